@@ -1,0 +1,289 @@
+//! Secrets Manager: one document a source, one a connection, one clientId of the operator; each cached for five minutes.
+//!
+//! A secret never stands in a log, a table or an answer: the types here cannot print theirs.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::DisplayErrorContext;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use aws_types::SdkConfig;
+use domain::kind::KindInfo;
+use domain::{PartnerId, SourceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// How long a secret is used without asking again.
+const FRESH: Duration = Duration::from_mins(5);
+/// How long a cached secret is used while Secrets Manager cannot be asked.
+const USABLE: Duration = Duration::from_hours(1);
+/// Between two reloads of one secret that a mismatch asked for.
+const RELOAD: Duration = Duration::from_secs(30);
+/// Names remembered at most, known and unknown: beyond that the oldest are forgotten, so that guessing names fills no memory.
+const REMEMBERED: usize = 1024;
+
+/// A text that cannot be printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the one call that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// All that the door needs to know of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceDocument {
+    /// The partner that it is bound to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub partner: Option<PartnerId>,
+    /// Or those that each event may name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partners: Vec<PartnerId>,
+    /// Whether it may post.
+    pub enabled: bool,
+    /// Kinds beside the built-in ones.
+    #[serde(default)]
+    pub kinds_added: Vec<KindInfo>,
+    /// The signing secrets; two while one is being replaced.
+    pub secrets: Vec<SigningSecret>,
+}
+
+/// A signing secret and how long it holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SigningSecret {
+    /// `whsec_` and base64.
+    pub value: Secret,
+    /// Not taken after this time; without end where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<Timestamp>,
+}
+
+/// The keys of a partner's connection, and the one origin that they may be sent to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConnectionSecret {
+    /// `scheme://host[:port]`.
+    pub origin: String,
+    /// The login company.
+    pub company_id: String,
+    /// The API member's public key.
+    pub public_key: String,
+    /// The API member's private key.
+    pub private_key: Secret,
+    /// The partner's own clientId, in place of the operator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<Secret>,
+}
+
+/// Why a secret cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is none of that name.
+    #[error("there is no secret {0}")]
+    Unknown(String),
+    /// It is not what it should be: a person has to mend it.
+    #[error("the secret {name} is not readable: {fault}")]
+    Malformed {
+        /// Its name.
+        name: String,
+        /// Where it is wrong; never what it holds.
+        fault: String,
+    },
+    /// Secrets Manager could not be asked.
+    #[error("Secrets Manager did not give {name}: {cause}")]
+    Unavailable {
+        /// The secret's name.
+        name: String,
+        /// What the SDK says, its whole chain.
+        cause: String,
+    },
+}
+
+/// Reads secrets and remembers them for a while.
+#[derive(Debug)]
+pub struct Secrets {
+    client: Client,
+    known: Mutex<HashMap<String, Remembered>>,
+}
+
+#[derive(Debug, Clone)]
+struct Remembered {
+    /// None: there is no secret of this name.
+    value: Option<Secret>,
+    read_at: Instant,
+}
+
+impl Secrets {
+    /// A reader with an empty memory.
+    #[must_use]
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            client: Client::new(config),
+            known: Mutex::default(),
+        }
+    }
+
+    /// A source's document; `prefix` comes before the source's id in the secret's name.
+    ///
+    /// # Errors
+    /// When there is none, it is malformed, or it cannot be read.
+    pub async fn source(&self, prefix: &str, source: &SourceId) -> Result<SourceDocument, Error> {
+        let name = format!("{prefix}{source}");
+        parse(&name, &self.text(&name).await?)
+    }
+
+    /// A connection's keys; `prefix` comes before the partner's id in the secret's name.
+    ///
+    /// # Errors
+    /// When there is none, it is malformed, or it cannot be read.
+    pub async fn connection(
+        &self,
+        prefix: &str,
+        partner: &PartnerId,
+    ) -> Result<ConnectionSecret, Error> {
+        let name = format!("{prefix}{partner}");
+        parse(&name, &self.text(&name).await?)
+    }
+
+    /// A secret that is one plain text.
+    ///
+    /// # Errors
+    /// When there is none or it cannot be read.
+    pub async fn text(&self, name: &str) -> Result<Secret, Error> {
+        let known = self.remembered(name);
+        if let Some(known) = known
+            .as_ref()
+            .filter(|known| known.read_at.elapsed() < FRESH)
+        {
+            return known
+                .value
+                .clone()
+                .ok_or_else(|| Error::Unknown(name.to_owned()));
+        }
+        match (self.read(name).await, known) {
+            // What was true an hour ago is better than refusing what is signed correctly.
+            (
+                Err(Error::Unavailable { cause, .. }),
+                Some(Remembered {
+                    value: Some(value),
+                    read_at,
+                }),
+            ) if read_at.elapsed() < USABLE => {
+                tracing::warn!(secret.name = name, cause, "using a remembered secret");
+                Ok(value)
+            }
+            (read, _) => read,
+        }
+    }
+
+    /// Forgets a secret that did not match, so that the next read is fresh: a rotation loses nothing. Tells whether it did: at
+    /// most every 30 s a name, so that wrong signatures cannot drive calls.
+    pub fn forget_if_old(&self, name: &str) -> bool {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let old = known
+            .get(name)
+            .is_some_and(|known| known.read_at.elapsed() >= RELOAD);
+        if old {
+            known.remove(name);
+        }
+        old
+    }
+
+    fn remembered(&self, name: &str) -> Option<Remembered> {
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
+    }
+
+    async fn read(&self, name: &str) -> Result<Secret, Error> {
+        let value = match self.client.get_secret_value().secret_id(name).send().await {
+            Ok(answer) => answer.secret_string.map(Secret),
+            Err(fault)
+                if fault
+                    .as_service_error()
+                    .is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+            {
+                None
+            }
+            Err(fault) => {
+                return Err(Error::Unavailable {
+                    name: name.to_owned(),
+                    cause: DisplayErrorContext(fault).to_string(),
+                });
+            }
+        };
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            let oldest = known
+                .iter()
+                .min_by_key(|(_, known)| known.read_at)
+                .map(|(name, _)| name.clone());
+            oldest.map(|name| known.remove(&name));
+        }
+        known.insert(
+            name.to_owned(),
+            Remembered {
+                value: value.clone(),
+                read_at: Instant::now(),
+            },
+        );
+        value.ok_or_else(|| Error::Unknown(name.to_owned()))
+    }
+}
+
+fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &Secret) -> Result<T, Error> {
+    // serde_json's message may quote the text: only the place is told.
+    let fault = |fault: serde_json::Error| Error::Malformed {
+        name: name.to_owned(),
+        fault: format!("line {}, column {}", fault.line(), fault.column()),
+    };
+    serde_json::from_str(text.expose()).map_err(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_prints_itself() {
+        let document = SourceDocument {
+            partner: Some(PartnerId::parse("acme").unwrap()),
+            partners: vec![],
+            enabled: true,
+            kinds_added: vec![],
+            secrets: vec![SigningSecret {
+                value: Secret::new("whsec_c2VjcmV0"),
+                not_after: None,
+            }],
+        };
+        assert!(!format!("{document:?}").contains("c2VjcmV0"));
+        let fault =
+            parse::<ConnectionSecret>("a", &Secret::new(r#"{"origin": 5, "private_key": "hush"}"#))
+                .unwrap_err();
+        assert!(
+            !fault.to_string().contains("hush") && !fault.to_string().contains('5'),
+            "{fault}"
+        );
+    }
+}

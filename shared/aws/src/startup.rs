@@ -1,0 +1,152 @@
+//! What every function does once, in its init phase: logs, the SDK's configuration, TLS.
+
+use std::io;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_sqs::config::BehaviorVersion;
+use aws_sdk_sqs::config::retry::RetryConfig;
+use aws_sdk_sqs::config::timeout::TimeoutConfig;
+use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_types::SdkConfig;
+use aws_types::region::Region;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Environment, Incomplete, optional};
+
+/// The roots that sign AWS's endpoints: the four of Amazon Trust Services and the Starfield root that crosses them. Scanning the
+/// system's roots instead costs some 3 ms at each start.
+const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
+
+/// Where AWS is and who asks.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// Such as `eu-central-1`.
+    pub region: String,
+    /// Another address than AWS's own: the local stack.
+    pub endpoint_url: Option<String>,
+    /// The function's role, as the runtime hands it over, or a test's account.
+    pub credentials: Credentials,
+}
+
+/// Why a function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartupError {
+    /// The runtime's own variables are missing.
+    #[error(transparent)]
+    Environment(#[from] Incomplete),
+    /// The pinned roots do not load.
+    #[error("the pinned root certificates do not load")]
+    Roots(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// Starts the logs and makes the SDK's configuration from the runtime's environment. Called once, first thing in `main`.
+///
+/// # Errors
+/// When the runtime's variables are missing.
+pub fn init() -> Result<SdkConfig, StartupError> {
+    start_logs();
+    sdk_config(&Account::from_env()?)
+}
+
+impl Account {
+    /// The function's own role and region: Lambda hands both over as variables, so no chain of providers is asked.
+    ///
+    /// # Errors
+    /// All variables that are missing.
+    pub fn from_env() -> Result<Self, Incomplete> {
+        let mut environment = Environment::default();
+        let (key_id, secret) = (
+            environment.text("AWS_ACCESS_KEY_ID"),
+            environment.text("AWS_SECRET_ACCESS_KEY"),
+        );
+        let credentials = Credentials::new(
+            key_id,
+            secret,
+            optional("AWS_SESSION_TOKEN"),
+            None,
+            "environment",
+        );
+        let region = environment.text("AWS_REGION");
+        environment.complete(Self {
+            region,
+            endpoint_url: optional("AWS_ENDPOINT_URL"),
+            credentials,
+        })
+    }
+}
+
+/// One configuration for all of a function's clients: one connection pool, one TLS set-up.
+///
+/// # Errors
+/// When the pinned roots do not load.
+pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
+    let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
+    let tls = TlsContext::builder()
+        .with_trust_store(roots)
+        .build()
+        .map_err(|fault| StartupError::Roots(fault.into()))?;
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls)
+        // AWS closes idle connections; a frozen environment would come back to a dead one.
+        .pool_idle_timeout(Duration::from_secs(20))
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(Duration::from_secs(2))
+        .read_timeout(Duration::from_secs(4))
+        .operation_timeout(Duration::from_secs(8))
+        .build();
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(account.region.clone()))
+        .credentials_provider(SharedCredentialsProvider::new(account.credentials.clone()))
+        .http_client(http)
+        .sleep_impl(TokioSleep::new())
+        .retry_config(
+            RetryConfig::standard()
+                .with_max_attempts(3)
+                .with_initial_backoff(Duration::from_millis(100)),
+        )
+        .timeout_config(timeouts);
+    config.set_endpoint_url(account.endpoint_url.clone());
+    Ok(config.build())
+}
+
+/// JSON, one object a line, so that no text from outside can forge a line. The level is Lambda's own setting.
+fn start_logs() {
+    let level = optional("AWS_LAMBDA_LOG_LEVEL")
+        .or_else(|| optional("RUST_LOG"))
+        .unwrap_or_else(|| "info".to_owned());
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(true)
+        .with_ansi(false)
+        .with_env_filter(EnvFilter::new(level))
+        .with_writer(io::stdout);
+    // A second start in one process, as tests have it, keeps the first one's.
+    let _ = subscriber.try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pinned_roots_load() {
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let account = Account {
+            region: "eu-central-1".into(),
+            endpoint_url: None,
+            credentials,
+        };
+        assert_eq!(AMAZON_ROOTS.matches("BEGIN CERTIFICATE").count(), 5);
+        assert!(sdk_config(&account).is_ok());
+    }
+}

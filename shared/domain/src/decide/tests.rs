@@ -1,0 +1,436 @@
+use super::*;
+use crate::event::{Change, Event, Particulars, Payload};
+use crate::fold::fold;
+use crate::kind::Role;
+use crate::record::{BlockedSince, ClosedBy};
+use crate::settings::{BoardTarget, Mapping, Settings};
+use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, Token};
+
+const SETTLE: SignedDuration = SignedDuration::from_mins(10);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+fn key() -> AlertKey {
+    AlertKey {
+        partner: PartnerId::parse("acme").unwrap(),
+        tenant: TenantId::parse("contoso").unwrap(),
+        source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+        alert_id: AlertId::parse("a").unwrap(),
+    }
+}
+
+fn event(second: i64, change: Change) -> Event {
+    Event {
+        key: key(),
+        id: EventId::parse(format!("e{second}")).unwrap(),
+        occurred_at: at(second),
+        change,
+    }
+}
+
+fn particulars(severity: Severity, role: Role) -> Particulars {
+    let payload = Payload {
+        title: "Disk full".into(),
+        description: "C:".into(),
+        tenant_name: None,
+        device: None,
+        user: None,
+        link: None,
+    };
+    Particulars {
+        kind: Kind::parse("disk").unwrap(),
+        role,
+        severity,
+        expires_at: None,
+        payload,
+    }
+}
+
+fn raised(second: i64) -> Event {
+    event(
+        second,
+        Change::Raised(particulars(Severity::Medium, Role::Operations)),
+    )
+}
+
+fn worse(second: i64) -> Event {
+    event(
+        second,
+        Change::Updated(particulars(Severity::Critical, Role::Operations)),
+    )
+}
+
+fn resolved(second: i64) -> Event {
+    event(second, Change::Resolved)
+}
+
+fn folded(events: &[Event]) -> Record {
+    events.iter().fold(Record::new(key()), fold)
+}
+
+fn view() -> ConnectionView {
+    let operations = BoardTarget {
+        board: Some(2),
+        start_status: Some(20),
+        closing_status: Some(23),
+        ..BoardTarget::default()
+    };
+    let cyber_alerts = BoardTarget {
+        board: Some(3),
+        when_gone: WhenGone::Note,
+        ..BoardTarget::default()
+    };
+    let settings = Settings {
+        operations,
+        cyber_alerts,
+        kinds_off: std::collections::BTreeSet::default(),
+        priorities: [(Severity::Critical, 1), (Severity::Medium, 3)].into(),
+        note_interval_minutes: 60,
+        notes_for_customers: false,
+    };
+    ConnectionView {
+        connection: Some(LiveConnection { epoch: 1, settings }),
+        mapping: Some(Mapping {
+            company: Some(19),
+            enabled: true,
+            name: None,
+        }),
+    }
+}
+
+fn open() -> Open {
+    Open {
+        ticket_id: 77,
+        board_id: Some(2),
+        company_id: 19,
+        epoch: 1,
+        opened_at: at(10),
+        severity: Severity::Medium,
+        last_note_at: None,
+        noted_repeats: 0,
+        noted_gone: false,
+    }
+}
+
+fn claim(op: Op) -> Claim {
+    let id = ClaimId::parse("c-1").unwrap();
+    Claim {
+        id: id.clone(),
+        marker: id,
+        op,
+        reason: "test".into(),
+        token: Token::new(&key(), 1),
+        company_id: 19,
+        epoch: 1,
+        began_at: at(0),
+        until: at(65),
+        uncertain_at: None,
+        attempts: 1,
+        visits: 0,
+        visited_at: None,
+        empty_visits: 0,
+    }
+}
+
+fn next(record: &Record, now: i64) -> Decision {
+    decide(record, &view(), SETTLE, at(now))
+}
+
+#[test]
+fn a_raised_alert_of_a_mapped_tenant_becomes_a_ticket() {
+    let Decision::Write(Step::Create(create)) = next(&folded(&[raised(1)]), 2) else {
+        panic!()
+    };
+    assert_eq!(
+        (create.company, create.board, create.status, create.priority),
+        (19, Some(2), Some(20), Some(3))
+    );
+    assert_eq!(create.raised_at, at(1));
+}
+
+#[test]
+fn an_alert_that_is_gone_before_its_ticket_makes_none() {
+    for events in [[raised(1), resolved(2)], [resolved(2), raised(1)]] {
+        assert_eq!(next(&folded(&events), 3), Decision::Nothing(Idle::Cleared));
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_is_named() {
+    let record = folded(&[raised(1)]);
+    let mapping = |company, enabled| {
+        Some(Mapping {
+            company,
+            enabled,
+            name: None,
+        })
+    };
+    let cases = [
+        (
+            ConnectionView {
+                connection: None,
+                ..view()
+            },
+            Blocked::NotSetUp,
+        ),
+        (
+            ConnectionView {
+                mapping: None,
+                ..view()
+            },
+            Blocked::Unmapped,
+        ),
+        (
+            ConnectionView {
+                mapping: mapping(None, true),
+                ..view()
+            },
+            Blocked::Unmapped,
+        ),
+        (
+            ConnectionView {
+                mapping: mapping(Some(19), false),
+                ..view()
+            },
+            Blocked::TenantDisabled,
+        ),
+    ];
+    for (view, reason) in cases {
+        assert_eq!(
+            decide(&record, &view, SETTLE, at(2)),
+            Decision::Block(reason)
+        );
+    }
+    let mut off = view();
+    off.connection
+        .as_mut()
+        .unwrap()
+        .settings
+        .kinds_off
+        .insert(Kind::parse("disk").unwrap());
+    assert_eq!(
+        decide(&record, &off, SETTLE, at(2)),
+        Decision::Block(Blocked::KindDisabled)
+    );
+}
+
+#[test]
+fn a_refused_ticket_waits_for_a_person() {
+    let mut record = folded(&[raised(1)]);
+    let reason = Blocked::Rejected("no".into());
+    record.blocked = Some(BlockedSince {
+        reason: reason.clone(),
+        since: at(1),
+    });
+    assert_eq!(next(&record, 2), Decision::Block(reason));
+    assert_eq!(
+        next(&fold(record, &resolved(3)), 4),
+        Decision::Nothing(Idle::Cleared)
+    );
+}
+
+#[test]
+fn a_repeat_is_noted_once_an_hour() {
+    let record = folded(&[raised(1)]).with_open(open());
+    assert_eq!(next(&record, 11), Decision::Nothing(Idle::UpToDate));
+    let mut record = fold(record, &raised(12));
+    assert_eq!(
+        next(&record, 13),
+        Decision::Write(Step::NoteRepeats {
+            ticket_id: 77,
+            repeats: 1,
+            untold: 1
+        })
+    );
+    record.actual = Some(Actual::Open(Open {
+        last_note_at: Some(at(13)),
+        noted_repeats: 1,
+        ..open()
+    }));
+    assert_eq!(next(&record, 14), Decision::Nothing(Idle::UpToDate));
+    let record = fold(fold(record, &raised(15)), &raised(16));
+    assert_eq!(next(&record, 17), Decision::Nothing(Idle::NotedRecently));
+    assert_eq!(
+        next(&record, 13 + 3600),
+        Decision::Write(Step::NoteRepeats {
+            ticket_id: 77,
+            repeats: 3,
+            untold: 2
+        })
+    );
+}
+
+#[test]
+fn a_worse_severity_is_patched_at_once() {
+    let record = fold(folded(&[raised(1)]).with_open(open()), &worse(12));
+    assert_eq!(
+        next(&record, 13),
+        Decision::Write(Step::Patch {
+            ticket_id: 77,
+            severity: Severity::Critical,
+            priority: 1
+        })
+    );
+}
+
+#[test]
+fn a_gone_alert_closes_its_operations_ticket_and_notes_its_cyber_alert() {
+    let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    assert_eq!(
+        next(&record, 13),
+        Decision::Write(Step::Close {
+            ticket_id: 77,
+            takeover: false
+        })
+    );
+    let cyber = event(
+        1,
+        Change::Raised(particulars(Severity::High, Role::CyberAlerts)),
+    );
+    let record = fold(folded(&[cyber]).with_open(open()), &resolved(12));
+    assert_eq!(
+        next(&record, 13),
+        Decision::Write(Step::NoteGone { ticket_id: 77 })
+    );
+}
+
+#[test]
+fn an_open_ticket_closes_though_its_tenant_is_switched_off() {
+    let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    let view = ConnectionView {
+        mapping: None,
+        ..view()
+    };
+    assert_eq!(
+        decide(&record, &view, SETTLE, at(13)),
+        Decision::Write(Step::Close {
+            ticket_id: 77,
+            takeover: false
+        })
+    );
+}
+
+#[test]
+fn a_ticket_of_another_site_is_not_touched() {
+    let mut view = view();
+    view.connection.as_mut().unwrap().epoch = 2;
+    for record in [
+        fold(folded(&[raised(1)]).with_open(open()), &resolved(12)),
+        fold(folded(&[raised(1)]).with_open(open()), &worse(12)),
+        folded(&[raised(1)]).with_claim(claim(Op::Create)),
+    ] {
+        assert_eq!(
+            decide(&record, &view, SETTLE, at(5000)),
+            Decision::Block(Blocked::OtherSite)
+        );
+    }
+}
+
+#[test]
+fn a_recurrence_is_a_new_ticket_that_names_the_old_one() {
+    let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12)).with_closed(
+        77,
+        1,
+        ClosedBy::Us,
+        at(13),
+    );
+    assert_eq!(next(&record, 14), Decision::Nothing(Idle::Closed));
+    let record = fold(record, &raised(15));
+    assert_eq!(record.episode, 2);
+    let Decision::Write(Step::Create(create)) = next(&record, 16) else {
+        panic!()
+    };
+    assert_eq!(create.previous, Some(77));
+}
+
+#[test]
+fn a_raise_during_the_close_begins_the_next_life() {
+    let closing =
+        fold(folded(&[raised(1)]).with_open(open()), &resolved(12)).with_claim(claim(Op::Close));
+    let raised_again = fold(closing, &raised(14));
+    assert_eq!(next(&raised_again, 15), Decision::Wait { until: at(65) });
+    let closed = raised_again.with_closed(77, 1, ClosedBy::Us, at(16));
+    assert_eq!(closed.episode, 2);
+    assert!(matches!(
+        next(&closed, 17),
+        Decision::Write(Step::Create(_))
+    ));
+}
+
+#[test]
+fn a_ticket_that_a_person_closed_stays_closed_until_a_newer_raise() {
+    let closed =
+        folded(&[raised(1)])
+            .with_open(open())
+            .with_closed(77, 1, ClosedBy::Technician, at(13));
+    assert_eq!(next(&closed, 14), Decision::Nothing(Idle::EndedByPerson));
+    assert_eq!(
+        next(&fold(closed.clone(), &raised(1)), 14),
+        Decision::Nothing(Idle::EndedByPerson)
+    );
+    let again = fold(closed, &raised(20));
+    assert_eq!(again.episode, 2);
+    assert!(matches!(next(&again, 21), Decision::Write(Step::Create(_))));
+}
+
+#[test]
+fn a_running_claim_is_waited_for_and_an_uncertain_create_is_searched_never_posted() {
+    let record = folded(&[raised(1)]).with_claim(claim(Op::Create));
+    assert_eq!(next(&record, 2), Decision::Wait { until: at(65) });
+    assert_eq!(next(&record, 65), Decision::Search);
+
+    let mut record = record.with_uncertain(None, at(5));
+    let mut looks = vec![];
+    let mut now = 5;
+    while record.claim.is_some() && looks.len() < 20 {
+        match next(&record, now) {
+            Decision::Wait { until } => now = until.as_second() - at(0).as_second(),
+            Decision::Search => {
+                looks.push(now - 5);
+                record = record.with_empty_visit(SETTLE, at(now));
+            }
+            other @ (Decision::Nothing(_) | Decision::Block(_) | Decision::Write(_)) => {
+                panic!("{other:?} at {now}")
+            }
+        }
+    }
+    assert_eq!(
+        looks,
+        [15, 60, 240, 600, 630],
+        "seconds from when it became uncertain"
+    );
+    assert!(matches!(
+        next(&record, now),
+        Decision::Write(Step::Create(_))
+    ));
+}
+
+#[test]
+fn a_short_settling_time_skips_the_late_visits() {
+    let settle = SignedDuration::from_secs(30);
+    let record = folded(&[raised(1)])
+        .with_claim(claim(Op::Create))
+        .with_uncertain(None, at(0));
+    let record = record.with_empty_visit(settle, at(15));
+    assert_eq!(
+        decide(&record, &view(), settle, at(16)),
+        Decision::Wait { until: at(45) }
+    );
+}
+
+#[test]
+fn an_uncertain_close_is_taken_over() {
+    let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12))
+        .with_claim(claim(Op::Close))
+        .with_uncertain(None, at(20));
+    assert_eq!(next(&record, 30), Decision::Wait { until: at(35) });
+    assert_eq!(
+        next(&record, 35),
+        Decision::Write(Step::Close {
+            ticket_id: 77,
+            takeover: true
+        })
+    );
+}

@@ -1,0 +1,163 @@
+//! Identifiers, parsed once at the door; nothing downstream checks a string again.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// Why a text is not the identifier that it should be; the message says what is allowed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what} {fault}")]
+pub struct InvalidId {
+    what: &'static str,
+    fault: &'static str,
+}
+
+macro_rules! text_id {
+    ($(#[$doc:meta])* $name:ident, $what:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes a text as this identifier.
+            ///
+            /// # Errors
+            /// When the text breaks the rule that the message states.
+            pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
+                let text = text.into();
+                match $check(&text) {
+                    Ok(()) => Ok(Self(text)),
+                    Err(fault) => Err(InvalidId { what: $what, fault }),
+                }
+            }
+
+            /// The identifier as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidId;
+            fn try_from(text: String) -> Result<Self, InvalidId> {
+                Self::parse(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> Self {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text_id!(
+    /// The MSP whose ConnectWise it is. It stands in secret names, table keys and message groups, hence the narrow alphabet.
+    PartnerId,
+    "a partner id",
+    slug
+);
+text_id!(
+    /// A customer organisation of a partner, as upstream names it.
+    TenantId,
+    "a tenant id",
+    outside_id
+);
+text_id!(
+    /// An upstream system that posts webhooks.
+    SourceId,
+    "a source id",
+    source_id
+);
+text_id!(
+    /// An alert as its source names it; never a title.
+    AlertId,
+    "an alert id",
+    outside_id
+);
+text_id!(
+    /// One message about an alert, as its source names it.
+    EventId,
+    "an event id",
+    outside_id
+);
+text_id!(
+    /// One complete listing of active alerts, as its source names it.
+    SnapshotId,
+    "a snapshot id",
+    outside_id
+);
+text_id!(
+    /// What sort of alert: one of the built-in kinds or one that the operator added to a source.
+    Kind,
+    "a kind",
+    kind
+);
+text_id!(
+    /// The right to make one write to ConnectWise, unique for ever.
+    ClaimId,
+    "a claim id",
+    slug
+);
+
+/// The number that ConnectWise gave a record.
+pub type RecordId = u64;
+
+/// Longest identifier taken from outside, in bytes: with the partner and the token it must fit a table key.
+pub const MAX_OUTSIDE_ID: usize = 256;
+
+fn slug(text: &str) -> Result<(), &'static str> {
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
+    if text.is_empty() || text.len() > 64 || !plain {
+        return Err("is 1 to 64 characters of a-z, 0-9, - and _");
+    }
+    Ok(())
+}
+
+fn kind(text: &str) -> Result<(), &'static str> {
+    let plain = text
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if text.is_empty() || text.len() > 64 || !plain {
+        return Err("is 1 to 64 characters of a-z, 0-9 and _");
+    }
+    Ok(())
+}
+
+fn source_id(text: &str) -> Result<(), &'static str> {
+    let tail = text.strip_prefix("src_").unwrap_or_default();
+    if tail.len() != 26
+        || !tail
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    {
+        return Err("is src_ and 26 characters of a-z and 0-9");
+    }
+    Ok(())
+}
+
+/// Control characters, the two non-characters that SQS refuses and bidi overrides have no place in a name that people and logs
+/// will read.
+fn outside_id(text: &str) -> Result<(), &'static str> {
+    if text.is_empty() || text.len() > MAX_OUTSIDE_ID {
+        return Err("is 1 to 256 bytes long");
+    }
+    if text.chars().any(crate::text::is_unprintable) {
+        return Err("has no control, bidirectional or non-characters");
+    }
+    if text.trim() != text {
+        return Err("neither starts nor ends with white space");
+    }
+    Ok(())
+}

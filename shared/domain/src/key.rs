@@ -1,0 +1,125 @@
+//! An alert's identity, and the two permanent things made of it: the table's key and the ticket's token.
+
+use std::fmt;
+use std::fmt::Write as _;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{AlertId, PartnerId, SourceId, TenantId};
+
+/// What an alert is: never its title, never the id of a message about it. The same id from two sources is two alerts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct AlertKey {
+    /// Whose ConnectWise it goes to.
+    pub partner: PartnerId,
+    /// Which customer it is about.
+    pub tenant: TenantId,
+    /// Who says so.
+    pub source: SourceId,
+    /// What the source calls it.
+    pub alert_id: AlertId,
+}
+
+impl AlertKey {
+    /// The key of the alert's item, `<16 hex>-<32 hex>`: the middle parts of its tokens.
+    #[must_use]
+    pub fn item_key(&self) -> String {
+        let scope = [
+            self.partner.as_str(),
+            self.tenant.as_str(),
+            self.source.as_str(),
+        ];
+        format!(
+            "{}-{}",
+            digest(&scope, 16),
+            digest(&[scope[0], scope[1], scope[2], self.alert_id.as_str()], 32)
+        )
+    }
+
+    /// A number from 0 to 3 that spreads one partner's alerts over four index keys: a storm on a single key is throttled.
+    #[must_use]
+    pub fn shard(&self) -> u8 {
+        self.item_key().bytes().last().unwrap_or_default() % 4
+    }
+}
+
+impl fmt::Display for AlertKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.item_key())
+    }
+}
+
+/// A ticket's `externalXRef`: `tb1-<scope>-<alert>-<episode>`. Only hexadecimal digits, letters and hyphens, so that it needs no
+/// escaping in a search, and never empty.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Token(String);
+
+impl Token {
+    /// The token of one episode of an alert.
+    #[must_use]
+    pub fn new(key: &AlertKey, episode: u32) -> Self {
+        Self(format!("tb1-{}-{episode}", key.item_key()))
+    }
+
+    /// The token as it stands on the ticket.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The first `hex` digits of SHA-256 over the parts, each behind its length: `("ab", "c")` and `("a", "bc")` differ.
+pub(crate) fn digest(parts: &[&str], hex: usize) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let mut text = String::with_capacity(64);
+    for byte in hash.finalize() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text.truncate(hex);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(tenant: &str, alert: &str) -> AlertKey {
+        AlertKey {
+            partner: PartnerId::parse("acme-msp").unwrap(),
+            tenant: TenantId::parse(tenant).unwrap(),
+            source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+            alert_id: AlertId::parse(alert).unwrap(),
+        }
+    }
+
+    /// The values are permanent: they stand on tickets and in tables for years.
+    #[test]
+    fn a_token_never_changes() {
+        assert_eq!(
+            Token::new(&key("contoso", "a-1"), 1).as_str(),
+            "tb1-690b421c3b130955-35d133fcd351ba2bf45e1be907b5b77b-1"
+        );
+    }
+
+    #[test]
+    fn parts_cannot_flow_into_each_other() {
+        assert_ne!(key("ab", "c").item_key(), key("a", "bc").item_key());
+        assert_eq!(
+            key("t", "a").item_key()[..16],
+            key("t", "b").item_key()[..16]
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! The pure core: what is wanted, what is there, what to do next.
+//!
+//! Nothing here does I/O, reads a clock, an environment or randomness: `now`, ids and settings are arguments. The manifest and
+//! `clippy.toml` of this crate enforce it.
+
+pub mod decide;
+pub mod event;
+pub mod fold;
+pub mod ids;
+pub mod key;
+pub mod kind;
+pub mod message;
+pub mod reaction;
+pub mod record;
+pub mod settings;
+pub mod text;
+pub mod ticket;
+pub mod time;
+pub mod webhook;
+
+pub use ids::{
+    AlertId, ClaimId, EventId, InvalidId, Kind, PartnerId, RecordId, SnapshotId, SourceId, TenantId,
+};
+pub use key::{AlertKey, Token};
+pub use reaction::{Blocked, Reaction, Target};

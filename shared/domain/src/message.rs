@@ -1,0 +1,80 @@
+//! The queue's envelope: versioned, because messages outlive deployments.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, SnapshotPart};
+use crate::{AlertKey, PartnerId};
+
+/// The envelope's version that this code writes.
+pub const VERSION: u32 = 1;
+
+/// What the queue carries.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", content = "body", rename_all = "snake_case")]
+pub enum Message {
+    /// An event that the door accepted.
+    Event(Event),
+    /// A part of a snapshot that the door accepted.
+    Snapshot(SnapshotPart),
+    /// Decide again about an alert: what held it up may be gone.
+    Reconsider(AlertKey),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Envelope<T> {
+    v: u32,
+    #[serde(flatten)]
+    message: T,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u32,
+}
+
+/// Why a message of the queue cannot be read; it never will be, so it is a dead letter with this reason.
+#[derive(Debug, thiserror::Error)]
+pub enum Unreadable {
+    /// Written by a version that this code does not know.
+    #[error("envelope version {0} is not known here: deploy the newer version, then redrive")]
+    Version(u32),
+    /// Not an envelope.
+    #[error("not a message of ours: {0}")]
+    Json(serde_json::Error),
+}
+
+impl Message {
+    /// The message as the queue carries it.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        // A tree of strings and numbers with string keys always has a JSON form.
+        serde_json::to_string(&Envelope {
+            v: VERSION,
+            message: self,
+        })
+        .unwrap_or_default()
+    }
+
+    /// Reads a message of the queue.
+    ///
+    /// # Errors
+    /// When the text is not an envelope of a known version.
+    pub fn from_json(text: &str) -> Result<Self, Unreadable> {
+        let Version { v } = serde_json::from_str(text).map_err(Unreadable::Json)?;
+        if v != VERSION {
+            return Err(Unreadable::Version(v));
+        }
+        let envelope: Envelope<Self> = serde_json::from_str(text).map_err(Unreadable::Json)?;
+        Ok(envelope.message)
+    }
+
+    /// Whose message it is: the queue serves partners in turn by it.
+    #[must_use]
+    pub fn partner(&self) -> &PartnerId {
+        match self {
+            Self::Event(event) => &event.key.partner,
+            Self::Snapshot(part) => &part.partner,
+            Self::Reconsider(key) => &key.partner,
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! The alert record: what is wanted, what is there, and who is changing it.
+//!
+//! Its shape is permanent: members may be added with a default, never renamed.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Order, Payload, Severity};
+use crate::key::Token;
+use crate::kind::Role;
+use crate::time::sortable;
+use crate::{AlertKey, Blocked, ClaimId, Kind, RecordId};
+
+/// Complete empty searches after settling that make "no ticket".
+const EMPTY_VISITS: u32 = 2;
+
+/// All that is remembered of one alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The alert.
+    pub key: AlertKey,
+    /// Raised at each write: two read-modify-writes cannot both win.
+    pub rev: u64,
+    /// Which life of the alert this is, from 1.
+    pub episode: u32,
+    /// What the source's events ask for.
+    pub wanted: Wanted,
+    /// What stands in ConnectWise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Actual>,
+    /// Who may write to ConnectWise for this alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// Why the alert cannot go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<BlockedSince>,
+}
+
+/// What the events ask for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The newest event taken in; none in a record that no event has touched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Order>,
+    /// Whether the alert is there.
+    pub standing: bool,
+    /// What the last raise said; none where only a resolve was ever seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<About>,
+    /// The newest text, kept only while the record is blocked or uncertain; otherwise the message has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
+}
+
+/// What a standing alert looks like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// What sort of alert.
+    pub kind: Kind,
+    /// The board role of the kind.
+    pub role: Role,
+    /// How bad it is now.
+    pub severity: Severity,
+    /// When this life of the alert began.
+    pub raised_at: Timestamp,
+    /// How often it was repeated in this life.
+    pub repeats: u32,
+    /// Gone by itself at this time, unless repeated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// What stands in ConnectWise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum Actual {
+    /// A ticket that nobody has closed, as far as is known.
+    Open(Open),
+    /// A ticket that is not followed any more.
+    Closed(Closed),
+}
+
+/// An open ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Open {
+    /// Its number.
+    pub ticket_id: RecordId,
+    /// The board that it was made on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board_id: Option<RecordId>,
+    /// The company that it was made for.
+    pub company_id: RecordId,
+    /// The connection's epoch: which ConnectWise it is in.
+    pub epoch: u32,
+    /// When it was recorded.
+    pub opened_at: Timestamp,
+    /// The severity that its priority stands for.
+    pub severity: Severity,
+    /// When it last got a note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_note_at: Option<Timestamp>,
+    /// How many repeats its notes have told.
+    #[serde(default)]
+    pub noted_repeats: u32,
+    /// Whether a note said that the alert is gone, where a person closes.
+    #[serde(default)]
+    pub noted_gone: bool,
+}
+
+/// A ticket that is not followed any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Closed {
+    /// Its number.
+    pub ticket_id: RecordId,
+    /// Which life of the alert it was made for.
+    pub episode: u32,
+    /// The connection's epoch: which ConnectWise it is in.
+    pub epoch: u32,
+    /// When that was recorded.
+    pub at: Timestamp,
+    /// Who ended it.
+    pub by: ClosedBy,
+}
+
+/// Who ended a ticket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ClosedBy {
+    /// We did: its alert is gone.
+    Us,
+    /// A technician closed it.
+    Technician,
+    /// A technician deleted it.
+    Deleted,
+    /// A technician gave it to another company, or to another use: it is left alone.
+    Moved,
+}
+
+/// The right to make one write to ConnectWise, held by one worker until a time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claim {
+    /// Ownership is by this, not by `rev`.
+    pub id: ClaimId,
+    /// The id that the note's mark carries: of the first claim, where a takeover tries the same note again.
+    pub marker: ClaimId,
+    /// What is being written.
+    pub op: Op,
+    /// Why.
+    pub reason: String,
+    /// The ticket's token.
+    pub token: Token,
+    /// The company that the ticket is for.
+    pub company_id: RecordId,
+    /// The connection's epoch.
+    pub epoch: u32,
+    /// When the first attempt began: a ticket that is older than this is of another life.
+    pub began_at: Timestamp,
+    /// No attempt under this claim goes on after this.
+    pub until: Timestamp,
+    /// When the outcome became unknown; an owner that vanished leaves `until` for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncertain_at: Option<Timestamp>,
+    /// How often the write was tried in a row.
+    pub attempts: u32,
+    /// How often ConnectWise was searched for the outcome.
+    #[serde(default)]
+    pub visits: u32,
+    /// When it was last searched.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visited_at: Option<Timestamp>,
+    /// How many complete searches in a row, begun after the settling time, found nothing.
+    #[serde(default)]
+    pub empty_visits: u32,
+}
+
+/// A write to ConnectWise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// POST a ticket.
+    Create,
+    /// POST a note.
+    Note,
+    /// PATCH the priority.
+    Patch,
+    /// PATCH the status to a closed one.
+    Close,
+    /// PATCH the status to an open one.
+    Reopen,
+}
+
+/// Why and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedSince {
+    /// Why the alert cannot go on.
+    #[serde(flatten)]
+    pub reason: Blocked,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+impl Claim {
+    /// From when on the outcome is unknown, unless its owner records it: the end of the attempt, or of the claim where the owner
+    /// vanished.
+    #[must_use]
+    pub fn uncertain_since(&self) -> Timestamp {
+        self.uncertain_at.unwrap_or(self.until)
+    }
+}
+
+impl Record {
+    /// The record of an alert that no event has touched.
+    #[must_use]
+    pub fn new(key: AlertKey) -> Self {
+        let wanted = Wanted {
+            last: None,
+            standing: false,
+            about: None,
+            payload: None,
+        };
+        Self {
+            key,
+            rev: 0,
+            episode: 1,
+            wanted,
+            actual: None,
+            claim: None,
+            blocked: None,
+        }
+    }
+
+    /// The token of the present life.
+    #[must_use]
+    pub fn token(&self) -> Token {
+        Token::new(&self.key, self.episode)
+    }
+
+    /// The open ticket, if there is one.
+    #[must_use]
+    pub fn open(&self) -> Option<&Open> {
+        match &self.actual {
+            Some(Actual::Open(open)) => Some(open),
+            Some(Actual::Closed(_)) | None => None,
+        }
+    }
+
+    /// Blocks for a reason; `since` stays where the reason is the same.
+    #[must_use]
+    pub fn with_blocked(
+        mut self,
+        reason: Blocked,
+        payload: Option<&Payload>,
+        now: Timestamp,
+    ) -> Self {
+        if self
+            .blocked
+            .as_ref()
+            .is_none_or(|blocked| blocked.reason != reason)
+        {
+            self.blocked = Some(BlockedSince { reason, since: now });
+        }
+        self.with_payload(payload)
+    }
+
+    /// Keeps a text for the time when no message has it.
+    #[must_use]
+    pub fn with_payload(mut self, payload: Option<&Payload>) -> Self {
+        if let Some(payload) = payload {
+            self.wanted.payload = Some(payload.clone());
+        }
+        self
+    }
+
+    /// Takes a claim; what blocked the record no longer does.
+    #[must_use]
+    pub fn with_claim(mut self, claim: Claim) -> Self {
+        self.claim = Some(claim);
+        self.blocked = None;
+        self
+    }
+
+    /// Records a ticket that stands, whoever's claim is running: that ends the claim.
+    #[must_use]
+    pub fn with_open(mut self, open: Open) -> Self {
+        self.actual = Some(Actual::Open(open));
+        self.claim = None;
+        self.blocked = None;
+        self.wanted.payload = None;
+        self
+    }
+
+    /// Records the end of the ticket. Where we closed it and a raise came meanwhile, that raise begins the next life; where a
+    /// technician closed it, only a newer raise does.
+    #[must_use]
+    pub fn with_closed(
+        mut self,
+        ticket_id: RecordId,
+        epoch: u32,
+        by: ClosedBy,
+        now: Timestamp,
+    ) -> Self {
+        self.actual = Some(Actual::Closed(Closed {
+            ticket_id,
+            episode: self.episode,
+            epoch,
+            at: now,
+            by,
+        }));
+        self.claim = None;
+        self.blocked = None;
+        self.wanted.payload = None;
+        if by == ClosedBy::Us && self.wanted.standing {
+            self.episode += 1;
+        }
+        self
+    }
+
+    /// Lets the claim go with nothing done.
+    #[must_use]
+    pub fn without_claim(mut self) -> Self {
+        self.claim = None;
+        self
+    }
+
+    /// Notes that the outcome of the claimed write is not known, and keeps the text for the time until it is.
+    #[must_use]
+    pub fn with_uncertain(mut self, payload: Option<&Payload>, now: Timestamp) -> Self {
+        if let Some(claim) = &mut self.claim {
+            claim.uncertain_at = Some(now);
+        }
+        self.with_payload(payload)
+    }
+
+    /// Notes a complete search, begun at `began`, that found no ticket. Only searches begun after `settle` count towards "none";
+    /// enough of them in a row end the claim.
+    #[must_use]
+    pub fn with_empty_visit(mut self, settle: SignedDuration, began: Timestamp) -> Self {
+        let Some(mut claim) = self.claim.take() else {
+            return self;
+        };
+        let settled = claim
+            .uncertain_since()
+            .saturating_add(settle)
+            .unwrap_or(Timestamp::MAX);
+        claim.visits += 1;
+        claim.visited_at = Some(began);
+        claim.empty_visits = if began >= settled {
+            claim.empty_visits + 1
+        } else {
+            0
+        };
+        if claim.empty_visits < EMPTY_VISITS {
+            self.claim = Some(claim);
+        }
+        self
+    }
+
+    /// Nothing is to be done: nothing holds the record up any more, and no text is needed. A create that may still have happened
+    /// is not forgotten.
+    #[must_use]
+    pub fn at_rest(mut self) -> Self {
+        self.blocked = None;
+        if self
+            .claim
+            .as_ref()
+            .is_none_or(|claim| claim.op != Op::Create)
+        {
+            self.claim = None;
+            self.wanted.payload = None;
+        }
+        self
+    }
+
+    /// The text for a ticket or note: the event's own where it is the newest, else what was kept, else the event's all the same.
+    #[must_use]
+    pub fn text<'a>(&'a self, event: Option<&'a Event>) -> Option<&'a Payload> {
+        let newest = event
+            .filter(|event| self.wanted.last.as_ref() == Some(&event.order()))
+            .and_then(Event::payload);
+        newest
+            .or(self.wanted.payload.as_ref())
+            .or_else(|| event.and_then(Event::payload))
+    }
+
+    /// Where the sparse index lists it: `(state_of, tenant_since)`; nowhere when nothing is there and nothing holds it up.
+    #[must_use]
+    pub fn index(&self) -> Option<(String, String)> {
+        let (state, since) = match (&self.blocked, &self.actual) {
+            (Some(blocked), _) => ("blocked", blocked.since),
+            (None, Some(Actual::Open(open))) => ("open", open.opened_at),
+            (None, Some(Actual::Closed(closed))) => ("closed", closed.at),
+            (None, None) => return None,
+        };
+        let key = &self.key;
+        Some((
+            format!("{}#{state}#{}", key.partner, key.shard()),
+            format!("{}#{}", key.tenant, sortable(since)),
+        ))
+    }
+}

@@ -1,0 +1,135 @@
+//! What a partner decided, and what `decide` may look at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Severity;
+use crate::kind::Role;
+use crate::{Blocked, Kind, RecordId};
+
+/// A partner's settings, made by set-up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Where operations tickets go.
+    pub operations: BoardTarget,
+    /// Where cyber-alert tickets go.
+    pub cyber_alerts: BoardTarget,
+    /// Kinds that make no ticket.
+    #[serde(default)]
+    pub kinds_off: BTreeSet<Kind>,
+    /// The ConnectWise priority of each severity; one that is missing is left to ConnectWise's default.
+    #[serde(default)]
+    pub priorities: BTreeMap<Severity, RecordId>,
+    /// At most one note of repeats an alert in so many minutes.
+    #[serde(default = "an_hour")]
+    pub note_interval_minutes: u32,
+    /// Whether the customer can read the notes; internal unless the partner says otherwise.
+    #[serde(default)]
+    pub notes_for_customers: bool,
+}
+
+fn an_hour() -> u32 {
+    60
+}
+
+/// A board and what new tickets on it point at. What is absent is left to ConnectWise's defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BoardTarget {
+    /// The service board.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board: Option<RecordId>,
+    /// The status of a new ticket; never a closed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_status: Option<RecordId>,
+    /// The status that closes a ticket on this board.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closing_status: Option<RecordId>,
+    /// The ticket type of each kind.
+    #[serde(default)]
+    pub types: BTreeMap<Kind, RecordId>,
+    /// What happens to a ticket whose alert is gone.
+    #[serde(default)]
+    pub when_gone: WhenGone,
+}
+
+/// What happens to a ticket whose alert is gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenGone {
+    /// It is closed.
+    #[default]
+    Close,
+    /// It gets a note, and a person closes it.
+    Note,
+}
+
+impl Settings {
+    /// The board of a role.
+    #[must_use]
+    pub fn board(&self, role: Role) -> &BoardTarget {
+        match role {
+            Role::Operations => &self.operations,
+            Role::CyberAlerts => &self.cyber_alerts,
+        }
+    }
+
+    /// The role's board that is this one, if any: tickets may have been moved.
+    #[must_use]
+    pub fn board_with_id(&self, id: RecordId) -> Option<&BoardTarget> {
+        [&self.operations, &self.cyber_alerts]
+            .into_iter()
+            .find(|target| target.board == Some(id))
+    }
+}
+
+/// A tenant's place in ConnectWise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mapping {
+    /// The company, once a person chose it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company: Option<RecordId>,
+    /// Whether its alerts become tickets.
+    #[serde(default)]
+    pub enabled: bool,
+    /// The tenant's name for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+}
+
+/// What stands between an alert and its ticket, as `decide` sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionView {
+    /// The confirmed connection; none before set-up is confirmed.
+    pub connection: Option<LiveConnection>,
+    /// The tenant's mapping; none for a tenant that nobody has seen before.
+    pub mapping: Option<Mapping>,
+}
+
+/// A confirmed connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LiveConnection {
+    /// Raised whenever the site or the company id changes: a ticket of another epoch is in another ConnectWise.
+    pub epoch: u32,
+    /// The partner's settings.
+    pub settings: Settings,
+}
+
+impl ConnectionView {
+    /// The company that a new ticket of this kind goes to, or why there can be none.
+    ///
+    /// # Errors
+    /// The reason that blocks the alert.
+    pub fn target(&self, kind: &Kind) -> Result<(&LiveConnection, RecordId), Blocked> {
+        let connection = self.connection.as_ref().ok_or(Blocked::NotSetUp)?;
+        if connection.settings.kinds_off.contains(kind) {
+            return Err(Blocked::KindDisabled);
+        }
+        let mapping = self.mapping.as_ref().ok_or(Blocked::Unmapped)?;
+        let company = mapping.company.ok_or(Blocked::Unmapped)?;
+        if !mapping.enabled {
+            return Err(Blocked::TenantDisabled);
+        }
+        Ok((connection, company))
+    }
+}

@@ -1,0 +1,87 @@
+//! What may stand in a text that people, logs and ConnectWise read, and how a long one is cut.
+
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Control, bidirectional and non-characters: invisible, able to turn a line around, or refused by SQS.
+#[must_use]
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+            | '\u{feff}' | '\u{fdd0}'..='\u{fdef}')
+        || (u32::from(c) & 0xfffe) == 0xfffe
+}
+
+/// One line: unprintable characters and line breaks become single spaces, the ends are trimmed.
+#[must_use]
+pub fn one_line(text: &str) -> String {
+    let spaced: String = text
+        .chars()
+        .map(|c| if is_unprintable(c) { ' ' } else { c })
+        .collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Several lines: `\r\n` and `\r` become `\n`, tabs stay, all else unprintable goes.
+#[must_use]
+pub fn lines(text: &str) -> String {
+    let unified = text.replace("\r\n", "\n").replace('\r', "\n");
+    unified
+        .chars()
+        .filter(|&c| c == '\n' || c == '\t' || !is_unprintable(c))
+        .collect()
+}
+
+/// At most `limit` characters, cut at a grapheme's border and marked with an ellipsis.
+///
+/// ConnectWise counts UTF-16 units, as .NET does, so this does too: an emoji counts two.
+#[must_use]
+pub fn cut_to_chars(text: &str, limit: usize) -> String {
+    cut(text, limit, |part| part.encode_utf16().count(), 1)
+}
+
+/// At most `limit` bytes of UTF-8, cut at a grapheme's border and marked with an ellipsis.
+#[must_use]
+pub fn cut_to_bytes(text: &str, limit: usize) -> String {
+    cut(text, limit, str::len, '…'.len_utf8())
+}
+
+fn cut(text: &str, limit: usize, size: impl Fn(&str) -> usize, ellipsis: usize) -> String {
+    if size(text) <= limit {
+        return text.to_owned();
+    }
+    let room = limit.saturating_sub(ellipsis);
+    let mut used = 0;
+    let mut kept = String::new();
+    for grapheme in text.graphemes(true) {
+        used += size(grapheme);
+        if used > room {
+            break;
+        }
+        kept.push_str(grapheme);
+    }
+    let mut kept = kept.trim_end().to_owned();
+    kept.push('…');
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_at_a_grapheme_and_marked() {
+        assert_eq!(cut_to_chars("abcdef", 6), "abcdef");
+        assert_eq!(cut_to_chars("abcdefg", 6), "abcde…");
+        // Four people joined to one family: eleven UTF-16 units that stand or fall together.
+        let family = "👨‍👩‍👧‍👦";
+        assert_eq!(cut_to_chars(&format!("ab{family}"), 8), "ab…");
+        assert_eq!(cut_to_bytes("ééé", 5), "é…");
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_taken_out() {
+        assert_eq!(one_line(" a\u{202e}b\r\n\u{0}c "), "a b c");
+        assert_eq!(lines("a\r\nb\rc\td\u{7}\u{2066}\u{ffff}"), "a\nb\nc\td");
+    }
+}
