@@ -5,7 +5,9 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::key::{digest, shard};
 use crate::kind::Role;
+use crate::time::sortable;
 use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SnapshotId, SourceId, TenantId};
 
 /// One message about an alert.
@@ -172,4 +174,33 @@ pub struct SnapshotPart {
     pub part: u32,
     /// How many parts the listing has.
     pub parts: u32,
+}
+
+impl SnapshotPart {
+    /// The key of the part's item, beside the alerts: the same part stored twice is one item.
+    #[must_use]
+    pub fn item_key(&self) -> String {
+        let scope = [
+            self.partner.as_str(),
+            self.tenant.as_str(),
+            self.source.as_str(),
+        ];
+        let snapshot = [scope[0], scope[1], scope[2], self.snapshot_id.as_str()];
+        format!(
+            "snapshot-{}-{}-{}",
+            digest(&scope, 16),
+            digest(&snapshot, 32),
+            self.part
+        )
+    }
+
+    /// Where the sparse index lists it: `(state_of, tenant_since)`.
+    #[must_use]
+    pub fn index(&self) -> (String, String) {
+        let shard = shard(&digest(&[self.tenant.as_str(), self.source.as_str()], 16));
+        (
+            format!("{}#snapshot#{shard}", self.partner),
+            format!("{}#{}", self.tenant, sortable(self.taken_at)),
+        )
+    }
 }

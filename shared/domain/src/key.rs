@@ -37,11 +37,18 @@ impl AlertKey {
         )
     }
 
-    /// A number from 0 to 3 that spreads one partner's alerts over four index keys: a storm on a single key is throttled.
+    /// Which of the index's keys lists it.
     #[must_use]
     pub fn shard(&self) -> u8 {
-        self.item_key().bytes().last().unwrap_or_default() % 4
+        shard(&self.item_key())
     }
+}
+
+/// How many index keys share one partner's alerts: a storm on a single key would be throttled.
+pub const SHARDS: u8 = 4;
+
+pub(crate) fn shard(hex: &str) -> u8 {
+    hex.bytes().last().unwrap_or_default() % SHARDS
 }
 
 impl fmt::Display for AlertKey {

@@ -1,0 +1,294 @@
+//! The `alerts` table: one item an alert, and snapshot parts beside them.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_types::SdkConfig;
+use domain::event::SnapshotPart;
+use domain::record::Record;
+use domain::{AlertKey, PartnerId};
+use jiff::{SignedDuration, Timestamp};
+use serde_dynamo::aws_sdk_dynamodb_1::{
+    from_attribute_value, from_item, to_attribute_value, to_item,
+};
+
+use crate::Error;
+
+/// The version of the item's shape that this code writes.
+const SCHEMA: u32 = 1;
+/// How long a snapshot part is of use: two listings in a row decide, and a stale one decides nothing.
+const SNAPSHOT_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// The record's attributes: each is set or removed as a whole; attributes that a newer version added stay.
+const ATTRIBUTES: [&str; 8] = [
+    "key", "schema", "episode", "wanted", "actual", "claim", "blocked", "rev",
+];
+const INDEX: [&str; 2] = ["state_of", "tenant_since"];
+
+/// What became of a write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// It is in the table; the record as it stands there.
+    Yes(Box<Record>),
+    /// Another worker was faster: read again and decide again.
+    Conflict,
+}
+
+/// The `alerts` table.
+#[derive(Debug, Clone)]
+pub struct Alerts {
+    client: Client,
+    table: String,
+}
+
+impl Alerts {
+    /// The table of this name.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        Self {
+            client: Client::new(config),
+            table,
+        }
+    }
+
+    /// The alert's record, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn get(&self, key: &AlertKey) -> Result<Option<Record>, Error> {
+        let pk = key.item_key();
+        let answer = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(pk.clone()))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|fault| Error::call("GetItem", &fault))?;
+        let read = |item| from_item(item).map_err(|fault| Error::malformed(pk, &fault));
+        answer.item.map(read).transpose()
+    }
+
+    /// Writes a record that was read with `record.rev` (0: there was none), raising `rev` by one. If the process dies right
+    /// after, the next worker finds the record as written and decides from it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The write may then have happened: decide again from a fresh read.
+    pub async fn write(&self, record: &Record) -> Result<Written, Error> {
+        let before = record.rev;
+        let mut after = record.clone();
+        after.rev = before + 1;
+        let update = Update::of(&after)?;
+        let mut call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(after.key.item_key()))
+            .update_expression(update.expression)
+            .set_expression_attribute_names(Some(update.names))
+            .set_expression_attribute_values(Some(update.values));
+        call = if before == 0 {
+            call.condition_expression("attribute_not_exists(pk)")
+        } else {
+            call.condition_expression("#rev = :before")
+                .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
+        };
+        match call.send().await {
+            Ok(_) => Ok(Written::Yes(Box::new(after))),
+            Err(fault)
+                if fault
+                    .as_service_error()
+                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(Written::Conflict)
+            }
+            Err(fault) => Err(Error::call("UpdateItem", &fault)),
+        }
+    }
+
+    /// Stores a part of a snapshot, listed in the index under the partner's snapshots. Storing it twice is storing it once.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put_snapshot_part(
+        &self,
+        part: &SnapshotPart,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let key = part.item_key();
+        let mut item: HashMap<String, AttributeValue> =
+            to_item(part).map_err(|fault| Error::malformed(key.clone(), &fault))?;
+        let (state_of, tenant_since) = part.index();
+        let ttl = now
+            .saturating_add(SNAPSHOT_KEPT)
+            .unwrap_or(Timestamp::MAX)
+            .as_second();
+        for (name, value) in [
+            ("pk", key),
+            ("state_of", state_of),
+            ("tenant_since", tenant_since),
+        ] {
+            item.insert(name.to_owned(), AttributeValue::S(value));
+        }
+        for (name, value) in [("schema", i64::from(SCHEMA)), ("ttl", ttl)] {
+            item.insert(name.to_owned(), AttributeValue::N(value.to_string()));
+        }
+        let call = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item));
+        call.send()
+            .await
+            .map_err(|fault| Error::call("PutItem", &fault))?;
+        Ok(())
+    }
+
+    /// The partner's records that are blocked, by the index: a moment late, and complete over all shards.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or an item is unreadable.
+    pub async fn blocked(&self, partner: &PartnerId) -> Result<Vec<AlertKey>, Error> {
+        self.listed(partner, "blocked").await
+    }
+
+    async fn listed(&self, partner: &PartnerId, state: &str) -> Result<Vec<AlertKey>, Error> {
+        let mut keys = vec![];
+        for shard in 0..domain::key::SHARDS {
+            let mut pages = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name("by_state")
+                .key_condition_expression("state_of = :state_of")
+                .expression_attribute_values(
+                    ":state_of",
+                    AttributeValue::S(format!("{partner}#{state}#{shard}")),
+                )
+                .into_paginator()
+                .items()
+                .send();
+            while let Some(item) = pages.next().await {
+                let mut item = item.map_err(|fault| Error::call("Query", &fault))?;
+                let key = item.remove("key").unwrap_or(AttributeValue::Null(true));
+                let malformed = |fault| Error::malformed(format!("{partner}#{state}"), &fault);
+                keys.push(from_attribute_value(key).map_err(malformed)?);
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// An update that sets what the record has and removes what it has not, and leaves what it does not know.
+struct Update {
+    expression: String,
+    names: HashMap<String, String>,
+    values: HashMap<String, AttributeValue>,
+}
+
+impl Update {
+    fn of(record: &Record) -> Result<Self, Error> {
+        let malformed = |fault| Error::malformed(record.key.item_key(), &fault);
+        let mut item: HashMap<String, AttributeValue> = to_item(record).map_err(malformed)?;
+        item.insert(
+            "schema".to_owned(),
+            to_attribute_value(SCHEMA).map_err(malformed)?,
+        );
+        if let Some((state_of, tenant_since)) = record.index() {
+            item.insert("state_of".to_owned(), AttributeValue::S(state_of));
+            item.insert("tenant_since".to_owned(), AttributeValue::S(tenant_since));
+        }
+        let (mut set, mut remove) = (vec![], vec![]);
+        let (mut names, mut values) = (HashMap::new(), HashMap::new());
+        for name in ATTRIBUTES.into_iter().chain(INDEX) {
+            names.insert(format!("#{name}"), name.to_owned());
+            match item.remove(name) {
+                Some(value) => {
+                    set.push(format!("#{name} = :{name}"));
+                    values.insert(format!(":{name}"), value);
+                }
+                None => remove.push(format!("#{name}")),
+            }
+        }
+        let mut expression = format!("SET {}", set.join(", "));
+        if !remove.is_empty() {
+            expression.push_str(" REMOVE ");
+            expression.push_str(&remove.join(", "));
+        }
+        Ok(Self {
+            expression,
+            names,
+            values,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{AlertId, SourceId, TenantId};
+
+    use super::*;
+
+    fn record() -> Record {
+        Record::new(AlertKey {
+            partner: PartnerId::parse("acme").unwrap(),
+            tenant: TenantId::parse("contoso").unwrap(),
+            source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+            alert_id: AlertId::parse("a").unwrap(),
+        })
+    }
+
+    #[test]
+    fn every_member_of_a_record_is_written() {
+        let now: Timestamp = "2026-11-22T07:30:00Z".parse().unwrap();
+        let mut record = record().with_blocked(
+            domain::Blocked::MissingRight("service_tickets.add".into()),
+            None,
+            now,
+        );
+        let id = domain::ClaimId::parse("c").unwrap();
+        record.claim = Some(domain::record::Claim {
+            id: id.clone(),
+            marker: id,
+            op: domain::record::Op::Create,
+            reason: "raised".into(),
+            token: record.token(),
+            company_id: 19,
+            epoch: 1,
+            began_at: now,
+            until: now,
+            uncertain_at: None,
+            attempts: 1,
+            visits: 0,
+            visited_at: None,
+            empty_visits: 0,
+        });
+        record.actual = Some(domain::record::Actual::Closed(domain::record::Closed {
+            ticket_id: 77,
+            episode: 1,
+            epoch: 1,
+            at: now,
+            by: domain::record::ClosedBy::Us,
+        }));
+        let item: HashMap<String, AttributeValue> = to_item(&record).unwrap();
+        for name in item.keys() {
+            assert!(ATTRIBUTES.contains(&name.as_str()), "{name} would be lost");
+        }
+        let back: Record = from_item(item).unwrap();
+        assert_eq!(back, record);
+    }
+
+    #[test]
+    fn what_a_record_has_no_more_is_removed() {
+        let update = Update::of(&record()).unwrap();
+        assert!(
+            update
+                .expression
+                .ends_with("REMOVE #actual, #claim, #blocked, #state_of, #tenant_since")
+        );
+        assert_eq!(update.names.len(), ATTRIBUTES.len() + INDEX.len());
+    }
+}

@@ -1,0 +1,240 @@
+//! The `config` table: what partners set up. All of a partner's items share the key `P#<partner>`.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_types::SdkConfig;
+use domain::settings::{Mapping, Settings};
+use domain::{PartnerId, TenantId};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+
+use crate::Error;
+
+/// A partner's connection, without its keys.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// `scheme://host[:port]` of its ConnectWise.
+    pub origin: String,
+    /// The login company.
+    pub company_id: String,
+    /// Raised whenever the origin or the company id changes, not when keys rotate.
+    pub epoch: u32,
+    /// Whether the partner confirmed the set-up: before that, alerts wait.
+    pub confirmed: bool,
+}
+
+/// The `config` table.
+#[derive(Debug, Clone)]
+pub struct ConfigTable {
+    client: Client,
+    table: String,
+}
+
+impl ConfigTable {
+    /// The table of this name.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        Self {
+            client: Client::new(config),
+            table,
+        }
+    }
+
+    /// The partner's connection.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn connection(&self, partner: &PartnerId) -> Result<Option<Connection>, Error> {
+        self.get(partner, "connection").await
+    }
+
+    /// The partner's settings.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn settings(&self, partner: &PartnerId) -> Result<Option<Settings>, Error> {
+        self.get(partner, "settings").await
+    }
+
+    /// The tenant's mapping, read consistently: a tenant switched off makes no further ticket.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn mapping(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+    ) -> Result<Option<Mapping>, Error> {
+        self.get(partner, &tenant_sk(tenant)).await
+    }
+
+    /// Stores the partner's connection.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put_connection(
+        &self,
+        partner: &PartnerId,
+        connection: &Connection,
+    ) -> Result<(), Error> {
+        self.put(partner, "connection", connection).await
+    }
+
+    /// Stores the partner's settings.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put_settings(
+        &self,
+        partner: &PartnerId,
+        settings: &Settings,
+    ) -> Result<(), Error> {
+        self.put(partner, "settings", settings).await
+    }
+
+    /// Stores a tenant's mapping.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put_mapping(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        mapping: &Mapping,
+    ) -> Result<(), Error> {
+        self.put(partner, &tenant_sk(tenant), mapping).await
+    }
+
+    /// Remembers a tenant that was seen for the first time, so that a person can map it; one that is there already stays as it
+    /// is.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn tenant_seen(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        name: Option<&str>,
+    ) -> Result<(), Error> {
+        let unmapped = Mapping {
+            company: None,
+            enabled: false,
+            name: name.map(str::to_owned),
+        };
+        let item = item(partner, &tenant_sk(tenant), &unmapped)?;
+        let call = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item));
+        match call
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await
+        {
+            Ok(_) => Ok(()),
+            Err(fault)
+                if fault
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(())
+            }
+            Err(fault) => Err(Error::call("PutItem", &fault)),
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        partner: &PartnerId,
+        sk: &str,
+    ) -> Result<Option<T>, Error> {
+        let call = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .consistent_read(true);
+        let call = call
+            .key("pk", partner_pk(partner))
+            .key("sk", AttributeValue::S(sk.to_owned()));
+        let answer = call
+            .send()
+            .await
+            .map_err(|fault| Error::call("GetItem", &fault))?;
+        let read = |item| {
+            from_item(item).map_err(|fault| Error::malformed(format!("{partner} {sk}"), &fault))
+        };
+        answer.item.map(read).transpose()
+    }
+
+    async fn put<T: Serialize>(
+        &self,
+        partner: &PartnerId,
+        sk: &str,
+        value: &T,
+    ) -> Result<(), Error> {
+        let item = item(partner, sk, value)?;
+        let call = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item));
+        call.send()
+            .await
+            .map_err(|fault| Error::call("PutItem", &fault))?;
+        Ok(())
+    }
+}
+
+fn partner_pk(partner: &PartnerId) -> AttributeValue {
+    AttributeValue::S(format!("P#{partner}"))
+}
+
+fn tenant_sk(tenant: &TenantId) -> String {
+    format!("T#{tenant}")
+}
+
+fn item<T: Serialize>(
+    partner: &PartnerId,
+    sk: &str,
+    value: &T,
+) -> Result<HashMap<String, AttributeValue>, Error> {
+    let malformed = |fault| Error::malformed(format!("{partner} {sk}"), &fault);
+    let mut item: HashMap<String, AttributeValue> = to_item(value).map_err(malformed)?;
+    item.insert("pk".to_owned(), partner_pk(partner));
+    item.insert("sk".to_owned(), AttributeValue::S(sk.to_owned()));
+    Ok(item)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Kind;
+    use domain::event::Severity;
+    use domain::settings::BoardTarget;
+
+    use super::*;
+
+    #[test]
+    fn settings_come_back_as_they_were_stored() {
+        let partner = PartnerId::parse("acme").unwrap();
+        let board = BoardTarget {
+            board: Some(2),
+            types: [(Kind::parse("disk").unwrap(), 7)].into(),
+            ..BoardTarget::default()
+        };
+        let settings = Settings {
+            operations: board.clone(),
+            cyber_alerts: board,
+            kinds_off: [Kind::parse("cpu").unwrap()].into(),
+            priorities: [(Severity::Critical, 1)].into(),
+            note_interval_minutes: 60,
+            notes_for_customers: false,
+        };
+        let item = item(&partner, "settings", &settings).unwrap();
+        assert_eq!(from_item::<_, Settings>(item).unwrap(), settings);
+    }
+}
