@@ -235,6 +235,6 @@ mod tests {
             notes_for_customers: false,
         };
         let item = item(&partner, "settings", &settings).unwrap();
-        assert_eq!(from_item::<_, Settings>(item).unwrap(), settings);
+        assert_eq!(from_item::<Settings>(item).unwrap(), settings);
     }
 }
