@@ -153,6 +153,8 @@ pub struct Claim {
     pub company_id: RecordId,
     /// The connection's epoch.
     pub epoch: u32,
+    /// The severity that the ticket is given.
+    pub severity: Severity,
     /// When the first attempt began: a ticket that is older than this is of another life.
     pub began_at: Timestamp,
     /// No attempt under this claim goes on after this.
@@ -197,6 +199,29 @@ pub struct BlockedSince {
     pub reason: Blocked,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Open {
+    /// The ticket that a claimed create made.
+    #[must_use]
+    pub fn new(
+        ticket_id: RecordId,
+        board_id: Option<RecordId>,
+        claim: &Claim,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            ticket_id,
+            board_id,
+            company_id: claim.company_id,
+            epoch: claim.epoch,
+            opened_at: now,
+            severity: claim.severity,
+            last_note_at: None,
+            noted_repeats: 0,
+            noted_gone: false,
+        }
+    }
 }
 
 impl Claim {

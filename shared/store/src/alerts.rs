@@ -258,6 +258,7 @@ mod tests {
             token: record.token(),
             company_id: 19,
             epoch: 1,
+            severity: domain::event::Severity::High,
             began_at: now,
             until: now,
             uncertain_at: None,

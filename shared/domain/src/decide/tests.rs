@@ -124,6 +124,7 @@ fn claim(op: Op) -> Claim {
         token: Token::new(&key(), 1),
         company_id: 19,
         epoch: 1,
+        severity: Severity::Medium,
         began_at: at(0),
         until: at(65),
         uncertain_at: None,

@@ -1,0 +1,160 @@
+//! From the queue's records to alerts and back: which messages are done, which come back and when.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use domain::AlertKey;
+use domain::event::Event;
+use domain::message::Message;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tracing::Instrument as _;
+
+use crate::alert::Outcome;
+use crate::{App, Invocation};
+
+/// The first back-off, doubled with each receipt.
+const BACK_OFF: Duration = Duration::from_secs(15);
+/// The longest back-off.
+const LONGEST: Duration = Duration::from_mins(15);
+
+/// Works off one batch: alerts side by side, the messages of one alert in order, each task to its end.
+pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
+    let mut alerts: HashMap<AlertKey, Vec<(SqsMessage, Option<Event>)>> = HashMap::new();
+    let mut others = vec![];
+    for record in event.records {
+        match Message::from_json(record.body.as_deref().unwrap_or_default()) {
+            Ok(Message::Event(event)) => alerts
+                .entry(event.key.clone())
+                .or_default()
+                .push((record, Some(event))),
+            Ok(Message::Reconsider(key)) => alerts.entry(key).or_default().push((record, None)),
+            Ok(Message::Snapshot(part)) => others.push((record, Ok(part))),
+            Err(fault) => others.push((record, Err(fault.to_string()))),
+        }
+    }
+    let alerts = alerts
+        .into_iter()
+        .map(|(key, messages)| one_alert(app, invocation, key, messages));
+    let others = others.into_iter().map(|(record, content)| async move {
+        let outcome = match content {
+            Ok(part) => match app.alerts.put_snapshot_part(&part, Timestamp::now()).await {
+                Ok(()) => Outcome::Done,
+                Err(fault) => {
+                    tracing::error!(fault = %fault, "snapshot not stored");
+                    Outcome::Later(None)
+                }
+            },
+            Err(reason) => Outcome::DeadLetter(reason),
+        };
+        settled(app, &record, outcome).await
+    });
+    let (alerts, others) = tokio::join!(join_all(alerts), join_all(others));
+    let mut response = SqsBatchResponse::default();
+    response.batch_item_failures = alerts
+        .into_iter()
+        .flatten()
+        .chain(others.into_iter().flatten())
+        .collect();
+    response
+}
+
+async fn one_alert(
+    app: &App,
+    invocation: &Invocation,
+    key: AlertKey,
+    mut messages: Vec<(SqsMessage, Option<Event>)>,
+) -> Vec<BatchItemFailure> {
+    messages.sort_by_key(|(_, event)| event.as_ref().map(Event::order));
+    let mut failures = vec![];
+    for (record, event) in messages {
+        let span = tracing::info_span!(
+            "alert",
+            alert.key = %key,
+            partner = %key.partner,
+            message.id = record.message_id,
+            attempt = received(&record),
+        );
+        let outcome = app
+            .process(&key, event.as_ref(), invocation)
+            .instrument(span.clone())
+            .await;
+        failures.extend(settled(app, &record, outcome).instrument(span).await);
+    }
+    failures
+}
+
+/// Carries out what became of a message; a failure is named to SQS, which then shows the message again.
+async fn settled(app: &App, record: &SqsMessage, outcome: Outcome) -> Option<BatchItemFailure> {
+    let message_id = record.message_id.clone().unwrap_or_default();
+    match outcome {
+        Outcome::Done => return None,
+        Outcome::DeadLetter(reason) => {
+            let body = record
+                .body
+                .as_deref()
+                .filter(|body| !body.is_empty())
+                .unwrap_or("(empty)");
+            match app.dead_letters.park(body, &message_id, &reason).await {
+                Ok(()) => {
+                    tracing::error!(message.id = message_id, reason, "dead letter");
+                    return None;
+                }
+                Err(fault) => {
+                    tracing::error!(message.id = message_id, fault = %fault, "not parked");
+                }
+            }
+        }
+        Outcome::Later(after) => {
+            let delay = after.unwrap_or_else(|| back_off(received(record), &message_id));
+            let receipt = record.receipt_handle.as_deref().unwrap_or_default();
+            // If this fails the message comes back when its visibility ends: later, and not lost.
+            if let Err(fault) = app.inbox.put_off(receipt, delay).await {
+                tracing::warn!(message.id = message_id, fault = %fault, "not put off");
+            }
+        }
+    }
+    let mut failure = BatchItemFailure::default();
+    failure.item_identifier = message_id;
+    Some(failure)
+}
+
+fn received(record: &SqsMessage) -> u32 {
+    record
+        .attributes
+        .get("ApproximateReceiveCount")
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1)
+}
+
+/// Doubling with each receipt, and spread by up to a quarter by the message's id, so that a crowd does not come back at once.
+fn back_off(received: u32, message_id: &str) -> Duration {
+    let doubled = BACK_OFF
+        .saturating_mul(1 << received.saturating_sub(1).min(10))
+        .min(LONGEST);
+    let spread = message_id.bytes().fold(0_u32, |sum, byte| {
+        sum.wrapping_mul(31).wrapping_add(u32::from(byte))
+    }) % 256;
+    doubled - doubled * spread / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_back_off_doubles_up_to_a_quarter_of_an_hour() {
+        for (received, longest) in [(1, 15), (2, 30), (5, 240), (7, 900), (1000, 900)] {
+            let longest = Duration::from_secs(longest);
+            for id in ["6f1b", "c0de", ""] {
+                let delay = back_off(received, id);
+                assert!(
+                    delay <= longest && delay >= longest * 3 / 4,
+                    "{received} {id}: {delay:?}"
+                );
+            }
+        }
+        assert_ne!(back_off(1, "a"), back_off(1, "b"));
+    }
+}

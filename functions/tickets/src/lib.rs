@@ -1,0 +1,63 @@
+//! The queue's consumer: fold each event into its alert's record, decide, and apply. The only writer of tickets to ConnectWise.
+//!
+//! A message is acknowledged only after its effect is in DynamoDB. This function never sends to the queue that it reads; it may
+//! put a message off, and park in the dead-letter queue what can never work.
+
+mod alert;
+mod batch;
+mod config;
+mod connections;
+mod invocation;
+mod perform;
+
+use aws::queue::{DeadLetters, Inbox};
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
+use aws_types::SdkConfig;
+use jiff::SignedDuration;
+use store::Alerts;
+
+pub use config::Config;
+use connections::Connections;
+pub use invocation::Invocation;
+
+/// The function, with its clients.
+#[derive(Debug)]
+pub struct App {
+    alerts: Alerts,
+    connections: Connections,
+    inbox: Inbox,
+    dead_letters: DeadLetters,
+    settle: SignedDuration,
+}
+
+/// Why the function cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// `ALLOWED_ORIGINS` has an entry that is no origin.
+    #[error("ALLOWED_ORIGINS: {0}")]
+    Origins(#[from] connectwise::InvalidOrigin),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Http(#[from] connectwise::HttpNotBuilt),
+}
+
+impl App {
+    /// Makes the clients, once, in the init phase.
+    ///
+    /// # Errors
+    /// When an allowed origin is malformed or the HTTP client cannot be made.
+    pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        Ok(Self {
+            alerts: Alerts::new(aws, config.alerts_table.clone()),
+            connections: Connections::build(config, aws)?,
+            inbox: Inbox::new(aws, config.queue_url.clone()),
+            dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),
+            settle: config.settle,
+        })
+    }
+
+    /// Works off one batch. Messages that are not done are named in the answer and come back.
+    pub async fn handle(&self, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
+        batch::work(self, event, invocation).await
+    }
+}

@@ -1,0 +1,18 @@
+//! The queue consumer's Lambda.
+
+// The SDK's futures nest deeper than the compiler's default allows it to look.
+#![recursion_limit = "256"]
+
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use tickets::{App, Config};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let aws = aws::startup::init()?;
+    let app = &App::build(&Config::from_env()?, &aws)?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
+        let invocation = tickets::Invocation::of(&event.context);
+        Ok::<_, Error>(app.handle(event.payload, &invocation).await)
+    }))
+    .await
+}

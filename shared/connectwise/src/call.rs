@@ -1,0 +1,268 @@
+//! One call: where it goes, how long it may take, how much it may answer.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT, HeaderValue, LINK, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, Url};
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
+
+use crate::address::AddressRefused;
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::http::Http;
+use crate::verdict::{Refusal, classify};
+
+/// ConnectWise's guide: the tenant's own version is routed to from this one codebase.
+pub(crate) const BASE: &str = "/v4_6_release/apis/3.0";
+
+/// Longest that one call may take.
+const LONGEST: Duration = Duration::from_secs(10);
+/// Shortest that is worth beginning: a write begun with less would only become uncertain.
+const SHORTEST: Duration = Duration::from_millis(100);
+
+/// A page of a thousand full tickets is about 5 MB.
+pub(crate) const LIST_LIMIT: usize = 8 * 1024 * 1024;
+pub(crate) const SINGLE_LIMIT: usize = 1024 * 1024;
+
+/// A fixed model version: the newest is the default, and models change; an old one lives for twelve months more.
+const MODEL: &str = "application/vnd.connectwise.com+json; version=2025.1";
+
+/// What a call is, apart from its keys and its body.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    /// Below [`BASE`], with no query; made of our own words and record numbers.
+    pub(crate) path: String,
+    /// Already escaped.
+    pub(crate) query: String,
+    /// What the API member must be allowed to do.
+    pub(crate) right: &'static str,
+    /// The most that a good answer may hold, in bytes.
+    pub(crate) limit: usize,
+}
+
+/// A good answer.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Whether a `Link` header names a next page; its address is not used.
+    pub(crate) has_next: bool,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Call {
+    /// A read of one thing.
+    pub(crate) fn get(path: impl Into<String>, right: &'static str) -> Self {
+        Self {
+            method: Method::GET,
+            path: path.into(),
+            query: String::new(),
+            right,
+            limit: SINGLE_LIMIT,
+        }
+    }
+
+    /// A write.
+    pub(crate) fn write(method: Method, path: impl Into<String>, right: &'static str) -> Self {
+        Self {
+            method,
+            ..Self::get(path, right)
+        }
+    }
+}
+
+/// When a call that begins now must end.
+pub(crate) fn end_of_call(deadline: Instant) -> Result<Instant, Error> {
+    let now = Instant::now();
+    if deadline.saturating_duration_since(now) < SHORTEST {
+        return Err(Error::DeadlineTooShort);
+    }
+    Ok(deadline.min(now + LONGEST))
+}
+
+/// A call signed with a connection's keys, which leave for that connection's own origin and no other.
+pub(crate) fn signed(
+    http: &Http,
+    keys: &Credentials,
+    call: &Call,
+) -> Result<RequestBuilder, Error> {
+    let refused = |cause: &str| Error::HostRefused {
+        cause: cause.to_owned(),
+    };
+    http.hosts
+        .check(&keys.origin)
+        .map_err(|error| refused(&error.to_string()))?;
+    let mut url = Url::parse(&format!("{}{BASE}{}", keys.origin, call.path))
+        .map_err(|_| refused("the call's address cannot be made"))?;
+    if url.origin().ascii_serialization() != keys.origin.as_str() {
+        return Err(refused("the call's address is not the connection's"));
+    }
+    if !call.query.is_empty() {
+        url.set_query(Some(&call.query));
+    }
+    // A clientId that cannot even stand in a header is refused here as ConnectWise would.
+    let mut client_id =
+        HeaderValue::from_str(keys.client_id.expose()).map_err(|_| Error::ClientIdRefused)?;
+    client_id.set_sensitive(true);
+    let user = format!("{}+{}", keys.company_id, keys.public_key);
+    Ok(http
+        .client
+        .request(call.method.clone(), url)
+        .header(ACCEPT, MODEL)
+        .header("clientId", client_id)
+        .basic_auth(user, Some(keys.private_key.expose())))
+}
+
+/// Sends the request once and reads the whole answer, or says what became of it.
+pub(crate) async fn send(
+    request: RequestBuilder,
+    call: &Call,
+    end: Instant,
+) -> Result<Answer, Error> {
+    let begun = Instant::now();
+    let outcome = exchange(request, call, begun, end).await;
+    tracing::debug!(
+        http.method = %call.method,
+        http.path = call.path,
+        http.status = outcome.as_ref().ok().map(|answer| answer.status),
+        error = outcome.as_ref().err().map(tracing::field::display),
+        elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "called ConnectWise"
+    );
+    outcome
+}
+
+async fn exchange(
+    request: RequestBuilder,
+    call: &Call,
+    begun: Instant,
+    end: Instant,
+) -> Result<Answer, Error> {
+    let late = || Error::TimedOut {
+        after: begun.elapsed(),
+    };
+    let mut response = match timeout_at(end, request.send()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => return Err(unanswered(error, begun)),
+        Err(_) => return Err(late()),
+    };
+    let status = response.status().as_u16();
+    if !response.status().is_success() {
+        let body = timeout_at(end, read_body(&mut response, SINGLE_LIMIT)).await;
+        let body = body.ok().and_then(Result::ok);
+        let retry_after = response.headers().get(RETRY_AFTER);
+        let refusal = Refusal {
+            path: &call.path,
+            right: call.right,
+            status,
+            retry_after: retry_after.and_then(|value| value.to_str().ok()),
+            body: body.as_deref(),
+        };
+        return Err(classify(refusal, Timestamp::now()));
+    }
+    match timeout_at(end, read_body(&mut response, call.limit)).await {
+        Ok(Ok(body)) => Ok(Answer {
+            status,
+            has_next: names_next_page(&response),
+            body,
+        }),
+        Ok(Err(BodyFault::TooLarge)) => Err(Error::AnswerTooLarge { limit: call.limit }),
+        Ok(Err(BodyFault::CutOff)) => Err(Error::AnswerUnreadable {
+            status,
+            cause: "it is cut off".to_owned(),
+        }),
+        Err(_) => Err(late()),
+    }
+}
+
+enum BodyFault {
+    TooLarge,
+    CutOff,
+}
+
+/// Reads by chunks, so that a body without end costs no more memory than the limit.
+async fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>, BodyFault> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > limit as u64 {
+        return Err(BodyFault::TooLarge);
+    }
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => return Err(BodyFault::TooLarge),
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => return Ok(body),
+            Err(_) => return Err(BodyFault::CutOff),
+        }
+    }
+}
+
+/// An error of the HTTP client before the head of an answer. Only its connecting phase proves that nothing was sent.
+fn unanswered(error: reqwest::Error, begun: Instant) -> Error {
+    let error = error.without_url();
+    let cause = chain(&error);
+    if find::<AddressRefused>(&error).is_some() {
+        return Error::HostRefused { cause };
+    }
+    if error.is_connect() || error.is_builder() {
+        return Error::NotSent { cause };
+    }
+    if error.is_timeout() {
+        return Error::TimedOut {
+            after: begun.elapsed(),
+        };
+    }
+    Error::NoAnswer { cause }
+}
+
+/// An error and what lies below it, in one line.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        line.push_str(": ");
+        line.push_str(&cause.to_string());
+        below = cause.source();
+    }
+    line
+}
+
+fn find<'a, E: std::error::Error + 'static>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> Option<&'a E> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref() {
+            return Some(found);
+        }
+        next = error.source();
+    }
+    None
+}
+
+fn names_next_page(response: &Response) -> bool {
+    response
+        .headers()
+        .get_all(LINK)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .any(|link| link.contains("rel=\"next\"") || link.contains("rel=next"))
+}
+
+impl Answer {
+    /// The body as what the endpoint is documented to give.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        // serde_json's message may quote the body; its place does not.
+        serde_json::from_slice(&self.body).map_err(|error| Error::AnswerUnreadable {
+            status: self.status,
+            cause: format!(
+                "{:?} error in line {}, column {}",
+                error.classify(),
+                error.line(),
+                error.column()
+            ),
+        })
+    }
+}

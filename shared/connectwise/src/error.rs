@@ -1,0 +1,196 @@
+//! What can go wrong in a call, named by situation, and what each situation asks for.
+//!
+//! Both classifications match without a wildcard: a new situation must be classified by a person. How a status and a body
+//! become one of these is in `verdict`.
+
+use std::time::Duration;
+
+use domain::{Blocked, Reaction, Target};
+
+/// Why a call did not bring what it was made for.
+///
+/// Causes from below are kept as text without addresses or queries, so an error can be compared, cloned and logged.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// The connection could not be made: not a byte of the request was sent.
+    #[error("ConnectWise could not be connected to: {cause}")]
+    NotSent {
+        /// What the network said.
+        cause: String,
+    },
+    /// The deadline left no time for the call: nothing was sent.
+    #[error("the deadline left no time to call ConnectWise")]
+    DeadlineTooShort,
+    /// The request went out, and no whole answer came in time.
+    #[error("ConnectWise did not answer within {after:?}")]
+    TimedOut {
+        /// How long was waited.
+        after: Duration,
+    },
+    /// The request went out, or part of it, and the connection broke before an answer's head came.
+    #[error("the connection to ConnectWise broke before an answer: {cause}")]
+    NoAnswer {
+        /// What the network said.
+        cause: String,
+    },
+    /// Too many calls; nothing was done.
+    #[error("ConnectWise asks to wait {retry_after:?}")]
+    Throttled {
+        /// What ConnectWise asked for: at least a second, at most an hour.
+        retry_after: Duration,
+    },
+    /// ConnectWise, or something before it, failed.
+    #[error("ConnectWise failed with {status}: {words}")]
+    ServerError {
+        /// The HTTP status.
+        status: u16,
+        /// ConnectWise's own words, on one line; may be empty.
+        words: String,
+    },
+    /// The keys are wrong, expired or revoked.
+    #[error("ConnectWise refuses the API keys")]
+    KeysRefused,
+    /// The `clientId` is missing, unknown or refused.
+    #[error("ConnectWise refuses the clientId")]
+    ClientIdRefused,
+    /// The call reached no codebase: company id or site is wrong, or something in between answered.
+    #[error("ConnectWise could not route the call ({status}): {words}")]
+    NotRouted {
+        /// The HTTP status.
+        status: u16,
+        /// The answer's own words, on one line; may be empty.
+        words: String,
+    },
+    /// This ConnectWise has no such endpoint, or not with this method.
+    #[error("ConnectWise has no endpoint {path}")]
+    EndpointMissing {
+        /// The path below the API's base.
+        path: String,
+    },
+    /// The API member's security role lacks a right.
+    #[error("the API member lacks the right {right}")]
+    MissingRight {
+        /// The right that the call needs, one of [`crate::rights`].
+        right: &'static str,
+    },
+    /// The record that the call was about does not exist (any more).
+    #[error("a record is gone: {what}")]
+    NotFound {
+        /// ConnectWise's own words, such as "Ticket 1255787 not found".
+        what: String,
+    },
+    /// What the ticket should point at is gone or does not belong there.
+    #[error("the {target} is not usable: {words}")]
+    TargetGone {
+        /// Which of the ticket's references.
+        target: Target,
+        /// ConnectWise's own words, on one line.
+        words: String,
+    },
+    /// ConnectWise refuses what was sent, and another attempt would be refused alike.
+    #[error("ConnectWise rejected the call: {words}")]
+    Rejected {
+        /// ConnectWise's own words, on one line, at most 500 characters.
+        words: String,
+    },
+    /// The record is in use by somebody else just now.
+    #[error("the record is in use: {words}")]
+    Conflict {
+        /// ConnectWise's own words, on one line.
+        words: String,
+    },
+    /// The answer points elsewhere; keys are never carried along.
+    #[error("ConnectWise answered with a redirect ({status}), which is not followed")]
+    RedirectRefused {
+        /// The HTTP status.
+        status: u16,
+    },
+    /// The host's name leads to an address that may not be spoken to: nothing was sent.
+    #[error("the host is refused: {cause}")]
+    HostRefused {
+        /// Which rule it breaks.
+        cause: String,
+    },
+    /// The answer to a call that succeeded is larger than anything we ask for.
+    #[error("ConnectWise answered more than {limit} bytes or pages")]
+    AnswerTooLarge {
+        /// The limit that it broke.
+        limit: usize,
+    },
+    /// The answer is cut off, or is not what the endpoint is documented to give.
+    #[error("ConnectWise's answer ({status}) cannot be read: {cause}")]
+    AnswerUnreadable {
+        /// The HTTP status.
+        status: u16,
+        /// What is wrong with it; never its content.
+        cause: String,
+    },
+}
+
+impl Error {
+    /// What this failure asks of the worker. A write asks [`Self::may_have_been_done`] first: what is uncertain must be
+    /// searched for, never repeated.
+    #[must_use]
+    pub fn reaction(&self) -> Reaction {
+        match self {
+            Self::NotSent { .. }
+            | Self::DeadlineTooShort
+            | Self::TimedOut { .. }
+            | Self::NoAnswer { .. }
+            | Self::ServerError { .. }
+            | Self::Conflict { .. }
+            | Self::AnswerTooLarge { .. }
+            | Self::AnswerUnreadable { .. } => Reaction::Retry { after: None },
+            Self::Throttled { retry_after } => Reaction::Retry {
+                after: Some(*retry_after),
+            },
+            // Verdicts on the connection: thousands of messages must not hammer a locked account.
+            Self::KeysRefused
+            | Self::ClientIdRefused
+            | Self::NotRouted { .. }
+            | Self::EndpointMissing { .. }
+            | Self::RedirectRefused { .. }
+            | Self::HostRefused { .. } => block(Blocked::ConnectionBroken),
+            Self::MissingRight { right } => block(Blocked::MissingRight((*right).to_owned())),
+            Self::TargetGone { target, .. } => block(Blocked::TargetGone(*target)),
+            // Whoever deletes or merges a ticket is not fought; callers that expect it look for `NotFound` before they ask.
+            Self::NotFound { what } => block(Blocked::Rejected(what.clone())),
+            Self::Rejected { words } => block(Blocked::Rejected(words.clone())),
+        }
+    }
+
+    /// Whether a write that failed so may have been done all the same, now or minutes later.
+    ///
+    /// ConnectWise has no idempotency key and was seen to create tickets that it answered with a time-out or a 500, so
+    /// everything that does not prove the contrary is uncertain.
+    #[must_use]
+    pub fn may_have_been_done(&self) -> bool {
+        match self {
+            Self::TimedOut { .. }
+            | Self::NoAnswer { .. }
+            | Self::ServerError { .. }
+            | Self::AnswerTooLarge { .. } => true,
+            // 303, and in practice 302, is what a server answers after the deed; 307 and 308 come before it.
+            Self::RedirectRefused { status } => !matches!(status, 307 | 308),
+            // The head of the answer is known: a refusal stays one, whatever became of its body.
+            Self::AnswerUnreadable { status, .. } => !(400..500).contains(status),
+            Self::NotSent { .. }
+            | Self::DeadlineTooShort
+            | Self::Throttled { .. }
+            | Self::KeysRefused
+            | Self::ClientIdRefused
+            | Self::NotRouted { .. }
+            | Self::EndpointMissing { .. }
+            | Self::MissingRight { .. }
+            | Self::NotFound { .. }
+            | Self::TargetGone { .. }
+            | Self::Rejected { .. }
+            | Self::Conflict { .. }
+            | Self::HostRefused { .. } => false,
+        }
+    }
+}
+
+fn block(reason: Blocked) -> Reaction {
+    Reaction::Block { reason }
+}

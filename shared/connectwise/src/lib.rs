@@ -1,0 +1,36 @@
+//! The ConnectWise PSA client: typed reads, a [`TicketWriter`] that only `functions/tickets` constructs, errors that name
+//! situations, and the list of hosts that credentials may be sent to.
+//!
+//! What must not be here: decisions about alerts (they live in `domain`), tables, queues, secrets stores, retries. A call is
+//! made once; what its failure asks for is [`Error::reaction`], and whether it may have been done all the same is
+//! [`Error::may_have_been_done`].
+
+mod address;
+mod call;
+mod client;
+mod conditions;
+mod credentials;
+mod discovery;
+mod error;
+mod http;
+mod origin;
+mod records;
+pub mod rights;
+mod verdict;
+mod writer;
+
+pub use client::Client;
+pub use conditions::{ExternalXref, InvalidXref};
+pub use credentials::{Credentials, Secret};
+pub use discovery::{CompanyInfo, company_info};
+pub use error::Error;
+pub use http::{Http, HttpNotBuilt};
+pub use origin::{HostError, HostList, InvalidOrigin, Origin};
+pub use records::{
+    Board, BoardStatus, BoardType, CompanyReference, Info, MyMember, Note, Priority, RecordInfo,
+    Reference, Ticket,
+};
+pub use writer::{NewNote, NewTicket, NoteDisplay, TicketWriter};
+
+#[cfg(test)]
+mod wire_tests;

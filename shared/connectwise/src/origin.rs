@@ -1,0 +1,256 @@
+//! Which hosts may be spoken to: ConnectWise's clouds, and whole origins that the operator listed.
+//!
+//! A site address is typed by a partner or learnt from an answer, and keys are sent to it; so it is compared with a list, and
+//! nothing is guessed. Host names that lead to private addresses are the matter of `address`.
+
+use std::fmt;
+
+use reqwest::Url;
+use serde::{Deserialize, Serialize};
+
+/// The clouds: the host that people see in their browser, and the one that serves the API.
+///
+/// ConnectWise's developer guide: a cloud host without `api-` answers "SSL is required.". The sandboxes have one host for both.
+const CLOUDS: &[(&str, &str)] = &[
+    ("na.myconnectwise.net", "api-na.myconnectwise.net"),
+    ("eu.myconnectwise.net", "api-eu.myconnectwise.net"),
+    ("au.myconnectwise.net", "api-au.myconnectwise.net"),
+    ("aus.myconnectwise.net", "api-aus.myconnectwise.net"),
+    ("za.myconnectwise.net", "api-za.myconnectwise.net"),
+    (
+        "staging.connectwisedev.com",
+        "api-staging.connectwisedev.com",
+    ),
+    (
+        "sandbox-na.myconnectwise.net",
+        "sandbox-na.myconnectwise.net",
+    ),
+    (
+        "sandbox-eu.myconnectwise.net",
+        "sandbox-eu.myconnectwise.net",
+    ),
+    (
+        "sandbox-au.myconnectwise.net",
+        "sandbox-au.myconnectwise.net",
+    ),
+];
+
+/// Longest address that anybody pastes; a browser's own limit is of this order.
+const MAX_PASTED: usize = 2_000;
+
+/// `scheme://host[:port]` in its one normal spelling: lower case, no default port, no path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Origin(String);
+
+/// A text is not a whole origin.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not an origin such as https://connectwise.example or http://127.0.0.1:8080")]
+pub struct InvalidOrigin {
+    text: String,
+}
+
+/// Why a site address is refused, in words for the person who entered it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// It is no web address at all.
+    #[error("this is not a web address: {fault}")]
+    NotAnAddress {
+        /// What is wrong with it.
+        fault: &'static str,
+    },
+    /// A host that is allowed, but not in the clear.
+    #[error("{host} must be reached by https")]
+    Insecure {
+        /// The host.
+        host: String,
+    },
+    /// A proper address, of a host that is neither ConnectWise's nor listed.
+    #[error(
+        "{origin} is neither a ConnectWise cloud nor a server that the operator of this service has listed"
+    )]
+    NotListed {
+        /// The origin that was asked for.
+        origin: String,
+    },
+}
+
+/// Which origins may be spoken to.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct HostList {
+    listed: Vec<Origin>,
+}
+
+impl HostList {
+    /// The clouds, and the whole origins that the operator listed.
+    ///
+    /// # Errors
+    /// When a listed text is not a whole origin, or is an address that no ConnectWise can have (link-local, multicast).
+    pub fn new(listed: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
+        let listed = listed
+            .into_iter()
+            .map(|text| {
+                let origin = Origin::parse(text.as_ref())?;
+                if crate::address::is_never_literal(origin.host()) {
+                    return Err(InvalidOrigin { text: origin.0 });
+                }
+                Ok(origin)
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { listed })
+    }
+
+    /// Reads what a person pastes, or what an answer names: with or without scheme and path, a cloud's browser host as well as
+    /// its API host.
+    ///
+    /// # Errors
+    /// When it is not an address, or not one that may be spoken to.
+    pub fn site(&self, text: &str) -> Result<Origin, HostError> {
+        let asked = pasted_origin(text)?;
+        if self.listed.contains(&asked) {
+            return Ok(asked);
+        }
+        let cloud = CLOUDS
+            .iter()
+            .find(|(browser, api)| asked.has_authority(browser) || asked.has_authority(api));
+        let Some((_, api)) = cloud else {
+            return Err(HostError::NotListed { origin: asked.0 });
+        };
+        if !asked.is_https() {
+            return Err(HostError::Insecure {
+                host: (*api).to_owned(),
+            });
+        }
+        Ok(Origin(format!("https://{api}")))
+    }
+
+    /// Whether this very origin may be spoken to.
+    ///
+    /// # Errors
+    /// When it is neither listed nor a cloud's API host.
+    pub fn check(&self, origin: &Origin) -> Result<(), HostError> {
+        let cloud = CLOUDS.iter().any(|(_, api)| origin.has_authority(api));
+        if self.listed.contains(origin) || (cloud && origin.is_https()) {
+            return Ok(());
+        }
+        Err(HostError::NotListed {
+            origin: origin.0.clone(),
+        })
+    }
+
+    /// Whether the operator listed an origin with this host name; for the resolver, which sees nothing but names.
+    pub(crate) fn lists_name(&self, name: &str) -> bool {
+        self.listed.iter().any(|origin| origin.host() == name)
+    }
+}
+
+impl Origin {
+    /// Takes a text as an origin: a scheme, a host in its normal spelling, perhaps a port; case, a trailing slash and the
+    /// scheme's own port do not matter.
+    ///
+    /// # Errors
+    /// When there is more or less than that.
+    pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
+        let invalid = || InvalidOrigin {
+            text: text.chars().take(100).collect(),
+        };
+        let asked = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
+        let asked = match asked.split_once("://") {
+            Some(("https", rest)) => {
+                format!("https://{}", rest.strip_suffix(":443").unwrap_or(rest))
+            }
+            Some(("http", rest)) => format!("http://{}", rest.strip_suffix(":80").unwrap_or(rest)),
+            Some(_) | None => return Err(invalid()),
+        };
+        // The URL parser mends what it reads: decimal, hex and octal addresses, look-alike letters, escapes, user names. What
+        // it had to mend is refused; a name is compared with a list later, and must mean there what it means on the wire.
+        let url = Url::parse(&asked).map_err(|_| invalid())?;
+        let whole = url.origin().ascii_serialization();
+        let usual = |b: u8| b.is_ascii_alphanumeric() || b"-.:/[]".contains(&b);
+        let ends_with_dot = url.host_str().is_none_or(|host| host.ends_with('.'));
+        if whole != asked || !whole.bytes().all(usual) || ends_with_dot {
+            return Err(invalid());
+        }
+        Ok(Self(whole))
+    }
+
+    /// The origin as text, without a trailing slash.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn authority(&self) -> &str {
+        self.0.split_once("://").map_or("", |(_, rest)| rest)
+    }
+
+    /// The host alone; an IPv6 address keeps its brackets.
+    pub(crate) fn host(&self) -> &str {
+        let authority = self.authority();
+        match authority.rsplit_once(':') {
+            Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,
+            Some(_) | None => authority,
+        }
+    }
+
+    fn has_authority(&self, authority: &str) -> bool {
+        self.authority() == authority
+    }
+
+    fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for Origin {
+    type Error = InvalidOrigin;
+    fn try_from(text: String) -> Result<Self, InvalidOrigin> {
+        Self::parse(&text)
+    }
+}
+
+impl From<Origin> for String {
+    fn from(origin: Origin) -> Self {
+        origin.0
+    }
+}
+
+/// The origin in a pasted address; https where no scheme is given.
+fn pasted_origin(text: &str) -> Result<Origin, HostError> {
+    let refuse = |fault| HostError::NotAnAddress { fault };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(refuse("it is empty"));
+    }
+    if text.len() > MAX_PASTED {
+        return Err(refuse("it is too long"));
+    }
+    let (scheme, rest) = text.split_once("://").unwrap_or(("https", text));
+    let scheme = scheme.to_ascii_lowercase();
+    if scheme != "https" && scheme != "http" {
+        return Err(refuse("it must begin with https://"));
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    if !authority.is_ascii() {
+        return Err(refuse(
+            "its host has letters outside a-z; look-alikes are refused",
+        ));
+    }
+    if authority.contains('@') {
+        return Err(refuse("it has a user name in it"));
+    }
+    if authority.ends_with('.') {
+        return Err(refuse("its host ends with a dot"));
+    }
+    Origin::parse(&format!("{scheme}://{authority}"))
+        .map_err(|_| refuse("its host is not spelt in the usual way"))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,249 @@
+use super::*;
+
+fn list() -> HostList {
+    HostList::new(["http://127.0.0.1:8080", "https://psa.msp.example"]).unwrap()
+}
+
+fn is_no_address(result: &Result<Origin, HostError>) -> bool {
+    matches!(result, Err(HostError::NotAnAddress { .. }))
+}
+
+fn is_not_listed(result: &Result<Origin, HostError>) -> bool {
+    matches!(result, Err(HostError::NotListed { .. }))
+}
+
+#[test]
+fn what_people_paste_becomes_the_host_of_the_api() {
+    let na = "https://api-na.myconnectwise.net";
+    let table = [
+        ("na.myconnectwise.net", na),
+        ("https://na.myconnectwise.net", na),
+        ("https://na.myconnectwise.net/", na),
+        (" https://na.myconnectwise.net \n", na),
+        ("HTTPS://NA.MyConnectWise.NET", na),
+        ("https://na.myconnectwise.net:443/", na),
+        (
+            "https://na.myconnectwise.net/v4_6_release/ConnectWise.aspx?x=a@b#c",
+            na,
+        ),
+        ("api-na.myconnectwise.net", na),
+        ("https://api-na.myconnectwise.net/v4_6_release/apis/3.0", na),
+        ("eu.myconnectwise.net", "https://api-eu.myconnectwise.net"),
+        ("au.myconnectwise.net", "https://api-au.myconnectwise.net"),
+        ("aus.myconnectwise.net", "https://api-aus.myconnectwise.net"),
+        ("za.myconnectwise.net", "https://api-za.myconnectwise.net"),
+        (
+            "staging.connectwisedev.com",
+            "https://api-staging.connectwisedev.com",
+        ),
+        (
+            "sandbox-eu.myconnectwise.net",
+            "https://sandbox-eu.myconnectwise.net",
+        ),
+        ("psa.msp.example", "https://psa.msp.example"),
+        ("https://psa.msp.example/login", "https://psa.msp.example"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080"),
+    ];
+    for (pasted, expected) in table {
+        let origin = list().site(pasted);
+        assert_eq!(origin.unwrap().as_str(), expected, "{pasted}");
+    }
+}
+
+#[test]
+fn what_is_not_on_the_list_is_refused_by_name() {
+    let table = [
+        "https://example.com",
+        "https://myconnectwise.net",
+        "https://evil-na.myconnectwise.net",
+        "https://na.myconnectwise.net.evil.example",
+        "https://na-myconnectwise.net",
+        "https://api-na.myconnectwise.net:8443",
+        "https://api-na.myconnectwise.net:80",
+        "https://xn--n-0fa.myconnectwise.net",
+        "https://127.0.0.1",
+        "https://127.0.0.1:8080",
+        "http://127.0.0.1:8081",
+        "http://127.0.0.1",
+        "http://localhost:8080",
+        "http://10.0.0.1",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://[::1]:8080",
+        "http://[fd00:ec2::254]",
+        "http://psa.msp.example",
+        "https://psa.msp.example:8443",
+        "https://sub.psa.msp.example",
+        "https://metadata.google.internal",
+    ];
+    for pasted in table {
+        let result = list().site(pasted);
+        assert!(is_not_listed(&result), "{pasted}: {result:?}");
+    }
+}
+
+#[test]
+fn what_is_spelt_to_deceive_is_no_address() {
+    let table = [
+        "",
+        "   ",
+        "https://",
+        "https:///na.myconnectwise.net",
+        "https:na.myconnectwise.net",
+        "//na.myconnectwise.net",
+        "ftp://na.myconnectwise.net",
+        "javascript://na.myconnectwise.net",
+        "file:///etc/passwd",
+        "https://https://na.myconnectwise.net",
+        // Another host behind a user name or a backslash.
+        "https://na.myconnectwise.net@evil.example",
+        "https://user:password@na.myconnectwise.net",
+        "https://na.myconnectwise.net\\@evil.example",
+        "https://evil.example\\.myconnectwise.net",
+        // The same address in other clothes: decimal, hex, octal, short, mapped.
+        "http://2130706433:8080",
+        "http://0x7f000001:8080",
+        "http://0x7f.0.0.1:8080",
+        "http://0177.0.0.1:8080",
+        "http://127.1:8080",
+        "http://127.0.0.1.:8080",
+        "http://[::ffff:169.254.169.254]",
+        "http://[0:0:0:0:0:0:0:1]:8080",
+        // A trailing dot, look-alikes, escapes, hidden characters.
+        "https://na.myconnectwise.net.",
+        "https://na.myconnectwise.net.:443",
+        "https://nа.myconnectwise.net",
+        "https://na。myconnectwise。net",
+        "https://\u{ff4e}a.myconnectwise.net",
+        "https://%6ea.myconnectwise.net",
+        "https://na.myconnect\u{200b}wise.net",
+        "https://na.myconnectwise.net\u{202e}",
+        "https://na.myconn\tectwise.net",
+        "https://na.myconnectwise.net evil.example",
+        "https://na.myconnectwise.net\r\nHost: evil.example",
+        // Ports that are none.
+        "https://na.myconnectwise.net:",
+        "https://na.myconnectwise.net:0443",
+        "https://na.myconnectwise.net:99999",
+        "https://na.myconnectwise.net:https",
+        "http://127.0.0.1:08080",
+    ];
+    for pasted in table {
+        let result = list().site(pasted);
+        assert!(is_no_address(&result), "{pasted:?}: {result:?}");
+    }
+    let long = format!("https://na.myconnectwise.net/{}", "x".repeat(MAX_PASTED));
+    assert!(is_no_address(&list().site(&long)));
+}
+
+#[test]
+fn a_refusal_says_what_to_mend() {
+    let table = [
+        (
+            "http://na.myconnectwise.net",
+            "api-na.myconnectwise.net must be reached by https",
+        ),
+        ("", "this is not a web address: it is empty"),
+        (
+            "ftp://na.myconnectwise.net",
+            "this is not a web address: it must begin with https://",
+        ),
+        (
+            "https://na.myconnectwise.net@evil.example",
+            "this is not a web address: it has a user name in it",
+        ),
+        (
+            "https://na.myconnectwise.net.",
+            "this is not a web address: its host ends with a dot",
+        ),
+        (
+            "https://n\u{430}.myconnectwise.net",
+            "this is not a web address: its host has letters outside a-z; look-alikes are refused",
+        ),
+        (
+            "http://0177.0.0.1",
+            "this is not a web address: its host is not spelt in the usual way",
+        ),
+        (
+            "https://evil.example/x",
+            "https://evil.example is neither a ConnectWise cloud nor a server that the operator of this service has listed",
+        ),
+    ];
+    for (pasted, expected) in table {
+        let error = list().site(pasted).unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn keys_go_to_listed_origins_and_api_hosts_alone() {
+    let table = [
+        ("https://api-na.myconnectwise.net", true),
+        ("https://psa.msp.example", true),
+        ("http://127.0.0.1:8080", true),
+        ("http://api-na.myconnectwise.net", false),
+        ("https://na.myconnectwise.net", false),
+        ("http://psa.msp.example", false),
+        ("http://127.0.0.1:8081", false),
+        ("https://evil.example", false),
+    ];
+    for (text, expected) in table {
+        let origin = Origin::parse(text).unwrap();
+        assert_eq!(list().check(&origin).is_ok(), expected, "{text}");
+    }
+}
+
+#[test]
+fn only_whole_origins_can_be_listed() {
+    for good in [
+        "https://a.example",
+        "https://A.example:443/",
+        "http://[::1]:1",
+    ] {
+        assert!(HostList::new([good]).is_ok(), "{good}");
+    }
+    let table = [
+        "",
+        "*",
+        "a.example",
+        "https://*.example",
+        "https://a.example/path",
+        "https://a.example?q",
+        "https://a.example//",
+        "https://u@a.example",
+        "ftp://a.example",
+        "http://169.254.169.254",
+        "http://[fe80::1]",
+        "http://0.0.0.0:8080",
+    ];
+    for bad in table {
+        assert!(HostList::new([bad]).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn an_origin_is_stored_as_text_and_checked_when_read() {
+    let origin: Origin = serde_json::from_str(r#""https://API-na.myconnectwise.net/""#).unwrap();
+    assert_eq!(
+        serde_json::to_string(&origin).unwrap(),
+        r#""https://api-na.myconnectwise.net""#
+    );
+    assert!(serde_json::from_str::<Origin>(r#""https://a.example/x""#).is_err());
+}
+
+#[test]
+fn the_resolver_knows_listed_names_without_their_ports() {
+    let hosts = HostList::new([
+        "http://localhost:8080",
+        "http://[::1]:8080",
+        "https://a.example",
+    ]);
+    let hosts = hosts.unwrap();
+    for (name, expected) in [
+        ("localhost", true),
+        ("[::1]", true),
+        ("a.example", true),
+        ("b.example", false),
+    ] {
+        assert_eq!(hosts.lists_name(name), expected, "{name}");
+    }
+}

@@ -1,0 +1,286 @@
+//! What ConnectWise answers, as far as we read it. Members that we do not know are ignored, `null` is absence.
+
+use domain::RecordId;
+use jiff::Timestamp;
+use serde::{Deserialize, Deserializer};
+
+/// A pointer to another record, as ConnectWise expands it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Reference {
+    /// The record's number.
+    pub id: RecordId,
+    /// Its name at the time of the answer.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+}
+
+/// A pointer to a company.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct CompanyReference {
+    /// The company's number.
+    pub id: RecordId,
+    /// Its short name, unique among companies.
+    #[serde(default, deserialize_with = "or_default")]
+    pub identifier: String,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+}
+
+/// A service ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ticket {
+    /// Its number.
+    pub id: RecordId,
+    /// Its title.
+    #[serde(default, deserialize_with = "or_default")]
+    pub summary: String,
+    /// Where it lies now; a technician or a workflow may have moved it.
+    pub board: Option<Reference>,
+    /// Its status, one of its board's.
+    pub status: Option<Reference>,
+    /// Whose it is now.
+    pub company: Option<CompanyReference>,
+    /// Its priority.
+    pub priority: Option<Reference>,
+    /// Its type, one of its board's.
+    #[serde(rename = "type")]
+    pub type_: Option<Reference>,
+    /// Our token, if it is ours; an empty text counts as none.
+    #[serde(rename = "externalXRef", default, deserialize_with = "not_empty")]
+    pub external_xref: Option<String>,
+    /// Whether its status is a closed one. Absent counts as open, so that nothing is taken for closed without proof.
+    #[serde(default, deserialize_with = "or_default")]
+    pub closed_flag: bool,
+    /// When it was closed, if ConnectWise says so.
+    #[serde(default, deserialize_with = "time")]
+    pub closed_date: Option<Timestamp>,
+    /// Who closed it, if ConnectWise says so.
+    pub closed_by: Option<String>,
+    /// The ticket that this one was merged into.
+    pub merged_parent_ticket: Option<Reference>,
+    /// When it was entered and touched.
+    #[serde(rename = "_info", default, deserialize_with = "or_default")]
+    pub info: RecordInfo,
+}
+
+/// When a record was entered and last touched; ConnectWise keeps this apart, in `_info`, and leaves it out at times.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RecordInfo {
+    /// When it was entered.
+    #[serde(default, deserialize_with = "time")]
+    pub date_entered: Option<Timestamp>,
+    /// When it was last changed by anybody.
+    #[serde(default, deserialize_with = "time")]
+    pub last_updated: Option<Timestamp>,
+    /// Who last changed it: a member's identifier.
+    pub updated_by: Option<String>,
+}
+
+/// A note on a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Note {
+    /// Its number.
+    pub id: RecordId,
+    /// What it says. ConnectWise may have flattened line breaks.
+    #[serde(default, deserialize_with = "or_default")]
+    pub text: String,
+    /// Shown to the customer as discussion.
+    #[serde(default, deserialize_with = "or_default")]
+    pub detail_description_flag: bool,
+    /// Shown to technicians.
+    #[serde(default, deserialize_with = "or_default")]
+    pub internal_analysis_flag: bool,
+    /// Shown as the resolution.
+    #[serde(default, deserialize_with = "or_default")]
+    pub resolution_flag: bool,
+    /// When it was made.
+    #[serde(default, deserialize_with = "time")]
+    pub date_created: Option<Timestamp>,
+    /// Who made it: a member's identifier.
+    pub created_by: Option<String>,
+}
+
+/// A service board.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Board {
+    /// Its number.
+    pub id: RecordId,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// The location that it belongs to.
+    pub location: Option<Reference>,
+    /// The department that it belongs to.
+    pub department: Option<Reference>,
+    /// No longer in use.
+    #[serde(default, deserialize_with = "or_default")]
+    pub inactive_flag: bool,
+    /// For projects; service tickets do not belong there.
+    #[serde(default, deserialize_with = "or_default")]
+    pub project_flag: bool,
+}
+
+/// A status that tickets of one board can have. ConnectWise names these members without `Flag` here, and with it elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardStatus {
+    /// Its number.
+    pub id: RecordId,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// Where it stands among the others.
+    pub sort_order: Option<i64>,
+    /// What new tickets get if they name none.
+    #[serde(default, deserialize_with = "or_default")]
+    pub default_flag: bool,
+    /// No longer in use.
+    #[serde(default, deserialize_with = "or_default")]
+    pub inactive: bool,
+    /// Tickets in it count as closed. Many boards have a "Completed" that does not.
+    #[serde(default, deserialize_with = "or_default")]
+    pub closed_status: bool,
+}
+
+/// A type that tickets of one board can have.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardType {
+    /// Its number.
+    pub id: RecordId,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// What new tickets get if they name none.
+    #[serde(default, deserialize_with = "or_default")]
+    pub default_flag: bool,
+    /// No longer in use.
+    #[serde(default, deserialize_with = "or_default")]
+    pub inactive_flag: bool,
+}
+
+/// A priority, of all boards.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Priority {
+    /// Its number.
+    pub id: RecordId,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// Where it stands among the others.
+    pub sort_order: Option<i64>,
+    /// What new tickets get if they name none.
+    #[serde(default, deserialize_with = "or_default")]
+    pub default_flag: bool,
+}
+
+/// What a ConnectWise says of itself. It may say so without keys: proves the site, not the credentials.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Info {
+    /// Such as `v2025.1.1`.
+    #[serde(default, deserialize_with = "or_default")]
+    pub version: String,
+    /// Run by ConnectWise.
+    #[serde(default, deserialize_with = "yes_no")]
+    pub is_cloud: bool,
+    /// Such as `NA`.
+    pub cloud_region: Option<String>,
+}
+
+/// The API member whose keys are used.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MyMember {
+    /// Its number.
+    pub id: RecordId,
+    /// Its short name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub identifier: String,
+    /// `A` for an API member.
+    pub license_class: Option<String>,
+    /// Its role.
+    pub security_role: Option<Reference>,
+    /// Where its tickets go if they name no board.
+    pub service_default_board: Option<Reference>,
+    /// Boards whose tickets it does not see: our searches are blind there.
+    #[serde(default, deserialize_with = "or_default")]
+    pub excluded_service_board_ids: Vec<RecordId>,
+}
+
+/// `null` is absence: ConnectWise's schema allows it for almost every member.
+pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
+}
+
+fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+/// Times are `yyyy-MM-ddTHH:mm:ssZ` in all samples, but declared as plain text; an unreadable one is no reason to lose a ticket.
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_str().and_then(|text| text.parse().ok()))
+}
+
+/// `"True"` in ConnectWise's guide, `true` in its answers to others.
+pub(crate) fn yes_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(value.as_bool().unwrap_or_else(|| {
+        value
+            .as_str()
+            .is_some_and(|text| text.eq_ignore_ascii_case("true"))
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ticket_is_read_whatever_is_null_or_unknown() {
+        let ticket: Ticket = serde_json::from_str(
+            r#"{"id":9,"summary":null,"board":{"id":21,"name":"Ops","_info":{"board_href":"x"}},"status":null,
+            "company":{"id":250,"identifier":"acme","name":"Acme"},"type":{"id":3},"externalXRef":"","closedFlag":null,
+            "customFields":[{"id":1}],"_info":{"dateEntered":"2026-04-01T08:00:00Z","lastUpdated":"yesterday","updatedBy":null}}"#,
+        )
+        .unwrap();
+        assert_eq!(ticket.board.unwrap().name, "Ops");
+        assert_eq!(ticket.type_.unwrap().name, "");
+        assert_eq!(ticket.company.unwrap().identifier, "acme");
+        assert_eq!((ticket.external_xref, ticket.closed_flag), (None, false));
+        assert_eq!(
+            ticket.info.date_entered.unwrap().to_string(),
+            "2026-04-01T08:00:00Z"
+        );
+        assert_eq!(ticket.info.last_updated, None);
+
+        let bare: Ticket = serde_json::from_str(r#"{"id":9}"#).unwrap();
+        assert_eq!(bare.info, RecordInfo::default());
+        assert!(serde_json::from_str::<Ticket>(r#"{"summary":"no id"}"#).is_err());
+    }
+
+    #[test]
+    fn being_in_the_cloud_is_said_in_two_ways() {
+        for (text, expected) in [
+            ("true", true),
+            (r#""True""#, true),
+            (r#""False""#, false),
+            ("null", false),
+        ] {
+            let info: Info = serde_json::from_str(&format!(r#"{{"isCloud":{text}}}"#)).unwrap();
+            assert_eq!(info.is_cloud, expected, "{text}");
+        }
+    }
+}

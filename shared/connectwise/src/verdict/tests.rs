@@ -1,0 +1,402 @@
+use domain::{Blocked, Reaction};
+
+use super::*;
+use crate::rights;
+
+const NOW: &str = "2026-04-01T08:00:00Z";
+
+fn refused(path: &str, status: u16, body: &str) -> Error {
+    let refusal = Refusal {
+        path,
+        right: rights::TICKETS_ADD,
+        status,
+        retry_after: None,
+        body: Some(body.as_bytes()),
+    };
+    classify(refusal, NOW.parse().unwrap())
+}
+
+/// One line: variant and main field of the error, its reaction, and whether a write may have been done.
+fn outcome(error: &Error) -> String {
+    let debug = format!("{error:?}");
+    let name = debug.split([' ', '{']).next().unwrap();
+    let of = match error {
+        Error::TargetGone { target, .. } => format!("({target})"),
+        Error::MissingRight { right } => format!("({right})"),
+        Error::Throttled { retry_after } => format!("({retry_after:?})"),
+        Error::EndpointMissing { path } => format!("({path})"),
+        Error::NotSent { .. }
+        | Error::DeadlineTooShort
+        | Error::TimedOut { .. }
+        | Error::NoAnswer { .. }
+        | Error::ServerError { .. }
+        | Error::KeysRefused
+        | Error::ClientIdRefused
+        | Error::NotRouted { .. }
+        | Error::NotFound { .. }
+        | Error::Rejected { .. }
+        | Error::Conflict { .. }
+        | Error::RedirectRefused { .. }
+        | Error::HostRefused { .. }
+        | Error::AnswerTooLarge { .. }
+        | Error::AnswerUnreadable { .. } => String::new(),
+    };
+    let asks = match error.reaction() {
+        Reaction::Retry { after: None } => "retry".to_owned(),
+        Reaction::Retry { after: Some(time) } => format!("retry after {time:?}"),
+        Reaction::Block {
+            reason: Blocked::Rejected(_),
+        } => "block rejected".to_owned(),
+        Reaction::Block { reason } => format!("block {reason}"),
+        Reaction::DeadLetter { .. } => "dead letter".to_owned(),
+    };
+    let done = if error.may_have_been_done() {
+        "uncertain"
+    } else {
+        "not done"
+    };
+    format!("{name}{of}, {asks}, {done}")
+}
+
+#[test]
+fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
+    let broken = "block connection_broken, not done";
+    let table: Vec<(u16, &str, String)> = vec![
+        // Keys and routes, from the guide and from reports.
+        (
+            401,
+            r#"{"code":"Unauthorized","message":"The supplied authentication is incorrect."}"#,
+            format!("KeysRefused, {broken}"),
+        ),
+        (
+            401,
+            r#"{"code":"ConnectWiseApi","message":"UserNotAuthenticated"}"#,
+            format!("KeysRefused, {broken}"),
+        ),
+        (401, "", format!("KeysRefused, {broken}")),
+        (
+            400,
+            "Cannot route. Codebase/company is invalid",
+            format!("NotRouted, {broken}"),
+        ),
+        (
+            404,
+            "Cannot route. Codebase/company is invalid",
+            format!("NotRouted, {broken}"),
+        ),
+        (
+            400,
+            r#"{"code":"ConnectWiseApi","message":"Cannot route. Codebase/company is invalid","errors":null}"#,
+            format!("NotRouted, {broken}"),
+        ),
+        (400, "", format!("NotRouted, {broken}")),
+        (404, "", format!("NotRouted, {broken}")),
+        (
+            404,
+            "<!DOCTYPE html><title>404</title>",
+            format!("NotRouted, {broken}"),
+        ),
+        (
+            400,
+            "\u{feff}\r\n<html>company board status</html>",
+            format!("NotRouted, {broken}"),
+        ),
+        (
+            403,
+            r#"{"code":"Security","message":"SSL is required.","errors":null}"#,
+            format!("NotRouted, {broken}"),
+        ),
+        (
+            403,
+            "<html>Access denied by the firewall</html>",
+            format!("NotRouted, {broken}"),
+        ),
+        (
+            404,
+            r#"{"code":"ConnectWiseApi","message":"The endpoint does not exist."}"#,
+            format!("EndpointMissing(/service/tickets), {broken}"),
+        ),
+        (
+            405,
+            r#"{"code":"ConnectWiseApi","message":"Method not allowed"}"#,
+            format!("EndpointMissing(/service/tickets), {broken}"),
+        ),
+        // The clientId: three statuses in three reports.
+        (
+            400,
+            r#"{"code":"ConnectWiseApi","message":"clientId is missing"}"#,
+            format!("ClientIdRefused, {broken}"),
+        ),
+        (
+            401,
+            r#"{"code":"Unauthorized","message":"Invalid ClientID header"}"#,
+            format!("ClientIdRefused, {broken}"),
+        ),
+        (
+            403,
+            "A valid clientId is required",
+            format!("ClientIdRefused, {broken}"),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","message":"header","errors":[{"code":"X","message":"bad","field":"clientId"}]}"#,
+            format!("ClientIdRefused, {broken}"),
+        ),
+        // A title that speaks of a clientId is no verdict on the connection.
+        (
+            400,
+            r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"code":"X","message":"'clientId leaked' is not allowed","field":"summary"}]}"#,
+            "Rejected, block rejected, not done".into(),
+        ),
+        // Rights.
+        (
+            403,
+            r#"{"code":"Security","message":"You do not have security permission to perform this action."}"#,
+            "MissingRight(service_tickets.add), block missing_right(service_tickets.add), not done"
+                .into(),
+        ),
+        (
+            403,
+            "",
+            "MissingRight(service_tickets.add), block missing_right(service_tickets.add), not done"
+                .into(),
+        ),
+        // Records and targets.
+        (
+            404,
+            r#"{"code":"NotFound","message":"Ticket 1255787 not found"}"#,
+            "NotFound, block rejected, not done".into(),
+        ),
+        (
+            404,
+            r#"{"code":"NotFound","message":"Company 250 not found"}"#,
+            "TargetGone(company), block target_gone(company), not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"code":"NotFound","message":"Service Status 17 not found for Service Board 21","resource":"ticket","field":"status/id"}]}"#,
+            "TargetGone(status), block target_gone(status), not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"code":"NotFound","message":"Service Status 17 not found for Service Board 21"}]}"#,
+            "TargetGone(status), block target_gone(status), not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","errors":[{"code":"NotFound","field":"status/id"},{"code":"NotFound","field":"Board/id"}]}"#,
+            "TargetGone(board), block target_gone(board), not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","errors":[{"code":"MissingRequiredField","message":"The company/id field is required.","field":"company"}]}"#,
+            "TargetGone(company), block target_gone(company), not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","errors":[{"code":"NotFound","message":"Service Type 3 not found","field":"type/id"}]}"#,
+            "TargetGone(type), block target_gone(type), not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","errors":[{"code":"NotFound","message":"Priority 8 not found","field":"priority/id"}]}"#,
+            "TargetGone(priority), block target_gone(priority), not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"NotFound","message":"Board 21 not found","field":"board"}"#,
+            "TargetGone(board), block target_gone(board), not done".into(),
+        ),
+        // Others of our fields.
+        (
+            400,
+            r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"code":"MaxLengthField","message":"The field summary must be a string with a maximum length of 100."}]}"#,
+            "Rejected, block rejected, not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"MaxLengthField","message":"The field summary must be a string with a maximum length of 100."}"#,
+            "Rejected, block rejected, not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"MissingRequiredField","message":"The assignTo/id field is required.","field":"assignTo"}"#,
+            "Rejected, block rejected, not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","message":"serviceNote object is invalid","errors":[{"message":"Please choose where to display the notes in order to save this record."}]}"#,
+            "Rejected, block rejected, not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"ApiFindCondition","message":"resources/identifier is not a recognized name."}"#,
+            "Rejected, block rejected, not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"ConnectWiseApi","message":"Could not find member 'page' on object of type 'FilterValues'. Path 'page', line 1, position 50."}"#,
+            "Rejected, block rejected, not done".into(),
+        ),
+        (
+            400,
+            r#"{"code":"InvalidObject","errors":[{"field":"subType/id","message":"x"}]}"#,
+            "Rejected, block rejected, not done".into(),
+        ),
+        (
+            409,
+            r#"{"code":"Conflict","message":"The record is in use."}"#,
+            "Conflict, retry, not done".into(),
+        ),
+        // Rate, failure, redirect.
+        (
+            429,
+            r#"{"error":"ConnectWiseAPI","message":"Too many requests. Please try again in 30 seconds."}"#,
+            "Throttled(30s), retry after 30s, not done".into(),
+        ),
+        (
+            500,
+            r#"{"code":"ConnectWiseApi","message":"A timeout has occured. Please try again."}"#,
+            "ServerError, retry, uncertain".into(),
+        ),
+        (503, "", "ServerError, retry, uncertain".into()),
+        (
+            520,
+            "<html>cloud</html>",
+            "ServerError, retry, uncertain".into(),
+        ),
+        (408, "", "ServerError, retry, uncertain".into()),
+        (
+            302,
+            "",
+            "RedirectRefused, block connection_broken, uncertain".into(),
+        ),
+        (
+            308,
+            "",
+            "RedirectRefused, block connection_broken, not done".into(),
+        ),
+    ];
+    for (status, body, expected) in table {
+        let error = refused("/service/tickets", status, body);
+        assert_eq!(outcome(&error), expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn situations_without_an_answer_are_certain_only_if_nothing_was_sent() {
+    let cause = || "x".to_owned();
+    let table = [
+        (
+            Error::NotSent { cause: cause() },
+            "NotSent, retry, not done",
+        ),
+        (Error::DeadlineTooShort, "DeadlineTooShort, retry, not done"),
+        (
+            Error::TimedOut { after: WAIT_LEAST },
+            "TimedOut, retry, uncertain",
+        ),
+        (
+            Error::NoAnswer { cause: cause() },
+            "NoAnswer, retry, uncertain",
+        ),
+        (
+            Error::AnswerTooLarge { limit: 1 },
+            "AnswerTooLarge, retry, uncertain",
+        ),
+        (
+            Error::AnswerUnreadable {
+                status: 201,
+                cause: cause(),
+            },
+            "AnswerUnreadable, retry, uncertain",
+        ),
+        (
+            Error::AnswerUnreadable {
+                status: 400,
+                cause: cause(),
+            },
+            "AnswerUnreadable, retry, not done",
+        ),
+        (
+            Error::HostRefused { cause: cause() },
+            "HostRefused, block connection_broken, not done",
+        ),
+    ];
+    for (error, expected) in table {
+        assert_eq!(outcome(&error), expected);
+    }
+}
+
+#[test]
+fn a_refusal_that_is_cut_off_is_no_verdict_unless_its_status_is() {
+    for (status, expected) in [
+        (400, "AnswerUnreadable, retry, not done"),
+        (403, "AnswerUnreadable, retry, not done"),
+        (404, "AnswerUnreadable, retry, not done"),
+        (401, "KeysRefused, block connection_broken, not done"),
+        (429, "Throttled(30s), retry after 30s, not done"),
+        (500, "ServerError, retry, uncertain"),
+    ] {
+        let refusal = Refusal {
+            path: "/service/tickets",
+            right: rights::TICKETS_ADD,
+            status,
+            retry_after: None,
+            body: None,
+        };
+        assert_eq!(outcome(&classify(refusal, NOW.parse().unwrap())), expected);
+    }
+}
+
+#[test]
+fn a_missing_record_is_a_target_only_when_a_ticket_is_made() {
+    let body = r#"{"code":"NotFound","message":"Board 21 not found"}"#;
+    let error = refused("/service/boards/21/statuses", 404, body);
+    let what = "Board 21 not found".to_owned();
+    assert_eq!(error, Error::NotFound { what });
+}
+
+#[test]
+fn connectwise_is_quoted_on_one_line_and_not_for_ever() {
+    let two = r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"message":"one\r\nline"},{"message":""},{"message":"two"}]}"#;
+    let words = "one line; two".to_owned();
+    assert_eq!(refused("/x", 400, two), Error::Rejected { words });
+
+    let long = format!(
+        r#"{{"code":"InvalidObject","message":"{}"}}"#,
+        "ä".repeat(5_000)
+    );
+    let Error::Rejected { words } = refused("/x", 400, &long) else {
+        panic!("not rejected");
+    };
+    assert_eq!(words.chars().count(), MAX_WORDS);
+    // A page is never quoted.
+    let page = refused("/x", 404, "<html>secret</html>").to_string();
+    assert!(!page.contains("secret"), "{page}");
+}
+
+#[test]
+fn a_throttled_call_waits_as_long_as_asked_within_reason() {
+    let table = [
+        (None, 30),
+        (Some(""), 30),
+        (Some("17"), 17),
+        (Some(" 17 "), 17),
+        (Some("0"), 1),
+        (Some("3600"), 3600),
+        (Some("3601"), 3600),
+        (Some("99999999999999999999999999"), 3600),
+        (Some("-5"), 30),
+        (Some("1.5"), 30),
+        (Some("soon"), 30),
+        (Some("Wed, 01 Apr 2026 08:01:30 GMT"), 90),
+        (Some("Wed, 01 Apr 2026 07:00:00 GMT"), 1),
+        (Some("Wed, 01 Apr 2026 23:00:00 GMT"), 3600),
+        (Some("Thu, 31 Dec 2099 23:59:59 GMT"), 3600),
+    ];
+    for (header, seconds) in table {
+        let wait = retry_after(header, NOW.parse().unwrap());
+        assert_eq!(wait, Duration::from_secs(seconds), "{header:?}");
+    }
+}

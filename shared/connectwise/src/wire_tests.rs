@@ -1,0 +1,627 @@
+//! What goes over the wire, and what becomes of each way in which an answer can fail.
+
+mod server;
+
+use self::server::{Play, Server, answer, answer_with, credentials, header, within};
+use crate::{
+    Client, Error, ExternalXref, HostError, HostList, Http, NewNote, NewTicket, NoteDisplay,
+    Origin, Secret, company_info,
+};
+
+const TICKET: &str =
+    r#"{"id":7,"summary":"Disk full","externalXRef":"tb1-a-1","closedFlag":false}"#;
+
+fn new_ticket() -> NewTicket {
+    NewTicket {
+        summary: "Disk full".to_owned(),
+        company: 250,
+        board: None,
+        status: None,
+        type_: None,
+        priority: None,
+        estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),
+        initial_description: "d".to_owned(),
+        external_xref: xref("tb1-a-1"),
+    }
+}
+
+fn xref(text: &str) -> ExternalXref {
+    ExternalXref::parse(text).unwrap()
+}
+
+async fn create_at(server: &Server, millis: u64) -> Result<u64, Error> {
+    let writer = server.client().ticket_writer();
+    let ticket = writer.create(&new_ticket(), within(millis)).await?;
+    Ok(ticket.id)
+}
+
+#[tokio::test]
+async fn a_call_carries_keys_client_id_and_the_version_of_the_model() {
+    let server = Server::start([Play::Answer(answer(200, TICKET))]).await;
+    let ticket = server.client().ticket(7, within(2_000)).await.unwrap();
+    assert_eq!(ticket.external_xref.as_deref(), Some("tb1-a-1"));
+
+    let request = &server.requests()[0];
+    assert!(
+        request.starts_with("GET /v4_6_release/apis/3.0/service/tickets/7 HTTP/1.1\r\n"),
+        "{request}"
+    );
+    for (name, expected) in [
+        ("authorization", "Basic YWNtZStQVUJMSUM6UFJJVkFURQ=="),
+        ("clientId", "11111111-2222-3333-4444-555555555555"),
+        (
+            "accept",
+            "application/vnd.connectwise.com+json; version=2025.1",
+        ),
+        ("host", server.origin.strip_prefix("http://").unwrap()),
+    ] {
+        assert_eq!(header(request, name).as_deref(), Some(expected));
+    }
+    assert!(
+        header(request, "user-agent")
+            .unwrap()
+            .starts_with("Ticketbridge/")
+    );
+    // No compression is offered, so the cap on an answer's bytes is one on memory too.
+    assert_eq!(header(request, "accept-encoding"), None);
+}
+
+#[tokio::test]
+async fn writes_are_json_in_the_form_that_the_guide_asks_for() {
+    let note = r#"{"id":3,"text":"n","internalAnalysisFlag":true}"#;
+    let answers = [
+        answer(201, TICKET),
+        answer(200, TICKET),
+        answer(200, TICKET),
+        answer(200, TICKET),
+        answer(201, note),
+    ];
+    let server = Server::start(answers.map(Play::Answer)).await;
+    let writer = server.client().ticket_writer();
+    let new_note = NewNote {
+        text: "n".to_owned(),
+        display: NoteDisplay::Internal,
+    };
+
+    writer.create(&new_ticket(), within(2_000)).await.unwrap();
+    writer.set_status(7, 17, within(2_000)).await.unwrap();
+    writer.close(7, 18, within(2_000)).await.unwrap();
+    writer.set_priority(7, 8, within(2_000)).await.unwrap();
+    let note = writer.add_note(7, &new_note, within(2_000)).await.unwrap();
+    assert!(note.internal_analysis_flag && !note.detail_description_flag);
+
+    let base = "/v4_6_release/apis/3.0/service/tickets";
+    let expected = [
+        (
+            format!("POST {base} "),
+            r#"{"summary":"Disk full","recordType":"ServiceTicket","company":{"id":250},"#,
+        ),
+        (
+            format!("PATCH {base}/7 "),
+            r#"[{"op":"replace","path":"status","value":{"id":17}}]"#,
+        ),
+        (
+            format!("PATCH {base}/7 "),
+            r#"[{"op":"replace","path":"status","value":{"id":18}}]"#,
+        ),
+        (
+            format!("PATCH {base}/7 "),
+            r#"[{"op":"replace","path":"priority","value":{"id":8}}]"#,
+        ),
+        (
+            format!("POST {base}/7/notes "),
+            r#"{"text":"n","detailDescriptionFlag":false,"internalAnalysisFlag":true,"resolutionFlag":false}"#,
+        ),
+    ];
+    let requests = server.requests();
+    assert_eq!(requests.len(), expected.len());
+    for (request, (line, body)) in requests.iter().zip(expected) {
+        assert!(request.starts_with(&line), "{request}");
+        assert!(request.contains(&format!("\r\n\r\n{body}")), "{request}");
+        assert_eq!(
+            header(request, "content-type").as_deref(),
+            Some("application/json")
+        );
+        assert!(header(request, "authorization").is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_refused_close_names_the_right_to_close() {
+    let body = r#"{"code":"Security","message":"You do not have security permission to perform this action."}"#;
+    let server = Server::start([Play::Answer(answer(403, body))]).await;
+    let writer = server.client().ticket_writer();
+    let close = writer.close(7, 18, within(2_000)).await.unwrap_err();
+    assert_eq!(
+        close,
+        Error::MissingRight {
+            right: "close_service_tickets.edit"
+        }
+    );
+    let edit = writer.set_status(7, 17, within(2_000)).await.unwrap_err();
+    assert_eq!(
+        edit,
+        Error::MissingRight {
+            right: "service_tickets.edit"
+        }
+    );
+    let boards = server.client().boards(within(2_000)).await.unwrap_err();
+    assert_eq!(
+        boards,
+        Error::MissingRight {
+            right: "table_setup.inquire"
+        }
+    );
+}
+
+#[tokio::test]
+async fn a_throttled_call_tells_how_long_to_wait() {
+    let server = Server::start([Play::Answer(answer_with(429, "Retry-After: 17\r\n", "{}"))]).await;
+    let retry_after = std::time::Duration::from_secs(17);
+    assert_eq!(
+        create_at(&server, 2_000).await,
+        Err(Error::Throttled { retry_after })
+    );
+}
+
+#[tokio::test]
+async fn a_closed_port_proves_that_nothing_was_sent() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let origin = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let http = Http::new(HostList::new([&origin]).unwrap()).unwrap();
+    let writer = Client::new(&http, credentials(&origin))
+        .unwrap()
+        .ticket_writer();
+    let error = writer
+        .create(&new_ticket(), within(2_000))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+    assert!(!error.may_have_been_done());
+}
+
+#[tokio::test]
+async fn a_failed_handshake_proves_that_nothing_was_sent_and_shows_no_keys() {
+    let server = Server::start([Play::AnswerAndClose("not TLS".to_owned())]).await;
+    let origin = server.origin.replace("http://", "https://");
+    let http = Http::new(HostList::new([&origin]).unwrap()).unwrap();
+    let client = Client::new(&http, credentials(&origin)).unwrap();
+    let error = client.system_info(within(2_000)).await.unwrap_err();
+    assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+    assert_eq!(server.connections(), 1);
+    assert!(!server.requests()[0].contains("YWNtZStQ"));
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_after_the_request_leaves_it_uncertain_and_unrepeated() {
+    // The second request goes over the first one's connection, which is where an HTTP client is tempted to try again.
+    let plays = [
+        Play::Answer(answer(201, TICKET)),
+        Play::AnswerAndClose(String::new()),
+    ];
+    let server = Server::start(plays).await;
+    let writer = server.client().ticket_writer();
+    writer.create(&new_ticket(), within(2_000)).await.unwrap();
+    let error = writer
+        .create(&new_ticket(), within(2_000))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::NoAnswer { .. }), "{error:?}");
+    assert!(error.may_have_been_done());
+    assert_eq!((server.requests().len(), server.connections()), (2, 1));
+}
+
+#[tokio::test]
+async fn silence_ends_at_the_deadline_and_is_uncertain() {
+    let server = Server::start([Play::Silence]).await;
+    let begun = std::time::Instant::now();
+    let error = create_at(&server, 300).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+    assert!(error.may_have_been_done());
+    assert!(begun.elapsed().as_millis() < 1_500);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn no_call_takes_longer_than_ten_seconds_whatever_the_deadline() {
+    let server = Server::start([Play::Silence]).await;
+    let client = server.client();
+    let call = tokio::spawn(async move { client.ticket(7, within(60_000)).await });
+    while server.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    tokio::time::pause();
+    let begun = tokio::time::Instant::now();
+    let error = call.await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+    assert!(begun.elapsed().as_secs() <= 10, "{:?}", begun.elapsed());
+}
+
+#[tokio::test]
+async fn a_slow_body_ends_at_the_deadline() {
+    let head = "HTTP/1.1 201 X\r\nContent-Length: 100000\r\n\r\n{";
+    let server = Server::start([Play::Trickle(head.to_owned())]).await;
+    let error = create_at(&server, 300).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+    assert!(error.may_have_been_done());
+}
+
+#[tokio::test]
+async fn an_answer_that_is_cut_off_leaves_a_write_uncertain() {
+    let whole = answer(201, TICKET);
+    let server = Server::start([Play::AnswerAndClose(whole[..whole.len() - 20].to_owned())]).await;
+    let error = create_at(&server, 2_000).await.unwrap_err();
+    assert!(
+        matches!(error, Error::AnswerUnreadable { status: 201, .. }),
+        "{error:?}"
+    );
+    assert!(error.may_have_been_done());
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_cut_off_stays_a_refusal() {
+    let whole = answer(400, r#"{"code":"InvalidObject"}"#);
+    let server = Server::start([Play::AnswerAndClose(whole[..whole.len() - 5].to_owned())]).await;
+    let error = create_at(&server, 2_000).await.unwrap_err();
+    assert!(
+        matches!(error, Error::AnswerUnreadable { status: 400, .. }),
+        "{error:?}"
+    );
+    assert!(!error.may_have_been_done());
+}
+
+#[tokio::test]
+async fn an_answer_of_another_shape_is_unreadable_and_not_quoted() {
+    let deep = "[".repeat(200_000);
+    for body in [
+        "",
+        "<html>canary</html>",
+        "[]",
+        r#"{"id":"canary"}"#,
+        r#"{"id":-1}"#,
+        "null",
+        &deep,
+    ] {
+        let server = Server::start([Play::Answer(answer(200, body))]).await;
+        let error = server.client().ticket(7, within(2_000)).await.unwrap_err();
+        assert!(
+            matches!(error, Error::AnswerUnreadable { status: 200, .. }),
+            "{error:?}"
+        );
+        assert!(!format!("{error} {error:?}").contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_left_at_the_limit() {
+    let announced = "HTTP/1.1 200 X\r\nContent-Length: 1000000000\r\n\r\n".to_owned();
+    let chunked = "HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    for play in [Play::Trickle(announced), Play::Flood(chunked)] {
+        let server = Server::start([play]).await;
+        let client = server.client();
+        let one = client.ticket(7, within(5_000)).await.unwrap_err();
+        assert_eq!(one, Error::AnswerTooLarge { limit: 1024 * 1024 });
+        let list = client.boards(within(5_000)).await.unwrap_err();
+        assert_eq!(
+            list,
+            Error::AnswerTooLarge {
+                limit: 8 * 1024 * 1024
+            }
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_refused_and_nobody_else_is_called() {
+    let elsewhere = Server::start([Play::Answer(answer(200, TICKET))]).await;
+    for status in [301, 302, 303, 307, 308] {
+        let to = format!("Location: {}/x\r\n", elsewhere.origin);
+        let server = Server::start([Play::Answer(answer_with(status, &to, ""))]).await;
+        let both = HostList::new([&server.origin, &elsewhere.origin]).unwrap();
+        let client = Client::new(&Http::new(both).unwrap(), credentials(&server.origin)).unwrap();
+        let error = client.ticket(7, within(2_000)).await.unwrap_err();
+        assert_eq!(error, Error::RedirectRefused { status });
+        assert_eq!(server.requests().len(), 1);
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+fn records(ids: std::ops::Range<u64>) -> String {
+    let records: Vec<String> = ids
+        .map(|id| format!(r#"{{"id":{id},"name":"n"}}"#))
+        .collect();
+    format!("[{}]", records.join(","))
+}
+
+#[tokio::test]
+async fn a_list_is_read_to_its_end_with_or_without_link_headers() {
+    let evil = Server::start([Play::Answer(answer(200, "[]"))]).await;
+    let next = format!("Link: <{}/?page=2>; rel=\"next\"\r\n", evil.origin);
+    let last = "Link: <http://x/?page=1>; rel=\"first\", <http://x/?page=1>; rel=\"prev\"\r\n";
+    let table = [
+        ("one short page", vec![answer(200, &records(0..3))], 3),
+        ("nothing", vec![answer(200, "[]")], 0),
+        (
+            "a full page without a link",
+            vec![
+                answer(200, &records(0..1000)),
+                answer(200, &records(1000..1001)),
+            ],
+            1001,
+        ),
+        (
+            "a full page and nothing",
+            vec![answer(200, &records(0..1000)), answer(200, "[]")],
+            1000,
+        ),
+        (
+            "capped pages with a link",
+            vec![
+                answer_with(200, &next, &records(0..25)),
+                answer_with(200, last, &records(25..50)),
+            ],
+            50,
+        ),
+    ];
+    for (what, answers, expected) in table {
+        let pages = answers.len();
+        let server = Server::start(answers.into_iter().map(Play::Answer)).await;
+        let found = server.client().priorities(within(5_000)).await.unwrap();
+        let ids: Vec<u64> = found.iter().map(|priority| priority.id).collect();
+        assert_eq!(ids, (0..expected).collect::<Vec<_>>(), "{what}");
+        let lines: Vec<String> = server
+            .requests()
+            .iter()
+            .map(|r| r.lines().next().unwrap().to_owned())
+            .collect();
+        let asked: Vec<String> = (1..=pages)
+            .map(|page| format!("GET /v4_6_release/apis/3.0/service/priorities?orderBy=id&pageSize=1000&page={page} HTTP/1.1"))
+            .collect();
+        assert_eq!(lines, asked, "{what}");
+    }
+    assert_eq!(evil.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_list_that_fails_half_way_or_never_ends_is_an_error() {
+    let half = [
+        Play::Answer(answer(200, &records(0..1000))),
+        Play::Answer(answer(500, "{}")),
+    ];
+    let server = Server::start(half).await;
+    let error = server.client().boards(within(5_000)).await.unwrap_err();
+    assert!(
+        matches!(error, Error::ServerError { status: 500, .. }),
+        "{error:?}"
+    );
+
+    let next = "Link: <http://x/?page=2>; rel=\"next\"\r\n";
+    let server = Server::start([Play::Answer(answer_with(200, next, &records(0..1)))]).await;
+    let error = server.client().boards(within(20_000)).await.unwrap_err();
+    assert_eq!(error, Error::AnswerTooLarge { limit: 100 });
+    assert_eq!(server.requests().len(), 100);
+}
+
+#[tokio::test]
+async fn a_search_asks_for_tokens_and_takes_nothing_else() {
+    let body = r#"[{"id":1,"externalXRef":"tb1-a"},{"id":2,"externalXRef":"tb1-a2"},{"id":3,"externalXRef":""},{"id":4},{"id":5,"externalXRef":"tb1-b"}]"#;
+    let server = Server::start([Play::Answer(answer(200, body))]).await;
+    let client = server.client();
+    let (a, b) = (xref("tb1-a"), xref("tb1-b"));
+    let ids =
+        |tickets: Vec<crate::Ticket>| tickets.iter().map(|ticket| ticket.id).collect::<Vec<_>>();
+
+    let none = client
+        .tickets_by_external_xref(&[], within(2_000))
+        .await
+        .unwrap();
+    assert_eq!((none.len(), server.connections()), (0, 0));
+    let one = client
+        .tickets_by_external_xref(&[&a], within(2_000))
+        .await
+        .unwrap();
+    assert_eq!(ids(one), [1]);
+    let two = client
+        .tickets_by_external_xref(&[&a, &b], within(2_000))
+        .await
+        .unwrap();
+    assert_eq!(ids(two), [1, 5]);
+    let prefix = client
+        .tickets_by_external_xref_prefix(&a, within(2_000))
+        .await
+        .unwrap();
+    assert_eq!(ids(prefix), [1, 2]);
+    assert!(
+        client
+            .any_ticket_by_external_xref_prefix(&xref("tb1-"), within(2_000))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !client
+            .any_ticket_by_external_xref_prefix(&xref("other"), within(2_000))
+            .await
+            .unwrap()
+    );
+
+    let query = |n: usize| {
+        server.requests()[n]
+            .lines()
+            .next()
+            .unwrap()
+            .split_once('?')
+            .unwrap()
+            .1
+            .to_owned()
+    };
+    assert_eq!(
+        query(0),
+        "conditions=externalXRef%3D%22tb1-a%22&orderBy=id&pageSize=1000&page=1 HTTP/1.1"
+    );
+    assert_eq!(
+        query(1),
+        "conditions=externalXRef%20in%20%28%22tb1-a%22%2C%22tb1-b%22%29&orderBy=id&pageSize=1000&page=1 HTTP/1.1"
+    );
+    assert_eq!(
+        query(2),
+        "conditions=externalXRef%20like%20%22tb1-a%2A%22&orderBy=id&pageSize=1000&page=1 HTTP/1.1"
+    );
+    assert_eq!(
+        query(3),
+        "conditions=externalXRef%20like%20%22tb1-%2A%22&pageSize=1&page=1 HTTP/1.1"
+    );
+}
+
+#[tokio::test]
+async fn many_tokens_never_make_an_address_too_long() {
+    let server = Server::start([Play::Answer(answer(200, "[]"))]).await;
+    let tokens: Vec<ExternalXref> = (0..30).map(|n| xref(&format!("{n:0100}"))).collect();
+    let tokens: Vec<&ExternalXref> = tokens.iter().collect();
+    server
+        .client()
+        .tickets_by_external_xref(&tokens, within(5_000))
+        .await
+        .unwrap();
+    let requests = server.requests();
+    assert_eq!(requests.len(), 3);
+    assert!(
+        requests
+            .iter()
+            .all(|request| request.lines().next().unwrap().len() < 1_900)
+    );
+}
+
+#[tokio::test]
+async fn keys_are_not_given_to_a_host_that_is_not_listed() {
+    let server = Server::start([Play::Answer(answer(200, TICKET))]).await;
+    let http = Http::new(HostList::default()).unwrap();
+    let error = Client::new(&http, credentials(&server.origin)).unwrap_err();
+    assert!(matches!(error, HostError::NotListed { .. }), "{error:?}");
+    let origin = Origin::parse(&server.origin).unwrap();
+    let error = company_info(&http, &origin, "acme", within(2_000))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::HostRefused { .. }), "{error:?}");
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_a_private_address_is_not_connected_to() {
+    let server = Server::start([Play::Answer(answer(200, TICKET))]).await;
+    let origin = server.origin.replace("127.0.0.1", "localhost");
+    // The list allows the origin, the resolver was built without it: as if a cloud's name led home.
+    let http = Http {
+        hosts: HostList::new([&origin]).unwrap(),
+        ..Http::new(HostList::default()).unwrap()
+    };
+    let client = Client::new(&http, credentials(&origin)).unwrap();
+    let error = client.ticket(7, within(2_000)).await.unwrap_err();
+    assert!(matches!(error, Error::HostRefused { .. }), "{error:?}");
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn without_time_or_with_an_impossible_client_id_nothing_is_sent() {
+    let server = Server::start([Play::Answer(answer(200, TICKET))]).await;
+    let error = create_at(&server, 50).await.unwrap_err();
+    assert_eq!(error, Error::DeadlineTooShort);
+
+    let mut keys = credentials(&server.origin);
+    keys.client_id = Secret::new("line\r\nbreak");
+    let client = Client::new(&server.http(), keys).unwrap();
+    let error = client.ticket(7, within(2_000)).await.unwrap_err();
+    assert_eq!(error, Error::ClientIdRefused);
+    assert_eq!(server.connections(), 0);
+}
+
+#[tokio::test]
+async fn clones_share_four_calls_at_a_time() {
+    let server = Server::start([Play::Later(answer(200, TICKET))]).await;
+    let client = server.client();
+    let calls: Vec<_> = (0..12)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move { client.ticket(7, within(5_000)).await })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(server.most_at_once(), 4);
+    assert_eq!(server.requests().len(), 12);
+}
+
+#[tokio::test]
+async fn a_site_is_asked_for_a_company_id_without_keys() {
+    let guide = r#"{"CompanyName":"ConnectWise","Codebase":"v2017_3/","VersionCode":"v2017.3","VersionNumber":"v4.6.38842","CompanyID":"CW","IsCloud":"True"}"#;
+    let others = r#"{"CompanyName":null,"CompanyID":"CW","IsCloud":true,"SiteUrl":"api-na.myconnectwise.net"}"#;
+    let answers = [
+        answer(200, guide),
+        answer(200, others),
+        answer(200, "null"),
+        answer(404, ""),
+        answer(404, "<html>"),
+        answer(503, ""),
+    ];
+    let server = Server::start(answers.map(Play::Answer)).await;
+    let (http, origin) = (server.http(), Origin::parse(&server.origin).unwrap());
+    let ask = async |id| company_info(&http, &origin, id, within(2_000)).await;
+
+    let info = ask("CW").await.unwrap().unwrap();
+    assert_eq!(
+        (
+            info.company_id.as_str(),
+            info.codebase.as_str(),
+            info.is_cloud
+        ),
+        ("CW", "v2017_3/", true)
+    );
+    let info = ask("a/../b?c#d%").await.unwrap().unwrap();
+    assert_eq!(
+        (info.site_url.as_str(), info.is_cloud),
+        ("api-na.myconnectwise.net", true)
+    );
+    for id in ["null", "404", "page"] {
+        assert_eq!(ask(id).await, Ok(None));
+    }
+    assert!(matches!(
+        ask("503").await,
+        Err(Error::ServerError { status: 503, .. })
+    ));
+    for id in ["", ".", "..", "a\nb"] {
+        assert_eq!(ask(id).await, Ok(None), "{id:?}");
+    }
+
+    let requests = server.requests();
+    assert_eq!(requests.len(), 6);
+    assert!(
+        requests[0].starts_with("GET /login/companyinfo/CW HTTP/1.1"),
+        "{}",
+        requests[0]
+    );
+    assert!(
+        requests[1].starts_with("GET /login/companyinfo/a%2F..%2Fb%3Fc%23d% HTTP")
+            || requests[1].starts_with("GET /login/companyinfo/a%2F..%2Fb%3Fc%23d%25 HTTP"),
+        "{}",
+        requests[1]
+    );
+    for request in requests {
+        assert_eq!(header(&request, "authorization"), None);
+        assert_eq!(header(&request, "clientid"), None);
+    }
+}
+
+#[tokio::test]
+async fn no_failure_shows_a_key() {
+    let body = answer(500, r#"{"message":"failed"}"#);
+    let server = Server::start([Play::Answer(body), Play::AnswerAndClose(String::new())]).await;
+    let client = server.client();
+    for _ in 0..2 {
+        let error = client.ticket(7, within(2_000)).await.unwrap_err();
+        let shown = format!("{error} {error:?} {client:?} {:?}", client.ticket_writer());
+        for secret in ["PUBLIC", "PRIVATE", "YWNtZStQ", "11111111-"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! A server of a few lines that plays canned bytes, so that tests see exactly what goes over the wire.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+use crate::{Client, Credentials, HostList, Http, Origin, Secret};
+
+/// What the server does with one request.
+#[derive(Clone)]
+pub(super) enum Play {
+    /// Writes these bytes and keeps the connection.
+    Answer(String),
+    /// Writes these bytes and closes the connection.
+    AnswerAndClose(String),
+    /// Writes these bytes, then one more each 20 ms, for ever.
+    Trickle(String),
+    /// Writes these bytes, then a kilobyte for ever, as fast as it is taken.
+    Flood(String),
+    /// Reads and says nothing.
+    Silence,
+    /// Answers after a while, counting how many wait at once.
+    Later(String),
+}
+
+/// A server on a free port; the last play is played again for every further request.
+pub(super) struct Server {
+    pub(super) origin: String,
+    requests: Arc<Mutex<Vec<String>>>,
+    connections: Arc<AtomicUsize>,
+    at_once: Arc<Mutex<(usize, usize)>>,
+}
+
+impl Server {
+    pub(super) async fn start(plays: impl IntoIterator<Item = Play>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let server = Self {
+            origin,
+            requests: Arc::default(),
+            connections: Arc::default(),
+            at_once: Arc::default(),
+        };
+        let plays = Arc::new(plays.into_iter().collect::<Vec<_>>());
+        let (requests, connections, at_once) = (
+            server.requests.clone(),
+            server.connections.clone(),
+            server.at_once.clone(),
+        );
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                connections.fetch_add(1, Ordering::SeqCst);
+                let (plays, requests, at_once) = (plays.clone(), requests.clone(), at_once.clone());
+                tokio::spawn(serve(stream, plays, requests, at_once));
+            }
+        });
+        server
+    }
+
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn most_at_once(&self) -> usize {
+        self.at_once.lock().unwrap().1
+    }
+
+    pub(super) fn http(&self) -> Http {
+        Http::new(HostList::new([&self.origin]).unwrap()).unwrap()
+    }
+
+    pub(super) fn client(&self) -> Client {
+        Client::new(&self.http(), credentials(&self.origin)).unwrap()
+    }
+}
+
+async fn serve(
+    mut stream: TcpStream,
+    plays: Arc<Vec<Play>>,
+    requests: Arc<Mutex<Vec<String>>>,
+    at_once: Arc<Mutex<(usize, usize)>>,
+) {
+    while let Some(request) = read_request(&mut stream).await {
+        let play = {
+            let mut requests = requests.lock().unwrap();
+            requests.push(request);
+            plays[(requests.len() - 1).min(plays.len() - 1)].clone()
+        };
+        match play {
+            Play::Answer(bytes) => stream.write_all(bytes.as_bytes()).await.unwrap(),
+            Play::AnswerAndClose(bytes) => {
+                stream.write_all(bytes.as_bytes()).await.unwrap();
+                return;
+            }
+            Play::Trickle(bytes) => {
+                stream.write_all(bytes.as_bytes()).await.unwrap();
+                let mut tick = tokio::time::interval(Duration::from_millis(20));
+                while stream.write_all(b" ").await.is_ok() {
+                    tick.tick().await;
+                }
+                return;
+            }
+            Play::Flood(bytes) => {
+                stream.write_all(bytes.as_bytes()).await.unwrap();
+                let chunk = format!("400\r\n{}\r\n", " ".repeat(1024));
+                while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+                return;
+            }
+            Play::Silence => {}
+            Play::Later(bytes) => {
+                {
+                    let mut at_once = at_once.lock().unwrap();
+                    at_once.0 += 1;
+                    at_once.1 = at_once.1.max(at_once.0);
+                }
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                at_once.lock().unwrap().0 -= 1;
+                stream.write_all(bytes.as_bytes()).await.unwrap();
+            }
+        }
+    }
+}
+
+/// One request, head and body, as text; `None` at the end of the connection. What is no HTTP is kept too.
+async fn read_request(stream: &mut TcpStream) -> Option<String> {
+    let mut bytes = Vec::new();
+    loop {
+        let mut buffer = [0; 4096];
+        let n = stream.read(&mut buffer).await.ok()?;
+        if n == 0 {
+            return None;
+        }
+        bytes.extend_from_slice(&buffer[..n]);
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        if !text.is_char_boundary(1) || !text.starts_with(['G', 'P']) {
+            return Some(text);
+        }
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = header(head, "content-length").map_or(0, |value| value.parse().unwrap());
+        if body.len() >= length {
+            return Some(text);
+        }
+    }
+}
+
+/// A header of a request; names are compared without case.
+pub(super) fn header(request: &str, name: &str) -> Option<String> {
+    let head = request.split("\r\n\r\n").next().unwrap_or_default();
+    head.lines().skip(1).find_map(|line| {
+        let (key, value) = line.split_once(": ")?;
+        key.eq_ignore_ascii_case(name).then(|| value.to_owned())
+    })
+}
+
+pub(super) fn credentials(origin: &str) -> Credentials {
+    Credentials {
+        origin: Origin::parse(origin).unwrap(),
+        company_id: "acme".to_owned(),
+        public_key: "PUBLIC".to_owned(),
+        private_key: Secret::new("PRIVATE"),
+        client_id: Secret::new("11111111-2222-3333-4444-555555555555"),
+    }
+}
+
+/// A whole answer.
+pub(super) fn answer(status: u16, body: &str) -> String {
+    answer_with(status, "", body)
+}
+
+/// A whole answer with more header lines, each with its line end.
+pub(super) fn answer_with(status: u16, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status} X\r\nContent-Type: application/json; charset=utf-8\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+pub(super) fn within(millis: u64) -> Instant {
+    Instant::now() + Duration::from_millis(millis)
+}

@@ -1,0 +1,494 @@
+//! The client against the simulator, which shares no type with it: a misspelt member would show here.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "the helpers of tests may panic as tests may"
+)]
+
+use std::time::Duration;
+
+use connectwise::{
+    Client, Credentials, Error, ExternalXref, HostList, Http, NewNote, NewTicket, NoteDisplay,
+    Origin, Secret, Ticket, TicketWriter, company_info,
+};
+use connectwise_sim::{Running, Seed, Sim};
+use domain::Target;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+/// Of the simulator's demo seed: a company, its default board with two statuses and a type, two priorities.
+const COMPANY: u64 = 301;
+const BOARD: u64 = 21;
+const IN_PROGRESS: u64 = 212;
+const CLOSED: u64 = 214;
+const INCIDENT: u64 = 2101;
+const CRITICAL: u64 = 31;
+const HIGH: u64 = 32;
+
+/// A simulated site, a client of it, and a way to its controls.
+struct Site {
+    sim: Running,
+    http: Http,
+    client: Client,
+    control: reqwest::Client,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let seed = Seed::demo();
+        let keys = seed.integration().unwrap();
+        let sim = Sim::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let http = Http::new(HostList::new([sim.base_url()]).unwrap()).unwrap();
+        let credentials = Credentials {
+            origin: Origin::parse(&sim.base_url()).unwrap(),
+            company_id: keys.company_id,
+            public_key: keys.public_key,
+            private_key: Secret::new(keys.private_key),
+            client_id: Secret::new(keys.client_id),
+        };
+        let client = Client::new(&http, credentials).unwrap();
+        // reqwest wants to know its TLS even for a plain address.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let control = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(5));
+        let control = control.build().unwrap();
+        Self {
+            sim,
+            http,
+            client,
+            control,
+        }
+    }
+
+    async fn faults(&self, faults: Value) {
+        let url = format!("{}/_sim/faults", self.sim.base_url());
+        let answer = self.control.put(url).json(&faults).send().await.unwrap();
+        assert!(
+            answer.status().is_success(),
+            "{}",
+            answer.text().await.unwrap()
+        );
+    }
+
+    fn writer(&self) -> TicketWriter {
+        self.client.ticket_writer()
+    }
+
+    async fn create(&self, token: &str) -> Result<Ticket, Error> {
+        self.writer().create(&new_ticket(token), soon()).await
+    }
+
+    /// How many tickets carry this token.
+    async fn found(&self, token: &str) -> usize {
+        let token = ExternalXref::parse(token).unwrap();
+        self.client
+            .tickets_by_external_xref(&[&token], soon())
+            .await
+            .unwrap()
+            .len()
+    }
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(5)
+}
+
+fn new_ticket(token: &str) -> NewTicket {
+    NewTicket {
+        summary: "Disk full".to_owned(),
+        company: COMPANY,
+        board: Some(BOARD),
+        status: None,
+        type_: Some(INCIDENT),
+        priority: Some(HIGH),
+        estimated_start_date: "2026-04-01T08:00:00Z".parse().unwrap(),
+        initial_description: "C: is full\non PC-7".to_owned(),
+        external_xref: ExternalXref::parse(token).unwrap(),
+    }
+}
+
+fn name(reference: Option<&connectwise::Reference>) -> &str {
+    reference.map_or("-", |reference| reference.name.as_str())
+}
+
+#[tokio::test]
+async fn a_ticket_is_made_found_noted_and_closed() {
+    let site = Site::start().await;
+    let made = site.create("tb1-a-1").await.unwrap();
+    assert_eq!(
+        (name(made.board.as_ref()), name(made.status.as_ref())),
+        ("Service Desk", "New")
+    );
+    assert_eq!(
+        (name(made.type_.as_ref()), name(made.priority.as_ref())),
+        ("Incident", "Priority 2 - High")
+    );
+    assert_eq!(made.company.as_ref().unwrap().identifier, "AcmeDental");
+    assert_eq!(made.external_xref.as_deref(), Some("tb1-a-1"));
+    assert!(made.info.date_entered.is_some() && made.info.last_updated.is_some());
+    assert_eq!(site.client.ticket(made.id, soon()).await.unwrap(), made);
+
+    let writer = site.writer();
+    let urgent = writer
+        .set_priority(made.id, CRITICAL, soon())
+        .await
+        .unwrap();
+    assert_eq!(name(urgent.priority.as_ref()), "Priority 1 - Critical");
+    let moved = writer
+        .set_status(made.id, IN_PROGRESS, soon())
+        .await
+        .unwrap();
+    assert_eq!(
+        (name(moved.status.as_ref()), moved.closed_flag),
+        ("In Progress", false)
+    );
+    let new_note = NewNote {
+        text: "gone [tb c1]".to_owned(),
+        display: NoteDisplay::InternalAndResolution,
+    };
+    let note = writer.add_note(made.id, &new_note, soon()).await.unwrap();
+    assert!(note.internal_analysis_flag && note.resolution_flag && !note.detail_description_flag);
+    let notes = site.client.ticket_notes(made.id, soon()).await.unwrap();
+    assert!(notes.contains(&note), "{notes:?}");
+
+    let closed = writer.close(made.id, CLOSED, soon()).await.unwrap();
+    assert!(closed.closed_flag);
+    assert_eq!(site.found("tb1-a-1").await, 1);
+    assert_eq!(site.found("tb1-a-2").await, 0);
+}
+
+#[tokio::test]
+async fn tickets_are_found_by_token_prefix_and_witness() {
+    let site = Site::start().await;
+    let prefix = ExternalXref::parse("tb1-").unwrap();
+    assert!(
+        !site
+            .client
+            .any_ticket_by_external_xref_prefix(&prefix, soon())
+            .await
+            .unwrap()
+    );
+    for token in ["tb1-a-1", "tb1-b-1", "tb1-b-2"] {
+        site.create(token).await.unwrap();
+    }
+    let [a, b, none] =
+        ["tb1-a-1", "tb1-b-1", "tb1-c-1"].map(|token| ExternalXref::parse(token).unwrap());
+    let found = site
+        .client
+        .tickets_by_external_xref(&[&none, &a, &b], soon())
+        .await
+        .unwrap();
+    assert_eq!(found.len(), 2);
+    let prefix_b = ExternalXref::parse("tb1-b").unwrap();
+    assert_eq!(
+        site.client
+            .tickets_by_external_xref_prefix(&prefix_b, soon())
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
+    assert!(
+        site.client
+            .any_ticket_by_external_xref_prefix(&prefix, soon())
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn set_up_reads_what_it_needs() {
+    let site = Site::start().await;
+    let info = site.client.system_info(soon()).await.unwrap();
+    assert!(info.version.starts_with("v2025.1"), "{info:?}");
+    let me = site.client.my_member(soon()).await.unwrap();
+    assert_eq!(
+        (me.identifier.as_str(), me.license_class.as_deref()),
+        ("Ticketbridge", Some("A"))
+    );
+    assert_eq!(name(me.service_default_board.as_ref()), "Service Desk");
+
+    let boards = site.client.boards(soon()).await.unwrap();
+    let desk = boards.iter().find(|board| board.id == BOARD).unwrap();
+    assert_eq!(
+        (desk.name.as_str(), name(desk.location.as_ref())),
+        ("Service Desk", "Springfield")
+    );
+    let statuses = site.client.board_statuses(BOARD, soon()).await.unwrap();
+    let shown: Vec<_> = statuses
+        .iter()
+        .map(|s| (s.id, s.default_flag, s.closed_status, s.inactive))
+        .collect();
+    let expected = [
+        (211, true, false, false),
+        (212, false, false, false),
+        (213, false, false, false),
+        (214, false, true, false),
+        (215, false, false, true),
+    ];
+    assert_eq!(shown, expected);
+    let types = site.client.board_types(BOARD, soon()).await.unwrap();
+    assert!(
+        types
+            .iter()
+            .any(|t| t.id == INCIDENT && t.name == "Incident" && t.default_flag)
+    );
+    let priorities = site.client.priorities(soon()).await.unwrap();
+    assert!(
+        priorities
+            .iter()
+            .any(|p| p.id == 33 && p.default_flag && p.sort_order == Some(3))
+    );
+
+    let origin = Origin::parse(&site.sim.base_url()).unwrap();
+    let known = company_info(&site.http, &origin, "tbdemo", soon())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(known.company_name, "Northwind Managed IT");
+    for unknown in ["null", "not_found"] {
+        site.faults(json!({ "variants": { "company_info_unknown": unknown } }))
+            .await;
+        assert_eq!(
+            company_info(&site.http, &origin, "nobody", soon()).await,
+            Ok(None)
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_a_ticket_points_at_is_named_when_it_is_gone() {
+    let site = Site::start().await;
+    let good = new_ticket("tb1-a-1");
+    let table = [
+        (
+            Target::Board,
+            NewTicket {
+                board: Some(999),
+                type_: None,
+                ..good.clone()
+            },
+        ),
+        (
+            Target::Status,
+            NewTicket {
+                status: Some(999),
+                ..good.clone()
+            },
+        ),
+        (
+            Target::Type,
+            NewTicket {
+                type_: Some(999),
+                ..good.clone()
+            },
+        ),
+        (
+            Target::Priority,
+            NewTicket {
+                priority: Some(999),
+                ..good.clone()
+            },
+        ),
+        (
+            Target::Company,
+            NewTicket {
+                company: 999,
+                ..good.clone()
+            },
+        ),
+    ];
+    for (expected, new) in table {
+        let error = site.writer().create(&new, soon()).await.unwrap_err();
+        assert!(
+            matches!(&error, Error::TargetGone { target, .. } if *target == expected),
+            "{expected}: {error:?}"
+        );
+    }
+    let long = NewTicket {
+        summary: "x".repeat(101),
+        ..good
+    };
+    let error = site.writer().create(&long, soon()).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::Rejected { words } if words.contains("maximum length of 100")),
+        "{error:?}"
+    );
+    let error = site.client.ticket(1, soon()).await.unwrap_err();
+    assert!(
+        matches!(&error, Error::NotFound { what } if what == "Ticket 1 not found"),
+        "{error:?}"
+    );
+    assert_eq!(site.found("tb1-a-1").await, 0);
+}
+
+#[tokio::test]
+async fn broken_connections_are_told_from_missing_rights() {
+    let site = Site::start().await;
+    for body in ["unauthorized", "user_not_authenticated"] {
+        site.faults(json!({ "keys": "revoked", "variants": { "unauthorized_body": body } }))
+            .await;
+        assert_eq!(site.create("tb1-a-1").await, Err(Error::KeysRefused));
+    }
+    site.faults(json!({ "keys": "ok", "client_id": "refused" }))
+        .await;
+    for status in [400, 401, 403] {
+        site.faults(json!({ "variants": { "client_id_status": status } }))
+            .await;
+        assert_eq!(
+            site.create("tb1-a-1").await,
+            Err(Error::ClientIdRefused),
+            "{status}"
+        );
+    }
+    site.faults(json!({ "client_id": "ok" })).await;
+
+    site.create("tb1-a-1").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_right_that_the_call_needs() {
+    let site = Site::start().await;
+    let id = site.create("tb1-a-1").await.unwrap().id;
+    let (client, writer) = (&site.client, site.writer());
+    let note = NewNote {
+        text: "n".to_owned(),
+        display: NoteDisplay::Internal,
+    };
+    let table: [(&'static str, &[&str]); 5] = [
+        ("close_service_tickets.edit", &["close"]),
+        ("service_tickets.add", &["create", "note"]),
+        ("service_tickets.edit", &["patch"]),
+        ("service_tickets.inquire", &["read"]),
+        ("table_setup.inquire", &["boards"]),
+    ];
+    for (right, expected) in table {
+        site.faults(json!({ "missing_rights": [right] })).await;
+        let mut calls = vec![
+            ("create", site.create("tb1-b-1").await.err()),
+            ("note", writer.add_note(id, &note, soon()).await.err()),
+            ("patch", writer.set_priority(id, HIGH, soon()).await.err()),
+            ("read", client.ticket(id, soon()).await.err()),
+            ("boards", client.boards(soon()).await.err()),
+        ];
+        // Closing needs both rights, and a refusal does not tell which: it is asked only where one can be meant.
+        if right != "service_tickets.edit" {
+            calls.push(("close", writer.close(id, CLOSED, soon()).await.err()));
+        }
+        let refused: Vec<_> = calls
+            .into_iter()
+            .filter_map(|(call, error)| Some((call, error?)))
+            .collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|call| (*call, Error::MissingRight { right }))
+            .collect();
+        assert_eq!(refused, expected, "{right}");
+    }
+}
+
+#[tokio::test]
+async fn a_lost_late_or_broken_answer_is_uncertain_and_the_ticket_is_there() {
+    let site = Site::start().await;
+    for (token, faults) in [
+        ("tb1-a-1", json!({ "lost_answer_rate": 1.0 })),
+        (
+            "tb1-b-1",
+            json!({ "lost_answer_rate": 0.0, "truncate_rate": 1.0 }),
+        ),
+        (
+            "tb1-c-1",
+            json!({ "truncate_rate": 0.0, "late_commit": { "rate": 1.0, "seconds": 0.2 } }),
+        ),
+    ] {
+        site.faults(faults).await;
+        let error = site.create(token).await.unwrap_err();
+        assert!(error.may_have_been_done(), "{error:?}");
+        site.faults(json!({ "lost_answer_rate": 0.0, "truncate_rate": 0.0, "late_commit": { "rate": 0.0 } })).await;
+        let deadline = soon();
+        while site.found(token).await == 0 {
+            assert!(Instant::now() < deadline, "{token} never came");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        assert_eq!(site.found(token).await, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_failure_before_the_deed_is_no_ticket() {
+    let site = Site::start().await;
+    for (form, least, most) in [
+        ("seconds", 29, 30),
+        ("date", 28, 31),
+        ("absent", 30, 30),
+        ("absurd", 1, 3600),
+    ] {
+        // Setting faults begins the minute anew: the read is allowed, the create is one too many.
+        let faults = json!({ "rate_limit_per_minute": 1, "variants": { "retry_after": form } });
+        site.faults(faults).await;
+        site.client.priorities(soon()).await.unwrap();
+        let error = site.create("tb1-b-1").await.unwrap_err();
+        let Error::Throttled { retry_after } = error else {
+            panic!("{form}: {error:?}");
+        };
+        assert!(
+            (least..=most).contains(&retry_after.as_secs()),
+            "{form}: {retry_after:?}"
+        );
+    }
+    site.faults(json!({ "rate_limit_per_minute": 0, "outage": true }))
+        .await;
+    let error = site.create("tb1-b-1").await.unwrap_err();
+    assert!(
+        matches!(error, Error::ServerError { status: 503, .. }),
+        "{error:?}"
+    );
+    site.faults(json!({ "outage": false, "latency_ms": 5000 }))
+        .await;
+    let hurried = Instant::now() + Duration::from_millis(300);
+    let error = site
+        .writer()
+        .create(&new_ticket("tb1-b-1"), hurried)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_false_success_shows_in_the_answered_ticket() {
+    let site = Site::start().await;
+    let id = site.create("tb1-a-1").await.unwrap().id;
+    site.faults(json!({ "variants": { "false_200_rate": 1.0 } }))
+        .await;
+    let answered = site.writer().close(id, CLOSED, soon()).await.unwrap();
+    assert!(!answered.closed_flag);
+}
+
+#[tokio::test]
+async fn another_company_is_a_broken_connection_however_the_cloud_says_it() {
+    let site = Site::start().await;
+    let keys = Seed::demo().integration().unwrap();
+    let credentials = Credentials {
+        origin: Origin::parse(&site.sim.base_url()).unwrap(),
+        company_id: "nobody".to_owned(),
+        public_key: keys.public_key,
+        private_key: Secret::new(keys.private_key),
+        client_id: Secret::new(keys.client_id),
+    };
+    let client = Client::new(&site.http, credentials).unwrap();
+    for (variant, expected) in [
+        ("not_found", "NotRouted"),
+        ("unauthorized", "KeysRefused"),
+        ("cannot_route", "NotRouted"),
+    ] {
+        site.faults(json!({ "variants": { "wrong_company": variant } }))
+            .await;
+        let error = client.my_member(soon()).await.unwrap_err();
+        assert!(
+            format!("{error:?}").starts_with(expected),
+            "{variant}: {error:?}"
+        );
+        assert!(format!("{:?}", error.reaction()).contains("ConnectionBroken"));
+    }
+}
