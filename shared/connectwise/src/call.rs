@@ -22,7 +22,7 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// Shortest that is worth beginning: a write begun with less would only become uncertain.
 const SHORTEST: Duration = Duration::from_millis(100);
 
-/// A page of a thousand full tickets is about 5 MB.
+/// A thousand full tickets of some 5 KB each, an estimate, and room to spare.
 pub(crate) const LIST_LIMIT: usize = 8 * 1024 * 1024;
 pub(crate) const SINGLE_LIMIT: usize = 1024 * 1024;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// The clouds: the host that people see in their browser, and the one that serves the API.
 ///
-/// ConnectWise's developer guide: a cloud host without `api-` answers "SSL is required.". The sandboxes have one host for both.
+/// ConnectWise's developer guide: a cloud host without `api-` answers "SSL is required.". Public clients speak to the sandboxes by one host.
 const CLOUDS: &[(&str, &str)] = &[
     ("na.myconnectwise.net", "api-na.myconnectwise.net"),
     ("eu.myconnectwise.net", "api-eu.myconnectwise.net"),

@@ -142,7 +142,7 @@ impl TicketWriter {
     }
 
     /// [`Self::set_status`] to a closed status: the same call, but it needs a right of its own besides the one to edit. A
-    /// refusal does not say which of the two is missing; the error names the one to close, which roles more often lack.
+    /// refusal does not say which of the two is missing; the error names the one to close.
     ///
     /// # Errors
     /// As for [`Self::set_status`].

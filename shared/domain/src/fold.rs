@@ -81,7 +81,7 @@ fn gone(mut record: Record) -> Record {
 
 /// A stored text is replaced; none is stored that was not.
 fn keep_newest_text(mut record: Record, particulars: &Particulars) -> Record {
-    if let Some(payload) = &mut record.wanted.payload {
+    if let Some(payload) = &mut record.payload {
         *payload = particulars.payload.clone();
     }
     record

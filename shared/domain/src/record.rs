@@ -34,6 +34,10 @@ pub struct Record {
     /// Why the alert cannot go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<BlockedSince>,
+    /// The newest text, kept only while the record is blocked or uncertain; otherwise the message has it. Beside `wanted`, so
+    /// that the index can list what is wanted without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
 }
 
 /// What the events ask for.
@@ -47,9 +51,6 @@ pub struct Wanted {
     /// What the last raise said; none where only a resolve was ever seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
-    /// The newest text, kept only while the record is blocked or uncertain; otherwise the message has it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payload: Option<Payload>,
 }
 
 /// What a standing alert looks like.
@@ -241,7 +242,6 @@ impl Record {
             last: None,
             standing: false,
             about: None,
-            payload: None,
         };
         Self {
             key,
@@ -251,6 +251,7 @@ impl Record {
             actual: None,
             claim: None,
             blocked: None,
+            payload: None,
         }
     }
 
@@ -291,7 +292,7 @@ impl Record {
     #[must_use]
     pub fn with_payload(mut self, payload: Option<&Payload>) -> Self {
         if let Some(payload) = payload {
-            self.wanted.payload = Some(payload.clone());
+            self.payload = Some(payload.clone());
         }
         self
     }
@@ -310,7 +311,7 @@ impl Record {
         self.actual = Some(Actual::Open(open));
         self.claim = None;
         self.blocked = None;
-        self.wanted.payload = None;
+        self.payload = None;
         self
     }
 
@@ -333,7 +334,7 @@ impl Record {
         }));
         self.claim = None;
         self.blocked = None;
-        self.wanted.payload = None;
+        self.payload = None;
         if by == ClosedBy::Us && self.wanted.standing {
             self.episode += 1;
         }
@@ -391,7 +392,7 @@ impl Record {
             .is_none_or(|claim| claim.op != Op::Create)
         {
             self.claim = None;
-            self.wanted.payload = None;
+            self.payload = None;
         }
         self
     }
@@ -403,7 +404,7 @@ impl Record {
             .filter(|event| self.wanted.last.as_ref() == Some(&event.order()))
             .and_then(Event::payload);
         newest
-            .or(self.wanted.payload.as_ref())
+            .or(self.payload.as_ref())
             .or_else(|| event.and_then(Event::payload))
     }
 

@@ -22,8 +22,8 @@ const SCHEMA: u32 = 1;
 const SNAPSHOT_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The record's attributes: each is set or removed as a whole; attributes that a newer version added stay.
-const ATTRIBUTES: [&str; 8] = [
-    "key", "schema", "episode", "wanted", "actual", "claim", "blocked", "rev",
+const ATTRIBUTES: [&str; 9] = [
+    "key", "schema", "episode", "wanted", "actual", "claim", "blocked", "payload", "rev",
 ];
 const INDEX: [&str; 2] = ["state_of", "tenant_since"];
 
@@ -288,7 +288,7 @@ mod tests {
         assert!(
             update
                 .expression
-                .ends_with("REMOVE #actual, #claim, #blocked, #state_of, #tenant_since")
+                .ends_with("REMOVE #actual, #claim, #blocked, #payload, #state_of, #tenant_since")
         );
         assert_eq!(update.names.len(), ATTRIBUTES.len() + INDEX.len());
     }
