@@ -1,0 +1,298 @@
+//! What an endpoint answers, and every refusal in ConnectWise's own words. No HTTP server types beyond status and
+//! header names: `gate` turns an `Answer` into bytes.
+
+use axum::http::{HeaderName, StatusCode};
+use serde_json::{Value, json};
+
+/// What an endpoint gives back: the record, or ConnectWise's refusal.
+pub(crate) type Outcome = Result<Answer, Refusal>;
+
+/// One HTTP answer before it meets the network.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Body,
+    pub(crate) headers: Vec<(HeaderName, String)>,
+    /// Whether the call changed something. A lost answer may well have committed.
+    pub(crate) committed: bool,
+}
+
+/// An answer's body.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    Json(Value),
+    Text(&'static str),
+    Empty,
+}
+
+impl Answer {
+    /// 200 for a read.
+    pub(crate) fn read(body: Value) -> Self {
+        Self::new(StatusCode::OK, Body::Json(body))
+    }
+
+    /// 201 with the record that was made.
+    pub(crate) fn created(body: Value) -> Self {
+        Self {
+            committed: true,
+            ..Self::new(StatusCode::CREATED, Body::Json(body))
+        }
+    }
+
+    /// 200 with the record after a change; `committed` is false for ConnectWise's false 200.
+    pub(crate) fn patched(body: Value, committed: bool) -> Self {
+        Self {
+            committed,
+            ..Self::new(StatusCode::OK, Body::Json(body))
+        }
+    }
+
+    /// 204 after a delete.
+    pub(crate) fn deleted() -> Self {
+        Self {
+            committed: true,
+            ..Self::new(StatusCode::NO_CONTENT, Body::Empty)
+        }
+    }
+
+    pub(crate) fn with_header(mut self, name: HeaderName, value: String) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    fn new(status: StatusCode, body: Body) -> Self {
+        Self {
+            status,
+            body,
+            headers: Vec::new(),
+            committed: false,
+        }
+    }
+}
+
+/// A refusal: an answer that proves that nothing was changed.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal(Box<Answer>);
+
+impl From<Refusal> for Answer {
+    fn from(refusal: Refusal) -> Self {
+        *refusal.0
+    }
+}
+
+/// One item of `errors[]` in an `InvalidObject` refusal.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+    pub(crate) field: String,
+}
+
+impl Problem {
+    pub(crate) fn not_found(message: String, field: String) -> Self {
+        Self {
+            code: "NotFound",
+            message,
+            field,
+        }
+    }
+
+    /// `member` is the JSON member, `field` what the sentence names: `company` and `company/id`.
+    pub(crate) fn missing(member: &str, field: &str) -> Self {
+        Self {
+            code: "MissingRequiredField",
+            message: format!("The {field} field is required."),
+            field: member.to_owned(),
+        }
+    }
+
+    pub(crate) fn too_long(member: &str, longest: usize) -> Self {
+        Self {
+            code: "MaxLengthField",
+            message: format!(
+                "The field {member} must be a string with a maximum length of {longest}."
+            ),
+            field: member.to_owned(),
+        }
+    }
+}
+
+impl Refusal {
+    fn json(status: StatusCode, body: Value) -> Self {
+        Self(Box::new(Answer::new(status, Body::Json(body))))
+    }
+
+    fn api(status: StatusCode, message: &str) -> Self {
+        Self::json(
+            status,
+            json!({ "code": "ConnectWiseApi", "message": message }),
+        )
+    }
+
+    fn text(status: StatusCode, text: &'static str) -> Self {
+        Self(Box::new(Answer::new(status, Body::Text(text))))
+    }
+
+    fn header(self, name: HeaderName, value: String) -> Self {
+        Self(Box::new(Answer::from(self).with_header(name, value)))
+    }
+
+    /// The cloud's router, before any API: a wrong path prefix, a doubled path.
+    pub(crate) fn cannot_route() -> Self {
+        Self::text(
+            StatusCode::BAD_REQUEST,
+            "Cannot route. Codebase/company is invalid",
+        )
+    }
+
+    pub(crate) fn no_endpoint() -> Self {
+        Self::api(StatusCode::NOT_FOUND, "The endpoint does not exist.")
+    }
+
+    pub(crate) fn wrong_method(method: &str) -> Self {
+        let message = format!("The requested resource does not support http method '{method}'.");
+        Self::api(StatusCode::METHOD_NOT_ALLOWED, &message)
+    }
+
+    pub(crate) fn wrong_media_type() -> Self {
+        Self::api(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The request entity's media type is not supported for this resource.",
+        )
+    }
+
+    pub(crate) fn record_not_found(record: &str, id: i64) -> Self {
+        let message = format!("{record} {id} not found");
+        Self::json(
+            StatusCode::NOT_FOUND,
+            json!({ "code": "NotFound", "message": message }),
+        )
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::json(
+            StatusCode::UNAUTHORIZED,
+            json!({ "code": "Unauthorized", "message": "The supplied authentication is incorrect." }),
+        )
+    }
+
+    /// The other body that was seen for wrong keys.
+    pub(crate) fn user_not_authenticated() -> Self {
+        Self::api(StatusCode::UNAUTHORIZED, "UserNotAuthenticated")
+    }
+
+    pub(crate) fn bad_client_id(status: StatusCode) -> Self {
+        Self::api(
+            status,
+            "The clientId header is missing or invalid. Please include a valid clientId in the request.",
+        )
+    }
+
+    /// A login company that this site does not serve.
+    pub(crate) fn unknown_company() -> Self {
+        Self::api(StatusCode::NOT_FOUND, "The company does not exist.")
+    }
+
+    pub(crate) fn forbidden() -> Self {
+        Self::json(
+            StatusCode::FORBIDDEN,
+            json!({
+                "code": "Security",
+                "message": "You do not have security permission to perform this action.",
+            }),
+        )
+    }
+
+    /// A 429 has a shape of its own: `error`, not `code`. The wording never changes, the header counts down.
+    pub(crate) fn too_many_requests(retry_after: Option<String>) -> Self {
+        let refusal = Self::json(
+            StatusCode::TOO_MANY_REQUESTS,
+            json!({
+                "error": "ConnectWiseAPI",
+                "message": "Too many requests. Please try again in 30 seconds.",
+            }),
+        );
+        match retry_after {
+            Some(value) => refusal.header(axum::http::header::RETRY_AFTER, value),
+            None => refusal,
+        }
+    }
+
+    pub(crate) fn server_timeout() -> Self {
+        Self::api(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "A timeout has occured. Please try again.",
+        )
+    }
+
+    pub(crate) fn server_error() -> Self {
+        Self::api(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "An error occurred while processing your request.",
+        )
+    }
+
+    pub(crate) fn outage() -> Self {
+        Self::text(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
+    }
+
+    pub(crate) fn body_too_large() -> Self {
+        Self::api(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "Maximum request length exceeded.",
+        )
+    }
+
+    pub(crate) fn malformed(message: &str) -> Self {
+        Self::api(StatusCode::BAD_REQUEST, message)
+    }
+
+    /// `path` is the member's dotted path, `position` the column after its colon.
+    pub(crate) fn unknown_member(
+        member: &str,
+        record: &str,
+        path: &str,
+        line: usize,
+        position: usize,
+    ) -> Self {
+        let message = format!(
+            "Could not find member '{member}' on object of type '{record}'. Path '{path}', line {line}, position {position}.\
+             Check your accept header to make sure you are using the correct version."
+        );
+        Self::api(StatusCode::BAD_REQUEST, &message)
+    }
+
+    pub(crate) fn condition(message: &str) -> Self {
+        Self::json(
+            StatusCode::BAD_REQUEST,
+            json!({ "code": "ApiFindCondition", "message": message }),
+        )
+    }
+
+    pub(crate) fn unknown_field(field: &str) -> Self {
+        Self::condition(&format!("{field} is not a recognized name."))
+    }
+
+    /// A record that does not hold together. `resource` is ConnectWise's name of it: `ticket`, `serviceNote`.
+    pub(crate) fn invalid_object(resource: &str, problems: &[Problem]) -> Self {
+        let errors: Vec<Value> = problems
+            .iter()
+            .map(|problem| {
+                json!({
+                    "code": problem.code,
+                    "message": problem.message,
+                    "resource": resource,
+                    "field": problem.field,
+                })
+            })
+            .collect();
+        Self::json(
+            StatusCode::BAD_REQUEST,
+            json!({
+                "code": "InvalidObject",
+                "message": format!("{resource} object is invalid"),
+                "errors": errors,
+            }),
+        )
+    }
+}

@@ -1,0 +1,146 @@
+//! How an answer reaches the client: whole, cut in the middle, or not at all. `server` ends the connection for what is
+//! marked here.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body as HttpBody;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use hyper::body::{Bytes, Frame};
+
+use crate::answer::{Answer, Body};
+
+/// The newest version of the API, as the answers of a cloud site name it.
+const VERSION: &str = "2025.1";
+
+/// How long a call that is never answered is held open; clients give up long before.
+const LONGEST_SILENCE: Duration = Duration::from_secs(600);
+
+/// An answer and its way.
+pub(crate) enum Delivery {
+    Whole(Answer),
+    /// The first half under the full `Content-Length`, then the connection ends.
+    Cut(Answer),
+    /// The connection ends before the first byte.
+    Dropped,
+    /// Nothing comes, and the connection stays open.
+    Never,
+}
+
+/// Marks a response that `server` must not send: it ends the connection instead.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DropConnection;
+
+impl Delivery {
+    pub(crate) async fn respond(self, request_id: &str) -> Response {
+        match self {
+            Self::Whole(answer) => response(answer, request_id),
+            Self::Cut(answer) => cut(answer, request_id),
+            Self::Dropped => dropped(),
+            Self::Never => {
+                tokio::time::sleep(LONGEST_SILENCE).await;
+                dropped()
+            }
+        }
+    }
+}
+
+fn dropped() -> Response {
+    let mut response = StatusCode::OK.into_response();
+    response.extensions_mut().insert(DropConnection);
+    response
+}
+
+/// The whole answer with the headers that were seen live.
+pub(crate) fn response(answer: Answer, request_id: &str) -> Response {
+    let (bytes, content_type) = encoded(&answer.body);
+    let mut response = Response::new(HttpBody::from(bytes));
+    dress(&mut response, answer, content_type, request_id);
+    response
+}
+
+fn cut(answer: Answer, request_id: &str) -> Response {
+    let (bytes, content_type) = encoded(&answer.body);
+    let length = bytes.len();
+    let half = Bytes::from(bytes).slice(..length / 2);
+    let mut response = Response::new(HttpBody::new(Half {
+        half: Some(half),
+        flushed: false,
+    }));
+    dress(&mut response, answer, content_type, request_id);
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    response
+}
+
+fn encoded(body: &Body) -> (Vec<u8>, Option<&'static str>) {
+    match body {
+        Body::Json(value) => (
+            value.to_string().into_bytes(),
+            Some("application/json; charset=utf-8"),
+        ),
+        Body::Text(text) => (text.as_bytes().to_vec(), Some("text/plain; charset=utf-8")),
+        Body::Empty => (Vec::new(), None),
+    }
+}
+
+fn dress(
+    response: &mut Response,
+    answer: Answer,
+    content_type: Option<&'static str>,
+    request_id: &str,
+) {
+    *response.status_mut() = answer.status;
+    let headers = response.headers_mut();
+    if let Some(content_type) = content_type {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    headers.insert(
+        HeaderName::from_static("api-current-version"),
+        HeaderValue::from_static(VERSION),
+    );
+    headers.insert(
+        HeaderName::from_static("x-server-name"),
+        HeaderValue::from_static("connectwise-sim"),
+    );
+    if let Ok(request_id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-cw-request-id"), request_id);
+    }
+    for (name, value) in answer.headers {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+/// A body that breaks off: one piece, a pause in which the server writes it out, then an error.
+struct Half {
+    half: Option<Bytes>,
+    flushed: bool,
+}
+
+impl hyper::body::Body for Half {
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        if let Some(half) = self.half.take() {
+            return Poll::Ready(Some(Ok(Frame::data(half))));
+        }
+        if !self.flushed {
+            self.flushed = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Some(Err(std::io::Error::other(
+            "the answer is cut here on purpose",
+        ))))
+    }
+}

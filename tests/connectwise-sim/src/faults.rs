@@ -1,0 +1,314 @@
+//! The faults and open questions that a test can switch on through `/_sim/faults`. Pure data and its merge rules: `gate`
+//! and the endpoints act on it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Everything that can be made to go wrong. Rates are 0 to 1; a zero means off.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Faults {
+    /// Wait before every call is looked at.
+    pub(crate) latency_ms: u64,
+    /// 500 with nothing done.
+    pub(crate) error_rate: f64,
+    /// The call is carried out, then the connection is dropped without an answer.
+    pub(crate) lost_answer_rate: f64,
+    pub(crate) late_commit: LateCommit,
+    /// The answer breaks off in the middle, under its full `Content-Length`.
+    pub(crate) truncate_rate: f64,
+    /// 0: no limit.
+    pub(crate) rate_limit_per_minute: u32,
+    /// 503 for every call.
+    pub(crate) outage: bool,
+    /// The integration's own keys; a technician's go on working.
+    pub(crate) keys: Keys,
+    /// The integration's clientId; a technician's calls go on working.
+    pub(crate) client_id: ClientId,
+    /// Rights that the integration's security role lacks, such as `service_tickets.add`.
+    pub(crate) missing_rights: Vec<String>,
+    pub(crate) variants: Variants,
+}
+
+/// A write that is answered with a failure now and carried out later.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LateCommit {
+    pub(crate) rate: f64,
+    pub(crate) seconds: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Keys {
+    #[default]
+    Ok,
+    Revoked,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ClientId {
+    #[default]
+    Ok,
+    Refused,
+}
+
+/// Behaviours of ConnectWise that are not known for certain, or that differ between sites.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Variants {
+    /// Status of a missing or unknown clientId: 400, 401 or 403.
+    pub(crate) client_id_status: u16,
+    /// A new ticket that asks for a status with `closedStatus`.
+    pub(crate) closed_status_at_creation: ClosedAtCreation,
+    /// `/login/companyinfo` of an unknown company: `null` with 200, or 404.
+    pub(crate) company_info_unknown: CompanyInfoUnknown,
+    /// How often a PATCH answers 200 and changes nothing.
+    pub(crate) false_200_rate: f64,
+    /// Boards that the integration's role cannot see: their tickets are missing from every list.
+    pub(crate) hidden_board_ids: Vec<i64>,
+    /// What a late commit answers now.
+    pub(crate) late_commit_answer: LateCommitAnswer,
+    /// Line breaks in note texts.
+    pub(crate) newlines: Newlines,
+    /// PATCH of the sub-paths `status/id` and `status/name`.
+    pub(crate) patch_status_id: PatchStatusId,
+    /// The `Retry-After` of a 429.
+    pub(crate) retry_after: RetryAfter,
+    /// Whether a missing right is told before or after a ticket's body is looked at.
+    pub(crate) rights_checked: RightsChecked,
+    /// How long a new ticket stays invisible to lists, counts and searches.
+    pub(crate) search_lag_seconds: u64,
+    /// Whether `/system/info` wants keys.
+    pub(crate) system_info_auth: SystemInfoAuth,
+    /// Which of the two bodies that were seen a 401 has.
+    pub(crate) unauthorized_body: UnauthorizedBody,
+    /// A login company that this site does not serve.
+    pub(crate) wrong_company: WrongCompany,
+}
+
+impl Default for Variants {
+    fn default() -> Self {
+        Self {
+            client_id_status: 400,
+            closed_status_at_creation: ClosedAtCreation::default(),
+            company_info_unknown: CompanyInfoUnknown::default(),
+            false_200_rate: 0.0,
+            hidden_board_ids: Vec::new(),
+            late_commit_answer: LateCommitAnswer::default(),
+            newlines: Newlines::default(),
+            patch_status_id: PatchStatusId::default(),
+            retry_after: RetryAfter::default(),
+            rights_checked: RightsChecked::default(),
+            search_lag_seconds: 0,
+            system_info_auth: SystemInfoAuth::default(),
+            unauthorized_body: UnauthorizedBody::default(),
+            wrong_company: WrongCompany::default(),
+        }
+    }
+}
+
+/// Declares a two- or more-way switch whose first arm is the default.
+macro_rules! switch {
+    ($name:ident { $first:ident $(= $first_text:literal)?, $($other:ident $(= $other_text:literal)?),+ }) => {
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        pub(crate) enum $name {
+            #[default]
+            $(#[serde(rename = $first_text)])?
+            $first,
+            $($(#[serde(rename = $other_text)])? $other),+
+        }
+    };
+}
+
+switch!(ClosedAtCreation { Refused, Allowed });
+switch!(CompanyInfoUnknown { Null, NotFound });
+switch!(LateCommitAnswer { ServerError = "500", Timeout });
+switch!(Newlines { Kept, Flattened });
+switch!(PatchStatusId { Works, False200 = "false_200" });
+switch!(RetryAfter {
+    Seconds,
+    Date,
+    Absent,
+    Absurd
+});
+switch!(RightsChecked {
+    First,
+    AfterValidation
+});
+switch!(SystemInfoAuth { Required, Open });
+switch!(UnauthorizedBody {
+    Unauthorized,
+    UserNotAuthenticated
+});
+switch!(WrongCompany {
+    NotFound,
+    Unauthorized,
+    CannotRoute,
+    NoAnswer
+});
+
+/// The functions of a security role that this simulator knows.
+const FUNCTIONS: [&str; 8] = [
+    "company_maintenance",
+    "service_tickets",
+    "close_service_tickets",
+    "resource_scheduling",
+    "table_setup",
+    "member_maintenance",
+    "my_company",
+    "my_account",
+];
+const LEVELS: [&str; 4] = ["add", "edit", "delete", "inquire"];
+
+impl Faults {
+    /// These faults with the members of `change` laid over them, also inside `late_commit` and `variants`; the error
+    /// says what to mend.
+    pub(crate) fn merged(&self, change: &Value) -> Result<Self, String> {
+        let Some(members) = change.as_object() else {
+            return Err("the faults must be a JSON object".to_owned());
+        };
+        let mut leaves = Vec::new();
+        for (name, value) in members {
+            match (name.as_str(), value.as_object()) {
+                ("late_commit" | "variants", Some(inner)) => {
+                    leaves.extend(
+                        inner
+                            .iter()
+                            .map(|(inner, value)| (name, Some(inner), value)),
+                    );
+                }
+                _ => leaves.push((name, None, value)),
+            }
+        }
+        let mut faults = self.clone();
+        let mut unknown = Vec::new();
+        for (outer, inner, value) in leaves {
+            let path = inner.map_or_else(|| outer.clone(), |inner| format!("{outer}.{inner}"));
+            let mut json = serde_json::to_value(&faults).map_err(|error| error.to_string())?;
+            let parent = if inner.is_some() {
+                json.get_mut(outer)
+            } else {
+                Some(&mut json)
+            };
+            match parent.and_then(|parent| parent.get_mut(inner.unwrap_or(outer))) {
+                // `null` reads as "no limit" to whoever writes it.
+                Some(slot) if path == "rate_limit_per_minute" && value.is_null() => {
+                    *slot = 0.into();
+                }
+                Some(slot) => *slot = value.clone(),
+                None => {
+                    unknown.push(path);
+                    continue;
+                }
+            }
+            faults = serde_json::from_value(json).map_err(|error| format!("{path}: {error}"))?;
+        }
+        if !unknown.is_empty() {
+            return Err(format!("unknown members: {}", unknown.join(", ")));
+        }
+        faults.check()?;
+        Ok(faults)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (name, rate) in [
+            ("error_rate", self.error_rate),
+            ("lost_answer_rate", self.lost_answer_rate),
+            ("late_commit.rate", self.late_commit.rate),
+            ("truncate_rate", self.truncate_rate),
+            ("variants.false_200_rate", self.variants.false_200_rate),
+        ] {
+            if !(0.0..=1.0).contains(&rate) {
+                return Err(format!("{name}: a rate is from 0 to 1"));
+            }
+        }
+        if !(0.0..=86_400.0).contains(&self.late_commit.seconds) {
+            return Err("late_commit.seconds: from 0 to 86400".to_owned());
+        }
+        if ![400, 401, 403].contains(&self.variants.client_id_status) {
+            return Err("variants.client_id_status: 400, 401 or 403".to_owned());
+        }
+        for right in &self.missing_rights {
+            let known = right.split_once('.').is_some_and(|(function, level)| {
+                FUNCTIONS.contains(&function) && LEVELS.contains(&level)
+            });
+            if !known {
+                return Err(format!(
+                    "missing_rights: {right} is none; a right is one of {} with .{}",
+                    FUNCTIONS.join(", "),
+                    LEVELS.join(", .")
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn members_left_out_keep_their_value() {
+        let faults = Faults::default()
+            .merged(&json!({ "latency_ms": 5, "late_commit": { "rate": 1 }, "variants": { "newlines": "flattened" } }))
+            .and_then(|faults| faults.merged(&json!({ "late_commit": { "seconds": 3 }, "variants": { "retry_after": "date" } })))
+            .expect("good faults");
+        assert_eq!(faults.latency_ms, 5);
+        assert_eq!(
+            faults.late_commit,
+            LateCommit {
+                rate: 1.0,
+                seconds: 3.0
+            }
+        );
+        assert_eq!(faults.variants.newlines, Newlines::Flattened);
+        assert_eq!(faults.variants.retry_after, RetryAfter::Date);
+        assert_eq!(faults.variants.client_id_status, 400);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (change, words) in [
+            (json!([]), "the faults must be a JSON object"),
+            (
+                json!({ "latency": 5, "variants": { "colour": 1 } }),
+                "unknown members: latency, variants.colour",
+            ),
+            (
+                json!({ "error_rate": 1.5 }),
+                "error_rate: a rate is from 0 to 1",
+            ),
+            (
+                json!({ "keys": "lost" }),
+                "keys: unknown variant `lost`, expected `ok` or `revoked`",
+            ),
+            (
+                json!({ "late_commit": { "rate": "x" } }),
+                "late_commit.rate: invalid type: string \"x\", expected f64",
+            ),
+            (
+                json!({ "late_commit": 1 }),
+                "late_commit: invalid type: integer `1`, expected struct LateCommit",
+            ),
+            (
+                json!({ "variants": { "client_id_status": 418 } }),
+                "variants.client_id_status: 400, 401 or 403",
+            ),
+        ] {
+            assert_eq!(Faults::default().merged(&change), Err(words.to_owned()));
+        }
+        let error = Faults::default()
+            .merged(&json!({ "missing_rights": ["tickets.add"] }))
+            .expect_err("refused");
+        assert!(
+            error.starts_with("missing_rights: tickets.add is none"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,340 @@
+//! What every call to ConnectWise passes, in this order: latency, outage, throttle, server error, route, keys, right,
+//! endpoint, journal, and at last how the answer reaches the client, if it does. The only place where faults act on a
+//! call as a whole.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::to_bytes;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::{IntoResponse as _, Response};
+use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
+
+use crate::answer::{Answer, Outcome, Refusal};
+use crate::auth::{self, Denied};
+use crate::delivery::{self, Delivery};
+use crate::faults::{
+    CompanyInfoUnknown, LateCommitAnswer, RetryAfter, RightsChecked, SystemInfoAuth,
+};
+use crate::journal::Line;
+use crate::render::API;
+use crate::routes::route;
+use crate::server::Shared;
+use crate::setup_tables::company_info;
+use crate::world::{Call, Caller, Licence, World};
+
+const LARGEST_BODY: usize = 8 * 1024 * 1024;
+
+/// A call as it came from the wire.
+struct Incoming {
+    parts: Parts,
+    body: Vec<u8>,
+    now: Timestamp,
+}
+
+/// What became of a call, before it is written down and delivered.
+enum Verdict {
+    Answered(Answer),
+    /// No answer ever comes.
+    Silence,
+    /// An answer now, if any, and the call itself later.
+    Late {
+        answer: Option<Answer>,
+        call: Call,
+    },
+}
+
+/// Everything under `/v4_6_release`, and what the cloud's router cannot route.
+pub(crate) async fn api(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
+        return delivery::response(Answer::from(Refusal::body_too_large()), "0");
+    };
+    let latency = shared.lock().faults.latency_ms;
+    if latency > 0 && is_api(parts.uri.path()) {
+        tokio::time::sleep(Duration::from_millis(latency)).await;
+    }
+    let incoming = Incoming {
+        parts,
+        body: body.into(),
+        now: Timestamp::now(),
+    };
+    let (delivery, request_id) = {
+        let mut world = shared.lock();
+        let delivery = take(&mut world, &shared, &incoming);
+        (delivery, world.request_id())
+    };
+    delivery.respond(&request_id).await
+}
+
+/// `/login/companyinfo/{companyId}`: no keys, no faults.
+pub(crate) async fn login(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let mut world = shared.lock();
+    let path = request.uri().path().to_owned();
+    let company = decoded(path.rsplit('/').next().unwrap_or_default());
+    let answer = match company_info(&world, request.method(), &company) {
+        Ok(Some(info)) => Answer::read(info),
+        Ok(None) => match world.faults.variants.company_info_unknown {
+            CompanyInfoUnknown::Null => Answer::read(serde_json::Value::Null),
+            CompanyInfoUnknown::NotFound => Refusal::unknown_company().into(),
+        },
+        Err(refusal) => refusal.into(),
+    };
+    let line = Line {
+        method: request.method().to_string(),
+        query: request.uri().query().unwrap_or_default().to_owned(),
+        path,
+    };
+    world.journal.record(
+        line,
+        &[],
+        Timestamp::now(),
+        Some(answer.status.as_u16()),
+        false,
+    );
+    let request_id = world.request_id();
+    delivery::response(answer, &request_id).into_response()
+}
+
+fn is_api(path: &str) -> bool {
+    path.starts_with("/v4_6_release")
+}
+
+/// Decides, carries out and writes down one call.
+fn take(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Delivery {
+    let path = incoming.parts.uri.path();
+    let line = Line {
+        method: incoming.parts.method.to_string(),
+        path: path.to_owned(),
+        query: incoming.parts.uri.query().unwrap_or_default().to_owned(),
+    };
+    let verdict = judge(world, incoming);
+    let record = |world: &mut World, status, committed| {
+        world.journal.record(
+            line.clone(),
+            &incoming.body,
+            incoming.now,
+            status,
+            committed,
+        )
+    };
+    match verdict {
+        Verdict::Answered(answer) => {
+            // Faults concern the API alone, not the cloud's router before it.
+            let (lost, cut) = if is_api(path) {
+                let faults = &world.faults;
+                let (lost, cut) = (faults.lost_answer_rate, faults.truncate_rate);
+                (world.dice.roll(lost), world.dice.roll(cut))
+            } else {
+                (false, false)
+            };
+            let committed = answer.committed;
+            if lost {
+                record(world, None, committed);
+                return Delivery::Dropped;
+            }
+            record(world, Some(answer.status.as_u16()), committed);
+            if cut {
+                Delivery::Cut(answer)
+            } else {
+                Delivery::Whole(answer)
+            }
+        }
+        Verdict::Silence => {
+            record(world, None, false);
+            Delivery::Never
+        }
+        Verdict::Late { answer, call } => {
+            let status = answer.as_ref().map(|answer| answer.status.as_u16());
+            let n = record(world, status, false);
+            commit_later(shared, world, call, n);
+            answer.map_or(Delivery::Never, Delivery::Whole)
+        }
+    }
+}
+
+fn judge(world: &mut World, incoming: &Incoming) -> Verdict {
+    let Incoming { parts, body, now } = incoming;
+    let path = parts.uri.path();
+    let Some(rest) = path
+        .strip_prefix(API)
+        .and_then(|rest| rest.strip_prefix('/'))
+    else {
+        // The router refuses before the API and its faults.
+        return answered(Err(Refusal::cannot_route()));
+    };
+    if world.faults.outage {
+        return answered(Err(Refusal::outage()));
+    }
+    if let Err(wait) = world
+        .limiter
+        .admit(world.faults.rate_limit_per_minute, *now)
+    {
+        let refusal = Refusal::too_many_requests(retry_after(world, *now, wait.as_secs().max(1)));
+        return answered(Err(refusal));
+    }
+    let error_rate = world.faults.error_rate;
+    if world.dice.roll(error_rate) {
+        return answered(Err(Refusal::server_error()));
+    }
+    let segments: Vec<String> = rest.split('/').map(decoded).collect();
+    let caller = match caller(world, &parts.headers, &segments) {
+        Ok(caller) => caller,
+        Err(Denied::Refused(refusal)) => return answered(Err(refusal)),
+        Err(Denied::NoAnswer) => return Verdict::Silence,
+    };
+    let call = Call {
+        method: parts.method.clone(),
+        segments,
+        full_path: path.to_owned(),
+        query: query(parts.uri.query().unwrap_or_default()),
+        body: body.clone(),
+        forward_only: header_is(&parts.headers, "pagination-type", "forward-only"),
+        now: *now,
+        caller,
+    };
+    if !has_json_body(&call.method, &parts.headers) {
+        return answered(Err(Refusal::wrong_media_type()));
+    }
+    let late = world.faults.late_commit.rate;
+    let is_search = call
+        .segments
+        .last()
+        .is_some_and(|segment| segment == "search");
+    if call.method != Method::GET && !is_search && world.dice.roll(late) {
+        let answer = match world.faults.variants.late_commit_answer {
+            LateCommitAnswer::ServerError => Some(Refusal::server_timeout().into()),
+            LateCommitAnswer::Timeout => None,
+        };
+        return Verdict::Late { answer, call };
+    }
+    answered(carry_out(world, &call))
+}
+
+fn answered(outcome: Outcome) -> Verdict {
+    Verdict::Answered(outcome.unwrap_or_else(Answer::from))
+}
+
+fn carry_out(world: &mut World, call: &Call) -> Outcome {
+    let route = route(&call.method, &call.segments)?;
+    let body_first =
+        route.asks_itself && world.faults.variants.rights_checked == RightsChecked::AfterValidation;
+    if let Some(right) = route.right.filter(|_| !body_first) {
+        world.require(&call.caller, right)?;
+    }
+    (route.run)(world, call)
+}
+
+/// Carries the call out when its time has come, unless the site was reset meanwhile.
+fn commit_later(shared: &Arc<Shared>, world: &World, mut call: Call, n: usize) {
+    let wait = Duration::from_secs_f64(world.faults.late_commit.seconds.clamp(0.0, 86_400.0));
+    let generation = world.generation;
+    let shared = Arc::downgrade(shared);
+    tokio::spawn(async move {
+        tokio::time::sleep(wait).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let mut world = shared.lock();
+        if world.generation != generation {
+            return;
+        }
+        call.now = Timestamp::now();
+        if carry_out(&mut world, &call).is_ok_and(|answer| answer.committed) {
+            world.journal.committed_late(n);
+        }
+    });
+}
+
+fn caller(world: &World, headers: &HeaderMap, segments: &[String]) -> Result<Caller, Denied> {
+    let open = world.faults.variants.system_info_auth == SystemInfoAuth::Open;
+    if open && segments == ["system", "info"] {
+        return Ok(Caller {
+            id: 0,
+            identifier: String::new(),
+            licence: Licence::Nobody,
+        });
+    }
+    auth::authenticate(world, headers)
+}
+
+fn retry_after(world: &World, now: Timestamp, seconds: i64) -> Option<String> {
+    match world.faults.variants.retry_after {
+        RetryAfter::Seconds => Some(seconds.to_string()),
+        RetryAfter::Date => {
+            let at = now
+                .checked_add(jiff::SignedDuration::from_secs(seconds))
+                .ok()?;
+            Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+        }
+        RetryAfter::Absent => None,
+        RetryAfter::Absurd => Some("31536000".to_owned()),
+    }
+}
+
+fn header_is(headers: &HeaderMap, name: &str, expected: &str) -> bool {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|value| value.eq_ignore_ascii_case(expected))
+}
+
+/// A body must be declared as JSON, plain or with ConnectWise's own type.
+fn has_json_body(method: &Method, headers: &HeaderMap) -> bool {
+    if !matches!(*method, Method::POST | Method::PUT | Method::PATCH) {
+        return true;
+    }
+    let declared = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default();
+    let essence = declared
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
+    matches!(
+        essence.as_str(),
+        "application/json" | "application/vnd.connectwise.com+json"
+    )
+}
+
+/// Form decoding: `+` is a space.
+fn decoded(text: &str) -> String {
+    percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+fn query(query: &str) -> Vec<(String, String)> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (
+                decoded(&name.replace('+', " ")),
+                decoded(&value.replace('+', " ")),
+            )
+        })
+        .collect()
+}
+
+impl World {
+    /// A GUID for `x-cw-request-id`; its own dice, so that rates repeat whatever was asked before.
+    fn request_id(&mut self) -> String {
+        let (high, low) = (self.request_ids.next(), self.request_ids.next());
+        let hex = format!("{high:016x}{low:016x}");
+        let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+        [
+            part(0, 8),
+            part(8, 12),
+            part(12, 16),
+            part(16, 20),
+            part(20, 32),
+        ]
+        .join("-")
+    }
+}

@@ -1,0 +1,141 @@
+//! The HTTP server on the loopback: its life, and connections that can be ended without an answer, which is why it
+//! accepts them by itself.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::response::Response;
+use axum::routing::{any, get, post};
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::delivery::DropConnection;
+use crate::seed::Seed;
+use crate::world::World;
+use crate::{control, gate, page};
+
+/// The state that all connections share.
+#[derive(Debug)]
+pub(crate) struct Shared(Mutex<World>);
+
+impl Shared {
+    /// The lock is held for one call's work and never over an await. A panic under it would be a bug of one endpoint; the
+    /// others go on.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A simulated ConnectWise site.
+#[derive(Clone, Copy, Debug)]
+pub struct Sim;
+
+/// A site that is being served; dropping it ends it.
+#[derive(Debug)]
+pub struct Running {
+    address: SocketAddr,
+    accepting: JoinHandle<()>,
+}
+
+impl Sim {
+    /// Serves a site on a loopback address; port 0 takes any free one.
+    ///
+    /// # Errors
+    /// The address is not of the loopback, or cannot be bound.
+    pub async fn start(seed: Seed, addr: SocketAddr) -> io::Result<Running> {
+        if !addr.ip().is_loopback() {
+            let reason = format!("{} is not a loopback address", addr.ip());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
+        }
+        let listener = TcpListener::bind(addr).await?;
+        let address = listener.local_addr()?;
+        let world = World::new(seed, format!("http://{address}"));
+        let shared = Arc::new(Shared(Mutex::new(world)));
+        let router = Router::new()
+            .route("/", get(page::page))
+            .route(
+                "/_sim/faults",
+                get(control::faults).put(control::set_faults),
+            )
+            .route("/_sim/reset", post(control::reset))
+            .route("/_sim/journal", get(control::journal))
+            .route("/_sim/{*unknown}", any(control::unknown))
+            .route("/login/companyinfo/{company}", any(gate::login))
+            .fallback(gate::api)
+            .with_state(shared);
+        Ok(Running {
+            address,
+            accepting: tokio::spawn(accept(listener, router)),
+        })
+    }
+}
+
+impl Running {
+    /// The site's origin, such as `http://127.0.0.1:8040`.
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Ends the site with all its connections; the port is free afterwards.
+    pub async fn stop(mut self) {
+        self.accepting.abort();
+        // An aborted task ends with an error by design.
+        let _ = (&mut self.accepting).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// Accepts until aborted; the connections end with it.
+async fn accept(listener: TcpListener, router: Router) {
+    let mut connections = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(serve(stream, router.clone()));
+            }
+            // Out of file descriptors, or a client gone before it was accepted: neither ends the site. The pause keeps
+            // the first from taking a whole core.
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(stream: TcpStream, router: Router) {
+    // Small answers must not wait for an acknowledgement; without the option they are only slower.
+    let _ = stream.set_nodelay(true);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(move |request| {
+        let answer = router.call(request);
+        async move { deliver(answer.await) }
+    });
+    // A connection that is ended on purpose, or by the client, is no error of the site.
+    let _ = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// Hands the response on; an error makes the server end the connection without a byte.
+fn deliver(response: Result<Response, Infallible>) -> Result<Response, &'static str> {
+    match response {
+        Ok(response) if response.extensions().get::<DropConnection>().is_some() => {
+            Err("the answer is lost on purpose")
+        }
+        Ok(response) => Ok(response),
+        Err(never) => match never {},
+    }
+}

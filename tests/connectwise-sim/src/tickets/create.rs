@@ -1,0 +1,116 @@
+//! `POST /service/tickets`.
+
+use serde_json::{Map, Value};
+
+use super::draft::Draft;
+use super::{Note, Stamp, Ticket, TicketRow};
+use crate::answer::{Answer, Outcome, Problem, Refusal};
+use crate::faults::ClosedAtCreation;
+use crate::listing::Row;
+use crate::schema::Schema;
+use crate::world::{Call, World};
+
+/// The right that making a ticket needs.
+pub(crate) const RIGHT: &str = "service_tickets.add";
+
+/// Makes a ticket: what is left out gets ConnectWise's defaults, initial texts become notes.
+pub(crate) fn create(world: &mut World, call: &Call) -> Outcome {
+    let schema = Schema::named("Ticket");
+    let body = schema.read(&call.body)?;
+    let draft = checked(world, call, &body)?;
+    // Some sites look at the body first: the gate then leaves the right to this place.
+    world.require(&call.caller, RIGHT)?;
+
+    let id = world.tickets.new_id();
+    let stamp = Stamp {
+        at: call.now,
+        by: call.caller.identifier.clone(),
+    };
+    let ticket = finished(world, id, draft, &stamp).ok_or_else(Refusal::server_error)?;
+    world.tickets.put(ticket);
+    for (member, detail, internal, resolution) in [
+        ("initialDescription", true, false, false),
+        ("initialInternalAnalysis", false, true, false),
+        ("initialResolution", false, false, true),
+    ] {
+        let text = body.get(member).and_then(Value::as_str).unwrap_or_default();
+        if text.is_empty() {
+            continue;
+        }
+        let note = Note {
+            id: 0,
+            text: world.note_text(text),
+            detail_description: detail,
+            internal_analysis: internal,
+            resolution,
+            created: stamp.clone(),
+        };
+        world.tickets.add_note(id, note);
+    }
+    let world = &*world;
+    let ticket = world.tickets.get(id).ok_or_else(Refusal::server_error)?;
+    Ok(Answer::created(TicketRow { world, ticket }.record()))
+}
+
+/// The ticket that a body asks for, with the defaults filled in, or all that is wrong with it.
+fn checked(world: &World, call: &Call, body: &Map<String, Value>) -> Result<Draft, Refusal> {
+    let mut problems = Schema::named("Ticket").problems(body, true);
+    let mut draft = Draft {
+        priority: world
+            .site
+            .priorities
+            .iter()
+            .find(|priority| priority.default_flag)
+            .map(|priority| priority.id),
+        ..Draft::default()
+    };
+    if body.get("board").is_none_or(Value::is_null) {
+        draft.board = world.default_board(&call.caller);
+    }
+    draft.apply(world, body, &mut problems);
+    if let Some(board) = draft.board.and_then(|board| world.site.board(board)) {
+        let start = board.default_status().map(|status| status.id);
+        draft.status = draft.status.or(start);
+        let usual = board
+            .types
+            .iter()
+            .find(|kind| kind.default_flag)
+            .map(|kind| kind.id);
+        draft.kind = draft.kind.or(usual);
+    }
+    let starts_closed = draft
+        .status(world)
+        .is_some_and(|status| status.closed_status);
+    if starts_closed && world.faults.variants.closed_status_at_creation == ClosedAtCreation::Refused
+    {
+        problems.push(Problem {
+            code: "InvalidObject",
+            message: "A new ticket cannot have a closed status.".to_owned(),
+            field: "status".to_owned(),
+        });
+    }
+    if problems.is_empty() {
+        Ok(draft)
+    } else {
+        Err(Refusal::invalid_object("ticket", &problems))
+    }
+}
+
+/// `None` only if the checks let a reference through that they must not.
+fn finished(world: &World, id: i64, draft: Draft, stamp: &Stamp) -> Option<Ticket> {
+    let closed = draft.status(world)?.closed_status.then(|| stamp.clone());
+    Some(Ticket {
+        id,
+        summary: draft.summary,
+        board: draft.board?,
+        status: draft.status?,
+        company: draft.company?,
+        kind: draft.kind,
+        priority: draft.priority?,
+        external_x_ref: draft.external_x_ref,
+        closed,
+        entered: stamp.clone(),
+        updated: stamp.clone(),
+        other: draft.other,
+    })
+}

@@ -1,0 +1,285 @@
+//! What a POST or a PATCH asks of a ticket, checked against the site: one set of rules for both. A draft that fails is
+//! thrown away, so a refusal never leaves half a change.
+
+use serde_json::{Map, Value};
+
+use crate::answer::Problem;
+use crate::seed::{Board, BoardStatus};
+use crate::world::World;
+
+/// Never stored nor returned: they are spent when the ticket is made.
+const SPENT: [&str; 8] = [
+    "initialDescription",
+    "initialDescriptionFrom",
+    "initialInternalAnalysis",
+    "initialResolution",
+    "contactEmailLookup",
+    "processNotifications",
+    "skipCallback",
+    "mobileGuid",
+];
+
+/// Follow from the ticket's life; a value that is sent is passed over without a word.
+const READ_ONLY: [&str; 15] = [
+    "id",
+    "_info",
+    "closedFlag",
+    "closedDate",
+    "closedBy",
+    "dateResolved",
+    "dateResplan",
+    "dateResponded",
+    "resolvedBy",
+    "respondedBy",
+    "resplanBy",
+    "slaStatus",
+    "isInSla",
+    "hasChildTicket",
+    "mergedParentTicket",
+];
+
+/// A ticket on its way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Draft {
+    pub(super) summary: String,
+    pub(super) board: Option<i64>,
+    pub(super) status: Option<i64>,
+    pub(super) company: Option<i64>,
+    pub(super) kind: Option<i64>,
+    pub(super) priority: Option<i64>,
+    pub(super) external_x_ref: Option<String>,
+    pub(super) other: Map<String, Value>,
+}
+
+/// How a reference in a body names its record.
+enum Key<'v> {
+    Id(i64),
+    Identifier(&'v str),
+    Name(&'v str),
+}
+
+impl<'v> Key<'v> {
+    /// `None` for `null` and for an object that names nothing.
+    fn of(value: &'v Value) -> Option<Self> {
+        let text = |member: &str| value.get(member).and_then(Value::as_str);
+        if let Some(id) = value.get("id").and_then(Value::as_i64) {
+            return Some(Self::Id(id));
+        }
+        text("identifier")
+            .map(Self::Identifier)
+            .or_else(|| text("name").map(Self::Name))
+    }
+
+    fn fits(&self, id: i64, identifier: &str, name: &str) -> bool {
+        match self {
+            Self::Id(wanted) => *wanted == id,
+            Self::Identifier(wanted) => wanted.eq_ignore_ascii_case(identifier),
+            Self::Name(wanted) => wanted.to_lowercase() == name.to_lowercase(),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Id(id) => id.to_string(),
+            Self::Identifier(text) | Self::Name(text) => (*text).to_owned(),
+        }
+    }
+
+    fn member(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "id",
+            Self::Identifier(_) => "identifier",
+            Self::Name(_) => "name",
+        }
+    }
+
+    fn missing(&self, record: &str, field: &str) -> Problem {
+        let message = format!("{record} {} not found", self.shown());
+        Problem::not_found(message, format!("{field}/{}", self.member()))
+    }
+
+    fn missing_on(&self, record: &str, field: &str, board: i64) -> Problem {
+        let message = format!(
+            "{record} {} not found for Service Board {board}",
+            self.shown()
+        );
+        Problem::not_found(message, format!("{field}/{}", self.member()))
+    }
+}
+
+impl Draft {
+    /// Lays the members of `changes` over the draft. Shapes, lengths and required members have been checked before.
+    pub(super) fn apply(
+        &mut self,
+        world: &World,
+        changes: &Map<String, Value>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let key = |member: &str| changes.get(member).and_then(Key::of);
+        if let Some(key) = key("board") {
+            let found = world
+                .site
+                .boards
+                .iter()
+                .find(|board| key.fits(board.id, "", &board.name));
+            match found.filter(|board| !board.inactive_flag) {
+                Some(board) => self.move_to(board),
+                None => {
+                    problems.push(key.missing("Service Board", "board"));
+                    return;
+                }
+            }
+        }
+        if let Some(board) = self.board.and_then(|board| world.site.board(board)) {
+            self.choose_on(board, changes, problems);
+        }
+        if let Some(key) = key("priority") {
+            let mut priorities = world.site.priorities.iter();
+            match priorities.find(|row| key.fits(row.id, "", &row.name)) {
+                Some(priority) => self.priority = Some(priority.id),
+                None => problems.push(key.missing("Priority", "priority")),
+            }
+        }
+        if let Some(key) = key("company") {
+            let mut companies = world
+                .site
+                .companies
+                .iter()
+                .filter(|company| !company.deleted_flag);
+            match companies.find(|row| key.fits(row.id, &row.identifier, &row.name)) {
+                Some(company) => self.company = Some(company.id),
+                None => problems.push(key.missing("Company", "company")),
+            }
+        }
+        for (member, value) in changes {
+            self.set_plain(world, member, value, problems);
+        }
+    }
+
+    /// A board brings its own statuses and types: what the ticket had elsewhere is dropped.
+    fn move_to(&mut self, board: &Board) {
+        if self.board == Some(board.id) {
+            return;
+        }
+        self.board = Some(board.id);
+        self.status = None;
+        self.kind = None;
+    }
+
+    fn choose_on(
+        &mut self,
+        board: &Board,
+        changes: &Map<String, Value>,
+        problems: &mut Vec<Problem>,
+    ) {
+        if let Some(key) = changes.get("status").and_then(Key::of) {
+            let found = board
+                .statuses
+                .iter()
+                .find(|row| key.fits(row.id, "", &row.name));
+            match found.filter(|status| !status.inactive) {
+                Some(status) => self.status = Some(status.id),
+                None => problems.push(key.missing_on("Service Status", "status", board.id)),
+            }
+        }
+        match changes.get("type").map(Key::of) {
+            None => {}
+            Some(None) => self.kind = None,
+            Some(Some(key)) => {
+                let found = board
+                    .types
+                    .iter()
+                    .find(|row| key.fits(row.id, "", &row.name));
+                match found.filter(|kind| !kind.inactive_flag) {
+                    Some(kind) => self.kind = Some(kind.id),
+                    None => problems.push(key.missing_on("Service Type", "type", board.id)),
+                }
+            }
+        }
+    }
+
+    fn set_plain(
+        &mut self,
+        world: &World,
+        member: &str,
+        value: &Value,
+        problems: &mut Vec<Problem>,
+    ) {
+        match member {
+            "board" | "status" | "company" | "type" | "priority" => {}
+            "summary" => value
+                .as_str()
+                .unwrap_or_default()
+                .clone_into(&mut self.summary),
+            "externalXRef" => {
+                self.external_x_ref = value
+                    .as_str()
+                    .filter(|text| !text.is_empty())
+                    .map(str::to_owned);
+            }
+            _ if SPENT.contains(&member) || READ_ONLY.contains(&member) => {}
+            _ if value.is_null() => {
+                self.other.remove(member);
+            }
+            _ => match expanded(world, member, value) {
+                Ok(value) => {
+                    self.other.insert(member.to_owned(), value);
+                }
+                Err(problem) => problems.push(problem),
+            },
+        }
+    }
+
+    /// The status that the draft has now.
+    pub(super) fn status<'w>(&self, world: &'w World) -> Option<&'w BoardStatus> {
+        world.site.board(self.board?)?.status(self.status?)
+    }
+}
+
+/// A member without a rule of its own: kept as it is, references expanded. This site has no records for references
+/// that are not named here, so they are not found.
+fn expanded(world: &World, member: &str, value: &Value) -> Result<Value, Problem> {
+    let site = &world.site;
+    if !value.is_object() {
+        return Ok(value.clone());
+    }
+    let Some(key) = Key::of(value) else {
+        return Ok(value.clone());
+    };
+    let (record, found) = match member {
+        "owner" => {
+            let mut members = site.members.iter().filter(|row| !row.inactive_flag);
+            let found = members.find(|row| key.fits(row.id, &row.identifier, &row.identifier));
+            ("Member", found.map(|row| world.member_reference(row)))
+        }
+        "team" => {
+            let found = site
+                .teams
+                .iter()
+                .find(|row| key.fits(row.id, "", &row.name));
+            ("Service Team", found.map(|row| world.team_reference(row)))
+        }
+        "location" => {
+            let found = site
+                .locations
+                .iter()
+                .find(|row| key.fits(row.id, "", &row.name));
+            (
+                "Location",
+                found.map(|row| world.location_reference(row.id)),
+            )
+        }
+        "department" => {
+            let found = site
+                .departments
+                .iter()
+                .find(|row| key.fits(row.id, &row.identifier, &row.name));
+            (
+                "Department",
+                found.map(|row| world.department_reference(row.id)),
+            )
+        }
+        other => (other, None),
+    };
+    found.ok_or_else(|| key.missing(record, member))
+}

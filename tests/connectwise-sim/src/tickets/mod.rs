@@ -1,0 +1,250 @@
+//! Service tickets: the stored form, kept small so that 100,000 of them stay fast, and how they look in an answer.
+//! Making, changing and reading them stands in the files below.
+
+pub(crate) mod create;
+mod draft;
+pub(crate) mod notes;
+pub(crate) mod patch;
+pub(crate) mod read;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::clock;
+use crate::conditions::Scalar;
+use crate::listing::{Row, scalar};
+use crate::seed::Board;
+use crate::world::World;
+
+/// All tickets and their notes, by the ticket's id.
+#[derive(Debug)]
+pub(crate) struct Tickets {
+    by_id: BTreeMap<i64, Ticket>,
+    notes: BTreeMap<i64, Vec<Note>>,
+    next_ticket: i64,
+    next_note: i64,
+}
+
+/// One ticket. References are ids: names are looked up when it is shown.
+#[derive(Clone, Debug)]
+pub(crate) struct Ticket {
+    pub(crate) id: i64,
+    pub(crate) summary: String,
+    pub(crate) board: i64,
+    pub(crate) status: i64,
+    pub(crate) company: i64,
+    pub(crate) kind: Option<i64>,
+    pub(crate) priority: i64,
+    pub(crate) external_x_ref: Option<String>,
+    pub(crate) closed: Option<Stamp>,
+    pub(crate) entered: Stamp,
+    pub(crate) updated: Stamp,
+    /// Members without a rule of their own, as they are returned.
+    pub(crate) other: Map<String, Value>,
+}
+
+/// Who and when.
+#[derive(Clone, Debug)]
+pub(crate) struct Stamp {
+    pub(crate) at: Timestamp,
+    pub(crate) by: String,
+}
+
+/// One note of a ticket.
+#[derive(Clone, Debug)]
+pub(crate) struct Note {
+    pub(crate) id: i64,
+    pub(crate) text: String,
+    pub(crate) detail_description: bool,
+    pub(crate) internal_analysis: bool,
+    pub(crate) resolution: bool,
+    pub(crate) created: Stamp,
+}
+
+impl Tickets {
+    pub(crate) fn starting_at(first: i64) -> Self {
+        Self {
+            by_id: BTreeMap::new(),
+            notes: BTreeMap::new(),
+            next_ticket: first,
+            next_note: 1,
+        }
+    }
+
+    pub(crate) fn get(&self, id: i64) -> Option<&Ticket> {
+        self.by_id.get(&id)
+    }
+
+    /// By rising id.
+    pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &Ticket> {
+        self.by_id.values()
+    }
+
+    pub(crate) fn notes(&self, ticket: i64) -> &[Note] {
+        self.notes.get(&ticket).map_or(&[], Vec::as_slice)
+    }
+
+    /// The id of the ticket that comes next.
+    fn new_id(&mut self) -> i64 {
+        let id = self.next_ticket;
+        self.next_ticket += 1;
+        id
+    }
+
+    fn put(&mut self, ticket: Ticket) {
+        self.by_id.insert(ticket.id, ticket);
+    }
+
+    fn remove(&mut self, id: i64) -> bool {
+        self.notes.remove(&id);
+        self.by_id.remove(&id).is_some()
+    }
+
+    /// Adds a note under a new id.
+    fn add_note(&mut self, ticket: i64, mut note: Note) -> Note {
+        note.id = self.next_note;
+        self.next_note += 1;
+        self.notes.entry(ticket).or_default().push(note.clone());
+        note
+    }
+}
+
+/// A ticket beside the site that gives its references their names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TicketRow<'w> {
+    pub(crate) world: &'w World,
+    pub(crate) ticket: &'w Ticket,
+}
+
+impl<'w> TicketRow<'w> {
+    fn board(&self) -> Option<&'w Board> {
+        self.world.site.board(self.ticket.board)
+    }
+
+    pub(crate) fn board_name(&self) -> Option<&'w str> {
+        self.board().map(|board| board.name.as_str())
+    }
+
+    pub(crate) fn status_name(&self) -> Option<&'w str> {
+        let status = self.board()?.status(self.ticket.status)?;
+        Some(&status.name)
+    }
+
+    pub(crate) fn type_name(&self) -> Option<&'w str> {
+        let kind = self.board()?.kind(self.ticket.kind?)?;
+        Some(&kind.name)
+    }
+
+    pub(crate) fn company_name(&self) -> Option<&'w str> {
+        self.world
+            .site
+            .company(self.ticket.company)
+            .map(|company| company.name.as_str())
+    }
+
+    pub(crate) fn priority_name(&self) -> Option<&'w str> {
+        self.world
+            .site
+            .priority(self.ticket.priority)
+            .map(|priority| priority.name.as_str())
+    }
+}
+
+impl Row for TicketRow<'_> {
+    fn id(&self) -> i64 {
+        self.ticket.id
+    }
+
+    fn field(&self, path: &str) -> Scalar<'_> {
+        let ticket = self.ticket;
+        match path.strip_prefix("_info/").unwrap_or(path) {
+            "id" => Scalar::integer(ticket.id),
+            "summary" => Scalar::text(&ticket.summary),
+            "externalXRef" => Scalar::optional_text(ticket.external_x_ref.as_deref()),
+            "closedFlag" => Scalar::Boolean(ticket.closed.is_some()),
+            "closedDate" => ticket
+                .closed
+                .as_ref()
+                .map_or(Scalar::Null, |closed| Scalar::Date(closed.at)),
+            "closedBy" => {
+                Scalar::optional_text(ticket.closed.as_ref().map(|closed| closed.by.as_str()))
+            }
+            "dateEntered" => Scalar::Date(ticket.entered.at),
+            "enteredBy" => Scalar::text(&ticket.entered.by),
+            "lastUpdated" => Scalar::Date(ticket.updated.at),
+            "updatedBy" => Scalar::text(&ticket.updated.by),
+            "board/id" => Scalar::integer(ticket.board),
+            "board/name" => Scalar::optional_text(self.board_name()),
+            "status/id" => Scalar::integer(ticket.status),
+            "status/name" => Scalar::optional_text(self.status_name()),
+            "company/id" => Scalar::integer(ticket.company),
+            "company/name" => Scalar::optional_text(self.company_name()),
+            "company/identifier" => {
+                let company = self.world.site.company(ticket.company);
+                Scalar::optional_text(company.map(|company| company.identifier.as_str()))
+            }
+            "type/id" => ticket.kind.map_or(Scalar::Null, Scalar::integer),
+            "type/name" => Scalar::optional_text(self.type_name()),
+            "priority/id" => Scalar::integer(ticket.priority),
+            "priority/name" => Scalar::optional_text(self.priority_name()),
+            other => {
+                let mut steps = other.split('/');
+                let first = steps.next().and_then(|member| ticket.other.get(member));
+                let found = first
+                    .and_then(|first| steps.try_fold(first, |value, member| value.get(member)));
+                found.map_or(Scalar::Null, scalar)
+            }
+        }
+    }
+
+    fn record(&self) -> Value {
+        let Self { world, ticket } = *self;
+        let board = self.board();
+        let mut info = world.ticket_links(ticket.id);
+        if let Some(info) = info.as_object_mut() {
+            info.insert(
+                "dateEntered".to_owned(),
+                json!(clock::format(ticket.entered.at)),
+            );
+            info.insert("enteredBy".to_owned(), json!(ticket.entered.by));
+            info.insert(
+                "lastUpdated".to_owned(),
+                json!(clock::format(ticket.updated.at)),
+            );
+            info.insert("updatedBy".to_owned(), json!(ticket.updated.by));
+        }
+        let mut record = json!({
+            "id": ticket.id,
+            "summary": ticket.summary,
+            "recordType": "ServiceTicket",
+            "board": board.map(|board| world.board_reference(board)),
+            "status": board.and_then(|board| {
+                let status = board.status(ticket.status)?;
+                Some(world.status_reference(board.id, status))
+            }),
+            "company": world.site.company(ticket.company).map(|company| world.company_reference(company)),
+            "type": board.and_then(|board| {
+                let kind = board.kind(ticket.kind?)?;
+                Some(world.type_reference(board.id, kind))
+            }),
+            "priority": world.site.priority(ticket.priority).map(|priority| world.priority_reference(priority)),
+            "location": board.map(|board| world.location_reference(board.location.id)),
+            "department": board.map(|board| world.department_reference(board.department.id)),
+            "externalXRef": ticket.external_x_ref,
+            "closedFlag": ticket.closed.is_some(),
+            "closedDate": ticket.closed.as_ref().map(|closed| clock::format(closed.at)),
+            "closedBy": ticket.closed.as_ref().map(|closed| &closed.by),
+            "severity": "Medium",
+            "impact": "Medium",
+            "approved": true,
+            "customFields": [],
+            "_info": info,
+        });
+        if let Some(record) = record.as_object_mut() {
+            record.extend(ticket.other.clone());
+        }
+        crate::render::present(record)
+    }
+}

@@ -1,0 +1,185 @@
+//! The whole state of the simulated site, kept behind one mutex by `server`. Data and look-ups; what calls may do with
+//! it stands in the endpoints.
+
+use std::sync::Arc;
+
+use axum::http::Method;
+use jiff::Timestamp;
+
+use crate::answer::Refusal;
+use crate::dice::Dice;
+use crate::faults::Faults;
+use crate::journal::Journal;
+use crate::limiter::Limiter;
+use crate::seed::{Board, BoardStatus, BoardType, Company, Priority, Seed};
+use crate::tickets::Tickets;
+
+/// Everything that a reset puts back.
+#[derive(Debug)]
+pub(crate) struct World {
+    seed: Arc<Seed>,
+    /// The origin of every `_href`, such as `http://127.0.0.1:8040`.
+    pub(crate) base_url: String,
+    /// Set-up tables: companies, boards, members and so on.
+    pub(crate) site: Seed,
+    pub(crate) tickets: Tickets,
+    pub(crate) faults: Faults,
+    pub(crate) dice: Dice,
+    pub(crate) request_ids: Dice,
+    pub(crate) limiter: Limiter,
+    pub(crate) journal: Journal,
+    /// Raised by a reset, so that a late commit of the time before is dropped.
+    pub(crate) generation: u64,
+}
+
+/// One call to the API, authenticated.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    /// The path after `/v4_6_release/apis/3.0/`, decoded.
+    pub(crate) segments: Vec<String>,
+    pub(crate) full_path: String,
+    pub(crate) query: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+    /// The header `pagination-type: forward-only`.
+    pub(crate) forward_only: bool,
+    pub(crate) now: Timestamp,
+    pub(crate) caller: Caller,
+}
+
+/// Who calls.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Caller {
+    pub(crate) id: i64,
+    pub(crate) identifier: String,
+    pub(crate) licence: Licence,
+}
+
+/// API members are integrations: faults of keys and rights concern them. Members are technicians.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Licence {
+    ApiMember,
+    Member,
+    /// `/system/info` where it is open.
+    Nobody,
+}
+
+impl Call {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        self.query
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_str())
+            .filter(|value| !value.is_empty())
+    }
+}
+
+impl World {
+    pub(crate) fn new(seed: Seed, base_url: String) -> Self {
+        Self {
+            base_url,
+            site: seed.clone(),
+            tickets: Tickets::starting_at(seed.first_ticket_id),
+            seed: Arc::new(seed),
+            faults: Faults::default(),
+            dice: Dice::new(1),
+            request_ids: Dice::new(2),
+            limiter: Limiter::default(),
+            journal: Journal::default(),
+            generation: 0,
+        }
+    }
+
+    /// Back to the seed: records, faults and journal.
+    pub(crate) fn reset(&mut self) {
+        let generation = self.generation + 1;
+        *self = Self {
+            generation,
+            ..Self::new(Seed::clone(&self.seed), std::mem::take(&mut self.base_url))
+        };
+    }
+
+    /// Refuses a caller whose security role lacks the right.
+    pub(crate) fn require(&self, caller: &Caller, right: &str) -> Result<(), Refusal> {
+        let lacks = caller.licence == Licence::ApiMember
+            && self
+                .faults
+                .missing_rights
+                .iter()
+                .any(|missing| missing == right);
+        if lacks {
+            Err(Refusal::forbidden())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whether the caller's role may see the board.
+    pub(crate) fn sees_board(&self, caller: &Caller, board: i64) -> bool {
+        if caller.licence != Licence::ApiMember {
+            return true;
+        }
+        let excluded = self.site.api_members.iter().any(|member| {
+            member.id == caller.id && member.excluded_service_board_ids.contains(&board)
+        });
+        !excluded && !self.faults.variants.hidden_board_ids.contains(&board)
+    }
+
+    /// The board of a ticket that names none.
+    pub(crate) fn default_board(&self, caller: &Caller) -> Option<i64> {
+        let own = match caller.licence {
+            Licence::ApiMember => self
+                .site
+                .api_members
+                .iter()
+                .find(|member| member.id == caller.id)
+                .and_then(|member| member.service_default_board),
+            Licence::Member => self
+                .site
+                .members
+                .iter()
+                .find(|member| member.id == caller.id)
+                .and_then(|member| member.service_default_board),
+            Licence::Nobody => None,
+        };
+        own.or(self.site.default_board)
+            .map(|board| board.id)
+            .or_else(|| {
+                let active = self.site.boards.iter().filter(|board| !board.inactive_flag);
+                active.map(|board| board.id).min()
+            })
+    }
+}
+
+impl Seed {
+    pub(crate) fn board(&self, id: i64) -> Option<&Board> {
+        self.boards.iter().find(|board| board.id == id)
+    }
+
+    /// Companies are kept in the order of their ids: there may be thousands.
+    pub(crate) fn company(&self, id: i64) -> Option<&Company> {
+        let at = self
+            .companies
+            .binary_search_by_key(&id, |company| company.id)
+            .ok()?;
+        self.companies.get(at)
+    }
+
+    pub(crate) fn priority(&self, id: i64) -> Option<&Priority> {
+        self.priorities.iter().find(|priority| priority.id == id)
+    }
+}
+
+impl Board {
+    pub(crate) fn status(&self, id: i64) -> Option<&BoardStatus> {
+        self.statuses.iter().find(|status| status.id == id)
+    }
+
+    pub(crate) fn default_status(&self) -> Option<&BoardStatus> {
+        self.statuses.iter().find(|status| status.default_flag)
+    }
+
+    pub(crate) fn kind(&self, id: i64) -> Option<&BoardType> {
+        self.types.iter().find(|kind| kind.id == id)
+    }
+}

@@ -1,0 +1,249 @@
+//! What `/_sim/faults` makes go wrong.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::client::{API, Site, authorization};
+
+fn ticket() -> serde_json::Value {
+    json!({ "summary": "CPU", "company": { "id": 301 } })
+}
+
+/// The raw bytes that come back for one request, until the connection ends.
+async fn raw(site: &Site, method: &str, path: &str, body: &str) -> Vec<u8> {
+    let address = site.origin().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.expect("a connection");
+    let request = format!(
+        "{method} {API}{path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {}\r\nclientid: {}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        authorization(&site.integration),
+        site.integration.client_id,
+        body.len(),
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut bytes = Vec::new();
+    // A reset ends the bytes like an end of the stream.
+    let _ = stream.read_to_end(&mut bytes).await;
+    bytes
+}
+
+#[tokio::test]
+async fn a_lost_answer_commits_and_not_one_byte_comes_back() {
+    let site = Site::start().await;
+    site.faults(json!({ "lost_answer_rate": 1 })).await;
+    assert_eq!(
+        raw(&site, "POST", "/service/tickets", &ticket().to_string()).await,
+        b""
+    );
+    let client = site
+        .try_as(
+            &site.integration,
+            "POST",
+            "/service/tickets",
+            &ticket().to_string(),
+        )
+        .await;
+    assert!(client.is_err(), "{client:?}");
+    site.faults(json!({ "lost_answer_rate": 0 })).await;
+    assert_eq!(site.get("/service/tickets").await.ids(), [10001, 10002]);
+    let journal = site.journal(0).await;
+    assert_eq!(
+        (&journal[0]["status"], &journal[0]["committed"]),
+        (&json!(null), &json!(true))
+    );
+}
+
+#[tokio::test]
+async fn a_cut_answer_breaks_off_under_its_full_length() {
+    let site = Site::start().await;
+    site.faults(json!({ "truncate_rate": 1 })).await;
+    let bytes = raw(&site, "POST", "/service/tickets", &ticket().to_string()).await;
+    let text = String::from_utf8(bytes).expect("UTF-8");
+    let (head, body) = text.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("HTTP/1.1 201 Created"), "{head}");
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .expect("a length");
+    assert_eq!(length.parse::<usize>().expect("a number") / 2, body.len());
+    site.faults(json!({ "truncate_rate": 0 })).await;
+    assert_eq!(site.get("/service/tickets").await.ids(), [10001]);
+}
+
+#[tokio::test]
+async fn a_server_error_does_nothing() {
+    let site = Site::start().await;
+    site.faults(json!({ "error_rate": 1 })).await;
+    assert_eq!(site.post("/service/tickets", ticket()).await.status, 500);
+    site.faults(json!({ "error_rate": 0 })).await;
+    assert_eq!(
+        site.get("/service/tickets/count").await.json(),
+        json!({ "count": 0 })
+    );
+}
+
+#[tokio::test]
+async fn an_outage_refuses_the_api_but_not_the_control() {
+    let site = Site::start().await;
+    site.faults(json!({ "outage": true })).await;
+    assert_eq!(site.get("/system/info").await.status, 503);
+    assert_eq!(site.post("/service/tickets", ticket()).await.status, 503);
+    let login = site
+        .send("GET", "/login/companyinfo/tbdemo", &[], "")
+        .await
+        .expect("an answer");
+    assert_eq!(login.status, 200);
+    site.faults(json!({ "outage": false })).await;
+    assert_eq!(
+        site.get("/service/tickets/count").await.json(),
+        json!({ "count": 0 })
+    );
+}
+
+#[tokio::test]
+async fn a_late_commit_fails_now_and_happens_later() {
+    let site = Site::start().await;
+    site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.3 } }))
+        .await;
+    let reply = site.post("/service/tickets", ticket()).await;
+    let timeout =
+        json!({ "code": "ConnectWiseApi", "message": "A timeout has occured. Please try again." });
+    assert_eq!(reply.told(), (500, timeout));
+    assert_eq!(
+        site.get("/service/tickets/count").await.json(),
+        json!({ "count": 0 })
+    );
+    assert_eq!(site.journal(0).await[0]["committed"], false);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while site.get("/service/tickets/count").await.json() != json!({ "count": 1 }) {
+        assert!(Instant::now() < deadline, "never committed");
+    }
+    assert_eq!(site.journal(0).await[0]["committed"], true);
+}
+
+#[tokio::test]
+async fn a_late_commit_may_give_no_answer_and_does_not_outlive_a_reset() {
+    let site = Site::start().await;
+    site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.2 }, "variants": { "late_commit_answer": "timeout" } }))
+        .await;
+    let body = ticket().to_string();
+    let call = site.try_as(&site.integration, "POST", "/service/tickets", &body);
+    assert!(
+        tokio::time::timeout(Duration::from_millis(100), call)
+            .await
+            .is_err(),
+        "an answer came"
+    );
+    assert_eq!(site.journal(0).await.len(), 1);
+    let reset = site
+        .send("POST", "/_sim/reset", &[], "")
+        .await
+        .expect("an answer");
+    assert_eq!(reset.status, 204);
+    // Nothing announces a commit that must not happen: another one, begun later, shows that its time has passed.
+    site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.3 } }))
+        .await;
+    site.post(
+        "/service/tickets",
+        json!({ "summary": "second", "company": { "id": 301 } }),
+    )
+    .await;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let tickets = site.get("/service/tickets?fields=summary").await.json();
+        if tickets != json!([]) {
+            assert_eq!(tickets, json!([{ "summary": "second" }]));
+            break;
+        }
+        assert!(Instant::now() < deadline, "never committed");
+    }
+}
+
+#[tokio::test]
+async fn too_many_calls_are_told_to_wait() {
+    let site = Site::start().await;
+    site.faults(json!({ "rate_limit_per_minute": 2 })).await;
+    assert_eq!(site.get("/system/info").await.status, 200);
+    assert_eq!(site.get("/system/info").await.status, 200);
+    let body = json!({ "error": "ConnectWiseAPI", "message": "Too many requests. Please try again in 30 seconds." });
+    let refused = site.post("/service/tickets", ticket()).await;
+    assert_eq!(refused.told(), (429, body));
+    assert_eq!(refused.header("retry-after"), Some("30"));
+    for (variant, header) in [("absent", None), ("absurd", Some("31536000"))] {
+        site.faults(json!({ "rate_limit_per_minute": 1, "variants": { "retry_after": variant } }))
+            .await;
+        site.get("/system/info").await;
+        assert_eq!(site.get("/system/info").await.header("retry-after"), header);
+    }
+    site.faults(json!({ "variants": { "retry_after": "date" } }))
+        .await;
+    site.get("/system/info").await;
+    let date = site.get("/system/info").await;
+    let date = date.header("retry-after").expect("a date");
+    assert!(date.ends_with(" GMT") && date.len() == 29, "{date}");
+    site.faults(json!({ "rate_limit_per_minute": null })).await;
+    assert_eq!(site.get("/system/info").await.status, 200);
+}
+
+#[tokio::test]
+async fn latency_waits_before_the_call() {
+    let site = Site::start().await;
+    site.faults(json!({ "latency_ms": 150 })).await;
+    let start = Instant::now();
+    assert_eq!(site.get("/system/info").await.status, 200);
+    assert!(start.elapsed() >= Duration::from_millis(150));
+}
+
+#[tokio::test]
+async fn faults_are_answered_whole_merged_and_checked() {
+    let site = Site::start().await;
+    let whole = site
+        .send("GET", "/_sim/faults", &[], "")
+        .await
+        .expect("an answer")
+        .json();
+    let members: Vec<&String> = whole.as_object().expect("an object").keys().collect();
+    assert_eq!(
+        members,
+        [
+            "client_id",
+            "error_rate",
+            "keys",
+            "late_commit",
+            "latency_ms",
+            "lost_answer_rate",
+            "missing_rights",
+            "outage",
+            "rate_limit_per_minute",
+            "truncate_rate",
+            "variants",
+        ]
+    );
+    assert_eq!(
+        (&whole["keys"], &whole["client_id"]),
+        (&json!("ok"), &json!("ok"))
+    );
+    site.faults(json!({ "keys": "revoked" })).await;
+    let merged = site.faults(json!({ "latency_ms": 1 })).await;
+    assert_eq!(
+        (&merged["keys"], &merged["latency_ms"]),
+        (&json!("revoked"), &json!(1))
+    );
+    let refused = site
+        .send("PUT", "/_sim/faults", &[], r#"{"outage":true,"latency":5}"#)
+        .await
+        .expect("an answer");
+    assert_eq!(
+        refused.told(),
+        (400, json!({ "error": "unknown members: latency" }))
+    );
+    let kept = site
+        .send("GET", "/_sim/faults", &[], "")
+        .await
+        .expect("an answer")
+        .json();
+    assert_eq!(kept["outage"], false, "a refused change changes nothing");
+}

@@ -1,0 +1,330 @@
+//! Filtering, order, pages and fields.
+
+use serde_json::{Value, json};
+
+use crate::client::{API, Site, authorization, encoded};
+
+/// Seven tickets, ids 10001 to 10007: summaries "a" to "g", odd ones on Operations.
+async fn seven(site: &Site) {
+    for (n, summary) in ["a", "b", "c", "d", "e", "f", "g"].iter().enumerate() {
+        let board = if n % 2 == 0 { 22 } else { 21 };
+        let ticket = json!({
+            "summary": summary, "company": { "id": 301 }, "board": { "id": board }, "externalXRef": format!("tb1-{summary}"),
+        });
+        assert_eq!(site.post("/service/tickets", ticket).await.status, 201);
+    }
+}
+
+#[tokio::test]
+async fn conditions_choose_and_count_and_search_agree() {
+    let site = Site::start().await;
+    seven(&site).await;
+    for (conditions, ids) in [
+        (
+            "board/name = \"Operations\"",
+            vec![10001, 10003, 10005, 10007],
+        ),
+        (
+            "externalXRef in (\"tb1-b\",\"tb1-g\",\"tb1-zzz\")",
+            vec![10002, 10007],
+        ),
+        (
+            "externalXRef like \"tb1-*\" and closedFlag = false and id > 10005",
+            vec![10006, 10007],
+        ),
+        ("company/identifier = 'Fjord'", vec![]),
+        (
+            "dateEntered > [2020-01-01T00:00:00Z] and summary = 'c'",
+            vec![10003],
+        ),
+    ] {
+        let listed = site
+            .get(&format!(
+                "/service/tickets?conditions={}",
+                encoded(conditions)
+            ))
+            .await;
+        assert_eq!(listed.ids(), ids, "{conditions}");
+        let searched = site
+            .post(
+                "/service/tickets/search",
+                json!({ "conditions": conditions }),
+            )
+            .await;
+        assert_eq!(
+            (searched.status, searched.ids()),
+            (200, ids.clone()),
+            "{conditions}"
+        );
+        let counted = site
+            .get(&format!(
+                "/service/tickets/count?conditions={}",
+                encoded(conditions)
+            ))
+            .await;
+        assert_eq!(
+            counted.json(),
+            json!({ "count": ids.len() }),
+            "{conditions}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_cannot_be_asked_is_refused_by_name() {
+    let site = Site::start().await;
+    let unknown = json!({ "code": "ApiFindCondition", "message": "resources/identifier is not a recognized name." });
+    let conditions = encoded("resources/identifier='Jason'");
+    let listed = site
+        .get(&format!("/service/tickets?conditions={conditions}"))
+        .await;
+    assert_eq!(listed.told(), (400, unknown));
+    for query in [
+        "orderBy=colour",
+        "fields=dateEntered",
+        "fields=id,colour",
+        "page=x",
+        "conditions=id",
+    ] {
+        assert_eq!(
+            site.get(&format!("/service/tickets?{query}")).await.status,
+            400,
+            "{query}"
+        );
+    }
+    let searched = site
+        .post(
+            "/service/tickets/search",
+            json!({ "conditions": "id > 0", "page": 2 }),
+        )
+        .await;
+    assert_eq!(
+        searched.told(),
+        (
+            400,
+            json!({
+                "code": "ConnectWiseApi",
+                "message": "Could not find member 'page' on object of type 'FilterValues'. Path 'page', line 1, position 30.\
+                            Check your accept header to make sure you are using the correct version.",
+            })
+        )
+    );
+}
+
+#[tokio::test]
+async fn pages_are_linked_and_the_page_stands_last() {
+    let site = Site::start().await;
+    seven(&site).await;
+    let base = format!(
+        "{}{API}/service/tickets?conditions=id%20%3E%200&pageSize=3&page=",
+        site.origin()
+    );
+    let link = |parts: &[(usize, &str)]| {
+        let parts: Vec<String> = parts
+            .iter()
+            .map(|(page, rel)| format!("<{base}{page}>; rel=\"{rel}\""))
+            .collect();
+        parts.join(", ")
+    };
+    for (page, ids, links) in [
+        (
+            1,
+            vec![10001, 10002, 10003],
+            link(&[(2, "next"), (3, "last")]),
+        ),
+        (
+            2,
+            vec![10004, 10005, 10006],
+            link(&[(1, "first"), (1, "prev"), (3, "next"), (3, "last")]),
+        ),
+        (3, vec![10007], link(&[(1, "first"), (2, "prev")])),
+        (9, vec![], link(&[(1, "first"), (3, "prev")])),
+    ] {
+        let reply = site
+            .get(&format!(
+                "/service/tickets?conditions=id+%3E+0&pageSize=3&page={page}"
+            ))
+            .await;
+        assert_eq!(reply.ids(), ids, "page {page}");
+        assert_eq!(reply.header("link"), Some(links.as_str()), "page {page}");
+    }
+    let whole = site.get("/service/tickets").await;
+    assert_eq!((whole.ids().len(), whole.header("link")), (7, None));
+}
+
+#[tokio::test]
+async fn a_page_has_25_rows_unless_asked_and_1000_at_most() {
+    let site = Site::start().await;
+    for n in 0..1_005 {
+        site.post(
+            "/service/tickets",
+            json!({ "summary": format!("t{n}"), "company": { "id": 301 } }),
+        )
+        .await;
+    }
+    assert_eq!(site.get("/service/tickets").await.ids().len(), 25);
+    let capped = site.get("/service/tickets?pageSize=5000&fields=id").await;
+    assert_eq!(capped.ids().len(), 1_000);
+    assert!(
+        capped
+            .header("link")
+            .expect("a link")
+            .contains("pageSize=1000&page=2>; rel=\"next\"")
+    );
+}
+
+#[tokio::test]
+async fn a_cursor_walks_forward_only() {
+    let site = Site::start().await;
+    seven(&site).await;
+    let authorization = authorization(&site.integration);
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("clientid", site.integration.client_id.as_str()),
+        ("pagination-type", "forward-only"),
+    ];
+    let mut path = format!("{API}/service/tickets?pageSize=3&fields=id");
+    let mut pages = Vec::new();
+    loop {
+        let reply = site
+            .send("GET", &path, &headers, "")
+            .await
+            .expect("an answer");
+        pages.push(reply.ids());
+        let link = reply.header("link").expect("always there").to_owned();
+        let url = link
+            .trim_start_matches('<')
+            .split('>')
+            .next()
+            .expect("an address")
+            .to_owned();
+        if url.ends_with("&pageId=") {
+            break;
+        }
+        url.strip_prefix(&site.origin())
+            .expect("the same origin")
+            .clone_into(&mut path);
+    }
+    assert_eq!(
+        pages,
+        [
+            vec![10001, 10002, 10003],
+            vec![10004, 10005, 10006],
+            vec![10007]
+        ]
+    );
+    let full = site
+        .send(
+            "GET",
+            &format!("{API}/service/tickets?pageSize=7&fields=id"),
+            &headers,
+            "",
+        )
+        .await
+        .expect("an answer");
+    let link = full.header("link").expect("always there");
+    assert!(
+        link.ends_with("&pageId=>; rel=\"next\""),
+        "a full last page has no next: {link}"
+    );
+    let ordered = site
+        .send(
+            "GET",
+            &format!("{API}/service/tickets?orderBy=id"),
+            &headers,
+            "",
+        )
+        .await;
+    assert_eq!(ordered.expect("an answer").status, 400);
+}
+
+#[tokio::test]
+async fn order_and_fields_are_obeyed() {
+    let site = Site::start().await;
+    seven(&site).await;
+    let reply = site
+        .get("/service/tickets?orderBy=board/name%20asc,id%20desc&pageSize=5")
+        .await;
+    assert_eq!(reply.ids(), [10007, 10005, 10003, 10001, 10006]);
+    let reply = site
+        .get("/service/tickets/10001?fields=id,board/name,externalXRef")
+        .await;
+    assert_eq!(
+        reply.json(),
+        json!({ "id": 10001, "board": { "name": "Operations" }, "externalXRef": "tb1-a" })
+    );
+    let reply = site
+        .get("/service/tickets?fields=id,_info&pageSize=1")
+        .await;
+    assert_eq!(reply.json()[0]["_info"]["enteredBy"], "Ticketbridge");
+}
+
+#[tokio::test]
+async fn the_set_up_records_are_there() {
+    let site = Site::start().await;
+    for (path, conditions, ids) in [
+        (
+            "/company/companies",
+            "",
+            vec![250, 301, 302, 303, 304, 305, 306, 307, 308],
+        ),
+        (
+            "/company/companies",
+            "deletedFlag=false and status/name=\"Active\"",
+            vec![250, 301, 302, 303, 306, 307],
+        ),
+        ("/company/companies", "name contains \"élan\"", vec![306]),
+        ("/company/companies", "identifier=\"Fjord\"", vec![307]),
+        ("/service/boards", "inactiveFlag=false", vec![21, 22, 23]),
+        ("/service/info/boards", "", vec![21, 22, 23, 24]),
+        (
+            "/service/boards/22/statuses",
+            "closedStatus=true",
+            vec![224],
+        ),
+        ("/service/boards/22/statuses", "defaultFlag=true", vec![221]),
+        (
+            "/service/boards/23/types",
+            "name=\"Zero-Trust\"",
+            vec![2305],
+        ),
+        ("/service/priorities", "", vec![31, 32, 33, 34]),
+        ("/service/teams", "", vec![41, 42]),
+        ("/system/locations", "", vec![2, 3]),
+        ("/system/departments", "", vec![10, 11]),
+        ("/system/members", "inactiveFlag=false", vec![151, 152]),
+        (
+            "/system/apiMembers",
+            "identifier=\"Ticketbridge\"",
+            vec![181],
+        ),
+    ] {
+        let reply = site
+            .get(&format!("{path}?conditions={}", encoded(conditions)))
+            .await;
+        assert_eq!(
+            (reply.status, reply.ids()),
+            (200, ids),
+            "{path} {conditions}"
+        );
+    }
+    assert_eq!(
+        site.get("/company/companies/302").await.json()["name"],
+        "Baker & Sons \"Roofing\""
+    );
+    assert_eq!(
+        site.get("/service/boards/21").await.json()["department"]["identifier"],
+        "Services"
+    );
+    assert_eq!(
+        site.get("/service/boards/21/statuses/214").await.json()["closedStatus"],
+        true
+    );
+    assert_eq!(
+        site.get("/service/boards/21/statuses/221").await.status,
+        404,
+        "of another board"
+    );
+    let no_board: Value = site.get("/service/boards/99/types").await.json();
+    assert_eq!(no_board["message"], "Board 99 not found");
+}

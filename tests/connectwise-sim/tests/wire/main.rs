@@ -1,0 +1,20 @@
+//! The simulator as a client meets it: real HTTP, every refusal with its exact body.
+
+#[cfg(test)]
+mod client;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod journal;
+#[cfg(test)]
+mod lists;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod notes;
+#[cfg(test)]
+mod page;
+#[cfg(test)]
+mod patch;
+#[cfg(test)]
+mod tickets;

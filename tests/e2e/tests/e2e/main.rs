@@ -1,0 +1,19 @@
+//! The functions as they are built in `main.rs`, over the real emulator and the real simulator.
+//!
+//! Each test has an account of its own in the emulator and a simulator of its own, so they run side by side. The emulator is
+//! started by `cargo xtask test`, which says where it is in `TICKETBRIDGE_TEST_AWS`.
+
+// The SDK's futures nest deeper than the compiler's default allows it to look.
+#![recursion_limit = "256"]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test's helpers fail the test"
+)]
+
+mod blocked;
+mod connectwise_fails;
+mod door;
+mod samples;
+mod tickets_come_and_go;
+mod world;

@@ -1,0 +1,1 @@
+//! The payloads in `events/`: each is what it claims to be.

@@ -1,0 +1,633 @@
+//! A world of one test: queues, tables and secrets in an account of its own, a simulator, and both functions.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use aws::secrets::{ConnectionSecret, Secret, SigningSecret, SourceDocument};
+use aws::startup::{Account, sdk_config};
+use aws_credential_types::Credentials;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
+use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
+use aws_types::SdkConfig;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use connectwise_sim::{Running, Seed, Sim};
+use domain::event::Severity;
+use domain::record::Record;
+use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};
+use domain::{AlertId, AlertKey, Kind, PartnerId, SourceId, TenantId};
+use jiff::{SignedDuration, Timestamp};
+use ring::hmac;
+use serde_json::{Value, json};
+use store::{Alerts, ConfigTable, Connection};
+use tickets::Invocation;
+
+pub(crate) const SOURCE: &str = "src_0123456789abcdefghijklmnop";
+pub(crate) const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+pub(crate) const PARTNER: &str = "northwind";
+/// Mapped and enabled.
+pub(crate) const TENANT: &str = "acme-dental";
+pub(crate) const COMPANY: u64 = 301;
+/// Mapped and switched off.
+pub(crate) const DISABLED: &str = "grove-legal";
+/// The board of operations in the simulator's seed, its statuses, and the priorities.
+pub(crate) const OPERATIONS: (u64, u64, u64) = (22, 221, 224);
+pub(crate) const CYBER_ALERTS: (u64, u64, u64) = (23, 231, 234);
+
+/// How long an uncertain create is given here.
+const SETTLE: SignedDuration = SignedDuration::from_secs(1);
+/// The longest that a test waits for anything.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct World {
+    pub(crate) aws: SdkConfig,
+    pub(crate) ingest: ingest::App,
+    pub(crate) tickets: tickets::App,
+    pub(crate) alerts: Alerts,
+    pub(crate) config: ConfigTable,
+    pub(crate) queue_url: String,
+    pub(crate) dead_letter_queue_url: String,
+    sqs: aws_sdk_sqs::Client,
+    http: reqwest::Client,
+    sim: Running,
+    invocations: u32,
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test's one piece of configuration"
+)]
+fn emulator() -> String {
+    std::env::var("TICKETBRIDGE_TEST_AWS").expect(
+        "TICKETBRIDGE_TEST_AWS is not set: run `cargo xtask test`, which starts the emulator that these tests need",
+    )
+}
+
+/// An account that no other test or run has.
+fn account() -> String {
+    let random: [u8; 8] = ring::rand::generate(&ring::rand::SystemRandom::new())
+        .unwrap()
+        .expose();
+    format!(
+        "{:012}",
+        u64::from_le_bytes(random) % 900_000_000_000 + 100_000_000_000
+    )
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        // The tests' own HTTP client asks for a process-wide one; the functions bring theirs.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let account = Account {
+            region: "us-east-1".into(),
+            endpoint_url: Some(emulator()),
+            credentials: Credentials::new(account(), "test", None, None, "test"),
+        };
+        let aws = sdk_config(&account).unwrap();
+        let sim = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into())
+            .await
+            .unwrap();
+        let sqs = aws_sdk_sqs::Client::new(&aws);
+        let queue_url = queue(&sqs, "events").await;
+        let dead_letter_queue_url = queue(&sqs, "dead-letters").await;
+        tables(&aws).await;
+        let tickets_config = tickets::Config {
+            queue_url: queue_url.clone(),
+            dead_letter_queue_url: dead_letter_queue_url.clone(),
+            alerts_table: "alerts".into(),
+            config_table: "config".into(),
+            connection_secret_prefix: "tb/connection/".into(),
+            client_id_secret: "tb/client-id".into(),
+            allowed_origins: vec![sim.base_url()],
+            settle: SETTLE,
+        };
+        let ingest_config = ingest::Config {
+            queue_url: queue_url.clone(),
+            source_secret_prefix: "tb/source/".into(),
+        };
+        let world = Self {
+            ingest: ingest::App::build(ingest_config, &aws),
+            tickets: tickets::App::build(&tickets_config, &aws).unwrap(),
+            alerts: Alerts::new(&aws, "alerts".into()),
+            config: ConfigTable::new(&aws, "config".into()),
+            queue_url,
+            dead_letter_queue_url,
+            sqs,
+            http: reqwest::Client::builder()
+                .timeout(Duration::from_secs(10))
+                .build()
+                .unwrap(),
+            sim,
+            invocations: 0,
+            aws,
+        };
+        world.seed().await;
+        world
+    }
+
+    async fn seed(&self) {
+        let document = SourceDocument {
+            partner: Some(partner()),
+            partners: vec![],
+            enabled: true,
+            kinds_added: vec![],
+            secrets: vec![SigningSecret {
+                value: Secret::new(SECRET),
+                not_after: None,
+            }],
+        };
+        self.put_secret(
+            &format!("tb/source/{SOURCE}"),
+            &serde_json::to_string(&document).unwrap(),
+        )
+        .await;
+        self.put_keys("tbPrivateKey01").await;
+        self.put_secret(
+            "tb/client-id",
+            &Seed::demo().integration().unwrap().client_id,
+        )
+        .await;
+        let connection = Connection {
+            origin: self.sim.base_url(),
+            company_id: "tbdemo".into(),
+            epoch: 1,
+            confirmed: true,
+        };
+        self.config
+            .put_connection(&partner(), &connection)
+            .await
+            .unwrap();
+        self.config
+            .put_settings(&partner(), &settings())
+            .await
+            .unwrap();
+        let mapped = Mapping {
+            company: Some(COMPANY),
+            enabled: true,
+            name: None,
+        };
+        self.config
+            .put_mapping(&partner(), &tenant(TENANT), &mapped)
+            .await
+            .unwrap();
+        let disabled = Mapping {
+            enabled: false,
+            company: Some(308),
+            name: None,
+        };
+        self.config
+            .put_mapping(&partner(), &tenant(DISABLED), &disabled)
+            .await
+            .unwrap();
+    }
+
+    /// Stores the connection's keys with this private key.
+    pub(crate) async fn put_keys(&self, private_key: &str) {
+        let keys = ConnectionSecret {
+            origin: self.sim.base_url(),
+            company_id: "tbdemo".into(),
+            public_key: "tbPublicKey01".into(),
+            private_key: Secret::new(private_key),
+            client_id: None,
+        };
+        self.put_secret(
+            &format!("tb/connection/{PARTNER}"),
+            &serde_json::to_string(&keys).unwrap(),
+        )
+        .await;
+    }
+
+    pub(crate) async fn put_secret(&self, name: &str, text: &str) {
+        let client = aws_sdk_secretsmanager::Client::new(&self.aws);
+        if client
+            .create_secret()
+            .name(name)
+            .secret_string(text)
+            .send()
+            .await
+            .is_err()
+        {
+            client
+                .put_secret_value()
+                .secret_id(name)
+                .secret_string(text)
+                .send()
+                .await
+                .unwrap();
+        }
+    }
+
+    /// Posts an event through the door; panics unless it is taken.
+    pub(crate) async fn post(&self, event: &Value) {
+        let response = self
+            .post_raw("application/cloudevents+json", event.to_string().as_bytes())
+            .await;
+        assert_eq!(response.status_code, 202, "{response:?}");
+    }
+
+    /// Posts bytes, signed as they should be.
+    pub(crate) async fn post_raw(
+        &self,
+        content_type: &str,
+        body: &[u8],
+    ) -> ApiGatewayV2httpResponse {
+        self.ingest
+            .handle(signed(SOURCE, SECRET, content_type, body, Timestamp::now()))
+            .await
+    }
+
+    /// Lets `tickets` work off what is visible in the queue, once; returns how many messages were handed over.
+    pub(crate) async fn work_once(&mut self) -> usize {
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(&self.queue_url)
+            .max_number_of_messages(10)
+            .message_system_attribute_names(MessageSystemAttributeName::All)
+            .send()
+            .await
+            .unwrap();
+        let messages = received.messages.unwrap_or_default();
+        if messages.is_empty() {
+            return 0;
+        }
+        let mut event = SqsEvent::default();
+        event.records = messages.iter().map(record).collect();
+        self.invocations += 1;
+        let invocation = Invocation::new(
+            &format!("test-{}", self.invocations),
+            Timestamp::now() + SignedDuration::from_secs(60),
+        );
+        let answer = self.tickets.handle(event, &invocation).await;
+        let failed: Vec<_> = answer
+            .batch_item_failures
+            .iter()
+            .map(|failure| failure.item_identifier.as_str())
+            .collect();
+        for message in &messages {
+            if !failed.contains(&message.message_id().unwrap()) {
+                let delete = self.sqs.delete_message().queue_url(&self.queue_url);
+                delete
+                    .receipt_handle(message.receipt_handle().unwrap())
+                    .send()
+                    .await
+                    .unwrap();
+            }
+        }
+        messages.len()
+    }
+
+    /// Works until the queue is empty, put-off messages included.
+    pub(crate) async fn work(&mut self) {
+        let begun = Instant::now();
+        loop {
+            self.work_once().await;
+            if self.waiting(&self.queue_url.clone()).await == 0 {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the queue does not empty");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Messages in a queue, hidden ones included.
+    pub(crate) async fn waiting(&self, queue_url: &str) -> u32 {
+        let counts = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let call = self.sqs.get_queue_attributes().queue_url(queue_url);
+        let answer = call
+            .set_attribute_names(Some(counts.to_vec()))
+            .send()
+            .await
+            .unwrap();
+        let attributes = answer.attributes.unwrap_or_default();
+        counts
+            .iter()
+            .map(|name| {
+                attributes
+                    .get(name)
+                    .map_or(0, |count| count.parse::<u32>().unwrap())
+            })
+            .sum()
+    }
+
+    /// Puts a text on the queue as it is.
+    pub(crate) async fn enqueue(&self, body: &str) {
+        self.sqs
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_body(body)
+            .send()
+            .await
+            .unwrap();
+    }
+
+    /// The dead letters: body and reason.
+    pub(crate) async fn dead_letters(&self) -> Vec<(String, String)> {
+        let call = self
+            .sqs
+            .receive_message()
+            .queue_url(&self.dead_letter_queue_url)
+            .max_number_of_messages(10);
+        let answer = call
+            .message_attribute_names("All")
+            .visibility_timeout(0)
+            .send()
+            .await
+            .unwrap();
+        let letter = |message: aws_sdk_sqs::types::Message| {
+            let attributes = message.message_attributes.unwrap_or_default();
+            let reason = attributes
+                .get("reason")
+                .and_then(|value| value.string_value())
+                .unwrap_or_default();
+            (message.body.unwrap_or_default(), reason.to_owned())
+        };
+        answer
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .map(letter)
+            .collect()
+    }
+
+    pub(crate) async fn record(&self, alert: &str) -> Option<Record> {
+        self.record_of(TENANT, alert).await
+    }
+
+    pub(crate) async fn record_of(&self, tenant: &str, alert: &str) -> Option<Record> {
+        self.alerts.get(&key(tenant, alert)).await.unwrap()
+    }
+
+    /// Calls the simulator's ConnectWise as a technician does.
+    pub(crate) async fn technician(
+        &self,
+        method: reqwest::Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Value {
+        let seed = Seed::demo().technician().unwrap();
+        let user = format!("{}+{}", seed.company_id, seed.public_key);
+        let url = format!("{}/v4_6_release/apis/3.0{path}", self.sim.base_url());
+        let mut call = self
+            .http
+            .request(method, url)
+            .basic_auth(user, Some(seed.private_key))
+            .header("clientId", seed.client_id);
+        if let Some(body) = body {
+            call = call.json(&body);
+        }
+        let answer = call.send().await.unwrap();
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.json().await.unwrap_or_default()
+    }
+
+    /// All tickets of the simulator.
+    pub(crate) async fn all_tickets(&self) -> Vec<Value> {
+        let tickets = self
+            .technician(reqwest::Method::GET, "/service/tickets?pageSize=1000", None)
+            .await;
+        tickets.as_array().unwrap().clone()
+    }
+
+    /// The texts of a ticket's notes.
+    pub(crate) async fn notes(&self, ticket: &Value) -> Vec<Value> {
+        let path = format!("/service/tickets/{}/notes?pageSize=1000", ticket["id"]);
+        self.technician(reqwest::Method::GET, &path, None)
+            .await
+            .as_array()
+            .unwrap()
+            .clone()
+    }
+
+    /// Sets the simulator's faults.
+    pub(crate) async fn faults(&self, faults: Value) {
+        let url = format!("{}/_sim/faults", self.sim.base_url());
+        let answer = self.http.put(url).json(&faults).send().await.unwrap();
+        assert!(
+            answer.status().is_success(),
+            "{}",
+            answer.text().await.unwrap()
+        );
+    }
+
+    /// What our function called since the start: `METHOD path`.
+    pub(crate) async fn calls(&self) -> Vec<String> {
+        let url = format!("{}/_sim/journal?after=0", self.sim.base_url());
+        let journal: Vec<Value> = self
+            .http
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .json()
+            .await
+            .unwrap();
+        let call = |entry: &Value| {
+            let path = entry["path"]
+                .as_str()
+                .unwrap()
+                .trim_start_matches("/v4_6_release/apis/3.0")
+                .to_owned();
+            format!("{} {path}", entry["method"].as_str().unwrap())
+        };
+        journal.iter().map(call).collect()
+    }
+}
+
+fn record(message: &aws_sdk_sqs::types::Message) -> SqsMessage {
+    let mut record = SqsMessage::default();
+    record.message_id = message.message_id.clone();
+    record.receipt_handle = message.receipt_handle.clone();
+    record.body = message.body.clone();
+    let attributes = message.attributes.clone().unwrap_or_default();
+    record.attributes = attributes
+        .into_iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value))
+        .collect::<HashMap<_, _>>();
+    record
+}
+
+/// A request as the gateway hands it over.
+pub(crate) fn signed(
+    source: &str,
+    secret: &str,
+    content_type: &str,
+    body: &[u8],
+    at: Timestamp,
+) -> ApiGatewayV2httpRequest {
+    let id = "msg_1";
+    let timestamp = at.as_second().to_string();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(&secret[6..]).unwrap());
+    let text = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
+    let signature = format!("v1,{}", STANDARD.encode(hmac::sign(&key, &text)));
+    let mut request = ApiGatewayV2httpRequest::default();
+    request
+        .path_parameters
+        .insert("source".into(), source.into());
+    for (name, value) in [
+        ("content-type", content_type),
+        ("webhook-id", id),
+        ("webhook-timestamp", timestamp.as_str()),
+        ("webhook-signature", signature.as_str()),
+    ] {
+        request.headers.insert(
+            aws_lambda_events::http::HeaderName::from_static(leak(name)),
+            value.parse().unwrap(),
+        );
+    }
+    request.body = Some(STANDARD.encode(body));
+    request.is_base64_encoded = true;
+    request
+}
+
+fn leak(name: &str) -> &'static str {
+    Box::leak(name.to_owned().into_boxed_str())
+}
+
+/// The JSON of an answer.
+pub(crate) fn answer(response: &ApiGatewayV2httpResponse) -> Value {
+    let Some(Body::Text(text)) = &response.body else {
+        return Value::Null;
+    };
+    serde_json::from_str(text).unwrap()
+}
+
+pub(crate) fn partner() -> PartnerId {
+    PartnerId::parse(PARTNER).unwrap()
+}
+
+pub(crate) fn tenant(id: &str) -> TenantId {
+    TenantId::parse(id).unwrap()
+}
+
+pub(crate) fn key(tenant_id: &str, alert: &str) -> AlertKey {
+    AlertKey {
+        partner: partner(),
+        tenant: tenant(tenant_id),
+        source: SourceId::parse(SOURCE).unwrap(),
+        alert_id: AlertId::parse(alert).unwrap(),
+    }
+}
+
+/// An event of the mapped tenant, some seconds from now.
+pub(crate) fn event(kind: &str, id: &str, alert: &str, second: i64) -> Value {
+    let time = Timestamp::now() - SignedDuration::from_mins(10) + SignedDuration::from_secs(second);
+    json!({
+        "specversion": "1.0", "id": id, "source": "/test", "type": kind, "time": time.to_string(),
+        "data": {
+            "tenant": TENANT, "tenant_name": "Acme Dental", "alert_id": alert, "kind": "disk", "severity": "medium",
+            "title": "Disk C: of web-1 is full", "description": "1 % is left", "device": "web-1", "link": "https://example.com/a"
+        }
+    })
+}
+
+pub(crate) fn settings() -> Settings {
+    let board =
+        |(board, start, closing): (u64, u64, u64), types: &[(&str, u64)], when_gone| BoardTarget {
+            board: Some(board),
+            start_status: Some(start),
+            closing_status: Some(closing),
+            types: types
+                .iter()
+                .map(|(kind, id)| (Kind::parse(*kind).unwrap(), *id))
+                .collect(),
+            when_gone,
+        };
+    Settings {
+        operations: board(
+            OPERATIONS,
+            &[("disk", 2203), ("cpu", 2201)],
+            WhenGone::Close,
+        ),
+        cyber_alerts: board(
+            CYBER_ALERTS,
+            &[("ransomware_encryption", 2302)],
+            WhenGone::Note,
+        ),
+        kinds_off: [Kind::parse("memory").unwrap()].into(),
+        priorities: [
+            (Severity::Critical, 31),
+            (Severity::High, 32),
+            (Severity::Medium, 33),
+            (Severity::Low, 34),
+        ]
+        .into(),
+        note_interval_minutes: 60,
+        notes_for_customers: false,
+    }
+}
+
+async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> String {
+    sqs.create_queue()
+        .queue_name(name)
+        .send()
+        .await
+        .unwrap()
+        .queue_url
+        .unwrap()
+}
+
+/// The tables as the template has them; the smoke test runs on the template's own.
+async fn tables(aws: &SdkConfig) {
+    let client = aws_sdk_dynamodb::Client::new(aws);
+    let attribute = |name: &str| {
+        AttributeDefinition::builder()
+            .attribute_name(name)
+            .attribute_type(ScalarAttributeType::S)
+            .build()
+            .unwrap()
+    };
+    let element = |name: &str, kind| {
+        KeySchemaElement::builder()
+            .attribute_name(name)
+            .key_type(kind)
+            .build()
+            .unwrap()
+    };
+    let by_state = GlobalSecondaryIndex::builder()
+        .index_name("by_state")
+        .key_schema(element("state_of", KeyType::Hash))
+        .key_schema(element("tenant_since", KeyType::Range))
+        .projection(
+            Projection::builder()
+                .projection_type(ProjectionType::All)
+                .build(),
+        )
+        .build()
+        .unwrap();
+    let alerts = client
+        .create_table()
+        .table_name("alerts")
+        .billing_mode(BillingMode::PayPerRequest);
+    let alerts = alerts
+        .attribute_definitions(attribute("pk"))
+        .attribute_definitions(attribute("state_of"));
+    let alerts = alerts
+        .attribute_definitions(attribute("tenant_since"))
+        .key_schema(element("pk", KeyType::Hash));
+    alerts
+        .global_secondary_indexes(by_state)
+        .send()
+        .await
+        .unwrap();
+    let config = client
+        .create_table()
+        .table_name("config")
+        .billing_mode(BillingMode::PayPerRequest);
+    let config = config
+        .attribute_definitions(attribute("pk"))
+        .attribute_definitions(attribute("sk"));
+    let config = config
+        .key_schema(element("pk", KeyType::Hash))
+        .key_schema(element("sk", KeyType::Range));
+    config.send().await.unwrap();
+}
