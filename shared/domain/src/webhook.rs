@@ -4,6 +4,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -184,6 +185,44 @@ pub fn parse_batch(body: &[u8], door: &Door, times: Times) -> Result<Vec<Message
         messages.push(one(event, door, times).map_err(within)?);
     }
     Ok(messages)
+}
+
+/// The JSON Schema of the events that the webhook takes, for those who build a source.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    // Inlined, since a reference within would be read from the root of the whole.
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let mut types = settings.into_generator();
+    let alert = types.root_schema_for::<AlertData>();
+    let resolved = types.root_schema_for::<ResolvedData>();
+    let snapshot = types.root_schema_for::<SnapshotData>();
+    let event = |types: &[&str], data: schemars::Schema| {
+        serde_json::json!({
+            "type": "object",
+            "required": ["specversion", "id", "source", "type", "data"],
+            "properties": {
+                "specversion": { "const": "1.0" },
+                "id": { "type": "string", "minLength": 1, "maxLength": 256 },
+                "source": { "type": "string", "minLength": 1 },
+                "type": { "enum": types },
+                "time": { "type": "string", "format": "date-time" },
+                "datacontenttype": { "type": "string" },
+                "data": data,
+            },
+        })
+    };
+    serde_json::json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "An event of the Ticketbridge webhook (a CloudEvent in structured mode)",
+        "oneOf": [
+            event(&["alert.raised", "alert.updated"], alert),
+            event(&["alert.resolved"], resolved),
+            event(&["alerts.snapshot"], snapshot),
+        ],
+    })
 }
 
 fn one(event: CloudEvent, door: &Door, times: Times) -> Result<Message, Invalid> {

@@ -255,3 +255,13 @@ fn a_snapshot_part_is_checked() {
     body["data"]["kinds"] = serde_json::json!(["disk", "toaster"]);
     assert_eq!(parse(&body).unwrap_err().field, "data.kinds[1]");
 }
+
+#[test]
+fn the_committed_schema_is_the_types_own() {
+    let committed = include_str!("../../../../events/schema.json");
+    assert_eq!(
+        committed.trim(),
+        format!("{:#}", schema()),
+        "make it anew: cargo run -p domain --example schema > events/schema.json"
+    );
+}

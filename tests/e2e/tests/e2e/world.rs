@@ -480,17 +480,13 @@ pub(crate) fn signed(
         ("webhook-signature", signature.as_str()),
     ] {
         request.headers.insert(
-            aws_lambda_events::http::HeaderName::from_static(leak(name)),
+            aws_lambda_events::http::HeaderName::try_from(name).unwrap(),
             value.parse().unwrap(),
         );
     }
     request.body = Some(STANDARD.encode(body));
     request.is_base64_encoded = true;
     request
-}
-
-fn leak(name: &str) -> &'static str {
-    Box::leak(name.to_owned().into_boxed_str())
 }
 
 /// The JSON of an answer.
