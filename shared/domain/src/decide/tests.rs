@@ -435,3 +435,31 @@ fn an_uncertain_close_is_taken_over() {
         })
     );
 }
+
+#[test]
+fn an_update_that_overtakes_a_new_raise_does_not_hide_it() {
+    let gone = folded(&[raised(1), resolved(2)]);
+    let updated = fold(gone.clone(), &worse(6));
+    assert_eq!(updated, gone, "an update of what is gone changes nothing");
+    let raised_again = fold(updated, &raised(5));
+    assert!(raised_again.wanted.standing);
+}
+
+#[test]
+fn an_update_without_its_raise_is_a_raise() {
+    let record = folded(&[worse(6), raised(5)]);
+    assert!(matches!(next(&record, 7), Decision::Write(Step::Create(_))));
+    let about = record.wanted.about.unwrap();
+    assert_eq!(
+        (about.raised_at, about.repeats, about.severity),
+        (at(6), 0, Severity::Critical)
+    );
+}
+
+#[test]
+fn folding_twice_is_folding_once() {
+    let once = folded(&[raised(1), raised(2), worse(3)]);
+    let twice = fold(fold(once.clone(), &raised(2)), &worse(3));
+    assert_eq!(twice, once);
+    assert_eq!(once.wanted.about.as_ref().unwrap().repeats, 2);
+}
