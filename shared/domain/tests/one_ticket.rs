@@ -1,6 +1,10 @@
 //! The core against a model of ConnectWise: whatever the order, the repeats, the lost answers and the crashes, an alert has one
 //! open ticket if it stands, none if it is gone, and never two.
-#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test's helpers fail the test"
+)]
 
 use domain::adopt::{Found, adopt};
 use domain::decide::{Decision, Step, decide};
