@@ -16,4 +16,5 @@ mod connectwise_fails;
 mod door;
 mod samples;
 mod tickets_come_and_go;
+mod workers;
 mod world;

@@ -53,6 +53,7 @@ pub(crate) struct World {
     pub(crate) config: ConfigTable,
     pub(crate) queue_url: String,
     pub(crate) dead_letter_queue_url: String,
+    tickets_config: tickets::Config,
     sqs: aws_sdk_sqs::Client,
     http: reqwest::Client,
     sim: Running,
@@ -123,6 +124,7 @@ impl World {
                 .timeout(Duration::from_secs(10))
                 .build()
                 .unwrap(),
+            tickets_config,
             sim,
             invocations: 0,
             aws,
@@ -242,8 +244,36 @@ impl World {
             .await
     }
 
+    /// A second environment of `tickets`, as Lambda starts them under load.
+    pub(crate) fn another_worker(&self) -> tickets::App {
+        tickets::App::build(&self.tickets_config, &self.aws).unwrap()
+    }
+
     /// Lets `tickets` work off what is visible in the queue, once; returns how many messages were handed over.
     pub(crate) async fn work_once(&mut self) -> usize {
+        let (event, messages) = self.receive().await;
+        if messages.is_empty() {
+            return 0;
+        }
+        let invocation = self.invocation(60);
+        let answer = self.tickets.handle(event, &invocation).await;
+        let failed: Vec<_> = answer
+            .batch_item_failures
+            .iter()
+            .map(|failure| failure.item_identifier.as_str())
+            .collect();
+        for message in &messages {
+            if !failed.contains(&message.message_id().unwrap()) {
+                let delete = self.sqs.delete_message().queue_url(&self.queue_url);
+                let receipt = message.receipt_handle().unwrap();
+                delete.receipt_handle(receipt).send().await.unwrap();
+            }
+        }
+        messages.len()
+    }
+
+    /// What is visible in the queue, as Lambda hands it over.
+    pub(crate) async fn receive(&self) -> (SqsEvent, Vec<aws_sdk_sqs::types::Message>) {
         let received = self
             .sqs
             .receive_message()
@@ -254,33 +284,28 @@ impl World {
             .await
             .unwrap();
         let messages = received.messages.unwrap_or_default();
-        if messages.is_empty() {
-            return 0;
-        }
         let mut event = SqsEvent::default();
         event.records = messages.iter().map(record).collect();
-        self.invocations += 1;
-        let invocation = Invocation::new(
-            &format!("test-{}", self.invocations),
-            Timestamp::now() + SignedDuration::from_secs(60),
-        );
-        let answer = self.tickets.handle(event, &invocation).await;
-        let failed: Vec<_> = answer
-            .batch_item_failures
-            .iter()
-            .map(|failure| failure.item_identifier.as_str())
-            .collect();
-        for message in &messages {
-            if !failed.contains(&message.message_id().unwrap()) {
-                let delete = self.sqs.delete_message().queue_url(&self.queue_url);
-                delete
-                    .receipt_handle(message.receipt_handle().unwrap())
-                    .send()
-                    .await
-                    .unwrap();
-            }
+        (event, messages)
+    }
+
+    /// Shows received messages again at once, as their visibility's end does.
+    pub(crate) async fn show_again(&self, messages: &[aws_sdk_sqs::types::Message]) {
+        for message in messages {
+            let call = self
+                .sqs
+                .change_message_visibility()
+                .queue_url(&self.queue_url);
+            let call = call.receipt_handle(message.receipt_handle().unwrap());
+            call.visibility_timeout(0).send().await.unwrap();
         }
-        messages.len()
+    }
+
+    /// An invocation that has so many seconds.
+    pub(crate) fn invocation(&mut self, seconds: i64) -> Invocation {
+        self.invocations += 1;
+        let ends = Timestamp::now() + SignedDuration::from_secs(seconds);
+        Invocation::new(&format!("test-{}", self.invocations), ends)
     }
 
     /// Works until the queue is empty, put-off messages included.
