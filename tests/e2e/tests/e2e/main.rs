@@ -15,6 +15,7 @@ mod blocked;
 mod connectwise_fails;
 mod door;
 mod samples;
+mod table;
 mod tickets_come_and_go;
 mod workers;
 mod world;
