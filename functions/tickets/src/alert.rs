@@ -7,37 +7,16 @@ use domain::event::Event;
 use domain::fold::fold;
 use domain::record::{Claim, Record};
 use domain::settings::ConnectionView;
-use domain::{AlertKey, Blocked, Reaction};
+use domain::{AlertKey, Blocked};
 use jiff::Timestamp;
 use store::Written;
 
-use crate::perform::Work;
+use crate::calls::Work;
+use crate::outcome::{Outcome, Stepped, react};
 use crate::{App, Invocation};
 
 /// More steps than any alert needs; a bound on what a bug can do.
 const MAX_STEPS: usize = 12;
-
-/// What becomes of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Its effect is in the table: it may go.
-    Done,
-    /// It comes back, after this time or the usual back-off.
-    Later(Option<Duration>),
-    /// It can never work.
-    DeadLetter(String),
-}
-
-/// What became of one step.
-#[derive(Debug)]
-pub(crate) enum Stepped {
-    /// The record as it stands in the table now.
-    On(Box<Record>),
-    /// Another worker changed the record: read it again.
-    Reread,
-    /// This message can do no more now.
-    End(Outcome),
-}
 
 impl App {
     /// Takes a message about an alert as far as it goes. If the process dies anywhere in here, the message comes back and goes on
@@ -214,15 +193,6 @@ impl App {
             }
         }
         Ok(Stepped::End(Outcome::Later(None)))
-    }
-}
-
-/// What a reaction means for a message whose record is written.
-pub(crate) fn react(reaction: Reaction) -> Outcome {
-    match reaction {
-        Reaction::Retry { after } => Outcome::Later(after),
-        Reaction::Block { .. } => Outcome::Done,
-        Reaction::DeadLetter { reason } => Outcome::DeadLetter(reason),
     }
 }
 

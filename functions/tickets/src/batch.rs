@@ -11,7 +11,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tracing::Instrument as _;
 
-use crate::alert::Outcome;
+use crate::outcome::Outcome;
 use crate::{App, Invocation};
 
 /// The first back-off, doubled with each receipt.

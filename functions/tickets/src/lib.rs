@@ -5,9 +5,11 @@
 
 mod alert;
 mod batch;
+mod calls;
 mod config;
 mod connections;
 mod invocation;
+mod outcome;
 mod perform;
 
 use aws::queue::{DeadLetters, Inbox};
