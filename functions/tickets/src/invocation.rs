@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use domain::ClaimId;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Context;
 use tokio::time::Instant;
 
@@ -14,6 +14,9 @@ const RESERVE: Duration = Duration::from_secs(2);
 const STEP: Duration = Duration::from_secs(6);
 /// After its function's deadline a claim runs on for so long, to cover the clocks.
 const CLAIM_MARGIN: Duration = Duration::from_secs(5);
+
+/// How long an invocation is taken to last that has no deadline.
+const ASSUMED: SignedDuration = SignedDuration::from_secs(60);
 
 /// One invocation of the function.
 #[derive(Debug)]
@@ -31,7 +34,11 @@ impl Invocation {
         let ends = i64::try_from(context.deadline)
             .ok()
             .and_then(|at| Timestamp::from_millisecond(at).ok());
-        Self::new(&context.request_id, ends.unwrap_or(Timestamp::MAX))
+        let now = Timestamp::now();
+        // `cargo lambda watch` hands over ten minutes of 1970; Lambda's own deadlines are never past at the start.
+        let ends = ends.filter(|ends| *ends > now);
+        let assumed = now.saturating_add(ASSUMED).unwrap_or(Timestamp::MAX);
+        Self::new(&context.request_id, ends.unwrap_or(assumed))
     }
 
     /// An invocation of this name that ends then. Names are unique for ever, as request ids are.
@@ -82,18 +89,23 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_deadline_of_1970_is_none() {
+        let mut context = Context::default();
+        context.deadline = 600_000;
+        assert!(Invocation::of(&context).has_time());
+    }
+
+    #[test]
     fn a_claim_outlives_every_call_made_under_it() {
-        let ends = Timestamp::now() + jiff::SignedDuration::from_secs(60);
+        let ends = Timestamp::now() + SignedDuration::from_secs(60);
         let invocation = Invocation::new("6B4F-A", ends);
         assert_eq!(
             invocation.claim_until(),
-            ends + jiff::SignedDuration::from_secs(5)
+            ends + SignedDuration::from_secs(5)
         );
         assert!(invocation.calls_end() <= Instant::now() + Duration::from_secs(58));
         assert!(invocation.has_time());
-        assert!(
-            !Invocation::new("b", Timestamp::now() + jiff::SignedDuration::from_secs(7)).has_time()
-        );
+        assert!(!Invocation::new("b", Timestamp::now() + SignedDuration::from_secs(7)).has_time());
         assert_eq!(invocation.next_claim().unwrap().as_str(), "6b4f-a-0");
         assert_eq!(invocation.next_claim().unwrap().as_str(), "6b4f-a-1");
     }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use aws_sdk_sqs::Client;
-use aws_sdk_sqs::error::{DisplayErrorContext, SdkError};
+use aws_sdk_sqs::error::SdkError;
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use aws_types::SdkConfig;
 use domain::message::Message;
+use domain::text::chain;
 
 /// SQS takes at most so many messages in one call.
 const BATCH: usize = 10;
@@ -203,7 +204,7 @@ where
 {
     Error::Call {
         operation,
-        cause: DisplayErrorContext(fault).to_string(),
+        cause: chain(fault),
     }
 }
 

@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::error::DisplayErrorContext;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_types::SdkConfig;
 use domain::kind::KindInfo;
+use domain::text::chain;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -229,7 +229,7 @@ impl Secrets {
             Err(fault) => {
                 return Err(Error::Unavailable {
                     name: name.to_owned(),
-                    cause: DisplayErrorContext(fault).to_string(),
+                    cause: chain(&fault),
                 });
             }
         };

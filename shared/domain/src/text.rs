@@ -65,6 +65,23 @@ fn cut(text: &str, limit: usize, size: impl Fn(&str) -> usize, ellipsis: usize) 
     kept
 }
 
+/// An error and all that caused it, each by its own words: for errors whose `Debug` would print whole answers.
+#[must_use]
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        // Some errors repeat their source.
+        if !words.ends_with(&more) {
+            words.push_str(": ");
+            words.push_str(&more);
+        }
+        cause = error.source();
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,6 +94,25 @@ mod tests {
         let family = "👨‍👩‍👧‍👦";
         assert_eq!(cut_to_chars(&format!("ab{family}"), 8), "ab…");
         assert_eq!(cut_to_bytes("ééé", 5), "é…");
+    }
+
+    #[test]
+    fn an_errors_causes_are_told_once_each() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{words}")]
+        struct Fault {
+            words: &'static str,
+            source: Option<Box<Fault>>,
+        }
+        let words = ["no call", "no connection", "refused"];
+        let fault = words.into_iter().rev().fold(None, |source, words| {
+            Some(Box::new(Fault { words, source }))
+        });
+        let fault = Fault {
+            words: "failed: no call",
+            source: fault,
+        };
+        assert_eq!(chain(&fault), "failed: no call: no connection: refused");
     }
 
     #[test]

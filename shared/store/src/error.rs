@@ -3,8 +3,9 @@
 use std::error::Error as StdError;
 use std::fmt::Debug;
 
-use aws_sdk_dynamodb::error::{DisplayErrorContext, SdkError};
+use aws_sdk_dynamodb::error::SdkError;
 use domain::Reaction;
+use domain::text::chain;
 
 /// What went wrong with a table.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +43,7 @@ impl Error {
         E: StdError + 'static,
         R: Debug,
     {
-        let cause = DisplayErrorContext(fault).to_string();
+        let cause = chain(fault);
         Self::Call { operation, cause }
     }
 
