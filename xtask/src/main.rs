@@ -1,1 +1,102 @@
-fn main() {}
+//! The project's commands: `cargo xtask <command>`.
+//!
+//! Everything that they need beyond Rust and Python they install under `target/`; everything that they start listens on 127.0.0.1
+//! and ends with them.
+
+mod bench;
+mod binaries;
+mod config;
+mod demo;
+mod lint;
+mod local;
+mod package;
+mod process;
+mod progress;
+mod source;
+mod story;
+mod test;
+mod up;
+mod venv;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", about = "The project's commands")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Clone, Copy, Subcommand)]
+enum Command {
+    /// Starts everything on this machine, plays a small story through the webhook, shows the tickets and stops everything
+    Demo,
+    /// Starts everything on this machine and stays until Ctrl-C; target/local/stack.json says where everything is
+    Up,
+    /// Runs everything that CI runs: lint, all tests, and the story against the deployed template
+    Test,
+    /// Checks formatting, clippy and the template
+    Lint,
+    /// Builds the packages that are deployed and tells their sizes
+    Package(package::Options),
+    /// Measures how long `ingest` takes to start, against the smallest function there can be
+    Bench,
+}
+
+impl Command {
+    async fn run(self) -> Result<()> {
+        match self {
+            Self::Demo => demo::run().await,
+            Self::Up => up::run().await,
+            Self::Test => test::run().await,
+            Self::Lint => lint::run().await,
+            Self::Package(options) => package::run(options).await,
+            Self::Bench => bench::run().await,
+        }
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let command = Arguments::parse().command;
+    // Whatever ends first: when it is the signal, the command's future is dropped, and with it all that it started.
+    tokio::select! {
+        done = command.run() => match done {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("\nerror: {error}");
+                for cause in error.chain().skip(1) {
+                    eprintln!("because: {cause}");
+                }
+                ExitCode::FAILURE
+            }
+        },
+        told = told_to_stop() => match told {
+            // To stay until it is told to stop is what `up` is for.
+            Ok(_) if matches!(command, Command::Up) => ExitCode::SUCCESS,
+            Ok(signal) => {
+                eprintln!("\nstopped");
+                ExitCode::from(128 + signal)
+            }
+            Err(error) => {
+                eprintln!("\nerror: cannot listen for signals: {error}");
+                ExitCode::FAILURE
+            }
+        },
+    }
+}
+
+async fn told_to_stop() -> std::io::Result<u8> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(tokio::select! {
+        _ = interrupt.recv() => 2,
+        _ = terminate.recv() => 15,
+        _ = hang_up.recv() => 1,
+    })
+}

@@ -1,0 +1,156 @@
+//! Our AWS: one ministack process on loopback.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use aws::startup::{self, Account};
+use aws_credential_types::Credentials;
+
+use crate::config;
+use crate::process::{Running, read};
+use crate::progress::wait_for;
+use crate::venv::Venv;
+
+/// The first start of a fresh environment compiles its modules.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+
+/// The region that everything local is in.
+pub(crate) const REGION: &str = "us-east-1";
+/// The account's own key and secret: root.
+pub(crate) const ROOT_KEY: &str = "test";
+
+/// Whether permissions are enforced.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Signatures are verified and policies evaluated: a function may do what its role in the template says, and nothing else.
+    Enforced,
+    /// Any 12-digit access key is an account of its own, so that tests run beside each other.
+    Open,
+}
+
+/// A running emulator.
+#[derive(Debug)]
+pub(crate) struct Emulator {
+    _process: Running,
+    venv: Venv,
+    endpoint: String,
+    mail_url: String,
+}
+
+impl Emulator {
+    /// Starts one on a free port and waits until it is ready.
+    pub(crate) async fn start(venv: &Venv, folder: &Path, access: Access) -> Result<Self> {
+        let port = free_port()?;
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let scratch = folder.join("tmp");
+        fs::create_dir_all(&scratch)?;
+        let mut command = venv.tool("ministack");
+        command
+            .env_clear()
+            // Functions inherit all of this, so it is all that there is.
+            .envs(config::bare_environment())
+            .envs(credentials(&endpoint))
+            .env("TMPDIR", scratch)
+            // Without this it listens on every interface.
+            .env("BIND_HOST", "127.0.0.1")
+            .env("GATEWAY_PORT", port.to_string())
+            // Queue URLs carry it; `localhost` may mean ::1, where nobody listens.
+            .env("MINISTACK_HOST", "127.0.0.1")
+            .env("IOT_MTLS_ENABLED", "0")
+            .env("SFTP_ENABLED", "0");
+        if access == Access::Enforced {
+            command.env("AUTH", "true");
+        }
+        let log = folder.join("emulator.log");
+        let mut process = Running::start_logged("the emulator", command, &log)?;
+        let http = http_client()?;
+        let ready = format!("{endpoint}/_ministack/ready");
+        wait_for("the emulator", READY_WITHIN, async || {
+            process.must_run(&log)?;
+            let answer = http.get(&ready).send().await;
+            Ok(answer
+                .is_ok_and(|answer| answer.status().is_success())
+                .then_some(()))
+        })
+        .await?;
+        let mail_url = format!("{endpoint}/_ministack/ses/messages");
+        Ok(Self {
+            _process: process,
+            venv: venv.clone(),
+            endpoint,
+            mail_url,
+        })
+    }
+
+    /// Its address, for any AWS client.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Where sent mail can be read.
+    pub(crate) fn mail_url(&self) -> &str {
+        &self.mail_url
+    }
+
+    /// Asks the AWS CLI, as root.
+    pub(crate) async fn aws(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = self.venv.tool("aws");
+        command
+            .env_clear()
+            .envs(config::bare_environment())
+            .envs(credentials(&self.endpoint))
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_PAGER", "")
+            .args(arguments);
+        let name = arguments
+            .iter()
+            .take(2)
+            .copied()
+            .collect::<Vec<_>>()
+            .join(" ");
+        read(&format!("aws {name}"), command).await
+    }
+}
+
+/// The SDK's configuration of an emulator's root.
+pub(crate) fn sdk_config(endpoint: &str) -> Result<aws_types::SdkConfig> {
+    let account = Account {
+        region: REGION.to_owned(),
+        endpoint_url: Some(endpoint.to_owned()),
+        credentials: Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "emulator"),
+    };
+    Ok(startup::sdk_config(&account)?)
+}
+
+/// What an AWS client needs to work as the emulator's root.
+pub(crate) fn credentials(endpoint: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("AWS_ENDPOINT_URL", endpoint.to_owned()),
+        ("AWS_ACCESS_KEY_ID", ROOT_KEY.to_owned()),
+        ("AWS_SECRET_ACCESS_KEY", ROOT_KEY.to_owned()),
+        ("AWS_DEFAULT_REGION", REGION.to_owned()),
+        ("AWS_REGION", REGION.to_owned()),
+    ]
+}
+
+/// An HTTP client that gives up.
+pub(crate) fn http_client() -> Result<reqwest::Client> {
+    // It speaks plain HTTP to this machine alone, but is not made without a TLS library; a second install is refused, rightly.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(30))
+        .build()
+        .context("cannot make an HTTP client")
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")?;
+    Ok(listener.local_addr()?.port())
+}

@@ -1,0 +1,176 @@
+//! The whole of Ticketbridge on this machine: emulator, functions, simulator and front door, alive as long as a `Stack` is.
+
+pub(crate) mod deploy;
+pub(crate) mod emulator;
+mod front_door;
+pub(crate) mod seed;
+mod simulator;
+pub(crate) mod stack_file;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Result, bail};
+
+use crate::binaries::{self, Profile};
+use crate::config;
+use crate::progress::step;
+use crate::venv::{EMULATOR, Venv};
+use deploy::Deployed;
+use emulator::{Access, Emulator};
+use front_door::FrontDoor;
+use seed::Seeded;
+use simulator::Simulator;
+
+/// How long after an unanswered creation "there is none" is believed here: short, so that a person sees it happen.
+const SETTLE_SECONDS: u32 = 30;
+
+/// A running stack. Dropping it ends everything that it started, in the order of its members.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    /// The plain address of the HTTP API.
+    pub(crate) front_door: FrontDoor,
+    /// Our AWS.
+    pub(crate) emulator: Emulator,
+    /// Our ConnectWise.
+    pub(crate) simulator: Simulator,
+    /// What the template made.
+    pub(crate) deployed: Deployed,
+    /// The partner whom all of this serves.
+    pub(crate) seeded: Seeded,
+    folder: Folder,
+}
+
+impl Stack {
+    /// Installs what is missing, builds, starts, deploys and seeds; its logs are in `target/local/<run>`.
+    pub(crate) async fn start(run: &str) -> Result<Self> {
+        let folder = Folder::of(run)?;
+        let venv = Venv::with(EMULATOR).await?;
+        let built = step("building the functions and the simulator", async {
+            binaries::build(
+                Profile::Dev,
+                // xtask is named too, so that cargo chooses one set of features and does not build its dependencies twice.
+                &[
+                    "-p",
+                    "xtask",
+                    "-p",
+                    "ingest",
+                    "-p",
+                    "tickets",
+                    "-p",
+                    "connectwise-sim",
+                    "--bins",
+                ],
+            )
+            .await
+        })
+        .await?;
+        let (emulator, simulator) = step("starting the emulator and the simulator", async {
+            let simulator =
+                Simulator::start(binaries::program(&built, "connectwise-sim")?, folder.path())
+                    .await?;
+            let emulator = Emulator::start(&venv, folder.path(), Access::Enforced).await?;
+            Ok((emulator, simulator))
+        })
+        .await?;
+        let deployed = step("deploying infra/template.yaml", async {
+            for function in deploy::FUNCTIONS {
+                let program = binaries::program(&built, function)?;
+                binaries::pack(program, &folder.path().join(format!("{function}.zip")))?;
+            }
+            let settle = SETTLE_SECONDS.to_string();
+            let parameters = [
+                ("Stage", "local"),
+                ("AllowedOrigins", simulator.origin()),
+                ("SettleSeconds", &settle),
+            ];
+            deploy::deploy(&emulator, folder.path(), &parameters).await
+        })
+        .await?;
+        let front_door = FrontDoor::open(emulator.endpoint(), &deployed.api_id).await?;
+        let seeded = step(
+            "seeding a partner",
+            seed::seed(&emulator, &deployed, &simulator),
+        )
+        .await?;
+        Ok(Self {
+            front_door,
+            emulator,
+            simulator,
+            deployed,
+            seeded,
+            folder,
+        })
+    }
+
+    /// Where the seeded source posts.
+    pub(crate) fn webhook_url(&self) -> String {
+        format!(
+            "{}/v1/events/{}",
+            self.front_door.origin(),
+            self.seeded.source
+        )
+    }
+}
+
+impl Stack {
+    /// Writes what the functions logged beside the other logs, for whoever looks why something was not seen. What cannot be had is
+    /// left out: this is called when something is broken already.
+    pub(crate) async fn save_function_logs(&self) {
+        for (function, deployed) in &self.deployed.functions {
+            let group = format!("/aws/lambda/{deployed}");
+            let query = "events[].message";
+            let asked = [
+                "logs",
+                "filter-log-events",
+                "--log-group-name",
+                &group,
+                "--query",
+                query,
+                "--output",
+                "json",
+            ];
+            let Ok(answer) = self.emulator.aws(&asked).await else {
+                continue;
+            };
+            let lines: Vec<String> = serde_json::from_str(&answer).unwrap_or_default();
+            let log = self.folder.path().join(format!("{function}.log"));
+            if fs::write(&log, lines.join("\n")).is_ok() {
+                eprintln!("what {function} logged is in {}", log.display());
+            }
+        }
+    }
+}
+
+/// The folder of a run's logs and packages: fresh, and nobody else's while this value lives.
+#[derive(Debug)]
+pub(crate) struct Folder {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Folder {
+    /// The folder of a run of this name.
+    ///
+    /// # Errors
+    /// When such a run is going on in this clone.
+    pub(crate) fn of(run: &str) -> Result<Self> {
+        let local = config::target("local");
+        fs::create_dir_all(&local)?;
+        let lock = File::create(local.join(format!("{run}.lock")))?;
+        if lock.try_lock().is_err() {
+            bail!("`{run}` is running in this clone already: stop it first");
+        }
+        let path = local.join(run);
+        if path.exists() {
+            fs::remove_dir_all(&path)?;
+        }
+        fs::create_dir_all(&path)?;
+        Ok(Self { path, _lock: lock })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+}
