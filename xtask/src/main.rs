@@ -12,6 +12,7 @@ mod local;
 mod package;
 mod process;
 mod progress;
+mod sign;
 mod source;
 mod story;
 mod test;
@@ -31,7 +32,7 @@ struct Arguments {
     command: Command,
 }
 
-#[derive(Debug, Clone, Copy, Subcommand)]
+#[derive(Debug, Clone, Subcommand)]
 enum Command {
     /// Starts everything on this machine, plays a small story through the webhook, shows the tickets and stops everything
     Demo,
@@ -43,6 +44,8 @@ enum Command {
     Lint,
     /// Builds the packages that are deployed and tells their sizes
     Package(package::Options),
+    /// Prints a webhook body as API Gateway hands it to `ingest`, signed now with the running stack's secret
+    Sign(sign::Options),
     /// Measures how long `ingest` takes to start, against the smallest function there can be
     Bench,
 }
@@ -55,6 +58,7 @@ impl Command {
             Self::Test => test::run().await,
             Self::Lint => lint::run().await,
             Self::Package(options) => package::run(options).await,
+            Self::Sign(options) => sign::run(&options),
             Self::Bench => bench::run().await,
         }
     }
@@ -63,6 +67,7 @@ impl Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Arguments::parse().command;
+    let stays = matches!(command, Command::Up);
     // Whatever ends first: when it is the signal, the command's future is dropped, and with it all that it started.
     tokio::select! {
         done = command.run() => match done {
@@ -77,7 +82,7 @@ async fn main() -> ExitCode {
         },
         told = told_to_stop() => match told {
             // To stay until it is told to stop is what `up` is for.
-            Ok(_) if matches!(command, Command::Up) => ExitCode::SUCCESS,
+            Ok(_) if stays => ExitCode::SUCCESS,
             Ok(signal) => {
                 eprintln!("\nstopped");
                 ExitCode::from(128 + signal)

@@ -32,16 +32,11 @@ pub(crate) struct Alert<'a> {
 impl<'a> Source<'a> {
     /// The seeded source of a stack.
     pub(crate) fn of(stack: &'a Stack) -> Result<Self> {
-        let secret = stack.seeded.webhook_secret.trim_start_matches("whsec_");
-        let key = hmac::Key::new(
-            hmac::HMAC_SHA256,
-            &STANDARD.decode(secret).context("the webhook's secret")?,
-        );
         Ok(Self {
             stack,
             http: http_client()?,
             url: stack.webhook_url(),
-            key,
+            key: key(&stack.seeded.webhook_secret)?,
         })
     }
 
@@ -83,15 +78,14 @@ impl<'a> Source<'a> {
         let body = serde_json::to_vec(event)?;
         let id = format!("msg_{}", event["id"].as_str().unwrap_or_default());
         let timestamp = Timestamp::now().as_second();
-        let signed = [format!("{id}.{timestamp}.").as_bytes(), &body].concat();
-        let signature = STANDARD.encode(hmac::sign(&self.key, &signed));
+        let signature = signature(&self.key, &id, timestamp, &body);
         let answer = self
             .http
             .post(&self.url)
             .header("content-type", "application/cloudevents+json")
             .header("webhook-id", id)
             .header("webhook-timestamp", timestamp.to_string())
-            .header("webhook-signature", format!("v1,{signature}"))
+            .header("webhook-signature", signature)
             .body(body)
             .send()
             .await
@@ -104,6 +98,19 @@ impl<'a> Source<'a> {
         );
         Ok(())
     }
+}
+
+/// The key of a secret `whsec_<base64>`.
+pub(crate) fn key(secret: &str) -> Result<hmac::Key> {
+    let bytes = STANDARD.decode(secret.trim_start_matches("whsec_"));
+    let bytes = bytes.context("the webhook's secret is not base64")?;
+    Ok(hmac::Key::new(hmac::HMAC_SHA256, &bytes))
+}
+
+/// The value of `webhook-signature`.
+pub(crate) fn signature(key: &hmac::Key, id: &str, timestamp: i64, body: &[u8]) -> String {
+    let signed = [format!("{id}.{timestamp}.").as_bytes(), body].concat();
+    format!("v1,{}", STANDARD.encode(hmac::sign(key, &signed)))
 }
 
 fn event(id: &str, kind: &str, data: &Value) -> Value {

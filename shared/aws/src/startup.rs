@@ -13,7 +13,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
 use aws_types::region::Region;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::config::{Environment, Incomplete, optional};
 
@@ -120,7 +120,8 @@ pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
 fn start_logs() {
     let level = optional("AWS_LAMBDA_LOG_LEVEL")
         .or_else(|| optional("RUST_LOG"))
-        .unwrap_or_else(|| "info".to_owned());
+        .and_then(|level| level.parse().ok())
+        .unwrap_or(LevelFilter::INFO);
     let subscriber = tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
@@ -128,7 +129,7 @@ fn start_logs() {
         .with_span_list(false)
         .with_target(true)
         .with_ansi(false)
-        .with_env_filter(EnvFilter::new(level))
+        .with_max_level(level)
         .with_writer(io::stdout);
     // A second start in one process, as tests have it, keeps the first one's.
     let _ = subscriber.try_init();
