@@ -72,7 +72,9 @@ impl App {
                     )
                     .await?
                 }
-                Decision::Block(reason) => self.block(&before, record, reason, event).await?,
+                Decision::Block(reason) => {
+                    self.block(&before, record, reason, event, &view).await?
+                }
                 Decision::Search => self.search(&before, record, invocation).await?,
                 Decision::Write(step) => {
                     self.claim_and_write(record, step, event, &view, invocation)
@@ -111,11 +113,13 @@ impl App {
         record: Record,
         reason: Blocked,
         event: Option<&Event>,
+        view: &ConnectionView,
     ) -> Result<Stepped, store::Error> {
         tracing::warn!(reason = %reason, "blocked");
         let key = &record.key;
         let text = record.text(event).cloned();
-        if reason == Blocked::Unmapped {
+        if view.mapping.is_none() {
+            // Seen for the first time: a person finds it in the list of tenants to map.
             let name = text.as_ref().and_then(|text| text.tenant_name.as_deref());
             self.connections
                 .table
