@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, HeaderValue, LINK, RETRY_AFTER};
+use reqwest::header::{ACCEPT, HeaderName, HeaderValue, LINK, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, Url};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
@@ -12,6 +12,7 @@ use crate::address::AddressRefused;
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::http::Http;
+use crate::paging::{Next, next_of};
 use crate::verdict::{Refusal, classify};
 
 /// ConnectWise's guide: the tenant's own version is routed to from this one codebase.
@@ -41,14 +42,16 @@ pub(crate) struct Call {
     pub(crate) right: &'static str,
     /// The most that a good answer may hold, in bytes.
     pub(crate) limit: usize,
+    /// Asks for a list by cursor, not by page number.
+    pub(crate) forward_only: bool,
 }
 
 /// A good answer.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Whether a `Link` header names a next page; its address is not used.
-    pub(crate) has_next: bool,
+    /// What its `Link` headers say of a next page.
+    pub(crate) next: Next,
     pub(crate) body: Vec<u8>,
 }
 
@@ -61,6 +64,7 @@ impl Call {
             query: String::new(),
             right,
             limit: SINGLE_LIMIT,
+            forward_only: false,
         }
     }
 
@@ -107,12 +111,16 @@ pub(crate) fn signed(
         HeaderValue::from_str(keys.client_id.expose()).map_err(|_| Error::ClientIdRefused)?;
     client_id.set_sensitive(true);
     let user = format!("{}+{}", keys.company_id, keys.public_key);
-    Ok(http
+    let request = http
         .client
         .request(call.method.clone(), url)
         .header(ACCEPT, MODEL)
         .header("clientId", client_id)
-        .basic_auth(user, Some(keys.private_key.expose())))
+        .basic_auth(user, Some(keys.private_key.expose()));
+    Ok(match call.forward_only {
+        true => request.header("pagination-type", "forward-only"),
+        false => request,
+    })
 }
 
 /// Sends the request once and reads the whole answer, or says what became of it.
@@ -152,12 +160,12 @@ async fn exchange(
     if !response.status().is_success() {
         let body = timeout_at(end, read_body(&mut response, SINGLE_LIMIT)).await;
         let body = body.ok().and_then(Result::ok);
-        let retry_after = response.headers().get(RETRY_AFTER);
+        let retry_after = texts(&response, &RETRY_AFTER).next();
         let refusal = Refusal {
             path: &call.path,
             right: call.right,
             status,
-            retry_after: retry_after.and_then(|value| value.to_str().ok()),
+            retry_after,
             body: body.as_deref(),
         };
         return Err(classify(refusal, Timestamp::now()));
@@ -165,7 +173,7 @@ async fn exchange(
     match timeout_at(end, read_body(&mut response, call.limit)).await {
         Ok(Ok(body)) => Ok(Answer {
             status,
-            has_next: names_next_page(&response),
+            next: next_of(texts(&response, &LINK)),
             body,
         }),
         Ok(Err(BodyFault::TooLarge)) => Err(Error::AnswerTooLarge { limit: call.limit }),
@@ -242,13 +250,10 @@ fn find<'a, E: std::error::Error + 'static>(
     None
 }
 
-fn names_next_page(response: &Response) -> bool {
-    response
-        .headers()
-        .get_all(LINK)
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .any(|link| link.contains("rel=\"next\"") || link.contains("rel=next"))
+/// The values of a header that are text.
+fn texts<'a>(response: &'a Response, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = response.headers().get_all(name);
+    values.iter().filter_map(|value| value.to_str().ok())
 }
 
 impl Answer {

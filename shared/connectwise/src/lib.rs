@@ -14,22 +14,28 @@ mod discovery;
 mod error;
 mod http;
 mod origin;
+mod paging;
 mod records;
 pub mod rights;
+mod tables;
+mod tickets;
 mod verdict;
 mod writer;
 
 pub use client::Client;
-pub use conditions::{ExternalXref, InvalidXref};
+pub use conditions::{ExternalXref, InvalidXref, NothingToSearch, SearchText};
 pub use credentials::{Credentials, Secret};
 pub use discovery::{CompanyInfo, company_info};
 pub use error::Error;
 pub use http::{Http, HttpNotBuilt};
 pub use origin::{HostError, HostList, InvalidOrigin, Origin};
+pub use paging::{Cursor, Page};
 pub use records::{
-    Board, BoardStatus, BoardType, CompanyReference, Info, MyMember, Note, Priority, RecordInfo,
-    Reference, Ticket,
+    ApiMember, Board, BoardStatus, BoardType, Company, CompanyReference, Department, Info, Level,
+    Location, Member, MemberReference, MyMember, MySecurity, Note, Priority, RecordInfo, Reference,
+    Team, Ticket,
 };
+pub use tickets::TicketFilter;
 pub use writer::{NewNote, NewTicket, NoteDisplay, TicketWriter};
 
 #[cfg(test)]

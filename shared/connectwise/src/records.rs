@@ -214,6 +214,170 @@ pub struct MyMember {
     pub excluded_service_board_ids: Vec<RecordId>,
 }
 
+/// A pointer to a member.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct MemberReference {
+    /// The member's number.
+    pub id: RecordId,
+    /// Its short name, unique among members.
+    #[serde(default, deserialize_with = "or_default")]
+    pub identifier: String,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+}
+
+/// A company that tickets can be made for, unless it is deleted or its status says otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Company {
+    /// Its number.
+    pub id: RecordId,
+    /// Its short name, unique among companies.
+    #[serde(default, deserialize_with = "or_default")]
+    pub identifier: String,
+    /// Its name; a deleted company may have the same.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// Such as "Active" or "Inactive": the names are the partner's own.
+    pub status: Option<Reference>,
+    /// In the recycle bin, where lists still show it.
+    #[serde(default, deserialize_with = "or_default")]
+    pub deleted_flag: bool,
+}
+
+/// A person of the partner's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// Its number.
+    pub id: RecordId,
+    /// Its short name, unique among members.
+    #[serde(default, deserialize_with = "or_default")]
+    pub identifier: String,
+    /// First name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub first_name: String,
+    /// Last name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub last_name: String,
+    /// `A` for an API member, `F` for a full one.
+    pub license_class: Option<String>,
+    /// No longer there.
+    #[serde(default, deserialize_with = "or_default")]
+    pub inactive_flag: bool,
+}
+
+/// An API member: an integration of the partner's, perhaps ours.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ApiMember {
+    /// Its number.
+    pub id: RecordId,
+    /// Its short name, unique among members.
+    #[serde(default, deserialize_with = "or_default")]
+    pub identifier: String,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// No longer in use.
+    #[serde(default, deserialize_with = "or_default")]
+    pub inactive_flag: bool,
+    /// Its role.
+    pub security_role: Option<Reference>,
+    /// Where its tickets go if they name no board.
+    pub service_default_board: Option<Reference>,
+    /// Boards whose tickets it does not see.
+    #[serde(default, deserialize_with = "or_default")]
+    pub excluded_service_board_ids: Vec<RecordId>,
+}
+
+/// A department of the partner's; every board belongs to one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Department {
+    /// Its number.
+    pub id: RecordId,
+    /// Its short name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub identifier: String,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+}
+
+/// A location of the partner's; every board belongs to one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Location {
+    /// Its number.
+    pub id: RecordId,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// The departments that it has.
+    #[serde(default, deserialize_with = "or_default")]
+    pub department_ids: Vec<RecordId>,
+}
+
+/// A service team.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Team {
+    /// Its number.
+    pub id: RecordId,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// Who leads it.
+    pub leader: Option<MemberReference>,
+    /// The location that it belongs to.
+    pub location: Option<Reference>,
+    /// The department that it belongs to.
+    pub department: Option<Reference>,
+}
+
+/// What the caller may do with one function of ConnectWise, such as Service Desk > Service Tickets. No sample of the names is
+/// public, so all four are kept for whoever compares them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MySecurity {
+    /// Such as "Service Desk".
+    #[serde(default, deserialize_with = "or_default")]
+    pub module_name: String,
+    /// The module's short name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub module_identifier: String,
+    /// Such as "Service Tickets".
+    #[serde(default, deserialize_with = "or_default")]
+    pub module_function_name: String,
+    /// The function's short name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub module_function_identifier: String,
+    /// Whose it may add.
+    #[serde(default, deserialize_with = "level")]
+    pub add_level: Level,
+    /// Whose it may change.
+    #[serde(default, deserialize_with = "level")]
+    pub edit_level: Level,
+    /// Whose it may delete.
+    #[serde(default, deserialize_with = "level")]
+    pub delete_level: Level,
+    /// Whose it may see.
+    #[serde(default, deserialize_with = "level")]
+    pub inquire_level: Level,
+}
+
+/// Whose records a right reaches. What is absent or unknown reaches none, so that no right is taken for granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    /// Nobody's.
+    #[default]
+    None,
+    /// The member's own: our searches would be blind to all others.
+    My,
+    /// Everybody's.
+    All,
+}
+
 /// `null` is absence: ConnectWise's schema allows it for almost every member.
 pub(crate) fn or_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -244,6 +408,50 @@ pub(crate) fn yes_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool,
     }))
 }
 
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Level, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    let text = value.as_str().unwrap_or_default();
+    Ok(match text.to_ascii_lowercase().as_str() {
+        "all" => Level::All,
+        "my" => Level::My,
+        _ => Level::None,
+    })
+}
+
+/// The members that a type reads, in its order and in the wire's spelling.
+#[cfg(test)]
+pub(crate) fn members_of<T: for<'de> Deserialize<'de>>() -> Vec<&'static str> {
+    struct Ask(Vec<&'static str>);
+    impl<'de> Deserializer<'de> for &mut Ask {
+        type Error = serde::de::value::Error;
+        fn deserialize_any<V>(self, _: V) -> Result<V::Value, Self::Error>
+        where
+            V: serde::de::Visitor<'de>,
+        {
+            Err(serde::de::Error::custom("only structs"))
+        }
+        fn deserialize_struct<V>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Self::Error>
+        where
+            V: serde::de::Visitor<'de>,
+        {
+            self.0 = fields.to_vec();
+            Err(serde::de::Error::custom("asked"))
+        }
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+            unit_struct newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+    let mut ask = Ask(Vec::new());
+    assert!(T::deserialize(&mut ask).is_err());
+    ask.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -269,6 +477,27 @@ mod tests {
         let bare: Ticket = serde_json::from_str(r#"{"id":9}"#).unwrap();
         assert_eq!(bare.info, RecordInfo::default());
         assert!(serde_json::from_str::<Ticket>(r#"{"summary":"no id"}"#).is_err());
+    }
+
+    #[test]
+    fn a_level_that_is_absent_or_unknown_reaches_nobody() {
+        let table = [
+            (r#""All""#, Level::All),
+            (r#""ALL""#, Level::All),
+            (r#""My""#, Level::My),
+            (r#""None""#, Level::None),
+            (r#""Everything""#, Level::None),
+            ("null", Level::None),
+            ("3", Level::None),
+            ("[[]]", Level::None),
+        ];
+        for (text, expected) in table {
+            let json = format!(r#"{{"moduleFunctionName":null,"inquireLevel":{text}}}"#);
+            let right: MySecurity = serde_json::from_str(&json).unwrap();
+            assert_eq!(right.inquire_level, expected, "{text}");
+            assert_eq!(right.add_level, Level::None, "{text}");
+        }
+        assert!(Level::All > Level::My && Level::My > Level::None);
     }
 
     #[test]

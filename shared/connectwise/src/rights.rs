@@ -18,3 +18,5 @@ pub const TABLES_INQUIRE: &str = "table_setup.inquire";
 pub const MEMBERS_INQUIRE: &str = "member_maintenance.inquire";
 /// System > My Company, Inquire All: what the system says of itself.
 pub const MY_COMPANY_INQUIRE: &str = "my_company.inquire";
+/// System > My Account, Inquire All: what the API member may do.
+pub const MY_ACCOUNT_INQUIRE: &str = "my_account.inquire";
