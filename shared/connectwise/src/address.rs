@@ -5,6 +5,7 @@
 //! spoken to only if the operator listed them.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
@@ -21,10 +22,14 @@ pub(crate) enum Reach {
     Never,
 }
 
-/// The resolver of the one HTTP client.
+/// The resolver of the one HTTP client: asks another one, and judges what it says.
 pub(crate) struct Resolver {
     pub(crate) hosts: HostList,
+    pub(crate) names: Arc<dyn Resolve>,
 }
+
+/// The system's own look-up.
+pub(crate) struct SystemNames;
 
 /// A name leads where it must not.
 #[derive(Debug, thiserror::Error)]
@@ -35,14 +40,23 @@ pub(crate) struct AddressRefused {
 }
 
 impl Resolve for Resolver {
-    fn resolve(&self, name: Name) -> Resolving {
-        let name = name.as_str().to_owned();
+    fn resolve(&self, asked: Name) -> Resolving {
+        let name = asked.as_str().to_owned();
         let listed = self.hosts.lists_name(&name);
+        let found = self.names.resolve(asked);
         Box::pin(async move {
-            let found: Vec<SocketAddr> =
-                tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let found: Vec<SocketAddr> = found.await?.collect();
             check(&name, &found, listed)?;
             Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+impl Resolve for SystemNames {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await?;
+            Ok(Box::new(found.collect::<Vec<_>>().into_iter()) as Addrs)
         })
     }
 }
@@ -183,7 +197,8 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_home_resolves_only_when_listed() {
         let resolve = async |hosts| {
-            let answer = Resolver { hosts }
+            let names = Arc::new(SystemNames);
+            let answer = Resolver { hosts, names }
                 .resolve("localhost".parse().unwrap())
                 .await;
             answer

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use reqwest::ClientBuilder;
+use reqwest::dns::Resolve;
 use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::address::Resolver;
+use crate::address::{Resolver, SystemNames};
 use crate::origin::HostList;
 
 /// A handshake with another continent takes well under a second; what takes three is not there.
@@ -42,6 +44,15 @@ impl Http {
     /// # Errors
     /// When the TLS library or the client refuses its settings.
     pub fn new(hosts: HostList) -> Result<Self, HttpNotBuilt> {
+        let client = Self::settings(&hosts, Arc::new(SystemNames))?.build()?;
+        Ok(Self { client, hosts })
+    }
+
+    /// All that is set; apart, so that tests can ask other names and watch the connecting.
+    pub(crate) fn settings(
+        hosts: &HostList,
+        names: Arc<dyn Resolve>,
+    ) -> Result<ClientBuilder, HttpNotBuilt> {
         // Ready trust anchors, with nothing to parse: scanning the system's store was seen to cost 3 ms a start.
         let roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
@@ -50,10 +61,11 @@ impl Http {
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let client = reqwest::Client::builder()
+        Ok(reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
             .dns_resolver(Resolver {
                 hosts: hosts.clone(),
+                names,
             })
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
@@ -61,9 +73,7 @@ impl Http {
             .referer(false)
             .connect_timeout(CONNECT_WITHIN)
             .pool_idle_timeout(IDLE_FOR)
-            .user_agent(concat!("Ticketbridge/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { client, hosts })
+            .user_agent(concat!("Ticketbridge/", env!("CARGO_PKG_VERSION"))))
     }
 
     /// The hosts that this client may speak to, for reading what a partner pastes.

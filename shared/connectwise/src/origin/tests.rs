@@ -4,14 +4,6 @@ fn list() -> HostList {
     HostList::new(["http://127.0.0.1:8080", "https://psa.msp.example"]).unwrap()
 }
 
-fn is_no_address(result: &Result<Origin, HostError>) -> bool {
-    matches!(result, Err(HostError::NotAnAddress { .. }))
-}
-
-fn is_not_listed(result: &Result<Origin, HostError>) -> bool {
-    matches!(result, Err(HostError::NotListed { .. }))
-}
-
 #[test]
 fn what_people_paste_becomes_the_host_of_the_api() {
     let na = "https://api-na.myconnectwise.net";
@@ -51,88 +43,13 @@ fn what_people_paste_becomes_the_host_of_the_api() {
 }
 
 #[test]
-fn what_is_not_on_the_list_is_refused_by_name() {
-    let table = [
-        "https://example.com",
-        "https://myconnectwise.net",
-        "https://evil-na.myconnectwise.net",
-        "https://na.myconnectwise.net.evil.example",
-        "https://na-myconnectwise.net",
-        "https://api-na.myconnectwise.net:8443",
-        "https://api-na.myconnectwise.net:80",
-        "https://xn--n-0fa.myconnectwise.net",
-        "https://127.0.0.1",
-        "https://127.0.0.1:8080",
-        "http://127.0.0.1:8081",
-        "http://127.0.0.1",
-        "http://localhost:8080",
-        "http://10.0.0.1",
-        "http://169.254.169.254/latest/meta-data/",
-        "http://[::1]:8080",
-        "http://[fd00:ec2::254]",
-        "http://psa.msp.example",
-        "https://psa.msp.example:8443",
-        "https://sub.psa.msp.example",
-        "https://metadata.google.internal",
-    ];
-    for pasted in table {
-        let result = list().site(pasted);
-        assert!(is_not_listed(&result), "{pasted}: {result:?}");
-    }
-}
-
-#[test]
-fn what_is_spelt_to_deceive_is_no_address() {
-    let table = [
-        "",
-        "   ",
-        "https://",
-        "https:///na.myconnectwise.net",
-        "https:na.myconnectwise.net",
-        "//na.myconnectwise.net",
-        "ftp://na.myconnectwise.net",
-        "javascript://na.myconnectwise.net",
-        "file:///etc/passwd",
-        "https://https://na.myconnectwise.net",
-        // Another host behind a user name or a backslash.
-        "https://na.myconnectwise.net@evil.example",
-        "https://user:password@na.myconnectwise.net",
-        "https://na.myconnectwise.net\\@evil.example",
-        "https://evil.example\\.myconnectwise.net",
-        // The same address in other clothes: decimal, hex, octal, short, mapped.
-        "http://2130706433:8080",
-        "http://0x7f000001:8080",
-        "http://0x7f.0.0.1:8080",
-        "http://0177.0.0.1:8080",
-        "http://127.1:8080",
-        "http://127.0.0.1.:8080",
-        "http://[::ffff:169.254.169.254]",
-        "http://[0:0:0:0:0:0:0:1]:8080",
-        // A trailing dot, look-alikes, escapes, hidden characters.
-        "https://na.myconnectwise.net.",
-        "https://na.myconnectwise.net.:443",
-        "https://nа.myconnectwise.net",
-        "https://na。myconnectwise。net",
-        "https://\u{ff4e}a.myconnectwise.net",
-        "https://%6ea.myconnectwise.net",
-        "https://na.myconnect\u{200b}wise.net",
-        "https://na.myconnectwise.net\u{202e}",
-        "https://na.myconn\tectwise.net",
-        "https://na.myconnectwise.net evil.example",
-        "https://na.myconnectwise.net\r\nHost: evil.example",
-        // Ports that are none.
-        "https://na.myconnectwise.net:",
-        "https://na.myconnectwise.net:0443",
-        "https://na.myconnectwise.net:99999",
-        "https://na.myconnectwise.net:https",
-        "http://127.0.0.1:08080",
-    ];
-    for pasted in table {
-        let result = list().site(pasted);
-        assert!(is_no_address(&result), "{pasted:?}: {result:?}");
-    }
+fn what_is_longer_than_anybody_pastes_is_no_address() {
     let long = format!("https://na.myconnectwise.net/{}", "x".repeat(MAX_PASTED));
-    assert!(is_no_address(&list().site(&long)));
+    let result = list().site(&long);
+    assert!(
+        matches!(result, Err(HostError::NotAnAddress { .. })),
+        "{result:?}"
+    );
 }
 
 #[test]

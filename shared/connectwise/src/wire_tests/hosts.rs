@@ -1,0 +1,507 @@
+//! Who is spoken to: every notation of every other host is refused before a name is looked up or a socket opened, and keys go
+//! to no host but their own.
+
+use std::collections::VecDeque;
+use std::error::Error as StdError;
+use std::future::{Ready, ready};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::server::{Play, Server, answer, answer_with, credentials, header, within};
+use super::{TICKET, records};
+use crate::call::{Call, signed};
+use crate::{
+    Client, Cursor, Error, HostError, HostList, Http, Origin, TicketFilter, company_info, rights,
+};
+
+/// Stands in the place where connections are made: writes down where to, and makes none.
+#[derive(Clone, Default)]
+struct Spy(Arc<Mutex<Vec<String>>>);
+
+/// A connector under a [`Spy`].
+#[derive(Clone)]
+struct Spied<S> {
+    spy: Spy,
+    connector: S,
+}
+
+impl Spy {
+    fn seen(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl<S> Layer<S> for Spy {
+    type Service = Spied<S>;
+    fn layer(&self, connector: S) -> Spied<S> {
+        let spy = self.clone();
+        Spied { spy, connector }
+    }
+}
+
+impl<S, R> Service<R> for Spied<S>
+where
+    S: Service<R, Error = Box<dyn StdError + Send + Sync>>,
+    R: std::fmt::Debug,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Ready<Result<S::Response, S::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.connector.poll_ready(context)
+    }
+
+    fn call(&mut self, to: R) -> Self::Future {
+        self.spy.0.lock().unwrap().push(format!("{to:?}"));
+        ready(Err("the spy connects to nobody".into()))
+    }
+}
+
+/// Looks names up in a list: each answer once, the last one for ever.
+struct Scripted {
+    answers: Mutex<VecDeque<Vec<SocketAddr>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Scripted {
+    fn new(answers: &[&[&str]]) -> Self {
+        let addresses = |some: &&[&str]| some.iter().map(|a| a.parse().unwrap()).collect();
+        Self {
+            answers: Mutex::new(answers.iter().map(addresses).collect()),
+            asked: Arc::default(),
+        }
+    }
+}
+
+impl Resolve for Scripted {
+    fn resolve(&self, _: Name) -> Resolving {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        let mut answers = self.answers.lock().unwrap();
+        let found = match answers.len() {
+            1 => answers[0].clone(),
+            _ => answers.pop_front().unwrap(),
+        };
+        Box::pin(ready(Ok(Box::new(found.into_iter()) as Addrs)))
+    }
+}
+
+fn hosts() -> HostList {
+    HostList::new(["http://127.0.0.1:8080", "https://psa.msp.example"]).unwrap()
+}
+
+/// What becomes of a pasted address: the origin that it stands for, or the kind of its refusal.
+fn verdict(pasted: &str) -> Result<Origin, &'static str> {
+    hosts().site(pasted).map_err(|error| match error {
+        HostError::NotAnAddress { .. } => "no address",
+        HostError::Insecure { .. } => "insecure",
+        HostError::NotListed { .. } => "not listed",
+    })
+}
+
+/// Notations of hosts, good ones first.
+const NOTATIONS: &[(&str, Result<&str, &str>)] = &[
+    (
+        "na.myconnectwise.net",
+        Ok("https://api-na.myconnectwise.net"),
+    ),
+    (
+        "HTTPS://API-NA.MYCONNECTWISE.NET",
+        Ok("https://api-na.myconnectwise.net"),
+    ),
+    (
+        "https://api-eu.myconnectwise.net:443/v4_6_release?a=@b#c",
+        Ok("https://api-eu.myconnectwise.net"),
+    ),
+    (" psa.msp.example/ ", Ok("https://psa.msp.example")),
+    ("http://127.0.0.1:8080", Ok("http://127.0.0.1:8080")),
+    // Other names, and look-alikes of plain letters.
+    ("https://example.com", Err("not listed")),
+    ("https://myconnectwise.net", Err("not listed")),
+    ("https://evil-na.myconnectwise.net", Err("not listed")),
+    (
+        "https://api-na.myconnectwise.net.evil.com",
+        Err("not listed"),
+    ),
+    ("https://api-na-myconnectwise.net", Err("not listed")),
+    ("https://api-na.myc0nnectwise.net", Err("not listed")),
+    ("https://api-na.rnyconnectwise.net", Err("not listed")),
+    ("https://api-na.myconnectwise.com", Err("not listed")),
+    (
+        "https://evil.example/api-na.myconnectwise.net",
+        Err("not listed"),
+    ),
+    (
+        "https://evil.example?api-na.myconnectwise.net",
+        Err("not listed"),
+    ),
+    ("https://evil.example#.myconnectwise.net", Err("not listed")),
+    ("https://xn--pi-na-5ve.myconnectwise.net", Err("not listed")),
+    ("https://xn--myconnectwse-k4b.net", Err("not listed")),
+    ("https://sub.psa.msp.example", Err("not listed")),
+    ("https://metadata.google.internal", Err("not listed")),
+    ("http://localhost:8080", Err("not listed")),
+    // Ports and schemes that are not the listed ones.
+    ("http://api-na.myconnectwise.net", Err("insecure")),
+    ("http://na.myconnectwise.net:80", Err("insecure")),
+    ("http://psa.msp.example", Err("not listed")),
+    ("https://api-na.myconnectwise.net:8443", Err("not listed")),
+    ("https://api-na.myconnectwise.net:80", Err("not listed")),
+    ("https://api-na.myconnectwise.net:0", Err("not listed")),
+    ("https://api-na.myconnectwise.net:", Err("no address")),
+    ("https://api-na.myconnectwise.net:0443", Err("no address")),
+    (
+        "https://api-na.myconnectwise.net:443:443",
+        Err("no address"),
+    ),
+    ("https://api-na.myconnectwise.net:65979", Err("no address")),
+    ("https://api-na.myconnectwise.net:https", Err("no address")),
+    ("http://127.0.0.1:8081", Err("not listed")),
+    ("http://127.0.0.1", Err("not listed")),
+    ("https://127.0.0.1:8080", Err("not listed")),
+    ("ftp://api-na.myconnectwise.net", Err("no address")),
+    ("javascript://api-na.myconnectwise.net", Err("no address")),
+    ("file:///etc/passwd", Err("no address")),
+    ("//api-na.myconnectwise.net", Err("no address")),
+    ("https:api-na.myconnectwise.net", Err("no address")),
+    ("https:/api-na.myconnectwise.net", Err("no address")),
+    ("https:///api-na.myconnectwise.net", Err("no address")),
+    (
+        "https://https://api-na.myconnectwise.net",
+        Err("no address"),
+    ),
+    ("https://", Err("no address")),
+    ("", Err("no address")),
+    // Another host behind a user name, a backslash or an escape.
+    (
+        "https://api-na.myconnectwise.net@evil.example",
+        Err("no address"),
+    ),
+    (
+        "https://user:password@api-na.myconnectwise.net",
+        Err("no address"),
+    ),
+    ("https://@api-na.myconnectwise.net", Err("no address")),
+    (
+        "https://evil.example%40api-na.myconnectwise.net",
+        Err("no address"),
+    ),
+    (
+        "https://api-na.myconnectwise.net\\@evil.example",
+        Err("no address"),
+    ),
+    (
+        "https://evil.example\\.myconnectwise.net",
+        Err("no address"),
+    ),
+    ("https:\\\\api-na.myconnectwise.net", Err("no address")),
+    (
+        "https://api-na.myconnectwise.net%2eevil.example",
+        Err("no address"),
+    ),
+    ("https://%61pi-na.myconnectwise.net", Err("no address")),
+    (
+        "https://api-na.myconnectwise.net%00.evil.example",
+        Err("no address"),
+    ),
+    // Trailing dots, empty labels, wildcards.
+    ("https://myconnectwise.net.", Err("no address")),
+    ("https://api-na.myconnectwise.net.", Err("no address")),
+    ("https://api-na.myconnectwise.net.:443", Err("no address")),
+    ("https://api-na.myconnectwise.net..", Err("no address")),
+    ("https://api-na..myconnectwise.net", Err("not listed")),
+    ("https://*.myconnectwise.net", Err("no address")),
+    // Letters, dots, slashes and digits of other scripts, and characters that do not show.
+    ("https://\u{430}pi-na.myconnectwise.net", Err("no address")),
+    ("https://api\u{2010}na.myconnectwise.net", Err("no address")),
+    (
+        "https://api-na\u{3002}myconnectwise\u{ff0e}net",
+        Err("no address"),
+    ),
+    ("https://\u{ff41}pi-na.myconnectwise.net", Err("no address")),
+    (
+        "https://api-na.myconnectwise.net\u{2044}.evil.example",
+        Err("no address"),
+    ),
+    ("https://api-na.my\u{ad}connectwise.net", Err("no address")),
+    (
+        "https://api-na.myconnect\u{200b}wise.net",
+        Err("no address"),
+    ),
+    (
+        "https://api-na.myconnectwise.net\u{202e}",
+        Err("no address"),
+    ),
+    ("http://\u{ff11}27.0.0.1:8080", Err("no address")),
+    ("http://\u{2460}27.0.0.1:8080", Err("no address")),
+    // Tabs, line ends and blanks inside, which a URL parser drops.
+    ("https://api-na.myconn\tectwise.net", Err("no address")),
+    ("https://api-na.myconn\nectwise.net", Err("no address")),
+    ("ht\ntps://api-na.myconnectwise.net", Err("no address")),
+    (
+        "https://api-na.myconnectwise.net evil.example",
+        Err("no address"),
+    ),
+    (
+        "https://api-na.myconnectwise.net\r\nHost: evil.example",
+        Err("no address"),
+    ),
+    (
+        "https://api-na.myconnectwise.net\0.evil.example",
+        Err("no address"),
+    ),
+    // Addresses of the machine, of its network and of the cloud's metadata, as such and in other clothes.
+    (
+        "http://169.254.169.254/latest/meta-data/",
+        Err("not listed"),
+    ),
+    ("http://10.0.0.1", Err("not listed")),
+    ("http://0.0.0.0:8080", Err("not listed")),
+    ("http://[::1]:8080", Err("not listed")),
+    ("http://[fd00:ec2::254]", Err("not listed")),
+    ("http://[::ffff:7f00:1]:8080", Err("not listed")),
+    ("http://[::ffff:169.254.169.254]", Err("no address")),
+    ("http://[::ffff:127.0.0.1]:8080", Err("no address")),
+    ("http://[0:0:0:0:0:0:0:1]:8080", Err("no address")),
+    ("http://[::127.0.0.1]:8080", Err("no address")),
+    ("http://[fe80::1%25eth0]", Err("no address")),
+    ("http://[fe80::1%eth0]", Err("no address")),
+    ("http://[::1", Err("no address")),
+    ("http://::1:8080", Err("no address")),
+    ("http://2130706433:8080", Err("no address")),
+    ("http://0x7f000001:8080", Err("no address")),
+    ("http://0x7F.0.0.1:8080", Err("no address")),
+    ("http://017700000001:8080", Err("no address")),
+    ("http://0177.0.0.1:8080", Err("no address")),
+    ("http://127.1:8080", Err("no address")),
+    ("http://127.0.1:8080", Err("no address")),
+    ("http://0:8080", Err("no address")),
+    ("http://127.0.0.1.:8080", Err("no address")),
+    ("http://127.000.000.001:8080", Err("no address")),
+    ("http://127.0.0.256:8080", Err("no address")),
+    ("http://127.0.0.1.nip.io:8080", Err("not listed")),
+    ("http://2852039166", Err("no address")),
+    ("http://0xa9fea9fe", Err("no address")),
+    ("http://0xa9.0xfe.0xa9.0xfe", Err("no address")),
+];
+
+#[tokio::test]
+async fn every_notation_of_another_host_is_refused_before_a_name_is_asked_or_a_socket_opened() {
+    let spy = Spy::default();
+    let names = Scripted::new(&[&["127.0.0.1:8080"]]);
+    let asked = names.asked.clone();
+    let settings = Http::settings(&hosts(), Arc::new(names)).unwrap();
+    let client = settings.connector_layer(spy.clone()).build().unwrap();
+    let http = Http {
+        client,
+        hosts: hosts(),
+    };
+
+    let mut refused = 0;
+    for (pasted, expected) in NOTATIONS {
+        let site = verdict(pasted);
+        assert_eq!(
+            site.as_ref().map(Origin::as_str).map_err(|kind| *kind),
+            *expected,
+            "{pasted:?}"
+        );
+        if let Ok(origin) = site {
+            // The spy sees what is connected to, else its silence would prove nothing.
+            let client = Client::new(&http, credentials(origin.as_str())).unwrap();
+            let error = client.ticket(7, within(2_000)).await.unwrap_err();
+            assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
+            assert_eq!(spy.seen(), [format!("Unnameable({origin}/)")]);
+            continue;
+        }
+        // What is no site may still be an origin, as a stored or edited secret could name it.
+        for text in [
+            (*pasted).to_owned(),
+            format!("https://{pasted}"),
+            format!("http://{pasted}"),
+        ] {
+            let Ok(origin) = Origin::parse(&text) else {
+                continue;
+            };
+            let keys = credentials(origin.as_str());
+            let call = Call::get("/system/info", rights::MY_COMPANY_INQUIRE);
+            assert!(Client::new(&http, keys.clone()).is_err(), "{text:?}");
+            let made = signed(&http, &keys, &call).map(drop);
+            assert!(matches!(made, Err(Error::HostRefused { .. })), "{text:?}");
+            let info = company_info(&http, &origin, "acme", within(2_000)).await;
+            assert!(matches!(info, Err(Error::HostRefused { .. })), "{text:?}");
+        }
+        refused += 1;
+    }
+    assert_eq!(spy.seen(), [""; 0]);
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+    assert!(refused >= 60, "{refused}");
+}
+
+#[tokio::test]
+async fn a_name_that_is_pointed_at_us_between_two_calls_is_not_connected_to() {
+    let home = Server::start([Play::Answer(answer(200, TICKET))]).await;
+    let port = home.origin.rsplit_once(':').unwrap().1;
+    let private = format!("127.0.0.1:{port}");
+    let mapped = format!("[::ffff:127.0.0.1]:{port}");
+    // A public address of a range that was given back: nothing is there, and most machines have no way to it.
+    let public = "[3ffe:831f::1]:1";
+    let cloud = "https://api-na.myconnectwise.net";
+    let table: [&[&[&str]]; 5] = [
+        &[&[public], &[&private]],
+        &[&[public, &private]],
+        &[&[&private, public]],
+        &[&[&mapped]],
+        &[&["169.254.169.254:80"]],
+    ];
+    for answers in table {
+        let names = Scripted::new(answers);
+        let asked = names.asked.clone();
+        let client = Http::settings(&HostList::default(), Arc::new(names)).unwrap();
+        let http = Http {
+            client: client.build().unwrap(),
+            hosts: HostList::default(),
+        };
+        let client = Client::new(&http, credentials(cloud)).unwrap();
+        for _ in 1..answers.len() {
+            let error = client.ticket(7, within(500)).await.unwrap_err();
+            assert!(!matches!(error, Error::HostRefused { .. }), "{error:?}");
+        }
+        let error = client.ticket(7, within(2_000)).await.unwrap_err();
+        assert!(
+            matches!(error, Error::HostRefused { .. }),
+            "{answers:?}: {error:?}"
+        );
+        assert_eq!(asked.load(Ordering::SeqCst), answers.len());
+        assert_eq!(home.connections(), 0, "{answers:?}");
+    }
+
+    // The same way leads home under a name that the operator listed, so what stopped the others is the check.
+    let listed = "http://psa.msp.example";
+    let hosts = HostList::new([listed]).unwrap();
+    let names = Scripted::new(&[&[&private]]);
+    let client = Http::settings(&hosts, Arc::new(names))
+        .unwrap()
+        .build()
+        .unwrap();
+    let client = Client::new(&Http { client, hosts }, credentials(listed)).unwrap();
+    client.ticket(7, within(2_000)).await.unwrap();
+    assert_eq!(home.connections(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_points_elsewhere_takes_no_key_along() {
+    // Listed too, so that nothing but our own not following keeps the keys from it.
+    let elsewhere = Server::start([Play::Answer(answer(200, TICKET))]).await;
+    let other = &elsewhere.origin;
+    let authority = other.strip_prefix("http://").unwrap();
+    let pointers = format!(
+        "Link: <{other}/x?pageId=9>; rel=\"next\"\r\nContent-Location: {other}/x\r\nRefresh: 0; url={other}/x\r\nAlt-Svc: h2=\"{authority}\"\r\n"
+    );
+    let mut answers: Vec<String> = Vec::new();
+    for status in [301, 302, 303, 307, 308] {
+        for to in [
+            format!("{other}/x"),
+            format!("//{authority}/x"),
+            "/v4_6_release/x".to_owned(),
+        ] {
+            answers.push(answer_with(status, &format!("Location: {to}\r\n"), ""));
+        }
+    }
+    let redirects = answers.len();
+    let hrefs =
+        format!(r#"{{"id":7,"externalXRef":"tb1-a","_info":{{"notes_href":"{other}/x"}}}}"#);
+    answers.push(answer_with(200, &pointers, &hrefs));
+    answers.push(answer_with(200, &pointers, &format!("[{hrefs}]")));
+    answers.push(answer_with(200, &pointers, "[]"));
+    answers.push(answer_with(200, &pointers, &records(1..2)));
+    answers.push(answer(200, "[]"));
+    let asked = answers.len();
+    let server = Server::start(answers.into_iter().map(Play::Answer)).await;
+    let both = HostList::new([&server.origin, other]).unwrap();
+    let client = Client::new(&Http::new(both).unwrap(), credentials(&server.origin)).unwrap();
+
+    for n in 0..redirects {
+        let error = match n % 2 {
+            0 => client.ticket(7, within(2_000)).await.unwrap_err(),
+            _ => client
+                .ticket_writer()
+                .close(7, 18, within(2_000))
+                .await
+                .unwrap_err(),
+        };
+        assert!(matches!(error, Error::RedirectRefused { .. }), "{error:?}");
+    }
+    client.ticket(7, within(2_000)).await.unwrap();
+    let ours = TicketFilter::beginning(super::xref("tb1-"));
+    let page = client
+        .ticket_page(&ours, Cursor::START, within(2_000))
+        .await
+        .unwrap();
+    let page = client
+        .ticket_page(&ours, page.next.unwrap(), within(2_000))
+        .await
+        .unwrap();
+    assert_eq!(page.next, None);
+    assert_eq!(client.priorities(within(2_000)).await.unwrap().len(), 1);
+
+    let requests = server.requests();
+    assert_eq!(requests.len(), asked);
+    assert!(
+        requests
+            .iter()
+            .all(|request| header(request, "authorization").is_some())
+    );
+    assert!(
+        requests[redirects + 2].contains("&pageId=9 HTTP/1.1"),
+        "{}",
+        requests[redirects + 2]
+    );
+    assert_eq!(
+        (elsewhere.connections(), elsewhere.requests().len()),
+        (0, 0)
+    );
+}
+
+#[tokio::test]
+async fn a_site_url_that_names_another_host_is_only_a_word() {
+    let evil = Server::start([Play::Answer(answer(200, TICKET))]).await;
+    let table = [
+        (evil.origin.clone(), false),
+        ("evil.example".to_owned(), false),
+        ("api-na.myconnectwise.net.evil.com".to_owned(), false),
+        ("api-na.myconnectwise.net@evil.example".to_owned(), false),
+        ("http://169.254.169.254/".to_owned(), false),
+        ("http://api-na.myconnectwise.net".to_owned(), false),
+        ("api-na.myconnectwise.net".to_owned(), true),
+        ("https://eu.myconnectwise.net/".to_owned(), true),
+    ];
+    let said = table
+        .iter()
+        .map(|(url, _)| serde_json::json!({ "CompanyID": "acme", "SiteUrl": url }));
+    let server = Server::start(said.map(|body| Play::Answer(answer(200, &body.to_string())))).await;
+    let (http, origin) = (server.http(), Origin::parse(&server.origin).unwrap());
+    for (url, good) in &table {
+        let info = company_info(&http, &origin, "acme", within(2_000))
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(info.site_url, *url);
+        assert_eq!(http.hosts().site(&info.site_url).is_ok(), *good, "{url}");
+    }
+    assert_eq!(
+        (server.requests().len(), evil.connections()),
+        (table.len(), 0)
+    );
+    assert!(
+        server
+            .requests()
+            .iter()
+            .all(|request| header(request, "authorization").is_none())
+    );
+}
