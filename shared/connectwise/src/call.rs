@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use reqwest::header::{ACCEPT, HeaderName, HeaderValue, LINK, RETRY_AFTER};
-use reqwest::{Method, RequestBuilder, Response, Url};
+use reqwest::header::{ACCEPT, HeaderMap, HeaderName, HeaderValue, LINK, RETRY_AFTER};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use tokio::time::{Instant, timeout_at};
 
@@ -156,32 +156,52 @@ async fn exchange(
         Ok(Err(error)) => return Err(unanswered(error, begun)),
         Err(_) => return Err(late()),
     };
-    let status = response.status().as_u16();
-    if !response.status().is_success() {
-        let body = timeout_at(end, read_body(&mut response, SINGLE_LIMIT)).await;
-        let body = body.ok().and_then(Result::ok);
-        let retry_after = texts(&response, &RETRY_AFTER).next();
+    let status = response.status();
+    let limit = match status.is_success() {
+        true => call.limit,
+        false => SINGLE_LIMIT,
+    };
+    let body = match timeout_at(end, read_body(&mut response, limit)).await {
+        Ok(Ok(body)) => Some(body),
+        // What became of a refusal's body does not matter as much as that it is one.
+        Ok(Err(BodyFault::TooLarge)) if status.is_success() => {
+            return Err(Error::AnswerTooLarge { limit });
+        }
+        Ok(Err(BodyFault::TooLarge | BodyFault::CutOff)) => None,
+        Err(_) if status.is_success() => return Err(late()),
+        Err(_) => None,
+    };
+    judge(call, status, response.headers(), body, Timestamp::now())
+}
+
+/// What an answer means, once it is here; `None` is a body that could not be read whole. Pure.
+pub(crate) fn judge(
+    call: &Call,
+    status: StatusCode,
+    headers: &HeaderMap,
+    body: Option<Vec<u8>>,
+    now: Timestamp,
+) -> Result<Answer, Error> {
+    if !status.is_success() {
         let refusal = Refusal {
             path: &call.path,
             right: call.right,
-            status,
-            retry_after,
+            status: status.as_u16(),
+            retry_after: texts(headers, &RETRY_AFTER).next(),
             body: body.as_deref(),
         };
-        return Err(classify(refusal, Timestamp::now()));
+        return Err(classify(refusal, now));
     }
-    match timeout_at(end, read_body(&mut response, call.limit)).await {
-        Ok(Ok(body)) => Ok(Answer {
-            status,
-            next: next_of(texts(&response, &LINK)),
+    match body {
+        Some(body) => Ok(Answer {
+            status: status.as_u16(),
+            next: next_of(texts(headers, &LINK)),
             body,
         }),
-        Ok(Err(BodyFault::TooLarge)) => Err(Error::AnswerTooLarge { limit: call.limit }),
-        Ok(Err(BodyFault::CutOff)) => Err(Error::AnswerUnreadable {
-            status,
+        None => Err(Error::AnswerUnreadable {
+            status: status.as_u16(),
             cause: "it is cut off".to_owned(),
         }),
-        Err(_) => Err(late()),
     }
 }
 
@@ -251,9 +271,9 @@ fn find<'a, E: std::error::Error + 'static>(
 }
 
 /// The values of a header that are text.
-fn texts<'a>(response: &'a Response, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = response.headers().get_all(name);
-    values.iter().filter_map(|value| value.to_str().ok())
+fn texts<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).iter();
+    values.filter_map(|value| value.to_str().ok())
 }
 
 impl Answer {

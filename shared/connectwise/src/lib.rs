@@ -12,6 +12,8 @@ mod conditions;
 mod credentials;
 mod discovery;
 mod error;
+#[doc(hidden)]
+pub mod fuzzing;
 mod http;
 mod origin;
 mod paging;

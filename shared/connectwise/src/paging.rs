@@ -122,9 +122,7 @@ impl Client {
             ..Call::get(list.path, list.right)
         };
         let answer = self.send(&call, deadline).await?;
-        let items: Vec<T> = answer.parse()?;
-        let next = next_part(&answer, items.iter().map(list.id), from, list.size)?;
-        Ok(Page { items, next })
+        part(&answer, list.id, from, list.size)
     }
 
     /// How many records a list has.
@@ -137,9 +135,26 @@ impl Client {
     ) -> Result<u64, Error> {
         let mut call = Call::get(format!("{path}/count"), right);
         call.query = conditions.map(Conditions::parameter).unwrap_or_default();
-        let answer: Count = self.send(&call, deadline).await?.parse()?;
-        Ok(answer.count)
+        count_in(&self.send(&call, deadline).await?)
     }
+}
+
+/// The number in a count's answer.
+pub(crate) fn count_in(answer: &Answer) -> Result<u64, Error> {
+    let count: Count = answer.parse()?;
+    Ok(count.count)
+}
+
+/// The part of a long list that an answer holds.
+pub(crate) fn part<T: DeserializeOwned>(
+    answer: &Answer,
+    id: fn(&T) -> RecordId,
+    from: Cursor,
+    size: usize,
+) -> Result<Page<T>, Error> {
+    let items: Vec<T> = answer.parse()?;
+    let next = next_part(answer, items.iter().map(id), from, size)?;
+    Ok(Page { items, next })
 }
 
 /// Where the next part begins, and a check that this one lies where it was asked for: a server that does not know forward-only
