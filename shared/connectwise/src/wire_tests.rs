@@ -1,12 +1,13 @@
 //! What goes over the wire, and what becomes of each way in which an answer can fail.
 
+mod answers;
 mod hosts;
 mod server;
 
 use self::server::{Play, Server, answer, answer_with, credentials, header, within};
 use crate::{
-    Client, Error, ExternalXref, HostList, Http, NewNote, NewTicket, NoteDisplay, Origin, Secret,
-    company_info,
+    Client, Cursor, Error, ExternalXref, HostList, Http, NewNote, NewTicket, NoteDisplay, Origin,
+    Page, SearchText, Secret, Ticket, TicketFilter, company_info,
 };
 
 const TICKET: &str =
@@ -156,13 +157,92 @@ async fn a_refused_close_names_the_right_to_close() {
 }
 
 #[tokio::test]
+async fn a_part_of_a_listing_is_asked_for_by_cursor_and_holds_our_tickets_alone() {
+    let next = "Link: <http://x/?pageId=5>; rel=\"next\"\r\n";
+    let end = "Link: <http://x/?pageId=>; rel=\"next\"\r\n";
+    let mixed = r#"[{"id":2,"externalXRef":"tb1-a"},{"id":3,"externalXRef":"other"},{"id":4},{"id":5,"externalXRef":"tb1-b"}]"#;
+    let answers = [
+        answer_with(200, next, mixed),
+        answer_with(200, end, r#"[{"id":9,"externalXRef":"tb1-c"}]"#),
+        answer_with(200, end, r#"[{"id":5,"externalXRef":"tb1-b"}]"#),
+        answer(200, r#"{"count":3}"#),
+        answer_with(200, next, r#"[{"id":1,"name":"Acme"}]"#),
+    ];
+    let server = Server::start(answers.map(Play::Answer)).await;
+    let client = server.client();
+    let ours = TicketFilter::beginning(xref("tb1-")).open();
+    let ids = |page: &Page<Ticket>| page.items.iter().map(|t| t.id).collect::<Vec<_>>();
+
+    let first = client.ticket_page(&ours, Cursor::START, within(2_000));
+    let first = first.await.unwrap();
+    assert_eq!(ids(&first), [2, 5]);
+    let from = first.next.unwrap();
+    let second = client.ticket_page(&ours, from, within(2_000));
+    let second = second.await.unwrap();
+    assert_eq!((ids(&second), second.next), (vec![9], None));
+    // The first page again: a server that does not know cursors.
+    let again = client.ticket_page(&ours, from, within(2_000));
+    let again = again.await.unwrap_err();
+    assert!(matches!(again, Error::AnswerUnreadable { .. }), "{again:?}");
+    assert_eq!(client.ticket_count(&ours, within(2_000)).await, Ok(3));
+    let acme = SearchText::parse("Acme & Co").unwrap();
+    let found = client.companies_matching(&acme, Cursor::START, within(2_000));
+    assert_eq!(found.await.unwrap().next, Some(from));
+
+    let base = "GET /v4_6_release/apis/3.0";
+    let conditions = "conditions=externalXRef%20like%20%22tb1-%2A%22%20and%20closedFlag%3Dfalse";
+    let fields = "fields=id,summary,board,status,company,priority,type,externalXRef,closedFlag,closedDate,closedBy,mergedParentTicket,_info";
+    let either = "conditions=%28name%20contains%20%22Acme%20%26%20Co%22%20or%20identifier%20contains%20%22Acme%20%26%20Co%22%29";
+    let part = format!("{base}/service/tickets?{conditions}&{fields}&pageSize=1000");
+    let expected = [
+        (format!("{part} HTTP/1.1"), Some("forward-only")),
+        (format!("{part}&pageId=5 HTTP/1.1"), Some("forward-only")),
+        (format!("{part}&pageId=5 HTTP/1.1"), Some("forward-only")),
+        (
+            format!("{base}/service/tickets/count?{conditions}& HTTP/1.1"),
+            None,
+        ),
+        (
+            format!(
+                "{base}/company/companies?{either}&fields=id,identifier,name,status,deletedFlag&pageSize=100 HTTP/1.1"
+            ),
+            Some("forward-only"),
+        ),
+    ];
+    let requests = server.requests();
+    for (request, (line, pagination)) in requests.iter().zip(&expected) {
+        assert_eq!(request.lines().next(), Some(line.as_str()));
+        assert_eq!(header(request, "pagination-type").as_deref(), *pagination);
+    }
+    assert_eq!(requests.len(), expected.len());
+}
+
+#[tokio::test]
 async fn a_throttled_call_tells_how_long_to_wait() {
-    let server = Server::start([Play::Answer(answer_with(429, "Retry-After: 17\r\n", "{}"))]).await;
-    let retry_after = std::time::Duration::from_secs(17);
-    assert_eq!(
-        create_at(&server, 2_000).await,
-        Err(Error::Throttled { retry_after })
-    );
+    let body = r#"{"error":"ConnectWiseAPI","message":"Too many requests. Please try again in 30 seconds."}"#;
+    let table: [(&[u8], u64); 9] = [
+        (b"", 30),
+        (b"Retry-After: 17\r\n", 17),
+        (b"retry-after:17\r\nRetry-After: 90\r\n", 17),
+        (b"Retry-After: Wed, 21 Oct 2015 07:28:00 GMT\r\n", 1),
+        (b"Retry-After: Thu, 31 Dec 2099 23:59:59 GMT\r\n", 3_600),
+        (b"Retry-After: 18446744073709551616\r\n", 3_600),
+        (b"Retry-After: -1\r\n", 30),
+        (b"Retry-After: \xff\xfe17\r\n", 30),
+        (b"Retry-After:\r\n", 30),
+    ];
+    for (headers, seconds) in table {
+        let [head, rest] = [
+            b"HTTP/1.1 429 X\r\n",
+            format!("Content-Length: {}\r\n\r\n{body}", body.len()).as_bytes(),
+        ]
+        .map(<[u8]>::to_vec);
+        let server = Server::start([Play::Bytes([&head, headers, &rest].concat())]).await;
+        let retry_after = std::time::Duration::from_secs(seconds);
+        let expected = Err(Error::Throttled { retry_after });
+        let what = String::from_utf8_lossy(headers);
+        assert_eq!(create_at(&server, 2_000).await, expected, "{what}");
+    }
 }
 
 #[tokio::test]

@@ -15,11 +15,13 @@ use crate::{Client, Credentials, HostList, Http, Origin, Secret};
 pub(super) enum Play {
     /// Writes these bytes and keeps the connection.
     Answer(String),
+    /// Writes these bytes, which may be no text.
+    Bytes(Vec<u8>),
     /// Writes these bytes and closes the connection.
     AnswerAndClose(String),
     /// Writes these bytes, then one more each 20 ms, for ever.
     Trickle(String),
-    /// Writes these bytes, then a kilobyte for ever, as fast as it is taken.
+    /// Writes these bytes, then 64 KiB chunks for ever, as fast as it is taken.
     Flood(String),
     /// Reads and says nothing.
     Silence,
@@ -96,6 +98,12 @@ async fn serve(
         };
         match play {
             Play::Answer(bytes) => stream.write_all(bytes.as_bytes()).await.unwrap(),
+            // A client that has read enough may hang up.
+            Play::Bytes(bytes) => {
+                if stream.write_all(&bytes).await.is_err() {
+                    return;
+                }
+            }
             Play::AnswerAndClose(bytes) => {
                 stream.write_all(bytes.as_bytes()).await.unwrap();
                 return;
@@ -110,7 +118,7 @@ async fn serve(
             }
             Play::Flood(bytes) => {
                 stream.write_all(bytes.as_bytes()).await.unwrap();
-                let chunk = format!("400\r\n{}\r\n", " ".repeat(1024));
+                let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
                 while stream.write_all(chunk.as_bytes()).await.is_ok() {}
                 return;
             }
