@@ -48,7 +48,7 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
         any::<i64>().prop_map(serde_json::Value::from),
         any::<f64>().prop_map(serde_json::Value::from),
         (0..9_u64).prop_map(serde_json::Value::from),
-        word.prop_map(serde_json::Value::from),
+        word.clone().prop_map(serde_json::Value::from),
         any::<String>().prop_map(serde_json::Value::from),
     ];
     let json = leaf.prop_recursive(4, 48, 6, move |inner| {
@@ -61,6 +61,24 @@ fn body() -> impl Strategy<Value = Vec<u8>> {
                 .collect()),
         ]
     });
+    // Chance alone seldom hits upon what ConnectWise says.
+    let complaint = |errors: BoxedStrategy<serde_json::Value>| {
+        let parts = (word.clone(), word.clone(), word.clone(), errors);
+        parts.prop_map(|(code, message, field, errors)| {
+            serde_json::json!({ "code": code, "message": message, "field": field, "errors": errors })
+        })
+    };
+    let single = complaint(Just(serde_json::Value::Null).boxed());
+    let singles = prop::collection::vec(single, 0..3);
+    let whole = complaint(singles.prop_map(serde_json::Value::from).boxed());
+    let record = (0..9_u64, json.clone()).prop_map(|(id, mut json)| {
+        if let Some(members) = json.as_object_mut() {
+            members.insert("id".to_owned(), id.into());
+        }
+        json
+    });
+    let list = prop::collection::vec(record.clone(), 0..4).prop_map(serde_json::Value::from);
+    let json = prop_oneof![json, whole, record, list];
     let cut = (
         json,
         any::<prop::sample::Index>(),

@@ -1,6 +1,7 @@
 //! Every typed read against every way in which an answer can be bad: an error that names the situation, in time, and never a
 //! crash, a hang, or a quotation.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
@@ -8,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::server::{Play, Server, answer, within};
 use super::xref;
-use crate::{Client, Cursor, Error, SearchText, TicketFilter};
+use crate::{Client, Cursor, Error, Level, SearchText, TicketFilter};
 
 /// Long enough for a loaded machine to answer, short enough to wait for where none comes.
 const PATIENCE: u64 = 10_000;
@@ -18,15 +19,22 @@ const READS: usize = 24;
 
 type Expected = fn(&Error) -> bool;
 
-/// Makes every typed read, each over a client of its own, against a server that always plays the same.
-async fn reads(play: Play, millis: u64) -> Vec<(&'static str, Result<(), Error>)> {
+/// What became of each read, by its name.
+type Outcomes = Vec<(&'static str, Result<(), Error>)>;
+
+/// Makes every typed read against a server that always plays the same.
+async fn reads(play: Play, millis: u64) -> Outcomes {
+    reads_from(&Server::start([play]).await, millis).await
+}
+
+/// Makes every typed read, each over a client of its own.
+async fn reads_from(server: &Server, millis: u64) -> Outcomes {
     fn add<T, F>(to: &mut JoinSet<(&'static str, Result<(), Error>)>, name: &'static str, read: F)
     where
         F: Future<Output = Result<T, Error>> + Send + 'static,
     {
         to.spawn(async move { (name, read.await.map(drop)) });
     }
-    let server = Server::start([play]).await;
     let at = within(millis);
     let mut set = JoinSet::new();
     macro_rules! each {
@@ -64,6 +72,120 @@ async fn reads(play: Play, millis: u64) -> Vec<(&'static str, Result<(), Error>)
     let outcomes = set.join_all().await;
     assert_eq!(outcomes.len(), READS);
     outcomes
+}
+
+#[tokio::test]
+async fn every_read_asks_its_own_path_and_names_the_right_that_it_lacks() {
+    let server = Server::start([Play::Answer(answer(403, r#"{"code":"Security"}"#))]).await;
+    let outcomes = reads_from(&server, PATIENCE).await;
+    let paths: BTreeSet<String> = server
+        .requests()
+        .iter()
+        .map(|request| {
+            let path = request.split([' ', '?']).nth(1).unwrap();
+            path.strip_prefix("/v4_6_release/apis/3.0")
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let expected = [
+        "/company/companies",
+        "/company/companies/7",
+        "/company/companies/count",
+        "/service/boards",
+        "/service/boards/7/statuses",
+        "/service/boards/7/types",
+        "/service/info/boards",
+        "/service/priorities",
+        "/service/teams",
+        "/service/tickets",
+        "/service/tickets/7",
+        "/service/tickets/7/notes",
+        "/service/tickets/count",
+        "/system/apiMembers",
+        "/system/departments",
+        "/system/info",
+        "/system/locations",
+        "/system/members",
+        "/system/myMembers",
+        "/system/mySecurity",
+    ];
+    assert_eq!(paths, expected.map(str::to_owned).into());
+
+    let mut by_right = BTreeMap::<&str, Vec<&str>>::new();
+    for (name, outcome) in outcomes {
+        let Err(Error::MissingRight { right }) = outcome else {
+            panic!("{name}: {outcome:?}");
+        };
+        by_right.entry(right).or_default().push(name);
+    }
+    let counted: Vec<_> = by_right
+        .iter()
+        .map(|(right, reads)| (*right, reads.len()))
+        .collect();
+    let expected = [
+        ("company_maintenance.inquire", 4),
+        ("member_maintenance.inquire", 3),
+        ("my_account.inquire", 1),
+        ("my_company.inquire", 3),
+        ("service_tickets.inquire", 8),
+        ("table_setup.inquire", 5),
+    ];
+    assert_eq!(counted, expected, "{by_right:?}");
+}
+
+#[tokio::test]
+async fn the_callers_rights_are_read_or_it_is_said_why_not() {
+    let rows = r#"[
+        {"id":1,"addLevel":"All","editLevel":"My","deleteLevel":"None","inquireLevel":"All","moduleName":"Service Desk",
+         "moduleIdentifier":"SERVICE","moduleFunctionName":"Service Tickets","moduleFunctionIdentifier":"SR","sortOrder":3},
+        {"moduleFunctionName":null,"inquireLevel":null}]"#;
+    let security = r#"{"code":"Security","message":"You do not have security permission to perform this action."}"#;
+    let missing = r#"{"code":"ConnectWiseApi","message":"The endpoint does not exist."}"#;
+    let answers = [
+        answer(200, rows),
+        answer(403, security),
+        answer(404, missing),
+        answer(404, ""),
+    ];
+    let server = Server::start(answers.map(Play::Answer)).await;
+    let client = server.client();
+    let read = async || client.my_security(within(PATIENCE)).await;
+
+    let rights = read().await.unwrap();
+    let tickets = &rights[0];
+    assert_eq!(
+        (
+            tickets.module_name.as_str(),
+            tickets.module_identifier.as_str()
+        ),
+        ("Service Desk", "SERVICE")
+    );
+    assert_eq!(
+        (
+            tickets.module_function_name.as_str(),
+            tickets.module_function_identifier.as_str()
+        ),
+        ("Service Tickets", "SR")
+    );
+    assert_eq!(
+        [
+            tickets.add_level,
+            tickets.edit_level,
+            tickets.delete_level,
+            tickets.inquire_level
+        ],
+        [Level::All, Level::My, Level::None, Level::All]
+    );
+    assert_eq!((rights.len(), rights[1].inquire_level), (2, Level::None));
+    let right = "my_account.inquire";
+    assert_eq!(read().await, Err(Error::MissingRight { right }));
+    let path = "/system/mySecurity".to_owned();
+    assert_eq!(read().await, Err(Error::EndpointMissing { path }));
+    assert!(matches!(
+        read().await,
+        Err(Error::NotRouted { status: 404, .. })
+    ));
 }
 
 #[tokio::test]
