@@ -294,27 +294,6 @@ async fn a_connection_that_breaks_after_the_request_leaves_it_uncertain_and_unre
 }
 
 #[tokio::test]
-async fn a_connection_that_is_closed_while_idle_repeats_no_write_and_hides_none() {
-    let server = Server::start([Play::AnswerAndClose(answer(201, TICKET))]).await;
-    let writer = server.client().ticket_writer();
-    let (mut made, mut uncertain) = (0, 0);
-    for _ in 0..50 {
-        match writer.create(&new_ticket(), within(5_000)).await {
-            Ok(_) => made += 1,
-            Err(error) if error.may_have_been_done() => uncertain += 1,
-            // The closing was seen before a byte went out.
-            Err(error) => assert!(matches!(error, Error::NotSent { .. }), "{error:?}"),
-        }
-    }
-    let sent = server.requests().len();
-    assert!(
-        made <= sent && sent <= made + uncertain,
-        "{made} {sent} {uncertain}"
-    );
-    assert!(made > 0 && server.connections() >= made);
-}
-
-#[tokio::test]
 async fn silence_ends_at_the_deadline_and_is_uncertain() {
     let server = Server::start([Play::Silence]).await;
     let begun = std::time::Instant::now();
