@@ -14,6 +14,10 @@ const MAX_SIGNATURES: usize = 8;
 /// Shorter keys are guesses waiting to happen; the scheme asks for 24 to 64 bytes.
 const MIN_KEY: usize = 16;
 const MAX_ID: usize = 256;
+/// As many keys as a rotation has live.
+const KEYS: usize = 2;
+/// A key whose verdict is thrown away. It fills up the keys to [`KEYS`], so that no source, one secret and two cost the same work.
+const NOBODYS: &[u8] = b"nobody signs with this secret";
 
 /// The three headers, as they came.
 #[derive(Debug, Clone, Copy)]
@@ -111,9 +115,14 @@ impl<'a> Signed<'a> {
         })
     }
 
-    /// Whether any signature fits any key, compared in constant time.
+    /// Whether any signature fits any key, compared in constant time. Every signature is tried with every key, and with as many
+    /// more that cannot win as keys are fewer than two.
     #[must_use]
     pub fn fits(&self, keys: &[Key], body: &[u8]) -> bool {
+        self.verify(keys, body).fits
+    }
+
+    fn verify(&self, keys: &[Key], body: &[u8]) -> Verified {
         let mut signed = Vec::with_capacity(self.id.len() + self.timestamp.len() + body.len() + 2);
         for part in [
             self.id.as_bytes(),
@@ -124,114 +133,27 @@ impl<'a> Signed<'a> {
         ] {
             signed.extend_from_slice(part);
         }
-        let fits = |key: &Key| {
-            self.signatures
-                .iter()
-                .any(|signature| hmac::verify(&key.0, &signed, signature).is_ok())
-        };
-        keys.iter().any(fits)
+        let nobodys = Key(hmac::Key::new(hmac::HMAC_SHA256, NOBODYS));
+        let live = keys.iter().map(|key| (key, true));
+        let filling = (keys.len()..KEYS).map(|_| (&nobodys, false));
+        let mut verified = Verified::default();
+        for (key, counts) in live.chain(filling) {
+            for signature in &self.signatures {
+                let equal = hmac::verify(&key.0, &signed, signature).is_ok();
+                verified.fits |= equal & counts;
+                verified.verifications += 1;
+            }
+        }
+        verified
     }
+}
+
+/// What verifying said, and what it cost.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Verified {
+    fits: bool,
+    verifications: usize,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
-    const ID: &str = "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk";
-    const BODY: &[u8] = br#"{"email":"test@example.com","username":"test_user"}"#;
-    const SIGNATURE: &str = "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=";
-    const AT: i64 = 1_649_367_553;
-
-    fn check(
-        id: &str,
-        timestamp: &str,
-        signature: &str,
-        body: &[u8],
-        now: i64,
-    ) -> Result<bool, Refusal> {
-        let headers = Headers {
-            id,
-            timestamp,
-            signature,
-        };
-        let signed = Signed::read(headers, Timestamp::from_second(now).unwrap())?;
-        Ok(signed.fits(&[Key::parse(SECRET).unwrap()], body))
-    }
-
-    #[test]
-    fn the_standards_own_vector_fits() {
-        assert_eq!(check(ID, "1649367553", SIGNATURE, BODY, AT), Ok(true));
-        let several = format!("v1a,b3RoZXI= v1,AAAA {SIGNATURE}");
-        assert_eq!(check(ID, "1649367553", &several, BODY, AT), Ok(true));
-    }
-
-    #[test]
-    fn any_change_is_a_mismatch() {
-        assert_eq!(check("msg_2", "1649367553", SIGNATURE, BODY, AT), Ok(false));
-        assert_eq!(check(ID, "1649367554", SIGNATURE, BODY, AT), Ok(false));
-        assert_eq!(check(ID, "1649367553", SIGNATURE, b"{}", AT), Ok(false));
-        assert_eq!(check(ID, "1649367553", "v1,AAAA", BODY, AT), Ok(false));
-    }
-
-    #[test]
-    fn the_tolerance_is_five_minutes_both_ways() {
-        for (now, refused) in [(300, false), (301, true), (-300, false), (-301, true)] {
-            assert_eq!(
-                check(ID, "1649367553", SIGNATURE, BODY, AT + now).is_err(),
-                refused,
-                "{now}"
-            );
-        }
-    }
-
-    #[test]
-    fn malformed_headers_are_refused_without_a_panic() {
-        for timestamp in [
-            "",
-            "+1649367553",
-            "-9223372036854775808",
-            "1649367553.5",
-            "01649367553",
-            "1e9",
-            "99999999999999999999",
-            " 1649367553",
-        ] {
-            assert_eq!(
-                check(ID, timestamp, SIGNATURE, BODY, AT),
-                Err(Refusal::Timestamp),
-                "{timestamp}"
-            );
-        }
-        for signature in [
-            "",
-            "tZ1I4",
-            "v2,AAAA",
-            "v1,not base64",
-            &format!("{SIGNATURE} ").repeat(9),
-        ] {
-            assert_eq!(
-                check(ID, "1649367553", signature, BODY, AT),
-                Err(Refusal::Headers),
-                "{signature}"
-            );
-        }
-        assert_eq!(
-            check("", "1649367553", SIGNATURE, BODY, AT),
-            Err(Refusal::Headers)
-        );
-    }
-
-    #[test]
-    fn a_weak_secret_is_no_key() {
-        for secret in [
-            "whsec_",
-            "whsec_AAAA",
-            "C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-            "whsec_***",
-            "",
-        ] {
-            assert!(Key::parse(secret).is_none(), "{secret}");
-        }
-    }
-}
+mod tests;

@@ -9,6 +9,7 @@ use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Secret};
 use domain::settings::{ConnectionView, LiveConnection};
 use domain::{Blocked, PartnerId, Reaction, TenantId};
+use jiff::Timestamp;
 use store::{ConfigTable, Connection};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -142,8 +143,10 @@ impl Connections {
 
     /// Forgets keys that were refused, so that the next client has fresh ones; tells whether asking again makes sense.
     pub(crate) fn keys_refused(&self, partner: &PartnerId) -> bool {
-        self.secrets
-            .forget_if_old(&format!("{}{partner}", self.secret_prefix))
+        self.secrets.forget_if_old(
+            &format!("{}{partner}", self.secret_prefix),
+            Timestamp::now(),
+        )
     }
 
     async fn known(&self, partner: &PartnerId) -> Result<Known, store::Error> {

@@ -4,24 +4,22 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_types::SdkConfig;
 use domain::kind::KindInfo;
 use domain::text::chain;
 use domain::{PartnerId, SourceId};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// How long a secret is used without asking again.
-const FRESH: Duration = Duration::from_mins(5);
+const FRESH: SignedDuration = SignedDuration::from_mins(5);
 /// How long a cached secret is used while Secrets Manager cannot be asked.
-const USABLE: Duration = Duration::from_hours(1);
+const USABLE: SignedDuration = SignedDuration::from_hours(1);
 /// Between two reloads of one secret that a mismatch asked for.
-const RELOAD: Duration = Duration::from_secs(30);
+const RELOAD: SignedDuration = SignedDuration::from_secs(30);
 /// Names remembered at most, known and unknown: beyond that the oldest are forgotten, so that guessing names fills no memory.
 const REMEMBERED: usize = 1024;
 
@@ -129,7 +127,11 @@ pub struct Secrets {
 struct Remembered {
     /// None: there is no secret of this name.
     value: Option<Secret>,
-    read_at: Instant,
+    read_at: Timestamp,
+    /// It did not match: the next read asks, however fresh it is.
+    doubted: bool,
+    /// When a mismatch asked last.
+    doubted_at: Option<Timestamp>,
 }
 
 impl Secrets {
@@ -142,13 +144,18 @@ impl Secrets {
         }
     }
 
-    /// A source's document; `prefix` comes before the source's id in the secret's name.
+    /// A source's document as of `now`; `prefix` comes before the source's id in the secret's name.
     ///
     /// # Errors
     /// When there is none, it is malformed, or it cannot be read.
-    pub async fn source(&self, prefix: &str, source: &SourceId) -> Result<SourceDocument, Error> {
+    pub async fn source(
+        &self,
+        prefix: &str,
+        source: &SourceId,
+        now: Timestamp,
+    ) -> Result<SourceDocument, Error> {
         let name = format!("{prefix}{source}");
-        parse(&name, &self.text(&name).await?)
+        parse(&name, &self.text_at(&name, now).await?)
     }
 
     /// A connection's keys; `prefix` comes before the partner's id in the secret's name.
@@ -169,86 +176,94 @@ impl Secrets {
     /// # Errors
     /// When there is none or it cannot be read.
     pub async fn text(&self, name: &str) -> Result<Secret, Error> {
-        let known = self.remembered(name);
-        if let Some(known) = known
-            .as_ref()
-            .filter(|known| known.read_at.elapsed() < FRESH)
-        {
-            return known
-                .value
-                .clone()
-                .ok_or_else(|| Error::Unknown(name.to_owned()));
-        }
-        match (self.read(name).await, known) {
-            // What was true an hour ago is better than refusing what is signed correctly.
-            (
-                Err(Error::Unavailable { cause, .. }),
-                Some(Remembered {
-                    value: Some(value),
-                    read_at,
-                }),
-            ) if read_at.elapsed() < USABLE => {
-                tracing::warn!(secret.name = name, cause, "using a remembered secret");
-                Ok(value)
-            }
-            (read, _) => read,
-        }
+        self.text_at(name, Timestamp::now()).await
     }
 
-    /// Forgets a secret that did not match, so that the next read is fresh: a rotation loses nothing. Tells whether it did: at
-    /// most every 30 s a name, so that wrong signatures cannot drive calls.
-    pub fn forget_if_old(&self, name: &str) -> bool {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let old = known
-            .get(name)
-            .is_some_and(|known| known.read_at.elapsed() >= RELOAD);
-        if old {
-            known.remove(name);
-        }
-        old
-    }
-
-    fn remembered(&self, name: &str) -> Option<Remembered> {
-        self.known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(name)
-            .cloned()
-    }
-
-    async fn read(&self, name: &str) -> Result<Secret, Error> {
-        let value = match self.client.get_secret_value().secret_id(name).send().await {
-            Ok(answer) => answer.secret_string.map(Secret),
-            Err(fault)
-                if fault
-                    .as_service_error()
-                    .is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
-            {
-                None
-            }
-            Err(fault) => {
-                return Err(Error::Unavailable {
-                    name: name.to_owned(),
-                    cause: chain(&fault),
-                });
-            }
+    async fn text_at(&self, name: &str, now: Timestamp) -> Result<Secret, Error> {
+        // A doubt is good for one read.
+        let known = self.known().get_mut(name).map(|known| {
+            let doubted = std::mem::take(&mut known.doubted);
+            (known.clone(), doubted)
+        });
+        let value = match known {
+            Some((known, false)) if now.duration_since(known.read_at) < FRESH => known.value,
+            known => match (self.read(name).await, known) {
+                (Ok(value), _) => {
+                    self.remember(name, value.clone(), now);
+                    value
+                }
+                // What was true an hour ago is better than refusing what is signed correctly.
+                (
+                    Err(Error::Unavailable { cause, .. }),
+                    Some((Remembered { value, read_at, .. }, _)),
+                ) if value.is_some() && now.duration_since(read_at) < USABLE => {
+                    tracing::warn!(secret.name = name, cause, "using a remembered secret");
+                    value
+                }
+                (Err(fault), _) => return Err(fault),
+            },
         };
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if known.len() >= REMEMBERED {
+        value.ok_or_else(|| Error::Unknown(name.to_owned()))
+    }
+
+    /// Has a secret that did not match read afresh the next time, so that a rotation loses nothing. Tells whether that makes
+    /// sense: not if it was read just `now`, and at most every 30 s a name, so that wrong signatures cannot drive calls.
+    pub fn forget_if_old(&self, name: &str, now: Timestamp) -> bool {
+        let mut known = self.known();
+        let Some(known) = known.get_mut(name) else {
+            return false;
+        };
+        let paused = known
+            .doubted_at
+            .is_some_and(|last| now.duration_since(last) < RELOAD);
+        if known.read_at >= now || paused {
+            return false;
+        }
+        known.doubted = true;
+        known.doubted_at = Some(now);
+        true
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, name: &str, value: Option<Secret>, now: Timestamp) {
+        let mut known = self.known();
+        let doubted_at = known.get(name).and_then(|known| known.doubted_at);
+        if known.len() >= REMEMBERED && !known.contains_key(name) {
             let oldest = known
                 .iter()
                 .min_by_key(|(_, known)| known.read_at)
                 .map(|(name, _)| name.clone());
             oldest.map(|name| known.remove(&name));
         }
-        known.insert(
-            name.to_owned(),
-            Remembered {
-                value: value.clone(),
-                read_at: Instant::now(),
-            },
-        );
-        value.ok_or_else(|| Error::Unknown(name.to_owned()))
+        let remembered = Remembered {
+            value,
+            read_at: now,
+            doubted: false,
+            doubted_at,
+        };
+        known.insert(name.to_owned(), remembered);
+    }
+
+    /// Asks; none where there is no secret of this name, or no more.
+    async fn read(&self, name: &str) -> Result<Option<Secret>, Error> {
+        match self.client.get_secret_value().secret_id(name).send().await {
+            Ok(answer) => Ok(answer.secret_string.map(Secret)),
+            // An invalid request is one for a secret that is marked for deletion: it holds no longer.
+            Err(fault)
+                if fault.as_service_error().is_some_and(|fault| {
+                    fault.is_resource_not_found_exception() || fault.is_invalid_request_exception()
+                }) =>
+            {
+                Ok(None)
+            }
+            Err(fault) => Err(Error::Unavailable {
+                name: name.to_owned(),
+                cause: chain(&fault),
+            }),
+        }
     }
 }
 

@@ -2,12 +2,15 @@
 //!
 //! The signature is checked before, by the door itself. Unknown members are ignored, so that sources may say more than we read.
 
+mod body;
+
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+
+use body::read;
 
 use crate::event::{Change, Event, Particulars, Payload, Severity, SnapshotPart};
 use crate::kind::{BUILT_IN, KindInfo, role_of};
@@ -166,7 +169,7 @@ pub struct SnapshotData {
 /// # Errors
 /// The first member that is wrong.
 pub fn parse_event(body: &[u8], door: &Door, times: Times) -> Result<Message, Invalid> {
-    one(read(body, "")?, door, times)
+    one(read(body::text(body)?, "")?, door, times)
 }
 
 /// Reads a batch; one bad event refuses the whole, so that the sender can mend and send it again.
@@ -174,14 +177,17 @@ pub fn parse_event(body: &[u8], door: &Door, times: Times) -> Result<Message, In
 /// # Errors
 /// The first member that is wrong, with the event's index.
 pub fn parse_batch(body: &[u8], door: &Door, times: Times) -> Result<Vec<Message>, Invalid> {
-    let events: Vec<Box<RawValue>> = read(body, "")?;
+    let events: Vec<Box<RawValue>> = read(body::text(body)?, "")?;
+    if events.is_empty() {
+        return Err(Invalid::new("body", "is a batch without an event"));
+    }
     let mut messages = Vec::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {
         let within = |fault: Invalid| match fault.field.as_str() {
             "body" => Invalid::new(format!("[{index}]"), fault.problem),
             field => Invalid::new(format!("[{index}].{field}"), fault.problem),
         };
-        let event = read(event.get().as_bytes(), "").map_err(within)?;
+        let event = read(event.get(), "").map_err(within)?;
         messages.push(one(event, door, times).map_err(within)?);
     }
     Ok(messages)
@@ -241,7 +247,7 @@ fn one(event: CloudEvent, door: &Door, times: Times) -> Result<Message, Invalid>
     let data = event
         .data
         .ok_or_else(|| Invalid::new("data", "is missing"))?;
-    let data = data.get().as_bytes();
+    let data = data.get();
     let occurred_at = times.not_ahead(event.time.unwrap_or(times.sent_at));
     let about = |partner: Option<PartnerId>, tenant, alert_id, change| {
         let key = AlertKey {
@@ -395,27 +401,7 @@ fn unknown_kind(field: &str, kind: &Kind) -> Invalid {
     )
 }
 
-/// Reads JSON into a type and names the member at fault.
-fn read<T: DeserializeOwned>(json: &[u8], within: &str) -> Result<T, Invalid> {
-    let mut reader = serde_json::Deserializer::from_slice(json);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|fault| {
-        let path = fault.path().to_string();
-        let field = match (within, path.as_str()) {
-            ("", ".") => "body".to_owned(),
-            (within, ".") => within.to_owned(),
-            ("", path) => path.to_owned(),
-            (within, path) => format!("{within}.{path}"),
-        };
-        Invalid::new(
-            field,
-            cut_to_bytes(&one_line(&fault.inner().to_string()), 300),
-        )
-    })?;
-    reader
-        .end()
-        .map_err(|fault| Invalid::new("body", one_line(&fault.to_string())))?;
-    Ok(value)
-}
-
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
 use super::*;
 
-fn door() -> Door {
+pub(super) fn door() -> Door {
     Door {
         source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
         partners: vec![PartnerId::parse("acme").unwrap()],
@@ -8,7 +8,7 @@ fn door() -> Door {
     }
 }
 
-fn times() -> Times {
+pub(super) fn times() -> Times {
     Times {
         sent_at: "2026-11-22T07:30:00Z".parse().unwrap(),
         received_at: "2026-11-22T07:30:02Z".parse().unwrap(),
@@ -20,6 +20,13 @@ fn raised() -> serde_json::Value {
         "specversion": "1.0", "id": "e-1", "source": "/heimdal", "type": "alert.raised", "time": "2026-11-22T07:29:00Z",
         "data": { "tenant": "contoso", "alert_id": "a-1", "kind": "disk", "severity": "high", "title": "Disk  full\n",
                   "description": "C: has\r\n1 % left\u{0}", "device": "web-1", "vendor_extra": { "is": "ignored" } }
+    })
+}
+
+fn snapshot_part() -> serde_json::Value {
+    serde_json::json!({
+        "specversion": "1.0", "id": "e", "source": "s", "type": "alerts.snapshot",
+        "data": { "tenant": "t", "snapshot_id": "s-1", "taken_at": "2026-11-22T07:29:00Z", "kinds": ["disk"], "active": ["a"], "part": 1, "parts": 2 }
     })
 }
 
@@ -157,29 +164,210 @@ fn a_missing_member_is_named() {
     }
 }
 
+/// A resolved event with these texts put in before its members and those of its data.
+fn with_members(top: &str, data: &str) -> String {
+    format!(
+        r#"{{{top}"specversion":"1.0","id":"e","source":"s","type":"alert.resolved","data":{{{data}"tenant":"t","alert_id":"a"}}}}"#
+    )
+}
+
 #[test]
-fn a_member_given_twice_is_refused() {
-    let body =
-        r#"{"specversion":"1.0","id":"1","id":"2","source":"s","type":"alert.resolved","data":{}}"#;
-    assert!(
-        parse_event(body.as_bytes(), &door(), times())
-            .unwrap_err()
-            .to_string()
-            .contains("duplicate field `id`")
-    );
+fn a_member_given_twice_is_refused_wherever_it_stands() {
+    let cases = [
+        (r#""id":"other","#, "", "id: is given twice"),
+        (r#""i\u0064":"other","#, "", "id: is given twice"),
+        (r#""more":1,"more":1,"#, "", "more: is given twice"),
+        ("", r#""tenant":"t","#, "data.tenant: is given twice"),
+        (r#""data":{},"#, "", "data: is given twice"),
+        ("", r#""more":null,"more":{},"#, "data.more: is given twice"),
+        (
+            "",
+            r#""more":[0,{"a":{"b":1,"b":2}}],"#,
+            "data.more[1].a.b: is given twice",
+        ),
+    ];
+    assert!(parse_event(with_members("", "").as_bytes(), &door(), times()).is_ok());
+    for (top, data, expected) in cases {
+        let body = with_members(top, data);
+        let fault = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+        assert!(fault.to_string().starts_with(expected), "{body}: {fault}");
+        let batch = format!("[{},{body}]", with_members("", ""));
+        let fault = parse_batch(batch.as_bytes(), &door(), times()).unwrap_err();
+        assert!(
+            fault.to_string().starts_with(&format!("[1].{expected}")),
+            "{body}: {fault}"
+        );
+    }
 }
 
 #[test]
 fn what_is_not_json_is_refused_at_any_depth() {
-    for body in ["", "{", "null", "[]", "\"text\"", "{}{}"] {
-        assert!(
-            parse_event(body.as_bytes(), &door(), times()).is_err(),
-            "{body}"
-        );
+    let arrays = "[".repeat(256 * 1024);
+    let objects = "{\"a\":".repeat(50_000);
+    let deep = with_members(
+        &format!(r#""more":{}1{},"#, "[".repeat(5000), "]".repeat(5000)),
+        "",
+    );
+    let cases: [(&[u8], &str); 18] = [
+        (b"", "body: is empty"),
+        (b" ", "body: EOF while parsing"),
+        (b"{", "body: EOF while parsing"),
+        (b"null", "body: invalid type: null"),
+        (b"[]", "body: invalid length 0"),
+        (b"\"text\"", "body: invalid type: string"),
+        (b"{}{}", "body: trailing characters"),
+        (b"{'id': 1}", "body: key must be a string"),
+        (b"{\"id\": NaN}", "id: expected value"),
+        (b"{\"a\": 1,}", "body: trailing comma"),
+        (b"\xff\xfe", "body: is not UTF-8 from byte 0 on"),
+        (b"\xef\xbb\xbf{}", "body: expected value"),
+        (
+            b"{\"more\": \"\xc3\x28\"}",
+            "body: is not UTF-8 from byte 10 on",
+        ),
+        (
+            br#"{"more": "\ud800"}"#,
+            "more: unexpected end of hex escape",
+        ),
+        (br#"{"\udfff": 1}"#, "body: lone leading surrogate"),
+        (arrays.as_bytes(), "[0][0]"),
+        (objects.as_bytes(), "a.a.a"),
+        (deep.as_bytes(), "more[0][0]"),
+    ];
+    for (body, expected) in cases {
+        let shown = String::from_utf8_lossy(body)
+            .chars()
+            .take(60)
+            .collect::<String>();
+        let fault = parse_event(body, &door(), times()).unwrap_err();
+        assert!(fault.to_string().starts_with(expected), "{shown}: {fault}");
+        assert!(fault.to_string().len() < 700, "{shown}: {fault}");
+        assert!(parse_batch(body, &door(), times()).is_err(), "{shown}");
     }
-    assert!(parse_event(&[0xff, 0xfe], &door(), times()).is_err());
-    assert!(parse_batch("[".repeat(256 * 1024).as_bytes(), &door(), times()).is_err());
-    assert!(parse_event("[".repeat(256 * 1024).as_bytes(), &door(), times()).is_err());
+}
+
+#[test]
+fn a_batch_without_an_event_is_refused() {
+    let fault = parse_batch(b" [ ] ", &door(), times()).unwrap_err();
+    assert_eq!(fault.to_string(), "body: is a batch without an event");
+}
+
+/// What SQS refuses (all but `#x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD #x10000-#x10FFFF`) and what hides in a line.
+const UNFIT: [&str; 9] = [
+    "\\u0000",
+    "\\u0008",
+    "\\u001b",
+    "\\u007f",
+    "\\u0085",
+    "\\ufffe",
+    "\\uffff",
+    "\\ud83f\\udffe",
+    "\\u202e",
+];
+
+#[test]
+fn a_character_that_sqs_refuses_is_refused_in_an_id() {
+    let cases = [
+        ("/id", "id"),
+        ("/data/tenant", "data.tenant"),
+        ("/data/alert_id", "data.alert_id"),
+        ("/data/kind", "data.kind"),
+        ("/data/partner", "data.partner"),
+        ("/data/link", "data.link"),
+        ("/data/severity", "data.severity"),
+        ("/type", "type"),
+        ("/time", "time"),
+    ];
+    for (pointer, field) in cases {
+        for unfit in UNFIT {
+            let body = with_text(pointer, unfit);
+            let fault = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+            assert_eq!(fault.field, field, "{unfit}: {fault}");
+            assert!(
+                !fault.to_string().chars().any(crate::text::is_unprintable),
+                "{fault:?}"
+            );
+        }
+    }
+    for (member, field) in [
+        ("active", "data.active[1]"),
+        ("kinds", "data.kinds[1]"),
+        ("snapshot_id", "data.snapshot_id"),
+    ] {
+        let mut body = snapshot_part();
+        body["data"][member] = match member {
+            "snapshot_id" => "MARK".into(),
+            "kinds" => serde_json::json!(["disk", "MARK"]),
+            _ => serde_json::json!(["a", "MARK"]),
+        };
+        for unfit in UNFIT {
+            let body = body.to_string().replace("MARK", &format!("a{unfit}b"));
+            let fault = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+            assert_eq!(fault.field, field, "{unfit}: {fault}");
+        }
+    }
+}
+
+#[test]
+fn a_character_that_sqs_refuses_is_taken_out_of_a_text() {
+    for member in ["title", "description", "device", "user", "tenant_name"] {
+        for unfit in UNFIT {
+            let body = with_text(&format!("/data/{member}"), unfit);
+            let message = parse_event(body.as_bytes(), &door(), times()).unwrap();
+            let json = message.to_json();
+            assert!(
+                json.contains(if member == "description" {
+                    "\"ab\""
+                } else {
+                    "\"a b\""
+                }),
+                "{json}"
+            );
+        }
+    }
+}
+
+#[test]
+fn half_a_surrogate_pair_is_refused_in_every_member() {
+    for pointer in [
+        "/id",
+        "/type",
+        "/source",
+        "/time",
+        "/more",
+        "/data/tenant",
+        "/data/alert_id",
+        "/data/kind",
+        "/data/title",
+        "/data/description",
+        "/data/device",
+        "/data/user",
+        "/data/tenant_name",
+        "/data/link",
+        "/data/more",
+    ] {
+        for half in ["\\ud800", "\\udfff", "\\udbff\\udbff"] {
+            let body = with_text(pointer, half);
+            let fault = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+            assert_eq!(
+                fault.field,
+                pointer[1..].replace('/', "."),
+                "{half}: {fault}"
+            );
+        }
+    }
+}
+
+/// A raised event in which this member is `a…b` with these escapes between.
+fn with_text(pointer: &str, escapes: &str) -> String {
+    let mut body = raised();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    body.pointer_mut(parent)
+        .unwrap()
+        .as_object_mut()
+        .unwrap()
+        .insert(name.to_owned(), "MARK".into());
+    body.to_string().replace("MARK", &format!("a{escapes}b"))
 }
 
 #[test]
@@ -242,10 +430,7 @@ fn a_resolved_event_needs_only_the_alert() {
 
 #[test]
 fn a_snapshot_part_is_checked() {
-    let mut body = serde_json::json!({
-        "specversion": "1.0", "id": "e", "source": "s", "type": "alerts.snapshot",
-        "data": { "tenant": "t", "snapshot_id": "s-1", "taken_at": "2026-11-22T07:29:00Z", "kinds": ["disk"], "active": ["a"], "part": 1, "parts": 2 }
-    });
+    let mut body = snapshot_part();
     assert!(matches!(parse(&body), Ok(Message::Snapshot(_))));
     body["data"]["part"] = 3.into();
     assert_eq!(parse(&body).unwrap_err().field, "data.part");
