@@ -14,6 +14,7 @@ use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
 use aws_types::region::Region;
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Environment, Incomplete, optional};
 
@@ -116,23 +117,30 @@ pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
     Ok(config.build())
 }
 
-/// JSON, one object a line, so that no text from outside can forge a line. The level is Lambda's own setting.
 fn start_logs() {
     let level = optional("AWS_LAMBDA_LOG_LEVEL")
         .or_else(|| optional("RUST_LOG"))
-        .and_then(|level| level.parse().ok())
-        .unwrap_or(LevelFilter::INFO);
-    let subscriber = tracing_subscriber::fmt()
+        .unwrap_or_else(|| "info".to_owned());
+    // A second start in one process, as tests have it, keeps the first one's.
+    let _ = tracing::subscriber::set_global_default(logs(&level, io::stdout));
+}
+
+/// The logs of every function: JSON, one object a line, so that no text from outside can forge a line. The level is Lambda's own
+/// setting.
+pub fn logs<W>(level: &str, writer: W) -> impl tracing::Subscriber + Send + Sync + use<W>
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    tracing_subscriber::fmt()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         .with_target(true)
         .with_ansi(false)
-        .with_max_level(level)
-        .with_writer(io::stdout);
-    // A second start in one process, as tests have it, keeps the first one's.
-    let _ = subscriber.try_init();
+        .with_max_level(level.parse().unwrap_or(LevelFilter::INFO))
+        .with_writer(writer)
+        .finish()
 }
 
 #[cfg(test)]

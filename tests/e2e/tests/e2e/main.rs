@@ -14,6 +14,9 @@
 mod blocked;
 mod connectwise_fails;
 mod door;
+mod door_refuses;
+mod logs;
+mod queue_fails;
 mod samples;
 mod table;
 mod tickets_come_and_go;

@@ -355,6 +355,15 @@ impl World {
             .unwrap();
     }
 
+    /// The one message in the queue, as it stands there.
+    pub(crate) async fn queued(&self) -> Value {
+        let call = self.sqs.receive_message().queue_url(&self.queue_url);
+        let answer = call.max_number_of_messages(10).send().await.unwrap();
+        let messages = answer.messages.unwrap_or_default();
+        assert_eq!(messages.len(), 1);
+        serde_json::from_str(messages[0].body().unwrap()).unwrap()
+    }
+
     /// The dead letters: body and reason.
     pub(crate) async fn dead_letters(&self) -> Vec<(String, String)> {
         let call = self

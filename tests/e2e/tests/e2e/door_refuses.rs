@@ -1,0 +1,559 @@
+//! Every way in which a request can be wrong: the right answer, which says what to mend, and nothing on the queue.
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use aws_lambda_events::http::HeaderName;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use ring::hmac;
+use serde_json::{Value, json};
+
+use crate::world::{SECRET, SOURCE, World, answer, event, signed};
+
+const EVENT: &str = "application/cloudevents+json";
+const BATCH: &str = "application/cloudevents-batch+json";
+
+/// Sends it, and checks the answer: its status, its form, and what its detail begins with.
+async fn refused(
+    world: &World,
+    what: &str,
+    request: ApiGatewayV2httpRequest,
+    now: Timestamp,
+    expected: (i64, &str),
+) {
+    let response = world.ingest.handle_at(request, now).await;
+    let body = answer(&response);
+    let detail = body["detail"].as_str().unwrap_or_default();
+    assert_eq!(response.status_code, expected.0, "{what}: {body}");
+    assert!(detail.starts_with(expected.1), "{what}: {detail}");
+    assert_eq!(body["status"], expected.0, "{what}");
+    assert_eq!(
+        response.headers["content-type"], "application/problem+json",
+        "{what}"
+    );
+    assert!(body.to_string().len() < 1500, "{what}: {body}");
+}
+
+fn good() -> String {
+    event("alert.raised", "e1", "a1", 0).to_string()
+}
+
+/// A request with these headers, signed over just these.
+fn with_headers(id: &str, timestamp: &str) -> ApiGatewayV2httpRequest {
+    let body = good();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(&SECRET[6..]).unwrap());
+    let text = format!("{id}.{timestamp}.{body}");
+    let signature = format!("v1,{}", STANDARD.encode(hmac::sign(&key, text.as_bytes())));
+    let request = signed(SOURCE, SECRET, EVENT, body.as_bytes(), Timestamp::now());
+    let request = with_header(request, "webhook-id", id);
+    let request = with_header(request, "webhook-timestamp", timestamp);
+    with_header(request, "webhook-signature", &signature)
+}
+
+fn with_header(
+    mut request: ApiGatewayV2httpRequest,
+    name: &'static str,
+    value: &str,
+) -> ApiGatewayV2httpRequest {
+    let value = value.parse().unwrap();
+    request.headers.insert(HeaderName::from_static(name), value);
+    request
+}
+
+#[tokio::test]
+async fn a_wrong_signature_timestamp_or_id_is_a_401() {
+    let world = World::new().await;
+    let now = Timestamp::now();
+    let seconds = now.as_second();
+    let right = || with_headers("msg_1", &seconds.to_string());
+    let signature = right().headers["webhook-signature"]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let bare = signature.trim_start_matches("v1,");
+    let mut cases = vec![];
+    for wrong in [
+        "",
+        " ",
+        ",",
+        "v1",
+        "v1,",
+        "v1,AAAA",
+        "v1,!",
+        "v1,AAAA v1,",
+        bare,
+        &format!("v2,{bare}"),
+        &format!("v1a,{bare}"),
+        &format!("V1,{bare}"),
+        &format!("v1, {bare}"),
+        &format!("v1,{bare}="),
+        &format!("v1,{}", bare.trim_end_matches('=')),
+        &format!("v1,{}", bare.replace(['+', '/'], "_").to_ascii_lowercase()),
+        &"v1,AAAA ".repeat(8),
+        &format!("{signature},{signature}"),
+        &format!("{signature} ").repeat(9),
+        &format!("{signature} ").repeat(200),
+        &"v1,AAAA ".repeat(200),
+        &"v1,".repeat(3000),
+    ] {
+        cases.push((
+            format!("signature {wrong:.60}"),
+            with_header(right(), "webhook-signature", wrong),
+        ));
+    }
+    for wrong in [
+        "",
+        "0",
+        "1",
+        "+1",
+        "-1",
+        "lunchtime",
+        "-9223372036854775808",
+        "9223372036854775807",
+        "18446744073709551616",
+        &(seconds - 301).to_string(),
+        &(seconds + 301).to_string(),
+        &format!("{seconds}.0"),
+        &format!("{seconds}.5"),
+        &format!("+{seconds}"),
+        &format!("0{seconds}"),
+        &format!("{seconds}000"),
+        &format!("{seconds}e0"),
+        "2026-11-22T07:30:00Z",
+    ] {
+        cases.push((format!("timestamp {wrong}"), with_headers("msg_1", wrong)));
+    }
+    for wrong in ["", " ", "a b", "a\tb", &"x".repeat(257)] {
+        cases.push((
+            format!("id {wrong:.20}"),
+            with_headers(wrong, &seconds.to_string()),
+        ));
+    }
+    for missing in ["webhook-id", "webhook-timestamp", "webhook-signature"] {
+        let mut request = right();
+        request.headers.remove(missing);
+        cases.push((format!("no {missing}"), request));
+    }
+    let mut request = right();
+    request.headers.insert(
+        "webhook-id",
+        aws_lambda_events::http::HeaderValue::from_bytes(b"msg_\xff").unwrap(),
+    );
+    cases.push(("an id that is no text".to_owned(), request));
+    let mut request = right();
+    request.body = Some("no base64!".to_owned());
+    cases.push(("a body that is no base64".to_owned(), request));
+    let mut request = right();
+    request.body = None;
+    cases.push(("another body".to_owned(), request));
+    for source in [
+        "",
+        "..",
+        "src_",
+        "src_0123456789ABCDEFGHIJKLMNOP",
+        "src_0123456789abcdefghijklmno\u{0}",
+        &"x".repeat(5000),
+    ] {
+        let mut request = right();
+        request
+            .path_parameters
+            .insert("source".into(), source.into());
+        cases.push((format!("source {source:.40}"), request));
+    }
+    let count = cases.len();
+    for (what, request) in cases {
+        refused(&world, &what, request, now, (401, "Sign the raw body")).await;
+    }
+    println!("{count} of {count} refused with a 401");
+    assert_eq!(world.waiting(&world.queue_url).await, 0);
+    // What was refused was refused for what was wrong with it.
+    for right in [
+        right(),
+        with_headers(&"x".repeat(256), &(seconds - 300).to_string()),
+        with_headers("!~", &(seconds + 300).to_string()),
+    ] {
+        assert_eq!(world.ingest.handle_at(right, now).await.status_code, 202);
+    }
+    assert_eq!(world.waiting(&world.queue_url).await, 3);
+}
+
+/// The event in which this member is `a…b` with these escapes between.
+fn with_text(event: &Value, pointer: &str, escapes: &str) -> String {
+    let mut body = event.clone();
+    let (parent, name) = pointer.rsplit_once('/').unwrap();
+    let parent = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
+    parent.insert(name.to_owned(), "MARK".into());
+    body.to_string().replace("MARK", &format!("a{escapes}b"))
+}
+
+fn with(pointer: &str, value: Value) -> String {
+    let mut body = event("alert.raised", "e1", "a1", 0);
+    *body.pointer_mut(pointer).unwrap() = value;
+    body.to_string()
+}
+
+const TEXTS: [&str; 5] = ["title", "description", "tenant_name", "device", "user"];
+const UNFIT: [&str; 6] = [
+    "\\u0000",
+    "\\u0008",
+    "\\u001f",
+    "\\ufffe",
+    "\\uffff",
+    "\\ud83f\\udfff",
+];
+
+#[tokio::test]
+async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
+    let world = World::new().await;
+    let bytes = |text: &str| text.as_bytes().to_vec();
+    let twice =
+        |before: &str, more: &str| bytes(&good().replacen(before, &format!("{more}{before}"), 1));
+    let mut invalid = good().into_bytes();
+    let end = invalid.len() - 1;
+    invalid.splice(end..end, *b",\"more\":\"\xff\"");
+    let batch = |events: &[String]| bytes(&format!("[{}]", events.join(",")));
+    let whole = "specversion\":";
+    let mut cases: Vec<(&str, Vec<u8>, i64, String)> = vec![
+        (EVENT, vec![], 400, "body: is empty".into()),
+        (BATCH, vec![], 400, "body: is empty".into()),
+        (EVENT, vec![b' '; 256 * 1024], 400, "body: EOF".into()),
+        (
+            EVENT,
+            vec![b' '; 256 * 1024 + 1],
+            413,
+            "A request is at most 262144 bytes".into(),
+        ),
+        (
+            BATCH,
+            vec![b'['; 256 * 1024 + 1],
+            413,
+            "A request is at most 262144 bytes".into(),
+        ),
+        (EVENT, vec![b'['; 256 * 1024], 400, "[0][0]".into()),
+        (BATCH, vec![b'['; 256 * 1024], 400, "[0][0]".into()),
+        (EVENT, b"{\"a\":".repeat(52_000), 400, "a.a.a".into()),
+        (
+            EVENT,
+            invalid.clone(),
+            400,
+            format!("body: is not UTF-8 from byte {} on", end + 9),
+        ),
+        (
+            BATCH,
+            [b"[".to_vec(), invalid, b"]".to_vec()].concat(),
+            400,
+            "body: is not UTF-8".into(),
+        ),
+        (
+            EVENT,
+            b"\xff\xfe{\0}\0".to_vec(),
+            400,
+            "body: is not UTF-8 from byte 0 on".into(),
+        ),
+        (EVENT, bytes("null"), 400, "body: invalid type: null".into()),
+        (EVENT, bytes("[]"), 400, "body: invalid length 0".into()),
+        (
+            EVENT,
+            bytes(&format!("{}{}", good(), good())),
+            400,
+            "body: trailing characters".into(),
+        ),
+        (
+            EVENT,
+            bytes(&good()[..good().len() - 1]),
+            400,
+            "body: EOF".into(),
+        ),
+        (EVENT, batch(&[good()]), 400, "[0]".into()),
+        (
+            BATCH,
+            bytes(&good()),
+            400,
+            "body: invalid type: map, expected a sequence".into(),
+        ),
+        (
+            BATCH,
+            bytes("[]"),
+            400,
+            "body: is a batch without an event".into(),
+        ),
+        (
+            BATCH,
+            batch(&[good(), "5".into()]),
+            400,
+            "[1]: invalid type".into(),
+        ),
+        (
+            BATCH,
+            batch(&[good(), with("/data/kind", json!("toaster")), good()]),
+            400,
+            "[1].data.kind: unknown kind `toaster`".into(),
+        ),
+        (
+            BATCH,
+            batch(&[good(), with("/data/device", json!({}))]),
+            400,
+            "[1].data.device: invalid type: map".into(),
+        ),
+        (
+            EVENT,
+            twice("\"id\":", "\"id\":\"e0\","),
+            400,
+            "id: is given twice".into(),
+        ),
+        (
+            EVENT,
+            twice("\"data\":", "\"more\":1,\"more\":1,"),
+            400,
+            "more: is given twice".into(),
+        ),
+        (
+            EVENT,
+            twice("\"tenant\":", "\"tenant\":\"t\","),
+            400,
+            "data.tenant: is given twice".into(),
+        ),
+        (
+            EVENT,
+            twice("\"tenant\":", "\"more\":1,\"more\":2,"),
+            400,
+            "data.more: is given twice".into(),
+        ),
+        (
+            EVENT,
+            twice("\"tenant\":", "\"more\":{\"x\":1,\"\\u0078\":2},"),
+            400,
+            "data.more.x: is given twice".into(),
+        ),
+        (
+            BATCH,
+            batch(&[
+                good(),
+                good().replacen("\"id\":", "\"id\":\"e0\",\"id\":", 1),
+            ]),
+            400,
+            "[1].id: is given twice".into(),
+        ),
+        (
+            EVENT,
+            bytes(&good().replace(whole, "specversio\":")),
+            400,
+            "body: missing field `specversion`".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/specversion", json!(1.0))),
+            400,
+            "specversion: invalid type".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/id", json!(5))),
+            400,
+            "id: invalid type: integer `5`, expected a string".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/id", json!(""))),
+            400,
+            "id: an event id is 1 to 256 bytes long".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/id", json!("x".repeat(257)))),
+            400,
+            "id: an event id is 1 to 256 bytes long".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/id", json!(" e"))),
+            400,
+            "id: an event id neither starts".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/source", json!(""))),
+            400,
+            "source: must not be empty".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/type", json!("alert.exploded\n"))),
+            400,
+            "type: `alert.exploded` is not one of".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/time", json!("lunchtime"))),
+            400,
+            "time: `lunchtime` is not an RFC 3339 time".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/time", json!("2026-11-22T07:30:00+25:00"))),
+            400,
+            "time: `2026-11-22T07:30:00+25:00` is not".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/time", json!(1_764_000_000))),
+            400,
+            "time: invalid type: integer".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/data", json!("text"))),
+            400,
+            "data: invalid type: string".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/data", Value::Null)),
+            400,
+            "data: is missing".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/data/severity", json!("bad"))),
+            400,
+            "data.severity: unknown variant `bad`".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/data/link", json!("javascript:alert(1)"))),
+            400,
+            "data.link: must be".into(),
+        ),
+        (
+            EVENT,
+            bytes(&with("/data/title", json!("\u{202e}\u{0}"))),
+            400,
+            "data.title: must not be empty".into(),
+        ),
+        (
+            "text/plain",
+            bytes(&good()),
+            415,
+            "Send application/cloudevents+json".into(),
+        ),
+        (
+            "application/json",
+            bytes(&good()),
+            415,
+            "Send application/cloudevents+json".into(),
+        ),
+        (
+            "",
+            bytes(&good()),
+            415,
+            "Send application/cloudevents+json".into(),
+        ),
+    ];
+    let event = event("alert.raised", "e1", "a1", 0);
+    for (pointer, field) in [
+        ("/id", "id: an event id has no control"),
+        ("/data/tenant", "data.tenant: a tenant id has no control"),
+        (
+            "/data/alert_id",
+            "data.alert_id: an alert id has no control",
+        ),
+        ("/data/kind", "data.kind: a kind is"),
+        ("/data/partner", "data.partner: a partner id is"),
+        ("/data/link", "data.link: must be"),
+    ] {
+        for unfit in UNFIT {
+            cases.push((
+                EVENT,
+                bytes(&with_text(&event, pointer, unfit)),
+                400,
+                field.into(),
+            ));
+        }
+    }
+    let ids = [
+        "id",
+        "type",
+        "source",
+        "time",
+        "more",
+        "data/tenant",
+        "data/alert_id",
+        "data/kind",
+        "data/link",
+        "data/more",
+    ];
+    let texts = TEXTS.map(|text| format!("data/{text}"));
+    for member in ids.into_iter().chain(texts.iter().map(String::as_str)) {
+        for half in ["\\ud800", "\\udfff"] {
+            let body = with_text(&event, &format!("/{member}"), half);
+            cases.push((
+                EVENT,
+                bytes(&body),
+                400,
+                format!("{}: ", member.replace('/', ".")),
+            ));
+        }
+    }
+    let count = cases.len();
+    for (content_type, body, status, says) in cases {
+        let now = Timestamp::now();
+        let what = format!(
+            "{content_type} {}",
+            String::from_utf8_lossy(&body)
+                .chars()
+                .take(300)
+                .collect::<String>()
+        );
+        let request = signed(SOURCE, SECRET, content_type, &body, now);
+        refused(&world, &what, request, now, (status, &says)).await;
+    }
+    println!("{count} of {count} refused with a 4xx that names what to mend");
+    assert_eq!(world.waiting(&world.queue_url).await, 0);
+    assert_eq!(
+        world.post_raw(EVENT, good().as_bytes()).await.status_code,
+        202
+    );
+}
+
+#[tokio::test]
+async fn a_character_that_sqs_refuses_never_reaches_it_in_a_text() {
+    let world = World::new().await;
+    let mut event = event("alert.raised", "e1", "a1", 0);
+    for text in TEXTS {
+        event["data"][text] = "MARK".into();
+    }
+    let body = event
+        .to_string()
+        .replace("MARK", &format!("a{}b", UNFIT.join("")));
+    assert_eq!(
+        world.post_raw(EVENT, body.as_bytes()).await.status_code,
+        202
+    );
+    let queued = world.queued().await;
+    let payload = &queued["body"]["payload"];
+    for text in TEXTS {
+        let expected = if text == "description" { "ab" } else { "a b" };
+        assert_eq!(payload[text], expected, "{queued}");
+    }
+}
+
+#[tokio::test]
+async fn the_largest_body_with_the_longest_description_is_taken() {
+    let world = World::new().await;
+    let mut event = event("alert.raised", "e1", "a1", 0);
+    event["data"]["description"] = "".into();
+    let room = 256 * 1024 - event.to_string().len();
+    event["data"]["description"] = "é".repeat(room / 2).into();
+    let mut body = event.to_string();
+    body.push_str(&" ".repeat(256 * 1024 - body.len()));
+    assert_eq!(
+        world.post_raw(EVENT, body.as_bytes()).await.status_code,
+        202
+    );
+    let queued = world.queued().await;
+    let kept = queued["body"]["payload"]["description"]
+        .as_str()
+        .unwrap()
+        .len();
+    assert!((32 * 1024 - 4..=32 * 1024).contains(&kept), "{kept}");
+}
