@@ -18,6 +18,7 @@ mod door_refuses;
 mod logs;
 mod queue_fails;
 mod samples;
+mod supply;
 mod table;
 mod tickets_come_and_go;
 mod workers;
