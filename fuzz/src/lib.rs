@@ -30,7 +30,10 @@ pub fn can_be_queued(message: &Message, body: &[u8]) {
     let taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
     assert_eq!(json.chars().find(|&c| !taken(c)), None);
     assert!(json.len() <= body.len() + 1024);
-    assert_eq!(Message::from_json(&json).expect("our own message"), *message);
+    assert_eq!(
+        Message::from_json(&json).expect("our own message"),
+        *message
+    );
 }
 
 /// What is refused is told in words that are few and can be printed.
