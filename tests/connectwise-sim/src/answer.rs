@@ -1,6 +1,8 @@
 //! What an endpoint answers, and every refusal in ConnectWise's own words. No HTTP server types beyond status and
 //! header names: `gate` turns an `Answer` into bytes.
 
+use std::fmt::Display;
+
 use axum::http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
@@ -161,7 +163,7 @@ impl Refusal {
         )
     }
 
-    pub(crate) fn record_not_found(record: &str, id: i64) -> Self {
+    pub(crate) fn record_not_found(record: &str, id: impl Display) -> Self {
         let message = format!("{record} {id} not found");
         Self::json(
             StatusCode::NOT_FOUND,
@@ -240,6 +242,15 @@ impl Refusal {
         Self::api(
             StatusCode::PAYLOAD_TOO_LARGE,
             "Maximum request length exceeded.",
+        )
+    }
+
+    /// A record that others need. Only the status is known; the words are ours.
+    pub(crate) fn in_use(record: &str, id: i64) -> Self {
+        let message = format!("{record} {id} is in use and cannot be deleted.");
+        Self::json(
+            StatusCode::CONFLICT,
+            json!({ "code": "ConflictingObject", "message": message }),
         )
     }
 

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::security;
+
 /// Everything that can be made to go wrong. Rates are 0 to 1; a zero means off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -70,16 +72,26 @@ pub(crate) struct Variants {
     pub(crate) hidden_board_ids: Vec<i64>,
     /// What a late commit answers now.
     pub(crate) late_commit_answer: LateCommitAnswer,
+    /// Whether `/system/mySecurity` answers at all.
+    pub(crate) my_security: MySecurity,
+    /// Whether the rows of `/system/mySecurity` name their functions.
+    pub(crate) my_security_names: MySecurityNames,
+    /// What a board has after its POST.
+    pub(crate) new_board_statuses: NewBoardStatuses,
     /// Line breaks in note texts.
     pub(crate) newlines: Newlines,
     /// PATCH of the sub-paths `status/id` and `status/name`.
     pub(crate) patch_status_id: PatchStatusId,
     /// The `Retry-After` of a 429.
     pub(crate) retry_after: RetryAfter,
+    /// Rights that are held at the level `My`, not `All`.
+    pub(crate) rights_at_my: Vec<String>,
     /// Whether a missing right is told before or after a ticket's body is looked at.
     pub(crate) rights_checked: RightsChecked,
     /// How long a new ticket stays invisible to lists, counts and searches.
     pub(crate) search_lag_seconds: u64,
+    /// Whether reading set-up tables needs the right to them.
+    pub(crate) table_setup_inquire: TableSetupInquire,
     /// Whether `/system/info` wants keys.
     pub(crate) system_info_auth: SystemInfoAuth,
     /// Which of the two bodies that were seen a 401 has.
@@ -97,11 +109,16 @@ impl Default for Variants {
             false_200_rate: 0.0,
             hidden_board_ids: Vec::new(),
             late_commit_answer: LateCommitAnswer::default(),
+            my_security: MySecurity::default(),
+            my_security_names: MySecurityNames::default(),
+            new_board_statuses: NewBoardStatuses::default(),
             newlines: Newlines::default(),
             patch_status_id: PatchStatusId::default(),
             retry_after: RetryAfter::default(),
+            rights_at_my: Vec::new(),
             rights_checked: RightsChecked::default(),
             search_lag_seconds: 0,
+            table_setup_inquire: TableSetupInquire::default(),
             system_info_auth: SystemInfoAuth::default(),
             unauthorized_body: UnauthorizedBody::default(),
             wrong_company: WrongCompany::default(),
@@ -126,6 +143,9 @@ macro_rules! switch {
 switch!(ClosedAtCreation { Refused, Allowed });
 switch!(CompanyInfoUnknown { Null, NotFound });
 switch!(LateCommitAnswer { ServerError = "500", Timeout });
+switch!(MySecurity { Answered, Refused });
+switch!(MySecurityNames { Present, Absent });
+switch!(NewBoardStatuses { Default, None });
 switch!(Newlines { Kept, Flattened });
 switch!(PatchStatusId { Works, False200 = "false_200" });
 switch!(RetryAfter {
@@ -139,6 +159,7 @@ switch!(RightsChecked {
     AfterValidation
 });
 switch!(SystemInfoAuth { Required, Open });
+switch!(TableSetupInquire { Needed, Open });
 switch!(UnauthorizedBody {
     Unauthorized,
     UserNotAuthenticated
@@ -149,19 +170,6 @@ switch!(WrongCompany {
     CannotRoute,
     NoAnswer
 });
-
-/// The functions of a security role that this simulator knows.
-const FUNCTIONS: [&str; 8] = [
-    "company_maintenance",
-    "service_tickets",
-    "close_service_tickets",
-    "resource_scheduling",
-    "table_setup",
-    "member_maintenance",
-    "my_company",
-    "my_account",
-];
-const LEVELS: [&str; 4] = ["add", "edit", "delete", "inquire"];
 
 impl Faults {
     /// These faults with the members of `change` laid over them, also inside `late_commit` and `variants`; the error
@@ -231,19 +239,20 @@ impl Faults {
         if ![400, 401, 403].contains(&self.variants.client_id_status) {
             return Err("variants.client_id_status: 400, 401 or 403".to_owned());
         }
-        for right in &self.missing_rights {
-            let known = right.split_once('.').is_some_and(|(function, level)| {
-                FUNCTIONS.contains(&function) && LEVELS.contains(&level)
-            });
-            if !known {
-                return Err(format!(
-                    "missing_rights: {right} is none; a right is one of {} with .{}",
-                    FUNCTIONS.join(", "),
-                    LEVELS.join(", .")
-                ));
-            }
-        }
-        Ok(())
+        check_rights("missing_rights", &self.missing_rights)?;
+        check_rights("variants.rights_at_my", &self.variants.rights_at_my)
+    }
+}
+
+fn check_rights(member: &str, rights: &[String]) -> Result<(), String> {
+    let unknown = rights.iter().find(|right| !security::is_right(right));
+    match unknown {
+        None => Ok(()),
+        Some(right) => Err(format!(
+            "{member}: {right} is none; a right is one of {} with .{}",
+            security::FUNCTIONS.map(|function| function.key).join(", "),
+            security::LEVELS.join(", .")
+        )),
     }
 }
 

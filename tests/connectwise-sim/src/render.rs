@@ -93,6 +93,11 @@ impl World {
         json!({ "notes_href": self.href(&format!("/service/tickets/{id}/notes")) })
     }
 
+    pub(crate) fn company_status_reference(&self, status: &CompanyStatus) -> Value {
+        let href = self.href(&format!("/company/companies/statuses/{}", status.id));
+        json!({ "id": status.id, "name": status.name, "_info": { "status_href": href } })
+    }
+
     fn own_board(&self, board: Option<Ref>) -> Option<Value> {
         board
             .and_then(|board| self.site.board(board.id))
@@ -143,11 +148,6 @@ impl World {
         })
     }
 
-    /// The light form of a board, readable without the right to the set-up tables.
-    pub(crate) fn board_info(&self, board: &Board) -> Value {
-        json!({ "id": board.id, "name": board.name, "_info": self.seeded() })
-    }
-
     pub(crate) fn status(&self, board: &Board, status: &BoardStatus) -> Value {
         json!({
             "id": status.id,
@@ -189,7 +189,7 @@ impl World {
     }
 
     pub(crate) fn location(&self, location: &Location) -> Value {
-        json!({ "id": location.id, "name": location.name, "locationFlag": true, "_info": self.seeded() })
+        json!({ "id": location.id, "name": location.name, "locationFlag": true, "structureLevel": { "id": 2, "name": "Location" }, "_info": self.seeded() })
     }
 
     pub(crate) fn department(&self, department: &Department) -> Value {
@@ -218,7 +218,30 @@ impl World {
         })
     }
 
+    /// A team as its board lists it.
+    pub(crate) fn board_team(&self, board: &Board, team: &Team) -> Value {
+        let mut members = self.site.members.iter();
+        let leader = members.find(|member| member.id == team.leader.id);
+        json!({
+            "id": team.id,
+            "name": team.name,
+            "teamLeader": leader.map(|leader| self.member_reference(leader)),
+            "members": team.members,
+            "defaultFlag": false,
+            "notifyOnTicketDelete": false,
+            "boardId": board.id,
+            "locationId": team.location.id,
+            "businessUnitId": team.department.id,
+            "_info": self.seeded(),
+        })
+    }
+
     pub(crate) fn member(&self, member: &Member) -> Value {
+        let teams = self.site.teams.iter();
+        let teams: Vec<i64> = teams
+            .filter(|team| team.leader.id == member.id || team.members.contains(&member.id))
+            .map(|team| team.id)
+            .collect();
         present(json!({
             "id": member.id,
             "identifier": member.identifier,
@@ -229,6 +252,10 @@ impl World {
             "officeEmail": member.office_email,
             "primaryEmail": member.office_email,
             "defaultEmail": "Office",
+            "defaultPhone": "Office",
+            "hireDate": "2020-02-03T00:00:00Z",
+            "adminFlag": true,
+            "teams": teams,
             "securityRole": { "id": 63, "name": "Admin" },
             "serviceDefaultBoard": self.own_board(member.service_default_board),
             "_info": self.seeded(),
@@ -262,7 +289,7 @@ impl World {
         }))
     }
 
-    fn seeded(&self) -> Value {
+    pub(crate) fn seeded(&self) -> Value {
         json!({ "lastUpdated": "2024-01-15T09:00:00Z", "updatedBy": "zAdmin" })
     }
 }

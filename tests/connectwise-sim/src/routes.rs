@@ -4,11 +4,15 @@
 use axum::http::Method;
 
 use crate::answer::{Outcome, Refusal};
-use crate::setup_tables as tables;
-use crate::tickets::{create, notes, patch, read};
+use crate::kept::write::{self, Place};
+use crate::kept::{self, Kept};
+use crate::security;
+use crate::setup_tables::{self as tables, Table};
+use crate::tickets::{changelog, create, family, notes, patch, read};
 use crate::world::{Call, World};
 
 type Endpoint = Box<dyn Fn(&mut World, &Call) -> Outcome + Send>;
+type Found = Result<Route, Refusal>;
 
 /// An endpoint found.
 pub(crate) struct Route {
@@ -24,143 +28,145 @@ const MEMBERS: &str = "member_maintenance.inquire";
 const MY_COMPANY: &str = "my_company.inquire";
 const READ_TICKETS: &str = "service_tickets.inquire";
 const EDIT_TICKETS: &str = "service_tickets.edit";
+const DELETE_TICKETS: &str = "service_tickets.delete";
 
 /// The endpoint of a path after `/v4_6_release/apis/3.0/`.
-pub(crate) fn route(method: &Method, segments: &[String]) -> Result<Route, Refusal> {
+pub(crate) fn route(method: &Method, segments: &[String]) -> Found {
     let path: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let reads = |right, run| only(method, &Method::GET, right, run);
     match path.as_slice() {
-        ["system", "info"] => reads(None, Box::new(|w, c| tables::info(w, c))),
-        ["system", "myMembers"] => reads(None, Box::new(|w, c| tables::my_member(w, c))),
-        ["system", "members"] => reads(
-            Some(MEMBERS),
-            Box::new(|w, c| tables::members(w).list(w, c)),
-        ),
-        ["system", "members", "count"] => {
-            reads(Some(MEMBERS), Box::new(|w, c| tables::members(w).count(c)))
+        ["system", rest @ ..] => system(method, rest),
+        ["company", rest @ ..] => company(method, rest),
+        ["service", rest @ ..] => service(method, rest),
+        _ => Err(Refusal::no_endpoint()),
+    }
+}
+
+fn system(method: &Method, path: &[&str]) -> Found {
+    let reads = |run| only(method, &Method::GET, None, run);
+    match path {
+        ["info"] => reads(Box::new(|w, c| tables::info(w, c))),
+        ["info", "members", rest @ ..] => read_only(method, MEMBERS, rest, |w, _| {
+            Ok(tables::members(w).narrowed("MemberInfo"))
+        }),
+        ["info", "locations", rest @ ..] => read_only(method, MY_COMPANY, rest, |w, _| {
+            Ok(tables::locations(w).narrowed("LocationInfo"))
+        }),
+        ["info", "departments", rest @ ..] => read_only(method, MY_COMPANY, rest, |w, _| {
+            Ok(tables::departments(w).narrowed("DepartmentInfo"))
+        }),
+        ["myMembers"] => reads(Box::new(|w, c| tables::my_member(w, c))),
+        ["myMembers", "info"] => reads(Box::new(|w, c| tables::my_member_info(w, c))),
+        ["mySecurity"] => reads(Box::new(|w, c| security::mine(w, c))),
+        ["mySecurity", "customizeItems"] | ["mySecurity", "customizeItems", ""] => {
+            reads(Box::new(|w, c| security::customize_items(w, c)))
         }
-        ["system", "members", id] => {
-            let id = id_or_refuse(id)?;
-            reads(
+        ["members", wanted] if *wanted != "count" => {
+            let wanted = (*wanted).to_owned();
+            only(
+                method,
+                &Method::GET,
                 Some(MEMBERS),
-                Box::new(move |w, c| tables::members(w).one(c, id)),
+                Box::new(move |w, c| tables::member(w, c, &wanted)),
             )
         }
-        ["system", "apiMembers"] => reads(
+        ["members", rest @ ..] => read_only(method, MEMBERS, rest, |w, _| Ok(tables::members(w))),
+        ["apiMembers", "default"] => only(
+            method,
+            &Method::GET,
             Some(MEMBERS),
-            Box::new(|w, c| tables::api_members(w).list(w, c)),
+            Box::new(|w, _| tables::default_api_member(w)),
         ),
-        ["system", "apiMembers", "count"] => reads(
-            Some(MEMBERS),
-            Box::new(|w, c| tables::api_members(w).count(c)),
-        ),
-        ["system", "locations"] => reads(
-            Some(MY_COMPANY),
-            Box::new(|w, c| tables::locations(w).list(w, c)),
-        ),
-        ["system", "locations", "count"] => reads(
-            Some(MY_COMPANY),
-            Box::new(|w, c| tables::locations(w).count(c)),
-        ),
-        ["system", "departments"] => reads(
-            Some(MY_COMPANY),
-            Box::new(|w, c| tables::departments(w).list(w, c)),
-        ),
-        ["system", "departments", "count"] => reads(
-            Some(MY_COMPANY),
-            Box::new(|w, c| tables::departments(w).count(c)),
-        ),
-        ["company", "companies"] => reads(
-            Some(COMPANIES),
-            Box::new(|w, c| tables::companies(w).list(w, c)),
-        ),
-        ["company", "companies", "count"] => reads(
-            Some(COMPANIES),
-            Box::new(|w, c| tables::companies(w).count(c)),
-        ),
-        ["company", "companies", "statuses"] => reads(
-            Some(COMPANIES),
-            Box::new(|w, c| tables::company_statuses(w).list(w, c)),
-        ),
-        ["company", "companies", id] => {
+        ["apiMembers", rest @ ..] => {
+            read_only(method, MEMBERS, rest, |w, _| Ok(tables::api_members(w)))
+        }
+        ["locations", rest @ ..] => {
+            read_only(method, MY_COMPANY, rest, |w, _| Ok(tables::locations(w)))
+        }
+        ["departments", rest @ ..] => {
+            read_only(method, MY_COMPANY, rest, |w, _| Ok(tables::departments(w)))
+        }
+        // Both spellings are ConnectWise's own.
+        ["securityroles" | "securityRoles", "info", rest @ ..] => {
+            light(method, Kept::Role, None, "SecurityRoleInfo", rest)
+        }
+        ["securityroles" | "securityRoles", id, "settings", rest @ ..] => {
             let id = id_or_refuse(id)?;
-            reads(
-                Some(COMPANIES),
-                Box::new(move |w, c| tables::companies(w).one(c, id)),
-            )
+            read_only(method, MEMBERS, rest, move |w, _| security::of_role(w, id))
         }
-        ["service", "info", "boards"] => reads(
-            Some(READ_TICKETS),
-            Box::new(|w, c| tables::board_infos(w, c).list(w, c)),
-        ),
-        ["service", "boards"] => reads(
-            Some(TABLES),
-            Box::new(|w, c| tables::boards(w, c).list(w, c)),
-        ),
-        ["service", "boards", "count"] => {
-            reads(Some(TABLES), Box::new(|w, c| tables::boards(w, c).count(c)))
-        }
-        ["service", "boards", id] => {
-            let id = id_or_refuse(id)?;
-            reads(
-                Some(TABLES),
-                Box::new(move |w, c| tables::boards(w, c).one(c, id)),
-            )
-        }
-        ["service", "boards", id, rest @ ..] => {
-            let id = id_or_refuse(id)?;
-            below_board(method, id, rest)
-        }
-        ["service", "priorities"] => reads(
-            Some(TABLES),
-            Box::new(|w, c| tables::priorities(w).list(w, c)),
-        ),
-        ["service", "priorities", "count"] => reads(
-            Some(TABLES),
-            Box::new(|w, c| tables::priorities(w).count(c)),
-        ),
-        ["service", "priorities", id] => {
-            let id = id_or_refuse(id)?;
-            reads(
-                Some(TABLES),
-                Box::new(move |w, c| tables::priorities(w).one(c, id)),
-            )
-        }
-        ["service", "teams"] => reads(Some(TABLES), Box::new(|w, c| tables::teams(w).list(w, c))),
-        ["service", "teams", "count"] => {
-            reads(Some(TABLES), Box::new(|w, c| tables::teams(w).count(c)))
-        }
-        ["service", "tickets", rest @ ..] => tickets(method, rest),
+        ["securityroles" | "securityRoles", rest @ ..] => changing(method, Kept::Role, None, rest),
+        ["callbacks", rest @ ..] => changing(method, Kept::Callback, None, rest),
         _ => Err(Refusal::no_endpoint()),
     }
 }
 
-fn below_board(method: &Method, board: i64, rest: &[&str]) -> Result<Route, Refusal> {
-    let reads = |run| only(method, &Method::GET, Some(TABLES), run);
-    match rest {
-        ["statuses"] => reads(Box::new(move |w, c| {
-            tables::statuses(w, c, board)?.list(w, c)
-        })),
-        ["statuses", "count"] => reads(Box::new(move |w, c| {
-            tables::statuses(w, c, board)?.count(c)
-        })),
-        ["statuses", id] => {
+fn company(method: &Method, path: &[&str]) -> Found {
+    match path {
+        ["companies", "statuses", rest @ ..] => read_only(method, COMPANIES, rest, |w, _| {
+            Ok(tables::company_statuses(w))
+        }),
+        ["companies", "info", rest @ ..] => light(method, Kept::Company, None, "CompanyInfo", rest),
+        ["companies", id, "sites", rest @ ..] => {
             let id = id_or_refuse(id)?;
-            reads(Box::new(move |w, c| {
-                tables::statuses(w, c, board)?.one(c, id)
-            }))
+            changing(method, Kept::Site, Some(id), rest)
         }
-        ["types"] => reads(Box::new(move |w, c| tables::types(w, c, board)?.list(w, c))),
-        ["types", "count"] => reads(Box::new(move |w, c| tables::types(w, c, board)?.count(c))),
-        ["types", id] => {
-            let id = id_or_refuse(id)?;
-            reads(Box::new(move |w, c| tables::types(w, c, board)?.one(c, id)))
-        }
+        ["companies", rest @ ..] => changing(method, Kept::Company, None, rest),
+        ["contacts", rest @ ..] => changing(method, Kept::Contact, None, rest),
         _ => Err(Refusal::no_endpoint()),
     }
 }
 
-fn tickets(method: &Method, rest: &[&str]) -> Result<Route, Refusal> {
+fn service(method: &Method, path: &[&str]) -> Found {
+    match path {
+        ["info", "boards", "active"] => read_only(method, READ_TICKETS, &[], |w, c| {
+            let boards = kept::table(w, c, Kept::Board, None)?;
+            Ok(boards.active().narrowed("BoardInfo"))
+        }),
+        ["info", "boards", rest @ ..] => read_only(method, READ_TICKETS, rest, |w, c| {
+            Ok(kept::table(w, c, Kept::Board, None)?.narrowed("BoardInfo"))
+        }),
+        ["boards", id, below, rest @ ..] => {
+            let id = id_or_refuse(id)?;
+            below_board(method, id, below, rest)
+        }
+        ["boards", rest @ ..] => changing(method, Kept::Board, None, rest),
+        ["priorities", rest @ ..] => changing(method, Kept::Priority, None, rest),
+        ["sources", "info", rest @ ..] => light(method, Kept::Source, None, "SourceInfo", rest),
+        ["sources", rest @ ..] => changing(method, Kept::Source, None, rest),
+        ["severities", rest @ ..] => changing(method, Kept::Severity, None, rest),
+        ["impacts", rest @ ..] => changing(method, Kept::Impact, None, rest),
+        ["locations", "info", rest @ ..] => {
+            let info = "ServiceLocationInfo";
+            light(method, Kept::ServiceLocation, None, info, rest)
+        }
+        ["locations", rest @ ..] => changing(method, Kept::ServiceLocation, None, rest),
+        ["teams", rest @ ..] => read_only(method, TABLES, rest, |w, _| Ok(tables::teams(w))),
+        ["tickets", rest @ ..] => tickets(method, rest),
+        _ => Err(Refusal::no_endpoint()),
+    }
+}
+
+fn below_board(method: &Method, board: i64, table: &str, rest: &[&str]) -> Found {
+    let (kept, info) = match table {
+        "statuses" => (Kept::Status, Some("BoardStatusInfo")),
+        "types" => (Kept::Type, None),
+        "subtypes" => (Kept::SubType, Some("BoardSubTypeInfo")),
+        "items" => (Kept::Item, None),
+        "teams" => (Kept::Team, Some("BoardTeamInfo")),
+        "typeSubTypeItemAssociations" => {
+            return read_only(method, TABLES, rest, move |w, c| {
+                kept::associations(w, c, board)
+            });
+        }
+        _ => return Err(Refusal::no_endpoint()),
+    };
+    match (rest, info) {
+        (["info", rest @ ..], Some(info)) => light(method, kept, Some(board), info, rest),
+        _ => changing(method, kept, Some(board), rest),
+    }
+}
+
+fn tickets(method: &Method, rest: &[&str]) -> Found {
+    let reads = |run| only(method, &Method::GET, Some(READ_TICKETS), run);
     match rest {
         [] => match *method {
             Method::GET => found(READ_TICKETS, Box::new(|w, c| read::list(w, c))),
@@ -171,12 +177,13 @@ fn tickets(method: &Method, rest: &[&str]) -> Result<Route, Refusal> {
             }),
             _ => Err(Refusal::wrong_method(method.as_str())),
         },
-        ["count"] => only(
-            method,
-            &Method::GET,
-            Some(READ_TICKETS),
-            Box::new(|w, c| read::count(w, c)),
-        ),
+        ["count"] => reads(Box::new(|w, c| read::count(w, c))),
+        ["info"] => reads(Box::new(|w, c| read::infos(w, c))),
+        ["changelogs"] => match *method {
+            Method::GET => found(READ_TICKETS, Box::new(|w, c| changelog::list(w, c))),
+            Method::DELETE => found(DELETE_TICKETS, Box::new(|w, _| changelog::clear(w))),
+            _ => Err(Refusal::wrong_method(method.as_str())),
+        },
         ["search"] => only(
             method,
             &Method::POST,
@@ -188,44 +195,123 @@ fn tickets(method: &Method, rest: &[&str]) -> Result<Route, Refusal> {
             match *method {
                 Method::GET => found(READ_TICKETS, Box::new(move |w, c| read::get(w, c, id))),
                 Method::PATCH => found(EDIT_TICKETS, Box::new(move |w, c| patch::patch(w, c, id))),
+                Method::PUT => found(EDIT_TICKETS, Box::new(move |w, c| patch::replace(w, c, id))),
+                Method::DELETE => {
+                    found(DELETE_TICKETS, Box::new(move |w, c| read::delete(w, c, id)))
+                }
+                _ => Err(Refusal::wrong_method(method.as_str())),
+            }
+        }
+        [id, rest @ ..] => below_ticket(method, id_or_refuse(id)?, rest),
+    }
+}
+
+fn below_ticket(method: &Method, id: i64, rest: &[&str]) -> Found {
+    let reads = |run| only(method, &Method::GET, Some(READ_TICKETS), run);
+    let posts = |run| only(method, &Method::POST, Some(EDIT_TICKETS), run);
+    match rest {
+        ["info"] => reads(Box::new(move |w, c| read::info(w, c, id))),
+        ["merge"] => posts(Box::new(move |w, c| family::merge(w, c, id))),
+        ["attachChildren"] => posts(Box::new(move |w, c| family::attach(w, c, id))),
+        ["allNotes"] => reads(Box::new(move |w, c| notes::all(w, c, id))),
+        ["notes"] => match *method {
+            Method::GET => found(READ_TICKETS, Box::new(move |w, c| notes::list(w, c, id))),
+            Method::POST => found(create::RIGHT, Box::new(move |w, c| notes::create(w, c, id))),
+            _ => Err(Refusal::wrong_method(method.as_str())),
+        },
+        ["notes", "count"] => reads(Box::new(move |w, c| notes::count(w, c, id))),
+        ["notes", note] => {
+            let note = id_or_refuse(note)?;
+            match *method {
+                Method::GET => reads(Box::new(move |w, c| notes::get(w, c, id, note))),
+                Method::PATCH => found(
+                    EDIT_TICKETS,
+                    Box::new(move |w, c| notes::patch(w, c, id, note)),
+                ),
+                Method::PUT => found(
+                    EDIT_TICKETS,
+                    Box::new(move |w, c| notes::replace(w, c, id, note)),
+                ),
                 Method::DELETE => found(
-                    "service_tickets.delete",
-                    Box::new(move |w, c| read::delete(w, c, id)),
+                    EDIT_TICKETS,
+                    Box::new(move |w, c| notes::delete(w, c, id, note)),
                 ),
                 _ => Err(Refusal::wrong_method(method.as_str())),
             }
-        }
-        [id, "notes"] => {
-            let id = id_or_refuse(id)?;
-            match *method {
-                Method::GET => found(READ_TICKETS, Box::new(move |w, c| notes::list(w, c, id))),
-                Method::POST => found(create::RIGHT, Box::new(move |w, c| notes::create(w, c, id))),
-                _ => Err(Refusal::wrong_method(method.as_str())),
-            }
-        }
-        [id, "notes", "count"] => {
-            let id = id_or_refuse(id)?;
-            only(
-                method,
-                &Method::GET,
-                Some(READ_TICKETS),
-                Box::new(move |w, c| notes::count(w, c, id)),
-            )
-        }
-        [id, "notes", note] => {
-            let (id, note) = (id_or_refuse(id)?, id_or_refuse(note)?);
-            only(
-                method,
-                &Method::GET,
-                Some(READ_TICKETS),
-                Box::new(move |w, c| notes::get(w, c, id, note)),
-            )
         }
         _ => Err(Refusal::no_endpoint()),
     }
 }
 
-fn found(right: &'static str, run: Endpoint) -> Result<Route, Refusal> {
+/// List, count and single record of a table.
+fn read_only(
+    method: &Method,
+    right: &'static str,
+    rest: &[&str],
+    table: impl Fn(&World, &Call) -> Result<Table, Refusal> + Send + 'static,
+) -> Found {
+    let reads = |run| only(method, &Method::GET, Some(right), run);
+    match rest {
+        [] => reads(Box::new(move |w, c| table(w, c)?.list(w, c))),
+        ["count"] => reads(Box::new(move |w, c| table(w, c)?.count(c))),
+        [id] => {
+            let id = id_or_refuse(id)?;
+            reads(Box::new(move |w, c| table(w, c)?.one(c, id)))
+        }
+        _ => Err(Refusal::no_endpoint()),
+    }
+}
+
+/// The light list of a table that can be changed elsewhere.
+fn light(
+    method: &Method,
+    kept: Kept,
+    parent: Option<i64>,
+    info: &'static str,
+    rest: &[&str],
+) -> Found {
+    if rest.is_empty() {
+        read_only(method, kept.rights().inquire, rest, move |w, c| {
+            Ok(kept::table(w, c, kept, parent)?.narrowed(info))
+        })
+    } else {
+        Err(Refusal::no_endpoint())
+    }
+}
+
+/// A table that can be changed.
+fn changing(method: &Method, kept: Kept, parent: Option<i64>, rest: &[&str]) -> Found {
+    let rights = kept.rights();
+    let place = Place { kept, parent };
+    let reads = method == Method::GET || !kept.takes(method);
+    match (rest, method.as_str()) {
+        ([], "POST") if !reads => Ok(Route {
+            right: Some(rights.add),
+            asks_itself: true,
+            run: Box::new(move |w, c| write::create(w, c, place)),
+        }),
+        ([id], "PUT") if !reads => {
+            let id = id_or_refuse(id)?;
+            let run = Box::new(move |w: &mut World, c: &Call| write::replace(w, c, place, id));
+            found(rights.edit, run)
+        }
+        ([id], "PATCH") if !reads => {
+            let id = id_or_refuse(id)?;
+            let run = Box::new(move |w: &mut World, c: &Call| write::patch(w, c, place, id));
+            found(rights.edit, run)
+        }
+        ([id], "DELETE") if !reads => {
+            let id = id_or_refuse(id)?;
+            let run = Box::new(move |w: &mut World, c: &Call| write::delete(w, c, place, id));
+            found(rights.delete, run)
+        }
+        _ => read_only(method, rights.inquire, rest, move |w, c| {
+            kept::table(w, c, kept, parent)
+        }),
+    }
+}
+
+fn found(right: &'static str, run: Endpoint) -> Found {
     Ok(Route {
         right: Some(right),
         asks_itself: false,
@@ -233,12 +319,7 @@ fn found(right: &'static str, run: Endpoint) -> Result<Route, Refusal> {
     })
 }
 
-fn only(
-    method: &Method,
-    allowed: &Method,
-    right: Option<&'static str>,
-    run: Endpoint,
-) -> Result<Route, Refusal> {
+fn only(method: &Method, allowed: &Method, right: Option<&'static str>, run: Endpoint) -> Found {
     if method != allowed {
         return Err(Refusal::wrong_method(method.as_str()));
     }

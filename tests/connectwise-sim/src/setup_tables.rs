@@ -1,13 +1,12 @@
-//! The read-only set-up records: companies, boards with their statuses and types, priorities, teams, members, locations,
-//! departments, and what a site says of itself.
+//! A set-up table as lists want it, the tables that clients only read (company statuses, teams, members, locations,
+//! departments), and what a site says of itself.
 
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Outcome, Refusal};
+use crate::answer::{Answer, Body, Outcome, Refusal};
 use crate::listing;
 use crate::schema::Schema;
-use crate::seed::Board;
 use crate::world::{Call, Licence, World};
 
 /// A table's rendered records, by rising id.
@@ -19,7 +18,11 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    fn new(schema: &str, record: &'static str, rows: impl Iterator<Item = Value>) -> Self {
+    pub(crate) fn new(
+        schema: &str,
+        record: &'static str,
+        rows: impl Iterator<Item = Value>,
+    ) -> Self {
         let mut rows: Vec<Value> = rows.collect();
         rows.sort_by_key(listing::Row::id);
         Self {
@@ -38,15 +41,59 @@ impl Table {
     }
 
     pub(crate) fn one(self, call: &Call, id: i64) -> Outcome {
-        let row = self.rows.iter().find(|row| listing::Row::id(*row) == id);
-        let row = row.ok_or_else(|| Refusal::record_not_found(self.record, id))?;
-        listing::one(call, self.schema, row)
+        let schema = self.schema;
+        listing::one(call, schema, &self.row(id)?)
+    }
+
+    pub(crate) fn row(self, id: i64) -> Result<Value, Refusal> {
+        let mut rows = self.rows.into_iter();
+        rows.find(|row| listing::Row::id(row) == id)
+            .ok_or_else(|| Refusal::record_not_found(self.record, id))
+    }
+
+    /// The light form of the records: the members of a smaller schema.
+    pub(crate) fn narrowed(self, schema: &str) -> Self {
+        let schema = Schema::named(schema);
+        let rows = self.rows.into_iter().map(|row| narrow(&row, schema));
+        Self {
+            schema,
+            record: self.record,
+            rows: rows.collect(),
+        }
+    }
+
+    /// The records without the switched-off ones.
+    pub(crate) fn active(mut self) -> Self {
+        self.rows
+            .retain(|row| row.get("inactiveFlag") != Some(&Value::Bool(true)));
+        self
     }
 }
 
-pub(crate) fn companies(world: &World) -> Table {
-    let rows = world.site.companies.iter().map(|row| world.company(row));
-    Table::new("Company", "Company", rows)
+/// The members that a smaller schema has, under its names.
+pub(crate) fn narrow(row: &Value, schema: &Schema) -> Value {
+    let mut narrowed = serde_json::Map::new();
+    for (name, value) in row.as_object().into_iter().flatten() {
+        if schema.kind(name).is_some() {
+            narrowed.insert(name.clone(), value.clone());
+        }
+    }
+    for (name, of) in [
+        ("inactiveFlag", "inactive"),
+        ("closedFlag", "closedStatus"),
+        ("location_flag", "locationFlag"),
+    ] {
+        if let Some(value) = row.get(of).filter(|_| schema.kind(name).is_some()) {
+            narrowed.insert(name.to_owned(), value.clone());
+        }
+    }
+    let text = |name: &str| row.get(name).and_then(Value::as_str);
+    if let (Some(first), Some(last), Some(_)) =
+        (text("firstName"), text("lastName"), schema.kind("fullName"))
+    {
+        narrowed.insert("fullName".to_owned(), json!(format!("{first} {last}")));
+    }
+    Value::Object(narrowed)
 }
 
 pub(crate) fn company_statuses(world: &World) -> Table {
@@ -56,46 +103,6 @@ pub(crate) fn company_statuses(world: &World) -> Table {
         .iter()
         .map(|row| world.company_status(row));
     Table::new("CompanyStatus", "CompanyStatus", rows)
-}
-
-pub(crate) fn boards(world: &World, call: &Call) -> Table {
-    let rows = visible_boards(world, call).map(|row| world.board(row));
-    Table::new("Board", "Board", rows)
-}
-
-pub(crate) fn board_infos(world: &World, call: &Call) -> Table {
-    let rows = visible_boards(world, call).map(|row| world.board_info(row));
-    Table::new("Board", "Board", rows)
-}
-
-fn visible_boards<'w>(world: &'w World, call: &Call) -> impl Iterator<Item = &'w Board> {
-    world
-        .site
-        .boards
-        .iter()
-        .filter(|board| world.sees_board(&call.caller, board.id))
-}
-
-fn visible_board<'w>(world: &'w World, call: &Call, id: i64) -> Result<&'w Board, Refusal> {
-    let found = visible_boards(world, call).find(|board| board.id == id);
-    found.ok_or_else(|| Refusal::record_not_found("Board", id))
-}
-
-pub(crate) fn statuses(world: &World, call: &Call, board: i64) -> Result<Table, Refusal> {
-    let board = visible_board(world, call, board)?;
-    let rows = board.statuses.iter().map(|row| world.status(board, row));
-    Ok(Table::new("BoardStatus", "BoardStatus", rows))
-}
-
-pub(crate) fn types(world: &World, call: &Call, board: i64) -> Result<Table, Refusal> {
-    let board = visible_board(world, call, board)?;
-    let rows = board.types.iter().map(|row| world.kind(board, row));
-    Ok(Table::new("BoardType", "BoardType", rows))
-}
-
-pub(crate) fn priorities(world: &World) -> Table {
-    let rows = world.site.priorities.iter().map(|row| world.priority(row));
-    Table::new("Priority", "Priority", rows)
 }
 
 pub(crate) fn teams(world: &World) -> Table {
@@ -131,6 +138,27 @@ pub(crate) fn api_members(world: &World) -> Table {
     Table::new("ApiMember", "ApiMember", rows)
 }
 
+/// `/system/members/{identifier}`, or by number.
+pub(crate) fn member(world: &World, call: &Call, wanted: &str) -> Outcome {
+    let mut members = world.site.members.iter();
+    let found = members
+        .find(|row| row.identifier.eq_ignore_ascii_case(wanted) || row.id.to_string() == wanted);
+    match found {
+        Some(row) => listing::one(call, Schema::named("Member"), &world.member(row)),
+        None => Err(Refusal::record_not_found("Member", wanted)),
+    }
+}
+
+/// `/system/apiMembers/default`: what a new API member starts from.
+pub(crate) fn default_api_member(world: &World) -> Outcome {
+    Ok(Answer::read(json!({
+        "inactiveFlag": false,
+        "securityRole": { "id": 64, "name": "Integration" },
+        "excludedServiceBoardIds": [],
+        "_info": world.seeded(),
+    })))
+}
+
 /// `/system/info`: every client's first call.
 pub(crate) fn info(world: &World, _call: &Call) -> Outcome {
     Ok(Answer::read(json!({
@@ -161,6 +189,15 @@ pub(crate) fn my_member(world: &World, call: &Call) -> Outcome {
         Licence::Nobody => None,
     };
     found.map(Answer::read).ok_or_else(Refusal::unauthorized)
+}
+
+/// `/system/myMembers/info`: the caller in its light form.
+pub(crate) fn my_member_info(world: &World, call: &Call) -> Outcome {
+    let mut answer = my_member(world, call)?;
+    if let Body::Json(body) = &mut answer.body {
+        *body = narrow(body, Schema::named("MyMemberInfo"));
+    }
+    Ok(answer)
 }
 
 /// `/login/companyinfo/{companyId}`, which wants no keys; `None` for a company that is not here.

@@ -62,6 +62,13 @@ impl Seed {
                 &departments,
             )?;
         }
+        for team in &self.teams {
+            known(&format!("teams[{}].board", team.id), team.board, &boards)?;
+            for member in &team.members {
+                let place = format!("teams[{}].members", team.id);
+                known(&place, Some(Ref { id: *member }), &members)?;
+            }
+        }
         for company in &self.companies {
             known(
                 &format!("companies[{}].status", company.id),

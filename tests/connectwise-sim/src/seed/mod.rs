@@ -123,6 +123,10 @@ pub(crate) struct Team {
     pub(crate) leader: Ref,
     pub(crate) location: Ref,
     pub(crate) department: Ref,
+    /// Without it the team serves every board.
+    pub(crate) board: Option<Ref>,
+    #[serde(default)]
+    pub(crate) members: Vec<i64>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -221,6 +225,21 @@ impl Seed {
         // Look-ups rely on the order: there may be thousands of companies.
         seed.companies.sort_by_key(|company| company.id);
         Ok(seed)
+    }
+
+    /// The first id that no set-up record has.
+    pub(crate) fn free_id(&self) -> i64 {
+        let boards = self.boards.iter();
+        let on_boards = boards.flat_map(|board| {
+            let statuses = board.statuses.iter().map(|row| row.id);
+            let types = board.types.iter().map(|row| row.id);
+            statuses.chain(types).chain([board.id])
+        });
+        let companies = self.companies.iter().map(|row| row.id);
+        let teams = self.teams.iter().map(|row| row.id);
+        let priorities = self.priorities.iter().map(|row| row.id);
+        let taken = on_boards.chain(companies).chain(teams).chain(priorities);
+        taken.max().unwrap_or_default().max(1000) + 1
     }
 
     /// The keys of the first API member: the integration's.

@@ -17,7 +17,7 @@ pub(crate) const RIGHT: &str = "service_tickets.add";
 pub(crate) fn create(world: &mut World, call: &Call) -> Outcome {
     let schema = Schema::named("Ticket");
     let body = schema.read(&call.body)?;
-    let draft = checked(world, call, &body)?;
+    let draft = checked(world, call, &body, None)?;
     // Some sites look at the body first: the gate then leaves the right to this place.
     world.require(&call.caller, RIGHT)?;
 
@@ -52,8 +52,14 @@ pub(crate) fn create(world: &mut World, call: &Call) -> Outcome {
     Ok(Answer::created(TicketRow { world, ticket }.record()))
 }
 
-/// The ticket that a body asks for, with the defaults filled in, or all that is wrong with it.
-fn checked(world: &World, call: &Call, body: &Map<String, Value>) -> Result<Draft, Refusal> {
+/// The ticket that a body asks for, with the defaults filled in, or all that is wrong with it. `before` is the ticket that
+/// it is to replace.
+pub(super) fn checked(
+    world: &World,
+    call: &Call,
+    body: &Map<String, Value>,
+    before: Option<&Ticket>,
+) -> Result<Draft, Refusal> {
     let mut problems = Schema::named("Ticket").problems(body, true);
     let mut draft = Draft {
         priority: world
@@ -81,7 +87,12 @@ fn checked(world: &World, call: &Call, body: &Map<String, Value>) -> Result<Draf
     let starts_closed = draft
         .status(world)
         .is_some_and(|status| status.closed_status);
-    if starts_closed && world.faults.variants.closed_status_at_creation == ClosedAtCreation::Refused
+    if draft.board.is_some() && draft.status.is_none() && problems.is_empty() {
+        problems.push(Problem::missing("status", "status/id"));
+    }
+    if starts_closed
+        && before.is_none()
+        && world.faults.variants.closed_status_at_creation == ClosedAtCreation::Refused
     {
         problems.push(Problem {
             code: "InvalidObject",

@@ -4,6 +4,8 @@
 use serde_json::{Map, Value};
 
 use crate::answer::Problem;
+use crate::references::Key;
+use crate::schema::{Kind, Schema};
 use crate::seed::{Board, BoardStatus};
 use crate::world::World;
 
@@ -49,62 +51,6 @@ pub(super) struct Draft {
     pub(super) priority: Option<i64>,
     pub(super) external_x_ref: Option<String>,
     pub(super) other: Map<String, Value>,
-}
-
-/// How a reference in a body names its record.
-enum Key<'v> {
-    Id(i64),
-    Identifier(&'v str),
-    Name(&'v str),
-}
-
-impl<'v> Key<'v> {
-    /// `None` for `null` and for an object that names nothing.
-    fn of(value: &'v Value) -> Option<Self> {
-        let text = |member: &str| value.get(member).and_then(Value::as_str);
-        if let Some(id) = value.get("id").and_then(Value::as_i64) {
-            return Some(Self::Id(id));
-        }
-        text("identifier")
-            .map(Self::Identifier)
-            .or_else(|| text("name").map(Self::Name))
-    }
-
-    fn fits(&self, id: i64, identifier: &str, name: &str) -> bool {
-        match self {
-            Self::Id(wanted) => *wanted == id,
-            Self::Identifier(wanted) => wanted.eq_ignore_ascii_case(identifier),
-            Self::Name(wanted) => wanted.to_lowercase() == name.to_lowercase(),
-        }
-    }
-
-    fn shown(&self) -> String {
-        match self {
-            Self::Id(id) => id.to_string(),
-            Self::Identifier(text) | Self::Name(text) => (*text).to_owned(),
-        }
-    }
-
-    fn member(&self) -> &'static str {
-        match self {
-            Self::Id(_) => "id",
-            Self::Identifier(_) => "identifier",
-            Self::Name(_) => "name",
-        }
-    }
-
-    fn missing(&self, record: &str, field: &str) -> Problem {
-        let message = format!("{record} {} not found", self.shown());
-        Problem::not_found(message, format!("{field}/{}", self.member()))
-    }
-
-    fn missing_on(&self, record: &str, field: &str, board: i64) -> Problem {
-        let message = format!(
-            "{record} {} not found for Service Board {board}",
-            self.shown()
-        );
-        Problem::not_found(message, format!("{field}/{}", self.member()))
-    }
 }
 
 impl Draft {
@@ -221,12 +167,21 @@ impl Draft {
             _ if value.is_null() => {
                 self.other.remove(member);
             }
-            _ => match expanded(world, member, value) {
+            _ => match expanded(world, member, value, self.parent_of(member)) {
                 Ok(value) => {
                     self.other.insert(member.to_owned(), value);
                 }
                 Err(problem) => problems.push(problem),
             },
+        }
+    }
+
+    /// The board or company that the record behind a member must belong to.
+    fn parent_of(&self, member: &str) -> Option<i64> {
+        match member {
+            "subType" | "item" => self.board,
+            "site" => self.company,
+            _ => None,
         }
     }
 
@@ -236,50 +191,15 @@ impl Draft {
     }
 }
 
-/// A member without a rule of its own: kept as it is, references expanded. This site has no records for references
-/// that are not named here, so they are not found.
-fn expanded(world: &World, member: &str, value: &Value) -> Result<Value, Problem> {
-    let site = &world.site;
-    if !value.is_object() {
-        return Ok(value.clone());
+/// A member without a rule of its own: kept as it is, references expanded.
+fn expanded(
+    world: &World,
+    member: &str,
+    value: &Value,
+    parent: Option<i64>,
+) -> Result<Value, Problem> {
+    match Schema::named("Ticket").kind(member) {
+        Some(Kind::Reference(shape)) => world.referred(shape, member, value, parent),
+        _ => Ok(value.clone()),
     }
-    let Some(key) = Key::of(value) else {
-        return Ok(value.clone());
-    };
-    let (record, found) = match member {
-        "owner" => {
-            let mut members = site.members.iter().filter(|row| !row.inactive_flag);
-            let found = members.find(|row| key.fits(row.id, &row.identifier, &row.identifier));
-            ("Member", found.map(|row| world.member_reference(row)))
-        }
-        "team" => {
-            let found = site
-                .teams
-                .iter()
-                .find(|row| key.fits(row.id, "", &row.name));
-            ("Service Team", found.map(|row| world.team_reference(row)))
-        }
-        "location" => {
-            let found = site
-                .locations
-                .iter()
-                .find(|row| key.fits(row.id, "", &row.name));
-            (
-                "Location",
-                found.map(|row| world.location_reference(row.id)),
-            )
-        }
-        "department" => {
-            let found = site
-                .departments
-                .iter()
-                .find(|row| key.fits(row.id, &row.identifier, &row.name));
-            (
-                "Department",
-                found.map(|row| world.department_reference(row.id)),
-            )
-        }
-        other => (other, None),
-    };
-    found.ok_or_else(|| key.missing(record, member))
 }

@@ -1,13 +1,15 @@
 //! Service tickets: the stored form, kept small so that 100,000 of them stay fast, and how they look in an answer.
 //! Making, changing and reading them stands in the files below.
 
+pub(crate) mod changelog;
 pub(crate) mod create;
 mod draft;
+pub(crate) mod family;
 pub(crate) mod notes;
 pub(crate) mod patch;
 pub(crate) mod read;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -16,15 +18,19 @@ use crate::clock;
 use crate::conditions::Scalar;
 use crate::listing::{Row, scalar};
 use crate::seed::Board;
-use crate::world::World;
+use crate::world::{Caller, World};
+
+use changelog::Change;
 
 /// All tickets and their notes, by the ticket's id.
 #[derive(Debug)]
 pub(crate) struct Tickets {
     by_id: BTreeMap<i64, Ticket>,
     notes: BTreeMap<i64, Vec<Note>>,
+    changes: VecDeque<Change>,
     next_ticket: i64,
     next_note: i64,
+    next_change: i64,
 }
 
 /// One ticket. References are ids: names are looked up when it is shown.
@@ -43,6 +49,13 @@ pub(crate) struct Ticket {
     pub(crate) updated: Stamp,
     /// Members without a rule of their own, as they are returned.
     pub(crate) other: Map<String, Value>,
+}
+
+impl Ticket {
+    fn is_owned_by(&self, caller: &Caller) -> bool {
+        let owner = self.other.get("owner").and_then(|owner| owner.get("id"));
+        owner.and_then(Value::as_i64) == Some(caller.id)
+    }
 }
 
 /// Who and when.
@@ -68,8 +81,10 @@ impl Tickets {
         Self {
             by_id: BTreeMap::new(),
             notes: BTreeMap::new(),
+            changes: VecDeque::new(),
             next_ticket: first,
             next_note: 1,
+            next_change: 1,
         }
     }
 
@@ -94,12 +109,19 @@ impl Tickets {
     }
 
     fn put(&mut self, ticket: Ticket) {
-        self.by_id.insert(ticket.id, ticket);
+        let id = ticket.id;
+        let before = self.by_id.insert(id, ticket);
+        self.changed(id, if before.is_some() { "Updated" } else { "Added" });
     }
 
     fn remove(&mut self, id: i64) -> bool {
         self.notes.remove(&id);
+        self.changed(id, "Deleted");
         self.by_id.remove(&id).is_some()
+    }
+
+    fn notes_mut(&mut self, ticket: i64) -> &mut Vec<Note> {
+        self.notes.entry(ticket).or_default()
     }
 
     /// Adds a note under a new id.

@@ -4,8 +4,9 @@ use jiff::SignedDuration;
 
 use super::{Ticket, TicketRow};
 use crate::answer::{Answer, Outcome, Refusal};
-use crate::listing;
+use crate::listing::{self, Row};
 use crate::schema::Schema;
+use crate::setup_tables::narrow;
 use crate::world::{Call, Caller, World};
 
 pub(crate) fn list(world: &World, call: &Call) -> Outcome {
@@ -35,6 +36,21 @@ pub(crate) fn get(world: &World, call: &Call, id: i64) -> Outcome {
     listing::one(call, Schema::named("Ticket"), &TicketRow { world, ticket })
 }
 
+/// `/service/tickets/info`: every ticket in its light form.
+pub(crate) fn infos(world: &World, call: &Call) -> Outcome {
+    let schema = Schema::named("TicketInfo");
+    let rows = listed(world, call).map(|row| narrow(&row.record(), schema));
+    listing::list(call, schema, &world.base_url, rows)
+}
+
+/// `/service/tickets/{id}/info`
+pub(crate) fn info(world: &World, call: &Call, id: i64) -> Outcome {
+    let ticket = visible(world, &call.caller, id)?;
+    let schema = Schema::named("TicketInfo");
+    let record = TicketRow { world, ticket }.record();
+    listing::one(call, schema, &narrow(&record, schema))
+}
+
 pub(crate) fn delete(world: &mut World, call: &Call, id: i64) -> Outcome {
     visible(world, &call.caller, id)?;
     world.tickets.remove(id);
@@ -51,11 +67,12 @@ pub(super) fn visible<'w>(
         .tickets
         .get(id)
         .filter(|ticket| world.sees_board(caller, ticket.board))
+        .filter(|ticket| !world.sees_own_tickets_only(caller) || ticket.is_owned_by(caller))
         .ok_or_else(|| Refusal::record_not_found("Ticket", id))
 }
 
 /// The tickets that lists show: a site whose search lags behind leaves out the newest.
-fn listed<'w>(world: &'w World, call: &Call) -> impl Iterator<Item = TicketRow<'w>> {
+fn listed<'w>(world: &'w World, call: &'w Call) -> impl Iterator<Item = TicketRow<'w>> {
     let lag = SignedDuration::try_from(std::time::Duration::from_secs(
         world.faults.variants.search_lag_seconds,
     ));
@@ -63,6 +80,7 @@ fn listed<'w>(world: &'w World, call: &Call) -> impl Iterator<Item = TicketRow<'
         .ok()
         .and_then(|lag| call.now.checked_sub(lag).ok())
         .unwrap_or(call.now);
+    let own = world.sees_own_tickets_only(&call.caller);
     let boards: Vec<i64> = world
         .site
         .boards
@@ -74,5 +92,6 @@ fn listed<'w>(world: &'w World, call: &Call) -> impl Iterator<Item = TicketRow<'
         .tickets
         .all()
         .filter(move |ticket| ticket.entered.at <= newest && boards.contains(&ticket.board))
+        .filter(move |ticket| !own || ticket.is_owned_by(&call.caller))
         .map(|ticket| TicketRow { world, ticket })
 }

@@ -1,0 +1,147 @@
+//! How a body names another record, and that record as answers expand it. One place for tickets and set-up tables.
+
+use serde_json::{Value, json};
+
+use crate::answer::Problem;
+use crate::kept::Kept;
+use crate::world::World;
+
+/// How a reference in a body names its record.
+pub(crate) enum Key<'v> {
+    Id(i64),
+    Identifier(&'v str),
+    Name(&'v str),
+}
+
+impl<'v> Key<'v> {
+    /// `None` for `null` and for an object that names nothing.
+    pub(crate) fn of(value: &'v Value) -> Option<Self> {
+        let text = |member: &str| value.get(member).and_then(Value::as_str);
+        if let Some(id) = value.get("id").and_then(Value::as_i64) {
+            return Some(Self::Id(id));
+        }
+        text("identifier")
+            .map(Self::Identifier)
+            .or_else(|| text("name").map(Self::Name))
+    }
+
+    pub(crate) fn fits(&self, id: i64, identifier: &str, name: &str) -> bool {
+        match self {
+            Self::Id(wanted) => *wanted == id,
+            Self::Identifier(wanted) => wanted.eq_ignore_ascii_case(identifier),
+            Self::Name(wanted) => wanted.to_lowercase() == name.to_lowercase(),
+        }
+    }
+
+    fn shown(&self) -> String {
+        match self {
+            Self::Id(id) => id.to_string(),
+            Self::Identifier(text) | Self::Name(text) => (*text).to_owned(),
+        }
+    }
+
+    fn member(&self) -> &'static str {
+        match self {
+            Self::Id(_) => "id",
+            Self::Identifier(_) => "identifier",
+            Self::Name(_) => "name",
+        }
+    }
+
+    pub(crate) fn missing(&self, record: &str, field: &str) -> Problem {
+        let message = format!("{record} {} not found", self.shown());
+        Problem::not_found(message, format!("{field}/{}", self.member()))
+    }
+
+    pub(crate) fn missing_on(&self, record: &str, field: &str, board: i64) -> Problem {
+        let message = format!(
+            "{record} {} not found for Service Board {board}",
+            self.shown()
+        );
+        Problem::not_found(message, format!("{field}/{}", self.member()))
+    }
+}
+
+impl World {
+    /// The record that `value` names, expanded, or what is wrong with it. `parent` is the board or company that the
+    /// record must belong to, if it belongs to one. References to records that this site does not keep are not found.
+    pub(crate) fn referred(
+        &self,
+        shape: &str,
+        field: &str,
+        value: &Value,
+        parent: Option<i64>,
+    ) -> Result<Value, Problem> {
+        let Some(key) = Key::of(value) else {
+            return Ok(value.clone());
+        };
+        let site = &self.site;
+        let (record, found) = match shape {
+            "MemberReference" => {
+                let mut members = site.members.iter().filter(|row| !row.inactive_flag);
+                let found = members.find(|row| key.fits(row.id, &row.identifier, &row.identifier));
+                ("Member", found.map(|row| self.member_reference(row)))
+            }
+            "ServiceTeamReference" => {
+                let mut teams = site.teams.iter();
+                let found = teams.find(|row| key.fits(row.id, "", &row.name));
+                ("Service Team", found.map(|row| self.team_reference(row)))
+            }
+            "SystemLocationReference" => {
+                let mut locations = site.locations.iter();
+                let found = locations.find(|row| key.fits(row.id, "", &row.name));
+                ("Location", found.map(|row| self.location_reference(row.id)))
+            }
+            "SystemDepartmentReference" => {
+                let mut departments = site.departments.iter();
+                let found = departments.find(|row| key.fits(row.id, &row.identifier, &row.name));
+                let found = found.map(|row| self.department_reference(row.id));
+                ("Department", found)
+            }
+            "BoardReference" => {
+                let mut boards = site.boards.iter();
+                let found = boards.find(|row| key.fits(row.id, "", &row.name));
+                ("Service Board", found.map(|row| self.board_reference(row)))
+            }
+            "CompanyReference" => {
+                let mut companies = site.companies.iter().filter(|row| !row.deleted_flag);
+                let found = companies.find(|row| key.fits(row.id, &row.identifier, &row.name));
+                ("Company", found.map(|row| self.company_reference(row)))
+            }
+            "CompanyStatusReference" => {
+                let mut statuses = site.company_statuses.iter();
+                let found = statuses.find(|row| key.fits(row.id, "", &row.name));
+                let found = found.map(|row| self.company_status_reference(row));
+                ("Company Status", found)
+            }
+            "ServiceStatusReference" => {
+                let boards = site.boards.iter();
+                let mut statuses = boards
+                    .filter(|board| parent.is_none_or(|parent| parent == board.id))
+                    .flat_map(|board| board.statuses.iter().map(|row| (board.id, row)));
+                let found = statuses.find(|(_, row)| key.fits(row.id, "", &row.name));
+                let found = found.map(|(board, row)| self.status_reference(board, row));
+                ("Service Status", found)
+            }
+            other => match Kept::behind(other) {
+                Some(kept) => {
+                    let parent = parent.filter(|_| kept.is_below_a_parent());
+                    let rows = self.rows(kept, parent);
+                    let found = rows.iter().find(|row| {
+                        let text =
+                            |member: &str| row.get(member).and_then(Value::as_str).unwrap_or("");
+                        key.fits(crate::listing::Row::id(*row), "", text("name"))
+                    });
+                    let found = found.map(|row| {
+                        let text = |member: &str| row.get(member).and_then(Value::as_str);
+                        let name = text("name").or_else(|| text("firstName"));
+                        json!({ "id": row.get("id"), "name": name })
+                    });
+                    (kept.schema_name(), found)
+                }
+                None => (field, None),
+            },
+        };
+        found.ok_or_else(|| key.missing(record, field))
+    }
+}
