@@ -45,15 +45,19 @@ fn system(method: &Method, path: &[&str]) -> Found {
     let reads = |run| only(method, &Method::GET, None, run);
     match path {
         ["info"] => reads(Box::new(|w, c| tables::info(w, c))),
-        ["info", "members", rest @ ..] => read_only(method, MEMBERS, rest, |w, _| {
-            Ok(tables::members(w).narrowed("MemberInfo"))
-        }),
-        ["info", "locations", rest @ ..] => read_only(method, MY_COMPANY, rest, |w, _| {
-            Ok(tables::locations(w).narrowed("LocationInfo"))
-        }),
-        ["info", "departments", rest @ ..] => read_only(method, MY_COMPANY, rest, |w, _| {
-            Ok(tables::departments(w).narrowed("DepartmentInfo"))
-        }),
+        ["info", table] => {
+            let (right, run): (_, fn(&World) -> Table) = match *table {
+                "members" => (MEMBERS, |w| tables::members(w).narrowed("MemberInfo")),
+                "locations" => (MY_COMPANY, |w| {
+                    tables::locations(w).narrowed("LocationInfo")
+                }),
+                "departments" => (MY_COMPANY, |w| {
+                    tables::departments(w).narrowed("DepartmentInfo")
+                }),
+                _ => return Err(Refusal::no_endpoint()),
+            };
+            read_only(method, right, &[], move |w, _| Ok(run(w)))
+        }
         ["myMembers"] => reads(Box::new(|w, c| tables::my_member(w, c))),
         ["myMembers", "info"] => reads(Box::new(|w, c| tables::my_member_info(w, c))),
         ["mySecurity"] => reads(Box::new(|w, c| security::mine(w, c))),

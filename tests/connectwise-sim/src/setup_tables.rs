@@ -152,6 +152,7 @@ pub(crate) fn member(world: &World, call: &Call, wanted: &str) -> Outcome {
 /// `/system/apiMembers/default`: what a new API member starts from.
 pub(crate) fn default_api_member(world: &World) -> Outcome {
     Ok(Answer::read(json!({
+        "identifier": "",
         "inactiveFlag": false,
         "securityRole": { "id": 64, "name": "Integration" },
         "excludedServiceBoardIds": [],

@@ -94,35 +94,31 @@ fn checked(
     let schema = place.schema();
     let mut problems = schema.problems(members, true);
     let mut kept = Map::new();
-    let board = place.parent.filter(|_| place.kept != Kept::Site).or(id);
+    let parent = if place.kept == Kept::Board {
+        Some(id.unwrap_or_default())
+    } else if place.kept == Kept::Contact {
+        let company = members.get("company");
+        company.and_then(|company| company.get("id")?.as_i64())
+    } else {
+        place.parent
+    };
     for (name, value) in members {
         let read_only = matches!(name.as_str(), "id" | "_info" | "enteredBy" | "dateEntered");
-        if read_only || value.is_null() {
+        // The path says where a record belongs; a contact alone names its company by itself.
+        let from_path = name == "board" || (name == "company" && place.kept != Kept::Contact);
+        if read_only || from_path || value.is_null() {
             continue;
         }
-        match schema.kind(name) {
-            Some(Kind::Reference(shape)) if !matches!(name.as_str(), "board" | "company") => {
-                match world.referred(shape, name, value, board) {
-                    Ok(value) => kept.insert(name.clone(), value),
-                    Err(problem) => {
-                        problems.push(problem);
-                        None
-                    }
-                }
-            }
-            // The path says where a record belongs; a contact alone names its company by itself.
-            Some(Kind::Reference(shape)) if place.kept == Kept::Contact => {
-                match world.referred(shape, name, value, None) {
-                    Ok(value) => kept.insert(name.clone(), value),
-                    Err(problem) => {
-                        problems.push(problem);
-                        None
-                    }
-                }
-            }
-            Some(Kind::Reference(_)) => None,
-            _ => kept.insert(name.clone(), value.clone()),
+        let value = match schema.kind(name) {
+            Some(Kind::Reference(shape)) => world.referred(shape, name, value, parent),
+            _ => Ok(value.clone()),
         };
+        match value {
+            Ok(value) => {
+                kept.insert(name.clone(), value);
+            }
+            Err(problem) => problems.push(problem),
+        }
     }
     problems.extend(taken(world, place, id, &kept));
     problems.extend(own_rules(world, place, id, &mut kept));

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod client;
 #[cfg(test)]
+mod contract;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod journal;
@@ -13,8 +15,14 @@ mod login;
 #[cfg(test)]
 mod notes;
 #[cfg(test)]
+mod open_questions;
+#[cfg(test)]
 mod page;
 #[cfg(test)]
 mod patch;
+#[cfg(test)]
+mod security;
+#[cfg(test)]
+mod set_up;
 #[cfg(test)]
 mod tickets;
