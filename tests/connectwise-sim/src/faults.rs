@@ -64,6 +64,8 @@ pub(crate) struct Variants {
     pub(crate) client_id_status: u16,
     /// A new ticket that asks for a status with `closedStatus`.
     pub(crate) closed_status_at_creation: ClosedAtCreation,
+    /// The type of `IsCloud` in `/login/companyinfo`.
+    pub(crate) company_info_is_cloud: CompanyInfoIsCloud,
     /// `/login/companyinfo` of an unknown company: `null` with 200, or 404.
     pub(crate) company_info_unknown: CompanyInfoUnknown,
     /// How often a PATCH answers 200 and changes nothing.
@@ -105,6 +107,7 @@ impl Default for Variants {
         Self {
             client_id_status: 400,
             closed_status_at_creation: ClosedAtCreation::default(),
+            company_info_is_cloud: CompanyInfoIsCloud::default(),
             company_info_unknown: CompanyInfoUnknown::default(),
             false_200_rate: 0.0,
             hidden_board_ids: Vec::new(),
@@ -141,6 +144,7 @@ macro_rules! switch {
 }
 
 switch!(ClosedAtCreation { Refused, Allowed });
+switch!(CompanyInfoIsCloud { Boolean, Text });
 switch!(CompanyInfoUnknown { Null, NotFound });
 switch!(LateCommitAnswer { ServerError = "500", Timeout });
 switch!(MySecurity { Answered, Refused });

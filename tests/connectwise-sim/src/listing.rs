@@ -62,9 +62,32 @@ pub(crate) fn scalar(value: &Value) -> Scalar<'_> {
     }
 }
 
+/// How a list is narrowed and ordered, from the query or a search's body.
+#[derive(Default)]
+struct Filters<'t> {
+    conditions: &'t str,
+    on_items: &'t str,
+    on_custom_fields: &'t str,
+    order: &'t str,
+}
+
+impl<'t> Filters<'t> {
+    fn of_query(call: &'t Call) -> Self {
+        let text = |name: &str| call.parameter(name).unwrap_or_default();
+        Self {
+            conditions: text("conditions"),
+            on_items: text("childConditions"),
+            on_custom_fields: text("customFieldConditions"),
+            order: text("orderBy"),
+        }
+    }
+}
+
 /// What a list was asked for.
 struct Request<'c> {
     condition: Condition,
+    /// Lists inside the record with what one of their items must fulfil.
+    on_items: Vec<(String, Condition)>,
     /// Field and whether descending.
     order: Vec<(String, bool)>,
     fields: Option<Vec<&'c str>>,
@@ -77,15 +100,7 @@ pub(crate) fn list<R: Row>(
     origin: &str,
     rows: impl Iterator<Item = R>,
 ) -> Outcome {
-    let conditions = call.parameter("conditions").unwrap_or_default();
-    page(
-        call,
-        schema,
-        origin,
-        rows,
-        conditions,
-        call.parameter("orderBy").unwrap_or_default(),
-    )
+    page(call, schema, origin, rows, &Filters::of_query(call))
 }
 
 /// `POST …/search`: conditions and order in the body, pages in the query.
@@ -97,17 +112,13 @@ pub(crate) fn search<R: Row>(
 ) -> Outcome {
     let filter = Schema::named("FilterValues").read(&call.body)?;
     let text = |name: &str| filter.get(name).and_then(Value::as_str).unwrap_or_default();
-    if !text("childconditions").is_empty() || !text("customfieldconditions").is_empty() {
-        return Err(not_simulated());
-    }
-    page(
-        call,
-        schema,
-        origin,
-        rows,
-        text("conditions"),
-        text("orderBy"),
-    )
+    let filters = Filters {
+        conditions: text("conditions"),
+        on_items: text("childconditions"),
+        on_custom_fields: text("customfieldconditions"),
+        order: text("orderBy"),
+    };
+    page(call, schema, origin, rows, &filters)
 }
 
 /// `GET …/count`.
@@ -116,17 +127,18 @@ pub(crate) fn count<R: Row>(
     schema: &Schema,
     rows: impl Iterator<Item = R>,
 ) -> Outcome {
-    let conditions = call.parameter("conditions").unwrap_or_default();
-    let request = Request::read(call, schema, conditions, "")?;
-    let count = rows
-        .filter(|row| request.condition.matches(&|path| row.field(path)))
-        .count();
+    let filters = Filters {
+        order: "",
+        ..Filters::of_query(call)
+    };
+    let request = Request::read(call, schema, &filters)?;
+    let count = rows.filter(|row| request.passes(row)).count();
     Ok(Answer::read(json!({ "count": count })))
 }
 
 /// `GET` of one record, with `fields`.
 pub(crate) fn one<R: Row>(call: &Call, schema: &Schema, row: &R) -> Outcome {
-    let request = Request::read(call, schema, "", "")?;
+    let request = Request::read(call, schema, &Filters::default())?;
     Ok(Answer::read(request.project(row.record())))
 }
 
@@ -135,16 +147,13 @@ fn page<R: Row>(
     schema: &Schema,
     origin: &str,
     rows: impl Iterator<Item = R>,
-    conditions: &str,
-    order_by: &str,
+    filters: &Filters<'_>,
 ) -> Outcome {
-    let request = Request::read(call, schema, conditions, order_by)?;
+    let request = Request::read(call, schema, filters)?;
     let size = whole_number(call, "pageSize")?
         .unwrap_or(USUAL_PAGE)
         .clamp(1, LARGEST_PAGE);
-    let mut rows: Vec<R> = rows
-        .filter(|row| request.condition.matches(&|path| row.field(path)))
-        .collect();
+    let mut rows: Vec<R> = rows.filter(|row| request.passes(row)).collect();
     if call.forward_only {
         if !request.order.is_empty() {
             return Err(Refusal::malformed(
@@ -228,26 +237,19 @@ fn whole_number(call: &Call, name: &str) -> Result<Option<usize>, Refusal> {
     }
 }
 
-fn not_simulated() -> Refusal {
-    Refusal::malformed("childConditions and customFieldConditions are not simulated.")
-}
-
 impl<'c> Request<'c> {
-    fn read(
-        call: &'c Call,
-        schema: &Schema,
-        conditions: &str,
-        order_by: &str,
-    ) -> Result<Self, Refusal> {
-        if call
-            .parameter("childConditions")
-            .or(call.parameter("customFieldConditions"))
-            .is_some()
-        {
-            return Err(not_simulated());
+    fn read(call: &'c Call, schema: &Schema, filters: &Filters<'_>) -> Result<Self, Refusal> {
+        let mut on_items = Vec::new();
+        if !filters.on_items.is_empty() {
+            on_items.push(Condition::read_on_items(filters.on_items, schema)?);
+        }
+        if !filters.on_custom_fields.is_empty() {
+            let condition = Condition::read_on_custom_fields(filters.on_custom_fields)?;
+            on_items.push(("customFields".to_owned(), condition));
         }
         let mut order = Vec::new();
-        for part in order_by
+        for part in filters
+            .order
             .split(',')
             .map(str::trim)
             .filter(|part| !part.is_empty())
@@ -280,9 +282,27 @@ impl<'c> Request<'c> {
             }
         }
         Ok(Self {
-            condition: Condition::read(conditions, schema)?,
+            condition: Condition::read(filters.conditions, schema)?,
+            on_items,
             order,
             fields,
+        })
+    }
+
+    fn passes<R: Row>(&self, row: &R) -> bool {
+        if !self.condition.matches(&|path| row.field(path)) {
+            return false;
+        }
+        if self.on_items.is_empty() {
+            return true;
+        }
+        let record = row.record();
+        self.on_items.iter().all(|(list, condition)| {
+            let items = record.get(list).and_then(Value::as_array);
+            items
+                .into_iter()
+                .flatten()
+                .any(|item| condition.matches(&|path| Row::field(item, path)))
         })
     }
 

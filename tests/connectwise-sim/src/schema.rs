@@ -33,7 +33,8 @@ pub(crate) enum Kind {
     Date,
     Unchecked,
     Reference(String),
-    List,
+    /// The shape of its items, or their type.
+    List(String),
 }
 
 impl Kind {
@@ -56,7 +57,10 @@ impl Kind {
             "b" => Self::Boolean,
             "s" => Self::Text(None),
             "dt" => Self::Date,
-            list if list.starts_with('[') => Self::List,
+            list if list.starts_with('[') => {
+                let item = list.trim_matches(['[', ']']);
+                Self::List(item.trim_start_matches("->").to_owned())
+            }
             _ => Self::Unchecked,
         }
     }
@@ -70,7 +74,7 @@ impl Kind {
             Self::Text(_) | Self::Choice(_) | Self::Unchecked => "System.String".to_owned(),
             Self::Date => "System.DateTime".to_owned(),
             Self::Reference(shape) => shape.clone(),
-            Self::List => "System.Collections.Generic.List".to_owned(),
+            Self::List(_) => "System.Collections.Generic.List".to_owned(),
         }
     }
 
@@ -85,7 +89,7 @@ impl Kind {
                 .is_some_and(|text| crate::clock::parse(text).is_some()),
             Self::Unchecked => true,
             Self::Reference(_) => value.is_object(),
-            Self::List => value.is_array(),
+            Self::List(_) => value.is_array(),
         }
     }
 }
@@ -154,7 +158,7 @@ impl Schema {
                 | Kind::Choice(_)
                 | Kind::Date
                 | Kind::Unchecked
-                | Kind::List => None,
+                | Kind::List(_) => None,
             },
         }
     }
@@ -215,7 +219,7 @@ impl Schema {
                         | Kind::Choice(_)
                         | Kind::Date
                         | Kind::Unchecked
-                        | Kind::List => Problem::missing(name, name),
+                        | Kind::List(_) => Problem::missing(name, name),
                     });
                 }
                 (Kind::Text(Some(longest)), Some(Value::String(text)))

@@ -5,6 +5,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Body, Outcome, Refusal};
+use crate::faults::CompanyInfoIsCloud;
 use crate::listing;
 use crate::schema::Schema;
 use crate::world::{Call, Licence, World};
@@ -213,6 +214,10 @@ pub(crate) fn company_info(
     if !company.eq_ignore_ascii_case(&world.site.company_id) {
         return Ok(None);
     }
+    let is_cloud = match world.faults.variants.company_info_is_cloud {
+        CompanyInfoIsCloud::Boolean => json!(true),
+        CompanyInfoIsCloud::Text => json!("True"),
+    };
     let site_url = world.base_url.trim_start_matches("http://");
     Ok(Some(json!({
         "CompanyName": world.site.company_name,
@@ -220,7 +225,7 @@ pub(crate) fn company_info(
         "VersionCode": "v2025.1",
         "VersionNumber": world.site.version,
         "CompanyID": world.site.company_id,
-        "IsCloud": true,
+        "IsCloud": is_cloud,
         "SiteUrl": site_url,
     })))
 }

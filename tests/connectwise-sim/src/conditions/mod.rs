@@ -66,6 +66,64 @@ impl Condition {
         Ok(condition)
     }
 
+    /// Reads conditions on the items of one of the record's lists: `types/name="Vendor"` is about the items of `types`.
+    /// Gives the list's name with conditions on an item.
+    pub(crate) fn read_on_items(text: &str, schema: &Schema) -> Result<(String, Self), Refusal> {
+        let mut condition = parser::parse(text).map_err(|error| Refusal::condition(&error))?;
+        let mut list: Option<String> = None;
+        condition.each_test(&mut |test| {
+            let Some((own, rest)) = test.field.split_once('/') else {
+                return Err(Refusal::unknown_field(&test.field));
+            };
+            if list.get_or_insert_with(|| own.to_owned()) != own {
+                return Err(Refusal::unknown_field(&test.field));
+            }
+            test.field = rest.to_owned();
+            Ok(())
+        })?;
+        let list = list.unwrap_or_default();
+        let Some(Kind::List(item)) = schema.kind(&list) else {
+            return Err(Refusal::unknown_field(&list));
+        };
+        condition.check(Schema::named(item))?;
+        condition.refuse_in()?;
+        Ok((list, condition))
+    }
+
+    /// Reads conditions on custom fields: `caption="Site code" AND value="B"`.
+    pub(crate) fn read_on_custom_fields(text: &str) -> Result<Self, Refusal> {
+        let mut condition = Self::read(text, Schema::named("CustomFieldValue"))?;
+        condition.refuse_in()?;
+        Ok(condition)
+    }
+
+    /// `in` stands only in plain conditions.
+    fn refuse_in(&mut self) -> Result<(), Refusal> {
+        self.each_test(&mut |test| match test.operator {
+            Operator::In(_) => Err(Refusal::condition("in is only supported in conditions.")),
+            Operator::Equals(_)
+            | Operator::Less(_)
+            | Operator::LessOrEqual(_)
+            | Operator::Greater(_)
+            | Operator::GreaterOrEqual(_)
+            | Operator::Contains(_)
+            | Operator::Like(_) => Ok(()),
+        })
+    }
+
+    fn each_test(
+        &mut self,
+        visit: &mut impl FnMut(&mut Test) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
+        match self {
+            Self::Everything => Ok(()),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter_mut().try_for_each(|part| part.each_test(visit))
+            }
+            Self::Test(test) => visit(test),
+        }
+    }
+
     fn check(&self, schema: &Schema) -> Result<(), Refusal> {
         match self {
             Self::Everything => Ok(()),
@@ -82,15 +140,18 @@ impl Test {
         let Some(kind) = schema.field(&self.field) else {
             return Err(Refusal::unknown_field(&self.field));
         };
-        let suits = match &self.operator {
-            Operator::Contains(_) | Operator::Like(_) => is_text(&kind),
-            Operator::In(literals) => literals.iter().all(|literal| literal.suits(&kind)),
-            Operator::Equals(literal)
-            | Operator::Less(literal)
-            | Operator::LessOrEqual(literal)
-            | Operator::Greater(literal)
-            | Operator::GreaterOrEqual(literal) => literal.suits(&kind),
-        };
+        // A custom field's value is of the field's own type, which only the record knows.
+        let of_any_type = kind == Kind::Unchecked && self.field == "value";
+        let suits = of_any_type
+            || match &self.operator {
+                Operator::Contains(_) | Operator::Like(_) => is_text(&kind),
+                Operator::In(literals) => literals.iter().all(|literal| literal.suits(&kind)),
+                Operator::Equals(literal)
+                | Operator::Less(literal)
+                | Operator::LessOrEqual(literal)
+                | Operator::Greater(literal)
+                | Operator::GreaterOrEqual(literal) => literal.suits(&kind),
+            };
         if suits {
             Ok(())
         } else {

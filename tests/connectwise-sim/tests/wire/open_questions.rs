@@ -56,6 +56,15 @@ async fn which_status_has_a_bad_client_id() {
 }
 
 #[tokio::test]
+async fn of_which_type_is_is_cloud() {
+    for (variant, value) in [("boolean", json!(true)), ("text", json!("True"))] {
+        let site = with("company_info_is_cloud", json!(variant)).await;
+        let info = site.send("GET", "/login/companyinfo/tbdemo", &[], "").await;
+        assert_eq!(info.expect("an answer").json()["IsCloud"], value);
+    }
+}
+
+#[tokio::test]
 async fn may_a_ticket_start_closed() {
     let mut closed = ticket();
     closed["status"] = json!({ "name": ">Closed" });

@@ -265,6 +265,59 @@ async fn companies_are_searched_made_and_stay_when_deleted() {
 }
 
 #[tokio::test]
+async fn records_are_found_by_what_is_inside_them() {
+    let site = Site::start().await;
+    for (first, value) in [("Ana", "ana@acme.example"), ("Bob", "bob@acme.example")] {
+        let contact = json!({
+            "firstName": first, "company": { "id": 301 },
+            "communicationItems": [
+                { "value": value, "communicationType": "Email" },
+                { "value": "5550100", "communicationType": "Phone" },
+            ],
+        });
+        assert_eq!(site.post("/company/contacts", contact).await.status, 201);
+    }
+    let found = |name: &str, condition: &str| {
+        let path = format!("/company/contacts?{name}={}", encoded(condition));
+        let site = &site;
+        async move { site.get(&path).await }
+    };
+    let mail =
+        "communicationItems/value like \"bob*\" AND communicationItems/communicationType=\"Email\"";
+    let rows = found("childConditions", mail).await.json();
+    assert_eq!((&rows[0]["firstName"], rows.get(1)), (&json!("Bob"), None));
+    let split = mail.replace("Email", "Phone");
+    assert_eq!(
+        found("childConditions", &split).await.json(),
+        json!([]),
+        "one item must fulfil all"
+    );
+    for refused in [
+        "communicationItems/colour=\"red\"",
+        "firstName=\"Bob\"",
+        "communicationItems/value=\"x\" and types/name=\"y\"",
+        "communicationItems/value in (\"x\")",
+    ] {
+        let reply = found("childConditions", refused).await;
+        assert_eq!(reply.json()["code"], "ApiFindCondition", "{refused}");
+    }
+
+    let field = json!([{ "id": 7, "caption": "Door", "type": "Text", "value": "B" }]);
+    let ticket = json!({ "summary": "x", "company": { "id": 301 }, "customFields": field });
+    let id = site.post("/service/tickets", ticket).await.id();
+    for (value, ids) in [("\"B\"", vec![id]), ("\"C\"", vec![]), ("5", vec![])] {
+        let condition = format!("caption=\"Door\" AND value={value}");
+        let path = format!(
+            "/service/tickets?customFieldConditions={}",
+            encoded(&condition)
+        );
+        assert_eq!(site.get(&path).await.ids(), ids);
+        let body = json!({ "customfieldconditions": condition });
+        assert_eq!(site.post("/service/tickets/search", body).await.ids(), ids);
+    }
+}
+
+#[tokio::test]
 async fn light_lists_counts_and_fixed_tables_answer() {
     let site = Site::start().await;
     let boards = site.get("/service/info/boards").await.json();
