@@ -80,9 +80,7 @@ fn system(method: &Method, path: &[&str]) -> Found {
             Some(MEMBERS),
             Box::new(|w, _| tables::default_api_member(w)),
         ),
-        ["apiMembers", rest @ ..] => {
-            read_only(method, MEMBERS, rest, |w, _| Ok(tables::api_members(w)))
-        }
+        ["apiMembers", rest @ ..] => changing(method, Kept::ApiMember, None, rest),
         ["locations", rest @ ..] => {
             read_only(method, MY_COMPANY, rest, |w, _| Ok(tables::locations(w)))
         }
@@ -128,6 +126,12 @@ fn service(method: &Method, path: &[&str]) -> Found {
         ["info", "boards", rest @ ..] => read_only(method, READ_TICKETS, rest, |w, c| {
             Ok(kept::table(w, c, Kept::Board, None)?.narrowed("BoardInfo"))
         }),
+        ["boards", "copy"] => only(
+            method,
+            &Method::POST,
+            Some(Kept::Board.rights().add),
+            Box::new(kept::copy::board),
+        ),
         ["boards", id, below, rest @ ..] => {
             let id = id_or_refuse(id)?;
             below_board(method, id, below, rest)

@@ -130,15 +130,6 @@ pub(crate) fn members(world: &World) -> Table {
     Table::new("Member", "Member", rows)
 }
 
-pub(crate) fn api_members(world: &World) -> Table {
-    let rows = world
-        .site
-        .api_members
-        .iter()
-        .map(|row| world.api_member(row));
-    Table::new("ApiMember", "ApiMember", rows)
-}
-
 /// `/system/members/{identifier}`, or by number.
 pub(crate) fn member(world: &World, call: &Call, wanted: &str) -> Outcome {
     let mut members = world.site.members.iter();

@@ -2,6 +2,7 @@
 //! show them. Boards, statuses, types, teams, companies and priorities live in the site, because tickets are checked
 //! against them; members without a rule of their own, and whole records of the other tables, live here.
 
+pub(crate) mod copy;
 mod store;
 mod usual;
 pub(crate) mod write;
@@ -37,6 +38,7 @@ pub(crate) enum Kept {
     Site,
     Contact,
     Role,
+    ApiMember,
     Callback,
 }
 
@@ -86,6 +88,7 @@ impl Kept {
             Self::Site => "CompanySite",
             Self::Contact => "Contact",
             Self::Role => "SecurityRole",
+            Self::ApiMember => "ApiMember",
             Self::Callback => "CallbackEntry",
         }
     }
@@ -111,7 +114,7 @@ impl Kept {
         let fixed = matches!(self, Self::Severity | Self::Impact);
         match method.as_str() {
             "POST" => !fixed,
-            "DELETE" => !fixed && self != Self::Contact,
+            "DELETE" => !fixed && !matches!(self, Self::Contact | Self::ApiMember),
             "PUT" | "PATCH" => self != Self::Role,
             _ => false,
         }
@@ -132,7 +135,7 @@ impl Kept {
             | Self::ServiceLocation
             | Self::Callback => TABLE_SETUP,
             Self::Company | Self::Site | Self::Contact => COMPANY_MAINTENANCE,
-            Self::Role => MEMBER_MAINTENANCE,
+            Self::Role | Self::ApiMember => MEMBER_MAINTENANCE,
         }
     }
 
@@ -151,7 +154,7 @@ impl Kept {
     /// The member that no two records of one table may share.
     fn unique(self) -> Option<&'static str> {
         match self {
-            Self::Company => Some("identifier"),
+            Self::Company | Self::ApiMember => Some("identifier"),
             Self::Severity | Self::Impact | Self::Contact | Self::Callback => None,
             Self::Board
             | Self::Status
@@ -181,7 +184,12 @@ impl Kept {
             Self::ServiceLocation => Some("serviceLocation"),
             Self::Site => Some("site"),
             Self::Contact => Some("contact"),
-            Self::Severity | Self::Impact | Self::Company | Self::Role | Self::Callback => None,
+            Self::Severity
+            | Self::Impact
+            | Self::Company
+            | Self::Role
+            | Self::ApiMember
+            | Self::Callback => None,
         }
     }
 }
@@ -240,6 +248,11 @@ impl World {
                     .map(|row| self.main_site(row))
                     .collect()
             }
+            Kept::ApiMember => site
+                .api_members
+                .iter()
+                .map(|row| self.api_member(row))
+                .collect(),
             Kept::SubType
             | Kept::Item
             | Kept::Source

@@ -138,16 +138,43 @@ impl World {
                 };
                 put(&mut self.site.companies, company, |row| row.id);
             }
+            Kept::ApiMember => {
+                // One that is made here has no keys: ConnectWise shows them in its own pages alone.
+                let mut known = self.site.api_members.iter_mut();
+                if let Some(member) = known.find(|row| row.id == id) {
+                    member.identifier = members.text("identifier");
+                    member.name = members.text("name");
+                    member.inactive_flag = members.flag("inactiveFlag");
+                    member.service_default_board = members.reference("serviceDefaultBoard");
+                    let excluded = members.0.remove("excludedServiceBoardIds");
+                    let excluded = excluded.as_ref().and_then(Value::as_array);
+                    let excluded = excluded.into_iter().flatten().filter_map(Value::as_i64);
+                    member.excluded_service_board_ids = excluded.collect();
+                }
+            }
+            Kept::Source | Kept::ServiceLocation => self.only_default(place.kept, members),
             Kept::SubType
             | Kept::Item
-            | Kept::Source
             | Kept::Severity
             | Kept::Impact
-            | Kept::ServiceLocation
             | Kept::Site
             | Kept::Contact
             | Kept::Role
             | Kept::Callback => {}
+        }
+    }
+
+    /// A new default takes the flag from the one before.
+    fn only_default(&mut self, kept: Kept, members: &Members) {
+        if members.0.get("defaultFlag") != Some(&Value::Bool(true)) {
+            return;
+        }
+        for ((table, _), stored) in &mut self.shelves.records {
+            if *table == kept && stored.members.contains_key("defaultFlag") {
+                stored
+                    .members
+                    .insert("defaultFlag".to_owned(), Value::Bool(false));
+            }
         }
     }
 
@@ -256,6 +283,7 @@ impl World {
             | Kept::Site
             | Kept::Contact
             | Kept::Role
+            | Kept::ApiMember
             | Kept::Callback => {}
         }
         self.shelves.records.remove(&(place.kept, id));

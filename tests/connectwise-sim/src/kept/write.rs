@@ -8,7 +8,7 @@ use crate::answer::{Answer, Outcome, Problem, Refusal};
 use crate::listing::Row;
 use crate::schema::{Kind, Schema};
 use crate::tickets::TicketRow;
-use crate::world::{Call, World};
+use crate::world::{Call, Caller, World};
 use crate::{listing, operations};
 
 /// Where a record is or is to be.
@@ -23,7 +23,7 @@ impl Place {
         Schema::named(self.kept.schema_name())
     }
 
-    fn row(self, world: &World, call: &Call, id: i64) -> Result<Value, Refusal> {
+    pub(super) fn row(self, world: &World, call: &Call, id: i64) -> Result<Value, Refusal> {
         table(world, call, self.kept, self.parent)?.row(id)
     }
 }
@@ -32,7 +32,7 @@ impl Place {
 pub(crate) fn create(world: &mut World, call: &Call, place: Place) -> Outcome {
     find_parent(world, call, place.kept, place.parent)?;
     let body = place.schema().read(&call.body)?;
-    let members = checked(world, place, None, &body)?;
+    let members = checked(world, place, None, &body, &call.caller)?;
     // Some sites look at the body first: the gate then leaves the right to this place.
     world.require(&call.caller, place.kept.rights().add)?;
     let id = world.shelves.new_id();
@@ -47,7 +47,7 @@ pub(crate) fn patch(world: &mut World, call: &Call, place: Place, id: i64) -> Ou
     let changes = operations::changes(place.schema(), &call.body, sub_paths)?;
     let mut members = before.as_object().cloned().unwrap_or_default();
     members.extend(changes.clone());
-    let members = checked(world, place, Some(id), &members)?;
+    let members = checked(world, place, Some(id), &members, &call.caller)?;
     let commits = !changes.is_empty();
     if commits {
         world.shelve(call, place, id, members);
@@ -59,7 +59,7 @@ pub(crate) fn patch(world: &mut World, call: &Call, place: Place, id: i64) -> Ou
 pub(crate) fn replace(world: &mut World, call: &Call, place: Place, id: i64) -> Outcome {
     place.row(world, call, id)?;
     let body = place.schema().read(&call.body)?;
-    let members = checked(world, place, Some(id), &body)?;
+    let members = checked(world, place, Some(id), &body, &call.caller)?;
     world.shelve(call, place, id, members);
     Ok(Answer::patched(place.row(world, call, id)?, true))
 }
@@ -90,6 +90,7 @@ fn checked(
     place: Place,
     id: Option<i64>,
     members: &Map<String, Value>,
+    caller: &Caller,
 ) -> Result<Map<String, Value>, Refusal> {
     let schema = place.schema();
     let mut problems = schema.problems(members, true);
@@ -121,7 +122,7 @@ fn checked(
         }
     }
     problems.extend(taken(world, place, id, &kept));
-    problems.extend(own_rules(world, place, id, &mut kept));
+    problems.extend(own_rules(world, place, id, &mut kept, caller));
     if problems.is_empty() {
         Ok(kept)
     } else {
@@ -143,7 +144,7 @@ fn resource(schema: &str) -> String {
         .collect()
 }
 
-fn taken(
+pub(super) fn taken(
     world: &World,
     place: Place,
     id: Option<i64>,
@@ -172,6 +173,7 @@ fn own_rules(
     place: Place,
     id: Option<i64>,
     members: &mut Map<String, Value>,
+    caller: &Caller,
 ) -> Vec<Problem> {
     match place.kept {
         Kept::Company if id.is_none() => {
@@ -213,6 +215,10 @@ fn own_rules(
             let ids = members.get("typeAssociationIds");
             unknown_ids(ids, "typeAssociationIds", "BoardType", known)
         }
+        Kept::Callback => {
+            members.insert("memberId".to_owned(), caller.id.into());
+            Vec::new()
+        }
         Kept::Board
         | Kept::Status
         | Kept::Type
@@ -226,7 +232,7 @@ fn own_rules(
         | Kept::Site
         | Kept::Contact
         | Kept::Role
-        | Kept::Callback => Vec::new(),
+        | Kept::ApiMember => Vec::new(),
     }
 }
 

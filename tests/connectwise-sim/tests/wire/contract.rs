@@ -125,6 +125,8 @@ fn sample(record: &str) -> Value {
             "name": "Contract", "location": { "id": 2 }, "department": { "id": 10 }, "projectFlag": false,
             "sendToContactFlag": true, "notifyEmailFrom": "desk@northwind.example", "problemSort": "Descending",
         }),
+        "BoardCopy" => json!({ "id": 22, "name": "Copy" }),
+        "ApiMember" => json!({ "identifier": "Contract", "serviceDefaultBoard": { "id": 22 } }),
         "BoardStatus" => json!({
             "name": "Waiting", "sortOrder": 7, "escalationStatus": "ResolutionPlan",
             "customerPortalDescription": "We wait.", "customerPortalFlag": true,

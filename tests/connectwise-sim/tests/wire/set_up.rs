@@ -137,6 +137,55 @@ async fn a_board_that_does_not_hold_together_is_refused() {
 }
 
 #[tokio::test]
+async fn a_board_is_copied_with_its_statuses_and_types() {
+    let site = Site::start().await;
+    let copy = site
+        .post("/service/boards/copy", json!({ "id": 22, "name": "Copy" }))
+        .await;
+    assert_eq!((copy.status, &copy.json()["name"]), (200, &json!("Copy")));
+    let path = format!("/service/boards/{}", copy.id());
+    let types = site.get(&format!("{path}/types")).await;
+    assert_eq!(
+        names(&types),
+        names(&site.get("/service/boards/22/types").await)
+    );
+    assert_ne!(types.ids()[0], 2201);
+    let again = site.post("/service/boards/copy", json!({ "id": 22, "name": "Copy" }));
+    assert_eq!(
+        problems(&again.await),
+        [("ObjectExists".to_owned(), "name".to_owned())]
+    );
+    let nothing = site.post("/service/boards/copy", json!({ "id": 99, "name": "x" }));
+    assert_eq!(nothing.await.status, 404);
+}
+
+#[tokio::test]
+async fn an_api_members_default_board_is_where_its_tickets_go() {
+    let site = Site::start().await;
+    let ticket = json!({ "summary": "x", "company": { "id": 301 } });
+    let change = json!([{ "op": "replace", "path": "serviceDefaultBoard", "value": { "id": 23 } }]);
+    let changed = site.patch("/system/apiMembers/181", change).await;
+    assert_eq!(
+        changed.json()["serviceDefaultBoard"]["name"],
+        "Cyber Alerts"
+    );
+    let me = site.get("/system/myMembers").await.json();
+    assert_eq!(me["serviceDefaultBoard"]["id"], 23);
+    let made = site.post("/service/tickets", ticket.clone()).await.json();
+    assert_eq!(made["board"]["id"], 23);
+    let hide = json!([{ "op": "replace", "path": "excludedServiceBoardIds", "value": [23] }]);
+    site.patch("/system/apiMembers/181", hide).await;
+    assert_eq!(site.get("/service/boards/23").await.status, 404);
+    assert_eq!(site.get("/service/tickets").await.ids(), [0_i64; 0]);
+    let source = json!({ "name": "Ticketbridge", "defaultFlag": true });
+    let source = site.post("/service/sources", source).await.id();
+    let default = site
+        .get("/service/sources?conditions=defaultFlag=true")
+        .await;
+    assert_eq!(default.ids(), [source]);
+}
+
+#[tokio::test]
 async fn a_record_is_changed_replaced_and_deleted_and_what_is_used_stays() {
     let site = Site::start().await;
     let status =
