@@ -5,6 +5,8 @@ mod client;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
+mod family;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod journal;

@@ -211,6 +211,8 @@ async fn a_record_is_changed_replaced_and_deleted_and_what_is_used_stays() {
         (false_200.status, &false_200.json()["board"]["id"]),
         (200, &json!(21))
     );
+    let last = site.journal(0).await;
+    assert_eq!(last.last().expect("a line")["committed"], false);
     let replace = site
         .try_as(
             &site.technician,
