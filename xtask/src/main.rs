@@ -5,8 +5,10 @@
 
 mod bench;
 mod binaries;
+mod clients;
 mod config;
 mod demo;
+mod fuzz;
 mod lint;
 mod local;
 mod package;
@@ -39,7 +41,7 @@ enum Command {
     /// Starts everything on this machine and stays until Ctrl-C; target/local/stack.json says where everything is
     Up,
     /// Runs everything that CI runs: lint, all tests, and the story against the deployed template
-    Test,
+    Test(test::Options),
     /// Checks formatting, clippy and the template
     Lint,
     /// Builds the packages that are deployed and tells their sizes
@@ -55,7 +57,7 @@ impl Command {
         match self {
             Self::Demo => demo::run().await,
             Self::Up => up::run().await,
-            Self::Test => test::run().await,
+            Self::Test(options) => test::run(options).await,
             Self::Lint => lint::run().await,
             Self::Package(options) => package::run(options).await,
             Self::Sign(options) => sign::run(&options),

