@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use aws::secrets::{self, Secrets};
 use aws_types::SdkConfig;
-use connectwise::{Client, Credentials, HostList, Http, Secret};
+use connectwise::{Client, Credentials, HostList, Http};
 use domain::settings::{ConnectionView, LiveConnection};
 use domain::{Blocked, PartnerId, Reaction, TenantId};
 use jiff::Timestamp;
@@ -135,8 +135,8 @@ impl Connections {
             origin,
             company_id: keys.company_id,
             public_key: keys.public_key,
-            private_key: Secret::new(keys.private_key.expose()),
-            client_id: Secret::new(client_id.expose()),
+            private_key: keys.private_key,
+            client_id,
         };
         Client::new(&self.http, credentials).map_err(|fault| NoClient::Host(fault.to_string()))
     }

@@ -3,14 +3,13 @@
 //! A secret never stands in a log, a table or an answer: the types here cannot print theirs.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
 use domain::kind::KindInfo;
 use domain::text::chain;
-use domain::{PartnerId, SourceId};
+use domain::{PartnerId, Secret, SourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -22,31 +21,6 @@ const USABLE: SignedDuration = SignedDuration::from_hours(1);
 const RELOAD: SignedDuration = SignedDuration::from_secs(30);
 /// Names remembered at most, known and unknown: beyond that the oldest are forgotten, so that guessing names fills no memory.
 const REMEMBERED: usize = 1024;
-
-/// A text that cannot be printed.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one call that needs it.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// All that the door needs to know of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -250,7 +224,7 @@ impl Secrets {
     /// Asks; none where there is no secret of this name, or no more.
     async fn read(&self, name: &str) -> Result<Option<Secret>, Error> {
         match self.client.get_secret_value().secret_id(name).send().await {
-            Ok(answer) => Ok(answer.secret_string.map(Secret)),
+            Ok(answer) => Ok(answer.secret_string.map(Secret::new)),
             // An invalid request is one for a secret that is marked for deletion: it holds no longer.
             Err(fault)
                 if fault.as_service_error().is_some_and(|fault| {

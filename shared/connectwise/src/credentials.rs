@@ -2,31 +2,9 @@
 
 use std::fmt;
 
+use domain::Secret;
+
 use crate::origin::Origin;
-
-/// A text that never reaches a log, an error or an answer: no `Display`, no `Serialize`, and a `Debug` of three stars.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Takes a text into custody.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text itself, for the one place that puts it on the wire or into the secrets store.
-    #[must_use]
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// One partner's keys, and the one origin that they may be sent to.
 #[derive(Clone, PartialEq, Eq)]

@@ -26,7 +26,7 @@ mod writer;
 
 pub use client::Client;
 pub use conditions::{ExternalXref, InvalidXref, NothingToSearch, SearchText};
-pub use credentials::{Credentials, Secret};
+pub use credentials::Credentials;
 pub use discovery::{CompanyInfo, company_info};
 pub use error::Error;
 pub use http::{Http, HttpNotBuilt};

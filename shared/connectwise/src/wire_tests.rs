@@ -7,8 +7,9 @@ mod server;
 use self::server::{Play, Server, answer, answer_with, credentials, header, within};
 use crate::{
     Client, Cursor, Error, ExternalXref, HostList, Http, NewNote, NewTicket, NoteDisplay, Origin,
-    Page, SearchText, Secret, Ticket, TicketFilter, company_info,
+    Page, SearchText, Ticket, TicketFilter, company_info,
 };
+use domain::Secret;
 
 const TICKET: &str =
     r#"{"id":7,"summary":"Disk full","externalXRef":"tb1-a-1","closedFlag":false}"#;

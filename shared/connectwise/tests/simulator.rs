@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use connectwise::{
     Client, Credentials, Cursor, Error, ExternalXref, HostList, Http, NewNote, NewTicket,
-    NoteDisplay, Origin, SearchText, Secret, Ticket, TicketFilter, TicketWriter, company_info,
+    NoteDisplay, Origin, SearchText, Ticket, TicketFilter, TicketWriter, company_info,
 };
 use connectwise_sim::{Running, Seed, Sim};
+use domain::Secret;
 use domain::Target;
 use serde_json::{Value, json};
 use tokio::time::Instant;

@@ -13,6 +13,7 @@ pub mod kind;
 pub mod message;
 pub mod reaction;
 pub mod record;
+mod secret;
 pub mod settings;
 pub mod text;
 pub mod ticket;
@@ -24,3 +25,4 @@ pub use ids::{
 };
 pub use key::{AlertKey, Token};
 pub use reaction::{Blocked, Reaction, Target};
+pub use secret::Secret;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
-use aws::secrets::{ConnectionSecret, Secret, SigningSecret, SourceDocument};
+use aws::secrets::{ConnectionSecret, SigningSecret, SourceDocument};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use domain::Secret;
 use domain::event::Severity;
 use domain::kind::{BUILT_IN, Role};
 use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};

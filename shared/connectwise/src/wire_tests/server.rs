@@ -8,7 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
-use crate::{Client, Credentials, HostList, Http, Origin, Secret};
+use domain::Secret;
+
+use crate::{Client, Credentials, HostList, Http, Origin};
 
 /// What the server does with one request.
 #[derive(Clone)]

@@ -1,6 +1,7 @@
 //! The door: who is let in, and what is said to the others.
 
-use aws::secrets::{Secret, SigningSecret, SourceDocument};
+use aws::secrets::{SigningSecret, SourceDocument};
+use domain::Secret;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use aws::secrets::{ConnectionSecret, Secret, SigningSecret, SourceDocument};
+use aws::secrets::{ConnectionSecret, SigningSecret, SourceDocument};
 use aws::startup::{Account, sdk_config};
 use aws_credential_types::Credentials;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -18,6 +18,7 @@ use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectwise_sim::{Running, Seed, Sim};
+use domain::Secret;
 use domain::event::Severity;
 use domain::record::Record;
 use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};
