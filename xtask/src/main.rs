@@ -14,6 +14,7 @@ mod local;
 mod package;
 mod process;
 mod progress;
+mod refusals;
 mod sign;
 mod source;
 mod story;

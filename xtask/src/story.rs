@@ -311,7 +311,7 @@ async fn print_tickets(stack: &Stack) -> Result<()> {
 }
 
 /// Columns as wide as their widest cell; a rule under the head.
-fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
+pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     let widths: [usize; N] = std::array::from_fn(|column| {
         rows.iter()
             .map(|row| row[column].chars().count())

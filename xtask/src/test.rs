@@ -11,6 +11,7 @@ use crate::local::emulator::{Access, Emulator};
 use crate::local::{Folder, Stack};
 use crate::process::{read, run as run_program, run_logged};
 use crate::progress::step;
+use crate::refusals;
 use crate::story;
 use crate::venv::{EMULATOR, Venv};
 
@@ -61,11 +62,13 @@ async fn tests() -> Result<()> {
     step("the examples in the docs", run).await
 }
 
-/// The deployed template, with its permissions enforced, through the real webhook.
+/// The deployed template, with its permissions enforced, through the real webhook; then everything that its roles must not allow.
 async fn smoke() -> Result<()> {
     let stack = Stack::start("smoke").await?;
     let seen = story::play(&stack).await?;
     println!("story: {seen} passed, 0 failed");
+    let refused = refusals::check(&stack).await?;
+    println!("must be refused: {refused} refused, 0 let through");
     Ok(())
 }
 

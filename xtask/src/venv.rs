@@ -93,9 +93,14 @@ impl Venv {
     /// A tool of the environment as a command. It is handed to Python by name: its own first line names the environment's folder,
     /// which breaks when the clone is moved or its path is long.
     pub(crate) fn tool(&self, name: &str) -> Command {
-        let mut command = Command::new(self.bin().join("python"));
+        let mut command = self.python();
         command.arg(self.bin().join(name));
         command
+    }
+
+    /// The environment's Python, which sees its libraries.
+    pub(crate) fn python(&self) -> Command {
+        Command::new(self.bin().join("python"))
     }
 
     /// The environment's programs.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use aws::startup::{self, Account};
 use aws_credential_types::Credentials;
+use tokio::process::Command;
 
 use crate::config;
 use crate::process::{Running, read};
@@ -29,6 +30,16 @@ pub(crate) enum Access {
     Enforced,
     /// Any 12-digit access key is an account of its own, so that tests run beside each other.
     Open,
+}
+
+/// The credentials of a role's session.
+pub(crate) struct Session {
+    /// Its access key.
+    pub(crate) key: String,
+    /// What it signs with.
+    pub(crate) secret: String,
+    /// What says whose it is.
+    pub(crate) token: String,
 }
 
 /// A running emulator.
@@ -98,14 +109,8 @@ impl Emulator {
     /// Asks the AWS CLI, as root.
     pub(crate) async fn aws(&self, arguments: &[&str]) -> Result<String> {
         let mut command = self.venv.tool("aws");
-        command
-            .env_clear()
-            .envs(config::bare_environment())
-            .envs(credentials(&self.endpoint))
-            .env("AWS_CONFIG_FILE", "/dev/null")
-            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
-            .env("AWS_PAGER", "")
-            .args(arguments);
+        self.surround(&mut command);
+        command.env("AWS_PAGER", "").args(arguments);
         let name = arguments
             .iter()
             .take(2)
@@ -113,6 +118,35 @@ impl Emulator {
             .collect::<Vec<_>>()
             .join(" ");
         read(&format!("aws {name}"), command).await
+    }
+
+    /// Runs a Python program that calls AWS: as root, or in a session.
+    pub(crate) async fn python(
+        &self,
+        program: &str,
+        argument: &str,
+        session: Option<&Session>,
+    ) -> Result<String> {
+        let mut command = self.venv.python();
+        self.surround(&mut command);
+        if let Some(session) = session {
+            command
+                .env("AWS_ACCESS_KEY_ID", &session.key)
+                .env("AWS_SECRET_ACCESS_KEY", &session.secret)
+                .env("AWS_SESSION_TOKEN", &session.token);
+        }
+        command.args(["-c", program, argument]);
+        read("a Python program that calls AWS", command).await
+    }
+
+    /// Nothing around the program but what leads it here, as root.
+    fn surround(&self, command: &mut Command) {
+        command
+            .env_clear()
+            .envs(config::bare_environment())
+            .envs(credentials(&self.endpoint))
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     }
 }
 

@@ -1,0 +1,579 @@
+//! What a function must not do: each call that its role does not need, made with the deployed role's own session on the stack that
+//! enforces permissions.
+//!
+//! Three things keep the table honest. A call counts as refused only if the answer is AWS's "access denied" and names the very action:
+//! a wrong parameter, a missing table or a bad signature is no refusal. Each role also makes calls that it may make, to each kind of
+//! thing that it has, so that broken credentials fail and so does an emulator that mistakes what a call is about. And the calls are
+//! checked against AWS's own models (botocore) before they are sent.
+
+use anyhow::{Context, Result, bail, ensure};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::local::Stack;
+use crate::local::emulator::{Emulator, Session};
+use crate::progress::step;
+use crate::story::table;
+
+/// A call as AWS's models name it.
+#[derive(Debug, Serialize)]
+struct Call {
+    service: &'static str,
+    operation: &'static str,
+    parameters: Value,
+    /// What it is about, for the reader.
+    #[serde(skip)]
+    on: String,
+}
+
+fn call(service: &'static str, operation: &'static str, on: &str, parameters: Value) -> Call {
+    Call {
+        service,
+        operation,
+        parameters,
+        on: on.to_owned(),
+    }
+}
+
+/// What a service said.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Answer {
+    Refused { code: String, message: String },
+    Done { done: Value },
+}
+
+/// What the deployed template's things are called.
+struct Names {
+    queue_url: String,
+    queue: String,
+    dead_letters_url: String,
+    dead_letters: String,
+    alerts: String,
+    config: String,
+    source_secret: String,
+    connection_secret: String,
+    client_id_secret: String,
+    other_source_secret: String,
+    other_connection_secret: String,
+    ingest: String,
+    tickets: String,
+}
+
+/// A function's calls: some that it makes every day, and those that it must not be able to make.
+struct Expected {
+    allowed: Vec<Call>,
+    refused: Vec<Call>,
+}
+
+/// Makes every call as every function and prints what was answered; how many were refused.
+///
+/// # Errors
+/// When a call that must be refused is not, or one that is allowed is.
+pub(crate) async fn check(stack: &Stack) -> Result<usize> {
+    let (rows, wrong) = step("what no function may do", async {
+        let names = names(stack).await?;
+        let mut rows = vec![["function", "call", "on", "answer"].map(str::to_owned)];
+        let mut wrong = Vec::new();
+        for (function, expected) in [("ingest", ingest(&names)), ("tickets", tickets(&names))] {
+            let session = session_of(stack, function).await?;
+            let answers = ask(&stack.emulator, Some(&session), &expected.allowed).await?;
+            for (call, answer) in expected.allowed.iter().zip(answers) {
+                let verdict = match answer {
+                    Answer::Done { .. } => "done, as it must be".to_owned(),
+                    Answer::Refused { code, message } => {
+                        wrong.push(format!(
+                            "{function} cannot {}: {code}: {message}",
+                            call.operation
+                        ));
+                        code
+                    }
+                };
+                rows.push(row(function, call, verdict));
+            }
+            let answers = ask(&stack.emulator, Some(&session), &expected.refused).await?;
+            for (call, answer) in expected.refused.iter().zip(answers) {
+                let verdict = match judge(call, &answer) {
+                    Ok(code) => code,
+                    Err(why) => {
+                        wrong.push(format!(
+                            "{function}, {} on {}: {why}",
+                            call.operation, call.on
+                        ));
+                        format!("WRONG: {why}")
+                    }
+                };
+                rows.push(row(function, call, verdict));
+            }
+        }
+        Ok((rows, wrong))
+    })
+    .await?;
+    println!("\n{}\n", table(&rows).join("\n"));
+    ensure!(wrong.is_empty(), "roles do not hold:\n{}", wrong.join("\n"));
+    let allowed = rows.iter().filter(|row| row[3].starts_with("done")).count();
+    // The first row is the heading.
+    Ok(rows.len() - 1 - allowed)
+}
+
+fn row(function: &str, call: &Call, verdict: String) -> [String; 4] {
+    [function.to_owned(), action(call), call.on.clone(), verdict]
+}
+
+/// The code of a refusal that is one; otherwise why it is none.
+fn judge(call: &Call, answer: &Answer) -> Result<String, String> {
+    match answer {
+        Answer::Done { .. } => Err("was done".to_owned()),
+        Answer::Refused { code, message } => {
+            if !matches!(code.as_str(), "AccessDenied" | "AccessDeniedException") {
+                return Err(format!("failed, but was not refused: {code}: {message}"));
+            }
+            let action = action(call);
+            let named = message
+                .split_once(" is not authorized to perform: ")
+                .and_then(|(_, rest)| rest.split_whitespace().next())
+                .unwrap_or_default();
+            if named == action {
+                Ok(code.clone())
+            } else {
+                Err(format!("not refused as {action}: {message}"))
+            }
+        }
+    }
+}
+
+/// How IAM calls what a call does: nearly always as the call itself.
+fn action(call: &Call) -> String {
+    let (service, operation) = (call.service, call.operation);
+    match (service, operation) {
+        ("lambda", "Invoke") => "lambda:InvokeFunction".to_owned(),
+        ("s3", "ListBuckets") => "s3:ListAllMyBuckets".to_owned(),
+        ("s3", "ListObjectsV2") => "s3:ListBucket".to_owned(),
+        ("sesv2", _) => format!("ses:{operation}"),
+        _ => format!("{service}:{operation}"),
+    }
+}
+
+async fn ask(
+    emulator: &Emulator,
+    session: Option<&Session>,
+    calls: &[Call],
+) -> Result<Vec<Answer>> {
+    let said = emulator
+        .python(
+            include_str!("ask.py"),
+            &serde_json::to_string(calls)?,
+            session,
+        )
+        .await?;
+    let answers: Vec<Answer> = said
+        .lines()
+        .map(serde_json::from_str)
+        .collect::<Result<_, _>>()
+        .context("the answers cannot be read")?;
+    ensure!(answers.len() == calls.len(), "an answer is missing");
+    Ok(answers)
+}
+
+/// The session of a function's role. In an account only Lambda could take the role; the emulator lets the account's own key take any,
+/// which is convenient here and proves nothing: `template::rules` reads in the template who is trusted.
+async fn session_of(stack: &Stack, function: &str) -> Result<Session> {
+    let emulator = &stack.emulator;
+    let deployed = &stack.deployed.functions[function];
+    let asked = [
+        "lambda",
+        "get-function-configuration",
+        "--function-name",
+        deployed,
+        "--query",
+        "Role",
+        "--output",
+        "text",
+    ];
+    let role = emulator.aws(&asked).await?.trim().to_owned();
+    let take = [call(
+        "sts",
+        "AssumeRole",
+        &role,
+        json!({ "RoleArn": role, "RoleSessionName": "refusals" }),
+    )];
+    let Some(Answer::Done { done }) = ask(emulator, None, &take).await?.pop() else {
+        bail!("{role} cannot be taken by the account that owns it")
+    };
+    let part = |member: &str| {
+        let value = done["Credentials"][member].as_str();
+        value
+            .map(str::to_owned)
+            .with_context(|| format!("the session has no {member}"))
+    };
+    Ok(Session {
+        key: part("AccessKeyId")?,
+        secret: part("SecretAccessKey")?,
+        token: part("SessionToken")?,
+    })
+}
+
+async fn names(stack: &Stack) -> Result<Names> {
+    let deployed = &stack.deployed;
+    let queue = |url: &str| url.rsplit('/').next().unwrap_or_default().to_owned();
+    let source_prefix = deployed.variable("ingest", "SOURCE_SECRET_PREFIX")?;
+    let connection_prefix = deployed.variable("tickets", "CONNECTION_SECRET_PREFIX")?;
+    let source = format!("{source_prefix}{}", stack.seeded.source);
+    let connection = format!("{connection_prefix}{}", stack.seeded.partner);
+    // Another stage's of the same account.
+    let other_source = source.replace("/local/", "/prod/");
+    let other_connection = connection.replace("/local/", "/prod/");
+    ensure!(
+        other_source != source && other_connection != connection,
+        "the names of secrets do not hold the stage"
+    );
+    for name in [&other_source, &other_connection] {
+        let create = [
+            "secretsmanager",
+            "create-secret",
+            "--name",
+            name,
+            "--secret-string",
+            "{}",
+        ];
+        stack.emulator.aws(&create).await?;
+    }
+    Ok(Names {
+        queue: queue(&deployed.queue_url),
+        queue_url: deployed.queue_url.clone(),
+        dead_letters: queue(&deployed.dead_letter_queue_url),
+        dead_letters_url: deployed.dead_letter_queue_url.clone(),
+        alerts: deployed.alerts_table.clone(),
+        config: deployed.config_table.clone(),
+        source_secret: source,
+        connection_secret: connection,
+        client_id_secret: deployed.variable("tickets", "CLIENT_ID_SECRET")?.to_owned(),
+        other_source_secret: other_source,
+        other_connection_secret: other_connection,
+        ingest: deployed.functions["ingest"].clone(),
+        tickets: deployed.functions["tickets"].clone(),
+    })
+}
+
+fn ingest(names: &Names) -> Expected {
+    let mut refused = Vec::new();
+    for table in [&names.alerts, &names.config] {
+        refused.extend(reads(table));
+        refused.extend(writes(table));
+        refused.extend(administration_of_table(table));
+    }
+    // It fills its queue, and neither reads it nor looks at it.
+    refused.extend(consuming(&names.queue, &names.queue_url));
+    refused.push(queue_attributes(&names.queue, &names.queue_url));
+    refused.extend(administration_of_queue(&names.queue, &names.queue_url));
+    refused.extend(sending(&names.dead_letters, &names.dead_letters_url));
+    refused.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    for name in [
+        &names.connection_secret,
+        &names.client_id_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ] {
+        refused.push(get_secret(name));
+    }
+    refused.extend(administration_of_secret(&names.source_secret));
+    refused.extend(elsewhere(&names.ingest, &names.tickets));
+    Expected {
+        // What is sent here ends as a dead letter of the stack that is about to go.
+        allowed: vec![
+            get_secret(&names.source_secret),
+            send(&names.queue, &names.queue_url),
+        ],
+        refused,
+    }
+}
+
+fn tickets(names: &Names) -> Expected {
+    let mut refused = Vec::new();
+    for table in [&names.alerts, &names.config] {
+        // What it knows the key of it may get and put, and no more: no lists, and nothing is ever deleted.
+        refused.extend(
+            reads(table)
+                .into_iter()
+                .filter(|call| call.operation != "GetItem"),
+        );
+        refused.push(delete_item(table));
+        refused.extend(administration_of_table(table));
+    }
+    refused.push(update_item(&names.config));
+    // The one loop that must not be: a consumer that feeds its own queue.
+    refused.extend(sending(&names.queue, &names.queue_url));
+    refused.extend(administration_of_queue(&names.queue, &names.queue_url));
+    refused.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    for name in [
+        &names.source_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ] {
+        refused.push(get_secret(name));
+    }
+    refused.extend(administration_of_secret(&names.connection_secret));
+    refused.extend(elsewhere(&names.tickets, &names.ingest));
+    let allowed = vec![
+        get_secret(&names.connection_secret),
+        get_secret(&names.client_id_secret),
+        get_item(&names.alerts),
+        get_item(&names.config),
+        queue_attributes(&names.queue, &names.queue_url),
+    ];
+    Expected { allowed, refused }
+}
+
+/// A key that fits both tables: a table's own shape is checked after permission.
+fn key(table: &str) -> Value {
+    if table.contains("Config") {
+        json!({ "pk": { "S": "P#nobody" }, "sk": { "S": "connection" } })
+    } else {
+        json!({ "pk": { "S": "nobody" } })
+    }
+}
+
+fn get_item(table: &str) -> Call {
+    let parameters = json!({ "TableName": table, "Key": key(table) });
+    call("dynamodb", "GetItem", table, parameters)
+}
+
+fn update_item(table: &str) -> Call {
+    let parameters = json!({ "TableName": table, "Key": key(table) });
+    call("dynamodb", "UpdateItem", table, parameters)
+}
+
+fn delete_item(table: &str) -> Call {
+    let parameters = json!({ "TableName": table, "Key": key(table) });
+    call("dynamodb", "DeleteItem", table, parameters)
+}
+
+fn reads(table: &str) -> Vec<Call> {
+    let query = json!({
+        "TableName": table,
+        "KeyConditionExpression": "pk = :pk",
+        "ExpressionAttributeValues": { ":pk": { "S": "nobody" } },
+    });
+    vec![
+        get_item(table),
+        call("dynamodb", "Query", table, query),
+        call("dynamodb", "Scan", table, json!({ "TableName": table })),
+        call(
+            "dynamodb",
+            "BatchGetItem",
+            table,
+            json!({ "RequestItems": { table: { "Keys": [key(table)] } } }),
+        ),
+    ]
+}
+
+fn writes(table: &str) -> Vec<Call> {
+    let put = json!({ "TableName": table, "Item": key(table) });
+    vec![
+        call("dynamodb", "PutItem", table, put),
+        update_item(table),
+        delete_item(table),
+    ]
+}
+
+fn administration_of_table(table: &str) -> Vec<Call> {
+    let without_backups = json!({
+        "TableName": table,
+        "PointInTimeRecoverySpecification": { "PointInTimeRecoveryEnabled": false },
+    });
+    let without_index = json!({
+        "TableName": table,
+        "GlobalSecondaryIndexUpdates": [{ "Delete": { "IndexName": "by_state" } }],
+    });
+    let batch = json!({ "RequestItems": { table: [{ "DeleteRequest": { "Key": key(table) } }] } });
+    vec![
+        call("dynamodb", "BatchWriteItem", table, batch),
+        call(
+            "dynamodb",
+            "DeleteTable",
+            table,
+            json!({ "TableName": table }),
+        ),
+        call("dynamodb", "UpdateTable", table, without_index),
+        call(
+            "dynamodb",
+            "UpdateContinuousBackups",
+            table,
+            without_backups,
+        ),
+    ]
+}
+
+fn send(queue: &str, url: &str) -> Call {
+    let parameters = json!({ "QueueUrl": url, "MessageBody": "{}" });
+    call("sqs", "SendMessage", queue, parameters)
+}
+
+fn sending(queue: &str, url: &str) -> Vec<Call> {
+    let batch = json!({ "QueueUrl": url, "Entries": [{ "Id": "1", "MessageBody": "{}" }] });
+    vec![
+        send(queue, url),
+        call("sqs", "SendMessageBatch", queue, batch),
+    ]
+}
+
+fn consuming(queue: &str, url: &str) -> Vec<Call> {
+    let receipt = json!({ "QueueUrl": url, "ReceiptHandle": "none" });
+    let hidden = json!({ "QueueUrl": url, "ReceiptHandle": "none", "VisibilityTimeout": 1 });
+    vec![
+        call("sqs", "ReceiveMessage", queue, json!({ "QueueUrl": url })),
+        call("sqs", "DeleteMessage", queue, receipt),
+        call("sqs", "ChangeMessageVisibility", queue, hidden),
+    ]
+}
+
+fn queue_attributes(queue: &str, url: &str) -> Call {
+    let parameters = json!({ "QueueUrl": url, "AttributeNames": ["All"] });
+    call("sqs", "GetQueueAttributes", queue, parameters)
+}
+
+fn administration_of_queue(queue: &str, url: &str) -> Vec<Call> {
+    let open = json!({ "QueueUrl": url, "Attributes": { "MessageRetentionPeriod": "60" } });
+    let url = json!({ "QueueUrl": url });
+    vec![
+        call("sqs", "PurgeQueue", queue, url.clone()),
+        call("sqs", "DeleteQueue", queue, url),
+        call("sqs", "SetQueueAttributes", queue, open),
+    ]
+}
+
+fn get_secret(name: &str) -> Call {
+    call(
+        "secretsmanager",
+        "GetSecretValue",
+        name,
+        json!({ "SecretId": name }),
+    )
+}
+
+/// To read a secret is not to change it.
+fn administration_of_secret(name: &str) -> Vec<Call> {
+    let with_text = json!({ "SecretId": name, "SecretString": "{}" });
+    vec![
+        call("secretsmanager", "PutSecretValue", name, with_text.clone()),
+        call("secretsmanager", "UpdateSecret", name, with_text),
+        call(
+            "secretsmanager",
+            "DeleteSecret",
+            name,
+            json!({ "SecretId": name }),
+        ),
+    ]
+}
+
+/// What has nothing to do with any function of ours: making things, mail, code, permissions, other logs.
+fn elsewhere(own: &str, other: &str) -> Vec<Call> {
+    let new_table = json!({
+        "TableName": "mine",
+        "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
+        "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
+    });
+    let mail = json!({
+        "FromEmailAddress": "a@example.com",
+        "Destination": { "ToAddresses": ["b@example.com"] },
+        "Content": { "Simple": { "Subject": { "Data": "s" }, "Body": { "Text": { "Data": "t" } } } },
+    });
+    let all =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+    let policy = json!({ "RoleName": "any", "PolicyName": "all", "PolicyDocument": all });
+    let other_log = format!("/aws/lambda/{other}");
+    vec![
+        call("dynamodb", "CreateTable", "mine", new_table),
+        call("dynamodb", "ListTables", "*", json!({})),
+        call("sqs", "CreateQueue", "mine", json!({ "QueueName": "mine" })),
+        call("sqs", "ListQueues", "*", json!({})),
+        call(
+            "secretsmanager",
+            "CreateSecret",
+            "mine",
+            json!({ "Name": "mine", "SecretString": "{}" }),
+        ),
+        call("secretsmanager", "ListSecrets", "*", json!({})),
+        call(
+            "lambda",
+            "Invoke",
+            other,
+            json!({ "FunctionName": other, "Payload": "{}" }),
+        ),
+        call(
+            "lambda",
+            "UpdateFunctionConfiguration",
+            own,
+            json!({ "FunctionName": own, "Timeout": 900 }),
+        ),
+        call("lambda", "ListFunctions", "*", json!({})),
+        call("iam", "PutRolePolicy", "any", policy),
+        call("iam", "ListRoles", "*", json!({})),
+        call("iam", "CreateUser", "mine", json!({ "UserName": "mine" })),
+        call("s3", "ListBuckets", "*", json!({})),
+        call(
+            "s3",
+            "ListObjectsV2",
+            "ticketbridge-code",
+            json!({ "Bucket": "ticketbridge-code" }),
+        ),
+        call(
+            "s3",
+            "PutObject",
+            "ticketbridge-code/mine",
+            json!({ "Bucket": "ticketbridge-code", "Key": "mine", "Body": "x" }),
+        ),
+        call("sesv2", "SendEmail", "a@example.com", mail),
+        call(
+            "logs",
+            "FilterLogEvents",
+            &other_log,
+            json!({ "logGroupName": other_log }),
+        ),
+        call(
+            "logs",
+            "CreateLogGroup",
+            "mine",
+            json!({ "logGroupName": "mine" }),
+        ),
+        call(
+            "cloudformation",
+            "DeleteStack",
+            "ticketbridge-local",
+            json!({ "StackName": "ticketbridge-local" }),
+        ),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_access_denied_that_names_the_action_is_a_refusal() {
+        let invoke = call("lambda", "Invoke", "tickets", json!({}));
+        let said = |code: &str, action: &str| Answer::Refused {
+            code: code.to_owned(),
+            message: format!("User: x is not authorized to perform: {action} because of y"),
+        };
+        let action = "lambda:InvokeFunction";
+        for code in ["AccessDenied", "AccessDeniedException"] {
+            assert_eq!(judge(&invoke, &said(code, action)), Ok(code.to_owned()));
+        }
+        for answer in [
+            Answer::Done { done: json!({}) },
+            said("ResourceNotFoundException", action),
+            said("ValidationException", action),
+            said("InvalidClientTokenId", action),
+            said("SignatureDoesNotMatch", action),
+            said("AccessDenied", "lambda:ListFunctions"),
+            Answer::Refused {
+                code: "AccessDenied".to_owned(),
+                message: "no".to_owned(),
+            },
+        ] {
+            assert!(judge(&invoke, &answer).is_err(), "{answer:?}");
+        }
+    }
+}
