@@ -18,6 +18,8 @@ mod refusals;
 mod sign;
 mod source;
 mod story;
+#[cfg(test)]
+mod template;
 mod test;
 mod up;
 mod venv;

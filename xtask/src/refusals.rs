@@ -176,7 +176,7 @@ async fn ask(
 }
 
 /// The session of a function's role. In an account only Lambda could take the role; the emulator lets the account's own key take any,
-/// which is convenient here and proves nothing: `template::rules` reads in the template who is trusted.
+/// which is convenient here and proves nothing: `template.rs` reads in the template who is trusted.
 async fn session_of(stack: &Stack, function: &str) -> Result<Session> {
     let emulator = &stack.emulator;
     let deployed = &stack.deployed.functions[function];
