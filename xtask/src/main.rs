@@ -5,6 +5,7 @@
 
 mod bench;
 mod binaries;
+mod cargo_tool;
 mod clients;
 mod config;
 mod demo;
@@ -45,7 +46,7 @@ enum Command {
     Up,
     /// Runs everything that CI runs: lint, all tests, and the story against the deployed template
     Test(test::Options),
-    /// Checks formatting, clippy and the template
+    /// Checks formatting, clippy, the template and the dependencies
     Lint,
     /// Builds the packages that are deployed and tells their sizes
     Package(package::Options),

@@ -43,6 +43,12 @@ pub(crate) const CFN_LINT: Tools = Tools {
     file: "",
 };
 
+/// In an environment of its own too: it pins many things that others want newer.
+pub(crate) const CHECKOV: Tools = Tools {
+    name: "checkov",
+    requirements: &["checkov==3.3.30"],
+};
+
 /// The SAM CLI.
 pub(crate) const SAM: Tools = Tools {
     name: "sam",
