@@ -3,8 +3,12 @@
 //!
 //! Three things keep the table honest. A call counts as refused only if the answer is AWS's "access denied" and names the very action:
 //! a wrong parameter, a missing table or a bad signature is no refusal. Each role also makes calls that it may make, to each kind of
-//! thing that it has, so that broken credentials fail and so does an emulator that mistakes what a call is about. And the calls are
-//! checked against AWS's own models (botocore) before they are sent.
+//! thing that it has, so that broken credentials fail and so does an emulator that mistakes what a call is about. And at the end every
+//! refused call is allowed and made again: what is refused even then was never refused by the role.
+//!
+//! The calls are checked against AWS's own models (botocore) before they are sent.
+
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail, ensure};
 use serde::{Deserialize, Serialize};
@@ -66,7 +70,8 @@ struct Expected {
     refused: Vec<Call>,
 }
 
-/// Makes every call as every function and prints what was answered; how many were refused.
+/// Makes every call as every function and prints what was answered; how many were refused. It is the last thing that a stack is for:
+/// in the end the calls are let through, and tables and queues go.
 ///
 /// # Errors
 /// When a call that must be refused is not, or one that is allowed is.
@@ -75,8 +80,10 @@ pub(crate) async fn check(stack: &Stack) -> Result<usize> {
         let names = names(stack).await?;
         let mut rows = vec![["function", "call", "on", "answer"].map(str::to_owned)];
         let mut wrong = Vec::new();
+        let mut tried = Vec::new();
         for (function, expected) in [("ingest", ingest(&names)), ("tickets", tickets(&names))] {
-            let session = session_of(stack, function).await?;
+            let role = role_of(stack, function).await?;
+            let session = session_of(&stack.emulator, &role).await?;
             let answers = ask(&stack.emulator, Some(&session), &expected.allowed).await?;
             for (call, answer) in expected.allowed.iter().zip(answers) {
                 let verdict = match answer {
@@ -105,6 +112,12 @@ pub(crate) async fn check(stack: &Stack) -> Result<usize> {
                 };
                 rows.push(row(function, call, verdict));
             }
+            tried.push((role, session, expected.refused));
+        }
+        for (role, session, mut calls) in tried {
+            // It would take the roles away too.
+            calls.retain(|call| call.operation != "DeleteStack");
+            wrong.extend(refused_when_allowed(&stack.emulator, &role, &session, &calls).await?);
         }
         Ok((rows, wrong))
     })
@@ -175,26 +188,66 @@ async fn ask(
     Ok(answers)
 }
 
-/// The session of a function's role. In an account only Lambda could take the role; the emulator lets the account's own key take any,
-/// which is convenient here and proves nothing: `template.rs` reads in the template who is trusted.
-async fn session_of(stack: &Stack, function: &str) -> Result<Session> {
-    let emulator = &stack.emulator;
-    let deployed = &stack.deployed.functions[function];
+/// Allows the calls and makes them again; answers which are refused all the same.
+async fn refused_when_allowed(
+    emulator: &Emulator,
+    role: &str,
+    session: &Session,
+    calls: &[Call],
+) -> Result<Vec<String>> {
+    let (_, name) = role
+        .rsplit_once('/')
+        .context("a role's ARN ends in its name")?;
+    let actions: BTreeSet<_> = calls.iter().map(action).collect();
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": actions, "Resource": "*" }],
+    });
+    let allow = [
+        "iam",
+        "put-role-policy",
+        "--role-name",
+        name,
+        "--policy-name",
+        "everything-tried",
+        "--policy-document",
+        &policy.to_string(),
+    ];
+    emulator.aws(&allow).await?;
+    let answers = ask(emulator, Some(session), calls).await?;
+    let refused = calls.iter().zip(answers).filter_map(|(call, answer)| {
+        let code = judge(call, &answer).ok()?;
+        Some(format!(
+            "{} on {} as {name} is refused even when it is allowed ({code}): the table proves nothing of it",
+            action(call),
+            call.on
+        ))
+    });
+    Ok(refused.collect())
+}
+
+/// The role that the deployed function has.
+async fn role_of(stack: &Stack, function: &str) -> Result<String> {
     let asked = [
         "lambda",
         "get-function-configuration",
         "--function-name",
-        deployed,
+        &stack.deployed.functions[function],
         "--query",
         "Role",
         "--output",
         "text",
     ];
-    let role = emulator.aws(&asked).await?.trim().to_owned();
+    Ok(stack.emulator.aws(&asked).await?.trim().to_owned())
+}
+
+/// A session of a role. In an account only Lambda could take it; the emulator lets the account's own key take any, which is convenient
+/// here and proves nothing: `template.rs` reads in the template who is trusted.
+async fn session_of(emulator: &Emulator, role: &str) -> Result<Session> {
     let take = [call(
         "sts",
         "AssumeRole",
-        &role,
+        role,
         json!({ "RoleArn": role, "RoleSessionName": "refusals" }),
     )];
     let Some(Answer::Done { done }) = ask(emulator, None, &take).await?.pop() else {
