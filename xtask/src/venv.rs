@@ -47,6 +47,7 @@ pub(crate) const CFN_LINT: Tools = Tools {
 pub(crate) const CHECKOV: Tools = Tools {
     name: "checkov",
     requirements: &["checkov==3.3.30"],
+    file: "",
 };
 
 /// The SAM CLI.
