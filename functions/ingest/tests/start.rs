@@ -1,78 +1,24 @@
-//! What the real binary does at its start, and does not: the system's root certificates are not scanned.
-//!
-//! `rustls-native-certs` is linked, since the SDK's HTTP client names it as a dependency that cannot be left out; what counts is
-//! that nobody calls it. So the places where it would look are named pipes that nobody writes to: a scan would open one and hang
-//! there, and the function would never ask for its first event.
+//! What the real binary does at its start, and does not.
 #![cfg(unix)]
+#![expect(
+    clippy::expect_used,
+    clippy::unwrap_used,
+    reason = "a test's helpers fail the test"
+)]
 
-use std::io::Read;
-use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
-
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// A process that does not outlive the test.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+#[path = "../../../shared/aws/tests/start/mod.rs"]
+mod start;
 
 #[test]
 fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
-    let folder =
-        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("roots-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let pipe = folder.join("roots.pem");
-    assert!(
-        Command::new("mkfifo")
-            .arg(&pipe)
-            .status()
-            .unwrap()
-            .success()
+    start::asks_for_its_first_event(
+        env!("CARGO_BIN_EXE_ingest"),
+        &[
+            (
+                "QUEUE_URL",
+                "https://sqs.eu-central-1.amazonaws.com/1/events",
+            ),
+            ("SOURCE_SECRET_PREFIX", "tb/source/"),
+        ],
     );
-    let runtime = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let function = Command::new(env!("CARGO_BIN_EXE_ingest"))
-        .env_clear()
-        .env("SSL_CERT_FILE", &pipe)
-        .env("SSL_CERT_DIR", &folder)
-        .env(
-            "AWS_LAMBDA_RUNTIME_API",
-            runtime.local_addr().unwrap().to_string(),
-        )
-        .env("AWS_LAMBDA_FUNCTION_NAME", "ingest")
-        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
-        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-        .env("AWS_REGION", "eu-central-1")
-        .env("AWS_ACCESS_KEY_ID", "id")
-        .env("AWS_SECRET_ACCESS_KEY", "secret")
-        .env(
-            "QUEUE_URL",
-            "https://sqs.eu-central-1.amazonaws.com/1/events",
-        )
-        .env("SOURCE_SECRET_PREFIX", "tb/source/")
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _function = Running(function);
-    let (told, heard) = mpsc::channel();
-    thread::spawn(move || told.send(runtime.accept()));
-    let accepted = heard.recv_timeout(PATIENCE);
-    let (mut asked, _) = accepted
-        .expect("the function never asked: it hangs at the system's roots, or did not start")
-        .unwrap();
-    let mut line = [0; 36];
-    asked.read_exact(&mut line).unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&line),
-        "GET /2018-06-01/runtime/invocation/n"
-    );
-    std::fs::remove_dir_all(&folder).unwrap();
 }

@@ -1,0 +1,72 @@
+//! What the real binary does at its start, and does not: the system's root certificates are not scanned.
+//!
+//! `rustls-native-certs` is linked, since the SDK's HTTP client names it as a dependency that cannot be left out; what counts is
+//! that nobody calls it. So the places where it would look are named pipes that nobody writes to: a scan would open one and hang
+//! there, and the function would never ask for its first event.
+use std::io::Read;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A process that does not outlive the test.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Starts the binary with these variables of its own and waits until it asks for its first event.
+pub(crate) fn asks_for_its_first_event(binary: &str, variables: &[(&str, &str)]) {
+    let folder =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("roots-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let pipe = folder.join("roots.pem");
+    assert!(
+        Command::new("mkfifo")
+            .arg(&pipe)
+            .status()
+            .unwrap()
+            .success()
+    );
+    let runtime = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let function = Command::new(binary)
+        .env_clear()
+        .env("SSL_CERT_FILE", &pipe)
+        .env("SSL_CERT_DIR", &folder)
+        .env(
+            "AWS_LAMBDA_RUNTIME_API",
+            runtime.local_addr().unwrap().to_string(),
+        )
+        .env("AWS_LAMBDA_FUNCTION_NAME", "function")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        .env("AWS_REGION", "eu-central-1")
+        .env("AWS_ACCESS_KEY_ID", "id")
+        .env("AWS_SECRET_ACCESS_KEY", "secret")
+        .envs(variables.iter().copied())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _function = Running(function);
+    let (told, heard) = mpsc::channel();
+    thread::spawn(move || told.send(runtime.accept()));
+    let accepted = heard.recv_timeout(PATIENCE);
+    let (mut asked, _) = accepted
+        .expect("the function never asked: it hangs at the system's roots, or did not start")
+        .unwrap();
+    let mut line = [0; 36];
+    asked.read_exact(&mut line).unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&line),
+        "GET /2018-06-01/runtime/invocation/n"
+    );
+    std::fs::remove_dir_all(&folder).unwrap();
+}
