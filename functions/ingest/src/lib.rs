@@ -122,7 +122,7 @@ impl App {
             let name = source
                 .map(|source| format!("{}{source}", self.config.source_secret_prefix))
                 .unwrap_or_default();
-            if !self.secrets.forget_if_old(&name, now) {
+            if !self.secrets.doubt(&name, now) {
                 return Err(refused(source, Refusal::Mismatch));
             }
             document = self.document(source, now).await?;

@@ -143,7 +143,7 @@ impl Connections {
 
     /// Forgets keys that were refused, so that the next client has fresh ones; tells whether asking again makes sense.
     pub(crate) fn keys_refused(&self, partner: &PartnerId) -> bool {
-        self.secrets.forget_if_old(
+        self.secrets.doubt(
             &format!("{}{partner}", self.secret_prefix),
             Timestamp::now(),
         )

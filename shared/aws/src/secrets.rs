@@ -182,7 +182,7 @@ impl Secrets {
 
     /// Has a secret that did not match read afresh the next time, so that a rotation loses nothing. Tells whether that makes
     /// sense: not if it was read just `now`, and at most every 30 s a name, so that wrong signatures cannot drive calls.
-    pub fn forget_if_old(&self, name: &str, now: Timestamp) -> bool {
+    pub fn doubt(&self, name: &str, now: Timestamp) -> bool {
         let mut known = self.known();
         let Some(known) = known.get_mut(name) else {
             return false;
