@@ -103,7 +103,7 @@ impl Calls<'_> {
                 priority,
                 ..
             } => self.patch(*ticket_id, *priority).await,
-            Step::Close { ticket_id, .. } => self.close(*ticket_id).await,
+            Step::Close { ticket_id } => self.close(*ticket_id).await,
         };
         match done {
             // Deleted by a technician: recorded, not fought.

@@ -1,7 +1,7 @@
 //! A partner's connection as this function needs it: what `decide` looks at, and a client with the right keys.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws::secrets::{self, Secrets};
@@ -11,15 +11,12 @@ use domain::settings::{ConnectionView, LiveConnection};
 use domain::{Blocked, PartnerId, Reaction, TenantId};
 use jiff::Timestamp;
 use store::{ConfigTable, Connection};
-use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use crate::{BuildError, Config};
 
 /// How long settings are used without reading them again.
 const FRESH: Duration = Duration::from_mins(1);
-/// Calls at a time to one connection from one instance of this function.
-const CALLS: usize = 4;
 
 /// All connections, and what is remembered of them.
 #[derive(Debug)]
@@ -30,13 +27,13 @@ pub(crate) struct Connections {
     secret_prefix: String,
     client_id_secret: String,
     known: Mutex<HashMap<PartnerId, Known>>,
+    clients: Mutex<HashMap<PartnerId, (Credentials, Client)>>,
 }
 
 #[derive(Debug, Clone)]
 struct Known {
     connection: Option<(Connection, LiveConnection)>,
     read_at: Instant,
-    calls: Arc<Semaphore>,
 }
 
 /// What stands in the way of a client, and what it asks for.
@@ -81,6 +78,7 @@ impl Connections {
             secret_prefix: config.connection_secret_prefix.clone(),
             client_id_secret: config.client_id_secret.clone(),
             known: Mutex::default(),
+            clients: Mutex::default(),
         })
     }
 
@@ -98,12 +96,7 @@ impl Connections {
         })
     }
 
-    /// The turn-taking of calls to this partner's ConnectWise.
-    pub(crate) async fn calls(&self, partner: &PartnerId) -> Result<Arc<Semaphore>, store::Error> {
-        Ok(self.known(partner).await?.calls)
-    }
-
-    /// A client with the partner's keys.
+    /// A client with the partner's keys: the same one as long as these are the same, since its clones take turns.
     pub(crate) async fn client(&self, partner: &PartnerId) -> Result<Client, NoClient> {
         let Some((connection, _)) = self.known(partner).await?.connection else {
             return Err(NoClient::NotSetUp);
@@ -138,10 +131,19 @@ impl Connections {
             private_key: keys.private_key,
             client_id,
         };
-        Client::new(&self.http, credentials).map_err(|fault| NoClient::Host(fault.to_string()))
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((same, client)) = clients.get(partner)
+            && *same == credentials
+        {
+            return Ok(client.clone());
+        }
+        let client = Client::new(&self.http, credentials.clone())
+            .map_err(|fault| NoClient::Host(fault.to_string()))?;
+        clients.insert(partner.clone(), (credentials, client.clone()));
+        Ok(client)
     }
 
-    /// Forgets keys that were refused, so that the next client has fresh ones; tells whether asking again makes sense.
+    /// Has keys that were refused read afresh for the next client; tells whether asking again makes sense.
     pub(crate) fn keys_refused(&self, partner: &PartnerId) -> bool {
         self.secrets.doubt(
             &format!("{}{partner}", self.secret_prefix),
@@ -174,11 +176,9 @@ impl Connections {
             }
             _ => None,
         };
-        let calls = remembered.map_or_else(|| Arc::new(Semaphore::new(CALLS)), |known| known.calls);
         let known = Known {
             connection,
             read_at: Instant::now(),
-            calls,
         };
         self.known
             .lock()

@@ -4,7 +4,7 @@ use connectwise::{Error, Ticket};
 use domain::Reaction;
 use domain::adopt::{Found, adopt};
 use domain::decide::Step;
-use domain::record::{Actual, Claim, Open, Record};
+use domain::record::{Claim, Open, Record};
 use jiff::Timestamp;
 
 use crate::calls::{Calls, Done, Failed, Work, find};
@@ -22,15 +22,12 @@ impl App {
             return Ok(Stepped::Reread);
         };
         let partner = &record.key.partner;
-        let calls = self.connections.calls(partner).await?;
-        let turn = calls.acquire().await;
         let mut done = self.attempt(&record, &claim, work).await;
         let refused = matches!(&done, Err(fault) if fault.call() == Some(&Error::KeysRefused));
         // Keys may have been rotated: they are read afresh once.
         if refused && self.connections.keys_refused(partner) {
             done = self.attempt(&record, &claim, work).await;
         }
-        drop(turn);
         let now = Timestamp::now();
         match done {
             Ok(Done::Created(ticket)) => self.created(record, &claim, &ticket, now).await,
@@ -81,7 +78,7 @@ impl App {
         })
     }
 
-    /// Records a ticket that was made. Whoever's claim runs by now: a ticket that stands is recorded, and ends the claim.
+    /// Records a ticket that was made, whoever's claim runs by now.
     async fn created(
         &self,
         record: Record,
@@ -93,16 +90,8 @@ impl App {
         let board = ticket.board.as_ref().map(|board| board.id);
         let open = Open::new(ticket.id, board, claim, now);
         let made = |record: Record, ours: bool| {
-            let other = match &record.actual {
-                Some(Actual::Open(other)) => Some(other.ticket_id),
-                // Another worker found it by its token and closed; the ticket of the life before does not count.
-                Some(Actual::Closed(other)) if !ours => Some(other.ticket_id),
-                Some(Actual::Closed(_)) | None => None,
-            };
-            let Some(other) = other else {
-                return record.with_open(open.clone());
-            };
-            if other != open.ticket_id {
+            let (record, other) = record.with_made(open.clone(), ours);
+            if let Some(other) = other {
                 let made = open.ticket_id;
                 tracing::error!(ticket.id = made, ticket.other = other, "two tickets");
             }
@@ -121,11 +110,8 @@ impl App {
         let Some(claim) = record.claim.clone() else {
             return Ok(Stepped::Reread);
         };
-        let calls = self.connections.calls(&record.key.partner).await?;
-        let turn = calls.acquire().await;
         let began = Timestamp::now();
         let found = self.find(&record, &claim, invocation).await;
-        drop(turn);
         let now = Timestamp::now();
         match found {
             Ok(found) => {

@@ -123,4 +123,23 @@ mod tests {
             (2, None, None)
         );
     }
+
+    #[test]
+    fn a_made_ticket_is_recorded_whoever_holds_the_claim_unless_another_is_there() {
+        let (record, claim) = claimed();
+        let open = |ticket_id| Open::new(ticket_id, Some(2), &claim, at(70));
+        let (made, other) = record.clone().with_made(open(8), false);
+        assert_eq!((made.open(), other), (Some(&open(8)), None));
+        assert_eq!(made.claim, None, "it ends the other worker's claim");
+        let (again, other) = made.clone().with_made(open(8), false);
+        assert_eq!((again, other), (made.clone(), None));
+        let (kept, other) = made.clone().with_made(open(9), false);
+        assert_eq!((kept, other), (made, Some(8)));
+
+        let closed = record.with_closed(7, 1, ClosedBy::Technician, at(60));
+        let (found_and_closed, other) = closed.clone().with_made(open(7), false);
+        assert_eq!((found_and_closed, other), (closed.clone(), None));
+        let (next_life, other) = closed.with_made(open(8), true);
+        assert_eq!((next_life.open(), other), (Some(&open(8)), None));
+    }
 }

@@ -72,8 +72,6 @@ pub enum Step {
     Close {
         /// The ticket.
         ticket_id: RecordId,
-        /// A close may have been made before, by a worker that vanished or never heard the answer.
-        takeover: bool,
     },
 }
 
@@ -139,7 +137,6 @@ pub fn decide(
         (Op::Close, Some(open)) => match same_site(open, view) {
             Ok(_) => Decision::Write(Step::Close {
                 ticket_id: open.ticket_id,
-                takeover: true,
             }),
             Err(reason) => Decision::Block(reason),
         },
@@ -292,7 +289,6 @@ fn gone(record: &Record, open: &Open, view: &ConnectionView) -> Decision {
     match when_gone {
         WhenGone::Close => Decision::Write(Step::Close {
             ticket_id: open.ticket_id,
-            takeover: false,
         }),
         WhenGone::Note if open.noted_gone => Decision::Nothing(Idle::UpToDate),
         WhenGone::Note => Decision::Write(Step::NoteGone {

@@ -315,6 +315,23 @@ impl Record {
         self
     }
 
+    /// Records a ticket that a create made, by a worker whose claim is still its own (`ours`) or not: a ticket that stands is
+    /// recorded and ends whatever claim runs. Where another ticket is there already, or this one was found by its token and
+    /// closed meanwhile, the record stays; that other ticket's number is returned if it is not this one.
+    #[must_use]
+    pub fn with_made(self, open: Open, ours: bool) -> (Self, Option<RecordId>) {
+        let there = match &self.actual {
+            Some(Actual::Open(there)) => Some(there.ticket_id),
+            // The ticket of the life before does not count.
+            Some(Actual::Closed(there)) if !ours => Some(there.ticket_id),
+            Some(Actual::Closed(_)) | None => None,
+        };
+        match there {
+            None => (self.with_open(open), None),
+            Some(there) => (self, Some(there).filter(|there| *there != open.ticket_id)),
+        }
+    }
+
     /// Records the end of the ticket. Where we closed it and a raise came meanwhile, that raise begins the next life; where a
     /// technician closed it, only a newer raise does.
     #[must_use]

@@ -207,7 +207,7 @@ impl Model {
                     .clone()
                     .with_open(Open::new(ticket_id, None, &claim, now));
             }
-            Step::Close { ticket_id, .. } => {
+            Step::Close { ticket_id } => {
                 let ticket = &mut self.tickets[usize::try_from(*ticket_id).unwrap() - 1];
                 let standing = self.record.wanted.standing;
                 if !ticket.1 {

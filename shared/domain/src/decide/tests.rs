@@ -281,10 +281,7 @@ fn a_gone_alert_closes_its_operations_ticket_and_notes_its_cyber_alert() {
     let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     assert_eq!(
         next(&record, 13),
-        Decision::Write(Step::Close {
-            ticket_id: 77,
-            takeover: false
-        })
+        Decision::Write(Step::Close { ticket_id: 77 })
     );
     let cyber = event(
         1,
@@ -306,10 +303,7 @@ fn an_open_ticket_closes_though_its_tenant_is_switched_off() {
     };
     assert_eq!(
         decide(&record, &view, SETTLE, at(13)),
-        Decision::Write(Step::Close {
-            ticket_id: 77,
-            takeover: false
-        })
+        Decision::Write(Step::Close { ticket_id: 77 })
     );
 }
 
@@ -429,10 +423,7 @@ fn an_uncertain_close_is_taken_over() {
     assert_eq!(next(&record, 30), Decision::Wait { until: at(35) });
     assert_eq!(
         next(&record, 35),
-        Decision::Write(Step::Close {
-            ticket_id: 77,
-            takeover: true
-        })
+        Decision::Write(Step::Close { ticket_id: 77 })
     );
 }
 

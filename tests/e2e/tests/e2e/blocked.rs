@@ -48,15 +48,7 @@ async fn an_alert_of_an_unmapped_or_disabled_tenant_waits_and_is_listed() {
             name: Some("Acme Dental".into())
         }
     );
-    assert_eq!(world.all_tickets().await.len(), 0);
-    assert!(
-        world
-            .calls()
-            .await
-            .iter()
-            .all(|call| call == "GET /service/tickets"),
-        "only the test itself called"
-    );
+    world.has_no_ticket_and_called_nobody().await;
 }
 
 #[tokio::test]

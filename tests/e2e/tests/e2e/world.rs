@@ -433,6 +433,12 @@ impl World {
         tickets.as_array().unwrap().clone()
     }
 
+    /// Asserts that ConnectWise has no ticket, and that nobody but this question ever called it.
+    pub(crate) async fn has_no_ticket_and_called_nobody(&self) {
+        assert_eq!(self.all_tickets().await.len(), 0);
+        assert_eq!(self.calls().await, ["GET /service/tickets"]);
+    }
+
     /// The texts of a ticket's notes.
     pub(crate) async fn notes(&self, ticket: &Value) -> Vec<Value> {
         let path = format!("/service/tickets/{}/notes?pageSize=1000", ticket["id"]);
