@@ -8,7 +8,6 @@ use domain::fold::fold;
 use domain::record::{Claim, Record};
 use domain::settings::ConnectionView;
 use domain::{AlertKey, Blocked};
-use jiff::Timestamp;
 use store::Written;
 
 use crate::calls::Work;
@@ -56,13 +55,13 @@ impl App {
                 Some(event) => fold(before.clone(), event),
                 None => before.clone(),
             };
-            let stepped = match decide(&record, &view, self.settle, Timestamp::now()) {
+            let stepped = match decide(&record, &view, self.settle, invocation.now()) {
                 Decision::Nothing(idle) => {
                     tracing::info!(idle = ?idle, "nothing to do");
                     self.end(&before, record.at_rest(), Outcome::Done).await?
                 }
                 Decision::Wait { until } => {
-                    let wait = Duration::try_from(until.duration_since(Timestamp::now()))
+                    let wait = Duration::try_from(until.duration_since(invocation.now()))
                         .unwrap_or_default();
                     tracing::info!(wait_s = wait.as_secs(), "waiting for the claim");
                     self.end(
@@ -73,7 +72,8 @@ impl App {
                     .await?
                 }
                 Decision::Block(reason) => {
-                    self.block(&before, record, reason, event, &view).await?
+                    self.block(&before, record, reason, event, &view, invocation)
+                        .await?
                 }
                 Decision::Search => self.search(&before, record, invocation).await?,
                 Decision::Write(step) => {
@@ -114,6 +114,7 @@ impl App {
         reason: Blocked,
         event: Option<&Event>,
         view: &ConnectionView,
+        invocation: &Invocation,
     ) -> Result<Stepped, store::Error> {
         tracing::warn!(reason = %reason, "blocked");
         let key = &record.key;
@@ -128,7 +129,7 @@ impl App {
         }
         // A text is kept for the ticket that is still to be made; an open ticket's close needs none.
         let text = text.filter(|_| record.wanted.standing);
-        let blocked = record.with_blocked(reason, text.as_ref(), Timestamp::now());
+        let blocked = record.with_blocked(reason, text.as_ref(), invocation.now());
         self.end(before, blocked, Outcome::Done).await
     }
 
@@ -233,7 +234,7 @@ fn claim(
         company_id,
         epoch,
         severity,
-        began_at: Timestamp::now(),
+        began_at: invocation.now(),
         until: invocation.claim_until(),
         uncertain_at: None,
         attempts: before.map_or(1, |before| before.attempts.saturating_add(1)),

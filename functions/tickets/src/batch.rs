@@ -8,7 +8,6 @@ use domain::AlertKey;
 use domain::event::Event;
 use domain::message::Message;
 use futures_util::future::join_all;
-use jiff::Timestamp;
 use tracing::Instrument as _;
 
 use crate::outcome::Outcome;
@@ -39,7 +38,7 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
         .map(|(key, messages)| one_alert(app, invocation, key, messages));
     let others = others.into_iter().map(|(record, content)| async move {
         let outcome = match content {
-            Ok(part) => match app.alerts.put_snapshot_part(&part, Timestamp::now()).await {
+            Ok(part) => match app.alerts.put_snapshot_part(&part, invocation.now()).await {
                 Ok(()) => Outcome::Done,
                 Err(fault) => {
                     tracing::error!(fault = %fault, "snapshot not stored");

@@ -95,7 +95,11 @@ impl Calls<'_> {
                 ticket_id, untold, ..
             } => self.note_repeats(*ticket_id, *untold).await,
             Step::NoteGone { ticket_id } => {
-                let note = gone_note(false, gone_at(self.record), &self.claim.marker);
+                let note = gone_note(
+                    false,
+                    gone_at(self.record, self.work.invocation.now()),
+                    &self.claim.marker,
+                );
                 self.note(*ticket_id, note).await
             }
             Step::Patch {
@@ -184,7 +188,11 @@ impl Calls<'_> {
             }
         }
         if !self.is_noted(ticket_id).await? {
-            let note = gone_note(true, gone_at(self.record), &self.claim.marker);
+            let note = gone_note(
+                true,
+                gone_at(self.record, self.work.invocation.now()),
+                &self.claim.marker,
+            );
             match self
                 .add_note(ticket_id, note, NoteDisplay::Resolution)
                 .await
@@ -289,7 +297,7 @@ fn xref(claim: &Claim) -> Result<ExternalXref, Error> {
     })
 }
 
-fn gone_at(record: &Record) -> Timestamp {
+fn gone_at(record: &Record, now: Timestamp) -> Timestamp {
     let last = record.wanted.last.as_ref();
-    last.map_or_else(Timestamp::now, |last| last.occurred_at)
+    last.map_or(now, |last| last.occurred_at)
 }

@@ -22,6 +22,8 @@ const ASSUMED: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Debug)]
 pub struct Invocation {
     name: String,
+    /// How far this invocation's time is ahead of the machine's: nothing, but in tests.
+    ahead: SignedDuration,
     ends: Timestamp,
     calls_end: Instant,
     claims: AtomicU32,
@@ -44,16 +46,31 @@ impl Invocation {
     /// An invocation of this name that ends then. Names are unique for ever, as request ids are.
     #[must_use]
     pub fn new(name: &str, ends: Timestamp) -> Self {
-        let left = Duration::try_from(ends.duration_since(Timestamp::now())).unwrap_or_default();
+        Self::at(name, Timestamp::now(), ends)
+    }
+
+    /// An invocation that takes the time to be `now`: nothing in this function asks another clock for a time that it records.
+    #[must_use]
+    pub fn at(name: &str, now: Timestamp, ends: Timestamp) -> Self {
+        let left = Duration::try_from(ends.duration_since(now)).unwrap_or_default();
         // Lambda's longest run is 15 minutes; a deadline beyond is no deadline.
         let left = left.min(Duration::from_mins(15));
         let calls_end = Instant::now() + left.saturating_sub(RESERVE);
         Self {
             name: name.to_ascii_lowercase(),
+            ahead: now.duration_since(Timestamp::now()),
             ends,
             calls_end,
             claims: AtomicU32::new(0),
         }
+    }
+
+    /// The time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        Timestamp::now()
+            .saturating_add(self.ahead)
+            .unwrap_or(Timestamp::MAX)
     }
 
     /// When calls to ConnectWise must have ended.

@@ -28,7 +28,7 @@ impl App {
         if refused && self.connections.keys_refused(partner) {
             done = self.attempt(&record, &claim, work).await;
         }
-        let now = Timestamp::now();
+        let now = work.invocation.now();
         match done {
             Ok(Done::Created(ticket)) => self.created(record, &claim, &ticket, now).await,
             Ok(done) => {
@@ -110,9 +110,9 @@ impl App {
         let Some(claim) = record.claim.clone() else {
             return Ok(Stepped::Reread);
         };
-        let began = Timestamp::now();
+        let began = invocation.now();
         let found = self.find(&record, &claim, invocation).await;
-        let now = Timestamp::now();
+        let now = invocation.now();
         match found {
             Ok(found) => {
                 tracing::info!(found = found.len(), visits = claim.visits + 1, "searched");
