@@ -538,12 +538,12 @@ fn every_rule_sees_what_breaks_it() {
         ),
         (
             3,
-            "Action: [dynamodb:GetItem, dynamodb:PutItem]",
+            "Action: [dynamodb:BatchGetItem, dynamodb:PutItem, dynamodb:UpdateItem]",
             "Action: '*'",
         ),
         (
             3,
-            "Action: [dynamodb:GetItem, dynamodb:PutItem]",
+            "Action: [dynamodb:BatchGetItem, dynamodb:PutItem, dynamodb:UpdateItem]",
             "NotAction: [dynamodb:DeleteTable]",
         ),
         (3, "Resource: !GetAtt ConfigTable.Arn", "Resource: '*'"),

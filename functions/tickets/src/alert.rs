@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use connections::Site;
 use domain::decide::{Decision, Step, decide};
-use domain::event::Event;
+use domain::event::{Event, Order};
 use domain::fold::fold;
+use domain::memory::Memory;
 use domain::record::{Claim, Record};
 use domain::settings::ConnectionView;
-use domain::{AlertKey, Blocked};
+use domain::{AlertKey, Blocked, RecordId};
 use store::Written;
 
 use crate::calls::Work;
@@ -15,7 +17,63 @@ use crate::outcome::{Outcome, Stepped, react};
 use crate::{App, Invocation};
 
 /// More steps than any alert needs; a bound on what a bug can do.
-const MAX_STEPS: usize = 12;
+const MAX_STEPS: usize = 16;
+
+/// What a message asks for.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// Take an event in.
+    Event(Box<Event>),
+    /// Decide again: what held the alert up may be gone.
+    Reconsider,
+    /// A person lets it go on.
+    Release,
+}
+
+/// One message about one alert, and what is known of its surroundings.
+pub(crate) struct Case<'a> {
+    pub(crate) asked: &'a Asked,
+    pub(crate) invocation: &'a Invocation,
+    pub(crate) view: ConnectionView,
+    pub(crate) site: Option<Site>,
+    /// Of the connection's present epoch.
+    pub(crate) memory: Option<Memory>,
+}
+
+impl Asked {
+    pub(crate) fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Reconsider | Self::Release => None,
+        }
+    }
+
+    pub(crate) fn order(&self) -> Option<Order> {
+        self.event().map(Event::order)
+    }
+}
+
+impl Case<'_> {
+    /// The record with what the message says taken in.
+    fn folded(&self, stored: &Record) -> Record {
+        let mut record = match self.asked {
+            Asked::Event(event) => fold(stored.clone(), event),
+            Asked::Reconsider => stored.clone(),
+            Asked::Release => stored.clone().released(),
+        };
+        if let Some(connection) = &self.view.connection {
+            record = record.in_epoch(connection.epoch);
+        }
+        record
+    }
+
+    /// Makes what is known of the connection's tickets count from here on.
+    pub(crate) fn set_memory(&mut self, memory: Option<Memory>) {
+        let epoch = self.view.connection.as_ref().map(|live| live.epoch);
+        self.memory = memory.filter(|memory| Some(memory.epoch) == epoch);
+        self.view.memory = self.memory.as_ref().map(|memory| memory.state);
+    }
+}
 
 impl App {
     /// Takes a message about an alert as far as it goes. If the process dies anywhere in here, the message comes back and goes on
@@ -23,10 +81,10 @@ impl App {
     pub(crate) async fn process(
         &self,
         key: &AlertKey,
-        event: Option<&Event>,
+        asked: &Asked,
         invocation: &Invocation,
     ) -> Outcome {
-        match self.steps(key, event, invocation).await {
+        match self.steps(key, asked, invocation).await {
             Ok(outcome) => outcome,
             Err(fault) => {
                 tracing::error!(fault = %fault, "the table failed");
@@ -38,52 +96,32 @@ impl App {
     async fn steps(
         &self,
         key: &AlertKey,
-        event: Option<&Event>,
+        asked: &Asked,
         invocation: &Invocation,
     ) -> Result<Outcome, store::Error> {
-        let (record, view) = tokio::join!(
-            self.alerts.get(key),
+        let (known, seen) = tokio::join!(
+            self.alerts.known(key),
             self.connections.view(&key.partner, &key.tenant)
         );
-        let (mut known, view) = (record?, view?);
+        let (known, seen) = (known?, seen?);
+        let mut case = Case {
+            asked,
+            invocation,
+            view: seen.view,
+            site: seen.site,
+            memory: None,
+        };
+        case.set_memory(known.memory);
+        let untouched = || Record::new(key.clone());
+        let mut stored = known.record.unwrap_or_else(untouched);
         for _ in 0..MAX_STEPS {
-            if !invocation.has_time() {
-                return Ok(Outcome::Later(Some(Duration::from_secs(1))));
-            }
-            let before = known.take().unwrap_or_else(|| Record::new(key.clone()));
-            let record = match event {
-                Some(event) => fold(before.clone(), event),
-                None => before.clone(),
-            };
-            let stepped = match decide(&record, &view, self.settle, invocation.now()) {
-                Decision::Nothing(idle) => {
-                    tracing::info!(idle = ?idle, "nothing to do");
-                    self.end(&before, record.at_rest(), Outcome::Done).await?
-                }
-                Decision::Wait { until } => {
-                    let wait = Duration::try_from(until.duration_since(invocation.now()))
-                        .unwrap_or_default();
-                    tracing::info!(wait_s = wait.as_secs(), "waiting for the claim");
-                    self.end(
-                        &before,
-                        record,
-                        Outcome::Later(Some(wait + Duration::from_secs(1))),
-                    )
-                    .await?
-                }
-                Decision::Block(reason) => {
-                    self.block(&before, record, reason, event, &view, invocation)
-                        .await?
-                }
-                Decision::Search => self.search(&before, record, invocation).await?,
-                Decision::Write(step) => {
-                    self.claim_and_write(record, step, event, &view, invocation)
-                        .await?
-                }
-            };
-            known = match stepped {
-                Stepped::On(record) => Some(*record),
-                Stepped::Reread => self.alerts.get(key).await?,
+            let record = case.folded(&stored);
+            let decision = decide(&record, &case.view, self.settle, invocation.now());
+            let stepped = self.step(&stored, record, decision, &mut case).await?;
+            stored = match stepped {
+                Stepped::On(record) => *record,
+                Stepped::Again => stored,
+                Stepped::Reread => self.alerts.get(key).await?.unwrap_or_else(untouched),
                 Stepped::End(outcome) => return Ok(outcome),
             };
         }
@@ -91,14 +129,53 @@ impl App {
         Ok(Outcome::Later(None))
     }
 
+    async fn step(
+        &self,
+        stored: &Record,
+        record: Record,
+        decision: Decision,
+        case: &mut Case<'_>,
+    ) -> Result<Stepped, store::Error> {
+        match decision {
+            Decision::Nothing(idle) => {
+                tracing::info!(idle = ?idle, "nothing to do");
+                self.end(stored, record.at_rest(), Outcome::Done).await
+            }
+            Decision::Wait { until } => {
+                let wait = until.duration_since(case.invocation.now());
+                let wait = Duration::try_from(wait).unwrap_or_default();
+                tracing::info!(wait_s = wait.as_secs(), "waiting");
+                let later = Outcome::Later(Some(wait + Duration::from_secs(1)));
+                // A text that is needed later stays with the message, which comes back.
+                self.end(stored, record, later).await
+            }
+            Decision::Block(reason) => self.block(stored, record, reason, case).await,
+            // What follows calls ConnectWise.
+            Decision::Search
+            | Decision::Recheck(_)
+            | Decision::Recall
+            | Decision::Remember
+            | Decision::Write(_)
+                if !case.invocation.has_time() =>
+            {
+                Ok(Stepped::End(Outcome::Later(Some(Duration::from_secs(1)))))
+            }
+            Decision::Search => self.search(stored, record, case).await,
+            Decision::Recheck(recheck) => self.recheck(stored, record, &recheck, case).await,
+            Decision::Recall => self.recall(stored, record, case).await,
+            Decision::Remember => self.remember(stored, record, case).await,
+            Decision::Write(step) => self.claim_and_write(record, step, case).await,
+        }
+    }
+
     /// Writes the record where it changed, and ends the message's run.
     pub(crate) async fn end(
         &self,
-        before: &Record,
+        stored: &Record,
         record: Record,
         outcome: Outcome,
     ) -> Result<Stepped, store::Error> {
-        if *before == record {
+        if *stored == record {
             return Ok(Stepped::End(outcome));
         }
         Ok(match self.alerts.write(&record).await? {
@@ -107,19 +184,17 @@ impl App {
         })
     }
 
-    async fn block(
+    pub(crate) async fn block(
         &self,
-        before: &Record,
+        stored: &Record,
         record: Record,
         reason: Blocked,
-        event: Option<&Event>,
-        view: &ConnectionView,
-        invocation: &Invocation,
+        case: &Case<'_>,
     ) -> Result<Stepped, store::Error> {
         tracing::warn!(reason = %reason, "blocked");
         let key = &record.key;
-        let text = record.text(event).cloned();
-        if view.mapping.is_none() {
+        let text = record.text(case.asked.event()).cloned();
+        if case.view.mapping.is_none() {
             // Seen for the first time: a person finds it in the list of tenants to map.
             let name = text.as_ref().and_then(|text| text.tenant_name.as_deref());
             self.connections
@@ -129,8 +204,8 @@ impl App {
         }
         // A text is kept for the ticket that is still to be made; an open ticket's close needs none.
         let text = text.filter(|_| record.wanted.standing);
-        let blocked = record.with_blocked(reason, text.as_ref(), invocation.now());
-        self.end(before, blocked, Outcome::Done).await
+        let blocked = record.with_blocked(reason, text.as_ref(), case.invocation.now());
+        self.end(stored, blocked, Outcome::Done).await
     }
 
     /// Folding and claiming are one write: the loser of a race reads again. Then the one call to ConnectWise.
@@ -138,18 +213,16 @@ impl App {
         &self,
         record: Record,
         step: Step,
-        event: Option<&Event>,
-        view: &ConnectionView,
-        invocation: &Invocation,
+        case: &mut Case<'_>,
     ) -> Result<Stepped, store::Error> {
-        let text = record.text(event).cloned();
+        let text = record.text(case.asked.event()).cloned();
         if matches!(step, Step::Create(_)) && text.is_none() {
             // The message that raised it is still in the queue and has the text.
-            tracing::info!("no text to make a ticket of");
-            return Ok(Stepped::End(Outcome::Done));
+            tracing::warn!("no text for the ticket yet");
+            return Ok(Stepped::End(Outcome::Later(None)));
         }
-        let connection = view.connection.as_ref();
-        let claim = claim(&record, &step, view, invocation);
+        let connection = case.view.connection.clone();
+        let claim = claim(&record, &step, case);
         let (Some(claim), Some(connection)) = (claim, connection) else {
             let reason = "the record does not fit the step that it asks for".to_owned();
             return Ok(Stepped::End(Outcome::DeadLetter(reason)));
@@ -164,9 +237,9 @@ impl App {
                     text: text.as_ref(),
                     takeover: previous.as_ref(),
                     settings: &connection.settings,
-                    invocation,
+                    invocation: case.invocation,
                 };
-                self.perform(*record, work).await
+                self.perform(*record, work, case).await
             }
         }
     }
@@ -202,44 +275,73 @@ impl App {
 }
 
 /// The claim for a step: a takeover goes on with the mark and the count of the claim before it.
-fn claim(
-    record: &Record,
-    step: &Step,
-    view: &ConnectionView,
-    invocation: &Invocation,
-) -> Option<Claim> {
-    let id = invocation.next_claim()?;
+fn claim(record: &Record, step: &Step, case: &Case<'_>) -> Option<Claim> {
+    let id = case.invocation.next_claim()?;
     let before = record
         .claim
         .as_ref()
         .filter(|before| before.op == step.op());
-    let severity = record.wanted.about.as_ref()?.severity;
-    let (company_id, epoch) = match (step, record.open()) {
-        (Step::Create(create), _) => (create.company, view.connection.as_ref()?.epoch),
-        (_, Some(open)) => (open.company_id, open.epoch),
-        (_, None) => return None,
+    let about = record.wanted.about.as_ref();
+    let (token, company_id, epoch) = target(record, step, case)?;
+    let board_id = match step {
+        Step::Create(create) => create.board,
+        Step::NoteRepeats { .. }
+        | Step::NoteGone { .. }
+        | Step::Patch { .. }
+        | Step::Close { .. }
+        | Step::Reopen(_)
+        | Step::Repair { .. } => None,
     };
     let reason = match step {
         Step::Create(_) => "raised",
         Step::NoteRepeats { .. } => "repeated",
         Step::Patch { .. } => "worse",
         Step::NoteGone { .. } | Step::Close { .. } => "gone",
+        Step::Reopen(_) => "raised again",
+        Step::Repair { .. } => "duplicate",
     };
     Some(Claim {
         marker: before.map_or_else(|| id.clone(), |before| before.marker.clone()),
         id,
         op: step.op(),
         reason: reason.to_owned(),
-        token: record.token(),
+        token,
+        board_id,
         company_id,
         epoch,
-        severity,
-        began_at: invocation.now(),
-        until: invocation.claim_until(),
+        severity: about.map_or(domain::event::Severity::Informational, |about| {
+            about.severity
+        }),
+        began_at: case.invocation.now(),
+        until: case.invocation.claim_until(),
         uncertain_at: None,
         attempts: before.map_or(1, |before| before.attempts.saturating_add(1)),
         visits: 0,
         visited_at: None,
         empty_visits: 0,
     })
+}
+
+/// What a step's ticket carries, whose it is, and in which epoch; none where the record does not fit the step.
+fn target(record: &Record, step: &Step, case: &Case<'_>) -> Option<(domain::Token, RecordId, u32)> {
+    match step {
+        Step::Create(create) => {
+            record.wanted.about.as_ref()?;
+            let epoch = case.view.connection.as_ref()?.epoch;
+            Some((record.token(), create.company, epoch))
+        }
+        Step::Reopen(reopen) => Some((reopen.token.clone(), reopen.company, reopen.epoch)),
+        Step::Repair { duplicate, .. } => Some((
+            duplicate.token.clone(),
+            duplicate.company_id,
+            duplicate.epoch,
+        )),
+        Step::NoteRepeats { .. }
+        | Step::NoteGone { .. }
+        | Step::Patch { .. }
+        | Step::Close { .. } => {
+            let open = record.open()?;
+            Some((record.ticket_token(), open.company_id, open.epoch))
+        }
+    }
 }

@@ -5,30 +5,43 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::AlertKey;
-use domain::event::Event;
 use domain::message::Message;
 use futures_util::future::join_all;
 use tracing::Instrument as _;
 
+use crate::alert::Asked;
 use crate::outcome::Outcome;
 use crate::{App, Invocation};
 
 /// The first back-off, doubled with each receipt.
 const BACK_OFF: Duration = Duration::from_secs(15);
+/// What comes back at a given time comes up to a quarter later, and never more than this.
+const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 /// The longest back-off.
 const LONGEST: Duration = Duration::from_mins(15);
 
 /// Works off one batch: alerts side by side, the messages of one alert in order, each task to its end.
 pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
-    let mut alerts: HashMap<AlertKey, Vec<(SqsMessage, Option<Event>)>> = HashMap::new();
+    let mut alerts: HashMap<AlertKey, Vec<(SqsMessage, Asked)>> = HashMap::new();
     let mut others = vec![];
     for record in event.records {
         match Message::from_json(record.body.as_deref().unwrap_or_default()) {
             Ok(Message::Event(event)) => alerts
                 .entry(event.key.clone())
                 .or_default()
-                .push((record, Some(event))),
-            Ok(Message::Reconsider(key)) => alerts.entry(key).or_default().push((record, None)),
+                .push((record, Asked::Event(Box::new(event)))),
+            Ok(Message::Reconsider(key)) => {
+                alerts
+                    .entry(key)
+                    .or_default()
+                    .push((record, Asked::Reconsider));
+            }
+            Ok(Message::Release(key)) => {
+                alerts
+                    .entry(key)
+                    .or_default()
+                    .push((record, Asked::Release));
+            }
             Ok(Message::Snapshot(part)) => others.push((record, Ok(part))),
             Err(fault) => others.push((record, Err(fault.to_string()))),
         }
@@ -63,11 +76,11 @@ async fn one_alert(
     app: &App,
     invocation: &Invocation,
     key: AlertKey,
-    mut messages: Vec<(SqsMessage, Option<Event>)>,
+    mut messages: Vec<(SqsMessage, Asked)>,
 ) -> Vec<BatchItemFailure> {
-    messages.sort_by_key(|(_, event)| event.as_ref().map(Event::order));
+    messages.sort_by_key(|(_, asked)| asked.order());
     let mut failures = vec![];
-    for (record, event) in messages {
+    for (record, asked) in messages {
         let span = tracing::info_span!(
             "alert",
             alert.key = %key,
@@ -76,7 +89,7 @@ async fn one_alert(
             attempt = received(&record),
         );
         let outcome = app
-            .process(&key, event.as_ref(), invocation)
+            .process(&key, &asked, invocation)
             .instrument(span.clone())
             .await;
         failures.extend(settled(app, &record, outcome).instrument(span).await);
@@ -106,7 +119,10 @@ async fn settled(app: &App, record: &SqsMessage, outcome: Outcome) -> Option<Bat
             }
         }
         Outcome::Later(after) => {
-            let delay = after.unwrap_or_else(|| back_off(received(record), &message_id));
+            let delay = match after {
+                Some(after) => after + spread(after, &message_id).min(LONGEST_SPREAD),
+                None => back_off(received(record), &message_id),
+            };
             let receipt = record.receipt_handle.as_deref().unwrap_or_default();
             // If this fails the message comes back when its visibility ends: later, and not lost.
             if let Err(fault) = app.inbox.put_off(receipt, delay).await {
@@ -127,15 +143,20 @@ fn received(record: &SqsMessage) -> u32 {
         .unwrap_or(1)
 }
 
-/// Doubling with each receipt, and spread by up to a quarter by the message's id, so that a crowd does not come back at once.
+/// Doubling with each receipt, and spread by up to a quarter.
 fn back_off(received: u32, message_id: &str) -> Duration {
     let doubled = BACK_OFF
         .saturating_mul(1 << received.saturating_sub(1).min(10))
         .min(LONGEST);
-    let spread = message_id.bytes().fold(0_u32, |sum, byte| {
+    doubled - spread(doubled, message_id)
+}
+
+/// Up to a quarter of a delay, by the message's id, so that a crowd does not come back at once.
+fn spread(delay: Duration, message_id: &str) -> Duration {
+    let share = message_id.bytes().fold(0_u32, |sum, byte| {
         sum.wrapping_mul(31).wrapping_add(u32::from(byte))
     }) % 256;
-    doubled - doubled * spread / 1024
+    delay * share / 1024
 }
 
 #[cfg(test)]

@@ -1,18 +1,24 @@
 //! The calls of one step to ConnectWise, and how each can end. Nothing is recorded here.
 
-use connectwise::{Client, Error, ExternalXref, NewNote, NewTicket, NoteDisplay, Ticket};
+use connections::NoClient;
+use connectwise::{
+    BoardStatus, Client, Error, ExternalXref, NewNote, NewTicket, NoteDisplay, Ticket,
+};
 use domain::adopt::Found;
-use domain::decide::{Create, Step};
+use domain::breaker::Told;
+use domain::decide::{Create, Reopen, Step};
+use domain::done::Done;
 use domain::event::Payload;
 use domain::record::{Claim, ClosedBy, Record};
 use domain::settings::Settings;
-use domain::ticket::{description, gone_note, mark, repeat_note, summary};
-use domain::{Blocked, Reaction, RecordId, Target};
+use domain::ticket::{
+    description, duplicate_note, gone_note, kept_note, mark, reopened_note, repeat_note, summary,
+};
+use domain::{Blocked, Reaction, RecordId, Target, Token};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::Invocation;
-use crate::connections::NoClient;
 
 /// A claimed step and what it is made of.
 #[derive(Debug, Clone, Copy)]
@@ -26,15 +32,24 @@ pub(crate) struct Work<'a> {
     pub(crate) invocation: &'a Invocation,
 }
 
-/// What a performed step did.
+/// What a performed step brought.
 #[derive(Debug)]
-pub(crate) enum Done {
-    Created(Box<Ticket>),
-    Noted,
-    Patched,
-    Ended(ClosedBy),
-    /// Nothing, since what was claimed is not wanted any more.
-    Dropped,
+pub(crate) enum Made {
+    /// A new ticket.
+    Ticket(Box<Ticket>),
+    /// Anything else.
+    Step(Done),
+}
+
+/// What a search for a token showed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// These carry it.
+    Found(Vec<Found>),
+    /// None does.
+    None,
+    /// It did not even show the tickets that it must: it says nothing.
+    Blind,
 }
 
 /// Why a step was not done, or may not have been.
@@ -47,9 +62,9 @@ pub(crate) enum Failed {
     Look(Error),
     #[error("writing failed: {0}")]
     Write(Error),
-    /// ConnectWise answered 200 and the ticket is not closed.
-    #[error("the closing status does not close the ticket")]
-    NotClosed,
+    /// ConnectWise answered 200, and the ticket is not closed, or not open.
+    #[error("the status does not close the ticket, or not open it")]
+    StatusWithoutEffect,
 }
 
 impl Failed {
@@ -57,7 +72,7 @@ impl Failed {
         match self {
             Self::NoClient(fault) => fault.reaction(),
             Self::Look(fault) | Self::Write(fault) => fault.reaction(),
-            Self::NotClosed => Reaction::Block {
+            Self::StatusWithoutEffect => Reaction::Block {
                 reason: Blocked::TargetGone(Target::Status),
             },
         }
@@ -66,14 +81,30 @@ impl Failed {
     pub(crate) fn may_have_been_done(&self) -> bool {
         match self {
             Self::Write(fault) => fault.may_have_been_done(),
-            Self::NoClient(_) | Self::Look(_) | Self::NotClosed => false,
+            Self::NoClient(_) | Self::Look(_) | Self::StatusWithoutEffect => false,
+        }
+    }
+
+    /// ConnectWise took the call and said no.
+    fn is_refusal(&self) -> bool {
+        match self {
+            Self::Write(fault) | Self::Look(fault) => fault.told() == Told::Works,
+            Self::NoClient(_) | Self::StatusWithoutEffect => false,
+        }
+    }
+
+    pub(crate) fn told(&self) -> Told {
+        match self {
+            Self::NoClient(fault) => fault.told(),
+            Self::Look(fault) | Self::Write(fault) => fault.told(),
+            Self::StatusWithoutEffect => Told::Works,
         }
     }
 
     pub(crate) fn call(&self) -> Option<&Error> {
         match self {
             Self::Look(fault) | Self::Write(fault) => Some(fault),
-            Self::NoClient(_) | Self::NotClosed => None,
+            Self::NoClient(_) | Self::StatusWithoutEffect => None,
         }
     }
 }
@@ -88,18 +119,15 @@ pub(crate) struct Calls<'a> {
 
 impl Calls<'_> {
     /// Makes the step's calls.
-    pub(crate) async fn make(&self) -> Result<Done, Failed> {
+    pub(crate) async fn make(&self) -> Result<Made, Failed> {
         let done = match self.work.step {
             Step::Create(create) => return self.create(create).await,
             Step::NoteRepeats {
                 ticket_id, untold, ..
             } => self.note_repeats(*ticket_id, *untold).await,
             Step::NoteGone { ticket_id } => {
-                let note = gone_note(
-                    false,
-                    gone_at(self.record, self.work.invocation.now()),
-                    &self.claim.marker,
-                );
+                let gone_at = gone_at(self.record, self.work.invocation.now());
+                let note = gone_note(false, gone_at, &self.claim.marker);
                 self.note(*ticket_id, note).await
             }
             Step::Patch {
@@ -108,19 +136,28 @@ impl Calls<'_> {
                 ..
             } => self.patch(*ticket_id, *priority).await,
             Step::Close { ticket_id } => self.close(*ticket_id).await,
+            Step::Reopen(reopen) => self.reopen(reopen).await,
+            Step::Repair { duplicate, kept } => self.repair(duplicate.ticket_id, *kept).await,
         };
+        let deleted = |fault: &Failed| matches!(fault.call(), Some(Error::NotFound { .. }));
+        // Deleted by a technician: recorded, not fought.
         match done {
-            // Deleted by a technician: recorded, not fought.
-            Err(fault) if matches!(fault.call(), Some(Error::NotFound { .. })) => {
-                Ok(Done::Ended(ClosedBy::Deleted))
-            }
-            done => done,
+            Err(fault) if deleted(&fault) => Ok(Made::Step(match self.work.step {
+                Step::Repair { .. } => Done::Repaired,
+                Step::Create(_)
+                | Step::NoteRepeats { .. }
+                | Step::NoteGone { .. }
+                | Step::Patch { .. }
+                | Step::Close { .. }
+                | Step::Reopen(_) => Done::Ended(ClosedBy::Deleted),
+            })),
+            done => done.map(Made::Step),
         }
     }
 
-    async fn create(&self, create: &Create) -> Result<Done, Failed> {
+    async fn create(&self, create: &Create) -> Result<Made, Failed> {
         let (Some(about), Some(text)) = (&self.record.wanted.about, self.work.text) else {
-            return Ok(Done::Dropped);
+            return Ok(Made::Step(Done::Dropped));
         };
         let new = NewTicket {
             summary: summary(text),
@@ -131,11 +168,11 @@ impl Calls<'_> {
             priority: create.priority,
             estimated_start_date: create.raised_at,
             initial_description: description(&self.record.key, about, text, create.previous),
-            external_xref: xref(self.claim).map_err(Failed::Look)?,
+            external_xref: xref(&self.claim.token)?,
         };
         let writer = self.client.ticket_writer();
         let ticket = writer.create(&new, self.deadline()).await;
-        Ok(Done::Created(Box::new(ticket.map_err(Failed::Write)?)))
+        Ok(Made::Ticket(Box::new(ticket.map_err(Failed::Write)?)))
     }
 
     async fn note_repeats(&self, ticket_id: RecordId, untold: u32) -> Result<Done, Failed> {
@@ -183,7 +220,7 @@ impl Calls<'_> {
                 let writer = self.client.ticket_writer();
                 let closed = writer.close(ticket_id, status, self.deadline()).await;
                 if !closed.map_err(Failed::Write)?.closed_flag {
-                    return Err(Failed::NotClosed);
+                    return Err(Failed::StatusWithoutEffect);
                 }
             }
         }
@@ -206,6 +243,89 @@ impl Calls<'_> {
         Ok(Done::Ended(ClosedBy::Us))
     }
 
+    /// GET, PATCH, look at the answer, say why.
+    async fn reopen(&self, reopen: &Reopen) -> Result<Done, Failed> {
+        let ticket = self.ticket(reopen.ticket_id).await?;
+        let board_id = ticket.board.as_ref().map(|board| board.id);
+        match self.ended(&ticket) {
+            // Ended for good: a new ticket is made instead.
+            Some(ended @ (ClosedBy::Moved | ClosedBy::Deleted | ClosedBy::Us)) => {
+                return Ok(Done::Ended(ended));
+            }
+            // Open already: by a technician, or by a worker that vanished.
+            None => {}
+            Some(ClosedBy::Technician) if !self.record.wanted.standing => {
+                return Ok(Done::Dropped);
+            }
+            Some(ClosedBy::Technician) => {
+                let status = self.opening_status(&ticket, reopen.status).await?;
+                let writer = self.client.ticket_writer();
+                let set = writer.set_status(reopen.ticket_id, status, self.deadline());
+                if set.await.map_err(Failed::Write)?.closed_flag {
+                    return Err(Failed::StatusWithoutEffect);
+                }
+            }
+        }
+        if let Some(about) = &self.record.wanted.about
+            && !self.is_noted(reopen.ticket_id).await?
+        {
+            let note = reopened_note(about.raised_at, &self.claim.marker);
+            let noted = self.add_note(reopen.ticket_id, note, NoteDisplay::Discussion);
+            noted.await.map_err(Failed::Write)?;
+        }
+        Ok(Done::Reopened { board_id })
+    }
+
+    /// Closes a ticket too many, and says so on it and on the one that stays.
+    async fn repair(&self, ticket_id: RecordId, kept: Option<RecordId>) -> Result<Done, Failed> {
+        let ticket = self.ticket(ticket_id).await?;
+        match self.ended(&ticket) {
+            // A vanished worker closed it, and may not have said so.
+            Some(ClosedBy::Technician) if self.work.takeover.is_some() => {}
+            // A person was faster.
+            Some(_) => return Ok(Done::Repaired),
+            None => {
+                self.note_internally(ticket_id, duplicate_note(kept, &self.claim.marker))
+                    .await?;
+                let status = self.closing_status(&ticket).await?;
+                let writer = self.client.ticket_writer();
+                let closed = writer.close(ticket_id, status, self.deadline()).await;
+                if !closed.map_err(Failed::Write)?.closed_flag {
+                    return Err(Failed::StatusWithoutEffect);
+                }
+            }
+        }
+        if let Some(kept) = kept {
+            let note = kept_note(ticket_id, &self.claim.marker);
+            match self.note_internally(kept, note).await {
+                Err(fault) if !fault.may_have_been_done() && fault.is_refusal() => {
+                    tracing::warn!(fault = %fault, "repaired without a note");
+                }
+                noted => noted?,
+            }
+        }
+        tracing::warn!(
+            duplicate_repaired = 1,
+            ticket.id = ticket_id,
+            ticket.kept = kept,
+            "a ticket too many is closed"
+        );
+        Ok(Done::Repaired)
+    }
+
+    async fn note_internally(&self, ticket_id: RecordId, text: String) -> Result<(), Failed> {
+        if self.is_noted(ticket_id).await? {
+            return Ok(());
+        }
+        let note = NewNote {
+            text,
+            display: NoteDisplay::Internal,
+        };
+        let writer = self.client.ticket_writer();
+        let added = writer.add_note(ticket_id, &note, self.deadline()).await;
+        added.map(|_| ()).map_err(Failed::Write)
+    }
+
     fn deadline(&self) -> Instant {
         self.work.invocation.calls_end()
     }
@@ -215,32 +335,53 @@ impl Calls<'_> {
         ticket.map_err(Failed::Look)
     }
 
-    /// Whether a person ended the ticket, or gave it to other use: it must carry our token and the recorded company.
+    /// Whether a person ended the ticket, or gave it to other use.
     fn ended(&self, ticket: &Ticket) -> Option<ClosedBy> {
-        let token = ticket.external_xref.as_deref() == Some(self.record.token().as_str());
-        let company = ticket.company.as_ref().map(|company| company.id);
-        let ours = token && company == Some(self.claim.company_id);
-        match (ours, ticket.closed_flag) {
-            (false, _) => Some(ClosedBy::Moved),
-            (true, true) => Some(ClosedBy::Technician),
-            (true, false) => None,
-        }
+        found(ticket).ended(&self.claim.token, self.claim.company_id)
     }
 
     /// The closing status of the ticket's current board: as set up, or else the board's first that closes.
     async fn closing_status(&self, ticket: &Ticket) -> Result<RecordId, Failed> {
-        let board = ticket.board.as_ref().ok_or(Failed::NotClosed)?.id;
+        let board = ticket.board.as_ref().ok_or(Failed::StatusWithoutEffect)?.id;
         let target = self.work.settings.board_with_id(board);
         if let Some(status) = target.and_then(|target| target.closing_status) {
             return Ok(status);
         }
+        self.first_status(board, |status| status.closed_status)
+            .await
+    }
+
+    /// The status that opens a ticket of its current board: as set up, or else the board's own for new tickets.
+    async fn opening_status(
+        &self,
+        ticket: &Ticket,
+        set_up: Option<RecordId>,
+    ) -> Result<RecordId, Failed> {
+        let board = ticket.board.as_ref();
+        let board = board.ok_or(Failed::StatusWithoutEffect)?.id;
+        let target = self.work.settings.board_with_id(board);
+        match target.and(set_up) {
+            Some(status) => Ok(status),
+            None => {
+                self.first_status(board, |status| !status.closed_status)
+                    .await
+            }
+        }
+    }
+
+    async fn first_status(
+        &self,
+        board: RecordId,
+        fits: impl Fn(&BoardStatus) -> bool,
+    ) -> Result<RecordId, Failed> {
         let statuses = self.client.board_statuses(board, self.deadline()).await;
         let statuses = statuses.map_err(Failed::Look)?;
-        let closing = statuses
+        let usable = statuses
             .iter()
-            .filter(|status| status.closed_status && !status.inactive);
-        let first = closing.min_by_key(|status| (status.sort_order, status.id));
-        first.map(|status| status.id).ok_or(Failed::NotClosed)
+            .filter(|status| fits(status) && !status.inactive);
+        let first = usable.min_by_key(|status| (status.sort_order, status.id));
+        let first = first.map(|status| status.id);
+        first.ok_or(Failed::StatusWithoutEffect)
     }
 
     /// Whether the worker that this step was taken over from made the note.
@@ -272,28 +413,76 @@ impl Calls<'_> {
     }
 }
 
-/// All tickets that carry the claim's token; a failed search is an error, never "none".
-pub(crate) async fn find(
+/// Looks for tickets that carry the token, closed ones included; a failed search is an error, never "none". `witnesses` are tickets
+/// that a search must see, at least one of them.
+pub(crate) async fn search(
     client: &Client,
-    claim: &Claim,
+    token: &Token,
+    witnesses: &[Token],
     deadline: Instant,
-) -> Result<Vec<Found>, Failed> {
-    let token = xref(claim).map_err(Failed::Look)?;
-    let tickets = client.tickets_by_external_xref(&[&token], deadline).await;
-    let found = |ticket: Ticket| Found {
-        ticket_id: ticket.id,
-        board_id: ticket.board.map(|board| board.id),
-        entered_at: ticket.info.date_entered,
-        closed: ticket.closed_flag,
-    };
+) -> Result<Search, Failed> {
+    let mut tokens = vec![xref(token)?];
+    for witness in witnesses.iter().filter(|witness| *witness != token) {
+        tokens.push(xref(witness)?);
+    }
+    let tokens: Vec<&ExternalXref> = tokens.iter().collect();
+    let tickets = client.tickets_by_external_xref(&tokens, deadline).await;
     let tickets = tickets.map_err(Failed::Look)?;
-    Ok(tickets.into_iter().map(found).collect())
+    let carries = |ticket: &&Ticket| ticket.external_xref.as_deref() == Some(token.as_str());
+    let ours: Vec<Found> = tickets.iter().filter(carries).map(found).collect();
+    Ok(match ours.is_empty() {
+        false => Search::Found(ours),
+        true if tokens.len() > 1 && tickets.is_empty() => Search::Blind,
+        true => Search::None,
+    })
 }
 
-fn xref(claim: &Claim) -> Result<ExternalXref, Error> {
-    // A token has only letters, digits and hyphens; a malformed one must never become an unconditional search.
-    ExternalXref::parse(claim.token.as_str()).map_err(|fault| Error::Rejected {
-        words: fault.to_string(),
+/// All tickets of any life of the alert, closed ones included.
+pub(crate) async fn lives(
+    client: &Client,
+    record: &Record,
+    deadline: Instant,
+) -> Result<Vec<Found>, Failed> {
+    let prefix = ExternalXref::parse(format!("tb1-{}-", record.key.item_key()));
+    let prefix = prefix.map_err(malformed)?;
+    let tickets = client
+        .tickets_by_external_xref_prefix(&prefix, deadline)
+        .await;
+    Ok(tickets.map_err(Failed::Look)?.iter().map(found).collect())
+}
+
+/// Whether ConnectWise has any ticket of ours.
+pub(crate) async fn any(client: &Client, deadline: Instant) -> Result<bool, Failed> {
+    let prefix = ExternalXref::parse("tb1-").map_err(malformed)?;
+    let any = client.any_ticket_by_external_xref_prefix(&prefix, deadline);
+    any.await.map_err(Failed::Look)
+}
+
+fn found(ticket: &Ticket) -> Found {
+    let by = |by: &Option<String>| by.as_deref().map(str::to_ascii_lowercase);
+    let (entered, updated) = (by(&ticket.info.entered_by), by(&ticket.info.updated_by));
+    Found {
+        ticket_id: ticket.id,
+        token: ticket.external_xref.as_deref().and_then(Token::parse),
+        board_id: ticket.board.as_ref().map(|board| board.id),
+        company_id: ticket.company.as_ref().map(|company| company.id),
+        entered_at: ticket.info.date_entered,
+        closed: ticket.closed_flag,
+        closed_at: ticket.closed_date,
+        merged: ticket.merged_parent_ticket.is_some(),
+        // We entered it: whoever else changed it is a person, or acts for one.
+        touched: entered.is_some() && updated.is_some() && entered != updated,
+    }
+}
+
+fn xref(token: &Token) -> Result<ExternalXref, Failed> {
+    ExternalXref::parse(token.as_str()).map_err(malformed)
+}
+
+/// A token has only letters, digits and hyphens; a malformed one must never become an unconditional search.
+fn malformed(_: connectwise::InvalidXref) -> Failed {
+    Failed::Look(Error::Rejected {
+        words: connectwise::InvalidXref.to_string(),
     })
 }
 

@@ -12,14 +12,8 @@ pub struct Config {
     pub dead_letter_queue_url: String,
     /// The table of alert records.
     pub alerts_table: String,
-    /// The table of what partners set up.
-    pub config_table: String,
-    /// What comes before a partner's id in the name of its connection's secret.
-    pub connection_secret_prefix: String,
-    /// The secret that holds the operator's clientId.
-    pub client_id_secret: String,
-    /// Origins beside the ConnectWise clouds that may be spoken to.
-    pub allowed_origins: Vec<String>,
+    /// Where connections and their keys are found.
+    pub connections: connections::Config,
     /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
     pub settle: SignedDuration,
 }
@@ -36,10 +30,12 @@ impl Config {
             queue_url: environment.text("QUEUE_URL"),
             dead_letter_queue_url: environment.text("DEAD_LETTER_QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            config_table: environment.text("CONFIG_TABLE"),
-            connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
-            client_id_secret: environment.text("CLIENT_ID_SECRET"),
-            allowed_origins: environment.list("ALLOWED_ORIGINS"),
+            connections: connections::Config {
+                config_table: environment.text("CONFIG_TABLE"),
+                connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
+                client_id_secret: environment.text("CLIENT_ID_SECRET"),
+                allowed_origins: environment.list("ALLOWED_ORIGINS"),
+            },
             settle: SignedDuration::from_secs(i64::from(environment.number("SETTLE_SECONDS"))),
         };
         environment.complete(config)

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 /// What is left at the end for recording and answering: no call to ConnectWise reaches into it.
 const RESERVE: Duration = Duration::from_secs(2);
-/// A step is begun only with so much time for its calls.
+/// A step is begun only with so much time for its calls, or a quarter of the whole where that is less.
 const STEP: Duration = Duration::from_secs(6);
 /// After its function's deadline a claim runs on for so long, to cover the clocks.
 const CLAIM_MARGIN: Duration = Duration::from_secs(5);
@@ -26,6 +26,7 @@ pub struct Invocation {
     ahead: SignedDuration,
     ends: Timestamp,
     calls_end: Instant,
+    step: Duration,
     claims: AtomicU32,
 }
 
@@ -61,6 +62,7 @@ impl Invocation {
             ahead: now.duration_since(Timestamp::now()),
             ends,
             calls_end,
+            step: STEP.min(left / 4),
             claims: AtomicU32::new(0),
         }
     }
@@ -82,7 +84,7 @@ impl Invocation {
     /// Whether there is time for one more step.
     #[must_use]
     pub fn has_time(&self) -> bool {
-        Instant::now() + STEP < self.calls_end
+        Instant::now() + self.step < self.calls_end
     }
 
     /// Until when a claim of this invocation runs.
@@ -122,7 +124,10 @@ mod tests {
         );
         assert!(invocation.calls_end() <= Instant::now() + Duration::from_secs(58));
         assert!(invocation.has_time());
-        assert!(!Invocation::new("b", Timestamp::now() + SignedDuration::from_secs(7)).has_time());
+        let short =
+            |ends| Invocation::new("b", Timestamp::now() + SignedDuration::from_millis(ends));
+        assert!(short(10_000).has_time());
+        assert!(!short(2500).has_time());
         assert_eq!(invocation.next_claim().unwrap().as_str(), "6b4f-a-0");
         assert_eq!(invocation.next_claim().unwrap().as_str(), "6b4f-a-1");
     }

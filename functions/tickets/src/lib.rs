@@ -7,7 +7,6 @@ mod alert;
 mod batch;
 mod calls;
 mod config;
-mod connections;
 mod invocation;
 mod outcome;
 mod perform;
@@ -15,11 +14,11 @@ mod perform;
 use aws::queue::{DeadLetters, Inbox};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_types::SdkConfig;
+use connections::Connections;
 use jiff::SignedDuration;
 use store::Alerts;
 
 pub use config::Config;
-use connections::Connections;
 pub use invocation::Invocation;
 
 /// The function, with its clients.
@@ -32,26 +31,15 @@ pub struct App {
     settle: SignedDuration,
 }
 
-/// Why the function cannot start.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// `ALLOWED_ORIGINS` has an entry that is no origin.
-    #[error("ALLOWED_ORIGINS: {0}")]
-    Origins(#[from] connectwise::InvalidOrigin),
-    /// The HTTP client cannot be made.
-    #[error(transparent)]
-    Http(#[from] connectwise::HttpNotBuilt),
-}
-
 impl App {
     /// Makes the clients, once, in the init phase.
     ///
     /// # Errors
     /// When an allowed origin is malformed or the HTTP client cannot be made.
-    pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+    pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, connections::BuildError> {
         Ok(Self {
             alerts: Alerts::new(aws, config.alerts_table.clone()),
-            connections: Connections::build(config, aws)?,
+            connections: Connections::build(&config.connections, aws)?,
             inbox: Inbox::new(aws, config.queue_url.clone()),
             dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),
             settle: config.settle,

@@ -23,6 +23,8 @@ pub(crate) enum Stepped {
     On(Box<Record>),
     /// Another worker changed the record: read it again.
     Reread,
+    /// The record is as it was, and more is known.
+    Again,
     /// This message can do no more now.
     End(Outcome),
 }

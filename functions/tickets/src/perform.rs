@@ -1,15 +1,21 @@
 //! Claimed steps and searches: what comes of each is recorded before the message may go.
 
-use connectwise::{Error, Ticket};
-use domain::Reaction;
-use domain::adopt::{Found, adopt};
-use domain::decide::Step;
-use domain::record::{Claim, Open, Record};
-use jiff::Timestamp;
+use connectwise::{Client, Error, Ticket};
+use domain::adopt::{adopt, recall, rechecked};
+use domain::breaker::Told;
+use domain::done::after;
+use domain::memory::{Memory, MemoryState};
+use domain::record::{Claim, Open, Recheck, Record};
+use domain::{Blocked, PartnerId, Reaction, Token, rights};
+use jiff::{SignedDuration, Timestamp};
 
-use crate::calls::{Calls, Done, Failed, Work, find};
+use crate::App;
+use crate::alert::Case;
+use crate::calls::{Calls, Failed, Made, Search, Work, any, lives, search};
 use crate::outcome::{Outcome, Stepped, react};
-use crate::{App, Invocation};
+
+/// A search that is blind for so long after settling is a person's to mend.
+const BLIND: SignedDuration = SignedDuration::from_hours(1);
 
 impl App {
     /// Makes the claimed write and records what came of it. `record` is as written, with our claim.
@@ -17,27 +23,38 @@ impl App {
         &self,
         record: Record,
         work: Work<'_>,
+        case: &Case<'_>,
     ) -> Result<Stepped, store::Error> {
         let Some(claim) = record.claim.clone() else {
             return Ok(Stepped::Reread);
         };
-        let partner = &record.key.partner;
-        let mut done = self.attempt(&record, &claim, work).await;
-        let refused = matches!(&done, Err(fault) if fault.call() == Some(&Error::KeysRefused));
+        let partner = &record.key.partner.clone();
+        let mut made = self.attempt(&record, &claim, work, case).await;
+        let refused = matches!(&made, Err(fault) if fault.call() == Some(&Error::KeysRefused));
         // Keys may have been rotated: they are read afresh once.
         if refused && self.connections.keys_refused(partner) {
-            done = self.attempt(&record, &claim, work).await;
+            made = self.attempt(&record, &claim, work, case).await;
         }
         let now = work.invocation.now();
-        match done {
-            Ok(Done::Created(ticket)) => self.created(record, &claim, &ticket, now).await,
-            Ok(done) => {
+        let told = made.as_ref().err().map_or(Told::Works, Failed::told);
+        match made {
+            Ok(Made::Ticket(ticket)) => {
+                let recorded = self.created(record, &claim, &ticket, now).await?;
+                // Recorded first: whatever fails from here on costs no second ticket.
+                self.heard(partner, told, case).await;
+                self.witnessed(partner, &claim, case, now).await;
+                Ok(recorded)
+            }
+            Ok(Made::Step(done)) => {
                 tracing::info!(done = ?done, op = ?claim.op, "done");
-                let done = |record, ours| match ours {
-                    true => after(record, work.step, &done, now),
-                    false => record,
-                };
-                self.change(record, &claim, done).await
+                let recorded = self
+                    .change(record, &claim, |record, ours| match ours {
+                        true => after(record, work.step, &done, now),
+                        false => record,
+                    })
+                    .await?;
+                self.heard(partner, told, case).await;
+                Ok(recorded)
             }
             Err(fault) if fault.may_have_been_done() => {
                 tracing::warn!(fault = %fault, op = ?claim.op, "uncertain");
@@ -45,9 +62,16 @@ impl App {
                     true => record.with_uncertain(work.text, now),
                     false => record,
                 };
-                self.change(record, &claim, uncertain).await
+                let recorded = self.change(record, &claim, uncertain).await?;
+                self.heard(partner, told, case).await;
+                Ok(recorded)
             }
-            Err(fault) => self.not_done(record, &claim, work, &fault, now).await,
+            Err(fault) => {
+                let outage = self.heard(partner, told, case).await;
+                let reaction = or_block(fault.reaction(), outage);
+                tracing::warn!(fault = %fault, reaction = ?reaction, op = ?claim.op, "not done");
+                self.not_done(record, &claim, work, reaction, now).await
+            }
         }
     }
 
@@ -57,11 +81,9 @@ impl App {
         record: Record,
         claim: &Claim,
         work: Work<'_>,
-        fault: &Failed,
+        reaction: Reaction,
         now: Timestamp,
     ) -> Result<Stepped, store::Error> {
-        let reaction = fault.reaction();
-        tracing::warn!(fault = %fault, reaction = ?reaction, op = ?claim.op, "not done");
         let undone = |mut record: Record, ours: bool| {
             if !ours {
                 return record;
@@ -74,7 +96,7 @@ impl App {
         };
         Ok(match self.change(record, claim, undone).await? {
             Stepped::On(_) => Stepped::End(react(reaction)),
-            other @ (Stepped::Reread | Stepped::End(_)) => other,
+            other @ (Stepped::Reread | Stepped::Again | Stepped::End(_)) => other,
         })
     }
 
@@ -89,63 +111,194 @@ impl App {
         tracing::info!(ticket.id = ticket.id, "ticket made");
         let board = ticket.board.as_ref().map(|board| board.id);
         let open = Open::new(ticket.id, board, claim, now);
-        let made = |record: Record, ours: bool| {
-            let (record, other) = record.with_made(open.clone(), ours);
-            if let Some(other) = other {
-                let made = open.ticket_id;
-                tracing::error!(ticket.id = made, ticket.other = other, "two tickets");
-            }
-            record
+        self.change(record, claim, |record, _| {
+            record.with_made(open.clone(), claim)
+        })
+        .await
+    }
+
+    /// Remembers a made ticket as one that later searches must see. Without it they only know less.
+    async fn witnessed(&self, partner: &PartnerId, claim: &Claim, case: &Case<'_>, now: Timestamp) {
+        let memory = case.memory.as_ref();
+        let next = memory.and_then(|memory| memory.with_witness(claim.board_id, &claim.token, now));
+        let Some((board, witnesses)) = next else {
+            return;
         };
-        self.change(record, claim, made).await
+        let put = self
+            .alerts
+            .put_witnesses(partner, claim.epoch, &board, &witnesses);
+        if let Err(fault) = put.await {
+            tracing::warn!(fault = %fault, "no witness kept");
+        }
     }
 
     /// Looks for the ticket of an uncertain create.
     pub(crate) async fn search(
         &self,
-        before: &Record,
+        stored: &Record,
         record: Record,
-        invocation: &Invocation,
+        case: &mut Case<'_>,
     ) -> Result<Stepped, store::Error> {
         let Some(claim) = record.claim.clone() else {
             return Ok(Stepped::Reread);
         };
-        let began = invocation.now();
-        let found = self.find(&record, &claim, invocation).await;
-        let now = invocation.now();
-        match found {
-            Ok(found) => {
-                tracing::info!(found = found.len(), visits = claim.visits + 1, "searched");
-                let held = if found.is_empty() {
-                    record.with_empty_visit(self.settle, began)
-                } else {
-                    adopt(record, &claim, &found, now)
-                };
-                Ok(match self.alerts.write(&held).await? {
-                    store::Written::Yes(record) => Stepped::On(record),
-                    store::Written::Conflict => Stepped::Reread,
-                })
+        let began = case.invocation.now();
+        let looked = self.look(&record, &claim.token, claim.board_id, case).await;
+        let looked = match looked {
+            Ok(looked) => looked,
+            Err(fault) => return self.in_vain(stored, record, &fault, case).await,
+        };
+        let now = case.invocation.now();
+        tracing::info!(search = ?looked, visits = claim.visits + 1, "searched");
+        let held = match looked {
+            Search::Found(found) => adopt(record, &claim, &found, now),
+            Search::None => record.with_empty_visit(self.settle, began),
+            Search::Blind => {
+                let blind = record.with_blind_visit(began);
+                let settled = now.duration_since(claim.uncertain_since());
+                if settled > self.settle.saturating_add(BLIND) {
+                    let right = rights::TICKETS_INQUIRE.to_owned();
+                    let reason = Blocked::MissingRight(right);
+                    return self.block(stored, blind, reason, case).await;
+                }
+                blind
             }
-            // Unknown is not none: the claim stays, and the search is made again.
+        };
+        self.on(&held).await
+    }
+
+    /// Looks once more for a create that was given up.
+    pub(crate) async fn recheck(
+        &self,
+        stored: &Record,
+        record: Record,
+        recheck: &Recheck,
+        case: &mut Case<'_>,
+    ) -> Result<Stepped, store::Error> {
+        let board = record.open().and_then(|open| open.board_id);
+        let looked = self.look(&record, &recheck.token, board, case).await;
+        let now = case.invocation.now();
+        let record = match looked {
+            Ok(Search::Found(found)) => rechecked(record, recheck, &found, now),
+            Ok(Search::None) => rechecked(record, recheck, &[], now),
+            // Unknown is not none: it is looked for again, and the alert goes on meanwhile.
+            Ok(Search::Blind) => record.with_recheck_put_off(&recheck.token, now),
             Err(fault) => {
-                tracing::warn!(fault = %fault, "search failed");
-                let after = match fault.reaction() {
-                    Reaction::Retry { after } => after,
-                    Reaction::Block { .. } | Reaction::DeadLetter { .. } => None,
-                };
-                self.end(before, record, Outcome::Later(after)).await
+                tracing::warn!(fault = %fault, "recheck failed");
+                self.heard(&record.key.partner, fault.told(), case).await;
+                record.with_recheck_put_off(&recheck.token, now)
             }
+        };
+        tracing::info!(duplicates = record.duplicates.len(), "rechecked");
+        if record == *stored {
+            return Ok(Stepped::Again);
+        }
+        self.on(&record).await
+    }
+
+    /// Looks for tickets of any life of an alert that the table may have forgotten.
+    pub(crate) async fn recall(
+        &self,
+        stored: &Record,
+        record: Record,
+        case: &mut Case<'_>,
+    ) -> Result<Stepped, store::Error> {
+        let partner = record.key.partner.clone();
+        let looked = match self.client(&partner, case).await {
+            Ok(client) => lives(&client, &record, case.invocation.calls_end()).await,
+            Err(fault) => Err(fault),
+        };
+        let found = match looked {
+            Ok(found) => found,
+            Err(fault) => return self.in_vain(stored, record, &fault, case).await,
+        };
+        self.heard(&partner, Told::Works, case).await;
+        let epoch = case.view.connection.as_ref().map(|live| live.epoch);
+        let now = case.invocation.now();
+        let recalled = recall(record.clone(), &found, epoch.unwrap_or_default(), now);
+        tracing::info!(found = found.len(), known = recalled == record, "recalled");
+        if recalled == record {
+            // This alert is known now, whatever else is not.
+            case.view.memory = Some(MemoryState::Complete);
+            return Ok(Stepped::Again);
+        }
+        self.on(&recalled).await
+    }
+
+    /// Looks whether ConnectWise has any ticket of ours, before the first one is made there.
+    pub(crate) async fn remember(
+        &self,
+        stored: &Record,
+        record: Record,
+        case: &mut Case<'_>,
+    ) -> Result<Stepped, store::Error> {
+        let partner = record.key.partner.clone();
+        let looked = match self.client(&partner, case).await {
+            Ok(client) => any(&client, case.invocation.calls_end()).await,
+            Err(fault) => Err(fault),
+        };
+        let any = match looked {
+            Ok(any) => any,
+            Err(fault) => return self.in_vain(stored, record, &fault, case).await,
+        };
+        self.heard(&partner, Told::Works, case).await;
+        let Some(live) = &case.view.connection else {
+            return Ok(Stepped::Reread);
+        };
+        let memory = Memory::new(live.epoch, !any);
+        let memory = match self.alerts.begin_memory(&partner, &memory).await? {
+            true => Some(memory),
+            // Another worker was faster, and may have made a ticket since.
+            false => self.alerts.memory(&partner).await?,
+        };
+        case.set_memory(memory);
+        Ok(Stepped::Again)
+    }
+
+    /// Unknown is not none: what could not be looked up is looked up again.
+    async fn in_vain(
+        &self,
+        stored: &Record,
+        record: Record,
+        fault: &Failed,
+        case: &Case<'_>,
+    ) -> Result<Stepped, store::Error> {
+        let outage = self.heard(&record.key.partner, fault.told(), case).await;
+        let reaction = or_block(fault.reaction(), outage);
+        tracing::warn!(fault = %fault, reaction = ?reaction, "search failed");
+        match reaction {
+            Reaction::Block { reason } => self.block(stored, record, reason, case).await,
+            Reaction::Retry { after } => self.end(stored, record, Outcome::Later(after)).await,
+            Reaction::DeadLetter { .. } => self.end(stored, record, Outcome::Later(None)).await,
         }
     }
 
-    async fn find(
+    async fn on(&self, record: &Record) -> Result<Stepped, store::Error> {
+        Ok(match self.alerts.write(record).await? {
+            store::Written::Yes(record) => Stepped::On(record),
+            store::Written::Conflict => Stepped::Reread,
+        })
+    }
+
+    async fn look(
         &self,
         record: &Record,
-        claim: &Claim,
-        invocation: &Invocation,
-    ) -> Result<Vec<Found>, Failed> {
-        let client = self.connections.client(&record.key.partner).await?;
-        find(&client, claim, invocation.calls_end()).await
+        token: &Token,
+        board: Option<domain::RecordId>,
+        case: &Case<'_>,
+    ) -> Result<Search, Failed> {
+        let partner = &record.key.partner;
+        let client = self.client(partner, case).await?;
+        let witnesses = case.memory.as_ref().map(|memory| memory.witnesses(board));
+        let witnesses = witnesses.unwrap_or_default();
+        let looked = search(&client, token, witnesses, case.invocation.calls_end()).await?;
+        self.heard(partner, Told::Works, case).await;
+        Ok(looked)
+    }
+
+    async fn client(&self, partner: &PartnerId, case: &Case<'_>) -> Result<Client, Failed> {
+        let site = case.site.as_ref().ok_or(connections::NoClient::NotSetUp)?;
+        Ok(self.connections.client(partner, site).await?)
     }
 
     async fn attempt(
@@ -153,8 +306,9 @@ impl App {
         record: &Record,
         claim: &Claim,
         work: Work<'_>,
-    ) -> Result<Done, Failed> {
-        let client = self.connections.client(&record.key.partner).await?;
+        case: &Case<'_>,
+    ) -> Result<Made, Failed> {
+        let client = self.client(&record.key.partner, case).await?;
         let calls = Calls {
             client,
             record,
@@ -163,34 +317,23 @@ impl App {
         };
         calls.make().await
     }
+
+    /// Tells all workers what a call showed of the connection. If they cannot be told now, the next call shows it again.
+    async fn heard(&self, partner: &PartnerId, told: Told, case: &Case<'_>) -> Option<Blocked> {
+        let breaker = &case.view.breaker;
+        let now = case.invocation.now();
+        let heard = self.connections.heard(partner, told, breaker, now).await;
+        heard.unwrap_or_else(|fault| {
+            tracing::warn!(fault = %fault, "breaker not written");
+            None
+        })
+    }
 }
 
-/// The record after a step that is done and was ours.
-fn after(record: Record, step: &Step, done: &Done, now: Timestamp) -> Record {
-    let Some(open) = record.open().cloned() else {
-        return record.without_claim();
-    };
-    let open = match (done, step) {
-        (Done::Ended(by), _) => {
-            return record.with_closed(open.ticket_id, open.epoch, *by, now);
-        }
-        (Done::Noted, Step::NoteRepeats { repeats, .. }) => Open {
-            last_note_at: Some(now),
-            noted_repeats: *repeats,
-            ..open
-        },
-        (Done::Noted, Step::NoteGone { .. }) => Open {
-            last_note_at: Some(now),
-            noted_gone: true,
-            ..open
-        },
-        (Done::Patched, Step::Patch { severity, .. }) => Open {
-            severity: *severity,
-            ..open
-        },
-        (Done::Noted | Done::Patched | Done::Dropped | Done::Created(_), _) => {
-            return record.without_claim();
-        }
-    };
-    record.with_open(open)
+/// What a failure asks for, once a whole connection is out of use.
+fn or_block(reaction: Reaction, outage: Option<Blocked>) -> Reaction {
+    match outage {
+        Some(reason) => Reaction::Block { reason },
+        None => reaction,
+    }
 }

@@ -90,6 +90,13 @@ pub enum Error {
     },
 }
 
+/// A secret, and which version of it.
+#[derive(Debug, Clone)]
+struct Versioned {
+    text: Secret,
+    version: Option<String>,
+}
+
 /// Reads secrets and remembers them for a while.
 #[derive(Debug)]
 pub struct Secrets {
@@ -100,7 +107,7 @@ pub struct Secrets {
 #[derive(Debug, Clone)]
 struct Remembered {
     /// None: there is no secret of this name.
-    value: Option<Secret>,
+    value: Option<Versioned>,
     read_at: Timestamp,
     /// It did not match: the next read asks, however fresh it is.
     doubted: bool,
@@ -129,10 +136,11 @@ impl Secrets {
         now: Timestamp,
     ) -> Result<SourceDocument, Error> {
         let name = format!("{prefix}{source}");
-        parse(&name, &self.text_at(&name, now).await?)
+        parse(&name, &self.at(&name, now).await?.text)
     }
 
-    /// A connection's keys; `prefix` comes before the partner's id in the secret's name.
+    /// A connection's keys and Secrets Manager's name for this version of them; `prefix` comes before the partner's id in the
+    /// secret's name.
     ///
     /// # Errors
     /// When there is none, it is malformed, or it cannot be read.
@@ -140,9 +148,10 @@ impl Secrets {
         &self,
         prefix: &str,
         partner: &PartnerId,
-    ) -> Result<ConnectionSecret, Error> {
+    ) -> Result<(ConnectionSecret, Option<String>), Error> {
         let name = format!("{prefix}{partner}");
-        parse(&name, &self.text(&name).await?)
+        let Versioned { text, version } = self.at(&name, Timestamp::now()).await?;
+        Ok((parse(&name, &text)?, version))
     }
 
     /// A secret that is one plain text.
@@ -150,10 +159,10 @@ impl Secrets {
     /// # Errors
     /// When there is none or it cannot be read.
     pub async fn text(&self, name: &str) -> Result<Secret, Error> {
-        self.text_at(name, Timestamp::now()).await
+        Ok(self.at(name, Timestamp::now()).await?.text)
     }
 
-    async fn text_at(&self, name: &str, now: Timestamp) -> Result<Secret, Error> {
+    async fn at(&self, name: &str, now: Timestamp) -> Result<Versioned, Error> {
         // A doubt is good for one read.
         let known = self.known().get_mut(name).map(|known| {
             let doubted = std::mem::take(&mut known.doubted);
@@ -202,7 +211,7 @@ impl Secrets {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn remember(&self, name: &str, value: Option<Secret>, now: Timestamp) {
+    fn remember(&self, name: &str, value: Option<Versioned>, now: Timestamp) {
         let mut known = self.known();
         let doubted_at = known.get(name).and_then(|known| known.doubted_at);
         if known.len() >= REMEMBERED && !known.contains_key(name) {
@@ -222,9 +231,12 @@ impl Secrets {
     }
 
     /// Asks; none where there is no secret of this name, or no more.
-    async fn read(&self, name: &str) -> Result<Option<Secret>, Error> {
+    async fn read(&self, name: &str) -> Result<Option<Versioned>, Error> {
         match self.client.get_secret_value().secret_id(name).send().await {
-            Ok(answer) => Ok(answer.secret_string.map(Secret::new)),
+            Ok(answer) => Ok(answer.secret_string.map(|text| Versioned {
+                text: Secret::new(text),
+                version: answer.version_id,
+            })),
             // An invalid request is one for a secret that is marked for deletion: it holds no longer.
             Err(fault)
                 if fault.as_service_error().is_some_and(|fault| {

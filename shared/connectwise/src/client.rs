@@ -1,6 +1,7 @@
 //! One connection: its keys, its limit of calls at a time, and how a call is made. What can be asked is in `tables` and `tickets`.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -14,14 +15,18 @@ use crate::origin::HostError;
 use crate::writer::TicketWriter;
 
 /// Twelve calls at a time tripped ConnectWise's limit within a thousand requests, four did not (seen live).
-const CALLS_AT_A_TIME: usize = 4;
+const CALLS_AT_A_TIME: u32 = 4;
 
-/// One connection to one ConnectWise. Cheap to clone; clones share the limit of four calls at a time.
+/// One connection to one ConnectWise. Cheap to clone; clones share the limit of four calls at a time, and what ConnectWise asked
+/// them to wait.
 #[derive(Debug, Clone)]
 pub struct Client {
     http: Http,
     keys: Arc<Credentials>,
     calls: Arc<Semaphore>,
+    /// How many of the four places a call takes.
+    places: u32,
+    paused_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Client {
@@ -34,8 +39,17 @@ impl Client {
         Ok(Self {
             http: http.clone(),
             keys: Arc::new(credentials),
-            calls: Arc::new(Semaphore::new(CALLS_AT_A_TIME)),
+            calls: Arc::new(Semaphore::new(CALLS_AT_A_TIME as usize)),
+            places: 1,
+            paused_until: Arc::default(),
         })
+    }
+
+    /// The same connection, with one call at a time: where nobody knows whether others had trouble with it.
+    #[must_use]
+    pub fn one_at_a_time(mut self) -> Self {
+        self.places = CALLS_AT_A_TIME;
+        self
     }
 
     /// The writes. Only `functions/tickets` may call this: it alone holds the claims that make a write safe.
@@ -59,7 +73,7 @@ impl Client {
         let _turn = self.turn(deadline).await?;
         let end = call::end_of_call(deadline)?;
         let request = call::signed(&self.http, &self.keys, call)?;
-        call::send(request, call, end).await
+        self.heard(call::send(request, call, end).await)
     }
 
     /// Makes a call with a body.
@@ -72,14 +86,39 @@ impl Client {
         let _turn = self.turn(deadline).await?;
         let end = call::end_of_call(deadline)?;
         let request = call::signed(&self.http, &self.keys, call)?.json(body);
-        call::send(request, call, end).await
+        self.heard(call::send(request, call, end).await)
     }
 
-    /// Waits for one of the four places; whoever gets none in time has sent nothing.
+    /// Waits for one of the four places; whoever gets none in time, or is asked to wait, has sent nothing.
     async fn turn(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Error> {
-        match timeout_at(deadline, self.calls.acquire()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Error::DeadlineTooShort),
+        let waited = timeout_at(deadline, self.calls.acquire_many(self.places)).await;
+        let Ok(Ok(permit)) = waited else {
+            return Err(Error::DeadlineTooShort);
+        };
+        let paused = *self.pause();
+        match paused.map(|until| until.saturating_duration_since(Instant::now())) {
+            Some(retry_after) if !retry_after.is_zero() => Err(Error::Throttled { retry_after }),
+            _ => Ok(permit),
         }
+    }
+
+    /// A call that was throttled holds up all that come after it.
+    fn heard(&self, answer: Result<Answer, Error>) -> Result<Answer, Error> {
+        if let Err(Error::Throttled { retry_after }) = &answer {
+            self.pause_for(*retry_after);
+        }
+        answer
+    }
+
+    /// Lets no call of any clone begin for so long; a longer pause stays.
+    pub fn pause_for(&self, time: Duration) {
+        let mut paused = self.pause();
+        *paused = (*paused).max(Some(Instant::now() + time));
+    }
+
+    fn pause(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.paused_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use domain::breaker::Told;
 use domain::{Blocked, Reaction, Target};
 
 /// Why a call did not bring what it was made for.
@@ -156,6 +157,34 @@ impl Error {
             // Whoever deletes or merges a ticket is not fought; callers that expect it look for `NotFound` before they ask.
             Self::NotFound { what } => block(Blocked::Rejected(what.clone())),
             Self::Rejected { words } => block(Blocked::Rejected(words.clone())),
+        }
+    }
+
+    /// What this failure tells of the whole connection.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        match self {
+            Self::TimedOut { .. } => Told::Fails { timed_out: true },
+            Self::NotSent { .. } | Self::NoAnswer { .. } | Self::ServerError { .. } => {
+                Told::Fails { timed_out: false }
+            }
+            Self::Throttled { retry_after } => Told::Throttled {
+                after: *retry_after,
+            },
+            Self::KeysRefused
+            | Self::ClientIdRefused
+            | Self::NotRouted { .. }
+            | Self::EndpointMissing { .. }
+            | Self::RedirectRefused { .. }
+            | Self::HostRefused { .. } => Told::Refused,
+            Self::MissingRight { right } => Told::MissingRight(right),
+            Self::NotFound { .. }
+            | Self::TargetGone { .. }
+            | Self::Rejected { .. }
+            | Self::Conflict { .. } => Told::Works,
+            Self::DeadlineTooShort
+            | Self::AnswerTooLarge { .. }
+            | Self::AnswerUnreadable { .. } => Told::Nothing,
         }
     }
 

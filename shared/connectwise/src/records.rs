@@ -77,6 +77,8 @@ pub struct RecordInfo {
     pub last_updated: Option<Timestamp>,
     /// Who last changed it: a member's identifier.
     pub updated_by: Option<String>,
+    /// Who entered it: a member's identifier.
+    pub entered_by: Option<String>,
 }
 
 /// A note on a ticket.

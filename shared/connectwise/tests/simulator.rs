@@ -30,6 +30,7 @@ const HIGH: u64 = 32;
 struct Site {
     sim: Running,
     http: Http,
+    credentials: Credentials,
     client: Client,
     control: reqwest::Client,
 }
@@ -50,7 +51,7 @@ impl Site {
             private_key: Secret::new(keys.private_key),
             client_id: Secret::new(keys.client_id),
         };
-        let client = Client::new(&http, credentials).unwrap();
+        let client = Client::new(&http, credentials.clone()).unwrap();
         // reqwest wants to know its TLS even for a plain address.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let control = reqwest::Client::builder()
@@ -60,9 +61,15 @@ impl Site {
         Self {
             sim,
             http,
+            credentials,
             client,
             control,
         }
+    }
+
+    /// A client that nobody asked to wait.
+    fn forget_pauses(&mut self) {
+        self.client = Client::new(&self.http, self.credentials.clone()).unwrap();
     }
 
     async fn faults(&self, faults: Value) {
@@ -630,7 +637,7 @@ async fn a_lost_late_or_broken_answer_is_uncertain_and_the_ticket_is_there() {
 
 #[tokio::test]
 async fn a_failure_before_the_deed_is_no_ticket() {
-    let site = Site::start().await;
+    let mut site = Site::start().await;
     for (form, least, most) in [
         ("seconds", 29, 30),
         ("date", 28, 31),
@@ -649,9 +656,15 @@ async fn a_failure_before_the_deed_is_no_ticket() {
             (least..=most).contains(&retry_after.as_secs()),
             "{form}: {retry_after:?}"
         );
+        site.faults(json!({ "rate_limit_per_minute": 0 })).await;
+        let waits = site.client.clone().priorities(soon()).await.unwrap_err();
+        assert!(
+            matches!(waits, Error::Throttled { retry_after: left } if left <= retry_after),
+            "no clone calls before that: {waits:?}"
+        );
+        site.forget_pauses();
     }
-    site.faults(json!({ "rate_limit_per_minute": 0, "outage": true }))
-        .await;
+    site.faults(json!({ "outage": true })).await;
     let error = site.create("tb1-b-1").await.unwrap_err();
     assert!(
         matches!(error, Error::ServerError { status: 503, .. }),

@@ -1,46 +1,241 @@
-//! What a ticket found by its token means: an uncertain create did happen, or the table once forgot a life.
+//! What tickets found by their token mean: an uncertain create did happen, a given-up one happened late, or the table forgot.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::RecordId;
-use crate::record::{Claim, ClosedBy, Open, Record};
+use crate::record::{Actual, Claim, Closed, ClosedBy, Duplicate, Open, Recheck, Record};
+use crate::{RecordId, Token};
 
 /// Two clocks, ConnectWise's and ours, may be this far apart.
 const SLACK: SignedDuration = SignedDuration::from_hours(1);
 
-/// A ticket that carries the token searched for.
+/// A ticket that carries a token of the alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// Its number.
     pub ticket_id: RecordId,
+    /// What it carries, if that is a token of ours.
+    pub token: Option<Token>,
     /// The board that it is on.
     pub board_id: Option<RecordId>,
+    /// Whose it is now.
+    pub company_id: Option<RecordId>,
     /// When it was entered, where ConnectWise says so.
     pub entered_at: Option<Timestamp>,
     /// Whether it is closed.
     pub closed: bool,
+    /// When it was closed, where ConnectWise says so.
+    pub closed_at: Option<Timestamp>,
+    /// Whether it was merged into another.
+    pub merged: bool,
+    /// Whether a person changed it.
+    pub touched: bool,
 }
 
-/// The record after a search found tickets with its token. One entered since the claim began is ours, in whatever state; closed
-/// means closed by a technician. Only older ones: they are of a life that the table forgot, and this is the next.
+impl Found {
+    /// Whether a person ended it, or gave it to other use: it must carry the token, and be of the recorded company.
+    #[must_use]
+    pub fn ended(&self, token: &Token, company_id: RecordId) -> Option<ClosedBy> {
+        let ours = self.token.as_ref() == Some(token) && self.company_id == Some(company_id);
+        match (ours && !self.merged, self.closed) {
+            (false, _) => Some(ClosedBy::Moved),
+            (true, true) => Some(ClosedBy::Technician),
+            (true, false) => None,
+        }
+    }
+}
+
+/// The record after a search found tickets with the token of an uncertain create. One entered since the claim began is ours, in
+/// whatever state; closed means closed by a technician, and in another company moved by one. Only older ones: they are of a life
+/// that the table forgot, and this is the next.
 #[must_use]
 pub fn adopt(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> Record {
     let began = claim
         .began_at
         .saturating_sub(SLACK)
         .unwrap_or(Timestamp::MIN);
-    let ours = found
-        .iter()
-        .filter(|ticket| ticket.entered_at.is_none_or(|at| at >= began));
-    let Some(ticket) = ours.min_by_key(|ticket| ticket.ticket_id) else {
-        let mut record = record.without_claim();
-        record.episode += u32::from(!found.is_empty());
-        return record;
-    };
-    if ticket.closed {
+    let is_ours = |ticket: &&Found| ticket.entered_at.is_none_or(|at| at >= began);
+    let ours: Vec<&Found> = found.iter().filter(is_ours).collect();
+    let open = ours.iter().copied().filter(|ticket| !ticket.closed);
+    let open: Vec<&Found> = open.collect();
+    if let Some(ticket) = kept(&open, None) {
+        if ticket.company_id != Some(claim.company_id) {
+            return record.with_closed(ticket.ticket_id, claim.epoch, ClosedBy::Moved, now);
+        }
+        let record = record.with_open(Open::new(ticket.ticket_id, ticket.board_id, claim, now));
+        return with_duplicates(record, &open, ticket.ticket_id, |ticket| Duplicate {
+            ticket_id: ticket.ticket_id,
+            token: claim.token.clone(),
+            company_id: claim.company_id,
+            epoch: claim.epoch,
+        });
+    }
+    if let Some(ticket) = ours.iter().min_by_key(|ticket| ticket.ticket_id) {
         return record.with_closed(ticket.ticket_id, claim.epoch, ClosedBy::Technician, now);
     }
-    record.with_open(Open::new(ticket.ticket_id, ticket.board_id, claim, now))
+    let mut record = record.without_claim();
+    record.episode += u32::from(!found.is_empty());
+    record
+}
+
+/// The record after a given-up create was searched for once more; `found` carry its token. Of several open tickets one stays: the
+/// one that a person changed, else the recorded one, else the lowest number.
+#[must_use]
+pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timestamp) -> Record {
+    let mut record = record.with_recheck_done(&recheck.token);
+    let open: Vec<&Found> = found.iter().filter(|ticket| !ticket.closed).collect();
+    let duplicate = |ticket: &Found| Duplicate {
+        ticket_id: ticket.ticket_id,
+        token: recheck.token.clone(),
+        company_id: recheck.company_id,
+        epoch: recheck.epoch,
+    };
+    let present = recheck.token == record.token();
+    match &mut record.actual {
+        Some(Actual::Open(there)) if present => {
+            let recorded = there.ticket_id;
+            let Some(keep) = kept(&open, Some(recorded)) else {
+                return record;
+            };
+            if keep.ticket_id != recorded {
+                there.ticket_id = keep.ticket_id;
+                there.board_id = keep.board_id;
+            }
+            with_duplicates(record, &open, keep.ticket_id, duplicate)
+        }
+        // The life is over, or has not its ticket yet though nothing was done since: a late one is adopted, and what is wanted
+        // decides about it.
+        None if present => match kept(&open, None) {
+            Some(keep) => {
+                let severity = record.wanted.about.as_ref().map(|about| about.severity);
+                let ticket = Open {
+                    ticket_id: keep.ticket_id,
+                    board_id: keep.board_id,
+                    company_id: recheck.company_id,
+                    epoch: recheck.epoch,
+                    opened_at: now,
+                    severity: severity.unwrap_or(crate::event::Severity::Informational),
+                    last_note_at: None,
+                    noted_repeats: 0,
+                    noted_gone: false,
+                    token: None,
+                };
+                let record = record.with_open(ticket);
+                with_duplicates(record, &open, keep.ticket_id, duplicate)
+            }
+            None => record,
+        },
+        // The life of this token is over: what is still open of it is too much, except what is recorded.
+        actual => {
+            let recorded = match actual {
+                Some(Actual::Open(there)) => there.ticket_id,
+                Some(Actual::Closed(there)) => there.ticket_id,
+                None => 0,
+            };
+            with_duplicates(record, &open, recorded, duplicate)
+        }
+    }
+}
+
+/// The record after ConnectWise was searched for tickets of any life of an alert that the table may have forgotten; all that were
+/// `found` carry a token of this alert.
+///
+/// An open one is its ticket. A closed one ends the life that the raise belongs to, if it was closed after the raise; else the
+/// raise begins the next life.
+#[must_use]
+pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Record {
+    let lives = found
+        .iter()
+        .filter_map(|ticket| Some((ticket.token.as_ref()?.episode(), ticket)));
+    let newer =
+        lives.filter(|(episode, _)| *episode >= record.episode && !is_known(&record, *episode));
+    let Some((episode, _)) = newer.clone().max_by_key(|(episode, _)| *episode) else {
+        return record;
+    };
+    let last: Vec<&Found> = newer
+        .filter(|(of, _)| *of == episode)
+        .map(|(_, ticket)| ticket)
+        .collect();
+    let open: Vec<&Found> = last
+        .iter()
+        .copied()
+        .filter(|ticket| !ticket.closed)
+        .collect();
+    let mut record = record;
+    record.episode = episode;
+    let about = record.wanted.about.as_ref();
+    if let Some(ticket) = kept(&open, None) {
+        let company_id = ticket.company_id.unwrap_or_default();
+        let adopted = Open {
+            ticket_id: ticket.ticket_id,
+            board_id: ticket.board_id,
+            company_id,
+            epoch,
+            opened_at: now,
+            severity: about.map_or(crate::event::Severity::Informational, |about| {
+                about.severity
+            }),
+            last_note_at: None,
+            noted_repeats: about.map_or(0, |about| about.repeats),
+            noted_gone: false,
+            token: None,
+        };
+        let record = record.with_open(adopted);
+        let token = ticket.token.clone().unwrap_or_else(|| record.token());
+        return with_duplicates(record, &open, ticket.ticket_id, |ticket| Duplicate {
+            ticket_id: ticket.ticket_id,
+            token: token.clone(),
+            company_id,
+            epoch,
+        });
+    }
+    let Some(ticket) = last.iter().max_by_key(|ticket| ticket.ticket_id) else {
+        return record;
+    };
+    let ended = |at: Timestamp| about.is_none_or(|about| about.raised_at <= at);
+    let same_life = ticket.closed_at.is_none_or(ended);
+    let closed = Closed {
+        ticket_id: ticket.ticket_id,
+        episode,
+        epoch,
+        at: ticket.closed_at.unwrap_or(now),
+        by: ClosedBy::Technician,
+        company_id: ticket.company_id,
+        token: None,
+    };
+    record.actual = Some(Actual::Closed(closed));
+    record.episode += u32::from(!same_life);
+    record
+}
+
+/// The record already has the ticket of that life.
+fn is_known(record: &Record, episode: u32) -> bool {
+    match &record.actual {
+        Some(Actual::Open(_)) => episode <= record.episode,
+        Some(Actual::Closed(closed)) => episode <= closed.episode,
+        None => false,
+    }
+}
+
+/// Which of several open tickets stays: the one that a person changed, else the recorded one, else the lowest number.
+fn kept<'a>(open: &[&'a Found], recorded: Option<RecordId>) -> Option<&'a Found> {
+    let rank = |ticket: &&&Found| {
+        let recorded = recorded == Some(ticket.ticket_id);
+        (!ticket.touched, !recorded, ticket.ticket_id)
+    };
+    open.iter().min_by_key(rank).copied()
+}
+
+fn with_duplicates(
+    record: Record,
+    open: &[&Found],
+    kept: RecordId,
+    duplicate: impl Fn(&Found) -> Duplicate,
+) -> Record {
+    open.iter()
+        .filter(|ticket| ticket.ticket_id != kept)
+        .fold(record, |record, ticket| {
+            record.with_duplicate(duplicate(ticket))
+        })
 }
 
 #[cfg(test)]
@@ -69,6 +264,7 @@ mod tests {
             op: Op::Create,
             reason: "raised".into(),
             token: record.token(),
+            board_id: None,
             company_id: 19,
             epoch: 1,
             severity: Severity::High,
@@ -86,9 +282,14 @@ mod tests {
     fn ticket(ticket_id: u64, second: i64, closed: bool) -> Found {
         Found {
             ticket_id,
+            token: Some(claimed().1.token),
             board_id: Some(2),
+            company_id: Some(19),
             entered_at: Some(at(second)),
             closed,
+            closed_at: closed.then(|| at(second + 1000)),
+            merged: false,
+            touched: false,
         }
     }
 
@@ -124,22 +325,213 @@ mod tests {
         );
     }
 
+    fn too_many(record: &Record) -> Vec<u64> {
+        let ids = record
+            .duplicates
+            .iter()
+            .map(|duplicate| duplicate.ticket_id);
+        ids.collect()
+    }
+
     #[test]
     fn a_made_ticket_is_recorded_whoever_holds_the_claim_unless_another_is_there() {
         let (record, claim) = claimed();
         let open = |ticket_id| Open::new(ticket_id, Some(2), &claim, at(70));
-        let (made, other) = record.clone().with_made(open(8), false);
-        assert_eq!((made.open(), other), (Some(&open(8)), None));
+        let made = record.clone().with_made(open(8), &claim);
+        assert_eq!((made.open(), too_many(&made)), (Some(&open(8)), vec![]));
         assert_eq!(made.claim, None, "it ends the other worker's claim");
-        let (again, other) = made.clone().with_made(open(8), false);
-        assert_eq!((again, other), (made.clone(), None));
-        let (kept, other) = made.clone().with_made(open(9), false);
-        assert_eq!((kept, other), (made, Some(8)));
+        assert_eq!(made.clone().with_made(open(8), &claim), made);
+        let kept = made.clone().with_made(open(9), &claim);
+        assert_eq!((kept.open(), too_many(&kept)), (made.open(), vec![9]));
+        assert_eq!(kept.clone().with_made(open(9), &claim), kept, "once");
 
         let closed = record.with_closed(7, 1, ClosedBy::Technician, at(60));
-        let (found_and_closed, other) = closed.clone().with_made(open(7), false);
-        assert_eq!((found_and_closed, other), (closed.clone(), None));
-        let (next_life, other) = closed.with_made(open(8), true);
-        assert_eq!((next_life.open(), other), (Some(&open(8)), None));
+        assert_eq!(closed.clone().with_made(open(7), &claim), closed);
+        let late = closed.clone().with_made(open(8), &claim);
+        assert_eq!((late.open(), too_many(&late)), (None, vec![8]));
+        let mut next = closed;
+        next.episode += 1;
+        let late = next.clone().with_made(open(8), &claim);
+        assert_eq!(too_many(&late), [8], "of a life that is over");
+        let claim = Claim {
+            token: next.token(),
+            ..claim
+        };
+        let made = next.with_made(Open::new(9, None, &claim, at(80)), &claim);
+        assert_eq!(
+            (made.open().unwrap().ticket_id, too_many(&made)),
+            (9, vec![])
+        );
+    }
+
+    #[test]
+    fn of_several_open_tickets_the_one_that_a_person_changed_stays_else_the_lowest() {
+        let (record, claim) = claimed();
+        let adopted = adopt(
+            record.clone(),
+            &claim,
+            &[ticket(9, 5, false), ticket(8, 6, false), ticket(7, 7, true)],
+            at(70),
+        );
+        assert_eq!(adopted.open().unwrap().ticket_id, 8);
+        assert_eq!(too_many(&adopted), [9]);
+        let touched = Found {
+            touched: true,
+            ..ticket(9, 5, false)
+        };
+        let adopted = adopt(record, &claim, &[touched, ticket(8, 6, false)], at(70));
+        assert_eq!(adopted.open().unwrap().ticket_id, 9);
+        assert_eq!(too_many(&adopted), [8]);
+    }
+
+    #[test]
+    fn a_ticket_that_was_moved_to_another_company_is_left_alone() {
+        let (record, claim) = claimed();
+        let moved = Found {
+            company_id: Some(20),
+            ..ticket(8, 5, false)
+        };
+        let adopted = adopt(record, &claim, &[moved], at(70));
+        assert!(
+            matches!(adopted.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Moved)
+        );
+    }
+
+    /// A create that was given up at `at(700)`.
+    fn given_up() -> (Record, Recheck) {
+        let (record, _) = claimed();
+        let settle = SignedDuration::from_mins(10);
+        let record = record
+            .with_uncertain(None, at(60))
+            .with_empty_visit(settle, at(660))
+            .with_empty_visit(settle, at(700));
+        assert_eq!(record.claim, None);
+        let recheck = record.rechecks[0].clone();
+        assert_eq!((recheck.at, recheck.last), (at(700 + 3600), false));
+        (record, recheck)
+    }
+
+    #[test]
+    fn a_late_ticket_beside_the_recorded_one_is_too_many() {
+        let (record, _) = given_up();
+        let (_, claim) = claimed();
+        let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
+        let recheck = record.rechecks[0].clone();
+        assert_eq!(
+            recheck.at,
+            at(800 + 3600),
+            "an hour after the ticket was recorded"
+        );
+        let found = [ticket(8, 750, false), ticket(7, 4000, false)];
+        let looked = rechecked(record.clone(), &recheck, &found, at(4400));
+        assert_eq!(looked.open().unwrap().ticket_id, 8);
+        assert_eq!(too_many(&looked), [7]);
+        let recheck = looked.rechecks[0].clone();
+        assert_eq!((recheck.at, recheck.last), (at(800 + 24 * 3600), true));
+        let looked = rechecked(looked, &recheck, &found[..1], at(90_000));
+        assert_eq!(looked.rechecks, []);
+
+        let touched = Found {
+            touched: true,
+            ..ticket(9, 4000, false)
+        };
+        let found = [ticket(8, 750, false), touched];
+        let looked = rechecked(record, &recheck, &found, at(4400));
+        assert_eq!(looked.open().unwrap().ticket_id, 9);
+        assert_eq!(too_many(&looked), [8]);
+    }
+
+    #[test]
+    fn a_late_ticket_of_an_alert_that_has_none_is_adopted() {
+        let (record, recheck) = given_up();
+        let looked = rechecked(
+            record.clone(),
+            &recheck,
+            &[ticket(7, 4000, false)],
+            at(4400),
+        );
+        assert_eq!(looked.open().unwrap().ticket_id, 7);
+        let closed = rechecked(record, &recheck, &[ticket(7, 4000, true)], at(4400));
+        assert_eq!((closed.open(), too_many(&closed)), (None, vec![]));
+    }
+
+    #[test]
+    fn a_late_ticket_of_a_life_that_is_over_is_too_many() {
+        let (record, recheck) = given_up();
+        let record = record.with_closed(6, 1, ClosedBy::Us, at(900));
+        let found = [ticket(6, 800, false), ticket(7, 4000, false)];
+        let looked = rechecked(record, &recheck, &found, at(4400));
+        assert_eq!(too_many(&looked), [7]);
+    }
+
+    fn of_life(ticket_id: u64, episode: u32, closed_at: Option<i64>) -> Found {
+        let (record, _) = claimed();
+        Found {
+            token: Some(Token::new(&record.key, episode)),
+            closed: closed_at.is_some(),
+            closed_at: closed_at.map(at),
+            ..ticket(ticket_id, 0, false)
+        }
+    }
+
+    fn raised_at(second: i64) -> Record {
+        let (record, _) = claimed();
+        let mut record = record.without_claim();
+        record.wanted.standing = true;
+        record.wanted.about = Some(crate::record::About {
+            kind: crate::Kind::parse("disk").unwrap(),
+            role: crate::kind::Role::Operations,
+            severity: Severity::High,
+            raised_at: at(second),
+            repeats: 0,
+            expires_at: None,
+        });
+        record
+    }
+
+    #[test]
+    fn a_forgotten_open_ticket_is_the_alerts_own() {
+        let found = [
+            of_life(7, 1, Some(50)),
+            of_life(8, 3, None),
+            of_life(9, 3, None),
+            Found {
+                token: None,
+                ..of_life(99, 9, None)
+            },
+        ];
+        let record = recall(raised_at(100), &found, 1, at(200));
+        assert_eq!((record.episode, record.open().unwrap().ticket_id), (3, 8));
+        assert_eq!(too_many(&record), [9]);
+    }
+
+    #[test]
+    fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
+        let found = [of_life(7, 2, Some(150))];
+        let record = recall(raised_at(100), &found, 1, at(200));
+        assert_eq!(record.episode, 2);
+        assert!(matches!(&record.actual, Some(Actual::Closed(closed)) if closed.episode == 2));
+        let record = recall(raised_at(160), &found, 1, at(200));
+        assert_eq!(record.episode, 3, "it was raised after that one was closed");
+        assert_eq!(recall(raised_at(1), &[], 1, at(200)), raised_at(1));
+    }
+
+    #[test]
+    fn what_the_record_knows_is_not_recalled() {
+        let (_, claim) = claimed();
+        let open = raised_at(1).with_open(Open::new(7, None, &claim, at(5)));
+        assert_eq!(recall(open.clone(), &[of_life(7, 1, None)], 1, at(9)), open);
+        let mut closed = open.with_closed(7, 1, ClosedBy::Us, at(9));
+        assert_eq!(closed.episode, 2, "a raise had come meanwhile");
+        assert_eq!(
+            recall(closed.clone(), &[of_life(7, 1, Some(9))], 1, at(10)),
+            closed
+        );
+        closed = recall(closed, &[of_life(8, 2, None)], 1, at(10));
+        assert_eq!(
+            closed.open().unwrap().ticket_id,
+            8,
+            "of a restored table's future"
+        );
     }
 }

@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::Severity;
-use crate::record::{About, Actual, Claim, Op, Open, Record};
-use crate::settings::{ConnectionView, LiveConnection, WhenGone};
-use crate::{Blocked, RecordId};
+use crate::memory::MemoryState;
+use crate::record::{About, Actual, Claim, Closed, ClosedBy, Duplicate, Op, Open, Recheck, Record};
+use crate::settings::{BoardTarget, ConnectionView, LiveConnection, WhenGone};
+use crate::{Blocked, RecordId, Token, rights};
 
 /// The one next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +22,12 @@ pub enum Decision {
     Block(Blocked),
     /// It is not known whether a ticket was made: look for its token.
     Search,
+    /// A given-up create can have happened late: look for its token.
+    Recheck(Recheck),
+    /// The table may have forgotten this alert: look for tickets of any life of it.
+    Recall,
+    /// It is not known whether the table has forgotten anything: look for any ticket of ours.
+    Remember,
     /// Take a claim and make one write.
     Write(Step),
 }
@@ -38,6 +45,8 @@ pub enum Idle {
     Closed,
     /// A person ended the ticket while the alert stood: only a newer raise makes another.
     EndedByPerson,
+    /// The ticket was found in ConnectWise, and no event has told of its alert since.
+    Unheard,
 }
 
 /// One write to ConnectWise.
@@ -73,6 +82,30 @@ pub enum Step {
         /// The ticket.
         ticket_id: RecordId,
     },
+    /// Open the ticket of the life before again.
+    Reopen(Reopen),
+    /// Close a ticket too many.
+    Repair {
+        /// It.
+        duplicate: Duplicate,
+        /// The one that stays, if there is one.
+        kept: Option<RecordId>,
+    },
+}
+
+/// A ticket that is opened again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reopen {
+    /// Its number.
+    pub ticket_id: RecordId,
+    /// What it carries: the token of the life that it was made for.
+    pub token: Token,
+    /// The company that it must still be of.
+    pub company: RecordId,
+    /// The connection's epoch.
+    pub epoch: u32,
+    /// The status that opens it; none leaves the choice to the ticket's board.
+    pub status: Option<RecordId>,
 }
 
 /// Where a new ticket goes.
@@ -105,6 +138,8 @@ impl Step {
             Self::NoteRepeats { .. } | Self::NoteGone { .. } => Op::Note,
             Self::Patch { .. } => Op::Patch,
             Self::Close { .. } => Op::Close,
+            Self::Reopen(_) => Op::Reopen,
+            Self::Repair { .. } => Op::Repair,
         }
     }
 }
@@ -120,6 +155,55 @@ const TAKEOVER: SignedDuration = SignedDuration::from_secs(15);
 /// `settle` is how long ConnectWise may take to show a ticket whose creation it did not confirm.
 #[must_use]
 pub fn decide(
+    record: &Record,
+    view: &ConnectionView,
+    settle: SignedDuration,
+    now: Timestamp,
+) -> Decision {
+    let decision = next(record, view, settle, now);
+    match may_call(needs(&decision), view, now) {
+        Ok(()) => decision,
+        // A search that cannot be made now is made later; meanwhile the alert goes on.
+        Err(_) if matches!(decision, Decision::Recheck(_)) => remembered(record, view, now),
+        Err(instead) => instead,
+    }
+}
+
+/// Whether ConnectWise may be called for something that needs these rights; else what happens instead.
+fn may_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<(), Decision> {
+    if rights.is_empty() {
+        return Ok(());
+    }
+    let breaker = &view.breaker;
+    if let Some(reason) = breaker.reason() {
+        return Err(Decision::Block(reason.clone()));
+    }
+    let missing = |right: &&&str| breaker.missing_rights.contains(**right);
+    if let Some(right) = rights.iter().find(missing) {
+        return Err(Decision::Block(Blocked::MissingRight((*right).to_owned())));
+    }
+    match breaker.pause(now) {
+        Some(until) => Err(Decision::Wait { until }),
+        None => Ok(()),
+    }
+}
+
+/// The rights that a decision's calls need; none for one that calls nobody.
+fn needs(decision: &Decision) -> &'static [&'static str] {
+    match decision {
+        Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => &[],
+        Decision::Search | Decision::Recheck(_) | Decision::Recall | Decision::Remember => {
+            &[rights::TICKETS_INQUIRE]
+        }
+        Decision::Write(step) => match step.op() {
+            Op::Create | Op::Note => &[rights::TICKETS_ADD],
+            Op::Patch | Op::Reopen => &[rights::TICKETS_EDIT],
+            Op::Close | Op::Repair => &[rights::TICKETS_CLOSE],
+        },
+    }
+}
+
+fn next(
     record: &Record,
     view: &ConnectionView,
     settle: SignedDuration,
@@ -141,7 +225,48 @@ pub fn decide(
             Err(reason) => Decision::Block(reason),
         },
         // A note is looked for by its mark before it is told again, and a patch twice is a patch once.
-        (Op::Note | Op::Patch | Op::Reopen | Op::Close, _) => unclaimed(record, view, now),
+        (Op::Note | Op::Patch | Op::Reopen | Op::Repair | Op::Close, _) => {
+            unclaimed(record, view, now)
+        }
+    }
+}
+
+/// First what is amiss, then what is wanted.
+fn unclaimed(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+    let Some(connection) = &view.connection else {
+        return remembered(record, view, now);
+    };
+    let here = |duplicate: &&Duplicate| duplicate.epoch == connection.epoch;
+    if let Some(duplicate) = record.duplicates.iter().find(here) {
+        let kept = match &record.actual {
+            Some(Actual::Open(open)) => Some(open.ticket_id),
+            Some(Actual::Closed(closed)) => Some(closed.ticket_id),
+            None => None,
+        };
+        return Decision::Write(Step::Repair {
+            duplicate: duplicate.clone(),
+            kept,
+        });
+    }
+    let due = |recheck: &&Recheck| recheck.epoch == connection.epoch && recheck.at <= now;
+    match record.rechecks.iter().find(due) {
+        Some(recheck) => Decision::Recheck(recheck.clone()),
+        None => remembered(record, view, now),
+    }
+}
+
+/// What is wanted, unless the table may have forgotten the alert: then that is looked up first.
+fn remembered(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+    let decision = wanted(record, view, now);
+    // A resolve is heard, and a ticket may be there that nobody remembers.
+    let heard = record.wanted.last.is_some() && view.connection.is_some();
+    let cleared = heard && decision == Decision::Nothing(Idle::Cleared);
+    let makes = matches!(decision, Decision::Write(Step::Create(_) | Step::Reopen(_)));
+    match view.memory {
+        _ if !makes && !cleared => decision,
+        Some(MemoryState::Complete) => decision,
+        Some(MemoryState::Rebuilding) => Decision::Recall,
+        None => Decision::Remember,
     }
 }
 
@@ -175,7 +300,7 @@ fn search(claim: &Claim, view: &ConnectionView) -> Decision {
     }
 }
 
-fn unclaimed(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+fn wanted(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
     let about = record
         .wanted
         .about
@@ -183,15 +308,18 @@ fn unclaimed(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision
         .filter(|_| record.wanted.standing);
     match (&record.actual, about) {
         (None, None) => Decision::Nothing(Idle::Cleared),
-        (None, Some(about)) => create(record, about, None, view),
+        (None, Some(about)) => create(record, about, None, view, now),
         (Some(Actual::Open(open)), Some(about)) => standing(open, about, view, now),
+        (Some(Actual::Open(_)), None) if record.wanted.last.is_none() => {
+            Decision::Nothing(Idle::Unheard)
+        }
         (Some(Actual::Open(open)), None) => gone(record, open, view),
         (Some(Actual::Closed(_)), None) => Decision::Nothing(Idle::Closed),
         (Some(Actual::Closed(closed)), Some(_)) if closed.episode == record.episode => {
             Decision::Nothing(Idle::EndedByPerson)
         }
         (Some(Actual::Closed(closed)), Some(about)) => {
-            create(record, about, Some((closed.ticket_id, closed.epoch)), view)
+            create(record, about, Some(closed), view, now)
         }
     }
 }
@@ -199,34 +327,67 @@ fn unclaimed(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision
 fn create(
     record: &Record,
     about: &About,
-    previous: Option<(RecordId, u32)>,
+    before: Option<&Closed>,
     view: &ConnectionView,
+    now: Timestamp,
 ) -> Decision {
+    let blocked = record.blocked.as_ref().map(|blocked| &blocked.reason);
     // ConnectWise refused this very ticket: asking again is a person's decision.
-    if let Some(refused) = record
-        .blocked
-        .as_ref()
-        .filter(|blocked| matches!(blocked.reason, Blocked::Rejected(_)))
-    {
-        return Decision::Block(refused.reason.clone());
+    if let Some(refused @ Blocked::Rejected(_)) = blocked {
+        return Decision::Block(refused.clone());
     }
     let (connection, company) = match view.target(&about.kind) {
         Ok(target) => target,
         Err(reason) => return Decision::Block(reason),
     };
-    let board = connection.settings.board(about.role);
+    if blocked.is_some_and(waits_for_set_up) && about.raised_at < view.backfill_from(now) {
+        return Decision::Block(Blocked::OlderThanBackfill);
+    }
+    let target = connection.settings.board(about.role);
+    let before = before.filter(|before| before.epoch == connection.epoch);
+    if let Some(before) = before.filter(|before| may_reopen(before, company, target, now)) {
+        return Decision::Write(Step::Reopen(Reopen {
+            ticket_id: before.ticket_id,
+            token: before.token(&record.key),
+            company,
+            epoch: connection.epoch,
+            status: target.start_status,
+        }));
+    }
     Decision::Write(Step::Create(Create {
         company,
-        board: board.board,
-        status: board.start_status,
-        kind_type: board.types.get(&about.kind).copied(),
+        board: target.board,
+        status: target.start_status,
+        kind_type: target.types.get(&about.kind).copied(),
         priority: connection.settings.priorities.get(&about.severity).copied(),
         severity: about.severity,
         raised_at: about.raised_at,
-        previous: previous
-            .filter(|(_, epoch)| *epoch == connection.epoch)
-            .map(|(ticket, _)| ticket),
+        previous: before.map(|before| before.ticket_id),
     }))
+}
+
+/// What set-up releases, and only as far back as the back-fill reaches.
+fn waits_for_set_up(blocked: &Blocked) -> bool {
+    match blocked {
+        Blocked::NotSetUp
+        | Blocked::Unmapped
+        | Blocked::TenantDisabled
+        | Blocked::KindDisabled
+        | Blocked::OlderThanBackfill => true,
+        Blocked::ConnectionBroken
+        | Blocked::ConnectionUnavailable
+        | Blocked::MissingRight(_)
+        | Blocked::TargetGone(_)
+        | Blocked::OtherSite
+        | Blocked::Rejected(_) => false,
+    }
+}
+
+/// Whether the ticket of the life before is opened again, in place of a new one.
+fn may_reopen(before: &Closed, company: RecordId, target: &BoardTarget, now: Timestamp) -> bool {
+    let days = SignedDuration::from_hours(24 * i64::from(target.reopen_days));
+    let closed = matches!(before.by, ClosedBy::Us | ClosedBy::Technician);
+    closed && before.company_id == Some(company) && now.duration_since(before.at) < days
 }
 
 fn same_site<'a>(open: &Open, view: &'a ConnectionView) -> Result<&'a LiveConnection, Blocked> {

@@ -47,7 +47,9 @@ impl AlertKey {
 /// How many index keys share one partner's alerts: a storm on a single key would be throttled.
 pub const SHARDS: u8 = 4;
 
-pub(crate) fn shard(hex: &str) -> u8 {
+/// Which of the index's keys lists what has this hash for its key.
+#[must_use]
+pub fn shard(hex: &str) -> u8 {
     hex.bytes().last().unwrap_or_default() % SHARDS
 }
 
@@ -68,6 +70,40 @@ impl Token {
     #[must_use]
     pub fn new(key: &AlertKey, episode: u32) -> Self {
         Self(format!("tb1-{}-{episode}", key.item_key()))
+    }
+
+    /// The token that a ticket carries; none where that is no token of ours.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix("tb1-")?.split('-');
+        let is_hex = |part: &str, digits: usize| {
+            let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+            part.len() == digits && part.bytes().all(hex)
+        };
+        let scope = parts.next().filter(|part| is_hex(part, 16));
+        let alert = parts.next().filter(|part| is_hex(part, 32));
+        let token = Self(text.to_owned());
+        let whole = scope.is_some() && alert.is_some() && parts.count() == 1;
+        (whole && format!("tb1-{}-{}", token.item_key(), token.episode()) == text).then_some(token)
+    }
+
+    /// The key of the alert's item.
+    #[must_use]
+    pub fn item_key(&self) -> &str {
+        let parts = self
+            .0
+            .strip_prefix("tb1-")
+            .and_then(|rest| rest.rsplit_once('-'));
+        parts.map_or("", |(item_key, _)| item_key)
+    }
+
+    /// Which life of the alert it is of.
+    #[must_use]
+    pub fn episode(&self) -> u32 {
+        let parts = self.0.rsplit_once('-');
+        parts
+            .and_then(|(_, episode)| episode.parse().ok())
+            .unwrap_or_default()
     }
 
     /// The token as it stands on the ticket.
@@ -119,6 +155,30 @@ mod tests {
             Token::new(&key("contoso", "a-1"), 1).as_str(),
             "tb1-690b421c3b130955-35d133fcd351ba2bf45e1be907b5b77b-1"
         );
+    }
+
+    #[test]
+    fn what_a_ticket_carries_is_a_token_or_not() {
+        let token = Token::new(&key("contoso", "a-1"), 12);
+        assert_eq!(Token::parse(token.as_str()), Some(token.clone()));
+        assert_eq!(token.item_key(), key("contoso", "a-1").item_key());
+        assert_eq!(token.episode(), 12);
+        let text = token.as_str();
+        for other in [
+            "",
+            "tb1-",
+            &text[4..],
+            &text[..text.len() - 3],
+            &text.replace("tb1", "tb2"),
+            &text.to_uppercase(),
+            &format!("{text}-1"),
+            &format!("{text}x"),
+            &text.replace("-12", "-012"),
+            &text.replace("-12", "-+12"),
+            &text.replacen('6', "", 1),
+        ] {
+            assert_eq!(Token::parse(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -4,15 +4,20 @@
 //! `clippy.toml` of this crate enforce it.
 
 pub mod adopt;
+pub mod breaker;
 pub mod decide;
+pub mod done;
 pub mod event;
 pub mod fold;
 pub mod ids;
 pub mod key;
 pub mod kind;
+pub mod memory;
 pub mod message;
 pub mod reaction;
 pub mod record;
+pub mod release;
+pub mod rights;
 mod secret;
 pub mod settings;
 pub mod text;

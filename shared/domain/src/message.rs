@@ -18,6 +18,8 @@ pub enum Message {
     Snapshot(SnapshotPart),
     /// Decide again about an alert: what held it up may be gone.
     Reconsider(AlertKey),
+    /// A person lets an alert go on that waits for one: ConnectWise refused it, or it stood longer than the back-fill reaches.
+    Release(AlertKey),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -74,7 +76,7 @@ impl Message {
         match self {
             Self::Event(event) => &event.key.partner,
             Self::Snapshot(part) => &part.partner,
-            Self::Reconsider(key) => &key.partner,
+            Self::Reconsider(key) | Self::Release(key) => &key.partner,
         }
     }
 }

@@ -6,13 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Event, Order, Payload, Severity};
-use crate::key::Token;
+use crate::key::{Token, shard};
 use crate::kind::Role;
 use crate::time::sortable;
 use crate::{AlertKey, Blocked, ClaimId, Kind, RecordId};
 
 /// Complete empty searches after settling that make "no ticket".
 const EMPTY_VISITS: u32 = 2;
+/// A create that was given up can still happen: ConnectWise is searched again after so long, and after a day.
+const FIRST_RECHECK: SignedDuration = SignedDuration::from_hours(1);
+const LAST_RECHECK: SignedDuration = SignedDuration::from_hours(23);
+/// A claim that nobody looked at for so long lost its message. Longer than any back-off, and than ConnectWise settles.
+const ABANDONED: SignedDuration = SignedDuration::from_mins(30);
 
 /// All that is remembered of one alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +39,12 @@ pub struct Record {
     /// Why the alert cannot go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<BlockedSince>,
+    /// Creates of this alert that were given up and can still happen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rechecks: Vec<Recheck>,
+    /// Tickets too many, to be closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<Duplicate>,
     /// The newest text, kept only while the record is blocked or uncertain; otherwise the message has it. Beside `wanted`, so
     /// that the index can list what is wanted without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,6 +117,9 @@ pub struct Open {
     /// Whether a note said that the alert is gone, where a person closes.
     #[serde(default)]
     pub noted_gone: bool,
+    /// The token that it carries, where it is not the present life's: it was opened again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
 }
 
 /// A ticket that is not followed any more.
@@ -121,6 +135,40 @@ pub struct Closed {
     pub at: Timestamp,
     /// Who ended it.
     pub by: ClosedBy,
+    /// The company that it was made for, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_id: Option<RecordId>,
+    /// The token that it carries, where it is not its life's: it was opened again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<Token>,
+}
+
+/// A create that was given up: searches said "none", and another was or was not made instead. ConnectWise may still do it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recheck {
+    /// What a late ticket would carry.
+    pub token: Token,
+    /// The company that it would be for.
+    pub company_id: RecordId,
+    /// The connection's epoch.
+    pub epoch: u32,
+    /// When to search again.
+    pub at: Timestamp,
+    /// Whether that is the last time.
+    pub last: bool,
+}
+
+/// A ticket too many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duplicate {
+    /// Its number.
+    pub ticket_id: RecordId,
+    /// What it carries.
+    pub token: Token,
+    /// The company that it was made for.
+    pub company_id: RecordId,
+    /// The connection's epoch.
+    pub epoch: u32,
 }
 
 /// Who ended a ticket.
@@ -150,6 +198,9 @@ pub struct Claim {
     pub reason: String,
     /// The ticket's token.
     pub token: Token,
+    /// The board that a new ticket goes to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board_id: Option<RecordId>,
     /// The company that the ticket is for.
     pub company_id: RecordId,
     /// The connection's epoch.
@@ -190,6 +241,8 @@ pub enum Op {
     Close,
     /// PATCH the status to an open one.
     Reopen,
+    /// Close a ticket too many, and say so on both.
+    Repair,
 }
 
 /// Why and since when.
@@ -221,7 +274,17 @@ impl Open {
             last_note_at: None,
             noted_repeats: 0,
             noted_gone: false,
+            token: None,
         }
+    }
+}
+
+impl Closed {
+    /// The token that the ticket of this alert carries.
+    #[must_use]
+    pub fn token(&self, key: &AlertKey) -> Token {
+        let own = || Token::new(key, self.episode);
+        self.token.clone().unwrap_or_else(own)
     }
 }
 
@@ -251,6 +314,8 @@ impl Record {
             actual: None,
             claim: None,
             blocked: None,
+            rechecks: vec![],
+            duplicates: vec![],
             payload: None,
         }
     }
@@ -259,6 +324,13 @@ impl Record {
     #[must_use]
     pub fn token(&self) -> Token {
         Token::new(&self.key, self.episode)
+    }
+
+    /// The token that the open ticket carries, or the one that a new ticket will.
+    #[must_use]
+    pub fn ticket_token(&self) -> Token {
+        let carried = self.open().and_then(|open| open.token.clone());
+        carried.unwrap_or_else(|| self.token())
     }
 
     /// The open ticket, if there is one.
@@ -308,6 +380,9 @@ impl Record {
     /// Records a ticket that stands, whoever's claim is running: that ends the claim.
     #[must_use]
     pub fn with_open(mut self, open: Open) -> Self {
+        if self.open().map(|known| known.ticket_id) != Some(open.ticket_id) {
+            self.recheck_anew(&self.token(), open.opened_at);
+        }
         self.actual = Some(Actual::Open(open));
         self.claim = None;
         self.blocked = None;
@@ -315,21 +390,80 @@ impl Record {
         self
     }
 
-    /// Records a ticket that a create made, by a worker whose claim is still its own (`ours`) or not: a ticket that stands is
-    /// recorded and ends whatever claim runs. Where another ticket is there already, or this one was found by its token and
-    /// closed meanwhile, the record stays; that other ticket's number is returned if it is not this one.
+    /// Records a ticket that a create made under this claim, whether the claim is still its own or not: a ticket that stands is
+    /// recorded and ends whatever claim runs. Where this life has another ticket already, or is over, this one is too many.
     #[must_use]
-    pub fn with_made(self, open: Open, ours: bool) -> (Self, Option<RecordId>) {
-        let there = match &self.actual {
+    pub fn with_made(self, open: Open, claim: &Claim) -> Self {
+        let known = match &self.actual {
+            _ if claim.token != self.token() => None,
             Some(Actual::Open(there)) => Some(there.ticket_id),
+            Some(Actual::Closed(there)) if there.episode == self.episode => Some(there.ticket_id),
             // The ticket of the life before does not count.
-            Some(Actual::Closed(there)) if !ours => Some(there.ticket_id),
-            Some(Actual::Closed(_)) | None => None,
+            Some(Actual::Closed(_)) | None => return self.with_open(open),
         };
-        match there {
-            None => (self.with_open(open), None),
-            Some(there) => (self, Some(there).filter(|there| *there != open.ticket_id)),
+        if known == Some(open.ticket_id) {
+            return self;
         }
+        self.with_duplicate(Duplicate {
+            ticket_id: open.ticket_id,
+            token: claim.token.clone(),
+            company_id: claim.company_id,
+            epoch: claim.epoch,
+        })
+    }
+
+    /// Remembers a ticket too many, once.
+    #[must_use]
+    pub fn with_duplicate(mut self, duplicate: Duplicate) -> Self {
+        let known = |known: &Duplicate| known.ticket_id == duplicate.ticket_id;
+        if !self.duplicates.iter().any(known) {
+            self.duplicates.push(duplicate);
+        }
+        self
+    }
+
+    /// A person lets it go on: what waited for that does not any more.
+    #[must_use]
+    pub fn released(mut self) -> Self {
+        let waits = |blocked: &BlockedSince| {
+            matches!(
+                blocked.reason,
+                Blocked::Rejected(_) | Blocked::OlderThanBackfill
+            )
+        };
+        self.blocked = self.blocked.filter(|blocked| !waits(blocked));
+        self
+    }
+
+    /// Forgets what is to be looked for or mended in a ConnectWise that the connection no longer points at.
+    #[must_use]
+    pub fn in_epoch(mut self, epoch: u32) -> Self {
+        self.rechecks.retain(|recheck| recheck.epoch == epoch);
+        self.duplicates.retain(|duplicate| duplicate.epoch == epoch);
+        self
+    }
+
+    fn recheck_anew(&mut self, token: &Token, now: Timestamp) {
+        for recheck in &mut self.rechecks {
+            if recheck.token == *token {
+                recheck.at = later(now, FIRST_RECHECK);
+                recheck.last = false;
+            }
+        }
+    }
+
+    /// Notes that a given-up create was searched for once more.
+    #[must_use]
+    pub fn with_recheck_done(mut self, token: &Token) -> Self {
+        self.rechecks
+            .retain(|recheck| recheck.token != *token || !recheck.last);
+        for recheck in &mut self.rechecks {
+            if recheck.token == *token {
+                recheck.at = later(recheck.at, LAST_RECHECK);
+                recheck.last = true;
+            }
+        }
+        self
     }
 
     /// Records the end of the ticket. Where we closed it and a raise came meanwhile, that raise begins the next life; where a
@@ -342,12 +476,18 @@ impl Record {
         by: ClosedBy,
         now: Timestamp,
     ) -> Self {
+        let (company_id, token) = match (&self.actual, &self.claim) {
+            (Some(Actual::Open(open)), _) => (Some(open.company_id), open.token.clone()),
+            (_, claim) => (claim.as_ref().map(|claim| claim.company_id), None),
+        };
         self.actual = Some(Actual::Closed(Closed {
             ticket_id,
             episode: self.episode,
             epoch,
             at: now,
             by,
+            company_id,
+            token,
         }));
         self.claim = None;
         self.blocked = None;
@@ -381,10 +521,7 @@ impl Record {
         let Some(mut claim) = self.claim.take() else {
             return self;
         };
-        let settled = claim
-            .uncertain_since()
-            .saturating_add(settle)
-            .unwrap_or(Timestamp::MAX);
+        let settled = later(claim.uncertain_since(), settle);
         claim.visits += 1;
         claim.visited_at = Some(began);
         claim.empty_visits = if began >= settled {
@@ -394,6 +531,33 @@ impl Record {
         };
         if claim.empty_visits < EMPTY_VISITS {
             self.claim = Some(claim);
+            return self;
+        }
+        // Given up, and not forgotten: it can still happen.
+        if !self
+            .rechecks
+            .iter()
+            .any(|recheck| recheck.token == claim.token)
+        {
+            self.rechecks.push(Recheck {
+                token: claim.token.clone(),
+                company_id: claim.company_id,
+                epoch: claim.epoch,
+                at: began,
+                last: false,
+            });
+        }
+        self.recheck_anew(&claim.token, began);
+        self
+    }
+
+    /// Notes a search that did not even find the tickets it must find: it says nothing.
+    #[must_use]
+    pub fn with_blind_visit(mut self, began: Timestamp) -> Self {
+        if let Some(claim) = &mut self.claim {
+            claim.visits += 1;
+            claim.visited_at = Some(began);
+            claim.empty_visits = 0;
         }
         self
     }
@@ -425,9 +589,32 @@ impl Record {
             .or_else(|| event.and_then(Event::payload))
     }
 
+    /// Puts off a search for a given-up create that said nothing.
+    #[must_use]
+    pub fn with_recheck_put_off(mut self, token: &Token, now: Timestamp) -> Self {
+        for recheck in &mut self.rechecks {
+            if recheck.token == *token {
+                recheck.at = later(now, ABANDONED);
+            }
+        }
+        self
+    }
+
+    /// When somebody must look at it even if no message comes: at a given-up create, or at a claim whose message was lost.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Timestamp> {
+        let abandoned = self.claim.as_ref().map(|claim| {
+            let seen = claim.until.max(claim.uncertain_since());
+            let seen = claim.visited_at.map_or(seen, |at| seen.max(at));
+            later(seen, ABANDONED)
+        });
+        let rechecks = self.rechecks.iter().map(|recheck| recheck.at);
+        rechecks.chain(abandoned).min()
+    }
+
     /// Where the sparse index lists it: `(state_of, tenant_since)`; nowhere when nothing is there and nothing holds it up.
     #[must_use]
-    pub fn index(&self) -> Option<(String, String)> {
+    pub fn index(&self, item_key: &str) -> Option<(String, String)> {
         let (state, since) = match (&self.blocked, &self.actual) {
             (Some(blocked), _) => ("blocked", blocked.since),
             (None, Some(Actual::Open(open))) => ("open", open.opened_at),
@@ -436,8 +623,12 @@ impl Record {
         };
         let key = &self.key;
         Some((
-            format!("{}#{state}#{}", key.partner, key.shard()),
+            format!("{}#{state}#{}", key.partner, shard(item_key)),
             format!("{}#{}", key.tenant, sortable(since)),
         ))
     }
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::breaker::Breaker;
 use crate::event::Severity;
 use crate::kind::Role;
+use crate::memory::MemoryState;
 use crate::{Blocked, Kind, RecordId};
 
 /// A partner's settings, made by set-up.
@@ -29,6 +32,9 @@ pub struct Settings {
     pub notes_for_customers: bool,
 }
 
+/// What was raised longer ago when a partner or tenant is switched on waits for a person.
+const BACKFILL: SignedDuration = SignedDuration::from_hours(48);
+
 fn an_hour() -> u32 {
     60
 }
@@ -51,6 +57,9 @@ pub struct BoardTarget {
     /// What happens to a ticket whose alert is gone.
     #[serde(default)]
     pub when_gone: WhenGone,
+    /// An alert that comes again within so many days after its ticket was closed opens that ticket again; 0: always a new one.
+    #[serde(default)]
+    pub reopen_days: u32,
 }
 
 /// What happens to a ticket whose alert is gone.
@@ -95,6 +104,9 @@ pub struct Mapping {
     /// The tenant's name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// When it was last mapped or switched on: alerts that were raised much earlier wait for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enabled_at: Option<Timestamp>,
 }
 
 /// What stands between an alert and its ticket, as `decide` sees it.
@@ -104,6 +116,10 @@ pub struct ConnectionView {
     pub connection: Option<LiveConnection>,
     /// The tenant's mapping; none for a tenant that nobody has seen before.
     pub mapping: Option<Mapping>,
+    /// Whether its ConnectWise may be called.
+    pub breaker: Breaker,
+    /// Whether the table knows of every ticket there; none before the first look.
+    pub memory: Option<MemoryState>,
 }
 
 /// A confirmed connection.
@@ -111,6 +127,8 @@ pub struct ConnectionView {
 pub struct LiveConnection {
     /// Raised whenever the site or the company id changes: a ticket of another epoch is in another ConnectWise.
     pub epoch: u32,
+    /// When it was confirmed: alerts that were raised much earlier wait for a person.
+    pub confirmed_at: Option<Timestamp>,
     /// The partner's settings.
     pub settings: Settings,
 }
@@ -131,5 +149,15 @@ impl ConnectionView {
             return Err(Blocked::TenantDisabled);
         }
         Ok((connection, company))
+    }
+
+    /// Raised earlier than this, an alert that waited for set-up is not released by it.
+    #[must_use]
+    pub fn backfill_from(&self, now: Timestamp) -> Timestamp {
+        let connection = self.connection.as_ref();
+        let confirmed = connection.and_then(|connection| connection.confirmed_at);
+        let enabled = self.mapping.as_ref().and_then(|mapping| mapping.enabled_at);
+        let released = confirmed.max(enabled).unwrap_or(now);
+        released.saturating_sub(BACKFILL).unwrap_or(Timestamp::MIN)
     }
 }

@@ -100,6 +100,38 @@ pub fn gone_note(closing: bool, gone_at: Timestamp, marker: &ClaimId) -> String 
     )
 }
 
+/// The note on a ticket that was opened again.
+#[must_use]
+pub fn reopened_note(raised_at: Timestamp, marker: &ClaimId) -> String {
+    format!(
+        "The alert was raised again at {}: Ticketbridge opened this ticket again.\n{}",
+        readable(raised_at),
+        mark(marker)
+    )
+}
+
+/// The note on a ticket too many, which is then closed.
+#[must_use]
+pub fn duplicate_note(kept: Option<u64>, marker: &ClaimId) -> String {
+    let first = kept.map_or_else(
+        || "whose ticket is no longer needed".to_owned(),
+        |ticket| format!("that ticket {ticket} stands for"),
+    );
+    format!(
+        "ConnectWise made this ticket late, for an alert {first}. Ticketbridge closed this one.\n{}",
+        mark(marker)
+    )
+}
+
+/// The note on the ticket that stays.
+#[must_use]
+pub fn kept_note(duplicate: u64, marker: &ClaimId) -> String {
+    format!(
+        "ConnectWise made a second ticket of this alert, {duplicate}. Ticketbridge closed that one; this one stays.\n{}",
+        mark(marker)
+    )
+}
+
 /// The mark by which a takeover finds the note that a vanished worker may have made.
 #[must_use]
 pub fn mark(claim: &ClaimId) -> String {

@@ -6,14 +6,16 @@
     reason = "a test's helpers fail the test"
 )]
 
-use domain::adopt::{Found, adopt};
+use domain::adopt::{Found, adopt, rechecked};
+use domain::breaker::Breaker;
 use domain::decide::{Decision, Step, decide};
 use domain::event::{Change, Event, Particulars, Payload, Severity};
 use domain::fold::fold;
 use domain::kind::Role;
+use domain::memory::MemoryState;
 use domain::record::{Claim, ClosedBy, Open, Record};
 use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, Settings};
-use domain::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId};
+use domain::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, Token};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
@@ -72,12 +74,19 @@ fn view() -> ConnectionView {
         notes_for_customers: false,
     };
     ConnectionView {
-        connection: Some(LiveConnection { epoch: 1, settings }),
+        connection: Some(LiveConnection {
+            epoch: 1,
+            confirmed_at: None,
+            settings,
+        }),
         mapping: Some(Mapping {
             company: Some(19),
             enabled: true,
             name: None,
+            enabled_at: None,
         }),
+        breaker: Breaker::default(),
+        memory: Some(MemoryState::Complete),
     }
 }
 
@@ -135,6 +144,13 @@ impl Model {
                 Decision::Wait { .. } => return false,
                 Decision::Block(reason) => panic!("nothing blocks here: {reason}"),
                 Decision::Search => self.search(),
+                Decision::Recheck(recheck) => {
+                    let found = self.found(&recheck.token);
+                    self.record = rechecked(self.record.clone(), &recheck, &found, at(self.now));
+                }
+                other @ (Decision::Recall | Decision::Remember) => {
+                    panic!("not asked for here: {other:?}")
+                }
                 Decision::Write(step) => {
                     let (fate, late) = fates.next().unwrap_or((Fate::Answered, false));
                     if !self.write(&step, fate, late) {
@@ -146,18 +162,27 @@ impl Model {
         panic!("no end in sight");
     }
 
-    fn search(&mut self) {
-        let claim = self.record.claim.clone().unwrap();
-        let found: Vec<_> = (1..)
+    fn found(&self, carried: &Token) -> Vec<Found> {
+        (1..)
             .zip(&self.tickets)
-            .filter(|(_, (token, _, seen))| token == claim.token.as_str() && *seen <= self.now)
-            .map(|(ticket_id, (_, open, seen))| Found {
+            .filter(|(_, (token, _, seen))| token == carried.as_str() && *seen <= self.now)
+            .map(|(ticket_id, (token, open, seen))| Found {
                 ticket_id,
+                token: Token::parse(token),
                 board_id: None,
+                company_id: Some(19),
                 entered_at: Some(at(*seen)),
                 closed: !open,
+                closed_at: None,
+                merged: false,
+                touched: false,
             })
-            .collect();
+            .collect()
+    }
+
+    fn search(&mut self) {
+        let claim = self.record.claim.clone().unwrap();
+        let found = self.found(&claim.token);
         let record = self.record.clone();
         self.record = match found.is_empty() {
             true => record.with_empty_visit(SETTLE, at(self.now)),
@@ -175,6 +200,7 @@ impl Model {
             op: step.op(),
             reason: "test".into(),
             token: self.record.token(),
+            board_id: None,
             company_id: 19,
             epoch: 1,
             severity: Severity::High,
@@ -235,7 +261,9 @@ impl Model {
                     ..open
                 });
             }
-            Step::NoteGone { .. } | Step::Patch { .. } => panic!("not asked for here"),
+            Step::NoteGone { .. } | Step::Patch { .. } | Step::Reopen(_) | Step::Repair { .. } => {
+                panic!("not asked for here")
+            }
         }
         match fate {
             Fate::Answered => self.record = after,

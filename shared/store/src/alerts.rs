@@ -4,10 +4,13 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
 use domain::event::SnapshotPart;
+use domain::key::shard;
+use domain::memory::Memory;
 use domain::record::Record;
+use domain::time::sortable;
 use domain::{AlertKey, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::aws_sdk_dynamodb_1::{
@@ -15,6 +18,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::{
 };
 
 use crate::Error;
+use crate::memory::memory_pk;
 
 /// The version of the item's shape that this code writes.
 const SCHEMA: u32 = 1;
@@ -22,10 +26,29 @@ const SCHEMA: u32 = 1;
 const SNAPSHOT_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The record's attributes: each is set or removed as a whole; attributes that a newer version added stay.
-const ATTRIBUTES: [&str; 9] = [
-    "key", "schema", "episode", "wanted", "actual", "claim", "blocked", "payload", "rev",
+const ATTRIBUTES: [&str; 11] = [
+    "key",
+    "schema",
+    "episode",
+    "wanted",
+    "actual",
+    "claim",
+    "blocked",
+    "rechecks",
+    "duplicates",
+    "payload",
+    "rev",
 ];
-const INDEX: [&str; 2] = ["state_of", "tenant_since"];
+const INDEX: [&str; 4] = ["state_of", "tenant_since", "look_of", "look_at"];
+
+/// What the table knows of an alert.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Known {
+    /// Its record, if there is one.
+    pub record: Option<Record>,
+    /// What is known of its partner's tickets altogether, in whatever epoch; none before the first look.
+    pub memory: Option<Memory>,
+}
 
 /// What became of a write.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +62,8 @@ pub enum Written {
 /// The `alerts` table.
 #[derive(Debug, Clone)]
 pub struct Alerts {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 impl Alerts {
@@ -68,8 +91,36 @@ impl Alerts {
             .send()
             .await
             .map_err(|fault| Error::call("GetItem", &fault))?;
-        let read = |item| from_item(item).map_err(|fault| Error::malformed(pk, &fault));
-        answer.item.map(read).transpose()
+        answer.item.map(|item| read(item, key)).transpose()
+    }
+
+    /// The alert's record and its partner's memory, read consistently in one call.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or an item is unreadable.
+    pub async fn known(&self, key: &AlertKey) -> Result<Known, Error> {
+        let (record, memory) = (key.item_key(), memory_pk(&key.partner));
+        let mut keys = KeysAndAttributes::builder().consistent_read(true);
+        for pk in [&record, &memory] {
+            keys = keys.keys(HashMap::from([(
+                "pk".to_owned(),
+                AttributeValue::S(pk.clone()),
+            )]));
+        }
+        let mut known = Known {
+            record: None,
+            memory: None,
+        };
+        for item in crate::batch_get(&self.client, &self.table, keys).await? {
+            let pk = item.get("pk").and_then(|pk| pk.as_s().ok());
+            if pk == Some(&memory) {
+                let malformed = |fault| Error::malformed(memory.clone(), &fault);
+                known.memory = Some(from_item(item).map_err(malformed)?);
+            } else {
+                known.record = Some(read(item, key)?);
+            }
+        }
+        Ok(known)
     }
 
     /// Writes a record that was read with `record.rev` (0: there was none), raising `rev` by one. If the process dies right
@@ -78,15 +129,46 @@ impl Alerts {
     /// # Errors
     /// When DynamoDB fails. The write may then have happened: decide again from a fresh read.
     pub async fn write(&self, record: &Record) -> Result<Written, Error> {
+        self.put(&record.key.item_key(), record, true).await
+    }
+
+    /// Writes what a ticket of ConnectWise's tells of an alert whose id is not known: its item, without its key. The first event
+    /// about it brings that.
+    ///
+    /// # Errors
+    /// As for [`Self::write`].
+    pub async fn import(&self, item_key: &str, record: &Record) -> Result<Written, Error> {
+        self.put(item_key, record, false).await
+    }
+
+    /// The item of an alert whose id is not known; `key` stands for what the item does not have itself.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn imported(&self, item_key: &str, key: &AlertKey) -> Result<Option<Record>, Error> {
+        let call = self.client.get_item().table_name(&self.table);
+        let call = call.key("pk", AttributeValue::S(item_key.to_owned()));
+        let answer = call.consistent_read(true).send().await;
+        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
+        let known = |mut item: HashMap<String, AttributeValue>| {
+            let known = item.remove("key").map(from_attribute_value).transpose();
+            let malformed = |fault| Error::malformed(item_key, &fault);
+            let known = known.map_err(malformed)?;
+            read(item, known.as_ref().unwrap_or(key))
+        };
+        answer.item.map(known).transpose()
+    }
+
+    async fn put(&self, item_key: &str, record: &Record, whole: bool) -> Result<Written, Error> {
         let before = record.rev;
         let mut after = record.clone();
         after.rev = before + 1;
-        let update = Update::of(&after)?;
+        let update = Update::of(item_key, &after, whole)?;
         let mut call = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key("pk", AttributeValue::S(after.key.item_key()))
+            .key("pk", AttributeValue::S(item_key.to_owned()))
             .update_expression(update.expression)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values));
@@ -182,6 +264,23 @@ impl Alerts {
     }
 }
 
+/// A record's item; one that was imported has no key yet.
+fn read(mut item: HashMap<String, AttributeValue>, key: &AlertKey) -> Result<Record, Error> {
+    let malformed = |fault| Error::malformed(key.item_key(), &fault);
+    if !item.contains_key("key") {
+        item.insert(
+            "key".to_owned(),
+            to_attribute_value(key).map_err(malformed)?,
+        );
+    }
+    from_item(item).map_err(malformed)
+}
+
+/// The index key under which a partner's records that must be looked at are listed.
+pub(crate) fn look_of(partner: &PartnerId, shard: u8) -> String {
+    format!("{partner}#{shard}")
+}
+
 /// An update that sets what the record has and removes what it has not, and leaves what it does not know.
 struct Update {
     expression: String,
@@ -190,20 +289,28 @@ struct Update {
 }
 
 impl Update {
-    fn of(record: &Record) -> Result<Self, Error> {
-        let malformed = |fault| Error::malformed(record.key.item_key(), &fault);
+    fn of(item_key: &str, record: &Record, whole: bool) -> Result<Self, Error> {
+        let malformed = |fault| Error::malformed(item_key, &fault);
         let mut item: HashMap<String, AttributeValue> = to_item(record).map_err(malformed)?;
         item.insert(
             "schema".to_owned(),
             to_attribute_value(SCHEMA).map_err(malformed)?,
         );
-        if let Some((state_of, tenant_since)) = record.index() {
+        if let Some((state_of, tenant_since)) = record.index(item_key) {
             item.insert("state_of".to_owned(), AttributeValue::S(state_of));
             item.insert("tenant_since".to_owned(), AttributeValue::S(tenant_since));
+        }
+        if let Some(at) = record.look_at() {
+            let look_of = look_of(&record.key.partner, shard(item_key));
+            item.insert("look_of".to_owned(), AttributeValue::S(look_of));
+            item.insert("look_at".to_owned(), AttributeValue::S(sortable(at)));
         }
         let (mut set, mut remove) = (vec![], vec![]);
         let (mut names, mut values) = (HashMap::new(), HashMap::new());
         for name in ATTRIBUTES.into_iter().chain(INDEX) {
+            if name == "key" && !whole {
+                continue;
+            }
             names.insert(format!("#{name}"), name.to_owned());
             match item.remove(name) {
                 Some(value) => {
@@ -256,6 +363,7 @@ mod tests {
             op: domain::record::Op::Create,
             reason: "raised".into(),
             token: record.token(),
+            board_id: Some(2),
             company_id: 19,
             epoch: 1,
             severity: domain::event::Severity::High,
@@ -273,7 +381,22 @@ mod tests {
             epoch: 1,
             at: now,
             by: domain::record::ClosedBy::Us,
+            company_id: Some(19),
+            token: None,
         }));
+        record.rechecks.push(domain::record::Recheck {
+            token: record.token(),
+            company_id: 19,
+            epoch: 1,
+            at: now,
+            last: false,
+        });
+        record.duplicates.push(domain::record::Duplicate {
+            ticket_id: 78,
+            token: record.token(),
+            company_id: 19,
+            epoch: 1,
+        });
         let item: HashMap<String, AttributeValue> = to_item(&record).unwrap();
         for name in item.keys() {
             assert!(ATTRIBUTES.contains(&name.as_str()), "{name} would be lost");
@@ -284,11 +407,14 @@ mod tests {
 
     #[test]
     fn what_a_record_has_no_more_is_removed() {
-        let update = Update::of(&record()).unwrap();
+        let record = record();
+        let update = Update::of(&record.key.item_key(), &record, true).unwrap();
         assert!(
             update
                 .expression
-                .ends_with("REMOVE #actual, #claim, #blocked, #payload, #state_of, #tenant_since")
+                .ends_with(
+                    "REMOVE #actual, #claim, #blocked, #rechecks, #duplicates, #payload, #state_of, #tenant_since, #look_of, #look_at"
+                )
         );
         assert_eq!(update.names.len(), ATTRIBUTES.len() + INDEX.len());
     }

@@ -4,15 +4,18 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::put_item::PutItemError;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
+use domain::breaker::Breaker;
 use domain::settings::{Mapping, Settings};
 use domain::{PartnerId, TenantId};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use crate::Error;
+use crate::breaker::BREAKER;
 
 /// A partner's connection, without its keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,13 +28,29 @@ pub struct Connection {
     pub epoch: u32,
     /// Whether the partner confirmed the set-up: before that, alerts wait.
     pub confirmed: bool,
+    /// When that was: alerts that were raised much earlier wait for a person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Timestamp>,
+}
+
+/// All that a decision about a tenant's alert needs of what its partner set up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PartnerItems {
+    /// The connection, if there is one.
+    pub connection: Option<Connection>,
+    /// The settings, if there are any.
+    pub settings: Option<Settings>,
+    /// The tenant's mapping; none for a tenant that nobody has seen before.
+    pub mapping: Option<Mapping>,
+    /// The breaker; none where its item cannot be read.
+    pub breaker: Option<Breaker>,
 }
 
 /// The `config` table.
 #[derive(Debug, Clone)]
 pub struct ConfigTable {
-    client: Client,
-    table: String,
+    pub(crate) client: Client,
+    pub(crate) table: String,
 }
 
 impl ConfigTable {
@@ -70,6 +89,48 @@ impl ConfigTable {
         tenant: &TenantId,
     ) -> Result<Option<Mapping>, Error> {
         self.get(partner, &tenant_sk(tenant)).await
+    }
+
+    /// All that a decision about the tenant's alert needs, read consistently in one call: a tenant that was switched off makes no
+    /// further ticket, and a pause holds for every worker at once.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or an item is unreadable, the breaker's excepted.
+    pub async fn read(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+    ) -> Result<PartnerItems, Error> {
+        let mapping = tenant_sk(tenant);
+        let mut keys = KeysAndAttributes::builder().consistent_read(true);
+        for sk in ["connection", "settings", BREAKER, &mapping] {
+            keys = keys.keys(HashMap::from([
+                ("pk".to_owned(), partner_pk(partner)),
+                ("sk".to_owned(), AttributeValue::S(sk.to_owned())),
+            ]));
+        }
+        let mut items = crate::batch_get(&self.client, &self.table, keys).await?;
+        let mut of = |sk: &str| {
+            let is = |item: &HashMap<String, AttributeValue>| {
+                item.get("sk")
+                    .and_then(|sk| sk.as_s().ok())
+                    .is_some_and(|is| is == sk)
+            };
+            items.iter().position(is).map(|at| items.swap_remove(at))
+        };
+        let (connection, settings) = (of("connection"), of("settings"));
+        let (breaker, mapping) = (of(BREAKER), of(&mapping));
+        let breaker = breaker.map_or_else(|| Ok(Breaker::default()), from_item);
+        if let Err(fault) = &breaker {
+            tracing::error!(partner = %partner, fault = %fault, "the breaker is unreadable");
+        }
+        let malformed = |fault| Error::malformed(format!("of {partner}"), &fault);
+        Ok(PartnerItems {
+            connection: connection.map(from_item).transpose().map_err(malformed)?,
+            settings: settings.map(from_item).transpose().map_err(malformed)?,
+            mapping: mapping.map(from_item).transpose().map_err(malformed)?,
+            breaker: breaker.ok(),
+        })
     }
 
     /// Stores the partner's connection.
@@ -124,6 +185,7 @@ impl ConfigTable {
             company: None,
             enabled: false,
             name: name.map(str::to_owned),
+            enabled_at: None,
         };
         let item = item(partner, &tenant_sk(tenant), &unmapped)?;
         let call = self
@@ -148,7 +210,7 @@ impl ConfigTable {
         }
     }
 
-    async fn get<T: DeserializeOwned>(
+    pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         partner: &PartnerId,
         sk: &str,
@@ -190,7 +252,7 @@ impl ConfigTable {
     }
 }
 
-fn partner_pk(partner: &PartnerId) -> AttributeValue {
+pub(crate) fn partner_pk(partner: &PartnerId) -> AttributeValue {
     AttributeValue::S(format!("P#{partner}"))
 }
 

@@ -4,9 +4,45 @@
 //! `alerts` with the key `pk`, and `config` with `pk` and `sk`.
 
 mod alerts;
+mod breaker;
 mod config;
 mod error;
+mod memory;
 
-pub use alerts::{Alerts, Written};
-pub use config::{ConfigTable, Connection};
+pub use alerts::{Alerts, Known, Written};
+pub use config::{ConfigTable, Connection, PartnerItems};
 pub use error::Error;
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
+
+/// A few items of one table in one call; all or an error.
+pub(crate) async fn batch_get(
+    client: &Client,
+    table: &str,
+    keys: KeysAndAttributesBuilder,
+) -> Result<Vec<HashMap<String, AttributeValue>>, Error> {
+    // The builder asks only for keys, and they are there.
+    let keys = keys.build().map_err(|fault| Error::Call {
+        operation: "BatchGetItem",
+        cause: fault.to_string(),
+    })?;
+    let call = client.batch_get_item().request_items(table, keys).send();
+    let answer = call
+        .await
+        .map_err(|fault| Error::call("BatchGetItem", &fault))?;
+    if answer
+        .unprocessed_keys()
+        .is_some_and(|keys| !keys.is_empty())
+    {
+        return Err(Error::Call {
+            operation: "BatchGetItem",
+            cause: "throttled: not all items were read".to_owned(),
+        });
+    }
+    let items = answer.responses.and_then(|mut tables| tables.remove(table));
+    Ok(items.unwrap_or_default())
+}

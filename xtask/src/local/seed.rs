@@ -88,6 +88,7 @@ pub(crate) async fn seed(
         company_id: simulator.integration.company_id.clone(),
         epoch: 1,
         confirmed: true,
+        confirmed_at: None,
     };
     let config = ConfigTable::new(
         &sdk_config(emulator.endpoint())?,
@@ -209,6 +210,7 @@ async fn board(
         closing_status: Some(id_of(simulator, &statuses, "name", ">Closed").await?),
         types,
         when_gone,
+        reopen_days: 0,
     })
 }
 
@@ -218,6 +220,7 @@ async fn mapping(simulator: &Simulator, company: &str) -> Result<Mapping> {
         company: Some(id),
         enabled: true,
         name: Some(company.to_owned()),
+        enabled_at: None,
     })
 }
 

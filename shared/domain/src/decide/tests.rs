@@ -1,10 +1,11 @@
 use super::*;
+use crate::breaker::Breaker;
 use crate::event::{Change, Event, Particulars, Payload};
 use crate::fold::fold;
 use crate::kind::Role;
-use crate::record::{BlockedSince, ClosedBy};
-use crate::settings::{BoardTarget, Mapping, Settings};
-use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, Token};
+use crate::record::BlockedSince;
+use crate::settings::{Mapping, Settings};
+use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId};
 
 const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 
@@ -91,12 +92,19 @@ fn view() -> ConnectionView {
         notes_for_customers: false,
     };
     ConnectionView {
-        connection: Some(LiveConnection { epoch: 1, settings }),
+        connection: Some(LiveConnection {
+            epoch: 1,
+            confirmed_at: None,
+            settings,
+        }),
         mapping: Some(Mapping {
             company: Some(19),
             enabled: true,
             name: None,
+            enabled_at: None,
         }),
+        breaker: Breaker::default(),
+        memory: Some(MemoryState::Complete),
     }
 }
 
@@ -111,6 +119,7 @@ fn open() -> Open {
         last_note_at: None,
         noted_repeats: 0,
         noted_gone: false,
+        token: None,
     }
 }
 
@@ -122,6 +131,7 @@ fn claim(op: Op) -> Claim {
         op,
         reason: "test".into(),
         token: Token::new(&key(), 1),
+        board_id: Some(2),
         company_id: 19,
         epoch: 1,
         severity: Severity::Medium,
@@ -166,6 +176,7 @@ fn what_stands_in_the_way_is_named() {
             company,
             enabled,
             name: None,
+            enabled_at: None,
         })
     };
     let cases = [
@@ -386,9 +397,12 @@ fn a_running_claim_is_waited_for_and_an_uncertain_create_is_searched_never_poste
                 looks.push(now - 5);
                 record = record.with_empty_visit(SETTLE, at(now));
             }
-            other @ (Decision::Nothing(_) | Decision::Block(_) | Decision::Write(_)) => {
-                panic!("{other:?} at {now}")
-            }
+            other @ (Decision::Nothing(_)
+            | Decision::Block(_)
+            | Decision::Recheck(_)
+            | Decision::Recall
+            | Decision::Remember
+            | Decision::Write(_)) => panic!("{other:?} at {now}"),
         }
     }
     assert_eq!(
@@ -453,4 +467,266 @@ fn folding_twice_is_folding_once() {
     let twice = fold(fold(once.clone(), &raised(2)), &worse(3));
     assert_eq!(twice, once);
     assert_eq!(once.wanted.about.as_ref().unwrap().repeats, 2);
+}
+
+fn broken() -> Breaker {
+    Breaker {
+        open: Some(BlockedSince {
+            reason: Blocked::ConnectionBroken,
+            since: at(0),
+        }),
+        ..Breaker::default()
+    }
+}
+
+#[test]
+fn nobody_is_called_over_an_open_breaker_and_what_needs_no_call_goes_on() {
+    let view = ConnectionView {
+        breaker: broken(),
+        ..view()
+    };
+    let uncertain = folded(&[raised(1)])
+        .with_claim(claim(Op::Create))
+        .with_uncertain(None, at(2));
+    for (record, decision) in [
+        (
+            folded(&[raised(1)]),
+            Decision::Block(Blocked::ConnectionBroken),
+        ),
+        (uncertain, Decision::Block(Blocked::ConnectionBroken)),
+        (
+            fold(folded(&[raised(1)]).with_open(open()), &resolved(12)),
+            Decision::Block(Blocked::ConnectionBroken),
+        ),
+        (
+            folded(&[raised(1), resolved(2)]),
+            Decision::Nothing(Idle::Cleared),
+        ),
+        (
+            folded(&[raised(1)]).with_open(open()),
+            Decision::Nothing(Idle::UpToDate),
+        ),
+    ] {
+        assert_eq!(decide(&record, &view, SETTLE, at(20)), decision);
+    }
+}
+
+#[test]
+fn a_missing_right_blocks_only_what_needs_it() {
+    let mut view = view();
+    view.breaker.missing_rights = ["service_tickets.add".to_owned()].into();
+    let missing = Decision::Block(Blocked::MissingRight("service_tickets.add".into()));
+    assert_eq!(decide(&folded(&[raised(1)]), &view, SETTLE, at(2)), missing);
+    let gone = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    assert_eq!(
+        decide(&gone, &view, SETTLE, at(13)),
+        Decision::Write(Step::Close { ticket_id: 77 })
+    );
+}
+
+#[test]
+fn a_pause_is_waited_for() {
+    let mut view = view();
+    view.breaker.paused_until = Some(at(30));
+    let record = folded(&[raised(1)]);
+    assert_eq!(
+        decide(&record, &view, SETTLE, at(2)),
+        Decision::Wait { until: at(30) }
+    );
+    assert!(matches!(
+        decide(&record, &view, SETTLE, at(30)),
+        Decision::Write(_)
+    ));
+}
+
+#[test]
+fn what_the_table_may_have_forgotten_is_looked_up_before_a_ticket_is_made() {
+    let mut view = view();
+    let makes = folded(&[raised(1)]);
+    let gone = folded(&[raised(1), resolved(2)]);
+    for (memory, decision) in [
+        (None, Decision::Remember),
+        (Some(MemoryState::Rebuilding), Decision::Recall),
+    ] {
+        view.memory = memory;
+        for record in [&makes, &gone] {
+            assert_eq!(decide(record, &view, SETTLE, at(3)), decision);
+        }
+        let unheard = Record::new(key());
+        assert_eq!(
+            decide(&unheard, &view, SETTLE, at(3)),
+            Decision::Nothing(Idle::Cleared)
+        );
+        let known = folded(&[raised(1)]).with_open(open());
+        assert_eq!(
+            decide(&known, &view, SETTLE, at(13)),
+            Decision::Nothing(Idle::UpToDate)
+        );
+    }
+}
+
+#[test]
+fn a_ticket_that_was_found_and_not_heard_of_is_left_alone() {
+    let found = Record::new(key()).with_open(open());
+    assert_eq!(next(&found, 20), Decision::Nothing(Idle::Unheard));
+}
+
+#[test]
+fn a_given_up_create_is_looked_for_when_it_is_due() {
+    let mut record = folded(&[raised(1)]).with_open(open());
+    let recheck = Recheck {
+        token: record.token(),
+        company_id: 19,
+        epoch: 1,
+        at: at(3600),
+        last: false,
+    };
+    record.rechecks.push(recheck.clone());
+    assert_eq!(next(&record, 3599), Decision::Nothing(Idle::UpToDate));
+    assert_eq!(next(&record, 3600), Decision::Recheck(recheck));
+    assert_eq!(record.look_at(), Some(at(3600)));
+    let view = ConnectionView {
+        breaker: broken(),
+        ..view()
+    };
+    assert_eq!(
+        decide(&record, &view, SETTLE, at(3600)),
+        Decision::Nothing(Idle::UpToDate),
+        "later, and nothing is held up"
+    );
+    assert_eq!(record.clone().in_epoch(2).rechecks, []);
+}
+
+#[test]
+fn a_ticket_too_many_is_closed_first() {
+    let duplicate = Duplicate {
+        ticket_id: 78,
+        token: Token::new(&key(), 1),
+        company_id: 19,
+        epoch: 1,
+    };
+    let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    let record = record.with_duplicate(duplicate.clone());
+    let repair = Step::Repair {
+        duplicate,
+        kept: Some(77),
+    };
+    assert_eq!(next(&record, 13), Decision::Write(repair.clone()));
+    let repaired = crate::done::after(
+        record.with_claim(claim(Op::Repair)),
+        &repair,
+        &crate::done::Done::Repaired,
+        at(14),
+    );
+    assert_eq!(
+        next(&repaired, 15),
+        Decision::Write(Step::Close { ticket_id: 77 })
+    );
+}
+
+#[test]
+fn what_was_raised_long_before_set_up_waits_for_a_person() {
+    let two_days = 48 * 3600;
+    let waiting = |reason| folded(&[raised(1)]).with_blocked(reason, None, at(2));
+    let mut view = view();
+    for reason in [
+        Blocked::NotSetUp,
+        Blocked::Unmapped,
+        Blocked::TenantDisabled,
+    ] {
+        let record = waiting(reason);
+        view.mapping.as_mut().unwrap().enabled_at = Some(at(two_days));
+        assert!(
+            matches!(
+                decide(&record, &view, SETTLE, at(9 * two_days)),
+                Decision::Write(Step::Create(_))
+            ),
+            "what counts is when it was switched on"
+        );
+        view.mapping.as_mut().unwrap().enabled_at = Some(at(two_days + 2));
+        assert_eq!(
+            decide(&record, &view, SETTLE, at(two_days + 3)),
+            Decision::Block(Blocked::OlderThanBackfill)
+        );
+    }
+    let mended = waiting(Blocked::ConnectionBroken);
+    assert!(matches!(
+        decide(&mended, &view, SETTLE, at(9 * two_days)),
+        Decision::Write(Step::Create(_))
+    ));
+    let old = waiting(Blocked::OlderThanBackfill);
+    let again = fold(fold(old, &resolved(9)), &raised(9 * two_days));
+    assert!(
+        matches!(
+            decide(&again, &view, SETTLE, at(9 * two_days)),
+            Decision::Write(_)
+        ),
+        "a new life is young"
+    );
+}
+
+#[test]
+fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
+    let closed = fold(folded(&[raised(1)]).with_open(open()), &resolved(12)).with_closed(
+        77,
+        1,
+        ClosedBy::Us,
+        at(13),
+    );
+    let record = fold(closed, &raised(20));
+    let Decision::Write(Step::Create(create)) = next(&record, 21) else {
+        panic!()
+    };
+    assert_eq!(
+        create.previous,
+        Some(77),
+        "a new ticket that links the old one"
+    );
+
+    let mut view = view();
+    view.connection
+        .as_mut()
+        .unwrap()
+        .settings
+        .operations
+        .reopen_days = 1;
+    let Decision::Write(step) = decide(&record, &view, SETTLE, at(21)) else {
+        panic!()
+    };
+    let Step::Reopen(reopen) = &step else {
+        panic!("{step:?}")
+    };
+    assert_eq!(
+        (reopen.ticket_id, &reopen.token),
+        (77, &Token::new(&key(), 1))
+    );
+    let done = crate::done::Done::Reopened { board_id: Some(2) };
+    let open = crate::done::after(
+        record.clone().with_claim(claim(Op::Reopen)),
+        &step,
+        &done,
+        at(22),
+    );
+    assert_eq!(
+        (open.episode, open.ticket_token()),
+        (2, Token::new(&key(), 1))
+    );
+    let again = fold(
+        fold(open, &resolved(30)).with_closed(77, 1, ClosedBy::Us, at(31)),
+        &raised(40),
+    );
+    let Decision::Write(Step::Reopen(again)) = decide(&again, &view, SETTLE, at(41)) else {
+        panic!()
+    };
+    assert_eq!(
+        again.token,
+        Token::new(&key(), 1),
+        "it still carries its first token"
+    );
+
+    let late = decide(&record, &view, SETTLE, at(13 + 24 * 3600));
+    assert!(matches!(late, Decision::Write(Step::Create(_))));
+    view.mapping.as_mut().unwrap().company = Some(20);
+    let remapped = decide(&record, &view, SETTLE, at(21));
+    assert!(matches!(remapped, Decision::Write(Step::Create(create)) if create.company == 20));
 }

@@ -134,6 +134,7 @@ async fn hold(world: &World, key: &AlertKey) {
         op: Op::Create,
         reason: "raised".into(),
         token: record.token(),
+        board_id: None,
         company_id: 301,
         epoch: 1,
         severity: domain::event::Severity::High,

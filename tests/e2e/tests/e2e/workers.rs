@@ -71,7 +71,7 @@ async fn what_there_is_no_time_for_comes_back() {
     let mut world = World::new().await;
     world.post(&event("alert.raised", "e1", "a1", 0)).await;
     let (message, messages) = world.receive().await;
-    let invocation = world.invocation(5);
+    let invocation = world.invocation(2);
     let answer = world.tickets.handle(message, &invocation).await;
     assert_eq!(answer.batch_item_failures.len(), 1);
     assert_eq!(posts(&world.calls().await), 0);

@@ -20,6 +20,7 @@ use base64::engine::general_purpose::STANDARD;
 use connectwise_sim::{Running, Seed, Sim};
 use domain::Secret;
 use domain::event::Severity;
+use domain::memory::Memory;
 use domain::record::Record;
 use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};
 use domain::{AlertId, AlertKey, Kind, PartnerId, SourceId, TenantId};
@@ -103,10 +104,12 @@ impl World {
             queue_url: queue_url.clone(),
             dead_letter_queue_url: dead_letter_queue_url.clone(),
             alerts_table: "alerts".into(),
-            config_table: "config".into(),
-            connection_secret_prefix: "tb/connection/".into(),
-            client_id_secret: "tb/client-id".into(),
-            allowed_origins: vec![sim.base_url()],
+            connections: connections::Config {
+                config_table: "config".into(),
+                connection_secret_prefix: "tb/connection/".into(),
+                client_id_secret: "tb/client-id".into(),
+                allowed_origins: vec![sim.base_url()],
+            },
             settle: SETTLE,
         };
         let ingest_config = ingest::Config {
@@ -161,6 +164,7 @@ impl World {
             company_id: "tbdemo".into(),
             epoch: 1,
             confirmed: true,
+            confirmed_at: None,
         };
         self.config
             .put_connection(&partner(), &connection)
@@ -170,10 +174,14 @@ impl World {
             .put_settings(&partner(), &settings())
             .await
             .unwrap();
+        // ConnectWise was looked through, and had no ticket of ours.
+        let memory = Memory::new(1, true);
+        self.alerts.begin_memory(&partner(), &memory).await.unwrap();
         let mapped = Mapping {
             company: Some(COMPANY),
             enabled: true,
             name: None,
+            enabled_at: None,
         };
         self.config
             .put_mapping(&partner(), &tenant(TENANT), &mapped)
@@ -183,6 +191,7 @@ impl World {
             enabled: false,
             company: Some(308),
             name: None,
+            enabled_at: None,
         };
         self.config
             .put_mapping(&partner(), &tenant(DISABLED), &disabled)
@@ -578,6 +587,7 @@ pub(crate) fn settings() -> Settings {
                 .map(|(kind, id)| (Kind::parse(*kind).unwrap(), *id))
                 .collect(),
             when_gone,
+            reopen_days: 0,
         };
     Settings {
         operations: board(

@@ -1,0 +1,363 @@
+//! A partner's connection: what set-up stored of it, a client with its keys, and what calls told of it.
+//!
+//! The one place where table, keys and ConnectWise meet. Keys go only to the origin that their own document names.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use aws::secrets::{self, Secrets};
+use aws_types::SdkConfig;
+use connectwise::{Client, Credentials, HostList, Http};
+use domain::breaker::{Breaker, Told};
+use domain::settings::{ConnectionView, LiveConnection};
+use domain::{Blocked, PartnerId, Reaction, TenantId};
+use jiff::Timestamp;
+use store::{ConfigTable, Connection};
+
+/// So many calls in a row that ran into their time-out are a reason to leave ConnectWise alone for a while.
+const TIME_OUTS: u32 = 5;
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Where connections and their keys are found.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The table of what partners set up.
+    pub config_table: String,
+    /// What comes before a partner's id in the name of its connection's secret.
+    pub connection_secret_prefix: String,
+    /// The secret that holds the operator's clientId.
+    pub client_id_secret: String,
+    /// Origins beside the ConnectWise clouds that may be spoken to.
+    pub allowed_origins: Vec<String>,
+}
+
+/// All connections, and what is remembered of them.
+#[derive(Debug)]
+pub struct Connections {
+    /// What partners set up.
+    pub table: ConfigTable,
+    secrets: Secrets,
+    http: Http,
+    secret_prefix: String,
+    client_id_secret: String,
+    links: Mutex<HashMap<PartnerId, Link>>,
+}
+
+/// A partner's client, as long as its keys are the same: its clones take turns.
+#[derive(Debug)]
+struct Link {
+    credentials: Credentials,
+    client: Client,
+    key_version: Option<String>,
+    /// Calls in a row that ran into their time-out.
+    time_outs: u32,
+}
+
+/// What a decision about a tenant's alert may look at, and the site that it may call.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// For `decide`; its memory is the caller's to fill in.
+    pub view: ConnectionView,
+    /// The confirmed connection.
+    pub site: Option<Site>,
+}
+
+/// A confirmed connection that may be called.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Where it is.
+    pub connection: Connection,
+    /// Nobody knows whether others had trouble with it: its breaker cannot be read. One call at a time, then.
+    pub careful: bool,
+}
+
+/// The connections cannot be made use of.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// An allowed origin is no origin.
+    #[error("ALLOWED_ORIGINS: {0}")]
+    Origins(#[from] connectwise::InvalidOrigin),
+    /// The HTTP client cannot be made.
+    #[error(transparent)]
+    Http(#[from] connectwise::HttpNotBuilt),
+}
+
+/// What stands in the way of a client, and what it asks for.
+#[derive(Debug, thiserror::Error)]
+pub enum NoClient {
+    /// The keys cannot be read, or are none.
+    #[error("the connection's keys cannot be read")]
+    Secret(#[from] secrets::Error),
+    /// The origin is not allowed.
+    #[error("the connection's origin may not be spoken to: {0}")]
+    Host(String),
+    /// A stored key is never sent to a changed host.
+    #[error("the stored keys are for {secret}, and the connection is to {connection}")]
+    OtherOrigin {
+        /// Whose keys these are.
+        secret: String,
+        /// Where the connection points.
+        connection: String,
+    },
+    /// There is no confirmed connection.
+    #[error("the partner has no confirmed connection")]
+    NotSetUp,
+}
+
+impl NoClient {
+    /// What this asks of the worker that met it.
+    #[must_use]
+    pub fn reaction(&self) -> Reaction {
+        match self {
+            Self::Secret(secrets::Error::Unavailable { .. }) => Reaction::Retry { after: None },
+            Self::Secret(secrets::Error::Unknown(_) | secrets::Error::Malformed { .. })
+            | Self::Host(_)
+            | Self::OtherOrigin { .. } => Reaction::Block {
+                reason: Blocked::ConnectionBroken,
+            },
+            Self::NotSetUp => Reaction::Block {
+                reason: Blocked::NotSetUp,
+            },
+        }
+    }
+
+    /// What this tells of the whole connection.
+    #[must_use]
+    pub fn told(&self) -> Told {
+        match self {
+            Self::Secret(secrets::Error::Unavailable { .. }) | Self::NotSetUp => Told::Nothing,
+            Self::Secret(secrets::Error::Unknown(_) | secrets::Error::Malformed { .. })
+            | Self::Host(_)
+            | Self::OtherOrigin { .. } => Told::Refused,
+        }
+    }
+}
+
+impl Connections {
+    /// Makes the clients, once, in the init phase.
+    ///
+    /// # Errors
+    /// When an allowed origin is malformed or the HTTP client cannot be made.
+    pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        let hosts = HostList::new(&config.allowed_origins)?;
+        Ok(Self {
+            table: ConfigTable::new(aws, config.config_table.clone()),
+            secrets: Secrets::new(aws),
+            http: Http::new(hosts)?,
+            secret_prefix: config.connection_secret_prefix.clone(),
+            client_id_secret: config.client_id_secret.clone(),
+            links: Mutex::default(),
+        })
+    }
+
+    /// What `decide` looks at, as it is now, but for the memory.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub async fn view(&self, partner: &PartnerId, tenant: &TenantId) -> Result<View, store::Error> {
+        let items = self.table.read(partner, tenant).await?;
+        let careful = items.breaker.is_none();
+        let connection = items.connection.filter(|connection| connection.confirmed);
+        let live = connection.as_ref().zip(items.settings);
+        let live = live.map(|(connection, settings)| LiveConnection {
+            epoch: connection.epoch,
+            confirmed_at: connection.confirmed_at,
+            settings,
+        });
+        let site = connection.filter(|_| live.is_some());
+        Ok(View {
+            view: ConnectionView {
+                connection: live,
+                mapping: items.mapping,
+                breaker: items.breaker.unwrap_or_default(),
+                memory: None,
+            },
+            site: site.map(|connection| Site {
+                connection,
+                careful,
+            }),
+        })
+    }
+
+    /// A client with the partner's keys: the same one as long as these are the same, since its clones take turns.
+    ///
+    /// # Errors
+    /// See [`NoClient`].
+    pub async fn client(&self, partner: &PartnerId, site: &Site) -> Result<Client, NoClient> {
+        let connection = &site.connection;
+        let (keys, key_version) = self
+            .secrets
+            .connection(&self.secret_prefix, partner)
+            .await?;
+        // A stored key is never sent to a changed host: the secret says whose it is.
+        if keys.origin != connection.origin || keys.company_id != connection.company_id {
+            return Err(NoClient::OtherOrigin {
+                secret: keys.origin,
+                connection: connection.origin.clone(),
+            });
+        }
+        let client_id = match keys.client_id {
+            Some(own) => own,
+            None => self.secrets.text(&self.client_id_secret).await?,
+        };
+        let host = |fault: connectwise::HostError| NoClient::Host(fault.to_string());
+        let credentials = Credentials {
+            origin: self.http.hosts().site(&keys.origin).map_err(host)?,
+            company_id: keys.company_id,
+            public_key: keys.public_key,
+            private_key: keys.private_key,
+            client_id,
+        };
+        let client = self
+            .linked(partner, credentials, key_version)
+            .map_err(host)?;
+        Ok(match site.careful {
+            true => client.one_at_a_time(),
+            false => client,
+        })
+    }
+
+    fn linked(
+        &self,
+        partner: &PartnerId,
+        credentials: Credentials,
+        key_version: Option<String>,
+    ) -> Result<Client, connectwise::HostError> {
+        let mut links = self.links();
+        if let Some(link) = links.get_mut(partner)
+            && link.credentials == credentials
+        {
+            link.key_version = key_version;
+            return Ok(link.client.clone());
+        }
+        let client = Client::new(&self.http, credentials.clone())?;
+        let link = Link {
+            credentials,
+            client: client.clone(),
+            key_version,
+            time_outs: 0,
+        };
+        links.insert(partner.clone(), link);
+        Ok(client)
+    }
+
+    /// Has keys that were refused read afresh for the next client; tells whether asking again makes sense.
+    #[must_use]
+    pub fn keys_refused(&self, partner: &PartnerId) -> bool {
+        self.secrets.doubt(
+            &format!("{}{partner}", self.secret_prefix),
+            Timestamp::now(),
+        )
+    }
+
+    /// Takes in what a call told of its connection, so that all workers know. `breaker` is what this worker saw before the call.
+    /// Returns why nobody may call any more, if this was the call that showed it.
+    ///
+    /// # Errors
+    /// When the table cannot be written; the next call tells the same.
+    pub async fn heard(
+        &self,
+        partner: &PartnerId,
+        told: Told,
+        breaker: &Breaker,
+        now: Timestamp,
+    ) -> Result<Option<Blocked>, store::Error> {
+        let too_slow = self.counted(partner, &told);
+        match told {
+            Told::Nothing => Ok(None),
+            Told::Works | Told::MissingRight(_) => {
+                if breaker.failing_since.is_some() {
+                    self.table.works(partner).await?;
+                }
+                if let Told::MissingRight(right) = told {
+                    tracing::error!(partner = %partner, right, "a right is missing");
+                    self.table.right_missing(partner, right).await?;
+                }
+                Ok(None)
+            }
+            Told::Throttled { after } => {
+                self.pause(partner, after, now).await?;
+                Ok(None)
+            }
+            Told::Fails { .. } => {
+                if too_slow {
+                    self.pause(partner, PAUSE, now).await?;
+                }
+                let seen = match breaker.failing_since {
+                    Some(_) => breaker.clone(),
+                    None => self.table.failing(partner, now).await?,
+                };
+                if !seen.is_outage(now) {
+                    return Ok(None);
+                }
+                let reason = Blocked::ConnectionUnavailable;
+                self.open(partner, &reason, None, now).await?;
+                Ok(Some(reason))
+            }
+            Told::Refused => {
+                let version = self
+                    .links()
+                    .get(partner)
+                    .and_then(|link| link.key_version.clone());
+                let reason = Blocked::ConnectionBroken;
+                self.open(partner, &reason, version.as_deref(), now).await?;
+                Ok(Some(reason))
+            }
+        }
+    }
+
+    /// Counts time-outs in a row, and tells whether they are too many.
+    fn counted(&self, partner: &PartnerId, told: &Told) -> bool {
+        let mut links = self.links();
+        let Some(link) = links.get_mut(partner) else {
+            return false;
+        };
+        link.time_outs = match told {
+            Told::Fails { timed_out: true } => link.time_outs + 1,
+            Told::Nothing => link.time_outs,
+            Told::Works
+            | Told::MissingRight(_)
+            | Told::Throttled { .. }
+            | Told::Refused
+            | Told::Fails { timed_out: false } => 0,
+        };
+        if link.time_outs < TIME_OUTS {
+            return false;
+        }
+        link.time_outs = 0;
+        link.client.pause_for(PAUSE);
+        true
+    }
+
+    async fn pause(
+        &self,
+        partner: &PartnerId,
+        time: Duration,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        tracing::warn!(partner = %partner, pause_s = time.as_secs(), "paused");
+        let until = now.saturating_add(time).unwrap_or(Timestamp::MAX);
+        self.table.pause(partner, until).await
+    }
+
+    async fn open(
+        &self,
+        partner: &PartnerId,
+        reason: &Blocked,
+        version: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let opened = self
+            .table
+            .open_breaker(partner, reason.clone(), version, now);
+        if opened.await? {
+            tracing::error!(partner = %partner, reason = %reason, "breaker opened");
+        }
+        Ok(())
+    }
+
+    fn links(&self) -> MutexGuard<'_, HashMap<PartnerId, Link>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

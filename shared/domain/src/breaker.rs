@@ -1,0 +1,108 @@
+//! A connection's breaker: whether its ConnectWise may be called, and what closed that way.
+//!
+//! One item a connection, shared by all workers. It opens on a verdict or a long outage, and only a probe closes it again.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::Blocked;
+use crate::record::BlockedSince;
+
+/// An outage that lasts longer opens the breaker: until then, messages back off each for itself.
+const OUTAGE: SignedDuration = SignedDuration::from_mins(15);
+
+/// What all workers know of one connection. None in the table is one that was never in trouble.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Breaker {
+    /// Raised each time it opens: a probe closes only what it probed.
+    #[serde(default)]
+    pub generation: u64,
+    /// Why no call is made, while it is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open: Option<BlockedSince>,
+    /// ConnectWise asked for silence until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<Timestamp>,
+    /// Since when every call failed without a verdict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Timestamp>,
+    /// The version of the keys that set-up stored last: a refusal of older ones says nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_version: Option<String>,
+    /// Rights that ConnectWise said are missing.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub missing_rights: BTreeSet<String>,
+}
+
+/// What the outcome of one call tells of its connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// ConnectWise answers, and takes keys and `clientId`.
+    Works,
+    /// Nothing: the call was not made, or says something of itself alone.
+    Nothing,
+    /// No answer, or one of a server in trouble.
+    Fails {
+        /// It let the call run into its end, which ties up a worker for seconds.
+        timed_out: bool,
+    },
+    /// Nobody may call for so long.
+    Throttled {
+        /// What it asked for.
+        after: Duration,
+    },
+    /// Keys, `clientId`, company id or host are refused.
+    Refused,
+    /// A right is missing: ConnectWise answers, and takes the keys.
+    MissingRight(&'static str),
+}
+
+impl Breaker {
+    /// Why nobody may call at all.
+    #[must_use]
+    pub fn reason(&self) -> Option<&Blocked> {
+        self.open.as_ref().map(|open| &open.reason)
+    }
+
+    /// Until when to wait, if ConnectWise asked for it.
+    #[must_use]
+    pub fn pause(&self, now: Timestamp) -> Option<Timestamp> {
+        self.paused_until.filter(|until| now < *until)
+    }
+
+    /// Whether ConnectWise has failed for longer than messages back off.
+    #[must_use]
+    pub fn is_outage(&self, now: Timestamp) -> bool {
+        self.failing_since
+            .is_some_and(|since| now.duration_since(since) >= OUTAGE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_one_after_a_quarter_of_an_hour_of_failures() {
+        let at = |minute: i64| Timestamp::from_second(1_790_000_000 + 60 * minute).unwrap();
+        let mut breaker = Breaker::default();
+        assert!(!breaker.is_outage(at(0)));
+        breaker.failing_since = Some(at(0));
+        assert!(!breaker.is_outage(at(14)));
+        assert!(breaker.is_outage(at(15)));
+    }
+
+    #[test]
+    fn a_pause_ends() {
+        let at = |second: i64| Timestamp::from_second(1_790_000_000 + second).unwrap();
+        let breaker = Breaker {
+            paused_until: Some(at(30)),
+            ..Breaker::default()
+        };
+        assert_eq!(breaker.pause(at(29)), Some(at(30)));
+        assert_eq!(breaker.pause(at(30)), None);
+    }
+}

@@ -1,0 +1,190 @@
+//! The breaker's item: `P#<partner>`, `breaker`. Each change is one conditional write, so workers need not agree beforehand.
+
+use std::collections::BTreeSet;
+
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use domain::breaker::Breaker;
+use domain::record::BlockedSince;
+use domain::{Blocked, PartnerId};
+use jiff::Timestamp;
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
+
+use crate::Error;
+use crate::config::{ConfigTable, partner_pk};
+
+/// The breaker's sort key.
+pub(crate) const BREAKER: &str = "breaker";
+
+impl ConfigTable {
+    /// The partner's breaker, read consistently; one that was never in trouble is closed.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn breaker(&self, partner: &PartnerId) -> Result<Breaker, Error> {
+        Ok(self.get(partner, BREAKER).await?.unwrap_or_default())
+    }
+
+    /// Nobody calls this ConnectWise until then. A pause only grows.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn pause(&self, partner: &PartnerId, until: Timestamp) -> Result<(), Error> {
+        // Whole seconds: texts of equal length sort as the times do.
+        let until = Timestamp::from_second(until.as_second().saturating_add(1)).unwrap_or(until);
+        let call = self
+            .update(partner)
+            .update_expression("SET paused_until = :until")
+            .condition_expression("attribute_not_exists(paused_until) OR paused_until < :until")
+            .expression_attribute_values(":until", AttributeValue::S(until.to_string()));
+        changed(call).await?;
+        Ok(())
+    }
+
+    /// Notes that a call failed without a verdict, and returns the breaker as it is then.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn failing(&self, partner: &PartnerId, now: Timestamp) -> Result<Breaker, Error> {
+        let call = self
+            .update(partner)
+            .update_expression("SET failing_since = if_not_exists(failing_since, :now)")
+            .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
+            .return_values(ReturnValue::AllNew);
+        let answer = call.send().await;
+        let answer = answer.map_err(|fault| Error::call("UpdateItem", &fault))?;
+        let malformed = |fault| Error::malformed(format!("{partner} {BREAKER}"), &fault);
+        from_item(answer.attributes.unwrap_or_default()).map_err(malformed)
+    }
+
+    /// Notes that ConnectWise answered: it is not failing any more.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn works(&self, partner: &PartnerId) -> Result<(), Error> {
+        changed(
+            self.update(partner)
+                .update_expression("REMOVE failing_since"),
+        )
+        .await?;
+        Ok(())
+    }
+
+    /// Opens the breaker, unless it is open. With `failed_keys`, only if these are the keys that set-up stored last: older ones
+    /// were replaced meanwhile. Tells whether it was this call that opened it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn open_breaker(
+        &self,
+        partner: &PartnerId,
+        reason: Blocked,
+        failed_keys: Option<&str>,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let malformed = |fault| Error::malformed(format!("{partner} {BREAKER}"), &fault);
+        let open = BlockedSince { reason, since: now };
+        let mut call = self
+            .update(partner)
+            .update_expression(
+                "SET #open = :open, generation = if_not_exists(generation, :zero) + :one",
+            )
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":open", to_attribute_value(open).map_err(malformed)?)
+            .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+        call = match failed_keys {
+            None => call.condition_expression("attribute_not_exists(#open)"),
+            Some(version) => call
+                .condition_expression(
+                    "attribute_not_exists(#open) AND (attribute_not_exists(key_version) OR key_version = :version)",
+                )
+                .expression_attribute_values(":version", AttributeValue::S(version.to_owned())),
+        };
+        changed(call).await
+    }
+
+    /// Closes the breaker of the generation that a probe saw. Tells whether it did: another trouble opens another generation.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn close_breaker(&self, partner: &PartnerId, generation: u64) -> Result<bool, Error> {
+        let call = self
+            .update(partner)
+            .update_expression("REMOVE #open, failing_since")
+            .condition_expression("attribute_exists(#open) AND generation = :generation")
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":generation", AttributeValue::N(generation.to_string()));
+        changed(call).await
+    }
+
+    /// Remembers that ConnectWise refused a call for want of this right.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn right_missing(&self, partner: &PartnerId, right: &str) -> Result<(), Error> {
+        let right = AttributeValue::S(right.to_owned());
+        let call = self
+            .update(partner)
+            .update_expression(
+                "SET missing_rights = list_append(if_not_exists(missing_rights, :none), :rights)",
+            )
+            .condition_expression("NOT contains(missing_rights, :right)")
+            .expression_attribute_values(":none", AttributeValue::L(vec![]))
+            .expression_attribute_values(":rights", AttributeValue::L(vec![right.clone()]))
+            .expression_attribute_values(":right", right);
+        changed(call).await?;
+        Ok(())
+    }
+
+    /// Replaces the missing rights that a look at the role began from. Tells whether they were still those.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn rights_seen(
+        &self,
+        partner: &PartnerId,
+        before: &Breaker,
+        missing: &BTreeSet<String>,
+    ) -> Result<bool, Error> {
+        let malformed = |fault| Error::malformed(format!("{partner} {BREAKER}"), &fault);
+        let call = self
+            .update(partner)
+            .update_expression("SET missing_rights = :missing")
+            // Each right stands there once, in the order of their discovery.
+            .condition_expression("size(missing_rights) = :before")
+            .expression_attribute_values(
+                ":missing",
+                to_attribute_value(missing).map_err(malformed)?,
+            )
+            .expression_attribute_values(
+                ":before",
+                AttributeValue::N(before.missing_rights.len().to_string()),
+            );
+        changed(call).await
+    }
+
+    fn update(&self, partner: &PartnerId) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", partner_pk(partner))
+            .key("sk", AttributeValue::S(BREAKER.to_owned()))
+    }
+}
+
+/// Sends a conditional write; false where its condition did not hold.
+pub(crate) async fn changed(call: UpdateItemFluentBuilder) -> Result<bool, Error> {
+    match call.send().await {
+        Ok(_) => Ok(true),
+        Err(fault)
+            if fault
+                .as_service_error()
+                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(false)
+        }
+        Err(fault) => Err(Error::call("UpdateItem", &fault)),
+    }
+}

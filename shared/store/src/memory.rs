@@ -1,0 +1,131 @@
+//! The memory's item in the alerts table: `memory#<partner>`, lost and restored together with the records.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::memory::{Memory, Witnesses};
+use domain::{PartnerId, RecordId};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value, to_item};
+
+use crate::breaker::changed;
+use crate::{Alerts, Error};
+
+pub(crate) fn memory_pk(partner: &PartnerId) -> String {
+    format!("memory#{partner}")
+}
+
+impl Alerts {
+    /// What is known of the partner's tickets altogether, in whatever epoch; none before the first look.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn memory(&self, partner: &PartnerId) -> Result<Option<Memory>, Error> {
+        let call = self.client.get_item().table_name(&self.table);
+        let call = call.key("pk", AttributeValue::S(memory_pk(partner)));
+        let answer = call.consistent_read(true).send().await;
+        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
+        let malformed = |fault| Error::malformed(memory_pk(partner), &fault);
+        answer.item.map(from_item).transpose().map_err(malformed)
+    }
+
+    /// Begins the memory of an epoch, unless another worker did. Tells whether this call did.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn begin_memory(&self, partner: &PartnerId, memory: &Memory) -> Result<bool, Error> {
+        let malformed = |fault| Error::malformed(memory_pk(partner), &fault);
+        let mut item: HashMap<String, AttributeValue> = to_item(memory).map_err(malformed)?;
+        item.insert("pk".to_owned(), AttributeValue::S(memory_pk(partner)));
+        let call = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR epoch < :epoch")
+            .expression_attribute_values(":epoch", AttributeValue::N(memory.epoch.to_string()));
+        match call.send().await {
+            Ok(_) => Ok(true),
+            Err(fault)
+                if fault
+                    .as_service_error()
+                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(false)
+            }
+            Err(fault) => Err(Error::call("PutItem", &fault)),
+        }
+    }
+
+    /// Remembers the newest tickets of a board. The last worker to say so wins: each of them is a ticket that was made.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put_witnesses(
+        &self,
+        partner: &PartnerId,
+        epoch: u32,
+        board: &str,
+        witnesses: &Witnesses,
+    ) -> Result<(), Error> {
+        let malformed = |fault| Error::malformed(memory_pk(partner), &fault);
+        let call = self
+            .of_epoch(partner, epoch)
+            .update_expression("SET witnesses.#board = :witnesses")
+            .condition_expression("epoch = :epoch")
+            .expression_attribute_names("#board", board)
+            .expression_attribute_values(
+                ":witnesses",
+                to_attribute_value(witnesses).map_err(malformed)?,
+            );
+        changed(call).await?;
+        Ok(())
+    }
+
+    /// Notes how far the import came: all tickets up to this number, and how many these were.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put_imported(
+        &self,
+        partner: &PartnerId,
+        epoch: u32,
+        to: RecordId,
+        imported: u64,
+    ) -> Result<(), Error> {
+        let call = self
+            .of_epoch(partner, epoch)
+            .update_expression("SET imported_to = :to, imported = :imported")
+            .condition_expression("epoch = :epoch AND #state = :rebuilding")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":rebuilding", AttributeValue::S("rebuilding".to_owned()))
+            .expression_attribute_values(":to", AttributeValue::N(to.to_string()))
+            .expression_attribute_values(":imported", AttributeValue::N(imported.to_string()));
+        changed(call).await?;
+        Ok(())
+    }
+
+    /// Ends rebuilding: each ticket of the listing has its record. Tells whether it was rebuilding.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn complete_memory(&self, partner: &PartnerId, epoch: u32) -> Result<bool, Error> {
+        let call = self
+            .of_epoch(partner, epoch)
+            .update_expression("SET #state = :complete REMOVE imported_to")
+            .condition_expression("epoch = :epoch AND #state = :rebuilding")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":rebuilding", AttributeValue::S("rebuilding".to_owned()))
+            .expression_attribute_values(":complete", AttributeValue::S("complete".to_owned()));
+        changed(call).await
+    }
+
+    fn of_epoch(&self, partner: &PartnerId, epoch: u32) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(memory_pk(partner)))
+            .expression_attribute_values(":epoch", AttributeValue::N(epoch.to_string()))
+    }
+}
