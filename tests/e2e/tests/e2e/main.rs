@@ -12,9 +12,12 @@
 )]
 
 mod blocked;
+mod breaker;
 mod connectwise_fails;
 mod door;
 mod door_refuses;
+mod exactly_once;
+mod hours;
 mod logs;
 mod queue_fails;
 mod samples;

@@ -10,8 +10,8 @@ use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use aws_sdk_dynamodb::types::{
-    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
-    ProjectionType, ScalarAttributeType,
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement,
+    KeyType, Projection, ProjectionType, ScalarAttributeType,
 };
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use aws_types::SdkConfig;
@@ -311,6 +311,13 @@ impl World {
         }
     }
 
+    /// An invocation at a time, that has so many seconds.
+    pub(crate) fn invocation_at(&mut self, now: Timestamp, seconds: i64) -> Invocation {
+        self.invocations += 1;
+        let name = format!("test-{}", self.invocations);
+        Invocation::at(&name, now, now + SignedDuration::from_secs(seconds))
+    }
+
     /// An invocation that has so many seconds.
     pub(crate) fn invocation(&mut self, seconds: i64) -> Invocation {
         self.invocations += 1;
@@ -446,6 +453,60 @@ impl World {
     pub(crate) async fn has_no_ticket_and_called_nobody(&self) {
         assert_eq!(self.all_tickets().await.len(), 0);
         assert_eq!(self.calls().await, ["GET /service/tickets"]);
+    }
+
+    /// Waits until ConnectWise has so many tickets.
+    pub(crate) async fn eventually_tickets(&self, count: usize) {
+        let begun = Instant::now();
+        while self.all_tickets().await.len() != count {
+            assert!(begun.elapsed() < PATIENCE, "never {count} tickets");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Loses the alerts table's content.
+    pub(crate) async fn empty_alerts_table(&self) {
+        let client = aws_sdk_dynamodb::Client::new(&self.aws);
+        let items = client.scan().table_name("alerts").send().await.unwrap();
+        for item in items.items.unwrap_or_default() {
+            let delete = client.delete_item().table_name("alerts");
+            let delete = delete.key("pk", item["pk"].clone());
+            delete.send().await.unwrap();
+        }
+    }
+
+    /// Has the connection point to another ConnectWise: the same simulator, since only calls matter.
+    pub(crate) async fn repoint(&self, epoch: u32) {
+        let connection = self.config.connection(&partner()).await.unwrap();
+        let connection = Connection {
+            epoch,
+            ..connection.unwrap()
+        };
+        self.config
+            .put_connection(&partner(), &connection)
+            .await
+            .unwrap();
+    }
+
+    /// Has set-up store keys of this version.
+    pub(crate) async fn set_key_version(&self, version: &str) {
+        let version = AttributeValue::S(version.into());
+        self.put_breaker("key_version", version).await;
+    }
+
+    /// Makes the breaker's item unreadable.
+    pub(crate) async fn spoil_breaker(&self) {
+        let nonsense = AttributeValue::S("nonsense".into());
+        self.put_breaker("generation", nonsense).await;
+    }
+
+    async fn put_breaker(&self, name: &str, value: AttributeValue) {
+        let client = aws_sdk_dynamodb::Client::new(&self.aws);
+        let put = client.put_item().table_name("config");
+        let put = put
+            .item("pk", AttributeValue::S(format!("P#{PARTNER}")))
+            .item("sk", AttributeValue::S("breaker".into()));
+        put.item(name, value).send().await.unwrap();
     }
 
     /// The texts of a ticket's notes.

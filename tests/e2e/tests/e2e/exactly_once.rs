@@ -1,0 +1,416 @@
+//! One ticket an alert, though ConnectWise is late, searches are blind, tables are lost and connections are re-pointed.
+
+use domain::Blocked;
+use domain::record::{Actual, ClosedBy};
+use serde_json::{Value, json};
+
+use crate::hours::reconsider;
+use crate::world::{COMPANY, OPERATIONS, TENANT, World, event, key, partner, settings, tenant};
+
+fn is_open(ticket: &Value) -> bool {
+    ticket["closedFlag"] == false
+}
+
+async fn count(world: &World, call: &str) -> usize {
+    let calls = world.calls().await;
+    calls.iter().filter(|made| *made == call).count()
+}
+
+/// A create that is given up, and happens while the second one does: two tickets.
+async fn two_tickets(world: &mut World) {
+    world
+        .faults(json!({ "late_commit": { "rate": 1.0, "seconds": 4.0 } }))
+        .await;
+    let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    let raised = world.hand_over(raised, 0).await;
+    assert_eq!(raised.len(), 1, "uncertain");
+    world
+        .faults(json!({ "late_commit": { "rate": 0.0 } }))
+        .await;
+    world.until_done(raised, 11, 1).await;
+    assert_eq!(world.record("a1").await.unwrap().rechecks.len(), 1);
+    world.eventually_tickets(2).await;
+}
+
+#[tokio::test]
+async fn a_ticket_that_comes_later_than_anybody_waits_is_closed_and_both_say_so() {
+    let mut world = World::new().await;
+    two_tickets(&mut world).await;
+    let recorded = world.record("a1").await.unwrap().open().unwrap().ticket_id;
+
+    let look = vec![reconsider(&key(TENANT, "a1"))];
+    world.until_done(look.clone(), 30, 1).await;
+    let open = world.all_tickets().await;
+    assert_eq!(open.iter().filter(|t| is_open(t)).count(), 2, "not yet");
+    world.until_done(look, 90, 1).await;
+    let tickets = world.all_tickets().await;
+    let (open, closed): (Vec<_>, Vec<_>) = tickets.iter().partition(|ticket| is_open(ticket));
+    assert_eq!((open.len(), closed.len()), (1, 1));
+    assert_eq!(open[0]["id"], recorded);
+    for (ticket, other) in [(open[0], closed[0]), (closed[0], open[0])] {
+        let notes = world.notes(ticket).await;
+        let names = |note: &Value| {
+            note["text"]
+                .as_str()
+                .unwrap()
+                .contains(&other["id"].to_string())
+                && note["internalAnalysisFlag"] == true
+        };
+        assert_eq!(
+            notes.iter().filter(|note| names(note)).count(),
+            1,
+            "{notes:?}"
+        );
+    }
+    let record = world.record("a1").await.unwrap();
+    assert!(
+        record.duplicates.is_empty() && record.rechecks[0].last,
+        "{record:?}"
+    );
+    world
+        .until_done(vec![reconsider(&key(TENANT, "a1"))], 26 * 60, 1)
+        .await;
+    assert_eq!(world.record("a1").await.unwrap().rechecks, []);
+}
+
+#[tokio::test]
+async fn of_two_tickets_the_one_that_a_technician_changed_stays() {
+    let mut world = World::new().await;
+    two_tickets(&mut world).await;
+    let recorded = world.record("a1").await.unwrap().open().unwrap().ticket_id;
+    let late = world.all_tickets().await;
+    let late = late.iter().find(|ticket| ticket["id"] != recorded).unwrap();
+    let late = late["id"].as_u64().unwrap();
+    let patch = json!([{ "op": "replace", "path": "priority", "value": { "id": 31 } }]);
+    world
+        .technician(
+            reqwest::Method::PATCH,
+            &format!("/service/tickets/{late}"),
+            Some(patch),
+        )
+        .await;
+    world
+        .until_done(vec![reconsider(&key(TENANT, "a1"))], 90, 1)
+        .await;
+    let record = world.record("a1").await.unwrap();
+    assert_eq!(record.open().unwrap().ticket_id, late);
+    let tickets = world.all_tickets().await;
+    let open: Vec<_> = tickets.iter().filter(|ticket| is_open(ticket)).collect();
+    assert_eq!((open.len(), &open[0]["id"]), (1, &json!(late)));
+}
+
+#[tokio::test]
+async fn a_late_ticket_of_an_alert_that_is_gone_is_closed() {
+    let mut world = World::new().await;
+    world
+        .faults(json!({ "late_commit": { "rate": 1.0, "seconds": 4.0 } }))
+        .await;
+    let events = [
+        event("alert.raised", "e1", "a1", 0),
+        event("alert.resolved", "e2", "a1", 5),
+    ];
+    let raised = world.taken(&events[..1]).await;
+    let raised = world.hand_over(raised, 0).await;
+    let resolved = world.taken(&events[1..]).await;
+    let both = [raised, world.hand_over(resolved, 0).await].concat();
+    world
+        .faults(json!({ "late_commit": { "rate": 0.0 } }))
+        .await;
+    world.until_done(both, 11, 1).await;
+    let record = world.record("a1").await.unwrap();
+    assert!(record.actual.is_none() && record.claim.is_none(), "cleared");
+    world.eventually_tickets(1).await;
+    world
+        .until_done(vec![reconsider(&key(TENANT, "a1"))], 90, 1)
+        .await;
+    assert!(!is_open(&world.all_tickets().await[0]));
+    assert_eq!(count(&world, "POST /service/tickets").await, 1);
+}
+
+#[tokio::test]
+async fn a_search_that_does_not_see_what_it_must_says_nothing() {
+    let mut world = World::new().await;
+    let witness = world.taken(&[event("alert.raised", "e0", "a0", 0)]).await;
+    world.until_done(witness, 0, 1).await;
+    world.faults(json!({ "error_rate": 1.0 })).await;
+    let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    let mut raised = world.hand_over(raised, 0).await;
+    world.faults(json!({ "error_rate": 0.0 })).await;
+    // As a restriction of boards or roles hides it from the search.
+    let hidden = world.all_tickets().await[0]["id"].clone();
+    world
+        .technician(
+            reqwest::Method::DELETE,
+            &format!("/service/tickets/{hidden}"),
+            None,
+        )
+        .await;
+    for minutes in [11, 12, 13, 40] {
+        raised = world.hand_over(raised, minutes).await;
+        assert_eq!(raised.len(), 1, "after {minutes} minutes");
+    }
+    assert_eq!(
+        count(&world, "POST /service/tickets").await,
+        2,
+        "the witness, and one"
+    );
+    raised = world.hand_over(raised, 90).await;
+    assert_eq!(raised.len(), 0);
+    let record = world.record("a1").await.unwrap();
+    let missing = Blocked::MissingRight("service_tickets.inquire".into());
+    assert_eq!(record.blocked.unwrap().reason, missing, "a person is asked");
+    assert_eq!(count(&world, "POST /service/tickets").await, 2);
+
+    // A search that sees again goes on where it stopped.
+    let another = world.taken(&[event("alert.raised", "e2", "a2", 0)]).await;
+    world.until_done(another, 100, 1).await;
+    world
+        .until_done(vec![reconsider(&key(TENANT, "a1"))], 101, 1)
+        .await;
+    assert!(world.record("a1").await.unwrap().open().is_some());
+}
+
+#[tokio::test]
+async fn a_lost_table_is_found_again_and_doubles_nothing() {
+    let mut world = World::new().await;
+    let mut events = vec![];
+    for n in 0..60 {
+        events.push(event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0));
+        if n >= 50 {
+            events.push(event(
+                "alert.resolved",
+                &format!("r{n}"),
+                &format!("a{n}"),
+                5,
+            ));
+        }
+    }
+    let messages = world.taken(&events).await;
+    world.until_done(messages.clone(), 0, 1).await;
+    let before = world.all_tickets().await;
+    assert_eq!(before.iter().filter(|ticket| is_open(ticket)).count(), 50);
+
+    world.empty_alerts_table().await;
+    // In another order: the raises of closed tickets before their resolves, and the other way round.
+    let mut again = messages;
+    again.reverse();
+    world.until_done(again, 1, 1).await;
+    let after = world.all_tickets().await;
+    assert_eq!(after.len(), 60, "none is new");
+    assert_eq!(after.iter().filter(|ticket| is_open(ticket)).count(), 50);
+    assert_eq!(count(&world, "POST /service/tickets").await, 60);
+    let mut adopted = 0;
+    for n in 0..50 {
+        let record = world.record(&format!("a{n}")).await.unwrap();
+        let open = record.open().unwrap();
+        let ticket = before.iter().find(|ticket| ticket["id"] == open.ticket_id);
+        assert_eq!(ticket.unwrap()["externalXRef"], record.token().as_str());
+        adopted += 1;
+    }
+    assert_eq!(adopted, 50);
+    let gone = world.taken(&[event("alert.resolved", "r1", "a1", 9)]).await;
+    world.until_done(gone, 2, 1).await;
+    let open = world.all_tickets().await;
+    assert_eq!(open.iter().filter(|ticket| is_open(ticket)).count(), 49);
+}
+
+#[tokio::test]
+async fn a_resolve_closes_a_ticket_that_the_table_forgot() {
+    let mut world = World::new().await;
+    let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    world.until_done(raised, 0, 1).await;
+    world.empty_alerts_table().await;
+    let resolved = world.taken(&[event("alert.resolved", "e2", "a1", 5)]).await;
+    world.until_done(resolved, 1, 1).await;
+    assert!(!is_open(&world.all_tickets().await[0]));
+}
+
+#[tokio::test]
+async fn a_new_ticket_costs_one_call() {
+    let mut world = World::new().await;
+    world.empty_alerts_table().await;
+    let events: Vec<_> = (0..40)
+        .map(|n| event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0))
+        .collect();
+    let messages = world.taken(&events[..1]).await;
+    world.until_done(messages, 0, 1).await;
+    assert_eq!(
+        world.calls().await,
+        ["GET /service/tickets", "POST /service/tickets"],
+        "one look whether there is anything to remember"
+    );
+    let before = world.calls().await.len();
+    let messages = world.taken(&events[1..]).await;
+    world.until_done(messages, 0, 1).await;
+    assert_eq!(world.calls().await.len() - before, 39);
+}
+
+#[tokio::test]
+async fn a_connection_that_points_elsewhere_leaves_its_old_tickets_alone() {
+    let mut world = World::new().await;
+    let raised = [
+        event("alert.raised", "e1", "a1", 0),
+        event("alert.raised", "e2", "a2", 0),
+    ];
+    let raised = world.taken(&raised).await;
+    world.until_done(raised, 0, 1).await;
+    let old: Vec<_> = world.all_tickets().await;
+    world.repoint(2).await;
+    let before = world.calls().await.len();
+    let events = [
+        event("alert.resolved", "e3", "a1", 5),
+        event("alert.updated", "e4", "a2", 5),
+    ];
+    let messages = world.taken(&events).await;
+    world.until_done(messages, 1, 1).await;
+    assert_eq!(world.calls().await.len(), before, "no call");
+    for alert in ["a1", "a2"] {
+        let record = world.record(alert).await.unwrap();
+        assert_eq!(record.blocked.unwrap().reason, Blocked::OtherSite);
+    }
+    let new = world.taken(&[event("alert.raised", "e5", "a5", 5)]).await;
+    world.until_done(new, 2, 1).await;
+    let calls = world.calls().await;
+    for ticket in &old {
+        let path = format!("/service/tickets/{}", ticket["id"]);
+        let touched = calls.iter().filter(|call| call.contains(&path)).count();
+        assert_eq!(touched, 0, "{path}");
+    }
+    let record = world.record("a5").await.unwrap();
+    assert_eq!(record.open().unwrap().epoch, 2, "{record:?}");
+}
+
+#[tokio::test]
+async fn a_remapped_tenant_keeps_its_open_ticket_where_it_is() {
+    let mut world = World::new().await;
+    let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    world.until_done(raised, 0, 1).await;
+    let mut mapping = world
+        .config
+        .mapping(&partner(), &tenant(TENANT))
+        .await
+        .unwrap()
+        .unwrap();
+    mapping.company = Some(302);
+    world
+        .config
+        .put_mapping(&partner(), &tenant(TENANT), &mapping)
+        .await
+        .unwrap();
+    let events = [
+        event("alert.resolved", "e2", "a1", 5),
+        event("alert.raised", "e3", "a1", 9),
+        event("alert.raised", "e4", "a4", 9),
+    ];
+    let messages = world.taken(&events).await;
+    world.until_done(messages, 1, 1).await;
+    let tickets = world.all_tickets().await;
+    let companies: Vec<_> = tickets
+        .iter()
+        .map(|ticket| (ticket["company"]["id"].as_u64().unwrap(), is_open(ticket)))
+        .collect();
+    assert_eq!(companies, [(COMPANY, false), (302, true), (302, true)]);
+}
+
+#[tokio::test]
+async fn a_recurrence_opens_the_old_ticket_where_the_partner_wants_it() {
+    let mut world = World::new().await;
+    let mut wanted = settings();
+    wanted.operations.reopen_days = 7;
+    world
+        .config
+        .put_settings(&partner(), &wanted)
+        .await
+        .unwrap();
+    let life = |n: i64| {
+        [
+            event("alert.raised", &format!("e{n}"), "a1", n),
+            event("alert.resolved", &format!("r{n}"), "a1", n + 1),
+        ]
+    };
+    let messages = world.taken(&life(0)).await;
+    world.until_done(messages, 0, 1).await;
+    for n in [10, 20] {
+        let messages = world.taken(&life(n)[..1]).await;
+        world.until_done(messages, 1, 1).await;
+        let tickets = world.all_tickets().await;
+        assert_eq!((tickets.len(), is_open(&tickets[0])), (1, true), "life {n}");
+        assert_eq!(tickets[0]["status"]["id"], OPERATIONS.1);
+        let messages = world.taken(&life(n)[1..]).await;
+        world.until_done(messages, 1, 1).await;
+        assert!(!is_open(&world.all_tickets().await[0]));
+    }
+    let record = world.record("a1").await.unwrap();
+    assert_eq!(record.episode, 3);
+
+    // Deleted by a technician: then a new one, and the lives go on.
+    let id = world.all_tickets().await[0]["id"].clone();
+    world
+        .technician(
+            reqwest::Method::DELETE,
+            &format!("/service/tickets/{id}"),
+            None,
+        )
+        .await;
+    let messages = world.taken(&life(30)[..1]).await;
+    world.until_done(messages, 2, 1).await;
+    let record = world.record("a1").await.unwrap();
+    assert_eq!(record.open().unwrap().token, None, "{record:?}");
+    assert_ne!(world.all_tickets().await[0]["id"], id);
+}
+
+#[tokio::test]
+async fn a_ticket_that_was_moved_while_it_was_searched_for_is_left_alone() {
+    let mut world = World::new().await;
+    world.faults(json!({ "lost_answer_rate": 1.0 })).await;
+    let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    let raised = world.hand_over(raised, 0).await;
+    world.faults(json!({ "lost_answer_rate": 0.0 })).await;
+    let id = world.all_tickets().await[0]["id"].clone();
+    let moved = json!([{ "op": "replace", "path": "company", "value": { "id": 302 } }]);
+    world
+        .technician(
+            reqwest::Method::PATCH,
+            &format!("/service/tickets/{id}"),
+            Some(moved),
+        )
+        .await;
+    world.until_done(raised, 1, 1).await;
+    let record = world.record("a1").await.unwrap();
+    assert!(
+        matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Moved),
+        "{record:?}"
+    );
+    assert_eq!(count(&world, "POST /service/tickets").await, 1);
+}
+
+#[tokio::test]
+async fn a_person_lets_a_refused_alert_go_on() {
+    let mut world = World::new().await;
+    let mut wrong = settings();
+    wrong.operations.types = [(domain::Kind::parse("disk").unwrap(), 999_999)].into();
+    world.config.put_settings(&partner(), &wrong).await.unwrap();
+    let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    world.until_done(raised, 0, 1).await;
+    let record = world.record("a1").await.unwrap();
+    let blocked = record.blocked.clone().unwrap();
+    let rejected = record.with_blocked(Blocked::Rejected("no".into()), None, blocked.since);
+    world.alerts.write(&rejected).await.unwrap();
+    world
+        .config
+        .put_settings(&partner(), &settings())
+        .await
+        .unwrap();
+    world
+        .until_done(vec![reconsider(&key(TENANT, "a1"))], 1, 1)
+        .await;
+    assert!(
+        world.record("a1").await.unwrap().open().is_none(),
+        "not by itself"
+    );
+    let release = domain::message::Message::Release(key(TENANT, "a1"));
+    world
+        .until_done(vec![crate::hours::message(&release)], 2, 1)
+        .await;
+    assert!(world.record("a1").await.unwrap().open().is_some());
+}
