@@ -414,3 +414,53 @@ async fn a_person_lets_a_refused_alert_go_on() {
         .await;
     assert!(world.record("a1").await.unwrap().open().is_some());
 }
+
+#[tokio::test]
+async fn an_event_that_comes_again_three_days_later_changes_nothing() {
+    let mut world = World::new().await;
+    let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    world.until_done(raised.clone(), 0, 1).await;
+    let record = world.record("a1").await.unwrap();
+    let calls = world.calls().await.len();
+    let mut again = raised;
+    again[0].message_id = Some("another".into());
+    world.until_done(again, 3 * 24 * 60, 1).await;
+    assert_eq!(world.record("a1").await.unwrap(), record);
+    assert_eq!(world.calls().await.len(), calls);
+}
+
+#[tokio::test]
+async fn workers_whose_clocks_differ_by_ten_minutes_make_one_ticket() {
+    for (first, second) in [(-10, 0), (10, 0), (0, -10), (-10, 10)] {
+        let mut world = World::new().await;
+        world.faults(json!({ "lost_answer_rate": 1.0 })).await;
+        let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+        let raised = world.hand_over(raised, first).await;
+        world.faults(json!({ "lost_answer_rate": 0.0 })).await;
+        world.until_done(raised, second, 1).await;
+        assert!(world.record("a1").await.unwrap().open().is_some());
+        let posts = count(&world, "POST /service/tickets").await;
+        assert_eq!(posts, 1, "{first} {second}");
+    }
+}
+
+#[tokio::test]
+async fn however_slow_connectwise_is_the_function_ends_in_time_and_gives_back_the_rest() {
+    let mut world = World::new().await;
+    world.faults(json!({ "latency_ms": 30_000 })).await;
+    let events: Vec<_> = (0..10)
+        .map(|n| event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0))
+        .collect();
+    let messages = world.taken(&events).await;
+    let ends = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(8);
+    let invocation = world.invocation_at(jiff::Timestamp::now(), 8);
+    let back = world.hand_batch(&messages, &invocation).await;
+    assert!(jiff::Timestamp::now() < ends, "Lambda would have ended it");
+    assert_eq!(back.len(), 10);
+    world.faults(json!({ "latency_ms": 0 })).await;
+    world.until_done(back, 12, 1).await;
+    for n in 0..10 {
+        let record = world.record(&format!("a{n}")).await.unwrap();
+        assert!(record.open().is_some(), "{record:?}");
+    }
+}
