@@ -18,7 +18,7 @@ const BACK_OFF: Duration = Duration::from_secs(15);
 /// What comes back at a given time comes up to a quarter later, and never more than this.
 const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 /// The longest back-off.
-const LONGEST: Duration = Duration::from_mins(15);
+const LONGEST: Duration = Duration::from_mins(4);
 
 /// Works off one batch: alerts side by side, the messages of one alert in order, each task to its end.
 pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
@@ -164,8 +164,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_back_off_doubles_up_to_a_quarter_of_an_hour() {
-        for (received, longest) in [(1, 15), (2, 30), (5, 240), (7, 900), (1000, 900)] {
+    fn the_back_off_doubles_up_to_four_minutes() {
+        for (received, longest) in [(1, 15), (2, 30), (4, 120), (7, 240), (1000, 240)] {
             let longest = Duration::from_secs(longest);
             for id in ["6f1b", "c0de", ""] {
                 let delay = back_off(received, id);

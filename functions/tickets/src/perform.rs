@@ -1,5 +1,6 @@
 //! Claimed steps and searches: what comes of each is recorded before the message may go.
 
+use connections::Heard;
 use connectwise::{Client, Error, Ticket};
 use domain::adopt::{adopt, recall, rechecked};
 use domain::breaker::Told;
@@ -67,8 +68,8 @@ impl App {
                 Ok(recorded)
             }
             Err(fault) => {
-                let outage = self.heard(partner, told, case).await;
-                let reaction = or_block(fault.reaction(), outage);
+                let heard = self.heard(partner, told, case).await;
+                let reaction = heeding(fault.reaction(), heard);
                 tracing::warn!(fault = %fault, reaction = ?reaction, op = ?claim.op, "not done");
                 self.not_done(record, &claim, work, reaction, now).await
             }
@@ -263,8 +264,8 @@ impl App {
         fault: &Failed,
         case: &Case<'_>,
     ) -> Result<Stepped, store::Error> {
-        let outage = self.heard(&record.key.partner, fault.told(), case).await;
-        let reaction = or_block(fault.reaction(), outage);
+        let heard = self.heard(&record.key.partner, fault.told(), case).await;
+        let reaction = heeding(fault.reaction(), heard);
         tracing::warn!(fault = %fault, reaction = ?reaction, "search failed");
         match reaction {
             Reaction::Block { reason } => self.block(stored, record, reason, case).await,
@@ -319,21 +320,24 @@ impl App {
     }
 
     /// Tells all workers what a call showed of the connection. If they cannot be told now, the next call shows it again.
-    async fn heard(&self, partner: &PartnerId, told: Told, case: &Case<'_>) -> Option<Blocked> {
+    async fn heard(&self, partner: &PartnerId, told: Told, case: &Case<'_>) -> Heard {
         let breaker = &case.view.breaker;
         let now = case.invocation.now();
         let heard = self.connections.heard(partner, told, breaker, now).await;
         heard.unwrap_or_else(|fault| {
             tracing::warn!(fault = %fault, "breaker not written");
-            None
+            Heard::GoOn
         })
     }
 }
 
-/// What a failure asks for, once a whole connection is out of use.
-fn or_block(reaction: Reaction, outage: Option<Blocked>) -> Reaction {
-    match outage {
-        Some(reason) => Reaction::Block { reason },
-        None => reaction,
+/// What a failure asks for, with what it means for the whole connection.
+fn heeding(reaction: Reaction, heard: Heard) -> Reaction {
+    match (heard, reaction) {
+        (Heard::Stop(reason), _) => Reaction::Block { reason },
+        (Heard::Wait(time), Reaction::Retry { after: None }) => {
+            Reaction::Retry { after: Some(time) }
+        }
+        (Heard::GoOn | Heard::Wait(_), reaction) => reaction,
     }
 }

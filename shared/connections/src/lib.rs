@@ -54,6 +54,17 @@ struct Link {
     time_outs: u32,
 }
 
+/// What a call's outcome means for the calls to come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heard {
+    /// Nothing.
+    GoOn,
+    /// What failed is tried again after so long.
+    Wait(Duration),
+    /// Nobody may call any more.
+    Stop(Blocked),
+}
+
 /// What a decision about a tenant's alert may look at, and the site that it may call.
 #[derive(Debug, Clone)]
 pub struct View {
@@ -252,7 +263,7 @@ impl Connections {
     }
 
     /// Takes in what a call told of its connection, so that all workers know. `breaker` is what this worker saw before the call.
-    /// Returns why nobody may call any more, if this was the call that showed it.
+    /// Returns what that means for the calls to come.
     ///
     /// # Errors
     /// When the table cannot be written; the next call tells the same.
@@ -262,10 +273,10 @@ impl Connections {
         told: Told,
         breaker: &Breaker,
         now: Timestamp,
-    ) -> Result<Option<Blocked>, store::Error> {
+    ) -> Result<Heard, store::Error> {
         let too_slow = self.counted(partner, &told);
         match told {
-            Told::Nothing => Ok(None),
+            Told::Nothing => Ok(Heard::GoOn),
             Told::Works | Told::MissingRight(_) => {
                 if breaker.failing_since.is_some() {
                     self.table.works(partner).await?;
@@ -274,11 +285,11 @@ impl Connections {
                     tracing::error!(partner = %partner, right, "a right is missing");
                     self.table.right_missing(partner, right).await?;
                 }
-                Ok(None)
+                Ok(Heard::GoOn)
             }
             Told::Throttled { after } => {
                 self.pause(partner, after, now).await?;
-                Ok(None)
+                Ok(Heard::GoOn)
             }
             Told::Fails { .. } => {
                 if too_slow {
@@ -289,11 +300,11 @@ impl Connections {
                     None => self.table.failing(partner, now).await?,
                 };
                 if !seen.is_outage(now) {
-                    return Ok(None);
+                    return Ok(Heard::Wait(seen.back_off(now)));
                 }
                 let reason = Blocked::ConnectionUnavailable;
                 self.open(partner, &reason, None, now).await?;
-                Ok(Some(reason))
+                Ok(Heard::Stop(reason))
             }
             Told::Refused => {
                 let version = self
@@ -302,7 +313,7 @@ impl Connections {
                     .and_then(|link| link.key_version.clone());
                 let reason = Blocked::ConnectionBroken;
                 self.open(partner, &reason, version.as_deref(), now).await?;
-                Ok(Some(reason))
+                Ok(Heard::Stop(reason))
             }
         }
     }

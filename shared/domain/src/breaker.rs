@@ -13,6 +13,9 @@ use crate::record::BlockedSince;
 
 /// An outage that lasts longer opens the breaker: until then, messages back off each for itself.
 const OUTAGE: SignedDuration = SignedDuration::from_mins(15);
+/// Between two attempts of one message while ConnectWise fails, at least and at most.
+const SHORTEST: Duration = Duration::from_secs(15);
+const LONGEST: Duration = Duration::from_mins(4);
 
 /// What all workers know of one connection. None in the table is one that was never in trouble.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -79,6 +82,15 @@ impl Breaker {
         self.failing_since
             .is_some_and(|since| now.duration_since(since) >= OUTAGE)
     }
+
+    /// When to try again what failed: in half the time that it has been failing for. One failure among many successes is no reason
+    /// to wait long, whatever else the message has waited for.
+    #[must_use]
+    pub fn back_off(&self, now: Timestamp) -> Duration {
+        let failing = self.failing_since.map(|since| now.duration_since(since));
+        let failing = failing.and_then(|failing| Duration::try_from(failing).ok());
+        (failing.unwrap_or_default() / 2).clamp(SHORTEST, LONGEST)
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +105,28 @@ mod tests {
         breaker.failing_since = Some(at(0));
         assert!(!breaker.is_outage(at(14)));
         assert!(breaker.is_outage(at(15)));
+    }
+
+    #[test]
+    fn the_back_off_grows_with_the_outage() {
+        let at = |second: i64| Timestamp::from_second(1_790_000_000 + second).unwrap();
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.back_off(at(9000)), Duration::from_secs(15));
+        breaker.failing_since = Some(at(0));
+        for (second, wait) in [
+            (-5, 15),
+            (0, 15),
+            (30, 15),
+            (100, 50),
+            (480, 240),
+            (800, 240),
+        ] {
+            assert_eq!(
+                breaker.back_off(at(second)),
+                Duration::from_secs(wait),
+                "{second}"
+            );
+        }
     }
 
     #[test]
