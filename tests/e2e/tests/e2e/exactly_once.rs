@@ -271,6 +271,15 @@ async fn a_connection_that_points_elsewhere_leaves_its_old_tickets_alone() {
     let new = world.taken(&[event("alert.raised", "e5", "a5", 5)]).await;
     world.until_done(new, 2, 1).await;
     let calls = world.calls().await;
+    assert_eq!(
+        calls[before..],
+        [
+            "GET /service/tickets",
+            "GET /service/tickets",
+            "POST /service/tickets"
+        ],
+        "what is remembered of the old one says nothing of the new one"
+    );
     for ticket in &old {
         let path = format!("/service/tickets/{}", ticket["id"]);
         let touched = calls.iter().filter(|call| call.contains(&path)).count();
