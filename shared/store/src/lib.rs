@@ -1,4 +1,4 @@
-//! DynamoDB: alert records, snapshot parts, and what partners set up.
+//! DynamoDB: alert records, snapshot parts, what partners set up, and when they are due.
 //!
 //! Nothing is decided here: pure functions of `domain` change records, this crate reads and writes them. Two tables:
 //! `alerts` with the key `pk`, and `config` with `pk` and `sk`.
@@ -6,12 +6,16 @@
 mod alerts;
 mod breaker;
 mod config;
+mod due;
 mod error;
+mod listings;
 mod memory;
 
 pub use alerts::{Alerts, Known, Written};
 pub use config::{ConfigTable, Connection, PartnerItems};
+pub use due::{Due, Leased, Progress, Task, spread};
 pub use error::Error;
+pub use listings::{Cursor, Listed, Listing, Looks, Stretch};
 
 use std::collections::HashMap;
 

@@ -1,0 +1,301 @@
+//! When partners are due, and who is at work for them: one item a partner and task in the `config` table, listed by its index `due`.
+//!
+//! Every operation is one conditional write to one item, so that there is nothing to undo: where a worker dies its lease ends, and the
+//! next tick finds the partner due.
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use aws_types::SdkConfig;
+use domain::PartnerId;
+use domain::time::sortable;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_attribute_value, to_attribute_value};
+
+use crate::config::partner_pk;
+use crate::{Cursor, Error};
+
+/// How many keys of the index share a task's partners.
+const SHARDS: u32 = 4;
+
+/// What is done for each partner again and again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Finding what may go on.
+    Reconcile,
+    /// Trying the connection.
+    Health,
+}
+
+impl Task {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Reconcile => "reconcile",
+            Self::Health => "health",
+        }
+    }
+}
+
+/// A run for a partner that nobody else makes at the same time.
+#[derive(Debug, Clone)]
+pub struct Leased {
+    /// For whom.
+    pub partner: PartnerId,
+    /// What is done.
+    pub task: Task,
+    /// What the run before left.
+    pub progress: Progress,
+    id: String,
+    until: String,
+}
+
+/// What a run leaves for the next one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// When the minute began in which the releases are counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paced_from: Option<Timestamp>,
+    /// How many were made in that minute.
+    #[serde(default)]
+    pub paced: u32,
+    /// Where in the list of blocked records the run before stopped; none if it came round.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<Cursor>,
+}
+
+/// The entries in the `config` table.
+#[derive(Debug, Clone)]
+pub struct Due {
+    client: Client,
+    table: String,
+}
+
+impl Due {
+    /// Those of the table of this name.
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        Self {
+            client: Client::new(config),
+            table,
+        }
+    }
+
+    /// The partners that are due by the index, the longest waiting first, `limit` at most. The index is a moment late: one that is
+    /// listed may be in other hands, which its lease tells.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn due(
+        &self,
+        task: Task,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Vec<PartnerId>, Error> {
+        let mut found = vec![];
+        for shard in 0..SHARDS {
+            let mut entries = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name("due")
+                .key_condition_expression("due_of = :due_of AND due_at <= :now")
+                .expression_attribute_values(":due_of", text(due_of(task, shard)))
+                .expression_attribute_values(":now", text(sortable(now)))
+                .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+                .into_paginator()
+                .items()
+                .send();
+            let mut left = limit;
+            while left > 0
+                && let Some(entry) = entries.next().await
+            {
+                let entry = entry.map_err(|fault| Error::call("Query", &fault))?;
+                let member = |name: &str| entry.get(name)?.as_s().ok().cloned();
+                let partner =
+                    member("pk").and_then(|pk| PartnerId::parse(pk.strip_prefix("P#")?).ok());
+                match partner.zip(member("due_at")) {
+                    Some((partner, due_at)) => found.push((due_at, partner)),
+                    None => tracing::error!(entry = ?entry.get("pk"), "no entry of a partner"),
+                }
+                left -= 1;
+            }
+        }
+        found.sort();
+        found.truncate(limit);
+        Ok(found.into_iter().map(|(_, partner)| partner).collect())
+    }
+
+    /// Has a partner due at this time, if it is not due earlier. While a run is on, another one follows it: what the run has looked
+    /// at already may have changed since.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The write may then have happened, and making it again changes nothing.
+    pub async fn bring_forward(
+        &self,
+        partner: &PartnerId,
+        task: Task,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        // A lease holds `due_at` at its own end: until then that is nobody's wish.
+        let call = self
+            .update(partner, task)
+            .update_expression("SET due_of = :due_of, due_at = :at")
+            .condition_expression(
+                "attribute_not_exists(due_at) OR due_at > :at OR due_at = lease_until",
+            )
+            .expression_attribute_values(":due_of", text(due_of(task, spread(partner) % SHARDS)))
+            .expression_attribute_values(":at", text(sortable(at)));
+        made(call).await.map(drop)
+    }
+
+    /// Takes the run of a partner that is due and in nobody's hands, until a time; none otherwise. `id` is the worker's own. If the
+    /// process dies right after, the partner is due when the lease ends.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. If the write happened all the same, the partner is due when the lease ends.
+    pub async fn lease(
+        &self,
+        partner: &PartnerId,
+        task: Task,
+        id: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Option<Leased>, Error> {
+        let until = sortable(until);
+        // Moved to its end, a leased entry does not stand before others in the index.
+        let call = self
+            .update(partner, task)
+            .update_expression("SET lease_id = :id, lease_until = :until, due_at = :until")
+            .condition_expression(
+                "due_at <= :now AND (attribute_not_exists(lease_until) OR lease_until <= :now)",
+            )
+            .expression_attribute_values(":id", text(id.to_owned()))
+            .expression_attribute_values(":until", text(until.clone()))
+            .expression_attribute_values(":now", text(sortable(now)))
+            .return_values(ReturnValue::AllNew);
+        let Some(answer) = made(call).await? else {
+            return Ok(None);
+        };
+        let progress = answer
+            .attributes
+            .and_then(|mut entry| entry.remove("progress"))
+            .map(from_attribute_value)
+            .transpose()
+            .unwrap_or_else(|fault| {
+                // It only spares work: a run without it does the same.
+                tracing::error!(fault = %fault, "the progress of the run before is not readable");
+                None
+            });
+        Ok(Some(Leased {
+            partner: partner.clone(),
+            task,
+            progress: progress.unwrap_or_default(),
+            id: id.to_owned(),
+            until,
+        }))
+    }
+
+    /// Stores what this run leaves, and tells whether the lease is still its own: if not, the run is over. If the process dies right
+    /// after, the next run goes on from there.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the progress has no item's form.
+    pub async fn keep(&self, leased: &Leased, progress: &Progress) -> Result<bool, Error> {
+        let value = to_attribute_value(progress)
+            .map_err(|fault| Error::malformed(leased.partner.as_str(), &fault))?;
+        let call = self
+            .owned(leased)
+            .update_expression("SET progress = :progress")
+            .condition_expression(OWN)
+            .expression_attribute_values(":progress", value);
+        Ok(made(call).await?.is_some())
+    }
+
+    /// Ends a run: the partner is due at `next`, or earlier where it was brought forward meanwhile. Tells whether the lease was still
+    /// its own; if not, nothing is changed. If the process dies before, the lease ends by itself.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn finish(&self, leased: &Leased, next: Timestamp) -> Result<bool, Error> {
+        let as_planned = self
+            .owned(leased)
+            .update_expression("SET due_at = :next REMOVE lease_id, lease_until")
+            .condition_expression(format!("{OWN} AND (due_at = :until OR due_at > :next)"))
+            .expression_attribute_values(":next", text(sortable(next)));
+        if made(as_planned).await?.is_some() {
+            return Ok(true);
+        }
+        let earlier = self
+            .owned(leased)
+            .update_expression("REMOVE lease_id, lease_until")
+            .condition_expression(OWN);
+        Ok(made(earlier).await?.is_some())
+    }
+
+    fn update(&self, partner: &PartnerId, task: Task) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", partner_pk(partner))
+            .key("sk", text(format!("due#{}", task.name())))
+    }
+
+    fn owned(&self, leased: &Leased) -> UpdateItemFluentBuilder {
+        self.update(&leased.partner, leased.task)
+            .expression_attribute_values(":id", text(leased.id.clone()))
+            .expression_attribute_values(":until", text(leased.until.clone()))
+    }
+}
+
+/// The end too: where Lambda runs one request twice, both have its id.
+const OWN: &str = "lease_id = :id AND lease_until = :until";
+
+/// A number that spreads partners evenly and never changes.
+#[must_use]
+pub fn spread(partner: &PartnerId) -> u32 {
+    // FNV-1a.
+    let hash = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+    partner.as_str().bytes().fold(0x811c_9dc5, hash)
+}
+
+fn due_of(task: Task, shard: u32) -> String {
+    format!("{}#{shard}", task.name())
+}
+
+fn text(value: String) -> AttributeValue {
+    AttributeValue::S(value)
+}
+
+/// None: the condition does not hold.
+async fn made(call: UpdateItemFluentBuilder) -> Result<Option<UpdateItemOutput>, Error> {
+    match call.send().await {
+        Ok(answer) => Ok(Some(answer)),
+        Err(fault)
+            if fault
+                .as_service_error()
+                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+        {
+            Ok(None)
+        }
+        Err(fault) => Err(Error::call("UpdateItem", &fault)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The values stand in the index.
+    #[test]
+    fn the_spread_never_changes_and_is_even() {
+        let partner = |name: String| PartnerId::parse(name).unwrap();
+        assert_eq!(spread(&partner("northwind".into())), 0xdfce_d8ea);
+        let mut shards = [0; SHARDS as usize];
+        for n in 0..1000 {
+            shards[(spread(&partner(format!("partner-{n}"))) % SHARDS) as usize] += 1;
+        }
+        assert!(shards.iter().all(|count| *count > 200), "{shards:?}");
+    }
+}

@@ -1,0 +1,282 @@
+//! Lists of a partner's records and tenants, read page by page. The indexes are a moment late: whoever acts on a record reads it again.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::query::QueryError;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_async::future::pagination_stream::PaginationStream;
+use domain::key::SHARDS;
+use domain::record::{BlockedSince, Wanted};
+use domain::settings::Mapping;
+use domain::time::sortable;
+use domain::{AlertKey, PartnerId, TenantId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
+
+use crate::config::partner_pk;
+use crate::{Alerts, ConfigTable, Error};
+
+/// Records read in one call of a listing: some hundred kilobytes.
+const PAGE: i32 = 500;
+
+/// A blocked record as the index has it: without its text.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Listed {
+    /// The alert.
+    pub key: AlertKey,
+    /// What its events ask for.
+    pub wanted: Wanted,
+    /// What holds it up.
+    pub blocked: BlockedSince,
+    /// Where it stands in its shard: `tenant#since`.
+    tenant_since: String,
+}
+
+/// A place in the list of blocked records, behind one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    shard: u8,
+    behind: String,
+}
+
+impl Listed {
+    /// The place behind it.
+    #[must_use]
+    pub fn cursor(&self) -> Cursor {
+        Cursor {
+            shard: self.key.shard(),
+            behind: self.tenant_since.clone(),
+        }
+    }
+}
+
+/// A part of the list of blocked records: one shard of it, or what is on one side of a place in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stretch {
+    shard: u8,
+    side: Side,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Side {
+    Whole,
+    Behind(String),
+    UpTo(String),
+}
+
+impl Stretch {
+    /// The whole list, beginning behind a place and coming round to it. Records that stand at the very same place as the one before
+    /// it come last.
+    #[must_use]
+    pub fn round(from: Option<&Cursor>) -> Vec<Self> {
+        let whole = |shard| Self {
+            shard,
+            side: Side::Whole,
+        };
+        let Some(Cursor { shard, behind }) = from.cloned() else {
+            return (0..SHARDS).map(whole).collect();
+        };
+        let first = Self {
+            shard,
+            side: Side::Behind(behind.clone()),
+        };
+        let last = Self {
+            shard,
+            side: Side::UpTo(behind),
+        };
+        let between = (1..SHARDS).map(|step| whole((shard + step) % SHARDS));
+        [first].into_iter().chain(between).chain([last]).collect()
+    }
+}
+
+/// Blocked records, read as they are asked for.
+#[derive(Debug)]
+pub struct Listing {
+    items: PaginationStream<Result<HashMap<String, AttributeValue>, SdkError<QueryError>>>,
+}
+
+impl Listing {
+    /// The next record; none at the end.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the record is unreadable.
+    pub async fn next(&mut self) -> Result<Option<Listed>, Error> {
+        let Some(item) = self.items.next().await else {
+            return Ok(None);
+        };
+        let item = item.map_err(|fault| Error::call("Query", &fault))?;
+        let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).cloned();
+        let malformed = |fault| Error::malformed(pk.unwrap_or_default(), &fault);
+        from_item(item).map(Some).map_err(malformed)
+    }
+}
+
+/// The records whose time to be looked at has come.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Looks {
+    /// The longest waiting first.
+    pub keys: Vec<AlertKey>,
+    /// Whether there are more.
+    pub more: bool,
+    /// When the next one's time comes, as far as it was seen.
+    pub next: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Look {
+    key: AlertKey,
+    look_at: Timestamp,
+}
+
+impl Alerts {
+    /// The partner's blocked records in a stretch of the list, by tenant and then by time.
+    #[must_use]
+    pub fn blocked_in(&self, partner: &PartnerId, stretch: &Stretch) -> Listing {
+        let state_of = format!("{partner}#blocked#{}", stretch.shard);
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_state")
+            .limit(PAGE)
+            .expression_attribute_values(":state_of", AttributeValue::S(state_of));
+        let (condition, place) = match &stretch.side {
+            Side::Whole => ("state_of = :state_of", None),
+            Side::Behind(place) => (
+                "state_of = :state_of AND tenant_since > :place",
+                Some(place),
+            ),
+            Side::UpTo(place) => (
+                "state_of = :state_of AND tenant_since <= :place",
+                Some(place),
+            ),
+        };
+        let mut query = query.key_condition_expression(condition);
+        if let Some(place) = place {
+            query = query.expression_attribute_values(":place", AttributeValue::S(place.clone()));
+        }
+        Listing {
+            items: query.into_paginator().items().send(),
+        }
+    }
+
+    /// The partner's records whose time to be looked at has come, `limit` at most.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or an item is unreadable.
+    pub async fn to_look_at(
+        &self,
+        partner: &PartnerId,
+        now: Timestamp,
+        limit: usize,
+    ) -> Result<Looks, Error> {
+        let mut due = vec![];
+        let mut looks = Looks::default();
+        for shard in 0..SHARDS {
+            let look_of = format!("{partner}#{shard}");
+            let mut items = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name("by_look")
+                .key_condition_expression("look_of = :look_of")
+                .expression_attribute_values(":look_of", AttributeValue::S(look_of.clone()))
+                .limit(PAGE)
+                .into_paginator()
+                .items()
+                .send();
+            let mut of_shard = 0;
+            while let Some(item) = items.next().await {
+                let item = item.map_err(|fault| Error::call("Query", &fault))?;
+                let look: Look =
+                    from_item(item).map_err(|fault| Error::malformed(look_of.clone(), &fault))?;
+                // As the index sorts them, by the millisecond.
+                if sortable(look.look_at) > sortable(now) {
+                    looks.next = Some(
+                        looks
+                            .next
+                            .map_or(look.look_at, |next| next.min(look.look_at)),
+                    );
+                    break;
+                }
+                if of_shard == limit {
+                    looks.more = true;
+                    break;
+                }
+                of_shard += 1;
+                due.push((look.look_at, look.key));
+            }
+        }
+        due.sort();
+        looks.more |= due.len() > limit;
+        due.truncate(limit);
+        looks.keys = due.into_iter().map(|(_, key)| key).collect();
+        Ok(looks)
+    }
+}
+
+impl ConfigTable {
+    /// The mappings of all of the partner's tenants, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or an item is unreadable.
+    pub async fn mappings(&self, partner: &PartnerId) -> Result<HashMap<TenantId, Mapping>, Error> {
+        let mut items = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :tenant)")
+            .expression_attribute_values(":pk", partner_pk(partner))
+            .expression_attribute_values(":tenant", AttributeValue::S("T#".to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut mappings = HashMap::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+            let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
+            let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix("T#")?).ok())
+            else {
+                tracing::error!(partner = %partner, item = ?item.get("sk"), "no item of a tenant");
+                continue;
+            };
+            let malformed = |fault| Error::malformed(format!("{partner} T#{tenant}"), &fault);
+            let mapping = from_item(item).map_err(malformed)?;
+            mappings.insert(tenant, mapping);
+        }
+        Ok(mappings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sides(from: Option<&Cursor>) -> Vec<(u8, Side)> {
+        let stretches = Stretch::round(from).into_iter();
+        stretches.map(|part| (part.shard, part.side)).collect()
+    }
+
+    #[test]
+    fn a_round_meets_everything_once_and_ends_where_it_began() {
+        assert_eq!(sides(None), [0, 1, 2, 3].map(|shard| (shard, Side::Whole)));
+        let behind = "contoso#2026-11-22T07:30:00.000Z".to_owned();
+        let from = Cursor {
+            shard: 2,
+            behind: behind.clone(),
+        };
+        assert_eq!(
+            sides(Some(&from)),
+            [
+                (2, Side::Behind(behind.clone())),
+                (3, Side::Whole),
+                (0, Side::Whole),
+                (1, Side::Whole),
+                (2, Side::UpTo(behind)),
+            ]
+        );
+    }
+}
