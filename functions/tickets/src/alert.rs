@@ -101,7 +101,8 @@ impl App {
     ) -> Result<Outcome, store::Error> {
         let (known, seen) = tokio::join!(
             self.alerts.known(key),
-            self.connections.view(&key.partner, &key.tenant)
+            self.connections
+                .view(&key.partner, &key.tenant, invocation.now())
         );
         let (known, seen) = (known?, seen?);
         let mut case = Case {

@@ -252,6 +252,11 @@ impl App {
             // Another worker was faster, and may have made a ticket since.
             false => self.alerts.memory(&partner).await?,
         };
+        if any {
+            tracing::warn!(partner = %partner, "tickets that nobody remembers are imported");
+            let now = case.invocation.now();
+            self.connections.reconcile(&partner, now).await?;
+        }
         case.set_memory(memory);
         Ok(Stepped::Again)
     }

@@ -2,7 +2,7 @@
 //!
 //! The one place where table, keys and ConnectWise meet. Keys go only to the origin that their own document names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +12,16 @@ use connectwise::{Client, Credentials, HostList, Http};
 use domain::breaker::{Breaker, Told};
 use domain::settings::{ConnectionView, LiveConnection};
 use domain::{Blocked, PartnerId, Reaction, TenantId};
-use jiff::Timestamp;
-use store::{ConfigTable, Connection};
+use jiff::{SignedDuration, Timestamp};
+use store::{ConfigTable, Connection, Due, Task, spread};
 
 /// So many calls in a row that ran into their time-out are a reason to leave ConnectWise alone for a while.
 const TIME_OUTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(60);
+/// A partner whose breaker opened is probed after so long.
+const PROBE: SignedDuration = SignedDuration::from_mins(1);
+/// A partner is reconciled within so many seconds after it is seen for the first time.
+const FIRST_RECONCILE: u32 = 900;
 
 /// Where connections and their keys are found.
 #[derive(Debug, Clone)]
@@ -42,6 +46,9 @@ pub struct Connections {
     secret_prefix: String,
     client_id_secret: String,
     links: Mutex<HashMap<PartnerId, Link>>,
+    due: Due,
+    /// Partners that are known to be reconciled.
+    reconciled: Mutex<HashSet<PartnerId>>,
 }
 
 /// A partner's client, as long as its keys are the same: its clones take turns.
@@ -159,6 +166,8 @@ impl Connections {
             secret_prefix: config.connection_secret_prefix.clone(),
             client_id_secret: config.client_id_secret.clone(),
             links: Mutex::default(),
+            due: Due::new(aws, config.config_table.clone()),
+            reconciled: Mutex::default(),
         })
     }
 
@@ -166,8 +175,17 @@ impl Connections {
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn view(&self, partner: &PartnerId, tenant: &TenantId) -> Result<View, store::Error> {
-        let items = self.table.read(partner, tenant).await?;
+    pub async fn view(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        now: Timestamp,
+    ) -> Result<View, store::Error> {
+        let (items, ()) = tokio::join!(
+            self.table.read(partner, tenant),
+            self.see_to_reconciling(partner, now)
+        );
+        let items = items?;
         let careful = items.breaker.is_none();
         let connection = items.connection.filter(|connection| connection.confirmed);
         let live = connection.as_ref().zip(items.settings);
@@ -188,6 +206,33 @@ impl Connections {
                 connection,
                 careful,
             }),
+        })
+    }
+
+    /// Has a partner that this process sees for the first time reconciled again and again, whoever made it.
+    async fn see_to_reconciling(&self, partner: &PartnerId, now: Timestamp) {
+        let reconciled = || {
+            self.reconciled
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if !reconciled().insert(partner.clone()) {
+            return;
+        }
+        let first = SignedDuration::from_secs(i64::from(spread(partner) % FIRST_RECONCILE));
+        if self.reconcile(partner, later(now, first)).await.is_err() {
+            reconciled().remove(partner);
+        }
+    }
+
+    /// Has the partner reconciled at this time at the latest.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn reconcile(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
+        let brought = self.due.bring_forward(partner, Task::Reconcile, at).await;
+        brought.inspect_err(|fault| {
+            tracing::warn!(partner = %partner, fault = %fault, "not brought forward");
         })
     }
 
@@ -348,8 +393,8 @@ impl Connections {
         now: Timestamp,
     ) -> Result<(), store::Error> {
         tracing::warn!(partner = %partner, pause_s = time.as_secs(), "paused");
-        let until = now.saturating_add(time).unwrap_or(Timestamp::MAX);
-        self.table.pause(partner, until).await
+        let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
+        self.table.pause(partner, later(now, time)).await
     }
 
     async fn open(
@@ -364,6 +409,7 @@ impl Connections {
             .open_breaker(partner, reason.clone(), version, now);
         if opened.await? {
             tracing::error!(partner = %partner, reason = %reason, "breaker opened");
+            self.reconcile(partner, later(now, PROBE)).await?;
         }
         Ok(())
     }
@@ -371,4 +417,8 @@ impl Connections {
     fn links(&self) -> MutexGuard<'_, HashMap<PartnerId, Link>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
