@@ -214,3 +214,19 @@ async fn an_unreadable_breaker_makes_workers_careful_and_stops_none() {
     assert_eq!(world.hand_over(messages, 0).await.len(), 0);
     assert_eq!(world.all_tickets().await.len(), 5);
 }
+
+#[tokio::test]
+async fn failures_far_apart_with_successes_between_are_no_outage() {
+    let mut world = World::new().await;
+    let mut messages = world.taken(&raises(3)).await;
+    let last = messages.pop().unwrap();
+    world.faults(json!({ "error_rate": 1.0 })).await;
+    let back = world.hand_over(messages, 0).await;
+    world.faults(json!({ "error_rate": 0.0 })).await;
+    world.until_done(back, 11, 1).await;
+    let breaker = world.config.breaker(&partner()).await.unwrap();
+    assert_eq!(breaker.failing_since, None, "it works again");
+    world.faults(json!({ "error_rate": 1.0 })).await;
+    assert_eq!(world.hand_over(vec![last], 40).await.len(), 1);
+    assert_eq!(reason(&world, "a2").await, None);
+}
