@@ -14,11 +14,13 @@
 mod blocked;
 mod breaker;
 mod connectwise_fails;
+mod crash_points;
 mod door;
 mod door_refuses;
 mod exactly_once;
 mod hours;
 mod logs;
+mod proxy;
 mod queue_fails;
 mod samples;
 mod supply;

@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_sqs::types::{MessageSystemAttributeName, QueueAttributeName};
 use aws_types::SdkConfig;
+use aws_types::app_name::AppName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use connectwise_sim::{Running, Seed, Sim};
@@ -29,6 +30,8 @@ use ring::hmac;
 use serde_json::{Value, json};
 use store::{Alerts, ConfigTable, Connection};
 use tickets::Invocation;
+
+use crate::proxy::Proxy;
 
 pub(crate) const SOURCE: &str = "src_0123456789abcdefghijklmnop";
 pub(crate) const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -55,16 +58,23 @@ pub(crate) struct World {
     pub(crate) config: ConfigTable,
     pub(crate) queue_url: String,
     pub(crate) dead_letter_queue_url: String,
-    tickets_config: tickets::Config,
+    pub(crate) tickets_config: tickets::Config,
+    account: Account,
     sqs: aws_sdk_sqs::Client,
     http: reqwest::Client,
     sim: Running,
     invocations: u32,
 }
 
+/// The one scenario of the crash points that is to be played.
+#[expect(clippy::disallowed_methods, reason = "how a failure is played again")]
+pub(crate) fn crashes() -> Option<String> {
+    std::env::var("TICKETBRIDGE_TEST_CRASHES").ok()
+}
+
 #[expect(
     clippy::disallowed_methods,
-    reason = "the test's one piece of configuration"
+    reason = "the tests' one piece of configuration"
 )]
 fn emulator() -> String {
     std::env::var("TICKETBRIDGE_TEST_AWS").expect(
@@ -129,6 +139,7 @@ impl World {
                 .build()
                 .unwrap(),
             tickets_config,
+            account,
             sim,
             invocations: 0,
             aws,
@@ -159,31 +170,32 @@ impl World {
             &Seed::demo().integration().unwrap().client_id,
         )
         .await;
+        self.seed_config(&self.config, self.sim.base_url()).await;
+        // ConnectWise was looked through, and had no ticket of ours.
+        let memory = Memory::new(1, true);
+        self.alerts.begin_memory(&partner(), &memory).await.unwrap();
+    }
+
+    async fn seed_config(&self, config: &ConfigTable, origin: String) {
         let connection = Connection {
-            origin: self.sim.base_url(),
+            origin,
             company_id: "tbdemo".into(),
             epoch: 1,
             confirmed: true,
             confirmed_at: None,
         };
-        self.config
+        config
             .put_connection(&partner(), &connection)
             .await
             .unwrap();
-        self.config
-            .put_settings(&partner(), &settings())
-            .await
-            .unwrap();
-        // ConnectWise was looked through, and had no ticket of ours.
-        let memory = Memory::new(1, true);
-        self.alerts.begin_memory(&partner(), &memory).await.unwrap();
+        config.put_settings(&partner(), &settings()).await.unwrap();
         let mapped = Mapping {
             company: Some(COMPANY),
             enabled: true,
             name: None,
             enabled_at: None,
         };
-        self.config
+        config
             .put_mapping(&partner(), &tenant(TENANT), &mapped)
             .await
             .unwrap();
@@ -193,7 +205,7 @@ impl World {
             name: None,
             enabled_at: None,
         };
-        self.config
+        config
             .put_mapping(&partner(), &tenant(DISABLED), &disabled)
             .await
             .unwrap();
@@ -201,18 +213,65 @@ impl World {
 
     /// Stores the connection's keys with this private key.
     pub(crate) async fn put_keys(&self, private_key: &str) {
+        self.put_keys_of("tb/connection/", self.sim.base_url(), private_key)
+            .await;
+    }
+
+    async fn put_keys_of(&self, prefix: &str, origin: String, private_key: &str) {
         let keys = ConnectionSecret {
-            origin: self.sim.base_url(),
+            origin,
             company_id: "tbdemo".into(),
             public_key: "tbPublicKey01".into(),
             private_key: Secret::new(private_key),
             client_id: None,
         };
         self.put_secret(
-            &format!("tb/connection/{PARTNER}"),
+            &format!("{prefix}{PARTNER}"),
             &serde_json::to_string(&keys).unwrap(),
         )
         .await;
+    }
+
+    /// A configuration of `tickets` with which all calls go through a proxy: its ConnectWise is the simulator as seen there.
+    pub(crate) async fn through(&self, name: &str, proxy: &Proxy) -> tickets::Config {
+        let (table, prefix) = (format!("config-{name}"), format!("{name}/connection/"));
+        config_table(&self.aws, &table).await;
+        let config = ConfigTable::new(&self.aws, table.clone());
+        self.seed_config(&config, proxy.origin.clone()).await;
+        self.put_keys_of(&prefix, proxy.origin.clone(), "tbPrivateKey01")
+            .await;
+        tickets::Config {
+            connections: connections::Config {
+                config_table: table,
+                connection_secret_prefix: prefix,
+                allowed_origins: vec![proxy.origin.clone()],
+                ..self.tickets_config.connections.clone()
+            },
+            ..self.tickets_config.clone()
+        }
+    }
+
+    /// A proxy before all that a worker talks to.
+    pub(crate) async fn proxy(&self) -> Proxy {
+        Proxy::start(emulator(), self.sim.base_url()).await
+    }
+
+    /// The SDK's configuration of a new process that calls itself so, whose calls go to that address.
+    pub(crate) fn aws_at(&self, endpoint_url: &str, name: &str) -> SdkConfig {
+        let account = Account {
+            endpoint_url: Some(endpoint_url.to_owned()),
+            ..self.account.clone()
+        };
+        let name = AppName::new(name.to_owned()).unwrap();
+        let aws = sdk_config(&account).unwrap();
+        aws.into_builder().app_name(name).build()
+    }
+
+    /// Empties the simulator: no ticket, no journal, no fault.
+    pub(crate) async fn empty_connectwise(&self) {
+        let url = format!("{}/_sim/reset", self.sim.base_url());
+        let answer = self.http.post(url).send().await.unwrap();
+        assert!(answer.status().is_success());
     }
 
     pub(crate) async fn put_secret(&self, name: &str, text: &str) {
@@ -687,20 +746,6 @@ async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> String {
 /// The tables as the template has them; the smoke test runs on the template's own.
 async fn tables(aws: &SdkConfig) {
     let client = aws_sdk_dynamodb::Client::new(aws);
-    let attribute = |name: &str| {
-        AttributeDefinition::builder()
-            .attribute_name(name)
-            .attribute_type(ScalarAttributeType::S)
-            .build()
-            .unwrap()
-    };
-    let element = |name: &str, kind| {
-        KeySchemaElement::builder()
-            .attribute_name(name)
-            .key_type(kind)
-            .build()
-            .unwrap()
-    };
     let by_state = GlobalSecondaryIndex::builder()
         .index_name("by_state")
         .key_schema(element("state_of", KeyType::Hash))
@@ -727,9 +772,14 @@ async fn tables(aws: &SdkConfig) {
         .send()
         .await
         .unwrap();
+    config_table(aws, "config").await;
+}
+
+async fn config_table(aws: &SdkConfig, name: &str) {
+    let client = aws_sdk_dynamodb::Client::new(aws);
     let config = client
         .create_table()
-        .table_name("config")
+        .table_name(name)
         .billing_mode(BillingMode::PayPerRequest);
     let config = config
         .attribute_definitions(attribute("pk"))
@@ -738,4 +788,20 @@ async fn tables(aws: &SdkConfig) {
         .key_schema(element("pk", KeyType::Hash))
         .key_schema(element("sk", KeyType::Range));
     config.send().await.unwrap();
+}
+
+fn attribute(name: &str) -> AttributeDefinition {
+    AttributeDefinition::builder()
+        .attribute_name(name)
+        .attribute_type(ScalarAttributeType::S)
+        .build()
+        .unwrap()
+}
+
+fn element(name: &str, kind: KeyType) -> KeySchemaElement {
+    KeySchemaElement::builder()
+        .attribute_name(name)
+        .key_type(kind)
+        .build()
+        .unwrap()
 }

@@ -1,0 +1,271 @@
+//! What stands between one worker and all that it talks to, numbers its calls, and can stop it at any of them.
+//!
+//! A stopped worker's calls are neither forwarded nor answered until it may go on. A test that drops the stopped worker has let its
+//! process die there; one that lets it go on has frozen it for a while.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, Response, header};
+use axum::serve::ListenerExt as _;
+use serde_json::Value;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Where a worker is stopped: at its call of this number, from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stop {
+    pub(crate) at: usize,
+    pub(crate) when: When,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum When {
+    /// The call is not forwarded.
+    Before,
+    /// The call is forwarded and has its effect; its answer is withheld.
+    Lost,
+    /// The call is answered, and nothing after it is forwarded.
+    After,
+}
+
+/// A call as it came by.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    /// Such as `UpdateItem` or `POST /service/tickets`.
+    pub(crate) what: String,
+    /// It may change something: a dead worker leaves nothing but these.
+    pub(crate) writes: bool,
+    /// It hides a message of this receipt for so long.
+    pub(crate) put_off: Option<(String, Duration)>,
+}
+
+impl Call {
+    pub(crate) fn writes_to_connectwise(&self) -> bool {
+        self.writes && self.what.contains(" /service/")
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Proxy {
+    pub(crate) origin: String,
+    shared: Arc<Shared>,
+    accepting: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    aws: String,
+    connectwise: String,
+    http: reqwest::Client,
+    calls: Mutex<Vec<Call>>,
+    state: watch::Sender<Run>,
+}
+
+/// One numbering of calls, and whether they are let through.
+#[derive(Debug, Clone, Copy, Default)]
+struct Run {
+    number: u64,
+    stop: Option<Stop>,
+    stopped: bool,
+}
+
+impl Proxy {
+    pub(crate) async fn start(aws: String, connectwise: String) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        let shared = Arc::new(Shared {
+            aws,
+            connectwise,
+            http: reqwest::Client::builder()
+                .timeout(Duration::from_secs(30))
+                .build()
+                .unwrap(),
+            calls: Mutex::default(),
+            state: watch::Sender::default(),
+        });
+        let router = Router::new().fallback(pass).with_state(shared.clone());
+        // Small answers must not wait for an acknowledgement.
+        let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
+        let accepting = tokio::spawn(async move {
+            axum::serve(listener, router).await.unwrap();
+        });
+        Self {
+            origin,
+            shared,
+            accepting,
+        }
+    }
+
+    /// Counts from 1 again, and stops there. Returns the name by which the workers that count are known: what is still under way
+    /// of one before them is never forwarded.
+    pub(crate) fn count(&self, stop: Option<Stop>) -> String {
+        let mut calls = self.shared.calls.lock().unwrap();
+        calls.clear();
+        self.shared.state.send_modify(|run| {
+            *run = Run {
+                number: run.number + 1,
+                stop,
+                stopped: false,
+            };
+        });
+        self.shared.state.borrow().name()
+    }
+
+    /// Lets the stopped worker go on, and stops it no more.
+    pub(crate) fn go_on(&self) {
+        self.shared.state.send_modify(|run| {
+            run.stop = None;
+            run.stopped = false;
+        });
+    }
+
+    /// Comes back once the worker has reached where it is to stop.
+    pub(crate) async fn stopped(&self) {
+        let mut state = self.shared.state.subscribe();
+        state.wait_for(|run| run.stopped).await.unwrap();
+    }
+
+    /// Whether a worker that ended had made its last call: one that was to die after it has died before its answer was heard.
+    pub(crate) fn is_past_stop(&self) -> bool {
+        let stop = self.shared.state.borrow().stop;
+        let past = |stop: Stop| stop.when == When::After && stop.at == self.calls().len();
+        stop.is_some_and(past)
+    }
+
+    /// The calls since the count began.
+    pub(crate) fn calls(&self) -> Vec<Call> {
+        self.shared.calls.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+impl Run {
+    fn name(self) -> String {
+        format!("run-{}-of-a-worker", self.number)
+    }
+}
+
+impl Shared {
+    /// A dead worker's reads, made side by side, may arrive after its death.
+    fn is_of_the_dead(&self, parts: &Parts) -> bool {
+        let agent = parts.headers.get(header::USER_AGENT);
+        let agent = agent.map_or("", |agent| agent.to_str().unwrap());
+        agent.contains("aws-sdk") && !agent.contains(&self.state.borrow().name())
+    }
+
+    /// The call's number, in the count that it came in.
+    fn number(&self, call: Call) -> (Run, usize) {
+        let mut calls = self.calls.lock().unwrap();
+        calls.push(call);
+        (*self.state.borrow(), calls.len())
+    }
+
+    /// Comes back once the worker may go on, and never in another count than its own.
+    async fn hold(&self, run: Run, is_stopped: bool) {
+        self.state.send_if_modified(|now| {
+            let stops = is_stopped && now.number == run.number && now.stop.is_some();
+            now.stopped |= stops;
+            stops
+        });
+        let mut state = self.state.subscribe();
+        let goes_on = |now: &Run| now.number == run.number && now.stop.is_none();
+        state.wait_for(goes_on).await.unwrap();
+    }
+}
+
+async fn pass(
+    State(shared): State<Arc<Shared>>,
+    request: axum::extract::Request,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    if shared.is_of_the_dead(&parts) {
+        return Response::builder().status(410).body(Body::empty()).unwrap();
+    }
+    let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+    let (run, number) = shared.number(call(&parts, &body));
+    let first_held = match run.stop {
+        None => usize::MAX,
+        Some(stop) => stop.at + usize::from(stop.when != When::Before),
+    };
+    if number >= first_held {
+        // A lost answer stops the worker only once the effect is there.
+        let waits_for_effect = run.stop.is_some_and(|stop| stop.when == When::Lost);
+        shared.hold(run, !waits_for_effect).await;
+    }
+    let answer = forward(&shared, &parts, body).await;
+    let is_lost = |stop: Stop| stop.when == When::Lost && stop.at == number;
+    if run.stop.is_some_and(is_lost) {
+        shared.hold(run, true).await;
+    }
+    answer
+}
+
+fn call(parts: &Parts, body: &Bytes) -> Call {
+    let (method, path) = (parts.method.as_str(), parts.uri.path());
+    let Some(target) = parts.headers.get("x-amz-target") else {
+        return Call {
+            what: format!(
+                "{method} {}",
+                path.trim_start_matches("/v4_6_release/apis/3.0")
+            ),
+            writes: method != "GET",
+            put_off: None,
+        };
+    };
+    let target = target.to_str().unwrap();
+    let what = target.rsplit('.').next().unwrap_or_default().to_owned();
+    let content: Value = serde_json::from_slice(body).unwrap();
+    let receipt = content["ReceiptHandle"].as_str().map(str::to_owned);
+    let seconds = content["VisibilityTimeout"].as_u64();
+    Call {
+        writes: !what.contains("Get") && what != "Query",
+        put_off: receipt.zip(seconds.map(Duration::from_secs)),
+        what,
+    }
+}
+
+async fn forward(shared: &Shared, parts: &Parts, body: Bytes) -> Response<Body> {
+    let to_connectwise = ["/v4_6_release", "/login"]
+        .iter()
+        .any(|prefix| parts.uri.path().starts_with(prefix));
+    let origin = match to_connectwise {
+        true => &shared.connectwise,
+        false => &shared.aws,
+    };
+    let mut headers = parts.headers.clone();
+    headers.remove(header::HOST);
+    let call = shared
+        .http
+        .request(parts.method.clone(), format!("{origin}{}", parts.uri))
+        .headers(headers)
+        .body(body);
+    let answer = call.send().await.unwrap();
+    let mut response = Response::builder().status(answer.status());
+    for (name, value) in answer.headers() {
+        if !is_of_the_connection(name) {
+            response = response.header(name, value);
+        }
+    }
+    let body = answer.bytes().await.unwrap();
+    response.body(Body::from(body)).unwrap()
+}
+
+fn is_of_the_connection(name: &HeaderName) -> bool {
+    [
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::TRANSFER_ENCODING,
+    ]
+    .contains(name)
+}
