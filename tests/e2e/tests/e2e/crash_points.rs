@@ -33,6 +33,8 @@ const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
 const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 /// More runs than any recovery needs.
 const MAX_RUNS: usize = 40;
+/// So many failures are enough to go by.
+const ENOUGH: usize = 5;
 
 /// What the disturbed batch is about. What comes before it is worked off in peace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -604,9 +606,12 @@ async fn play(lane: &Lane, scenario: &Scenario, number: usize) -> Played {
     }
 }
 
+/// What to try after a scenario.
+type Plan = fn(&Scenario, &Played) -> Vec<Scenario>;
+
 /// Plays each story in peace, and what the plan makes of each scenario that was played, side by side; or, with all its calls, the
 /// one scenario that the environment names.
-async fn try_all(what: &str, plan: fn(&Scenario, &Played) -> Vec<Scenario>) {
+async fn try_all(what: &str, plan: Plan) {
     if let Some(line) = crashes() {
         let scenario = Scenario::parse(&line);
         let played = play(&Lane::new().await, &scenario, 0).await;
@@ -621,8 +626,7 @@ async fn try_all(what: &str, plan: fn(&Scenario, &Played) -> Vec<Scenario>) {
         let played = play(&lane, &peace, 0).await;
         let mut tally = tally.lock().unwrap();
         tally.points += played.calls.len();
-        tally.open.extend(plan(&peace, &played));
-        tally.note(&peace, &played);
+        tally.note(&peace, &played, plan);
     }
     for _ in 0..LANES {
         let tally = tally.clone();
@@ -633,9 +637,7 @@ async fn try_all(what: &str, plan: fn(&Scenario, &Played) -> Vec<Scenario>) {
                     return;
                 };
                 let played = play(&lane, &scenario, number).await;
-                let mut tally = tally.lock().unwrap();
-                tally.open.extend(plan(&scenario, &played));
-                tally.note(&scenario, &played);
+                tally.lock().unwrap().note(&scenario, &played, plan);
             }
         });
     }
@@ -659,30 +661,35 @@ struct Tally {
 }
 
 impl Tally {
+    /// The next to try, with its number; none once there is enough to go by.
     fn next(&mut self) -> Option<(usize, Scenario)> {
+        if self.wrong.len() >= ENOUGH {
+            return None;
+        }
         self.tried += 1;
         Some((self.tried, self.open.pop()?))
     }
 
-    fn note(&mut self, scenario: &Scenario, played: &Played) {
+    /// Counts what was played, and plans on from what went well.
+    fn note(&mut self, scenario: &Scenario, played: &Played, plan: Plan) {
         let stops = match scenario {
             Scenario::Deaths(_, deaths) => deaths.len(),
             Scenario::Two { second, .. } => 1 + usize::from(second.is_some()),
         };
         self.stops[stops] += 1;
         let wrong = match (&played.wrong, played.is_whole) {
-            (None, true) => return,
+            (None, true) => {
+                self.open.extend(plan(scenario, played));
+                return;
+            }
             (None, false) => (Wrong::Untrue, "a stop was not reached".to_owned()),
             (Some(wrong), _) => wrong.clone(),
         };
         self.doubled += usize::from(wrong.0 == Wrong::Doubled);
         self.lost += usize::from(wrong.0 == Wrong::Lost);
-        // The first few are enough to go by.
-        if self.wrong.len() < 5 {
-            let (wrong, why) = wrong;
-            self.wrong
-                .push(format!("{scenario}\n  {wrong:?}: {why}\n{}", played.told));
-        }
+        let (wrong, why) = wrong;
+        self.wrong
+            .push(format!("{scenario}\n  {wrong:?}: {why}\n{}", played.told));
     }
 }
 
