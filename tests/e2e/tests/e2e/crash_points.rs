@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::event::{Change, Event, Particulars, Payload, Severity};
 use domain::kind::Role;
+use domain::memory::MemoryState;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy};
 use domain::{EventId, Kind};
@@ -49,14 +50,20 @@ enum Story {
     Repeat,
     /// It comes back while its ticket is still to be closed, in one batch.
     Return,
+    /// It is raised, and nobody has looked yet whether ConnectWise has tickets of ours.
+    First,
+    /// It is raised again, and the table has forgotten its ticket.
+    Forgotten,
 }
 
-const STORIES: [Story; 5] = [
+const STORIES: [Story; 7] = [
     Story::Raise,
     Story::Resolve,
     Story::Both,
     Story::Repeat,
     Story::Return,
+    Story::First,
+    Story::Forgotten,
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,14 +75,14 @@ enum What {
 impl Story {
     fn before(self) -> &'static [What] {
         match self {
-            Self::Raise | Self::Both => &[],
-            Self::Resolve | Self::Repeat | Self::Return => &[What::Raised],
+            Self::Raise | Self::Both | Self::First => &[],
+            Self::Resolve | Self::Repeat | Self::Return | Self::Forgotten => &[What::Raised],
         }
     }
 
     fn batch(self) -> &'static [What] {
         match self {
-            Self::Raise | Self::Repeat => &[What::Raised],
+            Self::Raise | Self::Repeat | Self::First | Self::Forgotten => &[What::Raised],
             Self::Resolve => &[What::Resolved],
             Self::Both => &[What::Raised, What::Resolved],
             Self::Return => &[What::Resolved, What::Raised],
@@ -267,6 +274,7 @@ impl<'a> Scene<'a> {
     /// A scene in an empty ConnectWise; what comes before the story is done.
     async fn set(lane: &'a Lane, story: Story, number: usize) -> Self {
         lane.world.empty_connectwise().await;
+        lane.world.remember(Some(MemoryState::Complete)).await;
         let mut scene = Self {
             lane,
             story,
@@ -280,6 +288,15 @@ impl<'a> Scene<'a> {
         let before = story.before();
         scene.put(before, 0);
         scene.work_off(&[]).await;
+        match story {
+            Story::Raise | Story::Resolve | Story::Both | Story::Repeat | Story::Return => {}
+            Story::First => lane.world.remember(None).await,
+            Story::Forgotten => {
+                lane.world.forget(&scene.alert).await;
+                let rebuilding = Some(MemoryState::Rebuilding);
+                lane.world.remember(rebuilding).await;
+            }
+        }
         scene.put(story.batch(), before.len());
         scene
     }
@@ -788,12 +805,13 @@ fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> 
         let writes = calls.iter().position(|call| call.writes).unwrap();
         let second = calls[writes..]
             .iter()
-            .position(|call| call.what == "GetItem");
+            .position(|call| call.what.ends_with("GetItem"));
         let of_first = points.iter().take(writes + second.unwrap());
         all.extend(of_first.map(two(Share::Apart, 0)));
     }
     // No call to ConnectWise outlives its claim, but what it did may be recorded later: when the claim is over, or settled.
-    let spoken = calls.iter().rposition(Call::writes_to_connectwise).unwrap() + 1;
+    let spoken = calls.iter().rposition(Call::writes_to_connectwise);
+    let spoken = spoken.map_or(0, |last| last + 1);
     for later in [66, 700] {
         let silent = points.iter().filter(|first| first.at > spoken);
         all.extend(silent.map(two(Share::Same, later)));

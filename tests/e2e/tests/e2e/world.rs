@@ -21,7 +21,7 @@ use base64::engine::general_purpose::STANDARD;
 use connectwise_sim::{Running, Seed, Sim};
 use domain::Secret;
 use domain::event::Severity;
-use domain::memory::Memory;
+use domain::memory::{Memory, MemoryState};
 use domain::record::Record;
 use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};
 use domain::{AlertId, AlertKey, Kind, PartnerId, SourceId, TenantId};
@@ -265,6 +265,27 @@ impl World {
         let name = AppName::new(name.to_owned()).unwrap();
         let aws = sdk_config(&account).unwrap();
         aws.into_builder().app_name(name).build()
+    }
+
+    /// What the table knows of ConnectWise's tickets from here on.
+    pub(crate) async fn remember(&self, state: Option<MemoryState>) {
+        self.delete(&format!("memory#{PARTNER}")).await;
+        if let Some(state) = state {
+            let memory = Memory::new(1, state == MemoryState::Complete);
+            assert!(self.alerts.begin_memory(&partner(), &memory).await.unwrap());
+        }
+    }
+
+    /// The table loses an alert.
+    pub(crate) async fn forget(&self, alert: &str) {
+        self.delete(&key(TENANT, alert).item_key()).await;
+    }
+
+    async fn delete(&self, pk: &str) {
+        let table = aws_sdk_dynamodb::Client::new(&self.aws);
+        let delete = table.delete_item().table_name("alerts");
+        let delete = delete.key("pk", AttributeValue::S(pk.to_owned()));
+        delete.send().await.unwrap();
     }
 
     /// Empties the simulator: no ticket, no journal, no fault.
