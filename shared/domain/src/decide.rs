@@ -284,12 +284,13 @@ fn next_look(claim: &Claim, settle: SignedDuration) -> Timestamp {
     let early = usize::try_from(claim.visits)
         .ok()
         .and_then(|visits| VISITS.get(visits));
-    match early.map(|&seconds| plus(since, SignedDuration::from_secs(seconds))) {
-        Some(early) if early < settled => early,
-        _ => claim
-            .visited_at
-            .map_or(settled, |at| settled.max(plus(at, LATE_VISITS))),
-    }
+    let next = early.map_or(settled, |&seconds| {
+        settled.min(plus(since, SignedDuration::from_secs(seconds)))
+    });
+    // A message that comes late finds several searches due: made in one moment, they would all be blind to the same.
+    claim
+        .visited_at
+        .map_or(next, |at| next.max(plus(at, LATE_VISITS)))
 }
 
 fn search(claim: &Claim, view: &ConnectionView) -> Decision {
