@@ -270,8 +270,15 @@ impl Calls<'_> {
             && !self.is_noted(reopen.ticket_id).await?
         {
             let note = reopened_note(about.raised_at, &self.claim.marker);
-            let noted = self.add_note(reopen.ticket_id, note, NoteDisplay::Discussion);
-            noted.await.map_err(Failed::Write)?;
+            match self
+                .add_note(reopen.ticket_id, note, NoteDisplay::Discussion)
+                .await
+            {
+                Ok(()) => {}
+                Err(fault) if fault.may_have_been_done() => return Err(Failed::Write(fault)),
+                // The ticket is open; a note that ConnectWise refuses does not undo that.
+                Err(fault) => tracing::warn!(fault = %fault, "opened again without a note"),
+            }
         }
         Ok(Done::Reopened { board_id })
     }

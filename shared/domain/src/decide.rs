@@ -224,11 +224,32 @@ fn next(
             }),
             Err(reason) => Decision::Block(reason),
         },
+        (Op::Reopen, _) => match reopening(record, claim, view) {
+            Some(reopen) => Decision::Write(Step::Reopen(reopen)),
+            None => unclaimed(record, view, now),
+        },
         // A note is looked for by its mark before it is told again, and a patch twice is a patch once.
-        (Op::Note | Op::Patch | Op::Reopen | Op::Repair | Op::Close, _) => {
-            unclaimed(record, view, now)
-        }
+        (Op::Note | Op::Patch | Op::Repair | Op::Close, _) => unclaimed(record, view, now),
     }
+}
+
+/// A ticket that may have been opened again is looked at whatever is wanted by now: open and unknown it would stay so for ever, or
+/// beside a new one.
+fn reopening(record: &Record, claim: &Claim, view: &ConnectionView) -> Option<Reopen> {
+    let connection = view.connection.as_ref()?;
+    let Some(Actual::Closed(closed)) = &record.actual else {
+        return None;
+    };
+    let about = record.wanted.about.as_ref();
+    let target = about.map(|about| connection.settings.board(about.role));
+    let here = connection.epoch == claim.epoch && closed.epoch == claim.epoch;
+    here.then(|| Reopen {
+        ticket_id: closed.ticket_id,
+        token: claim.token.clone(),
+        company: claim.company_id,
+        epoch: claim.epoch,
+        status: target.and_then(|target| target.start_status),
+    })
 }
 
 /// First what is amiss, then what is wanted.
