@@ -491,9 +491,11 @@ impl Record {
         }));
         self.claim = None;
         self.blocked = None;
-        self.payload = None;
         if by == ClosedBy::Us && self.wanted.standing {
+            // Its text is needed still: the raise may have been told while the close was held up, and its message be gone.
             self.episode += 1;
+        } else {
+            self.payload = None;
         }
         self
     }
