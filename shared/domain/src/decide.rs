@@ -224,10 +224,7 @@ fn next(
             }),
             Err(reason) => Decision::Block(reason),
         },
-        (Op::Reopen, _) => match reopening(record, claim, view) {
-            Some(reopen) => Decision::Write(Step::Reopen(reopen)),
-            None => unclaimed(record, view, now),
-        },
+        (Op::Reopen, _) => reopening(record, claim, view, now),
         // A note is looked for by its mark before it is told again, and a patch twice is a patch once.
         (Op::Note | Op::Patch | Op::Repair | Op::Close, _) => unclaimed(record, view, now),
     }
@@ -235,21 +232,23 @@ fn next(
 
 /// A ticket that may have been opened again is looked at whatever is wanted by now: open and unknown it would stay so for ever, or
 /// beside a new one.
-fn reopening(record: &Record, claim: &Claim, view: &ConnectionView) -> Option<Reopen> {
-    let connection = view.connection.as_ref()?;
-    let Some(Actual::Closed(closed)) = &record.actual else {
-        return None;
+fn reopening(record: &Record, claim: &Claim, view: &ConnectionView, now: Timestamp) -> Decision {
+    let (Some(connection), Some(Actual::Closed(closed))) = (&view.connection, &record.actual)
+    else {
+        return unclaimed(record, view, now);
     };
+    if connection.epoch != claim.epoch {
+        return Decision::Block(Blocked::OtherSite);
+    }
     let about = record.wanted.about.as_ref();
     let target = about.map(|about| connection.settings.board(about.role));
-    let here = connection.epoch == claim.epoch && closed.epoch == claim.epoch;
-    here.then(|| Reopen {
+    Decision::Write(Step::Reopen(Reopen {
         ticket_id: closed.ticket_id,
         token: claim.token.clone(),
         company: claim.company_id,
         epoch: claim.epoch,
         status: target.and_then(|target| target.start_status),
-    })
+    }))
 }
 
 /// First what is amiss, then what is wanted.

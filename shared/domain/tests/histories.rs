@@ -580,6 +580,10 @@ impl Model {
             self.replay()?;
             self.agrees()?;
         }
+        // A note that was too soon is made when it is next asked for.
+        self.pass(3700);
+        self.queue.push(Message::Reconsider);
+        self.drain()?;
         // A text may be kept that was not, while the record is blocked.
         let without_text = |record: Option<&Record>| {
             record.map(|record| Record {
@@ -654,10 +658,10 @@ impl Model {
         );
         let kept = self.when_gone() == WhenGone::Note && record.open().is_some();
         let wanted = usize::from(self.standing && !ended_by_person || kept);
-        // What a technician closed unseen is seen when the ticket is next needed. What a table forgot cannot all be known.
-        let may_be_less = self.technician || self.is_set_back;
+        // What a technician closed unseen is seen when the ticket is next needed. A table that was set back may not know of a
+        // ticket of a later life until all tickets are imported.
         hold!(
-            open == wanted || open < wanted && may_be_less,
+            open == wanted || open < wanted && self.technician || open <= 1 && self.is_set_back,
             "{open} open tickets, {wanted} wanted: {record:?}"
         );
         Ok(())
