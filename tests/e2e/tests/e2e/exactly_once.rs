@@ -473,3 +473,46 @@ async fn however_slow_connectwise_is_the_function_ends_in_time_and_gives_back_th
         assert!(record.open().is_some(), "{record:?}");
     }
 }
+
+#[tokio::test]
+async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_is_set_up_anew() {
+    let mut world = World::new().await;
+    let (board, start, _) = OPERATIONS;
+    let renamed = json!([{ "op": "replace", "path": "name", "value": "Renamed" }]);
+    world
+        .technician(
+            reqwest::Method::PATCH,
+            &format!("/service/boards/{board}"),
+            Some(renamed),
+        )
+        .await;
+    let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    world.until_done(raised, 0, 1).await;
+    assert_eq!(world.all_tickets().await[0]["board"]["name"], "Renamed");
+
+    let mut gone = settings();
+    gone.operations.start_status = Some(start + 5000);
+    world.config.put_settings(&partner(), &gone).await.unwrap();
+    let events = [
+        event("alert.raised", "e2", "a2", 0),
+        event("alert.resolved", "e3", "a1", 5),
+    ];
+    let messages = world.taken(&events).await;
+    world.until_done(messages, 1, 1).await;
+    let record = world.record("a2").await.unwrap();
+    let target = Blocked::TargetGone(domain::Target::Status);
+    assert_eq!(record.blocked.unwrap().reason, target);
+    assert!(
+        !is_open(&world.all_tickets().await[0]),
+        "closing does not need it"
+    );
+    world
+        .config
+        .put_settings(&partner(), &settings())
+        .await
+        .unwrap();
+    world
+        .until_done(vec![reconsider(&key(TENANT, "a2"))], 2, 1)
+        .await;
+    assert!(world.record("a2").await.unwrap().open().is_some());
+}
