@@ -1,0 +1,155 @@
+//! On a schedule: finds the alerts that may go on, and asks the queue's consumer to decide about them again.
+//!
+//! It takes no input but what the tables say, so a run that dies, is repeated or comes late changes nothing but the time. It writes no
+//! ticket and no record.
+
+mod config;
+mod pacing;
+mod partner;
+mod release;
+
+use aws::functions::Function;
+use aws::invocation::Invocation;
+use aws::queue::Outbox;
+use aws_types::SdkConfig;
+use domain::PartnerId;
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use store::{Alerts, ConfigTable, Due, Task};
+
+pub use config::Config;
+use partner::Run;
+
+/// Partners that one tick takes up at most; the others are as due at the next.
+const MOST: usize = 500;
+/// Partners that one invocation works off.
+const GROUP: usize = 20;
+
+/// The function, with its clients.
+#[derive(Debug)]
+pub struct App {
+    due: Due,
+    alerts: Alerts,
+    config: ConfigTable,
+    outbox: Outbox,
+    itself: Function,
+}
+
+/// Why an invocation did nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum Fault {
+    /// What is due cannot be read.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// `partners` is no list of partners.
+    #[error("the input is no list of partners")]
+    Input(#[from] serde_json::Error),
+}
+
+/// What an invocation did.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Summary {
+    /// Partners that it took up, itself and by the invocations that it asked for.
+    pub due: usize,
+    /// Invocations that it asked for.
+    pub asked: usize,
+    /// Partners that it worked off. Those that were in other hands, or due no more, are not counted.
+    pub done: usize,
+    /// Partners whose run failed.
+    pub failed: usize,
+    /// Alerts that it asked to be decided again.
+    pub released: usize,
+    /// Partners of which more is left than may go at once.
+    pub left: usize,
+}
+
+/// What an invocation is asked for; anything else is a tick.
+#[derive(Deserialize)]
+struct Asked {
+    partners: Vec<PartnerId>,
+}
+
+impl App {
+    /// Makes the clients, once, in the init phase.
+    #[must_use]
+    pub fn build(config: &Config, aws: &SdkConfig) -> Self {
+        Self {
+            due: Due::new(aws, config.config_table.clone()),
+            alerts: Alerts::new(aws, config.alerts_table.clone()),
+            config: ConfigTable::new(aws, config.config_table.clone()),
+            outbox: Outbox::new(aws, config.queue_url.clone()),
+            itself: Function::new(aws, config.function_name.clone()),
+        }
+    }
+
+    /// Works off the partners that `{"partners": […]}` names, or whoever is due.
+    ///
+    /// # Errors
+    /// When it cannot be told for whom to work. What fails for one partner is logged, and tried again a minute later.
+    pub async fn handle(&self, input: Value, invocation: &Invocation) -> Result<Summary, Fault> {
+        let summary = if input.get("partners").is_some() {
+            let Asked { partners } = serde_json::from_value(input)?;
+            self.work_off(&partners, invocation).await
+        } else {
+            self.tick(invocation).await?
+        };
+        tracing::info!(
+            due = summary.due,
+            asked = summary.asked,
+            done = summary.done,
+            failed = summary.failed,
+            released = summary.released,
+            left = summary.left,
+            "reconciled"
+        );
+        Ok(summary)
+    }
+
+    /// The first twenty are worked off here, each further twenty in an invocation of their own.
+    async fn tick(&self, invocation: &Invocation) -> Result<Summary, Fault> {
+        let due = self
+            .due
+            .due(Task::Reconcile, invocation.now(), MOST)
+            .await?;
+        let (own, others) = due.split_at(due.len().min(GROUP));
+        let asked = join_all(others.chunks(GROUP).map(|group| self.ask(group)));
+        let (summary, asked) = tokio::join!(self.work_off(own, invocation), asked);
+        Ok(Summary {
+            due: due.len(),
+            asked: asked.into_iter().filter(|asked| *asked).count(),
+            ..summary
+        })
+    }
+
+    /// Where nobody is found to do it, the partners are as due at the next tick.
+    async fn ask(&self, partners: &[PartnerId]) -> bool {
+        let input = json!({ "partners": partners });
+        let asked = self.itself.invoke_later(&input).await;
+        if let Err(fault) = &asked {
+            tracing::error!(fault = %fault, partners = partners.len(), "nobody to work them off");
+        }
+        asked.is_ok()
+    }
+
+    /// Side by side, each to its end: one that is slow delays nobody.
+    async fn work_off(&self, partners: &[PartnerId], invocation: &Invocation) -> Summary {
+        let runs = join_all(partners.iter().map(|partner| self.run(partner, invocation))).await;
+        let mut summary = Summary {
+            due: partners.len(),
+            ..Summary::default()
+        };
+        for run in runs {
+            match run {
+                Run::Done { released, left } => {
+                    summary.done += 1;
+                    summary.released += released;
+                    summary.left += usize::from(left);
+                }
+                Run::Failed => summary.failed += 1,
+                Run::NotOurs => {}
+            }
+        }
+        summary
+    }
+}

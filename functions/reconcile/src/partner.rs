@@ -1,0 +1,235 @@
+//! One partner's run, under its lease: what may go on is asked for, as much as the minute allows.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use aws::invocation::Invocation;
+use aws::queue;
+use domain::breaker::Breaker;
+use domain::message::Message;
+use domain::settings::{ConnectionView, LiveConnection, Mapping};
+use domain::{AlertKey, PartnerId, TenantId};
+use jiff::Timestamp;
+use store::{Cursor, Leased, Stretch, Task};
+use tokio::time::{Instant, timeout_at};
+use tracing::Instrument as _;
+
+use crate::App;
+use crate::pacing;
+use crate::release::released;
+
+/// A run is begun only with so much time for its calls.
+const RUN: Duration = Duration::from_secs(6);
+/// Of what is left after the last call, for giving the lease back.
+const GIVING_BACK: Duration = Duration::from_secs(1);
+
+/// What became of a partner's run.
+#[derive(Debug)]
+pub(crate) enum Run {
+    /// It came to its end.
+    Done { released: usize, left: bool },
+    /// It is tried again in a minute, or when its lease ends.
+    Failed,
+    /// Another run is on, or the partner is due no more.
+    NotOurs,
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+enum Fault {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
+    #[error("the lease went to another run")]
+    Lost,
+}
+
+/// What a run found to let go.
+struct Found {
+    keys: Vec<AlertKey>,
+    more: bool,
+    /// Behind the last of them, where there are more.
+    cursor: Option<Cursor>,
+}
+
+struct Released {
+    count: usize,
+    left: bool,
+    next: Timestamp,
+}
+
+impl App {
+    /// Makes the partner's run if it is due and nobody else makes it.
+    pub(crate) async fn run(&self, partner: &PartnerId, invocation: &Invocation) -> Run {
+        let span = tracing::info_span!("partner", partner = %partner);
+        self.leased_run(partner, invocation).instrument(span).await
+    }
+
+    async fn leased_run(&self, partner: &PartnerId, invocation: &Invocation) -> Run {
+        let ends = invocation.calls_end();
+        if Instant::now() + RUN > ends {
+            tracing::warn!("no time left, it comes at the next tick");
+            return Run::Failed;
+        }
+        let (task, id) = (Task::Reconcile, invocation.name());
+        let (now, until) = (invocation.now(), invocation.holds_until());
+        let leased = match self.due.lease(partner, task, id, now, until).await {
+            Ok(Some(leased)) => leased,
+            Ok(None) => {
+                tracing::info!("due no more, or in other hands");
+                return Run::NotOurs;
+            }
+            Err(fault) => {
+                tracing::error!(fault = %fault, "no lease");
+                return Run::Failed;
+            }
+        };
+        let released = match timeout_at(ends, self.release(&leased, invocation)).await {
+            Ok(Ok(released)) => Some(released),
+            Ok(Err(fault)) => {
+                tracing::error!(fault = %fault, "the run failed");
+                None
+            }
+            Err(_) => {
+                tracing::error!("the run took all the time there was");
+                None
+            }
+        };
+        let next = released
+            .as_ref()
+            .map_or_else(|| pacing::again(invocation.now()), |released| released.next);
+        match timeout_at(ends + GIVING_BACK, self.due.finish(&leased, next)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(fault)) => tracing::warn!(fault = %fault, "the lease ends by itself"),
+            Err(_) => tracing::warn!("the lease ends by itself"),
+        }
+        let Some(Released { count, left, .. }) = released else {
+            return Run::Failed;
+        };
+        if count > 0 || left {
+            tracing::info!(released = count, left, "released");
+        }
+        Run::Done {
+            released: count,
+            left,
+        }
+    }
+
+    /// Asks for all that may go on to be decided again, as much as the minute allows. If the process dies in the middle, what was
+    /// sent is decided again, what was not sent is found again, and both are harmless.
+    async fn release(&self, leased: &Leased, invocation: &Invocation) -> Result<Released, Fault> {
+        let (partner, mut progress) = (&leased.partner, leased.progress.clone());
+        let now = invocation.now();
+        let allowance = pacing::allowance(&progress, now);
+        if allowance == 0 {
+            let next = pacing::next(partner, &progress, true, None, now);
+            return Ok(Released {
+                count: 0,
+                left: true,
+                next,
+            });
+        }
+        // Half of it at most, so that neither list keeps the other waiting.
+        let looks = self
+            .alerts
+            .to_look_at(partner, now, allowance.div_ceil(2))
+            .await?;
+        let mut keys = looks.keys;
+        let known: HashSet<_> = keys.iter().cloned().collect();
+        let most = allowance - keys.len();
+        let found = self
+            .find(partner, progress.cursor.as_ref(), &known, most)
+            .await?;
+        let left = looks.more || found.more;
+        keys.extend(found.keys);
+        if !keys.is_empty() || progress.cursor != found.cursor {
+            progress = pacing::taken(&progress, keys.len(), now);
+            progress.cursor = found.cursor;
+            // Before the messages: never more than the allowance, even if the process dies in between.
+            if !self.due.keep(leased, &progress).await? {
+                return Err(Fault::Lost);
+            }
+        }
+        let count = keys.len();
+        let messages: Vec<_> = keys.into_iter().map(Message::Reconsider).collect();
+        self.outbox.send_all(&messages).await?;
+        Ok(Released {
+            count,
+            left,
+            next: pacing::next(partner, &progress, left, looks.next, invocation.now()),
+        })
+    }
+
+    /// The blocked alerts that nothing holds up any more, `most` at most, beginning where the run before stopped: were one of them
+    /// to stay in the list for ever, it would not keep the others waiting.
+    async fn find(
+        &self,
+        partner: &PartnerId,
+        from: Option<&Cursor>,
+        known: &HashSet<AlertKey>,
+        most: usize,
+    ) -> Result<Found, Fault> {
+        let mut views = self.views(partner).await?;
+        let mut keys = vec![];
+        let mut cursor = from.cloned();
+        for stretch in Stretch::round(from) {
+            let mut listing = self.alerts.blocked_in(partner, &stretch);
+            while let Some(listed) = listing.next().await? {
+                if known.contains(&listed.key) || !released(&listed, views.of(&listed.key.tenant)) {
+                    continue;
+                }
+                if keys.len() == most {
+                    let more = true;
+                    return Ok(Found { keys, more, cursor });
+                }
+                cursor = Some(listed.cursor());
+                keys.push(listed.key);
+            }
+        }
+        Ok(Found {
+            keys,
+            more: false,
+            cursor: None,
+        })
+    }
+
+    /// What stands between the partner's tenants and their tickets, as it is now.
+    async fn views(&self, partner: &PartnerId) -> Result<Views, store::Error> {
+        let (connection, settings, mappings) = tokio::join!(
+            self.config.connection(partner),
+            self.config.settings(partner),
+            self.config.mappings(partner),
+        );
+        let connection = match (connection?, settings?) {
+            (Some(connection), Some(settings)) if connection.confirmed => Some(LiveConnection {
+                epoch: connection.epoch,
+                confirmed_at: connection.confirmed_at,
+                settings,
+            }),
+            _ => None,
+        };
+        Ok(Views {
+            mappings: mappings?,
+            view: ConnectionView {
+                connection,
+                mapping: None,
+                breaker: Breaker::default(),
+                memory: None,
+            },
+        })
+    }
+}
+
+/// A partner's connection with the mapping of one tenant after another.
+struct Views {
+    mappings: HashMap<TenantId, Mapping>,
+    view: ConnectionView,
+}
+
+impl Views {
+    fn of(&mut self, tenant: &TenantId) -> &ConnectionView {
+        self.view.mapping = self.mappings.get(tenant).cloned();
+        &self.view
+    }
+}
