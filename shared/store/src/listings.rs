@@ -34,11 +34,13 @@ pub struct Listed {
     tenant_since: String,
 }
 
-/// A place in the list of blocked records, behind one of them.
+/// A place in the list of blocked records, behind one of them; whether that one is still there does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cursor {
     shard: u8,
-    behind: String,
+    tenant_since: String,
+    /// Many records may have the same place in the sort.
+    pk: String,
 }
 
 impl Listed {
@@ -47,7 +49,8 @@ impl Listed {
     pub fn cursor(&self) -> Cursor {
         Cursor {
             shard: self.key.shard(),
-            behind: self.tenant_since.clone(),
+            tenant_since: self.tenant_since.clone(),
+            pk: self.key.item_key(),
         }
     }
 }
@@ -62,29 +65,29 @@ pub struct Stretch {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Side {
     Whole,
-    Behind(String),
+    Behind(Cursor),
     UpTo(String),
 }
 
 impl Stretch {
-    /// The whole list, beginning behind a place and coming round to it. Records that stand at the very same place as the one before
-    /// it come last.
+    /// The whole list, beginning behind a place and coming round to it; those of that tenant and moment may come twice.
     #[must_use]
     pub fn round(from: Option<&Cursor>) -> Vec<Self> {
         let whole = |shard| Self {
             shard,
             side: Side::Whole,
         };
-        let Some(Cursor { shard, behind }) = from.cloned() else {
+        let Some(from) = from else {
             return (0..SHARDS).map(whole).collect();
         };
+        let shard = from.shard;
         let first = Self {
             shard,
-            side: Side::Behind(behind.clone()),
+            side: Side::Behind(from.clone()),
         };
         let last = Self {
             shard,
-            side: Side::UpTo(behind),
+            side: Side::UpTo(from.tenant_since.clone()),
         };
         let between = (1..SHARDS).map(|step| whole((shard + step) % SHARDS));
         [first].into_iter().chain(between).chain([last]).collect()
@@ -134,29 +137,28 @@ impl Alerts {
     /// The partner's blocked records in a stretch of the list, by tenant and then by time.
     #[must_use]
     pub fn blocked_in(&self, partner: &PartnerId, stretch: &Stretch) -> Listing {
-        let state_of = format!("{partner}#blocked#{}", stretch.shard);
+        let state_of = AttributeValue::S(format!("{partner}#blocked#{}", stretch.shard));
         let query = self
             .client
             .query()
             .table_name(&self.table)
             .index_name("by_state")
             .limit(PAGE)
-            .expression_attribute_values(":state_of", AttributeValue::S(state_of));
-        let (condition, place) = match &stretch.side {
-            Side::Whole => ("state_of = :state_of", None),
-            Side::Behind(place) => (
-                "state_of = :state_of AND tenant_since > :place",
-                Some(place),
-            ),
-            Side::UpTo(place) => (
-                "state_of = :state_of AND tenant_since <= :place",
-                Some(place),
-            ),
+            .expression_attribute_values(":state_of", state_of.clone());
+        let whole = "state_of = :state_of";
+        let query = match &stretch.side {
+            Side::Whole => query.key_condition_expression(whole),
+            Side::Behind(Cursor {
+                tenant_since, pk, ..
+            }) => query
+                .key_condition_expression(whole)
+                .exclusive_start_key("state_of", state_of)
+                .exclusive_start_key("tenant_since", AttributeValue::S(tenant_since.clone()))
+                .exclusive_start_key("pk", AttributeValue::S(pk.clone())),
+            Side::UpTo(place) => query
+                .key_condition_expression("state_of = :state_of AND tenant_since <= :place")
+                .expression_attribute_values(":place", AttributeValue::S(place.clone())),
         };
-        let mut query = query.key_condition_expression(condition);
-        if let Some(place) = place {
-            query = query.expression_attribute_values(":place", AttributeValue::S(place.clone()));
-        }
         Listing {
             items: query.into_paginator().items().send(),
         }
@@ -263,19 +265,20 @@ mod tests {
     #[test]
     fn a_round_meets_everything_once_and_ends_where_it_began() {
         assert_eq!(sides(None), [0, 1, 2, 3].map(|shard| (shard, Side::Whole)));
-        let behind = "contoso#2026-11-22T07:30:00.000Z".to_owned();
+        let place = "contoso#2026-11-22T07:30:00.000Z".to_owned();
         let from = Cursor {
             shard: 2,
-            behind: behind.clone(),
+            tenant_since: place.clone(),
+            pk: "0-1".to_owned(),
         };
         assert_eq!(
             sides(Some(&from)),
             [
-                (2, Side::Behind(behind.clone())),
+                (2, Side::Behind(from.clone())),
                 (3, Side::Whole),
                 (0, Side::Whole),
                 (1, Side::Whole),
-                (2, Side::UpTo(behind)),
+                (2, Side::UpTo(place)),
             ]
         );
     }
