@@ -767,29 +767,20 @@ async fn queue(sqs: &aws_sdk_sqs::Client, name: &str) -> String {
 /// The tables as the template has them; the smoke test runs on the template's own.
 async fn tables(aws: &SdkConfig) {
     let client = aws_sdk_dynamodb::Client::new(aws);
-    let by_state = GlobalSecondaryIndex::builder()
-        .index_name("by_state")
-        .key_schema(element("state_of", KeyType::Hash))
-        .key_schema(element("tenant_since", KeyType::Range))
-        .projection(
-            Projection::builder()
-                .projection_type(ProjectionType::All)
-                .build(),
-        )
-        .build()
-        .unwrap();
     let alerts = client
         .create_table()
         .table_name("alerts")
         .billing_mode(BillingMode::PayPerRequest);
     let alerts = alerts
         .attribute_definitions(attribute("pk"))
-        .attribute_definitions(attribute("state_of"));
-    let alerts = alerts
+        .attribute_definitions(attribute("state_of"))
         .attribute_definitions(attribute("tenant_since"))
+        .attribute_definitions(attribute("look_of"))
+        .attribute_definitions(attribute("look_at"))
         .key_schema(element("pk", KeyType::Hash));
     alerts
-        .global_secondary_indexes(by_state)
+        .global_secondary_indexes(index("by_state", "state_of", "tenant_since"))
+        .global_secondary_indexes(index("by_look", "look_of", "look_at"))
         .send()
         .await
         .unwrap();
@@ -804,10 +795,13 @@ async fn config_table(aws: &SdkConfig, name: &str) {
         .billing_mode(BillingMode::PayPerRequest);
     let config = config
         .attribute_definitions(attribute("pk"))
-        .attribute_definitions(attribute("sk"));
+        .attribute_definitions(attribute("sk"))
+        .attribute_definitions(attribute("due_of"))
+        .attribute_definitions(attribute("due_at"));
     let config = config
         .key_schema(element("pk", KeyType::Hash))
-        .key_schema(element("sk", KeyType::Range));
+        .key_schema(element("sk", KeyType::Range))
+        .global_secondary_indexes(index("due", "due_of", "due_at"));
     config.send().await.unwrap();
 }
 
@@ -823,6 +817,20 @@ fn element(name: &str, kind: KeyType) -> KeySchemaElement {
     KeySchemaElement::builder()
         .attribute_name(name)
         .key_type(kind)
+        .build()
+        .unwrap()
+}
+
+fn index(name: &str, hash: &str, range: &str) -> GlobalSecondaryIndex {
+    GlobalSecondaryIndex::builder()
+        .index_name(name)
+        .key_schema(element(hash, KeyType::Hash))
+        .key_schema(element(range, KeyType::Range))
+        .projection(
+            Projection::builder()
+                .projection_type(ProjectionType::All)
+                .build(),
+        )
         .build()
         .unwrap()
 }

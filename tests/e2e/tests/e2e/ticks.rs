@@ -1,0 +1,121 @@
+//! What tests of `reconcile` need of the world: ticks at any time, crowds of blocked alerts, and what was asked for.
+
+use aws::invocation::Invocation;
+use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
+use domain::message::Message;
+use domain::record::Record;
+use domain::{AlertKey, Blocked, PartnerId};
+use jiff::{SignedDuration, Timestamp};
+use reconcile::Summary;
+use serde_json::{Value, json};
+use store::{Due, Task, Written};
+use tokio::task::JoinSet;
+
+use crate::world::{World, key, partner};
+
+/// So many seconds after a time.
+pub(crate) fn after(time: Timestamp, seconds: i64) -> Timestamp {
+    time + SignedDuration::from_secs(seconds)
+}
+
+impl World {
+    /// An environment of `reconcile`, as Lambda starts it.
+    pub(crate) fn reconcile(&self) -> reconcile::App {
+        reconcile::App::build(&self.reconcile_config(), &self.aws)
+    }
+
+    pub(crate) fn reconcile_config(&self) -> reconcile::Config {
+        reconcile::Config {
+            queue_url: self.queue_url.clone(),
+            alerts_table: "alerts".into(),
+            config_table: "config".into(),
+            function_name: "reconcile".into(),
+        }
+    }
+
+    /// When partners are due.
+    pub(crate) fn due(&self) -> Due {
+        Due::new(&self.aws, "config".into())
+    }
+
+    /// Has the seeded partner due at a time.
+    pub(crate) async fn make_due(&self, at: Timestamp) {
+        self.make_all_due(&[partner()], at).await;
+    }
+
+    pub(crate) async fn make_all_due(&self, partners: &[PartnerId], at: Timestamp) {
+        for partner in partners {
+            let due = self.due();
+            due.bring_forward(partner, Task::Reconcile, at)
+                .await
+                .unwrap();
+        }
+    }
+
+    /// One tick of the schedule, at a time.
+    pub(crate) async fn tick(&self, app: &reconcile::App, at: Timestamp) -> Summary {
+        app.handle(json!({ "source": "schedule" }), &minute(at))
+            .await
+            .unwrap()
+    }
+
+    /// Writes blocked records, a0, a1 and so on, as alerts leave them that come before their tenant is mapped.
+    pub(crate) async fn block(&self, tenant: &str, count: usize, now: Timestamp) {
+        let mut writes = JoinSet::new();
+        for n in 0..count {
+            let record = Record::new(key(tenant, &format!("a{n}")));
+            let record = record.with_blocked(Blocked::Unmapped, None, now);
+            let alerts = self.alerts.clone();
+            writes.spawn(async move { alerts.write(&record).await.unwrap() });
+        }
+        for written in writes.join_all().await {
+            assert!(matches!(written, Written::Yes(_)));
+        }
+    }
+
+    /// Takes from the queue what is to be decided again.
+    pub(crate) async fn reconsidered(&self) -> Vec<AlertKey> {
+        let sqs = aws_sdk_sqs::Client::new(&self.aws);
+        let mut keys = vec![];
+        loop {
+            let call = sqs.receive_message().queue_url(&self.queue_url);
+            let answer = call.max_number_of_messages(10).send().await.unwrap();
+            let messages = answer.messages.unwrap_or_default();
+            if messages.is_empty() {
+                return keys;
+            }
+            let mut batch = vec![];
+            for (n, message) in messages.into_iter().enumerate() {
+                match Message::from_json(&message.body.unwrap()).unwrap() {
+                    Message::Reconsider(key) => keys.push(key),
+                    other @ (Message::Event(_) | Message::Snapshot(_) | Message::Release(_)) => {
+                        unreachable!("{other:?}")
+                    }
+                }
+                let entry = DeleteMessageBatchRequestEntry::builder().id(n.to_string());
+                batch.push(
+                    entry
+                        .receipt_handle(message.receipt_handle.unwrap())
+                        .build()
+                        .unwrap(),
+                );
+            }
+            let delete = sqs.delete_message_batch().queue_url(&self.queue_url);
+            delete.set_entries(Some(batch)).send().await.unwrap();
+        }
+    }
+}
+
+/// An invocation at a time, that has a minute.
+pub(crate) fn minute(at: Timestamp) -> Invocation {
+    let name: [u8; 8] = ring::rand::generate(&ring::rand::SystemRandom::new())
+        .unwrap()
+        .expose();
+    let name = format!("test-{:x}", u64::from_le_bytes(name));
+    Invocation::at(&name, at, after(at, 60))
+}
+
+/// What an invocation for these partners alone is given.
+pub(crate) fn only(partners: &[PartnerId]) -> Value {
+    json!({ "partners": partners })
+}
