@@ -53,7 +53,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
             .join("bootstrap.zip");
         let (packed, stripped) = sizes(&archive)?;
         println!(
-            "{function:8} {packed:>10} B zip {stripped:>10} B stripped   {}",
+            "{function:9} {packed:>10} B zip {stripped:>10} B stripped   {}",
             archive.display()
         );
         ensure!(

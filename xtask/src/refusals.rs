@@ -62,6 +62,7 @@ struct Names {
     other_connection_secret: String,
     ingest: String,
     tickets: String,
+    reconcile: String,
 }
 
 /// A function's calls: some that it makes every day, and those that it must not be able to make.
@@ -81,7 +82,11 @@ pub(crate) async fn check(stack: &Stack) -> Result<usize> {
         let mut rows = vec![["function", "call", "on", "answer"].map(str::to_owned)];
         let mut wrong = Vec::new();
         let mut tried = Vec::new();
-        for (function, expected) in [("ingest", ingest(&names)), ("tickets", tickets(&names))] {
+        for (function, expected) in [
+            ("ingest", ingest(&names)),
+            ("tickets", tickets(&names)),
+            ("reconcile", reconcile(&names)),
+        ] {
             let role = role_of(stack, function).await?;
             let session = session_of(&stack.emulator, &role).await?;
             let answers = ask(&stack.emulator, Some(&session), &expected.allowed).await?;
@@ -305,6 +310,7 @@ async fn names(stack: &Stack) -> Result<Names> {
         other_connection_secret: other_connection,
         ingest: deployed.functions["ingest"].clone(),
         tickets: deployed.functions["tickets"].clone(),
+        reconcile: deployed.functions["reconcile"].clone(),
     })
 }
 
@@ -380,6 +386,48 @@ fn tickets(names: &Names) -> Expected {
     Expected { allowed, refused }
 }
 
+fn reconcile(names: &Names) -> Expected {
+    // It reads the lists of records alone: neither a record nor its text, and it writes none.
+    let mut refused = reads(&names.alerts);
+    refused.extend(writes(&names.alerts));
+    refused.extend(administration_of_table(&names.alerts));
+    let config = &names.config;
+    let others = reads(config).into_iter().chain(writes(config));
+    refused.extend(
+        others.filter(|call| !matches!(call.operation, "GetItem" | "Query" | "UpdateItem")),
+    );
+    refused.extend(administration_of_table(config));
+    // It fills the queue, and neither reads it nor looks at it.
+    refused.extend(consuming(&names.queue, &names.queue_url));
+    refused.push(queue_attributes(&names.queue, &names.queue_url));
+    refused.extend(administration_of_queue(&names.queue, &names.queue_url));
+    refused.extend(sending(&names.dead_letters, &names.dead_letters_url));
+    refused.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    for name in [
+        &names.source_secret,
+        &names.connection_secret,
+        &names.client_id_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ] {
+        refused.push(get_secret(name));
+    }
+    refused.extend(administration_of_secret(&names.connection_secret));
+    // Of the functions it may run itself alone.
+    refused.push(invoke(&names.ingest));
+    refused.extend(elsewhere(&names.reconcile, &names.tickets));
+    let allowed = vec![
+        list(&names.alerts, "by_state", "state_of"),
+        list(&names.alerts, "by_look", "look_of"),
+        list(config, "due", "due_of"),
+        get_item(config),
+        update_item(config),
+        send(&names.queue, &names.queue_url),
+        invoke(&names.reconcile),
+    ];
+    Expected { allowed, refused }
+}
+
 /// A key that fits both tables: a table's own shape is checked after permission.
 fn key(table: &str) -> Value {
     if table.contains("Config") {
@@ -421,6 +469,22 @@ fn reads(table: &str) -> Vec<Call> {
 fn batch_get_item(table: &str) -> Call {
     let parameters = json!({ "RequestItems": { table: { "Keys": [key(table)] } } });
     call("dynamodb", "BatchGetItem", table, parameters)
+}
+
+fn list(table: &str, index: &str, hash: &str) -> Call {
+    let parameters = json!({
+        "TableName": table,
+        "IndexName": index,
+        "KeyConditionExpression": format!("{hash} = :of"),
+        "ExpressionAttributeValues": { ":of": { "S": "nobody" } },
+    });
+    let on = format!("{table}/index/{index}");
+    call("dynamodb", "Query", &on, parameters)
+}
+
+fn invoke(function: &str) -> Call {
+    let parameters = json!({ "FunctionName": function, "Payload": "{}" });
+    call("lambda", "Invoke", function, parameters)
 }
 
 fn writes(table: &str) -> Vec<Call> {
@@ -551,12 +615,7 @@ fn elsewhere(own: &str, other: &str) -> Vec<Call> {
             json!({ "Name": "mine", "SecretString": "{}" }),
         ),
         call("secretsmanager", "ListSecrets", "*", json!({})),
-        call(
-            "lambda",
-            "Invoke",
-            other,
-            json!({ "FunctionName": other, "Payload": "{}" }),
-        ),
+        invoke(other),
         call(
             "lambda",
             "UpdateFunctionConfiguration",

@@ -15,7 +15,7 @@ const RULES: [(&str, Rule); 8] = [
     ("every queue has a dead-letter queue", dead_letters),
     ("permissions name things", permissions),
     (
-        "every function has its own role, which only Lambda takes",
+        "every function and schedule has its own role, which nobody else takes",
         roles,
     ),
     ("every log ends and is somebody's", logs),
@@ -57,6 +57,12 @@ impl Template {
 
     fn resources(&self) -> impl Iterator<Item = (&String, &Value)> {
         self.0["Resources"].as_object().unwrap().iter()
+    }
+
+    fn kind_of(&self, name: &str) -> &str {
+        self.0["Resources"][name]["Type"]
+            .as_str()
+            .unwrap_or_default()
     }
 
     fn functions(&self) -> BTreeMap<&str, &Value> {
@@ -299,16 +305,34 @@ fn roles(template: &Template) -> Vec<String> {
             wrong.push(format!("{name} has policies beside its role"));
         }
     }
+    for (name, schedule) in template.of_type("AWS::Scheduler::Schedule") {
+        match attribute_of(&schedule["Properties"]["Target"]["RoleArn"]) {
+            None => wrong.push(format!("{name} has no role that is written out here")),
+            Some(role) => {
+                if let Some(other) = owners.insert(role, name) {
+                    wrong.push(format!("{name} and {other} share {role}"));
+                }
+            }
+        }
+    }
     for (name, role) in template.of_type("AWS::IAM::Role") {
         let properties = &role["Properties"];
         if !properties["ManagedPolicyArns"].is_null() {
             wrong.push(format!("{name} has policies that are not read here"));
         }
+        let service = match owners.get(name).map(|owner| template.kind_of(owner)) {
+            Some("AWS::Serverless::Function") => "lambda.amazonaws.com",
+            Some("AWS::Scheduler::Schedule") => "scheduler.amazonaws.com",
+            _ => {
+                wrong.push(format!("{name} is nobody's"));
+                continue;
+            }
+        };
         for statement in list(&properties["AssumeRolePolicyDocument"]["Statement"]) {
             // The emulator lets its own key take any role: only here is it seen who may.
-            let lambda_alone = serde_json::json!({ "Service": "lambda.amazonaws.com" });
-            if statement["Principal"] != lambda_alone || statement["Action"] != "sts:AssumeRole" {
-                wrong.push(format!("{name} may be taken by others than Lambda"));
+            let alone = serde_json::json!({ "Service": service });
+            if statement["Principal"] != alone || statement["Action"] != "sts:AssumeRole" {
+                wrong.push(format!("{name} may be taken by others than {service}"));
             }
         }
     }
@@ -449,11 +473,12 @@ fn the_template_keeps_every_rule() {
     let template = Template::read(&text());
     // Rules about nothing hold too: this is what they are about.
     for (kind, least) in [
-        ("AWS::Serverless::Function", 2),
-        ("AWS::IAM::Role", 2),
+        ("AWS::Serverless::Function", 3),
+        ("AWS::Scheduler::Schedule", 1),
+        ("AWS::IAM::Role", 4),
         ("AWS::SQS::Queue", 2),
         ("AWS::DynamoDB::Table", 2),
-        ("AWS::Logs::LogGroup", 3),
+        ("AWS::Logs::LogGroup", 4),
         ("AWS::ApiGatewayV2::Route", 1),
     ] {
         assert!(template.of_type(kind).len() >= least, "{kind}");
@@ -569,6 +594,17 @@ fn every_rule_sees_what_breaks_it() {
             4,
             "Principal: { Service: lambda.amazonaws.com }",
             "Principal: { AWS: !Ref AWS::AccountId }",
+        ),
+        (
+            4,
+            "RoleArn: !GetAtt TickRole.Arn",
+            "RoleArn: !GetAtt ReconcileRole.Arn",
+        ),
+        (4, "        RoleArn: !GetAtt TickRole.Arn\n", ""),
+        (
+            4,
+            "Principal: { Service: scheduler.amazonaws.com }",
+            "Principal: { Service: lambda.amazonaws.com }",
         ),
         (
             4,

@@ -14,7 +14,7 @@ use crate::config;
 use crate::local::emulator::Emulator;
 
 /// The functions of the template, by the names of their programs.
-pub(crate) const FUNCTIONS: [&str; 2] = ["ingest", "tickets"];
+pub(crate) const FUNCTIONS: [&str; 3] = ["ingest", "tickets", "reconcile"];
 
 const STACK: &str = "ticketbridge-local";
 const BUCKET: &str = "ticketbridge-code";
@@ -158,6 +158,7 @@ async fn describe(emulator: &Emulator) -> Result<Deployed> {
     let functions = BTreeMap::from([
         ("ingest".to_owned(), output("IngestFunctionName")?),
         ("tickets".to_owned(), output("TicketsFunctionName")?),
+        ("reconcile".to_owned(), output("ReconcileFunctionName")?),
     ]);
     let query = "Functions[].{name: FunctionName, variables: Environment.Variables}";
     let answer = emulator
@@ -252,6 +253,7 @@ mod tests {
             [
                 "CodeUri: .. -> CodeUri: /somewhere/ingest.zip",
                 "CodeUri: .. -> CodeUri: /somewhere/tickets.zip",
+                "CodeUri: .. -> CodeUri: /somewhere/reconcile.zip",
             ]
         );
         assert_eq!(template.lines().count(), local.lines().count());

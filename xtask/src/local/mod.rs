@@ -24,6 +24,9 @@ use simulator::Simulator;
 
 /// How long after an unanswered creation "there is none" is believed here: short, so that a person sees it happen.
 const SETTLE_SECONDS: u32 = 30;
+/// How often it is looked who is due here. The emulator takes it for each of its own rounds, every ten seconds; AWS takes no rate below
+/// a minute.
+const TICK: &str = "rate(0 minutes)";
 
 /// A running stack. Dropping it ends everything that it started, in the order of its members.
 #[derive(Debug)]
@@ -58,6 +61,8 @@ impl Stack {
                     "-p",
                     "tickets",
                     "-p",
+                    "reconcile",
+                    "-p",
                     "connectwise-sim",
                     "--bins",
                 ],
@@ -83,6 +88,7 @@ impl Stack {
                 ("Stage", "local"),
                 ("AllowedOrigins", simulator.origin()),
                 ("SettleSeconds", &settle),
+                ("Tick", TICK),
             ];
             deploy::deploy(&emulator, folder.path(), &parameters).await
         })

@@ -11,8 +11,9 @@ use domain::event::Severity;
 use domain::kind::{BUILT_IN, Role};
 use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};
 use domain::{Kind, PartnerId, RecordId, SourceId, TenantId};
+use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
-use store::{ConfigTable, Connection};
+use store::{ConfigTable, Connection, Due, Task};
 
 use crate::local::deploy::Deployed;
 use crate::local::emulator::{Emulator, sdk_config};
@@ -90,15 +91,16 @@ pub(crate) async fn seed(
         confirmed: true,
         confirmed_at: None,
     };
-    let config = ConfigTable::new(
-        &sdk_config(emulator.endpoint())?,
-        deployed.config_table.clone(),
-    );
+    let aws = sdk_config(emulator.endpoint())?;
+    let config = ConfigTable::new(&aws, deployed.config_table.clone());
     config.put_connection(&partner, &connection).await?;
     config.put_settings(&partner, &settings).await?;
     for (tenant, mapping) in &mappings {
         config.put_mapping(&partner, tenant, mapping).await?;
     }
+    let due = Due::new(&aws, deployed.config_table.clone());
+    due.bring_forward(&partner, Task::Reconcile, Timestamp::now())
+        .await?;
 
     let tenants = MAPPED
         .into_iter()
