@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use domain::{AlertKey, Blocked, Token};
+use domain::settings::Mapping;
+use domain::{AlertKey, Blocked, TenantId, Token};
+use jiff::Timestamp;
 use serde_json::Value;
-use store::Alerts;
+use store::{Alerts, ConfigTable, Due, Task};
 
 use crate::local::Stack;
 use crate::local::emulator::sdk_config;
@@ -125,6 +127,25 @@ impl Scene<'_> {
             ));
         }
 
+        let waiting = Alert {
+            tenant: &seeded.disabled,
+            id: "cpu-1",
+            kind: "cpu",
+            severity: "high",
+            title: "CPU at 100 % for an hour",
+        };
+        self.enable(&seeded.disabled).await?;
+        let ticket = self
+            .ticket(&waiting, "the ticket of the tenant that is enabled", |_| {
+                true
+            })
+            .await?;
+        self.saw(&format!(
+            "{} is enabled, and the schedule lets its alert go: {}",
+            seeded.disabled,
+            sketch(&ticket)
+        ));
+
         let poison = "this is no message of ours";
         let mate = Alert {
             tenant: second,
@@ -149,11 +170,11 @@ impl Scene<'_> {
 
         let all = tickets(self.stack).await?;
         ensure!(
-            all.len() == 3,
-            "three alerts should have made three tickets, there are {}",
+            all.len() == 4,
+            "four alerts should have made four tickets, there are {}",
             all.len()
         );
-        self.saw("three alerts, three tickets: none twice");
+        self.saw("four alerts, four tickets: none twice");
         Ok(())
     }
 
@@ -212,6 +233,26 @@ impl Scene<'_> {
             },
         )
         .await
+    }
+
+    /// Switches a tenant on, as set-up does: the mapping, and then the partner's next run at once.
+    async fn enable(&self, tenant: &TenantId) -> Result<()> {
+        let aws = sdk_config(self.stack.emulator.endpoint())?;
+        let table = &self.stack.deployed.config_table;
+        let (config, due) = (
+            ConfigTable::new(&aws, table.clone()),
+            Due::new(&aws, table.clone()),
+        );
+        let partner = &self.stack.seeded.partner;
+        let mapping = config.mapping(partner, tenant).await?;
+        let mapping = Mapping {
+            enabled: true,
+            ..mapping.context("the tenant has no mapping")?
+        };
+        config.put_mapping(partner, tenant, &mapping).await?;
+        due.bring_forward(partner, Task::Reconcile, Timestamp::now())
+            .await?;
+        Ok(())
     }
 
     async fn put_on_queue(&self, body: &str) -> Result<()> {
