@@ -405,8 +405,6 @@ fn reconcile(names: &Names) -> Expected {
     refused.extend(consuming(&names.dead_letters, &names.dead_letters_url));
     for name in [
         &names.source_secret,
-        &names.connection_secret,
-        &names.client_id_secret,
         &names.other_source_secret,
         &names.other_connection_secret,
     ] {
@@ -423,6 +421,8 @@ fn reconcile(names: &Names) -> Expected {
         get_item(config),
         update_item(config),
         send(&names.queue, &names.queue_url),
+        get_secret(&names.connection_secret),
+        get_secret(&names.client_id_secret),
         invoke(&names.reconcile),
     ];
     Expected { allowed, refused }

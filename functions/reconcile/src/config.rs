@@ -9,14 +9,15 @@ pub struct Config {
     pub queue_url: String,
     /// The table of alert records.
     pub alerts_table: String,
-    /// The table of what partners set up, and of when they are due.
-    pub config_table: String,
+    /// Where connections and their keys are found; in its table is also when partners are due.
+    pub connections: connections::Config,
     /// Its own name, for running beside itself.
     pub function_name: String,
 }
 
 impl Config {
-    /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be
+    /// empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// All variables that are missing.
@@ -25,7 +26,12 @@ impl Config {
         let config = Self {
             queue_url: environment.text("QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
-            config_table: environment.text("CONFIG_TABLE"),
+            connections: connections::Config {
+                config_table: environment.text("CONFIG_TABLE"),
+                connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
+                client_id_secret: environment.text("CLIENT_ID_SECRET"),
+                allowed_origins: environment.list("ALLOWED_ORIGINS"),
+            },
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
         };
         environment.complete(config)

@@ -1,24 +1,27 @@
 //! On a schedule: finds the alerts that may go on, and asks the queue's consumer to decide about them again.
 //!
-//! It takes no input but what the tables say, so a run that dies, is repeated or comes late changes nothing but the time. It writes no
-//! ticket and no record.
+//! It takes no input but what the tables and ConnectWise say, so a run that dies, is repeated or comes late changes nothing but the
+//! time. It writes no ticket and no record.
 
 mod config;
 mod pacing;
 mod partner;
-mod release;
+mod probe;
+mod targets;
 
 use aws::functions::Function;
 use aws::invocation::Invocation;
 use aws::queue::Outbox;
 use aws_types::SdkConfig;
+use connections::Connections;
 use domain::PartnerId;
 use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{Alerts, ConfigTable, Due, Task};
+use store::{Alerts, Due, Task};
 
 pub use config::Config;
+pub use connections::BuildError;
 use partner::Run;
 
 /// Partners that one tick takes up at most; the others are as due at the next.
@@ -31,7 +34,7 @@ const GROUP: usize = 20;
 pub struct App {
     due: Due,
     alerts: Alerts,
-    config: ConfigTable,
+    connections: Connections,
     outbox: Outbox,
     itself: Function,
 }
@@ -72,15 +75,17 @@ struct Asked {
 
 impl App {
     /// Makes the clients, once, in the init phase.
-    #[must_use]
-    pub fn build(config: &Config, aws: &SdkConfig) -> Self {
-        Self {
-            due: Due::new(aws, config.config_table.clone()),
+    ///
+    /// # Errors
+    /// When an allowed origin is malformed or the HTTP client cannot be made.
+    pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        Ok(Self {
+            due: Due::new(aws, config.connections.config_table.clone()),
             alerts: Alerts::new(aws, config.alerts_table.clone()),
-            config: ConfigTable::new(aws, config.config_table.clone()),
+            connections: Connections::build(&config.connections, aws)?,
             outbox: Outbox::new(aws, config.queue_url.clone()),
             itself: Function::new(aws, config.function_name.clone()),
-        }
+        })
     }
 
     /// Works off the partners that `{"partners": […]}` names, or whoever is due.

@@ -11,7 +11,7 @@ use serde_json::Value;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let aws = aws::startup::init()?;
-    let app = &App::build(&Config::from_env()?, &aws);
+    let app = &App::build(&Config::from_env()?, &aws)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
         Ok::<_, Error>(app.handle(event.payload, &invocation).await?)

@@ -1,22 +1,23 @@
 //! One partner's run, under its lease: what may go on is asked for, as much as the minute allows.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::time::Duration;
 
 use aws::invocation::Invocation;
 use aws::queue;
-use domain::breaker::Breaker;
+use connections::View;
 use domain::message::Message;
-use domain::settings::{ConnectionView, LiveConnection, Mapping};
+use domain::release::{Held, held};
+use domain::settings::Mapping;
 use domain::{AlertKey, PartnerId, TenantId};
 use jiff::Timestamp;
-use store::{Cursor, Leased, Stretch, Task};
+use store::{Cursor, Leased, PartnerItems, Stretch, Task};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use crate::App;
 use crate::pacing;
-use crate::release::released;
+use crate::targets::Targets;
 
 /// A run is begun only with so much time for its calls.
 const RUN: Duration = Duration::from_secs(6);
@@ -74,14 +75,19 @@ impl App {
         }
         let (task, id) = (Task::Reconcile, invocation.name());
         let (now, until) = (invocation.now(), invocation.holds_until());
-        let leased = match self.due.lease(partner, task, id, now, until).await {
-            Ok(Some(leased)) => leased,
-            Ok(None) => {
+        let lease = self.due.lease(partner, task, id, now, until);
+        let leased = match timeout_at(ends, lease).await {
+            Ok(Ok(Some(leased))) => leased,
+            Ok(Ok(None)) => {
                 tracing::info!("due no more, or in other hands");
                 return Run::NotOurs;
             }
-            Err(fault) => {
+            Ok(Err(fault)) => {
                 tracing::error!(fault = %fault, "no lease");
+                return Run::Failed;
+            }
+            Err(_) => {
+                tracing::error!("no lease in time");
                 return Run::Failed;
             }
         };
@@ -120,15 +126,25 @@ impl App {
     /// sent is decided again, what was not sent is found again, and both are harmless.
     async fn release(&self, leased: &Leased, invocation: &Invocation) -> Result<Released, Fault> {
         let (partner, mut progress) = (&leased.partner, leased.progress.clone());
+        let (view, mappings) = self.view(partner).await?;
+        let view = self.probed(partner, view, invocation).await?;
         let now = invocation.now();
+        let nothing = |left, next| {
+            Ok(Released {
+                count: 0,
+                left,
+                next,
+            })
+        };
+        if view.view.breaker.open.is_some() {
+            return nothing(false, pacing::again(now));
+        }
+        if view.site.is_none() {
+            return nothing(false, pacing::next(partner, &progress, false, None, now));
+        }
         let allowance = pacing::allowance(&progress, now);
         if allowance == 0 {
-            let next = pacing::next(partner, &progress, true, None, now);
-            return Ok(Released {
-                count: 0,
-                left: true,
-                next,
-            });
+            return nothing(true, pacing::next(partner, &progress, true, None, now));
         }
         // Half of it at most, so that neither list keeps the other waiting.
         let looks = self
@@ -136,11 +152,13 @@ impl App {
             .to_look_at(partner, now, allowance.div_ceil(2))
             .await?;
         let mut keys = looks.keys;
-        let known: HashSet<_> = keys.iter().cloned().collect();
-        let most = allowance - keys.len();
-        let found = self
-            .find(partner, progress.cursor.as_ref(), &known, most)
-            .await?;
+        let round = Round {
+            from: progress.cursor.as_ref(),
+            known: &keys,
+            most: allowance - keys.len(),
+        };
+        let targets = Targets::new(self, partner, &view, invocation);
+        let found = self.find(partner, view, mappings, targets, round).await?;
         let left = looks.more || found.more;
         keys.extend(found.keys);
         if !keys.is_empty() || progress.cursor != found.cursor {
@@ -161,25 +179,41 @@ impl App {
         })
     }
 
-    /// The blocked alerts that nothing holds up any more, `most` at most, beginning where the run before stopped: were one of them
-    /// to stay in the list for ever, it would not keep the others waiting.
+    /// The blocked alerts that nothing holds up any more, beginning where the run before stopped: were one of them to stay in the
+    /// list for ever, it would not keep the others waiting.
     async fn find(
         &self,
         partner: &PartnerId,
-        from: Option<&Cursor>,
-        known: &HashSet<AlertKey>,
-        most: usize,
+        view: View,
+        mut mappings: HashMap<TenantId, Mapping>,
+        mut targets: Targets<'_>,
+        round: Round<'_>,
     ) -> Result<Found, Fault> {
-        let mut views = self.views(partner).await?;
+        let mut view = view.view;
         let mut keys = vec![];
-        let mut cursor = from.cloned();
-        for stretch in Stretch::round(from) {
+        let mut cursor = round.from.cloned();
+        // The list is by tenant: one mapping after another.
+        let mut tenant: Option<TenantId> = None;
+        for stretch in Stretch::round(round.from) {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
-                if known.contains(&listed.key) || !released(&listed, views.of(&listed.key.tenant)) {
+                if tenant.as_ref() != Some(&listed.key.tenant) {
+                    if let Some((tenant, mapping)) = tenant.take().zip(view.mapping.take()) {
+                        mappings.insert(tenant, mapping);
+                    }
+                    view.mapping = mappings.remove(&listed.key.tenant);
+                    tenant = Some(listed.key.tenant.clone());
+                }
+                let about = listed.wanted.about.as_ref();
+                let released = match held(&listed.blocked.reason, about, &view) {
+                    Held::No => true,
+                    Held::Yes => false,
+                    Held::ByTarget(target) => targets.are_there(target, about, &view).await?,
+                };
+                if !released || round.known.contains(&listed.key) {
                     continue;
                 }
-                if keys.len() == most {
+                if keys.len() == round.most {
                     let more = true;
                     return Ok(Found { keys, more, cursor });
                 }
@@ -194,42 +228,36 @@ impl App {
         })
     }
 
-    /// What stands between the partner's tenants and their tickets, as it is now.
-    async fn views(&self, partner: &PartnerId) -> Result<Views, store::Error> {
-        let (connection, settings, mappings) = tokio::join!(
-            self.config.connection(partner),
-            self.config.settings(partner),
-            self.config.mappings(partner),
+    /// What stands between the partner's alerts and their tickets as it is now, but for the tenants; and the mappings of these.
+    async fn view(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<(View, HashMap<TenantId, Mapping>), store::Error> {
+        let table = &self.connections.table;
+        let (connection, settings, breaker, mappings) = tokio::join!(
+            table.connection(partner),
+            table.settings(partner),
+            table.breaker(partner),
+            table.mappings(partner),
         );
-        let connection = match (connection?, settings?) {
-            (Some(connection), Some(settings)) if connection.confirmed => Some(LiveConnection {
-                epoch: connection.epoch,
-                confirmed_at: connection.confirmed_at,
-                settings,
-            }),
-            _ => None,
+        if let Err(fault) = &breaker {
+            tracing::error!(fault = %fault, "the breaker is unreadable");
+        }
+        let items = PartnerItems {
+            connection: connection?,
+            settings: settings?,
+            mapping: None,
+            breaker: breaker.ok(),
         };
-        Ok(Views {
-            mappings: mappings?,
-            view: ConnectionView {
-                connection,
-                mapping: None,
-                breaker: Breaker::default(),
-                memory: None,
-            },
-        })
+        Ok((View::of(items), mappings?))
     }
 }
 
-/// A partner's connection with the mapping of one tenant after another.
-struct Views {
-    mappings: HashMap<TenantId, Mapping>,
-    view: ConnectionView,
-}
-
-impl Views {
-    fn of(&mut self, tenant: &TenantId) -> &ConnectionView {
-        self.view.mapping = self.mappings.get(tenant).cloned();
-        &self.view
-    }
+/// What is looked for in one round of the list.
+struct Round<'a> {
+    /// Where the run before stopped.
+    from: Option<&'a Cursor>,
+    /// What goes on anyway.
+    known: &'a [AlertKey],
+    most: usize,
 }

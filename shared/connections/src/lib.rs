@@ -13,7 +13,7 @@ use domain::breaker::{Breaker, Told};
 use domain::settings::{ConnectionView, LiveConnection};
 use domain::{Blocked, PartnerId, Reaction, TenantId};
 use jiff::{SignedDuration, Timestamp};
-use store::{ConfigTable, Connection, Due, Task, spread};
+use store::{ConfigTable, Connection, Due, PartnerItems, Task, spread};
 
 /// So many calls in a row that ran into their time-out are a reason to leave ConnectWise alone for a while.
 const TIME_OUTS: u32 = 5;
@@ -79,6 +79,34 @@ pub struct View {
     pub view: ConnectionView,
     /// The confirmed connection.
     pub site: Option<Site>,
+}
+
+impl View {
+    /// Of what the table has.
+    #[must_use]
+    pub fn of(items: PartnerItems) -> Self {
+        let careful = items.breaker.is_none();
+        let connection = items.connection.filter(|connection| connection.confirmed);
+        let live = connection.as_ref().zip(items.settings);
+        let live = live.map(|(connection, settings)| LiveConnection {
+            epoch: connection.epoch,
+            confirmed_at: connection.confirmed_at,
+            settings,
+        });
+        let site = connection.filter(|_| live.is_some());
+        Self {
+            view: ConnectionView {
+                connection: live,
+                mapping: items.mapping,
+                breaker: items.breaker.unwrap_or_default(),
+                memory: None,
+            },
+            site: site.map(|connection| Site {
+                connection,
+                careful,
+            }),
+        }
+    }
 }
 
 /// A confirmed connection that may be called.
@@ -185,28 +213,7 @@ impl Connections {
             self.table.read(partner, tenant),
             self.see_to_reconciling(partner, now)
         );
-        let items = items?;
-        let careful = items.breaker.is_none();
-        let connection = items.connection.filter(|connection| connection.confirmed);
-        let live = connection.as_ref().zip(items.settings);
-        let live = live.map(|(connection, settings)| LiveConnection {
-            epoch: connection.epoch,
-            confirmed_at: connection.confirmed_at,
-            settings,
-        });
-        let site = connection.filter(|_| live.is_some());
-        Ok(View {
-            view: ConnectionView {
-                connection: live,
-                mapping: items.mapping,
-                breaker: items.breaker.unwrap_or_default(),
-                memory: None,
-            },
-            site: site.map(|connection| Site {
-                connection,
-                careful,
-            }),
-        })
+        Ok(View::of(items?))
     }
 
     /// Has a partner that this process sees for the first time reconciled again and again, whoever made it.

@@ -12,9 +12,11 @@ use domain::settings::Mapping;
 use domain::time::sortable;
 use domain::{AlertKey, PartnerId, TenantId};
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
+use crate::alerts::look_of;
 use crate::config::partner_pk;
 use crate::{Alerts, ConfigTable, Error};
 
@@ -101,19 +103,28 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// The next record; none at the end.
+    /// The next record; none at the end. One that is unreadable is logged and left out: it must not keep all others waiting.
     ///
     /// # Errors
-    /// When DynamoDB fails or the record is unreadable.
+    /// When DynamoDB fails.
     pub async fn next(&mut self) -> Result<Option<Listed>, Error> {
-        let Some(item) = self.items.next().await else {
-            return Ok(None);
-        };
-        let item = item.map_err(|fault| Error::call("Query", &fault))?;
-        let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).cloned();
-        let malformed = |fault| Error::malformed(pk.unwrap_or_default(), &fault);
-        from_item(item).map(Some).map_err(malformed)
+        while let Some(item) = self.items.next().await {
+            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+            if let Some(listed) = readable(item) {
+                return Ok(Some(listed));
+            }
+        }
+        Ok(None)
     }
+}
+
+fn readable<T: DeserializeOwned>(item: HashMap<String, AttributeValue>) -> Option<T> {
+    let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).cloned();
+    let read = from_item(item);
+    if let Err(fault) = &read {
+        tracing::error!(item = pk, fault = %fault, "an item of a list is unreadable");
+    }
+    read.ok()
 }
 
 /// The records whose time to be looked at has come.
@@ -164,10 +175,10 @@ impl Alerts {
         }
     }
 
-    /// The partner's records whose time to be looked at has come, `limit` at most.
+    /// The partner's records whose time to be looked at has come, `limit` at most. One that is unreadable is logged and left out.
     ///
     /// # Errors
-    /// When DynamoDB fails or an item is unreadable.
+    /// When DynamoDB fails.
     pub async fn to_look_at(
         &self,
         partner: &PartnerId,
@@ -177,14 +188,14 @@ impl Alerts {
         let mut due = vec![];
         let mut looks = Looks::default();
         for shard in 0..SHARDS {
-            let look_of = format!("{partner}#{shard}");
+            let look_of = AttributeValue::S(look_of(partner, shard));
             let mut items = self
                 .client
                 .query()
                 .table_name(&self.table)
                 .index_name("by_look")
                 .key_condition_expression("look_of = :look_of")
-                .expression_attribute_values(":look_of", AttributeValue::S(look_of.clone()))
+                .expression_attribute_values(":look_of", look_of)
                 .limit(PAGE)
                 .into_paginator()
                 .items()
@@ -192,8 +203,9 @@ impl Alerts {
             let mut of_shard = 0;
             while let Some(item) = items.next().await {
                 let item = item.map_err(|fault| Error::call("Query", &fault))?;
-                let look: Look =
-                    from_item(item).map_err(|fault| Error::malformed(look_of.clone(), &fault))?;
+                let Some(look) = readable::<Look>(item) else {
+                    continue;
+                };
                 // As the index sorts them, by the millisecond.
                 if sortable(look.look_at) > sortable(now) {
                     looks.next = Some(

@@ -23,6 +23,7 @@ mod logs;
 mod proxy;
 mod queue_fails;
 mod reconcile_fans_out;
+mod reconcile_mends;
 mod reconcile_releases;
 mod reconcile_turns;
 mod samples;

@@ -21,14 +21,14 @@ pub(crate) fn after(time: Timestamp, seconds: i64) -> Timestamp {
 impl World {
     /// An environment of `reconcile`, as Lambda starts it.
     pub(crate) fn reconcile(&self) -> reconcile::App {
-        reconcile::App::build(&self.reconcile_config(), &self.aws)
+        reconcile::App::build(&self.reconcile_config(), &self.aws).unwrap()
     }
 
     pub(crate) fn reconcile_config(&self) -> reconcile::Config {
         reconcile::Config {
             queue_url: self.queue_url.clone(),
             alerts_table: "alerts".into(),
-            config_table: "config".into(),
+            connections: self.tickets_config.connections.clone(),
             function_name: "reconcile".into(),
         }
     }

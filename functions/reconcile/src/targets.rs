@@ -1,0 +1,249 @@
+//! Whether what new tickets point at is there again.
+
+use std::collections::HashMap;
+
+use aws::invocation::Invocation;
+use connections::{Site, View};
+use connectwise::{Client, Error};
+use domain::breaker::Told;
+use domain::record::About;
+use domain::settings::{BoardTarget, ConnectionView};
+use domain::{PartnerId, RecordId, Target};
+
+use crate::App;
+
+/// A thing of ConnectWise's that a ticket points at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Thing {
+    Board(RecordId),
+    /// Of a board, for new tickets.
+    Status(RecordId, RecordId),
+    /// Of a board, for tickets that are closed.
+    ClosingStatus(RecordId, RecordId),
+    /// Of a board.
+    Type(RecordId, RecordId),
+    Priority(RecordId),
+    Company(RecordId),
+}
+
+/// The answers of one run: each thing is asked for once.
+pub(crate) struct Targets<'a> {
+    app: &'a App,
+    partner: &'a PartnerId,
+    site: Option<Site>,
+    invocation: &'a Invocation,
+    known: HashMap<Thing, bool>,
+}
+
+impl<'a> Targets<'a> {
+    pub(crate) fn new(
+        app: &'a App,
+        partner: &'a PartnerId,
+        view: &View,
+        invocation: &'a Invocation,
+    ) -> Self {
+        Self {
+            app,
+            partner,
+            site: view.site.clone(),
+            invocation,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Whether what a ticket of this alert points at can be used. What the settings leave open, ConnectWise chooses.
+    pub(crate) async fn are_there(
+        &mut self,
+        target: Target,
+        about: Option<&About>,
+        view: &ConnectionView,
+    ) -> Result<bool, store::Error> {
+        for thing in things(target, about, view) {
+            let there = match self.known.get(&thing) {
+                Some(there) => *there,
+                None => self.ask(thing, view).await?,
+            };
+            self.known.insert(thing, there);
+            if !there {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What cannot be told is taken for gone: the next run asks again.
+    async fn ask(&mut self, thing: Thing, view: &ConnectionView) -> Result<bool, store::Error> {
+        let Some(site) = &self.site else {
+            return Ok(false);
+        };
+        let connections = &self.app.connections;
+        let told = match connections.client(self.partner, site).await {
+            Ok(client) => match there(&client, thing, self.invocation).await {
+                Ok(there) => return Ok(there),
+                Err(fault) => {
+                    tracing::warn!(fault = %fault, thing = ?thing, "not known whether it is there");
+                    fault.told()
+                }
+            },
+            Err(fault) => {
+                tracing::warn!(fault = %fault, "no client");
+                fault.told()
+            }
+        };
+        match &told {
+            Told::Works | Told::MissingRight(_) | Told::Nothing => {}
+            // In trouble: nothing more is asked in this run.
+            Told::Fails { .. } | Told::Throttled { .. } | Told::Refused => self.site = None,
+        }
+        let now = self.invocation.now();
+        connections
+            .heard(self.partner, told, &view.breaker, now)
+            .await?;
+        Ok(false)
+    }
+}
+
+/// What a ticket of this alert points at, of this sort.
+fn things(target: Target, about: Option<&About>, view: &ConnectionView) -> Vec<Thing> {
+    let (Some(connection), Some(about)) = (&view.connection, about) else {
+        return vec![];
+    };
+    let settings = &connection.settings;
+    let board = settings.board(about.role);
+    let of_board = |thing: fn(RecordId, RecordId) -> Thing, id: Option<RecordId>| {
+        Some(thing(board.board?, id?))
+    };
+    let BoardTarget {
+        start_status,
+        closing_status,
+        ..
+    } = board;
+    let things = match target {
+        Target::Board => [board.board.map(Thing::Board), None],
+        Target::Status => [
+            of_board(Thing::Status, *start_status),
+            of_board(Thing::ClosingStatus, *closing_status),
+        ],
+        Target::Type => [
+            of_board(Thing::Type, board.types.get(&about.kind).copied()),
+            None,
+        ],
+        Target::Priority => {
+            let priority = settings.priorities.get(&about.severity);
+            [priority.copied().map(Thing::Priority), None]
+        }
+        Target::Company => {
+            let company = view.mapping.as_ref().and_then(|mapping| mapping.company);
+            [company.map(Thing::Company), None]
+        }
+    };
+    things.into_iter().flatten().collect()
+}
+
+async fn there(client: &Client, thing: Thing, invocation: &Invocation) -> Result<bool, Error> {
+    let end = invocation.call_ends();
+    let found = match thing {
+        Thing::Board(id) => {
+            let boards = client.boards(end).await?;
+            boards
+                .iter()
+                .any(|board| board.id == id && !board.inactive_flag)
+        }
+        Thing::Status(board, id) => {
+            let statuses = client.board_statuses(board, end).await?;
+            statuses
+                .iter()
+                .any(|status| status.id == id && !status.inactive && !status.closed_status)
+        }
+        Thing::ClosingStatus(board, id) => {
+            let statuses = client.board_statuses(board, end).await?;
+            statuses
+                .iter()
+                .any(|status| status.id == id && !status.inactive && status.closed_status)
+        }
+        Thing::Type(board, id) => {
+            let types = client.board_types(board, end).await?;
+            types.iter().any(|of| of.id == id && !of.inactive_flag)
+        }
+        Thing::Priority(id) => {
+            let priorities = client.priorities(end).await?;
+            priorities.iter().any(|priority| priority.id == id)
+        }
+        Thing::Company(id) => match client.company(id, end).await {
+            Ok(company) => !company.deleted_flag,
+            Err(Error::NotFound { .. }) => false,
+            Err(fault) => return Err(fault),
+        },
+    };
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::Kind;
+    use domain::event::Severity;
+    use domain::kind::Role;
+    use domain::settings::{LiveConnection, Mapping, Settings};
+
+    use super::*;
+
+    fn about(kind: &str) -> About {
+        About {
+            kind: Kind::parse(kind).unwrap(),
+            role: Role::Operations,
+            severity: Severity::High,
+            raised_at: "2026-11-22T07:30:00Z".parse().unwrap(),
+            repeats: 0,
+            expires_at: None,
+        }
+    }
+
+    fn view() -> ConnectionView {
+        let operations = BoardTarget {
+            board: Some(2),
+            start_status: Some(21),
+            closing_status: Some(24),
+            types: [(Kind::parse("disk").unwrap(), 7)].into(),
+            ..BoardTarget::default()
+        };
+        let settings = Settings {
+            operations,
+            cyber_alerts: BoardTarget::default(),
+            kinds_off: [].into(),
+            priorities: BTreeMap::from([(Severity::High, 32)]),
+            note_interval_minutes: 60,
+            notes_for_customers: false,
+        };
+        ConnectionView {
+            connection: Some(LiveConnection {
+                epoch: 1,
+                confirmed_at: None,
+                settings,
+            }),
+            mapping: Some(Mapping {
+                company: Some(301),
+                enabled: true,
+                name: None,
+                enabled_at: None,
+            }),
+            breaker: domain::breaker::Breaker::default(),
+            memory: None,
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_what_the_ticket_points_at() {
+        let (disk, view) = (about("disk"), view());
+        let asked = |target| things(target, Some(&disk), &view);
+        assert_eq!(asked(Target::Board), [Thing::Board(2)]);
+        let statuses = [Thing::Status(2, 21), Thing::ClosingStatus(2, 24)];
+        assert_eq!(asked(Target::Status), statuses);
+        assert_eq!(asked(Target::Type), [Thing::Type(2, 7)]);
+        assert_eq!(asked(Target::Priority), [Thing::Priority(32)]);
+        assert_eq!(asked(Target::Company), [Thing::Company(301)]);
+        // What the settings do not name cannot be gone.
+        assert_eq!(things(Target::Type, Some(&about("cpu")), &view), []);
+    }
+}
