@@ -7,6 +7,7 @@ mod config;
 mod pacing;
 mod partner;
 mod probe;
+mod rights;
 mod targets;
 
 use aws::functions::Function;

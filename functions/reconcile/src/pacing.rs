@@ -28,7 +28,7 @@ pub(crate) fn taken(progress: &Progress, count: usize, now: Timestamp) -> Progre
     Progress {
         paced_from: Some(from),
         paced: before.saturating_add(u32::try_from(count).unwrap_or(u32::MAX)),
-        cursor: progress.cursor.clone(),
+        ..progress.clone()
     }
 }
 

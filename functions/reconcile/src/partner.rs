@@ -146,6 +146,9 @@ impl App {
         if allowance == 0 {
             return nothing(true, pacing::next(partner, &progress, true, None, now));
         }
+        let view = self
+            .with_rights(partner, view, &mut progress, invocation)
+            .await?;
         // Half of it at most, so that neither list keeps the other waiting.
         let looks = self
             .alerts
@@ -161,9 +164,11 @@ impl App {
         let found = self.find(partner, view, mappings, targets, round).await?;
         let left = looks.more || found.more;
         keys.extend(found.keys);
-        if !keys.is_empty() || progress.cursor != found.cursor {
+        if !keys.is_empty() {
             progress = pacing::taken(&progress, keys.len(), now);
-            progress.cursor = found.cursor;
+        }
+        progress.cursor = found.cursor;
+        if progress != leased.progress {
             // Before the messages: never more than the allowance, even if the process dies in between.
             if !self.due.keep(leased, &progress).await? {
                 return Err(Fault::Lost);

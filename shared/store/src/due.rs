@@ -63,6 +63,9 @@ pub struct Progress {
     /// Where in the list of blocked records the run before stopped; none if it came round.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<Cursor>,
+    /// When missing rights were last taken for there again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights_tried_at: Option<Timestamp>,
 }
 
 /// The entries in the `config` table.

@@ -126,3 +126,42 @@ async fn what_waits_for_a_board_goes_on_when_the_board_is_there() {
     expected.sort();
     assert_eq!(keys, expected);
 }
+
+#[tokio::test]
+async fn what_waits_for_a_right_goes_on_when_the_api_member_has_it() {
+    let mut world = World::new().await;
+    let reconcile = world.reconcile();
+    let right = "service_tickets.add";
+    world.faults(json!({ "missing_rights": [right] })).await;
+    world.post(&event("alert.raised", "e1", "a1", 0)).await;
+    world.work().await;
+    let missing = Some(Blocked::MissingRight(right.into()));
+    assert_eq!(reason(&world, "a1").await, missing);
+    let now = Timestamp::now();
+    world.make_due(now).await;
+    assert_eq!(world.tick(&reconcile, now).await.released, 0);
+    world.faults(json!({ "missing_rights": [] })).await;
+    world.make_due(after(now, 1)).await;
+    assert_eq!(world.tick(&reconcile, after(now, 1)).await.released, 1);
+    world.work().await;
+    assert_eq!(world.all_tickets().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_right_that_the_api_member_cannot_see_is_tried_once_in_a_quarter_of_an_hour() {
+    let mut world = World::new().await;
+    let reconcile = world.reconcile();
+    let blind = json!({ "missing_rights": ["service_tickets.add"], "variants": { "my_security": "refused" } });
+    world.faults(blind).await;
+    world.post(&event("alert.raised", "e1", "a1", 0)).await;
+    world.work().await;
+    let now = Timestamp::now();
+    let mut released = vec![];
+    for minute in [0, 1, 14, 16, 17] {
+        let at = after(now, minute * 60);
+        world.make_due(at).await;
+        released.push(world.tick(&reconcile, at).await.released);
+        world.work().await;
+    }
+    assert_eq!(released, [1, 0, 0, 1, 0]);
+}
