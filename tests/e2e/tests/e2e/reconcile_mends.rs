@@ -23,6 +23,16 @@ async fn broken(world: &mut World) {
 }
 
 #[tokio::test]
+async fn a_connection_that_breaks_is_tried_a_minute_later_without_being_asked_for() {
+    let mut world = World::new().await;
+    broken(&mut world).await;
+    world.faults(json!({ "keys": "ok" })).await;
+    // Whatever the test took: the breaker opened in it.
+    let soon = after(Timestamp::now(), 61);
+    assert_eq!(world.tick(&world.reconcile(), soon).await.released, 1);
+}
+
+#[tokio::test]
 async fn a_broken_connection_is_tried_once_a_minute_and_its_alerts_go_on_when_it_is_mended() {
     let mut world = World::new().await;
     broken(&mut world).await;
