@@ -200,10 +200,10 @@ async fn a_record_is_looked_at_when_its_time_comes() {
     let update = update.key("pk", AttributeValue::S(key(TENANT, "past").item_key()));
     let looked_at = update.update_expression("REMOVE look_of, look_at");
     looked_at.send().await.unwrap();
-    // The partner's own time may come before; the record's does not come later than asked for.
+    // Whenever the partner's own time comes: not before the record's, and within a minute of it.
     let mut seen = vec![];
-    for minute in 1..=4 {
-        world.tick(&reconcile, after(now, minute * 60 + 1)).await;
+    for seconds in [61, 121, 181, 301] {
+        world.tick(&reconcile, after(now, seconds)).await;
         seen.push(world.reconsidered().await);
     }
     assert_eq!(seen, [vec![], vec![], vec![], vec![key(TENANT, "soon")]]);
