@@ -26,6 +26,7 @@ mod reconcile_fans_out;
 mod reconcile_mends;
 mod reconcile_releases;
 mod reconcile_turns;
+mod recovery;
 mod samples;
 mod supply;
 mod table;

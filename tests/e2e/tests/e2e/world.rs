@@ -610,18 +610,16 @@ impl World {
         );
     }
 
+    /// What the simulator was asked since the start.
+    pub(crate) async fn journal(&self) -> Vec<Value> {
+        let url = format!("{}/_sim/journal?after=0", self.sim.base_url());
+        let answer = self.http.get(url).send().await.unwrap();
+        answer.json().await.unwrap()
+    }
+
     /// What our function called since the start: `METHOD path`.
     pub(crate) async fn calls(&self) -> Vec<String> {
-        let url = format!("{}/_sim/journal?after=0", self.sim.base_url());
-        let journal: Vec<Value> = self
-            .http
-            .get(url)
-            .send()
-            .await
-            .unwrap()
-            .json()
-            .await
-            .unwrap();
+        let journal = self.journal().await;
         let call = |entry: &Value| {
             let path = entry["path"]
                 .as_str()

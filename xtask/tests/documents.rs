@@ -1,0 +1,49 @@
+//! What the documents promise: every test that they name is there.
+#![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+/// The names of all functions and test files below a folder.
+fn names(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" {
+            names(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let functions = text.split("fn ").skip(1);
+            let name_of = |rest: &str| rest.split(['(', '<']).next().unwrap_or_default().to_owned();
+            found.extend(functions.map(name_of));
+            found.insert(name);
+        }
+    }
+}
+
+#[test]
+fn every_test_that_reliability_names_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut known = BTreeSet::new();
+    for folder in ["functions", "shared", "tests"] {
+        names(&root.join(folder), &mut known);
+    }
+    let text = fs::read_to_string(root.join("docs/reliability.md")).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with("| "));
+    let mut named = 0;
+    for row in rows {
+        let Some(tests) = row.trim_end_matches(" |").rsplit(" | ").next() else {
+            continue;
+        };
+        let is_name = |name: &&str| !name.contains(['/', ' ', ',', '.', '(']) && name.contains('_');
+        for name in tests.split('`').filter(is_name) {
+            assert!(
+                known.contains(name),
+                "docs/reliability.md names {name}, which is gone"
+            );
+            named += 1;
+        }
+    }
+    assert!(named > 30, "only {named} names were read");
+}
