@@ -4,6 +4,7 @@
 //! time. It writes no ticket and no record.
 
 mod config;
+mod import;
 mod pacing;
 mod partner;
 mod probe;

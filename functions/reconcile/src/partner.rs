@@ -10,7 +10,8 @@ use domain::message::Message;
 use domain::release::{Held, held};
 use domain::settings::Mapping;
 use domain::{AlertKey, PartnerId, TenantId};
-use jiff::Timestamp;
+use futures_util::future::join_all;
+use jiff::{SignedDuration, Timestamp};
 use store::{Cursor, Leased, PartnerItems, Stretch, Task};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
@@ -23,6 +24,11 @@ use crate::targets::Targets;
 const RUN: Duration = Duration::from_secs(6);
 /// Of what is left after the last call, for giving the lease back.
 const GIVING_BACK: Duration = Duration::from_secs(1);
+
+/// A record that was asked about and stayed as it is, is asked about again after so long.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(15);
+/// Records that are written side by side.
+const AT_A_TIME: usize = 16;
 
 /// What became of a partner's run.
 #[derive(Debug)]
@@ -37,13 +43,17 @@ pub(crate) enum Run {
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
-enum Fault {
+pub(crate) enum Fault {
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
     Queue(#[from] queue::Error),
     #[error("the lease went to another run")]
     Lost,
+    #[error("the record {0} is changed all the time")]
+    Busy(String),
+    #[error(transparent)]
+    Id(#[from] domain::InvalidId),
 }
 
 /// What a run found to let go.
@@ -142,6 +152,10 @@ impl App {
         if view.site.is_none() {
             return nothing(false, pacing::next(partner, &progress, false, None, now));
         }
+        if let Some(until) = view.view.breaker.pause(now) {
+            return nothing(false, until);
+        }
+        let importing = self.imported(partner, &view, invocation).await?;
         let allowance = pacing::allowance(&progress, now);
         if allowance == 0 {
             return nothing(true, pacing::next(partner, &progress, true, None, now));
@@ -155,6 +169,7 @@ impl App {
             .to_look_at(partner, now, allowance.div_ceil(2))
             .await?;
         let mut keys = looks.keys;
+        let looks_count = keys.len();
         let round = Round {
             from: progress.cursor.as_ref(),
             known: &keys,
@@ -175,13 +190,35 @@ impl App {
             }
         }
         let count = keys.len();
+        let looked_at = keys[..looks_count].to_vec();
         let messages: Vec<_> = keys.into_iter().map(Message::Reconsider).collect();
         self.outbox.send_all(&messages).await?;
+        // Asked for: whoever decides sets the next time; if nobody can, it is asked for again later, and not each minute.
+        self.put_off(&looked_at, now).await?;
         Ok(Released {
             count,
-            left,
-            next: pacing::next(partner, &progress, left, looks.next, invocation.now()),
+            left: left || importing,
+            next: pacing::next(
+                partner,
+                &progress,
+                left || importing,
+                looks.next,
+                invocation.now(),
+            ),
         })
+    }
+
+    async fn put_off(&self, keys: &[AlertKey], now: Timestamp) -> Result<(), Fault> {
+        let until = now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
+        for some in keys.chunks(AT_A_TIME) {
+            let put_off = some
+                .iter()
+                .map(|key| self.alerts.put_off_look(key, now, until));
+            for put_off in join_all(put_off).await {
+                put_off?;
+            }
+        }
+        Ok(())
     }
 
     /// The blocked alerts that nothing holds up any more, beginning where the run before stopped: were one of them to stay in the

@@ -1,6 +1,6 @@
 //! The calls of one step to ConnectWise, and how each can end. Nothing is recorded here.
 
-use connections::NoClient;
+use connections::{NoClient, found};
 use connectwise::{
     BoardStatus, Client, Error, ExternalXref, NewNote, NewTicket, NoteDisplay, Ticket,
 };
@@ -463,23 +463,6 @@ pub(crate) async fn any(client: &Client, deadline: Instant) -> Result<bool, Fail
     let prefix = ExternalXref::parse("tb1-").map_err(malformed)?;
     let any = client.any_ticket_by_external_xref_prefix(&prefix, deadline);
     any.await.map_err(Failed::Look)
-}
-
-fn found(ticket: &Ticket) -> Found {
-    let by = |by: &Option<String>| by.as_deref().map(str::to_ascii_lowercase);
-    let (entered, updated) = (by(&ticket.info.entered_by), by(&ticket.info.updated_by));
-    Found {
-        ticket_id: ticket.id,
-        token: ticket.external_xref.as_deref().and_then(Token::parse),
-        board_id: ticket.board.as_ref().map(|board| board.id),
-        company_id: ticket.company.as_ref().map(|company| company.id),
-        entered_at: ticket.info.date_entered,
-        closed: ticket.closed_flag,
-        closed_at: ticket.closed_date,
-        merged: ticket.merged_parent_ticket.is_some(),
-        // We entered it: whoever else changed it is a person, or acts for one.
-        touched: entered.is_some() && updated.is_some() && entered != updated,
-    }
 }
 
 fn xref(token: &Token) -> Result<ExternalXref, Failed> {

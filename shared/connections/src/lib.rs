@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use aws::secrets::{self, Secrets};
 use aws_types::SdkConfig;
-use connectwise::{Client, Credentials, HostList, Http};
+use connectwise::{Client, Credentials, HostList, Http, Ticket};
+use domain::adopt::Found;
 use domain::breaker::{Breaker, Told};
 use domain::settings::{ConnectionView, LiveConnection};
-use domain::{Blocked, PartnerId, Reaction, TenantId};
+use domain::{Blocked, PartnerId, Reaction, TenantId, Token};
 use jiff::{SignedDuration, Timestamp};
 use store::{ConfigTable, Connection, Due, PartnerItems, Task, spread};
 
@@ -428,4 +429,24 @@ impl Connections {
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// A ticket of ConnectWise's, as `adopt` looks at it.
+#[must_use]
+pub fn found(ticket: &Ticket) -> Found {
+    let by = |by: &Option<String>| by.as_deref().map(str::to_ascii_lowercase);
+    let (entered, updated) = (by(&ticket.info.entered_by), by(&ticket.info.updated_by));
+    Found {
+        ticket_id: ticket.id,
+        token: ticket.external_xref.as_deref().and_then(Token::parse),
+        board_id: ticket.board.as_ref().map(|board| board.id),
+        company_id: ticket.company.as_ref().map(|company| company.id),
+        entered_at: ticket.info.date_entered,
+        raised_at: ticket.estimated_start_date,
+        closed: ticket.closed_flag,
+        closed_at: ticket.closed_date,
+        merged: ticket.merged_parent_ticket.is_some(),
+        // We entered it: whoever else changed it is a person, or acts for one.
+        touched: entered.is_some() && updated.is_some() && entered != updated,
+    }
 }

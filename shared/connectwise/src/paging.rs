@@ -29,6 +29,18 @@ pub struct Cursor(RecordId);
 impl Cursor {
     /// Before the first record.
     pub const START: Self = Self(0);
+
+    /// Behind the record of this number.
+    #[must_use]
+    pub fn after(id: RecordId) -> Self {
+        Self(id)
+    }
+
+    /// The number of the record that it stands behind.
+    #[must_use]
+    pub fn id(self) -> RecordId {
+        self.0
+    }
 }
 
 /// A part of a long list. Whoever runs out of time keeps [`Self::next`] and goes on later.

@@ -53,6 +53,9 @@ pub struct Ticket {
     /// Whether its status is a closed one. Absent counts as open, so that nothing is taken for closed without proof.
     #[serde(default, deserialize_with = "or_default")]
     pub closed_flag: bool,
+    /// When it should begin: for ours, when its alert was raised, in whole seconds.
+    #[serde(default, deserialize_with = "time")]
+    pub estimated_start_date: Option<Timestamp>,
     /// When it was closed, if ConnectWise says so.
     #[serde(default, deserialize_with = "time")]
     pub closed_date: Option<Timestamp>,

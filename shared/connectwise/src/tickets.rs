@@ -16,7 +16,7 @@ use crate::rights;
 const TOKENS_A_SEARCH: usize = 12;
 
 /// What of a ticket is read; a test compares it with [`Ticket`].
-const FIELDS: &str = "id,summary,board,status,company,priority,type,externalXRef,closedFlag,closedDate,closedBy,mergedParentTicket,_info";
+const FIELDS: &str = "id,summary,board,status,company,priority,type,externalXRef,closedFlag,estimatedStartDate,closedDate,closedBy,mergedParentTicket,_info";
 
 /// Which tickets a listing is about: those whose token begins so, closed ones included, unless it is narrowed.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -192,7 +192,7 @@ async fn a_part_of_a_listing_is_asked_for_by_cursor_and_holds_our_tickets_alone(
 
     let base = "GET /v4_6_release/apis/3.0";
     let conditions = "conditions=externalXRef%20like%20%22tb1-%2A%22%20and%20closedFlag%3Dfalse";
-    let fields = "fields=id,summary,board,status,company,priority,type,externalXRef,closedFlag,closedDate,closedBy,mergedParentTicket,_info";
+    let fields = "fields=id,summary,board,status,company,priority,type,externalXRef,closedFlag,estimatedStartDate,closedDate,closedBy,mergedParentTicket,_info";
     let either = "conditions=%28name%20contains%20%22Acme%20%26%20Co%22%20or%20identifier%20contains%20%22Acme%20%26%20Co%22%29";
     let part = format!("{base}/service/tickets?{conditions}&{fields}&pageSize=1000");
     let expected = [

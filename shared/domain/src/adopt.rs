@@ -2,8 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::event::Order;
 use crate::record::{Actual, Claim, Closed, ClosedBy, Duplicate, Open, Recheck, Record};
-use crate::{RecordId, Token};
+use crate::{EventId, RecordId, Token};
 
 /// Two clocks, ConnectWise's and ours, may be this far apart.
 const SLACK: SignedDuration = SignedDuration::from_hours(1);
@@ -21,6 +22,8 @@ pub struct Found {
     pub company_id: Option<RecordId>,
     /// When it was entered, where ConnectWise says so.
     pub entered_at: Option<Timestamp>,
+    /// When its alert was raised, as it was told when it was made: in whole seconds.
+    pub raised_at: Option<Timestamp>,
     /// Whether it is closed.
     pub closed: bool,
     /// When it was closed, where ConnectWise says so.
@@ -181,6 +184,10 @@ pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Re
         };
         let record = record.with_open(adopted);
         let token = ticket.token.clone().unwrap_or_else(|| record.token());
+        // Where it does not say so itself: it was raised before it was entered, and better open too long than closed too early.
+        let unsaid = ticket.entered_at.filter(|_| !record.wanted.standing);
+        let raised_at = ticket.raised_at.or(unsaid);
+        let record = raised_at.map_or(record.clone(), |at| heard_of_raise(record, at));
         return with_duplicates(record, &open, ticket.ticket_id, |ticket| Duplicate {
             ticket_id: ticket.ticket_id,
             token: token.clone(),
@@ -202,8 +209,44 @@ pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Re
         company_id: ticket.company_id,
         token: None,
     };
+    let at = closed.at;
     record.actual = Some(Actual::Closed(closed));
     record.episode += u32::from(!same_life);
+    if same_life && !is_newer(&record, at) {
+        // What happened until then is told by the ticket, and the record may have missed it.
+        record.wanted.standing = false;
+        return heard_until(record, at, 2);
+    }
+    record
+}
+
+/// The record that learns from its ticket of a raise: where that is newer than all it knows, the alert stands, and nothing more is
+/// known of it.
+fn heard_of_raise(mut record: Record, at: Timestamp) -> Record {
+    let last = record.wanted.last.as_ref().map(|last| last.occurred_at);
+    if last.is_some_and(|last| at.as_second() <= last.as_second()) {
+        return record;
+    }
+    record.wanted.standing = true;
+    record.wanted.about = None;
+    heard_until(record, at, 0)
+}
+
+/// Whether an event is known that happened then, or later.
+fn is_newer(record: &Record, at: Timestamp) -> bool {
+    let last = record.wanted.last.as_ref();
+    last.is_some_and(|last| last.occurred_at >= at)
+}
+
+/// The record for which events up to this one are old.
+fn heard_until(mut record: Record, at: Timestamp, rank: u8) -> Record {
+    if let Ok(id) = EventId::parse("found") {
+        record.wanted.last = Some(Order {
+            occurred_at: at,
+            rank,
+            id,
+        });
+    }
     record
 }
 
@@ -286,6 +329,7 @@ mod tests {
             board_id: Some(2),
             company_id: Some(19),
             entered_at: Some(at(second)),
+            raised_at: None,
             closed,
             closed_at: closed.then(|| at(second + 1000)),
             merged: false,
@@ -514,6 +558,37 @@ mod tests {
         let record = recall(raised_at(160), &found, 1, at(200));
         assert_eq!(record.episode, 3, "it was raised after that one was closed");
         assert_eq!(recall(raised_at(1), &[], 1, at(200)), raised_at(1));
+    }
+
+    #[test]
+    fn a_ticket_tells_of_a_raise_that_the_record_missed() {
+        let found = Found {
+            raised_at: Some(at(50)),
+            ..of_life(8, 2, None)
+        };
+        let mut old = raised_at(1).with_closed(7, 1, ClosedBy::Us, at(9));
+        old.wanted.standing = false;
+        old.episode = 1;
+        old.wanted.last = Some(Order {
+            occurred_at: at(8),
+            rank: 2,
+            id: EventId::parse("e").unwrap(),
+        });
+        let record = recall(old.clone(), std::slice::from_ref(&found), 1, at(100));
+        assert_eq!((record.open().unwrap().ticket_id, record.episode), (8, 2));
+        assert!(record.wanted.standing, "it must not be closed");
+        assert_eq!(record.wanted.last.unwrap().occurred_at, at(50));
+
+        old.wanted.last.as_mut().unwrap().occurred_at = at(60);
+        let record = recall(old.clone(), &[found], 1, at(100));
+        assert!(
+            !record.wanted.standing,
+            "its resolve is newer than that raise"
+        );
+
+        let closed = recall(old, &[of_life(8, 2, Some(90))], 1, at(100));
+        let last = closed.wanted.last.unwrap();
+        assert_eq!((last.occurred_at, last.rank), (at(90), 2));
     }
 
     #[test]

@@ -331,7 +331,7 @@ fn wanted(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
         (None, None) => Decision::Nothing(Idle::Cleared),
         (None, Some(about)) => create(record, about, None, view, now),
         (Some(Actual::Open(open)), Some(about)) => standing(open, about, view, now),
-        (Some(Actual::Open(_)), None) if record.wanted.last.is_none() => {
+        (Some(Actual::Open(_)), None) if record.wanted.last.is_none() || record.wanted.standing => {
             Decision::Nothing(Idle::Unheard)
         }
         (Some(Actual::Open(open)), None) => gone(record, open, view),

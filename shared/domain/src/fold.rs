@@ -21,19 +21,24 @@ pub fn fold(record: Record, event: &Event) -> Record {
     }
     let mut record = match &event.change {
         Change::Resolved => gone(record),
-        Change::Raised(particulars) if record.wanted.standing && !is_ended(&record) => {
+        Change::Raised(particulars) if is_known(&record) && !is_ended(&record) => {
             repeated(record, particulars)
         }
         Change::Raised(particulars) => raised(record, event, particulars),
-        Change::Updated(particulars) if record.wanted.standing => repeated(record, particulars),
+        Change::Updated(particulars) if is_known(&record) => repeated(record, particulars),
         // The raise is late or lost: an update says as much.
-        Change::Updated(particulars) if record.wanted.last.is_none() => {
+        Change::Updated(particulars) if record.wanted.last.is_none() || record.wanted.standing => {
             raised(record, event, particulars)
         }
         Change::Updated(_) => return record,
     };
     record.wanted.last = Some(order);
     record
+}
+
+/// It stands, and what it looks like is known: a ticket that was found in ConnectWise only tells that it stands.
+fn is_known(record: &Record) -> bool {
+    record.wanted.standing && record.wanted.about.is_some()
 }
 
 /// The ticket of the present life has ended.
@@ -50,7 +55,8 @@ fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Recor
         open.noted_gone = false;
         open.noted_repeats = 0;
     }
-    let repeats = u32::from(record.open().is_some());
+    let heard = record.wanted.about.is_some();
+    let repeats = u32::from(record.open().is_some() && heard);
     record.wanted.standing = true;
     record.wanted.about = Some(About {
         kind: particulars.kind.clone(),

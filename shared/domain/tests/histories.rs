@@ -207,6 +207,8 @@ struct Ticket {
     token: Token,
     site: u32,
     open: bool,
+    /// When its alert was raised, as it says.
+    raised_at: Timestamp,
     /// When it came to be.
     entered: i64,
     /// Long after ConnectWise should have settled.
@@ -905,7 +907,7 @@ impl Worker<'_> {
             standing: record.wanted.standing,
         };
         let called = match step {
-            Step::Create(_) => self.create(&claim)?,
+            Step::Create(create) => self.create(&claim, create.raised_at)?,
             Step::Close { ticket_id } => self.close(*ticket_id, &attempt)?,
             Step::Patch { ticket_id, .. } => self.patch(*ticket_id)?,
             Step::NoteRepeats { ticket_id, .. } | Step::NoteGone { ticket_id } => {
@@ -998,13 +1000,14 @@ impl Worker<'_> {
         })
     }
 
-    fn create(&mut self, claim: &Claim) -> Alive<Called> {
+    fn create(&mut self, claim: &Claim, raised_at: Timestamp) -> Alive<Called> {
         let (heard, done) = self.call()?;
         if let Some(entered) = done {
             let ticket = Ticket {
                 token: claim.token.clone(),
                 site: self.model.epoch(),
                 open: true,
+                raised_at,
                 entered,
                 too_late: entered - self.model.now > SETTLE.as_secs(),
                 closed_at: None,
@@ -1159,6 +1162,7 @@ fn found((number, ticket): (u64, &Ticket)) -> Found {
         board_id: None,
         company_id: Some(COMPANY),
         entered_at: Some(at(ticket.entered)),
+        raised_at: Some(ticket.raised_at),
         closed: !ticket.open,
         closed_at: ticket.closed_at.map(at),
         merged: false,

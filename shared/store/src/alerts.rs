@@ -159,6 +159,28 @@ impl Alerts {
         answer.item.map(known).transpose()
     }
 
+    /// Has a record whose time to be looked at has come looked at later, unless that was changed meanwhile.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put_off_look(
+        &self,
+        key: &AlertKey,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, Error> {
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(key.item_key()))
+            .update_expression("SET look_at = :until")
+            .condition_expression("look_at <= :now")
+            .expression_attribute_values(":until", AttributeValue::S(sortable(until)))
+            .expression_attribute_values(":now", AttributeValue::S(sortable(now)));
+        crate::breaker::changed(call).await
+    }
+
     async fn put(&self, item_key: &str, record: &Record, whole: bool) -> Result<Written, Error> {
         let before = record.rev;
         let mut after = record.clone();

@@ -106,17 +106,23 @@ impl Alerts {
         Ok(())
     }
 
-    /// Ends rebuilding: each ticket of the listing has its record. Tells whether it was rebuilding.
+    /// Ends rebuilding: each ticket of the listing, so many, has its record. Tells whether it was rebuilding.
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn complete_memory(&self, partner: &PartnerId, epoch: u32) -> Result<bool, Error> {
+    pub async fn complete_memory(
+        &self,
+        partner: &PartnerId,
+        epoch: u32,
+        imported: u64,
+    ) -> Result<bool, Error> {
         let call = self
             .of_epoch(partner, epoch)
-            .update_expression("SET #state = :complete REMOVE imported_to")
+            .update_expression("SET #state = :complete, imported = :imported REMOVE imported_to")
             .condition_expression("epoch = :epoch AND #state = :rebuilding")
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":rebuilding", AttributeValue::S("rebuilding".to_owned()))
+            .expression_attribute_values(":imported", AttributeValue::N(imported.to_string()))
             .expression_attribute_values(":complete", AttributeValue::S("complete".to_owned()));
         changed(call).await
     }

@@ -22,6 +22,7 @@ mod hours;
 mod logs;
 mod proxy;
 mod queue_fails;
+mod rebuilding;
 mod reconcile_fans_out;
 mod reconcile_mends;
 mod reconcile_releases;

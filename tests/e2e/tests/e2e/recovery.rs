@@ -32,7 +32,7 @@ async fn recovered(world: &mut World, from: i64) -> i64 {
             return minutes;
         }
     }
-    panic!("they do not come back");
+    unreachable!("they do not come back");
 }
 
 /// Breaks the connection, waits until all alerts are blocked, ticks, mends it, and sees everything go on.

@@ -555,6 +555,16 @@ impl World {
         }
     }
 
+    /// What a restore does to the memory.
+    pub(crate) async fn begin_rebuilding(&self) {
+        let client = aws_sdk_dynamodb::Client::new(&self.aws);
+        let delete = client.delete_item().table_name("alerts");
+        let memory = AttributeValue::S(format!("memory#{PARTNER}"));
+        delete.key("pk", memory).send().await.unwrap();
+        let memory = Memory::new(1, false);
+        self.alerts.begin_memory(&partner(), &memory).await.unwrap();
+    }
+
     /// Has the connection point to another ConnectWise: the same simulator, since only calls matter.
     pub(crate) async fn repoint(&self, epoch: u32) {
         let connection = self.config.connection(&partner()).await.unwrap();

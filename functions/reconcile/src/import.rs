@@ -1,0 +1,169 @@
+//! After the table was lost or restored: each ticket of ours in ConnectWise gets its record back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws::invocation::Invocation;
+use connections::{View, found};
+use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
+use domain::adopt::{Found, recall};
+use domain::breaker::Told;
+use domain::memory::{Memory, MemoryState};
+use domain::message::Message;
+use domain::record::Record;
+use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
+use futures_util::future::join_all;
+use store::Written;
+use tokio::time::Instant;
+
+use crate::App;
+use crate::partner::Fault;
+
+/// A page is begun only with so much time left: a thousand tickets are to be read and recorded.
+const PAGE: Duration = Duration::from_secs(20);
+/// Records that are written side by side.
+const AT_A_TIME: usize = 16;
+/// More tries than other workers take to get out of the way of one record.
+const TRIES: usize = 8;
+
+impl App {
+    /// Goes on importing, page by page, as long as there is time. Tells whether something is left to import. If the process dies in
+    /// the middle, the next run reads the page again, and what is known already stays as it is.
+    pub(crate) async fn imported(
+        &self,
+        partner: &PartnerId,
+        view: &View,
+        invocation: &Invocation,
+    ) -> Result<bool, Fault> {
+        let (Some(live), Some(site)) = (&view.view.connection, &view.site) else {
+            return Ok(false);
+        };
+        let memory = self.alerts.memory(partner).await?;
+        let of_epoch = |memory: &Memory| memory.epoch == live.epoch;
+        let Some(memory) = memory.filter(of_epoch) else {
+            return Ok(false);
+        };
+        if memory.state == MemoryState::Complete {
+            return Ok(false);
+        }
+        let client = match self.connections.client(partner, site).await {
+            Ok(client) => client,
+            Err(fault) => {
+                tracing::warn!(fault = %fault, "no client for the import");
+                self.heard(partner, fault.told(), view, invocation).await?;
+                return Ok(true);
+            }
+        };
+        let mut cursor = Cursor::after(memory.imported_to.unwrap_or_default());
+        let mut imported = memory.imported;
+        while Instant::now() + PAGE < invocation.calls_end() {
+            let page = match page(&client, cursor, invocation.call_ends()).await {
+                Ok(page) => page,
+                Err(fault) => {
+                    tracing::warn!(fault = %fault, "a page of the import failed");
+                    self.heard(partner, fault.told(), view, invocation).await?;
+                    return Ok(true);
+                }
+            };
+            let tickets = page.items.len();
+            let mut alerts: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+            for ticket in page.items.iter().map(found) {
+                if let Some(token) = &ticket.token {
+                    alerts
+                        .entry(token.item_key().to_owned())
+                        .or_default()
+                        .push(ticket);
+                }
+            }
+            let alerts: Vec<_> = alerts.into_iter().collect();
+            for some in alerts.chunks(AT_A_TIME) {
+                let import = some.iter().map(|(item_key, tickets)| {
+                    self.import(partner, item_key, tickets, live.epoch, invocation)
+                });
+                for written in join_all(import).await {
+                    written?;
+                }
+            }
+            imported += u64::try_from(tickets).unwrap_or_default();
+            tracing::info!(imported, "tickets imported");
+            let Some(next) = page.next else {
+                let complete = self.alerts.complete_memory(partner, live.epoch, imported);
+                if complete.await? {
+                    tracing::info!(imported, "the memory is complete");
+                }
+                return Ok(false);
+            };
+            cursor = next;
+            self.alerts
+                .put_imported(partner, live.epoch, cursor.id(), imported)
+                .await?;
+        }
+        Ok(true)
+    }
+
+    /// Records what the tickets of one alert tell. Where an event is known that they may not fit, it is decided again.
+    async fn import(
+        &self,
+        partner: &PartnerId,
+        item_key: &str,
+        tickets: &[Found],
+        epoch: u32,
+        invocation: &Invocation,
+    ) -> Result<(), Fault> {
+        let unknown = unknown(partner)?;
+        for _ in 0..TRIES {
+            let known = self.alerts.imported(item_key, &unknown).await?;
+            let before = known.unwrap_or_else(|| Record::new(unknown.clone()));
+            let record = recall(before.clone(), tickets, epoch, invocation.now());
+            if record == before {
+                return Ok(());
+            }
+            match self.alerts.import(item_key, &record).await? {
+                Written::Conflict => {}
+                Written::Yes(record) if record.wanted.last.is_none() => return Ok(()),
+                Written::Yes(record) => {
+                    let again = Message::Reconsider(record.key);
+                    self.outbox.send_all(&[again]).await?;
+                    return Ok(());
+                }
+            }
+        }
+        Err(Fault::Busy(item_key.to_owned()))
+    }
+
+    async fn heard(
+        &self,
+        partner: &PartnerId,
+        told: Told,
+        view: &View,
+        invocation: &Invocation,
+    ) -> Result<(), Fault> {
+        let breaker = &view.view.breaker;
+        self.connections
+            .heard(partner, told, breaker, invocation.now())
+            .await?;
+        Ok(())
+    }
+}
+
+async fn page(
+    client: &Client,
+    from: Cursor,
+    deadline: Instant,
+) -> Result<connectwise::Page<connectwise::Ticket>, Error> {
+    let ours = ExternalXref::parse("tb1-").map_err(|fault| Error::Rejected {
+        words: fault.to_string(),
+    })?;
+    let ours = TicketFilter::beginning(ours);
+    client.ticket_page(&ours, from, deadline).await
+}
+
+/// What stands for the key of an alert of which only the hashes on its ticket are known; it is never stored.
+fn unknown(partner: &PartnerId) -> Result<AlertKey, Fault> {
+    Ok(AlertKey {
+        partner: partner.clone(),
+        tenant: TenantId::parse("unknown")?,
+        source: SourceId::parse("src_00000000000000000000000000")?,
+        alert_id: AlertId::parse("unknown")?,
+    })
+}
