@@ -4,6 +4,10 @@
 //! worker dies, or where two of them are held; after it the queue hands the messages out again, as it does when their visibility
 //! ends, until they are done. The clock of the workers is the scenario's: hours pass without waiting.
 //!
+//! It was seen to fail of each of these: no claim in the table, a claim that nobody waits for, a POST without a search before it, a
+//! message acknowledged before its effect was recorded, found tickets not adopted, a note's mark not looked for, a close that a dead
+//! worker made taken for a technician's, and a table that does not look at `rev`.
+//!
 //! A failure prints its scenario; `TICKETBRIDGE_TEST_CRASHES` set to that line plays only it, with all its calls.
 
 use std::fmt::{self, Write as _};
@@ -761,8 +765,10 @@ async fn a_worker_that_dies_at_any_call_and_the_next_at_any_of_its_own_leave_one
 #[tokio::test]
 async fn two_workers_leave_one_ticket_however_they_interleave() {
     let plan = |scenario: &Scenario, played: &Played| {
-        // Held after an effect is held before the next call, but at the end.
+        // Held after an effect is held before the next call, but at the end; and a call about what is set up shows nothing that
+        // another worker changes: held before it is held before the one after it.
         let mut points = stops(&played.calls, &[When::Before]);
+        points.retain(|point| !played.calls[point.at - 1].is_set_up);
         points.extend(stops(&played.calls, &[When::Lost]).pop());
         match scenario {
             Scenario::Deaths(story, _) => first_of_two(*story, &played.calls, &points),
@@ -806,7 +812,9 @@ fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> 
         let second = calls[writes..]
             .iter()
             .position(|call| call.what.ends_with("GetItem"));
-        let of_first = points.iter().take(writes + second.unwrap());
+        let of_first = points
+            .iter()
+            .filter(|first| first.at <= writes + second.unwrap());
         all.extend(of_first.map(two(Share::Apart, 0)));
     }
     // No call to ConnectWise outlives its claim, but what it did may be recorded later: when the claim is over, or settled.

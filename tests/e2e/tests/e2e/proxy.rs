@@ -41,6 +41,8 @@ pub(crate) struct Call {
     pub(crate) what: String,
     /// It may change something: a dead worker leaves nothing but these.
     pub(crate) writes: bool,
+    /// It is about what is set up, which nobody changes meanwhile, and about no alert, message or ticket.
+    pub(crate) is_set_up: bool,
     /// It hides a message of this receipt for so long.
     pub(crate) put_off: Option<(String, Duration)>,
 }
@@ -220,16 +222,26 @@ fn call(parts: &Parts, body: &Bytes) -> Call {
                 path.trim_start_matches("/v4_6_release/apis/3.0")
             ),
             writes: method != "GET",
+            is_set_up: false,
             put_off: None,
         };
     };
     let target = target.to_str().unwrap();
     let what = target.rsplit('.').next().unwrap_or_default().to_owned();
     let content: Value = serde_json::from_slice(body).unwrap();
+    let table = content["TableName"].as_str();
+    let tables = content["RequestItems"].as_object();
+    let mut tables = tables
+        .into_iter()
+        .flat_map(|items| items.keys())
+        .map(String::as_str);
+    let table = table.or_else(|| tables.next()).unwrap_or_default();
+    let is_set_up = what == "GetSecretValue" || table.starts_with("config");
     let receipt = content["ReceiptHandle"].as_str().map(str::to_owned);
     let seconds = content["VisibilityTimeout"].as_u64();
     Call {
-        writes: !what.contains("Get") && what != "Query",
+        writes: !what.contains("Get") && what != "Query" && !is_set_up,
+        is_set_up,
         put_off: receipt.zip(seconds.map(Duration::from_secs)),
         what,
     }
