@@ -25,7 +25,7 @@ use domain::{
 };
 use jiff::{SignedDuration, Timestamp};
 
-const HISTORIES: u64 = 10_000;
+const HISTORIES: u64 = 30_000;
 const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 /// A claim runs for so many seconds: an invocation and its margin.
 const CLAIM: i64 = 65;

@@ -365,6 +365,47 @@ fn a_raise_during_the_close_begins_the_next_life() {
     ));
 }
 
+/// The raise is acknowledged while the close is held up: nobody else has its text.
+#[test]
+fn the_text_of_a_raise_that_waited_for_a_close_makes_the_next_ticket() {
+    let again = raised(20);
+    let record = folded(&[raised(0), resolved(10)]).with_open(open());
+    let waiting =
+        fold(record, &again).with_blocked(Blocked::ConnectionBroken, again.payload(), at(21));
+    let closed = waiting.with_closed(7, 1, ClosedBy::Us, at(60));
+    assert_eq!(closed.text(None), again.payload());
+    assert!(matches!(
+        next(&closed, 61),
+        Decision::Write(Step::Create(_))
+    ));
+}
+
+/// Otherwise a ticket that was opened, and whose alert went before that was known, would stay open.
+#[test]
+fn an_uncertain_reopening_is_looked_at_though_the_alert_is_gone() {
+    let mut record = folded(&[raised(0), resolved(10)])
+        .with_open(open())
+        .with_closed(7, 1, ClosedBy::Us, at(20));
+    record = fold(record, &raised(30)).with_claim(claim(Op::Reopen));
+    let record = fold(record.with_uncertain(None, at(31)), &resolved(32));
+    let decision = next(&record, 46);
+    assert!(
+        matches!(&decision, Decision::Write(Step::Reopen(reopen)) if reopen.ticket_id == 7),
+        "{decision:?}"
+    );
+}
+
+#[test]
+fn searches_that_are_due_together_are_still_made_apart() {
+    let record = folded(&[raised(0)]).with_claim(claim(Op::Create));
+    let record = record.with_uncertain(None, at(0));
+    let late = 3600;
+    assert_eq!(next(&record, late), Decision::Search);
+    let record = record.with_empty_visit(SETTLE, at(late));
+    let until = at(late + 30);
+    assert_eq!(next(&record, late), Decision::Wait { until });
+}
+
 #[test]
 fn a_ticket_that_a_person_closed_stays_closed_until_a_newer_raise() {
     let closed =
