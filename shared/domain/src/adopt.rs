@@ -212,12 +212,18 @@ pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Re
     let at = closed.at;
     record.actual = Some(Actual::Closed(closed));
     record.episode += u32::from(!same_life);
-    if same_life && !is_newer(&record, at) {
-        // What happened until then is told by the ticket, and the record may have missed it.
-        record.wanted.standing = false;
-        return heard_until(record, at, 2);
+    // A raise that its ticket stands for is old, though the record may have missed it; what came after it is not known.
+    let raise = ticket.raised_at.map_or(at, end_of_second);
+    match same_life && !is_newer(&record, raise) {
+        true => heard_until(record, raise, 0),
+        false => record,
     }
-    record
+}
+
+/// A ticket says its time in whole seconds.
+fn end_of_second(at: Timestamp) -> Timestamp {
+    let rest = SignedDuration::from_millis(999);
+    at.saturating_add(rest).unwrap_or(Timestamp::MAX)
 }
 
 /// The record that learns from its ticket of a raise: where that is newer than all it knows, the alert stands, and nothing more is
@@ -586,9 +592,16 @@ mod tests {
             "its resolve is newer than that raise"
         );
 
-        let closed = recall(old, &[of_life(8, 2, Some(90))], 1, at(100));
+        let found = Found {
+            raised_at: Some(at(80)),
+            ..of_life(8, 2, Some(90))
+        };
+        let closed = recall(old, &[found], 1, at(100));
         let last = closed.wanted.last.unwrap();
-        assert_eq!((last.occurred_at, last.rank), (at(90), 2));
+        assert!(
+            last.occurred_at > at(80) && last.occurred_at < at(81),
+            "that raise is old"
+        );
     }
 
     #[test]
