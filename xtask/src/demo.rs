@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use anyhow::Result;
 
-use crate::local::Stack;
+use crate::local::{Stack, Times};
 use crate::story;
 
 /// Succeeds only if all of the story was seen.
 pub(crate) async fn run() -> Result<()> {
     let begun = Instant::now();
-    let stack = Stack::start("demo").await?;
+    let stack = Stack::start("demo", Times::SHOWN).await?;
     let seen = story::play(&stack).await?;
     drop(stack);
     println!(

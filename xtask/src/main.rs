@@ -5,10 +5,13 @@
 
 mod bench;
 mod binaries;
+mod calls;
 mod cargo_tool;
+mod chaos;
 mod clients;
 mod config;
 mod demo;
+mod dice;
 mod fuzz;
 mod lint;
 mod local;
@@ -16,6 +19,7 @@ mod package;
 mod process;
 mod progress;
 mod refusals;
+mod sight;
 mod sign;
 mod source;
 mod story;
@@ -52,6 +56,10 @@ enum Command {
     Package(package::Options),
     /// Prints a webhook body as API Gateway hands it to `ingest`, signed now with the running stack's secret
     Sign(sign::Options),
+    /// Storms the deployed template with events while ConnectWise fails and functions are killed, and counts the tickets
+    Chaos(chaos::Options),
+    /// Counts the calls to ConnectWise for each new ticket, calm and with errors, against the deployed template
+    Calls,
     /// Measures how long `ingest` takes to start, against the smallest function there can be
     Bench,
 }
@@ -65,6 +73,8 @@ impl Command {
             Self::Lint => lint::run().await,
             Self::Package(options) => package::run(options).await,
             Self::Sign(options) => sign::run(&options),
+            Self::Chaos(options) => chaos::run(options).await,
+            Self::Calls => calls::run().await,
             Self::Bench => bench::run().await,
         }
     }

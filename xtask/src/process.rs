@@ -53,6 +53,11 @@ impl Running {
         Self::start(name, command)
     }
 
+    /// The program's process, which leads its group.
+    pub(crate) fn id(&self) -> Pid {
+        self.group
+    }
+
     /// Fails when the program has ended, with the end of its log.
     pub(crate) fn must_run(&mut self, log: &Path) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {

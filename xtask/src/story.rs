@@ -39,7 +39,7 @@ pub(crate) async fn play(stack: &Stack) -> Result<usize> {
 
 struct Scene<'a> {
     stack: &'a Stack,
-    source: Source<'a>,
+    source: Source,
     begun: Instant,
     seen: usize,
 }

@@ -2,13 +2,15 @@
 
 use anyhow::Result;
 
+use crate::calls;
 use crate::cargo_tool::NEXTEST;
+use crate::chaos;
 use crate::clients;
 use crate::config;
 use crate::fuzz;
 use crate::lint;
 use crate::local::emulator::{Access, Emulator};
-use crate::local::{Folder, Stack};
+use crate::local::{Folder, Stack, Times};
 use crate::process::{run as run_program, run_logged};
 use crate::progress::step;
 use crate::refusals;
@@ -20,7 +22,7 @@ const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Options {
-    /// Runs what takes longer than a change should wait for: five minutes of each fuzz target
+    /// Runs what takes longer than a change should wait for: five minutes of each fuzz target, the chaos, and the count of calls
     #[arg(long)]
     long: bool,
 }
@@ -33,6 +35,10 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let seconds = if options.long { 300 } else { 60 };
     fuzz::run(seconds, Folder::of("fuzz")?.path()).await?;
     smoke().await?;
+    if options.long {
+        calls::run().await?;
+        chaos::run(chaos::Options::default()).await?;
+    }
     // Again at the end, where it is seen.
     lint::tell(&unchecked);
     Ok(())
@@ -65,7 +71,7 @@ async fn tests() -> Result<()> {
 
 /// The deployed template, with its permissions enforced, through the real webhook; then everything that its roles must not allow.
 async fn smoke() -> Result<()> {
-    let stack = Stack::start("smoke").await?;
+    let stack = Stack::start("smoke", Times::SHOWN).await?;
     let seen = story::play(&stack).await?;
     println!("story: {seen} passed, 0 failed");
     let refused = refusals::check(&stack).await?;

@@ -4,12 +4,12 @@ use std::future;
 
 use anyhow::Result;
 
-use crate::local::Stack;
 use crate::local::stack_file::StackFile;
+use crate::local::{Stack, Times};
 
 /// Starts the stack, says where everything is, and stays.
 pub(crate) async fn run() -> Result<()> {
-    let stack = Stack::start("up").await?;
+    let stack = Stack::start("up", Times::SHOWN).await?;
     let file = StackFile::write(&stack)?;
     let tenants: Vec<_> = stack
         .seeded

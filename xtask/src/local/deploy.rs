@@ -71,7 +71,7 @@ struct Configured {
 pub(crate) async fn deploy(
     emulator: &Emulator,
     folder: &Path,
-    parameters: &[(&str, &str)],
+    parameters: &[(&str, String)],
 ) -> Result<Deployed> {
     let source = config::root().join("infra/template.yaml");
     let template =

@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use aws::startup::{self, Account};
 use aws_credential_types::Credentials;
+use rustix::process::Pid;
 use tokio::process::Command;
 
 use crate::config;
@@ -42,10 +43,34 @@ pub(crate) struct Session {
     pub(crate) token: String,
 }
 
+/// Batches that came to no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cut {
+    /// The function's process died in the middle.
+    pub(crate) killed: usize,
+    /// The function's time was up.
+    pub(crate) timed_out: usize,
+}
+
+impl Cut {
+    fn told_by(log: &str) -> Self {
+        let told = |words: &str| {
+            let of_a_batch =
+                |line: &&str| line.contains("failed processing SQS batch") && line.contains(words);
+            log.lines().filter(of_a_batch).count()
+        };
+        Self {
+            killed: told("Runtime exited before returning a response"),
+            timed_out: told("Task timed out after"),
+        }
+    }
+}
+
 /// A running emulator.
 #[derive(Debug)]
 pub(crate) struct Emulator {
-    _process: Running,
+    log: PathBuf,
+    process: Running,
     venv: Venv,
     endpoint: String,
     mail_url: String,
@@ -89,7 +114,8 @@ impl Emulator {
         .await?;
         let mail_url = format!("{endpoint}/_ministack/ses/messages");
         Ok(Self {
-            _process: process,
+            log,
+            process,
             venv: venv.clone(),
             endpoint,
             mail_url,
@@ -99,6 +125,18 @@ impl Emulator {
     /// Its address, for any AWS client.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The process, whose descendants the functions are.
+    pub(crate) fn process(&self) -> Pid {
+        self.process.id()
+    }
+
+    /// The batches that came to no answer, as its log tells.
+    pub(crate) fn batches_cut(&self) -> Result<Cut> {
+        let log =
+            fs::read(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
+        Ok(Cut::told_by(&String::from_utf8_lossy(&log)))
     }
 
     /// Where sent mail can be read.
@@ -187,4 +225,21 @@ pub(crate) fn free_port() -> Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("cannot listen on 127.0.0.1")?;
     Ok(listener.local_addr()?.port())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_tells_which_batches_came_to_no_answer() {
+        let log = "WARNING ESM: Lambda x failed processing SQS batch from q (errorType=Runtime.ExitError errorMessage=Runtime exited before returning a response)\n\
+            WARNING Lambda x: Task timed out after 10.00 seconds\n\
+            WARNING ESM: Lambda x failed processing SQS batch from q (errorType=Sandbox.Timedout errorMessage=Task timed out after 10.00 seconds)";
+        let cut = Cut {
+            killed: 1,
+            timed_out: 1,
+        };
+        assert_eq!(Cut::told_by(log), cut);
+    }
 }

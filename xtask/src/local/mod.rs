@@ -22,11 +22,35 @@ use front_door::FrontDoor;
 use seed::Seeded;
 use simulator::Simulator;
 
-/// How long after an unanswered creation "there is none" is believed here: short, so that a person sees it happen.
-const SETTLE_SECONDS: u32 = 30;
 /// How often it is looked who is due here. The emulator takes it for each of its own rounds, every ten seconds; AWS takes no rate below
 /// a minute.
 const TICK: &str = "rate(0 minutes)";
+
+/// The times that a stack is deployed with, in seconds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Times {
+    /// What `tickets` has for one batch.
+    tickets_timeout: u32,
+    /// How long the queue hides a message that is worked on; six times the former, as the template says.
+    visibility: u32,
+    /// How long after an unanswered creation "there is none" is not believed.
+    settle: u32,
+}
+
+impl Times {
+    /// As deployed anywhere, but for a short settling time, so that a person sees it happen.
+    pub(crate) const SHOWN: Self = Self {
+        tickets_timeout: 60,
+        visibility: 360,
+        settle: 30,
+    };
+    /// Functions that live for seconds and die often. It settles later than the latest commit that the chaos makes.
+    pub(crate) const CHAOS: Self = Self {
+        tickets_timeout: 10,
+        visibility: 60,
+        settle: 75,
+    };
+}
 
 /// A running stack. Dropping it ends everything that it started, in the order of its members.
 #[derive(Debug)]
@@ -46,7 +70,7 @@ pub(crate) struct Stack {
 
 impl Stack {
     /// Installs what is missing, builds, starts, deploys and seeds; its logs are in `target/local/<run>`.
-    pub(crate) async fn start(run: &str) -> Result<Self> {
+    pub(crate) async fn start(run: &str, times: Times) -> Result<Self> {
         let folder = Folder::of(run)?;
         let venv = Venv::with(EMULATOR).await?;
         let built = step("building the functions and the simulator", async {
@@ -83,12 +107,13 @@ impl Stack {
                 let program = binaries::program(&built, function)?;
                 binaries::pack(program, &folder.path().join(format!("{function}.zip")))?;
             }
-            let settle = SETTLE_SECONDS.to_string();
             let parameters = [
-                ("Stage", "local"),
-                ("AllowedOrigins", simulator.origin()),
-                ("SettleSeconds", &settle),
-                ("Tick", TICK),
+                ("Stage", "local".to_owned()),
+                ("AllowedOrigins", simulator.origin().to_owned()),
+                ("TicketsTimeout", times.tickets_timeout.to_string()),
+                ("VisibilitySeconds", times.visibility.to_string()),
+                ("SettleSeconds", times.settle.to_string()),
+                ("Tick", TICK.to_owned()),
             ];
             deploy::deploy(&emulator, folder.path(), &parameters).await
         })

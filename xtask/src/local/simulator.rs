@@ -4,14 +4,17 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use connectwise_sim::{Credentials, Seed};
+use serde::Serialize;
+use serde_json::Value;
 use tokio::process::Command;
 
 use crate::config;
 use crate::local::emulator::{free_port, http_client};
 use crate::process::Running;
 use crate::progress::wait_for;
+use crate::sight::Call;
 
 const READY_WITHIN: Duration = Duration::from_secs(20);
 const ANNOUNCED: &str = "listening on ";
@@ -24,6 +27,7 @@ pub(crate) struct Simulator {
     http: reqwest::Client,
     /// What the integration logs in with.
     pub(crate) integration: Credentials,
+    technician: Credentials,
 }
 
 impl Simulator {
@@ -43,14 +47,19 @@ impl Simulator {
             Ok(address.map(|(_, address)| address.trim().trim_end_matches('/').to_owned()))
         })
         .await?;
-        let integration = Seed::demo()
+        let seed = Seed::demo();
+        let integration = seed
             .integration()
             .context("the simulator's seed has no API member")?;
+        let technician = seed
+            .technician()
+            .context("the simulator's seed has no member with keys")?;
         Ok(Self {
             _process: process,
             origin,
             http: http_client()?,
             integration,
+            technician,
         })
     }
 
@@ -60,13 +69,46 @@ impl Simulator {
     }
 
     /// Reads a list or a record through the ConnectWise API, as the integration.
-    pub(crate) async fn get(
+    pub(crate) async fn get(&self, path: &str, query: &[(&str, &str)]) -> Result<Value> {
+        self.get_as(&self.integration, path, query).await
+    }
+
+    /// Reads as a technician sees it: neither revoked keys nor missing rights stand in the way.
+    pub(crate) async fn get_as_technician(
         &self,
         path: &str,
-        query: &[(&str, &str)],
-    ) -> Result<serde_json::Value> {
+        query: &impl Serialize,
+    ) -> Result<Value> {
+        self.get_as(&self.technician, path, query).await
+    }
+
+    /// Lays faults over those that there are; members left out keep their value.
+    pub(crate) async fn set_faults(&self, faults: &Value) -> Result<()> {
+        let url = format!("{}/_sim/faults", self.origin);
+        let answer = self.http.put(&url).json(faults).send().await;
+        let answer = answer.with_context(|| format!("PUT {url}"))?;
+        let status = answer.status();
+        let said = answer.text().await?;
+        ensure!(status.is_success(), "PUT {url}: {status}: {said}");
+        Ok(())
+    }
+
+    /// The calls that came after the first `n`.
+    pub(crate) async fn journal(&self, n: usize) -> Result<Vec<Call>> {
+        let url = format!("{}/_sim/journal?after={n}", self.origin);
+        let answer = self.http.get(&url).send().await;
+        let answer = answer.with_context(|| format!("GET {url}"))?;
+        let calls = answer.error_for_status()?.json().await;
+        calls.with_context(|| format!("GET {url}: not a journal"))
+    }
+
+    async fn get_as(
+        &self,
+        keys: &Credentials,
+        path: &str,
+        query: &(impl Serialize + ?Sized),
+    ) -> Result<Value> {
         let url = format!("{}/v4_6_release/apis/3.0{path}", self.origin);
-        let keys = &self.integration;
         let answer = self
             .http
             .get(&url)
@@ -81,7 +123,7 @@ impl Simulator {
             .with_context(|| format!("GET {url}"))?;
         let status = answer.status();
         let body = answer.text().await?;
-        anyhow::ensure!(status.is_success(), "GET {url}: {status}: {body}");
+        ensure!(status.is_success(), "GET {url}: {status}: {body}");
         serde_json::from_str(&body).with_context(|| format!("GET {url}: not JSON"))
     }
 }
