@@ -60,8 +60,8 @@ enum Command {
     Chaos(chaos::Options),
     /// Counts the calls to ConnectWise for each new ticket, calm and with errors, against the deployed template
     Calls,
-    /// Measures how long `ingest` takes to start, against the smallest function there can be
-    Bench,
+    /// Measures: how long a function takes to start, and how one slow partner delays the others
+    Bench(bench::Options),
 }
 
 impl Command {
@@ -75,7 +75,7 @@ impl Command {
             Self::Sign(options) => sign::run(&options),
             Self::Chaos(options) => chaos::run(options).await,
             Self::Calls => calls::run().await,
-            Self::Bench => bench::run().await,
+            Self::Bench(options) => bench::run(options).await,
         }
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::sleep;
 
 use crate::local::Stack;
 use crate::local::emulator::http_client;
+use crate::local::seed::Many;
 
 /// How long a source asks again until its event is taken, and how long it waits where the answer does not say.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -60,6 +61,18 @@ impl Source {
             http: http_client()?,
             url: stack.webhook_url(),
             key: key(&stack.seeded.webhook_secret)?,
+        })
+    }
+
+    /// The source that speaks for many partners; each of its events names one.
+    pub(crate) fn of_many(stack: &Stack, many: &Many) -> Result<Self> {
+        let url = format!("{}/v1/events/{}", stack.front_door.origin(), many.source);
+        Ok(Self {
+            partner: stack.seeded.partner.clone(),
+            id: many.source.clone(),
+            http: http_client()?,
+            url,
+            key: key(&many.webhook_secret)?,
         })
     }
 

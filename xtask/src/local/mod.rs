@@ -61,6 +61,8 @@ pub(crate) struct Stack {
     pub(crate) emulator: Emulator,
     /// Our ConnectWise.
     pub(crate) simulator: Simulator,
+    /// Other sites of ConnectWise, which connections may point at too.
+    pub(crate) other_sites: Vec<Simulator>,
     /// What the template made.
     pub(crate) deployed: Deployed,
     /// The partner whom all of this serves.
@@ -71,6 +73,11 @@ pub(crate) struct Stack {
 impl Stack {
     /// Installs what is missing, builds, starts, deploys and seeds; its logs are in `target/local/<run>`.
     pub(crate) async fn start(run: &str, times: Times) -> Result<Self> {
+        Self::with_other_sites(run, times, 0).await
+    }
+
+    /// As `start`, with more sites of ConnectWise.
+    pub(crate) async fn with_other_sites(run: &str, times: Times, others: usize) -> Result<Self> {
         let folder = Folder::of(run)?;
         let venv = Venv::with(EMULATOR).await?;
         let built = step("building the functions and the simulator", async {
@@ -94,12 +101,17 @@ impl Stack {
             .await
         })
         .await?;
-        let (emulator, simulator) = step("starting the emulator and the simulator", async {
-            let simulator =
-                Simulator::start(binaries::program(&built, "connectwise-sim")?, folder.path())
-                    .await?;
+        let what = "starting the emulator and the simulator";
+        let (emulator, simulator, other_sites) = step(what, async {
+            let program = binaries::program(&built, "connectwise-sim")?;
+            let simulator = Simulator::start(program, &folder.path().join("simulator.log")).await?;
+            let mut other_sites = Vec::new();
+            for number in 0..others {
+                let log = folder.path().join(format!("other-site-{number}.log"));
+                other_sites.push(Simulator::start(program, &log).await?);
+            }
             let emulator = Emulator::start(&venv, folder.path(), Access::Enforced).await?;
-            Ok((emulator, simulator))
+            Ok((emulator, simulator, other_sites))
         })
         .await?;
         let deployed = step("deploying infra/template.yaml", async {
@@ -107,9 +119,11 @@ impl Stack {
                 let program = binaries::program(&built, function)?;
                 binaries::pack(program, &folder.path().join(format!("{function}.zip")))?;
             }
+            let sites = std::iter::once(&simulator).chain(&other_sites);
+            let origins: Vec<_> = sites.map(Simulator::origin).collect();
             let parameters = [
                 ("Stage", "local".to_owned()),
-                ("AllowedOrigins", simulator.origin().to_owned()),
+                ("AllowedOrigins", origins.join(",")),
                 ("TicketsTimeout", times.tickets_timeout.to_string()),
                 ("VisibilitySeconds", times.visibility.to_string()),
                 ("SettleSeconds", times.settle.to_string()),
@@ -128,6 +142,7 @@ impl Stack {
             front_door,
             emulator,
             simulator,
+            other_sites,
             deployed,
             seeded,
             folder,

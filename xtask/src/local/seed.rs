@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
 use store::{ConfigTable, Connection, Due, Task};
 
+use crate::local::Stack;
 use crate::local::deploy::Deployed;
 use crate::local::emulator::{Emulator, sdk_config};
 use crate::local::simulator::Simulator;
@@ -61,8 +62,8 @@ pub(crate) async fn seed(
     simulator: &Simulator,
 ) -> Result<Seeded> {
     let partner = PartnerId::parse(PARTNER)?;
-    let source = SourceId::parse(format!("src_{}", random_name(26)?))?;
-    let webhook_secret = format!("whsec_{}", STANDARD.encode(random_bytes::<32>()?));
+    let source = new_source()?;
+    let webhook_secret = new_webhook_secret()?;
 
     seed_secrets(
         emulator,
@@ -84,13 +85,7 @@ pub(crate) async fn seed(
         ..mapping(simulator, DISABLED.1).await?
     };
     mappings.push((disabled.clone(), switched_off));
-    let connection = Connection {
-        origin: simulator.origin().to_owned(),
-        company_id: simulator.integration.company_id.clone(),
-        epoch: 1,
-        confirmed: true,
-        confirmed_at: None,
-    };
+    let connection = connection_to(simulator);
     let aws = sdk_config(emulator.endpoint())?;
     let config = ConfigTable::new(&aws, deployed.config_table.clone());
     config.put_connection(&partner, &connection).await?;
@@ -116,6 +111,87 @@ pub(crate) async fn seed(
     })
 }
 
+/// Partners beside the first, and the source that speaks for all of them.
+#[derive(Debug)]
+pub(crate) struct Many {
+    /// Who posts; each event names its partner.
+    pub(crate) source: SourceId,
+    /// What it signs with.
+    pub(crate) webhook_secret: String,
+    /// All of them.
+    pub(crate) partners: Vec<PartnerId>,
+    /// The one of them whose ConnectWise is the other site.
+    pub(crate) other: PartnerId,
+    /// The one tenant that each of them has.
+    pub(crate) tenant: TenantId,
+}
+
+/// Gives so many partners a connection each: one of them, in the middle, to the other site, and the rest to the stack's own.
+///
+/// # Errors
+/// As `seed`.
+pub(crate) async fn seed_many(
+    stack: &Stack,
+    partners: usize,
+    other_site: &Simulator,
+) -> Result<Many> {
+    let (emulator, deployed) = (&stack.emulator, &stack.deployed);
+    let webhook_secret = new_webhook_secret()?;
+    let names = (0..partners).map(|number| PartnerId::parse(format!("partner-{number:03}")));
+    let partners = names.collect::<Result<Vec<_>, _>>()?;
+    let other = partners
+        .get(partners.len() / 2)
+        .context("no partners are asked for")?;
+    let many = Many {
+        source: new_source()?,
+        tenant: TenantId::parse(MAPPED[0].0)?,
+        other: other.clone(),
+        partners,
+        webhook_secret,
+    };
+    let vault = Vault::of(emulator, deployed)?;
+    let door = SourceDocument {
+        partners: many.partners.clone(),
+        ..document(&many.webhook_secret)
+    };
+    vault.put_door(&many.source, &door).await?;
+    let table = deployed.config_table.clone();
+    let config = ConfigTable::new(&sdk_config(emulator.endpoint())?, table);
+    // The sites are alike, down to the ids of their boards.
+    let settings = settings(&stack.simulator).await?;
+    let mapping = mapping(&stack.simulator, MAPPED[0].1).await?;
+    for partner in &many.partners {
+        let site = if *partner == many.other {
+            other_site
+        } else {
+            &stack.simulator
+        };
+        vault.put_connection(partner, site).await?;
+        config.put_connection(partner, &connection_to(site)).await?;
+        config.put_settings(partner, &settings).await?;
+        config.put_mapping(partner, &many.tenant, &mapping).await?;
+    }
+    Ok(many)
+}
+
+fn connection_to(site: &Simulator) -> Connection {
+    Connection {
+        origin: site.origin().to_owned(),
+        company_id: site.integration.company_id.clone(),
+        epoch: 1,
+        confirmed: true,
+        confirmed_at: None,
+    }
+}
+
+fn new_source() -> Result<SourceId> {
+    Ok(SourceId::parse(format!("src_{}", random_name(26)?))?)
+}
+
+fn new_webhook_secret() -> Result<String> {
+    Ok(format!("whsec_{}", STANDARD.encode(random_bytes::<32>()?)))
+}
+
 async fn seed_secrets(
     emulator: &Emulator,
     deployed: &Deployed,
@@ -124,16 +200,24 @@ async fn seed_secrets(
     source: &SourceId,
     webhook_secret: &str,
 ) -> Result<()> {
-    let keys = &simulator.integration;
-    let connection = ConnectionSecret {
-        origin: simulator.origin().to_owned(),
-        company_id: keys.company_id.clone(),
-        public_key: keys.public_key.clone(),
-        private_key: Secret::new(&keys.private_key),
-        client_id: None,
-    };
     let door = SourceDocument {
         partner: Some(partner.clone()),
+        partners: Vec::new(),
+        ..document(webhook_secret)
+    };
+    let client_id = deployed.variable("tickets", "CLIENT_ID_SECRET")?.to_owned();
+    let vault = Vault::of(emulator, deployed)?;
+    vault.put_door(source, &door).await?;
+    vault.put_connection(partner, simulator).await?;
+    vault
+        .put(client_id, simulator.integration.client_id.clone())
+        .await
+}
+
+/// A source that speaks for nobody yet.
+fn document(webhook_secret: &str) -> SourceDocument {
+    SourceDocument {
+        partner: None,
         partners: Vec::new(),
         enabled: true,
         kinds_added: Vec::new(),
@@ -141,29 +225,51 @@ async fn seed_secrets(
             value: Secret::new(webhook_secret),
             not_after: None,
         }],
-    };
-    let connection_name = format!(
-        "{}{partner}",
-        deployed.variable("tickets", "CONNECTION_SECRET_PREFIX")?
-    );
-    let door_name = format!(
-        "{}{source}",
-        deployed.variable("ingest", "SOURCE_SECRET_PREFIX")?
-    );
-    let client_id_name = deployed.variable("tickets", "CLIENT_ID_SECRET")?.to_owned();
-    let client = aws_sdk_secretsmanager::Client::new(&sdk_config(emulator.endpoint())?);
-    for (name, text) in [
-        (connection_name, serde_json::to_string(&connection)?),
-        (door_name, serde_json::to_string(&door)?),
-        (client_id_name, keys.client_id.clone()),
-    ] {
-        let create = client.create_secret().name(&name).secret_string(text);
+    }
+}
+
+/// Where the secrets are kept, under the names that the functions look for.
+struct Vault<'a> {
+    client: aws_sdk_secretsmanager::Client,
+    deployed: &'a Deployed,
+}
+
+impl<'a> Vault<'a> {
+    fn of(emulator: &Emulator, deployed: &'a Deployed) -> Result<Self> {
+        let client = aws_sdk_secretsmanager::Client::new(&sdk_config(emulator.endpoint())?);
+        Ok(Self { client, deployed })
+    }
+
+    async fn put_door(&self, source: &SourceId, door: &SourceDocument) -> Result<()> {
+        let prefix = self.deployed.variable("ingest", "SOURCE_SECRET_PREFIX")?;
+        let text = serde_json::to_string(door)?;
+        self.put(format!("{prefix}{source}"), text).await
+    }
+
+    async fn put_connection(&self, partner: &PartnerId, site: &Simulator) -> Result<()> {
+        let keys = &site.integration;
+        let connection = ConnectionSecret {
+            origin: site.origin().to_owned(),
+            company_id: keys.company_id.clone(),
+            public_key: keys.public_key.clone(),
+            private_key: Secret::new(&keys.private_key),
+            client_id: None,
+        };
+        let prefix = self
+            .deployed
+            .variable("tickets", "CONNECTION_SECRET_PREFIX")?;
+        let text = serde_json::to_string(&connection)?;
+        self.put(format!("{prefix}{partner}"), text).await
+    }
+
+    async fn put(&self, name: String, text: String) -> Result<()> {
+        let create = self.client.create_secret().name(&name).secret_string(text);
         create
             .send()
             .await
             .with_context(|| format!("cannot create the secret {name}"))?;
+        Ok(())
     }
-    Ok(())
 }
 
 async fn settings(simulator: &Simulator) -> Result<Settings> {

@@ -32,17 +32,16 @@ pub(crate) struct Simulator {
 
 impl Simulator {
     /// Starts one on a free port and waits until it says that it listens.
-    pub(crate) async fn start(program: &Path, folder: &Path) -> Result<Self> {
+    pub(crate) async fn start(program: &Path, log: &Path) -> Result<Self> {
         let mut command = Command::new(program);
         command
             .env_clear()
             .envs(config::bare_environment())
             .args(["--port", &free_port()?.to_string()]);
-        let log = folder.join("simulator.log");
-        let mut process = Running::start_logged("the simulator", command, &log)?;
+        let mut process = Running::start_logged("the simulator", command, log)?;
         let origin = wait_for("the simulator", READY_WITHIN, async || {
-            process.must_run(&log)?;
-            let said = fs::read_to_string(&log)?;
+            process.must_run(log)?;
+            let said = fs::read_to_string(log)?;
             let address = said.lines().find_map(|line| line.split_once(ANNOUNCED));
             Ok(address.map(|(_, address)| address.trim().trim_end_matches('/').to_owned()))
         })
