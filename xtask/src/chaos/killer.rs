@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
@@ -10,10 +10,10 @@ use tokio::time::sleep;
 
 use crate::dice::Dice;
 
-/// How long is waited for a process at work, and how often is looked for one; new processes are looked for after so many glances.
-const STALKS_FOR: Duration = Duration::from_secs(4);
+/// How often and how many times it is looked for a process at work. Half a second finds one in every storm; to wait longer would kill
+/// nearly every batch of the calm after it, and nothing could ever end.
 const GLANCE_EVERY: Duration = Duration::from_millis(5);
-const GLANCES: usize = 40;
+const GLANCES: usize = 100;
 /// Its end comes so many milliseconds later at most, so that it comes at any step of the work.
 const LATEST_MS: usize = 60;
 
@@ -27,30 +27,32 @@ pub(crate) struct Killer<'a> {
 }
 
 impl Killer<'_> {
-    /// Ends one that is at work, somewhere in the middle of it; tells whether there was one.
-    pub(crate) async fn kill_one_at_work(&self, dice: &mut Dice) -> Result<bool> {
-        let begun = Instant::now();
-        while begun.elapsed() < STALKS_FOR {
-            let processes = self.processes()?;
-            let before: Vec<_> = processes.iter().map(|pid| worked(*pid)).collect();
-            for _ in 0..GLANCES {
-                sleep(GLANCE_EVERY).await;
-                // One that waits for an event uses no time at all.
-                let at_work: Vec<_> = processes
-                    .iter()
-                    .zip(&before)
-                    .filter(|(pid, before)| worked(**pid) > **before)
-                    .map(|(pid, _)| *pid)
-                    .collect();
-                if let Some(victim) = dice.one_of(&at_work) {
-                    let soon = u64::try_from(dice.between(0, LATEST_MS))?;
-                    sleep(Duration::from_millis(soon)).await;
-                    // It may have ended by itself since; its id is not given to another program as soon as that.
-                    return Ok(kill_process(*victim, Signal::KILL).is_ok());
-                }
+    /// Ends one: in the middle of its work, or else while it waits for some. Tells whether there was one.
+    pub(crate) async fn kill_one(&self, dice: &mut Dice) -> Result<bool> {
+        let processes = self.processes()?;
+        let Some(victim) = self.at_work(&processes, dice).await? else {
+            return Ok(false);
+        };
+        // It may have ended by itself since; its id is not given to another program as soon as that.
+        Ok(kill_process(victim, Signal::KILL).is_ok())
+    }
+
+    /// One of them that works, at any step of its work; one that waits if none works.
+    async fn at_work(&self, processes: &[Pid], dice: &mut Dice) -> Result<Option<Pid>> {
+        let before: Vec<_> = processes.iter().map(|pid| worked(*pid)).collect();
+        for _ in 0..GLANCES {
+            sleep(GLANCE_EVERY).await;
+            let with_before = processes.iter().zip(&before);
+            // One that waits for an event uses no time at all.
+            let at_work = with_before.filter(|(pid, before)| worked(**pid) > **before);
+            let at_work: Vec<_> = at_work.map(|(pid, _)| *pid).collect();
+            if let Some(victim) = dice.one_of(&at_work) {
+                let soon = u64::try_from(dice.between(0, LATEST_MS))?;
+                sleep(Duration::from_millis(soon)).await;
+                return Ok(Some(*victim));
             }
         }
-        Ok(false)
+        Ok(dice.one_of(processes).copied())
     }
 
     /// The function's running processes.
@@ -161,16 +163,18 @@ mod tests {
         .unwrap();
 
         let mut dice = Dice::new(1);
-        assert!(killer.kill_one_at_work(&mut dice).await.unwrap());
-        crate::progress::wait_for("its end", Duration::from_secs(5), async || {
-            Ok((of("x-tickets").len() == 1).then_some(()))
-        })
-        .await
-        .unwrap();
-        assert!(
-            !killer.kill_one_at_work(&mut dice).await.unwrap(),
-            "the one that is left waits"
-        );
+        for (left, why) in [
+            (1, "the one at work is first"),
+            (0, "then the one that waits"),
+        ] {
+            assert!(killer.kill_one(&mut dice).await.unwrap());
+            crate::progress::wait_for(why, Duration::from_secs(5), async || {
+                Ok((of("x-tickets").len() == left).then_some(()))
+            })
+            .await
+            .unwrap();
+        }
+        assert!(!killer.kill_one(&mut dice).await.unwrap());
         assert_eq!(of("x-ingest").len(), 1);
     }
 }

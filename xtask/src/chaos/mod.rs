@@ -196,7 +196,7 @@ impl Chaos<'_> {
         turns.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             turns.tick().await;
-            let killed = killer.kill_one_at_work(&mut dice).await?;
+            let killed = killer.kill_one(&mut dice).await?;
             self.progress
                 .kills
                 .set(self.progress.kills.get() + usize::from(killed));

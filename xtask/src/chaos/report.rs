@@ -102,7 +102,7 @@ impl Report {
                 (self.calls.len() - creates - searches).to_string(),
             ),
             row("  answered 5xx, nothing done", errors.to_string()),
-            row("  done, answer lost", lost.to_string()),
+            row("  not answered", lost.to_string()),
             row("  answered 5xx, done late", late.to_string()),
             row("creations and searches a ticket", each(creates + searches)),
             row("calls a ticket", each(self.calls.len())),
