@@ -123,9 +123,7 @@ async fn raise(stack: &Stack, weather: &Weather) -> Result<Count> {
     };
     let all_have = |records: &BTreeMap<String, Record>, _: Waiting| without(records) == 0;
     // If time is up, it is counted all the same: what they cost tells why.
-    let waited = sight
-        .wait_until("a ticket for each alert", WITHIN, all_have)
-        .await;
+    let in_time = sight.wait_until(WITHIN, all_have).await?;
     let without = without(&sight.records().await?);
     let calls = stack.simulator.journal(before).await?;
     let of = |purpose| {
@@ -136,7 +134,7 @@ async fn raise(stack: &Stack, weather: &Weather) -> Result<Count> {
     };
     Ok(Count {
         tickets: RAISED - without,
-        in_time: waited.is_ok(),
+        in_time,
         creates: of(Purpose::Create),
         searches: of(Purpose::Search),
         others: of(Purpose::Other),

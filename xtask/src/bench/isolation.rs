@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use domain::record::{Actual, Record};
 use domain::{AlertId, AlertKey};
 use jiff::Timestamp;
@@ -112,13 +112,12 @@ async fn measure(stack: &Stack, many: &Many, phase: &str) -> Result<Waits> {
             matches!(actual, Some(Actual::Open(_)))
         })
     };
-    sight
-        .wait_until(
-            "the tickets of all partners that are well",
-            WITHIN,
-            all_have,
-        )
-        .await?;
+    let in_time = sight.wait_until(WITHIN, all_have).await?;
+    ensure!(
+        in_time,
+        "not every partner that is well has its tickets after {} s",
+        WITHIN.as_secs()
+    );
     let calls = stack.simulator.journal(before).await?;
     waits(&accepted.into_inner(), &calls)
 }
