@@ -16,8 +16,8 @@ use crate::story::table;
 
 /// Alerts raised in each weather.
 const RAISED: usize = 200;
-/// A creation whose answer is an error is settled first, perhaps more than once.
-const WITHIN: Duration = Duration::from_secs(8 * 60);
+/// A creation whose answer is an error has to settle before it is tried again, and some fail several times in a row.
+const WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// A weather and what a ticket may cost in it.
 struct Weather {

@@ -29,6 +29,9 @@ use verdict::{Alert, Evidence, unaccounted};
 
 /// How long the whole may take, from the first event to the last ticket.
 const WITHIN: Duration = Duration::from_secs(8 * 60);
+/// How long ConnectWise fails and processes die. Not to the end: a creation that fails is not tried again before it has settled, and of
+/// 400 some fail four times in a row.
+const STORM: Duration = Duration::from_secs(4 * 60);
 /// How often a process is killed.
 const KILL_EVERY: Duration = Duration::from_secs(5);
 /// How often the stack is looked at, and after how many looks a line is printed.
@@ -149,17 +152,12 @@ struct Left {
 }
 
 impl Chaos<'_> {
-    /// Posts everything in foul weather, killing, until all is done or time is up; what is not done then.
+    /// Posts everything into the storm and waits until all is done or time is up; what is not done then.
     async fn rage(&self, deliveries: &[Value]) -> Result<Left> {
-        self.stack
-            .simulator
-            .set_faults(&json!({ "error_rate": 0.2, "lost_answer_rate": 0.1 }))
-            .await?;
         tokio::select! {
             left = self.watch(deliveries.len()) => left,
             failed = self.post(deliveries) => match failed? {},
-            failed = self.weather() => match failed? {},
-            failed = self.kill() => match failed? {},
+            failed = self.storm() => match failed? {},
         }
     }
 
@@ -174,13 +172,34 @@ impl Chaos<'_> {
         std::future::pending().await
     }
 
+    /// Foul weather and sudden deaths, and then neither.
+    async fn storm(&self) -> Result<Infallible> {
+        tokio::select! {
+            () = sleep(STORM) => {}
+            failed = self.weather() => match failed? {},
+            failed = self.kill() => match failed? {},
+        }
+        self.clear_up().await?;
+        println!("- the storm is over");
+        std::future::pending().await
+    }
+
+    async fn clear_up(&self) -> Result<()> {
+        let clear = json!({ "error_rate": 0, "lost_answer_rate": 0, "late_commit": { "rate": 0 } });
+        self.stack.simulator.set_faults(&clear).await
+    }
+
     /// The simulator knows one delay for all late commits: it is changed again and again.
     async fn weather(&self) -> Result<Infallible> {
         let mut dice = Dice::new(self.seed);
         loop {
             let seconds = dice.between(LATE.0, LATE.1);
-            let late = json!({ "late_commit": { "rate": 0.05, "seconds": seconds } });
-            self.stack.simulator.set_faults(&late).await?;
+            let faults = json!({
+                "error_rate": 0.2,
+                "lost_answer_rate": 0.1,
+                "late_commit": { "rate": 0.05, "seconds": seconds },
+            });
+            self.stack.simulator.set_faults(&faults).await?;
             sleep(LATE_CHANGES).await;
         }
     }
@@ -247,10 +266,9 @@ impl Chaos<'_> {
         );
     }
 
-    /// Ends the faults and lets the last late commit happen: one that makes a second ticket must be seen.
+    /// Ends what is left of the faults and lets the last late commit happen: one that makes a second ticket must be seen.
     async fn calm_down(&self) -> Result<()> {
-        let clear = json!({ "error_rate": 0, "lost_answer_rate": 0, "late_commit": { "rate": 0 } });
-        self.stack.simulator.set_faults(&clear).await?;
+        self.clear_up().await?;
         let calls = self.calls().await?;
         let failed =
             |call: &&Call| call.method != "GET" && call.status.is_some_and(|status| status >= 500);
