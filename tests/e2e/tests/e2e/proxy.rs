@@ -66,7 +66,15 @@ struct Shared {
     connectwise: String,
     http: reqwest::Client,
     calls: Mutex<Vec<Call>>,
+    refused: Mutex<Option<Refused>>,
     state: watch::Sender<Run>,
+}
+
+/// Calls of this name that are answered as AWS does when it has too much to do, but for the first few.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Refused {
+    pub(crate) what: &'static str,
+    pub(crate) but_for: usize,
 }
 
 /// One numbering of calls, and whether they are let through.
@@ -89,6 +97,7 @@ impl Proxy {
                 .build()
                 .unwrap(),
             calls: Mutex::default(),
+            refused: Mutex::default(),
             state: watch::Sender::default(),
         });
         let router = Router::new().fallback(pass).with_state(shared.clone());
@@ -117,6 +126,11 @@ impl Proxy {
             };
         });
         self.shared.state.borrow().name()
+    }
+
+    /// From now on refuses such calls, or none.
+    pub(crate) fn refuse(&self, refused: Option<Refused>) {
+        *self.shared.refused.lock().unwrap() = refused;
     }
 
     /// Lets the stopped worker go on, and stops it no more.
@@ -166,6 +180,16 @@ impl Shared {
         agent.contains("aws-sdk") && !agent.contains(&self.state.borrow().name())
     }
 
+    fn is_refused(&self, call: &Call) -> bool {
+        let mut refused = self.refused.lock().unwrap();
+        let Some(refused) = refused.as_mut().filter(|refused| refused.what == call.what) else {
+            return false;
+        };
+        let refuses = refused.but_for == 0;
+        refused.but_for = refused.but_for.saturating_sub(1);
+        refuses
+    }
+
     /// The call's number, in the count that it came in.
     fn number(&self, call: Call) -> (Run, usize) {
         let mut calls = self.calls.lock().unwrap();
@@ -195,7 +219,16 @@ async fn pass(
         return Response::builder().status(410).body(Body::empty()).unwrap();
     }
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
-    let (run, number) = shared.number(call(&parts, &body));
+    let call = call(&parts, &body);
+    if shared.is_refused(&call) {
+        let throttled = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
+        return Response::builder()
+            .status(400)
+            .header(header::CONTENT_TYPE, "application/x-amz-json-1.0")
+            .body(Body::from(throttled))
+            .unwrap();
+    }
+    let (run, number) = shared.number(call);
     let first_held = match run.stop {
         None => usize::MAX,
         Some(stop) => stop.at + usize::from(stop.when != When::Before),

@@ -1,0 +1,40 @@
+//! DynamoDB or Secrets Manager has too much to do: what cannot be done now is done later, and nothing is half done.
+
+use crate::proxy::Refused;
+use crate::world::{World, event};
+
+#[tokio::test]
+async fn whatever_aws_refuses_for_a_while_is_done_later_and_once() {
+    for (what, but_for) in [
+        // Reading the record and what is set up.
+        ("BatchGetItem", 0),
+        ("BatchGetItem", 1),
+        // The claim, or what its call brought; the first is that the partner is reconciled.
+        ("UpdateItem", 0),
+        ("UpdateItem", 1),
+        ("UpdateItem", 2),
+        // The keys, or the clientId.
+        ("GetSecretValue", 0),
+        ("GetSecretValue", 1),
+    ] {
+        let mut world = World::new().await;
+        let proxy = world.proxy().await;
+        let worker = proxy.count(None);
+        let config = world.through(&worker, &proxy).await;
+        let aws = world.aws_at(&proxy.origin, &worker);
+        world.tickets = tickets::App::build(&config, &aws).unwrap();
+        let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+        proxy.refuse(Some(Refused { what, but_for }));
+        let back = world.hand_over(raised, 0).await;
+        assert_eq!(back.len(), 1, "{what} but for {but_for}");
+        proxy.refuse(None);
+        world.until_done(back, 11, 1).await;
+        let record = world.record("a1").await.unwrap();
+        assert!(
+            record.open().is_some(),
+            "{what} but for {but_for}: {record:?}"
+        );
+        let tickets = world.all_tickets().await.len();
+        assert_eq!(tickets, 1, "{what} but for {but_for}");
+    }
+}
