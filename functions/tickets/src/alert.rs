@@ -314,7 +314,7 @@ fn claim(record: &Record, step: &Step, case: &Case<'_>) -> Option<Claim> {
             about.severity
         }),
         began_at: case.invocation.now(),
-        until: case.invocation.claim_until(),
+        until: case.invocation.holds_until(),
         uncertain_at: None,
         attempts: before.map_or(1, |before| before.attempts.saturating_add(1)),
         visits: 0,

@@ -80,10 +80,11 @@ async fn every_gateway_payload_has_its_body_rightly_signed_and_is_too_old_by_now
 }
 
 fn batch(text: &str) -> (SqsEvent, Invocation) {
-    let ends = Timestamp::now() + SignedDuration::from_secs(60);
+    let now = Timestamp::now();
+    let ends = now + SignedDuration::from_secs(60);
     (
         serde_json::from_str(text).unwrap(),
-        Invocation::new("sample", ends),
+        Invocation::at("sample", now, ends),
     )
 }
 

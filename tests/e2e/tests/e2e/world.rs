@@ -400,9 +400,7 @@ impl World {
 
     /// An invocation that has so many seconds.
     pub(crate) fn invocation(&mut self, seconds: i64) -> Invocation {
-        self.invocations += 1;
-        let ends = Timestamp::now() + SignedDuration::from_secs(seconds);
-        Invocation::new(&format!("test-{}", self.invocations), ends)
+        self.invocation_at(Timestamp::now(), seconds)
     }
 
     /// Works until the queue is empty, put-off messages included.
