@@ -160,13 +160,13 @@ pub fn decide(
     settle: SignedDuration,
     now: Timestamp,
 ) -> Decision {
-    let decision = next(record, view, settle, now);
-    match may_call(needs(&decision), view, now) {
-        Ok(()) => decision,
-        // A search that cannot be made now is made later; meanwhile the alert goes on.
-        Err(_) if matches!(decision, Decision::Recheck(_)) => remembered(record, view, now),
-        Err(instead) => instead,
+    let may = |decision: &Decision| may_call(needs(decision), view, now);
+    let mut decision = next(record, view, settle, now);
+    // A search that cannot be made now is made later; meanwhile the alert goes on.
+    if matches!(decision, Decision::Recheck(_)) && may(&decision).is_err() {
+        decision = remembered(record, view, now);
     }
+    may(&decision).map_or_else(|instead| instead, |()| decision)
 }
 
 /// Whether ConnectWise may be called for something that needs these rights; else what happens instead.

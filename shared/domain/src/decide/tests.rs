@@ -635,6 +635,12 @@ fn a_given_up_create_is_looked_for_when_it_is_due() {
         Decision::Nothing(Idle::UpToDate),
         "later, and nothing is held up"
     );
+    let gone = fold(record.clone(), &resolved(12));
+    assert_eq!(
+        decide(&gone, &view, SETTLE, at(3600)),
+        Decision::Block(Blocked::ConnectionBroken),
+        "what goes on meanwhile calls nobody either"
+    );
     assert_eq!(record.clone().in_epoch(2).rechecks, []);
 }
 
