@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws::secrets::{self, Secrets};
+use aws::secrets::{self, ConnectionSecret, Secrets};
 use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Ticket};
 use domain::adopt::Found;
@@ -250,12 +250,17 @@ impl Connections {
     /// See [`NoClient`].
     pub async fn client(&self, partner: &PartnerId, site: &Site) -> Result<Client, NoClient> {
         let connection = &site.connection;
-        let (keys, key_version) = self
-            .secrets
-            .connection(&self.secret_prefix, partner)
-            .await?;
+        let read = || self.secrets.connection(&self.secret_prefix, partner);
+        let fits = |keys: &ConnectionSecret| {
+            keys.origin == connection.origin && keys.company_id == connection.company_id
+        };
+        let (mut keys, mut key_version) = read().await?;
+        // The connection was pointed elsewhere, and these are remembered from before.
+        if !fits(&keys) && self.keys_refused(partner) {
+            (keys, key_version) = read().await?;
+        }
         // A stored key is never sent to a changed host: the secret says whose it is.
-        if keys.origin != connection.origin || keys.company_id != connection.company_id {
+        if !fits(&keys) {
             return Err(NoClient::OtherOrigin {
                 secret: keys.origin,
                 connection: connection.origin.clone(),

@@ -516,3 +516,19 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
         .await;
     assert!(world.record("a2").await.unwrap().open().is_some());
 }
+
+#[tokio::test]
+async fn a_worker_that_remembers_the_keys_of_the_old_site_reads_the_new_ones() {
+    let mut world = World::new().await;
+    let first = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    world.until_done(first, 0, 1).await;
+    let before = world.calls().await.len();
+    world.point_at_company("other").await;
+    let second = world.taken(&[event("alert.raised", "e2", "a2", 0)]).await;
+    world.until_done(second, 1, 1).await;
+    // The simulator knows no such company: what counts is that it was asked with keys for it, and not refused before.
+    assert!(
+        world.calls().await.len() > before,
+        "asked with the new keys"
+    );
+}

@@ -213,14 +213,14 @@ impl World {
 
     /// Stores the connection's keys with this private key.
     pub(crate) async fn put_keys(&self, private_key: &str) {
-        self.put_keys_of("tb/connection/", self.sim.base_url(), private_key)
+        self.put_keys_of("tb/connection/", self.sim.base_url(), "tbdemo", private_key)
             .await;
     }
 
-    async fn put_keys_of(&self, prefix: &str, origin: String, private_key: &str) {
+    async fn put_keys_of(&self, prefix: &str, origin: String, company_id: &str, private_key: &str) {
         let keys = ConnectionSecret {
             origin,
-            company_id: "tbdemo".into(),
+            company_id: company_id.into(),
             public_key: "tbPublicKey01".into(),
             private_key: Secret::new(private_key),
             client_id: None,
@@ -238,7 +238,7 @@ impl World {
         config_table(&self.aws, &table).await;
         let config = ConfigTable::new(&self.aws, table.clone());
         self.seed_config(&config, proxy.origin.clone()).await;
-        self.put_keys_of(&prefix, proxy.origin.clone(), "tbPrivateKey01")
+        self.put_keys_of(&prefix, proxy.origin.clone(), "tbdemo", "tbPrivateKey01")
             .await;
         tickets::Config {
             connections: connections::Config {
@@ -574,6 +574,23 @@ impl World {
             .put_connection(&partner(), &connection)
             .await
             .unwrap();
+    }
+
+    /// Has set-up point the connection at another company of the same site.
+    pub(crate) async fn point_at_company(&self, company_id: &str) {
+        let connection = Connection {
+            origin: self.sim.base_url(),
+            company_id: company_id.into(),
+            epoch: 2,
+            confirmed: true,
+            confirmed_at: None,
+        };
+        self.config
+            .put_connection(&partner(), &connection)
+            .await
+            .unwrap();
+        self.put_keys_of("tb/connection/", self.sim.base_url(), company_id, "another")
+            .await;
     }
 
     /// Has set-up store keys of this version.
