@@ -62,6 +62,9 @@ pub(crate) enum Failed {
     Look(Error),
     #[error("writing failed: {0}")]
     Write(Error),
+    /// A part of the step is written, and the rest is not: the takeover makes it.
+    #[error("half done, then: {0}")]
+    HalfDone(Error),
     /// ConnectWise answered 200, and the ticket is not closed, or not open.
     #[error("the status does not close the ticket, or not open it")]
     StatusWithoutEffect,
@@ -71,7 +74,7 @@ impl Failed {
     pub(crate) fn reaction(&self) -> Reaction {
         match self {
             Self::NoClient(fault) => fault.reaction(),
-            Self::Look(fault) | Self::Write(fault) => fault.reaction(),
+            Self::Look(fault) | Self::Write(fault) | Self::HalfDone(fault) => fault.reaction(),
             Self::StatusWithoutEffect => Reaction::Block {
                 reason: Blocked::TargetGone(Target::Status),
             },
@@ -81,30 +84,24 @@ impl Failed {
     pub(crate) fn may_have_been_done(&self) -> bool {
         match self {
             Self::Write(fault) => fault.may_have_been_done(),
+            Self::HalfDone(_) => true,
             Self::NoClient(_) | Self::Look(_) | Self::StatusWithoutEffect => false,
-        }
-    }
-
-    /// ConnectWise took the call and said no.
-    fn is_refusal(&self) -> bool {
-        match self {
-            Self::Write(fault) | Self::Look(fault) => fault.told() == Told::Works,
-            Self::NoClient(_) | Self::StatusWithoutEffect => false,
         }
     }
 
     pub(crate) fn told(&self) -> Told {
         match self {
             Self::NoClient(fault) => fault.told(),
-            Self::Look(fault) | Self::Write(fault) => fault.told(),
+            Self::Look(fault) | Self::Write(fault) | Self::HalfDone(fault) => fault.told(),
             Self::StatusWithoutEffect => Told::Works,
         }
     }
 
+    /// The call whose failure means that nothing is written.
     pub(crate) fn call(&self) -> Option<&Error> {
         match self {
             Self::Look(fault) | Self::Write(fault) => Some(fault),
-            Self::NoClient(_) | Self::StatusWithoutEffect => None,
+            Self::NoClient(_) | Self::HalfDone(_) | Self::StatusWithoutEffect => None,
         }
     }
 }
@@ -230,15 +227,8 @@ impl Calls<'_> {
                 gone_at(self.record, self.work.invocation.now()),
                 &self.claim.marker,
             );
-            match self
-                .add_note(ticket_id, note, NoteDisplay::Resolution)
-                .await
-            {
-                Ok(()) => {}
-                Err(fault) if fault.may_have_been_done() => return Err(Failed::Write(fault)),
-                // The ticket is closed; a note that ConnectWise refuses does not undo that.
-                Err(fault) => tracing::warn!(fault = %fault, "closed without a note"),
-            }
+            let noted = self.add_note(ticket_id, note, NoteDisplay::Resolution);
+            self.said(noted.await)?;
         }
         Ok(Done::Ended(ClosedBy::Us))
     }
@@ -270,15 +260,8 @@ impl Calls<'_> {
             && !self.is_noted(reopen.ticket_id).await?
         {
             let note = reopened_note(about.raised_at, &self.claim.marker);
-            match self
-                .add_note(reopen.ticket_id, note, NoteDisplay::Discussion)
-                .await
-            {
-                Ok(()) => {}
-                Err(fault) if fault.may_have_been_done() => return Err(Failed::Write(fault)),
-                // The ticket is open; a note that ConnectWise refuses does not undo that.
-                Err(fault) => tracing::warn!(fault = %fault, "opened again without a note"),
-            }
+            let noted = self.add_note(reopen.ticket_id, note, NoteDisplay::Discussion);
+            self.said(noted.await)?;
         }
         Ok(Done::Reopened { board_id })
     }
@@ -292,8 +275,6 @@ impl Calls<'_> {
             // A person was faster.
             Some(_) => return Ok(Done::Repaired),
             None => {
-                self.note_internally(ticket_id, duplicate_note(kept, &self.claim.marker))
-                    .await?;
                 let status = self.closing_status(&ticket).await?;
                 let writer = self.client.ticket_writer();
                 let closed = writer.close(ticket_id, status, self.deadline()).await;
@@ -302,13 +283,16 @@ impl Calls<'_> {
                 }
             }
         }
-        if let Some(kept) = kept {
-            let note = kept_note(ticket_id, &self.claim.marker);
-            match self.note_internally(kept, note).await {
-                Err(fault) if !fault.may_have_been_done() && fault.is_refusal() => {
-                    tracing::warn!(fault = %fault, "repaired without a note");
-                }
-                noted => noted?,
+        let marker = &self.claim.marker;
+        let mut notes = vec![(ticket_id, duplicate_note(kept, marker))];
+        notes.extend(kept.map(|kept| (kept, kept_note(ticket_id, marker))));
+        for (ticket_id, text) in notes {
+            if !self.is_noted(ticket_id).await? {
+                let display = NoteDisplay::Internal;
+                let note = NewNote { text, display };
+                let writer = self.client.ticket_writer();
+                let noted = writer.add_note(ticket_id, &note, self.deadline()).await;
+                self.said(noted.map(|_| ()))?;
             }
         }
         tracing::warn!(
@@ -320,17 +304,21 @@ impl Calls<'_> {
         Ok(Done::Repaired)
     }
 
-    async fn note_internally(&self, ticket_id: RecordId, text: String) -> Result<(), Failed> {
-        if self.is_noted(ticket_id).await? {
+    /// What becomes of a step whose deed is done and whose note is not, or may not be: one that ConnectWise refuses does not undo the
+    /// deed; any other is made by the takeover.
+    fn said(&self, noted: Result<(), Error>) -> Result<(), Failed> {
+        let Err(fault) = noted else {
             return Ok(());
-        }
-        let note = NewNote {
-            text,
-            display: NoteDisplay::Internal,
         };
-        let writer = self.client.ticket_writer();
-        let added = writer.add_note(ticket_id, &note, self.deadline()).await;
-        added.map(|_| ()).map_err(Failed::Write)
+        match fault.told() {
+            Told::Works | Told::MissingRight(_) => {
+                tracing::warn!(fault = %fault, op = ?self.claim.op, "done without a note");
+                Ok(())
+            }
+            Told::Nothing | Told::Fails { .. } | Told::Throttled { .. } | Told::Refused => {
+                Err(Failed::HalfDone(fault))
+            }
+        }
     }
 
     fn deadline(&self) -> Instant {

@@ -532,3 +532,58 @@ async fn a_worker_that_remembers_the_keys_of_the_old_site_reads_the_new_ones() {
         "asked with the new keys"
     );
 }
+
+#[tokio::test]
+async fn a_close_whose_note_has_to_wait_is_ours_and_says_so_later() {
+    let mut world = World::new().await;
+    let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
+    world.until_done(raised, 0, 1).await;
+    // The ticket is read and closed, and its note is one call too many.
+    world.faults(json!({ "rate_limit_per_minute": 2 })).await;
+    let resolved = world.taken(&[event("alert.resolved", "e2", "a1", 5)]).await;
+    let resolved = world.hand_over(resolved, 1).await;
+    world.faults(json!({ "rate_limit_per_minute": 0 })).await;
+    let ticket = world.all_tickets().await[0].clone();
+    assert!(!is_open(&ticket) && resolved.len() == 1);
+    let other = world.another_worker();
+    world.tickets = other;
+    world.until_done(resolved, 3, 1).await;
+    let notes = world.notes(&ticket).await;
+    assert_eq!(
+        notes
+            .iter()
+            .filter(|note| note["text"].as_str().unwrap().contains("[tb "))
+            .count(),
+        1
+    );
+    let record = world.record("a1").await.unwrap();
+    assert!(
+        matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Us),
+        "{record:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_repair_whose_notes_have_to_wait_makes_each_of_them_once() {
+    let mut world = World::new().await;
+    two_tickets(&mut world).await;
+    // The search, the ticket read and closed, one note; the other is one call too many.
+    world.faults(json!({ "rate_limit_per_minute": 4 })).await;
+    let look = vec![reconsider(&key(TENANT, "a1"))];
+    let back = world.hand_over(look, 90).await;
+    world.faults(json!({ "rate_limit_per_minute": 0 })).await;
+    assert_eq!(back.len(), 1);
+    let other = world.another_worker();
+    world.tickets = other;
+    world.until_done(back, 92, 1).await;
+    let tickets = world.all_tickets().await;
+    assert_eq!(tickets.iter().filter(|ticket| is_open(ticket)).count(), 1);
+    for ticket in &tickets {
+        let notes = world.notes(ticket).await;
+        let ours = notes
+            .iter()
+            .filter(|note| note["text"].as_str().unwrap().contains("[tb "));
+        assert_eq!(ours.count(), 1, "{notes:?}");
+    }
+    assert!(world.record("a1").await.unwrap().duplicates.is_empty());
+}
