@@ -48,6 +48,8 @@ pub(crate) struct Ticket {
     pub(crate) id: u64,
     /// Its `externalXRef`.
     pub(crate) token: String,
+    /// The company that it is for.
+    pub(crate) company: u64,
     /// Whether it is closed.
     pub(crate) closed: bool,
 }
@@ -215,6 +217,7 @@ impl<'a> Sight<'a> {
                 all.push(Ticket {
                     id: row["id"].as_u64().context("a ticket has no id")?,
                     token: row["externalXRef"].as_str().unwrap_or_default().to_owned(),
+                    company: row["company"]["id"].as_u64().unwrap_or_default(),
                     closed: row["closedFlag"] == true,
                 });
             }
@@ -268,6 +271,7 @@ mod tests {
         let ticket = Ticket {
             id: 1,
             token: "tb1-0a1b-2c3d-12".to_owned(),
+            company: 1,
             closed: false,
         };
         assert_eq!(ticket.item_key(), "0a1b-2c3d");

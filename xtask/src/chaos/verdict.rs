@@ -45,6 +45,8 @@ pub(crate) enum Wrong {
     OpenThoughGone(u64),
     /// It stands and its ticket is closed.
     ClosedThoughThere(u64),
+    /// Its ticket is for another company than the table says.
+    OtherCompany(u64),
     /// The table says another ticket than there is.
     OtherTicket {
         /// What the table says.
@@ -64,6 +66,7 @@ impl fmt::Display for Wrong {
             Self::Several(ids) => write!(f, "it has {} tickets: {ids:?}", ids.len()),
             Self::OpenThoughGone(id) => write!(f, "it is gone and its ticket {id} is open"),
             Self::ClosedThoughThere(id) => write!(f, "it stands and its ticket {id} is closed"),
+            Self::OtherCompany(id) => write!(f, "its ticket {id} is for another company"),
             Self::OtherTicket { recorded, found } => {
                 write!(
                     f,
@@ -147,11 +150,16 @@ fn wrong(alert: &Alert, record: Option<&Record>, tickets: &[&Ticket]) -> Option<
         return Some(wrong);
     }
     let recorded = record.and_then(|record| match record.actual.as_ref()? {
-        Actual::Open(open) => Some(open.ticket_id),
-        Actual::Closed(closed) => Some(closed.ticket_id),
+        Actual::Open(open) => Some((open.ticket_id, Some(open.company_id))),
+        Actual::Closed(closed) => Some((closed.ticket_id, closed.company_id)),
     });
+    let (recorded, company) = recorded.unzip();
     let found = ticket.map(|ticket| ticket.id);
-    (recorded != found).then_some(Wrong::OtherTicket { recorded, found })
+    if recorded != found {
+        return Some(Wrong::OtherTicket { recorded, found });
+    }
+    let ticket = ticket.filter(|ticket| company.flatten() != Some(ticket.company));
+    ticket.map(|ticket| Wrong::OtherCompany(ticket.id))
 }
 
 #[cfg(test)]
@@ -177,6 +185,7 @@ mod tests {
         Ticket {
             id,
             token: Token::new(&alert.key, 1).to_string(),
+            company: 1,
             closed,
         }
     }
@@ -250,6 +259,7 @@ mod tests {
             evidence.tickets.push(Ticket {
                 id: 13,
                 token,
+                company: 1,
                 closed: true,
             });
         });
@@ -294,6 +304,12 @@ mod tests {
             .tickets
             .push(ticket(&alert("of nobody", true), 13, false));
         assert_eq!(verdict(&alerts, &evidence).strangers.len(), 1);
+    }
+
+    #[test]
+    fn a_ticket_for_another_company_is_found() {
+        let planted = found(|_, evidence| evidence.tickets[1].company = 2);
+        assert_eq!(planted, one("closed", Wrong::OtherCompany(12)));
     }
 
     #[test]
