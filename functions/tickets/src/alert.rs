@@ -148,7 +148,7 @@ impl App {
                 tracing::info!(wait_s = wait.as_secs(), "waiting");
                 let later = Outcome::Later(Some(wait + Duration::from_secs(1)));
                 // A text that is needed later stays with the message, which comes back.
-                self.end(stored, record, later).await
+                self.end(stored, record.going_on(), later).await
             }
             Decision::Block(reason) => self.block(stored, record, reason, case).await,
             // What follows calls ConnectWise.

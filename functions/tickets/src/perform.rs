@@ -153,7 +153,7 @@ impl App {
         tracing::info!(search = ?looked, visits = claim.visits + 1, "searched");
         let held = match looked {
             Search::Found(found) => adopt(record, &claim, &found, now),
-            Search::None => record.with_empty_visit(self.settle, began),
+            Search::None => record.going_on().with_empty_visit(self.settle, began),
             Search::Blind => {
                 let blind = record.with_blind_visit(began);
                 let settled = now.duration_since(claim.uncertain_since());

@@ -564,6 +564,14 @@ impl Record {
         self
     }
 
+    /// It goes on: where a claim is to be cleared up nothing holds it any more, and its claim brings it back if its message is lost.
+    /// Without one it stays listed as it is.
+    #[must_use]
+    pub fn going_on(mut self) -> Self {
+        self.blocked = self.blocked.filter(|_| self.claim.is_none());
+        self
+    }
+
     /// Nothing is to be done: nothing holds the record up any more, and no text is needed. A create that may still have happened
     /// is not forgotten.
     #[must_use]

@@ -90,6 +90,27 @@ async fn an_outage_longer_than_the_back_off_blocks_everything_and_loses_nothing(
 }
 
 #[tokio::test]
+async fn what_is_searched_for_again_after_an_outage_is_not_listed_as_blocked() {
+    let mut world = World::new().await;
+    world.faults(json!({ "outage": true })).await;
+    let mut messages = world.taken(&raises(1)).await;
+    for minutes in [0, 17] {
+        messages = world.hand_over(messages, minutes).await;
+    }
+    assert_eq!(world.alerts.blocked(&partner()).await.unwrap().len(), 1);
+    world.faults(json!({ "outage": false })).await;
+    let generation = world.config.breaker(&partner()).await.unwrap().generation;
+    let closed = world.config.close_breaker(&partner(), generation).await;
+    assert!(closed.unwrap());
+    let again = vec![reconsider(&key(TENANT, "a0"))];
+    let again = world.hand_over(again, 20).await;
+    assert_eq!(again.len(), 1, "one empty search is none");
+    assert_eq!(world.alerts.blocked(&partner()).await.unwrap(), []);
+    world.until_done(again, 21, 1).await;
+    assert_eq!(world.all_tickets().await.len(), 1);
+}
+
+#[tokio::test]
 async fn refused_keys_are_tried_a_few_times_and_no_more() {
     let mut world = World::new().await;
     world.faults(json!({ "keys": "revoked" })).await;
