@@ -666,6 +666,10 @@ async fn try_all(what: &str, plan: Plan) {
     let tally = tally.lock().unwrap();
     println!("{what}: {tally}");
     assert!(tally.wrong.is_empty(), "{}", tally.wrong.join("\n"));
+    assert!(
+        tally.not_reached * 10 <= tally.tried,
+        "hardly anything was tried: {tally}"
+    );
 }
 
 /// What was tried, what is still to be tried, and what went wrong.
@@ -676,6 +680,7 @@ struct Tally {
     points: usize,
     /// By the number of stops.
     stops: [usize; 4],
+    not_reached: usize,
     doubled: usize,
     lost: usize,
     wrong: Vec<String>,
@@ -703,7 +708,12 @@ impl Tally {
                 self.open.extend(plan(scenario, played));
                 return;
             }
-            (None, false) => (Wrong::Untrue, "a stop was not reached".to_owned()),
+            // On a busy machine a recovery can take a call less than the one it was learnt from: its waits end in whole
+            // milliseconds of the machine's. It ended well, and without this stop it is one that was played before.
+            (None, false) => {
+                self.not_reached += 1;
+                return;
+            }
             (Some(wrong), _) => wrong.clone(),
         };
         self.doubled += usize::from(wrong.0 == Wrong::Doubled);
@@ -719,13 +729,14 @@ impl fmt::Display for Tally {
         let Self {
             points,
             stops: [_, one, two, three],
+            not_reached,
             doubled,
             lost,
             ..
         } = self;
         write!(
             f,
-            "{} stories, {points} points, {one} with one stop, {two} with two, {three} with three, doubled = {doubled}, lost = {lost}",
+            "{} stories, {points} points, {one} with one stop, {two} with two, {three} with three, {not_reached} not reached, doubled = {doubled}, lost = {lost}",
             STORIES.len()
         )
     }
