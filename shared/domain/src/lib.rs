@@ -4,6 +4,7 @@
 //! `clippy.toml` of this crate enforce it.
 
 pub mod adopt;
+pub mod boards;
 pub mod breaker;
 pub mod decide;
 pub mod done;
