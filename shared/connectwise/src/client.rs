@@ -12,6 +12,7 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::http::Http;
 use crate::origin::HostError;
+use crate::setup_writer::SetupWriter;
 use crate::writer::TicketWriter;
 
 /// Twelve calls at a time tripped ConnectWise's limit within a thousand requests, four did not (seen live).
@@ -52,10 +53,17 @@ impl Client {
         self
     }
 
-    /// The writes. Only `functions/tickets` may call this: it alone holds the claims that make a write safe.
+    /// The writes of tickets. Only `functions/tickets` may call this: it alone holds the claims that make a write safe.
     #[must_use]
     pub fn ticket_writer(&self) -> TicketWriter {
         TicketWriter::new(self.clone())
+    }
+
+    /// The writes of set-up tables. Only `functions/setup` may call this: a person asked for them there, and they are looked
+    /// for by their names before each.
+    #[must_use]
+    pub fn setup_writer(&self) -> SetupWriter {
+        SetupWriter::new(self.clone())
     }
 
     /// Reads one record.

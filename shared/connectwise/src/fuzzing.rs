@@ -11,8 +11,8 @@ use crate::discovery::CompanyInfo;
 use crate::error::Error;
 use crate::paging::{Cursor, PAGE, count_in, part};
 use crate::records::{
-    ApiMember, Board, BoardStatus, BoardType, Company, Department, Info, Location, Member,
-    MyMember, MySecurity, Note, Priority, Team, Ticket,
+    ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, Department, Info, Location,
+    Member, MyMember, MySecurity, Note, Priority, Team, Ticket,
 };
 use crate::rights;
 
@@ -40,6 +40,7 @@ const READS: &[(&str, Read)] = &[
     ("/service/boards", many::<Board>),
     ("/service/boards/7/statuses", many::<BoardStatus>),
     ("/service/boards/7/types", many::<BoardType>),
+    ("/service/boards/7/teams", many::<BoardTeam>),
     ("/service/priorities", many::<Priority>),
     ("/service/teams", many::<Team>),
     ("/system/info", one::<Info>),

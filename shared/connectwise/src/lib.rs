@@ -1,4 +1,5 @@
-//! The ConnectWise PSA client: typed reads, a [`TicketWriter`] that only `functions/tickets` constructs, errors that name
+//! The ConnectWise PSA client: typed reads, a [`TicketWriter`] that only `functions/tickets` constructs and a
+//! [`SetupWriter`] that only `functions/setup` does, errors that name
 //! situations, and the list of hosts that credentials may be sent to.
 //!
 //! What must not be here: decisions about alerts (they live in `domain`), tables, queues, secrets stores, retries. A call is
@@ -12,6 +13,7 @@ mod conditions;
 mod credentials;
 mod discovery;
 mod error;
+mod found;
 #[doc(hidden)]
 pub mod fuzzing;
 mod http;
@@ -19,6 +21,7 @@ mod origin;
 mod paging;
 mod records;
 pub mod rights;
+mod setup_writer;
 mod tables;
 mod tickets;
 mod verdict;
@@ -33,10 +36,11 @@ pub use http::{Http, HttpNotBuilt};
 pub use origin::{HostError, HostList, InvalidOrigin, Origin};
 pub use paging::{Cursor, Page};
 pub use records::{
-    ApiMember, Board, BoardStatus, BoardType, Company, CompanyReference, Department, Info, Level,
-    Location, Member, MemberReference, MyMember, MySecurity, Note, Priority, RecordInfo, Reference,
-    Team, Ticket,
+    ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, CompanyReference, Department,
+    Info, Level, Location, Member, MemberReference, MyMember, MySecurity, Note, Priority,
+    RecordInfo, Reference, Team, Ticket,
 };
+pub use setup_writer::{NewBoard, NewStatus, NewTeam, SetupWriter};
 pub use tickets::TicketFilter;
 pub use writer::{NewNote, NewTicket, NoteDisplay, TicketWriter};
 

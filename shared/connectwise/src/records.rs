@@ -169,6 +169,25 @@ pub struct BoardType {
     pub inactive_flag: bool,
 }
 
+/// A team that tickets of one board can be given to. ConnectWise's teams cannot be switched off.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoardTeam {
+    /// Its number.
+    pub id: RecordId,
+    /// Its name.
+    #[serde(default, deserialize_with = "or_default")]
+    pub name: String,
+    /// Who leads it.
+    pub team_leader: Option<MemberReference>,
+    /// Who is in it: members' numbers.
+    #[serde(default, deserialize_with = "or_default")]
+    pub members: Vec<RecordId>,
+    /// What new tickets of the board get if they name none.
+    #[serde(default, deserialize_with = "or_default")]
+    pub default_flag: bool,
+}
+
 /// A priority, of all boards.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -8,8 +8,8 @@ use crate::conditions::{Conditions, Field, SearchText};
 use crate::error::Error;
 use crate::paging::{Cursor, Long, PAGE, Page};
 use crate::records::{
-    ApiMember, Board, BoardStatus, BoardType, Company, Department, Info, Location, Member,
-    MyMember, MySecurity, Priority, Team,
+    ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, Department, Info, Location,
+    Member, MyMember, MySecurity, Priority, Team,
 };
 use crate::rights;
 
@@ -191,6 +191,19 @@ impl Client {
         deadline: Instant,
     ) -> Result<Vec<BoardType>, Error> {
         let path = format!("/service/boards/{board}/types");
+        self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
+    }
+
+    /// All teams of a board.
+    ///
+    /// # Errors
+    /// See [`Error`]; a board that is gone is [`Error::NotFound`].
+    pub async fn board_teams(
+        &self,
+        board: RecordId,
+        deadline: Instant,
+    ) -> Result<Vec<BoardTeam>, Error> {
+        let path = format!("/service/boards/{board}/teams");
         self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
     }
 

@@ -3,6 +3,7 @@
 mod answers;
 mod hosts;
 mod server;
+mod set_up;
 
 use self::server::{Play, Server, answer, answer_with, credentials, header, within};
 use crate::{

@@ -1,4 +1,4 @@
-//! The writes: tickets, their status and priority, their notes.
+//! The writes of tickets: their making, their status and priority, their notes.
 //!
 //! ConnectWise has no idempotency key. Each write is sent once and never repeated here; the caller holds a claim, and asks
 //! [`Error::may_have_been_done`] before anything else when one fails.
@@ -97,17 +97,17 @@ struct NoteBody<'a> {
 }
 
 #[derive(Serialize)]
-struct Id {
-    id: RecordId,
+pub(crate) struct Id {
+    pub(crate) id: RecordId,
 }
 
 /// ConnectWise's guide: the path is a bare name, and a reference is replaced whole; `status/id` may answer 200 and change
 /// nothing.
 #[derive(Serialize)]
-struct Replace {
-    op: &'static str,
-    path: &'static str,
-    value: Id,
+pub(crate) struct Replace<V> {
+    pub(crate) op: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) value: V,
 }
 
 impl TicketWriter {

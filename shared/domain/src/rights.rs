@@ -12,6 +12,10 @@ pub const TICKETS_INQUIRE: &str = "service_tickets.inquire";
 pub const TICKETS_CLOSE: &str = "close_service_tickets.edit";
 /// System > Table Setup, Inquire All: boards, statuses, types, priorities.
 pub const TABLES_INQUIRE: &str = "table_setup.inquire";
+/// System > Table Setup, Add All: making boards with their statuses, types and teams.
+pub const TABLES_ADD: &str = "table_setup.add";
+/// System > Table Setup, Edit All: making a status its board's default.
+pub const TABLES_EDIT: &str = "table_setup.edit";
 /// System > Member Maintenance, Inquire All: the API member's default board.
 pub const MEMBERS_INQUIRE: &str = "member_maintenance.inquire";
 /// System > My Company, Inquire All: what the system says of itself.

@@ -133,7 +133,7 @@ fn a_good_answer_is_read_by_the_calls_that_expect_it() {
         verdicts.filter(|verdict| verdict.outcome.is_ok()).count()
     };
     // Lists; single records and what has no number; counts.
-    assert_eq!(read(r#"[{"id":7,"name":"n"}]"#), 13);
+    assert_eq!(read(r#"[{"id":7,"name":"n"}]"#), 14);
     assert_eq!(read(r#"{"id":7,"name":"n"}"#), 5);
     assert_eq!(read(r#"{"count":7}"#), 3);
     assert_eq!(read("null"), 1);
