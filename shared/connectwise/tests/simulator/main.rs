@@ -5,6 +5,8 @@
     reason = "the helpers of tests may panic as tests may"
 )]
 
+mod boards;
+
 use std::time::Duration;
 
 use connectwise::{
@@ -254,7 +256,7 @@ async fn set_up_reads_companies_with_what_speaks_against_them() {
 
 #[tokio::test]
 async fn a_long_list_is_read_in_parts_and_taken_up_again() {
-    let demo = include_str!("../../../tests/connectwise-sim/seed.json");
+    let demo = include_str!("../../../../tests/connectwise-sim/seed.json");
     let mut seed: Value = serde_json::from_str(demo).unwrap();
     let companies = seed["companies"].as_array_mut().unwrap();
     for id in 1_001..=3_300_u64 {

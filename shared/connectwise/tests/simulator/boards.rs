@@ -1,0 +1,622 @@
+//! The two boards, made as set-up will make them: the plan of `domain::boards`, carried out against the simulator.
+
+#![expect(clippy::panic, reason = "the helpers of tests may panic as tests may")]
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use connectwise::{Error, NewBoard, NewStatus, NewTeam, NewTicket};
+use connectwise_sim::Seed;
+use domain::RecordId;
+use domain::boards::{BoardName, Next, NotUsable, Parts, Step, There, Wanted, next};
+use domain::kind::{BUILT_IN, Role};
+use domain::settings::BoardTarget;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::{COMPANY, Site, new_ticket, soon};
+
+const ROLES: [Role; 2] = [Role::Operations, Role::CyberAlerts];
+
+/// Whether a new board comes with statuses is not known: both are played.
+const NEW_BOARDS: [&str; 2] = ["default", "none"];
+
+fn wanted(role: Role) -> Wanted {
+    Wanted {
+        role,
+        name: BoardName::usual(role),
+        location: 2,
+        department: 10,
+        team_lead: 151,
+        kinds_added: Vec::new(),
+    }
+}
+
+/// Why a board is not whole.
+#[derive(Debug)]
+enum Stopped {
+    /// The calls that were allowed are used up: the process died.
+    Died,
+    Called(Error),
+    NotUsable(NotUsable),
+}
+
+/// A process that makes boards and remembers nothing of an earlier one.
+struct SetUp<'a> {
+    site: &'a Site,
+    there: There,
+    calls: usize,
+    most_calls: usize,
+    /// Set before each write.
+    faults_of_writes: Value,
+    /// Set after each write.
+    faults_of_reads: Value,
+}
+
+impl<'a> SetUp<'a> {
+    fn of(site: &'a Site) -> Self {
+        Self {
+            site,
+            there: There::default(),
+            calls: 0,
+            most_calls: usize::MAX,
+            faults_of_writes: Value::Null,
+            faults_of_reads: Value::Null,
+        }
+    }
+
+    fn dying_after(site: &'a Site, most_calls: usize) -> Self {
+        Self {
+            most_calls,
+            ..Self::of(site)
+        }
+    }
+
+    fn call(&mut self) -> Result<(), Stopped> {
+        if self.calls == self.most_calls {
+            return Err(Stopped::Died);
+        }
+        self.calls += 1;
+        Ok(())
+    }
+
+    /// Makes a role's board, or goes on with it.
+    async fn make(&mut self, role: Role) -> Result<BoardTarget, Stopped> {
+        let wanted = wanted(role);
+        self.make_wanted(&wanted).await
+    }
+
+    async fn make_wanted(&mut self, wanted: &Wanted) -> Result<BoardTarget, Stopped> {
+        self.call()?;
+        let boards = self
+            .site
+            .client
+            .boards(soon())
+            .await
+            .map_err(Stopped::Called)?;
+        self.there = There {
+            boards: boards.into_iter().map(Into::into).collect(),
+            parts: None,
+        };
+        loop {
+            match next(wanted, &self.there).map_err(Stopped::NotUsable)? {
+                Next::Look { board } => self.look(board).await?,
+                Next::Make { step, .. } => {
+                    self.call()?;
+                    self.set(&self.faults_of_writes).await;
+                    let made = self.write(step).await;
+                    self.set(&self.faults_of_reads).await;
+                    made.map_err(Stopped::Called)?;
+                }
+                Next::Done(target) => return Ok(target),
+            }
+        }
+    }
+
+    /// [`Self::make`] over and over, whatever goes wrong in between, as a person does who presses the button again.
+    async fn make_in_the_end(&mut self, role: Role) -> BoardTarget {
+        for _ in 0..300 {
+            match self.make(role).await {
+                Ok(target) => return target,
+                Err(Stopped::Called(_)) => {}
+                Err(stopped @ (Stopped::Died | Stopped::NotUsable(_))) => panic!("{stopped:?}"),
+            }
+        }
+        panic!("it never ends: {:?}", next(&wanted(role), &self.there));
+    }
+
+    async fn set(&self, faults: &Value) {
+        if !faults.is_null() {
+            self.site.faults(faults.clone()).await;
+        }
+    }
+
+    async fn look(&mut self, board: RecordId) -> Result<(), Stopped> {
+        let client = &self.site.client;
+        let mut parts = Parts {
+            board,
+            statuses: Vec::new(),
+            types: Vec::new(),
+            teams: Vec::new(),
+        };
+        self.call()?;
+        let statuses = client.board_statuses(board, soon()).await;
+        parts.statuses.extend(
+            statuses
+                .map_err(Stopped::Called)?
+                .into_iter()
+                .map(Into::into),
+        );
+        self.call()?;
+        let types = client.board_types(board, soon()).await;
+        parts
+            .types
+            .extend(types.map_err(Stopped::Called)?.into_iter().map(Into::into));
+        self.call()?;
+        let teams = client.board_teams(board, soon()).await;
+        parts
+            .teams
+            .extend(teams.map_err(Stopped::Called)?.into_iter().map(Into::into));
+        self.there.parts = Some(parts);
+        Ok(())
+    }
+
+    /// Makes one thing, and adds the answer to what is there.
+    async fn write(&mut self, step: Step) -> Result<(), Error> {
+        let writer = self.site.client.setup_writer();
+        let There { boards, parts } = &mut self.there;
+        match (step, parts) {
+            (
+                Step::MakeBoard {
+                    name,
+                    location,
+                    department,
+                },
+                _,
+            ) => {
+                let name = name.as_str().to_owned();
+                let new = NewBoard {
+                    name,
+                    location,
+                    department,
+                };
+                boards.push(writer.create_board(&new, soon()).await?.into());
+            }
+            (
+                Step::MakeStatus {
+                    board,
+                    name,
+                    sort_order,
+                    closes,
+                    is_default,
+                },
+                Some(parts),
+            ) => {
+                let new = NewStatus {
+                    name: name.to_owned(),
+                    sort_order,
+                    closed: closes,
+                    default: is_default,
+                };
+                let made = writer.create_status(board, &new, soon()).await?;
+                parts.statuses.push(made.into());
+            }
+            (Step::MakeDefault { board, status }, Some(parts)) => {
+                let made = writer.make_default(board, status, soon()).await?;
+                assert!(made.default_flag);
+                parts.statuses.retain(|other| other.id != status);
+                parts.statuses.push(made.into());
+            }
+            (Step::MakeType { board, name, .. }, Some(parts)) => {
+                parts
+                    .types
+                    .push(writer.create_type(board, &name, soon()).await?.into());
+            }
+            (
+                Step::MakeTeam {
+                    board,
+                    name,
+                    lead,
+                    is_default,
+                },
+                Some(parts),
+            ) => {
+                let new = NewTeam {
+                    name: name.to_owned(),
+                    leader: lead,
+                    members: vec![lead],
+                    default: is_default,
+                };
+                parts
+                    .teams
+                    .push(writer.create_team(board, &new, soon()).await?.into());
+            }
+            (step, None) => panic!("{step:?} of a board that nobody looked at"),
+        }
+        Ok(())
+    }
+}
+
+impl Site {
+    /// A site that has neither of the two boards.
+    async fn bare(new_boards: &str) -> Self {
+        let mut seed = demo();
+        let boards = seed["boards"].as_array_mut().unwrap();
+        boards.retain(|board| {
+            !["Operations", "Cyber Alerts"].contains(&board["name"].as_str().unwrap())
+        });
+        let site = Self::of(Seed::from_json(&seed.to_string()).unwrap()).await;
+        site.new_boards_come_with(new_boards).await;
+        site
+    }
+
+    async fn new_boards_come_with(&self, statuses: &str) {
+        self.faults(json!({ "variants": { "new_board_statuses": statuses } }))
+            .await;
+    }
+
+    async fn reset(&self) {
+        let url = format!("{}/_sim/reset", self.sim.base_url());
+        let answer = self.control.post(url).send().await.unwrap();
+        assert!(answer.status().is_success());
+    }
+
+    /// The writes that the site has seen, each as method, end of the path, and name.
+    async fn writes(&self) -> Vec<String> {
+        let url = format!("{}/_sim/journal", self.sim.base_url());
+        let answer = self
+            .control
+            .get(url)
+            .send()
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        let lines: Vec<Value> = serde_json::from_str(&answer).unwrap();
+        let lines = lines.iter().filter(|line| line["method"] != "GET");
+        lines
+            .map(|line| {
+                let text = |name: &str| line[name].as_str().unwrap();
+                let (_, path) = text("path").split_once("/service/boards").unwrap();
+                let name = line["body"]["name"].as_str().unwrap_or("-");
+                format!("{} {path} {name}", text("method"))
+            })
+            .collect()
+    }
+
+    /// Waits for all late writes of before: one more comes after them, and has come.
+    async fn has_had_all_that_was_late(&self) {
+        self.faults(json!({ "late_commit": { "rate": 1.0, "seconds": 0.05 } }))
+            .await;
+        self.create("tb1-last-1").await.unwrap_err();
+        self.faults(json!({ "late_commit": { "rate": 0.0 } })).await;
+        let deadline = soon();
+        while self.found("tb1-last-1").await == 0 {
+            assert!(Instant::now() < deadline, "the last write never came");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Both boards are whole, there is nothing twice, and what was there before is as it was.
+    async fn has_both_boards(&self, targets: &[BoardTarget], statuses: &str) {
+        let boards = self.client.boards(soon()).await.unwrap();
+        let names: Vec<_> = boards.iter().map(|board| board.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "Service Desk",
+                "Old Help Desk",
+                "Operations",
+                "Cyber Alerts"
+            ]
+        );
+        assert_eq!(targets.len(), 2);
+        for ((role, target), board) in ROLES.into_iter().zip(targets).zip(&boards[2..]) {
+            assert_eq!(target.board, Some(board.id));
+            assert_eq!(
+                (
+                    board.location.as_ref().unwrap().id,
+                    board.department.as_ref().unwrap().id
+                ),
+                (2, 10)
+            );
+            let found = self.client.board_types(board.id, soon()).await.unwrap();
+            let found: Vec<_> = found
+                .iter()
+                .map(|found| (found.name.as_str(), found.id))
+                .collect();
+            let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == role);
+            let expected: Vec<_> = kinds
+                .map(|(kind, _, name)| (*name, target.types[&kind.to_string().try_into().unwrap()]))
+                .collect();
+            assert_eq!(found, expected);
+            let found = self.client.board_statuses(board.id, soon()).await.unwrap();
+            let shown: BTreeSet<_> = found
+                .iter()
+                .map(|s| (s.name.as_str(), s.default_flag, s.closed_status))
+                .collect();
+            let expected: &[_] = match statuses {
+                "none" => &[("New", true, false), ("Closed", false, true)],
+                _ => &[
+                    ("New", true, false),
+                    ("In Progress", false, false),
+                    ("Completed", false, false),
+                    (">Closed", false, true),
+                    ("Closed", false, true),
+                ],
+            };
+            assert_eq!(shown, expected.iter().copied().collect());
+            assert_eq!(found.len(), expected.len());
+            let id_of = |name| {
+                found
+                    .iter()
+                    .find(|status| status.name == name)
+                    .map(|status| status.id)
+            };
+            assert_eq!(
+                (target.start_status, target.closing_status),
+                (id_of("New"), id_of("Closed"))
+            );
+            let teams = self.client.board_teams(board.id, soon()).await.unwrap();
+            let ours: Vec<_> = teams
+                .iter()
+                .filter(|team| team.name == board.name)
+                .collect();
+            assert_eq!(
+                (ours.len(), ours[0].members.as_slice()),
+                (1, [151].as_slice())
+            );
+            assert_eq!(ours[0].team_leader.as_ref().unwrap().id, 151);
+            assert!(ours[0].default_flag);
+        }
+    }
+}
+
+fn demo() -> Value {
+    serde_json::from_str(include_str!("../../../../tests/connectwise-sim/seed.json")).unwrap()
+}
+
+#[tokio::test]
+async fn both_boards_are_made_from_nothing_and_take_tickets() {
+    for new_boards in NEW_BOARDS {
+        let site = Site::bare(new_boards).await;
+        let mut set_up = SetUp::of(&site);
+        let mut targets = Vec::new();
+        for role in ROLES {
+            targets.push(set_up.make(role).await.unwrap());
+        }
+        site.has_both_boards(&targets, new_boards).await;
+        let writes = site.writes().await.len();
+        let statuses = if new_boards == "none" { 2 } else { 1 };
+        assert_eq!(
+            writes,
+            (1 + statuses + 7 + 1) + (1 + statuses + 5 + 1),
+            "each is sent once"
+        );
+        for (role, target) in ROLES.into_iter().zip(&targets) {
+            assert_eq!(set_up.make(role).await.unwrap(), *target);
+            let (kind, type_) = target.types.iter().next().unwrap();
+            let new = NewTicket {
+                company: COMPANY,
+                board: target.board,
+                status: target.start_status,
+                type_: Some(*type_),
+                ..new_ticket("tb1-a-1")
+            };
+            let ticket = site.writer().create(&new, soon()).await.unwrap();
+            assert!(!ticket.closed_flag, "{kind}");
+            let closing = target.closing_status.unwrap();
+            let closed = site.writer().close(ticket.id, closing, soon()).await;
+            assert!(closed.unwrap().closed_flag, "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn set_up_that_dies_after_any_call_goes_on_where_it_was() {
+    for new_boards in NEW_BOARDS {
+        let site = Site::bare(new_boards).await;
+        for most_calls in 0.. {
+            site.reset().await;
+            site.new_boards_come_with(new_boards).await;
+            let mut first = SetUp::dying_after(&site, most_calls);
+            let mut died = false;
+            for role in ROLES {
+                died = died || matches!(first.make(role).await, Err(Stopped::Died));
+            }
+            let mut second = SetUp::of(&site);
+            let mut targets = Vec::new();
+            for role in ROLES {
+                targets.push(second.make(role).await.unwrap());
+            }
+            site.has_both_boards(&targets, new_boards).await;
+            let writes = site.writes().await;
+            assert_eq!(
+                writes.iter().collect::<BTreeSet<_>>().len(),
+                writes.len(),
+                "{writes:?}"
+            );
+            if !died {
+                assert!(most_calls > 20, "{most_calls}");
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_made_without_an_answer_is_not_made_again() {
+    for new_boards in NEW_BOARDS {
+        let site = Site::bare(new_boards).await;
+        let mut set_up = SetUp {
+            faults_of_writes: json!({ "lost_answer_rate": 1.0 }),
+            faults_of_reads: json!({ "lost_answer_rate": 0.0 }),
+            ..SetUp::of(&site)
+        };
+        let mut targets = Vec::new();
+        for role in ROLES {
+            targets.push(set_up.make_in_the_end(role).await);
+        }
+        site.has_both_boards(&targets, new_boards).await;
+        let writes = site.writes().await;
+        assert_eq!(
+            writes.iter().collect::<BTreeSet<_>>().len(),
+            writes.len(),
+            "{writes:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn both_boards_are_made_once_through_failures_of_every_sort() {
+    let quiet = json!({ "lost_answer_rate": 0.0, "truncate_rate": 0.0, "error_rate": 0.0, "late_commit": { "rate": 0.0 } });
+    for faults in [
+        json!({ "lost_answer_rate": 0.3 }),
+        json!({ "truncate_rate": 0.3, "error_rate": 0.2 }),
+        json!({ "late_commit": { "rate": 0.5, "seconds": 0.03 } }),
+    ] {
+        for new_boards in NEW_BOARDS {
+            let site = Site::bare(new_boards).await;
+            site.faults(faults.clone()).await;
+            let mut set_up = SetUp::of(&site);
+            let mut targets = Vec::new();
+            for role in ROLES {
+                targets.push(set_up.make_in_the_end(role).await);
+            }
+            site.faults(quiet.clone()).await;
+            site.has_had_all_that_was_late().await;
+            site.has_both_boards(&targets, new_boards).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn boards_that_the_partner_has_already_are_adopted_as_they_are() {
+    let mut seed = demo();
+    let boards = seed["boards"].as_array_mut().unwrap();
+    // Somebody made another status the default, and switched nothing off.
+    let statuses = boards[1]["statuses"].as_array_mut().unwrap();
+    statuses[0].as_object_mut().unwrap().remove("defaultFlag");
+    statuses[1]["defaultFlag"] = json!(true);
+    let site = Site::of(Seed::from_json(&seed.to_string()).unwrap()).await;
+
+    site.faults(json!({ "missing_rights": ["table_setup.edit"] }))
+        .await;
+    let refused = SetUp::of(&site).make(Role::Operations).await.unwrap_err();
+    let missing = Error::MissingRight {
+        right: "table_setup.edit",
+    };
+    assert!(
+        matches!(&refused, Stopped::Called(error) if *error == missing),
+        "{refused:?}"
+    );
+    site.reset().await;
+
+    let mut set_up = SetUp::of(&site);
+    let operations = set_up.make(Role::Operations).await.unwrap();
+    let cyber = set_up.make(Role::CyberAlerts).await.unwrap();
+    assert_eq!(
+        (operations.board, operations.start_status),
+        (Some(22), Some(221))
+    );
+    assert_eq!((cyber.board, cyber.start_status), (Some(23), Some(231)));
+    assert_eq!(
+        operations.types.values().copied().collect::<BTreeSet<_>>(),
+        (2201..=2207).collect()
+    );
+    assert_eq!(
+        cyber.types.values().copied().collect::<BTreeSet<_>>(),
+        (2301..=2305).collect()
+    );
+    let expected = [
+        "PATCH /22/statuses/221 -",
+        "POST /22/statuses Closed",
+        "POST /22/teams Operations",
+        "POST /23/statuses Closed",
+        "POST /23/teams Cyber Alerts",
+    ];
+    assert_eq!(site.writes().await, expected);
+    let statuses = site.client.board_statuses(22, soon()).await.unwrap();
+    let default: Vec<_> = statuses
+        .iter()
+        .filter(|status| status.default_flag)
+        .map(|status| status.id)
+        .collect();
+    assert_eq!(default, [221]);
+}
+
+#[tokio::test]
+async fn a_board_that_cannot_be_used_is_told_and_nothing_is_written() {
+    let site = Site::start().await;
+    let wanted = Wanted {
+        name: BoardName::parse("old help desk").unwrap(),
+        ..wanted(Role::Operations)
+    };
+    let stopped = SetUp::of(&site).make_wanted(&wanted).await.unwrap_err();
+    let Stopped::NotUsable(why) = stopped else {
+        panic!("{stopped:?}");
+    };
+    assert_eq!(
+        why.to_string(),
+        "the board \"Old Help Desk\" is inactive: make it active in ConnectWise, or choose another name"
+    );
+    assert_eq!(site.writes().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
+    for checked in ["first", "after_validation"] {
+        let site = Site::bare("default").await;
+        site.faults(json!({ "missing_rights": ["table_setup.add"], "variants": { "rights_checked": checked } })).await;
+        let stopped = SetUp::of(&site).make(Role::CyberAlerts).await.unwrap_err();
+        let missing = Error::MissingRight {
+            right: "table_setup.add",
+        };
+        assert!(
+            matches!(&stopped, Stopped::Called(error) if *error == missing),
+            "{stopped:?}"
+        );
+        let boards = site.client.boards(soon()).await.unwrap();
+        assert_eq!(boards.len(), 2);
+        site.faults(json!({ "missing_rights": [] })).await;
+        SetUp::of(&site).make(Role::CyberAlerts).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_place_or_a_lead_that_is_not_there_is_told_in_connectwises_words() {
+    let site = Site::bare("none").await;
+    let operations = wanted(Role::Operations);
+    for (wanted, words) in [
+        (
+            Wanted {
+                location: 99,
+                ..operations.clone()
+            },
+            "99",
+        ),
+        (
+            Wanted {
+                department: 98,
+                ..operations.clone()
+            },
+            "98",
+        ),
+        (
+            Wanted {
+                team_lead: 97,
+                ..operations.clone()
+            },
+            "97",
+        ),
+    ] {
+        let stopped = SetUp::of(&site).make_wanted(&wanted).await.unwrap_err();
+        assert!(
+            matches!(&stopped, Stopped::Called(Error::Rejected { words: told }) if told.contains(words)),
+            "{stopped:?}"
+        );
+    }
+    let target = SetUp::of(&site).make(Role::Operations).await.unwrap();
+    assert_eq!(target.types.len(), 7);
+}
