@@ -97,7 +97,8 @@ impl SetupWriter {
     /// [`Client::boards`].
     ///
     /// # Errors
-    /// See [`Error`]; a name that another board has is [`Error::Rejected`], also if the API member does not see that board.
+    /// See [`Error`]; a name that another board has is [`Error::Rejected`], also if the API member does not see that board, or if
+    /// it is our own, which came late: the next listing tells.
     pub async fn create_board(&self, new: &NewBoard, deadline: Instant) -> Result<Board, Error> {
         let call = Call::write(Method::POST, "/service/boards", rights::TABLES_ADD);
         let body = BoardBody {

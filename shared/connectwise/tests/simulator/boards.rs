@@ -565,6 +565,20 @@ async fn a_board_that_cannot_be_used_is_told_and_nothing_is_written() {
 }
 
 #[tokio::test]
+async fn a_board_that_the_api_member_does_not_see_is_told_by_connectwise() {
+    let mut seed = demo();
+    seed["apiMembers"][0]["excludedServiceBoardIds"] = json!([22]);
+    let site = Site::of(Seed::from_json(&seed.to_string()).unwrap()).await;
+    for _ in 0..2 {
+        let stopped = SetUp::of(&site).make(Role::Operations).await.unwrap_err();
+        assert!(
+            matches!(&stopped, Stopped::Called(Error::Rejected { words }) if words.contains("already exists")),
+            "{stopped:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
     for checked in ["first", "after_validation"] {
         let site = Site::bare("default").await;

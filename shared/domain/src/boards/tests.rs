@@ -209,7 +209,7 @@ fn what_is_there_is_known_by_its_name_without_case_and_blanks() {
     let other = but(|there, _| there.boards[0].name = "Operations 2".to_owned());
     assert_eq!(said(&other), "board Operations at 2/10 (0 of 12)");
     let umlaut = Wanted {
-        name: BoardName::parse("Übersicht").unwrap(),
+        name: BoardName::parse("übersicht").unwrap(),
         ..wanted(Role::Operations)
     };
     let there = There {
