@@ -92,8 +92,8 @@ impl Settings {
     }
 }
 
-/// A tenant's place in ConnectWise.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// A tenant's place in ConnectWise. The default is a tenant that nobody has mapped yet.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mapping {
     /// The company, once a person chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,6 +107,25 @@ pub struct Mapping {
     /// When it was last mapped or switched on: alerts that were raised much earlier wait for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled_at: Option<Timestamp>,
+}
+
+impl Mapping {
+    /// The mapping with what a person chose. Switching on what made no tickets so far begins its backfill now. Another company for a
+    /// tenant that is on already does not: nothing waited for it.
+    #[must_use]
+    pub fn chosen(mut self, company: Option<RecordId>, enabled: bool, now: Timestamp) -> Self {
+        let was_live = self.is_live();
+        self.company = company;
+        self.enabled = enabled;
+        if self.is_live() && !was_live {
+            self.enabled_at = Some(now);
+        }
+        self
+    }
+
+    fn is_live(&self) -> bool {
+        self.enabled && self.company.is_some()
+    }
 }
 
 /// What stands between an alert and its ticket, as `decide` sees it.
@@ -159,5 +178,45 @@ impl ConnectionView {
         let enabled = self.mapping.as_ref().and_then(|mapping| mapping.enabled_at);
         let released = confirmed.max(enabled).unwrap_or(now);
         released.saturating_sub(BACKFILL).unwrap_or(Timestamp::MIN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_backfill_begins_when_a_tenant_goes_live() {
+        let at = |hour: i64| Timestamp::from_second(1_790_000_000 + 3600 * hour).unwrap();
+        let (before, now) = (Some(at(0)), at(9));
+        // What was: company, enabled, since; what is chosen: company, enabled; since when that is.
+        for (was, chosen, since) in [
+            // Mapped and switched on, at once or one after the other.
+            ((None, false, None), (Some(301), true), Some(now)),
+            ((None, false, None), (Some(301), false), None),
+            ((None, true, None), (Some(301), true), Some(now)),
+            ((Some(301), false, None), (Some(301), true), Some(now)),
+            // Again, also with another company.
+            ((Some(301), false, before), (Some(301), true), Some(now)),
+            ((Some(301), false, before), (Some(302), true), Some(now)),
+            ((None, true, before), (Some(301), true), Some(now)),
+            // Live before and after.
+            ((Some(301), true, before), (Some(301), true), before),
+            ((Some(301), true, before), (Some(302), true), before),
+            // Switched off, taken off the map, or never on.
+            ((Some(301), true, before), (Some(301), false), before),
+            ((Some(301), true, before), (None, true), before),
+            ((None, false, None), (None, false), None),
+        ] {
+            let mapping = |company, enabled, enabled_at| Mapping {
+                company,
+                enabled,
+                name: Some("Acme Dental".into()),
+                enabled_at,
+            };
+            let ((company, enabled, enabled_at), (to, on)) = (was, chosen);
+            let after = mapping(company, enabled, enabled_at).chosen(to, on, now);
+            assert_eq!(after, mapping(to, on, since), "{was:?} {chosen:?}");
+        }
     }
 }
