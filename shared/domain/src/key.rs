@@ -126,12 +126,18 @@ pub(crate) fn digest(parts: &[&str], hex: usize) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let mut text = String::with_capacity(64);
-    for byte in hash.finalize() {
+    let mut text = self::hex(&hash.finalize());
+    text.truncate(hex);
+    text
+}
+
+/// Bytes in lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
     }
-    text.truncate(hex);
     text
 }
 

@@ -3,6 +3,7 @@
 //! Nothing here does I/O, reads a clock, an environment or randomness: `now`, ids and settings are arguments. The manifest and
 //! `clippy.toml` of this crate enforce it.
 
+pub mod access;
 pub mod adopt;
 pub mod boards;
 pub mod breaker;

@@ -1,7 +1,7 @@
 //! Time as the wire writes it.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serializer};
 
 /// Reads an RFC 3339 time: date, `T`, time with seconds, and `Z` or an offset of at most 23:59.
 ///
@@ -58,6 +58,22 @@ pub(crate) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tim
 #[must_use]
 pub fn sortable(at: Timestamp) -> String {
     format!("{at:.3}")
+}
+
+/// For `#[serde(serialize_with)]` on a time that a table compares or sorts.
+pub(crate) fn as_sortable<S: Serializer>(at: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&sortable(*at))
+}
+
+/// For `#[serde(serialize_with)]` on an optional time that a table compares or sorts.
+pub(crate) fn as_sortable_optional<S: Serializer>(
+    at: &Option<Timestamp>,
+    to: S,
+) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => to.serialize_str(&sortable(*at)),
+        None => to.serialize_none(),
+    }
 }
 
 #[cfg(test)]
