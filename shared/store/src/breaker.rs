@@ -169,7 +169,7 @@ impl ConfigTable {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key("pk", partner_pk(partner))
+            .key("pk", AttributeValue::S(partner_pk(partner)))
             .key("sk", AttributeValue::S(BREAKER.to_owned()))
     }
 }

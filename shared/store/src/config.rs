@@ -14,8 +14,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
-use crate::Error;
 use crate::breaker::BREAKER;
+use crate::{Error, Item};
 
 /// A partner's connection, without its keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,13 +105,13 @@ impl ConfigTable {
         let mut keys = KeysAndAttributes::builder().consistent_read(true);
         for sk in ["connection", "settings", BREAKER, &mapping] {
             keys = keys.keys(HashMap::from([
-                ("pk".to_owned(), partner_pk(partner)),
+                ("pk".to_owned(), AttributeValue::S(partner_pk(partner))),
                 ("sk".to_owned(), AttributeValue::S(sk.to_owned())),
             ]));
         }
         let mut items = crate::batch_get(&self.client, &self.table, keys).await?;
         let mut of = |sk: &str| {
-            let is = |item: &HashMap<String, AttributeValue>| {
+            let is = |item: &Item| {
                 item.get("sk")
                     .and_then(|sk| sk.as_s().ok())
                     .is_some_and(|is| is == sk)
@@ -133,43 +133,6 @@ impl ConfigTable {
         })
     }
 
-    /// Stores the partner's connection.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn put_connection(
-        &self,
-        partner: &PartnerId,
-        connection: &Connection,
-    ) -> Result<(), Error> {
-        self.put(partner, "connection", connection).await
-    }
-
-    /// Stores the partner's settings.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn put_settings(
-        &self,
-        partner: &PartnerId,
-        settings: &Settings,
-    ) -> Result<(), Error> {
-        self.put(partner, "settings", settings).await
-    }
-
-    /// Stores a tenant's mapping.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn put_mapping(
-        &self,
-        partner: &PartnerId,
-        tenant: &TenantId,
-        mapping: &Mapping,
-    ) -> Result<(), Error> {
-        self.put(partner, &tenant_sk(tenant), mapping).await
-    }
-
     /// Remembers a tenant that was seen for the first time, so that a person can map it; one that is there already stays as it
     /// is.
     ///
@@ -187,7 +150,9 @@ impl ConfigTable {
             name: name.map(str::to_owned),
             enabled_at: None,
         };
-        let item = item(partner, &tenant_sk(tenant), &unmapped)?;
+        let mut item = item(partner, &tenant_sk(tenant), &unmapped)?;
+        // Who maps it without having seen it here learns of it.
+        item.insert("version".to_owned(), AttributeValue::N("1".to_owned()));
         let call = self
             .client
             .put_item()
@@ -215,59 +180,43 @@ impl ConfigTable {
         partner: &PartnerId,
         sk: &str,
     ) -> Result<Option<T>, Error> {
+        let item = self.item(&partner_pk(partner), sk).await?;
+        let read = |item| {
+            from_item(item).map_err(|fault| Error::malformed(format!("{partner} {sk}"), &fault))
+        };
+        item.map(read).transpose()
+    }
+
+    /// An item as it is, read consistently.
+    pub(crate) async fn item(&self, pk: &str, sk: &str) -> Result<Option<Item>, Error> {
         let call = self
             .client
             .get_item()
             .table_name(&self.table)
             .consistent_read(true);
         let call = call
-            .key("pk", partner_pk(partner))
+            .key("pk", AttributeValue::S(pk.to_owned()))
             .key("sk", AttributeValue::S(sk.to_owned()));
         let answer = call
             .send()
             .await
             .map_err(|fault| Error::call("GetItem", &fault))?;
-        let read = |item| {
-            from_item(item).map_err(|fault| Error::malformed(format!("{partner} {sk}"), &fault))
-        };
-        answer.item.map(read).transpose()
-    }
-
-    async fn put<T: Serialize>(
-        &self,
-        partner: &PartnerId,
-        sk: &str,
-        value: &T,
-    ) -> Result<(), Error> {
-        let item = item(partner, sk, value)?;
-        let call = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item));
-        call.send()
-            .await
-            .map_err(|fault| Error::call("PutItem", &fault))?;
-        Ok(())
+        Ok(answer.item)
     }
 }
 
-pub(crate) fn partner_pk(partner: &PartnerId) -> AttributeValue {
-    AttributeValue::S(format!("P#{partner}"))
+pub(crate) fn partner_pk(partner: &PartnerId) -> String {
+    format!("P#{partner}")
 }
 
-fn tenant_sk(tenant: &TenantId) -> String {
+pub(crate) fn tenant_sk(tenant: &TenantId) -> String {
     format!("T#{tenant}")
 }
 
-fn item<T: Serialize>(
-    partner: &PartnerId,
-    sk: &str,
-    value: &T,
-) -> Result<HashMap<String, AttributeValue>, Error> {
+fn item<T: Serialize>(partner: &PartnerId, sk: &str, value: &T) -> Result<Item, Error> {
     let malformed = |fault| Error::malformed(format!("{partner} {sk}"), &fault);
-    let mut item: HashMap<String, AttributeValue> = to_item(value).map_err(malformed)?;
-    item.insert("pk".to_owned(), partner_pk(partner));
+    let mut item: Item = to_item(value).map_err(malformed)?;
+    item.insert("pk".to_owned(), AttributeValue::S(partner_pk(partner)));
     item.insert("sk".to_owned(), AttributeValue::S(sk.to_owned()));
     Ok(item)
 }

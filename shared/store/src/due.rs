@@ -241,7 +241,7 @@ impl Due {
         self.client
             .update_item()
             .table_name(&self.table)
-            .key("pk", partner_pk(partner))
+            .key("pk", AttributeValue::S(partner_pk(partner)))
             .key("sk", text(format!("due#{}", task.name())))
     }
 

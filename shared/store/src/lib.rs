@@ -10,18 +10,23 @@ mod due;
 mod error;
 mod listings;
 mod memory;
+mod versions;
 
 pub use alerts::{Alerts, Known, Written};
 pub use config::{ConfigTable, Connection, PartnerItems};
 pub use due::{Due, Leased, Progress, Task, spread};
 pub use error::Error;
 pub use listings::{Cursor, Listed, Listing, Looks, Stretch};
+pub use versions::{Saved, Versioned};
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
+
+/// An item as DynamoDB has it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
 
 /// A few items of one table in one call; all or an error.
 pub(crate) async fn batch_get(

@@ -243,7 +243,7 @@ impl ConfigTable {
             .table_name(&self.table)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND begins_with(sk, :tenant)")
-            .expression_attribute_values(":pk", partner_pk(partner))
+            .expression_attribute_values(":pk", AttributeValue::S(partner_pk(partner)))
             .expression_attribute_values(":tenant", AttributeValue::S("T#".to_owned()))
             .into_paginator()
             .items()
