@@ -119,6 +119,26 @@ impl ConfigTable {
         changed(call).await
     }
 
+    /// Notes which keys were stored last, by their version in Secrets Manager, and lets them try: the breaker is closed, and a probe of
+    /// older keys closes or opens nothing any more. One write, made after the keys are stored. If the process dies before it, a refusal
+    /// of the new keys opens nothing until it is made; making it again does no harm.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The write may then have happened.
+    pub async fn keys_stored(&self, partner: &PartnerId, version: &str) -> Result<(), Error> {
+        let call = self
+            .update(partner)
+            .update_expression(
+                "SET key_version = :version, generation = if_not_exists(generation, :zero) + :one REMOVE #open, failing_since",
+            )
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":version", AttributeValue::S(version.to_owned()))
+            .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+        changed(call).await?;
+        Ok(())
+    }
+
     /// Remembers that ConnectWise refused a call for want of this right.
     ///
     /// # Errors
