@@ -1,22 +1,28 @@
-//! DynamoDB: alert records, snapshot parts, what partners set up, and when they are due.
+//! DynamoDB: alert records, snapshot parts, what partners set up and who may, and when they are due.
 //!
 //! Nothing is decided here: pure functions of `domain` change records, this crate reads and writes them. Two tables:
 //! `alerts` with the key `pk`, and `config` with `pk` and `sk`.
 
 mod alerts;
+mod audit;
 mod breaker;
 mod config;
 mod due;
 mod error;
 mod listings;
 mod memory;
+mod operator;
+mod pages;
 mod versions;
 
 pub use alerts::{Alerts, Known, Written};
+pub use audit::{Actor, AuditEntry};
 pub use config::{ConfigTable, Connection, PartnerItems};
 pub use due::{Due, Leased, Progress, Task, spread};
 pub use error::Error;
 pub use listings::{Cursor, Listed, Listing, Looks, Stretch};
+pub use operator::Source;
+pub use pages::{Entry, Page, PageStart};
 pub use versions::{Saved, Versioned};
 
 use std::collections::HashMap;
