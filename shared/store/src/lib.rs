@@ -13,6 +13,7 @@ mod listings;
 mod memory;
 mod operator;
 mod pages;
+mod sessions;
 mod versions;
 
 pub use alerts::{Alerts, Known, Written};

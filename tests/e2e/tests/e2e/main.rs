@@ -30,6 +30,7 @@ mod reconcile_releases;
 mod reconcile_turns;
 mod recovery;
 mod samples;
+mod setup_items;
 mod supply;
 mod table;
 mod tickets_come_and_go;
