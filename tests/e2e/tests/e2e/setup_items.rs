@@ -390,6 +390,8 @@ async fn the_operator_lists_partners_and_sources_page_by_page() {
         .collect();
     assert_eq!(listed, [(id(1), false, 2), (id(2), true, 1)]);
     assert_eq!(page.next, None);
+    let all = config.partners(None, 100).await.unwrap();
+    assert_eq!(all.entries.len(), 5, "no source among them");
 }
 
 #[tokio::test]
