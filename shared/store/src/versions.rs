@@ -182,7 +182,7 @@ impl ConfigTable {
                 version: 0,
             });
         };
-        let read = versioned(item, sk)?;
+        let read = versioned(item, &format!("{pk} {sk}"))?;
         Ok(Versioned {
             value: Some(read.value),
             version: read.version,
@@ -221,7 +221,7 @@ impl ConfigTable {
         place: Place<'_>,
         value: &T,
     ) -> Result<UpdateItemFluentBuilder, Error> {
-        let malformed = |fault| Error::malformed(place.sk, &fault);
+        let malformed = |fault| Error::malformed(format!("{} {}", place.pk, place.sk), &fault);
         let item: Item = to_item(value).map_err(malformed)?;
         let update = Update::of(item, place.optional);
         let call = self.client.update_item().table_name(&self.table);
