@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
 use domain::event::SnapshotPart;
@@ -18,6 +17,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::{
 };
 
 use crate::Error;
+use crate::conditional;
 use crate::memory::memory_pk;
 
 /// The version of the item's shape that this code writes.
@@ -178,7 +178,7 @@ impl Alerts {
             .condition_expression("look_at <= :now")
             .expression_attribute_values(":until", AttributeValue::S(sortable(until)))
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)));
-        crate::breaker::changed(call).await
+        Ok(conditional::update(call).await?.is_some())
     }
 
     async fn put(&self, item_key: &str, record: &Record, whole: bool) -> Result<Written, Error> {
@@ -200,17 +200,10 @@ impl Alerts {
             call.condition_expression("#rev = :before")
                 .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
         };
-        match call.send().await {
-            Ok(_) => Ok(Written::Yes(Box::new(after))),
-            Err(fault)
-                if fault
-                    .as_service_error()
-                    .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(Written::Conflict)
-            }
-            Err(fault) => Err(Error::call("UpdateItem", &fault)),
-        }
+        Ok(match conditional::update(call).await? {
+            Some(_) => Written::Yes(Box::new(after)),
+            None => Written::Conflict,
+        })
     }
 
     /// Stores a part of a snapshot, listed in the index under the partner's snapshots. Storing it twice is storing it once.

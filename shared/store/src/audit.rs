@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::PartnerId;
 use domain::time::sortable;
@@ -10,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
+use crate::conditional;
 use crate::config::{ConfigTable, partner_pk};
 use crate::pages::{Entry, Order, Page, PageStart, Part};
 use crate::{Error, Item};
@@ -64,17 +64,8 @@ impl ConfigTable {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk)");
-        match call.send().await {
-            Ok(_) => Ok(()),
-            Err(fault)
-                if fault
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(fault) => Err(Error::call("PutItem", &fault)),
-        }
+        conditional::put(call).await?;
+        Ok(())
     }
 
     /// A page of the partner's entries, the newest first, `limit` at most; read consistently.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::breaker::Breaker;
@@ -12,6 +11,7 @@ use jiff::Timestamp;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
 
 use crate::Error;
+use crate::conditional;
 use crate::config::{ConfigTable, partner_pk};
 
 /// The breaker's sort key.
@@ -38,7 +38,7 @@ impl ConfigTable {
             .update_expression("SET paused_until = :until")
             .condition_expression("attribute_not_exists(paused_until) OR paused_until < :until")
             .expression_attribute_values(":until", AttributeValue::S(until.to_string()));
-        changed(call).await?;
+        conditional::update(call).await?;
         Ok(())
     }
 
@@ -63,7 +63,7 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn works(&self, partner: &PartnerId) -> Result<(), Error> {
-        changed(
+        conditional::update(
             self.update(partner)
                 .update_expression("REMOVE failing_since"),
         )
@@ -102,7 +102,7 @@ impl ConfigTable {
                 )
                 .expression_attribute_values(":version", AttributeValue::S(version.to_owned())),
         };
-        changed(call).await
+        Ok(conditional::update(call).await?.is_some())
     }
 
     /// Closes the breaker of the generation that a probe saw. Tells whether it did: another trouble opens another generation.
@@ -116,7 +116,7 @@ impl ConfigTable {
             .condition_expression("attribute_exists(#open) AND generation = :generation")
             .expression_attribute_names("#open", "open")
             .expression_attribute_values(":generation", AttributeValue::N(generation.to_string()));
-        changed(call).await
+        Ok(conditional::update(call).await?.is_some())
     }
 
     /// Notes which keys were stored last, by their version in Secrets Manager, and lets them try: the breaker is closed, and a probe of
@@ -135,7 +135,7 @@ impl ConfigTable {
             .expression_attribute_values(":version", AttributeValue::S(version.to_owned()))
             .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
-        changed(call).await?;
+        conditional::update(call).await?;
         Ok(())
     }
 
@@ -154,7 +154,7 @@ impl ConfigTable {
             .expression_attribute_values(":none", AttributeValue::L(vec![]))
             .expression_attribute_values(":rights", AttributeValue::L(vec![right.clone()]))
             .expression_attribute_values(":right", right);
-        changed(call).await?;
+        conditional::update(call).await?;
         Ok(())
     }
 
@@ -182,7 +182,7 @@ impl ConfigTable {
                 ":before",
                 AttributeValue::N(before.missing_rights.len().to_string()),
             );
-        changed(call).await
+        Ok(conditional::update(call).await?.is_some())
     }
 
     fn update(&self, partner: &PartnerId) -> UpdateItemFluentBuilder {
@@ -191,20 +191,5 @@ impl ConfigTable {
             .table_name(&self.table)
             .key("pk", AttributeValue::S(partner_pk(partner)))
             .key("sk", AttributeValue::S(BREAKER.to_owned()))
-    }
-}
-
-/// Sends a conditional write; false where its condition did not hold.
-pub(crate) async fn changed(call: UpdateItemFluentBuilder) -> Result<bool, Error> {
-    match call.send().await {
-        Ok(_) => Ok(true),
-        Err(fault)
-            if fault
-                .as_service_error()
-                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-        {
-            Ok(false)
-        }
-        Err(fault) => Err(Error::call("UpdateItem", &fault)),
     }
 }

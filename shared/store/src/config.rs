@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
 use domain::breaker::Breaker;
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use crate::breaker::BREAKER;
+use crate::conditional;
 use crate::{Error, Item};
 
 /// A partner's connection, without its keys.
@@ -158,21 +158,8 @@ impl ConfigTable {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item));
-        match call
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await
-        {
-            Ok(_) => Ok(()),
-            Err(fault)
-                if fault
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(())
-            }
-            Err(fault) => Err(Error::call("PutItem", &fault)),
-        }
+        conditional::put(call.condition_expression("attribute_not_exists(pk)")).await?;
+        Ok(())
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(

@@ -5,7 +5,6 @@
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_types::SdkConfig;
 use domain::PartnerId;
@@ -14,6 +13,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_attribute_value, to_attribute_value};
 
+use crate::conditional;
 use crate::config::partner_pk;
 use crate::{Cursor, Error};
 
@@ -150,7 +150,7 @@ impl Due {
             )
             .expression_attribute_values(":due_of", text(due_of(task, spread(partner) % SHARDS)))
             .expression_attribute_values(":at", text(sortable(at)));
-        made(call).await.map(drop)
+        conditional::update(call).await.map(drop)
     }
 
     /// Takes the run of a partner that is due and in nobody's hands, until a time; none otherwise. `id` is the worker's own. If the
@@ -178,7 +178,7 @@ impl Due {
             .expression_attribute_values(":until", text(until.clone()))
             .expression_attribute_values(":now", text(sortable(now)))
             .return_values(ReturnValue::AllNew);
-        let Some(answer) = made(call).await? else {
+        let Some(answer) = conditional::update(call).await? else {
             return Ok(None);
         };
         let progress = answer
@@ -213,7 +213,7 @@ impl Due {
             .update_expression("SET progress = :progress")
             .condition_expression(OWN)
             .expression_attribute_values(":progress", value);
-        Ok(made(call).await?.is_some())
+        Ok(conditional::update(call).await?.is_some())
     }
 
     /// Ends a run: the partner is due at `next`, or earlier where it was brought forward meanwhile. Tells whether the lease was still
@@ -227,14 +227,14 @@ impl Due {
             .update_expression("SET due_at = :next REMOVE lease_id, lease_until")
             .condition_expression(format!("{OWN} AND (due_at = :until OR due_at > :next)"))
             .expression_attribute_values(":next", text(sortable(next)));
-        if made(as_planned).await?.is_some() {
+        if conditional::update(as_planned).await?.is_some() {
             return Ok(true);
         }
         let earlier = self
             .owned(leased)
             .update_expression("REMOVE lease_id, lease_until")
             .condition_expression(OWN);
-        Ok(made(earlier).await?.is_some())
+        Ok(conditional::update(earlier).await?.is_some())
     }
 
     fn update(&self, partner: &PartnerId, task: Task) -> UpdateItemFluentBuilder {
@@ -269,21 +269,6 @@ fn due_of(task: Task, shard: u32) -> String {
 
 fn text(value: String) -> AttributeValue {
     AttributeValue::S(value)
-}
-
-/// None: the condition does not hold.
-async fn made(call: UpdateItemFluentBuilder) -> Result<Option<UpdateItemOutput>, Error> {
-    match call.send().await {
-        Ok(answer) => Ok(Some(answer)),
-        Err(fault)
-            if fault
-                .as_service_error()
-                .is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
-        {
-            Ok(None)
-        }
-        Err(fault) => Err(Error::call("UpdateItem", &fault)),
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 mod alerts;
 mod audit;
 mod breaker;
+mod conditional;
 mod config;
 mod due;
 mod error;

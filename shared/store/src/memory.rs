@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::memory::{Memory, Witnesses};
 use domain::{PartnerId, RecordId};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value, to_item};
 
-use crate::breaker::changed;
+use crate::conditional;
 use crate::{Alerts, Error};
 
 pub(crate) fn memory_pk(partner: &PartnerId) -> String {
@@ -45,17 +44,7 @@ impl Alerts {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk) OR epoch < :epoch")
             .expression_attribute_values(":epoch", AttributeValue::N(memory.epoch.to_string()));
-        match call.send().await {
-            Ok(_) => Ok(true),
-            Err(fault)
-                if fault
-                    .as_service_error()
-                    .is_some_and(PutItemError::is_conditional_check_failed_exception) =>
-            {
-                Ok(false)
-            }
-            Err(fault) => Err(Error::call("PutItem", &fault)),
-        }
+        conditional::put(call).await
     }
 
     /// Remembers the newest tickets of a board. The last worker to say so wins: each of them is a ticket that was made.
@@ -79,7 +68,7 @@ impl Alerts {
                 ":witnesses",
                 to_attribute_value(witnesses).map_err(malformed)?,
             );
-        changed(call).await?;
+        conditional::update(call).await?;
         Ok(())
     }
 
@@ -102,7 +91,7 @@ impl Alerts {
             .expression_attribute_values(":rebuilding", AttributeValue::S("rebuilding".to_owned()))
             .expression_attribute_values(":to", AttributeValue::N(to.to_string()))
             .expression_attribute_values(":imported", AttributeValue::N(imported.to_string()));
-        changed(call).await?;
+        conditional::update(call).await?;
         Ok(())
     }
 
@@ -124,7 +113,7 @@ impl Alerts {
             .expression_attribute_values(":rebuilding", AttributeValue::S("rebuilding".to_owned()))
             .expression_attribute_values(":imported", AttributeValue::N(imported.to_string()))
             .expression_attribute_values(":complete", AttributeValue::S("complete".to_owned()));
-        changed(call).await
+        Ok(conditional::update(call).await?.is_some())
     }
 
     fn of_epoch(&self, partner: &PartnerId, epoch: u32) -> UpdateItemFluentBuilder {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::breaker::changed;
+use crate::conditional;
 use crate::config::ConfigTable;
 use crate::pages::{Entry, Order, Page, PageStart, Part};
 use crate::versions::{Place, Saved, Versioned};
@@ -89,7 +89,7 @@ impl ConfigTable {
             .expression_attribute_names("#version", "version")
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
             .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
-        changed(call).await?;
+        conditional::update(call).await?;
         Ok(())
     }
 

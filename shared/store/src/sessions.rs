@@ -4,7 +4,6 @@
 //! Whether one counts is decided by its own time, by an argument `now`, and by its partner. The `ttl` only tidies up: DynamoDB deletes
 //! days late.
 
-use aws_sdk_dynamodb::operation::delete_item::DeleteItemError;
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use domain::access::{Link, Session, TokenHash};
@@ -13,6 +12,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
+use crate::conditional;
 use crate::config::ConfigTable;
 use crate::{Error, Item};
 
@@ -46,17 +46,10 @@ impl ConfigTable {
             .condition_expression("expires_at > :now")
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
             .return_values(ReturnValue::AllOld);
-        let item = match call.send().await {
-            Ok(answer) => answer.attributes,
-            Err(fault)
-                if fault
-                    .as_service_error()
-                    .is_some_and(DeleteItemError::is_conditional_check_failed_exception) =>
-            {
-                return Ok(None);
-            }
-            Err(fault) => return Err(Error::call("DeleteItem", &fault)),
+        let Some(gone) = conditional::delete(call).await? else {
+            return Ok(None);
         };
+        let item = gone.attributes;
         let malformed = |fault| Error::malformed(LINK, &fault);
         let link: Option<Link> = item.map(from_item).transpose().map_err(malformed)?;
         let Some(link) = link else {

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
-use crate::breaker::changed;
+use crate::conditional;
 use crate::config::{ConfigTable, Connection, partner_pk, tenant_sk};
 use crate::{Error, Item};
 
@@ -202,7 +202,7 @@ impl ConfigTable {
             call.condition_expression("#version = :before")
                 .expression_attribute_values(":before", AttributeValue::N(version.to_string()))
         };
-        Ok(match changed(call).await? {
+        Ok(match conditional::update(call).await?.is_some() {
             true => Saved::Yes {
                 version: version + 1,
             },
@@ -212,7 +212,7 @@ impl ConfigTable {
 
     /// It raises the version as well: whoever read before learns of it.
     async fn put<T: Serialize>(&self, place: Place<'_>, value: &T) -> Result<(), Error> {
-        changed(self.write(place, value)?).await?;
+        conditional::update(self.write(place, value)?).await?;
         Ok(())
     }
 

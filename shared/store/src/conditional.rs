@@ -1,0 +1,52 @@
+//! Writes with a condition: one that does not hold is an answer, not a failure.
+
+use std::error::Error as StdError;
+use std::fmt::Debug;
+
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
+use aws_sdk_dynamodb::operation::delete_item::{DeleteItemError, DeleteItemOutput};
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+
+use crate::Error;
+
+/// Sends an update; none where its condition did not hold.
+pub(crate) async fn update(
+    call: UpdateItemFluentBuilder,
+) -> Result<Option<UpdateItemOutput>, Error> {
+    let failed = UpdateItemError::is_conditional_check_failed_exception;
+    unless(call.send().await, failed, "UpdateItem")
+}
+
+/// Sends a put, and tells whether its condition held.
+pub(crate) async fn put(call: PutItemFluentBuilder) -> Result<bool, Error> {
+    let failed = PutItemError::is_conditional_check_failed_exception;
+    Ok(unless(call.send().await, failed, "PutItem")?.is_some())
+}
+
+/// Sends a delete; none where its condition did not hold.
+pub(crate) async fn delete(
+    call: DeleteItemFluentBuilder,
+) -> Result<Option<DeleteItemOutput>, Error> {
+    let failed = DeleteItemError::is_conditional_check_failed_exception;
+    unless(call.send().await, failed, "DeleteItem")
+}
+
+fn unless<T, E, R>(
+    sent: Result<T, SdkError<E, R>>,
+    failed: fn(&E) -> bool,
+    operation: &'static str,
+) -> Result<Option<T>, Error>
+where
+    E: StdError + 'static,
+    R: Debug,
+{
+    match sent {
+        Ok(answer) => Ok(Some(answer)),
+        Err(fault) if fault.as_service_error().is_some_and(failed) => Ok(None),
+        Err(fault) => Err(Error::call(operation, &fault)),
+    }
+}
