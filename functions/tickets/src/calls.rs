@@ -248,7 +248,7 @@ impl Calls<'_> {
                 return Ok(Done::Dropped);
             }
             Some(ClosedBy::Technician) => {
-                let status = self.opening_status(&ticket, reopen.status).await?;
+                let status = self.opening_status(&ticket).await?;
                 let writer = self.client.ticket_writer();
                 let set = writer.set_status(reopen.ticket_id, status, self.deadline());
                 if set.await.map_err(Failed::Write)?.closed_flag {
@@ -347,15 +347,11 @@ impl Calls<'_> {
     }
 
     /// The status that opens a ticket of its current board: as set up, or else the board's own for new tickets.
-    async fn opening_status(
-        &self,
-        ticket: &Ticket,
-        set_up: Option<RecordId>,
-    ) -> Result<RecordId, Failed> {
+    async fn opening_status(&self, ticket: &Ticket) -> Result<RecordId, Failed> {
         let board = ticket.board.as_ref();
         let board = board.ok_or(Failed::StatusWithoutEffect)?.id;
         let target = self.work.settings.board_with_id(board);
-        match target.and(set_up) {
+        match target.and_then(|target| target.start_status) {
             Some(status) => Ok(status),
             None => {
                 self.first_status(board, |status| !status.closed_status)

@@ -8,15 +8,12 @@ use domain::done::after;
 use domain::memory::{Memory, MemoryState};
 use domain::record::{Claim, Open, Recheck, Record};
 use domain::{Blocked, PartnerId, Reaction, Token, rights};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::App;
 use crate::alert::Case;
 use crate::calls::{Calls, Failed, Made, Search, Work, any, lives, search};
 use crate::outcome::{Outcome, Stepped, react};
-
-/// A search that is blind for so long after settling is a person's to mend.
-const BLIND: SignedDuration = SignedDuration::from_hours(1);
 
 impl App {
     /// Makes the claimed write and records what came of it. `record` is as written, with our claim.
@@ -156,8 +153,7 @@ impl App {
             Search::None => record.going_on().with_empty_visit(self.settle, began),
             Search::Blind => {
                 let blind = record.with_blind_visit(began);
-                let settled = now.duration_since(claim.uncertain_since());
-                if settled > self.settle.saturating_add(BLIND) {
+                if claim.is_blind_too_long(self.settle, now) {
                     let right = rights::TICKETS_INQUIRE.to_owned();
                     let reason = Blocked::MissingRight(right);
                     return self.block(stored, blind, reason, case).await;
@@ -176,8 +172,9 @@ impl App {
         recheck: &Recheck,
         case: &mut Case<'_>,
     ) -> Result<Stepped, store::Error> {
-        let board = record.open().and_then(|open| open.board_id);
-        let looked = self.look(&record, &recheck.token, board, case).await;
+        let looked = self
+            .look(&record, &recheck.token, recheck.board_id, case)
+            .await;
         let now = case.invocation.now();
         let record = match looked {
             Ok(Search::Found(found)) => rechecked(record, recheck, &found, now),

@@ -313,7 +313,7 @@ mod tests {
             op: Op::Create,
             reason: "raised".into(),
             token: record.token(),
-            board_id: None,
+            board_id: Some(2),
             company_id: 19,
             epoch: 1,
             severity: Severity::High,
@@ -458,6 +458,11 @@ mod tests {
         assert_eq!(record.claim, None);
         let recheck = record.rechecks[0].clone();
         assert_eq!((recheck.at, recheck.last), (at(700 + 3600), false));
+        assert_eq!(
+            recheck.board_id,
+            Some(2),
+            "whose witnesses its searches must see"
+        );
         (record, recheck)
     }
 

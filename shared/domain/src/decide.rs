@@ -104,8 +104,6 @@ pub struct Reopen {
     pub company: RecordId,
     /// The connection's epoch.
     pub epoch: u32,
-    /// The status that opens it; none leaves the choice to the ticket's board.
-    pub status: Option<RecordId>,
 }
 
 /// Where a new ticket goes.
@@ -240,14 +238,11 @@ fn reopening(record: &Record, claim: &Claim, view: &ConnectionView, now: Timesta
     if connection.epoch != claim.epoch {
         return Decision::Block(Blocked::OtherSite);
     }
-    let about = record.wanted.about.as_ref();
-    let target = about.map(|about| connection.settings.board(about.role));
     Decision::Write(Step::Reopen(Reopen {
         ticket_id: closed.ticket_id,
         token: claim.token.clone(),
         company: claim.company_id,
         epoch: claim.epoch,
-        status: target.and_then(|target| target.start_status),
     }))
 }
 
@@ -372,7 +367,6 @@ fn create(
             token: before.token(&record.key),
             company,
             epoch: connection.epoch,
-            status: target.start_status,
         }));
     }
     Decision::Write(Step::Create(Create {

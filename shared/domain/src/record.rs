@@ -18,6 +18,8 @@ const FIRST_RECHECK: SignedDuration = SignedDuration::from_hours(1);
 const LAST_RECHECK: SignedDuration = SignedDuration::from_hours(23);
 /// A claim that nobody looked at for so long lost its message. Longer than any back-off, and than ConnectWise settles.
 const ABANDONED: SignedDuration = SignedDuration::from_mins(30);
+/// A search that is blind for so long after settling is a person's to mend.
+const BLIND: SignedDuration = SignedDuration::from_hours(1);
 
 /// All that is remembered of one alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,6 +150,9 @@ pub struct Closed {
 pub struct Recheck {
     /// What a late ticket would carry.
     pub token: Token,
+    /// The board that it was to go to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board_id: Option<RecordId>,
     /// The company that it would be for.
     pub company_id: RecordId,
     /// The connection's epoch.
@@ -289,6 +294,12 @@ impl Closed {
 }
 
 impl Claim {
+    /// Whether searches have been blind for so long that a person must look: ConnectWise should have settled long ago.
+    #[must_use]
+    pub fn is_blind_too_long(&self, settle: SignedDuration, now: Timestamp) -> bool {
+        now > later(later(self.uncertain_since(), settle), BLIND)
+    }
+
     /// From when on the outcome is unknown, unless its owner records it: the end of the attempt, or of the claim where the owner
     /// vanished.
     #[must_use]
@@ -543,6 +554,7 @@ impl Record {
         {
             self.rechecks.push(Recheck {
                 token: claim.token.clone(),
+                board_id: claim.board_id,
                 company_id: claim.company_id,
                 epoch: claim.epoch,
                 at: began,

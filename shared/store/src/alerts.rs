@@ -401,6 +401,7 @@ mod tests {
         }));
         record.rechecks.push(domain::record::Recheck {
             token: record.token(),
+            board_id: None,
             company_id: 19,
             epoch: 1,
             at: now,

@@ -617,6 +617,7 @@ fn a_given_up_create_is_looked_for_when_it_is_due() {
     let mut record = folded(&[raised(1)]).with_open(open());
     let recheck = Recheck {
         token: record.token(),
+        board_id: None,
         company_id: 19,
         epoch: 1,
         at: at(3600),

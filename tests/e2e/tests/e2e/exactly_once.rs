@@ -5,7 +5,9 @@ use domain::record::{Actual, ClosedBy};
 use serde_json::{Value, json};
 
 use crate::hours::reconsider;
-use crate::world::{COMPANY, OPERATIONS, TENANT, World, event, key, partner, settings, tenant};
+use crate::world::{
+    COMPANY, CYBER_ALERTS, OPERATIONS, TENANT, World, event, key, partner, settings, tenant,
+};
 
 fn is_open(ticket: &Value) -> bool {
     ticket["closedFlag"] == false
@@ -366,6 +368,43 @@ async fn a_recurrence_opens_the_old_ticket_where_the_partner_wants_it() {
     let record = world.record("a1").await.unwrap();
     assert_eq!(record.open().unwrap().token, None, "{record:?}");
     assert_ne!(world.all_tickets().await[0]["id"], id);
+}
+
+#[tokio::test]
+async fn a_ticket_that_was_moved_to_the_other_board_is_opened_again_there() {
+    let mut world = World::new().await;
+    let mut wanted = settings();
+    wanted.operations.reopen_days = 7;
+    world
+        .config
+        .put_settings(&partner(), &wanted)
+        .await
+        .unwrap();
+    let life = [
+        event("alert.raised", "e1", "a1", 0),
+        event("alert.resolved", "e2", "a1", 1),
+    ];
+    let messages = world.taken(&life).await;
+    world.until_done(messages, 0, 1).await;
+    let id = world.all_tickets().await[0]["id"].clone();
+    let (board, start, closed) = CYBER_ALERTS;
+    let moved = json!([
+        { "op": "replace", "path": "board", "value": { "id": board } },
+        { "op": "replace", "path": "status", "value": { "id": closed } },
+        { "op": "replace", "path": "type", "value": { "id": 2302 } }
+    ]);
+    world
+        .technician(
+            reqwest::Method::PATCH,
+            &format!("/service/tickets/{id}"),
+            Some(moved),
+        )
+        .await;
+    let again = world.taken(&[event("alert.raised", "e3", "a1", 9)]).await;
+    world.until_done(again, 1, 1).await;
+    let tickets = world.all_tickets().await;
+    assert_eq!((tickets.len(), is_open(&tickets[0])), (1, true));
+    assert_eq!(tickets[0]["status"]["id"], start);
 }
 
 #[tokio::test]
