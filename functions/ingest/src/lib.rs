@@ -80,7 +80,9 @@ impl App {
             .get("source")
             .map(String::as_str)
             .unwrap_or_default();
+        // Set-up's own is nobody's who posts.
         let source = SourceId::parse(named).ok();
+        let source = source.filter(|source| !source.is_of_set_up());
         let (door, times) = match self
             .believe(source.as_ref(), &request.headers, &body, now)
             .await

@@ -8,8 +8,8 @@ use aws::queue;
 use connections::View;
 use domain::message::Message;
 use domain::release::{Held, held};
-use domain::settings::Mapping;
-use domain::{AlertKey, PartnerId, TenantId};
+use domain::settings::{ConnectionView, Mapping};
+use domain::{AlertKey, PartnerId, SourceId, TenantId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use store::{Cursor, Leased, PartnerItems, Stretch, Task};
@@ -136,7 +136,13 @@ impl App {
     /// sent is decided again, what was not sent is found again, and both are harmless.
     async fn release(&self, leased: &Leased, invocation: &Invocation) -> Result<Released, Fault> {
         let (partner, mut progress) = (&leased.partner, leased.progress.clone());
-        let (view, mappings) = self.view(partner).await?;
+        let (mut items, mappings) = self.items(partner).await?;
+        if let Some(breaker) = &items.breaker
+            && self.connections.see_to_keys(partner, breaker).await?
+        {
+            items.breaker = Some(self.connections.table.breaker(partner).await?);
+        }
+        let view = self.widest(partner, &items).await?;
         let view = self.probed(partner, view, invocation).await?;
         let now = invocation.now();
         let nothing = |left, next| {
@@ -176,7 +182,14 @@ impl App {
             most: allowance - keys.len(),
         };
         let targets = Targets::new(self, partner, &view, invocation);
-        let found = self.find(partner, view, mappings, targets, round).await?;
+        let seen = Seen {
+            items: PartnerItems {
+                breaker: Some(view.view.breaker),
+                ..items
+            },
+            mappings,
+        };
+        let found = self.find(partner, seen, targets, round).await?;
         let left = looks.more || found.more;
         keys.extend(found.keys);
         if !keys.is_empty() {
@@ -226,31 +239,27 @@ impl App {
     async fn find(
         &self,
         partner: &PartnerId,
-        view: View,
-        mut mappings: HashMap<TenantId, Mapping>,
+        seen: Seen,
         mut targets: Targets<'_>,
         round: Round<'_>,
     ) -> Result<Found, Fault> {
-        let mut view = view.view;
         let mut keys = vec![];
         let mut cursor = round.from.cloned();
-        // The list is by tenant: one mapping after another.
-        let mut tenant: Option<TenantId> = None;
+        // The list is by tenant: one view after another.
+        let mut last: Option<(Viewer, ConnectionView)> = None;
         for stretch in Stretch::round(round.from) {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
-                if tenant.as_ref() != Some(&listed.key.tenant) {
-                    if let Some((tenant, mapping)) = tenant.take().zip(view.mapping.take()) {
-                        mappings.insert(tenant, mapping);
-                    }
-                    view.mapping = mappings.remove(&listed.key.tenant);
-                    tenant = Some(listed.key.tenant.clone());
-                }
+                let viewer = Viewer::of(&listed.key);
+                let (_, view) = match last.take() {
+                    Some(same) if same.0 == viewer => last.insert(same),
+                    Some(_) | None => last.insert((viewer, seen.by(&listed.key))),
+                };
                 let about = listed.wanted.about.as_ref();
-                let released = match held(&listed.blocked.reason, about, &view) {
+                let released = match held(&listed.blocked.reason, about, view) {
                     Held::No => true,
                     Held::Yes => false,
-                    Held::ByTarget(target) => targets.are_there(target, about, &view).await?,
+                    Held::ByTarget(target) => targets.are_there(target, about, view).await?,
                 };
                 if !released || round.known.contains(&listed.key) {
                     continue;
@@ -270,11 +279,30 @@ impl App {
         })
     }
 
-    /// What stands between the partner's alerts and their tickets as it is now, but for the tenants; and the mappings of these.
-    async fn view(
+    /// What a test alert sees, since it may go on where no other does. A partner who has not confirmed and asked for no test is left
+    /// alone: nothing of its can go on.
+    async fn widest(
         &self,
         partner: &PartnerId,
-    ) -> Result<(View, HashMap<TenantId, Mapping>), store::Error> {
+        items: &PartnerItems,
+    ) -> Result<View, store::Error> {
+        let view = View::of(items.clone(), &SourceId::of_set_up());
+        let connection = items.connection.as_ref();
+        if view.site.is_none() || connection.is_some_and(|connection| connection.confirmed) {
+            return Ok(view);
+        }
+        let test = self.connections.table.test_ticket_to_change(partner);
+        Ok(match test.await?.value {
+            Some(_) => view,
+            None => View { site: None, ..view },
+        })
+    }
+
+    /// What the partner set up as it is now, but for the tenants; and the mappings of these.
+    async fn items(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<(PartnerItems, HashMap<TenantId, Mapping>), store::Error> {
         let table = &self.connections.table;
         let (connection, settings, breaker, mappings) = tokio::join!(
             table.connection(partner),
@@ -291,7 +319,40 @@ impl App {
             mapping: None,
             breaker: breaker.ok(),
         };
-        Ok((View::of(items), mappings?))
+        Ok((items, mappings?))
+    }
+}
+
+/// What a run saw of what the partner set up.
+struct Seen {
+    items: PartnerItems,
+    mappings: HashMap<TenantId, Mapping>,
+}
+
+impl Seen {
+    /// What an alert sees, as whoever decides about it makes it.
+    fn by(&self, alert: &AlertKey) -> ConnectionView {
+        let items = PartnerItems {
+            mapping: self.mappings.get(&alert.tenant).cloned(),
+            ..self.items.clone()
+        };
+        View::of(items, &alert.source).view
+    }
+}
+
+/// Alerts that see the same.
+#[derive(PartialEq)]
+struct Viewer {
+    tenant: TenantId,
+    is_test: bool,
+}
+
+impl Viewer {
+    fn of(alert: &AlertKey) -> Self {
+        Self {
+            tenant: alert.tenant.clone(),
+            is_test: alert.source.is_of_set_up(),
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use aws::invocation::Invocation;
 use connections::View;
-use connectwise::{Level, MySecurity};
+use connectwise::MySecurity;
 use domain::PartnerId;
 use domain::breaker::{Breaker, Told};
+use domain::rights::{Standing, standing};
 use jiff::{SignedDuration, Timestamp};
 use store::Progress;
 
@@ -81,28 +82,18 @@ fn tried_lately(progress: &Progress, now: Timestamp) -> bool {
 
 /// Those of the rights that the API member has not; none where the list does not name one of them.
 fn still_missing(missing: &BTreeSet<String>, listed: &[MySecurity]) -> Option<BTreeSet<String>> {
+    let listed: Vec<_> = listed.iter().map(MySecurity::listed).collect();
     let mut still = BTreeSet::new();
     for right in missing {
-        let (function, level) = right.split_once('.')?;
-        let of = listed
-            .iter()
-            .find(|of| named(&of.module_function_name) == function)?;
-        let level = match level {
-            "add" => of.add_level,
-            "edit" => of.edit_level,
-            "inquire" => of.inquire_level,
-            _ => return None,
-        };
-        if level != Level::All {
-            still.insert(right.clone());
+        match standing(right, &listed) {
+            Standing::Found => {}
+            Standing::Missing => {
+                still.insert(right.clone());
+            }
+            Standing::NotKnown => return None,
         }
     }
     Some(still)
-}
-
-/// "Service Tickets" is `service_tickets`.
-fn named(function: &str) -> String {
-    function.trim().to_ascii_lowercase().replace(' ', "_")
 }
 
 #[cfg(test)]

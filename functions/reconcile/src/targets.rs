@@ -215,6 +215,7 @@ mod tests {
             priorities: BTreeMap::from([(Severity::High, 32)]),
             note_interval_minutes: 60,
             notes_for_customers: false,
+            epoch: None,
         };
         ConnectionView {
             connection: Some(LiveConnection {
@@ -225,8 +226,7 @@ mod tests {
             mapping: Some(Mapping {
                 company: Some(301),
                 enabled: true,
-                name: None,
-                enabled_at: None,
+                ..Mapping::default()
             }),
             breaker: domain::breaker::Breaker::default(),
             memory: None,

@@ -101,8 +101,7 @@ impl App {
     ) -> Result<Outcome, store::Error> {
         let (known, seen) = tokio::join!(
             self.alerts.known(key),
-            self.connections
-                .view(&key.partner, &key.tenant, invocation.now())
+            self.connections.view(key, invocation.now())
         );
         let (known, seen) = (known?, seen?);
         let mut case = Case {

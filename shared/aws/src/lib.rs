@@ -1,10 +1,13 @@
-//! The edge to AWS that functions share: start-up, an invocation's time, the queue, Secrets Manager and other functions.
+//! The edge to AWS that functions share: start-up, an invocation's time, the queue, Secrets Manager, mail and other functions.
 //!
 //! No DynamoDB here: `ingest` links this crate and has no table.
 
 pub mod config;
+mod fault;
 pub mod functions;
 pub mod invocation;
+pub mod mail;
 pub mod queue;
 pub mod secrets;
 pub mod startup;
+pub mod vault;

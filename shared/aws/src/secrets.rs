@@ -1,4 +1,5 @@
-//! Secrets Manager: one document a source, one a connection, one clientId of the operator; each cached for five minutes.
+//! Secrets Manager: one document a source, one a connection, one clientId of the operator; each cached for five minutes. Reads
+//! alone: what writes them is [`crate::vault`].
 //!
 //! A secret never stands in a log, a table or an answer: the types here cannot print theirs.
 
@@ -92,9 +93,9 @@ pub enum Error {
 
 /// A secret, and which version of it.
 #[derive(Debug, Clone)]
-struct Versioned {
-    text: Secret,
-    version: Option<String>,
+pub(crate) struct Versioned {
+    pub(crate) text: Secret,
+    pub(crate) version: Option<String>,
 }
 
 /// Reads secrets and remembers them for a while.
@@ -170,7 +171,7 @@ impl Secrets {
         });
         let value = match known {
             Some((known, false)) if now.duration_since(known.read_at) < FRESH => known.value,
-            known => match (self.read(name).await, known) {
+            known => match (read(&self.client, name).await, known) {
                 (Ok(value), _) => {
                     self.remember(name, value.clone(), now);
                     value
@@ -207,6 +208,11 @@ impl Secrets {
         true
     }
 
+    /// Forgets a secret, so that the next read asks: for a person who has just stored another, and looks whether it is good.
+    pub fn forget(&self, name: &str) {
+        self.known().remove(name);
+    }
+
     fn known(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -229,31 +235,31 @@ impl Secrets {
         };
         known.insert(name.to_owned(), remembered);
     }
+}
 
-    /// Asks; none where there is no secret of this name, or no more.
-    async fn read(&self, name: &str) -> Result<Option<Versioned>, Error> {
-        match self.client.get_secret_value().secret_id(name).send().await {
-            Ok(answer) => Ok(answer.secret_string.map(|text| Versioned {
-                text: Secret::new(text),
-                version: answer.version_id,
-            })),
-            // An invalid request is one for a secret that is marked for deletion: it holds no longer.
-            Err(fault)
-                if fault.as_service_error().is_some_and(|fault| {
-                    fault.is_resource_not_found_exception() || fault.is_invalid_request_exception()
-                }) =>
-            {
-                Ok(None)
-            }
-            Err(fault) => Err(Error::Unavailable {
-                name: name.to_owned(),
-                cause: chain(&fault),
-            }),
+/// Asks; none where there is no secret of this name, or no more.
+pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<Versioned>, Error> {
+    match client.get_secret_value().secret_id(name).send().await {
+        Ok(answer) => Ok(answer.secret_string.map(|text| Versioned {
+            text: Secret::new(text),
+            version: answer.version_id,
+        })),
+        // An invalid request is one for a secret that is marked for deletion: it holds no longer.
+        Err(fault)
+            if fault.as_service_error().is_some_and(|fault| {
+                fault.is_resource_not_found_exception() || fault.is_invalid_request_exception()
+            }) =>
+        {
+            Ok(None)
         }
+        Err(fault) => Err(Error::Unavailable {
+            name: name.to_owned(),
+            cause: chain(&fault),
+        }),
     }
 }
 
-fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &Secret) -> Result<T, Error> {
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &Secret) -> Result<T, Error> {
     // serde_json's message may quote the text: only the place is told.
     let fault = |fault: serde_json::Error| Error::Malformed {
         name: name.to_owned(),

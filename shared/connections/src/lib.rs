@@ -2,6 +2,8 @@
 //!
 //! The one place where table, keys and ConnectWise meet. Keys go only to the origin that their own document names.
 
+mod view;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -11,10 +13,11 @@ use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Ticket};
 use domain::adopt::Found;
 use domain::breaker::{Breaker, Told};
-use domain::settings::{ConnectionView, LiveConnection};
-use domain::{Blocked, PartnerId, Reaction, TenantId, Token};
+use domain::{AlertKey, Blocked, PartnerId, Reaction, Token};
 use jiff::{SignedDuration, Timestamp};
-use store::{ConfigTable, Connection, Due, PartnerItems, Task, spread};
+use store::{ConfigTable, Due, Task, spread};
+
+pub use view::{Site, View};
 
 /// So many calls in a row that ran into their time-out are a reason to leave ConnectWise alone for a while.
 const TIME_OUTS: u32 = 5;
@@ -71,52 +74,6 @@ pub enum Heard {
     Wait(Duration),
     /// Nobody may call any more.
     Stop(Blocked),
-}
-
-/// What a decision about a tenant's alert may look at, and the site that it may call.
-#[derive(Debug, Clone)]
-pub struct View {
-    /// For `decide`; its memory is the caller's to fill in.
-    pub view: ConnectionView,
-    /// The confirmed connection.
-    pub site: Option<Site>,
-}
-
-impl View {
-    /// Of what the table has.
-    #[must_use]
-    pub fn of(items: PartnerItems) -> Self {
-        let careful = items.breaker.is_none();
-        let connection = items.connection.filter(|connection| connection.confirmed);
-        let live = connection.as_ref().zip(items.settings);
-        let live = live.map(|(connection, settings)| LiveConnection {
-            epoch: connection.epoch,
-            confirmed_at: connection.confirmed_at,
-            settings,
-        });
-        let site = connection.filter(|_| live.is_some());
-        Self {
-            view: ConnectionView {
-                connection: live,
-                mapping: items.mapping,
-                breaker: items.breaker.unwrap_or_default(),
-                memory: None,
-            },
-            site: site.map(|connection| Site {
-                connection,
-                careful,
-            }),
-        }
-    }
-}
-
-/// A confirmed connection that may be called.
-#[derive(Debug, Clone)]
-pub struct Site {
-    /// Where it is.
-    pub connection: Connection,
-    /// Nobody knows whether others had trouble with it: its breaker cannot be read. One call at a time, then.
-    pub careful: bool,
 }
 
 /// The connections cannot be made use of.
@@ -200,21 +157,16 @@ impl Connections {
         })
     }
 
-    /// What `decide` looks at, as it is now, but for the memory.
+    /// What `decide` looks at for this alert, as it is now, but for the memory.
     ///
     /// # Errors
     /// When the table cannot be read.
-    pub async fn view(
-        &self,
-        partner: &PartnerId,
-        tenant: &TenantId,
-        now: Timestamp,
-    ) -> Result<View, store::Error> {
+    pub async fn view(&self, alert: &AlertKey, now: Timestamp) -> Result<View, store::Error> {
         let (items, ()) = tokio::join!(
-            self.table.read(partner, tenant),
-            self.see_to_reconciling(partner, now)
+            self.table.read(&alert.partner, &alert.tenant),
+            self.see_to_reconciling(&alert.partner, now)
         );
-        Ok(View::of(items?))
+        Ok(View::of(items?, &alert.source))
     }
 
     /// Has a partner that this process sees for the first time reconciled again and again, whoever made it.
@@ -266,24 +218,45 @@ impl Connections {
                 connection: connection.origin.clone(),
             });
         }
+        let credentials = self.credentials(keys).await?;
+        let client = self
+            .linked(partner, credentials, key_version)
+            .map_err(not_allowed)?;
+        Ok(match site.careful {
+            true => client.one_at_a_time(),
+            false => client,
+        })
+    }
+
+    /// A client with keys that nobody has proven yet. Nothing is remembered of it: other calls go on with the stored keys.
+    ///
+    /// # Errors
+    /// See [`NoClient`].
+    pub async fn candidate(&self, keys: ConnectionSecret) -> Result<Client, NoClient> {
+        let credentials = self.credentials(keys).await?;
+        Client::new(&self.http, credentials).map_err(not_allowed)
+    }
+
+    /// The HTTP client and the list of hosts that it may speak to, for what is asked without keys.
+    #[must_use]
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// Keys with the operator's clientId, unless they have their own.
+    async fn credentials(&self, keys: ConnectionSecret) -> Result<Credentials, NoClient> {
+        // The host first: what may not be spoken to costs no call at all.
+        let origin = self.http.hosts().site(&keys.origin).map_err(not_allowed)?;
         let client_id = match keys.client_id {
             Some(own) => own,
             None => self.secrets.text(&self.client_id_secret).await?,
         };
-        let host = |fault: connectwise::HostError| NoClient::Host(fault.to_string());
-        let credentials = Credentials {
-            origin: self.http.hosts().site(&keys.origin).map_err(host)?,
+        Ok(Credentials {
+            origin,
             company_id: keys.company_id,
             public_key: keys.public_key,
             private_key: keys.private_key,
             client_id,
-        };
-        let client = self
-            .linked(partner, credentials, key_version)
-            .map_err(host)?;
-        Ok(match site.careful {
-            true => client.one_at_a_time(),
-            false => client,
         })
     }
 
@@ -318,6 +291,44 @@ impl Connections {
             &format!("{}{partner}", self.secret_prefix),
             Timestamp::now(),
         )
+    }
+
+    /// Has the next client's keys read afresh, whenever they were read last: for a person who looks whether they are good.
+    pub fn forget_keys(&self, partner: &PartnerId) {
+        self.secrets
+            .forget(&format!("{}{partner}", self.secret_prefix));
+    }
+
+    /// Sees to it that the breaker knows the keys that are stored. Set-up stores keys and then says so; if it dies in between, a refusal
+    /// of the new keys would open nothing, and each alert would ask again. What is remembered of the keys may be older than what the
+    /// breaker knows, so another version is believed only when it was read afresh. Tells whether the breaker was changed.
+    ///
+    /// # Errors
+    /// When the table cannot be written; the next run does it.
+    pub async fn see_to_keys(
+        &self,
+        partner: &PartnerId,
+        breaker: &Breaker,
+    ) -> Result<bool, store::Error> {
+        let Some(known) = breaker.key_version.as_deref() else {
+            // A refusal of whatever keys opens this breaker.
+            return Ok(false);
+        };
+        let other = async || match self.secrets.connection(&self.secret_prefix, partner).await {
+            Ok((_, version)) => version.filter(|version| version != known),
+            Err(fault) => {
+                tracing::warn!(fault = %fault, "not known which keys are stored");
+                None
+            }
+        };
+        if other().await.is_none() || !self.keys_refused(partner) {
+            return Ok(false);
+        }
+        let Some(stored) = other().await else {
+            return Ok(false);
+        };
+        tracing::warn!("newer keys are stored than anybody was told of");
+        self.table.keys_found(partner, known, &stored).await
     }
 
     /// Takes in what a call told of its connection, so that all workers know. `breaker` is what this worker saw before the call.
@@ -430,6 +441,11 @@ impl Connections {
     fn links(&self) -> MutexGuard<'_, HashMap<PartnerId, Link>> {
         self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
+fn not_allowed(fault: connectwise::HostError) -> NoClient {
+    NoClient::Host(fault.to_string())
 }
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

@@ -37,8 +37,8 @@ pub use origin::{HostError, HostList, InvalidOrigin, Origin};
 pub use paging::{Cursor, Page};
 pub use records::{
     ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, CompanyReference, Department,
-    Info, Level, Location, Member, MemberReference, MyMember, MySecurity, Note, Priority,
-    RecordInfo, Reference, Team, Ticket,
+    Info, Location, Member, MemberReference, MyMember, MySecurity, Note, Priority, RecordInfo,
+    Reference, Team, Ticket,
 };
 pub use setup_writer::{NewBoard, NewStatus, NewTeam, SetupWriter};
 pub use tickets::TicketFilter;

@@ -124,6 +124,24 @@ impl HostList {
         Ok(Origin(format!("https://{api}")))
     }
 
+    /// The origin that an answer of `origin` names as the one that serves it, which may lack its scheme: then it has that of
+    /// `origin`. None where it names nothing.
+    ///
+    /// # Errors
+    /// When it is not an address, or not one that may be spoken to.
+    pub fn named_by(&self, origin: &Origin, site: &str) -> Result<Option<Origin>, HostError> {
+        let site = site.trim();
+        if site.is_empty() {
+            return Ok(None);
+        }
+        let scheme = if origin.is_https() { "https" } else { "http" };
+        match site.contains("://") {
+            true => self.site(site),
+            false => self.site(&format!("{scheme}://{site}")),
+        }
+        .map(Some)
+    }
+
     /// Whether this very origin may be spoken to.
     ///
     /// # Errors
@@ -178,6 +196,13 @@ impl Origin {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether it is the API host of one of ConnectWise's clouds, not somebody's own server.
+    #[must_use]
+    pub fn is_cloud(&self) -> bool {
+        let mut clouds = CLOUDS.iter();
+        self.is_https() && clouds.any(|(_, api)| self.has_authority(api))
     }
 
     fn authority(&self) -> &str {

@@ -1,6 +1,7 @@
 //! What ConnectWise answers, as far as we read it. Members that we do not know are ignored, `null` is absence.
 
 use domain::RecordId;
+use domain::rights::{Level, Listed};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
@@ -390,16 +391,17 @@ pub struct MySecurity {
     pub inquire_level: Level,
 }
 
-/// Whose records a right reaches. What is absent or unknown reaches none, so that no right is taken for granted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Level {
-    /// Nobody's.
-    #[default]
-    None,
-    /// The member's own: our searches would be blind to all others.
-    My,
-    /// Everybody's.
-    All,
+impl MySecurity {
+    /// As the table of rights compares it, by the name that people see.
+    #[must_use]
+    pub fn listed(&self) -> Listed<'_> {
+        Listed {
+            function: &self.module_function_name,
+            add: self.add_level,
+            edit: self.edit_level,
+            inquire: self.inquire_level,
+        }
+    }
 }
 
 /// `null` is absence: ConnectWise's schema allows it for almost every member.

@@ -3,6 +3,7 @@
 use domain::RecordId;
 use tokio::time::Instant;
 
+use crate::call::Call;
 use crate::client::Client;
 use crate::conditions::{Conditions, Field, SearchText};
 use crate::error::Error;
@@ -54,6 +55,35 @@ impl Client {
             deadline,
         )
         .await
+    }
+
+    /// Whether the API member may see what a right to inquire opens, by asking for one record of it; none for a right that no such
+    /// list shows. It cannot tell "All" from "My".
+    ///
+    /// # Errors
+    /// See [`Error`]; the refusal itself is the answer `false`.
+    pub async fn may_inquire(
+        &self,
+        right: &'static str,
+        deadline: Instant,
+    ) -> Result<Option<bool>, Error> {
+        let path = match right {
+            rights::COMPANIES_INQUIRE => "/company/companies",
+            rights::TICKETS_INQUIRE => "/service/tickets",
+            rights::TABLES_INQUIRE => "/service/boards",
+            rights::MEMBERS_INQUIRE => "/system/members",
+            rights::MY_COMPANY_INQUIRE => "/system/departments",
+            _ => return Ok(None),
+        };
+        let call = Call {
+            query: "fields=id&pageSize=1".to_owned(),
+            ..Call::get(path, right)
+        };
+        match self.send(&call, deadline).await {
+            Ok(_) => Ok(Some(true)),
+            Err(Error::MissingRight { .. }) => Ok(Some(false)),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// A thousand companies from a cursor on, deleted and inactive ones included.

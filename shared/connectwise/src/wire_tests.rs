@@ -2,6 +2,7 @@
 
 mod answers;
 mod hosts;
+mod notations;
 mod server;
 mod set_up;
 

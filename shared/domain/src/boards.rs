@@ -3,11 +3,13 @@
 //! Nothing of a half-made board is written down. What is there already by its name is adopted, so set-up may stop after any
 //! call, or not know whether a call was done, and goes on from what ConnectWise lists then.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use crate::event::Severity;
 use crate::kind::{BUILT_IN, KindInfo, Role};
-use crate::settings::{BoardTarget, WhenGone};
-use crate::text::is_unprintable;
+use crate::settings::{BoardTarget, Settings, WhenGone};
+use crate::text::{is_same_name, is_unprintable};
 use crate::{Kind, RecordId};
 
 /// The status of a new ticket.
@@ -74,7 +76,7 @@ impl BoardName {
     /// the first.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
-        is_named(&self.0, &other.0)
+        is_same_name(&self.0, &other.0)
     }
 }
 
@@ -324,9 +326,7 @@ impl std::error::Error for NotUsable {}
 /// # Errors
 /// When something under a wanted name cannot be used. This comes before anything is made of what belongs to that board.
 pub fn next(wanted: &Wanted, there: &There) -> Result<Next, NotUsable> {
-    let kinds = kinds(wanted);
-    // The board, two statuses, that one of them is the default, and the team.
-    let of = 5 + type_names(&kinds).count();
+    let (kinds, of) = (kinds(wanted), size(wanted));
 
     let boards = named(&there.boards, wanted.name.as_str(), |board| {
         (&board.name, board.id)
@@ -358,7 +358,7 @@ pub fn next(wanted: &Wanted, there: &There) -> Result<Next, NotUsable> {
     }
     let types = kinds.iter().filter_map(|(kind, name)| {
         let mut types = adopted.types.iter();
-        let found = types.find(|(_, of, _)| is_named(of, name))?.2?;
+        let found = types.find(|(_, of, _)| is_same_name(of, name))?.2?;
         Some((kind.clone(), found.id))
     });
     Ok(Next::Done(BoardTarget {
@@ -366,12 +366,101 @@ pub fn next(wanted: &Wanted, there: &There) -> Result<Next, NotUsable> {
         start_status: adopted.new.map(|status| status.id),
         closing_status: adopted.closed.map(|status| status.id),
         types: types.collect(),
-        when_gone: match wanted.role {
-            Role::Operations => WhenGone::Close,
-            Role::CyberAlerts => WhenGone::Note,
-        },
+        when_gone: usual_when_gone(wanted.role),
         reopen_days: 0,
     }))
+}
+
+/// How many things the board consists of: the whole of its [`Progress`].
+#[must_use]
+pub fn size(wanted: &Wanted) -> usize {
+    // The board, two statuses, that one of them is the default, and the team.
+    5 + type_names(&kinds(wanted)).count()
+}
+
+/// What tickets of a role point at on a board that the partner has already, with its statuses in the board's own order: new ones get
+/// the board's default status, or its first open one if that one is no good; ticket types are those that are called as ours are.
+/// Without its parts, as where the API member may not see them, ConnectWise's own defaults are left to it.
+#[must_use]
+pub fn on_own_board(role: Role, board: RecordId, parts: Option<&Parts>) -> BoardTarget {
+    let target = BoardTarget {
+        board: Some(board),
+        ..left_to_connectwise(role)
+    };
+    let Some(parts) = parts else {
+        return target;
+    };
+    let opens = |status: &&FoundStatus| !status.inactive && !status.closes;
+    let closes = |status: &&FoundStatus| !status.inactive && status.closes;
+    let statuses = || parts.statuses.iter();
+    let start = statuses().filter(opens).find(|status| status.is_default);
+    let start = start.or_else(|| statuses().find(opens));
+    let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == role);
+    let types = kinds.filter_map(|(kind, _, name)| {
+        let found = named(&parts.types, name, |found| (&found.name, found.id));
+        let found = usable(&found, type_fault).ok()??;
+        Some((Kind::parse(*kind).ok()?, found.id))
+    });
+    BoardTarget {
+        start_status: start.map(|status| status.id),
+        closing_status: statuses().find(closes).map(|status| status.id),
+        types: types.collect(),
+        ..target
+    }
+}
+
+/// What tickets of a role point at where ConnectWise chooses everything.
+#[must_use]
+pub fn left_to_connectwise(role: Role) -> BoardTarget {
+    BoardTarget {
+        when_gone: usual_when_gone(role),
+        ..BoardTarget::default()
+    }
+}
+
+/// The settings with other boards, of a connection of this epoch. What the partner decided otherwise before stays; numbers of another
+/// ConnectWise do not. `usual` are the priorities of who has chosen none yet.
+#[must_use]
+pub fn chosen(
+    before: Option<Settings>,
+    operations: BoardTarget,
+    cyber_alerts: BoardTarget,
+    usual: BTreeMap<Severity, RecordId>,
+    epoch: u32,
+) -> Settings {
+    let Some(before) = before else {
+        return Settings {
+            operations,
+            cyber_alerts,
+            kinds_off: BTreeSet::new(),
+            priorities: usual,
+            note_interval_minutes: 60,
+            notes_for_customers: false,
+            epoch: Some(epoch),
+        };
+    };
+    let as_before = |target: BoardTarget, before: &BoardTarget| BoardTarget {
+        when_gone: before.when_gone,
+        reopen_days: before.reopen_days,
+        ..target
+    };
+    Settings {
+        operations: as_before(operations, &before.operations),
+        cyber_alerts: as_before(cyber_alerts, &before.cyber_alerts),
+        priorities: match before.is_of(epoch) {
+            true => before.priorities,
+            false => usual,
+        },
+        epoch: Some(epoch),
+        ..before
+    }
+}
+
+fn usual_when_gone(role: Role) -> WhenGone {
+    match role {
+        Role::Operations => WhenGone::Close,
+        Role::CyberAlerts => WhenGone::Note,
+    }
 }
 
 /// What of a board's parts is used.
@@ -458,8 +547,10 @@ fn missing(wanted: &Wanted, parts: &Parts, adopted: &Adopted<'_>) -> Vec<Step> {
 fn type_names<'a>(kinds: &'a [(Kind, &'a str)]) -> impl Iterator<Item = &'a (Kind, &'a str)> {
     let kinds_before = |n: usize| kinds.iter().take(n);
     let all = kinds.iter().enumerate();
-    all.filter(move |(n, (_, name))| !kinds_before(*n).any(|(_, before)| is_named(before, name)))
-        .map(|(_, kind)| kind)
+    all.filter(move |(n, (_, name))| {
+        !kinds_before(*n).any(|(_, before)| is_same_name(before, name))
+    })
+    .map(|(_, kind)| kind)
 }
 
 /// The role's own name, which its team has: a board's may be too long for a team.
@@ -484,11 +575,6 @@ fn kinds(wanted: &Wanted) -> Vec<(Kind, &str)> {
     built_in.chain(added).collect()
 }
 
-/// ConnectWise compares names without case; blanks around them are not seen by anybody.
-fn is_named(one: &str, other: &str) -> bool {
-    one.trim().to_lowercase() == other.trim().to_lowercase()
-}
-
 /// Those of a name, by rising number, so that of two the same one is taken each time.
 fn named<'a, T>(
     rows: &'a [T],
@@ -496,7 +582,7 @@ fn named<'a, T>(
     name_and_id: fn(&T) -> (&String, RecordId),
 ) -> Vec<&'a T> {
     let mut rows: Vec<&T> = rows.iter().collect();
-    rows.retain(|row| is_named(name_and_id(row).0, wanted));
+    rows.retain(|row| is_same_name(name_and_id(row).0, wanted));
     rows.sort_by_key(|row| name_and_id(row).1);
     rows
 }

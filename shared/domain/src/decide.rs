@@ -382,7 +382,7 @@ fn create(
 }
 
 /// What set-up releases, and only as far back as the back-fill reaches.
-fn waits_for_set_up(blocked: &Blocked) -> bool {
+pub(crate) fn waits_for_set_up(blocked: &Blocked) -> bool {
     match blocked {
         Blocked::NotSetUp
         | Blocked::Unmapped

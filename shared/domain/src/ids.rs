@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// Why a text is not the identifier that it should be; the message says what is allowed.
@@ -108,6 +109,39 @@ text_id!(
     "a claim id",
     slug
 );
+
+/// The source of the test alerts that set-up sends. Drawn ids have no 0 in them, so that none of a real source is this one.
+const OF_SET_UP: &str = "src_setup000000000000000000000";
+
+impl SourceId {
+    /// The source of test alerts. The door takes nothing from it.
+    #[must_use]
+    pub fn of_set_up() -> Self {
+        Self(OF_SET_UP.to_owned())
+    }
+
+    /// Whether this is the source of test alerts.
+    #[must_use]
+    pub fn is_of_set_up(&self) -> bool {
+        self.0 == OF_SET_UP
+    }
+}
+
+impl AlertId {
+    /// The test alert that was asked for then.
+    #[must_use]
+    pub fn of_test(asked_at: Timestamp) -> Self {
+        Self(format!("test-{}", asked_at.as_millisecond()))
+    }
+}
+
+impl EventId {
+    /// What is said of a test alert then.
+    #[must_use]
+    pub fn of_test(at: Timestamp) -> Self {
+        Self(format!("test-{}", at.as_millisecond()))
+    }
+}
 
 /// The number that ConnectWise gave a record.
 pub type RecordId = u64;

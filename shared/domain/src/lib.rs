@@ -7,8 +7,10 @@ pub mod access;
 pub mod adopt;
 pub mod boards;
 pub mod breaker;
+pub mod choices;
 pub mod decide;
 pub mod done;
+mod email;
 pub mod event;
 pub mod fold;
 pub mod ids;
@@ -16,17 +18,20 @@ pub mod key;
 pub mod kind;
 pub mod memory;
 pub mod message;
+pub mod preview;
 pub mod reaction;
 pub mod record;
 pub mod release;
 pub mod rights;
 mod secret;
 pub mod settings;
+pub mod test_alert;
 pub mod text;
 pub mod ticket;
 pub mod time;
 pub mod webhook;
 
+pub use email::{EmailAddress, InvalidAddress};
 pub use ids::{
     AlertId, ClaimId, EventId, InvalidId, Kind, PartnerId, RecordId, SnapshotId, SourceId, TenantId,
 };

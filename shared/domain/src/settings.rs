@@ -30,6 +30,10 @@ pub struct Settings {
     /// Whether the customer can read the notes; internal unless the partner says otherwise.
     #[serde(default)]
     pub notes_for_customers: bool,
+    /// The connection's epoch that the numbers belong to: in another ConnectWise they name something else. Absent fits any, as it was
+    /// written before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u32>,
 }
 
 /// What was raised longer ago when a partner or tenant is switched on waits for a person.
@@ -74,6 +78,12 @@ pub enum WhenGone {
 }
 
 impl Settings {
+    /// Whether these are for a connection of this epoch.
+    #[must_use]
+    pub fn is_of(&self, epoch: u32) -> bool {
+        self.epoch.is_none_or(|of| of == epoch)
+    }
+
     /// The board of a role.
     #[must_use]
     pub fn board(&self, role: Role) -> &BoardTarget {
@@ -98,6 +108,13 @@ pub struct Mapping {
     /// The company, once a person chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company: Option<RecordId>,
+    /// What the company was called then, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub company_name: Option<String>,
+    /// The connection's epoch that the company's number belongs to: in another ConnectWise it is somebody else's. Absent fits any, as
+    /// it was written before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<u32>,
     /// Whether its alerts become tickets.
     #[serde(default)]
     pub enabled: bool,
@@ -109,18 +126,53 @@ pub struct Mapping {
     pub enabled_at: Option<Timestamp>,
 }
 
+/// A company of a partner's ConnectWise, as a person chooses it for a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Company {
+    /// Its number.
+    pub id: RecordId,
+    /// What it is called.
+    pub name: String,
+    /// The epoch of the connection over which it was read.
+    pub epoch: u32,
+}
+
 impl Mapping {
     /// The mapping with what a person chose. Switching on what made no tickets so far begins its backfill now. Another company for a
-    /// tenant that is on already does not: nothing waited for it.
+    /// tenant that is on already does not: nothing waited for it. One of another epoch does: its alerts waited since the connection was
+    /// pointed elsewhere.
     #[must_use]
-    pub fn chosen(mut self, company: Option<RecordId>, enabled: bool, now: Timestamp) -> Self {
-        let was_live = self.is_live();
-        self.company = company;
+    pub fn chosen(mut self, company: Option<Company>, enabled: bool, now: Timestamp) -> Self {
+        let epoch = company.as_ref().map(|company| company.epoch);
+        let was_live = epoch.is_some_and(|epoch| self.is_of(epoch)) && self.is_live();
+        (self.company, self.company_name) = match company {
+            Some(Company { id, name, .. }) => (Some(id), Some(name)),
+            None => (None, None),
+        };
+        self.epoch = epoch;
         self.enabled = enabled;
         if self.is_live() && !was_live {
             self.enabled_at = Some(now);
         }
         self
+    }
+
+    /// The mapping as it holds over a connection of this epoch: the company of another ConnectWise is none there.
+    #[must_use]
+    pub fn in_epoch(self, epoch: u32) -> Self {
+        if self.is_of(epoch) {
+            return self;
+        }
+        Self {
+            company: None,
+            company_name: None,
+            epoch: None,
+            ..self
+        }
+    }
+
+    fn is_of(&self, epoch: u32) -> bool {
+        self.epoch.is_none_or(|of| of == epoch)
     }
 
     fn is_live(&self) -> bool {
@@ -208,15 +260,48 @@ mod tests {
             ((Some(301), true, before), (None, true), before),
             ((None, false, None), (None, false), None),
         ] {
-            let mapping = |company, enabled, enabled_at| Mapping {
-                company,
+            let mapping = |id: Option<RecordId>, enabled, enabled_at| Mapping {
+                company: id,
+                company_name: id.map(|id| format!("Company {id}")),
+                epoch: id.map(|_| 1),
                 enabled,
                 name: Some("Acme Dental".into()),
                 enabled_at,
             };
-            let ((company, enabled, enabled_at), (to, on)) = (was, chosen);
-            let after = mapping(company, enabled, enabled_at).chosen(to, on, now);
+            let ((id, enabled, enabled_at), (to, on)) = (was, chosen);
+            let after = mapping(id, enabled, enabled_at).chosen(to.map(company), on, now);
             assert_eq!(after, mapping(to, on, since), "{was:?} {chosen:?}");
         }
+    }
+
+    fn company(id: RecordId) -> Company {
+        let name = format!("Company {id}");
+        Company { id, name, epoch: 1 }
+    }
+
+    #[test]
+    fn a_company_of_another_connectwise_is_none() {
+        let at = |hour: i64| Timestamp::from_second(1_790_000_000 + 3600 * hour).unwrap();
+        let mapped = Mapping::default().chosen(Some(company(301)), true, at(0));
+        assert_eq!(mapped.clone().in_epoch(1), mapped);
+        let elsewhere = mapped.clone().in_epoch(2);
+        assert_eq!((elsewhere.company, elsewhere.enabled), (None, true));
+        // Written before mappings had an epoch.
+        let old = Mapping {
+            epoch: None,
+            ..mapped.clone()
+        };
+        assert_eq!(old.clone().in_epoch(2), old);
+
+        let again = |mapping: Mapping, epoch| {
+            let company = Company {
+                epoch,
+                ..company(301)
+            };
+            mapping.chosen(Some(company), true, at(9)).enabled_at
+        };
+        assert_eq!(again(mapped.clone(), 1), Some(at(0)));
+        assert_eq!(again(mapped, 2), Some(at(9)), "its alerts waited");
+        assert_eq!(again(old, 2), Some(at(0)));
     }
 }

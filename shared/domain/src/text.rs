@@ -82,6 +82,12 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     words
 }
 
+/// Whether two names are one to ConnectWise, which compares them without case; blanks around them are not seen by anybody.
+#[must_use]
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    one.trim().to_lowercase() == other.trim().to_lowercase()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

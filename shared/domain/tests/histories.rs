@@ -317,6 +317,7 @@ impl Model {
             priorities: [(Severity::Critical, 1), (Severity::Medium, 3)].into(),
             note_interval_minutes: 60,
             notes_for_customers: false,
+            epoch: None,
         };
         Self {
             now: 1000,
@@ -335,8 +336,7 @@ impl Model {
                 mapping: Some(Mapping {
                     company: Some(COMPANY),
                     enabled: true,
-                    name: None,
-                    enabled_at: None,
+                    ..Mapping::default()
                 }),
                 breaker: Breaker::default(),
                 memory: (!seed.is_multiple_of(3)).then_some(MemoryState::Complete),

@@ -119,24 +119,46 @@ impl ConfigTable {
         Ok(conditional::update(call).await?.is_some())
     }
 
-    /// Notes which keys were stored last, by their version in Secrets Manager, and lets them try: the breaker is closed, and a probe of
-    /// older keys closes or opens nothing any more. One write, made after the keys are stored. If the process dies before it, a refusal
-    /// of the new keys opens nothing until it is made; making it again does no harm.
+    /// Notes which keys were stored last, by their version in Secrets Manager, and lets them try: the breaker is closed, a probe of
+    /// older keys closes or opens nothing any more, and no right is taken for missing, since another API member may have another role.
+    /// One write, made after the keys are stored. If the process dies before it, a refusal of the new keys opens nothing until
+    /// `reconcile` makes it; making it again does no harm.
     ///
     /// # Errors
     /// When DynamoDB fails. The write may then have happened.
     pub async fn keys_stored(&self, partner: &PartnerId, version: &str) -> Result<(), Error> {
+        conditional::update(self.new_keys(partner, version)).await?;
+        Ok(())
+    }
+
+    /// As [`Self::keys_stored`], for who finds that newer keys are stored than the breaker knows; nothing where it knows others than
+    /// `before` by now. Tells whether it was written.
+    ///
+    /// # Errors
+    /// As for [`Self::keys_stored`].
+    pub async fn keys_found(
+        &self,
+        partner: &PartnerId,
+        before: &str,
+        version: &str,
+    ) -> Result<bool, Error> {
         let call = self
-            .update(partner)
+            .new_keys(partner, version)
+            .condition_expression("key_version = :before")
+            .expression_attribute_values(":before", AttributeValue::S(before.to_owned()));
+        Ok(conditional::update(call).await?.is_some())
+    }
+
+    fn new_keys(&self, partner: &PartnerId, version: &str) -> UpdateItemFluentBuilder {
+        self.update(partner)
             .update_expression(
-                "SET key_version = :version, generation = if_not_exists(generation, :zero) + :one REMOVE #open, failing_since",
+                "SET key_version = :version, generation = if_not_exists(generation, :zero) + :one \
+                 REMOVE #open, failing_since, missing_rights",
             )
             .expression_attribute_names("#open", "open")
             .expression_attribute_values(":version", AttributeValue::S(version.to_owned()))
             .expression_attribute_values(":zero", AttributeValue::N("0".to_owned()))
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
-        conditional::update(call).await?;
-        Ok(())
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
     }
 
     /// Remembers that ConnectWise refused a call for want of this right.
@@ -158,7 +180,7 @@ impl ConfigTable {
         Ok(())
     }
 
-    /// Replaces the missing rights that a look at the role began from. Tells whether they were still those.
+    /// Replaces the missing rights that a look at the role began from. Tells whether they were still those, and the keys too.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -169,11 +191,11 @@ impl ConfigTable {
         missing: &BTreeSet<String>,
     ) -> Result<bool, Error> {
         let malformed = |fault| Error::malformed(format!("{partner} {BREAKER}"), &fault);
-        let call = self
+        // Each right stands there once, in the order of their discovery.
+        let same_rights = "size(missing_rights) = :before";
+        let mut call = self
             .update(partner)
             .update_expression("SET missing_rights = :missing")
-            // Each right stands there once, in the order of their discovery.
-            .condition_expression("size(missing_rights) = :before")
             .expression_attribute_values(
                 ":missing",
                 to_attribute_value(missing).map_err(malformed)?,
@@ -182,6 +204,14 @@ impl ConfigTable {
                 ":before",
                 AttributeValue::N(before.missing_rights.len().to_string()),
             );
+        call = match &before.key_version {
+            None => call.condition_expression(format!(
+                "{same_rights} AND attribute_not_exists(key_version)"
+            )),
+            Some(version) => call
+                .condition_expression(format!("{same_rights} AND key_version = :version"))
+                .expression_attribute_values(":version", AttributeValue::S(version.clone())),
+        };
         Ok(conditional::update(call).await?.is_some())
     }
 

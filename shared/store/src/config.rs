@@ -31,6 +31,9 @@ pub struct Connection {
     /// When that was: alerts that were raised much earlier wait for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confirmed_at: Option<Timestamp>,
+    /// The operator switched the partner off: its alerts wait as before it confirmed, and go on when it is switched on again.
+    #[serde(default)]
+    pub suspended: bool,
 }
 
 /// All that a decision about a tenant's alert needs of what its partner set up.
@@ -145,10 +148,8 @@ impl ConfigTable {
         name: Option<&str>,
     ) -> Result<(), Error> {
         let unmapped = Mapping {
-            company: None,
-            enabled: false,
             name: name.map(str::to_owned),
-            enabled_at: None,
+            ..Mapping::default()
         };
         let mut item = item(partner, &tenant_sk(tenant), &unmapped)?;
         // Who maps it without having seen it here learns of it.
@@ -231,6 +232,7 @@ mod tests {
             priorities: [(Severity::Critical, 1)].into(),
             note_interval_minutes: 60,
             notes_for_customers: false,
+            epoch: Some(3),
         };
         let item = item(&partner, "settings", &settings).unwrap();
         assert_eq!(from_item::<Settings>(item).unwrap(), settings);

@@ -5,9 +5,11 @@
 
 mod alerts;
 mod audit;
+mod begun;
 mod breaker;
 mod conditional;
 mod config;
+mod contact;
 mod due;
 mod error;
 mod listings;
@@ -15,11 +17,14 @@ mod memory;
 mod operator;
 mod pages;
 mod sessions;
+mod turns;
 mod versions;
 
 pub use alerts::{Alerts, Known, Written};
 pub use audit::{Actor, AuditEntry};
+pub use begun::{BoardWanted, BoardsWanted, Suggested, Suggestions, TestTicket};
 pub use config::{ConfigTable, Connection, PartnerItems};
+pub use contact::Contact;
 pub use due::{Due, Leased, Progress, Task, spread};
 pub use error::Error;
 pub use listings::{Cursor, Listed, Listing, Looks, Stretch};

@@ -17,8 +17,8 @@ use crate::pages::{Entry, Order, Page, PageStart, Part};
 use crate::versions::{Place, Saved, Versioned};
 
 /// A source for the operator's list. The door does not read it: what holds there is the source's document in Secrets Manager, with its
-/// signing secrets. So the document is written first, and this after it; if the process dies between, the list is behind until the
-/// change is made again.
+/// signing secrets. This is the lock over it: whoever changes the document has taken this first. If the process dies between, the
+/// document is behind until a change is made again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// The name for people.
@@ -33,13 +33,16 @@ pub struct Source {
     pub enabled: bool,
     /// When the operator made it.
     pub made_at: Timestamp,
+    /// Until then somebody is changing the document, unless it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub busy_until: Option<Timestamp>,
 }
 
 const OPERATOR: &str = "OPERATOR";
 const PARTNERS: &str = "partner#";
 const SOURCES: &str = "source#";
 const PARTNER: &[&str] = &["sessions_from"];
-const SOURCE: &[&str] = &["partner", "partners"];
+const SOURCE: &[&str] = &["partner", "partners", "busy_until"];
 
 impl ConfigTable {
     /// The partner, read consistently, also to change it.
@@ -187,10 +190,12 @@ mod tests {
             partners: vec![],
             enabled: true,
             made_at: Timestamp::UNIX_EPOCH,
+            busy_until: None,
         };
         let full = Source {
             partner: Some(northwind.clone()),
             partners: vec![northwind],
+            busy_until: Some(Timestamp::UNIX_EPOCH),
             ..bare.clone()
         };
         assert_optional(&full, &bare, SOURCE);

@@ -47,7 +47,8 @@ pub(crate) struct Place<'a> {
 }
 
 const CONNECTION: &[&str] = &["confirmed_at"];
-const MAPPING: &[&str] = &["company", "name", "enabled_at"];
+const SETTINGS: &[&str] = &["epoch"];
+const MAPPING: &[&str] = &["company", "company_name", "epoch", "name", "enabled_at"];
 
 impl ConfigTable {
     /// The partner's connection, read consistently, to change it.
@@ -246,7 +247,7 @@ fn settings_at(pk: &str) -> Place<'_> {
     Place {
         pk,
         sk: "settings",
-        optional: &[],
+        optional: SETTINGS,
     }
 }
 
@@ -348,6 +349,7 @@ mod tests {
             epoch: 1,
             confirmed: false,
             confirmed_at: None,
+            suspended: false,
         };
         let full = Connection {
             confirmed_at: Some(Timestamp::UNIX_EPOCH),
@@ -356,21 +358,27 @@ mod tests {
         assert_optional(&full, &bare, CONNECTION);
         let full = Mapping {
             company: Some(1),
+            company_name: Some("Acme Dental Inc.".into()),
+            epoch: Some(1),
             enabled: false,
             name: Some("Acme Dental".into()),
             enabled_at: Some(Timestamp::UNIX_EPOCH),
         };
         assert_optional(&full, &Mapping::default(), MAPPING);
-        let settings = Settings {
+        let bare = Settings {
             operations: BoardTarget::default(),
             cyber_alerts: BoardTarget::default(),
             kinds_off: [].into(),
             priorities: [].into(),
             note_interval_minutes: 60,
             notes_for_customers: false,
+            epoch: None,
         };
-        let item: Item = to_item(settings).unwrap();
-        assert_eq!(item.len(), 6, "all members are always written");
+        let full = Settings {
+            epoch: Some(1),
+            ..bare.clone()
+        };
+        assert_optional(&full, &bare, SETTINGS);
     }
 
     #[test]

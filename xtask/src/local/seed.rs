@@ -181,6 +181,7 @@ fn connection_to(site: &Simulator) -> Connection {
         epoch: 1,
         confirmed: true,
         confirmed_at: None,
+        suspended: false,
     }
 }
 
@@ -293,6 +294,7 @@ async fn settings(simulator: &Simulator) -> Result<Settings> {
         priorities,
         note_interval_minutes: 60,
         notes_for_customers: false,
+        epoch: None,
     })
 }
 
@@ -328,7 +330,7 @@ async fn mapping(simulator: &Simulator, company: &str) -> Result<Mapping> {
         company: Some(id),
         enabled: true,
         name: Some(company.to_owned()),
-        enabled_at: None,
+        ..Mapping::default()
     })
 }
 

@@ -110,6 +110,55 @@ fn keys_go_to_listed_origins_and_api_hosts_alone() {
 }
 
 #[test]
+fn a_site_that_an_answer_names_passes_the_same_list() {
+    let (local, na) = ("http://127.0.0.1:8080", "https://api-na.myconnectwise.net");
+    for (origin, named, expected) in [
+        (local, "127.0.0.1:8080", Ok(Some(local))),
+        (local, " ", Ok(None)),
+        (local, "psa.msp.example", Err(())),
+        (na, "na.myconnectwise.net", Ok(Some(na))),
+        (na, "https://api-na.myconnectwise.net/", Ok(Some(na))),
+        (
+            na,
+            "eu.myconnectwise.net",
+            Ok(Some("https://api-eu.myconnectwise.net")),
+        ),
+        (na, "psa.msp.example", Ok(Some("https://psa.msp.example"))),
+        (na, "127.0.0.1:8080", Err(())),
+        (na, "http://na.myconnectwise.net", Err(())),
+        (na, "169.254.169.254", Err(())),
+        (na, "evil.example", Err(())),
+        (na, "na.myconnectwise.net@evil.example", Err(())),
+    ] {
+        let found = list().named_by(&Origin::parse(origin).unwrap(), named);
+        let found = found.map(|origin| origin.map(String::from)).map_err(drop);
+        assert_eq!(
+            found,
+            expected.map(|some| some.map(str::to_owned)),
+            "{origin} {named}"
+        );
+    }
+}
+
+#[test]
+fn a_cloud_is_known_by_its_api_host() {
+    for (origin, expected) in [
+        ("https://api-na.myconnectwise.net", true),
+        ("https://sandbox-eu.myconnectwise.net", true),
+        ("http://api-na.myconnectwise.net", false),
+        ("https://na.myconnectwise.net", false),
+        ("https://api-na.myconnectwise.net:8443", false),
+        ("https://psa.msp.example", false),
+    ] {
+        assert_eq!(
+            Origin::parse(origin).unwrap().is_cloud(),
+            expected,
+            "{origin}"
+        );
+    }
+}
+
+#[test]
 fn only_whole_origins_can_be_listed() {
     for good in [
         "https://a.example",

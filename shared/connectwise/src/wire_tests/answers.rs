@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
+use domain::rights::Level;
 use tokio::task::JoinSet;
 
 use super::server::{Play, Server, answer, within};
 use super::xref;
-use crate::{Client, Cursor, Error, Level, SearchText, TicketFilter};
+use crate::{Client, Cursor, Error, SearchText, TicketFilter};
 
 /// Long enough for a loaded machine to answer, short enough to wait for where none comes.
 const PATIENCE: u64 = 10_000;

@@ -645,13 +645,13 @@ proptest! {
             let parts = site.parts(target.board.unwrap()).clone();
             let [start, closing] = [target.start_status, target.closing_status]
                 .map(|id| parts.statuses.iter().find(|status| Some(status.id) == id).unwrap());
-            prop_assert!(is_named(&start.name, "New") && start.is_default && !start.closes);
-            prop_assert!(is_named(&closing.name, "Closed") && closing.closes && !closing.is_default);
+            prop_assert!(is_same_name(&start.name, "New") && start.is_default && !start.closes);
+            prop_assert!(is_same_name(&closing.name, "Closed") && closing.closes && !closing.is_default);
             for (kind, name) in kinds(&wanted) {
                 let found = parts.types.iter().find(|row| row.id == target.types[&kind]).unwrap();
-                prop_assert!(is_named(&found.name, name));
+                prop_assert!(is_same_name(&found.name, name));
             }
-            let teams = parts.teams.iter().filter(|team| is_named(&team.name, role_name(role)));
+            let teams = parts.teams.iter().filter(|team| is_same_name(&team.name, role_name(role)));
             prop_assert_eq!(teams.count(), 1);
             prop_assert_eq!(follow(&mut site, &wanted, &mut std::iter::empty()), target);
         }
@@ -663,5 +663,145 @@ proptest! {
         }
         prop_assert!(was.boards.iter().all(|board| site.boards.contains(board)));
         prop_assert_eq!(site.boards.len(), 3);
+    }
+}
+
+/// The target on an own board in words: start status, closing status, kinds with their types.
+fn on_own(role: Role, statuses: &[FoundStatus], types: &[FoundType]) -> String {
+    let parts = Parts {
+        board: BOARD,
+        statuses: statuses.to_vec(),
+        types: types.to_vec(),
+        teams: vec![],
+    };
+    let target = on_own_board(role, BOARD, Some(&parts));
+    assert_eq!(target.board, Some(BOARD));
+    let id = |id: Option<RecordId>| id.map_or("-".to_owned(), |id| id.to_string());
+    let types: Vec<_> = target
+        .types
+        .iter()
+        .map(|(kind, id)| format!("{kind}={id}"))
+        .collect();
+    format!(
+        "{} {} {}",
+        id(target.start_status),
+        id(target.closing_status),
+        types.join(" ")
+    )
+}
+
+#[test]
+fn an_own_board_gives_its_default_status_unless_that_is_no_good() {
+    let ops = Role::Operations;
+    let open = status(11, "New", "");
+    let closed = status(14, ">Closed", "c");
+    for (statuses, expected) in [
+        (
+            vec![open.clone(), status(12, "Triage", "d"), closed.clone()],
+            "12 14 ",
+        ),
+        (
+            vec![open.clone(), status(12, "Triage", "di"), closed.clone()],
+            "11 14 ",
+        ),
+        (
+            vec![open.clone(), status(12, "Done", "dc"), closed.clone()],
+            "11 12 ",
+        ),
+        (vec![status(10, "Old", "i"), open.clone()], "11 - "),
+        (vec![status(13, "Gone", "ci"), closed.clone()], "- 14 "),
+        (vec![], "- - "),
+    ] {
+        assert_eq!(on_own(ops, &statuses, &[]), expected, "{statuses:?}");
+    }
+    let mut old = ticket_type(33, "CPU");
+    old.inactive = true;
+    let types = [
+        ticket_type(31, " disk"),
+        ticket_type(32, "Incident"),
+        old,
+        ticket_type(34, "Next-Gen Antivirus"),
+    ];
+    assert_eq!(
+        on_own(ops, &[], &types),
+        "- - disk=31 next_gen_antivirus_notification=34"
+    );
+    assert_eq!(
+        on_own(Role::CyberAlerts, &[], &types),
+        "- - next_gen_antivirus=34"
+    );
+}
+
+#[test]
+fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
+    for (role, when_gone) in [
+        (Role::Operations, WhenGone::Close),
+        (Role::CyberAlerts, WhenGone::Note),
+    ] {
+        let unseen = on_own_board(role, BOARD, None);
+        assert_eq!(
+            unseen,
+            BoardTarget {
+                board: Some(BOARD),
+                when_gone,
+                ..BoardTarget::default()
+            }
+        );
+        assert_eq!(
+            left_to_connectwise(role),
+            BoardTarget {
+                board: None,
+                ..unseen
+            }
+        );
+    }
+}
+
+#[test]
+fn other_boards_keep_what_the_partner_decided_but_no_number_of_another_connectwise() {
+    let target = |board, when_gone, reopen_days| BoardTarget {
+        board: Some(board),
+        when_gone,
+        reopen_days,
+        ..BoardTarget::default()
+    };
+    let new = || (target(7, WhenGone::Close, 0), target(8, WhenGone::Note, 0));
+    let (operations, cyber_alerts) = new();
+    let usual = std::collections::BTreeMap::from([(Severity::Critical, 99)]);
+    let first = chosen(None, operations, cyber_alerts, usual.clone(), 3);
+    assert_eq!(first.priorities, usual);
+    assert_eq!((first.epoch, first.note_interval_minutes), (Some(3), 60));
+    assert_eq!(
+        (&first.operations, &first.cyber_alerts),
+        (&new().0, &new().1)
+    );
+    let before = Settings {
+        operations: target(1, WhenGone::Note, 5),
+        cyber_alerts: target(2, WhenGone::Close, 9),
+        kinds_off: [kind("cpu")].into(),
+        priorities: [(Severity::Critical, 31)].into(),
+        note_interval_minutes: 30,
+        notes_for_customers: true,
+        epoch: Some(3),
+    };
+    for (epoch, priorities) in [(3, before.priorities.clone()), (4, usual.clone())] {
+        let (operations, cyber_alerts) = new();
+        let expected = Settings {
+            operations: target(7, WhenGone::Note, 5),
+            cyber_alerts: target(8, WhenGone::Close, 9),
+            priorities,
+            epoch: Some(epoch),
+            ..before.clone()
+        };
+        assert_eq!(
+            chosen(
+                Some(before.clone()),
+                operations,
+                cyber_alerts,
+                usual.clone(),
+                epoch
+            ),
+            expected
+        );
     }
 }

@@ -90,6 +90,7 @@ fn view() -> ConnectionView {
         priorities: [(Severity::Critical, 1), (Severity::Medium, 3)].into(),
         note_interval_minutes: 60,
         notes_for_customers: false,
+        epoch: None,
     };
     ConnectionView {
         connection: Some(LiveConnection {
@@ -100,8 +101,7 @@ fn view() -> ConnectionView {
         mapping: Some(Mapping {
             company: Some(19),
             enabled: true,
-            name: None,
-            enabled_at: None,
+            ..Mapping::default()
         }),
         breaker: Breaker::default(),
         memory: Some(MemoryState::Complete),
@@ -175,8 +175,7 @@ fn what_stands_in_the_way_is_named() {
         Some(Mapping {
             company,
             enabled,
-            name: None,
-            enabled_at: None,
+            ..Mapping::default()
         })
     };
     let cases = [

@@ -43,10 +43,8 @@ async fn an_alert_of_an_unmapped_or_disabled_tenant_waits_and_is_listed() {
     assert_eq!(
         seen,
         Mapping {
-            company: None,
-            enabled: false,
             name: Some("Acme Dental".into()),
-            enabled_at: None,
+            ..Mapping::default()
         }
     );
     world.has_no_ticket_and_called_nobody().await;
@@ -62,8 +60,7 @@ async fn a_blocked_alert_becomes_a_ticket_once_it_is_reconsidered() {
     let mapped = Mapping {
         company: Some(COMPANY),
         enabled: true,
-        name: None,
-        enabled_at: None,
+        ..Mapping::default()
     };
     world
         .config

@@ -11,7 +11,7 @@ use crate::world::{SECRET, SOURCE, World, event, signed};
 
 /// What was logged.
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -27,14 +27,19 @@ impl io::Write for Log {
 impl Log {
     /// A subscriber of the very form that the functions log in, and what it writes to.
     fn start() -> (Self, tracing::Dispatch) {
+        Self::start_at("debug")
+    }
+
+    /// The same from this level on; deployed functions have `info`.
+    pub(crate) fn start_at(level: &str) -> (Self, tracing::Dispatch) {
         let log = Self::default();
         let writer = log.clone();
-        let subscriber = aws::startup::logs("debug", move || writer.clone());
+        let subscriber = aws::startup::logs(level, move || writer.clone());
         (log, tracing::Dispatch::new(subscriber))
     }
 
     /// The lines; each must be one object of its own, with a level and a time.
-    fn lines(&self) -> Vec<Value> {
+    pub(crate) fn lines(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         assert!(text.is_empty() || text.ends_with('\n'));
         let breaks = ['\r', '\u{b}', '\u{c}', '\u{1b}', '\0'];

@@ -1,11 +1,12 @@
 //! A connection that nobody calls any more is tried, and what waited for it goes on once it answers.
 
+use domain::breaker::Breaker;
 use domain::{AlertKey, Blocked, Target};
 use jiff::Timestamp;
 use serde_json::json;
 
 use crate::ticks::after;
-use crate::world::{TENANT, World, event, key, partner, settings};
+use crate::world::{PARTNER, TENANT, World, event, key, partner, settings};
 
 async fn reason(world: &World, alert: &str) -> Option<Blocked> {
     let record = world.record(alert).await.unwrap();
@@ -20,6 +21,20 @@ async fn broken(world: &mut World) {
     assert_eq!(reason(world, "a1").await, Some(Blocked::ConnectionBroken));
     let breaker = world.config.breaker(&partner()).await.unwrap();
     assert!(breaker.open.is_some());
+}
+
+impl World {
+    /// Secrets Manager's name for the keys that are stored.
+    async fn stored_version(&self) -> String {
+        let secrets = aws_sdk_secretsmanager::Client::new(&self.aws);
+        let get = secrets.get_secret_value();
+        let get = get.secret_id(format!("tb/connection/{PARTNER}"));
+        get.send().await.unwrap().version_id.unwrap()
+    }
+
+    async fn breaker(&self) -> Breaker {
+        self.config.breaker(&partner()).await.unwrap()
+    }
 }
 
 #[tokio::test]
@@ -174,4 +189,49 @@ async fn a_right_that_the_api_member_cannot_see_is_tried_once_in_a_quarter_of_an
         world.work().await;
     }
     assert_eq!(released, [1, 0, 0, 1, 0]);
+}
+
+#[tokio::test]
+async fn keys_that_were_stored_without_a_word_are_known_after_a_run() {
+    let mut world = World::new().await;
+    let reconcile = world.reconcile();
+    let old = world.stored_version().await;
+    world.config.keys_stored(&partner(), &old).await.unwrap();
+    // Set-up dies right after it stored other keys. ConnectWise refuses them.
+    world.put_keys("another").await;
+    world.post(&event("alert.raised", "e1", "a1", 0)).await;
+    world.work().await;
+    assert_eq!(reason(&world, "a1").await, Some(Blocked::ConnectionBroken));
+    assert_eq!(world.breaker().await.open, None);
+
+    let now = Timestamp::now();
+    world.make_due(now).await;
+    assert_eq!(world.tick(&reconcile, now).await.released, 1);
+    let stored = Some(world.stored_version().await);
+    assert_eq!(world.breaker().await.key_version, stored);
+    world.work().await;
+    assert!(world.breaker().await.open.is_some(), "and nobody calls");
+    world.make_due(after(now, 60)).await;
+    let tick = world.tick(&reconcile, after(now, 60)).await;
+    assert_eq!(tick.released, 0);
+}
+
+#[tokio::test]
+async fn whoever_remembers_older_keys_does_not_take_them_for_the_newest() {
+    let world = World::new().await;
+    let reconcile = world.reconcile();
+    let tick = async |second| {
+        let now = after(Timestamp::now(), second);
+        world.make_due(now).await;
+        assert_eq!(world.tick(&reconcile, now).await.done, 1);
+    };
+    let old = world.stored_version().await;
+    world.config.keys_stored(&partner(), &old).await.unwrap();
+    tick(0).await;
+    world.put_keys("another").await;
+    let new = world.stored_version().await;
+    world.config.keys_stored(&partner(), &new).await.unwrap();
+    let before = world.breaker().await;
+    tick(60).await;
+    assert_eq!(world.breaker().await, before);
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Blocked;
 use domain::record::Record;
-use domain::settings::Mapping;
+use domain::settings::{Company, Mapping, Settings};
 use domain::time::sortable;
 use jiff::Timestamp;
 use store::Connection;
@@ -17,8 +17,7 @@ fn mapped(enabled: bool) -> Mapping {
     Mapping {
         company: Some(COMPANY),
         enabled,
-        name: None,
-        enabled_at: None,
+        ..Mapping::default()
     }
 }
 
@@ -64,6 +63,7 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
         epoch: 1,
         confirmed,
         confirmed_at: None,
+        suspended: false,
     };
     let (unconfirmed, confirmed) = (connection(false), connection(true));
     world
@@ -207,4 +207,79 @@ async fn a_record_is_looked_at_when_its_time_comes() {
         seen.push(world.reconsidered().await);
     }
     assert_eq!(seen, [vec![], vec![], vec![], vec![key(TENANT, "soon")]]);
+}
+
+#[tokio::test]
+async fn nothing_goes_to_another_connectwise_before_its_boards_and_companies_are_chosen() {
+    let mut world = World::new().await;
+    let reconcile = world.reconcile();
+    let (config, partner, tenant) = (world.config.clone(), partner(), tenant(TENANT));
+    let settings = |epoch| Settings {
+        epoch: Some(epoch),
+        ..settings()
+    };
+    let mapping = |epoch| {
+        let company = Company {
+            id: COMPANY,
+            name: "Acme Dental Inc.".into(),
+            epoch,
+        };
+        Mapping::default().chosen(Some(company), true, Timestamp::now())
+    };
+    config.put_settings(&partner, &settings(1)).await.unwrap();
+    let mapped = config.put_mapping(&partner, &tenant, &mapping(1)).await;
+    mapped.unwrap();
+    world.repoint(2).await;
+    world.post(&event("alert.raised", "e1", "a1", 0)).await;
+    world.work().await;
+    let mut now = Timestamp::now();
+    let mut released = async |world: &mut World| {
+        now = after(now, 60);
+        world.make_due(now).await;
+        let released = world.tick(&reconcile, now).await.released;
+        world.work().await;
+        let blocked = world.record("a1").await.unwrap().blocked;
+        (released, blocked.map(|blocked| blocked.reason))
+    };
+    let not_set_up = (0, Some(Blocked::NotSetUp));
+    assert_eq!(released(&mut world).await, not_set_up);
+    config.put_settings(&partner, &settings(2)).await.unwrap();
+    let unmapped = Some(Blocked::Unmapped);
+    assert_eq!(released(&mut world).await, (1, unmapped.clone()));
+    assert_eq!(released(&mut world).await, (0, unmapped));
+    assert_eq!(world.all_tickets().await.len(), 0);
+    let mapped = config.put_mapping(&partner, &tenant, &mapping(2)).await;
+    mapped.unwrap();
+    assert_eq!(released(&mut world).await, (1, None));
+    assert_eq!(world.all_tickets().await.len(), 1);
+}
+
+#[tokio::test]
+async fn alerts_of_a_partner_that_is_switched_off_wait_until_it_is_on_again() {
+    let mut world = World::new().await;
+    let reconcile = world.reconcile();
+    let switch = async |world: &World, suspended| {
+        let connection = world.config.connection(&partner()).await.unwrap();
+        let connection = Connection {
+            suspended,
+            ..connection.unwrap()
+        };
+        let partner = partner();
+        let put = world.config.put_connection(&partner, &connection);
+        put.await.unwrap();
+    };
+    switch(&world, true).await;
+    world.post(&event("alert.raised", "e1", "a1", 0)).await;
+    world.work().await;
+    let now = Timestamp::now();
+    world.make_due(now).await;
+    assert_eq!(world.tick(&reconcile, now).await.released, 0);
+    let blocked = world.record("a1").await.unwrap().blocked.unwrap();
+    assert_eq!(blocked.reason, Blocked::NotSetUp);
+    world.has_no_ticket_and_called_nobody().await;
+    switch(&world, false).await;
+    world.make_due(after(now, 60)).await;
+    assert_eq!(world.tick(&reconcile, after(now, 60)).await.released, 1);
+    world.work().await;
+    assert_eq!(world.all_tickets().await.len(), 1);
 }

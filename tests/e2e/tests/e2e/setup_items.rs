@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::access::{Link, Partner, Session, TokenHash};
-use domain::settings::Mapping;
-use domain::{Blocked, PartnerId, Secret, SourceId, TenantId};
+use domain::kind::Role;
+use domain::settings::{Company, Mapping};
+use domain::{AlertId, Blocked, Kind, PartnerId, Secret, SourceId, TenantId};
 use jiff::Timestamp;
-use store::{Actor, AuditEntry, ConfigTable, PageStart, Saved, Source};
+use store::{
+    Actor, AuditEntry, BoardWanted, BoardsWanted, ConfigTable, PageStart, Saved, Source, Suggested,
+    Suggestions, TestTicket,
+};
 use tokio::task::JoinSet;
 
 use crate::ticks::after;
@@ -281,6 +285,72 @@ async fn nobody_overwrites_what_they_have_not_seen() {
 }
 
 #[tokio::test]
+async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
+    let world = World::new().await;
+    let (config, partner) = (&world.config, partner());
+    let board = |name: &str| BoardWanted {
+        name: name.into(),
+        location: 1,
+        department: 2,
+        team_lead: 3,
+    };
+    let wanted = BoardsWanted {
+        operations: board("Operations"),
+        cyber_alerts: board("Cyber Alerts"),
+        epoch: 1,
+        finished: false,
+    };
+    let read = config.boards_wanted_to_change(&partner).await.unwrap();
+    assert_eq!((read.value, read.version), (None, 0));
+    for (version, expected) in [(0, saved(1)), (0, Saved::Conflict), (1, saved(2))] {
+        let save = config.save_boards_wanted(&partner, &wanted, version).await;
+        assert_eq!(save.unwrap(), expected, "{version}");
+    }
+    let read = config.boards_wanted_to_change(&partner).await.unwrap();
+    assert_eq!((read.value, read.version), (Some(wanted), 2));
+
+    let begun = Suggestions {
+        epoch: 1,
+        next: Some(300),
+        read: 250,
+        total: 400,
+        ..Suggestions::default()
+    };
+    let found = Suggested {
+        company: COMPANY,
+        name: "Acme Dental Inc.".into(),
+    };
+    let ended = Suggestions {
+        next: None,
+        read: 400,
+        finished_at: Some(at(9)),
+        found: [(tenant(TENANT), vec![found])].into(),
+        ..begun.clone()
+    };
+    for (suggestions, version) in [(begun, 0), (ended, 1)] {
+        let save = config.save_suggestions(&partner, &suggestions, version);
+        assert_eq!(save.await.unwrap(), saved(version + 1));
+        let read = config.suggestions_to_change(&partner).await.unwrap();
+        assert_eq!((read.value, read.version), (Some(suggestions), version + 1));
+    }
+
+    let test = TestTicket {
+        tenant: tenant(TENANT),
+        alert_id: AlertId::parse("test-1").unwrap(),
+        kind: Kind::parse("disk").unwrap(),
+        role: Role::Operations,
+        asked_at: at(0),
+        gone: false,
+    };
+    for (version, expected) in [(0, saved(1)), (0, Saved::Conflict)] {
+        let save = config.save_test_ticket(&partner, &test, version).await;
+        assert_eq!(save.unwrap(), expected, "{version}");
+    }
+    let read = config.test_ticket_to_change(&partner).await.unwrap();
+    assert_eq!((read.value, read.version), (Some(test), 1));
+}
+
+#[tokio::test]
 async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
     let world = World::new().await;
     let (config, partner, fresh) = (&world.config, partner(), tenant("fresh"));
@@ -292,7 +362,12 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
         .unwrap();
     let chosen = |mapping: Option<Mapping>| {
         let mapping = mapping.unwrap_or_default();
-        mapping.chosen(Some(COMPANY), true, at(0))
+        let company = Company {
+            id: COMPANY,
+            name: "Fresh Foods Ltd".into(),
+            epoch: 1,
+        };
+        mapping.chosen(Some(company), true, at(0))
     };
     let blind = chosen(read.value);
     let save = config.save_mapping(&partner, &fresh, &blind, 0).await;
@@ -368,6 +443,7 @@ async fn the_operator_lists_partners_and_sources_page_by_page() {
         partners: vec![],
         enabled: true,
         made_at: at(0),
+        busy_until: None,
     };
     for n in 0..3 {
         let made = config.save_source(&id(n), &source, 0).await.unwrap();
@@ -495,9 +571,13 @@ async fn new_keys_get_a_new_try() {
     assert_eq!(breaker.key_version.as_deref(), Some("v2"));
     assert_eq!((&breaker.open, breaker.failing_since), (&None, None));
     assert_eq!(breaker.generation, before.generation + 1);
-    // ConnectWise's own wishes have nothing to do with keys.
+    // ConnectWise's own wishes have nothing to do with keys; rights do: these may be another API member's.
     assert_eq!(breaker.paused_until, before.paused_until);
-    assert_eq!(breaker.missing_rights, before.missing_rights);
+    assert_eq!(breaker.missing_rights, BTreeSet::new());
+    config.right_missing(&partner, "boards").await.unwrap();
+    let none = BTreeSet::new();
+    let seen = config.rights_seen(&partner, &before, &none);
+    assert!(!seen.await.unwrap(), "a look at the old role");
 
     for (version, opens) in [("v1", false), ("v2", true)] {
         let opened = config.open_breaker(&partner, broken.clone(), Some(version), now);

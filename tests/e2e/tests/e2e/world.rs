@@ -183,6 +183,7 @@ impl World {
             epoch: 1,
             confirmed: true,
             confirmed_at: None,
+            suspended: false,
         };
         config
             .put_connection(&partner(), &connection)
@@ -192,8 +193,7 @@ impl World {
         let mapped = Mapping {
             company: Some(COMPANY),
             enabled: true,
-            name: None,
-            enabled_at: None,
+            ..Mapping::default()
         };
         config
             .put_mapping(&partner(), &tenant(TENANT), &mapped)
@@ -202,8 +202,7 @@ impl World {
         let disabled = Mapping {
             enabled: false,
             company: Some(308),
-            name: None,
-            enabled_at: None,
+            ..Mapping::default()
         };
         config
             .put_mapping(&partner(), &tenant(DISABLED), &disabled)
@@ -584,6 +583,7 @@ impl World {
             epoch: 2,
             confirmed: true,
             confirmed_at: None,
+            suspended: false,
         };
         self.config
             .put_connection(&partner(), &connection)
@@ -774,6 +774,7 @@ pub(crate) fn settings() -> Settings {
         .into(),
         note_interval_minutes: 60,
         notes_for_customers: false,
+        epoch: None,
     }
 }
 

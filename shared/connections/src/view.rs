@@ -1,0 +1,217 @@
+//! What a decision may look at of what a partner set up. Pure: the one place that says what of it counts.
+
+use domain::SourceId;
+use domain::settings::{ConnectionView, LiveConnection, WhenGone};
+use store::{Connection, PartnerItems};
+
+/// What a decision about a tenant's alert may look at, and the site that it may call.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// For `decide`; its memory is the caller's to fill in.
+    pub view: ConnectionView,
+    /// The connection that it goes over.
+    pub site: Option<Site>,
+}
+
+impl View {
+    /// Of what the table has, for an alert of this source. What belongs to another ConnectWise than the connection points to is not
+    /// there: a number of a board or a company may be anything here.
+    ///
+    /// A test alert comes before the partner confirms and for a tenant that is switched off: it is there to see whether to do so. And its
+    /// ticket is closed whatever happens to others of its board, since nobody wants to keep it.
+    #[must_use]
+    pub fn of(items: PartnerItems, source: &SourceId) -> Self {
+        let is_test = source.is_of_set_up();
+        let careful = items.breaker.is_none();
+        let counts =
+            |connection: &Connection| (connection.confirmed || is_test) && !connection.suspended;
+        let connection = items.connection.filter(counts);
+        let (mut settings, mut mapping) = match &connection {
+            Some(Connection { epoch, .. }) => (
+                items.settings.filter(|settings| settings.is_of(*epoch)),
+                items.mapping.map(|mapping| mapping.in_epoch(*epoch)),
+            ),
+            None => (None, items.mapping),
+        };
+        if is_test {
+            if let Some(settings) = &mut settings {
+                settings.operations.when_gone = WhenGone::Close;
+                settings.cyber_alerts.when_gone = WhenGone::Close;
+            }
+            if let Some(mapping) = &mut mapping {
+                mapping.enabled = true;
+            }
+        }
+        let live = connection.as_ref().zip(settings);
+        let live = live.map(|(connection, settings)| LiveConnection {
+            epoch: connection.epoch,
+            confirmed_at: connection.confirmed_at,
+            settings,
+        });
+        let site = connection.filter(|_| live.is_some());
+        Self {
+            view: ConnectionView {
+                connection: live,
+                mapping,
+                breaker: items.breaker.unwrap_or_default(),
+                memory: None,
+            },
+            site: site.map(|connection| Site {
+                connection,
+                careful,
+            }),
+        }
+    }
+}
+
+/// A connection that may be called.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Where it is.
+    pub connection: Connection,
+    /// Nobody knows whether others had trouble with it: its breaker cannot be read. One call at a time, then.
+    pub careful: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Blocked;
+    use domain::Kind;
+    use domain::settings::{BoardTarget, Company, Mapping, Settings};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    const EPOCH: u32 = 2;
+
+    /// Confirmed, set up and mapped.
+    fn items() -> PartnerItems {
+        let company = Company {
+            id: 301,
+            name: "Acme Dental Inc.".into(),
+            epoch: EPOCH,
+        };
+        PartnerItems {
+            connection: Some(Connection {
+                origin: "https://na.myconnectwise.net".into(),
+                company_id: "acme".into(),
+                epoch: EPOCH,
+                confirmed: true,
+                confirmed_at: None,
+                suspended: false,
+            }),
+            settings: Some(Settings {
+                operations: BoardTarget::default(),
+                cyber_alerts: BoardTarget::default(),
+                kinds_off: [].into(),
+                priorities: [].into(),
+                note_interval_minutes: 60,
+                notes_for_customers: false,
+                epoch: Some(EPOCH),
+            }),
+            mapping: Some(Mapping::default().chosen(Some(company), true, Timestamp::UNIX_EPOCH)),
+            breaker: None,
+        }
+    }
+
+    /// The company that a disk alert's ticket goes to after a change of what was set up, or why there is none.
+    fn target(change: impl FnOnce(&mut PartnerItems)) -> Result<u64, Blocked> {
+        target_of("src_0123456789abcdefghijklmnop", change)
+    }
+
+    /// The same for a test alert.
+    fn test_target(change: impl FnOnce(&mut PartnerItems)) -> Result<u64, Blocked> {
+        target_of(SourceId::of_set_up().as_str(), change)
+    }
+
+    fn target_of(source: &str, change: impl FnOnce(&mut PartnerItems)) -> Result<u64, Blocked> {
+        let mut items = items();
+        change(&mut items);
+        let source = SourceId::parse(source).unwrap();
+        let View { view, site } = View::of(items, &source);
+        assert_eq!(view.connection.is_some(), site.is_some());
+        let disk = Kind::parse("disk").unwrap();
+        view.target(&disk).map(|(_, company)| company)
+    }
+
+    #[test]
+    fn numbers_of_another_connectwise_are_not_there() {
+        let pointed_to = |items: &mut PartnerItems, epoch| {
+            items.connection.as_mut().unwrap().epoch = epoch;
+        };
+        assert_eq!(target(|_| ()), Ok(301));
+        assert_eq!(target(|items| pointed_to(items, 3)), Err(Blocked::NotSetUp));
+        // The boards are chosen again, the companies are not.
+        let boards_chosen = target(|items| {
+            pointed_to(items, 3);
+            items.settings.as_mut().unwrap().epoch = Some(3);
+        });
+        assert_eq!(boards_chosen, Err(Blocked::Unmapped));
+        let written_before = target(|items| {
+            pointed_to(items, 3);
+            items.settings.as_mut().unwrap().epoch = None;
+            items.mapping.as_mut().unwrap().epoch = None;
+        });
+        assert_eq!(written_before, Ok(301), "before there were epochs");
+    }
+
+    #[test]
+    fn nothing_goes_anywhere_before_all_of_it_is_set_up() {
+        let none = |change: fn(&mut PartnerItems)| target(change).unwrap_err();
+        assert_eq!(none(|items| items.connection = None), Blocked::NotSetUp);
+        assert_eq!(none(|items| items.settings = None), Blocked::NotSetUp);
+        assert_eq!(none(|items| items.mapping = None), Blocked::Unmapped);
+        let unconfirmed = |items: &mut PartnerItems| {
+            items.connection.as_mut().unwrap().confirmed = false;
+        };
+        assert_eq!(none(unconfirmed), Blocked::NotSetUp);
+        let suspended = |items: &mut PartnerItems| {
+            items.connection.as_mut().unwrap().suspended = true;
+        };
+        assert_eq!(none(suspended), Blocked::NotSetUp);
+    }
+
+    #[test]
+    fn a_test_comes_before_the_partner_confirms_and_for_a_tenant_that_is_off() {
+        fn not_yet(items: &mut PartnerItems) {
+            items.connection.as_mut().unwrap().confirmed = false;
+            items.mapping.as_mut().unwrap().enabled = false;
+        }
+        assert_eq!(test_target(|_| ()), Ok(301));
+        assert_eq!(test_target(not_yet), Ok(301));
+        assert_eq!(target(not_yet), Err(Blocked::NotSetUp));
+        let off = |items: &mut PartnerItems| items.mapping.as_mut().unwrap().enabled = false;
+        assert_eq!(target(off), Err(Blocked::TenantDisabled));
+
+        // What it needs all the same.
+        let none = |change: fn(&mut PartnerItems)| test_target(change).unwrap_err();
+        assert_eq!(none(|items| items.connection = None), Blocked::NotSetUp);
+        assert_eq!(none(|items| items.settings = None), Blocked::NotSetUp);
+        assert_eq!(none(|items| items.mapping = None), Blocked::Unmapped);
+        let elsewhere = |items: &mut PartnerItems| items.connection.as_mut().unwrap().epoch = 3;
+        assert_eq!(none(elsewhere), Blocked::NotSetUp);
+        let suspended = |items: &mut PartnerItems| {
+            items.connection.as_mut().unwrap().suspended = true;
+        };
+        assert_eq!(none(suspended), Blocked::NotSetUp);
+        let kind_off = |items: &mut PartnerItems| {
+            let settings = items.settings.as_mut().unwrap();
+            settings.kinds_off = [Kind::parse("disk").unwrap()].into();
+        };
+        assert_eq!(none(kind_off), Blocked::KindDisabled);
+    }
+
+    #[test]
+    fn a_tests_ticket_is_closed_where_others_only_get_a_note() {
+        let mut items = items();
+        items.settings.as_mut().unwrap().cyber_alerts.when_gone = WhenGone::Note;
+        let when_gone = |source: &str| {
+            let view = View::of(items.clone(), &SourceId::parse(source).unwrap()).view;
+            view.connection.unwrap().settings.cyber_alerts.when_gone
+        };
+        let of_set_up = SourceId::of_set_up();
+        assert_eq!(when_gone(of_set_up.as_str()), WhenGone::Close);
+        let real = when_gone("src_0123456789abcdefghijklmnop");
+        assert_eq!(real, WhenGone::Note);
+    }
+}

@@ -1,0 +1,150 @@
+//! What becomes of alerts that wait, if a partner's set-up were as a view says: what a person is shown before deciding.
+
+use jiff::Timestamp;
+
+use crate::Blocked;
+use crate::decide::waits_for_set_up;
+use crate::record::About;
+use crate::release::{Held, held};
+use crate::settings::ConnectionView;
+
+/// What becomes of a waiting alert.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// A ticket, as soon as it is decided again.
+    Ticket,
+    /// It was raised before the back-fill begins: it waits for a person.
+    Older,
+    /// It goes on waiting, for this.
+    Waits(Blocked),
+}
+
+/// What becomes of an alert that stands and is blocked for this reason. What ConnectWise would have to be asked about is taken to wait.
+#[must_use]
+pub fn fate(blocked: &Blocked, about: &About, view: &ConnectionView, now: Timestamp) -> Fate {
+    match held(blocked, Some(about), view) {
+        Held::Yes | Held::ByTarget(_) => return Fate::Waits(blocked.clone()),
+        Held::No => {}
+    }
+    match view.target(&about.kind) {
+        Err(reason) => Fate::Waits(reason),
+        Ok(_) if waits_for_set_up(blocked) && about.raised_at < view.backfill_from(now) => {
+            Fate::Older
+        }
+        Ok(_) => Fate::Ticket,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::Breaker;
+    use crate::event::Severity;
+    use crate::kind::Role;
+    use crate::settings::{BoardTarget, LiveConnection, Mapping, Settings};
+    use crate::{Kind, Target};
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + 3600 * hours).unwrap()
+    }
+
+    fn about(kind: &str, raised: i64) -> About {
+        About {
+            kind: Kind::parse(kind).unwrap(),
+            role: Role::Operations,
+            severity: Severity::High,
+            raised_at: at(raised),
+            repeats: 0,
+            expires_at: None,
+        }
+    }
+
+    fn view(company: Option<u64>, enabled: bool) -> ConnectionView {
+        let settings = Settings {
+            kinds_off: [Kind::parse("dns_poisoning").unwrap()].into(),
+            operations: BoardTarget::default(),
+            cyber_alerts: BoardTarget::default(),
+            priorities: [].into(),
+            note_interval_minutes: 60,
+            notes_for_customers: false,
+            epoch: None,
+        };
+        ConnectionView {
+            connection: Some(LiveConnection {
+                epoch: 1,
+                confirmed_at: Some(at(0)),
+                settings,
+            }),
+            mapping: Some(Mapping {
+                company,
+                enabled,
+                ..Mapping::default()
+            }),
+            breaker: Breaker::default(),
+            memory: None,
+        }
+    }
+
+    #[test]
+    fn a_waiting_alert_becomes_a_ticket_or_waits_for_what_is_named() {
+        use Blocked::{
+            ConnectionBroken, KindDisabled, NotSetUp, OlderThanBackfill, Rejected, TargetGone,
+            TenantDisabled, Unmapped,
+        };
+        let live = view(Some(301), true);
+        let rejected = || Rejected("summary".into());
+        for (blocked, about, view, expected) in [
+            (NotSetUp, about("disk", -1), &live, Fate::Ticket),
+            (NotSetUp, about("disk", -48), &live, Fate::Ticket),
+            (NotSetUp, about("disk", -49), &live, Fate::Older),
+            (Unmapped, about("disk", -49), &live, Fate::Older),
+            // Not set-up's doing: all of them go on.
+            (ConnectionBroken, about("disk", -49), &live, Fate::Ticket),
+            (
+                NotSetUp,
+                about("disk", -1),
+                &view(None, true),
+                Fate::Waits(Unmapped),
+            ),
+            (
+                NotSetUp,
+                about("disk", -1),
+                &view(Some(301), false),
+                Fate::Waits(TenantDisabled),
+            ),
+            (
+                NotSetUp,
+                about("dns_poisoning", -1),
+                &live,
+                Fate::Waits(KindDisabled),
+            ),
+            // A person's decision, or ConnectWise's.
+            (
+                OlderThanBackfill,
+                about("disk", -1),
+                &live,
+                Fate::Waits(OlderThanBackfill),
+            ),
+            (
+                rejected(),
+                about("disk", -1),
+                &live,
+                Fate::Waits(rejected()),
+            ),
+            (
+                TargetGone(Target::Board),
+                about("disk", -1),
+                &live,
+                Fate::Waits(TargetGone(Target::Board)),
+            ),
+        ] {
+            assert_eq!(fate(&blocked, &about, view, at(0)), expected, "{blocked:?}");
+        }
+        let off = ConnectionView {
+            connection: None,
+            ..live
+        };
+        let waits = fate(&NotSetUp, &about("disk", -1), &off, at(0));
+        assert_eq!(waits, Fate::Waits(NotSetUp));
+    }
+}

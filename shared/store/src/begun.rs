@@ -1,0 +1,189 @@
+//! What somebody began on the page and has not seen the end of: `P#<partner>` with `boards`, `suggestions` and `test`. Each request does a
+//! part of it and notes how far it came, under a version as everything that two people may change at once.
+
+use std::collections::BTreeMap;
+
+use domain::kind::Role;
+use domain::{AlertId, Kind, PartnerId, RecordId, TenantId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::config::{ConfigTable, partner_pk};
+use crate::versions::{Place, Saved, Versioned};
+
+/// The two dedicated boards as the partner asked for them. What of them is there already is never noted: ConnectWise lists it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoardsWanted {
+    /// The one of operations tickets.
+    pub operations: BoardWanted,
+    /// The one of cyber alerts.
+    pub cyber_alerts: BoardWanted,
+    /// The epoch of the connection for which they were asked for: the numbers name something else in another ConnectWise.
+    pub epoch: u32,
+    /// Both were made and are in the settings.
+    pub finished: bool,
+}
+
+/// What a person says of a board.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BoardWanted {
+    /// What it is called.
+    pub name: String,
+    /// Where it belongs.
+    pub location: RecordId,
+    /// Its department.
+    pub department: RecordId,
+    /// The member who leads its team.
+    pub team_lead: RecordId,
+}
+
+/// A reading of all companies, for those that are called as a tenant is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Suggestions {
+    /// The epoch of the connection that is read: a company's number is another company's in another ConnectWise.
+    pub epoch: u32,
+    /// The company behind which the reading goes on; none before it began and after its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<RecordId>,
+    /// Companies that were read.
+    pub read: u64,
+    /// Companies that there were when it began.
+    pub total: u64,
+    /// When it came to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
+    /// The companies that are called so, of each tenant for which there are any.
+    #[serde(default)]
+    pub found: BTreeMap<TenantId, Vec<Suggested>>,
+}
+
+/// A company that a tenant may be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suggested {
+    /// Its number.
+    pub company: RecordId,
+    /// What it is called.
+    pub name: String,
+}
+
+/// The test alert that was asked for last. What became of it stands in its record, as of any alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestTicket {
+    /// The tenant for whose company the ticket is.
+    pub tenant: TenantId,
+    /// Which alert it is.
+    pub alert_id: AlertId,
+    /// What sort of alert.
+    pub kind: Kind,
+    /// The board that it goes to.
+    pub role: Role,
+    /// When it was asked for.
+    pub asked_at: Timestamp,
+    /// Whether somebody said that it may be closed.
+    pub gone: bool,
+}
+
+const SUGGESTIONS: &[&str] = &["next", "finished_at"];
+
+impl ConfigTable {
+    /// The boards that the partner asked for last, read consistently, to change them.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn boards_wanted_to_change(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<Versioned<Option<BoardsWanted>>, Error> {
+        self.read_versioned(&partner_pk(partner), "boards").await
+    }
+
+    /// Saves the boards that were asked for, changed from this version. One conditional write: if the process dies right after, the
+    /// page offers to go on.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The write may then have happened: saving again says so by a conflict.
+    pub async fn save_boards_wanted(
+        &self,
+        partner: &PartnerId,
+        wanted: &BoardsWanted,
+        version: u64,
+    ) -> Result<Saved, Error> {
+        let pk = partner_pk(partner);
+        self.save(place(&pk, "boards", &[]), wanted, version).await
+    }
+
+    /// How far the partner's companies were read, and what was found; read consistently, to change it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn suggestions_to_change(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<Versioned<Option<Suggestions>>, Error> {
+        self.read_versioned(&partner_pk(partner), "suggestions")
+            .await
+    }
+
+    /// Saves how far the companies were read, from this version. One conditional write: if the process dies right after, the next
+    /// request goes on from there.
+    ///
+    /// # Errors
+    /// As for [`Self::save_boards_wanted`].
+    pub async fn save_suggestions(
+        &self,
+        partner: &PartnerId,
+        suggestions: &Suggestions,
+        version: u64,
+    ) -> Result<Saved, Error> {
+        let pk = partner_pk(partner);
+        let place = place(&pk, "suggestions", SUGGESTIONS);
+        self.save(place, suggestions, version).await
+    }
+
+    /// The test alert that was asked for last, read consistently, to change it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn test_ticket_to_change(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<Versioned<Option<TestTicket>>, Error> {
+        self.read_versioned(&partner_pk(partner), "test").await
+    }
+
+    /// Saves the test alert that is asked for, from this version. One conditional write, made before the alert is sent: if the process
+    /// dies right after, the page shows that it waits, and asking for it again sends it.
+    ///
+    /// # Errors
+    /// As for [`Self::save_boards_wanted`].
+    pub async fn save_test_ticket(
+        &self,
+        partner: &PartnerId,
+        test: &TestTicket,
+        version: u64,
+    ) -> Result<Saved, Error> {
+        let pk = partner_pk(partner);
+        self.save(place(&pk, "test", &[]), test, version).await
+    }
+}
+
+fn place<'a>(pk: &'a str, sk: &'a str, optional: &'static [&'static str]) -> Place<'a> {
+    Place { pk, sk, optional }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::versions::assert_optional;
+
+    #[test]
+    fn every_member_that_may_be_absent_is_removed_when_it_is() {
+        let full = Suggestions {
+            next: Some(7),
+            finished_at: Some(Timestamp::UNIX_EPOCH),
+            ..Suggestions::default()
+        };
+        assert_optional(&full, &Suggestions::default(), SUGGESTIONS);
+    }
+}
