@@ -211,6 +211,9 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
     let mut invalid = good().into_bytes();
     let end = invalid.len() - 1;
     invalid.splice(end..end, *b",\"more\":\"\xff\"");
+    // Of one text: another one's time may have a digit less.
+    let mut cut = good();
+    cut.pop();
     let batch = |events: &[String]| bytes(&format!("[{}]", events.join(",")));
     let whole = "specversion\":";
     let mut cases: Vec<(&str, Vec<u8>, i64, String)> = vec![
@@ -258,12 +261,7 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
             400,
             "body: trailing characters".into(),
         ),
-        (
-            EVENT,
-            bytes(&good()[..good().len() - 1]),
-            400,
-            "body: EOF".into(),
-        ),
+        (EVENT, bytes(&cut), 400, "body: EOF".into()),
         (EVENT, batch(&[good()]), 400, "[0]".into()),
         (
             BATCH,

@@ -1,6 +1,7 @@
-//! A world of one test: queues, tables and secrets in an account of its own, a simulator, and both functions.
+//! A world of one test: queues, tables and secrets in an account of its own, a simulator, and the functions.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use aws::secrets::{ConnectionSecret, SigningSecret, SourceDocument};
@@ -32,6 +33,7 @@ use store::{Alerts, ConfigTable, Connection};
 use tickets::Invocation;
 
 use crate::proxy::Proxy;
+use crate::setup_client::PAGE;
 
 pub(crate) const SOURCE: &str = "src_0123456789abcdefghijklmnop";
 pub(crate) const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
@@ -45,6 +47,9 @@ pub(crate) const DISABLED: &str = "grove-legal";
 pub(crate) const OPERATIONS: (u64, u64, u64) = (22, 221, 224);
 pub(crate) const CYBER_ALERTS: (u64, u64, u64) = (23, 231, 234);
 
+/// Whom mails come from.
+pub(crate) const MAIL_FROM: &str = "ticketbridge@mail.example";
+
 /// How long an uncertain create is given here.
 const SETTLE: SignedDuration = SignedDuration::from_secs(1);
 /// The longest that a test waits for anything.
@@ -54,6 +59,7 @@ pub(crate) struct World {
     pub(crate) aws: SdkConfig,
     pub(crate) ingest: ingest::App,
     pub(crate) tickets: tickets::App,
+    pub(crate) setup: Arc<setup::App>,
     pub(crate) alerts: Alerts,
     pub(crate) config: ConfigTable,
     pub(crate) queue_url: String,
@@ -95,6 +101,16 @@ fn account() -> String {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::of(Seed::demo()).await
+    }
+
+    /// With another ConnectWise.
+    pub(crate) async fn of(seed: Seed) -> Self {
+        Self::beside(seed, &[]).await
+    }
+
+    /// With other origins that the operator listed too.
+    pub(crate) async fn beside(seed: Seed, others: &[String]) -> Self {
         // The tests' own HTTP client asks for a process-wide one; the functions bring theirs.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let account = Account {
@@ -103,9 +119,7 @@ impl World {
             credentials: Credentials::new(account(), "test", None, None, "test"),
         };
         let aws = sdk_config(&account).unwrap();
-        let sim = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into())
-            .await
-            .unwrap();
+        let sim = Sim::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
         let sqs = aws_sdk_sqs::Client::new(&aws);
         let queue_url = queue(&sqs, "events").await;
         let dead_letter_queue_url = queue(&sqs, "dead-letters").await;
@@ -118,7 +132,7 @@ impl World {
                 config_table: "config".into(),
                 connection_secret_prefix: "tb/connection/".into(),
                 client_id_secret: "tb/client-id".into(),
-                allowed_origins: vec![sim.base_url()],
+                allowed_origins: [&[sim.base_url()], others].concat(),
             },
             settle: SETTLE,
         };
@@ -126,9 +140,19 @@ impl World {
             queue_url: queue_url.clone(),
             source_secret_prefix: "tb/source/".into(),
         };
+        let setup_config = setup::Config {
+            page_origin: PAGE.into(),
+            webhook_url: "https://door.example/v1/events/{source}".into(),
+            queue_url: queue_url.clone(),
+            alerts_table: "alerts".into(),
+            connections: tickets_config.connections.clone(),
+            source_secret_prefix: "tb/source/".into(),
+            mail_from: MAIL_FROM.into(),
+        };
         let world = Self {
             ingest: ingest::App::build(ingest_config, &aws),
             tickets: tickets::App::build(&tickets_config, &aws).unwrap(),
+            setup: Arc::new(setup::App::build(&setup_config, &aws).unwrap()),
             alerts: Alerts::new(&aws, "alerts".into()),
             config: ConfigTable::new(&aws, "config".into()),
             queue_url,
@@ -174,6 +198,19 @@ impl World {
         // ConnectWise was looked through, and had no ticket of ours.
         let memory = Memory::new(1, true);
         self.alerts.begin_memory(&partner(), &memory).await.unwrap();
+        let ses = aws_sdk_sesv2::Client::new(&self.aws);
+        let verify = ses.create_email_identity().email_identity(MAIL_FROM);
+        verify.send().await.unwrap();
+    }
+
+    /// The mails that were sent, the first one first: `Source`, `To`, `Subject`, `BodyText`, `BodyHtml`.
+    pub(crate) async fn mails(&self) -> Vec<Value> {
+        let account = self.account.credentials.access_key_id();
+        let url = format!("{}/_ministack/ses/messages?account={account}", emulator());
+        let answer = self.http.get(url).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let mails = answer["messages"][account].as_array();
+        mails.cloned().unwrap_or_default()
     }
 
     async fn seed_config(&self, config: &ConfigTable, origin: String) {
@@ -208,6 +245,11 @@ impl World {
             .put_mapping(&partner(), &tenant(DISABLED), &disabled)
             .await
             .unwrap();
+    }
+
+    /// Where its ConnectWise is.
+    pub(crate) fn connectwise(&self) -> String {
+        self.sim.base_url()
     }
 
     /// Stores the connection's keys with this private key.

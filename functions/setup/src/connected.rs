@@ -1,0 +1,129 @@
+//! A step's way to the partner's ConnectWise: its stored connection with a client, and what a failed call means to the person at the
+//! page.
+
+use aws::secrets::ConnectionSecret;
+use connectwise::{Client, Error};
+use domain::PartnerId;
+use domain::rights;
+use store::Connection;
+
+use crate::Setup;
+use crate::answer::Problem;
+use crate::check::Fault;
+
+/// A stored connection and a client with its keys. Whether ConnectWise takes them, the first call tells.
+#[derive(Debug)]
+pub(crate) struct Connected {
+    pub(crate) connection: Connection,
+    pub(crate) client: Client,
+}
+
+impl Setup {
+    /// The partner's connection; none where nothing is connected yet.
+    ///
+    /// # Errors
+    /// When the table cannot be read, or there are no keys for the connection.
+    pub(crate) async fn connected(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<Option<Connected>, Problem> {
+        let Some(connection) = self.table().connection(partner).await? else {
+            return Ok(None);
+        };
+        let keys = self.stored_keys(partner, &connection).await?;
+        let keys = keys.ok_or(Fault::NoKeys)?;
+        let client = self.connections.candidate(keys).await;
+        let client = client.map_err(|fault| Fault::of_stored(partner, &fault))?;
+        Ok(Some(Connected { connection, client }))
+    }
+
+    /// The keys that are stored for this connection, as they are now: somebody may have replaced them a moment ago. None where they are
+    /// another site's.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn stored_keys(
+        &self,
+        partner: &PartnerId,
+        connection: &Connection,
+    ) -> Result<Option<ConnectionSecret>, Problem> {
+        let prefix = &self.config.connections.connection_secret_prefix;
+        let kept = self
+            .vault
+            .connection(prefix, partner)
+            .await
+            .map_err(|fault| {
+                tracing::error!(%partner, fault = %fault, "keys not read");
+                Problem::from(Fault::Ours)
+            })?;
+        let keys = kept.map(|kept| kept.document);
+        Ok(keys.filter(|keys| {
+            keys.origin == connection.origin && keys.company_id == connection.company_id
+        }))
+    }
+
+    /// The same for who wants to change something that needs it.
+    ///
+    /// # Errors
+    /// Also when nothing is connected yet.
+    pub(crate) async fn must_be_connected(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<Connected, Problem> {
+        let connected = self.connected(partner).await?;
+        connected
+            .ok_or_else(|| Problem::refused("Nothing is connected yet: connect ConnectWise first."))
+    }
+}
+
+/// What a failed call means to the person whose request made it.
+pub(crate) fn told(fault: &Error) -> Problem {
+    tracing::warn!(fault = %fault, "ConnectWise, for somebody at the page");
+    match fault {
+        Error::MissingRight { right } => Problem::refused(missing(right)),
+        Error::Throttled { retry_after } => Problem::unavailable(format!(
+            "ConnectWise asks to wait, because it was called too often. Try again in {} seconds.",
+            retry_after.as_secs().max(1)
+        )),
+        Error::KeysRefused
+        | Error::ClientIdRefused
+        | Error::NotRouted { .. }
+        | Error::EndpointMissing { .. }
+        | Error::RedirectRefused { .. }
+        | Error::HostRefused { .. } => Problem::refused(
+            "The connection to ConnectWise does not work any more. \"Check connection\" says what to mend.",
+        ),
+        Error::NotSent { .. }
+        | Error::DeadlineTooShort
+        | Error::TimedOut { .. }
+        | Error::NoAnswer { .. }
+        | Error::ServerError { .. }
+        | Error::AnswerTooLarge { .. }
+        | Error::AnswerUnreadable { .. } => Problem::unavailable(
+            "ConnectWise is down or too slow just now. Try again in a few minutes.",
+        ),
+        Error::NotFound { what: words }
+        | Error::TargetGone { words, .. }
+        | Error::Rejected { words }
+        | Error::Conflict { words } => {
+            Problem::refused(format!("ConnectWise refuses this. It says: {words}"))
+        }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(fault: Error) -> Self {
+        told(&fault)
+    }
+}
+
+/// That a right is missing, and where to grant it.
+pub(crate) fn missing(right: &str) -> String {
+    match rights::known(right) {
+        Some(right) => format!(
+            "The API member lacks a right. Grant it in ConnectWise and try again: {}.",
+            right.place()
+        ),
+        None => format!("The API member lacks the right {right}."),
+    }
+}

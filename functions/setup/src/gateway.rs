@@ -1,0 +1,104 @@
+//! Between the gateway's events and HTTP.
+//!
+//! Written out here: the library made for it panics where a path is no URL, and the gateway decodes percent signs, so that anybody can
+//! send such a path.
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderValue, header};
+use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// The request of an event; none where its path or its body is none of ours.
+pub(crate) fn request(event: ApiGatewayV2httpRequest) -> Option<Request> {
+    let path = event.raw_path.unwrap_or_default();
+    let address = match event.raw_query_string {
+        Some(query) if !query.is_empty() => format!("{path}?{query}"),
+        Some(_) | None => path,
+    };
+    let body = event.body.unwrap_or_default();
+    let body = match event.is_base64_encoded {
+        true => STANDARD.decode(body).ok()?,
+        false => body.into_bytes(),
+    };
+    let request = Request::builder().method(event.request_context.http.method);
+    let mut request = request.uri(address).body(Body::from(body)).ok()?;
+    *request.headers_mut() = event.headers;
+    // The gateway takes them out of the headers.
+    let cookies = event.cookies.unwrap_or_default().join("; ");
+    if let Some(cookies) = HeaderValue::try_from(cookies)
+        .ok()
+        .filter(|c| !c.is_empty())
+    {
+        request.headers_mut().insert(header::COOKIE, cookies);
+    }
+    Some(request)
+}
+
+/// The gateway's form of an answer. All bodies are texts, in memory and ours.
+pub(crate) async fn answer(answer: Response) -> ApiGatewayV2httpResponse {
+    let (mut parts, body) = answer.into_parts();
+    let body = axum::body::to_bytes(body, usize::MAX).await;
+    let body = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+    let cookies = parts.headers.get_all(header::SET_COOKIE).iter();
+    let cookies = cookies.filter_map(|cookie| cookie.to_str().ok().map(str::to_owned));
+    let cookies = cookies.collect();
+    parts.headers.remove(header::SET_COOKIE);
+    let mut answer = ApiGatewayV2httpResponse::default();
+    answer.status_code = i64::from(parts.status.as_u16());
+    answer.headers = parts.headers;
+    answer.cookies = cookies;
+    answer.body = Some(encodings::Body::Text(body));
+    answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(path: &str, body: &str, is_base64: bool) -> ApiGatewayV2httpRequest {
+        let event = serde_json::json!({
+            "rawPath": path, "rawQueryString": "a=%2F", "headers": { "host": "setup.example" }, "cookies": ["a=1", "b=2"],
+            "requestContext": { "http": { "method": "POST" } }, "body": body, "isBase64Encoded": is_base64,
+        });
+        serde_json::from_value(event).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_event_becomes_its_request() {
+        for (body, is_base64) in [("x=1", false), ("eD0x", true)] {
+            let request = request(event("/setup/contact", body, is_base64)).unwrap();
+            assert_eq!(request.uri(), "/setup/contact?a=%2F");
+            assert_eq!(request.method(), "POST");
+            assert_eq!(request.headers()["cookie"], "a=1; b=2");
+            let body = axum::body::to_bytes(request.into_body(), 10).await.unwrap();
+            assert_eq!(body, "x=1");
+        }
+    }
+
+    #[test]
+    fn what_is_no_request_is_none() {
+        for path in ["/setup/<b>", "/setup/a b", "/setup/\n", "setup\u{0}"] {
+            assert!(request(event(path, "", false)).is_none(), "{path:?}");
+        }
+        assert!(request(event("/setup", "%", true)).is_none());
+    }
+
+    #[tokio::test]
+    async fn an_answers_cookies_stand_apart() {
+        let response = Response::builder().status(303).header("set-cookie", "a=1");
+        let response = response
+            .header("set-cookie", "b=2")
+            .header("location", "/setup");
+        let told = answer(response.body(Body::from("é")).unwrap()).await;
+        assert_eq!(
+            (told.status_code, told.cookies),
+            (303, vec!["a=1".to_owned(), "b=2".to_owned()])
+        );
+        assert!(told.headers.get("set-cookie").is_none() && told.headers["location"] == "/setup");
+        assert_eq!(told.body, Some(encodings::Body::Text("é".into())));
+    }
+}

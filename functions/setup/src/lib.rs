@@ -1,0 +1,147 @@
+//! The operator's API, and the page on which a partner connects its ConnectWise by itself.
+//!
+//! Two sets of routes that cannot be reached from each other: which one a request belongs to is what the gateway says that it
+//! authorised (`routeKey`), never its path. Reads and writes of ConnectWise are made here while a person waits; tickets are not written
+//! here: what needs one goes through the queue.
+
+mod answer;
+mod audit;
+mod check;
+mod config;
+mod connected;
+mod gateway;
+mod input;
+mod mails;
+mod making;
+mod operator;
+mod page;
+mod random;
+mod routes;
+mod session;
+mod steps;
+#[cfg(test)]
+mod test_server;
+mod waiting;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws::invocation::Invocation;
+use aws::mail::Mailer;
+use aws::queue::Outbox;
+use aws::vault::Vault;
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_types::SdkConfig;
+use axum::Router;
+use axum::http::{Method, StatusCode};
+use axum::response::IntoResponse;
+use connections::Connections;
+use store::{Alerts, ConfigTable};
+use tower::ServiceExt as _;
+
+use crate::page::assets;
+
+pub use config::Config;
+pub use connections::BuildError;
+pub use routes::{Door, Route};
+
+/// What the gateway calls the routes that only the operator's keys open.
+pub const OPERATOR_ROUTE: &str = "ANY /v1/operator/{proxy+}";
+/// What it calls those of the page.
+pub const PAGE_ROUTES: [&str; 2] = ["ANY /setup", "ANY /setup/{proxy+}"];
+
+/// How long one request works at what takes longer: the gateway gives up after 30 s, and the last call needs some of them.
+pub(crate) const LONG: Duration = Duration::from_secs(20);
+
+/// The largest body that is looked at, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// The function, with its clients.
+#[derive(Debug)]
+pub struct App {
+    operator: Router,
+    page: Router,
+    routes: Vec<Route>,
+}
+
+/// What every handler works with.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) connections: Connections,
+    pub(crate) alerts: Alerts,
+    pub(crate) outbox: Outbox,
+    pub(crate) vault: Vault,
+    pub(crate) mailer: Mailer,
+}
+
+pub(crate) type State = axum::extract::State<Arc<Setup>>;
+
+impl Setup {
+    /// What partners set up.
+    pub(crate) fn table(&self) -> &ConfigTable {
+        &self.connections.table
+    }
+}
+
+impl App {
+    /// Makes the clients, once, in the init phase.
+    ///
+    /// # Errors
+    /// When an allowed origin is malformed or the HTTP client cannot be made.
+    pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        let setup = Arc::new(Setup {
+            connections: Connections::build(&config.connections, aws)?,
+            alerts: Alerts::new(aws, config.alerts_table.clone()),
+            outbox: Outbox::new(aws, config.queue_url.clone()),
+            vault: Vault::new(aws),
+            mailer: Mailer::new(aws, config.mail_from.clone()),
+            config: config.clone(),
+        });
+        let (operator, mut routes) = operator::routes(Arc::clone(&setup));
+        let (page, more) = steps::routes(setup);
+        routes.extend(more);
+        Ok(Self {
+            operator,
+            page,
+            routes,
+        })
+    }
+
+    /// All routes that there are.
+    #[must_use]
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    /// Answers one request. Never an error of the function itself: people and programs understand statuses.
+    pub async fn handle(
+        &self,
+        event: ApiGatewayV2httpRequest,
+        invocation: Invocation,
+    ) -> ApiGatewayV2httpResponse {
+        let route = event.request_context.route_key.clone().unwrap_or_default();
+        let router = if route == OPERATOR_ROUTE {
+            Some(&self.operator)
+        } else if PAGE_ROUTES.contains(&route.as_str()) {
+            Some(&self.page)
+        } else {
+            tracing::error!(route, "a route of nobody's");
+            None
+        };
+        let Some((router, mut request)) = router.zip(gateway::request(event)) else {
+            let mut answer = StatusCode::NOT_FOUND.into_response();
+            assets::guard(answer.headers_mut());
+            return gateway::answer(answer).await;
+        };
+        request.extensions_mut().insert(invocation);
+        // A router's own error cannot be made.
+        let answer = router.clone().oneshot(request).await;
+        gateway::answer(answer.unwrap_or_else(|never| match never {})).await
+    }
+}
+
+/// Whether a request of this method changes nothing.
+pub(crate) fn is_read(method: &Method) -> bool {
+    method == Method::GET || method == Method::HEAD
+}

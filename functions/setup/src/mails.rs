@@ -1,0 +1,103 @@
+//! What mails say: short, in plain words, as text and as HTML. A name in them is somebody's choice, and escaped.
+
+use aws::mail::Mail;
+use domain::EmailAddress;
+use jiff::Timestamp;
+use maud::{DOCTYPE, Markup, html};
+
+/// A fresh link to the partner's page, which somebody asked for there.
+pub(crate) fn fresh_link(to: EmailAddress, partner: &str, url: &str) -> Mail {
+    let asked = format!(
+        "Somebody asked for a fresh link to the Ticketbridge set-up of {partner}. It works once, within half an hour:"
+    );
+    let otherwise =
+        "If nobody of you asked, do nothing: without this mail nobody can use the link.";
+    Mail {
+        to,
+        subject: format!("Your link to the Ticketbridge set-up of {partner}"),
+        text: format!("{asked}\n\n{url}\n\n{otherwise}\n"),
+        html: page(&html! {
+            p { (asked) }
+            p { a href=(url) { "Open the set-up" } }
+            p { "Or copy this address: " (url) }
+            p { (otherwise) }
+        }),
+    }
+}
+
+/// For the address before: mails go to another one from now on.
+pub(crate) fn contact_changed(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
+    let at = at.strftime("%-d %B %Y at %H:%M UTC");
+    let changed = format!(
+        "The emergency contact of {partner} was changed on Ticketbridge's set-up page on {at}. It is no longer this address, which gets no more mails."
+    );
+    let otherwise = "If that was not one of you, tell the operator of your Ticketbridge at once: they can end all sessions and links, and set the contact right.";
+    Mail {
+        to,
+        subject: format!("Ticketbridge: the emergency contact of {partner} was changed"),
+        text: format!("{changed}\n\n{otherwise}\n"),
+        html: page(&html! { p { (changed) } p { (otherwise) } }),
+    }
+}
+
+/// That mails arrive.
+pub(crate) fn test(to: EmailAddress, partner: &str) -> Mail {
+    let arrived = format!(
+        "This is the test mail that somebody at {partner} asked for on Ticketbridge's set-up page. Mails about trouble come to this address."
+    );
+    let nothing = "There is nothing to do.";
+    Mail {
+        to,
+        subject: format!("Ticketbridge: a test mail for {partner}"),
+        text: format!("{arrived}\n\n{nothing}\n"),
+        html: page(&html! { p { (arrived) } p { (nothing) } }),
+    }
+}
+
+fn page(body: &Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { meta charset="utf-8"; title { "Ticketbridge" } }
+            body { (body) }
+        }
+    };
+    page.into_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_stays_a_name() {
+        let to = EmailAddress::parse("anna@northwind.example").unwrap();
+        let name = r#"<script>"&'x"#;
+        let url = "https://setup.example/setup/open#abc";
+        for mail in [
+            fresh_link(to.clone(), name, url),
+            contact_changed(to.clone(), name, Timestamp::UNIX_EPOCH),
+            test(to, name),
+        ] {
+            assert!(!mail.html.contains("<script"), "{}", mail.html);
+            assert!(
+                mail.html.contains("&lt;script&gt;&quot;&amp;"),
+                "{}",
+                mail.html
+            );
+            assert!(mail.text.contains(name) && mail.subject.contains(name));
+        }
+    }
+
+    #[test]
+    fn a_mail_is_read_without_html() {
+        let to = EmailAddress::parse("anna@northwind.example").unwrap();
+        let at = "2026-11-02T07:05:00Z".parse().unwrap();
+        assert_eq!(
+            contact_changed(to, "Northwind", at).text,
+            "The emergency contact of Northwind was changed on Ticketbridge's set-up page on 2 November 2026 at 07:05 UTC. It is no longer \
+             this address, which gets no more mails.\n\nIf that was not one of you, tell the operator of your Ticketbridge at once: they can \
+             end all sessions and links, and set the contact right.\n"
+        );
+    }
+}

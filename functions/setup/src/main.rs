@@ -1,0 +1,22 @@
+//! The Lambda behind the operator's API and the partner's page.
+
+// The SDK's futures nest deeper than the compiler's default allows it to look.
+#![recursion_limit = "256"]
+
+use aws::invocation::Invocation;
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use setup::{App, Config};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let aws = aws::startup::init()?;
+    let app = &App::build(&Config::from_env()?, &aws)?;
+    lambda_runtime::run(service_fn(
+        |event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
+            let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
+            Ok::<_, Error>(app.handle(event.payload, invocation).await)
+        },
+    ))
+    .await
+}

@@ -1,0 +1,551 @@
+//! Sources: who may post, for whom, what kinds beside the built-in ones, and what they sign with.
+//!
+//! What holds at the door is a source's document in Secrets Manager; the list item in the table is what the operator wants of it, and the
+//! lock over the document, which has none of its own: whoever changes it takes the item until the end of the invocation, then reads and
+//! writes the document, then gives the item back. If the process dies between, the item is ahead of the document, which `complete` tells,
+//! and free again half a minute later; each command writes the whole document, so any one that is repeated makes up for it.
+
+use aws::invocation::Invocation;
+use aws::secrets::{SigningSecret, SourceDocument};
+use axum::Extension;
+use axum::http::StatusCode;
+use axum::response::Response;
+use domain::kind::{BUILT_IN, KindInfo, Role};
+use domain::{Kind, PartnerId, Secret, SourceId};
+use futures_util::future::try_join_all;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use store::{Actor, Saved, Source, Versioned};
+
+use super::{PartAsked, line, name};
+use crate::answer::{Problem, json_answer};
+use crate::input::{Asked, InPath, Input, id};
+use crate::{Setup, State, random};
+
+/// How long the secret before holds beside a new one.
+const OVERLAP: SignedDuration = SignedDuration::from_hours(24);
+/// So many signing secrets hold at most.
+const LIVE: usize = 2;
+/// The document has to fit into 64 KiB.
+const MOST_PARTNERS: usize = 500;
+const MOST_KINDS: usize = 50;
+/// ConnectWise's longest name of a ticket type.
+const LONGEST_TYPE: usize = 50;
+
+/// A source as the operator's list has it.
+#[derive(Serialize)]
+struct Listed {
+    id: SourceId,
+    name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partner: Option<PartnerId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    partners: Vec<PartnerId>,
+    enabled: bool,
+    made_at: Timestamp,
+    /// The version to save a change of it with.
+    version: u64,
+}
+
+/// And with what the door has of it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    listed: Listed,
+    webhook_url: String,
+    kinds_added: Vec<KindInfo>,
+    /// When each of its signing secrets ends, the newest first; `null` for one without an end.
+    secrets_until: Vec<Option<Timestamp>>,
+    /// Whether the door has what the list says. Where not, a change was cut off: make it again.
+    complete: bool,
+}
+
+impl Listed {
+    fn of(id: SourceId, source: Source, version: u64) -> Self {
+        Self {
+            id,
+            name: source.name,
+            partner: source.partner,
+            partners: source.partners,
+            enabled: source.enabled,
+            made_at: source.made_at,
+            version,
+        }
+    }
+}
+
+impl Shown {
+    fn of(
+        setup: &Setup,
+        id: SourceId,
+        source: Versioned<Source>,
+        document: Option<SourceDocument>,
+    ) -> Self {
+        let webhook_url = setup.config.webhook_url.replace("{source}", id.as_str());
+        let Versioned { value, version } = source;
+        let complete = document.as_ref().is_some_and(|document| {
+            (&document.partner, &document.partners, document.enabled)
+                == (&value.partner, &value.partners, value.enabled)
+        });
+        let (kinds_added, secrets) = document
+            .map(|document| (document.kinds_added, document.secrets))
+            .unwrap_or_default();
+        Self {
+            listed: Listed::of(id, value, version),
+            webhook_url,
+            kinds_added,
+            secrets_until: secrets.iter().map(|secret| secret.not_after).collect(),
+            complete,
+        }
+    }
+}
+
+pub(super) async fn list(
+    setup: State,
+    Asked(asked): Asked<PartAsked>,
+) -> Result<Response, Problem> {
+    #[derive(Serialize)]
+    struct Sources {
+        sources: Vec<Listed>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        next: Option<String>,
+    }
+
+    let (from, limit) = asked.read()?;
+    let page = setup.table().sources(from.as_ref(), limit).await?;
+    let entries = page.entries.into_iter();
+    let sources = entries.map(|entry| Listed::of(entry.id, entry.value, entry.version));
+    let answer = Sources {
+        sources: sources.collect(),
+        next: page.next.map(String::from),
+    };
+    Ok(json_answer(StatusCode::OK, &answer))
+}
+
+pub(super) async fn get(setup: State, InPath(source): InPath) -> Result<Response, Problem> {
+    let (id, source) = existing(&setup, source).await?;
+    let document = document(&setup, &id).await?;
+    let shown = Shown::of(&setup, id, source, document);
+    Ok(json_answer(StatusCode::OK, &shown))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Wanted {
+    name: Option<String>,
+    partner: Option<String>,
+    partners: Option<Vec<String>>,
+    enabled: Option<bool>,
+    kinds_added: Option<Vec<KindWanted>>,
+    version: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KindWanted {
+    kind: String,
+    role: Role,
+    type_name: String,
+}
+
+/// The partners that a source speaks for.
+struct Bound {
+    partner: Option<PartnerId>,
+    partners: Vec<PartnerId>,
+}
+
+/// Makes a source. Its signing secret is in this answer alone. If the process dies between, the list has a source whose secret nobody
+/// knows, or that the door does not know: whoever repeats this makes another one, and may switch that off.
+pub(super) async fn make(
+    setup: State,
+    Extension(invocation): Extension<Invocation>,
+    Input(wanted): Input<Wanted>,
+) -> Result<Response, Problem> {
+    let missing = || Problem::invalid("name", "A new source needs a name.");
+    let name = name("name", wanted.name.as_deref().ok_or_else(missing)?)?;
+    let bound = bound(&setup, wanted.partner, wanted.partners).await?;
+    let bound = bound.ok_or_else(|| {
+        Problem::invalid(
+            "partner",
+            "A source speaks for one \"partner\", or for several \"partners\".",
+        )
+    })?;
+    if wanted.version.is_some_and(|version| version != 0) {
+        return Err(moved());
+    }
+    let kinds_added = kinds(wanted.kinds_added.unwrap_or_default())?;
+    let secret = random::signing_secret()?;
+    let id = random::source_id()?;
+    let source = Source {
+        name,
+        partner: bound.partner,
+        partners: bound.partners,
+        enabled: wanted.enabled.unwrap_or(true),
+        made_at: invocation.now(),
+        busy_until: None,
+    };
+    let change = Change::begin(&setup, id, source, 0, &invocation).await?;
+    let document = SourceDocument {
+        partner: change.source.partner.clone(),
+        partners: change.source.partners.clone(),
+        enabled: change.source.enabled,
+        kinds_added,
+        secrets: vec![SigningSecret {
+            value: secret.clone(),
+            not_after: None,
+        }],
+    };
+    let shown = change.end(&setup, document).await?;
+    note(&setup, &shown, "source_made", &invocation).await;
+    let mut body = serde_json::json!(shown);
+    body["secret"] = secret.expose().into();
+    Ok(json_answer(StatusCode::CREATED, &body))
+}
+
+/// Has a source be as told, what is left out staying as it is. The door acts on it within five minutes.
+pub(super) async fn change(
+    setup: State,
+    Extension(invocation): Extension<Invocation>,
+    InPath(source): InPath,
+    Input(wanted): Input<Wanted>,
+) -> Result<Response, Problem> {
+    let (id, Versioned { value, version }) = existing(&setup, source).await?;
+    if wanted.version.is_some_and(|asked| asked != version) {
+        return Err(moved());
+    }
+    let name = wanted.name.as_deref().map(|text| name("name", text));
+    let name = name.transpose()?.unwrap_or_else(|| value.name.clone());
+    let bound = bound(&setup, wanted.partner, wanted.partners).await?;
+    let Bound { partner, partners } = bound.unwrap_or_else(|| Bound {
+        partner: value.partner.clone(),
+        partners: value.partners.clone(),
+    });
+    let kinds_added = wanted.kinds_added.map(kinds).transpose()?;
+    let before = value.partner.clone();
+    let source = Source {
+        name,
+        partner,
+        partners,
+        enabled: wanted.enabled.unwrap_or(value.enabled),
+        ..value
+    };
+    let change = Change::begin(&setup, id, source, version, &invocation).await?;
+    let mut document = change.document(&setup).await?;
+    if let Some(kinds_added) = kinds_added {
+        document.kinds_added = kinds_added;
+    }
+    let shown = change.end(&setup, document).await?;
+    note(&setup, &shown, "source_changed", &invocation).await;
+    if let Some(before) = before.filter(|before| shown.listed.partner.as_ref() != Some(before)) {
+        let (by, what) = (Actor::Operator, "source_taken_away");
+        let detail = [("source", shown.listed.id.to_string())];
+        setup.done(&before, by, what, &detail, &invocation).await;
+    }
+    Ok(json_answer(StatusCode::OK, &shown))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RotationAsked {
+    version: Option<u64>,
+}
+
+/// Gives a source a new signing secret, which is in this answer alone. The one before holds for 24 hours more. No more than two hold at
+/// once: whoever rotates again within that time ends the oldest at once, as for a secret that got out, and is told so. Whoever sends
+/// the `version` cannot do that by repeating a request whose answer was lost: it is a conflict then.
+pub(super) async fn rotate(
+    setup: State,
+    Extension(invocation): Extension<Invocation>,
+    InPath(source): InPath,
+    Input(asked): Input<RotationAsked>,
+) -> Result<Response, Problem> {
+    let (id, Versioned { value, version }) = existing(&setup, source).await?;
+    if asked.version.is_some_and(|asked| asked != version) {
+        return Err(moved());
+    }
+    let secret = random::signing_secret()?;
+    let change = Change::begin(&setup, id, value, version, &invocation).await?;
+    let mut document = change.document(&setup).await?;
+    let rotated = rotated(document.secrets, secret.clone(), invocation.now());
+    let old_until = rotated.secrets.get(1).and_then(|secret| secret.not_after);
+    document.secrets = rotated.secrets;
+    let shown = change.end(&setup, document).await?;
+    note(&setup, &shown, "source_secret_rotated", &invocation).await;
+    let mut body = serde_json::json!(shown);
+    body["secret"] = secret.expose().into();
+    body["old_until"] = serde_json::json!(old_until);
+    body["ended_now"] = rotated.ended.into();
+    Ok(json_answer(StatusCode::OK, &body))
+}
+
+struct Rotated {
+    /// The newest first.
+    secrets: Vec<SigningSecret>,
+    /// How many still held and do no more.
+    ended: usize,
+}
+
+fn rotated(old: Vec<SigningSecret>, new: Secret, now: Timestamp) -> Rotated {
+    let end = now.saturating_add(OVERLAP).unwrap_or(now);
+    let mut secrets = vec![SigningSecret {
+        value: new,
+        not_after: None,
+    }];
+    let live = old
+        .into_iter()
+        .filter(|secret| secret.not_after.is_none_or(|until| now <= until));
+    secrets.extend(live.map(|secret| SigningSecret {
+        not_after: Some(secret.not_after.map_or(end, |until| until.min(end))),
+        ..secret
+    }));
+    let ended = secrets.len().saturating_sub(LIVE);
+    secrets.truncate(LIVE);
+    Rotated { secrets, ended }
+}
+
+/// A change that has its list item, until the end of the invocation.
+struct Change {
+    id: SourceId,
+    source: Source,
+    version: u64,
+}
+
+impl Change {
+    /// Takes the list item as it is to be. One conditional write: if the process dies right after, it is free again when the invocation
+    /// would have ended.
+    async fn begin(
+        setup: &Setup,
+        id: SourceId,
+        source: Source,
+        version: u64,
+        invocation: &Invocation,
+    ) -> Result<Self, Problem> {
+        let busy = source.busy_until;
+        if busy.is_some_and(|until| invocation.now() < until) {
+            return Err(Problem::moved(
+                "Another change of this source is being made, or was cut off. Repeat this in a minute.",
+            ));
+        }
+        let source = Source {
+            busy_until: Some(invocation.holds_until()),
+            ..source
+        };
+        match setup.table().save_source(&id, &source, version).await? {
+            Saved::Yes { version } => Ok(Self {
+                id,
+                source,
+                version,
+            }),
+            Saved::Conflict => Err(moved()),
+        }
+    }
+
+    /// The document as the list has it, with the kinds and secrets that it has; none where it was never written.
+    async fn document(&self, setup: &Setup) -> Result<SourceDocument, Problem> {
+        let kept = document(setup, &self.id).await?;
+        let (kinds_added, secrets) = kept
+            .map(|kept| (kept.kinds_added, kept.secrets))
+            .unwrap_or_default();
+        Ok(SourceDocument {
+            partner: self.source.partner.clone(),
+            partners: self.source.partners.clone(),
+            enabled: self.source.enabled,
+            kinds_added,
+            secrets,
+        })
+    }
+
+    /// Writes the document, and gives the list item back.
+    async fn end(self, setup: &Setup, document: SourceDocument) -> Result<Shown, Problem> {
+        let prefix = &setup.config.source_secret_prefix;
+        let stored = setup.vault.put_source(prefix, &self.id, &document).await;
+        stored.map_err(|fault| {
+            tracing::error!(source = %self.id, fault = %fault, "the door does not know of it");
+            Problem::unavailable("The door was not told. Repeat this in a minute.")
+        })?;
+        let value = Source {
+            busy_until: None,
+            ..self.source
+        };
+        let table = setup.table();
+        match table.save_source(&self.id, &value, self.version).await? {
+            Saved::Yes { version } => {
+                let source = Versioned { value, version };
+                Ok(Shown::of(setup, self.id, source, Some(document)))
+            }
+            // This took longer than its invocation may: somebody else has it.
+            Saved::Conflict => Err(moved()),
+        }
+    }
+}
+
+async fn existing(setup: &Setup, source: String) -> Result<(SourceId, Versioned<Source>), Problem> {
+    let id: SourceId = id("source", source)?;
+    let Versioned { value, version } = setup.table().source(&id).await?;
+    let missing = || Problem::not_found(format!("There is no source {id}."));
+    let value = value.ok_or_else(missing)?;
+    Ok((id, Versioned { value, version }))
+}
+
+async fn document(setup: &Setup, id: &SourceId) -> Result<Option<SourceDocument>, Problem> {
+    let prefix = &setup.config.source_secret_prefix;
+    let kept = setup.vault.source(prefix, id).await.map_err(|fault| {
+        tracing::error!(source = %id, fault = %fault, "the door's document cannot be read");
+        Problem::unavailable("What the door has of this source cannot be read.")
+    })?;
+    Ok(kept.map(|kept| kept.document))
+}
+
+/// Whom a source is to speak for, each of them there; none where that stays as it is.
+async fn bound(
+    setup: &Setup,
+    partner: Option<String>,
+    partners: Option<Vec<String>>,
+) -> Result<Option<Bound>, Problem> {
+    match (partner, partners) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(Problem::invalid(
+            "partners",
+            "Send \"partner\" or \"partners\", not both.",
+        )),
+        (Some(partner), None) => {
+            let partner: PartnerId = id("partner", partner)?;
+            there(setup, "partner", &partner).await?;
+            Ok(Some(Bound {
+                partner: Some(partner),
+                partners: vec![],
+            }))
+        }
+        (None, Some(named)) => {
+            if !(1..=MOST_PARTNERS).contains(&named.len()) {
+                let detail = format!("It names 1 to {MOST_PARTNERS} partners.");
+                return Err(Problem::invalid("partners", detail));
+            }
+            let mut partners: Vec<PartnerId> = vec![];
+            for (n, partner) in named.into_iter().enumerate() {
+                let field = format!("partners[{n}]");
+                let partner = id(&field, partner)?;
+                if partners.contains(&partner) {
+                    return Err(Problem::invalid(field, "It is named twice."));
+                }
+                partners.push(partner);
+            }
+            let fields = (0..partners.len()).map(|n| format!("partners[{n}]"));
+            let named = partners.iter().zip(fields);
+            let there = named.map(async |(partner, field)| there(setup, &field, partner).await);
+            try_join_all(there).await?;
+            Ok(Some(Bound {
+                partner: None,
+                partners,
+            }))
+        }
+    }
+}
+
+async fn there(setup: &Setup, field: &str, partner: &PartnerId) -> Result<(), Problem> {
+    match setup.table().partner(partner).await?.value {
+        Some(_) => Ok(()),
+        None => {
+            let detail = format!("There is no partner {partner}: make it first.");
+            Err(Problem::invalid(field, detail))
+        }
+    }
+}
+
+fn kinds(wanted: Vec<KindWanted>) -> Result<Vec<KindInfo>, Problem> {
+    if wanted.len() > MOST_KINDS {
+        let detail = format!("A source has at most {MOST_KINDS} kinds of its own.");
+        return Err(Problem::invalid("kinds_added", detail));
+    }
+    let mut kinds: Vec<KindInfo> = vec![];
+    for (n, wanted) in wanted.into_iter().enumerate() {
+        let field = format!("kinds_added[{n}].kind");
+        let kind: Kind = id(&field, wanted.kind)?;
+        if BUILT_IN.iter().any(|(name, ..)| *name == kind.as_str()) {
+            return Err(Problem::invalid(field, "It is built in already."));
+        }
+        if kinds.iter().any(|info| info.kind == kind) {
+            return Err(Problem::invalid(field, "It is named twice."));
+        }
+        let field = format!("kinds_added[{n}].type_name");
+        kinds.push(KindInfo {
+            kind,
+            role: wanted.role,
+            type_name: line(&field, &wanted.type_name, LONGEST_TYPE)?,
+        });
+    }
+    Ok(kinds)
+}
+
+/// For the history of the partner that it is bound to.
+async fn note(setup: &Setup, shown: &Shown, what: &str, invocation: &Invocation) {
+    let Some(partner) = &shown.listed.partner else {
+        tracing::info!(source = %shown.listed.id, what, "done");
+        return;
+    };
+    let enabled = if shown.listed.enabled { "yes" } else { "no" };
+    let detail = [
+        ("source", shown.listed.id.to_string()),
+        ("name", shown.listed.name.clone()),
+        ("enabled", enabled.to_owned()),
+    ];
+    let by = Actor::Operator;
+    setup.done(partner, by, what, &detail, invocation).await;
+}
+
+fn moved() -> Problem {
+    Problem::moved("The source is not what this change began from. Get it again, and repeat.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(hour: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + hour * 3600).unwrap()
+    }
+
+    /// Each secret's name with the hour of its end.
+    fn after(secrets: &[(&str, Option<i64>)], hour: i64) -> (Vec<(String, Option<i64>)>, usize) {
+        let old = secrets.iter().map(|(value, until)| SigningSecret {
+            value: Secret::new(*value),
+            not_after: until.map(at),
+        });
+        let rotated = rotated(old.collect(), Secret::new("new"), at(hour));
+        let hour = |until: Timestamp| until.duration_since(at(0)).as_hours();
+        let secrets = rotated.secrets.into_iter().map(|secret| {
+            let until = secret.not_after.map(hour);
+            (secret.value.expose().to_owned(), until)
+        });
+        (secrets.collect(), rotated.ended)
+    }
+
+    #[test]
+    fn the_secret_before_holds_a_day_more_and_never_longer_than_it_did() {
+        let named = |secrets: &[(&str, Option<i64>)]| {
+            let secrets = secrets
+                .iter()
+                .map(|(name, until)| ((*name).to_owned(), *until));
+            secrets.collect::<Vec<_>>()
+        };
+        for (old, hour, expected, ended) in [
+            (&[][..], 0, &[("new", None)][..], 0),
+            (&[("a", None)], 0, &[("new", None), ("a", Some(24))], 0),
+            (&[("a", Some(5))], 0, &[("new", None), ("a", Some(5))], 0),
+            (
+                &[("b", None), ("a", Some(5))],
+                6,
+                &[("new", None), ("b", Some(30))],
+                0,
+            ),
+            (
+                &[("b", None), ("a", Some(24))],
+                6,
+                &[("new", None), ("b", Some(30))],
+                1,
+            ),
+        ] {
+            assert_eq!(after(old, hour), (named(expected), ended), "{old:?}");
+        }
+    }
+}

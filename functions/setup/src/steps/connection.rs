@@ -1,0 +1,263 @@
+//! The connection to the partner's ConnectWise: where it is, and the API member's keys.
+
+use aws::invocation::Invocation;
+use axum::Extension;
+use domain::Secret;
+use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
+use store::{Actor, Connection, Saved};
+
+use crate::State;
+use crate::answer::{Done, Problem, Shown};
+use crate::check::{self, Proven, find, prove_keys};
+use crate::input::{Asked, Input, filled};
+use crate::page::{self, Step};
+use crate::session::Session;
+use crate::steps::overview::After;
+
+#[derive(Serialize)]
+struct View {
+    connected: bool,
+    origin: Option<String>,
+    company_id: Option<String>,
+    public_key: Option<String>,
+    /// Whether one is stored. It is never shown.
+    private_key_set: bool,
+    /// Whether the partner has a clientId of its own.
+    client_id_set: bool,
+    confirmed: bool,
+    version: u64,
+}
+
+/// What a person enters. Keys are taken for secrets from here on: nothing prints them.
+#[derive(Deserialize)]
+pub(crate) struct Entered {
+    site: String,
+    company_id: String,
+    public_key: String,
+    #[serde(default)]
+    private_key: Option<Secret>,
+    #[serde(default)]
+    client_id: Option<Secret>,
+    /// That its own clientId is no longer to be used.
+    #[serde(default)]
+    drop_client_id: bool,
+    version: u64,
+}
+
+/// What is stored, without its secrets.
+pub(crate) async fn show(
+    setup: State,
+    session: Session,
+    Asked(after): Asked<After>,
+) -> Result<Shown, Problem> {
+    let stored = setup.table().connection_to_change(&session.partner).await?;
+    let keys = match &stored.value {
+        Some(connection) => setup.stored_keys(&session.partner, connection).await?,
+        None => None,
+    };
+    let view = View {
+        connected: stored.value.is_some() && keys.is_some(),
+        public_key: keys.as_ref().map(|keys| keys.public_key.clone()),
+        private_key_set: keys.is_some(),
+        client_id_set: keys.is_some_and(|keys| keys.client_id.is_some()),
+        confirmed: stored
+            .value
+            .as_ref()
+            .is_some_and(|connection| connection.confirmed),
+        version: stored.version,
+        origin: stored
+            .value
+            .as_ref()
+            .map(|connection| connection.origin.clone()),
+        company_id: stored.value.map(|connection| connection.company_id),
+    };
+    let drawn = draw(&view);
+    Ok(Shown::of(
+        &view,
+        page::step(Step::Connection, after.done.as_deref(), &drawn),
+    ))
+}
+
+/// Proves what was entered, then saves it. Keys that are not proven are stored nowhere.
+///
+/// The connection's version is won first, so of two people one is told; then the keys are stored, then that they are. If the process dies
+/// after the first of these, the stored keys are another site's and are sent to nobody; after the second, the next run of `reconcile` does
+/// the third. Saving again mends either.
+pub(crate) async fn save(
+    setup: State,
+    session: Session,
+    Extension(invocation): Extension<Invocation>,
+    Input(entered): Input<Entered>,
+) -> Result<Done, Problem> {
+    let (table, partner, now) = (setup.table(), &session.partner, invocation.now());
+    let before = table.connection_to_change(partner).await?.value;
+    let stored = match &before {
+        Some(connection) => setup.stored_keys(partner, connection).await?,
+        None => None,
+    };
+    let found = find(
+        &setup.connections,
+        &entered.site,
+        &entered.company_id,
+        &invocation,
+    )
+    .await?;
+    let same_site = stored
+        .as_ref()
+        .filter(|keys| keys.origin == found.origin.as_str() && keys.company_id == found.company_id);
+    // A stored key goes to the site that it was entered for, and to no other.
+    let typed = entered
+        .private_key
+        .filter(|key| !key.expose().trim().is_empty());
+    let private_key = match (typed, same_site) {
+        (Some(typed), _) => Secret::new(typed.expose().trim()),
+        (None, Some(keys)) if keys.public_key == entered.public_key.trim() => {
+            keys.private_key.clone()
+        }
+        (None, Some(_)) => {
+            return Err(Problem::invalid(
+                "private_key",
+                "Another public key has another private key: enter it too.",
+            ));
+        }
+        (None, None) if stored.is_some() => {
+            return Err(Problem::invalid(
+                "private_key",
+                "The site or the company id is another one: enter the private key again. A stored key is never sent to a changed place.",
+            ));
+        }
+        (None, None) => return Err(Problem::invalid("private_key", "Enter the private key.")),
+    };
+    let own_client_id = entered
+        .client_id
+        .as_ref()
+        .and_then(|own| filled(Some(own.expose())));
+    let client_id = match (own_client_id, same_site) {
+        (Some(own), _) => Some(Secret::new(own)),
+        (None, Some(keys)) if !entered.drop_client_id => keys.client_id.clone(),
+        (None, _) => None,
+    };
+    let entered_keys = check::Entered {
+        public_key: entered.public_key.trim().to_owned(),
+        private_key,
+        client_id,
+    };
+    let proven = prove_keys(&setup.connections, found, entered_keys, &invocation).await?;
+    let Proven {
+        keys,
+        company,
+        member,
+    } = proven;
+    let moved = before
+        .as_ref()
+        .is_none_or(|before| before.origin != keys.origin || before.company_id != keys.company_id);
+    let connection = match before {
+        Some(before) if !moved => before,
+        // Boards, companies and tickets of another ConnectWise mean nothing in this one: all that was chosen there is to be chosen again.
+        before => Connection {
+            origin: keys.origin.clone(),
+            company_id: keys.company_id.clone(),
+            epoch: before.as_ref().map_or(0, |before| before.epoch) + 1,
+            confirmed: false,
+            confirmed_at: None,
+            suspended: before.is_some_and(|before| before.suspended),
+        },
+    };
+    let saved = table
+        .save_connection(partner, &connection, entered.version)
+        .await?;
+    let Saved::Yes { version } = saved else {
+        return Err(Problem::conflict());
+    };
+    let prefix = &setup.config.connections.connection_secret_prefix;
+    let key_version = setup
+        .vault
+        .put_connection(prefix, partner, &keys)
+        .await
+        .map_err(|fault| {
+            tracing::error!(fault = %fault, "keys not stored");
+            Problem::unavailable("The keys could not be stored. Save again in a moment.")
+        })?;
+    table.keys_stored(partner, &key_version).await?;
+    let what = if moved { "connected" } else { "keys_replaced" };
+    let detail = [
+        ("site", connection.origin),
+        ("company_id", connection.company_id),
+    ];
+    setup
+        .done(partner, Actor::Partner, what, &detail, &invocation)
+        .await;
+    setup.connections.reconcile(partner, now).await?;
+    Ok(Done::next("/setup/check?done=connected")
+        .with("version", version)
+        .with("company", company)
+        .with("member", member.map(|member| member.identifier)))
+}
+
+fn draw(view: &View) -> Markup {
+    html! {
+        @if view.connected {
+            p class="good" { "Connected to " (view.origin.as_deref().unwrap_or("")) " as " (view.company_id.as_deref().unwrap_or("")) ". "
+                a href=(Step::Check.path()) { "Check connection" } }
+        } @else if view.origin.is_some() {
+            p class="problem" { "The keys are missing. Enter them again." }
+        }
+        form method="post" action=(Step::Connection.path()) autocomplete="off" {
+            input type="hidden" name="version" value=(view.version);
+            label for="site" { "ConnectWise site" }
+            input id="site" name="site" required maxlength="500" inputmode="url" spellcheck="false" aria-describedby="site-help"
+                placeholder="na.myconnectwise.net" value=[view.origin.as_deref()];
+            small id="site-help" { "The address that you sign in at; copy it from your browser." }
+            label for="company_id" { "Company id" }
+            input id="company_id" name="company_id" required maxlength="50" spellcheck="false" aria-describedby="company-help"
+                value=[view.company_id.as_deref()];
+            small id="company-help" { "The company that you enter when you sign in." }
+            label for="public_key" { "Public key" }
+            input id="public_key" name="public_key" required maxlength="200" spellcheck="false" value=[view.public_key.as_deref()];
+            label for="private_key" { "Private key" }
+            input id="private_key" name="private_key" type="password" maxlength="200" autocomplete="new-password" aria-describedby="private-help"
+                required[!view.private_key_set];
+            small id="private-help" {
+                @if view.private_key_set { "One is stored. Leave this empty to keep it; a new site or company id asks for it again." }
+                @else { "ConnectWise shows it once, when the keys are made. It is stored encrypted and never shown again." }
+            }
+            details {
+                summary { "Own clientId" }
+                label for="client_id" { "clientId" }
+                input id="client_id" name="client_id" type="password" maxlength="100" autocomplete="off" aria-describedby="client-help";
+                small id="client-help" {
+                    @if view.client_id_set { "Your own is stored. Leave this empty to keep it." }
+                    @else { "Not needed: Ticketbridge has its own. Only if your ConnectWise asks for yours." }
+                }
+                @if view.client_id_set {
+                    label class="choice" {
+                        input type="checkbox" name="drop_client_id" value="true";
+                        span { "Use Ticketbridge's instead" }
+                    }
+                }
+            }
+            @if view.confirmed {
+                p class="note" { "Ticketbridge is live. Pointing it at another site or company id stops it until boards and organisations are chosen and \
+                    confirmed again: their numbers mean nothing there." }
+            }
+            button { "Check and save" }
+        }
+        (guide())
+    }
+}
+
+/// How the keys are made, for whoever has never done it.
+fn guide() -> Markup {
+    html! {
+        h2 { "How to make the keys" }
+        ol {
+            li { "In ConnectWise open System › Security Roles, add a role such as \"Ticketbridge\", and give it the rights that \
+                \"Check connection\" lists." }
+            li { "Open System › Members › API Members and add a member with that role. Its default service board is where tickets go unless you \
+                have boards made." }
+            li { "Save it, open its API Keys, add a key with a description, and save. Copy both keys now: the private one is shown once." }
+            li { "Paste them here. An API member uses no licence." }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Who changed what.
+
+use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
+use store::{Actor, AuditEntry, PageStart};
+
+use crate::State;
+use crate::answer::{Problem, Shown};
+use crate::input::Asked;
+use crate::page::{self, Step};
+use crate::session::Session;
+
+/// Entries on one page.
+const PAGE: u16 = 50;
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    from: Option<PageStart>,
+}
+
+#[derive(Serialize)]
+struct History {
+    entries: Vec<AuditEntry>,
+    next: Option<PageStart>,
+}
+
+/// The newest first.
+pub(crate) async fn show(
+    setup: State,
+    session: Session,
+    Asked(asked): Asked<Wanted>,
+) -> Result<Shown, Problem> {
+    let page = setup
+        .table()
+        .audit(&session.partner, asked.from.as_ref(), PAGE)
+        .await?;
+    let view = History {
+        entries: page.entries,
+        next: page.next,
+    };
+    let drawn = draw(&view)?;
+    Ok(Shown::of(&view, page::step(Step::History, None, &drawn)))
+}
+
+fn draw(view: &History) -> Result<Markup, Problem> {
+    let next = view
+        .next
+        .clone()
+        .map(|next| super::query(Step::History.path(), &[("from", &String::from(next))]));
+    let next = next.transpose()?;
+    Ok(html! {
+        @if view.entries.is_empty() { p { "Nothing was changed yet." } }
+        @else {
+            div class="wide" {
+                table class="cards" {
+                    caption { "What was changed, the newest first" }
+                    thead { tr { th scope="col" { "When" } th scope="col" { "Who" } th scope="col" { "What" } } }
+                    tbody {
+                        @for entry in &view.entries {
+                            tr {
+                                td data-label="When" { (page::time(entry.at)) }
+                                td data-label="Who" { @match entry.who { Actor::Operator => "operator", Actor::Partner => "this page" } }
+                                td data-label="What" {
+                                    (entry.what.replace('_', " "))
+                                    @for (name, value) in &entry.detail { " · " small { (name) ": " (value) } }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @if let Some(next) = next { p { a href=(next) { "Older" } } }
+    })
+}

@@ -1,0 +1,606 @@
+//! The partner's organisations: tenants that were seen, each mapped to a ConnectWise company, and switched on or off.
+//!
+//! A tenant's id may hold any character, so it is named in a query or a form and never in a path.
+
+use axum::Extension;
+use connectwise::{Company, Cursor, Error, SearchText};
+use domain::settings::{self, Mapping};
+use domain::{RecordId, TenantId};
+use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
+use store::{Actor, PageStart, Saved, Suggested, Suggestions};
+
+use aws::invocation::Invocation;
+
+use crate::State;
+use crate::answer::{Done, Problem, Shown};
+use crate::connected::Connected;
+use crate::input::{Asked, Input, Picked, filled};
+use crate::page::{self, Step};
+use crate::session::Session;
+use crate::steps::confirm::counted;
+use crate::steps::query;
+use crate::waiting::{As, Counts};
+
+/// Tenants on one page.
+const PAGE: u16 = 100;
+/// Where one of them is looked at.
+const ONE: &str = "/setup/organisation";
+/// Where all companies are read, a part at a time.
+pub(crate) const READING: &str = "/setup/suggestions/progress";
+
+#[derive(Deserialize)]
+pub(crate) struct Listed {
+    from: Option<PageStart>,
+    done: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Organisations {
+    organisations: Vec<Organisation>,
+    next: Option<PageStart>,
+    /// How far the companies were read for suggestions; none before the first time.
+    suggestions: Option<Reading>,
+    /// There are more alerts than were counted.
+    more_waiting: bool,
+}
+
+#[derive(Serialize)]
+struct Reading {
+    read: u64,
+    total: u64,
+    finished: bool,
+}
+
+#[derive(Serialize)]
+struct Organisation {
+    tenant: TenantId,
+    name: Option<String>,
+    company: Option<RecordId>,
+    company_name: Option<String>,
+    enabled: bool,
+    waiting: u64,
+    version: u64,
+    /// Companies of exactly its name. A person decides.
+    suggested: Vec<Suggested>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    tenant: TenantId,
+    search: Option<String>,
+    after: Option<Cursor>,
+}
+
+#[derive(Serialize)]
+struct One {
+    #[serde(flatten)]
+    organisation: Organisation,
+    /// What becomes of its alerts that wait, once it is mapped and on.
+    preview: Counts,
+    search: String,
+    companies: Vec<Found>,
+    next: Option<Cursor>,
+}
+
+/// A company as a person may choose it.
+#[derive(Serialize)]
+struct Found {
+    id: RecordId,
+    identifier: String,
+    name: String,
+    status: Option<String>,
+    /// Why it cannot be chosen.
+    unusable: Option<&'static str>,
+    /// What to know before choosing it.
+    warning: Option<&'static str>,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Chosen {
+    tenant: TenantId,
+    #[serde(default)]
+    company: Picked,
+    #[serde(default)]
+    enabled: bool,
+    version: u64,
+}
+
+/// Those that were seen, with what waits for each.
+pub(crate) async fn list(
+    setup: State,
+    session: Session,
+    Extension(invocation): Extension<Invocation>,
+    Asked(asked): Asked<Listed>,
+) -> Result<Shown, Problem> {
+    let (table, partner) = (setup.table(), &session.partner);
+    let (page, waiting, connection, suggestions) = tokio::join!(
+        table.tenants(partner, asked.from.as_ref(), PAGE),
+        setup.waiting(partner, As::Is, invocation.now()),
+        table.connection(partner),
+        table.suggestions_to_change(partner),
+    );
+    let (page, mut waiting) = (page?, waiting?);
+    let epoch = connection?.map(|connection| connection.epoch);
+    let suggestions = suggestions?.value.filter(|of| Some(of.epoch) == epoch);
+    let organisations = page.entries.into_iter().map(|entry| {
+        let waiting = waiting.tenants.remove(&entry.id);
+        let waiting = waiting.map_or(0, |counts| counts.all);
+        let mapping = in_epoch(entry.value, epoch);
+        organisation(
+            entry.id,
+            mapping,
+            entry.version,
+            waiting,
+            suggestions.as_ref(),
+        )
+    });
+    let view = Organisations {
+        organisations: organisations.collect(),
+        next: page.next,
+        more_waiting: waiting.more,
+        suggestions: suggestions.map(|of| Reading {
+            read: of.read,
+            total: of.total,
+            finished: of.finished_at.is_some(),
+        }),
+    };
+    let connected = epoch.is_some();
+    let drawn = draw_list(&view, connected)?;
+    Ok(Shown::of(
+        &view,
+        page::step(Step::Organisations, asked.done.as_deref(), &drawn),
+    ))
+}
+
+/// One of them, and the companies that a search finds; without one, those that are called like it.
+pub(crate) async fn one(
+    setup: State,
+    session: Session,
+    Extension(invocation): Extension<Invocation>,
+    Asked(asked): Asked<Wanted>,
+) -> Result<Shown, Problem> {
+    let partner = &session.partner;
+    let Connected { connection, client } = setup.must_be_connected(partner).await?;
+    let (mapping, suggestions, waiting) = tokio::join!(
+        setup.table().mapping_to_change(partner, &asked.tenant),
+        setup.table().suggestions_to_change(partner),
+        setup.waiting(partner, As::Mapped(&asked.tenant), invocation.now()),
+    );
+    let mapping = mapping?;
+    let preview = waiting?.tenants.remove(&asked.tenant).unwrap_or_default();
+    let suggestions = suggestions?.value.filter(|of| of.epoch == connection.epoch);
+    let found = mapping.value.unwrap_or_default().in_epoch(connection.epoch);
+    let usual = found
+        .name
+        .clone()
+        .unwrap_or_else(|| asked.tenant.to_string());
+    let search = filled(asked.search.as_deref()).unwrap_or(&usual).to_owned();
+    let text = SearchText::parse(&search)
+        .map_err(|fault| Problem::invalid("search", fault.to_string()))?;
+    let from = asked.after.unwrap_or(Cursor::START);
+    let companies = client
+        .companies_matching(&text, from, invocation.call_ends())
+        .await?;
+    let view = One {
+        organisation: organisation(
+            asked.tenant,
+            found,
+            mapping.version,
+            preview.all,
+            suggestions.as_ref(),
+        ),
+        preview,
+        search,
+        companies: companies.items.into_iter().map(as_found).collect(),
+        next: companies.next,
+    };
+    let drawn = draw_one(&view)?;
+    Ok(Shown::of(
+        &view,
+        page::step(Step::Organisations, None, &drawn),
+    ))
+}
+
+/// Maps a tenant and switches it on or off. If the process dies after the save, what waits goes on at the partner's next turn.
+pub(crate) async fn choose(
+    setup: State,
+    session: Session,
+    Extension(invocation): Extension<Invocation>,
+    Input(chosen): Input<Chosen>,
+) -> Result<Done, Problem> {
+    let (table, partner, now) = (setup.table(), &session.partner, invocation.now());
+    let before = table.mapping_to_change(partner, &chosen.tenant).await?;
+    let mapping = before.value.unwrap_or_default();
+    let company = match chosen.company.0 {
+        None if chosen.enabled => {
+            return Err(Problem::invalid(
+                "company",
+                "Choose a company before you switch it on.",
+            ));
+        }
+        None => None,
+        Some(id) => {
+            let Connected { connection, client } = setup.must_be_connected(partner).await?;
+            let company = match client.company(id, invocation.call_ends()).await {
+                Ok(company) => company,
+                Err(Error::NotFound { .. }) => {
+                    return Err(Problem::invalid(
+                        "company",
+                        "ConnectWise has no such company.",
+                    ));
+                }
+                Err(fault) => return Err(fault.into()),
+            };
+            if company.deleted_flag {
+                return Err(Problem::invalid(
+                    "company",
+                    "That company is deleted in ConnectWise.",
+                ));
+            }
+            Some(settings::Company {
+                id,
+                name: company.name,
+                epoch: connection.epoch,
+            })
+        }
+    };
+    let name = company.as_ref().map(|company| company.name.clone());
+    let mapping = mapping.chosen(company, chosen.enabled, now);
+    let saved = table
+        .save_mapping(partner, &chosen.tenant, &mapping, chosen.version)
+        .await?;
+    let Saved::Yes { version } = saved else {
+        return Err(Problem::conflict());
+    };
+    let detail = [
+        ("tenant", chosen.tenant.to_string()),
+        ("company", name.unwrap_or_else(|| "none".to_owned())),
+        (
+            "tickets",
+            if chosen.enabled { "on" } else { "off" }.to_owned(),
+        ),
+    ];
+    setup
+        .done(
+            partner,
+            Actor::Partner,
+            "organisation_saved",
+            &detail,
+            &invocation,
+        )
+        .await;
+    setup.connections.reconcile(partner, now).await?;
+    Ok(Done::next("/setup/organisations?done=saved").with("version", version))
+}
+
+/// Reads companies for as long as a request may, and notes those that are called as a tenant is. Reading a part again changes nothing:
+/// if the process dies, it goes on behind the last part that was saved.
+pub(crate) async fn read_companies(
+    setup: State,
+    session: Session,
+    Extension(invocation): Extension<Invocation>,
+) -> Result<Done, Problem> {
+    let (table, partner) = (setup.table(), &session.partner);
+    let Connected { connection, client } = setup.must_be_connected(partner).await?;
+    let stored = table.suggestions_to_change(partner).await?;
+    let (mut version, stored) = (stored.version, stored.value);
+    let unfinished = stored.filter(|of| of.epoch == connection.epoch && of.finished_at.is_none());
+    let mut reading = match unfinished {
+        Some(unfinished) => unfinished,
+        None => Suggestions {
+            epoch: connection.epoch,
+            total: client.company_count(invocation.call_ends()).await?,
+            ..Suggestions::default()
+        },
+    };
+    let tenants = table.mappings(partner).await?;
+    let names: Vec<_> = tenants
+        .into_iter()
+        .filter(|(_, mapping)| mapping.clone().in_epoch(connection.epoch).company.is_none())
+        .map(|(tenant, mapping)| (mapping.name.unwrap_or_else(|| tenant.to_string()), tenant))
+        .collect();
+    let begun = tokio::time::Instant::now();
+    while reading.finished_at.is_none() && begun.elapsed() < crate::LONG {
+        let from = reading.next.map_or(Cursor::START, Cursor::after);
+        let part = client.company_page(from, invocation.call_ends()).await?;
+        reading.read += part.items.len() as u64;
+        for company in part.items.iter().filter(|company| !company.deleted_flag) {
+            suggest(&mut reading, &names, company);
+        }
+        reading.next = part.next.map(Cursor::id);
+        if part.next.is_none() {
+            reading.finished_at = Some(invocation.now());
+        }
+        version = match table.save_suggestions(partner, &reading, version).await? {
+            Saved::Yes { version } => version,
+            // Another window reads: it goes on from what that one saved.
+            Saved::Conflict => break,
+        };
+    }
+    let next = match reading.finished_at {
+        Some(_) => "/setup/organisations?done=suggested",
+        None => READING,
+    };
+    let total = reading.total.max(reading.read);
+    Ok(Done::next(next)
+        .with("done", reading.read)
+        .with("total", total)
+        .with(
+            "doing",
+            format!("{} of {total} companies read", reading.read),
+        ))
+}
+
+/// Of tenants with many companies of their name, enough to see that.
+const SUGGESTED: usize = 3;
+
+fn suggest(reading: &mut Suggestions, names: &[(String, TenantId)], company: &Company) {
+    for (_, tenant) in names
+        .iter()
+        .filter(|(name, _)| domain::text::is_same_name(name, &company.name))
+    {
+        let found = reading.found.entry(tenant.clone()).or_default();
+        if found.len() < SUGGESTED && found.iter().all(|other| other.company != company.id) {
+            found.push(Suggested {
+                company: company.id,
+                name: company.name.clone(),
+            });
+        }
+    }
+}
+
+fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
+    match epoch {
+        Some(epoch) => mapping.in_epoch(epoch),
+        None => mapping,
+    }
+}
+
+fn organisation(
+    tenant: TenantId,
+    mapping: Mapping,
+    version: u64,
+    waiting: u64,
+    suggestions: Option<&Suggestions>,
+) -> Organisation {
+    let suggested = suggestions.and_then(|of| of.found.get(&tenant)).cloned();
+    Organisation {
+        suggested: suggested
+            .filter(|_| mapping.company.is_none())
+            .unwrap_or_default(),
+        tenant,
+        name: mapping.name,
+        company: mapping.company,
+        company_name: mapping.company_name,
+        enabled: mapping.enabled,
+        waiting,
+        version,
+    }
+}
+
+fn as_found(company: Company) -> Found {
+    let status = company.status.map(|status| status.name);
+    // The names of statuses are the partner's own; this is the one that ConnectWise comes with.
+    let inactive = status
+        .as_deref()
+        .is_some_and(|status| domain::text::is_same_name(status, "Inactive"));
+    Found {
+        id: company.id,
+        identifier: company.identifier,
+        name: company.name,
+        status,
+        unusable: company.deleted_flag.then_some("deleted in ConnectWise"),
+        warning: inactive.then_some("inactive in ConnectWise"),
+    }
+}
+
+fn address_of(tenant: &TenantId) -> Result<String, Problem> {
+    query(ONE, &[("tenant", tenant.as_str())])
+}
+
+fn draw_list(view: &Organisations, connected: bool) -> Result<Markup, Problem> {
+    let mut rows = Vec::new();
+    for of in &view.organisations {
+        rows.push((of, address_of(&of.tenant)?));
+    }
+    let next = view.next.clone().map(String::from);
+    let next = next
+        .map(|next| query(Step::Organisations.path(), &[("from", &next)]))
+        .transpose()?;
+    let reading = view.suggestions.as_ref().filter(|of| !of.finished);
+    Ok(html! {
+        p { "These organisations have sent alerts. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
+            Alerts of an organisation that is not mapped, or is off, wait here; nothing is lost." }
+        @if !connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
+        @if view.organisations.is_empty() {
+            p { "None yet. They appear with their first alert." }
+        } @else {
+            div class="wide" {
+                table class="cards" {
+                    caption { "Organisations" }
+                    thead { tr {
+                        th scope="col" { "Organisation" }
+                        th scope="col" { "Company in ConnectWise" }
+                        th scope="col" { "Tickets" }
+                        th scope="col" { "Alerts waiting" }
+                        th scope="col" { "Change" }
+                    } }
+                    tbody {
+                        @for (of, address) in &rows {
+                            tr {
+                                th scope="row" {
+                                    (title(of))
+                                    @if of.name.is_some() { br; small { (of.tenant) } }
+                                }
+                                td data-label="Company" { (company_cell(of)) }
+                                td data-label="Tickets" {
+                                    @if of.company.is_none() { span class="soft" { "not mapped" } }
+                                    @else if of.enabled { span class="good" { "on" } }
+                                    @else { span class="warn" { "off" } }
+                                }
+                                td data-label="Alerts waiting" { (of.waiting) @if view.more_waiting { " or more" } }
+                                td { @if connected { a href=(address) {
+                                    @if of.company.is_some() { "Change " } @else { "Map " } (title(of))
+                                } } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        @if let Some(next) = next {
+            p { a href=(next) { "More organisations" } }
+        }
+        @if connected {
+            h2 { "Suggestions" }
+            p { "Ticketbridge can read all your companies and suggest those of exactly the same name. You confirm each." }
+            @if let Some(of) = reading {
+                form method="post" action=(READING) data-progress=(READING) {
+                    label for="reading" { "Reading companies" }
+                    progress id="reading" max=(of.total.max(1)) value=(of.read) {}
+                    p data-doing { (of.read) " of " (of.total) " companies read" }
+                    button { "Go on" }
+                }
+            } @else {
+                form method="post" action=(READING) { button { "Suggest companies by name" } }
+            }
+        }
+    })
+}
+
+/// What people call it.
+fn title(of: &Organisation) -> &str {
+    of.name.as_deref().unwrap_or(of.tenant.as_str())
+}
+
+fn company_cell(of: &Organisation) -> Markup {
+    html! {
+        @if let Some(company) = of.company {
+            (of.company_name.as_deref().unwrap_or("")) " " small { "(" (company) ")" }
+        } @else {
+            @for suggested in &of.suggested {
+                form method="post" action=(ONE) {
+                    input type="hidden" name="tenant" value=(of.tenant);
+                    input type="hidden" name="company" value=(suggested.company);
+                    input type="hidden" name="enabled" value="true";
+                    input type="hidden" name="version" value=(of.version);
+                    button class="plain" { "Confirm " (suggested.name) " (" (suggested.company) ")" }
+                }
+            }
+        }
+    }
+}
+
+fn draw_one(view: &One) -> Result<Markup, Problem> {
+    let of = &view.organisation;
+    let next = match view.next {
+        Some(next) => Some(query(
+            ONE,
+            &[
+                ("tenant", of.tenant.as_str()),
+                ("search", &view.search),
+                ("after", &next.id().to_string()),
+            ],
+        )?),
+        None => None,
+    };
+    Ok(html! {
+        h2 { (title(of)) }
+        dl {
+            dt { "Id" } dd { (of.tenant) }
+            dt { "Company" } dd {
+                @match of.company {
+                    Some(company) => { (of.company_name.as_deref().unwrap_or("")) " (" (company) ")" }
+                    None => "not mapped",
+                }
+            }
+            dt { "Tickets" } dd { @if of.enabled && of.company.is_some() { "on" } @else { "off" } }
+        }
+        @if view.preview.all > 0 {
+            p class="note" {
+                (counted(view.preview.all, "alert")) @if view.preview.all == 1 { " waits. " } @else { " wait. " }
+                "Mapped and switched on, " (view.preview.tickets) " become tickets"
+                @if view.preview.older > 0 { ", and " (view.preview.older) " older than 48 hours wait until you release them" }
+                @if !view.preview.others.is_empty() { ", and the others wait for something else" }
+                "."
+            }
+        }
+        @if let Some(company) = of.company {
+            form method="post" action=(ONE) {
+                input type="hidden" name="tenant" value=(of.tenant);
+                input type="hidden" name="company" value=(company);
+                input type="hidden" name="version" value=(of.version);
+                @if !of.enabled { input type="hidden" name="enabled" value="true"; }
+                button { @if of.enabled { "Switch off" } @else { "Switch on" } }
+            }
+            form method="post" action=(ONE) {
+                input type="hidden" name="tenant" value=(of.tenant);
+                input type="hidden" name="version" value=(of.version);
+                button class="plain" { "Take it off the map" }
+            }
+        }
+        h2 { "Choose a company" }
+        form method="get" action=(ONE) role="search" {
+            input type="hidden" name="tenant" value=(of.tenant);
+            label for="search" { "Company name or id contains" }
+            input id="search" name="search" type="search" maxlength="100" value=(view.search);
+            button { "Search" }
+        }
+        @if view.companies.is_empty() { p { "No company found. Search for a part of its name." } }
+        @else {
+            form method="post" action=(ONE) {
+                input type="hidden" name="tenant" value=(of.tenant);
+                input type="hidden" name="version" value=(of.version);
+                fieldset {
+                    legend { "Companies" }
+                    @for company in &view.companies {
+                        label class="choice" {
+                            input type="radio" name="company" value=(company.id) required disabled[company.unusable.is_some()]
+                                checked[of.company == Some(company.id)];
+                            span {
+                                (company.name) " " small { "(" (company.identifier) ", " (company.id) ")" }
+                                @if let Some(why) = company.unusable { " " span class="bad" { (why) } }
+                                @if let Some(why) = company.warning { " " span class="warn" { (why) } }
+                                @if let Some(status) = &company.status { " " small { (status) } }
+                            }
+                        }
+                    }
+                }
+                label class="choice" {
+                    input type="checkbox" name="enabled" value="true" checked;
+                    span { "Make tickets of its alerts" }
+                }
+                button { "Save" }
+            }
+        }
+        @if let Some(next) = next { p { a href=(next) { "More companies" } } }
+        p { a href=(Step::Organisations.path()) { "All organisations" } }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn company(id: RecordId, name: &str) -> Company {
+        serde_json::from_value(serde_json::json!({ "id": id, "name": name })).unwrap()
+    }
+
+    #[test]
+    fn a_suggestion_has_exactly_the_tenants_name_and_comes_once() {
+        let acme = TenantId::parse("acme").unwrap();
+        let names = [("Acme Dental".to_owned(), acme.clone())];
+        let mut reading = Suggestions::default();
+        for (id, name) in [
+            (1, "ACME dental "),
+            (2, "Acme Dental Group"),
+            (1, "Acme Dental"),
+            (3, "Acme  Dental"),
+        ] {
+            suggest(&mut reading, &names, &company(id, name));
+        }
+        let found: Vec<_> = reading.found[&acme].iter().map(|of| of.company).collect();
+        assert_eq!(found, [1]);
+    }
+}

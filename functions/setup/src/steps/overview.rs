@@ -1,0 +1,168 @@
+//! Where a link leads, and the first page of somebody who is signed in.
+
+use domain::PartnerId;
+use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
+
+use crate::State;
+use crate::answer::{Problem, Shown};
+use crate::input::Asked;
+use crate::page::{self, Step};
+use crate::session::Session;
+use crate::steps::confirm::missing;
+use crate::steps::waiting::words;
+use crate::waiting::code;
+
+/// What an address may say beside its path.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct After {
+    /// The code of what was just done.
+    pub(crate) done: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Overview {
+    partner: PartnerId,
+    name: Option<String>,
+    live: bool,
+    /// What is wrong with a connection that worked.
+    trouble: Option<String>,
+    steps: Vec<Taken>,
+}
+
+/// A step, and how far it is.
+#[derive(Serialize)]
+struct Taken {
+    path: &'static str,
+    title: &'static str,
+    done: bool,
+    words: String,
+}
+
+/// The page behind a link. Its script finds the token in the address, and sends it only when a person presses the button: whatever
+/// opens links of mails by itself uses none up.
+pub(crate) async fn open() -> Shown {
+    let middle = html! {
+        p { "This link opens your organisation's set-up. It works once." }
+        form id="open" { button { "Open the set-up" } }
+        p role="alert" class="problem" hidden {}
+        noscript { p class="problem" { "This page needs JavaScript to read the link. Please switch it on." } }
+    };
+    Shown::of(
+        &serde_json::json!({}),
+        page::alone("Open the set-up", &middle),
+    )
+}
+
+/// The steps, and which is next.
+pub(crate) async fn show(
+    setup: State,
+    session: Session,
+    Asked(after): Asked<After>,
+) -> Result<Shown, Problem> {
+    let (table, partner) = (setup.table(), &session.partner);
+    let (person, connection, settings, mappings, contact, breaker) = tokio::join!(
+        table.partner(partner),
+        table.connection(partner),
+        table.settings(partner),
+        table.mappings(partner),
+        table.contact_to_change(partner),
+        table.breaker(partner),
+    );
+    let (connection, settings) = (connection?, settings?);
+    let has_contact = contact?.value.is_some();
+    let missing = missing(connection.as_ref(), settings.as_ref(), has_contact);
+    let lacks = |step: Step| missing.iter().any(|missing| missing.path == step.path());
+    let epoch = connection.as_ref().map(|connection| connection.epoch);
+    let mappings = mappings?.into_values().map(|mapping| match epoch {
+        Some(epoch) => mapping.in_epoch(epoch),
+        None => mapping,
+    });
+    let (mapped, unmapped): (Vec<_>, Vec<_>) =
+        mappings.partition(|mapping| mapping.company.is_some());
+    let live = connection
+        .as_ref()
+        .is_some_and(|connection| connection.confirmed);
+    let taken = |step: Step, done, words: String| Taken {
+        path: step.path(),
+        title: step.title(),
+        done,
+        words,
+    };
+    let or = |done: bool, yes: &str, no: &str| if done { yes.to_owned() } else { no.to_owned() };
+    let site = connection
+        .as_ref()
+        .map(|connection| format!("to {} as {}", connection.origin, connection.company_id));
+    let boards = !lacks(Step::Boards);
+    let steps = vec![
+        taken(
+            Step::Connection,
+            site.is_some(),
+            site.unwrap_or_else(|| "not connected yet".to_owned()),
+        ),
+        taken(Step::Boards, boards, or(boards, "chosen", "not chosen yet")),
+        taken(
+            Step::Tickets,
+            boards,
+            or(
+                boards,
+                "statuses, kinds and priorities can be changed at any time",
+                "after the boards",
+            ),
+        ),
+        taken(
+            Step::Organisations,
+            !mapped.is_empty() && unmapped.is_empty(),
+            format!("{} mapped, {} not yet", mapped.len(), unmapped.len()),
+        ),
+        taken(
+            Step::Contact,
+            has_contact,
+            or(has_contact, "set", "not set yet"),
+        ),
+        taken(Step::Confirm, live, or(live, "live", "not confirmed yet")),
+    ];
+    let trouble = breaker.ok().and_then(|breaker| breaker.open);
+    let view = Overview {
+        partner: partner.clone(),
+        name: person?.value.map(|person| person.name),
+        live,
+        trouble: trouble
+            .filter(|_| live)
+            .map(|open| words(&code(&open.reason))),
+        steps,
+    };
+    let drawn = draw(&view);
+    Ok(Shown::of(
+        &view,
+        page::step(Step::Overview, after.done.as_deref(), &drawn),
+    ))
+}
+
+fn draw(view: &Overview) -> Markup {
+    let next = view.steps.iter().find(|step| !step.done);
+    html! {
+        p { b { (view.name.as_deref().unwrap_or(view.partner.as_str())) } " " small { "(" (view.partner) ")" } }
+        @if let Some(trouble) = &view.trouble {
+            p class="problem" { "Tickets wait: " (trouble) ". " a href=(Step::Check.path()) { "Check connection" } " says what to mend." }
+        } @else if view.live {
+            p class="good" { "Live: alerts become tickets." }
+        }
+        div class="wide" {
+            table class="cards" {
+                caption { "The steps" }
+                thead { tr { th scope="col" { "Step" } th scope="col" { "Done" } th scope="col" { "State" } } }
+                tbody {
+                    @for step in &view.steps {
+                        tr {
+                            th scope="row" { a href=(step.path) { (step.title) } }
+                            td data-label="Done" { @if step.done { span class="good" { "yes" } } @else { span class="warn" { "not yet" } } }
+                            td data-label="State" { (step.words) }
+                        }
+                    }
+                }
+            }
+        }
+        @if let Some(next) = next { p { a href=(next.path) { "Next: " (next.title) } } }
+    }
+}

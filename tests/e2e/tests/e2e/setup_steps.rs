@@ -1,0 +1,422 @@
+//! The steps of the page, each for itself: what it refuses, and what two people at once see.
+
+use connectwise_sim::{Seed, Sim};
+use domain::Blocked;
+use domain::settings::Mapping;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::setup_client::Browser;
+use crate::world::{COMPANY, TENANT, World, partner, tenant};
+
+/// Seen, and mapped to nothing.
+const UNMAPPED: &str = "cedar-valley";
+
+async fn seen(world: &World, id: &str, name: &str) {
+    world
+        .config
+        .tenant_seen(&partner(), &tenant(id), Some(name))
+        .await
+        .unwrap();
+}
+
+fn keys(world: &World, version: u64) -> Value {
+    json!({
+        "site": world.connectwise(), "company_id": "tbdemo", "public_key": "tbPublicKey01",
+        "private_key": "tbPrivateKey01", "version": version,
+    })
+}
+
+async fn one(browser: &mut Browser, tenant: &str) -> Value {
+    let path = format!("/setup/organisation?tenant={tenant}");
+    browser.get_json(&path).await.expect(200).json()
+}
+
+#[tokio::test]
+async fn an_organisation_is_mapped_to_a_company_that_can_be_used_and_by_one_person_at_a_time() {
+    let world = World::new().await;
+    seen(&world, UNMAPPED, "Cedar Valley Clinic").await;
+    let mut browser = world.signed_in().await;
+
+    // Without a search those of its name come, the deleted one with why it cannot be chosen.
+    let page = one(&mut browser, UNMAPPED).await;
+    let found: Vec<_> = page["companies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| (&of["id"], &of["unusable"]))
+        .collect();
+    let deleted = json!("deleted in ConnectWise");
+    assert_eq!(
+        found,
+        [(&json!(303), &Value::Null), (&json!(304), &deleted)]
+    );
+    let html = browser
+        .get(&format!(
+            "/setup/organisation?tenant={UNMAPPED}&search=dunmore"
+        ))
+        .await
+        .expect(200);
+    assert!(
+        html.text.contains("inactive in ConnectWise"),
+        "{}",
+        html.text
+    );
+
+    let version = &page["version"];
+    for (chosen, field) in [
+        (json!({ "company": 304, "enabled": true }), "company"),
+        (json!({ "company": 999, "enabled": true }), "company"),
+        (json!({ "enabled": true }), "company"),
+    ] {
+        let mut chosen = chosen;
+        chosen["tenant"] = json!(UNMAPPED);
+        chosen["version"] = version.clone();
+        let refused = browser
+            .post("/setup/organisation", &chosen)
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(refused["field"], field, "{refused}");
+    }
+
+    let chosen = json!({ "tenant": UNMAPPED, "company": 303, "enabled": true, "version": version });
+    browser
+        .post("/setup/organisation", &chosen)
+        .await
+        .expect(200);
+    // Somebody else began from what was there before.
+    let other = json!({ "tenant": UNMAPPED, "company": 301, "enabled": true, "version": version });
+    browser
+        .post("/setup/organisation", &other)
+        .await
+        .expect(409);
+    let mapping = world
+        .config
+        .mapping(&partner(), &tenant(UNMAPPED))
+        .await
+        .unwrap()
+        .unwrap();
+    let name = mapping.company_name.as_deref();
+    assert_eq!(
+        (mapping.company, name, mapping.epoch, mapping.enabled),
+        (Some(303), Some("Cedar Valley Clinic"), Some(1), true)
+    );
+
+    // A form says the same, and a switch that is not set is not sent.
+    let page = one(&mut browser, UNMAPPED).await;
+    let version = page["version"].to_string();
+    let off = [
+        ("tenant", UNMAPPED),
+        ("company", "303"),
+        ("version", version.as_str()),
+    ];
+    let answer = browser
+        .post_form("/setup/organisation", &off)
+        .await
+        .expect(303);
+    assert_eq!(answer.header("location"), "/setup/organisations?done=saved");
+    assert!(
+        !one(&mut browser, UNMAPPED).await["enabled"]
+            .as_bool()
+            .unwrap()
+    );
+    let history = browser.get_json("/setup/history").await.expect(200).json();
+    assert_eq!(history["entries"].as_array().unwrap().len(), 2, "{history}");
+}
+
+#[tokio::test]
+async fn companies_of_exactly_the_same_name_are_suggested_and_never_confirmed_by_themselves() {
+    let mut seed: Value = serde_json::from_str(Seed::DEMO_JSON).unwrap();
+    let companies = seed["companies"].as_array_mut().unwrap();
+    for n in 0..2500 {
+        companies.push(json!({ "id": 1000 + n, "identifier": format!("C{n}"), "name": format!("Company {n}"), "status": { "id": 1 } }));
+    }
+    let world = World::of(Seed::from_json(&seed.to_string()).unwrap()).await;
+    seen(&world, UNMAPPED, "cedar valley clinic").await;
+    seen(&world, "last", "Company 2499").await;
+    seen(&world, "nobody", "Company").await;
+    let mut browser = world.signed_in().await;
+
+    let read = browser
+        .post("/setup/suggestions/progress", &json!({}))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&read["done"], &read["total"]),
+        (&json!(2509), &json!(2509)),
+        "{read}"
+    );
+    assert_eq!(read["next"], "/setup/organisations?done=suggested");
+    let calls = world.calls().await;
+    let pages = calls
+        .iter()
+        .filter(|call| *call == "GET /company/companies")
+        .count();
+    assert_eq!(pages, 3);
+
+    let page = browser
+        .get_json("/setup/organisations")
+        .await
+        .expect(200)
+        .json();
+    let suggested = |id: &str| {
+        let organisations = page["organisations"].as_array().unwrap();
+        let of = organisations.iter().find(|of| of["tenant"] == id).unwrap();
+        assert_eq!(
+            (&of["company"], of["enabled"].as_bool()),
+            (&Value::Null, Some(false))
+        );
+        of["suggested"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|of| of["company"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    // The deleted one of the same name is none.
+    assert_eq!(
+        (suggested(UNMAPPED), suggested("last"), suggested("nobody")),
+        (vec![303], vec![3499], vec![])
+    );
+}
+
+#[tokio::test]
+async fn reading_companies_goes_on_where_the_last_request_stopped() {
+    let world = World::new().await;
+    let mut seed: Value = serde_json::from_str(Seed::DEMO_JSON).unwrap();
+    seed["companies"].as_array_mut().unwrap().clear();
+    seen(&world, UNMAPPED, "Cedar Valley Clinic").await;
+    let stored = store::Suggestions {
+        epoch: 1,
+        next: Some(302),
+        read: 3,
+        total: 9,
+        ..store::Suggestions::default()
+    };
+    world
+        .config
+        .save_suggestions(&partner(), &stored, 0)
+        .await
+        .unwrap();
+    let mut browser = world.signed_in().await;
+    let page = browser.get("/setup/organisations").await.expect(200);
+    assert!(
+        page.text
+            .contains("data-progress=\"/setup/suggestions/progress\""),
+        "{}",
+        page.text
+    );
+    let read = browser
+        .post("/setup/suggestions/progress", &json!({}))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&read["done"], &read["total"]),
+        (&json!(9), &json!(9)),
+        "{read}"
+    );
+}
+
+#[tokio::test]
+async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_stored_nowhere() {
+    let elsewhere = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into());
+    let elsewhere = elsewhere.await.unwrap();
+    let listed = [elsewhere.base_url()];
+    let world = World::beside(Seed::demo(), &listed).await;
+    let mut browser = world.signed_in().await;
+    let before = world.config.connection_to_change(&partner()).await.unwrap();
+    let without_key = |site: &str, company: &str, public: &str| json!({ "site": site, "company_id": company, "public_key": public, "private_key": "", "version": before.version });
+    let here = world.connectwise();
+    // One that is listed, but another; another company id; another key of the same site.
+    for (entered, field) in [
+        (
+            without_key(&elsewhere.base_url(), "tbdemo", "tbPublicKey01"),
+            "private_key",
+        ),
+        (without_key(&here, "other", "tbPublicKey01"), "private_key"),
+        (without_key(&here, "tbdemo", "tbPublicKey02"), "private_key"),
+        (
+            without_key("https://169.254.169.254", "tbdemo", "tbPublicKey01"),
+            "site",
+        ),
+    ] {
+        let refused = browser
+            .post("/setup/connection", &entered)
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(refused["field"], field, "{refused}");
+    }
+    let mut wrong = keys(&world, before.version);
+    wrong["private_key"] = json!("not-the-key");
+    let refused = browser.post("/setup/connection", &wrong).await.expect(422);
+    assert!(
+        refused.text.contains("refuses the keys") && !refused.text.contains("not-the-key"),
+        "{refused:?}"
+    );
+
+    assert_eq!(
+        world.config.connection_to_change(&partner()).await.unwrap(),
+        before
+    );
+    let shown = browser.get_json("/setup/connection").await.expect(200);
+    assert_eq!(shown.json()["private_key_set"], true);
+    assert!(!shown.text.contains("tbPrivateKey01"), "{}", shown.text);
+
+    let journal = format!("{}/_sim/journal?after=0", elsewhere.base_url());
+    let journal: Vec<Value> = reqwest::get(journal).await.unwrap().json().await.unwrap();
+    let asked = journal.iter().map(|call| call["path"].as_str().unwrap());
+    // Whether it knows the company, and nothing with a key.
+    assert_eq!(asked.collect::<Vec<_>>(), ["/login/companyinfo/tbdemo"]);
+
+    // The same place with the field left empty: the stored key is used, and nothing is chosen anew.
+    let same = without_key(&here, "tbdemo", "tbPublicKey01");
+    browser.post("/setup/connection", &same).await.expect(200);
+    let after = world.config.connection(&partner()).await.unwrap().unwrap();
+    assert_eq!((after.epoch, after.confirmed), (1, true));
+    // A second person began from the version before.
+    browser.post("/setup/connection", &same).await.expect(409);
+}
+
+#[tokio::test]
+async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
+    let seed = Seed::DEMO_JSON.replacen("\"tbdemo\"", "\"moved\"", 1);
+    let mut world = World::of(Seed::from_json(&seed).unwrap()).await;
+    let mut browser = world.signed_in().await;
+    let version = world
+        .config
+        .connection_to_change(&partner())
+        .await
+        .unwrap()
+        .version;
+    let mut moved = keys(&world, version);
+    moved["company_id"] = json!("moved");
+    browser.post("/setup/connection", &moved).await.expect(200);
+    let connection = world.config.connection(&partner()).await.unwrap().unwrap();
+    assert_eq!(
+        (
+            connection.epoch,
+            connection.confirmed,
+            connection.company_id.as_str()
+        ),
+        (2, false, "moved")
+    );
+
+    // What was chosen before had no epoch: it is written as of the first one here.
+    let of_before = Mapping {
+        company: Some(COMPANY),
+        enabled: true,
+        epoch: Some(1),
+        ..Mapping::default()
+    };
+    world
+        .config
+        .put_mapping(&partner(), &tenant(TENANT), &of_before)
+        .await
+        .unwrap();
+    let page = one(&mut browser, TENANT).await;
+    assert_eq!(page["company"], Value::Null);
+    world
+        .post(&crate::world::event("alert.raised", "evt-1", "a1", 0))
+        .await;
+    world.work().await;
+    let record = world.record("a1").await.unwrap();
+    assert_eq!(record.blocked.unwrap().reason, Blocked::NotSetUp);
+}
+
+#[tokio::test]
+async fn what_is_older_goes_on_when_a_person_says_so() {
+    let mut world = World::new().await;
+    world
+        .post(&crate::world::event("alert.raised", "evt-1", "a1", 0))
+        .await;
+    // Held up before a worker sees it, by a switch that was set long after.
+    let off = Mapping {
+        company: Some(COMPANY),
+        enabled: false,
+        ..Mapping::default()
+    };
+    world
+        .config
+        .put_mapping(&partner(), &tenant(TENANT), &off)
+        .await
+        .unwrap();
+    world.work().await;
+    let record = world.record("a1").await.unwrap();
+    let text = record.payload.clone();
+    let older = record.with_blocked(Blocked::OlderThanBackfill, text.as_ref(), Timestamp::now());
+    world.alerts.write(&older).await.unwrap();
+    let on = Mapping {
+        enabled: true,
+        ..off
+    };
+    world
+        .config
+        .put_mapping(&partner(), &tenant(TENANT), &on)
+        .await
+        .unwrap();
+
+    let mut browser = world.signed_in().await;
+    let page = browser.get_json("/setup/waiting").await.expect(200).json();
+    assert_eq!(page["tenants"][TENANT]["older"], 1, "{page}");
+    let release = json!({ "tenant": TENANT, "reason": "older" });
+    let released = browser
+        .post("/setup/waiting/release", &release)
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&released["released"], &released["left"]),
+        (&json!(1), &json!(0))
+    );
+    world.work().await;
+    assert_eq!(world.all_tickets().await.len(), 1);
+    browser
+        .post("/setup/waiting/release", &release)
+        .await
+        .expect(422);
+}
+
+#[tokio::test]
+async fn an_own_client_id_is_kept_until_it_is_dropped() {
+    let world = World::new().await;
+    let mut browser = world.signed_in().await;
+    let own = Seed::demo().integration().unwrap().client_id;
+    // What is sent beside the version, and whether an own one is stored then.
+    for (sent, stored) in [
+        (json!({}), false),
+        (json!({ "client_id": own }), true),
+        (json!({ "client_id": "" }), true),
+        (json!({ "drop_client_id": true }), false),
+    ] {
+        let version = world
+            .config
+            .connection_to_change(&partner())
+            .await
+            .unwrap()
+            .version;
+        let mut entered = keys(&world, version);
+        entered
+            .as_object_mut()
+            .unwrap()
+            .extend(sent.as_object().unwrap().clone());
+        browser
+            .post("/setup/connection", &entered)
+            .await
+            .expect(200);
+        let shown = browser.get_json("/setup/connection").await.expect(200);
+        assert_eq!(shown.json()["client_id_set"], stored, "{sent}");
+        assert!(!shown.text.contains(&own), "{}", shown.text);
+    }
+    let mut wrong = keys(&world, 99);
+    wrong["client_id"] = json!("00000000-0000-0000-0000-000000000000");
+    let refused = browser
+        .post("/setup/connection", &wrong)
+        .await
+        .expect(422)
+        .json();
+    assert_eq!(refused["field"], "client_id", "{refused}");
+}
