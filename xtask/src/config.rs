@@ -45,6 +45,13 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     cargo
 }
 
+/// Whether a program of this name is found.
+#[expect(clippy::disallowed_methods, reason = "this is xtask's config.rs")]
+pub(crate) fn is_on_path(program: &str) -> bool {
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
 /// `PATH` with a folder before it.
 #[expect(clippy::disallowed_methods, reason = "this is xtask's config.rs")]
 pub(crate) fn path_with(first: &Path) -> OsString {

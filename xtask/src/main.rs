@@ -5,6 +5,8 @@
 
 mod bench;
 mod binaries;
+mod browser;
+mod browser_story;
 mod calls;
 mod cargo_tool;
 mod chaos;
@@ -15,7 +17,9 @@ mod dice;
 mod fuzz;
 mod lint;
 mod local;
+mod operator;
 mod package;
+mod partner_page;
 mod process;
 mod progress;
 mod refusals;

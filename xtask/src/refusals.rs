@@ -11,11 +11,13 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde::{Deserialize, Serialize};
+use aws_credential_types::Credentials;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::local::Stack;
-use crate::local::emulator::{Emulator, Session};
+use crate::local::emulator::{Answer, Emulator, Session, http_client};
+use crate::local::{MAIL_FROM, Stack};
+use crate::operator::Operator;
 use crate::progress::step;
 use crate::story::table;
 
@@ -39,14 +41,6 @@ fn call(service: &'static str, operation: &'static str, on: &str, parameters: Va
     }
 }
 
-/// What a service said.
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Answer {
-    Refused { code: String, message: String },
-    Done { done: Value },
-}
-
 /// What the deployed template's things are called.
 struct Names {
     queue_url: String,
@@ -63,6 +57,7 @@ struct Names {
     ingest: String,
     tickets: String,
     reconcile: String,
+    setup: String,
 }
 
 /// A function's calls: some that it makes every day, and those that it must not be able to make.
@@ -86,10 +81,14 @@ pub(crate) async fn check(stack: &Stack) -> Result<usize> {
             ("ingest", ingest(&names)),
             ("tickets", tickets(&names)),
             ("reconcile", reconcile(&names)),
+            ("setup", setup(&names)),
         ] {
             let role = role_of(stack, function).await?;
             let session = session_of(&stack.emulator, &role).await?;
-            let answers = ask(&stack.emulator, Some(&session), &expected.allowed).await?;
+            let answers = stack
+                .emulator
+                .ask(&expected.allowed, Some(&session))
+                .await?;
             for (call, answer) in expected.allowed.iter().zip(answers) {
                 let verdict = match answer {
                     Answer::Done { .. } => "done, as it must be".to_owned(),
@@ -103,7 +102,10 @@ pub(crate) async fn check(stack: &Stack) -> Result<usize> {
                 };
                 rows.push(row(function, call, verdict));
             }
-            let answers = ask(&stack.emulator, Some(&session), &expected.refused).await?;
+            let answers = stack
+                .emulator
+                .ask(&expected.refused, Some(&session))
+                .await?;
             for (call, answer) in expected.refused.iter().zip(answers) {
                 let verdict = match judge(call, &answer) {
                     Ok(code) => code,
@@ -119,6 +121,7 @@ pub(crate) async fn check(stack: &Stack) -> Result<usize> {
             }
             tried.push((role, session, expected.refused));
         }
+        wrong.extend(let_into_the_operators_api(stack, &tried).await?);
         for (role, session, mut calls) in tried {
             // It would take the roles away too.
             calls.retain(|call| call.operation != "DeleteStack");
@@ -172,25 +175,49 @@ fn action(call: &Call) -> String {
     }
 }
 
-async fn ask(
-    emulator: &Emulator,
-    session: Option<&Session>,
-    calls: &[Call],
-) -> Result<Vec<Answer>> {
-    let said = emulator
-        .python(
-            include_str!("ask.py"),
-            &serde_json::to_string(calls)?,
-            session,
-        )
-        .await?;
-    let answers: Vec<Answer> = said
-        .lines()
-        .map(serde_json::from_str)
-        .collect::<Result<_, _>>()
-        .context("the answers cannot be read")?;
-    ensure!(answers.len() == calls.len(), "an answer is missing");
-    Ok(answers)
+/// Knocks at the operator's API as those who have no right to it: with keys that are none, and as each function. The operator comes
+/// last, so that a door that is always shut is seen too.
+async fn let_into_the_operators_api(
+    stack: &Stack,
+    functions: &[(String, Session, Vec<Call>)],
+) -> Result<Vec<String>> {
+    let (emulator, api_id) = (&stack.emulator, &stack.deployed.api_id);
+    let operators = stack.operator.keys();
+    let guessed = Credentials::new(operators.access_key_id(), "guessed", None, None, "guessed");
+    let mut knocking = vec![("whoever guesses a secret", guessed)];
+    for (role, session, _) in functions {
+        let token = Some(session.token.clone());
+        let keys = Credentials::new(&session.key, &session.secret, token, None, "role");
+        knocking.push((role, keys));
+    }
+    let mut wrong = Vec::new();
+    for (who, keys) in knocking {
+        let impostor = Operator::with_keys(emulator, api_id, keys)?;
+        let status = impostor.try_partners().await?;
+        if status != 403 {
+            wrong.push(format!("the operator's API answers {status} to {who}"));
+        }
+    }
+    let unsigned = http_client()?.get(format!("{}/partners", stack.operator.url()));
+    for request in [
+        unsigned,
+        http_client()?.get(format!(
+            "{}/v1/operator/partners",
+            stack.front_door.origin()
+        )),
+    ] {
+        let status = request.send().await?.status();
+        if status != 403 {
+            wrong.push(format!("the operator's API answers {status} to nobody"));
+        }
+    }
+    let status = stack.operator.try_partners().await?;
+    if status != 200 {
+        wrong.push(format!(
+            "the operator's API answers {status} to the operator"
+        ));
+    }
+    Ok(wrong)
 }
 
 /// Allows the calls and makes them again; answers which are refused all the same.
@@ -219,7 +246,7 @@ async fn refused_when_allowed(
         &policy.to_string(),
     ];
     emulator.aws(&allow).await?;
-    let answers = ask(emulator, Some(session), calls).await?;
+    let answers = emulator.ask(calls, Some(session)).await?;
     let refused = calls.iter().zip(answers).filter_map(|(call, answer)| {
         let code = judge(call, &answer).ok()?;
         Some(format!(
@@ -255,7 +282,7 @@ async fn session_of(emulator: &Emulator, role: &str) -> Result<Session> {
         role,
         json!({ "RoleArn": role, "RoleSessionName": "refusals" }),
     )];
-    let Some(Answer::Done { done }) = ask(emulator, None, &take).await?.pop() else {
+    let Some(Answer::Done { done }) = emulator.ask(&take, None).await?.pop() else {
         bail!("{role} cannot be taken by the account that owns it")
     };
     let part = |member: &str| {
@@ -311,6 +338,7 @@ async fn names(stack: &Stack) -> Result<Names> {
         ingest: deployed.functions["ingest"].clone(),
         tickets: deployed.functions["tickets"].clone(),
         reconcile: deployed.functions["reconcile"].clone(),
+        setup: deployed.functions["setup"].clone(),
     })
 }
 
@@ -430,6 +458,65 @@ fn reconcile(names: &Names) -> Expected {
         get_secret(&names.client_id_secret),
         invoke(&names.reconcile),
     ];
+    Expected { allowed, refused }
+}
+
+fn setup(names: &Names) -> Expected {
+    // Of the records it lists what waits, and reads single ones; tickets writes them.
+    let alerts = &names.alerts;
+    let others = reads(alerts).into_iter().chain(writes(alerts));
+    let mut refused: Vec<_> = others.filter(|call| call.operation != "GetItem").collect();
+    refused.push(list(alerts, "by_look", "look_of"));
+    refused.extend(administration_of_table(alerts));
+    // It writes all that partners decide, one item at a time, and never walks through all of it.
+    let config = &names.config;
+    refused.extend(
+        reads(config)
+            .into_iter()
+            .filter(|call| call.operation == "Scan"),
+    );
+    refused.push(list(config, "due", "due_of"));
+    refused.extend(administration_of_table(config));
+    // It fills the queue, and neither reads it nor looks at it.
+    refused.extend(consuming(&names.queue, &names.queue_url));
+    refused.push(queue_attributes(&names.queue, &names.queue_url));
+    refused.extend(administration_of_queue(&names.queue, &names.queue_url));
+    refused.extend(sending(&names.dead_letters, &names.dead_letters_url));
+    refused.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    for name in [&names.other_source_secret, &names.other_connection_secret] {
+        refused.push(get_secret(name));
+        refused.push(put_secret(name));
+        refused.push(create_secret(&format!("{name}-new")));
+    }
+    // The operator's own, which it reads, and what is only ever replaced.
+    refused.extend(administration_of_secret(&names.client_id_secret));
+    for name in [&names.source_secret, &names.connection_secret] {
+        let others = administration_of_secret(name).into_iter();
+        refused.extend(others.filter(|call| call.operation != "PutSecretValue"));
+    }
+    for function in [&names.ingest, &names.reconcile, &names.setup] {
+        refused.push(invoke(function));
+    }
+    // The emulator does not know whom a mail comes from (see `local`): that is a rule over the template's text.
+    let elsewhere = elsewhere(&names.setup, &names.tickets).into_iter();
+    refused.extend(elsewhere.filter(|call| call.operation != "SendEmail"));
+    let new_source = format!("{}-new", names.source_secret);
+    let new_connection = format!("{}-new", names.connection_secret);
+    let mut allowed = vec![
+        list(alerts, "by_state", "state_of"),
+        get_item(alerts),
+        send(&names.queue, &names.queue_url),
+        get_secret(&names.client_id_secret),
+        get_secret(&names.source_secret),
+        get_secret(&names.connection_secret),
+        create_secret(&new_source),
+        put_secret(&new_source),
+        create_secret(&new_connection),
+        put_secret(&new_connection),
+        mail(MAIL_FROM),
+    ];
+    let of_config = reads(config).into_iter().chain(writes(config));
+    allowed.extend(of_config.filter(|call| call.operation != "Scan"));
     Expected { allowed, refused }
 }
 
@@ -576,11 +663,30 @@ fn get_secret(name: &str) -> Call {
     )
 }
 
+fn put_secret(name: &str) -> Call {
+    let parameters = json!({ "SecretId": name, "SecretString": "{}" });
+    call("secretsmanager", "PutSecretValue", name, parameters)
+}
+
+fn create_secret(name: &str) -> Call {
+    let parameters = json!({ "Name": name, "SecretString": "{}" });
+    call("secretsmanager", "CreateSecret", name, parameters)
+}
+
+fn mail(from: &str) -> Call {
+    let parameters = json!({
+        "FromEmailAddress": from,
+        "Destination": { "ToAddresses": ["b@example.com"] },
+        "Content": { "Simple": { "Subject": { "Data": "s" }, "Body": { "Text": { "Data": "t" } } } },
+    });
+    call("sesv2", "SendEmail", from, parameters)
+}
+
 /// To read a secret is not to change it.
 fn administration_of_secret(name: &str) -> Vec<Call> {
     let with_text = json!({ "SecretId": name, "SecretString": "{}" });
     vec![
-        call("secretsmanager", "PutSecretValue", name, with_text.clone()),
+        put_secret(name),
         call("secretsmanager", "UpdateSecret", name, with_text),
         call(
             "secretsmanager",
@@ -599,11 +705,6 @@ fn elsewhere(own: &str, other: &str) -> Vec<Call> {
         "AttributeDefinitions": [{ "AttributeName": "pk", "AttributeType": "S" }],
         "KeySchema": [{ "AttributeName": "pk", "KeyType": "HASH" }],
     });
-    let mail = json!({
-        "FromEmailAddress": "a@example.com",
-        "Destination": { "ToAddresses": ["b@example.com"] },
-        "Content": { "Simple": { "Subject": { "Data": "s" }, "Body": { "Text": { "Data": "t" } } } },
-    });
     let all =
         r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
     let policy = json!({ "RoleName": "any", "PolicyName": "all", "PolicyDocument": all });
@@ -613,12 +714,7 @@ fn elsewhere(own: &str, other: &str) -> Vec<Call> {
         call("dynamodb", "ListTables", "*", json!({})),
         call("sqs", "CreateQueue", "mine", json!({ "QueueName": "mine" })),
         call("sqs", "ListQueues", "*", json!({})),
-        call(
-            "secretsmanager",
-            "CreateSecret",
-            "mine",
-            json!({ "Name": "mine", "SecretString": "{}" }),
-        ),
+        create_secret("mine"),
         call("secretsmanager", "ListSecrets", "*", json!({})),
         invoke(other),
         call(
@@ -644,7 +740,7 @@ fn elsewhere(own: &str, other: &str) -> Vec<Call> {
             "ticketbridge-code/mine",
             json!({ "Bucket": "ticketbridge-code", "Key": "mine", "Body": "x" }),
         ),
-        call("sesv2", "SendEmail", "a@example.com", mail),
+        mail("a@example.com"),
         call(
             "logs",
             "FilterLogEvents",

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::local::Stack;
+use crate::local::EmptyStack;
 use crate::local::emulator::sdk_config;
 
 /// How often a stack is looked at by who waits: looking costs it some of its time.
@@ -20,7 +20,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Looks at one stack.
 #[derive(Debug)]
 pub(crate) struct Sight<'a> {
-    stack: &'a Stack,
+    stack: &'a EmptyStack,
     table: aws_sdk_dynamodb::Client,
     queues: aws_sdk_sqs::Client,
 }
@@ -114,7 +114,7 @@ impl Call {
 
 impl<'a> Sight<'a> {
     /// Looks at this stack.
-    pub(crate) fn of(stack: &'a Stack) -> Result<Self> {
+    pub(crate) fn of(stack: &'a EmptyStack) -> Result<Self> {
         let config = sdk_config(stack.emulator.endpoint())?;
         Ok(Self {
             stack,

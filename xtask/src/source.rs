@@ -14,9 +14,9 @@ use ring::hmac;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::local::Stack;
 use crate::local::emulator::http_client;
 use crate::local::seed::Many;
+use crate::local::{EmptyStack, Stack};
 
 /// How long a source asks again until its event is taken, and how long it waits where the answer does not say.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -55,25 +55,36 @@ pub(crate) struct Alert<'a> {
 impl Source {
     /// The seeded source of a stack.
     pub(crate) fn of(stack: &Stack) -> Result<Self> {
+        let seeded = &stack.seeded;
+        Self::new(
+            stack,
+            &seeded.partner,
+            &seeded.source,
+            &seeded.webhook_secret,
+        )
+    }
+
+    /// A source that speaks for one partner.
+    pub(crate) fn new(
+        stack: &EmptyStack,
+        partner: &PartnerId,
+        id: &SourceId,
+        secret: &str,
+    ) -> Result<Self> {
         Ok(Self {
-            partner: stack.seeded.partner.clone(),
-            id: stack.seeded.source.clone(),
+            partner: partner.clone(),
+            id: id.clone(),
             http: http_client()?,
-            url: stack.webhook_url(),
-            key: key(&stack.seeded.webhook_secret)?,
+            url: stack.webhook_url_of(id),
+            key: key(secret)?,
         })
     }
 
     /// The source that speaks for many partners; each of its events names one.
     pub(crate) fn of_many(stack: &Stack, many: &Many) -> Result<Self> {
-        let url = format!("{}/v1/events/{}", stack.front_door.origin(), many.source);
-        Ok(Self {
-            partner: stack.seeded.partner.clone(),
-            id: many.source.clone(),
-            http: http_client()?,
-            url,
-            key: key(&many.webhook_secret)?,
-        })
+        // Its events name their partners; this one is for those that do not.
+        let partner = &stack.seeded.partner;
+        Self::new(stack, partner, &many.source, &many.webhook_secret)
     }
 
     /// The alert's identity.

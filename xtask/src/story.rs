@@ -3,11 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use domain::settings::Mapping;
 use domain::{AlertKey, Blocked, TenantId, Token};
-use jiff::Timestamp;
 use serde_json::Value;
-use store::{Alerts, ConfigTable, Due, Task};
+use store::Alerts;
 
 use crate::local::Stack;
 use crate::local::emulator::sdk_config;
@@ -235,24 +233,13 @@ impl Scene<'_> {
         .await
     }
 
-    /// Switches a tenant on, as set-up does: the mapping, and then the partner's next run at once.
+    /// Has somebody at the partner switch a tenant on.
     async fn enable(&self, tenant: &TenantId) -> Result<()> {
-        let aws = sdk_config(self.stack.emulator.endpoint())?;
-        let table = &self.stack.deployed.config_table;
-        let (config, due) = (
-            ConfigTable::new(&aws, table.clone()),
-            Due::new(&aws, table.clone()),
-        );
-        let partner = &self.stack.seeded.partner;
-        let mapping = config.mapping(partner, tenant).await?;
-        let mapping = Mapping {
-            enabled: true,
-            ..mapping.context("the tenant has no mapping")?
-        };
-        config.put_mapping(partner, tenant, &mapping).await?;
-        due.bring_forward(partner, Task::Reconcile, Timestamp::now())
-            .await?;
-        Ok(())
+        let page = &self.stack.seeded.page;
+        let shown = page.organisation(tenant).await?;
+        let company = shown["company"].as_u64();
+        page.map(tenant, company.context("the tenant has no company")?, true)
+            .await
     }
 
     async fn put_on_queue(&self, body: &str) -> Result<()> {

@@ -9,7 +9,7 @@ use crate::config;
 
 type Rule = fn(&Template) -> Vec<String>;
 
-const RULES: [(&str, Rule); 8] = [
+const RULES: [(&str, Rule); 9] = [
     ("a message stays hidden for six time-outs", visibility),
     ("no function feeds the queue that it reads", loops),
     ("every queue has a dead-letter queue", dead_letters),
@@ -21,6 +21,7 @@ const RULES: [(&str, Rule); 8] = [
     ("every log ends and is somebody's", logs),
     ("tables are encrypted, backed up and kept", tables),
     ("every open door is known", doors),
+    ("mails come from one address", mails),
 ];
 
 /// What knows no resources, and so takes no other.
@@ -35,10 +36,20 @@ const PATTERNS: [&str; 3] = [
 ];
 
 /// The routes that API Gateway lets anybody through, and what keeps them.
-const OPEN_ROUTES: [(&str, &str); 1] = [(
-    "POST /v1/events/{source}",
-    "the signature over the raw body, which only the function can check",
-)];
+const OPEN_ROUTES: [(&str, &str); 3] = [
+    (
+        "POST /v1/events/{source}",
+        "the signature over the raw body, which only the function can check",
+    ),
+    (
+        "ANY /setup",
+        "the page's session, which only the function can look up",
+    ),
+    (
+        "ANY /setup/{proxy+}",
+        "the same, but for the few that the function's own table lists as open",
+    ),
+];
 
 /// The template with every intrinsic in its long form.
 struct Template(Value);
@@ -298,6 +309,8 @@ fn permissions(template: &Template) -> Vec<String> {
             .all(|action| action.is_some_and(|action| WITHOUT_RESOURCES.contains(&action)));
         for resource in list(&statement["Resource"]) {
             let text = resource.as_str().or(resource["Fn::Sub"].as_str());
+            // With names of its own the text comes first.
+            let text = text.or(resource["Fn::Sub"][0].as_str());
             let named = match text {
                 Some("*") => knows_none,
                 Some(text) => PATTERNS.contains(&text) || !text.contains(['*', '?']),
@@ -478,6 +491,24 @@ fn doors(template: &Template) -> Vec<String> {
     wrong
 }
 
+/// The emulator knows no `ses:FromAddress`, so nothing but this holds it.
+fn mails(template: &Template) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (role, statement) in template.statements() {
+        let actions = list(&statement["Action"]);
+        let mails = actions.iter().any(|action| {
+            action
+                .as_str()
+                .is_some_and(|action| action.starts_with("ses:"))
+        });
+        let from = &statement["Condition"]["StringEquals"]["ses:FromAddress"];
+        if mails && from["Ref"] != "MailFrom" {
+            wrong.push(format!("{role} may send mails in anybody's name"));
+        }
+    }
+    wrong
+}
+
 fn text() -> String {
     std::fs::read_to_string(config::root().join("infra/template.yaml")).unwrap()
 }
@@ -498,13 +529,13 @@ fn the_template_keeps_every_rule() {
     let template = Template::read(&text());
     // Rules about nothing hold too: this is what they are about.
     for (kind, least) in [
-        ("AWS::Serverless::Function", 3),
+        ("AWS::Serverless::Function", 4),
         ("AWS::Scheduler::Schedule", 1),
-        ("AWS::IAM::Role", 4),
+        ("AWS::IAM::Role", 5),
         ("AWS::SQS::Queue", 2),
         ("AWS::DynamoDB::Table", 2),
-        ("AWS::Logs::LogGroup", 4),
-        ("AWS::ApiGatewayV2::Route", 1),
+        ("AWS::Logs::LogGroup", 5),
+        ("AWS::ApiGatewayV2::Route", 4),
     ] {
         assert!(template.of_type(kind).len() >= least, "{kind}");
     }
@@ -693,6 +724,13 @@ fn every_rule_sees_what_breaks_it() {
             "Role: !GetAtt IngestRole.Arn\n      FunctionUrlConfig: { AuthType: NONE }",
         ),
         (7, "      SourceArn: !Sub", "      Description: !Sub"),
+        (7, "AuthorizationType: AWS_IAM", "AuthorizationType: NONE"),
+        (
+            8,
+            "{ \"ses:FromAddress\": !Ref MailFrom }",
+            "{ \"ses:FromAddress\": anybody@example.com }",
+        ),
+        (8, "StringEquals: { \"ses:", "StringLike: { \"ses:"),
     ];
     let text = text();
     for (rule, from, to) in changes {

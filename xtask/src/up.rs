@@ -10,6 +10,7 @@ use crate::local::{Stack, Times};
 /// Starts the stack, says where everything is, and stays.
 pub(crate) async fn run() -> Result<()> {
     let stack = Stack::start("up", Times::SHOWN).await?;
+    let link = stack.operator.new_link(&stack.seeded.partner).await?;
     let file = StackFile::write(&stack)?;
     let tenants: Vec<_> = stack
         .seeded
@@ -27,7 +28,19 @@ pub(crate) async fn run() -> Result<()> {
         "AWS           {}   (AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test)",
         stack.emulator.endpoint()
     );
-    println!("mail          {}", stack.emulator.mail_url());
+    println!(
+        "mail          {}   (what was sent)",
+        stack.emulator.mail_url()
+    );
+    println!("set-up        {link}");
+    println!(
+        "              the page of {}; this link is good once, for 24 hours",
+        stack.seeded.partner
+    );
+    println!(
+        "operator      {}   (signed for execute-api; keys in stack.json)",
+        stack.operator.url()
+    );
     println!("tenants       {}", tenants.join(", "));
     println!(
         "              {} (disabled), {} (not mapped)",

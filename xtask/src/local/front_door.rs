@@ -1,6 +1,9 @@
 //! One plain address for the HTTP API. The emulator tells its APIs apart by host names that not every client can resolve, or by a
-//! path that no source should have to know; this passes `/v1/…` on to that path, bytes and headers untouched: a signature over
-//! them stays good.
+//! path that no source and no browser should have to know; this passes `/v1/…` and `/setup…` on to that path, bytes and headers
+//! untouched: a webhook's signature over them stays good. The operator's is over host and path too, so operators use the emulator's
+//! own address.
+
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, Result};
 use axum::Router;
@@ -16,30 +19,34 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 /// What belongs to the HTTP API; all else is answered 404 here.
-const ROUTES: [&str; 1] = ["/v1/{*rest}"];
+const ROUTES: [&str; 3] = ["/v1/{*rest}", "/setup", "/setup/{*rest}"];
 
 /// A listening front door; dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct FrontDoor {
     origin: String,
+    api_id: Arc<OnceLock<String>>,
     server: JoinHandle<()>,
 }
 
 #[derive(Debug, Clone)]
 struct Behind {
-    api: String,
+    endpoint: String,
+    api_id: Arc<OnceLock<String>>,
     client: Client<HttpConnector, Body>,
 }
 
 impl FrontDoor {
-    /// Opens the door before an API of the emulator.
-    pub(crate) async fn open(endpoint: &str, api_id: &str) -> Result<Self> {
+    /// Opens the door of an emulator. It leads nowhere until it is told the API: the template must be told where the door is first.
+    pub(crate) async fn open(endpoint: &str) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0")
             .await
             .context("cannot open the front door")?;
         let origin = format!("http://{}", listener.local_addr()?);
+        let api_id = Arc::new(OnceLock::new());
         let behind = Behind {
-            api: format!("{endpoint}/_aws/execute-api/{api_id}/$default"),
+            endpoint: endpoint.to_owned(),
+            api_id: Arc::clone(&api_id),
             client: Client::builder(TokioExecutor::new()).build_http(),
         };
         let router = ROUTES
@@ -52,7 +59,16 @@ impl FrontDoor {
             // It serves until it is aborted; an accept error is met by trying again.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(Self { origin, server })
+        Ok(Self {
+            origin,
+            api_id,
+            server,
+        })
+    }
+
+    /// Has it lead to this API, once and for all.
+    pub(crate) fn lead_to(&self, api_id: &str) {
+        self.api_id.get_or_init(|| api_id.to_owned());
     }
 
     /// The address, such as `http://127.0.0.1:40123`.
@@ -72,7 +88,12 @@ async fn pass_on(State(behind): State<Behind>, mut request: Request) -> Response
         .uri()
         .path_and_query()
         .map_or("", |path| path.as_str());
-    match format!("{}{path}", behind.api).parse::<Uri>() {
+    let Some(api_id) = behind.api_id.get() else {
+        let words = "nothing is deployed yet\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, words).into_response();
+    };
+    let endpoint = &behind.endpoint;
+    match format!("{endpoint}/_aws/execute-api/{api_id}/$default{path}").parse::<Uri>() {
         Ok(uri) => *request.uri_mut() = uri,
         Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
     }
@@ -119,8 +140,12 @@ mod tests {
         let emulator = format!("http://{}", listener.local_addr().unwrap());
         let server =
             tokio::spawn(async { axum::serve(listener, Router::new().fallback(echo)).await });
-        let door = FrontDoor::open(&emulator, "abcd1234").await.unwrap();
+        let door = FrontDoor::open(&emulator).await.unwrap();
         let http = crate::local::emulator::http_client().unwrap();
+        let page = format!("{}/setup", door.origin());
+        let early = http.get(&page).send().await.unwrap();
+        assert_eq!(early.status(), 503);
+        door.lead_to("abcd1234");
 
         let answer = http
             .post(format!("{}/v1/events/src_1?a=%20b", door.origin()))
@@ -141,6 +166,13 @@ mod tests {
             String::from_utf8_lossy(&told),
             String::from_utf8_lossy(expected)
         );
+
+        for path in ["/setup", "/setup/open?a=b"] {
+            let url = format!("{}{path}", door.origin());
+            let told = http.get(url).send().await.unwrap().text().await.unwrap();
+            let expected = format!("GET /_aws/execute-api/abcd1234/$default{path}\n");
+            assert!(told.starts_with(&expected), "{told}");
+        }
 
         let elsewhere = http
             .get(format!("{}/_ministack/health", door.origin()))

@@ -7,13 +7,18 @@ pub(crate) mod seed;
 mod simulator;
 pub(crate) mod stack_file;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use domain::SourceId;
+use serde_json::json;
 
 use crate::binaries::{self, Profile};
 use crate::config;
+use crate::operator::Operator;
 use crate::progress::step;
 use crate::venv::{EMULATOR, Venv};
 use deploy::Deployed;
@@ -25,6 +30,11 @@ use simulator::Simulator;
 /// How often it is looked who is due here. The emulator takes it for each of its own rounds, every ten seconds; AWS takes no rate below
 /// a minute.
 const TICK: &str = "rate(0 minutes)";
+
+/// Whom the partners' mails come from.
+pub(crate) const MAIL_FROM: &str = "ticketbridge@example.com";
+/// Where the template's default looks for the operator's `clientId`.
+const CLIENT_ID_SECRET: &str = "ticketbridge/client-id";
 
 /// The times that a stack is deployed with, in seconds.
 #[derive(Debug, Clone, Copy)]
@@ -52,9 +62,9 @@ impl Times {
     };
 }
 
-/// A running stack. Dropping it ends everything that it started, in the order of its members.
+/// A running stack that serves nobody yet. Dropping it ends everything that it started, in the order of its members.
 #[derive(Debug)]
-pub(crate) struct Stack {
+pub(crate) struct EmptyStack {
     /// The plain address of the HTTP API.
     pub(crate) front_door: FrontDoor,
     /// Our AWS.
@@ -65,9 +75,25 @@ pub(crate) struct Stack {
     pub(crate) other_sites: Vec<Simulator>,
     /// What the template made.
     pub(crate) deployed: Deployed,
+    /// Who makes partners, sources and links.
+    pub(crate) operator: Operator,
+    folder: Folder,
+}
+
+/// A running stack with a partner to play with.
+#[derive(Debug)]
+pub(crate) struct Stack {
+    empty: EmptyStack,
     /// The partner whom all of this serves.
     pub(crate) seeded: Seeded,
-    folder: Folder,
+}
+
+impl Deref for Stack {
+    type Target = EmptyStack;
+
+    fn deref(&self) -> &EmptyStack {
+        &self.empty
+    }
 }
 
 impl Stack {
@@ -78,29 +104,29 @@ impl Stack {
 
     /// As `start`, with more sites of ConnectWise.
     pub(crate) async fn with_other_sites(run: &str, times: Times, others: usize) -> Result<Self> {
+        let empty = EmptyStack::start(run, times, others).await?;
+        let seeded = step("setting a partner up", seed::seed(&empty)).await;
+        if seeded.is_err() {
+            empty.save_function_logs().await;
+        }
+        Ok(Self {
+            seeded: seeded?,
+            empty,
+        })
+    }
+
+    /// Where the seeded source posts.
+    pub(crate) fn webhook_url(&self) -> String {
+        self.webhook_url_of(&self.seeded.source)
+    }
+}
+
+impl EmptyStack {
+    /// Installs what is missing, builds, starts and deploys, with so many more sites of ConnectWise.
+    pub(crate) async fn start(run: &str, times: Times, others: usize) -> Result<Self> {
         let folder = Folder::of(run)?;
         let venv = Venv::with(EMULATOR).await?;
-        let built = step("building the functions and the simulator", async {
-            binaries::build(
-                Profile::Dev,
-                // xtask is named too, so that cargo chooses one set of features and does not build its dependencies twice.
-                &[
-                    "-p",
-                    "xtask",
-                    "-p",
-                    "ingest",
-                    "-p",
-                    "tickets",
-                    "-p",
-                    "reconcile",
-                    "-p",
-                    "connectwise-sim",
-                    "--bins",
-                ],
-            )
-            .await
-        })
-        .await?;
+        let built = step("building the functions and the simulator", build()).await?;
         let what = "starting the emulator and the simulator";
         let (emulator, simulator, other_sites) = step(what, async {
             let program = binaries::program(&built, "connectwise-sim")?;
@@ -114,52 +140,107 @@ impl Stack {
             Ok((emulator, simulator, other_sites))
         })
         .await?;
-        let deployed = step("deploying infra/template.yaml", async {
+        // Before the API that it leads to: the page must be told where browsers find it.
+        let front_door = FrontDoor::open(emulator.endpoint()).await?;
+        let (deployed, operator) = step("deploying infra/template.yaml", async {
             for function in deploy::FUNCTIONS {
                 let program = binaries::program(&built, function)?;
                 binaries::pack(program, &folder.path().join(format!("{function}.zip")))?;
             }
+            prepare_account(&emulator, &simulator).await?;
             let sites = std::iter::once(&simulator).chain(&other_sites);
             let origins: Vec<_> = sites.map(Simulator::origin).collect();
             let parameters = [
                 ("Stage", "local".to_owned()),
                 ("AllowedOrigins", origins.join(",")),
+                ("MailFrom", MAIL_FROM.to_owned()),
+                ("PageOrigin", front_door.origin().to_owned()),
                 ("TicketsTimeout", times.tickets_timeout.to_string()),
                 ("VisibilitySeconds", times.visibility.to_string()),
                 ("SettleSeconds", times.settle.to_string()),
                 ("Tick", TICK.to_owned()),
             ];
-            deploy::deploy(&emulator, folder.path(), &parameters).await
+            let deployed = deploy::deploy(&emulator, folder.path(), &parameters).await?;
+            allow_mails(&emulator, &deployed).await?;
+            let operator = Operator::hire(&emulator, &deployed.api_id).await?;
+            Ok((deployed, operator))
         })
         .await?;
-        let front_door = FrontDoor::open(emulator.endpoint(), &deployed.api_id).await?;
-        let seeded = step(
-            "seeding a partner",
-            seed::seed(&emulator, &deployed, &simulator),
-        )
-        .await?;
+        front_door.lead_to(&deployed.api_id);
         Ok(Self {
             front_door,
             emulator,
             simulator,
             other_sites,
             deployed,
-            seeded,
+            operator,
             folder,
         })
     }
 
-    /// Where the seeded source posts.
-    pub(crate) fn webhook_url(&self) -> String {
-        format!(
-            "{}/v1/events/{}",
-            self.front_door.origin(),
-            self.seeded.source
-        )
+    /// Where this source posts.
+    pub(crate) fn webhook_url_of(&self, source: &SourceId) -> String {
+        format!("{}/v1/events/{source}", self.front_door.origin())
+    }
+
+    /// The partners' page.
+    pub(crate) fn setup_url(&self) -> String {
+        format!("{}/setup", self.front_door.origin())
+    }
+
+    /// Where its logs are, and what else comes of a run.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
     }
 }
 
-impl Stack {
+async fn build() -> Result<BTreeMap<String, PathBuf>> {
+    // xtask is named too, so that cargo chooses one set of features and does not build its dependencies twice.
+    let mut arguments = vec!["-p", "xtask", "-p", "connectwise-sim"];
+    for function in deploy::FUNCTIONS {
+        arguments.extend(["-p", function]);
+    }
+    arguments.push("--bins");
+    binaries::build(Profile::Dev, &arguments).await
+}
+
+/// What an operator does in an account before the template is deployed there.
+async fn prepare_account(emulator: &Emulator, simulator: &Simulator) -> Result<()> {
+    let calls = [
+        json!({ "service": "secretsmanager", "operation": "CreateSecret", "parameters": {
+            "Name": CLIENT_ID_SECRET, "SecretString": simulator.integration.client_id,
+        } }),
+        json!({ "service": "sesv2", "operation": "CreateEmailIdentity", "parameters": {
+            "EmailIdentity": MAIL_FROM,
+        } }),
+    ];
+    emulator.have_done(&calls).await?;
+    Ok(())
+}
+
+/// Allows the emulator's `setup` what the template allows it in AWS: mails from one address. The emulator takes every mail to be about
+/// "*" and does not know whom it comes from, so the template's own words never fit there.
+async fn allow_mails(emulator: &Emulator, deployed: &Deployed) -> Result<()> {
+    let asked = json!({ "service": "lambda", "operation": "GetFunctionConfiguration", "parameters": {
+        "FunctionName": deployed.functions["setup"],
+    } });
+    let answers = emulator.have_done(&[asked]).await?;
+    let role = answers.first().and_then(|answer| answer["Role"].as_str());
+    let role = role.and_then(|role| role.rsplit('/').next());
+    let policy = json!({
+        "Version": "2012-10-17",
+        "Statement": [{ "Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*" }],
+    });
+    let allow = json!({ "service": "iam", "operation": "PutRolePolicy", "parameters": {
+        "RoleName": role.context("setup has no role")?,
+        "PolicyName": "mails-on-the-emulator",
+        "PolicyDocument": policy.to_string(),
+    } });
+    emulator.have_done(&[allow]).await?;
+    Ok(())
+}
+
+impl EmptyStack {
     /// Writes what the functions logged beside the other logs, for whoever looks why something was not seen. What cannot be had is
     /// left out: this is called when something is broken already.
     pub(crate) async fn save_function_logs(&self) {

@@ -1,4 +1,5 @@
-//! A partner to play with: what set-up will do for a real one, done here through the same stores.
+//! A partner to play with, set up through the operator's API and the partner's page like any other. Many partners at once are written
+//! where set-up would store them: a hundred would take it minutes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +12,15 @@ use domain::event::Severity;
 use domain::kind::{BUILT_IN, Role};
 use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};
 use domain::{Kind, PartnerId, RecordId, SourceId, TenantId};
-use jiff::Timestamp;
 use ring::rand::{SecureRandom, SystemRandom};
-use store::{ConfigTable, Connection, Due, Task};
+use serde_json::{Value, json};
+use store::{ConfigTable, Connection};
 
-use crate::local::Stack;
+use crate::local::EmptyStack;
 use crate::local::deploy::Deployed;
 use crate::local::emulator::{Emulator, sdk_config};
 use crate::local::simulator::Simulator;
+use crate::partner_page::PartnerPage;
 
 /// The partner whom the local stack serves.
 const PARTNER: &str = "northwind";
@@ -32,6 +34,8 @@ const MAPPED: [(&str, &str); 5] = [
 ];
 /// A tenant that is mapped and switched off.
 const DISABLED: (&str, &str) = ("grove-legal", "GroveLegal");
+/// Whom the partner wants to be told of trouble.
+const CONTACT: &str = "oncall@northwind.example";
 /// A tenant that nobody mapped.
 const UNMAPPED: &str = "harbor-hotel";
 
@@ -50,65 +54,112 @@ pub(crate) struct Seeded {
     pub(crate) disabled: TenantId,
     /// Never mapped.
     pub(crate) unmapped: TenantId,
+    /// Somebody at the partner, who is still signed in.
+    pub(crate) page: PartnerPage,
 }
 
-/// Gives the partner a connection to the simulator, settings, mapped tenants and a source.
+/// Has the operator make a partner with a source, and somebody there set it up: the way that any partner goes.
 ///
 /// # Errors
-/// When the simulator lacks a board, type or company, or the emulator refuses a write.
-pub(crate) async fn seed(
-    emulator: &Emulator,
-    deployed: &Deployed,
-    simulator: &Simulator,
-) -> Result<Seeded> {
+/// When a step is refused, or the simulator lacks what it needs.
+pub(crate) async fn seed(stack: &EmptyStack) -> Result<Seeded> {
+    let (operator, simulator) = (&stack.operator, &stack.simulator);
     let partner = PartnerId::parse(PARTNER)?;
-    let source = new_source()?;
-    let webhook_secret = new_webhook_secret()?;
+    operator
+        .put_partner(&partner, "Northwind Managed IT")
+        .await?;
+    let source = operator.new_source("Demo", &partner).await?;
+    let page = PartnerPage::open(&operator.new_link(&partner).await?).await?;
 
-    seed_secrets(
-        emulator,
-        deployed,
-        simulator,
-        &partner,
-        &source,
-        &webhook_secret,
-    )
-    .await?;
-    let settings = settings(simulator).await?;
-    let mut mappings = Vec::new();
+    let keys = &simulator.integration;
+    let connection = json!({
+        "site": simulator.origin(),
+        "company_id": keys.company_id,
+        "public_key": keys.public_key,
+        "private_key": keys.private_key,
+    });
+    page.save("/setup/connection", &connection).await?;
+    let board = json!({
+        "location": id_of(simulator, "/system/locations", "name", "Springfield").await?,
+        "department": id_of(simulator, "/system/departments", "name", "Professional Services").await?,
+        "team_lead": id_of(simulator, "/system/members", "identifier", "TSmith").await?,
+    });
+    let boards = json!({
+        "operations": board,
+        "cyber_alerts": board,
+        "version": page.get("/setup/boards").await?["boards_version"],
+    });
+    page.post("/setup/boards/dedicated", &boards).await?;
+    page.finish("/setup/boards/progress").await?;
+    let tickets = tickets(&page, &priorities(simulator).await?).await?;
+    page.post("/setup/tickets", &tickets).await?;
+
+    let mut tenants = Vec::new();
     for (tenant, company) in MAPPED {
-        mappings.push((TenantId::parse(tenant)?, mapping(simulator, company).await?));
+        let tenant = TenantId::parse(tenant)?;
+        map(&page, simulator, &tenant, company, true).await?;
+        tenants.push(tenant);
     }
     let disabled = TenantId::parse(DISABLED.0)?;
-    let switched_off = Mapping {
-        enabled: false,
-        ..mapping(simulator, DISABLED.1).await?
-    };
-    mappings.push((disabled.clone(), switched_off));
-    let connection = connection_to(simulator);
-    let aws = sdk_config(emulator.endpoint())?;
-    let config = ConfigTable::new(&aws, deployed.config_table.clone());
-    config.put_connection(&partner, &connection).await?;
-    config.put_settings(&partner, &settings).await?;
-    for (tenant, mapping) in &mappings {
-        config.put_mapping(&partner, tenant, mapping).await?;
-    }
-    let due = Due::new(&aws, deployed.config_table.clone());
-    due.bring_forward(&partner, Task::Reconcile, Timestamp::now())
-        .await?;
+    map(&page, simulator, &disabled, DISABLED.1, false).await?;
+    let contact = json!({ "address": CONTACT });
+    page.save("/setup/contact", &contact).await?;
+    page.save("/setup/confirm", &json!({})).await?;
 
-    let tenants = MAPPED
-        .into_iter()
-        .map(|(tenant, _)| TenantId::parse(tenant))
-        .collect::<Result<_, _>>()?;
     Ok(Seeded {
         partner,
-        source,
-        webhook_secret,
+        source: source.id,
+        webhook_secret: source.secret,
         tenants,
         disabled,
         unmapped: TenantId::parse(UNMAPPED)?,
+        page,
     })
+}
+
+/// The form of what tickets are like, as its page has it filled in, with the priorities that a person chooses.
+async fn tickets(page: &PartnerPage, priorities: &BTreeMap<Severity, RecordId>) -> Result<Value> {
+    let shown = page.get("/setup/tickets").await?;
+    let mut form = json!({
+        "on": [],
+        "priorities": priorities,
+        "note_interval_minutes": shown["note_interval_minutes"],
+        "notes_for_customers": shown["notes_for_customers"],
+        "version": shown["version"],
+    });
+    let mut on = Vec::new();
+    for role in ["operations", "cyber_alerts"] {
+        let board = &shown[role];
+        let kinds = board["kinds"].as_array().context("a board has no kinds")?;
+        let mut types = serde_json::Map::new();
+        for kind in kinds {
+            let name = kind["kind"].as_str().context("a kind has no name")?;
+            types.insert(name.to_owned(), kind["type"].clone());
+            if kind["on"] == true {
+                on.push(name);
+            }
+        }
+        form[role] = json!({
+            "start_status": board["start_status"],
+            "closing_status": board["closing_status"],
+            "types": types,
+            "when_gone": board["when_gone"],
+            "reopen_days": board["reopen_days"],
+        });
+    }
+    form["on"] = json!(on);
+    Ok(form)
+}
+
+async fn map(
+    page: &PartnerPage,
+    simulator: &Simulator,
+    tenant: &TenantId,
+    company: &str,
+    enabled: bool,
+) -> Result<()> {
+    let company = id_of(simulator, "/company/companies", "identifier", company).await?;
+    page.map(tenant, company, enabled).await
 }
 
 /// Partners beside the first, and the source that speaks for all of them.
@@ -131,7 +182,7 @@ pub(crate) struct Many {
 /// # Errors
 /// As `seed`.
 pub(crate) async fn seed_many(
-    stack: &Stack,
+    stack: &EmptyStack,
     partners: usize,
     other_site: &Simulator,
 ) -> Result<Many> {
@@ -193,28 +244,6 @@ fn new_webhook_secret() -> Result<String> {
     Ok(format!("whsec_{}", STANDARD.encode(random_bytes::<32>()?)))
 }
 
-async fn seed_secrets(
-    emulator: &Emulator,
-    deployed: &Deployed,
-    simulator: &Simulator,
-    partner: &PartnerId,
-    source: &SourceId,
-    webhook_secret: &str,
-) -> Result<()> {
-    let door = SourceDocument {
-        partner: Some(partner.clone()),
-        partners: Vec::new(),
-        ..document(webhook_secret)
-    };
-    let client_id = deployed.variable("tickets", "CLIENT_ID_SECRET")?.to_owned();
-    let vault = Vault::of(emulator, deployed)?;
-    vault.put_door(source, &door).await?;
-    vault.put_connection(partner, simulator).await?;
-    vault
-        .put(client_id, simulator.integration.client_id.clone())
-        .await
-}
-
 /// A source that speaks for nobody yet.
 fn document(webhook_secret: &str) -> SourceDocument {
     SourceDocument {
@@ -273,7 +302,7 @@ impl<'a> Vault<'a> {
     }
 }
 
-async fn settings(simulator: &Simulator) -> Result<Settings> {
+async fn priorities(simulator: &Simulator) -> Result<BTreeMap<Severity, RecordId>> {
     let mut priorities = BTreeMap::new();
     for (severity, name) in [
         (Severity::Critical, "Priority 1 - Critical"),
@@ -287,11 +316,15 @@ async fn settings(simulator: &Simulator) -> Result<Settings> {
             id_of(simulator, "/service/priorities", "name", name).await?,
         );
     }
+    Ok(priorities)
+}
+
+async fn settings(simulator: &Simulator) -> Result<Settings> {
     Ok(Settings {
         operations: board(simulator, Role::Operations, "Operations", WhenGone::Close).await?,
         cyber_alerts: board(simulator, Role::CyberAlerts, "Cyber Alerts", WhenGone::Note).await?,
         kinds_off: BTreeSet::new(),
-        priorities,
+        priorities: priorities(simulator).await?,
         note_interval_minutes: 60,
         notes_for_customers: false,
         epoch: None,

@@ -27,6 +27,9 @@ struct Description<'a> {
     tenants: Vec<&'a str>,
     disabled_tenant: &'a str,
     unmapped_tenant: &'a str,
+    setup_url: String,
+    operator_url: &'a str,
+    operator: Keys<'a>,
     aws_endpoint_url: &'a str,
     mail_url: &'a str,
     connectwise: ConnectWise<'a>,
@@ -35,6 +38,12 @@ struct Description<'a> {
     dead_letter_queue_url: &'a str,
     alerts_table: &'a str,
     config_table: &'a str,
+}
+
+#[derive(Serialize)]
+struct Keys<'a> {
+    access_key_id: &'a str,
+    secret_access_key: &'a str,
 }
 
 #[derive(Serialize)]
@@ -76,6 +85,12 @@ impl StackFile {
                 .collect(),
             disabled_tenant: stack.seeded.disabled.as_str(),
             unmapped_tenant: stack.seeded.unmapped.as_str(),
+            setup_url: stack.setup_url(),
+            operator_url: stack.operator.url(),
+            operator: Keys {
+                access_key_id: stack.operator.keys().access_key_id(),
+                secret_access_key: stack.operator.keys().secret_access_key(),
+            },
             aws_endpoint_url: stack.emulator.endpoint(),
             mail_url: stack.emulator.mail_url(),
             connectwise: ConnectWise {
