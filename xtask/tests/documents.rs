@@ -47,3 +47,32 @@ fn every_test_that_reliability_names_is_there() {
     }
     assert!(named > 30, "only {named} names were read");
 }
+
+#[test]
+fn the_partner_guide_lists_each_right_with_its_reason() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = fs::read_to_string(root.join("docs/partner-guide.md")).unwrap();
+    for right in &domain::rights::TABLE {
+        let domain::rights::Right {
+            module,
+            function,
+            level,
+            needed_for,
+            ..
+        } = right;
+        let row = format!("| {module} | {function} | {level} | {needed_for} |");
+        assert!(text.contains(&row), "docs/partner-guide.md lacks {row}");
+    }
+}
+
+#[test]
+fn the_pictures_that_the_documents_show_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = fs::read_to_string(root.join("docs/partner-guide.md")).unwrap();
+    let pictures: Vec<_> = text.split("](screens/").skip(1).collect();
+    assert!(pictures.len() > 5);
+    for rest in pictures {
+        let name = rest.split(')').next().unwrap_or_default();
+        assert!(root.join("docs/screens").join(name).is_file(), "{name}");
+    }
+}
