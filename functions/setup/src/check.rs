@@ -6,14 +6,14 @@
 use std::time::Duration;
 
 use aws::invocation::Invocation;
-use aws::secrets::{self, ConnectionSecret};
+use aws::secrets::ConnectionSecret;
 use axum::http::StatusCode;
 use connections::{Connections, NoClient};
 use connectwise::{
     Client, CompanyInfo, Error, HostError, MyMember, MySecurity, Origin, company_info,
 };
+use domain::Secret;
 use domain::rights::{self, Listed, Right, Standing, standing};
-use domain::{PartnerId, Secret};
 use tokio::join;
 
 use crate::answer::Problem;
@@ -103,12 +103,11 @@ pub(crate) enum Fault {
     )]
     CompanyOrKeysRefused,
     #[error(
-        "ConnectWise refuses your own clientId. Check it at developer.connectwise.com, or leave it empty to use this service's."
+        "ConnectWise refuses your own clientId. Check it at developer.connectwise.com, or use this service's."
     )]
     OwnClientIdRefused,
-    /// This service's, or a stored one.
     #[error(
-        "ConnectWise refuses the clientId, before it looks at the keys. If you entered one of your own, check it; else tell the operator of this service."
+        "ConnectWise refuses this service's clientId, before it looks at your keys. Tell the operator of this service, or enter a clientId of your own."
     )]
     ClientIdRefused,
     #[error(
@@ -133,18 +132,6 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
-    /// Why there is no client with the stored keys.
-    pub(crate) fn of_stored(partner: &PartnerId, fault: &NoClient) -> Self {
-        tracing::warn!(partner = %partner, fault = %fault, "no client");
-        match fault {
-            NoClient::Secret(secrets::Error::Unavailable { .. }) => Self::Ours,
-            NoClient::Secret(secrets::Error::Unknown(_) | secrets::Error::Malformed { .. })
-            | NoClient::Host(_)
-            | NoClient::OtherOrigin { .. }
-            | NoClient::NotSetUp => Self::NoKeys,
-        }
-    }
-
     /// For programs.
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -289,8 +276,7 @@ pub(crate) async fn prove_keys(
         private_key: entered.private_key,
         client_id: entered.client_id,
     };
-    let client = connections.candidate(keys.clone()).await;
-    let client = client.map_err(|fault| no_client(&fault))?;
+    let client = client_of(connections, keys.clone()).await?;
     let asked = who_am_i(&client, invocation).await;
     let site = Site {
         origin: &origin,
@@ -306,39 +292,52 @@ pub(crate) async fn prove_keys(
     })
 }
 
-/// Whether ConnectWise takes the stored connection with its stored keys, which are read afresh: they may have been replaced elsewhere a
-/// moment ago.
+/// Whether ConnectWise takes the stored connection, by its stored keys.
 ///
 /// # Errors
 /// What stands in the way.
 pub(crate) async fn prove_stored(
     connections: &Connections,
-    partner: &PartnerId,
-    stored: &connections::Site,
+    keys: ConnectionSecret,
     invocation: &Invocation,
 ) -> Result<Taken, Fault> {
-    let connection = &stored.connection;
-    let (http, company_id) = (connections.http(), connection.company_id.as_str());
-    let origin = http.hosts().site(&connection.origin);
-    let origin = origin.map_err(refused_host)?;
-    connections.forget_keys(partner);
-    let client = connections.client(partner, stored).await;
-    let client = client.map_err(|fault| Fault::of_stored(partner, &fault))?;
+    let (http, company_id) = (connections.http(), keys.company_id.clone());
+    let origin = http.hosts().site(&keys.origin).map_err(refused_host)?;
+    let own_client_id = keys.client_id.is_some();
+    let client = client_of(connections, keys).await?;
     let (info, asked) = join!(
-        company_info(http, &origin, company_id, invocation.call_ends()),
+        company_info(http, &origin, &company_id, invocation.call_ends()),
         who_am_i(&client, invocation)
     );
-    let info = of_site(&origin, company_id, info)?;
+    let info = of_site(&origin, &company_id, info)?;
     let site = Site {
         origin: &origin,
-        company_id,
+        company_id: &company_id,
         company_known: info.is_some(),
-        own_client_id: false,
+        own_client_id,
     };
     Ok(Taken {
         member: of_keys(site, asked)?,
         company: info.map(|info| info.company_name),
         client,
+    })
+}
+
+/// A client with these keys; nothing of it is remembered.
+///
+/// # Errors
+/// What of ours stands in the way, or that their site is not allowed any more.
+pub(crate) async fn client_of(
+    connections: &Connections,
+    keys: ConnectionSecret,
+) -> Result<Client, Fault> {
+    connections.candidate(keys).await.map_err(|fault| {
+        tracing::error!(fault = %fault, "no client");
+        match fault {
+            // The operator's own clientId.
+            NoClient::Secret(_) => Fault::Ours,
+            NoClient::Host(_) | NoClient::OtherOrigin { .. } | NoClient::NotSetUp => Fault::NoKeys,
+        }
     })
 }
 
@@ -357,15 +356,6 @@ fn refused_host(fault: HostError) -> Fault {
     match fault {
         HostError::NotAnAddress { .. } | HostError::Insecure { .. } => Fault::NotAnAddress(fault),
         HostError::NotListed { .. } => Fault::HostNotAllowed(fault),
-    }
-}
-
-/// What stands in the way of keys that were typed: the operator's own clientId cannot be read.
-fn no_client(fault: &NoClient) -> Fault {
-    tracing::error!(fault = %fault, "no client");
-    match fault {
-        NoClient::Secret(_) => Fault::Ours,
-        NoClient::Host(_) | NoClient::OtherOrigin { .. } | NoClient::NotSetUp => Fault::NoKeys,
     }
 }
 

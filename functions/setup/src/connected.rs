@@ -1,7 +1,7 @@
 //! A step's way to the partner's ConnectWise: its stored connection with a client, and what a failed call means to the person at the
 //! page.
 
-use aws::secrets::ConnectionSecret;
+use aws::secrets::{self, ConnectionSecret};
 use connectwise::{Client, Error};
 use domain::PartnerId;
 use domain::rights;
@@ -9,7 +9,7 @@ use store::Connection;
 
 use crate::Setup;
 use crate::answer::Problem;
-use crate::check::Fault;
+use crate::check::{Fault, client_of};
 
 /// A stored connection and a client with its keys. Whether ConnectWise takes them, the first call tells.
 #[derive(Debug)]
@@ -32,31 +32,31 @@ impl Setup {
         };
         let keys = self.stored_keys(partner, &connection).await?;
         let keys = keys.ok_or(Fault::NoKeys)?;
-        let client = self.connections.candidate(keys).await;
-        let client = client.map_err(|fault| Fault::of_stored(partner, &fault))?;
+        let client = client_of(&self.connections, keys).await?;
         Ok(Some(Connected { connection, client }))
     }
 
     /// The keys that are stored for this connection, as they are now: somebody may have replaced them a moment ago. None where they are
-    /// another site's.
+    /// another site's, or unreadable for good: entering them again mends either.
     ///
     /// # Errors
-    /// When they cannot be read.
+    /// When Secrets Manager cannot be asked.
     pub(crate) async fn stored_keys(
         &self,
         partner: &PartnerId,
         connection: &Connection,
-    ) -> Result<Option<ConnectionSecret>, Problem> {
+    ) -> Result<Option<ConnectionSecret>, Fault> {
         let prefix = &self.config.connections.connection_secret_prefix;
-        let kept = self
-            .vault
-            .connection(prefix, partner)
-            .await
-            .map_err(|fault| {
+        let keys = match self.vault.connection(prefix, partner).await {
+            Ok(kept) => kept.map(|kept| kept.document),
+            Err(fault) => {
                 tracing::error!(%partner, fault = %fault, "keys not read");
-                Problem::from(Fault::Ours)
-            })?;
-        let keys = kept.map(|kept| kept.document);
+                match fault {
+                    secrets::Error::Unavailable { .. } => return Err(Fault::Ours),
+                    secrets::Error::Malformed { .. } | secrets::Error::Unknown(_) => None,
+                }
+            }
+        };
         Ok(keys.filter(|keys| {
             keys.origin == connection.origin && keys.company_id == connection.company_id
         }))

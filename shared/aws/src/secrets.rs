@@ -208,11 +208,6 @@ impl Secrets {
         true
     }
 
-    /// Forgets a secret, so that the next read asks: for a person who has just stored another, and looks whether it is good.
-    pub fn forget(&self, name: &str) {
-        self.known().remove(name);
-    }
-
     fn known(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }

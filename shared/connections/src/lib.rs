@@ -293,12 +293,6 @@ impl Connections {
         )
     }
 
-    /// Has the next client's keys read afresh, whenever they were read last: for a person who looks whether they are good.
-    pub fn forget_keys(&self, partner: &PartnerId) {
-        self.secrets
-            .forget(&format!("{}{partner}", self.secret_prefix));
-    }
-
     /// Sees to it that the breaker knows the keys that are stored. Set-up stores keys and then says so; if it dies in between, a refusal
     /// of the new keys would open nothing, and each alert would ask again. What is remembered of the keys may be older than what the
     /// breaker knows, so another version is believed only when it was read afresh. Tells whether the breaker was changed.

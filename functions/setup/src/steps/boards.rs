@@ -699,7 +699,7 @@ fn drawn(view: &View) -> Markup {
                 p { "No board is chosen: board, type and status are left to ConnectWise. The start status cannot be chosen." }
             }
         }
-        @for sentence in &view.off { p class="warning" role="note" { (sentence) } }
+        @for sentence in &view.off { p class="note" role="note" { (sentence) } }
         @if view.mode != Mode::NotConnected {
             (default_form(view))
             @if let Some(offers) = &view.offers { (dedicated_form(view, offers)) }

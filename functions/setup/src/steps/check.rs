@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use connections::Site;
 use domain::PartnerId;
 use domain::breaker::Breaker;
 use domain::rights::{self, Need, Right, Standing};
 use maud::{Markup, html};
 use serde::Serialize;
+use store::Connection;
 
 use crate::answer::{Problem, Shown};
-use crate::check::{self, Held};
+use crate::check::{self, Fault, Held};
 use crate::input::Asked;
 use crate::page::{self, Step};
 use crate::session::Session;
@@ -118,11 +118,7 @@ async fn checked(
         company_id: connection.company_id.clone(),
         company: None,
     };
-    let stored = Site {
-        connection,
-        careful: breaker.is_err(),
-    };
-    let taken = check::prove_stored(&setup.connections, partner, &stored, invocation).await;
+    let taken = try_stored(setup, partner, &connection, invocation).await;
     let taken = match taken {
         Ok(taken) => taken,
         Err(fault) => {
@@ -168,6 +164,17 @@ async fn checked(
             })
             .collect(),
     })
+}
+
+async fn try_stored(
+    setup: &Setup,
+    partner: &PartnerId,
+    connection: &Connection,
+    invocation: &Invocation,
+) -> Result<check::Taken, Fault> {
+    let keys = setup.stored_keys(partner, connection).await?;
+    let keys = keys.ok_or(Fault::NoKeys)?;
+    check::prove_stored(&setup.connections, keys, invocation).await
 }
 
 /// Forgets missing rights that are there by now, and has what waited for one, or for a connection that was broken, looked at. If the
@@ -282,7 +289,7 @@ fn place(site: &Place, member: Option<&Member>) -> Markup {
             }
         }
         @if let Some(member) = member.filter(|member| !member.excluded_boards.is_empty()) {
-            p class="warning" role="note" {
+            p class="note" role="note" {
                 "The API member does not see " (member.excluded_boards.len()) " service board(s) (number "
                 @for (n, board) in member.excluded_boards.iter().enumerate() { @if n > 0 { ", " } (board) }
                 "). Tickets that lie on one of them cannot be found again, so do not send alerts there, and do not move their tickets there."
@@ -341,9 +348,9 @@ fn standing(standing: Standing) -> &'static str {
 
 fn class(standing: Standing) -> &'static str {
     match standing {
-        Standing::Found => "found",
-        Standing::Missing => "missing",
-        Standing::NotKnown => "unknown",
+        Standing::Found => "good",
+        Standing::Missing => "bad",
+        Standing::NotKnown => "warn",
     }
 }
 

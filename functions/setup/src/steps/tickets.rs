@@ -479,7 +479,7 @@ fn changes(before: &Settings, after: &Settings) -> Vec<(&'static str, String)> {
 
 fn drawn(view: &View) -> Markup {
     html! {
-        @for sentence in &view.off { p class="warning" role="note" { (sentence) } }
+        @for sentence in &view.off { p class="note" role="note" { (sentence) } }
         @match &view.chosen {
             None => p { "Choose where tickets go first: " a href=(Step::Boards.path()) { "Boards" } "." },
             Some(chosen) => (form(view.version, chosen)),
