@@ -1,15 +1,13 @@
 //! One partner's run, under its lease: what may go on is asked for, as much as the minute allows.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use aws::invocation::Invocation;
 use aws::queue;
-use connections::View;
+use connections::{SetUp, View};
 use domain::message::Message;
 use domain::release::{Held, held};
-use domain::settings::{ConnectionView, Mapping};
-use domain::{AlertKey, PartnerId, SourceId, TenantId};
+use domain::{AlertKey, PartnerId, SourceId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use store::{Cursor, Leased, PartnerItems, Stretch, Task};
@@ -136,13 +134,13 @@ impl App {
     /// sent is decided again, what was not sent is found again, and both are harmless.
     async fn release(&self, leased: &Leased, invocation: &Invocation) -> Result<Released, Fault> {
         let (partner, mut progress) = (&leased.partner, leased.progress.clone());
-        let (mut items, mappings) = self.items(partner).await?;
-        if let Some(breaker) = &items.breaker
+        let mut set_up = self.connections.set_up(partner).await?;
+        if let Some(breaker) = &set_up.items.breaker
             && self.connections.see_to_keys(partner, breaker).await?
         {
-            items.breaker = Some(self.connections.table.breaker(partner).await?);
+            set_up.items.breaker = Some(self.connections.table.breaker(partner).await?);
         }
-        let view = self.widest(partner, &items).await?;
+        let view = self.widest(partner, &set_up.items).await?;
         let view = self.probed(partner, view, invocation).await?;
         let now = invocation.now();
         let nothing = |left, next| {
@@ -182,14 +180,8 @@ impl App {
             most: allowance - keys.len(),
         };
         let targets = Targets::new(self, partner, &view, invocation);
-        let seen = Seen {
-            items: PartnerItems {
-                breaker: Some(view.view.breaker),
-                ..items
-            },
-            mappings,
-        };
-        let found = self.find(partner, seen, targets, round).await?;
+        set_up.items.breaker = Some(view.view.breaker);
+        let found = self.find(partner, set_up, targets, round).await?;
         let left = looks.more || found.more;
         keys.extend(found.keys);
         if !keys.is_empty() {
@@ -239,22 +231,17 @@ impl App {
     async fn find(
         &self,
         partner: &PartnerId,
-        seen: Seen,
+        set_up: SetUp,
         mut targets: Targets<'_>,
         round: Round<'_>,
     ) -> Result<Found, Fault> {
         let mut keys = vec![];
         let mut cursor = round.from.cloned();
-        // The list is by tenant: one view after another.
-        let mut last: Option<(Viewer, ConnectionView)> = None;
+        let mut views = set_up.views();
         for stretch in Stretch::round(round.from) {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
-                let viewer = Viewer::of(&listed.key);
-                let (_, view) = match last.take() {
-                    Some(same) if same.0 == viewer => last.insert(same),
-                    Some(_) | None => last.insert((viewer, seen.by(&listed.key))),
-                };
+                let view = views.of(&listed.key);
                 let about = listed.wanted.about.as_ref();
                 let released = match held(&listed.blocked.reason, about, view) {
                     Held::No => true,
@@ -296,63 +283,6 @@ impl App {
             Some(_) => view,
             None => View { site: None, ..view },
         })
-    }
-
-    /// What the partner set up as it is now, but for the tenants; and the mappings of these.
-    async fn items(
-        &self,
-        partner: &PartnerId,
-    ) -> Result<(PartnerItems, HashMap<TenantId, Mapping>), store::Error> {
-        let table = &self.connections.table;
-        let (connection, settings, breaker, mappings) = tokio::join!(
-            table.connection(partner),
-            table.settings(partner),
-            table.breaker(partner),
-            table.mappings(partner),
-        );
-        if let Err(fault) = &breaker {
-            tracing::error!(fault = %fault, "the breaker is unreadable");
-        }
-        let items = PartnerItems {
-            connection: connection?,
-            settings: settings?,
-            mapping: None,
-            breaker: breaker.ok(),
-        };
-        Ok((items, mappings?))
-    }
-}
-
-/// What a run saw of what the partner set up.
-struct Seen {
-    items: PartnerItems,
-    mappings: HashMap<TenantId, Mapping>,
-}
-
-impl Seen {
-    /// What an alert sees, as whoever decides about it makes it.
-    fn by(&self, alert: &AlertKey) -> ConnectionView {
-        let items = PartnerItems {
-            mapping: self.mappings.get(&alert.tenant).cloned(),
-            ..self.items.clone()
-        };
-        View::of(items, &alert.source).view
-    }
-}
-
-/// Alerts that see the same.
-#[derive(PartialEq)]
-struct Viewer {
-    tenant: TenantId,
-    is_test: bool,
-}
-
-impl Viewer {
-    fn of(alert: &AlertKey) -> Self {
-        Self {
-            tenant: alert.tenant.clone(),
-            is_test: alert.source.is_of_set_up(),
-        }
     }
 }
 

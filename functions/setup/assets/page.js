@@ -36,7 +36,8 @@ function tell(form, said) {
   alert.hidden = false;
   alert.textContent = said.detail;
   for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
-  const named = said.field && form.elements.namedItem(said.field);
+  // Long work is told of in a section, which has no fields.
+  const named = said.field && form.elements?.namedItem(said.field);
   if (named instanceof HTMLElement) {
     named.setAttribute("aria-invalid", "true");
     named.focus();

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use maud::Markup;
 use serde::Serialize;
 use serde_json::{Value, json};
+use store::Saved;
 
 use crate::page;
 
@@ -140,6 +141,17 @@ impl From<store::Error> for Problem {
     fn from(fault: store::Error) -> Self {
         tracing::error!(fault = %fault, "the table failed");
         Self::unavailable("Something here did not work. What you see may be old; nothing is lost.")
+    }
+}
+
+/// The version that a change was saved as; a conflict is the person's to mend.
+///
+/// # Errors
+/// When somebody else changed it meanwhile.
+pub(crate) fn saved(saved: Saved) -> Result<u64, Problem> {
+    match saved {
+        Saved::Yes { version } => Ok(version),
+        Saved::Conflict => Err(Problem::conflict()),
     }
 }
 

@@ -1,14 +1,14 @@
 //! The alerts that wait, counted: by tenant, and by what would become of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
-use connections::View;
+use connections::SetUp;
 use domain::preview::{Fate, fate};
-use domain::settings::{Company, ConnectionView, Mapping};
-use domain::{AlertKey, Blocked, PartnerId, SourceId, TenantId};
+use domain::settings::Company;
+use domain::{Blocked, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
-use store::{Connection, PartnerItems, Stretch};
+use store::Stretch;
 
 use crate::Setup;
 
@@ -22,6 +22,9 @@ pub(crate) struct Waiting {
     pub(crate) tenants: BTreeMap<TenantId, Counts>,
     /// There is more than was counted.
     pub(crate) more: bool,
+    /// What each code among them means, for people.
+    #[serde(skip)]
+    pub(crate) words: BTreeMap<String, String>,
 }
 
 /// How many alerts, by what becomes of them.
@@ -71,21 +74,55 @@ impl Waiting {
 }
 
 /// The code of a reason, without ConnectWise's own words.
-pub(crate) fn code(reason: &Blocked) -> String {
+fn code(reason: &Blocked) -> String {
     if matches!(reason, Blocked::Rejected(_)) {
         return "rejected".to_owned();
     }
     reason.to_string()
 }
 
-/// As if a company were chosen; which one makes no difference to what waits.
-fn mapped(mapping: Option<Mapping>, connection: Option<&Connection>, now: Timestamp) -> Mapping {
-    let company = Company {
-        id: 0,
-        name: String::new(),
-        epoch: connection.map_or(0, |connection| connection.epoch),
-    };
-    mapping.unwrap_or_default().chosen(Some(company), true, now)
+/// Why an alert waits, in words for the person at the page.
+pub(crate) fn words(reason: &Blocked) -> String {
+    match reason {
+        Blocked::NotSetUp => "the set-up is not confirmed".to_owned(),
+        Blocked::Unmapped => "the organisation is not mapped".to_owned(),
+        Blocked::TenantDisabled => "the organisation is switched off".to_owned(),
+        Blocked::KindDisabled => "this kind of alert is switched off".to_owned(),
+        Blocked::ConnectionBroken => "ConnectWise refuses the connection".to_owned(),
+        Blocked::ConnectionUnavailable => "ConnectWise does not answer".to_owned(),
+        Blocked::MissingRight(right) => format!("the API member lacks the right {right}"),
+        Blocked::TargetGone(target) => {
+            format!("the {target} that tickets point at is gone in ConnectWise")
+        }
+        Blocked::OtherSite => "its ticket is in another ConnectWise".to_owned(),
+        Blocked::Rejected(_) => "ConnectWise refused the ticket".to_owned(),
+        Blocked::OlderThanBackfill => "it was raised too long ago".to_owned(),
+    }
+}
+
+fn as_if(mut set_up: SetUp, taken_as: As<'_>, now: Timestamp) -> SetUp {
+    match taken_as {
+        As::Is => {}
+        As::Confirmed => {
+            if let Some(connection) = &mut set_up.items.connection {
+                connection.confirmed = true;
+                connection.confirmed_at = Some(now);
+            }
+        }
+        As::Mapped(tenant) => {
+            let connection = set_up.items.connection.as_ref();
+            // Which company makes no difference to what waits.
+            let company = Company {
+                id: 0,
+                name: String::new(),
+                epoch: connection.map_or(0, |connection| connection.epoch),
+            };
+            let mapping = set_up.mappings.remove(tenant).unwrap_or_default();
+            let mapping = mapping.chosen(Some(company), true, now);
+            set_up.mappings.insert(tenant.clone(), mapping);
+        }
+    }
+    set_up
 }
 
 impl Setup {
@@ -96,32 +133,11 @@ impl Setup {
     pub(crate) async fn waiting(
         &self,
         partner: &PartnerId,
-        set_up: As<'_>,
+        taken_as: As<'_>,
         now: Timestamp,
     ) -> Result<Waiting, store::Error> {
-        let table = self.table();
-        let (connection, settings, breaker, mappings) = tokio::join!(
-            table.connection(partner),
-            table.settings(partner),
-            table.breaker(partner),
-            table.mappings(partner),
-        );
-        let connection = connection?.map(|connection| match set_up {
-            As::Is | As::Mapped(_) => connection,
-            As::Confirmed => Connection {
-                confirmed: true,
-                confirmed_at: Some(now),
-                ..connection
-            },
-        });
-        let items = PartnerItems {
-            connection,
-            settings: settings?,
-            mapping: None,
-            breaker: breaker.ok(),
-        };
-        let mappings = mappings?;
-        let mut views: HashMap<(TenantId, SourceId), ConnectionView> = HashMap::new();
+        let set_up = as_if(self.connections.set_up(partner).await?, taken_as, now);
+        let mut views = set_up.views();
         let mut waiting = Waiting::default();
         let mut counted = 0;
         for stretch in Stretch::round(None) {
@@ -138,32 +154,40 @@ impl Setup {
                     return Ok(waiting);
                 }
                 counted += 1;
-                let AlertKey { tenant, source, .. } = listed.key;
-                let of_source = (tenant, source);
-                let view = views.entry(of_source.clone()).or_insert_with(|| {
-                    let mapping = mappings.get(&of_source.0).cloned();
-                    let mapping = match set_up {
-                        As::Mapped(tenant) if *tenant == of_source.0 => {
-                            Some(mapped(mapping, items.connection.as_ref(), now))
-                        }
-                        As::Is | As::Confirmed | As::Mapped(_) => mapping,
-                    };
-                    let items = PartnerItems {
-                        mapping,
-                        ..items.clone()
-                    };
-                    View::of(items, &of_source.1).view
-                });
-                let (tenant, _) = of_source;
-                let of = waiting.tenants.entry(tenant).or_default();
+                let fate = fate(&listed.blocked.reason, &about, views.of(&listed.key), now);
+                let of = waiting.tenants.entry(listed.key.tenant).or_default();
                 of.all += 1;
-                match fate(&listed.blocked.reason, &about, view, now) {
+                match fate {
                     Fate::Ticket => of.tickets += 1,
                     Fate::Older | Fate::Waits(Blocked::OlderThanBackfill) => of.older += 1,
-                    Fate::Waits(reason) => *of.others.entry(code(&reason)).or_default() += 1,
+                    Fate::Waits(reason) => {
+                        let code = code(&reason);
+                        *of.others.entry(code.clone()).or_default() += 1;
+                        waiting.words.entry(code).or_insert_with(|| words(&reason));
+                    }
                 }
             }
         }
         Ok(waiting)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_counted_without_connectwises_own_words() {
+        for (reason, told) in [
+            (Blocked::Unmapped, "unmapped"),
+            (Blocked::Rejected("Summary of Acme".into()), "rejected"),
+            (
+                Blocked::MissingRight("service_tickets.add".into()),
+                "missing_right(service_tickets.add)",
+            ),
+        ] {
+            assert_eq!(code(&reason), told);
+            assert!(!words(&reason).contains("Acme"));
+        }
     }
 }

@@ -15,9 +15,9 @@ use domain::adopt::Found;
 use domain::breaker::{Breaker, Told};
 use domain::{AlertKey, Blocked, PartnerId, Reaction, Token};
 use jiff::{SignedDuration, Timestamp};
-use store::{ConfigTable, Due, Task, spread};
+use store::{ConfigTable, Due, PartnerItems, Task, spread};
 
-pub use view::{Site, View};
+pub use view::{SetUp, Site, View, Views};
 
 /// So many calls in a row that ran into their time-out are a reason to leave ConnectWise alone for a while.
 const TIME_OUTS: u32 = 5;
@@ -167,6 +167,32 @@ impl Connections {
             self.see_to_reconciling(&alert.partner, now)
         );
         Ok(View::of(items?, &alert.source))
+    }
+
+    /// All that a partner set up, as it is now.
+    ///
+    /// # Errors
+    /// When the table cannot be read, the breaker excepted.
+    pub async fn set_up(&self, partner: &PartnerId) -> Result<SetUp, store::Error> {
+        let table = &self.table;
+        let (connection, settings, breaker, mappings) = tokio::join!(
+            table.connection(partner),
+            table.settings(partner),
+            table.breaker(partner),
+            table.mappings(partner),
+        );
+        if let Err(fault) = &breaker {
+            tracing::error!(%partner, fault = %fault, "the breaker is unreadable");
+        }
+        Ok(SetUp {
+            items: PartnerItems {
+                connection: connection?,
+                settings: settings?,
+                mapping: None,
+                breaker: breaker.ok(),
+            },
+            mappings: mappings?,
+        })
     }
 
     /// Has a partner that this process sees for the first time reconciled again and again, whoever made it.

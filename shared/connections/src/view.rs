@@ -1,7 +1,9 @@
 //! What a decision may look at of what a partner set up. Pure: the one place that says what of it counts.
 
-use domain::SourceId;
-use domain::settings::{ConnectionView, LiveConnection, WhenGone};
+use std::collections::HashMap;
+
+use domain::settings::{ConnectionView, LiveConnection, Mapping, WhenGone};
+use domain::{AlertKey, SourceId, TenantId};
 use store::{Connection, PartnerItems};
 
 /// What a decision about a tenant's alert may look at, and the site that it may call.
@@ -64,6 +66,62 @@ impl View {
     }
 }
 
+/// All that a partner set up, for whoever goes through a list of its alerts.
+#[derive(Debug, Clone)]
+pub struct SetUp {
+    /// What is the same for all tenants; no mapping is among it.
+    pub items: PartnerItems,
+    /// Of the tenants.
+    pub mappings: HashMap<TenantId, Mapping>,
+}
+
+impl SetUp {
+    /// What one alert after another sees.
+    #[must_use]
+    pub fn views(&self) -> Views<'_> {
+        Views {
+            set_up: self,
+            last: None,
+        }
+    }
+}
+
+/// What alerts see, as whoever decides about one makes it. Lists are by tenant: what the alert before saw is kept.
+#[derive(Debug)]
+pub struct Views<'a> {
+    set_up: &'a SetUp,
+    last: Option<(Viewer, ConnectionView)>,
+}
+
+/// Alerts that see the same.
+#[derive(Debug, PartialEq)]
+struct Viewer {
+    tenant: TenantId,
+    is_test: bool,
+}
+
+impl Views<'_> {
+    /// What this one sees.
+    pub fn of(&mut self, alert: &AlertKey) -> &ConnectionView {
+        let viewer = Viewer {
+            tenant: alert.tenant.clone(),
+            is_test: alert.source.is_of_set_up(),
+        };
+        let (_, view) = match self.last.take() {
+            Some(same) if same.0 == viewer => self.last.insert(same),
+            Some(_) | None => {
+                let items = PartnerItems {
+                    mapping: self.set_up.mappings.get(&alert.tenant).cloned(),
+                    ..self.set_up.items.clone()
+                };
+                let view = View::of(items, &alert.source).view;
+                self.last.insert((viewer, view))
+            }
+        };
+        view
+    }
+}
+
 /// A connection that may be called.
 #[derive(Debug, Clone)]
 pub struct Site {
@@ -75,9 +133,8 @@ pub struct Site {
 
 #[cfg(test)]
 mod tests {
-    use domain::Blocked;
-    use domain::Kind;
-    use domain::settings::{BoardTarget, Company, Mapping, Settings};
+    use domain::settings::{BoardTarget, Company, Settings};
+    use domain::{AlertId, Blocked, Kind, PartnerId};
     use jiff::Timestamp;
 
     use super::*;
@@ -213,5 +270,44 @@ mod tests {
         assert_eq!(when_gone(of_set_up.as_str()), WhenGone::Close);
         let real = when_gone("src_0123456789abcdefghijklmnop");
         assert_eq!(real, WhenGone::Note);
+    }
+
+    #[test]
+    fn each_alert_of_a_list_sees_its_own_tenant_and_a_test_its_own_view() {
+        let tenant = |name| TenantId::parse(name).unwrap();
+        let items = items();
+        let mapped = items.mapping.clone().unwrap();
+        let off = Mapping {
+            enabled: false,
+            ..mapped.clone()
+        };
+        let set_up = SetUp {
+            items: PartnerItems {
+                mapping: None,
+                ..items
+            },
+            mappings: [(tenant("acme"), mapped), (tenant("baker"), off)].into(),
+        };
+        let mut views = set_up.views();
+        let mut target = |name, source: &SourceId| {
+            let alert = AlertKey {
+                partner: PartnerId::parse("northwind").unwrap(),
+                tenant: tenant(name),
+                source: source.clone(),
+                alert_id: AlertId::parse("a1").unwrap(),
+            };
+            let kind = Kind::parse("disk").unwrap();
+            let target = views.of(&alert).target(&kind);
+            target.map(|(_, company)| company)
+        };
+        let real = SourceId::parse("src_0123456789abcdefghijklmnop").unwrap();
+        let test = SourceId::of_set_up();
+        assert_eq!(target("acme", &real), Ok(301));
+        assert_eq!(target("acme", &real), Ok(301));
+        assert_eq!(target("baker", &real), Err(Blocked::TenantDisabled));
+        assert_eq!(target("baker", &test), Ok(301));
+        assert_eq!(target("baker", &real), Err(Blocked::TenantDisabled));
+        assert_eq!(target("cedar", &real), Err(Blocked::Unmapped));
+        assert_eq!(target("acme", &real), Ok(301));
     }
 }

@@ -19,7 +19,7 @@ use store::{Actor, BoardWanted, BoardsWanted, Saved};
 use tokio::time::Instant;
 use tokio::{join, try_join};
 
-use crate::answer::{Done, Problem, Shown};
+use crate::answer::{Done, Problem, Shown, saved};
 use crate::connected::{Connected, missing, told};
 use crate::input::{Asked, Input, capital, filled};
 use crate::making::{self, Both, Far, Targets};
@@ -317,14 +317,8 @@ pub(crate) async fn choose_default(
         usual_priorities(&client, invocation.call_ends()).await?,
         connection.epoch,
     );
-    if setup
-        .table()
-        .save_settings(partner, &settings, version)
-        .await?
-        == Saved::Conflict
-    {
-        return Err(Problem::conflict());
-    }
+    let table = setup.table();
+    saved(table.save_settings(partner, &settings, version).await?)?;
     give_up(&setup, partner).await?;
     let name = board.map_or_else(|| "none".to_owned(), |(_, name)| name);
     let detail = [("board", name)];
@@ -365,6 +359,9 @@ pub(crate) async fn own_parts(
             }))
         }
         Err(Error::MissingRight { .. }) => Ok(None),
+        Err(Error::NotFound { .. }) => Err(Problem::refused(
+            "A board that tickets go to is gone in ConnectWise. Choose again on \"Boards\".",
+        )),
         Err(fault) => Err(told(&fault)),
     }
 }
@@ -430,12 +427,9 @@ pub(crate) async fn choose_dedicated(
         epoch: connection.epoch,
         finished: false,
     };
-    let saved = setup
-        .table()
-        .save_boards_wanted(partner, &wanted, asked.version);
-    if saved.await? == Saved::Conflict {
-        return Err(Problem::conflict());
-    }
+    let table = setup.table();
+    let version = asked.version;
+    saved(table.save_boards_wanted(partner, &wanted, version).await?)?;
     let detail = [
         ("operations", wanted.operations.name),
         ("cyber_alerts", wanted.cyber_alerts.name),
@@ -531,7 +525,7 @@ pub(crate) async fn progress(
     let both = both(&wanted)?;
     let total = both.total();
     if wanted.finished {
-        return Ok(answer(&finished(total)));
+        return Ok(ready(total));
     }
     let id = format!("{:016x}", random::number()?);
     let (now, until) = (invocation.now(), invocation.holds_until());
@@ -656,25 +650,11 @@ async fn mark_finished(
     Ok(())
 }
 
-fn finished(total: usize) -> Far {
-    Far {
-        done: total,
-        total,
-        doing: "both boards are ready".to_owned(),
-        wait: false,
-        targets: Some(Targets {
-            operations: BoardTarget::default(),
-            cyber_alerts: BoardTarget::default(),
-        }),
-    }
-}
-
 fn answer(far: &Far) -> Done {
-    let next = match far.targets {
-        Some(_) => format!("{PAGE}?done=boards_ready"),
-        None => PROGRESS.to_owned(),
-    };
-    let done = Done::next(next)
+    if far.targets.is_some() {
+        return ready(far.total);
+    }
+    let done = Done::next(PROGRESS)
         .with("done", far.done)
         .with("total", far.total)
         .with("doing", capital(&far.doing));
@@ -682,6 +662,13 @@ fn answer(far: &Far) -> Done {
         true => done.with("wait", true),
         false => done,
     }
+}
+
+fn ready(total: usize) -> Done {
+    Done::next(format!("{PAGE}?done=boards_ready"))
+        .with("done", total)
+        .with("total", total)
+        .with("doing", "Both boards are ready.")
 }
 
 fn drawn(view: &View) -> Markup {

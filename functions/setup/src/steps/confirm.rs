@@ -1,24 +1,25 @@
 //! The last step: what would happen is shown, then the partner confirms, and alerts become tickets.
 
-use std::sync::Arc;
-
 use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::Error;
 use domain::PartnerId;
+use domain::choices::unfit;
 use domain::kind::Role;
-use domain::settings::{BoardTarget, Settings};
+use domain::settings::Settings;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Connection, Saved};
+use store::{Actor, Connection};
 
-use crate::answer::{Done, Problem, Shown};
+use crate::answer::{Done, Problem, Shown, saved};
 use crate::connected::Connected;
 use crate::input::{Asked, Input};
 use crate::page::{self, Step};
 use crate::session::Session;
+use crate::steps::boards::own_parts;
 use crate::steps::overview::After;
+use crate::steps::tickets::unusable;
 use crate::waiting::{As, Counts, Waiting};
 use crate::{Setup, State};
 
@@ -165,12 +166,11 @@ pub(crate) async fn confirm(
         confirmed_at: Some(now),
         ..connection
     };
-    let saved = table
-        .save_connection(partner, &connection, confirmed.version)
-        .await?;
-    let Saved::Yes { version } = saved else {
-        return Err(Problem::conflict());
-    };
+    let version = saved(
+        table
+            .save_connection(partner, &connection, confirmed.version)
+            .await?,
+    )?;
     setup
         .done(partner, Actor::Partner, "confirmed", &[], &invocation)
         .await;
@@ -180,7 +180,7 @@ pub(crate) async fn confirm(
 
 /// That the keys are taken now, and that new tickets would be open ones.
 async fn proven(
-    setup: &Arc<Setup>,
+    setup: &Setup,
     partner: &PartnerId,
     settings: &Settings,
     invocation: &Invocation,
@@ -192,38 +192,26 @@ async fn proven(
         Err(fault) => return Err(fault.into()),
     }
     for role in [Role::Operations, Role::CyberAlerts] {
-        let BoardTarget {
-            board: Some(board),
-            start_status,
-            ..
-        } = settings.board(role)
-        else {
+        let target = settings.board(role);
+        let Some(board) = target.board else {
             // ConnectWise chooses board and status.
             continue;
         };
-        let statuses = match client.board_statuses(*board, invocation.call_ends()).await {
-            Ok(statuses) => statuses,
-            // Nothing to choose from, then.
-            Err(Error::MissingRight { .. }) => continue,
-            Err(Error::NotFound { .. }) => {
-                return Err(Problem::refused(
-                    "A board that tickets go to is gone in ConnectWise. Choose again on \"Boards\".",
-                ));
-            }
-            Err(fault) => return Err(fault.into()),
+        // Where the API member may not see them, there is nothing to choose from.
+        let Some(parts) = own_parts(&client, board, invocation.call_ends()).await? else {
+            continue;
         };
-        let Some(start) = start_status else {
+        if target.start_status.is_none() {
             return Err(Problem::refused(
                 "Still missing: the start status of new tickets, on \"Tickets\".",
             ));
-        };
-        let open = statuses
-            .iter()
-            .any(|status| status.id == *start && !status.inactive && !status.closed_status);
-        if !open {
-            return Err(Problem::refused(
-                "The start status of new tickets is gone, inactive or a closed one by now. Choose another on \"Tickets\".",
-            ));
+        }
+        let unfit = unfit(target, &parts.statuses, &parts.types);
+        if let Some((which, why)) = unfit.into_iter().next() {
+            let unusable = unusable(&which, why);
+            return Err(Problem::refused(format!(
+                "{unusable} Choose another on \"Tickets\"."
+            )));
         }
     }
     Ok(())
@@ -285,6 +273,8 @@ fn draw(view: &Preview) -> Markup {
 
 #[cfg(test)]
 mod tests {
+    use domain::settings::BoardTarget;
+
     use super::*;
 
     #[test]

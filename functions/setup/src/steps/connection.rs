@@ -5,10 +5,10 @@ use axum::Extension;
 use domain::Secret;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Connection, Saved};
+use store::{Actor, Connection};
 
 use crate::State;
-use crate::answer::{Done, Problem, Shown};
+use crate::answer::{Done, Problem, Shown, saved};
 use crate::check::{self, Proven, find, prove_keys};
 use crate::input::{Asked, Input, filled};
 use crate::page::{self, Step};
@@ -164,12 +164,11 @@ pub(crate) async fn save(
             suspended: before.is_some_and(|before| before.suspended),
         },
     };
-    let saved = table
-        .save_connection(partner, &connection, entered.version)
-        .await?;
-    let Saved::Yes { version } = saved else {
-        return Err(Problem::conflict());
-    };
+    let version = saved(
+        table
+            .save_connection(partner, &connection, entered.version)
+            .await?,
+    )?;
     let prefix = &setup.config.connections.connection_secret_prefix;
     let key_version = setup
         .vault

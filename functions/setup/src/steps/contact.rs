@@ -7,10 +7,10 @@ use domain::{EmailAddress, PartnerId};
 use jiff::SignedDuration;
 use maud::html;
 use serde::{Deserialize, Serialize};
-use store::{Actor, Contact, Saved, Versioned};
+use store::{Actor, Contact, Versioned};
 
 use super::overview::After;
-use crate::answer::{Done, Problem, Shown};
+use crate::answer::{Done, Problem, Shown, saved};
 use crate::input::{Asked, Input, capital};
 use crate::page::{self, Step};
 use crate::session::Session;
@@ -88,13 +88,8 @@ pub(crate) async fn save(
         return Ok(Done::next("/setup/contact?done=saved"));
     }
     let contact = Contact { address };
-    let saved = setup
-        .table()
-        .save_contact(partner, &contact, version)
-        .await?;
-    if saved == Saved::Conflict {
-        return Err(Problem::conflict());
-    }
+    let table = setup.table();
+    saved(table.save_contact(partner, &contact, version).await?)?;
     let (by, what) = (Actor::Partner, "contact_saved");
     setup.done(partner, by, what, &[], &invocation).await;
     let Some(before) = before else {

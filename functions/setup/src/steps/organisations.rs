@@ -13,7 +13,7 @@ use store::{Actor, PageStart, Saved, Suggested, Suggestions};
 use aws::invocation::Invocation;
 
 use crate::State;
-use crate::answer::{Done, Problem, Shown};
+use crate::answer::{Done, Problem, Shown, saved};
 use crate::connected::Connected;
 use crate::input::{Asked, Input, Picked, filled};
 use crate::page::{self, Step};
@@ -247,12 +247,11 @@ pub(crate) async fn choose(
     };
     let name = company.as_ref().map(|company| company.name.clone());
     let mapping = mapping.chosen(company, chosen.enabled, now);
-    let saved = table
-        .save_mapping(partner, &chosen.tenant, &mapping, chosen.version)
-        .await?;
-    let Saved::Yes { version } = saved else {
-        return Err(Problem::conflict());
-    };
+    let version = saved(
+        table
+            .save_mapping(partner, &chosen.tenant, &mapping, chosen.version)
+            .await?,
+    )?;
     let detail = [
         ("tenant", chosen.tenant.to_string()),
         ("company", name.unwrap_or_else(|| "none".to_owned())),
@@ -350,7 +349,8 @@ fn suggest(reading: &mut Suggestions, names: &[(String, TenantId)], company: &Co
     }
 }
 
-fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
+/// The mapping as it holds over the connection of this epoch, if there is one.
+pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
     match epoch {
         Some(epoch) => mapping.in_epoch(epoch),
         None => mapping,

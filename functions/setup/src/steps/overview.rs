@@ -1,5 +1,6 @@
 //! Where a link leads, and the first page of somebody who is signed in.
 
+use connections::SetUp;
 use domain::PartnerId;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
@@ -10,8 +11,8 @@ use crate::input::Asked;
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::confirm::missing;
-use crate::steps::waiting::words;
-use crate::waiting::code;
+use crate::steps::organisations::in_epoch;
+use crate::waiting::words;
 
 /// What an address may say beside its path.
 #[derive(Debug, Default, Deserialize)]
@@ -61,23 +62,19 @@ pub(crate) async fn show(
     Asked(after): Asked<After>,
 ) -> Result<Shown, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
-    let (person, connection, settings, mappings, contact, breaker) = tokio::join!(
+    let (person, set_up, contact) = tokio::join!(
         table.partner(partner),
-        table.connection(partner),
-        table.settings(partner),
-        table.mappings(partner),
+        setup.connections.set_up(partner),
         table.contact_to_change(partner),
-        table.breaker(partner),
     );
-    let (connection, settings) = (connection?, settings?);
+    let SetUp { items, mappings } = set_up?;
+    let (connection, settings) = (items.connection, items.settings);
     let has_contact = contact?.value.is_some();
     let missing = missing(connection.as_ref(), settings.as_ref(), has_contact);
     let lacks = |step: Step| missing.iter().any(|missing| missing.path == step.path());
     let epoch = connection.as_ref().map(|connection| connection.epoch);
-    let mappings = mappings?.into_values().map(|mapping| match epoch {
-        Some(epoch) => mapping.in_epoch(epoch),
-        None => mapping,
-    });
+    let mappings = mappings.into_values();
+    let mappings = mappings.map(|mapping| in_epoch(mapping, epoch));
     let (mapped, unmapped): (Vec<_>, Vec<_>) =
         mappings.partition(|mapping| mapping.company.is_some());
     let live = connection
@@ -122,14 +119,12 @@ pub(crate) async fn show(
         ),
         taken(Step::Confirm, live, or(live, "live", "not confirmed yet")),
     ];
-    let trouble = breaker.ok().and_then(|breaker| breaker.open);
+    let trouble = items.breaker.and_then(|breaker| breaker.open);
     let view = Overview {
         partner: partner.clone(),
         name: person?.value.map(|person| person.name),
         live,
-        trouble: trouble
-            .filter(|_| live)
-            .map(|open| words(&code(&open.reason))),
+        trouble: trouble.filter(|_| live).map(|open| words(&open.reason)),
         steps,
     };
     let drawn = draw(&view);

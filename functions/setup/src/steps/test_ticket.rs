@@ -3,20 +3,20 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use connections::View;
+use connections::{SetUp, View};
 use domain::kind::Role;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy, Record};
-use domain::settings::Mapping;
+use domain::settings::{LiveConnection, Mapping};
 use domain::{
     AlertId, AlertKey, Blocked, Kind, PartnerId, RecordId, SourceId, TenantId, test_alert,
 };
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Connection, Saved, TestTicket, Versioned};
+use store::{Actor, Connection, TestTicket, Versioned};
 
-use crate::answer::{Done, Problem, Shown};
+use crate::answer::{Done, Problem, Shown, saved};
 use crate::input::{Asked, Input, id};
 use crate::page::{self, Step};
 use crate::session::Session;
@@ -234,14 +234,9 @@ async fn save(
     test: &TestTicket,
     version: u64,
 ) -> Result<(), Problem> {
-    match setup
-        .table()
-        .save_test_ticket(partner, test, version)
-        .await?
-    {
-        Saved::Yes { .. } => Ok(()),
-        Saved::Conflict => Err(Problem::conflict()),
-    }
+    let table = setup.table();
+    saved(table.save_test_ticket(partner, test, version).await?)?;
+    Ok(())
 }
 
 async fn send(setup: &Setup, message: Message) -> Result<(), Problem> {
@@ -256,16 +251,11 @@ fn key(partner: &PartnerId, test: &TestTicket) -> AlertKey {
 }
 
 async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
-    let table = setup.table();
-    let (connection, settings, mappings, test) = tokio::join!(
-        table.connection(partner),
-        table.settings(partner),
-        table.mappings(partner),
-        table.test_ticket_to_change(partner),
+    let (set_up, test) = tokio::join!(
+        setup.connections.set_up(partner),
+        setup.table().test_ticket_to_change(partner),
     );
-    let (connection, settings) = (connection?, settings?);
-    let Versioned { value: test, .. } = test?;
-    let mappings = mappings?;
+    let (SetUp { items, mappings }, Versioned { value: test, .. }) = (set_up?, test?);
     let last = match test {
         Some(test) => {
             let record = setup.alerts.get(&key(partner, &test)).await?;
@@ -277,11 +267,9 @@ async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
         }
         None => None,
     };
-    let live = connection
-        .as_ref()
-        .filter(|connection| !connection.suspended)
-        .filter(|connection| settings.is_some_and(|settings| settings.is_of(connection.epoch)));
-    let Some(Connection { epoch, .. }) = live else {
+    let connection = items.connection.clone();
+    let live = View::of(items, &SourceId::of_set_up()).view.connection;
+    let Some(LiveConnection { epoch, .. }) = live else {
         return Ok(Page {
             last,
             tenants: vec![],
@@ -290,7 +278,7 @@ async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
     };
     let mappings = mappings.into_iter();
     let mut tenants: Vec<_> = mappings
-        .filter_map(|(id, mapping)| choice(id, mapping.in_epoch(*epoch)))
+        .filter_map(|(id, mapping)| choice(id, mapping.in_epoch(epoch)))
         .collect();
     tenants.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
     let hindrance = tenants.is_empty().then_some(

@@ -14,11 +14,11 @@ use domain::settings::{BoardTarget, Settings, WhenGone};
 use domain::{Kind, PartnerId, RecordId};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Saved};
+use store::Actor;
 use tokio::join;
 use tokio::time::Instant;
 
-use crate::answer::{Done, Problem, Shown};
+use crate::answer::{Done, Problem, Shown, saved};
 use crate::connected::{Connected, missing, told};
 use crate::input::{Asked, Input, Picked};
 use crate::page::{self, Step};
@@ -312,14 +312,8 @@ pub(crate) async fn save(
     let after = asked_for(&before, form, connection.epoch)?;
     let lists = lists(&client, &before, invocation.call_ends()).await?;
     fits(&before, &after, &lists)?;
-    if setup
-        .table()
-        .save_settings(partner, &after, version)
-        .await?
-        == Saved::Conflict
-    {
-        return Err(Problem::conflict());
-    }
+    let table = setup.table();
+    saved(table.save_settings(partner, &after, version).await?)?;
     setup
         .done(
             partner,
@@ -419,15 +413,12 @@ fn fits(before: &Settings, after: &Settings, lists: &Lists) -> Result<(), Proble
             (None, _) => Vec::new(),
         };
         if let Some((which, why)) = faults.into_iter().next() {
-            let (field, what) = match &which {
-                Which::StartStatus => ("[start_status]".to_owned(), "The start status".to_owned()),
-                Which::ClosingStatus => (
-                    "[closing_status]".to_owned(),
-                    "The closing status".to_owned(),
-                ),
-                Which::Type(kind) => (format!("[types][{kind}]"), format!("The type of {kind}")),
+            let field = match &which {
+                Which::StartStatus => "[start_status]".to_owned(),
+                Which::ClosingStatus => "[closing_status]".to_owned(),
+                Which::Type(kind) => format!("[types][{kind}]"),
             };
-            let words = format!("{what} cannot be used: {why}.");
+            let words = unusable(&which, why);
             return Err(Problem::invalid(format!("{of}{field}"), words));
         }
     }
@@ -446,6 +437,16 @@ fn fits(before: &Settings, after: &Settings, lists: &Lists) -> Result<(), Proble
         None if before.priorities == after.priorities => Ok(()),
         None => Err(Problem::refused(missing(rights::TABLES_INQUIRE))),
     }
+}
+
+/// What is chosen and cannot be used, and why.
+pub(crate) fn unusable(which: &Which, why: Unfit) -> String {
+    let what = match which {
+        Which::StartStatus => "The start status".to_owned(),
+        Which::ClosingStatus => "The closing status".to_owned(),
+        Which::Type(kind) => format!("The type of {kind}"),
+    };
+    format!("{what} cannot be used: {why}.")
 }
 
 fn chooses(target: &BoardTarget) -> bool {

@@ -5,7 +5,7 @@ use axum::Extension;
 use domain::message::Message;
 use domain::{Blocked, TenantId};
 use maud::{Markup, html};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use store::{Actor, Stretch};
 
 use crate::State;
@@ -46,12 +46,6 @@ pub(crate) struct Released {
     reason: Reason,
 }
 
-#[derive(Serialize)]
-struct View {
-    #[serde(flatten)]
-    waiting: Waiting,
-}
-
 /// What waits, and why.
 pub(crate) async fn show(
     setup: State,
@@ -62,10 +56,9 @@ pub(crate) async fn show(
     let waiting = setup
         .waiting(&session.partner, As::Is, invocation.now())
         .await?;
-    let view = View { waiting };
-    let drawn = draw(&view.waiting);
+    let drawn = draw(&waiting);
     Ok(Shown::of(
-        &view,
+        &waiting,
         page::step(Step::Waiting, after.done.as_deref(), &drawn),
     ))
 }
@@ -120,29 +113,6 @@ pub(crate) async fn release(
         .with("left", left))
 }
 
-/// A reason in words for the person at the page.
-pub(crate) fn words(code: &str) -> String {
-    match code {
-        "not_set_up" => "the set-up is not confirmed".to_owned(),
-        "unmapped" => "the organisation is not mapped".to_owned(),
-        "tenant_disabled" => "the organisation is switched off".to_owned(),
-        "kind_disabled" => "this kind of alert is switched off".to_owned(),
-        "connection_broken" => "ConnectWise refuses the connection".to_owned(),
-        "connection_unavailable" => "ConnectWise does not answer".to_owned(),
-        "other_site" => "its ticket is in another ConnectWise".to_owned(),
-        "rejected" => "ConnectWise refused the ticket".to_owned(),
-        other => {
-            let (reason, what) = other.split_once('(').unwrap_or((other, ""));
-            let what = what.trim_end_matches(')');
-            match reason {
-                "missing_right" => format!("the API member lacks the right {what}"),
-                "target_gone" => format!("the {what} that tickets point at is gone in ConnectWise"),
-                other => other.replace('_', " "),
-            }
-        }
-    }
-}
-
 fn draw(waiting: &Waiting) -> Markup {
     html! {
         @if waiting.tenants.is_empty() { p class="good" { "No alert waits." } }
@@ -164,7 +134,7 @@ fn draw(waiting: &Waiting) -> Markup {
                                 td data-label="On their way" { (of.tickets) }
                                 td data-label="Waiting for something" {
                                     @for (code, count) in of.others.iter().filter(|(code, _)| *code != "rejected") {
-                                        div { (count) ": " (words(code)) }
+                                        div { (count) ": " (waiting.words.get(code).unwrap_or(code)) }
                                     }
                                 }
                                 td data-label="Waiting for you" {
@@ -189,35 +159,6 @@ fn release_form(tenant: &TenantId, reason: &str, label: &str) -> Markup {
             input type="hidden" name="tenant" value=(tenant);
             input type="hidden" name="reason" value=(reason);
             button class="plain" { (label) }
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::Target;
-
-    use super::*;
-    use crate::waiting::code;
-
-    #[test]
-    fn a_reason_is_said_in_words() {
-        for (reason, said) in [
-            (Blocked::Unmapped, "the organisation is not mapped"),
-            (
-                Blocked::Rejected("Summary".into()),
-                "ConnectWise refused the ticket",
-            ),
-            (
-                Blocked::MissingRight("service_tickets.add".into()),
-                "the API member lacks the right service_tickets.add",
-            ),
-            (
-                Blocked::TargetGone(Target::Board),
-                "the board that tickets point at is gone in ConnectWise",
-            ),
-        ] {
-            assert_eq!(words(&code(&reason)), said);
         }
     }
 }

@@ -4,10 +4,12 @@ use connectwise_sim::{Seed, Sim};
 use domain::Blocked;
 use domain::settings::Mapping;
 use jiff::Timestamp;
+use reqwest::Method;
 use serde_json::{Value, json};
+use store::Connection;
 
-use crate::setup_client::Browser;
-use crate::world::{COMPANY, TENANT, World, partner, tenant};
+use crate::setup_client::{Answered, Browser};
+use crate::world::{COMPANY, OPERATIONS, TENANT, World, partner, tenant};
 
 /// Seen, and mapped to nothing.
 const UNMAPPED: &str = "cedar-valley";
@@ -25,6 +27,12 @@ fn keys(world: &World, version: u64) -> Value {
         "site": world.connectwise(), "company_id": "tbdemo", "public_key": "tbPublicKey01",
         "private_key": "tbPrivateKey01", "version": version,
     })
+}
+
+/// From which a change of the connection begins now.
+async fn version(world: &World) -> u64 {
+    let connection = world.config.connection_to_change(&partner()).await;
+    connection.unwrap().version
 }
 
 async fn one(browser: &mut Browser, tenant: &str) -> Value {
@@ -185,8 +193,6 @@ async fn companies_of_exactly_the_same_name_are_suggested_and_never_confirmed_by
 #[tokio::test]
 async fn reading_companies_goes_on_where_the_last_request_stopped() {
     let world = World::new().await;
-    let mut seed: Value = serde_json::from_str(Seed::DEMO_JSON).unwrap();
-    seed["companies"].as_array_mut().unwrap().clear();
     seen(&world, UNMAPPED, "Cedar Valley Clinic").await;
     let stored = store::Suggestions {
         epoch: 1,
@@ -286,12 +292,7 @@ async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
     let seed = Seed::DEMO_JSON.replacen("\"tbdemo\"", "\"moved\"", 1);
     let mut world = World::of(Seed::from_json(&seed).unwrap()).await;
     let mut browser = world.signed_in().await;
-    let version = world
-        .config
-        .connection_to_change(&partner())
-        .await
-        .unwrap()
-        .version;
+    let version = version(&world).await;
     let mut moved = keys(&world, version);
     moved["company_id"] = json!("moved");
     browser.post("/setup/connection", &moved).await.expect(200);
@@ -392,12 +393,7 @@ async fn an_own_client_id_is_kept_until_it_is_dropped() {
         (json!({ "client_id": "" }), true),
         (json!({ "drop_client_id": true }), false),
     ] {
-        let version = world
-            .config
-            .connection_to_change(&partner())
-            .await
-            .unwrap()
-            .version;
+        let version = version(&world).await;
         let mut entered = keys(&world, version);
         entered
             .as_object_mut()
@@ -419,4 +415,108 @@ async fn an_own_client_id_is_kept_until_it_is_dropped() {
         .expect(422)
         .json();
     assert_eq!(refused["field"], "client_id", "{refused}");
+}
+
+#[tokio::test]
+async fn a_refused_client_id_is_the_partners_own_where_it_has_one() {
+    let world = World::new().await;
+    let mut browser = world.signed_in().await;
+    for (own, code) in [
+        (false, "client_id_refused"),
+        (true, "own_client_id_refused"),
+    ] {
+        if own {
+            let mut entered = keys(&world, version(&world).await);
+            entered["client_id"] = json!(Seed::demo().integration().unwrap().client_id);
+            let saved = browser.post("/setup/connection", &entered).await;
+            saved.expect(200);
+        }
+        world.faults(json!({ "client_id": "refused" })).await;
+        let check = browser.get_json("/setup/check").await.expect(200).json();
+        assert_eq!(check["fault"]["code"], code, "{check}");
+        world.faults(json!({ "client_id": "ok" })).await;
+    }
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_read_are_entered_again() {
+    let world = World::new().await;
+    let mut browser = world.signed_in().await;
+    world.put_secret("tb/connection/northwind", "{").await;
+    let check = browser.get_json("/setup/check").await.expect(200).json();
+    assert_eq!(check["fault"]["code"], "no_keys", "{check}");
+    let entered = keys(&world, version(&world).await);
+    let saved = browser.post("/setup/connection", &entered).await;
+    saved.expect(200);
+    let check = browser.get_json("/setup/check").await.expect(200).json();
+    assert_eq!(check["verdict"], "good", "{check}");
+}
+
+/// A partner that has chosen everything and not confirmed.
+async fn unconfirmed(world: &World) -> Browser {
+    let mut browser = world.signed_in().await;
+    let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
+    browser.post("/setup/contact", &contact).await.expect(200);
+    let connection = world.config.connection(&partner()).await.unwrap();
+    let unconfirmed = Connection {
+        confirmed: false,
+        ..connection.unwrap()
+    };
+    let config = &world.config;
+    config
+        .put_connection(&partner(), &unconfirmed)
+        .await
+        .unwrap();
+    browser
+}
+
+async fn confirm(browser: &mut Browser) -> Answered {
+    let page = browser.get_json("/setup/confirm").await.expect(200).json();
+    assert_eq!(page["missing"], json!([]), "{page}");
+    let confirm = json!({ "version": page["version"] });
+    browser.post("/setup/confirm", &confirm).await
+}
+
+#[tokio::test]
+async fn confirming_is_refused_where_connectwise_says_otherwise_by_now() {
+    let world = World::new().await;
+    let mut browser = unconfirmed(&world).await;
+    world.faults(json!({ "keys": "revoked" })).await;
+    let refused = confirm(&mut browser).await.expect(422);
+    assert!(refused.text.contains("Check connection"), "{refused:?}");
+    world.faults(json!({ "keys": "ok" })).await;
+
+    let (board, start, closing) = OPERATIONS;
+    let status = |id: u64| format!("/service/boards/{board}/statuses/{id}");
+    let closes = |id, closes| {
+        let patch = json!([{ "op": "replace", "path": "closedStatus", "value": closes }]);
+        (status(id), patch)
+    };
+    for (id, closed, words) in [
+        (start, true, "The start status cannot be used"),
+        (closing, false, "The closing status cannot be used"),
+    ] {
+        let (path, patch) = closes(id, closed);
+        world.technician(Method::PATCH, &path, Some(patch)).await;
+        let refused = confirm(&mut browser).await.expect(422);
+        assert!(refused.text.contains(words), "{refused:?}");
+        let (path, patch) = closes(id, !closed);
+        world.technician(Method::PATCH, &path, Some(patch)).await;
+    }
+    let settings = world.config.settings(&partner()).await.unwrap().unwrap();
+    let mut without_start = settings.clone();
+    without_start.operations.start_status = None;
+    let config = &world.config;
+    config
+        .put_settings(&partner(), &without_start)
+        .await
+        .unwrap();
+    let refused = confirm(&mut browser).await.expect(422);
+    assert!(refused.text.contains("the start status"), "{refused:?}");
+
+    let config = &world.config;
+    config.put_settings(&partner(), &settings).await.unwrap();
+    confirm(&mut browser).await.expect(200);
+    let connection = world.config.connection(&partner()).await.unwrap();
+    assert!(connection.unwrap().confirmed);
 }
