@@ -492,7 +492,9 @@ fn setup(names: &Names) -> Expected {
     refused.extend(administration_of_secret(&names.client_id_secret));
     for name in [&names.source_secret, &names.connection_secret] {
         let others = administration_of_secret(name).into_iter();
-        refused.extend(others.filter(|call| call.operation != "PutSecretValue"));
+        refused.extend(
+            others.filter(|call| !matches!(call.operation, "PutSecretValue" | "RestoreSecret")),
+        );
     }
     for function in [&names.ingest, &names.reconcile, &names.setup] {
         refused.push(invoke(function));
@@ -511,8 +513,10 @@ fn setup(names: &Names) -> Expected {
         get_secret(&names.connection_secret),
         create_secret(&new_source),
         put_secret(&new_source),
+        restore_secret(&new_source),
         create_secret(&new_connection),
         put_secret(&new_connection),
+        restore_secret(&new_connection),
         mail(MAIL_FROM),
     ];
     let of_config = reads(config).into_iter().chain(writes(config));
@@ -683,10 +687,16 @@ fn mail(from: &str) -> Call {
 }
 
 /// To read a secret is not to change it.
+fn restore_secret(name: &str) -> Call {
+    let parameters = json!({ "SecretId": name });
+    call("secretsmanager", "RestoreSecret", name, parameters)
+}
+
 fn administration_of_secret(name: &str) -> Vec<Call> {
     let with_text = json!({ "SecretId": name, "SecretString": "{}" });
     vec![
         put_secret(name),
+        restore_secret(name),
         call("secretsmanager", "UpdateSecret", name, with_text),
         call(
             "secretsmanager",

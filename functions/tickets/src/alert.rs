@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use connections::Site;
+use domain::command::Command;
 use domain::decide::{Decision, Step, decide};
 use domain::event::{Event, Order};
 use domain::fold::fold;
@@ -28,6 +29,8 @@ pub(crate) enum Asked {
     Reconsider,
     /// A person lets it go on.
     Release,
+    /// Do what reconcile found to be done.
+    Command(Command),
 }
 
 /// One message about one alert, and what is known of its surroundings.
@@ -44,7 +47,7 @@ impl Asked {
     pub(crate) fn event(&self) -> Option<&Event> {
         match self {
             Self::Event(event) => Some(event),
-            Self::Reconsider | Self::Release => None,
+            Self::Reconsider | Self::Release | Self::Command(_) => None,
         }
     }
 
@@ -58,7 +61,7 @@ impl Case<'_> {
     fn folded(&self, stored: &Record) -> Record {
         let mut record = match self.asked {
             Asked::Event(event) => fold(stored.clone(), event),
-            Asked::Reconsider => stored.clone(),
+            Asked::Reconsider | Asked::Command(_) => stored.clone(),
             Asked::Release => stored.clone().released(),
         };
         if let Some(connection) = &self.view.connection {

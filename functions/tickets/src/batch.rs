@@ -42,6 +42,12 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
                     .or_default()
                     .push((record, Asked::Release));
             }
+            Ok(Message::Command(command)) => {
+                alerts
+                    .entry(command.key.clone())
+                    .or_default()
+                    .push((record, Asked::Command(command)));
+            }
             Ok(Message::Snapshot(part)) => others.push((record, Ok(part))),
             Err(fault) => others.push((record, Err(fault.to_string()))),
         }

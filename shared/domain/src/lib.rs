@@ -8,6 +8,7 @@ pub mod adopt;
 pub mod boards;
 pub mod breaker;
 pub mod choices;
+pub mod command;
 pub mod decide;
 pub mod done;
 mod email;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::command::Command;
 use crate::event::{Event, SnapshotPart};
 use crate::{AlertKey, PartnerId};
 
@@ -20,6 +21,8 @@ pub enum Message {
     Reconsider(AlertKey),
     /// A person lets an alert go on that waits for one: ConnectWise refused it, or it stood longer than the back-fill reaches.
     Release(AlertKey),
+    /// What a run of reconcile asks to be done about an alert.
+    Command(Command),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -77,6 +80,7 @@ impl Message {
             Self::Event(event) => &event.key.partner,
             Self::Snapshot(part) => &part.partner,
             Self::Reconsider(key) | Self::Release(key) => &key.partner,
+            Self::Command(command) => &command.key.partner,
         }
     }
 }

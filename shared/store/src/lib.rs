@@ -17,6 +17,7 @@ mod memory;
 mod operator;
 mod pages;
 mod sessions;
+mod stopped;
 mod turns;
 mod versions;
 
@@ -30,6 +31,7 @@ pub use error::Error;
 pub use listings::{Cursor, Listed, Listing, Looks, Stretch};
 pub use operator::Source;
 pub use pages::{Entry, Page, PageStart};
+pub use stopped::Stopped;
 pub use versions::{Saved, Versioned};
 
 use std::collections::HashMap;

@@ -88,7 +88,10 @@ impl World {
             for (n, message) in messages.into_iter().enumerate() {
                 match Message::from_json(&message.body.unwrap()).unwrap() {
                     Message::Reconsider(key) => keys.push(key),
-                    other @ (Message::Event(_) | Message::Snapshot(_) | Message::Release(_)) => {
+                    other @ (Message::Event(_)
+                    | Message::Snapshot(_)
+                    | Message::Release(_)
+                    | Message::Command(_)) => {
                         unreachable!("{other:?}")
                     }
                 }

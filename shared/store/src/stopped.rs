@@ -1,0 +1,166 @@
+//! Closings of a tenant that were too many at once to be believed: `P#<partner>` with `stopped#<tenant>`. They wait until a person lets
+//! them through, or until there are fewer.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::time::sortable;
+use domain::{PartnerId, TenantId};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
+
+use crate::Error;
+use crate::conditional;
+use crate::config::{ConfigTable, partner_pk};
+
+const PREFIX: &str = "stopped#";
+
+/// Closings of one tenant that wait for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Stopped {
+    /// How many alerts were taken for gone, at the last look.
+    pub closings: u32,
+    /// Of how many that had an open ticket.
+    pub open: u32,
+    /// Since when.
+    pub since: Timestamp,
+    /// As many as a person who let them through saw; more are stopped again.
+    #[serde(default)]
+    pub let_through: Option<u32>,
+    /// When the partner was told.
+    #[serde(default)]
+    pub told_at: Option<Timestamp>,
+}
+
+impl ConfigTable {
+    /// What was stopped of a partner's tenants, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or an item is unreadable.
+    pub async fn stopped(&self, partner: &PartnerId) -> Result<BTreeMap<TenantId, Stopped>, Error> {
+        let mut items = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(partner_pk(partner)))
+            .expression_attribute_values(":prefix", AttributeValue::S(PREFIX.to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut stopped = BTreeMap::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+            // What is over leaves its key behind.
+            if !item.contains_key("since") {
+                continue;
+            }
+            let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
+            let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix(PREFIX)?).ok())
+            else {
+                tracing::error!(partner = %partner, item = ?item.get("sk"), "no item of a tenant");
+                continue;
+            };
+            let malformed = |fault| Error::malformed(format!("{partner} {PREFIX}{tenant}"), &fault);
+            let item = from_item(item).map_err(malformed)?;
+            stopped.insert(tenant, item);
+        }
+        Ok(stopped)
+    }
+
+    /// Stops a tenant's closings, or counts anew what is stopped already. Tells whether they were not stopped before. If the process
+    /// dies right after, the next run finds them stopped.
+    ///
+    /// # Errors
+    /// When DynamoDB fails; the next run stops them.
+    pub async fn stop(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        (closings, open): (u32, u32),
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let counts = |call: UpdateItemFluentBuilder| {
+            call.expression_attribute_values(":closings", AttributeValue::N(closings.to_string()))
+                .expression_attribute_values(":open", AttributeValue::N(open.to_string()))
+        };
+        // What was let through was fewer: somebody has to look again, and is told again.
+        let first = counts(self.stopped_item(partner, tenant))
+            .update_expression(
+                "SET closings = :closings, #open = :open, since = :now REMOVE let_through, told_at",
+            )
+            .condition_expression("attribute_not_exists(since) OR attribute_exists(let_through)")
+            .expression_attribute_names("#open", "open")
+            .expression_attribute_values(":now", AttributeValue::S(sortable(now)));
+        if conditional::update(first).await?.is_some() {
+            return Ok(true);
+        }
+        let again = counts(self.stopped_item(partner, tenant))
+            .update_expression("SET closings = :closings, #open = :open")
+            .expression_attribute_names("#open", "open");
+        conditional::update(again).await?;
+        Ok(false)
+    }
+
+    /// Ends what was stopped: nothing is too much any more.
+    ///
+    /// # Errors
+    /// When DynamoDB fails; the next run ends it.
+    pub async fn end_stopped(&self, partner: &PartnerId, tenant: &TenantId) -> Result<(), Error> {
+        let call = self
+            .stopped_item(partner, tenant)
+            .update_expression("REMOVE closings, #open, since, let_through, told_at")
+            .condition_expression("attribute_exists(since)")
+            .expression_attribute_names("#open", "open");
+        conditional::update(call).await.map(drop)
+    }
+
+    /// A person lets through as many closings as it saw. Tells whether they were stopped, and as many: if not, it has to look again.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. Letting them through again changes nothing.
+    pub async fn let_through(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        closings: u32,
+    ) -> Result<bool, Error> {
+        let call = self
+            .stopped_item(partner, tenant)
+            .update_expression("SET let_through = :closings")
+            .condition_expression("attribute_exists(since) AND closings <= :closings")
+            .expression_attribute_values(":closings", AttributeValue::N(closings.to_string()));
+        Ok(conditional::update(call).await?.is_some())
+    }
+
+    /// Notes that the partner was told of what was stopped at this time.
+    ///
+    /// # Errors
+    /// When DynamoDB fails; the partner is told again.
+    pub async fn told_of_stopped(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let call = self
+            .stopped_item(partner, tenant)
+            .update_expression("SET told_at = :now")
+            .condition_expression("since = :since")
+            .expression_attribute_values(":since", AttributeValue::S(sortable(since)))
+            .expression_attribute_values(":now", AttributeValue::S(sortable(now)));
+        conditional::update(call).await.map(drop)
+    }
+
+    fn stopped_item(&self, partner: &PartnerId, tenant: &TenantId) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(partner_pk(partner)))
+            .key("sk", AttributeValue::S(format!("{PREFIX}{tenant}")))
+    }
+}
