@@ -1,6 +1,7 @@
 //! The environment of this function.
 
 use aws::config::{Environment, Incomplete};
+use jiff::SignedDuration;
 
 /// What this function is told.
 #[derive(Debug, Clone)]
@@ -13,11 +14,13 @@ pub struct Config {
     pub connections: connections::Config,
     /// Its own name, for running beside itself.
     pub function_name: String,
+    /// How often a partner is looked after when nothing happens.
+    pub period: SignedDuration,
 }
 
 impl Config {
     /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be
-    /// empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// empty), `RECONCILE_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// All variables that are missing.
@@ -33,6 +36,7 @@ impl Config {
                 allowed_origins: environment.list("ALLOWED_ORIGINS"),
             },
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
+            period: SignedDuration::from_secs(i64::from(environment.number("RECONCILE_SECONDS"))),
         };
         environment.complete(config)
     }

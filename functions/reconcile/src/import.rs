@@ -131,7 +131,7 @@ impl App {
         Err(Fault::Busy(item_key.to_owned()))
     }
 
-    async fn heard(
+    pub(crate) async fn heard(
         &self,
         partner: &PartnerId,
         told: Told,

@@ -1,8 +1,10 @@
-//! On a schedule: finds the alerts that may go on, and asks the queue's consumer to decide about them again.
+//! On a schedule: finds the alerts that may go on, those that are gone and tickets that are not as they are recorded, and asks the
+//! queue's consumer to decide about them again.
 //!
 //! It takes no input but what the tables and ConnectWise say, so a run that dies, is repeated or comes late changes nothing but the
 //! time. It writes no ticket and no record.
 
+mod closing;
 mod config;
 mod import;
 mod pacing;
@@ -18,6 +20,7 @@ use aws_types::SdkConfig;
 use connections::Connections;
 use domain::PartnerId;
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Alerts, Due, Task};
@@ -39,6 +42,8 @@ pub struct App {
     connections: Connections,
     outbox: Outbox,
     itself: Function,
+    /// How often a partner is looked after when nothing happens.
+    period: SignedDuration,
 }
 
 /// Why an invocation did nothing.
@@ -65,6 +70,8 @@ pub struct Summary {
     pub failed: usize,
     /// Alerts that it asked to be decided again.
     pub released: usize,
+    /// Commands that it gave: alerts that are gone, and tickets to look at.
+    pub commands: usize,
     /// Partners of which more is left than may go at once.
     pub left: usize,
 }
@@ -87,6 +94,7 @@ impl App {
             connections: Connections::build(&config.connections, aws)?,
             outbox: Outbox::new(aws, config.queue_url.clone()),
             itself: Function::new(aws, config.function_name.clone()),
+            period: config.period,
         })
     }
 
@@ -107,6 +115,7 @@ impl App {
             done = summary.done,
             failed = summary.failed,
             released = summary.released,
+            commands = summary.commands,
             left = summary.left,
             "reconciled"
         );
@@ -148,9 +157,14 @@ impl App {
         };
         for run in runs {
             match run {
-                Run::Done { released, left } => {
+                Run::Done {
+                    released,
+                    commands,
+                    left,
+                } => {
                     summary.done += 1;
                     summary.released += released;
+                    summary.commands += commands;
                     summary.left += usize::from(left);
                 }
                 Run::Failed => summary.failed += 1,

@@ -10,11 +10,12 @@ use domain::release::{Held, held};
 use domain::{AlertKey, PartnerId, SourceId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use store::{Cursor, Leased, PartnerItems, Stretch, Task};
+use store::{Cursor, Leased, PartnerItems, Progress, Stretch, Task};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
 use crate::App;
+use crate::closing::Looked;
 use crate::pacing;
 use crate::targets::Targets;
 
@@ -32,7 +33,11 @@ const AT_A_TIME: usize = 16;
 #[derive(Debug)]
 pub(crate) enum Run {
     /// It came to its end.
-    Done { released: usize, left: bool },
+    Done {
+        released: usize,
+        commands: usize,
+        left: bool,
+    },
     /// It is tried again in a minute, or when its lease ends.
     Failed,
     /// Another run is on, or the partner is due no more.
@@ -64,6 +69,7 @@ struct Found {
 
 struct Released {
     count: usize,
+    commands: usize,
     left: bool,
     next: Timestamp,
 }
@@ -118,14 +124,21 @@ impl App {
             Ok(Err(fault)) => tracing::warn!(fault = %fault, "the lease ends by itself"),
             Err(_) => tracing::warn!("the lease ends by itself"),
         }
-        let Some(Released { count, left, .. }) = released else {
+        let Some(Released {
+            count,
+            commands,
+            left,
+            ..
+        }) = released
+        else {
             return Run::Failed;
         };
-        if count > 0 || left {
-            tracing::info!(released = count, left, "released");
+        if count > 0 || commands > 0 || left {
+            tracing::info!(released = count, commands, left, "asked for");
         }
         Run::Done {
             released: count,
+            commands,
             left,
         }
     }
@@ -146,6 +159,7 @@ impl App {
         let nothing = |left, next| {
             Ok(Released {
                 count: 0,
+                commands: 0,
                 left,
                 next,
             })
@@ -153,8 +167,11 @@ impl App {
         if view.view.breaker.open.is_some() {
             return nothing(false, pacing::again(now));
         }
+        let own = |progress: &Progress, left| {
+            pacing::next(partner, progress, left, None, (self.period, now))
+        };
         if view.site.is_none() {
-            return nothing(false, pacing::next(partner, &progress, false, None, now));
+            return nothing(false, own(&progress, false));
         }
         if let Some(until) = view.view.breaker.pause(now) {
             return nothing(false, until);
@@ -162,7 +179,7 @@ impl App {
         let importing = self.imported(partner, &view, invocation).await?;
         let allowance = pacing::allowance(&progress, now);
         if allowance == 0 {
-            return nothing(true, pacing::next(partner, &progress, true, None, now));
+            return nothing(true, own(&progress, true));
         }
         let view = self
             .with_rights(partner, view, &mut progress, invocation)
@@ -174,18 +191,32 @@ impl App {
             .await?;
         let mut keys = looks.keys;
         let looks_count = keys.len();
+        // Before the list of tickets is whole, an alert's record may be older than what its source said.
+        let looked = match importing {
+            true => Looked::default(),
+            false => {
+                let room = (allowance - keys.len()).div_ceil(2);
+                self.look(leased, &view, &mut progress, room, invocation)
+                    .await?
+            }
+        };
+        let commands = looked.commands.len();
+        // What is gone does not go on as well.
+        let gone = looked.commands.iter().map(|command| command.key.clone());
+        let known: Vec<AlertKey> = keys.iter().cloned().chain(gone).collect();
         let round = Round {
             from: progress.cursor.as_ref(),
-            known: &keys,
-            most: allowance - keys.len(),
+            known: &known,
+            most: allowance - keys.len() - commands,
         };
         let targets = Targets::new(self, partner, &view, invocation);
         set_up.items.breaker = Some(view.view.breaker);
         let found = self.find(partner, set_up, targets, round).await?;
-        let left = looks.more || found.more;
+        let left = looks.more || found.more || looked.left || importing;
         keys.extend(found.keys);
-        if !keys.is_empty() {
-            progress = pacing::taken(&progress, keys.len(), now);
+        let asked = keys.len() + commands;
+        if asked > 0 {
+            progress = pacing::taken(&progress, asked, now);
         }
         progress.cursor = found.cursor;
         if progress != leased.progress {
@@ -196,20 +227,18 @@ impl App {
         }
         let count = keys.len();
         let looked_at = keys[..looks_count].to_vec();
-        let messages: Vec<_> = keys.into_iter().map(Message::Reconsider).collect();
+        let commanded = looked.commands.into_iter().map(Message::Command);
+        let mut messages: Vec<Message> = commanded.collect();
+        messages.extend(keys.into_iter().map(Message::Reconsider));
         self.outbox.send_all(&messages).await?;
         // Asked for: whoever decides sets the next time; if nobody can, it is asked for again later, and not each minute.
         self.put_off(&looked_at, now).await?;
+        let now = invocation.now();
         Ok(Released {
             count,
-            left: left || importing,
-            next: pacing::next(
-                partner,
-                &progress,
-                left || importing,
-                looks.next,
-                invocation.now(),
-            ),
+            commands,
+            left,
+            next: pacing::next(partner, &progress, left, looks.next, (self.period, now)),
         })
     }
 

@@ -22,6 +22,7 @@ fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
             ("CONFIG_TABLE", "config"),
             ("CONNECTION_SECRET_PREFIX", "tb/connection/"),
             ("CLIENT_ID_SECRET", "tb/client-id"),
+            ("RECONCILE_SECONDS", "900"),
         ],
     );
 }

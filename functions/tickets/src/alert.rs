@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use connections::Site;
-use domain::command::Command;
-use domain::decide::{Decision, Step, decide};
+use domain::command::{Ask, Command};
+use domain::decide::{Decision, Step, decide, may_look};
 use domain::event::{Event, Order};
 use domain::fold::fold;
 use domain::memory::Memory;
-use domain::record::{Claim, Record};
+use domain::record::{Claim, Open, Record};
 use domain::settings::ConnectionView;
 use domain::{AlertKey, Blocked, RecordId};
 use store::Written;
@@ -61,13 +61,35 @@ impl Case<'_> {
     fn folded(&self, stored: &Record) -> Record {
         let mut record = match self.asked {
             Asked::Event(event) => fold(stored.clone(), event),
-            Asked::Reconsider | Asked::Command(_) => stored.clone(),
+            Asked::Reconsider => stored.clone(),
+            Asked::Command(command) => command.taken_in(stored.clone(), self.invocation.now()),
             Asked::Release => stored.clone().released(),
         };
         if let Some(connection) = &self.view.connection {
             record = record.in_epoch(connection.epoch);
         }
         record
+    }
+
+    /// What a command asks for is in the record now: it is done once.
+    pub(crate) fn has_obeyed(&mut self) {
+        if matches!(self.asked, Asked::Command(_)) {
+            self.asked = &Asked::Reconsider;
+        }
+    }
+
+    /// The ticket that is to be looked at, if it still is, and may be.
+    fn to_look_at<'a>(&self, record: &'a Record) -> Option<&'a Open> {
+        let Asked::Command(command) = self.asked else {
+            return None;
+        };
+        let epoch = self.view.connection.as_ref().map(|live| live.epoch);
+        let here = |open: &&Open| Some(open.epoch) == epoch;
+        let open = record.open().filter(here)?;
+        // Whoever holds the claim looks at the ticket itself.
+        let looks = command.ask == Ask::Look && command.fits(record) && record.claim.is_none();
+        let may = may_look(&self.view, self.invocation.now()) && self.invocation.has_time();
+        (looks && may).then_some(open)
     }
 
     /// Makes what is known of the connection's tickets count from here on.
@@ -119,10 +141,18 @@ impl App {
         let mut stored = known.record.unwrap_or_else(untouched);
         for _ in 0..MAX_STEPS {
             let record = case.folded(&stored);
-            let decision = decide(&record, &case.view, self.settle, invocation.now());
-            let stepped = self.step(&stored, record, decision, &mut case).await?;
+            let stepped = match case.to_look_at(&record).cloned() {
+                Some(open) => self.look_at(record, &open, &mut case).await?,
+                None => {
+                    let decision = decide(&record, &case.view, self.settle, invocation.now());
+                    self.step(&stored, record, decision, &mut case).await?
+                }
+            };
             stored = match stepped {
-                Stepped::On(record) => *record,
+                Stepped::On(record) => {
+                    case.has_obeyed();
+                    *record
+                }
                 Stepped::Again => stored,
                 Stepped::Reread => self.alerts.get(key).await?.unwrap_or_else(untouched),
                 Stepped::End(outcome) => return Ok(outcome),

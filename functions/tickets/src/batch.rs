@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::AlertKey;
+use domain::event::SnapshotPart;
 use domain::message::Message;
 use futures_util::future::join_all;
 use tracing::Instrument as _;
@@ -57,7 +58,7 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
         .map(|(key, messages)| one_alert(app, invocation, key, messages));
     let others = others.into_iter().map(|(record, content)| async move {
         let outcome = match content {
-            Ok(part) => match app.alerts.put_snapshot_part(&part, invocation.now()).await {
+            Ok(part) => match snapshot(app, &part, invocation).await {
                 Ok(()) => Outcome::Done,
                 Err(fault) => {
                     tracing::error!(fault = %fault, "snapshot not stored");
@@ -76,6 +77,17 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
         .chain(others.into_iter().flatten())
         .collect();
     response
+}
+
+/// Stores a part of a snapshot, and has it looked at with the others. Whoever dies in between does both again.
+async fn snapshot(
+    app: &App,
+    part: &SnapshotPart,
+    invocation: &Invocation,
+) -> Result<(), store::Error> {
+    let now = invocation.now();
+    app.alerts.put_snapshot_part(part, now).await?;
+    app.connections.snapshot_came(&part.partner, now).await
 }
 
 async fn one_alert(

@@ -15,7 +15,6 @@ use domain::ticket::{
     description, duplicate_note, gone_note, kept_note, mark, reopened_note, repeat_note, summary,
 };
 use domain::{Blocked, Reaction, RecordId, Target, Token};
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use crate::Invocation;
@@ -123,8 +122,7 @@ impl Calls<'_> {
                 ticket_id, untold, ..
             } => self.note_repeats(*ticket_id, *untold).await,
             Step::NoteGone { ticket_id } => {
-                let gone_at = gone_at(self.record, self.work.invocation.now());
-                let note = gone_note(false, gone_at, &self.claim.marker);
+                let note = gone_note(false, &self.record.wanted, &self.claim.marker);
                 self.note(*ticket_id, note).await
             }
             Step::Patch {
@@ -222,11 +220,7 @@ impl Calls<'_> {
             }
         }
         if !self.is_noted(ticket_id).await? {
-            let note = gone_note(
-                true,
-                gone_at(self.record, self.work.invocation.now()),
-                &self.claim.marker,
-            );
+            let note = gone_note(true, &self.record.wanted, &self.claim.marker);
             let noted = self.add_note(ticket_id, note, NoteDisplay::Resolution);
             self.said(noted.await)?;
         }
@@ -458,9 +452,4 @@ fn malformed(_: connectwise::InvalidXref) -> Failed {
     Failed::Look(Error::Rejected {
         words: connectwise::InvalidXref.to_string(),
     })
-}
-
-fn gone_at(record: &Record, now: Timestamp) -> Timestamp {
-    let last = record.wanted.last.as_ref();
-    last.map_or(now, |last| last.occurred_at)
 }

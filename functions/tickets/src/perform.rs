@@ -1,12 +1,12 @@
 //! Claimed steps and searches: what comes of each is recorded before the message may go.
 
-use connections::Heard;
+use connections::{Heard, found};
 use connectwise::{Client, Error, Ticket};
 use domain::adopt::{adopt, recall, rechecked};
 use domain::breaker::Told;
 use domain::done::after;
 use domain::memory::{Memory, MemoryState};
-use domain::record::{Claim, Open, Recheck, Record};
+use domain::record::{Claim, ClosedBy, Open, Recheck, Record};
 use domain::{Blocked, PartnerId, Reaction, Token, rights};
 use jiff::Timestamp;
 
@@ -256,6 +256,55 @@ impl App {
         }
         case.set_memory(memory);
         Ok(Stepped::Again)
+    }
+
+    /// Looks at a ticket that ConnectWise listed otherwise than it is recorded, and records what a person did with it. Nothing is
+    /// written there. What cannot be seen now stays as it is: the next list shows it again.
+    pub(crate) async fn look_at(
+        &self,
+        record: Record,
+        open: &Open,
+        case: &mut Case<'_>,
+    ) -> Result<Stepped, store::Error> {
+        let partner = record.key.partner.clone();
+        let looked = match self.client(&partner, case).await {
+            Ok(client) => client
+                .ticket(open.ticket_id, case.invocation.calls_end())
+                .await
+                .map_err(Failed::Look),
+            Err(fault) => Err(fault),
+        };
+        let now = case.invocation.now();
+        let (ended, board_id) = match looked {
+            Ok(ticket) => {
+                self.heard(&partner, Told::Works, case).await;
+                let found = found(&ticket);
+                let ended = found.ended(&record.ticket_token(), open.company_id);
+                (ended, found.board_id)
+            }
+            Err(Failed::Look(Error::NotFound { .. })) => {
+                self.heard(&partner, Told::Works, case).await;
+                (Some(ClosedBy::Deleted), open.board_id)
+            }
+            Err(fault) => {
+                tracing::warn!(fault = %fault, "not looked at");
+                self.heard(&partner, fault.told(), case).await;
+                case.has_obeyed();
+                return Ok(Stepped::Again);
+            }
+        };
+        tracing::info!(ticket.id = open.ticket_id, ended = ?ended, "looked at");
+        let seen = match ended {
+            Some(by) => record
+                .clone()
+                .with_closed(open.ticket_id, open.epoch, by, now),
+            None => record.clone().with_board(board_id),
+        };
+        if seen == record {
+            case.has_obeyed();
+            return Ok(Stepped::Again);
+        }
+        self.on(&seen).await
     }
 
     /// Unknown is not none: what could not be looked up is looked up again.

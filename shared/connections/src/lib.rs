@@ -24,6 +24,8 @@ const TIME_OUTS: u32 = 5;
 const PAUSE: Duration = Duration::from_secs(60);
 /// A partner whose breaker opened is probed after so long.
 const PROBE: SignedDuration = SignedDuration::from_mins(1);
+/// The parts of a snapshot come one after the other: so long after one, the others may be there too.
+const OTHER_PARTS: SignedDuration = SignedDuration::from_secs(10);
 /// A partner is reconciled within so many seconds after it is seen for the first time.
 const FIRST_RECONCILE: u32 = 900;
 
@@ -220,6 +222,19 @@ impl Connections {
         brought.inspect_err(|fault| {
             tracing::warn!(partner = %partner, fault = %fault, "not brought forward");
         })
+    }
+
+    /// Has the partner reconciled soon, since a part of a snapshot is stored.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn snapshot_came(
+        &self,
+        partner: &PartnerId,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let at = later(now, OTHER_PARTS);
+        self.due.snapshot_came(partner, now, at).await
     }
 
     /// A client with the partner's keys: the same one as long as these are the same, since its clones take turns.

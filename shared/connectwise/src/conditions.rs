@@ -139,6 +139,12 @@ impl Conditions {
         })
     }
 
+    /// `id in (7,8)`. Of no numbers it is nothing that ConnectWise would take.
+    pub(crate) fn is_numbered(ids: &[RecordId]) -> Self {
+        let ids: Vec<String> = ids.iter().map(RecordId::to_string).collect();
+        Self(format!("id in ({})", ids.join(",")))
+    }
+
     /// `field like "prefix*"`.
     pub(crate) fn begins(field: Field, prefix: &ExternalXref) -> Self {
         Self(format!("{field} like \"{prefix}*\""))

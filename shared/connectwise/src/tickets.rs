@@ -14,6 +14,8 @@ use crate::rights;
 
 /// Tokens in one search: with a hundred characters each, the address stays under the 2,000 that ConnectWise takes.
 const TOKENS_A_SEARCH: usize = 12;
+/// Numbers in one search: with up to twelve digits and an escaped comma each, the same.
+const NUMBERS_A_SEARCH: usize = 100;
 
 /// What of a ticket is read; a test compares it with [`Ticket`].
 const FIELDS: &str = "id,summary,board,status,company,priority,type,externalXRef,closedFlag,estimatedStartDate,closedDate,closedBy,mergedParentTicket,_info";
@@ -98,6 +100,26 @@ impl Client {
                 let carried = ticket.external_xref.as_deref();
                 some.iter().any(|token| carried == Some(token.as_str()))
             });
+            found.append(&mut tickets);
+        }
+        Ok(found)
+    }
+
+    /// The tickets of these numbers that ConnectWise has and shows, closed ones included; complete like
+    /// [`Self::tickets_by_external_xref`]. No number, no call.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn tickets_numbered(
+        &self,
+        ids: &[RecordId],
+        deadline: Instant,
+    ) -> Result<Vec<Ticket>, Error> {
+        let mut found = Vec::new();
+        for some in ids.chunks(NUMBERS_A_SEARCH) {
+            let conditions = Conditions::is_numbered(some);
+            let mut tickets = self.search_tickets(&conditions, deadline).await?;
+            tickets.retain(|ticket| some.contains(&ticket.id));
             found.append(&mut tickets);
         }
         Ok(found)

@@ -4,6 +4,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Order;
+use crate::record::{Actual, Open, Recheck, Record};
 use crate::{AlertKey, RecordId, SnapshotId};
 
 /// One thing to be done about one alert.
@@ -25,8 +27,13 @@ pub struct Command {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
-    /// Take the alert for gone: this shows it.
-    Gone(Gone),
+    /// Take the alert for gone, if this is still the newest that was heard of it.
+    Gone {
+        /// The newest event that was taken in.
+        last: Order,
+        /// What shows that it is gone.
+        shown: Gone,
+    },
     /// Look at the ticket: ConnectWise lists it otherwise than it is recorded, or not at all.
     Look,
     /// Look for tickets that carry the same token: ConnectWise lists more than one.
@@ -35,7 +42,7 @@ pub enum Ask {
 
 /// What shows that an alert is gone, beside an event that says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "shown_by", rename_all = "snake_case")]
+#[serde(tag = "by", rename_all = "snake_case")]
 pub enum Gone {
     /// It is not in the complete list of active alerts.
     Absent {
@@ -49,4 +56,64 @@ pub enum Gone {
         /// That time.
         at: Timestamp,
     },
+}
+
+impl Command {
+    /// Whether the record is still what the command is about.
+    #[must_use]
+    pub fn fits(&self, record: &Record) -> bool {
+        let has_ticket = match &record.actual {
+            Some(Actual::Open(open)) => self.ticket_id == Some(open.ticket_id),
+            // Its life is over.
+            Some(Actual::Closed(closed)) if closed.episode == record.episode => false,
+            Some(Actual::Closed(_)) | None => self.ticket_id.is_none(),
+        };
+        let is_newest = match &self.ask {
+            Ask::Gone { last, .. } => {
+                record.wanted.standing && record.wanted.last.as_ref() == Some(last)
+            }
+            Ask::Look | Ask::LookForDuplicates => record.open().is_some(),
+        };
+        self.episode == record.episode && has_ticket && is_newest
+    }
+
+    /// The record with what the command says taken in; as it was where the command is void, or asks only to look.
+    ///
+    /// The order of events stays: an alert was heard of after this, or it was not. So a repeat that comes late begins the next life,
+    /// and is not lost.
+    #[must_use]
+    pub fn taken_in(&self, mut record: Record, now: Timestamp) -> Record {
+        if !self.fits(&record) {
+            return record;
+        }
+        match &self.ask {
+            Ask::Gone { shown, .. } => {
+                record.wanted.standing = false;
+                record.wanted.gone = Some(shown.clone());
+                record
+            }
+            Ask::Look => record,
+            Ask::LookForDuplicates => match record.open().cloned() {
+                Some(open) => look_for_duplicates(record, &open, now),
+                None => record,
+            },
+        }
+    }
+}
+
+fn look_for_duplicates(mut record: Record, open: &Open, now: Timestamp) -> Record {
+    let token = record.ticket_token();
+    let known = record.rechecks.iter_mut();
+    match known.into_iter().find(|recheck| recheck.token == token) {
+        Some(recheck) => recheck.at = recheck.at.min(now),
+        None => record.rechecks.push(Recheck {
+            token,
+            board_id: open.board_id,
+            company_id: open.company_id,
+            epoch: open.epoch,
+            at: now,
+            last: true,
+        }),
+    }
+    record
 }

@@ -167,6 +167,12 @@ pub fn decide(
     may(&decision).map_or_else(|instead| instead, |()| decision)
 }
 
+/// Whether a ticket may be looked at now, beside what is decided.
+#[must_use]
+pub fn may_look(view: &ConnectionView, now: Timestamp) -> bool {
+    may_call(&[rights::TICKETS_INQUIRE], view, now).is_ok()
+}
+
 /// Whether ConnectWise may be called for something that needs these rights; else what happens instead.
 fn may_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<(), Decision> {
     if rights.is_empty() {

@@ -197,10 +197,16 @@ impl SnapshotPart {
     /// Where the sparse index lists it: `(state_of, tenant_since)`.
     #[must_use]
     pub fn index(&self) -> (String, String) {
-        let shard = shard(&digest(&[self.tenant.as_str(), self.source.as_str()], 16));
         (
-            format!("{}#snapshot#{shard}", self.partner),
+            Self::index_key(&self.partner, &self.tenant, &self.source),
             format!("{}#{}", self.tenant, sortable(self.taken_at)),
         )
+    }
+
+    /// The index key that lists all of one source's snapshots of a tenant.
+    #[must_use]
+    pub fn index_key(partner: &PartnerId, tenant: &TenantId, source: &SourceId) -> String {
+        let shard = shard(&digest(&[tenant.as_str(), source.as_str()], 16));
+        format!("{partner}#snapshot#{shard}")
     }
 }

@@ -6,8 +6,8 @@ use crate::record::{About, Actual, Record};
 /// The record with the event taken in. What is not newer than the last event changes and counts nothing, so folding twice is
 /// folding once.
 ///
-/// An update of an alert that is known to be gone changes nothing either, not even the order: the raise that it overtook is still
-/// to come, and must not look old.
+/// An update of an alert that its source resolved changes nothing either, not even the order: the raise that it overtook is still to
+/// come, and must not look old. Where only a list or the time says that the alert is gone, an update says that it is not.
 #[must_use]
 pub fn fold(record: Record, event: &Event) -> Record {
     let order = event.order();
@@ -27,11 +27,10 @@ pub fn fold(record: Record, event: &Event) -> Record {
         Change::Raised(particulars) => raised(record, event, particulars),
         Change::Updated(particulars) if is_known(&record) => repeated(record, particulars),
         // The raise is late or lost: an update says as much.
-        Change::Updated(particulars) if record.wanted.last.is_none() || record.wanted.standing => {
-            raised(record, event, particulars)
-        }
+        Change::Updated(particulars) if !is_resolved(&record) => raised(record, event, particulars),
         Change::Updated(_) => return record,
     };
+    record.wanted.gone = None;
     record.wanted.last = Some(order);
     record
 }
@@ -39,6 +38,12 @@ pub fn fold(record: Record, event: &Event) -> Record {
 /// It stands, and what it looks like is known: a ticket that was found in ConnectWise only tells that it stands.
 fn is_known(record: &Record) -> bool {
     record.wanted.standing && record.wanted.about.is_some()
+}
+
+/// Its source said that it is gone.
+fn is_resolved(record: &Record) -> bool {
+    let wanted = &record.wanted;
+    wanted.last.is_some() && !wanted.standing && wanted.gone.is_none()
 }
 
 /// The ticket of the present life has ended.

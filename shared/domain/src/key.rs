@@ -44,6 +44,39 @@ impl AlertKey {
     }
 }
 
+/// An alert's item key in few bytes, for whoever holds a hundred thousand of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemKey([u8; 24]);
+
+impl ItemKey {
+    /// Of `<16 hex>-<32 hex>`; none where that is no item key of an alert's.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (scope, alert) = text.split_once('-')?;
+        if scope.len() != 16 || alert.len() != 32 {
+            return None;
+        }
+        let mut bytes = [0; 24];
+        let digits = scope.bytes().chain(alert.bytes());
+        for (n, digit) in digits.enumerate() {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => return None,
+            };
+            bytes[n / 2] = (bytes[n / 2] << 4) | value;
+        }
+        Some(Self(bytes))
+    }
+}
+
+impl fmt::Display for ItemKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (scope, alert) = self.0.split_at(8);
+        write!(f, "{}-{}", hex(scope), hex(alert))
+    }
+}
+
 /// How many index keys share one partner's alerts: a storm on a single key would be throttled.
 pub const SHARDS: u8 = 4;
 
@@ -184,6 +217,26 @@ mod tests {
             &text.replacen('6', "", 1),
         ] {
             assert_eq!(Token::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn an_item_key_is_the_same_in_bytes() {
+        let text = key("contoso", "a-1").item_key();
+        let in_bytes = ItemKey::parse(&text).unwrap();
+        assert_eq!(in_bytes.to_string(), text);
+        assert_ne!(
+            ItemKey::parse(&key("contoso", "a-2").item_key()),
+            Some(in_bytes)
+        );
+        for other in [
+            "",
+            "-",
+            &text[1..],
+            &text.to_uppercase(),
+            &format!("{text}0"),
+        ] {
+            assert_eq!(ItemKey::parse(other), None, "{other}");
         }
     }
 

@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::command::Gone;
 use crate::event::{Event, Order, Payload, Severity};
 use crate::key::{Token, shard};
 use crate::kind::Role;
@@ -64,6 +65,9 @@ pub struct Wanted {
     /// What the last raise said; none where only a resolve was ever seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<About>,
+    /// What shows that it is gone, where no event says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gone: Option<Gone>,
 }
 
 /// What a standing alert looks like.
@@ -316,6 +320,7 @@ impl Record {
             last: None,
             standing: false,
             about: None,
+            gone: None,
         };
         Self {
             key,
@@ -507,6 +512,15 @@ impl Record {
             self.episode += 1;
         } else {
             self.payload = None;
+        }
+        self
+    }
+
+    /// Records where the open ticket lies now: a technician may have moved it.
+    #[must_use]
+    pub fn with_board(mut self, board_id: Option<RecordId>) -> Self {
+        if let Some(Actual::Open(open)) = &mut self.actual {
+            open.board_id = board_id;
         }
         self
     }

@@ -2,8 +2,9 @@
 
 use jiff::Timestamp;
 
+use crate::command::Gone;
 use crate::event::Payload;
-use crate::record::{About, ClosedBy};
+use crate::record::{About, ClosedBy, Wanted};
 use crate::text::{cut_to_bytes, cut_to_chars};
 use crate::{AlertKey, ClaimId};
 
@@ -85,19 +86,28 @@ pub fn repeat_note(
     )
 }
 
-/// The note on a ticket whose alert is gone.
+/// The note on a ticket whose alert is gone: what shows it, and what was done.
 #[must_use]
-pub fn gone_note(closing: bool, gone_at: Timestamp, marker: &ClaimId) -> String {
+pub fn gone_note(closing: bool, wanted: &Wanted, marker: &ClaimId) -> String {
+    let resolved_at = wanted.last.as_ref().map(|last| last.occurred_at);
+    let why = match (&wanted.gone, resolved_at) {
+        (Some(Gone::Absent { taken_at, .. }), _) => format!(
+            "it is not in the list of active alerts that its source took at {}",
+            readable(*taken_at)
+        ),
+        (Some(Gone::Expired { at }), _) => format!(
+            "it was to end by itself at {} unless its source repeated it, and it did not",
+            readable(*at)
+        ),
+        (None, Some(at)) => format!("its source reported it as resolved at {}", readable(at)),
+        (None, None) => "its source reported it as resolved".to_owned(),
+    };
     let consequence = if closing {
         "Ticketbridge closed this ticket."
     } else {
         "Nothing was closed: please look into it and close the ticket."
     };
-    format!(
-        "The alert is gone: its source reported it as resolved at {}. {consequence}\n{}",
-        readable(gone_at),
-        mark(marker)
-    )
+    format!("The alert is gone: {why}. {consequence}\n{}", mark(marker))
 }
 
 /// The note on a ticket that was opened again.

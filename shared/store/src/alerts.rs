@@ -159,6 +159,20 @@ impl Alerts {
         answer.item.map(known).transpose()
     }
 
+    /// The record of an item that a list named, read consistently; none where it is gone, or has no key yet.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn of_item(&self, item_key: &str) -> Result<Option<Record>, Error> {
+        let call = self.client.get_item().table_name(&self.table);
+        let call = call.key("pk", AttributeValue::S(item_key.to_owned()));
+        let answer = call.consistent_read(true).send().await;
+        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
+        let item = answer.item.filter(|item| item.contains_key("key"));
+        let malformed = |fault| Error::malformed(item_key, &fault);
+        item.map(from_item).transpose().map_err(malformed)
+    }
+
     /// Has a record whose time to be looked at has come looked at later, unless that was changed meanwhile.
     ///
     /// # Errors

@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_types::SdkConfig;
-use domain::PartnerId;
 use domain::time::sortable;
+use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_attribute_value, to_attribute_value};
@@ -47,6 +47,8 @@ pub struct Leased {
     pub task: Task,
     /// What the run before left.
     pub progress: Progress,
+    /// When the last part of a snapshot came.
+    pub snapshot_at: Option<Timestamp>,
     id: String,
     until: String,
 }
@@ -66,6 +68,27 @@ pub struct Progress {
     /// When missing rights were last taken for there again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rights_tried_at: Option<Timestamp>,
+    /// When it was last looked which alerts are gone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked_at: Option<Timestamp>,
+    /// When the next alert ends by itself, by that look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// When ConnectWise's list of open tickets was last begun to be read to its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compared_at: Option<Timestamp>,
+    /// How far that list is read, where a run had not the time for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparing: Option<Comparing>,
+}
+
+/// A list of open tickets that is read by several runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Comparing {
+    /// When it was begun.
+    pub began_at: Timestamp,
+    /// The number of the ticket behind which it goes on.
+    pub behind: RecordId,
 }
 
 /// The entries in the `config` table.
@@ -153,6 +176,26 @@ impl Due {
         conditional::update(call).await.map(drop)
     }
 
+    /// Notes that a part of a snapshot came, and has the partner reconciled at a time: when the other parts may be there too. If the
+    /// process dies in between, the part's message comes back.
+    ///
+    /// # Errors
+    /// As for [`Self::bring_forward`].
+    pub async fn snapshot_came(
+        &self,
+        partner: &PartnerId,
+        now: Timestamp,
+        at: Timestamp,
+    ) -> Result<(), Error> {
+        let call = self
+            .update(partner, Task::Reconcile)
+            .update_expression("SET snapshot_at = :now")
+            .condition_expression("attribute_not_exists(snapshot_at) OR snapshot_at < :now")
+            .expression_attribute_values(":now", text(sortable(now)));
+        conditional::update(call).await?;
+        self.bring_forward(partner, Task::Reconcile, at).await
+    }
+
     /// Takes the run of a partner that is due and in nobody's hands, until a time; none otherwise. `id` is the worker's own. If the
     /// process dies right after, the partner is due when the lease ends.
     ///
@@ -181,9 +224,11 @@ impl Due {
         let Some(answer) = conditional::update(call).await? else {
             return Ok(None);
         };
-        let progress = answer
-            .attributes
-            .and_then(|mut entry| entry.remove("progress"))
+        let mut entry = answer.attributes.unwrap_or_default();
+        let snapshot_at = entry.remove("snapshot_at");
+        let snapshot_at = snapshot_at.and_then(|at| from_attribute_value(at).ok());
+        let progress = entry
+            .remove("progress")
             .map(from_attribute_value)
             .transpose()
             .unwrap_or_else(|fault| {
@@ -195,6 +240,7 @@ impl Due {
             partner: partner.clone(),
             task,
             progress: progress.unwrap_or_default(),
+            snapshot_at,
             id: id.to_owned(),
             until,
         }))

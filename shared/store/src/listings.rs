@@ -1,16 +1,19 @@
 //! Lists of a partner's records and tenants, read page by page. The indexes are a moment late: whoever acts on a record reads it again.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::query::QueryError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::future::pagination_stream::PaginationStream;
+use domain::event::SnapshotPart;
 use domain::key::SHARDS;
-use domain::record::{BlockedSince, Wanted};
+use domain::record::{Actual, BlockedSince, Wanted};
 use domain::settings::Mapping;
+use domain::snapshot::PartHead;
 use domain::time::sortable;
-use domain::{AlertKey, PartnerId, TenantId};
+use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,6 +25,8 @@ use crate::{Alerts, ConfigTable, Error};
 
 /// Records read in one call of a listing: some hundred kilobytes.
 const PAGE: i32 = 500;
+/// Parts of snapshots read in one call: mostly the newest two or three are enough.
+const SNAPSHOT_PAGE: i32 = 20;
 
 /// A blocked record as the index has it: without its text.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -96,28 +101,6 @@ impl Stretch {
     }
 }
 
-/// Blocked records, read as they are asked for.
-#[derive(Debug)]
-pub struct Listing {
-    items: PaginationStream<Result<HashMap<String, AttributeValue>, SdkError<QueryError>>>,
-}
-
-impl Listing {
-    /// The next record; none at the end. One that is unreadable is logged and left out: it must not keep all others waiting.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn next(&mut self) -> Result<Option<Listed>, Error> {
-        while let Some(item) = self.items.next().await {
-            let item = item.map_err(|fault| Error::call("Query", &fault))?;
-            if let Some(listed) = readable(item) {
-                return Ok(Some(listed));
-            }
-        }
-        Ok(None)
-    }
-}
-
 fn readable<T: DeserializeOwned>(item: HashMap<String, AttributeValue>) -> Option<T> {
     let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).cloned();
     let read = from_item(item);
@@ -125,6 +108,45 @@ fn readable<T: DeserializeOwned>(item: HashMap<String, AttributeValue>) -> Optio
         tracing::error!(item = pk, fault = %fault, "an item of a list is unreadable");
     }
     read.ok()
+}
+
+/// A record that is open or blocked, as the index has it. One that was imported has no key before an event brings it, and is left out.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Followed {
+    /// The item's key.
+    pub pk: String,
+    /// The alert.
+    pub key: AlertKey,
+    /// Which life of it.
+    pub episode: u32,
+    /// What its events ask for.
+    pub wanted: Wanted,
+    /// What stands in ConnectWise.
+    #[serde(default)]
+    pub actual: Option<Actual>,
+}
+
+/// Items of one key of the index, read as they are asked for.
+#[derive(Debug)]
+pub struct Items<T> {
+    items: PaginationStream<Result<HashMap<String, AttributeValue>, SdkError<QueryError>>>,
+    of: PhantomData<T>,
+}
+
+impl<T: DeserializeOwned> Items<T> {
+    /// The next item; none at the end. One that is unreadable is logged and left out.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn next(&mut self) -> Result<Option<T>, Error> {
+        while let Some(item) = self.items.next().await {
+            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+            if let Some(item) = readable(item) {
+                return Ok(Some(item));
+            }
+        }
+        Ok(None)
+    }
 }
 
 /// The records whose time to be looked at has come.
@@ -147,7 +169,7 @@ struct Look {
 impl Alerts {
     /// The partner's blocked records in a stretch of the list, by tenant and then by time.
     #[must_use]
-    pub fn blocked_in(&self, partner: &PartnerId, stretch: &Stretch) -> Listing {
+    pub fn blocked_in(&self, partner: &PartnerId, stretch: &Stretch) -> Items<Listed> {
         let state_of = AttributeValue::S(format!("{partner}#blocked#{}", stretch.shard));
         let query = self
             .client
@@ -170,9 +192,84 @@ impl Alerts {
                 .key_condition_expression("state_of = :state_of AND tenant_since <= :place")
                 .expression_attribute_values(":place", AttributeValue::S(place.clone())),
         };
-        Listing {
+        Items {
             items: query.into_paginator().items().send(),
+            of: PhantomData,
         }
+    }
+
+    /// The partner's open and blocked records, shard by shard.
+    #[must_use]
+    pub fn followed(&self, partner: &PartnerId) -> Vec<Items<Followed>> {
+        let states = ["open", "blocked"].into_iter();
+        let keys = states.flat_map(|state| (0..SHARDS).map(move |shard| (state, shard)));
+        keys.map(|(state, shard)| {
+            let state_of = AttributeValue::S(format!("{partner}#{state}#{shard}"));
+            let query = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .index_name("by_state")
+                .key_condition_expression("state_of = :state_of")
+                .expression_attribute_values(":state_of", state_of)
+                // An imported record has none.
+                .filter_expression("attribute_exists(#key)")
+                .projection_expression("pk, #key, episode, wanted, actual")
+                .expression_attribute_names("#key", "key")
+                .limit(PAGE);
+            Items {
+                items: query.into_paginator().items().send(),
+                of: PhantomData,
+            }
+        })
+        .collect()
+    }
+
+    /// The parts of a source's snapshots of one tenant, without their lists, the newest first.
+    #[must_use]
+    pub fn snapshot_parts(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        source: &SourceId,
+    ) -> Items<PartHead> {
+        let state_of = AttributeValue::S(SnapshotPart::index_key(partner, tenant, source));
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("by_state")
+            .scan_index_forward(false)
+            .key_condition_expression("state_of = :state_of AND begins_with(tenant_since, :tenant)")
+            // Another source, or a tenant whose name goes on after a `#`, may share the key.
+            .filter_expression("#source = :source AND tenant = :name")
+            .expression_attribute_names("#source", "source")
+            .expression_attribute_values(":state_of", state_of)
+            .expression_attribute_values(":tenant", AttributeValue::S(format!("{tenant}#")))
+            .expression_attribute_values(":source", AttributeValue::S(source.to_string()))
+            .expression_attribute_values(":name", AttributeValue::S(tenant.to_string()))
+            .limit(SNAPSHOT_PAGE);
+        Items {
+            items: query.into_paginator().items().send(),
+            of: PhantomData,
+        }
+    }
+
+    /// The alerts that a part of a snapshot lists, as the part is now; none if it is gone or another snapshot's by now.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the part is unreadable.
+    pub async fn snapshot_list(&self, part: &PartHead) -> Result<Option<Vec<AlertId>>, Error> {
+        let call = self.client.get_item().table_name(&self.table);
+        let call = call.key("pk", AttributeValue::S(part.pk.clone()));
+        let answer = call.consistent_read(true).send().await;
+        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
+        let Some(item) = answer.item else {
+            return Ok(None);
+        };
+        let stored: SnapshotPart =
+            from_item(item).map_err(|fault| Error::malformed(&part.pk, &fault))?;
+        Ok((stored.taken_at == part.taken_at).then_some(stored.active))
     }
 
     /// The partner's records whose time to be looked at has come, `limit` at most. One that is unreadable is logged and left out.

@@ -30,6 +30,7 @@ impl World {
             alerts_table: "alerts".into(),
             connections: self.tickets_config.connections.clone(),
             function_name: "reconcile".into(),
+            period: SignedDuration::from_mins(15),
         }
     }
 

@@ -1,0 +1,418 @@
+//! Which alerts are gone, and which tickets are not as they are recorded: found in lists, and asked of the writer of tickets.
+//!
+//! Nothing here is believed for good: whoever gets a command reads record and ticket again. Where ConnectWise's list fails at any
+//! page, nothing at all is asked for.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use aws::invocation::Invocation;
+use connections::{View, found};
+use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
+use domain::adopt::Found;
+use domain::command::{Ask, Command};
+use domain::key::ItemKey;
+use domain::plan::{Census, Departures, Proposal, Proposed, Scope, Tickets};
+use domain::record::Record;
+use domain::snapshot::{Lists, Newest};
+use domain::{AlertKey, PartnerId, RecordId, TenantId};
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use store::{Comparing, Leased, Progress};
+use tokio::time::Instant;
+
+use crate::App;
+use crate::pacing;
+use crate::partner::Fault;
+
+/// A page of the list is begun only with so much time left.
+const PAGE: Duration = Duration::from_secs(20);
+/// Records that are read side by side.
+const AT_A_TIME: usize = 16;
+/// A run tells how far it is after so many pages.
+const TOLD_AFTER: usize = 10;
+
+/// What a look at lists came to.
+#[derive(Debug, Default)]
+pub(crate) struct Looked {
+    /// What is to be asked.
+    pub(crate) commands: Vec<Command>,
+    /// Whether more is left than this run could do.
+    pub(crate) left: bool,
+}
+
+/// How the comparison with ConnectWise's list ended.
+enum Compared {
+    /// What is to be asked, and whether the list was read to its end.
+    Whole(Vec<Proposal>),
+    Partly(Vec<Proposal>),
+    /// It failed: nothing is known.
+    Not,
+}
+
+/// One comparison on its way.
+struct Reading<'a> {
+    partner: &'a PartnerId,
+    client: Client,
+    tickets: Tickets,
+    boards_seen: BTreeSet<RecordId>,
+    boards_asked: bool,
+    proposals: Vec<Proposal>,
+    pages: usize,
+    compared: usize,
+    room: usize,
+    began: Timestamp,
+    invocation: &'a Invocation,
+}
+
+impl App {
+    /// Looks which alerts are gone and which tickets differ, if it is time for that; `room` is how much may be asked for. If the process
+    /// dies in here, nothing was asked, and the next run looks again.
+    pub(crate) async fn look(
+        &self,
+        leased: &Leased,
+        view: &View,
+        progress: &mut Progress,
+        room: usize,
+        invocation: &Invocation,
+    ) -> Result<Looked, Fault> {
+        let partner = &leased.partner;
+        let now = invocation.now();
+        let Some(live) = &view.view.connection else {
+            return Ok(Looked::default());
+        };
+        let compares = pacing::compares(partner, progress, self.period, now);
+        let came = leased.snapshot_at > progress.looked_at;
+        let ends = progress.expires_at.is_some_and(|at| at <= now);
+        if !(compares || came || ends || progress.looked_at.is_none()) {
+            return Ok(Looked::default());
+        }
+        let census = self.census(partner).await?;
+        let departures = self.departures(partner, &census, now).await?;
+        progress.expires_at = departures.next;
+        let mut proposals = departures.proposals;
+        let mut left = false;
+        if compares {
+            let tickets = census.tickets(live.epoch);
+            let compared = self.compared(partner, view, tickets, progress, room, invocation);
+            match compared.await? {
+                Compared::Whole(differing) => proposals.extend(differing),
+                Compared::Partly(differing) => {
+                    proposals.extend(differing);
+                    left = true;
+                }
+                Compared::Not => return Ok(Looked::default()),
+            }
+        }
+        left |= proposals.len() > room;
+        proposals.truncate(room);
+        if !left {
+            progress.looked_at = Some(now);
+        }
+        let commands = self.commands(&proposals).await?;
+        Ok(Looked { commands, left })
+    }
+
+    /// The partner's alerts that stand or have an open ticket.
+    async fn census(&self, partner: &PartnerId) -> Result<Census, Fault> {
+        let mut census = Census::default();
+        for mut listing in self.alerts.followed(partner) {
+            while let Some(followed) = listing.next().await? {
+                let Some(key) = ItemKey::parse(&followed.pk) else {
+                    continue;
+                };
+                let AlertKey { tenant, source, .. } = followed.key;
+                let scope = census.scope(Scope { tenant, source });
+                let actual = followed.actual.as_ref();
+                census.add(key, scope, &followed.wanted, actual, followed.episode);
+            }
+        }
+        Ok(census)
+    }
+
+    /// Which alerts are gone; a tenant of which too many are is stopped, for a person to look.
+    async fn departures(
+        &self,
+        partner: &PartnerId,
+        census: &Census,
+        now: Timestamp,
+    ) -> Result<Departures, Fault> {
+        let mut snapshots = HashMap::new();
+        let mut in_doubt = BTreeSet::new();
+        for (number, scope) in (0..).zip(&census.scopes) {
+            let kinds = census.kinds_of(number);
+            if kinds.is_empty() {
+                continue;
+            }
+            let mut newest = Newest::default();
+            let mut parts = self
+                .alerts
+                .snapshot_parts(partner, &scope.tenant, &scope.source);
+            while let Some(part) = parts.next().await? {
+                if !newest.add(part, &kinds, now) {
+                    break;
+                }
+            }
+            let lists = self.lists(partner, scope, &newest).await?;
+            if newest.is_in_doubt(&kinds, &lists) {
+                in_doubt.insert(scope.tenant.clone());
+            }
+            snapshots.insert(number, (newest, lists));
+        }
+        let table = &self.connections.table;
+        let known = table.stopped(partner).await?;
+        let let_through: BTreeMap<TenantId, u32> = known
+            .iter()
+            .filter_map(|(tenant, stopped)| Some((tenant.clone(), stopped.let_through?)))
+            .collect();
+        let departures = census.departures(&snapshots, &let_through, now);
+        for (tenant, &(closings, of)) in &departures.stopped {
+            if table.stop(partner, tenant, (closings, of), now).await? {
+                tracing::error!(tenant = %tenant, closings, of, closings_stopped = 1, "too many at once: nothing is closed");
+            }
+        }
+        for tenant in known.keys() {
+            let goes_on = departures.stopped.contains_key(tenant)
+                || departures.let_through.contains(tenant)
+                || in_doubt.contains(tenant);
+            if !goes_on {
+                table.end_stopped(partner, tenant).await?;
+            }
+        }
+        Ok(departures)
+    }
+
+    /// The lists of a scope's snapshots, as far as they are whole. One of which a part changed meanwhile is not.
+    async fn lists(
+        &self,
+        partner: &PartnerId,
+        scope: &Scope,
+        newest: &Newest,
+    ) -> Result<Lists, Fault> {
+        let mut lists = Lists::new();
+        for (snapshot, parts) in newest.whole() {
+            let mut alerts = HashSet::new();
+            let mut is_whole = true;
+            for part in parts {
+                let Some(listed) = self.alerts.snapshot_list(part).await? else {
+                    is_whole = false;
+                    break;
+                };
+                alerts.extend(listed.into_iter().filter_map(|alert_id| {
+                    let key = AlertKey {
+                        partner: partner.clone(),
+                        tenant: scope.tenant.clone(),
+                        source: scope.source.clone(),
+                        alert_id,
+                    };
+                    ItemKey::parse(&key.item_key())
+                }));
+            }
+            if is_whole {
+                lists.insert(snapshot.clone(), alerts);
+            }
+        }
+        Ok(lists)
+    }
+
+    /// Reads ConnectWise's list of open tickets with our tokens, as far as there is time, and compares it with what is recorded.
+    async fn compared(
+        &self,
+        partner: &PartnerId,
+        view: &View,
+        tickets: Tickets,
+        progress: &mut Progress,
+        room: usize,
+        invocation: &Invocation,
+    ) -> Result<Compared, Fault> {
+        let Some(site) = &view.site else {
+            return Ok(Compared::Not);
+        };
+        let now = invocation.now();
+        let client = match self.connections.client(partner, site).await {
+            Ok(client) => client,
+            Err(fault) => {
+                tracing::warn!(fault = %fault, "no client for the comparison");
+                self.heard(partner, fault.told(), view, invocation).await?;
+                return Ok(Compared::Not);
+            }
+        };
+        let comparing = progress.comparing.unwrap_or(Comparing {
+            began_at: now,
+            behind: 0,
+        });
+        let mut reading = Reading {
+            partner,
+            client,
+            tickets,
+            boards_seen: BTreeSet::new(),
+            boards_asked: false,
+            proposals: vec![],
+            pages: 0,
+            compared: 0,
+            room,
+            began: now,
+            invocation,
+        };
+        match reading.go_on(comparing.behind).await {
+            Ok(behind) => {
+                reading.tell();
+                match behind {
+                    None => {
+                        progress.compared_at = Some(comparing.began_at);
+                        progress.comparing = None;
+                        Ok(Compared::Whole(reading.proposals))
+                    }
+                    Some(behind) => {
+                        progress.comparing = Some(Comparing {
+                            behind,
+                            ..comparing
+                        });
+                        Ok(Compared::Partly(reading.proposals))
+                    }
+                }
+            }
+            Err(fault) => {
+                tracing::warn!(fault = %fault, pages = reading.pages, "the list of open tickets failed");
+                self.heard(partner, fault.told(), view, invocation).await?;
+                Ok(Compared::Not)
+            }
+        }
+    }
+
+    /// The commands to what is proposed. A record that moved since it was listed needs none.
+    async fn commands(&self, proposals: &[Proposal]) -> Result<Vec<Command>, Fault> {
+        let mut commands = vec![];
+        for some in proposals.chunks(AT_A_TIME) {
+            let asked = some.iter().map(async |proposal| {
+                let record = self.alerts.of_item(&proposal.key.to_string()).await?;
+                let command = record.and_then(|record| command(&record, &proposal.ask));
+                Ok::<_, Fault>(command)
+            });
+            for command in join_all(asked).await {
+                commands.extend(command?);
+            }
+        }
+        Ok(commands)
+    }
+}
+
+/// The command to a proposal; none where the record is not any more what it was made for.
+fn command(record: &Record, proposed: &Proposed) -> Option<Command> {
+    let ticket_id = record.open().map(|open| open.ticket_id);
+    let last = record.wanted.last.clone();
+    let (ask, seen) = match proposed {
+        Proposed::Gone { last: seen, shown } => {
+            let last = last.filter(|last| last.occurred_at == *seen)?;
+            let shown = shown.clone();
+            (Ask::Gone { last, shown }, ticket_id)
+        }
+        Proposed::Look(ticket) => (Ask::Look, Some(*ticket)),
+        Proposed::LookForDuplicates(ticket) => (Ask::LookForDuplicates, Some(*ticket)),
+    };
+    let command = Command {
+        key: record.key.clone(),
+        episode: record.episode,
+        ticket_id: seen,
+        ask,
+    };
+    command.fits(record).then_some(command)
+}
+
+impl Reading<'_> {
+    /// Reads on behind a ticket, page by page. Returns behind which the next run goes on; none at the list's end.
+    async fn go_on(&mut self, behind: RecordId) -> Result<Option<RecordId>, Error> {
+        let mut cursor = Cursor::after(behind);
+        loop {
+            let full = self.proposals.len() >= self.room;
+            if full || Instant::now() + PAGE > self.invocation.calls_end() {
+                return Ok(Some(cursor.id()));
+            }
+            let deadline = self.invocation.call_ends();
+            let page = self.client.ticket_page(&ours()?, cursor, deadline).await?;
+            let listed: Vec<Found> = page.items.iter().map(found).collect();
+            drop(page.items);
+            self.boards_seen
+                .extend(listed.iter().filter_map(|ticket| ticket.board_id));
+            let to = page.next.map(Cursor::id);
+            let mut compared = self.tickets.compare(cursor.id(), to, &listed, self.began);
+            self.pages += 1;
+            self.compared += compared.compared;
+            self.proposals.append(&mut compared.proposals);
+            let room = self.room.saturating_sub(self.proposals.len()).max(1);
+            let rest = compared.missing.get(room).copied();
+            compared.missing.truncate(room);
+            self.explain(&compared.missing).await?;
+            if let (Some(_), Some(last)) = (rest, compared.missing.last()) {
+                return Ok(Some(*last));
+            }
+            if self.pages.is_multiple_of(TOLD_AFTER) {
+                self.tell();
+            }
+            match page.next {
+                Some(next) => cursor = next,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Asks what became of tickets that are not in the list: all in a few calls, never one a ticket.
+    async fn explain(&mut self, missing: &[RecordId]) -> Result<(), Error> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let deadline = self.invocation.calls_end();
+        let tickets = self.client.tickets_numbered(missing, deadline).await?;
+        self.boards_seen.extend(
+            tickets
+                .iter()
+                .filter_map(|ticket| Some(ticket.board.as_ref()?.id)),
+        );
+        let shown: BTreeSet<RecordId> = tickets.iter().map(|ticket| ticket.id).collect();
+        let hidden: Vec<RecordId> = missing
+            .iter()
+            .copied()
+            .filter(|id| !shown.contains(id))
+            .collect();
+        let unseen = |seen: &BTreeSet<RecordId>, tickets: &Tickets| {
+            tickets.boards(&hidden).difference(seen).next().is_some()
+        };
+        if unseen(&self.boards_seen, &self.tickets) && !self.boards_asked {
+            self.boards_asked = true;
+            let boards = self.client.board_infos(deadline).await?;
+            self.boards_seen.extend(boards.iter().map(|board| board.id));
+        }
+        if unseen(&self.boards_seen, &self.tickets) {
+            tracing::warn!(
+                hidden = hidden.len(),
+                "tickets of a board that is not to be seen are left as they are"
+            );
+        }
+        let explained = self.tickets.explained(missing, &shown, &self.boards_seen);
+        self.proposals.extend(explained);
+        Ok(())
+    }
+
+    fn tell(&self) {
+        let left = self
+            .invocation
+            .calls_end()
+            .saturating_duration_since(Instant::now());
+        tracing::info!(
+            partner = %self.partner,
+            pages_read = self.pages,
+            tickets_compared = self.compared,
+            differing = self.proposals.len(),
+            time_left_s = left.as_secs(),
+            "compared with ConnectWise's open tickets"
+        );
+    }
+}
+
+/// The open tickets that carry a token of ours.
+fn ours() -> Result<TicketFilter, Error> {
+    let prefix = ExternalXref::parse("tb1-").map_err(|fault| Error::Rejected {
+        words: fault.to_string(),
+    })?;
+    Ok(TicketFilter::beginning(prefix).open())
+}
