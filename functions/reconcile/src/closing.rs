@@ -17,7 +17,7 @@ use domain::record::Record;
 use domain::snapshot::{Lists, Newest};
 use domain::{AlertKey, PartnerId, RecordId, TenantId};
 use futures_util::future::join_all;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use store::{Comparing, Leased, Progress};
 use tokio::time::Instant;
 
@@ -27,6 +27,8 @@ use crate::partner::Fault;
 
 /// A page of the list is begun only with so much time left.
 const PAGE: Duration = Duration::from_secs(20);
+/// Two machines' clocks may be this far apart.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(1);
 /// Records that are read side by side.
 const AT_A_TIME: usize = 16;
 /// A run tells how far it is after so many pages.
@@ -82,9 +84,8 @@ impl App {
             return Ok(Looked::default());
         };
         let compares = pacing::compares(partner, progress, self.period, now);
-        let came = leased.snapshot_at > progress.looked_at;
         let ends = progress.expires_at.is_some_and(|at| at <= now);
-        if !(compares || came || ends || progress.looked_at.is_none()) {
+        if !(compares || ends || has_news(leased.snapshot_at, progress.looked_at)) {
             return Ok(Looked::default());
         }
         let census = self.census(partner).await?;
@@ -295,6 +296,15 @@ impl App {
         }
         Ok(commands)
     }
+}
+
+/// Whether a part of a snapshot came since the last look, or shortly before it by another machine's clock.
+fn has_news(snapshot_at: Option<Timestamp>, looked_at: Option<Timestamp>) -> bool {
+    let Some(looked_at) = looked_at else {
+        return true;
+    };
+    let surely_seen = |at: Timestamp| at.saturating_add(CLOCKS).unwrap_or(at) < looked_at;
+    snapshot_at.is_some_and(|at| !surely_seen(at))
 }
 
 /// The command to a proposal; none where the record is not any more what it was made for.

@@ -85,9 +85,12 @@ async fn snapshot(
     part: &SnapshotPart,
     invocation: &Invocation,
 ) -> Result<(), store::Error> {
-    let now = invocation.now();
-    app.alerts.put_snapshot_part(part, now).await?;
-    app.connections.snapshot_came(&part.partner, now).await
+    app.alerts.put_snapshot_part(part, invocation.now()).await?;
+    // The time after it is stored: whoever looked before that has not seen it.
+    let came = app
+        .connections
+        .snapshot_came(&part.partner, invocation.now());
+    came.await
 }
 
 async fn one_alert(
