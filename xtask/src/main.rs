@@ -20,8 +20,10 @@ mod local;
 mod operator;
 mod package;
 mod partner_page;
+mod place;
 mod process;
 mod progress;
+mod rebuild;
 mod refusals;
 mod sight;
 mod sign;
@@ -64,6 +66,8 @@ enum Command {
     Chaos(chaos::Options),
     /// Counts the calls to ConnectWise for each new ticket, calm and with errors, against the deployed template
     Calls,
+    /// After the alerts table was restored: has every partner's tickets imported from ConnectWise anew
+    Rebuild(rebuild::Options),
     /// Measures: how long a function takes to start, and how one slow partner delays the others
     Bench(bench::Options),
 }
@@ -79,6 +83,7 @@ impl Command {
             Self::Sign(options) => sign::run(&options),
             Self::Chaos(options) => chaos::run(options).await,
             Self::Calls => calls::run().await,
+            Self::Rebuild(options) => rebuild::run(options).await,
             Self::Bench(options) => bench::run(options).await,
         }
     }

@@ -107,6 +107,17 @@ impl Source {
         event(alert, Change::Resolved, id, Timestamp::now())
     }
 
+    /// The complete list of a tenant's active alerts, taken now.
+    pub(crate) fn listed(tenant: &TenantId, id: &str, active: &[&str]) -> Value {
+        json!({
+            "specversion": "1.0", "id": id, "source": "https://alerts.example.com/story", "type": "alerts.snapshot",
+            "data": {
+                "tenant": tenant, "snapshot_id": id, "taken_at": Timestamp::now().to_string(), "active": active,
+                "part": 1, "parts": 1,
+            },
+        })
+    }
+
     /// Posts an event, signed; the webhook must take it.
     pub(crate) async fn post(&self, event: &Value) -> Result<()> {
         let answer = self.offer(event).await?;

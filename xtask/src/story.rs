@@ -13,7 +13,7 @@ use crate::progress::wait_for;
 use crate::source::{Alert, Source};
 
 /// How long anything in the story may take: far more than it does, far less than a person waits.
-const SEEN_WITHIN: Duration = Duration::from_secs(25);
+const SEEN_WITHIN: Duration = Duration::from_secs(45);
 
 /// Tells the story step by step, each as it is seen; then shows all tickets.
 ///
@@ -164,6 +164,21 @@ impl Scene<'_> {
         self.saw(&format!(
             "and the alert beside it became {}",
             sketch(&ticket)
+        ));
+
+        // Two in a row: one alone proves nothing so soon after the alert was raised.
+        for list in ["list-1", "list-2"] {
+            let listed = Source::listed(second, list, &[ransomware.id]);
+            self.source.post(&listed).await?;
+        }
+        let ticket = self
+            .ticket(&mate, "the ticket of what the list has no more", closed)
+            .await?;
+        let other = self.ticket(&ransomware, "the other", |_| true).await?;
+        ensure!(!closed(&other), "what is listed was closed");
+        self.saw(&format!(
+            "the source's list has it no more: ticket {} is closed, {} is not",
+            ticket["id"], other["id"]
         ));
 
         let all = tickets(self.stack).await?;

@@ -230,6 +230,11 @@ impl App {
             return Ok(Compared::Not);
         };
         let now = invocation.now();
+        if tickets.is_empty() {
+            progress.compared_at = Some(now);
+            progress.comparing = None;
+            return Ok(Compared::Whole(vec![]));
+        }
         let client = match self.connections.client(partner, site).await {
             Ok(client) => client,
             Err(fault) => {

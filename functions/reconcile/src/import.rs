@@ -87,16 +87,22 @@ impl App {
             imported += u64::try_from(tickets).unwrap_or_default();
             tracing::info!(imported, "tickets imported");
             let Some(next) = page.next else {
-                let complete = self.alerts.complete_memory(partner, live.epoch, imported);
-                if complete.await? {
+                let complete = self.alerts.complete_memory(partner, &memory, imported);
+                let complete = complete.await?;
+                if complete {
                     tracing::info!(imported, "the memory is complete");
                 }
-                return Ok(false);
+                // If not, it was begun anew: the next run sees to that.
+                return Ok(!complete);
             };
             cursor = next;
-            self.alerts
-                .put_imported(partner, live.epoch, cursor.id(), imported)
-                .await?;
+            let kept = self
+                .alerts
+                .put_imported(partner, &memory, cursor.id(), imported);
+            if !kept.await? {
+                tracing::info!("the import was begun anew");
+                return Ok(true);
+            }
         }
         Ok(true)
     }

@@ -81,6 +81,11 @@ impl Problem {
         }
     }
 
+    /// What the person looked at is not what there is now.
+    pub(crate) fn different(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "It is different by now", detail)
+    }
+
     /// There is no session, or none any more.
     pub(crate) fn no_session() -> Self {
         Self::new(

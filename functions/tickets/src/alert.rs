@@ -172,7 +172,8 @@ impl App {
         match decision {
             Decision::Nothing(idle) => {
                 tracing::info!(idle = ?idle, "nothing to do");
-                self.end(stored, record.at_rest(), Outcome::Done).await
+                let rest = record.at_rest().shrunk(case.invocation.now());
+                self.end(stored, rest, Outcome::Done).await
             }
             Decision::Wait { until } => {
                 let wait = until.duration_since(case.invocation.now());

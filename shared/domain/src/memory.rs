@@ -25,6 +25,13 @@ pub struct Memory {
     /// While rebuilding: how many tickets were imported.
     #[serde(default)]
     pub imported: u64,
+    /// When an operator last had the import begin anew: what began before imports into this no more.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        serialize_with = "crate::time::as_sortable_optional"
+    )]
+    pub begun_at: Option<Timestamp>,
     /// The newest tickets made on each board (`"0"`: the default board), newest first.
     #[serde(default)]
     pub witnesses: BTreeMap<String, Witnesses>,
@@ -64,6 +71,7 @@ impl Memory {
             state,
             imported_to: None,
             imported: 0,
+            begun_at: None,
             witnesses: BTreeMap::new(),
         }
     }

@@ -336,6 +336,12 @@ pub struct Tickets {
 }
 
 impl Tickets {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_number.is_empty()
+    }
+
     /// Compares a stretch of ConnectWise's list of open tickets, which begins behind one number and ends with another (none: with the
     /// list), with what is recorded. The records were read before the list was, when it `began`; so a ticket that was recorded since
     /// is not missing.

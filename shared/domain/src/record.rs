@@ -19,6 +19,8 @@ const FIRST_RECHECK: SignedDuration = SignedDuration::from_hours(1);
 const LAST_RECHECK: SignedDuration = SignedDuration::from_hours(23);
 /// A claim that nobody looked at for so long lost its message. Longer than any back-off, and than ConnectWise settles.
 const ABANDONED: SignedDuration = SignedDuration::from_mins(30);
+/// So long after its ticket ended a record is kept whole.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// A search that is blind for so long after settling is a person's to mend.
 const BLIND: SignedDuration = SignedDuration::from_hours(1);
 
@@ -636,7 +638,33 @@ impl Record {
         self
     }
 
-    /// When somebody must look at it even if no message comes: at a given-up create, or at a claim whose message was lost.
+    /// Long after its ticket ended, what is left of it: which life it had, its ticket, and the last event, so that an old event makes no
+    /// second ticket. It stays for ever.
+    #[must_use]
+    pub fn shrunk(mut self, now: Timestamp) -> Self {
+        if self.shrinks_at().is_some_and(|at| at <= now) {
+            self.wanted.standing = false;
+            self.wanted.about = None;
+            self.wanted.gone = None;
+        }
+        self
+    }
+
+    /// When nothing but its tombstone is of use; none while something is still to be done, or where it is one.
+    fn shrinks_at(&self) -> Option<Timestamp> {
+        let is_over = self.claim.is_none()
+            && self.blocked.is_none()
+            && self.rechecks.is_empty()
+            && self.duplicates.is_empty();
+        match &self.actual {
+            Some(Actual::Closed(closed)) if is_over && self.wanted.about.is_some() => {
+                Some(later(closed.at, KEPT))
+            }
+            Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
+        }
+    }
+
+    /// When somebody must look at it even if no message comes: at a given-up create, at a claim whose message was lost, or to shrink it.
     #[must_use]
     pub fn look_at(&self) -> Option<Timestamp> {
         let abandoned = self.claim.as_ref().map(|claim| {
@@ -645,17 +673,20 @@ impl Record {
             later(seen, ABANDONED)
         });
         let rechecks = self.rechecks.iter().map(|recheck| recheck.at);
-        rechecks.chain(abandoned).min()
+        let shrinks = self.shrinks_at();
+        rechecks.chain(abandoned).chain(shrinks).min()
     }
 
-    /// Where the sparse index lists it: `(state_of, tenant_since)`; nowhere when nothing is there and nothing holds it up.
+    /// Where the sparse index lists it: `(state_of, tenant_since)`; nowhere when nothing is there and nothing holds it up, or all is over.
     #[must_use]
     pub fn index(&self, item_key: &str) -> Option<(String, String)> {
         let (state, since) = match (&self.blocked, &self.actual) {
             (Some(blocked), _) => ("blocked", blocked.since),
             (None, Some(Actual::Open(open))) => ("open", open.opened_at),
-            (None, Some(Actual::Closed(closed))) => ("closed", closed.at),
-            (None, None) => return None,
+            (None, Some(Actual::Closed(closed))) if self.wanted.about.is_some() => {
+                ("closed", closed.at)
+            }
+            (None, Some(Actual::Closed(_)) | None) => return None,
         };
         let key = &self.key;
         Some((

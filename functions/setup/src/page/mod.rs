@@ -166,6 +166,7 @@ pub(crate) fn said(done: &str) -> Option<&'static str> {
         "boards_ready" => "Both boards are ready.",
         "mail_sent" => "A test mail is on its way.",
         "confirmed" => "Ticketbridge is live: alerts become tickets from now on.",
+        "let_through" => "Let through: the tickets are closed within a few minutes.",
         "released" => "Released: they become tickets within a few minutes.",
         "test_asked" => {
             "The test alert is on its way. Its ticket is shown here as soon as it is there."

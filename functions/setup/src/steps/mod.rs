@@ -9,6 +9,7 @@ mod history;
 mod link;
 mod organisations;
 mod overview;
+mod stopped;
 mod test_ticket;
 mod tickets;
 mod waiting;
@@ -60,6 +61,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .post("/setup/confirm", confirm::confirm)
         .get("/setup/waiting", waiting::show)
         .post(waiting::RELEASE, waiting::release)
+        .post(stopped::LET_THROUGH, stopped::let_through)
         .get("/setup/history", history::show)
         .get("/setup/test", test_ticket::show)
         .post("/setup/test", test_ticket::ask)

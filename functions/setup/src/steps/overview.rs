@@ -12,6 +12,7 @@ use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::confirm::missing;
 use crate::steps::organisations::in_epoch;
+use crate::steps::stopped::{self, StoppedView};
 use crate::waiting::words;
 
 /// What an address may say beside its path.
@@ -28,6 +29,8 @@ struct Overview {
     live: bool,
     /// What is wrong with a connection that worked.
     trouble: Option<String>,
+    /// Closings that were too many at once.
+    stopped: Vec<StoppedView>,
     steps: Vec<Taken>,
 }
 
@@ -62,10 +65,11 @@ pub(crate) async fn show(
     Asked(after): Asked<After>,
 ) -> Result<Shown, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
-    let (person, set_up, contact) = tokio::join!(
+    let (person, set_up, contact, stopped) = tokio::join!(
         table.partner(partner),
         setup.connections.set_up(partner),
         table.contact_to_change(partner),
+        table.stopped(partner),
     );
     let SetUp { items, mappings } = set_up?;
     let (connection, settings) = (items.connection, items.settings);
@@ -73,6 +77,7 @@ pub(crate) async fn show(
     let missing = missing(connection.as_ref(), settings.as_ref(), has_contact);
     let lacks = |step: Step| missing.iter().any(|missing| missing.path == step.path());
     let epoch = connection.as_ref().map(|connection| connection.epoch);
+    let stopped = stopped::views(stopped?, &mappings);
     let mappings = mappings.into_values();
     let mappings = mappings.map(|mapping| in_epoch(mapping, epoch));
     let (mapped, unmapped): (Vec<_>, Vec<_>) =
@@ -125,6 +130,7 @@ pub(crate) async fn show(
         name: person?.value.map(|person| person.name),
         live,
         trouble: trouble.filter(|_| live).map(|open| words(&open.reason)),
+        stopped,
         steps,
     };
     let drawn = draw(&view);
@@ -143,6 +149,7 @@ fn draw(view: &Overview) -> Markup {
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
         }
+        (stopped::draw(&view.stopped))
         div class="wide" {
             table class="cards" {
                 caption { "The steps" }

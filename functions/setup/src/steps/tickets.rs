@@ -544,6 +544,7 @@ fn board_fields(of: &str, legend: &str, board: &BoardView) -> Markup {
             }
             fieldset {
                 legend { "When the alert is gone" }
+                small { "That is: its source says that it is resolved, or no longer lists it, or it has run out without coming again." }
                 label { input type="radio" name=(name("when_gone")) value="close" checked[board.when_gone == WhenGone::Close]; " The ticket is closed" }
                 label { input type="radio" name=(name("when_gone")) value="note" checked[board.when_gone == WhenGone::Note]; " The ticket gets a note, and a person closes it" }
             }

@@ -253,3 +253,36 @@ async fn a_run_that_meets_its_deadline_goes_on_where_it_stopped() {
     assert_eq!(world.ended("a0").await, Some(ClosedBy::Technician));
     assert_eq!(world.ended("a1").await, None);
 }
+
+#[tokio::test]
+async fn what_is_left_of_an_alert_after_ninety_days_still_knows_old_events() {
+    let mut world = World::new().await;
+    let raised = world.taken(&[event("alert.raised", "e1", "a0", 0)]).await;
+    let resolved = world.taken(&[event("alert.resolved", "r1", "a0", 5)]).await;
+    world.until_done(raised.clone(), 0, 1).await;
+    world.until_done(resolved, 0, 1).await;
+    let day = 24 * 60;
+    let listed = |minutes| {
+        let (alerts, at) = (
+            world.alerts.clone(),
+            Timestamp::now() + SignedDuration::from_mins(minutes),
+        );
+        async move { alerts.to_look_at(&partner(), at, 9).await.unwrap().keys }
+    };
+    assert_eq!(listed(89 * day).await, []);
+    let keys = listed(91 * day).await;
+    assert_eq!(keys, [key(TENANT, "a0")]);
+    let again = vec![crate::hours::reconsider(&keys[0])];
+    world.until_done(again, 91 * day, 1).await;
+    let record = world.record("a0").await.unwrap();
+    assert_eq!((record.wanted.about.is_none(), record.episode), (true, 1));
+    assert_eq!(record.look_at(), None);
+    assert_eq!(record.index(&record.key.item_key()), None);
+    world.until_done(raised, 91 * day, 1).await;
+    assert_eq!(world.all_tickets().await.len(), 1);
+    let new = world.taken(&[event("alert.raised", "e2", "a0", 60)]).await;
+    world.until_done(new, 91 * day, 1).await;
+    let tickets = world.all_tickets().await;
+    let token = format!("tb1-{}-2", key(TENANT, "a0").item_key());
+    assert!(tickets.iter().any(|ticket| ticket["externalXRef"] == token));
+}

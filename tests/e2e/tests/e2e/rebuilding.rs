@@ -8,11 +8,11 @@ use serde_json::Value;
 use crate::hours::reconsider;
 use crate::world::{World, event, partner};
 
-fn is_open(ticket: &Value) -> bool {
+pub(crate) fn is_open(ticket: &Value) -> bool {
     ticket["closedFlag"] == false
 }
 
-async fn posts(world: &World) -> usize {
+pub(crate) async fn posts(world: &World) -> usize {
     let calls = world.calls().await;
     let posts = calls.iter().filter(|call| *call == "POST /service/tickets");
     posts.count()
@@ -29,7 +29,7 @@ async fn reconciled(world: &mut World, minutes: i64) {
     world.until_done(again, minutes, 1).await;
 }
 
-async fn memory(world: &World) -> Memory {
+pub(crate) async fn memory(world: &World) -> Memory {
     let memory = world.alerts.memory(&partner()).await.unwrap();
     memory.unwrap()
 }

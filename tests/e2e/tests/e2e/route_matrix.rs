@@ -29,6 +29,9 @@ const HOSTILE: &str = r#"<script>alert("x")</script>'"><img src=x onerror=y>"#;
 /// Stands in what the seeded partner set up, and nowhere else.
 const MARK: &str = "only-northwind-knows";
 
+/// When its closings were stopped.
+const STOPPED: Timestamp = Timestamp::UNIX_EPOCH;
+
 /// The route's path with names in it.
 fn path(route: &Route) -> String {
     let path = route.path.replace("{partner}", PARTNER);
@@ -110,6 +113,8 @@ impl World {
             .post("/setup/contact", &contact)
             .await;
         saved.expect(200);
+        let stop = world.config.stop(&northwind, &acme, (42, 60), STOPPED);
+        assert!(stop.await.unwrap());
         world
     }
 
@@ -230,6 +235,7 @@ async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
             json!({ "partner": PARTNER }),
             json!({ "tenant": TENANT, "enabled": false, "version": 1 }),
             json!({ "tenant": TENANT, "role": "operations", "reason": "unmapped" }),
+            json!({ "tenant": TENANT, "closings": 42, "since": STOPPED }),
             json!({ "address": "mallory@contoso.example", "version": 1 }),
             json!({ "version": 1 }),
         ] {

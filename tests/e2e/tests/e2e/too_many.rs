@@ -107,7 +107,7 @@ async fn more_than_a_person_let_through_are_stopped_again() {
     let (partner, tenant) = (partner(), tenant(TENANT));
     assert!(config.let_through(&partner, &tenant, 22).await.unwrap());
     listed(&mut world, TENANT, "s2", 1, 2).await;
-    assert_eq!(world.reconciled(2).await, 0);
+    assert_eq!(world.reconciled(17).await, 0);
     assert_eq!(open(&world, TENANT).await, 30);
     let stopped = world.config.stopped(&partner).await.unwrap();
     let stopped = &stopped[&tenant];
@@ -121,10 +121,10 @@ async fn a_stop_is_over_when_the_list_is_whole_again_and_not_while_it_proves_not
     listed(&mut world, TENANT, "s1", 0, 8).await;
     assert_eq!(world.reconciled(1).await, 0);
     listed(&mut world, TENANT, "s2", 1, 0).await;
-    assert_eq!(world.reconciled(2).await, 0);
+    assert_eq!(world.reconciled(17).await, 0);
     assert_eq!(world.config.stopped(&partner()).await.unwrap().len(), 1);
     listed(&mut world, TENANT, "s3", 2, 29).await;
-    assert_eq!(world.reconciled(3).await, 1);
+    assert_eq!(world.reconciled(33).await, 1);
     assert!(world.config.stopped(&partner()).await.unwrap().is_empty());
     assert_eq!(open(&world, TENANT).await, 29);
 }

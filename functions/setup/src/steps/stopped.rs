@@ -1,0 +1,133 @@
+//! Closings of one organisation that were too many at once to be believed: the first page says so, and a person lets them through.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws::invocation::Invocation;
+use axum::Extension;
+use domain::TenantId;
+use domain::settings::Mapping;
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::{Deserialize, Serialize};
+use store::{Actor, Stopped};
+
+use crate::State;
+use crate::answer::{Done, Problem};
+use crate::input::Input;
+use crate::page;
+use crate::session::Session;
+
+/// Where they are let through.
+pub(crate) const LET_THROUGH: &str = "/setup/stopped";
+
+/// What was stopped of one organisation.
+#[derive(Debug, Serialize)]
+pub(crate) struct StoppedView {
+    tenant: TenantId,
+    name: Option<String>,
+    closings: u32,
+    open: u32,
+    since: Timestamp,
+    /// They were let through, and are on their way.
+    let_through: bool,
+}
+
+/// What a person saw when it pressed the button.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Seen {
+    tenant: TenantId,
+    closings: u32,
+    since: Timestamp,
+}
+
+/// For the first page.
+pub(crate) fn views(
+    stopped: BTreeMap<TenantId, Stopped>,
+    mappings: &HashMap<TenantId, Mapping>,
+) -> Vec<StoppedView> {
+    let view = |(tenant, stopped): (TenantId, Stopped)| StoppedView {
+        name: mappings
+            .get(&tenant)
+            .and_then(|mapping| mapping.name.clone()),
+        let_through: is_through(&stopped, stopped.closings),
+        closings: stopped.closings,
+        open: stopped.open,
+        since: stopped.since,
+        tenant,
+    };
+    stopped.into_iter().map(view).collect()
+}
+
+fn is_through(stopped: &Stopped, closings: u32) -> bool {
+    stopped.let_through.is_some_and(|most| most >= closings)
+}
+
+/// Lets through what the person saw: as many closings as that, of what was stopped then. Doing it again does no harm. If the process dies
+/// right after the write, they are let through, and closed at reconcile's own time.
+pub(crate) async fn let_through(
+    setup: State,
+    session: Session,
+    Extension(invocation): Extension<Invocation>,
+    Input(seen): Input<Seen>,
+) -> Result<Done, Problem> {
+    let (table, partner) = (setup.table(), &session.partner);
+    let stopped = table.stopped(partner).await?.remove(&seen.tenant);
+    // Stopped anew are other closings, however few.
+    let stopped = stopped.filter(|stopped| stopped.since == seen.since);
+    let stopped = stopped.ok_or_else(|| {
+        Problem::different(
+            "What you saw is not stopped any more. Nothing was let through. Look at the overview again.",
+        )
+    })?;
+    let done = || Done::next("/setup?done=let_through");
+    if is_through(&stopped, seen.closings) {
+        return Ok(done());
+    }
+    let Seen {
+        tenant, closings, ..
+    } = &seen;
+    if !table.let_through(partner, tenant, *closings).await? {
+        return Err(Problem::different(format!(
+            "More than {closings} tickets would be closed by now. Nothing was let through. Look at the overview again.",
+        )));
+    }
+    let detail = [
+        ("tenant", tenant.to_string()),
+        ("closings", closings.to_string()),
+        ("open", stopped.open.to_string()),
+    ];
+    let (by, what) = (Actor::Partner, "closings_let_through");
+    setup.done(partner, by, what, &detail, &invocation).await;
+    setup
+        .connections
+        .reconcile(partner, invocation.now())
+        .await?;
+    Ok(done())
+}
+
+/// Each organisation with what to look at, and the button.
+pub(crate) fn draw(stopped: &[StoppedView]) -> Markup {
+    html! {
+        @for of in stopped {
+            @let name = of.name.as_deref().unwrap_or(of.tenant.as_str());
+            @if of.let_through {
+                p class="note" { "You let " (of.closings) " closings of " (name) " through. The tickets are closed within a few minutes." }
+            } @else {
+                section aria-label={ "Stopped closings of " (name) } {
+                    p class="problem" { b { (of.closings) " of " (of.open) " open tickets of " (name) " would have been closed at once. Nothing was closed." } }
+                    p {
+                        "Their alerts have been taken for gone since " (page::time(of.since)) ". That can be true, as after a clean-up. It can also be a mistake, as when the \
+                         source was set up anew or has lost sight of its devices. Look in the source whether the alerts of " (name) " are really over."
+                    }
+                    p { "If they are, let the closings through. If not, leave this as it is: the tickets stay open, and this ends by itself as soon as the alerts are there again." }
+                    form method="post" action=(LET_THROUGH) {
+                        input type="hidden" name="tenant" value=(of.tenant);
+                        input type="hidden" name="closings" value=(of.closings);
+                        input type="hidden" name="since" value=(of.since);
+                        button { "Let the " (of.closings) " closings of " (name) " through" }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Closings that were too many at once, on the page: shown, and let through by somebody who saw how many.
+
+use domain::PartnerId;
+use domain::settings::Mapping;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store::{AuditEntry, Stopped, Task};
+
+use crate::setup_client::Browser;
+use crate::ticks::after;
+use crate::world::{TENANT, World, partner, tenant};
+
+const SENTENCE: &str =
+    "42 of 60 open tickets of Acme Dental would have been closed at once. Nothing was closed.";
+
+impl World {
+    /// Reconcile stops the seeded tenant's closings.
+    async fn stop(&self, closings: u32, open: u32, now: Timestamp) {
+        let (northwind, acme) = (partner(), tenant(TENANT));
+        let stop = self.config.stop(&northwind, &acme, (closings, open), now);
+        stop.await.unwrap();
+    }
+
+    async fn stopped_now(&self) -> Option<Stopped> {
+        let stopped = self.config.stopped(&partner()).await.unwrap();
+        stopped.get(&tenant(TENANT)).cloned()
+    }
+
+    async fn let_through_in_history(&self) -> Vec<AuditEntry> {
+        let page = self.config.audit(&partner(), None, 50).await.unwrap();
+        let entries = page.entries.into_iter();
+        entries
+            .filter(|entry| entry.what == "closings_let_through")
+            .collect()
+    }
+
+    async fn is_due(&self, now: Timestamp) -> bool {
+        let due = self.due().due(Task::Reconcile, now, 10).await.unwrap();
+        due.contains(&partner())
+    }
+}
+
+/// What the form of the one organisation has in it, as a browser would send it.
+async fn form(browser: &mut Browser) -> Value {
+    let view = browser.get_json("/setup").await.expect(200).json();
+    let of = &view["stopped"][0];
+    json!({ "tenant": of["tenant"], "closings": of["closings"], "since": of["since"] })
+}
+
+#[tokio::test]
+async fn stopped_closings_are_shown_and_let_through_by_a_person_once() {
+    let world = World::new().await;
+    let named = Mapping {
+        name: Some("Acme Dental".into()),
+        ..Mapping::default()
+    };
+    let (northwind, acme) = (partner(), tenant(TENANT));
+    let put = world.config.put_mapping(&northwind, &acme, &named).await;
+    put.unwrap();
+    let mut browser = world.signed_in().await;
+    let before = browser.get("/setup").await.expect(200).text;
+    assert!(!before.contains("at once"), "{before}");
+
+    let now = Timestamp::now();
+    world.make_due(after(now, 900)).await;
+    world.stop(42, 60, now).await;
+    let page = browser.get("/setup").await.expect(200).text;
+    assert!(page.contains(SENTENCE), "{page}");
+    let seen = form(&mut browser).await;
+    let since = seen["since"].as_str().unwrap();
+    assert_eq!(seen["closings"], 42);
+    for field in [
+        format!(r#"name="tenant" value="{TENANT}""#),
+        r#"name="closings" value="42""#.to_owned(),
+        format!(r#"name="since" value="{since}""#),
+    ] {
+        assert!(page.contains(&field), "{field} in {page}");
+    }
+
+    assert!(!world.is_due(now).await);
+    let fields = [("tenant", TENANT), ("closings", "42"), ("since", since)];
+    let done = browser.post_form("/setup/stopped", &fields).await;
+    assert_eq!(
+        done.expect(303).header("location"),
+        "/setup?done=let_through"
+    );
+    let again = browser.post("/setup/stopped", &seen).await.expect(200);
+    assert_eq!(again.json()["next"], "/setup?done=let_through");
+    assert_eq!(world.stopped_now().await.unwrap().let_through, Some(42));
+    assert!(world.is_due(Timestamp::now()).await);
+    let history = world.let_through_in_history().await;
+    assert_eq!(history.len(), 1, "{history:?}");
+    let detail: Vec<_> = history[0].detail.values().map(String::as_str).collect();
+    assert_eq!(detail, ["42", "60", TENANT]);
+    let page = browser.get("/setup?done=let_through").await.expect(200);
+    assert!(
+        page.text
+            .contains("You let 42 closings of Acme Dental through")
+            && !page.text.contains("<section aria-label=\"Stopped"),
+        "{}",
+        page.text
+    );
+}
+
+#[tokio::test]
+async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
+    let world = World::new().await;
+    let mut browser = world.signed_in().await;
+    let now = Timestamp::now();
+    world.stop(42, 60, now).await;
+    let seen = form(&mut browser).await;
+
+    world.stop(43, 60, after(now, 900)).await;
+    let refused = browser.post("/setup/stopped", &seen).await.expect(409);
+    let detail = refused.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("More than 42"), "{detail}");
+
+    // Stopped, over, and stopped for other reasons: fewer, and not what was seen.
+    let acme = tenant(TENANT);
+    world.config.end_stopped(&partner(), &acme).await.unwrap();
+    let over = browser.post("/setup/stopped", &seen).await.expect(409);
+    assert!(over.text.contains("not stopped any more"), "{}", over.text);
+    world.stop(30, 60, after(now, 1800)).await;
+    browser.post("/setup/stopped", &seen).await.expect(409);
+    let since = seen["since"].as_str().unwrap();
+    let fields = [("tenant", TENANT), ("closings", "42"), ("since", since)];
+    let page = browser.post_form("/setup/stopped", &fields).await;
+    let page = page.expect(409).text;
+    assert!(
+        page.contains("It is different by now") && page.contains(r#"<a href="/setup">"#),
+        "{page}"
+    );
+    assert_eq!(world.stopped_now().await.unwrap().let_through, None);
+    assert_eq!(world.let_through_in_history().await, []);
+    assert!(!world.is_due(after(now, 3600)).await);
+
+    // Fewer of the same are no more than was seen.
+    let seen = form(&mut browser).await;
+    world.stop(25, 60, after(now, 2700)).await;
+    browser.post("/setup/stopped", &seen).await.expect(200);
+    assert_eq!(world.stopped_now().await.unwrap().let_through, Some(30));
+    // More than that are stopped again, and shown again.
+    world.stop(31, 60, after(now, 3600)).await;
+    assert_eq!(form(&mut browser).await["closings"], 31);
+    assert_eq!(world.stopped_now().await.unwrap().let_through, None);
+}
+
+#[tokio::test]
+async fn nobody_lets_through_what_is_stopped_at_another_partner() {
+    let world = World::new().await;
+    let now = Timestamp::now();
+    world.stop(42, 60, now).await;
+    let contoso = PartnerId::parse("contoso").unwrap();
+    let mut theirs = world.signed_in_at(&contoso).await;
+    let page = theirs.get("/setup").await.expect(200).text;
+    assert!(
+        !page.contains(TENANT) && !page.contains("at once"),
+        "{page}"
+    );
+    let mut ours = world.signed_in().await;
+    let mut named = form(&mut ours).await;
+    theirs.post("/setup/stopped", &named).await.expect(409);
+    named["partner"] = json!(partner());
+    theirs.post("/setup/stopped", &named).await.expect(409);
+    let theirs = world.config.stopped(&contoso).await.unwrap();
+    assert!(theirs.is_empty(), "{theirs:?}");
+    assert_eq!(world.stopped_now().await.unwrap().let_through, None);
+    assert_eq!(world.let_through_in_history().await, []);
+}
