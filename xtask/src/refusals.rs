@@ -57,6 +57,7 @@ struct Names {
     ingest: String,
     tickets: String,
     reconcile: String,
+    health: String,
     setup: String,
 }
 
@@ -81,6 +82,7 @@ pub(crate) async fn check(stack: &Stack) -> Result<usize> {
             ("ingest", ingest(&names)),
             ("tickets", tickets(&names)),
             ("reconcile", reconcile(&names)),
+            ("health", health(&names)),
             ("setup", setup(&names)),
         ] {
             let role = role_of(stack, function).await?;
@@ -338,6 +340,7 @@ async fn names(stack: &Stack) -> Result<Names> {
         ingest: deployed.functions["ingest"].clone(),
         tickets: deployed.functions["tickets"].clone(),
         reconcile: deployed.functions["reconcile"].clone(),
+        health: deployed.functions["health"].clone(),
         setup: deployed.functions["setup"].clone(),
     })
 }
@@ -443,7 +446,7 @@ fn reconcile(names: &Names) -> Expected {
     }
     refused.extend(administration_of_secret(&names.connection_secret));
     // Of the functions it may run itself alone.
-    refused.push(invoke(&names.ingest));
+    refused.extend([invoke(&names.ingest), invoke(&names.health)]);
     refused.extend(elsewhere(&names.reconcile, &names.tickets));
     let allowed = vec![
         list(&names.alerts, "by_state", "state_of"),
@@ -457,6 +460,53 @@ fn reconcile(names: &Names) -> Expected {
         get_secret(&names.connection_secret),
         get_secret(&names.client_id_secret),
         invoke(&names.reconcile),
+    ];
+    Expected { allowed, refused }
+}
+
+fn health(names: &Names) -> Expected {
+    // What waits is listed; no record is read or written.
+    let alerts = &names.alerts;
+    let mut refused: Vec<_> = reads(alerts).into_iter().chain(writes(alerts)).collect();
+    refused.push(list(alerts, "by_look", "look_of"));
+    refused.extend(administration_of_table(alerts));
+    let config = &names.config;
+    let others = reads(config).into_iter().chain(writes(config));
+    refused.extend(
+        others.filter(|call| !matches!(call.operation, "GetItem" | "Query" | "UpdateItem")),
+    );
+    refused.extend(administration_of_table(config));
+    for (name, url) in [
+        (&names.queue, &names.queue_url),
+        (&names.dead_letters, &names.dead_letters_url),
+    ] {
+        refused.extend(sending(name, url));
+        refused.extend(consuming(name, url));
+    }
+    refused.push(queue_attributes(&names.queue, &names.queue_url));
+    refused.extend(administration_of_queue(&names.queue, &names.queue_url));
+    for name in [
+        &names.source_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ] {
+        refused.push(get_secret(name));
+    }
+    refused.extend(administration_of_secret(&names.connection_secret));
+    // Of the functions it may run itself alone.
+    refused.extend([invoke(&names.ingest), invoke(&names.reconcile)]);
+    // As for setup.
+    let elsewhere = elsewhere(&names.health, &names.tickets).into_iter();
+    refused.extend(elsewhere.filter(|call| call.operation != "SendEmail"));
+    let allowed = vec![
+        list(alerts, "by_state", "state_of"),
+        list(config, "due", "due_of"),
+        get_item(config),
+        update_item(config),
+        get_secret(&names.connection_secret),
+        get_secret(&names.client_id_secret),
+        mail(MAIL_FROM),
+        invoke(&names.health),
     ];
     Expected { allowed, refused }
 }
@@ -496,7 +546,7 @@ fn setup(names: &Names) -> Expected {
             others.filter(|call| !matches!(call.operation, "PutSecretValue" | "RestoreSecret")),
         );
     }
-    for function in [&names.ingest, &names.reconcile, &names.setup] {
+    for function in [&names.ingest, &names.reconcile, &names.health, &names.setup] {
         refused.push(invoke(function));
     }
     // The emulator does not know whom a mail comes from (see `local`): that is a rule over the template's text.

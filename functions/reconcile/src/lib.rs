@@ -9,8 +9,6 @@ mod config;
 mod import;
 mod pacing;
 mod partner;
-mod probe;
-mod rights;
 mod targets;
 
 use aws::functions::Function;

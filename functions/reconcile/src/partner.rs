@@ -154,7 +154,6 @@ impl App {
             set_up.items.breaker = Some(self.connections.table.breaker(partner).await?);
         }
         let view = self.widest(partner, &set_up.items).await?;
-        let view = self.probed(partner, view, invocation).await?;
         let now = invocation.now();
         let nothing = |left, next| {
             Ok(Released {
@@ -164,14 +163,16 @@ impl App {
                 next,
             })
         };
-        if view.view.breaker.open.is_some() {
-            return nothing(false, pacing::again(now));
-        }
         let own = |progress: &Progress, left| {
             pacing::next(partner, progress, left, None, (self.period, now))
         };
-        if view.site.is_none() {
-            return nothing(false, own(&progress, false));
+        // Health closes it, and brings the next run forward then.
+        if view.site.is_none() || view.view.breaker.open.is_some() {
+            let idle = Progress {
+                expires_at: None,
+                ..progress.clone()
+            };
+            return nothing(false, own(&idle, false));
         }
         if let Some(until) = view.view.breaker.pause(now) {
             return nothing(false, until);
@@ -181,9 +182,6 @@ impl App {
         if allowance == 0 {
             return nothing(true, own(&progress, true));
         }
-        let view = self
-            .with_rights(partner, view, &mut progress, invocation)
-            .await?;
         // Half of it at most, so that neither list keeps the other waiting.
         let looks = self
             .alerts

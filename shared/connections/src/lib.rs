@@ -26,8 +26,8 @@ const PAUSE: Duration = Duration::from_secs(60);
 const PROBE: SignedDuration = SignedDuration::from_mins(1);
 /// The parts of a snapshot come one after the other: so long after one, the others may be there too.
 const OTHER_PARTS: SignedDuration = SignedDuration::from_secs(10);
-/// A partner is reconciled within so many seconds after it is seen for the first time.
-const FIRST_RECONCILE: u32 = 900;
+/// A partner is looked after within so many seconds after it is seen for the first time.
+const FIRST: u32 = 900;
 
 /// Where connections and their keys are found.
 #[derive(Debug, Clone)]
@@ -53,8 +53,8 @@ pub struct Connections {
     client_id_secret: String,
     links: Mutex<HashMap<PartnerId, Link>>,
     due: Due,
-    /// Partners that are known to be reconciled.
-    reconciled: Mutex<HashSet<PartnerId>>,
+    /// Partners that are known to be looked after.
+    seen_to: Mutex<HashSet<PartnerId>>,
 }
 
 /// A partner's client, as long as its keys are the same: its clones take turns.
@@ -155,7 +155,7 @@ impl Connections {
             client_id_secret: config.client_id_secret.clone(),
             links: Mutex::default(),
             due: Due::new(aws, config.config_table.clone()),
-            reconciled: Mutex::default(),
+            seen_to: Mutex::default(),
         })
     }
 
@@ -166,7 +166,7 @@ impl Connections {
     pub async fn view(&self, alert: &AlertKey, now: Timestamp) -> Result<View, store::Error> {
         let (items, ()) = tokio::join!(
             self.table.read(&alert.partner, &alert.tenant),
-            self.see_to_reconciling(&alert.partner, now)
+            self.see_to(&alert.partner, now)
         );
         Ok(View::of(items?, &alert.source))
     }
@@ -197,20 +197,26 @@ impl Connections {
         })
     }
 
-    /// Has a partner that this process sees for the first time reconciled again and again, whoever made it.
-    async fn see_to_reconciling(&self, partner: &PartnerId, now: Timestamp) {
-        let reconciled = || {
-            self.reconciled
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-        };
-        if !reconciled().insert(partner.clone()) {
+    /// Has a partner that this process sees for the first time looked after again and again, whoever made it.
+    async fn see_to(&self, partner: &PartnerId, now: Timestamp) {
+        let seen_to = || self.seen_to.lock().unwrap_or_else(PoisonError::into_inner);
+        if !seen_to().insert(partner.clone()) {
             return;
         }
-        let first = SignedDuration::from_secs(i64::from(spread(partner) % FIRST_RECONCILE));
-        if self.reconcile(partner, later(now, first)).await.is_err() {
-            reconciled().remove(partner);
+        let first = SignedDuration::from_secs(i64::from(spread(partner) % FIRST));
+        if self.changed(partner, later(now, first)).await.is_err() {
+            seen_to().remove(partner);
         }
+    }
+
+    /// Has the partner reconciled, and its connection tried, at this time at the latest: something of it changed. If the process dies
+    /// between the two, the second comes at its own time.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn changed(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
+        self.reconcile(partner, at).await?;
+        self.try_out(partner, at).await
     }
 
     /// Has the partner reconciled at this time at the latest.
@@ -218,9 +224,26 @@ impl Connections {
     /// # Errors
     /// When the table cannot be written.
     pub async fn reconcile(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
-        let brought = self.due.bring_forward(partner, Task::Reconcile, at).await;
+        self.bring_forward(partner, Task::Reconcile, at).await
+    }
+
+    /// Has the partner's connection tried, and what there is to tell told, at this time at the latest.
+    ///
+    /// # Errors
+    /// When the table cannot be written.
+    pub async fn try_out(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
+        self.bring_forward(partner, Task::Health, at).await
+    }
+
+    async fn bring_forward(
+        &self,
+        partner: &PartnerId,
+        task: Task,
+        at: Timestamp,
+    ) -> Result<(), store::Error> {
+        let brought = self.due.bring_forward(partner, task, at).await;
         brought.inspect_err(|fault| {
-            tracing::warn!(partner = %partner, fault = %fault, "not brought forward");
+            tracing::warn!(partner = %partner, task = ?task, fault = %fault, "not brought forward");
         })
     }
 
@@ -332,6 +355,25 @@ impl Connections {
             &format!("{}{partner}", self.secret_prefix),
             Timestamp::now(),
         )
+    }
+
+    /// Whether the partner's keys come with a clientId of its own. What cannot be read has none.
+    pub async fn has_own_client_id(&self, partner: &PartnerId) -> bool {
+        let keys = self.secrets.connection(&self.secret_prefix, partner).await;
+        keys.is_ok_and(|(keys, _)| keys.client_id.is_some())
+    }
+
+    /// Whether it is the operator's clientId that stands in the way of a client.
+    #[must_use]
+    pub fn is_operators(&self, fault: &NoClient) -> bool {
+        match fault {
+            NoClient::Secret(
+                secrets::Error::Unknown(name)
+                | secrets::Error::Malformed { name, .. }
+                | secrets::Error::Unavailable { name, .. },
+            ) => *name == self.client_id_secret,
+            NoClient::Host(_) | NoClient::OtherOrigin { .. } | NoClient::NotSetUp => false,
+        }
     }
 
     /// Sees to it that the breaker knows the keys that are stored. Set-up stores keys and then says so; if it dies in between, a refusal
@@ -468,7 +510,7 @@ impl Connections {
             .open_breaker(partner, reason.clone(), version, now);
         if opened.await? {
             tracing::error!(partner = %partner, reason = %reason, "breaker opened");
-            self.reconcile(partner, later(now, PROBE)).await?;
+            self.try_out(partner, later(now, PROBE)).await?;
         }
         Ok(())
     }

@@ -110,6 +110,7 @@ pub(crate) enum Field {
     BoardId,
     ClosedFlag,
     ExternalXref,
+    Id,
     Identifier,
     LastUpdated,
     Name,
@@ -139,10 +140,10 @@ impl Conditions {
         })
     }
 
-    /// `id in (7,8)`. Of no numbers it is nothing that ConnectWise would take.
-    pub(crate) fn is_numbered(ids: &[RecordId]) -> Self {
+    /// `field in (7,8)`. Of no records it is nothing that ConnectWise would take.
+    pub(crate) fn is_any_record(field: Field, ids: &[RecordId]) -> Self {
         let ids: Vec<String> = ids.iter().map(RecordId::to_string).collect();
-        Self(format!("id in ({})", ids.join(",")))
+        Self(format!("{field} in ({})", ids.join(",")))
     }
 
     /// `field like "prefix*"`.
@@ -182,6 +183,7 @@ impl fmt::Display for Field {
             Self::BoardId => "board/id",
             Self::ClosedFlag => "closedFlag",
             Self::ExternalXref => "externalXRef",
+            Self::Id => "id",
             Self::Identifier => "identifier",
             Self::LastUpdated => "lastUpdated",
             Self::Name => "name",

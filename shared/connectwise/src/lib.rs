@@ -41,6 +41,7 @@ pub use records::{
     Reference, Team, Ticket,
 };
 pub use setup_writer::{NewBoard, NewStatus, NewTeam, SetupWriter};
+pub use tables::COMPANIES_AT_ONCE;
 pub use tickets::TicketFilter;
 pub use writer::{NewNote, NewTicket, NoteDisplay, TicketWriter};
 

@@ -17,6 +17,9 @@ use crate::rights;
 /// Companies in one part of a search, which a person reads.
 const FOUND_AT_ONCE: usize = 100;
 
+/// Companies that one call asks for by their numbers: with a comma, escaped, each of them takes some ten characters of its address.
+pub const COMPANIES_AT_ONCE: usize = 100;
+
 /// What of these records is read: a member's record holds home addresses and more that nobody here needs. Tests compare them
 /// with the types.
 const COMPANY: &str = "id,identifier,name,status,deletedFlag";
@@ -112,6 +115,29 @@ impl Client {
             .or(&Conditions::contains(Field::Identifier, text));
         self.page(companies(Some(&conditions), FOUND_AT_ONCE), from, deadline)
             .await
+    }
+
+    /// Those of these companies that are there, deleted and inactive ones included: 100 at most, since an address must stay under the
+    /// 2,000 characters that ConnectWise takes. Of none nothing is asked.
+    ///
+    /// # Errors
+    /// See [`Error`]; more than 100 are [`Error::Rejected`] unasked.
+    pub async fn companies_with(
+        &self,
+        ids: &[RecordId],
+        deadline: Instant,
+    ) -> Result<Vec<Company>, Error> {
+        if ids.is_empty() {
+            return Ok(vec![]);
+        }
+        if ids.len() > COMPANIES_AT_ONCE {
+            let words = format!("{} companies are more than one call asks for", ids.len());
+            return Err(Error::Rejected { words });
+        }
+        let conditions = Conditions::is_any_record(Field::Id, ids).parameter();
+        let (path, right) = ("/company/companies", rights::COMPANIES_INQUIRE);
+        let query = format!("{conditions}fields={COMPANY}&");
+        self.list(path, &query, right, deadline).await
     }
 
     /// One company, deleted or not.

@@ -117,7 +117,7 @@ impl Client {
     ) -> Result<Vec<Ticket>, Error> {
         let mut found = Vec::new();
         for some in ids.chunks(NUMBERS_A_SEARCH) {
-            let conditions = Conditions::is_numbered(some);
+            let conditions = Conditions::is_any_record(Field::Id, some);
             let mut tickets = self.search_tickets(&conditions, deadline).await?;
             tickets.retain(|ticket| some.contains(&ticket.id));
             found.append(&mut tickets);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::boards::{FoundStatus, FoundType};
 use crate::event::Severity;
@@ -10,7 +10,9 @@ use crate::settings::BoardTarget;
 use crate::{Kind, RecordId};
 
 /// Why something on a board cannot be chosen for a purpose.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, thiserror::Error)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Unfit {
     /// The board has no such thing (any more).

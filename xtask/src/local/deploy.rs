@@ -14,7 +14,7 @@ use crate::config;
 use crate::local::emulator::Emulator;
 
 /// The functions of the template, by the names of their programs.
-pub(crate) const FUNCTIONS: [&str; 4] = ["ingest", "tickets", "reconcile", "setup"];
+pub(crate) const FUNCTIONS: [&str; 5] = ["ingest", "tickets", "reconcile", "health", "setup"];
 
 const STACK: &str = "ticketbridge-local";
 const BUCKET: &str = "ticketbridge-code";
@@ -159,6 +159,7 @@ async fn describe(emulator: &Emulator) -> Result<Deployed> {
         ("ingest".to_owned(), output("IngestFunctionName")?),
         ("tickets".to_owned(), output("TicketsFunctionName")?),
         ("reconcile".to_owned(), output("ReconcileFunctionName")?),
+        ("health".to_owned(), output("HealthFunctionName")?),
         ("setup".to_owned(), output("SetupFunctionName")?),
     ]);
     let query = "Functions[].{name: FunctionName, variables: Environment.Variables}";
@@ -255,6 +256,7 @@ mod tests {
                 "CodeUri: .. -> CodeUri: /somewhere/ingest.zip",
                 "CodeUri: .. -> CodeUri: /somewhere/tickets.zip",
                 "CodeUri: .. -> CodeUri: /somewhere/reconcile.zip",
+                "CodeUri: .. -> CodeUri: /somewhere/health.zip",
                 "CodeUri: .. -> CodeUri: /somewhere/setup.zip",
             ]
         );

@@ -223,25 +223,31 @@ async fn prepare_account(emulator: &Emulator, simulator: &Simulator) -> Result<(
     Ok(())
 }
 
-/// Allows the emulator's `setup` what the template allows it in AWS: mails from one address. The emulator takes every mail to be about
-/// "*" and does not know whom it comes from, so the template's own words never fit there.
+/// Allows those of the emulator's functions that send mails what the template allows them in AWS: mails from one address. The emulator
+/// takes every mail to be about "*" and does not know whom it comes from, so the template's own words never fit there.
 async fn allow_mails(emulator: &Emulator, deployed: &Deployed) -> Result<()> {
-    let asked = json!({ "service": "lambda", "operation": "GetFunctionConfiguration", "parameters": {
-        "FunctionName": deployed.functions["setup"],
-    } });
-    let answers = emulator.have_done(&[asked]).await?;
-    let role = answers.first().and_then(|answer| answer["Role"].as_str());
-    let role = role.and_then(|role| role.rsplit('/').next());
+    let asked = ["health", "setup"].map(|function| {
+        json!({ "service": "lambda", "operation": "GetFunctionConfiguration", "parameters": {
+            "FunctionName": deployed.functions[function],
+        } })
+    });
     let policy = json!({
         "Version": "2012-10-17",
         "Statement": [{ "Effect": "Allow", "Action": "ses:SendEmail", "Resource": "*" }],
     });
-    let allow = json!({ "service": "iam", "operation": "PutRolePolicy", "parameters": {
-        "RoleName": role.context("setup has no role")?,
-        "PolicyName": "mails-on-the-emulator",
-        "PolicyDocument": policy.to_string(),
-    } });
-    emulator.have_done(&[allow]).await?;
+    let mut allow = vec![];
+    for answer in emulator.have_done(&asked).await? {
+        let role = answer["Role"].as_str();
+        let role = role.and_then(|role| role.rsplit('/').next());
+        allow.push(
+            json!({ "service": "iam", "operation": "PutRolePolicy", "parameters": {
+                "RoleName": role.context("a function has no role")?,
+                "PolicyName": "mails-on-the-emulator",
+                "PolicyDocument": policy.to_string(),
+            } }),
+        );
+    }
+    emulator.have_done(&allow).await?;
     Ok(())
 }
 

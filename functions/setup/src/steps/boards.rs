@@ -331,10 +331,7 @@ pub(crate) async fn choose_default(
             &invocation,
         )
         .await;
-    setup
-        .connections
-        .reconcile(partner, invocation.now())
-        .await?;
+    setup.connections.changed(partner, invocation.now()).await?;
     Ok(Done::next(format!("{PAGE}?done=saved")))
 }
 
@@ -576,10 +573,7 @@ async fn go_on(
         setup
             .done(partner, Actor::Partner, "boards_ready", &detail, invocation)
             .await;
-        setup
-            .connections
-            .reconcile(partner, invocation.now())
-            .await?;
+        setup.connections.changed(partner, invocation.now()).await?;
     }
     Ok(far)
 }

@@ -192,10 +192,7 @@ async fn seen(
         changed |= setup.table().rights_seen(partner, breaker, &still).await?;
     }
     if changed {
-        setup
-            .connections
-            .reconcile(partner, invocation.now())
-            .await?;
+        setup.connections.changed(partner, invocation.now()).await?;
     }
     Ok(())
 }

@@ -174,7 +174,7 @@ pub(crate) async fn confirm(
     setup
         .done(partner, Actor::Partner, "confirmed", &[], &invocation)
         .await;
-    setup.connections.reconcile(partner, now).await?;
+    setup.connections.changed(partner, now).await?;
     Ok(Done::next("/setup/confirm?done=confirmed").with("version", version))
 }
 

@@ -187,7 +187,7 @@ pub(crate) async fn save(
     setup
         .done(partner, Actor::Partner, what, &detail, &invocation)
         .await;
-    setup.connections.reconcile(partner, now).await?;
+    setup.connections.changed(partner, now).await?;
     Ok(Done::next("/setup/check?done=connected")
         .with("version", version)
         .with("company", company)

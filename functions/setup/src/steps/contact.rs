@@ -92,6 +92,9 @@ pub(crate) async fn save(
     saved(table.save_contact(partner, &contact, version).await?)?;
     let (by, what) = (Actor::Partner, "contact_saved");
     setup.done(partner, by, what, &[], &invocation).await;
+    // What nobody could be told of so far.
+    let now = invocation.now();
+    setup.connections.try_out(partner, now).await?;
     let Some(before) = before else {
         return Ok(Done::next("/setup/contact?done=saved"));
     };

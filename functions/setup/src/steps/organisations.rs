@@ -269,7 +269,7 @@ pub(crate) async fn choose(
             &invocation,
         )
         .await;
-    setup.connections.reconcile(partner, now).await?;
+    setup.connections.changed(partner, now).await?;
     Ok(Done::next("/setup/organisations?done=saved").with("version", version))
 }
 

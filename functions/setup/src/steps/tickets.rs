@@ -323,10 +323,7 @@ pub(crate) async fn save(
             &invocation,
         )
         .await;
-    setup
-        .connections
-        .reconcile(partner, invocation.now())
-        .await?;
+    setup.connections.changed(partner, invocation.now()).await?;
     Ok(Done::next(format!("{PAGE}?done=saved")))
 }
 

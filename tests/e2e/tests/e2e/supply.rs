@@ -38,7 +38,7 @@ const UNWANTED: [&str; 8] = [
 
 #[test]
 fn no_function_links_what_gathers_entropy_at_its_start() {
-    for function in ["ingest", "tickets", "reconcile"] {
+    for function in ["ingest", "tickets", "reconcile", "health"] {
         let linked = linked(function);
         assert!(
             linked.iter().any(|name| name == "ring"),

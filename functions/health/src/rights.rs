@@ -1,77 +1,59 @@
-//! Whether the rights that calls were refused for want of are there by now.
+//! Whether the rights that calls were refused for want of are there by now. A right is found missing by the call that is refused, here it
+//! is found there again.
 
 use std::collections::BTreeSet;
 
-use aws::invocation::Invocation;
-use connections::View;
 use connectwise::MySecurity;
-use domain::PartnerId;
-use domain::breaker::{Breaker, Told};
 use domain::rights::{Standing, standing};
 use jiff::{SignedDuration, Timestamp};
-use store::Progress;
+use store::{Leased, Progress};
 
 use crate::App;
+use crate::partner::{Case, Fault};
+use crate::probe::Probed;
 
 /// Where the API member may not see its own rights, they are taken for there again so often, and the next call shows.
 const TRIED_EVERY: SignedDuration = SignedDuration::from_mins(15);
 
 impl App {
-    /// Asks which of the missing rights are there by now, and forgets those. Returns the view as it is then.
-    pub(crate) async fn with_rights(
+    /// Forgets those of the missing rights that are there by now, and tells whether there were any. If the process dies right after, what
+    /// waited for one is looked at when the partner's own time comes.
+    pub(crate) async fn see_to_rights(
         &self,
-        partner: &PartnerId,
-        mut view: View,
-        progress: &mut Progress,
-        invocation: &Invocation,
-    ) -> Result<View, store::Error> {
-        let (breaker, now) = (&view.view.breaker, invocation.now());
-        let Some(site) = &view.site else {
-            return Ok(view);
-        };
-        if breaker.missing_rights.is_empty() || breaker.open.is_some() {
-            return Ok(view);
+        case: &Case<'_>,
+        leased: &Leased,
+        probed: &Probed,
+    ) -> Result<bool, Fault> {
+        let (breaker, now) = (case.breaker, case.invocation.now());
+        if breaker.missing_rights.is_empty() {
+            return Ok(false);
         }
-        let listed = match self.connections.client(partner, site).await {
-            Ok(client) => client
-                .my_security(invocation.call_ends())
-                .await
-                .map_err(|fault| (fault.to_string(), fault.told())),
-            Err(fault) => Err((fault.to_string(), fault.told())),
-        };
-        let missing = match listed {
-            Ok(listed) => still_missing(&breaker.missing_rights, &listed),
-            Err((fault, told)) => {
-                tracing::warn!(fault, "the API member's rights cannot be read");
-                match told {
-                    // It may not see them, or they say nothing.
-                    Told::MissingRight(_) | Told::Works | Told::Nothing => None,
-                    told @ (Told::Fails { .. } | Told::Throttled { .. } | Told::Refused) => {
-                        self.connections.heard(partner, told, breaker, now).await?;
-                        return Ok(view);
-                    }
-                }
-            }
-        };
+        let listed = probed.rights.as_deref();
+        let missing = listed.and_then(|listed| still_missing(&breaker.missing_rights, listed));
         let missing = match missing {
             Some(missing) => missing,
-            None if tried_lately(progress, now) => return Ok(view),
+            None if tried_lately(&leased.progress, now) => return Ok(false),
             None => {
-                progress.rights_tried_at = Some(now);
+                let progress = Progress {
+                    rights_tried_at: Some(now),
+                    ..leased.progress.clone()
+                };
+                // Before they are tried: never more often, even if the process dies in between.
+                if !self.due.keep(leased, &progress).await? {
+                    return Err(Fault::Lost);
+                }
                 BTreeSet::new()
             }
         };
-        if missing != breaker.missing_rights {
-            let table = &self.connections.table;
-            if table.rights_seen(partner, breaker, &missing).await? {
-                tracing::info!(missing = ?missing, before = ?breaker.missing_rights, "rights");
-                view.view.breaker = Breaker {
-                    missing_rights: missing,
-                    ..breaker.clone()
-                };
-            }
+        if missing == breaker.missing_rights {
+            return Ok(false);
         }
-        Ok(view)
+        let table = &self.connections.table;
+        let seen = table.rights_seen(case.partner, breaker, &missing).await?;
+        if seen {
+            tracing::info!(missing = ?missing, before = ?breaker.missing_rights, "rights");
+        }
+        Ok(seen)
     }
 }
 

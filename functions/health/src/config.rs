@@ -1,0 +1,42 @@
+//! The environment of this function.
+
+use aws::config::{Environment, Incomplete};
+
+/// What this function is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Where people's browsers find the page: `scheme://host[:port]`.
+    pub page_origin: String,
+    /// The table of alert records, for what waits.
+    pub alerts_table: String,
+    /// Where connections and their keys are found; in its table is also when partners are due.
+    pub connections: connections::Config,
+    /// Whom mails come from.
+    pub mail_from: String,
+    /// Its own name, for running beside itself.
+    pub function_name: String,
+}
+
+impl Config {
+    /// Reads `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`,
+    /// `ALLOWED_ORIGINS` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    ///
+    /// # Errors
+    /// All variables that are missing.
+    pub fn from_env() -> Result<Self, Incomplete> {
+        let mut environment = Environment::default();
+        let config = Self {
+            page_origin: environment.text("PAGE_ORIGIN"),
+            alerts_table: environment.text("ALERTS_TABLE"),
+            connections: connections::Config {
+                config_table: environment.text("CONFIG_TABLE"),
+                connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
+                client_id_secret: environment.text("CLIENT_ID_SECRET"),
+                allowed_origins: environment.list("ALLOWED_ORIGINS"),
+            },
+            mail_from: environment.text("MAIL_FROM"),
+            function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
+        };
+        environment.complete(config)
+    }
+}

@@ -1,0 +1,502 @@
+//! What mails say: what is wrong, since when, what waits, what to do, and where. Text and HTML say the same. A name in them is somebody's
+//! choice: it is one short line, and escaped. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws::mail::Mail;
+use domain::choices::Unfit;
+use domain::event::Severity;
+use domain::health::{CompanyUnfit, Episode, Outage, Part, Refusal, Trouble};
+use domain::kind::{BUILT_IN, Role};
+use domain::text::{cut_to_chars, one_line};
+use domain::{EmailAddress, Kind, TenantId, rights};
+use jiff::Timestamp;
+use maud::{DOCTYPE, html};
+use store::Stopped;
+
+/// Longer names are cut: a mail is to be read.
+const LONGEST_NAME: usize = 80;
+/// Tenants and troubles that one mail names.
+const NAMED: usize = 10;
+
+/// Whom a mail is for, and the names that it may use.
+#[derive(Debug, Clone)]
+pub(crate) struct About<'a> {
+    /// To whom.
+    pub(crate) to: EmailAddress,
+    /// What the partner is called.
+    pub(crate) partner: &'a str,
+    /// What its tenants are called.
+    pub(crate) tenants: &'a BTreeMap<TenantId, String>,
+    /// Where the page is.
+    pub(crate) origin: &'a str,
+}
+
+/// Alerts that wait, by tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Waiting {
+    pub(crate) tenants: BTreeMap<TenantId, u64>,
+    /// There are more than were counted.
+    pub(crate) more: bool,
+}
+
+impl Waiting {
+    /// All of them.
+    pub(crate) fn sum(&self) -> u64 {
+        self.tenants.values().sum()
+    }
+}
+
+/// A mail, before it is text or HTML.
+struct Draft {
+    subject: String,
+    opening: String,
+    /// What is wrong, each with what to do.
+    points: Vec<(String, &'static str)>,
+    /// Behind the list, where it is longer than anybody reads.
+    more: Option<String>,
+    paragraphs: Vec<String>,
+    /// What is behind the page's address.
+    link: &'static str,
+    closing: &'static str,
+}
+
+const TOLD: &str = "You are told once when something breaks, once a day while it lasts, and once when it works again.";
+const TO_MEND: &str = "Mend it on the set-up page";
+
+/// Something broke.
+pub(crate) fn broken(about: About<'_>, part: Part, episode: &Episode, waiting: &Waiting) -> Mail {
+    let draft = lasting(&about, part, episode, &episode.troubles, waiting);
+    sent(about, draft)
+}
+
+/// Something came to what was broken already.
+pub(crate) fn more(
+    about: About<'_>,
+    part: Part,
+    episode: &Episode,
+    new: &BTreeSet<Trouble>,
+    waiting: &Waiting,
+) -> Mail {
+    let mut draft = lasting(&about, part, episode, new, waiting);
+    let others = episode.troubles.len().saturating_sub(new.len());
+    if others > 0 {
+        let others = counted(others, "thing", "things");
+        draft
+            .paragraphs
+            .insert(0, format!("This is new. {others} that you know of last."));
+    }
+    sent(about, draft)
+}
+
+/// What was told a day ago lasts.
+pub(crate) fn reminder(about: About<'_>, part: Part, episode: &Episode, waiting: &Waiting) -> Mail {
+    let mut draft = lasting(&about, part, episode, &episode.troubles, waiting);
+    draft.subject = draft
+        .subject
+        .replacen("Ticketbridge: ", "Ticketbridge: still, ", 1);
+    sent(about, draft)
+}
+
+fn lasting(
+    about: &About<'_>,
+    part: Part,
+    episode: &Episode,
+    troubles: &BTreeSet<Trouble>,
+    waiting: &Waiting,
+) -> Draft {
+    let partner = name(about.partner);
+    let since = at(episode.since);
+    let what = |trouble: &Trouble| (what(trouble, about), to_do(trouble));
+    let points: Vec<_> = troubles.iter().take(NAMED).map(what).collect();
+    let rest = troubles.len().saturating_sub(NAMED);
+    let headline = match (part, troubles.first()) {
+        (_, Some(only)) if troubles.len() == 1 => headline(only, about),
+        (Part::Connection | Part::SetUp, _) => {
+            format!("{} things in ConnectWise stop tickets", troubles.len())
+        }
+    };
+    let opening = match part {
+        Part::Connection => format!(
+            "No alert of {partner} becomes a ticket since {since}, and no ticket is closed: ConnectWise cannot be worked with."
+        ),
+        Part::SetUp => format!(
+            "Since {since} some of what {partner} set up does not fit its ConnectWise any more. What needs it waits; everything else goes on."
+        ),
+    };
+    Draft {
+        subject: format!("Ticketbridge: {headline} ({partner})"),
+        opening,
+        points,
+        more: (rest > 0).then(|| format!("And {rest} more, which the page shows.")),
+        paragraphs: vec![waits(waiting, about)],
+        link: TO_MEND,
+        closing: TOLD,
+    }
+}
+
+/// It works again. `late` alerts that waited do not wait any more, and `waiting` still do.
+pub(crate) fn works(
+    about: About<'_>,
+    part: Part,
+    episode: &Episode,
+    late: u64,
+    waiting: &Waiting,
+) -> Mail {
+    let partner = name(about.partner);
+    let since = at(episode.since);
+    let opening = match part {
+        Part::Connection => format!(
+            "The connection of {partner} to ConnectWise works again. It did not since {since}."
+        ),
+        Part::SetUp => format!(
+            "What {partner} set up fits its ConnectWise again. Something of it did not since {since}."
+        ),
+    };
+    let went_on = match late {
+        0 => "No alert had to wait for it.".to_owned(),
+        1 => "1 alert that had waited for it has gone on: its ticket was made late, or it was over by then and needed none.".to_owned(),
+        late => format!(
+            "{late} alerts that had waited for it have gone on: their tickets were made late, or they were over by then and needed none."
+        ),
+    };
+    let mut paragraphs = vec![went_on];
+    if waiting.sum() > 0 {
+        let still = alerts(waiting);
+        paragraphs.push(format!("{still} still on their way, at most 300 a minute."));
+    }
+    let draft = Draft {
+        subject: format!("Ticketbridge: working again ({partner})"),
+        opening,
+        points: vec![],
+        more: None,
+        paragraphs,
+        link: "See the set-up page",
+        closing: "There is nothing to do.",
+    };
+    sent(about, draft)
+}
+
+/// Closings were too many at once to be believed. All that were stopped since the last look are in one mail: where a source breaks, it may
+/// be every tenant's.
+pub(crate) fn stopped(about: About<'_>, stopped: &BTreeMap<TenantId, Stopped>) -> Mail {
+    let partner = name(about.partner);
+    let point = |(tenant, stopped): (&TenantId, &Stopped)| {
+        let what = format!(
+            "{} of {} open tickets of {} would have been closed at once, on {}.",
+            stopped.closings,
+            stopped.open,
+            tenant_name(tenant, &about),
+            at(stopped.since)
+        );
+        (
+            what,
+            "Look whether these alerts are really gone. If they are, let them through on the page; if not, tell whoever sends them.",
+        )
+    };
+    let points: Vec<_> = stopped.iter().take(NAMED).map(point).collect();
+    let rest = stopped.len().saturating_sub(NAMED);
+    let draft = Draft {
+        subject: format!("Ticketbridge: tickets were not closed, please look ({partner})"),
+        opening: format!(
+            "For {partner} more tickets were to be closed at once than is likely, so nothing was closed."
+        ),
+        points,
+        more: (rest > 0).then(|| format!("And {rest} more, which the page shows.")),
+        paragraphs: vec![],
+        link: "Look on the set-up page",
+        closing: "Nothing is closed until somebody lets it through, or fewer are to be closed.",
+    };
+    sent(about, draft)
+}
+
+fn sent(about: About<'_>, draft: Draft) -> Mail {
+    let Draft {
+        subject,
+        opening,
+        points,
+        more,
+        paragraphs,
+        link,
+        closing,
+    } = draft;
+    let page = format!("{}/setup", about.origin);
+    let fresh = format!("{}/setup/link", about.origin);
+    let asked = "If your session there is over, ask for a fresh link, which comes to this address:";
+    let mut parts = vec![opening.clone()];
+    let point = |(what, to_do): &(String, &str)| format!("- {what}\n  What to do: {to_do}");
+    parts.extend(points.iter().map(point));
+    parts.extend(more.iter().chain(&paragraphs).cloned());
+    parts.push(format!("{link}: {page}\n{asked} {fresh}"));
+    parts.push(format!("{closing}\n"));
+    let text = parts.join("\n\n");
+    let body = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head { meta charset="utf-8"; title { "Ticketbridge" } }
+            body {
+                p { (opening) }
+                @if !points.is_empty() {
+                    ul {
+                        @for (what, to_do) in &points {
+                            li { (what) br; b { "What to do: " } (to_do) }
+                        }
+                    }
+                }
+                @for paragraph in more.iter().chain(&paragraphs) { p { (paragraph) } }
+                p { a href=(page) { (link) } }
+                p { (asked) " " a href=(fresh) { (fresh) } }
+                p { (closing) }
+            }
+        }
+    };
+    Mail {
+        to: about.to,
+        subject,
+        text,
+        html: body.into_string(),
+    }
+}
+
+/// What waits, with the names of its tenants.
+fn waits(waiting: &Waiting, about: &About<'_>) -> String {
+    let sum = waiting.sum();
+    if sum == 0 {
+        return "No alert waits for it so far. Those that come meanwhile are kept, and become tickets once it works.".to_owned();
+    }
+    let mut tenants: Vec<_> = waiting.tenants.iter().collect();
+    tenants.sort_by_key(|(tenant, count)| (std::cmp::Reverse(**count), (*tenant).clone()));
+    let rest = tenants.len().saturating_sub(NAMED);
+    let named =
+        |(tenant, count): (&TenantId, &u64)| format!("{} ({count})", tenant_name(tenant, about));
+    let mut named: Vec<_> = tenants.into_iter().take(NAMED).map(named).collect();
+    if rest > 0 {
+        named.push(format!(
+            "and {} more",
+            counted(rest, "organisation", "organisations")
+        ));
+    }
+    format!(
+        "{} for it: {}. None is lost: they become tickets by themselves once it works.",
+        alerts(waiting),
+        named.join(", ")
+    )
+}
+
+/// "1 alert waits", "at least 3 alerts wait".
+fn alerts(waiting: &Waiting) -> String {
+    let least = if waiting.more { "At least " } else { "" };
+    match waiting.sum() {
+        1 => format!("{least}1 alert waits"),
+        sum => format!("{least}{sum} alerts wait"),
+    }
+}
+
+fn counted(count: usize, one: &str, several: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        count => format!("{count} {several}"),
+    }
+}
+
+/// In a subject.
+fn headline(trouble: &Trouble, about: &About<'_>) -> String {
+    match trouble {
+        Trouble::Refused(Refusal::Keys) => "ConnectWise refuses the keys".to_owned(),
+        Trouble::Refused(Refusal::NoKeys) => "the keys are missing".to_owned(),
+        Trouble::Refused(Refusal::OwnClientId) => {
+            "ConnectWise refuses your own clientId".to_owned()
+        }
+        Trouble::Refused(Refusal::ClientId) => {
+            "ConnectWise refuses this service's clientId".to_owned()
+        }
+        Trouble::Refused(Refusal::Site) => "ConnectWise is not found at your site".to_owned(),
+        Trouble::Outage(Outage::Unreachable) => "ConnectWise cannot be reached".to_owned(),
+        Trouble::Outage(Outage::Slow) => "ConnectWise does not answer in time".to_owned(),
+        Trouble::Outage(Outage::Failing) => "ConnectWise is in trouble".to_owned(),
+        Trouble::Outage(Outage::Throttling) => "ConnectWise takes no more calls".to_owned(),
+        Trouble::Right(_) => "a right is missing in ConnectWise".to_owned(),
+        Trouble::Board { .. } => "a board cannot be used".to_owned(),
+        Trouble::StartStatus { .. } | Trouble::ClosingStatus { .. } => {
+            "a status cannot be used".to_owned()
+        }
+        Trouble::Type { .. } => "a ticket type cannot be used".to_owned(),
+        Trouble::Priority(_) => "a priority is gone".to_owned(),
+        Trouble::Company { tenant, .. } => {
+            format!(
+                "the company of {} cannot be used",
+                tenant_name(tenant, about)
+            )
+        }
+    }
+}
+
+/// What is wrong, in a sentence.
+fn what(trouble: &Trouble, about: &About<'_>) -> String {
+    match trouble {
+        Trouble::Refused(Refusal::Keys) => {
+            "ConnectWise refuses the API member's keys.".to_owned()
+        }
+        Trouble::Refused(Refusal::NoKeys) => {
+            "There are no keys for this connection, or they belong to another site.".to_owned()
+        }
+        Trouble::Refused(Refusal::OwnClientId) => {
+            "ConnectWise refuses the clientId that you entered. Your keys are not in doubt."
+                .to_owned()
+        }
+        Trouble::Refused(Refusal::ClientId) => {
+            "ConnectWise refuses the clientId of this service. Your keys are not in doubt."
+                .to_owned()
+        }
+        Trouble::Refused(Refusal::Site) => {
+            "The site does not answer as your company's ConnectWise.".to_owned()
+        }
+        Trouble::Outage(Outage::Unreachable) => {
+            "ConnectWise could not be reached several times in a row.".to_owned()
+        }
+        Trouble::Outage(Outage::Slow) => {
+            "ConnectWise did not answer in time, several times in a row.".to_owned()
+        }
+        Trouble::Outage(Outage::Failing) => {
+            "ConnectWise answered with errors of its own, several times in a row.".to_owned()
+        }
+        Trouble::Outage(Outage::Throttling) => {
+            "ConnectWise asked to be left alone several times in a row, because it is called too often."
+                .to_owned()
+        }
+        Trouble::Right(right) => match rights::known(right) {
+            Some(known) => format!(
+                "The API member lacks a right that is needed for {}. In ConnectWise: {}.",
+                known.needed_for,
+                known.place()
+            ),
+            None => format!("The API member lacks the right {}.", name(right)),
+        },
+        Trouble::Board { role, why } => {
+            format!("The board for {} cannot be used: {}.", alerts_of(*role), is_unfit(*why))
+        }
+        Trouble::StartStatus { role, why } => format!(
+            "The status of new tickets for {} cannot be used: {}.",
+            alerts_of(*role),
+            is_unfit(*why)
+        ),
+        Trouble::ClosingStatus { role, why } => format!(
+            "The status that closes tickets of {} cannot be used: {}.",
+            alerts_of(*role),
+            is_unfit(*why)
+        ),
+        Trouble::Type { role, kind, why } => format!(
+            "The ticket type of \"{}\" for {} cannot be used: {}.",
+            kind_name(kind),
+            alerts_of(*role),
+            is_unfit(*why)
+        ),
+        Trouble::Priority(severity) => format!(
+            "The priority of tickets of {} severity is gone.",
+            severity_name(*severity)
+        ),
+        Trouble::Company { tenant, why } => {
+            let why = match why {
+                CompanyUnfit::Gone => "is not there any more, or your API member does not see it",
+                CompanyUnfit::Deleted => "is deleted",
+                CompanyUnfit::Inactive => "is inactive",
+            };
+            format!(
+                "The ConnectWise company of {} {why}.",
+                tenant_name(tenant, about)
+            )
+        }
+    }
+}
+
+/// What a person does about it.
+fn to_do(trouble: &Trouble) -> &'static str {
+    match trouble {
+        Trouble::Refused(Refusal::Keys) => {
+            "see that the API member is active. If it is, make new keys for it (System > Members > API Members > API Keys) and enter them on the page, under Connect."
+        }
+        Trouble::Refused(Refusal::NoKeys) => {
+            "enter site, company id and keys again on the page, under Connect."
+        }
+        Trouble::Refused(Refusal::OwnClientId) => {
+            "check it at developer.connectwise.com and enter the right one on the page, under Connect, or leave it empty to use this service's."
+        }
+        Trouble::Refused(Refusal::ClientId) => {
+            "tell the operator of this service: only they can mend it. Until then you can enter a clientId of your own on the page, under Connect."
+        }
+        Trouble::Refused(Refusal::Site) => {
+            "check on the page, under Connect, that site and company id are those that you sign in to ConnectWise with. If you moved, connect again."
+        }
+        Trouble::Outage(Outage::Unreachable | Outage::Slow | Outage::Failing) => {
+            "nothing, if ConnectWise is known to be down: it is tried each minute. If your people can work in it, see that nothing keeps this service out, such as a firewall."
+        }
+        Trouble::Outage(Outage::Throttling) => {
+            "nothing at first: it is tried again as soon as ConnectWise allows. If it lasts, see which other programs use the API, or ask ConnectWise."
+        }
+        Trouble::Right(_) => {
+            "give the right to the API member's role, with the level All. It is seen by itself."
+        }
+        Trouble::Board { .. } => {
+            "put it back in ConnectWise, or choose or make other boards on the page, under Boards."
+        }
+        Trouble::StartStatus { .. } | Trouble::ClosingStatus { .. } => {
+            "put it back in ConnectWise, or choose another one on the page, under Tickets."
+        }
+        Trouble::Type { .. } | Trouble::Priority(_) => {
+            "choose another one on the page, under Tickets, or put it back in ConnectWise."
+        }
+        Trouble::Company { .. } => {
+            "choose another company on the page, under Organisations, or switch the organisation off there. All others go on."
+        }
+    }
+}
+
+fn is_unfit(why: Unfit) -> &'static str {
+    match why {
+        Unfit::Gone => "it is gone, or your API member does not see it",
+        Unfit::Inactive => "it is inactive",
+        Unfit::Closes => "it counts as closed by now",
+        Unfit::LeavesOpen => "it does not count as closed any more",
+    }
+}
+
+fn alerts_of(role: Role) -> &'static str {
+    match role {
+        Role::Operations => "operations alerts",
+        Role::CyberAlerts => "cyber alerts",
+    }
+}
+
+fn kind_name(kind: &Kind) -> String {
+    let mut kinds = BUILT_IN.iter();
+    let known = kinds.find(|(name, ..)| *name == kind.as_str());
+    known.map_or_else(|| name(kind.as_str()), |(_, _, words)| (*words).to_owned())
+}
+
+fn severity_name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "critical",
+        Severity::High => "high",
+        Severity::Medium => "medium",
+        Severity::Low => "low",
+        Severity::Informational => "informational",
+    }
+}
+
+fn tenant_name(tenant: &TenantId, about: &About<'_>) -> String {
+    let named = about.tenants.get(tenant).map(|of| name(of));
+    let named = named.filter(|named| !named.is_empty());
+    named.unwrap_or_else(|| name(tenant.as_str()))
+}
+
+/// What somebody chose as a name, as it may stand in a line.
+fn name(text: &str) -> String {
+    cut_to_chars(&one_line(text), LONGEST_NAME)
+}
+
+fn at(time: Timestamp) -> String {
+    time.strftime("%-d %B %Y at %H:%M UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests;

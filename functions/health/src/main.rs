@@ -1,0 +1,20 @@
+//! The Lambda that tries connections.
+
+// The SDK's futures nest deeper than the compiler's default allows it to look.
+#![recursion_limit = "256"]
+
+use aws::invocation::Invocation;
+use health::{App, Config};
+use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let aws = aws::startup::init()?;
+    let app = &App::build(&Config::from_env()?, &aws)?;
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
+        Ok::<_, Error>(app.handle(event.payload, &invocation).await?)
+    }))
+    .await
+}

@@ -1,0 +1,411 @@
+//! What a connection says when it is tried: at most six calls to one that is well, and none that writes.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use aws::invocation::Invocation;
+use connections::NoClient;
+use connectwise::{COMPANIES_AT_ONCE, Client, Company, Error, MySecurity};
+use domain::boards::{FoundBoard, FoundStatus, FoundType};
+use domain::breaker::Told;
+use domain::health::{Answer, Area, CompanyUnfit, Health, Needed, Outage, Probe, Refusal, Trouble};
+use domain::kind::Role;
+use domain::rights::{COMPANIES_INQUIRE, Listed};
+use domain::settings::Mapping;
+use domain::text::is_same_name;
+use domain::{RecordId, TenantId};
+
+use crate::App;
+use crate::partner::Case;
+
+/// Calls of one probe, to a connection that is well.
+const CALLS: usize = 6;
+/// Of the companies that one call asks for, those at most that were wrong before; so the others come round.
+const WRONG_BEFORE: usize = COMPANIES_AT_ONCE / 2;
+
+/// A probe, and what it means beside what a person is told.
+#[derive(Debug)]
+pub(crate) struct Probed {
+    pub(crate) probe: Probe,
+    /// For the breaker.
+    pub(crate) told: Told,
+    /// What ConnectWise lists of the API member's rights; none where it does not.
+    pub(crate) rights: Option<Vec<MySecurity>>,
+}
+
+/// What one call looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Look {
+    Rights,
+    Boards,
+    Statuses(RecordId),
+    Types(RecordId),
+    Priorities,
+}
+
+impl App {
+    /// Tries a connection: the call that proves it, and if ConnectWise takes the keys, the looks at what was set up.
+    pub(crate) async fn probe(&self, case: &Case<'_>, health: &Health) -> Probed {
+        let Case {
+            breaker,
+            needed,
+            invocation,
+            ..
+        } = case;
+        let wanted = needed.areas();
+        let standing = standing(health);
+        let companies = companies(needed, &standing, health.turn);
+        let nothing = |answer, told| Probed {
+            probe: Probe {
+                answer,
+                wanted: wanted.clone(),
+                looked: BTreeSet::new(),
+                found: vec![],
+            },
+            told,
+            rights: None,
+        };
+        let proven = self.proven(case, &companies).await;
+        let (client, proof) = match proven {
+            Ok(proven) => proven,
+            Err((answer, told)) => return nothing(answer, told),
+        };
+        let mut probed = nothing(Answer::Takes, Told::Works);
+        let mut refused = breaker.missing_rights.clone();
+        match proof {
+            Proof::Companies(found) => {
+                for (tenant, id) in &needed.companies {
+                    if companies.contains(id) {
+                        let area = Area::Company(tenant.clone());
+                        probed.probe.looked.insert(area);
+                        probed.probe.found.extend(unusable(tenant, *id, &found));
+                    }
+                }
+            }
+            Proof::NotAllowed => {
+                refused.insert(COMPANIES_INQUIRE.to_owned());
+            }
+            Proof::Other => {}
+        }
+        let mut tables_hidden = false;
+        let mut boards_unfit = BTreeSet::new();
+        for look in looks(needed, &standing, health.turn) {
+            let of_tables = look != Look::Rights;
+            let board = match look {
+                Look::Statuses(id) | Look::Types(id) => Some(id),
+                Look::Rights | Look::Boards | Look::Priorities => None,
+            };
+            if of_tables && tables_hidden {
+                continue;
+            }
+            if board.is_some_and(|id| boards_unfit.contains(&id)) {
+                // A board that is gone is told as that alone.
+                probed.probe.looked.extend(areas(look, needed));
+                continue;
+            }
+            match seen(look, &client, needed, &refused, invocation).await {
+                Ok(Seen { found, rights }) => {
+                    for trouble in &found {
+                        if let Trouble::Board { role, .. } = trouble {
+                            let target = needed.boards.get(role);
+                            boards_unfit.extend(target.and_then(|target| target.board));
+                        }
+                    }
+                    probed.probe.looked.extend(areas(look, needed));
+                    probed.probe.found.extend(found);
+                    probed.rights = rights.or(probed.rights);
+                }
+                Err(fault) => {
+                    tracing::info!(fault = %fault, look = ?look, "not known");
+                    if look == Look::Rights {
+                        // What was refused is known all the same.
+                        let found = needed.rights_missing(&[], &refused);
+                        probed.probe.looked.insert(Area::Rights);
+                        probed.probe.found.extend(found);
+                    }
+                    match fault.told() {
+                        Told::Works | Told::Nothing => {}
+                        Told::MissingRight(_) => tables_hidden |= of_tables,
+                        // In trouble by now: the next probe tells whether it lasts.
+                        Told::Fails { .. } | Told::Throttled { .. } | Told::Refused => break,
+                    }
+                }
+            }
+        }
+        probed
+    }
+
+    /// Makes the call that proves a connection: it needs the keys, and looks at companies by the way. Keys that are refused may have been
+    /// replaced since they were read, so they are read afresh, and tried once more.
+    async fn proven(
+        &self,
+        case: &Case<'_>,
+        companies: &[RecordId],
+    ) -> Result<(Client, Proof), (Answer, Told)> {
+        let Case {
+            partner,
+            site,
+            breaker,
+            invocation,
+            ..
+        } = *case;
+        let mut read_afresh = breaker.open.is_some() && self.connections.keys_refused(partner);
+        loop {
+            let client = match self.connections.client(partner, site).await {
+                Ok(client) => client,
+                Err(fault) => {
+                    tracing::warn!(fault = %fault, "no client for the probe");
+                    let answer = match fault.told() {
+                        Told::Refused if matches!(fault, NoClient::Host(_)) => {
+                            Answer::Refuses(Refusal::Site)
+                        }
+                        Told::Refused if self.connections.is_operators(&fault) => {
+                            Answer::Refuses(Refusal::ClientId)
+                        }
+                        Told::Refused => Answer::Refuses(Refusal::NoKeys),
+                        Told::Works
+                        | Told::Nothing
+                        | Told::Fails { .. }
+                        | Told::Throttled { .. }
+                        | Told::MissingRight(_) => Answer::Nothing,
+                    };
+                    return Err((answer, fault.told()));
+                }
+            };
+            let asked = match companies.is_empty() {
+                true => client
+                    .company_count(invocation.call_ends())
+                    .await
+                    .map(|_| Proof::Other),
+                false => client
+                    .companies_with(companies, invocation.call_ends())
+                    .await
+                    .map(Proof::Companies),
+            };
+            let fault = match asked {
+                Ok(proof) => return Ok((client, proof)),
+                Err(fault) => fault,
+            };
+            tracing::warn!(fault = %fault, "the probe failed");
+            let told = fault.told();
+            if told == Told::Refused && !read_afresh && self.connections.keys_refused(partner) {
+                read_afresh = true;
+                continue;
+            }
+            let own = self.connections.has_own_client_id(partner).await;
+            return match answer(&fault, own) {
+                Answer::Takes if matches!(fault, Error::MissingRight { .. }) => {
+                    Ok((client, Proof::NotAllowed))
+                }
+                Answer::Takes => Ok((client, Proof::Other)),
+                answer @ (Answer::Refuses(_) | Answer::Fails(_) | Answer::Nothing) => {
+                    Err((answer, told))
+                }
+            };
+        }
+    }
+}
+
+/// What the call that proves a connection brought beside the proof.
+enum Proof {
+    /// Those of the companies that are there.
+    Companies(Vec<Company>),
+    /// The API member may not see companies.
+    NotAllowed,
+    /// Nothing that says anything of a company.
+    Other,
+}
+
+/// What a failed call says of the connection. A refusal for want of a right, or of the call alone, proves the keys: these come first.
+fn answer(fault: &Error, own_client_id: bool) -> Answer {
+    match fault {
+        Error::NotSent { .. } | Error::NoAnswer { .. } => Answer::Fails(Outage::Unreachable),
+        Error::TimedOut { .. } => Answer::Fails(Outage::Slow),
+        Error::ServerError { .. } | Error::AnswerUnreadable { .. } => {
+            Answer::Fails(Outage::Failing)
+        }
+        Error::Throttled { .. } => Answer::Fails(Outage::Throttling),
+        Error::KeysRefused => Answer::Refuses(Refusal::Keys),
+        Error::ClientIdRefused if own_client_id => Answer::Refuses(Refusal::OwnClientId),
+        Error::ClientIdRefused => Answer::Refuses(Refusal::ClientId),
+        Error::NotRouted { .. }
+        | Error::EndpointMissing { .. }
+        | Error::RedirectRefused { .. }
+        | Error::HostRefused { .. } => Answer::Refuses(Refusal::Site),
+        Error::MissingRight { .. }
+        | Error::NotFound { .. }
+        | Error::TargetGone { .. }
+        | Error::Rejected { .. }
+        | Error::Conflict { .. } => Answer::Takes,
+        Error::DeadlineTooShort | Error::AnswerTooLarge { .. } => Answer::Nothing,
+    }
+}
+
+/// The areas where something is known to be wrong.
+fn standing(health: &Health) -> BTreeSet<Area> {
+    let episode = health.set_up.as_ref().filter(|episode| episode.good == 0);
+    let troubles = episode.into_iter().flat_map(|episode| &episode.troubles);
+    troubles.map(Trouble::area).collect()
+}
+
+/// The companies to ask for: those that were wrong, so that their mending is seen, and as many of the others as fit, by turns.
+fn companies(needed: &Needed, standing: &BTreeSet<Area>, turn: u32) -> Vec<RecordId> {
+    let is_wrong = |tenant: &TenantId| standing.contains(&Area::Company(tenant.clone()));
+    let wrong = needed
+        .companies
+        .iter()
+        .filter(|(tenant, _)| is_wrong(tenant));
+    let wrong: BTreeSet<RecordId> = wrong.map(|(_, id)| *id).take(WRONG_BEFORE).collect();
+    let others: BTreeSet<RecordId> = needed.companies.values().copied().collect();
+    let others: Vec<RecordId> = others.difference(&wrong).copied().collect();
+    let parts: Vec<_> = others.chunks(COMPANIES_AT_ONCE - wrong.len()).collect();
+    let part = match parts.len() {
+        0 => &[],
+        count => parts[usize::try_from(turn).unwrap_or_default() % count],
+    };
+    wrong.into_iter().chain(part.iter().copied()).collect()
+}
+
+/// The calls of one probe behind the first: what stops most comes each time, the rest by turns as far as it fits. What was wrong is looked
+/// at each time too.
+fn looks(needed: &Needed, standing: &BTreeSet<Area>, turn: u32) -> Vec<Look> {
+    let wanted = needed.areas();
+    let mut each_time = vec![Look::Rights];
+    let mut by_turns = vec![];
+    if wanted.contains(&Area::Boards) {
+        each_time.push(Look::Boards);
+    }
+    let boards: BTreeSet<RecordId> = needed
+        .boards
+        .values()
+        .filter_map(|target| target.board)
+        .collect();
+    for board in boards {
+        let any = |look| areas(look, needed).iter().any(|area| wanted.contains(area));
+        if any(Look::Statuses(board)) {
+            each_time.push(Look::Statuses(board));
+        }
+        if any(Look::Types(board)) {
+            by_turns.push(Look::Types(board));
+        }
+    }
+    if wanted.contains(&Area::Priorities) {
+        by_turns.push(Look::Priorities);
+    }
+    let (wrong, mut by_turns): (Vec<_>, Vec<_>) = by_turns.into_iter().partition(|look| {
+        areas(*look, needed)
+            .iter()
+            .any(|area| standing.contains(area))
+    });
+    // The first call is made already.
+    let room = CALLS
+        .saturating_sub(1 + each_time.len())
+        .min(by_turns.len());
+    let steps = usize::try_from(turn).unwrap_or_default();
+    let count = by_turns.len().max(1);
+    by_turns.rotate_left(steps % count);
+    each_time
+        .into_iter()
+        .chain(by_turns.into_iter().take(room))
+        .chain(wrong)
+        .collect()
+}
+
+/// What a look shows: two roles may have one board.
+fn areas(look: Look, needed: &Needed) -> Vec<Area> {
+    let of_board = |board: RecordId, area: fn(Role) -> Area| {
+        let boards = needed.boards.iter();
+        let roles = boards.filter(move |(_, target)| target.board == Some(board));
+        roles.map(move |(role, _)| area(*role)).collect()
+    };
+    match look {
+        Look::Rights => vec![Area::Rights],
+        Look::Boards => vec![Area::Boards],
+        Look::Statuses(board) => of_board(board, Area::Statuses),
+        Look::Types(board) => of_board(board, Area::Types),
+        Look::Priorities => vec![Area::Priorities],
+    }
+}
+
+/// What a look found.
+struct Seen {
+    found: Vec<Trouble>,
+    rights: Option<Vec<MySecurity>>,
+}
+
+async fn seen(
+    look: Look,
+    client: &Client,
+    needed: &Needed,
+    refused: &BTreeSet<String>,
+    invocation: &Invocation,
+) -> Result<Seen, Error> {
+    let end = invocation.call_ends();
+    let roles = |board: RecordId| {
+        let boards = needed.boards.iter();
+        let of = boards.filter(move |(_, target)| target.board == Some(board));
+        of.map(|(role, _)| *role)
+    };
+    let mut rights = None;
+    let found = match look {
+        Look::Rights => {
+            let listed = client.my_security(end).await?;
+            let rows: Vec<Listed<'_>> = listed.iter().map(MySecurity::listed).collect();
+            let found = needed.rights_missing(&rows, refused);
+            rights = Some(listed);
+            found
+        }
+        Look::Boards => {
+            let boards = client.boards(end).await?;
+            let boards: Vec<FoundBoard> = boards.into_iter().map(FoundBoard::from).collect();
+            needed.boards_unfit(&boards)
+        }
+        Look::Statuses(board) => {
+            let statuses = client.board_statuses(board, end).await?;
+            let statuses: Vec<FoundStatus> = statuses.into_iter().map(FoundStatus::from).collect();
+            let unfit = roles(board).flat_map(|role| needed.statuses_unfit(role, &statuses));
+            unfit.collect()
+        }
+        Look::Types(board) => {
+            let types = client.board_types(board, end).await?;
+            let types: Vec<FoundType> = types.into_iter().map(FoundType::from).collect();
+            let unfit = roles(board).flat_map(|role| needed.types_unfit(role, &types));
+            unfit.collect()
+        }
+        Look::Priorities => {
+            let priorities = client.priorities(end).await?;
+            let priorities: Vec<RecordId> = priorities.iter().map(|of| of.id).collect();
+            needed.priorities_gone(&priorities)
+        }
+    };
+    Ok(Seen { found, rights })
+}
+
+/// Why a tenant's company cannot be used, of those that are there.
+fn unusable(tenant: &TenantId, id: RecordId, found: &[Company]) -> Option<Trouble> {
+    let why = match found.iter().find(|company| company.id == id) {
+        None => CompanyUnfit::Gone,
+        Some(company) if company.deleted_flag => CompanyUnfit::Deleted,
+        Some(company) => {
+            let status = company.status.as_ref()?;
+            is_same_name(&status.name, "Inactive").then_some(CompanyUnfit::Inactive)?
+        }
+    };
+    let tenant = tenant.clone();
+    Some(Trouble::Company { tenant, why })
+}
+
+/// The companies of the mapped tenants that are switched on, over a connection of this epoch.
+pub(crate) fn mapped(
+    mappings: &HashMap<TenantId, Mapping>,
+    epoch: u32,
+) -> BTreeMap<TenantId, RecordId> {
+    let company = |(tenant, mapping): (&TenantId, &Mapping)| {
+        let mapping = mapping.clone().in_epoch(epoch);
+        let company = mapping.company.filter(|_| mapping.enabled)?;
+        Some((tenant.clone(), company))
+    };
+    mappings.iter().filter_map(company).collect()
+}
+
+#[cfg(test)]
+mod tests;

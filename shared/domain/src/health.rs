@@ -1,0 +1,682 @@
+//! A partner's health: what is wrong with its connection, and when a person is told. Pure.
+//!
+//! Two things are told apart, because they begin, end and are mended apart: the connection as a whole (keys, `clientId`, an outage), and
+//! what was set up over it (rights, boards, companies), of which a good connection may lack something for weeks.
+//!
+//! An explicit refusal is trouble at once, since nothing mends it but a person. An outage is trouble only after several failing probes in
+//! a row: most are over before anybody could do anything. Trouble is over after as many good ones, so that what comes and goes is one
+//! episode with one mail, and not a mail a minute.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::boards::{FoundBoard, FoundStatus, FoundType};
+use crate::choices::{Unfit, Which, unfit};
+use crate::event::Severity;
+use crate::kind::{BUILT_IN, Role};
+use crate::rights::{self, Listed, Need, Standing, standing};
+use crate::settings::{BoardTarget, Settings, WhenGone};
+use crate::{Blocked, Kind, RecordId, TenantId};
+
+/// So many failing probes in a row, one a minute, are an outage.
+const FAILING: u32 = 3;
+/// So many good ones in a row end an episode.
+const GOOD: u32 = 3;
+/// While trouble lasts, it is told again so often.
+const REMINDER: SignedDuration = SignedDuration::from_hours(24);
+/// What more is found wrong with what was set up is told together, at most so often: somebody who tidies up in ConnectWise should not get
+/// a mail for each company. What stops everything is told at once.
+const MORE: SignedDuration = SignedDuration::from_hours(1);
+/// So long after something set up was found wrong, somebody may be mending it, and it is looked at each minute.
+const FRESH: SignedDuration = SignedDuration::from_hours(1);
+
+/// What is told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Part {
+    /// The connection as a whole: without it nothing works.
+    Connection,
+    /// What was set up over it: only what needs it stops.
+    SetUp,
+}
+
+impl Part {
+    /// The part whose trouble holds up an alert that is blocked for this reason; none for what is somebody's choice.
+    #[must_use]
+    pub fn of(reason: &Blocked) -> Option<Self> {
+        match reason {
+            Blocked::ConnectionBroken | Blocked::ConnectionUnavailable => Some(Self::Connection),
+            Blocked::MissingRight(_) | Blocked::TargetGone(_) => Some(Self::SetUp),
+            Blocked::NotSetUp
+            | Blocked::Unmapped
+            | Blocked::TenantDisabled
+            | Blocked::KindDisabled
+            | Blocked::OtherSite
+            | Blocked::Rejected(_)
+            | Blocked::OlderThanBackfill => None,
+        }
+    }
+}
+
+/// Why ConnectWise takes no call at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// It refuses the keys.
+    Keys,
+    /// There are no keys that fit the connection.
+    NoKeys,
+    /// It refuses the partner's own `clientId`.
+    OwnClientId,
+    /// It refuses the operator's `clientId`.
+    ClientId,
+    /// The site does not answer as this company's ConnectWise, or may not be spoken to.
+    Site,
+}
+
+/// How ConnectWise fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outage {
+    /// It cannot be reached.
+    Unreachable,
+    /// It does not answer in time.
+    Slow,
+    /// It answers that it is in trouble.
+    Failing,
+    /// It asks to be left alone.
+    Throttling,
+}
+
+/// Why a company can get no tickets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CompanyUnfit {
+    /// It is not there, or the API member does not see it.
+    Gone,
+    /// It is in the recycle bin.
+    Deleted,
+    /// Its status says so.
+    Inactive,
+}
+
+/// Something that is wrong. Names are looked up when somebody is told: they may change while it lasts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "trouble", content = "of", rename_all = "snake_case")]
+pub enum Trouble {
+    /// ConnectWise takes no call.
+    Refused(Refusal),
+    /// It did not answer well for several probes in a row.
+    Outage(Outage),
+    /// The API member lacks a right, by its name in [`rights`].
+    Right(String),
+    /// The board of a role cannot be used.
+    Board {
+        /// Which.
+        role: Role,
+        /// Why.
+        why: Unfit,
+    },
+    /// The status of new tickets cannot be used.
+    StartStatus {
+        /// Of which board.
+        role: Role,
+        /// Why.
+        why: Unfit,
+    },
+    /// The status that closes tickets cannot be used.
+    ClosingStatus {
+        /// Of which board.
+        role: Role,
+        /// Why.
+        why: Unfit,
+    },
+    /// The ticket type of a kind cannot be used.
+    Type {
+        /// On which board.
+        role: Role,
+        /// Of which alerts.
+        kind: Kind,
+        /// Why.
+        why: Unfit,
+    },
+    /// The priority of a severity is gone.
+    Priority(Severity),
+    /// The company of a tenant cannot be used.
+    Company {
+        /// Whose.
+        tenant: TenantId,
+        /// Why.
+        why: CompanyUnfit,
+    },
+}
+
+/// What is looked at in one go.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Area {
+    /// The connection itself.
+    Connection,
+    /// What the API member may do.
+    Rights,
+    /// The boards, whether they are there.
+    Boards,
+    /// The statuses of a role's board.
+    Statuses(Role),
+    /// The types of a role's board.
+    Types(Role),
+    /// The priorities.
+    Priorities,
+    /// A tenant's company.
+    Company(TenantId),
+}
+
+impl Trouble {
+    /// Where a look at it tells whether it is still so.
+    #[must_use]
+    pub fn area(&self) -> Area {
+        match self {
+            Self::Refused(_) | Self::Outage(_) => Area::Connection,
+            Self::Right(_) => Area::Rights,
+            Self::Board { .. } => Area::Boards,
+            Self::StartStatus { role, .. } | Self::ClosingStatus { role, .. } => {
+                Area::Statuses(*role)
+            }
+            Self::Type { role, .. } => Area::Types(*role),
+            Self::Priority(_) => Area::Priorities,
+            Self::Company { tenant, .. } => Area::Company(tenant.clone()),
+        }
+    }
+
+    /// Whether whoever was told of the one need not be told of the other: an outage has many faces.
+    fn is_told_by(&self, told: &Self) -> bool {
+        match (self, told) {
+            (Self::Outage(_), Self::Outage(_)) => true,
+            (one, other) => one == other,
+        }
+    }
+}
+
+/// What of a set-up must be in order: no more than what is switched on needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needed {
+    /// The board of each role whose alerts become tickets, with what of it is used.
+    pub boards: BTreeMap<Role, BoardTarget>,
+    /// The priorities that severities are given.
+    pub priorities: BTreeMap<Severity, RecordId>,
+    /// The companies of mapped tenants that are switched on.
+    pub companies: BTreeMap<TenantId, RecordId>,
+    /// Whether tickets are closed.
+    pub closing: bool,
+}
+
+impl Needed {
+    /// What these settings and companies ask of ConnectWise. What they leave to ConnectWise's own defaults cannot be wrong.
+    #[must_use]
+    pub fn by(settings: &Settings, companies: BTreeMap<TenantId, RecordId>) -> Self {
+        let is_on = |kind: &Kind| !settings.kinds_off.contains(kind);
+        let mut boards = BTreeMap::new();
+        let mut closing = false;
+        for role in [Role::Operations, Role::CyberAlerts] {
+            let target = settings.board(role);
+            let off = |name: &str| settings.kinds_off.iter().any(|off| off.as_str() == name);
+            let any = BUILT_IN
+                .iter()
+                .any(|(name, of, _)| *of == role && !off(name))
+                || target.types.keys().any(is_on);
+            if !any {
+                continue;
+            }
+            let closes = target.when_gone == WhenGone::Close;
+            closing |= closes;
+            if target.board.is_some() {
+                let mut needed = target.clone();
+                needed.types.retain(|kind, _| is_on(kind));
+                needed.closing_status = target.closing_status.filter(|_| closes);
+                boards.insert(role, needed);
+            }
+        }
+        Self {
+            boards,
+            priorities: settings.priorities.clone(),
+            companies,
+            closing,
+        }
+    }
+
+    /// All that is to be looked at, the connection left out.
+    #[must_use]
+    pub fn areas(&self) -> BTreeSet<Area> {
+        let mut areas = BTreeSet::from([Area::Rights]);
+        for (role, target) in &self.boards {
+            areas.insert(Area::Boards);
+            if target.start_status.is_some() || target.closing_status.is_some() {
+                areas.insert(Area::Statuses(*role));
+            }
+            if !target.types.is_empty() {
+                areas.insert(Area::Types(*role));
+            }
+        }
+        if !self.priorities.is_empty() {
+            areas.insert(Area::Priorities);
+        }
+        areas.extend(self.companies.keys().cloned().map(Area::Company));
+        areas
+    }
+
+    /// The rights without which something of it does not work.
+    pub fn rights(&self) -> impl Iterator<Item = &'static str> {
+        let closing = self.closing;
+        let needed = rights::TABLE.iter().filter(move |right| match right.need {
+            Need::Required => true,
+            Need::ForClosing => closing,
+            // Boards are made at the page, which says what it lacks.
+            Need::ForDedicatedBoards | Need::Optional => false,
+        });
+        needed.map(|right| right.right)
+    }
+
+    /// What is wrong with the API member's rights. ConnectWise refused calls for want of `refused`; what it does not list is not known,
+    /// which is not the same as missing.
+    #[must_use]
+    pub fn rights_missing(
+        &self,
+        listed: &[Listed<'_>],
+        refused: &BTreeSet<String>,
+    ) -> Vec<Trouble> {
+        let lacks = |right: &str| match standing(right, listed) {
+            Standing::Found => false,
+            Standing::Missing => true,
+            Standing::NotKnown => refused.contains(right),
+        };
+        let needed: BTreeSet<_> = self.rights().collect();
+        // What only the page needs was refused to whoever looked: it keeps no ticket from anybody.
+        let matters = |right: &&str| match rights::known(right).map(|known| known.need) {
+            None | Some(Need::Required | Need::ForClosing) => true,
+            Some(Need::ForDedicatedBoards | Need::Optional) => false,
+        };
+        let refused_ones = refused.iter().map(String::as_str).filter(matters).collect();
+        let all = needed.union(&refused_ones).filter(|right| lacks(right));
+        all.map(|right| Trouble::Right((*right).to_owned()))
+            .collect()
+    }
+
+    /// What is wrong with the boards, of all that ConnectWise lists.
+    #[must_use]
+    pub fn boards_unfit(&self, listed: &[FoundBoard]) -> Vec<Trouble> {
+        let unfit = |(role, target): (&Role, &BoardTarget)| {
+            let id = target.board?;
+            let found = listed.iter().find(|board| board.id == id);
+            let why = match found {
+                None => Unfit::Gone,
+                Some(board) if board.inactive => Unfit::Inactive,
+                Some(_) => return None,
+            };
+            Some(Trouble::Board { role: *role, why })
+        };
+        self.boards.iter().filter_map(unfit).collect()
+    }
+
+    /// What is wrong with the statuses of a role's board, of all that it has.
+    #[must_use]
+    pub fn statuses_unfit(&self, role: Role, listed: &[FoundStatus]) -> Vec<Trouble> {
+        let Some(target) = self.boards.get(&role) else {
+            return vec![];
+        };
+        let target = BoardTarget {
+            types: BTreeMap::new(),
+            ..target.clone()
+        };
+        troubles(role, &unfit(&target, listed, &[]))
+    }
+
+    /// What is wrong with the types of a role's board, of all that it has.
+    #[must_use]
+    pub fn types_unfit(&self, role: Role, listed: &[FoundType]) -> Vec<Trouble> {
+        let Some(target) = self.boards.get(&role) else {
+            return vec![];
+        };
+        let target = BoardTarget {
+            start_status: None,
+            closing_status: None,
+            ..target.clone()
+        };
+        troubles(role, &unfit(&target, &[], listed))
+    }
+
+    /// The severities whose priority is not among all that there are.
+    #[must_use]
+    pub fn priorities_gone(&self, listed: &[RecordId]) -> Vec<Trouble> {
+        let gone = self.priorities.iter();
+        let gone = gone.filter(|(_, id)| !listed.contains(id));
+        gone.map(|(severity, _)| Trouble::Priority(*severity))
+            .collect()
+    }
+}
+
+fn troubles(role: Role, unfit: &[(Which, Unfit)]) -> Vec<Trouble> {
+    let trouble = |(which, why): &(Which, Unfit)| {
+        let why = *why;
+        match which {
+            Which::StartStatus => Trouble::StartStatus { role, why },
+            Which::ClosingStatus => Trouble::ClosingStatus { role, why },
+            Which::Type(kind) => Trouble::Type {
+                role,
+                kind: kind.clone(),
+                why,
+            },
+        }
+    };
+    unfit.iter().map(trouble).collect()
+}
+
+/// What ConnectWise answered to the call that proves a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// It takes the keys.
+    Takes,
+    /// It takes no call.
+    Refuses(Refusal),
+    /// It gave no answer that says anything of the keys.
+    Fails(Outage),
+    /// Nothing was learnt: something of ours failed.
+    Nothing,
+}
+
+/// What one probe found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// Of the connection.
+    pub answer: Answer,
+    /// All that is to be looked at by now. Trouble with anything else is nobody's any more.
+    pub wanted: BTreeSet<Area>,
+    /// What was looked at of it. What was not, or could not be, stays as it was known.
+    pub looked: BTreeSet<Area>,
+    /// What is wrong there.
+    pub found: Vec<Trouble>,
+}
+
+/// Trouble from its first notice to its last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Since when.
+    pub since: Timestamp,
+    /// What is wrong; once it is over, what was wrong last.
+    pub troubles: BTreeSet<Trouble>,
+    /// What of it a mail has named.
+    #[serde(default)]
+    pub told: BTreeSet<Trouble>,
+    /// When a mail was last sent; none before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Timestamp>,
+    /// How many probes in a row have found nothing wrong.
+    #[serde(default)]
+    pub good: u32,
+    /// The most alerts that were seen waiting for its end.
+    #[serde(default)]
+    pub waited: u64,
+}
+
+/// What is known of a partner's connection.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Health {
+    /// Probes in a row that got no answer.
+    #[serde(default)]
+    pub failing: u32,
+    /// When the first of them was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failing_since: Option<Timestamp>,
+    /// Trouble with the connection as a whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<Episode>,
+    /// Trouble with what was set up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_up: Option<Episode>,
+    /// Counts probes: what does not fit into each is looked at by turns.
+    #[serde(default)]
+    pub turn: u32,
+    /// When ConnectWise last took the keys.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken_at: Option<Timestamp>,
+}
+
+/// What a person is to be told of one part.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// It broke.
+    Broken(Part),
+    /// While it lasted, this came to it.
+    More(Part, BTreeSet<Trouble>),
+    /// It lasts.
+    Reminder(Part),
+    /// It works again.
+    Works(Part),
+}
+
+impl Notice {
+    /// For logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Broken(_) => "broken",
+            Self::More(..) => "more",
+            Self::Reminder(_) => "reminder",
+            Self::Works(_) => "works",
+        }
+    }
+
+    /// What it is about.
+    #[must_use]
+    pub fn part(&self) -> Part {
+        match self {
+            Self::Broken(part) | Self::More(part, _) | Self::Reminder(part) | Self::Works(part) => {
+                *part
+            }
+        }
+    }
+}
+
+/// The health after a probe.
+#[must_use]
+pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
+    let mut health = health;
+    health.turn = health.turn.wrapping_add(1);
+    match probe.answer {
+        Answer::Nothing => {}
+        Answer::Refuses(why) => {
+            (health.failing, health.failing_since) = (0, None);
+            let found = BTreeSet::from([Trouble::Refused(why)]);
+            health.connection = Some(in_trouble(health.connection, found, now));
+        }
+        Answer::Fails(how) => {
+            health.failing = health.failing.saturating_add(1);
+            let since = *health.failing_since.get_or_insert(now);
+            let lasting = health.connection.take();
+            // Refused keys stay so while nothing answers: what there is to do is the same.
+            let is_refused = lasting.as_ref().is_some_and(Episode::is_refusal);
+            health.connection = match lasting {
+                Some(episode) if is_refused => Some(Episode { good: 0, ..episode }),
+                None if health.failing < FAILING => None,
+                lasting => {
+                    let found = BTreeSet::from([Trouble::Outage(how)]);
+                    Some(in_trouble(lasting, found, since))
+                }
+            };
+        }
+        Answer::Takes => {
+            (health.failing, health.failing_since) = (0, None);
+            health.taken_at = Some(now);
+            health.connection = health.connection.and_then(mending);
+            let standing = health.set_up.as_ref().filter(|episode| episode.good == 0);
+            let unseen = standing.into_iter().flat_map(|episode| &episode.troubles);
+            let unseen = unseen.filter(|trouble| {
+                let area = trouble.area();
+                probe.wanted.contains(&area) && !probe.looked.contains(&area)
+            });
+            let found: BTreeSet<_> = probe.found.iter().chain(unseen).cloned().collect();
+            health.set_up = match found.is_empty() {
+                true => health.set_up.and_then(mending),
+                false => Some(in_trouble(health.set_up, found, now)),
+            };
+        }
+    }
+    health
+}
+
+/// Trouble was found: it begins, goes on, or is back before anybody was told that it was over.
+fn in_trouble(episode: Option<Episode>, troubles: BTreeSet<Trouble>, since: Timestamp) -> Episode {
+    let Some(mut episode) = episode else {
+        return Episode {
+            since,
+            troubles,
+            told: BTreeSet::new(),
+            told_at: None,
+            good: 0,
+            waited: 0,
+        };
+    };
+    // What went away and comes back is news again.
+    let stands = |told: &Trouble| troubles.iter().any(|trouble| trouble.is_told_by(told));
+    episode.told.retain(stands);
+    episode.troubles = troubles;
+    episode.good = 0;
+    episode
+}
+
+/// No trouble was found. What nobody was told of is over without a word.
+fn mending(episode: Episode) -> Option<Episode> {
+    episode.told_at?;
+    Some(Episode {
+        good: episode.good.saturating_add(1),
+        ..episode
+    })
+}
+
+impl Episode {
+    fn is_refusal(&self) -> bool {
+        let mut troubles = self.troubles.iter();
+        troubles.any(|trouble| matches!(trouble, Trouble::Refused(_)))
+    }
+
+    /// What no mail has named yet.
+    fn untold(&self) -> BTreeSet<Trouble> {
+        let is_told = |trouble: &&Trouble| !self.told.iter().any(|told| trouble.is_told_by(told));
+        self.troubles.iter().filter(is_told).cloned().collect()
+    }
+
+    fn notice(&self, part: Part, now: Timestamp) -> Option<Notice> {
+        let Some(told_at) = self.told_at else {
+            return Some(Notice::Broken(part));
+        };
+        if self.good > 0 {
+            return (self.good >= GOOD).then_some(Notice::Works(part));
+        }
+        let passed = now.duration_since(told_at);
+        let untold = self.untold();
+        let more = match part {
+            Part::Connection => true,
+            Part::SetUp => passed >= MORE,
+        };
+        if more && !untold.is_empty() {
+            return Some(Notice::More(part, untold));
+        }
+        (passed >= REMINDER).then_some(Notice::Reminder(part))
+    }
+}
+
+impl Health {
+    /// What a person is to be told now. It stays due until [`Self::told`] says that it was.
+    #[must_use]
+    pub fn notices(&self, now: Timestamp) -> Vec<Notice> {
+        let of = |part| {
+            self.part(part)
+                .and_then(|episode| episode.notice(part, now))
+        };
+        let connection = of(Part::Connection);
+        let is_down = self
+            .connection
+            .as_ref()
+            .is_some_and(|episode| episode.good == 0);
+        // While nothing works, nobody knows of the rest, and nobody is reminded of it.
+        let set_up = of(Part::SetUp).filter(|_| !is_down);
+        connection.into_iter().chain(set_up).collect()
+    }
+
+    /// The health after a person was told.
+    #[must_use]
+    pub fn told(mut self, notice: &Notice, now: Timestamp) -> Self {
+        let part = match notice.part() {
+            Part::Connection => &mut self.connection,
+            Part::SetUp => &mut self.set_up,
+        };
+        match notice {
+            Notice::Works(_) => *part = None,
+            Notice::Broken(_) | Notice::More(..) | Notice::Reminder(_) => {
+                if let Some(episode) = part {
+                    episode.told.clone_from(&episode.troubles);
+                    episode.told_at = Some(now);
+                }
+            }
+        }
+        self
+    }
+
+    /// The trouble with a part, if there is any, or was a moment ago.
+    #[must_use]
+    pub fn part(&self, part: Part) -> Option<&Episode> {
+        match part {
+            Part::Connection => self.connection.as_ref(),
+            Part::SetUp => self.set_up.as_ref(),
+        }
+    }
+
+    /// What is wrong now, the worst first.
+    #[must_use]
+    pub fn standing(&self) -> Option<&Episode> {
+        let lasts = |episode: &&Episode| episode.good == 0;
+        let connection = self.connection.as_ref().filter(lasts);
+        connection.or_else(|| self.set_up.as_ref().filter(lasts))
+    }
+
+    /// Whether something was wrong until a moment ago: what waited for it goes on now.
+    #[must_use]
+    pub fn is_mending(&self) -> bool {
+        let mends = |part: &Option<Episode>| part.as_ref().is_some_and(|part| part.good > 0);
+        mends(&self.connection) || mends(&self.set_up)
+    }
+
+    /// Whether the probe that was just made found that something is over.
+    #[must_use]
+    pub fn begins_to_mend(&self) -> bool {
+        let begins = |part: &Option<Episode>| part.as_ref().is_some_and(|part| part.good == 1);
+        begins(&self.connection) || begins(&self.set_up)
+    }
+
+    /// Notes how many alerts wait for the end of a part's trouble.
+    #[must_use]
+    pub fn with_waiting(mut self, part: Part, count: u64) -> Self {
+        let episode = match part {
+            Part::Connection => &mut self.connection,
+            Part::SetUp => &mut self.set_up,
+        };
+        if let Some(episode) = episode {
+            episode.waited = episode.waited.max(count);
+        }
+        self
+    }
+
+    /// Whether the next probe is to be made in a minute: something fails, mends, or may be mended just now. What was set up and nobody
+    /// mends is looked at as seldom as what is well.
+    #[must_use]
+    pub fn is_urgent(&self, now: Timestamp) -> bool {
+        let set_up = self.set_up.as_ref();
+        self.failing > 0
+            || self.connection.is_some()
+            || set_up.is_some_and(|episode| {
+                episode.good > 0 || now.duration_since(episode.since) < FRESH
+            })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,125 @@
+//! What is known of a partner's connection, and what a person was told of it: `P#<partner>` with `health`.
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::PartnerId;
+use domain::health::Health;
+use serde::Deserialize;
+use serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value;
+
+use crate::Error;
+use crate::conditional;
+use crate::config::{ConfigTable, partner_pk};
+
+const HEALTH: &str = "health";
+
+/// The health as it was read: it is written again only if nobody else wrote it meanwhile.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub struct KeptHealth {
+    /// What it says.
+    #[serde(default)]
+    pub health: Health,
+    /// How often it was written.
+    #[serde(default)]
+    rev: u64,
+}
+
+impl ConfigTable {
+    /// The partner's health, read consistently; that of one whose connection was never tried says nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn health(&self, partner: &PartnerId) -> Result<KeptHealth, Error> {
+        Ok(self.get(partner, HEALTH).await?.unwrap_or_default())
+    }
+
+    /// Writes a health that was made of what was read; none where somebody else wrote one meanwhile, who then is the one to tell a person.
+    ///
+    /// It is written twice in a run: with what the probe found, before any mail, and with what was told, after SES took the mail. If the
+    /// process dies right after the first, the next run finds the same to be told; if it dies before the second, a person is told once
+    /// more, and never not at all.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The write may then have happened: the next run reads what is there.
+    pub async fn put_health(
+        &self,
+        partner: &PartnerId,
+        read: &KeptHealth,
+        health: Health,
+    ) -> Result<Option<KeptHealth>, Error> {
+        let malformed = |fault| Error::malformed(format!("{partner} {HEALTH}"), &fault);
+        let value = to_attribute_value(&health).map_err(malformed)?;
+        let rev = read.rev + 1;
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(partner_pk(partner)))
+            .key("sk", AttributeValue::S(HEALTH.to_owned()))
+            .update_expression("SET health = :health, rev = :rev")
+            .expression_attribute_values(":health", value)
+            .expression_attribute_values(":rev", AttributeValue::N(rev.to_string()));
+        let call = match read.rev {
+            0 => call.condition_expression("attribute_not_exists(rev)"),
+            before => call
+                .condition_expression("rev = :before")
+                .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
+        };
+        let written = conditional::update(call).await?.is_some();
+        Ok(written.then_some(KeptHealth { health, rev }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::choices::Unfit;
+    use domain::event::Severity;
+    use domain::health::Episode;
+    use domain::health::{CompanyUnfit, Outage, Refusal, Trouble};
+    use domain::kind::Role;
+    use domain::{Kind, TenantId};
+    use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+
+    use super::*;
+
+    #[test]
+    fn every_trouble_comes_back_as_it_was_stored() {
+        let (role, why) = (Role::CyberAlerts, Unfit::Closes);
+        let kind = Kind::parse("disk").unwrap();
+        let tenant = TenantId::parse("acme").unwrap();
+        let troubles = [
+            Trouble::Refused(Refusal::OwnClientId),
+            Trouble::Outage(Outage::Slow),
+            Trouble::Right("service_tickets.add".into()),
+            Trouble::Board { role, why },
+            Trouble::StartStatus { role, why },
+            Trouble::ClosingStatus { role, why },
+            Trouble::Type { role, kind, why },
+            Trouble::Priority(Severity::High),
+            Trouble::Company {
+                tenant,
+                why: CompanyUnfit::Deleted,
+            },
+        ];
+        let at: jiff::Timestamp = "2026-11-22T07:30:00.123Z".parse().unwrap();
+        let episode = Episode {
+            since: at,
+            troubles: troubles.clone().into(),
+            told: troubles.into(),
+            told_at: Some(at),
+            good: 2,
+            waited: 7,
+        };
+        let health = Health {
+            failing: 2,
+            failing_since: Some(at),
+            connection: Some(episode.clone()),
+            set_up: Some(episode),
+            turn: 9,
+            taken_at: Some(at),
+        };
+        let item = to_item(&health).unwrap();
+        assert_eq!(from_item::<Health>(item).unwrap(), health);
+        let nothing = from_item::<KeptHealth>(crate::Item::new()).unwrap();
+        assert_eq!(nothing, KeptHealth::default());
+    }
+}
