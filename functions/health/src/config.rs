@@ -1,6 +1,7 @@
 //! The environment of this function.
 
-use aws::config::{Environment, Incomplete};
+use aws::config::{Environment, Incomplete, optional};
+use domain::EmailAddress;
 
 /// What this function is told.
 #[derive(Debug, Clone)]
@@ -13,13 +14,19 @@ pub struct Config {
     pub connections: connections::Config,
     /// Whom mails come from.
     pub mail_from: String,
+    /// Who is told of trouble with Ticketbridge itself, if anybody is.
+    pub operator_mail: Option<EmailAddress>,
+    /// Where messages are that can never work.
+    pub dead_letter_queue_url: String,
+    /// Which of the operator's Ticketbridges this is.
+    pub stage: String,
     /// Its own name, for running beside itself.
     pub function_name: String,
 }
 
 impl Config {
     /// Reads `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`,
-    /// `ALLOWED_ORIGINS` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// `DEAD_LETTER_QUEUE_URL`, `ALLOWED_ORIGINS`, `OPERATOR_MAIL` and `STAGE` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// All variables that are missing.
@@ -35,6 +42,10 @@ impl Config {
                 allowed_origins: environment.list("ALLOWED_ORIGINS"),
             },
             mail_from: environment.text("MAIL_FROM"),
+            operator_mail: environment
+                .parsed("OPERATOR_MAIL", |text| EmailAddress::parse(text).ok()),
+            dead_letter_queue_url: environment.text("DEAD_LETTER_QUEUE_URL"),
+            stage: optional("STAGE").unwrap_or_default(),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
         };
         environment.complete(config)

@@ -7,6 +7,7 @@ mod config;
 mod mails;
 mod pacing;
 mod partner;
+mod pipeline;
 mod probe;
 mod rights;
 mod tell;
@@ -25,6 +26,7 @@ use store::{Alerts, Due, Task};
 pub use config::Config;
 pub use connections::BuildError;
 use partner::Run;
+use pipeline::Operator;
 
 /// Partners that one tick takes up at most; the others are as due at the next.
 const MOST: usize = 500;
@@ -40,6 +42,7 @@ pub struct App {
     mailer: Mailer,
     itself: Function,
     page_origin: String,
+    operator: Operator,
 }
 
 /// Why an invocation did nothing.
@@ -89,6 +92,7 @@ impl App {
             mailer: Mailer::new(aws, config.mail_from.clone()),
             itself: Function::new(aws, config.function_name.clone()),
             page_origin: config.page_origin.clone(),
+            operator: Operator::new(config, aws),
         })
     }
 
@@ -117,6 +121,7 @@ impl App {
 
     /// The first twenty are worked off here, each further twenty in an invocation of their own.
     async fn tick(&self, invocation: &Invocation) -> Result<Summary, Fault> {
+        self.see_to_the_pipeline(invocation).await;
         let due = self.due.due(Task::Health, invocation.now(), MOST).await?;
         let (own, others) = due.split_at(due.len().min(GROUP));
         let asked = join_all(others.chunks(GROUP).map(|group| self.ask(group)));

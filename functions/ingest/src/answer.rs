@@ -1,5 +1,6 @@
 //! What the door answers: 202 with a count, or a problem (RFC 9457) that says what to mend.
 
+use aws::metrics::{Metric, count};
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -31,6 +32,18 @@ pub enum Answer {
 const RETRY_AFTER: &str = "5";
 
 impl Answer {
+    /// Counts what became of the request.
+    pub(crate) fn count(&self) {
+        match self {
+            Self::Accepted(events) => count(Metric::EventsAccepted, *events),
+            Self::Invalid { .. }
+            | Self::Unauthorized
+            | Self::TooLarge
+            | Self::UnsupportedMediaType => count(Metric::RequestsRefused, 1),
+            Self::Unavailable => count(Metric::RequestsFailed, 1),
+        }
+    }
+
     /// The HTTP answer.
     #[must_use]
     pub fn into_response(self) -> ApiGatewayV2httpResponse {

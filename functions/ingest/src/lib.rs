@@ -68,6 +68,7 @@ impl App {
             tracing::error!("no answer in time");
             Answer::Unavailable
         });
+        answer.count();
         answer.into_response()
     }
 

@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use aws::invocation::Invocation;
+use aws::metrics::{Metric, count};
 use connections::{View, found};
 use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
 use domain::adopt::Found;
@@ -111,6 +112,8 @@ impl App {
             progress.looked_at = Some(now);
         }
         let commands = self.commands(&proposals).await?;
+        let closings = commands.iter().filter(|command| is_gone(command));
+        count(Metric::ClosingsCommanded, closings.count());
         Ok(Looked { commands, left })
     }
 
@@ -169,7 +172,10 @@ impl App {
         let departures = census.departures(&snapshots, &let_through, now);
         for (tenant, &(closings, of)) in &departures.stopped {
             if table.stop(partner, tenant, (closings, of), now).await? {
-                tracing::error!(tenant = %tenant, closings, of, closings_stopped = 1, "too many at once: nothing is closed");
+                tracing::error!(tenant = %tenant, closings, of, "too many at once: nothing is closed");
+                count(Metric::ClosingsStopped, 1);
+                // Health tells the partner. If the process dies before, it does so at its own time.
+                self.connections.try_out(partner, now).await?;
             }
         }
         for tenant in known.keys() {
@@ -312,6 +318,13 @@ fn has_news(snapshot_at: Option<Timestamp>, looked_at: Option<Timestamp>) -> boo
     snapshot_at.is_some_and(|at| !surely_seen(at))
 }
 
+fn is_gone(command: &Command) -> bool {
+    match command.ask {
+        Ask::Gone { .. } => true,
+        Ask::Look | Ask::LookForDuplicates => false,
+    }
+}
+
 /// The command to a proposal; none where the record is not any more what it was made for.
 fn command(record: &Record, proposed: &Proposed) -> Option<Command> {
     let ticket_id = record.open().map(|open| open.ticket_id);
@@ -353,6 +366,8 @@ impl Reading<'_> {
             let mut compared = self.tickets.compare(cursor.id(), to, &listed, self.began);
             self.pages += 1;
             self.compared += compared.compared;
+            count(Metric::PagesRead, 1);
+            count(Metric::TicketsCompared, compared.compared);
             self.proposals.append(&mut compared.proposals);
             let room = self.room.saturating_sub(self.proposals.len()).max(1);
             let rest = compared.missing.get(room).copied();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws::invocation::Invocation;
+use aws::metrics::{Metric, count};
 use connections::{View, found};
 use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
 use domain::adopt::{Found, recall};
@@ -66,6 +67,8 @@ impl App {
                 }
             };
             let tickets = page.items.len();
+            count(Metric::PagesRead, 1);
+            count(Metric::TicketsCompared, tickets);
             let mut alerts: BTreeMap<String, Vec<Found>> = BTreeMap::new();
             for ticket in page.items.iter().map(found) {
                 if let Some(token) = &ticket.token {

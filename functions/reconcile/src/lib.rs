@@ -4,6 +4,7 @@
 //! It takes no input but what the tables and ConnectWise say, so a run that dies, is repeated or comes late changes nothing but the
 //! time. It writes no ticket and no record.
 
+mod beat;
 mod closing;
 mod config;
 mod import;
@@ -107,6 +108,7 @@ impl App {
         } else {
             self.tick(invocation).await?
         };
+        beat::counted(&summary);
         tracing::info!(
             due = summary.due,
             asked = summary.asked,
@@ -122,6 +124,7 @@ impl App {
 
     /// The first twenty are worked off here, each further twenty in an invocation of their own.
     async fn tick(&self, invocation: &Invocation) -> Result<Summary, Fault> {
+        self.beat(invocation).await;
         let due = self
             .due
             .due(Task::Reconcile, invocation.now(), MOST)

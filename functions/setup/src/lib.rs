@@ -27,7 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws::invocation::Invocation;
-use aws::mail::Mailer;
+use aws::mail::{Mail, Mailer, NotSent};
 use aws::queue::Outbox;
 use aws::vault::Vault;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -36,7 +36,7 @@ use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
 use connections::Connections;
-use store::{Alerts, ConfigTable};
+use store::{Alerts, ConfigTable, Sign};
 use tower::ServiceExt as _;
 
 use crate::page::assets;
@@ -81,6 +81,19 @@ impl Setup {
     /// What partners set up.
     pub(crate) fn table(&self) -> &ConfigTable {
         &self.connections.table
+    }
+
+    /// Sends a mail; where SES does not take mails, the operator hears of that. An address that is none is for its own people to mend,
+    /// who are told.
+    pub(crate) async fn mail(&self, mail: &Mail, invocation: &Invocation) -> Result<(), NotSent> {
+        let sent = self.mailer.send(mail).await;
+        if !matches!(sent, Ok(()) | Err(NotSent::Recipient { .. })) {
+            let left = self.table().happened(Sign::MailFailed, invocation.now());
+            if let Err(fault) = left.await {
+                tracing::warn!(fault = %fault, "no sign left of a mail that was not sent");
+            }
+        }
+        sent
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use aws::metrics::{Metric, count};
 use connections::Site;
 use domain::command::{Ask, Command};
 use domain::decide::{Decision, Step, decide, may_look};
@@ -226,6 +227,7 @@ impl App {
         case: &Case<'_>,
     ) -> Result<Stepped, store::Error> {
         tracing::warn!(reason = %reason, "blocked");
+        count(Metric::AlertsBlocked, usize::from(stored.blocked.is_none()));
         let key = &record.key;
         let text = record.text(case.asked.event()).cloned();
         if case.view.mapping.is_none() {

@@ -12,7 +12,7 @@ use tracing::Instrument as _;
 
 use crate::alert::Asked;
 use crate::outcome::Outcome;
-use crate::{App, Invocation};
+use crate::{App, Invocation, unfinished};
 
 /// The first back-off, doubled with each receipt.
 const BACK_OFF: Duration = Duration::from_secs(15);
@@ -25,6 +25,7 @@ const LONGEST: Duration = Duration::from_mins(4);
 pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
     let mut alerts: HashMap<AlertKey, Vec<(SqsMessage, Asked)>> = HashMap::new();
     let mut others = vec![];
+    let sent = unfinished::sent(&event.records);
     for record in event.records {
         match Message::from_json(record.body.as_deref().unwrap_or_default()) {
             Ok(Message::Event(event)) => alerts
@@ -76,6 +77,8 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
         .flatten()
         .chain(others.into_iter().flatten())
         .collect();
+    app.tell_of_unfinished(&sent, &response.batch_item_failures, invocation)
+        .await;
     response
 }
 

@@ -10,6 +10,7 @@ mod config;
 mod invocation;
 mod outcome;
 mod perform;
+mod unfinished;
 
 use aws::queue::{DeadLetters, Inbox};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
@@ -20,6 +21,7 @@ use store::Alerts;
 
 pub use config::Config;
 pub use invocation::Invocation;
+use unfinished::Told;
 
 /// The function, with its clients.
 #[derive(Debug)]
@@ -29,6 +31,7 @@ pub struct App {
     inbox: Inbox,
     dead_letters: DeadLetters,
     settle: SignedDuration,
+    told: Told,
 }
 
 impl App {
@@ -43,6 +46,7 @@ impl App {
             inbox: Inbox::new(aws, config.queue_url.clone()),
             dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),
             settle: config.settle,
+            told: Told::default(),
         })
     }
 

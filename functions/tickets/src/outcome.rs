@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use aws::metrics::{Metric, count};
 use domain::Reaction;
-use domain::record::Record;
+use domain::done::Done;
+use domain::record::{ClosedBy, Record};
 
 /// What becomes of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +29,21 @@ pub(crate) enum Stepped {
     Again,
     /// This message can do no more now.
     End(Outcome),
+}
+
+/// Counts what a step did.
+pub(crate) fn counted(done: &Done) {
+    let metric = match done {
+        Done::Noted => Metric::TicketsNoted,
+        Done::Patched => Metric::TicketsPatched,
+        Done::Reopened { .. } => Metric::TicketsReopened,
+        Done::Ended(ClosedBy::Us) => Metric::TicketsClosed,
+        Done::Repaired => Metric::DuplicateRepaired,
+        Done::Ended(ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved) | Done::Dropped => {
+            return;
+        }
+    };
+    count(metric, 1);
 }
 
 /// What a reaction means for a message whose record is written.

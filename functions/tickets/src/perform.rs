@@ -1,5 +1,6 @@
 //! Claimed steps and searches: what comes of each is recorded before the message may go.
 
+use aws::metrics::{Metric, count};
 use connections::{Heard, found};
 use connectwise::{Client, Error, Ticket};
 use domain::adopt::{adopt, recall, rechecked};
@@ -13,7 +14,7 @@ use jiff::Timestamp;
 use crate::App;
 use crate::alert::Case;
 use crate::calls::{Calls, Failed, Made, Search, Work, any, lives, search};
-use crate::outcome::{Outcome, Stepped, react};
+use crate::outcome::{Outcome, Stepped, counted, react};
 
 impl App {
     /// Makes the claimed write and records what came of it. `record` is as written, with our claim.
@@ -45,6 +46,7 @@ impl App {
             }
             Ok(Made::Step(done)) => {
                 tracing::info!(done = ?done, op = ?claim.op, "done");
+                counted(&done);
                 let recorded = self
                     .change(record, &claim, |record, ours| match ours {
                         true => after(record, work.step, &done, now),
@@ -93,7 +95,10 @@ impl App {
             }
         };
         Ok(match self.change(record, claim, undone).await? {
-            Stepped::On(_) => Stepped::End(react(reaction)),
+            Stepped::On(record) => {
+                count(Metric::AlertsBlocked, usize::from(record.blocked.is_some()));
+                Stepped::End(react(reaction))
+            }
             other @ (Stepped::Reread | Stepped::Again | Stepped::End(_)) => other,
         })
     }
@@ -107,6 +112,7 @@ impl App {
         now: Timestamp,
     ) -> Result<Stepped, store::Error> {
         tracing::info!(ticket.id = ticket.id, "ticket made");
+        count(Metric::TicketsCreated, 1);
         let board = ticket.board.as_ref().map(|board| board.id);
         let open = Open::new(ticket.id, board, claim, now);
         self.change(record, claim, |record, _| {

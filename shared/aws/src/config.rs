@@ -39,6 +39,16 @@ impl Environment {
         })
     }
 
+    /// Something that may be absent, but is readable where it is there.
+    pub fn parsed<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
+        let text = optional(name)?;
+        let parsed = parse(&text);
+        if parsed.is_none() {
+            self.faults.push(format!("{name} is not readable"));
+        }
+        parsed
+    }
+
     /// A list separated by commas; empty when unset.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {

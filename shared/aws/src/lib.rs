@@ -1,4 +1,4 @@
-//! The edge to AWS that functions share: start-up, an invocation's time, the queue, Secrets Manager, mail and other functions.
+//! The edge to AWS that functions share: start-up, what is counted, an invocation's time, the queue, Secrets Manager, mail and other functions.
 //!
 //! No DynamoDB here: `ingest` links this crate and has no table.
 
@@ -7,6 +7,7 @@ mod fault;
 pub mod functions;
 pub mod invocation;
 pub mod mail;
+pub mod metrics;
 pub mod queue;
 pub mod secrets;
 pub mod startup;

@@ -9,6 +9,7 @@ use domain::EmailAddress;
 use domain::text::{cut_to_chars, lines, one_line};
 
 use crate::fault::cause;
+use crate::metrics::{Metric, count};
 
 /// A mail to one person.
 #[derive(Debug, Clone)]
@@ -77,6 +78,16 @@ impl Mailer {
     /// # Errors
     /// When SES refuses it, which no repeating mends but for throttling, or could not be asked.
     pub async fn send(&self, mail: &Mail) -> Result<(), NotSent> {
+        let sent = self.try_to_send(mail).await;
+        let metric = match &sent {
+            Ok(()) => Metric::MailsSent,
+            Err(_) => Metric::MailsFailed,
+        };
+        count(metric, 1);
+        sent
+    }
+
+    async fn try_to_send(&self, mail: &Mail) -> Result<(), NotSent> {
         let message = message(mail).map_err(|cause| NotSent::Unavailable { cause })?;
         let call = self
             .client

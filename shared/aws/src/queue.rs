@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::SdkError;
-use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry};
 use aws_types::SdkConfig;
 use domain::message::Message;
 use domain::text::chain;
+
+use crate::metrics::{Metric, count};
 
 /// SQS takes at most so many messages in one call.
 const BATCH: usize = 10;
@@ -60,6 +62,10 @@ impl Outbox {
     /// # Errors
     /// Unless SQS took every one.
     pub async fn send_all(&self, messages: &[Message]) -> Result<(), Error> {
+        self.try_to_send_all(messages).await.inspect_err(counted)
+    }
+
+    async fn try_to_send_all(&self, messages: &[Message]) -> Result<(), Error> {
         for batch in batches(messages) {
             let sent = batch.len();
             let answer = self
@@ -147,7 +153,8 @@ impl Inbox {
             .visibility_timeout(seconds)
             .send()
             .await
-            .map_err(|fault| call("ChangeMessageVisibility", &fault))?;
+            .map_err(|fault| call("ChangeMessageVisibility", &fault))
+            .inspect_err(counted)?;
         Ok(())
     }
 }
@@ -167,6 +174,31 @@ impl DeadLetters {
             client: Client::new(config),
             url,
         }
+    }
+
+    /// How many there are, those that somebody looks at included: about as many, as SQS says itself.
+    ///
+    /// # Errors
+    /// When SQS could not be asked.
+    pub async fn waiting(&self) -> Result<u32, Error> {
+        let names = [
+            QueueAttributeName::ApproximateNumberOfMessages,
+            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        ];
+        let ask = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = ask
+            .set_attribute_names(Some(names.to_vec()))
+            .send()
+            .await
+            .map_err(|fault| call("GetQueueAttributes", &fault))
+            .inspect_err(counted)?;
+        let attributes = answer.attributes.unwrap_or_default();
+        let count = |name| {
+            attributes
+                .get(name)
+                .and_then(|count| count.parse::<u32>().ok())
+        };
+        Ok(names.iter().filter_map(count).sum())
     }
 
     /// Parks a message with the reason as its attribute `reason`. If the process dies right after, the message is received and
@@ -192,9 +224,15 @@ impl DeadLetters {
         }
         send.send()
             .await
-            .map_err(|fault| call("SendMessage", &fault))?;
+            .map_err(|fault| call("SendMessage", &fault))
+            .inspect_err(counted)?;
+        count(Metric::DeadLetters, 1);
         Ok(())
     }
+}
+
+fn counted(_: &Error) {
+    count(Metric::QueueFailures, 1);
 }
 
 fn call<E, R>(operation: &'static str, fault: &SdkError<E, R>) -> Error

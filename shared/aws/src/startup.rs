@@ -1,4 +1,4 @@
-//! What every function does once, in its init phase: logs, the SDK's configuration, TLS.
+//! What every function does once, in its init phase: logs, metrics, the SDK's configuration, TLS.
 
 use std::io;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Environment, Incomplete, optional};
+use crate::metrics;
 
 /// The roots that sign AWS's endpoints: the four of Amazon Trust Services and the Starfield root that crosses them. Scanning the
 /// system's roots instead costs some 3 ms at each start.
@@ -44,12 +45,13 @@ pub enum StartupError {
     Roots(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Starts the logs and makes the SDK's configuration from the runtime's environment. Called once, first thing in `main`.
+/// Starts the logs and the counts, and makes the SDK's configuration from the runtime's environment. Called once, first thing in `main`.
 ///
 /// # Errors
 /// When the runtime's variables are missing.
 pub fn init() -> Result<SdkConfig, StartupError> {
     start_logs();
+    metrics::start();
     sdk_config(&Account::from_env()?)
 }
 

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use aws::metrics::{Metric, count};
 use aws::secrets::{self, ConnectionSecret, Secrets};
 use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Ticket};
@@ -510,6 +511,7 @@ impl Connections {
             .open_breaker(partner, reason.clone(), version, now);
         if opened.await? {
             tracing::error!(partner = %partner, reason = %reason, "breaker opened");
+            count(Metric::BreakersOpened, 1);
             self.try_out(partner, later(now, PROBE)).await?;
         }
         Ok(())

@@ -20,6 +20,7 @@ pub mod key;
 pub mod kind;
 pub mod memory;
 pub mod message;
+pub mod pipeline;
 pub mod plan;
 pub mod preview;
 pub mod reaction;

@@ -17,6 +17,7 @@ mod listings;
 mod memory;
 mod operator;
 mod pages;
+mod pipeline;
 mod sessions;
 mod stopped;
 mod turns;
@@ -33,6 +34,7 @@ pub use health::KeptHealth;
 pub use listings::{Cursor, Followed, Items, Listed, Looks, Stretch};
 pub use operator::Source;
 pub use pages::{Entry, Page, PageStart};
+pub use pipeline::{Pipeline, Sign};
 pub use stopped::Stopped;
 pub use versions::{Saved, Versioned};
 

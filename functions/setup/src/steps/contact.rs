@@ -114,7 +114,7 @@ async fn tell_of_change(
 ) -> bool {
     let name = name_of(setup, partner).await;
     let mail = mails::contact_changed(before, &name, invocation.now());
-    let sent = setup.mailer.send(&mail).await;
+    let sent = setup.mail(&mail, invocation).await;
     if let Err(fault) = &sent {
         tracing::error!(%partner, fault = %fault, "the address before was not told");
     }
@@ -137,7 +137,7 @@ pub(crate) async fn test(
         ));
     }
     let mail = mails::test(contact.address, &name_of(&setup, partner).await);
-    setup.mailer.send(&mail).await.map_err(|fault| {
+    setup.mail(&mail, &invocation).await.map_err(|fault| {
         tracing::error!(%partner, fault = %fault, "the test mail was not sent");
         in_words(&fault)
     })?;

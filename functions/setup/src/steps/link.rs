@@ -85,7 +85,7 @@ async fn mail_link(
     }
     let (url, _) = new_link(setup, id, LIVES, invocation).await?;
     let mail = mails::fresh_link(contact.address, &partner.name, &url);
-    setup.mailer.send(&mail).await.map_err(|fault| {
+    setup.mail(&mail, invocation).await.map_err(|fault| {
         tracing::error!(partner = %id, fault = %fault, "the link was not mailed");
         Problem::unavailable("The mail was not sent.")
     })?;

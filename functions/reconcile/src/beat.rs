@@ -1,0 +1,34 @@
+//! A sign of each tick, and a look whether the other schedule leaves its own.
+
+use aws::invocation::Invocation;
+use aws::metrics::{Metric, count};
+use domain::pipeline::Schedule;
+
+use crate::{App, Summary};
+
+impl App {
+    /// Without it a tick does what it does all the same.
+    pub(crate) async fn beat(&self, invocation: &Invocation) {
+        count(Metric::ReconcileTicks, 1);
+        let now = invocation.now();
+        match self
+            .connections
+            .table
+            .ticked(Schedule::Reconcile, now)
+            .await
+        {
+            Ok(ticks) if ticks.missed(Schedule::Health, now) => {
+                tracing::error!("the schedule of health does not run");
+                count(Metric::SchedulesMissed, 1);
+            }
+            Ok(_) => {}
+            Err(fault) => tracing::warn!(fault = %fault, "no sign left of this tick"),
+        }
+    }
+}
+
+/// Counts what an invocation did.
+pub(crate) fn counted(summary: &Summary) {
+    count(Metric::AlertsReleased, summary.released);
+    count(Metric::ReconcileFailures, summary.failed);
+}

@@ -1,0 +1,457 @@
+//! Whether Ticketbridge itself works, whatever its partners' connections do, and when its operator is told. Pure.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// A message that came back so long after it was sent is in trouble: an outage opens the breaker after 15 minutes, a ticket whose
+/// creation is uncertain is settled in 12.
+pub const UNFINISHED_TOO_LONG: SignedDuration = SignedDuration::from_mins(30);
+/// What was seen so long ago is no sign any more. A message comes back within four minutes, or after six when nobody put it off.
+const SEEN_LATELY: SignedDuration = SignedDuration::from_mins(15);
+/// A schedule of one minute that was not heard of for so long does not run.
+const TICK_MISSED: SignedDuration = SignedDuration::from_mins(10);
+/// What happened once counts for so long.
+const LATELY: SignedDuration = SignedDuration::from_hours(1);
+/// So long nothing may be wrong before it is over.
+const CALM: SignedDuration = SignedDuration::from_mins(15);
+/// How often the operator is reminded.
+const REMINDER: SignedDuration = SignedDuration::from_hours(24);
+
+/// A schedule that leaves a sign of each tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Schedule {
+    /// That of reconcile.
+    Reconcile,
+    /// That of health.
+    Health,
+}
+
+impl Schedule {
+    /// Its name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Reconcile => "reconcile",
+            Self::Health => "health",
+        }
+    }
+
+    /// The one that looks after it.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Reconcile => Self::Health,
+            Self::Health => Self::Reconcile,
+        }
+    }
+}
+
+/// When the schedules last ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Ticks {
+    /// When any of them ran first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_at: Option<Timestamp>,
+    /// Of reconcile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reconcile_at: Option<Timestamp>,
+    /// Of health.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health_at: Option<Timestamp>,
+}
+
+impl Ticks {
+    /// Whether this schedule does not run, as the other one sees it.
+    #[must_use]
+    pub fn missed(&self, schedule: Schedule, now: Timestamp) -> bool {
+        let last = match schedule {
+            Schedule::Reconcile => self.reconcile_at,
+            Schedule::Health => self.health_at,
+        };
+        let heard = last.or(self.first_at);
+        heard.is_some_and(|heard| now.duration_since(heard) > TICK_MISSED)
+    }
+}
+
+/// The oldest message that came back to the queue unfinished.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unfinished {
+    /// When it was sent.
+    pub sent_at: Timestamp,
+    /// When it last came back.
+    pub seen_at: Timestamp,
+}
+
+impl Unfinished {
+    /// Whether it says anything about now.
+    #[must_use]
+    pub fn is_of_lately(&self, now: Timestamp) -> bool {
+        now.duration_since(self.seen_at) <= SEEN_LATELY
+    }
+
+    /// Before this time a sign was left too long ago.
+    #[must_use]
+    pub fn forgotten_before(now: Timestamp) -> Timestamp {
+        now.saturating_sub(SEEN_LATELY).unwrap_or(Timestamp::MIN)
+    }
+}
+
+/// Something that happens now and then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Happened {
+    /// When it last did.
+    pub last_at: Timestamp,
+    /// How often it ever did.
+    pub count: u64,
+}
+
+/// All that is known of the pipeline.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Signs {
+    /// Messages in the dead-letter queue; none where SQS does not say.
+    pub dead_letters: Option<u32>,
+    /// The oldest message that came back.
+    pub unfinished: Option<Unfinished>,
+    /// When the schedules ran.
+    pub ticks: Ticks,
+    /// Mails that SES did not take.
+    pub mails_failed: Option<Happened>,
+    /// Closings that were too many at once.
+    pub closings_stopped: Option<Happened>,
+}
+
+/// What can be wrong with the pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// Messages that can never work wait for a person.
+    DeadLetters,
+    /// An event is neither a ticket nor blocked, long after it was accepted.
+    Unfinished,
+    /// The schedule of reconcile does not run.
+    ScheduleMissed,
+    /// Mails do not go out.
+    MailsFailing,
+    /// Closings were stopped, for a person to let through.
+    ClosingsStopped,
+}
+
+impl Trouble {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::DeadLetters,
+        Self::Unfinished,
+        Self::ScheduleMissed,
+        Self::MailsFailing,
+        Self::ClosingsStopped,
+    ];
+
+    /// The heading of its entry in docs/runbook.md: that of the alarm for the same.
+    #[must_use]
+    pub fn runbook(self) -> &'static str {
+        match self {
+            Self::DeadLetters => "DeadLettersAlarm",
+            Self::Unfinished => "UnfinishedAlarm",
+            Self::ScheduleMissed => "ReconcileTicksAlarm",
+            Self::MailsFailing => "MailsFailedAlarm",
+            Self::ClosingsStopped => "ClosingsStoppedAlarm",
+        }
+    }
+
+    /// What it says to the operator.
+    #[must_use]
+    pub fn words(self, signs: &Signs, now: Timestamp) -> String {
+        let count = |happened: Option<Happened>| happened.map_or(0, |happened| happened.count);
+        match self {
+            Self::DeadLetters => format!(
+                "{} in the dead-letter queue: they can never work as they are.",
+                messages(signs.dead_letters.unwrap_or_default())
+            ),
+            Self::Unfinished => {
+                let sent = signs
+                    .unfinished
+                    .map_or(now, |unfinished| unfinished.sent_at);
+                let minutes = now.duration_since(sent).as_mins();
+                format!(
+                    "An event that was accepted {minutes} minutes ago has not become a ticket, and is not blocked either."
+                )
+            }
+            Self::ScheduleMissed => {
+                let last = signs.ticks.reconcile_at;
+                let since = last.map_or_else(
+                    || "at all".to_owned(),
+                    |last| format!("since {}", minute(last)),
+                );
+                format!(
+                    "The schedule of reconcile has not run {since}: nothing that waits goes on."
+                )
+            }
+            Self::MailsFailing => format!(
+                "The mail service did not take mails ({} so far): partners may not know of their trouble.",
+                count(signs.mails_failed)
+            ),
+            Self::ClosingsStopped => format!(
+                "Closings were stopped, since too many tickets of one organisation would have closed at once ({} times so far). The partner is told, and decides.",
+                count(signs.closings_stopped)
+            ),
+        }
+    }
+}
+
+fn messages(count: u32) -> String {
+    match count {
+        1 => "1 message is".to_owned(),
+        more => format!("{more} messages are"),
+    }
+}
+
+/// A time as mails say it.
+#[must_use]
+pub fn minute(at: Timestamp) -> String {
+    at.strftime("%-d %B %Y, %H:%M UTC").to_string()
+}
+
+/// What is wrong by these signs.
+#[must_use]
+pub fn troubles(signs: &Signs, now: Timestamp) -> BTreeSet<Trouble> {
+    let lately = |happened: Option<Happened>| {
+        happened.is_some_and(|happened| now.duration_since(happened.last_at) <= LATELY)
+    };
+    let is = |trouble: &Trouble| match trouble {
+        Trouble::DeadLetters => signs.dead_letters.is_some_and(|count| count > 0),
+        Trouble::Unfinished => signs.unfinished.is_some_and(|unfinished| {
+            unfinished.is_of_lately(now)
+                && now.duration_since(unfinished.sent_at) > UNFINISHED_TOO_LONG
+        }),
+        Trouble::ScheduleMissed => signs.ticks.missed(Schedule::Reconcile, now),
+        Trouble::MailsFailing => lately(signs.mails_failed),
+        Trouble::ClosingsStopped => lately(signs.closings_stopped),
+    };
+    Trouble::ALL.into_iter().filter(is).collect()
+}
+
+/// A time of trouble, from the first until nothing was wrong for a while.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Episode {
+    /// Since when something is wrong.
+    pub since: Timestamp,
+    /// What the operator was told of.
+    #[serde(default)]
+    pub told: BTreeSet<Trouble>,
+    /// When it was told last.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_at: Option<Timestamp>,
+    /// Since when nothing is wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calm_since: Option<Timestamp>,
+}
+
+/// What the operator is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Notice {
+    /// Something is wrong that it does not know of.
+    Wrong,
+    /// It still is, a day later.
+    Still,
+    /// It is over.
+    Over,
+}
+
+/// The episode as it goes on, and what is to be told; it counts as told only by [`told`].
+#[must_use]
+pub fn transition(
+    episode: Option<Episode>,
+    troubles: &BTreeSet<Trouble>,
+    now: Timestamp,
+) -> (Option<Episode>, Option<Notice>) {
+    let Some(mut episode) = episode else {
+        if troubles.is_empty() {
+            return (None, None);
+        }
+        let episode = Episode {
+            since: now,
+            told: BTreeSet::new(),
+            told_at: None,
+            calm_since: None,
+        };
+        return (Some(episode), Some(Notice::Wrong));
+    };
+    if troubles.is_empty() {
+        let calm_since = *episode.calm_since.get_or_insert(now);
+        let is_over = now.duration_since(calm_since) >= CALM;
+        return match (is_over, episode.told_at) {
+            (false, _) => (Some(episode), None),
+            // Nobody was told that it began.
+            (true, None) => (None, None),
+            (true, Some(_)) => (Some(episode), Some(Notice::Over)),
+        };
+    }
+    episode.calm_since = None;
+    let is_new = !troubles.is_subset(&episode.told);
+    let is_due = |told_at: Timestamp| now.duration_since(told_at) >= REMINDER;
+    let notice = match episode.told_at {
+        _ if is_new => Some(Notice::Wrong),
+        Some(told_at) if is_due(told_at) => Some(Notice::Still),
+        Some(_) => None,
+        None => Some(Notice::Wrong),
+    };
+    (Some(episode), notice)
+}
+
+/// The episode after the operator was told; none when it is over.
+#[must_use]
+pub fn told(
+    mut episode: Episode,
+    notice: Notice,
+    troubles: &BTreeSet<Trouble>,
+    now: Timestamp,
+) -> Option<Episode> {
+    match notice {
+        Notice::Wrong | Notice::Still => {
+            episode.told.extend(troubles);
+            episode.told_at = Some(now);
+            Some(episode)
+        }
+        Notice::Over => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        "2026-11-22T07:30:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
+    }
+
+    fn unfinished(sent: i64, seen: i64) -> Signs {
+        Signs {
+            unfinished: Some(Unfinished {
+                sent_at: at(sent),
+                seen_at: at(seen),
+            }),
+            ..Signs::default()
+        }
+    }
+
+    #[test]
+    fn each_sign_is_its_own_trouble_and_only_as_long_as_it_says_something() {
+        let happened = |minutes| {
+            Some(Happened {
+                last_at: at(minutes),
+                count: 2,
+            })
+        };
+        let ticks = |reconcile_at: Option<i64>| Signs {
+            ticks: Ticks {
+                first_at: Some(at(-60)),
+                reconcile_at: reconcile_at.map(at),
+                health_at: Some(at(0)),
+            },
+            ..Signs::default()
+        };
+        let dead = |count| Signs {
+            dead_letters: count,
+            ..Signs::default()
+        };
+        let failed = |minutes| Signs {
+            mails_failed: happened(minutes),
+            ..Signs::default()
+        };
+        let stopped = |minutes| Signs {
+            closings_stopped: happened(minutes),
+            ..Signs::default()
+        };
+        for (signs, expected) in [
+            (Signs::default(), None),
+            (dead(Some(0)), None),
+            (dead(Some(1)), Some(Trouble::DeadLetters)),
+            (unfinished(-31, -1), Some(Trouble::Unfinished)),
+            (unfinished(-30, -1), None),
+            (unfinished(-31, -16), None),
+            (ticks(Some(-10)), None),
+            (ticks(Some(-11)), Some(Trouble::ScheduleMissed)),
+            (ticks(None), Some(Trouble::ScheduleMissed)),
+            (failed(-60), Some(Trouble::MailsFailing)),
+            (failed(-61), None),
+            (stopped(-59), Some(Trouble::ClosingsStopped)),
+        ] {
+            let found: Vec<_> = troubles(&signs, at(0)).into_iter().collect();
+            assert_eq!(found, Vec::from_iter(expected), "{signs:?}");
+        }
+        let fresh = Ticks {
+            first_at: Some(at(-5)),
+            ..Ticks::default()
+        };
+        assert!(
+            !fresh.missed(Schedule::Health, at(0)),
+            "it was just deployed"
+        );
+    }
+
+    #[test]
+    fn an_episode_is_told_once_reminded_of_daily_and_ended_by_calm() {
+        let dead = BTreeSet::from([Trouble::DeadLetters]);
+        let none = BTreeSet::new();
+        let (episode, notice) = transition(None, &dead, at(0));
+        assert_eq!(notice, Some(Notice::Wrong));
+        // The mail did not go out: it is told at the next tick.
+        let (episode, notice) = transition(episode, &dead, at(1));
+        assert_eq!(notice, Some(Notice::Wrong));
+        let mut episode = told(episode.unwrap(), Notice::Wrong, &dead, at(1));
+        for minute in 2..1441 {
+            let (next, notice) = transition(episode, &dead, at(minute));
+            assert_eq!(notice, None, "{minute}");
+            episode = next;
+        }
+        let (next, notice) = transition(episode, &dead, at(1441));
+        assert_eq!(notice, Some(Notice::Still));
+        episode = told(next.unwrap(), Notice::Still, &dead, at(1441));
+
+        let more = BTreeSet::from([Trouble::DeadLetters, Trouble::MailsFailing]);
+        let (next, notice) = transition(episode, &more, at(1442));
+        assert_eq!(notice, Some(Notice::Wrong), "something else is wrong too");
+        episode = told(next.unwrap(), Notice::Wrong, &more, at(1442));
+        // Calm for a moment is not over.
+        let (next, notice) = transition(episode, &none, at(1450));
+        assert_eq!(notice, None);
+        let (next, notice) = transition(next, &dead, at(1455));
+        assert_eq!(notice, None);
+        let (next, _) = transition(next, &none, at(1460));
+        let (next, notice) = transition(next, &none, at(1474));
+        assert_eq!(notice, None);
+        let (next, notice) = transition(next, &none, at(1475));
+        assert_eq!(notice, Some(Notice::Over));
+        assert_eq!(told(next.unwrap(), Notice::Over, &none, at(1475)), None);
+    }
+
+    #[test]
+    fn what_nobody_was_told_of_ends_in_silence() {
+        let dead = BTreeSet::from([Trouble::DeadLetters]);
+        let (episode, _) = transition(None, &dead, at(0));
+        let (episode, _) = transition(episode, &BTreeSet::new(), at(1));
+        assert_eq!(transition(episode, &BTreeSet::new(), at(16)), (None, None));
+    }
+
+    #[test]
+    fn each_trouble_is_said_in_words() {
+        let signs = Signs {
+            dead_letters: Some(1),
+            ..unfinished(-45, 0)
+        };
+        assert_eq!(
+            Trouble::DeadLetters.words(&signs, at(0)),
+            "1 message is in the dead-letter queue: they can never work as they are."
+        );
+        assert!(
+            Trouble::Unfinished
+                .words(&signs, at(0))
+                .contains("accepted 45 minutes ago")
+        );
+        for trouble in Trouble::ALL {
+            assert!(trouble.words(&Signs::default(), at(0)).len() > 40);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Signs of how the pipeline itself does: `PIPELINE` with `ticks`, `unfinished`, `mails_failed`, `closings_stopped`, and `episode`, what
+//! its operator was told.
+
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
+use domain::pipeline::{Episode, Happened, Schedule, Signs, Ticks, Unfinished};
+use domain::time::sortable;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
+
+use crate::config::ConfigTable;
+use crate::{Error, conditional};
+
+const PIPELINE: &str = "PIPELINE";
+const TICKS: &str = "ticks";
+const UNFINISHED: &str = "unfinished";
+const EPISODE: &str = "episode";
+
+/// Something that happens now and then, and that the operator hears of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// SES did not take a mail.
+    MailFailed,
+    /// Closings were too many at once.
+    ClosingsStopped,
+}
+
+impl Sign {
+    fn sk(self) -> &'static str {
+        match self {
+            Self::MailFailed => "mails_failed",
+            Self::ClosingsStopped => "closings_stopped",
+        }
+    }
+}
+
+/// All signs, and the episode that the operator was told of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Pipeline {
+    /// The signs, but for what only a queue knows.
+    pub signs: Signs,
+    /// The episode that is on.
+    pub episode: Option<Episode>,
+    /// Until when somebody else tells the operator.
+    pub telling_until: Option<Timestamp>,
+}
+
+#[derive(Deserialize)]
+struct Told {
+    #[serde(default)]
+    episode: Option<Episode>,
+    #[serde(default)]
+    telling_until: Option<Timestamp>,
+}
+
+impl ConfigTable {
+    /// Leaves a sign of a schedule's tick, and returns when each ran. If the process dies right after, it ran.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn ticked(&self, schedule: Schedule, now: Timestamp) -> Result<Ticks, Error> {
+        let call = self
+            .pipeline_item(TICKS)
+            .update_expression("SET #at = :now, first_at = if_not_exists(first_at, :now)")
+            .expression_attribute_names("#at", format!("{}_at", schedule.name()))
+            .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
+            .return_values(ReturnValue::AllNew);
+        let answer = call.send().await;
+        let answer = answer.map_err(|fault| Error::call("UpdateItem", &fault))?;
+        from_item(answer.attributes.unwrap_or_default()).map_err(malformed(TICKS))
+    }
+
+    /// Leaves a sign of a message that came back to the queue unfinished, unless an older one did lately.
+    ///
+    /// # Errors
+    /// When DynamoDB fails; the message comes back again.
+    pub async fn unfinished_seen(&self, sent_at: Timestamp, now: Timestamp) -> Result<(), Error> {
+        let forgotten = Unfinished::forgotten_before(now);
+        let call = self
+            .pipeline_item(UNFINISHED)
+            .update_expression("SET sent_at = :sent, seen_at = :now")
+            .condition_expression(
+                "attribute_not_exists(sent_at) OR sent_at >= :sent OR seen_at < :forgotten",
+            )
+            .expression_attribute_values(":sent", AttributeValue::S(sortable(sent_at)))
+            .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
+            .expression_attribute_values(":forgotten", AttributeValue::S(sortable(forgotten)));
+        conditional::update(call).await.map(drop)
+    }
+
+    /// Leaves a sign of something that happened.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. It may then be counted or not: only that it happened matters.
+    pub async fn happened(&self, sign: Sign, now: Timestamp) -> Result<(), Error> {
+        let call = self
+            .pipeline_item(sign.sk())
+            .update_expression("SET last_at = :now ADD #count :one")
+            .expression_attribute_names("#count", "count")
+            .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()));
+        conditional::update(call).await.map(drop)
+    }
+
+    /// All signs, read consistently in one call.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or an item is unreadable.
+    pub async fn pipeline(&self) -> Result<Pipeline, Error> {
+        let call = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", AttributeValue::S(PIPELINE.to_owned()));
+        let answer = call.send().await;
+        let answer = answer.map_err(|fault| Error::call("Query", &fault))?;
+        let mut pipeline = Pipeline::default();
+        for item in answer.items.unwrap_or_default() {
+            let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned();
+            let sk = sk.unwrap_or_default();
+            let signs = &mut pipeline.signs;
+            match sk.as_str() {
+                TICKS => signs.ticks = from_item(item).map_err(malformed(TICKS))?,
+                UNFINISHED => {
+                    signs.unfinished = Some(from_item(item).map_err(malformed(UNFINISHED))?);
+                }
+                EPISODE => {
+                    let told: Told = from_item(item).map_err(malformed(EPISODE))?;
+                    pipeline.episode = told.episode;
+                    pipeline.telling_until = told.telling_until;
+                }
+                _ => {
+                    for sign in [Sign::MailFailed, Sign::ClosingsStopped] {
+                        if sk == sign.sk() {
+                            let happened: Happened =
+                                from_item(item.clone()).map_err(malformed(sign.sk()))?;
+                            match sign {
+                                Sign::MailFailed => signs.mails_failed = Some(happened),
+                                Sign::ClosingsStopped => signs.closings_stopped = Some(happened),
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        Ok(pipeline)
+    }
+
+    /// Takes it upon the caller alone, until a time, to go on with the episode from what it read. Tells whether it may. If the process
+    /// dies right after, another one may when that time is over.
+    ///
+    /// # Errors
+    /// When DynamoDB fails; the next tick asks again.
+    pub async fn tell_the_operator(
+        &self,
+        seen: Option<Timestamp>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<bool, Error> {
+        if seen.is_some_and(|others| others > now) {
+            return Ok(false);
+        }
+        let call = self
+            .pipeline_item(EPISODE)
+            .update_expression("SET telling_until = :until")
+            .expression_attribute_values(":until", AttributeValue::S(until.to_string()));
+        let call = match seen {
+            None => call.condition_expression("attribute_not_exists(telling_until)"),
+            Some(seen) => call
+                .condition_expression("telling_until = :seen")
+                .expression_attribute_values(":seen", AttributeValue::S(seen.to_string())),
+        };
+        Ok(conditional::update(call).await?.is_some())
+    }
+
+    /// Stores the episode as it is now, and lets the next one tell the operator again, if this caller is still the one who does.
+    ///
+    /// # Errors
+    /// When DynamoDB fails: what the operator was told it may be told again.
+    pub async fn put_episode(
+        &self,
+        episode: Option<&Episode>,
+        until: Timestamp,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
+        let call = self
+            .pipeline_item(EPISODE)
+            .condition_expression("telling_until = :until")
+            .expression_attribute_values(":until", AttributeValue::S(until.to_string()))
+            .expression_attribute_values(":now", AttributeValue::S(now.to_string()));
+        let call = match episode {
+            None => call.update_expression("SET telling_until = :now REMOVE episode"),
+            Some(episode) => call
+                .update_expression("SET telling_until = :now, episode = :episode")
+                .expression_attribute_values(
+                    ":episode",
+                    to_attribute_value(episode).map_err(malformed(EPISODE))?,
+                ),
+        };
+        Ok(conditional::update(call).await?.is_some())
+    }
+
+    fn pipeline_item(&self, sk: &str) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(PIPELINE.to_owned()))
+            .key("sk", AttributeValue::S(sk.to_owned()))
+    }
+}
+
+fn malformed(sk: &str) -> impl Fn(serde_dynamo::Error) -> Error {
+    move |fault| Error::malformed(format!("{PIPELINE} {sk}"), &fault)
+}
