@@ -73,6 +73,14 @@ pub(crate) fn bare_environment() -> Vec<(OsString, OsString)> {
         .collect()
 }
 
+/// Another address of AWS than its own, as AWS's tools are told it.
+#[expect(clippy::disallowed_methods, reason = "this is xtask's config.rs")]
+pub(crate) fn aws_endpoint() -> Option<String> {
+    env::var("AWS_ENDPOINT_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
+}
+
 /// Whether this is a CI run.
 #[expect(clippy::disallowed_methods, reason = "this is xtask's config.rs")]
 pub(crate) fn is_ci() -> bool {

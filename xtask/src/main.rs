@@ -24,7 +24,9 @@ mod place;
 mod process;
 mod progress;
 mod rebuild;
+mod redrive;
 mod refusals;
+mod replay;
 mod sight;
 mod sign;
 mod source;
@@ -62,6 +64,10 @@ enum Command {
     Package(package::Options),
     /// Prints a webhook body as API Gateway hands it to `ingest`, signed now with the running stack's secret
     Sign(sign::Options),
+    /// Moves dead letters back into the queue, of the running stack or of a deployed one
+    Redrive(redrive::Options),
+    /// Has one alert decided again, and shows its record before and after
+    Replay(replay::Options),
     /// Storms the deployed template with events while ConnectWise fails and functions are killed, and counts the tickets
     Chaos(chaos::Options),
     /// Counts the calls to ConnectWise for each new ticket, calm and with errors, against the deployed template
@@ -81,6 +87,8 @@ impl Command {
             Self::Lint => lint::run().await,
             Self::Package(options) => package::run(options).await,
             Self::Sign(options) => sign::run(&options),
+            Self::Redrive(options) => redrive::run(&options).await,
+            Self::Replay(options) => replay::run(&options).await,
             Self::Chaos(options) => chaos::run(options).await,
             Self::Calls => calls::run().await,
             Self::Rebuild(options) => rebuild::run(options).await,

@@ -11,19 +11,16 @@ use domain::memory::{Memory, MemoryState};
 use jiff::Timestamp;
 use store::{Alerts, ConfigTable, Due, Task};
 
-use crate::place::{Place, Tables};
+use crate::place::{Place, Where};
 
 /// Partners that are listed at a time.
 const PAGE: u16 = 100;
 
 #[derive(Debug, Clone, clap::Args)]
-#[command(
-    after_help = "Region and keys come from AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. \
-                  docs/operator-guide.md says what to do before and after."
-)]
+#[command(after_help = "docs/operator-guide.md says what to do before and after.")]
 pub(crate) struct Options {
     #[command(flatten)]
-    tables: Tables,
+    place: Where,
     /// Only this partner; may be given several times
     #[arg(long = "partner", value_name = "ID", value_parser = partner)]
     partners: Vec<PartnerId>,
@@ -49,7 +46,7 @@ pub(crate) struct Told {
 
 /// Does it to every partner, and says what it did.
 pub(crate) async fn run(options: Options) -> Result<()> {
-    let place = options.tables.open()?;
+    let place = options.place.open().await?;
     let told = rebuild(&place, &options.partners, options.dry_run).await?;
     let verb = match options.dry_run {
         true => "to be rebuilt",
@@ -73,9 +70,9 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 /// As `run`, told to a program; of all partners where none is named.
 pub(crate) async fn rebuild(place: &Place, only: &[PartnerId], dry_run: bool) -> Result<Told> {
     let tables = Work {
-        alerts: Alerts::new(&place.aws, place.alerts_table.clone()),
-        config: ConfigTable::new(&place.aws, place.config_table.clone()),
-        due: Due::new(&place.aws, place.config_table.clone()),
+        alerts: Alerts::new(&place.aws, place.alerts_table()?.to_owned()),
+        config: ConfigTable::new(&place.aws, place.config_table()?.to_owned()),
+        due: Due::new(&place.aws, place.config_table()?.to_owned()),
         dry_run,
     };
     let mut told = Told::default();

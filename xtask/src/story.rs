@@ -3,17 +3,23 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use domain::message::Message;
 use domain::{AlertKey, Blocked, TenantId, Token};
 use serde_json::Value;
 use store::Alerts;
 
-use crate::local::Stack;
-use crate::local::emulator::sdk_config;
+use crate::local::emulator::{credentials, sdk_config};
+use crate::local::{Stack, deploy};
+use crate::place::Where;
 use crate::progress::wait_for;
+use crate::redrive;
+use crate::replay::{self, Asked};
 use crate::source::{Alert, Source};
 
 /// How long anything in the story may take: far more than it does, far less than a person waits.
 const SEEN_WITHIN: Duration = Duration::from_secs(45);
+/// What no function can read.
+const POISON: &str = "this is no message of ours";
 
 /// Tells the story step by step, each as it is seen; then shows all tickets.
 ///
@@ -144,7 +150,6 @@ impl Scene<'_> {
             sketch(&ticket)
         ));
 
-        let poison = "this is no message of ours";
         let mate = Alert {
             tenant: second,
             id: "fw-1",
@@ -152,9 +157,9 @@ impl Scene<'_> {
             severity: "low",
             title: "Firewall is off on LT-204",
         };
-        self.put_on_queue(poison).await?;
+        self.put_on_queue(POISON).await?;
         self.source.post(&Source::raised(&mate, "evt-5")).await?;
-        let reason = self.dead_letter(poison).await?;
+        let reason = self.dead_letter(POISON).await?;
         self.saw(&format!("a poison message is a dead letter: {reason}"));
         let ticket = self
             .ticket(&mate, "the ticket of the message beside the poison", |_| {
@@ -165,6 +170,8 @@ impl Scene<'_> {
             "and the alert beside it became {}",
             sketch(&ticket)
         ));
+
+        self.redrive(&mate).await?;
 
         // Two in a row: one alone proves nothing so soon after the alert was raised.
         for list in ["list-1", "list-2"] {
@@ -188,6 +195,38 @@ impl Scene<'_> {
             all.len()
         );
         self.saw("four alerts, four tickets: none twice");
+        Ok(())
+    }
+
+    /// Dead letters are moved back, twice: the poison is dead again, and an event that was among them has its one ticket.
+    async fn redrive(&mut self, mate: &Alert<'_>) -> Result<()> {
+        let place = Where::deployed(deploy::STACK);
+        let place = place
+            .open_with(&credentials(self.stack.emulator.endpoint()))
+            .await?;
+        let client = aws_sdk_sqs::Client::new(&place.aws);
+        // An event of before, as a person finds it among the dead letters.
+        let event = Message::Reconsider(self.source.key(mate)?).to_json();
+        let park = client
+            .send_message()
+            .queue_url(place.dead_letter_queue_url()?)
+            .message_body(&event);
+        park.send().await.context("cannot park a message")?;
+        let options = redrive::Options::default();
+        for _ in 0..2 {
+            wait_for("the dead letters", SEEN_WITHIN, async || {
+                let moved = redrive::redrive(&place, &options).await?.moved;
+                Ok((moved > 0).then_some(()))
+            })
+            .await?;
+        }
+        self.dead_letter(POISON).await?;
+        let replayed = replay::replay(&place, &self.source.key(mate)?, Asked::Release).await?;
+        ensure!(
+            replayed.open().is_some() && self.tickets_of(mate).await?.len() == 1,
+            "what was redriven and replayed has not its one ticket"
+        );
+        self.saw("redriven twice, the poison is a dead letter again; redriven and replayed, the alert beside it has its one ticket");
         Ok(())
     }
 

@@ -3,13 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use aws::metrics::{DIMENSION, Metric, NAMESPACE};
 use serde_json::{Map, Value};
 
 use crate::config;
 
 type Rule = fn(&Template) -> Vec<String>;
 
-const RULES: [(&str, Rule); 9] = [
+const RULES: [(&str, Rule); 11] = [
     ("a message stays hidden for six time-outs", visibility),
     ("no function feeds the queue that it reads", loops),
     ("every queue has a dead-letter queue", dead_letters),
@@ -22,6 +23,22 @@ const RULES: [(&str, Rule); 9] = [
     ("tables are encrypted, backed up and kept", tables),
     ("every open door is known", doors),
     ("mails come from one address", mails),
+    ("an alarm says what it means and tells the operator", alarms),
+    ("alarms, dashboard and code name the same metrics", metrics),
+];
+
+/// What must not go wrong unseen.
+const WATCHED: [(&str, &str, &str); 5] = [
+    ("AWS::Serverless::Function", "FunctionName", "Errors"),
+    ("AWS::Serverless::Function", "FunctionName", "Throttles"),
+    (
+        "AWS::SQS::Queue",
+        "QueueName",
+        "ApproximateNumberOfMessagesVisible",
+    ),
+    ("AWS::ApiGatewayV2::Api", "ApiId", "5xx"),
+    // That no schedule is missed: each counts its ticks.
+    ("AWS::Scheduler::Schedule", "Stage", "_ticks"),
 ];
 
 /// What knows no resources, and so takes no other.
@@ -509,6 +526,167 @@ fn mails(template: &Template) -> Vec<String> {
     wrong
 }
 
+/// The thing of the template whose metric this dimension names.
+fn thing_of(value: &Value) -> Option<&str> {
+    value["Ref"].as_str().or_else(|| attribute_of(value))
+}
+
+fn alarms(template: &Template) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut watched = Vec::new();
+    for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        let properties = &alarm["Properties"];
+        let words = properties["AlarmDescription"].as_str().unwrap_or_default();
+        let entry = format!("See docs/runbook.md, {name}");
+        if words
+            .trim_end()
+            .strip_suffix(&entry)
+            .is_none_or(|meaning| meaning.len() < 20)
+        {
+            wrong.push(format!(
+                "{name} does not say what it means and where to read on"
+            ));
+        }
+        for actions in ["AlarmActions", "OKActions"] {
+            let told = list(&properties[actions]);
+            if told.is_empty() || told.iter().any(|action| action["Ref"] != "OperatorTopic") {
+                wrong.push(format!("{name}: {actions} do not tell the operator"));
+            }
+        }
+        // A tick that is missing is what its alarm is for; elsewhere nothing is counted because nothing happens.
+        let metric = properties["MetricName"].as_str().unwrap_or_default();
+        let missing = match metric.ends_with("_ticks") {
+            true => "breaching",
+            false => "notBreaching",
+        };
+        if properties["TreatMissingData"] != missing {
+            wrong.push(format!(
+                "{name} takes missing data for something else than {missing}"
+            ));
+        }
+        for dimension in list(&properties["Dimensions"]) {
+            let of = dimension["Name"].as_str().unwrap_or_default();
+            match thing_of(&dimension["Value"]) {
+                Some(thing) => watched.push((of.to_owned(), thing.to_owned(), metric.to_owned())),
+                None => wrong.push(format!("{name} is about nothing of the template")),
+            }
+        }
+    }
+    for (kind, dimension, metric) in WATCHED {
+        for thing in template.of_type(kind).into_keys() {
+            // A schedule is named after the function that counts its ticks.
+            let (thing, metric) = match thing.strip_suffix("Tick") {
+                Some(function) => (
+                    "Stage",
+                    format!("{}{metric}", function.to_ascii_lowercase()),
+                ),
+                None => (thing, metric.to_owned()),
+            };
+            let one = (dimension.to_owned(), thing.to_owned(), metric);
+            if !watched.contains(&one) {
+                wrong.push(format!("nobody is told of {} of {}", one.2, one.1));
+            }
+        }
+    }
+    wrong
+}
+
+/// The metrics of our own that a dashboard shows.
+fn shown(dashboard: &Value, wrong: &mut Vec<String>) -> Vec<String> {
+    let body = &dashboard["Properties"]["DashboardBody"]["Fn::Sub"];
+    let Ok(body) = serde_json::from_str::<Value>(body.as_str().unwrap_or_default()) else {
+        wrong.push("the dashboard is not JSON".to_owned());
+        return Vec::new();
+    };
+    let widgets = body["widgets"].as_array().cloned().unwrap_or_default();
+    let lines = widgets
+        .iter()
+        .flat_map(|widget| list(&widget["properties"]["metrics"]));
+    let mut shown = Vec::new();
+    for line in lines.filter(|line| line[0] == NAMESPACE) {
+        if line[2] != DIMENSION || line[3] != "${Stage}" {
+            wrong.push(format!("{line} is of no stage"));
+        }
+        shown.push(line[1].as_str().unwrap_or_default().to_owned());
+    }
+    shown
+}
+
+fn metrics(template: &Template) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let is_ours = |name: &str| Metric::ALL.iter().any(|metric| metric.name() == name);
+    for (name, alarm) in template.of_type("AWS::CloudWatch::Alarm") {
+        let properties = &alarm["Properties"];
+        if properties["Namespace"] != NAMESPACE {
+            continue;
+        }
+        let metric = properties["MetricName"].as_str().unwrap_or_default();
+        if !is_ours(metric) {
+            wrong.push(format!("{name}: nobody counts {metric}"));
+        }
+        let stage = serde_json::json!([{ "Name": DIMENSION, "Value": { "Ref": "Stage" } }]);
+        if properties["Dimensions"] != stage {
+            wrong.push(format!("{name} is of no stage"));
+        }
+    }
+    let mut seen = Vec::new();
+    for dashboard in template.of_type("AWS::CloudWatch::Dashboard").into_values() {
+        seen.extend(shown(dashboard, &mut wrong));
+    }
+    for metric in &seen {
+        if !is_ours(metric) {
+            wrong.push(format!("the dashboard: nobody counts {metric}"));
+        }
+    }
+    for metric in Metric::ALL {
+        if !seen.iter().any(|name| name == metric.name()) {
+            wrong.push(format!("{} is counted and shown nowhere", metric.name()));
+        }
+    }
+    // Without it nothing is counted.
+    let variables = &template.0["Globals"]["Function"]["Environment"]["Variables"];
+    if variables["STAGE"]["Ref"] != "Stage" {
+        wrong.push("the functions do not know their stage".to_owned());
+    }
+    wrong
+}
+
+/// The entries of docs/runbook.md that are about alarms; one may be about several.
+fn entries(runbook: &str) -> Vec<&str> {
+    let headings = runbook.lines().filter_map(|line| line.strip_prefix("### "));
+    let names = headings.flat_map(|heading| heading.split(", "));
+    names.filter(|name| name.ends_with("Alarm")).collect()
+}
+
+#[test]
+fn each_alarm_has_its_entry_in_the_runbook_and_each_entry_its_alarm() {
+    let runbook = std::fs::read_to_string(config::root().join("docs/runbook.md")).unwrap();
+    let mut entries = entries(&runbook);
+    entries.sort_unstable();
+    let template = Template::read(&text());
+    let alarms: Vec<_> = template
+        .of_type("AWS::CloudWatch::Alarm")
+        .into_keys()
+        .collect();
+    assert_eq!(entries, alarms);
+    assert!(alarms.len() >= 15);
+    for trouble in domain::pipeline::Trouble::ALL {
+        let entry = trouble.runbook();
+        assert!(alarms.contains(&entry), "mails name {entry}, which is gone");
+    }
+    // Each says all three things.
+    for entry in runbook.split("\n### ").skip(1) {
+        let (heading, rest) = entry.split_once('\n').unwrap();
+        let rest = rest.split("\n## ").next().unwrap_or_default();
+        for part in ["**Means**", "**Look at**", "**Do**"] {
+            assert!(
+                !heading.ends_with("Alarm") || rest.contains(part),
+                "{heading}: no {part}"
+            );
+        }
+    }
+}
+
 fn text() -> String {
     std::fs::read_to_string(config::root().join("infra/template.yaml")).unwrap()
 }
@@ -731,6 +909,47 @@ fn every_rule_sees_what_breaks_it() {
             "{ \"ses:FromAddress\": anybody@example.com }",
         ),
         (8, "StringEquals: { \"ses:", "StringLike: { \"ses:"),
+        (9, " See docs/runbook.md, UnfinishedAlarm", ""),
+        (
+            9,
+            "docs/runbook.md, UnfinishedAlarm",
+            "docs/runbook.md, QueueAgeAlarm",
+        ),
+        (9, "      AlarmActions: [!Ref OperatorTopic]\n", ""),
+        (
+            9,
+            "OKActions: [!Ref OperatorTopic]",
+            "OKActions: [!Ref EventQueue]",
+        ),
+        (
+            9,
+            "TreatMissingData: breaching",
+            "TreatMissingData: missing",
+        ),
+        (
+            9,
+            "Dimensions: [{ Name: FunctionName, Value: !Ref TicketsFunction }]",
+            "Dimensions: [{ Name: FunctionName, Value: !Ref IngestFunction }]",
+        ),
+        (
+            9,
+            "Value: !GetAtt DeadLetterQueue.QueueName",
+            "Value: !GetAtt EventQueue.QueueName",
+        ),
+        (9, "MetricName: health_ticks", "MetricName: reconcile_ticks"),
+        (10, "MetricName: mails_failed", "MetricName: mail_failures"),
+        (
+            10,
+            "Dimensions: [{ Name: Stage, Value: !Ref Stage }]",
+            "Dimensions: [{ Name: Function, Value: !Ref TicketsFunction }]",
+        ),
+        (10, "\"duplicate_repaired\"", "\"duplicates_repaired\""),
+        (
+            10,
+            "[\"Ticketbridge\", \"tickets_noted\", \"Stage\", \"${Stage}\"],",
+            "",
+        ),
+        (10, "        STAGE: !Ref Stage\n", "        STAGE: prod\n"),
     ];
     let text = text();
     for (rule, from, to) in changes {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws::mail::Mail;
 use domain::choices::Unfit;
 use domain::event::Severity;
-use domain::health::{CompanyUnfit, Episode, Outage, Part, Refusal, Trouble};
+use domain::health::{CompanyUnfit, Episode, Outage, Part, Refusal, Trouble, in_short};
 use domain::kind::{BUILT_IN, Role};
 use domain::text::{cut_to_chars, one_line};
 use domain::{EmailAddress, Kind, TenantId, rights};
@@ -79,13 +79,12 @@ pub(crate) fn more(
     waiting: &Waiting,
 ) -> Mail {
     let mut draft = lasting(&about, part, episode, new, waiting);
-    let others = episode.troubles.len().saturating_sub(new.len());
-    if others > 0 {
-        let others = counted(others, "thing", "things");
-        draft
-            .paragraphs
-            .insert(0, format!("This is new. {others} that you know of last."));
-    }
+    let known = match episode.troubles.len().saturating_sub(new.len()) {
+        0 => "This is new.".to_owned(),
+        1 => "This is new. 1 thing that you know of lasts.".to_owned(),
+        others => format!("This is new. {others} things that you know of last."),
+    };
+    draft.paragraphs.insert(0, known);
     sent(about, draft)
 }
 
@@ -110,12 +109,7 @@ fn lasting(
     let what = |trouble: &Trouble| (what(trouble, about), to_do(trouble));
     let points: Vec<_> = troubles.iter().take(NAMED).map(what).collect();
     let rest = troubles.len().saturating_sub(NAMED);
-    let headline = match (part, troubles.first()) {
-        (_, Some(only)) if troubles.len() == 1 => headline(only, about),
-        (Part::Connection | Part::SetUp, _) => {
-            format!("{} things in ConnectWise stop tickets", troubles.len())
-        }
-    };
+    let headline = in_short(troubles, |tenant| tenant_name(tenant, about));
     let opening = match part {
         Part::Connection => format!(
             "No alert of {partner} becomes a ticket since {since}, and no ticket is closed: ConnectWise cannot be worked with."
@@ -162,8 +156,10 @@ pub(crate) fn works(
     };
     let mut paragraphs = vec![went_on];
     if waiting.sum() > 0 {
-        let still = alerts(waiting);
-        paragraphs.push(format!("{still} still on their way, at most 300 a minute."));
+        paragraphs.push(format!(
+            "{} still, and goes on by itself, at most 300 a minute.",
+            alerts(waiting)
+        ));
     }
     let draft = Draft {
         subject: format!("Ticketbridge: working again ({partner})"),
@@ -296,38 +292,6 @@ fn counted(count: usize, one: &str, several: &str) -> String {
     match count {
         1 => format!("1 {one}"),
         count => format!("{count} {several}"),
-    }
-}
-
-/// In a subject.
-fn headline(trouble: &Trouble, about: &About<'_>) -> String {
-    match trouble {
-        Trouble::Refused(Refusal::Keys) => "ConnectWise refuses the keys".to_owned(),
-        Trouble::Refused(Refusal::NoKeys) => "the keys are missing".to_owned(),
-        Trouble::Refused(Refusal::OwnClientId) => {
-            "ConnectWise refuses your own clientId".to_owned()
-        }
-        Trouble::Refused(Refusal::ClientId) => {
-            "ConnectWise refuses this service's clientId".to_owned()
-        }
-        Trouble::Refused(Refusal::Site) => "ConnectWise is not found at your site".to_owned(),
-        Trouble::Outage(Outage::Unreachable) => "ConnectWise cannot be reached".to_owned(),
-        Trouble::Outage(Outage::Slow) => "ConnectWise does not answer in time".to_owned(),
-        Trouble::Outage(Outage::Failing) => "ConnectWise is in trouble".to_owned(),
-        Trouble::Outage(Outage::Throttling) => "ConnectWise takes no more calls".to_owned(),
-        Trouble::Right(_) => "a right is missing in ConnectWise".to_owned(),
-        Trouble::Board { .. } => "a board cannot be used".to_owned(),
-        Trouble::StartStatus { .. } | Trouble::ClosingStatus { .. } => {
-            "a status cannot be used".to_owned()
-        }
-        Trouble::Type { .. } => "a ticket type cannot be used".to_owned(),
-        Trouble::Priority(_) => "a priority is gone".to_owned(),
-        Trouble::Company { tenant, .. } => {
-            format!(
-                "the company of {} cannot be used",
-                tenant_name(tenant, about)
-            )
-        }
     }
 }
 

@@ -4,13 +4,14 @@ use domain::PartnerId;
 use jiff::{SignedDuration, Timestamp};
 use store::spread;
 
-const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+/// The schedule's next tick comes a minute after this one, and no run ends in no time: a minute later would be the tick after it.
+const NEXT_TICK: SignedDuration = SignedDuration::from_secs(45);
 /// How often a connection is tried that is well, in milliseconds.
 const PERIOD: i64 = 15 * 60 * 1000;
 
-/// When one that is in trouble is tried again, and a run that failed.
+/// When one that is in trouble is tried again, and a run that failed: at the next tick.
 pub(crate) fn soon(now: Timestamp) -> Timestamp {
-    now.saturating_add(MINUTE).unwrap_or(Timestamp::MAX)
+    now.saturating_add(NEXT_TICK).unwrap_or(Timestamp::MAX)
 }
 
 /// The next of the partner's own times: one in each quarter of an hour, half of one away from `reconcile`'s.

@@ -148,7 +148,11 @@ impl App {
             invocation,
             ..
         } = *case;
-        let mut read_afresh = breaker.open.is_some() && self.connections.keys_refused(partner);
+        // Where they were refused before, they are read afresh for the first call, and there is no second.
+        let mut read_afresh = breaker.open.is_some();
+        if read_afresh {
+            let _doubted = self.connections.keys_refused(partner);
+        }
         loop {
             let client = match self.connections.client(partner, site).await {
                 Ok(client) => client,

@@ -197,6 +197,40 @@ impl Trouble {
     }
 }
 
+/// What is wrong, in a few words behind which a sentence may end. A tenant is called what `name` says.
+#[must_use]
+pub fn in_short(troubles: &BTreeSet<Trouble>, name: impl Fn(&TenantId) -> String) -> String {
+    let words = |trouble: &Trouble| match trouble {
+        Trouble::Refused(Refusal::Keys) => "ConnectWise refuses the keys".to_owned(),
+        Trouble::Refused(Refusal::NoKeys) => "the keys are missing".to_owned(),
+        Trouble::Refused(Refusal::OwnClientId) => {
+            "ConnectWise refuses your own clientId".to_owned()
+        }
+        Trouble::Refused(Refusal::ClientId) => {
+            "ConnectWise refuses this service's clientId".to_owned()
+        }
+        Trouble::Refused(Refusal::Site) => "ConnectWise is not found at your site".to_owned(),
+        Trouble::Outage(Outage::Unreachable) => "ConnectWise cannot be reached".to_owned(),
+        Trouble::Outage(Outage::Slow) => "ConnectWise does not answer in time".to_owned(),
+        Trouble::Outage(Outage::Failing) => "ConnectWise is in trouble".to_owned(),
+        Trouble::Outage(Outage::Throttling) => "ConnectWise takes no more calls".to_owned(),
+        Trouble::Right(_) => "a right is missing in ConnectWise".to_owned(),
+        Trouble::Board { .. } => "a board cannot be used".to_owned(),
+        Trouble::StartStatus { .. } | Trouble::ClosingStatus { .. } => {
+            "a status cannot be used".to_owned()
+        }
+        Trouble::Type { .. } => "a ticket type cannot be used".to_owned(),
+        Trouble::Priority(_) => "a priority is gone".to_owned(),
+        Trouble::Company { tenant, .. } => {
+            format!("the company of {} cannot be used", name(tenant))
+        }
+    };
+    match troubles.first() {
+        Some(only) if troubles.len() == 1 => words(only),
+        Some(_) | None => format!("{} things in ConnectWise stop tickets", troubles.len()),
+    }
+}
+
 /// What of a set-up must be in order: no more than what is switched on needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needed {

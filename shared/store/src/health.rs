@@ -117,7 +117,7 @@ mod tests {
             turn: 9,
             taken_at: Some(at),
         };
-        let item = to_item(&health).unwrap();
+        let item: crate::Item = to_item(&health).unwrap();
         assert_eq!(from_item::<Health>(item).unwrap(), health);
         let nothing = from_item::<KeptHealth>(crate::Item::new()).unwrap();
         assert_eq!(nothing, KeptHealth::default());

@@ -1,4 +1,4 @@
-//! `/_sim`: faults, reset and journal, for tests and for people who want to see a fault. No keys: the simulator listens
+//! `/_sim`: faults, reset, a stock of tickets and the journal, for tests and for people who want to see a fault. No keys: the simulator listens
 //! on the loopback alone.
 
 use std::sync::Arc;
@@ -7,11 +7,14 @@ use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use serde::Serialize;
-use serde_json::json;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
+use crate::delivery;
 use crate::limiter::Limiter;
 use crate::server::Shared;
+use crate::tickets::create;
 
 /// `GET /_sim/faults`
 pub(crate) async fn faults(State(shared): State<Arc<Shared>>) -> Response {
@@ -59,9 +62,42 @@ pub(crate) async fn journal(
     answer(StatusCode::OK, &shared.lock().journal.after(after))
 }
 
+/// Tickets that are there in a moment: `{"ticket": {…}, "references": ["…", …]}`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stock {
+    /// As a POST of one has it.
+    ticket: Map<String, Value>,
+    /// The `externalXRef` of each.
+    references: Vec<String>,
+}
+
+/// `POST /_sim/tickets`: makes one ticket for each reference, at once and without a line in the journal; the answer is
+/// `{"first": number, "made": count}`.
+pub(crate) async fn stock(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let stock: Stock = match serde_json::from_slice(&body) {
+        Ok(stock) => stock,
+        Err(error) => return refused(&format!("the body is not a stock of tickets: {error}")),
+    };
+    let made = stock.references.len();
+    let mut world = shared.lock();
+    match create::stock(
+        &mut world,
+        &stock.ticket,
+        stock.references,
+        Timestamp::now(),
+    ) {
+        Ok(first) => answer(StatusCode::OK, &json!({ "first": first, "made": made })),
+        Err(refusal) => {
+            let id = "stock";
+            delivery::response(refusal.into(), id).into_response()
+        }
+    }
+}
+
 /// Anything else under `/_sim`.
 pub(crate) async fn unknown() -> Response {
-    let body = json!({ "error": "the control API is /_sim/faults, /_sim/reset and /_sim/journal" });
+    let body = json!({ "error": "the control API is /_sim/faults, /_sim/reset, /_sim/tickets and /_sim/journal" });
     answer(StatusCode::NOT_FOUND, &body)
 }
 

@@ -66,6 +66,7 @@ impl Sim {
                 get(control::faults).put(control::set_faults),
             )
             .route("/_sim/reset", post(control::reset))
+            .route("/_sim/tickets", post(control::stock))
             .route("/_sim/journal", get(control::journal))
             .route("/_sim/{*unknown}", any(control::unknown))
             .route("/login/companyinfo/{company}", any(gate::login))

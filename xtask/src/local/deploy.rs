@@ -16,7 +16,7 @@ use crate::local::emulator::Emulator;
 /// The functions of the template, by the names of their programs.
 pub(crate) const FUNCTIONS: [&str; 5] = ["ingest", "tickets", "reconcile", "health", "setup"];
 
-const STACK: &str = "ticketbridge-local";
+pub(crate) const STACK: &str = "ticketbridge-local";
 const BUCKET: &str = "ticketbridge-code";
 
 /// What the template made.
@@ -106,6 +106,9 @@ pub(crate) async fn deploy(
         &packaged,
         "--stack-name",
         STACK,
+        // A template of more than 51,200 bytes is deployed from a bucket.
+        "--s3-bucket",
+        BUCKET,
     ];
     deploy.extend([
         "--capabilities",

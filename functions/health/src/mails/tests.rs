@@ -1,1 +1,284 @@
+use domain::Kind;
+use proptest::prelude::*;
 
+use super::*;
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn tenant(id: &str) -> TenantId {
+    TenantId::parse(id).unwrap()
+}
+
+fn episode(troubles: &[Trouble]) -> Episode {
+    Episode {
+        since: time("2026-11-22T07:05:00Z"),
+        troubles: troubles.iter().cloned().collect(),
+        told: BTreeSet::new(),
+        told_at: None,
+        good: 0,
+        waited: 0,
+    }
+}
+
+fn waiting(counts: &[(&str, u64)]) -> Waiting {
+    Waiting {
+        tenants: counts
+            .iter()
+            .map(|(id, count)| (tenant(id), *count))
+            .collect(),
+        more: false,
+    }
+}
+
+/// A mail for people who are called so.
+fn to<R>(partner: &str, named: &str, mail: impl FnOnce(About<'_>) -> R) -> R {
+    let tenants = BTreeMap::from([(tenant("acme"), named.to_owned())]);
+    mail(About {
+        to: EmailAddress::parse("anna@northwind.example").unwrap(),
+        partner,
+        tenants: &tenants,
+        origin: "https://alerts.example",
+    })
+}
+
+fn every_trouble() -> Vec<Trouble> {
+    let (role, kind) = (Role::Operations, Kind::parse("disk").unwrap());
+    let why = [
+        Unfit::Gone,
+        Unfit::Inactive,
+        Unfit::Closes,
+        Unfit::LeavesOpen,
+    ];
+    let refusals = [
+        Refusal::Keys,
+        Refusal::NoKeys,
+        Refusal::OwnClientId,
+        Refusal::ClientId,
+        Refusal::Site,
+    ];
+    let outages = [
+        Outage::Unreachable,
+        Outage::Slow,
+        Outage::Failing,
+        Outage::Throttling,
+    ];
+    let companies = [
+        CompanyUnfit::Gone,
+        CompanyUnfit::Deleted,
+        CompanyUnfit::Inactive,
+    ];
+    let mut all = vec![
+        Trouble::Right(rights::TICKETS_ADD.into()),
+        Trouble::Right("own.add".into()),
+        Trouble::Board { role, why: why[1] },
+        Trouble::StartStatus { role, why: why[2] },
+        Trouble::ClosingStatus { role, why: why[3] },
+        Trouble::Type {
+            role,
+            kind,
+            why: why[0],
+        },
+        Trouble::Priority(Severity::High),
+    ];
+    all.extend(refusals.map(Trouble::Refused));
+    all.extend(outages.map(Trouble::Outage));
+    all.extend(companies.map(|why| Trouble::Company {
+        tenant: tenant("acme"),
+        why,
+    }));
+    all
+}
+
+#[test]
+fn a_mail_says_what_broke_since_when_what_waits_what_to_do_and_where() {
+    let waiting = waiting(&[("acme", 40), ("grove", 2)]);
+    let episode = episode(&[Trouble::Refused(Refusal::Keys)]);
+    let mail = to("Northwind IT", "Acme Dental", |about| {
+        broken(about, Part::Connection, &episode, &waiting)
+    });
+    assert_eq!(
+        mail.subject,
+        "Ticketbridge: ConnectWise refuses the keys (Northwind IT)"
+    );
+    assert_eq!(
+        mail.text,
+        "No alert of Northwind IT becomes a ticket since 22 November 2026 at 07:05 UTC, and no ticket is closed: ConnectWise cannot be \
+         worked with.\n\n\
+         - ConnectWise refuses the API member's keys.\n  \
+         What to do: see that the API member is active. If it is, make new keys for it (System > Members > API Members > API Keys) and \
+         enter them on the page, under Connect.\n\n\
+         42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they become tickets by themselves once it works.\n\n\
+         Mend it on the set-up page: https://alerts.example/setup\n\
+         If your session there is over, ask for a fresh link, which comes to this address: https://alerts.example/setup/link\n\n\
+         You are told once when something breaks, once a day while it lasts, and once when it works again.\n"
+    );
+    assert_eq!(
+        mail.html,
+        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Ticketbridge</title></head><body>\
+         <p>No alert of Northwind IT becomes a ticket since 22 November 2026 at 07:05 UTC, and no ticket is closed: ConnectWise cannot be \
+         worked with.</p>\
+         <ul><li>ConnectWise refuses the API member's keys.<br><b>What to do: </b>see that the API member is active. If it is, make new \
+         keys for it (System &gt; Members &gt; API Members &gt; API Keys) and enter them on the page, under Connect.</li></ul>\
+         <p>42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they become tickets by themselves once it works.</p>\
+         <p><a href=\"https://alerts.example/setup\">Mend it on the set-up page</a></p>\
+         <p>If your session there is over, ask for a fresh link, which comes to this address: \
+         <a href=\"https://alerts.example/setup/link\">https://alerts.example/setup/link</a></p>\
+         <p>You are told once when something breaks, once a day while it lasts, and once when it works again.</p></body></html>"
+    );
+}
+
+#[test]
+fn a_reminder_and_the_end_are_seen_in_the_subject() {
+    let episode = episode(&[Trouble::Outage(Outage::Slow)]);
+    let none = Waiting::default();
+    let mail = to("Northwind", "", |about| {
+        reminder(about, Part::Connection, &episode, &none)
+    });
+    assert_eq!(
+        mail.subject,
+        "Ticketbridge: still, ConnectWise does not answer in time (Northwind)"
+    );
+    assert!(mail.text.contains("No alert waits for it so far."));
+    let left = waiting(&[("acme", 700)]);
+    for (late, words) in [
+        (0, "No alert had to wait for it."),
+        (1, "1 alert that had waited for it has gone on"),
+        (300, "300 alerts that had waited for it have gone on"),
+    ] {
+        let mail = to("Northwind", "Acme", |about| {
+            works(about, Part::Connection, &episode, late, &left)
+        });
+        assert_eq!(mail.subject, "Ticketbridge: working again (Northwind)");
+        assert!(mail.text.contains(words), "{}", mail.text);
+        assert!(
+            mail.text.contains("700 alerts wait still, and"),
+            "{}",
+            mail.text
+        );
+    }
+}
+
+#[test]
+fn every_trouble_has_its_own_words_and_something_to_do() {
+    let mut said = BTreeSet::new();
+    for trouble in every_trouble() {
+        let episode = episode(std::slice::from_ref(&trouble));
+        let mail = to("Northwind", "Acme Dental", |about| {
+            broken(about, Part::SetUp, &episode, &Waiting::default())
+        });
+        let (what, rest) = mail
+            .text
+            .split_once("\n- ")
+            .unwrap()
+            .1
+            .split_once('\n')
+            .unwrap();
+        assert!(
+            rest.trim_start().starts_with("What to do: "),
+            "{}",
+            mail.text
+        );
+        assert!(said.insert(what.to_owned()), "twice: {what}");
+        if matches!(trouble, Trouble::Company { .. }) {
+            assert!(what.contains("Acme Dental") && mail.subject.contains("Acme Dental"));
+        }
+    }
+}
+
+#[test]
+fn a_long_list_is_cut_and_counted() {
+    let tenants: Vec<String> = (0..25).map(|n| format!("tenant-{n:02}")).collect();
+    let gone = |id: &String| Trouble::Company {
+        tenant: tenant(id),
+        why: CompanyUnfit::Gone,
+    };
+    let troubles: Vec<_> = tenants.iter().map(gone).collect();
+    let counts: Vec<_> = tenants.iter().map(|id| (id.as_str(), 1)).collect();
+    let mut waiting = waiting(&counts);
+    waiting.more = true;
+    let mail = to("Northwind", "", |about| {
+        broken(about, Part::SetUp, &episode(&troubles), &waiting)
+    });
+    assert_eq!(
+        mail.subject,
+        "Ticketbridge: 25 things in ConnectWise stop tickets (Northwind)"
+    );
+    assert_eq!(mail.text.matches("What to do").count(), 10);
+    assert!(mail.text.contains("And 15 more, which the page shows."));
+    assert!(mail.text.contains("At least 25 alerts wait for it: "));
+    assert!(
+        mail.text.contains("and 15 organisations more"),
+        "{}",
+        mail.text
+    );
+}
+
+#[test]
+fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
+    let stop = |closings| Stopped {
+        closings,
+        open: 60,
+        since: time("2026-11-22T07:05:00Z"),
+        let_through: None,
+        told_at: None,
+    };
+    let one = BTreeMap::from([(tenant("acme"), stop(42))]);
+    let mail = to("Northwind", "Acme Dental", |about| stopped(about, &one));
+    assert!(
+        mail.text.contains(
+            "- 42 of 60 open tickets of Acme Dental would have been closed at once, on 22 November 2026 at 07:05 UTC.\n"
+        ),
+        "{}",
+        mail.text
+    );
+    let many = (0..30).map(|n| (tenant(&format!("t{n}")), stop(30)));
+    let mail = to("Northwind", "", |about| stopped(about, &many.collect()));
+    assert!(mail.text.contains("And 20 more"), "{}", mail.text);
+}
+
+/// Names as bad as they come.
+fn nasty() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        any::<String>(),
+        Just("\r\nBcc: all@b.de\r\n\r\n".to_owned()),
+        Just("</p><script>alert(1)</script>".to_owned()),
+        Just("\" onmouseover=\"x".to_owned()),
+        Just("\u{202e}\u{0}\u{2028}\u{85}\t".to_owned()),
+        Just("&amp;<b>".to_owned()),
+    ];
+    prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #[test]
+    fn no_name_brings_a_line_a_header_or_markup(partner in nasty(), named in nasty()) {
+        let troubles = every_trouble();
+        let episode = episode(&troubles);
+        let counts = waiting(&[("acme", 3)]);
+        let stops = BTreeMap::from([(tenant("acme"), Stopped {
+            closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), let_through: None, told_at: None,
+        })]);
+        // What is there without any name: as many lines, and the same tags.
+        let mails = |partner: &str, named: &str| to(partner, named, |about| {
+            let new = BTreeSet::from([Trouble::Company { tenant: tenant("acme"), why: CompanyUnfit::Gone }]);
+            [
+                broken(about.clone(), Part::SetUp, &episode, &counts),
+                more(about.clone(), Part::SetUp, &episode, &new, &counts),
+                reminder(about.clone(), Part::Connection, &episode, &counts),
+                works(about.clone(), Part::Connection, &episode, 3, &counts),
+                stopped(about, &stops),
+            ]
+        });
+        let tags = |html: &str| html.matches('<').count();
+        for (mail, plain) in mails(&partner, &named).iter().zip(&mails("P", "T")) {
+            let unprintable = |text: &str| text.chars().any(|c| c != '\n' && domain::text::is_unprintable(c));
+            prop_assert!(!mail.subject.contains(['\r', '\n']) && !unprintable(&mail.subject), "{:?}", mail.subject);
+            prop_assert!(!unprintable(&mail.text), "{:?}", mail.text);
+            prop_assert_eq!(mail.text.lines().count(), plain.text.lines().count());
+            prop_assert_eq!(tags(&mail.html), tags(&plain.html), "{}", mail.html);
+            prop_assert_eq!(mail.html.matches('"').count(), plain.html.matches('"').count());
+        }
+    }
+}

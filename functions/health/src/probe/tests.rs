@@ -1,1 +1,212 @@
+use domain::Kind;
+use domain::event::Severity;
+use domain::health::Episode;
+use domain::settings::{BoardTarget, Settings};
 
+use super::*;
+
+fn tenant(n: u64) -> TenantId {
+    TenantId::parse(format!("tenant-{n:04}")).unwrap()
+}
+
+/// Two boards, or one for both, and so many companies.
+fn needed(boards: [RecordId; 2], companies: u64) -> Needed {
+    let board = |id: RecordId, kind: &str| BoardTarget {
+        board: Some(id),
+        start_status: Some(id * 10),
+        types: [(Kind::parse(kind).unwrap(), id * 100)].into(),
+        ..BoardTarget::default()
+    };
+    let settings = Settings {
+        operations: board(boards[0], "disk"),
+        cyber_alerts: board(boards[1], "zero_trust"),
+        kinds_off: BTreeSet::new(),
+        priorities: [(Severity::High, 32)].into(),
+        note_interval_minutes: 60,
+        notes_for_customers: false,
+        epoch: None,
+    };
+    let companies = (0..companies).map(|n| (tenant(n), 1000 + n));
+    Needed::by(&settings, companies.collect())
+}
+
+#[test]
+fn two_boards_are_looked_at_in_six_calls_by_turns_and_one_at_once() {
+    let two = needed([22, 23], 1);
+    let each_time = [
+        Look::Rights,
+        Look::Boards,
+        Look::Statuses(22),
+        Look::Statuses(23),
+    ];
+    for (turn, last) in [
+        (0, Look::Types(22)),
+        (1, Look::Types(23)),
+        (2, Look::Priorities),
+        (3, Look::Types(22)),
+    ] {
+        let looks = looks(&two, &BTreeSet::new(), turn);
+        assert_eq!(looks, [each_time.as_slice(), &[last]].concat(), "{turn}");
+    }
+    let one = needed([22, 22], 1);
+    assert_eq!(
+        looks(&one, &BTreeSet::new(), 0),
+        [
+            Look::Rights,
+            Look::Boards,
+            Look::Statuses(22),
+            Look::Types(22),
+            Look::Priorities
+        ]
+    );
+}
+
+#[test]
+fn what_was_wrong_is_looked_at_each_time() {
+    let two = needed([22, 23], 1);
+    let wrong = BTreeSet::from([Area::Types(Role::CyberAlerts), Area::Priorities]);
+    for turn in 0..4 {
+        let looks = looks(&two, &wrong, turn);
+        assert!(looks.contains(&Look::Types(23)) && looks.contains(&Look::Priorities));
+        assert!(looks.contains(&Look::Types(22)), "its turn does not pass");
+    }
+}
+
+#[test]
+fn a_thousand_companies_come_round_a_hundred_at_a_time_and_wrong_ones_come_each_time() {
+    let many = needed([22, 23], 1000);
+    let nothing = BTreeSet::new();
+    let mut seen = BTreeSet::new();
+    for turn in 0..10 {
+        let asked = companies(&many, &nothing, turn);
+        assert_eq!(asked.len(), 100);
+        seen.extend(asked);
+    }
+    assert_eq!(seen.len(), 1000);
+
+    let wrong: BTreeSet<_> = [7, 999].map(|n| Area::Company(tenant(n))).into();
+    let mut seen = BTreeSet::new();
+    for turn in 0..11 {
+        let asked = companies(&many, &wrong, turn);
+        assert!(asked.len() <= 100 && asked.contains(&1007) && asked.contains(&1999));
+        seen.extend(asked);
+    }
+    assert_eq!(seen.len(), 1000);
+    // However many are wrong, the others come round too.
+    let most: BTreeSet<_> = (0..900).map(|n| Area::Company(tenant(n))).collect();
+    assert_eq!(companies(&many, &most, 3).len(), 100);
+    assert!(companies(&needed([22, 23], 0), &nothing, 5).is_empty());
+}
+
+#[test]
+fn only_what_was_wrong_and_still_lasts_counts_as_wrong() {
+    let episode = |good| Episode {
+        since: "2026-11-22T07:30:00Z".parse().unwrap(),
+        troubles: [Trouble::Priority(Severity::High)].into(),
+        told: BTreeSet::new(),
+        told_at: None,
+        good,
+        waited: 0,
+    };
+    for (good, areas) in [(0, vec![Area::Priorities]), (1, vec![])] {
+        let health = Health {
+            set_up: Some(episode(good)),
+            ..Health::default()
+        };
+        assert_eq!(standing(&health), areas.into_iter().collect());
+    }
+}
+
+#[test]
+fn a_company_is_unusable_when_it_is_gone_deleted_or_inactive() {
+    let company = |members: serde_json::Value| -> Vec<Company> {
+        serde_json::from_value(serde_json::json!([members])).unwrap()
+    };
+    let of = |found: &[Company]| match unusable(&tenant(1), 7, found) {
+        Some(Trouble::Company { why, .. }) => Some(why),
+        Some(other) => unreachable!("{other:?}"),
+        None => None,
+    };
+    let with = |status: &str, deleted: bool| {
+        let status = serde_json::json!({ "id": 1, "name": status });
+        company(serde_json::json!({ "id": 7, "status": status, "deletedFlag": deleted }))
+    };
+    assert_eq!(of(&[]), Some(CompanyUnfit::Gone));
+    assert_eq!(of(&with("Active", true)), Some(CompanyUnfit::Deleted));
+    assert_eq!(of(&with("inactive", false)), Some(CompanyUnfit::Inactive));
+    assert_eq!(
+        of(&with("Not Approved", false)),
+        None,
+        "a partner's own word"
+    );
+    assert_eq!(of(&company(serde_json::json!({ "id": 7 }))), None);
+}
+
+#[test]
+fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
+    let cause = String::new;
+    let words = String::new;
+    let second = std::time::Duration::from_secs(1);
+    for (fault, own, expected) in [
+        (Error::KeysRefused, false, Answer::Refuses(Refusal::Keys)),
+        (
+            Error::ClientIdRefused,
+            false,
+            Answer::Refuses(Refusal::ClientId),
+        ),
+        (
+            Error::ClientIdRefused,
+            true,
+            Answer::Refuses(Refusal::OwnClientId),
+        ),
+        (
+            Error::NotRouted {
+                status: 400,
+                words: words(),
+            },
+            false,
+            Answer::Refuses(Refusal::Site),
+        ),
+        (
+            Error::NotSent { cause: cause() },
+            false,
+            Answer::Fails(Outage::Unreachable),
+        ),
+        (
+            Error::NoAnswer { cause: cause() },
+            false,
+            Answer::Fails(Outage::Unreachable),
+        ),
+        (
+            Error::TimedOut { after: second },
+            false,
+            Answer::Fails(Outage::Slow),
+        ),
+        (
+            Error::ServerError {
+                status: 503,
+                words: words(),
+            },
+            false,
+            Answer::Fails(Outage::Failing),
+        ),
+        (
+            Error::Throttled {
+                retry_after: second,
+            },
+            false,
+            Answer::Fails(Outage::Throttling),
+        ),
+        (
+            Error::MissingRight {
+                right: COMPANIES_INQUIRE,
+            },
+            false,
+            Answer::Takes,
+        ),
+        (Error::Rejected { words: words() }, false, Answer::Takes),
+        (Error::DeadlineTooShort, false, Answer::Nothing),
+    ] {
+        assert_eq!(answer(&fault, own), expected, "{fault}");
+    }
+}

@@ -1,7 +1,8 @@
 //! Where a link leads, and the first page of somebody who is signed in.
 
 use connections::SetUp;
-use domain::PartnerId;
+use domain::health::in_short;
+use domain::{PartnerId, TenantId};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 
@@ -28,10 +29,17 @@ struct Overview {
     name: Option<String>,
     live: bool,
     /// What is wrong with a connection that worked.
-    trouble: Option<String>,
+    trouble: Option<Trouble>,
     /// Closings that were too many at once.
     stopped: Vec<StoppedView>,
     steps: Vec<Taken>,
+}
+
+#[derive(Serialize)]
+struct Trouble {
+    words: String,
+    /// For people.
+    since: String,
 }
 
 /// A step, and how far it is.
@@ -65,12 +73,17 @@ pub(crate) async fn show(
     Asked(after): Asked<After>,
 ) -> Result<Shown, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
-    let (person, set_up, contact, stopped) = tokio::join!(
+    let (person, set_up, contact, health, stopped) = tokio::join!(
         table.partner(partner),
         setup.connections.set_up(partner),
         table.contact_to_change(partner),
+        table.health(partner),
         table.stopped(partner),
     );
+    if let Err(fault) = &health {
+        tracing::error!(fault = %fault, "the health is unreadable");
+    }
+    let health = health.unwrap_or_default().health;
     let SetUp { items, mappings } = set_up?;
     let (connection, settings) = (items.connection, items.settings);
     let has_contact = contact?.value.is_some();
@@ -124,12 +137,22 @@ pub(crate) async fn show(
         ),
         taken(Step::Confirm, live, or(live, "live", "not confirmed yet")),
     ];
-    let trouble = items.breaker.and_then(|breaker| breaker.open);
+    // What was found wrong, or else what keeps workers from calling: it may be a minute ahead.
+    let open = items.breaker.and_then(|breaker| breaker.open);
+    let open = open.map(|open| (words(&open.reason), open.since));
+    let found = health.standing().map(|episode| {
+        let words = in_short(&episode.troubles, TenantId::to_string);
+        (words, episode.since)
+    });
+    let trouble = found.or(open);
     let view = Overview {
         partner: partner.clone(),
         name: person?.value.map(|person| person.name),
         live,
-        trouble: trouble.filter(|_| live).map(|open| words(&open.reason)),
+        trouble: trouble.filter(|_| live).map(|(words, since)| Trouble {
+            words,
+            since: since.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+        }),
         stopped,
         steps,
     };
@@ -145,7 +168,7 @@ fn draw(view: &Overview) -> Markup {
     html! {
         p { b { (view.name.as_deref().unwrap_or(view.partner.as_str())) } " " small { "(" (view.partner) ")" } }
         @if let Some(trouble) = &view.trouble {
-            p class="problem" { "Tickets wait: " (trouble) ". " a href=(Step::Check.path()) { "Check connection" } " says what to mend." }
+            p class="problem" { "Tickets wait: " (trouble.words) ", since " (trouble.since) ". " a href=(Step::Check.path()) { "Check connection" } " says what to mend." }
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
         }

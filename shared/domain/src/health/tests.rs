@@ -1,1 +1,450 @@
+use super::*;
 
+fn at(minute: i64) -> Timestamp {
+    "2026-11-22T07:30:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
+}
+
+fn acme() -> TenantId {
+    TenantId::parse("acme").unwrap()
+}
+
+fn kind(name: &str) -> Kind {
+    Kind::parse(name).unwrap()
+}
+
+const GONE: Trouble = Trouble::Board {
+    role: Role::Operations,
+    why: Unfit::Gone,
+};
+
+fn company(why: CompanyUnfit) -> Trouble {
+    let tenant = acme();
+    Trouble::Company { tenant, why }
+}
+
+/// What a probe that answers so finds, which looks at everything.
+fn probe(answer: Answer, found: &[Trouble]) -> Probe {
+    let wanted = BTreeSet::from([Area::Boards, Area::Rights, Area::Company(acme())]);
+    Probe {
+        answer,
+        looked: wanted.clone(),
+        wanted,
+        found: found.to_vec(),
+    }
+}
+
+/// The probes of a story, one a minute: k taken keys, r refused keys, c refused clientId, f failing, s slow, n nothing learnt, b the board
+/// is gone, d it and a company.
+fn probe_of(letter: char) -> Probe {
+    let takes = |found: &[Trouble]| probe(Answer::Takes, found);
+    let nothing = |answer| probe(answer, &[]);
+    match letter {
+        'k' => takes(&[]),
+        'b' => takes(&[GONE]),
+        'd' => takes(&[GONE, company(CompanyUnfit::Deleted)]),
+        'r' => nothing(Answer::Refuses(Refusal::Keys)),
+        'c' => nothing(Answer::Refuses(Refusal::ClientId)),
+        'f' => nothing(Answer::Fails(Outage::Failing)),
+        's' => nothing(Answer::Fails(Outage::Slow)),
+        'n' => nothing(Answer::Nothing),
+        other => unreachable!("{other}"),
+    }
+}
+
+/// What is told in a story: a mail each as its minute, its part and its name.
+fn told_in(story: &str) -> Vec<String> {
+    let mut health = Health::default();
+    let mut told = vec![];
+    for (minute, letter) in (0..).zip(story.chars()) {
+        let now = at(minute);
+        health = transition(health, &probe_of(letter), now);
+        for notice in health.notices(now) {
+            let part = match notice.part() {
+                Part::Connection => "connection",
+                Part::SetUp => "set-up",
+            };
+            told.push(format!("{minute} {part} {}", notice.name()));
+            health = health.told(&notice, now);
+        }
+        assert_eq!(health.notices(now), [], "what was told is told");
+    }
+    told
+}
+
+#[test]
+fn each_story_is_told_in_few_mails() {
+    let table: [(&str, &[&str]); 16] = [
+        ("kkkkkk", &[]),
+        // A refusal at once; over after three good ones.
+        ("krrrkkkk", &["1 connection broken", "6 connection works"]),
+        // Back before anybody was told that it is over: the same episode.
+        ("rkkrkkrkkk", &["0 connection broken", "9 connection works"]),
+        // An outage only when it lasts.
+        ("ffkffkk", &[]),
+        ("fffkkkk", &["2 connection broken", "5 connection works"]),
+        ("fnffk", &["3 connection broken"]),
+        // Its face does not matter.
+        ("fsfsssfff", &["2 connection broken"]),
+        // Other things to do: told at once.
+        (
+            "rrccrr",
+            &[
+                "0 connection broken",
+                "2 connection more",
+                "4 connection more",
+            ],
+        ),
+        ("fffrr", &["2 connection broken", "3 connection more"]),
+        // Refused, and then down: there is nothing else to do.
+        ("rfffffrkkk", &["0 connection broken", "9 connection works"]),
+        // What was set up is told by itself, at once.
+        ("kbbkkk", &["1 set-up broken", "5 set-up works"]),
+        // While nothing works, nobody knows of it, and it stays as it was.
+        (
+            "brrrbbbkkk",
+            &[
+                "0 set-up broken",
+                "1 connection broken",
+                "6 connection works",
+                "9 set-up works",
+            ],
+        ),
+        // What is new there waits for an hour.
+        ("bddd", &["0 set-up broken"]),
+        ("bddb", &["0 set-up broken"]),
+        // Nothing learnt is nothing.
+        ("nnnnn", &[]),
+        ("rnnnkkk", &["0 connection broken", "6 connection works"]),
+    ];
+    for (story, expected) in table {
+        assert_eq!(told_in(story), expected, "{story}");
+    }
+}
+
+#[test]
+fn what_lasts_is_told_once_a_day() {
+    let minutes = usize::try_from(3 * 24 * 60).unwrap();
+    let told = told_in(&"r".repeat(minutes));
+    assert_eq!(
+        told,
+        [
+            "0 connection broken",
+            "1440 connection reminder",
+            "2880 connection reminder"
+        ]
+    );
+}
+
+#[test]
+fn what_is_new_in_what_was_set_up_is_told_after_an_hour_and_what_came_and_went_is_not() {
+    assert_eq!(
+        told_in(&format!("b{}", "d".repeat(70))),
+        ["0 set-up broken", "60 set-up more"]
+    );
+    assert_eq!(
+        told_in(&format!("b{}{}", "d".repeat(50), "b".repeat(20))),
+        ["0 set-up broken"]
+    );
+}
+
+#[test]
+fn what_was_told_and_not_sent_stays_to_be_told() {
+    let mut health = Health::default();
+    for minute in 0..5 {
+        health = transition(health, &probe_of('r'), at(minute));
+        assert_eq!(
+            health.notices(at(minute)),
+            [Notice::Broken(Part::Connection)]
+        );
+    }
+    // Nobody was told, so nobody need be told that it is over.
+    let over = transition(health.clone(), &probe_of('k'), at(5));
+    assert_eq!((over.notices(at(5)), over.connection), (vec![], None));
+
+    let mut health = health.told(&Notice::Broken(Part::Connection), at(4));
+    for minute in 5..9 {
+        health = transition(health, &probe_of('k'), at(minute));
+    }
+    assert_eq!(health.notices(at(8)), [Notice::Works(Part::Connection)]);
+    assert_eq!(health.notices(at(60)), [Notice::Works(Part::Connection)]);
+    // It is not over yet when it breaks again.
+    let broken = transition(health, &probe_of('r'), at(61));
+    assert_eq!(broken.notices(at(61)), []);
+}
+
+#[test]
+fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
+    let found = [GONE, company(CompanyUnfit::Inactive)];
+    let health = transition(Health::default(), &probe(Answer::Takes, &found), at(0));
+    let health = health.told(&Notice::Broken(Part::SetUp), at(0));
+    let standing = |health: &Health| match health.standing() {
+        Some(episode) => episode.troubles.iter().cloned().collect(),
+        None => vec![],
+    };
+    assert_eq!(standing(&health), found);
+    let blind = Probe {
+        looked: BTreeSet::from([Area::Rights]),
+        ..probe(Answer::Takes, &[])
+    };
+    let still = transition(health.clone(), &blind, at(1));
+    assert_eq!(standing(&still), found);
+    // The tenant is switched off.
+    let unmapped = Probe {
+        wanted: BTreeSet::from([Area::Boards, Area::Rights]),
+        ..blind
+    };
+    let left = transition(still, &unmapped, at(2));
+    assert_eq!(standing(&left), [GONE]);
+    let over = transition(left, &probe_of('k'), at(3));
+    assert_eq!(standing(&over), []);
+    assert!(over.begins_to_mend() && over.is_mending());
+    // What it was is known until it is told to be over, and a blind probe does not bring it back.
+    let over = transition(
+        over,
+        &Probe {
+            looked: BTreeSet::new(),
+            ..probe_of('k')
+        },
+        at(4),
+    );
+    assert_eq!(standing(&over), []);
+    assert_eq!(over.set_up.unwrap().troubles, BTreeSet::from([GONE]));
+}
+
+#[test]
+fn an_outage_counts_from_its_first_failing_probe() {
+    let mut health = Health::default();
+    for minute in 0..3 {
+        assert!(!health.is_urgent(at(minute)) || minute > 0);
+        health = transition(health, &probe_of('f'), at(minute));
+        assert!(health.is_urgent(at(minute)));
+    }
+    assert_eq!(health.connection.unwrap().since, at(0));
+}
+
+#[test]
+fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
+    let mut health = transition(Health::default(), &probe_of('b'), at(0));
+    health = health.told(&Notice::Broken(Part::SetUp), at(0));
+    assert!(health.is_urgent(at(59)) && !health.is_urgent(at(60)));
+    health = transition(health, &probe_of('k'), at(75));
+    assert!(health.is_urgent(at(75)), "until it is told to be over");
+}
+
+#[test]
+fn the_most_that_waited_is_remembered() {
+    let health = transition(Health::default(), &probe_of('r'), at(0));
+    let waited = |health: &Health| health.connection.as_ref().unwrap().waited;
+    let health = health.with_waiting(Part::Connection, 7);
+    let health = health.with_waiting(Part::Connection, 3);
+    let health = health.with_waiting(Part::SetUp, 30);
+    assert_eq!((waited(&health), health.set_up), (7, None));
+}
+
+fn settings() -> Settings {
+    let board = |id: RecordId, kind_name: &str| BoardTarget {
+        board: Some(id),
+        start_status: Some(id * 10 + 1),
+        closing_status: Some(id * 10 + 4),
+        types: [(kind(kind_name), id * 100)].into(),
+        when_gone: WhenGone::Close,
+        reopen_days: 0,
+    };
+    Settings {
+        operations: board(22, "disk"),
+        cyber_alerts: BoardTarget {
+            when_gone: WhenGone::Note,
+            ..board(23, "zero_trust")
+        },
+        kinds_off: BTreeSet::new(),
+        priorities: [(Severity::High, 32)].into(),
+        note_interval_minutes: 60,
+        notes_for_customers: false,
+        epoch: None,
+    }
+}
+
+fn needed(change: impl FnOnce(&mut Settings)) -> Needed {
+    let mut settings = settings();
+    change(&mut settings);
+    Needed::by(&settings, [(acme(), 301)].into())
+}
+
+#[test]
+fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
+    let (operations, cyber) = (Role::Operations, Role::CyberAlerts);
+    let of_both = [
+        Area::Rights,
+        Area::Boards,
+        Area::Statuses(operations),
+        Area::Statuses(cyber),
+        Area::Types(operations),
+        Area::Types(cyber),
+        Area::Priorities,
+        Area::Company(acme()),
+    ];
+    assert_eq!(needed(|_| ()).areas(), BTreeSet::from(of_both));
+    let all_cyber_off = |settings: &mut Settings| {
+        let cyber = BUILT_IN
+            .iter()
+            .filter(|(_, role, _)| *role == Role::CyberAlerts);
+        settings.kinds_off = cyber.map(|(name, ..)| kind(name)).collect();
+    };
+    let without = needed(all_cyber_off);
+    assert!(!without.boards.contains_key(&cyber));
+    // An operator's own kind is on all the same.
+    let own = needed(|settings| {
+        all_cyber_off(settings);
+        settings.cyber_alerts.types.insert(kind("own"), 9);
+    });
+    assert_eq!(own.boards[&cyber].types, [(kind("own"), 9)].into());
+    let default_board = needed(|settings| {
+        settings.operations = BoardTarget::default();
+        settings.cyber_alerts = BoardTarget::default();
+        settings.priorities.clear();
+    });
+    let least = BTreeSet::from([Area::Rights, Area::Company(acme())]);
+    assert_eq!(default_board.areas(), least);
+    // Where tickets only get a note, nothing closes them.
+    assert_eq!(needed(|_| ()).boards[&cyber].closing_status, None);
+    assert!(needed(|_| ()).closing);
+    let notes = needed(|settings| settings.operations.when_gone = WhenGone::Note);
+    assert!(!notes.closing);
+}
+
+fn listed(name: &'static str, level: rights::Level) -> Listed<'static> {
+    Listed {
+        function: name,
+        add: level,
+        edit: level,
+        inquire: level,
+    }
+}
+
+#[test]
+fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
+    use rights::Level::{All, My, None};
+    let all = [
+        listed("Company Maintenance", All),
+        listed("Service Tickets", All),
+        listed("Close Service Tickets", All),
+        listed("Table Setup", None),
+        listed("Resource Scheduling", None),
+    ];
+    let missing = |needed: &Needed, rows: &[Listed<'_>], refused: &[&str]| {
+        let refused = refused.iter().map(|right| (*right).to_owned()).collect();
+        let missing = needed.rights_missing(rows, &refused).into_iter();
+        let right = |trouble: Trouble| {
+            let right = rights::TABLE.iter().map(|known| known.right);
+            let mut right = right.filter(|right| trouble == Trouble::Right((*right).to_owned()));
+            right.next().unwrap()
+        };
+        missing.map(right).collect::<Vec<_>>()
+    };
+    let (full, notes) = (
+        needed(|_| ()),
+        needed(|settings| settings.operations.when_gone = WhenGone::Note),
+    );
+    assert_eq!(missing(&full, &all, &[]), [""; 0]);
+    let mut my = all;
+    my[1].inquire = My;
+    assert_eq!(missing(&full, &my, &[]), [rights::TICKETS_INQUIRE]);
+    let mut no_closing = all;
+    no_closing[2].edit = None;
+    assert_eq!(missing(&full, &no_closing, &[]), [rights::TICKETS_CLOSE]);
+    assert_eq!(missing(&notes, &no_closing, &[]), [""; 0]);
+    // Not listed is not known; a call that was refused is.
+    assert_eq!(missing(&full, &[], &[]), [""; 0]);
+    assert_eq!(
+        missing(&full, &[], &[rights::TICKETS_ADD]),
+        [rights::TICKETS_ADD]
+    );
+    assert_eq!(
+        missing(&full, &all, &[rights::TICKETS_ADD]),
+        [""; 0],
+        "there again"
+    );
+    // Refused to somebody who only looked.
+    assert_eq!(missing(&full, &all, &[rights::TABLES_INQUIRE]), [""; 0]);
+}
+
+#[test]
+fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
+    let needed = needed(|_| ());
+    let board = |id, inactive| FoundBoard {
+        id,
+        name: "Renamed".into(),
+        inactive,
+        for_projects: false,
+    };
+    let (operations, cyber) = (Role::Operations, Role::CyberAlerts);
+    assert_eq!(
+        needed.boards_unfit(&[board(22, false), board(23, false)]),
+        []
+    );
+    let inactive = Trouble::Board {
+        role: cyber,
+        why: Unfit::Inactive,
+    };
+    assert_eq!(needed.boards_unfit(&[board(23, true)]), [GONE, inactive]);
+
+    let status = |id, closes| FoundStatus {
+        id,
+        name: "Renamed".into(),
+        inactive: false,
+        closes,
+        is_default: false,
+    };
+    let good = [status(221, false), status(224, true)];
+    assert_eq!(needed.statuses_unfit(operations, &good), []);
+    let turned = [status(221, true), status(224, false)];
+    assert_eq!(
+        needed.statuses_unfit(operations, &turned),
+        [
+            Trouble::StartStatus {
+                role: operations,
+                why: Unfit::Closes
+            },
+            Trouble::ClosingStatus {
+                role: operations,
+                why: Unfit::LeavesOpen
+            },
+        ]
+    );
+    let start_gone = Trouble::StartStatus {
+        role: cyber,
+        why: Unfit::Gone,
+    };
+    assert_eq!(
+        needed.statuses_unfit(cyber, &good),
+        [start_gone],
+        "nothing closes"
+    );
+
+    let found = |id, inactive| FoundType {
+        id,
+        name: String::new(),
+        inactive,
+    };
+    assert_eq!(needed.types_unfit(operations, &[found(2200, false)]), []);
+    let off = Trouble::Type {
+        role: operations,
+        kind: kind("disk"),
+        why: Unfit::Inactive,
+    };
+    assert_eq!(needed.types_unfit(operations, &[found(2200, true)]), [off]);
+    assert_eq!(needed.priorities_gone(&[31, 32]), []);
+    assert_eq!(
+        needed.priorities_gone(&[31]),
+        [Trouble::Priority(Severity::High)]
+    );
+}
+
+#[test]
+fn several_things_are_counted_and_one_is_named() {
+    let name = |tenant: &TenantId| tenant.to_string();
+    let one = BTreeSet::from([company(CompanyUnfit::Gone)]);
+    assert_eq!(in_short(&one, name), "the company of acme cannot be used");
+    let two = BTreeSet::from([company(CompanyUnfit::Gone), GONE]);
+    assert_eq!(in_short(&two, name), "2 things in ConnectWise stop tickets");
+}

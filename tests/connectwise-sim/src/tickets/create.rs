@@ -1,5 +1,7 @@
 //! `POST /service/tickets`.
 
+use axum::http::Method;
+use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
@@ -8,7 +10,7 @@ use crate::answer::{Answer, Outcome, Problem, Refusal};
 use crate::faults::ClosedAtCreation;
 use crate::listing::Row;
 use crate::schema::Schema;
-use crate::world::{Call, World};
+use crate::world::{Call, Caller, Licence, World};
 
 /// The right that making a ticket needs.
 pub(crate) const RIGHT: &str = "service_tickets.add";
@@ -50,6 +52,48 @@ pub(crate) fn create(world: &mut World, call: &Call) -> Outcome {
     let world = &*world;
     let ticket = world.tickets.get(id).ok_or_else(Refusal::server_error)?;
     Ok(Answer::created(TicketRow { world, ticket }.record()))
+}
+
+/// Makes many tickets that differ in their references alone, each as a POST of `body` by the first API member makes it but for the texts
+/// of its notes. Answers the number of the first; the others follow.
+pub(crate) fn stock(
+    world: &mut World,
+    body: &Map<String, Value>,
+    references: Vec<String>,
+    now: Timestamp,
+) -> Result<i64, Refusal> {
+    let member = world.site.api_members.first();
+    let member = member.ok_or_else(Refusal::server_error)?;
+    let call = Call {
+        method: Method::POST,
+        segments: vec![],
+        full_path: String::new(),
+        query: vec![],
+        body: vec![],
+        forward_only: false,
+        now,
+        caller: Caller {
+            id: member.id,
+            identifier: member.identifier.clone(),
+            licence: Licence::ApiMember,
+        },
+    };
+    let draft = checked(world, &call, body, None)?;
+    let stamp = Stamp {
+        at: now,
+        by: call.caller.identifier,
+    };
+    let first = world.tickets.next_ticket;
+    for reference in references {
+        let draft = Draft {
+            external_x_ref: Some(reference),
+            ..draft.clone()
+        };
+        let id = world.tickets.new_id();
+        let ticket = finished(world, id, draft, &stamp).ok_or_else(Refusal::server_error)?;
+        world.tickets.put(ticket);
+    }
+    Ok(first)
 }
 
 /// The ticket that a body asks for, with the defaults filled in, or all that is wrong with it. `before` is the ticket that

@@ -328,3 +328,55 @@ async fn the_set_up_records_are_there() {
     let no_board: Value = site.get("/service/boards/99/types").await.json();
     assert_eq!(no_board["message"], "Board 99 not found");
 }
+
+#[tokio::test]
+async fn a_stock_of_tickets_is_as_if_each_was_posted_and_is_listed_page_by_page() {
+    let site = Site::start().await;
+    let ticket = json!({ "summary": "CPU", "company": { "id": 301 }, "board": { "id": 22 }, "status": { "id": 222 } });
+    let mut posted = ticket.clone();
+    posted["externalXRef"] = json!("tb1-posted");
+    let posted = site.post("/service/tickets", posted).await.json();
+    let references: Vec<String> = (0..2500).map(|n| format!("tb1-{n}")).collect();
+    let stock = json!({ "ticket": ticket, "references": references }).to_string();
+    let before = site.journal(0).await.len();
+    let made = site.send("POST", "/_sim/tickets", &[], &stock).await;
+    let made = made.expect("an answer").json();
+    assert_eq!(made, json!({ "first": 10002, "made": 2500 }));
+    assert_eq!(site.journal(0).await.len(), before);
+
+    let mut one = site.get("/service/tickets/12501").await.json();
+    assert_eq!(one["externalXRef"], "tb1-2499");
+    for member in ["id", "externalXRef", "_info"] {
+        one[member] = posted[member].clone();
+    }
+    assert_eq!(one, posted);
+
+    let authorization = authorization(&site.integration);
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("clientid", site.integration.client_id.as_str()),
+        ("pagination-type", "forward-only"),
+    ];
+    let conditions = encoded("externalXRef like \"tb1-*\" and closedFlag = false");
+    let mut ids = vec![];
+    for page in 0..3 {
+        let after = ids.last().copied().unwrap_or(0);
+        let path =
+            format!("{API}/service/tickets?conditions={conditions}&pageSize=1000&pageId={after}");
+        let listed = site
+            .send("GET", &path, &headers, "")
+            .await
+            .expect("an answer");
+        let link = listed.header("link").expect("a link").to_owned();
+        assert_eq!(link.contains("pageId=>"), page == 2, "{link}");
+        ids.extend(listed.ids());
+    }
+    assert_eq!(ids, (10001..=12501).collect::<Vec<i64>>());
+
+    let elsewhere =
+        json!({ "ticket": { "summary": "CPU", "company": { "id": 9 } }, "references": ["tb1-a"] });
+    for (refused, status) in [(elsewhere.to_string(), 400), ("[]".to_owned(), 400)] {
+        let reply = site.send("POST", "/_sim/tickets", &[], &refused).await;
+        assert_eq!(reply.expect("an answer").status, status, "{refused}");
+    }
+}

@@ -1,9 +1,8 @@
-//! A connection that nobody calls any more is tried, and what waited for it goes on once it answers.
+//! What waited for something in ConnectWise goes on once it is there, and newer keys are known.
 
 use domain::breaker::Breaker;
 use domain::{AlertKey, Blocked, Target};
 use jiff::Timestamp;
-use serde_json::json;
 
 use crate::ticks::after;
 use crate::world::{PARTNER, TENANT, World, event, key, partner, settings};
@@ -11,16 +10,6 @@ use crate::world::{PARTNER, TENANT, World, event, key, partner, settings};
 async fn reason(world: &World, alert: &str) -> Option<Blocked> {
     let record = world.record(alert).await.unwrap();
     record.blocked.map(|blocked| blocked.reason)
-}
-
-/// Has one alert blocked by keys that are refused.
-async fn broken(world: &mut World) {
-    world.faults(json!({ "keys": "revoked" })).await;
-    world.post(&event("alert.raised", "e1", "a1", 0)).await;
-    world.work().await;
-    assert_eq!(reason(world, "a1").await, Some(Blocked::ConnectionBroken));
-    let breaker = world.config.breaker(&partner()).await.unwrap();
-    assert!(breaker.open.is_some());
 }
 
 impl World {
@@ -35,76 +24,6 @@ impl World {
     async fn breaker(&self) -> Breaker {
         self.config.breaker(&partner()).await.unwrap()
     }
-}
-
-#[tokio::test]
-async fn a_connection_that_breaks_is_tried_a_minute_later_without_being_asked_for() {
-    let mut world = World::new().await;
-    broken(&mut world).await;
-    world.faults(json!({ "keys": "ok" })).await;
-    // Whatever the test took: the breaker opened in it.
-    let soon = after(Timestamp::now(), 61);
-    assert_eq!(world.tick(&world.reconcile(), soon).await.released, 1);
-}
-
-#[tokio::test]
-async fn a_broken_connection_is_tried_once_a_minute_and_its_alerts_go_on_when_it_is_mended() {
-    let mut world = World::new().await;
-    broken(&mut world).await;
-    let reconcile = world.reconcile();
-    let now = Timestamp::now();
-    world.make_due(now).await;
-    for minute in 0..3 {
-        let before = world.calls().await.len();
-        let tick = world
-            .tick(&reconcile, after(now, minute * 60 + minute))
-            .await;
-        assert_eq!((tick.done, tick.released), (1, 0));
-        assert_eq!(world.calls().await.len(), before + 1, "one probe a run");
-        let between = world
-            .tick(&reconcile, after(now, minute * 60 + minute + 30))
-            .await;
-        assert_eq!(between.due, 0);
-    }
-    world.faults(json!({ "keys": "ok" })).await;
-    let mended = world.tick(&reconcile, after(now, 190)).await;
-    assert_eq!(mended.released, 1, "in the very run that sees it");
-    let breaker = world.config.breaker(&partner()).await.unwrap();
-    assert!(breaker.open.is_none());
-    world.work().await;
-    assert_eq!(world.all_tickets().await.len(), 1);
-}
-
-#[tokio::test]
-async fn keys_that_were_replaced_are_read_afresh_for_the_probe() {
-    let mut world = World::new().await;
-    world.put_keys("wrong").await;
-    let reconcile = world.reconcile();
-    world.post(&event("alert.raised", "e1", "a1", 0)).await;
-    world.work().await;
-    assert_eq!(reason(&world, "a1").await, Some(Blocked::ConnectionBroken));
-    let now = Timestamp::now();
-    world.make_due(now).await;
-    assert_eq!(world.tick(&reconcile, now).await.released, 0);
-    world.put_keys("tbPrivateKey01").await;
-    assert_eq!(world.tick(&reconcile, after(now, 61)).await.released, 1);
-}
-
-#[tokio::test]
-async fn a_pause_that_connectwise_asked_for_holds_for_the_probe_too() {
-    let mut world = World::new().await;
-    broken(&mut world).await;
-    let now = Timestamp::now();
-    world
-        .config
-        .pause(&partner(), after(now, 600))
-        .await
-        .unwrap();
-    let before = world.calls().await.len();
-    world.make_due(now).await;
-    let tick = world.tick(&world.reconcile(), now).await;
-    assert_eq!((tick.done, tick.released), (1, 0));
-    assert_eq!(world.calls().await.len(), before);
 }
 
 #[tokio::test]
@@ -150,45 +69,6 @@ async fn what_waits_for_a_board_goes_on_when_the_board_is_there() {
     let mut expected = blocked;
     expected.sort();
     assert_eq!(keys, expected);
-}
-
-#[tokio::test]
-async fn what_waits_for_a_right_goes_on_when_the_api_member_has_it() {
-    let mut world = World::new().await;
-    let reconcile = world.reconcile();
-    let right = "service_tickets.add";
-    world.faults(json!({ "missing_rights": [right] })).await;
-    world.post(&event("alert.raised", "e1", "a1", 0)).await;
-    world.work().await;
-    let missing = Some(Blocked::MissingRight(right.into()));
-    assert_eq!(reason(&world, "a1").await, missing);
-    let now = Timestamp::now();
-    world.make_due(now).await;
-    assert_eq!(world.tick(&reconcile, now).await.released, 0);
-    world.faults(json!({ "missing_rights": [] })).await;
-    world.make_due(after(now, 1)).await;
-    assert_eq!(world.tick(&reconcile, after(now, 1)).await.released, 1);
-    world.work().await;
-    assert_eq!(world.all_tickets().await.len(), 1);
-}
-
-#[tokio::test]
-async fn a_right_that_the_api_member_cannot_see_is_tried_once_in_a_quarter_of_an_hour() {
-    let mut world = World::new().await;
-    let reconcile = world.reconcile();
-    let blind = json!({ "missing_rights": ["service_tickets.add"], "variants": { "my_security": "refused" } });
-    world.faults(blind).await;
-    world.post(&event("alert.raised", "e1", "a1", 0)).await;
-    world.work().await;
-    let now = Timestamp::now();
-    let mut released = vec![];
-    for minute in [0, 1, 14, 16, 17] {
-        let at = after(now, minute * 60);
-        world.make_due(at).await;
-        released.push(world.tick(&reconcile, at).await.released);
-        world.work().await;
-    }
-    assert_eq!(released, [1, 0, 0, 1, 0]);
 }
 
 #[tokio::test]

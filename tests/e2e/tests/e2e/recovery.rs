@@ -18,10 +18,11 @@ fn raises() -> Vec<Value> {
 
 /// Ticks once a minute from one minute to another, and hands over what is to be decided again, until nothing is blocked.
 async fn recovered(world: &mut World, from: i64) -> i64 {
-    let reconcile = world.reconcile();
+    let (health, reconcile) = (world.health(), world.reconcile());
     let mut waiting = vec![];
     for minutes in from..from + 30 {
         let at = Timestamp::now() + SignedDuration::from_mins(minutes);
+        world.try_out(&health, at).await;
         world.tick(&reconcile, at).await;
         let keys = world.reconsidered().await;
         assert!(keys.len() <= 300, "{} in one minute", keys.len());
@@ -50,9 +51,10 @@ async fn breaks_and_comes_back(broken: Value, mended: Value, reason: &Blocked) {
     assert_eq!(&record.blocked.unwrap().reason, reason);
 
     let before = world.calls().await.len();
-    let reconcile = world.reconcile();
+    let (health, reconcile) = (world.health(), world.reconcile());
     for second in 0..40 {
         let at = Timestamp::now() + SignedDuration::from_secs(18 * 60 + 15 * second);
+        world.try_out(&health, at).await;
         world.tick(&reconcile, at).await;
     }
     let probes = world.calls().await.len() - before;

@@ -1,17 +1,18 @@
-//! What tests of `reconcile` need of the world: ticks at any time, crowds of blocked alerts, and what was asked for.
+//! What tests of `reconcile` and `health` need of the world: ticks at any time, crowds of blocked alerts, and what was asked for.
 
 use aws::invocation::Invocation;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use domain::message::Message;
 use domain::record::Record;
-use domain::{AlertKey, Blocked, PartnerId};
+use domain::{AlertKey, Blocked, EmailAddress, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use reconcile::Summary;
 use serde_json::{Value, json};
-use store::{Due, Task, Written};
+use store::{Contact, Due, Saved, Task, Written};
 use tokio::task::JoinSet;
 
-use crate::world::{World, key, partner};
+use crate::setup_client::PAGE;
+use crate::world::{MAIL_FROM, World, key, partner};
 
 /// So many seconds after a time.
 pub(crate) fn after(time: Timestamp, seconds: i64) -> Timestamp {
@@ -32,6 +33,51 @@ impl World {
             function_name: "reconcile".into(),
             period: SignedDuration::from_mins(15),
         }
+    }
+
+    /// An environment of `health`, as Lambda starts it.
+    pub(crate) fn health(&self) -> health::App {
+        health::App::build(&self.health_config(), &self.aws).unwrap()
+    }
+
+    pub(crate) fn health_config(&self) -> health::Config {
+        health::Config {
+            page_origin: PAGE.into(),
+            alerts_table: "alerts".into(),
+            connections: self.tickets_config.connections.clone(),
+            mail_from: MAIL_FROM.into(),
+            operator_mail: None,
+            dead_letter_queue_url: self.dead_letter_queue_url.clone(),
+            stage: "test".into(),
+            function_name: "health".into(),
+        }
+    }
+
+    /// Has the seeded partner's connection due to be tried at a time.
+    pub(crate) async fn make_health_due(&self, at: Timestamp) {
+        let due = self.due();
+        due.bring_forward(&partner(), Task::Health, at)
+            .await
+            .unwrap();
+    }
+
+    /// One tick of health's schedule, at a time.
+    pub(crate) async fn try_out(&self, app: &health::App, at: Timestamp) -> health::Summary {
+        app.handle(json!({ "source": "schedule" }), &minute(at))
+            .await
+            .unwrap()
+    }
+
+    /// Says whom mails go to.
+    pub(crate) async fn set_contact(&self, address: &str) {
+        let address = EmailAddress::parse(address).unwrap();
+        let before = self.config.contact_to_change(&partner()).await.unwrap();
+        let contact = Contact { address };
+        let saved = self
+            .config
+            .save_contact(&partner(), &contact, before.version)
+            .await;
+        assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
     }
 
     /// When partners are due.

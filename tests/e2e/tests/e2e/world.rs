@@ -258,6 +258,20 @@ impl World {
             .await;
     }
 
+    /// Stores the connection's keys with a clientId of the partner's own.
+    pub(crate) async fn put_own_client_id(&self, client_id: &str) {
+        let keys = ConnectionSecret {
+            origin: self.sim.base_url(),
+            company_id: "tbdemo".into(),
+            public_key: "tbPublicKey01".into(),
+            private_key: Secret::new("tbPrivateKey01"),
+            client_id: Some(Secret::new(client_id)),
+        };
+        let keys = serde_json::to_string(&keys).unwrap();
+        self.put_secret(&format!("tb/connection/{PARTNER}"), &keys)
+            .await;
+    }
+
     async fn put_keys_of(&self, prefix: &str, origin: String, company_id: &str, private_key: &str) {
         let keys = ConnectionSecret {
             origin,

@@ -1,0 +1,503 @@
+//! A person is told when the integration is broken, once, with what to do, and once when it works again.
+
+use domain::event::Severity;
+use domain::settings::Mapping;
+use jiff::Timestamp;
+use reqwest::Method;
+use serde_json::{Value, json};
+use store::Stopped;
+
+use crate::hours::reconsider;
+use crate::ticks::after;
+use crate::world::{COMPANY, OPERATIONS, TENANT, World, event, partner, settings, tenant};
+
+pub(crate) const CONTACT: &str = "anna@northwind.example";
+
+/// A world in which somebody is told, and both schedules go on minute by minute.
+struct Told {
+    world: World,
+    health: health::App,
+    reconcile: reconcile::App,
+    begun: Timestamp,
+    minutes: i64,
+}
+
+impl Told {
+    async fn new() -> Self {
+        let world = World::new().await;
+        world.set_contact(CONTACT).await;
+        let acme = Mapping {
+            company: Some(COMPANY),
+            enabled: true,
+            name: Some("Acme Dental".into()),
+            ..Mapping::default()
+        };
+        let config = &world.config;
+        config
+            .put_mapping(&partner(), &tenant(TENANT), &acme)
+            .await
+            .unwrap();
+        let begun = Timestamp::now();
+        world.make_health_due(begun).await;
+        Self {
+            health: world.health(),
+            reconcile: world.reconcile(),
+            world,
+            begun,
+            minutes: 0,
+        }
+    }
+
+    /// One minute: both ticks, and what they ask to be decided again.
+    async fn minute(&mut self) {
+        // Behind what was handed over at this minute.
+        let at = after(self.begun, self.minutes * 60 + 30);
+        self.world.try_out(&self.health, at).await;
+        self.world.tick(&self.reconcile, at).await;
+        let keys = self.world.reconsidered().await;
+        let messages = keys.iter().map(reconsider).collect();
+        let left = self.world.hand_over(messages, self.minutes).await;
+        assert_eq!(left.len(), 0, "{left:?}");
+        self.minutes += 1;
+    }
+
+    async fn minutes(&mut self, count: usize) {
+        for _ in 0..count {
+            self.minute().await;
+        }
+    }
+
+    /// An alert of the mapped tenant, handed to `tickets` by now.
+    async fn raise(&mut self, alert: &str) {
+        let raised = [event("alert.raised", "e1", alert, 0)];
+        let messages = self.world.taken(&raised).await;
+        self.world.hand_over(messages, self.minutes).await;
+    }
+
+    /// The subjects of the mails so far.
+    async fn subjects(&self) -> Vec<String> {
+        let mails = self.world.mails().await;
+        let subject = |mail: &Value| mail["Subject"].as_str().unwrap().to_owned();
+        mails.iter().map(subject).collect()
+    }
+
+    /// The newest mail's text. Its HTML says the same.
+    async fn text(&self) -> String {
+        let mails = self.world.mails().await;
+        let mail = mails.last().unwrap();
+        assert_eq!(mail["To"], json!([CONTACT]));
+        let (text, html) = (&mail["BodyText"], mail["BodyHtml"].as_str().unwrap());
+        let text = text.as_str().unwrap().to_owned();
+        let first = text.lines().next().unwrap();
+        assert!(html.contains(first), "{first}\n{html}");
+        text
+    }
+
+    async fn blocked(&self) -> usize {
+        let blocked = self.world.alerts.blocked(&partner()).await.unwrap();
+        blocked.len()
+    }
+}
+
+const WORKS: &str = "Ticketbridge: working again (northwind)";
+
+#[tokio::test]
+async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_again() {
+    let mut told = Told::new().await;
+    told.minute().await;
+    assert_eq!(told.subjects().await, [""; 0]);
+    told.world.faults(json!({ "keys": "revoked" })).await;
+    for alert in ["a1", "a2", "a3"] {
+        told.raise(alert).await;
+    }
+    assert_eq!(told.blocked().await, 3);
+    let calls = told.world.calls().await.len();
+    told.minutes(2).await;
+    let refused = "Ticketbridge: ConnectWise refuses the keys (northwind)";
+    assert_eq!(told.subjects().await, [refused]);
+    let text = told.text().await;
+    for said in [
+        "No alert of northwind becomes a ticket since",
+        "What to do: see that the API member is active. If it is, make new keys for it",
+        "3 alerts wait for it: Acme Dental (3). None is lost",
+        "https://setup.example/setup\n",
+        "https://setup.example/setup/link",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+    told.minutes(10).await;
+    assert_eq!(told.subjects().await, [refused]);
+    let calls = told.world.calls().await.split_off(calls);
+    let is_probe = |call: &String| call == "GET /company/companies";
+    assert!(calls.iter().all(is_probe), "{calls:?}");
+    assert!((10..=13).contains(&calls.len()), "{}", calls.len());
+
+    told.world.faults(json!({ "keys": "ok" })).await;
+    told.minutes(2).await;
+    assert_eq!(told.world.all_tickets().await.len(), 3);
+    assert_eq!(
+        told.subjects().await,
+        [refused],
+        "it may be back in a moment"
+    );
+    told.minutes(5).await;
+    assert_eq!(told.subjects().await, [refused, WORKS]);
+    let text = told.text().await;
+    assert!(
+        text.contains("3 alerts that had waited for it have gone on"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn an_outage_is_told_when_it_lasts_and_not_when_it_is_over_in_a_moment() {
+    let mut told = Told::new().await;
+    told.world.faults(json!({ "outage": true })).await;
+    told.minutes(2).await;
+    told.world.faults(json!({ "outage": false })).await;
+    told.minutes(3).await;
+    assert_eq!(told.subjects().await, [""; 0]);
+
+    told.world.faults(json!({ "outage": true })).await;
+    told.world
+        .make_health_due(after(told.begun, told.minutes * 60))
+        .await;
+    told.minutes(2).await;
+    assert_eq!(told.subjects().await, [""; 0], "not before the third");
+    told.minutes(12).await;
+    let outage = "Ticketbridge: ConnectWise is in trouble (northwind)";
+    assert_eq!(told.subjects().await, [outage]);
+    let text = told.text().await;
+    assert!(
+        text.contains("What to do: nothing, if ConnectWise is known to be down"),
+        "{text}"
+    );
+    // It has been failing for longer than messages back off.
+    told.minutes(4).await;
+    told.raise("a1").await;
+    assert_eq!(told.blocked().await, 1);
+    told.world.faults(json!({ "outage": false })).await;
+    told.minutes(6).await;
+    assert_eq!(told.subjects().await, [outage, WORKS]);
+    assert_eq!(told.world.all_tickets().await.len(), 1);
+    let text = told.text().await;
+    assert!(
+        text.contains("1 alert that had waited for it has gone on"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_day_later_it_is_told_again_and_in_between_it_is_not() {
+    let mut told = Told::new().await;
+    told.world.faults(json!({ "keys": "revoked" })).await;
+    told.minutes(2).await;
+    for hour in [1, 5, 12, 23] {
+        told.minutes = hour * 60;
+        told.minutes(1).await;
+    }
+    assert_eq!(told.subjects().await.len(), 1);
+    for day in [1, 2] {
+        told.minutes = day * 24 * 60 + 5;
+        told.minutes(3).await;
+    }
+    let refused = "ConnectWise refuses the keys (northwind)";
+    assert_eq!(
+        told.subjects().await,
+        [
+            format!("Ticketbridge: {refused}"),
+            format!("Ticketbridge: still, {refused}"),
+            format!("Ticketbridge: still, {refused}"),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_partners_own_client_id_and_the_operators_are_told_apart_from_keys() {
+    for (own, headline, to_do) in [
+        (
+            false,
+            "ConnectWise refuses this service's clientId",
+            "tell the operator of this service",
+        ),
+        (
+            true,
+            "ConnectWise refuses your own clientId",
+            "check it at developer.connectwise.com",
+        ),
+    ] {
+        let mut told = Told::new().await;
+        if own {
+            told.world
+                .put_own_client_id("f5b0c9ae-0000-4000-8000-00000000dead")
+                .await;
+        } else {
+            told.world.faults(json!({ "client_id": "refused" })).await;
+        }
+        told.minutes(2).await;
+        assert_eq!(
+            told.subjects().await,
+            [format!("Ticketbridge: {headline} (northwind)")]
+        );
+        let text = told.text().await;
+        assert!(
+            text.contains(to_do) && text.contains("keys are not in doubt"),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_missing_right_is_named_and_one_that_nothing_needs_is_not() {
+    let mut told = Told::new().await;
+    let faults = json!({ "missing_rights": ["table_setup.add", "member_maintenance.inquire"] });
+    told.world.faults(faults).await;
+    told.minutes(3).await;
+    assert_eq!(told.subjects().await, [""; 0]);
+    let faults = json!({ "missing_rights": ["service_tickets.add"] });
+    told.world.faults(faults).await;
+    told.world
+        .make_health_due(after(told.begun, told.minutes * 60))
+        .await;
+    told.raise("a1").await;
+    told.minutes(4).await;
+    let missing = "Ticketbridge: a right is missing in ConnectWise (northwind)";
+    assert_eq!(told.subjects().await, [missing]);
+    let text = told.text().await;
+    for said in [
+        "needed for making tickets and their notes",
+        "Service Desk > Service Tickets: Add = All",
+        "1 alert waits for it: Acme Dental (1).",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+    told.world.faults(json!({ "missing_rights": [] })).await;
+    told.minutes(6).await;
+    assert_eq!(told.subjects().await, [missing, WORKS]);
+    assert_eq!(told.world.all_tickets().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_deleted_board_is_told_once_and_the_other_boards_tickets_go_on() {
+    let mut told = Told::new().await;
+    let path = format!("/service/boards/{}", OPERATIONS.0);
+    let renamed = json!([{ "op": "replace", "path": "name", "value": "Renamed" }]);
+    told.world
+        .technician(Method::PATCH, &path, Some(renamed))
+        .await;
+    told.minutes(2).await;
+    assert_eq!(
+        told.subjects().await,
+        [""; 0],
+        "another name is the same board"
+    );
+    told.world.technician(Method::DELETE, &path, None).await;
+    told.raise("a1").await;
+    told.world
+        .make_health_due(after(told.begun, told.minutes * 60))
+        .await;
+    told.minutes(12).await;
+    let gone = "Ticketbridge: a board cannot be used (northwind)";
+    assert_eq!(told.subjects().await, [gone]);
+    let text = told.text().await;
+    for said in [
+        "The board for operations alerts cannot be used: it is gone",
+        "1 alert waits for it",
+        "under Boards",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+    let mut cyber = event("alert.raised", "e9", "c1", 0);
+    cyber["data"]["kind"] = "ransomware_encryption".into();
+    let messages = told.world.taken(&[cyber]).await;
+    told.world.hand_over(messages, told.minutes).await;
+    assert_eq!(told.world.all_tickets().await.len(), 1);
+
+    // The partner chooses another one.
+    let mut chosen = settings();
+    chosen.operations = chosen.cyber_alerts.clone();
+    told.world
+        .config
+        .put_settings(&partner(), &chosen)
+        .await
+        .unwrap();
+    told.minutes(6).await;
+    assert_eq!(told.subjects().await, [gone, WORKS]);
+    assert_eq!(told.world.all_tickets().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_start_status_that_became_a_closing_one_is_told_and_mended() {
+    let mut told = Told::new().await;
+    let (board, start, _) = OPERATIONS;
+    let path = format!("/service/boards/{board}/statuses/{start}");
+    let closes =
+        |closes: bool| Some(json!([{ "op": "replace", "path": "closedStatus", "value": closes }]));
+    told.world
+        .technician(Method::PATCH, &path, closes(true))
+        .await;
+    told.minutes(12).await;
+    let unfit = "Ticketbridge: a status cannot be used (northwind)";
+    assert_eq!(told.subjects().await, [unfit]);
+    let text = told.text().await;
+    assert!(
+        text.contains("The status of new tickets for operations alerts cannot be used: it counts as closed by now."),
+        "{text}"
+    );
+    told.world
+        .technician(Method::PATCH, &path, closes(false))
+        .await;
+    told.minutes(5).await;
+    assert_eq!(told.subjects().await, [unfit, WORKS]);
+}
+
+#[tokio::test]
+async fn a_priority_that_is_gone_is_seen_within_three_probes() {
+    let mut told = Told::new().await;
+    let mut chosen = settings();
+    chosen.priorities.insert(Severity::High, 999);
+    told.world
+        .config
+        .put_settings(&partner(), &chosen)
+        .await
+        .unwrap();
+    for _ in 0..3 {
+        told.minute().await;
+        told.minutes += 15;
+    }
+    let gone = "Ticketbridge: a priority is gone (northwind)";
+    assert_eq!(told.subjects().await, [gone]);
+}
+
+#[tokio::test]
+async fn a_tenants_company_that_is_deleted_is_told_by_its_name_and_the_others_go_on() {
+    let mut told = Told::new().await;
+    let other = Mapping {
+        company: Some(302),
+        enabled: true,
+        name: Some("Baker <b>& Sons</b>".into()),
+        ..Mapping::default()
+    };
+    let config = &told.world.config;
+    config
+        .put_mapping(&partner(), &tenant("baker"), &other)
+        .await
+        .unwrap();
+    let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
+    told.world
+        .technician(Method::PATCH, "/company/companies/302", Some(deleted))
+        .await;
+    told.minutes(8).await;
+    assert_eq!(
+        told.subjects().await,
+        ["Ticketbridge: the company of Baker <b>& Sons</b> cannot be used (northwind)"]
+    );
+    let text = told.text().await;
+    for said in [
+        "The ConnectWise company of Baker <b>& Sons</b> is deleted.",
+        "What needs it waits; everything else goes on.",
+        "under Organisations",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+    let html = told.world.mails().await[0]["BodyHtml"].to_string();
+    assert!(
+        !html.contains("<b>& Sons") && html.contains("&lt;b&gt;&amp; Sons"),
+        "{html}"
+    );
+    told.raise("a1").await;
+    assert_eq!(told.world.all_tickets().await.len(), 1, "Acme's");
+
+    // Somebody else's is gone too: it is told when an hour has passed, with what is new.
+    let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
+    let acme = format!("/company/companies/{COMPANY}");
+    told.world
+        .technician(Method::PATCH, &acme, Some(deleted))
+        .await;
+    told.minutes(30).await;
+    assert_eq!(told.subjects().await.len(), 1);
+    told.minutes = 70;
+    told.minutes(20).await;
+    assert_eq!(told.subjects().await.len(), 2);
+    let text = told.text().await;
+    assert!(
+        text.contains("This is new. 1 thing that you know of lasts."),
+        "{text}"
+    );
+    assert!(text.contains("company of Acme Dental is deleted"), "{text}");
+    assert!(!text.contains("Baker"), "{text}");
+}
+
+#[tokio::test]
+async fn trouble_that_nobody_could_be_told_of_is_told_when_there_is_a_contact() {
+    let world = World::new().await;
+    let mut browser = world.signed_in().await;
+    let health = world.health();
+    let now = Timestamp::now();
+    world.faults(json!({ "keys": "revoked" })).await;
+    world.make_health_due(now).await;
+    for minute in 0..3 {
+        let tick = world.try_out(&health, after(now, minute * 61)).await;
+        assert_eq!((tick.done, tick.mails), (1, 0));
+    }
+    let wanted = json!({ "address": CONTACT, "version": 0 });
+    browser.post("/setup/contact", &wanted).await.expect(200);
+    world.try_out(&health, after(now, 250)).await;
+    assert_eq!(world.mails().await.len(), 1);
+}
+
+#[tokio::test]
+async fn closings_that_were_stopped_are_told_once() {
+    let mut told = Told::new().await;
+    let config = told.world.config.clone();
+    let (acme, now) = (tenant(TENANT), told.begun);
+    assert!(config.stop(&partner(), &acme, (42, 60), now).await.unwrap());
+    told.minute().await;
+    let stopped = "Ticketbridge: tickets were not closed, please look (northwind)";
+    assert_eq!(told.subjects().await, [stopped]);
+    let text = told.text().await;
+    for said in [
+        "nothing was closed",
+        "42 of 60 open tickets of Acme Dental would have been closed at once",
+        "let them through on the page",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+    let of = async || -> Stopped { config.stopped(&partner()).await.unwrap()[&acme].clone() };
+    assert!(of().await.told_at.is_some());
+    // Counted anew, it is the same stop.
+    assert!(!config.stop(&partner(), &acme, (44, 60), now).await.unwrap());
+    for _ in 0..3 {
+        told.world
+            .make_health_due(after(told.begun, told.minutes * 60))
+            .await;
+        told.minute().await;
+    }
+    assert_eq!(told.subjects().await, [stopped]);
+    // Let through, and then more than that: another stop.
+    assert!(config.let_through(&partner(), &acme, 44).await.unwrap());
+    assert!(config.stop(&partner(), &acme, (50, 60), now).await.unwrap());
+    told.world
+        .make_health_due(after(told.begun, told.minutes * 60))
+        .await;
+    told.minute().await;
+    assert_eq!(told.subjects().await, [stopped, stopped]);
+}
+
+#[tokio::test]
+async fn the_page_says_since_when_and_what_is_wrong() {
+    let world = World::new().await;
+    let mut browser = world.signed_in().await;
+    let health = world.health();
+    let now = Timestamp::now();
+    world.make_health_due(now).await;
+    world.try_out(&health, now).await;
+    let page = browser.get("/setup").await.expect(200).text;
+    assert!(page.contains("Live: alerts become tickets."), "{page}");
+    world.faults(json!({ "keys": "revoked" })).await;
+    world.make_health_due(after(now, 60)).await;
+    world.try_out(&health, after(now, 60)).await;
+    let page = browser.get("/setup").await.expect(200).text;
+    assert!(page.contains("ConnectWise refuses the keys"), "{page}");
+    assert!(page.contains("since "), "{page}");
+}
