@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::spread;
 
 /// The schedule's next tick comes a minute after this one, and no run ends in no time: a minute later would be the tick after it.
-const NEXT_TICK: SignedDuration = SignedDuration::from_secs(45);
+const NEXT_TICK: SignedDuration = SignedDuration::from_secs(50);
 /// How often a connection is tried that is well, in milliseconds.
 const PERIOD: i64 = 15 * 60 * 1000;
 

@@ -129,7 +129,8 @@ impl App {
         };
         if !site.connection.confirmed {
             // Whoever sets it up is at the page, which says what is wrong; but a test ticket waits for its breaker.
-            if breaker.open.is_some() && breaker.pause(now).is_none() {
+            let waits = breaker.open.is_some() && breaker.pause(now).is_none();
+            if waits && table.test_ticket_to_change(partner).await?.value.is_some() {
                 let probed = self.probe(&case, &Health::default()).await;
                 self.mend(&case, leased, &probed, Mending::No).await?;
                 return Ok(Looked::nothing(pacing::soon(now)));

@@ -96,14 +96,20 @@ pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timest
     match &mut record.actual {
         Some(Actual::Open(there)) if present => {
             let recorded = there.ticket_id;
-            let Some(keep) = kept(&open, Some(recorded)) else {
+            // One that a person moved or merged is left alone, and stands for nothing.
+            let here = open.into_iter().filter(|ticket| {
+                let ended = ticket.ended(&recheck.token, recheck.company_id);
+                ended.is_none()
+            });
+            let here: Vec<&Found> = here.collect();
+            let Some(keep) = kept(&here, Some(recorded)) else {
                 return record;
             };
             if keep.ticket_id != recorded {
                 there.ticket_id = keep.ticket_id;
                 there.board_id = keep.board_id;
             }
-            with_duplicates(record, &open, keep.ticket_id, duplicate)
+            with_duplicates(record, &here, keep.ticket_id, duplicate)
         }
         // The life is over, or has not its ticket yet though nothing was done since: a late one is adopted, and what is wanted
         // decides about it.
@@ -494,6 +500,32 @@ mod tests {
         let looked = rechecked(record, &recheck, &found, at(4400));
         assert_eq!(looked.open().unwrap().ticket_id, 9);
         assert_eq!(too_many(&looked), [8]);
+    }
+
+    #[test]
+    fn a_late_ticket_that_a_person_moved_or_merged_stands_for_nothing() {
+        let (record, _) = given_up();
+        let (_, claim) = claimed();
+        let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
+        let recheck = record.rechecks[0].clone();
+        let late = Found {
+            touched: true,
+            ..ticket(7, 4000, false)
+        };
+        let moved = Found {
+            company_id: Some(20),
+            ..late.clone()
+        };
+        let merged = Found {
+            merged: true,
+            ..late
+        };
+        for left_alone in [moved, merged] {
+            let found = [ticket(8, 750, false), left_alone];
+            let looked = rechecked(record.clone(), &recheck, &found, at(4400));
+            assert_eq!(looked.open().unwrap().ticket_id, 8);
+            assert!(too_many(&looked).is_empty());
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Order;
-use crate::record::{Actual, Open, Recheck, Record};
+use crate::record::{Actual, Open, Recheck, Record, Wanted};
 use crate::{AlertKey, RecordId, SnapshotId};
 
 /// One thing to be done about one alert.
@@ -58,6 +58,17 @@ pub enum Gone {
     },
 }
 
+impl Gone {
+    /// Lists are a moment late: an event of the same time may have said since that it ends later.
+    fn holds(&self, wanted: &Wanted) -> bool {
+        let ends = wanted.about.as_ref().and_then(|about| about.expires_at);
+        match self {
+            Self::Absent { .. } => true,
+            Self::Expired { at } => ends == Some(*at),
+        }
+    }
+}
+
 impl Command {
     /// Whether the record is still what the command is about.
     #[must_use]
@@ -69,8 +80,10 @@ impl Command {
             Some(Actual::Closed(_)) | None => self.ticket_id.is_none(),
         };
         let is_newest = match &self.ask {
-            Ask::Gone { last, .. } => {
-                record.wanted.standing && record.wanted.last.as_ref() == Some(last)
+            Ask::Gone { last, shown } => {
+                let wanted = &record.wanted;
+                let is_last = wanted.last.as_ref() == Some(last);
+                wanted.standing && is_last && shown.holds(wanted)
             }
             Ask::Look | Ask::LookForDuplicates => record.open().is_some(),
         };
@@ -117,3 +130,6 @@ fn look_for_duplicates(mut record: Record, open: &Open, now: Timestamp) -> Recor
     }
     record
 }
+
+#[cfg(test)]
+mod tests;

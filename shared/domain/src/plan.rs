@@ -9,7 +9,7 @@ use crate::adopt::Found;
 use crate::command::Gone;
 use crate::key::ItemKey;
 use crate::record::{Actual, Open, Wanted};
-use crate::snapshot::{Lists, Newest, absent};
+use crate::snapshot::{Lists, Newest, absent, is_there};
 use crate::{Kind, RecordId, SourceId, TenantId};
 
 /// So many closings of one tenant at once are believed, however few tickets it has.
@@ -25,6 +25,8 @@ pub struct Census {
     /// Whose alerts they are, by the number that an alert names.
     pub scopes: Vec<Scope>,
     kinds: Vec<Kind>,
+    /// The kinds of each scope's standing alerts, by their numbers.
+    kinds_of: Vec<Vec<u32>>,
     alerts: Vec<Alert>,
 }
 
@@ -124,7 +126,12 @@ impl Census {
         actual: Option<&Actual>,
         episode: u32,
     ) {
-        let standing = wanted.about.as_ref().filter(|_| wanted.standing);
+        // A life that a person ended is over, though its alert stands: there is nothing to end.
+        let is_over = matches!(actual, Some(Actual::Closed(closed)) if closed.episode == episode);
+        let standing = wanted
+            .about
+            .as_ref()
+            .filter(|_| wanted.standing && !is_over);
         let standing = standing
             .zip(wanted.last.as_ref())
             .map(|(about, last)| Standing {
@@ -132,6 +139,12 @@ impl Census {
                 last: last.occurred_at,
                 expires_at: about.expires_at,
             });
+        if let Some(Standing { kind, .. }) = standing
+            && let Some(kinds) = self.kinds_of.get_mut(index(scope))
+            && !kinds.contains(&kind)
+        {
+            kinds.push(kind);
+        }
         let open = match actual {
             Some(Actual::Open(open)) => Some(open),
             Some(Actual::Closed(_)) | None => None,
@@ -160,6 +173,7 @@ impl Census {
         let known = self.scopes.iter().rposition(|known| *known == scope);
         let at = known.unwrap_or_else(|| {
             self.scopes.push(scope);
+            self.kinds_of.push(vec![]);
             self.scopes.len() - 1
         });
         u32::try_from(at).unwrap_or(u32::MAX)
@@ -189,19 +203,9 @@ impl Census {
     /// The kinds of a scope's standing alerts: those that a snapshot of it can tell of.
     #[must_use]
     pub fn kinds_of(&self, scope: u32) -> Vec<Kind> {
-        let mut there = vec![false; self.kinds.len()];
-        for alert in self.alerts.iter().filter(|alert| alert.scope == scope) {
-            if let Some(standing) = &alert.standing
-                && let Some(there) = there.get_mut(index(standing.kind))
-            {
-                *there = true;
-            }
-        }
-        let kinds = self.kinds.iter().zip(there);
-        kinds
-            .filter(|(_, there)| *there)
-            .map(|(kind, _)| kind.clone())
-            .collect()
+        let kinds = self.kinds_of.get(index(scope)).into_iter().flatten();
+        let named = kinds.filter_map(|kind| self.kinds.get(index(*kind)));
+        named.cloned().collect()
     }
 
     /// Which alerts are gone by what the scopes' snapshots and their own times show. A tenant of which too many would be keeps all,
@@ -236,7 +240,7 @@ impl Census {
                     key: alert.key,
                     ask,
                 });
-            } else if let Some(at) = standing.expires_at {
+            } else if let Some(at) = standing.expires_at.filter(|at| *at > now) {
                 next = Some(next.map_or(at, |next| next.min(at)));
             }
         }
@@ -267,10 +271,12 @@ impl Census {
         snapshots: Option<&(Newest, Lists)>,
         now: Timestamp,
     ) -> Option<Gone> {
-        if let Some(at) = standing.expires_at.filter(|at| *at <= now) {
-            return Some(Gone::Expired { at });
-        }
         let kind = self.kinds.get(index(standing.kind))?;
+        if let Some(at) = standing.expires_at.filter(|at| *at <= now) {
+            let is_there =
+                |(newest, lists): &(Newest, Lists)| is_there(key, kind, at, newest, lists);
+            return (!snapshots.is_some_and(is_there)).then_some(Gone::Expired { at });
+        }
         let (newest, lists) = snapshots?;
         let shown = absent(key, kind, standing.last, newest, lists)?;
         Some(Gone::Absent {
@@ -389,8 +395,11 @@ impl Tickets {
             else {
                 continue;
             };
-            // One of another life is a technician's: it was closed with its life, and opened again.
-            if ticket.id != found.ticket_id && ticket.episode == token.episode() {
+            // One of another life is a technician's: it was closed with its life, and opened again. So is one that was moved or
+            // merged: it is left alone, and would be found again each time.
+            let is_here = found.ended(token, ticket.company).is_none();
+            let is_same_life = ticket.episode == token.episode();
+            if ticket.id != found.ticket_id && is_same_life && is_here {
                 let (key, ask) = (alert.key, Proposed::LookForDuplicates(ticket.id));
                 comparison.proposals.push(Proposal { key, ask });
             }
@@ -463,5 +472,7 @@ fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

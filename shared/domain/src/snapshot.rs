@@ -173,6 +173,28 @@ pub fn absent<'a>(
     };
     let first = of_kind.next().filter(|first| lacks(first))?;
     let apart = last.saturating_add(APART).unwrap_or(Timestamp::MAX);
-    let shown = first.taken_at >= apart || of_kind.next().is_some_and(lacks);
+    // Two of one time are one listing that was sent twice.
+    let earlier = |before: &&Heads| before.taken_at < first.taken_at;
+    let before = of_kind.next().filter(earlier);
+    let shown = first.taken_at >= apart || before.is_some_and(lacks);
     shown.then_some(first)
 }
+
+/// Whether the newest snapshot that speaks of an alert's kind has it, and was taken then or later.
+#[must_use]
+pub fn is_there(
+    alert: ItemKey,
+    kind: &Kind,
+    since: Timestamp,
+    newest: &Newest,
+    lists: &Lists,
+) -> bool {
+    newest.of(kind).next().is_some_and(|heads| {
+        let list = lists.get(&heads.snapshot_id);
+        let has = list.is_some_and(|list| list.contains(&alert));
+        has && heads.whole().is_some() && heads.taken_at >= since
+    })
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

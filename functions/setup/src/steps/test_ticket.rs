@@ -137,6 +137,9 @@ pub(crate) async fn ask(
         test.asked_at,
     );
     send(&setup, Message::Event(raised)).await?;
+    // Before a partner confirms, its connection is tried for a test alone.
+    let now = invocation.now();
+    setup.connections.try_out(partner, now).await?;
     let detail = [
         ("tenant", test.tenant.to_string()),
         ("board", board(test.role).to_owned()),

@@ -1,1 +1,699 @@
+use super::*;
+use crate::event::{Change, Event, Particulars, Payload, Severity};
+use crate::fold::fold;
+use crate::kind::Role;
+use crate::record::{Claim, ClosedBy, Op, Record};
+use crate::snapshot::tests::{Sent, alert, item, kind, minute, read, sent};
+use crate::{AlertKey, ClaimId, EventId, SnapshotId, Token};
 
+/// When most alerts were last heard of, in minutes, and when it is asked.
+const LAST: i64 = 2000;
+const NOW: i64 = LAST + 30;
+const BOARD: RecordId = 2;
+const COMPANY: RecordId = 19;
+
+pub(super) fn event(record: &Record, at: i64, change: Change) -> Event {
+    Event {
+        key: record.key.clone(),
+        id: EventId::parse(format!("e{at}")).unwrap(),
+        occurred_at: minute(at),
+        change,
+    }
+}
+
+pub(super) fn raised(record: &Record, at: i64, kind: &Kind, expires: Option<i64>) -> Event {
+    let particulars = Particulars {
+        kind: kind.clone(),
+        role: Role::Operations,
+        severity: Severity::Medium,
+        expires_at: expires.map(minute),
+        payload: Payload {
+            title: "Disk full".into(),
+            description: String::new(),
+            tenant_name: None,
+            device: None,
+            user: None,
+            link: None,
+        },
+    };
+    event(record, at, Change::Raised(particulars))
+}
+
+/// An alert of a kind that stands since, and until, minutes.
+fn of_kind(tenant: &str, id: &str, name: &str, expires: Option<i64>) -> Record {
+    let record = Record::new(alert(tenant, id));
+    fold(record.clone(), &raised(&record, LAST, &kind(name), expires))
+}
+
+fn standing(tenant: &str, id: &str) -> Record {
+    of_kind(tenant, id, "disk", None)
+}
+
+pub(super) fn with_ticket(record: Record, ticket_id: RecordId, opened: i64) -> Record {
+    let id = ClaimId::parse("c").unwrap();
+    let claim = Claim {
+        marker: id.clone(),
+        id,
+        op: Op::Create,
+        reason: "test".into(),
+        token: record.token(),
+        board_id: Some(BOARD),
+        company_id: COMPANY,
+        epoch: 1,
+        severity: Severity::Medium,
+        began_at: minute(opened),
+        until: minute(opened + 1),
+        uncertain_at: None,
+        attempts: 1,
+        visits: 0,
+        visited_at: None,
+        empty_visits: 0,
+    };
+    let open = Open::new(ticket_id, Some(BOARD), &claim, minute(opened));
+    record.with_open(open)
+}
+
+fn resolved(record: Record) -> Record {
+    let event = event(&record, LAST + 1, Change::Resolved);
+    fold(record, &event)
+}
+
+/// Alerts `prefix0`, `prefix1`, … with tickets, or without.
+fn many(tenant: &str, prefix: &str, count: u64, tickets: bool) -> Vec<Record> {
+    let alerts = (0..count).map(|n| {
+        let record = standing(tenant, &format!("{prefix}{n}"));
+        match tickets {
+            true => with_ticket(record, n + 1, LAST),
+            false => record,
+        }
+    });
+    alerts.collect()
+}
+
+fn census(records: &[Record]) -> Census {
+    let mut census = Census::default();
+    for record in records {
+        let AlertKey { tenant, source, .. } = record.key.clone();
+        let scope = census.scope(Scope { tenant, source });
+        let actual = record.actual.as_ref();
+        let (wanted, episode) = (&record.wanted, record.episode);
+        census.add(item(&record.key), scope, wanted, actual, episode);
+    }
+    census
+}
+
+/// What is gone by one snapshot a tenant.
+fn departures(records: &[Record], snapshots: &[Sent], let_through: &[(&str, u32)]) -> Departures {
+    let census = census(records);
+    let of_scope = |number: u32, scope: &Scope| {
+        let of = snapshots
+            .iter()
+            .filter(|sent| sent.heads[0].tenant == scope.tenant);
+        let of = of.filter(|sent| sent.heads[0].source == scope.source);
+        let of: Vec<Sent> = of.cloned().collect();
+        read(&of, &census.kinds_of(number), minute(NOW))
+    };
+    let numbered = (0..).zip(&census.scopes);
+    let snapshots = numbered.map(|(number, scope)| (number, of_scope(number, scope)));
+    let let_through = let_through.iter();
+    let let_through = let_through.map(|(tenant, count)| (tenant_id(tenant), *count));
+    census.departures(&snapshots.collect(), &let_through.collect(), minute(NOW))
+}
+
+fn tenant_id(tenant: &str) -> TenantId {
+    TenantId::parse(tenant).unwrap()
+}
+
+fn of_tenant(tenant: &str, mut sent: Sent) -> Sent {
+    for head in &mut sent.heads {
+        head.tenant = tenant_id(tenant);
+    }
+    sent
+}
+
+/// Which of the records are proposed, by the alerts' names.
+fn names<'a>(records: &'a [Record], departures: &Departures) -> Vec<&'a str> {
+    let proposed = departures.proposals.iter().filter_map(|proposal| {
+        let record = records
+            .iter()
+            .find(|record| item(&record.key) == proposal.key);
+        record.map(|record| record.key.alert_id.as_str())
+    });
+    proposed.collect()
+}
+
+#[test]
+fn what_is_gone_is_said_with_what_shows_it() {
+    let records = [
+        of_kind("contoso", "listed", "disk", None),
+        of_kind("contoso", "ends later", "disk", Some(NOW + 1)),
+        of_kind("contoso", "absent", "disk", None),
+        of_kind("contoso", "ended", "disk", Some(NOW)),
+        of_kind("contoso", "of another kind", "cpu", None),
+        resolved(of_kind("contoso", "resolved", "disk", Some(NOW))),
+        of_kind("fabrikam", "of another tenant", "disk", None),
+    ];
+    let list = sent("s", NOW - 1, &["listed", "ends later"]).of(&["disk"]);
+    let departures = departures(&records, &[list], &[]);
+    let gone = |record: &Record, shown| Proposal {
+        key: item(&record.key),
+        ask: Proposed::Gone {
+            last: minute(LAST),
+            shown,
+        },
+    };
+    let absent = Gone::Absent {
+        snapshot_id: SnapshotId::parse("s").unwrap(),
+        taken_at: minute(NOW - 1),
+    };
+    let expired = Gone::Expired { at: minute(NOW) };
+    let proposals = vec![gone(&records[2], absent), gone(&records[3], expired)];
+    let expected = Departures {
+        proposals,
+        next: Some(minute(NOW + 1)),
+        ..Departures::default()
+    };
+    assert_eq!(departures, expected);
+}
+
+/// The same alert id, from another source: another alert.
+#[test]
+fn a_list_speaks_for_its_own_source_alone() {
+    let mut record = standing("contoso", "a");
+    record.key.source = SourceId::parse("src_zzzzzzzzzzzzzzzzzzzzzzzzzz").unwrap();
+    let records = [record, standing("contoso", "b")];
+    let departures = departures(&records, &[sent("s", NOW, &["c"])], &[]);
+    assert_eq!(names(&records, &departures), ["b"]);
+}
+
+#[test]
+fn only_what_stands_and_what_has_a_ticket_is_counted() {
+    let bare = Record::new(alert("contoso", "a"));
+    let only_resolved = fold(bare.clone(), &event(&bare, LAST, Change::Resolved));
+    let mut unheard = with_ticket(bare.clone(), 7, LAST);
+    unheard.wanted.standing = true;
+    let ended =
+        |by| with_ticket(standing("contoso", "a"), 7, LAST).with_closed(7, 1, by, minute(NOW));
+    let cases = [
+        ("untouched", bare, 0),
+        ("only resolved", only_resolved, 0),
+        ("standing", standing("contoso", "a"), 1),
+        ("gone", resolved(standing("contoso", "a")), 0),
+        (
+            "gone, with a ticket",
+            resolved(with_ticket(standing("contoso", "a"), 7, LAST)),
+            1,
+        ),
+        ("found in ConnectWise, and not heard of", unheard, 1),
+        ("ended by a technician", ended(ClosedBy::Technician), 0),
+        ("of the next life", ended(ClosedBy::Us), 1),
+    ];
+    for (what, record, count) in cases {
+        let one = census(std::slice::from_ref(&record));
+        assert_eq!((one.len(), one.is_empty()), (count, count == 0), "{what}");
+        let list = [sent("s", NOW, &["b"])];
+        let gone = departures(std::slice::from_ref(&record), &list, &[]).proposals;
+        let may_go = record.wanted.standing && record.wanted.about.is_some() && count == 1;
+        assert_eq!(gone.len(), usize::from(may_go), "{what}");
+    }
+}
+
+#[test]
+fn a_scope_is_asked_for_the_kinds_of_its_standing_alerts() {
+    let records = [
+        of_kind("contoso", "a", "disk", None),
+        of_kind("fabrikam", "b", "memory", None),
+        of_kind("contoso", "c", "cpu", None),
+        with_ticket(resolved(of_kind("contoso", "d", "firewall", None)), 7, LAST),
+        of_kind("contoso", "e", "disk", None),
+    ];
+    let census = census(&records);
+    let tenants: Vec<_> = census
+        .scopes
+        .iter()
+        .map(|scope| scope.tenant.as_str())
+        .collect();
+    assert_eq!(tenants, ["contoso", "fabrikam"]);
+    assert_eq!(census.kinds_of(0), [kind("disk"), kind("cpu")]);
+    assert_eq!(census.kinds_of(1), [kind("memory")]);
+    assert_eq!(census.kinds_of(2), []);
+}
+
+#[test]
+fn an_alert_ends_at_its_time_unless_a_later_list_has_it() {
+    let ends = |at| [of_kind("contoso", "a", "disk", Some(at))];
+    let gone = |records: &[Record], snapshots: &[Sent]| {
+        !departures(records, snapshots, &[]).proposals.is_empty()
+    };
+    assert!(gone(&ends(NOW), &[]));
+    assert!(gone(&ends(LAST - 1), &[]));
+    assert!(!gone(&ends(NOW + 1), &[]));
+    let torn = sent("s", NOW, &["a"]).in_parts(2).without(1);
+    let cases = [
+        ("taken then", sent("s", NOW - 1, &["a"]), false),
+        ("taken since", sent("s", NOW, &["a"]), false),
+        ("taken before", sent("s", NOW - 2, &["a"]), true),
+        ("it is not in it", sent("s", NOW, &["b"]), true),
+        ("torn", torn, true),
+        ("of other kinds", sent("s", NOW, &["a"]).of(&["cpu"]), true),
+    ];
+    for (what, list, expected) in cases {
+        assert_eq!(gone(&ends(NOW - 1), &[list]), expected, "{what}");
+    }
+}
+
+#[test]
+fn the_next_end_is_the_first_to_come() {
+    let next = |ends: &[i64], snapshots: &[Sent]| {
+        let records = ends
+            .iter()
+            .zip(0..)
+            .map(|(at, n)| of_kind("contoso", &format!("a{n}"), "disk", Some(*at)));
+        let records: Vec<_> = records.collect();
+        departures(&records, snapshots, &[]).next
+    };
+    assert_eq!(next(&[], &[]), None);
+    assert_eq!(
+        next(&[NOW + 9, NOW + 3, NOW + 5], &[]),
+        Some(minute(NOW + 3))
+    );
+    assert_eq!(next(&[NOW, NOW + 3], &[]), Some(minute(NOW + 3)));
+    let all_but_first = [sent("s", NOW, &["a1"])];
+    assert_eq!(
+        next(&[NOW + 3, NOW + 5], &all_but_first),
+        Some(minute(NOW + 5))
+    );
+    let listed = [sent("s", NOW, &["a0"])];
+    assert_eq!(next(&[NOW - 1], &listed), None, "only a new list says more");
+}
+
+/// How many of how many open tickets of one tenant would close; the first are gone.
+fn closing(gone: u64, of: u64) -> (Vec<Record>, Vec<Sent>) {
+    let records = many("contoso", "a", of, true);
+    let there: Vec<String> = (gone..of)
+        .map(|n| format!("a{n}"))
+        .chain(["x".into()])
+        .collect();
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    (records, vec![sent("s", NOW, &there)])
+}
+
+#[test]
+fn more_than_twenty_and_more_than_three_in_ten_are_not_believed_at_once() {
+    for (gone, of, stopped) in [
+        (20, 20, false),
+        (20, 21, false),
+        (21, 21, true),
+        (21, 60, true),
+        (21, 69, true),
+        (21, 70, false),
+        (21, 80, false),
+        (300, 1000, false),
+        (301, 1000, true),
+    ] {
+        let (records, list) = closing(gone, of);
+        let departures = departures(&records, &list, &[]);
+        let counts = (u32::try_from(gone).unwrap(), u32::try_from(of).unwrap());
+        let expected = match stopped {
+            true => BTreeMap::from([(tenant_id("contoso"), counts)]),
+            false => BTreeMap::new(),
+        };
+        assert_eq!(departures.stopped, expected, "{gone} of {of}");
+        let proposed = if stopped { 0 } else { gone };
+        assert_eq!(
+            departures.proposals.len() as u64,
+            proposed,
+            "{gone} of {of}"
+        );
+        assert!(departures.let_through.is_empty());
+    }
+}
+
+#[test]
+fn a_tenant_that_is_stopped_stops_no_other() {
+    let (mut records, mut lists) = closing(21, 60);
+    records.extend(many("fabrikam", "b", 3, true));
+    lists.push(of_tenant("fabrikam", sent("t", NOW, &["b0"])));
+    let departures = departures(&records, &lists, &[]);
+    assert_eq!(names(&records, &departures), ["b1", "b2"]);
+    assert_eq!(
+        departures.stopped,
+        [(tenant_id("contoso"), (21, 60))].into()
+    );
+}
+
+/// A source that lists nothing right says so of few alerts of each of its tenants; one of many sources, of all of its own.
+#[test]
+fn the_tickets_of_all_sources_of_a_tenant_count_together() {
+    let (mut records, list) = closing(25, 25);
+    let mut others = many("contoso", "o", 60, true);
+    for record in &mut others {
+        record.key.source = SourceId::parse("src_zzzzzzzzzzzzzzzzzzzzzzzzzz").unwrap();
+    }
+    let alone = departures(&records, &list, &[]);
+    assert_eq!(alone.stopped, [(tenant_id("contoso"), (25, 25))].into());
+    records.extend(others);
+    let together = departures(&records, &list, &[]);
+    assert_eq!((together.stopped.len(), together.proposals.len()), (0, 25));
+}
+
+#[test]
+fn a_person_lets_through_as_many_as_it_saw() {
+    let (mut records, mut lists) = closing(25, 60);
+    records.extend(many("fabrikam", "b", 30, true));
+    let there: Vec<String> = (0..8).map(|n| format!("b{n}")).collect();
+    let there: Vec<&str> = there.iter().map(String::as_str).collect();
+    lists.push(of_tenant("fabrikam", sent("t", NOW, &there)));
+    for (let_through, passes) in [(24, false), (25, true), (26, true)] {
+        let departures = departures(&records, &lists, &[("contoso", let_through)]);
+        assert_eq!(departures.proposals.len(), if passes { 25 } else { 0 });
+        let contoso = tenant_id("contoso");
+        assert_eq!(departures.let_through.contains(&contoso), passes);
+        assert_eq!(departures.stopped.contains_key(&contoso), !passes);
+        assert_eq!(
+            departures.stopped[&tenant_id("fabrikam")],
+            (22, 30),
+            "not this one"
+        );
+    }
+    let (records, list) = closing(20, 20);
+    let departures = departures(&records, &list, &[("contoso", 99)]);
+    assert!(departures.let_through.is_empty(), "nothing was stopped");
+}
+
+/// Taken for gone, they would never get one.
+#[test]
+fn alerts_without_a_ticket_count_too() {
+    let mut records = many("contoso", "a", 25, false);
+    let list = [sent("s", NOW, &["x"])];
+    let contoso = tenant_id("contoso");
+    let gone = departures(&records, &list, &[]);
+    assert_eq!(gone.stopped[&contoso], (25, 25));
+    // Tickets that only wait for a technician do not make it fewer.
+    let noted = many("contoso", "n", 80, true).into_iter().map(resolved);
+    records.extend(noted);
+    let gone = departures(&records, &list, &[]);
+    assert_eq!(gone.stopped[&contoso], (25, 25));
+    let gone = departures(&records, &list, &[("contoso", 25)]);
+    assert_eq!((gone.proposals.len(), gone.let_through.len()), (25, 1));
+    // Nor do alerts without one make many tickets fewer.
+    let (mut records, mut lists) = closing(21, 60);
+    let waiting = many("contoso", "w", 100, false);
+    lists[0].lists.extend((0..100).map(|n| format!("w{n}")));
+    records.extend(waiting);
+    let gone = departures(&records, &lists, &[]);
+    assert_eq!(gone.stopped[&contoso], (21, 60));
+    // But open tickets are, whether their alerts stand or not.
+    records.extend(many("contoso", "n", 20, true).into_iter().map(resolved));
+    assert_eq!(departures(&records, &lists, &[]).proposals.len(), 21);
+}
+
+#[test]
+fn alerts_that_end_by_themselves_count_too() {
+    let ended = (0..30).map(|n| {
+        let record = of_kind("contoso", &format!("a{n}"), "disk", Some(NOW));
+        with_ticket(record, n + 1, LAST)
+    });
+    let records: Vec<_> = ended.collect();
+    let gone = departures(&records, &[], &[]);
+    assert_eq!(gone.stopped[&tenant_id("contoso")], (30, 30));
+    assert_eq!((gone.proposals.len(), gone.next), (0, None));
+}
+
+/// The ticket of alert `a`, as ConnectWise lists it where nobody did anything with it.
+fn listed(record: &Record) -> Found {
+    let open = record.open().unwrap();
+    Found {
+        ticket_id: open.ticket_id,
+        token: Some(record.ticket_token()),
+        board_id: open.board_id,
+        company_id: Some(open.company_id),
+        entered_at: Some(open.opened_at),
+        raised_at: None,
+        closed: false,
+        closed_at: None,
+        merged: false,
+        touched: false,
+    }
+}
+
+fn a() -> Record {
+    with_ticket(standing("contoso", "a"), 7, LAST)
+}
+
+fn look(ticket: RecordId) -> Vec<Proposed> {
+    vec![Proposed::Look(ticket)]
+}
+
+fn for_duplicates(ticket: RecordId) -> Vec<Proposed> {
+    vec![Proposed::LookForDuplicates(ticket)]
+}
+
+/// What the whole list shows: what is to be asked, and which tickets are missing.
+fn compared(records: &[Record], list: &[Found]) -> (Vec<Proposed>, Vec<RecordId>) {
+    let tickets = census(records).tickets(1);
+    let comparison = tickets.compare(0, None, list, minute(NOW));
+    let asks = comparison.proposals.into_iter();
+    (
+        asks.map(|proposal| proposal.ask).collect(),
+        comparison.missing,
+    )
+}
+
+#[test]
+fn a_ticket_that_is_not_as_it_is_recorded_is_to_be_looked_at() {
+    let record = a();
+    let other = Token::new(&alert("contoso", "b"), 1);
+    let as_listed = |change: fn(&mut Found)| {
+        let mut found = listed(&record);
+        change(&mut found);
+        found
+    };
+    let with_token = |token: Option<Token>| Found {
+        token,
+        ..listed(&record)
+    };
+    let cases = [
+        ("as it is", listed(&record), vec![]),
+        ("touched", as_listed(|found| found.touched = true), vec![]),
+        (
+            "other company",
+            as_listed(|found| found.company_id = Some(20)),
+            look(7),
+        ),
+        (
+            "no company",
+            as_listed(|found| found.company_id = None),
+            look(7),
+        ),
+        (
+            "other board",
+            as_listed(|found| found.board_id = Some(3)),
+            look(7),
+        ),
+        (
+            "no board",
+            as_listed(|found| found.board_id = None),
+            look(7),
+        ),
+        (
+            "closed meanwhile",
+            as_listed(|found| found.closed = true),
+            look(7),
+        ),
+        ("merged", as_listed(|found| found.merged = true), look(7)),
+        ("another alert's token", with_token(Some(other)), look(7)),
+        (
+            "another life's token",
+            with_token(Some(Token::new(&record.key, 2))),
+            look(7),
+        ),
+        ("no token", with_token(None), look(7)),
+    ];
+    for (what, found, asks) in cases {
+        assert_eq!(
+            compared(std::slice::from_ref(&record), &[found]),
+            (asks, vec![]),
+            "{what}"
+        );
+    }
+}
+
+#[test]
+fn a_ticket_that_is_not_listed_is_missing() {
+    let records = [a(), with_ticket(standing("contoso", "b"), 9, LAST)];
+    let list = [listed(&records[1])];
+    assert_eq!(compared(&records, &list), (vec![], vec![7]));
+    assert_eq!(compared(&records, &[]), (vec![], vec![7, 9]));
+    let gone = [resolved(a())];
+    assert_eq!(
+        compared(&gone, &[]),
+        (vec![], vec![7]),
+        "its alert is gone, it stays open"
+    );
+    assert_eq!(compared(&[standing("contoso", "c")], &[]), (vec![], vec![]));
+}
+
+#[test]
+fn a_ticket_that_was_recorded_within_the_last_minute_may_not_be_listed_yet() {
+    for (opened, missing) in [(NOW + 1, vec![]), (NOW, vec![]), (NOW - 1, vec![7])] {
+        let record = with_ticket(standing("contoso", "a"), 7, opened);
+        assert_eq!(
+            compared(&[record], &[]),
+            (vec![], missing),
+            "{}",
+            opened - NOW
+        );
+    }
+}
+
+#[test]
+fn a_stretch_of_the_list_is_compared_with_the_tickets_that_belong_there() {
+    let records: Vec<_> = [9, 5, 12, 7]
+        .map(|id| with_ticket(standing("contoso", &format!("a{id}")), id, LAST))
+        .into();
+    let tickets = census(&records).tickets(1);
+    for (behind, to, missing) in [
+        (0, None, vec![5, 7, 9, 12]),
+        (0, Some(8), vec![5, 7]),
+        (5, Some(9), vec![7, 9]),
+        (7, Some(7), vec![]),
+        (9, None, vec![12]),
+        (12, None, vec![]),
+    ] {
+        let comparison = tickets.compare(behind, to, &[], minute(NOW));
+        assert_eq!(comparison.missing, missing, "behind {behind} to {to:?}");
+        assert_eq!(comparison.compared, missing.len());
+    }
+    let page = tickets.compare(5, Some(9), &[listed(&records[3])], minute(NOW));
+    assert_eq!((page.missing, page.compared), (vec![9], 2));
+}
+
+#[test]
+fn two_open_tickets_with_one_token_are_to_be_looked_for_wherever_they_are_listed() {
+    let record = a();
+    let twin = |ticket_id| Found {
+        ticket_id,
+        ..listed(&record)
+    };
+    let one = std::slice::from_ref(&record);
+    let asks = compared(one, &[listed(&record), twin(9)]);
+    assert_eq!(asks, (for_duplicates(7), vec![]));
+    let asks = compared(one, &[twin(3), listed(&record)]);
+    assert_eq!(asks, (for_duplicates(7), vec![]), "the older one");
+    let tickets = census(one).tickets(1);
+    let page = tickets.compare(8, None, &[twin(9)], minute(NOW));
+    let asks: Vec<_> = page
+        .proposals
+        .into_iter()
+        .map(|proposal| proposal.ask)
+        .collect();
+    assert_eq!(asks, for_duplicates(7), "on another page");
+
+    let other_life = Found {
+        token: Some(Token::new(&record.key, 2)),
+        ..twin(9)
+    };
+    let nobodys = Found {
+        token: Some(Token::new(&alert("contoso", "z"), 1)),
+        ..twin(9)
+    };
+    let no_token = Found {
+        token: None,
+        ..twin(9)
+    };
+    let elsewhere = Found {
+        company_id: Some(20),
+        ..twin(9)
+    };
+    let merged = Found {
+        merged: true,
+        ..twin(9)
+    };
+    for other in [other_life, nobodys, no_token, elsewhere, merged] {
+        let asks = compared(one, &[listed(&record), other.clone()]);
+        assert_eq!(asks, (vec![], vec![]), "{other:?}");
+    }
+}
+
+/// It carries the token of the life that it was made for.
+#[test]
+fn a_ticket_that_was_opened_again_is_as_it_is_recorded() {
+    let mut record = a();
+    let first = record.token();
+    record.episode = 3;
+    if let Some(Actual::Open(open)) = &mut record.actual {
+        open.token = Some(first.clone());
+    }
+    let one = std::slice::from_ref(&record);
+    assert_eq!(compared(one, &[listed(&record)]), (vec![], vec![]));
+    let twin = |token| Found {
+        ticket_id: 9,
+        token: Some(token),
+        ..listed(&record)
+    };
+    let asks = compared(one, &[listed(&record), twin(first)]);
+    assert_eq!(asks, (for_duplicates(7), vec![]));
+    let asks = compared(one, &[listed(&record), twin(record.token())]);
+    assert_eq!(asks, (vec![], vec![]), "of another life");
+}
+
+#[test]
+fn tickets_of_another_connectwise_are_not_compared() {
+    let mut other = a();
+    if let Some(Actual::Open(open)) = &mut other.actual {
+        open.epoch = 2;
+    }
+    let one = std::slice::from_ref(&other);
+    assert_eq!(compared(one, &[]), (vec![], vec![]));
+    // Its number may be anything there, its token was never sent there.
+    let twin = Found {
+        ticket_id: 9,
+        ..listed(&other)
+    };
+    assert_eq!(compared(one, &[twin]), (vec![], vec![]));
+    let there = census(one).tickets(2).compare(0, None, &[], minute(NOW));
+    assert_eq!((there.missing, there.compared), (vec![7], 1));
+}
+
+#[test]
+fn a_missing_ticket_is_looked_at_if_it_is_shown_or_its_board_is() {
+    let mut records: Vec<_> = [5, 7, 9]
+        .map(|id| with_ticket(standing("contoso", &format!("a{id}")), id, LAST))
+        .into();
+    if let Some(Actual::Open(open)) = &mut records[2].actual {
+        open.board_id = Some(3);
+    }
+    let tickets = census(&records).tickets(1);
+    let ask = |shown: &[RecordId], boards: &[RecordId]| {
+        let shown = shown.iter().copied().collect();
+        let boards = boards.iter().copied().collect();
+        let missing = [5, 9, 11];
+        let asks = tickets.explained(&missing, &shown, &boards).into_iter();
+        asks.map(|proposal| match proposal.ask {
+            Proposed::Look(id) => {
+                let of = &records
+                    .iter()
+                    .find(|record| record.open().unwrap().ticket_id == id);
+                assert_eq!(item(&of.unwrap().key), proposal.key);
+                id
+            }
+            other @ (Proposed::Gone { .. } | Proposed::LookForDuplicates(_)) => panic!("{other:?}"),
+        })
+        .collect::<Vec<_>>()
+    };
+    assert!(ask(&[], &[]).is_empty(), "nothing is known");
+    assert_eq!(ask(&[9], &[]), [9], "closed, or given to another use");
+    assert_eq!(ask(&[], &[BOARD]), [5], "deleted");
+    assert_eq!(ask(&[], &[BOARD, 3]), [5, 9]);
+    assert_eq!(ask(&[5, 9, 11], &[BOARD, 3]), [5, 9], "11 is not ours");
+    let mut unknown = records[0].clone();
+    if let Some(Actual::Open(open)) = &mut unknown.actual {
+        open.board_id = None;
+    }
+    let on_no_board = census(&[unknown]).tickets(1);
+    let asks = on_no_board.explained(&[5], &BTreeSet::new(), &BTreeSet::new());
+    assert_eq!(asks.len(), 1, "its board is not known to be hidden");
+    assert_eq!(tickets.boards(&[5, 9, 11]), BTreeSet::from([BOARD, 3]));
+    assert_eq!(tickets.boards(&[5, 7]), BTreeSet::from([BOARD]));
+}

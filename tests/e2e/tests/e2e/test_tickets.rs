@@ -118,7 +118,10 @@ async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
 
     let now = Timestamp::now();
     let calls = world.calls().await.len();
+    let health = world.health();
+    world.make_health_due(now).await;
     world.make_due(now).await;
+    assert_eq!(world.try_out(&health, now).await.done, 1);
     assert_eq!(world.tick(&reconcile, now).await.released, 0);
     assert_eq!(world.calls().await.len(), calls, "nobody asked for a test");
     let test = TestTicket {
@@ -131,8 +134,9 @@ async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
     };
     let saved = world.config.save_test_ticket(&partner(), &test, 0).await;
     saved.unwrap();
-    world.make_due(after(now, 60)).await;
-    let tick = world.tick(&reconcile, after(now, 60)).await;
+    world.make_health_due(after(now, 60)).await;
+    world.try_out(&health, after(now, 60)).await;
+    let tick = world.tick(&reconcile, after(now, 90)).await;
     assert_eq!(tick.released, 1);
     world.work().await;
     assert_eq!(world.all_tickets().await.len(), 1);

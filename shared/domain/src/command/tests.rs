@@ -1,0 +1,313 @@
+use super::*;
+use crate::event::{Change, Event, Particulars, Payload, Severity};
+use crate::fold::fold;
+use crate::kind::Role;
+use crate::message::Message;
+use crate::record::{Claim, ClosedBy, Op};
+use crate::snapshot::tests::{alert, kind, minute};
+use crate::{ClaimId, EventId, SnapshotId, Token};
+
+fn event(at: i64, change: Change) -> Event {
+    Event {
+        key: alert("contoso", "a"),
+        id: EventId::parse(format!("e{at}")).unwrap(),
+        occurred_at: minute(at),
+        change,
+    }
+}
+
+fn particulars(expires: Option<i64>) -> Particulars {
+    Particulars {
+        kind: kind("disk"),
+        role: Role::Operations,
+        severity: Severity::Medium,
+        expires_at: expires.map(minute),
+        payload: Payload {
+            title: "Disk full".into(),
+            description: String::new(),
+            tenant_name: None,
+            device: None,
+            user: None,
+            link: None,
+        },
+    }
+}
+
+fn raised(at: i64) -> Event {
+    event(at, Change::Raised(particulars(Some(60))))
+}
+
+fn updated(at: i64) -> Event {
+    event(at, Change::Updated(particulars(Some(90))))
+}
+
+fn claim(op: Op) -> Claim {
+    let id = ClaimId::parse("c").unwrap();
+    Claim {
+        marker: id.clone(),
+        id,
+        op,
+        reason: "test".into(),
+        token: Token::new(&alert("contoso", "a"), 1),
+        board_id: Some(2),
+        company_id: 19,
+        epoch: 1,
+        severity: Severity::Medium,
+        began_at: minute(0),
+        until: minute(1),
+        uncertain_at: None,
+        attempts: 1,
+        visits: 0,
+        visited_at: None,
+        empty_visits: 0,
+    }
+}
+
+/// Raised at minute 0, to end at minute 60.
+fn standing() -> Record {
+    fold(Record::new(alert("contoso", "a")), &raised(0))
+}
+
+fn with_ticket(ticket_id: RecordId) -> Record {
+    let open = Open::new(ticket_id, Some(2), &claim(Op::Create), minute(1));
+    standing().with_open(open)
+}
+
+fn absent() -> Gone {
+    Gone::Absent {
+        snapshot_id: SnapshotId::parse("s").unwrap(),
+        taken_at: minute(10),
+    }
+}
+
+fn expired() -> Gone {
+    Gone::Expired { at: minute(60) }
+}
+
+fn command(record: &Record, ask: Ask) -> Command {
+    Command {
+        key: record.key.clone(),
+        episode: record.episode,
+        ticket_id: record.open().map(|open| open.ticket_id),
+        ask,
+    }
+}
+
+fn gone(record: &Record, shown: Gone) -> Command {
+    let last = record.wanted.last.clone().unwrap();
+    command(record, Ask::Gone { last, shown })
+}
+
+#[test]
+fn what_is_shown_to_be_gone_stands_no_more_and_all_else_stays() {
+    for record in [standing(), with_ticket(77)] {
+        for shown in [absent(), expired()] {
+            let after = gone(&record, shown.clone()).taken_in(record.clone(), minute(70));
+            let mut expected = record.clone();
+            expected.wanted.standing = false;
+            expected.wanted.gone = Some(shown.clone());
+            assert_eq!(after, expected);
+            let twice = gone(&record, shown).taken_in(after.clone(), minute(71));
+            assert_eq!(twice, after);
+        }
+    }
+}
+
+#[test]
+fn a_record_that_moved_on_makes_a_command_void() {
+    let none = standing();
+    let open = with_ticket(77);
+    let ours = open.clone().with_closed(77, 1, ClosedBy::Us, minute(9));
+    let by_person = open
+        .clone()
+        .with_closed(77, 1, ClosedBy::Technician, minute(9));
+    let repeated = |record: &Record| fold(record.clone(), &updated(5));
+    let resolved = |record: &Record| fold(record.clone(), &event(5, Change::Resolved));
+    let mut same_time = updated(0);
+    same_time.id = EventId::parse("f").unwrap();
+    let mut next_life = none.clone();
+    next_life.episode = 2;
+    let mut other_end = open.clone();
+    other_end.wanted.about.as_mut().unwrap().expires_at = Some(minute(61));
+    let claimed = |record: &Record, op| record.clone().with_claim(claim(op));
+    let seen_gone = gone(&open, absent()).taken_in(open.clone(), minute(11));
+    // Made for this record; does it fit that one: of a list, of a time, to look.
+    let cases: [(&str, &Record, Record, [bool; 3]); 16] = [
+        ("unmoved", &open, open.clone(), [true; 3]),
+        (
+            "unmoved, no ticket",
+            &none,
+            none.clone(),
+            [true, true, false],
+        ),
+        ("a claim runs", &open, claimed(&open, Op::Note), [true; 3]),
+        (
+            "its ticket is on its way",
+            &none,
+            claimed(&none, Op::Create),
+            [true, true, false],
+        ),
+        ("a ticket came", &none, open.clone(), [false; 3]),
+        ("the ticket is forgotten", &open, none.clone(), [false; 3]),
+        ("of the next life", &none, next_life, [false; 3]),
+        ("another ticket", &open, with_ticket(78), [false; 3]),
+        ("repeated", &open, repeated(&open), [false, false, true]),
+        ("repeated, no ticket", &none, repeated(&none), [false; 3]),
+        (
+            "repeated at the same time",
+            &open,
+            fold(open.clone(), &same_time),
+            [false, false, true],
+        ),
+        (
+            "it ends at another time",
+            &open,
+            other_end,
+            [true, false, true],
+        ),
+        ("resolved", &open, resolved(&open), [false, false, true]),
+        ("gone already", &open, seen_gone, [false, false, true]),
+        ("closed by us", &open, ours, [false; 3]),
+        ("closed by a technician", &open, by_person, [false; 3]),
+    ];
+    for (what, made_for, now, fits) in cases {
+        let commands = [
+            gone(made_for, absent()),
+            gone(made_for, expired()),
+            command(made_for, Ask::Look),
+        ];
+        for (command, fits) in commands.iter().zip(fits) {
+            assert_eq!(command.fits(&now), fits, "{what}: {:?}", command.ask);
+            let after = command.taken_in(now.clone(), minute(70));
+            let takes = fits && command.ask != Ask::Look;
+            assert_eq!(after != now, takes, "{what}: {:?}", command.ask);
+        }
+        let duplicates = command(made_for, Ask::LookForDuplicates);
+        assert_eq!(duplicates.fits(&now), fits[2], "{what}");
+    }
+}
+
+/// The life whose ticket a person ended has nothing left to end, though its alert stands.
+#[test]
+fn an_alert_whose_ticket_a_person_ended_is_not_taken_for_gone() {
+    let mut ended = with_ticket(77).with_closed(77, 1, ClosedBy::Technician, minute(9));
+    assert!(!gone(&ended, absent()).fits(&ended));
+    // The next life has no ticket yet.
+    ended.episode += 1;
+    assert!(gone(&ended, absent()).fits(&ended));
+}
+
+#[test]
+fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
+    let record = with_ticket(77);
+    let ask = |record: &Record| command(record, Ask::LookForDuplicates);
+    let after = ask(&record).taken_in(record.clone(), minute(70));
+    let due = Recheck {
+        token: record.token(),
+        board_id: Some(2),
+        company_id: 19,
+        epoch: 1,
+        at: minute(70),
+        last: true,
+    };
+    assert_eq!(after.rechecks, std::slice::from_ref(&due));
+    let again = ask(&record).taken_in(after.clone(), minute(71));
+    assert_eq!(again, after, "not put off");
+
+    let planned = Recheck {
+        at: minute(90),
+        last: false,
+        ..due.clone()
+    };
+    let known = Record {
+        rechecks: vec![planned.clone()],
+        ..record.clone()
+    };
+    let after = ask(&known).taken_in(known, minute(70));
+    let sooner = Recheck {
+        at: minute(70),
+        ..planned
+    };
+    assert_eq!(
+        after.rechecks,
+        [sooner],
+        "sooner, and not for the last time"
+    );
+
+    let mut reopened = record;
+    let first = reopened.token();
+    reopened.episode = 2;
+    if let Some(Actual::Open(open)) = &mut reopened.actual {
+        open.token = Some(first.clone());
+    }
+    let after = ask(&reopened).taken_in(reopened.clone(), minute(70));
+    assert_eq!(after.rechecks[0].token, first);
+}
+
+#[test]
+fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
+    for record in [standing(), with_ticket(77)] {
+        for shown in [absent(), expired()] {
+            let seen_gone = gone(&record, shown).taken_in(record.clone(), minute(61));
+            for change in [updated(5), raised(5)] {
+                let revived = fold(seen_gone.clone(), &change);
+                assert!(revived.wanted.standing);
+                assert_eq!(revived.wanted.gone, None);
+                assert_eq!(revived.wanted.last, Some(change.order()));
+                assert_eq!(
+                    revived.episode, 1,
+                    "its ticket is still open, or was never made"
+                );
+            }
+            let old = updated(-1);
+            assert_eq!(fold(seen_gone.clone(), &old), seen_gone);
+            let resolved = fold(seen_gone.clone(), &event(5, Change::Resolved));
+            assert!(!resolved.wanted.standing);
+            assert_eq!(resolved.wanted.gone, None, "now its source says so");
+            assert_eq!(fold(resolved.clone(), &updated(6)), resolved);
+        }
+    }
+    let record = with_ticket(77);
+    let closed = gone(&record, absent()).taken_in(record, minute(11));
+    let closed = closed.with_closed(77, 1, ClosedBy::Us, minute(12));
+    let revived = fold(closed, &updated(5));
+    assert_eq!(
+        revived.episode, 2,
+        "the update came late: a next life, not lost"
+    );
+}
+
+/// What lies in the queue is older than the code that reads it.
+#[test]
+fn commands_have_one_form_on_the_queue() {
+    let record = with_ticket(77);
+    let head = r#"{"v":1,"type":"command","body":{"key":{"partner":"acme","tenant":"contoso","source":"src_0123456789abcdefghijklmnop","alert_id":"a"},"episode":1"#;
+    let last = r#""ask":"gone","last":{"occurred_at":"2026-09-21T14:13:20Z","rank":0,"id":"e0"}"#;
+    let absent_form =
+        r#""shown":{"by":"absent","snapshot_id":"s","taken_at":"2026-09-21T14:23:20Z"}"#;
+    let expired_form = r#""shown":{"by":"expired","at":"2026-09-21T15:13:20Z"}"#;
+    let cases = [
+        (
+            gone(&record, absent()),
+            format!(r#""ticket_id":77,{last},{absent_form}"#),
+        ),
+        (
+            gone(&standing(), expired()),
+            format!("{last},{expired_form}"),
+        ),
+        (
+            command(&record, Ask::Look),
+            r#""ticket_id":77,"ask":"look""#.into(),
+        ),
+        (
+            command(&record, Ask::LookForDuplicates),
+            r#""ticket_id":77,"ask":"look_for_duplicates""#.into(),
+        ),
+    ];
+    for (command, form) in cases {
+        let text = format!("{head},{form}}}}}");
+        let message = Message::Command(command);
+        assert_eq!(message.to_json(), text);
+        assert_eq!(Message::from_json(&text).unwrap(), message);
+    }
+}

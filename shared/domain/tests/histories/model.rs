@@ -1,0 +1,639 @@
+//! The source, the queue, the table, and a small ConnectWise; and what must hold of them.
+
+use std::fmt::Debug;
+
+use domain::adopt::Found;
+use domain::breaker::Breaker;
+use domain::command::{Command, Gone};
+use domain::event::{Change, Event, Order, Particulars, Payload, Severity};
+use domain::kind::Role;
+use domain::memory::MemoryState;
+use domain::record::{Actual, BlockedSince, ClosedBy, Record};
+use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, Settings, WhenGone};
+use domain::{
+    AlertId, AlertKey, Blocked, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, Token,
+};
+use jiff::Timestamp;
+
+use crate::reconcile::Snapshot;
+use crate::worker::Worker;
+use crate::{COMPANY, Deed, Delivery, List, Op, PATIENCE, Run, Say, Searches};
+
+/// A ticket in some ConnectWise.
+#[derive(Debug, Clone)]
+pub(crate) struct Ticket {
+    pub(crate) token: Token,
+    pub(crate) site: u32,
+    pub(crate) open: bool,
+    /// When its alert was raised, as it says.
+    pub(crate) raised_at: Timestamp,
+    /// When it came to be.
+    pub(crate) entered: i64,
+    /// Long after ConnectWise should have settled.
+    pub(crate) too_late: bool,
+    pub(crate) closed_at: Option<i64>,
+    pub(crate) touched: bool,
+    pub(crate) company: u64,
+    pub(crate) board: u64,
+    pub(crate) deleted: bool,
+    pub(crate) merged: bool,
+    /// The marks of our notes.
+    pub(crate) notes: Vec<ClaimId>,
+}
+
+impl Ticket {
+    /// No person took it for another use.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.company == COMPANY && !self.deleted && !self.merged
+    }
+
+    /// Who ended it, as ConnectWise shows it.
+    pub(crate) fn ended(&self, token: &Token) -> Option<ClosedBy> {
+        match self.deleted {
+            true => Some(ClosedBy::Deleted),
+            false => found((0, self)).ended(token, COMPANY),
+        }
+    }
+}
+
+/// What the queue carries.
+#[derive(Debug, Clone)]
+pub(crate) enum Message {
+    Event(Box<Event>),
+    Command(Box<Command>),
+    Reconsider,
+    Release,
+}
+
+pub(crate) struct Model {
+    pub(crate) now: i64,
+    /// The source's last word, and all that it has said.
+    pub(crate) standing: bool,
+    pub(crate) said: Vec<Event>,
+    pub(crate) queue: Vec<Message>,
+    /// Since when the alert is there, or not; and when it ends by itself.
+    pub(crate) there: Vec<(i64, bool)>,
+    pub(crate) ends: Option<i64>,
+    pub(crate) ends_in: Option<i64>,
+    pub(crate) snapshots: Vec<Snapshot>,
+    /// What reconcile showed to be gone, and was right to.
+    pub(crate) shown: Vec<(Order, Gone)>,
+    /// The table.
+    pub(crate) stored: Option<Record>,
+    /// The table as its lists have it, a moment late.
+    pub(crate) indexed: Option<Record>,
+    pub(crate) backup: Option<Record>,
+    pub(crate) is_set_back: bool,
+    pub(crate) is_replayed: bool,
+    pub(crate) view: ConnectionView,
+    pub(crate) broken: bool,
+    /// All ConnectWise sites: a ticket's number is its place, from 1.
+    pub(crate) tickets: Vec<Ticket>,
+    /// What is still to come of writes that were answered before they were done.
+    pub(crate) coming: Vec<Ticket>,
+    pub(crate) calls: usize,
+    pub(crate) claims: usize,
+}
+
+/// The worker is dead.
+pub(crate) struct Died;
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+pub(crate) fn key() -> AlertKey {
+    AlertKey {
+        partner: PartnerId::parse("acme").unwrap(),
+        tenant: TenantId::parse("contoso").unwrap(),
+        source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+        alert_id: AlertId::parse("a").unwrap(),
+    }
+}
+
+pub(crate) fn event(number: usize, second: i64, say: Say, ends: Option<i64>) -> Event {
+    let particulars = |severity| Particulars {
+        kind: Kind::parse("disk").unwrap(),
+        role: Role::Operations,
+        severity,
+        expires_at: ends.map(at),
+        payload: Payload {
+            title: "Disk full".into(),
+            description: String::new(),
+            tenant_name: None,
+            device: None,
+            user: None,
+            link: None,
+        },
+    };
+    Event {
+        key: key(),
+        id: EventId::parse(format!("e{number}")).unwrap(),
+        occurred_at: at(second),
+        change: match say {
+            Say::Raised(severity) => Change::Raised(particulars(severity)),
+            Say::Updated => Change::Updated(particulars(Severity::Medium)),
+            Say::Resolved => Change::Resolved,
+        },
+    }
+}
+
+impl Model {
+    pub(crate) fn new(seed: u64) -> Self {
+        let target = BoardTarget {
+            when_gone: match seed % 4 {
+                0 => WhenGone::Note,
+                _ => WhenGone::Close,
+            },
+            reopen_days: if seed.is_multiple_of(5) { 7 } else { 0 },
+            ..BoardTarget::default()
+        };
+        let settings = Settings {
+            operations: target.clone(),
+            cyber_alerts: target,
+            kinds_off: std::collections::BTreeSet::default(),
+            priorities: [(Severity::Critical, 1), (Severity::Medium, 3)].into(),
+            note_interval_minutes: 60,
+            notes_for_customers: false,
+            epoch: None,
+        };
+        Self {
+            now: 1000,
+            standing: false,
+            said: vec![],
+            queue: vec![],
+            there: vec![],
+            ends: None,
+            ends_in: None,
+            snapshots: vec![],
+            shown: vec![],
+            stored: None,
+            indexed: None,
+            backup: None,
+            is_set_back: false,
+            is_replayed: false,
+            view: ConnectionView {
+                connection: Some(LiveConnection {
+                    epoch: 1,
+                    confirmed_at: None,
+                    settings,
+                }),
+                mapping: Some(Mapping {
+                    company: Some(COMPANY),
+                    enabled: true,
+                    ..Mapping::default()
+                }),
+                breaker: Breaker::default(),
+                memory: (!seed.is_multiple_of(3)).then_some(MemoryState::Complete),
+            },
+            broken: false,
+            tickets: vec![],
+            coming: vec![],
+            calls: 0,
+            claims: 0,
+        }
+    }
+
+    fn when_gone(&self) -> WhenGone {
+        self.view
+            .connection
+            .as_ref()
+            .unwrap()
+            .settings
+            .operations
+            .when_gone
+    }
+
+    pub(crate) fn epoch(&self) -> u32 {
+        self.view.connection.as_ref().unwrap().epoch
+    }
+
+    pub(crate) fn step(&mut self, op: &Op) -> Result<(), String> {
+        match op {
+            Op::Say(say) => self.say(*say),
+            Op::EndsIn(seconds) => self.ends_in = Some(*seconds),
+            Op::Vanish => self.is_there_since(self.now, false),
+            Op::List(list) => self.list(list),
+            Op::Reconcile(run) => self.reconcile(run)?,
+            Op::Again(which) => {
+                let said = self.said.get(which % self.said.len().max(1));
+                self.queue
+                    .extend(said.cloned().map(Box::new).map(Message::Event));
+            }
+            Op::Reconsider => self.queue.push(Message::Reconsider),
+            Op::Deliver(delivery) => self.deliver(delivery)?,
+            Op::Pass(seconds) => self.pass(*seconds),
+            Op::Map(yes) => {
+                let mapping = self.view.mapping.as_mut().unwrap();
+                mapping.company = yes.then_some(COMPANY);
+                mapping.enabled_at = Some(at(self.now));
+            }
+            Op::Enable(yes) => {
+                let mapping = self.view.mapping.as_mut().unwrap();
+                mapping.enabled = *yes;
+                mapping.enabled_at = Some(at(self.now));
+            }
+            Op::Break(yes) => {
+                self.broken = *yes;
+                if !yes {
+                    self.view.breaker = Breaker::default();
+                }
+            }
+            Op::Repoint => {
+                self.view.connection.as_mut().unwrap().epoch += 1;
+                self.view.memory = None;
+                self.view.breaker = Breaker::default();
+            }
+            Op::BackUp => self.backup.clone_from(&self.stored),
+            Op::Lose { restored } => self.lose(*restored),
+            Op::Technician(deed) => self.deed(*deed),
+        }
+        self.invariants()
+    }
+
+    /// A person does something with the open tickets.
+    fn deed(&mut self, deed: Deed) {
+        let now = self.now;
+        for ticket in self
+            .tickets
+            .iter_mut()
+            .filter(|ticket| ticket.open && ticket.is_ours())
+        {
+            ticket.touched = true;
+            match deed {
+                Deed::Close => (ticket.open, ticket.closed_at) = (false, Some(now)),
+                Deed::Delete => ticket.deleted = true,
+                Deed::ToOtherBoard => ticket.board += 1,
+                // A table that is lost takes what it finds for its own, wherever that lies.
+                Deed::Move | Deed::Merge if self.is_set_back => {}
+                Deed::Move => ticket.company = COMPANY + 1,
+                Deed::Merge => {
+                    (ticket.merged, ticket.open, ticket.closed_at) = (true, false, Some(now));
+                }
+            }
+        }
+    }
+
+    fn is_there_since(&mut self, second: i64, there: bool) {
+        if self.is_there() != there {
+            self.there.push((second, there));
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        self.there.last().is_some_and(|(_, there)| *there)
+    }
+
+    pub(crate) fn pass(&mut self, seconds: i64) {
+        if seconds > 0 {
+            self.indexed.clone_from(&self.stored);
+        }
+        self.now += seconds;
+        let now = self.now;
+        if let Some(end) = self.ends.filter(|end| *end <= now) {
+            self.is_there_since(end, false);
+        }
+        let come = self.coming.extract_if(.., |ticket| ticket.entered <= now);
+        let mut come: Vec<_> = come.collect();
+        come.sort_by_key(|ticket| ticket.entered);
+        self.tickets.extend(come);
+    }
+
+    /// A table that is lost while a create is uncertain does not know of it: that is more than can be mended.
+    fn lose(&mut self, restored: bool) {
+        let uncertain = |record: &Record| record.claim.is_some() || !record.rechecks.is_empty();
+        let left_alone = |ticket: &Ticket| ticket.merged || ticket.company != COMPANY;
+        if self.stored.iter().chain(&self.backup).any(uncertain)
+            || !self.coming.is_empty()
+            || self.tickets.iter().any(left_alone)
+        {
+            return;
+        }
+        self.is_set_back = true;
+        // Nobody loses a table in a moment.
+        self.pass(60);
+        self.stored = self.backup.clone().filter(|_| restored);
+        // A restore says so; a table that is gone is seen to be at the first look.
+        self.view.memory = restored.then_some(MemoryState::Rebuilding);
+    }
+
+    fn say(&mut self, say: Say) {
+        match say {
+            Say::Raised(_) => self.standing = true,
+            Say::Resolved if self.standing => self.standing = false,
+            Say::Updated if self.standing && self.is_there() => {}
+            Say::Resolved | Say::Updated => return,
+        }
+        self.pass(1);
+        let ends = self.ends_in.take().filter(|_| say != Say::Resolved);
+        self.ends = ends.map(|seconds| self.now + seconds);
+        self.is_there_since(self.now, say != Say::Resolved);
+        let event = event(self.said.len(), self.now, say, self.ends);
+        self.said.push(event.clone());
+        self.queue.push(Message::Event(Box::new(event)));
+    }
+
+    fn deliver(&mut self, delivery: &Delivery) -> Result<(), String> {
+        if self.queue.is_empty() {
+            return Ok(());
+        }
+        let which = delivery.which % self.queue.len();
+        let message = self.queue[which].clone();
+        let mut worker = Worker {
+            view: self.view.clone(),
+            model: self,
+            message: &message,
+            event: match &message {
+                Message::Event(event) => Some(event),
+                Message::Command(_) | Message::Reconsider | Message::Release => None,
+            },
+            delivery,
+            touches: 0,
+            writes: 0,
+        };
+        // A message goes only when a worker that is alive says so.
+        match worker.run()? {
+            Ok(true) => {
+                self.queue.remove(which);
+                self.is_accounted_for()
+            }
+            Ok(false) | Err(Died) => Ok(()),
+        }
+    }
+
+    fn invariants(&self) -> Result<(), String> {
+        // One that comes long after its time cannot be foreseen. It is found and closed later.
+        let tickets: Vec<_> = self
+            .tickets
+            .iter()
+            .filter(|ticket| !ticket.too_late && !ticket.deleted)
+            .collect();
+        // Of another ConnectWise, a table that was lost knows nothing.
+        let known = |site| site == self.epoch() || !self.is_set_back;
+        let open = tickets
+            .iter()
+            .filter(|ticket| ticket.open && ticket.is_ours() && known(ticket.site));
+        let open: Vec<_> = open.collect();
+        hold!(open.len() <= 1, "two open tickets: {open:?}");
+        for (number, ticket) in tickets.iter().enumerate() {
+            let rest = &tickets[number + 1..];
+            let again = rest
+                .iter()
+                .any(|other| other.token == ticket.token && other.site == ticket.site);
+            hold!(!again, "two tickets for one life: {}", ticket.token);
+            let mut marks = ticket.notes.clone();
+            marks.sort_by(|a, b| a.as_str().cmp(b.as_str()));
+            marks.dedup();
+            hold!(
+                marks.len() == ticket.notes.len(),
+                "a note twice: {:?}",
+                ticket.notes
+            );
+        }
+        Ok(())
+    }
+
+    /// Where no message waits, the record says what became of the events: a ticket, an end, or why not.
+    fn is_accounted_for(&self) -> Result<(), String> {
+        let waits = |message: &Message| matches!(message, Message::Event(_));
+        if self.queue.iter().any(waits) || self.is_set_back {
+            return Ok(());
+        }
+        let Some(record) = &self.stored else {
+            hold!(
+                self.said.is_empty(),
+                "events are gone, and nothing is known of them"
+            );
+            return Ok(());
+        };
+        let standing = record.wanted.standing;
+        self.is_heard(record)?;
+        let accounted = match (&record.actual, standing) {
+            _ if record.blocked.is_some() => true,
+            (Some(Actual::Open(_)), true) | (Some(Actual::Closed(_)) | None, false) => true,
+            (Some(Actual::Closed(closed)), true) => {
+                closed.episode == record.episode && closed.by != ClosedBy::Us
+            }
+            (Some(Actual::Open(_)), false) => self.when_gone() == WhenGone::Note,
+            (None, true) => false,
+        };
+        hold!(
+            accounted,
+            "no message waits, and it is not done: {record:?}"
+        );
+        Ok(())
+    }
+
+    /// The source's last word is what is wanted, unless something that is newer shows that it is gone.
+    fn is_heard(&self, record: &Record) -> Result<(), String> {
+        let wanted = &record.wanted;
+        // An update that overtook its raise is heard when it comes again.
+        let is_heard =
+            |event: &&Event| self.is_replayed || !matches!(event.change, Change::Updated(_));
+        let newest = self.said.iter().filter(is_heard).map(Event::order).max();
+        let shown = wanted.gone.is_some() && (wanted.last >= newest || self.is_set_back);
+        hold!(
+            wanted.standing == self.standing || !wanted.standing && shown,
+            "the source's last word is not what is wanted: {record:?}"
+        );
+        hold!(
+            !wanted.standing || wanted.gone.is_none(),
+            "it stands, and is gone: {record:?}"
+        );
+        Ok(())
+    }
+
+    /// A list that is right, and a run that reads it and all tickets: what it asks for is done, and the next asks for nothing.
+    fn look(&mut self) -> Result<(), String> {
+        self.pass(601);
+        self.list(&List {
+            on_its_way: 0,
+            behind: 0,
+            is_empty: false,
+            is_torn: false,
+            of_disks: None,
+        });
+        let run = Run {
+            copies: 1,
+            lists_are_late: false,
+            compares: Some(Searches::See),
+        };
+        self.reconcile(&run)?;
+        self.drain()?;
+        let again = self.plan(&run)?;
+        hold!(
+            again.is_empty(),
+            "it asks again: {again:?} of {:?}",
+            self.stored
+        );
+        Ok(())
+    }
+
+    /// Every event once more, in order.
+    fn replay(&mut self) -> Result<(), String> {
+        self.queue = self
+            .said
+            .iter()
+            .cloned()
+            .map(Box::new)
+            .map(Message::Event)
+            .collect();
+        self.drain()?;
+        self.is_replayed = true;
+        Ok(())
+    }
+
+    /// All is mended and handed out again until nothing waits; then ConnectWise must look as the source does.
+    pub(crate) fn come_to_rest(&mut self) -> Result<(), String> {
+        self.step(&Op::Break(false))?;
+        self.step(&Op::Map(true))?;
+        self.step(&Op::Enable(true))?;
+        self.drain()?;
+        if self.is_set_back {
+            self.replay()?;
+        }
+        // What blocked is gone, what stood too long a person lets go on, and what was given up is searched for once more.
+        self.queue = vec![Message::Reconsider, Message::Release];
+        self.drain()?;
+        for _ in 0..10 {
+            let Some(due) = self.stored.as_ref().and_then(Record::look_at) else {
+                break;
+            };
+            self.pass((due.as_second() - at(self.now).as_second()).max(0) + 1);
+            self.queue.push(Message::Reconsider);
+            self.drain()?;
+        }
+        self.look()?;
+        self.agrees()?;
+        // An update that overtakes its raise, in a later life than the first, is not heard. It is when it comes again, once.
+        if self
+            .said
+            .iter()
+            .any(|event| matches!(event.change, Change::Updated(_)))
+        {
+            self.replay()?;
+            self.look()?;
+            self.agrees()?;
+        }
+        // A note that was too soon is made when it is next asked for.
+        self.pass(3700);
+        self.queue.push(Message::Reconsider);
+        self.drain()?;
+        // A text may be kept that was not, while the record is blocked.
+        let without_text = |record: Option<&Record>| {
+            record.map(|record| Record {
+                payload: None,
+                ..record.clone()
+            })
+        };
+        let (calls, record) = (self.calls, without_text(self.stored.as_ref()));
+        self.replay()?;
+        hold!(self.calls == calls, "a replay calls ConnectWise");
+        let replayed = without_text(self.stored.as_ref());
+        hold!(
+            replayed == record,
+            "a replay changes {record:?}\nto {replayed:?}"
+        );
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), String> {
+        let undisturbed = Delivery {
+            which: 0,
+            dies_at: None,
+            fates: vec![],
+            searches: Searches::See,
+        };
+        for _ in 0..PATIENCE {
+            if self.queue.is_empty() {
+                return Ok(());
+            }
+            self.deliver(&undisturbed)?;
+            self.invariants()?;
+            if !self.queue.is_empty() {
+                self.queue.rotate_left(1);
+                self.pass(16);
+            }
+        }
+        Err(format!("no end in sight: {:?}", self.stored))
+    }
+
+    fn agrees(&self) -> Result<(), String> {
+        let Some(record) = &self.stored else {
+            hold!(
+                self.said.is_empty(),
+                "events are gone, and nothing is known of them"
+            );
+            return Ok(());
+        };
+        hold!(
+            record.claim.is_none() || record.blocked.is_some(),
+            "a claim is left: {record:?}"
+        );
+        let blocked = record.blocked.as_ref().map(|blocked| &blocked.reason);
+        if blocked == Some(&Blocked::OtherSite) {
+            return Ok(());
+        }
+        hold!(
+            blocked.is_none(),
+            "blocked, though nothing stands in the way: {record:?}"
+        );
+        let left = record.rechecks.len() + record.duplicates.len();
+        hold!(left == 0, "something is left to do: {record:?}");
+        let here =
+            |ticket: &&Ticket| ticket.open && ticket.is_ours() && ticket.site == self.epoch();
+        let open = self.tickets.iter().filter(here).count();
+        self.is_heard(record)?;
+        let ended_by_person = matches!(
+            &record.actual,
+            Some(Actual::Closed(closed)) if closed.episode == record.episode && closed.by != ClosedBy::Us
+        );
+        let standing = record.wanted.standing;
+        let is_known = record.wanted.about.is_some();
+        hold!(
+            !standing || self.is_there() || ended_by_person || !is_known,
+            "it is gone, and still stands: {record:?}"
+        );
+        let kept = self.when_gone() == WhenGone::Note && record.open().is_some();
+        let wanted = usize::from(standing && !ended_by_person || kept);
+        // A table that was set back may not know of a ticket of a later life until all tickets are imported.
+        hold!(
+            open == wanted || open <= 1 && self.is_set_back,
+            "{open} open tickets, {wanted} wanted: {record:?}"
+        );
+        Ok(())
+    }
+}
+
+impl Model {
+    /// ConnectWise refuses the keys: from now on nobody calls.
+    pub(crate) fn refuse(&mut self) {
+        self.view.breaker.open = Some(BlockedSince {
+            reason: Blocked::ConnectionBroken,
+            since: at(self.now),
+        });
+    }
+
+    pub(crate) fn ticket(&self, number: u64) -> &Ticket {
+        &self.tickets[usize::try_from(number).unwrap() - 1]
+    }
+
+    pub(crate) fn ticket_mut(&mut self, number: u64) -> &mut Ticket {
+        &mut self.tickets[usize::try_from(number).unwrap() - 1]
+    }
+}
+
+pub(crate) fn found((number, ticket): (u64, &Ticket)) -> Found {
+    Found {
+        ticket_id: number,
+        token: Some(ticket.token.clone()),
+        board_id: Some(ticket.board),
+        company_id: Some(ticket.company),
+        entered_at: Some(at(ticket.entered)),
+        raised_at: Some(ticket.raised_at),
+        closed: !ticket.open,
+        closed_at: ticket.closed_at.map(at),
+        merged: ticket.merged,
+        touched: ticket.touched,
+    }
+}

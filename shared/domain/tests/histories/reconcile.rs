@@ -1,0 +1,277 @@
+//! What the source lists, and one run of reconcile over it; and, apart from the plan, whether what it asks for may be asked.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::LazyLock;
+
+use domain::adopt::Found;
+use domain::command::{Ask, Command, Gone};
+use domain::event::{Change, Order};
+use domain::key::ItemKey;
+use domain::plan::{Census, Proposal, Proposed, Scope};
+use domain::record::Record;
+use domain::snapshot::{Lists, Newest, PartHead};
+use domain::{AlertId, AlertKey, Kind, SnapshotId};
+
+use crate::model::{Message, Model, at, found, key};
+use crate::{BEHIND, List, Run, Searches};
+
+/// A snapshot as far as its parts came.
+#[derive(Debug, Clone)]
+pub(crate) struct Snapshot {
+    id: SnapshotId,
+    taken: i64,
+    kinds: Option<Vec<Kind>>,
+    /// Whether the alert is in it.
+    has: bool,
+    is_empty: bool,
+    is_torn: bool,
+}
+
+/// The alert, and another.
+static ITEMS: LazyLock<[ItemKey; 2]> = LazyLock::new(|| {
+    let other = AlertKey {
+        alert_id: AlertId::parse("b").unwrap(),
+        ..key()
+    };
+    [key(), other].map(|key| ItemKey::parse(&key.item_key()).unwrap())
+});
+
+impl Snapshot {
+    fn heads(&self) -> Vec<PartHead> {
+        let AlertKey {
+            partner,
+            tenant,
+            source,
+            ..
+        } = key();
+        let parts = 1..=if self.is_torn { 1 } else { 2 };
+        let heads = parts.map(|part| PartHead {
+            pk: format!("snapshot-{}-{part}", self.id),
+            partner: partner.clone(),
+            tenant: tenant.clone(),
+            source: source.clone(),
+            snapshot_id: self.id.clone(),
+            taken_at: at(self.taken),
+            kinds: self.kinds.clone(),
+            part,
+            parts: 2,
+        });
+        heads.collect()
+    }
+
+    fn list(&self) -> HashSet<ItemKey> {
+        let there = ITEMS.iter().zip([self.has, !self.is_empty]);
+        there.filter(|(_, has)| *has).map(|(key, _)| *key).collect()
+    }
+
+    /// It is whole, of today, and shows that the alert is gone which was last heard of then.
+    fn lacks(&self, last: i64, now: i64) -> bool {
+        let believed = !self.is_torn && !self.is_empty && now - self.taken <= 24 * 3600;
+        believed && !self.has && self.taken > last
+    }
+}
+
+impl Model {
+    /// The source lists what is active, perhaps not right, and the list comes at once or late.
+    pub(crate) fn list(&mut self, list: &List) {
+        let taken = self.now - list.on_its_way;
+        let seen = taken - list.behind;
+        let was = self.there.iter().rev().find(|(since, _)| *since <= seen);
+        let has = was.is_some_and(|(_, there)| *there) && !list.is_empty;
+        self.snapshots.push(Snapshot {
+            id: SnapshotId::parse(format!("s{}", self.snapshots.len())).unwrap(),
+            taken,
+            kinds: match list.of_disks {
+                None => None,
+                Some(true) => Some(vec![disk()]),
+                Some(false) => Some(vec![Kind::parse("cpu").unwrap()]),
+            },
+            has,
+            is_empty: list.is_empty,
+            is_torn: list.is_torn,
+        });
+    }
+
+    /// A run of reconcile: what it asks for goes to the queue, once, twice or never.
+    pub(crate) fn reconcile(&mut self, run: &Run) -> Result<(), String> {
+        for command in self.plan(run)? {
+            let message = Message::Command(Box::new(command));
+            self.queue.extend(vec![message; run.copies]);
+        }
+        Ok(())
+    }
+
+    /// What a run asks for.
+    pub(crate) fn plan(&mut self, run: &Run) -> Result<Vec<Command>, String> {
+        let listed = match run.lists_are_late {
+            true => self.indexed.clone(),
+            false => self.stored.clone(),
+        };
+        let Some(listed) = listed else {
+            return Ok(vec![]);
+        };
+        let mut census = Census::default();
+        let AlertKey { tenant, source, .. } = key();
+        let scope = census.scope(Scope { tenant, source });
+        let actual = listed.actual.as_ref();
+        census.add(ITEMS[0], scope, &listed.wanted, actual, listed.episode);
+        let snapshots = HashMap::from([(scope, self.newest(&census.kinds_of(scope)))]);
+        let departures = census.departures(&snapshots, &Default::default(), at(self.now));
+        let mut proposals = departures.proposals;
+        if let Some(searches) = run.compares {
+            match self.compared(&census, searches) {
+                Some(differing) => proposals.extend(differing),
+                None => return Ok(vec![]),
+            }
+        }
+        let Some(stored) = self.stored.clone() else {
+            return Ok(vec![]);
+        };
+        let commands = proposals
+            .iter()
+            .filter_map(|proposal| command(&stored, proposal));
+        let commands: Vec<Command> = commands.collect();
+        for command in &commands {
+            if let Ask::Gone { last, shown } = &command.ask {
+                self.may_be_gone(last, shown)?;
+                self.shown.push((last.clone(), shown.clone()));
+            }
+        }
+        Ok(commands)
+    }
+
+    fn newest(&self, kinds: &[Kind]) -> (Newest, Lists) {
+        let mut heads: Vec<PartHead> = self.snapshots.iter().flat_map(Snapshot::heads).collect();
+        heads.sort_by_key(|head| std::cmp::Reverse(head.taken_at));
+        let mut newest = Newest::default();
+        for head in heads {
+            if !newest.add(head, kinds, at(self.now)) {
+                break;
+            }
+        }
+        let list = |id: &SnapshotId| self.snapshots.iter().find(|sent| sent.id == *id);
+        let lists = newest.whole();
+        let lists = lists.map(|(id, _)| (id.clone(), list(id).unwrap().list()));
+        let lists = lists.collect();
+        (newest, lists)
+    }
+
+    /// ConnectWise's open tickets beside the recorded one; nothing where the list fails.
+    fn compared(&mut self, census: &Census, searches: Searches) -> Option<Vec<Proposal>> {
+        if self.broken {
+            self.refuse();
+            return None;
+        }
+        let until = match searches {
+            Searches::Fail => return None,
+            Searches::Stale => self.now - BEHIND,
+            Searches::See | Searches::Blind => self.now,
+        };
+        // Blind: a role hides all boards.
+        let sees = searches != Searches::Blind;
+        let shown: Vec<Found> = (1..)
+            .zip(&self.tickets)
+            .filter(|(_, ticket)| ticket.site == self.epoch() && !ticket.deleted && sees)
+            .filter(|(_, ticket)| ticket.entered <= until)
+            .map(found)
+            .collect();
+        let open: Vec<Found> = shown
+            .iter()
+            .filter(|found| !found.closed)
+            .cloned()
+            .collect();
+        let tickets = census.tickets(self.epoch());
+        let compared = tickets.compare(0, None, &open, at(self.now));
+        let ids = shown.iter().map(|found| found.ticket_id).collect();
+        let boards = tickets.boards(&compared.missing);
+        let boards = boards.into_iter().filter(|_| sees).collect::<BTreeSet<_>>();
+        let mut proposals = compared.proposals;
+        proposals.extend(tickets.explained(&compared.missing, &ids, &boards));
+        Some(proposals)
+    }
+
+    /// Whether the source's lists, or the alert's own time, say that it is gone which was last heard of so.
+    fn may_be_gone(&self, last: &Order, shown: &Gone) -> Result<(), String> {
+        let heard = last.occurred_at.as_second() - at(0).as_second();
+        let speaks = |sent: &&Snapshot| {
+            let kinds = sent.kinds.as_ref();
+            kinds.is_none_or(|kinds| kinds.contains(&disk()))
+        };
+        let mut lists: Vec<&Snapshot> = self.snapshots.iter().filter(speaks).collect();
+        lists.sort_by_key(|sent| std::cmp::Reverse(sent.taken));
+        let lacks = |sent: &&Snapshot| sent.lacks(heard, self.now);
+        let newest = lists.first();
+        match shown {
+            Gone::Absent { .. } => {
+                let Some(newest) = newest.filter(|newest| lacks(newest)) else {
+                    return Err(format!("no list shows that it is gone: {lists:?}"));
+                };
+                let earlier = lists.iter().find(|sent| sent.id != newest.id);
+                let twice = earlier.is_some_and(|sent| lacks(sent) && sent.taken < newest.taken);
+                hold!(
+                    newest.taken - heard >= 600 || twice,
+                    "so soon, one list does not show that it is gone: {lists:?}"
+                );
+            }
+            Gone::Expired { at: end } => {
+                let said = self.said.iter().find(|event| event.order() == *last);
+                let ends = said.and_then(|event| match &event.change {
+                    Change::Raised(what) | Change::Updated(what) => what.expires_at,
+                    Change::Resolved => None,
+                });
+                hold!(
+                    ends == Some(*end),
+                    "it was to end at {ends:?}, not at {end}"
+                );
+                hold!(*end <= at(self.now), "it has not ended yet: {end}");
+                let has = newest.is_some_and(|newest| {
+                    newest.has && !newest.is_torn && at(newest.taken) >= *end
+                });
+                hold!(!has, "a list still has it: {lists:?}");
+            }
+        }
+        Ok(())
+    }
+
+    /// I3: nobody closes a ticket unless its alert was gone.
+    pub(crate) fn may_close(&self, record: &Record) -> Result<(), String> {
+        let wanted = &record.wanted;
+        let Some(last) = wanted.last.as_ref().filter(|_| !wanted.standing) else {
+            return Ok(());
+        };
+        let said = self.said.iter().find(|event| event.order() == *last);
+        let resolved = said.is_some_and(|event| event.change == Change::Resolved);
+        let shown = |(of, by): &(Order, Gone)| of == last && Some(by) == wanted.gone.as_ref();
+        hold!(
+            resolved || self.shown.iter().any(shown),
+            "it closes what is not gone: {record:?}"
+        );
+        Ok(())
+    }
+}
+
+fn disk() -> Kind {
+    Kind::parse("disk").unwrap()
+}
+
+/// As reconcile makes it of a proposal, from the record as it is.
+fn command(record: &Record, proposal: &Proposal) -> Option<Command> {
+    let open = record.open().map(|open| open.ticket_id);
+    let (ask, ticket_id) = match &proposal.ask {
+        Proposed::Gone { last: seen, shown } => {
+            let last = record.wanted.last.clone();
+            let last = last.filter(|last| last.occurred_at == *seen)?;
+            let shown = shown.clone();
+            (Ask::Gone { last, shown }, open)
+        }
+        Proposed::Look(ticket) => (Ask::Look, Some(*ticket)),
+        Proposed::LookForDuplicates(ticket) => (Ask::LookForDuplicates, Some(*ticket)),
+    };
+    let command = Command {
+        key: record.key.clone(),
+        episode: record.episode,
+        ticket_id,
+        ask,
+    };
+    command.fits(record).then_some(command)
+}
