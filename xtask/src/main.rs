@@ -15,6 +15,7 @@ mod config;
 mod demo;
 mod dice;
 mod fuzz;
+mod large;
 mod lint;
 mod local;
 mod operator;
@@ -27,6 +28,7 @@ mod rebuild;
 mod redrive;
 mod refusals;
 mod replay;
+mod restore;
 mod sight;
 mod sign;
 mod source;
@@ -72,6 +74,8 @@ enum Command {
     Chaos(chaos::Options),
     /// Counts the calls to ConnectWise for each new ticket, calm and with errors, against the deployed template
     Calls,
+    /// Compares 10,000 and 100,000 open tickets of one partner with ConnectWise's list, and judges calls, memory and writes
+    Large,
     /// After the alerts table was restored: has every partner's tickets imported from ConnectWise anew
     Rebuild(rebuild::Options),
     /// Measures: how long a function takes to start, and how one slow partner delays the others
@@ -91,6 +95,7 @@ impl Command {
             Self::Replay(options) => replay::run(&options).await,
             Self::Chaos(options) => chaos::run(options).await,
             Self::Calls => calls::run().await,
+            Self::Large => large::run().await,
             Self::Rebuild(options) => rebuild::run(options).await,
             Self::Bench(options) => bench::run(options).await,
         }

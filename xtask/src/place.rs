@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config;
+use crate::local::deploy::Deployed;
 use crate::local::emulator::sdk_config;
 use crate::process::read;
 use crate::venv::{EMULATOR, Venv};
@@ -62,6 +63,19 @@ struct Whereabouts {
 }
 
 impl Place {
+    /// The tables of a stack that this process runs.
+    pub(crate) fn of(deployed: &Deployed, aws: SdkConfig) -> Self {
+        let outputs = [
+            ("AlertsTableName", &deployed.alerts_table),
+            ("ConfigTableName", &deployed.config_table),
+        ];
+        let outputs = outputs.map(|(name, value)| (name.to_owned(), value.clone()));
+        Self {
+            aws,
+            outputs: outputs.into(),
+        }
+    }
+
     /// Where events wait.
     pub(crate) fn queue_url(&self) -> Result<&str> {
         self.output("QueueUrl", "--queue-url")

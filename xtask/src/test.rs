@@ -10,12 +10,14 @@ use crate::chaos;
 use crate::clients;
 use crate::config;
 use crate::fuzz;
+use crate::large;
 use crate::lint;
 use crate::local::emulator::{Access, Emulator};
 use crate::local::{EmptyStack, Folder, Stack, Times};
 use crate::process::{run as run_program, run_logged};
 use crate::progress::step;
 use crate::refusals;
+use crate::restore;
 use crate::story;
 use crate::venv::{EMULATOR, Venv};
 
@@ -24,7 +26,7 @@ const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct Options {
-    /// Runs what takes longer than a change should wait for: five minutes of each fuzz target, the chaos, and the count of calls
+    /// Runs what takes longer than a change should wait for: five minutes of each fuzz target, the chaos, the count of calls, and 100,000 open tickets
     #[arg(long)]
     long: bool,
 }
@@ -41,6 +43,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     if options.long {
         calls::run().await?;
         chaos::run(chaos::Options::default()).await?;
+        large::run().await?;
     }
     // Again at the end, where it is seen.
     lint::tell(&unchecked);
@@ -78,6 +81,7 @@ async fn smoke() -> Result<()> {
     let stack = Stack::start("smoke", Times::SHOWN).await?;
     let seen = story::play(&stack).await?;
     println!("story: {seen} passed, 0 failed");
+    restore::play(&stack).await?;
     let refused = refusals::check(&stack).await?;
     println!("must be refused: {refused} refused, 0 let through");
     Ok(())

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws::invocation::Invocation;
+use aws::metrics::{Metric, count};
 use connections::{Site, View};
 use domain::breaker::Breaker;
 use domain::health::{Answer, Health, Needed, Part, transition};
@@ -204,6 +205,7 @@ impl App {
         match &breaker.open {
             Some(open) if takes => {
                 if table.close_breaker(partner, breaker.generation).await? {
+                    count(Metric::BreakersClosed, 1);
                     tracing::info!(reason = %open.reason, "breaker closed");
                     goes_on = true;
                 }

@@ -117,10 +117,7 @@ impl App {
             return true;
         };
         tracing::error!(fault = %fault, "the operator was not told");
-        let table = &self.connections.table;
-        if let Err(fault) = table.happened(Sign::MailFailed, now).await {
-            tracing::warn!(fault = %fault, "no sign left of a mail that was not sent");
-        }
+        self.connections.leave_sign(Sign::MailFailed, now).await;
         false
     }
 }

@@ -8,7 +8,7 @@ use domain::health::{Episode, Health, Notice, Part};
 use domain::settings::Mapping;
 use domain::{EmailAddress, PartnerId, TenantId};
 use jiff::Timestamp;
-use store::{KeptHealth, Stretch};
+use store::{KeptHealth, Sign, Stretch};
 
 use crate::App;
 use crate::mails::{self, About, Waiting};
@@ -120,7 +120,7 @@ impl App {
                 origin: &self.page_origin,
             };
             let mail = mail(about, &notice, episode, waiting.of(part));
-            if !self.send(&mail).await {
+            if !self.send(&mail, telling.now).await {
                 mails.failed += 1;
                 continue;
             }
@@ -157,7 +157,10 @@ impl App {
             tenants: telling.names,
             origin: &self.page_origin,
         };
-        if !self.send(&mails::stopped(about, &stopped)).await {
+        if !self
+            .send(&mails::stopped(about, &stopped), telling.now)
+            .await
+        {
             mails.failed += 1;
             return Ok(mails);
         }
@@ -171,10 +174,11 @@ impl App {
         Ok(mails)
     }
 
-    async fn send(&self, mail: &Mail) -> bool {
+    async fn send(&self, mail: &Mail, now: Timestamp) -> bool {
         let sent = self.mailer.send(mail).await;
         if let Err(fault) = &sent {
             tracing::error!(fault = %fault, "a mail was not sent, and is tried again");
+            self.connections.leave_sign(Sign::MailFailed, now).await;
         }
         sent.is_ok()
     }

@@ -19,7 +19,7 @@ use domain::snapshot::{Lists, Newest};
 use domain::{AlertKey, PartnerId, RecordId, TenantId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use store::{Comparing, Leased, Progress};
+use store::{Comparing, Leased, Progress, Sign};
 use tokio::time::Instant;
 
 use crate::App;
@@ -174,6 +174,8 @@ impl App {
             if table.stop(partner, tenant, (closings, of), now).await? {
                 tracing::error!(tenant = %tenant, closings, of, "too many at once: nothing is closed");
                 count(Metric::ClosingsStopped, 1);
+                let sign = Sign::ClosingsStopped;
+                self.connections.leave_sign(sign, now).await;
                 // Health tells the partner. If the process dies before, it does so at its own time.
                 self.connections.try_out(partner, now).await?;
             }

@@ -88,10 +88,8 @@ impl Setup {
     pub(crate) async fn mail(&self, mail: &Mail, invocation: &Invocation) -> Result<(), NotSent> {
         let sent = self.mailer.send(mail).await;
         if !matches!(sent, Ok(()) | Err(NotSent::Recipient { .. })) {
-            let left = self.table().happened(Sign::MailFailed, invocation.now());
-            if let Err(fault) = left.await {
-                tracing::warn!(fault = %fault, "no sign left of a mail that was not sent");
-            }
+            let now = invocation.now();
+            self.connections.leave_sign(Sign::MailFailed, now).await;
         }
         sent
     }

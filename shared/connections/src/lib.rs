@@ -16,7 +16,7 @@ use domain::adopt::Found;
 use domain::breaker::{Breaker, Told};
 use domain::{AlertKey, Blocked, PartnerId, Reaction, Token};
 use jiff::{SignedDuration, Timestamp};
-use store::{ConfigTable, Due, PartnerItems, Task, spread};
+use store::{ConfigTable, Due, PartnerItems, Sign, Task, spread};
 
 pub use view::{SetUp, Site, View, Views};
 
@@ -218,6 +218,13 @@ impl Connections {
     pub async fn changed(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
         self.reconcile(partner, at).await?;
         self.try_out(partner, at).await
+    }
+
+    /// Leaves a sign for the operator of something that happened. Without it the log and the count still tell.
+    pub async fn leave_sign(&self, sign: Sign, now: Timestamp) {
+        if let Err(fault) = self.table.happened(sign, now).await {
+            tracing::warn!(sign = ?sign, fault = %fault, "no sign left for the operator");
+        }
     }
 
     /// Has the partner reconciled at this time at the latest.

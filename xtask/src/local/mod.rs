@@ -4,7 +4,7 @@ pub(crate) mod deploy;
 pub(crate) mod emulator;
 mod front_door;
 pub(crate) mod seed;
-mod simulator;
+pub(crate) mod simulator;
 pub(crate) mod stack_file;
 
 use std::collections::BTreeMap;
@@ -31,6 +31,8 @@ use simulator::Simulator;
 /// a minute.
 const TICK: &str = "rate(0 minutes)";
 
+/// Whom the local Ticketbridge tells of its own trouble.
+const OPERATOR_MAIL: &str = "operator@example.com";
 /// Whom the partners' mails come from.
 pub(crate) const MAIL_FROM: &str = "ticketbridge@example.com";
 /// Where the template's default looks for the operator's `clientId`.
@@ -158,6 +160,7 @@ impl EmptyStack {
                 ("Stage", "local".to_owned()),
                 ("AllowedOrigins", origins.join(",")),
                 ("MailFrom", MAIL_FROM.to_owned()),
+                ("OperatorMail", OPERATOR_MAIL.to_owned()),
                 ("PageOrigin", front_door.origin().to_owned()),
                 ("TicketsTimeout", times.tickets_timeout.to_string()),
                 ("VisibilitySeconds", times.visibility.to_string()),

@@ -225,6 +225,26 @@ pub(crate) async fn seed_many(
     Ok(many)
 }
 
+/// Gives one partner a connection to a site, with the settings of the stack's own.
+///
+/// # Errors
+/// As `seed`.
+pub(crate) async fn seed_at(
+    stack: &EmptyStack,
+    partner: &PartnerId,
+    site: &Simulator,
+) -> Result<()> {
+    let (emulator, deployed) = (&stack.emulator, &stack.deployed);
+    let table = deployed.config_table.clone();
+    let config = ConfigTable::new(&sdk_config(emulator.endpoint())?, table);
+    let vault = Vault::of(emulator, deployed)?;
+    vault.put_connection(partner, site).await?;
+    config.put_connection(partner, &connection_to(site)).await?;
+    let settings = settings(&stack.simulator).await?;
+    config.put_settings(partner, &settings).await?;
+    Ok(())
+}
+
 fn connection_to(site: &Simulator) -> Connection {
     Connection {
         origin: site.origin().to_owned(),

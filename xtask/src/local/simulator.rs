@@ -92,6 +92,17 @@ impl Simulator {
         Ok(())
     }
 
+    /// Has it make many tickets at once: `{"ticket": {…}, "references": […]}`; answers `{"first", "made"}`.
+    pub(crate) async fn stock(&self, stock: &Value) -> Result<Value> {
+        let url = format!("{}/_sim/tickets", self.origin);
+        let answer = self.http.post(&url).json(stock).send().await;
+        let answer = answer.with_context(|| format!("POST {url}"))?;
+        let status = answer.status();
+        let said = answer.text().await?;
+        ensure!(status.is_success(), "POST {url}: {status}: {said}");
+        serde_json::from_str(&said).with_context(|| format!("POST {url}: not JSON"))
+    }
+
     /// The calls that came after the first `n`.
     pub(crate) async fn journal(&self, n: usize) -> Result<Vec<Call>> {
         let url = format!("{}/_sim/journal?after={n}", self.origin);

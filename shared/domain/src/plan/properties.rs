@@ -494,7 +494,7 @@ fn newer() -> impl Strategy<Value = (u8, i64)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
     #[test]
     fn a_plan_that_was_carried_out_asks_for_nothing_more(mut world in world()) {

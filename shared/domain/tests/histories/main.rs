@@ -215,6 +215,8 @@ fn listing(dice: &mut Dice) -> Op {
         }),
         7 => Op::EndsIn(dice.pick(&[20, 300, 700])),
         8 => Op::Vanish,
+        // More than a day.
+        9 if dice.one_in(3) => Op::Pass(90_000),
         _ => Op::Technician(dice.pick(&[
             Deed::Close,
             Deed::Move,

@@ -79,6 +79,9 @@ async fn a_change_that_nobody_could_be_told_of_is_saved_and_says_so() {
         .expect(200)
         .text;
     assert!(page.contains("could not be told by mail"), "{page}");
+    let signs = world.config.pipeline().await.unwrap().signs;
+    let failed = signs.mails_failed.map(|failed| failed.count);
+    assert_eq!(failed, Some(1), "the operator hears of it");
     assert!(page.contains("ben@northwind.example"), "{page}");
 }
 

@@ -9,7 +9,7 @@ use metrics::{
 };
 use serde_json::json;
 
-use crate::ticks::after;
+use crate::ticks::{after, minute};
 use crate::world::{SOURCE, World, event, signed};
 
 /// Sums of counts, and the largest of what was measured. It sees one thread, on which its test runs alone.
@@ -120,6 +120,9 @@ async fn what_is_decided_is_counted_once() {
     world.tickets = world.another_worker();
 
     let now = jiff::Timestamp::now();
+    world.make_health_due(now).await;
+    let (health, at) = (world.health(), minute(after(now, 1)));
+    health.handle(json!({}), &at).await.unwrap();
     world.make_due(now).await;
     let app = world.reconcile();
     world.tick(&app, after(now, 60)).await;
@@ -143,6 +146,8 @@ async fn what_is_decided_is_counted_once() {
         ("dead_letters", 1.0),
         ("alerts_blocked", 2.0),
         ("breakers_opened", 1.0),
+        ("breakers_closed", 1.0),
+        ("health_ticks", 1.0),
         ("alerts_released", 1.0),
         ("reconcile_ticks", 1.0),
         ("reconcile_failures", 0.0),

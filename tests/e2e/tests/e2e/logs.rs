@@ -38,6 +38,11 @@ impl Log {
         (log, tracing::Dispatch::new(subscriber))
     }
 
+    /// All that was written.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
     /// The lines; each must be one object of its own, with a level and a time.
     pub(crate) fn lines(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();

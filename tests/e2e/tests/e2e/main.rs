@@ -14,6 +14,7 @@
 mod aws_fails;
 mod blocked;
 mod breaker;
+mod canary;
 mod closing;
 mod connectwise_fails;
 mod contact;

@@ -14,14 +14,10 @@ const OPERATOR: &str = "oncall@operator.example";
 
 fn health(world: &World, mail_from: &str) -> health::App {
     let config = health::Config {
-        page_origin: "https://alerts.example".into(),
-        alerts_table: "alerts".into(),
-        connections: world.tickets_config.connections.clone(),
         mail_from: mail_from.into(),
         operator_mail: Some(EmailAddress::parse(OPERATOR).unwrap()),
-        dead_letter_queue_url: world.dead_letter_queue_url.clone(),
         stage: "test".into(),
-        function_name: "health".into(),
+        ..world.health_config()
     };
     health::App::build(&config, &world.aws).unwrap()
 }

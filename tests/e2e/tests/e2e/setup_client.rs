@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use setup::{App, OPERATOR_ROUTE, PAGE_ROUTES};
 use store::Saved;
 
+use crate::canary::heard;
 use crate::world::{World, partner};
 
 /// Where browsers find the page.
@@ -114,11 +115,13 @@ impl Call {
         let Some(Body::Text(text)) = answer.body else {
             unreachable!("all of its bodies are texts");
         };
-        Answered {
+        let answered = Answered {
             status: u16::try_from(answer.status_code).unwrap(),
             headers,
             text,
-        }
+        };
+        heard(&answered);
+        answered
     }
 }
 

@@ -78,6 +78,9 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     assert_eq!(world.reconciled(17).await, 0);
     let again = world.config.stopped(&partner()).await.unwrap();
     assert_eq!(again[&tenant(TENANT)].since, stopped.since);
+    let signs = world.config.pipeline().await.unwrap().signs;
+    let told = signs.closings_stopped.map(|stopped| stopped.count);
+    assert_eq!(told, Some(1), "the operator hears of it once");
 
     // A person who saw fewer has to look again.
     let let_through = async |world: &World, count| {

@@ -70,6 +70,7 @@ pub(crate) struct World {
     http: reqwest::Client,
     sim: Running,
     invocations: u32,
+    client_id: String,
 }
 
 /// The one scenario of the crash points that is to be played.
@@ -119,6 +120,7 @@ impl World {
             credentials: Credentials::new(account(), "test", None, None, "test"),
         };
         let aws = sdk_config(&account).unwrap();
+        let client_id = seed.technician().unwrap().client_id;
         let sim = Sim::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
         let sqs = aws_sdk_sqs::Client::new(&aws);
         let queue_url = queue(&sqs, "events").await;
@@ -166,6 +168,7 @@ impl World {
             account,
             sim,
             invocations: 0,
+            client_id,
             aws,
         };
         world.seed().await;
@@ -565,7 +568,7 @@ impl World {
             .http
             .request(method, url)
             .basic_auth(user, Some(seed.private_key))
-            .header("clientId", seed.client_id);
+            .header("clientId", &self.client_id);
         if let Some(body) = body {
             call = call.json(&body);
         }

@@ -1,0 +1,180 @@
+//! Very many open tickets and their records, put where they belong in a moment: into ConnectWise by the simulator's own door, into the
+//! table in batches, as `store` writes them.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, ensure};
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use domain::event::{Order, Severity};
+use domain::kind::Role;
+use domain::memory::Memory;
+use domain::record::{About, Actual, Open, Record, Wanted};
+use domain::{AlertId, AlertKey, EventId, Kind, PartnerId, RecordId, SourceId, TenantId};
+use futures_util::{TryStreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use serde_dynamo::aws_sdk_dynamodb_1::to_item;
+use serde_json::{Value, json};
+use store::Alerts;
+
+use crate::local::EmptyStack;
+use crate::local::emulator::sdk_config;
+use crate::local::simulator::Simulator;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// Tenants that share them.
+const TENANTS: usize = 100;
+/// Tickets in one call to the simulator, records in one to DynamoDB: as many as each takes.
+const TICKETS: usize = 10_000;
+const RECORDS: usize = 25;
+/// Batches under way at a time.
+const BATCHES: usize = 4;
+const SOURCE: &str = "src_0123456789abcdefghijklmnop";
+/// The board, status and company of all of them, in the simulator's seed.
+const BOARD: RecordId = 22;
+const STATUS: RecordId = 221;
+const COMPANY: RecordId = 301;
+
+/// Puts so many there: alerts of one partner that stand, each with its open ticket.
+///
+/// # Errors
+/// When either side refuses, or the records are not as `store` writes them.
+pub(crate) async fn put(
+    stack: &EmptyStack,
+    partner: &PartnerId,
+    site: &Simulator,
+    count: usize,
+) -> Result<()> {
+    let aws = sdk_config(stack.emulator.endpoint())?;
+    let table = &stack.deployed.alerts_table;
+    let alerts = Alerts::new(&aws, table.clone());
+    let client = aws_sdk_dynamodb::Client::new(&aws);
+    alerts.begin_memory(partner, &Memory::new(1, true)).await?;
+    let now = Timestamp::now() - SignedDuration::from_hours(1);
+    let keys = (0..count).map(|n| key(partner, n));
+    let keys = keys.collect::<Result<Vec<AlertKey>>>()?;
+    for some in keys.chunks(TICKETS) {
+        let first = tickets(site, some).await?;
+        let records = (first..).zip(some);
+        let records = records.map(|(ticket, key)| record(key, ticket, now));
+        let records = records.collect::<Result<Vec<Record>>>()?;
+        if let Some(record) = records.first() {
+            as_stored(&client, table, &alerts, record).await?;
+        }
+        stream::iter(records.chunks(RECORDS).map(Ok))
+            .try_for_each_concurrent(BATCHES, |batch| write(&client, table, batch))
+            .await?;
+    }
+    Ok(())
+}
+
+fn key(partner: &PartnerId, n: usize) -> Result<AlertKey> {
+    Ok(AlertKey {
+        partner: partner.clone(),
+        tenant: TenantId::parse(format!("customer-{:03}", n % TENANTS))?,
+        source: SourceId::parse(SOURCE)?,
+        alert_id: AlertId::parse(format!("workstation-{n:06}/disk/c"))?,
+    })
+}
+
+/// Makes the tickets of these alerts, and returns the number of the first.
+async fn tickets(site: &Simulator, keys: &[AlertKey]) -> Result<RecordId> {
+    let references = keys.iter().map(|key| Record::new(key.clone()).token());
+    let stock = json!({
+        "ticket": {
+            "summary": "Disk C: is full", "board": { "id": BOARD }, "status": { "id": STATUS }, "company": { "id": COMPANY },
+        },
+        "references": references.map(|token| token.to_string()).collect::<Vec<_>>(),
+    });
+    let made: Value = site.stock(&stock).await?;
+    ensure!(made["made"] == keys.len(), "the simulator made {made}");
+    made["first"].as_u64().context("the first has no number")
+}
+
+fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> {
+    let mut record = Record::new(key.clone());
+    record.rev = 1;
+    record.wanted = Wanted {
+        last: Some(Order {
+            occurred_at: at,
+            rank: 0,
+            id: EventId::parse(format!("evt-{}", key.item_key()))?,
+        }),
+        standing: true,
+        about: Some(About {
+            kind: Kind::parse("disk")?,
+            role: Role::Operations,
+            severity: Severity::Medium,
+            raised_at: at,
+            repeats: 0,
+            expires_at: None,
+        }),
+        gone: None,
+    };
+    record.actual = Some(Actual::Open(Open {
+        ticket_id,
+        board_id: Some(BOARD),
+        company_id: COMPANY,
+        epoch: 1,
+        opened_at: at,
+        severity: Severity::Medium,
+        last_note_at: None,
+        noted_repeats: 0,
+        noted_gone: false,
+        token: None,
+    }));
+    Ok(record)
+}
+
+fn item(record: &Record) -> Result<Item> {
+    let item_key = record.key.item_key();
+    let (state_of, tenant_since) = record.index(&item_key).context("it is listed nowhere")?;
+    let mut item: Item = to_item(record)?;
+    item.retain(|_, value| !matches!(value, AttributeValue::L(list) if list.is_empty()));
+    for (name, value) in [
+        ("pk", item_key),
+        ("state_of", state_of),
+        ("tenant_since", tenant_since),
+    ] {
+        item.insert(name.to_owned(), AttributeValue::S(value));
+    }
+    item.insert("schema".to_owned(), AttributeValue::N("1".to_owned()));
+    Ok(item)
+}
+
+/// Writes one by `store` itself, and compares: what is measured is measured over what is there in earnest.
+async fn as_stored(
+    client: &aws_sdk_dynamodb::Client,
+    table: &str,
+    alerts: &Alerts,
+    record: &Record,
+) -> Result<()> {
+    let new = Record {
+        rev: 0,
+        ..record.clone()
+    };
+    alerts.write(&new).await?;
+    let get = client.get_item().table_name(table).consistent_read(true);
+    let get = get.key("pk", AttributeValue::S(record.key.item_key()));
+    let stored = get.send().await?.item.context("the record is not there")?;
+    let own = item(record)?;
+    ensure!(stored == own, "store writes {stored:?}, and this {own:?}");
+    Ok(())
+}
+
+async fn write(client: &aws_sdk_dynamodb::Client, table: &str, records: &[Record]) -> Result<()> {
+    let mut batch = vec![];
+    for record in records {
+        let put = PutRequest::builder()
+            .set_item(Some(item(record)?))
+            .build()?;
+        batch.push(WriteRequest::builder().put_request(put).build());
+    }
+    let call = client.batch_write_item().request_items(table, batch);
+    let left = call.send().await?.unprocessed_items;
+    ensure!(
+        left.is_none_or(|left| left.is_empty()),
+        "records were left out"
+    );
+    Ok(())
+}
