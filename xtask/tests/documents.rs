@@ -26,7 +26,7 @@ fn names(folder: &Path, found: &mut BTreeSet<String>) {
 fn every_test_that_reliability_names_is_there() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let mut known = BTreeSet::new();
-    for folder in ["functions", "shared", "tests"] {
+    for folder in ["functions", "shared", "tests", "xtask"] {
         names(&root.join(folder), &mut known);
     }
     let text = fs::read_to_string(root.join("docs/reliability.md")).unwrap();
@@ -74,5 +74,37 @@ fn the_pictures_that_the_documents_show_are_there() {
     for rest in pictures {
         let name = rest.split(')').next().unwrap_or_default();
         assert!(root.join("docs/screens").join(name).is_file(), "{name}");
+    }
+}
+
+/// The text of all code below a folder, but for one file.
+fn code(folder: &Path, but: &str, found: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            code(&path, but, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs")
+            && !path.ends_with(but)
+        {
+            found.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn everything_that_is_to_be_counted_is_counted_somewhere() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut text = String::new();
+    for folder in ["functions", "shared"] {
+        code(&root.join(folder), "aws/src/metrics.rs", &mut text);
+    }
+    for metric in aws::metrics::Metric::ALL {
+        let named = format!("Metric::{metric:?}");
+        let counted = text.split(&named).skip(1);
+        let mut ends = counted.map(|rest| rest.chars().next().unwrap_or(' '));
+        assert!(
+            ends.any(|end| !end.is_alphanumeric()),
+            "nobody counts {named}"
+        );
     }
 }

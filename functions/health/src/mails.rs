@@ -179,7 +179,7 @@ pub(crate) fn stopped(about: About<'_>, stopped: &BTreeMap<TenantId, Stopped>) -
     let partner = name(about.partner);
     let point = |(tenant, stopped): (&TenantId, &Stopped)| {
         let what = format!(
-            "{} of {} open tickets of {} would have been closed at once, on {}.",
+            "{} of {} alerts of {} would have been taken for over at once, on {}.",
             stopped.closings,
             stopped.open,
             tenant_name(tenant, &about),

@@ -228,7 +228,7 @@ fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
     let mail = to("Northwind", "Acme Dental", |about| stopped(about, &one));
     assert!(
         mail.text.contains(
-            "- 42 of 60 open tickets of Acme Dental would have been closed at once, on 22 November 2026 at 07:05 UTC.\n"
+            "- 42 of 60 alerts of Acme Dental would have been taken for over at once, on 22 November 2026 at 07:05 UTC.\n"
         ),
         "{}",
         mail.text

@@ -88,7 +88,7 @@ pub(crate) async fn let_through(
     } = &seen;
     if !table.let_through(partner, tenant, *closings).await? {
         return Err(Problem::different(format!(
-            "More than {closings} tickets would be closed by now. Nothing was let through. Look at the overview again.",
+            "More than {closings} alerts would be taken for over by now. Nothing was let through. Look at the overview again.",
         )));
     }
     let detail = [
@@ -114,9 +114,9 @@ pub(crate) fn draw(stopped: &[StoppedView]) -> Markup {
                 p class="note" { "You let " (of.closings) " closings of " (name) " through. The tickets are closed within a few minutes." }
             } @else {
                 section aria-label={ "Stopped closings of " (name) } {
-                    p class="problem" { b { (of.closings) " of " (of.open) " open tickets of " (name) " would have been closed at once. Nothing was closed." } }
+                    p class="problem" { b { (of.closings) " of " (of.open) " alerts of " (name) " would have been taken for over at once. Nothing was closed." } }
                     p {
-                        "Their alerts have been taken for gone since " (page::time(of.since)) ". That can be true, as after a clean-up. It can also be a mistake, as when the \
+                        "They would have been taken for over since " (page::time(of.since)) ". That can be true, as after a clean-up. It can also be a mistake, as when the \
                          source was set up anew or has lost sight of its devices. Look in the source whether the alerts of " (name) " are really over."
                     }
                     p { "If they are, let the closings through. If not, leave this as it is: the tickets stay open, and this ends by itself as soon as the alerts are there again." }

@@ -42,6 +42,10 @@ fn conditions_read_as_the_guide_writes_them() {
         ),
         (Conditions::is_record(Field::BoardId, 21), "board/id=21"),
         (
+            Conditions::is_any_record(Field::Id, &[7, 301]),
+            "id in (7,301)",
+        ),
+        (
             open.and(&Conditions::after(Field::LastUpdated, time)),
             "closedFlag=false and lastUpdated>[2016-08-20T18:04:26Z]",
         ),

@@ -255,6 +255,28 @@ async fn set_up_reads_companies_with_what_speaks_against_them() {
 }
 
 #[tokio::test]
+async fn companies_are_read_by_their_numbers_deleted_ones_too_and_none_but_those() {
+    let site = Site::start().await;
+    let asked = async |ids: &[u64]| {
+        let found = site.client.companies_with(ids, soon()).await;
+        found.map(|found| {
+            let of = found.iter();
+            of.map(|company| (company.id, company.deleted_flag))
+                .collect::<Vec<_>>()
+        })
+    };
+    let found = asked(&[304, 999, 301]).await.unwrap();
+    assert_eq!(found, [(301, false), (304, true)]);
+    assert_eq!(asked(&[]).await.unwrap(), []);
+    // As many as one call takes, with numbers as long as ConnectWise's are.
+    let most: Vec<u64> = (0..100).map(|n| 2_147_483_000 + n).collect();
+    assert_eq!(asked(&most).await.unwrap(), []);
+    let too_many: Vec<u64> = (0..101).collect();
+    let refused = asked(&too_many).await.unwrap_err();
+    assert!(matches!(refused, Error::Rejected { .. }), "{refused:?}");
+}
+
+#[tokio::test]
 async fn a_long_list_is_read_in_parts_and_taken_up_again() {
     let demo = include_str!("../../../../tests/connectwise-sim/seed.json");
     let mut seed: Value = serde_json::from_str(demo).unwrap();

@@ -148,6 +148,28 @@ fn what_is_new_in_what_was_set_up_is_told_after_an_hour_and_what_came_and_went_i
 }
 
 #[test]
+fn what_went_away_and_comes_back_while_the_rest_lasts_is_new() {
+    assert_eq!(
+        told_in(&format!("d{}{}", "b".repeat(30), "d".repeat(40))),
+        ["0 set-up broken", "60 set-up more"]
+    );
+}
+
+#[test]
+fn while_nothing_works_nobody_is_reminded_of_the_rest() {
+    assert_eq!(
+        told_in(&format!("b{}bbb", "r".repeat(1500))),
+        [
+            "0 set-up broken",
+            "1 connection broken",
+            "1441 connection reminder",
+            "1501 set-up reminder",
+            "1503 connection works",
+        ]
+    );
+}
+
+#[test]
 fn what_was_told_and_not_sent_stays_to_be_told() {
     let mut health = Health::default();
     for minute in 0..5 {

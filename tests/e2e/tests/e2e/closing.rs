@@ -345,24 +345,36 @@ async fn nothing_is_asked_for_where_any_page_of_connectwises_list_fails() {
     }
     let proxy = world.proxy().await;
     let through = world.through("listing", &proxy).await;
-    let due = store::Due::new(&world.aws, through.connections.config_table.clone());
+    let table = through.connections.config_table.clone();
+    let due = store::Due::new(&world.aws, table.clone());
+    let config = store::ConfigTable::new(&world.aws, table);
     let reconcile = reconcile::Config {
         connections: through.connections,
         ..world.reconcile_config()
     };
     let what = "GET /service/tickets";
+    let lists = |proxy: &crate::proxy::Proxy| {
+        let calls = proxy.calls();
+        calls.iter().filter(|call| call.what == what).count()
+    };
     let mut at = from_now(1);
     for pages in [0, 1, 2, 3] {
         at += SignedDuration::from_mins(16);
         due.bring_forward(&partner(), store::Task::Reconcile, at)
             .await
             .unwrap();
+        // The failure before opened it.
+        let breaker = config.breaker(&partner()).await.unwrap();
+        let mended = config.close_breaker(&partner(), breaker.generation).await;
+        assert_eq!(mended.unwrap(), pages > 0);
         let but_for = pages;
         proxy.refuse((pages < 3).then_some(Refused { what, but_for }));
+        let before = lists(&proxy);
         let app = reconcile::App::build(&reconcile, &world.aws).unwrap();
         let summary = app.handle(json!({}), &minute(at)).await.unwrap();
         let expected = usize::from(pages == 3);
         assert_eq!((summary.done, summary.commands), (1, expected), "{pages}");
+        assert_eq!(lists(&proxy) - before, pages);
     }
     world.work().await;
     assert_eq!(world.open_alerts(&["a0", "a1"]).await, ["a0"]);

@@ -458,7 +458,7 @@ async fn closings_that_were_stopped_are_told_once() {
     let text = told.text().await;
     for said in [
         "nothing was closed",
-        "42 of 60 open tickets of Acme Dental would have been closed at once",
+        "42 of 60 alerts of Acme Dental would have been taken for over at once",
         "let them through on the page",
     ] {
         assert!(text.contains(said), "{said}\n{text}");

@@ -11,7 +11,7 @@ use crate::ticks::after;
 use crate::world::{TENANT, World, partner, tenant};
 
 const SENTENCE: &str =
-    "42 of 60 open tickets of Acme Dental would have been closed at once. Nothing was closed.";
+    "42 of 60 alerts of Acme Dental would have been taken for over at once. Nothing was closed.";
 
 impl World {
     /// Reconcile stops the seeded tenant's closings.
