@@ -2,6 +2,7 @@
 
 use aws::config::{Environment, Incomplete, optional};
 use domain::EmailAddress;
+use jiff::SignedDuration;
 
 /// What this function is told.
 #[derive(Debug, Clone)]
@@ -22,11 +23,13 @@ pub struct Config {
     pub stage: String,
     /// Its own name, for running beside itself.
     pub function_name: String,
+    /// How often a connection is tried that is well.
+    pub period: SignedDuration,
 }
 
 impl Config {
     /// Reads `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`,
-    /// `DEAD_LETTER_QUEUE_URL`, `ALLOWED_ORIGINS`, `OPERATOR_MAIL` and `STAGE` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// `DEAD_LETTER_QUEUE_URL`, `HEALTH_SECONDS`, `ALLOWED_ORIGINS`, `OPERATOR_MAIL` and `STAGE` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// All variables that are missing.
@@ -47,6 +50,7 @@ impl Config {
             dead_letter_queue_url: environment.text("DEAD_LETTER_QUEUE_URL"),
             stage: optional("STAGE").unwrap_or_default(),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
+            period: SignedDuration::from_secs(i64::from(environment.number("HEALTH_SECONDS"))),
         };
         environment.complete(config)
     }

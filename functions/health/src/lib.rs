@@ -19,6 +19,7 @@ use aws_types::SdkConfig;
 use connections::Connections;
 use domain::PartnerId;
 use futures_util::future::join_all;
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{Alerts, Due, Task};
@@ -43,6 +44,8 @@ pub struct App {
     itself: Function,
     page_origin: String,
     operator: Operator,
+    /// How often a connection is tried that is well.
+    period: SignedDuration,
 }
 
 /// Why an invocation did nothing.
@@ -93,6 +96,7 @@ impl App {
             itself: Function::new(aws, config.function_name.clone()),
             page_origin: config.page_origin.clone(),
             operator: Operator::new(config, aws),
+            period: config.period,
         })
     }
 

@@ -6,25 +6,27 @@ use store::spread;
 
 /// The schedule's next tick comes a minute after this one, and no run ends in no time: a minute later would be the tick after it.
 const NEXT_TICK: SignedDuration = SignedDuration::from_secs(50);
-/// How often a connection is tried that is well, in milliseconds.
-const PERIOD: i64 = 15 * 60 * 1000;
 
 /// When one that is in trouble is tried again, and a run that failed: at the next tick.
-pub(crate) fn soon(now: Timestamp) -> Timestamp {
-    now.saturating_add(NEXT_TICK).unwrap_or(Timestamp::MAX)
+pub(crate) fn soon(period: SignedDuration, now: Timestamp) -> Timestamp {
+    let soon = NEXT_TICK.min(period);
+    now.saturating_add(soon).unwrap_or(Timestamp::MAX)
 }
 
-/// The next of the partner's own times: one in each quarter of an hour, half of one away from `reconcile`'s.
-pub(crate) fn own_time(partner: &PartnerId, now: Timestamp) -> Timestamp {
+/// The next of the partner's own times: one in each period, half of one away from `reconcile`'s.
+pub(crate) fn own_time(partner: &PartnerId, period: SignedDuration, now: Timestamp) -> Timestamp {
+    let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
     let now = now.as_millisecond();
-    let phase = (i64::from(spread(partner)) + PERIOD / 2) % PERIOD;
-    let wait = PERIOD - (now - phase).rem_euclid(PERIOD);
-    Timestamp::from_millisecond(now + wait).unwrap_or(Timestamp::MAX)
+    let phase = (i64::from(spread(partner)) + period / 2) % period;
+    let wait = period - (now - phase).rem_euclid(period);
+    Timestamp::from_millisecond(now.saturating_add(wait)).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const PERIOD: SignedDuration = SignedDuration::from_mins(15);
 
     #[test]
     fn partners_who_were_due_at_once_are_spread_over_the_quarter_of_an_hour() {
@@ -32,11 +34,11 @@ mod tests {
         let mut minutes = [0; 15];
         for n in 0..1500 {
             let partner = PartnerId::parse(format!("partner-{n}")).unwrap();
-            let own = own_time(&partner, now);
+            let own = own_time(&partner, PERIOD, now);
             let wait = own.duration_since(now);
             minutes[usize::try_from((wait.as_secs() - 1) / 60).unwrap()] += 1;
-            let following = own_time(&partner, own);
-            assert_eq!(following.duration_since(own), SignedDuration::from_mins(15));
+            let following = own_time(&partner, PERIOD, own);
+            assert_eq!(following.duration_since(own), PERIOD);
         }
         assert!(minutes.iter().all(|count| *count > 50), "{minutes:?}");
     }

@@ -99,7 +99,7 @@ impl App {
         };
         let next = looked
             .as_ref()
-            .map_or_else(|| pacing::soon(now), |looked| looked.next);
+            .map_or_else(|| pacing::soon(self.period, now), |looked| looked.next);
         match timeout_at(ends + GIVING_BACK, self.due.finish(&leased, next)).await {
             Ok(Ok(_)) => {}
             Ok(Err(fault)) => tracing::warn!(fault = %fault, "the lease ends by itself"),
@@ -118,7 +118,7 @@ impl App {
         let kept = table.health(partner).await?;
         let view = View::of(set_up.items.clone(), &SourceId::of_set_up());
         let (Some(site), Some(live)) = (&view.site, &view.view.connection) else {
-            return Ok(Looked::nothing(pacing::own_time(partner, now)));
+            return Ok(Looked::nothing(pacing::own_time(partner, self.period, now)));
         };
         let breaker = &view.view.breaker;
         let case = Case {
@@ -134,9 +134,9 @@ impl App {
             if waits && table.test_ticket_to_change(partner).await?.value.is_some() {
                 let probed = self.probe(&case, &Health::default()).await;
                 self.mend(&case, leased, &probed, Mending::No).await?;
-                return Ok(Looked::nothing(pacing::soon(now)));
+                return Ok(Looked::nothing(pacing::soon(self.period, now)));
             }
-            return Ok(Looked::nothing(pacing::own_time(partner, now)));
+            return Ok(Looked::nothing(pacing::own_time(partner, self.period, now)));
         }
         let paused = breaker.pause(now);
         let (kept, waiting) = match paused {
@@ -174,12 +174,12 @@ impl App {
         let (health, mut mails) = self.tell(&telling, kept, waiting).await?;
         mails += self.tell_of_stopped(&telling).await?;
         let next = match health.is_urgent(now) || mails.failed > 0 {
-            true => pacing::soon(now),
-            false => pacing::own_time(partner, now),
+            true => pacing::soon(self.period, now),
+            false => pacing::own_time(partner, self.period, now),
         };
         Ok(Looked {
             mails,
-            next: paused.map_or(next, |until| until.max(pacing::soon(now))),
+            next: paused.map_or(next, |until| until.max(pacing::soon(self.period, now))),
         })
     }
 

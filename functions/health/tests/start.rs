@@ -20,6 +20,7 @@ fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
             ("CONNECTION_SECRET_PREFIX", "tb/connection/"),
             ("CLIENT_ID_SECRET", "tb/client-id"),
             ("MAIL_FROM", "ticketbridge@mail.example"),
+            ("HEALTH_SECONDS", "900"),
             (
                 "DEAD_LETTER_QUEUE_URL",
                 "https://sqs.eu-central-1.amazonaws.com/1/dead",

@@ -47,8 +47,8 @@ pub(crate) struct Times {
     visibility: u32,
     /// How long after an unanswered creation "there is none" is not believed.
     settle: u32,
-    /// How often a partner with nothing to do is looked after.
-    reconcile: u32,
+    /// How often a partner with nothing to do is looked after, and its connection tried.
+    period: u32,
 }
 
 impl Times {
@@ -57,14 +57,14 @@ impl Times {
         tickets_timeout: 60,
         visibility: 360,
         settle: 30,
-        reconcile: 30,
+        period: 30,
     };
     /// Functions that live for seconds and die often. It settles later than the latest commit that the chaos makes.
     pub(crate) const CHAOS: Self = Self {
         tickets_timeout: 10,
         visibility: 60,
         settle: 75,
-        reconcile: 900,
+        period: 900,
     };
 }
 
@@ -165,7 +165,8 @@ impl EmptyStack {
                 ("TicketsTimeout", times.tickets_timeout.to_string()),
                 ("VisibilitySeconds", times.visibility.to_string()),
                 ("SettleSeconds", times.settle.to_string()),
-                ("ReconcileSeconds", times.reconcile.to_string()),
+                ("ReconcileSeconds", times.period.to_string()),
+                ("HealthSeconds", times.period.to_string()),
                 ("Tick", TICK.to_owned()),
             ];
             let deployed = deploy::deploy(&emulator, folder.path(), &parameters).await?;

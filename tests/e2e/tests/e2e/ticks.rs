@@ -50,6 +50,7 @@ impl World {
             dead_letter_queue_url: self.dead_letter_queue_url.clone(),
             stage: "test".into(),
             function_name: "health".into(),
+            period: SignedDuration::from_mins(15),
         }
     }
 
