@@ -63,6 +63,8 @@ struct Names {
 
 /// A function's calls: some that it makes every day, and those that it must not be able to make.
 struct Expected {
+    /// What the account itself does first, so that the role's calls find what they are about.
+    before: Vec<Call>,
     allowed: Vec<Call>,
     refused: Vec<Call>,
 }
@@ -87,6 +89,12 @@ pub(crate) async fn check(stack: &Stack) -> Result<usize> {
         ] {
             let role = role_of(stack, function).await?;
             let session = session_of(&stack.emulator, &role).await?;
+            for answer in stack.emulator.ask(&expected.before, None).await? {
+                ensure!(
+                    matches!(answer, Answer::Done { .. }),
+                    "the account cannot prepare {function}'s calls: {answer:?}"
+                );
+            }
             let answers = stack
                 .emulator
                 .ask(&expected.allowed, Some(&session))
@@ -369,6 +377,7 @@ fn ingest(names: &Names) -> Expected {
     refused.extend(administration_of_secret(&names.source_secret));
     refused.extend(elsewhere(&names.ingest, &names.tickets));
     Expected {
+        before: vec![],
         // What is sent here ends as a dead letter of the stack that is about to go.
         allowed: vec![
             get_secret(&names.source_secret),
@@ -414,7 +423,11 @@ fn tickets(names: &Names) -> Expected {
         batch_get_item(&names.config),
         queue_attributes(&names.queue, &names.queue_url),
     ];
-    Expected { allowed, refused }
+    Expected {
+        before: vec![],
+        allowed,
+        refused,
+    }
 }
 
 fn reconcile(names: &Names) -> Expected {
@@ -461,7 +474,11 @@ fn reconcile(names: &Names) -> Expected {
         get_secret(&names.client_id_secret),
         invoke(&names.reconcile),
     ];
-    Expected { allowed, refused }
+    Expected {
+        before: vec![],
+        allowed,
+        refused,
+    }
 }
 
 fn health(names: &Names) -> Expected {
@@ -508,7 +525,11 @@ fn health(names: &Names) -> Expected {
         mail(MAIL_FROM),
         invoke(&names.health),
     ];
-    Expected { allowed, refused }
+    Expected {
+        before: vec![],
+        allowed,
+        refused,
+    }
 }
 
 fn setup(names: &Names) -> Expected {
@@ -554,6 +575,12 @@ fn setup(names: &Names) -> Expected {
     refused.extend(elsewhere.filter(|call| call.operation != "SendEmail"));
     let new_source = format!("{}-new", names.source_secret);
     let new_connection = format!("{}-new", names.connection_secret);
+    let deleted_source = format!("{}-deleted", names.source_secret);
+    let deleted_connection = format!("{}-deleted", names.connection_secret);
+    let before = [&deleted_source, &deleted_connection];
+    let before = before
+        .into_iter()
+        .flat_map(|name| [create_secret(name), delete_secret(name)]);
     let mut allowed = vec![
         list(alerts, "by_state", "state_of"),
         get_item(alerts),
@@ -563,15 +590,19 @@ fn setup(names: &Names) -> Expected {
         get_secret(&names.connection_secret),
         create_secret(&new_source),
         put_secret(&new_source),
-        restore_secret(&new_source),
+        restore_secret(&deleted_source),
         create_secret(&new_connection),
         put_secret(&new_connection),
-        restore_secret(&new_connection),
+        restore_secret(&deleted_connection),
         mail(MAIL_FROM),
     ];
     let of_config = reads(config).into_iter().chain(writes(config));
     allowed.extend(of_config.filter(|call| call.operation != "Scan"));
-    Expected { allowed, refused }
+    Expected {
+        before: before.collect(),
+        allowed,
+        refused,
+    }
 }
 
 /// A key that fits both tables: a table's own shape is checked after permission.
@@ -737,6 +768,11 @@ fn mail(from: &str) -> Call {
 }
 
 /// To read a secret is not to change it.
+fn delete_secret(name: &str) -> Call {
+    let parameters = json!({ "SecretId": name });
+    call("secretsmanager", "DeleteSecret", name, parameters)
+}
+
 fn restore_secret(name: &str) -> Call {
     let parameters = json!({ "SecretId": name });
     call("secretsmanager", "RestoreSecret", name, parameters)
@@ -748,12 +784,7 @@ fn administration_of_secret(name: &str) -> Vec<Call> {
         put_secret(name),
         restore_secret(name),
         call("secretsmanager", "UpdateSecret", name, with_text),
-        call(
-            "secretsmanager",
-            "DeleteSecret",
-            name,
-            json!({ "SecretId": name }),
-        ),
+        delete_secret(name),
     ]
 }
 
