@@ -7,10 +7,14 @@ use store::spread;
 /// The schedule's next tick comes a minute after this one, and no run ends in no time: a minute later would be the tick after it.
 const NEXT_TICK: SignedDuration = SignedDuration::from_secs(50);
 
-/// When one that is in trouble is tried again, and a run that failed: at the next tick.
+/// How long one that is in trouble waits, and a run that failed: until the next tick.
+pub(crate) fn wait(period: SignedDuration) -> SignedDuration {
+    NEXT_TICK.min(period)
+}
+
+/// When that is over.
 pub(crate) fn soon(period: SignedDuration, now: Timestamp) -> Timestamp {
-    let soon = NEXT_TICK.min(period);
-    now.saturating_add(soon).unwrap_or(Timestamp::MAX)
+    now.saturating_add(wait(period)).unwrap_or(Timestamp::MAX)
 }
 
 /// The next of the partner's own times: one in each period, half of one away from `reconcile`'s.

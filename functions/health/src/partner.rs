@@ -1,7 +1,5 @@
 //! One partner's run, under its lease.
 
-use std::time::Duration;
-
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{Site, View};
@@ -9,30 +7,12 @@ use domain::breaker::Breaker;
 use domain::health::{Answer, Health, Needed, Part, transition};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
-use store::{Leased, Task};
-use tokio::time::{Instant, timeout_at};
-use tracing::Instrument as _;
+use store::Leased;
 
 use crate::App;
 use crate::pacing;
 use crate::probe::{Probed, mapped};
 use crate::tell::{Names, Telling, names};
-
-/// A run is begun only with so much time for its calls.
-const RUN: Duration = Duration::from_secs(6);
-/// Of what is left after the last call, for giving the lease back.
-const GIVING_BACK: Duration = Duration::from_secs(1);
-
-/// What became of a partner's run.
-#[derive(Debug)]
-pub(crate) enum Run {
-    /// It came to its end.
-    Done(Mails),
-    /// It is tried again in a minute, or when its lease ends.
-    Failed,
-    /// Another run is on, or the partner is due no more.
-    NotOurs,
-}
 
 /// The mails of a run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,75 +30,25 @@ pub(crate) enum Fault {
     Lost,
 }
 
-struct Looked {
-    mails: Mails,
-    next: Timestamp,
-}
-
 impl App {
-    /// Makes the partner's run if it is due and nobody else makes it.
-    pub(crate) async fn run(&self, partner: &PartnerId, invocation: &Invocation) -> Run {
-        let span = tracing::info_span!("partner", partner = %partner);
-        self.leased_run(partner, invocation).instrument(span).await
-    }
-
-    async fn leased_run(&self, partner: &PartnerId, invocation: &Invocation) -> Run {
-        let ends = invocation.calls_end();
-        if Instant::now() + RUN > ends {
-            tracing::warn!("no time left, it comes at the next tick");
-            return Run::Failed;
-        }
-        let (task, id) = (Task::Health, invocation.name());
-        let (now, until) = (invocation.now(), invocation.holds_until());
-        let lease = self.due.lease(partner, task, id, now, until);
-        let leased = match timeout_at(ends, lease).await {
-            Ok(Ok(Some(leased))) => leased,
-            Ok(Ok(None)) => {
-                tracing::info!("due no more, or in other hands");
-                return Run::NotOurs;
-            }
-            Ok(Err(fault)) => {
-                tracing::error!(fault = %fault, "no lease");
-                return Run::Failed;
-            }
-            Err(_) => {
-                tracing::error!("no lease in time");
-                return Run::Failed;
-            }
-        };
-        let looked = match timeout_at(ends, self.look(&leased, invocation)).await {
-            Ok(Ok(looked)) => Some(looked),
-            Ok(Err(fault)) => {
-                tracing::error!(fault = %fault, "the run failed");
-                None
-            }
-            Err(_) => {
-                tracing::error!("the run took all the time there was");
-                None
-            }
-        };
-        let next = looked
-            .as_ref()
-            .map_or_else(|| pacing::soon(self.period, now), |looked| looked.next);
-        match timeout_at(ends + GIVING_BACK, self.due.finish(&leased, next)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(fault)) => tracing::warn!(fault = %fault, "the lease ends by itself"),
-            Err(_) => tracing::warn!("the lease ends by itself"),
-        }
-        looked.map_or(Run::Failed, |looked| Run::Done(looked.mails))
-    }
-
     /// Tries the connection, keeps what that found, closes the breaker where it is to be closed, and tells a person what there is to tell.
     ///
     /// If the process dies in the middle: before the health is written, nothing happened; after that, the next run tries again and finds
     /// the same to do; after the breaker is closed, the next run, a minute later while something mends, has what waited looked at.
-    async fn look(&self, leased: &Leased, invocation: &Invocation) -> Result<Looked, Fault> {
+    pub(crate) async fn run(
+        &self,
+        leased: &Leased,
+        invocation: &Invocation,
+    ) -> Result<(Mails, Timestamp), Fault> {
         let (partner, table, now) = (&leased.partner, &self.connections.table, invocation.now());
         let set_up = self.connections.set_up(partner).await?;
         let kept = table.health(partner).await?;
         let view = View::of(set_up.items.clone(), &SourceId::of_set_up());
         let (Some(site), Some(live)) = (&view.site, &view.view.connection) else {
-            return Ok(Looked::nothing(pacing::own_time(partner, self.period, now)));
+            return Ok((
+                Mails::default(),
+                pacing::own_time(partner, self.period, now),
+            ));
         };
         let breaker = &view.view.breaker;
         let case = Case {
@@ -134,9 +64,12 @@ impl App {
             if waits && table.test_ticket_to_change(partner).await?.value.is_some() {
                 let probed = self.probe(&case, &Health::default()).await;
                 self.mend(&case, leased, &probed, Mending::No).await?;
-                return Ok(Looked::nothing(pacing::soon(self.period, now)));
+                return Ok((Mails::default(), pacing::soon(self.period, now)));
             }
-            return Ok(Looked::nothing(pacing::own_time(partner, self.period, now)));
+            return Ok((
+                Mails::default(),
+                pacing::own_time(partner, self.period, now),
+            ));
         }
         let paused = breaker.pause(now);
         let (kept, waiting) = match paused {
@@ -177,10 +110,8 @@ impl App {
             true => pacing::soon(self.period, now),
             false => pacing::own_time(partner, self.period, now),
         };
-        Ok(Looked {
-            mails,
-            next: paused.map_or(next, |until| until.max(pacing::soon(self.period, now))),
-        })
+        let next = paused.map_or(next, |until| until.max(pacing::soon(self.period, now)));
+        Ok((mails, next))
     }
 
     /// Takes what a probe told to the breaker: closes the generation that was probed, forgets rights that are there again, and has what
@@ -239,15 +170,6 @@ pub(crate) struct Case<'a> {
     pub(crate) breaker: &'a Breaker,
     pub(crate) needed: Needed,
     pub(crate) invocation: &'a Invocation,
-}
-
-impl Looked {
-    fn nothing(next: Timestamp) -> Self {
-        Self {
-            mails: Mails::default(),
-            next,
-        }
-    }
 }
 
 impl std::ops::AddAssign for Mails {

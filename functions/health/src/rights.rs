@@ -39,7 +39,7 @@ impl App {
                     ..leased.progress.clone()
                 };
                 // Before they are tried: never more often, even if the process dies in between.
-                if !self.due.keep(leased, &progress).await? {
+                if !self.runs.due.keep(leased, &progress).await? {
                     return Err(Fault::Lost);
                 }
                 BTreeSet::new()

@@ -2,7 +2,7 @@
 //! queue's consumer to decide about them again.
 //!
 //! It takes no input but what the tables and ConnectWise say, so a run that dies, is repeated or comes late changes nothing but the
-//! time. It writes no ticket and no record.
+//! time. It writes no ticket, and no record but those that the table forgot.
 
 mod beat;
 mod closing;
@@ -12,48 +12,29 @@ mod pacing;
 mod partner;
 mod targets;
 
-use aws::functions::Function;
 use aws::invocation::Invocation;
 use aws::queue::Outbox;
 use aws_types::SdkConfig;
 use connections::Connections;
-use domain::PartnerId;
-use futures_util::future::join_all;
+use connections::partner_runs::{self, PartnerRuns};
 use jiff::SignedDuration;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
-use store::{Alerts, Due, Task};
+use serde::Serialize;
+use serde_json::Value;
+use store::{Alerts, Leased, Task};
 
 pub use config::Config;
 pub use connections::BuildError;
-use partner::Run;
-
-/// Partners that one tick takes up at most; the others are as due at the next.
-const MOST: usize = 500;
-/// Partners that one invocation works off.
-const GROUP: usize = 20;
+pub use connections::partner_runs::Fault;
 
 /// The function, with its clients.
 #[derive(Debug)]
 pub struct App {
-    due: Due,
+    runs: PartnerRuns,
     alerts: Alerts,
     connections: Connections,
     outbox: Outbox,
-    itself: Function,
     /// How often a partner is looked after when nothing happens.
     period: SignedDuration,
-}
-
-/// Why an invocation did nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum Fault {
-    /// What is due cannot be read.
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    /// `partners` is no list of partners.
-    #[error("the input is no list of partners")]
-    Input(#[from] serde_json::Error),
 }
 
 /// What an invocation did.
@@ -75,12 +56,6 @@ pub struct Summary {
     pub left: usize,
 }
 
-/// What an invocation is asked for; anything else is a tick.
-#[derive(Deserialize)]
-struct Asked {
-    partners: Vec<PartnerId>,
-}
-
 impl App {
     /// Makes the clients, once, in the init phase.
     ///
@@ -88,11 +63,16 @@ impl App {
     /// When an allowed origin is malformed or the HTTP client cannot be made.
     pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
         Ok(Self {
-            due: Due::new(aws, config.connections.config_table.clone()),
+            runs: PartnerRuns::new(
+                aws,
+                config.connections.config_table.clone(),
+                config.function_name.clone(),
+                Task::Reconcile,
+                pacing::AGAIN,
+            ),
             alerts: Alerts::new(aws, config.alerts_table.clone()),
             connections: Connections::build(&config.connections, aws)?,
             outbox: Outbox::new(aws, config.queue_url.clone()),
-            itself: Function::new(aws, config.function_name.clone()),
             period: config.period,
         })
     }
@@ -102,12 +82,24 @@ impl App {
     /// # Errors
     /// When it cannot be told for whom to work. What fails for one partner is logged, and tried again a minute later.
     pub async fn handle(&self, input: Value, invocation: &Invocation) -> Result<Summary, Fault> {
-        let summary = if input.get("partners").is_some() {
-            let Asked { partners } = serde_json::from_value(input)?;
-            self.work_off(&partners, invocation).await
-        } else {
-            self.tick(invocation).await?
+        let named = partner_runs::requested_partners(input)?;
+        if named.is_none() {
+            self.beat(invocation).await;
+        }
+        let run = async |leased: &Leased| self.run(leased, invocation).await;
+        let made = self.runs.run_due(named, invocation, run).await?;
+        let mut summary = Summary {
+            due: made.due,
+            asked: made.asked,
+            done: made.runs.len(),
+            failed: made.failed,
+            ..Summary::default()
         };
+        for run in made.runs {
+            summary.released += run.released;
+            summary.commands += run.commands;
+            summary.left += usize::from(run.left);
+        }
         beat::counted(&summary);
         tracing::info!(
             due = summary.due,
@@ -120,58 +112,5 @@ impl App {
             "reconciled"
         );
         Ok(summary)
-    }
-
-    /// The first twenty are worked off here, each further twenty in an invocation of their own.
-    async fn tick(&self, invocation: &Invocation) -> Result<Summary, Fault> {
-        self.beat(invocation).await;
-        let due = self
-            .due
-            .due(Task::Reconcile, invocation.now(), MOST)
-            .await?;
-        let (own, others) = due.split_at(due.len().min(GROUP));
-        let asked = join_all(others.chunks(GROUP).map(|group| self.ask(group)));
-        let (summary, asked) = tokio::join!(self.work_off(own, invocation), asked);
-        Ok(Summary {
-            due: due.len(),
-            asked: asked.into_iter().filter(|asked| *asked).count(),
-            ..summary
-        })
-    }
-
-    /// Where nobody is found to do it, the partners are as due at the next tick.
-    async fn ask(&self, partners: &[PartnerId]) -> bool {
-        let input = json!({ "partners": partners });
-        let asked = self.itself.invoke_later(&input).await;
-        if let Err(fault) = &asked {
-            tracing::error!(fault = %fault, partners = partners.len(), "nobody to work them off");
-        }
-        asked.is_ok()
-    }
-
-    /// Side by side, each to its end: one that is slow delays nobody.
-    async fn work_off(&self, partners: &[PartnerId], invocation: &Invocation) -> Summary {
-        let runs = join_all(partners.iter().map(|partner| self.run(partner, invocation))).await;
-        let mut summary = Summary {
-            due: partners.len(),
-            ..Summary::default()
-        };
-        for run in runs {
-            match run {
-                Run::Done {
-                    released,
-                    commands,
-                    left,
-                } => {
-                    summary.done += 1;
-                    summary.released += released;
-                    summary.commands += commands;
-                    summary.left += usize::from(left);
-                }
-                Run::Failed => summary.failed += 1,
-                Run::NotOurs => {}
-            }
-        }
-        summary
     }
 }

@@ -7,6 +7,8 @@ use store::{Progress, spread};
 /// Alerts of one connection that may be let go in a minute: a mended connection is not stormed by all that waited for it.
 const A_MINUTE: u32 = 300;
 const MINUTE: SignedDuration = SignedDuration::from_secs(60);
+/// A failed run is made again after so long.
+pub(crate) const AGAIN: SignedDuration = MINUTE;
 
 /// How many more may go now. Runs of the same minute share it.
 pub(crate) fn allowance(progress: &Progress, now: Timestamp) -> usize {
@@ -58,11 +60,6 @@ pub(crate) fn compares(
 ) -> bool {
     let of = |at: Timestamp| place(partner, period, at).0;
     progress.comparing.is_some() || progress.compared_at.is_none_or(|at| of(at) != of(now))
-}
-
-/// When a failed run is tried again.
-pub(crate) fn again(now: Timestamp) -> Timestamp {
-    now.saturating_add(MINUTE).unwrap_or(Timestamp::MAX)
 }
 
 /// When the minute ends in which releases are counted; none if it is over.

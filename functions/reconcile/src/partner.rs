@@ -1,7 +1,5 @@
 //! One partner's run, under its lease: what may go on is asked for, as much as the minute allows.
 
-use std::time::Duration;
-
 use aws::invocation::Invocation;
 use aws::queue;
 use connections::{SetUp, View};
@@ -10,39 +8,17 @@ use domain::release::{Held, held};
 use domain::{AlertKey, PartnerId, SourceId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use store::{Cursor, Leased, PartnerItems, Progress, Stretch, Task};
-use tokio::time::{Instant, timeout_at};
-use tracing::Instrument as _;
+use store::{Cursor, Leased, PartnerItems, Progress, Stretch};
 
 use crate::App;
 use crate::closing::Looked;
 use crate::pacing;
 use crate::targets::Targets;
 
-/// A run is begun only with so much time for its calls.
-const RUN: Duration = Duration::from_secs(6);
-/// Of what is left after the last call, for giving the lease back.
-const GIVING_BACK: Duration = Duration::from_secs(1);
-
 /// A record that was asked about and stayed as it is, is asked about again after so long.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(15);
 /// Records that are written side by side.
 const AT_A_TIME: usize = 16;
-
-/// What became of a partner's run.
-#[derive(Debug)]
-pub(crate) enum Run {
-    /// It came to its end.
-    Done {
-        released: usize,
-        commands: usize,
-        left: bool,
-    },
-    /// It is tried again in a minute, or when its lease ends.
-    Failed,
-    /// Another run is on, or the partner is due no more.
-    NotOurs,
-}
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
@@ -67,85 +43,25 @@ struct Found {
     cursor: Option<Cursor>,
 }
 
-struct Released {
-    count: usize,
-    commands: usize,
-    left: bool,
-    next: Timestamp,
+/// What a run came to.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Alerts that it asked to be decided again.
+    pub(crate) released: usize,
+    /// Commands that it gave.
+    pub(crate) commands: usize,
+    /// Whether more is left than may go at once.
+    pub(crate) left: bool,
 }
 
 impl App {
-    /// Makes the partner's run if it is due and nobody else makes it.
-    pub(crate) async fn run(&self, partner: &PartnerId, invocation: &Invocation) -> Run {
-        let span = tracing::info_span!("partner", partner = %partner);
-        self.leased_run(partner, invocation).instrument(span).await
-    }
-
-    async fn leased_run(&self, partner: &PartnerId, invocation: &Invocation) -> Run {
-        let ends = invocation.calls_end();
-        if Instant::now() + RUN > ends {
-            tracing::warn!("no time left, it comes at the next tick");
-            return Run::Failed;
-        }
-        let (task, id) = (Task::Reconcile, invocation.name());
-        let (now, until) = (invocation.now(), invocation.holds_until());
-        let lease = self.due.lease(partner, task, id, now, until);
-        let leased = match timeout_at(ends, lease).await {
-            Ok(Ok(Some(leased))) => leased,
-            Ok(Ok(None)) => {
-                tracing::info!("due no more, or in other hands");
-                return Run::NotOurs;
-            }
-            Ok(Err(fault)) => {
-                tracing::error!(fault = %fault, "no lease");
-                return Run::Failed;
-            }
-            Err(_) => {
-                tracing::error!("no lease in time");
-                return Run::Failed;
-            }
-        };
-        let released = match timeout_at(ends, self.release(&leased, invocation)).await {
-            Ok(Ok(released)) => Some(released),
-            Ok(Err(fault)) => {
-                tracing::error!(fault = %fault, "the run failed");
-                None
-            }
-            Err(_) => {
-                tracing::error!("the run took all the time there was");
-                None
-            }
-        };
-        let next = released
-            .as_ref()
-            .map_or_else(|| pacing::again(invocation.now()), |released| released.next);
-        match timeout_at(ends + GIVING_BACK, self.due.finish(&leased, next)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(fault)) => tracing::warn!(fault = %fault, "the lease ends by itself"),
-            Err(_) => tracing::warn!("the lease ends by itself"),
-        }
-        let Some(Released {
-            count,
-            commands,
-            left,
-            ..
-        }) = released
-        else {
-            return Run::Failed;
-        };
-        if count > 0 || commands > 0 || left {
-            tracing::info!(released = count, commands, left, "asked for");
-        }
-        Run::Done {
-            released: count,
-            commands,
-            left,
-        }
-    }
-
     /// Asks for all that may go on to be decided again, as much as the minute allows. If the process dies in the middle, what was
     /// sent is decided again, what was not sent is found again, and both are harmless.
-    async fn release(&self, leased: &Leased, invocation: &Invocation) -> Result<Released, Fault> {
+    pub(crate) async fn run(
+        &self,
+        leased: &Leased,
+        invocation: &Invocation,
+    ) -> Result<(Run, Timestamp), Fault> {
         let (partner, mut progress) = (&leased.partner, leased.progress.clone());
         let mut set_up = self.connections.set_up(partner).await?;
         if let Some(breaker) = &set_up.items.breaker
@@ -156,12 +72,12 @@ impl App {
         let view = self.widest(partner, &set_up.items).await?;
         let now = invocation.now();
         let nothing = |left, next| {
-            Ok(Released {
-                count: 0,
+            let run = Run {
+                released: 0,
                 commands: 0,
                 left,
-                next,
-            })
+            };
+            Ok((run, next))
         };
         let own = |progress: &Progress, left| {
             pacing::next(partner, progress, left, None, (self.period, now))
@@ -219,7 +135,7 @@ impl App {
         progress.cursor = found.cursor;
         if progress != leased.progress {
             // Before the messages: never more than the allowance, even if the process dies in between.
-            if !self.due.keep(leased, &progress).await? {
+            if !self.runs.due.keep(leased, &progress).await? {
                 return Err(Fault::Lost);
             }
         }
@@ -232,12 +148,16 @@ impl App {
         // Asked for: whoever decides sets the next time; if nobody can, it is asked for again later, and not each minute.
         self.put_off(&looked_at, now).await?;
         let now = invocation.now();
-        Ok(Released {
-            count,
+        if count > 0 || commands > 0 || left {
+            tracing::info!(released = count, commands, left, "asked for");
+        }
+        let run = Run {
+            released: count,
             commands,
             left,
-            next: pacing::next(partner, &progress, left, looks.next, (self.period, now)),
-        })
+        };
+        let next = pacing::next(partner, &progress, left, looks.next, (self.period, now));
+        Ok((run, next))
     }
 
     async fn put_off(&self, keys: &[AlertKey], now: Timestamp) -> Result<(), Fault> {

@@ -2,6 +2,7 @@
 //!
 //! The one place where table, keys and ConnectWise meet. Keys go only to the origin that their own document names.
 
+pub mod partner_runs;
 mod view;
 
 use std::collections::{HashMap, HashSet};
