@@ -24,6 +24,11 @@ pub(crate) struct Answer {
 pub(crate) enum Body {
     Json(Value),
     Text(&'static str),
+    /// From something that stands before ConnectWise: without the headers of its API.
+    Foreign {
+        text: String,
+        content_type: String,
+    },
     Empty,
 }
 
@@ -62,7 +67,7 @@ impl Answer {
         self
     }
 
-    fn new(status: StatusCode, body: Body) -> Self {
+    pub(crate) fn new(status: StatusCode, body: Body) -> Self {
         Self {
             status,
             body,

@@ -90,7 +90,7 @@ pub(crate) async fn stock(State(shared): State<Arc<Shared>>, body: Bytes) -> Res
         Ok(first) => answer(StatusCode::OK, &json!({ "first": first, "made": made })),
         Err(refusal) => {
             let id = "stock";
-            delivery::response(refusal.into(), id).into_response()
+            delivery::response(&refusal.into(), id).into_response()
         }
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::Body as HttpBody;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Bytes, Frame};
 
@@ -21,6 +21,8 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 /// An answer and its way.
 pub(crate) enum Delivery {
     Whole(Answer),
+    /// The whole answer after a wait.
+    Slow(Answer, Duration),
     /// The first half under the full `Content-Length`, then the connection ends.
     Cut(Answer),
     /// The connection ends before the first byte.
@@ -36,8 +38,12 @@ pub(crate) struct DropConnection;
 impl Delivery {
     pub(crate) async fn respond(self, request_id: &str) -> Response {
         match self {
-            Self::Whole(answer) => response(answer, request_id),
-            Self::Cut(answer) => cut(answer, request_id),
+            Self::Whole(answer) => response(&answer, request_id),
+            Self::Slow(answer, wait) => {
+                tokio::time::sleep(wait).await;
+                response(&answer, request_id)
+            }
+            Self::Cut(answer) => cut(&answer, request_id),
             Self::Dropped => dropped(),
             Self::Never => {
                 tokio::time::sleep(LONGEST_SILENCE).await;
@@ -54,14 +60,14 @@ fn dropped() -> Response {
 }
 
 /// The whole answer with the headers that were seen live.
-pub(crate) fn response(answer: Answer, request_id: &str) -> Response {
+pub(crate) fn response(answer: &Answer, request_id: &str) -> Response {
     let (bytes, content_type) = encoded(&answer.body);
     let mut response = Response::new(HttpBody::from(bytes));
     dress(&mut response, answer, content_type, request_id);
     response
 }
 
-fn cut(answer: Answer, request_id: &str) -> Response {
+fn cut(answer: &Answer, request_id: &str) -> Response {
     let (bytes, content_type) = encoded(&answer.body);
     let length = bytes.len();
     let half = Bytes::from(bytes).slice(..length / 2);
@@ -76,28 +82,38 @@ fn cut(answer: Answer, request_id: &str) -> Response {
     response
 }
 
-fn encoded(body: &Body) -> (Vec<u8>, Option<&'static str>) {
+fn encoded(body: &Body) -> (Vec<u8>, Option<&str>) {
     match body {
         Body::Json(value) => (
             value.to_string().into_bytes(),
             Some("application/json; charset=utf-8"),
         ),
         Body::Text(text) => (text.as_bytes().to_vec(), Some("text/plain; charset=utf-8")),
+        Body::Foreign { text, content_type } => {
+            let content_type = Some(content_type.as_str()).filter(|text| !text.is_empty());
+            (text.as_bytes().to_vec(), content_type)
+        }
         Body::Empty => (Vec::new(), None),
     }
 }
 
-fn dress(
-    response: &mut Response,
-    answer: Answer,
-    content_type: Option<&'static str>,
-    request_id: &str,
-) {
+fn dress(response: &mut Response, answer: &Answer, content_type: Option<&str>, request_id: &str) {
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
-    if let Some(content_type) = content_type {
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some(content_type) = content_type.and_then(|text| HeaderValue::from_str(text).ok()) {
+        headers.insert(header::CONTENT_TYPE, content_type);
     }
+    if !matches!(answer.body, Body::Foreign { .. }) {
+        dress_as_api(headers, request_id);
+    }
+    for (name, value) in &answer.headers {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
+fn dress_as_api(headers: &mut HeaderMap, request_id: &str) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(
         HeaderName::from_static("api-current-version"),
@@ -109,11 +125,6 @@ fn dress(
     );
     if let Ok(request_id) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static("x-cw-request-id"), request_id);
-    }
-    for (name, value) in answer.headers {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::rules::Rule;
 use crate::security;
 
 /// Everything that can be made to go wrong. Rates are 0 to 1; a zero means off.
@@ -23,6 +24,10 @@ pub(crate) struct Faults {
     pub(crate) rate_limit_per_minute: u32,
     /// 503 for every call.
     pub(crate) outage: bool,
+    pub(crate) throttle: Throttle,
+    /// What happens to the integration's calls that match a pattern; a technician's calls pass. The list is set as a
+    /// whole.
+    pub(crate) rules: Vec<Rule>,
     /// The integration's own keys; a technician's go on working.
     pub(crate) keys: Keys,
     /// The integration's clientId; a technician's calls go on working.
@@ -38,6 +43,24 @@ pub(crate) struct Faults {
 pub(crate) struct LateCommit {
     pub(crate) rate: f64,
     pub(crate) seconds: f64,
+}
+
+/// 429 for every call of the integration, however few they are, until it is switched off. `variants.retry_after` says
+/// how the header is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Throttle {
+    pub(crate) all: bool,
+    pub(crate) retry_after_seconds: u32,
+}
+
+impl Default for Throttle {
+    fn default() -> Self {
+        Self {
+            all: false,
+            retry_after_seconds: 30,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,8 +199,8 @@ switch!(WrongCompany {
 });
 
 impl Faults {
-    /// These faults with the members of `change` laid over them, also inside `late_commit` and `variants`; the error
-    /// says what to mend.
+    /// These faults with the members of `change` laid over them, also inside the objects among them; the error says
+    /// what to mend.
     pub(crate) fn merged(&self, change: &Value) -> Result<Self, String> {
         let Some(members) = change.as_object() else {
             return Err("the faults must be a JSON object".to_owned());
@@ -185,7 +208,7 @@ impl Faults {
         let mut leaves = Vec::new();
         for (name, value) in members {
             match (name.as_str(), value.as_object()) {
-                ("late_commit" | "variants", Some(inner)) => {
+                ("late_commit" | "throttle" | "variants", Some(inner)) => {
                     leaves.extend(
                         inner
                             .iter()
@@ -242,6 +265,10 @@ impl Faults {
         }
         if ![400, 401, 403].contains(&self.variants.client_id_status) {
             return Err("variants.client_id_status: 400, 401 or 403".to_owned());
+        }
+        for (number, rule) in self.rules.iter().enumerate() {
+            rule.check()
+                .map_err(|error| format!("rules[{number}].{error}"))?;
         }
         check_rights("missing_rights", &self.missing_rights)?;
         check_rights("variants.rights_at_my", &self.variants.rights_at_my)

@@ -1,6 +1,6 @@
-//! What every call to ConnectWise passes, in this order: latency, outage, throttle, server error, route, keys, right,
-//! endpoint, journal, and at last how the answer reaches the client, if it does. The only place where faults act on a
-//! call as a whole.
+//! What every call to ConnectWise passes, in this order: latency, rules, outage, throttle, server error, route, keys,
+//! right, endpoint, journal, and at last how the answer reaches the client, if it does. The only place where faults act
+//! on a call as a whole.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +22,7 @@ use crate::faults::{
 use crate::journal::Line;
 use crate::render::API;
 use crate::routes::route;
+use crate::rules::{Effect, RawCall, Reply};
 use crate::server::Shared;
 use crate::setup_tables::company_info;
 use crate::world::{Call, Caller, Licence, World};
@@ -38,20 +39,33 @@ struct Incoming {
 /// What became of a call, before it is written down and delivered.
 enum Verdict {
     Answered(Answer),
+    /// Carried out; a rule spoils the answer.
+    Carried {
+        answer: Answer,
+        fault: AnswerFault,
+    },
     /// No answer ever comes.
     Silence,
     /// An answer now, if any, and the call itself later.
     Late {
         answer: Option<Answer>,
         call: Call,
+        wait: Duration,
     },
+}
+
+/// What a rule does to the answer of a call that was carried out.
+enum AnswerFault {
+    Lost,
+    Cut,
+    Slow(Duration),
 }
 
 /// Everything under `/v4_6_release`, and what the cloud's router cannot route.
 pub(crate) async fn api(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
-        return delivery::response(Answer::from(Refusal::body_too_large()), "0");
+        return delivery::response(&Refusal::body_too_large().into(), "0");
     };
     let latency = shared.lock().faults.latency_ms;
     if latency > 0 && is_api(parts.uri.path()) {
@@ -70,19 +84,22 @@ pub(crate) async fn api(State(shared): State<Arc<Shared>>, request: Request) -> 
     delivery.respond(&request_id).await
 }
 
-/// `/login/companyinfo/{companyId}`: no keys, no faults.
+/// `/login/companyinfo/{companyId}`: no keys, no faults but the answers of rules.
 pub(crate) async fn login(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let mut world = shared.lock();
     let path = request.uri().path().to_owned();
     let company = decoded(path.rsplit('/').next().unwrap_or_default());
-    let answer = match company_info(&world, request.method(), &company) {
-        Ok(Some(info)) => Answer::read(info),
-        Ok(None) => match world.faults.variants.company_info_unknown {
-            CompanyInfoUnknown::Null => Answer::read(serde_json::Value::Null),
-            CompanyInfoUnknown::NotFound => Refusal::unknown_company().into(),
-        },
-        Err(refusal) => refusal.into(),
+    let raw = RawCall {
+        method: request.method(),
+        path: &path,
+        query: &[],
+        body: &[],
     };
+    let ruled = match world.effect(raw) {
+        Some(Effect::Answer(reply)) => Some(reply.answer()),
+        _ => None,
+    };
+    let answer = ruled.unwrap_or_else(|| company_answer(&world, request.method(), &company));
     let line = Line {
         method: request.method().to_string(),
         query: request.uri().query().unwrap_or_default().to_owned(),
@@ -96,7 +113,18 @@ pub(crate) async fn login(State(shared): State<Arc<Shared>>, request: Request) -
         false,
     );
     let request_id = world.request_id();
-    delivery::response(answer, &request_id).into_response()
+    delivery::response(&answer, &request_id).into_response()
+}
+
+fn company_answer(world: &World, method: &Method, company: &str) -> Answer {
+    match company_info(world, method, company) {
+        Ok(Some(info)) => Answer::read(info),
+        Ok(None) => match world.faults.variants.company_info_unknown {
+            CompanyInfoUnknown::Null => Answer::read(serde_json::Value::Null),
+            CompanyInfoUnknown::NotFound => Refusal::unknown_company().into(),
+        },
+        Err(refusal) => refusal.into(),
+    }
 }
 
 fn is_api(path: &str) -> bool {
@@ -143,14 +171,23 @@ fn take(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Deliver
                 Delivery::Whole(answer)
             }
         }
+        Verdict::Carried { answer, fault } => {
+            let status = (!matches!(fault, AnswerFault::Lost)).then_some(answer.status.as_u16());
+            record(world, status, answer.committed);
+            match fault {
+                AnswerFault::Lost => Delivery::Dropped,
+                AnswerFault::Cut => Delivery::Cut(answer),
+                AnswerFault::Slow(wait) => Delivery::Slow(answer, wait),
+            }
+        }
         Verdict::Silence => {
             record(world, None, false);
             Delivery::Never
         }
-        Verdict::Late { answer, call } => {
+        Verdict::Late { answer, call, wait } => {
             let status = answer.as_ref().map(|answer| answer.status.as_u16());
             let n = record(world, status, false);
-            commit_later(shared, world, call, n);
+            commit_later(shared, world, call, n, wait);
             answer.map_or(Delivery::Never, Delivery::Whole)
         }
     }
@@ -166,8 +203,30 @@ fn judge(world: &mut World, incoming: &Incoming) -> Verdict {
         // The router refuses before the API and its faults.
         return answered(Err(Refusal::cannot_route()));
     };
+    let segments: Vec<String> = rest.split('/').map(decoded).collect();
+    let caller = caller(world, &parts.headers, &segments);
+    let query = query(parts.uri.query().unwrap_or_default());
+    let is_technician = matches!(&caller, Ok(caller) if caller.licence == Licence::Member);
+    let effect = if is_technician {
+        None
+    } else {
+        world.effect(RawCall {
+            method: &parts.method,
+            path: rest,
+            query: &query,
+            body,
+        })
+    };
+    if let Some(Effect::Answer(reply)) = &effect {
+        return Verdict::Answered(reply.answer());
+    }
     if world.faults.outage {
         return answered(Err(Refusal::outage()));
+    }
+    if world.faults.throttle.all && !is_technician {
+        let seconds = world.faults.throttle.retry_after_seconds.into();
+        let refusal = Refusal::too_many_requests(retry_after(world, *now, seconds));
+        return answered(Err(refusal));
     }
     if let Err(wait) = world
         .limiter
@@ -180,8 +239,7 @@ fn judge(world: &mut World, incoming: &Incoming) -> Verdict {
     if world.dice.roll(error_rate) {
         return answered(Err(Refusal::server_error()));
     }
-    let segments: Vec<String> = rest.split('/').map(decoded).collect();
-    let caller = match caller(world, &parts.headers, &segments) {
+    let caller = match caller {
         Ok(caller) => caller,
         Err(Denied::Refused(refusal)) => return answered(Err(refusal)),
         Err(Denied::NoAnswer) => return Verdict::Silence,
@@ -190,14 +248,31 @@ fn judge(world: &mut World, incoming: &Incoming) -> Verdict {
         method: parts.method.clone(),
         segments,
         full_path: path.to_owned(),
-        query: query(parts.uri.query().unwrap_or_default()),
+        query,
         body: body.clone(),
         forward_only: header_is(&parts.headers, "pagination-type", "forward-only"),
         now: *now,
         caller,
+        is_ignored: matches!(effect, Some(Effect::Ignored)),
     };
     if !has_json_body(&call.method, &parts.headers) {
         return answered(Err(Refusal::wrong_media_type()));
+    }
+    match effect {
+        Some(Effect::Late(late)) => {
+            let answer = late.answer.as_ref().map(Reply::answer);
+            return Verdict::Late {
+                answer: answer.or_else(|| late_commit_answer(world)),
+                call,
+                wait: seconds(late.seconds),
+            };
+        }
+        Some(Effect::Lost) => return carried(world, &call, AnswerFault::Lost),
+        Some(Effect::Cut) => return carried(world, &call, AnswerFault::Cut),
+        Some(Effect::Slow { seconds: wait }) => {
+            return carried(world, &call, AnswerFault::Slow(seconds(wait)));
+        }
+        Some(Effect::Answer(_) | Effect::Ignored) | None => {}
     }
     let late = world.faults.late_commit.rate;
     let is_search = call
@@ -205,13 +280,30 @@ fn judge(world: &mut World, incoming: &Incoming) -> Verdict {
         .last()
         .is_some_and(|segment| segment == "search");
     if call.method != Method::GET && !is_search && world.dice.roll(late) {
-        let answer = match world.faults.variants.late_commit_answer {
-            LateCommitAnswer::ServerError => Some(Refusal::server_timeout().into()),
-            LateCommitAnswer::Timeout => None,
+        return Verdict::Late {
+            answer: late_commit_answer(world),
+            call,
+            wait: seconds(world.faults.late_commit.seconds),
         };
-        return Verdict::Late { answer, call };
     }
     answered(carry_out(world, &call))
+}
+
+/// What a late commit answers now; `None` is silence.
+fn late_commit_answer(world: &World) -> Option<Answer> {
+    match world.faults.variants.late_commit_answer {
+        LateCommitAnswer::ServerError => Some(Refusal::server_timeout().into()),
+        LateCommitAnswer::Timeout => None,
+    }
+}
+
+fn carried(world: &mut World, call: &Call, fault: AnswerFault) -> Verdict {
+    let answer = carry_out(world, call).unwrap_or_else(Answer::from);
+    Verdict::Carried { answer, fault }
+}
+
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0))
 }
 
 fn answered(outcome: Outcome) -> Verdict {
@@ -229,8 +321,7 @@ fn carry_out(world: &mut World, call: &Call) -> Outcome {
 }
 
 /// Carries the call out when its time has come, unless the site was reset meanwhile.
-fn commit_later(shared: &Arc<Shared>, world: &World, mut call: Call, n: usize) {
-    let wait = Duration::from_secs_f64(world.faults.late_commit.seconds.clamp(0.0, 86_400.0));
+fn commit_later(shared: &Arc<Shared>, world: &World, mut call: Call, n: usize, wait: Duration) {
     let generation = world.generation;
     let shared = Arc::downgrade(shared);
     tokio::spawn(async move {

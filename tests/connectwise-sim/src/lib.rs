@@ -30,6 +30,7 @@ mod page;
 mod references;
 mod render;
 mod routes;
+mod rules;
 mod schema;
 mod security;
 mod seed;

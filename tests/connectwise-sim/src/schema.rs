@@ -309,6 +309,7 @@ mod tests {
         match Answer::from(refusal).body {
             Body::Json(body) => body["message"].as_str().unwrap_or_default().to_owned(),
             Body::Text(text) => text.to_owned(),
+            Body::Foreign { text, .. } => text,
             Body::Empty => String::new(),
         }
     }

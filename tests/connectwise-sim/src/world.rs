@@ -48,6 +48,8 @@ pub(crate) struct Call {
     pub(crate) forward_only: bool,
     pub(crate) now: Timestamp,
     pub(crate) caller: Caller,
+    /// The call is a PATCH that must answer 200 and change nothing.
+    pub(crate) is_ignored: bool,
 }
 
 /// Who calls.

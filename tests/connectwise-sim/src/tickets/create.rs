@@ -77,6 +77,7 @@ pub(crate) fn stock(
             identifier: member.identifier.clone(),
             licence: Licence::ApiMember,
         },
+        is_ignored: false,
     };
     let draft = checked(world, &call, body, None)?;
     let stamp = Stamp {

@@ -22,7 +22,7 @@ pub(crate) fn patch(world: &mut World, call: &Call, id: i64) -> Outcome {
     };
     let after = changed(world, call, &before, &changes)?;
     let false_200 = world.faults.variants.false_200_rate;
-    let commits = !changes.is_empty() && !world.dice.roll(false_200);
+    let commits = !changes.is_empty() && !call.is_ignored && !world.dice.roll(false_200);
     if commits {
         world.tickets.put(after);
     }

@@ -218,6 +218,8 @@ async fn faults_are_answered_whole_merged_and_checked() {
             "missing_rights",
             "outage",
             "rate_limit_per_minute",
+            "rules",
+            "throttle",
             "truncate_rate",
             "variants",
         ]

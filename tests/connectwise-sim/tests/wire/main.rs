@@ -23,6 +23,8 @@ mod page;
 #[cfg(test)]
 mod patch;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod security;
 #[cfg(test)]
 mod set_up;
