@@ -122,6 +122,7 @@ impl App {
             from: progress.cursor.as_ref(),
             known: &known,
             most: allowance - keys.len() - commands,
+            now,
         };
         let targets = Targets::new(self, partner, &view, invocation);
         set_up.items.breaker = Some(view.view.breaker);
@@ -190,7 +191,7 @@ impl App {
             while let Some(listed) = listing.next().await? {
                 let view = views.of(&listed.key);
                 let about = listed.wanted.about.as_ref();
-                let released = match held(&listed.blocked.reason, about, view) {
+                let released = match held(&listed.blocked, about, view, round.now) {
                     Held::No => true,
                     Held::Yes => false,
                     Held::ByTarget(target) => targets.are_there(target, about, view).await?,
@@ -240,4 +241,5 @@ struct Round<'a> {
     /// What goes on anyway.
     known: &'a [AlertKey],
     most: usize,
+    now: Timestamp,
 }

@@ -90,6 +90,10 @@ pub(crate) fn words(reason: &Blocked) -> String {
         Blocked::KindDisabled => "this kind of alert is switched off".to_owned(),
         Blocked::ConnectionBroken => "ConnectWise refuses the connection".to_owned(),
         Blocked::ConnectionUnavailable => "ConnectWise does not answer".to_owned(),
+        Blocked::Throttled => "ConnectWise takes no more calls for a while".to_owned(),
+        Blocked::Deferred => {
+            "it was tried many times in a row, and is tried again in some minutes".to_owned()
+        }
         Blocked::MissingRight(right) => format!("the API member lacks the right {right}"),
         Blocked::TargetGone(target) => {
             format!("the {target} that tickets point at is gone in ConnectWise")
@@ -154,7 +158,7 @@ impl Setup {
                     return Ok(waiting);
                 }
                 counted += 1;
-                let fate = fate(&listed.blocked.reason, &about, views.of(&listed.key), now);
+                let fate = fate(&listed.blocked, &about, views.of(&listed.key), now);
                 let of = waiting.tenants.entry(listed.key.tenant).or_default();
                 of.all += 1;
                 match fate {

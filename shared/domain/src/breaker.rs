@@ -15,7 +15,16 @@ use crate::record::BlockedSince;
 const OUTAGE: SignedDuration = SignedDuration::from_mins(15);
 /// Between two attempts of one message while ConnectWise fails, at least and at most.
 const SHORTEST: Duration = Duration::from_secs(15);
-const LONGEST: Duration = Duration::from_mins(4);
+const LONGEST: Duration = Duration::from_mins(2);
+/// The longest wait of a message in the queue. A longer one costs receipts and room in flight, which all
+/// partners share, so the alert waits in the table. More than [`LONGEST`], so that no back-off is too long.
+const LONGEST_IN_QUEUE: SignedDuration = SignedDuration::from_secs(150);
+
+/// Whether an alert must wait in the table rather than as a message.
+#[must_use]
+pub fn is_too_long_for_the_queue(wait: SignedDuration) -> bool {
+    wait > LONGEST_IN_QUEUE
+}
 
 /// What all workers know of one connection. None in the table is one that was never in trouble.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -29,7 +38,7 @@ pub struct Breaker {
     /// ConnectWise asked for silence until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<Timestamp>,
-    /// Since when every call failed without a verdict.
+    /// Since when no call has succeeded: each failed, was throttled, or got an answer that cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
     /// The version of the keys that set-up stored last: a refusal of older ones says nothing.
@@ -87,9 +96,20 @@ impl Breaker {
     /// to wait long, whatever else the message has waited for.
     #[must_use]
     pub fn back_off(&self, now: Timestamp) -> Duration {
+        self.half_of_failing(now).clamp(SHORTEST, LONGEST)
+    }
+
+    /// How long nobody calls after a 429 that asked for `asked`. A 429 that follows others without a success between
+    /// them shows that what it asks for is too little, so the pause grows with the time that this has lasted.
+    #[must_use]
+    pub fn throttled_for(&self, asked: Duration, now: Timestamp) -> Duration {
+        asked.max(self.half_of_failing(now).min(LONGEST))
+    }
+
+    fn half_of_failing(&self, now: Timestamp) -> Duration {
         let failing = self.failing_since.map(|since| now.duration_since(since));
         let failing = failing.and_then(|failing| Duration::try_from(failing).ok());
-        (failing.unwrap_or_default() / 2).clamp(SHORTEST, LONGEST)
+        failing.unwrap_or_default() / 2
     }
 }
 
@@ -118,8 +138,8 @@ mod tests {
             (0, 15),
             (30, 15),
             (100, 50),
-            (480, 240),
-            (800, 240),
+            (240, 120),
+            (800, 120),
         ] {
             assert_eq!(
                 breaker.back_off(at(second)),
@@ -127,6 +147,59 @@ mod tests {
                 "{second}"
             );
         }
+    }
+
+    #[test]
+    fn a_pause_is_what_was_asked_for_and_grows_while_nothing_succeeds() {
+        let at = |second: i64| Timestamp::from_second(1_790_000_000 + second).unwrap();
+        let secs = Duration::from_secs;
+        let mut breaker = Breaker::default();
+        assert_eq!(breaker.throttled_for(secs(1), at(0)), secs(1));
+        breaker.failing_since = Some(at(0));
+        for (second, asked, pause) in [
+            (0, 1, 1),
+            (0, 3600, 3600),
+            (20, 1, 10),
+            (20, 30, 30),
+            (200, 30, 100),
+            (800, 1, 120),
+            (800, 60, 120),
+            (800, 3600, 3600),
+        ] {
+            let paused = breaker.throttled_for(secs(asked), at(second));
+            assert_eq!(paused, secs(pause), "{second} {asked}");
+        }
+    }
+
+    #[test]
+    fn one_alert_is_received_few_times_before_a_lasting_429_is_an_outage() {
+        let at = |second: u64| {
+            Timestamp::from_second(1_790_000_000 + i64::try_from(second).unwrap()).unwrap()
+        };
+        for asked in [1, 15, 30, 60, 140] {
+            let breaker = Breaker {
+                failing_since: Some(at(0)),
+                ..Breaker::default()
+            };
+            let (mut second, mut receipts) = (0, 1);
+            while !breaker.is_outage(at(second)) {
+                let pause = breaker.throttled_for(Duration::from_secs(asked), at(second));
+                assert!(!is_too_long_for_the_queue(
+                    SignedDuration::try_from(pause).unwrap()
+                ));
+                // A message comes back a second after the pause.
+                second += pause.as_secs() + 1;
+                receipts += 1;
+            }
+            assert!(receipts < 30, "{asked}: {receipts}");
+        }
+    }
+
+    #[test]
+    fn a_back_off_never_waits_in_the_table() {
+        let longest = SignedDuration::try_from(LONGEST).unwrap();
+        assert!(!is_too_long_for_the_queue(longest));
+        assert!(is_too_long_for_the_queue(SignedDuration::from_mins(3)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::event::Severity;
 use crate::memory::MemoryState;
 use crate::record::{About, Actual, Claim, Closed, ClosedBy, Duplicate, Op, Open, Recheck, Record};
 use crate::settings::{BoardTarget, ConnectionView, LiveConnection, WhenGone};
-use crate::{Blocked, RecordId, Token, rights};
+use crate::{Blocked, RecordId, Token, breaker, rights};
 
 /// The one next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,6 +187,10 @@ fn may_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<()
         return Err(Decision::Block(Blocked::MissingRight((*right).to_owned())));
     }
     match breaker.pause(now) {
+        // A message that waits for long is in flight all the time, and the queue's room for that is everybody's.
+        Some(until) if breaker::is_too_long_for_the_queue(until.duration_since(now)) => {
+            Err(Decision::Block(Blocked::Throttled))
+        }
         Some(until) => Err(Decision::Wait { until }),
         None => Ok(()),
     }
@@ -397,6 +401,8 @@ pub(crate) fn waits_for_set_up(blocked: &Blocked) -> bool {
         | Blocked::OlderThanBackfill => true,
         Blocked::ConnectionBroken
         | Blocked::ConnectionUnavailable
+        | Blocked::Throttled
+        | Blocked::Deferred
         | Blocked::MissingRight(_)
         | Blocked::TargetGone(_)
         | Blocked::OtherSite

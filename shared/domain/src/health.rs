@@ -46,7 +46,10 @@ impl Part {
     #[must_use]
     pub fn of(reason: &Blocked) -> Option<Self> {
         match reason {
-            Blocked::ConnectionBroken | Blocked::ConnectionUnavailable => Some(Self::Connection),
+            Blocked::ConnectionBroken
+            | Blocked::ConnectionUnavailable
+            | Blocked::Throttled
+            | Blocked::Deferred => Some(Self::Connection),
             Blocked::MissingRight(_) | Blocked::TargetGone(_) => Some(Self::SetUp),
             Blocked::NotSetUp
             | Blocked::Unmapped

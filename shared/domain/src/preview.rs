@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::Blocked;
 use crate::decide::waits_for_set_up;
-use crate::record::About;
+use crate::record::{About, BlockedSince};
 use crate::release::{Held, held};
 use crate::settings::ConnectionView;
 
@@ -21,14 +21,15 @@ pub enum Fate {
 
 /// What becomes of an alert that stands and is blocked for this reason. What ConnectWise would have to be asked about is taken to wait.
 #[must_use]
-pub fn fate(blocked: &Blocked, about: &About, view: &ConnectionView, now: Timestamp) -> Fate {
-    match held(blocked, Some(about), view) {
-        Held::Yes | Held::ByTarget(_) => return Fate::Waits(blocked.clone()),
+pub fn fate(blocked: &BlockedSince, about: &About, view: &ConnectionView, now: Timestamp) -> Fate {
+    let reason = &blocked.reason;
+    match held(blocked, Some(about), view, now) {
+        Held::Yes | Held::ByTarget(_) => return Fate::Waits(reason.clone()),
         Held::No => {}
     }
     match view.target(&about.kind) {
         Err(reason) => Fate::Waits(reason),
-        Ok(_) if waits_for_set_up(blocked) && about.raised_at < view.backfill_from(now) => {
+        Ok(_) if waits_for_set_up(reason) && about.raised_at < view.backfill_from(now) => {
             Fate::Older
         }
         Ok(_) => Fate::Ticket,
@@ -92,6 +93,10 @@ mod tests {
             TenantDisabled, Unmapped,
         };
         let live = view(Some(301), true);
+        let since = |reason| BlockedSince {
+            reason,
+            since: at(-1),
+        };
         let rejected = || Rejected("summary".into());
         for (blocked, about, view, expected) in [
             (NotSetUp, about("disk", -1), &live, Fate::Ticket),
@@ -138,13 +143,14 @@ mod tests {
                 Fate::Waits(TargetGone(Target::Board)),
             ),
         ] {
+            let blocked = since(blocked);
             assert_eq!(fate(&blocked, &about, view, at(0)), expected, "{blocked:?}");
         }
         let off = ConnectionView {
             connection: None,
             ..live
         };
-        let waits = fate(&NotSetUp, &about("disk", -1), &off, at(0));
+        let waits = fate(&since(NotSetUp), &about("disk", -1), &off, at(0));
         assert_eq!(waits, Fate::Waits(NotSetUp));
     }
 }

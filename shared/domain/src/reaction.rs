@@ -41,6 +41,10 @@ pub enum Blocked {
     ConnectionBroken,
     /// ConnectWise has been out of reach for longer than the back-off.
     ConnectionUnavailable,
+    /// ConnectWise asked for a pause that is too long to wait for in the queue.
+    Throttled,
+    /// Its message came back too often, for whatever reason: it is tried again after a while.
+    Deferred,
     /// The API member lacks this right.
     MissingRight(String),
     /// What new tickets point at is gone.
@@ -90,6 +94,8 @@ impl fmt::Display for Blocked {
             Self::KindDisabled => f.write_str("kind_disabled"),
             Self::ConnectionBroken => f.write_str("connection_broken"),
             Self::ConnectionUnavailable => f.write_str("connection_unavailable"),
+            Self::Throttled => f.write_str("throttled"),
+            Self::Deferred => f.write_str("deferred"),
             Self::MissingRight(right) => write!(f, "missing_right({right})"),
             Self::TargetGone(target) => write!(f, "target_gone({target})"),
             Self::OtherSite => f.write_str("other_site"),

@@ -1,9 +1,14 @@
 //! Whether what blocks an alert still holds. Level-triggered: asked again and again, it needs no event to tell that something
 //! was mended.
 
-use crate::record::About;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::record::{About, BlockedSince};
 use crate::settings::ConnectionView;
 use crate::{Blocked, Target};
+
+/// A deferred alert is tried again after so long.
+const DEFERRED: SignedDuration = SignedDuration::from_mins(10);
 
 /// What stands between a blocked alert and going on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +23,12 @@ pub enum Held {
 
 /// What holds a blocked alert. `about` is what the record says of it.
 #[must_use]
-pub fn held(blocked: &Blocked, about: Option<&About>, view: &ConnectionView) -> Held {
+pub fn held(
+    blocked: &BlockedSince,
+    about: Option<&About>,
+    view: &ConnectionView,
+    now: Timestamp,
+) -> Held {
     let waits = |still: bool| if still { Held::Yes } else { Held::No };
     let connection = view.connection.as_ref();
     // Whatever else: nothing can go on over a connection that is broken.
@@ -30,8 +40,10 @@ pub fn held(blocked: &Blocked, about: Option<&About>, view: &ConnectionView) -> 
     };
     let mapping = view.mapping.as_ref();
     let company = mapping.and_then(|mapping| mapping.company);
-    match blocked {
+    match &blocked.reason {
         Blocked::NotSetUp | Blocked::ConnectionBroken | Blocked::ConnectionUnavailable => Held::No,
+        Blocked::Throttled => waits(view.breaker.pause(now).is_some()),
+        Blocked::Deferred => waits(now.duration_since(blocked.since) < DEFERRED),
         Blocked::Unmapped => waits(company.is_none()),
         Blocked::TenantDisabled => {
             waits(company.is_none() || !mapping.is_some_and(|mapping| mapping.enabled))
@@ -41,5 +53,74 @@ pub fn held(blocked: &Blocked, about: Option<&About>, view: &ConnectionView) -> 
         Blocked::TargetGone(target) => Held::ByTarget(*target),
         // Tickets of another ConnectWise are out of reach; the other two are a person's decision.
         Blocked::OtherSite | Blocked::Rejected(_) | Blocked::OlderThanBackfill => Held::Yes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::breaker::Breaker;
+    use crate::settings::{BoardTarget, LiveConnection, Settings};
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + second).unwrap()
+    }
+
+    fn view(paused_until: Option<Timestamp>) -> ConnectionView {
+        let settings = Settings {
+            kinds_off: [].into(),
+            operations: BoardTarget::default(),
+            cyber_alerts: BoardTarget::default(),
+            priorities: [].into(),
+            note_interval_minutes: 60,
+            notes_for_customers: false,
+            epoch: None,
+        };
+        ConnectionView {
+            connection: Some(LiveConnection {
+                epoch: 1,
+                confirmed_at: Some(at(0)),
+                settings,
+            }),
+            mapping: None,
+            breaker: Breaker {
+                paused_until,
+                ..Breaker::default()
+            },
+            memory: None,
+        }
+    }
+
+    fn since(reason: Blocked) -> BlockedSince {
+        BlockedSince {
+            reason,
+            since: at(0),
+        }
+    }
+
+    #[test]
+    fn a_throttled_alert_goes_on_when_the_pause_is_over() {
+        let throttled = since(Blocked::Throttled);
+        let paused = view(Some(at(600)));
+        for (second, expected) in [(0, Held::Yes), (599, Held::Yes), (600, Held::No)] {
+            assert_eq!(
+                held(&throttled, None, &paused, at(second)),
+                expected,
+                "{second}"
+            );
+        }
+        assert_eq!(held(&throttled, None, &view(None), at(0)), Held::No);
+    }
+
+    #[test]
+    fn a_deferred_alert_is_tried_again_after_ten_minutes() {
+        let deferred = since(Blocked::Deferred);
+        for (second, expected) in [(0, Held::Yes), (599, Held::Yes), (600, Held::No)] {
+            assert_eq!(
+                held(&deferred, None, &view(None), at(second)),
+                expected,
+                "{second}"
+            );
+        }
     }
 }

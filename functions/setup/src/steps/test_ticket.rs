@@ -386,6 +386,14 @@ fn why(blocked: &Blocked) -> String {
             "ConnectWise has not answered for a while. The test goes on as soon as it does."
                 .to_owned()
         }
+        Blocked::Throttled => {
+            "ConnectWise takes no more calls for a while. The test goes on by itself when that is over."
+                .to_owned()
+        }
+        Blocked::Deferred => {
+            "It was tried many times in a row. It is tried again by itself in some minutes."
+                .to_owned()
+        }
         Blocked::MissingRight(right) => format!(
             "The API member lacks the right {right}. Check connection says where to grant it; the test goes on then."
         ),

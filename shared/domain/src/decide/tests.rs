@@ -580,6 +580,26 @@ fn a_pause_is_waited_for() {
 }
 
 #[test]
+fn a_long_pause_is_waited_for_in_the_table_by_everything_that_would_call() {
+    let mut view = view();
+    let uncertain = folded(&[raised(1)])
+        .with_claim(claim(Op::Create))
+        .with_uncertain(None, at(2));
+    let close = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    for (pause, expected) in [
+        (150, Decision::Wait { until: at(1150) }),
+        (151, Decision::Block(Blocked::Throttled)),
+        (3600, Decision::Block(Blocked::Throttled)),
+    ] {
+        view.breaker.paused_until = Some(at(1000 + pause));
+        for record in [&folded(&[raised(1)]), &uncertain, &close] {
+            let decision = decide(record, &view, SETTLE, at(1000));
+            assert_eq!(decision, expected, "{pause}");
+        }
+    }
+}
+
+#[test]
 fn what_the_table_may_have_forgotten_is_looked_up_before_a_ticket_is_made() {
     let mut view = view();
     let makes = folded(&[raised(1)]);
