@@ -1,10 +1,11 @@
-//! `/_sim`: faults, reset, a stock of tickets and the journal, for tests and for people who want to see a fault. No keys: the simulator listens
-//! on the loopback alone.
+//! `/_sim`: faults, reset, a stock of tickets, what people do, and the journal, for tests and for people who want to see
+//! a fault. No keys: the simulator listens on the loopback alone.
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
@@ -14,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::delivery;
 use crate::limiter::Limiter;
 use crate::server::Shared;
+use crate::tickets::actions::{BoardAction, CompanyAction, TicketAction};
 use crate::tickets::create;
 
 /// `GET /_sim/faults`
@@ -95,9 +97,50 @@ pub(crate) async fn stock(State(shared): State<Arc<Shared>>, body: Bytes) -> Res
     }
 }
 
+/// `POST /_sim/tickets/{id}`: does something to a ticket as a technician does it in ConnectWise, such as `"close"` or
+/// `{"merge_into": 10002}`. Not a call of the API: without a line in the journal.
+pub(crate) async fn act(
+    State(shared): State<Arc<Shared>>,
+    Path(ticket): Path<i64>,
+    Json(action): Json<TicketAction>,
+) -> Response {
+    let mut world = shared.lock();
+    let by = world.somebody();
+    acted(world.act(ticket, &action, &by, Timestamp::now()))
+}
+
+/// `POST /_sim/companies/{id}`: such as `{"merge_into": 302}`.
+pub(crate) async fn act_on_company(
+    State(shared): State<Arc<Shared>>,
+    Path(company): Path<i64>,
+    Json(action): Json<CompanyAction>,
+) -> Response {
+    let mut world = shared.lock();
+    let by = world.somebody();
+    acted(world.act_on_company(company, &action, &by, Timestamp::now()))
+}
+
+/// `POST /_sim/boards/{id}`: such as `"delete_tickets"`.
+pub(crate) async fn act_on_board(
+    State(shared): State<Arc<Shared>>,
+    Path(board): Path<i64>,
+    Json(action): Json<BoardAction>,
+) -> Response {
+    let mut world = shared.lock();
+    let by = world.somebody();
+    acted(world.act_on_board(board, &action, &by, Timestamp::now()))
+}
+
+fn acted(outcome: Result<(), String>) -> Response {
+    match outcome {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(reason) => refused(&reason),
+    }
+}
+
 /// Anything else under `/_sim`.
 pub(crate) async fn unknown() -> Response {
-    let body = json!({ "error": "the control API is /_sim/faults, /_sim/reset, /_sim/tickets and /_sim/journal" });
+    let body = json!({ "error": "the control API is /_sim/faults, /_sim/reset, /_sim/tickets, /_sim/companies, /_sim/boards and /_sim/journal" });
     answer(StatusCode::NOT_FOUND, &body)
 }
 

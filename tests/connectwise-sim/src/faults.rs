@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::rules::Rule;
 use crate::security;
+use crate::tickets::actions::Workflow;
 
 /// Everything that can be made to go wrong. Rates are 0 to 1; a zero means off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,9 @@ pub(crate) struct Faults {
     /// What happens to the integration's calls that match a pattern; a technician's calls pass. The list is set as a
     /// whole.
     pub(crate) rules: Vec<Rule>,
+    /// What ConnectWise does to a ticket after a call. The list is set as a whole.
+    pub(crate) workflows: Vec<Workflow>,
+    pub(crate) required: Required,
     /// The integration's own keys; a technician's go on working.
     pub(crate) keys: Keys,
     /// The integration's clientId; a technician's calls go on working.
@@ -61,6 +65,16 @@ impl Default for Throttle {
             retry_after_seconds: 30,
         }
     }
+}
+
+/// Members of a ticket that the site requires: names such as `subType`, or `customFields/` and a caption.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Required {
+    pub(crate) on_create: Vec<String>,
+    /// At any change, a close included.
+    pub(crate) on_update: Vec<String>,
+    pub(crate) on_close: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,6 +111,8 @@ pub(crate) struct Variants {
     pub(crate) hidden_board_ids: Vec<i64>,
     /// What a late commit answers now.
     pub(crate) late_commit_answer: LateCommitAnswer,
+    /// What a company status with `disallowSavingFlag` refuses.
+    pub(crate) disallow_saving: DisallowSaving,
     /// Whether `/system/mySecurity` answers at all.
     pub(crate) my_security: MySecurity,
     /// Whether the rows of `/system/mySecurity` name their functions.
@@ -135,6 +151,7 @@ impl Default for Variants {
             false_200_rate: 0.0,
             hidden_board_ids: Vec::new(),
             late_commit_answer: LateCommitAnswer::default(),
+            disallow_saving: DisallowSaving::default(),
             my_security: MySecurity::default(),
             my_security_names: MySecurityNames::default(),
             new_board_statuses: NewBoardStatuses::default(),
@@ -169,6 +186,10 @@ macro_rules! switch {
 switch!(ClosedAtCreation { Refused, Allowed });
 switch!(CompanyInfoIsCloud { Boolean, Text });
 switch!(CompanyInfoUnknown { Null, NotFound });
+switch!(DisallowSaving {
+    NewTickets,
+    EveryChange
+});
 switch!(LateCommitAnswer { ServerError = "500", Timeout });
 switch!(MySecurity { Answered, Refused });
 switch!(MySecurityNames { Present, Absent });
@@ -208,7 +229,7 @@ impl Faults {
         let mut leaves = Vec::new();
         for (name, value) in members {
             match (name.as_str(), value.as_object()) {
-                ("late_commit" | "throttle" | "variants", Some(inner)) => {
+                ("late_commit" | "required" | "throttle" | "variants", Some(inner)) => {
                     leaves.extend(
                         inner
                             .iter()
@@ -269,6 +290,10 @@ impl Faults {
         for (number, rule) in self.rules.iter().enumerate() {
             rule.check()
                 .map_err(|error| format!("rules[{number}].{error}"))?;
+        }
+        let mut delays = self.workflows.iter().map(|workflow| workflow.seconds);
+        if delays.any(|seconds| !(0.0..=86_400.0).contains(&seconds)) {
+            return Err("workflows: seconds from 0 to 86400".to_owned());
         }
         check_rights("missing_rights", &self.missing_rights)?;
         check_rights("variants.rights_at_my", &self.variants.rights_at_my)

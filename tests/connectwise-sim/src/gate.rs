@@ -12,8 +12,9 @@ use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
+use serde_json::Value;
 
-use crate::answer::{Answer, Outcome, Refusal};
+use crate::answer::{Answer, Body, Outcome, Refusal};
 use crate::auth::{self, Denied};
 use crate::delivery::{self, Delivery};
 use crate::faults::{
@@ -22,7 +23,7 @@ use crate::faults::{
 use crate::journal::Line;
 use crate::render::API;
 use crate::routes::route;
-use crate::rules::{Effect, RawCall, Reply};
+use crate::rules::{Effect, Operation, RawCall, Reply};
 use crate::server::Shared;
 use crate::setup_tables::company_info;
 use crate::world::{Call, Caller, Licence, World};
@@ -120,7 +121,7 @@ fn company_answer(world: &World, method: &Method, company: &str) -> Answer {
     match company_info(world, method, company) {
         Ok(Some(info)) => Answer::read(info),
         Ok(None) => match world.faults.variants.company_info_unknown {
-            CompanyInfoUnknown::Null => Answer::read(serde_json::Value::Null),
+            CompanyInfoUnknown::Null => Answer::read(Value::Null),
             CompanyInfoUnknown::NotFound => Refusal::unknown_company().into(),
         },
         Err(refusal) => refusal.into(),
@@ -139,7 +140,7 @@ fn take(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Deliver
         path: path.to_owned(),
         query: incoming.parts.uri.query().unwrap_or_default().to_owned(),
     };
-    let verdict = judge(world, incoming);
+    let verdict = judge(world, shared, incoming);
     let record = |world: &mut World, status, committed| {
         world.journal.record(
             line.clone(),
@@ -193,7 +194,7 @@ fn take(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Deliver
     }
 }
 
-fn judge(world: &mut World, incoming: &Incoming) -> Verdict {
+fn judge(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict {
     let Incoming { parts, body, now } = incoming;
     let path = parts.uri.path();
     let Some(rest) = path
@@ -267,10 +268,10 @@ fn judge(world: &mut World, incoming: &Incoming) -> Verdict {
                 wait: seconds(late.seconds),
             };
         }
-        Some(Effect::Lost) => return carried(world, &call, AnswerFault::Lost),
-        Some(Effect::Cut) => return carried(world, &call, AnswerFault::Cut),
+        Some(Effect::Lost) => return carried(world, shared, &call, AnswerFault::Lost),
+        Some(Effect::Cut) => return carried(world, shared, &call, AnswerFault::Cut),
         Some(Effect::Slow { seconds: wait }) => {
-            return carried(world, &call, AnswerFault::Slow(seconds(wait)));
+            return carried(world, shared, &call, AnswerFault::Slow(seconds(wait)));
         }
         Some(Effect::Answer(_) | Effect::Ignored) | None => {}
     }
@@ -286,7 +287,7 @@ fn judge(world: &mut World, incoming: &Incoming) -> Verdict {
             wait: seconds(world.faults.late_commit.seconds),
         };
     }
-    answered(carry_out(world, &call))
+    answered(carry_out(world, shared, &call))
 }
 
 /// What a late commit answers now; `None` is silence.
@@ -297,8 +298,8 @@ fn late_commit_answer(world: &World) -> Option<Answer> {
     }
 }
 
-fn carried(world: &mut World, call: &Call, fault: AnswerFault) -> Verdict {
-    let answer = carry_out(world, call).unwrap_or_else(Answer::from);
+fn carried(world: &mut World, shared: &Arc<Shared>, call: &Call, fault: AnswerFault) -> Verdict {
+    let answer = carry_out(world, shared, call).unwrap_or_else(Answer::from);
     Verdict::Carried { answer, fault }
 }
 
@@ -310,18 +311,64 @@ fn answered(outcome: Outcome) -> Verdict {
     Verdict::Answered(outcome.unwrap_or_else(Answer::from))
 }
 
-fn carry_out(world: &mut World, call: &Call) -> Outcome {
+fn carry_out(world: &mut World, shared: &Arc<Shared>, call: &Call) -> Outcome {
     let route = route(&call.method, &call.segments)?;
     let body_first =
         route.asks_itself && world.faults.variants.rights_checked == RightsChecked::AfterValidation;
     if let Some(right) = route.right.filter(|_| !body_first) {
         world.require(&call.caller, right)?;
     }
-    (route.run)(world, call)
+    let operation = world.operation(call);
+    let answer = (route.run)(world, call)?;
+    if answer.committed {
+        start_workflows(world, shared, call, operation, &answer);
+    }
+    Ok(answer)
 }
 
-/// Carries the call out when its time has come, unless the site was reset meanwhile.
+/// Runs what the site's workflow rules say after a call, now or later.
+fn start_workflows(
+    world: &mut World,
+    shared: &Arc<Shared>,
+    call: &Call,
+    operation: Operation,
+    answer: &Answer,
+) {
+    let ticket = match (operation, &answer.body) {
+        (Operation::Create, Body::Json(record)) => record.get("id").and_then(Value::as_i64),
+        _ => call.segments.get(2).and_then(|id| id.parse().ok()),
+    };
+    let Some(ticket) = ticket else {
+        return;
+    };
+    for (wait, action) in world.workflows_after(operation) {
+        if wait > 0.0 {
+            later(shared, world, seconds(wait), move |world, _| {
+                world.run_workflow(ticket, &action, Timestamp::now());
+            });
+        } else {
+            world.run_workflow(ticket, &action, call.now);
+        }
+    }
+}
+
+/// Carries the call out when its time has come.
 fn commit_later(shared: &Arc<Shared>, world: &World, mut call: Call, n: usize, wait: Duration) {
+    later(shared, world, wait, move |world, shared| {
+        call.now = Timestamp::now();
+        if carry_out(world, shared, &call).is_ok_and(|answer| answer.committed) {
+            world.journal.committed_late(n);
+        }
+    });
+}
+
+/// Does something after a wait, unless the site was reset or stopped meanwhile.
+fn later(
+    shared: &Arc<Shared>,
+    world: &World,
+    wait: Duration,
+    deed: impl FnOnce(&mut World, &Arc<Shared>) + Send + 'static,
+) {
     let generation = world.generation;
     let shared = Arc::downgrade(shared);
     tokio::spawn(async move {
@@ -330,12 +377,8 @@ fn commit_later(shared: &Arc<Shared>, world: &World, mut call: Call, n: usize, w
             return;
         };
         let mut world = shared.lock();
-        if world.generation != generation {
-            return;
-        }
-        call.now = Timestamp::now();
-        if carry_out(&mut world, &call).is_ok_and(|answer| answer.committed) {
-            world.journal.committed_late(n);
+        if world.generation == generation {
+            deed(&mut world, &shared);
         }
     });
 }

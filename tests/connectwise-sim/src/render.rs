@@ -131,7 +131,17 @@ impl World {
     }
 
     pub(crate) fn company_status(&self, status: &CompanyStatus) -> Value {
-        json!({ "id": status.id, "name": status.name, "defaultFlag": status.default_flag, "_info": self.seeded() })
+        json!({
+            "id": status.id,
+            "name": status.name,
+            "defaultFlag": status.default_flag,
+            "inactiveFlag": status.inactive_flag,
+            "notifyFlag": status.notify_flag,
+            "disallowSavingFlag": status.disallow_saving_flag,
+            "customNoteFlag": false,
+            "cancelOpenTracksFlag": false,
+            "_info": self.seeded(),
+        })
     }
 
     pub(crate) fn board(&self, board: &Board) -> Value {

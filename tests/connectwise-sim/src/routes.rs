@@ -22,7 +22,6 @@ pub(crate) struct Route {
     pub(crate) run: Endpoint,
 }
 
-const COMPANIES: &str = "company_maintenance.inquire";
 const TABLES: &str = "table_setup.inquire";
 const MEMBERS: &str = "member_maintenance.inquire";
 const MY_COMPANY: &str = "my_company.inquire";
@@ -103,9 +102,7 @@ fn system(method: &Method, path: &[&str]) -> Found {
 
 fn company(method: &Method, path: &[&str]) -> Found {
     match path {
-        ["companies", "statuses", rest @ ..] => read_only(method, COMPANIES, rest, |w, _| {
-            Ok(tables::company_statuses(w))
-        }),
+        ["companies", "statuses", rest @ ..] => changing(method, Kept::CompanyStatus, None, rest),
         ["companies", "info", rest @ ..] => light(method, Kept::Company, None, "CompanyInfo", rest),
         ["companies", id, "sites", rest @ ..] => {
             let id = id_or_refuse(id)?;

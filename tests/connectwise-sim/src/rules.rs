@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Body};
 use crate::references::Key;
-use crate::world::World;
+use crate::world::{Call, World};
 
 /// Applies to a call if everything in `when` matches. The first rule that applies decides; later ones are not read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -152,6 +152,20 @@ impl World {
             }
         }
         None
+    }
+}
+
+impl World {
+    /// What an authenticated call wants.
+    pub(crate) fn operation(&self, call: &Call) -> Operation {
+        let path = call.segments.join("/");
+        let call = RawCall {
+            method: &call.method,
+            path: &path,
+            query: &[],
+            body: &call.body,
+        };
+        Operation::of(self, call)
     }
 }
 

@@ -1,5 +1,4 @@
-//! A set-up table as lists want it, the tables that clients only read (company statuses, teams, members, locations,
-//! departments), and what a site says of itself.
+//! A set-up table as lists want it, the tables that clients only read (teams, members, locations, departments), and what a site says of itself.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -95,15 +94,6 @@ pub(crate) fn narrow(row: &Value, schema: &Schema) -> Value {
         narrowed.insert("fullName".to_owned(), json!(format!("{first} {last}")));
     }
     Value::Object(narrowed)
-}
-
-pub(crate) fn company_statuses(world: &World) -> Table {
-    let rows = world
-        .site
-        .company_statuses
-        .iter()
-        .map(|row| world.company_status(row));
-    Table::new("CompanyStatus", "CompanyStatus", rows)
 }
 
 pub(crate) fn teams(world: &World) -> Table {

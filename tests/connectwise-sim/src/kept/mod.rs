@@ -35,6 +35,7 @@ pub(crate) enum Kept {
     Impact,
     ServiceLocation,
     Company,
+    CompanyStatus,
     Site,
     Contact,
     Role,
@@ -85,6 +86,7 @@ impl Kept {
             Self::Impact => "Impact",
             Self::ServiceLocation => "ServiceLocation",
             Self::Company => "Company",
+            Self::CompanyStatus => "CompanyStatus",
             Self::Site => "CompanySite",
             Self::Contact => "Contact",
             Self::Role => "SecurityRole",
@@ -134,7 +136,7 @@ impl Kept {
             | Self::Impact
             | Self::ServiceLocation
             | Self::Callback => TABLE_SETUP,
-            Self::Company | Self::Site | Self::Contact => COMPANY_MAINTENANCE,
+            Self::Company | Self::CompanyStatus | Self::Site | Self::Contact => COMPANY_MAINTENANCE,
             Self::Role | Self::ApiMember => MEMBER_MAINTENANCE,
         }
     }
@@ -165,6 +167,7 @@ impl Kept {
             | Self::Priority
             | Self::Source
             | Self::ServiceLocation
+            | Self::CompanyStatus
             | Self::Site
             | Self::Role => Some("name"),
         }
@@ -187,6 +190,7 @@ impl Kept {
             Self::Severity
             | Self::Impact
             | Self::Company
+            | Self::CompanyStatus
             | Self::Role
             | Self::ApiMember
             | Self::Callback => None,
@@ -241,6 +245,11 @@ impl World {
                 .map(|row| self.priority(row))
                 .collect(),
             Kept::Company => site.companies.iter().map(|row| self.company(row)).collect(),
+            Kept::CompanyStatus => site
+                .company_statuses
+                .iter()
+                .map(|row| self.company_status(row))
+                .collect(),
             Kept::Site => {
                 let companies = site.companies.iter();
                 companies
@@ -329,7 +338,13 @@ impl Kept {
     fn has_a_home(self) -> bool {
         matches!(
             self,
-            Self::Board | Self::Status | Self::Type | Self::Team | Self::Priority | Self::Company
+            Self::Board
+                | Self::Status
+                | Self::Type
+                | Self::Team
+                | Self::Priority
+                | Self::Company
+                | Self::CompanyStatus
         )
     }
 }

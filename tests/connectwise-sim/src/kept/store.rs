@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::write::Place;
 use super::{Kept, Stored};
 use crate::faults::NewBoardStatuses;
-use crate::seed::{Board, BoardStatus, BoardType, Company, Priority, Ref, Team};
+use crate::seed::{Board, BoardStatus, BoardType, Company, CompanyStatus, Priority, Ref, Team};
 use crate::tickets::Stamp;
 use crate::world::{Call, World};
 
@@ -137,6 +137,22 @@ impl World {
                     deleted_flag: members.flag("deletedFlag"),
                 };
                 put(&mut self.site.companies, company, |row| row.id);
+            }
+            Kept::CompanyStatus => {
+                let status = CompanyStatus {
+                    id,
+                    name: members.text("name"),
+                    default_flag: members.flag("defaultFlag"),
+                    inactive_flag: members.flag("inactiveFlag"),
+                    notify_flag: members.flag("notifyFlag"),
+                    disallow_saving_flag: members.flag("disallowSavingFlag"),
+                };
+                if status.default_flag {
+                    for other in &mut self.site.company_statuses {
+                        other.default_flag = false;
+                    }
+                }
+                put(&mut self.site.company_statuses, status, |row| row.id);
             }
             Kept::ApiMember => {
                 // One that is made here has no keys: ConnectWise shows them in its own pages alone.
@@ -274,6 +290,7 @@ impl World {
             }
             Kept::Team => self.site.teams.retain(|row| row.id != id),
             Kept::Priority => self.site.priorities.retain(|row| row.id != id),
+            Kept::CompanyStatus => self.site.company_statuses.retain(|row| row.id != id),
             Kept::SubType
             | Kept::Item
             | Kept::Source

@@ -67,6 +67,8 @@ pub(crate) fn replace(world: &mut World, call: &Call, place: Place, id: i64) -> 
 /// `DELETE`: refused for what a ticket uses.
 pub(crate) fn delete(world: &mut World, call: &Call, place: Place, id: i64) -> Outcome {
     let row = place.row(world, call, id)?;
+    let has_companies = place.kept == Kept::CompanyStatus
+        && world.site.companies.iter().any(|row| row.status.id == id);
     let used = place.kept.member_of_tickets().is_some_and(|member| {
         let path = format!("{member}/id");
         let wanted = listing::scalar(row.get("id").unwrap_or(&Value::Null)).into_owned();
@@ -77,7 +79,7 @@ pub(crate) fn delete(world: &mut World, call: &Call, place: Place, id: i64) -> O
     });
     let is_start = place.kept == Kept::Status && row.get("defaultFlag") == Some(&true.into());
     let is_main = place.kept == Kept::Site && Some(id) == place.parent;
-    if used || is_start || is_main {
+    if used || has_companies || is_start || is_main {
         return Err(Refusal::in_use(place.kept.schema_name(), id));
     }
     world.discard(place, id);
@@ -229,6 +231,7 @@ fn own_rules(
         | Kept::Impact
         | Kept::ServiceLocation
         | Kept::Company
+        | Kept::CompanyStatus
         | Kept::Site
         | Kept::Contact
         | Kept::Role

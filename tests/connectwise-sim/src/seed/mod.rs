@@ -136,6 +136,15 @@ pub(crate) struct CompanyStatus {
     pub(crate) name: String,
     #[serde(default)]
     pub(crate) default_flag: bool,
+    /// Companies with this status are no longer served.
+    #[serde(default)]
+    pub(crate) inactive_flag: bool,
+    /// ConnectWise shows a message to who opens such a company.
+    #[serde(default)]
+    pub(crate) notify_flag: bool,
+    /// ConnectWise refuses to save a ticket of such a company.
+    #[serde(default)]
+    pub(crate) disallow_saving_flag: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -145,6 +145,10 @@ pub(super) fn checked(
             field: "status".to_owned(),
         });
     }
+    if before.is_none() {
+        problems.extend(draft.missing(&world.faults.required.on_create));
+        problems.extend(draft.refused_by_company(world));
+    }
     if problems.is_empty() {
         Ok(draft)
     } else {

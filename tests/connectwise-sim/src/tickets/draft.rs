@@ -185,6 +185,54 @@ impl Draft {
         }
     }
 
+    /// The members that the site requires and that have no value.
+    pub(super) fn missing(&self, required: &[String]) -> Vec<Problem> {
+        let is_absent = |member: &&String| match member.strip_prefix("customFields/") {
+            Some(caption) => !self.has_custom_field(caption),
+            None => match member.as_str() {
+                "summary" => self.summary.is_empty(),
+                "board" => self.board.is_none(),
+                "status" => self.status.is_none(),
+                "company" => self.company.is_none(),
+                "type" => self.kind.is_none(),
+                "priority" => self.priority.is_none(),
+                "externalXRef" => self.external_x_ref.is_none(),
+                other => !self.other.contains_key(other),
+            },
+        };
+        let problem = |member: &String| match member.strip_prefix("customFields/") {
+            Some(caption) => Problem::missing("customFields", caption),
+            None => match Schema::named("Ticket").kind(member) {
+                Some(Kind::Reference(_)) => Problem::missing(member, &format!("{member}/id")),
+                _ => Problem::missing(member, member),
+            },
+        };
+        required.iter().filter(is_absent).map(problem).collect()
+    }
+
+    fn has_custom_field(&self, caption: &str) -> bool {
+        let fields = self.other.get("customFields").and_then(Value::as_array);
+        fields.into_iter().flatten().any(|field| {
+            let is_it = field.get("caption").and_then(Value::as_str) == Some(caption);
+            is_it && field.get("value").is_some_and(|value| !value.is_null())
+        })
+    }
+
+    /// The company's status, if it does not allow saving.
+    pub(super) fn refused_by_company(&self, world: &World) -> Option<Problem> {
+        let company = world.site.company(self.company?)?;
+        let mut statuses = world.site.company_statuses.iter();
+        let status = statuses.find(|status| status.id == company.status.id)?;
+        status.disallow_saving_flag.then(|| Problem {
+            code: "InvalidObject",
+            message: format!(
+                "Company {} has the status {}, which does not allow saving.",
+                company.name, status.name
+            ),
+            field: "company/id".to_owned(),
+        })
+    }
+
     /// The status that the draft has now.
     pub(super) fn status<'w>(&self, world: &'w World) -> Option<&'w BoardStatus> {
         world.site.board(self.board?)?.status(self.status?)

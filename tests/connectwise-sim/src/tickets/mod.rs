@@ -1,6 +1,7 @@
 //! Service tickets: the stored form, kept small so that 100,000 of them stay fast, and how they look in an answer.
 //! Making, changing and reading them stands in the files below.
 
+pub(crate) mod actions;
 pub(crate) mod changelog;
 pub(crate) mod create;
 mod draft;

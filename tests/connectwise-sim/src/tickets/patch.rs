@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use super::draft::Draft;
 use super::{Stamp, Ticket, TicketRow};
 use crate::answer::{Answer, Outcome, Problem, Refusal};
+use crate::faults::DisallowSaving;
 use crate::listing::Row;
 use crate::operations;
 use crate::schema::Schema;
@@ -80,7 +81,7 @@ fn changed(
     finish(world, call, before, draft)
 }
 
-/// The changed ticket, if the caller may close it should it do so.
+/// The changed ticket, unless the site requires more of it or the caller may not close it.
 fn finish(world: &World, call: &Call, before: &Ticket, draft: Draft) -> Result<Ticket, Refusal> {
     let stamp = Stamp {
         at: call.now,
@@ -89,8 +90,16 @@ fn finish(world: &World, call: &Call, before: &Ticket, draft: Draft) -> Result<T
     let closes = draft
         .status(world)
         .is_some_and(|status| status.closed_status);
+    let mut problems = draft.missing(&world.faults.required.on_update);
     if closes && before.closed.is_none() {
         world.require(&call.caller, CLOSING_RIGHT)?;
+        problems.extend(draft.missing(&world.faults.required.on_close));
+    }
+    if world.faults.variants.disallow_saving == DisallowSaving::EveryChange {
+        problems.extend(draft.refused_by_company(world));
+    }
+    if !problems.is_empty() {
+        return Err(Refusal::invalid_object("ticket", &problems));
     }
     Ok(Ticket {
         id: before.id,

@@ -146,6 +146,9 @@ fn sample(record: &str) -> Value {
             "identifier": "Contract", "name": "Contract", "city": "Springfield", "website": "https://contract.example",
             "territory": { "id": 2 }, "territoryManager": { "id": 151 }, "annualRevenue": 12.5,
         }),
+        "CompanyStatus" => json!({
+            "name": "Contract", "notifyFlag": true, "notificationMessage": "Ask first.", "disallowSavingFlag": false,
+        }),
         "CompanySite" => json!({ "name": "Contract", "city": "Springfield" }),
         "Contact" => json!({
             "firstName": "Carla", "lastName": "Contract", "company": { "id": 301 }, "site": { "name": "Main" },

@@ -218,10 +218,12 @@ async fn faults_are_answered_whole_merged_and_checked() {
             "missing_rights",
             "outage",
             "rate_limit_per_minute",
+            "required",
             "rules",
             "throttle",
             "truncate_rate",
             "variants",
+            "workflows",
         ]
     );
     assert_eq!(

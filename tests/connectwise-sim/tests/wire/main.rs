@@ -1,6 +1,8 @@
 //! The simulator as a client meets it: real HTTP, every refusal with its exact body.
 
 #[cfg(test)]
+mod actions;
+#[cfg(test)]
 mod client;
 #[cfg(test)]
 mod contract;

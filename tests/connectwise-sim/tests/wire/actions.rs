@@ -1,0 +1,364 @@
+//! What people and workflow rules do to tickets, what a site requires, and companies that take no ticket.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::client::Site;
+
+const TICKET: &str = "/service/tickets/10001";
+
+fn ticket(summary: &str) -> Value {
+    json!({ "summary": summary, "company": { "id": 301 }, "externalXRef": summary })
+}
+
+fn status(id: i64) -> Value {
+    json!([{ "op": "replace", "path": "status", "value": { "id": id } }])
+}
+
+impl Site {
+    async fn act(&self, path: &str, action: Value) -> u16 {
+        let body = action.to_string();
+        let headers = [("content-type", "application/json")];
+        let reply = self.send("POST", path, &headers, &body).await;
+        reply.expect("an answer").status
+    }
+
+    async fn on_ticket(&self, action: Value) {
+        assert_eq!(self.act("/_sim/tickets/10001", action).await, 204);
+    }
+
+    async fn ticket(&self) -> Value {
+        self.get(TICKET).await.json()
+    }
+}
+
+#[tokio::test]
+async fn people_do_to_a_ticket_what_they_can_do_in_connectwise() {
+    let site = Site::start().await;
+    site.post("/service/tickets", ticket("a")).await;
+    site.post("/service/tickets", ticket("b")).await;
+
+    site.on_ticket(json!("close")).await;
+    let seen = site.ticket().await;
+    assert_eq!(
+        (&seen["closedFlag"], &seen["status"]["id"]),
+        (&json!(true), &json!(214))
+    );
+    assert_eq!(seen["closedBy"], "TSmith");
+    let closed_at = seen["closedDate"].clone();
+    site.on_ticket(json!({ "move_to_board": 22 })).await;
+    let seen = site.ticket().await;
+    assert_eq!(
+        (&seen["board"]["id"], &seen["status"]["id"]),
+        (&json!(22), &json!(224))
+    );
+    assert_eq!(seen["closedDate"], closed_at);
+    site.on_ticket(json!("reopen")).await;
+    let seen = site.ticket().await;
+    assert_eq!(
+        (&seen["closedFlag"], &seen["status"]["id"]),
+        (&json!(false), &json!(221))
+    );
+    assert_eq!(seen["closedDate"], json!(null));
+    site.on_ticket(json!({ "status": 222 })).await;
+    assert_eq!(site.ticket().await["status"]["id"], 222);
+    site.on_ticket(json!("reopen")).await;
+    assert_eq!(site.ticket().await["status"]["id"], 222, "it is open");
+    site.on_ticket(json!({ "move_to_company": 302 })).await;
+    site.on_ticket(json!({ "priority": 31 })).await;
+    site.on_ticket(json!({ "assign": 152 })).await;
+    site.on_ticket(json!({ "summary": "renamed" })).await;
+    site.on_ticket(json!({ "reference": "PO 7" })).await;
+    let seen = site.ticket().await;
+    assert_eq!(
+        (
+            &seen["company"]["id"],
+            &seen["priority"]["id"],
+            &seen["owner"]["identifier"],
+            &seen["summary"],
+            &seen["externalXRef"],
+        ),
+        (
+            &json!(302),
+            &json!(31),
+            &json!("JMiller"),
+            &json!("renamed"),
+            &json!("PO 7")
+        )
+    );
+    site.on_ticket(json!({ "reference": null })).await;
+    site.on_ticket(json!("touch")).await;
+    let seen = site.ticket().await;
+    assert_eq!(seen["externalXRef"], json!(null));
+    assert_eq!(seen["_info"]["updatedBy"], "TSmith");
+    site.on_ticket(json!({ "note": "called the customer" }))
+        .await;
+    let notes = format!("{TICKET}/notes");
+    assert_eq!(site.get(&notes).await.json()[0]["createdBy"], "TSmith");
+
+    site.on_ticket(json!({ "merge_into": 10002 })).await;
+    let seen = site.ticket().await;
+    assert_eq!(
+        (&seen["closedFlag"], &seen["mergedParentTicket"]["id"]),
+        (&json!(true), &json!(10002))
+    );
+    let parent = site.get("/service/tickets/10002").await.json();
+    assert_eq!(parent["hasMergedChildTicketFlag"], true);
+    let moved = site.get("/service/tickets/10002/notes").await.json();
+    assert_eq!(moved[0]["text"], "called the customer");
+    assert_eq!(site.get(&notes).await.json(), json!([]));
+    site.on_ticket(json!("delete")).await;
+    assert_eq!(site.get(TICKET).await.status, 404);
+    let journal = site.journal(2).await;
+    assert!(
+        journal.iter().all(|entry| entry["method"] == "GET"),
+        "what people do is no call of ours"
+    );
+}
+
+#[tokio::test]
+async fn what_people_cannot_do_is_refused() {
+    let site = Site::start().await;
+    site.post("/service/tickets", ticket("a")).await;
+    for (path, action, expected) in [
+        ("/_sim/tickets/99", json!("close"), 400),
+        ("/_sim/tickets/10001", json!({ "status": 221 }), 400),
+        ("/_sim/tickets/10001", json!({ "merge_into": 10001 }), 400),
+        ("/_sim/tickets/10001", json!({ "move_to_company": 9 }), 400),
+        ("/_sim/tickets/10001", json!("explode"), 422),
+        ("/_sim/companies/9", json!("delete"), 400),
+        ("/_sim/boards/9", json!("delete_tickets"), 400),
+    ] {
+        assert_eq!(
+            site.act(path, action.clone()).await,
+            expected,
+            "{path} {action}"
+        );
+    }
+    assert_eq!(site.ticket().await["closedFlag"], false);
+}
+
+#[tokio::test]
+async fn the_tickets_of_a_company_or_a_board_move_or_go() {
+    let site = Site::start().await;
+    site.post("/service/tickets", ticket("a")).await;
+    let merged = site.act("/_sim/companies/301", json!({ "merge_into": 302 }));
+    assert_eq!(merged.await, 204);
+    assert_eq!(site.ticket().await["company"]["id"], 302);
+    let company = site.get("/company/companies/301").await.json();
+    assert_eq!(company["deletedFlag"], true);
+    assert_eq!(site.post("/service/tickets", ticket("b")).await.status, 400);
+
+    let moved = site.act("/_sim/companies/302", json!({ "move_tickets_to": 303 }));
+    assert_eq!(moved.await, 204);
+    assert_eq!(site.ticket().await["company"]["id"], 303);
+    let company = site.get("/company/companies/302").await.json();
+    assert_eq!(company["deletedFlag"], false);
+    assert_eq!(site.act("/_sim/companies/303", json!("delete")).await, 204);
+    assert_eq!(site.ticket().await["company"]["id"], 303);
+
+    let moved = site.act("/_sim/boards/21", json!({ "move_tickets_to": 23 }));
+    assert_eq!(moved.await, 204);
+    assert_eq!(site.ticket().await["board"]["id"], 23);
+    assert_eq!(
+        site.act("/_sim/boards/23", json!("delete_tickets")).await,
+        204
+    );
+    assert_eq!(site.get("/service/tickets").await.ids(), Vec::<i64>::new());
+}
+
+#[tokio::test]
+async fn a_workflow_acts_after_a_call_and_starts_no_other() {
+    let site = Site::start().await;
+    site.faults(json!({ "workflows": [
+        { "after": "create", "do": { "assign": 152 } },
+        { "after": "create", "do": { "move_to_board": 22 } },
+        { "after": "note", "do": "reopen" },
+        { "after": "close", "do": { "note": "closed by a workflow's watch" }, "times": 1 },
+        { "after": "priority", "do": { "status": 222 } },
+        { "after": "status", "do": "close" },
+    ] }))
+    .await;
+    let created = site.post("/service/tickets", ticket("a")).await;
+    assert_eq!(created.json()["board"]["id"], 21, "the answer is of before");
+    let seen = site.ticket().await;
+    assert_eq!(
+        (
+            &seen["board"]["id"],
+            &seen["owner"]["id"],
+            &seen["_info"]["updatedBy"]
+        ),
+        (&json!(22), &json!(152), &json!("zAdmin"))
+    );
+    let closed = site.patch(TICKET, status(224)).await;
+    assert_eq!(closed.json()["closedFlag"], true);
+    assert_eq!(
+        site.ticket().await["closedFlag"],
+        true,
+        "its note re-opens nothing"
+    );
+    let note = json!({ "text": "we are done", "internalAnalysisFlag": true });
+    let notes = format!("{TICKET}/notes");
+    assert_eq!(site.post(&notes, note).await.status, 201);
+    assert_eq!(site.ticket().await["closedFlag"], false);
+    site.patch(TICKET, status(224)).await;
+    assert_eq!(site.get(&notes).await.ids().len(), 2, "once alone");
+    let priority = json!([{ "op": "replace", "path": "priority", "value": { "id": 31 } }]);
+    site.patch(TICKET, priority).await;
+    assert_eq!(site.ticket().await["status"]["id"], 222);
+    site.patch(TICKET, status(221)).await;
+    assert_eq!(site.ticket().await["closedFlag"], true);
+}
+
+#[tokio::test]
+async fn a_workflow_keeps_a_ticket_open_at_once_or_later() {
+    let site = Site::start().await;
+    site.post("/service/tickets", ticket("a")).await;
+    site.faults(json!({ "workflows": [{ "after": "close", "do": "reopen" }] }))
+        .await;
+    let closed = site.patch(TICKET, status(214)).await;
+    assert_eq!(closed.json()["closedFlag"], true);
+    assert_eq!(site.ticket().await["closedFlag"], false);
+    site.faults(json!({ "workflows": [{ "after": "close", "do": "reopen", "seconds": 0.3 }] }))
+        .await;
+    site.patch(TICKET, status(214)).await;
+    assert_eq!(site.ticket().await["closedFlag"], true);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while site.ticket().await["closedFlag"] == true {
+        assert!(Instant::now() < deadline, "never re-opened");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_field_is_required_at_create_change_or_close() {
+    let site = Site::start().await;
+    let sub_type = json!({ "name": "Login", "typeAssociationIds": [2101] });
+    let made = site.post("/service/boards/21/subtypes", sub_type).await;
+    let with = |member: &str, value: Value| {
+        let mut body = ticket("a");
+        body[member] = value;
+        body
+    };
+    let origin =
+        |value: Value| json!([{ "id": 7, "caption": "Origin", "type": "Text", "value": value }]);
+    for (required, message, field, good) in [
+        (
+            "subType",
+            "The subType/id field is required.",
+            "subType",
+            with("subType", json!({ "id": made.id() })),
+        ),
+        (
+            "poNumber",
+            "The poNumber field is required.",
+            "poNumber",
+            with("poNumber", json!("7")),
+        ),
+        (
+            "customFields/Origin",
+            "The Origin field is required.",
+            "customFields",
+            with("customFields", origin(json!("RMM"))),
+        ),
+    ] {
+        let problem = json!({
+            "code": "InvalidObject",
+            "message": "ticket object is invalid",
+            "errors": [{
+                "code": "MissingRequiredField",
+                "message": message,
+                "resource": "ticket",
+                "field": field,
+            }],
+        });
+        site.faults(json!({ "required": { "on_create": [required] } }))
+            .await;
+        let refused = site.post("/service/tickets", ticket("a")).await;
+        assert_eq!(refused.told(), (400, problem.clone()));
+        let made = site.post("/service/tickets", good).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        site.faults(json!({ "required": { "on_create": [] } }))
+            .await;
+        let bare = site.post("/service/tickets", ticket("a")).await.id();
+        let bare = format!("/service/tickets/{bare}");
+        let full = format!("/service/tickets/{}", made.id());
+        let summary = json!([{ "op": "replace", "path": "summary", "value": "b" }]);
+        site.faults(json!({ "required": { "on_close": [required] } }))
+            .await;
+        assert_eq!(
+            site.patch(&bare, status(214)).await.told(),
+            (400, problem.clone())
+        );
+        assert_eq!(site.patch(&bare, summary.clone()).await.status, 200);
+        assert_eq!(site.patch(&full, status(214)).await.status, 200);
+        site.faults(json!({ "required": { "on_close": [], "on_update": [required] } }))
+            .await;
+        assert_eq!(site.patch(&bare, summary).await.told(), (400, problem));
+        site.faults(json!({ "required": { "on_update": [] } }))
+            .await;
+    }
+    let empty = with("customFields", origin(json!(null)));
+    site.faults(json!({ "required": { "on_create": ["customFields/Origin"] } }))
+        .await;
+    assert_eq!(site.post("/service/tickets", empty).await.status, 400);
+}
+
+#[tokio::test]
+async fn a_company_status_has_flags_and_may_allow_no_new_ticket() {
+    let site = Site::start().await;
+    let statuses = site.get("/company/companies/statuses").await.json();
+    let flags: Vec<_> = statuses
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|row| {
+            (
+                row["name"].clone(),
+                row["inactiveFlag"].clone(),
+                row["notifyFlag"].clone(),
+                row["disallowSavingFlag"].clone(),
+            )
+        })
+        .collect();
+    let (yes, no) = (json!(true), json!(false));
+    assert_eq!(
+        flags,
+        [
+            (json!("Active"), no.clone(), no.clone(), no.clone()),
+            (json!("Inactive"), yes.clone(), no.clone(), no.clone()),
+            (json!("Credit Hold"), no.clone(), yes.clone(), no.clone()),
+            (json!("Not Approved"), no.clone(), no, yes),
+        ]
+    );
+    // Any name may have the flag.
+    let status = json!({ "name": "Legal dispute", "disallowSavingFlag": true });
+    let made = site.post("/company/companies/statuses", status).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    site.post("/service/tickets", ticket("a")).await;
+    let put = json!([{ "op": "replace", "path": "status", "value": { "id": made.id() } }]);
+    assert_eq!(site.patch("/company/companies/301", put).await.status, 200);
+    let refused = site.post("/service/tickets", ticket("b")).await;
+    let problem = json!({
+        "code": "InvalidObject",
+        "message": "ticket object is invalid",
+        "errors": [{
+            "code": "InvalidObject",
+            "message": "Company Acme Dental Group has the status Legal dispute, which does not allow saving.",
+            "resource": "ticket",
+            "field": "company/id",
+        }],
+    });
+    assert_eq!(refused.told(), (400, problem));
+    let summary = json!([{ "op": "replace", "path": "summary", "value": "c" }]);
+    assert_eq!(site.patch(TICKET, summary.clone()).await.status, 200);
+    site.faults(json!({ "variants": { "disallow_saving": "every_change" } }))
+        .await;
+    assert_eq!(site.patch(TICKET, summary).await.status, 400);
+    let used = format!("/company/companies/statuses/{}", made.id());
+    assert_eq!(site.delete(&used).await.status, 409);
+    let back = json!([{ "op": "replace", "path": "disallowSavingFlag", "value": false }]);
+    assert_eq!(site.patch(&used, back).await.status, 200);
+    assert_eq!(site.post("/service/tickets", ticket("b")).await.status, 201);
+}
