@@ -34,10 +34,14 @@ const PRIORITY: &str = "Priority 2 - High";
 /// How long anything in the story may take.
 const SEEN_WITHIN: Duration = Duration::from_secs(45);
 
-/// A form by where it posts to.
+/// A form by where it posts to, for whichever partner.
 macro_rules! form {
     ($action:literal) => {
-        concat!(r#"form[method="post"][action=""#, $action, r#""]"#)
+        concat!(
+            r#"form[method="post"][action^=""#,
+            $action,
+            r#"?partner="]"#
+        )
     };
 }
 

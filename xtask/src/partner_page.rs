@@ -19,6 +19,8 @@ pub(crate) struct PartnerPage {
     origin: String,
     /// The session, as `name=value`. Kept by hand: it is for https alone, and only browsers take this machine for as good.
     cookie: Secret,
+    /// The partner that the link was for: each change names it.
+    partner: String,
 }
 
 impl PartnerPage {
@@ -34,6 +36,7 @@ impl PartnerPage {
             http: http_client()?,
             origin: origin.to_owned(),
             cookie: Secret::new(""),
+            partner: String::new(),
         };
         let answer = page
             .request(Method::POST, "/setup/session")
@@ -48,6 +51,11 @@ impl PartnerPage {
         let cookie = cookie.context("the link is taken, but there is no session")?;
         let session = cookie.to_str()?.split(';').next().unwrap_or_default();
         page.cookie = Secret::new(session);
+        let said: Value = serde_json::from_str(&said)?;
+        let partner = said["partner"].as_str();
+        partner
+            .context("the link is taken, but its partner is not named")?
+            .clone_into(&mut page.partner);
         Ok(page)
     }
 
@@ -58,8 +66,9 @@ impl PartnerPage {
 
     /// Sends a form; answers what comes of it.
     pub(crate) async fn post(&self, path: &str, form: &Value) -> Result<Value> {
-        self.done(path, self.request(Method::POST, path).json(form))
-            .await
+        let partner = [("partner", &self.partner)];
+        let request = self.request(Method::POST, path).query(&partner);
+        self.done(path, request.json(form)).await
     }
 
     /// Saves a form from the version that its page shows.

@@ -108,7 +108,7 @@ async function goOn(element) {
       bar.value = said.done;
     }
     if (doing) doing.textContent = said.doing ?? `${said.done} of ${said.total}`;
-    if (said.next !== path) {
+    if (said.next !== path.split("?")[0]) {
       goTo(said.next);
       return;
     }

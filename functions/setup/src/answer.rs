@@ -4,6 +4,7 @@ use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use domain::PartnerId;
 use maud::Markup;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -93,6 +94,28 @@ impl Problem {
             "You are not signed in",
             "Open the link that you were given. It works once; if it has been used or is too old, ask for a fresh one.",
         )
+    }
+
+    /// The form was drawn for another partner than the one that the browser is signed in at.
+    pub(crate) fn other_partner(made_for: &PartnerId, signed_in_at: &str) -> Self {
+        let detail = format!(
+            "This page was opened for the partner {made_for}. Since then this browser has signed in at {signed_in_at}, so nothing was saved. \
+             To go on at {signed_in_at}, load the page again. To go on at {made_for}, open a fresh link of {made_for}; a private window keeps \
+             both open side by side.",
+        );
+        Self::new(
+            StatusCode::CONFLICT,
+            "This page belongs to another partner",
+            detail,
+        )
+    }
+
+    /// A change that does not say for which partner it is made.
+    pub(crate) fn partner_not_named(signed_in_at: &PartnerId) -> Self {
+        let detail = format!(
+            "A change names its partner in the address, as in ?partner={signed_in_at}. Nothing was saved. Load the page again and repeat it there.",
+        );
+        Self::new(StatusCode::BAD_REQUEST, "The partner is missing", detail)
     }
 
     /// The request does not come from our own page.

@@ -14,7 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 
 /// The request of an event; none where its path or its body is none of ours.
 pub(crate) fn request(event: ApiGatewayV2httpRequest) -> Option<Request> {
-    let path = event.raw_path.unwrap_or_default();
+    let path = event.raw_path.filter(|path| is_plain(path))?;
     let address = match event.raw_query_string {
         Some(query) if !query.is_empty() => format!("{path}?{query}"),
         Some(_) | None => path,
@@ -36,6 +36,14 @@ pub(crate) fn request(event: ApiGatewayV2httpRequest) -> Option<Request> {
         request.headers_mut().insert(header::COOKIE, cookies);
     }
     Some(request)
+}
+
+/// Whether the path consists of characters that a path of ours may have. The gateway decodes the path, so `%23` arrives as `#`, and a URL
+/// ends there: `partners/northwind%23old` would name northwind. A `%` is left where a path was encoded twice.
+fn is_plain(path: &str) -> bool {
+    let is_ours = |byte: u8| byte.is_ascii_alphanumeric() || b"/-_.".contains(&byte);
+    let climbs = |segment: &str| segment == "." || segment == "..";
+    path.starts_with('/') && path.bytes().all(is_ours) && !path.split('/').any(climbs)
 }
 
 /// The gateway's form of an answer. All bodies are texts, in memory and ours.
@@ -81,10 +89,50 @@ mod tests {
 
     #[test]
     fn what_is_no_request_is_none() {
-        for path in ["/setup/<b>", "/setup/a b", "/setup/\n", "setup\u{0}"] {
+        for path in ["/setup/<b>", "/setup/a b", "/setup/\n", "setup\u{0}", ""] {
             assert!(request(event(path, "", false)).is_none(), "{path:?}");
         }
         assert!(request(event("/setup", "%", true)).is_none());
+    }
+
+    #[test]
+    fn a_path_that_names_something_else_once_it_is_decoded_is_none() {
+        let partner = "/v1/operator/partners/northwind";
+        assert!(request(event(partner, "", false)).is_some());
+        for rest in [
+            "#old",
+            "?old",
+            "/#",
+            "/?enabled=false",
+            ";old",
+            "%23old",
+            "%3Fold",
+            "%2523old",
+            "%2F..",
+            "%00",
+            "\u{0}",
+            "\\old",
+            "/..",
+            "/.",
+            "/../contoso",
+            "@old",
+            ":old",
+            "+old",
+            " ",
+            "\t",
+            "é",
+            "\u{200b}",
+            "\u{ff0f}old",
+            "*",
+            "&old",
+            "=old",
+            "~old",
+            "'",
+            "\"",
+        ] {
+            let path = format!("{partner}{rest}");
+            assert!(request(event(&path, "", false)).is_none(), "{path:?}");
+        }
     }
 
     #[tokio::test]

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use axum::extract::{FromRequestParts, Request};
+use axum::extract::{FromRequestParts, Query, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::access::{Link, TokenHash};
@@ -27,23 +27,54 @@ const SESSION: SignedDuration = SignedDuration::from_hours(8);
 #[derive(Debug, Clone)]
 pub(crate) struct Session {
     pub(crate) partner: PartnerId,
+    /// The partner's name for people.
+    pub(crate) name: String,
     hash: TokenHash,
 }
 
-/// Lets through who has a session that counts; every handler behind it may take a [`Session`].
+impl Session {
+    /// The address to which a form of this session's pages posts. It names the partner that the form was drawn for: a browser has one
+    /// session, so a link to another partner that is opened in a second tab changes what the first tab's forms would be saved to.
+    pub(crate) fn action(&self, path: &str) -> String {
+        format!("{path}?partner={}", self.partner)
+    }
+
+    /// Refuses a change that was made for another partner than the session's, or that does not say for which one.
+    fn accept(&self, uri: &Uri) -> Result<(), Problem> {
+        #[derive(Deserialize)]
+        struct MadeFor {
+            partner: PartnerId,
+        }
+        let Ok(Query(MadeFor { partner })) = Query::try_from_uri(uri) else {
+            return Err(Problem::partner_not_named(&self.partner));
+        };
+        match partner == self.partner {
+            true => Ok(()),
+            false => Err(Problem::other_partner(&partner, &self.name)),
+        }
+    }
+}
+
+/// Lets through who has a session that counts, and of changes only those that were made for the session's partner; every handler behind
+/// it may take a [`Session`].
 pub(crate) async fn required(
     setup: State,
     Extension(invocation): Extension<Invocation>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    match session(&setup, request.headers(), &invocation).await {
-        Ok(session) => {
-            request.extensions_mut().insert(session);
-            next.run(request).await
-        }
-        Err(problem) => problem.into_response(),
+    let session = match session(&setup, request.headers(), &invocation).await {
+        Ok(session) => session,
+        Err(problem) => return problem.into_response(),
+    };
+    if !is_read(request.method())
+        && let Err(problem) = session.accept(request.uri())
+    {
+        tracing::warn!(partner = %session.partner, problem = problem.title, "change refused");
+        return problem.into_response();
     }
+    request.extensions_mut().insert(session);
+    next.run(request).await
 }
 
 async fn session(
@@ -54,8 +85,12 @@ async fn session(
     let token = cookie(headers).ok_or_else(Problem::no_session)?;
     let hash = TokenHash::of(&token);
     let session = setup.table().session(&hash, invocation.now()).await?;
-    let partner = session.ok_or_else(Problem::no_session)?.partner;
-    Ok(Session { partner, hash })
+    let (session, partner) = session.ok_or_else(Problem::no_session)?;
+    Ok(Session {
+        partner: session.partner,
+        name: partner.name,
+        hash,
+    })
 }
 
 impl FromRequestParts<Arc<Setup>> for Session {
@@ -94,7 +129,9 @@ pub(crate) async fn open(
         .await?;
     tracing::info!(partner = %session.partner, "a session begins");
     let cookie = set_cookie(token.expose(), SESSION.as_secs())?;
-    Ok(([(header::SET_COOKIE, cookie)], Done::next("/setup")).into_response())
+    // Each change names the partner: a program learns here which one it is.
+    let done = Done::next("/setup").with("partner", session.partner);
+    Ok(([(header::SET_COOKIE, cookie)], done).into_response())
 }
 
 /// Ends the session, here and in the browser.

@@ -6,7 +6,7 @@
 
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::access::{Link, Session, TokenHash};
+use domain::access::{Link, Partner, Session, TokenHash};
 use domain::time::sortable;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -69,7 +69,8 @@ impl ConfigTable {
             .await
     }
 
-    /// The session of this token, read consistently; none if it has expired or was ended, or its partner is switched off.
+    /// The session of this token with its partner, read consistently; none if it has expired or was ended, or its partner is switched
+    /// off.
     ///
     /// # Errors
     /// When DynamoDB fails or an item is unreadable: nobody is in then.
@@ -77,7 +78,7 @@ impl ConfigTable {
         &self,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<Session>, Error> {
+    ) -> Result<Option<(Session, Partner)>, Error> {
         let item = self.item(&pass_pk(hash), SESSION).await?;
         let malformed = |fault| Error::malformed(SESSION, &fault);
         let session: Option<Session> = item.map(from_item).transpose().map_err(malformed)?;
@@ -85,7 +86,8 @@ impl ConfigTable {
             return Ok(None);
         };
         let partner = self.partner(&session.partner).await?.value;
-        Ok(session.counts(partner.as_ref(), now).then_some(session))
+        let partner = partner.filter(|partner| session.counts(Some(partner), now));
+        Ok(partner.map(|partner| (session, partner)))
     }
 
     /// Ends a session; one that is not there has ended. One write: if the process dies right after, it has ended.

@@ -8,6 +8,7 @@ use jiff::{Timestamp, Unit};
 use maud::{DOCTYPE, Markup, html};
 
 use crate::answer::Problem;
+use crate::session::Session;
 
 /// The steps, in the order in which a partner takes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +91,7 @@ impl Step {
 }
 
 /// A page of one step, for somebody who is signed in. `done` is the code of what was just done, of the address's `?done=`.
-pub(crate) fn step(step: Step, done: Option<&str>, middle: &Markup) -> Markup {
+pub(crate) fn step(session: &Session, step: Step, done: Option<&str>, middle: &Markup) -> Markup {
     let navigation = html! {
         nav aria-label="Steps" {
             ul {
@@ -100,11 +101,12 @@ pub(crate) fn step(step: Step, done: Option<&str>, middle: &Markup) -> Markup {
                     }
                 }
             }
-            form method="post" action="/setup/session/end" { button class="plain" { "Sign out" } }
+            form method="post" action=(session.action("/setup/session/end")) { button class="plain" { "Sign out" } }
         }
     };
     frame(
-        step.title(),
+        &format!("{} · {}", step.title(), session.name),
+        Some(session),
         &html! {
             (navigation)
             main id="main" {
@@ -128,6 +130,7 @@ pub(crate) fn time(at: Timestamp) -> Markup {
 pub(crate) fn alone(title: &str, middle: &Markup) -> Markup {
     frame(
         title,
+        None,
         &html! { main id="main" class="alone" { h1 { (title) } (middle) } },
     )
 }
@@ -185,7 +188,7 @@ pub(crate) fn said(done: &str) -> Option<&'static str> {
     })
 }
 
-fn frame(title: &str, body: &Markup) -> Markup {
+fn frame(title: &str, session: Option<&Session>, body: &Markup) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -200,7 +203,12 @@ fn frame(title: &str, body: &Markup) -> Markup {
             }
             body {
                 a class="skip" href="#main" { "Skip to the content" }
-                header { span class="brand" { "Ticketbridge" } }
+                header {
+                    span class="brand" { "Ticketbridge" }
+                    @if let Some(session) = session {
+                        span class="partner" { b { (session.name) } " " small { "(" (session.partner) ")" } }
+                    }
+                }
                 (body)
             }
         }

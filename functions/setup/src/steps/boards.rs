@@ -111,8 +111,8 @@ pub(crate) async fn show(
     Extension(invocation): Extension<Invocation>,
 ) -> Result<Shown, Problem> {
     let view = view(&setup, &session.partner, &invocation).await?;
-    let middle = drawn(&view);
-    let page = page::step(Step::Boards, after.done.as_deref(), &middle);
+    let middle = drawn(&view, &session);
+    let page = page::step(&session, Step::Boards, after.done.as_deref(), &middle);
     Ok(Shown::of(&view, page))
 }
 
@@ -665,7 +665,7 @@ fn ready(total: usize) -> Done {
         .with("doing", "Both boards are ready.")
 }
 
-fn drawn(view: &View) -> Markup {
+fn drawn(view: &View, session: &Session) -> Markup {
     html! {
         @match view.mode {
             Mode::NotConnected => {
@@ -673,7 +673,7 @@ fn drawn(view: &View) -> Markup {
                 p { a href=(Step::Connection.path()) { "Connect ConnectWise" } }
             }
             Mode::NotChosen => p { "Choose where tickets go." },
-            Mode::Making => (making_now(view)),
+            Mode::Making => (making_now(view, session)),
             Mode::Dedicated => (dedicated(view)),
             Mode::DefaultBoard => p { "All tickets go to the board " strong { (placed(view.operations.as_ref())) } "." },
             Mode::LeftToConnectwise => {
@@ -682,20 +682,20 @@ fn drawn(view: &View) -> Markup {
         }
         @for sentence in &view.off { p class="note" role="note" { (sentence) } }
         @if view.mode != Mode::NotConnected {
-            (default_form(view))
-            @if let Some(offers) = &view.offers { (dedicated_form(view, offers)) }
+            (default_form(view, session))
+            @if let Some(offers) = &view.offers { (dedicated_form(view, offers, session)) }
         }
     }
 }
 
-fn making_now(view: &View) -> Markup {
+fn making_now(view: &View, session: &Session) -> Markup {
     html! {
         @if let Some(wanted) = &view.wanted {
-            section aria-label="Making the boards" data-progress=(PROGRESS) {
+            section aria-label="Making the boards" data-progress=(session.action(PROGRESS)) {
                 p { "The boards \"" (wanted.operations) "\" and \"" (wanted.cyber_alerts) "\" are being made in ConnectWise. You may leave this page and come back: it goes on where it was." }
                 p { progress max=(wanted.total) value="0" aria-label="How far the boards are" {} }
                 p data-doing role="status" {}
-                form method="post" action=(PROGRESS) { button { "Go on" } }
+                form method="post" action=(session.action(PROGRESS)) { button { "Go on" } }
             }
         }
     }
@@ -723,14 +723,14 @@ fn placed(placed: Option<&Placed>) -> String {
     }
 }
 
-fn default_form(view: &View) -> Markup {
+fn default_form(view: &View, session: &Session) -> Markup {
     html! {
         h2 { "The API member's default board" }
         @match &view.default_board {
             Some(board) => p { "All tickets go to " strong { (board) } ". Its statuses and ticket types can be chosen afterwards." },
             None => p { "None: board, type and status are left to ConnectWise, the start status cannot be chosen. To choose a board, set the API member's default service board in ConnectWise and load this page again." },
         }
-        form method="post" action="/setup/boards/default" {
+        form method="post" action=(session.action("/setup/boards/default")) {
             input type="hidden" name="version" value=(view.settings_version);
             button {
                 @if view.default_board.is_some() { "Use this board" } @else { "Leave it to ConnectWise" }
@@ -739,11 +739,11 @@ fn default_form(view: &View) -> Markup {
     }
 }
 
-fn dedicated_form(view: &View, offers: &Offers) -> Markup {
+fn dedicated_form(view: &View, offers: &Offers, session: &Session) -> Markup {
     html! {
         h2 { "Two boards made for you" }
         p { "One for operations alerts, one for cyber alerts, with their statuses and ticket types. A board that is there already under the same name is taken over and completed; nothing is made twice." }
-        form method="post" action="/setup/boards/dedicated" {
+        form method="post" action=(session.action("/setup/boards/dedicated")) {
             input type="hidden" name="version" value=(view.boards_version);
             (fields("operations", Role::Operations, offers))
             (fields("cyber_alerts", Role::CyberAlerts, offers))

@@ -100,7 +100,7 @@ pub(crate) async fn show(
 ) -> Result<Shown, Problem> {
     let checked = checked(&setup, &session.partner, &invocation).await?;
     let middle = drawn(&checked);
-    let page = page::step(Step::Check, after.done.as_deref(), &middle);
+    let page = page::step(&session, Step::Check, after.done.as_deref(), &middle);
     Ok(Shown::of(&checked, page))
 }
 

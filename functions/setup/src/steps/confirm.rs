@@ -122,10 +122,10 @@ pub(crate) async fn show(
         more_waiting: waiting.as_ref().is_some_and(|waiting| waiting.more),
         waiting: waiting.map(|waiting| waiting.sum()),
     };
-    let drawn = draw(&view);
+    let drawn = draw(&view, &session);
     Ok(Shown::of(
         &view,
-        page::step(Step::Confirm, after.done.as_deref(), &drawn),
+        page::step(&session, Step::Confirm, after.done.as_deref(), &drawn),
     ))
 }
 
@@ -230,7 +230,7 @@ pub(crate) fn counted(count: u64, one: &str) -> String {
     }
 }
 
-fn draw(view: &Preview) -> Markup {
+fn draw(view: &Preview, session: &Session) -> Markup {
     html! {
         @if view.confirmed {
             p class="good" { "Ticketbridge is live. " @if let Some(at) = view.confirmed_at { "Since " (page::time(at)) "." } }
@@ -263,7 +263,7 @@ fn draw(view: &Preview) -> Markup {
             }
         }
         @if !view.confirmed && view.missing.is_empty() {
-            form method="post" action=(Step::Confirm.path()) {
+            form method="post" action=(session.action(Step::Confirm.path())) {
                 input type="hidden" name="version" value=(view.version);
                 button { "Confirm and go live" }
             }

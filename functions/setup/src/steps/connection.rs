@@ -72,10 +72,10 @@ pub(crate) async fn show(
             .map(|connection| connection.origin.clone()),
         company_id: stored.value.map(|connection| connection.company_id),
     };
-    let drawn = draw(&view);
+    let drawn = draw(&view, &session);
     Ok(Shown::of(
         &view,
-        page::step(Step::Connection, after.done.as_deref(), &drawn),
+        page::step(&session, Step::Connection, after.done.as_deref(), &drawn),
     ))
 }
 
@@ -194,7 +194,7 @@ pub(crate) async fn save(
         .with("member", member.map(|member| member.identifier)))
 }
 
-fn draw(view: &View) -> Markup {
+fn draw(view: &View, session: &Session) -> Markup {
     html! {
         @if view.connected {
             p class="good" { "Connected to " (view.origin.as_deref().unwrap_or("")) " as " (view.company_id.as_deref().unwrap_or("")) ". "
@@ -202,7 +202,7 @@ fn draw(view: &View) -> Markup {
         } @else if view.origin.is_some() {
             p class="problem" { "The keys are missing. Enter them again." }
         }
-        form method="post" action=(Step::Connection.path()) autocomplete="off" {
+        form method="post" action=(session.action(Step::Connection.path())) autocomplete="off" {
             input type="hidden" name="version" value=(view.version);
             label for="site" { "ConnectWise site" }
             input id="site" name="site" required maxlength="500" inputmode="url" spellcheck="false" aria-describedby="site-help"

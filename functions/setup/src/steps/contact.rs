@@ -46,7 +46,7 @@ pub(crate) async fn show(
     };
     let middle = html! {
         p { "Mails about trouble go to this address, such as keys that ConnectWise no longer takes. So does a fresh link to this page when you ask for one. Best is one that several people read." }
-        form method="post" action="/setup/contact" {
+        form method="post" action=(session.action("/setup/contact")) {
             input type="hidden" name="version" value=(view.version);
             label for="address" { "E-mail address" }
             input id="address" name="address" type="email" required maxlength="254" autocomplete="email" value=[view.address.as_deref()];
@@ -56,7 +56,7 @@ pub(crate) async fn show(
             button { "Save" }
         }
         @if view.address.is_some() {
-            form method="post" action="/setup/contact/test" {
+            form method="post" action=(session.action("/setup/contact/test")) {
                 p { "See whether mails arrive there:" }
                 button { "Send a test mail" }
             }
@@ -64,7 +64,7 @@ pub(crate) async fn show(
     };
     Ok(Shown::of(
         &view,
-        page::step(Step::Contact, after.done.as_deref(), &middle),
+        page::step(&session, Step::Contact, after.done.as_deref(), &middle),
     ))
 }
 

@@ -39,7 +39,10 @@ pub(crate) async fn show(
         next: page.next,
     };
     let drawn = draw(&view)?;
-    Ok(Shown::of(&view, page::step(Step::History, None, &drawn)))
+    Ok(Shown::of(
+        &view,
+        page::step(&session, Step::History, None, &drawn),
+    ))
 }
 
 fn draw(view: &History) -> Result<Markup, Problem> {

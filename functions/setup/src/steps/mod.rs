@@ -65,7 +65,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .get("/setup/history", history::show)
         .get("/setup/test", test_ticket::show)
         .post("/setup/test", test_ticket::ask)
-        .post("/setup/test/close", test_ticket::close);
+        .post(test_ticket::CLOSE, test_ticket::close);
     let (open, mut list) = open.finish(&setup);
     let (signed_in, more) = signed_in.finish(&setup);
     list.extend(more);

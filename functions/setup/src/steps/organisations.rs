@@ -146,10 +146,10 @@ pub(crate) async fn list(
         }),
     };
     let connected = epoch.is_some();
-    let drawn = draw_list(&view, connected)?;
+    let drawn = draw_list(&view, connected, &session)?;
     Ok(Shown::of(
         &view,
-        page::step(Step::Organisations, asked.done.as_deref(), &drawn),
+        page::step(&session, Step::Organisations, asked.done.as_deref(), &drawn),
     ))
 }
 
@@ -195,10 +195,10 @@ pub(crate) async fn one(
         companies: companies.items.into_iter().map(as_found).collect(),
         next: companies.next,
     };
-    let drawn = draw_one(&view)?;
+    let drawn = draw_one(&view, &session)?;
     Ok(Shown::of(
         &view,
-        page::step(Step::Organisations, None, &drawn),
+        page::step(&session, Step::Organisations, None, &drawn),
     ))
 }
 
@@ -399,7 +399,7 @@ fn address_of(tenant: &TenantId) -> Result<String, Problem> {
     query(ONE, &[("tenant", tenant.as_str())])
 }
 
-fn draw_list(view: &Organisations, connected: bool) -> Result<Markup, Problem> {
+fn draw_list(view: &Organisations, connected: bool, session: &Session) -> Result<Markup, Problem> {
     let mut rows = Vec::new();
     for of in &view.organisations {
         rows.push((of, address_of(&of.tenant)?));
@@ -433,7 +433,7 @@ fn draw_list(view: &Organisations, connected: bool) -> Result<Markup, Problem> {
                                     (title(of))
                                     @if of.name.is_some() { br; small { (of.tenant) } }
                                 }
-                                td data-label="Company" { (company_cell(of)) }
+                                td data-label="Company" { (company_cell(of, session)) }
                                 td data-label="Tickets" {
                                     @if of.company.is_none() { span class="soft" { "not mapped" } }
                                     @else if of.enabled { span class="good" { "on" } }
@@ -456,14 +456,14 @@ fn draw_list(view: &Organisations, connected: bool) -> Result<Markup, Problem> {
             h2 { "Suggestions" }
             p { "Ticketbridge can read all your companies and suggest those of exactly the same name. You confirm each." }
             @if let Some(of) = reading {
-                form method="post" action=(READING) data-progress=(READING) {
+                form method="post" action=(session.action(READING)) data-progress=(session.action(READING)) {
                     label for="reading" { "Reading companies" }
                     progress id="reading" max=(of.total.max(1)) value=(of.read) {}
                     p data-doing { (of.read) " of " (of.total) " companies read" }
                     button { "Go on" }
                 }
             } @else {
-                form method="post" action=(READING) { button { "Suggest companies by name" } }
+                form method="post" action=(session.action(READING)) { button { "Suggest companies by name" } }
             }
         }
     })
@@ -474,13 +474,13 @@ fn title(of: &Organisation) -> &str {
     of.name.as_deref().unwrap_or(of.tenant.as_str())
 }
 
-fn company_cell(of: &Organisation) -> Markup {
+fn company_cell(of: &Organisation, session: &Session) -> Markup {
     html! {
         @if let Some(company) = of.company {
             (of.company_name.as_deref().unwrap_or("")) " " small { "(" (company) ")" }
         } @else {
             @for suggested in &of.suggested {
-                form method="post" action=(ONE) {
+                form method="post" action=(session.action(ONE)) {
                     input type="hidden" name="tenant" value=(of.tenant);
                     input type="hidden" name="company" value=(suggested.company);
                     input type="hidden" name="enabled" value="true";
@@ -492,7 +492,7 @@ fn company_cell(of: &Organisation) -> Markup {
     }
 }
 
-fn draw_one(view: &One) -> Result<Markup, Problem> {
+fn draw_one(view: &One, session: &Session) -> Result<Markup, Problem> {
     let of = &view.organisation;
     let next = match view.next {
         Some(next) => Some(query(
@@ -527,14 +527,14 @@ fn draw_one(view: &One) -> Result<Markup, Problem> {
             }
         }
         @if let Some(company) = of.company {
-            form method="post" action=(ONE) {
+            form method="post" action=(session.action(ONE)) {
                 input type="hidden" name="tenant" value=(of.tenant);
                 input type="hidden" name="company" value=(company);
                 input type="hidden" name="version" value=(of.version);
                 @if !of.enabled { input type="hidden" name="enabled" value="true"; }
                 button { @if of.enabled { "Switch off" } @else { "Switch on" } }
             }
-            form method="post" action=(ONE) {
+            form method="post" action=(session.action(ONE)) {
                 input type="hidden" name="tenant" value=(of.tenant);
                 input type="hidden" name="version" value=(of.version);
                 button class="plain" { "Take it off the map" }
@@ -549,7 +549,7 @@ fn draw_one(view: &One) -> Result<Markup, Problem> {
         }
         @if view.companies.is_empty() { p { "No company found. Search for a part of its name." } }
         @else {
-            form method="post" action=(ONE) {
+            form method="post" action=(session.action(ONE)) {
                 input type="hidden" name="tenant" value=(of.tenant);
                 input type="hidden" name="version" value=(of.version);
                 fieldset {

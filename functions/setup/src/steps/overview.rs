@@ -156,23 +156,22 @@ pub(crate) async fn show(
         stopped,
         steps,
     };
-    let drawn = draw(&view);
+    let drawn = draw(&view, &session);
     Ok(Shown::of(
         &view,
-        page::step(Step::Overview, after.done.as_deref(), &drawn),
+        page::step(&session, Step::Overview, after.done.as_deref(), &drawn),
     ))
 }
 
-fn draw(view: &Overview) -> Markup {
+fn draw(view: &Overview, session: &Session) -> Markup {
     let next = view.steps.iter().find(|step| !step.done);
     html! {
-        p { b { (view.name.as_deref().unwrap_or(view.partner.as_str())) } " " small { "(" (view.partner) ")" } }
         @if let Some(trouble) = &view.trouble {
             p class="problem" { "Tickets wait: " (trouble.words) ", since " (trouble.since) ". " a href=(Step::Check.path()) { "Check connection" } " says what to mend." }
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
         }
-        (stopped::draw(&view.stopped))
+        (stopped::draw(&view.stopped, session))
         div class="wide" {
             table class="cards" {
                 caption { "The steps" }

@@ -106,7 +106,7 @@ pub(crate) async fn let_through(
 }
 
 /// Each organisation with what to look at, and the button.
-pub(crate) fn draw(stopped: &[StoppedView]) -> Markup {
+pub(crate) fn draw(stopped: &[StoppedView], session: &Session) -> Markup {
     html! {
         @for of in stopped {
             @let name = of.name.as_deref().unwrap_or(of.tenant.as_str());
@@ -120,7 +120,7 @@ pub(crate) fn draw(stopped: &[StoppedView]) -> Markup {
                          source was set up anew or has lost sight of its devices. Look in the source whether the alerts of " (name) " are really over."
                     }
                     p { "If they are, let the closings through. If not, leave this as it is: the tickets stay open, and this ends by itself as soon as the alerts are there again." }
-                    form method="post" action=(LET_THROUGH) {
+                    form method="post" action=(session.action(LET_THROUGH)) {
                         input type="hidden" name="tenant" value=(of.tenant);
                         input type="hidden" name="closings" value=(of.closings);
                         input type="hidden" name="since" value=(of.since);

@@ -23,6 +23,8 @@ use crate::session::Session;
 use crate::steps::overview::After;
 use crate::{Setup, State};
 
+/// Where it is closed.
+pub(crate) const CLOSE: &str = "/setup/test/close";
 const PATH: &str = Step::Test.path();
 
 /// The page.
@@ -92,8 +94,8 @@ pub(crate) async fn show(
     Asked(after): Asked<After>,
 ) -> Result<Shown, Problem> {
     let page = read(&setup, &session.partner).await?;
-    let middle = drawn(&page);
-    let markup = page::step(Step::Test, after.done.as_deref(), &middle);
+    let middle = drawn(&page, &session);
+    let markup = page::step(&session, Step::Test, after.done.as_deref(), &middle);
     Ok(Shown::of(&page, markup))
 }
 
@@ -418,15 +420,15 @@ fn board(role: Role) -> &'static str {
     }
 }
 
-fn drawn(page: &Page) -> Markup {
+fn drawn(page: &Page, session: &Session) -> Markup {
     html! {
         p { "A test ticket shows that alerts become tickets, before and after you confirm. It is marked as a test, and you close it here." }
-        @if let Some(last) = &page.last { (drawn_last(last)) }
+        @if let Some(last) = &page.last { (drawn_last(last, session)) }
         h2 { "Ask for a test ticket" }
         @if let Some(hindrance) = page.hindrance {
             p class="note" { (hindrance) }
         } @else {
-            form method="post" action=(PATH) {
+            form method="post" action=(session.action(PATH)) {
                 label for="tenant" { "For which organisation" }
                 select id="tenant" name="tenant" required {
                     @for tenant in &page.tenants {
@@ -448,7 +450,7 @@ fn drawn(page: &Page) -> Markup {
     }
 }
 
-fn drawn_last(last: &Last) -> Markup {
+fn drawn_last(last: &Last, session: &Session) -> Markup {
     let on_its_way = matches!(last.stands, Stands::Waiting | Stands::Closing);
     html! {
         section data-poll=[on_its_way.then_some(PATH)] {
@@ -470,7 +472,7 @@ fn drawn_last(last: &Last) -> Markup {
                 Stands::Open | Stands::Closed { .. } | Stands::Withdrawn => {}
             }
             @if last.can_close {
-                form method="post" action={ (PATH) "/close" } { button { "Close the test ticket" } }
+                form method="post" action=(session.action(CLOSE)) { button { "Close the test ticket" } }
             }
         }
     }

@@ -108,8 +108,8 @@ pub(crate) async fn show(
     Extension(invocation): Extension<Invocation>,
 ) -> Result<Shown, Problem> {
     let view = view(&setup, &session.partner, &invocation).await?;
-    let middle = drawn(&view);
-    let page = page::step(Step::Tickets, after.done.as_deref(), &middle);
+    let middle = drawn(&view, &session);
+    let page = page::step(&session, Step::Tickets, after.done.as_deref(), &middle);
     Ok(Shown::of(&view, page))
 }
 
@@ -475,19 +475,19 @@ fn changes(before: &Settings, after: &Settings) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-fn drawn(view: &View) -> Markup {
+fn drawn(view: &View, session: &Session) -> Markup {
     html! {
         @for sentence in &view.off { p class="note" role="note" { (sentence) } }
         @match &view.chosen {
             None => p { "Choose where tickets go first: " a href=(Step::Boards.path()) { "Boards" } "." },
-            Some(chosen) => (form(view.version, chosen)),
+            Some(chosen) => (form(view.version, chosen, session)),
         }
     }
 }
 
-fn form(version: u64, chosen: &Chosen) -> Markup {
+fn form(version: u64, chosen: &Chosen, session: &Session) -> Markup {
     html! {
-        form method="post" action=(PAGE) {
+        form method="post" action=(session.action(PAGE)) {
             input type="hidden" name="version" value=(version);
             (board_fields("operations", "Operations", &chosen.operations))
             (board_fields("cyber_alerts", "Cyber alerts", &chosen.cyber_alerts))

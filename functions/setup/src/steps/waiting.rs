@@ -56,10 +56,10 @@ pub(crate) async fn show(
     let waiting = setup
         .waiting(&session.partner, As::Is, invocation.now())
         .await?;
-    let drawn = draw(&waiting);
+    let drawn = draw(&waiting, &session);
     Ok(Shown::of(
         &waiting,
-        page::step(Step::Waiting, after.done.as_deref(), &drawn),
+        page::step(&session, Step::Waiting, after.done.as_deref(), &drawn),
     ))
 }
 
@@ -113,7 +113,7 @@ pub(crate) async fn release(
         .with("left", left))
 }
 
-fn draw(waiting: &Waiting) -> Markup {
+fn draw(waiting: &Waiting, session: &Session) -> Markup {
     html! {
         @if waiting.tenants.is_empty() { p class="good" { "No alert waits." } }
         @else {
@@ -138,9 +138,9 @@ fn draw(waiting: &Waiting) -> Markup {
                                     }
                                 }
                                 td data-label="Waiting for you" {
-                                    @if of.older > 0 { (release_form(tenant, "older", &format!("Release {} that are older than 48 hours", of.older))) }
+                                    @if of.older > 0 { (release_form(session, tenant, "older", &format!("Release {} that are older than 48 hours", of.older))) }
                                     @if let Some(count) = of.others.get("rejected") {
-                                        (release_form(tenant, "rejected", &format!("Try {count} again that ConnectWise refused")))
+                                        (release_form(session, tenant, "rejected", &format!("Try {count} again that ConnectWise refused")))
                                     }
                                 }
                             }
@@ -153,9 +153,9 @@ fn draw(waiting: &Waiting) -> Markup {
     }
 }
 
-fn release_form(tenant: &TenantId, reason: &str, label: &str) -> Markup {
+fn release_form(session: &Session, tenant: &TenantId, reason: &str, label: &str) -> Markup {
     html! {
-        form method="post" action=(RELEASE) {
+        form method="post" action=(session.action(RELEASE)) {
             input type="hidden" name="tenant" value=(tenant);
             input type="hidden" name="reason" value=(reason);
             button class="plain" { (label) }

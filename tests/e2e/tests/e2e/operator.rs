@@ -93,7 +93,7 @@ async fn a_partner_is_made_once_and_changed_by_who_saw_what_it_is() {
     ] {
         assert_eq!(put(wanted.clone(), 422).await["field"], field, "{wanted}");
     }
-    let path = "/v1/operator/partners/No%20Body";
+    let path = "/v1/operator/partners/No-Body";
     let nobody = world.operator("PUT", path, &json!({})).await;
     assert_eq!(nobody.expect(422).json()["field"], "partner");
     let unknown = world.operator("GET", "/v1/operator/partners/contoso", &Value::Null);

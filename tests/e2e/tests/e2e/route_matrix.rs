@@ -244,7 +244,8 @@ async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
             if is_write(&route) {
                 call = call.json(&named);
             }
-            call.path = format!("{}?partner={PARTNER}&tenant={TENANT}", call.path);
+            let sign = if call.path.contains('?') { '&' } else { '?' };
+            call.path = format!("{}{sign}tenant={TENANT}", call.path);
             let answer = theirs.send(call).await;
             guarded(&answer);
             assert!(!answer.text.contains(MARK), "{route:?} {answer:?}");
@@ -257,6 +258,154 @@ async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
             }
         }
     }
+    assert_eq!(world.of_partner().await, before);
+}
+
+/// Where the forms of a page post to, as a browser reads it.
+fn actions(page: &str) -> Vec<String> {
+    let forms = page.split(r#"<form method="post" action=""#).skip(1);
+    let actions = forms.map(|form| form.split('"').next().unwrap().replace("&amp;", "&"));
+    actions.collect()
+}
+
+#[tokio::test]
+async fn a_form_of_one_partner_changes_nothing_of_another_that_is_opened_in_a_second_tab() {
+    let world = World::marked().await;
+    let contoso = PartnerId::parse("contoso").unwrap();
+    let before = world.of_partner().await;
+    // One browser: the second tab's sign-in replaces the first one's cookie, and the first tab still shows its forms.
+    let mut browser = world.signed_in().await;
+    let mut forms = Vec::new();
+    for route in world.routes_behind(Door::Session) {
+        if route.method == "GET" {
+            let page = browser.get(&path(&route)).await;
+            forms.extend(actions(&page.text));
+        }
+    }
+    assert!(forms.len() >= 20, "{forms:?}");
+    let second = world.signed_in_at(&contoso).await;
+    browser.cookies = second.cookies.clone();
+    let of_contoso = async || {
+        let connection = world.config.connection(&contoso).await.unwrap();
+        let contact = world.config.contact_to_change(&contoso).await.unwrap();
+        (connection, contact.value)
+    };
+    let writes = world.routes_behind(Door::Session).into_iter();
+    let writes: Vec<_> = writes.filter(is_write).collect();
+    for form in &forms {
+        let (to, query) = form.split_once('?').expect(form);
+        assert_eq!(query, format!("partner={PARTNER}"), "{form}");
+        assert!(writes.iter().any(|route| route.path == to), "{form}");
+    }
+    let own = format!("?partner={}", contoso.as_str());
+    for route in &writes {
+        for (query, status) in [
+            (format!("?partner={PARTNER}"), 409),
+            (String::new(), 400),
+            ("?partner=".to_owned(), 400),
+            ("?partner=Contoso%23".to_owned(), 400),
+            (format!("{own}&partner={PARTNER}"), 400),
+            (format!("?partner={PARTNER}&{}", &own[1..]), 400),
+        ] {
+            for accept in ["text/html", "application/json"] {
+                let mut call = call(&browser, route).header("accept", accept);
+                call.path = format!("{}{query}", route.path);
+                let answer = browser.send(call).await;
+                refused(&query, route, &answer, status);
+                let words = if status == 409 {
+                    "nothing was saved"
+                } else {
+                    "Nothing was saved"
+                };
+                assert!(answer.text.contains(words), "{route:?} {answer:?}");
+            }
+        }
+    }
+    assert_eq!(of_contoso().await, (None, None));
+    assert_eq!(world.of_partner().await, before);
+    // Once its page is loaded again, the same tab goes on at the other partner, and says so.
+    let page = browser.get("/setup/contact").await.expect(200).text;
+    assert!(page.contains("<title>Emergency contact · contoso · Ticketbridge</title>"));
+    let form = actions(&page)
+        .into_iter()
+        .find(|form| form.starts_with("/setup/contact?"));
+    let mut call = Call::new("POST", &form.unwrap());
+    call.cookies = vec![format!(
+        "__Host-session={}",
+        second.cookies["__Host-session"]
+    )];
+    let call = call
+        .header("origin", PAGE)
+        .form(&[("address", "it@contoso.example"), ("version", "0")]);
+    call.to(&world.setup).await.expect(303);
+    assert!(of_contoso().await.1.is_some());
+}
+
+#[tokio::test]
+async fn every_page_of_a_session_names_its_partner() {
+    let world = World::marked().await;
+    let mut browser = world.signed_in().await;
+    for route in world.routes_behind(Door::Session) {
+        let page = browser.get(&path(&route)).await;
+        if route.method != "GET" || page.status != 200 {
+            continue;
+        }
+        let title = page.text.split("<title>").nth(1).unwrap();
+        let title = title.split("</title>").next().unwrap();
+        assert!(title.contains(MARK), "{route:?} {title}");
+        let header = page.text.split("<header>").nth(1).unwrap();
+        let header = header.split("</header>").next().unwrap();
+        assert!(
+            header.contains(MARK) && header.contains("(northwind)"),
+            "{route:?} {header}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_encoded_reaches_nobody() {
+    let world = World::marked().await;
+    let before = world.of_partner().await;
+    let mut browser = world.signed_in().await;
+    // As the gateway hands them over: decoded once. An escape in it was encoded twice.
+    let behind = [
+        "#old",
+        "?old",
+        "%23old",
+        "%3Fold",
+        "%2F",
+        "%00",
+        "\u{0}",
+        ";old",
+        "/..",
+        "/../contoso",
+        "%252F",
+        "\\",
+        " ",
+        "é",
+        "@",
+    ];
+    for route in world.setup.routes().to_vec() {
+        for rest in behind {
+            let cut = route.path.find('}').is_some();
+            let mut call = call(&browser, &route);
+            call.path = match cut {
+                true => route
+                    .path
+                    .replace("{partner}", &format!("{PARTNER}{rest}"))
+                    .replace("{source}", &format!("{SOURCE}{rest}")),
+                false => format!("{}{rest}", route.path),
+            };
+            // A question mark of the path, not of the query.
+            call.is_path = true;
+            let answer = browser.send(call).await;
+            refused(rest, &route, &answer, 404);
+        }
+    }
+    let off = json!({ "name": "Northwind", "enabled": false });
+    let mut put = Call::new("PUT", "/v1/operator/partners/northwind#old").json(&off);
+    put.is_path = true;
+    put.to(&world.setup).await.expect(404);
     assert_eq!(world.of_partner().await, before);
 }
 
@@ -446,7 +595,11 @@ async fn the_session_is_a_cookie_that_no_script_reads_and_no_table_has() {
     let token = json!({ "token": link_token });
     let opened = browser.post("/setup/session", &token).await.expect(200);
     guarded(&opened);
-    assert_eq!(opened.json(), json!({ "next": "/setup" }));
+    assert_eq!(
+        opened.json(),
+        json!({ "next": "/setup", "partner": PARTNER })
+    );
+    browser.partner = Some(PARTNER.to_owned());
     let session = browser.cookies["__Host-session"].clone();
     assert_eq!((link_token.len(), session.len()), (43, 43));
     let attributes = "Path=/; Max-Age=28800; Secure; HttpOnly; SameSite=Strict";

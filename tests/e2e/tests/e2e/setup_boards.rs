@@ -129,7 +129,7 @@ async fn both_boards_are_made_through_the_page_and_keep_what_the_partner_decided
         assert_eq!(answer.expect(200).json()["next"], "/setup/boards");
         let page = browser.get("/setup/boards").await.expect(200).text;
         assert!(
-            page.contains(&format!("data-progress=\"{PROGRESS}\"")),
+            page.contains(&format!("data-progress=\"{PROGRESS}?partner=northwind\"")),
             "{page}"
         );
         let stale = browser.post("/setup/boards/dedicated", &asked(0)).await;
@@ -444,7 +444,7 @@ impl Behind {
         let name = self.proxy.count(stop);
         let aws = self.world.aws_at(&self.proxy.origin, &name);
         let app = App::build(&self.setup, &aws).unwrap();
-        let mut call = Call::new("POST", PROGRESS)
+        let mut call = Call::new("POST", &format!("{PROGRESS}?partner=northwind"))
             .json(&json!({}))
             .header("origin", PAGE)
             .header("accept", "application/json");

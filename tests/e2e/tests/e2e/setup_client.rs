@@ -27,6 +27,8 @@ pub(crate) struct Call {
     pub(crate) method: String,
     /// With its query.
     pub(crate) path: String,
+    /// A `?` in it belongs to the path: the gateway decoded it.
+    pub(crate) is_path: bool,
     /// Which of its routes the gateway chose.
     pub(crate) route_key: String,
     pub(crate) headers: BTreeMap<String, String>,
@@ -56,6 +58,7 @@ impl Call {
         Self {
             method: method.to_owned(),
             path: path.to_owned(),
+            is_path: false,
             route_key: route_key.to_owned(),
             headers: BTreeMap::new(),
             cookies: vec![],
@@ -86,7 +89,8 @@ impl Call {
     }
 
     pub(crate) async fn to(&self, app: &App) -> Answered {
-        let (path, query) = self.path.split_once('?').unwrap_or((&self.path, ""));
+        let parts = self.path.split_once('?').filter(|_| !self.is_path);
+        let (path, query) = parts.unwrap_or((&self.path, ""));
         let event = json!({
             "version": "2.0",
             "routeKey": self.route_key,
@@ -150,6 +154,8 @@ impl Answered {
 pub(crate) struct Browser {
     app: Arc<App>,
     pub(crate) cookies: BTreeMap<String, String>,
+    /// The partner whose pages it shows: their forms name it.
+    pub(crate) partner: Option<String>,
     /// What it says of where its forms and scripts come from.
     pub(crate) origin: Option<String>,
     /// The time of its requests; the machine's where absent.
@@ -165,6 +171,7 @@ impl Browser {
         let answer = self.post("/setup/session", &token).await;
         let answer = answer.expect(200).json();
         assert_eq!(answer["next"], "/setup");
+        self.partner = answer["partner"].as_str().map(str::to_owned);
     }
 
     /// A page as people see it.
@@ -191,9 +198,13 @@ impl Browser {
         self.send(call.header("accept", "text/html")).await
     }
 
-    /// A request with this browser's cookies, and with its origin where it may change something.
+    /// A request with this browser's cookies; where it may change something, with its origin and the partner of its pages.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
         let mut call = Call::new(method, path);
+        if let Some(partner) = self.partner.as_ref().filter(|_| method != "GET") {
+            let sign = if path.contains('?') { '&' } else { '?' };
+            call.path = format!("{path}{sign}partner={partner}");
+        }
         call.now = self.now.unwrap_or(call.now);
         let cookies = self.cookies.iter();
         call.cookies = cookies
@@ -246,6 +257,7 @@ impl World {
         Browser {
             app: Arc::clone(&self.setup),
             cookies: BTreeMap::new(),
+            partner: None,
             origin: Some(PAGE.to_owned()),
             now: None,
         }

@@ -210,7 +210,7 @@ async fn reading_companies_goes_on_where_the_last_request_stopped() {
     let page = browser.get("/setup/organisations").await.expect(200);
     assert!(
         page.text
-            .contains("data-progress=\"/setup/suggestions/progress\""),
+            .contains("data-progress=\"/setup/suggestions/progress?partner=northwind\""),
         "{}",
         page.text
     );
