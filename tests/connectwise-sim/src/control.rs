@@ -8,7 +8,6 @@ use axum::body::Bytes;
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -83,12 +82,8 @@ pub(crate) async fn stock(State(shared): State<Arc<Shared>>, body: Bytes) -> Res
     };
     let made = stock.references.len();
     let mut world = shared.lock();
-    match create::stock(
-        &mut world,
-        &stock.ticket,
-        stock.references,
-        Timestamp::now(),
-    ) {
+    let now = world.clock();
+    match create::stock(&mut world, &stock.ticket, stock.references, now) {
         Ok(first) => answer(StatusCode::OK, &json!({ "first": first, "made": made })),
         Err(refusal) => {
             let id = "stock";
@@ -105,8 +100,8 @@ pub(crate) async fn act(
     Json(action): Json<TicketAction>,
 ) -> Response {
     let mut world = shared.lock();
-    let by = world.somebody();
-    acted(world.act(ticket, &action, &by, Timestamp::now()))
+    let (by, now) = (world.somebody(), world.clock());
+    acted(world.act(ticket, &action, &by, now))
 }
 
 /// `POST /_sim/companies/{id}`: such as `{"merge_into": 302}`.
@@ -116,8 +111,8 @@ pub(crate) async fn act_on_company(
     Json(action): Json<CompanyAction>,
 ) -> Response {
     let mut world = shared.lock();
-    let by = world.somebody();
-    acted(world.act_on_company(company, &action, &by, Timestamp::now()))
+    let (by, now) = (world.somebody(), world.clock());
+    acted(world.act_on_company(company, &action, &by, now))
 }
 
 /// `POST /_sim/boards/{id}`: such as `"delete_tickets"`.
@@ -127,8 +122,8 @@ pub(crate) async fn act_on_board(
     Json(action): Json<BoardAction>,
 ) -> Response {
     let mut world = shared.lock();
-    let by = world.somebody();
-    acted(world.act_on_board(board, &action, &by, Timestamp::now()))
+    let (by, now) = (world.somebody(), world.clock());
+    acted(world.act_on_board(board, &action, &by, now))
 }
 
 fn acted(outcome: Result<(), String>) -> Response {

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Bytes, Frame};
 
 use crate::answer::{Answer, Body};
+use crate::rules::Interim;
 
 /// The newest version of the API, as the answers of a cloud site name it.
 const VERSION: &str = "2025.1";
@@ -23,6 +24,8 @@ pub(crate) enum Delivery {
     Whole(Answer),
     /// The whole answer after a wait.
     Slow(Answer, Duration),
+    /// The whole answer after interim ones; `interim` writes them.
+    AfterInterim(Answer, Interim),
     /// The first half under the full `Content-Length`, then the connection ends.
     Cut(Answer),
     /// The connection ends before the first byte.
@@ -42,6 +45,11 @@ impl Delivery {
             Self::Slow(answer, wait) => {
                 tokio::time::sleep(wait).await;
                 response(&answer, request_id)
+            }
+            Self::AfterInterim(answer, interim) => {
+                let mut response = response(&answer, request_id);
+                response.extensions_mut().insert(interim);
+                response
             }
             Self::Cut(answer) => cut(&answer, request_id),
             Self::Dropped => dropped(),

@@ -32,6 +32,7 @@ pub(crate) struct Faults {
     /// What ConnectWise does to a ticket after a call. The list is set as a whole.
     pub(crate) workflows: Vec<Workflow>,
     pub(crate) required: Required,
+    pub(crate) clock: ClockOffsets,
     /// The integration's own keys; a technician's go on working.
     pub(crate) keys: Keys,
     /// The integration's clientId; a technician's calls go on working.
@@ -65,6 +66,16 @@ impl Default for Throttle {
             retry_after_seconds: 30,
         }
     }
+}
+
+/// How far the site's clocks are off; negative is behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ClockOffsets {
+    /// Of every date that is written into a record from now on: `dateEntered`, `closedDate`, `lastUpdated`, a note's.
+    pub(crate) records_seconds: i32,
+    /// Of the `Date` header, and of a `Retry-After` that is a date.
+    pub(crate) date_header_seconds: i32,
 }
 
 /// Members of a ticket that the site requires: names such as `subType`, or `customFields/` and a caption.
@@ -123,6 +134,12 @@ pub(crate) struct Variants {
     pub(crate) newlines: Newlines,
     /// PATCH of the sub-paths `status/id` and `status/name`.
     pub(crate) patch_status_id: PatchStatusId,
+    /// The letters of an `externalXRef` as the site keeps them.
+    pub(crate) reference_case: ReferenceCase,
+    /// Whether a search by `externalXRef` tells letters apart by their case.
+    pub(crate) reference_search: ReferenceSearch,
+    /// White space around an `externalXRef` as the site keeps it.
+    pub(crate) reference_space: ReferenceSpace,
     /// The `Retry-After` of a 429.
     pub(crate) retry_after: RetryAfter,
     /// Rights that are held at the level `My`, not `All`.
@@ -157,6 +174,9 @@ impl Default for Variants {
             new_board_statuses: NewBoardStatuses::default(),
             newlines: Newlines::default(),
             patch_status_id: PatchStatusId::default(),
+            reference_case: ReferenceCase::default(),
+            reference_search: ReferenceSearch::default(),
+            reference_space: ReferenceSpace::default(),
             retry_after: RetryAfter::default(),
             rights_at_my: Vec::new(),
             rights_checked: RightsChecked::default(),
@@ -196,6 +216,9 @@ switch!(MySecurityNames { Present, Absent });
 switch!(NewBoardStatuses { Default, None });
 switch!(Newlines { Kept, Flattened });
 switch!(PatchStatusId { Works, False200 = "false_200" });
+switch!(ReferenceCase { Kept, Lower, Upper });
+switch!(ReferenceSearch { IgnoresCase, Exact });
+switch!(ReferenceSpace { Kept, Trimmed });
 switch!(RetryAfter {
     Seconds,
     Date,
@@ -229,7 +252,7 @@ impl Faults {
         let mut leaves = Vec::new();
         for (name, value) in members {
             match (name.as_str(), value.as_object()) {
-                ("late_commit" | "required" | "throttle" | "variants", Some(inner)) => {
+                ("clock" | "late_commit" | "required" | "throttle" | "variants", Some(inner)) => {
                     leaves.extend(
                         inner
                             .iter()

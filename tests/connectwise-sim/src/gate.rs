@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
@@ -23,10 +23,10 @@ use crate::faults::{
 use crate::journal::Line;
 use crate::render::API;
 use crate::routes::route;
-use crate::rules::{Effect, Operation, RawCall, Reply};
+use crate::rules::{Effect, Interim, Operation, RawCall, Reply};
 use crate::server::Shared;
 use crate::setup_tables::company_info;
-use crate::world::{Call, Caller, Licence, World};
+use crate::world::{Call, Caller, Licence, World, shifted};
 
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
 
@@ -60,6 +60,7 @@ enum AnswerFault {
     Lost,
     Cut,
     Slow(Duration),
+    Interim(Interim),
 }
 
 /// Everything under `/v4_6_release`, and what the cloud's router cannot route.
@@ -77,12 +78,21 @@ pub(crate) async fn api(State(shared): State<Arc<Shared>>, request: Request) -> 
         body: body.into(),
         now: Timestamp::now(),
     };
-    let (delivery, request_id) = {
+    let (delivery, request_id, offset) = {
         let mut world = shared.lock();
         let delivery = take(&mut world, &shared, &incoming);
-        (delivery, world.request_id())
+        let offset = world.faults.clock.date_header_seconds;
+        (delivery, world.request_id(), offset)
     };
-    delivery.respond(&request_id).await
+    let mut response = delivery.respond(&request_id).await;
+    if offset != 0 {
+        // Without the header, the server writes the right one.
+        let date = http_date(shifted(Timestamp::now(), offset));
+        if let Ok(date) = HeaderValue::from_str(&date) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+    }
+    response
 }
 
 /// `/login/companyinfo/{companyId}`: no keys, no faults but the answers of rules.
@@ -173,12 +183,18 @@ fn take(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Deliver
             }
         }
         Verdict::Carried { answer, fault } => {
-            let status = (!matches!(fault, AnswerFault::Lost)).then_some(answer.status.as_u16());
+            let comes = match &fault {
+                AnswerFault::Lost => false,
+                AnswerFault::Interim(interim) => interim.count.is_some(),
+                AnswerFault::Cut | AnswerFault::Slow(_) => true,
+            };
+            let status = comes.then_some(answer.status.as_u16());
             record(world, status, answer.committed);
             match fault {
                 AnswerFault::Lost => Delivery::Dropped,
                 AnswerFault::Cut => Delivery::Cut(answer),
                 AnswerFault::Slow(wait) => Delivery::Slow(answer, wait),
+                AnswerFault::Interim(interim) => Delivery::AfterInterim(answer, interim),
             }
         }
         Verdict::Silence => {
@@ -252,7 +268,7 @@ fn judge(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Verdic
         query,
         body: body.clone(),
         forward_only: header_is(&parts.headers, "pagination-type", "forward-only"),
-        now: *now,
+        now: world.clock(),
         caller,
         is_ignored: matches!(effect, Some(Effect::Ignored)),
     };
@@ -272,6 +288,9 @@ fn judge(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Verdic
         Some(Effect::Cut) => return carried(world, shared, &call, AnswerFault::Cut),
         Some(Effect::Slow { seconds: wait }) => {
             return carried(world, shared, &call, AnswerFault::Slow(seconds(wait)));
+        }
+        Some(Effect::Interim(interim)) => {
+            return carried(world, shared, &call, AnswerFault::Interim(interim));
         }
         Some(Effect::Answer(_) | Effect::Ignored) | None => {}
     }
@@ -344,7 +363,8 @@ fn start_workflows(
     for (wait, action) in world.workflows_after(operation) {
         if wait > 0.0 {
             later(shared, world, seconds(wait), move |world, _| {
-                world.run_workflow(ticket, &action, Timestamp::now());
+                let now = world.clock();
+                world.run_workflow(ticket, &action, now);
             });
         } else {
             world.run_workflow(ticket, &action, call.now);
@@ -355,7 +375,7 @@ fn start_workflows(
 /// Carries the call out when its time has come.
 fn commit_later(shared: &Arc<Shared>, world: &World, mut call: Call, n: usize, wait: Duration) {
     later(shared, world, wait, move |world, shared| {
-        call.now = Timestamp::now();
+        call.now = world.clock();
         if carry_out(world, shared, &call).is_ok_and(|answer| answer.committed) {
             world.journal.committed_late(n);
         }
@@ -399,14 +419,17 @@ fn retry_after(world: &World, now: Timestamp, seconds: i64) -> Option<String> {
     match world.faults.variants.retry_after {
         RetryAfter::Seconds => Some(seconds.to_string()),
         RetryAfter::Date => {
-            let at = now
-                .checked_add(jiff::SignedDuration::from_secs(seconds))
-                .ok()?;
-            Some(at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
+            let at = shifted(now, world.faults.clock.date_header_seconds);
+            let at = at.checked_add(jiff::SignedDuration::from_secs(seconds));
+            at.ok().map(http_date)
         }
         RetryAfter::Absent => None,
         RetryAfter::Absurd => Some("31536000".to_owned()),
     }
+}
+
+fn http_date(at: Timestamp) -> String {
+    at.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
 }
 
 fn header_is(headers: &HeaderMap, name: &str, expected: &str) -> bool {

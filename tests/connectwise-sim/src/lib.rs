@@ -21,6 +21,7 @@ mod delivery;
 mod dice;
 mod faults;
 mod gate;
+mod interim;
 mod journal;
 mod kept;
 mod limiter;

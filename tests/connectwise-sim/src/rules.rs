@@ -83,6 +83,8 @@ pub(crate) enum Effect {
     Slow { seconds: f64 },
     /// A PATCH answers 200 and changes nothing.
     Ignored,
+    /// The call is carried out, and interim answers come before its own.
+    Interim(Interim),
 }
 
 /// An answer as a test writes it.
@@ -123,6 +125,17 @@ pub(crate) struct Late {
     /// Without it, the answer of `variants.late_commit_answer`.
     #[serde(default)]
     pub(crate) answer: Option<Reply>,
+}
+
+/// Interim answers, such as `100 Continue`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Interim {
+    /// 100, 102 or 103.
+    pub(crate) status: u16,
+    /// How many; `null` means without end, so that the call's own answer never comes.
+    #[serde(default)]
+    pub(crate) count: Option<u32>,
 }
 
 /// What a rule sees of a call.
@@ -263,7 +276,10 @@ impl Rule {
                 late.answer.as_ref().map_or(Ok(()), Reply::check)
             }
             Effect::Slow { seconds } => check_seconds(*seconds),
-            Effect::Lost | Effect::Cut | Effect::Ignored => Ok(()),
+            Effect::Interim(interim) if ![100, 102, 103].contains(&interim.status) => {
+                Err("status: 100, 102 or 103".to_owned())
+            }
+            Effect::Lost | Effect::Cut | Effect::Ignored | Effect::Interim(_) => Ok(()),
         }
     }
 }

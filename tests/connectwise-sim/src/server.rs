@@ -18,6 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::delivery::DropConnection;
+use crate::interim::InterimStream;
+use crate::rules::Interim;
 use crate::seed::Seed;
 use crate::world::World;
 use crate::{control, gate, page};
@@ -122,9 +124,19 @@ async fn serve(stream: TcpStream, router: Router) {
     // Small answers must not wait for an acknowledgement; without the option they are only slower.
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
+    let (stream, before_answer) = InterimStream::new(stream);
     let service = service_fn(move |request| {
         let answer = router.call(request);
-        async move { deliver(answer.await) }
+        let before_answer = before_answer.clone();
+        async move {
+            let answer = answer.await;
+            if let Ok(response) = &answer
+                && let Some(interim) = response.extensions().get::<Interim>()
+            {
+                before_answer.send(*interim);
+            }
+            deliver(answer)
+        }
     });
     // A connection that is ended on purpose, or by the client, is no error of the site.
     let _ = http1::Builder::new()

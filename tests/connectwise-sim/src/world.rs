@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::http::Method;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::answer::Refusal;
 use crate::dice::Dice;
@@ -105,6 +105,11 @@ impl World {
         };
     }
 
+    /// What the site's clock says when a record is written.
+    pub(crate) fn clock(&self) -> Timestamp {
+        shifted(Timestamp::now(), self.faults.clock.records_seconds)
+    }
+
     /// Refuses a caller whose security role lacks the right.
     pub(crate) fn require(&self, caller: &Caller, right: &str) -> Result<(), Refusal> {
         let open = self.faults.variants.table_setup_inquire == TableSetupInquire::Open;
@@ -168,6 +173,12 @@ impl World {
                 active.map(|board| board.id).min()
             })
     }
+}
+
+/// A time that is off by so many seconds.
+pub(crate) fn shifted(at: Timestamp, seconds: i32) -> Timestamp {
+    let offset = SignedDuration::from_secs(seconds.into());
+    at.checked_add(offset).unwrap_or(at)
 }
 
 impl Seed {

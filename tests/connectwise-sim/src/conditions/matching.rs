@@ -15,12 +15,18 @@ pub(crate) enum Scalar<'a> {
     Boolean(bool),
     Number(f64),
     Text(Cow<'a, str>),
+    /// Text whose letters are told apart by their case.
+    ExactText(Cow<'a, str>),
     Date(Timestamp),
 }
 
 impl<'a> Scalar<'a> {
     pub(crate) fn text(text: &'a str) -> Self {
         Self::Text(Cow::Borrowed(text))
+    }
+
+    pub(crate) fn exact_text(text: &'a str) -> Self {
+        Self::ExactText(Cow::Borrowed(text))
     }
 
     pub(crate) fn optional_text(text: Option<&'a str>) -> Self {
@@ -42,6 +48,7 @@ impl<'a> Scalar<'a> {
             Self::Boolean(value) => Scalar::Boolean(value),
             Self::Number(number) => Scalar::Number(number),
             Self::Text(text) => Scalar::Text(Cow::Owned(text.into_owned())),
+            Self::ExactText(text) => Scalar::ExactText(Cow::Owned(text.into_owned())),
             Self::Date(at) => Scalar::Date(at),
         }
     }
@@ -84,6 +91,7 @@ fn equals(value: &Scalar<'_>, literal: &Literal) -> bool {
         (Scalar::Null, Literal::Null) => true,
         (Scalar::Boolean(value), Literal::Boolean(literal)) => value == literal,
         (Scalar::Text(value), Literal::Text(literal)) => same_text(value, literal),
+        (Scalar::ExactText(value), Literal::Text(literal)) => value == literal,
         _ => order(value, literal).is_some_and(Ordering::is_eq),
     }
 }
@@ -98,7 +106,7 @@ fn same_text(value: &str, literal: &str) -> bool {
 fn order(value: &Scalar<'_>, literal: &Literal) -> Option<Ordering> {
     match (value, literal) {
         (Scalar::Number(value), Literal::Number(literal)) => value.partial_cmp(literal),
-        (Scalar::Text(value), Literal::Text(literal)) => {
+        (Scalar::Text(value) | Scalar::ExactText(value), Literal::Text(literal)) => {
             Some(value.to_lowercase().cmp(&literal.to_lowercase()))
         }
         (Scalar::Date(value), Literal::Date(literal)) => {
@@ -114,7 +122,7 @@ fn order(value: &Scalar<'_>, literal: &Literal) -> Option<Ordering> {
 
 fn words<'v>(value: &'v Scalar<'_>) -> Option<&'v str> {
     match value {
-        Scalar::Text(text) => Some(text),
+        Scalar::Text(text) | Scalar::ExactText(text) => Some(text),
         Scalar::Null | Scalar::Boolean(_) | Scalar::Number(_) | Scalar::Date(_) => None,
     }
 }
@@ -144,7 +152,10 @@ pub(crate) fn compare(left: &Scalar<'_>, right: &Scalar<'_>) -> Ordering {
     match (left, right) {
         (Scalar::Boolean(left), Scalar::Boolean(right)) => left.cmp(right),
         (Scalar::Number(left), Scalar::Number(right)) => left.total_cmp(right),
-        (Scalar::Text(left), Scalar::Text(right)) => left.to_lowercase().cmp(&right.to_lowercase()),
+        (
+            Scalar::Text(left) | Scalar::ExactText(left),
+            Scalar::Text(right) | Scalar::ExactText(right),
+        ) => left.to_lowercase().cmp(&right.to_lowercase()),
         (Scalar::Date(left), Scalar::Date(right)) => left.cmp(right),
         _ => (*left != Scalar::Null).cmp(&(*right != Scalar::Null)),
     }

@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use crate::answer::Problem;
+use crate::faults::{ReferenceCase, ReferenceSpace};
 use crate::references::Key;
 use crate::schema::{Kind, Schema};
 use crate::seed::{Board, BoardStatus};
@@ -160,8 +161,8 @@ impl Draft {
             "externalXRef" => {
                 self.external_x_ref = value
                     .as_str()
-                    .filter(|text| !text.is_empty())
-                    .map(str::to_owned);
+                    .map(|text| world.kept_reference(text))
+                    .filter(|text| !text.is_empty());
             }
             _ if SPENT.contains(&member) || READ_ONLY.contains(&member) => {}
             _ if value.is_null() => {
@@ -236,6 +237,22 @@ impl Draft {
     /// The status that the draft has now.
     pub(super) fn status<'w>(&self, world: &'w World) -> Option<&'w BoardStatus> {
         world.site.board(self.board?)?.status(self.status?)
+    }
+}
+
+impl World {
+    /// An `externalXRef` as this site keeps it.
+    fn kept_reference(&self, text: &str) -> String {
+        let variants = &self.faults.variants;
+        let text = match variants.reference_space {
+            ReferenceSpace::Kept => text,
+            ReferenceSpace::Trimmed => text.trim(),
+        };
+        match variants.reference_case {
+            ReferenceCase::Kept => text.to_owned(),
+            ReferenceCase::Lower => text.to_lowercase(),
+            ReferenceCase::Upper => text.to_uppercase(),
+        }
     }
 }
 

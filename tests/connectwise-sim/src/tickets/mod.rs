@@ -17,6 +17,7 @@ use serde_json::{Map, Value, json};
 
 use crate::clock;
 use crate::conditions::Scalar;
+use crate::faults::ReferenceSearch;
 use crate::listing::{Row, scalar};
 use crate::seed::Board;
 use crate::world::{Caller, World};
@@ -185,7 +186,13 @@ impl Row for TicketRow<'_> {
         match path.strip_prefix("_info/").unwrap_or(path) {
             "id" => Scalar::integer(ticket.id),
             "summary" => Scalar::text(&ticket.summary),
-            "externalXRef" => Scalar::optional_text(ticket.external_x_ref.as_deref()),
+            "externalXRef" => {
+                let reference = ticket.external_x_ref.as_deref();
+                match self.world.faults.variants.reference_search {
+                    ReferenceSearch::IgnoresCase => Scalar::optional_text(reference),
+                    ReferenceSearch::Exact => reference.map_or(Scalar::Null, Scalar::exact_text),
+                }
+            }
             "closedFlag" => Scalar::Boolean(ticket.closed.is_some()),
             "closedDate" => ticket
                 .closed

@@ -1,6 +1,8 @@
 //! Reading, counting, searching and deleting tickets.
 
-use jiff::SignedDuration;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Ticket, TicketRow};
 use crate::answer::{Answer, Outcome, Refusal};
@@ -73,13 +75,12 @@ pub(super) fn visible<'w>(
 
 /// The tickets that lists show: a site whose search lags behind leaves out the newest.
 fn listed<'w>(world: &'w World, call: &'w Call) -> impl Iterator<Item = TicketRow<'w>> {
-    let lag = SignedDuration::try_from(std::time::Duration::from_secs(
-        world.faults.variants.search_lag_seconds,
-    ));
-    let newest = lag
-        .ok()
-        .and_then(|lag| call.now.checked_sub(lag).ok())
-        .unwrap_or(call.now);
+    let lag = world.faults.variants.search_lag_seconds;
+    // Without a lag no date is compared: the site's clock may have been set back.
+    let newest = match SignedDuration::try_from(Duration::from_secs(lag)) {
+        Ok(lag) if !lag.is_zero() => call.now.checked_sub(lag).unwrap_or(call.now),
+        _ => Timestamp::MAX,
+    };
     let own = world.sees_own_tickets_only(&call.caller);
     let boards: Vec<i64> = world
         .site

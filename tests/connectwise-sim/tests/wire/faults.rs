@@ -189,6 +189,92 @@ async fn too_many_calls_are_told_to_wait() {
 }
 
 #[tokio::test]
+async fn the_clocks_of_records_and_of_the_date_header_are_off_each_by_itself() {
+    let site = Site::start().await;
+    let off_by = |written: &serde_json::Value| {
+        let at: jiff::Timestamp = written.as_str().expect("a date").parse().expect("a date");
+        // A minute's grace for a slow machine.
+        let seconds = at.duration_since(jiff::Timestamp::now()).as_secs();
+        (seconds + 30).div_euclid(60) * 60
+    };
+    let header = |reply: &crate::client::Reply, name: &str| {
+        let text = reply.header(name).expect(name).to_owned();
+        let at = jiff::fmt::rfc2822::parse(&text)
+            .expect("a date")
+            .timestamp();
+        json!(at.to_string())
+    };
+    for offset in [0, 7200, -18000] {
+        site.faults(json!({ "clock": { "records_seconds": offset } }))
+            .await;
+        let made = site.post("/service/tickets", ticket()).await;
+        assert_eq!(off_by(&header(&made, "date")), 0);
+        let path = format!("/service/tickets/{}", made.id());
+        assert_eq!(off_by(&made.json()["_info"]["dateEntered"]), offset);
+        let close = json!([{ "op": "replace", "path": "status", "value": { "id": 214 } }]);
+        let closed = site.patch(&path, close).await.json();
+        assert_eq!(off_by(&closed["closedDate"]), offset);
+        assert_eq!(off_by(&closed["_info"]["lastUpdated"]), offset);
+        let note = json!({ "text": "a", "internalAnalysisFlag": true });
+        let note = site.post(&format!("{path}/notes"), note).await.json();
+        assert_eq!(off_by(&note["dateCreated"]), offset);
+        let action = format!("/_sim/tickets/{}", made.id());
+        let headers = [("content-type", "application/json")];
+        let touched = site.send("POST", &action, &headers, "\"touch\"");
+        assert_eq!(touched.await.expect("an answer").status, 204);
+        assert_eq!(
+            off_by(&site.get(&path).await.json()["_info"]["lastUpdated"]),
+            offset
+        );
+    }
+    assert_eq!(site.get("/service/tickets").await.ids().len(), 3);
+    site.faults(json!({ "clock": { "records_seconds": 0, "date_header_seconds": 3600 } }))
+        .await;
+    let made = site.post("/service/tickets", ticket()).await;
+    assert_eq!(off_by(&header(&made, "date")), 3600);
+    assert_eq!(off_by(&made.json()["_info"]["dateEntered"]), 0);
+    site.faults(json!({
+        "throttle": { "all": true, "retry_after_seconds": 120 },
+        "variants": { "retry_after": "date" },
+    }))
+    .await;
+    let refused = site.get("/system/info").await;
+    assert_eq!(off_by(&header(&refused, "retry-after")), 3720);
+}
+
+#[tokio::test]
+async fn a_reference_may_come_back_in_other_letters_and_without_its_spaces() {
+    let site = Site::start().await;
+    for (case, space, kept) in [
+        ("kept", "kept", " Tb1-Ab "),
+        ("kept", "trimmed", "Tb1-Ab"),
+        ("lower", "kept", " tb1-ab "),
+        ("upper", "trimmed", "TB1-AB"),
+    ] {
+        site.faults(json!({ "variants": { "reference_case": case, "reference_space": space } }))
+            .await;
+        let mut body = ticket();
+        body["externalXRef"] = json!(" Tb1-Ab ");
+        let made = site.post("/service/tickets", body).await;
+        assert_eq!(made.json()["externalXRef"], kept);
+        let path = format!("/service/tickets/{}", made.id());
+        let change = json!([{ "op": "replace", "path": "externalXRef", "value": " Tb1-Ab " }]);
+        assert_eq!(site.patch(&path, change).await.json()["externalXRef"], kept);
+    }
+    for (search, found) in [("ignores_case", 2), ("exact", 1)] {
+        site.faults(json!({ "variants": { "reference_search": search } }))
+            .await;
+        for condition in [
+            "externalXRef%3D%22Tb1-Ab%22",
+            "externalXRef%20in%20(%22Tb1-Ab%22)",
+        ] {
+            let path = format!("/service/tickets?conditions={condition}");
+            assert_eq!(site.get(&path).await.ids().len(), found, "{search}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn latency_waits_before_the_call() {
     let site = Site::start().await;
     site.faults(json!({ "latency_ms": 150 })).await;
@@ -210,6 +296,7 @@ async fn faults_are_answered_whole_merged_and_checked() {
         members,
         [
             "client_id",
+            "clock",
             "error_rate",
             "keys",
             "late_commit",

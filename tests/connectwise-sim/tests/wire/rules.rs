@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
-use crate::client::{API, Site};
+use crate::client::{API, Site, authorization};
 
 fn ticket(summary: &str) -> Value {
     json!({ "summary": summary, "company": { "id": 301 } })
@@ -354,6 +356,63 @@ async fn a_patch_may_answer_200_and_change_nothing() {
 }
 
 #[tokio::test]
+async fn interim_answers_come_before_the_answer_or_without_end() {
+    let site = Site::start().await;
+    for (status, count, line) in [
+        (100, 3, "HTTP/1.1 100 Continue\r\n"),
+        (102, 1, "HTTP/1.1 102 Processing\r\n"),
+        (103, 1200, "HTTP/1.1 103 Early Hints\r\n"),
+    ] {
+        site.rules(json!([{
+            "when": { "operations": ["create"] },
+            "then": { "interim": { "status": status, "count": count } },
+        }]))
+        .await;
+        let text = raw(&site, usize::MAX).await;
+        assert_eq!(text.matches(line).count(), count, "{status}");
+        let end = text.rsplit(line).next().expect("an end");
+        assert!(end.contains("HTTP/1.1 201 Created\r\n"), "{end}");
+    }
+    site.rules(json!([{ "then": { "interim": { "status": 100 } } }]))
+        .await;
+    let text = raw(&site, 1_000_000).await;
+    assert!(text.len() >= 1_000_000);
+    assert!(!text.contains("HTTP/1.1 2"));
+    let journal = site.journal(0).await;
+    let last = journal.last().expect("a call");
+    assert_eq!(
+        (&last["status"], &last["committed"]),
+        (&json!(null), &json!(true))
+    );
+    // The site serves others meanwhile and afterwards.
+    assert_eq!(site.look("/service/tickets/count").await["count"], 4);
+}
+
+/// The first bytes that come back for a create, up to the end of the connection.
+async fn raw(site: &Site, most: usize) -> String {
+    let address = site.origin().trim_start_matches("http://").to_owned();
+    let mut stream = TcpStream::connect(&address).await.expect("a connection");
+    let body = ticket("a").to_string();
+    let request = format!(
+        "POST {API}/service/tickets HTTP/1.1\r\nhost: {address}\r\nauthorization: {}\r\nclientid: {}\r\n\
+         content-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+        authorization(&site.integration),
+        site.integration.client_id,
+        body.len(),
+    );
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut bytes = Vec::new();
+    let mut piece = [0; 65536];
+    while bytes.len() < most {
+        match stream.read(&mut piece).await.expect("bytes") {
+            0 => break,
+            read => bytes.extend_from_slice(&piece[..read]),
+        }
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+#[tokio::test]
 async fn a_rule_that_cannot_be_is_refused() {
     let site = Site::start().await;
     for (rule, words) in [
@@ -364,6 +423,10 @@ async fn a_rule_that_cannot_be_is_refused() {
         (
             json!({ "then": "lost", "rate": 2 }),
             "rules[0].rate: a rate is from 0 to 1",
+        ),
+        (
+            json!({ "then": { "interim": { "status": 101 } } }),
+            "rules[0].status: 100, 102 or 103",
         ),
         (
             json!({ "then": { "late": { "seconds": -1 } } }),
