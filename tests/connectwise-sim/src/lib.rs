@@ -37,6 +37,8 @@ mod security;
 mod seed;
 mod server;
 mod setup_tables;
+#[cfg(test)]
+mod switches;
 mod tickets;
 mod world;
 
