@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::faults::Faults;
 use crate::rules::Effect;
@@ -37,15 +37,11 @@ fn in_code() -> BTreeSet<String> {
     let faults = serde_json::to_value(Faults::default()).expect("JSON");
     let mut names = BTreeSet::new();
     for (name, value) in faults.as_object().expect("an object") {
-        match value {
-            Value::Object(members) => {
-                names.extend(members.keys().map(|member| format!("{name}.{member}")));
-            }
-            // Its effects are the switches.
-            _ if name == "rules" => {}
-            _ => {
-                names.insert(name.clone());
-            }
+        if let Some(members) = value.as_object() {
+            names.extend(members.keys().map(|member| format!("{name}.{member}")));
+        } else if name != "rules" {
+            // The effects of rules are the switches.
+            names.insert(name.clone());
         }
     }
     for (prefix, variants) in [
