@@ -195,6 +195,8 @@ mod tests {
             role: Role::Operations,
             severity: Severity::High,
             raised_at: "2026-11-22T07:30:00Z".parse().unwrap(),
+            raise_received_at: "2026-11-22T07:30:00Z".parse().unwrap(),
+            previous_event_at: None,
             repeats: 0,
             expires_at: None,
         }

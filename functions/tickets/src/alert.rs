@@ -31,7 +31,7 @@ pub(crate) enum Asked {
     /// A person lets it go on.
     Release,
     /// Do what reconcile found to be done.
-    Command(Command),
+    Command(Box<Command>),
 }
 
 /// One message about one alert, and what is known of its surroundings.

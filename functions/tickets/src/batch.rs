@@ -48,7 +48,7 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
                 alerts
                     .entry(command.key.clone())
                     .or_default()
-                    .push((record, Asked::Command(command)));
+                    .push((record, Asked::Command(Box::new(command))));
             }
             Ok(Message::Snapshot(part)) => others.push((record, Ok(part))),
             Err(fault) => others.push((record, Err(fault.to_string()))),

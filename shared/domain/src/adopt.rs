@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::Order;
-use crate::record::{Actual, Claim, Closed, ClosedBy, Duplicate, Open, Recheck, Record};
-use crate::{EventId, RecordId, Token};
+use crate::event::{EventDigest, Order, Receipt};
+use crate::record::{Actual, Claim, Closed, ClosedBy, Duplicate, Open, Recheck, Record, TicketEnd};
+use crate::{RecordId, Token};
 
 /// Two clocks, ConnectWise's and ours, may be this far apart.
 const SLACK: SignedDuration = SignedDuration::from_hours(1);
@@ -73,7 +73,11 @@ pub fn adopt(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> 
         });
     }
     if let Some(ticket) = ours.iter().min_by_key(|ticket| ticket.ticket_id) {
-        return record.with_closed(ticket.ticket_id, claim.epoch, ClosedBy::Technician, now);
+        let end = TicketEnd {
+            by: ClosedBy::Technician,
+            closed_at: ticket.closed_at,
+        };
+        return record.with_closed(ticket.ticket_id, claim.epoch, end, now);
     }
     let mut record = record.without_claim();
     record.episode += u32::from(!found.is_empty());
@@ -211,6 +215,7 @@ pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Re
         episode,
         epoch,
         at: ticket.closed_at.unwrap_or(now),
+        closed_at: ticket.closed_at,
         by: ClosedBy::Technician,
         company_id: ticket.company_id,
         token: None,
@@ -221,7 +226,7 @@ pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Re
     // A raise that its ticket stands for is old, though the record may have missed it; what came after it is not known.
     let raise = ticket.raised_at.map_or(at, end_of_second);
     match same_life && !is_newer(&record, raise) {
-        true => heard_until(record, raise, 0),
+        true => heard_until(record, raise),
         false => record,
     }
 }
@@ -241,7 +246,7 @@ fn heard_of_raise(mut record: Record, at: Timestamp) -> Record {
     }
     record.wanted.standing = true;
     record.wanted.about = None;
-    heard_until(record, at, 0)
+    heard_until(record, at)
 }
 
 /// Whether an event is known that happened then, or later.
@@ -250,15 +255,18 @@ fn is_newer(record: &Record, at: Timestamp) -> bool {
     last.is_some_and(|last| last.occurred_at >= at)
 }
 
-/// The record for which events up to this one are old.
-fn heard_until(mut record: Record, at: Timestamp, rank: u8) -> Record {
-    if let Ok(id) = EventId::parse("found") {
-        record.wanted.last = Some(Order {
-            occurred_at: at,
-            rank,
-            id,
-        });
-    }
+/// The record for which events up to this time are old, and events of this time are not, as they were received later.
+fn heard_until(mut record: Record, at: Timestamp) -> Record {
+    record.wanted.last = Some(Order {
+        occurred_at: at,
+        receipt: Receipt {
+            at,
+            index: 0,
+            bounds_time: false,
+        },
+        rank: 0,
+        digest: EventDigest::of(&["found"]),
+    });
     record
 }
 
@@ -570,6 +578,8 @@ mod tests {
             role: crate::kind::Role::Operations,
             severity: Severity::High,
             raised_at: at(second),
+            raise_received_at: at(second),
+            previous_event_at: None,
             repeats: 0,
             expires_at: None,
         });
@@ -612,11 +622,7 @@ mod tests {
         let mut old = raised_at(1).with_closed(7, 1, ClosedBy::Us, at(9));
         old.wanted.standing = false;
         old.episode = 1;
-        old.wanted.last = Some(Order {
-            occurred_at: at(8),
-            rank: 2,
-            id: EventId::parse("e").unwrap(),
-        });
+        old = heard_until(old, at(8));
         let record = recall(old.clone(), std::slice::from_ref(&found), 1, at(100));
         assert_eq!((record.open().unwrap().ticket_id, record.episode), (8, 2));
         assert!(record.wanted.standing, "it must not be closed");

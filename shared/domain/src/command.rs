@@ -59,12 +59,16 @@ pub enum Gone {
 }
 
 impl Gone {
-    /// Lists are a moment late: an event of the same time may have said since that it ends later.
+    /// Lists are a moment late: an event that is not the newest may have said since that the alert is active, or that it ends later.
     fn holds(&self, wanted: &Wanted) -> bool {
-        let ends = wanted.about.as_ref().and_then(|about| about.expires_at);
         match self {
-            Self::Absent { .. } => true,
-            Self::Expired { at } => ends == Some(*at),
+            Self::Absent { taken_at, .. } => {
+                wanted.last_received_at.is_none_or(|at| at < *taken_at)
+            }
+            Self::Expired { at } => {
+                let ends = wanted.about.as_ref().and_then(|about| about.expires_at);
+                ends == Some(*at)
+            }
         }
     }
 }
@@ -75,8 +79,7 @@ impl Command {
     pub fn fits(&self, record: &Record) -> bool {
         let has_ticket = match &record.actual {
             Some(Actual::Open(open)) => self.ticket_id == Some(open.ticket_id),
-            // Its life is over.
-            Some(Actual::Closed(closed)) if closed.episode == record.episode => false,
+            // Where a person ended its ticket, that its alert is gone makes the next raise a new one.
             Some(Actual::Closed(_)) | None => self.ticket_id.is_none(),
         };
         let is_newest = match &self.ask {

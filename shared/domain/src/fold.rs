@@ -1,38 +1,145 @@
 //! Taking an event into what is wanted, whatever the state: so a resolve during an outage is never lost.
 
-use crate::event::{Change, Event, Particulars};
-use crate::record::{About, Actual, Record};
+use jiff::{SignedDuration, Timestamp};
 
-/// The record with the event taken in. What is not newer than the last event changes and counts nothing, so folding twice is
-/// folding once.
+use crate::event::{Change, Event, Order, Particulars};
+use crate::folded::Effect;
+use crate::record::{About, Actual, Closed, Record, Wanted};
+
+/// Two clocks of one source may differ by so much.
+const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
+
+/// The record with the event taken in. An event that was folded before changes nothing, whenever it is delivered again. One that is
+/// not newer than the last event changes only how long an active alert lasts, and how bad it is.
 ///
-/// An update of an alert that its source resolved changes nothing either, not even the order: the raise that it overtook is still to
+/// An update of an alert that its source resolved changes nothing at all, not even the order: the raise that it overtook is still to
 /// come, and must not look old. Where only a list or the time says that the alert is gone, an update says that it is not.
 #[must_use]
 pub fn fold(record: Record, event: &Event) -> Record {
-    let order = event.order();
-    if record
-        .wanted
-        .last
-        .as_ref()
-        .is_some_and(|last| order <= *last)
-    {
+    if record.folded.contains(event.digest) {
         return record;
     }
+    let place = place(&record.wanted, event);
+    let is_update = matches!(event.change, Change::Updated(_));
+    if place.is_some() && is_update && is_resolved(&record) {
+        return record;
+    }
+    let was_active = record.wanted.standing;
+    let was_known = record.wanted.last.is_some();
+    let mut record = match place {
+        Some(order) => newer(record, event, order),
+        None => older(record, event),
+    };
+    let effect = match was_known && record.wanted.standing == was_active {
+        true => Effect::Repeat,
+        false => Effect::Transition,
+    };
+    record.folded.add(event.digest, effect);
+    record
+}
+
+/// The place that the event takes as the newest; none where a newer one is known. It never moves back, so that what was older than the
+/// newest event stays older.
+fn place(wanted: &Wanted, event: &Event) -> Option<Order> {
+    let order = event.order();
+    let Some(last) = &wanted.last else {
+        return Some(order);
+    };
+    let occurred_at = order.occurred_at.max(last.occurred_at);
+    is_newer(wanted, last, event, &order).then_some(Order {
+        occurred_at,
+        ..order
+    })
+}
+
+/// Its time decides, and at one time its receipt. Where the times cannot both be right, as two clocks made them, the receipt decides
+/// alone:
+///
+/// - One of the times was ahead of its receipt, so it is known only that the event happened before that.
+/// - The one resolve that is known was received after the one raise that is known, and says that it happened a moment before it. An
+///   alert is not resolved before it is raised, so that clock is slow. Taken for old, the resolve would leave the ticket open for
+///   good, since the source has said its last word. Where another event of that moment is known the times count: then the resolve
+///   ended what was before.
+fn is_newer(wanted: &Wanted, last: &Order, event: &Event, order: &Order) -> bool {
+    let apart = last.occurred_at.duration_since(order.occurred_at).abs();
+    let is_bounded = last.receipt.bounds_time || order.receipt.bounds_time;
+    match apart <= CLOCKS && (is_bounded || is_only_pair(wanted, last, event)) {
+        true => (order.receipt, order.rank) > (last.receipt, last.rank),
+        false => order > last,
+    }
+}
+
+/// Whether the newest event and this one are the only raise that is known and the only resolve, whichever of them came first.
+fn is_only_pair(wanted: &Wanted, last: &Order, event: &Event) -> bool {
+    let is_alone = |about: &About| {
+        let before = about.previous_event_at;
+        before.is_none_or(|before| about.raised_at.duration_since(before) > CLOCKS)
+            && about.repeats == 0
+            && about.raised_at == last.occurred_at
+    };
+    match (&event.change, &wanted.about) {
+        (Change::Resolved, Some(about)) => wanted.standing && is_alone(about),
+        (Change::Raised(_), None) => !wanted.standing,
+        (Change::Raised(_), Some(_)) | (Change::Resolved, None) | (Change::Updated(_), _) => false,
+    }
+}
+
+fn newer(record: Record, event: &Event, order: Order) -> Record {
     let mut record = match &event.change {
         Change::Resolved => gone(record),
-        Change::Raised(particulars) if is_known(&record) && !is_ended(&record) => {
-            repeated(record, particulars)
+        Change::Raised(particulars) | Change::Updated(particulars)
+            if is_known(&record) && !is_over(&record, event) =>
+        {
+            repeated(record, event, particulars)
         }
-        Change::Raised(particulars) => raised(record, event, particulars),
-        Change::Updated(particulars) if is_known(&record) => repeated(record, particulars),
-        // The raise is late or lost: an update says as much.
-        Change::Updated(particulars) if !is_resolved(&record) => raised(record, event, particulars),
-        Change::Updated(_) => return record,
+        // An update of an unknown alert is a raise: that is late or lost.
+        Change::Raised(particulars) | Change::Updated(particulars) => {
+            raised(record, event, particulars)
+        }
     };
     record.wanted.gone = None;
     record.wanted.last = Some(order);
+    received(record, event)
+}
+
+/// A repeat prolongs the alert that it repeats, also where it carries the time of the raise and an update with a later time came in
+/// between. Of equal times the worse severity counts.
+fn older(mut record: Record, event: &Event) -> Record {
+    let (Change::Raised(particulars) | Change::Updated(particulars)) = &event.change else {
+        return record;
+    };
+    let wanted = &mut record.wanted;
+    let is_of_last_moment = is_of_last_moment(wanted, event);
+    let is_last_word = wanted
+        .last
+        .as_ref()
+        .is_some_and(|last| event.receipt.is_after(&last.receipt));
+    let about = wanted.about.as_mut().filter(|_| wanted.standing);
+    let Some(about) = about.filter(|about| event.occurred_at >= about.raised_at) else {
+        return record;
+    };
+    if is_of_last_moment {
+        about.severity = about.severity.max(particulars.severity);
+    }
+    // What was received before the newest event has been taken back by that.
+    if is_of_last_moment || is_last_word {
+        about.expires_at = later_end(
+            about.expires_at,
+            particulars.expires_at.or(about.expires_at),
+        );
+    }
+    received(record, event)
+}
+
+fn received(mut record: Record, event: &Event) -> Record {
+    let at = Some(event.receipt.at);
+    record.wanted.last_received_at = record.wanted.last_received_at.max(at);
     record
+}
+
+fn is_of_last_moment(wanted: &Wanted, event: &Event) -> bool {
+    let last = wanted.last.as_ref();
+    last.is_some_and(|last| last.occurred_at == event.occurred_at)
 }
 
 /// It stands, and what it looks like is known: a ticket that was found in ConnectWise only tells that it stands.
@@ -46,13 +153,24 @@ fn is_resolved(record: &Record) -> bool {
     wanted.last.is_some() && !wanted.standing && wanted.gone.is_none()
 }
 
-/// The ticket of the present life has ended.
-fn is_ended(record: &Record) -> bool {
-    matches!(&record.actual, Some(Actual::Closed(closed)) if closed.episode == record.episode)
+/// A person ended the ticket, and the alert ended by itself before this event. Without an end in between, a repeat of an alert whose
+/// ticket a person ended is no recurrence.
+fn is_over(record: &Record, event: &Event) -> bool {
+    let about = record.wanted.about.as_ref();
+    let end = about.and_then(|about| about.expires_at);
+    ended(record).is_some() && end.is_some_and(|end| end <= event.occurred_at)
+}
+
+/// The ticket of the present life, if it has ended.
+fn ended(record: &Record) -> Option<&Closed> {
+    match &record.actual {
+        Some(Actual::Closed(closed)) if closed.episode == record.episode => Some(closed),
+        Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
+    }
 }
 
 fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
-    if is_ended(&record) {
+    if ended(&record).is_some() {
         record.episode += 1;
     }
     if let Some(Actual::Open(open)) = &mut record.actual {
@@ -62,27 +180,46 @@ fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Recor
     }
     let heard = record.wanted.about.is_some();
     let repeats = u32::from(record.open().is_some() && heard);
+    let previous = record.wanted.last.as_ref().map(|last| last.occurred_at);
     record.wanted.standing = true;
     record.wanted.about = Some(About {
         kind: particulars.kind.clone(),
         role: particulars.role,
         severity: particulars.severity,
         raised_at: event.occurred_at,
+        raise_received_at: event.receipt.at,
+        previous_event_at: previous,
         repeats,
         expires_at: particulars.expires_at,
     });
+    if record.open().is_some() || record.claim.is_some() {
+        // That ticket may turn out to have ended before: then this text makes the next one, and its message is gone.
+        record.payload = Some(particulars.payload.clone());
+    }
     keep_newest_text(record, particulars)
 }
 
-fn repeated(mut record: Record, particulars: &Particulars) -> Record {
+fn repeated(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
+    let is_of_last_moment = is_of_last_moment(&record.wanted, event);
     if let Some(about) = &mut record.wanted.about {
         about.kind = particulars.kind.clone();
         about.role = particulars.role;
-        about.severity = particulars.severity;
         about.repeats = about.repeats.saturating_add(1);
-        about.expires_at = particulars.expires_at;
+        // Of one moment there is no newest word: the worse and the longer counts.
+        (about.severity, about.expires_at) = match is_of_last_moment {
+            true => (
+                about.severity.max(particulars.severity),
+                later_end(about.expires_at, particulars.expires_at),
+            ),
+            false => (particulars.severity, particulars.expires_at),
+        };
     }
     keep_newest_text(record, particulars)
+}
+
+/// The later of two ends; without one an alert does not end by itself.
+fn later_end(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
+    Some(one?.max(other?))
 }
 
 fn gone(mut record: Record) -> Record {
@@ -97,3 +234,6 @@ fn keep_newest_text(mut record: Record, particulars: &Particulars) -> Record {
     }
     record
 }
+
+#[cfg(test)]
+mod tests;

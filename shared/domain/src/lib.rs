@@ -14,6 +14,7 @@ pub mod done;
 mod email;
 pub mod event;
 pub mod fold;
+pub mod folded;
 pub mod health;
 pub mod ids;
 pub mod key;

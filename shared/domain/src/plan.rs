@@ -54,6 +54,8 @@ struct Standing {
     kind: u32,
     last: Timestamp,
     expires_at: Option<Timestamp>,
+    /// A person ended its ticket.
+    is_ended: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -126,18 +128,16 @@ impl Census {
         actual: Option<&Actual>,
         episode: u32,
     ) {
-        // A life that a person ended is over, though its alert stands: there is nothing to end.
-        let is_over = matches!(actual, Some(Actual::Closed(closed)) if closed.episode == episode);
-        let standing = wanted
-            .about
-            .as_ref()
-            .filter(|_| wanted.standing && !is_over);
+        // Also where a person ended the ticket: once the alert is known to be gone, the next raise is a new one.
+        let is_ended = matches!(actual, Some(Actual::Closed(closed)) if closed.episode == episode);
+        let standing = wanted.about.as_ref().filter(|_| wanted.standing);
         let standing = standing
             .zip(wanted.last.as_ref())
             .map(|(about, last)| Standing {
                 kind: self.kind(&about.kind),
                 last: last.occurred_at,
                 expires_at: about.expires_at,
+                is_ended,
             });
         if let Some(Standing { kind, .. }) = standing
             && let Some(kinds) = self.kinds_of.get_mut(index(scope))
@@ -229,14 +229,18 @@ impl Census {
                 continue;
             };
             let has_ticket = alert.ticket.is_some();
-            of_tenant.standing += 1;
+            of_tenant.standing += usize::from(!standing.is_ended);
             of_tenant.tickets += usize::from(has_ticket);
             let snapshots = snapshots.get(&alert.scope);
             if let Some(shown) = self.shown(alert.key, standing, snapshots, now) {
                 of_tenant.tickets_gone += usize::from(has_ticket);
                 let last = standing.last;
                 let ask = Proposed::Gone { last, shown };
-                of_tenant.gone.push(Proposal {
+                let proposals = match standing.is_ended {
+                    true => &mut of_tenant.ended_and_gone,
+                    false => &mut of_tenant.gone,
+                };
+                proposals.push(Proposal {
                     key: alert.key,
                     ask,
                 });
@@ -251,12 +255,14 @@ impl Census {
         for (tenant, of_tenant) in tenants {
             let Some((closings, of)) = of_tenant.too_many() else {
                 departures.proposals.extend(of_tenant.gone);
+                departures.proposals.extend(of_tenant.ended_and_gone);
                 continue;
             };
             let passes = let_through.get(tenant);
             if passes.is_some_and(|let_through| closings <= *let_through) {
                 departures.let_through.insert(tenant.clone());
                 departures.proposals.extend(of_tenant.gone);
+                departures.proposals.extend(of_tenant.ended_and_gone);
             } else {
                 departures.stopped.insert(tenant.clone(), (closings, of));
             }
@@ -311,6 +317,8 @@ struct OfTenant {
     /// Alerts that stand, with a ticket or without.
     standing: usize,
     gone: Vec<Proposal>,
+    /// Alerts whose ticket a person ended: there is nothing to close.
+    ended_and_gone: Vec<Proposal>,
 }
 
 impl OfTenant {

@@ -55,6 +55,8 @@ mod tests {
             role: Role::Operations,
             severity: Severity::High,
             raised_at: at(raised),
+            raise_received_at: at(raised),
+            previous_event_at: None,
             repeats: 0,
             expires_at: None,
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Gone;
 use crate::event::{Event, Order, Payload, Severity};
+use crate::folded::FoldedEvents;
 use crate::key::{Token, shard};
 use crate::kind::Role;
 use crate::time::sortable;
@@ -54,6 +55,9 @@ pub struct Record {
     /// that the index can list what is wanted without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
+    /// Which events were folded. Beside `wanted`, so that the index does not carry it.
+    #[serde(default, skip_serializing_if = "FoldedEvents::is_empty")]
+    pub folded: FoldedEvents,
 }
 
 /// What the events ask for.
@@ -62,6 +66,10 @@ pub struct Wanted {
     /// The newest event taken in; none in a record that no event has touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Order>,
+    /// When an event that says that the alert is active was last received, or one that ended it: also a repeat that is not the newest by
+    /// its own time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_received_at: Option<Timestamp>,
     /// Whether the alert is there.
     pub standing: bool,
     /// What the last raise said; none where only a resolve was ever seen.
@@ -83,6 +91,11 @@ pub struct About {
     pub severity: Severity,
     /// When this life of the alert began.
     pub raised_at: Timestamp,
+    /// When the event that began it was received.
+    pub raise_received_at: Timestamp,
+    /// When the last event before that occurred.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_event_at: Option<Timestamp>,
     /// How often it was repeated in this life.
     pub repeats: u32,
     /// Gone by itself at this time, unless repeated.
@@ -141,6 +154,9 @@ pub struct Closed {
     pub epoch: u32,
     /// When that was recorded.
     pub at: Timestamp,
+    /// When it was closed, by ConnectWise's clock, where it said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed_at: Option<Timestamp>,
     /// Who ended it.
     pub by: ClosedBy,
     /// The company that it was made for, where that is known.
@@ -180,6 +196,24 @@ pub struct Duplicate {
     pub company_id: RecordId,
     /// The connection's epoch.
     pub epoch: u32,
+}
+
+/// How a ticket ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TicketEnd {
+    /// Who ended it.
+    pub by: ClosedBy,
+    /// When it was closed, by ConnectWise's clock, where it says so.
+    pub closed_at: Option<Timestamp>,
+}
+
+impl From<ClosedBy> for TicketEnd {
+    fn from(by: ClosedBy) -> Self {
+        Self {
+            by,
+            closed_at: None,
+        }
+    }
 }
 
 /// Who ended a ticket.
@@ -320,6 +354,7 @@ impl Record {
     pub fn new(key: AlertKey) -> Self {
         let wanted = Wanted {
             last: None,
+            last_received_at: None,
             standing: false,
             about: None,
             gone: None,
@@ -335,6 +370,7 @@ impl Record {
             rechecks: vec![],
             duplicates: vec![],
             payload: None,
+            folded: FoldedEvents::default(),
         }
     }
 
@@ -404,7 +440,14 @@ impl Record {
         self.actual = Some(Actual::Open(open));
         self.claim = None;
         self.blocked = None;
-        self.payload = None;
+        self.without_needless_text()
+    }
+
+    /// A text is kept for the ticket that is to be made if the open one turns out to have ended before the alert was raised anew.
+    fn without_needless_text(mut self) -> Self {
+        if !self.is_raised_anew() {
+            self.payload = None;
+        }
         self
     }
 
@@ -484,16 +527,27 @@ impl Record {
         self
     }
 
-    /// Records the end of the ticket. Where we closed it and a raise came meanwhile, that raise begins the next life; where a
-    /// technician closed it, only a newer raise does.
+    /// Records the end of the ticket. A raise that came meanwhile begins the next life: where we closed the ticket any raise does;
+    /// where a person ended it, one that began the alert anew after that. A person who ends the ticket of an alert that goes on has
+    /// seen that it does.
     #[must_use]
     pub fn with_closed(
         mut self,
         ticket_id: RecordId,
         epoch: u32,
-        by: ClosedBy,
+        end: impl Into<TicketEnd>,
         now: Timestamp,
     ) -> Self {
+        let end = end.into();
+        let is_next = match end.by {
+            ClosedBy::Us => self.wanted.standing,
+            ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved => {
+                self.is_raised_anew()
+                    && end
+                        .closed_at
+                        .is_none_or(|at| self.raise_received_at() >= Some(at))
+            }
+        };
         let (company_id, token) = match (&self.actual, &self.claim) {
             (Some(Actual::Open(open)), _) => (Some(open.company_id), open.token.clone()),
             (_, claim) => (claim.as_ref().map(|claim| claim.company_id), None),
@@ -503,17 +557,55 @@ impl Record {
             episode: self.episode,
             epoch,
             at: now,
-            by,
+            closed_at: end.closed_at,
+            by: end.by,
             company_id,
             token,
         }));
         self.claim = None;
         self.blocked = None;
-        if by == ClosedBy::Us && self.wanted.standing {
-            // Its text is needed still: the raise may have been told while the close was held up, and its message be gone.
+        if is_next {
+            // Its text is needed still: its message is gone.
             self.episode += 1;
         } else {
             self.payload = None;
+        }
+        self
+    }
+
+    /// Whether the alert ended and was raised anew since its ticket was made, or since its creation was begun: both by our own clock.
+    fn is_raised_anew(&self) -> bool {
+        let made_at = match (&self.actual, &self.claim) {
+            (Some(Actual::Open(open)), _) => Some(open.opened_at),
+            (Some(Actual::Closed(_)) | None, Some(claim)) if claim.op == Op::Create => {
+                Some(claim.began_at)
+            }
+            (Some(Actual::Closed(_)) | None, _) => None,
+        };
+        self.wanted.standing && made_at.is_some_and(|at| self.raise_received_at() > Some(at))
+    }
+
+    fn raise_received_at(&self) -> Option<Timestamp> {
+        self.wanted
+            .about
+            .as_ref()
+            .map(|about| about.raise_received_at)
+    }
+
+    /// Begins the next life of an alert that is still repeated so long after a person ended its ticket; `after` is none where the
+    /// partner does not want that.
+    #[must_use]
+    pub fn renewed(mut self, after: Option<SignedDuration>) -> Self {
+        let (Some(after), Some(Actual::Closed(closed))) = (after, &self.actual) else {
+            return self;
+        };
+        let renews_at = later(closed.closed_at.unwrap_or(closed.at), after);
+        let is_repeated = self
+            .wanted
+            .last_received_at
+            .is_some_and(|at| at >= renews_at);
+        if self.wanted.standing && closed.episode == self.episode && is_repeated {
+            self.episode += 1;
         }
         self
     }
@@ -611,7 +703,7 @@ impl Record {
             .is_none_or(|claim| claim.op != Op::Create)
         {
             self.claim = None;
-            self.payload = None;
+            return self.without_needless_text();
         }
         self
     }
@@ -619,8 +711,9 @@ impl Record {
     /// The text for a ticket or note: the event's own where it is the newest, else what was kept, else the event's all the same.
     #[must_use]
     pub fn text<'a>(&'a self, event: Option<&'a Event>) -> Option<&'a Payload> {
+        let last = self.wanted.last.as_ref().map(|last| last.digest);
         let newest = event
-            .filter(|event| self.wanted.last.as_ref() == Some(&event.order()))
+            .filter(|event| last == Some(event.digest))
             .and_then(Event::payload);
         newest
             .or(self.payload.as_ref())
@@ -646,6 +739,7 @@ impl Record {
             self.wanted.standing = false;
             self.wanted.about = None;
             self.wanted.gone = None;
+            self.folded.shrink();
         }
         self
     }
@@ -658,7 +752,15 @@ impl Record {
             && self.duplicates.is_empty();
         match &self.actual {
             Some(Actual::Closed(closed)) if is_over && self.wanted.about.is_some() => {
-                Some(later(closed.at, KEPT))
+                // Forgotten while it is repeated, an alert whose ticket a person ended would look new.
+                let repeated = self
+                    .wanted
+                    .last_received_at
+                    .filter(|_| self.wanted.standing);
+                Some(later(
+                    repeated.map_or(closed.at, |at| at.max(closed.at)),
+                    KEPT,
+                ))
             }
             Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
         }
@@ -683,6 +785,8 @@ impl Record {
         let (state, since) = match (&self.blocked, &self.actual) {
             (Some(blocked), _) => ("blocked", blocked.since),
             (None, Some(Actual::Open(open))) => ("open", open.opened_at),
+            // A person ended its ticket, and it goes on: lists and its own time tell when it ends, so that the next raise is a new one.
+            (None, Some(Actual::Closed(closed))) if self.wanted.standing => ("open", closed.at),
             (None, Some(Actual::Closed(closed))) if self.wanted.about.is_some() => {
                 ("closed", closed.at)
             }

@@ -1,7 +1,7 @@
 //! A test alert: what set-up puts on the queue when somebody at the page asks for a test ticket. An alert like any other, from a source
 //! that no sender can be; what it may do that others may not is said where its view is made.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{Change, Event, Particulars, Payload, Severity};
 use crate::kind::{BUILT_IN, Role};
@@ -54,30 +54,22 @@ pub fn raised(
         user: None,
         link: None,
     };
-    Event {
-        key,
-        id: EventId::of_test(asked_at),
-        occurred_at: asked_at,
-        change: Change::Raised(Particulars {
-            kind,
-            role,
-            severity: Severity::Informational,
-            expires_at: None,
-            payload,
-        }),
-    }
+    let change = Change::Raised(Particulars {
+        kind,
+        role,
+        severity: Severity::Informational,
+        expires_at: None,
+        payload,
+    });
+    Event::immediate(key, EventId::of_test(asked_at), asked_at, change)
 }
 
-/// Says that it is gone. Never before it was asked for, whatever the clocks say: it would be an old event.
+/// Says that it is gone. Never before it was asked for, nor in the same moment, whatever the clocks say: it would be an old event.
 #[must_use]
 pub fn resolved(key: AlertKey, asked_at: Timestamp, now: Timestamp) -> Event {
-    let occurred_at = now.max(asked_at);
-    Event {
-        key,
-        id: EventId::of_test(occurred_at),
-        occurred_at,
-        change: Change::Resolved,
-    }
+    let after = asked_at.saturating_add(SignedDuration::from_millis(1));
+    let at = now.max(after.unwrap_or(asked_at));
+    Event::immediate(key, EventId::of_test(at), at, Change::Resolved)
 }
 
 #[cfg(test)]

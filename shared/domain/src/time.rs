@@ -54,6 +54,15 @@ pub(crate) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Tim
     parse(&text).map_err(|fault| serde::de::Error::custom(format!("`{text}` {fault}")))
 }
 
+/// 2000-01-01: no system that sends webhooks had its alerts before.
+const EARLIEST: i64 = 946_684_800;
+
+/// Whether a time can be meant. Senders write 0001-01-01 or the beginning of 1970 where they know no time.
+#[must_use]
+pub fn is_plausible(at: Timestamp) -> bool {
+    at.as_second() >= EARLIEST
+}
+
 /// A time whose text sorts as the time does: always UTC, always three decimals.
 #[must_use]
 pub fn sortable(at: Timestamp) -> String {
@@ -107,6 +116,28 @@ mod tests {
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_zero_time_cannot_be_meant() {
+        let time = |text: &str| parse(text).unwrap();
+        for zero in [
+            "0001-01-01T00:00:00Z",
+            "0001-01-01T00:00:00+14:00",
+            "1601-01-01T00:00:00Z",
+            "1899-12-30T00:00:00Z",
+            "1970-01-01T00:00:00Z",
+            "1970-01-01T01:00:00Z",
+            "1980-01-06T00:00:00Z",
+            "1999-12-31T23:59:59.999Z",
+        ] {
+            assert!(!is_plausible(time(zero)), "{zero}");
+        }
+        assert!(is_plausible(time("2000-01-01T00:00:00Z")));
+        assert!(
+            is_plausible(time("9999-12-30T22:00:00Z")),
+            "bounded elsewhere"
+        );
     }
 
     #[test]

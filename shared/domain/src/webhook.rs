@@ -12,17 +12,21 @@ use serde_json::value::RawValue;
 
 use body::read;
 
-use crate::event::{Change, Event, Particulars, Payload, Severity, SnapshotPart};
+use crate::event::{
+    Change, Event, EventDigest, Particulars, Payload, Receipt, Severity, SnapshotPart,
+};
 use crate::kind::{BUILT_IN, KindInfo, role_of};
 use crate::message::Message;
 use crate::text::{cut_to_bytes, lines, one_line};
+use crate::time::is_plausible;
 use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SnapshotId, SourceId, TenantId};
 
 /// Longest description kept, in bytes: with the rest of a record it stays far below the table's limit.
 pub const MAX_DESCRIPTION: usize = 32 * 1024;
 const MAX_LINE: usize = 512;
 const MAX_LINK: usize = 2048;
-/// A clock that is further ahead than this is wrong.
+/// A snapshot's clock that is further ahead than this is wrong. Parts of one snapshot come in several requests and must state one time,
+/// so a time that is only a little ahead stays as it is stated.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the door knows of the source that posts.
@@ -169,7 +173,7 @@ pub struct SnapshotData {
 /// # Errors
 /// The first member that is wrong.
 pub fn parse_event(body: &[u8], door: &Door, times: Times) -> Result<Message, Invalid> {
-    one(read(body::text(body)?, "")?, door, times)
+    one(read(body::text(body)?, "")?, door, times, 0)
 }
 
 /// Reads a batch; one bad event refuses the whole, so that the sender can mend and send it again.
@@ -182,13 +186,13 @@ pub fn parse_batch(body: &[u8], door: &Door, times: Times) -> Result<Vec<Message
         return Err(Invalid::new("body", "is a batch without an event"));
     }
     let mut messages = Vec::with_capacity(events.len());
-    for (index, event) in events.iter().enumerate() {
+    for (index, event) in (0..).zip(&events) {
         let within = |fault: Invalid| match fault.field.as_str() {
             "body" => Invalid::new(format!("[{index}]"), fault.problem),
             field => Invalid::new(format!("[{index}].{field}"), fault.problem),
         };
         let event = read(event.get(), "").map_err(within)?;
-        messages.push(one(event, door, times).map_err(within)?);
+        messages.push(one(event, door, times, index).map_err(within)?);
     }
     Ok(messages)
 }
@@ -231,7 +235,7 @@ pub fn schema() -> serde_json::Value {
     })
 }
 
-fn one(event: CloudEvent, door: &Door, times: Times) -> Result<Message, Invalid> {
+fn one(event: CloudEvent, door: &Door, times: Times, index: u32) -> Result<Message, Invalid> {
     if event.specversion != "1.0" {
         return Err(Invalid::new("specversion", "must be \"1.0\""));
     }
@@ -244,11 +248,12 @@ fn one(event: CloudEvent, door: &Door, times: Times) -> Result<Message, Invalid>
             return Err(Invalid::new("datacontenttype", "must be application/json"));
         }
     }
+    let digest = event.digest();
     let data = event
         .data
         .ok_or_else(|| Invalid::new("data", "is missing"))?;
     let data = data.get();
-    let occurred_at = times.not_ahead(event.time.unwrap_or(times.sent_at));
+    let (occurred_at, receipt) = times.placed(event.time, index);
     let about = |partner: Option<PartnerId>, tenant, alert_id, change| {
         let key = AlertKey {
             partner: door.partner(partner)?,
@@ -259,14 +264,16 @@ fn one(event: CloudEvent, door: &Door, times: Times) -> Result<Message, Invalid>
         Ok(Message::Event(Event {
             key,
             id: event.id,
+            digest,
             occurred_at,
+            receipt,
             change,
         }))
     };
     match event.r#type.as_str() {
         "alert.raised" => {
             let data: AlertData = read(data, "data")?;
-            let particulars = particulars(&data, door)?;
+            let particulars = particulars(&data, door, occurred_at)?;
             about(
                 data.partner,
                 data.tenant,
@@ -276,7 +283,7 @@ fn one(event: CloudEvent, door: &Door, times: Times) -> Result<Message, Invalid>
         }
         "alert.updated" => {
             let data: AlertData = read(data, "data")?;
-            let particulars = particulars(&data, door)?;
+            let particulars = particulars(&data, door, occurred_at)?;
             about(
                 data.partner,
                 data.tenant,
@@ -299,7 +306,28 @@ fn one(event: CloudEvent, door: &Door, times: Times) -> Result<Message, Invalid>
     }
 }
 
+impl CloudEvent {
+    fn digest(&self) -> EventDigest {
+        let time = self.time.map(|time| time.to_string());
+        let time = time.unwrap_or_default();
+        EventDigest::of(&[&self.source, self.id.as_str(), &self.r#type, &time])
+    }
+}
+
 impl Times {
+    /// When an event occurred, and its receipt. No event happened after it was received: a time that is ahead is a wrong clock's. One
+    /// that cannot be meant is none, and the webhook's own time stands for it.
+    fn placed(self, stated: Option<Timestamp>, index: u32) -> (Timestamp, Receipt) {
+        let stated = stated.filter(|at| is_plausible(*at));
+        let stated = stated.unwrap_or(self.sent_at);
+        let receipt = Receipt {
+            at: self.received_at,
+            index,
+            bounds_time: stated > self.received_at,
+        };
+        (stated.min(self.received_at), receipt)
+    }
+
     fn not_ahead(self, at: Timestamp) -> Timestamp {
         let limit = self
             .received_at
@@ -326,7 +354,11 @@ impl Door {
     }
 }
 
-fn particulars(data: &AlertData, door: &Door) -> Result<Particulars, Invalid> {
+fn particulars(
+    data: &AlertData,
+    door: &Door,
+    occurred_at: Timestamp,
+) -> Result<Particulars, Invalid> {
     let role = role_of(&data.kind, &door.kinds_added)
         .ok_or_else(|| unknown_kind("data.kind", &data.kind))?;
     let title = cut_to_bytes(&one_line(&data.title), MAX_LINE);
@@ -364,7 +396,10 @@ fn particulars(data: &AlertData, door: &Door) -> Result<Particulars, Invalid> {
         kind: data.kind.clone(),
         role,
         severity: data.severity,
-        expires_at: data.expires_at,
+        // An alert that ended before it began has no end that can be meant.
+        expires_at: data
+            .expires_at
+            .filter(|end| is_plausible(*end) && *end > occurred_at),
         payload,
     })
 }
@@ -375,6 +410,12 @@ fn snapshot(data: SnapshotData, door: &Door, times: Times) -> Result<Message, In
     }
     if data.part == 0 || data.part > data.parts {
         return Err(Invalid::new("data.part", "must be from 1 to data.parts"));
+    }
+    if !is_plausible(data.taken_at) {
+        return Err(Invalid::new(
+            "data.taken_at",
+            "is before 2000: it must be when the listing was taken",
+        ));
     }
     for (index, kind) in data.kinds.iter().flatten().enumerate() {
         let field = || format!("data.kinds[{index}]");

@@ -26,7 +26,7 @@ const SCHEMA: u32 = 1;
 const SNAPSHOT_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The record's attributes: each is set or removed as a whole; attributes that a newer version added stay.
-const ATTRIBUTES: [&str; 11] = [
+const ATTRIBUTES: [&str; 12] = [
     "key",
     "schema",
     "episode",
@@ -37,6 +37,7 @@ const ATTRIBUTES: [&str; 11] = [
     "rechecks",
     "duplicates",
     "payload",
+    "folded",
     "rev",
 ];
 const INDEX: [&str; 4] = ["state_of", "tenant_since", "look_of", "look_at"];
@@ -409,6 +410,7 @@ mod tests {
             episode: 1,
             epoch: 1,
             at: now,
+            closed_at: Some(now),
             by: domain::record::ClosedBy::Us,
             company_id: Some(19),
             token: None,
@@ -443,7 +445,7 @@ mod tests {
             update
                 .expression
                 .ends_with(
-                    "REMOVE #actual, #claim, #blocked, #rechecks, #duplicates, #payload, #state_of, #tenant_since, #look_of, #look_at"
+                    "REMOVE #actual, #claim, #blocked, #rechecks, #duplicates, #payload, #folded, #state_of, #tenant_since, #look_of, #look_at"
                 )
         );
         assert_eq!(update.names.len(), ATTRIBUTES.len() + INDEX.len());

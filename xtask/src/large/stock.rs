@@ -5,11 +5,11 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use domain::event::{Order, Severity};
+use domain::event::{EventDigest, Order, Receipt, Severity};
 use domain::kind::Role;
 use domain::memory::Memory;
 use domain::record::{About, Actual, Open, Record, Wanted};
-use domain::{AlertId, AlertKey, EventId, Kind, PartnerId, RecordId, SourceId, TenantId};
+use domain::{AlertId, AlertKey, Kind, PartnerId, RecordId, SourceId, TenantId};
 use futures_util::{TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_dynamo::aws_sdk_dynamodb_1::to_item;
@@ -97,15 +97,23 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
     record.wanted = Wanted {
         last: Some(Order {
             occurred_at: at,
-            rank: 0,
-            id: EventId::parse(format!("evt-{}", key.item_key()))?,
+            receipt: Receipt {
+                at,
+                index: 0,
+                bounds_time: false,
+            },
+            rank: 2,
+            digest: EventDigest::of(&[&key.item_key()]),
         }),
+        last_received_at: Some(at),
         standing: true,
         about: Some(About {
             kind: Kind::parse("disk")?,
             role: Role::Operations,
             severity: Severity::Medium,
             raised_at: at,
+            raise_received_at: at,
+            previous_event_at: None,
             repeats: 0,
             expires_at: None,
         }),

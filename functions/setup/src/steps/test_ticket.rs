@@ -544,6 +544,7 @@ mod tests {
             episode: 1,
             epoch: 1,
             at: at(9),
+            closed_at: None,
             by,
             company_id: None,
             token: None,

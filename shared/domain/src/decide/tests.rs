@@ -3,7 +3,7 @@ use crate::breaker::Breaker;
 use crate::event::{Change, Event, Particulars, Payload};
 use crate::fold::fold;
 use crate::kind::Role;
-use crate::record::BlockedSince;
+use crate::record::{BlockedSince, TicketEnd};
 use crate::settings::{Mapping, Settings};
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId};
 
@@ -23,12 +23,12 @@ fn key() -> AlertKey {
 }
 
 fn event(second: i64, change: Change) -> Event {
-    Event {
-        key: key(),
-        id: EventId::parse(format!("e{second}")).unwrap(),
-        occurred_at: at(second),
+    Event::immediate(
+        key(),
+        EventId::parse(format!("e{second}")).unwrap(),
+        at(second),
         change,
-    }
+    )
 }
 
 fn particulars(severity: Severity, role: Role) -> Particulars {
@@ -405,20 +405,101 @@ fn searches_that_are_due_together_are_still_made_apart() {
     assert_eq!(next(&record, late), Decision::Wait { until });
 }
 
+fn closed_by_person(closed_at: i64) -> TicketEnd {
+    TicketEnd {
+        by: ClosedBy::Technician,
+        closed_at: Some(at(closed_at)),
+    }
+}
+
 #[test]
-fn a_ticket_that_a_person_closed_stays_closed_until_a_newer_raise() {
-    let closed =
-        folded(&[raised(1)])
+fn a_ticket_that_a_person_closed_stays_closed_until_its_alert_is_raised_anew() {
+    for by in [ClosedBy::Technician, ClosedBy::Deleted, ClosedBy::Moved] {
+        let closed = folded(&[raised(1)])
             .with_open(open())
-            .with_closed(77, 1, ClosedBy::Technician, at(13));
-    assert_eq!(next(&closed, 14), Decision::Nothing(Idle::EndedByPerson));
+            .with_closed(77, 1, by, at(13));
+        assert_eq!(next(&closed, 14), Decision::Nothing(Idle::EndedByPerson));
+        assert_eq!(fold(closed.clone(), &raised(1)), closed);
+        let repeated = fold(closed, &raised(20));
+        assert_eq!(
+            next(&repeated, 21),
+            Decision::Nothing(Idle::EndedByPerson),
+            "it never ended"
+        );
+        let anew = fold(fold(repeated, &resolved(30)), &raised(31));
+        assert_eq!(anew.episode, 2);
+        assert!(matches!(next(&anew, 32), Decision::Write(Step::Create(_))));
+    }
+}
+
+#[test]
+fn a_repeat_after_an_alert_ended_by_itself_is_a_recurrence_where_a_person_ended_the_ticket() {
+    let mut first = raised(1);
+    let Change::Raised(particulars) = &mut first.change else {
+        panic!("no raise")
+    };
+    particulars.expires_at = Some(at(100));
+    let closed = folded(&[first]).with_open(open());
+    let closed = closed.with_closed(77, 1, ClosedBy::Technician, at(13));
+    assert_eq!(fold(closed.clone(), &raised(99)).episode, 1);
+    assert_eq!(fold(closed, &raised(100)).episode, 2);
+}
+
+#[test]
+fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
+    // The ticket was recorded at 10. Resolved, and raised anew at 30; nothing was closed by us meanwhile.
+    let anew = folded(&[raised(1)]).with_open(open());
+    let anew = fold(fold(anew, &resolved(20)), &raised(30)).at_rest();
+    for (closed_at, is_next) in [(15, true), (25, true), (30, true), (31, false)] {
+        let seen = anew
+            .clone()
+            .with_closed(77, 1, closed_by_person(closed_at), at(40));
+        assert_eq!(seen.episode == 2, is_next, "closed at {closed_at}");
+        assert_eq!(seen.text(None).is_some(), is_next, "its message is gone");
+        let step = next(&seen, 41);
+        assert_eq!(
+            matches!(step, Decision::Write(Step::Create(_))),
+            is_next,
+            "{step:?}"
+        );
+    }
+    for by in [ClosedBy::Deleted, ClosedBy::Moved] {
+        let seen = anew.clone().with_closed(77, 1, by, at(40));
+        assert_eq!(
+            seen.episode, 2,
+            "when that was is not known: no alert is lost"
+        );
+    }
+    // ConnectWise's clock is hours behind: by ours the raise came before the ticket, so it is the ticket's own.
+    let first = folded(&[raised(1)]).with_open(open());
+    let seen = first.with_closed(77, 1, closed_by_person(-7200), at(40));
+    assert_eq!(next(&seen, 41), Decision::Nothing(Idle::EndedByPerson));
+    // The ticket's creation was uncertain, and a person closed it before it was found.
+    let uncertain = folded(&[raised(1)]).with_claim(claim(Op::Create));
+    let uncertain = fold(fold(uncertain, &resolved(20)), &raised(30)).at_rest();
+    let seen = uncertain.with_closed(77, 1, closed_by_person(25), at(40));
+    assert_eq!(seen.episode, 2);
+    assert!(seen.text(None).is_some());
+}
+
+#[test]
+fn an_alert_that_is_still_repeated_long_after_a_person_closed_its_ticket_gets_the_next_if_that_is_wanted()
+ {
+    let hour = SignedDuration::from_hours(1);
+    let closed = folded(&[raised(1)]).with_open(open());
+    let closed = closed.with_closed(77, 1, closed_by_person(13), at(20));
+    let early = fold(closed.clone(), &raised(13 + 3599));
+    let late = fold(early.clone(), &raised(13 + 3600));
     assert_eq!(
-        next(&fold(closed.clone(), &raised(1)), 14),
-        Decision::Nothing(Idle::EndedByPerson)
+        closed.clone().renewed(Some(hour)),
+        closed,
+        "nothing was heard since"
     );
-    let again = fold(closed, &raised(20));
-    assert_eq!(again.episode, 2);
-    assert!(matches!(next(&again, 21), Decision::Write(Step::Create(_))));
+    assert_eq!(early.clone().renewed(Some(hour)), early);
+    assert_eq!(late.clone().renewed(None), late);
+    assert_eq!(late.clone().renewed(Some(hour)).episode, 2);
+    let resolved = fold(late, &resolved(13 + 3601));
+    assert_eq!(resolved.clone().renewed(Some(hour)), resolved);
 }
 
 #[test]

@@ -13,12 +13,12 @@ const BOARD: RecordId = 2;
 const COMPANY: RecordId = 19;
 
 pub(super) fn event(record: &Record, at: i64, change: Change) -> Event {
-    Event {
-        key: record.key.clone(),
-        id: EventId::parse(format!("e{at}")).unwrap(),
-        occurred_at: minute(at),
+    Event::immediate(
+        record.key.clone(),
+        EventId::parse(format!("e{at}")).unwrap(),
+        minute(at),
         change,
-    }
+    )
 }
 
 pub(super) fn raised(record: &Record, at: i64, kind: &Kind, expires: Option<i64>) -> Event {
@@ -205,7 +205,11 @@ fn only_what_stands_and_what_has_a_ticket_is_counted() {
             1,
         ),
         ("found in ConnectWise, and not heard of", unheard, 1),
-        ("ended by a technician", ended(ClosedBy::Technician), 0),
+        (
+            "ended by a technician, and it goes on",
+            ended(ClosedBy::Technician),
+            1,
+        ),
         ("of the next life", ended(ClosedBy::Us), 1),
     ];
     for (what, record, count) in cases {
@@ -216,6 +220,22 @@ fn only_what_stands_and_what_has_a_ticket_is_counted() {
         let may_go = record.wanted.standing && record.wanted.about.is_some() && count == 1;
         assert_eq!(gone.len(), usize::from(may_go), "{what}");
     }
+}
+
+/// They have no ticket that a wrong list could close: a hundred of them are no mass closing.
+#[test]
+fn alerts_whose_tickets_persons_ended_are_taken_for_gone_and_count_towards_no_stop() {
+    let record = |n: usize| with_ticket(standing("contoso", &format!("a{n}")), 7, LAST);
+    let ended = |n| record(n).with_closed(7, 1, ClosedBy::Technician, minute(NOW));
+    let list = [sent("s", NOW, &["b"])];
+    let mut records: Vec<Record> = (0..100).map(ended).collect();
+    let gone = departures(&records, &list, &[]);
+    assert_eq!((gone.proposals.len(), gone.stopped.len()), (100, 0));
+    // Where the list is not believed for others, it is not for these.
+    records.extend((100..121).map(record));
+    let gone = departures(&records, &list, &[]);
+    assert_eq!(gone.proposals.len(), 0);
+    assert_eq!(gone.stopped.into_values().collect::<Vec<_>>(), [(21, 21)]);
 }
 
 #[test]

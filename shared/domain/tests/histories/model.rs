@@ -126,16 +126,17 @@ pub(crate) fn event(number: usize, second: i64, say: Say, ends: Option<i64>) -> 
             link: None,
         },
     };
-    Event {
-        key: key(),
-        id: EventId::parse(format!("e{number}")).unwrap(),
-        occurred_at: at(second),
-        change: match say {
-            Say::Raised(severity) => Change::Raised(particulars(severity)),
-            Say::Updated => Change::Updated(particulars(Severity::Medium)),
-            Say::Resolved => Change::Resolved,
-        },
-    }
+    let change = match say {
+        Say::Raised(severity) => Change::Raised(particulars(severity)),
+        Say::Updated => Change::Updated(particulars(Severity::Medium)),
+        Say::Resolved => Change::Resolved,
+    };
+    Event::immediate(
+        key(),
+        EventId::parse(format!("e{number}")).unwrap(),
+        at(second),
+        change,
+    )
 }
 
 impl Model {

@@ -585,15 +585,13 @@ fn message(alert: &str, what: What, number: usize) -> String {
         },
     };
     let seconds = SignedDuration::from_secs(i64::try_from(number).unwrap());
-    let event = Event {
-        key: key(TENANT, alert),
-        id: EventId::parse(format!("e{number}")).unwrap(),
-        occurred_at: Timestamp::from_second(1_790_000_000).unwrap() + seconds,
-        change: match what {
-            What::Raised => Change::Raised(particulars()),
-            What::Resolved => Change::Resolved,
-        },
+    let change = match what {
+        What::Raised => Change::Raised(particulars()),
+        What::Resolved => Change::Resolved,
     };
+    let occurred_at = Timestamp::from_second(1_790_000_000).unwrap() + seconds;
+    let id = EventId::parse(format!("e{number}")).unwrap();
+    let event = Event::immediate(key(TENANT, alert), id, occurred_at, change);
     Message::Event(event).to_json()
 }
 
