@@ -67,7 +67,9 @@ impl Case<'_> {
             Asked::Release => stored.clone().released(),
         };
         if let Some(connection) = &self.view.connection {
-            record = record.in_epoch(connection.epoch);
+            record = record
+                .in_epoch(connection.epoch)
+                .renewed(&connection.settings);
         }
         record
     }

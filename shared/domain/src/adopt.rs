@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{EventDigest, Order, Receipt};
-use crate::record::{Actual, Claim, Closed, ClosedBy, Duplicate, Open, Recheck, Record, TicketEnd};
+use crate::record::{Actual, Claim, Closed, ClosedBy, Duplicate, Ended, Open, Recheck, Record};
 use crate::{RecordId, Token};
 
 /// Two clocks, ConnectWise's and ours, may be this far apart.
@@ -73,11 +73,11 @@ pub fn adopt(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> 
         });
     }
     if let Some(ticket) = ours.iter().min_by_key(|ticket| ticket.ticket_id) {
-        let end = TicketEnd {
+        let ended = Ended {
             by: ClosedBy::Technician,
-            closed_at: ticket.closed_at,
+            at: ticket.closed_at,
         };
-        return record.with_closed(ticket.ticket_id, claim.epoch, end, now);
+        return record.with_closed(ticket.ticket_id, claim.epoch, ended, now);
     }
     let mut record = record.without_claim();
     record.episode += u32::from(!found.is_empty());
@@ -215,7 +215,7 @@ pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Re
         episode,
         epoch,
         at: ticket.closed_at.unwrap_or(now),
-        closed_at: ticket.closed_at,
+        ended_at: ticket.closed_at.unwrap_or(now),
         by: ClosedBy::Technician,
         company_id: ticket.company_id,
         token: None,

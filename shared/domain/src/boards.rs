@@ -368,6 +368,7 @@ pub fn next(wanted: &Wanted, there: &There) -> Result<Next, NotUsable> {
         types: types.collect(),
         when_gone: usual_when_gone(wanted.role),
         reopen_days: 0,
+        renew_after_hours: 0,
     }))
 }
 
@@ -442,6 +443,7 @@ pub fn chosen(
     let as_before = |target: BoardTarget, before: &BoardTarget| BoardTarget {
         when_gone: before.when_gone,
         reopen_days: before.reopen_days,
+        renew_after_hours: before.renew_after_hours,
         ..target
     };
     Settings {

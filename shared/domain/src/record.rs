@@ -10,6 +10,7 @@ use crate::event::{Event, Order, Payload, Severity};
 use crate::folded::FoldedEvents;
 use crate::key::{Token, shard};
 use crate::kind::Role;
+use crate::settings::Settings;
 use crate::time::sortable;
 use crate::{AlertKey, Blocked, ClaimId, Kind, RecordId};
 
@@ -154,9 +155,8 @@ pub struct Closed {
     pub epoch: u32,
     /// When that was recorded.
     pub at: Timestamp,
-    /// When it was closed, by ConnectWise's clock, where it said so.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub closed_at: Option<Timestamp>,
+    /// When it ended, by ConnectWise's own word where it gives one; otherwise when that was recorded.
+    pub ended_at: Timestamp,
     /// Who ended it.
     pub by: ClosedBy,
     /// The company that it was made for, where that is known.
@@ -198,21 +198,18 @@ pub struct Duplicate {
     pub epoch: u32,
 }
 
-/// How a ticket ended.
+/// Who ended a ticket, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TicketEnd {
-    /// Who ended it.
+pub struct Ended {
+    /// Who.
     pub by: ClosedBy,
-    /// When it was closed, by ConnectWise's clock, where it says so.
-    pub closed_at: Option<Timestamp>,
+    /// When, where ConnectWise says so.
+    pub at: Option<Timestamp>,
 }
 
-impl From<ClosedBy> for TicketEnd {
+impl From<ClosedBy> for Ended {
     fn from(by: ClosedBy) -> Self {
-        Self {
-            by,
-            closed_at: None,
-        }
+        Self { by, at: None }
     }
 }
 
@@ -535,16 +532,16 @@ impl Record {
         mut self,
         ticket_id: RecordId,
         epoch: u32,
-        end: impl Into<TicketEnd>,
+        ended: impl Into<Ended>,
         now: Timestamp,
     ) -> Self {
-        let end = end.into();
-        let is_next = match end.by {
+        let ended = ended.into();
+        let is_next = match ended.by {
             ClosedBy::Us => self.wanted.standing,
             ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved => {
                 self.is_raised_anew()
-                    && end
-                        .closed_at
+                    && ended
+                        .at
                         .is_none_or(|at| self.raise_received_at() >= Some(at))
             }
         };
@@ -557,8 +554,8 @@ impl Record {
             episode: self.episode,
             epoch,
             at: now,
-            closed_at: end.closed_at,
-            by: end.by,
+            ended_at: ended.at.unwrap_or(now),
+            by: ended.by,
             company_id,
             token,
         }));
@@ -592,19 +589,17 @@ impl Record {
             .map(|about| about.raise_received_at)
     }
 
-    /// Begins the next life of an alert that is still repeated so long after a person ended its ticket; `after` is none where the
-    /// partner does not want that.
+    /// Begins the next life of an alert that is still repeated long after a person ended its ticket, where the partner wants that.
     #[must_use]
-    pub fn renewed(mut self, after: Option<SignedDuration>) -> Self {
-        let (Some(after), Some(Actual::Closed(closed))) = (after, &self.actual) else {
+    pub fn renewed(mut self, settings: &Settings) -> Self {
+        let about = self.wanted.about.as_ref().filter(|_| self.wanted.standing);
+        let hours = about.map_or(0, |about| settings.board(about.role).renew_after_hours);
+        let Some(Actual::Closed(closed)) = self.actual.as_ref().filter(|_| hours > 0) else {
             return self;
         };
-        let renews_at = later(closed.closed_at.unwrap_or(closed.at), after);
-        let is_repeated = self
-            .wanted
-            .last_received_at
-            .is_some_and(|at| at >= renews_at);
-        if self.wanted.standing && closed.episode == self.episode && is_repeated {
+        let renews_at = later(closed.ended_at, SignedDuration::from_hours(hours.into()));
+        let is_repeated = self.wanted.last_received_at >= Some(renews_at);
+        if closed.episode == self.episode && is_repeated {
             self.episode += 1;
         }
         self

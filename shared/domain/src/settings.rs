@@ -64,6 +64,10 @@ pub struct BoardTarget {
     /// An alert that comes again within so many days after its ticket was closed opens that ticket again; 0: always a new one.
     #[serde(default)]
     pub reopen_days: u32,
+    /// An alert that is still repeated so many hours after a person ended its ticket gets the next one; 0: only once it ended and came
+    /// again.
+    #[serde(default)]
+    pub renew_after_hours: u32,
 }
 
 /// What happens to a ticket whose alert is gone.

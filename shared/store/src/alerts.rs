@@ -410,7 +410,7 @@ mod tests {
             episode: 1,
             epoch: 1,
             at: now,
-            closed_at: Some(now),
+            ended_at: now,
             by: domain::record::ClosedBy::Us,
             company_id: Some(19),
             token: None,

@@ -374,6 +374,7 @@ async fn board(
         types,
         when_gone,
         reopen_days: 0,
+        renew_after_hours: 0,
     })
 }
 

@@ -544,7 +544,7 @@ mod tests {
             episode: 1,
             epoch: 1,
             at: at(9),
-            closed_at: None,
+            ended_at: at(9),
             by,
             company_id: None,
             token: None,

@@ -37,6 +37,8 @@ const SEVERITIES: [Severity; 5] = [
 ];
 /// The most days for which a closed ticket may be opened again: a year.
 const MAX_REOPEN_DAYS: u32 = 365;
+/// A year.
+const MAX_RENEW_AFTER_HOURS: u32 = 8760;
 /// The most minutes between two notes: a week.
 const MAX_NOTE_MINUTES: u32 = 10_080;
 
@@ -69,6 +71,7 @@ struct BoardView {
     kinds: Vec<KindView>,
     when_gone: WhenGone,
     reopen_days: u32,
+    renew_after_hours: u32,
     /// What the board has; none where there is no board, or the API member may not see it.
     start_statuses: Vec<Offer>,
     closing_statuses: Vec<Offer>,
@@ -245,6 +248,7 @@ fn board_view(
             .collect(),
         when_gone: target.when_gone,
         reopen_days: target.reopen_days,
+        renew_after_hours: target.renew_after_hours,
         start_statuses: statuses(as_start),
         closing_statuses: statuses(as_closing),
         types: found
@@ -289,6 +293,8 @@ struct BoardForm {
     types: BTreeMap<Kind, Picked>,
     when_gone: WhenGone,
     reopen_days: u32,
+    #[serde(default)]
+    renew_after_hours: u32,
 }
 
 /// Saves what was chosen, if ConnectWise has it. One conditional write: if the process dies right after, it is saved, and what waits for
@@ -338,6 +344,10 @@ fn asked_for(before: &Settings, form: Form, epoch: u32) -> Result<Settings, Prob
             let words = "From 0 days, which is never, to 365.";
             return Err(Problem::invalid(format!("{of}[reopen_days]"), words));
         }
+        if form.renew_after_hours > MAX_RENEW_AFTER_HOURS {
+            let words = "From 0 hours, which is never, to 8760.";
+            return Err(Problem::invalid(format!("{of}[renew_after_hours]"), words));
+        }
         if let Some(kind) = form.types.keys().find(|kind| role_of(kind) != Some(role)) {
             let words = format!("There is no kind {kind} on this board.");
             return Err(Problem::invalid(format!("{of}[types][{kind}]"), words));
@@ -354,6 +364,7 @@ fn asked_for(before: &Settings, form: Form, epoch: u32) -> Result<Settings, Prob
             types: types(&before.types, picked),
             when_gone: form.when_gone,
             reopen_days: form.reopen_days,
+            renew_after_hours: form.renew_after_hours,
         })
     };
     if let Some(kind) = form.on.iter().find(|kind| role_of(kind).is_none()) {
@@ -547,6 +558,8 @@ fn board_fields(of: &str, legend: &str, board: &BoardView) -> Markup {
             }
             label for=(name("reopen_days")) { "If it comes again within so many days, the closed ticket is opened again (0: always a new ticket)" }
             input id=(name("reopen_days")) name=(name("reopen_days")) type="number" min="0" max=(MAX_REOPEN_DAYS) required value=(board.reopen_days);
+            label for=(name("renew_after_hours")) { "If a person closes the ticket and the source repeats the alert so many hours later, there is a new ticket (0: only after the alert ended and came again)" }
+            input id=(name("renew_after_hours")) name=(name("renew_after_hours")) type="number" min="0" max=(MAX_RENEW_AFTER_HOURS) required value=(board.renew_after_hours);
         }
     }
 }

@@ -310,6 +310,7 @@ fn a_board_that_is_whole_says_what_tickets_point_at() {
         types: types.map(|(name, id)| (kind(name), id)).into(),
         when_gone: WhenGone::Note,
         reopen_days: 0,
+        renew_after_hours: 0,
     };
     assert_eq!(target, expected);
     let Ok(Next::Done(target)) = next(&wanted(Role::Operations), &whole(Role::Operations)) else {

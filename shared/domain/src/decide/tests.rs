@@ -3,7 +3,7 @@ use crate::breaker::Breaker;
 use crate::event::{Change, Event, Particulars, Payload};
 use crate::fold::fold;
 use crate::kind::Role;
-use crate::record::{BlockedSince, TicketEnd};
+use crate::record::{BlockedSince, Ended};
 use crate::settings::{Mapping, Settings};
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId};
 
@@ -405,10 +405,10 @@ fn searches_that_are_due_together_are_still_made_apart() {
     assert_eq!(next(&record, late), Decision::Wait { until });
 }
 
-fn closed_by_person(closed_at: i64) -> TicketEnd {
-    TicketEnd {
+fn closed_by_person(closed_at: i64) -> Ended {
+    Ended {
         by: ClosedBy::Technician,
-        closed_at: Some(at(closed_at)),
+        at: Some(at(closed_at)),
     }
 }
 
@@ -485,21 +485,28 @@ fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
 #[test]
 fn an_alert_that_is_still_repeated_long_after_a_person_closed_its_ticket_gets_the_next_if_that_is_wanted()
  {
-    let hour = SignedDuration::from_hours(1);
+    let settings = |renew_after_hours| {
+        let mut settings = view().connection.unwrap().settings;
+        settings.operations.renew_after_hours = renew_after_hours;
+        settings
+    };
+    let (never, hour) = (settings(0), settings(1));
     let closed = folded(&[raised(1)]).with_open(open());
     let closed = closed.with_closed(77, 1, closed_by_person(13), at(20));
     let early = fold(closed.clone(), &raised(13 + 3599));
     let late = fold(early.clone(), &raised(13 + 3600));
     assert_eq!(
-        closed.clone().renewed(Some(hour)),
+        closed.clone().renewed(&hour),
         closed,
         "nothing was heard since"
     );
-    assert_eq!(early.clone().renewed(Some(hour)), early);
-    assert_eq!(late.clone().renewed(None), late);
-    assert_eq!(late.clone().renewed(Some(hour)).episode, 2);
+    assert_eq!(early.clone().renewed(&hour), early);
+    assert_eq!(late.clone().renewed(&never), late);
+    let renewed = late.clone().renewed(&hour);
+    assert_eq!(renewed.episode, 2);
+    assert_eq!(renewed.clone().renewed(&hour), renewed, "once");
     let resolved = fold(late, &resolved(13 + 3601));
-    assert_eq!(resolved.clone().renewed(Some(hour)), resolved);
+    assert_eq!(resolved.clone().renewed(&hour), resolved);
 }
 
 #[test]

@@ -271,6 +271,7 @@ fn settings() -> Settings {
         types: [(kind(kind_name), id * 100)].into(),
         when_gone: WhenGone::Close,
         reopen_days: 0,
+        renew_after_hours: 0,
     };
     Settings {
         operations: board(22, "disk"),

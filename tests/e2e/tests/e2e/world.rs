@@ -811,6 +811,7 @@ pub(crate) fn settings() -> Settings {
                 .collect(),
             when_gone,
             reopen_days: 0,
+            renew_after_hours: 0,
         };
     Settings {
         operations: board(
