@@ -13,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use crate::local::EmptyStack;
 use crate::local::emulator::sdk_config;
+use crate::local::simulator::Simulator;
 
 /// How often a stack is looked at by who waits: looking costs it some of its time.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -52,6 +53,8 @@ pub(crate) struct Ticket {
     pub(crate) company: u64,
     /// Whether it is closed.
     pub(crate) closed: bool,
+    /// The member who closed it.
+    pub(crate) closed_by: Option<String>,
 }
 
 impl Ticket {
@@ -99,6 +102,11 @@ impl Call {
             "GET" if tickets => Purpose::Search,
             _ => Purpose::Other,
         }
+    }
+
+    /// Whether it made a ticket of an alert.
+    pub(crate) fn makes_ticket_of(&self, item_key: &str) -> bool {
+        self.purpose() == Purpose::Create && self.committed && self.is_about(item_key, &[])
     }
 
     /// Whether it speaks of an alert, by its tokens or by its ticket.
@@ -196,8 +204,8 @@ impl<'a> Sight<'a> {
         })
     }
 
-    /// All tickets with a token of ours, page by page, as a technician sees them.
-    pub(crate) async fn tickets(&self) -> Result<Vec<Ticket>> {
+    /// All tickets of a site with a token of ours, page by page, as a technician sees them.
+    pub(crate) async fn tickets_of(site: &Simulator) -> Result<Vec<Ticket>> {
         const PAGE: usize = 200;
         let mut all = Vec::new();
         for page in 1.. {
@@ -207,11 +215,7 @@ impl<'a> Sight<'a> {
                 ("pageSize", PAGE.to_string()),
                 ("page", page.to_string()),
             ];
-            let rows = self
-                .stack
-                .simulator
-                .get_as_technician("/service/tickets", &query)
-                .await?;
+            let rows = site.get_as_technician("/service/tickets", &query).await?;
             let rows = rows.as_array().context("a list of tickets is no list")?;
             for row in rows {
                 all.push(Ticket {
@@ -219,6 +223,7 @@ impl<'a> Sight<'a> {
                     token: row["externalXRef"].as_str().unwrap_or_default().to_owned(),
                     company: row["company"]["id"].as_u64().unwrap_or_default(),
                     closed: row["closedFlag"] == true,
+                    closed_by: row["closedBy"].as_str().map(str::to_owned),
                 });
             }
             if rows.len() < PAGE {
@@ -273,6 +278,7 @@ mod tests {
             token: "tb1-0a1b-2c3d-12".to_owned(),
             company: 1,
             closed: false,
+            closed_by: None,
         };
         assert_eq!(ticket.item_key(), "0a1b-2c3d");
     }

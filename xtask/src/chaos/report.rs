@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use domain::AlertKey;
 
 use crate::chaos::Left;
@@ -14,58 +14,57 @@ use crate::story::table;
 /// Alerts of which everything is told; of the others what is wrong.
 const TOLD_IN_FULL: usize = 5;
 
+/// How much longer than in a calm run a partner without faults may wait for a ticket, by the median.
+const LONGEST_WAIT: f64 = 1.3;
+
 /// All that a run came to.
 #[derive(Debug)]
 pub(crate) struct Report {
     pub(crate) seed: u64,
     pub(crate) alerts: Vec<Alert>,
     pub(crate) resolved: usize,
+    pub(crate) by_technician: usize,
     pub(crate) events: usize,
     pub(crate) deliveries: usize,
     pub(crate) refusals: usize,
     pub(crate) kills: usize,
     pub(crate) cut: Cut,
-    pub(crate) calls: Vec<Call>,
+    /// By the number of the partner whose site was called.
+    pub(crate) calls: Vec<Vec<Call>>,
     pub(crate) evidence: Evidence,
     pub(crate) elapsed: Duration,
+    /// How long each active alert of the partners without faults waited for its ticket, from the shortest.
+    pub(crate) waits: Vec<Duration>,
 }
 
 impl Report {
     /// Prints the counts.
     pub(crate) fn print(&self) {
-        let of = |purpose| {
-            self.calls
-                .iter()
-                .filter(|call| call.purpose() == purpose)
-                .count()
-        };
-        let (creates, searches) = (of(Purpose::Create), of(Purpose::Search));
-        let failed = |call: &&Call| call.status.is_some_and(|status| status >= 500);
-        let late = self
-            .calls
-            .iter()
-            .filter(|call| failed(call) && call.committed)
-            .count();
-        let errors = self.calls.iter().filter(failed).count() - late;
-        let lost = self
-            .calls
-            .iter()
-            .filter(|call| call.status.is_none())
-            .count();
+        let calls: Vec<&Call> = self.calls.iter().flatten().collect();
+        let count = |is: &dyn Fn(&Call) -> bool| calls.iter().filter(|call| is(call)).count();
+        let creates = count(&|call| call.purpose() == Purpose::Create);
+        let searches = count(&|call| call.purpose() == Purpose::Search);
+        let failed = |call: &Call| call.status.is_some_and(|status| status >= 500);
+        let late = count(&|call| failed(call) && call.committed);
+        let errors = count(&failed) - late;
+        let lost = count(&|call| call.status.is_none());
+        let throttled = count(&|call| call.status == Some(429));
+        let refused = count(&|call| call.status == Some(403));
         let tickets = &self.evidence.tickets;
         let open = tickets.iter().filter(|ticket| !ticket.closed).count();
-        let made = self
-            .calls
-            .iter()
-            .filter(|call| call.purpose() == Purpose::Create && call.committed)
-            .count();
+        let made = count(&|call| call.purpose() == Purpose::Create && call.committed);
         let each = |calls: usize| format!("{:.2}", ratio(calls, tickets.len()));
         let row = |what: &str, count: String| [what.to_owned(), count];
         let rows = [
             row("seed", self.seed.to_string()),
             row(
                 "alerts",
-                format!("{}, {} of them resolved", self.alerts.len(), self.resolved),
+                format!(
+                    "{}, {} of them resolved, {} closed or merged by technicians",
+                    self.alerts.len(),
+                    self.resolved,
+                    self.by_technician
+                ),
             ),
             row("events", self.events.to_string()),
             row(
@@ -94,18 +93,17 @@ impl Report {
                 ),
             ),
             row("dead letters", self.evidence.dead_letters.to_string()),
-            row("calls to ConnectWise", self.calls.len().to_string()),
+            row("calls to ConnectWise", calls.len().to_string()),
             row("  POST tickets", creates.to_string()),
             row("  searches", searches.to_string()),
-            row(
-                "  other",
-                (self.calls.len() - creates - searches).to_string(),
-            ),
+            row("  other", (calls.len() - creates - searches).to_string()),
             row("  answered 5xx, nothing done", errors.to_string()),
             row("  not answered", lost.to_string()),
             row("  answered 5xx, done late", late.to_string()),
+            row("  answered 429", throttled.to_string()),
+            row("  answered 403", refused.to_string()),
             row("creations and searches a ticket", each(creates + searches)),
-            row("calls a ticket", each(self.calls.len())),
+            row("calls a ticket", each(calls.len())),
             row("elapsed", format!("{:.0} s", self.elapsed.as_secs_f64())),
         ];
         println!();
@@ -148,8 +146,24 @@ impl Report {
             verdict.dead_letters
         );
         println!(
-            "every alert has its one ticket, or none where it is gone: {} alerts",
+            "every alert has its one ticket, waits for a person, or is gone: {} alerts",
             self.alerts.len()
+        );
+        Ok(())
+    }
+
+    /// Fails if the partners without faults waited longer than in a calm run.
+    pub(crate) fn compare_waits(&self, calm: &Self) -> Result<()> {
+        let (calm, storm) = (median(&calm.waits)?, median(&self.waits)?);
+        let ratio = storm.as_secs_f64() / calm.as_secs_f64().max(0.001);
+        println!(
+            "partners without faults, median from 202 to the ticket: calm {:.2} s, in the storm {:.2} s, {ratio:.2} times",
+            calm.as_secs_f64(),
+            storm.as_secs_f64()
+        );
+        ensure!(
+            ratio <= LONGEST_WAIT,
+            "the faults of other partners make a partner without faults wait {ratio:.2} times as long, at most {LONGEST_WAIT} is allowed"
         );
         Ok(())
     }
@@ -172,7 +186,10 @@ impl Report {
             println!("  ticket   {} {state} {}", ticket.id, ticket.token);
         }
         let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
-        for call in self.calls.iter().filter(|call| call.is_about(&item, &ids)) {
+        let alert = self.alerts.iter().find(|alert| alert.key == *key);
+        let calls = alert.and_then(|alert| self.calls.get(alert.partner));
+        let calls = calls.into_iter().flatten();
+        for call in calls.filter(|call| call.is_about(&item, &ids)) {
             let status = call
                 .status
                 .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
@@ -185,7 +202,26 @@ impl Report {
     }
 }
 
+fn median(waits: &[Duration]) -> Result<Duration> {
+    let middle = waits.get(waits.len() / 2);
+    middle
+        .copied()
+        .context("no ticket of a partner without faults was made")
+}
+
 #[expect(clippy::cast_precision_loss, reason = "counts of some thousands")]
 fn ratio(calls: usize, tickets: usize) -> f64 {
     calls as f64 / tickets.max(1) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_the_middle_and_no_ticket_is_an_error() {
+        let waits = [1, 2, 30].map(Duration::from_secs);
+        assert_eq!(median(&waits).unwrap(), Duration::from_secs(2));
+        assert!(median(&[]).is_err());
+    }
 }

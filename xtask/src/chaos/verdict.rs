@@ -3,18 +3,36 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use domain::AlertKey;
 use domain::record::{Actual, Record};
+use domain::{AlertKey, Blocked};
 
 use crate::sight::Ticket;
 
-/// An alert of the run and how it ended upstream.
+/// The member in whose name we call, in the simulator's seed.
+const INTEGRATION: &str = "Ticketbridge";
+
+/// An alert of the run and what must have become of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Alert {
     /// The alert.
     pub(crate) key: AlertKey,
-    /// Whether it is there in the end.
-    pub(crate) stands: bool,
+    /// The number of its partner, whose tickets are at a site of their own.
+    pub(crate) partner: usize,
+    /// How it must end.
+    pub(crate) expected: Expected,
+}
+
+/// How an alert must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// It is active: it has one open ticket.
+    Open,
+    /// It is resolved: its ticket is closed, or there is none.
+    Gone,
+    /// It is active, but ConnectWise refuses its text: it waits for a person, for a reason of its own.
+    Refused,
+    /// It is active, but a technician closed or merged its ticket: it has no other one, and we did not close it.
+    ByTechnician,
 }
 
 /// What is there in the end.
@@ -45,6 +63,10 @@ pub(crate) enum Wrong {
     OpenThoughGone(u64),
     /// It stands and its ticket is closed.
     ClosedThoughThere(u64),
+    /// A technician closed its ticket, and now we have done something to it.
+    NotByTechnician(u64),
+    /// ConnectWise refuses its text, and yet it has this ticket.
+    TicketThoughRefused(u64),
     /// Its ticket is for another company than the table says.
     OtherCompany(u64),
     /// The table says another ticket than there is.
@@ -66,6 +88,15 @@ impl fmt::Display for Wrong {
             Self::Several(ids) => write!(f, "it has {} tickets: {ids:?}", ids.len()),
             Self::OpenThoughGone(id) => write!(f, "it is gone and its ticket {id} is open"),
             Self::ClosedThoughThere(id) => write!(f, "it stands and its ticket {id} is closed"),
+            Self::NotByTechnician(id) => {
+                write!(
+                    f,
+                    "a technician closed its ticket {id}, which is not so any more"
+                )
+            }
+            Self::TicketThoughRefused(id) => {
+                write!(f, "its text is refused and it has the ticket {id}")
+            }
             Self::OtherCompany(id) => write!(f, "its ticket {id} is for another company"),
             Self::OtherTicket { recorded, found } => {
                 write!(
@@ -93,18 +124,35 @@ pub(crate) fn unaccounted(alert: &Alert, record: Option<&Record>) -> Option<Wron
     let Some(record) = record else {
         return Some(Wrong::Unknown);
     };
-    if let Some(blocked) = &record.blocked {
-        return Some(Wrong::Blocked(blocked.reason.to_string()));
+    match (&record.blocked, alert.expected) {
+        (Some(blocked), Expected::Refused) if !is_about_the_connection(&blocked.reason) => {
+            return None;
+        }
+        (Some(blocked), _) => return Some(Wrong::Blocked(blocked.reason.to_string())),
+        (None, Expected::Refused) => return Some(Wrong::Unfinished),
+        (None, Expected::Open | Expected::Gone | Expected::ByTechnician) => {}
     }
     if record.claim.is_some() || !record.duplicates.is_empty() {
         return Some(Wrong::Unfinished);
     }
-    match (&record.actual, alert.stands) {
-        (Some(Actual::Open(_)), true) | (Some(Actual::Closed(_)) | None, false) => None,
-        (Some(Actual::Open(_)), false) | (Some(Actual::Closed(_)) | None, true) => {
-            Some(Wrong::Unfinished)
-        }
+    match (&record.actual, alert.expected) {
+        (_, Expected::ByTechnician | Expected::Refused)
+        | (Some(Actual::Open(_)), Expected::Open)
+        | (Some(Actual::Closed(_)) | None, Expected::Gone) => None,
+        (Some(Actual::Open(_)), Expected::Gone)
+        | (Some(Actual::Closed(_)) | None, Expected::Open) => Some(Wrong::Unfinished),
     }
+}
+
+/// Whether a reason says that the whole connection does not work. The refusal of one text must not.
+fn is_about_the_connection(reason: &Blocked) -> bool {
+    matches!(
+        reason,
+        Blocked::ConnectionBroken
+            | Blocked::ConnectionUnavailable
+            | Blocked::Throttled
+            | Blocked::MissingRight(_)
+    )
 }
 
 /// Looks at every alert and every ticket.
@@ -140,11 +188,28 @@ fn wrong(alert: &Alert, record: Option<&Record>, tickets: &[&Ticket]) -> Option<
             ));
         }
     };
-    match (alert.stands, ticket) {
-        (true, None) => return unaccounted(alert, record).or(Some(Wrong::NoTicket)),
-        (true, Some(ticket)) if ticket.closed => return Some(Wrong::ClosedThoughThere(ticket.id)),
-        (false, Some(ticket)) if !ticket.closed => return Some(Wrong::OpenThoughGone(ticket.id)),
-        (true, Some(_)) | (false, _) => {}
+    match (alert.expected, ticket) {
+        (Expected::Open | Expected::ByTechnician, None) => {
+            return unaccounted(alert, record).or(Some(Wrong::NoTicket));
+        }
+        (Expected::Open, Some(ticket)) if ticket.closed => {
+            return Some(Wrong::ClosedThoughThere(ticket.id));
+        }
+        (Expected::Gone, Some(ticket)) if !ticket.closed => {
+            return Some(Wrong::OpenThoughGone(ticket.id));
+        }
+        (Expected::ByTechnician, Some(ticket)) => {
+            let is_closed_by_technician = ticket
+                .closed_by
+                .as_deref()
+                .is_some_and(|by| by != INTEGRATION);
+            return unaccounted(alert, record).or_else(|| {
+                (!is_closed_by_technician).then_some(Wrong::NotByTechnician(ticket.id))
+            });
+        }
+        (Expected::Refused, Some(ticket)) => return Some(Wrong::TicketThoughRefused(ticket.id)),
+        (Expected::Refused, None) => return unaccounted(alert, record),
+        (Expected::Open, Some(_)) | (Expected::Gone, _) => {}
     }
     if let Some(wrong) = unaccounted(alert, record) {
         return Some(wrong);
@@ -166,19 +231,23 @@ fn wrong(alert: &Alert, record: Option<&Record>, tickets: &[&Ticket]) -> Option<
 mod tests {
     use domain::event::Severity;
     use domain::record::{ClosedBy, Open};
-    use domain::{AlertId, Blocked, PartnerId, SourceId, TenantId, Token};
+    use domain::{AlertId, PartnerId, SourceId, TenantId, Token};
     use jiff::Timestamp;
 
     use super::*;
 
-    fn alert(id: &str, stands: bool) -> Alert {
+    fn alert(id: &str, expected: Expected) -> Alert {
         let key = AlertKey {
             partner: PartnerId::parse("northwind").unwrap(),
             tenant: TenantId::parse("acme-dental").unwrap(),
             source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
             alert_id: AlertId::parse(id).unwrap(),
         };
-        Alert { key, stands }
+        Alert {
+            key,
+            partner: 0,
+            expected,
+        }
     }
 
     fn ticket(alert: &Alert, id: u64, closed: bool) -> Ticket {
@@ -187,6 +256,7 @@ mod tests {
             token: Token::new(&alert.key, 1).to_string(),
             company: 1,
             closed,
+            closed_by: closed.then(|| INTEGRATION.to_owned()),
         }
     }
 
@@ -206,25 +276,40 @@ mod tests {
         Record::new(alert.key.clone()).with_open(open)
     }
 
-    /// A run of three alerts that ended well: one stands, one was closed, one was gone before it was made.
+    fn blocked(alert: &Alert, reason: Blocked) -> Record {
+        Record::new(alert.key.clone()).with_blocked(reason, None, Timestamp::UNIX_EPOCH)
+    }
+
+    /// A run that ended well: one alert is active, one was closed, one was gone before it had a ticket, one is refused for its text,
+    /// and the ticket of one was closed by a technician.
     fn good() -> (Vec<Alert>, Evidence) {
         let alerts = vec![
-            alert("stands", true),
-            alert("closed", false),
-            alert("never", false),
+            alert("stands", Expected::Open),
+            alert("closed", Expected::Gone),
+            alert("never", Expected::Gone),
+            alert("refused", Expected::Refused),
+            alert("taken", Expected::ByTechnician),
         ];
         let closed = opened(&alerts[1], 12).with_closed(12, 1, ClosedBy::Us, Timestamp::UNIX_EPOCH);
         let records = [
             opened(&alerts[0], 11),
             closed,
             Record::new(alerts[2].key.clone()),
+            blocked(&alerts[3], Blocked::Rejected("page".to_owned())),
+            opened(&alerts[4], 15),
         ];
+        let mut taken = ticket(&alerts[4], 15, true);
+        taken.closed_by = Some("TSmith".to_owned());
         let evidence = Evidence {
             records: records
                 .into_iter()
                 .map(|record| (record.key.item_key(), record))
                 .collect(),
-            tickets: vec![ticket(&alerts[0], 11, false), ticket(&alerts[1], 12, true)],
+            tickets: vec![
+                ticket(&alerts[0], 11, false),
+                ticket(&alerts[1], 12, true),
+                taken,
+            ],
             dead_letters: 0,
         };
         (alerts, evidence)
@@ -261,6 +346,7 @@ mod tests {
                 token,
                 company: 1,
                 closed: true,
+                closed_by: None,
             });
         });
         assert_eq!(planted, one("closed", Wrong::Several(vec![12, 13])));
@@ -302,7 +388,7 @@ mod tests {
         let (alerts, mut evidence) = good();
         evidence
             .tickets
-            .push(ticket(&alert("of nobody", true), 13, false));
+            .push(ticket(&alert("of nobody", Expected::Open), 13, false));
         assert_eq!(verdict(&alerts, &evidence).strangers.len(), 1);
     }
 
@@ -316,9 +402,7 @@ mod tests {
     fn what_waits_or_was_given_up_is_found() {
         let planted = found(|alerts, evidence| {
             evidence.tickets.remove(0);
-            let record = Record::new(alerts[0].key.clone());
-            let blocked =
-                record.with_blocked(Blocked::ConnectionBroken, None, Timestamp::UNIX_EPOCH);
+            let blocked = blocked(&alerts[0], Blocked::ConnectionBroken);
             evidence.records.insert(alerts[0].key.item_key(), blocked);
         });
         assert_eq!(
@@ -329,5 +413,46 @@ mod tests {
             )
         );
         assert_eq!(found(|_, evidence| evidence.dead_letters = 1), []);
+    }
+
+    #[test]
+    fn a_refused_text_waits_for_itself_and_not_for_the_connection() {
+        for reason in [
+            Blocked::ConnectionBroken,
+            Blocked::ConnectionUnavailable,
+            Blocked::Throttled,
+            Blocked::MissingRight("service_tickets.add".to_owned()),
+        ] {
+            let planted = found(|alerts, evidence| {
+                let blocked = blocked(&alerts[3], reason.clone());
+                evidence.records.insert(alerts[3].key.item_key(), blocked);
+            });
+            assert_eq!(planted, one("refused", Wrong::Blocked(reason.to_string())));
+        }
+        let planted = found(|alerts, evidence| {
+            let record = Record::new(alerts[3].key.clone());
+            evidence.records.insert(alerts[3].key.item_key(), record);
+        });
+        assert_eq!(planted, one("refused", Wrong::Unfinished));
+        let planted =
+            found(|alerts, evidence| evidence.tickets.push(ticket(&alerts[3], 14, false)));
+        assert_eq!(planted, one("refused", Wrong::TicketThoughRefused(14)));
+    }
+
+    #[test]
+    fn what_a_technician_closed_is_left_closed_and_alone() {
+        let planted = found(|_, evidence| {
+            evidence.tickets[2].closed = false;
+            evidence.tickets[2].closed_by = None;
+        });
+        assert_eq!(planted, one("taken", Wrong::NotByTechnician(15)));
+        let planted =
+            found(|_, evidence| evidence.tickets[2].closed_by = Some(INTEGRATION.to_owned()));
+        assert_eq!(planted, one("taken", Wrong::NotByTechnician(15)));
+        let planted =
+            found(|alerts, evidence| evidence.tickets.push(ticket(&alerts[4], 16, false)));
+        assert_eq!(planted, one("taken", Wrong::Several(vec![15, 16])));
+        let planted = found(|_, evidence| drop(evidence.tickets.remove(2)));
+        assert_eq!(planted, one("taken", Wrong::NoTicket));
     }
 }

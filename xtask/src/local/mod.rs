@@ -66,6 +66,11 @@ impl Times {
         settle: 75,
         period: 900,
     };
+    /// As `CHAOS`, and connections and refused alerts are tried again within the run.
+    pub(crate) const ALL_FAULTS: Self = Self {
+        period: 60,
+        ..Self::CHAOS
+    };
 }
 
 /// A running stack that serves nobody yet. Dropping it ends everything that it started, in the order of its members.

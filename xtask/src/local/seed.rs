@@ -63,8 +63,20 @@ pub(crate) struct Seeded {
 /// # Errors
 /// When a step is refused, or the simulator lacks what it needs.
 pub(crate) async fn seed(stack: &EmptyStack) -> Result<Seeded> {
-    let (operator, simulator) = (&stack.operator, &stack.simulator);
     let partner = PartnerId::parse(PARTNER)?;
+    set_up(stack, partner, &stack.simulator).await
+}
+
+/// As `seed`, for any partner at any site.
+///
+/// # Errors
+/// As `seed`.
+pub(crate) async fn set_up(
+    stack: &EmptyStack,
+    partner: PartnerId,
+    simulator: &Simulator,
+) -> Result<Seeded> {
+    let operator = &stack.operator;
     operator
         .put_partner(&partner, "Northwind Managed IT")
         .await?;

@@ -92,6 +92,17 @@ impl Simulator {
         Ok(())
     }
 
+    /// Does to a ticket what a technician does in ConnectWise, such as `"close"` or `{"merge_into": 10002}`.
+    pub(crate) async fn act(&self, ticket: u64, action: &Value) -> Result<()> {
+        let url = format!("{}/_sim/tickets/{ticket}", self.origin);
+        let answer = self.http.post(&url).json(action).send().await;
+        let answer = answer.with_context(|| format!("POST {url}"))?;
+        let status = answer.status();
+        let said = answer.text().await?;
+        ensure!(status.is_success(), "POST {url}: {status}: {said}");
+        Ok(())
+    }
+
     /// Has it make many tickets at once: `{"ticket": {…}, "references": […]}`; answers `{"first", "made"}`.
     pub(crate) async fn stock(&self, stock: &Value) -> Result<Value> {
         let url = format!("{}/_sim/tickets", self.origin);
