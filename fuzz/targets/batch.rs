@@ -1,16 +1,27 @@
-//! Bodies of many events.
+//! Bodies of many events: what becomes of one does not depend on the others.
 #![no_main]
 
-use domain::webhook::parse_batch;
+use domain::webhook::parse;
 use fuzz::{can_be_queued, can_be_told, door, times};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
-    match parse_batch(body, &door(), times()) {
-        Ok(messages) => {
-            assert!(!messages.is_empty());
-            for message in &messages {
+    match parse(body, &door(), times()) {
+        Ok(parsed) => {
+            assert!(!parsed.messages.is_empty() || !parsed.rejected.is_empty());
+            for message in &parsed.messages {
                 can_be_queued(message, body);
+            }
+            for rejected in &parsed.rejected {
+                can_be_told(&rejected.fault);
+            }
+            // The same batch with something that is no event in front.
+            if let Some((b'[', rest)) = body.trim_ascii_start().split_first() {
+                let longer = [b"[7,".as_slice(), rest].concat();
+                if let Ok(longer) = parse(&longer, &door(), times()) {
+                    assert_eq!(longer.messages.len(), parsed.messages.len());
+                    assert_eq!(longer.rejected.len(), parsed.rejected.len() + 1);
+                }
             }
         }
         Err(fault) => can_be_told(&fault),

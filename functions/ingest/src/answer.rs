@@ -1,29 +1,37 @@
-//! What the door answers: 202 with a count, or a problem (RFC 9457) that says what to mend.
+//! What the endpoint answers: 202 with what was accepted, or a problem (RFC 9457) that says what to mend.
 
 use aws::metrics::{Metric, count};
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue, header};
-use serde_json::json;
+use domain::webhook::{Invalid, MAX_EVENTS, Rejected};
+use serde_json::{Value, json};
 
-/// The door's answers.
+/// The endpoint's answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// Every event is in the queue.
-    Accepted(usize),
-    /// The body is wrong, here.
-    Invalid {
-        /// The member at fault.
-        field: String,
-        /// What is wrong with it.
-        problem: String,
+    /// These events are in the queue, at least one. The others of the batch can never be accepted: it is no error, so that the
+    /// sender does not send the good ones again.
+    Accepted {
+        /// How many.
+        events: usize,
+        /// The events that were not accepted.
+        rejected: Vec<Rejected>,
     },
-    /// Unsigned, wrongly signed, or from nobody known: not told apart.
+    /// No event of the body can be accepted.
+    Rejected(Vec<Rejected>),
+    /// The body is not an event and not a batch of events.
+    Unreadable(Invalid),
+    /// Unsigned, wrongly signed, or from an unknown source: the answer does not tell which.
     Unauthorized,
-    /// Larger than the door takes.
+    /// The body is too large.
     TooLarge,
-    /// Not a media type that the door reads.
+    /// The batch has too many events.
+    TooManyEvents(usize),
+    /// The media type is not JSON.
     UnsupportedMediaType,
+    /// The body is compressed in an unknown way.
+    UnsupportedEncoding,
     /// Not taken: send it again.
     Unavailable,
 }
@@ -35,11 +43,23 @@ impl Answer {
     /// Counts what became of the request.
     pub(crate) fn count(&self) {
         match self {
-            Self::Accepted(events) => count(Metric::EventsAccepted, *events),
-            Self::Invalid { .. }
-            | Self::Unauthorized
-            | Self::TooLarge
-            | Self::UnsupportedMediaType => count(Metric::RequestsRefused, 1),
+            Self::Accepted { events, rejected } => {
+                count(Metric::EventsAccepted, *events);
+                count(Metric::EventsRejected, rejected.len());
+            }
+            Self::Rejected(rejected) => {
+                count(Metric::EventsRejected, rejected.len());
+                count(Metric::RequestsRefused, 1);
+            }
+            // At least one event is lost.
+            Self::Unreadable(_)
+            | Self::TooManyEvents(_)
+            | Self::UnsupportedMediaType
+            | Self::UnsupportedEncoding => {
+                count(Metric::EventsRejected, 1);
+                count(Metric::RequestsRefused, 1);
+            }
+            Self::Unauthorized | Self::TooLarge => count(Metric::RequestsRefused, 1),
             Self::Unavailable => count(Metric::RequestsFailed, 1),
         }
     }
@@ -48,17 +68,22 @@ impl Answer {
     #[must_use]
     pub fn into_response(self) -> ApiGatewayV2httpResponse {
         let (status, title, more) = match self {
-            Self::Accepted(accepted) => {
-                return response(202, "application/json", &json!({ "accepted": accepted }));
+            Self::Accepted { events, rejected } => {
+                let mut body = json!({ "accepted": events });
+                if !rejected.is_empty() {
+                    body["rejected"] = rejected.iter().map(described).collect();
+                }
+                return response(202, "application/json", &body);
             }
-            Self::Invalid { field, problem } => {
-                let detail = format!("{field}: {problem}");
-                (
-                    400,
-                    "The body is not a valid event",
-                    json!({ "field": field, "detail": detail }),
-                )
+            Self::Rejected(rejected) => {
+                let first = rejected.first().map(|first| first.fault.clone());
+                let mut more = first.map_or_else(|| json!({}), |first| named(&first));
+                if rejected.len() > 1 {
+                    more["rejected"] = rejected.iter().map(described).collect();
+                }
+                (400, "No event of the body is valid", more)
             }
+            Self::Unreadable(fault) => (400, "The body is not an event or a batch", named(&fault)),
             Self::Unauthorized => (
                 401,
                 "The signature does not fit",
@@ -67,12 +92,23 @@ impl Answer {
             Self::TooLarge => (
                 413,
                 "The body is too large",
-                json!({ "detail": "A request is at most 262144 bytes; send fewer events at a time" }),
+                json!({ "detail": "A request is at most 262144 bytes, also when unpacked; send fewer events at a time" }),
             ),
+            Self::TooManyEvents(events) => {
+                let detail = format!(
+                    "A batch has at most {MAX_EVENTS} events, and this one has {events}; send it in parts"
+                );
+                (413, "The batch is too large", json!({ "detail": detail }))
+            }
             Self::UnsupportedMediaType => (
                 415,
                 "The media type is not known here",
-                json!({ "detail": "Send application/cloudevents+json or application/cloudevents-batch+json" }),
+                json!({ "detail": "Send application/cloudevents+json, application/cloudevents-batch+json or application/json" }),
+            ),
+            Self::UnsupportedEncoding => (
+                415,
+                "The content encoding is not known here",
+                json!({ "detail": "Send the body as it is, or with content-encoding: gzip" }),
             ),
             Self::Unavailable => (
                 503,
@@ -86,6 +122,16 @@ impl Answer {
         }
         response(status, "application/problem+json", &body)
     }
+}
+
+fn named(fault: &Invalid) -> Value {
+    json!({ "field": fault.field, "detail": fault.to_string() })
+}
+
+fn described(rejected: &Rejected) -> Value {
+    let mut described = named(&rejected.fault);
+    described["index"] = rejected.index.into();
+    described
 }
 
 fn response(

@@ -4,10 +4,14 @@
 
 mod answer;
 mod config;
+mod content;
 pub mod signature;
 
+use std::collections::BTreeMap;
+use std::slice;
 use std::time::Duration;
 
+use aws::metrics::{Metric, count};
 use aws::queue::Outbox;
 use aws::secrets::{self, Secrets, SourceDocument};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -15,9 +19,9 @@ use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::SourceId;
-use domain::message::Message;
-use domain::webhook::{Door, Times, parse_batch, parse_event};
+use domain::message::{Message, RejectedEvents};
+use domain::webhook::{Door, Parsed, Rejected, Times, Unreadable};
+use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
 pub use answer::Answer;
@@ -81,9 +85,7 @@ impl App {
             .get("source")
             .map(String::as_str)
             .unwrap_or_default();
-        // Set-up's own is nobody's who posts.
         let source = SourceId::parse(named).ok();
-        let source = source.filter(|source| !source.is_of_set_up());
         let (door, times) = match self
             .believe(source.as_ref(), &request.headers, &body, now)
             .await
@@ -91,21 +93,62 @@ impl App {
             Ok(believed) => believed,
             Err(answer) => return answer,
         };
-        let messages = match read(request, &body, &door, times) {
-            Ok(messages) => messages,
+        let Parsed {
+            messages,
+            rejected,
+            dropped,
+        } = match read(&request.headers, &body, &door, times) {
+            Ok(parsed) => parsed,
+            Err(Answer::Unreadable(fault)) => {
+                let partner = door.only_partner().cloned();
+                let rejected = Rejected {
+                    index: 0,
+                    fault,
+                    partner,
+                };
+                let digest = digest_of(request, &body);
+                let reports = reports(slice::from_ref(&rejected), &door, &digest, now);
+                self.report(&reports).await;
+                return Answer::Unreadable(rejected.fault);
+            }
             Err(answer) => return answer,
         };
+        if dropped.total() > 0 {
+            tracing::warn!(source = %door.source, members = %dropped, "members were unreadable and left out of events");
+            count(Metric::MembersDropped, dropped.total());
+        }
+        for rejected in &rejected {
+            // What is wrong may quote the event, which no log holds.
+            tracing::warn!(source = %door.source, index = rejected.index, field = rejected.fault.field, "event rejected");
+        }
+        let reports = reports(&rejected, &door, &digest_of(request, &body), now);
+        if messages.is_empty() {
+            self.report(&reports).await;
+            return Answer::Rejected(rejected);
+        }
         // If the process dies here or before the answer, the sender repeats what was perhaps queued: folding it twice is folding
         // it once.
         match self.queue.send_all(&messages).await {
             Ok(()) => {
                 tracing::info!(source = %door.source, events = messages.len(), "accepted");
-                Answer::Accepted(messages.len())
+                self.report(&reports).await;
+                Answer::Accepted {
+                    events: messages.len(),
+                    rejected,
+                }
             }
             Err(fault) => {
                 tracing::error!(source = %door.source, fault = %fault, "not queued");
                 Answer::Unavailable
             }
+        }
+    }
+
+    /// Has partners see on their page what was rejected. It changes no answer: the sender is told anyhow, and the operator's alarm counts
+    /// without it.
+    async fn report(&self, reports: &[Message]) {
+        if let Err(fault) = self.queue.send_all(reports).await {
+            tracing::error!(fault = %fault, "failed to report rejected events");
         }
     }
 
@@ -120,54 +163,84 @@ impl App {
     ) -> Result<(Door, Times), Answer> {
         let signed = Signed::read(signature_headers(headers), now)
             .map_err(|refusal| refused(source, refusal))?;
-        let mut document = self.document(source, now).await?;
-        if !signed.fits(&live_keys(document.as_ref(), now), body) {
-            let name = source
+        let proved = self.proved(source, now).await?;
+        let mut candidate = self.candidate(proved, now).await?;
+        if !signed.fits(&live_keys(&candidate.document, now), body) {
+            let name = proved
                 .map(|source| format!("{}{source}", self.config.source_secret_prefix))
                 .unwrap_or_default();
             if !self.secrets.doubt(&name, now) {
                 return Err(refused(source, Refusal::Mismatch));
             }
-            document = self.document(source, now).await?;
-            if !signed.fits(&live_keys(document.as_ref(), now), body) {
+            candidate = self.candidate(proved, now).await?;
+            if !signed.fits(&live_keys(&candidate.document, now), body) {
                 return Err(refused(source, Refusal::Mismatch));
             }
         }
-        match (source, document) {
-            (Some(source), Some(document)) if document.enabled => Ok((
-                door(source, document),
-                Times {
-                    sent_at: signed.sent_at,
-                    received_at: now,
-                },
-            )),
+        match (proved, candidate) {
+            (Some(source), Candidate { document, is_known }) if is_known && document.enabled => {
+                Ok((
+                    door(source, document),
+                    Times {
+                        sent_at: signed.sent_at,
+                        received_at: now,
+                    },
+                ))
+            }
             _ => Err(refused(source, Refusal::Mismatch)),
         }
     }
 
-    async fn document(
+    /// The source whose id set-up made. An invented id is none, and costs no call.
+    async fn proved<'a>(
+        &self,
+        source: Option<&'a SourceId>,
+        now: Timestamp,
+    ) -> Result<Option<&'a SourceId>, Answer> {
+        let prefix = &self.config.source_secret_prefix;
+        let keys = self.secrets.source_keys(prefix, now).await;
+        let keys = keys.map_err(|fault| {
+            tracing::error!(fault = %fault, "no key to prove source ids with");
+            Answer::Unavailable
+        })?;
+        // What is no id costs the same work as one that is. Test alerts come from set-up alone, never from here.
+        let of_set_up = SourceId::of_set_up();
+        let is_proved = keys.is_some_and(|keys| keys.prove(source.unwrap_or(&of_set_up)));
+        Ok(source.filter(|source| is_proved && !source.is_of_set_up()))
+    }
+
+    /// The document to check a signature with: the source's, or a decoy.
+    async fn candidate(
         &self,
         source: Option<&SourceId>,
         now: Timestamp,
-    ) -> Result<Option<SourceDocument>, Answer> {
-        let Some(source) = source else {
-            return Ok(None);
+    ) -> Result<Candidate, Answer> {
+        let prefix = &self.config.source_secret_prefix;
+        let document = match source {
+            Some(source) => self.secrets.source(prefix, source, now).await.map(Some),
+            None => Ok(None),
         };
-        match self
-            .secrets
-            .source(&self.config.source_secret_prefix, source, now)
-            .await
-        {
-            Ok(document) => Ok(Some(document)),
-            Err(secrets::Error::Unknown(_)) => Ok(None),
-            Err(
-                fault @ (secrets::Error::Malformed { .. } | secrets::Error::Unavailable { .. }),
-            ) => {
-                tracing::error!(%source, fault = %fault, "no secret to check with");
+        let decoy = || SourceDocument::decoy().map(|document| (document, false));
+        let found = match document {
+            Ok(Some(document)) => Ok((document, true)),
+            Ok(None) | Err(secrets::Error::Unknown(_)) => decoy(),
+            Err(fault) => Err(fault),
+        };
+        match found {
+            Ok((document, is_known)) => Ok(Candidate { document, is_known }),
+            Err(fault) => {
+                tracing::error!(source = ?source, fault = %fault, "no secret to check with");
                 Err(Answer::Unavailable)
             }
         }
     }
+}
+
+/// What a signature is checked with.
+struct Candidate {
+    document: SourceDocument,
+    /// Whether it is a source's: whatever fits a decoy is refused.
+    is_known: bool,
 }
 
 /// The raw bytes: the gateway hands media types that it does not take for text over in base64. None when too large.
@@ -199,10 +272,39 @@ fn signature_headers(headers: &HeaderMap) -> Headers<'_> {
     }
 }
 
-fn live_keys(document: Option<&SourceDocument>, now: Timestamp) -> Vec<Key> {
-    let secrets = document.map(|document| document.secrets.as_slice());
-    let live = secrets
-        .unwrap_or_default()
+/// One message for each partner of rejected events. Of a source that serves several partners an event may name none: the log alone has it.
+fn reports(
+    rejected: &[Rejected],
+    door: &Door,
+    request: &str,
+    received_at: Timestamp,
+) -> Vec<Message> {
+    let mut reports = BTreeMap::<&PartnerId, RejectedEvents>::new();
+    for Rejected { fault, partner, .. } in rejected {
+        let Some(partner) = partner else {
+            continue;
+        };
+        let report = reports.entry(partner).or_insert_with(|| RejectedEvents {
+            partner: partner.clone(),
+            source: door.source.clone(),
+            request: request.to_owned(),
+            received_at,
+            events: 0,
+            field: fault.field.clone(),
+            problem: fault.problem.clone(),
+        });
+        report.events += 1;
+    }
+    reports.into_values().map(Message::Rejected).collect()
+}
+
+fn digest_of(request: &ApiGatewayV2httpRequest, body: &[u8]) -> String {
+    RejectedEvents::digest_of(signature_headers(&request.headers).id, body)
+}
+
+fn live_keys(document: &SourceDocument, now: Timestamp) -> Vec<Key> {
+    let live = document
+        .secrets
         .iter()
         .filter(|secret| secret.not_after.is_none_or(|until| now <= until));
     live.filter_map(|secret| Key::parse(secret.value.expose()))
@@ -228,33 +330,16 @@ fn refused(source: Option<&SourceId>, refusal: Refusal) -> Answer {
     Answer::Unauthorized
 }
 
-fn read(
-    request: &ApiGatewayV2httpRequest,
-    body: &[u8],
-    door: &Door,
-    times: Times,
-) -> Result<Vec<Message>, Answer> {
-    let content_type = request
-        .headers
-        .get("content-type")
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default();
-    let media_type = content_type
-        .split(';')
-        .next()
-        .unwrap_or_default()
-        .trim()
-        .to_ascii_lowercase();
-    let parsed = match media_type.as_str() {
-        "application/cloudevents+json" => {
-            parse_event(body, door, times).map(|message| vec![message])
+/// Reads the events of a signed body.
+fn read(headers: &HeaderMap, body: &[u8], door: &Door, times: Times) -> Result<Parsed, Answer> {
+    content::check(headers)?;
+    let body = content::unpack(body)?;
+    domain::webhook::parse(&body, door, times).map_err(|fault| match fault {
+        Unreadable::Invalid(fault) => {
+            tracing::warn!(source = %door.source, field = fault.field, "body rejected");
+            Answer::Unreadable(fault)
         }
-        "application/cloudevents-batch+json" => parse_batch(body, door, times),
-        _ => return Err(Answer::UnsupportedMediaType),
-    };
-    parsed.map_err(|fault| Answer::Invalid {
-        field: fault.field,
-        problem: fault.problem,
+        Unreadable::TooManyEvents(events) => Answer::TooManyEvents(events),
     })
 }
 

@@ -1,3 +1,5 @@
+use domain::webhook::{Invalid, Rejected};
+
 use super::*;
 
 fn request(text: &str, base64: bool) -> ApiGatewayV2httpRequest {
@@ -27,13 +29,39 @@ fn a_body_of_256_kib_is_read_and_one_byte_more_is_not() {
 
 #[test]
 fn every_answer_says_what_to_mend() {
-    let invalid = Answer::Invalid {
-        field: "data.kind".into(),
-        problem: "unknown".into(),
+    let rejected = |index, field: &str| Rejected {
+        index,
+        fault: Invalid {
+            field: field.into(),
+            problem: "unknown".into(),
+        },
+        partner: None,
     };
+    let accepted = |events, rejected| Answer::Accepted { events, rejected };
     let answers = [
-        (Answer::Accepted(3), 202, "{\"accepted\":3}"),
-        (invalid, 400, "\"detail\":\"data.kind: unknown\""),
+        (accepted(3, vec![]), 202, "{\"accepted\":3}"),
+        (
+            accepted(2, vec![rejected(1, "[1].id")]),
+            202,
+            r#"{"accepted":2,"rejected":[{"detail":"[1].id: unknown","field":"[1].id","index":1}]}"#,
+        ),
+        (
+            Answer::Rejected(vec![rejected(0, "data.kind")]),
+            400,
+            r#"{"detail":"data.kind: unknown","field":"data.kind","status":400"#,
+        ),
+        (
+            Answer::Rejected(vec![rejected(0, "[0].id"), rejected(1, "[1].id")]),
+            400,
+            r#""rejected":[{"detail":"[0].id: unknown","field":"[0].id","index":0},{"detail":"[1].id: unknown","#,
+        ),
+        (
+            Answer::Unreadable(rejected(0, "body").fault),
+            400,
+            r#""detail":"body: unknown""#,
+        ),
+        (Answer::TooManyEvents(1001), 413, "at most 1000 events"),
+        (Answer::UnsupportedEncoding, 415, "content-encoding: gzip"),
         (Answer::Unauthorized, 401, "within 300 seconds"),
         (Answer::TooLarge, 413, "262144 bytes"),
         (
@@ -63,13 +91,7 @@ fn an_outdated_secret_is_no_key() {
         ))
         .unwrap()
     };
-    assert_eq!(
-        live_keys(Some(&document("2026-11-22T07:30:00Z")), now).len(),
-        1
-    );
-    assert_eq!(
-        live_keys(Some(&document("2026-11-22T07:29:59Z")), now).len(),
-        0
-    );
-    assert_eq!(live_keys(None, now).len(), 0);
+    assert_eq!(live_keys(&document("2026-11-22T07:30:00Z"), now).len(), 1);
+    assert_eq!(live_keys(&document("2026-11-22T07:29:59Z"), now).len(), 0);
+    assert_eq!(live_keys(&SourceDocument::decoy().unwrap(), now).len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use domain::{Secret, SourceId};
+use domain::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 
 use crate::answer::Problem;
@@ -18,16 +18,14 @@ pub(crate) fn signing_secret() -> Result<Secret, Problem> {
     Ok(Secret::new(format!("whsec_{key}")))
 }
 
-/// A source's id: 130 random bits, so that no two are the same and none is guessed.
-pub(crate) fn source_id() -> Result<SourceId, Problem> {
-    // Thirty-two letters, so that each byte fits evenly.
-    const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
-    let bytes = bytes::<26>()?;
-    let letters = bytes
-        .iter()
-        .map(|byte| char::from(LETTERS[usize::from(byte % 32)]));
-    let id = format!("src_{}", letters.collect::<String>());
-    SourceId::parse(id).map_err(|_| Problem::unavailable("There is no id."))
+/// What makes a source's id, beside the key: so many bits that no two ids are the same.
+pub(crate) fn of_source_id() -> Result<[u8; 13], Problem> {
+    bytes()
+}
+
+/// A key that proves source ids.
+pub(crate) fn source_key() -> Result<Secret, Problem> {
+    Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes::<32>()?)))
 }
 
 /// A number that no other request of the same millisecond has.

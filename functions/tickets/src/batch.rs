@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::AlertKey;
 use domain::event::SnapshotPart;
-use domain::message::Message;
+use domain::message::{Message, RejectedEvents};
 use futures_util::future::join_all;
 use tracing::Instrument as _;
 
@@ -50,7 +50,10 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
                     .or_default()
                     .push((record, Asked::Command(Box::new(command))));
             }
-            Ok(Message::Snapshot(part)) => others.push((record, Ok(part))),
+            Ok(Message::Snapshot(part)) => others.push((record, Ok(Other::Snapshot(part)))),
+            Ok(Message::Rejected(rejected)) => {
+                others.push((record, Ok(Other::Rejected(rejected))));
+            }
             Err(fault) => others.push((record, Err(fault.to_string()))),
         }
     }
@@ -59,10 +62,10 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
         .map(|(key, messages)| one_alert(app, invocation, key, messages));
     let others = others.into_iter().map(|(record, content)| async move {
         let outcome = match content {
-            Ok(part) => match snapshot(app, &part, invocation).await {
+            Ok(other) => match store(app, &other, invocation).await {
                 Ok(()) => Outcome::Done,
                 Err(fault) => {
-                    tracing::error!(fault = %fault, "snapshot not stored");
+                    tracing::error!(fault = %fault, "message not stored");
                     Outcome::Later(None)
                 }
             },
@@ -80,6 +83,19 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
     app.tell_of_unfinished(&sent, &response.batch_item_failures, invocation)
         .await;
     response
+}
+
+/// A message that is about no single alert.
+enum Other {
+    Snapshot(SnapshotPart),
+    Rejected(RejectedEvents),
+}
+
+async fn store(app: &App, other: &Other, invocation: &Invocation) -> Result<(), store::Error> {
+    match other {
+        Other::Snapshot(part) => snapshot(app, part, invocation).await,
+        Other::Rejected(rejected) => app.connections.table.count_rejected(rejected).await,
+    }
 }
 
 /// Stores a part of a snapshot, and has it looked at with the others. Whoever dies in between does both again.

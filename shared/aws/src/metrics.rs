@@ -22,6 +22,10 @@ pub const DIMENSION: &str = "Stage";
 pub enum Metric {
     /// Events that the door took.
     EventsAccepted,
+    /// Signed events that were rejected because they are wrong: their alerts have no ticket. A body that cannot be read counts one.
+    EventsRejected,
+    /// Members that were unreadable and left out of accepted events.
+    MembersDropped,
     /// Requests that the door refused: unsigned, malformed, too large.
     RequestsRefused,
     /// Requests that the door could not serve: the sender was told to come again.
@@ -76,8 +80,10 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 28] = [
         Self::EventsAccepted,
+        Self::EventsRejected,
+        Self::MembersDropped,
         Self::RequestsRefused,
         Self::RequestsFailed,
         Self::TicketsCreated,
@@ -110,6 +116,8 @@ impl Metric {
     pub fn name(self) -> &'static str {
         match self {
             Self::EventsAccepted => "events_accepted",
+            Self::EventsRejected => "events_rejected",
+            Self::MembersDropped => "members_dropped",
             Self::RequestsRefused => "requests_refused",
             Self::RequestsFailed => "requests_failed",
             Self::TicketsCreated => "tickets_created",

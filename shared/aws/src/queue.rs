@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::error::SdkError;
-use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry};
+use aws_sdk_sqs::types::{
+    BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
+};
 use aws_types::SdkConfig;
 use domain::message::Message;
 use domain::text::chain;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::metrics::{Metric, count};
 
@@ -15,6 +18,14 @@ use crate::metrics::{Metric, count};
 const BATCH: usize = 10;
 /// SQS takes at most so many bytes in one call, attributes and groups included; the margin covers those.
 const BATCH_BYTES: usize = 1024 * 1024 - 16 * 1024;
+
+/// So many calls of one [`Outbox::send_all`] are under way at once: a thousand messages are a hundred calls, which one after another
+/// would outlast the sender's patience.
+const CALLS_AT_ONCE: usize = 16;
+/// How often messages are sent that SQS refuses while it takes others of the same call. The SDK repeats calls that fail as a whole.
+const ATTEMPTS: u32 = 4;
+/// Before the second attempt; longer before each further one.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Why messages were not all taken.
 #[derive(Debug, thiserror::Error)]
@@ -56,42 +67,52 @@ impl Outbox {
         }
     }
 
-    /// Sends all messages, in calls of at most ten. If the process dies in between, or any is refused, the caller has promised
-    /// nothing: what was sent already is sent again, and folding it twice is folding it once.
+    /// Sends all messages, in calls of at most ten, of which several are under way at once. What SQS did not take is sent again, a
+    /// few times. If the process dies in between, or any is refused to the end, the caller has promised nothing: what was sent
+    /// already is sent again, and folding it twice is folding it once.
     ///
     /// # Errors
     /// Unless SQS took every one.
     pub async fn send_all(&self, messages: &[Message]) -> Result<(), Error> {
-        self.try_to_send_all(messages).await.inspect_err(counted)
+        stream::iter(batches(messages))
+            .map(|batch| self.send(batch))
+            .buffer_unordered(CALLS_AT_ONCE)
+            .try_collect()
+            .await
+            .inspect_err(counted)
     }
 
-    async fn try_to_send_all(&self, messages: &[Message]) -> Result<(), Error> {
-        for batch in batches(messages) {
+    /// Sends one call's messages, and again those that SQS did not take.
+    async fn send(&self, mut batch: Vec<SendMessageBatchRequestEntry>) -> Result<(), Error> {
+        let mut attempt = 1;
+        loop {
+            let call = self.client.send_message_batch().queue_url(&self.url);
+            let answer = call.set_entries(Some(batch.clone())).send().await;
+            let answer = answer.map_err(|fault| call_failed("SendMessageBatch", &fault))?;
             let sent = batch.len();
-            let answer = self
-                .client
-                .send_message_batch()
-                .queue_url(&self.url)
-                .set_entries(Some(batch))
-                .send()
-                .await;
-            let answer = answer.map_err(|fault| call("SendMessageBatch", &fault))?;
-            if let Some(first) = answer.failed().first() {
+            let is_taken = |entry: &SendMessageBatchRequestEntry| {
+                answer
+                    .successful()
+                    .iter()
+                    .any(|taken| taken.id() == entry.id())
+            };
+            batch.retain(|entry| !is_taken(entry));
+            if batch.is_empty() {
+                return Ok(());
+            }
+            let first = answer.failed().first();
+            let mut failed = answer.failed().iter();
+            let is_final = failed.any(BatchResultErrorEntry::sender_fault);
+            if attempt == ATTEMPTS || is_final {
                 return Err(Error::Partial {
-                    refused: answer.failed().len(),
+                    refused: batch.len(),
                     sent,
-                    code: first.code().to_owned(),
+                    code: first.map_or("no answer", |first| first.code()).to_owned(),
                 });
             }
-            if answer.successful().len() != sent {
-                return Err(Error::Partial {
-                    refused: sent - answer.successful().len(),
-                    sent,
-                    code: "no answer".to_owned(),
-                });
-            }
+            tokio::time::sleep(PAUSE * attempt).await;
+            attempt += 1;
         }
-        Ok(())
     }
 }
 
@@ -153,7 +174,7 @@ impl Inbox {
             .visibility_timeout(seconds)
             .send()
             .await
-            .map_err(|fault| call("ChangeMessageVisibility", &fault))
+            .map_err(|fault| call_failed("ChangeMessageVisibility", &fault))
             .inspect_err(counted)?;
         Ok(())
     }
@@ -190,7 +211,7 @@ impl DeadLetters {
             .set_attribute_names(Some(names.to_vec()))
             .send()
             .await
-            .map_err(|fault| call("GetQueueAttributes", &fault))
+            .map_err(|fault| call_failed("GetQueueAttributes", &fault))
             .inspect_err(counted)?;
         let attributes = answer.attributes.unwrap_or_default();
         let count = |name| {
@@ -224,7 +245,7 @@ impl DeadLetters {
         }
         send.send()
             .await
-            .map_err(|fault| call("SendMessage", &fault))
+            .map_err(|fault| call_failed("SendMessage", &fault))
             .inspect_err(counted)?;
         count(Metric::DeadLetters, 1);
         Ok(())
@@ -235,7 +256,7 @@ fn counted(_: &Error) {
     count(Metric::QueueFailures, 1);
 }
 
-fn call<E, R>(operation: &'static str, fault: &SdkError<E, R>) -> Error
+fn call_failed<E, R>(operation: &'static str, fault: &SdkError<E, R>) -> Error
 where
     E: std::error::Error + 'static,
     R: std::fmt::Debug,

@@ -10,7 +10,7 @@ use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
 use domain::kind::KindInfo;
 use domain::text::chain;
-use domain::{PartnerId, Secret, SourceId};
+use domain::{PartnerId, Secret, SourceId, SourceKeys};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -20,8 +20,12 @@ const FRESH: SignedDuration = SignedDuration::from_mins(5);
 const USABLE: SignedDuration = SignedDuration::from_hours(1);
 /// Between two reloads of one secret that a mismatch asked for.
 const RELOAD: SignedDuration = SignedDuration::from_secs(30);
-/// Names remembered at most, known and unknown: beyond that the oldest are forgotten, so that guessing names fills no memory.
-const REMEMBERED: usize = 1024;
+/// Secrets that are cached at most: beyond that the oldest are forgotten.
+const PRESENT: usize = 1024;
+/// Names of which it is cached that there is no such secret. They have a cache of their own, so that they push no secret out.
+const ABSENT: usize = 256;
+/// What follows a source prefix in the name of the keys that prove source ids: no source id looks like it.
+pub(crate) const SOURCE_KEYS: &str = "id-keys";
 
 /// All that the door needs to know of a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +43,18 @@ pub struct SourceDocument {
     pub kinds_added: Vec<KindInfo>,
     /// The signing secrets; two while one is being replaced.
     pub secrets: Vec<SigningSecret>,
+}
+
+impl SourceDocument {
+    /// The document of no source, as long as one with a secret, and read in the same way: a request that names no source costs the
+    /// same work as one that does. It lets nobody in.
+    ///
+    /// # Errors
+    /// Never, since its text is right.
+    pub fn decoy() -> Result<Self, Error> {
+        const DECOY: &str = r#"{"partner":"nobody","enabled":false,"kinds_added":[],"secrets":[{"value":"whsec_bm9ib2R5IHNpZ25zIHdpdGggdGhpcyBkZWNveSBrZXk="}]}"#;
+        parse("decoy", &Secret::new(DECOY))
+    }
 }
 
 /// A signing secret and how long it holds.
@@ -102,7 +118,44 @@ pub(crate) struct Versioned {
 #[derive(Debug)]
 pub struct Secrets {
     client: Client,
-    known: Mutex<HashMap<String, Remembered>>,
+    known: Mutex<Known>,
+}
+
+/// What was read lately: secrets, and names without one.
+#[derive(Debug, Default)]
+struct Known {
+    present: HashMap<String, Remembered>,
+    absent: HashMap<String, Remembered>,
+}
+
+impl Known {
+    fn get_mut(&mut self, name: &str) -> Option<&mut Remembered> {
+        match self.present.get_mut(name) {
+            None => self.absent.get_mut(name),
+            present => present,
+        }
+    }
+
+    fn put(&mut self, name: &str, value: Option<Versioned>, now: Timestamp) {
+        let before = self.present.remove(name);
+        let before = self.absent.remove(name).or(before);
+        let (names, limit) = match &value {
+            Some(_) => (&mut self.present, PRESENT),
+            None => (&mut self.absent, ABSENT),
+        };
+        if names.len() >= limit {
+            let oldest = names.iter().min_by_key(|(_, known)| known.read_at);
+            let oldest = oldest.map(|(name, _)| name.clone());
+            oldest.map(|name| names.remove(&name));
+        }
+        let remembered = Remembered {
+            value,
+            read_at: now,
+            doubted: false,
+            doubted_at: before.and_then(|before| before.doubted_at),
+        };
+        names.insert(name.to_owned(), remembered);
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -140,6 +193,28 @@ impl Secrets {
         parse(&name, &self.at(&name, now).await?.text)
     }
 
+    /// The keys that prove source ids as of `now`; none where no source was made yet. `prefix` is that of [`Self::source`].
+    ///
+    /// # Errors
+    /// When they are malformed or cannot be read.
+    pub async fn source_keys(
+        &self,
+        prefix: &str,
+        now: Timestamp,
+    ) -> Result<Option<SourceKeys>, Error> {
+        let name = format!("{prefix}{SOURCE_KEYS}");
+        let text = match self.at(&name, now).await {
+            // The first source may just have been made: the name is read again, at most every 30 s.
+            Err(Error::Unknown(_)) if self.doubt(&name, now) => self.at(&name, now).await,
+            text => text,
+        };
+        match text {
+            Ok(Versioned { text, .. }) => parse_source_keys(&name, &text).map(Some),
+            Err(Error::Unknown(_)) => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// A connection's keys and Secrets Manager's name for this version of them; `prefix` comes before the partner's id in the
     /// secret's name.
     ///
@@ -173,7 +248,7 @@ impl Secrets {
             Some((known, false)) if now.duration_since(known.read_at) < FRESH => known.value,
             known => match (read(&self.client, name).await, known) {
                 (Ok(value), _) => {
-                    self.remember(name, value.clone(), now);
+                    self.known().put(name, value.clone(), now);
                     value
                 }
                 // What was true an hour ago is better than refusing what is signed correctly.
@@ -208,27 +283,8 @@ impl Secrets {
         true
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+    fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn remember(&self, name: &str, value: Option<Versioned>, now: Timestamp) {
-        let mut known = self.known();
-        let doubted_at = known.get(name).and_then(|known| known.doubted_at);
-        if known.len() >= REMEMBERED && !known.contains_key(name) {
-            let oldest = known
-                .iter()
-                .min_by_key(|(_, known)| known.read_at)
-                .map(|(name, _)| name.clone());
-            oldest.map(|name| known.remove(&name));
-        }
-        let remembered = Remembered {
-            value,
-            read_at: now,
-            doubted: false,
-            doubted_at,
-        };
-        known.insert(name.to_owned(), remembered);
     }
 }
 
@@ -254,6 +310,13 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<Versioned
     }
 }
 
+pub(crate) fn parse_source_keys(name: &str, text: &Secret) -> Result<SourceKeys, Error> {
+    SourceKeys::parse(text).ok_or_else(|| Error::Malformed {
+        name: name.to_owned(),
+        fault: "no keys of at least 32 characters".to_owned(),
+    })
+}
+
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &Secret) -> Result<T, Error> {
     // serde_json's message may quote the text: only the place is told.
     let fault = |fault: serde_json::Error| Error::Malformed {
@@ -266,6 +329,39 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &Secret) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_without_a_secret_push_no_secret_out() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let secret = || {
+            Some(Versioned {
+                text: Secret::new("s"),
+                version: None,
+            })
+        };
+        let mut known = Known::default();
+        known.put("real", secret(), at(0));
+        for n in 0..2000 {
+            known.put(&format!("invented-{n}"), None, at(1 + n));
+        }
+        assert!(known.get_mut("real").is_some());
+        assert_eq!((known.present.len(), known.absent.len()), (1, ABSENT));
+        assert!(known.get_mut("invented-1999").is_some() && known.get_mut("invented-0").is_none());
+        // What is there now is absent no more, and the other way round.
+        known.put("invented-1999", secret(), at(3000));
+        known.put("real", None, at(3000));
+        assert_eq!((known.present.len(), known.absent.len()), (1, ABSENT));
+        for n in 0..2000 {
+            known.put(&format!("source-{n}"), secret(), at(4000 + n));
+        }
+        assert_eq!((known.present.len(), known.absent.len()), (PRESENT, ABSENT));
+    }
+
+    #[test]
+    fn the_decoy_lets_nobody_in() {
+        let decoy = SourceDocument::decoy().unwrap();
+        assert!(!decoy.enabled && decoy.secrets.len() == 1);
+    }
 
     #[test]
     fn no_secret_prints_itself() {

@@ -2,9 +2,10 @@
 //! [`crate::secrets`].
 
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
 use aws_sdk_secretsmanager::operation::put_secret_value::PutSecretValueError;
 use aws_types::SdkConfig;
-use domain::{PartnerId, Secret, SourceId};
+use domain::{PartnerId, Secret, SourceId, SourceKeys};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -96,6 +97,41 @@ impl Vault {
         source: &SourceId,
     ) -> Result<Option<Kept<SourceDocument>>, secrets::Error> {
         self.read(&format!("{prefix}{source}")).await
+    }
+
+    /// The keys that prove source ids, made of `new` where there are none. If the process dies right after, the next call finds them.
+    /// Of two that make them at once one is refused, and reads the other's.
+    ///
+    /// # Errors
+    /// When they are malformed, marked for deletion, or cannot be read or stored.
+    pub async fn source_keys(
+        &self,
+        prefix: &str,
+        new: &Secret,
+    ) -> Result<SourceKeys, secrets::Error> {
+        let name = format!("{prefix}{}", secrets::SOURCE_KEYS);
+        let unavailable = |cause| secrets::Error::Unavailable {
+            name: name.clone(),
+            cause,
+        };
+        if let Some(kept) = secrets::read(&self.client, &name).await? {
+            return secrets::parse_source_keys(&name, &kept.text);
+        }
+        let create = self.client.create_secret().name(&name);
+        match create.secret_string(new.expose()).send().await {
+            Ok(_) => secrets::parse_source_keys(&name, new),
+            Err(fault)
+                if fault
+                    .as_service_error()
+                    .is_some_and(CreateSecretError::is_resource_exists_exception) =>
+            {
+                let kept = secrets::read(&self.client, &name).await?;
+                let kept = kept.ok_or_else(|| unavailable("it is marked for deletion".into()))?;
+                secrets::parse_source_keys(&name, &kept.text)
+            }
+            // Replacing keys that somebody deleted would refuse every source: a person restores them.
+            Err(fault) => Err(unavailable(cause(&fault))),
+        }
     }
 
     async fn read<T: DeserializeOwned>(

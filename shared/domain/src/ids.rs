@@ -26,9 +26,8 @@ macro_rules! text_id {
             /// # Errors
             /// When the text breaks the rule that the message states.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
-                let text = text.into();
-                match $check(&text) {
-                    Ok(()) => Ok(Self(text)),
+                match $check(text.into()) {
+                    Ok(text) => Ok(Self(text)),
                     Err(fault) => Err(InvalidId { what: $what, fault }),
                 }
             }
@@ -120,6 +119,16 @@ impl SourceId {
         Self(OF_SET_UP.to_owned())
     }
 
+    pub(crate) fn of_letters(random: &str, proof: &str) -> Self {
+        Self(format!("src_{random}{proof}"))
+    }
+
+    /// The first letters after `src_`, and the others.
+    pub(crate) fn halves(&self, first: usize) -> (&str, &str) {
+        let letters = self.0.strip_prefix("src_").unwrap_or_default();
+        letters.split_at_checked(first).unwrap_or_default()
+    }
+
     /// Whether this is the source of test alerts.
     #[must_use]
     pub fn is_of_set_up(&self) -> bool {
@@ -149,27 +158,27 @@ pub type RecordId = u64;
 /// Longest identifier taken from outside, in bytes: with the partner and the token it must fit a table key.
 pub const MAX_OUTSIDE_ID: usize = 256;
 
-fn slug(text: &str) -> Result<(), &'static str> {
+fn slug(text: String) -> Result<String, &'static str> {
     let plain = text
         .bytes()
         .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_');
     if text.is_empty() || text.len() > 64 || !plain {
         return Err("is 1 to 64 characters of a-z, 0-9, - and _");
     }
-    Ok(())
+    Ok(text)
 }
 
-fn kind(text: &str) -> Result<(), &'static str> {
+fn kind(text: String) -> Result<String, &'static str> {
     let plain = text
         .bytes()
         .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     if text.is_empty() || text.len() > 64 || !plain {
         return Err("is 1 to 64 characters of a-z, 0-9 and _");
     }
-    Ok(())
+    Ok(text)
 }
 
-fn source_id(text: &str) -> Result<(), &'static str> {
+fn source_id(text: String) -> Result<String, &'static str> {
     let tail = text.strip_prefix("src_").unwrap_or_default();
     if tail.len() != 26
         || !tail
@@ -178,20 +187,18 @@ fn source_id(text: &str) -> Result<(), &'static str> {
     {
         return Err("is src_ and 26 characters of a-z and 0-9");
     }
-    Ok(())
+    Ok(text)
 }
 
-/// Control characters, the two non-characters that SQS refuses and bidi overrides have no place in a name that people and logs
-/// will read.
-fn outside_id(text: &str) -> Result<(), &'static str> {
+/// Spellings of one identifier become one, so that an alert has one key however its source writes it. Control characters and
+/// non-characters, which SQS refuses, are no part of an identifier.
+fn outside_id(text: String) -> Result<String, &'static str> {
+    let text = crate::text::identity(text);
     if text.is_empty() || text.len() > MAX_OUTSIDE_ID {
         return Err("is 1 to 256 bytes long");
     }
-    if text.chars().any(crate::text::is_unprintable) {
+    if text.contains(crate::text::is_unprintable) {
         return Err("has no control, bidirectional or non-characters");
     }
-    if text.trim() != text {
-        return Err("neither starts nor ends with white space");
-    }
-    Ok(())
+    Ok(text)
 }

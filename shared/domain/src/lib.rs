@@ -31,6 +31,7 @@ pub mod rights;
 mod secret;
 pub mod settings;
 pub mod snapshot;
+mod source_keys;
 pub mod test_alert;
 pub mod text;
 pub mod ticket;
@@ -44,3 +45,4 @@ pub use ids::{
 pub use key::{AlertKey, Token};
 pub use reaction::{Blocked, Reaction, Target};
 pub use secret::Secret;
+pub use source_keys::SourceKeys;

@@ -1,10 +1,12 @@
 //! The queue's envelope: versioned, because messages outlive deployments.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
 use crate::event::{Event, SnapshotPart};
-use crate::{AlertKey, PartnerId};
+use crate::key::digest;
+use crate::{AlertKey, PartnerId, SourceId};
 
 /// The envelope's version that this code writes.
 pub const VERSION: u32 = 1;
@@ -17,12 +19,41 @@ pub enum Message {
     Event(Event),
     /// A part of a snapshot that the door accepted.
     Snapshot(SnapshotPart),
+    /// Events of a partner that the webhook endpoint rejected, for the partner's page.
+    Rejected(RejectedEvents),
     /// Decide again about an alert: what held it up may be gone.
     Reconsider(AlertKey),
     /// A person lets an alert go on that waits for one: ConnectWise refused it, or it stood longer than the back-fill reaches.
     Release(AlertKey),
     /// What a run of reconcile asks to be done about an alert.
     Command(Command),
+}
+
+/// Events of one request that cannot become tickets because they are wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RejectedEvents {
+    /// The partner whose alerts they would have been.
+    pub partner: PartnerId,
+    /// The source that sent them.
+    pub source: SourceId,
+    /// A digest of the request's `webhook-id` and body: a request that comes again is counted once.
+    pub request: String,
+    /// When the request was received.
+    pub received_at: Timestamp,
+    /// How many.
+    pub events: u32,
+    /// The member that is wrong in the first of them.
+    pub field: String,
+    /// What is wrong with it.
+    pub problem: String,
+}
+
+impl RejectedEvents {
+    /// What tells one request from another, so that one that comes again is counted once.
+    #[must_use]
+    pub fn digest_of(webhook_id: &str, body: &[u8]) -> String {
+        digest(&[webhook_id, &String::from_utf8_lossy(body)], 16)
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -79,6 +110,7 @@ impl Message {
         match self {
             Self::Event(event) => &event.key.partner,
             Self::Snapshot(part) => &part.partner,
+            Self::Rejected(rejected) => &rejected.partner,
             Self::Reconsider(key) | Self::Release(key) => &key.partner,
             Self::Command(command) => &command.key.partner,
         }

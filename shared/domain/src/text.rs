@@ -1,5 +1,6 @@
 //! What may stand in a text that people, logs and ConnectWise read, and how a long one is cut.
 
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Control, bidirectional and non-characters: invisible, able to turn a line around, or refused by SQS.
@@ -10,6 +11,46 @@ pub fn is_unprintable(c: char) -> bool {
             '\u{061c}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
             | '\u{feff}' | '\u{fdd0}'..='\u{fdef}')
         || (u32::from(c) & 0xfffe) == 0xfffe
+}
+
+/// Characters that leave no mark on a page: what Unicode calls default ignorable, and the fillers that show as blanks.
+#[must_use]
+pub fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// The text without invisible characters. Joiners and variation selectors stay where they shape what is seen, as within an emoji
+/// or a Persian word: after a visible character that is not ASCII.
+#[must_use]
+pub fn without_invisible(text: &str) -> String {
+    let mut visible = String::with_capacity(text.len());
+    for c in text.chars() {
+        let shapes = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}')
+            && visible
+                .chars()
+                .next_back()
+                .is_some_and(|before| !before.is_ascii() && !before.is_whitespace());
+        if shapes || !is_invisible(c) {
+            visible.push(c);
+        }
+    }
+    visible
+}
+
+/// What two spellings of one identifier have in common: white space around it and invisible characters do not count, and an
+/// accented letter is the same whether it is one character or two (Unicode's normalization form C).
+#[must_use]
+pub fn identity(text: String) -> String {
+    let is_clean = |text: &str| text.trim() == text && !text.contains(is_invisible);
+    if text.is_ascii() && is_clean(&text) || is_clean(&text) && is_nfc(&text) {
+        return text;
+    }
+    let visible: String = text.chars().filter(|&c| !is_invisible(c)).nfc().collect();
+    visible.trim().to_owned()
 }
 
 /// One line: unprintable characters and line breaks become single spaces, the ends are trimmed.
@@ -119,6 +160,50 @@ mod tests {
             source: fault,
         };
         assert_eq!(chain(&fault), "failed: no call: no connection: refused");
+    }
+
+    #[test]
+    fn invisible_characters_go_and_what_shapes_a_character_stays() {
+        for hidden in [
+            "\u{200b}",
+            "\u{200c}",
+            "\u{200d}",
+            "\u{2060}",
+            "\u{3164}",
+            "\u{ad}",
+            "\u{feff}",
+            "\u{e0041}",
+            "\u{202e}",
+            "\u{fe0f}",
+            "\u{115f}",
+            "\u{2800}",
+        ] {
+            assert_eq!(without_invisible(&format!("a{hidden}b{hidden}")), "ab");
+            assert_eq!(identity(format!("{hidden} a{hidden}é ")), "aé");
+        }
+        for shaped in ["👨‍👩‍👧‍👦", "❤️", "می‌خواهم"] {
+            assert_eq!(without_invisible(shaped), shaped);
+        }
+    }
+
+    #[test]
+    fn two_spellings_of_one_identifier_are_one() {
+        for (spelling, expected) in [
+            ("Zu\u{308}rich", "Z\u{fc}rich"),
+            // What was hidden does not keep a letter and its accent apart.
+            ("e\u{200d}\u{301}", "\u{e9}"),
+            ("\ta b\n", "a b"),
+            ("\u{a0}a", "a"),
+            // These are different to every source.
+            ("A", "A"),
+            ("a  b", "a  b"),
+            ("\u{ff21}", "\u{ff21}"),
+            ("ﬁ", "ﬁ"),
+        ] {
+            let identity_of = identity(spelling.to_owned());
+            assert_eq!(identity_of, expected, "{spelling}");
+            assert_eq!(identity(identity_of.clone()), identity_of);
+        }
     }
 
     #[test]

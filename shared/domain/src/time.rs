@@ -1,57 +1,56 @@
 //! Time as the wire writes it.
 
 use jiff::Timestamp;
-use serde::{Deserialize, Deserializer, Serializer};
+use serde::Serializer;
 
-/// Reads an RFC 3339 time: date, `T`, time with seconds, and `Z` or an offset of at most 23:59.
+/// Reads an RFC 3339 time: date, `T` or a space, time with seconds, and `Z` or an offset of at most 23:59, with or without its
+/// colon. Letters may be small, a leap second counts as the second before it, and what is finer than a nanosecond is cut off.
 ///
-/// jiff alone would also take ISO 8601's other forms, time zone names and offsets up to 25:59.
+/// jiff alone would also take ISO 8601's other forms, time zone names and offsets up to 25:59, and refuse a tenth decimal.
 ///
 /// # Errors
 /// A sentence that says what is expected.
 pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
     const EXPECTED: &str = "is not an RFC 3339 time such as 2026-11-22T07:30:00Z";
-    let well_shaped = || {
+    let canonical = || {
+        let text = text.trim();
         let (date, rest) = text.split_at_checked(19)?;
         let date_ok =
             date.bytes()
                 .zip("dddd-dd-ddTdd:dd:dd".bytes())
                 .all(|(b, shape)| match shape {
                     b'd' => b.is_ascii_digit(),
+                    b'T' => matches!(b, b'T' | b't' | b' '),
                     _ => b == shape,
                 });
-        let zone = rest.strip_prefix('.').map_or(rest, |fraction| {
-            fraction.trim_start_matches(|c: char| c.is_ascii_digit())
-        });
-        let fraction_ok = rest.len() == zone.len() || rest.len() - zone.len() > 1;
-        let zone_ok = match zone.as_bytes() {
-            b"Z" => true,
-            [b'+' | b'-', a, b, b':', c, d] if [a, b, c, d].iter().all(|b| b.is_ascii_digit()) => {
-                (*a, *b) <= (b'2', b'3') && *c <= b'5'
+        let (fraction, zone) = match rest.strip_prefix('.') {
+            Some(rest) => {
+                let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+                let (fraction, zone) = rest.split_at(digits);
+                (Some(fraction), zone)
             }
-            _ => false,
+            None => (None, rest),
         };
-        (date_ok && fraction_ok && zone_ok).then_some(())
+        let fraction_ok = fraction.is_none_or(|fraction| !fraction.is_empty());
+        let fraction = fraction.map(|digits| &digits[..digits.len().min(9)]);
+        let zone = match zone.as_bytes() {
+            b"Z" | b"z" => "Z".to_owned(),
+            &[sign @ (b'+' | b'-'), a, b, b':', c, d] | &[sign @ (b'+' | b'-'), a, b, c, d]
+                if [a, b, c, d].iter().all(u8::is_ascii_digit)
+                    && (a, b) <= (b'2', b'3')
+                    && c <= b'5' =>
+            {
+                [sign, a, b, b':', c, d].map(char::from).iter().collect()
+            }
+            _ => return None,
+        };
+        let (day, time) = (&date.get(..10)?, &date.get(11..)?);
+        let fraction = fraction.map_or_else(String::new, |digits| format!(".{digits}"));
+        (date_ok && fraction_ok).then(|| format!("{day}T{time}{fraction}{zone}"))
     };
-    well_shaped().ok_or(EXPECTED)?;
-    text.parse().map_err(|_| EXPECTED)
-}
-
-/// For `#[serde(deserialize_with)]` on an optional member of a webhook body.
-pub(crate) fn optional<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Timestamp>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| {
-        parse(&text).map_err(|fault| serde::de::Error::custom(format!("`{text}` {fault}")))
-    })
-    .transpose()
-}
-
-/// For `#[serde(deserialize_with)]` on a required member of a webhook body.
-pub(crate) fn required<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    parse(&text).map_err(|fault| serde::de::Error::custom(format!("`{text}` {fault}")))
+    canonical()
+        .and_then(|text| text.parse().ok())
+        .ok_or(EXPECTED)
 }
 
 /// 2000-01-01: no system that sends webhooks had its alerts before.
@@ -99,6 +98,19 @@ mod tests {
         ] {
             assert!(parse(good).is_ok(), "{good}");
         }
+        for (loose, strict) in [
+            ("2026-11-22t07:30:00z", "2026-11-22T07:30:00Z"),
+            ("2026-11-22 07:30:00Z", "2026-11-22T07:30:00Z"),
+            (" 2026-11-22T07:30:00Z\n", "2026-11-22T07:30:00Z"),
+            ("2026-11-22T07:30:00+0130", "2026-11-22T06:00:00Z"),
+            ("2016-12-31T23:59:60.5Z", "2016-12-31T23:59:59.5Z"),
+            (
+                "2026-11-22T07:30:00.1234567899Z",
+                "2026-11-22T07:30:00.123456789Z",
+            ),
+        ] {
+            assert_eq!(parse(loose), Ok(strict.parse().unwrap()), "{loose}");
+        }
         for bad in [
             "lunchtime",
             "",
@@ -109,8 +121,10 @@ mod tests {
             "2026-11-22T07:30:00+24:00",
             "2026-11-22T07:30:00.Z",
             "2026-13-22T07:30:00Z",
-            "2026-11-22 07:30:00Z",
+            "2026-11-22_07:30:00Z",
             "2026-11-22T07:30:00Z[UTC]",
+            "2026-11-22T07:30:00+2400",
+            "2026-11-22T07:30:00+130",
             "2026-11-22T07:30:00+01:60",
             "é026-11-22T07:30:0éZ",
         ] {

@@ -1,23 +1,33 @@
 //! `CloudEvents` 1.0 as the webhook takes them: from JSON to typed events, each error naming its field.
 //!
-//! The signature is checked before, by the door itself. Unknown members are ignored, so that sources may say more than we read.
+//! The signature is checked before. Unknown members are ignored, so that sources may send more than is read here.
+//!
+//! A member that a ticket needs must be right: the ids, the type, the kind, and everything in a part of a snapshot, since a list
+//! that was read wrongly would close tickets. Any other member is dropped and counted where it cannot be read: a sender does not
+//! retry a 400, so refusing the event would lose the alert.
 
 mod body;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use body::read;
+use body::{Members, UNREADABLE, read};
 
 use crate::event::{
     Change, Event, EventDigest, Particulars, Payload, Receipt, Severity, SnapshotPart,
 };
 use crate::kind::{BUILT_IN, KindInfo, role_of};
 use crate::message::Message;
-use crate::text::{cut_to_bytes, lines, one_line};
+use crate::text::{cut_to_bytes, lines, one_line, without_invisible};
 use crate::time::is_plausible;
 use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SnapshotId, SourceId, TenantId};
 
@@ -25,6 +35,11 @@ use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SnapshotId, SourceId, T
 pub const MAX_DESCRIPTION: usize = 32 * 1024;
 const MAX_LINE: usize = 512;
 const MAX_LINK: usize = 2048;
+/// The most events in one body.
+pub const MAX_EVENTS: usize = 1000;
+/// The severity of an alert whose own one is missing or unknown: an alert that turns out to be harmless costs a technician
+/// minutes, one that was filed as harmless can cost much more.
+const DEFAULT_SEVERITY: Severity = Severity::High;
 /// A snapshot's clock that is further ahead than this is wrong. Parts of one snapshot come in several requests and must state one time,
 /// so a time that is only a little ahead stays as it is stated.
 const AHEAD: SignedDuration = SignedDuration::from_mins(5);
@@ -68,33 +83,87 @@ impl Invalid {
     }
 }
 
-/// A structured-mode `CloudEvent`, its data still to be read by its type.
-#[derive(Deserialize)]
-struct CloudEvent {
-    specversion: String,
-    id: EventId,
-    source: String,
-    r#type: String,
-    #[serde(default, deserialize_with = "crate::time::optional")]
-    time: Option<Timestamp>,
-    #[serde(default)]
-    datacontenttype: Option<String>,
-    #[serde(default)]
-    data: Option<Box<RawValue>>,
+/// What was read from a body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// The messages for the queue, one for each event that was accepted.
+    pub messages: Vec<Message>,
+    /// The events that were not.
+    pub rejected: Vec<Rejected>,
+    /// What was left out of the accepted events.
+    pub dropped: Dropped,
 }
 
-/// The data of `alert.raised` and `alert.updated`.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// An event that cannot be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its place in the batch, from 0.
+    pub index: usize,
+    /// What is wrong with it; the field carries the place in the batch only where the body is a batch.
+    pub fault: Invalid,
+    /// The partner whose alert it would have been, where that is known.
+    pub partner: Option<PartnerId>,
+}
+
+/// Members that were left out because they could not be read, by name: how many events each concerns.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dropped(BTreeMap<&'static str, usize>);
+
+impl Dropped {
+    fn count(&mut self, member: &'static str) {
+        *self.0.entry(member).or_default() += 1;
+    }
+
+    /// Counts an event's member once, also where it was unreadable and is then missing.
+    fn count_once(&mut self, member: &'static str) {
+        self.0.entry(member).or_insert(1);
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (member, events) in &other.0 {
+            *self.0.entry(member).or_default() += events;
+        }
+    }
+
+    /// How many members were left out.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.0.values().sum()
+    }
+}
+
+/// Names and numbers alone, such as `link 3, time 1`: fit for a log.
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, (member, events)) in self.0.iter().enumerate() {
+            let gap = if index == 0 { "" } else { ", " };
+            write!(f, "{gap}{member} {events}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Why nothing of a body can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unreadable {
+    /// It is not an event and not a batch of events.
+    #[error(transparent)]
+    Invalid(#[from] Invalid),
+    /// It has more events than are taken at once.
+    #[error("a batch has at most {MAX_EVENTS} events, and this one has {0}")]
+    TooManyEvents(usize),
+}
+
+/// The data of `alert.raised` and `alert.updated`, as the schema describes it.
+#[derive(Debug, JsonSchema)]
 pub struct AlertData {
     /// Which of the source's partners; needed only where the source serves several.
     #[schemars(with = "Option<String>")]
-    #[serde(default)]
     pub partner: Option<PartnerId>,
     /// The customer, as the source identifies it.
     #[schemars(with = "String")]
     pub tenant: TenantId,
     /// The customer's name for people.
-    #[serde(default)]
     pub tenant_name: Option<String>,
     /// The alert, as the source identifies it; the same in every message about it.
     #[schemars(with = "String")]
@@ -109,26 +178,21 @@ pub struct AlertData {
     /// The ticket's description.
     pub description: String,
     /// The machine that it happened on.
-    #[serde(default)]
     pub device: Option<String>,
     /// The person that it happened to.
-    #[serde(default)]
     pub user: Option<String>,
     /// Where the source shows the alert: an http or https address.
-    #[serde(default)]
     pub link: Option<String>,
     /// When the alert is gone by itself unless it is repeated, RFC 3339.
     #[schemars(with = "Option<String>")]
-    #[serde(default, deserialize_with = "crate::time::optional")]
     pub expires_at: Option<Timestamp>,
 }
 
 /// The data of `alert.resolved`: only which alert. What else `alert.raised` has may stand there and is not read.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, JsonSchema)]
 pub struct ResolvedData {
     /// Which of the source's partners; needed only where the source serves several.
     #[schemars(with = "Option<String>")]
-    #[serde(default)]
     pub partner: Option<PartnerId>,
     /// The customer, as the source identifies it.
     #[schemars(with = "String")]
@@ -139,11 +203,10 @@ pub struct ResolvedData {
 }
 
 /// The data of `alerts.snapshot`: one part of the complete list of active alerts of one tenant.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, JsonSchema)]
 pub struct SnapshotData {
     /// Which of the source's partners; needed only where the source serves several.
     #[schemars(with = "Option<String>")]
-    #[serde(default)]
     pub partner: Option<PartnerId>,
     /// The customer, as the source identifies it.
     #[schemars(with = "String")]
@@ -153,11 +216,9 @@ pub struct SnapshotData {
     pub snapshot_id: SnapshotId,
     /// When the listing was taken, RFC 3339.
     #[schemars(with = "String")]
-    #[serde(deserialize_with = "crate::time::required")]
     pub taken_at: Timestamp,
     /// The kinds that the listing speaks of; all, where absent.
     #[schemars(with = "Option<Vec<String>>")]
-    #[serde(default)]
     pub kinds: Option<Vec<Kind>>,
     /// The alerts that are active.
     #[schemars(with = "Vec<String>")]
@@ -168,33 +229,57 @@ pub struct SnapshotData {
     pub parts: u32,
 }
 
-/// Reads one structured-mode event.
+/// Reads a body: one event, or a list of them. An event that is wrong costs none of its batch mates.
 ///
 /// # Errors
-/// The first member that is wrong.
-pub fn parse_event(body: &[u8], door: &Door, times: Times) -> Result<Message, Invalid> {
-    one(read(body::text(body)?, "")?, door, times, 0)
+/// When the body is neither, or has too many events.
+pub fn parse(body: &[u8], door: &Door, times: Times) -> Result<Parsed, Unreadable> {
+    let text = body::text(body)?;
+    let mut parsed = Parsed::default();
+    if !text.trim_start().starts_with('[') {
+        let event: &RawValue = read(&text, "")?;
+        parsed.add(0, one(event.get(), door, times, 0));
+        return Ok(parsed);
+    }
+    let events: Vec<&RawValue> = read(&text, "")?;
+    if events.is_empty() {
+        return Err(Invalid::new("body", "is a batch without an event").into());
+    }
+    if events.len() > MAX_EVENTS {
+        return Err(Unreadable::TooManyEvents(events.len()));
+    }
+    for ((index, event), position) in events.iter().enumerate().zip(0..) {
+        let within = |(fault, partner): (Invalid, _)| {
+            let field = match fault.field.as_str() {
+                "body" => format!("[{index}]"),
+                field => format!("[{index}].{field}"),
+            };
+            (Invalid::new(field, fault.problem), partner)
+        };
+        let read = one(event.get(), door, times, position);
+        parsed.add(index, read.map_err(within));
+    }
+    Ok(parsed)
 }
 
-/// Reads a batch; one bad event refuses the whole, so that the sender can mend and send it again.
-///
-/// # Errors
-/// The first member that is wrong, with the event's index.
-pub fn parse_batch(body: &[u8], door: &Door, times: Times) -> Result<Vec<Message>, Invalid> {
-    let events: Vec<Box<RawValue>> = read(body::text(body)?, "")?;
-    if events.is_empty() {
-        return Err(Invalid::new("body", "is a batch without an event"));
+impl Parsed {
+    fn add(
+        &mut self,
+        index: usize,
+        event: Result<(Message, Dropped), (Invalid, Option<PartnerId>)>,
+    ) {
+        match event {
+            Ok((message, dropped)) => {
+                self.messages.push(message);
+                self.dropped.add(&dropped);
+            }
+            Err((fault, partner)) => self.rejected.push(Rejected {
+                index,
+                fault,
+                partner,
+            }),
+        }
     }
-    let mut messages = Vec::with_capacity(events.len());
-    for (index, event) in (0..).zip(&events) {
-        let within = |fault: Invalid| match fault.field.as_str() {
-            "body" => Invalid::new(format!("[{index}]"), fault.problem),
-            field => Invalid::new(format!("[{index}].{field}"), fault.problem),
-        };
-        let event = read(event.get(), "").map_err(within)?;
-        messages.push(one(event, door, times, index).map_err(within)?);
-    }
-    Ok(messages)
 }
 
 /// The JSON Schema of the events that the webhook takes, for those who build a source.
@@ -235,84 +320,105 @@ pub fn schema() -> serde_json::Value {
     })
 }
 
-fn one(event: CloudEvent, door: &Door, times: Times, index: u32) -> Result<Message, Invalid> {
-    if event.specversion != "1.0" {
+/// Reads one event; of one that is wrong also the partner that it names, so that the partner can be told.
+fn one(
+    json: &str,
+    door: &Door,
+    times: Times,
+    position: u32,
+) -> Result<(Message, Dropped), (Invalid, Option<PartnerId>)> {
+    let only = || door.only_partner().cloned();
+    let event = Members::read(json, "").map_err(|fault| (fault, only()))?;
+    let data = data_of(&event).map_err(|fault| (fault, only()))?;
+    let data = Members::read(&data, "data").map_err(|fault| (fault, only()))?;
+    let partner = data.optional("partner");
+    let partner = partner
+        .and_then(|named| door.partner(named))
+        .map_err(|fault| (fault, only()))?;
+    let mut dropped = Dropped::default();
+    let times = (times, position);
+    match message(&event, &data, partner.clone(), door, times, &mut dropped) {
+        Ok(message) => Ok((message, dropped)),
+        Err(fault) => Err((fault, Some(partner))),
+    }
+}
+
+fn message(
+    event: &Members<'_>,
+    data: &Members<'_>,
+    partner: PartnerId,
+    door: &Door,
+    (times, position): (Times, u32),
+    dropped: &mut Dropped,
+) -> Result<Message, Invalid> {
+    let version = event.ornament("specversion", dropped, Some::<String>);
+    if version.is_some_and(|version| !version.starts_with("1.")) {
         return Err(Invalid::new("specversion", "must be \"1.0\""));
     }
-    if event.source.is_empty() {
-        return Err(Invalid::new("source", "must not be empty"));
-    }
-    if let Some(content) = &event.datacontenttype {
-        let media = content.split(';').next().unwrap_or_default().trim();
-        if media != "application/json" && !media.ends_with("+json") {
-            return Err(Invalid::new("datacontenttype", "must be application/json"));
-        }
-    }
-    let digest = event.digest();
-    let data = event
-        .data
-        .ok_or_else(|| Invalid::new("data", "is missing"))?;
-    let data = data.get();
-    let (occurred_at, receipt) = times.placed(event.time, index);
-    let about = |partner: Option<PartnerId>, tenant, alert_id, change| {
-        let key = AlertKey {
-            partner: door.partner(partner)?,
-            tenant,
-            source: door.source.clone(),
-            alert_id,
-        };
-        Ok(Message::Event(Event {
-            key,
-            id: event.id,
-            digest,
-            occurred_at,
-            receipt,
-            change,
-        }))
-    };
-    match event.r#type.as_str() {
-        "alert.raised" => {
-            let data: AlertData = read(data, "data")?;
-            let particulars = particulars(&data, door, occurred_at)?;
-            about(
-                data.partner,
-                data.tenant,
-                data.alert_id,
-                Change::Raised(particulars),
-            )
-        }
-        "alert.updated" => {
-            let data: AlertData = read(data, "data")?;
-            let particulars = particulars(&data, door, occurred_at)?;
-            about(
-                data.partner,
-                data.tenant,
-                data.alert_id,
-                Change::Updated(particulars),
-            )
-        }
-        "alert.resolved" => {
-            let data: ResolvedData = read(data, "data")?;
-            about(data.partner, data.tenant, data.alert_id, Change::Resolved)
-        }
-        "alerts.snapshot" => snapshot(read(data, "data")?, door, times),
+    let id: EventId = event.required("id")?;
+    let kind: String = event.required("type")?;
+    let time = event.ornament("time", dropped, |time: String| {
+        crate::time::parse(&time).ok()
+    });
+    let (occurred_at, receipt) = times.placed(time, position);
+    // Of `source` only the identity of the event is made: the address that was posted to names the source. `datacontenttype` is not
+    // read, since data that is no JSON object is refused whatever is said about it.
+    let source: Option<String> = event.optional("source").unwrap_or_default();
+    let time = time.map(|time| time.to_string()).unwrap_or_default();
+    let digest = EventDigest::of(&[&source.unwrap_or_default(), id.as_str(), &kind, &time]);
+    let change = match kind.as_str() {
+        "alert.raised" => Change::Raised(particulars(data, door, occurred_at, dropped)?),
+        "alert.updated" => Change::Updated(particulars(data, door, occurred_at, dropped)?),
+        "alert.resolved" => Change::Resolved,
+        "alerts.snapshot" => return snapshot(data, partner, door, times),
         other => {
             let problem = format!(
                 "`{}` is not one of alert.raised, alert.updated, alert.resolved, alerts.snapshot",
                 cut_to_bytes(&one_line(other), 80)
             );
-            Err(Invalid::new("type", problem))
+            return Err(Invalid::new("type", problem));
         }
+    };
+    Ok(Message::Event(Event {
+        key: AlertKey {
+            partner,
+            tenant: data.required("tenant")?,
+            source: door.source.clone(),
+            alert_id: data.required("alert_id")?,
+        },
+        id,
+        digest,
+        occurred_at,
+        receipt,
+        change,
+    }))
+}
+
+/// The data as JSON text, from `data` or `data_base64`.
+fn data_of<'a>(event: &Members<'a>) -> Result<Cow<'a, str>, Invalid> {
+    match (event.get("data")?, event.optional::<String>("data_base64")?) {
+        (Some(data), None) => Ok(data.into()),
+        (None, Some(encoded)) => {
+            let bytes = BASE64
+                .decode(encoded)
+                .map_err(|_| Invalid::new("data_base64", "is not base64"))?;
+            Ok(body::text(&bytes)
+                .map_err(|fault| Invalid::new("data_base64", fault.problem))?
+                .into())
+        }
+        (None, None) => Err(Invalid::new("data", "is missing")),
+        (Some(_), Some(_)) => Err(Invalid::new(
+            "data_base64",
+            "stands beside data: only one of them is allowed",
+        )),
     }
 }
 
-impl CloudEvent {
-    fn digest(&self) -> EventDigest {
-        let time = self.time.map(|time| time.to_string());
-        let time = time.unwrap_or_default();
-        EventDigest::of(&[&self.source, self.id.as_str(), &self.r#type, &time])
-    }
-}
+/// The standard alphabet; the padding may be missing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 impl Times {
     /// When an event occurred, and its receipt. No event happened after it was received: a time that is ahead is a wrong clock's. One
@@ -338,6 +444,15 @@ impl Times {
 }
 
 impl Door {
+    /// The partner of every event, where there is but one.
+    #[must_use]
+    pub fn only_partner(&self) -> Option<&PartnerId> {
+        match self.partners.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
     fn partner(&self, named: Option<PartnerId>) -> Result<PartnerId, Invalid> {
         match (named, self.partners.as_slice()) {
             (None, [only]) => Ok(only.clone()),
@@ -355,82 +470,139 @@ impl Door {
 }
 
 fn particulars(
-    data: &AlertData,
+    data: &Members<'_>,
     door: &Door,
     occurred_at: Timestamp,
+    dropped: &mut Dropped,
 ) -> Result<Particulars, Invalid> {
-    let role = role_of(&data.kind, &door.kinds_added)
-        .ok_or_else(|| unknown_kind("data.kind", &data.kind))?;
-    let title = cut_to_bytes(&one_line(&data.title), MAX_LINE);
-    if title.is_empty() {
-        return Err(Invalid::new("data.title", "must not be empty"));
-    }
-    if let Some(link) = &data.link {
-        let web = link.starts_with("https://") || link.starts_with("http://");
-        if !web
-            || link.len() > MAX_LINK
-            || link
-                .chars()
-                .any(|c| c.is_whitespace() || crate::text::is_unprintable(c))
-        {
-            return Err(Invalid::new(
-                "data.link",
-                "must be an http or https address of at most 2048 bytes",
-            ));
+    let kind = kind("data.kind", &data.required::<String>("kind")?)?;
+    let role = role_of(&kind, &door.kinds_added).ok_or_else(|| unknown_kind("data.kind", &kind))?;
+    let mut text = |name| {
+        let shown = data.ornament(name, dropped, Some::<String>)?;
+        if shown.contains(UNREADABLE) {
+            dropped.count(name);
         }
-    }
-    let line = |text: &Option<String>| {
-        text.as_deref()
-            .map(|text| cut_to_bytes(&one_line(text), MAX_LINE))
-            .filter(|text| !text.is_empty())
+        Some(shown.replace(UNREADABLE, "\u{fffd}"))
     };
+    let line = |text: Option<String>| {
+        text.map(|text| cut_to_bytes(&without_invisible(&one_line(&text)), MAX_LINE))
+            .filter(|text| !text.trim().is_empty())
+    };
+    let title = line(text("title"));
+    let description = text("description").unwrap_or_default();
+    let tenant_name = line(text("tenant_name"));
+    let device = line(text("device"));
+    let user = line(text("user"));
+    let title = match title {
+        Some(title) => title,
+        None => {
+            dropped.count_once("title");
+            let alert: AlertId = data.required("alert_id")?;
+            cut_to_bytes(&format!("{kind}: {alert}"), MAX_LINE)
+        }
+    };
+    let severity = data.ornament("severity", dropped, |word: String| severity(&word));
+    let severity = severity.unwrap_or_else(|| {
+        dropped.count_once("severity");
+        DEFAULT_SEVERITY
+    });
     let payload = Payload {
         title,
-        description: cut_to_bytes(&lines(&data.description), MAX_DESCRIPTION),
-        tenant_name: line(&data.tenant_name),
-        device: line(&data.device),
-        user: line(&data.user),
-        link: data.link.clone(),
+        description: cut_to_bytes(&without_invisible(&lines(&description)), MAX_DESCRIPTION),
+        tenant_name,
+        device,
+        user,
+        link: data
+            .ornament("link", dropped, |text: String| link(&text))
+            .flatten(),
     };
     Ok(Particulars {
-        kind: data.kind.clone(),
+        kind,
         role,
-        severity: data.severity,
+        severity,
         // An alert that ended before it began has no end that can be meant.
-        expires_at: data
-            .expires_at
-            .filter(|end| is_plausible(*end) && *end > occurred_at),
+        expires_at: data.ornament("expires_at", dropped, |time: String| {
+            let end = crate::time::parse(&time).ok()?;
+            (is_plausible(end) && end > occurred_at).then_some(end)
+        }),
         payload,
     })
 }
 
-fn snapshot(data: SnapshotData, door: &Door, times: Times) -> Result<Message, Invalid> {
-    if data.parts == 0 || data.parts > 10_000 {
+/// A kind as sources write it: in any case, and with a space or hyphen in place of the underscore.
+fn kind(field: &str, text: &str) -> Result<Kind, Invalid> {
+    let text = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+    Kind::parse(text).map_err(|fault| Invalid::new(field, fault.to_string()))
+}
+
+fn severity(word: &str) -> Option<Severity> {
+    Some(match word.trim().to_ascii_lowercase().as_str() {
+        "critical" => Severity::Critical,
+        "high" => Severity::High,
+        "medium" => Severity::Medium,
+        "low" => Severity::Low,
+        "informational" | "info" => Severity::Informational,
+        _ => return None,
+    })
+}
+
+/// A web address, or nothing where the text is empty; none where it is something else.
+fn link(text: &str) -> Option<Option<String>> {
+    let link = text.trim();
+    if link.is_empty() {
+        return Some(None);
+    }
+    let (scheme, rest) = link.split_once("://")?;
+    let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    let has_host = rest.starts_with(|c: char| c.is_alphanumeric() || c == '[');
+    let is_plain = !link.contains(|c: char| {
+        c.is_whitespace() || crate::text::is_unprintable(c) || crate::text::is_invisible(c)
+    });
+    (is_web && has_host && is_plain && link.len() <= MAX_LINK).then(|| Some(link.to_owned()))
+}
+
+fn snapshot(
+    data: &Members<'_>,
+    partner: PartnerId,
+    door: &Door,
+    times: Times,
+) -> Result<Message, Invalid> {
+    let (part, parts): (u32, u32) = (data.required("part")?, data.required("parts")?);
+    if parts == 0 || parts > 10_000 {
         return Err(Invalid::new("data.parts", "must be from 1 to 10000"));
     }
-    if data.part == 0 || data.part > data.parts {
+    if part == 0 || part > parts {
         return Err(Invalid::new("data.part", "must be from 1 to data.parts"));
     }
-    if !is_plausible(data.taken_at) {
+    let kinds: Option<Vec<String>> = data.optional("kinds")?;
+    let read_kind = |(index, text): (usize, String)| {
+        let field = format!("data.kinds[{index}]");
+        let kind = kind(&field, &text)?;
+        role_of(&kind, &door.kinds_added).ok_or_else(|| unknown_kind(&field, &kind))?;
+        Ok(kind)
+    };
+    let kinds = kinds.map(|kinds| kinds.into_iter().enumerate().map(read_kind).collect());
+    let taken_at: String = data.required("taken_at")?;
+    let taken_at = crate::time::parse(&taken_at).map_err(|fault| {
+        let quoted = cut_to_bytes(&one_line(&taken_at), 80);
+        Invalid::new("data.taken_at", format!("`{quoted}` {fault}"))
+    })?;
+    if !is_plausible(taken_at) {
         return Err(Invalid::new(
             "data.taken_at",
             "is before 2000: it must be when the listing was taken",
         ));
     }
-    for (index, kind) in data.kinds.iter().flatten().enumerate() {
-        let field = || format!("data.kinds[{index}]");
-        role_of(kind, &door.kinds_added).ok_or_else(|| unknown_kind(&field(), kind))?;
-    }
     Ok(Message::Snapshot(SnapshotPart {
-        partner: door.partner(data.partner)?,
-        tenant: data.tenant,
+        partner,
+        tenant: data.required("tenant")?,
         source: door.source.clone(),
-        snapshot_id: data.snapshot_id,
-        taken_at: times.not_ahead(data.taken_at),
-        kinds: data.kinds,
-        active: data.active,
-        part: data.part,
-        parts: data.parts,
+        snapshot_id: data.required("snapshot_id")?,
+        taken_at: times.not_ahead(taken_at),
+        kinds: kinds.transpose()?,
+        active: data.required("active")?,
+        part,
+        parts,
     }))
 }
 

@@ -18,6 +18,7 @@ mod memory;
 mod operator;
 mod pages;
 mod pipeline;
+mod rejected;
 mod sessions;
 mod stopped;
 mod turns;
@@ -35,6 +36,7 @@ pub use listings::{Cursor, Followed, Items, Listed, Looks, Stretch};
 pub use operator::Source;
 pub use pages::{Entry, Page, PageStart};
 pub use pipeline::{Pipeline, Sign};
+pub use rejected::Rejections;
 pub use stopped::Stopped;
 pub use versions::{Saved, Versioned};
 

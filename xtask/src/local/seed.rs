@@ -206,7 +206,7 @@ pub(crate) async fn seed_many(
         .get(partners.len() / 2)
         .context("no partners are asked for")?;
     let many = Many {
-        source: new_source()?,
+        source: new_source(emulator, deployed).await?,
         tenant: TenantId::parse(MAPPED[0].0)?,
         other: other.clone(),
         partners,
@@ -268,8 +268,12 @@ fn connection_to(site: &Simulator) -> Connection {
     }
 }
 
-fn new_source() -> Result<SourceId> {
-    Ok(SourceId::parse(format!("src_{}", random_name(26)?))?)
+async fn new_source(emulator: &Emulator, deployed: &Deployed) -> Result<SourceId> {
+    let prefix = deployed.variable("ingest", "SOURCE_SECRET_PREFIX")?;
+    let vault = aws::vault::Vault::new(&sdk_config(emulator.endpoint())?);
+    let new_key = Secret::new(random_name(32)?);
+    let keys = vault.source_keys(prefix, &new_key).await?;
+    Ok(keys.id(random_bytes()?))
 }
 
 fn new_webhook_secret() -> Result<String> {

@@ -15,7 +15,7 @@ use domain::{Kind, PartnerId, Secret, SourceId};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Saved, Source, Versioned};
+use store::{Actor, Rejections, Saved, Source, Versioned};
 
 use super::{PartAsked, line, name};
 use crate::answer::{Problem, json_answer};
@@ -58,6 +58,30 @@ struct Shown {
     secrets_until: Vec<Option<Timestamp>>,
     /// Whether the door has what the list says. Where not, a change was cut off: make it again.
     complete: bool,
+}
+
+/// Events of a partner that the webhook endpoint rejected in the last seven days.
+#[derive(Serialize)]
+struct RejectedShown {
+    partner: PartnerId,
+    events: u32,
+    since: Timestamp,
+    last_at: Timestamp,
+    field: String,
+    problem: String,
+}
+
+impl RejectedShown {
+    fn of(partner: &PartnerId, rejections: Rejections) -> Self {
+        Self {
+            partner: partner.clone(),
+            events: rejections.events,
+            since: rejections.since,
+            last_at: rejections.last_at,
+            field: rejections.field,
+            problem: rejections.problem,
+        }
+    }
 }
 
 impl Listed {
@@ -122,11 +146,23 @@ pub(super) async fn list(
     Ok(json_answer(StatusCode::OK, &answer))
 }
 
-pub(super) async fn get(setup: State, InPath(source): InPath) -> Result<Response, Problem> {
+pub(super) async fn get(
+    setup: State,
+    Extension(invocation): Extension<Invocation>,
+    InPath(source): InPath,
+) -> Result<Response, Problem> {
     let (id, source) = existing(&setup, source).await?;
     let document = document(&setup, &id).await?;
-    let shown = Shown::of(&setup, id, source, document);
-    Ok(json_answer(StatusCode::OK, &shown))
+    let (table, now) = (setup.table(), invocation.now());
+    let mut rejected = vec![];
+    for partner in source.value.partner.iter().chain(&source.value.partners) {
+        let mut of_partner = table.rejections(partner, now).await?;
+        let of_source = of_partner.remove(&id);
+        rejected.extend(of_source.map(|rejections| RejectedShown::of(partner, rejections)));
+    }
+    let mut body = serde_json::json!(Shown::of(&setup, id, source, document));
+    body["rejected"] = serde_json::json!(rejected);
+    Ok(json_answer(StatusCode::OK, &body))
 }
 
 #[derive(Deserialize)]
@@ -175,7 +211,7 @@ pub(super) async fn make(
     }
     let kinds_added = kinds(wanted.kinds_added.unwrap_or_default())?;
     let secret = random::signing_secret()?;
-    let id = random::source_id()?;
+    let id = new_id(&setup).await?;
     let source = Source {
         name,
         partner: bound.partner,
@@ -200,6 +236,20 @@ pub(super) async fn make(
     let mut body = serde_json::json!(shown);
     body["secret"] = secret.expose().into();
     Ok(json_answer(StatusCode::CREATED, &body))
+}
+
+/// An id that the endpoint recognizes as one of this stage.
+async fn new_id(setup: &Setup) -> Result<SourceId, Problem> {
+    let prefix = &setup.config.source_secret_prefix;
+    let new = random::source_key()?;
+    let keys = setup.vault.source_keys(prefix, &new).await;
+    let keys = keys.map_err(|fault| {
+        tracing::error!(fault = %fault, "the keys of source ids cannot be read or made");
+        Problem::unavailable(
+            "The keys that prove source ids cannot be read. Repeat this in a minute.",
+        )
+    })?;
+    Ok(keys.id(random::of_source_id()?))
 }
 
 /// Has a source be as told, what is left out staying as it is. The door acts on it within five minutes.

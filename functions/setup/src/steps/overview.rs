@@ -1,10 +1,16 @@
 //! Where a link leads, and the first page of somebody who is signed in.
 
+use std::collections::BTreeMap;
+
+use aws::invocation::Invocation;
+use axum::Extension;
 use connections::SetUp;
 use domain::health::in_short;
-use domain::{PartnerId, TenantId};
+use domain::{PartnerId, SourceId, TenantId};
+use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
+use store::{ConfigTable, Rejections};
 
 use crate::State;
 use crate::answer::{Problem, Shown};
@@ -30,6 +36,8 @@ struct Overview {
     live: bool,
     /// What is wrong with a connection that worked.
     trouble: Option<Trouble>,
+    /// Alerts that could not be read.
+    rejected: Vec<RejectedView>,
     /// Closings that were too many at once.
     stopped: Vec<StoppedView>,
     steps: Vec<Taken>,
@@ -40,6 +48,18 @@ struct Trouble {
     words: String,
     /// For people.
     since: String,
+}
+
+/// Alerts of one source that could not be read in the last days.
+#[derive(Serialize)]
+struct RejectedView {
+    source: SourceId,
+    name: String,
+    alerts: u32,
+    /// For people.
+    since: String,
+    field: String,
+    problem: String,
 }
 
 /// A step, and how far it is.
@@ -70,15 +90,17 @@ pub(crate) async fn open() -> Shown {
 pub(crate) async fn show(
     setup: State,
     session: Session,
+    Extension(invocation): Extension<Invocation>,
     Asked(after): Asked<After>,
 ) -> Result<Shown, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
-    let (person, set_up, contact, health, stopped) = tokio::join!(
+    let (person, set_up, contact, health, stopped, rejected) = tokio::join!(
         table.partner(partner),
         setup.connections.set_up(partner),
         table.contact_to_change(partner),
         table.health(partner),
         table.stopped(partner),
+        table.rejections(partner, invocation.now()),
     );
     if let Err(fault) = &health {
         tracing::error!(fault = %fault, "the health is unreadable");
@@ -151,8 +173,9 @@ pub(crate) async fn show(
         live,
         trouble: trouble.filter(|_| live).map(|(words, since)| Trouble {
             words,
-            since: since.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            since: readable(since),
         }),
+        rejected: rejected_views(table, rejected?).await?,
         stopped,
         steps,
     };
@@ -163,6 +186,29 @@ pub(crate) async fn show(
     ))
 }
 
+async fn rejected_views(
+    table: &ConfigTable,
+    rejected: BTreeMap<SourceId, Rejections>,
+) -> Result<Vec<RejectedView>, Problem> {
+    let mut views = vec![];
+    for (source, rejections) in rejected {
+        let named = table.source(&source).await?.value;
+        views.push(RejectedView {
+            name: named.map_or_else(|| source.to_string(), |named| named.name),
+            source,
+            alerts: rejections.events,
+            since: readable(rejections.since),
+            field: rejections.field,
+            problem: rejections.problem,
+        });
+    }
+    Ok(views)
+}
+
+fn readable(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
 fn draw(view: &Overview, session: &Session) -> Markup {
     let next = view.steps.iter().find(|step| !step.done);
     html! {
@@ -170,6 +216,13 @@ fn draw(view: &Overview, session: &Session) -> Markup {
             p class="problem" { "Tickets wait: " (trouble.words) ", since " (trouble.since) ". " a href=(Step::Check.path()) { "Check connection" } " says what to mend." }
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
+        }
+        @for rejected in &view.rejected {
+            p class="problem" {
+                (rejected.alerts) @if rejected.alerts == 1 { " alert" } @else { " alerts" } " of " b { (rejected.name) }
+                " could not be read since " (rejected.since) " and have no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
+                ". Ask the vendor of " (rejected.name) " to correct this."
+            }
         }
         (stopped::draw(&view.stopped, session))
         div class="wide" {

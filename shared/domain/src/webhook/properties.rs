@@ -4,11 +4,14 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
 
-use super::tests::{door, times};
+use super::tests::{door, parse_event, times};
 use super::*;
 
 /// What an envelope adds to its body at most, in bytes.
 const ENVELOPE: usize = 1024;
+/// A body grows by this factor at most: a byte that is not UTF-8 becomes a character of three, and normalizing an id replaces a few
+/// letters by longer ones. Three times the longest body is less than SQS takes.
+const GROWTH: usize = 3;
 
 /// What SQS takes (API reference, SendMessage): `#x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD #x10000-#x10FFFF`.
 fn sqs_takes(c: char) -> bool {
@@ -121,11 +124,35 @@ fn body() -> impl Strategy<Value = Value> {
     })
 }
 
+/// What a ticket can do without.
+const ORNAMENTS: [&str; 9] = [
+    "time",
+    "severity",
+    "title",
+    "description",
+    "tenant_name",
+    "device",
+    "user",
+    "link",
+    "expires_at",
+];
+
+fn odd() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        text().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<bool>().prop_map(Value::from),
+        Just(Value::Null),
+        Just(json!({ "a": [[{}]] })),
+    ]
+}
+
 fn check(message: &Message, body: &[u8]) {
     let json = message.to_json();
     assert_eq!(json.chars().find(|&c| !sqs_takes(c)), None, "{json:?}");
     assert!(
-        json.len() <= body.len() + ENVELOPE,
+        json.len() <= GROWTH * body.len() + ENVELOPE,
         "{} of {}",
         json.len(),
         body.len()
@@ -147,20 +174,56 @@ proptest! {
     #[test]
     fn what_is_accepted_in_a_batch_can_be_queued(bodies in prop::collection::vec(body(), 1..4)) {
         let body = Value::from(bodies).to_string();
-        for message in parse_batch(body.as_bytes(), &door(), times()).into_iter().flatten() {
-            check(&message, body.as_bytes());
+        for message in &parse(body.as_bytes(), &door(), times()).unwrap().messages {
+            check(message, body.as_bytes());
         }
     }
 
     #[test]
+    fn what_becomes_of_an_event_does_not_depend_on_its_batch(bodies in prop::collection::vec(body(), 1..5)) {
+        let whole = parse(Value::from(bodies.clone()).to_string().as_bytes(), &door(), times()).unwrap();
+        let alone = bodies.iter().map(|body| parse_event(body.to_string().as_bytes(), &door(), times()));
+        let (mut messages, mut rejected) = (vec![], vec![]);
+        let in_batch = |mut message: Message, index: usize| {
+            if let Message::Event(event) = &mut message {
+                event.receipt.index = u32::try_from(index).unwrap();
+            }
+            message
+        };
+        for (index, event) in alone.enumerate() {
+            match event {
+                Ok(message) => messages.push(in_batch(message, index)),
+                Err(_) => rejected.push(index),
+            }
+        }
+        prop_assert_eq!(whole.messages, messages);
+        prop_assert_eq!(whole.rejected.iter().map(|rejected| rejected.index).collect::<Vec<_>>(), rejected);
+    }
+
+    #[test]
+    fn no_ornament_decides_whether_an_event_is_accepted(body in body(), ornament in 0..ORNAMENTS.len(), odd in odd()) {
+        let mut changed = body.clone();
+        match ORNAMENTS[ornament] {
+            "time" => changed["time"] = odd,
+            name if body["type"] != "alerts.snapshot" => changed["data"][name] = odd,
+            _ => {}
+        }
+        let accepted = |body: &Value| parse_event(body.to_string().as_bytes(), &door(), times()).is_ok();
+        prop_assert_eq!(accepted(&body), accepted(&changed));
+    }
+
+    #[test]
     fn no_bytes_make_the_door_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), body in body(), at in any::<prop::sample::Index>()) {
-        let _ = parse_event(&bytes, &door(), times());
+        let _ = parse(&bytes, &door(), times());
         // A good body with some bytes put in between.
         let mut body = body.to_string().into_bytes();
         let at = at.index(body.len());
         body.splice(at..at, bytes.into_iter().take(4));
-        for message in parse_event(&body, &door(), times()).into_iter().chain(parse_batch(&body, &door(), times()).into_iter().flatten()) {
-            check(&message, &body);
+        let batch = [b"[", body.as_slice(), b"]"].concat();
+        for body in [body, batch] {
+            for message in parse(&body, &door(), times()).into_iter().flat_map(|parsed| parsed.messages) {
+                check(&message, &body);
+            }
         }
     }
 }

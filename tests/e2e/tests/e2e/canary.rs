@@ -293,7 +293,7 @@ async fn door(world: &mut World, canaries: &BTreeMap<Canary, String>, seen: &mut
     assert_eq!(post(world, SOURCE, wrong, &raised, seen).await, 401);
     assert_eq!(post(world, wrong, wrong, &raised, seen).await, 401);
     let mut malformed = raised.clone();
-    malformed["data"]["severity"] = json!("dreadful");
+    malformed["data"]["kind"] = json!("dreadful");
     assert_eq!(post(world, SOURCE, secret, &malformed, seen).await, 400);
     let mut unmapped = event("alert.raised", "e2", "a2", 0);
     unmapped["data"]["tenant"] = json!("harbor-hotel");

@@ -408,10 +408,12 @@ impl World {
             received_at: Timestamp::now(),
         };
         let body = event.to_string();
-        let message = domain::webhook::parse_event(body.as_bytes(), &door, times).unwrap();
+        let mut parsed = domain::webhook::parse(body.as_bytes(), &door, times).unwrap();
+        let message = parsed.messages.remove(0);
         let about: Option<&AlertKey> = match &message {
             Message::Event(event) => Some(&event.key),
             Message::Snapshot(_)
+            | Message::Rejected(_)
             | Message::Reconsider(_)
             | Message::Release(_)
             | Message::Command(_) => None,

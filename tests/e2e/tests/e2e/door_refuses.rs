@@ -4,6 +4,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::http::HeaderName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use domain::message::Message;
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
@@ -32,6 +33,20 @@ async fn refused(
         "{what}"
     );
     assert!(body.to_string().len() < 1500, "{what}: {body}");
+}
+
+/// Checks that the queue holds reports of rejected events and nothing else.
+async fn has_only_reports(world: &World) {
+    loop {
+        let (event, messages) = world.receive().await;
+        if messages.is_empty() {
+            return;
+        }
+        for record in event.records {
+            let message = Message::from_json(record.body.as_deref().unwrap()).unwrap();
+            assert!(matches!(message, Message::Rejected(_)), "{message:?}");
+        }
+    }
 }
 
 fn good() -> String {
@@ -192,6 +207,21 @@ fn with(pointer: &str, value: Value) -> String {
     body.to_string()
 }
 
+/// What no ticket needs, in an event that is signed and good: it is queued all the same.
+#[tokio::test]
+async fn half_a_surrogate_pair_costs_an_alert_only_in_an_id() {
+    let world = World::new().await;
+    let event = event("alert.raised", "e1", "a1", 0);
+    let texts = TEXTS.map(|text| format!("/data/{text}"));
+    let members = ["/time", "/source", "/more", "/data/link", "/data/more"];
+    for member in members.into_iter().chain(texts.iter().map(String::as_str)) {
+        let body = with_text(&event, member, "\\ud800");
+        let response = world.post_raw(EVENT, body.as_bytes()).await;
+        assert_eq!(response.status_code, 202, "{member}: {}", answer(&response));
+    }
+    assert_eq!(world.waiting(&world.queue_url).await, 10);
+}
+
 const TEXTS: [&str; 5] = ["title", "description", "tenant_name", "device", "user"];
 const UNFIT: [&str; 6] = [
     "\\u0000",
@@ -208,18 +238,14 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
     let bytes = |text: &str| text.as_bytes().to_vec();
     let twice =
         |before: &str, more: &str| bytes(&good().replacen(before, &format!("{more}{before}"), 1));
-    let mut invalid = good().into_bytes();
-    let end = invalid.len() - 1;
-    invalid.splice(end..end, *b",\"more\":\"\xff\"");
     // Of one text: another one's time may have a digit less.
     let mut cut = good();
     cut.pop();
     let batch = |events: &[String]| bytes(&format!("[{}]", events.join(",")));
-    let whole = "specversion\":";
     let mut cases: Vec<(&str, Vec<u8>, i64, String)> = vec![
         (EVENT, vec![], 400, "body: is empty".into()),
         (BATCH, vec![], 400, "body: is empty".into()),
-        (EVENT, vec![b' '; 256 * 1024], 400, "body: EOF".into()),
+        (EVENT, vec![b' '; 256 * 1024], 400, "body: is empty".into()),
         (
             EVENT,
             vec![b' '; 256 * 1024 + 1],
@@ -232,29 +258,28 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
             413,
             "A request is at most 262144 bytes".into(),
         ),
-        (EVENT, vec![b'['; 256 * 1024], 400, "[0][0]".into()),
-        (BATCH, vec![b'['; 256 * 1024], 400, "[0][0]".into()),
-        (EVENT, b"{\"a\":".repeat(52_000), 400, "a.a.a".into()),
-        (
-            EVENT,
-            invalid.clone(),
-            400,
-            format!("body: is not UTF-8 from byte {} on", end + 9),
-        ),
         (
             BATCH,
-            [b"[".to_vec(), invalid, b"]".to_vec()].concat(),
-            400,
-            "body: is not UTF-8".into(),
+            batch(&vec!["5".to_owned(); 1001]),
+            413,
+            "A batch has at most 1000 events, and this one has 1001".into(),
         ),
+        (EVENT, vec![b'['; 256 * 1024], 400, "body: EOF".into()),
+        (BATCH, vec![b'['; 256 * 1024], 400, "body: EOF".into()),
+        (EVENT, b"{\"a\":".repeat(52_000), 400, "body: EOF".into()),
         (
             EVENT,
             b"\xff\xfe{\0}\0".to_vec(),
             400,
-            "body: is not UTF-8 from byte 0 on".into(),
+            "body: is UTF-16".into(),
+        ),
+        (
+            EVENT,
+            b"\xff{}".to_vec(),
+            400,
+            "body: expected value".into(),
         ),
         (EVENT, bytes("null"), 400, "body: invalid type: null".into()),
-        (EVENT, bytes("[]"), 400, "body: invalid length 0".into()),
         (
             EVENT,
             bytes(&format!("{}{}", good(), good())),
@@ -262,36 +287,19 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
             "body: trailing characters".into(),
         ),
         (EVENT, bytes(&cut), 400, "body: EOF".into()),
-        (EVENT, batch(&[good()]), 400, "[0]".into()),
         (
-            BATCH,
-            bytes(&good()),
-            400,
-            "body: invalid type: map, expected a sequence".into(),
-        ),
-        (
-            BATCH,
+            EVENT,
             bytes("[]"),
             400,
             "body: is a batch without an event".into(),
         ),
+        (BATCH, bytes("[5]"), 400, "[0]: invalid type".into()),
+        (BATCH, bytes("[{}, 5]"), 400, "[0].data: is missing".into()),
         (
             BATCH,
-            batch(&[good(), "5".into()]),
+            batch(&[with("/data/kind", json!("toaster"))]),
             400,
-            "[1]: invalid type".into(),
-        ),
-        (
-            BATCH,
-            batch(&[good(), with("/data/kind", json!("toaster")), good()]),
-            400,
-            "[1].data.kind: unknown kind `toaster`".into(),
-        ),
-        (
-            BATCH,
-            batch(&[good(), with("/data/device", json!({}))]),
-            400,
-            "[1].data.device: invalid type: map".into(),
+            "[0].data.kind: unknown kind `toaster`".into(),
         ),
         (
             EVENT,
@@ -301,48 +309,27 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
         ),
         (
             EVENT,
-            twice("\"data\":", "\"more\":1,\"more\":1,"),
-            400,
-            "more: is given twice".into(),
-        ),
-        (
-            EVENT,
             twice("\"tenant\":", "\"tenant\":\"t\","),
             400,
             "data.tenant: is given twice".into(),
         ),
         (
             EVENT,
-            twice("\"tenant\":", "\"more\":1,\"more\":2,"),
+            twice("\"tenant\":", "\"tenan\\u0074\":\"t\","),
             400,
-            "data.more: is given twice".into(),
+            "data.tenant: is given twice".into(),
         ),
         (
             EVENT,
-            twice("\"tenant\":", "\"more\":{\"x\":1,\"\\u0078\":2},"),
+            twice("\"data\":", "\"data_base64\":\"e30=\","),
             400,
-            "data.more.x: is given twice".into(),
-        ),
-        (
-            BATCH,
-            batch(&[
-                good(),
-                good().replacen("\"id\":", "\"id\":\"e0\",\"id\":", 1),
-            ]),
-            400,
-            "[1].id: is given twice".into(),
+            "data_base64: stands beside data".into(),
         ),
         (
             EVENT,
-            bytes(&good().replace(whole, "specversio\":")),
+            bytes(&with("/specversion", json!("0.3"))),
             400,
-            "body: missing field `specversion`".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/specversion", json!(1.0))),
-            400,
-            "specversion: invalid type".into(),
+            "specversion: must be".into(),
         ),
         (
             EVENT,
@@ -364,39 +351,9 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
         ),
         (
             EVENT,
-            bytes(&with("/id", json!(" e"))),
-            400,
-            "id: an event id neither starts".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/source", json!(""))),
-            400,
-            "source: must not be empty".into(),
-        ),
-        (
-            EVENT,
             bytes(&with("/type", json!("alert.exploded\n"))),
             400,
             "type: `alert.exploded` is not one of".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/time", json!("lunchtime"))),
-            400,
-            "time: `lunchtime` is not an RFC 3339 time".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/time", json!("2026-11-22T07:30:00+25:00"))),
-            400,
-            "time: `2026-11-22T07:30:00+25:00` is not".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/time", json!(1_764_000_000))),
-            400,
-            "time: invalid type: integer".into(),
         ),
         (
             EVENT,
@@ -411,37 +368,13 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
             "data: is missing".into(),
         ),
         (
-            EVENT,
-            bytes(&with("/data/severity", json!("bad"))),
-            400,
-            "data.severity: unknown variant `bad`".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/data/link", json!("javascript:alert(1)"))),
-            400,
-            "data.link: must be".into(),
-        ),
-        (
-            EVENT,
-            bytes(&with("/data/title", json!("\u{202e}\u{0}"))),
-            400,
-            "data.title: must not be empty".into(),
-        ),
-        (
             "text/plain",
             bytes(&good()),
             415,
             "Send application/cloudevents+json".into(),
         ),
         (
-            "application/json",
-            bytes(&good()),
-            415,
-            "Send application/cloudevents+json".into(),
-        ),
-        (
-            "",
+            "application/xml",
             bytes(&good()),
             415,
             "Send application/cloudevents+json".into(),
@@ -457,7 +390,6 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
         ),
         ("/data/kind", "data.kind: a kind is"),
         ("/data/partner", "data.partner: a partner id is"),
-        ("/data/link", "data.link: must be"),
     ] {
         for unfit in UNFIT {
             cases.push((
@@ -468,20 +400,7 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
             ));
         }
     }
-    let ids = [
-        "id",
-        "type",
-        "source",
-        "time",
-        "more",
-        "data/tenant",
-        "data/alert_id",
-        "data/kind",
-        "data/link",
-        "data/more",
-    ];
-    let texts = TEXTS.map(|text| format!("data/{text}"));
-    for member in ids.into_iter().chain(texts.iter().map(String::as_str)) {
+    for member in ["id", "type", "data/tenant", "data/alert_id", "data/kind"] {
         for half in ["\\ud800", "\\udfff"] {
             let body = with_text(&event, &format!("/{member}"), half);
             cases.push((
@@ -506,7 +425,7 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
         refused(&world, &what, request, now, (status, &says)).await;
     }
     println!("{count} of {count} refused with a 4xx that names what to mend");
-    assert_eq!(world.waiting(&world.queue_url).await, 0);
+    has_only_reports(&world).await;
     assert_eq!(
         world.post_raw(EVENT, good().as_bytes()).await.status_code,
         202

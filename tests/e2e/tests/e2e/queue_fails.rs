@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::world::{PARTNER, SECRET, SOURCE, answer, event, signed};
+use crate::world::{PARTNER, SECRET, SOURCE, SOURCE_KEY, answer, event, signed};
 
 /// What the queue does with a call that it has read whole.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +22,8 @@ enum Sqs {
     TakesAfter(Duration),
     /// Takes all but one, and says so.
     RefusesOne,
+    /// The same at the first call, and takes all at the next.
+    RefusesOneOnce,
     Answers(u16, &'static str),
     /// Perhaps takes it, and hangs up without a word.
     HangsUp,
@@ -102,22 +104,33 @@ async fn serve(mut stream: TcpStream, sqs: Sqs, calls: Arc<AtomicUsize>) {
         if head.contains("getsecretvalue") {
             let document =
                 json!({ "partner": PARTNER, "enabled": true, "secrets": [{ "value": SECRET }] });
-            let secret = json!({ "Name": "source", "SecretString": document.to_string() });
+            let is_keys = body["SecretId"] == "tb/source/id-keys";
+            let text = if is_keys {
+                SOURCE_KEY.to_owned()
+            } else {
+                document.to_string()
+            };
+            let secret = json!({ "Name": body["SecretId"], "SecretString": text });
             write(&mut stream, 200, &secret.to_string()).await;
             continue;
         }
-        calls.fetch_add(1, Ordering::SeqCst);
+        let is_first = calls.fetch_add(1, Ordering::SeqCst) == 0;
         let took =
             |entry: &Value| json!({ "Id": entry["Id"], "MessageId": "m", "MD5OfMessageBody": "" });
         let entries = body["Entries"].as_array().unwrap();
         let all: Vec<_> = entries.iter().map(took).collect();
         match sqs {
+            Sqs::RefusesOneOnce if !is_first => {
+                // Only what was refused comes again.
+                assert_eq!(entries.len(), 1);
+                write(&mut stream, 200, &json!({ "Successful": all }).to_string()).await;
+            }
             Sqs::Takes => write(&mut stream, 200, &json!({ "Successful": all }).to_string()).await,
             Sqs::TakesAfter(delay) => {
                 tokio::time::sleep(delay).await;
                 write(&mut stream, 200, &json!({ "Successful": all }).to_string()).await;
             }
-            Sqs::RefusesOne => {
+            Sqs::RefusesOne | Sqs::RefusesOneOnce => {
                 let failed = json!([{ "Id": entries[0]["Id"], "Code": "InternalError", "SenderFault": false }]);
                 write(
                     &mut stream,
@@ -156,17 +169,17 @@ fn not_taken(response: &ApiGatewayV2httpResponse, what: &str) {
 
 #[tokio::test]
 async fn what_sqs_perhaps_did_not_take_is_a_503() {
-    // Whatever may mend itself is tried three times in all.
+    // A call that may mend itself is tried three times in all, a message of a call four times.
     let cases = [
         (Sqs::Answers(500, r#"{"__type":"InternalError"}"#), 3),
         (Sqs::Answers(503, ""), 3),
         (Sqs::Answers(400, r#"{"__type":"AccessDenied"}"#), 1),
         (Sqs::Answers(400, r#"{"__type":"RequestThrottled"}"#), 3),
-        (Sqs::Answers(200, "{}"), 1),
-        (Sqs::Answers(200, r#"{"Successful":[],"Failed":[]}"#), 1),
+        (Sqs::Answers(200, "{}"), 4),
+        (Sqs::Answers(200, r#"{"Successful":[],"Failed":[]}"#), 4),
         (Sqs::Answers(200, "<html>"), 1),
         (Sqs::Answers(302, ""), 1),
-        (Sqs::RefusesOne, 1),
+        (Sqs::RefusesOne, 4),
         (Sqs::HangsUp, 3),
         (Sqs::HangsUpAmid, 3),
     ];
@@ -175,6 +188,13 @@ async fn what_sqs_perhaps_did_not_take_is_a_503() {
         not_taken(&stub.post(3).await, &format!("{sqs:?}"));
         assert_eq!(stub.calls.load(Ordering::SeqCst), calls, "{sqs:?}");
     }
+    let stub = Stub::start(Sqs::RefusesOneOnce).await;
+    let response = stub.post(3).await;
+    assert_eq!(
+        (response.status_code, answer(&response)),
+        (202, json!({ "accepted": 3 }))
+    );
+    assert_eq!(stub.calls.load(Ordering::SeqCst), 2);
     let stub = Stub::start(Sqs::Takes).await;
     let response = stub.post(23).await;
     assert_eq!(
@@ -200,7 +220,8 @@ async fn an_sqs_that_says_nothing_is_a_503_before_the_function_is_ended() {
 async fn an_sqs_that_is_slow_at_each_call_is_a_503_before_the_function_is_ended() {
     let begun = Instant::now();
     let stub = Stub::start(Sqs::TakesAfter(Duration::from_millis(3500))).await;
-    not_taken(&stub.post(23).await, "slow");
+    // More calls than are made at once.
+    not_taken(&stub.post(700).await, "slow");
     assert!(
         begun.elapsed() < Duration::from_secs(10),
         "{:?}",

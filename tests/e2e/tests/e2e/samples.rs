@@ -5,7 +5,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::record::{Claim, Op, Record};
-use domain::webhook::{Door, Times, parse_batch, parse_event};
+use domain::webhook::{Door, Times, parse};
 use domain::{AlertKey, ClaimId};
 use ingest::signature::{Headers, Key, Signed};
 use jiff::{SignedDuration, Timestamp};
@@ -50,11 +50,13 @@ fn every_webhook_body_is_one_that_the_door_takes() {
         received_at: now,
     };
     for (name, body, _) in WEBHOOKS {
-        let messages = match name {
-            "batch" => parse_batch(body.as_bytes(), &door(), times).unwrap(),
-            _ => vec![parse_event(body.as_bytes(), &door(), times).unwrap()],
-        };
-        assert!(!messages.is_empty(), "{name}");
+        let parsed = parse(body.as_bytes(), &door(), times).unwrap();
+        assert!(!parsed.messages.is_empty(), "{name}");
+        assert_eq!(
+            (parsed.rejected, parsed.dropped.total()),
+            (vec![], 0),
+            "{name}"
+        );
     }
 }
 

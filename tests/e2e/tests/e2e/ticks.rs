@@ -138,6 +138,7 @@ impl World {
                     Message::Reconsider(key) => keys.push(key),
                     other @ (Message::Event(_)
                     | Message::Snapshot(_)
+                    | Message::Rejected(_)
                     | Message::Release(_)
                     | Message::Command(_)) => {
                         unreachable!("{other:?}")

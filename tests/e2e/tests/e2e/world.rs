@@ -35,7 +35,9 @@ use tickets::Invocation;
 use crate::proxy::Proxy;
 use crate::setup_client::PAGE;
 
-pub(crate) const SOURCE: &str = "src_0123456789abcdefghijklmnop";
+/// Proves the ids of all sources here, as `domain::SourceKeys` made them.
+pub(crate) const SOURCE_KEY: &str = "the-key-by-which-the-end-to-end-tests-make-ids";
+pub(crate) const SOURCE: &str = "src_northwind0000drq5zip5s8rgz";
 pub(crate) const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 pub(crate) const PARTNER: &str = "northwind";
 /// Mapped and enabled.
@@ -186,6 +188,7 @@ impl World {
                 not_after: None,
             }],
         };
+        self.put_secret("tb/source/id-keys", SOURCE_KEY).await;
         self.put_secret(
             &format!("tb/source/{SOURCE}"),
             &serde_json::to_string(&document).unwrap(),
