@@ -7,7 +7,7 @@ use domain::adopt::{adopt, recall, rechecked};
 use domain::breaker::Told;
 use domain::done::after;
 use domain::memory::{Memory, MemoryState};
-use domain::record::{Claim, ClosedBy, Open, Recheck, Record};
+use domain::record::{Claim, ClosedBy, Ended, Open, Recheck, Record};
 use domain::{Blocked, PartnerId, Reaction, Token, rights};
 use jiff::Timestamp;
 
@@ -286,11 +286,12 @@ impl App {
                 self.heard(&partner, Told::Works, case).await;
                 let found = found(&ticket);
                 let ended = found.ended(&record.ticket_token(), open.company_id);
-                (ended, found.board_id)
+                let at = found.closed_at;
+                (ended.map(|by| Ended { by, at }), found.board_id)
             }
             Err(Failed::Look(Error::NotFound { .. })) => {
                 self.heard(&partner, Told::Works, case).await;
-                (Some(ClosedBy::Deleted), open.board_id)
+                (Some(ClosedBy::Deleted.into()), open.board_id)
             }
             Err(fault) => {
                 tracing::warn!(fault = %fault, "not looked at");
@@ -301,9 +302,9 @@ impl App {
         };
         tracing::info!(ticket.id = open.ticket_id, ended = ?ended, "looked at");
         let seen = match ended {
-            Some(by) => record
+            Some(ended) => record
                 .clone()
-                .with_closed(open.ticket_id, open.epoch, by, now),
+                .with_closed(open.ticket_id, open.epoch, ended, now),
             None => record.clone().with_board(board_id),
         };
         if seen == record {

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::{Change, Event, Order, Particulars};
+use crate::event::{Change, Event, Order, Particulars, Payload};
 use crate::folded::Effect;
-use crate::record::{About, Actual, Closed, Record, Wanted};
+use crate::record::{About, Actual, Closed, ClosedBy, Record, Wanted};
 
 /// Two clocks of one source may differ by so much.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
@@ -106,7 +106,7 @@ fn newer(record: Record, event: &Event, order: Order) -> Record {
 /// between. Of equal times the worse severity counts.
 fn older(mut record: Record, event: &Event) -> Record {
     let (Change::Raised(particulars) | Change::Updated(particulars)) = &event.change else {
-        return record;
+        return resolved_before(record, event);
     };
     let wanted = &mut record.wanted;
     let is_of_last_moment = is_of_last_moment(wanted, event);
@@ -129,6 +129,45 @@ fn older(mut record: Record, event: &Event) -> Record {
         );
     }
     received(record, event)
+}
+
+/// A resolve that the raise after it overtook on the queue: what was taken for a repeat raised the alert anew. If a person ended the
+/// ticket before that, the alert needs the next one.
+fn resolved_before(mut record: Record, event: &Event) -> Record {
+    let has_ticket = record.actual.is_some() || record.claim.is_some();
+    let (Some(about), Some(last)) = (&mut record.wanted.about, &record.wanted.last) else {
+        return record;
+    };
+    let resolved = (event.occurred_at, event.receipt.at);
+    let ended_before = resolved <= (about.raised_at, about.raise_received_at);
+    if !has_ticket || !record.wanted.standing || ended_before {
+        return record;
+    }
+    about.raised_at = last.occurred_at;
+    about.raise_received_at = last.receipt.at;
+    let text = anew(about);
+    let raised_at = about.raise_received_at;
+    record.payload.get_or_insert(text);
+    // When a ticket was deleted or moved is not known: no alert is lost.
+    let is_next =
+        |closed: &Closed| closed.by != ClosedBy::Technician || closed.ended_at <= raised_at;
+    if ended(&record).is_some_and(is_next) {
+        record.episode += 1;
+    }
+    record
+}
+
+/// What a person reads of a raise whose message is gone.
+fn anew(about: &About) -> Payload {
+    Payload {
+        title: format!("Alert raised again: {}", about.kind),
+        description: "The alert was resolved and raised again. The ticket before says what it is."
+            .to_owned(),
+        tenant_name: None,
+        device: None,
+        user: None,
+        link: None,
+    }
 }
 
 fn received(mut record: Record, event: &Event) -> Record {

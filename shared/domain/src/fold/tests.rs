@@ -1,5 +1,5 @@
 use super::*;
-use crate::event::{EventDigest, Payload, Receipt, Severity};
+use crate::event::{EventDigest, Receipt, Severity};
 use crate::kind::Role;
 use crate::record::{Claim, ClosedBy, Op, Open};
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, Token};
@@ -391,4 +391,23 @@ fn the_text_of_a_raise_is_kept_while_an_older_ticket_or_creation_may_turn_out_to
             assert_eq!(over.at_rest().payload, None);
         }
     }
+}
+
+#[test]
+fn a_raise_anew_that_overtakes_its_resolve_gets_its_ticket_where_a_person_ended_the_one_before() {
+    let closed = |at_second| {
+        let record = folded(&[raise("r", 0, 0)]);
+        record.with_closed(77, 1, ClosedBy::Technician, at(at_second))
+    };
+    let anew = |record| fold(fold(record, &raise("r2", 30, 30)), &resolve("c", 20, 20));
+    let next = anew(closed(10));
+    assert_eq!((next.episode, next.wanted.standing), (2, true));
+    assert!(next.payload.is_some());
+    assert_eq!(anew(closed(31)).episode, 1, "a person ended it after that");
+    let before = fold(closed(10), &raise("r2", 30, 30));
+    assert_eq!(
+        fold(before, &resolve("c", -1, 0)).episode,
+        1,
+        "of before the raise"
+    );
 }

@@ -50,6 +50,8 @@ enum Op {
     Reconcile(Run),
     /// An event that was said before comes again.
     Again(usize),
+    /// The sender had no answer to an event and sends it again: the same body with a new timestamp.
+    Retry(usize),
     /// Somebody asks to decide again.
     Reconsider,
     /// One of the messages in the queue is handed to a worker.
@@ -103,6 +105,18 @@ struct Run {
     lists_are_late: bool,
     /// It reads ConnectWise's open tickets, and what that is worth.
     compares: Option<Searches>,
+}
+
+/// What time a source writes into its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    True,
+    /// None, or one that cannot be meant: the time of the webhook stands for it.
+    None,
+    /// One that is ahead of the receipt, which stands for it.
+    Fast,
+    /// In every event the time at which the alert first was raised.
+    Creation,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -236,6 +250,7 @@ fn op(dice: &mut Dice, set_up: bool) -> Op {
         ]))),
         3 => Op::Say(Say::Updated),
         4..=5 => Op::Say(Say::Resolved),
+        6 if dice.one_in(2) => Op::Retry(dice.below(8)),
         6 => Op::Again(dice.below(8)),
         7 if dice.one_in(4) => Op::Technician(Deed::Close),
         7 => Op::Reconsider,

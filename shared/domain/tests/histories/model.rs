@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::reconcile::Snapshot;
 use crate::worker::Worker;
-use crate::{COMPANY, Deed, Delivery, List, Op, PATIENCE, Run, Say, Searches};
+use crate::{COMPANY, Clock, Deed, Delivery, List, Op, PATIENCE, Run, Say, Searches};
 
 /// A ticket in some ConnectWise.
 #[derive(Debug, Clone)]
@@ -37,6 +37,8 @@ pub(crate) struct Ticket {
     pub(crate) board: u64,
     pub(crate) deleted: bool,
     pub(crate) merged: bool,
+    /// When a person ended it.
+    pub(crate) ended_at: Option<i64>,
     /// The marks of our notes.
     pub(crate) notes: Vec<ClaimId>,
 }
@@ -69,6 +71,9 @@ pub(crate) struct Model {
     pub(crate) now: i64,
     /// The source's last word, and all that it has said.
     pub(crate) standing: bool,
+    /// Since when it says so without having said otherwise.
+    pub(crate) began: i64,
+    pub(crate) clock: Clock,
     pub(crate) said: Vec<Event>,
     pub(crate) queue: Vec<Message>,
     /// Since when the alert is there, or not; and when it ends by itself.
@@ -161,6 +166,13 @@ impl Model {
         Self {
             now: 1000,
             standing: false,
+            began: 0,
+            clock: match seed % 7 {
+                0 => Clock::None,
+                1 => Clock::Fast,
+                2 => Clock::Creation,
+                _ => Clock::True,
+            },
             said: vec![],
             queue: vec![],
             there: vec![],
@@ -221,6 +233,7 @@ impl Model {
                 self.queue
                     .extend(said.cloned().map(Box::new).map(Message::Event));
             }
+            Op::Retry(which) => self.retry(*which),
             Op::Reconsider => self.queue.push(Message::Reconsider),
             Op::Deliver(delivery) => self.deliver(delivery)?,
             Op::Pass(seconds) => self.pass(*seconds),
@@ -261,6 +274,9 @@ impl Model {
             .filter(|ticket| ticket.open && ticket.is_ours())
         {
             ticket.touched = true;
+            if deed != Deed::ToOtherBoard {
+                ticket.ended_at = Some(now);
+            }
             match deed {
                 Deed::Close => (ticket.open, ticket.closed_at) = (false, Some(now)),
                 Deed::Delete => ticket.deleted = true,
@@ -304,7 +320,9 @@ impl Model {
     fn lose(&mut self, restored: bool) {
         let uncertain = |record: &Record| record.claim.is_some() || !record.rechecks.is_empty();
         let left_alone = |ticket: &Ticket| ticket.merged || ticket.company != COMPANY;
-        if self.stored.iter().chain(&self.backup).any(uncertain)
+        // Of events without times of their own, a table that is lost cannot know which it had.
+        if self.clock != Clock::True
+            || self.stored.iter().chain(&self.backup).any(uncertain)
             || !self.coming.is_empty()
             || self.tickets.iter().any(left_alone)
         {
@@ -318,9 +336,36 @@ impl Model {
         self.view.memory = restored.then_some(MemoryState::Rebuilding);
     }
 
+    /// The same body once more, received now. As long as the first copy is under way it cannot be known which of the two was first.
+    fn retry(&mut self, which: usize) {
+        let Some(said) = self.said.get(which % self.said.len().max(1)) else {
+            return;
+        };
+        let is_same = |message: &Message| match message {
+            Message::Event(event) => event.digest == said.digest,
+            Message::Command(_) | Message::Reconsider | Message::Release => false,
+        };
+        if self.queue.iter().any(is_same) {
+            return;
+        }
+        let mut again = said.clone();
+        self.pass(1);
+        again.receipt.at = at(self.now);
+        if matches!(self.clock, Clock::None | Clock::Fast) {
+            again.occurred_at = at(self.now);
+        }
+        self.queue.push(Message::Event(Box::new(again)));
+    }
+
     fn say(&mut self, say: Say) {
         match say {
-            Say::Raised(_) => self.standing = true,
+            Say::Raised(_) => {
+                // Gone without a word, it looks as if it went on.
+                if !self.standing {
+                    self.began = self.now;
+                }
+                self.standing = true;
+            }
             Say::Resolved if self.standing => self.standing = false,
             Say::Updated if self.standing && self.is_there() => {}
             Say::Resolved | Say::Updated => return,
@@ -329,7 +374,12 @@ impl Model {
         let ends = self.ends_in.take().filter(|_| say != Say::Resolved);
         self.ends = ends.map(|seconds| self.now + seconds);
         self.is_there_since(self.now, say != Say::Resolved);
-        let event = event(self.said.len(), self.now, say, self.ends);
+        let mut event = event(self.said.len(), self.now, say, self.ends);
+        match (self.clock, self.said.first()) {
+            (Clock::Creation, Some(first)) => event.occurred_at = first.occurred_at,
+            (Clock::Fast, _) => event.receipt.bounds_time = true,
+            (Clock::True | Clock::None | Clock::Creation, _) => {}
+        }
         self.said.push(event.clone());
         self.queue.push(Message::Event(Box::new(event)));
     }
@@ -589,6 +639,15 @@ impl Model {
             &record.actual,
             Some(Actual::Closed(closed)) if closed.episode == record.episode && closed.by != ClosedBy::Us
         );
+        if let Some(Actual::Closed(closed)) = record.actual.as_ref().filter(|_| ended_by_person) {
+            // Where ConnectWise's own time of the closing was not read, it is taken for the time at which it was noticed.
+            let is_read = closed.ended_at < closed.at;
+            let ended_at = self.ticket(closed.ticket_id).ended_at.filter(|_| is_read);
+            hold!(
+                !self.standing || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
+                "it was raised anew after a person ended its ticket, and has none: {record:?}"
+            );
+        }
         let standing = record.wanted.standing;
         let is_known = record.wanted.about.is_some();
         hold!(

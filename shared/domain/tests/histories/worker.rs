@@ -7,7 +7,7 @@ use domain::done::{Done, after};
 use domain::event::{Event, Severity};
 use domain::fold::fold;
 use domain::memory::MemoryState;
-use domain::record::{Claim, ClosedBy, Open, Record};
+use domain::record::{Claim, ClosedBy, Ended, Open, Record};
 use domain::settings::ConnectionView;
 use domain::{Blocked, ClaimId, Token};
 use jiff::Timestamp;
@@ -143,7 +143,11 @@ impl Worker<'_> {
         let board = self.model.ticket(open.ticket_id).board;
         let now = at(self.model.now);
         let seen = match ended {
-            Some(by) => record.with_closed(open.ticket_id, open.epoch, by, now),
+            Some(by) => {
+                let closed_at = self.model.ticket(open.ticket_id).closed_at.map(at);
+                let ended = Ended { by, at: closed_at };
+                record.with_closed(open.ticket_id, open.epoch, ended, now)
+            }
             None => record.with_board(Some(board)),
         };
         self.save(stored, seen)
@@ -405,6 +409,7 @@ impl Worker<'_> {
                 board: BOARD,
                 deleted: false,
                 merged: false,
+                ended_at: None,
                 notes: vec![],
             };
             self.model.coming.push(ticket);

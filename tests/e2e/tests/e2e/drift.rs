@@ -19,7 +19,7 @@ fn replace(path: &str, value: &Value) -> Value {
 }
 
 impl World {
-    async fn raised(&mut self, alerts: &[String]) -> Vec<u64> {
+    pub(crate) async fn raised(&mut self, alerts: &[String]) -> Vec<u64> {
         for alert in alerts {
             let raised = event("alert.raised", &format!("e{alert}"), alert, -300);
             self.post(&raised).await;
@@ -33,7 +33,7 @@ impl World {
         tickets
     }
 
-    async fn closes(&self, ticket: u64) {
+    pub(crate) async fn closes(&self, ticket: u64) {
         let status = replace("status", &json!({ "id": OPERATIONS.2 }));
         let path = ticket_path(ticket);
         self.technician(Method::PATCH, &path, Some(status)).await;
@@ -125,6 +125,13 @@ async fn tickets_that_a_technician_closed_are_recorded_at_the_next_run_and_raise
     }
     world.post(&event("alert.raised", "again", "a0", 0)).await;
     world.work().await;
+    assert_eq!(world.all_tickets().await.len(), 10, "it never ended");
+    for alert in ["a0", "a1"] {
+        world.post(&event("alert.resolved", "over", alert, 0)).await;
+        world.work().await;
+    }
+    world.post(&event("alert.raised", "anew", "a0", 0)).await;
+    world.work().await;
     let all = world.all_tickets().await;
     assert_eq!(all.len(), 11);
     let token = format!("tb1-{}-2", key(TENANT, "a0").item_key());
@@ -141,7 +148,7 @@ async fn tickets_that_a_technician_closed_are_recorded_at_the_next_run_and_raise
         .put_settings(&partner(), &settings)
         .await
         .unwrap();
-    world.post(&event("alert.raised", "again", "a1", 0)).await;
+    world.post(&event("alert.raised", "anew", "a1", 0)).await;
     world.work().await;
     let all = world.all_tickets().await;
     assert_eq!(all.len(), 11);

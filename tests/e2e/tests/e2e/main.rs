@@ -30,6 +30,7 @@ mod health_turns;
 mod hours;
 mod logs;
 mod operator;
+mod order;
 mod pipeline;
 mod proxy;
 mod queue_fails;
