@@ -12,7 +12,7 @@ const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 /// The record with the event taken in. An event that was folded before changes nothing, whenever it is delivered again. One that is
 /// not newer than the last event changes only how long an active alert lasts, and how bad it is.
 ///
-/// An update of an alert that its source resolved changes nothing at all, not even the order: the raise that it overtook is still to
+/// An update of an alert that its source resolved changes nothing, not even the order: the raise that it overtook is still to
 /// come, and must not look old. Where only a list or the time says that the alert is gone, an update says that it is not.
 #[must_use]
 pub fn fold(record: Record, event: &Event) -> Record {
@@ -22,6 +22,9 @@ pub fn fold(record: Record, event: &Event) -> Record {
     let place = place(&record.wanted, event);
     let is_update = matches!(event.change, Change::Updated(_));
     if place.is_some() && is_update && is_resolved(&record) {
+        // Its retry is no newer than it was.
+        let mut record = record;
+        record.folded.add(event.digest, Effect::Repeat);
         return record;
     }
     let was_active = record.wanted.standing;
@@ -78,8 +81,11 @@ fn is_only_pair(wanted: &Wanted, last: &Order, event: &Event) -> bool {
             && about.raised_at == last.occurred_at
     };
     match (&event.change, &wanted.about) {
-        (Change::Resolved, Some(about)) => wanted.standing && is_alone(about),
-        (Change::Raised(_), None) => !wanted.standing,
+        // Only where the times say that it was resolved before it was raised.
+        (Change::Resolved, Some(about)) => {
+            wanted.standing && is_alone(about) && event.occurred_at < last.occurred_at
+        }
+        (Change::Raised(_), None) => !wanted.standing && event.occurred_at > last.occurred_at,
         (Change::Raised(_), Some(_)) | (Change::Resolved, None) | (Change::Updated(_), _) => false,
     }
 }

@@ -573,7 +573,10 @@ fn an_uncertain_close_is_taken_over() {
 fn an_update_that_overtakes_a_new_raise_does_not_hide_it() {
     let gone = folded(&[raised(1), resolved(2)]);
     let updated = fold(gone.clone(), &worse(6));
-    assert_eq!(updated, gone, "an update of what is gone changes nothing");
+    assert_eq!(
+        updated.wanted, gone.wanted,
+        "an update of what is gone changes nothing"
+    );
     let raised_again = fold(updated, &raised(5));
     assert!(raised_again.wanted.standing);
 }

@@ -198,6 +198,16 @@ fn a_resolve_with_a_slow_clock_ends_the_only_raise() {
     assert!(is_active(&events));
 }
 
+/// The sender had to send the raise again, and its resolve was taken at once.
+#[test]
+fn a_raise_that_is_received_after_its_resolve_stays_resolved() {
+    for received in [4, 60, 1000] {
+        for events in every_order(&[raise("r", 0, received), resolve("c", 5, 6)]) {
+            assert!(!is_active(&events), "{events:?}");
+        }
+    }
+}
+
 #[test]
 fn an_old_resolve_does_not_end_what_was_raised_or_repeated_since() {
     let late = resolve("c", 10, 80);

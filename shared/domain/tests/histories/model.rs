@@ -89,7 +89,6 @@ pub(crate) struct Model {
     pub(crate) indexed: Option<Record>,
     pub(crate) backup: Option<Record>,
     pub(crate) is_set_back: bool,
-    pub(crate) is_replayed: bool,
     pub(crate) view: ConnectionView,
     pub(crate) broken: bool,
     /// All ConnectWise sites: a ticket's number is its place, from 1.
@@ -184,7 +183,6 @@ impl Model {
             indexed: None,
             backup: None,
             is_set_back: false,
-            is_replayed: false,
             view: ConnectionView {
                 connection: Some(LiveConnection {
                     epoch: 1,
@@ -478,9 +476,8 @@ impl Model {
     /// The source's last word is what is wanted, unless something that is newer shows that it is gone.
     fn is_heard(&self, record: &Record) -> Result<(), String> {
         let wanted = &record.wanted;
-        // An update that overtook its raise is heard when it comes again.
-        let is_heard =
-            |event: &&Event| self.is_replayed || !matches!(event.change, Change::Updated(_));
+        // An update that overtook its raise is not heard.
+        let is_heard = |event: &&Event| !matches!(event.change, Change::Updated(_));
         let newest = self.said.iter().filter(is_heard).map(Event::order).max();
         let shown = wanted.gone.is_some() && (wanted.last >= newest || self.is_set_back);
         hold!(
@@ -530,7 +527,6 @@ impl Model {
             .map(Message::Event)
             .collect();
         self.drain()?;
-        self.is_replayed = true;
         Ok(())
     }
 
