@@ -173,11 +173,8 @@ impl Scene<'_> {
 
         self.redrive(&mate).await?;
 
-        // Two in a row: one alone proves nothing so soon after the alert was raised.
-        for list in ["list-1", "list-2"] {
-            let listed = Source::listed(second, list, &[ransomware.id]);
-            self.source.post(&listed).await?;
-        }
+        let listed = Source::listed(second, "list-1", &[ransomware.id]);
+        self.source.post(&listed).await?;
         let ticket = self
             .ticket(&mate, "the ticket of what the list has no more", closed)
             .await?;

@@ -1,25 +1,25 @@
 //! Which alerts are gone, and which tickets are not as they are recorded: found in lists, and asked of the writer of tickets.
 //!
-//! Nothing here is believed for good: whoever gets a command reads record and ticket again. Where ConnectWise's list fails at any
-//! page, nothing at all is asked for.
+//! Nothing here is final: the writer of tickets reads record and ticket again. If any page of ConnectWise's list fails, no difference
+//! of tickets is reported. Which alerts are gone does not depend on that list.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{View, found};
 use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
-use domain::adopt::Found;
+use domain::adopt::Found as FoundTicket;
 use domain::command::{Ask, Command};
 use domain::key::ItemKey;
-use domain::plan::{Census, Departures, Proposal, Proposed, Scope, Tickets};
+use domain::plan::{self, Census, Departures, Proposal, Proposed, Scope, Seen, Tickets};
 use domain::record::Record;
-use domain::snapshot::{Lists, Newest};
-use domain::{AlertKey, PartnerId, RecordId, TenantId};
+use domain::snapshot::{Found, Match, Snapshot, Snapshots, Watched};
+use domain::{AlertKey, PartnerId, RecordId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use store::{Comparing, Leased, Progress, Sign};
+use store::{Comparing, Leased, Progress, Sign, Stops};
 use tokio::time::Instant;
 
 use crate::App;
@@ -103,7 +103,8 @@ impl App {
                     proposals.extend(differing);
                     left = true;
                 }
-                Compared::Not => return Ok(Looked::default()),
+                // It is read again in the next run, since `compared_at` stays.
+                Compared::Not => {}
             }
         }
         left |= proposals.len() > room;
@@ -122,13 +123,8 @@ impl App {
         let mut census = Census::default();
         for mut listing in self.alerts.followed(partner) {
             while let Some(followed) = listing.next().await? {
-                let Some(key) = ItemKey::parse(&followed.pk) else {
-                    continue;
-                };
-                let AlertKey { tenant, source, .. } = followed.key;
-                let scope = census.scope(Scope { tenant, source });
                 let actual = followed.actual.as_ref();
-                census.add(key, scope, &followed.wanted, actual, followed.episode);
+                census.add(&followed.key, &followed.wanted, actual, followed.episode);
             }
         }
         Ok(census)
@@ -141,35 +137,41 @@ impl App {
         census: &Census,
         now: Timestamp,
     ) -> Result<Departures, Fault> {
-        let mut snapshots = HashMap::new();
+        let mut all_seen = HashMap::new();
         let mut in_doubt = BTreeSet::new();
         for (number, scope) in (0..).zip(&census.scopes) {
             let kinds = census.kinds_of(number);
             if kinds.is_empty() {
                 continue;
             }
-            let mut newest = Newest::default();
-            let mut parts = self
-                .alerts
-                .snapshot_parts(partner, &scope.tenant, &scope.source);
-            while let Some(part) = parts.next().await? {
-                if !newest.add(part, &kinds, now) {
-                    break;
-                }
-            }
-            let lists = self.lists(partner, scope, &newest).await?;
-            if newest.is_in_doubt(&kinds, &lists) {
+            let seen = self.seen(partner, census, number, scope, now).await?;
+            if seen.snapshots.is_uncertain(&seen.found) {
+                tracing::info!(tenant = %scope.tenant, source = %scope.source, "the newest snapshot is incomplete, empty or contradictory; it closes nothing");
                 in_doubt.insert(scope.tenant.clone());
             }
-            snapshots.insert(number, (newest, lists));
+            all_seen.insert(number, seen);
+        }
+        let going = census.going(&all_seen, self.snapshot_lag, now);
+        drop(all_seen);
+        let since = now.saturating_sub(plan::DAY).unwrap_or(Timestamp::MIN);
+        let mut ended = vec![];
+        for tenant in census.tenants_of(&going) {
+            ended.extend(self.alerts.ended_since(partner, &tenant, since).await?);
         }
         let table = &self.connections.table;
-        let known = table.stopped(partner).await?;
-        let let_through: BTreeMap<TenantId, u32> = known
-            .iter()
-            .filter_map(|(tenant, stopped)| Some((tenant.clone(), stopped.let_through?)))
-            .collect();
-        let departures = census.departures(&snapshots, &let_through, now);
+        let Stops {
+            stopped: known,
+            approvals,
+        } = table.stops(partner).await?;
+        let departures = census.departures(going, &ended, &approvals, now);
+        for (scope, &alerts) in &departures.similar {
+            tracing::warn!(
+                tenant = %scope.tenant, source = %scope.source, alerts,
+                "alerts stay open: the snapshot lists ids that differ from theirs only in case, normalisation or white space"
+            );
+            count(Metric::SimilarIds, alerts);
+            self.connections.leave_sign(Sign::SimilarIds, now).await;
+        }
         for (tenant, &(closings, of)) in &departures.stopped {
             if table.stop(partner, tenant, (closings, of), now).await? {
                 tracing::error!(tenant = %tenant, closings, of, "too many at once: nothing is closed");
@@ -191,37 +193,59 @@ impl App {
         Ok(departures)
     }
 
-    /// The lists of a scope's snapshots, as far as they are whole. One of which a part changed meanwhile is not.
-    async fn lists(
+    /// What a scope's snapshots show of its active alerts. The lists are read part by part, and only which active alerts they name is
+    /// kept: memory grows with open alerts and not with what sources send.
+    async fn seen(
+        &self,
+        partner: &PartnerId,
+        census: &Census,
+        number: u32,
+        scope: &Scope,
+        now: Timestamp,
+    ) -> Result<Seen, Fault> {
+        let mut snapshots = Snapshots::of(census.kinds_of(number));
+        let mut parts = self
+            .alerts
+            .snapshot_parts(partner, &scope.tenant, &scope.source);
+        while let Some(part) = parts.next().await? {
+            if !snapshots.add(part, now) {
+                break;
+            }
+        }
+        let watched = census.watched(number);
+        let mut found = Found::default();
+        for snapshot in snapshots.to_read() {
+            if let Some(list) = self.found_in(partner, scope, snapshot, &watched).await? {
+                found.add(snapshot, list);
+            }
+        }
+        Ok(Seen { snapshots, found })
+    }
+
+    /// Which active alerts a snapshot lists; none if a part of it changed meanwhile.
+    async fn found_in(
         &self,
         partner: &PartnerId,
         scope: &Scope,
-        newest: &Newest,
-    ) -> Result<Lists, Fault> {
-        let mut lists = Lists::new();
-        for (snapshot, parts) in newest.whole() {
-            let mut alerts = HashSet::new();
-            let mut is_whole = true;
-            for part in parts {
-                let Some(listed) = self.alerts.snapshot_list(part).await? else {
-                    is_whole = false;
-                    break;
+        snapshot: &Snapshot,
+        watched: &Watched,
+    ) -> Result<Option<HashMap<ItemKey, Match>>, Fault> {
+        let mut found = HashMap::new();
+        for key in snapshot.part_keys() {
+            let Some(listed) = self.alerts.snapshot_list(&key).await? else {
+                return Ok(None);
+            };
+            for alert_id in listed {
+                let key = AlertKey {
+                    partner: partner.clone(),
+                    tenant: scope.tenant.clone(),
+                    source: scope.source.clone(),
+                    alert_id,
                 };
-                alerts.extend(listed.into_iter().filter_map(|alert_id| {
-                    let key = AlertKey {
-                        partner: partner.clone(),
-                        tenant: scope.tenant.clone(),
-                        source: scope.source.clone(),
-                        alert_id,
-                    };
-                    ItemKey::parse(&key.item_key())
-                }));
-            }
-            if is_whole {
-                lists.insert(snapshot.clone(), alerts);
+                watched.find(&key, &mut found);
             }
         }
-        Ok(lists)
+        Ok(Some(found))
     }
 
     /// Reads ConnectWise's list of open tickets with our tokens, as far as there is time, and compares it with what is recorded.
@@ -360,7 +384,7 @@ impl Reading<'_> {
             }
             let deadline = self.invocation.call_ends();
             let page = self.client.ticket_page(&ours()?, cursor, deadline).await?;
-            let listed: Vec<Found> = page.items.iter().map(found).collect();
+            let listed: Vec<FoundTicket> = page.items.iter().map(found).collect();
             drop(page.items);
             self.boards_seen
                 .extend(listed.iter().filter_map(|ticket| ticket.board_id));

@@ -16,11 +16,13 @@ pub struct Config {
     pub function_name: String,
     /// How often a partner is looked after when nothing happens.
     pub period: SignedDuration,
+    /// How far a source's snapshots may lag behind its events.
+    pub snapshot_lag: SignedDuration,
 }
 
 impl Config {
     /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be
-    /// empty), `RECONCILE_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// empty), `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// All variables that are missing.
@@ -37,6 +39,9 @@ impl Config {
             },
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
             period: SignedDuration::from_secs(i64::from(environment.number("RECONCILE_SECONDS"))),
+            snapshot_lag: SignedDuration::from_secs(i64::from(
+                environment.number("SNAPSHOT_LAG_SECONDS"),
+            )),
         };
         environment.complete(config)
     }

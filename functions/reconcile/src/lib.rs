@@ -35,6 +35,8 @@ pub struct App {
     outbox: Outbox,
     /// How often a partner is looked after when nothing happens.
     period: SignedDuration,
+    /// How far a source's snapshots may lag behind its events.
+    snapshot_lag: SignedDuration,
 }
 
 /// What an invocation did.
@@ -74,6 +76,7 @@ impl App {
             connections: Connections::build(&config.connections, aws)?,
             outbox: Outbox::new(aws, config.queue_url.clone()),
             period: config.period,
+            snapshot_lag: config.snapshot_lag,
         })
     }
 

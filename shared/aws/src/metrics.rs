@@ -64,6 +64,10 @@ pub enum Metric {
     ClosingsCommanded,
     /// Tenants whose closings were too many at once, and wait for a person.
     ClosingsStopped,
+    /// Alerts that stay open because a snapshot lists an id that is only similar to theirs.
+    SimilarIds,
+    /// Partner runs that were due again because two runs before them died.
+    RunsDied,
     /// Pages of tickets that reconcile read.
     PagesRead,
     /// Tickets that reconcile compared with their records.
@@ -80,7 +84,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 30] = [
         Self::EventsAccepted,
         Self::EventsRejected,
         Self::MembersDropped,
@@ -103,6 +107,8 @@ impl Metric {
         Self::AlertsReleased,
         Self::ClosingsCommanded,
         Self::ClosingsStopped,
+        Self::SimilarIds,
+        Self::RunsDied,
         Self::PagesRead,
         Self::TicketsCompared,
         Self::ReconcileFailures,
@@ -137,6 +143,8 @@ impl Metric {
             Self::AlertsReleased => "alerts_released",
             Self::ClosingsCommanded => "closings_commanded",
             Self::ClosingsStopped => "closings_stopped",
+            Self::SimilarIds => "similar_ids",
+            Self::RunsDied => "runs_died",
             Self::PagesRead => "pages_read",
             Self::TicketsCompared => "tickets_compared",
             Self::ReconcileFailures => "reconcile_failures",

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use aws::functions::Function;
 use aws::invocation::Invocation;
+use aws::metrics::{Metric, count};
 use aws_types::SdkConfig;
 use domain::PartnerId;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{Due, Leased, Task};
+use store::{ConfigTable, Due, Leased, Sign, Task};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
@@ -24,6 +25,8 @@ const MOST: usize = 500;
 const GROUP: usize = 20;
 /// A run starts only if this much time is left for its calls.
 const RUN: Duration = Duration::from_secs(6);
+/// The operator is told after so many runs of one partner died in a row. One can be a deployment, or a machine that went away.
+const TOLD_AFTER: u32 = 2;
 /// Time reserved for releasing the lease.
 const GIVING_BACK: Duration = Duration::from_secs(1);
 
@@ -32,6 +35,7 @@ const GIVING_BACK: Duration = Duration::from_secs(1);
 pub struct PartnerRuns {
     /// The partners that are due, and their leases.
     pub due: Due,
+    table: ConfigTable,
     task: Task,
     itself: Function,
     /// The delay before a failed run is repeated.
@@ -73,6 +77,15 @@ enum RunOutcome<T> {
     Done(T),
     Failed,
     NotOurs,
+    /// The run is started in an invocation of its own: runs before it died, and it must not take others with it.
+    Isolated,
+}
+
+/// What else one invocation runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Company {
+    Alone,
+    WithOthers,
 }
 
 /// Returns the partners that an input names, as `{"partners": […]}`; `None` for a tick.
@@ -98,7 +111,8 @@ impl PartnerRuns {
         again: SignedDuration,
     ) -> Self {
         Self {
-            due: Due::new(aws, table),
+            due: Due::new(aws, table.clone()),
+            table: ConfigTable::new(aws, table),
             task,
             itself: Function::new(aws, function),
             again,
@@ -116,14 +130,18 @@ impl PartnerRuns {
         invocation: &Invocation,
         run: impl AsyncFn(&Leased) -> Result<(T, Timestamp), E>,
     ) -> Result<RunReport<T>, Fault> {
-        let (partners, here) = match named {
+        let (partners, here, company) = match named {
             Some(partners) => {
                 let all = partners.len();
-                (partners, all)
+                let company = match all {
+                    1 => Company::Alone,
+                    _ => Company::WithOthers,
+                };
+                (partners, all, company)
             }
             None => {
                 let due = self.due.due(self.task, invocation.now(), MOST).await?;
-                (due, GROUP)
+                (due, GROUP, Company::WithOthers)
             }
         };
         let (own, others) = partners.split_at(partners.len().min(here));
@@ -131,7 +149,8 @@ impl PartnerRuns {
         // All runs are awaited concurrently, so a slow partner does not delay another.
         let runs = own.iter().map(|partner| {
             let span = tracing::info_span!("partner", partner = %partner);
-            self.leased(partner, invocation, &run).instrument(span)
+            self.leased(partner, company, invocation, &run)
+                .instrument(span)
         });
         let (runs, asked) = tokio::join!(join_all(runs), asked);
         let mut made = RunReport {
@@ -145,9 +164,50 @@ impl PartnerRuns {
                 RunOutcome::Done(told) => made.runs.push(told),
                 RunOutcome::Failed => made.failed += 1,
                 RunOutcome::NotOurs => {}
+                RunOutcome::Isolated => made.asked += 1,
             }
         }
         Ok(made)
+    }
+
+    /// Gives a lease back and starts an invocation for this partner alone. If the process dies in between, the partner is due again when
+    /// the lease expires.
+    async fn isolate<T>(
+        &self,
+        leased: &Leased,
+        ends: Instant,
+        invocation: &Invocation,
+    ) -> RunOutcome<T> {
+        let now = invocation.now();
+        let told = async {
+            if leased.died < TOLD_AFTER {
+                return Ok(());
+            }
+            tracing::error!(died = leased.died, "runs of this partner died");
+            count(Metric::RunsDied, 1);
+            self.table.happened(Sign::RunsDied, now).await
+        };
+        let given_back = async {
+            if let Err(fault) = told.await {
+                tracing::warn!(fault = %fault, "failed to leave a sign for the operator");
+            }
+            self.due.give_back(leased, now).await
+        };
+        match timeout_at(ends, given_back).await {
+            Ok(Ok(())) => {}
+            Ok(Err(fault)) => {
+                tracing::warn!(fault = %fault, "failed to give the lease back; it expires");
+                return RunOutcome::Failed;
+            }
+            Err(_) => {
+                tracing::warn!("timed out while giving the lease back; it expires");
+                return RunOutcome::Failed;
+            }
+        }
+        match self.ask(std::slice::from_ref(&leased.partner)).await {
+            true => RunOutcome::Isolated,
+            false => RunOutcome::Failed,
+        }
     }
 
     /// Starts a further invocation. If that fails, its partners are still due at the next tick.
@@ -164,6 +224,7 @@ impl PartnerRuns {
     async fn leased<T, E: Display>(
         &self,
         partner: &PartnerId,
+        company: Company,
         invocation: &Invocation,
         run: &impl AsyncFn(&Leased) -> Result<(T, Timestamp), E>,
     ) -> RunOutcome<T> {
@@ -191,6 +252,9 @@ impl PartnerRuns {
                 return RunOutcome::Failed;
             }
         };
+        if leased.died > 0 && company == Company::WithOthers {
+            return self.isolate(&leased, ends, invocation).await;
+        }
         let (made, next) = match timeout_at(ends, run(&leased)).await {
             Ok(Ok((told, next))) => (RunOutcome::Done(told), next),
             Ok(Err(fault)) => {

@@ -59,6 +59,15 @@ pub enum Gone {
 }
 
 impl Gone {
+    /// When the alert was gone, by what shows it.
+    #[must_use]
+    pub fn at(&self) -> Timestamp {
+        match self {
+            Self::Absent { taken_at, .. } => *taken_at,
+            Self::Expired { at } => *at,
+        }
+    }
+
     /// Lists are a moment late: an event that is not the newest may have said since that the alert is active, or that it ends later.
     fn holds(&self, wanted: &Wanted) -> bool {
         match self {

@@ -37,6 +37,25 @@ impl AlertKey {
         )
     }
 
+    /// A key that is the same for all alerts of this source and tenant whose ids are [similar](crate::similar).
+    #[must_use]
+    pub fn similar_key(&self) -> ItemKey {
+        let scope = [
+            self.partner.as_str(),
+            self.tenant.as_str(),
+            self.source.as_str(),
+        ];
+        let id = crate::similar::form(self.alert_id.as_str());
+        let mut hash = Sha256::new();
+        for part in scope.into_iter().chain([id.as_str()]) {
+            hash.update((part.len() as u64).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let mut bytes = [0; 24];
+        bytes.copy_from_slice(&hash.finalize()[..24]);
+        ItemKey(bytes)
+    }
+
     /// Which of the index's keys lists it.
     #[must_use]
     pub fn shard(&self) -> u8 {

@@ -30,6 +30,7 @@ pub mod release;
 pub mod rights;
 mod secret;
 pub mod settings;
+pub mod similar;
 pub mod snapshot;
 mod source_keys;
 pub mod test_alert;

@@ -120,6 +120,10 @@ pub struct Signs {
     pub mails_failed: Option<Happened>,
     /// Closings that were too many at once.
     pub closings_stopped: Option<Happened>,
+    /// Snapshots that list ids that are only similar to those of open alerts.
+    pub similar_ids: Option<Happened>,
+    /// Partners of which two runs in a row died.
+    pub runs_died: Option<Happened>,
 }
 
 /// What can be wrong with the pipeline.
@@ -136,16 +140,22 @@ pub enum Trouble {
     MailsFailing,
     /// Closings were stopped, for a person to let through.
     ClosingsStopped,
+    /// Alerts stay open because a source writes their ids in two ways.
+    SimilarIds,
+    /// Runs for a partner die.
+    RunsDied,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 7] = [
         Self::DeadLetters,
         Self::Unfinished,
         Self::ScheduleMissed,
         Self::MailsFailing,
         Self::ClosingsStopped,
+        Self::SimilarIds,
+        Self::RunsDied,
     ];
 
     /// The heading of its entry in docs/runbook.md: that of the alarm for the same.
@@ -157,6 +167,8 @@ impl Trouble {
             Self::ScheduleMissed => "ReconcileTicksAlarm",
             Self::MailsFailing => "MailsFailedAlarm",
             Self::ClosingsStopped => "ClosingsStoppedAlarm",
+            Self::SimilarIds => "SimilarIdsAlarm",
+            Self::RunsDied => "RunsDiedAlarm",
         }
     }
 
@@ -196,6 +208,11 @@ impl Trouble {
                 "Closings were stopped, since too many tickets of one organisation would have closed at once ({} times so far). The partner is told, and decides.",
                 count(signs.closings_stopped)
             ),
+            Self::SimilarIds => "A source's snapshots list alert ids that differ from those of its open alerts only in case, normalisation or white space. Their tickets stay open until the source sends the same id everywhere.".to_owned(),
+            Self::RunsDied => format!(
+                "The scheduled run for one partner died twice in a row ({} times so far). It runs apart from all others now. Its tickets are not closed and its blocked alerts do not go on.",
+                count(signs.runs_died)
+            ),
         }
     }
 }
@@ -228,6 +245,8 @@ pub fn troubles(signs: &Signs, now: Timestamp) -> BTreeSet<Trouble> {
         Trouble::ScheduleMissed => signs.ticks.missed(Schedule::Reconcile, now),
         Trouble::MailsFailing => lately(signs.mails_failed),
         Trouble::ClosingsStopped => lately(signs.closings_stopped),
+        Trouble::SimilarIds => lately(signs.similar_ids),
+        Trouble::RunsDied => lately(signs.runs_died),
     };
     Trouble::ALL.into_iter().filter(is).collect()
 }
@@ -364,6 +383,14 @@ mod tests {
             closings_stopped: happened(minutes),
             ..Signs::default()
         };
+        let similar = |minutes| Signs {
+            similar_ids: happened(minutes),
+            ..Signs::default()
+        };
+        let died = |minutes| Signs {
+            runs_died: happened(minutes),
+            ..Signs::default()
+        };
         for (signs, expected) in [
             (Signs::default(), None),
             (dead(Some(0)), None),
@@ -377,6 +404,10 @@ mod tests {
             (failed(-60), Some(Trouble::MailsFailing)),
             (failed(-61), None),
             (stopped(-59), Some(Trouble::ClosingsStopped)),
+            (similar(-59), Some(Trouble::SimilarIds)),
+            (similar(-61), None),
+            (died(-59), Some(Trouble::RunsDied)),
+            (died(-61), None),
         ] {
             let found: Vec<_> = troubles(&signs, at(0)).into_iter().collect();
             assert_eq!(found, Vec::from_iter(expected), "{signs:?}");

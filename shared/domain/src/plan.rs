@@ -1,21 +1,22 @@
 //! What reconcile asks for: which alerts are gone, and which tickets are not as they are recorded. It only proposes; whoever does it
 //! reads record and ticket again. Made from the same lists twice it asks for the same, and for nothing once that is done.
 
+mod guard;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
+
+pub use guard::{Approval, DAY, Ended};
+use guard::{OfTenant, Verdict};
 
 use crate::adopt::Found;
 use crate::command::Gone;
 use crate::key::ItemKey;
 use crate::record::{Actual, Open, Wanted};
-use crate::snapshot::{Lists, Newest, absent, is_there};
-use crate::{Kind, RecordId, SourceId, TenantId};
+use crate::snapshot::{Found as InSnapshots, Shown, Snapshots, Watched};
+use crate::{AlertKey, Kind, RecordId, SourceId, TenantId};
 
-/// So many closings of one tenant at once are believed, however few tickets it has.
-const BELIEVED: usize = 20;
-/// And so many of a hundred, however many it has.
-const BELIEVED_PERCENT: usize = 30;
 /// A ticket that was recorded so shortly before may not be listed yet.
 const LISTED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
@@ -27,11 +28,13 @@ pub struct Census {
     kinds: Vec<Kind>,
     /// The kinds of each scope's standing alerts, by their numbers.
     kinds_of: Vec<Vec<u32>>,
+    /// Each scope's standing alerts, by their places.
+    standing_of: Vec<Vec<u32>>,
     alerts: Vec<Alert>,
 }
 
 /// Alerts of one tenant from one source: what a snapshot lists.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
     /// Which customer.
     pub tenant: TenantId,
@@ -46,13 +49,20 @@ struct Alert {
     scope: u32,
     /// None in a record that no raise has told of.
     standing: Option<Standing>,
+    /// From when to when it was active, where a snapshot or expiry ended it and its ticket is still open.
+    ended: Option<(Timestamp, Timestamp)>,
     ticket: Option<Ticket>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Standing {
     kind: u32,
+    /// The key that all similar ids share.
+    similar: ItemKey,
+    raised_at: Timestamp,
+    /// When its last event happened, and when that was received.
     last: Timestamp,
+    last_received: Timestamp,
     expires_at: Option<Timestamp>,
     /// A person ended its ticket.
     is_ended: bool,
@@ -67,6 +77,15 @@ struct Ticket {
     /// Of the token that it carries.
     episode: u32,
     opened_at: Timestamp,
+}
+
+/// What the snapshots of one scope show, as far as it concerns active alerts.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// The snapshots that count.
+    pub snapshots: Snapshots,
+    /// Which active alerts they list.
+    pub found: InSnapshots,
 }
 
 /// One alert that something is to be asked about.
@@ -94,6 +113,15 @@ pub enum Proposed {
     LookForDuplicates(RecordId),
 }
 
+/// What snapshots and expiry show to be gone, before the guard against mass closing.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Going {
+    gone: HashMap<ItemKey, Gone>,
+    /// By the numbers of their scopes.
+    similar: BTreeMap<u32, usize>,
+    next: Option<Timestamp>,
+}
+
 /// What is gone.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Departures {
@@ -103,6 +131,8 @@ pub struct Departures {
     pub stopped: BTreeMap<TenantId, (u32, u32)>,
     /// Tenants of which too many are, and a person let them through.
     pub let_through: BTreeSet<TenantId>,
+    /// How many alerts of each scope are left as they are because a snapshot lists a similar id and not theirs.
+    pub similar: BTreeMap<Scope, usize>,
     /// When the next alert ends by itself.
     pub next: Option<Timestamp>,
 }
@@ -120,14 +150,10 @@ pub struct Comparison {
 
 impl Census {
     /// Takes in a record of the lists.
-    pub fn add(
-        &mut self,
-        key: ItemKey,
-        scope: u32,
-        wanted: &Wanted,
-        actual: Option<&Actual>,
-        episode: u32,
-    ) {
+    pub fn add(&mut self, key: &AlertKey, wanted: &Wanted, actual: Option<&Actual>, episode: u32) {
+        let Some(item) = ItemKey::parse(&key.item_key()) else {
+            return;
+        };
         // Also where a person ended the ticket: once the alert is known to be gone, the next raise is a new one.
         let is_ended = matches!(actual, Some(Actual::Closed(closed)) if closed.episode == episode);
         let standing = wanted.about.as_ref().filter(|_| wanted.standing);
@@ -135,16 +161,15 @@ impl Census {
             .zip(wanted.last.as_ref())
             .map(|(about, last)| Standing {
                 kind: self.kind(&about.kind),
+                similar: key.similar_key(),
+                raised_at: about.raised_at,
                 last: last.occurred_at,
+                last_received: wanted.last_received_at.unwrap_or(last.occurred_at),
                 expires_at: about.expires_at,
                 is_ended,
             });
-        if let Some(Standing { kind, .. }) = standing
-            && let Some(kinds) = self.kinds_of.get_mut(index(scope))
-            && !kinds.contains(&kind)
-        {
-            kinds.push(kind);
-        }
+        let ended = wanted.gone.as_ref().zip(wanted.about.as_ref());
+        let ended = ended.map(|(gone, about)| (about.raised_at, gone.at()));
         let open = match actual {
             Some(Actual::Open(open)) => Some(open),
             Some(Actual::Closed(_)) | None => None,
@@ -157,26 +182,42 @@ impl Census {
             episode: carried(open, episode),
             opened_at: open.opened_at,
         });
-        if standing.is_some() || ticket.is_some() {
-            self.alerts.push(Alert {
-                key,
-                scope,
-                standing,
-                ticket,
-            });
+        if standing.is_none() && ticket.is_none() {
+            return;
         }
+        let scope = self.scope(key);
+        if let Some(Standing { kind, .. }) = standing {
+            let kinds = self.kinds_of.get_mut(index(scope));
+            if let Some(kinds) = kinds.filter(|kinds| !kinds.contains(&kind)) {
+                kinds.push(kind);
+            }
+            if let Some(standing) = self.standing_of.get_mut(index(scope)) {
+                standing.push(number(self.alerts.len()));
+            }
+        }
+        self.alerts.push(Alert {
+            key: item,
+            scope,
+            standing,
+            ended,
+            ticket,
+        });
     }
 
-    /// The number of a scope, for its alerts to name.
-    pub fn scope(&mut self, scope: Scope) -> u32 {
+    /// The number of an alert's scope.
+    fn scope(&mut self, key: &AlertKey) -> u32 {
         // Lists are by tenant: it is mostly the last one.
-        let known = self.scopes.iter().rposition(|known| *known == scope);
-        let at = known.unwrap_or_else(|| {
-            self.scopes.push(scope);
+        let is_it = |known: &Scope| known.tenant == key.tenant && known.source == key.source;
+        let known = self.scopes.iter().rposition(is_it);
+        number(known.unwrap_or_else(|| {
+            self.scopes.push(Scope {
+                tenant: key.tenant.clone(),
+                source: key.source.clone(),
+            });
             self.kinds_of.push(vec![]);
+            self.standing_of.push(vec![]);
             self.scopes.len() - 1
-        });
-        u32::try_from(at).unwrap_or(u32::MAX)
+        }))
     }
 
     fn kind(&mut self, kind: &Kind) -> u32 {
@@ -185,7 +226,7 @@ impl Census {
             self.kinds.push(kind.clone());
             self.kinds.len() - 1
         });
-        u32::try_from(at).unwrap_or(u32::MAX)
+        number(at)
     }
 
     /// How many alerts there are.
@@ -208,87 +249,143 @@ impl Census {
         named.cloned().collect()
     }
 
-    /// Which alerts are gone by what the scopes' snapshots and their own times show. A tenant of which too many would be keeps all,
-    /// unless a person has `let_through` as many.
+    /// A scope's standing alerts, to be looked for in its snapshots.
+    #[must_use]
+    pub fn watched(&self, scope: u32) -> Watched {
+        let mut watched = Watched::default();
+        let places = self.standing_of.get(index(scope)).into_iter().flatten();
+        for alert in places.filter_map(|place| self.alerts.get(index(*place))) {
+            if let Some(standing) = &alert.standing {
+                watched.add(alert.key, standing.similar);
+            }
+        }
+        watched
+    }
+
+    /// Which alerts are gone by what the scopes' snapshots and their own times show. Snapshots may lag behind events by `lag`.
+    #[must_use]
+    pub fn going(&self, seen: &HashMap<u32, Seen>, lag: SignedDuration, now: Timestamp) -> Going {
+        let mut going = Going::default();
+        for alert in &self.alerts {
+            let Some(standing) = &alert.standing else {
+                continue;
+            };
+            let Some(kind) = self.kinds.get(index(standing.kind)) else {
+                continue;
+            };
+            let received = standing.last_received;
+            let shown = seen.get(&alert.scope).map_or(Shown::Nothing, |seen| {
+                let Seen { snapshots, found } = seen;
+                snapshots.show(alert.key, kind, received, found, lag)
+            });
+            let ends = standing.expires_at;
+            let gone = match (shown, ends.filter(|at| *at <= now)) {
+                (Shown::Listed(taken) | Shown::Similar(taken), Some(at)) if taken >= at => None,
+                (_, Some(at)) => Some(Gone::Expired { at }),
+                (Shown::Absent(snapshot), None) => Some(Gone::Absent {
+                    snapshot_id: snapshot.id().clone(),
+                    taken_at: snapshot.taken_at(),
+                }),
+                (Shown::Nothing | Shown::Listed(_) | Shown::Similar(_), None) => None,
+            };
+            if let (Shown::Similar(taken), None) = (shown, &gone)
+                && taken.duration_since(received) >= lag
+            {
+                *going.similar.entry(alert.scope).or_default() += 1;
+            }
+            match (gone, ends) {
+                (Some(gone), _) => {
+                    going.gone.insert(alert.key, gone);
+                }
+                (None, Some(at)) if at > now => {
+                    going.next = Some(going.next.map_or(at, |next| next.min(at)));
+                }
+                (None, _) => {}
+            }
+        }
+        going
+    }
+
+    /// The tenants of which something is gone.
+    #[must_use]
+    pub fn tenants_of(&self, going: &Going) -> BTreeSet<TenantId> {
+        let gone = self.alerts.iter();
+        let gone = gone.filter(|alert| going.gone.contains_key(&alert.key));
+        let scopes: BTreeSet<u32> = gone.map(|alert| alert.scope).collect();
+        let scopes = scopes.into_iter().filter_map(|n| self.scopes.get(index(n)));
+        scopes.map(|scope| scope.tenant.clone()).collect()
+    }
+
+    /// Which of the alerts that are gone may be asked about. A tenant that would lose too many within a day keeps all, unless a person
+    /// has approved as many. `ended` are those that went within the last day before.
     #[must_use]
     pub fn departures(
         &self,
-        snapshots: &HashMap<u32, (Newest, Lists)>,
-        let_through: &BTreeMap<TenantId, u32>,
+        mut going: Going,
+        ended: &[Ended],
+        approvals: &BTreeMap<TenantId, Approval>,
         now: Timestamp,
     ) -> Departures {
         let mut tenants: BTreeMap<&TenantId, OfTenant> = BTreeMap::new();
-        let mut next: Option<Timestamp> = None;
+        let mut active = BTreeSet::new();
         for alert in &self.alerts {
             let Some(scope) = self.scopes.get(index(alert.scope)) else {
                 continue;
             };
             let of_tenant = tenants.entry(&scope.tenant).or_default();
             let Some(standing) = &alert.standing else {
-                of_tenant.tickets += usize::from(alert.ticket.is_some());
+                if let Some(ticket) = &alert.ticket {
+                    of_tenant.add_ticket(alert.scope, ticket.opened_at);
+                }
+                if let Some(life) = alert.ended {
+                    of_tenant.add_ended(alert.scope, life, false);
+                }
                 continue;
             };
+            active.insert(alert.key);
+            let proposal = going.gone.remove(&alert.key).map(|shown| Proposal {
+                key: alert.key,
+                ask: Proposed::Gone {
+                    last: standing.last,
+                    shown,
+                },
+            });
             let has_ticket = alert.ticket.is_some();
-            of_tenant.standing += usize::from(!standing.is_ended);
-            of_tenant.tickets += usize::from(has_ticket);
-            let snapshots = snapshots.get(&alert.scope);
-            if let Some(shown) = self.shown(alert.key, standing, snapshots, now) {
-                of_tenant.tickets_gone += usize::from(has_ticket);
-                let last = standing.last;
-                let ask = Proposed::Gone { last, shown };
-                let proposals = match standing.is_ended {
-                    true => &mut of_tenant.ended_and_gone,
-                    false => &mut of_tenant.gone,
-                };
-                proposals.push(Proposal {
-                    key: alert.key,
-                    ask,
-                });
-            } else if let Some(at) = standing.expires_at.filter(|at| *at > now) {
-                next = Some(next.map_or(at, |next| next.min(at)));
+            if standing.is_ended {
+                // There is no ticket to close.
+                of_tenant.gone.extend(proposal);
+                continue;
             }
+            of_tenant.add_active(alert.scope, standing.raised_at, has_ticket, proposal);
         }
+        for ended in ended.iter().filter(|ended| !active.contains(&ended.key)) {
+            let scope = self.scopes.iter().position(|scope| *scope == ended.scope);
+            // A source without a single active alert has a number of its own, behind the others.
+            let scope = number(scope.unwrap_or(self.scopes.len()));
+            let of_tenant = tenants.entry(&ended.scope.tenant).or_default();
+            of_tenant.add_ended(scope, (ended.raised_at, ended.ended_at), true);
+        }
+        let similar = going.similar.into_iter();
+        let similar = similar.filter_map(|(n, count)| Some((self.scopes.get(index(n))?, count)));
         let mut departures = Departures {
-            next,
+            similar: similar.map(|(scope, n)| (scope.clone(), n)).collect(),
+            next: going.next,
             ..Departures::default()
         };
         for (tenant, of_tenant) in tenants {
-            let Some((closings, of)) = of_tenant.too_many() else {
-                departures.proposals.extend(of_tenant.gone);
-                departures.proposals.extend(of_tenant.ended_and_gone);
-                continue;
-            };
-            let passes = let_through.get(tenant);
-            if passes.is_some_and(|let_through| closings <= *let_through) {
-                departures.let_through.insert(tenant.clone());
-                departures.proposals.extend(of_tenant.gone);
-                departures.proposals.extend(of_tenant.ended_and_gone);
-            } else {
-                departures.stopped.insert(tenant.clone(), (closings, of));
+            match of_tenant.verdict(approvals.get(tenant), now) {
+                Verdict::Pass => {}
+                Verdict::Approved => {
+                    departures.let_through.insert(tenant.clone());
+                }
+                Verdict::Stop(closings, of) => {
+                    departures.stopped.insert(tenant.clone(), (closings, of));
+                    continue;
+                }
             }
+            departures.proposals.extend(of_tenant.gone);
         }
         departures
-    }
-
-    fn shown(
-        &self,
-        key: ItemKey,
-        standing: &Standing,
-        snapshots: Option<&(Newest, Lists)>,
-        now: Timestamp,
-    ) -> Option<Gone> {
-        let kind = self.kinds.get(index(standing.kind))?;
-        if let Some(at) = standing.expires_at.filter(|at| *at <= now) {
-            let is_there =
-                |(newest, lists): &(Newest, Lists)| is_there(key, kind, at, newest, lists);
-            return (!snapshots.is_some_and(is_there)).then_some(Gone::Expired { at });
-        }
-        let (newest, lists) = snapshots?;
-        let shown = absent(key, kind, standing.last, newest, lists)?;
-        Some(Gone::Absent {
-            snapshot_id: shown.snapshot_id.clone(),
-            taken_at: shown.taken_at,
-        })
     }
 
     /// The tickets that a connection of this epoch can be asked about, to be compared with ConnectWise's list of open ones.
@@ -305,40 +402,6 @@ impl Census {
         let by_key = by_number.iter().zip(0..);
         let by_key = by_key.map(|((_, alert), n)| (alert.key, n)).collect();
         Tickets { by_number, by_key }
-    }
-}
-
-/// What a tenant's alerts come to.
-#[derive(Debug, Default)]
-struct OfTenant {
-    /// Open tickets, of alerts that stand or not.
-    tickets: usize,
-    tickets_gone: usize,
-    /// Alerts that stand, with a ticket or without.
-    standing: usize,
-    gone: Vec<Proposal>,
-    /// Alerts whose ticket a person ended: there is nothing to close.
-    ended_and_gone: Vec<Proposal>,
-}
-
-impl OfTenant {
-    /// How many of how many, if they are too many at once to be believed.
-    fn too_many(&self) -> Option<(u32, u32)> {
-        let too_many =
-            |gone: usize, of: usize| gone > BELIEVED && gone * 100 > of * BELIEVED_PERCENT;
-        let counts = |gone: usize, of: usize| {
-            let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-            (count(gone), count(of))
-        };
-        // Alerts without a ticket count too: taken for gone, they would never get one.
-        let all = self.gone.len();
-        if too_many(self.tickets_gone, self.tickets) {
-            Some(counts(self.tickets_gone, self.tickets))
-        } else if too_many(all, self.standing) {
-            Some(counts(all, self.standing))
-        } else {
-            None
-        }
     }
 }
 
@@ -474,6 +537,10 @@ fn differs(ticket: &Ticket, key: ItemKey, found: &Found) -> bool {
 fn carried(open: &Open, episode: u32) -> u32 {
     let token = open.token.as_ref();
     token.map_or(episode, crate::Token::episode)
+}
+
+fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX)
 }
 
 fn index(number: u32) -> usize {

@@ -15,7 +15,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::value::RawValue;
@@ -40,9 +40,6 @@ pub const MAX_EVENTS: usize = 1000;
 /// The severity of an alert whose own one is missing or unknown: an alert that turns out to be harmless costs a technician
 /// minutes, one that was filed as harmless can cost much more.
 const DEFAULT_SEVERITY: Severity = Severity::High;
-/// A snapshot's clock that is further ahead than this is wrong. Parts of one snapshot come in several requests and must state one time,
-/// so a time that is only a little ahead stays as it is stated.
-const AHEAD: SignedDuration = SignedDuration::from_mins(5);
 
 /// What the door knows of the source that posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -227,6 +224,10 @@ pub struct SnapshotData {
     pub part: u32,
     /// How many parts the listing has.
     pub parts: u32,
+    /// How many alerts the whole listing names, over all its parts. A listing that names another number is not used. An empty
+    /// listing with a total of 0 counts at once; without it, only if several empty ones follow each other over half an hour.
+    #[serde(default)]
+    pub total: Option<u32>,
 }
 
 /// Reads a body: one event, or a list of them. An event that is wrong costs none of its batch mates.
@@ -433,14 +434,6 @@ impl Times {
         };
         (stated.min(self.received_at), receipt)
     }
-
-    fn not_ahead(self, at: Timestamp) -> Timestamp {
-        let limit = self
-            .received_at
-            .saturating_add(AHEAD)
-            .unwrap_or(Timestamp::MAX);
-        if at > limit { self.received_at } else { at }
-    }
 }
 
 impl Door {
@@ -598,11 +591,13 @@ fn snapshot(
         tenant: data.required("tenant")?,
         source: door.source.clone(),
         snapshot_id: data.required("snapshot_id")?,
-        taken_at: times.not_ahead(taken_at),
+        taken_at,
+        received_at: times.received_at,
         kinds: kinds.transpose()?,
         active: data.required("active")?,
         part,
         parts,
+        total: data.optional("total")?,
     }))
 }
 

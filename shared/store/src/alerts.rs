@@ -221,7 +221,9 @@ impl Alerts {
         })
     }
 
-    /// Stores a part of a snapshot, listed in the index under the partner's snapshots. Storing it twice is storing it once.
+    /// Stores a part of a snapshot, listed in the index under the partner's snapshots. Storing it again changes nothing, not even when it
+    /// was received. If it says something else than before, both are in doubt and the part is marked as conflicting; if the process
+    /// dies before that mark, the part's message comes back.
     ///
     /// # Errors
     /// When DynamoDB fails.
@@ -233,29 +235,52 @@ impl Alerts {
         let key = part.item_key();
         let mut item: HashMap<String, AttributeValue> =
             to_item(part).map_err(|fault| Error::malformed(key.clone(), &fault))?;
+        let digest = AttributeValue::S(part.content_digest());
         let (state_of, tenant_since) = part.index();
         let ttl = now
             .saturating_add(SNAPSHOT_KEPT)
             .unwrap_or(Timestamp::MAX)
             .as_second();
+        let listed = i64::try_from(part.active.len()).unwrap_or(i64::MAX);
         for (name, value) in [
-            ("pk", key),
+            ("pk", key.clone()),
             ("state_of", state_of),
             ("tenant_since", tenant_since),
         ] {
             item.insert(name.to_owned(), AttributeValue::S(value));
         }
-        for (name, value) in [("schema", i64::from(SCHEMA)), ("ttl", ttl)] {
+        for (name, value) in [
+            ("schema", i64::from(SCHEMA)),
+            ("ttl", ttl),
+            ("listed", listed),
+        ] {
             item.insert(name.to_owned(), AttributeValue::N(value.to_string()));
         }
+        item.insert("digest".to_owned(), digest.clone());
         let call = self
             .client
             .put_item()
             .table_name(&self.table)
+            .condition_expression("attribute_not_exists(pk)")
             .set_item(Some(item));
-        call.send()
-            .await
-            .map_err(|fault| Error::call("PutItem", &fault))?;
+        if conditional::put(call).await? {
+            return Ok(());
+        }
+        let call = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(key))
+            .update_expression("SET conflicting = :true")
+            .condition_expression("digest <> :digest")
+            .expression_attribute_values(":true", AttributeValue::Bool(true))
+            .expression_attribute_values(":digest", digest);
+        if conditional::update(call).await?.is_some() {
+            tracing::warn!(
+                partner = %part.partner, tenant = %part.tenant, source = %part.source, part = part.part,
+                "snapshot part was received again with other content; the snapshot is ignored"
+            );
+        }
         Ok(())
     }
 

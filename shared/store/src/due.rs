@@ -49,6 +49,8 @@ pub struct Leased {
     pub progress: Progress,
     /// When the last part of a snapshot came.
     pub snapshot_at: Option<Timestamp>,
+    /// How many runs before this one died: their leases ended and they did not.
+    pub died: u32,
     id: String,
     until: String,
 }
@@ -213,7 +215,11 @@ impl Due {
         // Moved to its end, a leased entry does not stand before others in the index.
         let call = self
             .update(partner, task)
-            .update_expression("SET lease_id = :id, lease_until = :until, due_at = :until")
+            // Counted at the start, since a run that dies counts nothing; the end of a run removes it.
+            .update_expression(
+                "SET lease_id = :id, lease_until = :until, due_at = :until ADD unfinished_runs :one",
+            )
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
             .condition_expression(
                 "due_at <= :now AND (attribute_not_exists(lease_until) OR lease_until <= :now)",
             )
@@ -225,6 +231,10 @@ impl Due {
             return Ok(None);
         };
         let mut entry = answer.attributes.unwrap_or_default();
+        let unfinished = entry.remove("unfinished_runs");
+        let unfinished: u32 = unfinished
+            .and_then(|count| from_attribute_value(count).ok())
+            .unwrap_or_default();
         let snapshot_at = entry.remove("snapshot_at");
         let snapshot_at = snapshot_at.and_then(|at| from_attribute_value(at).ok());
         let progress = entry
@@ -241,6 +251,7 @@ impl Due {
             task,
             progress: progress.unwrap_or_default(),
             snapshot_at,
+            died: unfinished.saturating_sub(1),
             id: id.to_owned(),
             until,
         }))
@@ -270,7 +281,7 @@ impl Due {
     pub async fn finish(&self, leased: &Leased, next: Timestamp) -> Result<bool, Error> {
         let as_planned = self
             .owned(leased)
-            .update_expression("SET due_at = :next REMOVE lease_id, lease_until")
+            .update_expression("SET due_at = :next REMOVE lease_id, lease_until, unfinished_runs")
             .condition_expression(format!("{OWN} AND (due_at = :until OR due_at > :next)"))
             .expression_attribute_values(":next", text(sortable(next)));
         if conditional::update(as_planned).await?.is_some() {
@@ -278,9 +289,26 @@ impl Due {
         }
         let earlier = self
             .owned(leased)
-            .update_expression("REMOVE lease_id, lease_until")
+            .update_expression("REMOVE lease_id, lease_until, unfinished_runs")
             .condition_expression(OWN);
         Ok(conditional::update(earlier).await?.is_some())
+    }
+
+    /// Gives a lease back before the run begins, for another invocation to take: the partner is due now. If the process dies before,
+    /// the lease ends by itself, and this counts as a run that died.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn give_back(&self, leased: &Leased, now: Timestamp) -> Result<(), Error> {
+        let call = self
+            .owned(leased)
+            .update_expression(
+                "SET due_at = :now, unfinished_runs = :died REMOVE lease_id, lease_until",
+            )
+            .condition_expression(OWN)
+            .expression_attribute_values(":now", text(sortable(now)))
+            .expression_attribute_values(":died", AttributeValue::N(leased.died.to_string()));
+        conditional::update(call).await.map(drop)
     }
 
     fn update(&self, partner: &PartnerId, task: Task) -> UpdateItemFluentBuilder {

@@ -37,7 +37,7 @@ pub use operator::Source;
 pub use pages::{Entry, Page, PageStart};
 pub use pipeline::{Pipeline, Sign};
 pub use rejected::Rejections;
-pub use stopped::Stopped;
+pub use stopped::{Stopped, Stops};
 pub use versions::{Saved, Versioned};
 
 use std::collections::HashMap;

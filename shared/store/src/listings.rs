@@ -9,6 +9,7 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use domain::event::SnapshotPart;
 use domain::key::SHARDS;
+use domain::plan::Ended;
 use domain::record::{Actual, BlockedSince, Wanted};
 use domain::settings::Mapping;
 use domain::snapshot::PartHead;
@@ -161,6 +162,13 @@ pub struct Looks {
 }
 
 #[derive(Deserialize)]
+struct ListedPart {
+    active: Vec<AlertId>,
+    #[serde(default)]
+    conflicting: bool,
+}
+
+#[derive(Deserialize)]
 struct Look {
     key: AlertKey,
     look_at: Timestamp,
@@ -255,21 +263,67 @@ impl Alerts {
         }
     }
 
-    /// The alerts that a part of a snapshot lists, as the part is now; none if it is gone or another snapshot's by now.
+    /// The alerts that a part of a snapshot lists; none if the part is gone, or was received with other content meanwhile.
     ///
     /// # Errors
     /// When DynamoDB fails or the part is unreadable.
-    pub async fn snapshot_list(&self, part: &PartHead) -> Result<Option<Vec<AlertId>>, Error> {
+    pub async fn snapshot_list(&self, key: &str) -> Result<Option<Vec<AlertId>>, Error> {
         let call = self.client.get_item().table_name(&self.table);
-        let call = call.key("pk", AttributeValue::S(part.pk.clone()));
+        let call = call.key("pk", AttributeValue::S(key.to_owned()));
+        let call = call.projection_expression("active, conflicting");
         let answer = call.consistent_read(true).send().await;
         let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
         let Some(item) = answer.item else {
             return Ok(None);
         };
-        let stored: SnapshotPart =
-            from_item(item).map_err(|fault| Error::malformed(&part.pk, &fault))?;
-        Ok((stored.taken_at == part.taken_at).then_some(stored.active))
+        let part: ListedPart = from_item(item).map_err(|fault| Error::malformed(key, &fault))?;
+        Ok((!part.conflicting).then_some(part.active))
+    }
+
+    /// The partner's alerts of a tenant that a snapshot or expiry ended since a time, and whose tickets were closed then.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn ended_since(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        since: Timestamp,
+    ) -> Result<Vec<Ended>, Error> {
+        let mut ended = vec![];
+        for shard in 0..SHARDS {
+            let state_of = AttributeValue::S(format!("{partner}#closed#{shard}"));
+            let from = format!("{tenant}#{}", sortable(since));
+            let mut items = Items::<Followed> {
+                items: self
+                    .client
+                    .query()
+                    .table_name(&self.table)
+                    .index_name("by_state")
+                    .key_condition_expression(
+                        "state_of = :state_of AND tenant_since BETWEEN :from AND :to",
+                    )
+                    .expression_attribute_values(":state_of", state_of)
+                    .expression_attribute_values(":from", AttributeValue::S(from))
+                    // Behind all of its times.
+                    .expression_attribute_values(":to", AttributeValue::S(format!("{tenant}#~")))
+                    .projection_expression("pk, #key, episode, wanted, actual")
+                    .expression_attribute_names("#key", "key")
+                    .limit(PAGE)
+                    .into_paginator()
+                    .items()
+                    .send(),
+                of: PhantomData,
+            };
+            while let Some(closed) = items.next().await? {
+                // A tenant whose name goes on after a `#` may lie in between.
+                if closed.key.tenant == *tenant {
+                    let actual = closed.actual.as_ref();
+                    ended.extend(Ended::of(&closed.key, &closed.wanted, actual));
+                }
+            }
+        }
+        Ok(ended)
     }
 
     /// The partner's records whose time to be looked at has come, `limit` at most. One that is unreadable is logged and left out.

@@ -1,4 +1,4 @@
-//! Signs of how the pipeline itself does: `PIPELINE` with `ticks`, `unfinished`, `mails_failed`, `closings_stopped`, and `episode`, what
+//! Signs of how the pipeline itself does: `PIPELINE` with `ticks`, `unfinished`, `mails_failed`, `closings_stopped`, `similar_ids`, `runs_died`, and `episode`, what
 //! its operator was told.
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -24,13 +24,26 @@ pub enum Sign {
     MailFailed,
     /// Closings were too many at once.
     ClosingsStopped,
+    /// A snapshot lists ids that are only similar to those of open alerts.
+    SimilarIds,
+    /// Two runs for one partner died.
+    RunsDied,
 }
 
 impl Sign {
+    const ALL: [Self; 4] = [
+        Self::MailFailed,
+        Self::ClosingsStopped,
+        Self::SimilarIds,
+        Self::RunsDied,
+    ];
+
     fn sk(self) -> &'static str {
         match self {
             Self::MailFailed => "mails_failed",
             Self::ClosingsStopped => "closings_stopped",
+            Self::SimilarIds => "similar_ids",
+            Self::RunsDied => "runs_died",
         }
     }
 }
@@ -133,13 +146,15 @@ impl ConfigTable {
                     pipeline.telling_until = told.telling_until;
                 }
                 _ => {
-                    for sign in [Sign::MailFailed, Sign::ClosingsStopped] {
+                    for sign in Sign::ALL {
                         if sk == sign.sk() {
                             let happened: Happened =
                                 from_item(item.clone()).map_err(malformed(sign.sk()))?;
                             match sign {
                                 Sign::MailFailed => signs.mails_failed = Some(happened),
                                 Sign::ClosingsStopped => signs.closings_stopped = Some(happened),
+                                Sign::SimilarIds => signs.similar_ids = Some(happened),
+                                Sign::RunsDied => signs.runs_died = Some(happened),
                             }
                         }
                     }

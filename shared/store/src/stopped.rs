@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::plan::Approval;
 use domain::time::sortable;
 use domain::{PartnerId, TenantId};
 use jiff::Timestamp;
@@ -29,9 +30,29 @@ pub struct Stopped {
     /// As many as a person who let them through saw; more are stopped again.
     #[serde(default)]
     pub let_through: Option<u32>,
+    /// When the person let them through.
+    #[serde(default)]
+    pub let_through_at: Option<Timestamp>,
     /// When the partner was told.
     #[serde(default)]
     pub told_at: Option<Timestamp>,
+}
+
+/// What was stopped of a partner's tenants, and what of it a person approved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stops {
+    /// What is stopped, or approved and on its way.
+    pub stopped: BTreeMap<TenantId, Stopped>,
+    /// The last approval of each tenant.
+    pub approvals: BTreeMap<TenantId, Approval>,
+}
+
+#[derive(Deserialize)]
+struct Approved {
+    #[serde(default)]
+    let_through: Option<u32>,
+    #[serde(default)]
+    let_through_at: Option<Timestamp>,
 }
 
 impl ConfigTable {
@@ -40,6 +61,14 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails or an item is unreadable.
     pub async fn stopped(&self, partner: &PartnerId) -> Result<BTreeMap<TenantId, Stopped>, Error> {
+        Ok(self.stops(partner).await?.stopped)
+    }
+
+    /// What was stopped of a partner's tenants, and what a person approved, read consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or an item is unreadable.
+    pub async fn stops(&self, partner: &PartnerId) -> Result<Stops, Error> {
         let mut items = self
             .client
             .query()
@@ -51,13 +80,9 @@ impl ConfigTable {
             .into_paginator()
             .items()
             .send();
-        let mut stopped = BTreeMap::new();
+        let mut stops = Stops::default();
         while let Some(item) = items.next().await {
             let item = item.map_err(|fault| Error::call("Query", &fault))?;
-            // What is over leaves its key behind.
-            if !item.contains_key("since") {
-                continue;
-            }
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix(PREFIX)?).ok())
             else {
@@ -65,10 +90,23 @@ impl ConfigTable {
                 continue;
             };
             let malformed = |fault| Error::malformed(format!("{partner} {PREFIX}{tenant}"), &fault);
-            let item = from_item(item).map_err(malformed)?;
-            stopped.insert(tenant, item);
+            // What is over leaves what was approved behind.
+            let is_in_progress = item.contains_key("since");
+            let approved: Approved = from_item(item.clone()).map_err(malformed)?;
+            if let (Some(closings), Some(at)) = (approved.let_through, approved.let_through_at) {
+                let approval = Approval {
+                    closings,
+                    at,
+                    is_in_progress,
+                };
+                stops.approvals.insert(tenant.clone(), approval);
+            }
+            if is_in_progress {
+                let item = from_item(item).map_err(malformed)?;
+                stops.stopped.insert(tenant, item);
+            }
         }
-        Ok(stopped)
+        Ok(stops)
     }
 
     /// Stops a tenant's closings, or counts anew what is stopped already. Tells whether they were not stopped before. If the process
@@ -90,7 +128,7 @@ impl ConfigTable {
         // What was let through was fewer: somebody has to look again, and is told again.
         let first = counts(self.stopped_item(partner, tenant))
             .update_expression(
-                "SET closings = :closings, #open = :open, since = :now REMOVE let_through, told_at",
+                "SET closings = :closings, #open = :open, since = :now REMOVE let_through, let_through_at, told_at",
             )
             .condition_expression("attribute_not_exists(since) OR attribute_exists(let_through)")
             .expression_attribute_names("#open", "open")
@@ -105,14 +143,14 @@ impl ConfigTable {
         Ok(false)
     }
 
-    /// Ends what was stopped: nothing is too much any more.
+    /// Ends what was stopped: nothing is too much any more. What a person approved stays, since the closings still count for a day.
     ///
     /// # Errors
     /// When DynamoDB fails; the next run ends it.
     pub async fn end_stopped(&self, partner: &PartnerId, tenant: &TenantId) -> Result<(), Error> {
         let call = self
             .stopped_item(partner, tenant)
-            .update_expression("REMOVE closings, #open, since, let_through, told_at")
+            .update_expression("REMOVE closings, #open, since, told_at")
             .condition_expression("attribute_exists(since)")
             .expression_attribute_names("#open", "open");
         conditional::update(call).await.map(drop)
@@ -127,10 +165,12 @@ impl ConfigTable {
         partner: &PartnerId,
         tenant: &TenantId,
         closings: u32,
+        now: Timestamp,
     ) -> Result<bool, Error> {
         let call = self
             .stopped_item(partner, tenant)
-            .update_expression("SET let_through = :closings")
+            .update_expression("SET let_through = :closings, let_through_at = :now")
+            .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
             .condition_expression("attribute_exists(since) AND closings <= :closings")
             .expression_attribute_values(":closings", AttributeValue::N(closings.to_string()));
         Ok(conditional::update(call).await?.is_some())

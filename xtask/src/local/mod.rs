@@ -171,6 +171,7 @@ impl EmptyStack {
                 ("VisibilitySeconds", times.visibility.to_string()),
                 ("SettleSeconds", times.settle.to_string()),
                 ("ReconcileSeconds", times.period.to_string()),
+                ("SnapshotLagSeconds", "1".to_owned()),
                 ("HealthSeconds", times.period.to_string()),
                 ("Tick", TICK.to_owned()),
             ];

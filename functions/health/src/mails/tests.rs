@@ -222,6 +222,7 @@ fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
         open: 60,
         since: time("2026-11-22T07:05:00Z"),
         let_through: None,
+        let_through_at: None,
         told_at: None,
     };
     let one = BTreeMap::from([(tenant("acme"), stop(42))]);
@@ -258,7 +259,7 @@ proptest! {
         let episode = episode(&troubles);
         let counts = waiting(&[("acme", 3)]);
         let stops = BTreeMap::from([(tenant("acme"), Stopped {
-            closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), let_through: None, told_at: None,
+            closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), let_through: None, let_through_at: None, told_at: None,
         })]);
         // What is there without any name: as many lines, and the same tags.
         let mails = |partner: &str, named: &str| to(partner, named, |about| {

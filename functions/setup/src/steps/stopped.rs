@@ -86,7 +86,8 @@ pub(crate) async fn let_through(
     let Seen {
         tenant, closings, ..
     } = &seen;
-    if !table.let_through(partner, tenant, *closings).await? {
+    let now = invocation.now();
+    if !table.let_through(partner, tenant, *closings, now).await? {
         return Err(Problem::different(format!(
             "More than {closings} alerts would be taken for over by now. Nothing was let through. Look at the overview again.",
         )));

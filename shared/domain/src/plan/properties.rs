@@ -1,19 +1,17 @@
 //! What holds of every plan: alerts, snapshots and tickets are drawn at random, reconcile reads them as it would, and `tickets` does
 //! what it is asked.
 
-use std::collections::HashSet;
-
 use proptest::prelude::*;
 
 use super::tests::{event, raised, with_ticket};
 use super::*;
+use crate::Token;
 use crate::adopt::rechecked;
 use crate::command::{Ask, Command};
 use crate::event::{Change, EventDigest};
 use crate::fold::fold;
 use crate::record::{ClosedBy, Record};
-use crate::snapshot::tests::{Sent, alert, item, kind, minute, newest, sent};
-use crate::{AlertKey, SnapshotId, Token};
+use crate::snapshot::tests::{LAG, Sent, alert, item, kind, minute, read, sent};
 
 /// No event is younger, and it is asked so much later, in minutes.
 const LAST: i64 = 2000;
@@ -106,7 +104,7 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     });
     let twins = prop_oneof![8 => Just(vec![]), 1 => prop::collection::vec(twin, 1..3)];
     let expires = prop_oneof![3 => Just(None), 1 => (NOW - 3..NOW + 3).prop_map(Some)];
-    let place = (0..4_usize, 0..3_usize, LAST - 5..=LAST);
+    let place = (0..4_usize, 0..3_usize, LAST - 15..=LAST);
     let all = (place, expires, life, fate, twins);
     all.prop_map(|((scope, kind, last), expires, life, fate, twins)| Drawn {
         scope,
@@ -130,6 +128,19 @@ struct DrawnList {
     mixed: bool,
     /// One in so many alerts is in it; none where that is 0.
     lists_one_in: usize,
+    /// Its source's clock is ahead by so many minutes.
+    ahead: i64,
+    /// Its ids were tidied on the way.
+    tidied: bool,
+}
+
+impl DrawnList {
+    fn written(&self, id: &str) -> String {
+        match self.tidied {
+            true => id.to_uppercase(),
+            false => id.to_owned(),
+        }
+    }
 }
 
 fn list() -> impl Strategy<Value = DrawnList> {
@@ -140,7 +151,11 @@ fn list() -> impl Strategy<Value = DrawnList> {
     let missing = prop_oneof![6 => Just(None), 1 => (1..4_u32).prop_map(Some)];
     let lists = prop_oneof![1 => Just(0), 9 => 1..4_usize];
     let all = (0..4_usize, 1..12_i64, kinds, 1..4_u32, missing, lists);
-    (all, prop::bool::weighted(0.1)).prop_map(|(all, mixed)| DrawnList {
+    let ahead = prop_oneof![6 => Just(0), 1 => 1..5_i64];
+    let flags = (prop::bool::weighted(0.1), prop::bool::weighted(0.1));
+    (all, flags, ahead).prop_map(|(all, (mixed, tidied), ahead)| DrawnList {
+        ahead,
+        tidied,
         scope: all.0,
         gap: all.1,
         kinds: all.2,
@@ -159,7 +174,6 @@ struct World {
     items: Vec<ItemKey>,
     site: BTreeMap<RecordId, Found>,
     snapshots: BTreeMap<usize, Vec<Sent>>,
-    lists: Lists,
     let_through: BTreeMap<TenantId, u32>,
     page: usize,
 }
@@ -219,7 +233,6 @@ impl World {
             items: vec![],
             site: BTreeMap::new(),
             snapshots: BTreeMap::new(),
-            lists: Lists::new(),
             let_through: let_through.collect(),
             page,
         };
@@ -311,24 +324,24 @@ impl World {
         self.records.push(record);
     }
 
-    fn snapshot(&mut self, number: usize, list: &DrawnList, taken: i64) -> Sent {
+    fn snapshot(&self, number: usize, list: &DrawnList, taken: i64) -> Sent {
         let of = scope(list.scope);
         let mut ids = vec![];
-        let mut keys = HashSet::new();
         if list.lists_one_in > 0 {
-            let here = self.records.iter().zip(&self.items).filter(|(record, _)| {
-                record.key.tenant == of.tenant && record.key.source == of.source
-            });
-            for (n, (record, item)) in here.enumerate() {
+            let here = self
+                .records
+                .iter()
+                .filter(|record| record.key.tenant == of.tenant && record.key.source == of.source);
+            for (n, record) in here.enumerate() {
                 if (n + number).is_multiple_of(list.lists_one_in) {
-                    ids.push(record.key.alert_id.as_str());
-                    keys.insert(*item);
+                    ids.push(list.written(record.key.alert_id.as_str()));
                 }
             }
-            ids.push("of another time");
-            keys.insert(item(&alert(of.tenant.as_str(), "of another time")));
+            ids.push("of another time".to_owned());
         }
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let mut snapshot = sent(&format!("s{number}"), taken, &ids).in_parts(list.parts);
+        snapshot = snapshot.received((taken - list.ahead).min(NOW));
         if let Some(kinds) = &list.kinds {
             snapshot = snapshot.of(kinds);
         }
@@ -341,8 +354,6 @@ impl World {
         {
             last.parts += 1;
         }
-        let id = snapshot.heads[0].snapshot_id.clone();
-        self.lists.insert(id, keys);
         match list.missing.filter(|_| list.parts > 1) {
             Some(part) => snapshot.without(part),
             None => snapshot,
@@ -351,11 +362,9 @@ impl World {
 
     fn census(&self) -> Census {
         let mut census = Census::default();
-        for (record, item) in self.records.iter().zip(&self.items) {
-            let AlertKey { tenant, source, .. } = record.key.clone();
-            let scope = census.scope(Scope { tenant, source });
+        for record in &self.records {
             let actual = record.actual.as_ref();
-            census.add(*item, scope, &record.wanted, actual, record.episode);
+            census.add(&record.key, &record.wanted, actual, record.episode);
         }
         census
     }
@@ -367,14 +376,23 @@ impl World {
             let lists = (0..4).find(|number| scope(*number) == *of);
             lists.and_then(|number| self.snapshots.get(&number).cloned())
         };
-        let snapshots = (0..).zip(&census.scopes).map(|(number, scope)| {
+        let seen = (0..).zip(&census.scopes).map(|(number, scope)| {
             let sent = of(scope).unwrap_or_default();
-            let newest = newest(&sent, &census.kinds_of(number), minute(NOW));
-            let list = |(id, _): (&SnapshotId, _)| (id.clone(), self.lists[id].clone());
-            let lists = newest.whole().map(list).collect();
-            (number, (newest, lists))
+            let watched = census.watched(number);
+            let (snapshots, found) = read(&sent, &census.kinds_of(number), &watched, minute(NOW));
+            (number, Seen { snapshots, found })
         });
-        census.departures(&snapshots.collect(), &self.let_through, minute(NOW))
+        let going = census.going(&seen.collect(), LAG, minute(NOW));
+        let approval = |(tenant, closings): (&TenantId, &u32)| {
+            let approval = Approval {
+                closings: *closings,
+                at: minute(NOW - 1),
+                is_in_progress: true,
+            };
+            (tenant.clone(), approval)
+        };
+        let approvals = self.let_through.iter().map(approval).collect();
+        census.departures(going, &[], &approvals, minute(NOW))
     }
 
     fn shown(&self) -> impl Iterator<Item = &Found> {
@@ -482,8 +500,8 @@ impl World {
         }
     }
 
-    /// By the snapshots as they were sent: the newest that speaks of the alert's kind, and the one before. What contradicts itself
-    /// speaks of everything.
+    /// By the snapshots as they were sent: those that speak of the alert's kind, the newest first. What contradicts itself speaks of
+    /// everything.
     fn speaking(&self, record: &Record) -> Vec<&Sent> {
         let number = (0..4).find(|number| {
             let scope = scope(*number);
@@ -500,10 +518,19 @@ impl World {
                 sent.heads.iter().any(named) || counts.len() > 1
             })
             .collect();
-        speaking.sort_by_key(|sent| std::cmp::Reverse(sent.heads[0].taken_at));
-        speaking.truncate(2);
+        speaking.sort_by_key(|sent| std::cmp::Reverse(taken(sent)));
         speaking
     }
+}
+
+/// Taken by its source's clock, but not after it was received.
+fn taken(sent: &Sent) -> Timestamp {
+    sent.heads[0].taken_at.min(sent.heads[0].received_at)
+}
+
+/// Whole and of one piece.
+fn is_whole(sent: &Sent) -> bool {
+    is_believed(sent) || sent.lists.is_empty() && sent.heads.len() == sent.heads[0].parts as usize
 }
 
 /// Whole, of one piece, and not empty.
@@ -556,32 +583,40 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_gone_that_the_newest_list_has_or_that_may_still_stand(world in world()) {
+    fn nothing_is_gone_that_the_newest_snapshot_has_or_that_may_still_be_active(world in world()) {
         for proposal in world.departures().proposals {
             let record = world.record(proposal.key);
             let Proposed::Gone { last, shown } = proposal.ask else { panic!() };
             prop_assert!(record.wanted.standing);
             let speaking = world.speaking(record);
             let id = record.key.alert_id.to_string();
-            let lacks = |sent: &&Sent| {
-                is_believed(sent) && !sent.lists.contains(&id) && sent.heads[0].taken_at > last
-            };
+            let has = |sent: &Sent| sent.lists.iter().any(|listed| listed.eq_ignore_ascii_case(&id));
             match shown {
                 Gone::Absent { snapshot_id, taken_at } => {
-                    let newest = speaking[0];
-                    let head = &newest.heads[0];
-                    prop_assert_eq!((&head.snapshot_id, head.taken_at), (&snapshot_id, taken_at));
-                    prop_assert!(lacks(&newest));
-                    let apart = taken_at.duration_since(last) >= SignedDuration::from_mins(10);
-                    prop_assert!(apart || speaking.get(1).is_some_and(lacks));
+                    // Several can be of one time.
+                    let newest: Vec<&Sent> =
+                        speaking.iter().copied().take_while(|sent| taken(sent) == taken_at).collect();
+                    prop_assert!(newest.iter().any(|sent| sent.heads[0].snapshot_id == snapshot_id));
+                    for sent in newest {
+                        prop_assert!(is_whole(sent) && !has(sent));
+                        if !sent.lists.is_empty() {
+                            prop_assert!(taken_at.duration_since(last) >= LAG);
+                            continue;
+                        }
+                        let row = speaking.iter().take_while(|sent| {
+                            sent.lists.is_empty() && is_whole(sent) && taken(sent).duration_since(last) >= LAG
+                        });
+                        let row: BTreeSet<Timestamp> = row.map(|sent| taken(sent)).collect();
+                        prop_assert!(row.len() >= 3);
+                        let first = row.first().unwrap();
+                        prop_assert!(taken_at.duration_since(*first) >= SignedDuration::from_mins(30));
+                    }
                 }
                 Gone::Expired { at } => {
                     prop_assert!(at <= minute(NOW));
                     prop_assert_eq!(record.wanted.about.as_ref().unwrap().expires_at, Some(at));
-                    let has = |sent: &&Sent| {
-                        is_believed(sent) && sent.lists.contains(&id) && sent.heads[0].taken_at >= at
-                    };
-                    prop_assert!(!speaking.first().is_some_and(has));
+                    let newest = speaking.first();
+                    prop_assert!(!newest.is_some_and(|sent| is_believed(sent) && has(sent) && taken(sent) >= at));
                 }
             }
         }

@@ -3,8 +3,8 @@ use crate::event::{Change, Event, Particulars, Payload, Severity};
 use crate::fold::fold;
 use crate::kind::Role;
 use crate::record::{Claim, ClosedBy, Op, Record};
-use crate::snapshot::tests::{Sent, alert, item, kind, minute, read, sent};
-use crate::{AlertKey, ClaimId, EventId, SnapshotId, Token};
+use crate::snapshot::tests::{LAG, Sent, alert, item, kind, minute, read, sent};
+use crate::{ClaimId, EventId, SnapshotId, Token};
 
 /// When most alerts were last heard of, in minutes, and when it is asked.
 const LAST: i64 = 2000;
@@ -93,31 +93,55 @@ fn many(tenant: &str, prefix: &str, count: u64, tickets: bool) -> Vec<Record> {
 fn census(records: &[Record]) -> Census {
     let mut census = Census::default();
     for record in records {
-        let AlertKey { tenant, source, .. } = record.key.clone();
-        let scope = census.scope(Scope { tenant, source });
         let actual = record.actual.as_ref();
-        let (wanted, episode) = (&record.wanted, record.episode);
-        census.add(item(&record.key), scope, wanted, actual, episode);
+        census.add(&record.key, &record.wanted, actual, record.episode);
     }
     census
 }
 
-/// What is gone by one snapshot a tenant.
-fn departures(records: &[Record], snapshots: &[Sent], let_through: &[(&str, u32)]) -> Departures {
-    let census = census(records);
+/// What is going by these snapshots.
+fn going(census: &Census, snapshots: &[Sent]) -> Going {
     let of_scope = |number: u32, scope: &Scope| {
         let of = snapshots
             .iter()
             .filter(|sent| sent.heads[0].tenant == scope.tenant);
         let of = of.filter(|sent| sent.heads[0].source == scope.source);
         let of: Vec<Sent> = of.cloned().collect();
-        read(&of, &census.kinds_of(number), minute(NOW))
+        let watched = census.watched(number);
+        let (snapshots, found) = read(&of, &census.kinds_of(number), &watched, minute(NOW));
+        Seen { snapshots, found }
     };
     let numbered = (0..).zip(&census.scopes);
-    let snapshots = numbered.map(|(number, scope)| (number, of_scope(number, scope)));
-    let let_through = let_through.iter();
-    let let_through = let_through.map(|(tenant, count)| (tenant_id(tenant), *count));
-    census.departures(&snapshots.collect(), &let_through.collect(), minute(NOW))
+    let seen = numbered.map(|(number, scope)| (number, of_scope(number, scope)));
+    census.going(&seen.collect(), LAG, minute(NOW))
+}
+
+/// What is gone by one snapshot a tenant, where a person saw so many closings a minute ago and let them through.
+fn departures(records: &[Record], snapshots: &[Sent], let_through: &[(&str, u32)]) -> Departures {
+    let approval = |closings| Approval {
+        closings,
+        at: minute(NOW - 1),
+        is_in_progress: true,
+    };
+    let approvals = let_through.iter();
+    let approvals = approvals.map(|(tenant, count)| (tenant_id(tenant), approval(*count)));
+    departures_after(records, snapshots, &[], &approvals.collect())
+}
+
+/// What is gone after others went within the last day.
+fn departures_after(
+    records: &[Record],
+    snapshots: &[Sent],
+    ended: &[Record],
+    approvals: &BTreeMap<TenantId, Approval>,
+) -> Departures {
+    let census = census(records);
+    let going = going(&census, snapshots);
+    let ended = ended
+        .iter()
+        .map(|record| Ended::of(&record.key, &record.wanted, record.actual.as_ref()).unwrap());
+    let ended: Vec<Ended> = ended.collect();
+    census.departures(going, &ended, approvals, minute(NOW))
 }
 
 fn tenant_id(tenant: &str) -> TenantId {
@@ -362,19 +386,217 @@ fn a_tenant_that_is_stopped_stops_no_other() {
     );
 }
 
-/// A source that lists nothing right says so of few alerts of each of its tenants; one of many sources, of all of its own.
+const OTHER_SOURCE: &str = "src_zzzzzzzzzzzzzzzzzzzzzzzzzz";
+
+fn of_other_source(mut record: Record) -> Record {
+    record.key.source = SourceId::parse(OTHER_SOURCE).unwrap();
+    record
+}
+
+/// One source of several that lists nothing any more: few of the tenant's alerts, and all of its own.
 #[test]
-fn the_tickets_of_all_sources_of_a_tenant_count_together() {
+fn a_source_that_loses_too_many_of_its_own_stops_its_tenant_however_many_others_have() {
     let (mut records, list) = closing(25, 25);
-    let mut others = many("contoso", "o", 60, true);
-    for record in &mut others {
-        record.key.source = SourceId::parse("src_zzzzzzzzzzzzzzzzzzzzzzzzzz").unwrap();
-    }
-    let alone = departures(&records, &list, &[]);
-    assert_eq!(alone.stopped, [(tenant_id("contoso"), (25, 25))].into());
-    records.extend(others);
+    let others = many("contoso", "o", 600, true);
+    records.extend(others.into_iter().map(of_other_source));
     let together = departures(&records, &list, &[]);
-    assert_eq!((together.stopped.len(), together.proposals.len()), (0, 25));
+    assert_eq!(together.stopped, [(tenant_id("contoso"), (25, 25))].into());
+    assert!(together.proposals.is_empty());
+}
+
+#[test]
+fn sources_that_lose_a_few_each_stop_their_tenant_together() {
+    let (mut records, mut lists) = closing(15, 30);
+    let others = many("contoso", "o", 20, true);
+    records.extend(others.into_iter().map(of_other_source));
+    let mut other = sent("t", NOW, &["o18", "o19"]);
+    other.heads[0].source = SourceId::parse(OTHER_SOURCE).unwrap();
+    lists.push(other);
+    let together = departures(&records, &lists, &[]);
+    assert_eq!(together.stopped, [(tenant_id("contoso"), (33, 50))].into());
+}
+
+/// Alerts of before, raised at `LAST`, that a snapshot ended at this minute.
+fn ended(prefix: &str, count: u64, at: i64) -> Vec<Record> {
+    let records = many("contoso", prefix, count, true).into_iter();
+    let ended = records.map(|mut record| {
+        record.wanted.standing = false;
+        record.wanted.gone = Some(Gone::Absent {
+            snapshot_id: SnapshotId::parse("before").unwrap(),
+            taken_at: minute(at),
+        });
+        let id = record.open().unwrap().ticket_id;
+        record.with_closed(id, 1, ClosedBy::Us, minute(at))
+    });
+    ended.collect()
+}
+
+#[test]
+fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
+    // Of a hundred alerts some went before, and some go now.
+    for (before, gone, stopped) in [
+        (0, 20, false),
+        (20, 10, false),
+        (20, 11, true),
+        (29, 1, false),
+        (30, 1, true),
+        (40, 0, false),
+        (60, 1, true),
+    ] {
+        let (records, list) = closing(gone, 100 - before);
+        let earlier = ended("e", before, NOW - 10);
+        let none = BTreeMap::new();
+        let departures = departures_after(&records, &list, &earlier, &none);
+        assert_eq!(
+            departures.stopped.len(),
+            usize::from(stopped),
+            "{before} {gone}"
+        );
+        let proposed = if stopped { 0 } else { gone };
+        assert_eq!(
+            departures.proposals.len() as u64,
+            proposed,
+            "{before} {gone}"
+        );
+    }
+    // A command that was carried out while the run read its lists is not counted twice.
+    let (records, list) = closing(20, 100);
+    let carried_out = ended("a", 20, NOW);
+    let departures = departures_after(&records, &list, &carried_out, &BTreeMap::new());
+    assert_eq!(departures.proposals.len(), 20);
+}
+
+#[test]
+fn cyber_alerts_whose_tickets_stay_open_count_over_the_day_too() {
+    let (mut records, list) = closing(20, 60);
+    let noted = many("contoso", "n", 40, true)
+        .into_iter()
+        .map(|mut record| {
+            record.wanted.standing = false;
+            record.wanted.gone = Some(Gone::Expired {
+                at: minute(NOW - 9),
+            });
+            record
+        });
+    assert!(departures(&records, &list, &[]).stopped.is_empty());
+    records.extend(noted);
+    let gone = departures(&records, &list, &[]);
+    assert_eq!(gone.stopped[&tenant_id("contoso")], (20, 60));
+}
+
+/// A tenant with a few alerts at any time, and many over the day.
+#[test]
+fn alerts_that_come_and_go_all_day_stop_nothing() {
+    let (records, list) = closing(10, 25);
+    // Each lived for five minutes, the last until the present ones came.
+    let earlier = (0..200).map(|n: i64| {
+        let mut one = ended(&format!("e{n}-"), 1, LAST - 5 * (n / 25)).remove(0);
+        one.wanted.about.as_mut().unwrap().raised_at = minute(LAST - 5 * (n / 25) - 5);
+        one
+    });
+    let earlier: Vec<Record> = earlier.collect();
+    let departures = departures_after(&records, &list, &earlier, &BTreeMap::new());
+    assert_eq!(departures.proposals.len(), 10);
+}
+
+#[test]
+fn what_went_more_than_a_day_ago_is_not_counted() {
+    let (records, list) = closing(15, 60);
+    for (at, stopped) in [(NOW - 24 * 60 + 1, true), (NOW - 24 * 60, false)] {
+        let mut earlier = ended("e", 40, at);
+        for record in &mut earlier {
+            record.wanted.about.as_mut().unwrap().raised_at = minute(0);
+        }
+        let mut records = records.clone();
+        for record in &mut records {
+            record.wanted.about.as_mut().unwrap().raised_at = minute(0);
+        }
+        let departures = departures_after(&records, &list, &earlier, &BTreeMap::new());
+        assert_eq!(!departures.stopped.is_empty(), stopped, "{at}");
+    }
+}
+
+#[test]
+fn what_a_person_let_through_is_not_counted_again() {
+    let approved = |closings, at, is_in_progress| {
+        let approval = Approval {
+            closings,
+            at: minute(at),
+            is_in_progress,
+        };
+        BTreeMap::from([(tenant_id("contoso"), approval)])
+    };
+    let (before, at) = (ended("e", 40, NOW - 5), NOW - 10);
+    for (what, gone, approvals, expected) in [
+        ("nobody did", 10, BTreeMap::new(), (1, 0)),
+        ("all have gone", 10, approved(40, at, false), (0, 0)),
+        (
+            "all have gone, and too many more",
+            25,
+            approved(40, at, false),
+            (1, 0),
+        ),
+        ("fewer were approved", 10, approved(25, at, false), (1, 0)),
+        ("these are the rest", 10, approved(50, at, true), (0, 1)),
+        (
+            "they are more than the rest",
+            10,
+            approved(49, at, true),
+            (1, 0),
+        ),
+        (
+            "after they had gone",
+            10,
+            approved(40, NOW - 1, false),
+            (0, 0),
+        ),
+        ("a day ago", 10, approved(40, NOW - 24 * 60, false), (1, 0)),
+    ] {
+        let (records, list) = closing(gone, 60);
+        let departures = departures_after(&records, &list, &before, &approvals);
+        let seen = (departures.stopped.len(), departures.let_through.len());
+        assert_eq!(seen, expected, "{what}");
+        let proposed = if expected.0 == 0 { gone } else { 0 };
+        assert_eq!(departures.proposals.len() as u64, proposed, "{what}");
+    }
+}
+
+#[test]
+fn an_event_or_a_person_that_ends_an_alert_is_no_loss() {
+    let is_loss =
+        |record: &Record| Ended::of(&record.key, &record.wanted, record.actual.as_ref()).is_some();
+    let lost = ended("e", 1, NOW).remove(0);
+    assert!(is_loss(&lost));
+    let mut resolved = lost.clone();
+    resolved.wanted.gone = None;
+    assert!(!is_loss(&resolved));
+    assert!(!is_loss(&standing("contoso", "a")));
+    assert!(!is_loss(&a()));
+}
+
+#[test]
+fn an_alert_that_only_a_similar_id_is_listed_for_stays_and_is_counted() {
+    let records = [
+        standing("contoso", "Disk-1"),
+        standing("contoso", "Disk-2"),
+        of_kind("contoso", "Disk-3", "disk", Some(NOW - 1)),
+    ];
+    let list = |taken| [sent("s", taken, &["DISK-1", "Disk-2", "disk-3"])];
+    let gone = departures(&records, &list(NOW), &[]);
+    assert!(gone.proposals.is_empty(), "{gone:?}");
+    let counts: Vec<usize> = gone.similar.values().copied().collect();
+    assert_eq!(counts, [2]);
+    let gone = departures(&records, &list(LAST + 9), &[]);
+    assert!(gone.similar.is_empty(), "it may lag, and shows nothing yet");
+    assert_eq!(names(&records, &gone), ["Disk-3"], "it ended after that");
+}
+
+#[test]
+fn whether_there_are_tickets_to_compare_is_known() {
+    let ticket = with_ticket(standing("contoso", "a"), 7, LAST);
+    assert!(census(&[standing("contoso", "a")]).tickets(1).is_empty());
+    assert!(census(std::slice::from_ref(&ticket)).tickets(2).is_empty());
+    assert!(!census(&[ticket]).tickets(1).is_empty());
 }
 
 #[test]

@@ -1,10 +1,12 @@
 use super::*;
-use crate::{AlertId, AlertKey};
+use crate::AlertId;
 
 /// The time of the last event about the alert, in minutes; the tests' clock begins a good while before it.
 const LAST: i64 = 2000;
 /// When it is asked.
-const NOW: i64 = LAST + 30;
+const NOW: i64 = LAST + 60;
+/// How far snapshots may lag.
+pub(crate) const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 pub(crate) fn minute(minute: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + 60 * minute).unwrap()
@@ -34,7 +36,7 @@ pub(crate) struct Sent {
     pub(crate) lists: Vec<String>,
 }
 
-/// One part, of all kinds.
+/// One part, of all kinds, received when it was taken.
 pub(crate) fn sent(id: &str, taken: i64, lists: &[&str]) -> Sent {
     let AlertKey {
         partner,
@@ -49,9 +51,13 @@ pub(crate) fn sent(id: &str, taken: i64, lists: &[&str]) -> Sent {
         source,
         snapshot_id: SnapshotId::parse(id).unwrap(),
         taken_at: minute(taken),
+        received_at: minute(taken),
         kinds: None,
         part: 1,
         parts: 1,
+        listed: u32::try_from(lists.len()).unwrap(),
+        total: None,
+        conflicting: false,
     };
     Sent {
         heads: vec![head],
@@ -67,6 +73,7 @@ impl Sent {
         self
     }
 
+    /// All that it lists is in the first.
     pub(crate) fn in_parts(mut self, parts: u32) -> Self {
         let first = self.heads.remove(0);
         self.heads = (1..=parts)
@@ -74,6 +81,7 @@ impl Sent {
                 pk: format!("snapshot-{}-{part}", first.snapshot_id),
                 part,
                 parts,
+                listed: if part == 1 { first.listed } else { 0 },
                 ..first.clone()
             })
             .collect();
@@ -85,6 +93,20 @@ impl Sent {
         self
     }
 
+    pub(crate) fn received(mut self, at: i64) -> Self {
+        for head in &mut self.heads {
+            head.received_at = minute(at);
+        }
+        self
+    }
+
+    pub(crate) fn with_total(mut self, total: u32) -> Self {
+        for head in &mut self.heads {
+            head.total = Some(total);
+        }
+        self
+    }
+
     /// Its second part says something else.
     fn but(mut self, change: impl FnOnce(&mut PartHead)) -> Self {
         change(&mut self.heads[1]);
@@ -92,111 +114,113 @@ impl Sent {
     }
 }
 
-/// The heads as reconcile reads them: from the newest on, as long as they are of use.
-pub(crate) fn newest(snapshots: &[Sent], kinds: &[Kind], now: Timestamp) -> Newest {
-    let heads = snapshots.iter().flat_map(|sent| &sent.heads);
+/// The snapshots as reconcile reads them: heads from the newest on, as long as they are of use, and lists of what is whole.
+pub(crate) fn read(
+    sent: &[Sent],
+    kinds: &[Kind],
+    watched: &Watched,
+    now: Timestamp,
+) -> (Snapshots, Found) {
+    let heads = sent.iter().flat_map(|sent| &sent.heads);
     let mut heads: Vec<PartHead> = heads.cloned().collect();
-    heads.sort_by_key(|head| std::cmp::Reverse(head.taken_at));
-    let mut newest = Newest::default();
+    heads.sort_by_key(|head| std::cmp::Reverse(head.taken()));
+    let mut snapshots = Snapshots::of(kinds.to_vec());
     for head in heads {
-        if !newest.add(head, kinds, now) {
+        if !snapshots.add(head, now) {
             break;
         }
     }
-    newest
+    let mut found = Found::default();
+    for snapshot in snapshots.to_read() {
+        let is_it = |sent: &&Sent| {
+            let mut heads = sent.heads.iter();
+            heads.any(|head| head.is_same_snapshot(&snapshot.first))
+        };
+        let sent = sent.iter().find(is_it).unwrap();
+        let mut list = HashMap::new();
+        for alert_id in &sent.lists {
+            let mut key = alert(snapshot.first.tenant.as_str(), alert_id);
+            key.source = snapshot.first.source.clone();
+            watched.find(&key, &mut list);
+        }
+        found.add(snapshot, list);
+    }
+    (snapshots, found)
 }
 
-/// The snapshots as reconcile reads them: heads, and lists of what is whole.
-pub(crate) fn read(snapshots: &[Sent], kinds: &[Kind], now: Timestamp) -> (Newest, Lists) {
-    let newest = newest(snapshots, kinds, now);
-    let lists = newest.whole().map(|(id, parts)| {
-        let is_it = |sent: &&Sent| sent.heads.iter().any(|head| head.snapshot_id == *id);
-        let sent = snapshots.iter().find(is_it).unwrap();
-        let keys = sent.lists.iter().map(|alert_id| {
-            let mut key = alert(parts[0].tenant.as_str(), alert_id);
-            key.source = parts[0].source.clone();
-            item(&key)
-        });
-        (id.clone(), keys.collect())
-    });
-    let lists = lists.collect();
-    (newest, lists)
+fn watched(ids: &[&str]) -> Watched {
+    let mut watched = Watched::default();
+    for id in ids {
+        let key = alert("contoso", id);
+        watched.add(item(&key), key.similar_key());
+    }
+    watched
 }
 
-fn read_of_disk(snapshots: &[Sent], now: i64) -> (Newest, Lists) {
-    read(snapshots, &[kind("disk")], minute(now))
+fn read_of_disk(sent: &[Sent], now: i64) -> (Snapshots, Found) {
+    read(sent, &[kind("disk")], &watched(&["a"]), minute(now))
 }
 
-/// Which snapshot shows that alert `a`, a full disk, is gone.
-fn shows_at(now: i64, snapshots: &[Sent]) -> Option<String> {
-    let (newest, lists) = read_of_disk(snapshots, now);
+/// What snapshots show of alert `a`, a full disk.
+fn shown_at(now: i64, sent: &[Sent]) -> String {
+    let (snapshots, found) = read_of_disk(sent, now);
     let a = item(&alert("contoso", "a"));
-    let disk = kind("disk");
-    let shown = absent(a, &disk, minute(LAST), &newest, &lists);
-    shown.map(|heads| heads.snapshot_id.to_string())
-}
-
-fn shows(snapshots: &[Sent]) -> Option<String> {
-    shows_at(NOW, snapshots)
-}
-
-#[test]
-fn a_list_without_the_alert_shows_that_it_is_gone_ten_minutes_after_its_last_event() {
-    assert_eq!(shows(&[sent("s", LAST + 10, &["b"])]).unwrap(), "s");
-    assert_eq!(shows(&[sent("s", LAST + 9, &["b"])]), None);
-    assert_eq!(shows(&[sent("s", LAST + 10, &["b", "a"])]), None);
-    assert_eq!(shows(&[]), None);
-}
-
-#[test]
-fn within_ten_minutes_it_takes_two_lists_in_a_row() {
-    let (first, second) = (sent("1", LAST + 1, &["b"]), sent("2", LAST + 2, &["b"]));
-    assert_eq!(shows(&[first.clone(), second.clone()]).unwrap(), "2");
-    assert_eq!(
-        shows(&[sent("0", LAST + 1, &["a"]), second.clone()]),
-        None,
-        "the one before has it"
-    );
-    assert_eq!(
-        shows(&[first.clone(), sent("2", LAST + 2, &["a"])]),
-        None,
-        "the newest has it"
-    );
-    assert_eq!(
-        shows(&[first.clone(), sent("m", LAST + 2, &["a"]), second.clone()]),
-        None,
-        "not in a row"
-    );
-    assert_eq!(
-        shows(&[sent("0", LAST, &["b"]), second.clone()]),
-        None,
-        "the one before is not younger than the event"
-    );
-    assert_eq!(
-        shows(&[first, sent("again", LAST + 1, &["b"])]),
-        None,
-        "one listing that was sent twice is one"
-    );
-}
-
-#[test]
-fn a_list_that_was_taken_before_the_last_event_shows_nothing() {
-    for taken in [LAST - 30, LAST - 1, LAST] {
-        let lists = [sent("1", taken - 1, &["b"]), sent("2", taken, &["b"])];
-        assert_eq!(shows(&lists), None, "{}", taken - LAST);
+    match snapshots.show(a, &kind("disk"), minute(LAST), &found, LAG) {
+        Shown::Nothing => "nothing".to_owned(),
+        Shown::Listed(_) => "listed".to_owned(),
+        Shown::Similar(_) => "similar".to_owned(),
+        Shown::Absent(snapshot) => snapshot.id().to_string(),
     }
 }
 
+fn shown(sent: &[Sent]) -> String {
+    shown_at(NOW, sent)
+}
+
 #[test]
-fn what_may_not_be_believed_shows_nothing() {
+fn a_snapshot_without_the_alert_shows_that_it_is_gone_once_it_cannot_lag_behind_its_last_event() {
+    assert_eq!(shown(&[sent("s", LAST + 10, &["b"])]), "s");
+    assert_eq!(shown(&[sent("s", LAST + 9, &["b"])]), "nothing");
+    assert_eq!(shown(&[sent("s", LAST + 10, &["b", "a"])]), "listed");
+    assert_eq!(shown(&[]), "nothing");
+}
+
+#[test]
+fn several_snapshots_that_all_lag_show_no_more_than_one() {
+    let lag = [1, 2, 5, 9].map(|at| sent(&format!("s{at}"), LAST + at, &["b"]));
+    assert_eq!(shown(&lag), "nothing");
+}
+
+/// A clock that is ahead makes no snapshot newer than its receipt.
+#[test]
+fn a_snapshot_was_taken_before_it_was_received() {
+    let ahead = sent("s", LAST + 30, &["b"]);
+    assert_eq!(shown(&[ahead.clone().received(LAST + 9)]), "nothing");
+    assert_eq!(shown(&[ahead.clone().received(LAST + 10)]), "s");
+    let late = sent("s", LAST + 9, &["b"]).received(LAST + 40);
+    assert_eq!(shown(&[late]), "nothing");
+    // In parts, the first one that came says since when it is known.
+    let mut parts = ahead.in_parts(2).received(LAST + 12);
+    assert_eq!(shown(&[parts.clone()]), "s");
+    parts.heads[1].received_at = minute(LAST + 9);
+    assert_eq!(shown(&[parts]), "nothing");
+    // A clock that was once a year ahead does not hide what came after it was mended.
+    let year = sent("y", LAST + 525_600, &["a"]).received(LAST + 20);
+    assert_eq!(shown(&[year, sent("s", LAST + 21, &["b"])]), "s");
+}
+
+#[test]
+fn a_snapshot_that_does_not_count_shows_nothing() {
     let taken = LAST + 10;
     let two = || sent("s", taken, &["b"]).in_parts(2);
-    assert_eq!(shows(&[two()]).unwrap(), "s");
-    let mut reused = two().but(|head| head.taken_at = minute(taken - 60));
-    reused.heads[0].parts = 1;
+    assert_eq!(shown(&[two()]), "s");
+    let conflicting = |mut sent: Sent| {
+        sent.heads[0].conflicting = true;
+        sent
+    };
     let cases = [
-        ("an empty list", sent("s", taken, &[])),
-        ("an empty list in parts", sent("s", taken, &[]).in_parts(2)),
+        ("empty", sent("s", taken, &[])),
+        ("empty, in parts", sent("s", taken, &[]).in_parts(2)),
         ("the first part missing", two().without(1)),
         ("the last part missing", two().without(2)),
         ("a part in between missing", two().in_parts(3).without(2)),
@@ -206,25 +230,60 @@ fn what_may_not_be_believed_shows_nothing() {
         ),
         (
             "parts of other kinds",
-            two().but(|head| head.kinds = Some(vec![kind("disk")])),
+            two().but(|head| head.kinds = Some([kind("disk")].into())),
         ),
         ("parts of two counts", two().but(|head| head.parts = 3)),
         (
             "a part too many",
             two().in_parts(3).but(|head| head.parts = 2),
         ),
-        ("an id that was used before, for more", reused),
+        (
+            "parts of two totals",
+            two().but(|head| head.total = Some(1)),
+        ),
+        ("one part twice", two().but(|head| head.part = 1)),
+        ("a part with two contents", conflicting(two())),
+        (
+            "fewer than the total",
+            sent("s", taken, &["b"]).with_total(2),
+        ),
+        (
+            "more than the total",
+            sent("s", taken, &["b"]).with_total(0),
+        ),
+        ("empty, with a total", sent("s", taken, &[]).with_total(3)),
         ("other kinds", sent("s", taken, &["b"]).of(&["cpu"])),
         ("no kinds", sent("s", taken, &["b"]).of(&[])),
     ];
     for (what, snapshot) in cases {
-        assert_eq!(shows(&[snapshot]), None, "{what}");
+        assert_eq!(shown(&[snapshot]), "nothing", "{what}");
     }
+    assert_eq!(shown(&[sent("s", taken, &["b"]).with_total(1)]), "s");
+    let mut parts = two();
+    parts.heads[1].listed = 1;
+    assert_eq!(shown(&[parts.clone().with_total(1)]), "nothing");
+    assert_eq!(shown(&[parts.with_total(2)]), "s", "over all parts");
 }
 
-/// What the newest would say is not known: an older one may not speak in its place.
 #[test]
-fn an_older_list_does_not_speak_for_a_newer_one_that_may_not_be_believed() {
+fn parts_that_are_received_apart_are_one_snapshot() {
+    let whole = sent("s", LAST + 10, &["b"]).in_parts(3);
+    let mut apart = whole.clone();
+    apart.heads[1].received_at = minute(LAST + 40);
+    apart.heads[2].received_at = minute(LAST + 12);
+    assert_eq!(shown(&[apart]), "s");
+    // Also by a clock that is ahead, so that others lie between.
+    let mut ahead = sent("s", LAST + 55, &["b"]).in_parts(2).received(LAST + 30);
+    ahead.heads[1].received_at = minute(LAST + 26);
+    let between = sent("m", LAST + 25, &["a"]);
+    assert_eq!(shown(&[ahead.clone(), between]), "s");
+    let between = sent("m", LAST + 28, &["a"]);
+    assert_eq!(shown(&[ahead, between]), "listed");
+}
+
+/// It is unknown what the newest would say: an older one does not speak in its place.
+#[test]
+fn an_older_snapshot_does_not_stand_in_for_a_newer_one_that_does_not_count() {
     let old = sent("old", LAST + 10, &["b"]);
     let newer = sent("new", LAST + 12, &["b"]).in_parts(2);
     let mixed = || newer.clone().of(&["cpu"]).but(|head| head.kinds = None);
@@ -233,93 +292,200 @@ fn an_older_list_does_not_speak_for_a_newer_one_that_may_not_be_believed() {
         ("mixed", newer.clone().but(|head| head.parts = 3)),
         ("mixed, of other kinds in its first part", mixed()),
         ("empty", sent("new", LAST + 12, &[])),
-        ("with the alert", sent("new", LAST + 12, &["a"])),
+        ("cut", sent("new", LAST + 12, &["b"]).with_total(9)),
     ];
     for (what, newest) in cases {
-        assert_eq!(shows(&[old.clone(), newest]), None, "{what}");
+        assert_eq!(shown(&[old.clone(), newest.clone()]), "nothing", "{what}");
+        assert_eq!(shown(&[newest, old.clone()]), "nothing", "{what}, first");
     }
+    let with_it = sent("new", LAST + 12, &["a"]);
+    assert_eq!(shown(&[old.clone(), with_it.clone()]), "listed");
+    assert_eq!(shown(&[with_it, old.clone()]), "listed", "received before");
     let others = sent("new", LAST + 12, &["b"]).of(&["cpu"]).in_parts(2);
     for newest in [others.clone(), others.without(1)] {
-        let shown = shows(&[old.clone(), newest]);
-        assert_eq!(shown.unwrap(), "old", "the newer does not speak of disks");
+        let shown = shown(&[old.clone(), newest]);
+        assert_eq!(shown, "old", "the newer one does not cover disks");
     }
 }
 
 #[test]
-fn two_lists_are_not_in_a_row_with_one_between_that_may_not_be_believed() {
-    let (first, last) = (sent("1", LAST + 1, &["b"]), sent("3", LAST + 3, &["b"]));
-    let middle = sent("2", LAST + 2, &["b"]);
-    let torn = middle.clone().in_parts(2).without(1);
-    for between in [torn.clone(), sent("2", LAST + 2, &[])] {
-        assert_eq!(shows(&[first.clone(), between, last.clone()]), None);
-    }
-    for between in [middle.clone(), middle.of(&["cpu"]), torn.of(&["cpu"])] {
-        let shown = shows(&[first.clone(), between, last.clone()]);
-        assert_eq!(shown.unwrap(), "3");
+fn of_several_snapshots_of_one_time_all_must_lack_the_alert() {
+    let taken = LAST + 12;
+    let (one, other) = (sent("1", taken, &["b"]), sent("2", taken, &["b"]));
+    assert_eq!(shown(&[one.clone(), other.clone()]), "1");
+    let cases = [
+        ("with it", sent("2", taken, &["a"]), "listed"),
+        ("torn", other.clone().in_parts(2).without(2), "nothing"),
+        ("empty", sent("2", taken, &[]), "nothing"),
+        ("of other kinds", other.of(&["cpu"]), "1"),
+    ];
+    for (what, other, expected) in cases {
+        assert_eq!(shown(&[one.clone(), other.clone()]), expected, "{what}");
+        assert_eq!(shown(&[other, one.clone()]), expected, "{what}, first");
     }
 }
 
+/// A source that uses one id again sends another snapshot: neither borrows parts of the other.
 #[test]
-fn a_list_of_yesterday_shows_nothing() {
+fn an_id_that_is_used_again_is_another_snapshot() {
+    let again = |taken| sent("s", taken, &["b"]).in_parts(2);
+    assert_eq!(shown(&[again(LAST + 10), again(LAST + 20)]), "s");
+    let torn = again(LAST + 20).without(1);
+    assert_eq!(
+        shown(&[again(LAST + 10).without(2), torn.clone()]),
+        "nothing"
+    );
+    assert_eq!(shown(&[again(LAST + 10), torn]), "nothing");
+    let with_it = sent("s", LAST + 10, &["a"]);
+    assert_eq!(shown(&[with_it, again(LAST + 20)]), "s");
+}
+
+#[test]
+fn empty_snapshots_count_after_three_in_half_an_hour() {
+    let empty = |at: i64| sent(&format!("s{at}"), LAST + at, &[]);
+    let row = |times: &[i64]| -> Vec<Sent> { times.iter().map(|at| empty(*at)).collect() };
+    for (times, expected) in [
+        (&[10, 25, 40][..], "s40"),
+        (&[10, 40], "nothing"),
+        (&[10, 25, 39], "nothing"),
+        // The row must begin when no snapshot can lag behind the last event any more.
+        (&[9, 25, 39], "nothing"),
+        (&[9, 10, 25, 40], "s40"),
+        (&[5, 20, 35, 50], "s50"),
+        (&[10, 11, 12, 13, 40], "s40"),
+        (&[10, 10, 40], "nothing"),
+    ] {
+        assert_eq!(shown(&row(times)), expected, "{times:?}");
+    }
+    let with = |other: Sent| {
+        let mut all = row(&[10, 25, 40]);
+        all.push(other);
+        all
+    };
+    for (what, other, expected) in [
+        (
+            "one in the row has it",
+            sent("x", LAST + 30, &["a"]),
+            "nothing",
+        ),
+        (
+            "one in the row lists others",
+            sent("x", LAST + 30, &["b"]),
+            "nothing",
+        ),
+        (
+            "one in the row is torn",
+            empty(30).in_parts(2).without(1),
+            "nothing",
+        ),
+        (
+            "one in the row is of other kinds",
+            sent("x", LAST + 30, &["b"]).of(&["cpu"]),
+            "s40",
+        ),
+        ("the newest lists others", sent("x", LAST + 41, &["b"]), "x"),
+        (
+            "the newest is torn",
+            empty(41).in_parts(2).without(1),
+            "nothing",
+        ),
+        (
+            "one before the row has it",
+            sent("x", LAST + 9, &["a"]),
+            "s40",
+        ),
+    ] {
+        assert_eq!(shown(&with(other)), expected, "{what}");
+    }
+    let at_once = row(&[10, 25, 40]);
+    let at_once: Vec<Sent> = at_once
+        .into_iter()
+        .map(|sent| sent.received(LAST + 45))
+        .collect();
+    assert_eq!(shown(&at_once), "nothing", "received at once");
+}
+
+#[test]
+fn an_empty_snapshot_counts_at_once_if_it_states_a_total_of_none() {
+    let none = |at: i64| sent("s", LAST + at, &[]).with_total(0);
+    assert_eq!(shown(&[none(10)]), "s");
+    assert_eq!(shown(&[none(9)]), "nothing", "it may lag");
+    assert_eq!(shown(&[none(10).in_parts(2)]), "s");
+    assert_eq!(shown(&[none(10).in_parts(2).without(2)]), "nothing");
+    assert_eq!(shown(&[none(10).of(&["cpu"])]), "nothing");
+    let torn = none(10).in_parts(2).but(|head| head.total = None);
+    assert_eq!(shown(&[torn]), "nothing");
+}
+
+#[test]
+fn an_id_that_is_only_similar_is_in_doubt() {
+    for id in ["A", "a\u{200b}", "a\u{ad}", "ａ"] {
+        assert_eq!(shown(&[sent("s", LAST + 10, &[id])]), "similar", "{id:?}");
+        assert_eq!(shown(&[sent("s", LAST + 10, &[id, "b"])]), "similar");
+    }
+    for id in ["aa", "а", "á"] {
+        assert_eq!(shown(&[sent("s", LAST + 10, &[id])]), "s", "{id:?}");
+    }
+    assert_eq!(shown(&[sent("s", LAST + 10, &["A"])]), "similar");
+    assert_eq!(shown(&[sent("s", LAST + 10, &["A", "a"])]), "listed");
+    assert_eq!(shown(&[sent("s", LAST + 10, &["a", "A"])]), "listed");
+}
+
+#[test]
+fn a_snapshot_of_yesterday_shows_nothing() {
     let taken = LAST + 10;
     let list = [sent("s", taken, &["b"])];
-    assert_eq!(shows_at(taken + 24 * 60, &list).unwrap(), "s");
-    assert_eq!(shows_at(taken + 24 * 60 + 1, &list), None);
-    let one_is_old = [sent("1", LAST + 1, &["b"]), sent("2", LAST + 9, &["b"])];
-    assert_eq!(shows_at(LAST + 24 * 60, &one_is_old).unwrap(), "2");
-    assert_eq!(shows_at(LAST + 24 * 60 + 2, &one_is_old), None);
+    assert_eq!(shown_at(taken + 24 * 60, &list), "s");
+    assert_eq!(shown_at(taken + 24 * 60 + 1, &list), "nothing");
 }
 
 #[test]
-fn a_list_speaks_of_the_kinds_that_it_names() {
+fn a_snapshot_covers_the_kinds_that_it_names() {
     let list = [sent("s", LAST + 10, &["b"]).of(&["cpu", "disk"])];
-    assert_eq!(shows(&list).unwrap(), "s");
-    let (newest, lists) = read(&list, &[kind("memory")], minute(NOW));
-    let a = item(&alert("contoso", "a"));
+    assert_eq!(shown(&list), "s");
     let memory = kind("memory");
-    let shown = absent(a, &memory, minute(LAST), &newest, &lists);
-    assert_eq!(shown, None);
-}
-
-#[test]
-fn a_list_that_was_read_otherwise_than_its_heads_say_shows_nothing() {
-    let (newest, mut lists) = read_of_disk(&[sent("s", LAST + 10, &["b"])], NOW);
+    let kinds = std::slice::from_ref(&memory);
+    let (snapshots, found) = read(&list, kinds, &watched(&["a"]), minute(NOW));
     let a = item(&alert("contoso", "a"));
-    let disk = kind("disk");
-    let shown = |lists: &Lists| absent(a, &disk, minute(LAST), &newest, lists).is_some();
-    assert!(shown(&lists));
-    assert!(!newest.is_in_doubt(&[kind("disk")], &lists));
-    lists.clear();
-    assert!(!shown(&lists), "a part changed meanwhile");
-    assert!(newest.is_in_doubt(&[kind("disk")], &lists));
-
-    let torn = sent("s", LAST + 10, &["b"]).in_parts(2).without(2);
-    let (newest, mut lists) = read_of_disk(std::slice::from_ref(&torn), NOW);
-    let list = HashSet::from([item(&alert("contoso", "b"))]);
-    lists.insert(torn.heads[0].snapshot_id.clone(), list);
-    assert_eq!(absent(a, &disk, minute(LAST), &newest, &lists), None);
-    assert!(
-        newest.is_in_doubt(&[kind("disk")], &lists),
-        "a list of a torn one"
-    );
-    let b = item(&alert("contoso", "b"));
-    assert!(!is_there(b, &disk, minute(LAST), &newest, &lists));
+    let shown = snapshots.show(a, &memory, minute(LAST), &found, LAG);
+    assert!(matches!(shown, Shown::Nothing), "{shown:?}");
 }
 
 #[test]
-fn the_newest_of_any_kind_that_may_not_be_believed_is_in_doubt() {
+fn a_snapshot_that_could_not_be_read_whole_shows_nothing() {
+    let (snapshots, found) = read_of_disk(&[sent("s", LAST + 10, &["b"])], NOW);
+    let a = item(&alert("contoso", "a"));
+    let shows = |found: &Found| {
+        let shown = snapshots.show(a, &kind("disk"), minute(LAST), found, LAG);
+        matches!(shown, Shown::Absent(_))
+    };
+    assert!(shows(&found));
+    assert!(!snapshots.is_uncertain(&found));
+    let nothing = Found::default();
+    assert!(!shows(&nothing), "a part changed meanwhile");
+    assert!(snapshots.is_uncertain(&nothing));
+}
+
+#[test]
+fn it_is_uncertain_what_the_newest_says_if_it_does_not_count_for_any_kind() {
     let whole = sent("s", LAST, &["b"]);
-    let in_doubt = |snapshots: &[Sent], kinds: &[&str]| {
+    let is_uncertain = |sent: &[Sent], kinds: &[&str]| {
         let kinds: Vec<Kind> = kinds.iter().map(|name| kind(name)).collect();
-        let (newest, lists) = read(snapshots, &kinds, minute(NOW));
-        newest.is_in_doubt(&kinds, &lists)
+        let (snapshots, found) = read(sent, &kinds, &watched(&["a"]), minute(NOW));
+        snapshots.is_uncertain(&found)
     };
     let torn = sent("t", LAST + 1, &["b"]).in_parts(2).without(2);
-    let cases: [(&str, &[Sent], &[&str], bool); 8] = [
+    let cases: [(&str, &[Sent], &[&str], bool); 9] = [
         ("nothing is there", &[], &["disk"], false),
         ("whole", std::slice::from_ref(&whole), &["disk"], false),
         ("torn", std::slice::from_ref(&torn), &["disk"], true),
         ("empty", &[sent("e", LAST, &[])], &["disk"], true),
+        (
+            "none stated",
+            &[sent("e", LAST, &[]).with_total(0)],
+            &["disk"],
+            false,
+        ),
         (
             "torn before whole",
             &[whole.clone(), torn.clone()],
@@ -345,46 +511,100 @@ fn the_newest_of_any_kind_that_may_not_be_believed_is_in_doubt() {
             true,
         ),
     ];
-    for (what, snapshots, kinds, expected) in cases {
-        assert_eq!(in_doubt(snapshots, kinds), expected, "{what}");
+    for (what, sent, kinds, expected) in cases {
+        assert_eq!(is_uncertain(sent, kinds), expected, "{what}");
     }
 }
 
-/// Years of snapshots are not read: of each kind that stands, two.
+/// Years of snapshots are not read: of each kind that is active, the newest.
 #[test]
-fn no_more_is_read_than_has_a_say() {
-    let kinds = [kind("disk"), kind("cpu")];
-    let mut newest = Newest::default();
+fn no_more_is_read_than_counts() {
+    let kinds = vec![kind("disk"), kind("cpu")];
     let of = |sent: Sent| sent.heads[0].clone();
-    let mut add = |head: PartHead| newest.add(head, &kinds, minute(NOW));
-    assert!(add(of(sent("5", NOW - 1, &[]).of(&["disk"]))));
-    assert!(add(of(sent("4", NOW - 2, &[]).of(&["memory"]))));
-    assert!(add(of(sent("3", NOW - 3, &[]).of(&["disk"]))));
-    assert!(
-        add(of(sent("2", NOW - 4, &[]).of(&["disk"]))),
-        "cpu is open"
-    );
-    assert!(add(of(sent("1", NOW - 5, &[]))));
-    assert!(add(of(sent("0", NOW - 6, &[]))));
-    assert!(!add(of(sent("y", NOW - 7, &[]))), "both have two");
-    let second_part = PartHead {
-        part: 2,
-        ..of(sent("0", NOW - 6, &[]))
+    let full = |id: &str, at: i64| of(sent(id, at, &["b"]));
+    let mut snapshots = Snapshots::of(kinds.clone());
+    let mut add = |head: PartHead| snapshots.add(head, minute(NOW));
+    let only = |head: PartHead, name: &str| PartHead {
+        kinds: Some([kind(name)].into()),
+        ..head
     };
-    assert!(add(second_part), "of a snapshot that has a say");
-    let of_disk: Vec<_> = newest
-        .of(&kinds[0])
-        .map(|heads| heads.snapshot_id.as_str())
+    assert!(add(only(full("5", NOW - 1), "disk")));
+    assert!(add(only(full("4", NOW - 2), "memory")));
+    assert!(add(only(full("3", NOW - 3), "disk")), "cpu is open");
+    assert!(add(full("2", NOW - 4)));
+    assert!(!add(full("1", NOW - 5)), "both have one");
+    let ids: Vec<_> = snapshots
+        .to_read()
+        .iter()
+        .map(|read| read.id().as_str())
         .collect();
-    assert_eq!(of_disk, ["5", "3"]);
+    assert_eq!(ids, ["5", "2"]);
 
-    let mut newest = Newest::default();
-    let old = of(sent("old", NOW - 24 * 60 - 1, &[]));
+    // The parts of a torn one can be an hour apart by a clock that is ahead.
+    let torn = PartHead {
+        parts: 2,
+        ..full("t", NOW - 1)
+    };
+    let mut snapshots = Snapshots::of(kinds.clone());
+    assert!(snapshots.add(torn.clone(), minute(NOW)));
+    assert!(snapshots.add(full("0", NOW - 60), minute(NOW)));
+    assert!(!snapshots.add(full("x", NOW - 62), minute(NOW)));
+
+    // Of empty ones as many as make a row.
+    let mut snapshots = Snapshots::of(kinds.clone());
+    let row = (0..)
+        .take_while(|at| snapshots.add(of(sent(&format!("e{at}"), NOW - at, &[])), minute(NOW)));
+    assert_eq!(row.count(), 31);
+
+    let mut snapshots = Snapshots::of(kinds);
+    let old = full("old", NOW - 24 * 60 - 1);
     assert!(
-        !newest.add(old, &kinds, minute(NOW)),
-        "all that follow are older still"
+        !snapshots.add(old, minute(NOW)),
+        "all that follow are older"
     );
-    assert_eq!(newest.of(&kinds[0]).count(), 0);
-    let young = of(sent("young", NOW, &[]));
-    assert!(!newest.add(young, &[], minute(NOW)), "nothing stands");
+    assert!(snapshots.to_read().is_empty());
+    let mut nothing_active = Snapshots::of(vec![]);
+    assert!(!nothing_active.add(full("young", NOW), minute(NOW)));
+}
+
+/// What sources send in one part has no say in how much is held of it.
+#[test]
+fn a_head_holds_each_kind_once() {
+    let head = sent("s", LAST, &["b"]).heads.remove(0);
+    let mut json = serde_json::json!({
+        "pk": head.pk, "partner": head.partner, "tenant": head.tenant, "source": head.source, "snapshot_id": "s",
+        "taken_at": head.taken_at, "received_at": head.received_at, "part": 1, "parts": 1, "listed": 1,
+    });
+    json["kinds"] = vec!["cpu"; 43_000].into();
+    let read: PartHead = serde_json::from_value(json).unwrap();
+    assert_eq!(read.kinds.unwrap().len(), 1);
+}
+
+#[test]
+fn the_keys_of_a_snapshots_parts_are_those_of_their_items() {
+    let mut part = crate::event::SnapshotPart {
+        partner: PartnerId::parse("acme").unwrap(),
+        tenant: TenantId::parse("contoso").unwrap(),
+        source: alert("contoso", "a").source,
+        snapshot_id: SnapshotId::parse("s").unwrap(),
+        taken_at: minute(LAST),
+        received_at: minute(LAST),
+        kinds: None,
+        active: vec![],
+        part: 1,
+        parts: 12,
+        total: None,
+    };
+    let mut sent = sent("s", LAST, &[]).in_parts(12);
+    let mut keys = vec![];
+    for head in &mut sent.heads {
+        part.part = head.part;
+        head.pk = part.item_key();
+        keys.push(part.item_key());
+    }
+    let (snapshots, _) = read_of_disk(&[sent], NOW);
+    let read: Vec<String> = snapshots.snapshots[0].part_keys().collect();
+    assert_eq!(read, keys);
+    part.taken_at = minute(LAST + 1);
+    assert!(!keys.contains(&part.item_key()), "an id that is used again");
 }

@@ -93,6 +93,10 @@ struct List {
     behind: i64,
     is_empty: bool,
     is_torn: bool,
+    /// Its ids are written in capitals.
+    is_tidied: bool,
+    /// It states how many alerts it lists.
+    is_counted: bool,
     /// It names the kinds that it speaks of.
     of_disks: Option<bool>,
 }
@@ -213,6 +217,8 @@ fn listing(dice: &mut Dice) -> Op {
             behind: dice.pick(&[0, 0, 0, 30, 590]),
             is_empty: dice.one_in(8),
             is_torn: dice.one_in(8),
+            is_tidied: dice.one_in(8),
+            is_counted: dice.one_in(4),
             of_disks: dice.pick(&[None, None, Some(true), Some(false)]),
         }),
         3..=6 => Op::Reconcile(Run {

@@ -499,6 +499,8 @@ impl Model {
             behind: 0,
             is_empty: false,
             is_torn: false,
+            is_tidied: false,
+            is_counted: false,
             of_disks: None,
         });
         let run = Run {

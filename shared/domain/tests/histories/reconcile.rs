@@ -1,40 +1,39 @@
 //! What the source lists, and one run of reconcile over it; and, apart from the plan, whether what it asks for may be asked.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::LazyLock;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::adopt::Found;
 use domain::command::{Ask, Command, Gone};
 use domain::event::{Change, Event, Order};
-use domain::key::ItemKey;
-use domain::plan::{Census, Proposal, Proposed, Scope};
+use domain::plan::{Census, Proposal, Proposed, Seen};
 use domain::record::Record;
-use domain::snapshot::{Lists, Newest, PartHead};
+use domain::snapshot::{Found as InSnapshots, PartHead, Snapshots};
 use domain::{AlertId, AlertKey, Kind, SnapshotId};
+
+use jiff::SignedDuration;
 
 use crate::model::{Message, Model, at, found, key};
 use crate::{BEHIND, List, Run, Searches};
+
+/// How far snapshots lag behind events at most, in seconds.
+const LAG: i64 = 600;
 
 /// A snapshot as far as its parts came.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     id: SnapshotId,
     taken: i64,
+    received: i64,
     kinds: Option<Vec<Kind>>,
     /// Whether the alert is in it.
     has: bool,
     is_empty: bool,
     is_torn: bool,
+    /// Its ids were tidied on the way: none is written as in the events.
+    is_tidied: bool,
+    /// It states how many alerts it lists.
+    is_counted: bool,
 }
-
-/// The alert, and another.
-static ITEMS: LazyLock<[ItemKey; 2]> = LazyLock::new(|| {
-    let other = AlertKey {
-        alert_id: AlertId::parse("b").unwrap(),
-        ..key()
-    };
-    [key(), other].map(|key| ItemKey::parse(&key.item_key()).unwrap())
-});
 
 impl Snapshot {
     fn heads(&self) -> Vec<PartHead> {
@@ -52,22 +51,44 @@ impl Snapshot {
             source: source.clone(),
             snapshot_id: self.id.clone(),
             taken_at: at(self.taken),
-            kinds: self.kinds.clone(),
+            received_at: at(self.received),
+            kinds: self.kinds.clone().map(BTreeSet::from_iter),
             part,
             parts: 2,
+            listed: if part == 1 { self.listed() } else { 0 },
+            total: self.is_counted.then(|| self.listed()),
+            conflicting: false,
         });
         heads.collect()
     }
 
-    fn list(&self) -> HashSet<ItemKey> {
-        let there = ITEMS.iter().zip([self.has, !self.is_empty]);
-        there.filter(|(_, has)| *has).map(|(key, _)| *key).collect()
+    fn listed(&self) -> u32 {
+        u32::from(self.has) + u32::from(!self.is_empty)
+    }
+
+    /// The alert, and another.
+    fn list(&self) -> Vec<AlertKey> {
+        let other = AlertKey {
+            alert_id: AlertId::parse("b").unwrap(),
+            ..key()
+        };
+        let there = [key(), other].into_iter().zip([self.has, !self.is_empty]);
+        let there = there.filter(|(_, has)| *has).map(|(key, _)| key);
+        let written = there.map(|key| match self.is_tidied {
+            true => {
+                let alert_id = key.alert_id.as_str().to_uppercase();
+                let alert_id = AlertId::parse(alert_id).unwrap();
+                AlertKey { alert_id, ..key }
+            }
+            false => key,
+        });
+        written.collect()
     }
 
     /// It is whole, of today, and shows that the alert is gone which was last heard of then.
     fn lacks(&self, last: i64, now: i64) -> bool {
-        let believed = !self.is_torn && !self.is_empty && now - self.taken <= 24 * 3600;
-        believed && !self.has && self.taken > last
+        let is_new = now - self.taken <= 24 * 3600 && self.taken >= last + LAG;
+        !self.is_torn && is_new && !self.has
     }
 }
 
@@ -81,6 +102,7 @@ impl Model {
         self.snapshots.push(Snapshot {
             id: SnapshotId::parse(format!("s{}", self.snapshots.len())).unwrap(),
             taken,
+            received: self.now,
             kinds: match list.of_disks {
                 None => None,
                 Some(true) => Some(vec![disk()]),
@@ -89,6 +111,8 @@ impl Model {
             has,
             is_empty: list.is_empty,
             is_torn: list.is_torn,
+            is_tidied: list.is_tidied,
+            is_counted: list.is_counted,
         });
     }
 
@@ -111,18 +135,16 @@ impl Model {
             return Ok(vec![]);
         };
         let mut census = Census::default();
-        let AlertKey { tenant, source, .. } = key();
-        let scope = census.scope(Scope { tenant, source });
         let actual = listed.actual.as_ref();
-        census.add(ITEMS[0], scope, &listed.wanted, actual, listed.episode);
-        let snapshots = HashMap::from([(scope, self.newest(&census.kinds_of(scope)))]);
-        let departures = census.departures(&snapshots, &Default::default(), at(self.now));
+        census.add(&key(), &listed.wanted, actual, listed.episode);
+        let seen = HashMap::from([(0, self.seen(&census))]);
+        let lag = SignedDuration::from_secs(LAG);
+        let going = census.going(&seen, lag, at(self.now));
+        let departures = census.departures(going, &[], &Default::default(), at(self.now));
         let mut proposals = departures.proposals;
         if let Some(searches) = run.compares {
-            match self.compared(&census, searches) {
-                Some(differing) => proposals.extend(differing),
-                None => return Ok(vec![]),
-            }
+            // If ConnectWise's list fails, nothing is known of tickets; which alerts are gone does not depend on it.
+            proposals.extend(self.compared(&census, searches).into_iter().flatten());
         }
         let Some(stored) = self.stored.clone() else {
             return Ok(vec![]);
@@ -140,20 +162,26 @@ impl Model {
         Ok(commands)
     }
 
-    fn newest(&self, kinds: &[Kind]) -> (Newest, Lists) {
+    fn seen(&self, census: &Census) -> Seen {
         let mut heads: Vec<PartHead> = self.snapshots.iter().flat_map(Snapshot::heads).collect();
         heads.sort_by_key(|head| std::cmp::Reverse(head.taken_at));
-        let mut newest = Newest::default();
+        let mut snapshots = Snapshots::of(census.kinds_of(0));
         for head in heads {
-            if !newest.add(head, kinds, at(self.now)) {
+            if !snapshots.add(head, at(self.now)) {
                 break;
             }
         }
-        let list = |id: &SnapshotId| self.snapshots.iter().find(|sent| sent.id == *id);
-        let lists = newest.whole();
-        let lists = lists.map(|(id, _)| (id.clone(), list(id).unwrap().list()));
-        let lists = lists.collect();
-        (newest, lists)
+        let watched = census.watched(0);
+        let mut found = InSnapshots::default();
+        for snapshot in snapshots.to_read() {
+            let sent = self.snapshots.iter().find(|sent| sent.id == *snapshot.id());
+            let mut list = HashMap::new();
+            for listed in sent.unwrap().list() {
+                watched.find(&listed, &mut list);
+            }
+            found.add(snapshot, list);
+        }
+        Seen { snapshots, found }
     }
 
     /// ConnectWise's open tickets beside the recorded one; nothing where the list fails.
@@ -203,14 +231,37 @@ impl Model {
         let newest = lists.first();
         match shown {
             Gone::Absent { .. } => {
-                let Some(newest) = newest.filter(|newest| lacks(newest)) else {
-                    return Err(format!("no list shows that it is gone: {lists:?}"));
+                let Some(newest) = newest else {
+                    return Err("no snapshot was taken".to_owned());
                 };
-                let earlier = lists.iter().find(|sent| sent.id != newest.id);
-                let twice = earlier.is_some_and(|sent| lacks(sent) && sent.taken < newest.taken);
+                let same_time = lists.iter().take_while(|sent| sent.taken == newest.taken);
                 hold!(
-                    newest.taken - heard >= 600 || twice,
-                    "so soon, one list does not show that it is gone: {lists:?}"
+                    same_time.clone().all(lacks),
+                    "no snapshot shows that it is gone: {lists:?}"
+                );
+                let row = lists.iter().take_while(|sent| {
+                    sent.is_empty && !sent.has && !sent.is_torn && sent.taken >= heard + LAG
+                });
+                let row: BTreeSet<(i64, i64)> =
+                    row.map(|sent| (sent.taken, sent.received)).collect();
+                let times: BTreeSet<i64> = row.iter().map(|(taken, _)| *taken).collect();
+                let is_long = row
+                    .first()
+                    .is_some_and(|first| newest.taken - first.0 >= 1800);
+                for sent in same_time {
+                    hold!(
+                        !sent.is_empty || sent.is_counted || times.len() >= 3 && is_long,
+                        "empty snapshots show nothing so soon: {lists:?}"
+                    );
+                }
+                // However far the source's snapshots lag, an alert that is active is not closed.
+                let was_away = self
+                    .there
+                    .iter()
+                    .any(|(since, there)| *since >= heard && !there);
+                hold!(
+                    newest.is_empty || was_away,
+                    "it is active, and was ever since it was heard of at {heard}: {lists:?}"
                 );
             }
             Gone::Expired { at: end } => {
@@ -230,7 +281,8 @@ impl Model {
                 );
                 hold!(*end <= at(self.now), "it has not ended yet: {end}");
                 let has = newest.is_some_and(|newest| {
-                    newest.has && !newest.is_torn && at(newest.taken) >= *end
+                    let is_new = self.now - newest.taken <= 24 * 3600;
+                    newest.has && !newest.is_torn && is_new && at(newest.taken) >= *end
                 });
                 hold!(!has, "a list still has it: {lists:?}");
             }

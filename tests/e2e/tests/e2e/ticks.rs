@@ -32,6 +32,7 @@ impl World {
             connections: self.tickets_config.connections.clone(),
             function_name: "reconcile".into(),
             period: SignedDuration::from_mins(15),
+            snapshot_lag: SignedDuration::from_mins(10),
         }
     }
 

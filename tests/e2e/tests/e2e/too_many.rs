@@ -7,25 +7,29 @@ use crate::world::{COMPANY, TENANT, World, event, key, partner, tenant};
 
 const OTHER: &str = "oak-dental";
 
+fn from_now(minutes: i64) -> Timestamp {
+    Timestamp::now() + SignedDuration::from_mins(minutes)
+}
+
 async fn raised(world: &mut World, of: &str, count: usize) {
     for n in 0..count {
         let mut raised = event("alert.raised", &format!("e{of}{n}"), &format!("a{n}"), -300);
         raised["data"]["tenant"] = of.into();
-        world.post(&raised).await;
+        world.post_at(-15, &raised).await;
     }
     world.work().await;
 }
 
 async fn listed(world: &mut World, of: &str, id: &str, minutes: i64, count: usize) {
     let active: Vec<String> = (0..count).map(|n| format!("a{n}")).collect();
-    let taken_at = Timestamp::now() + SignedDuration::from_mins(minutes);
+    let taken_at = from_now(minutes);
     let list = json!({
         "specversion": "1.0", "id": id, "source": "/test", "type": "alerts.snapshot",
         "data": {
             "tenant": of, "snapshot_id": id, "taken_at": taken_at.to_string(), "active": active, "part": 1, "parts": 1,
         }
     });
-    world.post(&list).await;
+    world.post_at(minutes, &list).await;
     world.work().await;
 }
 
@@ -86,7 +90,7 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     let let_through = async |world: &World, count| {
         let config = &world.config;
         config
-            .let_through(&partner(), &tenant(TENANT), count)
+            .let_through(&partner(), &tenant(TENANT), count, Timestamp::now())
             .await
             .unwrap()
     };
@@ -108,7 +112,8 @@ async fn more_than_a_person_let_through_are_stopped_again() {
     assert_eq!(world.reconciled(1).await, 0);
     let config = &world.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
-    assert!(config.let_through(&partner, &tenant, 22).await.unwrap());
+    let let_through = config.let_through(&partner, &tenant, 22, Timestamp::now());
+    assert!(let_through.await.unwrap());
     listed(&mut world, TENANT, "s2", 1, 2).await;
     assert_eq!(world.reconciled(17).await, 0);
     assert_eq!(open(&world, TENANT).await, 30);
@@ -130,4 +135,35 @@ async fn a_stop_is_over_when_the_list_is_whole_again_and_not_while_it_proves_not
     assert_eq!(world.reconciled(33).await, 1);
     assert!(world.config.stopped(&partner()).await.unwrap().is_empty());
     assert_eq!(open(&world, TENANT).await, 29);
+}
+
+/// A source that forgets a few more alerts each time: no snapshot alone takes too many.
+#[tokio::test]
+async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
+    let mut world = World::new().await;
+    raised(&mut world, TENANT, 60).await;
+    listed(&mut world, TENANT, "s1", 0, 43).await;
+    assert_eq!(world.reconciled(1).await, 17);
+    assert_eq!(open(&world, TENANT).await, 43);
+    listed(&mut world, TENANT, "s2", 2, 26).await;
+    assert_eq!(world.reconciled(17).await, 0);
+    assert_eq!(open(&world, TENANT).await, 43);
+    let stopped = world.config.stopped(&partner()).await.unwrap();
+    let stopped = &stopped[&tenant(TENANT)];
+    assert_eq!((stopped.closings, stopped.open), (17, 43));
+
+    // What a person lets through is done, and does not count for what comes later that day.
+    let config = &world.config;
+    let (partner, tenant) = (partner(), tenant(TENANT));
+    let let_through = config.let_through(&partner, &tenant, 17, Timestamp::now());
+    assert!(let_through.await.unwrap());
+    assert_eq!(world.reconciled(34).await, 17);
+    assert_eq!(world.reconciled(51).await, 0);
+    assert!(world.config.stopped(&partner).await.unwrap().is_empty());
+    listed(&mut world, TENANT, "s3", 52, 20).await;
+    assert_eq!(world.reconciled(68).await, 6);
+    // But it is not a way to lose the rest.
+    listed(&mut world, TENANT, "s4", 69, 3).await;
+    assert_eq!(world.reconciled(85).await, 0);
+    assert_eq!(open(&world, TENANT).await, 20);
 }

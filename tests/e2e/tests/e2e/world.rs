@@ -384,6 +384,16 @@ impl World {
         assert_eq!(response.status_code, 202, "{response:?}");
     }
 
+    /// Posts an event that is received so many minutes from now; panics unless it is taken.
+    pub(crate) async fn post_at(&self, minutes: i64, event: &Value) {
+        let at = Timestamp::now() + SignedDuration::from_mins(minutes);
+        let body = event.to_string();
+        let content_type = "application/cloudevents+json";
+        let request = signed(SOURCE, SECRET, content_type, body.as_bytes(), at);
+        let response = self.ingest.handle_at(request, at).await;
+        assert_eq!(response.status_code, 202, "{response:?}");
+    }
+
     /// Posts bytes, signed as they should be.
     pub(crate) async fn post_raw(
         &self,
