@@ -23,6 +23,7 @@ fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
             ("CONNECTION_SECRET_PREFIX", "tb/connection/"),
             ("CLIENT_ID_SECRET", "tb/client-id"),
             ("RECONCILE_SECONDS", "900"),
+            ("SNAPSHOT_LAG_SECONDS", "600"),
         ],
     );
 }
