@@ -8,6 +8,8 @@ use domain::choices::Unfit;
 use domain::event::Severity;
 use domain::health::{CompanyUnfit, Episode, Outage, Part, Refusal, Trouble, in_short};
 use domain::kind::{BUILT_IN, Role};
+use domain::record::Op;
+use domain::refusals::{Cause, GroupId, RefusedTarget};
 use domain::text::{cut_to_chars, one_line};
 use domain::{EmailAddress, Kind, TenantId, rights};
 use jiff::Timestamp;
@@ -16,6 +18,8 @@ use store::Stopped;
 
 /// Longer names are cut: a mail is to be read.
 const LONGEST_NAME: usize = 80;
+/// Longer words of ConnectWise's are cut.
+const LONGEST_QUOTE: usize = 200;
 /// Tenants and troubles that one mail names.
 const NAMED: usize = 10;
 
@@ -36,6 +40,8 @@ pub(crate) struct About<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Waiting {
     pub(crate) tenants: BTreeMap<TenantId, u64>,
+    /// Those of them that ConnectWise refused, by reason.
+    pub(crate) refused: BTreeMap<GroupId, u64>,
     /// There are more than were counted.
     pub(crate) more: bool,
 }
@@ -106,13 +112,16 @@ fn lasting(
 ) -> Draft {
     let partner = name(about.partner);
     let since = at(episode.since);
-    let what = |trouble: &Trouble| (what(trouble, about), to_do(trouble));
+    let what = |trouble: &Trouble| (what(trouble, about, waiting), to_do(trouble));
     let points: Vec<_> = troubles.iter().take(NAMED).map(what).collect();
     let rest = troubles.len().saturating_sub(NAMED);
     let headline = in_short(troubles, |tenant| tenant_name(tenant, about));
     let opening = match part {
         Part::Connection => format!(
             "No alert of {partner} becomes a ticket since {since}, and no ticket is closed: ConnectWise cannot be worked with."
+        ),
+        Part::SetUp if are_writes(&episode.troubles) => format!(
+            "Since {since} ConnectWise refuses some of what Ticketbridge sends for {partner}. Everything else goes on."
         ),
         Part::SetUp => format!(
             "Since {since} some of what {partner} set up does not fit its ConnectWise any more. What needs it waits; everything else goes on."
@@ -129,6 +138,12 @@ fn lasting(
     }
 }
 
+/// Whether nothing is wrong but that ConnectWise refuses writes.
+fn are_writes(troubles: &BTreeSet<Trouble>) -> bool {
+    let mut troubles = troubles.iter();
+    troubles.all(|trouble| matches!(trouble, Trouble::Writes { .. }))
+}
+
 /// It works again. `late` alerts that waited do not wait any more, and `waiting` still do.
 pub(crate) fn works(
     about: About<'_>,
@@ -142,6 +157,9 @@ pub(crate) fn works(
     let opening = match part {
         Part::Connection => format!(
             "The connection of {partner} to ConnectWise works again. It did not since {since}."
+        ),
+        Part::SetUp if are_writes(&episode.troubles) => format!(
+            "ConnectWise accepts again what Ticketbridge sends for {partner}. It had refused some of it since {since}."
         ),
         Part::SetUp => format!(
             "What {partner} set up fits its ConnectWise again. Something of it did not since {since}."
@@ -273,7 +291,7 @@ fn waits(waiting: &Waiting, about: &About<'_>) -> String {
         ));
     }
     format!(
-        "{} for it: {}. None is lost: they become tickets by themselves once it works.",
+        "{} for it: {}. None is lost: they go on by themselves once it works.",
         alerts(waiting),
         named.join(", ")
     )
@@ -296,8 +314,9 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 /// What is wrong, in a sentence.
-fn what(trouble: &Trouble, about: &About<'_>) -> String {
+fn what(trouble: &Trouble, about: &About<'_>, waiting: &Waiting) -> String {
     match trouble {
+        Trouble::Writes { group, words } => writes_refused(group, words, about, waiting),
         Trouble::Refused(Refusal::Keys) => {
             "ConnectWise refuses the API member's keys.".to_owned()
         }
@@ -364,6 +383,7 @@ fn what(trouble: &Trouble, about: &About<'_>) -> String {
                 CompanyUnfit::Gone => "is not there any more, or your API member does not see it",
                 CompanyUnfit::Deleted => "is deleted",
                 CompanyUnfit::Inactive => "is inactive",
+                CompanyUnfit::Disallowed => "has a status with which ConnectWise saves no tickets",
             };
             format!(
                 "The ConnectWise company of {} {why}.",
@@ -371,6 +391,70 @@ fn what(trouble: &Trouble, about: &About<'_>) -> String {
             )
         }
     }
+}
+
+/// What ConnectWise refuses, in its own words, and what that means for tickets.
+fn writes_refused(group: &GroupId, words: &str, about: &About<'_>, waiting: &Waiting) -> String {
+    let refuses = match &group.cause {
+        Cause::Target(RefusedTarget::Company(tenant)) => {
+            let tenant = tenant_name(tenant, about);
+            format!(
+                "ConnectWise refuses to {} for the company of {tenant}.",
+                group.in_short()
+            )
+        }
+        Cause::Target(RefusedTarget::Board(role)) => format!(
+            "ConnectWise refuses to {} on the board for {}.",
+            group.in_short(),
+            alerts_of(*role)
+        ),
+        Cause::Target(RefusedTarget::Status(role)) => format!(
+            "ConnectWise refuses to {} with the status that is set for {}.",
+            group.in_short(),
+            alerts_of(*role)
+        ),
+        Cause::Target(RefusedTarget::Type(kind)) => format!(
+            "ConnectWise refuses to {} with the type that is set for \"{}\".",
+            group.in_short(),
+            kind_name(kind)
+        ),
+        Cause::Target(RefusedTarget::Priority(severity)) => format!(
+            "ConnectWise refuses to {} with the priority that is set for {} severity.",
+            group.in_short(),
+            severity_name(*severity)
+        ),
+        Cause::Words(_) | Cause::Other => format!("ConnectWise refuses to {}.", group.in_short()),
+    };
+    let said = cut_to_chars(&one_line(words), LONGEST_QUOTE);
+    let said = match said.is_empty() {
+        true => "It reports success, but the tickets do not change.".to_owned(),
+        false => format!("It says: \"{said}\"."),
+    };
+    let count = waiting.refused.get(group).copied().unwrap_or_default();
+    let least = if waiting.more { "at least " } else { "" };
+    let (one, several) = match group.op {
+        Some(Op::Create) => ("alert has no ticket", "alerts have no ticket"),
+        Some(Op::Close | Op::Repair) => (
+            "ticket stays open that is to be closed",
+            "tickets stay open that are to be closed",
+        ),
+        Some(Op::Note) => ("ticket lacks a note", "tickets lack a note"),
+        Some(Op::Patch) => (
+            "ticket keeps its old priority",
+            "tickets keep their old priority",
+        ),
+        Some(Op::Reopen) => (
+            "ticket stays closed though its alert is back",
+            "tickets stay closed though their alerts are back",
+        ),
+        None => ("alert waits for that search", "alerts wait for that search"),
+    };
+    let means = match count {
+        0 => String::new(),
+        1 => format!(" For this reason {least}1 {one}."),
+        count => format!(" For this reason {least}{count} {several}."),
+    };
+    format!("{refuses} {said}{means}")
 }
 
 /// What a person does about it.
@@ -409,6 +493,23 @@ fn to_do(trouble: &Trouble) -> &'static str {
         Trouble::Type { .. } | Trouble::Priority(_) => {
             "choose another one on the page, under Tickets, or put it back in ConnectWise."
         }
+        Trouble::Writes { group, .. } => match (&group.cause, group.op) {
+            (Cause::Target(RefusedTarget::Company(_)), _) => {
+                "look in ConnectWise whether the company's status allows new tickets, or choose another company on the page, under Organisations. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
+            }
+            (Cause::Target(RefusedTarget::Board(_)), _) => {
+                "look at this board in ConnectWise, or choose another one on the page, under Boards. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
+            }
+            (Cause::Target(RefusedTarget::Status(_)), Some(Op::Close | Op::Repair)) => {
+                "look in ConnectWise which workflow rule keeps these tickets open, or choose another closing status on the page, under Tickets. One of them is tried again at least once an hour, and the others follow once ConnectWise accepts it."
+            }
+            (Cause::Target(_), _) => {
+                "look in ConnectWise which rule forbids it, or choose another one on the page, under Tickets. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
+            }
+            (Cause::Words(_) | Cause::Other, _) => {
+                "change in ConnectWise what it complains about, such as a field that became required. If the words are not ConnectWise's, a firewall before it may have refused the text. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
+            }
+        },
         Trouble::Company { .. } => {
             "choose another company on the page, under Organisations, or switch the organisation off there. All others go on."
         }

@@ -4,10 +4,10 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{Site, View};
 use domain::breaker::Breaker;
-use domain::health::{Answer, Health, Needed, Part, transition};
+use domain::health::{Answer, Area, Health, Needed, Part, transition};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
-use store::Leased;
+use store::{Leased, Task};
 
 use crate::App;
 use crate::pacing;
@@ -72,14 +72,21 @@ impl App {
             ));
         }
         let paused = breaker.pause(now);
+        let reconciled = self.runs.due.progress(partner, Task::Reconcile);
+        let refusals = reconciled.await?.refusals;
         let (kept, waiting) = match paused {
             Some(_) => (kept, None),
             None => {
-                let probed = self.probe(&case, &kept.health).await;
+                let mut probed = self.probe(&case, &kept.health).await;
+                if probed.probe.answer == Answer::Takes {
+                    probed.probe.looked.insert(Area::Writes);
+                    let refused = Needed::writes_refused(&refusals);
+                    probed.probe.found.extend(refused);
+                }
                 let health = transition(kept.health.clone(), &probed.probe, now);
                 // Counted before anything goes on, for whoever is told later how many there were.
                 let waiting = match health.begins_to_mend() || !health.notices(now).is_empty() {
-                    true => Some(self.waiting(partner).await?),
+                    true => Some(self.waiting(partner, &refusals).await?),
                     false => None,
                 };
                 let health = match &waiting {
@@ -102,6 +109,7 @@ impl App {
         let telling = Telling {
             partner,
             names: &names,
+            refusals: &refusals,
             now,
         };
         let (health, mut mails) = self.tell(&telling, kept, waiting).await?;

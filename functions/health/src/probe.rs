@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws::invocation::Invocation;
 use connections::NoClient;
-use connectwise::{COMPANIES_AT_ONCE, Client, Company, Error, MySecurity};
+use connectwise::{COMPANIES_AT_ONCE, Client, Company, CompanyStatus, Error, MySecurity};
 use domain::boards::{FoundBoard, FoundStatus, FoundType};
 use domain::breaker::Told;
 use domain::health::{Answer, Area, CompanyUnfit, Health, Needed, Outage, Probe, Refusal, Trouble};
 use domain::kind::Role;
 use domain::rights::{COMPANIES_INQUIRE, Listed};
 use domain::settings::Mapping;
-use domain::text::is_same_name;
 use domain::{RecordId, TenantId};
 
 use crate::App;
@@ -40,6 +39,7 @@ enum Look {
     Statuses(RecordId),
     Types(RecordId),
     Priorities,
+    CompanyStatuses,
 }
 
 impl App {
@@ -71,13 +71,22 @@ impl App {
         };
         let mut probed = nothing(Answer::Takes, Told::Works);
         let mut refused = breaker.missing_rights.clone();
+        // What their statuses mean is not known yet.
+        let mut companies_found = vec![];
         match proof {
             Proof::Companies(found) => {
                 for (tenant, id) in &needed.companies {
                     if companies.contains(id) {
-                        let area = Area::Company(tenant.clone());
-                        probed.probe.looked.insert(area);
-                        probed.probe.found.extend(unusable(tenant, *id, &found));
+                        let company = found.iter().find(|company| company.id == *id);
+                        match (unusable(tenant, company), company) {
+                            (None, Some(company)) => {
+                                companies_found.push((tenant, company.clone()));
+                            }
+                            (trouble, _) => {
+                                probed.probe.looked.insert(Area::Company(tenant.clone()));
+                                probed.probe.found.extend(trouble);
+                            }
+                        }
                     }
                 }
             }
@@ -92,7 +101,7 @@ impl App {
             let of_tables = look != Look::Rights;
             let board = match look {
                 Look::Statuses(id) | Look::Types(id) => Some(id),
-                Look::Rights | Look::Boards | Look::Priorities => None,
+                Look::Rights | Look::Boards | Look::Priorities | Look::CompanyStatuses => None,
             };
             if of_tables && tables_hidden {
                 continue;
@@ -103,7 +112,14 @@ impl App {
                 continue;
             }
             match seen(look, &client, needed, &refused, invocation).await {
-                Ok(Seen { found, rights }) => {
+                Ok(Seen::CompanyStatuses(statuses)) => {
+                    for (tenant, company) in companies_found.drain(..) {
+                        let status = company.status_among(&statuses);
+                        probed.probe.looked.insert(Area::Company(tenant.clone()));
+                        probed.probe.found.extend(disallowed(tenant, status));
+                    }
+                }
+                Ok(Seen::Set { found, rights }) => {
                     for trouble in &found {
                         if let Trouble::Board { role, .. } = trouble {
                             let target = needed.boards.get(role);
@@ -130,6 +146,13 @@ impl App {
                     }
                 }
             }
+        }
+        if tables_hidden {
+            // Nobody can tell what their statuses mean.
+            let tenants = companies_found
+                .into_iter()
+                .map(|(tenant, _)| tenant.clone());
+            probed.probe.looked.extend(tenants.map(Area::Company));
         }
         probed
     }
@@ -295,6 +318,9 @@ fn looks(needed: &Needed, standing: &BTreeSet<Area>, turn: u32) -> Vec<Look> {
     if wanted.contains(&Area::Priorities) {
         by_turns.push(Look::Priorities);
     }
+    if !needed.companies.is_empty() {
+        by_turns.push(Look::CompanyStatuses);
+    }
     let (wrong, mut by_turns): (Vec<_>, Vec<_>) = by_turns.into_iter().partition(|look| {
         areas(*look, needed)
             .iter()
@@ -327,13 +353,22 @@ fn areas(look: Look, needed: &Needed) -> Vec<Area> {
         Look::Statuses(board) => of_board(board, Area::Statuses),
         Look::Types(board) => of_board(board, Area::Types),
         Look::Priorities => vec![Area::Priorities],
+        Look::CompanyStatuses => {
+            let tenants = needed.companies.keys().cloned();
+            tenants.map(Area::Company).collect()
+        }
     }
 }
 
 /// What a look found.
-struct Seen {
-    found: Vec<Trouble>,
-    rights: Option<Vec<MySecurity>>,
+enum Seen {
+    /// What is wrong with what was set up.
+    Set {
+        found: Vec<Trouble>,
+        rights: Option<Vec<MySecurity>>,
+    },
+    /// What the statuses of companies mean.
+    CompanyStatuses(Vec<CompanyStatus>),
 }
 
 async fn seen(
@@ -380,19 +415,32 @@ async fn seen(
             let priorities: Vec<RecordId> = priorities.iter().map(|of| of.id).collect();
             needed.priorities_gone(&priorities)
         }
+        Look::CompanyStatuses => {
+            let statuses = client.company_statuses(end).await?;
+            return Ok(Seen::CompanyStatuses(statuses));
+        }
     };
-    Ok(Seen { found, rights })
+    Ok(Seen::Set { found, rights })
 }
 
-/// Why a tenant's company cannot be used, of those that are there.
-fn unusable(tenant: &TenantId, id: RecordId, found: &[Company]) -> Option<Trouble> {
-    let why = match found.iter().find(|company| company.id == id) {
+/// Why a tenant's company cannot be used, whatever its status is.
+fn unusable(tenant: &TenantId, company: Option<&Company>) -> Option<Trouble> {
+    let why = match company {
         None => CompanyUnfit::Gone,
         Some(company) if company.deleted_flag => CompanyUnfit::Deleted,
-        Some(company) => {
-            let status = company.status.as_ref()?;
-            is_same_name(&status.name, "Inactive").then_some(CompanyUnfit::Inactive)?
-        }
+        Some(_) => return None,
+    };
+    let tenant = tenant.clone();
+    Some(Trouble::Company { tenant, why })
+}
+
+/// Why a company with this status cannot be used. Its name says nothing: the names are the partner's own.
+fn disallowed(tenant: &TenantId, status: Option<&CompanyStatus>) -> Option<Trouble> {
+    let status = status?;
+    let why = match (status.disallow_saving_flag, status.inactive_flag) {
+        (true, _) => CompanyUnfit::Disallowed,
+        (false, true) => CompanyUnfit::Inactive,
+        (false, false) => return None,
     };
     let tenant = tenant.clone();
     Some(Trouble::Company { tenant, why })

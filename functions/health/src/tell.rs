@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws::mail::Mail;
 use domain::health::{Episode, Health, Notice, Part};
+use domain::refusals::Refusals;
 use domain::settings::Mapping;
 use domain::{EmailAddress, PartnerId, TenantId};
 use jiff::Timestamp;
@@ -24,6 +25,7 @@ pub(crate) type Names = BTreeMap<TenantId, String>;
 pub(crate) struct Telling<'a> {
     pub(crate) partner: &'a PartnerId,
     pub(crate) names: &'a Names,
+    pub(crate) refusals: &'a Refusals,
     pub(crate) now: Timestamp,
 }
 
@@ -56,7 +58,11 @@ pub(crate) fn names(mappings: &HashMap<TenantId, Mapping>) -> Names {
 
 impl App {
     /// The alerts that wait for a connection, or for something that was set up over it.
-    pub(crate) async fn waiting(&self, partner: &PartnerId) -> Result<AllWaiting, Fault> {
+    pub(crate) async fn waiting(
+        &self,
+        partner: &PartnerId,
+        refusals: &Refusals,
+    ) -> Result<AllWaiting, Fault> {
         let mut waiting = AllWaiting::default();
         let mut counted = 0;
         for stretch in Stretch::round(None) {
@@ -78,6 +84,10 @@ impl App {
                     return Ok(waiting);
                 }
                 counted += 1;
+                let about = listed.wanted.about.as_ref();
+                if let Some(group) = refusals.group_of(&listed.blocked, &listed.key, about) {
+                    *of.refused.entry(group).or_default() += 1;
+                }
                 *of.tenants.entry(listed.key.tenant).or_default() += 1;
             }
         }
@@ -105,7 +115,7 @@ impl App {
         };
         let waiting = match waiting {
             Some(waiting) => waiting,
-            None => self.waiting(telling.partner).await?,
+            None => self.waiting(telling.partner, telling.refusals).await?,
         };
         let partner = self.name_of(telling.partner).await;
         for notice in notices {

@@ -347,7 +347,7 @@ fn has_news(snapshot_at: Option<Timestamp>, looked_at: Option<Timestamp>) -> boo
 fn is_gone(command: &Command) -> bool {
     match command.ask {
         Ask::Gone { .. } => true,
-        Ask::Look | Ask::LookForDuplicates => false,
+        Ask::Look | Ask::LookForDuplicates | Ask::Retry { .. } => false,
     }
 }
 

@@ -1,9 +1,13 @@
 //! One partner's run, under its lease: what may go on is asked for, as much as the minute allows.
 
+use std::collections::BTreeMap;
+
 use aws::invocation::Invocation;
 use aws::queue;
 use connections::{SetUp, View};
+use domain::command::{Ask, Command};
 use domain::message::Message;
+use domain::refusals::{Refused, Survey, fingerprint};
 use domain::release::{Held, held};
 use domain::{AlertKey, PartnerId, SourceId};
 use futures_util::future::join_all;
@@ -41,6 +45,8 @@ struct Found {
     more: bool,
     /// Behind the last of them, where there are more.
     cursor: Option<Cursor>,
+    /// The alerts that ConnectWise refused, as far as the list was read.
+    survey: Survey,
 }
 
 /// What a run came to.
@@ -118,18 +124,21 @@ impl App {
         // What is gone does not go on as well.
         let gone = looked.commands.iter().map(|command| command.key.clone());
         let known: Vec<AlertKey> = keys.iter().cloned().chain(gone).collect();
+        self.settle_retries(&set_up, &mut progress, now).await?;
         let round = Round {
             from: progress.cursor.as_ref(),
             known: &known,
             most: allowance - keys.len() - commands,
             now,
         };
-        let targets = Targets::new(self, partner, &view, invocation);
+        let mut targets = Targets::new(self, partner, &view, invocation);
         set_up.items.breaker = Some(view.view.breaker);
-        let found = self.find(partner, set_up, targets, round).await?;
+        let found = self.find(&set_up, &progress, partner, round).await?;
         let left = looks.more || found.more || looked.left || importing;
         keys.extend(found.keys);
-        let asked = keys.len() + commands;
+        let room = (!found.more, allowance - keys.len() - commands);
+        let retries = retries(&set_up, &mut progress, found.survey, room, &mut targets).await?;
+        let asked = keys.len() + commands + retries.len();
         if asked > 0 {
             progress = pacing::taken(&progress, asked, now);
         }
@@ -140,11 +149,16 @@ impl App {
                 return Err(Fault::Lost);
             }
         }
-        let count = keys.len();
+        if leased.progress.refusals.notified() != progress.refusals.notified() {
+            // If the process dies before, health sees it at its own time.
+            self.connections.try_out(partner, now).await?;
+        }
+        let count = keys.len() + retries.len();
         let looked_at = keys[..looks_count].to_vec();
         let commanded = looked.commands.into_iter().map(Message::Command);
         let mut messages: Vec<Message> = commanded.collect();
         messages.extend(keys.into_iter().map(Message::Reconsider));
+        messages.extend(retries.into_iter().map(retry));
         self.outbox.send_all(&messages).await?;
         // Asked for: whoever decides sets the next time; if nobody can, it is asked for again later, and not each minute.
         self.put_off(&looked_at, now).await?;
@@ -157,7 +171,9 @@ impl App {
             commands,
             left,
         };
-        let next = pacing::next(partner, &progress, left, looks.next, (self.period, now));
+        let look = progress.refusals.next_at(now).into_iter();
+        let look = look.chain(looks.next).min();
+        let next = pacing::next(partner, &progress, left, look, (self.period, now));
         Ok((run, next))
     }
 
@@ -174,34 +190,64 @@ impl App {
         Ok(())
     }
 
+    /// Takes in what became of the refused alerts that were retried, and whether the partner changed its set-up. If the process dies
+    /// right after, the next run finds the same.
+    async fn settle_retries(
+        &self,
+        set_up: &SetUp,
+        progress: &mut Progress,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let refusals = &mut progress.refusals;
+        let chosen = fingerprint(set_up.items.settings.as_ref(), set_up.mappings.iter());
+        refusals.set_up_is(chosen, now);
+        let retried: Vec<AlertKey> = refusals.retried().cloned().collect();
+        for key in retried {
+            let record = self.alerts.get(&key).await?;
+            refusals.settle(&key, record.as_ref(), now);
+        }
+        Ok(())
+    }
+
     /// The blocked alerts that nothing holds up any more, beginning where the run before stopped: were one of them to stay in the
     /// list for ever, it would not keep the others waiting.
     async fn find(
         &self,
+        set_up: &SetUp,
+        progress: &Progress,
         partner: &PartnerId,
-        set_up: SetUp,
-        mut targets: Targets<'_>,
         round: Round<'_>,
     ) -> Result<Found, Fault> {
         let mut keys = vec![];
         let mut cursor = round.from.cloned();
         let mut views = set_up.views();
+        let mut survey = Survey::default();
         for stretch in Stretch::round(round.from) {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
                 let view = views.of(&listed.key);
                 let about = listed.wanted.about.as_ref();
-                let released = match held(&listed.blocked, about, view, round.now) {
-                    Held::No => true,
-                    Held::Yes => false,
-                    Held::ByTarget(target) => targets.are_there(target, about, view).await?,
-                };
-                if !released || round.known.contains(&listed.key) {
-                    continue;
+                match held(&listed.blocked, about, view, round.now) {
+                    Held::No if !round.known.contains(&listed.key) => {}
+                    Held::No | Held::Yes => continue,
+                    Held::ByRefusal => {
+                        let refused = Refused {
+                            key: listed.key,
+                            episode: listed.episode,
+                            at: listed.blocked.since,
+                            about: listed.wanted.about,
+                        };
+                        survey.see(&progress.refusals, refused, &listed.blocked);
+                        continue;
+                    }
                 }
                 if keys.len() == round.most {
-                    let more = true;
-                    return Ok(Found { keys, more, cursor });
+                    return Ok(Found {
+                        keys,
+                        more: true,
+                        cursor,
+                        survey,
+                    });
                 }
                 cursor = Some(listed.cursor());
                 keys.push(listed.key);
@@ -211,6 +257,7 @@ impl App {
             keys,
             more: false,
             cursor: None,
+            survey,
         })
     }
 
@@ -232,6 +279,39 @@ impl App {
             None => View { site: None, ..view },
         })
     }
+}
+
+/// The refused alerts that are retried now. `room` says whether the whole list was read, and how many may go.
+async fn retries(
+    set_up: &SetUp,
+    progress: &mut Progress,
+    survey: Survey,
+    room: (bool, usize),
+    targets: &mut Targets<'_>,
+) -> Result<Vec<Refused>, store::Error> {
+    let now = targets.now();
+    let mut views = set_up.views();
+    let mut usable = BTreeMap::new();
+    for question in progress.refusals.questions(&survey, now) {
+        let (target, refused) = (question.target, question.refused);
+        let view = views.of(&refused.key);
+        let about = refused.about.as_ref();
+        let answer = targets.usable(target.target(), about, view).await?;
+        usable.insert(target.clone(), answer);
+    }
+    Ok(progress.refusals.next(survey, &usable, room, now))
+}
+
+/// Asks for a refused alert to be retried.
+fn retry(refused: Refused) -> Message {
+    Message::Command(Command {
+        key: refused.key,
+        episode: refused.episode,
+        ticket_id: None,
+        ask: Ask::Retry {
+            refused_at: refused.at,
+        },
+    })
 }
 
 /// What is looked for in one round of the list.

@@ -7,8 +7,10 @@ use connections::{Site, View};
 use connectwise::{Client, Error};
 use domain::breaker::Told;
 use domain::record::About;
+use domain::refusals::Usable;
 use domain::settings::{BoardTarget, ConnectionView};
 use domain::{PartnerId, RecordId, Target};
+use jiff::Timestamp;
 
 use crate::App;
 
@@ -32,7 +34,7 @@ pub(crate) struct Targets<'a> {
     partner: &'a PartnerId,
     site: Option<Site>,
     invocation: &'a Invocation,
-    known: HashMap<Thing, bool>,
+    known: HashMap<Thing, Usable>,
 }
 
 impl<'a> Targets<'a> {
@@ -51,35 +53,40 @@ impl<'a> Targets<'a> {
         }
     }
 
-    /// Whether what a ticket of this alert points at can be used. What the settings leave open, ConnectWise chooses.
-    pub(crate) async fn are_there(
+    pub(crate) fn now(&self) -> Timestamp {
+        self.invocation.now()
+    }
+
+    /// Whether what a ticket of this alert points at can be used, by ConnectWise's own lists. What the settings leave open,
+    /// ConnectWise chooses.
+    pub(crate) async fn usable(
         &mut self,
         target: Target,
         about: Option<&About>,
         view: &ConnectionView,
-    ) -> Result<bool, store::Error> {
+    ) -> Result<Usable, store::Error> {
         for thing in things(target, about, view) {
-            let there = match self.known.get(&thing) {
-                Some(there) => *there,
+            let usable = match self.known.get(&thing) {
+                Some(usable) => *usable,
                 None => self.ask(thing, view).await?,
             };
-            self.known.insert(thing, there);
-            if !there {
-                return Ok(false);
+            self.known.insert(thing, usable);
+            if usable != Usable::Yes {
+                return Ok(usable);
             }
         }
-        Ok(true)
+        Ok(Usable::Yes)
     }
 
-    /// What cannot be told is taken for gone: the next run asks again.
-    async fn ask(&mut self, thing: Thing, view: &ConnectionView) -> Result<bool, store::Error> {
+    async fn ask(&mut self, thing: Thing, view: &ConnectionView) -> Result<Usable, store::Error> {
         let Some(site) = &self.site else {
-            return Ok(false);
+            return Ok(Usable::Unknown);
         };
         let connections = &self.app.connections;
         let told = match connections.client(self.partner, site).await {
             Ok(client) => match there(&client, thing, self.invocation).await {
-                Ok(there) => return Ok(there),
+                Ok(true) => return Ok(Usable::Yes),
+                Ok(false) => return Ok(Usable::No),
                 Err(fault) => {
                     tracing::warn!(fault = %fault, thing = ?thing, "not known whether it is there");
                     fault.told()
@@ -99,7 +106,7 @@ impl<'a> Targets<'a> {
         connections
             .heard(self.partner, told, &view.breaker, now)
             .await?;
-        Ok(false)
+        Ok(Usable::Unknown)
     }
 }
 
@@ -170,7 +177,12 @@ async fn there(client: &Client, thing: Thing, invocation: &Invocation) -> Result
             priorities.iter().any(|priority| priority.id == id)
         }
         Thing::Company(id) => match client.company(id, end).await {
-            Ok(company) => !company.deleted_flag,
+            Ok(company) if company.deleted_flag => false,
+            Ok(company) => {
+                let statuses = client.company_statuses(end).await?;
+                let status = company.status_among(&statuses);
+                !status.is_some_and(|status| status.disallow_saving_flag || status.inactive_flag)
+            }
             Err(Error::NotFound { .. }) => false,
             Err(fault) => return Err(fault),
         },

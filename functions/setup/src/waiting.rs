@@ -96,7 +96,7 @@ pub(crate) fn words(reason: &Blocked) -> String {
         }
         Blocked::MissingRight(right) => format!("the API member lacks the right {right}"),
         Blocked::TargetGone(target) => {
-            format!("the {target} that tickets point at is gone in ConnectWise")
+            format!("ConnectWise does not accept the {target} of its ticket")
         }
         Blocked::OtherSite => "its ticket is in another ConnectWise".to_owned(),
         Blocked::Rejected(_) => "ConnectWise refused the ticket".to_owned(),

@@ -9,7 +9,7 @@ use domain::breaker::Told;
 use domain::decide::{Create, Reopen, Step};
 use domain::done::Done;
 use domain::event::Payload;
-use domain::record::{Claim, ClosedBy, Record};
+use domain::record::{Claim, ClosedBy, Op, Record, Refusal};
 use domain::settings::Settings;
 use domain::ticket::{
     description, duplicate_note, gone_note, kept_note, mark, reopened_note, repeat_note, summary,
@@ -67,7 +67,13 @@ pub(crate) enum Failed {
     /// ConnectWise answered 200, and the ticket is not closed, or not open.
     #[error("the status does not close the ticket, or not open it")]
     StatusWithoutEffect,
+    /// ConnectWise answered 200, and the ticket has another priority.
+    #[error("the ticket kept its priority")]
+    PriorityWithoutEffect,
 }
+
+/// What ConnectWise says of a write that has no effect: it answers that all is well.
+const NO_WORDS: &str = "";
 
 impl Failed {
     pub(crate) fn reaction(&self) -> Reaction {
@@ -77,14 +83,39 @@ impl Failed {
             Self::StatusWithoutEffect => Reaction::Block {
                 reason: Blocked::TargetGone(Target::Status),
             },
+            Self::PriorityWithoutEffect => Reaction::Block {
+                reason: Blocked::TargetGone(Target::Priority),
+            },
         }
+    }
+
+    /// What ConnectWise refused for the sake of this alert alone, where that is why the alert is blocked for this reason.
+    pub(crate) fn refusal(&self, op: Option<Op>, reason: &Blocked) -> Option<Refusal> {
+        let words = match (reason, self) {
+            (Blocked::TargetGone(_), Self::StatusWithoutEffect | Self::PriorityWithoutEffect) => {
+                NO_WORDS
+            }
+            (
+                Blocked::TargetGone(_),
+                Self::Look(Error::TargetGone { words, .. })
+                | Self::Write(Error::TargetGone { words, .. })
+                | Self::HalfDone(Error::TargetGone { words, .. }),
+            )
+            | (Blocked::Rejected(words), _) => words,
+            (_, _) => return None,
+        };
+        let words = words.to_owned();
+        Some(Refusal { op, words })
     }
 
     pub(crate) fn may_have_been_done(&self) -> bool {
         match self {
             Self::Write(fault) => fault.may_have_been_done(),
             Self::HalfDone(_) => true,
-            Self::NoClient(_) | Self::Look(_) | Self::StatusWithoutEffect => false,
+            Self::NoClient(_)
+            | Self::Look(_)
+            | Self::StatusWithoutEffect
+            | Self::PriorityWithoutEffect => false,
         }
     }
 
@@ -92,7 +123,7 @@ impl Failed {
         match self {
             Self::NoClient(fault) => fault.told(),
             Self::Look(fault) | Self::Write(fault) | Self::HalfDone(fault) => fault.told(),
-            Self::StatusWithoutEffect => Told::Works,
+            Self::StatusWithoutEffect | Self::PriorityWithoutEffect => Told::Works,
         }
     }
 
@@ -100,7 +131,10 @@ impl Failed {
     pub(crate) fn call(&self) -> Option<&Error> {
         match self {
             Self::Look(fault) | Self::Write(fault) => Some(fault),
-            Self::NoClient(_) | Self::HalfDone(_) | Self::StatusWithoutEffect => None,
+            Self::NoClient(_)
+            | Self::HalfDone(_)
+            | Self::StatusWithoutEffect
+            | Self::PriorityWithoutEffect => None,
         }
     }
 }
@@ -195,9 +229,14 @@ impl Calls<'_> {
         let patched = writer
             .set_priority(ticket_id, priority, self.deadline())
             .await;
-        match patched.map_err(Failed::Write)?.closed_flag {
-            true => Ok(Done::Ended(ClosedBy::Technician)),
-            false => Ok(Done::Patched),
+        let ticket = patched.map_err(Failed::Write)?;
+        if ticket.closed_flag {
+            return Ok(Done::Ended(ClosedBy::Technician));
+        }
+        // A workflow may keep the priority, or set its own. An answer that does not name it says nothing against it.
+        match ticket.priority {
+            Some(set) if set.id != priority => Err(Failed::PriorityWithoutEffect),
+            Some(_) | None => Ok(Done::Patched),
         }
     }
 

@@ -7,14 +7,17 @@ use domain::adopt::{adopt, recall, rechecked};
 use domain::breaker::Told;
 use domain::done::after;
 use domain::memory::{Memory, MemoryState};
-use domain::record::{Claim, ClosedBy, Ended, Open, Recheck, Record};
+use domain::record::{Claim, ClosedBy, Ended, Op, Open, Recheck, Record, Refusal};
 use domain::{Blocked, PartnerId, Reaction, Token, rights};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::App;
 use crate::alert::Case;
 use crate::calls::{Calls, Failed, Made, Search, Work, any, lives, search};
 use crate::outcome::{Outcome, Stepped, counted, react};
+
+/// How soon reconcile looks at what ConnectWise refused: several alerts that are refused together are seen together.
+const REFUSED_SEEN: SignedDuration = SignedDuration::from_secs(20);
 
 impl App {
     /// Makes the claimed write and records what came of it. `record` is as written, with our claim.
@@ -70,37 +73,57 @@ impl App {
                 let heard = self.heard(partner, told, case).await;
                 let reaction = heeding(fault.reaction(), heard);
                 tracing::warn!(fault = %fault, reaction = ?reaction, op = ?claim.op, "not done");
-                self.not_done(record, &claim, work, reaction, now).await
+                let refusal = refusal(&fault, Some(claim.op), &reaction);
+                self.not_done(record, &claim, work, (reaction, refusal), now)
+                    .await
             }
         }
     }
 
     /// Records that nothing was written. A claim that was taken over comes back: its own write may still have been made.
+    ///
+    /// If the process dies right after a refusal is recorded, the alert waits in the table, and the next run of reconcile finds it at
+    /// its own time.
     async fn not_done(
         &self,
         record: Record,
         claim: &Claim,
         work: Work<'_>,
-        reaction: Reaction,
+        (reaction, refusal): (Reaction, Option<Refusal>),
         now: Timestamp,
     ) -> Result<Stepped, store::Error> {
+        let partner = record.key.partner.clone();
         let undone = |mut record: Record, ours: bool| {
             if !ours {
                 return record;
             }
             record.claim = work.takeover.cloned();
-            match &reaction {
-                Reaction::Block { reason } => record.with_blocked(reason.clone(), work.text, now),
-                Reaction::Retry { .. } | Reaction::DeadLetter { .. } => record,
+            match (&reaction, &refusal) {
+                (Reaction::Block { reason }, Some(refusal)) => {
+                    record.with_refusal(reason.clone(), refusal.clone(), work.text, now)
+                }
+                (Reaction::Block { reason }, None) => {
+                    record.with_blocked(reason.clone(), work.text, now)
+                }
+                (Reaction::Retry { .. } | Reaction::DeadLetter { .. }, _) => record,
             }
         };
         Ok(match self.change(record, claim, undone).await? {
             Stepped::On(record) => {
                 count(Metric::AlertsBlocked, usize::from(record.blocked.is_some()));
+                if refusal.is_some() {
+                    self.refused(&partner, now).await?;
+                }
                 Stepped::End(react(reaction))
             }
             other @ (Stepped::Reread | Stepped::Again | Stepped::End(_)) => other,
         })
+    }
+
+    /// Has reconcile see soon that ConnectWise refused an alert, so that a person is told and the alert is retried.
+    async fn refused(&self, partner: &PartnerId, now: Timestamp) -> Result<(), store::Error> {
+        let soon = now.saturating_add(REFUSED_SEEN).unwrap_or(Timestamp::MAX);
+        self.connections.reconcile(partner, soon).await
     }
 
     /// Records a ticket that was made, whoever's claim runs by now.
@@ -325,10 +348,21 @@ impl App {
         let heard = self.heard(&record.key.partner, fault.told(), case).await;
         let reaction = heeding(fault.reaction(), heard);
         tracing::warn!(fault = %fault, reaction = ?reaction, "search failed");
-        match reaction {
-            Reaction::Block { reason } => self.block(stored, record, reason, case).await,
-            Reaction::Retry { after } => self.end(stored, record, Outcome::Later(after)).await,
-            Reaction::DeadLetter { .. } => self.end(stored, record, Outcome::Later(None)).await,
+        let refusal = refusal(fault, None, &reaction);
+        match (reaction, refusal) {
+            (Reaction::Block { reason }, Some(refusal)) => {
+                let now = case.invocation.now();
+                let refused = record
+                    .clone()
+                    .with_refusal(reason.clone(), refusal, None, now);
+                self.refused(&record.key.partner, now).await?;
+                self.block(stored, refused, reason, case).await
+            }
+            (Reaction::Block { reason }, None) => self.block(stored, record, reason, case).await,
+            (Reaction::Retry { after }, _) => self.end(stored, record, Outcome::Later(after)).await,
+            (Reaction::DeadLetter { .. }, _) => {
+                self.end(stored, record, Outcome::Later(None)).await
+            }
         }
     }
 
@@ -386,6 +420,14 @@ impl App {
             tracing::warn!(fault = %fault, "breaker not written");
             Heard::GoOn
         })
+    }
+}
+
+/// What ConnectWise refused for the sake of one alert, if a failure asks for it to be blocked for that.
+fn refusal(fault: &Failed, op: Option<Op>, reaction: &Reaction) -> Option<Refusal> {
+    match reaction {
+        Reaction::Block { reason } => fault.refusal(op, reason),
+        Reaction::Retry { .. } | Reaction::DeadLetter { .. } => None,
     }
 }
 

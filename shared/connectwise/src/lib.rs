@@ -36,9 +36,9 @@ pub use http::{Http, HttpNotBuilt};
 pub use origin::{HostError, HostList, InvalidOrigin, Origin};
 pub use paging::{Cursor, Page};
 pub use records::{
-    ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, CompanyReference, Department,
-    Info, Location, Member, MemberReference, MyMember, MySecurity, Note, Priority, RecordInfo,
-    Reference, Team, Ticket,
+    ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, CompanyReference, CompanyStatus,
+    Department, Info, Location, Member, MemberReference, MyMember, MySecurity, Note, Priority,
+    RecordInfo, Reference, Team, Ticket,
 };
 pub use setup_writer::{NewBoard, NewStatus, NewTeam, SetupWriter};
 pub use tables::COMPANIES_AT_ONCE;

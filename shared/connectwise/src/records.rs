@@ -189,6 +189,29 @@ pub struct BoardTeam {
     pub default_flag: bool,
 }
 
+/// A status of companies. Its name is the partner's own; only its flags say what it means.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CompanyStatus {
+    /// Its number.
+    pub id: RecordId,
+    /// Companies with it are inactive.
+    #[serde(default, deserialize_with = "or_default")]
+    pub inactive_flag: bool,
+    /// ConnectWise saves no ticket of a company with it.
+    #[serde(default, deserialize_with = "or_default")]
+    pub disallow_saving_flag: bool,
+}
+
+impl Company {
+    /// Its status, of all that there are.
+    #[must_use]
+    pub fn status_among<'a>(&self, statuses: &'a [CompanyStatus]) -> Option<&'a CompanyStatus> {
+        let id = self.status.as_ref()?.id;
+        statuses.iter().find(|status| status.id == id)
+    }
+}
+
 /// A priority, of all boards.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -9,8 +9,8 @@ use crate::conditions::{Conditions, Field, SearchText};
 use crate::error::Error;
 use crate::paging::{Cursor, Long, PAGE, Page};
 use crate::records::{
-    ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, Department, Info, Location,
-    Member, MyMember, MySecurity, Priority, Team,
+    ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, CompanyStatus, Department, Info,
+    Location, Member, MyMember, MySecurity, Priority, Team,
 };
 use crate::rights;
 
@@ -261,6 +261,15 @@ impl Client {
     ) -> Result<Vec<BoardTeam>, Error> {
         let path = format!("/service/boards/{board}/teams");
         self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
+    }
+
+    /// All statuses of companies.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn company_statuses(&self, deadline: Instant) -> Result<Vec<CompanyStatus>, Error> {
+        let path = "/company/companies/statuses";
+        self.list(path, "", rights::TABLES_INQUIRE, deadline).await
     }
 
     /// All priorities.

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Order;
-use crate::record::{Actual, Open, Recheck, Record, Wanted};
+use crate::record::{Actual, BlockedSince, Open, Recheck, Record, Wanted};
 use crate::{AlertKey, RecordId, SnapshotId};
 
 /// One thing to be done about one alert.
@@ -38,6 +38,11 @@ pub enum Ask {
     Look,
     /// Look for tickets that carry the same token: ConnectWise lists more than one.
     LookForDuplicates,
+    /// Retry what ConnectWise refused, if it was not retried since.
+    Retry {
+        /// When it was refused.
+        refused_at: Timestamp,
+    },
 }
 
 /// What shows that an alert is gone, beside an event that says so.
@@ -86,6 +91,12 @@ impl Command {
     /// Whether the record is still what the command is about.
     #[must_use]
     pub fn fits(&self, record: &Record) -> bool {
+        if let Ask::Retry { refused_at } = &self.ask {
+            let is_the_refusal =
+                |blocked: &BlockedSince| blocked.is_refusal() && blocked.since == *refused_at;
+            // Whatever it was that was refused, and whichever ticket it was about.
+            return record.blocked.as_ref().is_some_and(is_the_refusal);
+        }
         let has_ticket = match &record.actual {
             Some(Actual::Open(open)) => self.ticket_id == Some(open.ticket_id),
             // Where a person ended its ticket, that its alert is gone makes the next raise a new one.
@@ -98,6 +109,7 @@ impl Command {
                 wanted.standing && is_last && shown.holds(wanted)
             }
             Ask::Look | Ask::LookForDuplicates => record.open().is_some(),
+            Ask::Retry { .. } => true,
         };
         self.episode == record.episode && has_ticket && is_newest
     }
@@ -118,6 +130,7 @@ impl Command {
                 record
             }
             Ask::Look => record,
+            Ask::Retry { .. } => record.released(),
             Ask::LookForDuplicates => match record.open().cloned() {
                 Some(open) => look_for_duplicates(record, &open, now),
                 None => record,

@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::event::Severity;
 use crate::memory::MemoryState;
-use crate::record::{About, Actual, Claim, Closed, ClosedBy, Duplicate, Op, Open, Recheck, Record};
+use crate::record::{
+    About, Actual, BlockedSince, Claim, Closed, ClosedBy, Duplicate, Op, Open, Recheck, Record,
+};
 use crate::settings::{BoardTarget, ConnectionView, LiveConnection, WhenGone};
 use crate::{Blocked, RecordId, Token, breaker, rights};
 
@@ -164,7 +166,24 @@ pub fn decide(
     if matches!(decision, Decision::Recheck(_)) && may(&decision).is_err() {
         decision = remembered(record, view, now);
     }
+    if let Some(blocked) = &record.blocked
+        && is_refused(blocked, &decision)
+    {
+        // Asking again is for reconcile, which does so now and then, or for a person.
+        return Decision::Block(blocked.reason.clone());
+    }
     may(&decision).map_or_else(|instead| instead, |()| decision)
+}
+
+/// Whether ConnectWise refused this very call before.
+fn is_refused(blocked: &BlockedSince, decision: &Decision) -> bool {
+    match decision {
+        Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => false,
+        Decision::Search | Decision::Recheck(_) | Decision::Recall | Decision::Remember => {
+            blocked.refuses_look()
+        }
+        Decision::Write(step) => blocked.refuses(step.op()),
+    }
 }
 
 /// Whether a ticket may be looked at now, beside what is decided.
@@ -358,10 +377,6 @@ fn create(
     now: Timestamp,
 ) -> Decision {
     let blocked = record.blocked.as_ref().map(|blocked| &blocked.reason);
-    // ConnectWise refused this very ticket: asking again is a person's decision.
-    if let Some(refused @ Blocked::Rejected(_)) = blocked {
-        return Decision::Block(refused.clone());
-    }
     let (connection, company) = match view.target(&about.kind) {
         Ok(target) => target,
         Err(reason) => return Decision::Block(reason),

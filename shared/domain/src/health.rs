@@ -16,6 +16,7 @@ use crate::boards::{FoundBoard, FoundStatus, FoundType};
 use crate::choices::{Unfit, Which, unfit};
 use crate::event::Severity;
 use crate::kind::{BUILT_IN, Role};
+use crate::refusals::{Cause, Group, GroupId, Refusals, RefusedTarget};
 use crate::rights::{self, Listed, Need, Standing, standing};
 use crate::settings::{BoardTarget, Settings, WhenGone};
 use crate::{Blocked, Kind, RecordId, TenantId};
@@ -50,13 +51,14 @@ impl Part {
             | Blocked::ConnectionUnavailable
             | Blocked::Throttled
             | Blocked::Deferred => Some(Self::Connection),
-            Blocked::MissingRight(_) | Blocked::TargetGone(_) => Some(Self::SetUp),
+            Blocked::MissingRight(_) | Blocked::TargetGone(_) | Blocked::Rejected(_) => {
+                Some(Self::SetUp)
+            }
             Blocked::NotSetUp
             | Blocked::Unmapped
             | Blocked::TenantDisabled
             | Blocked::KindDisabled
             | Blocked::OtherSite
-            | Blocked::Rejected(_)
             | Blocked::OlderThanBackfill => None,
         }
     }
@@ -102,6 +104,8 @@ pub enum CompanyUnfit {
     Deleted,
     /// Its status says so.
     Inactive,
+    /// Its status allows no tickets.
+    Disallowed,
 }
 
 /// Something that is wrong. Names are looked up when somebody is told: they may change while it lasts.
@@ -153,6 +157,13 @@ pub enum Trouble {
         /// Why.
         why: CompanyUnfit,
     },
+    /// ConnectWise takes the keys, and refuses what Ticketbridge writes for some alerts.
+    Writes {
+        /// Which ones.
+        group: GroupId,
+        /// ConnectWise's own words about the first of them.
+        words: String,
+    },
 }
 
 /// What is looked at in one go.
@@ -172,6 +183,8 @@ pub enum Area {
     Priorities,
     /// A tenant's company.
     Company(TenantId),
+    /// What ConnectWise refused, as reconcile found it.
+    Writes,
 }
 
 impl Trouble {
@@ -188,6 +201,7 @@ impl Trouble {
             Self::Type { role, .. } => Area::Types(*role),
             Self::Priority(_) => Area::Priorities,
             Self::Company { tenant, .. } => Area::Company(tenant.clone()),
+            Self::Writes { .. } => Area::Writes,
         }
     }
 
@@ -195,6 +209,8 @@ impl Trouble {
     fn is_told_by(&self, told: &Self) -> bool {
         match (self, told) {
             (Self::Outage(_), Self::Outage(_)) => true,
+            // The words may name another ticket by now.
+            (Self::Writes { group: one, .. }, Self::Writes { group: other, .. }) => one == other,
             (one, other) => one == other,
         }
     }
@@ -227,6 +243,17 @@ pub fn in_short(troubles: &BTreeSet<Trouble>, name: impl Fn(&TenantId) -> String
         Trouble::Company { tenant, .. } => {
             format!("the company of {} cannot be used", name(tenant))
         }
+        Trouble::Writes { group, .. } => match &group.cause {
+            Cause::Target(RefusedTarget::Company(tenant)) => {
+                format!(
+                    "ConnectWise refuses tickets for the company of {}",
+                    name(tenant)
+                )
+            }
+            Cause::Target(_) | Cause::Words(_) | Cause::Other => {
+                format!("ConnectWise refuses to {}", group.in_short())
+            }
+        },
     };
     match troubles.first() {
         Some(only) if troubles.len() == 1 => words(only),
@@ -284,7 +311,7 @@ impl Needed {
     /// All that is to be looked at, the connection left out.
     #[must_use]
     pub fn areas(&self) -> BTreeSet<Area> {
-        let mut areas = BTreeSet::from([Area::Rights]);
+        let mut areas = BTreeSet::from([Area::Rights, Area::Writes]);
         for (role, target) in &self.boards {
             areas.insert(Area::Boards);
             if target.start_status.is_some() || target.closing_status.is_some() {
@@ -299,6 +326,18 @@ impl Needed {
         }
         areas.extend(self.companies.keys().cloned().map(Area::Company));
         areas
+    }
+
+    /// What reconcile found that ConnectWise refuses, though the connection works.
+    #[must_use]
+    pub fn writes_refused(refusals: &Refusals) -> Vec<Trouble> {
+        let groups = refusals.groups.iter();
+        let notified = groups.filter(|group| group.is_notified());
+        let trouble = |group: &Group| Trouble::Writes {
+            group: group.id.clone(),
+            words: group.words.clone(),
+        };
+        notified.map(trouble).collect()
     }
 
     /// The rights without which something of it does not work.

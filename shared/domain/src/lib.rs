@@ -26,6 +26,7 @@ pub mod plan;
 pub mod preview;
 pub mod reaction;
 pub mod record;
+pub mod refusals;
 pub mod release;
 pub mod rights;
 mod secret;

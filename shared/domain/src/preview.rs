@@ -24,7 +24,7 @@ pub enum Fate {
 pub fn fate(blocked: &BlockedSince, about: &About, view: &ConnectionView, now: Timestamp) -> Fate {
     let reason = &blocked.reason;
     match held(blocked, Some(about), view, now) {
-        Held::Yes | Held::ByTarget(_) => return Fate::Waits(reason.clone()),
+        Held::Yes | Held::ByRefusal => return Fate::Waits(reason.clone()),
         Held::No => {}
     }
     match view.target(&about.kind) {
@@ -98,6 +98,7 @@ mod tests {
         let since = |reason| BlockedSince {
             reason,
             since: at(-1),
+            refusal: None,
         };
         let rejected = || Rejected("summary".into());
         for (blocked, about, view, expected) in [

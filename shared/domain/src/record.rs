@@ -270,7 +270,7 @@ pub struct Claim {
 }
 
 /// A write to ConnectWise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
     /// POST a ticket.
@@ -293,8 +293,66 @@ pub struct BlockedSince {
     /// Why the alert cannot go on.
     #[serde(flatten)]
     pub reason: Blocked,
-    /// Since when.
+    /// Since when. Of a refusal: when ConnectWise last refused it, since each retry takes the claim first.
     pub since: Timestamp,
+    /// What ConnectWise refused, where that is why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+}
+
+/// A call that ConnectWise refused for the sake of this one alert: the connection works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// The write; none where looking something up was refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<Op>,
+    /// ConnectWise's own words, on one line.
+    pub words: String,
+}
+
+impl BlockedSince {
+    /// Whether ConnectWise refused a call for the sake of this alert. Then it is retried only when reconcile or a person asks for it.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self.reason {
+            Blocked::TargetGone(_) | Blocked::Rejected(_) => true,
+            Blocked::NotSetUp
+            | Blocked::Unmapped
+            | Blocked::TenantDisabled
+            | Blocked::KindDisabled
+            | Blocked::ConnectionBroken
+            | Blocked::ConnectionUnavailable
+            | Blocked::Throttled
+            | Blocked::Deferred
+            | Blocked::MissingRight(_)
+            | Blocked::OtherSite
+            | Blocked::OlderThanBackfill => false,
+        }
+    }
+
+    /// Whether ConnectWise refused this write, or something that must come before it.
+    #[must_use]
+    pub fn refuses(&self, op: Op) -> bool {
+        let refused = self.refusal.as_ref().and_then(|refusal| refusal.op);
+        self.is_refusal() && refused.is_none_or(|refused| refused == op)
+    }
+
+    /// Whether ConnectWise refused to look something up.
+    #[must_use]
+    pub fn refuses_look(&self) -> bool {
+        let refused = self.refusal.as_ref().and_then(|refusal| refusal.op);
+        self.is_refusal() && refused.is_none()
+    }
+
+    /// ConnectWise's own words; empty where it said none.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match (&self.refusal, &self.reason) {
+            (Some(refusal), _) => &refusal.words,
+            (None, Blocked::Rejected(words)) => words,
+            (None, _) => "",
+        }
+    }
 }
 
 impl Open {
@@ -406,8 +464,29 @@ impl Record {
             .as_ref()
             .is_none_or(|blocked| blocked.reason != reason)
         {
-            self.blocked = Some(BlockedSince { reason, since: now });
+            self.blocked = Some(BlockedSince {
+                reason,
+                since: now,
+                refusal: None,
+            });
         }
+        self.with_payload(payload)
+    }
+
+    /// Blocks because ConnectWise refused a call for the sake of this alert, just now.
+    #[must_use]
+    pub fn with_refusal(
+        mut self,
+        reason: Blocked,
+        refusal: Refusal,
+        payload: Option<&Payload>,
+        now: Timestamp,
+    ) -> Self {
+        self.blocked = Some(BlockedSince {
+            reason,
+            since: now,
+            refusal: Some(refusal),
+        });
         self.with_payload(payload)
     }
 
@@ -484,10 +563,7 @@ impl Record {
     #[must_use]
     pub fn released(mut self) -> Self {
         let waits = |blocked: &BlockedSince| {
-            matches!(
-                blocked.reason,
-                Blocked::Rejected(_) | Blocked::OlderThanBackfill
-            )
+            blocked.is_refusal() || blocked.reason == Blocked::OlderThanBackfill
         };
         self.blocked = self.blocked.filter(|blocked| !waits(blocked));
         self

@@ -3,9 +3,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::Blocked;
 use crate::record::{About, BlockedSince};
 use crate::settings::ConnectionView;
-use crate::{Blocked, Target};
 
 /// A deferred alert is tried again after so long.
 const DEFERRED: SignedDuration = SignedDuration::from_mins(10);
@@ -17,8 +17,8 @@ pub enum Held {
     No,
     /// What it waits for has not happened.
     Yes,
-    /// ConnectWise has to be asked whether this is usable again.
-    ByTarget(Target),
+    /// ConnectWise refused it. One alert of those that were refused for the same reason is retried now and then.
+    ByRefusal,
 }
 
 /// What holds a blocked alert. `about` is what the record says of it.
@@ -50,9 +50,9 @@ pub fn held(
         }
         Blocked::KindDisabled => waits(about.is_some_and(is_off)),
         Blocked::MissingRight(right) => waits(view.breaker.missing_rights.contains(right)),
-        Blocked::TargetGone(target) => Held::ByTarget(*target),
-        // Tickets of another ConnectWise are out of reach; the other two are a person's decision.
-        Blocked::OtherSite | Blocked::Rejected(_) | Blocked::OlderThanBackfill => Held::Yes,
+        Blocked::TargetGone(_) | Blocked::Rejected(_) => Held::ByRefusal,
+        // Tickets of another ConnectWise are out of reach; the other one is a person's decision.
+        Blocked::OtherSite | Blocked::OlderThanBackfill => Held::Yes,
     }
 }
 
@@ -95,6 +95,7 @@ mod tests {
         BlockedSince {
             reason,
             since: at(0),
+            refusal: None,
         }
     }
 

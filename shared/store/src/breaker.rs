@@ -84,7 +84,11 @@ impl ConfigTable {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let malformed = |fault| Error::malformed(format!("{partner} {BREAKER}"), &fault);
-        let open = BlockedSince { reason, since: now };
+        let open = BlockedSince {
+            reason,
+            since: now,
+            refusal: None,
+        };
         let mut call = self
             .update(partner)
             .update_expression(

@@ -3,10 +3,13 @@
 //! Every operation is one conditional write to one item, so that there is nothing to undo: where a worker dies its lease ends, and the
 //! next tick finds the partner due.
 
+use std::collections::HashMap;
+
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_types::SdkConfig;
+use domain::refusals::Refusals;
 use domain::time::sortable;
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
@@ -82,6 +85,9 @@ pub struct Progress {
     /// How far that list is read, where a run had not the time for all of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparing: Option<Comparing>,
+    /// Alerts that ConnectWise refused, by reason.
+    #[serde(default)]
+    pub refusals: Refusals,
 }
 
 /// A list of open tickets that is read by several runs.
@@ -237,24 +243,32 @@ impl Due {
             .unwrap_or_default();
         let snapshot_at = entry.remove("snapshot_at");
         let snapshot_at = snapshot_at.and_then(|at| from_attribute_value(at).ok());
-        let progress = entry
-            .remove("progress")
-            .map(from_attribute_value)
-            .transpose()
-            .unwrap_or_else(|fault| {
-                // It only spares work: a run without it does the same.
-                tracing::error!(fault = %fault, "the progress of the run before is not readable");
-                None
-            });
         Ok(Some(Leased {
             partner: partner.clone(),
             task,
-            progress: progress.unwrap_or_default(),
+            progress: read_progress(entry),
             snapshot_at,
             died: unfinished.saturating_sub(1),
             id: id.to_owned(),
             until,
         }))
+    }
+
+    /// What the last run left, read consistently, by somebody who makes none; nothing where there was none, or it is unreadable.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn progress(&self, partner: &PartnerId, task: Task) -> Result<Progress, Error> {
+        let call = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(partner_pk(partner)))
+            .key("sk", text(sk(task)))
+            .consistent_read(true);
+        let answer = call.send().await;
+        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
+        Ok(read_progress(answer.item.unwrap_or_default()))
     }
 
     /// Stores what this run leaves, and tells whether the lease is still its own: if not, the run is over. If the process dies right
@@ -316,7 +330,7 @@ impl Due {
             .update_item()
             .table_name(&self.table)
             .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", text(format!("due#{}", task.name())))
+            .key("sk", text(sk(task)))
     }
 
     fn owned(&self, leased: &Leased) -> UpdateItemFluentBuilder {
@@ -335,6 +349,20 @@ pub fn spread(partner: &PartnerId) -> u32 {
     // FNV-1a.
     let hash = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
     partner.as_str().bytes().fold(0x811c_9dc5, hash)
+}
+
+fn sk(task: Task) -> String {
+    format!("due#{}", task.name())
+}
+
+fn read_progress(mut entry: HashMap<String, AttributeValue>) -> Progress {
+    let progress = entry.remove("progress").map(from_attribute_value);
+    let progress = progress.transpose().unwrap_or_else(|fault| {
+        // It only spares work: a run without it does the same.
+        tracing::error!(fault = %fault, "the progress of the run before is not readable");
+        None
+    });
+    progress.unwrap_or_default()
 }
 
 fn due_of(task: Task, shard: u32) -> String {

@@ -76,6 +76,8 @@ mod tests {
     use domain::health::Episode;
     use domain::health::{CompanyUnfit, Outage, Refusal, Trouble};
     use domain::kind::Role;
+    use domain::record::Op;
+    use domain::refusals::{Cause, GroupId, RefusedTarget};
     use domain::{Kind, TenantId};
     use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
@@ -98,6 +100,20 @@ mod tests {
             Trouble::Company {
                 tenant,
                 why: CompanyUnfit::Deleted,
+            },
+            Trouble::Writes {
+                group: GroupId {
+                    op: Some(Op::Create),
+                    cause: Cause::Words("site id is required".into()),
+                },
+                words: "Site ID is required".into(),
+            },
+            Trouble::Writes {
+                group: GroupId {
+                    op: None,
+                    cause: Cause::Target(RefusedTarget::Status(role)),
+                },
+                words: String::new(),
             },
         ];
         let at: jiff::Timestamp = "2026-11-22T07:30:00.123Z".parse().unwrap();

@@ -34,6 +34,8 @@ const SNAPSHOT_PAGE: i32 = 20;
 pub struct Listed {
     /// The alert.
     pub key: AlertKey,
+    /// Which life of it.
+    pub episode: u32,
     /// What its events ask for.
     pub wanted: Wanted,
     /// What holds it up.

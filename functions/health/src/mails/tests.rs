@@ -28,8 +28,15 @@ fn waiting(counts: &[(&str, u64)]) -> Waiting {
             .iter()
             .map(|(id, count)| (tenant(id), *count))
             .collect(),
+        refused: BTreeMap::new(),
         more: false,
     }
+}
+
+fn writes(op: Option<Op>, cause: Cause, words: &str) -> Trouble {
+    let words = words.to_owned();
+    let group = GroupId { op, cause };
+    Trouble::Writes { group, words }
 }
 
 /// A mail for people who are called so.
@@ -68,6 +75,7 @@ fn every_trouble() -> Vec<Trouble> {
         CompanyUnfit::Gone,
         CompanyUnfit::Deleted,
         CompanyUnfit::Inactive,
+        CompanyUnfit::Disallowed,
     ];
     let mut all = vec![
         Trouble::Right(rights::TICKETS_ADD.into()),
@@ -82,6 +90,18 @@ fn every_trouble() -> Vec<Trouble> {
         },
         Trouble::Priority(Severity::High),
     ];
+    let ops = [Op::Create, Op::Note, Op::Patch, Op::Close, Op::Reopen];
+    let required = || Cause::Words("site id is required".into());
+    all.extend(ops.map(|op| writes(Some(op), required(), "Site ID is required")));
+    all.push(writes(None, Cause::Other, "no"));
+    let targets = [
+        RefusedTarget::Board(role),
+        RefusedTarget::Status(role),
+        RefusedTarget::Type(Kind::parse("cpu").unwrap()),
+        RefusedTarget::Priority(Severity::Low),
+        RefusedTarget::Company(tenant("acme")),
+    ];
+    all.extend(targets.map(|target| writes(Some(Op::Create), Cause::Target(target), "no")));
     all.extend(refusals.map(Trouble::Refused));
     all.extend(outages.map(Trouble::Outage));
     all.extend(companies.map(|why| Trouble::Company {
@@ -109,7 +129,7 @@ fn a_mail_says_what_broke_since_when_what_waits_what_to_do_and_where() {
          - ConnectWise refuses the API member's keys.\n  \
          What to do: see that the API member is active. If it is, make new keys for it (System > Members > API Members > API Keys) and \
          enter them on the page, under Connect.\n\n\
-         42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they become tickets by themselves once it works.\n\n\
+         42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they go on by themselves once it works.\n\n\
          Mend it on the set-up page: https://alerts.example/setup\n\
          If your session there is over, ask for a fresh link, which comes to this address: https://alerts.example/setup/link\n\n\
          You are told once when something breaks, once a day while it lasts, and once when it works again.\n"
@@ -121,7 +141,7 @@ fn a_mail_says_what_broke_since_when_what_waits_what_to_do_and_where() {
          worked with.</p>\
          <ul><li>ConnectWise refuses the API member's keys.<br><b>What to do: </b>see that the API member is active. If it is, make new \
          keys for it (System &gt; Members &gt; API Members &gt; API Keys) and enter them on the page, under Connect.</li></ul>\
-         <p>42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they become tickets by themselves once it works.</p>\
+         <p>42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they go on by themselves once it works.</p>\
          <p><a href=\"https://alerts.example/setup\">Mend it on the set-up page</a></p>\
          <p>If your session there is over, ask for a fresh link, which comes to this address: \
          <a href=\"https://alerts.example/setup/link\">https://alerts.example/setup/link</a></p>\
@@ -181,10 +201,74 @@ fn every_trouble_has_its_own_words_and_something_to_do() {
             mail.text
         );
         assert!(said.insert(what.to_owned()), "twice: {what}");
-        if matches!(trouble, Trouble::Company { .. }) {
+        let is_of_company = matches!(&trouble, Trouble::Writes { group, .. } if matches!(group.cause, Cause::Target(RefusedTarget::Company(_))));
+        if is_of_company || matches!(trouble, Trouble::Company { .. }) {
             assert!(what.contains("Acme Dental") && mail.subject.contains("Acme Dental"));
         }
     }
+}
+
+#[test]
+fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
+    let words = "Site <b>ID</b> is\nrequired";
+    let trouble = writes(Some(Op::Create), Cause::Words("site".into()), words);
+    let Trouble::Writes { group, .. } = &trouble else {
+        unreachable!()
+    };
+    let mut waiting = waiting(&[("acme", 5)]);
+    waiting.refused.insert(group.clone(), 5);
+    let mail = to("Northwind", "Acme Dental", |about| {
+        broken(
+            about,
+            Part::SetUp,
+            &episode(std::slice::from_ref(&trouble)),
+            &waiting,
+        )
+    });
+    assert_eq!(
+        mail.subject,
+        "Ticketbridge: ConnectWise refuses to create tickets (Northwind)"
+    );
+    assert_eq!(
+        mail.text.split("\n\nMend").next().unwrap(),
+        "Since 22 November 2026 at 07:05 UTC ConnectWise refuses some of what Ticketbridge sends for Northwind. Everything else goes \
+         on.\n\n\
+         - ConnectWise refuses to create tickets. It says: \"Site <b>ID</b> is required\". For this reason 5 alerts have no ticket.\n  \
+         What to do: change in ConnectWise what it complains about, such as a field that became required. If the words are not \
+         ConnectWise's, a firewall before it may have refused the text. One of these alerts is tried again at least once an hour, and \
+         the others follow once ConnectWise accepts it.\n\n\
+         5 alerts wait for it: Acme Dental (5). None is lost: they go on by themselves once it works."
+    );
+    assert!(!mail.html.contains("<b>ID"), "{}", mail.html);
+    let mail = to("Northwind", "Acme Dental", |about| {
+        works(
+            about,
+            Part::SetUp,
+            &episode(&[trouble]),
+            5,
+            &Waiting::default(),
+        )
+    });
+    assert!(
+        mail.text.starts_with(
+            "ConnectWise accepts again what Ticketbridge sends for Northwind. It had refused some of it since 22 November 2026 at 07:05 UTC.\n\n5 alerts that had waited for it have gone on"
+        ),
+        "{}",
+        mail.text
+    );
+    let silent = writes(
+        Some(Op::Close),
+        Cause::Target(RefusedTarget::Status(Role::Operations)),
+        "",
+    );
+    let mail = to("Northwind", "Acme Dental", |about| {
+        broken(about, Part::SetUp, &episode(&[silent]), &waiting)
+    });
+    assert!(
+        mail.text.contains("- ConnectWise refuses to close tickets with the status that is set for operations alerts. It reports success, but the tickets do not change.\n"),
+        "{}",
+        mail.text
+    );
 }
 
 #[test]

@@ -43,7 +43,8 @@ fn two_boards_are_looked_at_in_six_calls_by_turns_and_one_at_once() {
         (0, Look::Types(22)),
         (1, Look::Types(23)),
         (2, Look::Priorities),
-        (3, Look::Types(22)),
+        (3, Look::CompanyStatuses),
+        (4, Look::Types(22)),
     ] {
         let looks = looks(&two, &BTreeSet::new(), turn);
         assert_eq!(looks, [each_time.as_slice(), &[last]].concat(), "{turn}");
@@ -65,10 +66,12 @@ fn two_boards_are_looked_at_in_six_calls_by_turns_and_one_at_once() {
 fn what_was_wrong_is_looked_at_each_time() {
     let two = needed([22, 23], 1);
     let wrong = BTreeSet::from([Area::Types(Role::CyberAlerts), Area::Priorities]);
+    let by_turns = [Look::Types(22), Look::CompanyStatuses];
     for turn in 0..4 {
         let looks = looks(&two, &wrong, turn);
         assert!(looks.contains(&Look::Types(23)) && looks.contains(&Look::Priorities));
-        assert!(looks.contains(&Look::Types(22)), "its turn does not pass");
+        let next = usize::try_from(turn).unwrap() % 2;
+        assert!(looks.contains(&by_turns[next]), "its turn does not pass");
     }
 }
 
@@ -119,27 +122,41 @@ fn only_what_was_wrong_and_still_lasts_counts_as_wrong() {
 
 #[test]
 fn a_company_is_unusable_when_it_is_gone_deleted_or_inactive() {
-    let company = |members: serde_json::Value| -> Vec<Company> {
-        serde_json::from_value(serde_json::json!([members])).unwrap()
-    };
-    let of = |found: &[Company]| match unusable(&tenant(1), 7, found) {
+    let company =
+        |members: serde_json::Value| -> Company { serde_json::from_value(members).unwrap() };
+    let statuses: Vec<CompanyStatus> = serde_json::from_value(serde_json::json!([
+        { "id": 1, "name": "Inactive" },
+        { "id": 2, "name": "Former", "inactiveFlag": true },
+        { "id": 3, "name": "Not Approved", "inactiveFlag": true, "disallowSavingFlag": true },
+        { "id": 4, "name": "Credit Hold", "notifyFlag": true },
+    ]))
+    .unwrap();
+    let why = |trouble| match trouble {
         Some(Trouble::Company { why, .. }) => Some(why),
         Some(other) => unreachable!("{other:?}"),
         None => None,
     };
-    let with = |status: &str, deleted: bool| {
-        let status = serde_json::json!({ "id": 1, "name": status });
+    let of = |found: Option<&Company>| {
+        let status = found.and_then(|company| company.status_among(&statuses));
+        let unusable = unusable(&tenant(1), found);
+        why(unusable.or_else(|| disallowed(&tenant(1), status)))
+    };
+    let with = |status: u64, deleted: bool| {
+        let status = serde_json::json!({ "id": status, "name": "Inactive" });
         company(serde_json::json!({ "id": 7, "status": status, "deletedFlag": deleted }))
     };
-    assert_eq!(of(&[]), Some(CompanyUnfit::Gone));
-    assert_eq!(of(&with("Active", true)), Some(CompanyUnfit::Deleted));
-    assert_eq!(of(&with("inactive", false)), Some(CompanyUnfit::Inactive));
+    assert_eq!(of(None), Some(CompanyUnfit::Gone));
+    assert_eq!(of(Some(&with(1, true))), Some(CompanyUnfit::Deleted));
+    assert_eq!(of(Some(&with(1, false))), None, "its name says nothing");
+    assert_eq!(of(Some(&with(2, false))), Some(CompanyUnfit::Inactive));
+    assert_eq!(of(Some(&with(3, false))), Some(CompanyUnfit::Disallowed));
+    assert_eq!(of(Some(&with(4, false))), None);
     assert_eq!(
-        of(&with("Not Approved", false)),
+        of(Some(&with(9, false))),
         None,
-        "a partner's own word"
+        "a status that is not listed"
     );
-    assert_eq!(of(&company(serde_json::json!({ "id": 7 }))), None);
+    assert_eq!(of(Some(&company(serde_json::json!({ "id": 7 })))), None);
 }
 
 #[test]

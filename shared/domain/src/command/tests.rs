@@ -333,3 +333,37 @@ fn commands_have_one_form_on_the_queue() {
         assert_eq!(Message::from_json(&text).unwrap(), message);
     }
 }
+
+#[test]
+fn a_retry_is_for_one_refusal_and_void_after_it() {
+    let rejected = crate::Blocked::Rejected("no".into());
+    let refusal = || crate::record::Refusal {
+        op: Some(Op::Create),
+        words: "no".into(),
+    };
+    let record = fold(Record::new(alert("contoso", "a")), &raised(0));
+    let refused = |at| {
+        record
+            .clone()
+            .with_refusal(rejected.clone(), refusal(), None, minute(at))
+    };
+    let retry = Command {
+        key: record.key.clone(),
+        episode: 1,
+        ticket_id: None,
+        ask: Ask::Retry {
+            refused_at: minute(5),
+        },
+    };
+    assert_eq!(retry.taken_in(refused(5), minute(6)), record);
+    // Refused once more since, blocked for something else, or claimed.
+    let unavailable = crate::Blocked::ConnectionUnavailable;
+    let elsewhere = record.clone().with_blocked(unavailable, None, minute(5));
+    let claimed = refused(5).with_claim(claim(Op::Create));
+    for moved in [refused(6), elsewhere, claimed, record.clone()] {
+        assert!(!retry.fits(&moved));
+        assert_eq!(retry.taken_in(moved.clone(), minute(7)), moved);
+    }
+    let text = Message::Command(retry.clone()).to_json();
+    assert_eq!(Message::from_json(&text).unwrap(), Message::Command(retry));
+}

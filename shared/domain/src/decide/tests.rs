@@ -3,7 +3,7 @@ use crate::breaker::Breaker;
 use crate::event::{Change, Event, Particulars, Payload};
 use crate::fold::fold;
 use crate::kind::Role;
-use crate::record::{BlockedSince, Ended};
+use crate::record::{BlockedSince, Ended, Refusal};
 use crate::settings::{Mapping, Settings};
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId};
 
@@ -228,12 +228,65 @@ fn what_stands_in_the_way_is_named() {
 }
 
 #[test]
+fn what_was_refused_is_not_called_again_by_any_message_but_a_retry() {
+    let reason = Blocked::Rejected("no".into());
+    let refused = |record: &Record, op| {
+        let refusal = Refusal {
+            op,
+            words: "no".into(),
+        };
+        record
+            .clone()
+            .with_refusal(reason.clone(), refusal, None, at(20))
+    };
+    let create = folded(&[raised(1)]);
+    let repeat = fold(create.clone().with_open(open()), &raised(12));
+    let close = fold(create.clone().with_open(open()), &resolved(12));
+    for (record, op, other) in [
+        (&create, Op::Create, Op::Close),
+        (&repeat, Op::Note, Op::Close),
+        (&close, Op::Close, Op::Create),
+    ] {
+        let decided = next(record, 21);
+        assert!(matches!(&decided, Decision::Write(step) if step.op() == op));
+        let blocked = refused(record, Some(op));
+        assert_eq!(
+            next(&blocked, 21),
+            Decision::Block(reason.clone()),
+            "{op:?}"
+        );
+        // A worker that folds in another event finds the same.
+        let folded = fold(blocked.clone(), &raised(1));
+        assert_eq!(next(&folded, 21), Decision::Block(reason.clone()));
+        // Another write was not refused.
+        assert_eq!(next(&refused(record, Some(other)), 21), decided, "{op:?}");
+        // What must come before it was: nothing is written.
+        assert_eq!(
+            next(&refused(record, None), 21),
+            Decision::Block(reason.clone())
+        );
+        assert_eq!(next(&blocked.released(), 21), decided, "{op:?}");
+    }
+    let uncertain = create
+        .with_claim(claim(Op::Create))
+        .with_uncertain(None, at(2));
+    assert_eq!(next(&uncertain, 1000), Decision::Search);
+    let unsearched = refused(&uncertain, None);
+    assert_eq!(next(&unsearched, 1000), Decision::Block(reason.clone()));
+    assert_eq!(
+        next(&refused(&uncertain, Some(Op::Create)), 1000),
+        Decision::Search
+    );
+}
+
+#[test]
 fn a_refused_ticket_waits_for_a_person() {
     let mut record = folded(&[raised(1)]);
     let reason = Blocked::Rejected("no".into());
     record.blocked = Some(BlockedSince {
         reason: reason.clone(),
         since: at(1),
+        refusal: None,
     });
     assert_eq!(next(&record, 2), Decision::Block(reason));
     assert_eq!(
@@ -605,6 +658,7 @@ fn broken() -> Breaker {
         open: Some(BlockedSince {
             reason: Blocked::ConnectionBroken,
             since: at(0),
+            refusal: None,
         }),
         ..Breaker::default()
     }

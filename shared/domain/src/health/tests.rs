@@ -304,6 +304,7 @@ fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
         Area::Types(operations),
         Area::Types(cyber),
         Area::Priorities,
+        Area::Writes,
         Area::Company(acme()),
     ];
     assert_eq!(needed(|_| ()).areas(), BTreeSet::from(of_both));
@@ -326,7 +327,7 @@ fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
         settings.cyber_alerts = BoardTarget::default();
         settings.priorities.clear();
     });
-    let least = BTreeSet::from([Area::Rights, Area::Company(acme())]);
+    let least = BTreeSet::from([Area::Rights, Area::Writes, Area::Company(acme())]);
     assert_eq!(default_board.areas(), least);
     // Where tickets only get a note, nothing closes them.
     assert_eq!(needed(|_| ()).boards[&cyber].closing_status, None);

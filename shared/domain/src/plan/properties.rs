@@ -489,7 +489,7 @@ impl World {
                     }
                 }
             }
-            (Ask::Look | Ask::LookForDuplicates | Ask::Gone { .. }, _) => {}
+            (Ask::Look | Ask::LookForDuplicates | Ask::Gone { .. } | Ask::Retry { .. }, _) => {}
         }
         self.records[at.unwrap()] = record;
     }

@@ -669,6 +669,7 @@ impl Model {
         self.view.breaker.open = Some(BlockedSince {
             reason: Blocked::ConnectionBroken,
             since: at(self.now),
+            refusal: None,
         });
     }
 

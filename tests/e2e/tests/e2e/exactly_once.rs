@@ -1,10 +1,12 @@
 //! One ticket an alert, though ConnectWise is late, searches are blind, tables are lost and connections are re-pointed.
 
 use domain::Blocked;
+use domain::command::{Ask, Command};
+use domain::message::Message;
 use domain::record::{Actual, ClosedBy};
 use serde_json::{Value, json};
 
-use crate::hours::reconsider;
+use crate::hours::{message, reconsider};
 use crate::world::{
     COMPANY, CYBER_ALERTS, OPERATIONS, TENANT, World, event, key, partner, settings, tenant,
 };
@@ -540,7 +542,8 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
     world.until_done(messages, 1, 1).await;
     let record = world.record("a2").await.unwrap();
     let target = Blocked::TargetGone(domain::Target::Status);
-    assert_eq!(record.blocked.unwrap().reason, target);
+    let blocked = record.blocked.unwrap();
+    assert_eq!(blocked.reason, target);
     assert!(
         !is_open(&world.all_tickets().await[0]),
         "closing does not need it"
@@ -550,9 +553,16 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
         .put_settings(&partner(), &settings())
         .await
         .unwrap();
-    world
-        .until_done(vec![reconsider(&key(TENANT, "a2"))], 2, 1)
-        .await;
+    // As reconcile asks for it, once ConnectWise lists the status.
+    let retry = Message::Command(Command {
+        key: key(TENANT, "a2"),
+        episode: 1,
+        ticket_id: None,
+        ask: Ask::Retry {
+            refused_at: blocked.since,
+        },
+    });
+    world.until_done(vec![message(&retry)], 2, 1).await;
     assert!(world.record("a2").await.unwrap().open().is_some());
 }
 

@@ -7,23 +7,23 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use store::Stopped;
 
-use crate::hours::reconsider;
+use crate::hours::message;
 use crate::ticks::after;
 use crate::world::{COMPANY, OPERATIONS, TENANT, World, event, partner, settings, tenant};
 
 pub(crate) const CONTACT: &str = "anna@northwind.example";
 
 /// A world in which somebody is told, and both schedules go on minute by minute.
-struct Told {
-    world: World,
+pub(crate) struct Told {
+    pub(crate) world: World,
     health: health::App,
     reconcile: reconcile::App,
-    begun: Timestamp,
-    minutes: i64,
+    pub(crate) begun: Timestamp,
+    pub(crate) minutes: i64,
 }
 
 impl Told {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let world = World::new().await;
         world.set_contact(CONTACT).await;
         let acme = Mapping {
@@ -49,40 +49,40 @@ impl Told {
     }
 
     /// One minute: both ticks, and what they ask to be decided again.
-    async fn minute(&mut self) {
+    pub(crate) async fn minute(&mut self) {
         // Behind what was handed over at this minute.
         let at = after(self.begun, self.minutes * 60 + 30);
         self.world.try_out(&self.health, at).await;
         self.world.tick(&self.reconcile, at).await;
-        let keys = self.world.reconsidered().await;
-        let messages = keys.iter().map(reconsider).collect();
+        let asked = self.world.asked_for().await;
+        let messages = asked.iter().map(message).collect();
         let left = self.world.hand_over(messages, self.minutes).await;
         assert_eq!(left.len(), 0, "{left:?}");
         self.minutes += 1;
     }
 
-    async fn minutes(&mut self, count: usize) {
+    pub(crate) async fn minutes(&mut self, count: usize) {
         for _ in 0..count {
             self.minute().await;
         }
     }
 
     /// An alert of the mapped tenant, handed to `tickets` by now.
-    async fn raise(&mut self, alert: &str) {
+    pub(crate) async fn raise(&mut self, alert: &str) {
         let raised = [event("alert.raised", "e1", alert, 0)];
         let messages = self.world.taken(&raised).await;
         self.world.hand_over(messages, self.minutes).await;
     }
 
     /// The subjects of the mails so far.
-    async fn subjects(&self) -> Vec<String> {
+    pub(crate) async fn subjects(&self) -> Vec<String> {
         let mails = self.world.mails().await;
         let subject = |mail: &Value| mail["Subject"].as_str().unwrap().to_owned();
         mails.iter().map(subject).collect()
     }
 
     /// The newest mail's text. Its HTML says the same.
-    async fn text(&self) -> String {
+    pub(crate) async fn text(&self) -> String {
         let mails = self.world.mails().await;
         let mail = mails.last().unwrap();
         assert_eq!(mail["To"], json!([CONTACT]));
@@ -93,13 +93,13 @@ impl Told {
         text
     }
 
-    async fn blocked(&self) -> usize {
+    pub(crate) async fn blocked(&self) -> usize {
         let blocked = self.world.alerts.blocked(&partner()).await.unwrap();
         blocked.len()
     }
 }
 
-const WORKS: &str = "Ticketbridge: working again (northwind)";
+pub(crate) const WORKS: &str = "Ticketbridge: working again (northwind)";
 
 #[tokio::test]
 async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_again() {

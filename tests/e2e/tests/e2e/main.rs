@@ -40,6 +40,7 @@ mod reconcile_mends;
 mod reconcile_releases;
 mod reconcile_turns;
 mod recovery;
+mod refusals;
 mod restore_drill;
 mod route_matrix;
 mod samples;

@@ -2,6 +2,7 @@
 
 use aws::invocation::Invocation;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
+use domain::command::{Ask, Command};
 use domain::message::Message;
 use domain::record::Record;
 use domain::{AlertKey, Blocked, EmailAddress, PartnerId};
@@ -122,29 +123,41 @@ impl World {
         }
     }
 
-    /// Takes from the queue what is to be decided again.
+    /// Takes from the queue what is to be decided again, a refused alert's retry included.
     pub(crate) async fn reconsidered(&self) -> Vec<AlertKey> {
+        let asked = self.asked_for().await.into_iter();
+        let key = |message| match message {
+            Message::Reconsider(key) => key,
+            Message::Command(Command {
+                key,
+                ask: Ask::Retry { .. },
+                ..
+            }) => key,
+            other @ (Message::Event(_)
+            | Message::Snapshot(_)
+            | Message::Rejected(_)
+            | Message::Release(_)
+            | Message::Command(_)) => {
+                unreachable!("{other:?}")
+            }
+        };
+        asked.map(key).collect()
+    }
+
+    /// Takes all messages from the queue.
+    pub(crate) async fn asked_for(&self) -> Vec<Message> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws);
-        let mut keys = vec![];
+        let mut asked = vec![];
         loop {
             let call = sqs.receive_message().queue_url(&self.queue_url);
             let answer = call.max_number_of_messages(10).send().await.unwrap();
             let messages = answer.messages.unwrap_or_default();
             if messages.is_empty() {
-                return keys;
+                return asked;
             }
             let mut batch = vec![];
             for (n, message) in messages.into_iter().enumerate() {
-                match Message::from_json(&message.body.unwrap()).unwrap() {
-                    Message::Reconsider(key) => keys.push(key),
-                    other @ (Message::Event(_)
-                    | Message::Snapshot(_)
-                    | Message::Rejected(_)
-                    | Message::Release(_)
-                    | Message::Command(_)) => {
-                        unreachable!("{other:?}")
-                    }
-                }
+                asked.push(Message::from_json(&message.body.unwrap()).unwrap());
                 let entry = DeleteMessageBatchRequestEntry::builder().id(n.to_string());
                 batch.push(
                     entry
