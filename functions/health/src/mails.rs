@@ -276,7 +276,7 @@ fn sent(about: About<'_>, draft: Draft) -> Mail {
 fn waits(waiting: &Waiting, about: &About<'_>) -> String {
     let sum = waiting.sum();
     if sum == 0 {
-        return "No alert waits for it so far. Those that come meanwhile are kept, and become tickets once it works.".to_owned();
+        return "No alert is counted as waiting for it yet. Those that come meanwhile or are being tried again right now are kept, and become tickets once it works.".to_owned();
     }
     let mut tenants: Vec<_> = waiting.tenants.iter().collect();
     tenants.sort_by_key(|(tenant, count)| (std::cmp::Reverse(**count), (*tenant).clone()));
@@ -332,7 +332,11 @@ fn what(trouble: &Trouble, about: &About<'_>, waiting: &Waiting) -> String {
                 .to_owned()
         }
         Trouble::Refused(Refusal::Site) => {
-            "The site does not answer as your company's ConnectWise.".to_owned()
+            "The address of the site is not one that this service may call.".to_owned()
+        }
+        Trouble::Outage(Outage::Misrouted) => {
+            "Something other than ConnectWise answered at your site several times in a row: a redirect, a web page, or that it does not know your company."
+                .to_owned()
         }
         Trouble::Outage(Outage::Unreachable) => {
             "ConnectWise could not be reached several times in a row.".to_owned()
@@ -344,7 +348,7 @@ fn what(trouble: &Trouble, about: &About<'_>, waiting: &Waiting) -> String {
             "ConnectWise answered with errors of its own, several times in a row.".to_owned()
         }
         Trouble::Outage(Outage::Throttling) => {
-            "ConnectWise asked to be left alone several times in a row, because it is called too often."
+            "ConnectWise limits the rate of calls: it refused every call for minutes, because it is called too often."
                 .to_owned()
         }
         Trouble::Right(right) => match rights::known(right) {
@@ -473,7 +477,10 @@ fn to_do(trouble: &Trouble) -> &'static str {
             "tell the operator of this service: only they can mend it. Until then you can enter a clientId of your own on the page, under Connect."
         }
         Trouble::Refused(Refusal::Site) => {
-            "check on the page, under Connect, that site and company id are those that you sign in to ConnectWise with. If you moved, connect again."
+            "check on the page, under Connect, that site and company id are those that you sign in to ConnectWise with."
+        }
+        Trouble::Outage(Outage::Misrouted) => {
+            "nothing, if ConnectWise is known to be under maintenance: it is tried each minute, and all that you set up stays. If your people can work in it, see whether a firewall or proxy answers in its place, and whether this service is let through."
         }
         Trouble::Outage(Outage::Unreachable | Outage::Slow | Outage::Failing) => {
             "nothing, if ConnectWise is known to be down: it is tried each minute. If your people can work in it, see that nothing keeps this service out, such as a firewall."

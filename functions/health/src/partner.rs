@@ -71,13 +71,17 @@ impl App {
                 pacing::own_time(partner, self.period, now),
             ));
         }
-        let paused = breaker.pause(now);
+        let throttled = breaker.is_throttled_for_long(now);
+        let paused = breaker.pause(now).filter(|_| !throttled);
         let reconciled = self.runs.due.progress(partner, Task::Reconcile);
         let refusals = reconciled.await?.refusals;
         let (kept, waiting) = match paused {
             Some(_) => (kept, None),
             None => {
-                let mut probed = self.probe(&case, &kept.health).await;
+                let mut probed = match throttled {
+                    true => Probed::throttled(&case.needed),
+                    false => self.probe(&case, &kept.health).await,
+                };
                 if probed.probe.answer == Answer::Takes {
                     probed.probe.looked.insert(Area::Writes);
                     let refused = Needed::writes_refused(&refusals);
@@ -118,6 +122,8 @@ impl App {
             true => pacing::soon(self.period, now),
             false => pacing::own_time(partner, self.period, now),
         };
+        // A pause that lasts so long that it is an outage is told before its end.
+        let paused = paused.map(|until| breaker.outage_from().map_or(until, |at| at.min(until)));
         let next = paused.map_or(next, |until| until.max(pacing::soon(self.period, now)));
         Ok((mails, next))
     }

@@ -31,6 +31,22 @@ pub(crate) struct Probed {
     pub(crate) rights: Option<Vec<MySecurity>>,
 }
 
+impl Probed {
+    /// A probe that is not made, since ConnectWise has asked for silence for long.
+    pub(crate) fn throttled(needed: &Needed) -> Self {
+        Self {
+            probe: Probe {
+                answer: Answer::Fails(Outage::Throttling),
+                wanted: needed.areas(),
+                looked: BTreeSet::new(),
+                found: vec![],
+            },
+            told: Told::Nothing,
+            rights: None,
+        }
+    }
+}
+
 /// What one call looks at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
@@ -247,23 +263,25 @@ fn answer(fault: &Error, own_client_id: bool) -> Answer {
     match fault {
         Error::NotSent { .. } | Error::NoAnswer { .. } => Answer::Fails(Outage::Unreachable),
         Error::TimedOut { .. } => Answer::Fails(Outage::Slow),
-        Error::ServerError { .. } | Error::AnswerUnreadable { .. } => {
-            Answer::Fails(Outage::Failing)
-        }
+        Error::ServerError { .. }
+        | Error::AnswerUnreadable { .. }
+        | Error::AnswerTooLarge { .. } => Answer::Fails(Outage::Failing),
         Error::Throttled { .. } => Answer::Fails(Outage::Throttling),
         Error::KeysRefused => Answer::Refuses(Refusal::Keys),
         Error::ClientIdRefused if own_client_id => Answer::Refuses(Refusal::OwnClientId),
         Error::ClientIdRefused => Answer::Refuses(Refusal::ClientId),
+        // Most often maintenance, or a firewall, and over in minutes.
         Error::NotRouted { .. }
         | Error::EndpointMissing { .. }
         | Error::RedirectRefused { .. }
-        | Error::HostRefused { .. } => Answer::Refuses(Refusal::Site),
+        | Error::Forbidden { .. } => Answer::Fails(Outage::Misrouted),
+        Error::HostRefused { .. } => Answer::Refuses(Refusal::Site),
         Error::MissingRight { .. }
         | Error::NotFound { .. }
         | Error::TargetGone { .. }
         | Error::Rejected { .. }
         | Error::Conflict { .. } => Answer::Takes,
-        Error::DeadlineTooShort | Error::AnswerTooLarge { .. } => Answer::Nothing,
+        Error::DeadlineTooShort => Answer::Nothing,
     }
 }
 

@@ -401,6 +401,7 @@ fn of_site(
         | Error::KeysRefused
         | Error::ClientIdRefused
         | Error::EndpointMissing { .. }
+        | Error::Forbidden { .. }
         | Error::MissingRight { .. }
         | Error::NotFound { .. }
         | Error::TargetGone { .. }
@@ -432,7 +433,7 @@ fn of_keys(
         Error::KeysRefused => Err(Fault::CompanyOrKeysRefused),
         Error::ClientIdRefused if site.own_client_id => Err(Fault::OwnClientIdRefused),
         Error::ClientIdRefused => Err(Fault::ClientIdRefused),
-        Error::NotRouted { .. } => Err(Fault::CompanyOrSiteWrong {
+        Error::NotRouted { .. } | Error::Forbidden { .. } => Err(Fault::CompanyOrSiteWrong {
             origin,
             company_id: site.company_id.to_owned(),
         }),

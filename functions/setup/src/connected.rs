@@ -90,6 +90,7 @@ pub(crate) fn told(fault: &Error) -> Problem {
         | Error::NotRouted { .. }
         | Error::EndpointMissing { .. }
         | Error::RedirectRefused { .. }
+        | Error::Forbidden { .. }
         | Error::HostRefused { .. } => Problem::refused(
             "The connection to ConnectWise does not work any more. \"Check connection\" says what to mend.",
         ),

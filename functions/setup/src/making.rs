@@ -209,6 +209,7 @@ impl Making<'_> {
             | Error::NotRouted { .. }
             | Error::EndpointMissing { .. }
             | Error::RedirectRefused { .. }
+            | Error::Forbidden { .. }
             | Error::HostRefused { .. } => return Err(Stopped::Failed(told(fault))),
             // Our own write may have come late: then it is listed now, and is not asked for again.
             Error::Rejected { .. }

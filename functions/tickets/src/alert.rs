@@ -282,6 +282,50 @@ impl App {
         }
     }
 
+    /// Takes a message in and leaves its alert in the table for later: it came back too often, for whatever reason. If the process
+    /// dies before the write, the message comes back; after it, the message is acknowledged or does the same again.
+    pub(crate) async fn defer(
+        &self,
+        key: &AlertKey,
+        asked: &Asked,
+        invocation: &Invocation,
+    ) -> Outcome {
+        match self.deferred(key, asked, invocation).await {
+            Ok(outcome) => outcome,
+            Err(fault) => {
+                tracing::error!(fault = %fault, "failed to defer an alert");
+                react(fault.reaction())
+            }
+        }
+    }
+
+    async fn deferred(
+        &self,
+        key: &AlertKey,
+        asked: &Asked,
+        invocation: &Invocation,
+    ) -> Result<Outcome, store::Error> {
+        let view = self.connections.view(key, invocation.now()).await?;
+        let case = Case {
+            asked,
+            invocation,
+            view: view.view,
+            site: view.site,
+            memory: None,
+        };
+        for _ in 0..MAX_STEPS {
+            let stored = self.alerts.get(key).await?;
+            let stored = stored.unwrap_or_else(|| Record::new(key.clone()));
+            let record = case.folded(&stored);
+            let reason = Blocked::Deferred;
+            match self.block(&stored, record, reason, &case).await? {
+                Stepped::End(outcome) => return Ok(outcome),
+                Stepped::Reread | Stepped::Again | Stepped::On(_) => {}
+            }
+        }
+        Ok(Outcome::Later(None))
+    }
+
     /// Changes a record that this worker holds the claim of. Where the record moved meanwhile the change is made to what it is
     /// now, as long as the claim is still ours.
     pub(crate) async fn change(

@@ -20,6 +20,11 @@ const BACK_OFF: Duration = Duration::from_secs(15);
 const LONGEST_SPREAD: Duration = Duration::from_secs(10);
 /// The longest back-off.
 const LONGEST: Duration = Duration::from_mins(4);
+/// A message that was received so often waits no longer in the queue, whatever for: its alert waits in the table.
+const MOST_RECEIPTS: u32 = 30;
+/// Where not even the table takes it, it comes back so seldom that SQS never has reason to call it a dead letter: a thousand
+/// receipts take longer than SQS keeps a message.
+const SELDOM: Duration = Duration::from_mins(30);
 
 /// Works off one batch: alerts side by side, the messages of one alert in order, each task to its end.
 pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
@@ -128,10 +133,15 @@ async fn one_alert(
             message.id = record.message_id,
             attempt = received(&record),
         );
-        let outcome = app
-            .process(&key, &asked, invocation)
-            .instrument(span.clone())
-            .await;
+        let outcome = async {
+            match app.process(&key, &asked, invocation).await {
+                Outcome::Later(_) if received(&record) >= MOST_RECEIPTS => {
+                    app.defer(&key, &asked, invocation).await
+                }
+                outcome @ (Outcome::Done | Outcome::Later(_) | Outcome::DeadLetter(_)) => outcome,
+            }
+        };
+        let outcome = outcome.instrument(span.clone()).await;
         failures.extend(settled(app, &record, outcome).instrument(span).await);
     }
     failures
@@ -140,8 +150,9 @@ async fn one_alert(
 /// Carries out what became of a message; a failure is named to SQS, which then shows the message again.
 async fn settled(app: &App, record: &SqsMessage, outcome: Outcome) -> Option<BatchItemFailure> {
     let message_id = record.message_id.clone().unwrap_or_default();
-    match outcome {
+    let after = match outcome {
         Outcome::Done => return None,
+        Outcome::Later(after) => after,
         Outcome::DeadLetter(reason) => {
             let body = record
                 .body
@@ -155,20 +166,16 @@ async fn settled(app: &App, record: &SqsMessage, outcome: Outcome) -> Option<Bat
                 }
                 Err(fault) => {
                     tracing::error!(message.id = message_id, fault = %fault, "not parked");
+                    None
                 }
             }
         }
-        Outcome::Later(after) => {
-            let delay = match after {
-                Some(after) => after + spread(after, &message_id).min(LONGEST_SPREAD),
-                None => back_off(received(record), &message_id),
-            };
-            let receipt = record.receipt_handle.as_deref().unwrap_or_default();
-            // If this fails the message comes back when its visibility ends: later, and not lost.
-            if let Err(fault) = app.inbox.put_off(receipt, delay).await {
-                tracing::warn!(message.id = message_id, fault = %fault, "not put off");
-            }
-        }
+    };
+    let delay = delay(after, received(record), &message_id);
+    let receipt = record.receipt_handle.as_deref().unwrap_or_default();
+    // If this fails the message comes back when its visibility ends: later, and not lost.
+    if let Err(fault) = app.inbox.put_off(receipt, delay).await {
+        tracing::warn!(message.id = message_id, fault = %fault, "not put off");
     }
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = message_id;
@@ -181,6 +188,18 @@ fn received(record: &SqsMessage) -> u32 {
         .get("ApproximateReceiveCount")
         .and_then(|count| count.parse().ok())
         .unwrap_or(1)
+}
+
+/// How long a message stays hidden that comes back after this time or the usual back-off.
+fn delay(after: Option<Duration>, received: u32, message_id: &str) -> Duration {
+    let delay = match after {
+        Some(after) => after + spread(after, message_id).min(LONGEST_SPREAD),
+        None => back_off(received, message_id),
+    };
+    match received < MOST_RECEIPTS {
+        true => delay,
+        false => delay.max(SELDOM),
+    }
 }
 
 /// Doubling with each receipt, and spread by up to a quarter.
@@ -216,5 +235,24 @@ mod tests {
             }
         }
         assert_ne!(back_off(1, "a"), back_off(1, "b"));
+    }
+
+    /// A number that the template gives to the queue.
+    fn of_queue(name: &str) -> u64 {
+        let template = include_str!("../../../infra/template.yaml");
+        let (_, line) = template.split_once(&format!("{name}: ")).unwrap();
+        let digits: String = line.chars().take_while(char::is_ascii_digit).collect();
+        digits.parse().unwrap()
+    }
+
+    #[test]
+    fn no_message_is_received_so_often_that_sqs_calls_it_a_dead_letter() {
+        let receipts = u32::try_from(of_queue("maxReceiveCount")).unwrap();
+        let kept = Duration::from_secs(of_queue("MessageRetentionPeriod"));
+        for after in [None, Some(Duration::ZERO), Some(Duration::from_secs(1))] {
+            let delays = (1..receipts).map(|received| delay(after, received, "m"));
+            assert!(delays.sum::<Duration>() > kept, "{after:?}");
+        }
+        assert!(receipts > MOST_RECEIPTS);
     }
 }

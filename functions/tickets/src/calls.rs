@@ -2,7 +2,7 @@
 
 use connections::{NoClient, found};
 use connectwise::{
-    BoardStatus, Client, Error, ExternalXref, NewNote, NewTicket, NoteDisplay, Ticket,
+    BoardStatus, Client, Error, ExternalXref, NewNote, NewTicket, NoteDisplay, Suspicion, Ticket,
 };
 use domain::adopt::Found;
 use domain::breaker::Told;
@@ -119,10 +119,16 @@ impl Failed {
         }
     }
 
+    /// What is known of the connection without asking further: nothing, where the failure makes more doubtful than its call.
     pub(crate) fn told(&self) -> Told {
         match self {
             Self::NoClient(fault) => fault.told(),
-            Self::Look(fault) | Self::Write(fault) | Self::HalfDone(fault) => fault.told(),
+            Self::Look(fault) | Self::Write(fault) | Self::HalfDone(fault) => {
+                match fault.suspects() {
+                    Some(_) => Told::Nothing,
+                    None => fault.told(),
+                }
+            }
             Self::StatusWithoutEffect | Self::PriorityWithoutEffect => Told::Works,
         }
     }
@@ -337,21 +343,23 @@ impl Calls<'_> {
         Ok(Done::Repaired)
     }
 
-    /// What becomes of a step whose deed is done and whose note is not, or may not be: one that ConnectWise refuses does not undo the
-    /// deed; any other is made by the takeover.
+    /// What becomes of a step whose deed is done and whose note is not, or may not be. A note that is refused, by ConnectWise or by
+    /// something before it, does not undo the deed: the reads and the write just before it were taken. Any other is made by the
+    /// takeover, and so is one for which the keys were refused, once: they may have been revoked in between.
     fn said(&self, noted: Result<(), Error>) -> Result<(), Failed> {
         let Err(fault) = noted else {
             return Ok(());
         };
-        match fault.told() {
-            Told::Works | Told::MissingRight(_) => {
-                tracing::warn!(fault = %fault, op = ?self.claim.op, "done without a note");
-                Ok(())
-            }
-            Told::Nothing | Told::Fails { .. } | Told::Throttled { .. } | Told::Refused => {
-                Err(Failed::HalfDone(fault))
-            }
+        let is_refused = match fault.suspects() {
+            Some(Suspicion::Keys) => self.claim.attempts > 1,
+            Some(Suspicion::Route | Suspicion::Right { .. }) => true,
+            None => fault.told() == Told::Works,
+        };
+        if !is_refused {
+            return Err(Failed::HalfDone(fault));
         }
+        tracing::warn!(fault = %fault, op = ?self.claim.op, "done without a note");
+        Ok(())
     }
 
     fn deadline(&self) -> Instant {

@@ -1,10 +1,12 @@
 //! Claimed steps and searches: what comes of each is recorded before the message may go.
 
+use std::time::Duration;
+
 use aws::metrics::{Metric, count};
-use connections::{Heard, found};
-use connectwise::{Client, Error, Ticket};
+use connections::{Confirmed, Heard, Refused, found};
+use connectwise::{Client, Error, Suspicion, Ticket};
 use domain::adopt::{adopt, recall, rechecked};
-use domain::breaker::Told;
+use domain::breaker::{Told, is_too_long_for_the_queue};
 use domain::done::after;
 use domain::memory::{Memory, MemoryState};
 use domain::record::{Claim, ClosedBy, Ended, Op, Open, Recheck, Record, Refusal};
@@ -31,6 +33,7 @@ impl App {
             return Ok(Stepped::Reread);
         };
         let partner = &record.key.partner.clone();
+        let began = work.invocation.now();
         let mut made = self.attempt(&record, &claim, work, case).await;
         let refused = matches!(&made, Err(fault) if fault.call() == Some(&Error::KeysRefused));
         // Keys may have been rotated: they are read afresh once.
@@ -38,12 +41,11 @@ impl App {
             made = self.attempt(&record, &claim, work, case).await;
         }
         let now = work.invocation.now();
-        let told = made.as_ref().err().map_or(Told::Works, Failed::told);
         match made {
             Ok(Made::Ticket(ticket)) => {
                 let recorded = self.created(record, &claim, &ticket, now).await?;
                 // Recorded first: whatever fails from here on costs no second ticket.
-                self.heard(partner, told, case).await;
+                self.heard(partner, Told::Works, case).await;
                 self.witnessed(partner, &claim, case, now).await;
                 Ok(recorded)
             }
@@ -56,8 +58,20 @@ impl App {
                         false => record,
                     })
                     .await?;
-                self.heard(partner, told, case).await;
+                self.heard(partner, Told::Works, case).await;
                 Ok(recorded)
+            }
+            Err(fault)
+                if is_answered_so_again(&record, &fault)
+                    && self.is_alone(partner, &fault, began, case).await =>
+            {
+                tracing::warn!(fault = %fault, op = ?claim.op, "refused again");
+                let words = fault.call().map(Error::answered).unwrap_or_default();
+                let reaction = block(Blocked::Rejected(words));
+                let refusal = refusal(&fault, Some(claim.op), &reaction);
+                let record = record.with_given_up(&claim.token, now);
+                self.not_done(record, &claim, work, (reaction, refusal), now)
+                    .await
             }
             Err(fault) if fault.may_have_been_done() => {
                 tracing::warn!(fault = %fault, op = ?claim.op, "uncertain");
@@ -66,12 +80,11 @@ impl App {
                     false => record,
                 };
                 let recorded = self.change(record, &claim, uncertain).await?;
-                self.heard(partner, told, case).await;
+                self.heard(partner, fault.told(), case).await;
                 Ok(recorded)
             }
             Err(fault) => {
-                let heard = self.heard(partner, told, case).await;
-                let reaction = heeding(fault.reaction(), heard);
+                let reaction = self.judged(partner, &fault, began, case).await;
                 tracing::warn!(fault = %fault, reaction = ?reaction, op = ?claim.op, "not done");
                 let refusal = refusal(&fault, Some(claim.op), &reaction);
                 self.not_done(record, &claim, work, (reaction, refusal), now)
@@ -173,7 +186,7 @@ impl App {
         let looked = self.look(&record, &claim.token, claim.board_id, case).await;
         let looked = match looked {
             Ok(looked) => looked,
-            Err(fault) => return self.in_vain(stored, record, &fault, case).await,
+            Err(fault) => return self.in_vain(stored, record, &fault, began, case).await,
         };
         let now = case.invocation.now();
         tracing::info!(search = ?looked, visits = claim.visits + 1, "searched");
@@ -201,6 +214,7 @@ impl App {
         recheck: &Recheck,
         case: &mut Case<'_>,
     ) -> Result<Stepped, store::Error> {
+        let began = case.invocation.now();
         let looked = self
             .look(&record, &recheck.token, recheck.board_id, case)
             .await;
@@ -212,7 +226,7 @@ impl App {
             Ok(Search::Blind) => record.with_recheck_put_off(&recheck.token, now),
             Err(fault) => {
                 tracing::warn!(fault = %fault, "recheck failed");
-                self.heard(&record.key.partner, fault.told(), case).await;
+                self.judged(&record.key.partner, &fault, began, case).await;
                 record.with_recheck_put_off(&recheck.token, now)
             }
         };
@@ -231,13 +245,14 @@ impl App {
         case: &mut Case<'_>,
     ) -> Result<Stepped, store::Error> {
         let partner = record.key.partner.clone();
+        let began = case.invocation.now();
         let looked = match self.client(&partner, case).await {
             Ok(client) => lives(&client, &record, case.invocation.calls_end()).await,
             Err(fault) => Err(fault),
         };
         let found = match looked {
             Ok(found) => found,
-            Err(fault) => return self.in_vain(stored, record, &fault, case).await,
+            Err(fault) => return self.in_vain(stored, record, &fault, began, case).await,
         };
         self.heard(&partner, Told::Works, case).await;
         let epoch = case.view.connection.as_ref().map(|live| live.epoch);
@@ -260,13 +275,14 @@ impl App {
         case: &mut Case<'_>,
     ) -> Result<Stepped, store::Error> {
         let partner = record.key.partner.clone();
+        let began = case.invocation.now();
         let looked = match self.client(&partner, case).await {
             Ok(client) => any(&client, case.invocation.calls_end()).await,
             Err(fault) => Err(fault),
         };
         let any = match looked {
             Ok(any) => any,
-            Err(fault) => return self.in_vain(stored, record, &fault, case).await,
+            Err(fault) => return self.in_vain(stored, record, &fault, began, case).await,
         };
         self.heard(&partner, Told::Works, case).await;
         let Some(live) = &case.view.connection else {
@@ -296,6 +312,7 @@ impl App {
         case: &mut Case<'_>,
     ) -> Result<Stepped, store::Error> {
         let partner = record.key.partner.clone();
+        let began = case.invocation.now();
         let looked = match self.client(&partner, case).await {
             Ok(client) => client
                 .ticket(open.ticket_id, case.invocation.calls_end())
@@ -318,7 +335,7 @@ impl App {
             }
             Err(fault) => {
                 tracing::warn!(fault = %fault, "not looked at");
-                self.heard(&partner, fault.told(), case).await;
+                self.judged(&partner, &fault, began, case).await;
                 case.has_obeyed();
                 return Ok(Stepped::Again);
             }
@@ -343,10 +360,11 @@ impl App {
         stored: &Record,
         record: Record,
         fault: &Failed,
+        began: Timestamp,
         case: &Case<'_>,
     ) -> Result<Stepped, store::Error> {
-        let heard = self.heard(&record.key.partner, fault.told(), case).await;
-        let reaction = heeding(fault.reaction(), heard);
+        let partner = &record.key.partner;
+        let reaction = self.judged(partner, fault, began, case).await;
         tracing::warn!(fault = %fault, reaction = ?reaction, "search failed");
         let refusal = refusal(fault, None, &reaction);
         match (reaction, refusal) {
@@ -411,6 +429,65 @@ impl App {
         calls.make().await
     }
 
+    /// What a failed step, which began at that time, asks for. A refusal counts against the connection only where a plain read is
+    /// refused too: otherwise it is this alert's alone, and changes nothing for any other.
+    async fn judged(
+        &self,
+        partner: &PartnerId,
+        fault: &Failed,
+        began: Timestamp,
+        case: &Case<'_>,
+    ) -> Reaction {
+        let refused = fault.call().and_then(|call| Some((call, call.suspects()?)));
+        let (told, reaction) = match refused {
+            None => (fault.told(), fault.reaction()),
+            Some((call, suspicion)) => {
+                let refused = Refused { suspicion, began };
+                match self.confirmed(partner, refused, case).await {
+                    Ok(Confirmed::CallAlone) => {
+                        (Told::Works, block(Blocked::Rejected(call.answered())))
+                    }
+                    Ok(Confirmed::Connection(trouble)) => (trouble.told(), trouble.reaction()),
+                    Ok(Confirmed::Later(wait)) => {
+                        let after = Duration::try_from(wait).ok();
+                        (Told::Nothing, Reaction::Retry { after })
+                    }
+                    Err(fault) => (fault.told(), fault.reaction()),
+                }
+            }
+        };
+        heeding(reaction, self.heard(partner, told, case).await)
+    }
+
+    /// Whether a write failed alone: a plain read with the same keys is answered well.
+    async fn is_alone(
+        &self,
+        partner: &PartnerId,
+        fault: &Failed,
+        began: Timestamp,
+        case: &Case<'_>,
+    ) -> bool {
+        let suspicion = fault.call().and_then(Error::suspects);
+        let suspicion = suspicion.unwrap_or(Suspicion::Route);
+        let refused = Refused { suspicion, began };
+        let confirmed = self.confirmed(partner, refused, case).await;
+        matches!(confirmed, Ok(Confirmed::CallAlone))
+    }
+
+    async fn confirmed(
+        &self,
+        partner: &PartnerId,
+        refused: Refused,
+        case: &Case<'_>,
+    ) -> Result<Confirmed, Failed> {
+        let client = self.client(partner, case).await?;
+        let (now, end) = (case.invocation.now(), case.invocation.calls_end());
+        let confirmed = self
+            .connections
+            .confirm(partner, &client, refused, now, end);
+        Ok(confirmed.await)
+    }
+
     /// Tells all workers what a call showed of the connection. If they cannot be told now, the next call shows it again.
     async fn heard(&self, partner: &PartnerId, told: Told, case: &Case<'_>) -> Heard {
         let breaker = &case.view.breaker;
@@ -431,13 +508,56 @@ fn refusal(fault: &Failed, op: Option<Op>, reaction: &Reaction) -> Option<Refusa
     }
 }
 
-/// What a failure asks for, with what it means for the whole connection.
+/// Whether a create was answered so before, was searched for and not found, and is answered so again: whatever answers does not
+/// make this ticket. Should it come late all the same, the search an hour later finds it, as that for any create that was given up.
+fn is_answered_so_again(record: &Record, fault: &Failed) -> bool {
+    let Failed::Write(fault) = fault else {
+        return false;
+    };
+    let is_answer = match fault {
+        Error::RedirectRefused { .. }
+        | Error::AnswerUnreadable { .. }
+        | Error::AnswerTooLarge { .. }
+        | Error::ServerError { .. } => true,
+        Error::NotSent { .. }
+        | Error::DeadlineTooShort
+        | Error::TimedOut { .. }
+        | Error::NoAnswer { .. }
+        | Error::Throttled { .. }
+        | Error::KeysRefused
+        | Error::ClientIdRefused
+        | Error::NotRouted { .. }
+        | Error::EndpointMissing { .. }
+        | Error::Forbidden { .. }
+        | Error::MissingRight { .. }
+        | Error::NotFound { .. }
+        | Error::TargetGone { .. }
+        | Error::Rejected { .. }
+        | Error::Conflict { .. }
+        | Error::HostRefused { .. } => false,
+    };
+    let is_given_up = |claim: &Claim| {
+        let mut rechecks = record.rechecks.iter();
+        claim.op == Op::Create && rechecks.any(|recheck| recheck.token == claim.token)
+    };
+    is_answer && record.claim.as_ref().is_some_and(is_given_up)
+}
+
+fn block(reason: Blocked) -> Reaction {
+    Reaction::Block { reason }
+}
+
+/// What a failure asks for, with what it means for the whole connection. What would wait too long in the queue waits in the table.
 fn heeding(reaction: Reaction, heard: Heard) -> Reaction {
-    match (heard, reaction) {
-        (Heard::Stop(reason), _) => Reaction::Block { reason },
-        (Heard::Wait(time), Reaction::Retry { after: None }) => {
-            Reaction::Retry { after: Some(time) }
-        }
-        (Heard::GoOn | Heard::Wait(_), reaction) => reaction,
+    let after = match (heard, reaction) {
+        (Heard::Stop(reason), _) => return block(reason),
+        (Heard::Wait(time), Reaction::Retry { after }) => Some(after.unwrap_or_default().max(time)),
+        (Heard::GoOn, Reaction::Retry { after }) => after,
+        (Heard::GoOn | Heard::Wait(_), reaction) => return reaction,
+    };
+    let wait = after.and_then(|after| SignedDuration::try_from(after).ok());
+    match wait.is_some_and(is_too_long_for_the_queue) {
+        true => block(Blocked::Throttled),
+        false => Reaction::Retry { after },
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The one place where table, keys and ConnectWise meet. Keys go only to the origin that their own document names.
 
+mod confirm;
 pub mod partner_runs;
 mod view;
 
@@ -14,11 +15,12 @@ use aws::secrets::{self, ConnectionSecret, Secrets};
 use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Ticket};
 use domain::adopt::Found;
-use domain::breaker::{Breaker, Told};
+use domain::breaker::{Breaker, Told, is_too_long_for_the_queue};
 use domain::{AlertKey, Blocked, PartnerId, Reaction, Token};
 use jiff::{SignedDuration, Timestamp};
 use store::{ConfigTable, Due, PartnerItems, Sign, Task, spread};
 
+pub use confirm::{Confirmed, Refused};
 pub use view::{SetUp, Site, View, Views};
 
 /// So many calls in a row that ran into their time-out are a reason to leave ConnectWise alone for a while.
@@ -67,6 +69,7 @@ struct Link {
     key_version: Option<String>,
     /// Calls in a row that ran into their time-out.
     time_outs: u32,
+    last_read: confirm::LastRead,
 }
 
 /// What a call's outcome means for the calls to come.
@@ -352,6 +355,7 @@ impl Connections {
             client: client.clone(),
             key_version,
             time_outs: 0,
+            last_read: confirm::LastRead::default(),
         };
         links.insert(partner.clone(), link);
         Ok(client)
@@ -443,23 +447,19 @@ impl Connections {
                 Ok(Heard::GoOn)
             }
             Told::Throttled { after } => {
-                self.pause(partner, after, now).await?;
-                Ok(Heard::GoOn)
+                let seen = self.failing(partner, breaker, now).await?;
+                let wait = seen.throttled_for(after, now);
+                self.pause(partner, wait, now).await?;
+                self.waits(partner, &seen, wait, now).await
             }
             Told::Fails { .. } => {
+                let seen = self.failing(partner, breaker, now).await?;
+                let mut wait = seen.back_off(now);
                 if too_slow {
                     self.pause(partner, PAUSE, now).await?;
+                    wait = wait.max(PAUSE);
                 }
-                let seen = match breaker.failing_since {
-                    Some(_) => breaker.clone(),
-                    None => self.table.failing(partner, now).await?,
-                };
-                if !seen.is_outage(now) {
-                    return Ok(Heard::Wait(seen.back_off(now)));
-                }
-                let reason = Blocked::ConnectionUnavailable;
-                self.open(partner, &reason, None, now).await?;
-                Ok(Heard::Stop(reason))
+                self.waits(partner, &seen, wait, now).await
             }
             Told::Refused => {
                 let version = self
@@ -471,6 +471,35 @@ impl Connections {
                 Ok(Heard::Stop(reason))
             }
         }
+    }
+
+    /// The breaker as it is once it knows that a call did not succeed.
+    async fn failing(
+        &self,
+        partner: &PartnerId,
+        breaker: &Breaker,
+        now: Timestamp,
+    ) -> Result<Breaker, store::Error> {
+        match breaker.failing_since {
+            Some(_) => Ok(breaker.clone()),
+            None => self.table.failing(partner, now).await,
+        }
+    }
+
+    /// What did not succeed is tried again after that time, unless nothing has succeeded for so long that it is an outage.
+    async fn waits(
+        &self,
+        partner: &PartnerId,
+        seen: &Breaker,
+        wait: Duration,
+        now: Timestamp,
+    ) -> Result<Heard, store::Error> {
+        if !seen.is_outage(now) {
+            return Ok(Heard::Wait(wait));
+        }
+        let reason = Blocked::ConnectionUnavailable;
+        self.open(partner, &reason, None, now).await?;
+        Ok(Heard::Stop(reason))
     }
 
     /// Counts time-outs in a row, and tells whether they are too many.
@@ -492,7 +521,6 @@ impl Connections {
             return false;
         }
         link.time_outs = 0;
-        link.client.pause_for(PAUSE);
         true
     }
 
@@ -504,7 +532,16 @@ impl Connections {
     ) -> Result<(), store::Error> {
         tracing::warn!(partner = %partner, pause_s = time.as_secs(), "paused");
         let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
-        self.table.pause(partner, later(now, time)).await
+        let until = later(now, time);
+        if is_too_long_for_the_queue(time) {
+            // Alerts will wait in the table. Before the pause: if the process dies in between, a run comes for nothing.
+            self.reconcile(partner, until).await?;
+        }
+        if let Some(link) = self.links().get(partner) {
+            link.client
+                .pause_for(Duration::try_from(time).unwrap_or_default());
+        }
+        self.table.pause(partner, until).await
     }
 
     async fn open(

@@ -1,7 +1,10 @@
 //! What can go wrong in a call, named by situation, and what each situation asks for.
 //!
-//! Both classifications match without a wildcard: a new situation must be classified by a person. How a status and a body
+//! All classifications match without a wildcard: a new situation must be classified by a person. How a status and a body
 //! become one of these is in `verdict`.
+//!
+//! What a failure says of the whole connection holds for a plain read only. A firewall can refuse one ticket for its text,
+//! so a refusal of any other call is a [`Suspicion`], which a plain read confirms or not.
 
 use std::time::Duration;
 
@@ -68,7 +71,15 @@ pub enum Error {
         /// The path below the API's base.
         path: String,
     },
-    /// The API member's security role lacks a right.
+    /// The call is forbidden, and the answer does not say that it is for want of a right.
+    #[error("ConnectWise forbids the call: {words}")]
+    Forbidden {
+        /// The right that the call needs, one of [`crate::rights`].
+        right: &'static str,
+        /// The answer's own words, on one line; may be empty.
+        words: String,
+    },
+    /// The API member's security role lacks a right, in ConnectWise's own words.
     #[error("the API member lacks the right {right}")]
     MissingRight {
         /// The right that the call needs, one of [`crate::rights`].
@@ -141,17 +152,19 @@ impl Error {
             | Self::ServerError { .. }
             | Self::Conflict { .. }
             | Self::AnswerTooLarge { .. }
-            | Self::AnswerUnreadable { .. } => Reaction::Retry { after: None },
+            | Self::AnswerUnreadable { .. }
+            // These come from something before ConnectWise, which may be gone in a minute.
+            | Self::NotRouted { .. }
+            | Self::EndpointMissing { .. }
+            | Self::RedirectRefused { .. }
+            | Self::Forbidden { .. } => Reaction::Retry { after: None },
             Self::Throttled { retry_after } => Reaction::Retry {
                 after: Some(*retry_after),
             },
             // Verdicts on the connection: thousands of messages must not hammer a locked account.
-            Self::KeysRefused
-            | Self::ClientIdRefused
-            | Self::NotRouted { .. }
-            | Self::EndpointMissing { .. }
-            | Self::RedirectRefused { .. }
-            | Self::HostRefused { .. } => block(Blocked::ConnectionBroken),
+            Self::KeysRefused | Self::ClientIdRefused | Self::HostRefused { .. } => {
+                block(Blocked::ConnectionBroken)
+            }
             Self::MissingRight { right } => block(Blocked::MissingRight((*right).to_owned())),
             Self::TargetGone { target, .. } => block(Blocked::TargetGone(*target)),
             // Whoever deletes or merges a ticket is not fought; callers that expect it look for `NotFound` before they ask.
@@ -160,31 +173,93 @@ impl Error {
         }
     }
 
-    /// What this failure tells of the whole connection.
+    /// What this failure of a plain read tells of the whole connection. Of any other call it is that only where nothing is
+    /// [suspected](Self::suspects).
     #[must_use]
     pub fn told(&self) -> Told {
         match self {
             Self::TimedOut { .. } => Told::Fails { timed_out: true },
-            Self::NotSent { .. } | Self::NoAnswer { .. } | Self::ServerError { .. } => {
-                Told::Fails { timed_out: false }
-            }
-            Self::Throttled { retry_after } => Told::Throttled {
-                after: *retry_after,
-            },
-            Self::KeysRefused
-            | Self::ClientIdRefused
+            Self::NotSent { .. }
+            | Self::NoAnswer { .. }
+            | Self::ServerError { .. }
             | Self::NotRouted { .. }
             | Self::EndpointMissing { .. }
             | Self::RedirectRefused { .. }
-            | Self::HostRefused { .. } => Told::Refused,
+            | Self::Forbidden { .. }
+            | Self::AnswerTooLarge { .. }
+            | Self::AnswerUnreadable { .. } => Told::Fails { timed_out: false },
+            Self::Throttled { retry_after } => Told::Throttled {
+                after: *retry_after,
+            },
+            Self::KeysRefused | Self::ClientIdRefused | Self::HostRefused { .. } => Told::Refused,
             Self::MissingRight { right } => Told::MissingRight(right),
             Self::NotFound { .. }
             | Self::TargetGone { .. }
             | Self::Rejected { .. }
             | Self::Conflict { .. } => Told::Works,
-            Self::DeadlineTooShort
+            Self::DeadlineTooShort => Told::Nothing,
+        }
+    }
+
+    /// What this refusal of one call makes doubtful beside that call. It counts against the connection only once a plain read
+    /// with the same keys is refused too; otherwise it is a refusal of this call alone.
+    #[must_use]
+    pub fn suspects(&self) -> Option<Suspicion> {
+        match self {
+            Self::KeysRefused | Self::ClientIdRefused => Some(Suspicion::Keys),
+            Self::NotRouted { .. }
+            | Self::EndpointMissing { .. }
+            | Self::RedirectRefused { .. } => Some(Suspicion::Route),
+            Self::AnswerUnreadable { status, .. } if is_refusal(*status) => Some(Suspicion::Route),
+            Self::Forbidden { right, .. } => Some(Suspicion::Right {
+                right,
+                named: false,
+            }),
+            Self::MissingRight { right } => Some(Suspicion::Right { right, named: true }),
+            Self::NotSent { .. }
+            | Self::DeadlineTooShort
+            | Self::TimedOut { .. }
+            | Self::NoAnswer { .. }
+            | Self::Throttled { .. }
+            | Self::ServerError { .. }
+            | Self::NotFound { .. }
+            | Self::TargetGone { .. }
+            | Self::Rejected { .. }
+            | Self::Conflict { .. }
+            | Self::HostRefused { .. }
             | Self::AnswerTooLarge { .. }
-            | Self::AnswerUnreadable { .. } => Told::Nothing,
+            | Self::AnswerUnreadable { .. } => None,
+        }
+    }
+
+    /// The answer in a few words, for a person who is told that this one call was refused.
+    #[must_use]
+    pub fn answered(&self) -> String {
+        let with = |status: u16, words: &str| match words {
+            "" => status.to_string(),
+            words => format!("{status}, {words}"),
+        };
+        match self {
+            Self::KeysRefused => "401".to_owned(),
+            Self::NotRouted { status, words } => with(*status, words),
+            Self::RedirectRefused { status } => with(*status, "a redirect"),
+            Self::Forbidden { words, .. } => with(403, words),
+            Self::AnswerUnreadable { status, cause } => with(*status, cause),
+            Self::ClientIdRefused
+            | Self::EndpointMissing { .. }
+            | Self::MissingRight { .. }
+            | Self::NotSent { .. }
+            | Self::DeadlineTooShort
+            | Self::TimedOut { .. }
+            | Self::NoAnswer { .. }
+            | Self::Throttled { .. }
+            | Self::ServerError { .. }
+            | Self::NotFound { .. }
+            | Self::TargetGone { .. }
+            | Self::Rejected { .. }
+            | Self::Conflict { .. }
+            | Self::HostRefused { .. }
+            | Self::AnswerTooLarge { .. } => self.to_string(),
         }
     }
 
@@ -202,7 +277,7 @@ impl Error {
             // 303, and in practice 302, is what a server answers after the deed; 307 and 308 come before it.
             Self::RedirectRefused { status } => !matches!(status, 307 | 308),
             // The head of the answer is known: a refusal stays one, whatever became of its body.
-            Self::AnswerUnreadable { status, .. } => !(400..500).contains(status),
+            Self::AnswerUnreadable { status, .. } => !is_refusal(*status),
             Self::NotSent { .. }
             | Self::DeadlineTooShort
             | Self::Throttled { .. }
@@ -210,6 +285,7 @@ impl Error {
             | Self::ClientIdRefused
             | Self::NotRouted { .. }
             | Self::EndpointMissing { .. }
+            | Self::Forbidden { .. }
             | Self::MissingRight { .. }
             | Self::NotFound { .. }
             | Self::TargetGone { .. }
@@ -218,6 +294,26 @@ impl Error {
             | Self::HostRefused { .. } => false,
         }
     }
+}
+
+/// What a refusal of one call makes doubtful beside that call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspicion {
+    /// The keys or the `clientId`.
+    Keys,
+    /// The way to ConnectWise: something else may have answered.
+    Route,
+    /// A right of the API member.
+    Right {
+        /// Which, one of [`crate::rights`].
+        right: &'static str,
+        /// Whether ConnectWise itself says that a right is missing.
+        named: bool,
+    },
+}
+
+fn is_refusal(status: u16) -> bool {
+    (400..500).contains(&status)
 }
 
 fn block(reason: Blocked) -> Reaction {

@@ -31,7 +31,7 @@ pub use client::Client;
 pub use conditions::{ExternalXref, InvalidXref, NothingToSearch, SearchText};
 pub use credentials::Credentials;
 pub use discovery::{CompanyInfo, company_info};
-pub use error::Error;
+pub use error::{Error, Suspicion};
 pub use http::{Http, HttpNotBuilt};
 pub use origin::{HostError, HostList, InvalidOrigin, Origin};
 pub use paging::{Cursor, Page};

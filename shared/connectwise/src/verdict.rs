@@ -93,6 +93,7 @@ pub(crate) fn classify(refusal: Refusal<'_>, now: Timestamp) -> Error {
         401 => Error::KeysRefused,
         403 => forbidden(&body, refusal, words),
         404 => not_found(body, refusal, words),
+        405 | 409 | 415 if matches!(body, Body::Page) => Error::NotRouted { status, words },
         405 | 415 => endpoint_missing(refusal),
         409 => Error::Conflict { words },
         _ => invalid(body, status, words),
@@ -173,22 +174,24 @@ fn names_client_id(body: &Body) -> bool {
     }
 }
 
-/// A firewall's page is no word about a right, and a cloud's browser host answers every call with "SSL is required.".
+/// Only ConnectWise's own words speak of a right. A firewall's page or a bare "Forbidden" does not, and a cloud's browser host
+/// answers every call with "SSL is required.".
 fn forbidden(body: &Body, refusal: Refusal<'_>, words: String) -> Error {
-    let elsewhere = match body {
-        Body::Complaint(complaint) => complaint.message.contains("SSL is required"),
-        Body::Page => true,
-        Body::Text(_) => false,
-    };
-    if elsewhere {
-        return Error::NotRouted {
-            status: refusal.status,
-            words,
-        };
+    let Refusal { status, right, .. } = refusal;
+    match body {
+        Body::Page => Error::NotRouted { status, words },
+        Body::Complaint(complaint) if complaint.message.contains("SSL is required") => {
+            Error::NotRouted { status, words }
+        }
+        Body::Complaint(complaint) if speaks_of_rights(complaint) => Error::MissingRight { right },
+        Body::Complaint(_) | Body::Text(_) => Error::Forbidden { right, words },
     }
-    Error::MissingRight {
-        right: refusal.right,
-    }
+}
+
+/// `{"code":"Security","message":"You do not have security permission to perform this action."}`, as seen live.
+fn speaks_of_rights(complaint: &Complaint) -> bool {
+    let message = complaint.message.to_ascii_lowercase();
+    complaint.code.eq_ignore_ascii_case("Security") || message.contains("security permission")
 }
 
 /// Only ConnectWise's own `NotFound` speaks of a record. Wrong company ids and sites are 404s too, says its guide.

@@ -333,6 +333,15 @@ async fn a_slow_body_ends_at_the_deadline() {
     assert!(begun.elapsed().as_millis() < 1_500);
 }
 
+/// hyper skips interim answers without a limit, and reqwest has no setting for one: the deadline is the bound.
+#[tokio::test]
+async fn interim_answers_without_end_are_a_time_out() {
+    let server = Server::start([Play::Interim]).await;
+    let error = create_at(&server, 300).await.unwrap_err();
+    assert!(matches!(error, Error::TimedOut { .. }), "{error:?}");
+    assert!(error.may_have_been_done());
+}
+
 #[tokio::test]
 async fn an_answer_that_is_cut_off_leaves_a_write_uncertain() {
     let whole = answer(201, TICKET);

@@ -20,6 +20,9 @@ const LONGEST: Duration = Duration::from_mins(2);
 /// partners share, so the alert waits in the table. More than [`LONGEST`], so that no back-off is too long.
 const LONGEST_IN_QUEUE: SignedDuration = SignedDuration::from_secs(150);
 
+/// The longest pause that anybody makes by itself, and a second for its rounding.
+const OWN_PAUSE: SignedDuration = SignedDuration::from_secs(61);
+
 /// Whether an alert must wait in the table rather than as a message.
 #[must_use]
 pub fn is_too_long_for_the_queue(wait: SignedDuration) -> bool {
@@ -88,8 +91,22 @@ impl Breaker {
     /// Whether ConnectWise has failed for longer than messages back off.
     #[must_use]
     pub fn is_outage(&self, now: Timestamp) -> bool {
-        self.failing_since
-            .is_some_and(|since| now.duration_since(since) >= OUTAGE)
+        self.outage_from().is_some_and(|from| now >= from)
+    }
+
+    /// From when on it is an outage that nothing succeeds; none while something does.
+    #[must_use]
+    pub fn outage_from(&self) -> Option<Timestamp> {
+        let since = self.failing_since?;
+        Some(since.saturating_add(OUTAGE).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Whether ConnectWise has asked for silence for so long that it counts as an outage, and does so still: a probe that is not
+    /// made then has failed. Pauses of our own are shorter.
+    #[must_use]
+    pub fn is_throttled_for_long(&self, now: Timestamp) -> bool {
+        let left = self.pause(now).map(|until| until.duration_since(now));
+        self.is_outage(now) && left.is_some_and(|left| left > OWN_PAUSE)
     }
 
     /// When to try again what failed: in half the time that it has been failing for. One failure among many successes is no reason
@@ -192,6 +209,27 @@ mod tests {
                 receipts += 1;
             }
             assert!(receipts < 30, "{asked}: {receipts}");
+        }
+    }
+
+    #[test]
+    fn a_long_silence_that_connectwise_asked_for_is_an_outage_and_a_pause_of_our_own_is_none() {
+        let at = |second: i64| Timestamp::from_second(1_790_000_000 + second).unwrap();
+        for (pause, now, expected) in [
+            (3600, 899, false),
+            (3600, 900, true),
+            (3600, 3500, true),
+            (3600, 3600, false),
+            (960, 900, false),
+            (900, 900, false),
+        ] {
+            let breaker = Breaker {
+                failing_since: Some(at(0)),
+                paused_until: Some(at(pause)),
+                ..Breaker::default()
+            };
+            let long = breaker.is_throttled_for_long(at(now));
+            assert_eq!(long, expected, "{pause} {now}");
         }
     }
 

@@ -90,8 +90,10 @@ pub enum Outage {
     Slow,
     /// It answers that it is in trouble.
     Failing,
-    /// It asks to be left alone.
+    /// It answers that it is called too often.
     Throttling,
+    /// Something else answers: a redirect, a web page, or a server that does not know this company.
+    Misrouted,
 }
 
 /// Why a company can get no tickets.
@@ -232,7 +234,8 @@ pub fn in_short(troubles: &BTreeSet<Trouble>, name: impl Fn(&TenantId) -> String
         Trouble::Outage(Outage::Unreachable) => "ConnectWise cannot be reached".to_owned(),
         Trouble::Outage(Outage::Slow) => "ConnectWise does not answer in time".to_owned(),
         Trouble::Outage(Outage::Failing) => "ConnectWise is in trouble".to_owned(),
-        Trouble::Outage(Outage::Throttling) => "ConnectWise takes no more calls".to_owned(),
+        Trouble::Outage(Outage::Throttling) => "ConnectWise limits the rate of calls".to_owned(),
+        Trouble::Outage(Outage::Misrouted) => "something else answers for ConnectWise".to_owned(),
         Trouble::Right(_) => "a right is missing in ConnectWise".to_owned(),
         Trouble::Board { .. } => "a board cannot be used".to_owned(),
         Trouble::StartStatus { .. } | Trouble::ClosingStatus { .. } => {

@@ -577,6 +577,13 @@ impl Record {
         self
     }
 
+    /// Notes that a create which was given up before was tried and given up again: it is searched for anew.
+    #[must_use]
+    pub fn with_given_up(mut self, token: &Token, now: Timestamp) -> Self {
+        self.recheck_anew(token, now);
+        self
+    }
+
     fn recheck_anew(&mut self, token: &Token, now: Timestamp) {
         for recheck in &mut self.rechecks {
             if recheck.token == *token {

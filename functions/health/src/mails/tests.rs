@@ -70,6 +70,7 @@ fn every_trouble() -> Vec<Trouble> {
         Outage::Slow,
         Outage::Failing,
         Outage::Throttling,
+        Outage::Misrouted,
     ];
     let companies = [
         CompanyUnfit::Gone,
@@ -109,6 +110,26 @@ fn every_trouble() -> Vec<Trouble> {
         why,
     }));
     all
+}
+
+#[test]
+fn no_mail_about_an_outage_says_to_connect_again() {
+    let none = waiting(&[]);
+    for outage in [
+        Outage::Unreachable,
+        Outage::Slow,
+        Outage::Failing,
+        Outage::Throttling,
+        Outage::Misrouted,
+    ] {
+        let episode = episode(&[Trouble::Outage(outage)]);
+        let mail = to("Northwind IT", "Acme Dental", |about| {
+            broken(about, Part::Connection, &episode, &none)
+        });
+        // A connection to another address drops what is mapped.
+        assert!(!mail.text.contains("connect again"), "{}", mail.text);
+        assert!(!mail.text.contains("No alert waits"), "{}", mail.text);
+    }
 }
 
 #[test]
@@ -160,7 +181,10 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
         mail.subject,
         "Ticketbridge: still, ConnectWise does not answer in time (Northwind)"
     );
-    assert!(mail.text.contains("No alert waits for it so far."));
+    assert!(
+        mail.text
+            .contains("No alert is counted as waiting for it yet.")
+    );
     let left = waiting(&[("acme", 700)]);
     for (late, words) in [
         (0, "No alert had to wait for it."),

@@ -182,7 +182,43 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
                 words: words(),
             },
             false,
+            Answer::Fails(Outage::Misrouted),
+        ),
+        (
+            Error::EndpointMissing { path: words() },
+            false,
+            Answer::Fails(Outage::Misrouted),
+        ),
+        (
+            Error::RedirectRefused { status: 302 },
+            false,
+            Answer::Fails(Outage::Misrouted),
+        ),
+        (
+            Error::Forbidden {
+                right: COMPANIES_INQUIRE,
+                words: words(),
+            },
+            false,
+            Answer::Fails(Outage::Misrouted),
+        ),
+        (
+            Error::HostRefused { cause: cause() },
+            false,
             Answer::Refuses(Refusal::Site),
+        ),
+        (
+            Error::AnswerUnreadable {
+                status: 200,
+                cause: cause(),
+            },
+            false,
+            Answer::Fails(Outage::Failing),
+        ),
+        (
+            Error::AnswerTooLarge { limit: 1 },
+            false,
+            Answer::Fails(Outage::Failing),
         ),
         (
             Error::NotSent { cause: cause() },

@@ -22,7 +22,7 @@ fn outcome(error: &Error) -> String {
     let name = debug.split([' ', '{']).next().unwrap();
     let of = match error {
         Error::TargetGone { target, .. } => format!("({target})"),
-        Error::MissingRight { right } => format!("({right})"),
+        Error::MissingRight { right } | Error::Forbidden { right, .. } => format!("({right})"),
         Error::Throttled { retry_after } => format!("({retry_after:?})"),
         Error::EndpointMissing { path } => format!("({path})"),
         Error::NotSent { .. }
@@ -61,6 +61,8 @@ fn outcome(error: &Error) -> String {
 #[test]
 fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
     let broken = "block connection_broken, not done";
+    // Something before ConnectWise: as an outage, unless only this call is refused.
+    let away = "retry, not done";
     let table: Vec<(u16, &str, String)> = vec![
         // Keys and routes, from the guide and from reports.
         (
@@ -77,49 +79,49 @@ fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
         (
             400,
             "Cannot route. Codebase/company is invalid",
-            format!("NotRouted, {broken}"),
+            format!("NotRouted, {away}"),
         ),
         (
             404,
             "Cannot route. Codebase/company is invalid",
-            format!("NotRouted, {broken}"),
+            format!("NotRouted, {away}"),
         ),
         (
             400,
             r#"{"code":"ConnectWiseApi","message":"Cannot route. Codebase/company is invalid","errors":null}"#,
-            format!("NotRouted, {broken}"),
+            format!("NotRouted, {away}"),
         ),
-        (400, "", format!("NotRouted, {broken}")),
-        (404, "", format!("NotRouted, {broken}")),
+        (400, "", format!("NotRouted, {away}")),
+        (404, "", format!("NotRouted, {away}")),
         (
             404,
             "<!DOCTYPE html><title>404</title>",
-            format!("NotRouted, {broken}"),
+            format!("NotRouted, {away}"),
         ),
         (
             400,
             "\u{feff}\r\n<html>company board status</html>",
-            format!("NotRouted, {broken}"),
+            format!("NotRouted, {away}"),
         ),
         (
             403,
             r#"{"code":"Security","message":"SSL is required.","errors":null}"#,
-            format!("NotRouted, {broken}"),
+            format!("NotRouted, {away}"),
         ),
         (
             403,
             "<html>Access denied by the firewall</html>",
-            format!("NotRouted, {broken}"),
+            format!("NotRouted, {away}"),
         ),
         (
             404,
             r#"{"code":"ConnectWiseApi","message":"The endpoint does not exist."}"#,
-            format!("EndpointMissing(/service/tickets), {broken}"),
+            format!("EndpointMissing(/service/tickets), {away}"),
         ),
         (
             405,
             r#"{"code":"ConnectWiseApi","message":"Method not allowed"}"#,
-            format!("EndpointMissing(/service/tickets), {broken}"),
+            format!("EndpointMissing(/service/tickets), {away}"),
         ),
         // The clientId: three statuses in three reports.
         (
@@ -155,11 +157,21 @@ fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
             "MissingRight(service_tickets.add), block missing_right(service_tickets.add), not done"
                 .into(),
         ),
+        (403, "", format!("Forbidden(service_tickets.add), {away}")),
         (
             403,
-            "",
-            "MissingRight(service_tickets.add), block missing_right(service_tickets.add), not done"
-                .into(),
+            "Forbidden",
+            format!("Forbidden(service_tickets.add), {away}"),
+        ),
+        (
+            403,
+            r#"{"message":"Forbidden"}"#,
+            format!("Forbidden(service_tickets.add), {away}"),
+        ),
+        (
+            403,
+            r#"{"code":"Forbidden","message":"The request was blocked by a policy."}"#,
+            format!("Forbidden(service_tickets.add), {away}"),
         ),
         // Records and targets.
         (
@@ -266,16 +278,8 @@ fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
             "ServerError, retry, uncertain".into(),
         ),
         (408, "", "ServerError, retry, uncertain".into()),
-        (
-            302,
-            "",
-            "RedirectRefused, block connection_broken, uncertain".into(),
-        ),
-        (
-            308,
-            "",
-            "RedirectRefused, block connection_broken, not done".into(),
-        ),
+        (302, "", "RedirectRefused, retry, uncertain".into()),
+        (308, "", "RedirectRefused, retry, not done".into()),
     ];
     for (status, body, expected) in table {
         let error = refused("/service/tickets", status, body);

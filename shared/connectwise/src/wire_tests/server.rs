@@ -25,6 +25,8 @@ pub(super) enum Play {
     Trickle(String),
     /// Writes these bytes, then 64 KiB chunks for ever, as fast as it is taken.
     Flood(String),
+    /// Writes interim answers (100 Continue) for ever, as fast as they are taken.
+    Interim,
     /// Reads and says nothing.
     Silence,
     /// Answers after a while, counting how many wait at once.
@@ -122,6 +124,11 @@ async fn serve(
                 stream.write_all(bytes.as_bytes()).await.unwrap();
                 let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x1_0000));
                 while stream.write_all(chunk.as_bytes()).await.is_ok() {}
+                return;
+            }
+            Play::Interim => {
+                let interim = "HTTP/1.1 100 Continue\r\n\r\n".repeat(1_000);
+                while stream.write_all(interim.as_bytes()).await.is_ok() {}
                 return;
             }
             Play::Silence => {}

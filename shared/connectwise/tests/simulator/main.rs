@@ -16,6 +16,7 @@ use connectwise::{
 use connectwise_sim::{Running, Seed, Sim};
 use domain::Secret;
 use domain::Target;
+use domain::breaker::Told;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -716,7 +717,7 @@ async fn a_false_success_shows_in_the_answered_ticket() {
 }
 
 #[tokio::test]
-async fn another_company_is_a_broken_connection_however_the_cloud_says_it() {
+async fn another_company_counts_against_the_connection_however_the_cloud_says_it() {
     let site = Site::start().await;
     let keys = Seed::demo().integration().unwrap();
     let credentials = Credentials {
@@ -727,10 +728,13 @@ async fn another_company_is_a_broken_connection_however_the_cloud_says_it() {
         client_id: Secret::new(keys.client_id),
     };
     let client = Client::new(&site.http, credentials).unwrap();
-    for (variant, expected) in [
-        ("not_found", "NotRouted"),
-        ("unauthorized", "KeysRefused"),
-        ("cannot_route", "NotRouted"),
+    for (variant, (expected, told)) in [
+        ("not_found", ("NotRouted", Told::Fails { timed_out: false })),
+        ("unauthorized", ("KeysRefused", Told::Refused)),
+        (
+            "cannot_route",
+            ("NotRouted", Told::Fails { timed_out: false }),
+        ),
     ] {
         site.faults(json!({ "variants": { "wrong_company": variant } }))
             .await;
@@ -739,6 +743,6 @@ async fn another_company_is_a_broken_connection_however_the_cloud_says_it() {
             format!("{error:?}").starts_with(expected),
             "{variant}: {error:?}"
         );
-        assert!(format!("{:?}", error.reaction()).contains("ConnectionBroken"));
+        assert_eq!(error.told(), told, "{variant}");
     }
 }

@@ -188,6 +188,50 @@ async fn an_outage_is_told_when_it_lasts_and_not_when_it_is_over_in_a_moment() {
 }
 
 #[tokio::test]
+async fn a_redirect_or_a_page_for_every_call_is_an_outage_and_nobody_is_told_to_connect_again() {
+    for (status, body) in [(302, "empty"), (404, "page"), (403, "page")] {
+        let mut told = Told::new().await;
+        let answer = json!({ "answer": { "status": status, "body": body } });
+        let rules = json!({ "rules": [{ "then": answer }] });
+        told.world.faults(rules).await;
+        told.minutes(2).await;
+        assert_eq!(
+            told.subjects().await,
+            [""; 0],
+            "{status}: maintenance of a minute"
+        );
+        told.minutes(2).await;
+        let outage = "Ticketbridge: something else answers for ConnectWise (northwind)";
+        assert_eq!(told.subjects().await, [outage], "{status}");
+        let text = told.text().await;
+        assert!(!text.contains("connect again"), "{text}");
+        told.world.faults(json!({ "rules": [] })).await;
+        told.minutes(6).await;
+        assert_eq!(told.subjects().await, [outage, WORKS], "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_lasting_429_is_told_as_such_though_nobody_calls_for_an_hour() {
+    let mut told = Told::new().await;
+    told.minute().await;
+    let throttled = json!({ "all": true, "retry_after_seconds": 3600 });
+    told.world.faults(json!({ "throttle": throttled })).await;
+    told.raise("a1").await;
+    assert_eq!(told.blocked().await, 1);
+    let calls = told.world.calls().await.len();
+    told.minutes(20).await;
+    let limited = "Ticketbridge: ConnectWise limits the rate of calls (northwind)";
+    assert_eq!(told.subjects().await, [limited]);
+    let text = told.text().await;
+    assert!(
+        text.contains("1 alert waits for it: Acme Dental (1)"),
+        "{text}"
+    );
+    assert_eq!(told.world.calls().await.len(), calls, "the pause is kept");
+}
+
+#[tokio::test]
 async fn a_day_later_it_is_told_again_and_in_between_it_is_not() {
     let mut told = Told::new().await;
     told.world.faults(json!({ "keys": "revoked" })).await;
