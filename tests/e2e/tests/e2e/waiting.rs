@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::hours::reconsider;
-use crate::world::{World, event, partner};
+use crate::world::{World, event};
 
 fn raises(count: usize) -> Vec<Value> {
     (0..count)
@@ -83,9 +83,6 @@ async fn a_lasting_429_is_an_outage_before_any_message_is_received_thirty_times(
             assert_eq!(messages.len(), 20, "{seconds} {minutes}");
             world.tickets = world.another_worker();
         }
-        let breaker = world.config.breaker(&partner()).await.unwrap();
-        let pause = breaker.pause(minute(14)).unwrap();
-        assert!(pause.duration_since(minute(14)) > SignedDuration::from_secs(60));
         assert_eq!(world.hand_over(messages, 18).await.len(), 0);
         all_are(&world, 20, &Blocked::ConnectionUnavailable).await;
         assert_eq!(world.dead_letters().await, []);
