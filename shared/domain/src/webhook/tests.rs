@@ -397,7 +397,7 @@ fn what_is_not_json_is_refused() {
         (b"{\"a\": 1,}", "body: key must be a string"),
         (b"\xff\xfe{\0}\0", "body: is UTF-16"),
         (b"\xff{}", "body: expected value"),
-        (arrays.as_bytes(), "body: EOF while parsing"),
+        (arrays.as_bytes(), "[0]: EOF while parsing"),
         (objects.as_bytes(), "body: EOF while parsing"),
     ];
     for (body, expected) in cases {

@@ -264,8 +264,8 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
             413,
             "A batch has at most 1000 events, and this one has 1001".into(),
         ),
-        (EVENT, vec![b'['; 256 * 1024], 400, "body: EOF".into()),
-        (BATCH, vec![b'['; 256 * 1024], 400, "body: EOF".into()),
+        (EVENT, vec![b'['; 256 * 1024], 400, "[0]: EOF".into()),
+        (BATCH, vec![b'['; 256 * 1024], 400, "[0]: EOF".into()),
         (EVENT, b"{\"a\":".repeat(52_000), 400, "body: EOF".into()),
         (
             EVENT,
