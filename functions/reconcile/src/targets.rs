@@ -226,6 +226,7 @@ mod tests {
             operations,
             cyber_alerts: BoardTarget::default(),
             kinds_off: [].into(),
+            kinds_on_since: BTreeMap::new(),
             priorities: BTreeMap::from([(Severity::High, 32)]),
             note_interval_minutes: 60,
             notes_for_customers: false,
@@ -244,6 +245,7 @@ mod tests {
             }),
             breaker: domain::breaker::Breaker::default(),
             memory: None,
+            source_since: None,
         }
     }
 

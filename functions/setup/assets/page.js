@@ -25,25 +25,37 @@ async function send(path, body, contentType) {
   return answer.ok || said.detail ? said : unreadable;
 }
 
+/** Shows what is wrong: behind the field that it is about, or on top of the form. */
 function tell(form, said) {
-  let alert = form.querySelector("[role=alert]");
-  if (!alert) {
-    alert = document.createElement("p");
-    alert.className = "problem";
-    alert.setAttribute("role", "alert");
+  for (const field of form.querySelectorAll("[aria-invalid]")) {
+    field.removeAttribute("aria-invalid");
+    field.removeAttribute("aria-errormessage");
+  }
+  for (const old of form.querySelectorAll("[data-said]")) old.remove();
+  const alert = document.createElement("p");
+  alert.className = "problem";
+  alert.id = "said";
+  alert.dataset.said = "";
+  alert.setAttribute("role", "alert");
+  alert.textContent = said.detail;
+  const field = fieldOf(form, said.field);
+  if (field) {
+    field.closest("details")?.setAttribute("open", "");
+    field.setAttribute("aria-invalid", "true");
+    field.setAttribute("aria-errormessage", alert.id);
+    (field.closest("label") ?? field).after(alert);
+    field.focus({ preventScroll: true });
+  } else {
     form.prepend(alert);
   }
-  alert.hidden = false;
-  alert.textContent = said.detail;
-  for (const field of form.querySelectorAll("[aria-invalid]")) field.removeAttribute("aria-invalid");
-  // Long work is told of in a section, which has no fields.
-  const named = said.field && form.elements?.namedItem(said.field);
-  if (named instanceof HTMLElement) {
-    named.setAttribute("aria-invalid", "true");
-    named.focus();
-  } else {
-    alert.scrollIntoView({ block: "center" });
-  }
+  alert.scrollIntoView({ block: "center" });
+}
+
+/** The field of this name; the first one where several have it. Long work is told of in a section, which has no fields. */
+function fieldOf(form, name) {
+  const named = name && form.elements?.namedItem(name);
+  const field = named instanceof RadioNodeList ? named[0] : named;
+  return field instanceof HTMLElement && field.type !== "hidden" ? field : null;
 }
 
 /** Sends the form without leaving the page, unless all is well. */
@@ -72,10 +84,14 @@ function goTo(path) {
 /** A link's token is sent only when a person presses the button: what opens links by itself uses none up. */
 function openLink(form) {
   const problem = document.querySelector("main > [role=alert]");
-  const token = location.hash.slice(1);
+  // Another link that is pasted into this tab changes nothing but the part behind "#", so the page is not loaded again.
+  addEventListener("hashchange", () => {
+    problem.hidden = true;
+  });
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     event.stopPropagation();
+    const token = location.hash.slice(1);
     const said = token
       ? await send("/setup/session", JSON.stringify({ token }), JSON_TYPE)
       : { detail: "This address has lost its last part. Open the whole link that you were given." };

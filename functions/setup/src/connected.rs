@@ -4,6 +4,7 @@
 use aws::secrets::{self, ConnectionSecret};
 use connectwise::{Client, Error};
 use domain::PartnerId;
+use domain::kind::KindInfo;
 use domain::rights;
 use store::Connection;
 
@@ -60,6 +61,21 @@ impl Setup {
         Ok(keys.filter(|keys| {
             keys.origin == connection.origin && keys.company_id == connection.company_id
         }))
+    }
+
+    /// The kinds of the partner's sources beside the built-in ones, each once.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(crate) async fn own_kinds(&self, partner: &PartnerId) -> Result<Vec<KindInfo>, Problem> {
+        let sources = self.table().partner_sources(partner).await?;
+        let mut kinds: Vec<KindInfo> = vec![];
+        for info in sources.into_values().flat_map(|source| source.kinds) {
+            if kinds.iter().all(|known| known.kind != info.kind) {
+                kinds.push(info);
+            }
+        }
+        Ok(kinds)
     }
 
     /// The same for who wants to change something that needs it.

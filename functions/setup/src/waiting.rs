@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use connections::SetUp;
 use domain::preview::{Fate, fate};
 use domain::settings::Company;
-use domain::{Blocked, PartnerId, TenantId};
+use domain::{Blocked, Kind, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
 use store::Stretch;
@@ -22,6 +22,9 @@ pub(crate) struct Waiting {
     pub(crate) tenants: BTreeMap<TenantId, Counts>,
     /// There is more than was counted.
     pub(crate) more: bool,
+    /// The tenants' names for people.
+    #[serde(skip)]
+    pub(crate) names: BTreeMap<TenantId, String>,
     /// What each code among them means, for people.
     #[serde(skip)]
     pub(crate) words: BTreeMap<String, String>,
@@ -36,6 +39,10 @@ pub(crate) struct Counts {
     pub(crate) tickets: u64,
     /// Those that were raised too long ago, and wait for a person.
     pub(crate) older: u64,
+    /// The same by kind.
+    pub(crate) older_kinds: BTreeMap<Kind, u64>,
+    /// When the first of them was raised.
+    pub(crate) oldest: Option<Timestamp>,
     /// Those that wait for something else, by its code.
     pub(crate) others: BTreeMap<String, u64>,
 }
@@ -59,6 +66,11 @@ impl Waiting {
             sum.all += of.all;
             sum.tickets += of.tickets;
             sum.older += of.older;
+            for (kind, count) in &of.older_kinds {
+                *sum.older_kinds.entry(kind.clone()).or_default() += count;
+            }
+            let times = sum.oldest.into_iter().chain(of.oldest);
+            sum.oldest = times.min();
             for (reason, count) in &of.others {
                 *sum.others.entry(reason.clone()).or_default() += count;
             }
@@ -141,8 +153,13 @@ impl Setup {
         now: Timestamp,
     ) -> Result<Waiting, store::Error> {
         let set_up = as_if(self.connections.set_up(partner).await?, taken_as, now);
+        let names = set_up.mappings.iter();
+        let names = names.filter_map(|(tenant, of)| Some((tenant.clone(), of.name.clone()?)));
+        let mut waiting = Waiting {
+            names: names.collect(),
+            ..Waiting::default()
+        };
         let mut views = set_up.views();
-        let mut waiting = Waiting::default();
         let mut counted = 0;
         for stretch in Stretch::round(None) {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
@@ -163,7 +180,12 @@ impl Setup {
                 of.all += 1;
                 match fate {
                     Fate::Ticket => of.tickets += 1,
-                    Fate::Older | Fate::Waits(Blocked::OlderThanBackfill) => of.older += 1,
+                    Fate::Older | Fate::Waits(Blocked::OlderThanBackfill) => {
+                        of.older += 1;
+                        *of.older_kinds.entry(about.kind).or_default() += 1;
+                        let times = of.oldest.into_iter().chain([about.raised_at]);
+                        of.oldest = times.min();
+                    }
                     Fate::Waits(reason) => {
                         let code = code(&reason);
                         *of.others.entry(code.clone()).or_default() += 1;

@@ -135,7 +135,10 @@ impl App {
         let mut case = Case {
             asked,
             invocation,
-            view: seen.view,
+            view: match asked {
+                Asked::Release => seen.view.released(),
+                Asked::Event(_) | Asked::Reconsider | Asked::Command(_) => seen.view,
+            },
             site: seen.site,
             memory: None,
         };

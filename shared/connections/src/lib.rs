@@ -170,7 +170,8 @@ impl Connections {
     /// When the table cannot be read.
     pub async fn view(&self, alert: &AlertKey, now: Timestamp) -> Result<View, store::Error> {
         let (items, ()) = tokio::join!(
-            self.table.read(&alert.partner, &alert.tenant),
+            self.table
+                .read(&alert.partner, &alert.tenant, &alert.source),
             self.see_to(&alert.partner, now)
         );
         Ok(View::of(items?, &alert.source))
@@ -182,11 +183,12 @@ impl Connections {
     /// When the table cannot be read, the breaker excepted.
     pub async fn set_up(&self, partner: &PartnerId) -> Result<SetUp, store::Error> {
         let table = &self.table;
-        let (connection, settings, breaker, mappings) = tokio::join!(
+        let (connection, settings, breaker, mappings, sources) = tokio::join!(
             table.connection(partner),
             table.settings(partner),
             table.breaker(partner),
             table.mappings(partner),
+            table.partner_sources(partner),
         );
         if let Err(fault) = &breaker {
             tracing::error!(%partner, fault = %fault, "the breaker is unreadable");
@@ -197,8 +199,10 @@ impl Connections {
                 settings: settings?,
                 mapping: None,
                 breaker: breaker.ok(),
+                source_since: None,
             },
             mappings: mappings?,
+            sources: sources?,
         })
     }
 

@@ -1,10 +1,10 @@
 //! What a decision may look at of what a partner set up. Pure: the one place that says what of it counts.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use domain::settings::{ConnectionView, LiveConnection, Mapping, WhenGone};
 use domain::{AlertKey, SourceId, TenantId};
-use store::{Connection, PartnerItems};
+use store::{Connection, PartnerItems, PartnerSource};
 
 /// What a decision about a tenant's alert may look at, and the site that it may call.
 #[derive(Debug, Clone)]
@@ -57,6 +57,7 @@ impl View {
                 mapping,
                 breaker: items.breaker.unwrap_or_default(),
                 memory: None,
+                source_since: items.source_since,
             },
             site: site.map(|connection| Site {
                 connection,
@@ -73,6 +74,8 @@ pub struct SetUp {
     pub items: PartnerItems,
     /// Of the tenants.
     pub mappings: HashMap<TenantId, Mapping>,
+    /// The sources that post for it.
+    pub sources: BTreeMap<SourceId, PartnerSource>,
 }
 
 impl SetUp {
@@ -97,7 +100,7 @@ pub struct Views<'a> {
 #[derive(Debug, PartialEq)]
 struct Viewer {
     tenant: TenantId,
-    is_test: bool,
+    source: SourceId,
 }
 
 impl Views<'_> {
@@ -105,13 +108,15 @@ impl Views<'_> {
     pub fn of(&mut self, alert: &AlertKey) -> &ConnectionView {
         let viewer = Viewer {
             tenant: alert.tenant.clone(),
-            is_test: alert.source.is_of_set_up(),
+            source: alert.source.clone(),
         };
         let (_, view) = match self.last.take() {
             Some(same) if same.0 == viewer => self.last.insert(same),
             Some(_) | None => {
+                let source = self.set_up.sources.get(&alert.source);
                 let items = PartnerItems {
                     mapping: self.set_up.mappings.get(&alert.tenant).cloned(),
+                    source_since: source.map(|source| source.since),
                     ..self.set_up.items.clone()
                 };
                 let view = View::of(items, &alert.source).view;
@@ -161,6 +166,7 @@ mod tests {
                 operations: BoardTarget::default(),
                 cyber_alerts: BoardTarget::default(),
                 kinds_off: [].into(),
+                kinds_on_since: [].into(),
                 priorities: [].into(),
                 note_interval_minutes: 60,
                 notes_for_customers: false,
@@ -168,6 +174,7 @@ mod tests {
             }),
             mapping: Some(Mapping::default().chosen(Some(company), true, Timestamp::UNIX_EPOCH)),
             breaker: None,
+            source_since: None,
         }
     }
 
@@ -287,6 +294,7 @@ mod tests {
                 ..items
             },
             mappings: [(tenant("acme"), mapped), (tenant("baker"), off)].into(),
+            sources: BTreeMap::new(),
         };
         let mut views = set_up.views();
         let mut target = |name, source: &SourceId| {

@@ -434,6 +434,7 @@ pub fn chosen(
             operations,
             cyber_alerts,
             kinds_off: BTreeSet::new(),
+            kinds_on_since: BTreeMap::new(),
             priorities: usual,
             note_interval_minutes: 60,
             notes_for_customers: false,

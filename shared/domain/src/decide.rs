@@ -381,7 +381,7 @@ fn create(
         Ok(target) => target,
         Err(reason) => return Decision::Block(reason),
     };
-    if blocked.is_some_and(waits_for_set_up) && about.raised_at < view.backfill_from(now) {
+    if view.is_older_than_backfill(blocked, &about.kind, about.raised_at, now) {
         return Decision::Block(Blocked::OlderThanBackfill);
     }
     let target = connection.settings.board(about.role);
@@ -404,25 +404,6 @@ fn create(
         raised_at: about.raised_at,
         previous: before.map(|before| before.ticket_id),
     }))
-}
-
-/// What set-up releases, and only as far back as the back-fill reaches.
-pub(crate) fn waits_for_set_up(blocked: &Blocked) -> bool {
-    match blocked {
-        Blocked::NotSetUp
-        | Blocked::Unmapped
-        | Blocked::TenantDisabled
-        | Blocked::KindDisabled
-        | Blocked::OlderThanBackfill => true,
-        Blocked::ConnectionBroken
-        | Blocked::ConnectionUnavailable
-        | Blocked::Throttled
-        | Blocked::Deferred
-        | Blocked::MissingRight(_)
-        | Blocked::TargetGone(_)
-        | Blocked::OtherSite
-        | Blocked::Rejected(_) => false,
-    }
 }
 
 /// Whether the ticket of the life before is opened again, in place of a new one.

@@ -71,3 +71,21 @@ pub fn role_of(kind: &Kind, added: &[KindInfo]) -> Option<Role> {
             .map(|info| info.role)
     })
 }
+/// The built-in kinds and those that sources add, each once.
+#[must_use]
+pub fn with_added(added: &[KindInfo]) -> Vec<KindInfo> {
+    let built_in = BUILT_IN.iter().filter_map(|(kind, role, type_name)| {
+        Some(KindInfo {
+            kind: Kind::parse(*kind).ok()?,
+            role: *role,
+            type_name: (*type_name).to_owned(),
+        })
+    });
+    let mut kinds: Vec<KindInfo> = built_in.collect();
+    for info in added {
+        if kinds.iter().all(|known| known.kind != info.kind) {
+            kinds.push(info.clone());
+        }
+    }
+    kinds
+}

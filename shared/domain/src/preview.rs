@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 
 use crate::Blocked;
-use crate::decide::waits_for_set_up;
 use crate::record::{About, BlockedSince};
 use crate::release::{Held, held};
 use crate::settings::ConnectionView;
@@ -29,7 +28,7 @@ pub fn fate(blocked: &BlockedSince, about: &About, view: &ConnectionView, now: T
     }
     match view.target(&about.kind) {
         Err(reason) => Fate::Waits(reason),
-        Ok(_) if waits_for_set_up(reason) && about.raised_at < view.backfill_from(now) => {
+        Ok(_) if view.is_older_than_backfill(Some(reason), &about.kind, about.raised_at, now) => {
             Fate::Older
         }
         Ok(_) => Fate::Ticket,
@@ -65,6 +64,7 @@ mod tests {
     fn view(company: Option<u64>, enabled: bool) -> ConnectionView {
         let settings = Settings {
             kinds_off: [Kind::parse("dns_poisoning").unwrap()].into(),
+            kinds_on_since: [].into(),
             operations: BoardTarget::default(),
             cyber_alerts: BoardTarget::default(),
             priorities: [].into(),
@@ -85,6 +85,7 @@ mod tests {
             }),
             breaker: Breaker::default(),
             memory: None,
+            source_since: None,
         }
     }
 

@@ -57,6 +57,27 @@ pub enum Blocked {
     OlderThanBackfill,
 }
 
+impl Blocked {
+    /// Whether set-up holds the alert, so that a switch of set-up lets it go on.
+    pub(crate) fn waits_for_set_up(&self) -> bool {
+        match self {
+            Self::NotSetUp
+            | Self::Unmapped
+            | Self::TenantDisabled
+            | Self::KindDisabled
+            | Self::OlderThanBackfill => true,
+            Self::ConnectionBroken
+            | Self::ConnectionUnavailable
+            | Self::Throttled
+            | Self::Deferred
+            | Self::MissingRight(_)
+            | Self::TargetGone(_)
+            | Self::OtherSite
+            | Self::Rejected(_) => false,
+        }
+    }
+}
+
 /// What a ticket points at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -69,6 +69,7 @@ mod tests {
     fn view(paused_until: Option<Timestamp>) -> ConnectionView {
         let settings = Settings {
             kinds_off: [].into(),
+            kinds_on_since: [].into(),
             operations: BoardTarget::default(),
             cyber_alerts: BoardTarget::default(),
             priorities: [].into(),
@@ -88,6 +89,7 @@ mod tests {
                 ..Breaker::default()
             },
             memory: None,
+            source_since: None,
         }
     }
 

@@ -21,6 +21,9 @@ pub struct Settings {
     /// Kinds that make no ticket.
     #[serde(default)]
     pub kinds_off: BTreeSet<Kind>,
+    /// When kinds that were off were switched on: their alerts that were raised much earlier wait for a person.
+    #[serde(default)]
+    pub kinds_on_since: BTreeMap<Kind, Timestamp>,
     /// The ConnectWise priority of each severity; one that is missing is left to ConnectWise's default.
     #[serde(default)]
     pub priorities: BTreeMap<Severity, RecordId>,
@@ -36,7 +39,8 @@ pub struct Settings {
     pub epoch: Option<u32>,
 }
 
-/// What was raised longer ago when a partner or tenant is switched on waits for a person.
+/// An alert that was raised longer than this before anything it needs was switched on waits for a person: a connection, a tenant, a kind or
+/// a source.
 const BACKFILL: SignedDuration = SignedDuration::from_hours(48);
 
 fn an_hour() -> u32 {
@@ -86,6 +90,16 @@ impl Settings {
     #[must_use]
     pub fn is_of(&self, epoch: u32) -> bool {
         self.epoch.is_none_or(|of| of == epoch)
+    }
+
+    /// The settings with these kinds switched off and all others on. The backfill of a kind that was off begins now.
+    #[must_use]
+    pub fn with_kinds_off(mut self, off: BTreeSet<Kind>, now: Timestamp) -> Self {
+        for kind in self.kinds_off.difference(&off) {
+            self.kinds_on_since.insert(kind.clone(), now);
+        }
+        self.kinds_off = off;
+        self
     }
 
     /// The board of a role.
@@ -195,6 +209,8 @@ pub struct ConnectionView {
     pub breaker: Breaker,
     /// Whether the table knows of every ticket there; none before the first look.
     pub memory: Option<MemoryState>,
+    /// When the alert's source began to post for the partner; none where that is not recorded.
+    pub source_since: Option<Timestamp>,
 }
 
 /// A confirmed connection.
@@ -226,14 +242,45 @@ impl ConnectionView {
         Ok((connection, company))
     }
 
-    /// Raised earlier than this, an alert that waited for set-up is not released by it.
+    /// Whether an alert was raised too long before the last thing that it needs was switched on: connection, tenant, kind or source.
+    /// `blocked` is why it waits so far. An alert that waits for ConnectWise was let through by set-up before. A new alert has met no
+    /// other switch than its source's.
     #[must_use]
-    pub fn backfill_from(&self, now: Timestamp) -> Timestamp {
+    pub fn is_older_than_backfill(
+        &self,
+        blocked: Option<&Blocked>,
+        kind: &Kind,
+        raised_at: Timestamp,
+        now: Timestamp,
+    ) -> bool {
         let connection = self.connection.as_ref();
         let confirmed = connection.and_then(|connection| connection.confirmed_at);
         let enabled = self.mapping.as_ref().and_then(|mapping| mapping.enabled_at);
-        let released = confirmed.max(enabled).unwrap_or(now);
-        released.saturating_sub(BACKFILL).unwrap_or(Timestamp::MIN)
+        let on = connection.and_then(|connection| connection.settings.kinds_on_since.get(kind));
+        let switched = confirmed
+            .max(enabled)
+            .max(on.copied())
+            .max(self.source_since);
+        let from = match blocked {
+            None => self.source_since,
+            Some(blocked) if blocked.waits_for_set_up() => switched.or(Some(now)),
+            Some(_) => None,
+        };
+        from.is_some_and(|from| raised_at < from.saturating_sub(BACKFILL).unwrap_or(Timestamp::MIN))
+    }
+
+    /// The view of an alert that a person released: it may be as old as it is.
+    #[must_use]
+    pub fn released(mut self) -> Self {
+        if let Some(connection) = &mut self.connection {
+            connection.confirmed_at = None;
+            connection.settings.kinds_on_since.clear();
+        }
+        if let Some(mapping) = &mut self.mapping {
+            mapping.enabled_at = None;
+        }
+        self.source_since = None;
+        self
     }
 }
 
@@ -276,6 +323,33 @@ mod tests {
             let after = mapping(id, enabled, enabled_at).chosen(to.map(company), on, now);
             assert_eq!(after, mapping(to, on, since), "{was:?} {chosen:?}");
         }
+    }
+
+    #[test]
+    fn a_backfill_of_a_kind_begins_when_it_is_switched_on() {
+        let at = |hour: i64| Timestamp::from_second(1_790_000_000 + 3600 * hour).unwrap();
+        let kind = |name| Kind::parse(name).unwrap();
+        let settings = Settings {
+            operations: BoardTarget::default(),
+            cyber_alerts: BoardTarget::default(),
+            kinds_off: [kind("cpu"), kind("disk")].into(),
+            kinds_on_since: BTreeMap::new(),
+            priorities: BTreeMap::new(),
+            note_interval_minutes: 60,
+            notes_for_customers: false,
+            epoch: None,
+        };
+        let one_on = settings.with_kinds_off([kind("disk")].into(), at(1));
+        assert_eq!(one_on.kinds_on_since, [(kind("cpu"), at(1))].into());
+        // Saving the same again is no switch, and off and on again is one.
+        let same = one_on.with_kinds_off([kind("disk")].into(), at(2));
+        assert_eq!(same.kinds_on_since, [(kind("cpu"), at(1))].into());
+        let off = same.with_kinds_off([kind("disk"), kind("cpu")].into(), at(3));
+        let on = off.with_kinds_off([].into(), at(4));
+        assert_eq!(
+            on.kinds_on_since,
+            [(kind("cpu"), at(4)), (kind("disk"), at(4))].into()
+        );
     }
 
     fn company(id: RecordId) -> Company {

@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
 use domain::breaker::Breaker;
 use domain::settings::{Mapping, Settings};
-use domain::{PartnerId, TenantId};
+use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use crate::breaker::BREAKER;
 use crate::conditional;
+use crate::partner_sources::{PartnerSource, source_sk};
 use crate::{Error, Item};
 
 /// A partner's connection, without its keys.
@@ -47,6 +48,8 @@ pub struct PartnerItems {
     pub mapping: Option<Mapping>,
     /// The breaker; none where its item cannot be read.
     pub breaker: Option<Breaker>,
+    /// When the alert's source began to post for the partner, where that is recorded.
+    pub source_since: Option<Timestamp>,
 }
 
 /// The `config` table.
@@ -103,10 +106,11 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
         tenant: &TenantId,
+        source: &SourceId,
     ) -> Result<PartnerItems, Error> {
-        let mapping = tenant_sk(tenant);
+        let (mapping, source) = (tenant_sk(tenant), source_sk(source));
         let mut keys = KeysAndAttributes::builder().consistent_read(true);
-        for sk in ["connection", "settings", BREAKER, &mapping] {
+        for sk in ["connection", "settings", BREAKER, &mapping, &source] {
             keys = keys.keys(HashMap::from([
                 ("pk".to_owned(), AttributeValue::S(partner_pk(partner))),
                 ("sk".to_owned(), AttributeValue::S(sk.to_owned())),
@@ -122,7 +126,7 @@ impl ConfigTable {
             items.iter().position(is).map(|at| items.swap_remove(at))
         };
         let (connection, settings) = (of("connection"), of("settings"));
-        let (breaker, mapping) = (of(BREAKER), of(&mapping));
+        let (breaker, mapping, source) = (of(BREAKER), of(&mapping), of(&source));
         let breaker = breaker.map_or_else(|| Ok(Breaker::default()), from_item);
         if let Err(fault) = &breaker {
             tracing::error!(partner = %partner, fault = %fault, "the breaker is unreadable");
@@ -133,6 +137,11 @@ impl ConfigTable {
             settings: settings.map(from_item).transpose().map_err(malformed)?,
             mapping: mapping.map(from_item).transpose().map_err(malformed)?,
             breaker: breaker.ok(),
+            source_since: source
+                .map(from_item::<PartnerSource>)
+                .transpose()
+                .map_err(malformed)?
+                .map(|source| source.since),
         })
     }
 
@@ -229,6 +238,7 @@ mod tests {
             operations: board.clone(),
             cyber_alerts: board,
             kinds_off: [Kind::parse("cpu").unwrap()].into(),
+            kinds_on_since: [].into(),
             priorities: [(Severity::Critical, 1)].into(),
             note_interval_minutes: 60,
             notes_for_customers: false,

@@ -26,7 +26,7 @@ pub struct Entry<Id, T> {
 pub struct Page<T> {
     /// In the list's order. One that is unreadable is logged and left out.
     pub entries: Vec<T>,
-    /// Where the next page begins, which may be empty; none at the end.
+    /// Where the next page begins; none at the end.
     pub next: Option<PageStart>,
 }
 
@@ -110,7 +110,8 @@ impl ConfigTable {
             .expression_attribute_values(":pk", text(part.pk))
             .expression_attribute_values(":prefix", text(part.prefix))
             .scan_index_forward(part.order == Order::Ascending)
-            .limit(i32::from(part.limit.max(1)));
+            // One more tells whether there is a next page.
+            .limit(i32::from(part.limit.max(1)).saturating_add(1));
         if let Some(PageStart(from)) = part.from {
             call = call
                 .exclusive_start_key("pk", text(part.pk))
@@ -118,11 +119,17 @@ impl ConfigTable {
         }
         let answer = call.send().await;
         let answer = answer.map_err(|fault| Error::call("Query", &fault))?;
-        let items = answer.items.unwrap_or_default().into_iter();
-        let last = answer.last_evaluated_key;
+        let mut items = answer.items.unwrap_or_default();
+        let limit = usize::from(part.limit.max(1));
+        // DynamoDB ends a page early where it has a megabyte.
+        let is_cut = items.len() > limit || answer.last_evaluated_key.is_some();
+        items.truncate(limit);
+        let last = items.last().filter(|_| is_cut);
+        let next = last.and_then(|last| rest(last, part.prefix).map(PageStart));
+        let items = items.into_iter();
         Ok(Page {
             entries: items.filter_map(|item| entry(item, &part)).collect(),
-            next: last.and_then(|last| rest(&last, part.prefix).map(PageStart)),
+            next,
         })
     }
 }

@@ -156,7 +156,8 @@ impl ConfigTable {
         conditional::update(call).await.map(drop)
     }
 
-    /// A person lets through as many closings as it saw. Tells whether they were stopped, and as many: if not, it has to look again.
+    /// A person lets through the closings that it saw: exactly as many, of the same stop. Tells whether they are still what is stopped; if
+    /// not, the person has to look again.
     ///
     /// # Errors
     /// When DynamoDB fails. Letting them through again changes nothing.
@@ -164,14 +165,15 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
         tenant: &TenantId,
-        closings: u32,
+        (closings, since): (u32, Timestamp),
         now: Timestamp,
     ) -> Result<bool, Error> {
         let call = self
             .stopped_item(partner, tenant)
             .update_expression("SET let_through = :closings, let_through_at = :now")
+            .condition_expression("since = :since AND closings = :closings")
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
-            .condition_expression("attribute_exists(since) AND closings <= :closings")
+            .expression_attribute_values(":since", AttributeValue::S(sortable(since)))
             .expression_attribute_values(":closings", AttributeValue::N(closings.to_string()));
         Ok(conditional::update(call).await?.is_some())
     }

@@ -369,6 +369,7 @@ mod tests {
             operations: BoardTarget::default(),
             cyber_alerts: BoardTarget::default(),
             kinds_off: [].into(),
+            kinds_on_since: [].into(),
             priorities: [].into(),
             note_interval_minutes: 60,
             notes_for_customers: false,

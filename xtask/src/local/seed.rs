@@ -360,6 +360,7 @@ async fn settings(simulator: &Simulator) -> Result<Settings> {
         operations: board(simulator, Role::Operations, "Operations", WhenGone::Close).await?,
         cyber_alerts: board(simulator, Role::CyberAlerts, "Cyber Alerts", WhenGone::Note).await?,
         kinds_off: BTreeSet::new(),
+        kinds_on_since: BTreeMap::new(),
         priorities: priorities(simulator).await?,
         note_interval_minutes: 60,
         notes_for_customers: false,

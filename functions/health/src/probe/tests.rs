@@ -21,6 +21,7 @@ fn needed(boards: [RecordId; 2], companies: u64) -> Needed {
         operations: board(boards[0], "disk"),
         cyber_alerts: board(boards[1], "zero_trust"),
         kinds_off: BTreeSet::new(),
+        kinds_on_since: [].into(),
         priorities: [(Severity::High, 32)].into(),
         note_interval_minutes: 60,
         notes_for_customers: false,

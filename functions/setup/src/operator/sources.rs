@@ -5,6 +5,8 @@
 //! writes the document, then gives the item back. If the process dies between, the item is ahead of the document, which `complete` tells,
 //! and free again half a minute later; each command writes the whole document, so any one that is repeated makes up for it.
 
+use std::collections::BTreeSet;
+
 use aws::invocation::Invocation;
 use aws::secrets::{SigningSecret, SourceDocument};
 use axum::Extension;
@@ -15,7 +17,7 @@ use domain::{Kind, PartnerId, Secret, SourceId};
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Rejections, Saved, Source, Versioned};
+use store::{Actor, PartnerSource, Rejections, Saved, Source, Versioned};
 
 use super::{PartAsked, line, name};
 use crate::answer::{Problem, json_answer};
@@ -231,7 +233,7 @@ pub(super) async fn make(
             not_after: None,
         }],
     };
-    let shown = change.end(&setup, document).await?;
+    let shown = change.end(&setup, None, document, &invocation).await?;
     note(&setup, &shown, "source_made", &invocation).await;
     let mut body = serde_json::json!(shown);
     body["secret"] = secret.expose().into();
@@ -280,11 +282,12 @@ pub(super) async fn change(
         ..value
     };
     let change = Change::begin(&setup, id, source, version, &invocation).await?;
-    let mut document = change.document(&setup).await?;
+    let kept = document(&setup, &change.id).await?;
+    let mut document = change.document(kept.clone());
     if let Some(kinds_added) = kinds_added {
         document.kinds_added = kinds_added;
     }
-    let shown = change.end(&setup, document).await?;
+    let shown = change.end(&setup, kept, document, &invocation).await?;
     note(&setup, &shown, "source_changed", &invocation).await;
     if let Some(before) = before.filter(|before| shown.listed.partner.as_ref() != Some(before)) {
         let (by, what) = (Actor::Operator, "source_taken_away");
@@ -315,11 +318,12 @@ pub(super) async fn rotate(
     }
     let secret = random::signing_secret()?;
     let change = Change::begin(&setup, id, value, version, &invocation).await?;
-    let mut document = change.document(&setup).await?;
+    let kept = document(&setup, &change.id).await?;
+    let mut document = change.document(kept.clone());
     let rotated = rotated(document.secrets, secret.clone(), invocation.now());
     let old_until = rotated.secrets.get(1).and_then(|secret| secret.not_after);
     document.secrets = rotated.secrets;
-    let shown = change.end(&setup, document).await?;
+    let shown = change.end(&setup, kept, document, &invocation).await?;
     note(&setup, &shown, "source_secret_rotated", &invocation).await;
     let mut body = serde_json::json!(shown);
     body["secret"] = secret.expose().into();
@@ -390,23 +394,47 @@ impl Change {
         }
     }
 
-    /// The document as the list has it, with the kinds and secrets that it has; none where it was never written.
-    async fn document(&self, setup: &Setup) -> Result<SourceDocument, Problem> {
-        let kept = document(setup, &self.id).await?;
+    /// The document as the list has it, with the kinds and secrets of the one that the webhook endpoint has.
+    fn document(&self, kept: Option<SourceDocument>) -> SourceDocument {
         let (kinds_added, secrets) = kept
             .map(|kept| (kept.kinds_added, kept.secrets))
             .unwrap_or_default();
-        Ok(SourceDocument {
+        SourceDocument {
             partner: self.source.partner.clone(),
             partners: self.source.partners.clone(),
             enabled: self.source.enabled,
             kinds_added,
             secrets,
-        })
+        }
     }
 
-    /// Writes the document, and gives the list item back.
-    async fn end(self, setup: &Setup, document: SourceDocument) -> Result<Shown, Problem> {
+    /// Writes what partners have of the source, then the document, and gives the list item back. `kept` is the document before. If the
+    /// process dies before the document is written, the source posts as before, and a repeated change writes both again.
+    async fn end(
+        self,
+        setup: &Setup,
+        kept: Option<SourceDocument>,
+        document: SourceDocument,
+        invocation: &Invocation,
+    ) -> Result<Shown, Problem> {
+        let (table, now) = (setup.table(), invocation.now());
+        let before = kept.as_ref().map(posts_for).unwrap_or_default();
+        let after = bound_to(&document);
+        let stored = after.iter().map(async |partner| {
+            let known = table.partner_sources(partner).await?.remove(&self.id);
+            let since = match (before.contains(partner), known) {
+                (true, Some(known)) => known.since,
+                (true, None) => self.source.made_at,
+                (false, _) => now,
+            };
+            let kinds = document.kinds_added.clone();
+            let source = PartnerSource { since, kinds };
+            table.put_partner_source(partner, &self.id, &source).await
+        });
+        try_join_all(stored).await?;
+        let gone = before.difference(&after);
+        let removed = gone.map(|partner| table.remove_partner_source(partner, &self.id));
+        try_join_all(removed).await?;
         let prefix = &setup.config.source_secret_prefix;
         let stored = setup.vault.put_source(prefix, &self.id, &document).await;
         stored.map_err(|fault| {
@@ -426,6 +454,20 @@ impl Change {
             // This took longer than its invocation may: somebody else has it.
             Saved::Conflict => Err(moved()),
         }
+    }
+}
+
+/// The partners that the source speaks for.
+fn bound_to(document: &SourceDocument) -> BTreeSet<PartnerId> {
+    let partners = document.partner.iter().chain(&document.partners);
+    partners.cloned().collect()
+}
+
+/// Those that it may post for now.
+fn posts_for(document: &SourceDocument) -> BTreeSet<PartnerId> {
+    match document.enabled {
+        true => bound_to(document),
+        false => BTreeSet::new(),
     }
 }
 

@@ -171,6 +171,9 @@ pub(crate) fn said(done: &str) -> Option<&'static str> {
         "confirmed" => "Ticketbridge is live: alerts become tickets from now on.",
         "let_through" => "Let through: the tickets are closed within a few minutes.",
         "released" => "Released: they become tickets within a few minutes.",
+        "released_some" => {
+            "300 were released and become tickets within a few minutes. Press again for the others."
+        }
         "test_asked" => {
             "The test alert is on its way. Its ticket is shown here as soon as it is there."
         }

@@ -9,7 +9,7 @@ use connectwise::{Board, Client, Department, Error, Location, Member, MyMember};
 use domain::boards::{BoardName, Parts, Wanted, chosen, left_to_connectwise, on_own_board};
 use domain::choices;
 use domain::event::Severity;
-use domain::kind::Role;
+use domain::kind::{KindInfo, Role};
 use domain::rights;
 use domain::settings::{BoardTarget, Settings};
 use domain::{PartnerId, RecordId};
@@ -175,7 +175,7 @@ async fn view(
     view.off.dedup();
     if let Some(wanted) = wanted.filter(|wanted| !wanted.finished) {
         view.wanted = Some(Wish {
-            total: both(&wanted)?.total(),
+            total: both(&wanted, &setup.own_kinds(partner).await?)?.total(),
             operations: wanted.operations.name,
             cyber_alerts: wanted.cyber_alerts.name,
         });
@@ -483,7 +483,7 @@ fn fits(of: &str, form: &Form, lists: &Lists) -> Result<(), Problem> {
     }
 }
 
-fn both(wanted: &BoardsWanted) -> Result<Both, Problem> {
+fn both(wanted: &BoardsWanted, own_kinds: &[KindInfo]) -> Result<Both, Problem> {
     let board = |role, board: &BoardWanted| -> Result<Wanted, Problem> {
         let name = BoardName::parse(&board.name);
         Ok(Wanted {
@@ -492,7 +492,7 @@ fn both(wanted: &BoardsWanted) -> Result<Both, Problem> {
             location: board.location,
             department: board.department,
             team_lead: board.team_lead,
-            kinds_added: Vec::new(),
+            kinds_added: own_kinds.to_vec(),
         })
     };
     Ok(Both {
@@ -519,7 +519,7 @@ pub(crate) async fn progress(
             "No boards were asked for. Choose them first.",
         ));
     };
-    let both = both(&wanted)?;
+    let both = both(&wanted, &setup.own_kinds(partner).await?)?;
     let total = both.total();
     if wanted.finished {
         return Ok(ready(total));
@@ -552,7 +552,9 @@ async fn go_on(
     let calls_end = invocation.calls_end();
     let latest = calls_end.checked_sub(LAST_CALL).unwrap_or(calls_end);
     let until = latest.min(Instant::now() + LONG);
-    let far = making::go_on(client, &both(wanted)?, until, calls_end).await?;
+    let own_kinds = setup.own_kinds(partner).await?;
+    let both = both(wanted, &own_kinds)?;
+    let far = making::go_on(client, &both, until, calls_end).await?;
     if let Some(targets) = &far.targets {
         let now = setup.table().boards_wanted_to_change(partner).await?;
         if now.value.as_ref() != Some(wanted) {

@@ -106,7 +106,9 @@ pub(crate) async fn show(
         tracing::error!(fault = %fault, "the health is unreadable");
     }
     let health = health.unwrap_or_default().health;
-    let SetUp { items, mappings } = set_up?;
+    let SetUp {
+        items, mappings, ..
+    } = set_up?;
     let (connection, settings) = (items.connection, items.settings);
     let has_contact = contact?.value.is_some();
     let missing = missing(connection.as_ref(), settings.as_ref(), has_contact);

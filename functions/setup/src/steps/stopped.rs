@@ -62,8 +62,8 @@ fn is_through(stopped: &Stopped, closings: u32) -> bool {
     stopped.let_through.is_some_and(|most| most >= closings)
 }
 
-/// Lets through what the person saw: as many closings as that, of what was stopped then. Doing it again does no harm. If the process dies
-/// right after the write, they are let through, and closed at reconcile's own time.
+/// Lets through what the person saw: exactly that many closings of the same stop, and no number that it made up. Doing it again does no
+/// harm. If the process dies right after the write, they are let through, and closed at reconcile's own time.
 pub(crate) async fn let_through(
     setup: State,
     session: Session,
@@ -80,16 +80,16 @@ pub(crate) async fn let_through(
         )
     })?;
     let done = || Done::next("/setup?done=let_through");
-    if is_through(&stopped, seen.closings) {
+    if stopped.let_through == Some(seen.closings) {
         return Ok(done());
     }
     let Seen {
         tenant, closings, ..
     } = &seen;
-    let now = invocation.now();
-    if !table.let_through(partner, tenant, *closings, now).await? {
+    let (shown, now) = ((*closings, seen.since), invocation.now());
+    if !table.let_through(partner, tenant, shown, now).await? {
         return Err(Problem::different(format!(
-            "More than {closings} alerts would be taken for over by now. Nothing was let through. Look at the overview again.",
+            "It is no longer {closings} alerts that would be taken for over. Nothing was let through. Look at the overview again.",
         )));
     }
     let detail = [

@@ -184,7 +184,10 @@ async fn possible(
     tenant: &TenantId,
     role: Role,
 ) -> Result<(Kind, Mapping), Problem> {
-    let items = setup.table().read(partner, tenant).await?;
+    let items = setup
+        .table()
+        .read(partner, tenant, &SourceId::of_set_up())
+        .await?;
     let connection = items.connection.clone();
     let view = View::of(items, &SourceId::of_set_up()).view;
     let Some(live) = view.connection else {
@@ -260,7 +263,12 @@ async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
         setup.connections.set_up(partner),
         setup.table().test_ticket_to_change(partner),
     );
-    let (SetUp { items, mappings }, Versioned { value: test, .. }) = (set_up?, test?);
+    let (
+        SetUp {
+            items, mappings, ..
+        },
+        Versioned { value: test, .. },
+    ) = (set_up?, test?);
     let last = match test {
         Some(test) => {
             let record = setup.alerts.get(&key(partner, &test)).await?;

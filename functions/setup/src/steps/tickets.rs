@@ -8,7 +8,7 @@ use connectwise::{Board, Client, Error, Priority};
 use domain::boards::Parts;
 use domain::choices::{Unfit, Which, as_closing, as_start, as_type, types, unfit};
 use domain::event::Severity;
-use domain::kind::{BUILT_IN, Role};
+use domain::kind::{KindInfo, Role, role_of, with_added};
 use domain::rights;
 use domain::settings::{BoardTarget, Settings, WhenGone};
 use domain::{Kind, PartnerId, RecordId};
@@ -80,8 +80,8 @@ struct BoardView {
 
 #[derive(Debug, Serialize)]
 struct KindView {
-    kind: &'static str,
-    name: &'static str,
+    kind: Kind,
+    name: String,
     on: bool,
     #[serde(rename = "type")]
     type_: Option<RecordId>,
@@ -152,7 +152,8 @@ async fn view(
         view.off.push(told(&fault).detail);
         Vec::new()
     });
-    view.chosen = Some(chosen(&settings, &lists, &boards));
+    let kinds = with_added(&setup.own_kinds(partner).await?);
+    view.chosen = Some(chosen(&settings, &lists, &boards, &kinds));
     Ok(view)
 }
 
@@ -191,8 +192,8 @@ async fn lists(client: &Client, settings: &Settings, ends: Instant) -> Result<Li
     })
 }
 
-fn chosen(settings: &Settings, lists: &Lists, boards: &[Board]) -> Chosen {
-    let board = |role, parts: Option<&Parts>| board_view(role, settings, parts, boards);
+fn chosen(settings: &Settings, lists: &Lists, boards: &[Board], kinds: &[KindInfo]) -> Chosen {
+    let board = |role, parts: Option<&Parts>| board_view(role, settings, parts, boards, kinds);
     let priorities = lists.priorities.iter().flatten();
     Chosen {
         operations: board(Role::Operations, lists.operations.as_ref()),
@@ -217,6 +218,7 @@ fn board_view(
     settings: &Settings,
     parts: Option<&Parts>,
     boards: &[Board],
+    kinds: &[KindInfo],
 ) -> BoardView {
     let target = settings.board(role);
     let statuses = |fits: fn(&domain::boards::FoundStatus) -> Result<(), Unfit>| {
@@ -229,7 +231,7 @@ fn board_view(
         offer.collect()
     };
     let found = parts.map_or(&[][..], |parts| &parts.types);
-    let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == role);
+    let kinds = kinds.iter().filter(|info| info.role == role);
     BoardView {
         board: target.board,
         name: boards
@@ -239,11 +241,11 @@ fn board_view(
         start_status: target.start_status,
         closing_status: target.closing_status,
         kinds: kinds
-            .map(|(kind, _, name)| KindView {
-                kind,
-                name,
-                on: !settings.kinds_off.iter().any(|off| off.as_str() == *kind),
-                type_: type_of(target, kind),
+            .map(|info| KindView {
+                kind: info.kind.clone(),
+                name: info.type_name.clone(),
+                on: !settings.kinds_off.contains(&info.kind),
+                type_: target.types.get(&info.kind).copied(),
             })
             .collect(),
         when_gone: target.when_gone,
@@ -262,16 +264,11 @@ fn board_view(
     }
 }
 
-fn type_of(target: &BoardTarget, kind: &str) -> Option<RecordId> {
-    let mut types = target.types.iter();
-    types.find(|(of, _)| of.as_str() == kind).map(|(_, id)| *id)
-}
-
 #[derive(Debug, Deserialize)]
 pub(crate) struct Form {
     operations: BoardForm,
     cyber_alerts: BoardForm,
-    /// The built-in kinds that make tickets; the others make none.
+    /// The kinds that make tickets; the others make none.
     #[serde(default)]
     on: Vec<Kind>,
     #[serde(default)]
@@ -315,7 +312,10 @@ pub(crate) async fn save(
     let before = settings.filter(|settings| settings.is_of(connection.epoch));
     let before = before.ok_or_else(|| Problem::refused("Choose the boards first."))?;
     let version = form.version;
-    let after = asked_for(&before, form, connection.epoch)?;
+    let kinds = with_added(&setup.own_kinds(partner).await?);
+    let off = kinds_off(&before, &form.on, &kinds)?;
+    let after = asked_for(&before, form, &kinds, connection.epoch)?;
+    let after = after.with_kinds_off(off, invocation.now());
     let lists = lists(&client, &before, invocation.call_ends()).await?;
     fits(&before, &after, &lists)?;
     let table = setup.table();
@@ -334,7 +334,12 @@ pub(crate) async fn save(
 }
 
 /// The settings with what the form says; what it does not ask about stays.
-fn asked_for(before: &Settings, form: Form, epoch: u32) -> Result<Settings, Problem> {
+fn asked_for(
+    before: &Settings,
+    form: Form,
+    kinds: &[KindInfo],
+    epoch: u32,
+) -> Result<Settings, Problem> {
     if !(1..=MAX_NOTE_MINUTES).contains(&form.note_interval_minutes) {
         let words = "From 1 minute to 10080, which is a week.";
         return Err(Problem::invalid("note_interval_minutes", words));
@@ -348,7 +353,11 @@ fn asked_for(before: &Settings, form: Form, epoch: u32) -> Result<Settings, Prob
             let words = "From 0 hours, which is never, to 8760.";
             return Err(Problem::invalid(format!("{of}[renew_after_hours]"), words));
         }
-        if let Some(kind) = form.types.keys().find(|kind| role_of(kind) != Some(role)) {
+        if let Some(kind) = form
+            .types
+            .keys()
+            .find(|kind| role_of(kind, kinds) != Some(role))
+        {
             let words = format!("There is no kind {kind} on this board.");
             return Err(Problem::invalid(format!("{of}[types][{kind}]"), words));
         }
@@ -367,18 +376,6 @@ fn asked_for(before: &Settings, form: Form, epoch: u32) -> Result<Settings, Prob
             renew_after_hours: form.renew_after_hours,
         })
     };
-    if let Some(kind) = form.on.iter().find(|kind| role_of(kind).is_none()) {
-        let words = format!("There is no built-in kind {kind}.");
-        return Err(Problem::invalid("on", words));
-    }
-    let others = before
-        .kinds_off
-        .iter()
-        .filter(|kind| role_of(kind).is_none());
-    let built_in = BUILT_IN
-        .iter()
-        .filter_map(|(kind, ..)| Kind::parse(*kind).ok());
-    let off: BTreeSet<Kind> = built_in.filter(|kind| !form.on.contains(kind)).collect();
     let picked = form.priorities.into_iter();
     let mut priorities = before.priorities.clone();
     for (severity, picked) in picked {
@@ -390,7 +387,8 @@ fn asked_for(before: &Settings, form: Form, epoch: u32) -> Result<Settings, Prob
     Ok(Settings {
         operations: board("operations", Role::Operations, form.operations)?,
         cyber_alerts: board("cyber_alerts", Role::CyberAlerts, form.cyber_alerts)?,
-        kinds_off: off.into_iter().chain(others.cloned()).collect(),
+        kinds_off: before.kinds_off.clone(),
+        kinds_on_since: before.kinds_on_since.clone(),
         priorities,
         note_interval_minutes: form.note_interval_minutes,
         notes_for_customers: form.notes_for_customers,
@@ -398,8 +396,21 @@ fn asked_for(before: &Settings, form: Form, epoch: u32) -> Result<Settings, Prob
     })
 }
 
-fn role_of(kind: &Kind) -> Option<Role> {
-    domain::kind::role_of(kind, &[])
+/// The kinds that are off once only these are on. A kind that is not known any more stays as it is.
+fn kinds_off(
+    before: &Settings,
+    on: &[Kind],
+    kinds: &[KindInfo],
+) -> Result<BTreeSet<Kind>, Problem> {
+    if let Some(kind) = on.iter().find(|kind| role_of(kind, kinds).is_none()) {
+        let words = format!("There is no kind {kind}.");
+        return Err(Problem::invalid("on", words));
+    }
+    let unknown = before.kinds_off.iter();
+    let unknown = unknown.filter(|kind| role_of(kind, kinds).is_none());
+    let known = kinds.iter().map(|info| &info.kind);
+    let off = known.filter(|kind| !on.contains(kind));
+    Ok(off.chain(unknown).cloned().collect())
 }
 
 /// Whether ConnectWise has what was chosen. Where the API member may not see what there is, only what was chosen before stays.

@@ -5,7 +5,7 @@ use axum::Extension;
 use domain::message::Message;
 use domain::{Blocked, TenantId};
 use maud::{Markup, html};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use store::{Actor, Stretch};
 
 use crate::State;
@@ -13,8 +13,9 @@ use crate::answer::{Done, Problem, Shown};
 use crate::input::{Asked, Input};
 use crate::page::{self, Step};
 use crate::session::Session;
-use crate::steps::overview::After;
-use crate::waiting::{As, Waiting};
+use crate::steps::confirm::counted;
+use crate::steps::query;
+use crate::waiting::{As, Counts, Waiting};
 
 /// As many at a time as ConnectWise is asked for in a minute: a press of the button is no storm.
 const AT_ONCE: usize = 300;
@@ -42,8 +43,28 @@ impl Reason {
 
 #[derive(Deserialize)]
 pub(crate) struct Released {
-    tenant: TenantId,
+    /// Of one tenant; of all where absent.
+    tenant: Option<TenantId>,
     reason: Reason,
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Listed {
+    /// The tenant behind which the page begins.
+    from: Option<TenantId>,
+    done: Option<String>,
+}
+
+/// Tenants on one page.
+const PAGE: usize = 100;
+
+#[derive(Serialize)]
+struct View {
+    #[serde(flatten)]
+    waiting: Waiting,
+    /// All tenants together, also those of other pages.
+    sum: Counts,
+    next: Option<TenantId>,
 }
 
 /// What waits, and why.
@@ -51,19 +72,32 @@ pub(crate) async fn show(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    Asked(after): Asked<After>,
+    Asked(listed): Asked<Listed>,
 ) -> Result<Shown, Problem> {
-    let waiting = setup
+    let mut waiting = setup
         .waiting(&session.partner, As::Is, invocation.now())
         .await?;
-    let drawn = draw(&waiting, &session);
+    let sum = waiting.sum();
+    let (from, done) = (listed.from, listed.done);
+    waiting
+        .tenants
+        .retain(|tenant, _| from.as_ref().is_none_or(|from| tenant > from));
+    let second = waiting.tenants.keys().nth(PAGE).cloned();
+    let behind = second.map(|second| waiting.tenants.split_off(&second));
+    let last = waiting.tenants.keys().next_back().cloned();
+    let view = View {
+        next: last.filter(|_| behind.is_some()),
+        waiting,
+        sum,
+    };
+    let drawn = draw(&view, &session)?;
     Ok(Shown::of(
-        &waiting,
-        page::step(&session, Step::Waiting, after.done.as_deref(), &drawn),
+        &view,
+        page::step(&session, Step::Waiting, done.as_deref(), &drawn),
     ))
 }
 
-/// Lets a tenant's alerts go on that wait for a person. Doing it again does no harm: each is decided from what it is then.
+/// Lets alerts of one tenant, or of all, go on that wait for a person. Doing it again does no harm: each is decided from what it is then.
 pub(crate) async fn release(
     setup: State,
     session: Session,
@@ -75,7 +109,10 @@ pub(crate) async fn release(
     for stretch in Stretch::round(None) {
         let mut listing = setup.alerts.blocked_in(&session.partner, &stretch);
         while let Some(listed) = listing.next().await? {
-            if listed.key.tenant != released.tenant || !released.reason.is(&listed.blocked.reason) {
+            let tenant = released.tenant.as_ref();
+            if tenant.is_some_and(|tenant| *tenant != listed.key.tenant)
+                || !released.reason.is(&listed.blocked.reason)
+            {
                 continue;
             }
             if messages.len() == AT_ONCE {
@@ -92,7 +129,12 @@ pub(crate) async fn release(
     }
     // Before they are sent: what was done twice is told twice, and nothing is done untold.
     let detail = [
-        ("tenant", released.tenant.to_string()),
+        (
+            "tenant",
+            released
+                .tenant
+                .map_or_else(|| "all".to_owned(), |tenant| tenant.to_string()),
+        ),
         ("alerts", messages.len().to_string()),
     ];
     setup
@@ -108,16 +150,30 @@ pub(crate) async fn release(
         tracing::error!(fault = %fault, "not queued");
         Problem::unavailable("Not all of them could be released. Press again in a moment.")
     })?;
-    Ok(Done::next("/setup/waiting?done=released")
+    let next = match left {
+        0 => "/setup/waiting?done=released",
+        _ => "/setup/waiting?done=released_some",
+    };
+    Ok(Done::next(next)
         .with("released", messages.len())
         .with("left", left))
 }
 
-fn draw(waiting: &Waiting, session: &Session) -> Markup {
-    html! {
-        @if waiting.tenants.is_empty() { p class="good" { "No alert waits." } }
+fn draw(view: &View, session: &Session) -> Result<Markup, Problem> {
+    let View { waiting, sum, next } = view;
+    let next = next
+        .as_ref()
+        .map(|next| query(Step::Waiting.path(), &[("from", next.as_str())]))
+        .transpose()?;
+    let name = |tenant: &TenantId| {
+        let name = waiting.names.get(tenant);
+        name.cloned().unwrap_or_else(|| tenant.to_string())
+    };
+    Ok(html! {
+        @if sum.all == 0 { p class="good" { "No alert waits." } }
         @else {
             p { "These alerts stand and have no ticket yet. What waits for something goes on by itself as soon as that is mended." }
+            @if sum.older > 0 { (older(sum, session)) }
             div class="wide" {
                 table class="cards" {
                     caption { "Alerts that wait" }
@@ -130,7 +186,7 @@ fn draw(waiting: &Waiting, session: &Session) -> Markup {
                     tbody {
                         @for (tenant, of) in &waiting.tenants {
                             tr {
-                                th scope="row" { (tenant) }
+                                th scope="row" { (name(tenant)) }
                                 td data-label="On their way" { (of.tickets) }
                                 td data-label="Waiting for something" {
                                     @for (code, count) in of.others.iter().filter(|(code, _)| *code != "rejected") {
@@ -138,9 +194,12 @@ fn draw(waiting: &Waiting, session: &Session) -> Markup {
                                     }
                                 }
                                 td data-label="Waiting for you" {
-                                    @if of.older > 0 { (release_form(session, tenant, "older", &format!("Release {} that are older than 48 hours", of.older))) }
+                                    @if of.older > 0 {
+                                        (release_form(session, Some(tenant), "older", &format!("Release {} that are older than 48 hours", of.older)))
+                                        small { (kinds(of)) }
+                                    }
                                     @if let Some(count) = of.others.get("rejected") {
-                                        (release_form(session, tenant, "rejected", &format!("Try {count} again that ConnectWise refused")))
+                                        (release_form(session, Some(tenant), "rejected", &format!("Try {count} again that ConnectWise refused")))
                                     }
                                 }
                             }
@@ -148,15 +207,41 @@ fn draw(waiting: &Waiting, session: &Session) -> Markup {
                     }
                 }
             }
+            @if let Some(next) = next { p { a href=(next) { "More organisations" } } }
             @if waiting.more { p class="note" { "There are more than were counted." } }
+        }
+    })
+}
+
+/// The alerts that only a person lets go on because of their age, before that person decides.
+fn older(sum: &Counts, session: &Session) -> Markup {
+    html! {
+        section aria-label="Alerts older than 48 hours" {
+            p class="note" {
+                (counted(sum.older, "alert")) " had been raised more than 48 hours before the connection, the organisation, the kind of alert or the source was \
+                 switched on. No ticket is made of them unless you release them. " (kinds(sum))
+            }
+            (release_form(session, None, "older", &format!("Release all {}", sum.older)))
         }
     }
 }
 
-fn release_form(session: &Session, tenant: &TenantId, reason: &str, label: &str) -> Markup {
+/// "disk 3, cpu 1; the oldest was raised 2026-11-01 07:30:00 UTC."
+fn kinds(of: &Counts) -> Markup {
+    let kinds = of.older_kinds.iter();
+    let kinds: Vec<_> = kinds
+        .map(|(kind, count)| format!("{kind} {count}"))
+        .collect();
+    html! {
+        (kinds.join(", "))
+        @if let Some(oldest) = of.oldest { "; the oldest was raised " (page::time(oldest)) "." }
+    }
+}
+
+fn release_form(session: &Session, tenant: Option<&TenantId>, reason: &str, label: &str) -> Markup {
     html! {
         form method="post" action=(session.action(RELEASE)) {
-            input type="hidden" name="tenant" value=(tenant);
+            @if let Some(tenant) = tenant { input type="hidden" name="tenant" value=(tenant); }
             input type="hidden" name="reason" value=(reason);
             button class="plain" { (label) }
         }

@@ -780,6 +780,7 @@ fn other_boards_keep_what_the_partner_decided_but_no_number_of_another_connectwi
         operations: target(1, WhenGone::Note, 5),
         cyber_alerts: target(2, WhenGone::Close, 9),
         kinds_off: [kind("cpu")].into(),
+        kinds_on_since: BTreeMap::new(),
         priorities: [(Severity::Critical, 31)].into(),
         note_interval_minutes: 30,
         notes_for_customers: true,

@@ -87,6 +87,7 @@ fn view() -> ConnectionView {
         operations,
         cyber_alerts,
         kinds_off: std::collections::BTreeSet::default(),
+        kinds_on_since: [].into(),
         priorities: [(Severity::Critical, 1), (Severity::Medium, 3)].into(),
         note_interval_minutes: 60,
         notes_for_customers: false,
@@ -105,6 +106,7 @@ fn view() -> ConnectionView {
         }),
         breaker: Breaker::default(),
         memory: Some(MemoryState::Complete),
+        source_since: None,
     }
 }
 
@@ -875,6 +877,80 @@ fn what_was_raised_long_before_set_up_waits_for_a_person() {
         ),
         "a new life is young"
     );
+}
+
+/// The 48 hours count from the last switch, whichever it was.
+#[test]
+fn each_switch_holds_alerts_that_were_raised_more_than_48_hours_before_it() {
+    let two_days = 48 * 3600;
+    let disk = Kind::parse("disk").unwrap();
+    let connection: fn(&mut ConnectionView, Timestamp) =
+        |view, at| view.connection.as_mut().unwrap().confirmed_at = Some(at);
+    let tenant: fn(&mut ConnectionView, Timestamp) =
+        |view, at| view.mapping.as_mut().unwrap().enabled_at = Some(at);
+    let source: fn(&mut ConnectionView, Timestamp) = |view, at| view.source_since = Some(at);
+    let kind = |view: &mut ConnectionView, at| {
+        let connection = view.connection.as_mut().unwrap();
+        let off = connection
+            .settings
+            .clone()
+            .with_kinds_off([disk.clone()].into(), at);
+        connection.settings = off.with_kinds_off([].into(), at);
+    };
+    let switches: [(&str, &dyn Fn(&mut ConnectionView, Timestamp)); 4] = [
+        ("connection", &connection),
+        ("tenant", &tenant),
+        ("kind", &kind),
+        ("source", &source),
+    ];
+    let new = folded(&[raised(1)]);
+    let waiting = |reason| new.clone().with_blocked(reason, None, at(2));
+    let records = [
+        waiting(Blocked::NotSetUp),
+        waiting(Blocked::Unmapped),
+        waiting(Blocked::TenantDisabled),
+        waiting(Blocked::KindDisabled),
+    ];
+    let later = at(9 * two_days);
+    for (name, switch) in switches {
+        // A source that is off posts nothing, so that no alert of it is blocked before.
+        let new = (name == "source").then_some(&new);
+        for record in records.iter().chain(new) {
+            let at_switch = |second| {
+                let mut view = view();
+                // All others were on long before.
+                for (_, other) in switches {
+                    other(&mut view, at(0));
+                }
+                switch(&mut view, at(second));
+                view
+            };
+            let recent = decide(record, &at_switch(two_days + 1), SETTLE, later);
+            assert!(
+                matches!(recent, Decision::Write(Step::Create(_))),
+                "{name} {recent:?}"
+            );
+            let old = at_switch(two_days + 2);
+            assert_eq!(
+                decide(record, &old, SETTLE, later),
+                Decision::Block(Blocked::OlderThanBackfill),
+                "{name}"
+            );
+            // Then nothing but a person lets it go on.
+            let held = record
+                .clone()
+                .with_blocked(Blocked::OlderThanBackfill, None, later);
+            assert_eq!(
+                decide(&held, &old, SETTLE, later),
+                Decision::Block(Blocked::OlderThanBackfill)
+            );
+            let released = decide(&held.released(), &old.released(), SETTLE, later);
+            assert!(
+                matches!(released, Decision::Write(Step::Create(_))),
+                "{name} {released:?}"
+            );
+        }
+    }
 }
 
 #[test]

@@ -280,6 +280,7 @@ fn settings() -> Settings {
             ..board(23, "zero_trust")
         },
         kinds_off: BTreeSet::new(),
+        kinds_on_since: [].into(),
         priorities: [(Severity::High, 32)].into(),
         note_interval_minutes: 60,
         notes_for_customers: false,

@@ -519,12 +519,10 @@ async fn closings_that_were_stopped_are_told_once() {
     }
     assert_eq!(told.subjects().await, [stopped]);
     // Let through, and then more than that: another stop.
-    assert!(
-        config
-            .let_through(&partner(), &acme, 44, Timestamp::now())
-            .await
-            .unwrap()
-    );
+    let since = config.stopped(&partner()).await.unwrap()[&acme].since;
+    let northwind = partner();
+    let let_through = config.let_through(&northwind, &acme, (44, since), Timestamp::now());
+    assert!(let_through.await.unwrap());
     assert!(config.stop(&partner(), &acme, (50, 60), now).await.unwrap());
     told.world
         .make_health_due(after(told.begun, told.minutes * 60))

@@ -46,6 +46,7 @@ mod restore_drill;
 mod route_matrix;
 mod samples;
 mod secrets_and_mail;
+mod setup_backfill;
 mod setup_boards;
 mod setup_check;
 mod setup_client;

@@ -378,7 +378,10 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
     let save = config.save_mapping(&partner, &fresh, &mapped, read.version);
     assert_eq!(save.await.unwrap(), saved(2));
     // As the way of an alert reads it.
-    let items = config.read(&partner, &fresh).await.unwrap();
+    let items = config
+        .read(&partner, &fresh, &SourceId::of_set_up())
+        .await
+        .unwrap();
     assert_eq!(items.mapping, Some(mapped.clone()));
     assert_eq!(mapped.name.as_deref(), Some("Fresh Foods"));
     assert!(items.connection.is_some() && items.settings.is_some());

@@ -113,7 +113,14 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
     world.stop(43, 60, after(now, 900)).await;
     let refused = browser.post("/setup/stopped", &seen).await.expect(409);
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
-    assert!(detail.contains("More than 42"), "{detail}");
+    assert!(detail.contains("no longer 42"), "{detail}");
+    // A number that nobody was shown lets nothing through, however large.
+    for number in [u64::from(u32::MAX), 44, 0] {
+        let mut invented = form(&mut browser).await;
+        invented["closings"] = json!(number);
+        browser.post("/setup/stopped", &invented).await.expect(409);
+    }
+    assert_eq!(world.stopped_now().await.unwrap().let_through, None);
 
     // Stopped, over, and stopped for other reasons: fewer, and not what was seen.
     let acme = tenant(TENANT);
@@ -134,11 +141,13 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
     assert_eq!(world.let_through_in_history().await, []);
     assert!(!world.is_due(after(now, 3600)).await);
 
-    // Fewer of the same are no more than was seen.
+    // Fewer of the same are not what was seen either.
     let seen = form(&mut browser).await;
     world.stop(25, 60, after(now, 2700)).await;
+    browser.post("/setup/stopped", &seen).await.expect(409);
+    let seen = form(&mut browser).await;
     browser.post("/setup/stopped", &seen).await.expect(200);
-    assert_eq!(world.stopped_now().await.unwrap().let_through, Some(30));
+    assert_eq!(world.stopped_now().await.unwrap().let_through, Some(25));
     // More than that are stopped again, and shown again.
     world.stop(31, 60, after(now, 3600)).await;
     assert_eq!(form(&mut browser).await["closings"], 31);

@@ -205,7 +205,7 @@ async fn what_the_board_cannot_give_is_refused_with_the_field_and_the_reason() {
             "/on",
             json!(["disk", "a_kind_of_a_source"]),
             "on",
-            "no built-in kind",
+            "no kind",
         ),
     ] {
         let mut asked = as_seeded(version);

@@ -838,6 +838,7 @@ pub(crate) fn settings() -> Settings {
             WhenGone::Note,
         ),
         kinds_off: [Kind::parse("memory").unwrap()].into(),
+        kinds_on_since: [].into(),
         priorities: [
             (Severity::Critical, 31),
             (Severity::High, 32),

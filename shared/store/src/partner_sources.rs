@@ -1,0 +1,114 @@
+//! What a partner has of the sources that post for it: `P#<partner>` with `source#<id>`. It is beside what the partner set up, so that the
+//! one call that reads that for a decision has it too.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::kind::KindInfo;
+use domain::time::sortable;
+use domain::{PartnerId, SourceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+
+use crate::config::{ConfigTable, partner_pk};
+use crate::{Error, Item};
+
+const PREFIX: &str = "source#";
+
+/// A source that posts for a partner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartnerSource {
+    /// When it began to post, or began again: alerts that were raised much earlier wait for a person.
+    pub since: Timestamp,
+    /// Its kinds beside the built-in ones.
+    #[serde(default)]
+    pub kinds: Vec<KindInfo>,
+}
+
+impl ConfigTable {
+    /// All sources of a partner, read consistently. An item that is unreadable is logged and left out.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn partner_sources(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<BTreeMap<SourceId, PartnerSource>, Error> {
+        let mut items = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(partner_pk(partner)))
+            .expression_attribute_values(":prefix", AttributeValue::S(PREFIX.to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut sources = BTreeMap::new();
+        while let Some(item) = items.next().await {
+            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+            let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
+            let id = sk.and_then(|sk| SourceId::parse(sk.strip_prefix(PREFIX)?).ok());
+            match id.zip(from_item(item).ok()) {
+                Some((id, source)) => drop(sources.insert(id, source)),
+                None => tracing::error!(%partner, "unreadable source of a partner"),
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Stores what the partner has of a source. Storing it again changes nothing. If the process dies right after, the source may not post
+    /// yet: repeating the change of the source stores it again.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put_partner_source(
+        &self,
+        partner: &PartnerId,
+        id: &SourceId,
+        source: &PartnerSource,
+    ) -> Result<(), Error> {
+        let malformed = |fault| Error::malformed(format!("{partner} {PREFIX}{id}"), &fault);
+        let mut item: Item = to_item(source).map_err(malformed)?;
+        item.insert("pk".to_owned(), AttributeValue::S(partner_pk(partner)));
+        item.insert("sk".to_owned(), AttributeValue::S(source_sk(id)));
+        item.insert(
+            "since".to_owned(),
+            AttributeValue::S(sortable(source.since)),
+        );
+        let call = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item));
+        let sent = call.send().await;
+        sent.map_err(|fault| Error::call("PutItem", &fault))?;
+        Ok(())
+    }
+
+    /// Removes what a partner has of a source that posts for it no more. Removing it again changes nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn remove_partner_source(
+        &self,
+        partner: &PartnerId,
+        id: &SourceId,
+    ) -> Result<(), Error> {
+        let call = self
+            .client
+            .delete_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(partner_pk(partner)))
+            .key("sk", AttributeValue::S(source_sk(id)));
+        let sent = call.send().await;
+        sent.map_err(|fault| Error::call("DeleteItem", &fault))?;
+        Ok(())
+    }
+}
+
+pub(crate) fn source_sk(source: &SourceId) -> String {
+    format!("{PREFIX}{source}")
+}
