@@ -882,6 +882,7 @@ fn what_was_raised_long_before_set_up_waits_for_a_person() {
 /// The 48 hours count from the last switch, whichever it was.
 #[test]
 fn each_switch_holds_alerts_that_were_raised_more_than_48_hours_before_it() {
+    type Switch<'a> = &'a dyn Fn(&mut ConnectionView, Timestamp);
     let two_days = 48 * 3600;
     let disk = Kind::parse("disk").unwrap();
     let connection: fn(&mut ConnectionView, Timestamp) =
@@ -897,7 +898,7 @@ fn each_switch_holds_alerts_that_were_raised_more_than_48_hours_before_it() {
             .with_kinds_off([disk.clone()].into(), at);
         connection.settings = off.with_kinds_off([].into(), at);
     };
-    let switches: [(&str, &dyn Fn(&mut ConnectionView, Timestamp)); 4] = [
+    let switches: [(&str, Switch<'_>); 4] = [
         ("connection", &connection),
         ("tenant", &tenant),
         ("kind", &kind),

@@ -238,7 +238,7 @@ async fn kinds_that_a_source_adds_are_on_the_tickets_page_and_get_their_type_on_
     });
     browser.post("/setup/tickets", &form).await.expect(200);
     let saved = world.config.settings(&partner()).await.unwrap().unwrap();
-    let off: Vec<_> = saved.kinds_off.iter().map(|kind| kind.as_str()).collect();
+    let off: Vec<_> = saved.kinds_off.iter().map(domain::Kind::as_str).collect();
     assert_eq!(off, ["backup_failed"]);
     let known = world
         .config
