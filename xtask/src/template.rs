@@ -462,8 +462,35 @@ fn tables(template: &Template) -> Vec<String> {
     wrong
 }
 
+/// The most requests a second that may reach set-up by one route: whoever asks without a session takes nothing of the webhook's.
+const PAGE_RATE: u64 = 50;
+
 fn doors(template: &Template) -> Vec<String> {
     let mut wrong = Vec::new();
+    for (name, stage) in template.of_type("AWS::ApiGatewayV2::Stage") {
+        let limits = &stage["Properties"]["RouteSettings"];
+        let waits_for = stage["DependsOn"].as_array();
+        for (route, of) in template.of_type("AWS::ApiGatewayV2::Route") {
+            let key = of["Properties"]["RouteKey"].as_str().unwrap_or_default();
+            let rate = limits[key]["ThrottlingRateLimit"].as_u64();
+            let burst = limits[key]["ThrottlingBurstLimit"].as_u64();
+            let most = if key.starts_with("POST /v1/events") {
+                u64::MAX
+            } else {
+                PAGE_RATE
+            };
+            if rate.is_none_or(|rate| rate > most) || burst.is_none() {
+                wrong.push(format!(
+                    "{name} gives `{key}` no limit of its own, or one above {PAGE_RATE}"
+                ));
+            }
+            if !waits_for.is_some_and(|routes| routes.iter().any(|of| of == route)) {
+                wrong.push(format!(
+                    "{name} does not wait for {route}, whose limit it sets"
+                ));
+            }
+        }
+    }
     for (name, route) in template.of_type("AWS::ApiGatewayV2::Route") {
         let key = route["Properties"]["RouteKey"].as_str().unwrap_or_default();
         match route["Properties"]["AuthorizationType"].as_str() {
@@ -886,6 +913,21 @@ fn every_rule_sees_what_breaks_it() {
             "UpdateReplacePolicy: Delete",
         ),
         (7, "      AuthorizationType: NONE\n", ""),
+        (
+            7,
+            "        ANY /setup: { ThrottlingRateLimit: 20, ThrottlingBurstLimit: 40 }\n",
+            "",
+        ),
+        (
+            7,
+            "ANY /setup/{proxy+}: { ThrottlingRateLimit: 20,",
+            "ANY /setup/{proxy+}: { ThrottlingRateLimit: 51,",
+        ),
+        (
+            7,
+            "DependsOn: [IngestRoute, PageRoute,",
+            "DependsOn: [IngestRoute,",
+        ),
         (
             7,
             "RouteKey: POST /v1/events/{source}",

@@ -1,4 +1,4 @@
-//! Whom a partner's mails go to, and that none are sent too often: `P#<partner>` with `contact`, `link_asked` and `mail_tried`.
+//! Whom a partner's mails go to, and that none are sent too often: `P#<partner>` with `contact`, `link_asked` and `mail_rate`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::time::sortable;
@@ -49,51 +49,108 @@ impl ConfigTable {
         self.save(place, contact, version).await
     }
 
-    /// Whether a fresh link may be mailed to the partner now: to one of those who ask within a pause. One conditional write: if the
-    /// process dies right after, none is mailed until the pause is over.
+    /// Whether a fresh link may be mailed to the partner now. Anybody can ask, so the pause after each mail is twice the one before, up to
+    /// a day; after a day without a mail it is the first one again. One conditional write: if the process dies right after, none is
+    /// mailed until the pause is over.
     ///
     /// # Errors
-    /// When DynamoDB fails. The pause may then have begun.
-    pub async fn link_asked(
-        &self,
-        partner: &PartnerId,
-        now: Timestamp,
-        pause: SignedDuration,
-    ) -> Result<bool, Error> {
-        self.once_in(partner, "link_asked", now, pause).await
-    }
-
-    /// Whether a test mail may be sent to the partner now. As for [`Self::link_asked`].
-    ///
-    /// # Errors
-    /// As for [`Self::link_asked`].
-    pub async fn mail_tried(
-        &self,
-        partner: &PartnerId,
-        now: Timestamp,
-        pause: SignedDuration,
-    ) -> Result<bool, Error> {
-        self.once_in(partner, "mail_tried", now, pause).await
-    }
-
-    async fn once_in(
-        &self,
-        partner: &PartnerId,
-        sk: &str,
-        now: Timestamp,
-        pause: SignedDuration,
-    ) -> Result<bool, Error> {
-        let over = now.saturating_sub(pause).unwrap_or(Timestamp::MIN);
+    /// When DynamoDB fails or the item is unreadable. The pause may then have begun.
+    pub async fn may_mail_link(&self, partner: &PartnerId, now: Timestamp) -> Result<bool, Error> {
+        let key = || (partner_pk(partner), "link_asked".to_owned());
+        let asked: Option<Asked> = self.get(partner, "link_asked").await?;
+        let pause = match &asked {
+            None => FIRST_PAUSE,
+            Some(asked) if now < asked.next_at => return Ok(false),
+            Some(asked) if now.duration_since(asked.next_at) >= LONGEST_PAUSE => FIRST_PAUSE,
+            Some(asked) => LONGEST_PAUSE
+                .min(SignedDuration::from_secs(i64::from(asked.pause_seconds)).saturating_mul(2)),
+        };
+        let (pk, sk) = key();
         let call = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", AttributeValue::S(sk.to_owned()))
-            .update_expression("SET asked_at = :now")
-            .condition_expression("attribute_not_exists(asked_at) OR asked_at <= :over")
-            .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
-            .expression_attribute_values(":over", AttributeValue::S(sortable(over)));
+            .key("pk", AttributeValue::S(pk))
+            .key("sk", AttributeValue::S(sk))
+            .update_expression("SET next_at = :next, pause_seconds = :pause")
+            .expression_attribute_values(":next", AttributeValue::S(sortable(later(now, pause))))
+            .expression_attribute_values(":pause", AttributeValue::N(pause.as_secs().to_string()));
+        let call = match asked {
+            None => call.condition_expression("attribute_not_exists(next_at)"),
+            Some(asked) => call
+                .condition_expression("next_at = :before")
+                .expression_attribute_values(":before", AttributeValue::S(sortable(asked.next_at))),
+        };
         Ok(conditional::update(call).await?.is_some())
     }
+
+    /// Whether any mail that a person at the page causes may go to the partner's addresses now: six at once, and one more every ten
+    /// minutes (the generic cell rate algorithm: one stored time says it all). One conditional write: if the process dies right after,
+    /// one mail fewer is sent.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable. The mail may then be counted.
+    pub async fn may_mail(&self, partner: &PartnerId, now: Timestamp) -> Result<bool, Error> {
+        for _ in 0..TRIES {
+            let rate: Option<Rate> = self.get(partner, "mail_rate").await?;
+            let before = rate.map(|rate| rate.empty_at);
+            let from = before.map_or(now, |before| before.max(now));
+            if from.duration_since(now) > INTERVAL.saturating_mul(BURST - 1) {
+                return Ok(false);
+            }
+            let call = self
+                .client
+                .update_item()
+                .table_name(&self.table)
+                .key("pk", AttributeValue::S(partner_pk(partner)))
+                .key("sk", AttributeValue::S("mail_rate".to_owned()))
+                .update_expression("SET empty_at = :after")
+                .expression_attribute_values(
+                    ":after",
+                    AttributeValue::S(sortable(later(from, INTERVAL))),
+                );
+            let call = match before {
+                None => call.condition_expression("attribute_not_exists(empty_at)"),
+                Some(before) => call
+                    .condition_expression("empty_at = :before")
+                    .expression_attribute_values(":before", AttributeValue::S(sortable(before))),
+            };
+            if conditional::update(call).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        // Others mail just now.
+        Ok(false)
+    }
+}
+
+/// When a link was mailed last, as far as that counts.
+#[derive(Debug, Deserialize)]
+struct Asked {
+    /// Before this time no other is mailed.
+    next_at: Timestamp,
+    /// The pause that ends then.
+    pause_seconds: u32,
+}
+
+/// The partner's mails as a rate.
+#[derive(Debug, Deserialize)]
+struct Rate {
+    /// When the mails so far would have been sent at one in each interval.
+    empty_at: Timestamp,
+}
+
+/// The pause after the first link.
+const FIRST_PAUSE: SignedDuration = SignedDuration::from_mins(5);
+/// The pause after many.
+const LONGEST_PAUSE: SignedDuration = SignedDuration::from_hours(24);
+/// One mail in so long, in the long run.
+const INTERVAL: SignedDuration = SignedDuration::from_mins(10);
+/// So many at once.
+const BURST: i32 = 6;
+/// How often the count is tried where others count at the same time.
+const TRIES: usize = 5;
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

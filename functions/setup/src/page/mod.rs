@@ -185,7 +185,7 @@ pub(crate) fn said(done: &str) -> Option<&'static str> {
         }
         "link_asked" => {
             "If there is such a partner with an emergency contact, a fresh link is on its way there. It comes at most once in five minutes, \
-             works once, and holds for half an hour."
+             less often if it is asked for again and again, works once, and holds for half an hour."
         }
         _ => return None,
     })

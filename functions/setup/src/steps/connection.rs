@@ -2,18 +2,19 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use domain::Secret;
+use domain::{PartnerId, Secret};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 use store::{Actor, Connection};
 
-use crate::State;
 use crate::answer::{Done, Problem, Shown, saved};
 use crate::check::{self, Proven, find, prove_keys};
 use crate::input::{Asked, Input, filled};
 use crate::page::{self, Step};
 use crate::session::Session;
+use crate::steps::confirm::counted;
 use crate::steps::overview::After;
+use crate::{Setup, State};
 
 #[derive(Serialize)]
 struct View {
@@ -42,6 +43,9 @@ pub(crate) struct Entered {
     /// That its own clientId is no longer to be used.
     #[serde(default)]
     drop_client_id: bool,
+    /// That boards and mapped organisations may be dropped, where this is another ConnectWise.
+    #[serde(default)]
+    drop_choices: bool,
     version: u64,
 }
 
@@ -152,6 +156,9 @@ pub(crate) async fn save(
     let moved = before
         .as_ref()
         .is_none_or(|before| before.origin != keys.origin || before.company_id != keys.company_id);
+    if moved && before.is_some() && !entered.drop_choices {
+        return Err(would_drop(&setup, partner, &keys.origin, &keys.company_id).await?);
+    }
     let connection = match before {
         Some(before) if !moved => before,
         // Boards, companies and tickets of another ConnectWise mean nothing in this one: all that was chosen there is to be chosen again.
@@ -194,6 +201,26 @@ pub(crate) async fn save(
         .with("member", member.map(|member| member.identifier)))
 }
 
+/// What a move to another ConnectWise costs, asked before it is done.
+async fn would_drop(
+    setup: &Setup,
+    partner: &PartnerId,
+    origin: &str,
+    company_id: &str,
+) -> Result<Problem, Problem> {
+    let mappings = setup.table().mappings(partner).await?;
+    let mapped = mappings.values().filter(|of| of.company.is_some());
+    Ok(Problem::invalid(
+        "drop_choices",
+        format!(
+            "The keys work. But {origin} with the company id {company_id} is another ConnectWise than the one that is stored: boards, statuses, \
+             types, priorities and {} are dropped, since their numbers mean something else there, and open tickets stay behind. Nothing is saved \
+             yet. Tick the box and save again if that is what you want.",
+            counted(mapped.count() as u64, "mapped organisation"),
+        ),
+    ))
+}
+
 fn draw(view: &View, session: &Session) -> Markup {
     html! {
         @if view.connected {
@@ -234,6 +261,12 @@ fn draw(view: &View, session: &Session) -> Markup {
                         input type="checkbox" name="drop_client_id" value="true";
                         span { "Use Ticketbridge's instead" }
                     }
+                }
+            }
+            @if view.origin.is_some() {
+                label class="choice" {
+                    input type="checkbox" name="drop_choices" value="true";
+                    span { "If this is another ConnectWise, drop boards and mapped organisations" }
                 }
             }
             @if view.confirmed {

@@ -4,7 +4,6 @@ use aws::invocation::Invocation;
 use aws::mail::NotSent;
 use axum::Extension;
 use domain::{EmailAddress, PartnerId};
-use jiff::SignedDuration;
 use maud::html;
 use serde::{Deserialize, Serialize};
 use store::{Actor, Contact, Versioned};
@@ -16,8 +15,8 @@ use crate::page::{self, Step};
 use crate::session::Session;
 use crate::{Setup, State, mails};
 
-/// One test mail in so long: nobody's post box is filled from here.
-const PAUSE: SignedDuration = SignedDuration::from_mins(1);
+/// Where mails stop for a while: nobody's post box is filled from here.
+const TOO_MANY: &str = "Too many mails went out from this page lately. Nothing was changed or sent. Try again in ten minutes.";
 
 #[derive(Serialize)]
 struct View {
@@ -89,11 +88,15 @@ pub(crate) async fn save(
     }
     let contact = Contact { address };
     let table = setup.table();
+    let now = invocation.now();
+    // Each change is told to the address before. Where that may not be mailed, the contact stays.
+    if before.is_some() && !table.may_mail(partner, now).await? {
+        return Err(Problem::refused(TOO_MANY));
+    }
     saved(table.save_contact(partner, &contact, version).await?)?;
     let (by, what) = (Actor::Partner, "contact_saved");
     setup.done(partner, by, what, &[], &invocation).await;
     // What nobody could be told of so far.
-    let now = invocation.now();
     setup.connections.try_out(partner, now).await?;
     let Some(before) = before else {
         return Ok(Done::next("/setup/contact?done=saved"));
@@ -131,10 +134,8 @@ pub(crate) async fn test(
     let contact = setup.table().contact_to_change(partner).await?.value;
     let contact = contact.ok_or_else(|| Problem::refused("Save an address first."))?;
     let now = invocation.now();
-    if !setup.table().mail_tried(partner, now, PAUSE).await? {
-        return Err(Problem::refused(
-            "A test mail was asked for less than a minute ago. Look whether it has arrived, also among the unwanted mails, before you send another.",
-        ));
+    if !setup.table().may_mail(partner, now).await? {
+        return Err(Problem::refused(TOO_MANY));
     }
     let mail = mails::test(contact.address, &name_of(&setup, partner).await);
     setup.mail(&mail, &invocation).await.map_err(|fault| {

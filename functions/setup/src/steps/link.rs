@@ -20,8 +20,6 @@ use crate::{Setup, State, mails, page};
 
 /// The answer comes after so long, whatever was done: long enough for a mail even by a new connection.
 const ANSWER: Duration = Duration::from_secs(2);
-/// One mail a partner in so long.
-const PAUSE: SignedDuration = SignedDuration::from_mins(5);
 /// How long a link that was mailed opens the page.
 const LIVES: SignedDuration = SignedDuration::from_mins(30);
 
@@ -80,7 +78,8 @@ async fn mail_link(
     let Some((partner, contact)) = partner.zip(contact?.value) else {
         return Ok(false);
     };
-    if !table.link_asked(id, invocation.now(), PAUSE).await? {
+    let now = invocation.now();
+    if !table.may_mail_link(id, now).await? || !table.may_mail(id, now).await? {
         return Ok(false);
     }
     let (url, _) = new_link(setup, id, LIVES, invocation).await?;

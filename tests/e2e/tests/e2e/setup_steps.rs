@@ -295,6 +295,18 @@ async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
     let version = version(&world).await;
     let mut moved = keys(&world, version);
     moved["company_id"] = json!("moved");
+    // Asked first, and nothing is dropped without a yes.
+    let asked = browser.post("/setup/connection", &moved).await.expect(422);
+    let asked = asked.json();
+    assert_eq!(asked["field"], "drop_choices");
+    let detail = asked["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("2 mapped organisations are dropped"),
+        "{detail}"
+    );
+    let kept = world.config.connection(&partner()).await.unwrap().unwrap();
+    assert_eq!((kept.epoch, kept.company_id.as_str()), (1, "tbdemo"));
+    moved["drop_choices"] = json!(true);
     browser.post("/setup/connection", &moved).await.expect(200);
     let connection = world.config.connection(&partner()).await.unwrap().unwrap();
     assert_eq!(
