@@ -83,6 +83,32 @@ fn end(record: &Record) -> Option<i64> {
     end.map(|end| end.as_second() - at(0).as_second())
 }
 
+fn claim() -> Claim {
+    let id = ClaimId::parse("c").unwrap();
+    Claim {
+        id: id.clone(),
+        marker: id,
+        op: Op::Create,
+        reason: "raised".into(),
+        token: Token::new(&key(), 1),
+        board_id: None,
+        company_id: 19,
+        epoch: 1,
+        severity: Severity::Medium,
+        began_at: at(1),
+        until: at(60),
+        uncertain_at: None,
+        attempts: 1,
+        visits: 0,
+        visited_at: None,
+        empty_visits: 0,
+    }
+}
+
+fn open() -> Open {
+    Open::new(7, None, &claim(), at(2))
+}
+
 /// The same event, received at another time: without a time of its own, it seems to have happened then.
 fn retried(event: &Event, received: i64) -> Event {
     let mut retry = event.clone();
@@ -371,27 +397,9 @@ fn a_resolve_that_comes_twice_with_a_future_time_ends_one_occurrence() {
 
 #[test]
 fn the_text_of_a_raise_is_kept_while_an_older_ticket_or_creation_may_turn_out_to_be_over() {
-    let id = ClaimId::parse("c").unwrap();
-    let claim = Claim {
-        id: id.clone(),
-        marker: id,
-        op: Op::Create,
-        reason: "raised".into(),
-        token: Token::new(&key(), 1),
-        board_id: None,
-        company_id: 19,
-        epoch: 1,
-        severity: Severity::Medium,
-        began_at: at(1),
-        until: at(60),
-        uncertain_at: None,
-        attempts: 1,
-        visits: 0,
-        visited_at: None,
-        empty_visits: 0,
-    };
+    let claim = claim();
     let first = folded(&[raise("r", 0, 0)]);
-    let open = first.clone().with_open(Open::new(7, None, &claim, at(2)));
+    let open = first.clone().with_open(open());
     for record in [first.with_claim(claim), open] {
         assert_eq!(record.payload, None);
         let anew = fold(fold(record, &resolve("c", 10, 10)), &raise("r2", 20, 20));
@@ -420,4 +428,52 @@ fn a_raise_anew_that_overtakes_its_resolve_gets_its_ticket_where_a_person_ended_
         1,
         "of before the raise"
     );
+}
+
+#[test]
+fn a_retry_of_an_update_that_came_before_its_raise_does_not_outlive_the_next_resolve() {
+    let early = update("u", Severity::Critical, 15, 15);
+    let record = folded(&[
+        raise("r", 0, 0),
+        resolve("c", 10, 10),
+        early.clone(),
+        raise("r2", 14, 14),
+    ]);
+    let retry = fold(record, &retried(&early, 40));
+    assert!(!fold(retry, &resolve("c2", 30, 30)).wanted.standing);
+}
+
+#[test]
+fn a_slow_resolve_does_not_end_what_was_repeated_with_the_time_of_the_raise() {
+    let events = [raise("r", 0, 2), raise("h", 0, 30), resolve("c", -1, 60)];
+    assert!(is_active(&events), "of an occurrence before");
+}
+
+#[test]
+fn the_newest_place_never_moves_back() {
+    let record = folded(&[raise("r", 0, 2), resolve("c", -100, 60)]);
+    // Older than the raise, which the resolve ended: it was overtaken.
+    assert!(!fold(record, &raise("r0", -50, 70)).wanted.standing);
+}
+
+#[test]
+fn a_repeat_after_an_end_that_nobody_noticed_goes_on_with_the_open_ticket() {
+    let mut record = folded(&[until("r", 100, 0, 0)]);
+    record = record.with_open(open());
+    let repeated = fold(record, &raise("h", 150, 150));
+    let about = repeated.wanted.about.unwrap();
+    assert_eq!(
+        (repeated.episode, about.raised_at, about.repeats),
+        (1, at(0), 1)
+    );
+}
+
+#[test]
+fn an_alert_that_goes_on_is_listed_though_a_person_ended_its_ticket() {
+    let state = |record: &Record| record.index("0f").map(|(state, _)| state);
+    let ended = folded(&[raise("r", 0, 0)]).with_open(open());
+    let ended = ended.with_closed(7, 1, ClosedBy::Technician, at(10));
+    assert_eq!(state(&ended), Some("acme#open#2".into()));
+    let over = fold(ended, &resolve("c", 20, 20));
+    assert_eq!(state(&over), Some("acme#closed#2".into()));
 }
