@@ -134,7 +134,8 @@ async fn one_alert(
             attempt = received(&record),
         );
         let outcome = async {
-            match app.process(&key, &asked, invocation).await {
+            // On the heap: the future of all that can happen to an alert is larger than a thread's stack likes.
+            match Box::pin(app.process(&key, &asked, invocation)).await {
                 Outcome::Later(_) if received(&record) >= MOST_RECEIPTS => {
                     app.defer(&key, &asked, invocation).await
                 }

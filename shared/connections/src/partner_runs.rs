@@ -130,19 +130,19 @@ impl PartnerRuns {
         invocation: &Invocation,
         run: impl AsyncFn(&Leased) -> Result<(T, Timestamp), E>,
     ) -> Result<RunReport<T>, Fault> {
-        let (partners, here, company) = match named {
+        let (partners, here) = match named {
             Some(partners) => {
                 let all = partners.len();
-                let company = match all {
-                    1 => Company::Alone,
-                    _ => Company::WithOthers,
-                };
-                (partners, all, company)
+                (partners, all)
             }
             None => {
                 let due = self.due.due(self.task, invocation.now(), MOST).await?;
-                (due, GROUP, Company::WithOthers)
+                (due, GROUP)
             }
+        };
+        let company = match partners.len() {
+            1 => Company::Alone,
+            _ => Company::WithOthers,
         };
         let (own, others) = partners.split_at(partners.len().min(here));
         let asked = join_all(others.chunks(GROUP).map(|group| self.ask(group)));
