@@ -463,7 +463,7 @@ fn bound_to(document: &SourceDocument) -> BTreeSet<PartnerId> {
     partners.cloned().collect()
 }
 
-/// Those that it may post for now.
+/// The partners that the source may post for at present.
 fn posts_for(document: &SourceDocument) -> BTreeSet<PartnerId> {
     match document.enabled {
         true => bound_to(document),
