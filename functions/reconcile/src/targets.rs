@@ -224,13 +224,8 @@ mod tests {
         };
         let settings = Settings {
             operations,
-            cyber_alerts: BoardTarget::default(),
-            kinds_off: [].into(),
-            kinds_on_since: BTreeMap::new(),
             priorities: BTreeMap::from([(Severity::High, 32)]),
-            note_interval_minutes: 60,
-            notes_for_customers: false,
-            epoch: None,
+            ..Settings::default()
         };
         ConnectionView {
             connection: Some(LiveConnection {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws::metrics::{Metric, count};
-use connections::Site;
+use connections::{Site, View};
 use domain::command::{Ask, Command};
 use domain::decide::{Decision, Step, decide, may_look};
 use domain::event::{Event, Order};
@@ -54,6 +54,22 @@ impl Asked {
 
     pub(crate) fn order(&self) -> Option<Order> {
         self.event().map(Event::order)
+    }
+}
+
+impl<'a> Case<'a> {
+    /// A message and the view of its partner; what is known of the connection's tickets is set apart.
+    fn new(asked: &'a Asked, invocation: &'a Invocation, seen: View) -> Self {
+        Self {
+            asked,
+            invocation,
+            view: match asked {
+                Asked::Release => seen.view.released(),
+                Asked::Event(_) | Asked::Reconsider | Asked::Command(_) => seen.view,
+            },
+            site: seen.site,
+            memory: None,
+        }
     }
 }
 
@@ -132,16 +148,7 @@ impl App {
             self.connections.view(key, invocation.now())
         );
         let (known, seen) = (known?, seen?);
-        let mut case = Case {
-            asked,
-            invocation,
-            view: match asked {
-                Asked::Release => seen.view.released(),
-                Asked::Event(_) | Asked::Reconsider | Asked::Command(_) => seen.view,
-            },
-            site: seen.site,
-            memory: None,
-        };
+        let mut case = Case::new(asked, invocation, seen);
         case.set_memory(known.memory);
         let untouched = || Record::new(key.clone());
         let mut stored = known.record.unwrap_or_else(untouched);
@@ -308,14 +315,8 @@ impl App {
         asked: &Asked,
         invocation: &Invocation,
     ) -> Result<Outcome, store::Error> {
-        let view = self.connections.view(key, invocation.now()).await?;
-        let case = Case {
-            asked,
-            invocation,
-            view: view.view,
-            site: view.site,
-            memory: None,
-        };
+        let seen = self.connections.view(key, invocation.now()).await?;
+        let case = Case::new(asked, invocation, seen);
         for _ in 0..MAX_STEPS {
             let stored = self.alerts.get(key).await?;
             let stored = stored.unwrap_or_else(|| Record::new(key.clone()));

@@ -511,31 +511,7 @@ fn refusal(fault: &Failed, op: Option<Op>, reaction: &Reaction) -> Option<Refusa
 /// Whether a create was answered so before, was searched for and not found, and is answered so again: whatever answers does not
 /// make this ticket. Should it come late all the same, the search an hour later finds it, as that for any create that was given up.
 fn is_answered_so_again(record: &Record, fault: &Failed) -> bool {
-    let Failed::Write(fault) = fault else {
-        return false;
-    };
-    let is_answer = match fault {
-        Error::RedirectRefused { .. }
-        | Error::AnswerUnreadable { .. }
-        | Error::AnswerTooLarge { .. }
-        | Error::ServerError { .. } => true,
-        Error::NotSent { .. }
-        | Error::DeadlineTooShort
-        | Error::TimedOut { .. }
-        | Error::NoAnswer { .. }
-        | Error::Throttled { .. }
-        | Error::KeysRefused
-        | Error::ClientIdRefused
-        | Error::NotRouted { .. }
-        | Error::EndpointMissing { .. }
-        | Error::Forbidden { .. }
-        | Error::MissingRight { .. }
-        | Error::NotFound { .. }
-        | Error::TargetGone { .. }
-        | Error::Rejected { .. }
-        | Error::Conflict { .. }
-        | Error::HostRefused { .. } => false,
-    };
+    let is_answer = matches!(fault, Failed::Write(fault) if fault.is_unclear_answer());
     let is_given_up = |claim: &Claim| {
         let mut rechecks = record.rechecks.iter();
         claim.op == Op::Create && rechecks.any(|recheck| recheck.token == claim.token)

@@ -138,7 +138,7 @@ pub struct Site {
 
 #[cfg(test)]
 mod tests {
-    use domain::settings::{BoardTarget, Company, Settings};
+    use domain::settings::{Company, Settings};
     use domain::{AlertId, Blocked, Kind, PartnerId};
     use jiff::Timestamp;
 
@@ -163,14 +163,8 @@ mod tests {
                 suspended: false,
             }),
             settings: Some(Settings {
-                operations: BoardTarget::default(),
-                cyber_alerts: BoardTarget::default(),
-                kinds_off: [].into(),
-                kinds_on_since: [].into(),
-                priorities: [].into(),
-                note_interval_minutes: 60,
-                notes_for_customers: false,
                 epoch: Some(EPOCH),
+                ..Settings::default()
             }),
             mapping: Some(Mapping::default().chosen(Some(company), true, Timestamp::UNIX_EPOCH)),
             breaker: None,

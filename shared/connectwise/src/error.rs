@@ -232,6 +232,33 @@ impl Error {
         }
     }
 
+    /// Whether something answered and did not say whether the call was carried out.
+    #[must_use]
+    pub fn is_unclear_answer(&self) -> bool {
+        match self {
+            Self::RedirectRefused { .. }
+            | Self::AnswerUnreadable { .. }
+            | Self::AnswerTooLarge { .. }
+            | Self::ServerError { .. } => true,
+            Self::NotSent { .. }
+            | Self::DeadlineTooShort
+            | Self::TimedOut { .. }
+            | Self::NoAnswer { .. }
+            | Self::Throttled { .. }
+            | Self::KeysRefused
+            | Self::ClientIdRefused
+            | Self::NotRouted { .. }
+            | Self::EndpointMissing { .. }
+            | Self::Forbidden { .. }
+            | Self::MissingRight { .. }
+            | Self::NotFound { .. }
+            | Self::TargetGone { .. }
+            | Self::Rejected { .. }
+            | Self::Conflict { .. }
+            | Self::HostRefused { .. } => false,
+        }
+    }
+
     /// The answer in a few words, for a person who is told that this one call was refused.
     #[must_use]
     pub fn answered(&self) -> String {

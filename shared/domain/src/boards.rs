@@ -3,7 +3,7 @@
 //! Nothing of a half-made board is written down. What is there already by its name is adopted, so set-up may stop after any
 //! call, or not know whether a call was done, and goes on from what ConnectWise lists then.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::event::Severity;
@@ -433,12 +433,9 @@ pub fn chosen(
         return Settings {
             operations,
             cyber_alerts,
-            kinds_off: BTreeSet::new(),
-            kinds_on_since: BTreeMap::new(),
             priorities: usual,
-            note_interval_minutes: 60,
-            notes_for_customers: false,
             epoch: Some(epoch),
+            ..Settings::default()
         };
     };
     let as_before = |target: BoardTarget, before: &BoardTarget| BoardTarget {

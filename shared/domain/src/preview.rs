@@ -41,7 +41,7 @@ mod tests {
     use crate::breaker::Breaker;
     use crate::event::Severity;
     use crate::kind::Role;
-    use crate::settings::{BoardTarget, LiveConnection, Mapping, Settings};
+    use crate::settings::{LiveConnection, Mapping, Settings};
     use crate::{Kind, Target};
 
     fn at(hours: i64) -> Timestamp {
@@ -64,13 +64,7 @@ mod tests {
     fn view(company: Option<u64>, enabled: bool) -> ConnectionView {
         let settings = Settings {
             kinds_off: [Kind::parse("dns_poisoning").unwrap()].into(),
-            kinds_on_since: [].into(),
-            operations: BoardTarget::default(),
-            cyber_alerts: BoardTarget::default(),
-            priorities: [].into(),
-            note_interval_minutes: 60,
-            notes_for_customers: false,
-            epoch: None,
+            ..Settings::default()
         };
         ConnectionView {
             connection: Some(LiveConnection {

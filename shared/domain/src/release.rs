@@ -60,7 +60,7 @@ pub fn held(
 mod tests {
     use super::*;
     use crate::breaker::Breaker;
-    use crate::settings::{BoardTarget, LiveConnection, Settings};
+    use crate::settings::{LiveConnection, Settings};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -68,14 +68,7 @@ mod tests {
 
     fn view(paused_until: Option<Timestamp>) -> ConnectionView {
         let settings = Settings {
-            kinds_off: [].into(),
-            kinds_on_since: [].into(),
-            operations: BoardTarget::default(),
-            cyber_alerts: BoardTarget::default(),
-            priorities: [].into(),
-            note_interval_minutes: 60,
-            notes_for_customers: false,
-            epoch: None,
+            ..Settings::default()
         };
         ConnectionView {
             connection: Some(LiveConnection {

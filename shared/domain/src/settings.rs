@@ -43,6 +43,22 @@ pub struct Settings {
 /// a source.
 const BACKFILL: SignedDuration = SignedDuration::from_hours(48);
 
+impl Default for Settings {
+    /// All that is optional is left to ConnectWise, every kind makes tickets, and an alert gets at most one note of repeats an hour.
+    fn default() -> Self {
+        Self {
+            operations: BoardTarget::default(),
+            cyber_alerts: BoardTarget::default(),
+            kinds_off: BTreeSet::new(),
+            kinds_on_since: BTreeMap::new(),
+            priorities: BTreeMap::new(),
+            note_interval_minutes: an_hour(),
+            notes_for_customers: false,
+            epoch: None,
+        }
+    }
+}
+
 fn an_hour() -> u32 {
     60
 }
@@ -330,14 +346,8 @@ mod tests {
         let at = |hour: i64| Timestamp::from_second(1_790_000_000 + 3600 * hour).unwrap();
         let kind = |name| Kind::parse(name).unwrap();
         let settings = Settings {
-            operations: BoardTarget::default(),
-            cyber_alerts: BoardTarget::default(),
             kinds_off: [kind("cpu"), kind("disk")].into(),
-            kinds_on_since: BTreeMap::new(),
-            priorities: BTreeMap::new(),
-            note_interval_minutes: 60,
-            notes_for_customers: false,
-            epoch: None,
+            ..Settings::default()
         };
         let one_on = settings.with_kinds_off([kind("disk")].into(), at(1));
         assert_eq!(one_on.kinds_on_since, [(kind("cpu"), at(1))].into());

@@ -77,7 +77,6 @@ mod tests {
     use super::*;
     use crate::fold::fold;
     use crate::record::Record;
-    use crate::settings::BoardTarget;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -108,14 +107,7 @@ mod tests {
     fn a_tests_kind_makes_tickets() {
         let kind = |name: &str| Kind::parse(name).unwrap();
         let mut settings = Settings {
-            operations: BoardTarget::default(),
-            cyber_alerts: BoardTarget::default(),
-            kinds_off: [].into(),
-            kinds_on_since: [].into(),
-            priorities: [].into(),
-            note_interval_minutes: 60,
-            notes_for_customers: false,
-            epoch: None,
+            ..Settings::default()
         };
         let chosen = |settings: &Settings, role| kind_for(role, settings);
         let cyber = chosen(&settings, Role::CyberAlerts);

@@ -185,6 +185,24 @@ impl ConfigTable {
     }
 
     /// An item as it is, read consistently.
+    /// All items of a partner whose sort key begins with the prefix, in the order of their sort keys, read consistently.
+    pub(crate) async fn items_with_prefix(
+        &self,
+        partner: &PartnerId,
+        prefix: &str,
+    ) -> Result<Vec<Item>, Error> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(partner_pk(partner)))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()));
+        let items: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
+        items.map_err(|fault| Error::call("Query", &fault))
+    }
+
     pub(crate) async fn item(&self, pk: &str, sk: &str) -> Result<Option<Item>, Error> {
         let call = self
             .client
@@ -238,11 +256,9 @@ mod tests {
             operations: board.clone(),
             cyber_alerts: board,
             kinds_off: [Kind::parse("cpu").unwrap()].into(),
-            kinds_on_since: [].into(),
             priorities: [(Severity::Critical, 1)].into(),
-            note_interval_minutes: 60,
-            notes_for_customers: false,
             epoch: Some(3),
+            ..Settings::default()
         };
         let item = item(&partner, "settings", &settings).unwrap();
         assert_eq!(from_item::<Settings>(item).unwrap(), settings);

@@ -21,7 +21,6 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use crate::alerts::look_of;
-use crate::config::partner_pk;
 use crate::{Alerts, ConfigTable, Error};
 
 /// Records read in one call of a listing: some hundred kilobytes.
@@ -390,20 +389,8 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails or an item is unreadable.
     pub async fn mappings(&self, partner: &PartnerId) -> Result<HashMap<TenantId, Mapping>, Error> {
-        let mut items = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :tenant)")
-            .expression_attribute_values(":pk", AttributeValue::S(partner_pk(partner)))
-            .expression_attribute_values(":tenant", AttributeValue::S("T#".to_owned()))
-            .into_paginator()
-            .items()
-            .send();
         let mut mappings = HashMap::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+        for item in self.items_with_prefix(partner, "T#").await? {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix("T#")?).ok())
             else {

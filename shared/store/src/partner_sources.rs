@@ -35,20 +35,8 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
     ) -> Result<BTreeMap<SourceId, PartnerSource>, Error> {
-        let mut items = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(partner_pk(partner)))
-            .expression_attribute_values(":prefix", AttributeValue::S(PREFIX.to_owned()))
-            .into_paginator()
-            .items()
-            .send();
         let mut sources = BTreeMap::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+        for item in self.items_with_prefix(partner, PREFIX).await? {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let id = sk.and_then(|sk| SourceId::parse(sk.strip_prefix(PREFIX)?).ok());
             match id.zip(from_item(item).ok()) {

@@ -98,19 +98,8 @@ impl ConfigTable {
         partner: &PartnerId,
         now: Timestamp,
     ) -> Result<BTreeMap<SourceId, Rejections>, Error> {
-        let mut items = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(partner_pk(partner)))
-            .expression_attribute_values(":prefix", AttributeValue::S(PREFIX.to_owned()))
-            .into_paginator()
-            .items()
-            .send();
         let mut rejections = BTreeMap::<SourceId, Rejections>::new();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+        for item in self.items_with_prefix(partner, PREFIX).await? {
             let malformed = |fault| Error::malformed(format!("{partner} {PREFIX}"), &fault);
             let item: Item = from_item(item).map_err(malformed)?;
             let source = item

@@ -69,20 +69,8 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails or an item is unreadable.
     pub async fn stops(&self, partner: &PartnerId) -> Result<Stops, Error> {
-        let mut items = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", AttributeValue::S(partner_pk(partner)))
-            .expression_attribute_values(":prefix", AttributeValue::S(PREFIX.to_owned()))
-            .into_paginator()
-            .items()
-            .send();
         let mut stops = Stops::default();
-        while let Some(item) = items.next().await {
-            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+        for item in self.items_with_prefix(partner, PREFIX).await? {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix(PREFIX)?).ok())
             else {

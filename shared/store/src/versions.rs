@@ -330,7 +330,6 @@ pub(crate) fn assert_optional<T: Serialize>(full: &T, bare: &T, optional: &[&str
 
 #[cfg(test)]
 mod tests {
-    use domain::settings::BoardTarget;
     use jiff::Timestamp;
 
     use super::*;
@@ -365,16 +364,7 @@ mod tests {
             enabled_at: Some(Timestamp::UNIX_EPOCH),
         };
         assert_optional(&full, &Mapping::default(), MAPPING);
-        let bare = Settings {
-            operations: BoardTarget::default(),
-            cyber_alerts: BoardTarget::default(),
-            kinds_off: [].into(),
-            kinds_on_since: [].into(),
-            priorities: [].into(),
-            note_interval_minutes: 60,
-            notes_for_customers: false,
-            epoch: None,
-        };
+        let bare = Settings::default();
         let full = Settings {
             epoch: Some(1),
             ..bare.clone()

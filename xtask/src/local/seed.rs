@@ -1,7 +1,7 @@
 //! A partner to play with, set up through the operator's API and the partner's page like any other. Many partners at once are written
 //! where set-up would store them: a hundred would take it minutes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use aws::secrets::{ConnectionSecret, SigningSecret, SourceDocument};
@@ -359,12 +359,8 @@ async fn settings(simulator: &Simulator) -> Result<Settings> {
     Ok(Settings {
         operations: board(simulator, Role::Operations, "Operations", WhenGone::Close).await?,
         cyber_alerts: board(simulator, Role::CyberAlerts, "Cyber Alerts", WhenGone::Note).await?,
-        kinds_off: BTreeSet::new(),
-        kinds_on_since: BTreeMap::new(),
         priorities: priorities(simulator).await?,
-        note_interval_minutes: 60,
-        notes_for_customers: false,
-        epoch: None,
+        ..Settings::default()
     })
 }
 

@@ -20,12 +20,8 @@ fn needed(boards: [RecordId; 2], companies: u64) -> Needed {
     let settings = Settings {
         operations: board(boards[0], "disk"),
         cyber_alerts: board(boards[1], "zero_trust"),
-        kinds_off: BTreeSet::new(),
-        kinds_on_since: [].into(),
         priorities: [(Severity::High, 32)].into(),
-        note_interval_minutes: 60,
-        notes_for_customers: false,
-        epoch: None,
+        ..Settings::default()
     };
     let companies = (0..companies).map(|n| (tenant(n), 1000 + n));
     Needed::by(&settings, companies.collect())

@@ -273,8 +273,6 @@ fn draw(view: &Preview, session: &Session) -> Markup {
 
 #[cfg(test)]
 mod tests {
-    use domain::settings::BoardTarget;
-
     use super::*;
 
     #[test]
@@ -289,13 +287,7 @@ mod tests {
         };
         let settings = |epoch| Settings {
             epoch: Some(epoch),
-            operations: BoardTarget::default(),
-            cyber_alerts: BoardTarget::default(),
-            kinds_off: [].into(),
-            kinds_on_since: [].into(),
-            priorities: [].into(),
-            note_interval_minutes: 60,
-            notes_for_customers: false,
+            ..Settings::default()
         };
         let paths = |connection, settings: Option<&Settings>, contact| {
             let missing = missing(connection, settings, contact);

@@ -86,12 +86,8 @@ fn view() -> ConnectionView {
     let settings = Settings {
         operations,
         cyber_alerts,
-        kinds_off: std::collections::BTreeSet::default(),
-        kinds_on_since: [].into(),
         priorities: [(Severity::Critical, 1), (Severity::Medium, 3)].into(),
-        note_interval_minutes: 60,
-        notes_for_customers: false,
-        epoch: None,
+        ..Settings::default()
     };
     ConnectionView {
         connection: Some(LiveConnection {

@@ -279,12 +279,8 @@ fn settings() -> Settings {
             when_gone: WhenGone::Note,
             ..board(23, "zero_trust")
         },
-        kinds_off: BTreeSet::new(),
-        kinds_on_since: [].into(),
         priorities: [(Severity::High, 32)].into(),
-        note_interval_minutes: 60,
-        notes_for_customers: false,
-        epoch: None,
+        ..Settings::default()
     }
 }
 

@@ -156,12 +156,8 @@ impl Model {
         let settings = Settings {
             operations: target.clone(),
             cyber_alerts: target,
-            kinds_off: std::collections::BTreeSet::default(),
-            kinds_on_since: [].into(),
             priorities: [(Severity::Critical, 1), (Severity::Medium, 3)].into(),
-            note_interval_minutes: 60,
-            notes_for_customers: false,
-            epoch: None,
+            ..Settings::default()
         };
         Self {
             now: 1000,

@@ -838,7 +838,6 @@ pub(crate) fn settings() -> Settings {
             WhenGone::Note,
         ),
         kinds_off: [Kind::parse("memory").unwrap()].into(),
-        kinds_on_since: [].into(),
         priorities: [
             (Severity::Critical, 31),
             (Severity::High, 32),
@@ -846,9 +845,7 @@ pub(crate) fn settings() -> Settings {
             (Severity::Low, 34),
         ]
         .into(),
-        note_interval_minutes: 60,
-        notes_for_customers: false,
-        epoch: None,
+        ..Settings::default()
     }
 }
 
