@@ -81,13 +81,6 @@ enum RunOutcome<T> {
     Isolated,
 }
 
-/// What else one invocation runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Company {
-    Alone,
-    WithOthers,
-}
-
 /// Returns the partners that an input names, as `{"partners": […]}`; `None` for a tick.
 ///
 /// # Errors
@@ -140,16 +133,13 @@ impl PartnerRuns {
                 (due, GROUP)
             }
         };
-        let company = match partners.len() {
-            1 => Company::Alone,
-            _ => Company::WithOthers,
-        };
+        let is_alone = partners.len() == 1;
         let (own, others) = partners.split_at(partners.len().min(here));
         let asked = join_all(others.chunks(GROUP).map(|group| self.ask(group)));
         // All runs are awaited concurrently, so a slow partner does not delay another.
         let runs = own.iter().map(|partner| {
             let span = tracing::info_span!("partner", partner = %partner);
-            self.leased(partner, company, invocation, &run)
+            self.leased(partner, is_alone, invocation, &run)
                 .instrument(span)
         });
         let (runs, asked) = tokio::join!(join_all(runs), asked);
@@ -178,21 +168,7 @@ impl PartnerRuns {
         ends: Instant,
         invocation: &Invocation,
     ) -> RunOutcome<T> {
-        let now = invocation.now();
-        let told = async {
-            if leased.died < TOLD_AFTER {
-                return Ok(());
-            }
-            tracing::error!(died = leased.died, "runs of this partner died");
-            count(Metric::RunsDied, 1);
-            self.table.happened(Sign::RunsDied, now).await
-        };
-        let given_back = async {
-            if let Err(fault) = told.await {
-                tracing::warn!(fault = %fault, "failed to leave a sign for the operator");
-            }
-            self.due.give_back(leased, now).await
-        };
+        let given_back = self.due.give_back(leased, invocation.now());
         match timeout_at(ends, given_back).await {
             Ok(Ok(())) => {}
             Ok(Err(fault)) => {
@@ -210,6 +186,18 @@ impl PartnerRuns {
         }
     }
 
+    /// Notifies the operator of runs that died, before a run that may die too. If the notification fails, the next run repeats it.
+    async fn report_deaths(&self, leased: &Leased, now: Timestamp) {
+        if leased.died < TOLD_AFTER {
+            return;
+        }
+        tracing::error!(died = leased.died, "runs of this partner died");
+        count(Metric::RunsDied, 1);
+        if let Err(fault) = self.table.happened(Sign::RunsDied, now).await {
+            tracing::warn!(fault = %fault, "failed to leave a sign for the operator");
+        }
+    }
+
     /// Starts a further invocation. If that fails, its partners are still due at the next tick.
     async fn ask(&self, partners: &[PartnerId]) -> bool {
         let input = json!({ "partners": partners });
@@ -224,7 +212,7 @@ impl PartnerRuns {
     async fn leased<T, E: Display>(
         &self,
         partner: &PartnerId,
-        company: Company,
+        is_alone: bool,
         invocation: &Invocation,
         run: &impl AsyncFn(&Leased) -> Result<(T, Timestamp), E>,
     ) -> RunOutcome<T> {
@@ -252,10 +240,14 @@ impl PartnerRuns {
                 return RunOutcome::Failed;
             }
         };
-        if leased.died > 0 && company == Company::WithOthers {
+        if leased.died > 0 && !is_alone {
             return self.isolate(&leased, ends, invocation).await;
         }
-        let (made, next) = match timeout_at(ends, run(&leased)).await {
+        let reported_run = async {
+            self.report_deaths(&leased, invocation.now()).await;
+            run(&leased).await
+        };
+        let (made, next) = match timeout_at(ends, reported_run).await {
             Ok(Ok((told, next))) => (RunOutcome::Done(told), next),
             Ok(Err(fault)) => {
                 tracing::error!(fault = %fault, "partner run failed");

@@ -206,3 +206,38 @@ async fn an_input_that_names_no_partners_as_it_should_is_refused() {
         assert!(reconcile.handle(wrong, &now).await.is_err());
     }
 }
+
+#[tokio::test]
+async fn a_partner_whose_run_died_is_run_apart_from_others() {
+    let world = World::new().await;
+    let way = Way::open(&world, 202, None).await;
+    let reconcile = reconcile::App::build(&world.reconcile_config(), &way.aws(&world)).unwrap();
+    let now = Timestamp::now();
+    let all = partners(3);
+    world.make_all_due(&all, now).await;
+    let table = world.due();
+    let lease = table.lease(
+        &all[0],
+        store::Task::Reconcile,
+        "dead",
+        now,
+        after(now, 300),
+    );
+    lease.await.unwrap().unwrap();
+
+    let later = after(now, 400);
+    let tick = world.tick(&reconcile, later).await;
+    assert_eq!((tick.due, tick.asked, tick.done), (3, 1, 2));
+    let (_, input) = way.asked.lock().unwrap().pop().unwrap();
+    assert_eq!(input, serde_json::json!({ "partners": [all[0]] }));
+    // It is due until that invocation runs it, which it does itself.
+    let second = minute(after(later, 1));
+    let apart = reconcile.handle(input.clone(), &second).await.unwrap();
+    assert_eq!((apart.done, apart.asked), (1, 0));
+    let again = reconcile.handle(input, &second).await.unwrap();
+    assert_eq!(again.done, 0);
+    // After a run that ended it is one of many again.
+    world.make_all_due(&all, after(now, 500)).await;
+    let tick = world.tick(&reconcile, after(now, 500)).await;
+    assert_eq!((tick.asked, tick.done), (0, 3));
+}

@@ -129,3 +129,26 @@ async fn the_longest_waiting_come_first_and_no_task_meets_anothers_partners() {
     assert_eq!(due(&table, now).await.len(), 12);
     assert_eq!(table.due(Task::Health, now, 5).await.unwrap(), [partner(3)]);
 }
+
+#[tokio::test]
+async fn the_operator_is_notified_of_a_partner_whose_runs_die_also_where_it_is_the_only_one() {
+    let world = World::new().await;
+    let reconcile = world.reconcile();
+    let now = Timestamp::now();
+    let table = world.due();
+    world.make_due(now).await;
+    let signs = async || world.config.pipeline().await.unwrap().signs.runs_died;
+    // Each run is dead by the time that its lease ends.
+    for (seconds, died) in [(0, 0), (400, 1)] {
+        let (at, until) = (after(now, seconds), after(now, seconds + 300));
+        let lease = table.lease(&partner(), TASK, "dead", at, until).await;
+        assert_eq!(lease.unwrap().unwrap().died, died);
+    }
+    assert_eq!(signs().await, None);
+    assert_eq!(world.tick(&reconcile, after(now, 800)).await.done, 1);
+    assert_eq!(signs().await.map(|sign| sign.count), Some(1));
+    // A run that ended is no death.
+    world.make_due(after(now, 900)).await;
+    assert_eq!(world.tick(&reconcile, after(now, 900)).await.done, 1);
+    assert_eq!(signs().await.map(|sign| sign.count), Some(1));
+}
