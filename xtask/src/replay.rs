@@ -113,8 +113,8 @@ fn sketch(record: &Record) -> String {
     }
     if let Some(claim) = &record.claim {
         sketch = format!(
-            "{sketch}; {:?} under way since {:.0}",
-            claim.op, claim.began_at
+            "{sketch}; {:?} under way until {:.0}",
+            claim.op, claim.until
         );
     }
     format!(

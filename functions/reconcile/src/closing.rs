@@ -95,6 +95,7 @@ impl App {
         let mut proposals = departures.proposals;
         let mut left = false;
         if compares {
+            proposals.extend(census.out_of_reach(live.epoch));
             let tickets = census.tickets(live.epoch);
             let compared = self.compared(partner, view, tickets, progress, room, invocation);
             match compared.await? {

@@ -123,7 +123,9 @@ impl App {
         for _ in 0..TRIES {
             let known = self.alerts.imported(item_key, &unknown).await?;
             let before = known.unwrap_or_else(|| Record::new(unknown.clone()));
-            let record = recall(before.clone(), tickets, epoch, invocation.now());
+            // The tenant behind a token is not known, nor its company.
+            let company = None;
+            let record = recall(before.clone(), tickets, company, epoch, invocation.now());
             if record == before {
                 return Ok(());
             }

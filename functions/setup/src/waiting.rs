@@ -110,7 +110,6 @@ pub(crate) fn words(reason: &Blocked) -> String {
         Blocked::TargetGone(target) => {
             format!("ConnectWise does not accept the {target} of its ticket")
         }
-        Blocked::OtherSite => "its ticket is in another ConnectWise".to_owned(),
         Blocked::Rejected(_) => "ConnectWise refused the ticket".to_owned(),
         Blocked::OlderThanBackfill => "it was raised too long ago".to_owned(),
     }

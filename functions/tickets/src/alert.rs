@@ -11,7 +11,9 @@ use domain::fold::fold;
 use domain::memory::Memory;
 use domain::record::{Claim, Open, Record};
 use domain::settings::ConnectionView;
-use domain::{AlertKey, Blocked, RecordId};
+use domain::ticket::text_of_ticket_out_of_reach;
+use domain::{AlertKey, Blocked};
+use jiff::SignedDuration;
 use store::Written;
 
 use crate::calls::Work;
@@ -75,7 +77,7 @@ impl<'a> Case<'a> {
 
 impl Case<'_> {
     /// The record with what the message says taken in.
-    fn folded(&self, stored: &Record) -> Record {
+    fn folded(&self, stored: &Record, settle: SignedDuration) -> Record {
         let mut record = match self.asked {
             Asked::Event(event) => fold(stored.clone(), event),
             Asked::Reconsider => stored.clone(),
@@ -84,7 +86,7 @@ impl Case<'_> {
         };
         if let Some(connection) = &self.view.connection {
             record = record
-                .in_epoch(connection.epoch)
+                .in_epoch(connection.epoch, settle, self.invocation.now())
                 .renewed(&connection.settings);
         }
         record
@@ -143,6 +145,38 @@ impl App {
         asked: &Asked,
         invocation: &Invocation,
     ) -> Result<Outcome, store::Error> {
+        let (mut stored, mut case) = self.read(key, asked, invocation).await?;
+        for _ in 0..MAX_STEPS {
+            let record = case.folded(&stored, self.settle);
+            let stepped = match case.to_look_at(&record).cloned() {
+                Some(open) => self.look_at(record, &open, &mut case).await?,
+                None => {
+                    let decision = decide(&record, &case.view, self.settle, invocation.now());
+                    self.step(&stored, record, decision, &mut case).await?
+                }
+            };
+            match stepped {
+                Stepped::On(record) => {
+                    case.has_obeyed();
+                    stored = *record;
+                }
+                Stepped::Again => {}
+                // The connection too: it may point elsewhere since the record changed.
+                Stepped::Reread => (stored, case) = self.read(key, case.asked, invocation).await?,
+                Stepped::End(outcome) => return Ok(outcome),
+            }
+        }
+        tracing::error!(steps = MAX_STEPS, "no end in sight");
+        Ok(Outcome::Later(None))
+    }
+
+    /// The record and what its partner set up, read concurrently.
+    async fn read<'a>(
+        &self,
+        key: &AlertKey,
+        asked: &'a Asked,
+        invocation: &'a Invocation,
+    ) -> Result<(Record, Case<'a>), store::Error> {
         let (known, seen) = tokio::join!(
             self.alerts.known(key),
             self.connections.view(key, invocation.now())
@@ -151,28 +185,7 @@ impl App {
         let mut case = Case::new(asked, invocation, seen);
         case.set_memory(known.memory);
         let untouched = || Record::new(key.clone());
-        let mut stored = known.record.unwrap_or_else(untouched);
-        for _ in 0..MAX_STEPS {
-            let record = case.folded(&stored);
-            let stepped = match case.to_look_at(&record).cloned() {
-                Some(open) => self.look_at(record, &open, &mut case).await?,
-                None => {
-                    let decision = decide(&record, &case.view, self.settle, invocation.now());
-                    self.step(&stored, record, decision, &mut case).await?
-                }
-            };
-            stored = match stepped {
-                Stepped::On(record) => {
-                    case.has_obeyed();
-                    *record
-                }
-                Stepped::Again => stored,
-                Stepped::Reread => self.alerts.get(key).await?.unwrap_or_else(untouched),
-                Stepped::End(outcome) => return Ok(outcome),
-            };
-        }
-        tracing::error!(steps = MAX_STEPS, "no end in sight");
-        Ok(Outcome::Later(None))
+        Ok((known.record.unwrap_or_else(untouched), case))
     }
 
     async fn step(
@@ -185,7 +198,8 @@ impl App {
         match decision {
             Decision::Nothing(idle) => {
                 tracing::info!(idle = ?idle, "nothing to do");
-                let rest = record.at_rest().shrunk(case.invocation.now());
+                let rest = record.at_rest(case.asked.event());
+                let rest = rest.shrunk(case.invocation.now());
                 self.end(stored, rest, Outcome::Done).await
             }
             Decision::Wait { until } => {
@@ -199,6 +213,7 @@ impl App {
             Decision::Block(reason) => self.block(stored, record, reason, case).await,
             // What follows calls ConnectWise.
             Decision::Search
+            | Decision::Verify(_)
             | Decision::Recheck(_)
             | Decision::Recall
             | Decision::Remember
@@ -208,6 +223,7 @@ impl App {
                 Ok(Stepped::End(Outcome::Later(Some(Duration::from_secs(1)))))
             }
             Decision::Search => self.search(stored, record, case).await,
+            Decision::Verify(ticket_id) => self.verify(stored, record, ticket_id, case).await,
             Decision::Recheck(recheck) => self.recheck(stored, record, &recheck, case).await,
             Decision::Recall => self.recall(stored, record, case).await,
             Decision::Remember => self.remember(stored, record, case).await,
@@ -264,26 +280,33 @@ impl App {
         case: &mut Case<'_>,
     ) -> Result<Stepped, store::Error> {
         let text = record.text(case.asked.event()).cloned();
+        let text = text.or_else(|| text_of_ticket_out_of_reach(&record));
         if matches!(step, Step::Create(_)) && text.is_none() {
             // The message that raised it is still in the queue and has the text.
             tracing::warn!("no text for the ticket yet");
             return Ok(Stepped::End(Outcome::Later(None)));
         }
         let connection = case.view.connection.clone();
-        let claim = claim(&record, &step, case);
+        let claim = connection.as_ref().and_then(|connection| {
+            let id = case.invocation.next_claim()?;
+            step.claim(
+                &record,
+                id,
+                connection.epoch,
+                case.invocation.now(),
+                case.invocation.holds_until(),
+            )
+        });
         let (Some(claim), Some(connection)) = (claim, connection) else {
             let reason = "the record does not fit the step that it asks for".to_owned();
             return Ok(Stepped::End(Outcome::DeadLetter(reason)));
         };
-        let previous = record.claim.clone();
-        let previous = previous.filter(|previous| previous.op == claim.op);
         match self.alerts.write(&record.with_claim(claim)).await? {
             Written::Conflict => Ok(Stepped::Reread),
             Written::Yes(record) => {
                 let work = Work {
                     step: &step,
                     text: text.as_ref(),
-                    takeover: previous.as_ref(),
                     settings: &connection.settings,
                     invocation: case.invocation,
                 };
@@ -320,7 +343,7 @@ impl App {
         for _ in 0..MAX_STEPS {
             let stored = self.alerts.get(key).await?;
             let stored = stored.unwrap_or_else(|| Record::new(key.clone()));
-            let record = case.folded(&stored);
+            let record = case.folded(&stored, self.settle);
             let reason = Blocked::Deferred;
             match self.block(&stored, record, reason, &case).await? {
                 Stepped::End(outcome) => return Ok(outcome),
@@ -357,77 +380,5 @@ impl App {
             }
         }
         Ok(Stepped::End(Outcome::Later(None)))
-    }
-}
-
-/// The claim for a step: a takeover goes on with the mark and the count of the claim before it.
-fn claim(record: &Record, step: &Step, case: &Case<'_>) -> Option<Claim> {
-    let id = case.invocation.next_claim()?;
-    let before = record
-        .claim
-        .as_ref()
-        .filter(|before| before.op == step.op());
-    let about = record.wanted.about.as_ref();
-    let (token, company_id, epoch) = target(record, step, case)?;
-    let board_id = match step {
-        Step::Create(create) => create.board,
-        Step::NoteRepeats { .. }
-        | Step::NoteGone { .. }
-        | Step::Patch { .. }
-        | Step::Close { .. }
-        | Step::Reopen(_)
-        | Step::Repair { .. } => None,
-    };
-    let reason = match step {
-        Step::Create(_) => "raised",
-        Step::NoteRepeats { .. } => "repeated",
-        Step::Patch { .. } => "worse",
-        Step::NoteGone { .. } | Step::Close { .. } => "gone",
-        Step::Reopen(_) => "raised again",
-        Step::Repair { .. } => "duplicate",
-    };
-    Some(Claim {
-        marker: before.map_or_else(|| id.clone(), |before| before.marker.clone()),
-        id,
-        op: step.op(),
-        reason: reason.to_owned(),
-        token,
-        board_id,
-        company_id,
-        epoch,
-        severity: about.map_or(domain::event::Severity::Informational, |about| {
-            about.severity
-        }),
-        began_at: case.invocation.now(),
-        until: case.invocation.holds_until(),
-        uncertain_at: None,
-        attempts: before.map_or(1, |before| before.attempts.saturating_add(1)),
-        visits: 0,
-        visited_at: None,
-        empty_visits: 0,
-    })
-}
-
-/// What a step's ticket carries, whose it is, and in which epoch; none where the record does not fit the step.
-fn target(record: &Record, step: &Step, case: &Case<'_>) -> Option<(domain::Token, RecordId, u32)> {
-    match step {
-        Step::Create(create) => {
-            record.wanted.about.as_ref()?;
-            let epoch = case.view.connection.as_ref()?.epoch;
-            Some((record.token(), create.company, epoch))
-        }
-        Step::Reopen(reopen) => Some((reopen.token.clone(), reopen.company, reopen.epoch)),
-        Step::Repair { duplicate, .. } => Some((
-            duplicate.token.clone(),
-            duplicate.company_id,
-            duplicate.epoch,
-        )),
-        Step::NoteRepeats { .. }
-        | Step::NoteGone { .. }
-        | Step::Patch { .. }
-        | Step::Close { .. } => {
-            let open = record.open()?;
-            Some((record.ticket_token(), open.company_id, open.epoch))
-        }
     }
 }

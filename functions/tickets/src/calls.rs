@@ -2,19 +2,24 @@
 
 use connections::{NoClient, found};
 use connectwise::{
-    BoardStatus, Client, Error, ExternalXref, NewNote, NewTicket, NoteDisplay, Suspicion, Ticket,
+    BoardStatus, Client, Error, ExternalXref, MySecurity, NewNote, NewTicket, NoteDisplay,
+    Suspicion, Ticket,
 };
 use domain::adopt::Found;
 use domain::breaker::Told;
-use domain::decide::{Create, Reopen, Step};
-use domain::done::Done;
+use domain::decide::{Create, Note, Reopen, Step};
+use domain::done::{Done, Seen};
 use domain::event::Payload;
-use domain::record::{Claim, ClosedBy, Op, Record, Refusal};
+use domain::memory::Sentinel;
+use domain::record::{Claim, ClosedBy, Ended, Op, Record, Refusal};
+use domain::rights::{self, Listed, Standing};
 use domain::settings::Settings;
 use domain::ticket::{
-    description, duplicate_note, gone_note, kept_note, mark, reopened_note, repeat_note, summary,
+    description, duplicate_note, gone_note, kept_note, reopened_note, repeat_note, summary,
 };
 use domain::{Blocked, Reaction, RecordId, Target, Token};
+use std::time::Duration;
+
 use tokio::time::Instant;
 
 use crate::Invocation;
@@ -25,8 +30,6 @@ pub(crate) struct Work<'a> {
     pub(crate) step: &'a Step,
     /// What a ticket or note is made of.
     pub(crate) text: Option<&'a Payload>,
-    /// The claim that was taken over: its write may have been made.
-    pub(crate) takeover: Option<&'a Claim>,
     pub(crate) settings: &'a Settings,
     pub(crate) invocation: &'a Invocation,
 }
@@ -61,9 +64,15 @@ pub(crate) enum Failed {
     Look(Error),
     #[error("writing failed: {0}")]
     Write(Error),
-    /// A part of the step is written, and the rest is not: the takeover makes it.
-    #[error("half done, then: {0}")]
-    HalfDone(Error),
+    /// The write was answered, and what came of it could not be read.
+    #[error("reading the ticket after the write failed: {0}")]
+    Unverified(Error),
+    /// There is no time left for the answer of a write: nothing was written.
+    #[error("too little time is left for a write")]
+    NoTime,
+    /// The record has no words for the ticket or note: nothing was written.
+    #[error("no text")]
+    NoText,
     /// ConnectWise answered 200, and the ticket is not closed, or not open.
     #[error("the status does not close the ticket, or not open it")]
     StatusWithoutEffect,
@@ -79,7 +88,11 @@ impl Failed {
     pub(crate) fn reaction(&self) -> Reaction {
         match self {
             Self::NoClient(fault) => fault.reaction(),
-            Self::Look(fault) | Self::Write(fault) | Self::HalfDone(fault) => fault.reaction(),
+            Self::Look(fault) | Self::Write(fault) | Self::Unverified(fault) => fault.reaction(),
+            Self::NoTime => Reaction::Retry {
+                after: Some(Duration::from_secs(1)),
+            },
+            Self::NoText => Reaction::Retry { after: None },
             Self::StatusWithoutEffect => Reaction::Block {
                 reason: Blocked::TargetGone(Target::Status),
             },
@@ -99,7 +112,7 @@ impl Failed {
                 Blocked::TargetGone(_),
                 Self::Look(Error::TargetGone { words, .. })
                 | Self::Write(Error::TargetGone { words, .. })
-                | Self::HalfDone(Error::TargetGone { words, .. }),
+                | Self::Unverified(Error::TargetGone { words, .. }),
             )
             | (Blocked::Rejected(words), _) => words,
             (_, _) => return None,
@@ -111,9 +124,11 @@ impl Failed {
     pub(crate) fn may_have_been_done(&self) -> bool {
         match self {
             Self::Write(fault) => fault.may_have_been_done(),
-            Self::HalfDone(_) => true,
+            Self::Unverified(_) => true,
             Self::NoClient(_)
             | Self::Look(_)
+            | Self::NoTime
+            | Self::NoText
             | Self::StatusWithoutEffect
             | Self::PriorityWithoutEffect => false,
         }
@@ -123,12 +138,13 @@ impl Failed {
     pub(crate) fn told(&self) -> Told {
         match self {
             Self::NoClient(fault) => fault.told(),
-            Self::Look(fault) | Self::Write(fault) | Self::HalfDone(fault) => {
+            Self::Look(fault) | Self::Write(fault) | Self::Unverified(fault) => {
                 match fault.suspects() {
                     Some(_) => Told::Nothing,
                     None => fault.told(),
                 }
             }
+            Self::NoTime | Self::NoText => Told::Nothing,
             Self::StatusWithoutEffect | Self::PriorityWithoutEffect => Told::Works,
         }
     }
@@ -138,7 +154,9 @@ impl Failed {
         match self {
             Self::Look(fault) | Self::Write(fault) => Some(fault),
             Self::NoClient(_)
-            | Self::HalfDone(_)
+            | Self::Unverified(_)
+            | Self::NoTime
+            | Self::NoText
             | Self::StatusWithoutEffect
             | Self::PriorityWithoutEffect => None,
         }
@@ -154,17 +172,11 @@ pub(crate) struct Calls<'a> {
 }
 
 impl Calls<'_> {
-    /// Makes the step's calls.
+    /// Makes the step's one write, with the reads before and after it.
     pub(crate) async fn make(&self) -> Result<Made, Failed> {
         let done = match self.work.step {
             Step::Create(create) => return self.create(create).await,
-            Step::NoteRepeats {
-                ticket_id, untold, ..
-            } => self.note_repeats(*ticket_id, *untold).await,
-            Step::NoteGone { ticket_id } => {
-                let note = gone_note(false, &self.record.wanted, &self.claim.marker);
-                self.note(*ticket_id, note).await
-            }
+            Step::Note { ticket_id, note } => self.note(*ticket_id, note).await,
             Step::Patch {
                 ticket_id,
                 priority,
@@ -172,27 +184,22 @@ impl Calls<'_> {
             } => self.patch(*ticket_id, *priority).await,
             Step::Close { ticket_id } => self.close(*ticket_id).await,
             Step::Reopen(reopen) => self.reopen(reopen).await,
-            Step::Repair { duplicate, kept } => self.repair(duplicate.ticket_id, *kept).await,
+            Step::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
         };
         let deleted = |fault: &Failed| matches!(fault.call(), Some(Error::NotFound { .. }));
-        // Deleted by a technician: recorded, not fought.
         match done {
-            Err(fault) if deleted(&fault) => Ok(Made::Step(match self.work.step {
-                Step::Repair { .. } => Done::Repaired,
-                Step::Create(_)
-                | Step::NoteRepeats { .. }
-                | Step::NoteGone { .. }
-                | Step::Patch { .. }
-                | Step::Close { .. }
-                | Step::Reopen(_) => Done::Ended(ClosedBy::Deleted),
-            })),
+            // Deleted by a technician: recorded, not fought.
+            Err(fault) if deleted(&fault) => {
+                let deleted = Ended::from(ClosedBy::Deleted);
+                Ok(Made::Step(Done::Ended(deleted)))
+            }
             done => done.map(Made::Step),
         }
     }
 
     async fn create(&self, create: &Create) -> Result<Made, Failed> {
         let (Some(about), Some(text)) = (&self.record.wanted.about, self.work.text) else {
-            return Ok(Made::Step(Done::Dropped));
+            return Err(Failed::NoText);
         };
         let new = NewTicket {
             summary: summary(text),
@@ -206,38 +213,65 @@ impl Calls<'_> {
             external_xref: xref(&self.claim.token)?,
         };
         let writer = self.client.ticket_writer();
-        let ticket = writer.create(&new, self.deadline()).await;
+        let ticket = writer.create(&new, self.write_deadline()?).await;
         Ok(Made::Ticket(Box::new(ticket.map_err(Failed::Write)?)))
     }
 
-    async fn note_repeats(&self, ticket_id: RecordId, untold: u32) -> Result<Done, Failed> {
-        let Some(about) = &self.record.wanted.about else {
-            return Ok(Done::Dropped);
-        };
-        let note = repeat_note(untold, about, self.work.text, &self.claim.marker);
-        self.note(ticket_id, note).await
-    }
-
-    /// A note on a ticket that is still ours and open. A takeover looks first whether the note was made.
-    async fn note(&self, ticket_id: RecordId, text: String) -> Result<Done, Failed> {
+    /// A note on a ticket that is still ours and open.
+    async fn note(&self, ticket_id: RecordId, note: &Note) -> Result<Done, Failed> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
             return Ok(Done::Ended(ended));
         }
-        if !self.is_noted(ticket_id).await? {
-            let noted = self.add_note(ticket_id, text, NoteDisplay::Discussion);
-            noted.await.map_err(Failed::Write)?;
+        let (mark, wanted) = (self.claim.mark(), &self.record.wanted);
+        let about = wanted.about.as_ref();
+        let (text, for_customers) = match note {
+            Note::Repeats { untold, .. } => {
+                let about = about.ok_or(Failed::NoText)?;
+                let text = repeat_note(*untold, about, self.work.text, &mark);
+                (text, NoteDisplay::Discussion)
+            }
+            Note::Gone => (gone_note(false, wanted, &mark), NoteDisplay::Discussion),
+            Note::Closing => (gone_note(true, wanted, &mark), NoteDisplay::Resolution),
+            Note::Reopened => {
+                let about = about.ok_or(Failed::NoText)?;
+                let text = reopened_note(about.raised_at, &mark);
+                (text, NoteDisplay::Discussion)
+            }
+            Note::Duplicate { kept, .. } => (duplicate_note(*kept, &mark), NoteDisplay::Internal),
+            Note::Kept { duplicate } => (kept_note(*duplicate, &mark), NoteDisplay::Internal),
+        };
+        // Notes are internal unless the partner says otherwise.
+        let display = match self.work.settings.notes_for_customers {
+            true => for_customers,
+            false => NoteDisplay::Internal,
+        };
+        let new = NewNote { text, display };
+        let writer = self.client.ticket_writer();
+        let noted = writer
+            .add_note(ticket_id, &new, self.write_deadline()?)
+            .await;
+        match noted {
+            Ok(_) => Ok(Done::Noted),
+            Err(fault) if is_optional(note) && is_refused(&fault) => {
+                tracing::warn!(fault = %fault, op = ?self.claim.op, "going on without a note");
+                Ok(Done::Noted)
+            }
+            Err(fault) => Err(Failed::Write(fault)),
         }
-        Ok(Done::Noted)
     }
 
+    /// GET, PATCH, look at the answer. What a person closed or moved stays as it is.
     async fn patch(&self, ticket_id: RecordId, priority: RecordId) -> Result<Done, Failed> {
+        if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
+            return Ok(Done::Ended(ended));
+        }
         let writer = self.client.ticket_writer();
         let patched = writer
-            .set_priority(ticket_id, priority, self.deadline())
+            .set_priority(ticket_id, priority, self.write_deadline()?)
             .await;
         let ticket = patched.map_err(Failed::Write)?;
-        if ticket.closed_flag {
-            return Ok(Done::Ended(ClosedBy::Technician));
+        if let Some(ended) = self.ended(&ticket) {
+            return Ok(Done::Ended(ended));
         }
         // A workflow may keep the priority, or set its own. An answer that does not name it says nothing against it.
         match ticket.priority {
@@ -246,124 +280,93 @@ impl Calls<'_> {
         }
     }
 
-    /// GET, PATCH, look at the answer, say why.
+    /// GET, PATCH, GET again: the ticket counts as closed only if it stays so.
     async fn close(&self, ticket_id: RecordId) -> Result<Done, Failed> {
         let ticket = self.ticket(ticket_id).await?;
-        match self.ended(&ticket) {
-            // A vanished worker, or a lost answer, closed it: that was us.
-            Some(ClosedBy::Technician) if self.work.takeover.is_some() => {}
-            Some(ended) => return Ok(Done::Ended(ended)),
-            // Raised again before the close was made.
-            None if self.record.wanted.standing => return Ok(Done::Dropped),
-            None => {
-                let status = self.closing_status(&ticket).await?;
-                let writer = self.client.ticket_writer();
-                let closed = writer.close(ticket_id, status, self.deadline()).await;
-                if !closed.map_err(Failed::Write)?.closed_flag {
-                    return Err(Failed::StatusWithoutEffect);
-                }
-            }
+        if let Some(ended) = self.ended(&ticket) {
+            return Ok(Done::Ended(ended));
         }
-        if !self.is_noted(ticket_id).await? {
-            let note = gone_note(true, &self.record.wanted, &self.claim.marker);
-            let noted = self.add_note(ticket_id, note, NoteDisplay::Resolution);
-            self.said(noted.await)?;
+        let status = self.closing_status(&ticket).await?;
+        let writer = self.client.ticket_writer();
+        let deadline = self.write_deadline()?;
+        let set = writer.close(ticket_id, status, deadline).await;
+        let closed = self.look_again(ticket_id, set).await?;
+        match self.ended(&closed) {
+            None => Err(Failed::StatusWithoutEffect),
+            Some(ended) if ended.by == ClosedBy::Technician => Ok(Done::Ended(Ended {
+                by: ClosedBy::Us,
+                ..ended
+            })),
+            Some(ended) => Ok(Done::Ended(ended)),
         }
-        Ok(Done::Ended(ClosedBy::Us))
     }
 
-    /// GET, PATCH, look at the answer, say why.
+    /// GET, PATCH, GET again.
     async fn reopen(&self, reopen: &Reopen) -> Result<Done, Failed> {
         let ticket = self.ticket(reopen.ticket_id).await?;
         let board_id = ticket.board.as_ref().map(|board| board.id);
         match self.ended(&ticket) {
+            // Open already: by a technician.
+            None => return Ok(Done::Reopened { board_id }),
+            Some(ended) if ended.by == ClosedBy::Technician => {}
             // Ended for good: a new ticket is made instead.
-            Some(ended @ (ClosedBy::Moved | ClosedBy::Deleted | ClosedBy::Us)) => {
-                return Ok(Done::Ended(ended));
-            }
-            // Open already: by a technician, or by a worker that vanished.
-            None => {}
-            Some(ClosedBy::Technician) if !self.record.wanted.standing => {
-                return Ok(Done::Dropped);
-            }
-            Some(ClosedBy::Technician) => {
-                let status = self.opening_status(&ticket).await?;
-                let writer = self.client.ticket_writer();
-                let set = writer.set_status(reopen.ticket_id, status, self.deadline());
-                if set.await.map_err(Failed::Write)?.closed_flag {
-                    return Err(Failed::StatusWithoutEffect);
-                }
-            }
+            Some(ended) => return Ok(Done::Ended(ended)),
         }
-        if let Some(about) = &self.record.wanted.about
-            && !self.is_noted(reopen.ticket_id).await?
-        {
-            let note = reopened_note(about.raised_at, &self.claim.marker);
-            let noted = self.add_note(reopen.ticket_id, note, NoteDisplay::Discussion);
-            self.said(noted.await)?;
+        let status = self.opening_status(&ticket).await?;
+        let writer = self.client.ticket_writer();
+        let deadline = self.write_deadline()?;
+        let set = writer.set_status(reopen.ticket_id, status, deadline).await;
+        let opened = self.look_again(reopen.ticket_id, set).await?;
+        match self.ended(&opened) {
+            None => Ok(Done::Reopened { board_id }),
+            Some(ended) if ended.by == ClosedBy::Technician => Err(Failed::StatusWithoutEffect),
+            Some(ended) => Ok(Done::Ended(ended)),
         }
-        Ok(Done::Reopened { board_id })
     }
 
-    /// Closes a ticket too many, and says so on it and on the one that stays.
-    async fn repair(&self, ticket_id: RecordId, kept: Option<RecordId>) -> Result<Done, Failed> {
+    /// Closes a duplicate. What a person did with it meanwhile stays.
+    async fn repair(&self, ticket_id: RecordId) -> Result<Done, Failed> {
         let ticket = self.ticket(ticket_id).await?;
-        match self.ended(&ticket) {
-            // A vanished worker closed it, and may not have said so.
-            Some(ClosedBy::Technician) if self.work.takeover.is_some() => {}
-            // A person was faster.
-            Some(_) => return Ok(Done::Repaired),
-            None => {
-                let status = self.closing_status(&ticket).await?;
-                let writer = self.client.ticket_writer();
-                let closed = writer.close(ticket_id, status, self.deadline()).await;
-                if !closed.map_err(Failed::Write)?.closed_flag {
-                    return Err(Failed::StatusWithoutEffect);
-                }
-            }
+        if let Some(ended) = self.ended(&ticket) {
+            return Ok(Done::Ended(ended));
         }
-        let marker = &self.claim.marker;
-        let mut notes = vec![(ticket_id, duplicate_note(kept, marker))];
-        notes.extend(kept.map(|kept| (kept, kept_note(ticket_id, marker))));
-        for (ticket_id, text) in notes {
-            if !self.is_noted(ticket_id).await? {
-                let display = NoteDisplay::Internal;
-                let note = NewNote { text, display };
-                let writer = self.client.ticket_writer();
-                let noted = writer.add_note(ticket_id, &note, self.deadline()).await;
-                self.said(noted.map(|_| ()))?;
-            }
+        let status = self.closing_status(&ticket).await?;
+        let writer = self.client.ticket_writer();
+        let deadline = self.write_deadline()?;
+        let set = writer.close(ticket_id, status, deadline).await;
+        let closed = self.look_again(ticket_id, set).await?;
+        if self.ended(&closed).is_none() {
+            return Err(Failed::StatusWithoutEffect);
         }
         tracing::warn!(
             duplicate_repaired = 1,
             ticket.id = ticket_id,
-            ticket.kept = kept,
-            "a ticket too many is closed"
+            "a duplicate ticket is closed"
         );
         Ok(Done::Repaired)
     }
 
-    /// What becomes of a step whose deed is done and whose note is not, or may not be. A note that is refused, by ConnectWise or by
-    /// something before it, does not undo the deed: the reads and the write just before it were taken. Any other is made by the
-    /// takeover, and so is one for which the keys were refused, once: they may have been revoked in between.
-    fn said(&self, noted: Result<(), Error>) -> Result<(), Failed> {
-        let Err(fault) = noted else {
-            return Ok(());
-        };
-        let is_refused = match fault.suspects() {
-            Some(Suspicion::Keys) => self.claim.attempts > 1,
-            Some(Suspicion::Route | Suspicion::Right { .. }) => true,
-            None => fault.told() == Told::Works,
-        };
-        if !is_refused {
-            return Err(Failed::HalfDone(fault));
-        }
-        tracing::warn!(fault = %fault, op = ?self.claim.op, "done without a note");
-        Ok(())
+    /// The ticket as it is after its status was set. The answer alone is not enough: a workflow may change the status back.
+    async fn look_again(
+        &self,
+        ticket_id: RecordId,
+        set: Result<Ticket, Error>,
+    ) -> Result<Ticket, Failed> {
+        set.map_err(Failed::Write)?;
+        let again = self.client.ticket(ticket_id, self.deadline()).await;
+        again.map_err(Failed::Unverified)
     }
 
     fn deadline(&self) -> Instant {
         self.work.invocation.calls_end()
+    }
+
+    /// A write begins only where its answer can be waited for: one that is cut off would be uncertain for minutes.
+    fn write_deadline(&self) -> Result<Instant, Failed> {
+        match self.work.invocation.has_time_to_write() {
+            true => Ok(self.deadline()),
+            false => Err(Failed::NoTime),
+        }
     }
 
     async fn ticket(&self, ticket_id: RecordId) -> Result<Ticket, Failed> {
@@ -372,7 +375,7 @@ impl Calls<'_> {
     }
 
     /// Whether a person ended the ticket, or gave it to other use.
-    fn ended(&self, ticket: &Ticket) -> Option<ClosedBy> {
+    fn ended(&self, ticket: &Ticket) -> Option<Ended> {
         found(ticket).ended(&self.claim.token, self.claim.company_id)
     }
 
@@ -415,58 +418,118 @@ impl Calls<'_> {
         let first = first.map(|status| status.id);
         first.ok_or(Failed::StatusWithoutEffect)
     }
+}
 
-    /// Whether the worker that this step was taken over from made the note.
-    async fn is_noted(&self, ticket_id: RecordId) -> Result<bool, Failed> {
-        if self.work.takeover.is_none() {
-            return Ok(false);
-        }
-        let mark = mark(&self.claim.marker);
-        let notes = self.client.ticket_notes(ticket_id, self.deadline()).await;
-        let notes = notes.map_err(Failed::Look)?;
-        Ok(notes.iter().any(|note| note.text.contains(&mark)))
-    }
-
-    /// Notes are internal unless the partner says otherwise.
-    async fn add_note(
-        &self,
-        ticket_id: RecordId,
-        text: String,
-        for_customers: NoteDisplay,
-    ) -> Result<(), Error> {
-        let display = match self.work.settings.notes_for_customers {
-            true => for_customers,
-            false => NoteDisplay::Internal,
-        };
-        let note = NewNote { text, display };
-        let writer = self.client.ticket_writer();
-        writer.add_note(ticket_id, &note, self.deadline()).await?;
-        Ok(())
+/// Notes that say why something is done: a note that ConnectWise refuses does not hold that up.
+pub(crate) fn is_optional(note: &Note) -> bool {
+    match note {
+        Note::Closing | Note::Reopened | Note::Duplicate { .. } | Note::Kept { .. } => true,
+        Note::Repeats { .. } | Note::Gone => false,
     }
 }
 
-/// Looks for tickets that carry the token, closed ones included; a failed search is an error, never "none". `witnesses` are tickets
-/// that a search must see, at least one of them.
+/// Whether this note is refused, by ConnectWise or by something before it, and nothing else is: the ticket was read just before.
+/// Keys may have been revoked since that read, so a plain read decides about them.
+fn is_refused(fault: &Error) -> bool {
+    let is_missing = matches!(fault, Error::NotFound { .. });
+    match fault.suspects() {
+        Some(Suspicion::Route | Suspicion::Right { .. }) => true,
+        Some(Suspicion::Keys) => false,
+        None => fault.told() == Told::Works && !is_missing && !fault.may_have_been_done(),
+    }
+}
+
+/// The ticket of a write of unknown outcome, as far as it shows whether the write took effect.
+pub(crate) async fn seen(
+    client: &Client,
+    claim: &Claim,
+    ticket_id: RecordId,
+    priority: Option<RecordId>,
+    deadline: Instant,
+) -> Result<Seen, Failed> {
+    let ticket = match client.ticket(ticket_id, deadline).await {
+        Ok(ticket) => ticket,
+        Err(Error::NotFound { .. }) => {
+            return Ok(Seen {
+                ticket: None,
+                is_noted: false,
+                is_prioritised: false,
+            });
+        }
+        Err(fault) => return Err(Failed::Look(fault)),
+    };
+    let mut is_noted = false;
+    if claim.op.is_note() {
+        let notes = client.ticket_notes(ticket_id, deadline).await;
+        let notes = notes.map_err(Failed::Look)?;
+        let mark = claim.mark();
+        is_noted = notes.iter().any(|note| note.text.contains(&mark));
+    }
+    let has = ticket.priority.as_ref().map(|priority| priority.id);
+    Ok(Seen {
+        is_noted,
+        is_prioritised: priority.is_some() && has == priority,
+        ticket: Some(found(&ticket)),
+    })
+}
+
+/// Looks for tickets that carry the token, closed ones included; a failed search is an error, never "none". It must return one of
+/// the sentinels.
 pub(crate) async fn search(
     client: &Client,
     token: &Token,
-    witnesses: &[Token],
+    sentinels: &[Sentinel],
     deadline: Instant,
 ) -> Result<Search, Failed> {
     let mut tokens = vec![xref(token)?];
-    for witness in witnesses.iter().filter(|witness| *witness != token) {
-        tokens.push(xref(witness)?);
+    let others = sentinels.iter().map(|sentinel| &sentinel.token);
+    for other in others.filter(|other| *other != token) {
+        tokens.push(xref(other)?);
     }
     let tokens: Vec<&ExternalXref> = tokens.iter().collect();
     let tickets = client.tickets_by_external_xref(&tokens, deadline).await;
     let tickets = tickets.map_err(Failed::Look)?;
-    let carries = |ticket: &&Ticket| ticket.external_xref.as_deref() == Some(token.as_str());
-    let ours: Vec<Found> = tickets.iter().filter(carries).map(found).collect();
+    let carries = |ticket: &Found| ticket.token.as_ref() == Some(token);
+    let ours: Vec<Found> = tickets.iter().map(found).filter(carries).collect();
     Ok(match ours.is_empty() {
         false => Search::Found(ours),
         true if tokens.len() > 1 && tickets.is_empty() => Search::Blind,
         true => Search::None,
     })
+}
+
+/// The numbers of sentinels that are no longer tickets of ours. One that is not found counts only where the role shows its board
+/// and the tickets of everybody: else it may be hidden.
+pub(crate) async fn gone(
+    client: &Client,
+    sentinels: &[Sentinel],
+    deadline: Instant,
+) -> Result<Vec<RecordId>, Failed> {
+    let (mut gone, mut missing) = (vec![], vec![]);
+    for sentinel in sentinels {
+        match client.ticket(sentinel.ticket_id, deadline).await {
+            Ok(ticket) if found(&ticket).token.as_ref() == Some(&sentinel.token) => {}
+            Ok(_) => gone.push(sentinel.ticket_id),
+            Err(Error::NotFound { .. }) => missing.push(sentinel),
+            Err(fault) => return Err(Failed::Look(fault)),
+        }
+    }
+    if missing.is_empty() {
+        return Ok(gone);
+    }
+    let security = client.my_security(deadline).await.map_err(Failed::Look)?;
+    let listed: Vec<Listed<'_>> = security.iter().map(MySecurity::listed).collect();
+    if rights::standing(rights::TICKETS_INQUIRE, &listed) != Standing::Found {
+        return Ok(gone);
+    }
+    let boards = client.board_infos(deadline).await.map_err(Failed::Look)?;
+    let is_shown = |sentinel: &&Sentinel| {
+        let board = sentinel.board_id;
+        board.is_some_and(|id| boards.iter().any(|board| board.id == id))
+    };
+    let missing = missing.into_iter().filter(is_shown);
+    gone.extend(missing.map(|sentinel| sentinel.ticket_id));
+    Ok(gone)
 }
 
 /// All tickets of any life of the alert, closed ones included.

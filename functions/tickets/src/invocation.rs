@@ -12,11 +12,15 @@ use tokio::time::Instant;
 /// A step is begun only with so much time for its calls, or a quarter of the whole where that is less.
 const STEP: Duration = Duration::from_secs(6);
 
+/// A write is begun only with so much time for its answer, or an eighth of the whole where that is less.
+const WRITE: Duration = Duration::from_secs(4);
+
 /// One invocation of the function.
 #[derive(Debug)]
 pub struct Invocation {
     time: invocation::Invocation,
     step: Duration,
+    write: Duration,
     claims: AtomicU32,
 }
 
@@ -38,6 +42,7 @@ impl Invocation {
         Self {
             time,
             step: STEP.min(left / 4),
+            write: WRITE.min(left / 8),
             claims: AtomicU32::new(0),
         }
     }
@@ -46,6 +51,12 @@ impl Invocation {
     #[must_use]
     pub fn has_time(&self) -> bool {
         Instant::now() + self.step < self.calls_end()
+    }
+
+    /// Whether there is time for the answer of a write.
+    #[must_use]
+    pub fn has_time_to_write(&self) -> bool {
+        Instant::now() + self.write < self.calls_end()
     }
 
     /// A name for a claim that no other claim has; none where the invocation's own name is not one.

@@ -37,11 +37,9 @@ pub(crate) fn counted(done: &Done) {
         Done::Noted => Metric::TicketsNoted,
         Done::Patched => Metric::TicketsPatched,
         Done::Reopened { .. } => Metric::TicketsReopened,
-        Done::Ended(ClosedBy::Us) => Metric::TicketsClosed,
+        Done::Ended(ended) if ended.by == ClosedBy::Us => Metric::TicketsClosed,
         Done::Repaired => Metric::DuplicateRepaired,
-        Done::Ended(ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved) | Done::Dropped => {
-            return;
-        }
+        Done::Ended(_) => return,
     };
     count(metric, 1);
 }

@@ -7,15 +7,18 @@ use connections::{Confirmed, Heard, Refused, found};
 use connectwise::{Client, Error, Suspicion, Ticket};
 use domain::adopt::{adopt, recall, rechecked};
 use domain::breaker::{Told, is_too_long_for_the_queue};
-use domain::done::after;
-use domain::memory::{Memory, MemoryState};
+use domain::decide::Step;
+use domain::done::{Done, after, effect, verified};
+use domain::memory::{Memory, MemoryState, Sentinel, Sentinels};
 use domain::record::{Claim, ClosedBy, Ended, Op, Open, Recheck, Record, Refusal};
-use domain::{Blocked, PartnerId, Reaction, Token, rights};
+use domain::{Blocked, PartnerId, Reaction, RecordId, Token, rights};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::App;
 use crate::alert::Case;
-use crate::calls::{Calls, Failed, Made, Search, Work, any, lives, search};
+use crate::calls::{
+    Calls, Failed, Made, Search, Work, any, gone, is_optional, lives, search, seen,
+};
 use crate::outcome::{Outcome, Stepped, counted, react};
 
 /// How soon reconcile looks at what ConnectWise refused: several alerts that are refused together are seen together.
@@ -40,13 +43,21 @@ impl App {
         if refused && self.connections.keys_refused(partner) {
             made = self.attempt(&record, &claim, work, case).await;
         }
+        if let Err(fault) = &made
+            && is_unneeded_note(work.step, fault)
+            && self.is_alone(partner, fault, began, case).await
+        {
+            tracing::warn!(fault = %fault, op = ?claim.op, "going on without a note");
+            made = Ok(Made::Step(Done::Noted));
+        }
         let now = work.invocation.now();
         match made {
             Ok(Made::Ticket(ticket)) => {
                 let recorded = self.created(record, &claim, &ticket, now).await?;
                 // Recorded first: whatever fails from here on costs no second ticket.
                 self.heard(partner, Told::Works, case).await;
-                self.witnessed(partner, &claim, case, now).await;
+                self.keep_sentinel(partner, &claim, &ticket, case, now)
+                    .await;
                 Ok(recorded)
             }
             Ok(Made::Step(done)) => {
@@ -54,7 +65,7 @@ impl App {
                 counted(&done);
                 let recorded = self
                     .change(record, &claim, |record, ours| match ours {
-                        true => after(record, work.step, &done, now),
+                        true => after(record, &claim, &done, now),
                         false => record,
                     })
                     .await?;
@@ -93,7 +104,7 @@ impl App {
         }
     }
 
-    /// Records that nothing was written. A claim that was taken over comes back: its own write may still have been made.
+    /// Records that nothing was written.
     ///
     /// If the process dies right after a refusal is recorded, the alert waits in the table, and the next run of reconcile finds it at
     /// its own time.
@@ -110,7 +121,7 @@ impl App {
             if !ours {
                 return record;
             }
-            record.claim = work.takeover.cloned();
+            record.claim = None;
             match (&reaction, &refusal) {
                 (Reaction::Block { reason }, Some(refusal)) => {
                     record.with_refusal(reason.clone(), refusal.clone(), work.text, now)
@@ -157,18 +168,61 @@ impl App {
         .await
     }
 
-    /// Remembers a made ticket as one that later searches must see. Without it they only know less.
-    async fn witnessed(&self, partner: &PartnerId, claim: &Claim, case: &Case<'_>, now: Timestamp) {
-        let memory = case.memory.as_ref();
-        let next = memory.and_then(|memory| memory.with_witness(claim.board_id, &claim.token, now));
-        let Some((board, witnesses)) = next else {
-            return;
+    /// Remembers a made ticket as one that later searches must return. Without it they only know less.
+    async fn keep_sentinel(
+        &self,
+        partner: &PartnerId,
+        claim: &Claim,
+        ticket: &Ticket,
+        case: &Case<'_>,
+        now: Timestamp,
+    ) {
+        let sentinel = Sentinel {
+            ticket_id: ticket.id,
+            token: claim.token.clone(),
+            board_id: ticket.board.as_ref().map(|board| board.id),
         };
-        let put = self
-            .alerts
-            .put_witnesses(partner, claim.epoch, &board, &witnesses);
+        let memory = case.memory.as_ref();
+        let next = memory.and_then(|memory| memory.with_sentinel(claim.board_id, &sentinel, now));
+        if let Some((board, sentinels)) = next {
+            self.put_sentinels(partner, claim.epoch, &board, &sentinels)
+                .await;
+        }
+    }
+
+    /// Has searches no longer ask for sentinels that are gone: this search was blind because of them, the next is not.
+    async fn drop_sentinels(
+        &self,
+        partner: &PartnerId,
+        board: Option<RecordId>,
+        client: &Client,
+        case: &Case<'_>,
+    ) -> Result<(), Failed> {
+        let Some(memory) = &case.memory else {
+            return Ok(());
+        };
+        let sentinels = memory.sentinels(board);
+        let gone = gone(client, sentinels, case.invocation.calls_end()).await?;
+        if !gone.is_empty() {
+            tracing::warn!(gone = ?gone, "sentinel tickets are gone");
+            let (board, left) = memory.without_sentinels(board, &gone);
+            self.put_sentinels(partner, memory.epoch, &board, &left)
+                .await;
+        }
+        Ok(())
+    }
+
+    /// Stores the sentinels of a board. What fails here is tried again with the next ticket or search.
+    async fn put_sentinels(
+        &self,
+        partner: &PartnerId,
+        epoch: u32,
+        board: &str,
+        sentinels: &Sentinels,
+    ) {
+        let put = self.alerts.put_sentinels(partner, epoch, board, sentinels);
         if let Err(fault) = put.await {
-            tracing::warn!(fault = %fault, "no witness kept");
+            tracing::warn!(fault = %fault, "failed to store the sentinels of a board");
         }
     }
 
@@ -206,7 +260,44 @@ impl App {
         self.on(&held).await
     }
 
-    /// Looks once more for a create that was given up.
+    /// Looks at the ticket of a write whose outcome is unknown. Nothing is written there. If the process dies in here, the claim
+    /// still says what is unknown.
+    pub(crate) async fn verify(
+        &self,
+        stored: &Record,
+        record: Record,
+        ticket_id: RecordId,
+        case: &mut Case<'_>,
+    ) -> Result<Stepped, store::Error> {
+        let (Some(claim), Some(live)) = (record.claim.clone(), &case.view.connection) else {
+            return Ok(Stepped::Reread);
+        };
+        let partner = record.key.partner.clone();
+        let began = case.invocation.now();
+        let priority = live.settings.priorities.get(&claim.severity).copied();
+        let looked = match self.client(&partner, case).await {
+            Ok(client) => {
+                let deadline = case.invocation.calls_end();
+                seen(&client, &claim, ticket_id, priority, deadline).await
+            }
+            Err(fault) => Err(fault),
+        };
+        let seen = match looked {
+            Ok(seen) => seen,
+            Err(fault) => return self.in_vain(stored, record, &fault, began, case).await,
+        };
+        self.heard(&partner, Told::Works, case).await;
+        let now = case.invocation.now();
+        let done = effect(&claim, &seen);
+        tracing::info!(op = ?claim.op, effect = ?done, visits = claim.visits + 1, "verified");
+        if let Some(done) = &done {
+            counted(done);
+        }
+        let record = verified(record, &claim, &seen, self.settle, began, now);
+        self.on(&record).await
+    }
+
+    /// Looks once more for a write that was given up.
     pub(crate) async fn recheck(
         &self,
         stored: &Record,
@@ -223,11 +314,11 @@ impl App {
             Ok(Search::Found(found)) => rechecked(record, recheck, &found, now),
             Ok(Search::None) => rechecked(record, recheck, &[], now),
             // Unknown is not none: it is looked for again, and the alert goes on meanwhile.
-            Ok(Search::Blind) => record.with_recheck_put_off(&recheck.token, now),
+            Ok(Search::Blind) => record.with_recheck_put_off(recheck, now),
             Err(fault) => {
                 tracing::warn!(fault = %fault, "recheck failed");
                 self.judged(&record.key.partner, &fault, began, case).await;
-                record.with_recheck_put_off(&recheck.token, now)
+                record.with_recheck_put_off(recheck, now)
             }
         };
         tracing::info!(duplicates = record.duplicates.len(), "rechecked");
@@ -257,7 +348,15 @@ impl App {
         self.heard(&partner, Told::Works, case).await;
         let epoch = case.view.connection.as_ref().map(|live| live.epoch);
         let now = case.invocation.now();
-        let recalled = recall(record.clone(), &found, epoch.unwrap_or_default(), now);
+        let company = case.view.mapping.as_ref();
+        let company = company.and_then(|mapping| mapping.company);
+        let recalled = recall(
+            record.clone(),
+            &found,
+            company,
+            epoch.unwrap_or_default(),
+            now,
+        );
         tracing::info!(found = found.len(), known = recalled == record, "recalled");
         if recalled == record {
             // This alert is known now, whatever else is not.
@@ -326,12 +425,12 @@ impl App {
                 self.heard(&partner, Told::Works, case).await;
                 let found = found(&ticket);
                 let ended = found.ended(&record.ticket_token(), open.company_id);
-                let at = found.closed_at;
-                (ended.map(|by| Ended { by, at }), found.board_id)
+                (ended, found.board_id)
             }
             Err(Failed::Look(Error::NotFound { .. })) => {
                 self.heard(&partner, Told::Works, case).await;
-                (Some(ClosedBy::Deleted.into()), open.board_id)
+                let deleted = Ended::from(ClosedBy::Deleted);
+                (Some(deleted), open.board_id)
             }
             Err(fault) => {
                 tracing::warn!(fault = %fault, "not looked at");
@@ -395,14 +494,17 @@ impl App {
         &self,
         record: &Record,
         token: &Token,
-        board: Option<domain::RecordId>,
+        board: Option<RecordId>,
         case: &Case<'_>,
     ) -> Result<Search, Failed> {
         let partner = &record.key.partner;
         let client = self.client(partner, case).await?;
-        let witnesses = case.memory.as_ref().map(|memory| memory.witnesses(board));
-        let witnesses = witnesses.unwrap_or_default();
-        let looked = search(&client, token, witnesses, case.invocation.calls_end()).await?;
+        let sentinels = case.memory.as_ref().map(|memory| memory.sentinels(board));
+        let sentinels = sentinels.unwrap_or_default();
+        let looked = search(&client, token, sentinels, case.invocation.calls_end()).await?;
+        if looked == Search::Blind {
+            self.drop_sentinels(partner, board, &client, case).await?;
+        }
         self.heard(partner, Told::Works, case).await;
         Ok(looked)
     }
@@ -508,13 +610,20 @@ fn refusal(fault: &Failed, op: Option<Op>, reaction: &Reaction) -> Option<Refusa
     }
 }
 
+/// Whether the keys were refused for a note that does not hold up what it explains.
+fn is_unneeded_note(step: &Step, fault: &Failed) -> bool {
+    let suspicion = fault.call().and_then(Error::suspects);
+    matches!(step, Step::Note { note, .. } if is_optional(note))
+        && suspicion == Some(Suspicion::Keys)
+}
+
 /// Whether a create was answered so before, was searched for and not found, and is answered so again: whatever answers does not
 /// make this ticket. Should it come late all the same, the search an hour later finds it, as that for any create that was given up.
 fn is_answered_so_again(record: &Record, fault: &Failed) -> bool {
     let is_answer = matches!(fault, Failed::Write(fault) if fault.is_unclear_answer());
     let is_given_up = |claim: &Claim| {
-        let mut rechecks = record.rechecks.iter();
-        claim.op == Op::Create && rechecks.any(|recheck| recheck.token == claim.token)
+        let same = |recheck: &Recheck| recheck.op == claim.op && recheck.token == claim.token;
+        claim.op == Op::Create && record.rechecks.iter().any(same)
     };
     is_answer && record.claim.as_ref().is_some_and(is_given_up)
 }

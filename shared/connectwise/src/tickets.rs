@@ -97,8 +97,9 @@ impl Client {
             let mut tickets = self.search_tickets(&conditions, deadline).await?;
             // An answer that ignored the conditions must not pass for ours.
             tickets.retain(|ticket| {
-                let carried = ticket.external_xref.as_deref();
-                some.iter().any(|token| carried == Some(token.as_str()))
+                let carried = carried(ticket);
+                let is_it = |token: &&ExternalXref| carried == Some(folded(token.as_str()));
+                some.iter().any(is_it)
             });
             found.append(&mut tickets);
         }
@@ -216,8 +217,16 @@ impl Client {
 }
 
 fn begins(ticket: &Ticket, prefix: &ExternalXref) -> bool {
-    let carried = ticket.external_xref.as_deref().unwrap_or_default();
-    carried.starts_with(prefix.as_str())
+    carried(ticket).is_some_and(|carried| carried.starts_with(&folded(prefix.as_str())))
+}
+
+/// What a ticket carries, to be compared: something on the way may have changed its case, or put white space around it.
+fn carried(ticket: &Ticket) -> Option<String> {
+    ticket.external_xref.as_deref().map(folded)
+}
+
+fn folded(xref: &str) -> String {
+    xref.trim().to_ascii_lowercase()
 }
 
 #[cfg(test)]

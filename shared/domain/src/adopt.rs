@@ -2,12 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::{EventDigest, Order, Receipt};
-use crate::record::{Actual, Claim, Closed, ClosedBy, Duplicate, Ended, Open, Recheck, Record};
+use crate::event::{EventDigest, Order, Receipt, Severity};
+use crate::record::{Actual, Claim, Closed, ClosedBy, Duplicate, Ended, Op, Open, Recheck, Record};
 use crate::{RecordId, Token};
-
-/// Two clocks, ConnectWise's and ours, may be this far apart.
-const SLACK: SignedDuration = SignedDuration::from_hours(1);
 
 /// A ticket that carries a token of the alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,101 +34,159 @@ pub struct Found {
 impl Found {
     /// Whether a person ended it, or gave it to other use: it must carry the token, and be of the recorded company.
     #[must_use]
-    pub fn ended(&self, token: &Token, company_id: RecordId) -> Option<ClosedBy> {
+    pub fn ended(&self, token: &Token, company_id: RecordId) -> Option<Ended> {
         let ours = self.token.as_ref() == Some(token) && self.company_id == Some(company_id);
-        match (ours && !self.merged, self.closed) {
-            (false, _) => Some(ClosedBy::Moved),
-            (true, true) => Some(ClosedBy::Technician),
-            (true, false) => None,
-        }
+        let by = match (ours && !self.merged, self.closed) {
+            (false, _) => ClosedBy::Moved,
+            (true, true) => ClosedBy::Technician,
+            (true, false) => return None,
+        };
+        let at = self.ended_at();
+        Some(Ended { by, at })
+    }
+
+    /// When it was closed, where ConnectWise says so. Its clock or zone may be hours behind ours: no ticket is entered before its
+    /// alert was raised, nor closed before that.
+    fn ended_at(&self) -> Option<Timestamp> {
+        let closed_at = self.closed_at.filter(|_| self.closed)?;
+        let Some(raised_at) = self.raised_at else {
+            return Some(closed_at);
+        };
+        let entered_at = self.entered_at.unwrap_or(raised_at);
+        let behind = raised_at
+            .duration_since(entered_at)
+            .max(SignedDuration::ZERO);
+        let closed_at = closed_at.saturating_add(behind).unwrap_or(Timestamp::MAX);
+        Some(closed_at.max(end_of_second(raised_at)))
     }
 }
 
-/// The record after a search found tickets with the token of an uncertain create. One entered since the claim began is ours, in
-/// whatever state; closed means closed by a technician, and in another company moved by one. Only older ones: they are of a life
-/// that the table forgot, and this is the next.
+/// The record after a search found tickets with the token of an uncertain create. The token names the life of the alert, so each
+/// of them is its ticket, whatever ConnectWise's clock says; closed means closed by a technician, and in another company moved by
+/// one.
 #[must_use]
 pub fn adopt(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> Record {
-    let began = claim
-        .began_at
-        .saturating_sub(SLACK)
-        .unwrap_or(Timestamp::MIN);
-    let is_ours = |ticket: &&Found| ticket.entered_at.is_none_or(|at| at >= began);
-    let ours: Vec<&Found> = found.iter().filter(is_ours).collect();
-    let open = ours.iter().copied().filter(|ticket| !ticket.closed);
-    let open: Vec<&Found> = open.collect();
+    let ours = |ticket: &&Found| ticket.ended(&claim.token, claim.company_id).is_none();
+    let open: Vec<&Found> = found.iter().filter(ours).collect();
     if let Some(ticket) = kept(&open, None) {
-        if ticket.company_id != Some(claim.company_id) {
-            return record.with_closed(ticket.ticket_id, claim.epoch, ClosedBy::Moved, now);
-        }
-        let record = record.with_open(Open::new(ticket.ticket_id, ticket.board_id, claim, now));
+        let noted_repeats = record.repeats_told_by(claim);
+        let record = record.with_open(Open {
+            noted_repeats,
+            ..Open::new(ticket.ticket_id, ticket.board_id, claim, now)
+        });
         return with_duplicates(record, &open, ticket.ticket_id, |ticket| Duplicate {
             ticket_id: ticket.ticket_id,
             token: claim.token.clone(),
             company_id: claim.company_id,
             epoch: claim.epoch,
+            noted: false,
+            noted_on_kept: false,
         });
     }
-    if let Some(ticket) = ours.iter().min_by_key(|ticket| ticket.ticket_id) {
-        let ended = Ended {
-            by: ClosedBy::Technician,
-            at: ticket.closed_at,
-        };
-        return record.with_closed(ticket.ticket_id, claim.epoch, ended, now);
+    let ended = found.iter().min_by_key(|ticket| ticket.ticket_id);
+    let ended = ended.and_then(|ticket| {
+        let ended = ticket.ended(&claim.token, claim.company_id)?;
+        Some((ticket.ticket_id, ended))
+    });
+    match ended {
+        Some((ticket_id, ended)) => record.with_closed(ticket_id, claim.epoch, ended, now),
+        None => record,
     }
-    let mut record = record.without_claim();
-    record.episode += u32::from(!found.is_empty());
-    record
 }
 
-/// The record after a given-up create was searched for once more; `found` carry its token. Of several open tickets one stays: the
-/// one that a person changed, else the recorded one, else the lowest number.
+/// The record after a given-up write was looked for once more; `found` carry the token of its ticket.
 #[must_use]
 pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timestamp) -> Record {
-    let mut record = record.with_recheck_done(&recheck.token);
-    let open: Vec<&Found> = found.iter().filter(|ticket| !ticket.closed).collect();
+    match (recheck.op, record.open(), &record.actual) {
+        // What is found closed now was closed by us.
+        (Op::Close, Some(open), _) => {
+            let is_it = |ticket: &&Found| ticket.ticket_id == open.ticket_id;
+            let it = found.iter().find(is_it);
+            match it.and_then(|it| it.ended(&recheck.token, open.company_id)) {
+                Some(ended) => {
+                    let (ticket_id, epoch) = (open.ticket_id, open.epoch);
+                    record.with_closed(ticket_id, epoch, ended, now)
+                }
+                None => record.with_recheck_done(recheck),
+            }
+        }
+        // What is found open now was opened by us, and is recorded again: what is wanted decides about it.
+        (Op::Reopen, None, Some(Actual::Closed(closed))) => {
+            let is_it = |ticket: &&Found| {
+                let ended = ticket.ended(&recheck.token, recheck.company_id);
+                ticket.ticket_id == closed.ticket_id && ended.is_none()
+            };
+            match found.iter().find(is_it) {
+                Some(it) => {
+                    let open = of_recheck(&record, it, recheck, now);
+                    record.with_recheck_done(recheck).with_open(open)
+                }
+                None => record.with_recheck_done(recheck),
+            }
+        }
+        _ => with_late_tickets(record.with_recheck_done(recheck), recheck, found, now),
+    }
+}
+
+/// The open ticket that a given-up write made, or opened.
+fn of_recheck(record: &Record, ticket: &Found, recheck: &Recheck, now: Timestamp) -> Open {
+    let severity = record.wanted.about.as_ref().map(|about| about.severity);
+    let is_new = recheck.op == Op::Create;
+    Open {
+        ticket_id: ticket.ticket_id,
+        board_id: ticket.board_id,
+        company_id: recheck.company_id,
+        epoch: recheck.epoch,
+        opened_at: now,
+        severity: severity
+            .filter(|_| is_new)
+            .unwrap_or(Severity::Informational),
+        last_note_at: None,
+        noted_repeats: 0,
+        noted_gone: false,
+        owes_reopened_note: !is_new,
+        token: (!is_new).then(|| recheck.token.clone()),
+    }
+}
+
+/// The record with tickets that came late. Of several open ones one stays: the one that a person changed, else the recorded one,
+/// else the lowest number.
+fn with_late_tickets(
+    mut record: Record,
+    recheck: &Recheck,
+    found: &[Found],
+    now: Timestamp,
+) -> Record {
+    // One that a person closed, moved or merged is left alone, and stands for nothing.
+    let is_open = |ticket: &&Found| ticket.ended(&recheck.token, recheck.company_id).is_none();
+    let open: Vec<&Found> = found.iter().filter(is_open).collect();
     let duplicate = |ticket: &Found| Duplicate {
         ticket_id: ticket.ticket_id,
         token: recheck.token.clone(),
         company_id: recheck.company_id,
         epoch: recheck.epoch,
+        noted: false,
+        noted_on_kept: false,
     };
-    let present = recheck.token == record.token();
+    let present = recheck.token == record.ticket_token();
     match &mut record.actual {
         Some(Actual::Open(there)) if present => {
             let recorded = there.ticket_id;
-            // One that a person moved or merged is left alone, and stands for nothing.
-            let here = open.into_iter().filter(|ticket| {
-                let ended = ticket.ended(&recheck.token, recheck.company_id);
-                ended.is_none()
-            });
-            let here: Vec<&Found> = here.collect();
-            let Some(keep) = kept(&here, Some(recorded)) else {
-                return record;
-            };
-            if keep.ticket_id != recorded {
+            // Where the recorded ticket is not open any more, a person ended it: no other takes its place.
+            let is_there = open.iter().any(|ticket| ticket.ticket_id == recorded);
+            let keep = kept(&open, Some(recorded)).filter(|_| is_there);
+            if let Some(keep) = keep.filter(|keep| keep.ticket_id != recorded) {
                 there.ticket_id = keep.ticket_id;
                 there.board_id = keep.board_id;
             }
-            with_duplicates(record, &here, keep.ticket_id, duplicate)
+            let keep = keep.map_or(recorded, |keep| keep.ticket_id);
+            with_duplicates(record, &open, keep, duplicate)
         }
         // The life is over, or has not its ticket yet though nothing was done since: a late one is adopted, and what is wanted
         // decides about it.
         None if present => match kept(&open, None) {
             Some(keep) => {
-                let severity = record.wanted.about.as_ref().map(|about| about.severity);
-                let ticket = Open {
-                    ticket_id: keep.ticket_id,
-                    board_id: keep.board_id,
-                    company_id: recheck.company_id,
-                    epoch: recheck.epoch,
-                    opened_at: now,
-                    severity: severity.unwrap_or(crate::event::Severity::Informational),
-                    last_note_at: None,
-                    noted_repeats: 0,
-                    noted_gone: false,
-                    token: None,
-                };
+                let ticket = of_recheck(&record, keep, recheck, now);
                 let record = record.with_open(ticket);
                 with_duplicates(record, &open, keep.ticket_id, duplicate)
             }
@@ -153,14 +208,22 @@ pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timest
 /// `found` carry a token of this alert.
 ///
 /// An open one is its ticket. A closed one ends the life that the raise belongs to, if it was closed after the raise; else the
-/// raise begins the next life.
+/// raise begins the next life. One that is not of the tenant's `company` any more was moved, and is left alone.
 #[must_use]
-pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Record {
+pub fn recall(
+    record: Record,
+    found: &[Found],
+    company: Option<RecordId>,
+    epoch: u32,
+    now: Timestamp,
+) -> Record {
     let lives = found
         .iter()
         .filter_map(|ticket| Some((ticket.token.as_ref()?.episode(), ticket)));
-    let newer =
-        lives.filter(|(episode, _)| *episode >= record.episode && !is_known(&record, *episode));
+    let newer = lives.filter(|(episode, ticket)| {
+        let is_new = *episode >= record.episode && !is_known(&record, *episode);
+        is_new || is_in_reach_again(&record, ticket)
+    });
     let Some((episode, _)) = newer.clone().max_by_key(|(episode, _)| *episode) else {
         return record;
     };
@@ -168,13 +231,14 @@ pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Re
         .filter(|(of, _)| *of == episode)
         .map(|(_, ticket)| ticket)
         .collect();
+    let is_ours = |ticket: &Found| company.is_none() || ticket.company_id == company;
     let open: Vec<&Found> = last
         .iter()
         .copied()
-        .filter(|ticket| !ticket.closed)
+        .filter(|ticket| !ticket.closed && is_ours(ticket))
         .collect();
     let mut record = record;
-    record.episode = episode;
+    record.episode = record.episode.max(episode);
     let about = record.wanted.about.as_ref();
     if let Some(ticket) = kept(&open, None) {
         let company_id = ticket.company_id.unwrap_or_default();
@@ -184,16 +248,18 @@ pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Re
             company_id,
             epoch,
             opened_at: now,
-            severity: about.map_or(crate::event::Severity::Informational, |about| {
-                about.severity
-            }),
+            severity: about.map_or(Severity::Informational, |about| about.severity),
             last_note_at: None,
             noted_repeats: about.map_or(0, |about| about.repeats),
             noted_gone: false,
-            token: None,
+            owes_reopened_note: false,
+            token: ticket
+                .token
+                .clone()
+                .filter(|token| *token != record.token()),
         };
         let record = record.with_open(adopted);
-        let token = ticket.token.clone().unwrap_or_else(|| record.token());
+        let token = record.ticket_token();
         // Where it does not say so itself: it was raised before it was entered, and better open too long than closed too early.
         let unsaid = ticket.entered_at.filter(|_| !record.wanted.standing);
         let raised_at = ticket.raised_at.or(unsaid);
@@ -203,31 +269,51 @@ pub fn recall(record: Record, found: &[Found], epoch: u32, now: Timestamp) -> Re
             token: token.clone(),
             company_id,
             epoch,
+            noted: false,
+            noted_on_kept: false,
         });
     }
     let Some(ticket) = last.iter().max_by_key(|ticket| ticket.ticket_id) else {
         return record;
     };
+    let ended_at = ticket.ended_at();
     let ended = |at: Timestamp| about.is_none_or(|about| about.raised_at <= at);
-    let same_life = ticket.closed_at.is_none_or(ended);
+    let same_life = ended_at.is_none_or(ended);
     let closed = Closed {
         ticket_id: ticket.ticket_id,
         episode,
         epoch,
-        at: ticket.closed_at.unwrap_or(now),
-        ended_at: ticket.closed_at.unwrap_or(now),
-        by: ClosedBy::Technician,
+        at: ended_at.unwrap_or(now),
+        ended_at: ended_at.unwrap_or(now),
+        by: match is_ours(ticket) && !ticket.merged {
+            true => ClosedBy::Technician,
+            false => ClosedBy::Moved,
+        },
         company_id: ticket.company_id,
         token: None,
     };
     let at = closed.at;
+    // A record that was not forgotten knows the raise of its ticket, and what came after it.
+    let is_forgotten = !is_in_reach_again(&record, ticket);
     record.actual = Some(Actual::Closed(closed));
-    record.episode += u32::from(!same_life);
+    record.episode = record.episode.max(episode + u32::from(!same_life));
     // A raise that its ticket stands for is old, though the record may have missed it; what came after it is not known.
     let raise = ticket.raised_at.map_or(at, end_of_second);
-    match same_life && !is_newer(&record, raise) {
+    match same_life && is_forgotten && !is_newer(&record, raise) {
         true => heard_until(record, raise),
         false => record,
+    }
+}
+
+/// The connection points at the same ConnectWise again, or at the same one behind another address: this is the ticket that was out
+/// of reach.
+fn is_in_reach_again(record: &Record, ticket: &Found) -> bool {
+    match &record.actual {
+        Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => {
+            let token = closed.token(&record.key);
+            closed.ticket_id == ticket.ticket_id && ticket.token == Some(token)
+        }
+        Some(Actual::Open(_) | Actual::Closed(_)) | None => false,
     }
 }
 
@@ -322,19 +408,20 @@ mod tests {
         let record = Record::new(key);
         let id = ClaimId::parse("c").unwrap();
         let claim = Claim {
-            id: id.clone(),
-            marker: id,
+            id,
             op: Op::Create,
             reason: "raised".into(),
             token: record.token(),
+            ticket_id: None,
             board_id: Some(2),
             company_id: 19,
             epoch: 1,
             severity: Severity::High,
             began_at: at(0),
+            raise_received_at: None,
+            repeats: 0,
             until: at(60),
             uncertain_at: None,
-            attempts: 1,
             visits: 0,
             visited_at: None,
             empty_visits: 0,
@@ -380,13 +467,36 @@ mod tests {
     }
 
     #[test]
-    fn an_older_ticket_is_of_another_life() {
+    fn a_token_names_the_life_whatever_connectwises_clock_says() {
         let (record, claim) = claimed();
-        let adopted = adopt(record, &claim, &[ticket(8, -3601, true)], at(70));
-        assert_eq!(
-            (adopted.episode, adopted.actual, adopted.claim),
-            (2, None, None)
-        );
+        for second in [-7200, 7200] {
+            let adopted = adopt(record.clone(), &claim, &[ticket(8, second, false)], at(70));
+            assert_eq!(adopted.open().map(|open| open.ticket_id), Some(8));
+            let adopted = adopt(record.clone(), &claim, &[ticket(8, second, true)], at(70));
+            let Some(Actual::Closed(closed)) = adopted.actual else {
+                panic!("{:?}", adopted.actual)
+            };
+            assert_eq!((closed.ticket_id, adopted.episode), (8, 1));
+        }
+    }
+
+    #[test]
+    fn a_ticket_that_was_moved_or_merged_before_it_was_found_is_left_alone() {
+        let (record, claim) = claimed();
+        let moved = Found {
+            company_id: Some(20),
+            ..ticket(8, 5, false)
+        };
+        let merged = Found {
+            merged: true,
+            ..ticket(8, 5, false)
+        };
+        for found in [moved, merged] {
+            let adopted = adopt(record.clone(), &claim, &[found], at(70));
+            assert!(
+                matches!(adopted.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Moved)
+            );
+        }
     }
 
     fn too_many(record: &Record) -> Vec<u64> {
@@ -419,6 +529,7 @@ mod tests {
         assert_eq!(too_many(&late), [8], "of a life that is over");
         let claim = Claim {
             token: next.token(),
+            ticket_id: None,
             ..claim
         };
         let made = next.with_made(Open::new(9, None, &claim, at(80)), &claim);
@@ -475,7 +586,7 @@ mod tests {
         assert_eq!(
             recheck.board_id,
             Some(2),
-            "whose witnesses its searches must see"
+            "whose sentinels its searches must return"
         );
         (record, recheck)
     }
@@ -508,6 +619,22 @@ mod tests {
         let looked = rechecked(record, &recheck, &found, at(4400));
         assert_eq!(looked.open().unwrap().ticket_id, 9);
         assert_eq!(too_many(&looked), [8]);
+    }
+
+    #[test]
+    fn a_late_ticket_never_replaces_a_recorded_one_that_a_person_closed() {
+        let (record, _) = given_up();
+        let (_, claim) = claimed();
+        let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
+        let recheck = record.rechecks[0].clone();
+        let touched = Found {
+            touched: true,
+            ..ticket(9, 4000, false)
+        };
+        let found = [ticket(8, 750, true), touched];
+        let looked = rechecked(record, &recheck, &found, at(4400));
+        assert_eq!(looked.open().unwrap().ticket_id, 8);
+        assert_eq!(too_many(&looked), [9]);
     }
 
     #[test]
@@ -597,7 +724,7 @@ mod tests {
                 ..of_life(99, 9, None)
             },
         ];
-        let record = recall(raised_at(100), &found, 1, at(200));
+        let record = recall(raised_at(100), &found, None, 1, at(200));
         assert_eq!((record.episode, record.open().unwrap().ticket_id), (3, 8));
         assert_eq!(too_many(&record), [9]);
     }
@@ -605,12 +732,12 @@ mod tests {
     #[test]
     fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
         let found = [of_life(7, 2, Some(150))];
-        let record = recall(raised_at(100), &found, 1, at(200));
+        let record = recall(raised_at(100), &found, None, 1, at(200));
         assert_eq!(record.episode, 2);
         assert!(matches!(&record.actual, Some(Actual::Closed(closed)) if closed.episode == 2));
-        let record = recall(raised_at(160), &found, 1, at(200));
+        let record = recall(raised_at(160), &found, None, 1, at(200));
         assert_eq!(record.episode, 3, "it was raised after that one was closed");
-        assert_eq!(recall(raised_at(1), &[], 1, at(200)), raised_at(1));
+        assert_eq!(recall(raised_at(1), &[], None, 1, at(200)), raised_at(1));
     }
 
     #[test]
@@ -623,13 +750,13 @@ mod tests {
         old.wanted.standing = false;
         old.episode = 1;
         old = heard_until(old, at(8));
-        let record = recall(old.clone(), std::slice::from_ref(&found), 1, at(100));
+        let record = recall(old.clone(), std::slice::from_ref(&found), None, 1, at(100));
         assert_eq!((record.open().unwrap().ticket_id, record.episode), (8, 2));
         assert!(record.wanted.standing, "it must not be closed");
         assert_eq!(record.wanted.last.unwrap().occurred_at, at(50));
 
         old.wanted.last.as_mut().unwrap().occurred_at = at(60);
-        let record = recall(old.clone(), &[found], 1, at(100));
+        let record = recall(old.clone(), &[found], None, 1, at(100));
         assert!(
             !record.wanted.standing,
             "its resolve is newer than that raise"
@@ -639,7 +766,7 @@ mod tests {
             raised_at: Some(at(80)),
             ..of_life(8, 2, Some(90))
         };
-        let closed = recall(old, &[found], 1, at(100));
+        let closed = recall(old, &[found], None, 1, at(100));
         let last = closed.wanted.last.unwrap();
         assert!(
             last.occurred_at > at(80) && last.occurred_at < at(81),
@@ -648,17 +775,34 @@ mod tests {
     }
 
     #[test]
+    fn a_ticket_that_is_in_reach_again_tells_nothing_of_events() {
+        let out_of_reach = raised_at(1).with_closed(7, 1, ClosedBy::OutOfReach, at(9));
+        let found = Found {
+            raised_at: Some(at(1)),
+            ..of_life(7, 1, Some(50))
+        };
+        let record = recall(out_of_reach.clone(), &[found], None, 2, at(100));
+        assert!(
+            matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)
+        );
+        assert_eq!(record.wanted, out_of_reach.wanted);
+    }
+
+    #[test]
     fn what_the_record_knows_is_not_recalled() {
         let (_, claim) = claimed();
         let open = raised_at(1).with_open(Open::new(7, None, &claim, at(5)));
-        assert_eq!(recall(open.clone(), &[of_life(7, 1, None)], 1, at(9)), open);
+        assert_eq!(
+            recall(open.clone(), &[of_life(7, 1, None)], None, 1, at(9)),
+            open
+        );
         let mut closed = open.with_closed(7, 1, ClosedBy::Us, at(9));
         assert_eq!(closed.episode, 2, "a raise had come meanwhile");
         assert_eq!(
-            recall(closed.clone(), &[of_life(7, 1, Some(9))], 1, at(10)),
+            recall(closed.clone(), &[of_life(7, 1, Some(9))], None, 1, at(10)),
             closed
         );
-        closed = recall(closed, &[of_life(8, 2, None)], 1, at(10));
+        closed = recall(closed, &[of_life(8, 2, None)], None, 1, at(10));
         assert_eq!(
             closed.open().unwrap().ticket_id,
             8,

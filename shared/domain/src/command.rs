@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Order;
-use crate::record::{Actual, BlockedSince, Open, Recheck, Record, Wanted};
+use crate::record::{Actual, BlockedSince, Op, Open, Recheck, Record, Wanted};
 use crate::{AlertKey, RecordId, SnapshotId};
 
 /// One thing to be done about one alert.
@@ -142,9 +142,13 @@ impl Command {
 fn look_for_duplicates(mut record: Record, open: &Open, now: Timestamp) -> Record {
     let token = record.ticket_token();
     let known = record.rechecks.iter_mut();
-    match known.into_iter().find(|recheck| recheck.token == token) {
+    match known
+        .into_iter()
+        .find(|recheck| recheck.op == Op::Create && recheck.token == token)
+    {
         Some(recheck) => recheck.at = recheck.at.min(now),
         None => record.rechecks.push(Recheck {
+            op: Op::Create,
             token,
             board_id: open.board_id,
             company_id: open.company_id,

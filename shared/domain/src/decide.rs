@@ -8,7 +8,7 @@ use crate::record::{
     About, Actual, BlockedSince, Claim, Closed, ClosedBy, Duplicate, Op, Open, Recheck, Record,
 };
 use crate::settings::{BoardTarget, ConnectionView, LiveConnection, WhenGone};
-use crate::{Blocked, RecordId, Token, breaker, rights};
+use crate::{Blocked, ClaimId, RecordId, Token, breaker, rights};
 
 /// The one next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,7 +24,9 @@ pub enum Decision {
     Block(Blocked),
     /// It is not known whether a ticket was made: look for its token.
     Search,
-    /// A given-up create can have happened late: look for its token.
+    /// It is not known whether a write took effect: look at its ticket.
+    Verify(RecordId),
+    /// A given-up write can have happened late: look for its token.
     Recheck(Recheck),
     /// The table may have forgotten this alert: look for tickets of any life of it.
     Recall,
@@ -45,6 +47,8 @@ pub enum Idle {
     NotedRecently,
     /// The ticket is closed and the alert is gone.
     Closed,
+    /// The alert is gone, and its ticket is in another ConnectWise.
+    OutOfReach,
     /// A person ended the ticket while the alert stood: only a newer raise makes another.
     EndedByPerson,
     /// The ticket was found in ConnectWise, and no event has told of its alert since.
@@ -56,19 +60,12 @@ pub enum Idle {
 pub enum Step {
     /// Make the ticket of this life.
     Create(Create),
-    /// Tell the repeats since the last note.
-    NoteRepeats {
+    /// Write a note.
+    Note {
         /// The ticket.
         ticket_id: RecordId,
-        /// All repeats of this life so far.
-        repeats: u32,
-        /// Those not told yet.
-        untold: u32,
-    },
-    /// Tell that the alert is gone, where a person closes.
-    NoteGone {
-        /// The ticket.
-        ticket_id: RecordId,
+        /// What it says.
+        note: Note,
     },
     /// Raise the priority to the alert's severity.
     Patch {
@@ -87,11 +84,37 @@ pub enum Step {
     /// Open the ticket of the life before again.
     Reopen(Reopen),
     /// Close a ticket too many.
-    Repair {
+    Repair(Duplicate),
+}
+
+/// What a note says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Note {
+    /// The alert was repeated.
+    Repeats {
+        /// All repeats of this life so far.
+        repeats: u32,
+        /// Those that no note has told yet.
+        untold: u32,
+    },
+    /// The alert is gone, and a person closes the ticket.
+    Gone,
+    /// The alert is gone, and the ticket is closed next. The note comes first: a note on a closed ticket would reopen it where a
+    /// workflow of ConnectWise does so.
+    Closing,
+    /// The ticket was reopened.
+    Reopened,
+    /// This ticket is a duplicate, and is closed next.
+    Duplicate {
         /// It.
         duplicate: Duplicate,
         /// The one that stays, if there is one.
         kept: Option<RecordId>,
+    },
+    /// This ticket stays.
+    Kept {
+        /// The number of its duplicate.
+        duplicate: RecordId,
     },
 }
 
@@ -135,20 +158,100 @@ impl Step {
     pub fn op(&self) -> Op {
         match self {
             Self::Create(_) => Op::Create,
-            Self::NoteRepeats { .. } | Self::NoteGone { .. } => Op::Note,
+            Self::Note { note, .. } => match note {
+                Note::Repeats { .. } => Op::NoteRepeats,
+                Note::Gone => Op::NoteGone,
+                Note::Closing => Op::NoteClosing,
+                Note::Reopened => Op::NoteReopened,
+                Note::Duplicate { .. } => Op::NoteDuplicate,
+                Note::Kept { .. } => Op::NoteKept,
+            },
             Self::Patch { .. } => Op::Patch,
             Self::Close { .. } => Op::Close,
             Self::Reopen(_) => Op::Reopen,
-            Self::Repair { .. } => Op::Repair,
+            Self::Repair(_) => Op::Repair,
+        }
+    }
+
+    /// The claim under which the step is made; none where the record does not fit the step.
+    #[must_use]
+    pub fn claim(
+        &self,
+        record: &Record,
+        id: ClaimId,
+        epoch: u32,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Option<Claim> {
+        let about = record.wanted.about.as_ref();
+        let of_open = || {
+            let open = record.open()?;
+            Some((record.ticket_token(), open.company_id, open.epoch))
+        };
+        let of_duplicate = |of: &Duplicate| (of.token.clone(), of.company_id, of.epoch);
+        let repeats = about.map_or(0, |about| about.repeats);
+        let (ticket_id, board_id, repeats) = match self {
+            Self::Create(create) => (None, create.board, repeats),
+            Self::Note { ticket_id, note } => match note {
+                Note::Repeats { repeats, .. } => (Some(*ticket_id), None, *repeats),
+                Note::Gone
+                | Note::Closing
+                | Note::Reopened
+                | Note::Duplicate { .. }
+                | Note::Kept { .. } => (Some(*ticket_id), None, 0),
+            },
+            Self::Patch { ticket_id, .. } | Self::Close { ticket_id } => {
+                (Some(*ticket_id), None, 0)
+            }
+            Self::Reopen(reopen) => (Some(reopen.ticket_id), None, repeats),
+            Self::Repair(duplicate) => (Some(duplicate.ticket_id), None, 0),
+        };
+        let (token, company_id, epoch) = match self {
+            Self::Create(create) => about.map(|_| (record.token(), create.company, epoch))?,
+            Self::Reopen(reopen) => (reopen.token.clone(), reopen.company, reopen.epoch),
+            Self::Repair(duplicate)
+            | Self::Note {
+                note: Note::Duplicate { duplicate, .. },
+                ..
+            } => of_duplicate(duplicate),
+            Self::Note { .. } | Self::Patch { .. } | Self::Close { .. } => of_open()?,
+        };
+        Some(Claim {
+            id,
+            op: self.op(),
+            reason: self.reason().to_owned(),
+            token,
+            ticket_id,
+            board_id,
+            company_id,
+            epoch,
+            severity: about.map_or(Severity::Informational, |about| about.severity),
+            began_at: now,
+            raise_received_at: about.map(|about| about.raise_received_at),
+            repeats,
+            until,
+            uncertain_at: None,
+            visits: 0,
+            visited_at: None,
+            empty_visits: 0,
+        })
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.op() {
+            Op::Create => "raised",
+            Op::NoteRepeats => "repeated",
+            Op::Patch => "worse",
+            Op::NoteGone | Op::NoteClosing | Op::Close => "gone",
+            Op::NoteReopened | Op::Reopen => "raised again",
+            Op::NoteDuplicate | Op::NoteKept | Op::Repair => "duplicate",
         }
     }
 }
 
-/// Searches after an uncertain create, in seconds from when it became uncertain; then at the settling time, then every 30 s.
+/// Looks after a write of unknown outcome, in seconds from when it became uncertain; then at the settling time, then every 30 s.
 const VISITS: [i64; 3] = [15, 60, 240];
 const LATE_VISITS: SignedDuration = SignedDuration::from_secs(30);
-/// An uncertain note, patch or close is looked at again after this.
-const TAKEOVER: SignedDuration = SignedDuration::from_secs(15);
 
 /// Names the next step. Total: every input gives a decision.
 ///
@@ -179,9 +282,11 @@ pub fn decide(
 fn is_refused(blocked: &BlockedSince, decision: &Decision) -> bool {
     match decision {
         Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => false,
-        Decision::Search | Decision::Recheck(_) | Decision::Recall | Decision::Remember => {
-            blocked.refuses_look()
-        }
+        Decision::Search
+        | Decision::Verify(_)
+        | Decision::Recheck(_)
+        | Decision::Recall
+        | Decision::Remember => blocked.refuses_look(),
         Decision::Write(step) => blocked.refuses(step.op()),
     }
 }
@@ -219,11 +324,19 @@ fn may_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<()
 fn needs(decision: &Decision) -> &'static [&'static str] {
     match decision {
         Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => &[],
-        Decision::Search | Decision::Recheck(_) | Decision::Recall | Decision::Remember => {
-            &[rights::TICKETS_INQUIRE]
-        }
+        Decision::Search
+        | Decision::Verify(_)
+        | Decision::Recheck(_)
+        | Decision::Recall
+        | Decision::Remember => &[rights::TICKETS_INQUIRE],
         Decision::Write(step) => match step.op() {
-            Op::Create | Op::Note => &[rights::TICKETS_ADD],
+            Op::Create
+            | Op::NoteRepeats
+            | Op::NoteGone
+            | Op::NoteClosing
+            | Op::NoteReopened
+            | Op::NoteDuplicate
+            | Op::NoteKept => &[rights::TICKETS_ADD],
             Op::Patch | Op::Reopen => &[rights::TICKETS_EDIT],
             Op::Close | Op::Repair => &[rights::TICKETS_CLOSE],
         },
@@ -243,36 +356,15 @@ fn next(
     if now < until {
         return Decision::Wait { until };
     }
-    match (claim.op, record.open()) {
-        (Op::Create, _) => search(claim, view),
-        (Op::Close, Some(open)) => match same_site(open, view) {
-            Ok(_) => Decision::Write(Step::Close {
-                ticket_id: open.ticket_id,
-            }),
-            Err(reason) => Decision::Block(reason),
+    match (&view.connection, claim.ticket_id) {
+        (None, _) => Decision::Block(Blocked::NotSetUp),
+        // It was made in another ConnectWise, as far as is known: `Record::in_epoch` ends it when it is settled.
+        (Some(connection), _) if connection.epoch != claim.epoch => Decision::Wait {
+            until: claim.settled_at(settle),
         },
-        (Op::Reopen, _) => reopening(record, claim, view, now),
-        // A note is looked for by its mark before it is told again, and a patch twice is a patch once.
-        (Op::Note | Op::Patch | Op::Repair | Op::Close, _) => unclaimed(record, view, now),
+        (Some(_), None) => Decision::Search,
+        (Some(_), Some(ticket_id)) => Decision::Verify(ticket_id),
     }
-}
-
-/// A ticket that may have been opened again is looked at whatever is wanted by now: open and unknown it would stay so for ever, or
-/// beside a new one.
-fn reopening(record: &Record, claim: &Claim, view: &ConnectionView, now: Timestamp) -> Decision {
-    let (Some(connection), Some(Actual::Closed(closed))) = (&view.connection, &record.actual)
-    else {
-        return unclaimed(record, view, now);
-    };
-    if connection.epoch != claim.epoch {
-        return Decision::Block(Blocked::OtherSite);
-    }
-    Decision::Write(Step::Reopen(Reopen {
-        ticket_id: closed.ticket_id,
-        token: claim.token.clone(),
-        company: claim.company_id,
-        epoch: claim.epoch,
-    }))
 }
 
 /// First what is amiss, then what is wanted.
@@ -282,21 +374,48 @@ fn unclaimed(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision
     };
     let here = |duplicate: &&Duplicate| duplicate.epoch == connection.epoch;
     if let Some(duplicate) = record.duplicates.iter().find(here) {
+        return Decision::Write(repair(record, duplicate, view));
+    }
+    let due = |recheck: &&Recheck| recheck.epoch == connection.epoch && recheck.at <= now;
+    match record.rechecks_to_make().find(due) {
+        Some(recheck) => Decision::Recheck(recheck.clone()),
+        None => remembered(record, view, now),
+    }
+}
+
+/// The next write about a duplicate: a note on it, a note on the ticket that stays, then it is closed.
+fn repair(record: &Record, duplicate: &Duplicate, view: &ConnectionView) -> Step {
+    let ticket_id = duplicate.ticket_id;
+    if !duplicate.noted && may_note(view) {
         let kept = match &record.actual {
             Some(Actual::Open(open)) => Some(open.ticket_id),
             Some(Actual::Closed(closed)) => Some(closed.ticket_id),
             None => None,
         };
-        return Decision::Write(Step::Repair {
-            duplicate: duplicate.clone(),
-            kept,
-        });
+        let duplicate = duplicate.clone();
+        return Step::Note {
+            ticket_id,
+            note: Note::Duplicate { duplicate, kept },
+        };
     }
-    let due = |recheck: &&Recheck| recheck.epoch == connection.epoch && recheck.at <= now;
-    match record.rechecks.iter().find(due) {
-        Some(recheck) => Decision::Recheck(recheck.clone()),
-        None => remembered(record, view, now),
+    match record.open() {
+        Some(open)
+            if !duplicate.noted_on_kept && open.epoch == duplicate.epoch && may_note(view) =>
+        {
+            Step::Note {
+                ticket_id: open.ticket_id,
+                note: Note::Kept {
+                    duplicate: ticket_id,
+                },
+            }
+        }
+        Some(_) | None => Step::Repair(duplicate.clone()),
     }
+}
+
+/// Whether notes may be written. A ticket is closed without its note where they may not.
+fn may_note(view: &ConnectionView) -> bool {
+    !view.breaker.missing_rights.contains(rights::TICKETS_ADD)
 }
 
 /// What is wanted, unless the table may have forgotten the alert: then that is looked up first.
@@ -304,7 +423,11 @@ fn remembered(record: &Record, view: &ConnectionView, now: Timestamp) -> Decisio
     let decision = wanted(record, view, now);
     // A resolve is heard, and a ticket may be there that nobody remembers.
     let heard = record.wanted.last.is_some() && view.connection.is_some();
-    let cleared = heard && decision == Decision::Nothing(Idle::Cleared);
+    let cleared = matches!(
+        decision,
+        Decision::Nothing(Idle::Cleared | Idle::OutOfReach)
+    );
+    let cleared = heard && cleared;
     let makes = matches!(decision, Decision::Write(Step::Create(_) | Step::Reopen(_)));
     match view.memory {
         _ if !makes && !cleared => decision,
@@ -321,9 +444,6 @@ fn next_look(claim: &Claim, settle: SignedDuration) -> Timestamp {
         return claim.until;
     }
     let since = claim.uncertain_since();
-    if claim.op != Op::Create {
-        return plus(since, TAKEOVER);
-    }
     let settled = plus(since, settle);
     let early = usize::try_from(claim.visits)
         .ok()
@@ -335,14 +455,6 @@ fn next_look(claim: &Claim, settle: SignedDuration) -> Timestamp {
     claim
         .visited_at
         .map_or(next, |at| next.max(plus(at, LATE_VISITS)))
-}
-
-fn search(claim: &Claim, view: &ConnectionView) -> Decision {
-    match &view.connection {
-        None => Decision::Block(Blocked::NotSetUp),
-        Some(connection) if connection.epoch != claim.epoch => Decision::Block(Blocked::OtherSite),
-        Some(_) => Decision::Search,
-    }
 }
 
 fn wanted(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
@@ -358,9 +470,12 @@ fn wanted(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
         (Some(Actual::Open(_)), None) if record.wanted.last.is_none() || record.wanted.standing => {
             Decision::Nothing(Idle::Unheard)
         }
-        (Some(Actual::Open(open)), None) => gone(record, open, view),
+        (Some(Actual::Open(open)), None) => gone(record, open, view, now),
+        (Some(Actual::Closed(closed)), None) if closed.by == ClosedBy::OutOfReach => {
+            Decision::Nothing(Idle::OutOfReach)
+        }
         (Some(Actual::Closed(_)), None) => Decision::Nothing(Idle::Closed),
-        (Some(Actual::Closed(closed)), Some(_)) if closed.episode == record.episode => {
+        (Some(Actual::Closed(_)), Some(_)) if record.is_life_over() => {
             Decision::Nothing(Idle::EndedByPerson)
         }
         (Some(Actual::Closed(closed)), Some(about)) => {
@@ -413,21 +528,31 @@ fn may_reopen(before: &Closed, company: RecordId, target: &BoardTarget, now: Tim
     closed && before.company_id == Some(company) && now.duration_since(before.at) < days
 }
 
-fn same_site<'a>(open: &Open, view: &'a ConnectionView) -> Result<&'a LiveConnection, Blocked> {
-    let connection = view.connection.as_ref().ok_or(Blocked::NotSetUp)?;
-    if connection.epoch == open.epoch {
-        Ok(connection)
-    } else {
-        Err(Blocked::OtherSite)
+/// The connection, if it points at the ticket's ConnectWise. If it does not, the connection that was read is older than the record,
+/// since `Record::in_epoch` leaves no open ticket elsewhere: both are read again.
+fn same_site<'a>(
+    open: &Open,
+    view: &'a ConnectionView,
+    now: Timestamp,
+) -> Result<&'a LiveConnection, Decision> {
+    let not_set_up = Decision::Block(Blocked::NotSetUp);
+    let connection = view.connection.as_ref().ok_or(not_set_up)?;
+    match connection.epoch == open.epoch {
+        true => Ok(connection),
+        false => Err(Decision::Wait { until: now }),
     }
 }
 
 fn standing(open: &Open, about: &About, view: &ConnectionView, now: Timestamp) -> Decision {
-    let settings = match same_site(open, view) {
+    let settings = match same_site(open, view, now) {
         Ok(connection) => &connection.settings,
-        Err(reason) => return Decision::Block(reason),
+        Err(decision) => return decision,
     };
     let ticket_id = open.ticket_id;
+    if open.owes_reopened_note {
+        let note = Note::Reopened;
+        return Decision::Write(Step::Note { ticket_id, note });
+    }
     let severity = about.severity;
     let worse = settings
         .priorities
@@ -445,23 +570,25 @@ fn standing(open: &Open, about: &About, view: &ConnectionView, now: Timestamp) -
         return Decision::Nothing(Idle::UpToDate);
     }
     let interval = SignedDuration::from_mins(i64::from(settings.note_interval_minutes));
+    // The first repeat is told at once: the alert may have been resolved in between, and a person may have closed the ticket since.
     let next_note = open
         .last_note_at
+        .filter(|_| open.noted_repeats > 0)
         .map(|at| at.saturating_add(interval).unwrap_or(Timestamp::MAX));
     if next_note.is_some_and(|next| now < next) {
         return Decision::Nothing(Idle::NotedRecently);
     }
-    Decision::Write(Step::NoteRepeats {
-        ticket_id,
+    let note = Note::Repeats {
         repeats: about.repeats,
         untold,
-    })
+    };
+    Decision::Write(Step::Note { ticket_id, note })
 }
 
-fn gone(record: &Record, open: &Open, view: &ConnectionView) -> Decision {
-    let settings = match same_site(open, view) {
+fn gone(record: &Record, open: &Open, view: &ConnectionView, now: Timestamp) -> Decision {
+    let settings = match same_site(open, view, now) {
         Ok(connection) => &connection.settings,
-        Err(reason) => return Decision::Block(reason),
+        Err(decision) => return decision,
     };
     let when_gone = record
         .wanted
@@ -470,15 +597,16 @@ fn gone(record: &Record, open: &Open, view: &ConnectionView) -> Decision {
         .map_or(WhenGone::Close, |about| {
             settings.board(about.role).when_gone
         });
-    match when_gone {
-        WhenGone::Close => Decision::Write(Step::Close {
-            ticket_id: open.ticket_id,
-        }),
-        WhenGone::Note if open.noted_gone => Decision::Nothing(Idle::UpToDate),
-        WhenGone::Note => Decision::Write(Step::NoteGone {
-            ticket_id: open.ticket_id,
-        }),
-    }
+    let ticket_id = open.ticket_id;
+    let note = match when_gone {
+        WhenGone::Close if open.noted_gone || !may_note(view) => {
+            return Decision::Write(Step::Close { ticket_id });
+        }
+        WhenGone::Note if open.noted_gone => return Decision::Nothing(Idle::UpToDate),
+        WhenGone::Close => Note::Closing,
+        WhenGone::Note => Note::Gone,
+    };
+    Decision::Write(Step::Note { ticket_id, note })
 }
 
 #[cfg(test)]

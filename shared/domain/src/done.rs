@@ -1,16 +1,15 @@
-//! What a step did, and the record after it.
+//! What a write did, and the record after it.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::RecordId;
-use crate::decide::Step;
-use crate::event::Severity;
-use crate::record::{Actual, ClosedBy, Open, Record};
+use crate::adopt::Found;
+use crate::record::{Actual, Claim, ClosedBy, Duplicate, Ended, Op, Open, Record};
 
-/// What a performed step did.
+/// What a claimed write did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Done {
-    /// A note was made.
+    /// The note is on the ticket, or ConnectWise takes none there and the ticket is closed without it.
     Noted,
     /// The priority was raised.
     Patched,
@@ -20,63 +19,167 @@ pub enum Done {
         board_id: Option<RecordId>,
     },
     /// The ticket has ended: by our close, or it had before.
-    Ended(ClosedBy),
-    /// A ticket too many is closed, or was ended by a person.
+    Ended(Ended),
+    /// The duplicate is closed.
     Repaired,
-    /// Nothing, since what was claimed is not wanted any more.
-    Dropped,
 }
 
-/// The record after a step that is done, under a claim that was still ours.
+/// A ticket as it is after a write of unknown outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    /// The ticket; none where it was deleted.
+    pub ticket: Option<Found>,
+    /// Whether it carries the note of the claim.
+    pub is_noted: bool,
+    /// Whether it has the priority of the claim.
+    pub is_prioritised: bool,
+}
+
+impl Seen {
+    /// Whether a person ended the ticket, or gave it to other use.
+    fn ended(&self, claim: &Claim) -> Option<Ended> {
+        let deleted = Ended::from(ClosedBy::Deleted);
+        let ticket = self.ticket.as_ref();
+        ticket.map_or(Some(deleted), |ticket| {
+            ticket.ended(&claim.token, claim.company_id)
+        })
+    }
+}
+
+/// The record after a look, begun at `began`, at the ticket of a write of unknown outcome. A step is one call, so one look tells
+/// whether it took effect. Where no effect is seen the claim stays until ConnectWise had its time to settle; only then does it
+/// count what a person did with the ticket, since the effect can still come.
 #[must_use]
-pub fn after(mut record: Record, step: &Step, done: &Done, now: Timestamp) -> Record {
+pub fn verified(
+    record: Record,
+    claim: &Claim,
+    seen: &Seen,
+    settle: SignedDuration,
+    began: Timestamp,
+    now: Timestamp,
+) -> Record {
+    if let Some(done) = effect(claim, seen) {
+        let record = after(record, claim, &done, now);
+        // A person may have closed it, and ours is still to come: it must not be a surprise if the ticket is reopened.
+        let may_come_late = claim.op == Op::Close && began < claim.settled_at(settle);
+        return match may_come_late {
+            true => record.with_late_close(claim, settle),
+            false => record,
+        };
+    }
+    let record = record.going_on().with_empty_visit(settle, began);
+    match seen.ended(claim) {
+        // The ticket of a life before is reopened or not: it has ended either way.
+        Some(ended) if record.claim.is_none() && claim.op != Op::Reopen => {
+            after(record, claim, &Done::Ended(ended), now)
+        }
+        Some(_) | None => record,
+    }
+}
+
+/// What a claimed write did, by its ticket; none where no effect is seen.
+#[must_use]
+pub fn effect(claim: &Claim, seen: &Seen) -> Option<Done> {
+    let ended = seen.ended(claim);
+    let Some(ticket) = &seen.ticket else {
+        return ended.map(Done::Ended);
+    };
+    let is_closed = ended.is_some_and(|ended| ended.by == ClosedBy::Technician);
+    match claim.op {
+        Op::Create => None,
+        Op::NoteRepeats
+        | Op::NoteGone
+        | Op::NoteClosing
+        | Op::NoteReopened
+        | Op::NoteDuplicate
+        | Op::NoteKept => seen.is_noted.then_some(Done::Noted),
+        Op::Patch => seen.is_prioritised.then_some(Done::Patched),
+        // Closed while a close of ours was under way: that was us.
+        Op::Close if is_closed => Some(Done::Ended(Ended {
+            by: ClosedBy::Us,
+            at: ended.and_then(|ended| ended.at),
+        })),
+        Op::Repair if is_closed => Some(Done::Repaired),
+        Op::Close | Op::Repair => None,
+        Op::Reopen => ended.is_none().then_some(Done::Reopened {
+            board_id: ticket.board_id,
+        }),
+    }
+}
+
+/// The record after a write that is done, under a claim that was still ours.
+#[must_use]
+pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> Record {
     let open = record.open().cloned();
-    match (step, done, open) {
-        (Step::Repair { duplicate, .. }, Done::Repaired, _) => {
-            let other = |known: &crate::record::Duplicate| known.ticket_id != duplicate.ticket_id;
+    match (claim.op, done, open) {
+        (Op::NoteDuplicate | Op::Repair, Done::Repaired | Done::Ended(_), _) => {
+            let other = |known: &Duplicate| Some(known.ticket_id) != claim.ticket_id;
             record.duplicates.retain(other);
             record.without_claim()
         }
-        (Step::Reopen(reopen), Done::Reopened { board_id }, _) => {
-            let open = Open {
-                ticket_id: reopen.ticket_id,
-                board_id: *board_id,
-                company_id: reopen.company,
-                epoch: reopen.epoch,
-                opened_at: now,
-                // What its priority stands for is not known any more: it is set anew.
-                severity: Severity::Informational,
-                last_note_at: Some(now),
-                noted_repeats: 0,
-                noted_gone: false,
-                token: Some(reopen.token.clone()),
-            };
-            record.with_open(open)
-        }
-        // It cannot be opened again: a new ticket is made instead.
-        (Step::Reopen(_), Done::Ended(by), _) => {
-            if let Some(Actual::Closed(closed)) = &mut record.actual {
-                closed.by = *by;
+        (Op::NoteDuplicate, Done::Noted, _) => {
+            let of_claim = |known: &&mut Duplicate| Some(known.ticket_id) == claim.ticket_id;
+            if let Some(duplicate) = record.duplicates.iter_mut().find(of_claim) {
+                duplicate.noted = true;
             }
             record.without_claim()
         }
-        (_, Done::Ended(by), Some(open)) => {
-            record.with_closed(open.ticket_id, open.epoch, *by, now)
+        (Op::NoteKept, Done::Noted, _) => {
+            // They are told one after the other.
+            let is_next = |known: &&mut Duplicate| known.noted && !known.noted_on_kept;
+            if let Some(duplicate) = record.duplicates.iter_mut().find(is_next) {
+                duplicate.noted_on_kept = true;
+            }
+            record.without_claim()
         }
-        (Step::NoteRepeats { repeats, .. }, Done::Noted, Some(open)) => record.with_open(Open {
+        (Op::Reopen, Done::Reopened { board_id }, _) => {
+            let ticket_id = claim.ticket_id.unwrap_or_default();
+            // The note that says that it was reopened tells of what came before too.
+            let noted_repeats = record.repeats_told_by(claim);
+            record.with_open(Open {
+                noted_repeats,
+                ..Open::reopened(ticket_id, *board_id, claim, now)
+            })
+        }
+        // It cannot be opened again: a new ticket is made instead.
+        (Op::Reopen, Done::Ended(ended), _) => {
+            if let Some(Actual::Closed(closed)) = &mut record.actual {
+                closed.by = ended.by;
+            }
+            record.without_claim()
+        }
+        (_, Done::Ended(ended), Some(open)) => {
+            record.with_closed(open.ticket_id, open.epoch, *ended, now)
+        }
+        (Op::NoteRepeats, Done::Noted, Some(open)) => {
+            let told = record.repeats_told_by(claim);
+            record.with_open(Open {
+                last_note_at: Some(now),
+                noted_repeats: open.noted_repeats.max(told),
+                ..open
+            })
+        }
+        (Op::NoteGone | Op::NoteClosing, Done::Noted, Some(open)) => {
+            // Raised meanwhile: the next time that it is gone needs its own note.
+            let noted_gone = !record.wanted.standing;
+            record.with_open(Open {
+                last_note_at: Some(now),
+                noted_gone,
+                ..open
+            })
+        }
+        (Op::NoteReopened, Done::Noted, Some(open)) => record.with_open(Open {
             last_note_at: Some(now),
-            noted_repeats: *repeats,
+            owes_reopened_note: false,
             ..open
         }),
-        (Step::NoteGone { .. }, Done::Noted, Some(open)) => record.with_open(Open {
-            last_note_at: Some(now),
-            noted_gone: true,
-            ..open
-        }),
-        (Step::Patch { severity, .. }, Done::Patched, Some(open)) => record.with_open(Open {
-            severity: *severity,
+        (Op::Patch, Done::Patched, Some(open)) => record.with_open(Open {
+            severity: claim.severity,
             ..open
         }),
         (_, _, _) => record.without_claim(),
     }
 }
+
+#[cfg(test)]
+mod tests;

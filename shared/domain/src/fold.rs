@@ -155,9 +155,10 @@ fn resolved_before(mut record: Record, event: &Event) -> Record {
     let raised_at = about.raise_received_at;
     record.payload.get_or_insert(text);
     // When a ticket was deleted or moved is not known: no alert is lost.
-    let is_next =
-        |closed: &Closed| closed.by != ClosedBy::Technician || closed.ended_at <= raised_at;
-    if ended(&record).is_some_and(is_next) {
+    let is_next = |closed: &Closed| {
+        record.is_life_over() && (closed.by != ClosedBy::Technician || closed.ended_at <= raised_at)
+    };
+    if matches!(&record.actual, Some(Actual::Closed(closed)) if is_next(closed)) {
         record.episode += 1;
     }
     record
@@ -203,19 +204,11 @@ fn is_resolved(record: &Record) -> bool {
 fn is_over(record: &Record, event: &Event) -> bool {
     let about = record.wanted.about.as_ref();
     let end = about.and_then(|about| about.expires_at);
-    ended(record).is_some() && end.is_some_and(|end| end <= event.occurred_at)
-}
-
-/// The ticket of the present life, if it has ended.
-fn ended(record: &Record) -> Option<&Closed> {
-    match &record.actual {
-        Some(Actual::Closed(closed)) if closed.episode == record.episode => Some(closed),
-        Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
-    }
+    record.is_life_over() && end.is_some_and(|end| end <= event.occurred_at)
 }
 
 fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
-    if ended(&record).is_some() {
+    if record.is_life_over() {
         record.episode += 1;
     }
     if let Some(Actual::Open(open)) = &mut record.actual {

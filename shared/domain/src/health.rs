@@ -58,7 +58,6 @@ impl Part {
             | Blocked::Unmapped
             | Blocked::TenantDisabled
             | Blocked::KindDisabled
-            | Blocked::OtherSite
             | Blocked::OlderThanBackfill => None,
         }
     }

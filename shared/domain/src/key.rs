@@ -124,9 +124,11 @@ impl Token {
         Self(format!("tb1-{}-{episode}", key.item_key()))
     }
 
-    /// The token that a ticket carries; none where that is no token of ours.
+    /// The token that a ticket carries; none where that is no token of ours. A token has lower-case letters only, so case and
+    /// white space around it say nothing: something on the way may have changed both.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        let text = &text.trim().to_ascii_lowercase();
         let mut parts = text.strip_prefix("tb1-")?.split('-');
         let is_hex = |part: &str, digits: usize| {
             let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
@@ -136,7 +138,7 @@ impl Token {
         let alert = parts.next().filter(|part| is_hex(part, 32));
         let token = Self(text.to_owned());
         let whole = scope.is_some() && alert.is_some() && parts.count() == 1;
-        (whole && format!("tb1-{}-{}", token.item_key(), token.episode()) == text).then_some(token)
+        (whole && format!("tb1-{}-{}", token.item_key(), token.episode()) == *text).then_some(token)
     }
 
     /// The key of the alert's item.
@@ -232,13 +234,15 @@ mod tests {
         assert_eq!(token.item_key(), key("contoso", "a-1").item_key());
         assert_eq!(token.episode(), 12);
         let text = token.as_str();
+        for same in [&text.to_uppercase(), &format!(" {text}\r\n")] {
+            assert_eq!(Token::parse(same), Some(token.clone()), "{same:?}");
+        }
         for other in [
             "",
             "tb1-",
             &text[4..],
             &text[..text.len() - 3],
             &text.replace("tb1", "tb2"),
-            &text.to_uppercase(),
             &format!("{text}-1"),
             &format!("{text}x"),
             &text.replace("-12", "-012"),

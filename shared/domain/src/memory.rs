@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{RecordId, Token};
 
-/// Witnesses kept of a board.
-const WITNESSES: usize = 3;
-/// The newest witness of a board is replaced after so long.
+/// Sentinels kept of a board.
+const SENTINELS: usize = 3;
+/// The newest sentinel of a board is replaced after so long.
 const NEWEST_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the table knows of a connection's tickets, one epoch long.
@@ -34,7 +34,7 @@ pub struct Memory {
     pub begun_at: Option<Timestamp>,
     /// The newest tickets made on each board (`"0"`: the default board), newest first.
     #[serde(default)]
-    pub witnesses: BTreeMap<String, Witnesses>,
+    pub sentinels: BTreeMap<String, Sentinels>,
 }
 
 /// Whether each ticket that carries a token of ours has its record.
@@ -47,11 +47,23 @@ pub enum MemoryState {
     Rebuilding,
 }
 
-/// Tickets of one board that a search must find; if it finds none of them it is blind.
+/// A ticket of ours that a search must return too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sentinel {
+    /// Its number.
+    pub ticket_id: RecordId,
+    /// What it carries.
+    pub token: Token,
+    /// Where it was made; none where ConnectWise did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub board_id: Option<RecordId>,
+}
+
+/// The sentinels of one board. A search that returns none of them is blind.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Witnesses {
-    /// Their tokens, newest first.
-    pub tokens: Vec<Token>,
+pub struct Sentinels {
+    /// Newest first.
+    pub tickets: Vec<Sentinel>,
     /// When the newest was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest_at: Option<Timestamp>,
@@ -72,37 +84,48 @@ impl Memory {
             imported_to: None,
             imported: 0,
             begun_at: None,
-            witnesses: BTreeMap::new(),
+            sentinels: BTreeMap::new(),
         }
     }
 
-    /// Tokens that a search for a ticket of this board must also find, unless they were deleted.
+    /// Tickets of which a search for a ticket of this board must return one.
     #[must_use]
-    pub fn witnesses(&self, board: Option<RecordId>) -> &[Token] {
-        let witnesses = self.witnesses.get(&board_name(board));
-        witnesses.map_or(&[], |witnesses| &witnesses.tokens)
+    pub fn sentinels(&self, board: Option<RecordId>) -> &[Sentinel] {
+        let sentinels = self.sentinels.get(&board_name(board));
+        sentinels.map_or(&[], |sentinels| &sentinels.tickets)
     }
 
-    /// The board's witnesses after a ticket was made there; none where they are young enough to stay.
+    /// The board's sentinels after a ticket was made there; none where they are young enough to stay.
     #[must_use]
-    pub fn with_witness(
+    pub fn with_sentinel(
         &self,
         board: Option<RecordId>,
-        token: &Token,
+        ticket: &Sentinel,
         now: Timestamp,
-    ) -> Option<(String, Witnesses)> {
+    ) -> Option<(String, Sentinels)> {
         let name = board_name(board);
-        let mut witnesses = self.witnesses.get(&name).cloned().unwrap_or_default();
-        let young = witnesses
-            .newest_at
-            .is_some_and(|at| now.duration_since(at) < NEWEST_FOR);
-        if young || witnesses.tokens.contains(token) {
+        let mut sentinels = self.sentinels.get(&name).cloned().unwrap_or_default();
+        let is_young = |at: Timestamp| now.duration_since(at) < NEWEST_FOR;
+        if sentinels.newest_at.is_some_and(is_young) || sentinels.tickets.contains(ticket) {
             return None;
         }
-        witnesses.tokens.insert(0, token.clone());
-        witnesses.tokens.truncate(WITNESSES);
-        witnesses.newest_at = Some(now);
-        Some((name, witnesses))
+        sentinels.tickets.insert(0, ticket.clone());
+        sentinels.tickets.truncate(SENTINELS);
+        sentinels.newest_at = Some(now);
+        Some((name, sentinels))
+    }
+
+    /// The board's sentinels without those that are no longer tickets of ours; the next ticket on the board takes their place.
+    #[must_use]
+    pub fn without_sentinels(
+        &self,
+        board: Option<RecordId>,
+        gone: &[RecordId],
+    ) -> (String, Sentinels) {
+        let mut tickets = self.sentinels(board).to_vec();
+        tickets.retain(|ticket| !gone.contains(&ticket.ticket_id));
+        let newest_at = None;
+        (board_name(board), Sentinels { tickets, newest_at })
     }
 }
 
@@ -126,23 +149,37 @@ mod tests {
     }
 
     #[test]
-    fn the_three_newest_witnesses_of_a_board_are_kept_ten_minutes_apart() {
+    fn the_three_newest_sentinels_of_a_board_are_kept_ten_minutes_apart() {
         let at = |minute: i64| Timestamp::from_second(1_790_000_000 + 60 * minute).unwrap();
+        let sentinel = |ticket_id: RecordId, alert: &str| Sentinel {
+            ticket_id,
+            token: token(alert),
+            board_id: Some(22),
+        };
         let mut memory = Memory::new(1, true);
-        assert!(memory.witnesses(Some(22)).is_empty());
-        for (alert, minute, taken) in [
-            ("a", 0, true),
-            ("b", 9, false),
-            ("c", 10, true),
-            ("d", 20, true),
-            ("e", 30, true),
+        assert!(memory.sentinels(Some(22)).is_empty());
+        for (ticket_id, alert, minute, taken) in [
+            (1, "a", 0, true),
+            (2, "b", 9, false),
+            (3, "c", 10, true),
+            (4, "d", 20, true),
+            (5, "e", 30, true),
         ] {
-            let next = memory.with_witness(Some(22), &token(alert), at(minute));
+            let next = memory.with_sentinel(Some(22), &sentinel(ticket_id, alert), at(minute));
             assert_eq!(next.is_some(), taken, "{alert}");
-            memory.witnesses.extend(next);
+            memory.sentinels.extend(next);
         }
-        let tokens = [token("e"), token("d"), token("c")];
-        assert_eq!(memory.witnesses(Some(22)), tokens);
-        assert!(memory.witnesses(None).is_empty());
+        let kept = [sentinel(5, "e"), sentinel(4, "d"), sentinel(3, "c")];
+        assert_eq!(memory.sentinels(Some(22)), kept);
+        assert!(memory.sentinels(None).is_empty());
+
+        // Those that are gone are replaced by the next ticket at once.
+        let without = memory.without_sentinels(Some(22), &[5, 3]);
+        memory.sentinels.extend([without]);
+        assert_eq!(memory.sentinels(Some(22)), [sentinel(4, "d")]);
+        let next = memory.with_sentinel(Some(22), &sentinel(6, "f"), at(31));
+        memory.sentinels.extend(next);
+        let kept = [sentinel(6, "f"), sentinel(4, "d")];
+        assert_eq!(memory.sentinels(Some(22)), kept);
     }
 }

@@ -107,7 +107,7 @@ pub enum Proposed {
         /// What shows it.
         shown: Gone,
     },
-    /// This ticket is not as it is recorded.
+    /// This ticket is not as it is recorded, or out of reach.
     Look(RecordId),
     /// This ticket is not the only one with its token.
     LookForDuplicates(RecordId),
@@ -386,6 +386,20 @@ impl Census {
             departures.proposals.extend(of_tenant.gone);
         }
         departures
+    }
+
+    /// Tickets that are recorded as open in another ConnectWise than the connection of this epoch points at. Their alerts go on
+    /// without them.
+    pub fn out_of_reach(&self, epoch: u32) -> impl Iterator<Item = Proposal> {
+        let tickets = self
+            .alerts
+            .iter()
+            .filter_map(|alert| Some((alert.key, alert.ticket?)));
+        let elsewhere = tickets.filter(move |(_, ticket)| ticket.epoch != epoch);
+        elsewhere.map(|(key, ticket)| Proposal {
+            key,
+            ask: Proposed::Look(ticket.id),
+        })
     }
 
     /// The tickets that a connection of this epoch can be asked about, to be compared with ConnectWise's list of open ones.

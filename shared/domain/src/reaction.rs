@@ -49,8 +49,6 @@ pub enum Blocked {
     MissingRight(String),
     /// What new tickets point at is gone.
     TargetGone(Target),
-    /// The record belongs to a ConnectWise that the connection no longer points at.
-    OtherSite,
     /// ConnectWise refused the ticket, in its own words.
     Rejected(String),
     /// It stood longer than the back-fill reaches when it was released.
@@ -72,7 +70,6 @@ impl Blocked {
             | Self::Deferred
             | Self::MissingRight(_)
             | Self::TargetGone(_)
-            | Self::OtherSite
             | Self::Rejected(_) => false,
         }
     }
@@ -119,7 +116,6 @@ impl fmt::Display for Blocked {
             Self::Deferred => f.write_str("deferred"),
             Self::MissingRight(right) => write!(f, "missing_right({right})"),
             Self::TargetGone(target) => write!(f, "target_gone({target})"),
-            Self::OtherSite => f.write_str("other_site"),
             Self::Rejected(words) => write!(f, "rejected({words})"),
             Self::OlderThanBackfill => f.write_str("older_than_backfill"),
         }

@@ -136,9 +136,12 @@ pub struct Open {
     /// How many repeats its notes have told.
     #[serde(default)]
     pub noted_repeats: u32,
-    /// Whether a note said that the alert is gone, where a person closes.
+    /// Whether a note said that the alert is gone.
     #[serde(default)]
     pub noted_gone: bool,
+    /// Whether the ticket was reopened and no note says so yet.
+    #[serde(default)]
+    pub owes_reopened_note: bool,
     /// The token that it carries, where it is not the present life's: it was opened again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<Token>,
@@ -167,10 +170,12 @@ pub struct Closed {
     pub token: Option<Token>,
 }
 
-/// A create that was given up: searches said "none", and another was or was not made instead. ConnectWise may still do it.
+/// A write that was given up: no effect of it was seen after the settling time. ConnectWise may still do it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recheck {
-    /// What a late ticket would carry.
+    /// The write. Only a create, a close and a reopen are looked for again.
+    pub op: Op,
+    /// The token of the ticket.
     pub token: Token,
     /// The board that it was to go to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -196,6 +201,12 @@ pub struct Duplicate {
     pub company_id: RecordId,
     /// The connection's epoch.
     pub epoch: u32,
+    /// Whether a note on it says that it is closed as a duplicate.
+    #[serde(default)]
+    pub noted: bool,
+    /// Whether a note on the ticket that stays names it.
+    #[serde(default)]
+    pub noted_on_kept: bool,
 }
 
 /// Who ended a ticket, and when.
@@ -225,6 +236,8 @@ pub enum ClosedBy {
     Deleted,
     /// A technician gave it to another company, or to another use: it is left alone.
     Moved,
+    /// Nobody: it is in a ConnectWise that the connection no longer points at.
+    OutOfReach,
 }
 
 /// The right to make one write to ConnectWise, held by one worker until a time.
@@ -232,14 +245,15 @@ pub enum ClosedBy {
 pub struct Claim {
     /// Ownership is by this, not by `rev`.
     pub id: ClaimId,
-    /// The id that the note's mark carries: of the first claim, where a takeover tries the same note again.
-    pub marker: ClaimId,
     /// What is being written.
     pub op: Op,
     /// Why.
     pub reason: String,
     /// The ticket's token.
     pub token: Token,
+    /// The ticket that is written to; none where one is to be made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ticket_id: Option<RecordId>,
     /// The board that a new ticket goes to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board_id: Option<RecordId>,
@@ -249,42 +263,96 @@ pub struct Claim {
     pub epoch: u32,
     /// The severity that the ticket is given.
     pub severity: Severity,
-    /// When the first attempt began: a ticket that is older than this is of another life.
+    /// When the write was begun.
     pub began_at: Timestamp,
+    /// When the raise that the write is about was received; none where only a resolve was ever seen. Some sources put one time
+    /// into all raises of an alert, so only the receipt tells them apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raise_received_at: Option<Timestamp>,
+    /// How many repeats since that raise are told once the ticket or note is written.
+    #[serde(default)]
+    pub repeats: u32,
     /// No attempt under this claim goes on after this.
     pub until: Timestamp,
     /// When the outcome became unknown; an owner that vanished leaves `until` for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub uncertain_at: Option<Timestamp>,
-    /// How often the write was tried in a row.
-    pub attempts: u32,
-    /// How often ConnectWise was searched for the outcome.
+    /// How often ConnectWise was asked for the outcome.
     #[serde(default)]
     pub visits: u32,
-    /// When it was last searched.
+    /// When it was last asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub visited_at: Option<Timestamp>,
-    /// How many complete searches in a row, begun after the settling time, found nothing.
+    /// How many complete looks in a row, begun after the settling time, showed no effect.
     #[serde(default)]
     pub empty_visits: u32,
 }
 
-/// A write to ConnectWise.
+/// A write to ConnectWise: exactly one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
     /// POST a ticket.
     Create,
-    /// POST a note.
-    Note,
+    /// POST a note: the alert was repeated.
+    NoteRepeats,
+    /// POST a note: the alert is gone, and a person closes the ticket.
+    NoteGone,
+    /// POST a note: the alert is gone, and the ticket is closed next.
+    NoteClosing,
+    /// POST a note: the ticket was reopened.
+    NoteReopened,
+    /// POST a note on a duplicate: it is closed next.
+    NoteDuplicate,
+    /// POST a note on the ticket that stays: it has a duplicate.
+    NoteKept,
     /// PATCH the priority.
     Patch,
     /// PATCH the status to a closed one.
     Close,
     /// PATCH the status to an open one.
     Reopen,
-    /// Close a ticket too many, and say so on both.
+    /// PATCH the status of a duplicate to a closed one.
     Repair,
+}
+
+impl Op {
+    /// The operation's name in the mark of a note.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::NoteRepeats => "repeats",
+            Self::NoteGone => "gone",
+            Self::NoteClosing => "closing",
+            Self::NoteReopened => "reopened",
+            Self::NoteDuplicate => "duplicate",
+            Self::NoteKept => "kept",
+            Self::Patch => "priority",
+            Self::Close => "close",
+            Self::Reopen => "reopen",
+            Self::Repair => "repair",
+        }
+    }
+
+    /// Whether it writes a note.
+    #[must_use]
+    pub fn is_note(self) -> bool {
+        match self {
+            Self::NoteRepeats
+            | Self::NoteGone
+            | Self::NoteClosing
+            | Self::NoteReopened
+            | Self::NoteDuplicate
+            | Self::NoteKept => true,
+            Self::Create | Self::Patch | Self::Close | Self::Reopen | Self::Repair => false,
+        }
+    }
+
+    /// Whether an effect that comes long after the write was given up changes what is recorded.
+    fn is_looked_for_again(self) -> bool {
+        matches!(self, Self::Create | Self::Close | Self::Reopen)
+    }
 }
 
 /// Why and since when.
@@ -325,7 +393,6 @@ impl BlockedSince {
             | Blocked::Throttled
             | Blocked::Deferred
             | Blocked::MissingRight(_)
-            | Blocked::OtherSite
             | Blocked::OlderThanBackfill => false,
         }
     }
@@ -374,7 +441,28 @@ impl Open {
             last_note_at: None,
             noted_repeats: 0,
             noted_gone: false,
+            owes_reopened_note: false,
             token: None,
+        }
+    }
+}
+
+impl Open {
+    /// A ticket of an earlier life that was opened again under this claim, or is found open after it.
+    #[must_use]
+    pub fn reopened(
+        ticket_id: RecordId,
+        board_id: Option<RecordId>,
+        claim: &Claim,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            // What its priority stands for is not known any more: it is set anew.
+            severity: Severity::Informational,
+            last_note_at: Some(now),
+            owes_reopened_note: true,
+            token: Some(claim.token.clone()),
+            ..Self::new(ticket_id, board_id, claim, now)
         }
     }
 }
@@ -389,10 +477,22 @@ impl Closed {
 }
 
 impl Claim {
+    /// The mark by which a look finds the note that was written under this claim.
+    #[must_use]
+    pub fn mark(&self) -> String {
+        format!("[tb {} {}]", self.op.as_str(), self.id)
+    }
+
     /// Whether searches have been blind for so long that a person must look: ConnectWise should have settled long ago.
     #[must_use]
     pub fn is_blind_too_long(&self, settle: SignedDuration, now: Timestamp) -> bool {
         now > later(later(self.uncertain_since(), settle), BLIND)
+    }
+
+    /// When its owner is done and ConnectWise had its time to settle.
+    #[must_use]
+    pub fn settled_at(&self, settle: SignedDuration) -> Timestamp {
+        self.until.max(later(self.uncertain_since(), settle))
     }
 
     /// From when on the outcome is unknown, unless its owner records it: the end of the attempt, or of the claim where the owner
@@ -451,6 +551,17 @@ impl Record {
         }
     }
 
+    /// Whether the ticket of the present life has ended. One that is out of reach has not: the life goes on without it.
+    #[must_use]
+    pub fn is_life_over(&self) -> bool {
+        match &self.actual {
+            Some(Actual::Closed(closed)) => {
+                closed.episode == self.episode && closed.by != ClosedBy::OutOfReach
+            }
+            Some(Actual::Open(_)) | None => false,
+        }
+    }
+
     /// Blocks for a reason; `since` stays where the reason is the same.
     #[must_use]
     pub fn with_blocked(
@@ -502,16 +613,30 @@ impl Record {
     /// Takes a claim; what blocked the record no longer does.
     #[must_use]
     pub fn with_claim(mut self, claim: Claim) -> Self {
+        // A late close of a ticket that stayed closed has settled by now.
+        let began_at = claim.began_at;
+        let kept: Vec<Recheck> = self.rechecks_to_make().cloned().collect();
+        self.rechecks
+            .retain(|recheck| recheck.at > began_at || kept.contains(recheck));
         self.claim = Some(claim);
         self.blocked = None;
         self
+    }
+
+    /// The given-up writes that are looked for at their time. A late close changes something only where its ticket is open, so it is
+    /// remembered for the case that the ticket is reopened, and nothing looks for it until then.
+    pub fn rechecks_to_make(&self) -> impl Iterator<Item = &Recheck> {
+        let token = self.open().map(|_| self.ticket_token());
+        self.rechecks.iter().filter(move |recheck| {
+            recheck.op != Op::Close || token.as_ref() == Some(&recheck.token)
+        })
     }
 
     /// Records a ticket that stands, whoever's claim is running: that ends the claim.
     #[must_use]
     pub fn with_open(mut self, open: Open) -> Self {
         if self.open().map(|known| known.ticket_id) != Some(open.ticket_id) {
-            self.recheck_anew(&self.token(), open.opened_at);
+            self.recheck_anew(Op::Create, &self.token(), open.opened_at);
         }
         self.actual = Some(Actual::Open(open));
         self.claim = None;
@@ -519,9 +644,10 @@ impl Record {
         self.without_needless_text()
     }
 
-    /// A text is kept for the ticket that is to be made if the open one turns out to have ended before the alert was raised anew.
+    /// A text is kept for the ticket that is to be made if the open one turns out to have ended before the alert was raised anew, or
+    /// if a close that was given up takes effect late.
     fn without_needless_text(mut self) -> Self {
-        if !self.is_raised_anew() {
+        if !self.is_raised_anew() && !self.may_close_late() {
             self.payload = None;
         }
         self
@@ -534,9 +660,15 @@ impl Record {
         let known = match &self.actual {
             _ if claim.token != self.token() => None,
             Some(Actual::Open(there)) => Some(there.ticket_id),
-            Some(Actual::Closed(there)) if there.episode == self.episode => Some(there.ticket_id),
-            // The ticket of the life before does not count.
-            Some(Actual::Closed(_)) | None => return self.with_open(open),
+            Some(Actual::Closed(there)) if self.is_life_over() => Some(there.ticket_id),
+            // The ticket of the life before does not count, nor one out of reach.
+            Some(Actual::Closed(_)) | None => {
+                let noted_repeats = self.repeats_told_by(claim);
+                return self.with_open(Open {
+                    noted_repeats,
+                    ..open
+                });
+            }
         };
         if known == Some(open.ticket_id) {
             return self;
@@ -546,7 +678,21 @@ impl Record {
             token: claim.token.clone(),
             company_id: claim.company_id,
             epoch: claim.epoch,
+            noted: false,
+            noted_on_kept: false,
         })
+    }
+
+    /// How many repeats since the present raise a claimed ticket or note tells. Where the alert was resolved and raised since it was
+    /// claimed, they are counted anew.
+    #[must_use]
+    pub fn repeats_told_by(&self, claim: &Claim) -> u32 {
+        let about = self.wanted.about.as_ref();
+        let raise_received_at = about.map(|about| about.raise_received_at);
+        match raise_received_at == claim.raise_received_at {
+            true => claim.repeats,
+            false => 0,
+        }
     }
 
     /// Remembers a ticket too many, once.
@@ -569,47 +715,72 @@ impl Record {
         self
     }
 
-    /// Forgets what is to be looked for or mended in a ConnectWise that the connection no longer points at.
+    /// The record as seen from the ConnectWise that the connection points at now: what belongs to another one is out of reach.
+    /// Nothing is called there. An active alert gets its ticket in the present one. A write of unknown outcome has its time to
+    /// settle first: it may be the same ConnectWise behind another address.
     #[must_use]
-    pub fn in_epoch(mut self, epoch: u32) -> Self {
-        self.rechecks.retain(|recheck| recheck.epoch == epoch);
+    pub fn in_epoch(mut self, epoch: u32, settle: SignedDuration, now: Timestamp) -> Self {
         self.duplicates.retain(|duplicate| duplicate.epoch == epoch);
-        self
+        let is_over = |claim: &&Claim| claim.epoch != epoch && claim.settled_at(settle) <= now;
+        if let Some(claim) = self.claim.as_ref().filter(is_over).cloned() {
+            self = self.with_write_given_up(&claim, now);
+        }
+        // A token is unique everywhere: the same ConnectWise behind another address shows a late ticket, another one shows none.
+        for recheck in &mut self.rechecks {
+            recheck.epoch = epoch;
+        }
+        match &self.actual {
+            Some(Actual::Open(open)) if open.epoch != epoch && self.claim.is_none() => {
+                let (ticket_id, epoch) = (open.ticket_id, open.epoch);
+                let payload = self.payload.clone();
+                let record = self.with_closed(ticket_id, epoch, ClosedBy::OutOfReach, now);
+                // The text is needed for the ticket in the present ConnectWise.
+                record.with_payload(payload.as_ref())
+            }
+            Some(Actual::Open(_) | Actual::Closed(_)) | None => self,
+        }
     }
 
     /// Notes that a create which was given up before was tried and given up again: it is searched for anew.
     #[must_use]
     pub fn with_given_up(mut self, token: &Token, now: Timestamp) -> Self {
-        self.recheck_anew(token, now);
+        self.recheck_anew(Op::Create, token, now);
         self
     }
 
-    fn recheck_anew(&mut self, token: &Token, now: Timestamp) {
+    fn recheck_anew(&mut self, op: Op, token: &Token, now: Timestamp) {
         for recheck in &mut self.rechecks {
-            if recheck.token == *token {
+            if recheck.op == op && recheck.token == *token {
                 recheck.at = later(now, FIRST_RECHECK);
                 recheck.last = false;
             }
         }
     }
 
-    /// Notes that a given-up create was searched for once more.
+    /// Notes that a given-up write was looked for once more.
     #[must_use]
-    pub fn with_recheck_done(mut self, token: &Token) -> Self {
+    pub fn with_recheck_done(mut self, done: &Recheck) -> Self {
+        let same = |recheck: &Recheck| recheck.op == done.op && recheck.token == done.token;
         self.rechecks
-            .retain(|recheck| recheck.token != *token || !recheck.last);
-        for recheck in &mut self.rechecks {
-            if recheck.token == *token {
-                recheck.at = later(recheck.at, LAST_RECHECK);
-                recheck.last = true;
-            }
+            .retain(|recheck| !same(recheck) || !recheck.last);
+        for recheck in self.rechecks.iter_mut().filter(|recheck| same(recheck)) {
+            recheck.at = later(recheck.at, LAST_RECHECK);
+            recheck.last = true;
         }
         self
     }
 
+    /// Whether a close of the open ticket was given up and may still take effect: then the next ticket needs a text.
+    #[must_use]
+    pub fn may_close_late(&self) -> bool {
+        let token = self.ticket_token();
+        let closes = |recheck: &Recheck| recheck.op == Op::Close && recheck.token == token;
+        self.open().is_some() && self.rechecks.iter().any(closes)
+    }
+
     /// Records the end of the ticket. A raise that came meanwhile begins the next life: where we closed the ticket any raise does;
     /// where a person ended it, one that began the alert anew after that. A person who ends the ticket of an alert that goes on has
-    /// seen that it does.
+    /// seen that it does. A ticket that is found closed after a close of ours that was given up was closed by us.
     #[must_use]
     pub fn with_closed(
         mut self,
@@ -618,7 +789,16 @@ impl Record {
         ended: impl Into<Ended>,
         now: Timestamp,
     ) -> Self {
-        let ended = ended.into();
+        let mut ended = ended.into();
+        if ended.by == ClosedBy::Technician && self.may_close_late() {
+            ended.by = ClosedBy::Us;
+            // It has taken effect, and is not to come any more.
+            let carried = self.ticket_token();
+            self.rechecks
+                .retain(|recheck| recheck.op != Op::Close || recheck.token != carried);
+        }
+        // A clock that is ahead of ours says nothing.
+        ended.at = ended.at.filter(|at| *at <= now);
         let is_next = match ended.by {
             ClosedBy::Us => self.wanted.standing,
             ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved => {
@@ -627,6 +807,8 @@ impl Record {
                         .at
                         .is_none_or(|at| self.raise_received_at() >= Some(at))
             }
+            // The same life goes on elsewhere.
+            ClosedBy::OutOfReach => false,
         };
         let (company_id, token) = match (&self.actual, &self.claim) {
             (Some(Actual::Open(open)), _) => (Some(open.company_id), open.token.clone()),
@@ -713,8 +895,8 @@ impl Record {
         self.with_payload(payload)
     }
 
-    /// Notes a complete search, begun at `began`, that found no ticket. Only searches begun after `settle` count towards "none";
-    /// enough of them in a row end the claim.
+    /// Notes a complete look, begun at `began`, that showed no effect of the claimed write. Only looks begun after `settle` count
+    /// towards "none"; enough of them in a row end the claim.
     #[must_use]
     pub fn with_empty_visit(mut self, settle: SignedDuration, began: Timestamp) -> Self {
         let Some(mut claim) = self.claim.take() else {
@@ -732,22 +914,43 @@ impl Record {
             self.claim = Some(claim);
             return self;
         }
-        // Given up, and not forgotten: it can still happen.
-        if !self
-            .rechecks
-            .iter()
-            .any(|recheck| recheck.token == claim.token)
-        {
+        self.with_write_given_up(&claim, began)
+    }
+
+    /// Ends the claim of a write that showed no effect. The write can still take effect, so the record remembers to look for it.
+    fn with_write_given_up(mut self, claim: &Claim, now: Timestamp) -> Self {
+        self.claim = None;
+        if !claim.op.is_looked_for_again() {
+            return self;
+        }
+        let same = |recheck: &Recheck| recheck.op == claim.op && recheck.token == claim.token;
+        if !self.rechecks.iter().any(same) {
             self.rechecks.push(Recheck {
+                op: claim.op,
                 token: claim.token.clone(),
                 board_id: claim.board_id,
                 company_id: claim.company_id,
                 epoch: claim.epoch,
-                at: began,
+                at: now,
                 last: false,
             });
         }
-        self.recheck_anew(&claim.token, began);
+        self.recheck_anew(claim.op, &claim.token, now);
+        self
+    }
+
+    /// Remembers a close that may still take effect until ConnectWise had its time to settle.
+    #[must_use]
+    pub fn with_late_close(mut self, claim: &Claim, settle: SignedDuration) -> Self {
+        self.rechecks.push(Recheck {
+            op: Op::Close,
+            token: claim.token.clone(),
+            board_id: claim.board_id,
+            company_id: claim.company_id,
+            epoch: claim.epoch,
+            at: claim.settled_at(settle),
+            last: true,
+        });
         self
     }
 
@@ -770,20 +973,15 @@ impl Record {
         self
     }
 
-    /// Nothing is to be done: nothing holds the record up any more, and no text is needed. A create that may still have happened
-    /// is not forgotten.
+    /// Nothing is to be done: nothing holds the record up any more. The text goes, unless another ticket may be needed soon: where
+    /// a close that was given up takes effect late.
     #[must_use]
-    pub fn at_rest(mut self) -> Self {
+    pub fn at_rest(mut self, event: Option<&Event>) -> Self {
         self.blocked = None;
-        if self
-            .claim
-            .as_ref()
-            .is_none_or(|claim| claim.op != Op::Create)
-        {
-            self.claim = None;
-            return self.without_needless_text();
+        if self.may_close_late() && self.wanted.standing {
+            self.payload = self.text(event).cloned();
         }
-        self
+        self.without_needless_text()
     }
 
     /// The text for a ticket or note: the event's own where it is the newest, else what was kept, else the event's all the same.
@@ -798,11 +996,11 @@ impl Record {
             .or_else(|| event.and_then(Event::payload))
     }
 
-    /// Puts off a search for a given-up create that said nothing.
+    /// Puts off a search for a given-up write that said nothing.
     #[must_use]
-    pub fn with_recheck_put_off(mut self, token: &Token, now: Timestamp) -> Self {
+    pub fn with_recheck_put_off(mut self, due: &Recheck, now: Timestamp) -> Self {
         for recheck in &mut self.rechecks {
-            if recheck.token == *token {
+            if recheck.op == due.op && recheck.token == due.token {
                 recheck.at = later(now, ABANDONED);
             }
         }
@@ -826,7 +1024,7 @@ impl Record {
     fn shrinks_at(&self) -> Option<Timestamp> {
         let is_over = self.claim.is_none()
             && self.blocked.is_none()
-            && self.rechecks.is_empty()
+            && self.rechecks_to_make().next().is_none()
             && self.duplicates.is_empty();
         match &self.actual {
             Some(Actual::Closed(closed)) if is_over && self.wanted.about.is_some() => {
@@ -852,7 +1050,7 @@ impl Record {
             let seen = claim.visited_at.map_or(seen, |at| seen.max(at));
             later(seen, ABANDONED)
         });
-        let rechecks = self.rechecks.iter().map(|recheck| recheck.at);
+        let rechecks = self.rechecks_to_make().map(|recheck| recheck.at);
         let shrinks = self.shrinks_at();
         rechecks.chain(abandoned).chain(shrinks).min()
     }

@@ -218,10 +218,11 @@ impl GroupId {
             | Blocked::Throttled
             | Blocked::Deferred
             | Blocked::MissingRight(_)
-            | Blocked::OtherSite
             | Blocked::OlderThanBackfill => return None,
         };
         let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
+        // A person mends all notes at once, so they are one group.
+        let op = op.map(|op| if op.is_note() { Op::NoteRepeats } else { op });
         Some(Self { op, cause })
     }
 }
@@ -232,7 +233,14 @@ impl GroupId {
     pub fn in_short(&self) -> &'static str {
         match self.op {
             Some(Op::Create) => "create tickets",
-            Some(Op::Note) => "add notes to tickets",
+            Some(
+                Op::NoteRepeats
+                | Op::NoteGone
+                | Op::NoteClosing
+                | Op::NoteReopened
+                | Op::NoteDuplicate
+                | Op::NoteKept,
+            ) => "add notes to tickets",
             Some(Op::Patch) => "change the priority of tickets",
             Some(Op::Close | Op::Repair) => "close tickets",
             Some(Op::Reopen) => "reopen tickets",
@@ -644,14 +652,35 @@ fn is_accepted(op: Option<Op>, record: &Record, refused_at: Timestamp) -> bool {
         (Some(Op::Close), Some(Actual::Closed(closed))) => {
             closed.at > refused_at && closed.by == ClosedBy::Us
         }
-        (Some(Op::Note), Some(Actual::Open(open))) => open.last_note_at > Some(refused_at),
+        (
+            Some(
+                Op::NoteRepeats
+                | Op::NoteGone
+                | Op::NoteClosing
+                | Op::NoteReopened
+                | Op::NoteDuplicate
+                | Op::NoteKept,
+            ),
+            Some(Actual::Open(open)),
+        ) => open.last_note_at > Some(refused_at),
         (Some(Op::Patch), Some(Actual::Open(open))) => {
             let about = record.wanted.about.as_ref();
             about.is_some_and(|about| open.severity >= about.severity)
         }
         (Some(Op::Repair), _) => record.duplicates.is_empty(),
         (
-            Some(Op::Create | Op::Reopen | Op::Close | Op::Note | Op::Patch),
+            Some(
+                Op::Create
+                | Op::Reopen
+                | Op::Close
+                | Op::Patch
+                | Op::NoteRepeats
+                | Op::NoteGone
+                | Op::NoteClosing
+                | Op::NoteReopened
+                | Op::NoteDuplicate
+                | Op::NoteKept,
+            ),
             Some(Actual::Closed(_) | Actual::Open(_)) | None,
         ) => false,
     }

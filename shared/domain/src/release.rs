@@ -51,8 +51,8 @@ pub fn held(
         Blocked::KindDisabled => waits(about.is_some_and(is_off)),
         Blocked::MissingRight(right) => waits(view.breaker.missing_rights.contains(right)),
         Blocked::TargetGone(_) | Blocked::Rejected(_) => Held::ByRefusal,
-        // Tickets of another ConnectWise are out of reach; the other one is a person's decision.
-        Blocked::OtherSite | Blocked::OlderThanBackfill => Held::Yes,
+        // A person's decision.
+        Blocked::OlderThanBackfill => Held::Yes,
     }
 }
 

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
+use crate::AlertKey;
 use crate::command::Gone;
 use crate::event::Payload;
-use crate::record::{About, ClosedBy, Wanted};
+use crate::record::{About, Actual, ClosedBy, Record, Wanted};
 use crate::text::{cut_to_bytes, cut_to_chars};
-use crate::{AlertKey, ClaimId};
 
 /// ConnectWise's limit for a summary.
 pub const MAX_SUMMARY: usize = 100;
@@ -105,14 +105,30 @@ fn plain_link(link: &str) -> String {
     plain
 }
 
+/// What a ticket says in place of one that is in another ConnectWise, where no event has told the alert's text since; none where
+/// there is no such ticket.
+#[must_use]
+pub fn text_of_ticket_out_of_reach(record: &Record) -> Option<Payload> {
+    let about = record.wanted.about.as_ref()?;
+    match &record.actual {
+        Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => Some(Payload {
+            title: format!("Alert: {}", about.kind),
+            description: format!(
+                "The details are in ticket {} of the ConnectWise that was connected before.",
+                closed.ticket_id
+            ),
+            tenant_name: None,
+            device: None,
+            user: None,
+            link: None,
+        }),
+        Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
+    }
+}
+
 /// The note on an open ticket whose alert was raised again.
 #[must_use]
-pub fn repeat_note(
-    repeats: u32,
-    about: &About,
-    payload: Option<&Payload>,
-    marker: &ClaimId,
-) -> String {
+pub fn repeat_note(repeats: u32, about: &About, payload: Option<&Payload>, mark: &str) -> String {
     let times = if repeats == 1 {
         "once".to_owned()
     } else {
@@ -127,14 +143,13 @@ pub fn repeat_note(
     });
     format!(
         "The alert was repeated {times} since the last note. Severity: {}.{now}\n{}",
-        about.severity,
-        mark(marker)
+        about.severity, mark
     )
 }
 
 /// The note on a ticket whose alert is gone: what shows it, and what was done.
 #[must_use]
-pub fn gone_note(closing: bool, wanted: &Wanted, marker: &ClaimId) -> String {
+pub fn gone_note(closing: bool, wanted: &Wanted, mark: &str) -> String {
     let resolved_at = wanted.last.as_ref().map(|last| last.occurred_at);
     let why = match (&wanted.gone, resolved_at) {
         (Some(Gone::Absent { taken_at, .. }), _) => format!(
@@ -149,49 +164,41 @@ pub fn gone_note(closing: bool, wanted: &Wanted, marker: &ClaimId) -> String {
         (None, None) => "its source reported it as resolved".to_owned(),
     };
     let consequence = if closing {
-        "Ticketbridge closed this ticket."
+        "Ticketbridge closes this ticket."
     } else {
         "Nothing was closed: please look into it and close the ticket."
     };
-    format!("The alert is gone: {why}. {consequence}\n{}", mark(marker))
+    format!("The alert is gone: {why}. {consequence}\n{mark}")
 }
 
 /// The note on a ticket that was opened again.
 #[must_use]
-pub fn reopened_note(raised_at: Timestamp, marker: &ClaimId) -> String {
+pub fn reopened_note(raised_at: Timestamp, mark: &str) -> String {
     format!(
         "The alert was raised again at {}: Ticketbridge opened this ticket again.\n{}",
         readable(raised_at),
-        mark(marker)
+        mark
     )
 }
 
 /// The note on a ticket too many, which is then closed.
 #[must_use]
-pub fn duplicate_note(kept: Option<u64>, marker: &ClaimId) -> String {
+pub fn duplicate_note(kept: Option<u64>, mark: &str) -> String {
     let first = kept.map_or_else(
         || "whose ticket is no longer needed".to_owned(),
         |ticket| format!("that ticket {ticket} stands for"),
     );
     format!(
-        "ConnectWise made this ticket late, for an alert {first}. Ticketbridge closed this one.\n{}",
-        mark(marker)
+        "ConnectWise made this ticket late, for an alert {first}. Ticketbridge closes this one.\n{mark}"
     )
 }
 
 /// The note on the ticket that stays.
 #[must_use]
-pub fn kept_note(duplicate: u64, marker: &ClaimId) -> String {
+pub fn kept_note(duplicate: u64, mark: &str) -> String {
     format!(
-        "ConnectWise made a second ticket of this alert, {duplicate}. Ticketbridge closed that one; this one stays.\n{}",
-        mark(marker)
+        "ConnectWise made a second ticket of this alert, {duplicate}. Ticketbridge closes that one; this one stays.\n{mark}"
     )
-}
-
-/// The mark by which a takeover finds the note that a vanished worker may have made.
-#[must_use]
-pub fn mark(claim: &ClaimId) -> String {
-    format!("[tb {claim}]")
 }
 
 fn readable(at: Timestamp) -> String {
@@ -207,6 +214,7 @@ impl ClosedBy {
             Self::Technician => "technician",
             Self::Deleted => "deleted",
             Self::Moved => "moved",
+            Self::OutOfReach => "out of reach",
         }
     }
 }
@@ -290,16 +298,16 @@ mod tests {
 
     #[test]
     fn a_note_on_a_repeat_ends_with_its_own_mark() {
-        let marker = ClaimId::parse("01j").unwrap();
+        let mark = "[tb repeats 01j]";
         let about: About = serde_json::from_value(serde_json::json!({
             "kind": "disk", "role": "operations", "severity": Severity::High, "raised_at": "2026-11-22T07:30:00Z",
             "raise_received_at": "2026-11-22T07:30:00Z", "repeats": 0,
         }))
         .unwrap();
-        let note = repeat_note(2, &about, Some(&payload("a\n```\n[tb 01i]")), &marker);
+        let note = repeat_note(2, &about, Some(&payload("a\n```\n[tb 01i]")), mark);
         assert_eq!(
             note,
-            "The alert was repeated 2 times since the last note. Severity: high.\n\na ``` [ tb 01i]\na\n` ``\n[ tb 01i]\n\n[tb 01j]"
+            "The alert was repeated 2 times since the last note. Severity: high.\n\na ``` [ tb 01i]\na\n` ``\n[ tb 01i]\n\n[tb repeats 01j]"
                 .replace("a ``` ", "a ` `` ")
         );
     }

@@ -201,6 +201,7 @@ impl Alerts {
         let mut after = record.clone();
         after.rev = before + 1;
         let update = Update::of(item_key, &after, whole)?;
+        let written = update.clone();
         let mut call = self
             .client
             .update_item()
@@ -215,9 +216,11 @@ impl Alerts {
             call.condition_expression("#rev = :before")
                 .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
         };
-        Ok(match conditional::update(call).await? {
-            Some(_) => Written::Yes(Box::new(after)),
-            None => Written::Conflict,
+        Ok(match conditional::update_or_stored(call).await? {
+            Ok(_) => Written::Yes(Box::new(after)),
+            // The SDK repeats a write whose answer was lost: the second attempt meets what the first one wrote.
+            Err(stored) if written.is_stored_in(&stored) => Written::Yes(Box::new(after)),
+            Err(_) => Written::Conflict,
         })
     }
 
@@ -337,6 +340,7 @@ pub(crate) fn look_of(partner: &PartnerId, shard: u8) -> String {
 }
 
 /// An update that sets what the record has and removes what it has not, and leaves what it does not know.
+#[derive(Clone)]
 struct Update {
     expression: String,
     names: HashMap<String, String>,
@@ -344,6 +348,14 @@ struct Update {
 }
 
 impl Update {
+    /// Whether an item is as this update leaves it. The claim's id is in it, so no other worker's write looks like it.
+    fn is_stored_in(&self, item: &HashMap<String, AttributeValue>) -> bool {
+        self.names.values().all(|name| {
+            let written = self.values.get(&format!(":{name}"));
+            item.get(name) == written
+        })
+    }
+
     fn of(item_key: &str, record: &Record, whole: bool) -> Result<Self, Error> {
         let malformed = |fault| Error::malformed(item_key, &fault);
         let mut item: HashMap<String, AttributeValue> = to_item(record).map_err(malformed)?;
@@ -413,19 +425,20 @@ mod tests {
         );
         let id = domain::ClaimId::parse("c").unwrap();
         record.claim = Some(domain::record::Claim {
-            id: id.clone(),
-            marker: id,
+            id,
             op: domain::record::Op::Create,
             reason: "raised".into(),
             token: record.token(),
+            ticket_id: None,
             board_id: Some(2),
             company_id: 19,
             epoch: 1,
             severity: domain::event::Severity::High,
             began_at: now,
+            raise_received_at: None,
+            repeats: 0,
             until: now,
             uncertain_at: None,
-            attempts: 1,
             visits: 0,
             visited_at: None,
             empty_visits: 0,
@@ -441,6 +454,7 @@ mod tests {
             token: None,
         }));
         record.rechecks.push(domain::record::Recheck {
+            op: domain::record::Op::Create,
             token: record.token(),
             board_id: None,
             company_id: 19,
@@ -453,6 +467,8 @@ mod tests {
             token: record.token(),
             company_id: 19,
             epoch: 1,
+            noted: false,
+            noted_on_kept: false,
         });
         let item: HashMap<String, AttributeValue> = to_item(&record).unwrap();
         for name in item.keys() {
@@ -460,6 +476,25 @@ mod tests {
         }
         let back: Record = from_item(item).unwrap();
         assert_eq!(back, record);
+    }
+
+    #[test]
+    fn a_write_is_known_by_all_that_it_writes() {
+        let record = record();
+        let update = Update::of(&record.key.item_key(), &record, true).unwrap();
+        let mut item: HashMap<String, AttributeValue> = update
+            .values
+            .iter()
+            .map(|(name, value)| (name[1..].to_owned(), value.clone()))
+            .collect();
+        item.insert("of_a_newer_version".into(), AttributeValue::Bool(true));
+        assert!(update.is_stored_in(&item));
+        assert!(!update.is_stored_in(&HashMap::new()));
+        let mut other = item.clone();
+        other.insert("rev".into(), AttributeValue::N("7".into()));
+        assert!(!update.is_stored_in(&other));
+        item.insert("claim".into(), AttributeValue::M(HashMap::new()));
+        assert!(!update.is_stored_in(&item), "another worker's claim");
     }
 
     #[test]

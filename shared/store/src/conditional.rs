@@ -1,5 +1,6 @@
 //! Writes with a condition: one that does not hold is an answer, not a failure.
 
+use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt::Debug;
 
@@ -10,6 +11,7 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
 
 use crate::Error;
 
@@ -19,6 +21,23 @@ pub(crate) async fn update(
 ) -> Result<Option<UpdateItemOutput>, Error> {
     let failed = UpdateItemError::is_conditional_check_failed_exception;
     unless(call.send().await, failed, "UpdateItem")
+}
+
+/// Sends an update; where its condition did not hold, the item as it is.
+pub(crate) async fn update_or_stored(
+    call: UpdateItemFluentBuilder,
+) -> Result<Result<UpdateItemOutput, HashMap<String, AttributeValue>>, Error> {
+    let old = ReturnValuesOnConditionCheckFailure::AllOld;
+    let call = call.return_values_on_condition_check_failure(old);
+    match call.send().await {
+        Ok(answer) => Ok(Ok(answer)),
+        Err(fault) => match fault.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                Ok(Err(failed.item.clone().unwrap_or_default()))
+            }
+            Some(_) | None => Err(Error::call("UpdateItem", &fault)),
+        },
+    }
 }
 
 /// Sends a put, and tells whether its condition held.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::memory::{Memory, Witnesses};
+use domain::memory::{Memory, Sentinels};
 use domain::time::sortable;
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
@@ -56,29 +56,29 @@ impl Alerts {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn put_witnesses(
+    pub async fn put_sentinels(
         &self,
         partner: &PartnerId,
         epoch: u32,
         board: &str,
-        witnesses: &Witnesses,
+        sentinels: &Sentinels,
     ) -> Result<(), Error> {
         let malformed = |fault| Error::malformed(memory_pk(partner), &fault);
         let call = self
             .of_epoch(partner, epoch)
-            .update_expression("SET witnesses.#board = :witnesses")
+            .update_expression("SET sentinels.#board = :sentinels")
             .condition_expression("epoch = :epoch")
             .expression_attribute_names("#board", board)
             .expression_attribute_values(
-                ":witnesses",
-                to_attribute_value(witnesses).map_err(malformed)?,
+                ":sentinels",
+                to_attribute_value(sentinels).map_err(malformed)?,
             );
         conditional::update(call).await?;
         Ok(())
     }
 
     /// Has the import of the partner's tickets begin anew, as after the table was restored: until it is done, every alert is searched for
-    /// before its first ticket. Witnesses stay, for each is a ticket in ConnectWise, whatever the table remembers. Doing it again begins
+    /// before its first ticket. Sentinels stay, for each is a ticket in ConnectWise, whatever the table remembers. Doing it again begins
     /// anew once more, which costs time alone. Tells whether it does: not where the memory is of a later epoch by now.
     ///
     /// One conditional write: if the process dies right after, reconcile imports at the partner's own time.

@@ -271,6 +271,7 @@ mod tests {
             last_note_at: None,
             noted_repeats: 0,
             noted_gone: false,
+            owes_reopened_note: false,
             token: None,
         };
         Record::new(alert.key.clone()).with_open(open)

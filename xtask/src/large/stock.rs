@@ -129,6 +129,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
         last_note_at: None,
         noted_repeats: 0,
         noted_gone: false,
+        owes_reopened_note: false,
         token: None,
     }));
     Ok(record)

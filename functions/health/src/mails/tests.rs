@@ -91,7 +91,13 @@ fn every_trouble() -> Vec<Trouble> {
         },
         Trouble::Priority(Severity::High),
     ];
-    let ops = [Op::Create, Op::Note, Op::Patch, Op::Close, Op::Reopen];
+    let ops = [
+        Op::Create,
+        Op::NoteRepeats,
+        Op::Patch,
+        Op::Close,
+        Op::Reopen,
+    ];
     let required = || Cause::Words("site id is required".into());
     all.extend(ops.map(|op| writes(Some(op), required(), "Site ID is required")));
     all.push(writes(None, Cause::Other, "no"));

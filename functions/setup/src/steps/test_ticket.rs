@@ -366,6 +366,9 @@ fn stands(test: &TestTicket, record: Option<&Record>) -> Stands {
                 ClosedBy::Moved => {
                     "Somebody gave it to another company or use in ConnectWise, so it is left alone."
                 }
+                ClosedBy::OutOfReach => {
+                    "It is in the ConnectWise that was connected before, so it is left alone."
+                }
             },
         },
         // A ticket whose creation was not confirmed is looked for.
@@ -410,10 +413,6 @@ fn why(blocked: &Blocked) -> String {
         Blocked::TargetGone(target) => format!(
             "ConnectWise does not take the {target} that is set up. Choose another, and the test goes on."
         ),
-        Blocked::OtherSite => {
-            "The ticket is in another ConnectWise than the connection points to now. It is left alone there."
-                .to_owned()
-        }
         Blocked::Rejected(words) => format!("ConnectWise refused the ticket. It says: {words}"),
         Blocked::OlderThanBackfill => {
             "It waited for more than two days. Close it, and ask for a new one.".to_owned()
@@ -528,18 +527,19 @@ mod tests {
     fn claim() -> Claim {
         Claim {
             id: ClaimId::parse("c1").unwrap(),
-            marker: ClaimId::parse("c1").unwrap(),
             op: Op::Create,
             reason: "raised".into(),
             token: Token::new(&test_key(), 1),
+            ticket_id: None,
             board_id: None,
             company_id: 301,
             epoch: 1,
             severity: Severity::Informational,
             began_at: at(1),
+            raise_received_at: None,
+            repeats: 0,
             until: at(60),
             uncertain_at: None,
-            attempts: 1,
             visits: 0,
             visited_at: None,
             empty_visits: 0,

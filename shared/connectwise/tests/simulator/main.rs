@@ -173,7 +173,7 @@ async fn a_ticket_is_made_found_noted_and_closed() {
 }
 
 #[tokio::test]
-async fn tickets_are_found_by_token_prefix_and_witness() {
+async fn tickets_are_found_by_token_prefix_and_sentinel() {
     let site = Site::start().await;
     let prefix = ExternalXref::parse("tb1-").unwrap();
     assert!(

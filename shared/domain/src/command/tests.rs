@@ -52,19 +52,20 @@ fn repeat_of_raise(received_at: Timestamp) -> Event {
 fn claim(op: Op) -> Claim {
     let id = ClaimId::parse("c").unwrap();
     Claim {
-        marker: id.clone(),
         id,
         op,
         reason: "test".into(),
         token: Token::new(&alert("contoso", "a"), 1),
+        ticket_id: None,
         board_id: Some(2),
         company_id: 19,
         epoch: 1,
         severity: Severity::Medium,
         began_at: minute(0),
+        raise_received_at: None,
+        repeats: 0,
         until: minute(1),
         uncertain_at: None,
-        attempts: 1,
         visits: 0,
         visited_at: None,
         empty_visits: 0,
@@ -149,7 +150,12 @@ fn a_record_that_moved_on_makes_a_command_void() {
             none.clone(),
             [true, true, false],
         ),
-        ("a claim runs", &open, claimed(&open, Op::Note), [true; 3]),
+        (
+            "a claim runs",
+            &open,
+            claimed(&open, Op::NoteGone),
+            [true; 3],
+        ),
         (
             "its ticket is on its way",
             &none,
@@ -221,6 +227,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
     let ask = |record: &Record| command(record, Ask::LookForDuplicates);
     let after = ask(&record).taken_in(record.clone(), minute(70));
     let due = Recheck {
+        op: Op::Create,
         token: record.token(),
         board_id: Some(2),
         company_id: 19,
@@ -233,6 +240,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
     assert_eq!(again, after, "not put off");
 
     let planned = Recheck {
+        op: Op::Create,
         at: minute(90),
         last: false,
         ..due.clone()
@@ -243,6 +251,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
     };
     let after = ask(&known).taken_in(known, minute(70));
     let sooner = Recheck {
+        op: Op::Create,
         at: minute(70),
         ..planned
     };

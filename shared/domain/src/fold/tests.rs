@@ -86,19 +86,20 @@ fn end(record: &Record) -> Option<i64> {
 fn claim() -> Claim {
     let id = ClaimId::parse("c").unwrap();
     Claim {
-        id: id.clone(),
-        marker: id,
+        id,
         op: Op::Create,
         reason: "raised".into(),
         token: Token::new(&key(), 1),
+        ticket_id: None,
         board_id: None,
         company_id: 19,
         epoch: 1,
         severity: Severity::Medium,
         began_at: at(1),
+        raise_received_at: None,
+        repeats: 0,
         until: at(60),
         uncertain_at: None,
-        attempts: 1,
         visits: 0,
         visited_at: None,
         empty_visits: 0,
@@ -403,10 +404,10 @@ fn the_text_of_a_raise_is_kept_while_an_older_ticket_or_creation_may_turn_out_to
     for record in [first.with_claim(claim), open] {
         assert_eq!(record.payload, None);
         let anew = fold(fold(record, &resolve("c", 10, 10)), &raise("r2", 20, 20));
-        assert!(anew.clone().at_rest().payload.is_some());
+        assert!(anew.clone().at_rest(None).payload.is_some());
         let over = fold(anew, &resolve("c2", 30, 30));
         if over.claim.is_none() {
-            assert_eq!(over.at_rest().payload, None);
+            assert_eq!(over.at_rest(None).payload, None);
         }
     }
 }

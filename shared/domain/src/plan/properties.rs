@@ -10,7 +10,7 @@ use crate::adopt::rechecked;
 use crate::command::{Ask, Command};
 use crate::event::{Change, EventDigest};
 use crate::fold::fold;
-use crate::record::{ClosedBy, Record};
+use crate::record::{ClosedBy, Ended, Record};
 use crate::snapshot::tests::{LAG, Sent, alert, item, kind, minute, read, sent};
 
 /// No event is younger, and it is asked so much later, in minutes.
@@ -467,7 +467,7 @@ impl World {
         match (&command.ask, record.open().cloned()) {
             (Ask::Look, Some(open)) if fits => {
                 let seen = self.shown().find(|found| found.ticket_id == open.ticket_id);
-                let by = seen.map_or(Some(ClosedBy::Deleted), |found| {
+                let by = seen.map_or(Some(Ended::from(ClosedBy::Deleted)), |found| {
                     found.ended(&record.ticket_token(), open.company_id)
                 });
                 record = match by {

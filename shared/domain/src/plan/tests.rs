@@ -52,19 +52,20 @@ fn standing(tenant: &str, id: &str) -> Record {
 pub(super) fn with_ticket(record: Record, ticket_id: RecordId, opened: i64) -> Record {
     let id = ClaimId::parse("c").unwrap();
     let claim = Claim {
-        marker: id.clone(),
         id,
         op: Op::Create,
         reason: "test".into(),
         token: record.token(),
+        ticket_id: None,
         board_id: Some(BOARD),
         company_id: COMPANY,
         epoch: 1,
         severity: Severity::Medium,
         began_at: minute(opened),
+        raise_received_at: None,
+        repeats: 0,
         until: minute(opened + 1),
         uncertain_at: None,
-        attempts: 1,
         visits: 0,
         visited_at: None,
         empty_visits: 0,

@@ -154,6 +154,7 @@ fn open(now: Timestamp) -> Open {
         last_note_at: None,
         noted_repeats: 0,
         noted_gone: false,
+        owes_reopened_note: false,
         token: None,
     }
 }
@@ -284,7 +285,7 @@ fn a_retry_that_made_no_write_is_anothers_turn_and_one_that_was_lost_is_asked_fo
     // Meanwhile the alert is over.
     let record = site.records.iter_mut().find(|of| of.key == first[0].key);
     let record = record.unwrap();
-    *record = record.clone().at_rest();
+    *record = record.clone().at_rest(None);
     site.minute = 16;
     let second = site.run();
     assert_eq!(second.len(), 1);
@@ -317,19 +318,20 @@ fn what_became_of_a_retry_is_read_from_the_record() {
     };
     let id = ClaimId::parse("c").unwrap();
     let claimed = start().with_claim(Claim {
-        id: id.clone(),
-        marker: id,
+        id,
         op: Op::Create,
         reason: "raised".into(),
         token: start().token(),
+        ticket_id: None,
         board_id: None,
         company_id: 301,
         epoch: 1,
         severity: Severity::High,
         began_at: at(1),
+        raise_received_at: None,
+        repeats: 0,
         until: at(2),
         uncertain_at: None,
-        attempts: 1,
         visits: 0,
         visited_at: None,
         empty_visits: 0,
@@ -364,8 +366,8 @@ fn what_became_of_a_retry_is_read_from_the_record() {
         (Op::Close, closed(1, ClosedBy::Technician), Moot),
         (Op::Close, closed(-1, ClosedBy::Us), Moot),
         (Op::Close, with(open(at(1))), Moot),
-        (Op::Note, with(noted), Accepted),
-        (Op::Note, with(open(at(1))), Moot),
+        (Op::NoteRepeats, with(noted), Accepted),
+        (Op::NoteRepeats, with(open(at(1))), Moot),
         (Op::Patch, with(open(at(-9))), Accepted),
         (Op::Patch, with(low), Moot),
         (Op::Repair, start(), Accepted),
@@ -429,7 +431,6 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
         Blocked::Deferred,
         Blocked::MissingRight("service_tickets.add".into()),
         COMPANY,
-        Blocked::OtherSite,
         rejected(),
         Blocked::OlderThanBackfill,
     ];
@@ -447,9 +448,8 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
             Blocked::Deferred => 7,
             Blocked::MissingRight(_) => 8,
             Blocked::TargetGone(_) => 9,
-            Blocked::OtherSite => 10,
-            Blocked::Rejected(_) => 11,
-            Blocked::OlderThanBackfill => 12,
+            Blocked::Rejected(_) => 10,
+            Blocked::OlderThanBackfill => 11,
         };
         assert_eq!(n, place);
         let name = reason.to_string();
@@ -475,7 +475,7 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
         let retried = rows[0].contains("a retry of its group");
         assert_eq!(retried, blocked.is_refusal(), "{name}");
     }
-    assert_eq!(all.len(), 13);
+    assert_eq!(all.len(), 12);
 }
 
 proptest! {

@@ -68,8 +68,10 @@ enum Op {
     },
     /// The table as it is now can be restored later.
     BackUp,
-    /// The connection points at another ConnectWise.
-    Repoint,
+    /// The connection points at another ConnectWise, or at the same one behind another address.
+    Repoint {
+        same: bool,
+    },
     /// A technician does this with what is open.
     Technician(Deed),
 }
@@ -264,7 +266,9 @@ fn op(dice: &mut Dice, set_up: bool) -> Op {
         14..=16 => Op::Pass(dice.pick(&[1, 16, 31, 66, 250, 400, 601, 700, 3700])),
         17 => Op::Map(dice.one_in(2)),
         18 => Op::Enable(dice.one_in(2)),
-        19 if dice.one_in(4) => Op::Repoint,
+        19 if dice.one_in(4) => Op::Repoint {
+            same: dice.one_in(2),
+        },
         20 if dice.one_in(3) => Op::Lose {
             restored: dice.one_in(2),
         },

@@ -8,11 +8,9 @@ use domain::command::{Command, Gone};
 use domain::event::{Change, Event, Order, Particulars, Payload, Severity};
 use domain::kind::Role;
 use domain::memory::MemoryState;
-use domain::record::{Actual, BlockedSince, ClosedBy, Record};
+use domain::record::{Actual, BlockedSince, ClosedBy, Op as Write, Record};
 use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, Settings, WhenGone};
-use domain::{
-    AlertId, AlertKey, Blocked, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, Token,
-};
+use domain::{AlertId, AlertKey, Blocked, EventId, Kind, PartnerId, SourceId, TenantId, Token};
 use jiff::Timestamp;
 
 use crate::reconcile::Snapshot;
@@ -27,34 +25,65 @@ pub(crate) struct Ticket {
     pub(crate) open: bool,
     /// When its alert was raised, as it says.
     pub(crate) raised_at: Timestamp,
+    /// The repeats before it was made.
+    pub(crate) repeats: String,
     /// When it came to be.
     pub(crate) entered: i64,
     /// Long after ConnectWise should have settled.
     pub(crate) too_late: bool,
     pub(crate) closed_at: Option<i64>,
     pub(crate) touched: bool,
+    /// Reopened, and nobody asked for that.
+    pub(crate) left_open: bool,
+    /// How often we reopened it.
+    pub(crate) reopened: usize,
     pub(crate) company: u64,
     pub(crate) board: u64,
+    /// What its priority stands for.
+    pub(crate) severity: Severity,
     pub(crate) deleted: bool,
     pub(crate) merged: bool,
     /// When a person ended it.
     pub(crate) ended_at: Option<i64>,
-    /// The marks of our notes.
-    pub(crate) notes: Vec<ClaimId>,
+    /// Our notes.
+    pub(crate) notes: Vec<ModelNote>,
+}
+
+/// A note on a ticket.
+#[derive(Debug, Clone)]
+pub(crate) struct ModelNote {
+    pub(crate) mark: String,
+    pub(crate) op: Write,
+    /// What it says: two notes that say the same are one too many.
+    pub(crate) says: String,
+    /// The connection's epoch when it was written: what was told under another one may be told again.
+    pub(crate) epoch: u32,
+    /// It came long after ConnectWise should have settled.
+    pub(crate) is_late: bool,
+}
+
+/// What a write does when its time comes.
+#[derive(Debug, Clone)]
+pub(crate) enum Effect {
+    Ticket(Box<Ticket>),
+    Note { ticket: u64, note: ModelNote },
+    Status { ticket: u64, open: bool },
+    Severity { ticket: u64, severity: Severity },
+}
+
+/// An effect that is still to come.
+#[derive(Debug, Clone)]
+pub(crate) struct Coming {
+    pub(crate) due: i64,
+    /// It comes long after ConnectWise should have settled.
+    pub(crate) is_late: bool,
+    pub(crate) effect: Effect,
 }
 
 impl Ticket {
     /// No person took it for another use.
     pub(crate) fn is_ours(&self) -> bool {
-        self.company == COMPANY && !self.deleted && !self.merged
-    }
-
-    /// Who ended it, as ConnectWise shows it.
-    pub(crate) fn ended(&self, token: &Token) -> Option<ClosedBy> {
-        match self.deleted {
-            true => Some(ClosedBy::Deleted),
-            false => found((0, self)).ended(token, COMPANY),
-        }
+        self.company == COMPANY && !self.deleted && !self.merged && !self.left_open
     }
 }
 
@@ -89,12 +118,21 @@ pub(crate) struct Model {
     pub(crate) indexed: Option<Record>,
     pub(crate) backup: Option<Record>,
     pub(crate) is_set_back: bool,
+    pub(crate) is_repointed: bool,
+    /// A raise overtook the resolve before it and was counted as a repeat of the raise before that.
+    pub(crate) is_overtaken: bool,
     pub(crate) view: ConnectionView,
     pub(crate) broken: bool,
     /// All ConnectWise sites: a ticket's number is its place, from 1.
     pub(crate) tickets: Vec<Ticket>,
     /// What is still to come of writes that were answered before they were done.
-    pub(crate) coming: Vec<Ticket>,
+    pub(crate) coming: Vec<Coming>,
+    /// The ConnectWise that the connection points at.
+    pub(crate) site: u32,
+    /// ConnectWise's clock is so many seconds off.
+    pub(crate) clock_off: i64,
+    /// A workflow of ConnectWise reopens a closed ticket that gets a note.
+    pub(crate) notes_reopen: bool,
     pub(crate) calls: usize,
     pub(crate) claims: usize,
 }
@@ -180,6 +218,8 @@ impl Model {
             indexed: None,
             backup: None,
             is_set_back: false,
+            is_repointed: false,
+            is_overtaken: false,
             view: ConnectionView {
                 connection: Some(LiveConnection {
                     epoch: 1,
@@ -198,6 +238,13 @@ impl Model {
             broken: false,
             tickets: vec![],
             coming: vec![],
+            site: 1,
+            clock_off: match seed % 11 {
+                0 => -2 * 3600,
+                1 => 5 * 3600,
+                _ => 0,
+            },
+            notes_reopen: seed.is_multiple_of(7),
             calls: 0,
             claims: 0,
         }
@@ -249,8 +296,13 @@ impl Model {
                     self.view.breaker = Breaker::default();
                 }
             }
-            Op::Repoint => {
-                self.view.connection.as_mut().unwrap().epoch += 1;
+            Op::Repoint { same } => {
+                self.is_repointed = true;
+                let connection = self.view.connection.as_mut().unwrap();
+                connection.epoch += 1;
+                if !same {
+                    self.site = connection.epoch;
+                }
                 self.view.memory = None;
                 self.view.breaker = Breaker::default();
             }
@@ -306,10 +358,44 @@ impl Model {
         if let Some(end) = self.ends.filter(|end| *end <= now) {
             self.is_there_since(end, false);
         }
-        let come = self.coming.extract_if(.., |ticket| ticket.entered <= now);
+        let come = self.coming.extract_if(.., |coming| coming.due <= now);
         let mut come: Vec<_> = come.collect();
-        come.sort_by_key(|ticket| ticket.entered);
-        self.tickets.extend(come);
+        come.sort_by_key(|coming| coming.due);
+        for coming in come {
+            self.take_effect(coming);
+        }
+    }
+
+    fn take_effect(&mut self, coming: Coming) {
+        let (due, is_late, now) = (coming.due, coming.is_late, self.now);
+        match coming.effect {
+            Effect::Ticket(mut ticket) => {
+                ticket.entered = due;
+                ticket.too_late = is_late;
+                self.tickets.push(*ticket);
+            }
+            Effect::Note { ticket, mut note } => {
+                note.is_late = is_late;
+                let reopens = self.notes_reopen;
+                let ticket = self.ticket_mut(ticket);
+                ticket.notes.push(note);
+                if reopens && !ticket.open && !ticket.deleted {
+                    (ticket.open, ticket.closed_at) = (true, None);
+                    // What a workflow does with a note that comes long after its time looks as if a technician had done it.
+                    ticket.touched |= is_late;
+                    ticket.left_open |= is_late;
+                }
+            }
+            Effect::Status { ticket, open } => {
+                let ticket = self.ticket_mut(ticket);
+                // One that reopens a ticket long after its time cannot be foreseen.
+                ticket.too_late |= is_late && open && !ticket.open;
+                ticket.reopened += usize::from(open && !ticket.open);
+                ticket.open = open;
+                ticket.closed_at = (!open).then_some(now);
+            }
+            Effect::Severity { ticket, severity } => self.ticket_mut(ticket).severity = severity,
+        }
     }
 
     /// A table that is lost while a create is uncertain does not know of it: that is more than can be mended.
@@ -415,11 +501,10 @@ impl Model {
             .iter()
             .filter(|ticket| !ticket.too_late && !ticket.deleted)
             .collect();
-        // Of another ConnectWise, a table that was lost knows nothing.
-        let known = |site| site == self.epoch() || !self.is_set_back;
+        // Tickets of another ConnectWise are out of reach.
         let open = tickets
             .iter()
-            .filter(|ticket| ticket.open && ticket.is_ours() && known(ticket.site));
+            .filter(|ticket| ticket.open && ticket.is_ours() && ticket.site == self.site);
         let open: Vec<_> = open.collect();
         hold!(open.len() <= 1, "two open tickets: {open:?}");
         for (number, ticket) in tickets.iter().enumerate() {
@@ -428,15 +513,49 @@ impl Model {
                 .iter()
                 .any(|other| other.token == ticket.token && other.site == ticket.site);
             hold!(!again, "two tickets for one life: {}", ticket.token);
-            let mut marks = ticket.notes.clone();
-            marks.sort_by(|a, b| a.as_str().cmp(b.as_str()));
-            marks.dedup();
+            let in_time = ticket.notes.iter().filter(|note| !note.is_late);
+            let mut said: Vec<_> = in_time
+                .map(|note| (note.epoch, note.op.as_str(), &note.says))
+                .collect();
+            let all = said.len();
+            said.sort_unstable();
+            said.dedup();
             hold!(
-                marks.len() == ticket.notes.len(),
+                said.len() == all || self.is_set_back,
                 "a note twice: {:?}",
                 ticket.notes
             );
         }
+        // Without a claim nothing is under way: each write of unknown outcome was settled first.
+        let is_claimed = self
+            .stored
+            .as_ref()
+            .is_some_and(|record| record.claim.is_some());
+        // Some writes are looked for again.
+        let is_looked_for = |coming: &&Coming| {
+            let rechecks = self.stored.iter().flat_map(|record| &record.rechecks);
+            let mut ops = rechecks.map(|recheck| recheck.op);
+            ops.any(|op| match coming.effect {
+                Effect::Ticket(_) => op == Write::Create,
+                Effect::Status { open: true, .. } => op == Write::Reopen,
+                Effect::Status { open: false, .. } => op == Write::Close,
+                Effect::Note { .. } | Effect::Severity { .. } => false,
+            })
+        };
+        let changes = |coming: &&Coming| match coming.effect {
+            Effect::Ticket(_) => true,
+            Effect::Note { ticket, .. } => !self.ticket(ticket).deleted,
+            // A person may have done the same meanwhile.
+            Effect::Status { ticket, open } => self.ticket(ticket).open != open,
+            Effect::Severity { ticket, severity } => self.ticket(ticket).severity != severity,
+        };
+        let mut in_time = self.coming.iter().filter(changes);
+        let in_time = in_time.find(|coming| !coming.is_late && !is_looked_for(coming));
+        hold!(
+            is_claimed || in_time.is_none(),
+            "a write is forgotten before it could take effect: {in_time:?} {:?}",
+            self.stored
+        );
         Ok(())
     }
 
@@ -605,6 +724,52 @@ impl Model {
         Err(format!("no end in sight: {:?}", self.stored))
     }
 
+    /// What is recorded as written is on the ticket, and who is said to have closed it did.
+    fn is_true(&self, record: &Record) -> Result<(), String> {
+        let (Some(actual), false) = (&record.actual, self.is_set_back) else {
+            return Ok(());
+        };
+        let has = |ticket: &Ticket, op: Write, says: &str| {
+            let mut notes = ticket.notes.iter();
+            notes.any(|note| note.op == op && note.says.contains(says))
+        };
+        match actual {
+            Actual::Open(open) => {
+                let ticket = self.ticket(open.ticket_id);
+                let about = record.wanted.about.as_ref();
+                let raised_at = about.map(|about| about.raise_received_at);
+                let says = match self.is_overtaken {
+                    true => format!("{} since ", open.noted_repeats),
+                    false => format!("{} since {raised_at:?}", open.noted_repeats),
+                };
+                // What a search recalls may have been told already, and a reopened ticket says so.
+                let told = open.noted_repeats == 0
+                    || ticket.reopened > 0
+                    || ticket.repeats.contains(&says)
+                    || has(ticket, Write::NoteRepeats, &says)
+                    || self.is_repointed;
+                hold!(told, "repeats are recorded as told and are not: {ticket:?}");
+                let gone = has(ticket, Write::NoteGone, "") || has(ticket, Write::NoteClosing, "");
+                hold!(
+                    !open.noted_gone || gone,
+                    "it is recorded as noted that it is gone, and is not: {ticket:?}"
+                );
+            }
+            Actual::Closed(closed) => {
+                let ticket = self.ticket(closed.ticket_id);
+                hold!(
+                    closed.by != ClosedBy::Technician || ticket.touched,
+                    "a technician is said to have closed it: {ticket:?}"
+                );
+                hold!(
+                    closed.by != ClosedBy::Us || has(ticket, Write::NoteClosing, ""),
+                    "closed without a note: {ticket:?}"
+                );
+            }
+        }
+        Ok(())
+    }
+
     fn agrees(&self) -> Result<(), String> {
         let Some(record) = &self.stored else {
             hold!(
@@ -617,18 +782,14 @@ impl Model {
             record.claim.is_none() || record.blocked.is_some(),
             "a claim is left: {record:?}"
         );
-        let blocked = record.blocked.as_ref().map(|blocked| &blocked.reason);
-        if blocked == Some(&Blocked::OtherSite) {
-            return Ok(());
-        }
         hold!(
-            blocked.is_none(),
+            record.blocked.is_none(),
             "blocked, though nothing stands in the way: {record:?}"
         );
-        let left = record.rechecks.len() + record.duplicates.len();
+        self.is_true(record)?;
+        let left = record.rechecks_to_make().count() + record.duplicates.len();
         hold!(left == 0, "something is left to do: {record:?}");
-        let here =
-            |ticket: &&Ticket| ticket.open && ticket.is_ours() && ticket.site == self.epoch();
+        let here = |ticket: &&Ticket| ticket.open && ticket.is_ours() && ticket.site == self.site;
         let open = self.tickets.iter().filter(here).count();
         self.is_heard(record)?;
         let ended_by_person = matches!(
@@ -636,9 +797,9 @@ impl Model {
             Some(Actual::Closed(closed)) if closed.episode == record.episode && closed.by != ClosedBy::Us
         );
         if let Some(Actual::Closed(closed)) = record.actual.as_ref().filter(|_| ended_by_person) {
-            // Where ConnectWise's own time of the closing was not read, it is taken for the time at which it was noticed.
-            let is_read = closed.ended_at < closed.at;
-            let ended_at = self.ticket(closed.ticket_id).ended_at.filter(|_| is_read);
+            // Where ConnectWise's clock is hours ahead, a closing looks later than it was.
+            let is_true = self.clock_off <= 0;
+            let ended_at = self.ticket(closed.ticket_id).ended_at.filter(|_| is_true);
             hold!(
                 !self.standing || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
                 "it was raised anew after a person ended its ticket, and has none: {record:?}"
@@ -675,22 +836,25 @@ impl Model {
         &self.tickets[usize::try_from(number).unwrap() - 1]
     }
 
+    /// A ticket as ConnectWise shows it.
+    pub(crate) fn found(&self, number: u64) -> Found {
+        let ticket = self.ticket(number);
+        let by_its_clock = |second: i64| at(second + self.clock_off);
+        Found {
+            ticket_id: number,
+            token: Some(ticket.token.clone()),
+            board_id: Some(ticket.board),
+            company_id: Some(ticket.company),
+            entered_at: Some(by_its_clock(ticket.entered)),
+            raised_at: Some(ticket.raised_at),
+            closed: !ticket.open,
+            closed_at: ticket.closed_at.map(by_its_clock),
+            merged: ticket.merged,
+            touched: ticket.touched,
+        }
+    }
+
     pub(crate) fn ticket_mut(&mut self, number: u64) -> &mut Ticket {
         &mut self.tickets[usize::try_from(number).unwrap() - 1]
-    }
-}
-
-pub(crate) fn found((number, ticket): (u64, &Ticket)) -> Found {
-    Found {
-        ticket_id: number,
-        token: Some(ticket.token.clone()),
-        board_id: Some(ticket.board),
-        company_id: Some(ticket.company),
-        entered_at: Some(at(ticket.entered)),
-        raised_at: Some(ticket.raised_at),
-        closed: !ticket.open,
-        closed_at: ticket.closed_at.map(at),
-        merged: ticket.merged,
-        touched: ticket.touched,
     }
 }

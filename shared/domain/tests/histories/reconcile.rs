@@ -12,7 +12,7 @@ use domain::{AlertId, AlertKey, Kind, SnapshotId};
 
 use jiff::SignedDuration;
 
-use crate::model::{Message, Model, at, found, key};
+use crate::model::{Message, Model, at, key};
 use crate::{BEHIND, List, Run, Searches};
 
 /// How far snapshots lag behind events at most, in seconds.
@@ -199,9 +199,9 @@ impl Model {
         let sees = searches != Searches::Blind;
         let shown: Vec<Found> = (1..)
             .zip(&self.tickets)
-            .filter(|(_, ticket)| ticket.site == self.epoch() && !ticket.deleted && sees)
+            .filter(|(_, ticket)| ticket.site == self.site && !ticket.deleted && sees)
             .filter(|(_, ticket)| ticket.entered <= until)
-            .map(found)
+            .map(|(number, _)| self.found(number))
             .collect();
         let open: Vec<Found> = shown
             .iter()

@@ -2,17 +2,18 @@
 
 use domain::adopt::{Found, adopt, recall, rechecked};
 use domain::command::Ask;
-use domain::decide::{Decision, Step, decide, may_look};
-use domain::done::{Done, after};
-use domain::event::{Event, Severity};
+use domain::decide::{Decision, Note, Step, decide, may_look};
+use domain::done::{Done, Seen, after, verified};
+use domain::event::{Change, Event};
 use domain::fold::fold;
 use domain::memory::MemoryState;
 use domain::record::{Claim, ClosedBy, Ended, Open, Record};
 use domain::settings::ConnectionView;
+use domain::ticket::text_of_ticket_out_of_reach;
 use domain::{Blocked, ClaimId, Token};
 use jiff::Timestamp;
 
-use crate::model::{Died, Message, Model, Ticket, at, found, key};
+use crate::model::{Coming, Died, Effect, Message, Model, ModelNote, Ticket, at, key};
 use crate::{BEHIND, BOARD, CLAIM, COMPANY, Delivery, Fate, SETTLE, Searches};
 
 /// One worker with one message, as `tickets` works.
@@ -37,6 +38,8 @@ enum Called {
     Uncertain,
     Refused,
     Throttled,
+    /// The status was set, and is not what was set.
+    Unchanged,
 }
 
 /// What came of a search.
@@ -45,13 +48,6 @@ enum Looked {
     Blind,
     Failed,
     Refused,
-}
-
-/// What a write goes by.
-struct Attempt<'a> {
-    claim: &'a Claim,
-    takeover: bool,
-    standing: bool,
 }
 
 impl Worker<'_> {
@@ -66,15 +62,15 @@ impl Worker<'_> {
             let stored = self.model.stored.clone();
             let stored = stored.unwrap_or_else(|| Record::new(key()));
             let record = match self.message {
-                Message::Event(event) => fold(stored.clone(), event),
+                Message::Event(event) => self.fold(&stored, event),
                 Message::Command(command) if !obeyed => {
                     command.taken_in(stored.clone(), at(self.model.now))
                 }
                 Message::Command(_) | Message::Reconsider => stored.clone(),
                 Message::Release => stored.clone().released(),
             };
-            let record = record.in_epoch(self.model.epoch());
             let now = at(self.model.now);
+            let record = record.in_epoch(self.model.epoch(), SETTLE, now);
             if let Some(open) = self.to_look_at(&record).filter(|_| !obeyed) {
                 if self.look_at(&stored, record, &open).is_err() {
                     return Ok(Err(Died));
@@ -84,18 +80,21 @@ impl Worker<'_> {
             }
             let went_on = match decide(&record, &self.view, SETTLE, now) {
                 Decision::Nothing(_) => {
-                    return Ok(self.save(&stored, record.at_rest()).map(|()| true));
+                    return Ok(self
+                        .save(&stored, record.at_rest(self.event))
+                        .map(|()| true));
                 }
                 Decision::Wait { .. } => return Ok(self.save(&stored, record).map(|()| false)),
                 Decision::Block(reason) => {
                     return Ok(self.block(&stored, record, reason).map(|()| true));
                 }
                 Decision::Search => self.search(&stored, record),
+                Decision::Verify(ticket) => self.verify(&stored, record, ticket),
                 Decision::Recheck(recheck) => self.look(Some(&recheck.token)).and_then(|looked| {
                     let looked = match looked {
                         Looked::Shown(found) => rechecked(record, &recheck, &found, now),
                         Looked::Blind | Looked::Failed | Looked::Refused => {
-                            record.with_recheck_put_off(&recheck.token, now)
+                            record.with_recheck_put_off(&recheck, now)
                         }
                     };
                     self.save(&stored, looked).map(|()| None)
@@ -103,7 +102,9 @@ impl Worker<'_> {
                 Decision::Recall => self.recall(&stored, record),
                 Decision::Remember => self.remember(&stored, record),
                 Decision::Write(step) => {
-                    if matches!(step, Step::Create(_)) && record.text(self.event).is_none() {
+                    let has_text = record.text(self.event).is_some()
+                        || text_of_ticket_out_of_reach(&record).is_some();
+                    if matches!(step, Step::Create(_)) && !has_text {
                         // The message that raised it is still in the queue and has the text.
                         return Ok(Ok(false));
                     }
@@ -121,6 +122,17 @@ impl Worker<'_> {
             }
         }
         Err(format!("no end in sight: {:?}", self.model.stored))
+    }
+
+    fn fold(&mut self, stored: &Record, event: &Event) -> Record {
+        let folded = fold(stored.clone(), event);
+        let raise = |record: &Record| {
+            let about = record.wanted.about.as_ref();
+            about.map(|about| about.raise_received_at)
+        };
+        let is_resolve = matches!(event.change, Change::Resolved);
+        self.model.is_overtaken |= is_resolve && raise(stored) != raise(&folded);
+        folded
     }
 
     /// The ticket that is to be looked at, if it still is, and may be.
@@ -143,11 +155,7 @@ impl Worker<'_> {
         let board = self.model.ticket(open.ticket_id).board;
         let now = at(self.model.now);
         let seen = match ended {
-            Some(by) => {
-                let closed_at = self.model.ticket(open.ticket_id).closed_at.map(at);
-                let ended = Ended { by, at: closed_at };
-                record.with_closed(open.ticket_id, open.epoch, ended, now)
-            }
+            Some(ended) => record.with_closed(open.ticket_id, open.epoch, ended, now),
             None => record.with_board(Some(board)),
         };
         self.save(stored, seen)
@@ -190,16 +198,15 @@ impl Worker<'_> {
                 hold!(may, "a ticket for a tenant that has none");
                 return Ok(());
             }
-            Step::NoteRepeats { ticket_id, .. }
-            | Step::NoteGone { ticket_id }
+            Step::Note { ticket_id, .. }
             | Step::Patch { ticket_id, .. }
             | Step::Close { ticket_id } => *ticket_id,
             Step::Reopen(reopen) => reopen.ticket_id,
-            Step::Repair { duplicate, .. } => duplicate.ticket_id,
+            Step::Repair(duplicate) => duplicate.ticket_id,
         };
         let site = model.ticket(ticket).site;
         hold!(
-            site == model.epoch(),
+            site == model.site,
             "a ticket of another ConnectWise: {step:?}"
         );
         Ok(())
@@ -221,12 +228,10 @@ impl Worker<'_> {
         };
         let there = (1..).zip(&model.tickets).filter(|(_, ticket)| {
             let asked = token.is_none_or(|token| *token == ticket.token);
-            asked
-                && !ticket.deleted
-                && ticket.site == model.epoch()
-                && ticket.entered <= shown_until
+            asked && !ticket.deleted && ticket.site == model.site && ticket.entered <= shown_until
         });
-        Ok(Looked::Shown(there.map(found).collect()))
+        let there = there.map(|(number, _)| model.found(number));
+        Ok(Looked::Shown(there.collect()))
     }
 
     fn search(&mut self, stored: &Record, record: Record) -> Alive<Option<bool>> {
@@ -255,7 +260,13 @@ impl Worker<'_> {
                 blocked.map(|()| Some(true))
             }
             Looked::Shown(found) => {
-                let recalled = recall(record.clone(), &found, self.model.epoch(), now);
+                let recalled = recall(
+                    record.clone(),
+                    &found,
+                    Some(COMPANY),
+                    self.model.epoch(),
+                    now,
+                );
                 if recalled == record {
                     self.view.memory = Some(MemoryState::Complete);
                     return Ok(None);
@@ -285,89 +296,70 @@ impl Worker<'_> {
         }
     }
 
+    /// Looks at the ticket of a write of unknown outcome.
+    fn verify(&mut self, stored: &Record, record: Record, ticket: u64) -> Alive<Option<bool>> {
+        let claim = record.claim.clone().unwrap();
+        let began = at(self.model.now);
+        self.touch()?;
+        if self.model.broken {
+            self.model.refuse();
+            let blocked = self.block(stored, record, Blocked::ConnectionBroken);
+            return blocked.map(|()| Some(true));
+        }
+        if self.delivery.searches == Searches::Fail {
+            return self.save(stored, record).map(|()| Some(false));
+        }
+        let there = self.model.ticket(ticket);
+        let seen = Seen {
+            ticket: (!there.deleted).then(|| self.model.found(ticket)),
+            is_noted: there.notes.iter().any(|note| note.mark == claim.mark()),
+            is_prioritised: there.severity == claim.severity,
+        };
+        let verified = verified(record, &claim, &seen, SETTLE, began, began);
+        self.save(stored, verified)?;
+        Ok(None)
+    }
+
     /// Claims, calls, and records; tells whether the message may go where that is known.
     fn write(&mut self, step: &Step, record: Record) -> Alive<Option<bool>> {
         let text = record.text(self.event).cloned();
-        let takeover = record.claim.clone().filter(|claim| claim.op == step.op());
-        let claim = self.claim(step, &record, takeover.as_ref());
+        self.model.claims += 1;
+        let id = ClaimId::parse(format!("c{}", self.model.claims)).unwrap();
+        let (now, until) = (at(self.model.now), at(self.model.now + CLAIM));
+        let epoch = self.model.epoch();
+        let claim = step.claim(&record, id, epoch, now, until).unwrap();
         let before = record.clone();
         let record = record.with_claim(claim.clone());
         self.save(&before, record.clone())?;
         let now = at(self.model.now);
-        let attempt = Attempt {
-            claim: &claim,
-            takeover: takeover.is_some(),
-            standing: record.wanted.standing,
-        };
         let called = match step {
             Step::Create(create) => self.create(&claim, create.raised_at)?,
-            Step::Close { ticket_id } => self.close(*ticket_id, &attempt)?,
-            Step::Patch { ticket_id, .. } => self.patch(*ticket_id)?,
-            Step::NoteRepeats { ticket_id, .. } | Step::NoteGone { ticket_id } => {
-                self.note_on(*ticket_id, &attempt)?
-            }
-            Step::Reopen(reopen) => self.reopen(reopen.ticket_id, &attempt)?,
-            Step::Repair { duplicate, kept } => {
-                self.repair(duplicate.ticket_id, *kept, &attempt)?
-            }
+            Step::Note { ticket_id, note } => self.note(*ticket_id, note, &claim, &record)?,
+            Step::Patch { ticket_id, .. } => self.patch(*ticket_id, &claim)?,
+            Step::Close { ticket_id } => self.close(*ticket_id, &claim)?,
+            Step::Reopen(reopen) => self.reopen(reopen.ticket_id, &claim)?,
+            Step::Repair(duplicate) => self.repair(duplicate.ticket_id, &claim)?,
+        };
+        let undone = || Record {
+            claim: None,
+            ..record.clone()
         };
         let recorded = match &called {
             Called::Made(ticket) => {
                 let open = Open::new(*ticket, Some(BOARD), &claim, now);
                 record.clone().with_made(open, &claim)
             }
-            Called::Done(done) => after(record.clone(), step, done, now),
+            Called::Done(done) => after(record.clone(), &claim, done, now),
             Called::Uncertain => record.clone().with_uncertain(text.as_ref(), now),
-            Called::Throttled => Record {
-                claim: takeover,
-                ..record.clone()
-            },
-            Called::Refused => {
-                let undone = Record {
-                    claim: takeover,
-                    ..record.clone()
-                };
-                undone.with_blocked(Blocked::ConnectionBroken, text.as_ref(), now)
-            }
+            Called::Throttled | Called::Unchanged => undone(),
+            Called::Refused => undone().with_blocked(Blocked::ConnectionBroken, text.as_ref(), now),
         };
         self.save(&record, recorded)?;
         Ok(match called {
             Called::Made(_) | Called::Done(_) | Called::Uncertain => None,
             Called::Refused => Some(true),
-            Called::Throttled => Some(false),
+            Called::Throttled | Called::Unchanged => Some(false),
         })
-    }
-
-    fn claim(&mut self, step: &Step, record: &Record, before: Option<&Claim>) -> Claim {
-        self.model.claims += 1;
-        let id = ClaimId::parse(format!("c{}", self.model.claims)).unwrap();
-        let about = record.wanted.about.as_ref();
-        Claim {
-            marker: before.map_or_else(|| id.clone(), |before| before.marker.clone()),
-            id,
-            op: step.op(),
-            reason: "test".into(),
-            token: match step {
-                Step::Create(_) => record.token(),
-                Step::Reopen(reopen) => reopen.token.clone(),
-                Step::Repair { duplicate, .. } => duplicate.token.clone(),
-                Step::NoteRepeats { .. }
-                | Step::NoteGone { .. }
-                | Step::Patch { .. }
-                | Step::Close { .. } => record.ticket_token(),
-            },
-            board_id: None,
-            company_id: COMPANY,
-            epoch: self.model.epoch(),
-            severity: about.map_or(Severity::Informational, |about| about.severity),
-            began_at: at(self.model.now),
-            until: at(self.model.now + CLAIM),
-            uncertain_at: None,
-            attempts: 1,
-            visits: 0,
-            visited_at: None,
-            empty_visits: 0,
-        }
     }
 
     /// A write reaches ConnectWise, and its fate is known: what is heard of it, and when it is done, if it is.
@@ -395,150 +387,164 @@ impl Worker<'_> {
 
     fn create(&mut self, claim: &Claim, raised_at: Timestamp) -> Alive<Called> {
         let (heard, done) = self.call()?;
-        if let Some(entered) = done {
-            let ticket = Ticket {
-                token: claim.token.clone(),
-                site: self.model.epoch(),
-                open: true,
-                raised_at,
-                entered,
-                too_late: entered - self.model.now > SETTLE.as_secs(),
-                closed_at: None,
-                touched: false,
-                company: COMPANY,
-                board: BOARD,
-                deleted: false,
-                merged: false,
-                ended_at: None,
-                notes: vec![],
-            };
-            self.model.coming.push(ticket);
-            self.model.pass(0);
-        }
+        let ticket = Ticket {
+            token: claim.token.clone(),
+            site: self.model.site,
+            open: true,
+            raised_at,
+            repeats: repeats(claim),
+            entered: 0,
+            too_late: false,
+            closed_at: None,
+            touched: false,
+            left_open: false,
+            reopened: 0,
+            company: COMPANY,
+            board: BOARD,
+            severity: claim.severity,
+            deleted: false,
+            merged: false,
+            ended_at: None,
+            notes: vec![],
+        };
+        self.comes(done, Effect::Ticket(Box::new(ticket)));
         Ok(match heard {
             Ok(()) => Called::Made(self.model.tickets.len() as u64),
             Err(called) => called,
         })
     }
 
+    /// What a write does comes at its time, or never.
+    fn comes(&mut self, due: Option<i64>, effect: Effect) {
+        if let Some(due) = due {
+            let is_late = due - self.model.now > SETTLE.as_secs();
+            self.model.coming.push(Coming {
+                due,
+                is_late,
+                effect,
+            });
+            self.model.pass(0);
+        }
+    }
+
     /// Reads a ticket: whether a person ended it.
-    fn read(&mut self, ticket: u64, token: &Token) -> Alive<Result<Option<ClosedBy>, Called>> {
+    fn read(&mut self, ticket: u64, token: &Token) -> Alive<Result<Option<Ended>, Called>> {
         self.touch()?;
         if self.model.broken {
             self.model.refuse();
             return Ok(Err(Called::Refused));
         }
-        Ok(Ok(self.model.ticket(ticket).ended(token)))
+        let there = self.model.ticket(ticket);
+        Ok(Ok(match there.deleted {
+            true => Some(Ended::from(ClosedBy::Deleted)),
+            false => self.model.found(ticket).ended(token, COMPANY),
+        }))
     }
 
-    /// Sets a ticket's status. A late one of these is done at once and heard of as if it were not.
-    fn set_open(&mut self, ticket: u64, open: bool) -> Alive<Heard> {
-        let (heard, done) = self.call()?;
-        let now = self.model.now;
-        if done.is_some() {
-            let ticket = self.model.ticket_mut(ticket);
-            ticket.open = open;
-            ticket.closed_at = (!open).then_some(now);
+    /// Sets a ticket's status, and reads it again.
+    fn set_open(
+        &mut self,
+        ticket: u64,
+        open: bool,
+        token: &Token,
+    ) -> Alive<Result<Option<Ended>, Called>> {
+        let (heard, due) = self.call()?;
+        self.comes(due, Effect::Status { ticket, open });
+        match heard {
+            Err(called) => Ok(Err(called)),
+            Ok(()) => self.read(ticket, token),
         }
-        Ok(heard)
     }
 
-    fn close(&mut self, ticket: u64, attempt: &Attempt<'_>) -> Alive<Called> {
-        match self.read(ticket, &attempt.claim.token)? {
+    fn close(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
+        match self.read(ticket, &claim.token)? {
             Err(called) => return Ok(called),
-            Ok(Some(ClosedBy::Technician)) if attempt.takeover => {}
-            Ok(Some(by)) => return Ok(Called::Done(Done::Ended(by))),
-            Ok(None) if attempt.standing => return Ok(Called::Done(Done::Dropped)),
-            Ok(None) => {
-                if let Err(called) = self.set_open(ticket, false)? {
-                    return Ok(called);
-                }
-            }
+            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
+            Ok(None) => {}
         }
-        self.say_why(ticket, attempt, Done::Ended(ClosedBy::Us))
-    }
-
-    /// The status is set: a note that is refused does not undo that.
-    fn say_why(&mut self, ticket: u64, attempt: &Attempt<'_>, done: Done) -> Alive<Called> {
-        Ok(match self.note(ticket, attempt)? {
-            Err(Called::Uncertain) => Called::Uncertain,
-            Ok(()) | Err(_) => Called::Done(done),
+        Ok(match self.set_open(ticket, false, &claim.token)? {
+            Err(called) => called,
+            Ok(None) => Called::Unchanged,
+            Ok(Some(ended)) if ended.by == ClosedBy::Technician => {
+                let by = ClosedBy::Us;
+                Called::Done(Done::Ended(Ended { by, ..ended }))
+            }
+            Ok(Some(ended)) => Called::Done(Done::Ended(ended)),
         })
     }
 
-    fn reopen(&mut self, ticket: u64, attempt: &Attempt<'_>) -> Alive<Called> {
-        match self.read(ticket, &attempt.claim.token)? {
-            Err(called) => return Ok(called),
-            Ok(None) => {}
-            Ok(Some(by @ (ClosedBy::Moved | ClosedBy::Deleted | ClosedBy::Us))) => {
-                return Ok(Called::Done(Done::Ended(by)));
-            }
-            Ok(Some(ClosedBy::Technician)) if !attempt.standing => {
-                return Ok(Called::Done(Done::Dropped));
-            }
-            Ok(Some(ClosedBy::Technician)) => {
-                if let Err(called) = self.set_open(ticket, true)? {
-                    return Ok(called);
-                }
-            }
-        }
+    fn reopen(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
         let board_id = Some(self.model.ticket(ticket).board);
-        self.say_why(ticket, attempt, Done::Reopened { board_id })
-    }
-
-    fn repair(&mut self, ticket: u64, kept: Option<u64>, attempt: &Attempt<'_>) -> Alive<Called> {
-        match self.read(ticket, &attempt.claim.token)? {
+        match self.read(ticket, &claim.token)? {
             Err(called) => return Ok(called),
-            Ok(Some(ClosedBy::Technician)) if attempt.takeover => {}
-            Ok(Some(_)) => return Ok(Called::Done(Done::Repaired)),
-            Ok(None) => {
-                if let Err(called) = self.note(ticket, attempt)? {
-                    return Ok(called);
-                }
-                if let Err(called) = self.set_open(ticket, false)? {
-                    return Ok(called);
-                }
-            }
+            Ok(None) => return Ok(Called::Done(Done::Reopened { board_id })),
+            Ok(Some(ended)) if ended.by == ClosedBy::Technician => {}
+            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
         }
-        if let Some(kept) = kept
-            && let Err(called) = self.note(kept, attempt)?
-        {
-            return Ok(called);
-        }
-        Ok(Called::Done(Done::Repaired))
+        Ok(match self.set_open(ticket, true, &claim.token)? {
+            Err(called) => called,
+            Ok(None) => Called::Done(Done::Reopened { board_id }),
+            Ok(Some(_)) => Called::Unchanged,
+        })
     }
 
-    fn patch(&mut self, ticket: u64) -> Alive<Called> {
-        let (heard, _) = self.call()?;
-        let there = self.model.ticket(ticket);
-        let done = match (there.deleted, there.open) {
-            (true, _) => Done::Ended(ClosedBy::Deleted),
-            (false, true) => Done::Patched,
-            (false, false) => Done::Ended(ClosedBy::Technician),
-        };
-        Ok(heard.map_or_else(|called| called, |()| Called::Done(done)))
-    }
-
-    fn note_on(&mut self, ticket: u64, attempt: &Attempt<'_>) -> Alive<Called> {
-        match self.read(ticket, &attempt.claim.token)? {
+    fn repair(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
+        match self.read(ticket, &claim.token)? {
             Err(called) => return Ok(called),
-            Ok(Some(by)) => return Ok(Called::Done(Done::Ended(by))),
+            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
             Ok(None) => {}
         }
-        let noted = self.note(ticket, attempt)?;
-        Ok(noted.map_or_else(|called| called, |()| Called::Done(Done::Noted)))
+        Ok(match self.set_open(ticket, false, &claim.token)? {
+            Err(called) => called,
+            Ok(None) => Called::Unchanged,
+            Ok(Some(_)) => Called::Done(Done::Repaired),
+        })
     }
 
-    /// A takeover looks for the mark first.
-    fn note(&mut self, ticket: u64, attempt: &Attempt<'_>) -> Alive<Heard> {
-        let mark = &attempt.claim.marker;
-        if attempt.takeover && self.model.ticket(ticket).notes.contains(mark) {
-            return Ok(Ok(()));
+    fn patch(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
+        match self.read(ticket, &claim.token)? {
+            Err(called) => return Ok(called),
+            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
+            Ok(None) => {}
         }
-        let (heard, done) = self.call()?;
-        if done.is_some() {
-            self.model.ticket_mut(ticket).notes.push(mark.clone());
-        }
-        Ok(heard)
+        let (heard, due) = self.call()?;
+        let severity = claim.severity;
+        self.comes(due, Effect::Severity { ticket, severity });
+        Ok(heard.map_or_else(|called| called, |()| Called::Done(Done::Patched)))
     }
+
+    fn note(&mut self, ticket: u64, note: &Note, claim: &Claim, record: &Record) -> Alive<Called> {
+        match self.read(ticket, &claim.token)? {
+            Err(called) => return Ok(called),
+            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
+            Ok(None) => {}
+        }
+        let wanted = &record.wanted;
+        let says = match note {
+            Note::Repeats { .. } => repeats(claim),
+            Note::Gone | Note::Closing => format!("gone {:?}", wanted.last),
+            Note::Reopened => {
+                let reopened = self.model.ticket(ticket).reopened;
+                let raised = claim.raise_received_at;
+                format!("raised again {raised:?}, reopened {reopened}")
+            }
+            Note::Duplicate { .. } => "a duplicate".to_owned(),
+            Note::Kept { duplicate } => format!("has the duplicate {duplicate}"),
+        };
+        let note = ModelNote {
+            mark: claim.mark(),
+            op: claim.op,
+            says,
+            epoch: self.model.epoch(),
+            is_late: false,
+        };
+        let (heard, due) = self.call()?;
+        self.comes(due, Effect::Note { ticket, note });
+        Ok(heard.map_or_else(|called| called, |()| Called::Done(Done::Noted)))
+    }
+}
+
+/// What a ticket or note says of repeats.
+fn repeats(claim: &Claim) -> String {
+    format!("{} since {:?}", claim.repeats, claim.raise_received_at)
 }

@@ -89,7 +89,7 @@ async fn alerts_that_leave_the_list_close_exactly_their_tickets_and_cyber_alerts
     let all = ["a0", "a1", "a2", "a3", "r0", "r1"];
     assert_eq!(world.open_alerts(&all).await, ["a0", "a2", "r0", "r1"]);
     for (alert, done) in [
-        ("a1", "Ticketbridge closed this ticket."),
+        ("a1", "Ticketbridge closes this ticket."),
         ("r1", "Nothing was closed"),
     ] {
         let notes = world.notes(&world.ticket_of(alert).await).await;
@@ -309,7 +309,7 @@ async fn an_alert_that_is_not_repeated_in_time_closes_its_ticket() {
     let notes = world.notes(&world.ticket_of("a0").await).await;
     let said = notes.iter().any(|note| {
         let text = note["text"].as_str().unwrap();
-        text.contains("it was to end by itself at") && text.contains("closed this ticket")
+        text.contains("it was to end by itself at") && text.contains("closes this ticket")
     });
     assert!(said, "{notes:?}");
 }

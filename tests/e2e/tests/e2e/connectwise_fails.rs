@@ -76,7 +76,7 @@ async fn a_lost_answer_to_a_close_is_finished_as_ours() {
         note["text"]
             .as_str()
             .unwrap()
-            .contains("Ticketbridge closed")
+            .contains("Ticketbridge closes")
     });
     assert_eq!(why.count(), 1, "{notes:?}");
     let record = world.record("a1").await.unwrap();

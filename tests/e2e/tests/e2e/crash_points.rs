@@ -20,9 +20,10 @@ use domain::event::{Change, Event, Particulars, Payload, Severity};
 use domain::kind::Role;
 use domain::memory::MemoryState;
 use domain::message::Message;
-use domain::record::{Actual, ClosedBy};
+use domain::record::{Actual, ClosedBy, Op};
 use domain::{EventId, Kind};
 use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
 use tickets::{App, Config, Invocation};
 use tokio::task::JoinSet;
 
@@ -58,9 +59,13 @@ enum Story {
     First,
     /// It is raised again, and the table has forgotten its ticket.
     Forgotten,
+    /// It is raised again, and ConnectWise does not answer the first note.
+    UnansweredNote,
+    /// It is resolved, and ConnectWise does not answer the first close.
+    UnansweredClose,
 }
 
-const STORIES: [Story; 7] = [
+const STORIES: [Story; 9] = [
     Story::Raise,
     Story::Resolve,
     Story::Both,
@@ -68,6 +73,8 @@ const STORIES: [Story; 7] = [
     Story::Return,
     Story::First,
     Story::Forgotten,
+    Story::UnansweredNote,
+    Story::UnansweredClose,
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,14 +87,21 @@ impl Story {
     fn before(self) -> &'static [What] {
         match self {
             Self::Raise | Self::Both | Self::First => &[],
-            Self::Resolve | Self::Repeat | Self::Return | Self::Forgotten => &[What::Raised],
+            Self::Resolve
+            | Self::Repeat
+            | Self::Return
+            | Self::Forgotten
+            | Self::UnansweredNote
+            | Self::UnansweredClose => &[What::Raised],
         }
     }
 
     fn batch(self) -> &'static [What] {
         match self {
-            Self::Raise | Self::Repeat | Self::First | Self::Forgotten => &[What::Raised],
-            Self::Resolve => &[What::Resolved],
+            Self::Raise | Self::Repeat | Self::First | Self::Forgotten | Self::UnansweredNote => {
+                &[What::Raised]
+            }
+            Self::Resolve | Self::UnansweredClose => &[What::Resolved],
             Self::Both => &[What::Raised, What::Resolved],
             Self::Return => &[What::Resolved, What::Raised],
         }
@@ -300,6 +314,8 @@ impl<'a> Scene<'a> {
                 let rebuilding = Some(MemoryState::Rebuilding);
                 lane.world.remember(rebuilding).await;
             }
+            Story::UnansweredNote => lane.world.faults(unanswered("note")).await,
+            Story::UnansweredClose => lane.world.faults(unanswered("close")).await,
         }
         scene.put(story.batch(), before.len());
         scene
@@ -526,8 +542,13 @@ impl<'a> Scene<'a> {
             (None, None, None) => true,
             _ => false,
         };
-        let is_at_rest =
-            record.claim.is_none() && record.blocked.is_none() && record.payload.is_none();
+        // A close that was given up can take effect late: the text of the next ticket is kept until then.
+        let may_need_text = record
+            .rechecks
+            .iter()
+            .any(|recheck| recheck.op == Op::Close);
+        let has_no_text = record.payload.is_none() || may_need_text;
+        let is_at_rest = record.claim.is_none() && record.blocked.is_none() && has_no_text;
         if !accounted || !is_at_rest {
             return Some((Wrong::Untrue, told()));
         }
@@ -546,9 +567,9 @@ impl<'a> Scene<'a> {
                     .map(|(_, mark)| mark.to_owned()),
             );
             let closes = usize::from(ticket["closedFlag"] == true);
-            let repeats = usize::from(self.story == Story::Repeat);
+            let repeats = usize::from(matches!(self.story, Story::Repeat | Story::UnansweredNote));
             for (is, should) in [
-                (with("Ticketbridge closed this ticket"), closes),
+                (with("Ticketbridge closes this ticket"), closes),
                 (with("was repeated"), repeats),
             ] {
                 let wrong = if is > should {
@@ -566,6 +587,12 @@ impl<'a> Scene<'a> {
         marks.dedup();
         (marks.len() < all).then(|| (Wrong::Doubled, format!("{marks:?}")))
     }
+}
+
+/// ConnectWise makes the first write of this kind and ends the connection without an answer.
+fn unanswered(operation: &str) -> Value {
+    let when = json!({ "operations": [operation] });
+    json!({ "rules": [{ "when": when, "then": "lost", "times": 1 }] })
 }
 
 /// The queue's message about one event of an alert, `number` events having gone before.

@@ -54,7 +54,7 @@ impl World {
     }
 }
 
-fn names(count: usize) -> Vec<String> {
+pub(crate) fn names(count: usize) -> Vec<String> {
     (0..count).map(|n| format!("a{n}")).collect()
 }
 
@@ -183,7 +183,7 @@ async fn of_two_tickets_with_one_token_one_is_closed_and_both_say_so() {
             note["text"]
                 .as_str()
                 .unwrap()
-                .contains("Ticketbridge closed")
+                .contains("Ticketbridge closes")
         });
         assert!(said, "{notes:?}");
     }

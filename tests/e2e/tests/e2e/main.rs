@@ -31,6 +31,7 @@ mod hours;
 mod logs;
 mod operator;
 mod order;
+mod other_hands;
 mod pipeline;
 mod proxy;
 mod queue_fails;

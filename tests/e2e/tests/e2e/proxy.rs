@@ -295,7 +295,13 @@ async fn forward(shared: &Shared, parts: &Parts, body: Bytes) -> Response<Body> 
         .request(parts.method.clone(), format!("{origin}{}", parts.uri))
         .headers(headers)
         .body(body);
-    let answer = call.send().await.unwrap();
+    let answer = match call.send().await {
+        // As a gateway answers for a ConnectWise that ends the connection.
+        Err(_) if to_connectwise => {
+            return Response::builder().status(502).body(Body::empty()).unwrap();
+        }
+        answer => answer.unwrap(),
+    };
     let mut response = Response::builder().status(answer.status());
     for (name, value) in answer.headers() {
         if !is_of_the_connection(name) {

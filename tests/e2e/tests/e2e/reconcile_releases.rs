@@ -165,7 +165,7 @@ async fn three_hundred_go_on_in_a_minute_and_none_that_stays_keeps_others_waitin
     // Once they are worked off, the run comes round, and the next is not before its time.
     for key in seen {
         let record = world.alerts.get(&key).await.unwrap().unwrap();
-        world.alerts.write(&record.at_rest()).await.unwrap();
+        world.alerts.write(&record.at_rest(None)).await.unwrap();
     }
     let last = world.tick(&reconcile, after(now, 183)).await;
     assert_eq!((last.done, last.released, last.left), (1, 0, 0));

@@ -364,20 +364,20 @@ async fn the_command_keeps_what_searches_must_find_and_knows_no_epoch_but_the_pr
     let (northwind, now) = (partner(), Timestamp::now());
     let before = memory(&world).await;
     assert_eq!(
-        (before.state, before.witnesses.len()),
+        (before.state, before.sentinels.len()),
         (MemoryState::Complete, 1)
     );
     world.rebuild(now).await;
     let rebuilding = memory(&world).await;
     assert_eq!(rebuilding.state, MemoryState::Rebuilding);
-    assert_eq!(rebuilding.witnesses, before.witnesses);
+    assert_eq!(rebuilding.sentinels, before.sentinels);
 
-    // Another ConnectWise has other witnesses; and what is of a later epoch is not touched.
+    // Another ConnectWise has other sentinels; and what is of a later epoch is not touched.
     world.repoint(2).await;
     world.rebuild(now).await;
     let second = memory(&world).await;
     assert_eq!((second.epoch, second.state), (2, MemoryState::Rebuilding));
-    assert!(second.witnesses.is_empty());
+    assert!(second.sentinels.is_empty());
     let stale = world
         .alerts
         .rebuild_memory(&northwind, 1, after(now, 1))

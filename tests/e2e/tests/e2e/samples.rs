@@ -132,19 +132,20 @@ async fn hold(world: &World, key: &AlertKey) {
     let id = ClaimId::parse("another-worker-0").unwrap();
     let now = Timestamp::now();
     let claim = Claim {
-        id: id.clone(),
-        marker: id,
+        id,
         op: Op::Create,
         reason: "raised".into(),
         token: record.token(),
+        ticket_id: None,
         board_id: None,
         company_id: 301,
         epoch: 1,
         severity: domain::event::Severity::High,
         began_at: now,
+        raise_received_at: None,
+        repeats: 0,
         until: now + SignedDuration::from_mins(1),
         uncertain_at: None,
-        attempts: 1,
         visits: 0,
         visited_at: None,
         empty_visits: 0,

@@ -110,7 +110,7 @@ async fn a_resolved_alert_closes_its_ticket_and_says_why() {
         notes.iter().any(|note| note["text"]
             .as_str()
             .unwrap()
-            .contains("Ticketbridge closed this ticket")),
+            .contains("Ticketbridge closes this ticket")),
         "{notes:?}"
     );
     let record = world.record("a1").await.unwrap();

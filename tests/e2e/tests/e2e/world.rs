@@ -707,6 +707,18 @@ impl World {
         );
     }
 
+    /// Has a person do something to a ticket, as the simulator names it.
+    pub(crate) async fn person(&self, ticket: u64, action: &Value) {
+        let url = format!("{}/_sim/tickets/{ticket}", self.sim.base_url());
+        let answer = self.http.post(url).json(action).send().await.unwrap();
+        let status = answer.status();
+        assert!(
+            status.is_success(),
+            "{action}: {}",
+            answer.text().await.unwrap()
+        );
+    }
+
     /// What the simulator was asked since the start.
     pub(crate) async fn journal(&self) -> Vec<Value> {
         let url = format!("{}/_sim/journal?after=0", self.sim.base_url());
