@@ -237,24 +237,8 @@ fn judge(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Verdic
     if let Some(Effect::Answer(reply)) = &effect {
         return Verdict::Answered(reply.answer());
     }
-    if world.faults.outage {
-        return answered(Err(Refusal::outage()));
-    }
-    if world.faults.throttle.all && !is_technician {
-        let seconds = world.faults.throttle.retry_after_seconds.into();
-        let refusal = Refusal::too_many_requests(retry_after(world, *now, seconds));
+    if !is_technician && let Err(refusal) = is_up(world, *now) {
         return answered(Err(refusal));
-    }
-    if let Err(wait) = world
-        .limiter
-        .admit(world.faults.rate_limit_per_minute, *now)
-    {
-        let refusal = Refusal::too_many_requests(retry_after(world, *now, wait.as_secs().max(1)));
-        return answered(Err(refusal));
-    }
-    let error_rate = world.faults.error_rate;
-    if world.dice.roll(error_rate) {
-        return answered(Err(Refusal::server_error()));
     }
     let caller = match caller {
         Ok(caller) => caller,
@@ -299,7 +283,8 @@ fn judge(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Verdic
         .segments
         .last()
         .is_some_and(|segment| segment == "search");
-    if call.method != Method::GET && !is_search && world.dice.roll(late) {
+    let may_be_late = !is_technician && call.method != Method::GET && !is_search;
+    if may_be_late && world.dice.roll(late) {
         return Verdict::Late {
             answer: late_commit_answer(world),
             call,
@@ -307,6 +292,28 @@ fn judge(world: &mut World, shared: &Arc<Shared>, incoming: &Incoming) -> Verdic
         };
     }
     answered(carry_out(world, shared, &call))
+}
+
+/// Whether the site takes a call of the integration at this time.
+fn is_up(world: &mut World, now: Timestamp) -> Result<(), Refusal> {
+    if world.faults.outage {
+        return Err(Refusal::outage());
+    }
+    let throttle = &world.faults.throttle;
+    if throttle.all {
+        let seconds = throttle.retry_after_seconds.into();
+        return Err(Refusal::too_many_requests(retry_after(world, now, seconds)));
+    }
+    let limit = world.faults.rate_limit_per_minute;
+    if let Err(wait) = world.limiter.admit(limit, now) {
+        let seconds = wait.as_secs().max(1);
+        return Err(Refusal::too_many_requests(retry_after(world, now, seconds)));
+    }
+    let error_rate = world.faults.error_rate;
+    match world.dice.roll(error_rate) {
+        true => Err(Refusal::server_error()),
+        false => Ok(()),
+    }
 }
 
 /// What a late commit answers now; `None` is silence.

@@ -475,3 +475,27 @@ async fn a_lasting_throttle_refuses_every_call_until_it_is_switched_off() {
     site.faults(json!({ "throttle": { "all": false } })).await;
     assert_eq!(site.get("/system/info").await.status, 200);
 }
+
+/// A test looks and acts as a technician while a fault holds.
+#[tokio::test]
+async fn a_technician_meets_no_fault_of_the_integrations_calls() {
+    for fault in [
+        json!({ "outage": true }),
+        json!({ "error_rate": 1.0 }),
+        json!({ "throttle": { "all": true } }),
+        json!({ "rate_limit_per_minute": 1 }),
+        json!({ "late_commit": { "rate": 1.0, "seconds": 60.0 } }),
+    ] {
+        let site = Site::start().await;
+        site.faults(fault.clone()).await;
+        for subject in ["a", "b"] {
+            let body = ticket(subject).to_string();
+            let made = site
+                .try_as(&site.technician, "POST", "/service/tickets", &body)
+                .await;
+            assert_eq!(made.expect("an answer").status, 201, "{fault}");
+        }
+        let tickets = site.look("/service/tickets").await;
+        assert_eq!(tickets.as_array().map(Vec::len), Some(2), "{fault}");
+    }
+}
