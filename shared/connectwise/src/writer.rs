@@ -170,7 +170,7 @@ impl TicketWriter {
             .await
     }
 
-    /// Adds a note. If the process dies right after, the note may exist: it is looked for by its marker in
+    /// Adds a note. If the process dies right after, the note may exist: it is looked for by its mark in
     /// [`Client::ticket_notes`].
     ///
     /// # Errors

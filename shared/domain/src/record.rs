@@ -864,7 +864,7 @@ impl Record {
         };
         let renews_at = later(closed.ended_at, SignedDuration::from_hours(hours.into()));
         let is_repeated = self.wanted.last_received_at >= Some(renews_at);
-        if closed.episode == self.episode && is_repeated {
+        if self.is_life_over() && is_repeated {
             self.episode += 1;
         }
         self
