@@ -22,7 +22,7 @@ pub(crate) struct Where {
     /// A deployed stack: CloudFormation says where its queues and tables are
     #[arg(long, value_name = "NAME")]
     stack_name: Option<String>,
-    /// Where events wait; like the other three, instead of a stack's name
+    /// Where events wait; like the other four, instead of a stack's name
     #[arg(long, value_name = "URL", conflicts_with = "stack_name")]
     queue_url: Option<String>,
     /// Where dead letters are
@@ -34,6 +34,9 @@ pub(crate) struct Where {
     /// The stack's output `ConfigTableName`
     #[arg(long, value_name = "NAME", conflicts_with = "stack_name")]
     config_table: Option<String>,
+    /// The stack's output `AccessTableName`
+    #[arg(long, value_name = "NAME", conflicts_with = "stack_name")]
+    access_table: Option<String>,
     /// Whose credentials, of your AWS configuration; else those that AWS's tools find by themselves
     #[arg(long)]
     profile: Option<String>,
@@ -68,6 +71,7 @@ impl Place {
         let outputs = [
             ("AlertsTableName", &deployed.alerts_table),
             ("ConfigTableName", &deployed.config_table),
+            ("AccessTableName", &deployed.access_table),
         ];
         let outputs = outputs.map(|(name, value)| (name.to_owned(), value.clone()));
         Self {
@@ -94,6 +98,11 @@ impl Place {
     /// The table of what partners set up.
     pub(crate) fn config_table(&self) -> Result<&str> {
         self.output("ConfigTableName", "--config-table")
+    }
+
+    /// The table of who may act for which partner.
+    pub(crate) fn access_table(&self) -> Result<&str> {
+        self.output("AccessTableName", "--access-table")
     }
 
     fn output(&self, name: &str, option: &str) -> Result<&str> {
@@ -163,6 +172,7 @@ impl Where {
             ("DeadLetterQueueUrl", &self.dead_letter_queue_url),
             ("AlertsTableName", &self.alerts_table),
             ("ConfigTableName", &self.config_table),
+            ("AccessTableName", &self.access_table),
         ];
         let given = named
             .into_iter()
@@ -207,6 +217,7 @@ fn of_running_stack() -> Result<Place> {
         ("DeadLetterQueueUrl", "dead_letter_queue_url"),
         ("AlertsTableName", "alerts_table"),
         ("ConfigTableName", "config_table"),
+        ("AccessTableName", "access_table"),
     ];
     let outputs = outputs.map(|(name, member)| Ok((name.to_owned(), text(member)?)));
     Ok(Place {

@@ -9,7 +9,7 @@ use anyhow::{Result, bail};
 use domain::PartnerId;
 use domain::memory::{Memory, MemoryState};
 use jiff::Timestamp;
-use store::{Alerts, ConfigTable, Due, Task};
+use store::{AccessTable, Alerts, Due, Task};
 
 use crate::place::{Place, Where};
 
@@ -71,7 +71,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 pub(crate) async fn rebuild(place: &Place, only: &[PartnerId], dry_run: bool) -> Result<Told> {
     let tables = Work {
         alerts: Alerts::new(&place.aws, place.alerts_table()?.to_owned()),
-        config: ConfigTable::new(&place.aws, place.config_table()?.to_owned()),
+        access: AccessTable::new(&place.aws, place.access_table()?.to_owned()),
         due: Due::new(&place.aws, place.config_table()?.to_owned()),
         dry_run,
     };
@@ -79,7 +79,7 @@ pub(crate) async fn rebuild(place: &Place, only: &[PartnerId], dry_run: bool) ->
     let mut unseen: BTreeSet<&PartnerId> = only.iter().collect();
     let mut from = None;
     loop {
-        let page = tables.config.partners(from.as_ref(), PAGE).await?;
+        let page = tables.access.partners(from.as_ref(), PAGE).await?;
         for entry in page.entries {
             let named = unseen.remove(&entry.id);
             if !only.is_empty() && !named {
@@ -119,7 +119,7 @@ enum Done {
 
 struct Work {
     alerts: Alerts,
-    config: ConfigTable,
+    access: AccessTable,
     due: Due,
     dry_run: bool,
 }
@@ -127,7 +127,7 @@ struct Work {
 impl Work {
     /// Dying between the two writes leaves a partner that is rebuilt at reconcile's own time.
     async fn rebuild(&self, partner: &PartnerId) -> Result<Done> {
-        let Some(connection) = self.config.connection(partner).await? else {
+        let Some(connection) = self.access.connection(partner).await? else {
             return Ok(Done::Unconnected);
         };
         let (epoch, now) = (connection.epoch, Timestamp::now());

@@ -49,6 +49,7 @@ struct Names {
     dead_letters: String,
     alerts: String,
     config: String,
+    access: String,
     source_secret: String,
     connection_secret: String,
     client_id_secret: String,
@@ -340,6 +341,7 @@ async fn names(stack: &Stack) -> Result<Names> {
         dead_letters_url: deployed.dead_letter_queue_url.clone(),
         alerts: deployed.alerts_table.clone(),
         config: deployed.config_table.clone(),
+        access: deployed.access_table.clone(),
         source_secret: source,
         connection_secret: connection,
         client_id_secret: deployed.variable("tickets", "CLIENT_ID_SECRET")?.to_owned(),
@@ -360,6 +362,7 @@ fn ingest(names: &Names) -> Expected {
         refused.extend(writes(table));
         refused.extend(administration_of_table(table));
     }
+    refused.extend(access(&names.access, &[]));
     // It fills its queue, and neither reads it nor looks at it.
     refused.extend(consuming(&names.queue, &names.queue_url));
     refused.push(queue_attributes(&names.queue, &names.queue_url));
@@ -403,6 +406,7 @@ fn tickets(names: &Names) -> Expected {
         refused.push(delete_item(table));
         refused.extend(administration_of_table(table));
     }
+    refused.extend(access(&names.access, &["BatchGetItem"]));
     // The one loop that must not be: a consumer that feeds its own queue.
     refused.extend(sending(&names.queue, &names.queue_url));
     refused.extend(administration_of_queue(&names.queue, &names.queue_url));
@@ -421,6 +425,7 @@ fn tickets(names: &Names) -> Expected {
         get_secret(&names.client_id_secret),
         get_item(&names.alerts),
         batch_get_item(&names.config),
+        batch_get_item(&names.access),
         queue_attributes(&names.queue, &names.queue_url),
     ];
     Expected {
@@ -444,6 +449,7 @@ fn reconcile(names: &Names) -> Expected {
         others.filter(|call| !matches!(call.operation, "GetItem" | "Query" | "UpdateItem")),
     );
     refused.extend(administration_of_table(config));
+    refused.extend(access(&names.access, &["GetItem", "Query"]));
     // It fills the queue, and neither reads it nor looks at it.
     refused.extend(consuming(&names.queue, &names.queue_url));
     refused.push(queue_attributes(&names.queue, &names.queue_url));
@@ -469,6 +475,8 @@ fn reconcile(names: &Names) -> Expected {
         list(config, "due", "due_of"),
         get_item(config),
         update_item(config),
+        get_item(&names.access),
+        query(&names.access),
         send(&names.queue, &names.queue_url),
         get_secret(&names.connection_secret),
         get_secret(&names.client_id_secret),
@@ -493,6 +501,7 @@ fn health(names: &Names) -> Expected {
         others.filter(|call| !matches!(call.operation, "GetItem" | "Query" | "UpdateItem")),
     );
     refused.extend(administration_of_table(config));
+    refused.extend(access(&names.access, &["GetItem", "Query"]));
     for (name, url) in [
         (&names.queue, &names.queue_url),
         (&names.dead_letters, &names.dead_letters_url),
@@ -520,6 +529,8 @@ fn health(names: &Names) -> Expected {
         list(config, "due", "due_of"),
         get_item(config),
         update_item(config),
+        get_item(&names.access),
+        query(&names.access),
         get_secret(&names.connection_secret),
         get_secret(&names.client_id_secret),
         mail(MAIL_FROM),
@@ -540,14 +551,18 @@ fn setup(names: &Names) -> Expected {
     refused.push(list(alerts, "by_look", "look_of"));
     refused.extend(administration_of_table(alerts));
     // It writes all that partners decide, one item at a time, and never walks through all of it.
-    let config = &names.config;
-    refused.extend(
-        reads(config)
-            .into_iter()
-            .filter(|call| call.operation == "Scan"),
-    );
+    let (config, access) = (&names.config, &names.access);
+    let no_need = |call: &Call| matches!(call.operation, "Scan" | "PutItem" | "DeleteItem");
+    let of_config = reads(config).into_iter().chain(writes(config));
+    let (of_config, allowed_of_config): (Vec<_>, Vec<_>) = of_config.partition(no_need);
+    refused.extend(of_config);
     refused.push(list(config, "due", "due_of"));
     refused.extend(administration_of_table(config));
+    let of_access = reads(access).into_iter().chain(writes_of_access(access));
+    let (of_access, allowed_of_access): (Vec<_>, Vec<_>) =
+        of_access.partition(|call| call.operation == "Scan");
+    refused.extend(of_access);
+    refused.extend(administration_of_table(access));
     // It fills the queue, and neither reads it nor looks at it.
     refused.extend(consuming(&names.queue, &names.queue_url));
     refused.push(queue_attributes(&names.queue, &names.queue_url));
@@ -596,8 +611,8 @@ fn setup(names: &Names) -> Expected {
         restore_secret(&deleted_connection),
         mail(MAIL_FROM),
     ];
-    let of_config = reads(config).into_iter().chain(writes(config));
-    allowed.extend(of_config.filter(|call| call.operation != "Scan"));
+    allowed.extend(allowed_of_config);
+    allowed.extend(allowed_of_access);
     Expected {
         before: before.collect(),
         allowed,
@@ -605,13 +620,51 @@ fn setup(names: &Names) -> Expected {
     }
 }
 
-/// A key that fits both tables: a table's own shape is checked after permission.
+/// A key that fits the table: a table's own shape is checked after permission.
 fn key(table: &str) -> Value {
-    if table.contains("Config") {
-        json!({ "pk": { "S": "P#nobody" }, "sk": { "S": "connection" } })
-    } else {
+    if table.contains("Alerts") {
         json!({ "pk": { "S": "nobody" } })
+    } else {
+        json!({ "pk": { "S": "P#nobody" }, "sk": { "S": "connection" } })
     }
+}
+
+/// What decides who may act for which partner, and whether a partner is switched on.
+const ACCESS_ITEMS: [(&str, &str, &str); 8] = [
+    ("a session", "S#0000", "session"),
+    ("a link", "S#0000", "link"),
+    ("a partner", "OPERATOR", "partner#nobody"),
+    ("a source", "OPERATOR", "source#nobody"),
+    ("a connection", "P#nobody", "connection"),
+    ("a contact", "P#nobody", "contact"),
+    ("a partner's source", "P#nobody", "source#nobody"),
+    ("the history", "P#nobody", "audit#2026-11-22"),
+];
+
+/// Each write of each item of the access table.
+fn writes_of_access(table: &str) -> Vec<Call> {
+    let mut calls = vec![];
+    for (what, pk, sk) in ACCESS_ITEMS {
+        let key = json!({ "pk": { "S": pk }, "sk": { "S": sk } });
+        let on = format!("{what} in {table}");
+        let put = json!({ "TableName": table, "Item": key });
+        let one = json!({ "TableName": table, "Key": key });
+        calls.extend([
+            call("dynamodb", "PutItem", &on, put),
+            call("dynamodb", "UpdateItem", &on, one.clone()),
+            call("dynamodb", "DeleteItem", &on, one),
+        ]);
+    }
+    calls
+}
+
+/// What a function other than set-up must not do to the access table: it writes nothing there, and reads only in these ways.
+fn access(table: &str, reads_by: &[&str]) -> Vec<Call> {
+    let others = reads(table).into_iter();
+    let others = others.filter(|call| !reads_by.contains(&call.operation));
+    let writes = writes_of_access(table).into_iter();
+    let administration = administration_of_table(table);
+    others.chain(writes).chain(administration).collect()
 }
 
 fn get_item(table: &str) -> Call {
@@ -629,15 +682,19 @@ fn delete_item(table: &str) -> Call {
     call("dynamodb", "DeleteItem", table, parameters)
 }
 
-fn reads(table: &str) -> Vec<Call> {
-    let query = json!({
+fn query(table: &str) -> Call {
+    let parameters = json!({
         "TableName": table,
         "KeyConditionExpression": "pk = :pk",
-        "ExpressionAttributeValues": { ":pk": { "S": "nobody" } },
+        "ExpressionAttributeValues": { ":pk": { "S": "P#nobody" } },
     });
+    call("dynamodb", "Query", table, parameters)
+}
+
+fn reads(table: &str) -> Vec<Call> {
     vec![
         get_item(table),
-        call("dynamodb", "Query", table, query),
+        query(table),
         call("dynamodb", "Scan", table, json!({ "TableName": table })),
         batch_get_item(table),
     ]

@@ -10,7 +10,7 @@ use crate::config;
 
 type Rule = fn(&Template) -> Vec<String>;
 
-const RULES: [(&str, Rule); 11] = [
+const RULES: [(&str, Rule); 12] = [
     ("a message stays hidden for six time-outs", visibility),
     ("no function feeds the queue that it reads", loops),
     ("every queue has a dead-letter queue", dead_letters),
@@ -25,6 +25,7 @@ const RULES: [(&str, Rule); 11] = [
     ("mails come from one address", mails),
     ("an alarm says what it means and tells the operator", alarms),
     ("alarms, dashboard and code name the same metrics", metrics),
+    ("set-up alone writes who may act for which partner", access),
 ];
 
 /// What must not go wrong unseen.
@@ -553,6 +554,41 @@ fn mails(template: &Template) -> Vec<String> {
     wrong
 }
 
+/// The keys of the access table that functions other than set-up may read, by their role. No session is among them.
+const READ_OF_ACCESS: [(&str, &[&str]); 3] = [
+    ("TicketsRole", &["P#*"]),
+    ("ReconcileRole", &["P#*"]),
+    ("HealthRole", &["P#*", "OPERATOR"]),
+];
+
+/// The emulator knows no `dynamodb:LeadingKeys`, so nothing but this holds which keys are read; the refused calls try the rest.
+fn access(template: &Template) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (role, statement) in template.statements() {
+        let to_it = list(&statement["Resource"]).into_iter().any(|resource| {
+            let text = resource["Fn::Sub"].as_str().unwrap_or_default();
+            attribute_of(resource) == Some("AccessTable") || text.contains("${AccessTable")
+        });
+        if !to_it || role == "SetupRole" {
+            continue;
+        }
+        for action in list(&statement["Action"]) {
+            let reads = ["GetItem", "BatchGetItem", "Query"];
+            let reads = reads.map(|read| format!("dynamodb:{read}"));
+            if !reads.iter().any(|read| action == read) {
+                wrong.push(format!("{role} may {action} who acts for which partner"));
+            }
+        }
+        let keys = &statement["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"];
+        let keys = list(keys).into_iter().filter_map(Value::as_str);
+        let known = READ_OF_ACCESS.iter().find(|(of, _)| *of == role);
+        if known.is_none_or(|(_, known)| !keys.eq(known.iter().copied())) {
+            wrong.push(format!("{role} may read other keys than are listed here"));
+        }
+    }
+    wrong
+}
+
 /// The thing of the template whose metric this dimension names.
 fn thing_of(value: &Value) -> Option<&str> {
     value["Ref"].as_str().or_else(|| attribute_of(value))
@@ -738,7 +774,7 @@ fn the_template_keeps_every_rule() {
         ("AWS::Scheduler::Schedule", 2),
         ("AWS::IAM::Role", 7),
         ("AWS::SQS::Queue", 2),
-        ("AWS::DynamoDB::Table", 2),
+        ("AWS::DynamoDB::Table", 3),
         ("AWS::Logs::LogGroup", 6),
         ("AWS::ApiGatewayV2::Route", 4),
     ] {
@@ -992,6 +1028,22 @@ fn every_rule_sees_what_breaks_it() {
             "",
         ),
         (10, "        STAGE: !Ref Stage\n", "        STAGE: prod\n"),
+        (
+            11,
+            "Action: dynamodb:BatchGetItem\n                Resource: !GetAtt AccessTable.Arn",
+            "Action: [dynamodb:BatchGetItem, dynamodb:PutItem]\n                Resource: !GetAtt AccessTable.Arn",
+        ),
+        (
+            11,
+            "Action: [dynamodb:BatchGetItem, dynamodb:PutItem, dynamodb:UpdateItem]\n                Resource: !GetAtt ConfigTable.Arn",
+            "Action: [dynamodb:BatchGetItem, dynamodb:PutItem, dynamodb:UpdateItem]\n                Resource: [!GetAtt ConfigTable.Arn, !GetAtt AccessTable.Arn]",
+        ),
+        (
+            11,
+            "                Condition: { \"ForAllValues:StringLike\": { \"dynamodb:LeadingKeys\": [\"P#*\"] } }\n",
+            "",
+        ),
+        (11, "[\"P#*\", OPERATOR]", "[\"P#*\", OPERATOR, \"S#*\"]"),
     ];
     let text = text();
     for (rule, from, to) in changes {

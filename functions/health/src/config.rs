@@ -28,7 +28,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`,
+    /// Reads `PAGE_ORIGIN`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `MAIL_FROM`,
     /// `DEAD_LETTER_QUEUE_URL`, `HEALTH_SECONDS`, `ALLOWED_ORIGINS`, `OPERATOR_MAIL` and `STAGE` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
@@ -40,6 +40,7 @@ impl Config {
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: connections::Config {
                 config_table: environment.text("CONFIG_TABLE"),
+                access_table: environment.text("ACCESS_TABLE"),
                 connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
                 client_id_secret: environment.text("CLIENT_ID_SECRET"),
                 allowed_origins: environment.list("ALLOWED_ORIGINS"),

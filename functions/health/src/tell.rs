@@ -194,13 +194,13 @@ impl App {
     }
 
     async fn contact(&self, partner: &PartnerId) -> Result<Option<EmailAddress>, Fault> {
-        let contact = self.connections.table.contact_to_change(partner).await?;
+        let contact = self.connections.access.contact_to_change(partner).await?;
         Ok(contact.value.map(|contact| contact.address))
     }
 
     /// The partner as its people call it; its id where that cannot be read, for a mail is better than none.
     async fn name_of(&self, partner: &PartnerId) -> String {
-        let read = self.connections.table.partner(partner).await.ok();
+        let read = self.connections.access.partner(partner).await.ok();
         let name = read.and_then(|read| read.value).map(|partner| partner.name);
         name.unwrap_or_else(|| partner.to_string())
     }

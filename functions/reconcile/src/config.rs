@@ -21,7 +21,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be
+    /// Reads `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be
     /// empty), `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
@@ -33,6 +33,7 @@ impl Config {
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: connections::Config {
                 config_table: environment.text("CONFIG_TABLE"),
+                access_table: environment.text("ACCESS_TABLE"),
                 connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
                 client_id_secret: environment.text("CLIENT_ID_SECRET"),
                 allowed_origins: environment.list("ALLOWED_ORIGINS"),

@@ -32,7 +32,7 @@ impl Setup {
         let Ok(n) = random::number() else {
             return;
         };
-        if let Err(fault) = self.table().add_audit(partner, &entry, n).await {
+        if let Err(fault) = self.access().add_audit(partner, &entry, n).await {
             tracing::error!(%partner, what, fault = %fault, "not in the history");
         }
     }

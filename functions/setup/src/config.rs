@@ -22,7 +22,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `PAGE_ORIGIN`, `WEBHOOK_URL`, `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`,
+    /// Reads `PAGE_ORIGIN`, `WEBHOOK_URL`, `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`,
     /// `SOURCE_SECRET_PREFIX`, `MAIL_FROM`, and `ALLOWED_ORIGINS` (may be empty).
     ///
     /// # Errors
@@ -36,6 +36,7 @@ impl Config {
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: connections::Config {
                 config_table: environment.text("CONFIG_TABLE"),
+                access_table: environment.text("ACCESS_TABLE"),
                 connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
                 client_id_secret: environment.text("CLIENT_ID_SECRET"),
                 allowed_origins: environment.list("ALLOWED_ORIGINS"),

@@ -36,7 +36,7 @@ use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
 use connections::Connections;
-use store::{Alerts, ConfigTable, Sign};
+use store::{AccessTable, Alerts, ConfigTable, Sign};
 use tower::ServiceExt as _;
 
 use crate::page::assets;
@@ -81,6 +81,11 @@ impl Setup {
     /// What partners set up.
     pub(crate) fn table(&self) -> &ConfigTable {
         &self.connections.table
+    }
+
+    /// Who may act for which partner, and what was done.
+    pub(crate) fn access(&self) -> &AccessTable {
+        &self.connections.access
     }
 
     /// Sends a mail; where SES does not take mails, the operator hears of that. An address that is none is for its own people to mend,

@@ -84,7 +84,7 @@ async fn session(
 ) -> Result<Session, Problem> {
     let token = cookie(headers).ok_or_else(Problem::no_session)?;
     let hash = TokenHash::of(&token);
-    let session = setup.table().session(&hash, invocation.now()).await?;
+    let session = setup.access().session(&hash, invocation.now()).await?;
     let (session, partner) = session.ok_or_else(Problem::no_session)?;
     Ok(Session {
         partner: session.partner,
@@ -116,7 +116,7 @@ pub(crate) async fn open(
 ) -> Result<Response, Problem> {
     let now = invocation.now();
     let link = setup
-        .table()
+        .access()
         .consume_link(&TokenHash::of(&token), now)
         .await?;
     let link = link.ok_or_else(Problem::no_session)?;
@@ -124,7 +124,7 @@ pub(crate) async fn open(
     let expires_at = now.saturating_add(SESSION).unwrap_or(link.expires_at);
     let session = link.session(expires_at);
     setup
-        .table()
+        .access()
         .put_session(&TokenHash::of(&token), &session)
         .await?;
     tracing::info!(partner = %session.partner, "a session begins");
@@ -136,7 +136,7 @@ pub(crate) async fn open(
 
 /// Ends the session, here and in the browser.
 pub(crate) async fn end(setup: State, session: Session) -> Result<Response, Problem> {
-    setup.table().end_session(&session.hash).await?;
+    setup.access().end_session(&session.hash).await?;
     let cookie = set_cookie("", 0)?;
     Ok((
         [(header::SET_COOKIE, cookie)],
@@ -160,7 +160,7 @@ pub(crate) async fn new_link(
         expires_at: made_at.saturating_add(lives).unwrap_or(made_at),
     };
     setup
-        .table()
+        .access()
         .put_link(&TokenHash::of(&token), &link)
         .await?;
     let origin = &setup.config.page_origin;

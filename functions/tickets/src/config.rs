@@ -19,7 +19,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `CONNECTION_SECRET_PREFIX`,
+    /// Reads `QUEUE_URL`, `DEAD_LETTER_QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`,
     /// `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty) and `SETTLE_SECONDS`.
     ///
     /// # Errors
@@ -32,6 +32,7 @@ impl Config {
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: connections::Config {
                 config_table: environment.text("CONFIG_TABLE"),
+                access_table: environment.text("ACCESS_TABLE"),
                 connection_secret_prefix: environment.text("CONNECTION_SECRET_PREFIX"),
                 client_id_secret: environment.text("CLIENT_ID_SECRET"),
                 allowed_origins: environment.list("ALLOWED_ORIGINS"),

@@ -24,6 +24,7 @@ fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
             ),
             ("ALERTS_TABLE", "alerts"),
             ("CONFIG_TABLE", "config"),
+            ("ACCESS_TABLE", "access"),
             ("CONNECTION_SECRET_PREFIX", "tb/connection/"),
             ("CLIENT_ID_SECRET", "tb/client-id"),
             ("SETTLE_SECONDS", "600"),

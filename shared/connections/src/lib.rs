@@ -18,7 +18,7 @@ use domain::adopt::Found;
 use domain::breaker::{Breaker, Told, is_too_long_for_the_queue};
 use domain::{AlertKey, Blocked, PartnerId, Reaction, Token};
 use jiff::{SignedDuration, Timestamp};
-use store::{ConfigTable, Due, PartnerItems, Sign, Task, spread};
+use store::{AccessTable, ConfigTable, Due, PartnerItems, Sign, Task, spread};
 
 pub use confirm::{Confirmed, Refused};
 pub use view::{SetUp, Site, View, Views};
@@ -38,6 +38,8 @@ const FIRST: u32 = 900;
 pub struct Config {
     /// The table of what partners set up.
     pub config_table: String,
+    /// The table of who may act for which partner.
+    pub access_table: String,
     /// What comes before a partner's id in the name of its connection's secret.
     pub connection_secret_prefix: String,
     /// The secret that holds the operator's clientId.
@@ -51,6 +53,8 @@ pub struct Config {
 pub struct Connections {
     /// What partners set up.
     pub table: ConfigTable,
+    /// Who may act for which partner, and its connection.
+    pub access: AccessTable,
     secrets: Secrets,
     http: Http,
     secret_prefix: String,
@@ -154,6 +158,7 @@ impl Connections {
         let hosts = HostList::new(&config.allowed_origins)?;
         Ok(Self {
             table: ConfigTable::new(aws, config.config_table.clone()),
+            access: AccessTable::new(aws, config.access_table.clone()),
             secrets: Secrets::new(aws),
             http: Http::new(hosts)?,
             secret_prefix: config.connection_secret_prefix.clone(),
@@ -170,8 +175,13 @@ impl Connections {
     /// When the table cannot be read.
     pub async fn view(&self, alert: &AlertKey, now: Timestamp) -> Result<View, store::Error> {
         let (items, ()) = tokio::join!(
-            self.table
-                .read(&alert.partner, &alert.tenant, &alert.source),
+            PartnerItems::read(
+                &self.table,
+                &self.access,
+                &alert.partner,
+                &alert.tenant,
+                &alert.source
+            ),
             self.see_to(&alert.partner, now)
         );
         Ok(View::of(items?, &alert.source))
@@ -182,13 +192,13 @@ impl Connections {
     /// # Errors
     /// When the table cannot be read, the breaker excepted.
     pub async fn set_up(&self, partner: &PartnerId) -> Result<SetUp, store::Error> {
-        let table = &self.table;
+        let (table, access) = (&self.table, &self.access);
         let (connection, settings, breaker, mappings, sources) = tokio::join!(
-            table.connection(partner),
+            access.connection(partner),
             table.settings(partner),
             table.breaker(partner),
             table.mappings(partner),
-            table.partner_sources(partner),
+            access.partner_sources(partner),
         );
         if let Err(fault) = &breaker {
             tracing::error!(%partner, fault = %fault, "the breaker is unreadable");

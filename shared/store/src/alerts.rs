@@ -112,7 +112,9 @@ impl Alerts {
             record: None,
             memory: None,
         };
-        for item in crate::batch_get(&self.client, &self.table, keys).await? {
+        let request = [(&self.table, keys)];
+        let tables = crate::batch_get(&self.client, request).await?;
+        for item in tables.into_values().flatten() {
             let pk = item.get("pk").and_then(|pk| pk.as_s().ok());
             if pk == Some(&memory) {
                 let malformed = |fault| Error::malformed(memory.clone(), &fault);

@@ -2,17 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use domain::PartnerId;
 use domain::time::sortable;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_dynamo::aws_sdk_dynamodb_1::to_item;
 
+use crate::Error;
+use crate::access::AccessTable;
 use crate::conditional;
-use crate::config::{ConfigTable, partner_pk};
 use crate::pages::{Entry, Order, Page, PageStart, Part};
-use crate::{Error, Item};
+use crate::table::{partner_item, partner_pk};
 
 /// One thing that was done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +39,7 @@ pub enum Actor {
 
 const AUDIT: &str = "audit#";
 
-impl ConfigTable {
+impl AccessTable {
     /// Adds an entry. `n` is any number that another entry of the same millisecond does not have, such as a random one of the request:
     /// adding one again with the same number and time is adding it once. One conditional write; if the process dies right after, the
     /// entry is there.
@@ -54,15 +53,10 @@ impl ConfigTable {
         n: u64,
     ) -> Result<(), Error> {
         let sk = format!("{AUDIT}{}#{n:016x}", sortable(entry.at));
-        let malformed = |fault| Error::malformed(format!("{partner} {sk}"), &fault);
-        let mut item: Item = to_item(entry).map_err(malformed)?;
-        item.insert("pk".to_owned(), AttributeValue::S(partner_pk(partner)));
-        item.insert("sk".to_owned(), AttributeValue::S(sk));
+        let item = partner_item(partner, &sk, entry)?;
         let call = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
+            .table
+            .put_item(item)
             .condition_expression("attribute_not_exists(pk)");
         conditional::put(call).await?;
         Ok(())
@@ -85,7 +79,7 @@ impl ConfigTable {
             from,
             limit,
         };
-        let page: Page<Entry<String, AuditEntry>> = self.page(part).await?;
+        let page: Page<Entry<String, AuditEntry>> = self.table.page(part).await?;
         let entries = page.entries.into_iter().map(|entry| entry.value);
         Ok(Page {
             entries: entries.collect(),

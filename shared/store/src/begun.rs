@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::config::{ConfigTable, partner_pk};
+use crate::config::ConfigTable;
+use crate::table::partner_pk;
 use crate::versions::{Place, Saved, Versioned};
 
 /// The two dedicated boards as the partner asked for them. What of them is there already is never noted: ConnectWise lists it.
@@ -95,7 +96,9 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
     ) -> Result<Versioned<Option<BoardsWanted>>, Error> {
-        self.read_versioned(&partner_pk(partner), "boards").await
+        self.table
+            .read_versioned(&partner_pk(partner), "boards")
+            .await
     }
 
     /// Saves the boards that were asked for, changed from this version. One conditional write: if the process dies right after, the
@@ -110,7 +113,9 @@ impl ConfigTable {
         version: u64,
     ) -> Result<Saved, Error> {
         let pk = partner_pk(partner);
-        self.save(place(&pk, "boards", &[]), wanted, version).await
+        self.table
+            .save(place(&pk, "boards", &[]), wanted, version)
+            .await
     }
 
     /// How far the partner's companies were read, and what was found; read consistently, to change it.
@@ -121,7 +126,8 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
     ) -> Result<Versioned<Option<Suggestions>>, Error> {
-        self.read_versioned(&partner_pk(partner), "suggestions")
+        self.table
+            .read_versioned(&partner_pk(partner), "suggestions")
             .await
     }
 
@@ -138,7 +144,7 @@ impl ConfigTable {
     ) -> Result<Saved, Error> {
         let pk = partner_pk(partner);
         let place = place(&pk, "suggestions", SUGGESTIONS);
-        self.save(place, suggestions, version).await
+        self.table.save(place, suggestions, version).await
     }
 
     /// The test alert that was asked for last, read consistently, to change it.
@@ -149,7 +155,9 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
     ) -> Result<Versioned<Option<TestTicket>>, Error> {
-        self.read_versioned(&partner_pk(partner), "test").await
+        self.table
+            .read_versioned(&partner_pk(partner), "test")
+            .await
     }
 
     /// Saves the test alert that is asked for, from this version. One conditional write, made before the alert is sent: if the process
@@ -164,7 +172,9 @@ impl ConfigTable {
         version: u64,
     ) -> Result<Saved, Error> {
         let pk = partner_pk(partner);
-        self.save(place(&pk, "test", &[]), test, version).await
+        self.table
+            .save(place(&pk, "test", &[]), test, version)
+            .await
     }
 }
 

@@ -12,7 +12,8 @@ use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_attribute_value};
 
 use crate::Error;
 use crate::conditional;
-use crate::config::{ConfigTable, partner_pk};
+use crate::config::ConfigTable;
+use crate::table::partner_pk;
 
 /// The breaker's sort key.
 pub(crate) const BREAKER: &str = "breaker";
@@ -23,7 +24,7 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails or the item is unreadable.
     pub async fn breaker(&self, partner: &PartnerId) -> Result<Breaker, Error> {
-        Ok(self.get(partner, BREAKER).await?.unwrap_or_default())
+        Ok(self.table.get(partner, BREAKER).await?.unwrap_or_default())
     }
 
     /// Nobody calls this ConnectWise until then. A pause only grows.
@@ -220,10 +221,6 @@ impl ConfigTable {
     }
 
     fn update(&self, partner: &PartnerId) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", AttributeValue::S(BREAKER.to_owned()))
+        self.table.update_item(&partner_pk(partner), BREAKER)
     }
 }

@@ -7,8 +7,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::access::AccessTable;
 use crate::conditional;
-use crate::config::{ConfigTable, partner_pk};
+use crate::table::partner_pk;
 use crate::versions::{Place, Saved, Versioned};
 
 /// A partner's emergency contact.
@@ -18,7 +19,7 @@ pub struct Contact {
     pub address: EmailAddress,
 }
 
-impl ConfigTable {
+impl AccessTable {
     /// The partner's emergency contact, read consistently, also to change it.
     ///
     /// # Errors
@@ -27,7 +28,9 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
     ) -> Result<Versioned<Option<Contact>>, Error> {
-        self.read_versioned(&partner_pk(partner), "contact").await
+        self.table
+            .read_versioned(&partner_pk(partner), "contact")
+            .await
     }
 
     /// Saves a contact that was changed from this version. One conditional write: if the process dies right after, mails go to the new
@@ -46,7 +49,7 @@ impl ConfigTable {
             sk: "contact",
             optional: &[],
         };
-        self.save(place, contact, version).await
+        self.table.save(place, contact, version).await
     }
 
     /// Whether a fresh link may be mailed to the partner now. Anybody can ask, so the pause after each mail is twice the one before, up to
@@ -56,8 +59,7 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails or the item is unreadable. The pause may then have begun.
     pub async fn may_mail_link(&self, partner: &PartnerId, now: Timestamp) -> Result<bool, Error> {
-        let key = || (partner_pk(partner), "link_asked".to_owned());
-        let asked: Option<Asked> = self.get(partner, "link_asked").await?;
+        let asked: Option<Asked> = self.table.get(partner, "link_asked").await?;
         let pause = match &asked {
             None => FIRST_PAUSE,
             Some(asked) if now < asked.next_at => return Ok(false),
@@ -65,13 +67,9 @@ impl ConfigTable {
             Some(asked) => LONGEST_PAUSE
                 .min(SignedDuration::from_secs(i64::from(asked.pause_seconds)).saturating_mul(2)),
         };
-        let (pk, sk) = key();
         let call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(pk))
-            .key("sk", AttributeValue::S(sk))
+            .table
+            .update_item(&partner_pk(partner), "link_asked")
             .update_expression("SET next_at = :next, pause_seconds = :pause")
             .expression_attribute_values(":next", AttributeValue::S(sortable(later(now, pause))))
             .expression_attribute_values(":pause", AttributeValue::N(pause.as_secs().to_string()));
@@ -92,18 +90,15 @@ impl ConfigTable {
     /// When DynamoDB fails or the item is unreadable. The mail may then be counted.
     pub async fn may_mail(&self, partner: &PartnerId, now: Timestamp) -> Result<bool, Error> {
         for _ in 0..TRIES {
-            let rate: Option<Rate> = self.get(partner, "mail_rate").await?;
+            let rate: Option<Rate> = self.table.get(partner, "mail_rate").await?;
             let before = rate.map(|rate| rate.empty_at);
             let from = before.map_or(now, |before| before.max(now));
             if from.duration_since(now) > INTERVAL.saturating_mul(BURST - 1) {
                 return Ok(false);
             }
             let call = self
-                .client
-                .update_item()
-                .table_name(&self.table)
-                .key("pk", AttributeValue::S(partner_pk(partner)))
-                .key("sk", AttributeValue::S("mail_rate".to_owned()))
+                .table
+                .update_item(&partner_pk(partner), "mail_rate")
                 .update_expression("SET empty_at = :after")
                 .expression_attribute_values(
                     ":after",

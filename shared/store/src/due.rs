@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 
-use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_types::SdkConfig;
@@ -17,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_dynamo::aws_sdk_dynamodb_1::{from_attribute_value, to_attribute_value};
 
 use crate::conditional;
-use crate::config::partner_pk;
+use crate::table::{Table, partner_pk};
 use crate::{Cursor, Error};
 
 /// How many keys of the index share a task's partners.
@@ -102,8 +101,7 @@ pub struct Comparing {
 /// The entries in the `config` table.
 #[derive(Debug, Clone)]
 pub struct Due {
-    client: Client,
-    table: String,
+    table: Table,
 }
 
 impl Due {
@@ -111,8 +109,7 @@ impl Due {
     #[must_use]
     pub fn new(config: &SdkConfig, table: String) -> Self {
         Self {
-            client: Client::new(config),
-            table,
+            table: Table::new(config, table),
         }
     }
 
@@ -130,9 +127,10 @@ impl Due {
         let mut found = vec![];
         for shard in 0..SHARDS {
             let mut entries = self
+                .table
                 .client
                 .query()
-                .table_name(&self.table)
+                .table_name(&self.table.name)
                 .index_name("due")
                 .key_condition_expression("due_of = :due_of AND due_at <= :now")
                 .expression_attribute_values(":due_of", text(due_of(task, shard)))
@@ -259,16 +257,8 @@ impl Due {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn progress(&self, partner: &PartnerId, task: Task) -> Result<Progress, Error> {
-        let call = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", text(sk(task)))
-            .consistent_read(true);
-        let answer = call.send().await;
-        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
-        Ok(read_progress(answer.item.unwrap_or_default()))
+        let item = self.table.item(&partner_pk(partner), &sk(task)).await?;
+        Ok(read_progress(item.unwrap_or_default()))
     }
 
     /// Stores what this run leaves, and tells whether the lease is still its own: if not, the run is over. If the process dies right
@@ -326,11 +316,7 @@ impl Due {
     }
 
     fn update(&self, partner: &PartnerId, task: Task) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", text(sk(task)))
+        self.table.update_item(&partner_pk(partner), &sk(task))
     }
 
     fn owned(&self, leased: &Leased) -> UpdateItemFluentBuilder {

@@ -8,7 +8,8 @@ use serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value;
 
 use crate::Error;
 use crate::conditional;
-use crate::config::{ConfigTable, partner_pk};
+use crate::config::ConfigTable;
+use crate::table::partner_pk;
 
 const HEALTH: &str = "health";
 
@@ -29,7 +30,7 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails or the item is unreadable.
     pub async fn health(&self, partner: &PartnerId) -> Result<KeptHealth, Error> {
-        Ok(self.get(partner, HEALTH).await?.unwrap_or_default())
+        Ok(self.table.get(partner, HEALTH).await?.unwrap_or_default())
     }
 
     /// Writes a health that was made of what was read; none where somebody else wrote one meanwhile, who then is the one to tell a person.
@@ -50,11 +51,8 @@ impl ConfigTable {
         let value = to_attribute_value(&health).map_err(malformed)?;
         let rev = read.rev + 1;
         let call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", AttributeValue::S(HEALTH.to_owned()))
+            .table
+            .update_item(&partner_pk(partner), HEALTH)
             .update_expression("SET health = :health, rev = :rev")
             .expression_attribute_values(":health", value)
             .expression_attribute_values(":rev", AttributeValue::N(rev.to_string()));

@@ -1,8 +1,9 @@
 //! DynamoDB: alert records, snapshot parts, what partners set up and who may, and when they are due.
 //!
-//! Nothing is decided here: pure functions of `domain` change records, this crate reads and writes them. Two tables:
-//! `alerts` with the key `pk`, and `config` with `pk` and `sk`.
+//! Nothing is decided here: pure functions of `domain` change records, this crate reads and writes them. Three tables:
+//! `alerts` with the key `pk`, `config` and `access` with `pk` and `sk`. What is in `access` is written by set-up alone.
 
+mod access;
 mod alerts;
 mod audit;
 mod begun;
@@ -17,18 +18,21 @@ mod listings;
 mod memory;
 mod operator;
 mod pages;
+mod partner_items;
 mod partner_sources;
 mod pipeline;
 mod rejected;
 mod sessions;
 mod stopped;
+mod table;
 mod turns;
 mod versions;
 
+pub use access::{AccessTable, Connection};
 pub use alerts::{Alerts, Known, Written};
 pub use audit::{Actor, AuditEntry};
 pub use begun::{BoardWanted, BoardsWanted, Suggested, Suggestions, TestTicket};
-pub use config::{ConfigTable, Connection, PartnerItems};
+pub use config::ConfigTable;
 pub use contact::Contact;
 pub use due::{Comparing, Due, Leased, Progress, Task, spread};
 pub use error::Error;
@@ -36,6 +40,7 @@ pub use health::KeptHealth;
 pub use listings::{Cursor, Followed, Items, Listed, Looks, Stretch};
 pub use operator::Source;
 pub use pages::{Entry, Page, PageStart};
+pub use partner_items::PartnerItems;
 pub use partner_sources::PartnerSource;
 pub use pipeline::{Pipeline, Sign};
 pub use rejected::Rejections;
@@ -51,19 +56,22 @@ use aws_sdk_dynamodb::types::builders::KeysAndAttributesBuilder;
 /// An item as DynamoDB has it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
-/// A few items of one table in one call; all or an error.
-pub(crate) async fn batch_get(
+/// A few items of some tables in one call, by the table's name; all or an error.
+pub(crate) async fn batch_get<'a>(
     client: &Client,
-    table: &str,
-    keys: KeysAndAttributesBuilder,
-) -> Result<Vec<HashMap<String, AttributeValue>>, Error> {
-    // The builder asks only for keys, and they are there.
-    let keys = keys.build().map_err(|fault| Error::Call {
-        operation: "BatchGetItem",
-        cause: fault.to_string(),
-    })?;
-    let call = client.batch_get_item().request_items(table, keys).send();
+    requests: impl IntoIterator<Item = (&'a String, KeysAndAttributesBuilder)>,
+) -> Result<HashMap<String, Vec<Item>>, Error> {
+    let mut call = client.batch_get_item();
+    for (table, keys) in requests {
+        // The builder asks only for keys, and they are there.
+        let keys = keys.build().map_err(|fault| Error::Call {
+            operation: "BatchGetItem",
+            cause: fault.to_string(),
+        })?;
+        call = call.request_items(table, keys);
+    }
     let answer = call
+        .send()
         .await
         .map_err(|fault| Error::call("BatchGetItem", &fault))?;
     if answer
@@ -75,6 +83,5 @@ pub(crate) async fn batch_get(
             cause: "throttled: not all items were read".to_owned(),
         });
     }
-    let items = answer.responses.and_then(|mut tables| tables.remove(table));
-    Ok(items.unwrap_or_default())
+    Ok(answer.responses.unwrap_or_default())
 }

@@ -390,7 +390,7 @@ impl ConfigTable {
     /// When DynamoDB fails or an item is unreadable.
     pub async fn mappings(&self, partner: &PartnerId) -> Result<HashMap<TenantId, Mapping>, Error> {
         let mut mappings = HashMap::new();
-        for item in self.items_with_prefix(partner, "T#").await? {
+        for item in self.table.items_with_prefix(partner, "T#").await? {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix("T#")?).ok())
             else {

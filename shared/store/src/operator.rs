@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::access::AccessTable;
 use crate::conditional;
-use crate::config::ConfigTable;
 use crate::pages::{Entry, Order, Page, PageStart, Part};
 use crate::versions::{Place, Saved, Versioned};
 
@@ -44,13 +44,13 @@ const SOURCES: &str = "source#";
 const PARTNER: &[&str] = &["sessions_from"];
 const SOURCE: &[&str] = &["partner", "partners", "busy_until"];
 
-impl ConfigTable {
+impl AccessTable {
     /// The partner, read consistently, also to change it.
     ///
     /// # Errors
     /// When DynamoDB fails or the item is unreadable.
     pub async fn partner(&self, id: &PartnerId) -> Result<Versioned<Option<Partner>>, Error> {
-        self.read_versioned(OPERATOR, &partner_sk(id)).await
+        self.table.read_versioned(OPERATOR, &partner_sk(id)).await
     }
 
     /// Saves a partner that was changed from this version; from 0 it is made, unless it is there. One conditional write, which with
@@ -69,7 +69,7 @@ impl ConfigTable {
             sk: &partner_sk(id),
             optional: PARTNER,
         };
-        self.save(place, partner, version).await
+        self.table.save(place, partner, version).await
     }
 
     /// Ends all links and sessions of the partner that were made until now. One conditional write that raises the version, so that no
@@ -79,12 +79,7 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails. The write may then have happened.
     pub async fn end_sessions(&self, id: &PartnerId, now: Timestamp) -> Result<(), Error> {
-        let call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(OPERATOR.to_owned()))
-            .key("sk", AttributeValue::S(partner_sk(id)))
+        let call = self.table.update_item(OPERATOR, &partner_sk(id))
             .update_expression("SET sessions_from = :now, #version = #version + :one")
             .condition_expression(
                 "attribute_exists(#version) AND (attribute_not_exists(sessions_from) OR sessions_from < :now)",
@@ -105,7 +100,7 @@ impl ConfigTable {
         from: Option<&PageStart>,
         limit: u16,
     ) -> Result<Page<Entry<PartnerId, Partner>>, Error> {
-        self.page(part(PARTNERS, from, limit)).await
+        self.table.page(part(PARTNERS, from, limit)).await
     }
 
     /// The source, read consistently, also to change it.
@@ -113,7 +108,7 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails or the item is unreadable.
     pub async fn source(&self, id: &SourceId) -> Result<Versioned<Option<Source>>, Error> {
-        self.read_versioned(OPERATOR, &source_sk(id)).await
+        self.table.read_versioned(OPERATOR, &source_sk(id)).await
     }
 
     /// Saves a source that was changed from this version; from 0 it is made, unless it is there. One conditional write.
@@ -131,7 +126,7 @@ impl ConfigTable {
             sk: &source_sk(id),
             optional: SOURCE,
         };
-        self.save(place, source, version).await
+        self.table.save(place, source, version).await
     }
 
     /// A page of all sources, by their ids, `limit` at most; read consistently.
@@ -143,7 +138,7 @@ impl ConfigTable {
         from: Option<&PageStart>,
         limit: u16,
     ) -> Result<Page<Entry<SourceId, Source>>, Error> {
-        self.page(part(SOURCES, from, limit)).await
+        self.table.page(part(SOURCES, from, limit)).await
     }
 }
 

@@ -1,4 +1,4 @@
-//! Lists of the `config` table for people, a page at a time: items of one key in the order of their sort keys.
+//! Lists for people, a page at a time: items of one key in the order of their sort keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::settings::Mapping;
@@ -6,7 +6,8 @@ use domain::{PartnerId, TenantId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ConfigTable, partner_pk};
+use crate::config::ConfigTable;
+use crate::table::{Table, partner_pk};
 use crate::versions::versioned;
 use crate::{Error, Item};
 
@@ -92,9 +93,11 @@ impl ConfigTable {
             from,
             limit,
         };
-        self.page(part).await
+        self.table.page(part).await
     }
+}
 
+impl Table {
     pub(crate) async fn page<Id, T>(&self, part: Part<'_>) -> Result<Page<Entry<Id, T>>, Error>
     where
         Id: TryFrom<String>,
@@ -104,7 +107,7 @@ impl ConfigTable {
         let mut call = self
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.name)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
             .expression_attribute_values(":pk", text(part.pk))

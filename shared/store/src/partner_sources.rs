@@ -1,5 +1,5 @@
-//! What a partner has of the sources that post for it: `P#<partner>` with `source#<id>`. It is beside what the partner set up, so that the
-//! one call that reads that for a decision has it too.
+//! What a partner has of the sources that post for it: `P#<partner>` with `source#<id>`. It is beside the connection, so that
+//! the one call that reads that for a decision has it too.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,11 @@ use domain::time::sortable;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
-use crate::config::{ConfigTable, partner_pk};
-use crate::{Error, Item};
+use crate::Error;
+use crate::access::AccessTable;
+use crate::table::{partner_item, partner_pk};
 
 const PREFIX: &str = "source#";
 
@@ -26,7 +27,7 @@ pub struct PartnerSource {
     pub kinds: Vec<KindInfo>,
 }
 
-impl ConfigTable {
+impl AccessTable {
     /// All sources of a partner, read consistently. An item that is unreadable is logged and left out.
     ///
     /// # Errors
@@ -36,7 +37,7 @@ impl ConfigTable {
         partner: &PartnerId,
     ) -> Result<BTreeMap<SourceId, PartnerSource>, Error> {
         let mut sources = BTreeMap::new();
-        for item in self.items_with_prefix(partner, PREFIX).await? {
+        for item in self.table.items_with_prefix(partner, PREFIX).await? {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let id = sk.and_then(|sk| SourceId::parse(sk.strip_prefix(PREFIX)?).ok());
             match id.zip(from_item(item).ok()) {
@@ -58,19 +59,12 @@ impl ConfigTable {
         id: &SourceId,
         source: &PartnerSource,
     ) -> Result<(), Error> {
-        let malformed = |fault| Error::malformed(format!("{partner} {PREFIX}{id}"), &fault);
-        let mut item: Item = to_item(source).map_err(malformed)?;
-        item.insert("pk".to_owned(), AttributeValue::S(partner_pk(partner)));
-        item.insert("sk".to_owned(), AttributeValue::S(source_sk(id)));
+        let mut item = partner_item(partner, &source_sk(id), source)?;
         item.insert(
             "since".to_owned(),
             AttributeValue::S(sortable(source.since)),
         );
-        let call = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item));
+        let call = self.table.put_item(item);
         let sent = call.send().await;
         sent.map_err(|fault| Error::call("PutItem", &fault))?;
         Ok(())
@@ -85,12 +79,7 @@ impl ConfigTable {
         partner: &PartnerId,
         id: &SourceId,
     ) -> Result<(), Error> {
-        let call = self
-            .client
-            .delete_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", AttributeValue::S(source_sk(id)));
+        let call = self.table.delete_item(&partner_pk(partner), &source_sk(id));
         let sent = call.send().await;
         sent.map_err(|fault| Error::call("DeleteItem", &fault))?;
         Ok(())

@@ -122,9 +122,10 @@ impl ConfigTable {
     /// When DynamoDB fails or an item is unreadable.
     pub async fn pipeline(&self) -> Result<Pipeline, Error> {
         let call = self
+            .table
             .client
             .query()
-            .table_name(&self.table)
+            .table_name(&self.table.name)
             .consistent_read(true)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", AttributeValue::S(PIPELINE.to_owned()));
@@ -219,11 +220,7 @@ impl ConfigTable {
     }
 
     fn pipeline_item(&self, sk: &str) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(PIPELINE.to_owned()))
-            .key("sk", AttributeValue::S(sk.to_owned()))
+        self.table.update_item(PIPELINE, sk)
     }
 }
 

@@ -14,7 +14,8 @@ use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use crate::Error;
 use crate::conditional;
-use crate::config::{ConfigTable, partner_pk};
+use crate::config::ConfigTable;
+use crate::table::partner_pk;
 
 const PREFIX: &str = "rejected#";
 /// So many requests of a source are counted a day at most: an item stays small, and a person needs no exact number beyond that.
@@ -68,12 +69,7 @@ impl ConfigTable {
         let request = format!("{events} {request}");
         let expires = at.saturating_add(KEPT).unwrap_or(*at).as_second();
         let text = |text: &str| AttributeValue::S(text.to_owned());
-        let call = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", AttributeValue::S(format!("{PREFIX}{source}#{day}")))
+        let call = self.table.update_item(&partner_pk(partner), &format!("{PREFIX}{source}#{day}"))
             .update_expression(
                 "SET since = if_not_exists(since, :at), last_at = :at, #field = :field, problem = :problem, #ttl = :ttl ADD requests :request",
             )
@@ -99,7 +95,7 @@ impl ConfigTable {
         now: Timestamp,
     ) -> Result<BTreeMap<SourceId, Rejections>, Error> {
         let mut rejections = BTreeMap::<SourceId, Rejections>::new();
-        for item in self.items_with_prefix(partner, PREFIX).await? {
+        for item in self.table.items_with_prefix(partner, PREFIX).await? {
             let malformed = |fault| Error::malformed(format!("{partner} {PREFIX}"), &fault);
             let item: Item = from_item(item).map_err(malformed)?;
             let source = item

@@ -12,14 +12,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
+use crate::access::AccessTable;
 use crate::conditional;
-use crate::config::ConfigTable;
 use crate::{Error, Item};
 
 const LINK: &str = "link";
 const SESSION: &str = "session";
 
-impl ConfigTable {
+impl AccessTable {
     /// Stores a link under the hash of its fresh random token. Storing it twice is storing it once. If the process dies right after,
     /// nobody has the token, and the link expires.
     ///
@@ -79,7 +79,7 @@ impl ConfigTable {
         hash: &TokenHash,
         now: Timestamp,
     ) -> Result<Option<(Session, Partner)>, Error> {
-        let item = self.item(&pass_pk(hash), SESSION).await?;
+        let item = self.table.item(&pass_pk(hash), SESSION).await?;
         let malformed = |fault| Error::malformed(SESSION, &fault);
         let session: Option<Session> = item.map(from_item).transpose().map_err(malformed)?;
         let Some(session) = session else {
@@ -113,11 +113,7 @@ impl ConfigTable {
         item.insert("sk".to_owned(), AttributeValue::S(sk.to_owned()));
         let ttl = expires_at.as_second().to_string();
         item.insert("ttl".to_owned(), AttributeValue::N(ttl));
-        let call = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item));
+        let call = self.table.put_item(item);
         call.send()
             .await
             .map_err(|fault| Error::call("PutItem", &fault))?;
@@ -125,11 +121,7 @@ impl ConfigTable {
     }
 
     fn delete_pass(&self, hash: &TokenHash, sk: &str) -> DeleteItemFluentBuilder {
-        self.client
-            .delete_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(pass_pk(hash)))
-            .key("sk", AttributeValue::S(sk.to_owned()))
+        self.table.delete_item(&pass_pk(hash), sk)
     }
 }
 

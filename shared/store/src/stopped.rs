@@ -14,7 +14,8 @@ use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
 use crate::Error;
 use crate::conditional;
-use crate::config::{ConfigTable, partner_pk};
+use crate::config::ConfigTable;
+use crate::table::partner_pk;
 
 const PREFIX: &str = "stopped#";
 
@@ -70,7 +71,7 @@ impl ConfigTable {
     /// When DynamoDB fails or an item is unreadable.
     pub async fn stops(&self, partner: &PartnerId) -> Result<Stops, Error> {
         let mut stops = Stops::default();
-        for item in self.items_with_prefix(partner, PREFIX).await? {
+        for item in self.table.items_with_prefix(partner, PREFIX).await? {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix(PREFIX)?).ok())
             else {
@@ -187,10 +188,7 @@ impl ConfigTable {
     }
 
     fn stopped_item(&self, partner: &PartnerId, tenant: &TenantId) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", AttributeValue::S(format!("{PREFIX}{tenant}")))
+        self.table
+            .update_item(&partner_pk(partner), &format!("{PREFIX}{tenant}"))
     }
 }

@@ -9,7 +9,8 @@ use jiff::Timestamp;
 
 use crate::Error;
 use crate::conditional;
-use crate::config::{ConfigTable, partner_pk};
+use crate::config::ConfigTable;
+use crate::table::partner_pk;
 
 impl ConfigTable {
     /// Takes the turn at the boards that were asked for, until a time; tells whether it was free. `id` is the request's own, which no
@@ -52,10 +53,6 @@ impl ConfigTable {
     }
 
     fn boards(&self, partner: &PartnerId) -> UpdateItemFluentBuilder {
-        self.client
-            .update_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partner_pk(partner)))
-            .key("sk", AttributeValue::S("boards".to_owned()))
+        self.table.update_item(&partner_pk(partner), "boards")
     }
 }

@@ -1,4 +1,4 @@
-//! Items of the `config` table that two people may change at once: each has a `version` beside its content, which every write raises
+//! Items that two people may change at once: each has a `version` beside its content, which every write raises
 //! by one. Who saves says which version the change began from.
 
 use std::collections::HashMap;
@@ -12,7 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
 use crate::conditional;
-use crate::config::{ConfigTable, Connection, partner_pk, tenant_sk};
+use crate::config::ConfigTable;
+use crate::table::{Table, partner_pk, tenant_sk};
 use crate::{Error, Item};
 
 /// What is at a place of the table, and the version to save a change of it with.
@@ -46,23 +47,10 @@ pub(crate) struct Place<'a> {
     pub(crate) optional: &'static [&'static str],
 }
 
-const CONNECTION: &[&str] = &["confirmed_at"];
 const SETTINGS: &[&str] = &["epoch"];
 const MAPPING: &[&str] = &["company", "company_name", "epoch", "name", "enabled_at"];
 
 impl ConfigTable {
-    /// The partner's connection, read consistently, to change it.
-    ///
-    /// # Errors
-    /// When DynamoDB fails or the item is unreadable.
-    pub async fn connection_to_change(
-        &self,
-        partner: &PartnerId,
-    ) -> Result<Versioned<Option<Connection>>, Error> {
-        self.read_versioned(&partner_pk(partner), "connection")
-            .await
-    }
-
     /// The partner's settings, read consistently, to change them.
     ///
     /// # Errors
@@ -71,7 +59,9 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
     ) -> Result<Versioned<Option<Settings>>, Error> {
-        self.read_versioned(&partner_pk(partner), "settings").await
+        self.table
+            .read_versioned(&partner_pk(partner), "settings")
+            .await
     }
 
     /// The tenant's mapping, read consistently, to change it.
@@ -83,29 +73,16 @@ impl ConfigTable {
         partner: &PartnerId,
         tenant: &TenantId,
     ) -> Result<Versioned<Option<Mapping>>, Error> {
-        self.read_versioned(&partner_pk(partner), &tenant_sk(tenant))
+        self.table
+            .read_versioned(&partner_pk(partner), &tenant_sk(tenant))
             .await
     }
 
-    /// Saves a connection that was changed from this version. One conditional write: if the process dies right after, it is saved, and
-    /// what waits for it goes on when the partner is due.
+    /// Saves settings that were changed from this version. One conditional write: if the process dies right after, they are saved, and
+    /// what waits for them goes on when the partner is due.
     ///
     /// # Errors
     /// When DynamoDB fails. The write may then have happened: saving again says so by a conflict.
-    pub async fn save_connection(
-        &self,
-        partner: &PartnerId,
-        connection: &Connection,
-        version: u64,
-    ) -> Result<Saved, Error> {
-        let pk = partner_pk(partner);
-        self.save(connection_at(&pk), connection, version).await
-    }
-
-    /// Saves settings that were changed from this version. As for [`Self::save_connection`].
-    ///
-    /// # Errors
-    /// As for [`Self::save_connection`].
     pub async fn save_settings(
         &self,
         partner: &PartnerId,
@@ -113,14 +90,14 @@ impl ConfigTable {
         version: u64,
     ) -> Result<Saved, Error> {
         let pk = partner_pk(partner);
-        self.save(settings_at(&pk), settings, version).await
+        self.table.save(settings_at(&pk), settings, version).await
     }
 
     /// Saves a mapping that was changed from this version, as [`Mapping::chosen`] makes it; 0 also for a tenant that nobody has seen
-    /// before. As for [`Self::save_connection`].
+    /// before. As for [`Self::save_settings`].
     ///
     /// # Errors
-    /// As for [`Self::save_connection`].
+    /// As for [`Self::save_settings`].
     pub async fn save_mapping(
         &self,
         partner: &PartnerId,
@@ -129,20 +106,9 @@ impl ConfigTable {
         version: u64,
     ) -> Result<Saved, Error> {
         let (pk, sk) = (partner_pk(partner), tenant_sk(tenant));
-        self.save(mapping_at(&pk, &sk), mapping, version).await
-    }
-
-    /// Stores the partner's connection, whatever is there. For seeding; a person's change is saved with its version.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn put_connection(
-        &self,
-        partner: &PartnerId,
-        connection: &Connection,
-    ) -> Result<(), Error> {
-        let pk = partner_pk(partner);
-        self.put(connection_at(&pk), connection).await
+        self.table
+            .save(mapping_at(&pk, &sk), mapping, version)
+            .await
     }
 
     /// Stores the partner's settings, whatever is there. For seeding; a person's change is saved with its version.
@@ -155,7 +121,7 @@ impl ConfigTable {
         settings: &Settings,
     ) -> Result<(), Error> {
         let pk = partner_pk(partner);
-        self.put(settings_at(&pk), settings).await
+        self.table.put(settings_at(&pk), settings).await
     }
 
     /// Stores a tenant's mapping, whatever is there. For seeding; a person's change is saved with its version.
@@ -169,9 +135,11 @@ impl ConfigTable {
         mapping: &Mapping,
     ) -> Result<(), Error> {
         let (pk, sk) = (partner_pk(partner), tenant_sk(tenant));
-        self.put(mapping_at(&pk, &sk), mapping).await
+        self.table.put(mapping_at(&pk, &sk), mapping).await
     }
+}
 
+impl Table {
     pub(crate) async fn read_versioned<T: DeserializeOwned>(
         &self,
         pk: &str,
@@ -212,7 +180,7 @@ impl ConfigTable {
     }
 
     /// It raises the version as well: whoever read before learns of it.
-    async fn put<T: Serialize>(&self, place: Place<'_>, value: &T) -> Result<(), Error> {
+    pub(crate) async fn put<T: Serialize>(&self, place: Place<'_>, value: &T) -> Result<(), Error> {
         conditional::update(self.write(place, value)?).await?;
         Ok(())
     }
@@ -225,21 +193,11 @@ impl ConfigTable {
         let malformed = |fault| Error::malformed(format!("{} {}", place.pk, place.sk), &fault);
         let item: Item = to_item(value).map_err(malformed)?;
         let update = Update::of(item, place.optional);
-        let call = self.client.update_item().table_name(&self.table);
+        let call = self.update_item(place.pk, place.sk);
         Ok(call
-            .key("pk", AttributeValue::S(place.pk.to_owned()))
-            .key("sk", AttributeValue::S(place.sk.to_owned()))
             .update_expression(update.expression)
             .set_expression_attribute_names(Some(update.names))
             .set_expression_attribute_values(Some(update.values)))
-    }
-}
-
-fn connection_at(pk: &str) -> Place<'_> {
-    Place {
-        pk,
-        sk: "connection",
-        optional: CONNECTION,
     }
 }
 
@@ -342,19 +300,6 @@ mod tests {
 
     #[test]
     fn every_member_that_may_be_absent_is_removed_when_it_is() {
-        let bare = Connection {
-            origin: "https://na.myconnectwise.net".into(),
-            company_id: "acme".into(),
-            epoch: 1,
-            confirmed: false,
-            confirmed_at: None,
-            suspended: false,
-        };
-        let full = Connection {
-            confirmed_at: Some(Timestamp::UNIX_EPOCH),
-            ..bare.clone()
-        };
-        assert_optional(&full, &bare, CONNECTION);
         let full = Mapping {
             company: Some(1),
             company_name: Some("Acme Dental Inc.".into()),

@@ -30,8 +30,10 @@ pub(crate) struct Deployed {
     pub(crate) dead_letter_queue_url: String,
     /// The alert records.
     pub(crate) alerts_table: String,
-    /// Connections, settings and mappings.
+    /// Settings and mappings, and what functions note of partners.
     pub(crate) config_table: String,
+    /// Who may act for which partner.
+    pub(crate) access_table: String,
     /// The deployed name of each function.
     pub(crate) functions: BTreeMap<String, String>,
     /// The variables that the template gave each function.
@@ -197,6 +199,7 @@ async fn describe(emulator: &Emulator) -> Result<Deployed> {
         dead_letter_queue_url: output("DeadLetterQueueUrl")?,
         alerts_table: output("AlertsTableName")?,
         config_table: output("ConfigTableName")?,
+        access_table: output("AccessTableName")?,
         functions,
         variables,
     })

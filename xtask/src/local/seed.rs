@@ -14,7 +14,7 @@ use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};
 use domain::{Kind, PartnerId, RecordId, SourceId, TenantId};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
-use store::{ConfigTable, Connection};
+use store::{AccessTable, ConfigTable, Connection};
 
 use crate::local::EmptyStack;
 use crate::local::deploy::Deployed;
@@ -218,8 +218,9 @@ pub(crate) async fn seed_many(
         ..document(&many.webhook_secret)
     };
     vault.put_door(&many.source, &door).await?;
-    let table = deployed.config_table.clone();
-    let config = ConfigTable::new(&sdk_config(emulator.endpoint())?, table);
+    let aws = sdk_config(emulator.endpoint())?;
+    let config = ConfigTable::new(&aws, deployed.config_table.clone());
+    let access = AccessTable::new(&aws, deployed.access_table.clone());
     // The sites are alike, down to the ids of their boards.
     let settings = settings(&stack.simulator).await?;
     let mapping = mapping(&stack.simulator, MAPPED[0].1).await?;
@@ -230,7 +231,7 @@ pub(crate) async fn seed_many(
             &stack.simulator
         };
         vault.put_connection(partner, site).await?;
-        config.put_connection(partner, &connection_to(site)).await?;
+        access.put_connection(partner, &connection_to(site)).await?;
         config.put_settings(partner, &settings).await?;
         config.put_mapping(partner, &many.tenant, &mapping).await?;
     }
@@ -247,11 +248,12 @@ pub(crate) async fn seed_at(
     site: &Simulator,
 ) -> Result<()> {
     let (emulator, deployed) = (&stack.emulator, &stack.deployed);
-    let table = deployed.config_table.clone();
-    let config = ConfigTable::new(&sdk_config(emulator.endpoint())?, table);
+    let aws = sdk_config(emulator.endpoint())?;
+    let config = ConfigTable::new(&aws, deployed.config_table.clone());
+    let access = AccessTable::new(&aws, deployed.access_table.clone());
     let vault = Vault::of(emulator, deployed)?;
     vault.put_connection(partner, site).await?;
-    config.put_connection(partner, &connection_to(site)).await?;
+    access.put_connection(partner, &connection_to(site)).await?;
     let settings = settings(&stack.simulator).await?;
     config.put_settings(partner, &settings).await?;
     Ok(())

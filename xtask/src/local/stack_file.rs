@@ -38,6 +38,7 @@ struct Description<'a> {
     dead_letter_queue_url: &'a str,
     alerts_table: &'a str,
     config_table: &'a str,
+    access_table: &'a str,
 }
 
 #[derive(Serialize)]
@@ -105,6 +106,7 @@ impl StackFile {
             dead_letter_queue_url: &stack.deployed.dead_letter_queue_url,
             alerts_table: &stack.deployed.alerts_table,
             config_table: &stack.deployed.config_table,
+            access_table: &stack.deployed.access_table,
         };
         let mut variables = BTreeMap::new();
         for (name, value) in stack.deployed.variables.values().flatten() {

@@ -117,6 +117,7 @@ fn connections(listed: &[&str]) -> Connections {
     };
     let config = connections::Config {
         config_table: "config".into(),
+        access_table: "access".into(),
         connection_secret_prefix: "connection/".into(),
         client_id_secret: "client-id".into(),
         allowed_origins: listed.iter().map(|origin| (*origin).to_owned()).collect(),

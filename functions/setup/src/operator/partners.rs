@@ -46,7 +46,7 @@ impl Shown {
         partner: Partner,
         version: u64,
     ) -> Result<Self, Problem> {
-        let connection = setup.table().connection(&id).await?;
+        let connection = setup.access().connection(&id).await?;
         Ok(Self {
             id,
             name: partner.name,
@@ -72,7 +72,7 @@ pub(super) async fn list(
     }
 
     let (from, limit) = asked.read()?;
-    let page = setup.table().partners(from.as_ref(), limit).await?;
+    let page = setup.access().partners(from.as_ref(), limit).await?;
     let entries = page.entries.into_iter();
     let shown = entries.map(|entry| Shown::of(&setup, entry.id, entry.value, entry.version));
     let answer = Partners {
@@ -108,7 +108,7 @@ pub(super) async fn put(
     let id: PartnerId = id("partner", partner)?;
     let name = wanted.name.as_deref().map(|text| name("name", text));
     let name = name.transpose()?;
-    let read = setup.table().partner(&id).await?;
+    let read = setup.access().partner(&id).await?;
     if wanted
         .version
         .is_some_and(|version| version != read.version)
@@ -137,7 +137,7 @@ pub(super) async fn put(
     };
     let mut version = read.version;
     if before.as_ref() != Some(&partner) {
-        version = match setup.table().save_partner(&id, &partner, version).await? {
+        version = match setup.access().save_partner(&id, &partner, version).await? {
             Saved::Yes { version } => version,
             Saved::Conflict => return Err(moved()),
         };
@@ -170,9 +170,9 @@ pub(super) async fn put(
 async fn hold(setup: &Setup, id: &PartnerId, invocation: &Invocation) -> Result<bool, Problem> {
     let mut done = false;
     for _ in 0..TRIES {
-        let enabled = setup.table().partner(id).await?.value;
+        let enabled = setup.access().partner(id).await?.value;
         let enabled = enabled.is_some_and(|partner| partner.enabled);
-        let Versioned { value, version } = setup.table().connection_to_change(id).await?;
+        let Versioned { value, version } = setup.access().connection_to_change(id).await?;
         let Some(mut connection) = value.filter(|connection| connection.suspended == enabled)
         else {
             if done && enabled {
@@ -186,7 +186,7 @@ async fn hold(setup: &Setup, id: &PartnerId, invocation: &Invocation) -> Result<
             connection.confirmed_at = Some(invocation.now());
         }
         let saved = setup
-            .table()
+            .access()
             .save_connection(id, &connection, version)
             .await?;
         done |= saved != Saved::Conflict;
@@ -239,7 +239,7 @@ pub(super) async fn end_sessions(
     InPath(partner): InPath,
 ) -> Result<Response, Problem> {
     let (id, ..) = existing(&setup, partner).await?;
-    setup.table().end_sessions(&id, invocation.now()).await?;
+    setup.access().end_sessions(&id, invocation.now()).await?;
     let (by, what) = (Actor::Operator, "sessions_ended");
     setup.done(&id, by, what, &[], &invocation).await;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -259,7 +259,7 @@ pub(super) async fn audit(
 
     let (id, ..) = existing(&setup, partner).await?;
     let (from, limit) = asked.read()?;
-    let page = setup.table().audit(&id, from.as_ref(), limit).await?;
+    let page = setup.access().audit(&id, from.as_ref(), limit).await?;
     let answer = History {
         entries: page.entries,
         next: page.next.map(String::from),
@@ -269,7 +269,7 @@ pub(super) async fn audit(
 
 async fn existing(setup: &Setup, partner: String) -> Result<(PartnerId, Partner, u64), Problem> {
     let id: PartnerId = id("partner", partner)?;
-    let Versioned { value, version } = setup.table().partner(&id).await?;
+    let Versioned { value, version } = setup.access().partner(&id).await?;
     let missing = || Problem::not_found(format!("There is no partner {id}."));
     let partner = value.ok_or_else(missing)?;
     Ok((id, partner, version))

@@ -138,7 +138,7 @@ pub(super) async fn list(
     }
 
     let (from, limit) = asked.read()?;
-    let page = setup.table().sources(from.as_ref(), limit).await?;
+    let page = setup.access().sources(from.as_ref(), limit).await?;
     let entries = page.entries.into_iter();
     let sources = entries.map(|entry| Listed::of(entry.id, entry.value, entry.version));
     let answer = Sources {
@@ -384,7 +384,7 @@ impl Change {
             busy_until: Some(invocation.holds_until()),
             ..source
         };
-        match setup.table().save_source(&id, &source, version).await? {
+        match setup.access().save_source(&id, &source, version).await? {
             Saved::Yes { version } => Ok(Self {
                 id,
                 source,
@@ -417,11 +417,11 @@ impl Change {
         document: SourceDocument,
         invocation: &Invocation,
     ) -> Result<Shown, Problem> {
-        let (table, now) = (setup.table(), invocation.now());
+        let (access, now) = (setup.access(), invocation.now());
         let before = kept.as_ref().map(posts_for).unwrap_or_default();
         let after = bound_to(&document);
         let stored = after.iter().map(async |partner| {
-            let known = table.partner_sources(partner).await?.remove(&self.id);
+            let known = access.partner_sources(partner).await?.remove(&self.id);
             let since = match (before.contains(partner), known) {
                 (true, Some(known)) => known.since,
                 (true, None) => self.source.made_at,
@@ -429,11 +429,11 @@ impl Change {
             };
             let kinds = document.kinds_added.clone();
             let source = PartnerSource { since, kinds };
-            table.put_partner_source(partner, &self.id, &source).await
+            access.put_partner_source(partner, &self.id, &source).await
         });
         try_join_all(stored).await?;
         let gone = before.difference(&after);
-        let removed = gone.map(|partner| table.remove_partner_source(partner, &self.id));
+        let removed = gone.map(|partner| access.remove_partner_source(partner, &self.id));
         try_join_all(removed).await?;
         let prefix = &setup.config.source_secret_prefix;
         let stored = setup.vault.put_source(prefix, &self.id, &document).await;
@@ -445,8 +445,7 @@ impl Change {
             busy_until: None,
             ..self.source
         };
-        let table = setup.table();
-        match table.save_source(&self.id, &value, self.version).await? {
+        match access.save_source(&self.id, &value, self.version).await? {
             Saved::Yes { version } => {
                 let source = Versioned { value, version };
                 Ok(Shown::of(setup, self.id, source, Some(document)))
@@ -473,7 +472,7 @@ fn posts_for(document: &SourceDocument) -> BTreeSet<PartnerId> {
 
 async fn existing(setup: &Setup, source: String) -> Result<(SourceId, Versioned<Source>), Problem> {
     let id: SourceId = id("source", source)?;
-    let Versioned { value, version } = setup.table().source(&id).await?;
+    let Versioned { value, version } = setup.access().source(&id).await?;
     let missing = || Problem::not_found(format!("There is no source {id}."));
     let value = value.ok_or_else(missing)?;
     Ok((id, Versioned { value, version }))
@@ -535,7 +534,7 @@ async fn bound(
 }
 
 async fn there(setup: &Setup, field: &str, partner: &PartnerId) -> Result<(), Problem> {
-    match setup.table().partner(partner).await?.value {
+    match setup.access().partner(partner).await?.value {
         Some(_) => Ok(()),
         None => {
             let detail = format!("There is no partner {partner}: make it first.");

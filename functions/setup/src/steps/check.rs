@@ -109,7 +109,7 @@ async fn checked(
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<Checked, Problem> {
-    let Some(connection) = setup.table().connection(partner).await? else {
+    let Some(connection) = setup.access().connection(partner).await? else {
         return Ok(Checked::nothing(Verdict::NotConnected));
     };
     let breaker = setup.table().breaker(partner).await;

@@ -86,11 +86,11 @@ pub(crate) async fn show(
     Extension(invocation): Extension<Invocation>,
     Asked(after): Asked<After>,
 ) -> Result<Shown, Problem> {
-    let (table, partner) = (setup.table(), &session.partner);
+    let (access, partner) = (setup.access(), &session.partner);
     let (connection, settings, contact) = tokio::join!(
-        table.connection_to_change(partner),
-        table.settings(partner),
-        table.contact_to_change(partner),
+        access.connection_to_change(partner),
+        setup.table().settings(partner),
+        access.contact_to_change(partner),
     );
     let connection = connection?;
     let missing = missing(
@@ -137,11 +137,11 @@ pub(crate) async fn confirm(
     Extension(invocation): Extension<Invocation>,
     Input(confirmed): Input<Confirmed>,
 ) -> Result<Done, Problem> {
-    let (table, partner, now) = (setup.table(), &session.partner, invocation.now());
+    let (access, partner, now) = (setup.access(), &session.partner, invocation.now());
     let (before, settings, contact) = tokio::join!(
-        table.connection_to_change(partner),
-        table.settings(partner),
-        table.contact_to_change(partner),
+        access.connection_to_change(partner),
+        setup.table().settings(partner),
+        access.contact_to_change(partner),
     );
     let (before, settings) = (before?, settings?);
     let missing = missing(
@@ -167,7 +167,7 @@ pub(crate) async fn confirm(
         ..connection
     };
     let version = saved(
-        table
+        access
             .save_connection(partner, &connection, confirmed.version)
             .await?,
     )?;

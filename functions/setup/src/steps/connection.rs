@@ -55,7 +55,10 @@ pub(crate) async fn show(
     session: Session,
     Asked(after): Asked<After>,
 ) -> Result<Shown, Problem> {
-    let stored = setup.table().connection_to_change(&session.partner).await?;
+    let stored = setup
+        .access()
+        .connection_to_change(&session.partner)
+        .await?;
     let keys = match &stored.value {
         Some(connection) => setup.stored_keys(&session.partner, connection).await?,
         None => None,
@@ -94,8 +97,8 @@ pub(crate) async fn save(
     Extension(invocation): Extension<Invocation>,
     Input(entered): Input<Entered>,
 ) -> Result<Done, Problem> {
-    let (table, partner, now) = (setup.table(), &session.partner, invocation.now());
-    let before = table.connection_to_change(partner).await?.value;
+    let (access, partner, now) = (setup.access(), &session.partner, invocation.now());
+    let before = access.connection_to_change(partner).await?.value;
     let stored = match &before {
         Some(connection) => setup.stored_keys(partner, connection).await?,
         None => None,
@@ -172,7 +175,7 @@ pub(crate) async fn save(
         },
     };
     let version = saved(
-        table
+        access
             .save_connection(partner, &connection, entered.version)
             .await?,
     )?;
@@ -185,7 +188,7 @@ pub(crate) async fn save(
             tracing::error!(fault = %fault, "keys not stored");
             Problem::unavailable("The keys could not be stored. Save again in a moment.")
         })?;
-    table.keys_stored(partner, &key_version).await?;
+    setup.table().keys_stored(partner, &key_version).await?;
     let what = if moved { "connected" } else { "keys_replaced" };
     let detail = [
         ("site", connection.origin),

@@ -36,7 +36,7 @@ pub(crate) async fn show(
     session: Session,
     Asked(after): Asked<After>,
 ) -> Result<Shown, Problem> {
-    let read = setup.table().contact_to_change(&session.partner).await?;
+    let read = setup.access().contact_to_change(&session.partner).await?;
     let view = View {
         address: read
             .value
@@ -78,7 +78,7 @@ pub(crate) async fn save(
     let partner = &session.partner;
     let address = EmailAddress::parse(&wanted.address)
         .map_err(|fault| Problem::invalid("address", capital(&fault.to_string())))?;
-    let Versioned { value, version } = setup.table().contact_to_change(partner).await?;
+    let Versioned { value, version } = setup.access().contact_to_change(partner).await?;
     if version != wanted.version {
         return Err(Problem::conflict());
     }
@@ -87,13 +87,13 @@ pub(crate) async fn save(
         return Ok(Done::next("/setup/contact?done=saved"));
     }
     let contact = Contact { address };
-    let table = setup.table();
+    let access = setup.access();
     let now = invocation.now();
     // Each change is told to the address before. Where that may not be mailed, the contact stays.
-    if before.is_some() && !table.may_mail(partner, now).await? {
+    if before.is_some() && !access.may_mail(partner, now).await? {
         return Err(Problem::refused(TOO_MANY));
     }
-    saved(table.save_contact(partner, &contact, version).await?)?;
+    saved(access.save_contact(partner, &contact, version).await?)?;
     let (by, what) = (Actor::Partner, "contact_saved");
     setup.done(partner, by, what, &[], &invocation).await;
     // What nobody could be told of so far.
@@ -131,10 +131,10 @@ pub(crate) async fn test(
     Extension(invocation): Extension<Invocation>,
 ) -> Result<Done, Problem> {
     let partner = &session.partner;
-    let contact = setup.table().contact_to_change(partner).await?.value;
+    let contact = setup.access().contact_to_change(partner).await?.value;
     let contact = contact.ok_or_else(|| Problem::refused("Save an address first."))?;
     let now = invocation.now();
-    if !setup.table().may_mail(partner, now).await? {
+    if !setup.access().may_mail(partner, now).await? {
         return Err(Problem::refused(TOO_MANY));
     }
     let mail = mails::test(contact.address, &name_of(&setup, partner).await);
@@ -147,7 +147,7 @@ pub(crate) async fn test(
 
 /// The partner as its people call it; its id where that cannot be read, for a mail is better than none.
 async fn name_of(setup: &Setup, partner: &PartnerId) -> String {
-    let read = setup.table().partner(partner).await.ok();
+    let read = setup.access().partner(partner).await.ok();
     let name = read.and_then(|read| read.value).map(|partner| partner.name);
     name.unwrap_or_else(|| partner.to_string())
 }

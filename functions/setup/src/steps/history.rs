@@ -31,7 +31,7 @@ pub(crate) async fn show(
     Asked(asked): Asked<Wanted>,
 ) -> Result<Shown, Problem> {
     let page = setup
-        .table()
+        .access()
         .audit(&session.partner, asked.from.as_ref(), PAGE)
         .await?;
     let view = History {

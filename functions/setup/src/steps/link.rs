@@ -72,14 +72,14 @@ async fn mail_link(
     id: &PartnerId,
     invocation: &Invocation,
 ) -> Result<bool, Problem> {
-    let table = setup.table();
-    let (partner, contact) = tokio::join!(table.partner(id), table.contact_to_change(id));
+    let access = setup.access();
+    let (partner, contact) = tokio::join!(access.partner(id), access.contact_to_change(id));
     let partner = partner?.value.filter(|partner| partner.enabled);
     let Some((partner, contact)) = partner.zip(contact?.value) else {
         return Ok(false);
     };
     let now = invocation.now();
-    if !table.may_mail_link(id, now).await? || !table.may_mail(id, now).await? {
+    if !access.may_mail_link(id, now).await? || !access.may_mail(id, now).await? {
         return Ok(false);
     }
     let (url, _) = new_link(setup, id, LIVES, invocation).await?;

@@ -117,7 +117,7 @@ pub(crate) async fn list(
     let (page, waiting, connection, suggestions) = tokio::join!(
         table.tenants(partner, asked.from.as_ref(), PAGE),
         setup.waiting(partner, As::Is, invocation.now()),
-        table.connection(partner),
+        setup.access().connection(partner),
         table.suggestions_to_change(partner),
     );
     let (page, mut waiting) = (page?, waiting?);

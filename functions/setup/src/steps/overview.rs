@@ -10,7 +10,7 @@ use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{ConfigTable, Rejections};
+use store::{AccessTable, Rejections};
 
 use crate::State;
 use crate::answer::{Problem, Shown};
@@ -93,11 +93,11 @@ pub(crate) async fn show(
     Extension(invocation): Extension<Invocation>,
     Asked(after): Asked<After>,
 ) -> Result<Shown, Problem> {
-    let (table, partner) = (setup.table(), &session.partner);
+    let (table, access, partner) = (setup.table(), setup.access(), &session.partner);
     let (person, set_up, contact, health, stopped, rejected) = tokio::join!(
-        table.partner(partner),
+        access.partner(partner),
         setup.connections.set_up(partner),
-        table.contact_to_change(partner),
+        access.contact_to_change(partner),
         table.health(partner),
         table.stopped(partner),
         table.rejections(partner, invocation.now()),
@@ -177,7 +177,7 @@ pub(crate) async fn show(
             words,
             since: readable(since),
         }),
-        rejected: rejected_views(table, rejected?).await?,
+        rejected: rejected_views(access, rejected?).await?,
         stopped,
         steps,
     };
@@ -189,12 +189,12 @@ pub(crate) async fn show(
 }
 
 async fn rejected_views(
-    table: &ConfigTable,
+    access: &AccessTable,
     rejected: BTreeMap<SourceId, Rejections>,
 ) -> Result<Vec<RejectedView>, Problem> {
     let mut views = vec![];
     for (source, rejections) in rejected {
-        let named = table.source(&source).await?.value;
+        let named = access.source(&source).await?.value;
         views.push(RejectedView {
             name: named.map_or_else(|| source.to_string(), |named| named.name),
             source,

@@ -14,7 +14,7 @@ use domain::{
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Connection, TestTicket, Versioned};
+use store::{Actor, Connection, PartnerItems, TestTicket, Versioned};
 
 use crate::answer::{Done, Problem, Shown, saved};
 use crate::input::{Asked, Input, id};
@@ -184,12 +184,11 @@ async fn possible(
     tenant: &TenantId,
     role: Role,
 ) -> Result<(Kind, Mapping), Problem> {
-    let items = setup
-        .table()
-        .read(partner, tenant, &SourceId::of_set_up())
-        .await?;
+    let source = SourceId::of_set_up();
+    let (table, access) = (setup.table(), setup.access());
+    let items = PartnerItems::read(table, access, partner, tenant, &source).await?;
     let connection = items.connection.clone();
-    let view = View::of(items, &SourceId::of_set_up()).view;
+    let view = View::of(items, &source).view;
     let Some(live) = view.connection else {
         return Err(Problem::refused(hindrance(connection.as_ref())));
     };

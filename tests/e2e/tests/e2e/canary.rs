@@ -39,6 +39,7 @@ enum Place {
     Answers,
     AlertsTable,
     ConfigTable,
+    AccessTable,
     Queue,
     DeadLetters,
     /// What ConnectWise was told, but for the headers in which keys belong.
@@ -46,12 +47,13 @@ enum Place {
 }
 
 impl Place {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Logs,
         Self::Mails,
         Self::Answers,
         Self::AlertsTable,
         Self::ConfigTable,
+        Self::AccessTable,
         Self::Queue,
         Self::DeadLetters,
         Self::Tickets,
@@ -122,7 +124,7 @@ const RIGHTLY: [(Canary, Place, &str); 10] = [
     ),
     (
         Canary::Contact,
-        Place::ConfigTable,
+        Place::AccessTable,
         "whom mails go to is kept there",
     ),
     (Canary::Contact, Place::Mails, "they go to it"),
@@ -220,6 +222,7 @@ impl Seen {
         for (place, table) in [
             (Place::AlertsTable, "alerts"),
             (Place::ConfigTable, "config"),
+            (Place::AccessTable, "access"),
         ] {
             let mut items = client
                 .scan()

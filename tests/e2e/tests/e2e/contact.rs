@@ -282,7 +282,7 @@ async fn who_asks_for_a_link_learns_nothing_and_no_log_has_the_address() {
     assert!(!lines.contains("setup/open#"), "{lines}");
     assert!(
         world
-            .config
+            .access
             .contact_to_change(&partner())
             .await
             .unwrap()

@@ -5,7 +5,7 @@ use std::pin::pin;
 use domain::PartnerId;
 use jiff::Timestamp;
 use serde_json::json;
-use store::{ConfigTable, Contact, Due, Task};
+use store::{AccessTable, ConfigTable, Contact, Due, Task};
 
 use crate::health_tells::CONTACT;
 use crate::proxy::{Proxy, Stop, When};
@@ -114,7 +114,8 @@ impl Behind {
         let contact = Contact {
             address: domain::EmailAddress::parse(CONTACT).unwrap(),
         };
-        table.save_contact(&partner(), &contact, 0).await.unwrap();
+        let access = AccessTable::new(&world.aws, connections.access_table.clone());
+        access.save_contact(&partner(), &contact, 0).await.unwrap();
         let config = health::Config {
             connections,
             ..world.health_config()

@@ -160,15 +160,15 @@ async fn a_partner_that_is_switched_off_is_out_and_its_alerts_wait() {
 
     let before = Timestamp::now();
     // Again, and after a process that died between its two writes: the partner is on, its connection does not know.
-    let read = world.config.partner(&partner()).await.unwrap();
+    let read = world.access.partner(&partner()).await.unwrap();
     let on = read.value.unwrap().switched(true, before);
     let saved = world
-        .config
+        .access
         .save_partner(&partner(), &on, read.version)
         .await;
     assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
     assert_eq!(put(&world, true).await["enabled"], true);
-    let connection = world.config.connection(&partner()).await.unwrap().unwrap();
+    let connection = world.access.connection(&partner()).await.unwrap().unwrap();
     assert!(!connection.suspended && connection.confirmed_at.unwrap() >= before);
     let due = world.due().due(Task::Reconcile, Timestamp::now(), 10).await;
     assert_eq!(due.unwrap(), [partner()]);
@@ -396,13 +396,13 @@ async fn a_change_that_was_cut_off_is_shown_and_made_by_repeating_it() {
     let now = Timestamp::now();
     let id = SourceId::parse(source["id"].as_str().unwrap()).unwrap();
     // The list item was taken, and the process died.
-    let read = world.config.source(&id).await.unwrap();
+    let read = world.access.source(&id).await.unwrap();
     let taken = store::Source {
         enabled: false,
         busy_until: Some(after(now, 34)),
         ..read.value.unwrap()
     };
-    let saved = world.config.save_source(&id, &taken, read.version).await;
+    let saved = world.access.save_source(&id, &taken, read.version).await;
     assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
     assert_eq!(world.operators(&path_of(&source)).await["complete"], false);
     let off = json!({ "enabled": false });

@@ -269,7 +269,8 @@ fn call(parts: &Parts, body: &Bytes) -> Call {
         .flat_map(|items| items.keys())
         .map(String::as_str);
     let table = table.or_else(|| tables.next()).unwrap_or_default();
-    let is_set_up = what == "GetSecretValue" || table.starts_with("config");
+    let is_set_up =
+        what == "GetSecretValue" || table.starts_with("config") || table.starts_with("access");
     let receipt = content["ReceiptHandle"].as_str().map(str::to_owned);
     let seconds = content["VisibilityTimeout"].as_u64();
     Call {

@@ -67,7 +67,7 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
     };
     let (unconfirmed, confirmed) = (connection(false), connection(true));
     world
-        .config
+        .access
         .put_connection(&partner(), &unconfirmed)
         .await
         .unwrap();
@@ -89,7 +89,7 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
     };
     assert_eq!(released(&world).await, []);
     world
-        .config
+        .access
         .put_connection(&partner(), &confirmed)
         .await
         .unwrap();
@@ -261,13 +261,13 @@ async fn alerts_of_a_partner_that_is_switched_off_wait_until_it_is_on_again() {
     let mut world = World::new().await;
     let reconcile = world.reconcile();
     let switch = async |world: &World, suspended| {
-        let connection = world.config.connection(&partner()).await.unwrap();
+        let connection = world.access.connection(&partner()).await.unwrap();
         let connection = Connection {
             suspended,
             ..connection.unwrap()
         };
         let partner = partner();
-        let put = world.config.put_connection(&partner, &connection);
+        let put = world.access.put_connection(&partner, &connection);
         put.await.unwrap();
     };
     switch(&world, true).await;

@@ -45,7 +45,7 @@ impl World {
 
     /// What the command does to the partner.
     async fn rebuild(&self, now: Timestamp) {
-        let epoch = self.config.connection(&partner()).await.unwrap();
+        let epoch = self.access.connection(&partner()).await.unwrap();
         let epoch = epoch.unwrap().epoch;
         let rebuilt = self.alerts.rebuild_memory(&partner(), epoch, now).await;
         assert!(rebuilt.unwrap());

@@ -118,12 +118,15 @@ impl World {
         world
     }
 
-    /// All that the table has of the seeded partner, but for notes of who was mailed when.
+    /// All that the tables have of the seeded partner, but for notes of who was mailed when.
     async fn of_partner(&self) -> Vec<BTreeMap<String, AttributeValue>> {
-        let table = aws_sdk_dynamodb::Client::new(&self.aws);
-        let items = table.scan().table_name("config").send().await.unwrap();
-        let items = items.items.unwrap().into_iter();
-        let of_partner = items.filter(|item| {
+        let client = aws_sdk_dynamodb::Client::new(&self.aws);
+        let mut items = vec![];
+        for table in ["config", "access"] {
+            let scanned = client.scan().table_name(table).send().await.unwrap();
+            items.extend(scanned.items.unwrap());
+        }
+        let of_partner = items.into_iter().filter(|item| {
             let text = |name: &str| item[name].as_s().unwrap().clone();
             text("pk") == format!("P#{PARTNER}") || text("sk").ends_with(&format!("#{PARTNER}"))
         });
@@ -217,14 +220,14 @@ async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
     let world = World::marked().await;
     let contoso = PartnerId::parse("contoso").unwrap();
     // Set up as far as the other, so that no handler stops early.
-    let connection = world.config.connection(&partner()).await.unwrap().unwrap();
+    let connection = world.access.connection(&partner()).await.unwrap().unwrap();
     let keys = json!({
         "origin": connection.origin, "company_id": connection.company_id, "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
     });
     world
         .put_secret("tb/connection/contoso", &keys.to_string())
         .await;
-    let put = world.config.put_connection(&contoso, &connection).await;
+    let put = world.access.put_connection(&contoso, &connection).await;
     put.unwrap();
     let put = world.config.put_settings(&contoso, &settings()).await;
     put.unwrap();
@@ -286,8 +289,8 @@ async fn a_form_of_one_partner_changes_nothing_of_another_that_is_opened_in_a_se
     let second = world.signed_in_at(&contoso).await;
     browser.cookies = second.cookies.clone();
     let of_contoso = async || {
-        let connection = world.config.connection(&contoso).await.unwrap();
-        let contact = world.config.contact_to_change(&contoso).await.unwrap();
+        let connection = world.access.connection(&contoso).await.unwrap();
+        let contact = world.access.contact_to_change(&contoso).await.unwrap();
         (connection, contact.value)
     };
     let writes = world.routes_behind(Door::Session).into_iter();
@@ -616,7 +619,7 @@ async fn the_session_is_a_cookie_that_no_script_reads_and_no_table_has() {
         assert_eq!((again.status, again.header("set-cookie")), (401, ""));
     }
     let table = aws_sdk_dynamodb::Client::new(&world.aws);
-    let items = table.scan().table_name("config").send().await.unwrap();
+    let items = table.scan().table_name("access").send().await.unwrap();
     let items = format!("{:?}", items.items.unwrap());
     assert!(!items.contains(&link_token) && !items.contains(&session));
     for page in ["/setup", "/setup/contact"] {

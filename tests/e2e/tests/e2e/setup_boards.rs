@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use setup::App;
-use store::{BoardWanted, BoardsWanted, ConfigTable};
+use store::{AccessTable, BoardWanted, BoardsWanted, ConfigTable};
 
 use crate::proxy::{Proxy, Stop, When};
 use crate::setup_client::{Answered, Call, PAGE};
@@ -386,6 +386,7 @@ impl Behind {
         let proxy = world.proxy().await;
         let through = world.through("boards", &proxy).await;
         let config = ConfigTable::new(&world.aws, through.connections.config_table.clone());
+        let access = AccessTable::new(&world.aws, through.connections.access_table.clone());
         let setup = setup::Config {
             page_origin: PAGE.into(),
             webhook_url: "https://door.example/v1/events/{source}".into(),
@@ -402,14 +403,14 @@ impl Behind {
             made_at: now,
             sessions_from: None,
         };
-        config.save_partner(&partner(), &item, 0).await.unwrap();
+        access.save_partner(&partner(), &item, 0).await.unwrap();
         let session = Session {
             partner: partner(),
             linked_at: now + SignedDuration::from_millis(1),
             expires_at: now + SignedDuration::from_hours(1000),
         };
         let hash = TokenHash::of(&Secret::new(TOKEN));
-        config.put_session(&hash, &session).await.unwrap();
+        access.put_session(&hash, &session).await.unwrap();
         Self {
             world,
             proxy,

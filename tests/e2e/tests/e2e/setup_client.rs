@@ -273,14 +273,14 @@ impl World {
         let now = Timestamp::now();
         // In the very millisecond of an end of all sessions nobody is let in.
         let made_at = now + SignedDuration::from_millis(1);
-        if self.config.partner(partner).await.unwrap().value.is_none() {
+        if self.access.partner(partner).await.unwrap().value.is_none() {
             let item = Partner {
                 name: partner.to_string(),
                 enabled: true,
                 made_at: now,
                 sessions_from: None,
             };
-            let saved = self.config.save_partner(partner, &item, 0).await.unwrap();
+            let saved = self.access.save_partner(partner, &item, 0).await.unwrap();
             assert_eq!(saved, Saved::Yes { version: 1 });
         }
         let token = format!("link-of-{partner}-{}", now.as_nanosecond());
@@ -290,7 +290,7 @@ impl World {
             expires_at: now + SignedDuration::from_hours(1),
         };
         let hash = TokenHash::of(&Secret::new(token.as_str()));
-        self.config.put_link(&hash, &link).await.unwrap();
+        self.access.put_link(&hash, &link).await.unwrap();
         let mut browser = self.browser();
         browser.open(&format!("{PAGE}/setup/open#{token}")).await;
         browser

@@ -9,8 +9,8 @@ use domain::settings::{Company, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, Secret, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{
-    Actor, AuditEntry, BoardWanted, BoardsWanted, ConfigTable, PageStart, Saved, Source, Suggested,
-    Suggestions, TestTicket,
+    AccessTable, Actor, AuditEntry, BoardWanted, BoardsWanted, PageStart, PartnerItems, Saved,
+    Source, Suggested, Suggestions, TestTicket,
 };
 use tokio::task::JoinSet;
 
@@ -55,7 +55,7 @@ impl World {
     /// A world whose partner the operator has made.
     async fn with_partner() -> Self {
         let world = Self::new().await;
-        let made = world.config.save_partner(&partner(), &northwind(), 0).await;
+        let made = world.access.save_partner(&partner(), &northwind(), 0).await;
         assert_eq!(made.unwrap(), saved(1));
         world
     }
@@ -83,19 +83,19 @@ impl World {
     }
 }
 
-async fn is_in(config: &ConfigTable, token: &str, now: Timestamp) -> bool {
-    config.session(&hash(token), now).await.unwrap().is_some()
+async fn is_in(access: &AccessTable, token: &str, now: Timestamp) -> bool {
+    access.session(&hash(token), now).await.unwrap().is_some()
 }
 
 #[tokio::test]
 async fn of_many_who_follow_a_link_at_once_one_comes_in() {
     let world = World::with_partner().await;
     let link = link(10, 100);
-    world.config.put_link(&hash("one"), &link).await.unwrap();
+    world.access.put_link(&hash("one"), &link).await.unwrap();
     let mut consumers = JoinSet::new();
     for _ in 0..8 {
-        let config = world.config.clone();
-        consumers.spawn(async move { config.consume_link(&hash("one"), at(20)).await.unwrap() });
+        let access = world.access.clone();
+        consumers.spawn(async move { access.consume_link(&hash("one"), at(20)).await.unwrap() });
     }
     let taken: Vec<_> = consumers.join_all().await.into_iter().flatten().collect();
     assert_eq!(taken, [link]);
@@ -104,64 +104,64 @@ async fn of_many_who_follow_a_link_at_once_one_comes_in() {
 #[tokio::test]
 async fn a_link_that_has_expired_or_was_ended_opens_nothing() {
     let world = World::with_partner().await;
-    let config = &world.config;
+    let access = &world.access;
     let consumed = async |token: &str, second| {
-        let link = config.consume_link(&hash(token), at(second)).await;
+        let link = access.consume_link(&hash(token), at(second)).await;
         link.unwrap().is_some()
     };
     for token in ["old", "ended", "off"] {
-        config.put_link(&hash(token), &link(10, 100)).await.unwrap();
+        access.put_link(&hash(token), &link(10, 100)).await.unwrap();
     }
     assert!(!consumed("unknown", 20).await);
     assert!(!consumed("old", 100).await);
     assert!(consumed("old", 99).await, "it was left to its ttl");
-    config.end_sessions(&partner(), at(10)).await.unwrap();
+    access.end_sessions(&partner(), at(10)).await.unwrap();
     assert!(!consumed("ended", 20).await);
-    config.put_link(&hash("new"), &link(11, 100)).await.unwrap();
+    access.put_link(&hash("new"), &link(11, 100)).await.unwrap();
     assert!(consumed("new", 20).await);
-    let read = config.partner(&partner()).await.unwrap();
+    let read = access.partner(&partner()).await.unwrap();
     let off = read.value.unwrap().switched(false, at(30));
-    let off = config.save_partner(&partner(), &off, read.version).await;
+    let off = access.save_partner(&partner(), &off, read.version).await;
     assert_eq!(off.unwrap(), saved(3));
-    config.put_link(&hash("off"), &link(40, 100)).await.unwrap();
+    access.put_link(&hash("off"), &link(40, 100)).await.unwrap();
     assert!(!consumed("off", 50).await);
 }
 
 #[tokio::test]
 async fn a_session_holds_until_its_time_or_its_end() {
     let world = World::with_partner().await;
-    let config = &world.config;
+    let access = &world.access;
     let mine = session(10, 100);
     for token in ["mine", "hers"] {
-        config.put_session(&hash(token), &mine).await.unwrap();
+        access.put_session(&hash(token), &mine).await.unwrap();
     }
-    let read = config.session(&hash("mine"), at(99)).await.unwrap();
+    let read = access.session(&hash("mine"), at(99)).await.unwrap();
     let read = read.map(|(session, _)| session);
     assert_eq!(read, Some(mine));
-    assert!(!is_in(config, "mine", at(100)).await);
-    assert!(!is_in(config, "nobody's", at(20)).await);
+    assert!(!is_in(access, "mine", at(100)).await);
+    assert!(!is_in(access, "nobody's", at(20)).await);
     for _ in 0..2 {
-        config.end_session(&hash("mine")).await.unwrap();
-        assert!(!is_in(config, "mine", at(20)).await);
-        assert!(is_in(config, "hers", at(20)).await);
+        access.end_session(&hash("mine")).await.unwrap();
+        assert!(!is_in(access, "mine", at(20)).await);
+        assert!(is_in(access, "hers", at(20)).await);
     }
 }
 
 #[tokio::test]
 async fn a_links_token_is_no_sessions_and_no_token_is_in_the_table() {
     let world = World::with_partner().await;
-    let config = &world.config;
+    let access = &world.access;
     let (link_token, session_token) = (hash("token-of-a-link"), hash("token-of-a-session"));
-    config.put_link(&link_token, &link(10, 100)).await.unwrap();
-    let put = config.put_session(&session_token, &session(10, 100)).await;
+    access.put_link(&link_token, &link(10, 100)).await.unwrap();
+    let put = access.put_session(&session_token, &session(10, 100)).await;
     put.unwrap();
-    assert!(!is_in(config, "token-of-a-link", at(20)).await);
-    let consumed = config.consume_link(&session_token, at(20)).await.unwrap();
+    assert!(!is_in(access, "token-of-a-link", at(20)).await);
+    let consumed = access.consume_link(&session_token, at(20)).await.unwrap();
     assert_eq!(consumed, None);
-    assert!(is_in(config, "token-of-a-session", at(20)).await);
+    assert!(is_in(access, "token-of-a-session", at(20)).await);
 
     let table = aws_sdk_dynamodb::Client::new(&world.aws);
-    let items = table.scan().table_name("config").send().await.unwrap();
+    let items = table.scan().table_name("access").send().await.unwrap();
     let items = items.items.unwrap();
     let of_tokens = |name: &str| {
         let ends = items
@@ -177,78 +177,79 @@ async fn a_links_token_is_no_sessions_and_no_token_is_in_the_table() {
 #[tokio::test]
 async fn all_sessions_of_a_partner_end_at_once_and_for_good() {
     let world = World::with_partner().await;
-    let (config, partner) = (&world.config, partner());
+    let (access, partner) = (&world.access, partner());
     let other = PartnerId::parse("contoso").unwrap();
-    config.save_partner(&other, &northwind(), 0).await.unwrap();
+    access.save_partner(&other, &northwind(), 0).await.unwrap();
     let theirs = Session {
         partner: other,
         ..session(10, 900)
     };
-    config.put_session(&hash("theirs"), &theirs).await.unwrap();
+    access.put_session(&hash("theirs"), &theirs).await.unwrap();
     let put = async |token: &str, linked_at| {
         let session = session(linked_at, 900);
-        config.put_session(&hash(token), &session).await.unwrap();
+        access.put_session(&hash(token), &session).await.unwrap();
     };
     put("first", 10).await;
-    config
+    access
         .put_link(&hash("link"), &link(11, 900))
         .await
         .unwrap();
-    let followed = config.consume_link(&hash("link"), at(20)).await.unwrap();
+    let followed = access.consume_link(&hash("link"), at(20)).await.unwrap();
 
-    config.end_sessions(&partner, at(30)).await.unwrap();
-    assert!(!is_in(config, "first", at(31)).await);
-    assert!(is_in(config, "theirs", at(31)).await);
+    access.end_sessions(&partner, at(30)).await.unwrap();
+    assert!(!is_in(access, "first", at(31)).await);
+    assert!(is_in(access, "theirs", at(31)).await);
     // Its link was taken before the end, and the session is made after it.
     let late = followed.unwrap().session(at(900));
-    config.put_session(&hash("late"), &late).await.unwrap();
-    assert!(!is_in(config, "late", at(32)).await);
+    access.put_session(&hash("late"), &late).await.unwrap();
+    assert!(!is_in(access, "late", at(32)).await);
     put("second", 40).await;
-    assert!(is_in(config, "second", at(41)).await);
+    assert!(is_in(access, "second", at(41)).await);
     // Of a clock that is behind.
-    config.end_sessions(&partner, at(29)).await.unwrap();
+    access.end_sessions(&partner, at(29)).await.unwrap();
     put("third", 30).await;
-    assert!(!is_in(config, "third", at(41)).await);
+    assert!(!is_in(access, "third", at(41)).await);
 
     for (enabled, version) in [(false, 2), (true, 3)] {
-        let read = config.partner(&partner).await.unwrap();
+        let read = access.partner(&partner).await.unwrap();
         assert_eq!(read.version, version);
         let switched = read.value.unwrap().switched(enabled, at(50));
-        let switched = config.save_partner(&partner, &switched, version).await;
+        let switched = access.save_partner(&partner, &switched, version).await;
         assert_eq!(switched.unwrap(), saved(version + 1));
-        assert!(!is_in(config, "second", at(51)).await, "{enabled}");
+        assert!(!is_in(access, "second", at(51)).await, "{enabled}");
         put("fourth", 60).await;
-        assert_eq!(is_in(config, "fourth", at(61)).await, enabled);
+        assert_eq!(is_in(access, "fourth", at(61)).await, enabled);
     }
 }
 
 #[tokio::test]
 async fn a_save_from_before_the_end_of_all_sessions_does_not_bring_them_back() {
     let world = World::with_partner().await;
-    let (config, partner) = (&world.config, partner());
-    let read = config.partner(&partner).await.unwrap();
-    config.end_sessions(&partner, at(30)).await.unwrap();
+    let (access, partner) = (&world.access, partner());
+    let read = access.partner(&partner).await.unwrap();
+    access.end_sessions(&partner, at(30)).await.unwrap();
     let renamed = Partner {
         name: "Northwind Traders".into(),
         ..read.value.unwrap()
     };
-    let save = config.save_partner(&partner, &renamed, read.version).await;
+    let save = access.save_partner(&partner, &renamed, read.version).await;
     assert_eq!(save.unwrap(), Saved::Conflict);
     let nobody = PartnerId::parse("nobody").unwrap();
-    config.end_sessions(&nobody, at(30)).await.unwrap();
-    assert_eq!(config.partner(&nobody).await.unwrap().value, None);
+    access.end_sessions(&nobody, at(30)).await.unwrap();
+    assert_eq!(access.partner(&nobody).await.unwrap().value, None);
 }
 
 #[tokio::test]
 async fn nobody_overwrites_what_they_have_not_seen() {
     let world = World::new().await;
     let (config, partner, tenant) = (&world.config, partner(), tenant(TENANT));
+    let access = &world.access;
     // Seeding wrote each of them once.
-    let connection = config.connection_to_change(&partner).await.unwrap();
+    let connection = access.connection_to_change(&partner).await.unwrap();
     let mine = connection.value.clone().unwrap();
     let (first, second) = tokio::join!(
-        config.save_connection(&partner, &mine, 1),
-        config.save_connection(&partner, &mine, 1),
+        access.save_connection(&partner, &mine, 1),
+        access.save_connection(&partner, &mine, 1),
     );
     let both = BTreeSet::from([
         format!("{:?}", first.unwrap()),
@@ -256,7 +257,7 @@ async fn nobody_overwrites_what_they_have_not_seen() {
     ]);
     let one = [format!("{:?}", Saved::Conflict), format!("{:?}", saved(2))];
     assert_eq!(both, BTreeSet::from(one));
-    let read = config.connection_to_change(&partner).await.unwrap();
+    let read = access.connection_to_change(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (connection.value, 2));
 
     let mut hourly = settings();
@@ -378,10 +379,9 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
     let save = config.save_mapping(&partner, &fresh, &mapped, read.version);
     assert_eq!(save.await.unwrap(), saved(2));
     // As the way of an alert reads it.
-    let items = config
-        .read(&partner, &fresh, &SourceId::of_set_up())
-        .await
-        .unwrap();
+    let source = SourceId::of_set_up();
+    let read = PartnerItems::read(config, &world.access, &partner, &fresh, &source);
+    let items = read.await.unwrap();
     assert_eq!(items.mapping, Some(mapped.clone()));
     assert_eq!(mapped.name.as_deref(), Some("Fresh Foods"));
     assert!(items.connection.is_some() && items.settings.is_some());
@@ -418,17 +418,17 @@ async fn an_item_of_another_version_of_this_program_is_changed_without_loss() {
 #[tokio::test]
 async fn the_operator_lists_partners_and_sources_page_by_page() {
     let world = World::new().await;
-    let config = &world.config;
+    let access = &world.access;
     for n in [3, 1, 5, 2, 4] {
         let id = PartnerId::parse(format!("partner-{n}")).unwrap();
-        let made = config.save_partner(&id, &northwind(), 0).await.unwrap();
+        let made = access.save_partner(&id, &northwind(), 0).await.unwrap();
         assert_eq!(made, saved(1));
-        let again = config.save_partner(&id, &northwind(), 0).await.unwrap();
+        let again = access.save_partner(&id, &northwind(), 0).await.unwrap();
         assert_eq!(again, Saved::Conflict, "it is there");
     }
     let (mut seen, mut from) = (vec![], None);
     for length in [2, 2, 1] {
-        let page = config.partners(from.as_ref(), 2).await.unwrap();
+        let page = access.partners(from.as_ref(), 2).await.unwrap();
         assert_eq!(page.entries.len(), length);
         from = page.next;
         seen.extend(page.entries.into_iter().map(|entry| {
@@ -450,27 +450,27 @@ async fn the_operator_lists_partners_and_sources_page_by_page() {
         busy_until: None,
     };
     for n in 0..3 {
-        let made = config.save_source(&id(n), &source, 0).await.unwrap();
+        let made = access.save_source(&id(n), &source, 0).await.unwrap();
         assert_eq!(made, saved(1));
     }
     source.enabled = false;
     source.partner = None;
     source.partners = vec![partner()];
-    let off = config.save_source(&id(1), &source, 1).await.unwrap();
+    let off = access.save_source(&id(1), &source, 1).await.unwrap();
     assert_eq!(off, saved(2));
-    let stale = config.save_source(&id(1), &source, 1).await.unwrap();
+    let stale = access.save_source(&id(1), &source, 1).await.unwrap();
     assert_eq!(stale, Saved::Conflict);
-    let read = config.source(&id(1)).await.unwrap();
+    let read = access.source(&id(1)).await.unwrap();
     assert_eq!((read.value, read.version), (Some(source), 2));
     let begin = PageStart::try_from(id(0).to_string()).unwrap();
-    let page = config.sources(Some(&begin), 10).await.unwrap();
+    let page = access.sources(Some(&begin), 10).await.unwrap();
     let listed = page.entries.into_iter();
     let listed: Vec<_> = listed
         .map(|entry| (entry.id, entry.value.enabled, entry.version))
         .collect();
     assert_eq!(listed, [(id(1), false, 2), (id(2), true, 1)]);
     assert_eq!(page.next, None);
-    let all = config.partners(None, 100).await.unwrap();
+    let all = access.partners(None, 100).await.unwrap();
     assert_eq!(all.entries.len(), 5, "no source among them");
 }
 
@@ -520,7 +520,7 @@ async fn a_partners_tenants_are_listed_with_what_to_save_them_with() {
 #[tokio::test]
 async fn what_was_done_is_listed_newest_first_and_once() {
     let world = World::new().await;
-    let (config, partner) = (&world.config, partner());
+    let (access, partner) = (&world.access, partner());
     let entry = |second: i64, what: &str| AuditEntry {
         at: at(second),
         who: Actor::Partner,
@@ -535,13 +535,13 @@ async fn what_was_done_is_listed_newest_first_and_once() {
         (30, 0, "fourth"),
     ] {
         let entry = entry(second, what);
-        config.add_audit(&partner, &entry, n).await.unwrap();
+        access.add_audit(&partner, &entry, n).await.unwrap();
     }
     let others = PartnerId::parse("northwind-2").unwrap();
     let other = entry(15, "elsewhere");
-    config.add_audit(&others, &other, 1).await.unwrap();
+    access.add_audit(&others, &other, 1).await.unwrap();
 
-    let page = config.audit(&partner, None, 3).await.unwrap();
+    let page = access.audit(&partner, None, 3).await.unwrap();
     let whats = |entries: &[AuditEntry]| {
         let whats = entries.iter().map(|entry| entry.what.clone());
         whats.collect::<Vec<_>>()
@@ -550,8 +550,8 @@ async fn what_was_done_is_listed_newest_first_and_once() {
     assert_eq!(page.entries[0], entry(30, "fourth"));
     // New ones do not shift what comes next.
     let fifth = entry(40, "fifth");
-    config.add_audit(&partner, &fifth, 2).await.unwrap();
-    let page = config.audit(&partner, page.next.as_ref(), 3).await.unwrap();
+    access.add_audit(&partner, &fifth, 2).await.unwrap();
+    let page = access.audit(&partner, page.next.as_ref(), 3).await.unwrap();
     assert_eq!(whats(&page.entries), ["first"]);
     assert_eq!(page.next, None);
 }

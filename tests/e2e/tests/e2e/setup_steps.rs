@@ -31,7 +31,7 @@ fn keys(world: &World, version: u64) -> Value {
 
 /// From which a change of the connection begins now.
 async fn version(world: &World) -> u64 {
-    let connection = world.config.connection_to_change(&partner()).await;
+    let connection = world.access.connection_to_change(&partner()).await;
     connection.unwrap().version
 }
 
@@ -233,7 +233,7 @@ async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_sto
     let listed = [elsewhere.base_url()];
     let world = World::beside(Seed::demo(), &listed).await;
     let mut browser = world.signed_in().await;
-    let before = world.config.connection_to_change(&partner()).await.unwrap();
+    let before = world.access.connection_to_change(&partner()).await.unwrap();
     let without_key = |site: &str, company: &str, public: &str| json!({ "site": site, "company_id": company, "public_key": public, "private_key": "", "version": before.version });
     let here = world.connectwise();
     // One that is listed, but another; another company id; another key of the same site.
@@ -265,7 +265,7 @@ async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_sto
     );
 
     assert_eq!(
-        world.config.connection_to_change(&partner()).await.unwrap(),
+        world.access.connection_to_change(&partner()).await.unwrap(),
         before
     );
     let shown = browser.get_json("/setup/connection").await.expect(200);
@@ -281,7 +281,7 @@ async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_sto
     // The same place with the field left empty: the stored key is used, and nothing is chosen anew.
     let same = without_key(&here, "tbdemo", "tbPublicKey01");
     browser.post("/setup/connection", &same).await.expect(200);
-    let after = world.config.connection(&partner()).await.unwrap().unwrap();
+    let after = world.access.connection(&partner()).await.unwrap().unwrap();
     assert_eq!((after.epoch, after.confirmed), (1, true));
     // A second person began from the version before.
     browser.post("/setup/connection", &same).await.expect(409);
@@ -304,11 +304,11 @@ async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
         detail.contains("2 mapped organisations are dropped"),
         "{detail}"
     );
-    let kept = world.config.connection(&partner()).await.unwrap().unwrap();
+    let kept = world.access.connection(&partner()).await.unwrap().unwrap();
     assert_eq!((kept.epoch, kept.company_id.as_str()), (1, "tbdemo"));
     moved["drop_choices"] = json!(true);
     browser.post("/setup/connection", &moved).await.expect(200);
-    let connection = world.config.connection(&partner()).await.unwrap().unwrap();
+    let connection = world.access.connection(&partner()).await.unwrap().unwrap();
     assert_eq!(
         (
             connection.epoch,
@@ -469,13 +469,13 @@ async fn unconfirmed(world: &World) -> Browser {
     let mut browser = world.signed_in().await;
     let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
     browser.post("/setup/contact", &contact).await.expect(200);
-    let connection = world.config.connection(&partner()).await.unwrap();
+    let connection = world.access.connection(&partner()).await.unwrap();
     let unconfirmed = Connection {
         confirmed: false,
         ..connection.unwrap()
     };
-    let config = &world.config;
-    config
+    let access = &world.access;
+    access
         .put_connection(&partner(), &unconfirmed)
         .await
         .unwrap();
@@ -529,6 +529,6 @@ async fn confirming_is_refused_where_connectwise_says_otherwise_by_now() {
     let config = &world.config;
     config.put_settings(&partner(), &settings).await.unwrap();
     confirm(&mut browser).await.expect(200);
-    let connection = world.config.connection(&partner()).await.unwrap();
+    let connection = world.access.connection(&partner()).await.unwrap();
     assert!(connection.unwrap().confirmed);
 }

@@ -27,7 +27,7 @@ impl World {
     }
 
     async fn let_through_in_history(&self) -> Vec<AuditEntry> {
-        let page = self.config.audit(&partner(), None, 50).await.unwrap();
+        let page = self.access.audit(&partner(), None, 50).await.unwrap();
         let entries = page.entries.into_iter();
         entries
             .filter(|entry| entry.what == "closings_let_through")

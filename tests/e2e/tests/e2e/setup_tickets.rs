@@ -109,7 +109,7 @@ async fn what_is_chosen_is_shown_with_what_can_be_and_saved_as_a_form_sends_it()
         (1440, true)
     );
     assert_eq!(saved.epoch, Some(1));
-    let history = world.config.audit(&partner(), None, 10).await.unwrap();
+    let history = world.access.audit(&partner(), None, 10).await.unwrap();
     assert_eq!(history.entries[0].what, "tickets_saved");
 
     let stale = browser

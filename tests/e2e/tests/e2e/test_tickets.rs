@@ -39,12 +39,12 @@ impl World {
     }
 
     async fn unconfirm(&self) {
-        let connection = self.config.connection(&partner()).await.unwrap();
+        let connection = self.access.connection(&partner()).await.unwrap();
         let connection = Connection {
             confirmed: false,
             ..connection.unwrap()
         };
-        let put = self.config.put_connection(&partner(), &connection).await;
+        let put = self.access.put_connection(&partner(), &connection).await;
         put.unwrap();
     }
 
@@ -228,7 +228,7 @@ async fn somebody_at_the_page_asks_for_a_test_ticket_and_closes_it() {
         .await
         .expect(200);
     assert_eq!(world.waiting(&world.queue_url).await, 0);
-    let history = world.config.audit(&partner(), None, 10).await.unwrap();
+    let history = world.access.audit(&partner(), None, 10).await.unwrap();
     let whats: Vec<_> = history.entries.iter().map(|entry| &entry.what).collect();
     assert_eq!(whats, ["test_closed", "test_asked"]);
 

@@ -74,10 +74,10 @@ impl World {
     /// Says whom mails go to.
     pub(crate) async fn set_contact(&self, address: &str) {
         let address = EmailAddress::parse(address).unwrap();
-        let before = self.config.contact_to_change(&partner()).await.unwrap();
+        let before = self.access.contact_to_change(&partner()).await.unwrap();
         let contact = Contact { address };
         let saved = self
-            .config
+            .access
             .save_contact(&partner(), &contact, before.version)
             .await;
         assert!(matches!(saved.unwrap(), Saved::Yes { .. }));

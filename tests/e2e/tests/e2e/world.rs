@@ -29,7 +29,7 @@ use domain::{AlertId, AlertKey, Kind, PartnerId, SourceId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 use serde_json::{Value, json};
-use store::{Alerts, ConfigTable, Connection};
+use store::{AccessTable, Alerts, ConfigTable, Connection};
 use tickets::Invocation;
 
 use crate::proxy::Proxy;
@@ -64,6 +64,7 @@ pub(crate) struct World {
     pub(crate) setup: Arc<setup::App>,
     pub(crate) alerts: Alerts,
     pub(crate) config: ConfigTable,
+    pub(crate) access: AccessTable,
     pub(crate) queue_url: String,
     pub(crate) dead_letter_queue_url: String,
     pub(crate) tickets_config: tickets::Config,
@@ -134,6 +135,7 @@ impl World {
             alerts_table: "alerts".into(),
             connections: connections::Config {
                 config_table: "config".into(),
+                access_table: "access".into(),
                 connection_secret_prefix: "tb/connection/".into(),
                 client_id_secret: "tb/client-id".into(),
                 allowed_origins: [&[sim.base_url()], others].concat(),
@@ -159,6 +161,7 @@ impl World {
             setup: Arc::new(setup::App::build(&setup_config, &aws).unwrap()),
             alerts: Alerts::new(&aws, "alerts".into()),
             config: ConfigTable::new(&aws, "config".into()),
+            access: AccessTable::new(&aws, "access".into()),
             queue_url,
             dead_letter_queue_url,
             sqs,
@@ -200,7 +203,8 @@ impl World {
             &Seed::demo().integration().unwrap().client_id,
         )
         .await;
-        self.seed_config(&self.config, self.sim.base_url()).await;
+        let origin = self.sim.base_url();
+        self.seed_tables(&self.config, &self.access, origin).await;
         // ConnectWise was looked through, and had no ticket of ours.
         let memory = Memory::new(1, true);
         self.alerts.begin_memory(&partner(), &memory).await.unwrap();
@@ -219,7 +223,7 @@ impl World {
         mails.cloned().unwrap_or_default()
     }
 
-    async fn seed_config(&self, config: &ConfigTable, origin: String) {
+    async fn seed_tables(&self, config: &ConfigTable, access: &AccessTable, origin: String) {
         let connection = Connection {
             origin,
             company_id: "tbdemo".into(),
@@ -228,7 +232,7 @@ impl World {
             confirmed_at: None,
             suspended: false,
         };
-        config
+        access
             .put_connection(&partner(), &connection)
             .await
             .unwrap();
@@ -295,15 +299,20 @@ impl World {
 
     /// A configuration of `tickets` with which all calls go through a proxy: its ConnectWise is the simulator as seen there.
     pub(crate) async fn through(&self, name: &str, proxy: &Proxy) -> tickets::Config {
-        let (table, prefix) = (format!("config-{name}"), format!("{name}/connection/"));
-        config_table(&self.aws, &table).await;
-        let config = ConfigTable::new(&self.aws, table.clone());
-        self.seed_config(&config, proxy.origin.clone()).await;
+        let (config_table, access_table) = (format!("config-{name}"), format!("access-{name}"));
+        let prefix = format!("{name}/connection/");
+        create_config_table(&self.aws, &config_table).await;
+        create_access_table(&self.aws, &access_table).await;
+        let config = ConfigTable::new(&self.aws, config_table.clone());
+        let access = AccessTable::new(&self.aws, access_table.clone());
+        let origin = proxy.origin.clone();
+        self.seed_tables(&config, &access, origin).await;
         self.put_keys_of(&prefix, proxy.origin.clone(), "tbdemo", "tbPrivateKey01")
             .await;
         tickets::Config {
             connections: connections::Config {
-                config_table: table,
+                config_table,
+                access_table,
                 connection_secret_prefix: prefix,
                 allowed_origins: vec![proxy.origin.clone()],
                 ..self.tickets_config.connections.clone()
@@ -636,12 +645,12 @@ impl World {
 
     /// Has the connection point to another ConnectWise: the same simulator, since only calls matter.
     pub(crate) async fn repoint(&self, epoch: u32) {
-        let connection = self.config.connection(&partner()).await.unwrap();
+        let connection = self.access.connection(&partner()).await.unwrap();
         let connection = Connection {
             epoch,
             ..connection.unwrap()
         };
-        self.config
+        self.access
             .put_connection(&partner(), &connection)
             .await
             .unwrap();
@@ -657,7 +666,7 @@ impl World {
             confirmed_at: None,
             suspended: false,
         };
-        self.config
+        self.access
             .put_connection(&partner(), &connection)
             .await
             .unwrap();
@@ -891,10 +900,24 @@ async fn tables(aws: &SdkConfig) {
         .send()
         .await
         .unwrap();
-    config_table(aws, "config").await;
+    create_config_table(aws, "config").await;
+    create_access_table(aws, "access").await;
 }
 
-async fn config_table(aws: &SdkConfig, name: &str) {
+async fn create_access_table(aws: &SdkConfig, name: &str) {
+    let client = aws_sdk_dynamodb::Client::new(aws);
+    let access = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .attribute_definitions(attribute("pk"))
+        .attribute_definitions(attribute("sk"))
+        .key_schema(element("pk", KeyType::Hash))
+        .key_schema(element("sk", KeyType::Range));
+    access.send().await.unwrap();
+}
+
+async fn create_config_table(aws: &SdkConfig, name: &str) {
     let client = aws_sdk_dynamodb::Client::new(aws);
     let config = client
         .create_table()
