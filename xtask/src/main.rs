@@ -15,6 +15,7 @@ mod config;
 mod demo;
 mod dice;
 mod fuzz;
+mod history;
 mod large;
 mod lint;
 mod local;

@@ -11,6 +11,7 @@ use domain::memory::{Memory, MemoryState};
 use jiff::Timestamp;
 use store::{AccessTable, Alerts, Due, Task};
 
+use crate::history::History;
 use crate::place::{Place, Where};
 
 /// Partners that are listed at a time.
@@ -72,6 +73,7 @@ pub(crate) async fn rebuild(place: &Place, only: &[PartnerId], dry_run: bool) ->
     let tables = Work {
         alerts: Alerts::new(&place.aws, place.alerts_table()?.to_owned()),
         access: AccessTable::new(&place.aws, place.access_table()?.to_owned()),
+        history: History::of(place)?,
         due: Due::new(&place.aws, place.config_table()?.to_owned()),
         dry_run,
     };
@@ -120,6 +122,7 @@ enum Done {
 struct Work {
     alerts: Alerts,
     access: AccessTable,
+    history: History,
     due: Due,
     dry_run: bool,
 }
@@ -140,6 +143,7 @@ impl Work {
                 "its connection is of epoch {epoch}, and the alerts table knows of a later one: {before}"
             );
         }
+        self.history.add(partner, "rebuilding_began", &[]).await;
         self.due
             .bring_forward(partner, Task::Reconcile, now)
             .await?;

@@ -9,10 +9,12 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message as Letter, MessageSystemAttributeName,
 };
+use domain::PartnerId;
 use domain::message::Message;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 
+use crate::history::History;
 use crate::place::{Place, Where};
 
 /// SQS hands over and takes at most so many in one call.
@@ -60,6 +62,7 @@ pub(crate) async fn redrive(place: &Place, options: &Options) -> Result<Redriven
         client: Client::new(&place.aws),
         place,
     };
+    let history = History::of(place)?;
     let mut letters = queues.look(options.reason.as_deref()).await?;
     let seen = letters.len();
     for line in told(&letters) {
@@ -69,14 +72,24 @@ pub(crate) async fn redrive(place: &Place, options: &Options) -> Result<Redriven
         queues.let_go(&letters).await?;
         return Ok(Redriven { seen, moved: 0 });
     }
-    let mut moved = 0;
-    while !letters.is_empty() {
+    let (mut moved, mut of_partners) = (0, BTreeMap::new());
+    let mut all_moved = Ok(());
+    while !letters.is_empty() && all_moved.is_ok() {
         let rest = letters.split_off(letters.len().min(10));
-        try_join_all(letters.iter().map(|letter| queues.move_back(letter))).await?;
-        moved += letters.len();
-        println!("moved {moved} of {seen}");
+        let moving = try_join_all(letters.iter().map(|letter| queues.move_back(letter)));
+        all_moved = moving.await.map(drop);
+        if all_moved.is_ok() {
+            moved += letters.len();
+            println!("moved {moved} of {seen}");
+            count_by_partner(&letters, &mut of_partners);
+        }
         letters = rest;
     }
+    for (partner, letters) in of_partners {
+        let detail = [("letters", letters.to_string())];
+        history.add(&partner, "dead_letters_moved", &detail).await;
+    }
+    all_moved?;
     Ok(Redriven { seen, moved })
 }
 
@@ -176,6 +189,14 @@ fn group(letter: &Letter) -> Option<String> {
     })
 }
 
+/// Counts the letters of each partner. A letter without a partner is not counted.
+fn count_by_partner(letters: &[Letter], count: &mut BTreeMap<PartnerId, usize>) {
+    let partners = letters.iter().filter_map(group);
+    for partner in partners.filter_map(|partner| PartnerId::parse(partner).ok()) {
+        *count.entry(partner).or_default() += 1;
+    }
+}
+
 /// Why it is dead. What SQS itself laid aside has no reason of ours.
 fn reason(letter: &Letter) -> &str {
     let attributes = letter.message_attributes();
@@ -217,7 +238,7 @@ fn told(letters: &[Letter]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use aws_sdk_sqs::types::MessageAttributeValue;
-    use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
+    use domain::{AlertId, AlertKey, SourceId, TenantId};
 
     use super::*;
 
@@ -269,6 +290,17 @@ mod tests {
         let kept = Letter::builder()
             .body("poison")
             .attributes(MessageSystemAttributeName::MessageGroupId, "northwind");
-        assert_eq!(group(&kept.build()).as_deref(), Some("northwind"));
+        let kept = kept.build();
+        assert_eq!(group(&kept).as_deref(), Some("northwind"));
+        let letters = [
+            letter(&body, None, "0"),
+            letter(&body, None, "1"),
+            letter("poison", None, "0"),
+            kept,
+        ];
+        let [acme, northwind] = ["acme", "northwind"].map(|id| PartnerId::parse(id).unwrap());
+        let mut count = BTreeMap::new();
+        count_by_partner(&letters, &mut count);
+        assert_eq!(count, [(acme, 2), (northwind, 1)].into());
     }
 }

@@ -9,6 +9,7 @@ use domain::record::{Actual, Record};
 use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
 use store::Alerts;
 
+use crate::history::History;
 use crate::place::{Place, Where};
 
 /// How long it is waited for the record to change.
@@ -66,6 +67,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
 /// As `run`, where everything is found already; returns the record as it is then.
 pub(crate) async fn replay(place: &Place, key: &AlertKey, asked: Asked) -> Result<Record> {
     let alerts = Alerts::new(&place.aws, place.alerts_table()?.to_owned());
+    let history = History::of(place)?;
     let Some(before) = alerts.get(key).await? else {
         bail!(
             "no such alert is recorded: {key}. What never came in cannot be replayed; have the source send it again"
@@ -78,6 +80,16 @@ pub(crate) async fn replay(place: &Place, key: &AlertKey, asked: Asked) -> Resul
     };
     let queue = Outbox::new(&place.aws, place.queue_url()?.to_owned());
     queue.send_all(&[message]).await?;
+    let what = match asked {
+        Asked::Release => "released",
+        Asked::Reconsider => "reconsidered",
+    };
+    let detail = [
+        ("tenant", key.tenant.to_string()),
+        ("source", key.source.to_string()),
+        ("alert", key.alert_id.to_string()),
+    ];
+    history.add(&key.partner, what, &detail).await;
     let begun = Instant::now();
     let mut pause = tokio::time::interval(Duration::from_millis(500));
     let mut now = before.clone();

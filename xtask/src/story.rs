@@ -223,6 +223,15 @@ impl Scene<'_> {
             replayed.open().is_some() && self.tickets_of(mate).await?.len() == 1,
             "what was redriven and replayed has not its one ticket"
         );
+        let history = self.stack.seeded.page.get("/setup/history").await?;
+        let entries = history["entries"].as_array();
+        let entries = entries.context("the page shows no history")?;
+        for what in ["dead_letters_moved", "released"] {
+            ensure!(
+                entries.iter().any(|entry| entry["what"] == what),
+                "{what} is not in the history: {history}"
+            );
+        }
         self.saw("redriven twice, the poison is a dead letter again; redriven and replayed, the alert beside it has its one ticket");
         Ok(())
     }
