@@ -10,9 +10,11 @@ use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use domain::access::{Link, TokenHash};
+use domain::time::sortable;
 use domain::{PartnerId, Secret};
 use jiff::SignedDuration;
 use serde::Deserialize;
+use store::Actor;
 
 use crate::answer::{Done, Problem};
 use crate::input::{Form, Input};
@@ -127,7 +129,11 @@ pub(crate) async fn open(
         .access()
         .put_session(&TokenHash::of(&token), &session)
         .await?;
-    tracing::info!(partner = %session.partner, "a session begins");
+    let (by, what) = (Actor::Partner, "session_began");
+    let detail = [("until", sortable(expires_at))];
+    setup
+        .done(&session.partner, by, what, &detail, &invocation)
+        .await;
     let cookie = set_cookie(token.expose(), SESSION.as_secs())?;
     // Each change names the partner: a program learns here which one it is.
     let done = Done::next("/setup").with("partner", session.partner);
@@ -135,8 +141,16 @@ pub(crate) async fn open(
 }
 
 /// Ends the session, here and in the browser.
-pub(crate) async fn end(setup: State, session: Session) -> Result<Response, Problem> {
+pub(crate) async fn end(
+    setup: State,
+    session: Session,
+    Extension(invocation): Extension<Invocation>,
+) -> Result<Response, Problem> {
     setup.access().end_session(&session.hash).await?;
+    let (by, what) = (Actor::Partner, "signed_out");
+    setup
+        .done(&session.partner, by, what, &[], &invocation)
+        .await;
     let cookie = set_cookie("", 0)?;
     Ok((
         [(header::SET_COOKIE, cookie)],

@@ -136,23 +136,28 @@ pub(super) async fn put(
         }
     };
     let mut version = read.version;
-    if before.as_ref() != Some(&partner) {
+    let detail = [("name", partner.name.clone())];
+    let by = Actor::Operator;
+    let is_changed = before.as_ref() != Some(&partner);
+    if is_changed {
         version = match setup.access().save_partner(&id, &partner, version).await? {
             Saved::Yes { version } => version,
             Saved::Conflict => return Err(moved()),
         };
-    }
-    let held = hold(&setup, &id, &invocation).await?;
-    if held || before.as_ref() != Some(&partner) {
-        let was = before.map(|before| before.enabled);
-        let what = match (was, partner.enabled) {
+        let what = match (before.map(|before| before.enabled), partner.enabled) {
             (None, _) => "partner_made",
             (Some(true), false) => "partner_switched_off",
             (Some(false), true) => "partner_switched_on",
             (Some(_), _) => "partner_changed",
         };
-        let detail = [("name", partner.name.clone())];
-        let by = Actor::Operator;
+        setup.done(&id, by, what, &detail, &invocation).await;
+    }
+    if hold(&setup, &id, &invocation).await? && !is_changed {
+        // The request that switched it died before its alerts were held or went on.
+        let what = match partner.enabled {
+            true => "partner_switched_on",
+            false => "partner_switched_off",
+        };
         setup.done(&id, by, what, &detail, &invocation).await;
     }
     let shown = Shown::of(&setup, id, partner, version).await?;

@@ -14,7 +14,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use domain::kind::{BUILT_IN, KindInfo, Role};
 use domain::{Kind, PartnerId, Secret, SourceId};
-use futures_util::future::try_join_all;
+use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Actor, PartnerSource, Rejections, Saved, Source, Versioned};
@@ -234,7 +234,7 @@ pub(super) async fn make(
         }],
     };
     let shown = change.end(&setup, None, document, &invocation).await?;
-    note(&setup, &shown, "source_made", &invocation).await;
+    note(&setup, &shown.listed, "source_made", &invocation).await;
     let mut body = serde_json::json!(shown);
     body["secret"] = secret.expose().into();
     Ok(json_answer(StatusCode::CREATED, &body))
@@ -273,7 +273,7 @@ pub(super) async fn change(
         partners: value.partners.clone(),
     });
     let kinds_added = wanted.kinds_added.map(kinds).transpose()?;
-    let before = value.partner.clone();
+    let mut before = bound_to(value.partner.iter().chain(&value.partners));
     let source = Source {
         name,
         partner,
@@ -283,17 +283,14 @@ pub(super) async fn change(
     };
     let change = Change::begin(&setup, id, source, version, &invocation).await?;
     let kept = document(&setup, &change.id).await?;
+    // A change that was cut off has written one of the two.
+    before.extend(kept.iter().flat_map(partners_of));
     let mut document = change.document(kept.clone());
     if let Some(kinds_added) = kinds_added {
         document.kinds_added = kinds_added;
     }
     let shown = change.end(&setup, kept, document, &invocation).await?;
-    note(&setup, &shown, "source_changed", &invocation).await;
-    if let Some(before) = before.filter(|before| shown.listed.partner.as_ref() != Some(before)) {
-        let (by, what) = (Actor::Operator, "source_taken_away");
-        let detail = [("source", shown.listed.id.to_string())];
-        setup.done(&before, by, what, &detail, &invocation).await;
-    }
+    note_change(&setup, &shown.listed, &before, &invocation).await;
     Ok(json_answer(StatusCode::OK, &shown))
 }
 
@@ -324,7 +321,7 @@ pub(super) async fn rotate(
     let old_until = rotated.secrets.get(1).and_then(|secret| secret.not_after);
     document.secrets = rotated.secrets;
     let shown = change.end(&setup, kept, document, &invocation).await?;
-    note(&setup, &shown, "source_secret_rotated", &invocation).await;
+    note(&setup, &shown.listed, "source_secret_rotated", &invocation).await;
     let mut body = serde_json::json!(shown);
     body["secret"] = secret.expose().into();
     body["old_until"] = serde_json::json!(old_until);
@@ -419,7 +416,7 @@ impl Change {
     ) -> Result<Shown, Problem> {
         let (access, now) = (setup.access(), invocation.now());
         let before = kept.as_ref().map(posts_for).unwrap_or_default();
-        let after = bound_to(&document);
+        let after = partners_of(&document);
         let stored = after.iter().map(async |partner| {
             let known = access.partner_sources(partner).await?.remove(&self.id);
             let since = match (before.contains(partner), known) {
@@ -457,15 +454,18 @@ impl Change {
 }
 
 /// The partners that the source speaks for.
-fn bound_to(document: &SourceDocument) -> BTreeSet<PartnerId> {
-    let partners = document.partner.iter().chain(&document.partners);
+fn partners_of(document: &SourceDocument) -> BTreeSet<PartnerId> {
+    bound_to(document.partner.iter().chain(&document.partners))
+}
+
+fn bound_to<'a>(partners: impl Iterator<Item = &'a PartnerId>) -> BTreeSet<PartnerId> {
     partners.cloned().collect()
 }
 
 /// The partners that the source may post for at present.
 fn posts_for(document: &SourceDocument) -> BTreeSet<PartnerId> {
     match document.enabled {
-        true => bound_to(document),
+        true => partners_of(document),
         false => BTreeSet::new(),
     }
 }
@@ -568,20 +568,45 @@ fn kinds(wanted: Vec<KindWanted>) -> Result<Vec<KindInfo>, Problem> {
     Ok(kinds)
 }
 
-/// For the history of the partner that it is bound to.
-async fn note(setup: &Setup, shown: &Shown, what: &str, invocation: &Invocation) {
-    let Some(partner) = &shown.listed.partner else {
-        tracing::info!(source = %shown.listed.id, what, "done");
-        return;
+/// Adds the same entry to the history of each partner that the source speaks for.
+async fn note(setup: &Setup, source: &Listed, what: &str, invocation: &Invocation) {
+    let partners = bound_to(source.partner.iter().chain(&source.partners));
+    let entries = partners.iter().map(|partner| (partner, what));
+    note_each(setup, source, entries, invocation).await;
+}
+
+/// Adds an entry to the history of each partner that the source spoke or speaks for.
+async fn note_change(
+    setup: &Setup,
+    source: &Listed,
+    before: &BTreeSet<PartnerId>,
+    invocation: &Invocation,
+) {
+    let after = bound_to(source.partner.iter().chain(&source.partners));
+    let what = |partner| match (before.contains(partner), after.contains(partner)) {
+        (true, true) => "source_changed",
+        (true, false) => "source_taken_away",
+        (false, _) => "source_added",
     };
-    let enabled = if shown.listed.enabled { "yes" } else { "no" };
+    let entries = before.union(&after).map(|partner| (partner, what(partner)));
+    note_each(setup, source, entries, invocation).await;
+}
+
+async fn note_each<'a>(
+    setup: &Setup,
+    source: &Listed,
+    entries: impl Iterator<Item = (&'a PartnerId, &'a str)>,
+    invocation: &Invocation,
+) {
+    let enabled = if source.enabled { "yes" } else { "no" };
     let detail = [
-        ("source", shown.listed.id.to_string()),
-        ("name", shown.listed.name.clone()),
+        ("source", source.id.to_string()),
+        ("name", source.name.clone()),
         ("enabled", enabled.to_owned()),
     ];
     let by = Actor::Operator;
-    setup.done(partner, by, what, &detail, invocation).await;
+    let noted = entries.map(|(partner, what)| setup.done(partner, by, what, &detail, invocation));
+    join_all(noted).await;
 }
 
 fn moved() -> Problem {

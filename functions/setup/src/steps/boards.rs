@@ -319,7 +319,6 @@ pub(crate) async fn choose_default(
     );
     let table = setup.table();
     saved(table.save_settings(partner, &settings, version).await?)?;
-    give_up(&setup, partner).await?;
     let name = board.map_or_else(|| "none".to_owned(), |(_, name)| name);
     let detail = [("board", name)];
     setup
@@ -331,6 +330,7 @@ pub(crate) async fn choose_default(
             &invocation,
         )
         .await;
+    give_up(&setup, partner).await?;
     setup.connections.changed(partner, invocation.now()).await?;
     Ok(Done::next(format!("{PAGE}?done=saved")))
 }

@@ -162,6 +162,13 @@ pub(crate) async fn save(
     if moved && before.is_some() && !entered.drop_choices {
         return Err(would_drop(&setup, partner, &keys.origin, &keys.company_id).await?);
     }
+    let place = |connection: &Connection| {
+        let Connection {
+            origin, company_id, ..
+        } = connection;
+        format!("{company_id} at {origin}")
+    };
+    let place_before = before.as_ref().map(place);
     let connection = match before {
         Some(before) if !moved => before,
         // Boards, companies and tickets of another ConnectWise mean nothing in this one: all that was chosen there is to be chosen again.
@@ -179,6 +186,17 @@ pub(crate) async fn save(
             .save_connection(partner, &connection, entered.version)
             .await?,
     )?;
+    let by = Actor::Partner;
+    let mut detail = vec![("connection", place(&connection))];
+    if moved {
+        // Before the keys: if they cannot be stored, the connection was moved all the same.
+        let what = match &place_before {
+            Some(_) => "connection_moved",
+            None => "connected",
+        };
+        detail.extend(place_before.map(|before| ("before", before)));
+        setup.done(partner, by, what, &detail, &invocation).await;
+    }
     let prefix = &setup.config.connections.connection_secret_prefix;
     let key_version = setup
         .vault
@@ -188,15 +206,11 @@ pub(crate) async fn save(
             tracing::error!(fault = %fault, "keys not stored");
             Problem::unavailable("The keys could not be stored. Save again in a moment.")
         })?;
+    if !moved {
+        let what = "keys_replaced";
+        setup.done(partner, by, what, &detail, &invocation).await;
+    }
     setup.table().keys_stored(partner, &key_version).await?;
-    let what = if moved { "connected" } else { "keys_replaced" };
-    let detail = [
-        ("site", connection.origin),
-        ("company_id", connection.company_id),
-    ];
-    setup
-        .done(partner, Actor::Partner, what, &detail, &invocation)
-        .await;
     setup.connections.changed(partner, now).await?;
     Ok(Done::next("/setup/check?done=connected")
         .with("version", version)

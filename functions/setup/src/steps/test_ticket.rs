@@ -139,15 +139,15 @@ pub(crate) async fn ask(
         test.asked_at,
     );
     send(&setup, Message::Event(raised)).await?;
-    // Before a partner confirms, its connection is tried for a test alone.
-    let now = invocation.now();
-    setup.connections.try_out(partner, now).await?;
     let detail = [
         ("tenant", test.tenant.to_string()),
         ("board", board(test.role).to_owned()),
     ];
     let (who, what) = (Actor::Partner, "test_asked");
     setup.done(partner, who, what, &detail, &invocation).await;
+    // Before a partner confirms, its connection is tried for a test alone.
+    let now = invocation.now();
+    setup.connections.try_out(partner, now).await?;
     Ok(Done::next(format!("{PATH}?done=test_asked")))
 }
 
@@ -169,11 +169,11 @@ pub(crate) async fn close(
     }
     let resolved = test_alert::resolved(key(partner, &test), test.asked_at, invocation.now());
     send(&setup, Message::Event(resolved)).await?;
-    let gone = TestTicket { gone: true, ..test };
-    save(&setup, partner, &gone, known.version).await?;
-    let detail = [("tenant", gone.tenant.to_string())];
+    let detail = [("tenant", test.tenant.to_string())];
     let (who, what) = (Actor::Partner, "test_closed");
     setup.done(partner, who, what, &detail, &invocation).await;
+    let gone = TestTicket { gone: true, ..test };
+    save(&setup, partner, &gone, known.version).await?;
     Ok(done)
 }
 

@@ -27,6 +27,7 @@ mod exactly_once;
 mod health_mends;
 mod health_tells;
 mod health_turns;
+mod history;
 mod hours;
 mod logs;
 mod operator;

@@ -189,8 +189,9 @@ async fn a_partner_that_is_switched_off_is_out_and_its_alerts_wait() {
     assert_eq!(
         what,
         [
-            by_operator("partner_changed"),
-            by_operator("partner_switched_off")
+            by_operator("partner_switched_on"),
+            by_operator("partner_switched_off"),
+            (json!("partner"), json!("session_began")),
         ]
     );
 }

@@ -275,9 +275,9 @@ fn actions(page: &str) -> Vec<String> {
 async fn a_form_of_one_partner_changes_nothing_of_another_that_is_opened_in_a_second_tab() {
     let world = World::marked().await;
     let contoso = PartnerId::parse("contoso").unwrap();
-    let before = world.of_partner().await;
     // One browser: the second tab's sign-in replaces the first one's cookie, and the first tab still shows its forms.
     let mut browser = world.signed_in().await;
+    let before = world.of_partner().await;
     let mut forms = Vec::new();
     for route in world.routes_behind(Door::Session) {
         if route.method == "GET" {
@@ -368,8 +368,8 @@ async fn every_page_of_a_session_names_its_partner() {
 #[tokio::test]
 async fn a_path_that_is_encoded_reaches_nobody() {
     let world = World::marked().await;
-    let before = world.of_partner().await;
     let mut browser = world.signed_in().await;
+    let before = world.of_partner().await;
     // As the gateway hands them over: decoded once. An escape in it was encoded twice.
     let behind = [
         "#old",

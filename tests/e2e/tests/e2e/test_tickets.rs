@@ -230,7 +230,7 @@ async fn somebody_at_the_page_asks_for_a_test_ticket_and_closes_it() {
     assert_eq!(world.waiting(&world.queue_url).await, 0);
     let history = world.access.audit(&partner(), None, 10).await.unwrap();
     let whats: Vec<_> = history.entries.iter().map(|entry| &entry.what).collect();
-    assert_eq!(whats, ["test_closed", "test_asked"]);
+    assert_eq!(whats, ["test_closed", "test_asked", "session_began"]);
 
     browser.post("/setup/test", &wish).await.expect(200);
     world.work().await;
