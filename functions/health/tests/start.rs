@@ -9,23 +9,28 @@
 #[path = "../../../shared/aws/tests/start/mod.rs"]
 mod start;
 
+const BINARY: &str = env!("CARGO_BIN_EXE_health");
+const VARIABLES: [(&str, &str); 9] = [
+    ("PAGE_ORIGIN", "https://alerts.example"),
+    ("ALERTS_TABLE", "alerts"),
+    ("CONFIG_TABLE", "config"),
+    ("ACCESS_TABLE", "access"),
+    ("CONNECTION_SECRET_PREFIX", "tb/connection/"),
+    ("CLIENT_ID_SECRET", "tb/client-id"),
+    ("MAIL_FROM", "ticketbridge@mail.example"),
+    ("HEALTH_SECONDS", "900"),
+    (
+        "DEAD_LETTER_QUEUE_URL",
+        "https://sqs.eu-central-1.amazonaws.com/1/dead",
+    ),
+];
+
 #[test]
 fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
-    start::asks_for_its_first_event(
-        env!("CARGO_BIN_EXE_health"),
-        &[
-            ("PAGE_ORIGIN", "https://alerts.example"),
-            ("ALERTS_TABLE", "alerts"),
-            ("CONFIG_TABLE", "config"),
-            ("ACCESS_TABLE", "access"),
-            ("CONNECTION_SECRET_PREFIX", "tb/connection/"),
-            ("CLIENT_ID_SECRET", "tb/client-id"),
-            ("MAIL_FROM", "ticketbridge@mail.example"),
-            ("HEALTH_SECONDS", "900"),
-            (
-                "DEAD_LETTER_QUEUE_URL",
-                "https://sqs.eu-central-1.amazonaws.com/1/dead",
-            ),
-        ],
-    );
+    start::asks_for_its_first_event(BINARY, &VARIABLES);
+}
+
+#[test]
+fn a_panic_or_a_missing_variable_at_the_start_is_one_line_of_the_log() {
+    start::logs_why_it_does_not_start(BINARY, &VARIABLES);
 }

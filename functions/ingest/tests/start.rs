@@ -9,16 +9,21 @@
 #[path = "../../../shared/aws/tests/start/mod.rs"]
 mod start;
 
+const BINARY: &str = env!("CARGO_BIN_EXE_ingest");
+const VARIABLES: [(&str, &str); 2] = [
+    (
+        "QUEUE_URL",
+        "https://sqs.eu-central-1.amazonaws.com/1/events",
+    ),
+    ("SOURCE_SECRET_PREFIX", "tb/source/"),
+];
+
 #[test]
 fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
-    start::asks_for_its_first_event(
-        env!("CARGO_BIN_EXE_ingest"),
-        &[
-            (
-                "QUEUE_URL",
-                "https://sqs.eu-central-1.amazonaws.com/1/events",
-            ),
-            ("SOURCE_SECRET_PREFIX", "tb/source/"),
-        ],
-    );
+    start::asks_for_its_first_event(BINARY, &VARIABLES);
+}
+
+#[test]
+fn a_panic_or_a_missing_variable_at_the_start_is_one_line_of_the_log() {
+    start::logs_why_it_does_not_start(BINARY, &VARIABLES);
 }

@@ -3,19 +3,26 @@
 // The SDK's futures nest deeper than the compiler's default allows it to look.
 #![recursion_limit = "256"]
 
+use std::process::ExitCode;
+
 use aws::invocation::Invocation;
+use aws::panics::catch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use reconcile::{App, Config};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    aws::startup::exit_code(run().await)
+}
+
+async fn run() -> Result<(), Error> {
     let aws = aws::startup::init()?;
     let app = &App::build(&Config::from_env()?, &aws)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
         let _told = aws::metrics::told_at_the_end();
         let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
-        Ok::<_, Error>(app.handle(event.payload, &invocation).await?)
+        Ok::<_, Error>(catch(app.handle(event.payload, &invocation)).await??)
     }))
     .await
 }

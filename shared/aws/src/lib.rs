@@ -8,6 +8,7 @@ pub mod functions;
 pub mod invocation;
 pub mod mail;
 pub mod metrics;
+pub mod panics;
 pub mod queue;
 pub mod secrets;
 pub mod startup;

@@ -80,11 +80,13 @@ pub enum Metric {
     HealthTicks,
     /// Ticks that found that another schedule does not run.
     SchedulesMissed,
+    /// Panics, of a handler or of a task beside it.
+    Panics,
 }
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::EventsAccepted,
         Self::EventsRejected,
         Self::MembersDropped,
@@ -115,6 +117,7 @@ impl Metric {
         Self::ReconcileTicks,
         Self::HealthTicks,
         Self::SchedulesMissed,
+        Self::Panics,
     ];
 
     /// Its name in CloudWatch.
@@ -151,6 +154,7 @@ impl Metric {
             Self::ReconcileTicks => "reconcile_ticks",
             Self::HealthTicks => "health_ticks",
             Self::SchedulesMissed => "schedules_missed",
+            Self::Panics => "panics",
         }
     }
 
@@ -232,7 +236,7 @@ mod tests {
         let names: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
         assert_eq!(names.len(), Metric::ALL.len());
         // Written out, so that a new one cannot be left out of the list.
-        assert_eq!(Metric::ALL.last(), Some(&Metric::SchedulesMissed));
-        assert_eq!(Metric::SchedulesMissed as usize + 1, Metric::ALL.len());
+        assert_eq!(Metric::ALL.last(), Some(&Metric::Panics));
+        assert_eq!(Metric::Panics as usize + 1, Metric::ALL.len());
     }
 }

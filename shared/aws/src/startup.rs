@@ -1,6 +1,8 @@
 //! What every function does once, in its init phase: logs, metrics, the SDK's configuration, TLS.
 
+use std::error::Error as StdError;
 use std::io;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -13,11 +15,13 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
 use aws_types::SdkConfig;
 use aws_types::region::Region;
+use domain::text::chain;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Environment, Incomplete, optional};
 use crate::metrics;
+use crate::panics::log_panics;
 
 /// The roots that sign AWS's endpoints: the four of Amazon Trust Services and the Starfield root that crosses them. Scanning the
 /// system's roots instead costs some 3 ms at each start.
@@ -45,14 +49,27 @@ pub enum StartupError {
     Roots(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Starts the logs and the counts, and makes the SDK's configuration from the runtime's environment. Called once, first thing in `main`.
+/// Starts the logs, also of panics, and the counts, and makes the SDK's configuration from the runtime's environment. Called once, first thing in `main`.
 ///
 /// # Errors
 /// When the runtime's variables are missing.
 pub fn init() -> Result<SdkConfig, StartupError> {
     start_logs();
+    log_panics();
     metrics::start();
     sdk_config(&Account::from_env()?)
+}
+
+/// What `main` ends with. An error is a line of the log, as everything else; Rust would print it as plain text.
+#[must_use]
+pub fn exit_code(ended: Result<(), Box<dyn StdError + Send + Sync>>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(err) => {
+            tracing::error!(error = chain(&*err), "function failed to start or to run");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 impl Account {

@@ -1,4 +1,5 @@
-//! What the real binary does at its start, and does not: the system's root certificates are not scanned.
+//! What the real binary does at its start, and does not: the system's root certificates are not scanned, and where it does not start, the
+//! log says why.
 //!
 //! `rustls-native-certs` is linked, since the SDK's HTTP client names it as a dependency that cannot be left out; what counts is
 //! that nobody calls it. So the places where it would look are named pipes that nobody writes to: a scan would open one and hang
@@ -69,4 +70,39 @@ pub(crate) fn asks_for_its_first_event(binary: &str, variables: &[(&str, &str)])
         "GET /2018-06-01/runtime/invocation/n"
     );
     std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// Starts the binary where the runtime's own variables are missing, for which the runtime panics, and where the function's are, for which it
+/// does not start. Both must be one line of the log, and nothing beside it.
+pub(crate) fn logs_why_it_does_not_start(binary: &str, variables: &[(&str, &str)]) {
+    let own = [
+        ("AWS_LAMBDA_FUNCTION_NAME", "function"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    for (given, message) in [
+        (variables, "panicked"),
+        (&[], "function failed to start or to run"),
+    ] {
+        let ended = Command::new(binary)
+            .env_clear()
+            .envs(own)
+            .envs(given.iter().copied())
+            .output()
+            .unwrap();
+        let [out, err] = [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(!ended.status.success(), "{out}");
+        assert_eq!(err, "");
+        let lines: Vec<_> = out.lines().collect();
+        assert_eq!(lines.len(), 1, "{out}");
+        let level_and_message = [
+            r#""level":"ERROR""#.to_owned(),
+            format!(r#""message":"{message}""#),
+        ];
+        for part in level_and_message {
+            assert!(out.contains(&part), "{part} is not in {out}");
+        }
+        assert!(out.starts_with('{') && out.ends_with("}\n"), "{out}");
+    }
 }
