@@ -686,6 +686,14 @@ mod tests {
         assert_eq!(too_many(&looked), [7]);
     }
 
+    #[test]
+    fn a_late_ticket_of_the_life_before_is_too_many_though_this_one_has_none_yet() {
+        let (mut record, recheck) = given_up();
+        record.episode = 2;
+        let looked = rechecked(record, &recheck, &[ticket(7, 4000, false)], at(4400));
+        assert_eq!((looked.open(), too_many(&looked)), (None, vec![7]));
+    }
+
     fn of_life(ticket_id: u64, episode: u32, closed_at: Option<i64>) -> Found {
         let (record, _) = claimed();
         Found {
@@ -737,6 +745,8 @@ mod tests {
         assert!(matches!(&record.actual, Some(Actual::Closed(closed)) if closed.episode == 2));
         let record = recall(raised_at(160), &found, None, 1, at(200));
         assert_eq!(record.episode, 3, "it was raised after that one was closed");
+        let wanted = raised_at(160).wanted;
+        assert_eq!(record.wanted, wanted, "and that one says nothing of it");
         assert_eq!(recall(raised_at(1), &[], None, 1, at(200)), raised_at(1));
     }
 
@@ -772,6 +782,33 @@ mod tests {
             last.occurred_at > at(80) && last.occurred_at < at(81),
             "that raise is old"
         );
+    }
+
+    #[test]
+    fn what_was_heard_after_the_raise_of_a_closed_ticket_stays_the_newest() {
+        let found = Found {
+            raised_at: Some(at(80)),
+            ..of_life(8, 2, Some(90))
+        };
+        for last in [81, 85] {
+            let record = heard_until(raised_at(1), at(last));
+            let closed = recall(record, std::slice::from_ref(&found), None, 1, at(100));
+            assert_eq!(closed.wanted.last.unwrap().occurred_at, at(last));
+        }
+    }
+
+    /// Better open too long than closed too early.
+    #[test]
+    fn a_ticket_that_does_not_say_when_its_alert_was_raised_was_entered_after_that() {
+        let entered_at_zero = [of_life(8, 2, None)];
+        let active = recall(raised_at(-10), &entered_at_zero, None, 1, at(100));
+        assert_eq!(active.wanted, raised_at(-10).wanted, "nothing new");
+        for (resolved_at, stands) in [(-5, true), (5, false)] {
+            let mut gone = heard_until(raised_at(-10), at(resolved_at));
+            gone.wanted.standing = false;
+            let recalled = recall(gone, &entered_at_zero, None, 1, at(100));
+            assert_eq!(recalled.wanted.standing, stands, "{resolved_at}");
+        }
     }
 
     #[test]
