@@ -305,13 +305,13 @@ pub fn recall(
     }
 }
 
-/// The connection points at the same ConnectWise again, or at the same one behind another address: this is the ticket that was out
-/// of reach.
+/// The connection points at the same ConnectWise again, at the same one behind another address, or at one that its records were moved
+/// to: this is the ticket that was out of reach, whatever its number is by now.
 fn is_in_reach_again(record: &Record, ticket: &Found) -> bool {
     match &record.actual {
         Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => {
             let token = closed.token(&record.key);
-            closed.ticket_id == ticket.ticket_id && ticket.token == Some(token)
+            ticket.token == Some(token)
         }
         Some(Actual::Open(_) | Actual::Closed(_)) | None => false,
     }
@@ -823,6 +823,44 @@ mod tests {
             matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)
         );
         assert_eq!(record.wanted, out_of_reach.wanted);
+    }
+
+    #[test]
+    fn a_ticket_that_is_in_reach_again_is_known_by_its_token() {
+        let mut out_of_reach = raised_at(1);
+        out_of_reach.episode = 2;
+        let out_of_reach = out_of_reach.with_closed(7, 1, ClosedBy::OutOfReach, at(9));
+        for (ticket_id, life, adopted) in [(7, 2, true), (8, 2, true), (7, 1, false)] {
+            let found = [of_life(ticket_id, life, None)];
+            let record = recall(out_of_reach.clone(), &found, None, 2, at(100));
+            let open = record.open().map(|open| open.ticket_id);
+            assert_eq!(open, adopted.then_some(ticket_id), "{ticket_id} of {life}");
+        }
+    }
+
+    #[test]
+    fn a_forgotten_ticket_of_another_company_is_left_alone() {
+        let moved = Found {
+            company_id: Some(20),
+            ..of_life(8, 1, None)
+        };
+        let record = recall(raised_at(1), &[moved], Some(19), 1, at(100));
+        let Some(Actual::Closed(closed)) = record.actual else {
+            panic!("{:?}", record.actual)
+        };
+        assert_eq!((closed.ticket_id, closed.by), (8, ClosedBy::Moved));
+    }
+
+    #[test]
+    fn a_ticket_was_closed_after_its_alert_was_raised_whatever_connectwise_says() {
+        let closed = Found {
+            raised_at: Some(at(100)),
+            entered_at: Some(at(100)),
+            ..of_life(8, 1, Some(50))
+        };
+        let (record, _) = claimed();
+        let ended = closed.ended(&record.token(), 19).unwrap();
+        assert_eq!(ended.at, Some(end_of_second(at(100))));
     }
 
     #[test]

@@ -1136,3 +1136,52 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
     let remapped = decide(&record, &view, SETTLE, at(21));
     assert!(matches!(remapped, Decision::Write(Step::Create(create)) if create.company == 20));
 }
+
+#[test]
+fn nothing_is_looked_at_while_connectwise_takes_no_call() {
+    let mut view = view();
+    assert!(may_look(&view, at(10)));
+    view.breaker.paused_until = Some(at(30));
+    assert!(!may_look(&view, at(29)));
+    assert!(may_look(&view, at(30)));
+    view.breaker.missing_rights = [rights::TICKETS_INQUIRE.to_owned()].into();
+    assert!(!may_look(&view, at(30)));
+}
+
+fn too_many(epoch: u32) -> Duplicate {
+    Duplicate {
+        ticket_id: 78,
+        token: Token::new(&key(), 1),
+        company_id: 19,
+        epoch,
+        noted: false,
+        noted_on_kept: false,
+    }
+}
+
+#[test]
+fn a_ticket_too_many_is_closed_without_notes_where_the_right_to_write_them_is_missing() {
+    let mut view = view();
+    view.breaker.missing_rights = [rights::TICKETS_ADD.to_owned()].into();
+    let record = folded(&[raised(1)]).with_open(open());
+    let record = record.with_duplicate(too_many(1));
+    assert_eq!(
+        decide(&record, &view, SETTLE, at(13)),
+        Decision::Write(Step::Repair(too_many(1)))
+    );
+}
+
+#[test]
+fn nothing_is_written_to_a_ticket_too_many_or_to_the_one_that_stays_in_another_connectwise() {
+    let elsewhere = folded(&[raised(1)]).with_open(open());
+    let elsewhere = elsewhere.with_duplicate(too_many(2));
+    assert_eq!(next(&elsewhere, 13), Decision::Nothing(Idle::UpToDate));
+    let stays_elsewhere = Open { epoch: 2, ..open() };
+    let noted = Duplicate {
+        noted: true,
+        ..too_many(1)
+    };
+    let record = folded(&[raised(1)]).with_open(stays_elsewhere);
+    let record = record.with_duplicate(noted.clone());
+    assert_eq!(next(&record, 13), Decision::Write(Step::Repair(noted)));
+}

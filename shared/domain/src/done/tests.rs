@@ -422,9 +422,16 @@ fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
     assert_eq!(recheck.op, Op::Reopen);
     let still = crate::adopt::rechecked(given_up.clone(), &recheck, &[closed(15)], at(5000));
     assert!(still.open().is_none() && still.rechecks[0].last);
+    let other = Found {
+        ticket_id: 78,
+        ..found()
+    };
+    let copied = crate::adopt::rechecked(given_up.clone(), &recheck, &[other], at(5000));
+    assert!(copied.open().is_none(), "a person's copy with its token");
     let late = crate::adopt::rechecked(given_up, &recheck, &[found()], at(5000));
     assert_eq!(late.open().unwrap().ticket_id, 77);
     assert_eq!(late.ticket_token(), Token::new(&key(), 1));
+    assert!(late.open().unwrap().owes_reopened_note);
 }
 
 #[test]
