@@ -126,7 +126,7 @@ pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> 
         }
         (Op::NoteKept, Done::Noted, _) => {
             // They are told one after the other.
-            let is_next = |known: &&mut Duplicate| known.noted && !known.noted_on_kept;
+            let is_next = |known: &&mut Duplicate| !known.noted_on_kept;
             if let Some(duplicate) = record.duplicates.iter_mut().find(is_next) {
                 duplicate.noted_on_kept = true;
             }

@@ -1185,3 +1185,18 @@ fn nothing_is_written_to_a_ticket_too_many_or_to_the_one_that_stays_in_another_c
     let record = record.with_duplicate(noted.clone());
     assert_eq!(next(&record, 13), Decision::Write(Step::Repair(noted)));
 }
+
+#[test]
+fn the_ticket_of_an_alert_that_is_gone_is_searched_for_where_the_connection_points_next() {
+    let gone = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
+    let gone = gone.with_closed(77, 1, ClosedBy::OutOfReach, at(20));
+    let mut view = view();
+    view.connection.as_mut().unwrap().epoch = 2;
+    for (memory, decision) in [
+        (MemoryState::Rebuilding, Decision::Recall),
+        (MemoryState::Complete, Decision::Nothing(Idle::OutOfReach)),
+    ] {
+        view.memory = Some(memory);
+        assert_eq!(decide(&gone, &view, SETTLE, at(30)), decision, "{memory:?}");
+    }
+}

@@ -278,6 +278,28 @@ fn a_close_that_takes_effect_late_was_ours_and_the_raise_meanwhile_gets_the_next
     assert_eq!((ended(&record), record.episode), (Some(ClosedBy::Us), 2));
 }
 
+/// Another can be closed by a person, and ours is still to come.
+#[test]
+fn a_close_may_still_come_only_until_it_is_settled() {
+    for (looks, may_come) in [(1, true), (2, true), (3, false)] {
+        let record = open(&[raised(1), resolved(12)]);
+        let claim = claim(Op::Close, &record);
+        let (last, before) = ALL_LOOKS[..looks].split_last().unwrap();
+        let record = looked(record, &claim, &seen(found()), before);
+        let claim = record.claim.clone().unwrap();
+        let record = verified(
+            record,
+            &claim,
+            &seen(closed(34)),
+            SETTLE,
+            at(*last),
+            at(*last),
+        );
+        assert_eq!(ended(&record), Some(ClosedBy::Us));
+        assert_eq!(record.rechecks.len(), usize::from(may_come), "{looks}");
+    }
+}
+
 #[test]
 fn a_close_that_was_given_up_and_takes_effect_after_all_was_ours() {
     let record = open(&[raised(1), resolved(12)]);
@@ -420,6 +442,7 @@ fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
     let given_up = looked(record, &claim, &seen(closed(15)), &ALL_LOOKS);
     let [recheck]: [Recheck; 1] = given_up.rechecks.clone().try_into().unwrap();
     assert_eq!(recheck.op, Op::Reopen);
+    assert_eq!(ended(&given_up), ended(&again()), "as before");
     let still = crate::adopt::rechecked(given_up.clone(), &recheck, &[closed(15)], at(5000));
     assert!(still.open().is_none() && still.rechecks[0].last);
     let other = Found {
