@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use aws::startup::{self, Account};
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
+use domain::transport::is_protected;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -147,9 +148,13 @@ impl Where {
             .endpoint_url
             .clone()
             .or_else(|| given.map(|(_, url)| url.clone()));
+        let endpoint_url = endpoint_url.or_else(config::aws_endpoint);
+        if let Some(url) = endpoint_url.as_ref().filter(|url| !is_protected(url)) {
+            bail!("{url} is neither an https address nor one of this machine");
+        }
         let account = Account {
             region: whereabouts.region,
-            endpoint_url: endpoint_url.or_else(config::aws_endpoint),
+            endpoint_url,
             credentials: Credentials::new(
                 whereabouts.access_key_id,
                 whereabouts.secret_access_key,

@@ -36,7 +36,7 @@ impl Config {
     pub fn from_env() -> Result<Self, Incomplete> {
         let mut environment = Environment::default();
         let config = Self {
-            page_origin: environment.text("PAGE_ORIGIN"),
+            page_origin: environment.address("PAGE_ORIGIN"),
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: connections::Config {
                 config_table: environment.text("CONFIG_TABLE"),
@@ -48,7 +48,7 @@ impl Config {
             mail_from: environment.text("MAIL_FROM"),
             operator_mail: environment
                 .parsed("OPERATOR_MAIL", |text| EmailAddress::parse(text).ok()),
-            dead_letter_queue_url: environment.text("DEAD_LETTER_QUEUE_URL"),
+            dead_letter_queue_url: environment.address("DEAD_LETTER_QUEUE_URL"),
             stage: optional("STAGE").unwrap_or_default(),
             function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
             period: SignedDuration::from_secs(i64::from(environment.number("HEALTH_SECONDS"))),

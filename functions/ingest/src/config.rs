@@ -19,7 +19,7 @@ impl Config {
     pub fn from_env() -> Result<Self, Incomplete> {
         let mut environment = Environment::default();
         let config = Self {
-            queue_url: environment.text("QUEUE_URL"),
+            queue_url: environment.address("QUEUE_URL"),
             source_secret_prefix: environment.text("SOURCE_SECRET_PREFIX"),
         };
         environment.complete(config)

@@ -30,9 +30,9 @@ impl Config {
     pub fn from_env() -> Result<Self, Incomplete> {
         let mut environment = Environment::default();
         let config = Self {
-            page_origin: environment.text("PAGE_ORIGIN"),
-            webhook_url: environment.text("WEBHOOK_URL"),
-            queue_url: environment.text("QUEUE_URL"),
+            page_origin: environment.address("PAGE_ORIGIN"),
+            webhook_url: environment.address("WEBHOOK_URL"),
+            queue_url: environment.address("QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: connections::Config {
                 config_table: environment.text("CONFIG_TABLE"),

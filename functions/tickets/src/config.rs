@@ -27,8 +27,8 @@ impl Config {
     pub fn from_env() -> Result<Self, Incomplete> {
         let mut environment = Environment::default();
         let config = Self {
-            queue_url: environment.text("QUEUE_URL"),
-            dead_letter_queue_url: environment.text("DEAD_LETTER_QUEUE_URL"),
+            queue_url: environment.address("QUEUE_URL"),
+            dead_letter_queue_url: environment.address("DEAD_LETTER_QUEUE_URL"),
             alerts_table: environment.text("ALERTS_TABLE"),
             connections: connections::Config {
                 config_table: environment.text("CONFIG_TABLE"),

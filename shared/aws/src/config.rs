@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use domain::transport::is_protected;
+
 /// A reader of environment variables that remembers what it missed.
 #[derive(Debug, Default)]
 pub struct Environment {
@@ -26,6 +28,16 @@ impl Environment {
             self.faults.push(format!("{name} is not set"));
         }
         value.unwrap_or_default()
+    }
+
+    /// A required address: https, or of this machine.
+    pub fn address(&mut self, name: &str) -> String {
+        let text = self.text(name);
+        if !text.is_empty() && !is_protected(&text) {
+            let fault = "is neither an https address nor one of this machine";
+            self.faults.push(format!("{name} {fault}"));
+        }
+        text
     }
 
     /// A required number.

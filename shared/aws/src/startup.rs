@@ -91,9 +91,11 @@ impl Account {
             "environment",
         );
         let region = environment.text("AWS_REGION");
+        let endpoint_url = optional("AWS_ENDPOINT_URL");
+        let endpoint_url = endpoint_url.map(|_| environment.address("AWS_ENDPOINT_URL"));
         environment.complete(Self {
             region,
-            endpoint_url: optional("AWS_ENDPOINT_URL"),
+            endpoint_url,
             credentials,
         })
     }

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use domain::transport::is_protected;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -43,11 +44,12 @@ const MAX_PASTED: usize = 2_000;
 #[serde(try_from = "String", into = "String")]
 pub struct Origin(String);
 
-/// A text is not a whole origin.
+/// A text is not a whole origin, or not one that can be listed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not an origin such as https://connectwise.example or http://127.0.0.1:8080")]
+#[error("{text:?} {fault}")]
 pub struct InvalidOrigin {
     text: String,
+    fault: &'static str,
 }
 
 /// Why a site address is refused, in words for the person who entered it.
@@ -85,16 +87,24 @@ impl HostList {
     /// The clouds, and the whole origins that the operator listed.
     ///
     /// # Errors
-    /// When a listed text is not a whole origin, or is an address that no ConnectWise can have (link-local, multicast).
+    /// When a listed text is not a whole origin, is not https, or is an address that no ConnectWise can have (link-local, multicast).
+    /// Only this machine may be listed without https, for a local stack.
     pub fn new(listed: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
         let listed = listed
             .into_iter()
             .map(|text| {
                 let origin = Origin::parse(text.as_ref())?;
-                if crate::address::is_never_literal(origin.host()) {
-                    return Err(InvalidOrigin { text: origin.0 });
-                }
-                Ok(origin)
+                let fault = if crate::address::is_never_literal(origin.host()) {
+                    "is an address that no ConnectWise can have"
+                } else if !is_protected(origin.as_str()) {
+                    "is not https, and keys are sent there"
+                } else {
+                    return Ok(origin);
+                };
+                Err(InvalidOrigin {
+                    text: origin.0,
+                    fault,
+                })
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { listed })
@@ -171,6 +181,7 @@ impl Origin {
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
         let invalid = || InvalidOrigin {
             text: text.chars().take(100).collect(),
+            fault: "is not an origin such as https://connectwise.example or http://127.0.0.1:8080",
         };
         let asked = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
         let asked = match asked.split_once("://") {

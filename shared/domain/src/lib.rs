@@ -38,6 +38,7 @@ pub mod test_alert;
 pub mod text;
 pub mod ticket;
 pub mod time;
+pub mod transport;
 pub mod webhook;
 
 pub use email::{EmailAddress, InvalidAddress};

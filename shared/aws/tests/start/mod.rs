@@ -75,34 +75,55 @@ pub(crate) fn asks_for_its_first_event(binary: &str, variables: &[(&str, &str)])
 /// Starts the binary where the runtime's own variables are missing, for which the runtime panics, and where the function's are, for which it
 /// does not start. Both must be one line of the log, and nothing beside it.
 pub(crate) fn logs_why_it_does_not_start(binary: &str, variables: &[(&str, &str)]) {
+    assert!(log_of(binary, variables).contains(r#""message":"panicked""#));
+    let line = log_of(binary, &[]);
+    for (name, _) in variables {
+        assert!(line.contains(&format!("{name} is not set")), "{line}");
+    }
+}
+
+/// Gives the binary one address after another that is plain http to another machine. It must not start, and say which one it is.
+pub(crate) fn refuses_plain_http(binary: &str, variables: &[(&str, &str)]) {
+    let addresses = variables.iter().filter(|(_, value)| value.contains("://"));
+    let mut names: Vec<_> = addresses.map(|(name, _)| *name).collect();
+    assert!(!names.is_empty());
+    names.push("AWS_ENDPOINT_URL");
+    if variables
+        .iter()
+        .any(|(name, _)| *name == "CONNECTION_SECRET_PREFIX")
+    {
+        names.push("ALLOWED_ORIGINS");
+    }
+    for name in names {
+        let plain = [(name, "http://plain.example")];
+        let line = log_of(binary, &[variables, &plain].concat());
+        assert!(line.contains("function failed to start"), "{line}");
+        assert!(line.contains(name), "{line}");
+        let here = [(name, "http://127.0.0.1:8080")];
+        let line = log_of(binary, &[variables, &here].concat());
+        assert!(line.contains(r#""message":"panicked""#), "{line}");
+    }
+}
+
+/// The one line that a binary logs which does not come to its first event, since variables of the runtime are missing.
+fn log_of(binary: &str, variables: &[(&str, &str)]) -> String {
     let own = [
         ("AWS_LAMBDA_FUNCTION_NAME", "function"),
         ("AWS_REGION", "eu-central-1"),
         ("AWS_ACCESS_KEY_ID", "id"),
         ("AWS_SECRET_ACCESS_KEY", "secret"),
     ];
-    for (given, message) in [
-        (variables, "panicked"),
-        (&[], "function failed to start or to run"),
-    ] {
-        let ended = Command::new(binary)
-            .env_clear()
-            .envs(own)
-            .envs(given.iter().copied())
-            .output()
-            .unwrap();
-        let [out, err] = [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).unwrap());
-        assert!(!ended.status.success(), "{out}");
-        assert_eq!(err, "");
-        let lines: Vec<_> = out.lines().collect();
-        assert_eq!(lines.len(), 1, "{out}");
-        let level_and_message = [
-            r#""level":"ERROR""#.to_owned(),
-            format!(r#""message":"{message}""#),
-        ];
-        for part in level_and_message {
-            assert!(out.contains(&part), "{part} is not in {out}");
-        }
-        assert!(out.starts_with('{') && out.ends_with("}\n"), "{out}");
-    }
+    let ended = Command::new(binary)
+        .env_clear()
+        .envs(own)
+        .envs(variables.iter().copied())
+        .output()
+        .unwrap();
+    let [out, err] = [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).unwrap());
+    assert!(!ended.status.success(), "{out}");
+    assert_eq!(err, "");
+    assert_eq!(out.lines().count(), 1, "{out}");
+    assert!(out.starts_with('{') && out.ends_with("}\n"), "{out}");
+    assert!(out.contains(r#""level":"ERROR""#), "{out}");
+    out
 }

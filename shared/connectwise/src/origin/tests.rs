@@ -180,10 +180,19 @@ fn only_whole_origins_can_be_listed() {
         "http://169.254.169.254",
         "http://[fe80::1]",
         "http://0.0.0.0:8080",
+        "http://psa.msp.example",
+        "http://psa.msp.example:443",
+        "http://10.1.2.3:8080",
+        "HTTP://api-na.myconnectwise.net",
     ];
     for bad in table {
         assert!(HostList::new([bad]).is_err(), "{bad}");
     }
+    let open = HostList::new(["https://a.example", "http://psa.msp.example"]);
+    assert_eq!(
+        open.unwrap_err().to_string(),
+        r#""http://psa.msp.example" is not https, and keys are sent there"#
+    );
 }
 
 #[test]
