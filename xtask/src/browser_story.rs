@@ -331,15 +331,35 @@ impl Scene<'_> {
         };
         self.browser.fill(address, CONTACT).await?;
         self.browser.send(CONTACT_FORM).await?;
-        self.browser.send(CONTACT_TEST).await?;
-        self.browser.look("contact-tested").await?;
+        self.browser.look("contact-waits").await?;
         let http = http_client()?;
-        wait_for("the test mail", SEEN_WITHIN, async || {
+        let mails = async || -> Result<String> {
             let mails = http.get(self.stack.emulator.mail_url()).send().await?;
-            Ok(mails.text().await?.contains(CONTACT).then_some(()))
+            Ok(mails.text().await?)
+        };
+        let link = wait_for("the confirmation mail", SEEN_WITHIN, async || {
+            let mails = mails().await?;
+            let begun = mails.rsplit_once("/setup/contact/confirm#");
+            let is_of_token =
+                |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+            let token =
+                begun.and_then(|(_, rest)| rest.split(|letter| !is_of_token(letter)).next());
+            Ok(token.map(|token| format!("{}/contact/confirm#{token}", self.stack.setup_url())))
         })
         .await?;
-        self.saw("the emergency contact is set and got a test mail");
+        self.browser.go(&link).await?;
+        self.browser.look("contact-confirm").await?;
+        self.browser.press("form#open button").await?;
+        self.browser.arrive_at("/setup/contact/confirm").await?;
+        self.browser.look("contact-confirmed").await?;
+        self.page("/setup/contact").await?;
+        self.browser.send(CONTACT_TEST).await?;
+        self.browser.look("contact-tested").await?;
+        wait_for("the test mail", SEEN_WITHIN, async || {
+            Ok(mails().await?.contains("a test mail for").then_some(()))
+        })
+        .await?;
+        self.saw("the emergency contact is confirmed from its own mail and got a test mail");
         Ok(())
     }
 

@@ -108,6 +108,22 @@ impl Operator {
             .context("the operator's API makes a link without an address")
     }
 
+    /// Sets the partner's emergency contact, which counts at once.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub(crate) async fn set_contact(&self, partner: &PartnerId, address: &str) -> Result<()> {
+        let path = format!("/partners/{partner}/contact");
+        let wanted = json!({ "address": address });
+        let answer = self.send(Method::PUT, &path, Some(&wanted)).await?;
+        ensure!(
+            answer.status().is_success(),
+            "PUT {path}: {}",
+            answer.status()
+        );
+        Ok(())
+    }
+
     /// Asks for the list of partners, whatever the answer.
     pub(crate) async fn try_partners(&self) -> Result<StatusCode> {
         Ok(self.send(Method::GET, "/partners", None).await?.status())

@@ -195,7 +195,7 @@ impl App {
 
     async fn contact(&self, partner: &PartnerId) -> Result<Option<EmailAddress>, Fault> {
         let contact = self.connections.access.contact_to_change(partner).await?;
-        Ok(contact.value.map(|contact| contact.address))
+        Ok(contact.value.address)
     }
 
     /// The partner as its people call it; its id where that cannot be read, for a mail is better than none.

@@ -81,7 +81,10 @@ function goTo(path) {
   else location.assign(path);
 }
 
-/** A link's token is sent only when a person presses the button: what opens links by itself uses none up. */
+/**
+ * A link's token is sent only when a person presses the button: what opens links by itself uses none up. The form names the path that
+ * takes the token.
+ */
 function openLink(form) {
   const problem = document.querySelector("main > [role=alert]");
   // Another link that is pasted into this tab changes nothing but the part behind "#", so the page is not loaded again.
@@ -93,7 +96,7 @@ function openLink(form) {
     event.stopPropagation();
     const token = location.hash.slice(1);
     const said = token
-      ? await send("/setup/session", JSON.stringify({ token }), JSON_TYPE)
+      ? await send(form.dataset.path, JSON.stringify({ token }), JSON_TYPE)
       : { detail: "This address has lost its last part. Open the whole link that you were given." };
     if (said.next) {
       // Without the token in the browser's history.

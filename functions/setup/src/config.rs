@@ -19,11 +19,13 @@ pub struct Config {
     pub source_secret_prefix: String,
     /// Whom mails come from.
     pub mail_from: String,
+    /// This function, which starts itself for work that no answer waits for.
+    pub function_name: String,
 }
 
 impl Config {
     /// Reads `PAGE_ORIGIN`, `WEBHOOK_URL`, `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`,
-    /// `SOURCE_SECRET_PREFIX`, `MAIL_FROM`, and `ALLOWED_ORIGINS` (may be empty).
+    /// `SOURCE_SECRET_PREFIX`, `MAIL_FROM`, `ALLOWED_ORIGINS` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// All variables that are missing.
@@ -43,6 +45,7 @@ impl Config {
             },
             source_secret_prefix: environment.text("SOURCE_SECRET_PREFIX"),
             mail_from: environment.text("MAIL_FROM"),
+            function_name: environment.text("AWS_LAMBDA_FUNCTION_NAME"),
         };
         environment.complete(config)
     }

@@ -26,6 +26,7 @@ mod waiting;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws::functions::Function;
 use aws::invocation::Invocation;
 use aws::mail::{Mail, Mailer, NotSent};
 use aws::queue::Outbox;
@@ -36,14 +37,18 @@ use axum::Router;
 use axum::http::{Method, StatusCode};
 use axum::response::IntoResponse;
 use connections::Connections;
+use serde::Deserialize as _;
+use serde_json::{Value, json};
 use store::{AccessTable, Alerts, ConfigTable, Sign};
 use tower::ServiceExt as _;
 
 use crate::page::assets;
+use crate::steps::link::{self, LinkRequest};
 
 pub use config::Config;
 pub use connections::BuildError;
 pub use routes::{Door, Route};
+pub use steps::link::LinkError;
 
 /// What the gateway calls the routes that only the operator's keys open.
 pub const OPERATOR_ROUTE: &str = "ANY /v1/operator/{proxy+}";
@@ -59,9 +64,21 @@ const MAX_BODY: usize = 64 * 1024;
 /// The function, with its clients.
 #[derive(Debug)]
 pub struct App {
+    setup: Arc<Setup>,
     operator: Router,
     page: Router,
     routes: Vec<Route>,
+}
+
+/// An event could not be handled.
+#[derive(Debug, thiserror::Error)]
+pub enum InvokeError {
+    /// The event is neither a request from the gateway nor a task of this function.
+    #[error("the event is neither a request nor a task")]
+    Event(#[from] serde_json::Error),
+    /// The link was not mailed; a retry may succeed.
+    #[error(transparent)]
+    Link(#[from] LinkError),
 }
 
 /// What every handler works with.
@@ -73,6 +90,8 @@ pub(crate) struct Setup {
     pub(crate) outbox: Outbox,
     pub(crate) vault: Vault,
     pub(crate) mailer: Mailer,
+    /// This function: it starts itself for work that no answer waits for.
+    pub(crate) itself: Function,
 }
 
 pub(crate) type State = axum::extract::State<Arc<Setup>>;
@@ -112,12 +131,14 @@ impl App {
             outbox: Outbox::new(aws, config.queue_url.clone()),
             vault: Vault::new(aws),
             mailer: Mailer::new(aws, config.mail_from.clone()),
+            itself: Function::new(aws, config.function_name.clone()),
             config: config.clone(),
         });
         let (operator, mut routes) = operator::routes(Arc::clone(&setup));
-        let (page, more) = steps::routes(setup);
+        let (page, more) = steps::routes(Arc::clone(&setup));
         routes.extend(more);
         Ok(Self {
+            setup,
             operator,
             page,
             routes,
@@ -128,6 +149,23 @@ impl App {
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
+    }
+
+    /// Handles one event: a request from the gateway, or a task that this function gave to itself.
+    ///
+    /// # Errors
+    /// When the event is neither, or the task failed and a retry may succeed: Lambda repeats it twice.
+    pub async fn invoke(&self, event: Value, invocation: Invocation) -> Result<Value, InvokeError> {
+        // The gateway builds its events itself, so no caller of the page can send a task.
+        if let Some(task) = event.get(link::TASK) {
+            let request = LinkRequest::deserialize(task)?;
+            link::mail_link(&self.setup, &request, &invocation).await?;
+            return Ok(json!({}));
+        }
+        let answer = self
+            .handle(serde_json::from_value(event)?, invocation)
+            .await;
+        Ok(serde_json::to_value(answer)?)
     }
 
     /// Answers one request. Never an error of the function itself: people and programs understand statuses.

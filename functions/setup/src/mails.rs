@@ -25,11 +25,45 @@ pub(crate) fn fresh_link(to: EmailAddress, partner: &str, url: &str) -> Mail {
     }
 }
 
+/// The link by which an address becomes the contact.
+pub(crate) fn confirm_contact(to: EmailAddress, partner: &str, url: &str) -> Mail {
+    let asked = format!(
+        "Somebody at {partner} entered this address on Ticketbridge's set-up page, as the one to which mails about trouble with its connection to ConnectWise go. It counts once you open this link, within a day, and press the button there:"
+    );
+    let otherwise = "If you do not know why you get this mail, do nothing: no other mail comes unless the link is opened.";
+    Mail {
+        to,
+        subject: format!("Please confirm: emergency contact of {partner} at Ticketbridge"),
+        text: format!("{asked}\n\n{url}\n\n{otherwise}\n"),
+        html: page(&html! {
+            p { (asked) }
+            p { a href=(url) { "Confirm this address" } }
+            p { "Or copy this address: " (url) }
+            p { (otherwise) }
+        }),
+    }
+}
+
+/// For the contact: somebody entered another address.
+pub(crate) fn contact_change_requested(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
+    let at = at.strftime("%-d %B %Y at %H:%M UTC");
+    let asked = format!(
+        "Another address was entered as the emergency contact of {partner} on Ticketbridge's set-up page on {at}. Mails come here as before until somebody confirms the new address from there."
+    );
+    let otherwise = "If that was not one of you, open the page Emergency contact, cancel the change, and tell the operator of your Ticketbridge at once: they can end all sessions and links.";
+    Mail {
+        to,
+        subject: format!("Ticketbridge: the emergency contact of {partner} is to change"),
+        text: format!("{asked}\n\n{otherwise}\n"),
+        html: page(&html! { p { (asked) } p { (otherwise) } }),
+    }
+}
+
 /// For the address before: mails go to another one from now on.
 pub(crate) fn contact_changed(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
     let at = at.strftime("%-d %B %Y at %H:%M UTC");
     let changed = format!(
-        "The emergency contact of {partner} was changed on Ticketbridge's set-up page on {at}. It is no longer this address, which gets no more mails."
+        "The emergency contact of {partner} was changed on {at}. It is no longer this address, which gets no more mails."
     );
     let otherwise = "If that was not one of you, tell the operator of your Ticketbridge at once: they can end all sessions and links, and set the contact right.";
     Mail {
@@ -77,6 +111,8 @@ mod tests {
         for mail in [
             fresh_link(to.clone(), name, url),
             contact_changed(to.clone(), name, Timestamp::UNIX_EPOCH),
+            contact_change_requested(to.clone(), name, Timestamp::UNIX_EPOCH),
+            confirm_contact(to.clone(), name, url),
             test(to, name),
         ] {
             assert!(!mail.html.contains("<script"), "{}", mail.html);
@@ -95,7 +131,7 @@ mod tests {
         let at = "2026-11-02T07:05:00Z".parse().unwrap();
         assert_eq!(
             contact_changed(to, "Northwind", at).text,
-            "The emergency contact of Northwind was changed on Ticketbridge's set-up page on 2 November 2026 at 07:05 UTC. It is no longer \
+            "The emergency contact of Northwind was changed on 2 November 2026 at 07:05 UTC. It is no longer \
              this address, which gets no more mails.\n\nIf that was not one of you, tell the operator of your Ticketbridge at once: they can \
              end all sessions and links, and set the contact right.\n"
         );

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use aws::invocation::Invocation;
 use aws::panics::catch;
-use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
+use serde_json::Value;
 use setup::{App, Config};
 
 #[tokio::main(flavor = "current_thread")]
@@ -19,12 +19,10 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Error> {
     let aws = aws::startup::init()?;
     let app = &App::build(&Config::from_env()?, &aws)?;
-    lambda_runtime::run(service_fn(
-        |event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
-            let _told = aws::metrics::told_at_the_end();
-            let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
-            Ok::<_, Error>(catch(app.handle(event.payload, invocation)).await?)
-        },
-    ))
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
+        let _told = aws::metrics::told_at_the_end();
+        let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
+        Ok::<_, Error>(catch(app.invoke(event.payload, invocation)).await??)
+    }))
     .await
 }

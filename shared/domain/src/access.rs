@@ -9,7 +9,8 @@ use crate::{PartnerId, Secret};
 
 /// What is kept of a link's or session's token: SHA-256 in 64 hexadecimal digits. Who reads the table cannot come in with it. The
 /// hash is plain and without salt, since a token is random and as long as the hash: there is nothing to guess.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct TokenHash(String);
 
 impl TokenHash {

@@ -9,6 +9,7 @@ pub mod boards;
 pub mod breaker;
 pub mod choices;
 pub mod command;
+pub mod contact;
 pub mod decide;
 pub mod done;
 mod email;

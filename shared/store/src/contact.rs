@@ -1,23 +1,17 @@
 //! Whom a partner's mails go to, and that none are sent too often: `P#<partner>` with `contact`, `link_asked` and `mail_rate`.
 
 use aws_sdk_dynamodb::types::AttributeValue;
+use domain::PartnerId;
+use domain::contact::Contact;
 use domain::time::sortable;
-use domain::{EmailAddress, PartnerId};
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::Error;
 use crate::access::AccessTable;
 use crate::conditional;
 use crate::table::partner_pk;
 use crate::versions::{Place, Saved, Versioned};
-
-/// A partner's emergency contact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contact {
-    /// Where its mails go.
-    pub address: EmailAddress,
-}
 
 impl AccessTable {
     /// The partner's emergency contact, read consistently, also to change it.
@@ -27,14 +21,18 @@ impl AccessTable {
     pub async fn contact_to_change(
         &self,
         partner: &PartnerId,
-    ) -> Result<Versioned<Option<Contact>>, Error> {
-        self.table
+    ) -> Result<Versioned<Contact>, Error> {
+        let read = self
+            .table
             .read_versioned(&partner_pk(partner), "contact")
-            .await
+            .await?;
+        Ok(Versioned {
+            value: read.value.unwrap_or_default(),
+            version: read.version,
+        })
     }
 
-    /// Saves a contact that was changed from this version. One conditional write: if the process dies right after, mails go to the new
-    /// address.
+    /// Saves a contact that was changed from this version. One conditional write: if the process dies right after, it holds.
     ///
     /// # Errors
     /// When DynamoDB fails. The write may then have happened: saving again says so by a conflict.
@@ -47,21 +45,27 @@ impl AccessTable {
         let place = Place {
             pk: &partner_pk(partner),
             sk: "contact",
-            optional: &[],
+            optional: &["address", "pending"],
         };
         self.table.save(place, contact, version).await
     }
 
     /// Whether a fresh link may be mailed to the partner now. Anybody can ask, so the pause after each mail is twice the one before, up to
-    /// a day; after a day without a mail it is the first one again. One conditional write: if the process dies right after, none is
-    /// mailed until the pause is over.
+    /// a day; after a day without a mail it is the first one again. One conditional write. If the process dies right after, the same
+    /// request may still be mailed, and no other one until the pause is over.
     ///
     /// # Errors
     /// When DynamoDB fails or the item is unreadable. The pause may then have begun.
-    pub async fn may_mail_link(&self, partner: &PartnerId, now: Timestamp) -> Result<bool, Error> {
+    pub async fn may_mail_link(
+        &self,
+        partner: &PartnerId,
+        request: &str,
+        now: Timestamp,
+    ) -> Result<bool, Error> {
         let asked: Option<Asked> = self.table.get(partner, "link_asked").await?;
         let pause = match &asked {
             None => FIRST_PAUSE,
+            Some(asked) if asked.request_id.as_deref() == Some(request) => return Ok(true),
             Some(asked) if now < asked.next_at => return Ok(false),
             Some(asked) if now.duration_since(asked.next_at) >= LONGEST_PAUSE => FIRST_PAUSE,
             Some(asked) => LONGEST_PAUSE
@@ -70,7 +74,8 @@ impl AccessTable {
         let call = self
             .table
             .update_item(&partner_pk(partner), "link_asked")
-            .update_expression("SET next_at = :next, pause_seconds = :pause")
+            .update_expression("SET next_at = :next, pause_seconds = :pause, request_id = :request")
+            .expression_attribute_values(":request", AttributeValue::S(request.to_owned()))
             .expression_attribute_values(":next", AttributeValue::S(sortable(later(now, pause))))
             .expression_attribute_values(":pause", AttributeValue::N(pause.as_secs().to_string()));
         let call = match asked {
@@ -126,6 +131,9 @@ struct Asked {
     next_at: Timestamp,
     /// The pause that ends then.
     pause_seconds: u32,
+    /// The request whose link was mailed.
+    #[serde(default)]
+    request_id: Option<String>,
 }
 
 /// The partner's mails as a rate.

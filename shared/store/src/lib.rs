@@ -33,7 +33,6 @@ pub use alerts::{Alerts, Known, Written};
 pub use audit::{Actor, AuditEntry};
 pub use begun::{BoardWanted, BoardsWanted, Suggested, Suggestions, TestTicket};
 pub use config::ConfigTable;
-pub use contact::Contact;
 pub use due::{Comparing, Due, Leased, Progress, Task, spread};
 pub use error::Error;
 pub use health::KeptHealth;

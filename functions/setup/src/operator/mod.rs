@@ -22,6 +22,10 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .get("/v1/operator/partners", partners::list)
         .put("/v1/operator/partners/{partner}", partners::put)
         .get("/v1/operator/partners/{partner}", partners::get)
+        .put(
+            "/v1/operator/partners/{partner}/contact",
+            partners::set_contact,
+        )
         .post("/v1/operator/partners/{partner}/links", partners::link)
         .delete(
             "/v1/operator/partners/{partner}/sessions",

@@ -4,9 +4,9 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use domain::PartnerId;
 use domain::access::Partner;
 use domain::time::sortable;
+use domain::{EmailAddress, PartnerId};
 use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
@@ -14,8 +14,9 @@ use store::{Actor, Saved, Versioned};
 
 use super::{PartAsked, name};
 use crate::answer::{Problem, json_answer};
-use crate::input::{Asked, InPath, Input, id};
+use crate::input::{Asked, InPath, Input, capital, id};
 use crate::session::new_link;
+use crate::steps::contact::set_by_operator;
 use crate::{Setup, State};
 
 /// How often a write is tried that others are faster than.
@@ -235,6 +236,26 @@ pub(super) async fn link(
     let by = Actor::Operator;
     setup.done(&id, by, "link_made", &detail, &invocation).await;
     Ok(json_answer(StatusCode::CREATED, &Made { url, expires_at }))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ContactWanted {
+    address: String,
+}
+
+/// Sets the partner's emergency contact without a confirmation: the operator knows that the address is the partner's.
+pub(super) async fn set_contact(
+    setup: State,
+    Extension(invocation): Extension<Invocation>,
+    InPath(partner): InPath,
+    Input(wanted): Input<ContactWanted>,
+) -> Result<Response, Problem> {
+    let (id, ..) = existing(&setup, partner).await?;
+    let address = EmailAddress::parse(&wanted.address)
+        .map_err(|err| Problem::invalid("address", capital(&err.to_string())))?;
+    set_by_operator(&setup, &id, address, &invocation).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Ends all links and sessions of the partner.

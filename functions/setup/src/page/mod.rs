@@ -181,7 +181,13 @@ pub(crate) fn said(done: &str) -> Option<&'static str> {
         "suggested" => "All companies were read.",
         "signed_out" => "You are signed out.",
         "old_address_not_told" => {
-            "Saved. The address before could not be told by mail: please tell whoever reads it."
+            "A link was mailed to the new address. The contact could not be notified of the change by mail: please tell the people who read it."
+        }
+        "confirmation_sent" => {
+            "A link was mailed to the new address. The address counts once somebody has opened that link."
+        }
+        "contact_change_cancelled" => {
+            "The change was cancelled. The mailed link has no effect any more."
         }
         "link_asked" => {
             "If there is such a partner with an emergency contact, a fresh link is on its way there. It comes at most once in five minutes, \

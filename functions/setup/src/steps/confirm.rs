@@ -75,7 +75,11 @@ pub(crate) fn missing(
         "the boards that tickets go to",
         Step::Boards,
     );
-    lacks(!has_contact, "an emergency contact", Step::Contact);
+    lacks(
+        !has_contact,
+        "an emergency contact that is confirmed",
+        Step::Contact,
+    );
     missing
 }
 
@@ -96,7 +100,7 @@ pub(crate) async fn show(
     let missing = missing(
         connection.value.as_ref(),
         settings?.as_ref(),
-        contact?.value.is_some(),
+        contact?.value.address.is_some(),
     );
     let confirmed = connection
         .value
@@ -147,7 +151,7 @@ pub(crate) async fn confirm(
     let missing = missing(
         before.value.as_ref(),
         settings.as_ref(),
-        contact?.value.is_some(),
+        contact?.value.address.is_some(),
     );
     let (Some(connection), Some(settings), []) = (before.value, settings, missing.as_slice())
     else {

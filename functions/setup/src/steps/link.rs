@@ -1,25 +1,23 @@
 //! A fresh link for somebody without a session, mailed to the partner's emergency contact. Whoever asks learns nothing: not whether there is
 //! such a partner, nor whether a mail went out.
 
-use std::time::Duration;
-
 use aws::invocation::Invocation;
-use axum::Extension;
+use aws::mail::NotSent;
 use domain::PartnerId;
 use jiff::SignedDuration;
 use maud::html;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 use store::Actor;
-use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::overview::After;
 use crate::answer::{Done, Problem, Shown};
 use crate::input::{Asked, Input, id};
 use crate::session::new_link;
-use crate::{Setup, State, mails, page};
+use crate::{Setup, State, mails, page, random};
 
-/// The answer comes after so long, whatever was done: long enough for a mail even by a new connection.
-const ANSWER: Duration = Duration::from_secs(2);
+/// The member of the event by which this function gives itself a [`LinkRequest`].
+pub(crate) const TASK: &str = "mail_link";
 /// How long a link that was mailed opens the page.
 const LIVES: SignedDuration = SignedDuration::from_mins(30);
 
@@ -27,6 +25,28 @@ const LIVES: SignedDuration = SignedDuration::from_mins(30);
 #[serde(deny_unknown_fields)]
 pub(crate) struct Who {
     partner: String,
+}
+
+/// A link that somebody asked for, mailed after the answer.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct LinkRequest {
+    partner: PartnerId,
+    /// Random: a repeated attempt of the same request is not another request.
+    id: String,
+}
+
+/// A link was not mailed, and a retry may succeed.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// The table cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    /// The link could not be stored.
+    #[error("the link was not stored: {0}")]
+    NotStored(String),
+    /// SES did not take the mail.
+    #[error(transparent)]
+    Mail(#[from] NotSent),
 }
 
 /// Where a fresh link is asked for.
@@ -48,47 +68,60 @@ pub(crate) async fn show(Asked(after): Asked<After>) -> Shown {
     )
 }
 
-/// Mails a fresh link, if there is anybody to mail it to. What is not done when the answer is due is given up: nothing may go on behind an
-/// answer. Then no mail goes out until the pause is over.
-pub(crate) async fn ask(
-    setup: State,
-    Extension(invocation): Extension<Invocation>,
-    Input(who): Input<Who>,
-) -> Result<Done, Problem> {
-    let partner: PartnerId = id("partner", who.partner)?;
-    let answer_at = Instant::now() + ANSWER;
-    let mailed = timeout_at(answer_at, mail_link(&setup, &partner, &invocation)).await;
-    match mailed {
-        Ok(Ok(mailed)) => tracing::info!(%partner, mailed, "a fresh link was asked for"),
-        Ok(Err(problem)) => tracing::error!(%partner, problem = problem.title, "no fresh link"),
-        Err(_) => tracing::error!(%partner, "no fresh link within the time of an answer"),
-    }
-    sleep_until(answer_at).await;
+/// Has a fresh link mailed, and answers at once. The answer is the same for every partner id, known or not, and takes as long: nothing
+/// about the partner is read before it. If the process dies after the answer, Lambda has the task already.
+pub(crate) async fn ask(setup: State, Input(who): Input<Who>) -> Result<Done, Problem> {
+    let request = LinkRequest {
+        partner: id("partner", who.partner)?,
+        id: format!("{:016x}", random::number()?),
+    };
+    let task = json!({ TASK: request });
+    setup.itself.invoke_later(&task).await.map_err(|err| {
+        tracing::error!(partner = %request.partner, error = %err, "failed to start the task that mails a link");
+        Problem::unavailable("No link can be mailed just now. Please try again in a minute.")
+    })?;
     Ok(Done::next("/setup/link?done=link_asked"))
 }
 
-async fn mail_link(
+/// Mails a fresh link if the partner is enabled and has an emergency contact, and if its pauses between mails allow it. Lambda repeats a
+/// task that fails or dies: the pause that the first attempt began does not stop the same request.
+///
+/// # Errors
+/// When the table or SES cannot be reached, which a retry may mend.
+pub(crate) async fn mail_link(
     setup: &Setup,
-    id: &PartnerId,
+    request: &LinkRequest,
     invocation: &Invocation,
-) -> Result<bool, Problem> {
-    let access = setup.access();
-    let (partner, contact) = tokio::join!(access.partner(id), access.contact_to_change(id));
-    let partner = partner?.value.filter(|partner| partner.enabled);
-    let Some((partner, contact)) = partner.zip(contact?.value) else {
-        return Ok(false);
+) -> Result<(), LinkError> {
+    let (access, partner) = (setup.access(), &request.partner);
+    let (read, contact) = tokio::join!(access.partner(partner), access.contact_to_change(partner));
+    let enabled = read?.value.filter(|partner| partner.enabled);
+    let Some((enabled, contact)) = enabled.zip(contact?.value.address) else {
+        tracing::info!(%partner, "no link mailed: no such partner, or no emergency contact");
+        return Ok(());
     };
     let now = invocation.now();
-    if !access.may_mail_link(id, now).await? || !access.may_mail(id, now).await? {
-        return Ok(false);
+    if !access.may_mail_link(partner, &request.id, now).await?
+        || !access.may_mail(partner, now).await?
+    {
+        tracing::info!(%partner, "no link mailed: too soon after the last mail");
+        return Ok(());
     }
-    let (url, _) = new_link(setup, id, LIVES, invocation).await?;
-    let mail = mails::fresh_link(contact.address, &partner.name, &url);
-    setup.mail(&mail, invocation).await.map_err(|fault| {
-        tracing::error!(partner = %id, fault = %fault, "the link was not mailed");
-        Problem::unavailable("The mail was not sent.")
-    })?;
+    let (url, _) = new_link(setup, partner, LIVES, invocation)
+        .await
+        .map_err(|problem| LinkError::NotStored(problem.detail))?;
+    let mail = mails::fresh_link(contact, &enabled.name, &url);
+    match setup.mail(&mail, invocation).await {
+        Ok(()) => {}
+        Err(err @ (NotSent::Throttled { .. } | NotSent::Unavailable { .. })) => {
+            return Err(err.into());
+        }
+        Err(err @ (NotSent::Sender { .. } | NotSent::Recipient { .. })) => {
+            tracing::error!(%partner, error = %err, "failed to mail a link");
+            return Ok(());
+        }
+    }
     let (by, what) = (Actor::Partner, "link_mailed");
-    setup.done(id, by, what, &[], invocation).await;
-    Ok(true)
+    setup.done(partner, by, what, &[], invocation).await;
+    Ok(())
 }

@@ -4,9 +4,9 @@ mod boards;
 mod check;
 mod confirm;
 mod connection;
-mod contact;
+pub(crate) mod contact;
 mod history;
-mod link;
+pub(crate) mod link;
 mod organisations;
 mod overview;
 mod stopped;
@@ -34,7 +34,9 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .get("/setup/assets/icon.svg", assets::icon)
         .post("/setup/session", session::open)
         .get("/setup/link", link::show)
-        .post("/setup/link", link::ask);
+        .post("/setup/link", link::ask)
+        .get(contact::CONFIRM, contact::confirm_page)
+        .post(contact::CONFIRM, contact::confirm);
     let signed_in = Routes::behind(Door::Session)
         .get("/setup", overview::show)
         .post("/setup/session/end", session::end)
@@ -57,6 +59,8 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .get("/setup/contact", contact::show)
         .post("/setup/contact", contact::save)
         .post("/setup/contact/test", contact::test)
+        .post(contact::RESEND, contact::resend)
+        .post(contact::CANCEL, contact::cancel)
         .get("/setup/confirm", confirm::show)
         .post("/setup/confirm", confirm::confirm)
         .get("/setup/waiting", waiting::show)

@@ -76,7 +76,7 @@ struct Taken {
 pub(crate) async fn open() -> Shown {
     let middle = html! {
         p { "This link opens your organisation's set-up. It works once." }
-        form id="open" { button { "Open the set-up" } }
+        form id="open" data-path="/setup/session" { button { "Open the set-up" } }
         p role="alert" class="problem" hidden {}
         noscript { p class="problem" { "This page needs JavaScript to read the link. Please switch it on." } }
     };
@@ -110,7 +110,8 @@ pub(crate) async fn show(
         items, mappings, ..
     } = set_up?;
     let (connection, settings) = (items.connection, items.settings);
-    let has_contact = contact?.value.is_some();
+    let contact = contact?.value;
+    let has_contact = contact.address.is_some();
     let missing = missing(connection.as_ref(), settings.as_ref(), has_contact);
     let lacks = |step: Step| missing.iter().any(|missing| missing.path == step.path());
     let epoch = connection.as_ref().map(|connection| connection.epoch);
@@ -157,7 +158,14 @@ pub(crate) async fn show(
         taken(
             Step::Contact,
             has_contact,
-            or(has_contact, "set", "not set yet"),
+            match (&contact.pending, has_contact) {
+                (None, true) => "confirmed".to_owned(),
+                (None, false) => "not set yet".to_owned(),
+                (Some(_), true) => "confirmed; another address waits for confirmation".to_owned(),
+                (Some(_), false) => {
+                    "waits for confirmation by the mail that was sent there".to_owned()
+                }
+            },
         ),
         taken(Step::Confirm, live, or(live, "live", "not confirmed yet")),
     ];

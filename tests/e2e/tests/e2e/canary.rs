@@ -80,13 +80,15 @@ enum Canary {
     /// Never given out.
     WrongToken,
     MailedToken,
+    /// In the mail that confirms a contact.
+    Confirmation,
     Session,
     Contact,
     Operator,
 }
 
 /// What holds a secret rightly, and why.
-const RIGHTLY: [(Canary, Place, &str); 10] = [
+const RIGHTLY: [(Canary, Place, &str); 11] = [
     (
         Canary::MadeSecret,
         Place::Answers,
@@ -106,6 +108,11 @@ const RIGHTLY: [(Canary, Place, &str); 10] = [
         Canary::MailedToken,
         Place::Mails,
         "the link is mailed to whoever asked for it",
+    ),
+    (
+        Canary::Confirmation,
+        Place::Mails,
+        "the link is mailed to the address that is to be confirmed",
     ),
     (
         Canary::Session,
@@ -383,7 +390,8 @@ async fn put_keys(world: &World, canaries: &BTreeMap<Canary, String>) {
 }
 
 /// The page: links, sessions, keys that are good, refused and malformed, the contact and its mails.
-async fn page(world: &World, canaries: &mut BTreeMap<Canary, String>) {
+async fn page(world: &mut World, canaries: &mut BTreeMap<Canary, String>) {
+    let lambda = world.with_lambda(202).await;
     let partners = format!("/v1/operator/partners/{PARTNER}");
     world
         .operator("PUT", &partners, &json!({ "name": "Northwind IT" }))
@@ -446,12 +454,24 @@ async fn page(world: &World, canaries: &mut BTreeMap<Canary, String>) {
 
     let contact = json!({ "address": canaries[&Canary::Contact], "version": 0 });
     browser.post("/setup/contact", &contact).await.expect(200);
+    canaries.insert(
+        Canary::Confirmation,
+        world
+            .confirmation()
+            .await
+            .rsplit_once('.')
+            .unwrap()
+            .1
+            .to_owned(),
+    );
+    world.confirm_contact().await;
     browser
         .post("/setup/contact/test", &Value::Null)
         .await
         .expect(200);
     let ask = [("partner", PARTNER)];
     world.browser().post_form("/setup/link", &ask).await;
+    assert_eq!(lambda.run(Timestamp::now()).await, [true]);
     let mails = world.mails().await;
     let mailed = mails.iter().find_map(|mail| {
         let text = mail["BodyText"].as_str()?;
@@ -529,7 +549,7 @@ async fn no_secret_is_found_in_anything_that_is_written_said_or_kept() {
         .await;
     let mut seen = Seen::default();
     door(&mut world, &canaries, &mut seen).await;
-    page(&world, &mut canaries).await;
+    page(&mut world, &mut canaries).await;
     source(&mut world, &mut canaries, &mut seen).await;
     trouble(&mut world, &canaries, &mut seen).await;
 
@@ -551,7 +571,7 @@ async fn no_secret_is_found_in_anything_that_is_written_said_or_kept() {
         println!("{place:?}: {bytes} bytes");
         assert!(bytes > 500, "nothing to search: {place:?}");
     }
-    assert_eq!(canaries.len(), 15);
+    assert_eq!(canaries.len(), 16);
     let leaks = seen.leaks(&canaries);
     println!("{} canaries, {} found", canaries.len(), leaks.len());
     assert_eq!(leaks, [""; 0]);

@@ -487,7 +487,15 @@ async fn trouble_that_nobody_could_be_told_of_is_told_when_there_is_a_contact() 
     let wanted = json!({ "address": CONTACT, "version": 0 });
     browser.post("/setup/contact", &wanted).await.expect(200);
     world.try_out(&health, after(now, 250)).await;
-    assert_eq!(world.mails().await.len(), 1);
+    assert_eq!(world.mails().await.len(), 1, "the confirmation alone");
+    world.confirm_contact().await;
+    world.try_out(&health, after(now, 320)).await;
+    let mails = world.mails().await;
+    assert_eq!(mails.len(), 2);
+    assert!(
+        mails[1]["Subject"].as_str().unwrap().contains("keys"),
+        "{mails:?}"
+    );
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::pin::pin;
 use domain::PartnerId;
 use jiff::Timestamp;
 use serde_json::json;
-use store::{AccessTable, ConfigTable, Contact, Due, Task};
+use store::{AccessTable, ConfigTable, Due, Task};
 
 use crate::health_tells::CONTACT;
 use crate::proxy::{Proxy, Stop, When};
@@ -111,8 +111,9 @@ impl Behind {
         let connections = world.through(name, &proxy).await.connections;
         let table = ConfigTable::new(&world.aws, connections.config_table.clone());
         let due = Due::new(&world.aws, connections.config_table.clone());
-        let contact = Contact {
-            address: domain::EmailAddress::parse(CONTACT).unwrap(),
+        let contact = domain::contact::Contact {
+            address: Some(domain::EmailAddress::parse(CONTACT).unwrap()),
+            pending: None,
         };
         let access = AccessTable::new(&world.aws, connections.access_table.clone());
         access.save_contact(&partner(), &contact, 0).await.unwrap();

@@ -8,7 +8,7 @@ use domain::{Blocked, PartnerId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::setup_client::{Answered, Browser};
+use crate::setup_client::{Answered, Browser, Lambda};
 use crate::world::{COMPANY, PARTNER, TENANT, World, key, partner, tenant};
 
 /// A second partner of the same operator.
@@ -17,6 +17,7 @@ const OTHER: &str = "contoso";
 /// Somebody who uses one route after the other, and what each left in the histories.
 struct Tour {
     world: World,
+    lambda: Lambda,
     /// A second ConnectWise.
     elsewhere: Running,
     browser: Browser,
@@ -29,10 +30,12 @@ impl Tour {
     async fn begin() -> Self {
         let elsewhere = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into());
         let elsewhere = elsewhere.await.unwrap();
-        let world = World::beside(Seed::demo(), &[elsewhere.base_url()]).await;
+        let mut world = World::beside(Seed::demo(), &[elsewhere.base_url()]).await;
+        let lambda = world.with_lambda(202).await;
         let browser = world.browser();
         Self {
             world,
+            lambda,
             elsewhere,
             browser,
             seen: BTreeMap::from([(PARTNER, 0), (OTHER, 0)]),
@@ -106,6 +109,12 @@ async fn by_the_operator(tour: &mut Tour) {
         (OTHER, json!({ "enabled": true }), "partner_switched_on"),
     ] {
         tour.operator("PUT", PARTNERS, (id, body), &[(id, what)])
+            .await;
+    }
+    let contact = "/v1/operator/partners/{partner}/contact";
+    let address = json!({ "address": "oncall@contoso.example" });
+    for left in [&[(OTHER, "contact_set")][..], &[]] {
+        tour.operator("PUT", contact, (OTHER, address.clone()), left)
             .await;
     }
     // What changes nothing is no entry.
@@ -222,8 +231,19 @@ async fn of_what_is_chosen(tour: &mut Tour) {
     // It only reads what ConnectWise has.
     tour.post("/setup/suggestions/progress", json!({}), &[])
         .await;
-    let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
-    tour.post("/setup/contact", contact, &["contact_saved"])
+    let contact =
+        |version: u64| json!({ "address": "oncall@northwind.example", "version": version });
+    let requested = ["contact_change_requested"];
+    tour.post("/setup/contact", contact(0), &requested).await;
+    let version = json!({ "version": 1 });
+    tour.post("/setup/contact/resend", version, &requested)
+        .await;
+    let (version, cancelled) = (json!({ "version": 2 }), ["contact_change_cancelled"]);
+    tour.post("/setup/contact/cancel", version, &cancelled)
+        .await;
+    tour.post("/setup/contact", contact(3), &requested).await;
+    let token = json!({ "token": tour.world.confirmation().await });
+    tour.post("/setup/contact/confirm", token, &["contact_confirmed"])
         .await;
     // A mail changes nothing.
     tour.post("/setup/contact/test", json!({}), &[]).await;
@@ -263,7 +283,11 @@ async fn each_change_leaves_an_entry_with_each_partner_that_it_concerns() {
     tour.post("/setup/session/end", json!({}), &["signed_out"])
         .await;
     let who = json!({ "partner": PARTNER });
-    tour.post("/setup/link", who, &["link_mailed"]).await;
+    // The link is mailed after the answer.
+    tour.post("/setup/link", who, &[]).await;
+    assert_eq!(tour.lambda.run(Timestamp::now()).await, [true]);
+    let page = tour.world.access.audit(&partner(), None, 1).await.unwrap();
+    assert_eq!(page.entries[0].what, "link_mailed");
 
     let routes = tour.world.setup.routes().iter();
     let writes = routes.filter(|route| route.method != "GET");

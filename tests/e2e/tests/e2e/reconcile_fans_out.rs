@@ -23,18 +23,22 @@ fn partners(count: usize) -> Vec<PartnerId> {
 
 /// A way to the emulator that answers for Lambda itself, and that can lose what is about one partner.
 #[derive(Clone)]
-struct Way {
+pub(crate) struct Way {
     url: String,
     emulator: String,
     /// What functions were asked to run with, and how.
-    asked: Arc<Mutex<Vec<(String, Value)>>>,
+    pub(crate) asked: Arc<Mutex<Vec<(String, Value)>>>,
     lambda_answers: u16,
     /// What is never answered: all that holds both texts.
     lost: Option<[&'static str; 2]>,
 }
 
 impl Way {
-    async fn open(world: &World, lambda_answers: u16, lost: Option<[&'static str; 2]>) -> Self {
+    pub(crate) async fn open(
+        world: &World,
+        lambda_answers: u16,
+        lost: Option<[&'static str; 2]>,
+    ) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let way = Self {
             url: format!("http://{}", listener.local_addr().unwrap()),
@@ -53,7 +57,7 @@ impl Way {
         way
     }
 
-    fn aws(&self, world: &World) -> SdkConfig {
+    pub(crate) fn aws(&self, world: &World) -> SdkConfig {
         let aws = world.aws.clone().into_builder();
         aws.endpoint_url(self.url.clone()).build()
     }
@@ -103,7 +107,10 @@ impl Way {
                 asked.push((format!("{function} {kind}"), input));
                 (self.lambda_answers, "{}".to_owned())
             } else {
-                let mut call = http.post(&self.emulator).body(body);
+                let mut words = head.split(' ');
+                let method = words.next().unwrap().parse().unwrap();
+                let url = format!("{}{}", self.emulator, words.next().unwrap());
+                let mut call = http.request(method, url).body(body);
                 for (name, value) in &headers {
                     if !["host", "content-length", "connection"]
                         .contains(&name.to_ascii_lowercase().as_str())

@@ -395,6 +395,7 @@ impl Behind {
             connections: through.connections,
             source_secret_prefix: "tb/source/".into(),
             mail_from: "ticketbridge@mail.example".into(),
+            function_name: "setup".into(),
         };
         let now = Timestamp::now();
         let item = Partner {

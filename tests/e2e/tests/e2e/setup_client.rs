@@ -14,12 +14,43 @@ use setup::{App, OPERATOR_ROUTE, PAGE_ROUTES};
 use store::Saved;
 
 use crate::canary::heard;
+use crate::reconcile_fans_out::Way;
 use crate::world::{World, partner};
 
 /// Where browsers find the page.
 pub(crate) const PAGE: &str = "https://setup.example";
 /// How long the function has for an answer.
 const TIME: SignedDuration = SignedDuration::from_secs(29);
+
+/// Set-up that can start itself: Lambda's answers are the test's, and it runs what was asked for when the test says so.
+pub(crate) struct Lambda {
+    way: Way,
+    app: Arc<App>,
+}
+
+impl Lambda {
+    /// How many tasks wait, each of which was taken with this status.
+    pub(crate) fn waiting(&self) -> usize {
+        self.way.asked.lock().unwrap().len()
+    }
+
+    /// Runs all tasks that wait, at a time; each result is whether Lambda would not repeat it.
+    pub(crate) async fn run(&self, now: Timestamp) -> Vec<bool> {
+        let tasks = std::mem::take(&mut *self.way.asked.lock().unwrap());
+        let mut results = vec![];
+        for (call, task) in tasks {
+            assert_eq!(call, "setup Event");
+            let repeated = results.len();
+            let invocation = Invocation::at(&format!("task-{repeated}"), now, now + TIME);
+            let result = self.app.invoke(task.clone(), invocation).await;
+            if result.is_err() {
+                self.way.asked.lock().unwrap().push((call, task));
+            }
+            results.push(result.is_ok());
+        }
+        results
+    }
+}
 
 /// One request, as the gateway describes it. A test changes what it wants to be otherwise.
 #[derive(Debug, Clone)]
@@ -234,6 +265,14 @@ impl Browser {
 }
 
 impl World {
+    /// Lets set-up start itself; Lambda answers with this status.
+    pub(crate) async fn with_lambda(&mut self, status: u16) -> Lambda {
+        let way = Way::open(self, status, None).await;
+        let app = Arc::new(App::build(&self.setup_config(), &way.aws(self)).unwrap());
+        self.setup = Arc::clone(&app);
+        Lambda { way, app }
+    }
+
     /// What the operator's programs ask; the gateway has checked their keys. `null` is no body.
     pub(crate) async fn operator(&self, method: &str, path: &str, json: &Value) -> Answered {
         self.operator_at(Timestamp::now(), method, path, json).await
@@ -250,6 +289,29 @@ impl World {
         let mut call = Call::new(method, path).json(json);
         call.now = now;
         call.to(&self.setup).await
+    }
+
+    /// The confirmation link in the last mail that has one: its part behind `#`.
+    pub(crate) async fn confirmation(&self) -> String {
+        let mails = self.mails().await;
+        let texts = mails.iter().filter_map(|mail| mail["BodyText"].as_str());
+        let links = texts.flat_map(str::split_whitespace);
+        let mut links = links.filter_map(|word| word.split_once("/setup/contact/confirm#"));
+        let last = links.next_back().expect("no confirmation was mailed");
+        last.1.to_owned()
+    }
+
+    /// Whoever reads the pending address's mail opens the link and presses the button, at a time.
+    pub(crate) async fn confirm_contact_at(&self, now: Timestamp) -> Answered {
+        let mut reader = self.browser();
+        reader.now = Some(now);
+        let token = json!({ "token": self.confirmation().await });
+        reader.post("/setup/contact/confirm", &token).await
+    }
+
+    /// The same now, which must work.
+    pub(crate) async fn confirm_contact(&self) {
+        self.confirm_contact_at(Timestamp::now()).await.expect(200);
     }
 
     /// Somebody whom nobody knows.

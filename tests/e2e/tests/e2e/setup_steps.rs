@@ -472,6 +472,7 @@ async fn unconfirmed(world: &World) -> Browser {
     let mut browser = world.signed_in().await;
     let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
     browser.post("/setup/contact", &contact).await.expect(200);
+    world.confirm_contact().await;
     let connection = world.access.connection(&partner()).await.unwrap();
     let unconfirmed = Connection {
         confirmed: false,

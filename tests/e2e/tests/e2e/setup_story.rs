@@ -184,6 +184,10 @@ async fn from_nothing_to_tickets(world: &mut World, chosen: Boards) -> Vec<Value
     assert!(refused.text.contains("emergency contact"), "{refused:?}");
     let contact = json!({ "address": "oncall@contoso.example", "version": 0 });
     browser.post("/setup/contact", &contact).await.expect(200);
+    let waits = json!({ "version": 1 });
+    let refused = browser.post("/setup/confirm", &waits).await.expect(422);
+    assert!(refused.text.contains("confirmed"), "{refused:?}");
+    world.confirm_contact().await;
 
     let preview = browser.get_json("/setup/confirm").await.expect(200).json();
     assert_eq!(preview["missing"], json!([]), "{preview}");

@@ -3,13 +3,14 @@
 use aws::invocation::Invocation;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use domain::command::{Ask, Command};
+use domain::contact::Contact;
 use domain::message::Message;
 use domain::record::Record;
 use domain::{AlertKey, Blocked, EmailAddress, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use reconcile::Summary;
 use serde_json::{Value, json};
-use store::{Contact, Due, Saved, Task, Written};
+use store::{Due, Saved, Task, Written};
 use tokio::task::JoinSet;
 
 use crate::setup_client::PAGE;
@@ -75,7 +76,10 @@ impl World {
     pub(crate) async fn set_contact(&self, address: &str) {
         let address = EmailAddress::parse(address).unwrap();
         let before = self.access.contact_to_change(&partner()).await.unwrap();
-        let contact = Contact { address };
+        let contact = Contact {
+            address: Some(address),
+            pending: None,
+        };
         let saved = self
             .access
             .save_contact(&partner(), &contact, before.version)

@@ -103,9 +103,27 @@ fn account() -> String {
     )
 }
 
+/// Set-up beside the function that works off the queue.
+fn setup_config(tickets: &tickets::Config) -> setup::Config {
+    setup::Config {
+        page_origin: PAGE.into(),
+        webhook_url: "https://door.example/v1/events/{source}".into(),
+        queue_url: tickets.queue_url.clone(),
+        alerts_table: tickets.alerts_table.clone(),
+        connections: tickets.connections.clone(),
+        source_secret_prefix: "tb/source/".into(),
+        mail_from: MAIL_FROM.into(),
+        function_name: "setup".into(),
+    }
+}
+
 impl World {
     pub(crate) async fn new() -> Self {
         Self::of(Seed::demo()).await
+    }
+
+    pub(crate) fn setup_config(&self) -> setup::Config {
+        setup_config(&self.tickets_config)
     }
 
     /// With another ConnectWise.
@@ -146,15 +164,7 @@ impl World {
             queue_url: queue_url.clone(),
             source_secret_prefix: "tb/source/".into(),
         };
-        let setup_config = setup::Config {
-            page_origin: PAGE.into(),
-            webhook_url: "https://door.example/v1/events/{source}".into(),
-            queue_url: queue_url.clone(),
-            alerts_table: "alerts".into(),
-            connections: tickets_config.connections.clone(),
-            source_secret_prefix: "tb/source/".into(),
-            mail_from: MAIL_FROM.into(),
-        };
+        let setup_config = setup_config(&tickets_config);
         let world = Self {
             ingest: ingest::App::build(ingest_config, &aws),
             tickets: tickets::App::build(&tickets_config, &aws).unwrap(),
