@@ -173,8 +173,9 @@ impl App {
             count(Metric::SimilarIds, alerts);
             self.connections.leave_sign(Sign::SimilarIds, now).await;
         }
-        for (tenant, &(closings, of)) in &departures.stopped {
-            if table.stop(partner, tenant, (closings, of), now).await? {
+        for (tenant, stop) in &departures.stopped {
+            if table.stop(partner, tenant, stop, now).await? {
+                let (closings, of) = (stop.closings, stop.open);
                 tracing::error!(tenant = %tenant, closings, of, "too many at once: nothing is closed");
                 count(Metric::ClosingsStopped, 1);
                 let sign = Sign::ClosingsStopped;

@@ -1,12 +1,14 @@
 //! What reconcile asks for: which alerts are gone, and which tickets are not as they are recorded. It only proposes; whoever does it
 //! reads record and ticket again. Made from the same lists twice it asks for the same, and for nothing once that is done.
 
+mod alert_set;
 mod guard;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use alert_set::AlertSet;
 pub use guard::{Approval, DAY, Ended};
 use guard::{OfTenant, Verdict};
 
@@ -122,13 +124,24 @@ pub struct Going {
     next: Option<Timestamp>,
 }
 
+/// The closings of one tenant that are too many at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stop {
+    /// How many alerts would be gone.
+    pub closings: u32,
+    /// Of how many.
+    pub open: u32,
+    /// Which ones an approval lets go.
+    pub alerts: AlertSet,
+}
+
 /// What is gone.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Departures {
     /// Alerts that may be taken for gone.
     pub proposals: Vec<Proposal>,
-    /// Tenants of which too many would be, and how many of how many: none of theirs is among the proposals.
-    pub stopped: BTreeMap<TenantId, (u32, u32)>,
+    /// Tenants that would lose too many alerts: none of theirs is among the proposals.
+    pub stopped: BTreeMap<TenantId, Stop>,
     /// Tenants of which too many are, and a person let them through.
     pub let_through: BTreeSet<TenantId>,
     /// How many alerts of each scope are left as they are because a snapshot lists a similar id and not theirs.
@@ -317,7 +330,7 @@ impl Census {
     }
 
     /// Which of the alerts that are gone may be asked about. A tenant that would lose too many within a day keeps all, unless a person
-    /// has approved as many. `ended` are those that went within the last day before.
+    /// has approved exactly these. `ended` are those that went within the last day before.
     #[must_use]
     pub fn departures(
         &self,
@@ -378,8 +391,14 @@ impl Census {
                 Verdict::Approved => {
                     departures.let_through.insert(tenant.clone());
                 }
-                Verdict::Stop(closings, of) => {
-                    departures.stopped.insert(tenant.clone(), (closings, of));
+                Verdict::Stop(closings, open) => {
+                    let alerts = of_tenant.gone.iter().map(|proposal| proposal.key);
+                    let stop = Stop {
+                        closings,
+                        open,
+                        alerts: AlertSet::of(alerts),
+                    };
+                    departures.stopped.insert(tenant.clone(), stop);
                     continue;
                 }
             }

@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
+use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::plan::Approval;
+use domain::plan::{AlertSet, Approval, Stop};
 use domain::time::sortable;
 use domain::{PartnerId, TenantId};
 use jiff::Timestamp;
@@ -28,7 +29,9 @@ pub struct Stopped {
     pub open: u32,
     /// Since when.
     pub since: Timestamp,
-    /// As many as a person who let them through saw; more are stopped again.
+    /// Names the set of alerts that would be closed: a person approves what has this digest.
+    pub digest: String,
+    /// How many there were when a person let them through; others than those are stopped again.
     #[serde(default)]
     pub let_through: Option<u32>,
     /// When the person let them through.
@@ -83,10 +86,12 @@ impl ConfigTable {
             let is_in_progress = item.contains_key("since");
             let approved: Approved = from_item(item.clone()).map_err(malformed)?;
             if let (Some(closings), Some(at)) = (approved.let_through, approved.let_through_at) {
+                let set = item.get("alerts").and_then(|alerts| alerts.as_b().ok());
+                let set = set.map(|set| AlertSet::from_bytes(set.as_ref()));
                 let approval = Approval {
                     closings,
                     at,
-                    is_in_progress,
+                    in_progress: is_in_progress.then(|| set.unwrap_or_default()),
                 };
                 stops.approvals.insert(tenant.clone(), approval);
             }
@@ -107,17 +112,21 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
         tenant: &TenantId,
-        (closings, open): (u32, u32),
+        stop: &Stop,
         now: Timestamp,
     ) -> Result<bool, Error> {
+        let alerts = Blob::new(stop.alerts.to_bytes());
         let counts = |call: UpdateItemFluentBuilder| {
-            call.expression_attribute_values(":closings", AttributeValue::N(closings.to_string()))
-                .expression_attribute_values(":open", AttributeValue::N(open.to_string()))
+            let (closings, open) = (stop.closings.to_string(), stop.open.to_string());
+            call.expression_attribute_values(":closings", AttributeValue::N(closings))
+                .expression_attribute_values(":open", AttributeValue::N(open))
+                .expression_attribute_values(":digest", AttributeValue::S(stop.alerts.digest()))
+                .expression_attribute_values(":alerts", AttributeValue::B(alerts.clone()))
         };
-        // What was let through was fewer: somebody has to look again, and is told again.
+        // What was let through were others: somebody has to look again, and is notified again.
         let first = counts(self.stopped_item(partner, tenant))
             .update_expression(
-                "SET closings = :closings, #open = :open, since = :now REMOVE let_through, let_through_at, told_at",
+                "SET closings = :closings, #open = :open, digest = :digest, alerts = :alerts, since = :now REMOVE let_through, let_through_at, told_at",
             )
             .condition_expression("attribute_not_exists(since) OR attribute_exists(let_through)")
             .expression_attribute_names("#open", "open")
@@ -126,7 +135,9 @@ impl ConfigTable {
             return Ok(true);
         }
         let again = counts(self.stopped_item(partner, tenant))
-            .update_expression("SET closings = :closings, #open = :open")
+            .update_expression(
+                "SET closings = :closings, #open = :open, digest = :digest, alerts = :alerts",
+            )
             .expression_attribute_names("#open", "open");
         conditional::update(again).await?;
         Ok(false)
@@ -139,14 +150,14 @@ impl ConfigTable {
     pub async fn end_stopped(&self, partner: &PartnerId, tenant: &TenantId) -> Result<(), Error> {
         let call = self
             .stopped_item(partner, tenant)
-            .update_expression("REMOVE closings, #open, since, told_at")
+            .update_expression("REMOVE closings, #open, digest, alerts, since, told_at")
             .condition_expression("attribute_exists(since)")
             .expression_attribute_names("#open", "open");
         conditional::update(call).await.map(drop)
     }
 
-    /// A person lets through the closings that it saw: exactly as many, of the same stop. Tells whether they are still what is stopped; if
-    /// not, the person has to look again.
+    /// A person lets through the closings that it saw: exactly the set of alerts with this digest, of the same stop. Tells whether that is
+    /// still what is stopped; if not, the person has to look again.
     ///
     /// # Errors
     /// When DynamoDB fails. Letting them through again changes nothing.
@@ -154,16 +165,16 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
         tenant: &TenantId,
-        (closings, since): (u32, Timestamp),
+        (digest, since): (&str, Timestamp),
         now: Timestamp,
     ) -> Result<bool, Error> {
         let call = self
             .stopped_item(partner, tenant)
-            .update_expression("SET let_through = :closings, let_through_at = :now")
-            .condition_expression("since = :since AND closings = :closings")
+            .update_expression("SET let_through = closings, let_through_at = :now")
+            .condition_expression("since = :since AND digest = :digest")
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
             .expression_attribute_values(":since", AttributeValue::S(sortable(since)))
-            .expression_attribute_values(":closings", AttributeValue::N(closings.to_string()));
+            .expression_attribute_values(":digest", AttributeValue::S(digest.to_owned()));
         Ok(conditional::update(call).await?.is_some())
     }
 

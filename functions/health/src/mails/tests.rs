@@ -332,6 +332,7 @@ fn a_long_list_is_cut_and_counted() {
 #[test]
 fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
     let stop = |closings| Stopped {
+        digest: String::new(),
         closings,
         open: 60,
         since: time("2026-11-22T07:05:00Z"),
@@ -373,6 +374,7 @@ proptest! {
         let episode = episode(&troubles);
         let counts = waiting(&[("acme", 3)]);
         let stops = BTreeMap::from([(tenant("acme"), Stopped {
+        digest: String::new(),
             closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), let_through: None, let_through_at: None, told_at: None,
         })]);
         // What is there without any name: as many lines, and the same tags.

@@ -27,6 +27,8 @@ pub(crate) struct StoppedView {
     name: Option<String>,
     closings: u32,
     open: u32,
+    /// Names the set of alerts.
+    digest: String,
     since: Timestamp,
     /// They were let through, and are on their way.
     let_through: bool,
@@ -36,7 +38,8 @@ pub(crate) struct StoppedView {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Seen {
     tenant: TenantId,
-    closings: u32,
+    /// Of the set of alerts that was shown.
+    digest: String,
     since: Timestamp,
 }
 
@@ -49,7 +52,8 @@ pub(crate) fn views(
         name: mappings
             .get(&tenant)
             .and_then(|mapping| mapping.name.clone()),
-        let_through: is_through(&stopped, stopped.closings),
+        let_through: stopped.let_through.is_some(),
+        digest: stopped.digest,
         closings: stopped.closings,
         open: stopped.open,
         since: stopped.since,
@@ -58,12 +62,8 @@ pub(crate) fn views(
     stopped.into_iter().map(view).collect()
 }
 
-fn is_through(stopped: &Stopped, closings: u32) -> bool {
-    stopped.let_through.is_some_and(|most| most >= closings)
-}
-
-/// Lets through what the person saw: exactly that many closings of the same stop, and no number that it made up. Doing it again does no
-/// harm. If the process dies right after the write, they are let through, and closed at reconcile's own time.
+/// Lets through what the person saw: exactly that set of alerts, of the same stop. Another set of the same number is refused. Doing it again
+/// does no harm. If the process dies right after the write, they are let through, and closed at reconcile's own time.
 pub(crate) async fn let_through(
     setup: State,
     session: Session,
@@ -80,17 +80,16 @@ pub(crate) async fn let_through(
         )
     })?;
     let done = || Done::next("/setup?done=let_through");
-    if stopped.let_through == Some(seen.closings) {
+    let is_same = stopped.digest == seen.digest;
+    if stopped.let_through.is_some() && is_same {
         return Ok(done());
     }
-    let Seen {
-        tenant, closings, ..
-    } = &seen;
-    let (shown, now) = ((*closings, seen.since), invocation.now());
-    if !table.let_through(partner, tenant, shown, now).await? {
-        return Err(Problem::different(format!(
-            "It is no longer {closings} alerts that would be taken for over. Nothing was let through. Look at the overview again.",
-        )));
+    let (tenant, closings) = (&seen.tenant, stopped.closings);
+    let (shown, now) = ((seen.digest.as_str(), seen.since), invocation.now());
+    if !is_same || !table.let_through(partner, tenant, shown, now).await? {
+        return Err(Problem::different(
+            "The alerts that would be taken for over are not the ones that you saw any more. Nothing was let through. Look at the overview again.",
+        ));
     }
     let detail = [
         ("tenant", tenant.to_string()),
@@ -123,7 +122,7 @@ pub(crate) fn draw(stopped: &[StoppedView], session: &Session) -> Markup {
                     p { "If they are, let the closings through. If not, leave this as it is: the tickets stay open, and this ends by itself as soon as the alerts are there again." }
                     form method="post" action=(session.action(LET_THROUGH)) {
                         input type="hidden" name="tenant" value=(of.tenant);
-                        input type="hidden" name="closings" value=(of.closings);
+                        input type="hidden" name="digest" value=(of.digest);
                         input type="hidden" name="since" value=(of.since);
                         button { "Let the " (of.closings) " closings of " (name) " through" }
                     }

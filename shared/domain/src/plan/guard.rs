@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Proposal, Scope};
+use super::{AlertSet, Proposal, Scope};
 use crate::AlertKey;
 use crate::key::ItemKey;
 use crate::record::{Actual, ClosedBy, Wanted};
@@ -57,15 +57,15 @@ impl Ended {
     }
 }
 
-/// How many closings of one tenant a person approved, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Which closings of one tenant a person approved, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
     /// As many as the person saw.
     pub closings: u32,
     /// When.
     pub at: Timestamp,
-    /// Whether some of them are still to come.
-    pub is_in_progress: bool,
+    /// The alerts that the person saw, while some of them are still to be closed.
+    pub in_progress: Option<AlertSet>,
 }
 
 /// What the guard says of one tenant.
@@ -75,7 +75,7 @@ pub(super) enum Verdict {
     Pass,
     /// It is one, and a person approved it.
     Approved,
-    /// It is one: so many closings, of so many.
+    /// It is one: so many closings, of so many open alerts.
     Stop(u32, u32),
 }
 
@@ -123,7 +123,8 @@ impl Population {
         self.gone > 0 && lost > BELIEVED && lost * 100 > of * BELIEVED_PERCENT
     }
 
-    fn verdict(&self, approval: Option<&Approval>, now: Timestamp) -> Verdict {
+    /// `is_approved`: a person approved each alert that would be gone, and not all of those are closed yet.
+    fn verdict(&self, approval: Option<&Approval>, is_approved: bool, now: Timestamp) -> Verdict {
         let day_ago = now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
         if !self.too_many(day_ago, 0, now) {
             return Verdict::Pass;
@@ -135,9 +136,8 @@ impl Population {
         };
         let approved = usize::try_from(approval.closings).unwrap_or(usize::MAX);
         let from = approval.at.max(day_ago);
-        if approval.is_in_progress {
-            // Exactly what was seen: what comes on top is a person's to see too.
-            return match self.lost_since(from, now).0 <= approved {
+        if approval.in_progress.is_some() {
+            return match is_approved {
                 true => Verdict::Approved,
                 false => stop,
             };
@@ -210,9 +210,13 @@ impl OfTenant {
 
     /// The verdict on the tenant as a whole and on each source.
     pub(super) fn verdict(&self, approval: Option<&Approval>, now: Timestamp) -> Verdict {
+        let set = approval.and_then(|approval| approval.in_progress.as_ref());
+        let is_approved =
+            set.is_some_and(|set| self.gone.iter().all(|gone| set.contains(gone.key)));
         let counted = std::iter::once(&self.whole).chain(self.by_scope.values());
         let populations = counted.flat_map(|counted| [&counted.with_ticket, &counted.all]);
-        let mut verdicts = populations.map(|population| population.verdict(approval, now));
+        let mut verdicts =
+            populations.map(|population| population.verdict(approval, is_approved, now));
         let first = verdicts.find(|verdict| *verdict != Verdict::Pass);
         first.unwrap_or(Verdict::Pass)
     }

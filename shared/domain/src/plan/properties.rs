@@ -384,10 +384,17 @@ impl World {
         });
         let going = census.going(&seen.collect(), LAG, minute(NOW));
         let approval = |(tenant, closings): (&TenantId, &u32)| {
+            let of_tenant = self
+                .records
+                .iter()
+                .filter(|record| record.key.tenant == *tenant);
+            let alerts = of_tenant
+                .take(*closings as usize)
+                .map(|record| item(&record.key));
             let approval = Approval {
                 closings: *closings,
                 at: minute(NOW - 1),
-                is_in_progress: true,
+                in_progress: Some(AlertSet::of(alerts)),
             };
             (tenant.clone(), approval)
         };

@@ -117,15 +117,24 @@ fn going(census: &Census, snapshots: &[Sent]) -> Going {
     census.going(&seen.collect(), LAG, minute(NOW))
 }
 
-/// What is gone by one snapshot a tenant, where a person saw so many closings a minute ago and let them through.
+/// What is gone by one snapshot a tenant, where a person approved a minute ago that the first so many records of a tenant close.
 fn departures(records: &[Record], snapshots: &[Sent], let_through: &[(&str, u32)]) -> Departures {
-    let approval = |closings| Approval {
-        closings,
-        at: minute(NOW - 1),
-        is_in_progress: true,
+    let approval = |tenant: &TenantId, closings| {
+        let of_tenant = records.iter().filter(|record| record.key.tenant == *tenant);
+        let alerts = of_tenant
+            .take(closings as usize)
+            .map(|record| item(&record.key));
+        Approval {
+            closings,
+            at: minute(NOW - 1),
+            in_progress: Some(AlertSet::of(alerts)),
+        }
     };
-    let approvals = let_through.iter();
-    let approvals = approvals.map(|(tenant, count)| (tenant_id(tenant), approval(*count)));
+    let approvals = let_through.iter().map(|(tenant, count)| {
+        let tenant = tenant_id(tenant);
+        let approval = approval(&tenant, *count);
+        (tenant, approval)
+    });
     departures_after(records, snapshots, &[], &approvals.collect())
 }
 
@@ -143,6 +152,13 @@ fn departures_after(
         .map(|record| Ended::of(&record.key, &record.wanted, record.actual.as_ref()).unwrap());
     let ended: Vec<Ended> = ended.collect();
     census.departures(going, &ended, approvals, minute(NOW))
+}
+
+/// How many closings of how many are stopped.
+fn stopped(departures: &Departures) -> BTreeMap<TenantId, (u32, u32)> {
+    let stopped = departures.stopped.iter();
+    let stopped = stopped.map(|(tenant, stop)| (tenant.clone(), (stop.closings, stop.open)));
+    stopped.collect()
 }
 
 fn tenant_id(tenant: &str) -> TenantId {
@@ -260,7 +276,7 @@ fn alerts_whose_tickets_persons_ended_are_taken_for_gone_and_count_towards_no_st
     records.extend((100..121).map(record));
     let gone = departures(&records, &list, &[]);
     assert_eq!(gone.proposals.len(), 0);
-    assert_eq!(gone.stopped.into_values().collect::<Vec<_>>(), [(21, 21)]);
+    assert_eq!(stopped(&gone).into_values().collect::<Vec<_>>(), [(21, 21)]);
 }
 
 #[test]
@@ -363,7 +379,7 @@ fn more_than_twenty_and_more_than_three_in_ten_are_not_believed_at_once() {
             true => BTreeMap::from([(tenant_id("contoso"), counts)]),
             false => BTreeMap::new(),
         };
-        assert_eq!(departures.stopped, expected, "{gone} of {of}");
+        assert_eq!(self::stopped(&departures), expected, "{gone} of {of}");
         let proposed = if stopped { 0 } else { gone };
         assert_eq!(
             departures.proposals.len() as u64,
@@ -382,7 +398,7 @@ fn a_tenant_that_is_stopped_stops_no_other() {
     let departures = departures(&records, &lists, &[]);
     assert_eq!(names(&records, &departures), ["b1", "b2"]);
     assert_eq!(
-        departures.stopped,
+        stopped(&departures),
         [(tenant_id("contoso"), (21, 60))].into()
     );
 }
@@ -401,7 +417,10 @@ fn a_source_that_loses_too_many_of_its_own_stops_its_tenant_however_many_others_
     let others = many("contoso", "o", 600, true);
     records.extend(others.into_iter().map(of_other_source));
     let together = departures(&records, &list, &[]);
-    assert_eq!(together.stopped, [(tenant_id("contoso"), (25, 25))].into());
+    assert_eq!(
+        stopped(&together),
+        [(tenant_id("contoso"), (25, 25))].into()
+    );
     assert!(together.proposals.is_empty());
 }
 
@@ -414,7 +433,10 @@ fn sources_that_lose_a_few_each_stop_their_tenant_together() {
     other.heads[0].source = SourceId::parse(OTHER_SOURCE).unwrap();
     lists.push(other);
     let together = departures(&records, &lists, &[]);
-    assert_eq!(together.stopped, [(tenant_id("contoso"), (33, 50))].into());
+    assert_eq!(
+        stopped(&together),
+        [(tenant_id("contoso"), (33, 50))].into()
+    );
 }
 
 /// Alerts of before, raised at `LAST`, that a snapshot ended at this minute.
@@ -482,7 +504,7 @@ fn cyber_alerts_whose_tickets_stay_open_count_over_the_day_too() {
     assert!(departures(&records, &list, &[]).stopped.is_empty());
     records.extend(noted);
     let gone = departures(&records, &list, &[]);
-    assert_eq!(gone.stopped[&tenant_id("contoso")], (20, 60));
+    assert_eq!(stopped(&gone)[&tenant_id("contoso")], (20, 60));
 }
 
 /// A tenant with a few alerts at any time, and many over the day.
@@ -519,11 +541,15 @@ fn what_went_more_than_a_day_ago_is_not_counted() {
 
 #[test]
 fn what_a_person_let_through_is_not_counted_again() {
-    let approved = |closings, at, is_in_progress| {
+    let approved = |closings: u32, at, is_in_progress: bool| {
+        // Forty of them are closed.
+        let rest = (0..closings - closings.min(40)).map(|n| format!("a{n}"));
+        let rest = rest.map(|name| item(&standing("contoso", &name).key));
+        let rest = AlertSet::of(rest);
         let approval = Approval {
             closings,
             at: minute(at),
-            is_in_progress,
+            in_progress: is_in_progress.then_some(rest),
         };
         BTreeMap::from([(tenant_id("contoso"), approval)])
     };
@@ -601,6 +627,45 @@ fn whether_there_are_tickets_to_compare_is_known() {
 }
 
 #[test]
+fn a_person_lets_through_what_it_saw_and_not_others_of_the_same_number() {
+    let (records, seen) = closing(25, 60);
+    let stop = departures(&records, &seen, &[])
+        .stopped
+        .into_values()
+        .next();
+    let stop = stop.unwrap();
+    let approval = Approval {
+        closings: stop.closings,
+        at: minute(NOW - 1),
+        in_progress: Some(stop.alerts.clone()),
+    };
+    let approvals = BTreeMap::from([(tenant_id("contoso"), approval)]);
+    let passes = |snapshots: &[Sent]| {
+        let departures = departures_after(&records, snapshots, &[], &approvals);
+        departures.proposals.len()
+    };
+    assert_eq!(passes(&seen), 25);
+    // All but the first are listed by now, and another one is not.
+    let list = |absent: &dyn Fn(u64) -> bool| {
+        let there = (0..60).filter(|n| !absent(*n)).map(|n| format!("a{n}"));
+        let there: Vec<String> = there.chain(["x".into()]).collect();
+        let there: Vec<&str> = there.iter().map(String::as_str).collect();
+        vec![sent("s", NOW, &there)]
+    };
+    let others = list(&|n| (1..26).contains(&n));
+    let other = departures(&records, &others, &[])
+        .stopped
+        .into_values()
+        .next();
+    let other = other.unwrap();
+    assert_eq!(other.closings, stop.closings);
+    assert_ne!(other.alerts.digest(), stop.alerts.digest());
+    assert_eq!(passes(&others), 0);
+    // Fewer of those that were seen are no others.
+    assert_eq!(passes(&list(&|n| n < 22)), 22);
+}
+
+#[test]
 fn a_person_lets_through_as_many_as_it_saw() {
     let (mut records, mut lists) = closing(25, 60);
     records.extend(many("fabrikam", "b", 30, true));
@@ -614,7 +679,7 @@ fn a_person_lets_through_as_many_as_it_saw() {
         assert_eq!(departures.let_through.contains(&contoso), passes);
         assert_eq!(departures.stopped.contains_key(&contoso), !passes);
         assert_eq!(
-            departures.stopped[&tenant_id("fabrikam")],
+            stopped(&departures)[&tenant_id("fabrikam")],
             (22, 30),
             "not this one"
         );
@@ -631,12 +696,12 @@ fn alerts_without_a_ticket_count_too() {
     let list = [sent("s", NOW, &["x"])];
     let contoso = tenant_id("contoso");
     let gone = departures(&records, &list, &[]);
-    assert_eq!(gone.stopped[&contoso], (25, 25));
+    assert_eq!(stopped(&gone)[&contoso], (25, 25));
     // Tickets that only wait for a technician do not make it fewer.
     let noted = many("contoso", "n", 80, true).into_iter().map(resolved);
     records.extend(noted);
     let gone = departures(&records, &list, &[]);
-    assert_eq!(gone.stopped[&contoso], (25, 25));
+    assert_eq!(stopped(&gone)[&contoso], (25, 25));
     let gone = departures(&records, &list, &[("contoso", 25)]);
     assert_eq!((gone.proposals.len(), gone.let_through.len()), (25, 1));
     // Nor do alerts without one make many tickets fewer.
@@ -645,7 +710,7 @@ fn alerts_without_a_ticket_count_too() {
     lists[0].lists.extend((0..100).map(|n| format!("w{n}")));
     records.extend(waiting);
     let gone = departures(&records, &lists, &[]);
-    assert_eq!(gone.stopped[&contoso], (21, 60));
+    assert_eq!(stopped(&gone)[&contoso], (21, 60));
     // But open tickets are, whether their alerts stand or not.
     records.extend(many("contoso", "n", 20, true).into_iter().map(resolved));
     assert_eq!(departures(&records, &lists, &[]).proposals.len(), 21);
@@ -659,7 +724,7 @@ fn alerts_that_end_by_themselves_count_too() {
     });
     let records: Vec<_> = ended.collect();
     let gone = departures(&records, &[], &[]);
-    assert_eq!(gone.stopped[&tenant_id("contoso")], (30, 30));
+    assert_eq!(stopped(&gone)[&tenant_id("contoso")], (30, 30));
     assert_eq!((gone.proposals.len(), gone.next), (0, None));
 }
 

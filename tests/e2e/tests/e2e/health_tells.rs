@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use store::Stopped;
 
 use crate::hours::message;
+use crate::setup_stopped::stop_of;
 use crate::ticks::after;
 use crate::world::{COMPANY, OPERATIONS, TENANT, World, event, partner, settings, tenant};
 
@@ -503,7 +504,12 @@ async fn closings_that_were_stopped_are_told_once() {
     let mut told = Told::new().await;
     let config = told.world.config.clone();
     let (acme, now) = (tenant(TENANT), told.begun);
-    assert!(config.stop(&partner(), &acme, (42, 60), now).await.unwrap());
+    assert!(
+        config
+            .stop(&partner(), &acme, &stop_of(0, 42, 60), now)
+            .await
+            .unwrap()
+    );
     told.minute().await;
     let stopped = "Ticketbridge: tickets were not closed, please look (northwind)";
     assert_eq!(told.subjects().await, [stopped]);
@@ -518,7 +524,12 @@ async fn closings_that_were_stopped_are_told_once() {
     let of = async || -> Stopped { config.stopped(&partner()).await.unwrap()[&acme].clone() };
     assert!(of().await.told_at.is_some());
     // Counted anew, it is the same stop.
-    assert!(!config.stop(&partner(), &acme, (44, 60), now).await.unwrap());
+    assert!(
+        !config
+            .stop(&partner(), &acme, &stop_of(0, 44, 60), now)
+            .await
+            .unwrap()
+    );
     for _ in 0..3 {
         told.world
             .make_health_due(after(told.begun, told.minutes * 60))
@@ -527,11 +538,16 @@ async fn closings_that_were_stopped_are_told_once() {
     }
     assert_eq!(told.subjects().await, [stopped]);
     // Let through, and then more than that: another stop.
-    let since = config.stopped(&partner()).await.unwrap()[&acme].since;
-    let northwind = partner();
-    let let_through = config.let_through(&northwind, &acme, (44, since), Timestamp::now());
+    let shown = of().await;
+    let (northwind, shown) = (partner(), (shown.digest.as_str(), shown.since));
+    let let_through = config.let_through(&northwind, &acme, shown, Timestamp::now());
     assert!(let_through.await.unwrap());
-    assert!(config.stop(&partner(), &acme, (50, 60), now).await.unwrap());
+    assert!(
+        config
+            .stop(&partner(), &acme, &stop_of(0, 50, 60), now)
+            .await
+            .unwrap()
+    );
     told.world
         .make_health_due(after(told.begun, told.minutes * 60))
         .await;

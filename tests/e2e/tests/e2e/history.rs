@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::setup_client::{Answered, Browser, Lambda};
+use crate::setup_stopped::stop_of;
 use crate::world::{COMPANY, PARTNER, TENANT, World, key, partner, tenant};
 
 /// A second partner of the same operator.
@@ -265,10 +266,11 @@ async fn of_what_waits(tour: &mut Tour) {
     tour.post("/setup/waiting/release", body, &["released"])
         .await;
     let (northwind, acme) = (partner(), tenant(TENANT));
-    let stop = tour.world.config.stop(&northwind, &acme, (42, 60), now);
+    let closings = stop_of(0, 42, 60);
+    let stop = tour.world.config.stop(&northwind, &acme, &closings, now);
     stop.await.unwrap();
     let stopped = tour.view("/setup").await["stopped"][0].clone();
-    let body = json!({ "tenant": TENANT, "closings": 42, "since": stopped["since"] });
+    let body = json!({ "tenant": TENANT, "digest": stopped["digest"], "since": stopped["since"] });
     tour.post("/setup/stopped", body, &["closings_let_through"])
         .await;
 }

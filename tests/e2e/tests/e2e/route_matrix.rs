@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use setup::{Door, OPERATOR_ROUTE, PAGE_ROUTES, Route};
 
 use crate::setup_client::{Answered, Browser, Call, PAGE};
+use crate::setup_stopped::stop_of;
 use crate::ticks::after;
 use crate::world::{PARTNER, SOURCE, TENANT, World, partner, settings, tenant};
 
@@ -115,7 +116,8 @@ impl World {
             .post("/setup/contact", &contact)
             .await;
         saved.expect(200);
-        let stop = world.config.stop(&northwind, &acme, (42, 60), STOPPED);
+        let closings = stop_of(0, 42, 60);
+        let stop = world.config.stop(&northwind, &acme, &closings, STOPPED);
         assert!(stop.await.unwrap());
         world
     }

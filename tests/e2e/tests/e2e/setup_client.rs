@@ -142,7 +142,7 @@ impl Call {
         });
         let event = serde_json::from_value(event).unwrap();
         let invocation = Invocation::at("test", self.now, self.now + TIME);
-        let answer = app.handle(event, invocation).await;
+        let answer = Box::pin(app.handle(event, invocation)).await;
         let mut headers = answer.headers;
         for cookie in answer.cookies {
             headers.append("set-cookie", cookie.parse().unwrap());

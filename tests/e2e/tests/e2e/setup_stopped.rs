@@ -1,6 +1,8 @@
 //! Closings that were too many at once, on the page: shown, and let through by somebody who saw how many.
 
 use domain::PartnerId;
+use domain::key::ItemKey;
+use domain::plan::{AlertSet, Stop};
 use domain::settings::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -16,8 +18,14 @@ const SENTENCE: &str =
 impl World {
     /// Reconcile stops the seeded tenant's closings.
     async fn stop(&self, closings: u32, open: u32, now: Timestamp) {
+        self.stop_others(0, closings, open, now).await;
+    }
+
+    /// The same, with alerts from this number on.
+    async fn stop_others(&self, from: u32, closings: u32, open: u32, now: Timestamp) {
         let (northwind, acme) = (partner(), tenant(TENANT));
-        let stop = self.config.stop(&northwind, &acme, (closings, open), now);
+        let stop = stop_of(from, closings, open);
+        let stop = self.config.stop(&northwind, &acme, &stop, now);
         stop.await.unwrap();
     }
 
@@ -40,11 +48,22 @@ impl World {
     }
 }
 
+/// Alerts that nobody raised, numbered.
+pub(crate) fn stop_of(from: u32, closings: u32, open: u32) -> Stop {
+    let alerts = (from..from + closings).map(|n| format!("{:016x}-{n:032x}", 0));
+    let alerts = alerts.map(|key| ItemKey::parse(&key).unwrap());
+    Stop {
+        closings,
+        open,
+        alerts: AlertSet::of(alerts),
+    }
+}
+
 /// What the form of the one organisation has in it, as a browser would send it.
 async fn form(browser: &mut Browser) -> Value {
     let view = browser.get_json("/setup").await.expect(200).json();
     let of = &view["stopped"][0];
-    json!({ "tenant": of["tenant"], "closings": of["closings"], "since": of["since"] })
+    json!({ "tenant": of["tenant"], "digest": of["digest"], "since": of["since"] })
 }
 
 #[tokio::test]
@@ -68,17 +87,17 @@ async fn stopped_closings_are_shown_and_let_through_by_a_person_once() {
     assert!(page.contains(SENTENCE), "{page}");
     let seen = form(&mut browser).await;
     let since = seen["since"].as_str().unwrap();
-    assert_eq!(seen["closings"], 42);
+    let digest = seen["digest"].as_str().unwrap();
     for field in [
         format!(r#"name="tenant" value="{TENANT}""#),
-        r#"name="closings" value="42""#.to_owned(),
+        format!(r#"name="digest" value="{digest}""#),
         format!(r#"name="since" value="{since}""#),
     ] {
         assert!(page.contains(&field), "{field} in {page}");
     }
 
     assert!(!world.is_due(now).await);
-    let fields = [("tenant", TENANT), ("closings", "42"), ("since", since)];
+    let fields = [("tenant", TENANT), ("digest", digest), ("since", since)];
     let done = browser.post_form("/setup/stopped", &fields).await;
     assert_eq!(
         done.expect(303).header("location"),
@@ -113,11 +132,14 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
     world.stop(43, 60, after(now, 900)).await;
     let refused = browser.post("/setup/stopped", &seen).await.expect(409);
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
-    assert!(detail.contains("no longer 42"), "{detail}");
-    // A number that nobody was shown lets nothing through, however large.
-    for number in [u64::from(u32::MAX), 44, 0] {
+    assert!(detail.contains("not the ones that you saw"), "{detail}");
+    // As many as were seen, and others.
+    world.stop_others(1, 42, 60, after(now, 1000)).await;
+    browser.post("/setup/stopped", &seen).await.expect(409);
+    // What nobody was shown lets nothing through.
+    for digest in ["", "4294967295", "00000000000000000000000000000000"] {
         let mut invented = form(&mut browser).await;
-        invented["closings"] = json!(number);
+        invented["digest"] = json!(digest);
         browser.post("/setup/stopped", &invented).await.expect(409);
     }
     assert_eq!(world.stopped_now().await.unwrap().let_through, None);
@@ -130,7 +152,8 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
     world.stop(30, 60, after(now, 1800)).await;
     browser.post("/setup/stopped", &seen).await.expect(409);
     let since = seen["since"].as_str().unwrap();
-    let fields = [("tenant", TENANT), ("closings", "42"), ("since", since)];
+    let digest = seen["digest"].as_str().unwrap();
+    let fields = [("tenant", TENANT), ("digest", digest), ("since", since)];
     let page = browser.post_form("/setup/stopped", &fields).await;
     let page = page.expect(409).text;
     assert!(
@@ -150,7 +173,7 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
     assert_eq!(world.stopped_now().await.unwrap().let_through, Some(25));
     // More than that are stopped again, and shown again.
     world.stop(31, 60, after(now, 3600)).await;
-    assert_eq!(form(&mut browser).await["closings"], 31);
+    assert_eq!(world.stopped_now().await.unwrap().closings, 31);
     assert_eq!(world.stopped_now().await.unwrap().let_through, None);
 }
 

@@ -87,24 +87,23 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     assert_eq!(told, Some(1), "the operator hears of it once");
 
     // A person who saw fewer has to look again.
-    let since = stopped.since;
-    let let_through = async |world: &World, count| {
+    let (since, digest) = (stopped.since, stopped.digest.clone());
+    let let_through = async |world: &World, digest: &str| {
         let config = &world.config;
         config
             .let_through(
                 &partner(),
                 &tenant(TENANT),
-                (count, since),
+                (digest, since),
                 Timestamp::now(),
             )
             .await
             .unwrap()
     };
-    assert!(!let_through(&world, 21).await);
-    assert!(!let_through(&world, 23).await);
-    assert!(!let_through(&world, u32::MAX).await);
+    assert!(!let_through(&world, "").await);
+    assert!(!let_through(&world, "another").await);
     assert_eq!(world.reconciled(34).await, 0);
-    assert!(let_through(&world, 22).await);
+    assert!(let_through(&world, &digest).await);
     assert_eq!(world.reconciled(51).await, 22);
     assert_eq!(open(&world, TENANT).await, 8);
     // It is over, and does not hold for the next time.
@@ -120,8 +119,9 @@ async fn more_than_a_person_let_through_are_stopped_again() {
     assert_eq!(world.reconciled(1).await, 0);
     let config = &world.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
-    let since = config.stopped(&partner).await.unwrap()[&tenant].since;
-    let let_through = config.let_through(&partner, &tenant, (22, since), Timestamp::now());
+    let shown = config.stopped(&partner).await.unwrap()[&tenant].clone();
+    let shown = (shown.digest.as_str(), shown.since);
+    let let_through = config.let_through(&partner, &tenant, shown, Timestamp::now());
     assert!(let_through.await.unwrap());
     listed(&mut world, TENANT, "s2", 1, 2).await;
     assert_eq!(world.reconciled(17).await, 0);
@@ -164,7 +164,7 @@ async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
     // What a person lets through is done, and does not count for what comes later that day.
     let config = &world.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
-    let shown = (17, stopped.since);
+    let shown = (stopped.digest.as_str(), stopped.since);
     let let_through = config.let_through(&partner, &tenant, shown, Timestamp::now());
     assert!(let_through.await.unwrap());
     assert_eq!(world.reconciled(34).await, 17);

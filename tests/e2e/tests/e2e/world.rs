@@ -436,7 +436,8 @@ impl World {
             return 0;
         }
         let invocation = self.invocation(60);
-        let answer = self.tickets.handle(event, &invocation).await;
+        // Boxed: a test thread has a small stack, and futures of debug builds are large.
+        let answer = Box::pin(self.tickets.handle(event, &invocation)).await;
         let failed: Vec<_> = answer
             .batch_item_failures
             .iter()
