@@ -69,6 +69,7 @@ impl App {
         invocation: &Invocation,
     ) -> Result<(Run, Timestamp), Fault> {
         let (partner, mut progress) = (&leased.partner, leased.progress.clone());
+        self.connections.table.recount_unmapped(partner).await?;
         let mut set_up = self.connections.set_up(partner).await?;
         if let Some(breaker) = &set_up.items.breaker
             && self.connections.see_to_keys(partner, breaker).await?

@@ -261,10 +261,15 @@ impl App {
         if case.view.mapping.is_none() {
             // Seen for the first time: a person finds it in the list of tenants to map.
             let name = text.as_ref().and_then(|text| text.tenant_name.as_deref());
-            self.connections
+            let listed = self
+                .connections
                 .table
-                .tenant_seen(&key.partner, &key.tenant, name)
+                .tenant_seen(&key.partner, &key.tenant, &key.source, name)
                 .await?;
+            if !listed {
+                tracing::error!("tenant not listed: too many tenants of its source are not mapped");
+                count(Metric::TenantsNotListed, 1);
+            }
         }
         // A text is kept for the ticket that is still to be made; an open ticket's close needs none.
         let text = text.filter(|_| record.wanted.standing);

@@ -66,6 +66,8 @@ pub enum Metric {
     ClosingsStopped,
     /// Alerts that stay open because a snapshot lists an id that is only similar to theirs.
     SimilarIds,
+    /// Alerts whose tenant is not listed for mapping, because too many of its source wait to be mapped.
+    TenantsNotListed,
     /// Partner runs that were due again because two runs before them died.
     RunsDied,
     /// Pages of tickets that reconcile read.
@@ -86,7 +88,7 @@ pub enum Metric {
 
 impl Metric {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::EventsAccepted,
         Self::EventsRejected,
         Self::MembersDropped,
@@ -110,6 +112,7 @@ impl Metric {
         Self::ClosingsCommanded,
         Self::ClosingsStopped,
         Self::SimilarIds,
+        Self::TenantsNotListed,
         Self::RunsDied,
         Self::PagesRead,
         Self::TicketsCompared,
@@ -147,6 +150,7 @@ impl Metric {
             Self::ClosingsCommanded => "closings_commanded",
             Self::ClosingsStopped => "closings_stopped",
             Self::SimilarIds => "similar_ids",
+            Self::TenantsNotListed => "tenants_not_listed",
             Self::RunsDied => "runs_died",
             Self::PagesRead => "pages_read",
             Self::TicketsCompared => "tickets_compared",

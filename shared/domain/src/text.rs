@@ -126,7 +126,13 @@ pub fn chain(error: &dyn std::error::Error) -> String {
 /// Whether two names are one to ConnectWise, which compares them without case; blanks around them are not seen by anybody.
 #[must_use]
 pub fn is_same_name(one: &str, other: &str) -> bool {
-    one.trim().to_lowercase() == other.trim().to_lowercase()
+    folded_name(one) == folded_name(other)
+}
+
+/// What two names that are one to ConnectWise have in common, to look one up among many.
+#[must_use]
+pub fn folded_name(name: &str) -> String {
+    name.trim().to_lowercase()
 }
 
 #[cfg(test)]

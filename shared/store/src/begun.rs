@@ -1,17 +1,19 @@
-//! What somebody began on the page and has not seen the end of: `P#<partner>` with `boards`, `suggestions` and `test`. Each request does a
+//! What somebody began on the page and has not seen the end of: `P#<partner>` with `boards`, `suggestions`, `suggested#<tenant>` and `test`. Each request does a
 //! part of it and notes how far it came, under a version as everything that two people may change at once.
 
 use std::collections::BTreeMap;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::kind::Role;
 use domain::{AlertId, Kind, PartnerId, RecordId, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
-use crate::Error;
 use crate::config::ConfigTable;
 use crate::table::partner_pk;
 use crate::versions::{Place, Saved, Versioned};
+use crate::{Error, Item};
 
 /// The two dedicated boards as the partner asked for them. What of them is there already is never noted: ConnectWise lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,9 +56,15 @@ pub struct Suggestions {
     /// When it came to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub finished_at: Option<Timestamp>,
-    /// The companies that are called so, of each tenant for which there are any.
-    #[serde(default)]
-    pub found: BTreeMap<TenantId, Vec<Suggested>>,
+}
+
+/// The companies that are called as one tenant is. Each tenant has an item of its own: an item has room for some thousand tenants only.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OfTenant {
+    /// The epoch of the connection over which they were read.
+    pub epoch: u32,
+    /// Some of them, if there are many.
+    pub companies: Vec<Suggested>,
 }
 
 /// A company that a tenant may be.
@@ -86,6 +94,8 @@ pub struct TestTicket {
 }
 
 const SUGGESTIONS: &[&str] = &["next", "finished_at"];
+/// What begins the sort key of a tenant's suggestions.
+const SUGGESTED: &str = "suggested#";
 
 impl ConfigTable {
     /// The boards that the partner asked for last, read consistently, to change them.
@@ -145,6 +155,78 @@ impl ConfigTable {
         let pk = partner_pk(partner);
         let place = place(&pk, "suggestions", SUGGESTIONS);
         self.table.save(place, suggestions, version).await
+    }
+
+    /// What is suggested for one tenant, to change it.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn suggested(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+    ) -> Result<Versioned<OfTenant>, Error> {
+        let sk = format!("{SUGGESTED}{tenant}");
+        let read = self.table.read_versioned(&partner_pk(partner), &sk).await?;
+        Ok(Versioned {
+            value: read.value.unwrap_or_default(),
+            version: read.version,
+        })
+    }
+
+    /// What is suggested for the tenants from the first to the last of a page.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn suggested_between(
+        &self,
+        partner: &PartnerId,
+        first: &TenantId,
+        last: &TenantId,
+    ) -> Result<BTreeMap<TenantId, OfTenant>, Error> {
+        let text = |text: String| AttributeValue::S(text);
+        let items = self
+            .table
+            .client
+            .query()
+            .table_name(&self.table.name)
+            .consistent_read(true)
+            .key_condition_expression("pk = :pk AND sk BETWEEN :first AND :last")
+            .expression_attribute_values(":pk", text(partner_pk(partner)))
+            .expression_attribute_values(":first", text(format!("{SUGGESTED}{first}")))
+            .expression_attribute_values(":last", text(format!("{SUGGESTED}{last}")))
+            .into_paginator()
+            .items()
+            .send();
+        let items: Result<Vec<Item>, _> = items.collect().await;
+        let mut suggested = BTreeMap::new();
+        for item in items.map_err(|err| Error::call("Query", &err))? {
+            let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
+            let tenant = sk.and_then(|sk| TenantId::parse(sk.strip_prefix(SUGGESTED)?).ok());
+            let Some((tenant, of_tenant)) = tenant.zip(from_item(item).ok()) else {
+                tracing::error!(%partner, "an item of suggestions is unreadable");
+                continue;
+            };
+            suggested.insert(tenant, of_tenant);
+        }
+        Ok(suggested)
+    }
+
+    /// Saves what is suggested for one tenant, from this version. One conditional write: made again after a crash, it is the same.
+    ///
+    /// # Errors
+    /// As for [`Self::save_boards_wanted`].
+    pub async fn save_suggested(
+        &self,
+        partner: &PartnerId,
+        tenant: &TenantId,
+        suggested: &OfTenant,
+        version: u64,
+    ) -> Result<Saved, Error> {
+        let (pk, sk) = (partner_pk(partner), format!("{SUGGESTED}{tenant}"));
+        self.table
+            .save(place(&pk, &sk, &[]), suggested, version)
+            .await
     }
 
     /// The test alert that was asked for last, read consistently, to change it.

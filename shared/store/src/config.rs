@@ -1,13 +1,11 @@
 //! The `config` table: what partners set up, and what the functions note of them. All of a partner's items share the key `P#<partner>`.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
 use domain::settings::{Mapping, Settings};
 use domain::{PartnerId, TenantId};
 
 use crate::Error;
-use crate::conditional;
-use crate::table::{Table, partner_item, tenant_sk};
+use crate::table::{Table, tenant_sk};
 
 /// The `config` table.
 #[derive(Debug, Clone)]
@@ -43,29 +41,6 @@ impl ConfigTable {
     ) -> Result<Option<Mapping>, Error> {
         self.table.get(partner, &tenant_sk(tenant)).await
     }
-
-    /// Remembers a tenant that was seen for the first time, so that a person can map it; one that is there already stays as it
-    /// is.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn tenant_seen(
-        &self,
-        partner: &PartnerId,
-        tenant: &TenantId,
-        name: Option<&str>,
-    ) -> Result<(), Error> {
-        let unmapped = Mapping {
-            name: name.map(str::to_owned),
-            ..Mapping::default()
-        };
-        let mut item = partner_item(partner, &tenant_sk(tenant), &unmapped)?;
-        // Who maps it without having seen it here learns of it.
-        item.insert("version".to_owned(), AttributeValue::N("1".to_owned()));
-        let call = self.table.put_item(item);
-        conditional::put(call.condition_expression("attribute_not_exists(pk)")).await?;
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -74,6 +49,8 @@ mod tests {
     use domain::event::Severity;
     use domain::settings::BoardTarget;
     use serde_dynamo::aws_sdk_dynamodb_1::from_item;
+
+    use crate::table::partner_item;
 
     use super::*;
 

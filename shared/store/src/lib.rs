@@ -25,13 +25,14 @@ mod rejected;
 mod sessions;
 mod stopped;
 mod table;
+mod tenants;
 mod turns;
 mod versions;
 
 pub use access::{AccessTable, Connection};
 pub use alerts::{Alerts, Known, Written};
 pub use audit::{Actor, AuditEntry};
-pub use begun::{BoardWanted, BoardsWanted, Suggested, Suggestions, TestTicket};
+pub use begun::{BoardWanted, BoardsWanted, OfTenant, Suggested, Suggestions, TestTicket};
 pub use config::ConfigTable;
 pub use due::{Comparing, Due, Leased, Progress, Task, spread};
 pub use error::Error;
@@ -44,6 +45,7 @@ pub use partner_sources::PartnerSource;
 pub use pipeline::{Pipeline, Sign};
 pub use rejected::Rejections;
 pub use stopped::{Stopped, Stops};
+pub use tenants::MOST_UNMAPPED;
 pub use versions::{Saved, Versioned};
 
 use std::collections::HashMap;

@@ -75,6 +75,15 @@ pub(crate) enum Order {
     Descending,
 }
 
+impl Order {
+    fn reversed(self) -> Self {
+        match self {
+            Self::Ascending => Self::Descending,
+            Self::Descending => Self::Ascending,
+        }
+    }
+}
+
 impl ConfigTable {
     /// A page of the partner's tenants with their mappings, by their ids, `limit` at most; read consistently.
     ///
@@ -98,7 +107,28 @@ impl ConfigTable {
 }
 
 impl Table {
+    /// A page of a list. Behind the last entry the last page is read: an address of a page outlives the entries on it.
     pub(crate) async fn page<Id, T>(&self, part: Part<'_>) -> Result<Page<Entry<Id, T>>, Error>
+    where
+        Id: TryFrom<String>,
+        T: DeserializeOwned,
+    {
+        let page = self.page_behind(part).await?;
+        if part.from.is_none() || !page.entries.is_empty() {
+            return Ok(page);
+        }
+        let from_the_end = Part {
+            from: None,
+            order: part.order.reversed(),
+            ..part
+        };
+        let mut last = self.page_behind(from_the_end).await?;
+        last.entries.reverse();
+        last.next = None;
+        Ok(last)
+    }
+
+    async fn page_behind<Id, T>(&self, part: Part<'_>) -> Result<Page<Entry<Id, T>>, Error>
     where
         Id: TryFrom<String>,
         T: DeserializeOwned,

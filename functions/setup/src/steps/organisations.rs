@@ -2,17 +2,20 @@
 //!
 //! A tenant's id may hold any character, so it is named in a query or a form and never in a path.
 
+use std::collections::{BTreeMap, HashMap};
+
 use axum::Extension;
-use connectwise::{Company, Cursor, Error, SearchText};
+use connectwise::{Client, Company, CompanyStatus, Cursor, Error, SearchText};
 use domain::settings::{self, Mapping};
-use domain::{RecordId, TenantId};
+use domain::text::folded_name;
+use domain::{PartnerId, RecordId, SourceId, TenantId};
+use futures_util::future::try_join_all;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, PageStart, Saved, Suggested, Suggestions};
+use store::{Actor, MOST_UNMAPPED, OfTenant, PageStart, Saved, Suggested, Suggestions, Versioned};
 
 use aws::invocation::Invocation;
 
-use crate::State;
 use crate::answer::{Done, Problem, Shown, saved};
 use crate::connected::Connected;
 use crate::input::{Asked, Input, Picked, filled};
@@ -21,11 +24,12 @@ use crate::session::Session;
 use crate::steps::confirm::counted;
 use crate::steps::query;
 use crate::waiting::{As, Counts};
+use crate::{Setup, State};
 
 /// Tenants on one page.
 const PAGE: u16 = 100;
 /// Where one of them is looked at.
-const ONE: &str = "/setup/organisation";
+pub(crate) const ONE: &str = "/setup/organisation";
 /// Where all companies are read, a part at a time.
 pub(crate) const READING: &str = "/setup/suggestions/progress";
 
@@ -43,6 +47,8 @@ struct Organisations {
     suggestions: Option<Reading>,
     /// There are more alerts than were counted.
     more_waiting: bool,
+    /// Sources of which no further organisation is listed.
+    at_the_limit: Vec<SourceId>,
 }
 
 #[derive(Serialize)]
@@ -92,8 +98,6 @@ struct Found {
     status: Option<String>,
     /// Why it cannot be chosen.
     unusable: Option<&'static str>,
-    /// What to know before choosing it.
-    warning: Option<&'static str>,
 }
 
 #[derive(Deserialize)]
@@ -114,31 +118,38 @@ pub(crate) async fn list(
     Asked(asked): Asked<Listed>,
 ) -> Result<Shown, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
-    let (page, waiting, connection, suggestions) = tokio::join!(
+    let (page, waiting, connection, suggestions, at_the_limit) = tokio::join!(
         table.tenants(partner, asked.from.as_ref(), PAGE),
         setup.waiting(partner, As::Is, invocation.now()),
         setup.access().connection(partner),
         table.suggestions_to_change(partner),
+        table.sources_at_the_limit(partner),
     );
     let (page, mut waiting) = (page?, waiting?);
     let epoch = connection?.map(|connection| connection.epoch);
     let suggestions = suggestions?.value.filter(|of| Some(of.epoch) == epoch);
+    let ends = page.entries.first().zip(page.entries.last());
+    let mut suggested = match ends {
+        Some((first, last)) => {
+            table
+                .suggested_between(partner, &first.id, &last.id)
+                .await?
+        }
+        None => BTreeMap::new(),
+    };
+    suggested.retain(|_, of| Some(of.epoch) == epoch);
     let organisations = page.entries.into_iter().map(|entry| {
         let waiting = waiting.tenants.remove(&entry.id);
         let waiting = waiting.map_or(0, |counts| counts.all);
         let mapping = in_epoch(entry.value, epoch);
-        organisation(
-            entry.id,
-            mapping,
-            entry.version,
-            waiting,
-            suggestions.as_ref(),
-        )
+        let suggested = suggested.remove(&entry.id);
+        organisation(entry.id, mapping, entry.version, waiting, suggested)
     });
     let view = Organisations {
         organisations: organisations.collect(),
         next: page.next,
         more_waiting: waiting.more,
+        at_the_limit: at_the_limit?,
         suggestions: suggestions.map(|of| Reading {
             read: of.read,
             total: of.total,
@@ -162,14 +173,16 @@ pub(crate) async fn one(
 ) -> Result<Shown, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
-    let (mapping, suggestions, waiting) = tokio::join!(
+    let (mapping, suggested, waiting, statuses) = tokio::join!(
         setup.table().mapping_to_change(partner, &asked.tenant),
-        setup.table().suggestions_to_change(partner),
+        setup.table().suggested(partner, &asked.tenant),
         setup.waiting(partner, As::Mapped(&asked.tenant), invocation.now()),
+        statuses(&client, &invocation),
     );
+    let statuses = statuses?;
     let mapping = mapping?;
     let preview = waiting?.tenants.remove(&asked.tenant).unwrap_or_default();
-    let suggestions = suggestions?.value.filter(|of| of.epoch == connection.epoch);
+    let suggested = Some(suggested?.value).filter(|of| of.epoch == connection.epoch);
     let found = mapping.value.unwrap_or_default().in_epoch(connection.epoch);
     let usual = found
         .name
@@ -179,20 +192,24 @@ pub(crate) async fn one(
     let text = SearchText::parse(&search)
         .map_err(|fault| Problem::invalid("search", fault.to_string()))?;
     let from = asked.after.unwrap_or(Cursor::START);
-    let companies = client
+    let mut companies = client
         .companies_matching(&text, from, invocation.call_ends())
         .await?;
+    if companies.items.is_empty() && asked.after.is_some() {
+        // There is none behind that one any more.
+        companies = client
+            .companies_matching(&text, Cursor::START, invocation.call_ends())
+            .await?;
+    }
     let view = One {
-        organisation: organisation(
-            asked.tenant,
-            found,
-            mapping.version,
-            preview.all,
-            suggestions.as_ref(),
-        ),
+        organisation: organisation(asked.tenant, found, mapping.version, preview.all, suggested),
         preview,
         search,
-        companies: companies.items.into_iter().map(as_found).collect(),
+        companies: companies
+            .items
+            .into_iter()
+            .map(|company| as_found(company, &statuses))
+            .collect(),
         next: companies.next,
     };
     let drawn = draw_one(&view, &session)?;
@@ -220,6 +237,14 @@ pub(crate) async fn choose(
             ));
         }
         None => None,
+        // What is mapped already can be switched off, whatever became of the company.
+        Some(id) if !chosen.enabled && mapping.company == Some(id) => {
+            mapping.company_name.clone().map(|name| settings::Company {
+                id,
+                name,
+                epoch: mapping.epoch.unwrap_or_default(),
+            })
+        }
         Some(id) => {
             let Connected { connection, client } = setup.must_be_connected(partner).await?;
             let company = match client.company(id, invocation.call_ends()).await {
@@ -232,10 +257,14 @@ pub(crate) async fn choose(
                 }
                 Err(fault) => return Err(fault.into()),
             };
-            if company.deleted_flag {
+            let statuses = statuses(&client, &invocation).await?;
+            if let Some(why) = unusable(&company, &statuses) {
                 return Err(Problem::invalid(
                     "company",
-                    "That company is deleted in ConnectWise.",
+                    format!(
+                        "{} is {why}, so no ticket can be made for it. Choose another company, or change this one in ConnectWise first.",
+                        company.name
+                    ),
                 ));
             }
             Some(settings::Company {
@@ -294,18 +323,30 @@ pub(crate) async fn read_companies(
         },
     };
     let tenants = table.mappings(partner).await?;
-    let names: Vec<_> = tenants
-        .into_iter()
-        .filter(|(_, mapping)| mapping.clone().in_epoch(connection.epoch).company.is_none())
-        .map(|(tenant, mapping)| (mapping.name.unwrap_or_else(|| tenant.to_string()), tenant))
-        .collect();
+    let mut names: HashMap<String, Vec<TenantId>> = HashMap::new();
+    for (tenant, mapping) in tenants {
+        if mapping.clone().in_epoch(connection.epoch).company.is_none() {
+            let name = mapping.name.unwrap_or_else(|| tenant.to_string());
+            names.entry(folded_name(&name)).or_default().push(tenant);
+        }
+    }
+    let statuses = statuses(&client, &invocation).await?;
     let begun = tokio::time::Instant::now();
     while reading.finished_at.is_none() && begun.elapsed() < crate::LONG {
         let from = reading.next.map_or(Cursor::START, Cursor::after);
         let part = client.company_page(from, invocation.call_ends()).await?;
         reading.read += part.items.len() as u64;
-        for company in part.items.iter().filter(|company| !company.deleted_flag) {
-            suggest(&mut reading, &names, company);
+        let found = suggestions(&names, &statuses, part.items);
+        let mut found = found.into_iter();
+        loop {
+            let some: Vec<_> = found.by_ref().take(AT_A_TIME).collect();
+            if some.is_empty() {
+                break;
+            }
+            let saves = some.iter().map(|(tenant, companies)| {
+                save_suggested(&setup, partner, tenant, connection.epoch, companies)
+            });
+            try_join_all(saves).await?;
         }
         reading.next = part.next.map(Cursor::id);
         if part.next.is_none() {
@@ -333,19 +374,96 @@ pub(crate) async fn read_companies(
 
 /// Of tenants with many companies of their name, enough to see that.
 const SUGGESTED: usize = 3;
+/// Suggestions that are stored side by side.
+const AT_A_TIME: usize = 16;
 
-fn suggest(reading: &mut Suggestions, names: &[(String, TenantId)], company: &Company) {
-    for (_, tenant) in names
-        .iter()
-        .filter(|(name, _)| domain::text::is_same_name(name, &company.name))
-    {
-        let found = reading.found.entry(tenant.clone()).or_default();
-        if found.len() < SUGGESTED && found.iter().all(|other| other.company != company.id) {
-            found.push(Suggested {
+/// The companies that can be used and have exactly the name of a tenant.
+fn suggestions(
+    names: &HashMap<String, Vec<TenantId>>,
+    statuses: &[CompanyStatus],
+    companies: Vec<Company>,
+) -> BTreeMap<TenantId, Vec<Suggested>> {
+    let mut found: BTreeMap<TenantId, Vec<Suggested>> = BTreeMap::new();
+    for company in companies {
+        let tenants = names.get(&folded_name(&company.name));
+        let Some(tenants) = tenants.filter(|_| unusable(&company, statuses).is_none()) else {
+            continue;
+        };
+        for tenant in tenants {
+            found.entry(tenant.clone()).or_default().push(Suggested {
                 company: company.id,
                 name: company.name.clone(),
             });
         }
+    }
+    found
+}
+
+/// Adds companies to what is suggested for a tenant. Adding them again changes nothing.
+async fn save_suggested(
+    setup: &Setup,
+    partner: &PartnerId,
+    tenant: &TenantId,
+    epoch: u32,
+    companies: &[Suggested],
+) -> Result<(), Problem> {
+    let table = setup.table();
+    let first = with_companies(OfTenant::default(), epoch, companies);
+    if table.save_suggested(partner, tenant, &first, 0).await? != Saved::Conflict {
+        return Ok(());
+    }
+    let Versioned { value, version } = table.suggested(partner, tenant).await?;
+    let suggested = with_companies(value.clone(), epoch, companies);
+    if suggested != value {
+        // Another window that was faster found the same companies.
+        table
+            .save_suggested(partner, tenant, &suggested, version)
+            .await?;
+    }
+    Ok(())
+}
+
+fn with_companies(of_tenant: OfTenant, epoch: u32, companies: &[Suggested]) -> OfTenant {
+    let mut suggested = match of_tenant.epoch == epoch {
+        true => of_tenant,
+        false => OfTenant {
+            epoch,
+            companies: vec![],
+        },
+    };
+    let known = &mut suggested.companies;
+    for company in companies {
+        if known.len() < SUGGESTED && known.iter().all(|of| of.company != company.company) {
+            known.push(company.clone());
+        }
+    }
+    suggested
+}
+
+/// The statuses of companies. An API member that may not read them chooses without them: ConnectWise refuses the ticket then, and that is
+/// reported.
+async fn statuses(client: &Client, invocation: &Invocation) -> Result<Vec<CompanyStatus>, Problem> {
+    match client.company_statuses(invocation.call_ends()).await {
+        Ok(statuses) => Ok(statuses),
+        Err(err @ (Error::MissingRight { .. } | Error::Forbidden { .. })) => {
+            tracing::warn!(error = %err, "failed to read the statuses of companies");
+            Ok(vec![])
+        }
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// Why no ticket can be made for a company. The name of a status says nothing: the names are the partner's own, the flags are
+/// ConnectWise's.
+fn unusable(company: &Company, statuses: &[CompanyStatus]) -> Option<&'static str> {
+    if company.deleted_flag {
+        return Some("deleted in ConnectWise");
+    }
+    let status = company.status_among(statuses)?;
+    match (status.disallow_saving_flag, status.inactive_flag) {
+        (true, _) => Some("in a status with which ConnectWise saves no tickets"),
+        (false, true) => Some("inactive in ConnectWise"),
+        (false, false) => None,
     }
 }
 
@@ -362,13 +480,11 @@ fn organisation(
     mapping: Mapping,
     version: u64,
     waiting: u64,
-    suggestions: Option<&Suggestions>,
+    suggested: Option<OfTenant>,
 ) -> Organisation {
-    let suggested = suggestions.and_then(|of| of.found.get(&tenant)).cloned();
+    let suggested = suggested.filter(|_| mapping.company.is_none());
     Organisation {
-        suggested: suggested
-            .filter(|_| mapping.company.is_none())
-            .unwrap_or_default(),
+        suggested: suggested.map_or_else(Vec::new, |of| of.companies),
         tenant,
         name: mapping.name,
         company: mapping.company,
@@ -379,19 +495,13 @@ fn organisation(
     }
 }
 
-fn as_found(company: Company) -> Found {
-    let status = company.status.map(|status| status.name);
-    // The names of statuses are the partner's own; this is the one that ConnectWise comes with.
-    let inactive = status
-        .as_deref()
-        .is_some_and(|status| domain::text::is_same_name(status, "Inactive"));
+fn as_found(company: Company, statuses: &[CompanyStatus]) -> Found {
     Found {
+        unusable: unusable(&company, statuses),
         id: company.id,
         identifier: company.identifier,
         name: company.name,
-        status,
-        unusable: company.deleted_flag.then_some("deleted in ConnectWise"),
-        warning: inactive.then_some("inactive in ConnectWise"),
+        status: company.status.map(|status| status.name),
     }
 }
 
@@ -413,6 +523,12 @@ fn draw_list(view: &Organisations, connected: bool, session: &Session) -> Result
         p { "These organisations have sent alerts. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
             Alerts of an organisation that is not mapped, or is off, wait here; nothing is lost." }
         @if !connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
+        @for source in &view.at_the_limit {
+            p class="problem" {
+                "The source " (source) " sent alerts of more than " (MOST_UNMAPPED) " organisations that are not mapped. Further ones are not listed here; their alerts are on "
+                a href=(Step::Waiting.path()) { "Waiting alerts" } ". Ask the vendor of the source why there are so many, or map those that are yours."
+            }
+        }
         @if view.organisations.is_empty() {
             p { "None yet. They appear with their first alert." }
         } @else {
@@ -561,7 +677,6 @@ fn draw_one(view: &One, session: &Session) -> Result<Markup, Problem> {
                             span {
                                 (company.name) " " small { "(" (company.identifier) ", " (company.id) ")" }
                                 @if let Some(why) = company.unusable { " " span class="bad" { (why) } }
-                                @if let Some(why) = company.warning { " " span class="warn" { (why) } }
                                 @if let Some(status) = &company.status { " " small { (status) } }
                             }
                         }
@@ -581,26 +696,48 @@ fn draw_one(view: &One, session: &Session) -> Result<Markup, Problem> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn company(id: RecordId, name: &str) -> Company {
         serde_json::from_value(serde_json::json!({ "id": id, "name": name })).unwrap()
     }
 
+    fn statuses() -> Vec<CompanyStatus> {
+        let statuses = json!([
+            { "id": 1 }, { "id": 2, "inactiveFlag": true }, { "id": 3, "disallowSavingFlag": true },
+        ]);
+        serde_json::from_value(statuses).unwrap()
+    }
+
     #[test]
-    fn a_suggestion_has_exactly_the_tenants_name_and_comes_once() {
+    fn a_suggestion_has_exactly_the_tenants_name_can_be_used_and_comes_once() {
         let acme = TenantId::parse("acme").unwrap();
-        let names = [("Acme Dental".to_owned(), acme.clone())];
-        let mut reading = Suggestions::default();
-        for (id, name) in [
-            (1, "ACME dental "),
-            (2, "Acme Dental Group"),
-            (1, "Acme Dental"),
-            (3, "Acme  Dental"),
-        ] {
-            suggest(&mut reading, &names, &company(id, name));
-        }
-        let found: Vec<_> = reading.found[&acme].iter().map(|of| of.company).collect();
-        assert_eq!(found, [1]);
+        let names = HashMap::from([(folded_name("Acme Dental"), vec![acme.clone()])]);
+        let with_status = |id, status: u32| {
+            let company =
+                json!({ "id": id, "name": "Acme Dental", "status": { "id": status, "name": "x" } });
+            serde_json::from_value(company).unwrap()
+        };
+        let companies = vec![
+            company(1, "ACME dental "),
+            company(2, "Acme Dental Group"),
+            company(1, "Acme Dental"),
+            company(3, "Acme  Dental"),
+            with_status(4, 1),
+            with_status(5, 2),
+            with_status(6, 3),
+            with_status(7, 9),
+        ];
+        let found = suggestions(&names, &statuses(), companies);
+        let numbers =
+            |of: &OfTenant| -> Vec<RecordId> { of.companies.iter().map(|of| of.company).collect() };
+        let once = with_companies(OfTenant::default(), 2, &found[&acme]);
+        assert_eq!((numbers(&once), once.epoch), (vec![1, 4, 7], 2));
+        assert_eq!(with_companies(once.clone(), 2, &found[&acme]), once);
+        // Those of another ConnectWise are replaced.
+        let elsewhere = with_companies(once, 3, &found[&acme][2..]);
+        assert_eq!((numbers(&elsewhere), elsewhere.epoch), (vec![4, 7], 3));
     }
 }

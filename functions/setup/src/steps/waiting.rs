@@ -1,5 +1,7 @@
 //! The alerts that wait, by organisation and reason, and the two sorts of them that only a person lets go on.
 
+use std::collections::BTreeMap;
+
 use aws::invocation::Invocation;
 use axum::Extension;
 use domain::message::Message;
@@ -14,6 +16,7 @@ use crate::input::{Asked, Input};
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::confirm::counted;
+use crate::steps::organisations::ONE;
 use crate::steps::query;
 use crate::waiting::{As, Counts, Waiting};
 
@@ -79,6 +82,7 @@ pub(crate) async fn show(
         .await?;
     let sum = waiting.sum();
     let (from, done) = (listed.from, listed.done);
+    let from = from.and_then(|from| on_a_page(&waiting.tenants, from));
     waiting
         .tenants
         .retain(|tenant, _| from.as_ref().is_none_or(|from| tenant > from));
@@ -95,6 +99,14 @@ pub(crate) async fn show(
         &view,
         page::step(&session, Step::Waiting, done.as_deref(), &drawn),
     ))
+}
+
+/// Behind which tenant a page begins, so that it shows something: behind the last one, the last page is shown.
+fn on_a_page(tenants: &BTreeMap<TenantId, Counts>, from: TenantId) -> Option<TenantId> {
+    match tenants.keys().next_back() {
+        Some(last) if *last <= from => tenants.keys().rev().nth(PAGE).cloned(),
+        Some(_) | None => Some(from),
+    }
 }
 
 /// Lets alerts of one tenant, or of all, go on that wait for a person. Doing it again does no harm: each is decided from what it is then.
@@ -169,6 +181,14 @@ fn draw(view: &View, session: &Session) -> Result<Markup, Problem> {
         let name = waiting.names.get(tenant);
         name.cloned().unwrap_or_else(|| tenant.to_string())
     };
+    let mut rows = Vec::new();
+    for (tenant, of) in &waiting.tenants {
+        let map = match of.others.contains_key("unmapped") {
+            true => Some(query(ONE, &[("tenant", tenant.as_str())])?),
+            false => None,
+        };
+        rows.push((tenant, of, map));
+    }
     Ok(html! {
         @if sum.all == 0 { p class="good" { "No alert waits." } }
         @else {
@@ -184,7 +204,7 @@ fn draw(view: &View, session: &Session) -> Result<Markup, Problem> {
                         th scope="col" { "Waiting for you" }
                     } }
                     tbody {
-                        @for (tenant, of) in &waiting.tenants {
+                        @for (tenant, of, map) in &rows {
                             tr {
                                 th scope="row" { (name(tenant)) }
                                 td data-label="On their way" { (of.tickets) }
@@ -192,6 +212,7 @@ fn draw(view: &View, session: &Session) -> Result<Markup, Problem> {
                                     @for (code, count) in of.others.iter().filter(|(code, _)| *code != "rejected") {
                                         div { (count) ": " (waiting.words.get(code).unwrap_or(code)) }
                                     }
+                                    @if let Some(map) = map { a href=(map) { "Map " (name(tenant)) } }
                                 }
                                 td data-label="Waiting for you" {
                                     @if of.older > 0 {
@@ -244,6 +265,32 @@ fn release_form(session: &Session, tenant: Option<&TenantId>, reason: &str, labe
             @if let Some(tenant) = tenant { input type="hidden" name="tenant" value=(tenant); }
             input type="hidden" name="reason" value=(reason);
             button class="plain" { (label) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_behind_the_last_tenant_is_the_last_page() {
+        let tenant = |n: usize| TenantId::parse(format!("t{n:04}")).unwrap();
+        let tenants = |count: usize| -> BTreeMap<_, _> {
+            (0..count).map(|n| (tenant(n), Counts::default())).collect()
+        };
+        for (count, from, begins) in [
+            (250, 10, Some(10)),
+            (250, 248, Some(248)),
+            (250, 249, Some(149)),
+            (250, 9999, Some(149)),
+            (101, 500, Some(0)),
+            (100, 500, None),
+            (3, 500, None),
+            (0, 5, Some(5)),
+        ] {
+            let found = on_a_page(&tenants(count), tenant(from));
+            assert_eq!(found, begins.map(tenant), "{count} {from}");
         }
     }
 }

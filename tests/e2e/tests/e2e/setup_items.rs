@@ -9,8 +9,8 @@ use domain::settings::{Company, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, Secret, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{
-    AccessTable, Actor, AuditEntry, BoardWanted, BoardsWanted, PageStart, PartnerItems, Saved,
-    Source, Suggested, Suggestions, TestTicket,
+    AccessTable, Actor, AuditEntry, BoardWanted, BoardsWanted, OfTenant, PageStart, PartnerItems,
+    Saved, Source, Suggested, Suggestions, TestTicket,
 };
 use tokio::task::JoinSet;
 
@@ -85,6 +85,10 @@ impl World {
 
 async fn is_in(access: &AccessTable, token: &str, now: Timestamp) -> bool {
     access.session(&hash(token), now).await.unwrap().is_some()
+}
+
+fn source() -> SourceId {
+    SourceId::parse(crate::world::SOURCE).unwrap()
 }
 
 #[tokio::test]
@@ -318,17 +322,30 @@ async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
         total: 400,
         ..Suggestions::default()
     };
-    let found = Suggested {
-        company: COMPANY,
-        name: "Acme Dental Inc.".into(),
-    };
     let ended = Suggestions {
         next: None,
         read: 400,
         finished_at: Some(at(9)),
-        found: [(tenant(TENANT), vec![found])].into(),
         ..begun.clone()
     };
+    let found = Suggested {
+        company: COMPANY,
+        name: "Acme Dental Inc.".into(),
+    };
+    let suggested = OfTenant {
+        epoch: 1,
+        companies: vec![found],
+    };
+    let acme = tenant(TENANT);
+    let nothing = config.suggested(&partner, &acme).await.unwrap();
+    assert_eq!((nothing.value, nothing.version), (OfTenant::default(), 0));
+    let save = config.save_suggested(&partner, &acme, &suggested, 0);
+    assert_eq!(save.await.unwrap(), saved(1));
+    let (first, last) = (tenant("a"), tenant("b"));
+    let between = config.suggested_between(&partner, &first, &last).await;
+    assert_eq!(between.unwrap(), [(acme, suggested)].into());
+    let elsewhere = config.suggested_between(&partner, &last, &last).await;
+    assert!(elsewhere.unwrap().is_empty());
     for (suggestions, version) in [(begun, 0), (ended, 1)] {
         let save = config.save_suggestions(&partner, &suggestions, version);
         assert_eq!(save.await.unwrap(), saved(version + 1));
@@ -359,7 +376,7 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
     let read = config.mapping_to_change(&partner, &fresh).await.unwrap();
     assert_eq!((&read.value, read.version), (&None, 0));
     config
-        .tenant_seen(&partner, &fresh, Some("Fresh Foods"))
+        .tenant_seen(&partner, &fresh, &source(), Some("Fresh Foods"))
         .await
         .unwrap();
     let chosen = |mapping: Option<Mapping>| {
@@ -480,7 +497,10 @@ async fn a_partners_tenants_are_listed_with_what_to_save_them_with() {
     let config = &world.config;
     let others = PartnerId::parse("northwind-2").unwrap();
     let fresh = tenant("fresh");
-    config.tenant_seen(&others, &fresh, None).await.unwrap();
+    config
+        .tenant_seen(&others, &fresh, &source(), None)
+        .await
+        .unwrap();
     let listed = async |from: Option<&PageStart>| {
         let page = config.tenants(&partner(), from, 1).await.unwrap();
         let ids = page

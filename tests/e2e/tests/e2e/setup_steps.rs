@@ -1,15 +1,16 @@
 //! The steps of the page, each for itself: what it refuses, and what two people at once see.
 
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use connectwise_sim::{Seed, Sim};
-use domain::Blocked;
 use domain::settings::Mapping;
+use domain::{Blocked, SourceId};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::Connection;
+use store::{Connection, MOST_UNMAPPED};
 
 use crate::setup_client::{Answered, Browser};
-use crate::world::{COMPANY, OPERATIONS, TENANT, World, partner, tenant};
+use crate::world::{COMPANY, OPERATIONS, SOURCE, TENANT, World, event, partner, tenant};
 
 /// Seen, and mapped to nothing.
 const UNMAPPED: &str = "cedar-valley";
@@ -17,7 +18,12 @@ const UNMAPPED: &str = "cedar-valley";
 async fn seen(world: &World, id: &str, name: &str) {
     world
         .config
-        .tenant_seen(&partner(), &tenant(id), Some(name))
+        .tenant_seen(
+            &partner(),
+            &tenant(id),
+            &SourceId::parse(SOURCE).unwrap(),
+            Some(name),
+        )
         .await
         .unwrap();
 }
@@ -75,6 +81,8 @@ async fn an_organisation_is_mapped_to_a_company_that_can_be_used_and_by_one_pers
     for (chosen, field) in [
         (json!({ "company": 304, "enabled": true }), "company"),
         (json!({ "company": 999, "enabled": true }), "company"),
+        (json!({ "company": 305, "enabled": true }), "company"),
+        (json!({ "company": 305, "enabled": false }), "company"),
         (json!({ "enabled": true }), "company"),
     ] {
         let mut chosen = chosen;
@@ -191,6 +199,177 @@ async fn companies_of_exactly_the_same_name_are_suggested_and_never_confirmed_by
         (suggested(UNMAPPED), suggested("last"), suggested("nobody")),
         (vec![303], vec![3499], vec![])
     );
+}
+
+/// Whether tickets can be made for a company is said by ConnectWise's flags, and a company that became unusable can still be switched off.
+#[tokio::test]
+async fn a_company_that_became_unusable_says_why_and_its_organisation_is_switched_off() {
+    let world = World::new().await;
+    let mut browser = world.signed_in().await;
+    let (northwind, unmapped) = (partner(), tenant(UNMAPPED));
+    seen(&world, UNMAPPED, "Dunmore").await;
+    let refused = json!({ "tenant": UNMAPPED, "company": 305, "enabled": true, "version": 1 });
+    let refused = browser.post("/setup/organisation", &refused).await;
+    let detail = refused.expect(422).json()["detail"].clone();
+    let detail = detail.as_str().unwrap();
+    assert!(detail.contains("is inactive in ConnectWise"), "{detail}");
+    // It was chosen while it could be used; then it was made inactive, or deleted for good.
+    for company in [305, 999] {
+        let read = world.config.mapping_to_change(&northwind, &unmapped);
+        let version = read.await.unwrap().version;
+        let mapping = Mapping {
+            company: Some(company),
+            company_name: Some("Dunmore".into()),
+            epoch: Some(1),
+            enabled: true,
+            ..Mapping::default()
+        };
+        let put = world.config.put_mapping(&northwind, &unmapped, &mapping);
+        put.await.unwrap();
+        let off = json!({ "tenant": UNMAPPED, "company": company, "enabled": false, "version": version + 1 });
+        browser.post("/setup/organisation", &off).await.expect(200);
+        let mapping = world.config.mapping(&northwind, &unmapped).await;
+        let mapping = mapping.unwrap().unwrap();
+        assert_eq!((mapping.company, mapping.enabled), (Some(company), false));
+        let on = json!({ "tenant": UNMAPPED, "company": company, "enabled": true, "version": version + 2 });
+        browser.post("/setup/organisation", &on).await.expect(422);
+    }
+}
+
+/// Suggestions were one item once, which has room for 400 KB.
+#[tokio::test]
+async fn three_thousand_organisations_are_listed_by_page_each_with_its_suggestion() {
+    const COUNT: usize = 3000;
+    let name = |n: usize| {
+        format!(
+            "Customer number {n} with a name that is rather long {}",
+            "x".repeat(60)
+        )
+    };
+    let mut seed: Value = serde_json::from_str(Seed::DEMO_JSON).unwrap();
+    let companies = seed["companies"].as_array_mut().unwrap();
+    for n in 0..COUNT {
+        companies.push(json!({ "id": 1000 + n, "identifier": format!("C{n}"), "name": name(n), "status": { "id": 1 } }));
+    }
+    let world = World::of(Seed::from_json(&seed.to_string()).unwrap()).await;
+    let ids: Vec<String> = (0..COUNT)
+        .map(|n| format!("customer-{n:04}-{}", "y".repeat(80)))
+        .collect();
+    let table = aws_sdk_dynamodb::Client::new(&world.aws);
+    for some in (0..COUNT).collect::<Vec<_>>().chunks(25) {
+        let put = |n: &usize| {
+            let text = |text: &str| AttributeValue::S(text.to_owned());
+            let put = PutRequest::builder()
+                .item("pk", text("P#northwind"))
+                .item("sk", text(&format!("T#{}", ids[*n])))
+                .item("name", text(&name(*n)))
+                .item("version", AttributeValue::N("1".into()));
+            let put = put.build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        };
+        let puts: Vec<_> = some.iter().map(put).collect();
+        let write = table.batch_write_item().request_items("config", puts);
+        write.send().await.unwrap();
+    }
+    let mut browser = world.signed_in().await;
+    let mut requests = 0;
+    loop {
+        let read = browser
+            .post("/setup/suggestions/progress", &json!({}))
+            .await;
+        requests += 1;
+        if read.expect(200).json()["next"] == "/setup/organisations?done=suggested" {
+            break;
+        }
+        assert!(requests < 20);
+    }
+    let page = browser.get("/setup/organisations").await.expect(200).text;
+    assert!(page.len() < 200_000, "{}", page.len());
+    let (mut listed, mut suggested, mut pages) = (0, 0, 0);
+    let mut path = "/setup/organisations".to_owned();
+    let mut next = Some(Value::Null);
+    while next.is_some() {
+        let page = browser.get_json(&path).await.expect(200).json();
+        for of in page["organisations"].as_array().unwrap() {
+            listed += 1;
+            suggested += of["suggested"].as_array().unwrap().len();
+        }
+        pages += 1;
+        next = page.get("next").filter(|next| !next.is_null()).cloned();
+        if let Some(next) = &next {
+            path = format!("/setup/organisations?from={}", next.as_str().unwrap());
+        }
+    }
+    // Two are seeded.
+    assert_eq!((listed, suggested, pages), (COUNT + 2, COUNT, 31));
+    // Behind the last one is the last page.
+    let beyond = browser.get_json("/setup/organisations?from=zzzz").await;
+    let beyond = beyond.expect(200).json();
+    let beyond = beyond["organisations"].as_array().unwrap();
+    assert_eq!(beyond.len(), 100);
+    assert_eq!(beyond[98]["tenant"], ids[COUNT - 1].as_str());
+}
+
+#[tokio::test]
+async fn a_source_lists_a_bounded_number_of_unmapped_organisations_and_loses_no_alert() {
+    let mut world = World::new().await;
+    let northwind = partner();
+    let table = aws_sdk_dynamodb::Client::new(&world.aws);
+    let counter = async |tenants: Option<u32>| {
+        let sk = AttributeValue::S(format!("unmapped#{SOURCE}"));
+        let pk = AttributeValue::S("P#northwind".into());
+        if let Some(tenants) = tenants {
+            let put = table.put_item().table_name("config").item("pk", pk.clone());
+            let put = put.item("tenants", AttributeValue::N(tenants.to_string()));
+            put.item("sk", sk.clone()).send().await.unwrap();
+        }
+        let get = table.get_item().table_name("config").key("pk", pk);
+        let item = get.key("sk", sk).send().await.unwrap().item;
+        let tenants = item.and_then(|item| item["tenants"].as_n().unwrap().parse::<u32>().ok());
+        tenants.unwrap_or_default()
+    };
+    let is_listed = async |world: &World, id: &str| {
+        let mapping = world.config.mapping(&northwind, &tenant(id)).await;
+        mapping.unwrap().is_some()
+    };
+    // The last one that there is room for, and one more.
+    counter(Some(MOST_UNMAPPED - 1)).await;
+    for id in ["last", "further"] {
+        let mut raised = event("alert.raised", id, &format!("alert-of-{id}"), 1);
+        raised["data"]["tenant"] = json!(id);
+        world.post(&raised).await;
+        world.work().await;
+    }
+    assert!(is_listed(&world, "last").await);
+    assert!(!is_listed(&world, "further").await);
+    assert_eq!(counter(None).await, MOST_UNMAPPED);
+    let mut browser = world.signed_in().await;
+    let page = browser.get("/setup/organisations").await.expect(200).text;
+    assert!(page.contains("organisations that are not mapped"), "{page}");
+    // Its alert waits in sight, and a person can map it from there.
+    let page = browser.get("/setup/waiting").await.expect(200).text;
+    assert!(
+        page.contains("/setup/organisation?tenant=further"),
+        "{page}"
+    );
+    one(&mut browser, "further").await;
+    // A run of reconcile counts what is there.
+    let now = Timestamp::now();
+    world.make_due(now).await;
+    let reconcile = world.reconcile();
+    world.tick(&reconcile, now).await;
+    assert_eq!(counter(None).await, 1);
+    let page = browser.get("/setup/organisations").await.expect(200).text;
+    assert!(
+        !page.contains("organisations that are not mapped"),
+        "{page}"
+    );
+    let mut updated = event("alert.updated", "again", "alert-of-further", 2);
+    updated["data"]["tenant"] = json!("further");
+    world.post(&updated).await;
+    world.work().await;
+    assert!(is_listed(&world, "further").await);
+    assert_eq!(counter(None).await, 2);
 }
 
 #[tokio::test]
