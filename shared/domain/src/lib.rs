@@ -14,6 +14,8 @@ pub mod decide;
 pub mod done;
 mod email;
 pub mod event;
+#[cfg(test)]
+mod fixtures;
 pub mod fold;
 pub mod folded;
 pub mod health;

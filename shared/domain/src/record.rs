@@ -1079,3 +1079,6 @@ impl Record {
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! What several tests are about: one alert, its events and its ticket 77.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::event::{Change, Event, Particulars, Payload, Severity};
+use crate::fold::fold;
+use crate::kind::Role;
+use crate::record::{Claim, Op, Open, Record};
+use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId};
+
+pub(crate) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
+
+pub(crate) fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+pub(crate) fn key() -> AlertKey {
+    AlertKey {
+        partner: PartnerId::parse("acme").unwrap(),
+        tenant: TenantId::parse("contoso").unwrap(),
+        source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+        alert_id: AlertId::parse("a").unwrap(),
+    }
+}
+
+fn event(second: i64, change: Change) -> Event {
+    let id = EventId::parse(format!("e{second}")).unwrap();
+    Event::immediate(key(), id, at(second), change)
+}
+
+pub(crate) fn raised(second: i64) -> Event {
+    let particulars = Particulars {
+        kind: Kind::parse("disk").unwrap(),
+        role: Role::Operations,
+        severity: Severity::Medium,
+        expires_at: None,
+        payload: Payload {
+            title: "Disk full".into(),
+            description: String::new(),
+            tenant_name: None,
+            device: None,
+            user: None,
+            link: None,
+        },
+    };
+    event(second, Change::Raised(particulars))
+}
+
+pub(crate) fn resolved(second: i64) -> Event {
+    event(second, Change::Resolved)
+}
+
+/// A claimed write to ticket 77.
+pub(crate) fn claim(op: Op, record: &Record) -> Claim {
+    let about = record.wanted.about.as_ref();
+    Claim {
+        id: ClaimId::parse("c-1").unwrap(),
+        op,
+        reason: "test".into(),
+        token: record.token(),
+        ticket_id: Some(77),
+        board_id: None,
+        company_id: 19,
+        epoch: 1,
+        severity: Severity::High,
+        began_at: at(0),
+        raise_received_at: about.map(|about| about.raise_received_at),
+        repeats: about.map_or(0, |about| about.repeats),
+        until: at(65),
+        uncertain_at: Some(at(20)),
+        visits: 0,
+        visited_at: None,
+        empty_visits: 0,
+    }
+}
+
+/// An alert with ticket 77, after these events.
+pub(crate) fn open(events: &[Event]) -> Record {
+    let (first, rest) = events.split_first().unwrap();
+    let record = fold(Record::new(key()), first);
+    let claim = claim(Op::Create, &record);
+    let record = record.with_open(Open::new(77, Some(2), &claim, at(10)));
+    rest.iter().fold(record, fold)
+}
