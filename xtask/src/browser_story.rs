@@ -352,6 +352,8 @@ impl Scene<'_> {
         self.browser.press("form#open button").await?;
         self.browser.arrive_at("/setup/contact/confirm").await?;
         self.browser.look("contact-confirmed").await?;
+        self.browser.press(r#"p a[href="/setup"]"#).await?;
+        self.browser.arrive_at("/setup").await?;
         self.page("/setup/contact").await?;
         self.browser.send(CONTACT_TEST).await?;
         self.browser.look("contact-tested").await?;
