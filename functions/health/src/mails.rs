@@ -442,14 +442,7 @@ fn writes_refused(group: &GroupId, words: &str, about: &About<'_>, waiting: &Wai
             "ticket stays open that is to be closed",
             "tickets stay open that are to be closed",
         ),
-        Some(
-            Op::NoteRepeats
-            | Op::NoteGone
-            | Op::NoteClosing
-            | Op::NoteReopened
-            | Op::NoteDuplicate
-            | Op::NoteKept,
-        ) => ("ticket lacks a note", "tickets lack a note"),
+        Some(Op::Note(_)) => ("ticket lacks a note", "tickets lack a note"),
         Some(Op::Patch) => (
             "ticket keeps its old priority",
             "tickets keep their old priority",

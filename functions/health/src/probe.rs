@@ -94,7 +94,7 @@ impl App {
                 for (tenant, id) in &needed.companies {
                     if companies.contains(id) {
                         let company = found.iter().find(|company| company.id == *id);
-                        match (unusable(tenant, company), company) {
+                        match (unusable(tenant, company, &[]), company) {
                             (None, Some(company)) => {
                                 companies_found.push((tenant, company.clone()));
                             }
@@ -130,9 +130,9 @@ impl App {
             match seen(look, &client, needed, &refused, invocation).await {
                 Ok(Seen::CompanyStatuses(statuses)) => {
                     for (tenant, company) in companies_found.drain(..) {
-                        let status = company.status_among(&statuses);
+                        let trouble = unusable(tenant, Some(&company), &statuses);
                         probed.probe.looked.insert(Area::Company(tenant.clone()));
-                        probed.probe.found.extend(disallowed(tenant, status));
+                        probed.probe.found.extend(trouble);
                     }
                 }
                 Ok(Seen::Set { found, rights }) => {
@@ -441,25 +441,14 @@ async fn seen(
     Ok(Seen::Set { found, rights })
 }
 
-/// Why a tenant's company cannot be used, whatever its status is.
-fn unusable(tenant: &TenantId, company: Option<&Company>) -> Option<Trouble> {
-    let why = match company {
-        None => CompanyUnfit::Gone,
-        Some(company) if company.deleted_flag => CompanyUnfit::Deleted,
-        Some(_) => return None,
-    };
-    let tenant = tenant.clone();
-    Some(Trouble::Company { tenant, why })
-}
-
-/// Why a company with this status cannot be used. Its name says nothing: the names are the partner's own.
-fn disallowed(tenant: &TenantId, status: Option<&CompanyStatus>) -> Option<Trouble> {
-    let status = status?;
-    let why = match (status.disallow_saving_flag, status.inactive_flag) {
-        (true, _) => CompanyUnfit::Disallowed,
-        (false, true) => CompanyUnfit::Inactive,
-        (false, false) => return None,
-    };
+/// Why a tenant's company cannot be used, as far as these statuses say.
+fn unusable(
+    tenant: &TenantId,
+    company: Option<&Company>,
+    statuses: &[CompanyStatus],
+) -> Option<Trouble> {
+    let gone = Some(CompanyUnfit::Gone);
+    let why = company.map_or(gone, |company| company.unfit(statuses))?;
     let tenant = tenant.clone();
     Some(Trouble::Company { tenant, why })
 }

@@ -180,8 +180,7 @@ async fn there(client: &Client, thing: Thing, invocation: &Invocation) -> Result
             Ok(company) if company.deleted_flag => false,
             Ok(company) => {
                 let statuses = client.company_statuses(end).await?;
-                let status = company.status_among(&statuses);
-                !status.is_some_and(|status| status.disallow_saving_flag || status.inactive_flag)
+                company.unfit(&statuses).is_none()
             }
             Err(Error::NotFound { .. }) => false,
             Err(fault) => return Err(fault),

@@ -28,7 +28,7 @@ pub(crate) fn fresh_link(to: EmailAddress, partner: &str, url: &str) -> Mail {
 /// The link by which an address becomes the contact.
 pub(crate) fn confirm_contact(to: EmailAddress, partner: &str, url: &str) -> Mail {
     let asked = format!(
-        "Somebody at {partner} entered this address on Ticketbridge's set-up page, as the one to which mails about trouble with its connection to ConnectWise go. It counts once you open this link, within a day, and press the button there:"
+        "This address was entered as the emergency contact of {partner} on Ticketbridge's set-up page. The emergency contact gets a mail when the connection to ConnectWise is broken. To confirm the address, open this link within a day and press the button there:"
     );
     let otherwise = "If you do not know why you get this mail, do nothing: no other mail comes unless the link is opened.";
     Mail {
@@ -44,19 +44,15 @@ pub(crate) fn confirm_contact(to: EmailAddress, partner: &str, url: &str) -> Mai
     }
 }
 
-/// For the contact: somebody entered another address.
+/// Notifies the contact that another address was entered.
 pub(crate) fn contact_change_requested(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
     let at = at.strftime("%-d %B %Y at %H:%M UTC");
     let asked = format!(
         "Another address was entered as the emergency contact of {partner} on Ticketbridge's set-up page on {at}. Mails come here as before until somebody confirms the new address from there."
     );
     let otherwise = "If that was not one of you, open the page Emergency contact, cancel the change, and tell the operator of your Ticketbridge at once: they can end all sessions and links.";
-    Mail {
-        to,
-        subject: format!("Ticketbridge: the emergency contact of {partner} is to change"),
-        text: format!("{asked}\n\n{otherwise}\n"),
-        html: page(&html! { p { (asked) } p { (otherwise) } }),
-    }
+    let subject = format!("Ticketbridge: the emergency contact of {partner} is to change");
+    of_two_paragraphs(to, subject, &asked, otherwise)
 }
 
 /// For the address before: mails go to another one from now on.
@@ -66,12 +62,8 @@ pub(crate) fn contact_changed(to: EmailAddress, partner: &str, at: Timestamp) ->
         "The emergency contact of {partner} was changed on {at}. It is no longer this address, which gets no more mails."
     );
     let otherwise = "If that was not one of you, tell the operator of your Ticketbridge at once: they can end all sessions and links, and set the contact right.";
-    Mail {
-        to,
-        subject: format!("Ticketbridge: the emergency contact of {partner} was changed"),
-        text: format!("{changed}\n\n{otherwise}\n"),
-        html: page(&html! { p { (changed) } p { (otherwise) } }),
-    }
+    let subject = format!("Ticketbridge: the emergency contact of {partner} was changed");
+    of_two_paragraphs(to, subject, &changed, otherwise)
 }
 
 /// That mails arrive.
@@ -80,11 +72,16 @@ pub(crate) fn test(to: EmailAddress, partner: &str) -> Mail {
         "This is the test mail that somebody at {partner} asked for on Ticketbridge's set-up page. Mails about trouble come to this address."
     );
     let nothing = "There is nothing to do.";
+    let subject = format!("Ticketbridge: a test mail for {partner}");
+    of_two_paragraphs(to, subject, &arrived, nothing)
+}
+
+fn of_two_paragraphs(to: EmailAddress, subject: String, first: &str, second: &str) -> Mail {
     Mail {
         to,
-        subject: format!("Ticketbridge: a test mail for {partner}"),
-        text: format!("{arrived}\n\n{nothing}\n"),
-        html: page(&html! { p { (arrived) } p { (nothing) } }),
+        subject,
+        text: format!("{first}\n\n{second}\n"),
+        html: page(&html! { p { (first) } p { (second) } }),
     }
 }
 

@@ -222,7 +222,7 @@ impl Calls<'_> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
             return Ok(Done::Ended(ended));
         }
-        let (mark, wanted) = (self.claim.mark(), &self.record.wanted);
+        let (mark, wanted) = (note.kind().mark(&self.claim.id), &self.record.wanted);
         let about = wanted.about.as_ref();
         let (text, for_customers) = match note {
             Note::Repeats { untold, .. } => {
@@ -280,25 +280,27 @@ impl Calls<'_> {
         }
     }
 
-    /// GET, PATCH, GET again: the ticket counts as closed only if it stays so.
     async fn close(&self, ticket_id: RecordId) -> Result<Done, Failed> {
         let ticket = self.ticket(ticket_id).await?;
         if let Some(ended) = self.ended(&ticket) {
             return Ok(Done::Ended(ended));
         }
-        let status = self.closing_status(&ticket).await?;
+        let ended = self.set_closed(&ticket).await?;
+        let by = match ended.by {
+            ClosedBy::Technician => ClosedBy::Us,
+            by @ (ClosedBy::Us | ClosedBy::Deleted | ClosedBy::Moved | ClosedBy::OutOfReach) => by,
+        };
+        Ok(Done::Ended(Ended { by, ..ended }))
+    }
+
+    /// PATCH, then GET again: the ticket counts as closed only if it stays closed.
+    async fn set_closed(&self, ticket: &Ticket) -> Result<Ended, Failed> {
+        let status = self.closing_status(ticket).await?;
         let writer = self.client.ticket_writer();
         let deadline = self.write_deadline()?;
-        let set = writer.close(ticket_id, status, deadline).await;
-        let closed = self.look_again(ticket_id, set).await?;
-        match self.ended(&closed) {
-            None => Err(Failed::StatusWithoutEffect),
-            Some(ended) if ended.by == ClosedBy::Technician => Ok(Done::Ended(Ended {
-                by: ClosedBy::Us,
-                ..ended
-            })),
-            Some(ended) => Ok(Done::Ended(ended)),
-        }
+        let set = writer.close(ticket.id, status, deadline).await;
+        let closed = self.look_again(ticket.id, set).await?;
+        self.ended(&closed).ok_or(Failed::StatusWithoutEffect)
     }
 
     /// GET, PATCH, GET again.
@@ -330,14 +332,7 @@ impl Calls<'_> {
         if let Some(ended) = self.ended(&ticket) {
             return Ok(Done::Ended(ended));
         }
-        let status = self.closing_status(&ticket).await?;
-        let writer = self.client.ticket_writer();
-        let deadline = self.write_deadline()?;
-        let set = writer.close(ticket_id, status, deadline).await;
-        let closed = self.look_again(ticket_id, set).await?;
-        if self.ended(&closed).is_none() {
-            return Err(Failed::StatusWithoutEffect);
-        }
+        self.set_closed(&ticket).await?;
         tracing::warn!(
             duplicate_repaired = 1,
             ticket.id = ticket_id,
@@ -459,10 +454,10 @@ pub(crate) async fn seen(
         Err(fault) => return Err(Failed::Look(fault)),
     };
     let mut is_noted = false;
-    if claim.op.is_note() {
+    if let Op::Note(kind) = claim.op {
         let notes = client.ticket_notes(ticket_id, deadline).await;
         let notes = notes.map_err(Failed::Look)?;
-        let mark = claim.mark();
+        let mark = kind.mark(&claim.id);
         is_noted = notes.iter().any(|note| note.text.contains(&mark));
     }
     let has = ticket.priority.as_ref().map(|priority| priority.id);

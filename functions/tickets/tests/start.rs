@@ -27,17 +27,4 @@ const VARIABLES: [(&str, &str); 8] = [
     ("SETTLE_SECONDS", "600"),
 ];
 
-#[test]
-fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
-    start::asks_for_its_first_event(BINARY, &VARIABLES);
-}
-
-#[test]
-fn a_panic_or_a_missing_variable_at_the_start_is_one_line_of_the_log() {
-    start::logs_why_it_does_not_start(BINARY, &VARIABLES);
-}
-
-#[test]
-fn an_address_that_others_can_read_on_the_way_is_refused_at_the_start() {
-    start::refuses_plain_http(BINARY, &VARIABLES);
-}
+start::tests_of!(BINARY, VARIABLES);

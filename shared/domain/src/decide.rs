@@ -5,7 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::event::Severity;
 use crate::memory::MemoryState;
 use crate::record::{
-    About, Actual, BlockedSince, Claim, Closed, ClosedBy, Duplicate, Op, Open, Recheck, Record,
+    About, Actual, BlockedSince, Claim, Closed, ClosedBy, Duplicate, NoteKind, Op, Open, Recheck,
+    Record,
 };
 use crate::settings::{BoardTarget, ConnectionView, LiveConnection, WhenGone};
 use crate::{Blocked, ClaimId, RecordId, Token, breaker, rights};
@@ -118,6 +119,21 @@ pub enum Note {
     },
 }
 
+impl Note {
+    /// What it tells.
+    #[must_use]
+    pub fn kind(&self) -> NoteKind {
+        match self {
+            Self::Repeats { .. } => NoteKind::Repeats,
+            Self::Gone => NoteKind::Gone,
+            Self::Closing => NoteKind::Closing,
+            Self::Reopened => NoteKind::Reopened,
+            Self::Duplicate { .. } => NoteKind::Duplicate,
+            Self::Kept { .. } => NoteKind::Kept,
+        }
+    }
+}
+
 /// A ticket that is opened again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reopen {
@@ -158,14 +174,7 @@ impl Step {
     pub fn op(&self) -> Op {
         match self {
             Self::Create(_) => Op::Create,
-            Self::Note { note, .. } => match note {
-                Note::Repeats { .. } => Op::NoteRepeats,
-                Note::Gone => Op::NoteGone,
-                Note::Closing => Op::NoteClosing,
-                Note::Reopened => Op::NoteReopened,
-                Note::Duplicate { .. } => Op::NoteDuplicate,
-                Note::Kept { .. } => Op::NoteKept,
-            },
+            Self::Note { note, .. } => Op::Note(note.kind()),
             Self::Patch { .. } => Op::Patch,
             Self::Close { .. } => Op::Close,
             Self::Reopen(_) => Op::Reopen,
@@ -240,11 +249,11 @@ impl Step {
     fn reason(&self) -> &'static str {
         match self.op() {
             Op::Create => "raised",
-            Op::NoteRepeats => "repeated",
+            Op::Note(NoteKind::Repeats) => "repeated",
             Op::Patch => "worse",
-            Op::NoteGone | Op::NoteClosing | Op::Close => "gone",
-            Op::NoteReopened | Op::Reopen => "raised again",
-            Op::NoteDuplicate | Op::NoteKept | Op::Repair => "duplicate",
+            Op::Note(NoteKind::Gone) | Op::Note(NoteKind::Closing) | Op::Close => "gone",
+            Op::Note(NoteKind::Reopened) | Op::Reopen => "raised again",
+            Op::Note(NoteKind::Duplicate) | Op::Note(NoteKind::Kept) | Op::Repair => "duplicate",
         }
     }
 }
@@ -330,13 +339,7 @@ fn needs(decision: &Decision) -> &'static [&'static str] {
         | Decision::Recall
         | Decision::Remember => &[rights::TICKETS_INQUIRE],
         Decision::Write(step) => match step.op() {
-            Op::Create
-            | Op::NoteRepeats
-            | Op::NoteGone
-            | Op::NoteClosing
-            | Op::NoteReopened
-            | Op::NoteDuplicate
-            | Op::NoteKept => &[rights::TICKETS_ADD],
+            Op::Create | Op::Note(_) => &[rights::TICKETS_ADD],
             Op::Patch | Op::Reopen => &[rights::TICKETS_EDIT],
             Op::Close | Op::Repair => &[rights::TICKETS_CLOSE],
         },

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::RecordId;
 use crate::adopt::Found;
-use crate::record::{Actual, Claim, ClosedBy, Duplicate, Ended, Op, Open, Record};
+use crate::record::{Actual, Claim, ClosedBy, Duplicate, Ended, NoteKind, Op, Open, Record};
 
 /// What a claimed write did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,12 +87,7 @@ pub fn effect(claim: &Claim, seen: &Seen) -> Option<Done> {
     let is_closed = ended.is_some_and(|ended| ended.by == ClosedBy::Technician);
     match claim.op {
         Op::Create => None,
-        Op::NoteRepeats
-        | Op::NoteGone
-        | Op::NoteClosing
-        | Op::NoteReopened
-        | Op::NoteDuplicate
-        | Op::NoteKept => seen.is_noted.then_some(Done::Noted),
+        Op::Note(_) => seen.is_noted.then_some(Done::Noted),
         Op::Patch => seen.is_prioritised.then_some(Done::Patched),
         // Closed while a close of ours was under way: that was us.
         Op::Close if is_closed => Some(Done::Ended(Ended {
@@ -112,19 +107,19 @@ pub fn effect(claim: &Claim, seen: &Seen) -> Option<Done> {
 pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> Record {
     let open = record.open().cloned();
     match (claim.op, done, open) {
-        (Op::NoteDuplicate | Op::Repair, Done::Repaired | Done::Ended(_), _) => {
+        (Op::Note(NoteKind::Duplicate) | Op::Repair, Done::Repaired | Done::Ended(_), _) => {
             let other = |known: &Duplicate| Some(known.ticket_id) != claim.ticket_id;
             record.duplicates.retain(other);
             record.without_claim()
         }
-        (Op::NoteDuplicate, Done::Noted, _) => {
+        (Op::Note(NoteKind::Duplicate), Done::Noted, _) => {
             let of_claim = |known: &&mut Duplicate| Some(known.ticket_id) == claim.ticket_id;
             if let Some(duplicate) = record.duplicates.iter_mut().find(of_claim) {
                 duplicate.noted = true;
             }
             record.without_claim()
         }
-        (Op::NoteKept, Done::Noted, _) => {
+        (Op::Note(NoteKind::Kept), Done::Noted, _) => {
             // They are told one after the other.
             let is_next = |known: &&mut Duplicate| !known.noted_on_kept;
             if let Some(duplicate) = record.duplicates.iter_mut().find(is_next) {
@@ -151,7 +146,7 @@ pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> 
         (_, Done::Ended(ended), Some(open)) => {
             record.with_closed(open.ticket_id, open.epoch, *ended, now)
         }
-        (Op::NoteRepeats, Done::Noted, Some(open)) => {
+        (Op::Note(NoteKind::Repeats), Done::Noted, Some(open)) => {
             let told = record.repeats_told_by(claim);
             record.with_open(Open {
                 last_note_at: Some(now),
@@ -159,7 +154,7 @@ pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> 
                 ..open
             })
         }
-        (Op::NoteGone | Op::NoteClosing, Done::Noted, Some(open)) => {
+        (Op::Note(NoteKind::Gone) | Op::Note(NoteKind::Closing), Done::Noted, Some(open)) => {
             // Raised meanwhile: the next time that it is gone needs its own note.
             let noted_gone = !record.wanted.standing;
             record.with_open(Open {
@@ -168,7 +163,7 @@ pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> 
                 ..open
             })
         }
-        (Op::NoteReopened, Done::Noted, Some(open)) => record.with_open(Open {
+        (Op::Note(NoteKind::Reopened), Done::Noted, Some(open)) => record.with_open(Open {
             last_note_at: Some(now),
             owes_reopened_note: false,
             ..open

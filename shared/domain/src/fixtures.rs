@@ -5,8 +5,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::event::{Change, Event, Particulars, Payload, Severity};
 use crate::fold::fold;
 use crate::kind::Role;
-use crate::record::{Claim, Op, Open, Record};
-use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId};
+use crate::record::{Claim, Duplicate, Op, Open, Record};
+use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, Token};
 
 pub(crate) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 
@@ -81,4 +81,16 @@ pub(crate) fn open(events: &[Event]) -> Record {
     let claim = claim(Op::Create, &record);
     let record = record.with_open(Open::new(77, Some(2), &claim, at(10)));
     rest.iter().fold(record, fold)
+}
+
+/// Ticket 78, which has the token of ticket 77, in the ConnectWise of this epoch.
+pub(crate) fn too_many(epoch: u32) -> Duplicate {
+    Duplicate {
+        ticket_id: 78,
+        token: Token::new(&key(), 1),
+        company_id: 19,
+        epoch,
+        noted: false,
+        noted_on_kept: false,
+    }
 }

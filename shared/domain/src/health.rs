@@ -109,6 +109,19 @@ pub enum CompanyUnfit {
     Disallowed,
 }
 
+impl CompanyUnfit {
+    /// Why no ticket can be made for a company that ConnectWise lists. The flags decide; the names of statuses are the partner's own.
+    #[must_use]
+    pub fn by_flags(is_deleted: bool, disallows_saving: bool, is_inactive: bool) -> Option<Self> {
+        match (is_deleted, disallows_saving, is_inactive) {
+            (true, _, _) => Some(Self::Deleted),
+            (false, true, _) => Some(Self::Disallowed),
+            (false, false, true) => Some(Self::Inactive),
+            (false, false, false) => None,
+        }
+    }
+}
+
 /// Something that is wrong. Names are looked up when somebody is told: they may change while it lasts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "trouble", content = "of", rename_all = "snake_case")]

@@ -2,6 +2,9 @@
 //!
 //! Its shape is permanent: members may be added with a default, never renamed.
 
+mod blocked;
+mod claim;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +15,10 @@ use crate::key::{Token, shard};
 use crate::kind::Role;
 use crate::settings::Settings;
 use crate::time::sortable;
-use crate::{AlertKey, Blocked, ClaimId, Kind, RecordId};
+use crate::{AlertKey, Blocked, Kind, RecordId};
+
+pub use blocked::{BlockedSince, Refusal};
+pub use claim::{Claim, NoteKind, Op};
 
 /// Complete empty searches after settling that make "no ticket".
 const EMPTY_VISITS: u32 = 2;
@@ -23,8 +29,6 @@ const LAST_RECHECK: SignedDuration = SignedDuration::from_hours(23);
 const ABANDONED: SignedDuration = SignedDuration::from_mins(30);
 /// So long after its ticket ended a record is kept whole.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// A search that is blind for so long after settling is a person's to mend.
-const BLIND: SignedDuration = SignedDuration::from_hours(1);
 
 /// All that is remembered of one alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -240,188 +244,6 @@ pub enum ClosedBy {
     OutOfReach,
 }
 
-/// The right to make one write to ConnectWise, held by one worker until a time.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Claim {
-    /// Ownership is by this, not by `rev`.
-    pub id: ClaimId,
-    /// What is being written.
-    pub op: Op,
-    /// Why.
-    pub reason: String,
-    /// The ticket's token.
-    pub token: Token,
-    /// The ticket that is written to; none where one is to be made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ticket_id: Option<RecordId>,
-    /// The board that a new ticket goes to.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub board_id: Option<RecordId>,
-    /// The company that the ticket is for.
-    pub company_id: RecordId,
-    /// The connection's epoch.
-    pub epoch: u32,
-    /// The severity that the ticket is given.
-    pub severity: Severity,
-    /// When the write was begun.
-    pub began_at: Timestamp,
-    /// When the raise that the write is about was received; none where only a resolve was ever seen. Some sources put one time
-    /// into all raises of an alert, so only the receipt tells them apart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub raise_received_at: Option<Timestamp>,
-    /// How many repeats since that raise are told once the ticket or note is written.
-    #[serde(default)]
-    pub repeats: u32,
-    /// No attempt under this claim goes on after this.
-    pub until: Timestamp,
-    /// When the outcome became unknown; an owner that vanished leaves `until` for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub uncertain_at: Option<Timestamp>,
-    /// How often ConnectWise was asked for the outcome.
-    #[serde(default)]
-    pub visits: u32,
-    /// When it was last asked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub visited_at: Option<Timestamp>,
-    /// How many complete looks in a row, begun after the settling time, showed no effect.
-    #[serde(default)]
-    pub empty_visits: u32,
-}
-
-/// A write to ConnectWise: exactly one call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Op {
-    /// POST a ticket.
-    Create,
-    /// POST a note: the alert was repeated.
-    NoteRepeats,
-    /// POST a note: the alert is gone, and a person closes the ticket.
-    NoteGone,
-    /// POST a note: the alert is gone, and the ticket is closed next.
-    NoteClosing,
-    /// POST a note: the ticket was reopened.
-    NoteReopened,
-    /// POST a note on a duplicate: it is closed next.
-    NoteDuplicate,
-    /// POST a note on the ticket that stays: it has a duplicate.
-    NoteKept,
-    /// PATCH the priority.
-    Patch,
-    /// PATCH the status to a closed one.
-    Close,
-    /// PATCH the status to an open one.
-    Reopen,
-    /// PATCH the status of a duplicate to a closed one.
-    Repair,
-}
-
-impl Op {
-    /// The operation's name in the mark of a note.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::NoteRepeats => "repeats",
-            Self::NoteGone => "gone",
-            Self::NoteClosing => "closing",
-            Self::NoteReopened => "reopened",
-            Self::NoteDuplicate => "duplicate",
-            Self::NoteKept => "kept",
-            Self::Patch => "priority",
-            Self::Close => "close",
-            Self::Reopen => "reopen",
-            Self::Repair => "repair",
-        }
-    }
-
-    /// Whether it writes a note.
-    #[must_use]
-    pub fn is_note(self) -> bool {
-        match self {
-            Self::NoteRepeats
-            | Self::NoteGone
-            | Self::NoteClosing
-            | Self::NoteReopened
-            | Self::NoteDuplicate
-            | Self::NoteKept => true,
-            Self::Create | Self::Patch | Self::Close | Self::Reopen | Self::Repair => false,
-        }
-    }
-
-    /// Whether an effect that comes long after the write was given up changes what is recorded.
-    fn is_looked_for_again(self) -> bool {
-        matches!(self, Self::Create | Self::Close | Self::Reopen)
-    }
-}
-
-/// Why and since when.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlockedSince {
-    /// Why the alert cannot go on.
-    #[serde(flatten)]
-    pub reason: Blocked,
-    /// Since when. Of a refusal: when ConnectWise last refused it, since each retry takes the claim first.
-    pub since: Timestamp,
-    /// What ConnectWise refused, where that is why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<Refusal>,
-}
-
-/// A call that ConnectWise refused for the sake of this one alert: the connection works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// The write; none where looking something up was refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub op: Option<Op>,
-    /// ConnectWise's own words, on one line.
-    pub words: String,
-}
-
-impl BlockedSince {
-    /// Whether ConnectWise refused a call for the sake of this alert. Then it is retried only when reconcile or a person asks for it.
-    #[must_use]
-    pub fn is_refusal(&self) -> bool {
-        match self.reason {
-            Blocked::TargetGone(_) | Blocked::Rejected(_) => true,
-            Blocked::NotSetUp
-            | Blocked::Unmapped
-            | Blocked::TenantDisabled
-            | Blocked::KindDisabled
-            | Blocked::ConnectionBroken
-            | Blocked::ConnectionUnavailable
-            | Blocked::Throttled
-            | Blocked::Deferred
-            | Blocked::MissingRight(_)
-            | Blocked::OlderThanBackfill => false,
-        }
-    }
-
-    /// Whether ConnectWise refused this write, or something that must come before it.
-    #[must_use]
-    pub fn refuses(&self, op: Op) -> bool {
-        let refused = self.refusal.as_ref().and_then(|refusal| refusal.op);
-        self.is_refusal() && refused.is_none_or(|refused| refused == op)
-    }
-
-    /// Whether ConnectWise refused to look something up.
-    #[must_use]
-    pub fn refuses_look(&self) -> bool {
-        let refused = self.refusal.as_ref().and_then(|refusal| refusal.op);
-        self.is_refusal() && refused.is_none()
-    }
-
-    /// ConnectWise's own words; empty where it said none.
-    #[must_use]
-    pub fn words(&self) -> &str {
-        match (&self.refusal, &self.reason) {
-            (Some(refusal), _) => &refusal.words,
-            (None, Blocked::Rejected(words)) => words,
-            (None, _) => "",
-        }
-    }
-}
-
 impl Open {
     /// The ticket that a claimed create made.
     #[must_use]
@@ -473,33 +295,6 @@ impl Closed {
     pub fn token(&self, key: &AlertKey) -> Token {
         let own = || Token::new(key, self.episode);
         self.token.clone().unwrap_or_else(own)
-    }
-}
-
-impl Claim {
-    /// The mark by which a look finds the note that was written under this claim.
-    #[must_use]
-    pub fn mark(&self) -> String {
-        format!("[tb {} {}]", self.op.as_str(), self.id)
-    }
-
-    /// Whether searches have been blind for so long that a person must look: ConnectWise should have settled long ago.
-    #[must_use]
-    pub fn is_blind_too_long(&self, settle: SignedDuration, now: Timestamp) -> bool {
-        now > later(later(self.uncertain_since(), settle), BLIND)
-    }
-
-    /// When its owner is done and ConnectWise had its time to settle.
-    #[must_use]
-    pub fn settled_at(&self, settle: SignedDuration) -> Timestamp {
-        self.until.max(later(self.uncertain_since(), settle))
-    }
-
-    /// From when on the outcome is unknown, unless its owner records it: the end of the attempt, or of the claim where the owner
-    /// vanished.
-    #[must_use]
-    pub fn uncertain_since(&self) -> Timestamp {
-        self.uncertain_at.unwrap_or(self.until)
     }
 }
 

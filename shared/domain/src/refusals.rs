@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Severity;
 use crate::kind::Role;
-use crate::record::{About, Actual, BlockedSince, ClosedBy, Op, Record};
+use crate::record::{About, Actual, BlockedSince, ClosedBy, NoteKind, Op, Record};
 use crate::settings::{Mapping, Settings};
 use crate::text::cut_to_chars;
 use crate::{AlertKey, Blocked, Kind, Target, TenantId};
@@ -222,7 +222,10 @@ impl GroupId {
         };
         let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
         // A person mends all notes at once, so they are one group.
-        let op = op.map(|op| if op.is_note() { Op::NoteRepeats } else { op });
+        let op = op.map(|op| match op {
+            Op::Note(_) => Op::Note(NoteKind::Repeats),
+            Op::Create | Op::Patch | Op::Close | Op::Reopen | Op::Repair => op,
+        });
         Some(Self { op, cause })
     }
 }
@@ -233,14 +236,7 @@ impl GroupId {
     pub fn in_short(&self) -> &'static str {
         match self.op {
             Some(Op::Create) => "create tickets",
-            Some(
-                Op::NoteRepeats
-                | Op::NoteGone
-                | Op::NoteClosing
-                | Op::NoteReopened
-                | Op::NoteDuplicate
-                | Op::NoteKept,
-            ) => "add notes to tickets",
+            Some(Op::Note(_)) => "add notes to tickets",
             Some(Op::Patch) => "change the priority of tickets",
             Some(Op::Close | Op::Repair) => "close tickets",
             Some(Op::Reopen) => "reopen tickets",
@@ -652,35 +648,14 @@ fn is_accepted(op: Option<Op>, record: &Record, refused_at: Timestamp) -> bool {
         (Some(Op::Close), Some(Actual::Closed(closed))) => {
             closed.at > refused_at && closed.by == ClosedBy::Us
         }
-        (
-            Some(
-                Op::NoteRepeats
-                | Op::NoteGone
-                | Op::NoteClosing
-                | Op::NoteReopened
-                | Op::NoteDuplicate
-                | Op::NoteKept,
-            ),
-            Some(Actual::Open(open)),
-        ) => open.last_note_at > Some(refused_at),
+        (Some(Op::Note(_)), Some(Actual::Open(open))) => open.last_note_at > Some(refused_at),
         (Some(Op::Patch), Some(Actual::Open(open))) => {
             let about = record.wanted.about.as_ref();
             about.is_some_and(|about| open.severity >= about.severity)
         }
         (Some(Op::Repair), _) => record.duplicates.is_empty(),
         (
-            Some(
-                Op::Create
-                | Op::Reopen
-                | Op::Close
-                | Op::Patch
-                | Op::NoteRepeats
-                | Op::NoteGone
-                | Op::NoteClosing
-                | Op::NoteReopened
-                | Op::NoteDuplicate
-                | Op::NoteKept,
-            ),
+            Some(Op::Create | Op::Reopen | Op::Close | Op::Patch | Op::Note(_)),
             Some(Actual::Closed(_) | Actual::Open(_)) | None,
         ) => false,
     }

@@ -1,4 +1,5 @@
 use domain::Kind;
+use domain::record::NoteKind;
 use proptest::prelude::*;
 
 use super::*;
@@ -93,7 +94,7 @@ fn every_trouble() -> Vec<Trouble> {
     ];
     let ops = [
         Op::Create,
-        Op::NoteRepeats,
+        Op::Note(NoteKind::Repeats),
         Op::Patch,
         Op::Close,
         Op::Reopen,

@@ -223,14 +223,8 @@ async fn give_up(
     invocation: &Invocation,
 ) -> Result<Done, Problem> {
     let (partner, contact) = (&session.partner, contact.without_pending());
-    saved(
-        setup
-            .access()
-            .save_contact(partner, &contact, version)
-            .await?,
-    )?;
-    let (by, what) = (Actor::Partner, "contact_change_cancelled");
-    setup.done(partner, by, what, &[], invocation).await;
+    let by = (Actor::Partner, "contact_change_cancelled");
+    store(setup, partner, (&contact, version), by, invocation).await?;
     Ok(Done::next("/setup/contact?done=contact_change_cancelled"))
 }
 
@@ -305,14 +299,8 @@ pub(crate) async fn set_by_operator(
     if value == contact {
         return Ok(());
     }
-    saved(
-        setup
-            .access()
-            .save_contact(partner, &contact, version)
-            .await?,
-    )?;
-    let (by, what) = (Actor::Operator, "contact_set");
-    setup.done(partner, by, what, &[], invocation).await;
+    let by = (Actor::Operator, "contact_set");
+    store(setup, partner, (&contact, version), by, invocation).await?;
     setup.connections.try_out(partner, invocation.now()).await?;
     if let Some(before) = value
         .address
@@ -320,6 +308,20 @@ pub(crate) async fn set_by_operator(
     {
         notify_of_change(setup, partner, before, invocation).await;
     }
+    Ok(())
+}
+
+/// Stores the contact as changed from this version, and notes who changed what.
+async fn store(
+    setup: &Setup,
+    partner: &PartnerId,
+    (contact, version): (&Contact, u64),
+    (by, what): (Actor, &str),
+    invocation: &Invocation,
+) -> Result<(), Problem> {
+    let access = setup.access();
+    saved(access.save_contact(partner, contact, version).await?)?;
+    setup.done(partner, by, what, &[], invocation).await;
     Ok(())
 }
 
@@ -384,14 +386,8 @@ async fn ask_to_confirm(
         tracing::error!(%partner, error = %err, "failed to mail a confirmation link");
         in_words(&err)
     })?;
-    saved(
-        setup
-            .access()
-            .save_contact(partner, &contact, version)
-            .await?,
-    )?;
-    let (by, what) = (Actor::Partner, "contact_change_requested");
-    setup.done(partner, by, what, &[], invocation).await;
+    let by = (Actor::Partner, "contact_change_requested");
+    store(setup, partner, (&contact, version), by, invocation).await?;
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use axum::Extension;
 use connectwise::{Client, Company, CompanyStatus, Cursor, Error, SearchText};
+use domain::health::CompanyUnfit;
 use domain::settings::{self, Mapping};
 use domain::text::folded_name;
 use domain::{PartnerId, RecordId, SourceId, TenantId};
@@ -386,7 +387,7 @@ fn suggestions(
     let mut found: BTreeMap<TenantId, Vec<Suggested>> = BTreeMap::new();
     for company in companies {
         let tenants = names.get(&folded_name(&company.name));
-        let Some(tenants) = tenants.filter(|_| unusable(&company, statuses).is_none()) else {
+        let Some(tenants) = tenants.filter(|_| company.unfit(statuses).is_none()) else {
             continue;
         };
         for tenant in tenants {
@@ -453,18 +454,14 @@ async fn statuses(client: &Client, invocation: &Invocation) -> Result<Vec<Compan
     }
 }
 
-/// Why no ticket can be made for a company. The name of a status says nothing: the names are the partner's own, the flags are
-/// ConnectWise's.
+/// Why no ticket can be made for a company, in words for a person.
 fn unusable(company: &Company, statuses: &[CompanyStatus]) -> Option<&'static str> {
-    if company.deleted_flag {
-        return Some("deleted in ConnectWise");
-    }
-    let status = company.status_among(statuses)?;
-    match (status.disallow_saving_flag, status.inactive_flag) {
-        (true, _) => Some("in a status with which ConnectWise saves no tickets"),
-        (false, true) => Some("inactive in ConnectWise"),
-        (false, false) => None,
-    }
+    company.unfit(statuses).map(|why| match why {
+        CompanyUnfit::Gone => "not found in ConnectWise",
+        CompanyUnfit::Deleted => "deleted in ConnectWise",
+        CompanyUnfit::Disallowed => "in a status with which ConnectWise saves no tickets",
+        CompanyUnfit::Inactive => "inactive in ConnectWise",
+    })
 }
 
 /// The mapping as it holds over the connection of this epoch, if there is one.

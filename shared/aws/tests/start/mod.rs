@@ -12,6 +12,27 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+/// The tests of one function, over its binary and its variables.
+macro_rules! tests_of {
+    ($binary:expr, $variables:expr) => {
+        #[test]
+        fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
+            start::asks_for_its_first_event($binary, &$variables);
+        }
+
+        #[test]
+        fn a_panic_or_a_missing_variable_at_the_start_is_one_line_of_the_log() {
+            start::logs_why_it_does_not_start($binary, &$variables);
+        }
+
+        #[test]
+        fn an_address_that_others_can_read_on_the_way_is_refused_at_the_start() {
+            start::refuses_plain_http($binary, &$variables);
+        }
+    };
+}
+pub(crate) use tests_of;
+
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A process that does not outlive the test.

@@ -3,7 +3,7 @@ use crate::event::{Change, Event, EventDigest, Particulars, Payload, Severity};
 use crate::fold::fold;
 use crate::kind::Role;
 use crate::message::Message;
-use crate::record::{Claim, ClosedBy, Op};
+use crate::record::{Claim, ClosedBy, NoteKind, Op};
 use crate::snapshot::tests::{alert, kind, minute};
 use crate::{ClaimId, EventId, SnapshotId, Token};
 
@@ -153,7 +153,7 @@ fn a_record_that_moved_on_makes_a_command_void() {
         (
             "a claim runs",
             &open,
-            claimed(&open, Op::NoteGone),
+            claimed(&open, Op::Note(NoteKind::Gone)),
             [true; 3],
         ),
         (

@@ -2,26 +2,12 @@ use super::*;
 use crate::breaker::Breaker;
 use crate::done::{Done, after};
 use crate::event::{Change, Event, Particulars, Payload};
+use crate::fixtures::{SETTLE, at, key, too_many};
 use crate::fold::fold;
 use crate::kind::Role;
 use crate::record::{BlockedSince, Ended, Refusal};
 use crate::settings::{Mapping, Settings};
-use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId};
-
-const SETTLE: SignedDuration = SignedDuration::from_mins(10);
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_790_000_000 + second).unwrap()
-}
-
-fn key() -> AlertKey {
-    AlertKey {
-        partner: PartnerId::parse("acme").unwrap(),
-        tenant: TenantId::parse("contoso").unwrap(),
-        source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
-        alert_id: AlertId::parse("a").unwrap(),
-    }
-}
+use crate::{ClaimId, EventId, Kind};
 
 fn event(second: i64, change: Change) -> Event {
     Event::immediate(
@@ -261,8 +247,8 @@ fn what_was_refused_is_not_called_again_by_any_message_but_a_retry() {
     let close = closing.clone().with_open(noted());
     for (record, op, other) in [
         (&create, Op::Create, Op::Close),
-        (&repeat, Op::NoteRepeats, Op::Close),
-        (&closing, Op::NoteClosing, Op::Close),
+        (&repeat, Op::Note(NoteKind::Repeats), Op::Close),
+        (&closing, Op::Note(NoteKind::Closing), Op::Close),
         (&close, Op::Close, Op::Create),
     ] {
         let decided = next(record, 21);
@@ -297,14 +283,14 @@ fn what_was_refused_is_not_called_again_by_any_message_but_a_retry() {
     );
     let unknown = Claim {
         ticket_id: Some(7),
-        ..claim(Op::NoteRepeats)
+        ..claim(Op::Note(NoteKind::Repeats))
     };
     let unknown = repeat.with_claim(unknown).with_uncertain(None, at(2));
     assert_eq!(next(&unknown, 1000), Decision::Verify(7));
     let unseen = refused(&unknown, None);
     assert_eq!(next(&unseen, 1000), Decision::Block(reason.clone()));
     assert_eq!(
-        next(&refused(&unknown, Some(Op::NoteRepeats)), 1000),
+        next(&refused(&unknown, Some(Op::Note(NoteKind::Repeats))), 1000),
         Decision::Verify(7)
     );
 }
@@ -656,12 +642,12 @@ fn a_short_settling_time_skips_the_late_visits() {
 #[test]
 fn every_write_of_unknown_outcome_is_looked_at_until_it_is_settled() {
     for op in [
-        Op::NoteRepeats,
-        Op::NoteGone,
-        Op::NoteClosing,
-        Op::NoteReopened,
-        Op::NoteDuplicate,
-        Op::NoteKept,
+        Op::Note(NoteKind::Repeats),
+        Op::Note(NoteKind::Gone),
+        Op::Note(NoteKind::Closing),
+        Op::Note(NoteKind::Reopened),
+        Op::Note(NoteKind::Duplicate),
+        Op::Note(NoteKind::Kept),
         Op::Patch,
         Op::Close,
         Op::Reopen,
@@ -1146,17 +1132,6 @@ fn nothing_is_looked_at_while_connectwise_takes_no_call() {
     assert!(may_look(&view, at(30)));
     view.breaker.missing_rights = [rights::TICKETS_INQUIRE.to_owned()].into();
     assert!(!may_look(&view, at(30)));
-}
-
-fn too_many(epoch: u32) -> Duplicate {
-    Duplicate {
-        ticket_id: 78,
-        token: Token::new(&key(), 1),
-        company_id: 19,
-        epoch,
-        noted: false,
-        noted_on_kept: false,
-    }
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn ended(record: &Record) -> Option<ClosedBy> {
 #[test]
 fn a_note_is_told_once_and_the_next_only_after_its_time() {
     let record = open(&[raised(1), raised(12), raised(13)]);
-    let claim = claim(Op::NoteRepeats, &record);
+    let claim = claim(Op::Note(NoteKind::Repeats), &record);
     let after = after(record, &claim, &Done::Noted, at(21));
     let open = after.open().unwrap();
     assert_eq!((open.noted_repeats, open.last_note_at), (2, Some(at(21))));
@@ -71,7 +71,7 @@ fn a_note_is_told_once_and_the_next_only_after_its_time() {
 #[test]
 fn repeats_of_another_raise_are_not_told_by_a_note_of_the_first() {
     let record = open(&[raised(1), raised(12), raised(13)]);
-    let claim = claim(Op::NoteRepeats, &record);
+    let claim = claim(Op::Note(NoteKind::Repeats), &record);
     let record = fold(fold(record, &resolved(22)), &raised(23));
     let open = after(record, &claim, &Done::Noted, at(24));
     assert_eq!(open.open().unwrap().noted_repeats, 0);
@@ -84,7 +84,7 @@ fn raises_of_one_time_are_told_apart_by_their_receipt() {
         ..event
     };
     let record = open(&[raised(1), raised(12), raised(13)].map(of_one_time));
-    let claim = claim(Op::NoteRepeats, &record);
+    let claim = claim(Op::Note(NoteKind::Repeats), &record);
     let anew = [resolved(22), raised(23)].map(of_one_time);
     let record = anew.iter().fold(record, fold);
     let open = after(record, &claim, &Done::Noted, at(24));
@@ -93,7 +93,7 @@ fn raises_of_one_time_are_told_apart_by_their_receipt() {
 
 #[test]
 fn a_note_that_the_alert_is_gone_counts_until_it_is_raised_again() {
-    for op in [Op::NoteGone, Op::NoteClosing] {
+    for op in [Op::Note(NoteKind::Gone), Op::Note(NoteKind::Closing)] {
         let record = open(&[raised(1), resolved(12)]);
         let claim = claim(op, &record);
         let noted = after(record.clone(), &claim, &Done::Noted, at(21));
@@ -108,7 +108,11 @@ fn a_note_that_the_alert_is_gone_counts_until_it_is_raised_again() {
 
 #[test]
 fn a_note_of_unknown_outcome_is_written_if_its_mark_is_there_whatever_came_since() {
-    for op in [Op::NoteRepeats, Op::NoteGone, Op::NoteClosing] {
+    for op in [
+        Op::Note(NoteKind::Repeats),
+        Op::Note(NoteKind::Gone),
+        Op::Note(NoteKind::Closing),
+    ] {
         let record = open(&[raised(1), raised(12)]);
         let claim = claim(op, &record);
         let record = fold(record, &resolved(30));
@@ -120,34 +124,34 @@ fn a_note_of_unknown_outcome_is_written_if_its_mark_is_there_whatever_came_since
         assert_eq!(record.claim, None, "{op:?}");
         let open = record.open().unwrap();
         assert_eq!(open.last_note_at, Some(at(35)), "{op:?}");
-        assert_eq!(open.noted_gone, op != Op::NoteRepeats);
+        assert_eq!(open.noted_gone, op != Op::Note(NoteKind::Repeats));
     }
 }
 
 #[test]
 fn each_kind_of_note_has_a_mark_of_its_own() {
     let record = open(&[raised(1)]);
-    let ops = [
-        Op::NoteRepeats,
-        Op::NoteGone,
-        Op::NoteClosing,
-        Op::NoteReopened,
-        Op::NoteDuplicate,
-        Op::NoteKept,
+    let kinds = [
+        NoteKind::Repeats,
+        NoteKind::Gone,
+        NoteKind::Closing,
+        NoteKind::Reopened,
+        NoteKind::Duplicate,
+        NoteKind::Kept,
     ];
-    let mut marks: Vec<String> = ops.map(|op| claim(op, &record).mark()).into();
+    let id = &claim(Op::Patch, &record).id;
+    let mut marks: Vec<String> = kinds.map(|kind| kind.mark(id)).into();
     marks.dedup();
-    assert_eq!(marks.len(), ops.len());
+    assert_eq!(marks.len(), kinds.len());
     assert!(marks.iter().all(|mark| mark.ends_with("c-1]")));
-    assert!(ops.iter().all(|op| op.is_note()));
 }
 
 #[test]
 fn a_write_without_an_effect_is_given_up_after_two_looks_when_it_is_settled() {
     for (op, is_looked_for_again) in [
-        (Op::NoteRepeats, false),
-        (Op::NoteGone, false),
-        (Op::NoteClosing, false),
+        (Op::Note(NoteKind::Repeats), false),
+        (Op::Note(NoteKind::Gone), false),
+        (Op::Note(NoteKind::Closing), false),
         (Op::Patch, false),
         (Op::Close, true),
         (Op::Repair, false),
@@ -165,7 +169,12 @@ fn a_write_without_an_effect_is_given_up_after_two_looks_when_it_is_settled() {
 
 #[test]
 fn what_a_person_did_counts_once_the_write_is_settled() {
-    for op in [Op::NoteRepeats, Op::NoteGone, Op::NoteClosing, Op::Patch] {
+    for op in [
+        Op::Note(NoteKind::Repeats),
+        Op::Note(NoteKind::Gone),
+        Op::Note(NoteKind::Closing),
+        Op::Patch,
+    ] {
         let record = open(&[raised(1)]);
         let claim = claim(op, &record);
         let waiting = looked(record.clone(), &claim, &seen(closed(30)), &ALL_LOOKS[..3]);
@@ -181,7 +190,7 @@ fn what_a_person_did_counts_once_the_write_is_settled() {
 
 #[test]
 fn a_deleted_ticket_is_waited_for_no_longer() {
-    for op in [Op::NoteGone, Op::Patch, Op::Close] {
+    for op in [Op::Note(NoteKind::Gone), Op::Patch, Op::Close] {
         let record = open(&[raised(1)]);
         let claim = claim(op, &record);
         let gone = Seen {
@@ -348,7 +357,7 @@ fn a_reopening_that_took_effect_is_recorded_and_its_note_is_owed() {
     let noted = after(
         reopened,
         &Claim {
-            op: Op::NoteReopened,
+            op: Op::Note(NoteKind::Reopened),
             ..claim.clone()
         },
         &Done::Noted,
@@ -414,16 +423,16 @@ fn of_two_duplicates_each_is_noted_named_and_closed() {
         let flags = flags.map(|it| (it.ticket_id, it.noted, it.noted_on_kept));
         flags.collect::<Vec<_>>()
     };
-    let noted = of(Op::NoteDuplicate, 78, &record);
+    let noted = of(Op::Note(NoteKind::Duplicate), 78, &record);
     record = after(record, &noted, &Done::Noted, at(20));
     assert_eq!(flags(&record), [(78, true, false), (79, false, false)]);
-    let named = of(Op::NoteKept, 77, &record);
+    let named = of(Op::Note(NoteKind::Kept), 77, &record);
     record = after(record, &named, &Done::Noted, at(21));
     assert_eq!(flags(&record), [(78, true, true), (79, false, false)]);
     let closed = of(Op::Repair, 78, &record);
     record = after(record, &closed, &Done::Repaired, at(22));
     assert_eq!(flags(&record), [(79, false, false)]);
-    let noted = of(Op::NoteDuplicate, 79, &record);
+    let noted = of(Op::Note(NoteKind::Duplicate), 79, &record);
     let by_person = Done::Ended(Ended::from(ClosedBy::Technician));
     record = after(record, &noted, &by_person, at(23));
     assert_eq!(flags(&record), [], "a person was faster");

@@ -1,5 +1,5 @@
 use super::*;
-use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved};
+use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved, too_many};
 use crate::fold::fold;
 
 /// A record whose ticket has a close of ours that was given up.
@@ -8,17 +8,6 @@ fn close_given_up() -> Record {
     let close = claim(Op::Close, &record);
     let record = record.with_claim(close.clone());
     record.with_write_given_up(&close, at(700))
-}
-
-fn too_many(epoch: u32) -> Duplicate {
-    Duplicate {
-        ticket_id: 78,
-        token: Token::new(&key(), 1),
-        company_id: 19,
-        epoch,
-        noted: false,
-        noted_on_kept: false,
-    }
 }
 
 #[test]
@@ -45,7 +34,7 @@ fn what_is_in_another_connectwise_is_left_there() {
 #[test]
 fn a_write_that_may_still_take_effect_is_settled_before_its_ticket_is_out_of_reach() {
     let record = open(&[raised(1)]);
-    let note = claim(Op::NoteRepeats, &record);
+    let note = claim(Op::Note(NoteKind::Repeats), &record);
     let record = record.with_claim(note.clone());
     let settled_at = note.settled_at(SETTLE);
     let before = settled_at.saturating_sub(SignedDuration::from_secs(1));

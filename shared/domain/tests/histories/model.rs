@@ -2,13 +2,14 @@
 
 use std::fmt::Debug;
 
+use domain::ClaimId;
 use domain::adopt::Found;
 use domain::breaker::Breaker;
 use domain::command::{Command, Gone};
 use domain::event::{Change, Event, Order, Particulars, Payload, Severity};
 use domain::kind::Role;
 use domain::memory::MemoryState;
-use domain::record::{Actual, BlockedSince, ClosedBy, Op as Write, Record};
+use domain::record::{Actual, BlockedSince, ClosedBy, NoteKind, Op as Write, Record};
 use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, Settings, WhenGone};
 use domain::{AlertId, AlertKey, Blocked, EventId, Kind, PartnerId, SourceId, TenantId, Token};
 use jiff::Timestamp;
@@ -52,7 +53,7 @@ pub(crate) struct Ticket {
 /// A note on a ticket.
 #[derive(Debug, Clone)]
 pub(crate) struct ModelNote {
-    pub(crate) mark: String,
+    pub(crate) claim: ClaimId,
     pub(crate) op: Write,
     /// What it says: two notes that say the same are one too many.
     pub(crate) says: String,
@@ -515,7 +516,7 @@ impl Model {
             hold!(!again, "two tickets for one life: {}", ticket.token);
             let in_time = ticket.notes.iter().filter(|note| !note.is_late);
             let mut said: Vec<_> = in_time
-                .map(|note| (note.epoch, note.op.as_str(), &note.says))
+                .map(|note| (note.epoch, note.op, &note.says))
                 .collect();
             let all = said.len();
             said.sort_unstable();
@@ -746,10 +747,11 @@ impl Model {
                 let told = open.noted_repeats == 0
                     || ticket.reopened > 0
                     || ticket.repeats.contains(&says)
-                    || has(ticket, Write::NoteRepeats, &says)
+                    || has(ticket, Write::Note(NoteKind::Repeats), &says)
                     || self.is_repointed;
                 hold!(told, "repeats are recorded as told and are not: {ticket:?}");
-                let gone = has(ticket, Write::NoteGone, "") || has(ticket, Write::NoteClosing, "");
+                let gone = has(ticket, Write::Note(NoteKind::Gone), "")
+                    || has(ticket, Write::Note(NoteKind::Closing), "");
                 hold!(
                     !open.noted_gone || gone,
                     "it is recorded as noted that it is gone, and is not: {ticket:?}"
@@ -762,7 +764,7 @@ impl Model {
                     "a technician is said to have closed it: {ticket:?}"
                 );
                 hold!(
-                    closed.by != ClosedBy::Us || has(ticket, Write::NoteClosing, ""),
+                    closed.by != ClosedBy::Us || has(ticket, Write::Note(NoteKind::Closing), ""),
                     "closed without a note: {ticket:?}"
                 );
             }

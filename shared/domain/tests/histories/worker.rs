@@ -312,7 +312,10 @@ impl Worker<'_> {
         let there = self.model.ticket(ticket);
         let seen = Seen {
             ticket: (!there.deleted).then(|| self.model.found(ticket)),
-            is_noted: there.notes.iter().any(|note| note.mark == claim.mark()),
+            is_noted: there
+                .notes
+                .iter()
+                .any(|note| note.claim == claim.id && note.op == claim.op),
             is_prioritised: there.severity == claim.severity,
         };
         let verified = verified(record, &claim, &seen, SETTLE, began, began);
@@ -532,7 +535,7 @@ impl Worker<'_> {
             Note::Kept { duplicate } => format!("has the duplicate {duplicate}"),
         };
         let note = ModelNote {
-            mark: claim.mark(),
+            claim: claim.id.clone(),
             op: claim.op,
             says,
             epoch: self.model.epoch(),
