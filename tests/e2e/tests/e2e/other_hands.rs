@@ -114,12 +114,12 @@ async fn a_write_begins_only_with_time_for_its_answer() {
     world.raised(&names(1)).await;
     let raised = event("alert.updated", "more", "a0", 0);
     let messages = world.taken(&[raised]).await;
-    // Calls end two seconds before the invocation does.
+    // Calls end two seconds before the invocation does, so that half a second is left for the write.
     let slow =
-        json!([{ "when": { "operations": ["read"] }, "then": { "slow": { "seconds": 1.9 } } }]);
+        json!([{ "when": { "operations": ["read"] }, "then": { "slow": { "seconds": 5.5 } } }]);
     world.faults(json!({ "rules": slow })).await;
     let before = world.calls().await.len();
-    let invocation = world.invocation_at(Timestamp::now(), 4);
+    let invocation = world.invocation_at(Timestamp::now(), 8);
     let back = world.hand_batch(&messages, &invocation).await;
     assert_eq!(back.len(), 1);
     let calls = world.calls().await.split_off(before);
