@@ -46,6 +46,7 @@ pub(crate) struct Proven {
     pub(crate) company: Option<String>,
     /// Who the keys belong to, where it may see itself.
     pub(crate) member: Option<MyMember>,
+    pub(crate) client: Client,
 }
 
 /// A stored connection that ConnectWise took.
@@ -289,6 +290,7 @@ pub(crate) async fn prove_keys(
         keys,
         company,
         member,
+        client,
     })
 }
 

@@ -17,6 +17,7 @@ mod operator;
 mod page;
 mod random;
 mod routes;
+mod same_connectwise;
 mod session;
 mod steps;
 #[cfg(test)]

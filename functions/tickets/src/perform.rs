@@ -10,7 +10,7 @@ use domain::breaker::{Told, is_too_long_for_the_queue};
 use domain::decide::Step;
 use domain::done::{Done, after, effect, verified};
 use domain::memory::{Memory, MemoryState, Sentinel, Sentinels};
-use domain::record::{Claim, ClosedBy, Ended, Op, Open, Recheck, Record, Refusal};
+use domain::record::{BlockedSince, Claim, ClosedBy, Ended, Op, Open, Recheck, Record, Refusal};
 use domain::{Blocked, PartnerId, Reaction, RecordId, Token, rights};
 use jiff::{SignedDuration, Timestamp};
 
@@ -78,11 +78,16 @@ impl App {
             {
                 tracing::warn!(fault = %fault, op = ?claim.op, "refused again");
                 let words = fault.call().map(Error::answered).unwrap_or_default();
-                let reaction = block(Blocked::Rejected(words));
-                let refusal = refusal(&fault, Some(claim.op), &reaction);
-                let record = record.with_given_up(&claim.token, now);
-                self.not_done(record, &claim, work, (reaction, refusal), now)
-                    .await
+                let reason = Blocked::Rejected(words.clone());
+                let op = Some(claim.op);
+                let refusal = Refusal { op, words };
+                let suspected = |record: Record, ours| match ours {
+                    true => record
+                        .with_uncertain(work.text, now)
+                        .with_suspected_refusal(reason.clone(), refusal.clone(), now),
+                    false => record,
+                };
+                self.change(record, &claim, suspected).await
             }
             Err(fault) if fault.may_have_been_done() => {
                 tracing::warn!(fault = %fault, op = ?claim.op, "uncertain");
@@ -244,6 +249,7 @@ impl App {
         };
         let now = case.invocation.now();
         tracing::info!(search = ?looked, visits = claim.visits + 1, "searched");
+        let partner = record.key.partner.clone();
         let held = match looked {
             Search::Found(found) => adopt(record, &claim, &found, now),
             Search::None => record.going_on().with_empty_visit(self.settle, began),
@@ -257,6 +263,11 @@ impl App {
                 blind
             }
         };
+        let is_refused = held.blocked.as_ref().is_some_and(BlockedSince::is_refusal);
+        if is_refused && held.claim.is_none() {
+            count(Metric::AlertsBlocked, 1);
+            self.refused(&partner, now).await?;
+        }
         self.on(&held).await
     }
 
@@ -617,15 +628,12 @@ fn is_unneeded_note(step: &Step, fault: &Failed) -> bool {
         && suspicion == Some(Suspicion::Keys)
 }
 
-/// Whether a create was answered so before, was searched for and not found, and is answered so again: whatever answers does not
-/// make this ticket. Should it come late all the same, the search an hour later finds it, as that for any create that was given up.
+/// Whether a create was answered so before, was searched for and not found, and is answered so again: whatever answers seems not
+/// to make this ticket.
 fn is_answered_so_again(record: &Record, fault: &Failed) -> bool {
     let is_answer = matches!(fault, Failed::Write(fault) if fault.is_unclear_answer());
-    let is_given_up = |claim: &Claim| {
-        let same = |recheck: &Recheck| recheck.op == claim.op && recheck.token == claim.token;
-        claim.op == Op::Create && record.rechecks.iter().any(same)
-    };
-    is_answer && record.claim.as_ref().is_some_and(is_given_up)
+    let claim = record.claim.as_ref();
+    is_answer && claim.is_some_and(|claim| record.was_given_up_before(claim))
 }
 
 fn block(reason: Blocked) -> Reaction {

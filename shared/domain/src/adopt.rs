@@ -64,12 +64,32 @@ impl Found {
 /// The record after a search found tickets with the token of an uncertain create. The token names the life of the alert, so each
 /// of them is its ticket, whatever ConnectWise's clock says; closed means closed by a technician, and in another company moved by
 /// one.
+///
+/// After a change of the connection, a ticket of before may carry the token too. Then the claimed create has still not shown its
+/// effect, and is looked for again.
 #[must_use]
 pub fn adopt(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> Record {
+    let of_before = match &record.actual {
+        Some(Actual::Closed(closed)) => Some(closed.ticket_id),
+        Some(Actual::Open(_)) | None => None,
+    };
+    let record = with_adopted(record, claim, found, now);
+    let is_of_before = |ticket: &Found| Some(ticket.ticket_id) == of_before;
+    match found.iter().all(is_of_before) && !found.is_empty() {
+        true => record.with_write_given_up(claim, now),
+        false => record,
+    }
+}
+
+fn with_adopted(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> Record {
     let ours = |ticket: &&Found| ticket.ended(&claim.token, claim.company_id).is_none();
     let open: Vec<&Found> = found.iter().filter(ours).collect();
     if let Some(ticket) = kept(&open, None) {
-        let noted_repeats = record.repeats_told_by(claim);
+        // After a create that was given up, this may be its ticket, whose text has fewer repeats.
+        let noted_repeats = match record.was_given_up_before(claim) {
+            true => 0,
+            false => record.repeats_told_by(claim),
+        };
         let record = record.with_open(Open {
             noted_repeats,
             ..Open::new(ticket.ticket_id, ticket.board_id, claim, now)
@@ -335,10 +355,10 @@ fn heard_of_raise(mut record: Record, at: Timestamp) -> Record {
     heard_until(record, at)
 }
 
-/// Whether an event is known that happened then, or later.
+/// Whether an event is known that happened in that second, or later. An event of that second may be the ticket's own raise.
 fn is_newer(record: &Record, at: Timestamp) -> bool {
     let last = record.wanted.last.as_ref();
-    last.is_some_and(|last| last.occurred_at >= at)
+    last.is_some_and(|last| last.occurred_at.as_second() >= at.as_second())
 }
 
 /// The record for which events up to this time are old, and events of this time are not, as they were received later.
@@ -389,10 +409,12 @@ fn with_duplicates(
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
     use crate::event::Severity;
-    use crate::record::{Actual, Op};
-    use crate::{AlertId, AlertKey, ClaimId, PartnerId, SourceId, TenantId};
+    use crate::record::{Actual, Op, Refusal};
+    use crate::{AlertId, AlertKey, Blocked, ClaimId, PartnerId, SourceId, TenantId};
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -425,6 +447,7 @@ mod tests {
             visits: 0,
             visited_at: None,
             empty_visits: 0,
+            suspected_refusal: None,
         };
         (record.with_claim(claim.clone()), claim)
     }
@@ -589,6 +612,67 @@ mod tests {
             "whose sentinels its searches must return"
         );
         (record, recheck)
+    }
+
+    #[test]
+    fn a_ticket_from_before_the_connection_changed_is_not_what_the_create_made() {
+        let before = ticket(10, -100, true);
+        let (record, claim) = claimed();
+        let known = |record: Record| record.with_closed(10, 1, ClosedBy::OutOfReach, at(-50));
+        let record = known(Record::new(record.key)).with_claim(claim.clone());
+        let adopted = adopt(record.clone(), &claim, slice::from_ref(&before), at(20));
+        assert!(matches!(&adopted.actual, Some(Actual::Closed(closed)) if closed.ticket_id == 10));
+        let ops: Vec<_> = adopted.rechecks.iter().map(|recheck| recheck.op).collect();
+        assert_eq!(ops, [Op::Create], "it can still make one");
+
+        let both = [before, ticket(11, 5, false)];
+        let adopted = adopt(record, &claim, &both, at(20));
+        assert_eq!(adopted.open().unwrap().ticket_id, 11);
+        assert_eq!(adopted.rechecks, []);
+    }
+
+    #[test]
+    fn a_ticket_of_several_attempts_may_tell_fewer_repeats_than_the_last_one() {
+        let repeated = |(record, claim): (Record, Claim)| {
+            let claim = Claim {
+                repeats: 2,
+                ..claim
+            };
+            let record = record.without_claim().with_claim(claim.clone());
+            let adopted = adopt(record, &claim, &[ticket(11, 5, false)], at(800));
+            adopted.open().unwrap().noted_repeats
+        };
+        assert_eq!(repeated(claimed()), 2);
+        assert_eq!(repeated((given_up().0, claimed().1)), 0);
+    }
+
+    #[test]
+    fn a_create_that_seems_refused_blocks_only_once_it_has_shown_no_effect() {
+        let (record, claim) = claimed();
+        let settle = SignedDuration::from_mins(10);
+        let words = String::from("500, An error occurred");
+        let (op, reason) = (Some(Op::Create), Blocked::Rejected(words.clone()));
+        let refusal = Refusal { op, words };
+        let record = record.with_uncertain(None, at(60)).with_suspected_refusal(
+            reason.clone(),
+            refusal.clone(),
+            at(60),
+        );
+        assert!(record.blocked.is_none() && record.claim.is_some());
+        let record = record.with_empty_visit(settle, at(660));
+        assert!(record.blocked.is_none() && record.claim.is_some());
+
+        let late = adopt(record.clone(), &claim, &[ticket(11, 62, false)], at(670));
+        assert_eq!(
+            (late.open().map(|open| open.ticket_id), late.blocked),
+            (Some(11), None)
+        );
+
+        let refused = record.with_empty_visit(settle, at(700));
+        let blocked = refused.blocked.clone().unwrap();
+        assert_eq!((blocked.reason, blocked.since), (reason, at(700)));
+        assert_eq!(blocked.refusal, Some(refusal));
+        assert!(refused.was_given_up_before(&claim));
     }
 
     #[test]

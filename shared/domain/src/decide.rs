@@ -243,6 +243,7 @@ impl Step {
             visits: 0,
             visited_at: None,
             empty_visits: 0,
+            suspected_refusal: None,
         })
     }
 

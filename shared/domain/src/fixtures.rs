@@ -71,6 +71,7 @@ pub(crate) fn claim(op: Op, record: &Record) -> Claim {
         visits: 0,
         visited_at: None,
         empty_visits: 0,
+        suspected_refusal: None,
     }
 }
 

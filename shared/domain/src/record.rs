@@ -536,13 +536,6 @@ impl Record {
         }
     }
 
-    /// Notes that a create which was given up before was tried and given up again: it is searched for anew.
-    #[must_use]
-    pub fn with_given_up(mut self, token: &Token, now: Timestamp) -> Self {
-        self.recheck_anew(Op::Create, token, now);
-        self
-    }
-
     fn recheck_anew(&mut self, op: Op, token: &Token, now: Timestamp) {
         for recheck in &mut self.rechecks {
             if recheck.op == op && recheck.token == *token {
@@ -690,6 +683,32 @@ impl Record {
         self.with_payload(payload)
     }
 
+    /// Notes that ConnectWise seems to refuse the claimed write, whose outcome is not known yet: if it shows no effect, the alert is
+    /// blocked. Blocked at once, the next attempt could make a second ticket beside one that comes late.
+    #[must_use]
+    pub fn with_suspected_refusal(
+        mut self,
+        reason: Blocked,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Self {
+        if let Some(claim) = &mut self.claim {
+            claim.suspected_refusal = Some(BlockedSince {
+                reason,
+                since: now,
+                refusal: Some(refusal),
+            });
+        }
+        self
+    }
+
+    /// Whether a create like the claimed one was answered, searched for without an effect, and given up before.
+    #[must_use]
+    pub fn was_given_up_before(&self, claim: &Claim) -> bool {
+        let same = |recheck: &Recheck| recheck.op == claim.op && recheck.token == claim.token;
+        claim.op == Op::Create && self.rechecks.iter().any(same)
+    }
+
     /// Notes a complete look, begun at `began`, that showed no effect of the claimed write. Only looks begun after `settle` count
     /// towards "none"; enough of them in a row end the claim.
     #[must_use]
@@ -709,11 +728,18 @@ impl Record {
             self.claim = Some(claim);
             return self;
         }
+        if let Some(suspected) = claim.suspected_refusal.take() {
+            self.blocked = Some(BlockedSince {
+                since: began,
+                ..suspected
+            });
+        }
         self.with_write_given_up(&claim, began)
     }
 
     /// Ends the claim of a write that showed no effect. The write can still take effect, so the record remembers to look for it.
-    fn with_write_given_up(mut self, claim: &Claim, now: Timestamp) -> Self {
+    #[must_use]
+    pub(crate) fn with_write_given_up(mut self, claim: &Claim, now: Timestamp) -> Self {
         self.claim = None;
         if !claim.op.is_looked_for_again() {
             return self;

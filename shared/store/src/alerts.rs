@@ -444,6 +444,7 @@ mod tests {
             visits: 0,
             visited_at: None,
             empty_visits: 0,
+            suspected_refusal: None,
         });
         record.actual = Some(domain::record::Actual::Closed(domain::record::Closed {
             ticket_id: 77,

@@ -10,11 +10,11 @@ use aws_smithy_async::future::pagination_stream::PaginationStream;
 use domain::event::SnapshotPart;
 use domain::key::SHARDS;
 use domain::plan::Ended;
-use domain::record::{Actual, BlockedSince, Wanted};
+use domain::record::{Actual, BlockedSince, Open, Wanted};
 use domain::settings::Mapping;
 use domain::snapshot::PartHead;
 use domain::time::sortable;
-use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
+use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId, Token};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -126,6 +126,24 @@ pub struct Followed {
     /// What stands in ConnectWise.
     #[serde(default)]
     pub actual: Option<Actual>,
+}
+
+impl Followed {
+    /// The open ticket, if there is one.
+    #[must_use]
+    pub fn open(&self) -> Option<&Open> {
+        match &self.actual {
+            Some(Actual::Open(open)) => Some(open),
+            Some(Actual::Closed(_)) | None => None,
+        }
+    }
+
+    /// The reference that this open ticket carries.
+    #[must_use]
+    pub fn ticket_token(&self, open: &Open) -> Token {
+        let carried = open.token.clone();
+        carried.unwrap_or_else(|| Token::new(&self.key, self.episode))
+    }
 }
 
 /// Items of one key of the index, read as they are asked for.

@@ -166,6 +166,9 @@ pub(crate) fn said(done: &str) -> Option<&'static str> {
     Some(match done {
         "saved" => "Saved.",
         "connected" => "Connected: ConnectWise took the keys, and they are saved.",
+        "address_changed" => {
+            "Connected to the same ConnectWise at another address: boards, mapped organisations and open tickets stay as they are."
+        }
         "boards_ready" => "Both boards are ready.",
         "mail_sent" => "A test mail is on its way.",
         "confirmed" => "Ticketbridge is live: alerts become tickets from now on.",

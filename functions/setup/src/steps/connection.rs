@@ -11,6 +11,7 @@ use crate::answer::{Done, Problem, Shown, saved};
 use crate::check::{self, Proven, find, prove_keys};
 use crate::input::{Asked, Input, filled};
 use crate::page::{self, Step};
+use crate::same_connectwise::is_same_connectwise;
 use crate::session::Session;
 use crate::steps::confirm::counted;
 use crate::steps::overview::After;
@@ -151,15 +152,23 @@ pub(crate) async fn save(
         client_id,
     };
     let proven = prove_keys(&setup.connections, found, entered_keys, &invocation).await?;
+    let address_changed = before.as_ref().is_some_and(|before| {
+        before.origin != proven.keys.origin || before.company_id != proven.keys.company_id
+    });
+    let same_connectwise = match &before {
+        Some(before) if address_changed => {
+            is_same_connectwise(&setup, partner, before, &proven, &invocation).await?
+        }
+        Some(_) => true,
+        None => false,
+    };
     let Proven {
         keys,
         company,
         member,
+        ..
     } = proven;
-    let moved = before
-        .as_ref()
-        .is_none_or(|before| before.origin != keys.origin || before.company_id != keys.company_id);
-    if moved && before.is_some() && !entered.drop_choices {
+    if !same_connectwise && before.is_some() && !entered.drop_choices {
         return Err(would_drop(&setup, partner, &keys.origin, &keys.company_id).await?);
     }
     let place = |connection: &Connection| {
@@ -170,7 +179,11 @@ pub(crate) async fn save(
     };
     let place_before = before.as_ref().map(place);
     let connection = match before {
-        Some(before) if !moved => before,
+        Some(before) if same_connectwise => Connection {
+            origin: keys.origin.clone(),
+            company_id: keys.company_id.clone(),
+            ..before
+        },
         // Boards, companies and tickets of another ConnectWise mean nothing in this one: all that was chosen there is to be chosen again.
         before => Connection {
             origin: keys.origin.clone(),
@@ -188,9 +201,11 @@ pub(crate) async fn save(
     )?;
     let by = Actor::Partner;
     let mut detail = vec![("connection", place(&connection))];
+    let moved = address_changed || place_before.is_none();
     if moved {
         // Before the keys: if they cannot be stored, the connection was moved all the same.
         let what = match &place_before {
+            Some(_) if same_connectwise => "address_changed",
             Some(_) => "connection_moved",
             None => "connected",
         };
@@ -212,7 +227,11 @@ pub(crate) async fn save(
     }
     setup.table().keys_stored(partner, &key_version).await?;
     setup.connections.changed(partner, now).await?;
-    Ok(Done::next("/setup/check?done=connected")
+    let next = match address_changed && same_connectwise {
+        true => "/setup/check?done=address_changed",
+        false => "/setup/check?done=connected",
+    };
+    Ok(Done::next(next)
         .with("version", version)
         .with("company", company)
         .with("member", member.map(|member| member.identifier)))

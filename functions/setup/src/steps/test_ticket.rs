@@ -542,6 +542,7 @@ mod tests {
             visits: 0,
             visited_at: None,
             empty_visits: 0,
+            suspected_refusal: None,
         }
     }
 

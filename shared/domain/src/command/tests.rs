@@ -69,6 +69,7 @@ fn claim(op: Op) -> Claim {
         visits: 0,
         visited_at: None,
         empty_visits: 0,
+        suspected_refusal: None,
     }
 }
 

@@ -129,6 +129,7 @@ fn claim(op: Op) -> Claim {
         visits: 0,
         visited_at: None,
         empty_visits: 0,
+        suspected_refusal: None,
     }
 }
 

@@ -103,6 +103,7 @@ fn claim() -> Claim {
         visits: 0,
         visited_at: None,
         empty_visits: 0,
+        suspected_refusal: None,
     }
 }
 

@@ -69,6 +69,7 @@ pub(super) fn with_ticket(record: Record, ticket_id: RecordId, opened: i64) -> R
         visits: 0,
         visited_at: None,
         empty_visits: 0,
+        suspected_refusal: None,
     };
     let open = Open::new(ticket_id, Some(BOARD), &claim, minute(opened));
     record.with_open(open)

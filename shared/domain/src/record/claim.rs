@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::later;
+use super::{BlockedSince, later};
 use crate::event::Severity;
 use crate::{ClaimId, RecordId, Token};
 
@@ -56,6 +56,10 @@ pub struct Claim {
     /// How many complete looks in a row, begun after the settling time, showed no effect.
     #[serde(default)]
     pub empty_visits: u32,
+    /// How the alert is blocked if the write shows no effect. ConnectWise answered it like a write that it refuses, but did not say
+    /// that nothing was done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suspected_refusal: Option<BlockedSince>,
 }
 
 /// A write to ConnectWise: exactly one call.

@@ -335,6 +335,7 @@ fn what_became_of_a_retry_is_read_from_the_record() {
         visits: 0,
         visited_at: None,
         empty_visits: 0,
+        suspected_refusal: None,
     });
     let low = Open {
         severity: Severity::Low,

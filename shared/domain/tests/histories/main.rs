@@ -54,6 +54,8 @@ enum Op {
     Retry(usize),
     /// Somebody asks to decide again.
     Reconsider,
+    /// A person or reconcile retries what ConnectWise refused.
+    Release,
     /// One of the messages in the queue is handed to a worker.
     Deliver(Delivery),
     /// So many seconds pass.
@@ -261,6 +263,7 @@ fn op(dice: &mut Dice, set_up: bool) -> Op {
         6 if dice.one_in(2) => Op::Retry(dice.below(8)),
         6 => Op::Again(dice.below(8)),
         7 if dice.one_in(4) => Op::Technician(Deed::Close),
+        7 if dice.one_in(3) => Op::Release,
         7 => Op::Reconsider,
         8..=13 => Op::Deliver(delivery(dice)),
         14..=16 => Op::Pass(dice.pick(&[1, 16, 31, 66, 250, 400, 601, 700, 3700])),

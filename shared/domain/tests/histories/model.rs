@@ -16,7 +16,7 @@ use jiff::Timestamp;
 
 use crate::reconcile::Snapshot;
 use crate::worker::Worker;
-use crate::{COMPANY, Clock, Deed, Delivery, List, Op, PATIENCE, Run, Say, Searches};
+use crate::{BEHIND, COMPANY, Clock, Deed, Delivery, List, Op, PATIENCE, Run, Say, Searches};
 
 /// A ticket in some ConnectWise.
 #[derive(Debug, Clone)]
@@ -279,6 +279,7 @@ impl Model {
             }
             Op::Retry(which) => self.retry(*which),
             Op::Reconsider => self.queue.push(Message::Reconsider),
+            Op::Release => self.queue.push(Message::Release),
             Op::Deliver(delivery) => self.deliver(delivery)?,
             Op::Pass(seconds) => self.pass(*seconds),
             Op::Map(yes) => {
@@ -299,6 +300,8 @@ impl Model {
             }
             Op::Repoint { same } => {
                 self.is_repointed = true;
+                // A person takes longer to enter another address than ConnectWise's search lags behind.
+                self.pass(BEHIND + 1);
                 let connection = self.view.connection.as_mut().unwrap();
                 connection.epoch += 1;
                 if !same {
@@ -548,7 +551,10 @@ impl Model {
             Effect::Note { ticket, .. } => !self.ticket(ticket).deleted,
             // A person may have done the same meanwhile.
             Effect::Status { ticket, open } => self.ticket(ticket).open != open,
-            Effect::Severity { ticket, severity } => self.ticket(ticket).severity != severity,
+            Effect::Severity { ticket, severity } => {
+                let ticket = self.ticket(ticket);
+                !ticket.deleted && ticket.severity != severity
+            }
         };
         let mut in_time = self.coming.iter().filter(changes);
         let in_time = in_time.find(|coming| !coming.is_late && !is_looked_for(coming));
@@ -759,8 +765,10 @@ impl Model {
             }
             Actual::Closed(closed) => {
                 let ticket = self.ticket(closed.ticket_id);
+                // A close of unknown outcome is forgotten where the connection points elsewhere meanwhile.
+                let may_be_touched = ticket.touched || self.is_repointed;
                 hold!(
-                    closed.by != ClosedBy::Technician || ticket.touched,
+                    closed.by != ClosedBy::Technician || may_be_touched,
                     "a technician is said to have closed it: {ticket:?}"
                 );
                 hold!(
@@ -802,8 +810,10 @@ impl Model {
             // Where ConnectWise's clock is hours ahead, a closing looks later than it was.
             let is_true = self.clock_off <= 0;
             let ended_at = self.ticket(closed.ticket_id).ended_at.filter(|_| is_true);
+            // One that ended by itself before anybody saw what the person did needs none.
+            let stands = self.standing && record.wanted.standing;
             hold!(
-                !self.standing || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
+                !stands || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
                 "it was raised anew after a person ended its ticket, and has none: {record:?}"
             );
         }

@@ -282,7 +282,10 @@ impl Model {
                 hold!(*end <= at(self.now), "it has not ended yet: {end}");
                 let has = newest.is_some_and(|newest| {
                     let is_new = self.now - newest.taken <= 24 * 3600;
-                    newest.has && !newest.is_torn && is_new && at(newest.taken) >= *end
+                    // Beside a torn one of the same time nothing is known.
+                    let mut same_time = lists.iter().filter(|sent| sent.taken == newest.taken);
+                    let is_whole = same_time.all(|sent| !sent.is_torn);
+                    newest.has && is_whole && is_new && at(newest.taken) >= *end
                 });
                 hold!(!has, "a list still has it: {lists:?}");
             }

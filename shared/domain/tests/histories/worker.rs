@@ -7,7 +7,7 @@ use domain::done::{Done, Seen, after, verified};
 use domain::event::{Change, Event};
 use domain::fold::fold;
 use domain::memory::MemoryState;
-use domain::record::{Claim, ClosedBy, Ended, Open, Record};
+use domain::record::{Claim, ClosedBy, Ended, Open, Record, Refusal};
 use domain::settings::ConnectionView;
 use domain::ticket::text_of_ticket_out_of_reach;
 use domain::{Blocked, ClaimId, Token};
@@ -35,7 +35,10 @@ type Heard = Result<(), Called>;
 enum Called {
     Made(u64),
     Done(Done),
+    /// No answer came.
     Uncertain,
+    /// An answer came, and it does not say whether anything was done.
+    Unclear,
     Refused,
     Throttled,
     /// The status was set, and is not what was set.
@@ -354,12 +357,23 @@ impl Worker<'_> {
             }
             Called::Done(done) => after(record.clone(), &claim, done, now),
             Called::Uncertain => record.clone().with_uncertain(text.as_ref(), now),
+            Called::Unclear => {
+                let uncertain = record.clone().with_uncertain(text.as_ref(), now);
+                match record.was_given_up_before(&claim) {
+                    true => {
+                        let words = String::from("An error occurred");
+                        let (op, reason) = (Some(claim.op), Blocked::Rejected(words.clone()));
+                        uncertain.with_suspected_refusal(reason, Refusal { op, words }, now)
+                    }
+                    false => uncertain,
+                }
+            }
             Called::Throttled | Called::Unchanged => undone(),
             Called::Refused => undone().with_blocked(Blocked::ConnectionBroken, text.as_ref(), now),
         };
         self.save(&record, recorded)?;
         Ok(match called {
-            Called::Made(_) | Called::Done(_) | Called::Uncertain => None,
+            Called::Made(_) | Called::Done(_) | Called::Uncertain | Called::Unclear => None,
             Called::Refused => Some(true),
             Called::Throttled | Called::Unchanged => Some(false),
         })
@@ -379,8 +393,8 @@ impl Worker<'_> {
         Ok(match fate.unwrap_or(Fate::Answered) {
             Fate::Answered => (Ok(()), Some(now)),
             Fate::Lost => (Err(Called::Uncertain), Some(now)),
-            Fate::False500 => (Err(Called::Uncertain), None),
-            Fate::Late(seconds) => (Err(Called::Uncertain), Some(now + seconds)),
+            Fate::False500 => (Err(Called::Unclear), None),
+            Fate::Late(seconds) => (Err(Called::Unclear), Some(now + seconds)),
             Fate::Throttled => {
                 self.model.view.breaker.paused_until = Some(at(now + 30));
                 (Err(Called::Throttled), None)

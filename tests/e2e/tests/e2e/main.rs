@@ -11,6 +11,7 @@
     reason = "a test's helpers fail the test"
 )]
 
+mod address_change;
 mod aws_fails;
 mod blocked;
 mod breaker;

@@ -1,10 +1,13 @@
 //! One write that is refused, by ConnectWise or by something before it, changes nothing for any other.
 
+use std::time::Duration;
+
 use domain::Blocked;
 use domain::breaker::Breaker;
 use domain::record::Record;
 use serde_json::{Value, json};
 
+use crate::rebuilding::posts;
 use crate::world::{World, event, partner};
 
 /// Statuses and bodies that a firewall, a proxy or ConnectWise was seen to refuse a write with, and what is quoted of them.
@@ -195,6 +198,30 @@ async fn a_create_that_something_else_answers_is_searched_for_and_refused_the_se
     let calls = world.calls().await;
     let posts = calls.iter().filter(|call| *call == "POST /service/tickets");
     assert_eq!(posts.count(), 2 * answers.len());
+}
+
+#[tokio::test]
+async fn a_create_that_is_refused_the_second_time_and_comes_late_is_the_ticket() {
+    let mut world = World::new().await;
+    let when = json!({ "operations": ["create"] });
+    let mut refused = rule(&when, 302, &json!("empty"));
+    refused["times"] = json!(1);
+    let late = json!({ "when": when, "then": { "late": { "seconds": 1.0 } }, "times": 1 });
+    world.faults(json!({ "rules": [refused, late] })).await;
+    let raised = event("alert.raised", "e1", "a1", 0);
+    let mut messages = world.taken(&[raised]).await;
+    let mut minutes = 0;
+    while posts(&world).await < 2 {
+        messages = world.hand_over(messages, minutes).await;
+        minutes += 1;
+        assert!(minutes < 30, "the create is attempted twice");
+    }
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    world.until_done(messages, minutes, 1).await;
+    let record = world.record("a1").await.unwrap();
+    assert!(record.open().is_some(), "{record:?}");
+    assert_eq!(world.all_tickets().await.len(), 1);
+    assert_eq!(posts(&world).await, 2);
 }
 
 #[tokio::test]

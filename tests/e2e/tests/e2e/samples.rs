@@ -149,6 +149,7 @@ async fn hold(world: &World, key: &AlertKey) {
         visits: 0,
         visited_at: None,
         empty_visits: 0,
+        suspected_refusal: None,
     };
     world.alerts.write(&record.with_claim(claim)).await.unwrap();
 }
