@@ -382,9 +382,9 @@ impl Browser {
         // The plain one last: it stays.
         for screen in [PHONE, DARK, DESKTOP] {
             self.resize(screen).await?;
-            for fault in self.faults(screen).await? {
-                if !wrong.contains(&fault) {
-                    wrong.push(fault);
+            for err in self.faults(screen).await? {
+                if !wrong.contains(&err) {
+                    wrong.push(err);
                 }
             }
             let picture = format!("{:02}-{name}{}.png", self.taken, screen.suffix);
@@ -564,7 +564,7 @@ mod tests {
             <div style='width: 4ch; overflow-wrap: anywhere'>organisation</div><p style='color: #999'>pale</main>";
         browser.go(&serve(bad).await).await.unwrap();
         let told = browser.look("bad").await.unwrap_err().to_string();
-        for fault in [
+        for err in [
             "Content Security Policy",
             "scrolls sideways",
             "wider than 390: <pre>",
@@ -573,7 +573,7 @@ mod tests {
             "a torn word: organisation",
             "faint (2.8): pale",
         ] {
-            assert!(told.contains(fault), "{fault} is not in {told}");
+            assert!(told.contains(err), "{err} is not in {told}");
         }
 
         for name in ["01-good", "01-good-phone", "02-bad", "02-bad-phone"] {

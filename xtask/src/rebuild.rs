@@ -31,7 +31,7 @@ pub(crate) struct Options {
 }
 
 fn partner(text: &str) -> Result<PartnerId, String> {
-    PartnerId::parse(text).map_err(|fault| fault.to_string())
+    PartnerId::parse(text).map_err(|err| err.to_string())
 }
 
 /// What became of the partners.
@@ -96,8 +96,8 @@ pub(crate) async fn rebuild(place: &Place, only: &[PartnerId], dry_run: bool) ->
                     told.unconnected += 1;
                     println!("{}: no connection, nothing to rebuild", entry.id);
                 }
-                Err(fault) => {
-                    println!("{}: failed: {fault:#}", entry.id);
+                Err(err) => {
+                    println!("{}: failed: {err:#}", entry.id);
                     told.failed.push(entry.id.to_string());
                 }
             }

@@ -24,7 +24,7 @@ use store::{Alerts, Leased, Task};
 
 pub use config::Config;
 pub use connections::BuildError;
-pub use connections::partner_runs::Fault;
+pub use connections::partner_runs::RunError;
 use pipeline::Operator;
 
 /// The function, with its clients.
@@ -84,7 +84,7 @@ impl App {
     ///
     /// # Errors
     /// When it cannot be told for whom to work. What fails for one partner is logged, and tried again a minute later.
-    pub async fn handle(&self, input: Value, invocation: &Invocation) -> Result<Summary, Fault> {
+    pub async fn handle(&self, input: Value, invocation: &Invocation) -> Result<Summary, RunError> {
         let named = partner_runs::requested_partners(input)?;
         if named.is_none() {
             self.see_to_the_pipeline(invocation).await;

@@ -23,7 +23,7 @@ pub(crate) struct Mails {
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum HealthError {
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error("another run was faster")]
@@ -39,7 +39,7 @@ impl App {
         &self,
         leased: &Leased,
         invocation: &Invocation,
-    ) -> Result<(Mails, Timestamp), Fault> {
+    ) -> Result<(Mails, Timestamp), HealthError> {
         let (partner, table, now) = (&leased.partner, &self.connections.table, invocation.now());
         let set_up = self.connections.set_up(partner).await?;
         let kept = table.health(partner).await?;
@@ -104,7 +104,7 @@ impl App {
                     false => Mending::No,
                 };
                 let written = table.put_health(partner, &kept, health).await?;
-                let kept = written.ok_or(Fault::Lost)?;
+                let kept = written.ok_or(HealthError::Lost)?;
                 self.mend(&case, leased, &probed, mending).await?;
                 (kept, waiting)
             }
@@ -137,7 +137,7 @@ impl App {
         leased: &Leased,
         probed: &Probed,
         mending: Mending,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), HealthError> {
         let Case {
             partner,
             breaker,

@@ -49,8 +49,8 @@ impl App {
     /// at the next tick, and keeps no partner waiting.
     pub(crate) async fn see_to_the_pipeline(&self, invocation: &Invocation) {
         count(Metric::HealthTicks, 1);
-        if let Err(fault) = self.look_at_the_pipeline(invocation).await {
-            tracing::error!(fault = %fault, "it is not known how the pipeline does");
+        if let Err(err) = self.look_at_the_pipeline(invocation).await {
+            tracing::error!(error = %err, "it is not known how the pipeline does");
         }
     }
 
@@ -66,7 +66,7 @@ impl App {
         } = pipeline?;
         match dead_letters {
             Ok(count) => signs.dead_letters = Some(count),
-            Err(fault) => tracing::error!(fault = %fault, "dead letters are not counted"),
+            Err(err) => tracing::error!(error = %err, "dead letters are not counted"),
         }
         let troubles = troubles(&signs, now);
         if troubles.contains(&Trouble::ScheduleMissed) {
@@ -113,10 +113,10 @@ impl App {
         };
         let written = Written::new(&operator.stage, signs, troubles, episode, notice, now);
         let sent = operator.mailer.send(&written.to(address.clone())).await;
-        let Err(fault) = sent else {
+        let Err(err) = sent else {
             return true;
         };
-        tracing::error!(fault = %fault, "the operator was not told");
+        tracing::error!(error = %err, "the operator was not told");
         self.connections.leave_sign(Sign::MailFailed, now).await;
         false
     }

@@ -146,15 +146,15 @@ impl App {
                     probed.probe.found.extend(found);
                     probed.rights = rights.or(probed.rights);
                 }
-                Err(fault) => {
-                    tracing::info!(fault = %fault, look = ?look, "not known");
+                Err(err) => {
+                    tracing::info!(error = %err, look = ?look, "not known");
                     if look == Look::Rights {
                         // What was refused is known all the same.
                         let found = needed.rights_missing(&[], &refused);
                         probed.probe.looked.insert(Area::Rights);
                         probed.probe.found.extend(found);
                     }
-                    match fault.told() {
+                    match err.told() {
                         Told::Works | Told::Nothing => {}
                         Told::MissingRight(_) => tables_hidden |= of_tables,
                         // In trouble by now: the next probe tells whether it lasts.
@@ -195,13 +195,13 @@ impl App {
         loop {
             let client = match self.connections.client(partner, site).await {
                 Ok(client) => client,
-                Err(fault) => {
-                    tracing::warn!(fault = %fault, "no client for the probe");
-                    let answer = match fault.told() {
-                        Told::Refused if matches!(fault, NoClient::Host(_)) => {
+                Err(err) => {
+                    tracing::warn!(error = %err, "no client for the probe");
+                    let answer = match err.told() {
+                        Told::Refused if matches!(err, NoClient::Host(_)) => {
                             Answer::Refuses(Refusal::Site)
                         }
-                        Told::Refused if self.connections.is_operators(&fault) => {
+                        Told::Refused if self.connections.is_operators(&err) => {
                             Answer::Refuses(Refusal::ClientId)
                         }
                         Told::Refused => Answer::Refuses(Refusal::NoKeys),
@@ -211,7 +211,7 @@ impl App {
                         | Told::Throttled { .. }
                         | Told::MissingRight(_) => Answer::Nothing,
                     };
-                    return Err((answer, fault.told()));
+                    return Err((answer, err.told()));
                 }
             };
             let asked = match companies.is_empty() {
@@ -224,19 +224,19 @@ impl App {
                     .await
                     .map(Proof::Companies),
             };
-            let fault = match asked {
+            let err = match asked {
                 Ok(proof) => return Ok((client, proof)),
-                Err(fault) => fault,
+                Err(err) => err,
             };
-            tracing::warn!(fault = %fault, "the probe failed");
-            let told = fault.told();
+            tracing::warn!(error = %err, "the probe failed");
+            let told = err.told();
             if told == Told::Refused && !read_afresh && self.connections.keys_refused(partner) {
                 read_afresh = true;
                 continue;
             }
             let own = self.connections.has_own_client_id(partner).await;
-            return match answer(&fault, own) {
-                Answer::Takes if matches!(fault, Error::MissingRight { .. }) => {
+            return match answer(&err, own) {
+                Answer::Takes if matches!(err, Error::MissingRight { .. }) => {
                     Ok((client, Proof::NotAllowed))
                 }
                 Answer::Takes => Ok((client, Proof::Other)),
@@ -259,8 +259,8 @@ enum Proof {
 }
 
 /// What a failed call says of the connection. A refusal for want of a right, or of the call alone, proves the keys: these come first.
-fn answer(fault: &Error, own_client_id: bool) -> Answer {
-    match fault {
+fn answer(err: &Error, own_client_id: bool) -> Answer {
+    match err {
         Error::NotSent { .. } | Error::NoAnswer { .. } => Answer::Fails(Outage::Unreachable),
         Error::TimedOut { .. } => Answer::Fails(Outage::Slow),
         Error::ServerError { .. }

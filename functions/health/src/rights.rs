@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use store::{Leased, Progress};
 
 use crate::App;
-use crate::partner::{Case, Fault};
+use crate::partner::{Case, HealthError};
 use crate::probe::Probed;
 
 /// Where the API member may not see its own rights, they are taken for there again so often, and the next call shows.
@@ -23,7 +23,7 @@ impl App {
         case: &Case<'_>,
         leased: &Leased,
         probed: &Probed,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, HealthError> {
         let (breaker, now) = (case.breaker, case.invocation.now());
         if breaker.missing_rights.is_empty() {
             return Ok(false);
@@ -40,7 +40,7 @@ impl App {
                 };
                 // Before they are tried: never more often, even if the process dies in between.
                 if !self.runs.due.keep(leased, &progress).await? {
-                    return Err(Fault::Lost);
+                    return Err(HealthError::Lost);
                 }
                 BTreeSet::new()
             }

@@ -13,7 +13,7 @@ use store::{KeptHealth, Sign, Stretch};
 
 use crate::App;
 use crate::mails::{self, About, Waiting};
-use crate::partner::{Fault, Mails};
+use crate::partner::{HealthError, Mails};
 
 /// Records that are counted for one mail, as for the page. Whoever has more waiting has other worries than their number.
 const MOST: u64 = 20_000;
@@ -62,7 +62,7 @@ impl App {
         &self,
         partner: &PartnerId,
         refusals: &Refusals,
-    ) -> Result<AllWaiting, Fault> {
+    ) -> Result<AllWaiting, HealthError> {
         let mut waiting = AllWaiting::default();
         let mut counted = 0;
         for stretch in Stretch::round(None) {
@@ -100,7 +100,7 @@ impl App {
         telling: &Telling<'_>,
         mut kept: KeptHealth,
         waiting: Option<AllWaiting>,
-    ) -> Result<(Health, Mails), Fault> {
+    ) -> Result<(Health, Mails), HealthError> {
         let mut mails = Mails::default();
         let notices = kept.health.notices(telling.now);
         if notices.is_empty() {
@@ -139,14 +139,17 @@ impl App {
             let told = kept.health.clone().told(&notice, telling.now);
             let table = &self.connections.table;
             let written = table.put_health(telling.partner, &kept, told).await?;
-            kept = written.ok_or(Fault::Lost)?;
+            kept = written.ok_or(HealthError::Lost)?;
         }
         Ok((kept.health, mails))
     }
 
     /// Tells of closings that were stopped and that nobody was told of, in one mail. If the process dies after SES took it, it is sent
     /// once more.
-    pub(crate) async fn tell_of_stopped(&self, telling: &Telling<'_>) -> Result<Mails, Fault> {
+    pub(crate) async fn tell_of_stopped(
+        &self,
+        telling: &Telling<'_>,
+    ) -> Result<Mails, HealthError> {
         let (table, partner) = (&self.connections.table, telling.partner);
         let mut stopped = table.stopped(partner).await?;
         stopped.retain(|_, stopped| stopped.told_at.is_none() && stopped.let_through.is_none());
@@ -186,14 +189,14 @@ impl App {
 
     async fn send(&self, mail: &Mail, now: Timestamp) -> bool {
         let sent = self.mailer.send(mail).await;
-        if let Err(fault) = &sent {
-            tracing::error!(fault = %fault, "a mail was not sent, and is tried again");
+        if let Err(err) = &sent {
+            tracing::error!(error = %err, "a mail was not sent, and is tried again");
             self.connections.leave_sign(Sign::MailFailed, now).await;
         }
         sent.is_ok()
     }
 
-    async fn contact(&self, partner: &PartnerId) -> Result<Option<EmailAddress>, Fault> {
+    async fn contact(&self, partner: &PartnerId) -> Result<Option<EmailAddress>, HealthError> {
         let contact = self.connections.access.contact_to_change(partner).await?;
         Ok(contact.value.address)
     }

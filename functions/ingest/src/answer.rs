@@ -76,14 +76,14 @@ impl Answer {
                 return response(202, "application/json", &body);
             }
             Self::Rejected(rejected) => {
-                let first = rejected.first().map(|first| first.fault.clone());
+                let first = rejected.first().map(|first| first.error.clone());
                 let mut more = first.map_or_else(|| json!({}), |first| named(&first));
                 if rejected.len() > 1 {
                     more["rejected"] = rejected.iter().map(described).collect();
                 }
                 (400, "No event of the body is valid", more)
             }
-            Self::Unreadable(fault) => (400, "The body is not an event or a batch", named(&fault)),
+            Self::Unreadable(err) => (400, "The body is not an event or a batch", named(&err)),
             Self::Unauthorized => (
                 401,
                 "The signature does not fit",
@@ -124,12 +124,12 @@ impl Answer {
     }
 }
 
-fn named(fault: &Invalid) -> Value {
-    json!({ "field": fault.field, "detail": fault.to_string() })
+fn named(err: &Invalid) -> Value {
+    json!({ "field": err.field, "detail": err.to_string() })
 }
 
 fn described(rejected: &Rejected) -> Value {
-    let mut described = named(&rejected.fault);
+    let mut described = named(&rejected.error);
     described["index"] = rejected.index.into();
     described
 }

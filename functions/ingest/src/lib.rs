@@ -99,17 +99,17 @@ impl App {
             dropped,
         } = match read(&request.headers, &body, &door, times) {
             Ok(parsed) => parsed,
-            Err(Answer::Unreadable(fault)) => {
+            Err(Answer::Unreadable(err)) => {
                 let partner = door.only_partner().cloned();
                 let rejected = Rejected {
                     index: 0,
-                    fault,
+                    error: err,
                     partner,
                 };
                 let digest = digest_of(request, &body);
                 let reports = reports(slice::from_ref(&rejected), &door, &digest, now);
                 self.report(&reports).await;
-                return Answer::Unreadable(rejected.fault);
+                return Answer::Unreadable(rejected.error);
             }
             Err(answer) => return answer,
         };
@@ -119,7 +119,7 @@ impl App {
         }
         for rejected in &rejected {
             // What is wrong may quote the event, which no log holds.
-            tracing::warn!(source = %door.source, index = rejected.index, field = rejected.fault.field, "event rejected");
+            tracing::warn!(source = %door.source, index = rejected.index, field = rejected.error.field, "event rejected");
         }
         let reports = reports(&rejected, &door, &digest_of(request, &body), now);
         if messages.is_empty() {
@@ -137,8 +137,8 @@ impl App {
                     rejected,
                 }
             }
-            Err(fault) => {
-                tracing::error!(source = %door.source, fault = %fault, "not queued");
+            Err(err) => {
+                tracing::error!(source = %door.source, error = %err, "not queued");
                 Answer::Unavailable
             }
         }
@@ -147,8 +147,8 @@ impl App {
     /// Has partners see on their page what was rejected. It changes no answer: the sender is told anyhow, and the operator's alarm counts
     /// without it.
     async fn report(&self, reports: &[Message]) {
-        if let Err(fault) = self.queue.send_all(reports).await {
-            tracing::error!(fault = %fault, "failed to report rejected events");
+        if let Err(err) = self.queue.send_all(reports).await {
+            tracing::error!(error = %err, "failed to report rejected events");
         }
     }
 
@@ -199,8 +199,8 @@ impl App {
     ) -> Result<Option<&'a SourceId>, Answer> {
         let prefix = &self.config.source_secret_prefix;
         let keys = self.secrets.source_keys(prefix, now).await;
-        let keys = keys.map_err(|fault| {
-            tracing::error!(fault = %fault, "no key to prove source ids with");
+        let keys = keys.map_err(|err| {
+            tracing::error!(error = %err, "no key to prove source ids with");
             Answer::Unavailable
         })?;
         // What is no id costs the same work as one that is. Test alerts come from set-up alone, never from here.
@@ -224,12 +224,12 @@ impl App {
         let found = match document {
             Ok(Some(document)) => Ok((document, true)),
             Ok(None) | Err(secrets::Error::Unknown(_)) => decoy(),
-            Err(fault) => Err(fault),
+            Err(err) => Err(err),
         };
         match found {
             Ok((document, is_known)) => Ok(Candidate { document, is_known }),
-            Err(fault) => {
-                tracing::error!(source = ?source, fault = %fault, "no secret to check with");
+            Err(err) => {
+                tracing::error!(source = ?source, error = %err, "no secret to check with");
                 Err(Answer::Unavailable)
             }
         }
@@ -280,7 +280,7 @@ fn reports(
     received_at: Timestamp,
 ) -> Vec<Message> {
     let mut reports = BTreeMap::<&PartnerId, RejectedEvents>::new();
-    for Rejected { fault, partner, .. } in rejected {
+    for Rejected { error, partner, .. } in rejected {
         let Some(partner) = partner else {
             continue;
         };
@@ -290,8 +290,8 @@ fn reports(
             request: request.to_owned(),
             received_at,
             events: 0,
-            field: fault.field.clone(),
-            problem: fault.problem.clone(),
+            field: error.field.clone(),
+            problem: error.problem.clone(),
         });
         report.events += 1;
     }
@@ -334,10 +334,10 @@ fn refused(source: Option<&SourceId>, refusal: Refusal) -> Answer {
 fn read(headers: &HeaderMap, body: &[u8], door: &Door, times: Times) -> Result<Parsed, Answer> {
     content::check(headers)?;
     let body = content::unpack(body)?;
-    domain::webhook::parse(&body, door, times).map_err(|fault| match fault {
-        Unreadable::Invalid(fault) => {
-            tracing::warn!(source = %door.source, field = fault.field, "body rejected");
-            Answer::Unreadable(fault)
+    domain::webhook::parse(&body, door, times).map_err(|err| match err {
+        Unreadable::Invalid(err) => {
+            tracing::warn!(source = %door.source, field = err.field, "body rejected");
+            Answer::Unreadable(err)
         }
         Unreadable::TooManyEvents(events) => Answer::TooManyEvents(events),
     })

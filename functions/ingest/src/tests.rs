@@ -31,7 +31,7 @@ fn a_body_of_256_kib_is_read_and_one_byte_more_is_not() {
 fn every_answer_says_what_to_mend() {
     let rejected = |index, field: &str| Rejected {
         index,
-        fault: Invalid {
+        error: Invalid {
             field: field.into(),
             problem: "unknown".into(),
         },
@@ -56,7 +56,7 @@ fn every_answer_says_what_to_mend() {
             r#""rejected":[{"detail":"[0].id: unknown","field":"[0].id","index":0},{"detail":"[1].id: unknown","#,
         ),
         (
-            Answer::Unreadable(rejected(0, "body").fault),
+            Answer::Unreadable(rejected(0, "body").error),
             400,
             r#""detail":"body: unknown""#,
         ),

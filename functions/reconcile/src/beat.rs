@@ -22,7 +22,7 @@ impl App {
                 count(Metric::SchedulesMissed, 1);
             }
             Ok(_) => {}
-            Err(fault) => tracing::warn!(fault = %fault, "no sign left of this tick"),
+            Err(err) => tracing::warn!(error = %err, "no sign left of this tick"),
         }
     }
 }

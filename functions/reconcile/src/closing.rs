@@ -24,7 +24,7 @@ use tokio::time::Instant;
 
 use crate::App;
 use crate::pacing;
-use crate::partner::Fault;
+use crate::partner::ReconcileError;
 
 /// A page of the list is begun only with so much time left.
 const PAGE: Duration = Duration::from_secs(20);
@@ -78,7 +78,7 @@ impl App {
         progress: &mut Progress,
         room: usize,
         invocation: &Invocation,
-    ) -> Result<Looked, Fault> {
+    ) -> Result<Looked, ReconcileError> {
         let partner = &leased.partner;
         let now = invocation.now();
         let Some(live) = &view.view.connection else {
@@ -120,7 +120,7 @@ impl App {
     }
 
     /// The partner's alerts that stand or have an open ticket.
-    async fn census(&self, partner: &PartnerId) -> Result<Census, Fault> {
+    async fn census(&self, partner: &PartnerId) -> Result<Census, ReconcileError> {
         let mut census = Census::default();
         for mut listing in self.alerts.followed(partner) {
             while let Some(followed) = listing.next().await? {
@@ -137,7 +137,7 @@ impl App {
         partner: &PartnerId,
         census: &Census,
         now: Timestamp,
-    ) -> Result<Departures, Fault> {
+    ) -> Result<Departures, ReconcileError> {
         let mut all_seen = HashMap::new();
         let mut in_doubt = BTreeSet::new();
         for (number, scope) in (0..).zip(&census.scopes) {
@@ -204,7 +204,7 @@ impl App {
         number: u32,
         scope: &Scope,
         now: Timestamp,
-    ) -> Result<Seen, Fault> {
+    ) -> Result<Seen, ReconcileError> {
         let mut snapshots = Snapshots::of(census.kinds_of(number));
         let mut parts = self
             .alerts
@@ -231,7 +231,7 @@ impl App {
         scope: &Scope,
         snapshot: &Snapshot,
         watched: &Watched,
-    ) -> Result<Option<HashMap<ItemKey, Match>>, Fault> {
+    ) -> Result<Option<HashMap<ItemKey, Match>>, ReconcileError> {
         let mut found = HashMap::new();
         for key in snapshot.part_keys() {
             let Some(listed) = self.alerts.snapshot_list(&key).await? else {
@@ -259,7 +259,7 @@ impl App {
         progress: &mut Progress,
         room: usize,
         invocation: &Invocation,
-    ) -> Result<Compared, Fault> {
+    ) -> Result<Compared, ReconcileError> {
         let Some(site) = &view.site else {
             return Ok(Compared::Not);
         };
@@ -271,9 +271,9 @@ impl App {
         }
         let client = match self.connections.client(partner, site).await {
             Ok(client) => client,
-            Err(fault) => {
-                tracing::warn!(fault = %fault, "no client for the comparison");
-                self.heard(partner, fault.told(), view, invocation).await?;
+            Err(err) => {
+                tracing::warn!(error = %err, "no client for the comparison");
+                self.heard(partner, err.told(), view, invocation).await?;
                 return Ok(Compared::Not);
             }
         };
@@ -312,22 +312,22 @@ impl App {
                     }
                 }
             }
-            Err(fault) => {
-                tracing::warn!(fault = %fault, pages = reading.pages, "the list of open tickets failed");
-                self.heard(partner, fault.told(), view, invocation).await?;
+            Err(err) => {
+                tracing::warn!(error = %err, pages = reading.pages, "the list of open tickets failed");
+                self.heard(partner, err.told(), view, invocation).await?;
                 Ok(Compared::Not)
             }
         }
     }
 
     /// The commands to what is proposed. A record that moved since it was listed needs none.
-    async fn commands(&self, proposals: &[Proposal]) -> Result<Vec<Command>, Fault> {
+    async fn commands(&self, proposals: &[Proposal]) -> Result<Vec<Command>, ReconcileError> {
         let mut commands = vec![];
         for some in proposals.chunks(AT_A_TIME) {
             let asked = some.iter().map(async |proposal| {
                 let record = self.alerts.of_item(&proposal.key.to_string()).await?;
                 let command = record.and_then(|record| command(&record, &proposal.ask));
-                Ok::<_, Fault>(command)
+                Ok::<_, ReconcileError>(command)
             });
             for command in join_all(asked).await {
                 commands.extend(command?);
@@ -469,8 +469,8 @@ impl Reading<'_> {
 
 /// The open tickets that carry a token of ours.
 fn ours() -> Result<TicketFilter, Error> {
-    let prefix = ExternalXref::parse("tb1-").map_err(|fault| Error::Rejected {
-        words: fault.to_string(),
+    let prefix = ExternalXref::parse("tb1-").map_err(|err| Error::Rejected {
+        words: err.to_string(),
     })?;
     Ok(TicketFilter::beginning(prefix).open())
 }

@@ -18,7 +18,7 @@ use store::Written;
 use tokio::time::Instant;
 
 use crate::App;
-use crate::partner::Fault;
+use crate::partner::ReconcileError;
 
 /// A page is begun only with so much time left: a thousand tickets are to be read and recorded.
 const PAGE: Duration = Duration::from_secs(20);
@@ -35,7 +35,7 @@ impl App {
         partner: &PartnerId,
         view: &View,
         invocation: &Invocation,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, ReconcileError> {
         let (Some(live), Some(site)) = (&view.view.connection, &view.site) else {
             return Ok(false);
         };
@@ -49,9 +49,9 @@ impl App {
         }
         let client = match self.connections.client(partner, site).await {
             Ok(client) => client,
-            Err(fault) => {
-                tracing::warn!(fault = %fault, "no client for the import");
-                self.heard(partner, fault.told(), view, invocation).await?;
+            Err(err) => {
+                tracing::warn!(error = %err, "no client for the import");
+                self.heard(partner, err.told(), view, invocation).await?;
                 return Ok(true);
             }
         };
@@ -60,9 +60,9 @@ impl App {
         while Instant::now() + PAGE < invocation.calls_end() {
             let page = match page(&client, cursor, invocation.call_ends()).await {
                 Ok(page) => page,
-                Err(fault) => {
-                    tracing::warn!(fault = %fault, "a page of the import failed");
-                    self.heard(partner, fault.told(), view, invocation).await?;
+                Err(err) => {
+                    tracing::warn!(error = %err, "a page of the import failed");
+                    self.heard(partner, err.told(), view, invocation).await?;
                     return Ok(true);
                 }
             };
@@ -118,7 +118,7 @@ impl App {
         tickets: &[Found],
         epoch: u32,
         invocation: &Invocation,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ReconcileError> {
         let unknown = unknown(partner)?;
         for _ in 0..TRIES {
             let known = self.alerts.imported(item_key, &unknown).await?;
@@ -139,7 +139,7 @@ impl App {
                 }
             }
         }
-        Err(Fault::Busy(item_key.to_owned()))
+        Err(ReconcileError::Busy(item_key.to_owned()))
     }
 
     pub(crate) async fn heard(
@@ -148,7 +148,7 @@ impl App {
         told: Told,
         view: &View,
         invocation: &Invocation,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ReconcileError> {
         let breaker = &view.view.breaker;
         self.connections
             .heard(partner, told, breaker, invocation.now())
@@ -162,15 +162,15 @@ async fn page(
     from: Cursor,
     deadline: Instant,
 ) -> Result<connectwise::Page<connectwise::Ticket>, Error> {
-    let ours = ExternalXref::parse("tb1-").map_err(|fault| Error::Rejected {
-        words: fault.to_string(),
+    let ours = ExternalXref::parse("tb1-").map_err(|err| Error::Rejected {
+        words: err.to_string(),
     })?;
     let ours = TicketFilter::beginning(ours);
     client.ticket_page(&ours, from, deadline).await
 }
 
 /// What stands for the key of an alert of which only the hashes on its ticket are known; it is never stored.
-fn unknown(partner: &PartnerId) -> Result<AlertKey, Fault> {
+fn unknown(partner: &PartnerId) -> Result<AlertKey, ReconcileError> {
     Ok(AlertKey {
         partner: partner.clone(),
         tenant: TenantId::parse("unknown")?,

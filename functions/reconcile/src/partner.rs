@@ -26,7 +26,7 @@ const AT_A_TIME: usize = 16;
 
 /// Why a run failed.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum ReconcileError {
     #[error(transparent)]
     Store(#[from] store::Error),
     #[error(transparent)]
@@ -67,7 +67,7 @@ impl App {
         &self,
         leased: &Leased,
         invocation: &Invocation,
-    ) -> Result<(Run, Timestamp), Fault> {
+    ) -> Result<(Run, Timestamp), ReconcileError> {
         let (partner, mut progress) = (&leased.partner, leased.progress.clone());
         self.connections.table.recount_unmapped(partner).await?;
         let mut set_up = self.connections.set_up(partner).await?;
@@ -147,7 +147,7 @@ impl App {
         if progress != leased.progress {
             // Before the messages: never more than the allowance, even if the process dies in between.
             if !self.runs.due.keep(leased, &progress).await? {
-                return Err(Fault::Lost);
+                return Err(ReconcileError::Lost);
             }
         }
         if leased.progress.refusals.notified() != progress.refusals.notified() {
@@ -178,7 +178,7 @@ impl App {
         Ok((run, next))
     }
 
-    async fn put_off(&self, keys: &[AlertKey], now: Timestamp) -> Result<(), Fault> {
+    async fn put_off(&self, keys: &[AlertKey], now: Timestamp) -> Result<(), ReconcileError> {
         let until = now.saturating_add(LOOK_AGAIN).unwrap_or(Timestamp::MAX);
         for some in keys.chunks(AT_A_TIME) {
             let put_off = some
@@ -218,7 +218,7 @@ impl App {
         progress: &Progress,
         partner: &PartnerId,
         round: Round<'_>,
-    ) -> Result<Found, Fault> {
+    ) -> Result<Found, ReconcileError> {
         let mut keys = vec![];
         let mut cursor = round.from.cloned();
         let mut views = set_up.views();

@@ -87,14 +87,14 @@ impl<'a> Targets<'a> {
             Ok(client) => match there(&client, thing, self.invocation).await {
                 Ok(true) => return Ok(Usable::Yes),
                 Ok(false) => return Ok(Usable::No),
-                Err(fault) => {
-                    tracing::warn!(fault = %fault, thing = ?thing, "not known whether it is there");
-                    fault.told()
+                Err(err) => {
+                    tracing::warn!(error = %err, thing = ?thing, "not known whether it is there");
+                    err.told()
                 }
             },
-            Err(fault) => {
-                tracing::warn!(fault = %fault, "no client");
-                fault.told()
+            Err(err) => {
+                tracing::warn!(error = %err, "no client");
+                err.told()
             }
         };
         match &told {
@@ -183,7 +183,7 @@ async fn there(client: &Client, thing: Thing, invocation: &Invocation) -> Result
                 company.unfit(&statuses).is_none()
             }
             Err(Error::NotFound { .. }) => false,
-            Err(fault) => return Err(fault),
+            Err(err) => return Err(err),
         },
     };
     Ok(found)

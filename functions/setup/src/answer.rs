@@ -166,8 +166,8 @@ impl Problem {
 
 /// The table cannot be read or written. The cause is logged; nobody at a page can mend it.
 impl From<store::Error> for Problem {
-    fn from(fault: store::Error) -> Self {
-        tracing::error!(fault = %fault, "the table failed");
+    fn from(err: store::Error) -> Self {
+        tracing::error!(error = %err, "the table failed");
         Self::unavailable("Something here did not work. What you see may be old; nothing is lost.")
     }
 }

@@ -32,8 +32,8 @@ impl Setup {
         let Ok(n) = random::number() else {
             return;
         };
-        if let Err(fault) = self.access().add_audit(partner, &entry, n).await {
-            tracing::error!(%partner, what, fault = %fault, "not in the history");
+        if let Err(err) = self.access().add_audit(partner, &entry, n).await {
+            tracing::error!(%partner, what, error = %err, "not in the history");
         }
     }
 }

@@ -61,7 +61,7 @@ pub(crate) struct Taken {
 
 /// Why a connection is not good, in words for the person who entered it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Fault {
+pub(crate) enum ConnectionError {
     #[error(
         "The site cannot be used: {0}. Paste the address that you see when you work in ConnectWise."
     )]
@@ -132,7 +132,7 @@ pub(crate) enum Fault {
     Ours,
 }
 
-impl Fault {
+impl ConnectionError {
     /// For programs.
     pub(crate) fn code(&self) -> &'static str {
         match self {
@@ -202,11 +202,11 @@ impl Fault {
     }
 }
 
-impl From<Fault> for Problem {
-    fn from(fault: Fault) -> Self {
-        let detail = fault.to_string();
-        match fault.field() {
-            _ if fault.passes() => Self {
+impl From<ConnectionError> for Problem {
+    fn from(err: ConnectionError) -> Self {
+        let detail = err.to_string();
+        match err.field() {
+            _ if err.passes() => Self {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 ..Self::unavailable(detail)
             },
@@ -226,12 +226,12 @@ pub(crate) async fn find(
     site: &str,
     company_id: &str,
     invocation: &Invocation,
-) -> Result<Found, Fault> {
+) -> Result<Found, ConnectionError> {
     let (http, company_id) = (connections.http(), company_id.trim());
     let origin = http.hosts().site(site).map_err(refused_host)?;
     if company_id.is_empty() {
         let company_id = String::new();
-        return Err(Fault::CompanyUnknown { origin, company_id });
+        return Err(ConnectionError::CompanyUnknown { origin, company_id });
     }
     let asked = company_info(http, &origin, company_id, invocation.call_ends()).await;
     let info = of_site(&origin, company_id, asked)?;
@@ -243,7 +243,7 @@ pub(crate) async fn find(
         });
     };
     let named = http.hosts().named_by(&origin, &info.site_url);
-    let named = named.map_err(Fault::ServedElsewhere)?;
+    let named = named.map_err(ConnectionError::ServedElsewhere)?;
     Ok(Found {
         origin: named.unwrap_or(origin),
         // The site's own spelling of the same id.
@@ -264,7 +264,7 @@ pub(crate) async fn prove_keys(
     found: Found,
     entered: Entered,
     invocation: &Invocation,
-) -> Result<Proven, Fault> {
+) -> Result<Proven, ConnectionError> {
     let Found {
         origin,
         company_id,
@@ -302,7 +302,7 @@ pub(crate) async fn prove_stored(
     connections: &Connections,
     keys: ConnectionSecret,
     invocation: &Invocation,
-) -> Result<Taken, Fault> {
+) -> Result<Taken, ConnectionError> {
     let (http, company_id) = (connections.http(), keys.company_id.clone());
     let origin = http.hosts().site(&keys.origin).map_err(refused_host)?;
     let own_client_id = keys.client_id.is_some();
@@ -332,13 +332,15 @@ pub(crate) async fn prove_stored(
 pub(crate) async fn client_of(
     connections: &Connections,
     keys: ConnectionSecret,
-) -> Result<Client, Fault> {
-    connections.candidate(keys).await.map_err(|fault| {
-        tracing::error!(fault = %fault, "no client");
-        match fault {
+) -> Result<Client, ConnectionError> {
+    connections.candidate(keys).await.map_err(|err| {
+        tracing::error!(error = %err, "no client");
+        match err {
             // The operator's own clientId.
-            NoClient::Secret(_) => Fault::Ours,
-            NoClient::Host(_) | NoClient::OtherOrigin { .. } | NoClient::NotSetUp => Fault::NoKeys,
+            NoClient::Secret(_) => ConnectionError::Ours,
+            NoClient::Host(_) | NoClient::OtherOrigin { .. } | NoClient::NotSetUp => {
+                ConnectionError::NoKeys
+            }
         }
     })
 }
@@ -354,10 +356,12 @@ async fn who_am_i(client: &Client, invocation: &Invocation) -> Result<Option<MyM
     }
 }
 
-fn refused_host(fault: HostError) -> Fault {
-    match fault {
-        HostError::NotAnAddress { .. } | HostError::Insecure { .. } => Fault::NotAnAddress(fault),
-        HostError::NotListed { .. } => Fault::HostNotAllowed(fault),
+fn refused_host(err: HostError) -> ConnectionError {
+    match err {
+        HostError::NotAnAddress { .. } | HostError::Insecure { .. } => {
+            ConnectionError::NotAnAddress(err)
+        }
+        HostError::NotListed { .. } => ConnectionError::HostNotAllowed(err),
     }
 }
 
@@ -377,28 +381,28 @@ fn of_site(
     origin: &Origin,
     company_id: &str,
     asked: Result<Option<CompanyInfo>, Error>,
-) -> Result<Option<CompanyInfo>, Fault> {
-    let unknown = || Fault::CompanyUnknown {
+) -> Result<Option<CompanyInfo>, ConnectionError> {
+    let unknown = || ConnectionError::CompanyUnknown {
         origin: origin.clone(),
         company_id: company_id.to_owned(),
     };
-    let fault = match asked {
+    let err = match asked {
         Ok(None) if origin.is_cloud() => return Err(unknown()),
         Ok(info) => return Ok(info),
-        Err(fault) => fault,
+        Err(err) => err,
     };
-    tracing::warn!(fault = %fault, origin = %origin, "no company info");
+    tracing::warn!(error = %err, origin = %origin, "no company info");
     let origin = || origin.clone();
-    match fault {
+    match err {
         Error::NotRouted { status: 400, .. } if origin().is_cloud() => Err(unknown()),
-        Error::NotSent { .. } => Err(Fault::HostUnknown { origin: origin() }),
-        Error::HostRefused { .. } => Err(Fault::AddressRefused { origin: origin() }),
-        Error::Throttled { retry_after } => Err(Fault::Throttled { after: retry_after }),
+        Error::NotSent { .. } => Err(ConnectionError::HostUnknown { origin: origin() }),
+        Error::HostRefused { .. } => Err(ConnectionError::AddressRefused { origin: origin() }),
+        Error::Throttled { retry_after } => Err(ConnectionError::Throttled { after: retry_after }),
         Error::TimedOut { .. }
         | Error::NoAnswer { .. }
         | Error::ServerError { .. }
         | Error::DeadlineTooShort
-        | Error::AnswerTooLarge { .. } => Err(Fault::Down { origin: origin() }),
+        | Error::AnswerTooLarge { .. } => Err(ConnectionError::Down { origin: origin() }),
         Error::NotRouted { .. }
         | Error::KeysRefused
         | Error::ClientIdRefused
@@ -418,46 +422,48 @@ fn of_site(
 fn of_keys(
     site: Site<'_>,
     asked: Result<Option<MyMember>, Error>,
-) -> Result<Option<MyMember>, Fault> {
-    let fault = match asked {
+) -> Result<Option<MyMember>, ConnectionError> {
+    let err = match asked {
         Ok(member) => return Ok(member),
-        Err(fault) => fault,
+        Err(err) => err,
     };
-    tracing::warn!(fault = %fault, origin = %site.origin, "the keys were tried");
+    tracing::warn!(error = %err, origin = %site.origin, "the keys were tried");
     let origin = site.origin.clone();
-    match fault {
+    match err {
         Error::MissingRight { .. }
         | Error::NotFound { .. }
         | Error::TargetGone { .. }
         | Error::Rejected { .. }
         | Error::Conflict { .. } => Ok(None),
-        Error::KeysRefused if site.company_known => Err(Fault::KeysRefused),
-        Error::KeysRefused => Err(Fault::CompanyOrKeysRefused),
-        Error::ClientIdRefused if site.own_client_id => Err(Fault::OwnClientIdRefused),
-        Error::ClientIdRefused => Err(Fault::ClientIdRefused),
-        Error::NotRouted { .. } | Error::Forbidden { .. } => Err(Fault::CompanyOrSiteWrong {
-            origin,
-            company_id: site.company_id.to_owned(),
-        }),
+        Error::KeysRefused if site.company_known => Err(ConnectionError::KeysRefused),
+        Error::KeysRefused => Err(ConnectionError::CompanyOrKeysRefused),
+        Error::ClientIdRefused if site.own_client_id => Err(ConnectionError::OwnClientIdRefused),
+        Error::ClientIdRefused => Err(ConnectionError::ClientIdRefused),
+        Error::NotRouted { .. } | Error::Forbidden { .. } => {
+            Err(ConnectionError::CompanyOrSiteWrong {
+                origin,
+                company_id: site.company_id.to_owned(),
+            })
+        }
         Error::EndpointMissing { .. } | Error::RedirectRefused { .. } => {
-            Err(Fault::NotConnectWise { origin })
+            Err(ConnectionError::NotConnectWise { origin })
         }
         // Such as a web page of another server.
         Error::AnswerUnreadable { status: 200, .. } if !site.company_known => {
-            Err(Fault::NotConnectWise { origin })
+            Err(ConnectionError::NotConnectWise { origin })
         }
-        Error::NotSent { .. } => Err(Fault::HostUnknown { origin }),
-        Error::HostRefused { .. } => Err(Fault::AddressRefused { origin }),
-        Error::Throttled { retry_after } => Err(Fault::Throttled { after: retry_after }),
+        Error::NotSent { .. } => Err(ConnectionError::HostUnknown { origin }),
+        Error::HostRefused { .. } => Err(ConnectionError::AddressRefused { origin }),
+        Error::Throttled { retry_after } => Err(ConnectionError::Throttled { after: retry_after }),
         Error::TimedOut { .. } | Error::NoAnswer { .. } if !site.company_known => {
-            Err(Fault::DownOrCompanyUnknown { origin })
+            Err(ConnectionError::DownOrCompanyUnknown { origin })
         }
         Error::TimedOut { .. }
         | Error::NoAnswer { .. }
         | Error::ServerError { .. }
         | Error::DeadlineTooShort
         | Error::AnswerTooLarge { .. }
-        | Error::AnswerUnreadable { .. } => Err(Fault::Down { origin }),
+        | Error::AnswerUnreadable { .. } => Err(ConnectionError::Down { origin }),
     }
 }
 
@@ -468,8 +474,8 @@ pub(crate) type Held = Vec<(&'static Right, Standing)>;
 /// cannot tell "All" from "My", nor anything of Add and Edit.
 pub(crate) async fn rights(client: &Client, invocation: &Invocation) -> Held {
     let listed = client.my_security(invocation.call_ends()).await;
-    if let Err(fault) = &listed {
-        tracing::warn!(fault = %fault, "the API member's rights cannot be read");
+    if let Err(err) = &listed {
+        tracing::warn!(error = %err, "the API member's rights cannot be read");
     }
     let mut held = of_listing(&listed);
     let may = async |right: &'static str| {
@@ -530,8 +536,8 @@ fn seen(read: Result<Option<bool>, Error>) -> Standing {
         Ok(Some(true)) => Standing::Found,
         Ok(Some(false)) => Standing::Missing,
         Ok(None) => Standing::NotKnown,
-        Err(fault) => {
-            tracing::warn!(fault = %fault, "a list cannot be read");
+        Err(err) => {
+            tracing::warn!(error = %err, "a list cannot be read");
             Standing::NotKnown
         }
     }

@@ -10,7 +10,7 @@ use store::Connection;
 
 use crate::Setup;
 use crate::answer::Problem;
-use crate::check::{Fault, client_of};
+use crate::check::{ConnectionError, client_of};
 
 /// A stored connection and a client with its keys. Whether ConnectWise takes them, the first call tells.
 #[derive(Debug)]
@@ -32,7 +32,7 @@ impl Setup {
             return Ok(None);
         };
         let keys = self.stored_keys(partner, &connection).await?;
-        let keys = keys.ok_or(Fault::NoKeys)?;
+        let keys = keys.ok_or(ConnectionError::NoKeys)?;
         let client = client_of(&self.connections, keys).await?;
         Ok(Some(Connected { connection, client }))
     }
@@ -46,14 +46,14 @@ impl Setup {
         &self,
         partner: &PartnerId,
         connection: &Connection,
-    ) -> Result<Option<ConnectionSecret>, Fault> {
+    ) -> Result<Option<ConnectionSecret>, ConnectionError> {
         let prefix = &self.config.connections.connection_secret_prefix;
         let keys = match self.vault.connection(prefix, partner).await {
             Ok(kept) => kept.map(|kept| kept.document),
-            Err(fault) => {
-                tracing::error!(%partner, fault = %fault, "keys not read");
-                match fault {
-                    secrets::Error::Unavailable { .. } => return Err(Fault::Ours),
+            Err(err) => {
+                tracing::error!(%partner, error = %err, "keys not read");
+                match err {
+                    secrets::Error::Unavailable { .. } => return Err(ConnectionError::Ours),
                     secrets::Error::Malformed { .. } | secrets::Error::Unknown(_) => None,
                 }
             }
@@ -93,9 +93,9 @@ impl Setup {
 }
 
 /// What a failed call means to the person whose request made it.
-pub(crate) fn told(fault: &Error) -> Problem {
-    tracing::warn!(fault = %fault, "ConnectWise, for somebody at the page");
-    match fault {
+pub(crate) fn told(err: &Error) -> Problem {
+    tracing::warn!(error = %err, "ConnectWise, for somebody at the page");
+    match err {
         Error::MissingRight { right } => Problem::refused(missing(right)),
         Error::Throttled { retry_after } => Problem::unavailable(format!(
             "ConnectWise asks to wait, because it was called too often. Try again in {} seconds.",
@@ -129,8 +129,8 @@ pub(crate) fn told(fault: &Error) -> Problem {
 }
 
 impl From<Error> for Problem {
-    fn from(fault: Error) -> Self {
-        told(&fault)
+    fn from(err: Error) -> Self {
+        told(&err)
     }
 }
 

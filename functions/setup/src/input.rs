@@ -26,7 +26,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
             Some(Form::Fields) => {
                 let forms = serde_qs::Config::new().max_depth(3).use_form_encoding(true);
                 let read = forms.deserialize_bytes(&body);
-                read.map_err(|fault| Problem::invalid("", words(&fault.to_string())))
+                read.map_err(|err| Problem::invalid("", words(&err.to_string())))
             }
             // Nothing is said where nothing has to be.
             None if body.is_empty() && !typed => read_json(b"{}"),
@@ -60,9 +60,9 @@ impl Form {
 fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let read = serde_path_to_error::deserialize(&mut json);
-    let value = read.map_err(|fault| {
-        let field = fault.path().to_string();
-        Problem::invalid(field, words(&fault.into_inner().to_string()))
+    let value = read.map_err(|err| {
+        let field = err.path().to_string();
+        Problem::invalid(field, words(&err.into_inner().to_string()))
     })?;
     json.end()
         .map_err(|_| Problem::invalid("", "There is more than one JSON value."))?;
@@ -70,8 +70,8 @@ fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 }
 
 /// What a reader says of a text, without the text itself: it may be a key.
-fn words(fault: &str) -> String {
-    let kind = fault.split(['`', '"', ':']).next().unwrap_or_default();
+fn words(err: &str) -> String {
+    let kind = err.split(['`', '"', ':']).next().unwrap_or_default();
     format!("What was sent cannot be read: {}.", kind.trim())
 }
 
@@ -96,8 +96,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Asked<T> {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let query = Query::<T>::from_request_parts(parts, state).await;
-        let Query(value) =
-            query.map_err(|fault| Problem::invalid("", words(&fault.body_text())))?;
+        let Query(value) = query.map_err(|err| Problem::invalid("", words(&err.body_text())))?;
         Ok(Self(value))
     }
 }
@@ -107,7 +106,7 @@ pub(crate) fn id<T: TryFrom<String, Error = InvalidId>>(
     field: &str,
     text: String,
 ) -> Result<T, Problem> {
-    T::try_from(text).map_err(|fault| Problem::invalid(field, capital(&fault.to_string())))
+    T::try_from(text).map_err(|err| Problem::invalid(field, capital(&err.to_string())))
 }
 
 /// A sentence of a message that begins in the middle of one.

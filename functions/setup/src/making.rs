@@ -145,12 +145,12 @@ impl Making<'_> {
                             parts: None,
                         });
                     }
-                    Err(fault) => self.failed(&fault, None, done)?,
+                    Err(err) => self.failed(&err, None, done)?,
                 }
                 continue;
             };
-            let planned = next(wanted, there).map_err(|fault| {
-                let words = format!("{fault}. Then go on here: nothing is made twice.");
+            let planned = next(wanted, there).map_err(|err| {
+                let words = format!("{err}. Then go on here: nothing is made twice.");
                 Stopped::Failed(Problem::refused(crate::input::capital(
                     words.trim_end_matches('.'),
                 )))
@@ -164,7 +164,7 @@ impl Making<'_> {
                     }
                     match look(self.client, board, self.calls_end).await {
                         Ok(parts) => there.parts = Some(parts),
-                        Err(fault) => self.failed(&fault, None, done)?,
+                        Err(err) => self.failed(&err, None, done)?,
                     }
                     continue;
                 }
@@ -189,16 +189,16 @@ impl Making<'_> {
                     self.answered.push(step);
                     self.rejected = None;
                 }
-                Err(fault) => self.failed(&fault, Some(step), done)?,
+                Err(err) => self.failed(&err, Some(step), done)?,
             }
         }
     }
 
     /// What is there is not known any more. Goes on, unless a person has to mend something or it failed too often.
-    fn failed(&mut self, fault: &Error, step: Option<Step>, done: usize) -> Result<(), Stopped> {
+    fn failed(&mut self, err: &Error, step: Option<Step>, done: usize) -> Result<(), Stopped> {
         self.there = None;
-        tracing::warn!(fault = %fault, step = ?step, "listing the boards anew");
-        match fault {
+        tracing::warn!(error = %err, step = ?step, "listing the boards anew");
+        match err {
             Error::Throttled { retry_after } => {
                 let seconds = retry_after.as_secs().max(1);
                 return Err(Stopped::Pause { done, seconds });
@@ -210,14 +210,14 @@ impl Making<'_> {
             | Error::EndpointMissing { .. }
             | Error::RedirectRefused { .. }
             | Error::Forbidden { .. }
-            | Error::HostRefused { .. } => return Err(Stopped::Failed(told(fault))),
+            | Error::HostRefused { .. } => return Err(Stopped::Failed(told(err))),
             // Our own write may have come late: then it is listed now, and is not asked for again.
             Error::Rejected { .. }
             | Error::TargetGone { .. }
             | Error::NotFound { .. }
             | Error::Conflict { .. } => {
                 if step.is_some() && self.rejected == step {
-                    return Err(Stopped::Failed(told(fault)));
+                    return Err(Stopped::Failed(told(err)));
                 }
                 self.rejected = step;
             }
@@ -232,7 +232,7 @@ impl Making<'_> {
         self.failures += 1;
         match self.failures < FAILURES {
             true => Ok(()),
-            false => Err(Stopped::Failed(told(fault))),
+            false => Err(Stopped::Failed(told(err))),
         }
     }
 }

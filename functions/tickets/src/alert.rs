@@ -132,9 +132,9 @@ impl App {
     ) -> Outcome {
         match self.steps(key, asked, invocation).await {
             Ok(outcome) => outcome,
-            Err(fault) => {
-                tracing::error!(fault = %fault, "the table failed");
-                react(fault.reaction())
+            Err(err) => {
+                tracing::error!(error = %err, "the table failed");
+                react(err.reaction())
             }
         }
     }
@@ -330,9 +330,9 @@ impl App {
     ) -> Outcome {
         match self.deferred(key, asked, invocation).await {
             Ok(outcome) => outcome,
-            Err(fault) => {
-                tracing::error!(fault = %fault, "failed to defer an alert");
-                react(fault.reaction())
+            Err(err) => {
+                tracing::error!(error = %err, "failed to defer an alert");
+                react(err.reaction())
             }
         }
     }

@@ -59,7 +59,7 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
             Ok(Message::Rejected(rejected)) => {
                 others.push((record, Ok(Other::Rejected(rejected))));
             }
-            Err(fault) => others.push((record, Err(fault.to_string()))),
+            Err(err) => others.push((record, Err(err.to_string()))),
         }
     }
     let alerts = alerts
@@ -69,8 +69,8 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
         let outcome = match content {
             Ok(other) => match store(app, &other, invocation).await {
                 Ok(()) => Outcome::Done,
-                Err(fault) => {
-                    tracing::error!(fault = %fault, "message not stored");
+                Err(err) => {
+                    tracing::error!(error = %err, "message not stored");
                     Outcome::Later(None)
                 }
             },
@@ -165,8 +165,8 @@ async fn settled(app: &App, record: &SqsMessage, outcome: Outcome) -> Option<Bat
                     tracing::error!(message.id = message_id, reason, "dead letter");
                     return None;
                 }
-                Err(fault) => {
-                    tracing::error!(message.id = message_id, fault = %fault, "not parked");
+                Err(err) => {
+                    tracing::error!(message.id = message_id, error = %err, "not parked");
                     None
                 }
             }
@@ -175,8 +175,8 @@ async fn settled(app: &App, record: &SqsMessage, outcome: Outcome) -> Option<Bat
     let delay = delay(after, received(record), &message_id);
     let receipt = record.receipt_handle.as_deref().unwrap_or_default();
     // If this fails the message comes back when its visibility ends: later, and not lost.
-    if let Err(fault) = app.inbox.put_off(receipt, delay).await {
-        tracing::warn!(message.id = message_id, fault = %fault, "not put off");
+    if let Err(err) = app.inbox.put_off(receipt, delay).await {
+        tracing::warn!(message.id = message_id, error = %err, "not put off");
     }
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = message_id;

@@ -87,8 +87,8 @@ const NO_WORDS: &str = "";
 impl Failed {
     pub(crate) fn reaction(&self) -> Reaction {
         match self {
-            Self::NoClient(fault) => fault.reaction(),
-            Self::Look(fault) | Self::Write(fault) | Self::Unverified(fault) => fault.reaction(),
+            Self::NoClient(err) => err.reaction(),
+            Self::Look(err) | Self::Write(err) | Self::Unverified(err) => err.reaction(),
             Self::NoTime => Reaction::Retry {
                 after: Some(Duration::from_secs(1)),
             },
@@ -123,7 +123,7 @@ impl Failed {
 
     pub(crate) fn may_have_been_done(&self) -> bool {
         match self {
-            Self::Write(fault) => fault.may_have_been_done(),
+            Self::Write(err) => err.may_have_been_done(),
             Self::Unverified(_) => true,
             Self::NoClient(_)
             | Self::Look(_)
@@ -137,13 +137,11 @@ impl Failed {
     /// What is known of the connection without asking further: nothing, where the failure makes more doubtful than its call.
     pub(crate) fn told(&self) -> Told {
         match self {
-            Self::NoClient(fault) => fault.told(),
-            Self::Look(fault) | Self::Write(fault) | Self::Unverified(fault) => {
-                match fault.suspects() {
-                    Some(_) => Told::Nothing,
-                    None => fault.told(),
-                }
-            }
+            Self::NoClient(err) => err.told(),
+            Self::Look(err) | Self::Write(err) | Self::Unverified(err) => match err.suspects() {
+                Some(_) => Told::Nothing,
+                None => err.told(),
+            },
             Self::NoTime | Self::NoText => Told::Nothing,
             Self::StatusWithoutEffect | Self::PriorityWithoutEffect => Told::Works,
         }
@@ -152,7 +150,7 @@ impl Failed {
     /// The call whose failure means that nothing is written.
     pub(crate) fn call(&self) -> Option<&Error> {
         match self {
-            Self::Look(fault) | Self::Write(fault) => Some(fault),
+            Self::Look(err) | Self::Write(err) => Some(err),
             Self::NoClient(_)
             | Self::Unverified(_)
             | Self::NoTime
@@ -186,10 +184,10 @@ impl Calls<'_> {
             Step::Reopen(reopen) => self.reopen(reopen).await,
             Step::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
         };
-        let deleted = |fault: &Failed| matches!(fault.call(), Some(Error::NotFound { .. }));
+        let deleted = |err: &Failed| matches!(err.call(), Some(Error::NotFound { .. }));
         match done {
             // Deleted by a technician: recorded, not fought.
-            Err(fault) if deleted(&fault) => {
+            Err(err) if deleted(&err) => {
                 let deleted = Ended::from(ClosedBy::Deleted);
                 Ok(Made::Step(Done::Ended(deleted)))
             }
@@ -252,11 +250,11 @@ impl Calls<'_> {
             .await;
         match noted {
             Ok(_) => Ok(Done::Noted),
-            Err(fault) if is_optional(note) && is_refused(&fault) => {
-                tracing::warn!(fault = %fault, op = ?self.claim.op, "going on without a note");
+            Err(err) if is_optional(note) && is_refused(&err) => {
+                tracing::warn!(error = %err, op = ?self.claim.op, "going on without a note");
                 Ok(Done::Noted)
             }
-            Err(fault) => Err(Failed::Write(fault)),
+            Err(err) => Err(Failed::Write(err)),
         }
     }
 
@@ -425,12 +423,12 @@ pub(crate) fn is_optional(note: &Note) -> bool {
 
 /// Whether this note is refused, by ConnectWise or by something before it, and nothing else is: the ticket was read just before.
 /// Keys may have been revoked since that read, so a plain read decides about them.
-fn is_refused(fault: &Error) -> bool {
-    let is_missing = matches!(fault, Error::NotFound { .. });
-    match fault.suspects() {
+fn is_refused(err: &Error) -> bool {
+    let is_missing = matches!(err, Error::NotFound { .. });
+    match err.suspects() {
         Some(Suspicion::Route | Suspicion::Right { .. }) => true,
         Some(Suspicion::Keys) => false,
-        None => fault.told() == Told::Works && !is_missing && !fault.may_have_been_done(),
+        None => err.told() == Told::Works && !is_missing && !err.may_have_been_done(),
     }
 }
 
@@ -451,7 +449,7 @@ pub(crate) async fn seen(
                 is_prioritised: false,
             });
         }
-        Err(fault) => return Err(Failed::Look(fault)),
+        Err(err) => return Err(Failed::Look(err)),
     };
     let mut is_noted = false;
     if let Op::Note(kind) = claim.op {
@@ -506,7 +504,7 @@ pub(crate) async fn gone(
             Ok(ticket) if found(&ticket).token.as_ref() == Some(&sentinel.token) => {}
             Ok(_) => gone.push(sentinel.ticket_id),
             Err(Error::NotFound { .. }) => missing.push(sentinel),
-            Err(fault) => return Err(Failed::Look(fault)),
+            Err(err) => return Err(Failed::Look(err)),
         }
     }
     if missing.is_empty() {

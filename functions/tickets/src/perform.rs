@@ -38,16 +38,16 @@ impl App {
         let partner = &record.key.partner.clone();
         let began = work.invocation.now();
         let mut made = self.attempt(&record, &claim, work, case).await;
-        let refused = matches!(&made, Err(fault) if fault.call() == Some(&Error::KeysRefused));
+        let refused = matches!(&made, Err(err) if err.call() == Some(&Error::KeysRefused));
         // Keys may have been rotated: they are read afresh once.
         if refused && self.connections.keys_refused(partner) {
             made = self.attempt(&record, &claim, work, case).await;
         }
-        if let Err(fault) = &made
-            && is_unneeded_note(work.step, fault)
-            && self.is_alone(partner, fault, began, case).await
+        if let Err(err) = &made
+            && is_unneeded_note(work.step, err)
+            && self.is_alone(partner, err, began, case).await
         {
-            tracing::warn!(fault = %fault, op = ?claim.op, "going on without a note");
+            tracing::warn!(error = %err, op = ?claim.op, "going on without a note");
             made = Ok(Made::Step(Done::Noted));
         }
         let now = work.invocation.now();
@@ -72,12 +72,12 @@ impl App {
                 self.heard(partner, Told::Works, case).await;
                 Ok(recorded)
             }
-            Err(fault)
-                if is_answered_so_again(&record, &fault)
-                    && self.is_alone(partner, &fault, began, case).await =>
+            Err(err)
+                if is_answered_so_again(&record, &err)
+                    && self.is_alone(partner, &err, began, case).await =>
             {
-                tracing::warn!(fault = %fault, op = ?claim.op, "refused again");
-                let words = fault.call().map(Error::answered).unwrap_or_default();
+                tracing::warn!(error = %err, op = ?claim.op, "refused again");
+                let words = err.call().map(Error::answered).unwrap_or_default();
                 let reason = Blocked::Rejected(words.clone());
                 let op = Some(claim.op);
                 let refusal = Refusal { op, words };
@@ -89,20 +89,20 @@ impl App {
                 };
                 self.change(record, &claim, suspected).await
             }
-            Err(fault) if fault.may_have_been_done() => {
-                tracing::warn!(fault = %fault, op = ?claim.op, "uncertain");
+            Err(err) if err.may_have_been_done() => {
+                tracing::warn!(error = %err, op = ?claim.op, "uncertain");
                 let uncertain = |record: Record, ours| match ours {
                     true => record.with_uncertain(work.text, now),
                     false => record,
                 };
                 let recorded = self.change(record, &claim, uncertain).await?;
-                self.heard(partner, fault.told(), case).await;
+                self.heard(partner, err.told(), case).await;
                 Ok(recorded)
             }
-            Err(fault) => {
-                let reaction = self.judged(partner, &fault, began, case).await;
-                tracing::warn!(fault = %fault, reaction = ?reaction, op = ?claim.op, "not done");
-                let refusal = refusal(&fault, Some(claim.op), &reaction);
+            Err(err) => {
+                let reaction = self.judged(partner, &err, began, case).await;
+                tracing::warn!(error = %err, reaction = ?reaction, op = ?claim.op, "not done");
+                let refusal = refusal(&err, Some(claim.op), &reaction);
                 self.not_done(record, &claim, work, (reaction, refusal), now)
                     .await
             }
@@ -226,8 +226,8 @@ impl App {
         sentinels: &Sentinels,
     ) {
         let put = self.alerts.put_sentinels(partner, epoch, board, sentinels);
-        if let Err(fault) = put.await {
-            tracing::warn!(fault = %fault, "failed to store the sentinels of a board");
+        if let Err(err) = put.await {
+            tracing::warn!(error = %err, "failed to store the sentinels of a board");
         }
     }
 
@@ -245,7 +245,7 @@ impl App {
         let looked = self.look(&record, &claim.token, claim.board_id, case).await;
         let looked = match looked {
             Ok(looked) => looked,
-            Err(fault) => return self.in_vain(stored, record, &fault, began, case).await,
+            Err(err) => return self.in_vain(stored, record, &err, began, case).await,
         };
         let now = case.invocation.now();
         tracing::info!(search = ?looked, visits = claim.visits + 1, "searched");
@@ -291,11 +291,11 @@ impl App {
                 let deadline = case.invocation.calls_end();
                 seen(&client, &claim, ticket_id, priority, deadline).await
             }
-            Err(fault) => Err(fault),
+            Err(err) => Err(err),
         };
         let seen = match looked {
             Ok(seen) => seen,
-            Err(fault) => return self.in_vain(stored, record, &fault, began, case).await,
+            Err(err) => return self.in_vain(stored, record, &err, began, case).await,
         };
         self.heard(&partner, Told::Works, case).await;
         let now = case.invocation.now();
@@ -326,9 +326,9 @@ impl App {
             Ok(Search::None) => rechecked(record, recheck, &[], now),
             // Unknown is not none: it is looked for again, and the alert goes on meanwhile.
             Ok(Search::Blind) => record.with_recheck_put_off(recheck, now),
-            Err(fault) => {
-                tracing::warn!(fault = %fault, "recheck failed");
-                self.judged(&record.key.partner, &fault, began, case).await;
+            Err(err) => {
+                tracing::warn!(error = %err, "recheck failed");
+                self.judged(&record.key.partner, &err, began, case).await;
                 record.with_recheck_put_off(recheck, now)
             }
         };
@@ -350,11 +350,11 @@ impl App {
         let began = case.invocation.now();
         let looked = match self.client(&partner, case).await {
             Ok(client) => lives(&client, &record, case.invocation.calls_end()).await,
-            Err(fault) => Err(fault),
+            Err(err) => Err(err),
         };
         let found = match looked {
             Ok(found) => found,
-            Err(fault) => return self.in_vain(stored, record, &fault, began, case).await,
+            Err(err) => return self.in_vain(stored, record, &err, began, case).await,
         };
         self.heard(&partner, Told::Works, case).await;
         let epoch = case.view.connection.as_ref().map(|live| live.epoch);
@@ -388,11 +388,11 @@ impl App {
         let began = case.invocation.now();
         let looked = match self.client(&partner, case).await {
             Ok(client) => any(&client, case.invocation.calls_end()).await,
-            Err(fault) => Err(fault),
+            Err(err) => Err(err),
         };
         let any = match looked {
             Ok(any) => any,
-            Err(fault) => return self.in_vain(stored, record, &fault, began, case).await,
+            Err(err) => return self.in_vain(stored, record, &err, began, case).await,
         };
         self.heard(&partner, Told::Works, case).await;
         let Some(live) = &case.view.connection else {
@@ -428,7 +428,7 @@ impl App {
                 .ticket(open.ticket_id, case.invocation.calls_end())
                 .await
                 .map_err(Failed::Look),
-            Err(fault) => Err(fault),
+            Err(err) => Err(err),
         };
         let now = case.invocation.now();
         let (ended, board_id) = match looked {
@@ -443,9 +443,9 @@ impl App {
                 let deleted = Ended::from(ClosedBy::Deleted);
                 (Some(deleted), open.board_id)
             }
-            Err(fault) => {
-                tracing::warn!(fault = %fault, "not looked at");
-                self.judged(&partner, &fault, began, case).await;
+            Err(err) => {
+                tracing::warn!(error = %err, "not looked at");
+                self.judged(&partner, &err, began, case).await;
                 case.has_obeyed();
                 return Ok(Stepped::Again);
             }
@@ -469,14 +469,14 @@ impl App {
         &self,
         stored: &Record,
         record: Record,
-        fault: &Failed,
+        err: &Failed,
         began: Timestamp,
         case: &Case<'_>,
     ) -> Result<Stepped, store::Error> {
         let partner = &record.key.partner;
-        let reaction = self.judged(partner, fault, began, case).await;
-        tracing::warn!(fault = %fault, reaction = ?reaction, "search failed");
-        let refusal = refusal(fault, None, &reaction);
+        let reaction = self.judged(partner, err, began, case).await;
+        tracing::warn!(error = %err, reaction = ?reaction, "search failed");
+        let refusal = refusal(err, None, &reaction);
         match (reaction, refusal) {
             (Reaction::Block { reason }, Some(refusal)) => {
                 let now = case.invocation.now();
@@ -547,13 +547,13 @@ impl App {
     async fn judged(
         &self,
         partner: &PartnerId,
-        fault: &Failed,
+        err: &Failed,
         began: Timestamp,
         case: &Case<'_>,
     ) -> Reaction {
-        let refused = fault.call().and_then(|call| Some((call, call.suspects()?)));
+        let refused = err.call().and_then(|call| Some((call, call.suspects()?)));
         let (told, reaction) = match refused {
-            None => (fault.told(), fault.reaction()),
+            None => (err.told(), err.reaction()),
             Some((call, suspicion)) => {
                 let refused = Refused { suspicion, began };
                 match self.confirmed(partner, refused, case).await {
@@ -565,7 +565,7 @@ impl App {
                         let after = Duration::try_from(wait).ok();
                         (Told::Nothing, Reaction::Retry { after })
                     }
-                    Err(fault) => (fault.told(), fault.reaction()),
+                    Err(err) => (err.told(), err.reaction()),
                 }
             }
         };
@@ -576,11 +576,11 @@ impl App {
     async fn is_alone(
         &self,
         partner: &PartnerId,
-        fault: &Failed,
+        err: &Failed,
         began: Timestamp,
         case: &Case<'_>,
     ) -> bool {
-        let suspicion = fault.call().and_then(Error::suspects);
+        let suspicion = err.call().and_then(Error::suspects);
         let suspicion = suspicion.unwrap_or(Suspicion::Route);
         let refused = Refused { suspicion, began };
         let confirmed = self.confirmed(partner, refused, case).await;
@@ -606,32 +606,32 @@ impl App {
         let breaker = &case.view.breaker;
         let now = case.invocation.now();
         let heard = self.connections.heard(partner, told, breaker, now).await;
-        heard.unwrap_or_else(|fault| {
-            tracing::warn!(fault = %fault, "breaker not written");
+        heard.unwrap_or_else(|err| {
+            tracing::warn!(error = %err, "breaker not written");
             Heard::GoOn
         })
     }
 }
 
 /// What ConnectWise refused for the sake of one alert, if a failure asks for it to be blocked for that.
-fn refusal(fault: &Failed, op: Option<Op>, reaction: &Reaction) -> Option<Refusal> {
+fn refusal(err: &Failed, op: Option<Op>, reaction: &Reaction) -> Option<Refusal> {
     match reaction {
-        Reaction::Block { reason } => fault.refusal(op, reason),
+        Reaction::Block { reason } => err.refusal(op, reason),
         Reaction::Retry { .. } | Reaction::DeadLetter { .. } => None,
     }
 }
 
 /// Whether the keys were refused for a note that does not hold up what it explains.
-fn is_unneeded_note(step: &Step, fault: &Failed) -> bool {
-    let suspicion = fault.call().and_then(Error::suspects);
+fn is_unneeded_note(step: &Step, err: &Failed) -> bool {
+    let suspicion = err.call().and_then(Error::suspects);
     matches!(step, Step::Note { note, .. } if is_optional(note))
         && suspicion == Some(Suspicion::Keys)
 }
 
 /// Whether a create was answered so before, was searched for and not found, and is answered so again: whatever answers seems not
 /// to make this ticket.
-fn is_answered_so_again(record: &Record, fault: &Failed) -> bool {
-    let is_answer = matches!(fault, Failed::Write(fault) if fault.is_unclear_answer());
+fn is_answered_so_again(record: &Record, err: &Failed) -> bool {
+    let is_answer = matches!(err, Failed::Write(err) if err.is_unclear_answer());
     let claim = record.claim.as_ref();
     is_answer && claim.is_some_and(|claim| record.was_given_up_before(claim))
 }

@@ -68,8 +68,8 @@ impl App {
             return;
         }
         let table = &self.connections.table;
-        if let Err(fault) = table.unfinished_seen(*oldest, now).await {
-            tracing::warn!(fault = %fault, "no sign left of what is unfinished");
+        if let Err(err) = table.unfinished_seen(*oldest, now).await {
+            tracing::warn!(error = %err, "no sign left of what is unfinished");
         }
     }
 }

@@ -34,8 +34,8 @@ impl Environment {
     pub fn address(&mut self, name: &str) -> String {
         let text = self.text(name);
         if !text.is_empty() && !is_protected(&text) {
-            let fault = "is neither an https address nor one of this machine";
-            self.faults.push(format!("{name} {fault}"));
+            let err = "is neither an https address nor one of this machine";
+            self.faults.push(format!("{name} {err}"));
         }
         text
     }
@@ -106,9 +106,9 @@ mod tests {
             environment.text("TB_TEST_ABSENT_A"),
             environment.number("TB_TEST_ABSENT_B"),
         );
-        let fault = environment.complete(texts).unwrap_err();
+        let err = environment.complete(texts).unwrap_err();
         assert_eq!(
-            fault.to_string(),
+            err.to_string(),
             "environment: TB_TEST_ABSENT_A is not set; TB_TEST_ABSENT_B is not set"
         );
     }

@@ -48,9 +48,9 @@ impl Function {
             .payload(Blob::new(payload.to_string()));
         match call.send().await {
             Ok(_) => Ok(()),
-            Err(fault) => Err(NotAsked {
+            Err(err) => Err(NotAsked {
                 function: self.name.clone(),
-                cause: chain(&fault),
+                cause: chain(&err),
             }),
         }
     }

@@ -2,8 +2,8 @@
 //!
 //! No DynamoDB here: `ingest` links this crate and has no table.
 
+mod cause;
 pub mod config;
-mod fault;
 pub mod functions;
 pub mod invocation;
 pub mod mail;

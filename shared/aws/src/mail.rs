@@ -8,7 +8,7 @@ use aws_types::SdkConfig;
 use domain::EmailAddress;
 use domain::text::{cut_to_chars, lines, one_line};
 
-use crate::fault::cause;
+use crate::cause::cause;
 use crate::metrics::{Metric, count};
 
 /// A mail to one person.
@@ -100,7 +100,7 @@ impl Mailer {
             )
             .content(EmailContent::builder().simple(message).build());
         let sent = call.send().await;
-        sent.map_err(|fault| not_sent(&fault, &mail.to))?;
+        sent.map_err(|err| not_sent(&err, &mail.to))?;
         Ok(())
     }
 }
@@ -108,7 +108,7 @@ impl Mailer {
 fn message(mail: &Mail) -> Result<Message, String> {
     let content = |text: String| {
         let content = Content::builder().data(text).charset("UTF-8").build();
-        content.map_err(|fault| fault.to_string())
+        content.map_err(|err| err.to_string())
     };
     let body = Body::builder()
         .text(content(lines(&mail.text))?)
@@ -124,9 +124,9 @@ fn subject(text: &str) -> String {
     cut_to_chars(&one_line(text), LONGEST_SUBJECT)
 }
 
-fn not_sent<R: std::fmt::Debug>(fault: &SdkError<SendEmailError, R>, to: &EmailAddress) -> NotSent {
-    let cause = cause(fault);
-    let Some(answer) = fault.as_service_error() else {
+fn not_sent<R: std::fmt::Debug>(err: &SdkError<SendEmailError, R>, to: &EmailAddress) -> NotSent {
+    let cause = cause(err);
+    let Some(answer) = err.as_service_error() else {
         return NotSent::Unavailable { cause };
     };
     if answer.is_too_many_requests_exception() || answer.is_limit_exceeded_exception() {

@@ -222,9 +222,9 @@ pub fn told_at_the_end() -> Told {
 impl Drop for Told {
     fn drop(&mut self) {
         if let Some(collector) = COLLECTOR.get()
-            && let Err(fault) = collector.flush(io::stdout().lock())
+            && let Err(err) = collector.flush(io::stdout().lock())
         {
-            tracing::error!(fault = %fault, "what was counted is lost");
+            tracing::error!(error = %err, "what was counted is lost");
         }
     }
 }

@@ -88,7 +88,7 @@ impl Outbox {
         loop {
             let call = self.client.send_message_batch().queue_url(&self.url);
             let answer = call.set_entries(Some(batch.clone())).send().await;
-            let answer = answer.map_err(|fault| call_failed("SendMessageBatch", &fault))?;
+            let answer = answer.map_err(|err| call_failed("SendMessageBatch", &err))?;
             let sent = batch.len();
             let is_taken = |entry: &SendMessageBatchRequestEntry| {
                 answer
@@ -174,7 +174,7 @@ impl Inbox {
             .visibility_timeout(seconds)
             .send()
             .await
-            .map_err(|fault| call_failed("ChangeMessageVisibility", &fault))
+            .map_err(|err| call_failed("ChangeMessageVisibility", &err))
             .inspect_err(counted)?;
         Ok(())
     }
@@ -211,7 +211,7 @@ impl DeadLetters {
             .set_attribute_names(Some(names.to_vec()))
             .send()
             .await
-            .map_err(|fault| call_failed("GetQueueAttributes", &fault))
+            .map_err(|err| call_failed("GetQueueAttributes", &err))
             .inspect_err(counted)?;
         let attributes = answer.attributes.unwrap_or_default();
         let count = |name| {
@@ -245,7 +245,7 @@ impl DeadLetters {
         }
         send.send()
             .await
-            .map_err(|fault| call_failed("SendMessage", &fault))
+            .map_err(|err| call_failed("SendMessage", &err))
             .inspect_err(counted)?;
         count(Metric::DeadLetters, 1);
         Ok(())
@@ -256,14 +256,14 @@ fn counted(_: &Error) {
     count(Metric::QueueFailures, 1);
 }
 
-fn call_failed<E, R>(operation: &'static str, fault: &SdkError<E, R>) -> Error
+fn call_failed<E, R>(operation: &'static str, err: &SdkError<E, R>) -> Error
 where
     E: std::error::Error + 'static,
     R: std::fmt::Debug,
 {
     Error::Call {
         operation,
-        cause: chain(fault),
+        cause: chain(err),
     }
 }
 

@@ -90,12 +90,12 @@ pub enum Error {
     #[error("there is no secret {0}")]
     Unknown(String),
     /// It is not what it should be: a person has to mend it.
-    #[error("the secret {name} is not readable: {fault}")]
+    #[error("the secret {name} is not readable: {problem}")]
     Malformed {
         /// Its name.
         name: String,
         /// Where it is wrong; never what it holds.
-        fault: String,
+        problem: String,
     },
     /// Secrets Manager could not be asked.
     #[error("Secrets Manager did not give {name}: {cause}")]
@@ -211,7 +211,7 @@ impl Secrets {
         match text {
             Ok(Versioned { text, .. }) => parse_source_keys(&name, &text).map(Some),
             Err(Error::Unknown(_)) => Ok(None),
-            Err(fault) => Err(fault),
+            Err(err) => Err(err),
         }
     }
 
@@ -259,7 +259,7 @@ impl Secrets {
                     tracing::warn!(secret.name = name, cause, "using a remembered secret");
                     value
                 }
-                (Err(fault), _) => return Err(fault),
+                (Err(err), _) => return Err(err),
             },
         };
         value.ok_or_else(|| Error::Unknown(name.to_owned()))
@@ -296,16 +296,16 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<Versioned
             version: answer.version_id,
         })),
         // An invalid request is one for a secret that is marked for deletion: it holds no longer.
-        Err(fault)
-            if fault.as_service_error().is_some_and(|fault| {
-                fault.is_resource_not_found_exception() || fault.is_invalid_request_exception()
+        Err(err)
+            if err.as_service_error().is_some_and(|err| {
+                err.is_resource_not_found_exception() || err.is_invalid_request_exception()
             }) =>
         {
             Ok(None)
         }
-        Err(fault) => Err(Error::Unavailable {
+        Err(err) => Err(Error::Unavailable {
             name: name.to_owned(),
-            cause: chain(&fault),
+            cause: chain(&err),
         }),
     }
 }
@@ -313,17 +313,17 @@ pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<Versioned
 pub(crate) fn parse_source_keys(name: &str, text: &Secret) -> Result<SourceKeys, Error> {
     SourceKeys::parse(text).ok_or_else(|| Error::Malformed {
         name: name.to_owned(),
-        fault: "no keys of at least 32 characters".to_owned(),
+        problem: "no keys of at least 32 characters".to_owned(),
     })
 }
 
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &Secret) -> Result<T, Error> {
     // serde_json's message may quote the text: only the place is told.
-    let fault = |fault: serde_json::Error| Error::Malformed {
+    let malformed = |err: serde_json::Error| Error::Malformed {
         name: name.to_owned(),
-        fault: format!("line {}, column {}", fault.line(), fault.column()),
+        problem: format!("line {}, column {}", err.line(), err.column()),
     };
-    serde_json::from_str(text.expose()).map_err(fault)
+    serde_json::from_str(text.expose()).map_err(malformed)
 }
 
 #[cfg(test)]
@@ -376,12 +376,12 @@ mod tests {
             }],
         };
         assert!(!format!("{document:?}").contains("c2VjcmV0"));
-        let fault =
+        let err =
             parse::<ConnectionSecret>("a", &Secret::new(r#"{"origin": 5, "private_key": "hush"}"#))
                 .unwrap_err();
         assert!(
-            !fault.to_string().contains("hush") && !fault.to_string().contains('5'),
-            "{fault}"
+            !err.to_string().contains("hush") && !err.to_string().contains('5'),
+            "{err}"
         );
     }
 }

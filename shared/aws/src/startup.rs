@@ -110,7 +110,7 @@ pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
     let tls = TlsContext::builder()
         .with_trust_store(roots)
         .build()
-        .map_err(|fault| StartupError::Roots(fault.into()))?;
+        .map_err(|err| StartupError::Roots(err.into()))?;
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(tls)

@@ -9,7 +9,7 @@ use domain::{PartnerId, Secret, SourceId, SourceKeys};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::fault::cause;
+use crate::cause::cause;
 use crate::secrets::{self, ConnectionSecret, SourceDocument};
 
 /// A document in Secrets Manager, and its name for this version of it.
@@ -120,8 +120,8 @@ impl Vault {
         let create = self.client.create_secret().name(&name);
         match create.secret_string(new.expose()).send().await {
             Ok(_) => secrets::parse_source_keys(&name, new),
-            Err(fault)
-                if fault
+            Err(err)
+                if err
                     .as_service_error()
                     .is_some_and(CreateSecretError::is_resource_exists_exception) =>
             {
@@ -130,7 +130,7 @@ impl Vault {
                 secrets::parse_source_keys(&name, &kept.text)
             }
             // Replacing keys that somebody deleted would refuse every source: a person restores them.
-            Err(fault) => Err(unavailable(cause(&fault))),
+            Err(err) => Err(unavailable(cause(&err))),
         }
     }
 
@@ -160,11 +160,11 @@ impl Vault {
         match create.secret_string(text.expose()).send().await {
             Ok(made) => return Ok(made.version_id.unwrap_or_default()),
             // It is there, or it is marked for deletion, which AWS calls an invalid request.
-            Err(fault)
-                if fault.as_service_error().is_some_and(|fault| {
-                    fault.is_resource_exists_exception() || fault.is_invalid_request_exception()
+            Err(err)
+                if err.as_service_error().is_some_and(|err| {
+                    err.is_resource_exists_exception() || err.is_invalid_request_exception()
                 }) => {}
-            Err(fault) => return Err(not_stored(cause(&fault))),
+            Err(err) => return Err(not_stored(cause(&err))),
         }
         let put = || {
             let put = self.client.put_secret_value().secret_id(name);
@@ -172,11 +172,11 @@ impl Vault {
         };
         match put().await {
             Ok(stored) => return Ok(stored.version_id.unwrap_or_default()),
-            Err(fault)
-                if fault
+            Err(err)
+                if err
                     .as_service_error()
                     .is_some_and(PutSecretValueError::is_invalid_request_exception) => {}
-            Err(fault) => return Err(not_stored(cause(&fault))),
+            Err(err) => return Err(not_stored(cause(&err))),
         }
         // Marked for deletion. Restoring brings its last version back for a moment, and for good if the process dies right after:
         // what somebody deleted by hand is what it was, until this is repeated.
@@ -185,8 +185,8 @@ impl Vault {
             "restoring a secret that was marked for deletion"
         );
         let restore = self.client.restore_secret().secret_id(name).send().await;
-        restore.map_err(|fault| not_stored(cause(&fault)))?;
-        let stored = put().await.map_err(|fault| not_stored(cause(&fault)))?;
+        restore.map_err(|err| not_stored(cause(&err)))?;
+        let stored = put().await.map_err(|err| not_stored(cause(&err)))?;
         Ok(stored.version_id.unwrap_or_default())
     }
 }

@@ -107,7 +107,7 @@ impl Read {
         let listed = match &self.outcome {
             Ok(listed) => listed,
             Err(Error::DeadlineTooShort) => return Confirmed::Later(AGAIN),
-            Err(fault) => return Confirmed::Connection(fault.clone()),
+            Err(err) => return Confirmed::Connection(err.clone()),
         };
         let Suspicion::Right { right, named } = suspicion else {
             return Confirmed::CallAlone;
@@ -176,9 +176,9 @@ mod tests {
             words: "a web page".into(),
         };
         for suspicion in [Suspicion::Keys, Suspicion::Route, right(true), right(false)] {
-            for fault in [Error::KeysRefused, page()] {
-                let confirmed = read(Err(fault.clone())).confirms(suspicion);
-                assert_eq!(confirmed, Confirmed::Connection(fault));
+            for err in [Error::KeysRefused, page()] {
+                let confirmed = read(Err(err.clone())).confirms(suspicion);
+                assert_eq!(confirmed, Confirmed::Connection(err));
             }
             let late = read(Err(Error::DeadlineTooShort)).confirms(suspicion);
             assert_eq!(late, Confirmed::Later(AGAIN));

@@ -200,8 +200,8 @@ impl Connections {
             table.mappings(partner),
             access.partner_sources(partner),
         );
-        if let Err(fault) = &breaker {
-            tracing::error!(%partner, fault = %fault, "the breaker is unreadable");
+        if let Err(err) = &breaker {
+            tracing::error!(%partner, error = %err, "the breaker is unreadable");
         }
         Ok(SetUp {
             items: PartnerItems {
@@ -240,8 +240,8 @@ impl Connections {
 
     /// Leaves a sign for the operator of something that happened. Without it the log and the count still tell.
     pub async fn leave_sign(&self, sign: Sign, now: Timestamp) {
-        if let Err(fault) = self.table.happened(sign, now).await {
-            tracing::warn!(sign = ?sign, fault = %fault, "no sign left for the operator");
+        if let Err(err) = self.table.happened(sign, now).await {
+            tracing::warn!(sign = ?sign, error = %err, "no sign left for the operator");
         }
     }
 
@@ -268,8 +268,8 @@ impl Connections {
         at: Timestamp,
     ) -> Result<(), store::Error> {
         let brought = self.due.bring_forward(partner, task, at).await;
-        brought.inspect_err(|fault| {
-            tracing::warn!(partner = %partner, task = ?task, fault = %fault, "not brought forward");
+        brought.inspect_err(|err| {
+            tracing::warn!(partner = %partner, task = ?task, error = %err, "not brought forward");
         })
     }
 
@@ -392,8 +392,8 @@ impl Connections {
 
     /// Whether it is the operator's clientId that stands in the way of a client.
     #[must_use]
-    pub fn is_operators(&self, fault: &NoClient) -> bool {
-        match fault {
+    pub fn is_operators(&self, err: &NoClient) -> bool {
+        match err {
             NoClient::Secret(
                 secrets::Error::Unknown(name)
                 | secrets::Error::Malformed { name, .. }
@@ -420,8 +420,8 @@ impl Connections {
         };
         let other = async || match self.secrets.connection(&self.secret_prefix, partner).await {
             Ok((_, version)) => version.filter(|version| version != known),
-            Err(fault) => {
-                tracing::warn!(fault = %fault, "not known which keys are stored");
+            Err(err) => {
+                tracing::warn!(error = %err, "not known which keys are stored");
                 None
             }
         };
@@ -582,8 +582,8 @@ impl Connections {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps an error")]
-fn not_allowed(fault: connectwise::HostError) -> NoClient {
-    NoClient::Host(fault.to_string())
+fn not_allowed(err: connectwise::HostError) -> NoClient {
+    NoClient::Host(err.to_string())
 }
 
 fn later(at: Timestamp, by: SignedDuration) -> Timestamp {

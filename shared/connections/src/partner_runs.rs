@@ -44,7 +44,7 @@ pub struct PartnerRuns {
 
 /// Why an invocation ended before it ran anything.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum RunError {
     /// The list of due partners cannot be read.
     #[error(transparent)]
     Store(#[from] store::Error),
@@ -85,7 +85,7 @@ enum RunOutcome<T> {
 ///
 /// # Errors
 /// When `partners` is not a list of partner ids.
-pub fn requested_partners(input: Value) -> Result<Option<Vec<PartnerId>>, Fault> {
+pub fn requested_partners(input: Value) -> Result<Option<Vec<PartnerId>>, RunError> {
     if input.get("partners").is_none() {
         return Ok(None);
     }
@@ -122,7 +122,7 @@ impl PartnerRuns {
         named: Option<Vec<PartnerId>>,
         invocation: &Invocation,
         run: impl AsyncFn(&Leased) -> Result<(T, Timestamp), E>,
-    ) -> Result<RunReport<T>, Fault> {
+    ) -> Result<RunReport<T>, RunError> {
         let (partners, here) = match named {
             Some(partners) => {
                 let all = partners.len();
@@ -171,8 +171,8 @@ impl PartnerRuns {
         let given_back = self.due.give_back(leased, invocation.now());
         match timeout_at(ends, given_back).await {
             Ok(Ok(())) => {}
-            Ok(Err(fault)) => {
-                tracing::warn!(fault = %fault, "failed to give the lease back; it expires");
+            Ok(Err(err)) => {
+                tracing::warn!(error = %err, "failed to give the lease back; it expires");
                 return RunOutcome::Failed;
             }
             Err(_) => {
@@ -193,8 +193,8 @@ impl PartnerRuns {
         }
         tracing::error!(died = leased.died, "runs of this partner died");
         count(Metric::RunsDied, 1);
-        if let Err(fault) = self.table.happened(Sign::RunsDied, now).await {
-            tracing::warn!(fault = %fault, "failed to leave a sign for the operator");
+        if let Err(err) = self.table.happened(Sign::RunsDied, now).await {
+            tracing::warn!(error = %err, "failed to leave a sign for the operator");
         }
     }
 
@@ -202,8 +202,8 @@ impl PartnerRuns {
     async fn ask(&self, partners: &[PartnerId]) -> bool {
         let input = json!({ "partners": partners });
         let asked = self.itself.invoke_later(&input).await;
-        if let Err(fault) = &asked {
-            tracing::error!(fault = %fault, partners = partners.len(), "failed to start a further invocation");
+        if let Err(err) = &asked {
+            tracing::error!(error = %err, partners = partners.len(), "failed to start a further invocation");
         }
         asked.is_ok()
     }
@@ -231,8 +231,8 @@ impl PartnerRuns {
                 tracing::info!("partner is no longer due, or leased elsewhere");
                 return RunOutcome::NotOurs;
             }
-            Ok(Err(fault)) => {
-                tracing::error!(fault = %fault, "failed to take the lease");
+            Ok(Err(err)) => {
+                tracing::error!(error = %err, "failed to take the lease");
                 return RunOutcome::Failed;
             }
             Err(_) => {
@@ -249,8 +249,8 @@ impl PartnerRuns {
         };
         let (made, next) = match timeout_at(ends, reported_run).await {
             Ok(Ok((told, next))) => (RunOutcome::Done(told), next),
-            Ok(Err(fault)) => {
-                tracing::error!(fault = %fault, "partner run failed");
+            Ok(Err(err)) => {
+                tracing::error!(error = %err, "partner run failed");
                 (RunOutcome::Failed, later(invocation.now(), self.again))
             }
             Err(_) => {
@@ -260,8 +260,8 @@ impl PartnerRuns {
         };
         match timeout_at(ends + GIVING_BACK, self.due.finish(&leased, next)).await {
             Ok(Ok(_)) => {}
-            Ok(Err(fault)) => {
-                tracing::warn!(fault = %fault, "failed to release the lease; it expires");
+            Ok(Err(err)) => {
+                tracing::warn!(error = %err, "failed to release the lease; it expires");
             }
             Err(_) => tracing::warn!("failed to release the lease; it expires"),
         }

@@ -164,10 +164,10 @@ async fn exchange(
     let body = match timeout_at(end, read_body(&mut response, limit)).await {
         Ok(Ok(body)) => Some(body),
         // What became of a refusal's body does not matter as much as that it is one.
-        Ok(Err(BodyFault::TooLarge)) if status.is_success() => {
+        Ok(Err(BodyError::TooLarge)) if status.is_success() => {
             return Err(Error::AnswerTooLarge { limit });
         }
-        Ok(Err(BodyFault::TooLarge | BodyFault::CutOff)) => None,
+        Ok(Err(BodyError::TooLarge | BodyError::CutOff)) => None,
         Err(_) if status.is_success() => return Err(late()),
         Err(_) => None,
     };
@@ -205,24 +205,24 @@ pub(crate) fn judge(
     }
 }
 
-enum BodyFault {
+enum BodyError {
     TooLarge,
     CutOff,
 }
 
 /// Reads by chunks, so that a body without end costs no more memory than the limit.
-async fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>, BodyFault> {
+async fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>, BodyError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limit as u64 {
-        return Err(BodyFault::TooLarge);
+        return Err(BodyError::TooLarge);
     }
     let mut body = Vec::new();
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > limit => return Err(BodyFault::TooLarge),
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => return Err(BodyError::TooLarge),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => return Ok(body),
-            Err(_) => return Err(BodyFault::CutOff),
+            Err(_) => return Err(BodyError::CutOff),
         }
     }
 }

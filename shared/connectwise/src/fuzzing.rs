@@ -84,7 +84,7 @@ pub fn verdict_of(status: u16, headers: &[(&str, &[u8])], body: &[u8]) -> Vec<Ve
 impl Verdict {
     /// What is wrong with the verdict itself, whatever the answer was: a fuzz target fails on it.
     #[must_use]
-    pub fn fault(&self, status: u16) -> Option<&'static str> {
+    pub fn error(&self, status: u16) -> Option<&'static str> {
         let success = (200..300).contains(&status);
         let Err(error) = &self.outcome else {
             return (!success).then_some("a refusal was read as an answer");

@@ -46,20 +46,20 @@ pub struct Origin(String);
 
 /// A text is not a whole origin, or not one that can be listed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} {fault}")]
+#[error("{text:?} {problem}")]
 pub struct InvalidOrigin {
     text: String,
-    fault: &'static str,
+    problem: &'static str,
 }
 
 /// Why a site address is refused, in words for the person who entered it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// It is no web address at all.
-    #[error("this is not a web address: {fault}")]
+    #[error("this is not a web address: {problem}")]
     NotAnAddress {
         /// What is wrong with it.
-        fault: &'static str,
+        problem: &'static str,
     },
     /// A host that is allowed, but not in the clear.
     #[error("{host} must be reached by https")]
@@ -94,7 +94,7 @@ impl HostList {
             .into_iter()
             .map(|text| {
                 let origin = Origin::parse(text.as_ref())?;
-                let fault = if crate::address::is_never_literal(origin.host()) {
+                let problem = if crate::address::is_never_literal(origin.host()) {
                     "is an address that no ConnectWise can have"
                 } else if !is_protected(origin.as_str()) {
                     "is not https, and keys are sent there"
@@ -103,7 +103,7 @@ impl HostList {
                 };
                 Err(InvalidOrigin {
                     text: origin.0,
-                    fault,
+                    problem,
                 })
             })
             .collect::<Result<_, _>>()?;
@@ -181,7 +181,7 @@ impl Origin {
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
         let invalid = || InvalidOrigin {
             text: text.chars().take(100).collect(),
-            fault: "is not an origin such as https://connectwise.example or http://127.0.0.1:8080",
+            problem: "is not an origin such as https://connectwise.example or http://127.0.0.1:8080",
         };
         let asked = text.strip_suffix('/').unwrap_or(text).to_ascii_lowercase();
         let asked = match asked.split_once("://") {
@@ -259,7 +259,7 @@ impl From<Origin> for String {
 
 /// The origin in a pasted address; https where no scheme is given.
 fn pasted_origin(text: &str) -> Result<Origin, HostError> {
-    let refuse = |fault| HostError::NotAnAddress { fault };
+    let refuse = |problem| HostError::NotAnAddress { problem };
     let text = text.trim();
     if text.is_empty() {
         return Err(refuse("it is empty"));

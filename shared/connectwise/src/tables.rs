@@ -85,7 +85,7 @@ impl Client {
         match self.send(&call, deadline).await {
             Ok(_) => Ok(Some(true)),
             Err(Error::MissingRight { .. }) => Ok(Some(false)),
-            Err(fault) => Err(fault),
+            Err(err) => Err(err),
         }
     }
 

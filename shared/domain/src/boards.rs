@@ -256,11 +256,11 @@ pub struct Progress {
 /// What stands under a wanted name and cannot be used, all of it that is seen: a person mends it in ConnectWise, for others
 /// may rely on it as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotUsable(pub Vec<Fault>);
+pub struct BoardUnusable(pub Vec<BoardIssue>);
 
 /// One thing that cannot be used, with its name as ConnectWise has it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum BoardIssue {
     /// The board is switched off.
     #[error(
         "the board \"{name}\" is inactive: make it active in ConnectWise, or choose another name"
@@ -307,31 +307,31 @@ pub enum Fault {
     },
 }
 
-impl fmt::Display for NotUsable {
+impl fmt::Display for BoardUnusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (n, fault) in self.0.iter().enumerate() {
+        for (n, err) in self.0.iter().enumerate() {
             if n > 0 {
                 f.write_str("; ")?;
             }
-            fault.fmt(f)?;
+            err.fmt(f)?;
         }
         Ok(())
     }
 }
 
-impl std::error::Error for NotUsable {}
+impl std::error::Error for BoardUnusable {}
 
 /// The one next thing that the board needs.
 ///
 /// # Errors
 /// When something under a wanted name cannot be used. This comes before anything is made of what belongs to that board.
-pub fn next(wanted: &Wanted, there: &There) -> Result<Next, NotUsable> {
+pub fn next(wanted: &Wanted, there: &There) -> Result<Next, BoardUnusable> {
     let (kinds, of) = (kinds(wanted), size(wanted));
 
     let boards = named(&there.boards, wanted.name.as_str(), |board| {
         (&board.name, board.id)
     });
-    let board = usable(&boards, board_fault).map_err(|fault| NotUsable(vec![fault]))?;
+    let board = usable(&boards, board_issue).map_err(|err| BoardUnusable(vec![err]))?;
     let Some(board) = board else {
         let step = Step::MakeBoard {
             name: wanted.name.clone(),
@@ -399,7 +399,7 @@ pub fn on_own_board(role: Role, board: RecordId, parts: Option<&Parts>) -> Board
     let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == role);
     let types = kinds.filter_map(|(kind, _, name)| {
         let found = named(&parts.types, name, |found| (&found.name, found.id));
-        let found = usable(&found, type_fault).ok()??;
+        let found = usable(&found, type_issue).ok()??;
         Some((Kind::parse(*kind).ok()?, found.id))
     });
     BoardTarget {
@@ -471,27 +471,30 @@ struct Adopted<'a> {
     types: Vec<(&'a Kind, &'a str, Option<&'a FoundType>)>,
 }
 
-fn adopted<'a>(parts: &'a Parts, kinds: &'a [(Kind, &'a str)]) -> Result<Adopted<'a>, NotUsable> {
+fn adopted<'a>(
+    parts: &'a Parts,
+    kinds: &'a [(Kind, &'a str)],
+) -> Result<Adopted<'a>, BoardUnusable> {
     let mut faults = Vec::new();
-    let mut status = |name, fault| {
+    let mut status = |name, err| {
         let statuses = named(&parts.statuses, name, |status| (&status.name, status.id));
-        usable(&statuses, fault).unwrap_or_else(|fault| {
-            faults.push(fault);
+        usable(&statuses, err).unwrap_or_else(|err| {
+            faults.push(err);
             None
         })
     };
-    let (new, closed) = (status(NEW, start_fault), status(CLOSED, closing_fault));
+    let (new, closed) = (status(NEW, start_issue), status(CLOSED, closing_issue));
     let mut types = Vec::new();
     for (kind, name) in type_names(kinds) {
         let found = named(&parts.types, name, |found| (&found.name, found.id));
-        match usable(&found, type_fault) {
+        match usable(&found, type_issue) {
             Ok(found) => types.push((kind, *name, found)),
-            Err(fault) => faults.push(fault),
+            Err(err) => faults.push(err),
         }
     }
     match faults.is_empty() {
         true => Ok(Adopted { new, closed, types }),
-        false => Err(NotUsable(faults)),
+        false => Err(BoardUnusable(faults)),
     }
 }
 
@@ -588,47 +591,50 @@ fn named<'a, T>(
 }
 
 /// The first that has no fault; none if there is none at all; else the first one's fault.
-fn usable<'a, T>(rows: &[&'a T], fault: fn(&T) -> Option<Fault>) -> Result<Option<&'a T>, Fault> {
+fn usable<'a, T>(
+    rows: &[&'a T],
+    err: fn(&T) -> Option<BoardIssue>,
+) -> Result<Option<&'a T>, BoardIssue> {
     let mut first = None;
     for row in rows {
-        match fault(row) {
+        match err(row) {
             None => return Ok(Some(row)),
-            Some(fault) => first = first.or(Some(fault)),
+            Some(err) => first = first.or(Some(err)),
         }
     }
     first.map_or(Ok(None), Err)
 }
 
-fn board_fault(board: &FoundBoard) -> Option<Fault> {
+fn board_issue(board: &FoundBoard) -> Option<BoardIssue> {
     let name = board.name.clone();
     match (board.for_projects, board.inactive) {
-        (true, _) => Some(Fault::BoardForProjects { name }),
-        (false, true) => Some(Fault::BoardInactive { name }),
+        (true, _) => Some(BoardIssue::BoardForProjects { name }),
+        (false, true) => Some(BoardIssue::BoardInactive { name }),
         (false, false) => None,
     }
 }
 
-fn start_fault(status: &FoundStatus) -> Option<Fault> {
+fn start_issue(status: &FoundStatus) -> Option<BoardIssue> {
     let name = status.name.clone();
     match (status.inactive, status.closes) {
-        (true, _) => Some(Fault::StatusInactive { name }),
-        (false, true) => Some(Fault::StatusCloses { name }),
+        (true, _) => Some(BoardIssue::StatusInactive { name }),
+        (false, true) => Some(BoardIssue::StatusCloses { name }),
         (false, false) => None,
     }
 }
 
-fn closing_fault(status: &FoundStatus) -> Option<Fault> {
+fn closing_issue(status: &FoundStatus) -> Option<BoardIssue> {
     let name = status.name.clone();
     match (status.inactive, status.closes) {
-        (true, _) => Some(Fault::StatusInactive { name }),
-        (false, false) => Some(Fault::StatusLeavesOpen { name }),
+        (true, _) => Some(BoardIssue::StatusInactive { name }),
+        (false, false) => Some(BoardIssue::StatusLeavesOpen { name }),
         (false, true) => None,
     }
 }
 
-fn type_fault(found: &FoundType) -> Option<Fault> {
+fn type_issue(found: &FoundType) -> Option<BoardIssue> {
     let name = found.name.clone();
-    found.inactive.then_some(Fault::TypeInactive { name })
+    found.inactive.then_some(BoardIssue::TypeInactive { name })
 }
 
 #[cfg(test)]

@@ -103,9 +103,9 @@ mod tests {
             "a(comment)@b.de",
             "a@b@c.de",
         ] {
-            let fault = EmailAddress::parse(bad).unwrap_err().to_string();
+            let err = EmailAddress::parse(bad).unwrap_err().to_string();
             assert_eq!(
-                fault, "an e-mail address looks like name@example.com",
+                err, "an e-mail address looks like name@example.com",
                 "{bad:?}"
             );
         }

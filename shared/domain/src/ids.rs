@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 /// Why a text is not the identifier that it should be; the message says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} {fault}")]
+#[error("{what} {problem}")]
 pub struct InvalidId {
     what: &'static str,
-    fault: &'static str,
+    problem: &'static str,
 }
 
 macro_rules! text_id {
@@ -28,7 +28,7 @@ macro_rules! text_id {
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
                 match $check(text.into()) {
                     Ok(text) => Ok(Self(text)),
-                    Err(fault) => Err(InvalidId { what: $what, fault }),
+                    Err(problem) => Err(InvalidId { what: $what, problem }),
                 }
             }
 

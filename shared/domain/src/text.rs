@@ -153,19 +153,19 @@ mod tests {
     fn an_errors_causes_are_told_once_each() {
         #[derive(Debug, thiserror::Error)]
         #[error("{words}")]
-        struct Fault {
+        struct ChainedError {
             words: &'static str,
-            source: Option<Box<Fault>>,
+            source: Option<Box<ChainedError>>,
         }
         let words = ["no call", "no connection", "refused"];
-        let fault = words.into_iter().rev().fold(None, |source, words| {
-            Some(Box::new(Fault { words, source }))
+        let err = words.into_iter().rev().fold(None, |source, words| {
+            Some(Box::new(ChainedError { words, source }))
         });
-        let fault = Fault {
+        let err = ChainedError {
             words: "failed: no call",
-            source: fault,
+            source: err,
         };
-        assert_eq!(chain(&fault), "failed: no call: no connection: refused");
+        assert_eq!(chain(&err), "failed: no call: no connection: refused");
     }
 
     #[test]

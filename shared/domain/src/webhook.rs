@@ -97,7 +97,7 @@ pub struct Rejected {
     /// Its place in the batch, from 0.
     pub index: usize,
     /// What is wrong with it; the field carries the place in the batch only where the body is a batch.
-    pub fault: Invalid,
+    pub error: Invalid,
     /// The partner whose alert it would have been, where that is known.
     pub partner: Option<PartnerId>,
 }
@@ -250,12 +250,12 @@ pub fn parse(body: &[u8], door: &Door, times: Times) -> Result<Parsed, Unreadabl
         return Err(Unreadable::TooManyEvents(events.len()));
     }
     for ((index, event), position) in events.iter().enumerate().zip(0..) {
-        let within = |(fault, partner): (Invalid, _)| {
-            let field = match fault.field.as_str() {
+        let within = |(err, partner): (Invalid, _)| {
+            let field = match err.field.as_str() {
                 "body" => format!("[{index}]"),
                 field => format!("[{index}].{field}"),
             };
-            (Invalid::new(field, fault.problem), partner)
+            (Invalid::new(field, err.problem), partner)
         };
         let read = one(event.get(), door, times, position);
         parsed.add(index, read.map_err(within));
@@ -274,9 +274,9 @@ impl Parsed {
                 self.messages.push(message);
                 self.dropped.add(&dropped);
             }
-            Err((fault, partner)) => self.rejected.push(Rejected {
+            Err((err, partner)) => self.rejected.push(Rejected {
                 index,
-                fault,
+                error: err,
                 partner,
             }),
         }
@@ -329,18 +329,18 @@ fn one(
     position: u32,
 ) -> Result<(Message, Dropped), (Invalid, Option<PartnerId>)> {
     let only = || door.only_partner().cloned();
-    let event = Members::read(json, "").map_err(|fault| (fault, only()))?;
-    let data = data_of(&event).map_err(|fault| (fault, only()))?;
-    let data = Members::read(&data, "data").map_err(|fault| (fault, only()))?;
+    let event = Members::read(json, "").map_err(|err| (err, only()))?;
+    let data = data_of(&event).map_err(|err| (err, only()))?;
+    let data = Members::read(&data, "data").map_err(|err| (err, only()))?;
     let partner = data.optional("partner");
     let partner = partner
         .and_then(|named| door.partner(named))
-        .map_err(|fault| (fault, only()))?;
+        .map_err(|err| (err, only()))?;
     let mut dropped = Dropped::default();
     let times = (times, position);
     match message(&event, &data, partner.clone(), door, times, &mut dropped) {
         Ok(message) => Ok((message, dropped)),
-        Err(fault) => Err((fault, Some(partner))),
+        Err(err) => Err((err, Some(partner))),
     }
 }
 
@@ -404,7 +404,7 @@ fn data_of<'a>(event: &Members<'a>) -> Result<Cow<'a, str>, Invalid> {
                 .decode(encoded)
                 .map_err(|_| Invalid::new("data_base64", "is not base64"))?;
             Ok(body::text(&bytes)
-                .map_err(|fault| Invalid::new("data_base64", fault.problem))?
+                .map_err(|err| Invalid::new("data_base64", err.problem))?
                 .into())
         }
         (None, None) => Err(Invalid::new("data", "is missing")),
@@ -525,7 +525,7 @@ fn particulars(
 /// A kind as sources write it: in any case, and with a space or hyphen in place of the underscore.
 fn kind(field: &str, text: &str) -> Result<Kind, Invalid> {
     let text = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
-    Kind::parse(text).map_err(|fault| Invalid::new(field, fault.to_string()))
+    Kind::parse(text).map_err(|err| Invalid::new(field, err.to_string()))
 }
 
 fn severity(word: &str) -> Option<Severity> {
@@ -576,9 +576,9 @@ fn snapshot(
     };
     let kinds = kinds.map(|kinds| kinds.into_iter().enumerate().map(read_kind).collect());
     let taken_at: String = data.required("taken_at")?;
-    let taken_at = crate::time::parse(&taken_at).map_err(|fault| {
+    let taken_at = crate::time::parse(&taken_at).map_err(|err| {
         let quoted = cut_to_bytes(&one_line(&taken_at), 80);
-        Invalid::new("data.taken_at", format!("`{quoted}` {fault}"))
+        Invalid::new("data.taken_at", format!("`{quoted}` {err}"))
     })?;
     if !is_plausible(taken_at) {
         return Err(Invalid::new(

@@ -91,7 +91,7 @@ impl Alerts {
             .consistent_read(true)
             .send()
             .await
-            .map_err(|fault| Error::call("GetItem", &fault))?;
+            .map_err(|err| Error::call("GetItem", &err))?;
         answer.item.map(|item| read(item, key)).transpose()
     }
 
@@ -117,7 +117,7 @@ impl Alerts {
         for item in tables.into_values().flatten() {
             let pk = item.get("pk").and_then(|pk| pk.as_s().ok());
             if pk == Some(&memory) {
-                let malformed = |fault| Error::malformed(memory.clone(), &fault);
+                let malformed = |err| Error::malformed(memory.clone(), &err);
                 known.memory = Some(from_item(item).map_err(malformed)?);
             } else {
                 known.record = Some(read(item, key)?);
@@ -152,10 +152,10 @@ impl Alerts {
         let call = self.client.get_item().table_name(&self.table);
         let call = call.key("pk", AttributeValue::S(item_key.to_owned()));
         let answer = call.consistent_read(true).send().await;
-        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
+        let answer = answer.map_err(|err| Error::call("GetItem", &err))?;
         let known = |mut item: HashMap<String, AttributeValue>| {
             let known = item.remove("key").map(from_attribute_value).transpose();
-            let malformed = |fault| Error::malformed(item_key, &fault);
+            let malformed = |err| Error::malformed(item_key, &err);
             let known = known.map_err(malformed)?;
             read(item, known.as_ref().unwrap_or(key))
         };
@@ -170,9 +170,9 @@ impl Alerts {
         let call = self.client.get_item().table_name(&self.table);
         let call = call.key("pk", AttributeValue::S(item_key.to_owned()));
         let answer = call.consistent_read(true).send().await;
-        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
+        let answer = answer.map_err(|err| Error::call("GetItem", &err))?;
         let item = answer.item.filter(|item| item.contains_key("key"));
-        let malformed = |fault| Error::malformed(item_key, &fault);
+        let malformed = |err| Error::malformed(item_key, &err);
         item.map(from_item).transpose().map_err(malformed)
     }
 
@@ -239,7 +239,7 @@ impl Alerts {
     ) -> Result<(), Error> {
         let key = part.item_key();
         let mut item: HashMap<String, AttributeValue> =
-            to_item(part).map_err(|fault| Error::malformed(key.clone(), &fault))?;
+            to_item(part).map_err(|err| Error::malformed(key.clone(), &err))?;
         let digest = AttributeValue::S(part.content_digest());
         let (state_of, tenant_since) = part.index();
         let ttl = now
@@ -314,9 +314,9 @@ impl Alerts {
                 .items()
                 .send();
             while let Some(item) = pages.next().await {
-                let mut item = item.map_err(|fault| Error::call("Query", &fault))?;
+                let mut item = item.map_err(|err| Error::call("Query", &err))?;
                 let key = item.remove("key").unwrap_or(AttributeValue::Null(true));
-                let malformed = |fault| Error::malformed(format!("{partner}#{state}"), &fault);
+                let malformed = |err| Error::malformed(format!("{partner}#{state}"), &err);
                 keys.push(from_attribute_value(key).map_err(malformed)?);
             }
         }
@@ -326,7 +326,7 @@ impl Alerts {
 
 /// A record's item; one that was imported has no key yet.
 fn read(mut item: HashMap<String, AttributeValue>, key: &AlertKey) -> Result<Record, Error> {
-    let malformed = |fault| Error::malformed(key.item_key(), &fault);
+    let malformed = |err| Error::malformed(key.item_key(), &err);
     if !item.contains_key("key") {
         item.insert(
             "key".to_owned(),
@@ -359,7 +359,7 @@ impl Update {
     }
 
     fn of(item_key: &str, record: &Record, whole: bool) -> Result<Self, Error> {
-        let malformed = |fault| Error::malformed(item_key, &fault);
+        let malformed = |err| Error::malformed(item_key, &err);
         let mut item: HashMap<String, AttributeValue> = to_item(record).map_err(malformed)?;
         item.insert(
             "schema".to_owned(),

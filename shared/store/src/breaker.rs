@@ -54,8 +54,8 @@ impl ConfigTable {
             .expression_attribute_values(":now", AttributeValue::S(now.to_string()))
             .return_values(ReturnValue::AllNew);
         let answer = call.send().await;
-        let answer = answer.map_err(|fault| Error::call("UpdateItem", &fault))?;
-        let malformed = |fault| Error::malformed(format!("{partner} {BREAKER}"), &fault);
+        let answer = answer.map_err(|err| Error::call("UpdateItem", &err))?;
+        let malformed = |err| Error::malformed(format!("{partner} {BREAKER}"), &err);
         from_item(answer.attributes.unwrap_or_default()).map_err(malformed)
     }
 
@@ -84,7 +84,7 @@ impl ConfigTable {
         failed_keys: Option<&str>,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let malformed = |fault| Error::malformed(format!("{partner} {BREAKER}"), &fault);
+        let malformed = |err| Error::malformed(format!("{partner} {BREAKER}"), &err);
         let open = BlockedSince {
             reason,
             since: now,
@@ -195,7 +195,7 @@ impl ConfigTable {
         before: &Breaker,
         missing: &BTreeSet<String>,
     ) -> Result<bool, Error> {
-        let malformed = |fault| Error::malformed(format!("{partner} {BREAKER}"), &fault);
+        let malformed = |err| Error::malformed(format!("{partner} {BREAKER}"), &err);
         // Each right stands there once, in the order of their discovery.
         let same_rights = "size(missing_rights) = :before";
         let mut call = self

@@ -31,11 +31,11 @@ pub(crate) async fn update_or_stored(
     let call = call.return_values_on_condition_check_failure(old);
     match call.send().await {
         Ok(answer) => Ok(Ok(answer)),
-        Err(fault) => match fault.as_service_error() {
+        Err(err) => match err.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 Ok(Err(failed.item.clone().unwrap_or_default()))
             }
-            Some(_) | None => Err(Error::call("UpdateItem", &fault)),
+            Some(_) | None => Err(Error::call("UpdateItem", &err)),
         },
     }
 }
@@ -65,7 +65,7 @@ where
 {
     match sent {
         Ok(answer) => Ok(Some(answer)),
-        Err(fault) if fault.as_service_error().is_some_and(failed) => Ok(None),
-        Err(fault) => Err(Error::call(operation, &fault)),
+        Err(err) if err.as_service_error().is_some_and(failed) => Ok(None),
+        Err(err) => Err(Error::call(operation, &err)),
     }
 }

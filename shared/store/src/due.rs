@@ -143,7 +143,7 @@ impl Due {
             while left > 0
                 && let Some(entry) = entries.next().await
             {
-                let entry = entry.map_err(|fault| Error::call("Query", &fault))?;
+                let entry = entry.map_err(|err| Error::call("Query", &err))?;
                 let member = |name: &str| entry.get(name)?.as_s().ok().cloned();
                 let partner =
                     member("pk").and_then(|pk| PartnerId::parse(pk.strip_prefix("P#")?).ok());
@@ -268,7 +268,7 @@ impl Due {
     /// When DynamoDB fails or the progress has no item's form.
     pub async fn keep(&self, leased: &Leased, progress: &Progress) -> Result<bool, Error> {
         let value = to_attribute_value(progress)
-            .map_err(|fault| Error::malformed(leased.partner.as_str(), &fault))?;
+            .map_err(|err| Error::malformed(leased.partner.as_str(), &err))?;
         let call = self
             .owned(leased)
             .update_expression("SET progress = :progress")
@@ -343,9 +343,9 @@ fn sk(task: Task) -> String {
 
 fn read_progress(mut entry: HashMap<String, AttributeValue>) -> Progress {
     let progress = entry.remove("progress").map(from_attribute_value);
-    let progress = progress.transpose().unwrap_or_else(|fault| {
+    let progress = progress.transpose().unwrap_or_else(|err| {
         // It only spares work: a run without it does the same.
-        tracing::error!(fault = %fault, "the progress of the run before is not readable");
+        tracing::error!(error = %err, "the progress of the run before is not readable");
         None
     });
     progress.unwrap_or_default()

@@ -19,12 +19,12 @@ pub enum Error {
         cause: String,
     },
     /// An item is not what this code wrote or can read.
-    #[error("the item {key} is not readable: {fault}")]
+    #[error("the item {key} is not readable: {problem}")]
     Malformed {
         /// The item's key.
         key: String,
         /// Where it is wrong.
-        fault: String,
+        problem: String,
     },
 }
 
@@ -38,19 +38,19 @@ impl Error {
         }
     }
 
-    pub(crate) fn call<E, R>(operation: &'static str, fault: &SdkError<E, R>) -> Self
+    pub(crate) fn call<E, R>(operation: &'static str, err: &SdkError<E, R>) -> Self
     where
         E: StdError + 'static,
         R: Debug,
     {
-        let cause = chain(fault);
+        let cause = chain(err);
         Self::Call { operation, cause }
     }
 
-    pub(crate) fn malformed(key: impl Into<String>, fault: &serde_dynamo::Error) -> Self {
+    pub(crate) fn malformed(key: impl Into<String>, err: &serde_dynamo::Error) -> Self {
         Self::Malformed {
             key: key.into(),
-            fault: fault.to_string(),
+            problem: err.to_string(),
         }
     }
 }

@@ -47,7 +47,7 @@ impl ConfigTable {
         read: &KeptHealth,
         health: Health,
     ) -> Result<Option<KeptHealth>, Error> {
-        let malformed = |fault| Error::malformed(format!("{partner} {HEALTH}"), &fault);
+        let malformed = |err| Error::malformed(format!("{partner} {HEALTH}"), &err);
         let value = to_attribute_value(&health).map_err(malformed)?;
         let rev = read.rev + 1;
         let call = self

@@ -65,16 +65,16 @@ pub(crate) async fn batch_get<'a>(
     let mut call = client.batch_get_item();
     for (table, keys) in requests {
         // The builder asks only for keys, and they are there.
-        let keys = keys.build().map_err(|fault| Error::Call {
+        let keys = keys.build().map_err(|err| Error::Call {
             operation: "BatchGetItem",
-            cause: fault.to_string(),
+            cause: err.to_string(),
         })?;
         call = call.request_items(table, keys);
     }
     let answer = call
         .send()
         .await
-        .map_err(|fault| Error::call("BatchGetItem", &fault))?;
+        .map_err(|err| Error::call("BatchGetItem", &err))?;
     if answer
         .unprocessed_keys()
         .is_some_and(|keys| !keys.is_empty())

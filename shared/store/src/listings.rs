@@ -106,8 +106,8 @@ impl Stretch {
 fn readable<T: DeserializeOwned>(item: HashMap<String, AttributeValue>) -> Option<T> {
     let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).cloned();
     let read = from_item(item);
-    if let Err(fault) = &read {
-        tracing::error!(item = pk, fault = %fault, "an item of a list is unreadable");
+    if let Err(err) = &read {
+        tracing::error!(item = pk, error = %err, "an item of a list is unreadable");
     }
     read.ok()
 }
@@ -160,7 +160,7 @@ impl<T: DeserializeOwned> Items<T> {
     /// When DynamoDB fails.
     pub async fn next(&mut self) -> Result<Option<T>, Error> {
         while let Some(item) = self.items.next().await {
-            let item = item.map_err(|fault| Error::call("Query", &fault))?;
+            let item = item.map_err(|err| Error::call("Query", &err))?;
             if let Some(item) = readable(item) {
                 return Ok(Some(item));
             }
@@ -291,11 +291,11 @@ impl Alerts {
         let call = call.key("pk", AttributeValue::S(key.to_owned()));
         let call = call.projection_expression("active, conflicting");
         let answer = call.consistent_read(true).send().await;
-        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
+        let answer = answer.map_err(|err| Error::call("GetItem", &err))?;
         let Some(item) = answer.item else {
             return Ok(None);
         };
-        let part: ListedPart = from_item(item).map_err(|fault| Error::malformed(key, &fault))?;
+        let part: ListedPart = from_item(item).map_err(|err| Error::malformed(key, &err))?;
         Ok((!part.conflicting).then_some(part.active))
     }
 
@@ -372,7 +372,7 @@ impl Alerts {
                 .send();
             let mut of_shard = 0;
             while let Some(item) = items.next().await {
-                let item = item.map_err(|fault| Error::call("Query", &fault))?;
+                let item = item.map_err(|err| Error::call("Query", &err))?;
                 let Some(look) = readable::<Look>(item) else {
                     continue;
                 };
@@ -415,7 +415,7 @@ impl ConfigTable {
                 tracing::error!(partner = %partner, item = ?item.get("sk"), "no item of a tenant");
                 continue;
             };
-            let malformed = |fault| Error::malformed(format!("{partner} T#{tenant}"), &fault);
+            let malformed = |err| Error::malformed(format!("{partner} T#{tenant}"), &err);
             let mapping = from_item(item).map_err(malformed)?;
             mappings.insert(tenant, mapping);
         }

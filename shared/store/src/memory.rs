@@ -29,8 +29,8 @@ impl Alerts {
         let call = self.client.get_item().table_name(&self.table);
         let call = call.key("pk", AttributeValue::S(memory_pk(partner)));
         let answer = call.consistent_read(true).send().await;
-        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
-        let malformed = |fault| Error::malformed(memory_pk(partner), &fault);
+        let answer = answer.map_err(|err| Error::call("GetItem", &err))?;
+        let malformed = |err| Error::malformed(memory_pk(partner), &err);
         answer.item.map(from_item).transpose().map_err(malformed)
     }
 
@@ -39,7 +39,7 @@ impl Alerts {
     /// # Errors
     /// When DynamoDB fails.
     pub async fn begin_memory(&self, partner: &PartnerId, memory: &Memory) -> Result<bool, Error> {
-        let malformed = |fault| Error::malformed(memory_pk(partner), &fault);
+        let malformed = |err| Error::malformed(memory_pk(partner), &err);
         let mut item: HashMap<String, AttributeValue> = to_item(memory).map_err(malformed)?;
         item.insert("pk".to_owned(), AttributeValue::S(memory_pk(partner)));
         let call = self
@@ -63,7 +63,7 @@ impl Alerts {
         board: &str,
         sentinels: &Sentinels,
     ) -> Result<(), Error> {
-        let malformed = |fault| Error::malformed(memory_pk(partner), &fault);
+        let malformed = |err| Error::malformed(memory_pk(partner), &err);
         let call = self
             .of_epoch(partner, epoch)
             .update_expression("SET sentinels.#board = :sentinels")

@@ -151,7 +151,7 @@ impl Table {
                 .exclusive_start_key("sk", text(&format!("{}{from}", part.prefix)));
         }
         let answer = call.send().await;
-        let answer = answer.map_err(|fault| Error::call("Query", &fault))?;
+        let answer = answer.map_err(|err| Error::call("Query", &err))?;
         let mut items = answer.items.unwrap_or_default();
         let limit = usize::from(part.limit.max(1));
         // DynamoDB ends a page early where it has a megabyte.
@@ -182,8 +182,8 @@ fn entry<Id: TryFrom<String>, T: DeserializeOwned>(
             value: read.value,
             version: read.version,
         }),
-        Err(fault) => {
-            tracing::error!(pk = part.pk, id = ?rest, fault = %fault, "an item of a list is unreadable");
+        Err(err) => {
+            tracing::error!(pk = part.pk, id = ?rest, error = %err, "an item of a list is unreadable");
             None
         }
     }

@@ -58,11 +58,11 @@ impl PartnerItems {
         let (connection, source) = (take(&mut rights, CONNECTION), take(&mut rights, &source));
         let breaker = take(&mut set_up, BREAKER);
         let breaker = breaker.map_or_else(|| Ok(Breaker::default()), from_item);
-        if let Err(fault) = &breaker {
-            tracing::error!(partner = %partner, fault = %fault, "the breaker is unreadable");
+        if let Err(err) = &breaker {
+            tracing::error!(partner = %partner, error = %err, "the breaker is unreadable");
         }
         let (settings, mapping) = (take(&mut set_up, "settings"), take(&mut set_up, &mapping));
-        let malformed = |fault| Error::malformed(format!("of {partner}"), &fault);
+        let malformed = |err| Error::malformed(format!("of {partner}"), &err);
         Ok(Self {
             connection: connection.map(from_item).transpose().map_err(malformed)?,
             settings: settings.map(from_item).transpose().map_err(malformed)?,

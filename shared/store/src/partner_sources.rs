@@ -66,7 +66,7 @@ impl AccessTable {
         );
         let call = self.table.put_item(item);
         let sent = call.send().await;
-        sent.map_err(|fault| Error::call("PutItem", &fault))?;
+        sent.map_err(|err| Error::call("PutItem", &err))?;
         Ok(())
     }
 
@@ -81,7 +81,7 @@ impl AccessTable {
     ) -> Result<(), Error> {
         let call = self.table.delete_item(&partner_pk(partner), &source_sk(id));
         let sent = call.send().await;
-        sent.map_err(|fault| Error::call("DeleteItem", &fault))?;
+        sent.map_err(|err| Error::call("DeleteItem", &err))?;
         Ok(())
     }
 }

@@ -80,7 +80,7 @@ impl ConfigTable {
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
             .return_values(ReturnValue::AllNew);
         let answer = call.send().await;
-        let answer = answer.map_err(|fault| Error::call("UpdateItem", &fault))?;
+        let answer = answer.map_err(|err| Error::call("UpdateItem", &err))?;
         from_item(answer.attributes.unwrap_or_default()).map_err(malformed(TICKS))
     }
 
@@ -130,7 +130,7 @@ impl ConfigTable {
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", AttributeValue::S(PIPELINE.to_owned()));
         let answer = call.send().await;
-        let answer = answer.map_err(|fault| Error::call("Query", &fault))?;
+        let answer = answer.map_err(|err| Error::call("Query", &err))?;
         let mut pipeline = Pipeline::default();
         for item in answer.items.unwrap_or_default() {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned();
@@ -225,5 +225,5 @@ impl ConfigTable {
 }
 
 fn malformed(sk: &str) -> impl Fn(serde_dynamo::Error) -> Error {
-    move |fault| Error::malformed(format!("{PIPELINE} {sk}"), &fault)
+    move |err| Error::malformed(format!("{PIPELINE} {sk}"), &err)
 }

@@ -96,7 +96,7 @@ impl ConfigTable {
     ) -> Result<BTreeMap<SourceId, Rejections>, Error> {
         let mut rejections = BTreeMap::<SourceId, Rejections>::new();
         for item in self.table.items_with_prefix(partner, PREFIX).await? {
-            let malformed = |fault| Error::malformed(format!("{partner} {PREFIX}"), &fault);
+            let malformed = |err| Error::malformed(format!("{partner} {PREFIX}"), &err);
             let item: Item = from_item(item).map_err(malformed)?;
             let source = item
                 .sk

@@ -50,7 +50,7 @@ impl AccessTable {
             return Ok(None);
         };
         let item = gone.attributes;
-        let malformed = |fault| Error::malformed(LINK, &fault);
+        let malformed = |err| Error::malformed(LINK, &err);
         let link: Option<Link> = item.map(from_item).transpose().map_err(malformed)?;
         let Some(link) = link else {
             return Ok(None);
@@ -80,7 +80,7 @@ impl AccessTable {
         now: Timestamp,
     ) -> Result<Option<(Session, Partner)>, Error> {
         let item = self.table.item(&pass_pk(hash), SESSION).await?;
-        let malformed = |fault| Error::malformed(SESSION, &fault);
+        let malformed = |err| Error::malformed(SESSION, &err);
         let session: Option<Session> = item.map(from_item).transpose().map_err(malformed)?;
         let Some(session) = session else {
             return Ok(None);
@@ -96,8 +96,7 @@ impl AccessTable {
     /// When DynamoDB fails. The session may then have ended.
     pub async fn end_session(&self, hash: &TokenHash) -> Result<(), Error> {
         let call = self.delete_pass(hash, SESSION).send();
-        call.await
-            .map_err(|fault| Error::call("DeleteItem", &fault))?;
+        call.await.map_err(|err| Error::call("DeleteItem", &err))?;
         Ok(())
     }
 
@@ -108,7 +107,7 @@ impl AccessTable {
         pass: &T,
         expires_at: Timestamp,
     ) -> Result<(), Error> {
-        let mut item: Item = to_item(pass).map_err(|fault| Error::malformed(sk, &fault))?;
+        let mut item: Item = to_item(pass).map_err(|err| Error::malformed(sk, &err))?;
         item.insert("pk".to_owned(), AttributeValue::S(pass_pk(hash)));
         item.insert("sk".to_owned(), AttributeValue::S(sk.to_owned()));
         let ttl = expires_at.as_second().to_string();
@@ -116,7 +115,7 @@ impl AccessTable {
         let call = self.table.put_item(item);
         call.send()
             .await
-            .map_err(|fault| Error::call("PutItem", &fault))?;
+            .map_err(|err| Error::call("PutItem", &err))?;
         Ok(())
     }
 

@@ -81,7 +81,7 @@ impl ConfigTable {
                 tracing::error!(partner = %partner, item = ?item.get("sk"), "no item of a tenant");
                 continue;
             };
-            let malformed = |fault| Error::malformed(format!("{partner} {PREFIX}{tenant}"), &fault);
+            let malformed = |err| Error::malformed(format!("{partner} {PREFIX}{tenant}"), &err);
             // What is over leaves what was approved behind.
             let is_in_progress = item.contains_key("since");
             let approved: Approved = from_item(item.clone()).map_err(malformed)?;

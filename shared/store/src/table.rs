@@ -40,7 +40,7 @@ impl Table {
             .key("pk", text(pk))
             .key("sk", text(sk));
         let answer = call.send().await;
-        let answer = answer.map_err(|fault| Error::call("GetItem", &fault))?;
+        let answer = answer.map_err(|err| Error::call("GetItem", &err))?;
         Ok(answer.item)
     }
 
@@ -51,9 +51,8 @@ impl Table {
         sk: &str,
     ) -> Result<Option<T>, Error> {
         let item = self.item(&partner_pk(partner), sk).await?;
-        let read = |item| {
-            from_item(item).map_err(|fault| Error::malformed(format!("{partner} {sk}"), &fault))
-        };
+        let read =
+            |item| from_item(item).map_err(|err| Error::malformed(format!("{partner} {sk}"), &err));
         item.map(read).transpose()
     }
 
@@ -72,7 +71,7 @@ impl Table {
             .expression_attribute_values(":pk", text(&partner_pk(partner)))
             .expression_attribute_values(":prefix", text(prefix));
         let items: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
-        items.map_err(|fault| Error::call("Query", &fault))
+        items.map_err(|err| Error::call("Query", &err))
     }
 
     pub(crate) fn put_item(&self, item: Item) -> PutItemFluentBuilder {
@@ -113,7 +112,7 @@ pub(crate) fn partner_item<T: Serialize>(
     sk: &str,
     value: &T,
 ) -> Result<Item, Error> {
-    let malformed = |fault| Error::malformed(format!("{partner} {sk}"), &fault);
+    let malformed = |err| Error::malformed(format!("{partner} {sk}"), &err);
     let mut item: Item = to_item(value).map_err(malformed)?;
     item.extend(partner_key(partner, sk));
     Ok(item)

@@ -190,7 +190,7 @@ impl Table {
         place: Place<'_>,
         value: &T,
     ) -> Result<UpdateItemFluentBuilder, Error> {
-        let malformed = |fault| Error::malformed(format!("{} {}", place.pk, place.sk), &fault);
+        let malformed = |err| Error::malformed(format!("{} {}", place.pk, place.sk), &err);
         let item: Item = to_item(value).map_err(malformed)?;
         let update = Update::of(item, place.optional);
         let call = self.update_item(place.pk, place.sk);
@@ -219,18 +219,18 @@ fn mapping_at<'a>(pk: &'a str, sk: &'a str) -> Place<'a> {
 
 /// An item's content and version.
 pub(crate) fn versioned<T: DeserializeOwned>(item: Item, key: &str) -> Result<Versioned<T>, Error> {
-    let malformed = |fault: String| Error::Malformed {
+    let malformed = |problem: String| Error::Malformed {
         key: key.to_owned(),
-        fault,
+        problem,
     };
     let version = match item.get("version") {
         None => 0,
         Some(AttributeValue::N(number)) => number
             .parse()
-            .map_err(|fault| malformed(format!("version: {fault}")))?,
+            .map_err(|err| malformed(format!("version: {err}")))?,
         Some(_) => return Err(malformed("version: not a number".to_owned())),
     };
-    let value = from_item(item).map_err(|fault| malformed(fault.to_string()))?;
+    let value = from_item(item).map_err(|err| malformed(err.to_string()))?;
     Ok(Versioned { value, version })
 }
 

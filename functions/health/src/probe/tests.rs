@@ -162,7 +162,7 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
     let cause = String::new;
     let words = String::new;
     let second = std::time::Duration::from_secs(1);
-    for (fault, own, expected) in [
+    for (err, own, expected) in [
         (Error::KeysRefused, false, Answer::Refuses(Refusal::Keys)),
         (
             Error::ClientIdRefused,
@@ -258,6 +258,6 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
         (Error::Rejected { words: words() }, false, Answer::Takes),
         (Error::DeadlineTooShort, false, Answer::Nothing),
     ] {
-        assert_eq!(answer(&fault, own), expected, "{fault}");
+        assert_eq!(answer(&err, own), expected, "{err}");
     }
 }

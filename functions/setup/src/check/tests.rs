@@ -27,7 +27,7 @@ async fn prove(
     connections: &Connections,
     candidate: Candidate,
     invocation: &Invocation,
-) -> Result<Proven, Fault> {
+) -> Result<Proven, ConnectionError> {
     let Candidate {
         site, company_id, ..
     } = &candidate;
@@ -89,14 +89,14 @@ impl World {
         }
     }
 
-    async fn prove(&self, candidate: Candidate) -> Result<Proven, Fault> {
+    async fn prove(&self, candidate: Candidate) -> Result<Proven, ConnectionError> {
         prove(&self.connections, candidate, &seconds(20)).await
     }
 
     async fn code(&self, candidate: Candidate) -> &'static str {
         match self.prove(candidate).await {
             Ok(_) => "proven",
-            Err(fault) => fault.code(),
+            Err(err) => err.code(),
         }
     }
 
@@ -258,11 +258,11 @@ async fn each_kind_of_broken_connection_is_told_apart() {
     // Silence: no longer waited for than the invocation lasts.
     let silent = json!({ "variants": { "wrong_company": "no_answer" } });
     world.faults(silent).await;
-    let fault = prove(&world.connections, company(), &seconds(3)).await;
-    assert_eq!(fault.unwrap_err().code(), "down_or_company_unknown");
+    let err = prove(&world.connections, company(), &seconds(3)).await;
+    assert_eq!(err.unwrap_err().code(), "down_or_company_unknown");
     world.faults(json!({ "latency_ms": 5000 })).await;
-    let fault = prove(&world.connections, good(), &seconds(3)).await;
-    assert_eq!(fault.unwrap_err().code(), "down");
+    let err = prove(&world.connections, good(), &seconds(3)).await;
+    assert_eq!(err.unwrap_err().code(), "down");
 }
 
 #[test]
@@ -351,9 +351,9 @@ fn what_a_cloud_says_of_a_company_id_is_taken_for_sure_and_what_a_server_does_no
     ] {
         for (origin, expected) in [(cloud, of_cloud), (server, of_server)] {
             let judged = of_site(&Origin::parse(origin).unwrap(), "acme", asked.clone());
-            let told = judged.map(|info| info.is_some()).map_err(|fault| {
-                assert!(!fault.to_string().contains("10.1.2.3"), "{fault}");
-                fault.code()
+            let told = judged.map(|info| info.is_some()).map_err(|err| {
+                assert!(!err.to_string().contains("10.1.2.3"), "{err}");
+                err.code()
             });
             assert_eq!(told, expected, "{origin} {asked:?}");
         }
@@ -364,7 +364,7 @@ fn what_a_cloud_says_of_a_company_id_is_taken_for_sure_and_what_a_server_does_no
 fn only_an_answer_that_comes_after_the_keys_proves_them() {
     let words = String::new;
     let origin = Origin::parse("https://psa.msp.example").unwrap();
-    for (fault, expected) in [
+    for (err, expected) in [
         (Error::MissingRight { right: "x" }, Ok(())),
         (Error::NotFound { what: words() }, Ok(())),
         (Error::KeysRefused, Err("keys_refused")),
@@ -405,9 +405,9 @@ fn only_an_answer_that_comes_after_the_keys_proves_them() {
             company_known: true,
             own_client_id: false,
         };
-        let judged = of_keys(site, Err(fault.clone()));
+        let judged = of_keys(site, Err(err.clone()));
         let told = judged.map(|member| assert_eq!(member, None));
-        assert_eq!(told.map_err(|fault| fault.code()), expected, "{fault:?}");
+        assert_eq!(told.map_err(|err| err.code()), expected, "{err:?}");
     }
 }
 
@@ -419,41 +419,41 @@ fn each_fault_has_words_of_its_own_and_names_a_field_or_passes() {
         host: "h".to_owned(),
     };
     let all = [
-        Fault::NotAnAddress(host()),
-        Fault::HostNotAllowed(host()),
-        Fault::ServedElsewhere(host()),
-        Fault::HostUnknown { origin: origin() },
-        Fault::AddressRefused { origin: origin() },
-        Fault::CompanyUnknown {
+        ConnectionError::NotAnAddress(host()),
+        ConnectionError::HostNotAllowed(host()),
+        ConnectionError::ServedElsewhere(host()),
+        ConnectionError::HostUnknown { origin: origin() },
+        ConnectionError::AddressRefused { origin: origin() },
+        ConnectionError::CompanyUnknown {
             origin: origin(),
             company_id: company_id(),
         },
-        Fault::CompanyOrSiteWrong {
+        ConnectionError::CompanyOrSiteWrong {
             origin: origin(),
             company_id: company_id(),
         },
-        Fault::NotConnectWise { origin: origin() },
-        Fault::KeysRefused,
-        Fault::CompanyOrKeysRefused,
-        Fault::OwnClientIdRefused,
-        Fault::ClientIdRefused,
-        Fault::Down { origin: origin() },
-        Fault::DownOrCompanyUnknown { origin: origin() },
-        Fault::Throttled {
+        ConnectionError::NotConnectWise { origin: origin() },
+        ConnectionError::KeysRefused,
+        ConnectionError::CompanyOrKeysRefused,
+        ConnectionError::OwnClientIdRefused,
+        ConnectionError::ClientIdRefused,
+        ConnectionError::Down { origin: origin() },
+        ConnectionError::DownOrCompanyUnknown { origin: origin() },
+        ConnectionError::Throttled {
             after: Duration::from_secs(30),
         },
-        Fault::NoKeys,
-        Fault::Ours,
+        ConnectionError::NoKeys,
+        ConnectionError::Ours,
     ];
     let words: BTreeSet<String> = all.iter().map(ToString::to_string).collect();
-    let codes: BTreeSet<_> = all.iter().map(Fault::code).collect();
+    let codes: BTreeSet<_> = all.iter().map(ConnectionError::code).collect();
     assert_eq!((words.len(), codes.len()), (all.len(), all.len()));
-    for fault in all {
-        let (field, passes) = (fault.field(), fault.passes());
-        let problem = Problem::from(fault.clone());
-        assert_eq!(problem.field.as_deref(), field, "{fault}");
+    for err in all {
+        let (field, passes) = (err.field(), err.passes());
+        let problem = Problem::from(err.clone());
+        assert_eq!(problem.field.as_deref(), field, "{err}");
         let expected = if passes { 503 } else { 422 };
-        assert_eq!(problem.status.as_u16(), expected, "{fault}");
+        assert_eq!(problem.status.as_u16(), expected, "{err}");
     }
 }
 
@@ -476,13 +476,13 @@ async fn every_notation_of_another_host_is_refused_before_a_socket_is_opened() {
             private_key: Secret::new("private"),
             client_id: Some(Secret::new("client")),
         };
-        let fault = prove(&connections, candidate, &seconds(20)).await;
-        let fault = fault.unwrap_err();
+        let err = prove(&connections, candidate, &seconds(20)).await;
+        let err = err.unwrap_err();
         let code = match expected {
             Err("not listed") => "host_not_allowed",
             _ => "not_an_address",
         };
-        assert_eq!(fault.code(), code, "{site:?}");
+        assert_eq!(err.code(), code, "{site:?}");
         refused += 1;
     }
     assert!(refused >= 60, "{refused}");
@@ -517,7 +517,7 @@ async fn a_host_that_the_site_names_is_used_only_if_it_may_be_and_else_gets_no_k
                 let asked = heard_by_other.recv().await.unwrap();
                 assert!(asked.to_lowercase().contains("authorization:"), "{asked}");
             }
-            Err(fault) => assert_eq!(fault.code(), expected, "{named}"),
+            Err(err) => assert_eq!(err.code(), expected, "{named}"),
         }
         let asked = heard.recv().await.unwrap();
         assert!(asked.starts_with("GET /login/companyinfo/acme "), "{asked}");

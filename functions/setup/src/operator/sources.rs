@@ -245,8 +245,8 @@ async fn new_id(setup: &Setup) -> Result<SourceId, Problem> {
     let prefix = &setup.config.source_secret_prefix;
     let new = random::source_key()?;
     let keys = setup.vault.source_keys(prefix, &new).await;
-    let keys = keys.map_err(|fault| {
-        tracing::error!(fault = %fault, "the keys of source ids cannot be read or made");
+    let keys = keys.map_err(|err| {
+        tracing::error!(error = %err, "the keys of source ids cannot be read or made");
         Problem::unavailable(
             "The keys that prove source ids cannot be read. Repeat this in a minute.",
         )
@@ -434,8 +434,8 @@ impl Change {
         try_join_all(removed).await?;
         let prefix = &setup.config.source_secret_prefix;
         let stored = setup.vault.put_source(prefix, &self.id, &document).await;
-        stored.map_err(|fault| {
-            tracing::error!(source = %self.id, fault = %fault, "the door does not know of it");
+        stored.map_err(|err| {
+            tracing::error!(source = %self.id, error = %err, "the door does not know of it");
             Problem::unavailable("The door was not told. Repeat this in a minute.")
         })?;
         let value = Source {
@@ -480,8 +480,8 @@ async fn existing(setup: &Setup, source: String) -> Result<(SourceId, Versioned<
 
 async fn document(setup: &Setup, id: &SourceId) -> Result<Option<SourceDocument>, Problem> {
     let prefix = &setup.config.source_secret_prefix;
-    let kept = setup.vault.source(prefix, id).await.map_err(|fault| {
-        tracing::error!(source = %id, fault = %fault, "the door's document cannot be read");
+    let kept = setup.vault.source(prefix, id).await.map_err(|err| {
+        tracing::error!(source = %id, error = %err, "the door's document cannot be read");
         Problem::unavailable("What the door has of this source cannot be read.")
     })?;
     Ok(kept.map(|kept| kept.document))

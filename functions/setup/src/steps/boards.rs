@@ -147,8 +147,8 @@ async fn view(
         client.board_infos(ends),
         lists(&client, ends)
     );
-    let boards = boards.unwrap_or_else(|fault| {
-        view.off.push(told(&fault).detail);
+    let boards = boards.unwrap_or_else(|err| {
+        view.off.push(told(&err).detail);
         Vec::new()
     });
     let placed = |target: &BoardTarget| {
@@ -162,7 +162,7 @@ async fn view(
     view.cyber_alerts = settings.as_ref().and_then(|of| placed(&of.cyber_alerts));
     match member {
         Ok(member) => view.default_board = default_board(&member).map(|board| board.1),
-        Err(fault) => view.off.push(told(&fault).detail),
+        Err(err) => view.off.push(told(&err).detail),
     }
     match lists {
         Ok(lists) => view.offers = Some(offers(lists)),
@@ -170,7 +170,7 @@ async fn view(
             "Boards cannot be made for you; everything else works. {}",
             missing(right)
         )),
-        Err(fault) => view.off.push(told(&fault).detail),
+        Err(err) => view.off.push(told(&err).detail),
     }
     view.off.dedup();
     if let Some(wanted) = wanted.filter(|wanted| !wanted.finished) {
@@ -298,7 +298,7 @@ pub(crate) async fn choose_default(
         Ok(member) => Some(member),
         // Its default board holds all the same, when a ticket names none.
         Err(Error::MissingRight { .. }) => None,
-        Err(fault) => return Err(told(&fault)),
+        Err(err) => return Err(told(&err)),
     };
     let board = member.as_ref().and_then(default_board);
     let parts = match &board {
@@ -359,7 +359,7 @@ pub(crate) async fn own_parts(
         Err(Error::NotFound { .. }) => Err(Problem::refused(
             "A board that tickets go to is gone in ConnectWise. Choose again on \"Boards\".",
         )),
-        Err(fault) => Err(told(&fault)),
+        Err(err) => Err(told(&err)),
     }
 }
 
@@ -408,7 +408,7 @@ pub(crate) async fn choose_dedicated(
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
     let names = names(&asked)?;
     let lists = lists(&client, invocation.call_ends()).await;
-    let lists = lists.map_err(|fault| told(&fault))?;
+    let lists = lists.map_err(|err| told(&err))?;
     fits("operations", &asked.operations, &lists)?;
     fits("cyber_alerts", &asked.cyber_alerts, &lists)?;
     let [operations, cyber_alerts] = names;
@@ -446,9 +446,8 @@ pub(crate) async fn choose_dedicated(
 fn names(asked: &Dedicated) -> Result<[BoardName; 2], Problem> {
     let name = |field: &str, role, form: &Form| match filled(form.name.as_deref()) {
         None => Ok(BoardName::usual(role)),
-        Some(name) => BoardName::parse(name).map_err(|fault| {
-            Problem::invalid(format!("{field}[name]"), capital(&fault.to_string()))
-        }),
+        Some(name) => BoardName::parse(name)
+            .map_err(|err| Problem::invalid(format!("{field}[name]"), capital(&err.to_string()))),
     };
     let operations = name("operations", Role::Operations, &asked.operations)?;
     let cyber_alerts = name("cyber_alerts", Role::CyberAlerts, &asked.cyber_alerts)?;
@@ -488,7 +487,7 @@ fn both(wanted: &BoardsWanted, own_kinds: &[KindInfo]) -> Result<Both, Problem> 
         let name = BoardName::parse(&board.name);
         Ok(Wanted {
             role,
-            name: name.map_err(|fault| Problem::refused(capital(&fault.to_string())))?,
+            name: name.map_err(|err| Problem::refused(capital(&err.to_string())))?,
             location: board.location,
             department: board.department,
             team_lead: board.team_lead,
@@ -591,7 +590,7 @@ async fn usual_priorities(
             Ok(choices::usual_priorities(&names.collect::<Vec<_>>()))
         }
         Err(Error::MissingRight { .. }) => Ok(BTreeMap::new()),
-        Err(fault) => Err(told(&fault)),
+        Err(err) => Err(told(&err)),
     }
 }
 

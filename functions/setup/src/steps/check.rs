@@ -12,7 +12,7 @@ use serde::Serialize;
 use store::Connection;
 
 use crate::answer::{Problem, Shown};
-use crate::check::{self, Fault, Held};
+use crate::check::{self, ConnectionError, Held};
 use crate::input::Asked;
 use crate::page::{self, Step};
 use crate::session::Session;
@@ -24,7 +24,7 @@ struct Checked {
     verdict: Verdict,
     /// What is wrong, and what to mend.
     #[serde(skip_serializing_if = "Option::is_none")]
-    fault: Option<Wrong>,
+    error: Option<Wrong>,
     #[serde(skip_serializing_if = "Option::is_none")]
     site: Option<Place>,
     /// Who the keys belong to, where ConnectWise lets it see itself.
@@ -82,7 +82,7 @@ impl Checked {
     fn nothing(verdict: Verdict) -> Self {
         Self {
             verdict,
-            fault: None,
+            error: None,
             site: None,
             member: None,
             off: Vec::new(),
@@ -121,11 +121,11 @@ async fn checked(
     let taken = try_stored(setup, partner, &connection, invocation).await;
     let taken = match taken {
         Ok(taken) => taken,
-        Err(fault) => {
+        Err(err) => {
             return Ok(Checked {
-                fault: Some(Wrong {
-                    code: fault.code(),
-                    detail: fault.to_string(),
+                error: Some(Wrong {
+                    code: err.code(),
+                    detail: err.to_string(),
                 }),
                 site: Some(place),
                 ..Checked::nothing(Verdict::Broken)
@@ -146,7 +146,7 @@ async fn checked(
             true => Verdict::RightsMissing,
             false => Verdict::Good,
         },
-        fault: None,
+        error: None,
         site: Some(place),
         member: taken.member.map(|member| Member {
             identifier: member.identifier,
@@ -171,9 +171,9 @@ async fn try_stored(
     partner: &PartnerId,
     connection: &Connection,
     invocation: &Invocation,
-) -> Result<check::Taken, Fault> {
+) -> Result<check::Taken, ConnectionError> {
     let keys = setup.stored_keys(partner, connection).await?;
-    let keys = keys.ok_or(Fault::NoKeys)?;
+    let keys = keys.ok_or(ConnectionError::NoKeys)?;
     check::prove_stored(&setup.connections, keys, invocation).await
 }
 
@@ -252,7 +252,7 @@ fn drawn(checked: &Checked) -> Markup {
                 p { a href=(Step::Connection.path()) { "Connect ConnectWise" } }
             }
             Verdict::Broken => {
-                @if let Some(fault) = &checked.fault { p class="problem" role="alert" { (fault.detail) } }
+                @if let Some(err) = &checked.error { p class="problem" role="alert" { (err.detail) } }
                 p { a href=(Step::Connection.path()) { "Change the connection" } }
             }
             Verdict::RightsMissing => {

@@ -193,7 +193,7 @@ async fn proven(
     match client.my_member(invocation.call_ends()).await {
         // Who lacks a right has shown who it is.
         Ok(_) | Err(Error::MissingRight { .. }) => {}
-        Err(fault) => return Err(fault.into()),
+        Err(err) => return Err(err.into()),
     }
     for role in [Role::Operations, Role::CyberAlerts] {
         let target = settings.board(role);

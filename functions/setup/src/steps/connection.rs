@@ -217,8 +217,8 @@ pub(crate) async fn save(
         .vault
         .put_connection(prefix, partner, &keys)
         .await
-        .map_err(|fault| {
-            tracing::error!(fault = %fault, "keys not stored");
+        .map_err(|err| {
+            tracing::error!(error = %err, "keys not stored");
             Problem::unavailable("The keys could not be stored. Save again in a moment.")
         })?;
     if !moved {

@@ -154,7 +154,7 @@ pub(crate) async fn save(
     Input(wanted): Input<Wanted>,
 ) -> Result<Done, Problem> {
     let address = EmailAddress::parse(&wanted.address)
-        .map_err(|fault| Problem::invalid("address", capital(&fault.to_string())))?;
+        .map_err(|err| Problem::invalid("address", capital(&err.to_string())))?;
     let read = read_at(&setup, &session.partner, wanted.version).await?;
     if read.address.as_ref() == Some(&address) {
         return match read.pending {
@@ -404,9 +404,9 @@ pub(crate) async fn test(
         .ok_or_else(|| Problem::refused("Save an address and confirm it first."))?;
     may_mail(&setup, partner, 1, &invocation).await?;
     let mail = mails::test(address, &session.name);
-    setup.mail(&mail, &invocation).await.map_err(|fault| {
-        tracing::error!(%partner, fault = %fault, "the test mail was not sent");
-        in_words(&fault)
+    setup.mail(&mail, &invocation).await.map_err(|err| {
+        tracing::error!(%partner, error = %err, "the test mail was not sent");
+        in_words(&err)
     })?;
     Ok(Done::next("/setup/contact?done=mail_sent"))
 }
@@ -418,8 +418,8 @@ async fn name_of(setup: &Setup, partner: &PartnerId) -> String {
     name.unwrap_or_else(|| partner.to_string())
 }
 
-fn in_words(fault: &NotSent) -> Problem {
-    match fault {
+fn in_words(err: &NotSent) -> Problem {
+    match err {
         NotSent::Sender { .. } => Problem::refused(
             "The mail was not sent: Ticketbridge's own address is not ready to send. Only the operator of your Ticketbridge can mend that; please tell them.",
         ),

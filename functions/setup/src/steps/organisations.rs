@@ -190,8 +190,8 @@ pub(crate) async fn one(
         .clone()
         .unwrap_or_else(|| asked.tenant.to_string());
     let search = filled(asked.search.as_deref()).unwrap_or(&usual).to_owned();
-    let text = SearchText::parse(&search)
-        .map_err(|fault| Problem::invalid("search", fault.to_string()))?;
+    let text =
+        SearchText::parse(&search).map_err(|err| Problem::invalid("search", err.to_string()))?;
     let from = asked.after.unwrap_or(Cursor::START);
     let mut companies = client
         .companies_matching(&text, from, invocation.call_ends())
@@ -256,7 +256,7 @@ pub(crate) async fn choose(
                         "ConnectWise has no such company.",
                     ));
                 }
-                Err(fault) => return Err(fault.into()),
+                Err(err) => return Err(err.into()),
             };
             let statuses = statuses(&client, &invocation).await?;
             if let Some(why) = unusable(&company, &statuses) {

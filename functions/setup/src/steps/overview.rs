@@ -102,8 +102,8 @@ pub(crate) async fn show(
         table.stopped(partner),
         table.rejections(partner, invocation.now()),
     );
-    if let Err(fault) = &health {
-        tracing::error!(fault = %fault, "the health is unreadable");
+    if let Err(err) = &health {
+        tracing::error!(error = %err, "the health is unreadable");
     }
     let health = health.unwrap_or_default().health;
     let SetUp {

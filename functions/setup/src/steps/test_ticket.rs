@@ -247,8 +247,8 @@ async fn save(
 }
 
 async fn send(setup: &Setup, message: Message) -> Result<(), Problem> {
-    setup.outbox.send_all(&[message]).await.map_err(|fault| {
-        tracing::error!(fault = %fault, "the test was not sent");
+    setup.outbox.send_all(&[message]).await.map_err(|err| {
+        tracing::error!(error = %err, "the test was not sent");
         Problem::unavailable("The test could not be sent. Press the button again.")
     })
 }

@@ -148,8 +148,8 @@ async fn view(
             missing(rights::TABLES_INQUIRE)
         ));
     }
-    let boards = boards.unwrap_or_else(|fault| {
-        view.off.push(told(&fault).detail);
+    let boards = boards.unwrap_or_else(|err| {
+        view.off.push(told(&err).detail);
         Vec::new()
     });
     let kinds = with_added(&setup.own_kinds(partner).await?);
@@ -170,7 +170,7 @@ async fn lists(client: &Client, settings: &Settings, ends: Instant) -> Result<Li
                 Ok(Some(priorities))
             }
             Err(Error::MissingRight { .. }) => Ok(None),
-            Err(fault) => Err(told(&fault)),
+            Err(err) => Err(told(&err)),
         }
     };
     // One board for both is read once.
@@ -420,7 +420,7 @@ fn fits(before: &Settings, after: &Settings, lists: &Lists) -> Result<(), Proble
         ("cyber_alerts", Role::CyberAlerts, &lists.cyber_alerts),
     ] {
         let (was, is) = (before.board(role), after.board(role));
-        let faults = match (parts, is.board) {
+        let issues = match (parts, is.board) {
             (Some(parts), _) => unfit(is, &parts.statuses, &parts.types),
             (None, None) if chooses(is) => {
                 let words = "No board is chosen, so status and types are left to ConnectWise.";
@@ -431,7 +431,7 @@ fn fits(before: &Settings, after: &Settings, lists: &Lists) -> Result<(), Proble
             }
             (None, _) => Vec::new(),
         };
-        if let Some((which, why)) = faults.into_iter().next() {
+        if let Some((which, why)) = issues.into_iter().next() {
             let field = match &which {
                 Which::StartStatus => "[start_status]".to_owned(),
                 Which::ClosingStatus => "[closing_status]".to_owned(),

@@ -121,7 +121,7 @@ proptest! {
     ) {
         let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (*name, value.as_slice())).collect();
         for verdict in verdict_of(status, &headers, &body) {
-            prop_assert_eq!(verdict.fault(status), None, "{} {:?}", status, verdict);
+            prop_assert_eq!(verdict.error(status), None, "{} {:?}", status, verdict);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use connectwise::{Error, NewBoard, NewStatus, NewTeam, NewTicket};
 use connectwise_sim::Seed;
 use domain::RecordId;
-use domain::boards::{BoardName, Next, NotUsable, Parts, Step, There, Wanted, next};
+use domain::boards::{BoardName, BoardUnusable, Next, Parts, Step, There, Wanted, next};
 use domain::kind::{BUILT_IN, Role};
 use domain::settings::BoardTarget;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ enum Stopped {
     /// The calls that were allowed are used up: the process died.
     Died,
     Called(Error),
-    NotUsable(NotUsable),
+    BoardUnusable(BoardUnusable),
 }
 
 /// A process that makes boards and remembers nothing of an earlier one.
@@ -99,7 +99,7 @@ impl<'a> SetUp<'a> {
             parts: None,
         };
         loop {
-            match next(wanted, &self.there).map_err(Stopped::NotUsable)? {
+            match next(wanted, &self.there).map_err(Stopped::BoardUnusable)? {
                 Next::Look { board } => self.look(board).await?,
                 Next::Make { step, .. } => {
                     self.call()?;
@@ -119,7 +119,7 @@ impl<'a> SetUp<'a> {
             match self.make(role).await {
                 Ok(target) => return target,
                 Err(Stopped::Called(_)) => {}
-                Err(stopped @ (Stopped::Died | Stopped::NotUsable(_))) => panic!("{stopped:?}"),
+                Err(stopped @ (Stopped::Died | Stopped::BoardUnusable(_))) => panic!("{stopped:?}"),
             }
         }
         panic!("it never ends: {:?}", next(&wanted(role), &self.there));
@@ -554,7 +554,7 @@ async fn a_board_that_cannot_be_used_is_told_and_nothing_is_written() {
         ..wanted(Role::Operations)
     };
     let stopped = SetUp::of(&site).make_wanted(&wanted).await.unwrap_err();
-    let Stopped::NotUsable(why) = stopped else {
+    let Stopped::BoardUnusable(why) = stopped else {
         panic!("{stopped:?}");
     };
     assert_eq!(

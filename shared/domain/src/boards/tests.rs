@@ -366,10 +366,7 @@ fn a_boards_name_is_what_connectwise_takes() {
     for (text, expected) in table {
         let parsed = BoardName::parse(text);
         assert_eq!(
-            parsed
-                .as_ref()
-                .map(BoardName::as_str)
-                .map_err(|fault| *fault),
+            parsed.as_ref().map(BoardName::as_str).map_err(|err| *err),
             expected,
             "{text:?}"
         );

@@ -75,8 +75,8 @@ fn without_lone_surrogates(text: String) -> String {
 /// Reads JSON into a type and names the member at fault.
 pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a str, within: &str) -> Result<T, Invalid> {
     let mut reader = serde_json::Deserializer::from_str(json);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|fault| {
-        let path = fault.path().to_string();
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|err| {
+        let path = err.path().to_string();
         // `?` is a member whose name could not be read.
         let field = match (within, path.trim_end_matches(['?', '.'])) {
             ("", "") => "body".to_owned(),
@@ -85,11 +85,11 @@ pub(super) fn read<'a, T: Deserialize<'a>>(json: &'a str, within: &str) -> Resul
             (within, path) if path.starts_with('[') => format!("{within}{path}"),
             (within, path) => format!("{within}.{path}"),
         };
-        Invalid::new(quoted(&field), quoted(&fault.inner().to_string()))
+        Invalid::new(quoted(&field), quoted(&err.inner().to_string()))
     })?;
     reader
         .end()
-        .map_err(|fault| Invalid::new("body", one_line(&fault.to_string())))?;
+        .map_err(|err| Invalid::new("body", one_line(&err.to_string())))?;
     Ok(value)
 }
 

@@ -39,11 +39,11 @@ pub(super) fn parse_event(body: &[u8], door: &Door, times: Times) -> Result<Mess
             ..
         }) => match (messages.pop(), rejected.pop()) {
             (Some(message), None) => Ok(message),
-            (None, Some(rejected)) => Err(rejected.fault),
+            (None, Some(rejected)) => Err(rejected.error),
             other => panic!("not one event: {other:?}"),
         },
-        Err(Unreadable::Invalid(fault)) => Err(fault),
-        Err(fault @ Unreadable::TooManyEvents(_)) => panic!("{fault}"),
+        Err(Unreadable::Invalid(err)) => Err(err),
+        Err(err @ Unreadable::TooManyEvents(_)) => panic!("{err}"),
     }
 }
 
@@ -55,7 +55,7 @@ fn parse(value: &serde_json::Value) -> Result<Message, Invalid> {
 fn outcome(body: &str) -> String {
     let parsed = match super::parse(body.as_bytes(), &door(), times()) {
         Ok(parsed) => parsed,
-        Err(fault) => return format!("unreadable: {fault}"),
+        Err(err) => return format!("unreadable: {err}"),
     };
     let accepted = parsed.messages.iter().map(|message| {
         let Message::Event(event) = message else {
@@ -66,7 +66,7 @@ fn outcome(body: &str) -> String {
     let rejected = parsed
         .rejected
         .iter()
-        .map(|rejected| format!("{} {}", rejected.index, rejected.fault));
+        .map(|rejected| format!("{} {}", rejected.index, rejected.error));
     format!(
         "accepted {:?}, rejected {:?}, dropped {}",
         accepted.collect::<Vec<_>>(),
@@ -167,10 +167,10 @@ fn what_a_ticket_needs_is_named_where_it_is_wrong() {
         ("/specversion", "0.3".into(), "specversion: must be"),
     ];
     for (pointer, value, expected) in cases {
-        let fault = parse(&with(pointer, value.clone()))
+        let err = parse(&with(pointer, value.clone()))
             .unwrap_err()
             .to_string();
-        assert!(fault.starts_with(expected), "{pointer}: {fault}");
+        assert!(err.starts_with(expected), "{pointer}: {err}");
     }
 }
 
@@ -179,13 +179,11 @@ fn a_missing_member_that_a_ticket_needs_is_named() {
     for name in ["tenant", "alert_id", "kind"] {
         let mut body = raised();
         body["data"].as_object_mut().unwrap().remove(name);
-        let fault = parse(&body).unwrap_err();
-        assert_eq!(fault.field, "data");
+        let err = parse(&body).unwrap_err();
+        assert_eq!(err.field, "data");
         assert!(
-            fault
-                .problem
-                .starts_with(&format!("missing field `{name}`")),
-            "{fault}"
+            err.problem.starts_with(&format!("missing field `{name}`")),
+            "{err}"
         );
     }
 }
@@ -312,8 +310,8 @@ fn data_in_base64_is_read_like_data() {
         (STANDARD.encode("{"), "data: EOF"),
     ] {
         body["data_base64"] = encoded.into();
-        let fault = parse(&body).unwrap_err().to_string();
-        assert!(fault.starts_with(expected), "{fault}");
+        let err = parse(&body).unwrap_err().to_string();
+        assert!(err.starts_with(expected), "{err}");
     }
 }
 
@@ -358,8 +356,8 @@ fn a_member_given_twice_has_no_value() {
     ];
     for (top, data, expected) in refused {
         let body = with_members(top, data);
-        let fault = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
-        assert_eq!(fault.to_string(), expected, "{body}");
+        let err = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+        assert_eq!(err.to_string(), expected, "{body}");
         let batch = format!("[{},{body}]", with_members("", ""));
         assert_eq!(
             outcome(&batch),
@@ -405,9 +403,9 @@ fn what_is_not_json_is_refused() {
             .chars()
             .take(60)
             .collect::<String>();
-        let fault = parse_event(body, &door(), times()).unwrap_err();
-        assert!(fault.to_string().starts_with(expected), "{shown}: {fault}");
-        assert!(fault.to_string().len() < 700, "{shown}: {fault}");
+        let err = parse_event(body, &door(), times()).unwrap_err();
+        assert!(err.to_string().starts_with(expected), "{shown}: {err}");
+        assert!(err.to_string().len() < 700, "{shown}: {err}");
     }
 }
 
@@ -423,8 +421,8 @@ fn what_is_not_read_may_be_as_deep_as_the_body_is_long() {
             outcome(&body),
             "accepted [\"a-1\"], rejected [], dropped device 1"
         );
-        let fault = parse(&serde_json::json!({})).unwrap_err();
-        assert_eq!(fault.to_string(), "data: is missing");
+        let err = parse(&serde_json::json!({})).unwrap_err();
+        assert_eq!(err.to_string(), "data: is missing");
     }
 }
 
@@ -450,8 +448,8 @@ fn bytes_that_are_not_utf_8_cost_no_alert_unless_they_are_in_an_id() {
     assert_eq!(event.payload().unwrap().title, "caf\u{fffd}");
     let body = with("/data/alert_id", "caf\u{e9}".into()).to_string();
     let latin_1: Vec<u8> = body.chars().map(|c| u8::try_from(c).unwrap()).collect();
-    let fault = parse_event(&latin_1, &door(), times()).unwrap_err();
-    assert_eq!(fault.field, "data.alert_id");
+    let err = parse_event(&latin_1, &door(), times()).unwrap_err();
+    assert_eq!(err.field, "data.alert_id");
 }
 
 #[test]
@@ -487,11 +485,11 @@ fn a_character_that_sqs_refuses_is_refused_in_an_id() {
     for (pointer, field) in cases {
         for unfit in UNFIT {
             let body = with_text(pointer, unfit);
-            let fault = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
-            assert_eq!(fault.field, field, "{unfit}: {fault}");
+            let err = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+            assert_eq!(err.field, field, "{unfit}: {err}");
             assert!(
-                !fault.to_string().chars().any(crate::text::is_unprintable),
-                "{fault:?}"
+                !err.to_string().chars().any(crate::text::is_unprintable),
+                "{err:?}"
             );
         }
     }
@@ -508,8 +506,8 @@ fn a_character_that_sqs_refuses_is_refused_in_an_id() {
         };
         for unfit in UNFIT {
             let body = body.to_string().replace("MARK", &format!("a{unfit}b"));
-            let fault = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
-            assert_eq!(fault.field, field, "{unfit}: {fault}");
+            let err = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+            assert_eq!(err.field, field, "{unfit}: {err}");
         }
     }
 }
@@ -544,8 +542,8 @@ fn half_a_surrogate_pair_costs_no_alert_unless_it_is_in_an_id() {
             "/data/kind",
         ] {
             let body = with_text(pointer, half);
-            let fault = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
-            assert_eq!(fault.field, pointer[1..].replace('/', "."), "{fault}");
+            let err = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+            assert_eq!(err.field, pointer[1..].replace('/', "."), "{err}");
         }
         for (pointer, dropped) in [
             ("/source", ""),
@@ -613,9 +611,9 @@ fn the_good_events_of_a_batch_are_accepted_and_the_others_named() {
         };
         assert_eq!(rejected.index, 1);
         assert!(
-            rejected.fault.to_string().starts_with(expected),
+            rejected.error.to_string().starts_with(expected),
             "{}",
-            rejected.fault
+            rejected.error
         );
         assert_eq!(rejected.partner.as_ref().unwrap().as_str(), "acme");
     }
@@ -705,9 +703,9 @@ fn a_listing_without_a_time_is_refused() {
     for zero in ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"] {
         let mut body = snapshot_part();
         body["data"]["taken_at"] = zero.into();
-        let fault = parse_event(body.to_string().as_bytes(), &door(), times()).unwrap_err();
-        assert_eq!(fault.field, "data.taken_at");
-        assert!(fault.problem.contains("before 2000"), "{}", fault.problem);
+        let err = parse_event(body.to_string().as_bytes(), &door(), times()).unwrap_err();
+        assert_eq!(err.field, "data.taken_at");
+        assert!(err.problem.contains("before 2000"), "{}", err.problem);
     }
 }
 
@@ -769,8 +767,8 @@ fn events_of_a_batch_are_received_in_its_order() {
 fn a_source_of_several_partners_must_name_one() {
     let mut door = door();
     door.partners.push(PartnerId::parse("globex").unwrap());
-    let fault = parse_event(raised().to_string().as_bytes(), &door, times()).unwrap_err();
-    assert_eq!(fault.field, "data.partner");
+    let err = parse_event(raised().to_string().as_bytes(), &door, times()).unwrap_err();
+    assert_eq!(err.field, "data.partner");
     let mut body = raised();
     body["data"]["partner"] = "globex".into();
     let Ok(Message::Event(event)) = parse_event(body.to_string().as_bytes(), &door, times()) else {

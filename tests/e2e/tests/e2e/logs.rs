@@ -68,7 +68,7 @@ proptest! {
         tracing::dispatcher::with_default(&dispatch, || {
             let span = tracing::info_span!("alert", alert.key = %texts[0], attempt = 1, ticket.id = tracing::field::Empty);
             span.record("ticket.id", texts[1].as_str());
-            span.in_scope(|| tracing::warn!(source = texts[2].as_str(), refusal = %texts[3], fault = ?texts[1], "refused {}", texts[0]));
+            span.in_scope(|| tracing::warn!(source = texts[2].as_str(), refusal = %texts[3], error = ?texts[1], "refused {}", texts[0]));
             tracing::info!(source = %texts[2], "accepted");
         });
         let lines = log.lines();

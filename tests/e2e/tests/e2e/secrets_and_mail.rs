@@ -91,22 +91,22 @@ async fn who_is_in_the_way_of_a_mail_is_told_without_any_address() {
     let world = World::new().await;
     let stranger = Mailer::new(&world.aws, "stranger@elsewhere.example".into());
     let ours = Mailer::new(&world.aws, MAIL_FROM.into());
-    let fault = stranger.send(&mail("a")).await.unwrap_err();
-    assert!(matches!(fault, NotSent::Sender { .. }), "{fault:?}");
+    let err = stranger.send(&mail("a")).await.unwrap_err();
+    assert!(matches!(err, NotSent::Sender { .. }), "{err:?}");
     // What a new account of AWS is in: mails go to verified addresses alone.
     let ses = aws_sdk_sesv2::Client::new(&world.aws);
     let details = ses.put_account_details().production_access_enabled(false);
     let details = details.mail_type(aws_sdk_sesv2::types::MailType::Transactional);
     let details = details.website_url("https://ticketbridge.example");
     details.send().await.unwrap();
-    let fault = stranger.send(&mail("b")).await.unwrap_err();
-    assert!(matches!(fault, NotSent::Sender { .. }), "{fault:?}");
-    let fault = ours.send(&mail("c")).await.unwrap_err();
-    assert!(matches!(fault, NotSent::Recipient { .. }), "{fault:?}");
-    assert!(!format!("{fault} {fault:?}").contains('@'), "{fault:?}");
+    let err = stranger.send(&mail("b")).await.unwrap_err();
+    assert!(matches!(err, NotSent::Sender { .. }), "{err:?}");
+    let err = ours.send(&mail("c")).await.unwrap_err();
+    assert!(matches!(err, NotSent::Recipient { .. }), "{err:?}");
+    assert!(!format!("{err} {err:?}").contains('@'), "{err:?}");
     let elsewhere = world.aws_at("http://127.0.0.1:9", "nobody");
     let nobody = Mailer::new(&elsewhere, MAIL_FROM.into());
-    let fault = nobody.send(&mail("d")).await.unwrap_err();
-    assert!(matches!(fault, NotSent::Unavailable { .. }), "{fault:?}");
+    let err = nobody.send(&mail("d")).await.unwrap_err();
+    assert!(matches!(err, NotSent::Unavailable { .. }), "{err:?}");
     assert_eq!(world.mails().await.len(), 0);
 }

@@ -50,7 +50,7 @@ async fn each_thing_that_is_wrong_with_the_stored_connection_has_its_own_words()
         world.faults(faults.clone()).await;
         let view = browser.get_json("/setup/check").await.expect(200).json();
         assert_eq!(
-            (&view["verdict"], &view["fault"]["code"]),
+            (&view["verdict"], &view["error"]["code"]),
             (&json!("broken"), &json!(code))
         );
         assert_eq!(view["rights"], json!([]), "{faults}");

@@ -627,7 +627,7 @@ async fn a_refused_client_id_is_the_partners_own_where_it_has_one() {
         }
         world.faults(json!({ "client_id": "refused" })).await;
         let check = browser.get_json("/setup/check").await.expect(200).json();
-        assert_eq!(check["fault"]["code"], code, "{check}");
+        assert_eq!(check["error"]["code"], code, "{check}");
         world.faults(json!({ "client_id": "ok" })).await;
     }
 }
@@ -638,7 +638,7 @@ async fn keys_that_cannot_be_read_are_entered_again() {
     let mut browser = world.signed_in().await;
     world.put_secret("tb/connection/northwind", "{").await;
     let check = browser.get_json("/setup/check").await.expect(200).json();
-    assert_eq!(check["fault"]["code"], "no_keys", "{check}");
+    assert_eq!(check["error"]["code"], "no_keys", "{check}");
     let entered = keys(&world, version(&world).await);
     let saved = browser.post("/setup/connection", &entered).await;
     saved.expect(200);
