@@ -38,8 +38,8 @@ pub fn can_be_queued(message: &Message, body: &[u8]) {
 }
 
 /// What is refused is told in words that are few and can be printed.
-pub fn can_be_told(fault: &impl std::fmt::Display) {
-    let told = fault.to_string();
+pub fn can_be_told(err: &impl std::fmt::Display) {
+    let told = err.to_string();
     assert!(told.len() < 1024, "{} bytes", told.len());
     assert!(!told.chars().any(char::is_control), "{told:?}");
 }

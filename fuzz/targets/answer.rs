@@ -25,7 +25,7 @@ fuzz_target!(|input: &[u8]| {
         body = &body[end + 1..];
     }
     for verdict in verdict_of(status, &headers, body) {
-        let fault = verdict.fault(status);
-        assert!(fault.is_none(), "{}: {fault:?}", verdict.path);
+        let error = verdict.error(status);
+        assert!(error.is_none(), "{}: {error:?}", verdict.path);
     }
 });

@@ -13,7 +13,7 @@ fuzz_target!(|body: &[u8]| {
                 can_be_queued(message, body);
             }
             for rejected in &parsed.rejected {
-                can_be_told(&rejected.fault);
+                can_be_told(&rejected.error);
             }
             // The same batch with something that is no event in front.
             if let Some((b'[', rest)) = body.trim_ascii_start().split_first() {
@@ -24,6 +24,6 @@ fuzz_target!(|body: &[u8]| {
                 }
             }
         }
-        Err(fault) => can_be_told(&fault),
+        Err(err) => can_be_told(&err),
     }
 });

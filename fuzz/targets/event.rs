@@ -12,11 +12,11 @@ fuzz_target!(|body: &[u8]| {
                 can_be_queued(message, body);
             }
             for rejected in &parsed.rejected {
-                can_be_told(&rejected.fault);
+                can_be_told(&rejected.error);
             }
             // Nobody logs or answers with more than names of members and numbers.
             assert!(parsed.dropped.to_string().len() < 200);
         }
-        Err(fault) => can_be_told(&fault),
+        Err(err) => can_be_told(&err),
     }
 });

@@ -472,26 +472,26 @@ impl Scene<'_> {
     }
 
     /// Waits until an alert's record says that it waits for this, or for nothing.
-    async fn waits(&self, key: &AlertKey, wanted: Option<&Blocked>) -> Result<()> {
+    async fn waits(&self, key: &AlertKey, desired: Option<&Blocked>) -> Result<()> {
         let id = &key.alert_id;
-        let what = match wanted {
+        let what = match desired {
             Some(reason) => format!("{id} blocked as {reason}"),
             None => format!("{id} waiting for nothing"),
         };
         wait_for(&what, SEEN_WITHIN, async || {
             let record = self.alerts.get(key).await?;
             let is = record.map(|record| record.blocked.map(|blocked| blocked.reason));
-            Ok((is == Some(wanted.cloned())).then_some(()))
+            Ok((is == Some(desired.cloned())).then_some(()))
         })
         .await
     }
 
     /// Waits until there are so many tickets; more is a failure.
-    async fn tickets(&self, wanted: usize) -> Result<BTreeMap<u64, Ticket>> {
-        wait_for(&format!("{wanted} tickets"), SEEN_WITHIN, async || {
+    async fn tickets(&self, desired: usize) -> Result<BTreeMap<u64, Ticket>> {
+        wait_for(&format!("{desired} tickets"), SEEN_WITHIN, async || {
             let tickets = self.all_tickets().await?;
-            ensure!(tickets.len() <= wanted, "more than {wanted}: {tickets:?}");
-            Ok(Some(tickets).filter(|tickets| tickets.len() == wanted))
+            ensure!(tickets.len() <= desired, "more than {desired}: {tickets:?}");
+            Ok(Some(tickets).filter(|tickets| tickets.len() == desired))
         })
         .await
     }

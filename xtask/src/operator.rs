@@ -114,8 +114,8 @@ impl Operator {
     /// When the API refuses.
     pub(crate) async fn set_contact(&self, partner: &PartnerId, address: &str) -> Result<()> {
         let path = format!("/partners/{partner}/contact");
-        let wanted = json!({ "address": address });
-        let answer = self.send(Method::PUT, &path, Some(&wanted)).await?;
+        let desired = json!({ "address": address });
+        let answer = self.send(Method::PUT, &path, Some(&desired)).await?;
         ensure!(
             answer.status().is_success(),
             "PUT {path}: {}",

@@ -100,7 +100,7 @@ struct Queues<'a> {
 
 impl Queues<'_> {
     /// Takes the letters that are there now. Those that are not asked for are let go at once.
-    async fn look(&self, wanted: Option<&str>) -> Result<Vec<Letter>> {
+    async fn look(&self, desired: Option<&str>) -> Result<Vec<Letter>> {
         let (mut letters, mut others) = (Vec::new(), Vec::new());
         // What is held is not handed over again, so this ends; what dies meanwhile is for the next time.
         let begun = Timestamp::now();
@@ -122,7 +122,7 @@ impl Queues<'_> {
                 break;
             }
             let is_wanted =
-                |letter: &Letter| wanted.is_none_or(|words| reason(letter).contains(words));
+                |letter: &Letter| desired.is_none_or(|words| reason(letter).contains(words));
             let (more, not): (Vec<_>, Vec<_>) = received.into_iter().partition(is_wanted);
             letters.extend(more);
             others.extend(not);

@@ -107,7 +107,7 @@ pub(crate) async fn replay(place: &Place, key: &AlertKey, asked: Asked) -> Resul
 
 /// A record in a line.
 fn sketch(record: &Record) -> String {
-    let wanted = match record.wanted.standing {
+    let desired = match record.desired.active {
         true => "there",
         false => "gone",
     };
@@ -116,7 +116,7 @@ fn sketch(record: &Record) -> String {
         Some(Actual::Open(open)) => format!("ticket {} open", open.ticket_id),
         Some(Actual::Closed(closed)) => format!("ticket {} closed", closed.ticket_id),
     };
-    let mut sketch = format!("the alert is {wanted}; {actual}");
+    let mut sketch = format!("the alert is {desired}; {actual}");
     if let Some(blocked) = &record.blocked {
         sketch = format!(
             "{sketch}; blocked since {:.0}: {}",
@@ -130,7 +130,7 @@ fn sketch(record: &Record) -> String {
         );
     }
     format!(
-        "{sketch}; episode {}, revision {}",
-        record.episode, record.rev
+        "{sketch}; occurrence {}, revision {}",
+        record.occurrence, record.rev
     )
 }

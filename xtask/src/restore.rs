@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::Token;
+use domain::TicketRef;
 use domain::memory::MemoryState;
 use serde_json::{Value, json};
 use store::Alerts;
@@ -110,12 +110,12 @@ impl<'a> Drill<'a> {
     }
 
     /// Waits until each alert has exactly one ticket, and it is as wanted.
-    async fn tickets_are(&self, wanted: &[(&Alert<'_>, &str)]) -> Result<()> {
-        for (alert, state) in wanted {
-            let token = Token::new(&self.source.key(alert)?, 1).to_string();
-            let (of_alert, _) = token
+    async fn tickets_are(&self, desired: &[(&Alert<'_>, &str)]) -> Result<()> {
+        for (alert, state) in desired {
+            let ticket_ref = TicketRef::new(&self.source.key(alert)?, 1).to_string();
+            let (of_alert, _) = ticket_ref
                 .rsplit_once('-')
-                .context("a token without an episode")?;
+                .context("a token without an occurrence")?;
             let conditions = format!("externalXRef like \"{of_alert}-%\"");
             let query = [("conditions", conditions.as_str())];
             wait_for(

@@ -48,7 +48,7 @@ pub(crate) struct Ticket {
     /// Its number.
     pub(crate) id: u64,
     /// Its `externalXRef`.
-    pub(crate) token: String,
+    pub(crate) ticket_ref: String,
     /// The company that it is for.
     pub(crate) company: u64,
     /// Whether it is closed.
@@ -60,7 +60,7 @@ pub(crate) struct Ticket {
 impl Ticket {
     /// The key of its alert's item in the table: the middle parts of its token.
     pub(crate) fn item_key(&self) -> &str {
-        let middle = self.token.strip_prefix("tb1-").unwrap_or_default();
+        let middle = self.ticket_ref.strip_prefix("tb1-").unwrap_or_default();
         middle.rsplit_once('-').map_or("", |(item, _)| item)
     }
 }
@@ -145,7 +145,7 @@ impl<'a> Sight<'a> {
         while let Some(item) = items.next().await {
             let item = item.context("cannot scan the alerts table")?;
             // Other things live there too; an alert's record is what has a key and what is wanted.
-            if !item.contains_key("key") || !item.contains_key("wanted") {
+            if !item.contains_key("key") || !item.contains_key("desired") {
                 continue;
             }
             let record: Record = serde_dynamo::from_item(item)
@@ -220,7 +220,7 @@ impl<'a> Sight<'a> {
             for row in rows {
                 all.push(Ticket {
                     id: row["id"].as_u64().context("a ticket has no id")?,
-                    token: row["externalXRef"].as_str().unwrap_or_default().to_owned(),
+                    ticket_ref: row["externalXRef"].as_str().unwrap_or_default().to_owned(),
                     company: row["company"]["id"].as_u64().unwrap_or_default(),
                     closed: row["closedFlag"] == true,
                     closed_by: row["closedBy"].as_str().map(str::to_owned),
@@ -275,7 +275,7 @@ mod tests {
     fn a_ticket_names_its_alert() {
         let ticket = Ticket {
             id: 1,
-            token: "tb1-0a1b-2c3d-12".to_owned(),
+            ticket_ref: "tb1-0a1b-2c3d-12".to_owned(),
             company: 1,
             closed: false,
             closed_by: None,

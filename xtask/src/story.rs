@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use domain::message::Message;
-use domain::{AlertKey, Blocked, TenantId, Token};
+use domain::{AlertKey, Blocked, TenantId, TicketRef};
 use serde_json::Value;
 use store::Alerts;
 
@@ -241,7 +241,7 @@ impl Scene<'_> {
         &self,
         alert: &Alert<'_>,
         what: &str,
-        wanted: impl Fn(&Value) -> bool,
+        desired: impl Fn(&Value) -> bool,
     ) -> Result<Value> {
         wait_for(what, SEEN_WITHIN, async || {
             let mut found = self.tickets_of(alert).await?;
@@ -251,14 +251,14 @@ impl Scene<'_> {
                 alert.id,
                 found.len()
             );
-            Ok(found.pop().filter(|ticket| wanted(ticket)))
+            Ok(found.pop().filter(|ticket| desired(ticket)))
         })
         .await
     }
 
     async fn tickets_of(&self, alert: &Alert<'_>) -> Result<Vec<Value>> {
-        let token = Token::new(&self.source.key(alert)?, 1);
-        let conditions = format!("externalXRef=\"{token}\"");
+        let ticket_ref = TicketRef::new(&self.source.key(alert)?, 1);
+        let conditions = format!("externalXRef=\"{ticket_ref}\"");
         let found = self
             .stack
             .simulator

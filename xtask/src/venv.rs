@@ -82,16 +82,16 @@ impl Venv {
     pub(crate) async fn with(tools: Tools) -> Result<Self> {
         let folder = config::target("venv").join(tools.name);
         let venv = Self { folder };
-        let wanted = tools.all().join("\n");
+        let desired = tools.all().join("\n");
         let parent = config::target("venv");
         fs::create_dir_all(&parent)?;
         // Two commands started at once must not both make it.
         let lock = File::create(parent.join(format!("{}.lock", tools.name)))?;
         let lock = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await??;
-        if venv.stamp() != Some(wanted.clone()) {
+        if venv.stamp() != Some(desired.clone()) {
             let what = format!("installing {} (once)", tools.requirements.join(" and "));
             step(&what, venv.make(tools)).await?;
-            fs::write(venv.folder.join("stamp"), wanted)?;
+            fs::write(venv.folder.join("stamp"), desired)?;
         }
         drop(lock);
         Ok(venv)

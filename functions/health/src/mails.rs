@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws::mail::Mail;
 use domain::choices::Unfit;
 use domain::event::Severity;
-use domain::health::{CompanyUnfit, Episode, Outage, Part, Refusal, Trouble, in_short};
+use domain::health::{CompanyUnfit, Incident, Outage, Part, Refusal, Trouble, in_short};
 use domain::kind::{BUILT_IN, Role};
 use domain::record::Op;
 use domain::refusals::{Cause, GroupId, RefusedTarget};
@@ -25,7 +25,7 @@ const NAMED: usize = 10;
 
 /// Whom a mail is for, and the names that it may use.
 #[derive(Debug, Clone)]
-pub(crate) struct About<'a> {
+pub(crate) struct MailContext<'a> {
     /// To whom.
     pub(crate) to: EmailAddress,
     /// What the partner is called.
@@ -71,21 +71,26 @@ const TOLD: &str = "You are told once when something breaks, once a day while it
 const TO_MEND: &str = "Mend it on the set-up page";
 
 /// Something broke.
-pub(crate) fn broken(about: About<'_>, part: Part, episode: &Episode, waiting: &Waiting) -> Mail {
-    let draft = lasting(&about, part, episode, &episode.troubles, waiting);
+pub(crate) fn broken(
+    about: MailContext<'_>,
+    part: Part,
+    incident: &Incident,
+    waiting: &Waiting,
+) -> Mail {
+    let draft = lasting(&about, part, incident, &incident.troubles, waiting);
     sent(about, draft)
 }
 
 /// Something came to what was broken already.
 pub(crate) fn more(
-    about: About<'_>,
+    about: MailContext<'_>,
     part: Part,
-    episode: &Episode,
+    incident: &Incident,
     new: &BTreeSet<Trouble>,
     waiting: &Waiting,
 ) -> Mail {
-    let mut draft = lasting(&about, part, episode, new, waiting);
-    let known = match episode.troubles.len().saturating_sub(new.len()) {
+    let mut draft = lasting(&about, part, incident, new, waiting);
+    let known = match incident.troubles.len().saturating_sub(new.len()) {
         0 => "This is new.".to_owned(),
         1 => "This is new. 1 thing that you know of lasts.".to_owned(),
         others => format!("This is new. {others} things that you know of last."),
@@ -95,8 +100,13 @@ pub(crate) fn more(
 }
 
 /// What was told a day ago lasts.
-pub(crate) fn reminder(about: About<'_>, part: Part, episode: &Episode, waiting: &Waiting) -> Mail {
-    let mut draft = lasting(&about, part, episode, &episode.troubles, waiting);
+pub(crate) fn reminder(
+    about: MailContext<'_>,
+    part: Part,
+    incident: &Incident,
+    waiting: &Waiting,
+) -> Mail {
+    let mut draft = lasting(&about, part, incident, &incident.troubles, waiting);
     draft.subject = draft
         .subject
         .replacen("Ticketbridge: ", "Ticketbridge: still, ", 1);
@@ -104,14 +114,14 @@ pub(crate) fn reminder(about: About<'_>, part: Part, episode: &Episode, waiting:
 }
 
 fn lasting(
-    about: &About<'_>,
+    about: &MailContext<'_>,
     part: Part,
-    episode: &Episode,
+    incident: &Incident,
     troubles: &BTreeSet<Trouble>,
     waiting: &Waiting,
 ) -> Draft {
     let partner = name(about.partner);
-    let since = at(episode.since);
+    let since = at(incident.since);
     let what = |trouble: &Trouble| (what(trouble, about, waiting), to_do(trouble));
     let points: Vec<_> = troubles.iter().take(NAMED).map(what).collect();
     let rest = troubles.len().saturating_sub(NAMED);
@@ -120,7 +130,7 @@ fn lasting(
         Part::Connection => format!(
             "No alert of {partner} becomes a ticket since {since}, and no ticket is closed: ConnectWise cannot be worked with."
         ),
-        Part::SetUp if are_writes(&episode.troubles) => format!(
+        Part::SetUp if are_writes(&incident.troubles) => format!(
             "Since {since} ConnectWise refuses some of what Ticketbridge sends for {partner}. Everything else goes on."
         ),
         Part::SetUp => format!(
@@ -146,19 +156,19 @@ fn are_writes(troubles: &BTreeSet<Trouble>) -> bool {
 
 /// It works again. `late` alerts that waited do not wait any more, and `waiting` still do.
 pub(crate) fn works(
-    about: About<'_>,
+    about: MailContext<'_>,
     part: Part,
-    episode: &Episode,
+    incident: &Incident,
     late: u64,
     waiting: &Waiting,
 ) -> Mail {
     let partner = name(about.partner);
-    let since = at(episode.since);
+    let since = at(incident.since);
     let opening = match part {
         Part::Connection => format!(
             "The connection of {partner} to ConnectWise works again. It did not since {since}."
         ),
-        Part::SetUp if are_writes(&episode.troubles) => format!(
+        Part::SetUp if are_writes(&incident.troubles) => format!(
             "ConnectWise accepts again what Ticketbridge sends for {partner}. It had refused some of it since {since}."
         ),
         Part::SetUp => format!(
@@ -193,7 +203,7 @@ pub(crate) fn works(
 
 /// Closings were too many at once to be believed. All that were stopped since the last look are in one mail: where a source breaks, it may
 /// be every tenant's.
-pub(crate) fn stopped(about: About<'_>, stopped: &BTreeMap<TenantId, Stopped>) -> Mail {
+pub(crate) fn stopped(about: MailContext<'_>, stopped: &BTreeMap<TenantId, Stopped>) -> Mail {
     let partner = name(about.partner);
     let point = |(tenant, stopped): (&TenantId, &Stopped)| {
         let what = format!(
@@ -224,7 +234,7 @@ pub(crate) fn stopped(about: About<'_>, stopped: &BTreeMap<TenantId, Stopped>) -
     sent(about, draft)
 }
 
-fn sent(about: About<'_>, draft: Draft) -> Mail {
+fn sent(about: MailContext<'_>, draft: Draft) -> Mail {
     let Draft {
         subject,
         opening,
@@ -273,7 +283,7 @@ fn sent(about: About<'_>, draft: Draft) -> Mail {
 }
 
 /// What waits, with the names of its tenants.
-fn waits(waiting: &Waiting, about: &About<'_>) -> String {
+fn waits(waiting: &Waiting, about: &MailContext<'_>) -> String {
     let sum = waiting.sum();
     if sum == 0 {
         return "No alert is counted as waiting for it yet. Those that come meanwhile or are being tried again right now are kept, and become tickets once it works.".to_owned();
@@ -314,7 +324,7 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 /// What is wrong, in a sentence.
-fn what(trouble: &Trouble, about: &About<'_>, waiting: &Waiting) -> String {
+fn what(trouble: &Trouble, about: &MailContext<'_>, waiting: &Waiting) -> String {
     match trouble {
         Trouble::Writes { group, words } => writes_refused(group, words, about, waiting),
         Trouble::Refused(Refusal::Keys) => {
@@ -384,7 +394,7 @@ fn what(trouble: &Trouble, about: &About<'_>, waiting: &Waiting) -> String {
         ),
         Trouble::Company { tenant, why } => {
             let why = match why {
-                CompanyUnfit::Gone => "is not there any more, or your API member does not see it",
+                CompanyUnfit::Missing => "is not there any more, or your API member does not see it",
                 CompanyUnfit::Deleted => "is deleted",
                 CompanyUnfit::Inactive => "is inactive",
                 CompanyUnfit::Disallowed => "has a status with which ConnectWise saves no tickets",
@@ -398,7 +408,12 @@ fn what(trouble: &Trouble, about: &About<'_>, waiting: &Waiting) -> String {
 }
 
 /// What ConnectWise refuses, in its own words, and what that means for tickets.
-fn writes_refused(group: &GroupId, words: &str, about: &About<'_>, waiting: &Waiting) -> String {
+fn writes_refused(
+    group: &GroupId,
+    words: &str,
+    about: &MailContext<'_>,
+    waiting: &Waiting,
+) -> String {
     let refuses = match &group.cause {
         Cause::Target(RefusedTarget::Company(tenant)) => {
             let tenant = tenant_name(tenant, about);
@@ -525,7 +540,7 @@ fn to_do(trouble: &Trouble) -> &'static str {
 
 fn is_unfit(why: Unfit) -> &'static str {
     match why {
-        Unfit::Gone => "it is gone, or your API member does not see it",
+        Unfit::Missing => "it is gone, or your API member does not see it",
         Unfit::Inactive => "it is inactive",
         Unfit::Closes => "it counts as closed by now",
         Unfit::LeavesOpen => "it does not count as closed any more",
@@ -555,7 +570,7 @@ fn severity_name(severity: Severity) -> &'static str {
     }
 }
 
-fn tenant_name(tenant: &TenantId, about: &About<'_>) -> String {
+fn tenant_name(tenant: &TenantId, about: &MailContext<'_>) -> String {
     let named = about.tenants.get(tenant).map(|of| name(of));
     let named = named.filter(|named| !named.is_empty());
     named.unwrap_or_else(|| name(tenant.as_str()))

@@ -13,7 +13,7 @@ use aws::queue::DeadLetters;
 use aws_types::SdkConfig;
 use domain::EmailAddress;
 use domain::pipeline::{
-    Episode, Notice, Schedule, Signs, Trouble, minute, told, transition, troubles,
+    Notice, PipelineIncident, Schedule, Signs, Trouble, minute, told, transition, troubles,
 };
 use jiff::{SignedDuration, Timestamp};
 use maud::{DOCTYPE, html};
@@ -61,7 +61,7 @@ impl App {
             tokio::join!(table.pipeline(), self.operator.dead_letters.waiting());
         let Pipeline {
             mut signs,
-            episode: before,
+            incident: before,
             telling_until,
         } = pipeline?;
         match dead_letters {
@@ -72,8 +72,8 @@ impl App {
         if troubles.contains(&Trouble::ScheduleMissed) {
             count(Metric::SchedulesMissed, 1);
         }
-        let (episode, notice) = transition(before.clone(), &troubles, now);
-        if episode == before && notice.is_none() {
+        let (incident, notice) = transition(before.clone(), &troubles, now);
+        if incident == before && notice.is_none() {
             return Ok(());
         }
         let until = now.saturating_add(TELLING).unwrap_or(Timestamp::MAX);
@@ -81,19 +81,19 @@ impl App {
             return Ok(());
         }
         // It counts as told once SES took it. If the process dies in between, it is told again.
-        let episode = match (episode, notice) {
-            (Some(episode), Some(notice)) => {
+        let incident = match (incident, notice) {
+            (Some(incident), Some(notice)) => {
                 match self
-                    .tell_operator(&signs, &troubles, &episode, notice, now)
+                    .tell_operator(&signs, &troubles, &incident, notice, now)
                     .await
                 {
-                    true => told(episode, notice, &troubles, now),
-                    false => Some(episode),
+                    true => told(incident, notice, &troubles, now),
+                    false => Some(incident),
                 }
             }
-            (episode, _) => episode,
+            (incident, _) => incident,
         };
-        table.put_episode(episode.as_ref(), until, now).await?;
+        table.put_episode(incident.as_ref(), until, now).await?;
         Ok(())
     }
 
@@ -101,7 +101,7 @@ impl App {
         &self,
         signs: &Signs,
         troubles: &BTreeSet<Trouble>,
-        episode: &Episode,
+        incident: &PipelineIncident,
         notice: Notice,
         now: Timestamp,
     ) -> bool {
@@ -111,7 +111,7 @@ impl App {
             // The log is all that there is.
             return true;
         };
-        let written = Written::new(&operator.stage, signs, troubles, episode, notice, now);
+        let written = Written::new(&operator.stage, signs, troubles, incident, notice, now);
         let sent = operator.mailer.send(&written.to(address.clone())).await;
         let Err(err) = sent else {
             return true;
@@ -136,11 +136,11 @@ impl Written {
         stage: &str,
         signs: &Signs,
         troubles: &BTreeSet<Trouble>,
-        episode: &Episode,
+        incident: &PipelineIncident,
         notice: Notice,
         now: Timestamp,
     ) -> Self {
-        let since = minute(episode.since);
+        let since = minute(incident.since);
         let (what, opening, closing) = match notice {
             Notice::Wrong => (
                 "something is wrong",
@@ -212,7 +212,7 @@ mod tests {
             dead_letters: Some(3),
             ..Signs::default()
         };
-        let episode = Episode {
+        let incident = PipelineIncident {
             since: at("2026-11-22T07:30:00Z"),
             told: BTreeSet::new(),
             told_at: None,
@@ -220,7 +220,7 @@ mod tests {
         };
         let troubles = troubles.iter().copied().collect();
         let now = at("2026-11-22T08:00:00Z");
-        Written::new("prod", &signs, &troubles, &episode, notice, now)
+        Written::new("prod", &signs, &troubles, &incident, notice, now)
             .to(EmailAddress::parse("oncall@example.com").unwrap())
     }
 

@@ -37,7 +37,7 @@ impl Probed {
         Self {
             probe: Probe {
                 answer: Answer::Fails(Outage::Throttling),
-                wanted: needed.areas(),
+                desired: needed.areas(),
                 looked: BTreeSet::new(),
                 found: vec![],
             },
@@ -67,13 +67,13 @@ impl App {
             invocation,
             ..
         } = case;
-        let wanted = needed.areas();
-        let standing = standing(health);
-        let companies = companies(needed, &standing, health.turn);
+        let desired = needed.areas();
+        let open_incident = open_incident(health);
+        let companies = companies(needed, &open_incident, health.turn);
         let nothing = |answer, told| Probed {
             probe: Probe {
                 answer,
-                wanted: wanted.clone(),
+                desired: desired.clone(),
                 looked: BTreeSet::new(),
                 found: vec![],
             },
@@ -113,7 +113,7 @@ impl App {
         }
         let mut tables_hidden = false;
         let mut boards_unfit = BTreeSet::new();
-        for look in looks(needed, &standing, health.turn) {
+        for look in looks(needed, &open_incident, health.turn) {
             let of_tables = look != Look::Rights;
             let board = match look {
                 Look::Statuses(id) | Look::Types(id) => Some(id),
@@ -286,15 +286,15 @@ fn answer(err: &Error, own_client_id: bool) -> Answer {
 }
 
 /// The areas where something is known to be wrong.
-fn standing(health: &Health) -> BTreeSet<Area> {
-    let episode = health.set_up.as_ref().filter(|episode| episode.good == 0);
-    let troubles = episode.into_iter().flat_map(|episode| &episode.troubles);
+fn open_incident(health: &Health) -> BTreeSet<Area> {
+    let incident = health.set_up.as_ref().filter(|incident| incident.good == 0);
+    let troubles = incident.into_iter().flat_map(|incident| &incident.troubles);
     troubles.map(Trouble::area).collect()
 }
 
 /// The companies to ask for: those that were wrong, so that their mending is seen, and as many of the others as fit, by turns.
-fn companies(needed: &Needed, standing: &BTreeSet<Area>, turn: u32) -> Vec<RecordId> {
-    let is_wrong = |tenant: &TenantId| standing.contains(&Area::Company(tenant.clone()));
+fn companies(needed: &Needed, open_incident: &BTreeSet<Area>, turn: u32) -> Vec<RecordId> {
+    let is_wrong = |tenant: &TenantId| open_incident.contains(&Area::Company(tenant.clone()));
     let wrong = needed
         .companies
         .iter()
@@ -312,11 +312,11 @@ fn companies(needed: &Needed, standing: &BTreeSet<Area>, turn: u32) -> Vec<Recor
 
 /// The calls of one probe behind the first: what stops most comes each time, the rest by turns as far as it fits. What was wrong is looked
 /// at each time too.
-fn looks(needed: &Needed, standing: &BTreeSet<Area>, turn: u32) -> Vec<Look> {
-    let wanted = needed.areas();
+fn looks(needed: &Needed, open_incident: &BTreeSet<Area>, turn: u32) -> Vec<Look> {
+    let desired = needed.areas();
     let mut each_time = vec![Look::Rights];
     let mut by_turns = vec![];
-    if wanted.contains(&Area::Boards) {
+    if desired.contains(&Area::Boards) {
         each_time.push(Look::Boards);
     }
     let boards: BTreeSet<RecordId> = needed
@@ -325,7 +325,11 @@ fn looks(needed: &Needed, standing: &BTreeSet<Area>, turn: u32) -> Vec<Look> {
         .filter_map(|target| target.board)
         .collect();
     for board in boards {
-        let any = |look| areas(look, needed).iter().any(|area| wanted.contains(area));
+        let any = |look| {
+            areas(look, needed)
+                .iter()
+                .any(|area| desired.contains(area))
+        };
         if any(Look::Statuses(board)) {
             each_time.push(Look::Statuses(board));
         }
@@ -333,7 +337,7 @@ fn looks(needed: &Needed, standing: &BTreeSet<Area>, turn: u32) -> Vec<Look> {
             by_turns.push(Look::Types(board));
         }
     }
-    if wanted.contains(&Area::Priorities) {
+    if desired.contains(&Area::Priorities) {
         by_turns.push(Look::Priorities);
     }
     if !needed.companies.is_empty() {
@@ -342,7 +346,7 @@ fn looks(needed: &Needed, standing: &BTreeSet<Area>, turn: u32) -> Vec<Look> {
     let (wrong, mut by_turns): (Vec<_>, Vec<_>) = by_turns.into_iter().partition(|look| {
         areas(*look, needed)
             .iter()
-            .any(|area| standing.contains(area))
+            .any(|area| open_incident.contains(area))
     });
     // The first call is made already.
     let room = CALLS
@@ -447,7 +451,7 @@ fn unusable(
     company: Option<&Company>,
     statuses: &[CompanyStatus],
 ) -> Option<Trouble> {
-    let gone = Some(CompanyUnfit::Gone);
+    let gone = Some(CompanyUnfit::Missing);
     let why = company.map_or(gone, |company| company.unfit(statuses))?;
     let tenant = tenant.clone();
     Some(Trouble::Company { tenant, why })

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use connectwise::MySecurity;
-use domain::rights::{Standing, standing};
+use domain::rights::{RightStatus, status};
 use jiff::{SignedDuration, Timestamp};
 use store::{Leased, Progress};
 
@@ -67,12 +67,12 @@ fn still_missing(missing: &BTreeSet<String>, listed: &[MySecurity]) -> Option<BT
     let listed: Vec<_> = listed.iter().map(MySecurity::listed).collect();
     let mut still = BTreeSet::new();
     for right in missing {
-        match standing(right, &listed) {
-            Standing::Found => {}
-            Standing::Missing => {
+        match status(right, &listed) {
+            RightStatus::Found => {}
+            RightStatus::Missing => {
                 still.insert(right.clone());
             }
-            Standing::NotKnown => return None,
+            RightStatus::NotKnown => return None,
         }
     }
     Some(still)

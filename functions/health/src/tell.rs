@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws::mail::Mail;
-use domain::health::{Episode, Health, Notice, Part};
+use domain::health::{Health, Incident, Notice, Part};
 use domain::refusals::Refusals;
 use domain::settings::Mapping;
 use domain::{EmailAddress, PartnerId, TenantId};
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use store::{KeptHealth, Sign, Stretch};
 
 use crate::App;
-use crate::mails::{self, About, Waiting};
+use crate::mails::{self, MailContext, Waiting};
 use crate::partner::{HealthError, Mails};
 
 /// Records that are counted for one mail, as for the page. Whoever has more waiting has other worries than their number.
@@ -84,7 +84,7 @@ impl App {
                     return Ok(waiting);
                 }
                 counted += 1;
-                let about = listed.wanted.about.as_ref();
+                let about = listed.desired.details.as_ref();
                 if let Some(group) = refusals.group_of(&listed.blocked, &listed.key, about) {
                     *of.refused.entry(group).or_default() += 1;
                 }
@@ -120,16 +120,16 @@ impl App {
         let partner = self.name_of(telling.partner).await;
         for notice in notices {
             let part = notice.part();
-            let Some(episode) = kept.health.part(part) else {
+            let Some(incident) = kept.health.part(part) else {
                 continue;
             };
-            let about = About {
+            let about = MailContext {
                 to: to.clone(),
                 partner: &partner,
                 tenants: telling.names,
                 origin: &self.page_origin,
             };
-            let mail = mail(about, &notice, episode, waiting.of(part));
+            let mail = mail(about, &notice, incident, waiting.of(part));
             if !self.send(&mail, telling.now).await {
                 mails.failed += 1;
                 continue;
@@ -164,7 +164,7 @@ impl App {
             );
             return Ok(mails);
         };
-        let about = About {
+        let about = MailContext {
             to,
             partner: &self.name_of(partner).await,
             tenants: telling.names,
@@ -209,14 +209,14 @@ impl App {
     }
 }
 
-fn mail(about: About<'_>, notice: &Notice, episode: &Episode, waiting: &Waiting) -> Mail {
+fn mail(about: MailContext<'_>, notice: &Notice, incident: &Incident, waiting: &Waiting) -> Mail {
     match notice {
-        Notice::Broken(part) => mails::broken(about, *part, episode, waiting),
-        Notice::More(part, new) => mails::more(about, *part, episode, new, waiting),
-        Notice::Reminder(part) => mails::reminder(about, *part, episode, waiting),
+        Notice::Broken(part) => mails::broken(about, *part, incident, waiting),
+        Notice::More(part, new) => mails::more(about, *part, incident, new, waiting),
+        Notice::Reminder(part) => mails::reminder(about, *part, incident, waiting),
         Notice::Works(part) => {
-            let late = episode.waited.saturating_sub(waiting.sum());
-            mails::works(about, *part, episode, late, waiting)
+            let late = incident.waited.saturating_sub(waiting.sum());
+            mails::works(about, *part, incident, late, waiting)
         }
     }
 }

@@ -125,7 +125,12 @@ impl App {
         for mut listing in self.alerts.followed(partner) {
             while let Some(followed) = listing.next().await? {
                 let actual = followed.actual.as_ref();
-                census.add(&followed.key, &followed.wanted, actual, followed.episode);
+                census.add(
+                    &followed.key,
+                    &followed.desired,
+                    actual,
+                    followed.occurrence,
+                );
             }
         }
         Ok(census)
@@ -348,7 +353,7 @@ fn has_news(snapshot_at: Option<Timestamp>, looked_at: Option<Timestamp>) -> boo
 
 fn is_gone(command: &Command) -> bool {
     match command.ask {
-        Ask::Gone { .. } => true,
+        Ask::Resolve { .. } => true,
         Ask::Look | Ask::LookForDuplicates | Ask::Retry { .. } => false,
     }
 }
@@ -356,19 +361,19 @@ fn is_gone(command: &Command) -> bool {
 /// The command to a proposal; none where the record is not any more what it was made for.
 fn command(record: &Record, proposed: &Proposed) -> Option<Command> {
     let ticket_id = record.open().map(|open| open.ticket_id);
-    let last = record.wanted.last.clone();
+    let last = record.desired.last.clone();
     let (ask, seen) = match proposed {
-        Proposed::Gone { last: seen, shown } => {
+        Proposed::Resolve { last: seen, shown } => {
             let last = last.filter(|last| last.occurred_at == *seen)?;
             let shown = shown.clone();
-            (Ask::Gone { last, shown }, ticket_id)
+            (Ask::Resolve { last, shown }, ticket_id)
         }
         Proposed::Look(ticket) => (Ask::Look, Some(*ticket)),
         Proposed::LookForDuplicates(ticket) => (Ask::LookForDuplicates, Some(*ticket)),
     };
     let command = Command {
         key: record.key.clone(),
-        episode: record.episode,
+        occurrence: record.occurrence,
         ticket_id: seen,
         ask,
     };

@@ -71,9 +71,9 @@ impl App {
             count(Metric::TicketsCompared, tickets);
             let mut alerts: BTreeMap<String, Vec<Found>> = BTreeMap::new();
             for ticket in page.items.iter().map(found) {
-                if let Some(token) = &ticket.token {
+                if let Some(ticket_ref) = &ticket.ticket_ref {
                     alerts
-                        .entry(token.item_key().to_owned())
+                        .entry(ticket_ref.item_key().to_owned())
                         .or_default()
                         .push(ticket);
                 }
@@ -131,7 +131,7 @@ impl App {
             }
             match self.alerts.import(item_key, &record).await? {
                 Written::Conflict => {}
-                Written::Yes(record) if record.wanted.last.is_none() => return Ok(()),
+                Written::Yes(record) if record.desired.last.is_none() => return Ok(()),
                 Written::Yes(record) => {
                     let again = Message::Reconsider(record.key);
                     self.outbox.send_all(&[again]).await?;

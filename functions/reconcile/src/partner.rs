@@ -227,16 +227,16 @@ impl App {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
                 let view = views.of(&listed.key);
-                let about = listed.wanted.about.as_ref();
-                match held(&listed.blocked, about, view, round.now) {
+                let details = listed.desired.details.as_ref();
+                match held(&listed.blocked, details, view, round.now) {
                     Held::No if !round.known.contains(&listed.key) => {}
                     Held::No | Held::Yes => continue,
                     Held::ByRefusal => {
                         let refused = Refused {
                             key: listed.key,
-                            episode: listed.episode,
+                            occurrence: listed.occurrence,
                             at: listed.blocked.since,
-                            about: listed.wanted.about,
+                            details: listed.desired.details,
                         };
                         survey.see(&progress.refusals, refused, &listed.blocked);
                         continue;
@@ -296,8 +296,8 @@ async fn retries(
     for question in progress.refusals.questions(&survey, now) {
         let (target, refused) = (question.target, question.refused);
         let view = views.of(&refused.key);
-        let about = refused.about.as_ref();
-        let answer = targets.usable(target.target(), about, view).await?;
+        let details = refused.details.as_ref();
+        let answer = targets.usable(target.target(), details, view).await?;
         usable.insert(target.clone(), answer);
     }
     Ok(progress.refusals.next(survey, &usable, room, now))
@@ -307,7 +307,7 @@ async fn retries(
 fn retry(refused: Refused) -> Message {
     Message::Command(Command {
         key: refused.key,
-        episode: refused.episode,
+        occurrence: refused.occurrence,
         ticket_id: None,
         ask: Ask::Retry {
             refused_at: refused.at,

@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use connections::{Site, View};
 use connectwise::{Client, Error};
 use domain::breaker::Told;
-use domain::record::About;
+use domain::record::AlertDetails;
 use domain::refusals::Usable;
 use domain::settings::{BoardTarget, ConnectionView};
 use domain::{PartnerId, RecordId, Target};
@@ -62,10 +62,10 @@ impl<'a> Targets<'a> {
     pub(crate) async fn usable(
         &mut self,
         target: Target,
-        about: Option<&About>,
+        details: Option<&AlertDetails>,
         view: &ConnectionView,
     ) -> Result<Usable, store::Error> {
-        for thing in things(target, about, view) {
+        for thing in things(target, details, view) {
             let usable = match self.known.get(&thing) {
                 Some(usable) => *usable,
                 None => self.ask(thing, view).await?,
@@ -111,12 +111,12 @@ impl<'a> Targets<'a> {
 }
 
 /// What a ticket of this alert points at, of this sort.
-fn things(target: Target, about: Option<&About>, view: &ConnectionView) -> Vec<Thing> {
-    let (Some(connection), Some(about)) = (&view.connection, about) else {
+fn things(target: Target, details: Option<&AlertDetails>, view: &ConnectionView) -> Vec<Thing> {
+    let (Some(connection), Some(details)) = (&view.connection, details) else {
         return vec![];
     };
     let settings = &connection.settings;
-    let board = settings.board(about.role);
+    let board = settings.board(details.role);
     let of_board = |thing: fn(RecordId, RecordId) -> Thing, id: Option<RecordId>| {
         Some(thing(board.board?, id?))
     };
@@ -132,11 +132,11 @@ fn things(target: Target, about: Option<&About>, view: &ConnectionView) -> Vec<T
             of_board(Thing::ClosingStatus, *closing_status),
         ],
         Target::Type => [
-            of_board(Thing::Type, board.types.get(&about.kind).copied()),
+            of_board(Thing::Type, board.types.get(&details.kind).copied()),
             None,
         ],
         Target::Priority => {
-            let priority = settings.priorities.get(&about.severity);
+            let priority = settings.priorities.get(&details.severity);
             [priority.copied().map(Thing::Priority), None]
         }
         Target::Company => {
@@ -200,8 +200,8 @@ mod tests {
 
     use super::*;
 
-    fn about(kind: &str) -> About {
-        About {
+    fn details(kind: &str) -> AlertDetails {
+        AlertDetails {
             kind: Kind::parse(kind).unwrap(),
             role: Role::Operations,
             severity: Severity::High,
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn what_is_asked_for_is_what_the_ticket_points_at() {
-        let (disk, view) = (about("disk"), view());
+        let (disk, view) = (details("disk"), view());
         let asked = |target| things(target, Some(&disk), &view);
         assert_eq!(asked(Target::Board), [Thing::Board(2)]);
         let statuses = [Thing::Status(2, 21), Thing::ClosingStatus(2, 24)];
@@ -254,6 +254,6 @@ mod tests {
         assert_eq!(asked(Target::Priority), [Thing::Priority(32)]);
         assert_eq!(asked(Target::Company), [Thing::Company(301)]);
         // What the settings do not name cannot be gone.
-        assert_eq!(things(Target::Type, Some(&about("cpu")), &view), []);
+        assert_eq!(things(Target::Type, Some(&details("cpu")), &view), []);
     }
 }

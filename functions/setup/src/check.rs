@@ -13,7 +13,7 @@ use connectwise::{
     Client, CompanyInfo, Error, HostError, MyMember, MySecurity, Origin, company_info,
 };
 use domain::Secret;
-use domain::rights::{self, Listed, Right, Standing, standing};
+use domain::rights::{self, Listed, Right, RightStatus, status};
 use tokio::join;
 
 use crate::answer::Problem;
@@ -468,7 +468,7 @@ fn of_keys(
 }
 
 /// The table of rights with what is known of each, in its order.
-pub(crate) type Held = Vec<(&'static Right, Standing)>;
+pub(crate) type Held = Vec<(&'static Right, RightStatus)>;
 
 /// Which rights the API member has: as ConnectWise lists them for it; what it does not list, one row of each list tells, which
 /// cannot tell "All" from "My", nor anything of Add and Edit.
@@ -480,11 +480,11 @@ pub(crate) async fn rights(client: &Client, invocation: &Invocation) -> Held {
     let mut held = of_listing(&listed);
     let may = async |right: &'static str| {
         let known = held.iter().find(|(of, _)| of.right == right);
-        match known.map(|(_, standing)| standing) {
-            Some(Standing::NotKnown) => {
+        match known.map(|(_, status)| status) {
+            Some(RightStatus::NotKnown) => {
                 seen(client.may_inquire(right, invocation.call_ends()).await)
             }
-            Some(Standing::Found | Standing::Missing) | None => Standing::NotKnown,
+            Some(RightStatus::Found | RightStatus::Missing) | None => RightStatus::NotKnown,
         }
     };
     let (companies, tickets, tables, members, company) = join!(
@@ -501,10 +501,10 @@ pub(crate) async fn rights(client: &Client, invocation: &Invocation) -> Held {
         (rights::MEMBERS_INQUIRE, members),
         (rights::MY_COMPANY_INQUIRE, company),
     ] {
-        if read != Standing::NotKnown
-            && let Some((_, standing)) = held.iter_mut().find(|(of, _)| of.right == right)
+        if read != RightStatus::NotKnown
+            && let Some((_, status)) = held.iter_mut().find(|(of, _)| of.right == right)
         {
-            *standing = read;
+            *status = read;
         }
     }
     held
@@ -517,28 +517,28 @@ fn of_listing(listed: &Result<Vec<MySecurity>, Error>) -> Held {
     };
     // The listing itself needs this one, whatever it says.
     let own = match listed {
-        Err(Error::MissingRight { .. }) => Some(Standing::Missing),
-        Ok(rows) if !rows.is_empty() => Some(Standing::Found),
+        Err(Error::MissingRight { .. }) => Some(RightStatus::Missing),
+        Ok(rows) if !rows.is_empty() => Some(RightStatus::Found),
         Ok(_) | Err(_) => None,
     };
     let rights = rights::TABLE.iter();
     rights
         .map(|right| {
-            let of = standing(right.right, &rows);
-            let is_own = right.right == rights::MY_ACCOUNT_INQUIRE && of == Standing::NotKnown;
+            let of = status(right.right, &rows);
+            let is_own = right.right == rights::MY_ACCOUNT_INQUIRE && of == RightStatus::NotKnown;
             (right, own.filter(|_| is_own).unwrap_or(of))
         })
         .collect()
 }
 
-fn seen(read: Result<Option<bool>, Error>) -> Standing {
+fn seen(read: Result<Option<bool>, Error>) -> RightStatus {
     match read {
-        Ok(Some(true)) => Standing::Found,
-        Ok(Some(false)) => Standing::Missing,
-        Ok(None) => Standing::NotKnown,
+        Ok(Some(true)) => RightStatus::Found,
+        Ok(Some(false)) => RightStatus::Missing,
+        Ok(None) => RightStatus::NotKnown,
         Err(err) => {
             tracing::warn!(error = %err, "a list cannot be read");
-            Standing::NotKnown
+            RightStatus::NotKnown
         }
     }
 }

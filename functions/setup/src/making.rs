@@ -5,7 +5,7 @@
 
 use connectwise::{Client, Error, NewBoard, NewStatus, NewTeam};
 use domain::RecordId;
-use domain::boards::{Next, Parts, Step, There, Wanted, next, size};
+use domain::boards::{DesiredBoard, Next, Parts, Step, There, next, size};
 use domain::settings::BoardTarget;
 use tokio::time::Instant;
 use tokio::try_join;
@@ -38,8 +38,8 @@ pub(crate) struct Targets {
 /// What both boards are to be.
 #[derive(Debug, Clone)]
 pub(crate) struct Both {
-    pub(crate) operations: Wanted,
-    pub(crate) cyber_alerts: Wanted,
+    pub(crate) operations: DesiredBoard,
+    pub(crate) cyber_alerts: DesiredBoard,
 }
 
 impl Both {
@@ -129,7 +129,7 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    async fn board(&mut self, wanted: &Wanted) -> Result<BoardTarget, Stopped> {
+    async fn board(&mut self, desired: &DesiredBoard) -> Result<BoardTarget, Stopped> {
         let mut done = 0;
         loop {
             let is_late = Instant::now() >= self.until;
@@ -149,7 +149,7 @@ impl Making<'_> {
                 }
                 continue;
             };
-            let planned = next(wanted, there).map_err(|err| {
+            let planned = next(desired, there).map_err(|err| {
                 let words = format!("{err}. Then go on here: nothing is made twice.");
                 Stopped::Failed(Problem::refused(crate::input::capital(
                     words.trim_end_matches('.'),
@@ -348,8 +348,8 @@ mod tests {
     use super::*;
     use crate::test_server::server;
 
-    fn wanted(role: Role) -> Wanted {
-        Wanted {
+    fn desired(role: Role) -> DesiredBoard {
+        DesiredBoard {
             role,
             name: BoardName::usual(role),
             location: 2,
@@ -383,9 +383,9 @@ mod tests {
     }
 
     fn both(operations: &str, cyber_alerts: &str) -> Both {
-        let named = |role, name| Wanted {
+        let named = |role, name| DesiredBoard {
             name: BoardName::parse(name).unwrap(),
-            ..wanted(role)
+            ..desired(role)
         };
         Both {
             operations: named(Role::Operations, operations),

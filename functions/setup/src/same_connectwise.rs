@@ -3,7 +3,7 @@
 
 use aws::invocation::Invocation;
 use connectwise::Error;
-use domain::{PartnerId, RecordId, Token};
+use domain::{PartnerId, RecordId, TicketRef};
 use store::Connection;
 
 use crate::Setup;
@@ -50,10 +50,10 @@ pub(crate) async fn is_same_connectwise(
     }
     let ids: Vec<_> = tickets.iter().map(|(id, _)| *id).collect();
     let found = readable(client.tickets_numbered(&ids, invocation.call_ends()).await)?;
-    Ok(tickets.iter().all(|(id, token)| {
+    Ok(tickets.iter().all(|(id, ticket_ref)| {
         let ticket = found.iter().find(|ticket| ticket.id == *id);
         let reference = ticket.and_then(|ticket| ticket.external_xref.as_deref());
-        reference.and_then(Token::parse).as_ref() == Some(token)
+        reference.and_then(TicketRef::parse).as_ref() == Some(ticket_ref)
     }))
 }
 
@@ -79,12 +79,12 @@ async fn newest_tickets(
     setup: &Setup,
     partner: &PartnerId,
     epoch: u32,
-) -> Result<Vec<(RecordId, Token)>, Problem> {
+) -> Result<Vec<(RecordId, TicketRef)>, Problem> {
     let mut tickets = Vec::new();
     for mut shard in setup.alerts.followed(partner) {
         while let Some(followed) = shard.next().await? {
             let open = followed.open().filter(|open| open.epoch == epoch);
-            tickets.extend(open.map(|open| (open.ticket_id, followed.ticket_token(open))));
+            tickets.extend(open.map(|open| (open.ticket_id, followed.ticket_ref(open))));
             if tickets.len() >= TICKETS_READ {
                 break;
             }

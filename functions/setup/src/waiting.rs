@@ -165,8 +165,8 @@ impl Setup {
             while let Some(listed) = listing.next().await? {
                 // A test is no alert that anybody waits for.
                 let test = listed.key.source.is_of_set_up();
-                let stands = listed.wanted.standing && !test;
-                let Some(about) = listed.wanted.about.filter(|_| stands) else {
+                let stands = listed.desired.active && !test;
+                let Some(details) = listed.desired.details.filter(|_| stands) else {
                     continue;
                 };
                 if counted == MOST {
@@ -174,15 +174,15 @@ impl Setup {
                     return Ok(waiting);
                 }
                 counted += 1;
-                let fate = fate(&listed.blocked, &about, views.of(&listed.key), now);
+                let fate = fate(&listed.blocked, &details, views.of(&listed.key), now);
                 let of = waiting.tenants.entry(listed.key.tenant).or_default();
                 of.all += 1;
                 match fate {
                     Fate::Ticket => of.tickets += 1,
                     Fate::Older | Fate::Waits(Blocked::OlderThanBackfill) => {
                         of.older += 1;
-                        *of.older_kinds.entry(about.kind).or_default() += 1;
-                        let times = of.oldest.into_iter().chain([about.raised_at]);
+                        *of.older_kinds.entry(details.kind).or_default() += 1;
+                        let times = of.oldest.into_iter().chain([details.raised_at]);
                         of.oldest = times.min();
                     }
                     Fate::Waits(reason) => {

@@ -272,7 +272,7 @@ impl App {
             }
         }
         // A text is kept for the ticket that is still to be made; an open ticket's close needs none.
-        let text = text.filter(|_| record.wanted.standing);
+        let text = text.filter(|_| record.desired.active);
         let blocked = record.with_blocked(reason, text.as_ref(), case.invocation.now());
         self.end(stored, blocked, Outcome::Done).await
     }

@@ -12,12 +12,12 @@ use domain::done::{Done, Seen};
 use domain::event::Payload;
 use domain::memory::Sentinel;
 use domain::record::{Claim, ClosedBy, Ended, Op, Record, Refusal};
-use domain::rights::{self, Listed, Standing};
+use domain::rights::{self, Listed, RightStatus};
 use domain::settings::Settings;
 use domain::ticket::{
     description, duplicate_note, gone_note, kept_note, reopened_note, repeat_note, summary,
 };
-use domain::{Blocked, Reaction, RecordId, Target, Token};
+use domain::{Blocked, Reaction, RecordId, Target, TicketRef};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -196,7 +196,7 @@ impl Calls<'_> {
     }
 
     async fn create(&self, create: &Create) -> Result<Made, Failed> {
-        let (Some(about), Some(text)) = (&self.record.wanted.about, self.work.text) else {
+        let (Some(details), Some(text)) = (&self.record.desired.details, self.work.text) else {
             return Err(Failed::NoText);
         };
         let new = NewTicket {
@@ -207,8 +207,8 @@ impl Calls<'_> {
             type_: create.kind_type,
             priority: create.priority,
             estimated_start_date: create.raised_at,
-            initial_description: description(&self.record.key, about, text, create.previous),
-            external_xref: xref(&self.claim.token)?,
+            initial_description: description(&self.record.key, details, text, create.previous),
+            external_xref: xref(&self.claim.ticket_ref)?,
         };
         let writer = self.client.ticket_writer();
         let ticket = writer.create(&new, self.write_deadline()?).await;
@@ -220,19 +220,19 @@ impl Calls<'_> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
             return Ok(Done::Ended(ended));
         }
-        let (mark, wanted) = (note.kind().mark(&self.claim.id), &self.record.wanted);
-        let about = wanted.about.as_ref();
+        let (mark, desired) = (note.kind().mark(&self.claim.id), &self.record.desired);
+        let details = desired.details.as_ref();
         let (text, for_customers) = match note {
             Note::Repeats { untold, .. } => {
-                let about = about.ok_or(Failed::NoText)?;
-                let text = repeat_note(*untold, about, self.work.text, &mark);
+                let details = details.ok_or(Failed::NoText)?;
+                let text = repeat_note(*untold, details, self.work.text, &mark);
                 (text, NoteDisplay::Discussion)
             }
-            Note::Gone => (gone_note(false, wanted, &mark), NoteDisplay::Discussion),
-            Note::Closing => (gone_note(true, wanted, &mark), NoteDisplay::Resolution),
+            Note::Resolved => (gone_note(false, desired, &mark), NoteDisplay::Discussion),
+            Note::Closing => (gone_note(true, desired, &mark), NoteDisplay::Resolution),
             Note::Reopened => {
-                let about = about.ok_or(Failed::NoText)?;
-                let text = reopened_note(about.raised_at, &mark);
+                let details = details.ok_or(Failed::NoText)?;
+                let text = reopened_note(details.raised_at, &mark);
                 (text, NoteDisplay::Discussion)
             }
             Note::Duplicate { kept, .. } => (duplicate_note(*kept, &mark), NoteDisplay::Internal),
@@ -369,7 +369,7 @@ impl Calls<'_> {
 
     /// Whether a person ended the ticket, or gave it to other use.
     fn ended(&self, ticket: &Ticket) -> Option<Ended> {
-        found(ticket).ended(&self.claim.token, self.claim.company_id)
+        found(ticket).ended(&self.claim.ticket_ref, self.claim.company_id)
     }
 
     /// The closing status of the ticket's current board: as set up, or else the board's first that closes.
@@ -417,7 +417,7 @@ impl Calls<'_> {
 pub(crate) fn is_optional(note: &Note) -> bool {
     match note {
         Note::Closing | Note::Reopened | Note::Duplicate { .. } | Note::Kept { .. } => true,
-        Note::Repeats { .. } | Note::Gone => false,
+        Note::Repeats { .. } | Note::Resolved => false,
     }
 }
 
@@ -470,23 +470,25 @@ pub(crate) async fn seen(
 /// the sentinels.
 pub(crate) async fn search(
     client: &Client,
-    token: &Token,
+    ticket_ref: &TicketRef,
     sentinels: &[Sentinel],
     deadline: Instant,
 ) -> Result<Search, Failed> {
-    let mut tokens = vec![xref(token)?];
-    let others = sentinels.iter().map(|sentinel| &sentinel.token);
-    for other in others.filter(|other| *other != token) {
-        tokens.push(xref(other)?);
+    let mut ticket_refs = vec![xref(ticket_ref)?];
+    let others = sentinels.iter().map(|sentinel| &sentinel.ticket_ref);
+    for other in others.filter(|other| *other != ticket_ref) {
+        ticket_refs.push(xref(other)?);
     }
-    let tokens: Vec<&ExternalXref> = tokens.iter().collect();
-    let tickets = client.tickets_by_external_xref(&tokens, deadline).await;
+    let ticket_refs: Vec<&ExternalXref> = ticket_refs.iter().collect();
+    let tickets = client
+        .tickets_by_external_xref(&ticket_refs, deadline)
+        .await;
     let tickets = tickets.map_err(Failed::Look)?;
-    let carries = |ticket: &Found| ticket.token.as_ref() == Some(token);
+    let carries = |ticket: &Found| ticket.ticket_ref.as_ref() == Some(ticket_ref);
     let ours: Vec<Found> = tickets.iter().map(found).filter(carries).collect();
     Ok(match ours.is_empty() {
         false => Search::Found(ours),
-        true if tokens.len() > 1 && tickets.is_empty() => Search::Blind,
+        true if ticket_refs.len() > 1 && tickets.is_empty() => Search::Blind,
         true => Search::None,
     })
 }
@@ -501,7 +503,7 @@ pub(crate) async fn gone(
     let (mut gone, mut missing) = (vec![], vec![]);
     for sentinel in sentinels {
         match client.ticket(sentinel.ticket_id, deadline).await {
-            Ok(ticket) if found(&ticket).token.as_ref() == Some(&sentinel.token) => {}
+            Ok(ticket) if found(&ticket).ticket_ref.as_ref() == Some(&sentinel.ticket_ref) => {}
             Ok(_) => gone.push(sentinel.ticket_id),
             Err(Error::NotFound { .. }) => missing.push(sentinel),
             Err(err) => return Err(Failed::Look(err)),
@@ -512,7 +514,7 @@ pub(crate) async fn gone(
     }
     let security = client.my_security(deadline).await.map_err(Failed::Look)?;
     let listed: Vec<Listed<'_>> = security.iter().map(MySecurity::listed).collect();
-    if rights::standing(rights::TICKETS_INQUIRE, &listed) != Standing::Found {
+    if rights::status(rights::TICKETS_INQUIRE, &listed) != RightStatus::Found {
         return Ok(gone);
     }
     let boards = client.board_infos(deadline).await.map_err(Failed::Look)?;
@@ -546,8 +548,8 @@ pub(crate) async fn any(client: &Client, deadline: Instant) -> Result<bool, Fail
     any.await.map_err(Failed::Look)
 }
 
-fn xref(token: &Token) -> Result<ExternalXref, Failed> {
-    ExternalXref::parse(token.as_str()).map_err(malformed)
+fn xref(ticket_ref: &TicketRef) -> Result<ExternalXref, Failed> {
+    ExternalXref::parse(ticket_ref.as_str()).map_err(malformed)
 }
 
 /// A token has only letters, digits and hyphens; a malformed one must never become an unconditional search.

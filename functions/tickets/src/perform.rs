@@ -11,7 +11,7 @@ use domain::decide::Step;
 use domain::done::{Done, after, effect, verified};
 use domain::memory::{Memory, MemoryState, Sentinel, Sentinels};
 use domain::record::{BlockedSince, Claim, ClosedBy, Ended, Op, Open, Recheck, Record, Refusal};
-use domain::{Blocked, PartnerId, Reaction, RecordId, Token, rights};
+use domain::{Blocked, PartnerId, Reaction, RecordId, TicketRef, rights};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::App;
@@ -184,7 +184,7 @@ impl App {
     ) {
         let sentinel = Sentinel {
             ticket_id: ticket.id,
-            token: claim.token.clone(),
+            ticket_ref: claim.ticket_ref.clone(),
             board_id: ticket.board.as_ref().map(|board| board.id),
         };
         let memory = case.memory.as_ref();
@@ -242,7 +242,9 @@ impl App {
             return Ok(Stepped::Reread);
         };
         let began = case.invocation.now();
-        let looked = self.look(&record, &claim.token, claim.board_id, case).await;
+        let looked = self
+            .look(&record, &claim.ticket_ref, claim.board_id, case)
+            .await;
         let looked = match looked {
             Ok(looked) => looked,
             Err(err) => return self.in_vain(stored, record, &err, began, case).await,
@@ -318,7 +320,7 @@ impl App {
     ) -> Result<Stepped, store::Error> {
         let began = case.invocation.now();
         let looked = self
-            .look(&record, &recheck.token, recheck.board_id, case)
+            .look(&record, &recheck.ticket_ref, recheck.board_id, case)
             .await;
         let now = case.invocation.now();
         let record = match looked {
@@ -435,7 +437,7 @@ impl App {
             Ok(ticket) => {
                 self.heard(&partner, Told::Works, case).await;
                 let found = found(&ticket);
-                let ended = found.ended(&record.ticket_token(), open.company_id);
+                let ended = found.ended(&record.ticket_ref(), open.company_id);
                 (ended, found.board_id)
             }
             Err(Failed::Look(Error::NotFound { .. })) => {
@@ -504,7 +506,7 @@ impl App {
     async fn look(
         &self,
         record: &Record,
-        token: &Token,
+        ticket_ref: &TicketRef,
         board: Option<RecordId>,
         case: &Case<'_>,
     ) -> Result<Search, Failed> {
@@ -512,7 +514,7 @@ impl App {
         let client = self.client(partner, case).await?;
         let sentinels = case.memory.as_ref().map(|memory| memory.sentinels(board));
         let sentinels = sentinels.unwrap_or_default();
-        let looked = search(&client, token, sentinels, case.invocation.calls_end()).await?;
+        let looked = search(&client, ticket_ref, sentinels, case.invocation.calls_end()).await?;
         if looked == Search::Blind {
             self.drop_sentinels(partner, board, &client, case).await?;
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use connectwise::{Client, Error, MySecurity, Suspicion};
 use domain::PartnerId;
-use domain::rights::{Standing, standing};
+use domain::rights::{RightStatus, status};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -113,10 +113,10 @@ impl Read {
             return Confirmed::CallAlone;
         };
         let rows: Vec<_> = listed.iter().map(MySecurity::listed).collect();
-        match standing(right, &rows) {
-            Standing::Missing => Confirmed::Connection(Error::MissingRight { right }),
-            Standing::NotKnown if named => Confirmed::Connection(Error::MissingRight { right }),
-            Standing::NotKnown | Standing::Found => Confirmed::CallAlone,
+        match status(right, &rows) {
+            RightStatus::Missing => Confirmed::Connection(Error::MissingRight { right }),
+            RightStatus::NotKnown if named => Confirmed::Connection(Error::MissingRight { right }),
+            RightStatus::NotKnown | RightStatus::Found => Confirmed::CallAlone,
         }
     }
 }

@@ -16,7 +16,7 @@ use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Ticket};
 use domain::adopt::Found;
 use domain::breaker::{Breaker, Told, is_too_long_for_the_queue};
-use domain::{AlertKey, Blocked, PartnerId, Reaction, Token};
+use domain::{AlertKey, Blocked, PartnerId, Reaction, TicketRef};
 use jiff::{SignedDuration, Timestamp};
 use store::{AccessTable, ConfigTable, Due, PartnerItems, Sign, Task, spread};
 
@@ -597,7 +597,7 @@ pub fn found(ticket: &Ticket) -> Found {
     let (entered, updated) = (by(&ticket.info.entered_by), by(&ticket.info.updated_by));
     Found {
         ticket_id: ticket.id,
-        token: ticket.external_xref.as_deref().and_then(Token::parse),
+        ticket_ref: ticket.external_xref.as_deref().and_then(TicketRef::parse),
         board_id: ticket.board.as_ref().map(|board| board.id),
         company_id: ticket.company.as_ref().map(|company| company.id),
         entered_at: ticket.info.date_entered,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::settings::{ConnectionView, LiveConnection, Mapping, WhenGone};
+use domain::settings::{ConnectionView, LiveConnection, Mapping, OnResolve};
 use domain::{AlertKey, SourceId, TenantId};
 use store::{Connection, PartnerItems, PartnerSource};
 
@@ -37,8 +37,8 @@ impl View {
         };
         if is_test {
             if let Some(settings) = &mut settings {
-                settings.operations.when_gone = WhenGone::Close;
-                settings.cyber_alerts.when_gone = WhenGone::Close;
+                settings.operations.on_resolve = OnResolve::Close;
+                settings.cyber_alerts.on_resolve = OnResolve::Close;
             }
             if let Some(mapping) = &mut mapping {
                 mapping.enabled = true;
@@ -262,15 +262,15 @@ mod tests {
     #[test]
     fn a_tests_ticket_is_closed_where_others_only_get_a_note() {
         let mut items = items();
-        items.settings.as_mut().unwrap().cyber_alerts.when_gone = WhenGone::Note;
-        let when_gone = |source: &str| {
+        items.settings.as_mut().unwrap().cyber_alerts.on_resolve = OnResolve::Note;
+        let on_resolve = |source: &str| {
             let view = View::of(items.clone(), &SourceId::parse(source).unwrap()).view;
-            view.connection.unwrap().settings.cyber_alerts.when_gone
+            view.connection.unwrap().settings.cyber_alerts.on_resolve
         };
         let of_set_up = SourceId::of_set_up();
-        assert_eq!(when_gone(of_set_up.as_str()), WhenGone::Close);
-        let real = when_gone("src_0123456789abcdefghijklmnop");
-        assert_eq!(real, WhenGone::Note);
+        assert_eq!(on_resolve(of_set_up.as_str()), OnResolve::Close);
+        let real = on_resolve("src_0123456789abcdefghijklmnop");
+        assert_eq!(real, OnResolve::Note);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{EventDigest, Order, Receipt, Severity};
 use crate::record::{Actual, Claim, Closed, ClosedBy, Duplicate, Ended, Op, Open, Recheck, Record};
-use crate::{RecordId, Token};
+use crate::{RecordId, TicketRef};
 
 /// A ticket that carries a token of the alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +12,7 @@ pub struct Found {
     /// Its number.
     pub ticket_id: RecordId,
     /// What it carries, if that is a token of ours.
-    pub token: Option<Token>,
+    pub ticket_ref: Option<TicketRef>,
     /// The board that it is on.
     pub board_id: Option<RecordId>,
     /// Whose it is now.
@@ -34,8 +34,9 @@ pub struct Found {
 impl Found {
     /// Whether a person ended it, or gave it to other use: it must carry the token, and be of the recorded company.
     #[must_use]
-    pub fn ended(&self, token: &Token, company_id: RecordId) -> Option<Ended> {
-        let ours = self.token.as_ref() == Some(token) && self.company_id == Some(company_id);
+    pub fn ended(&self, ticket_ref: &TicketRef, company_id: RecordId) -> Option<Ended> {
+        let ours =
+            self.ticket_ref.as_ref() == Some(ticket_ref) && self.company_id == Some(company_id);
         let by = match (ours && !self.merged, self.closed) {
             (false, _) => ClosedBy::Moved,
             (true, true) => ClosedBy::Technician,
@@ -82,7 +83,7 @@ pub fn adopt(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> 
 }
 
 fn with_adopted(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> Record {
-    let ours = |ticket: &&Found| ticket.ended(&claim.token, claim.company_id).is_none();
+    let ours = |ticket: &&Found| ticket.ended(&claim.ticket_ref, claim.company_id).is_none();
     let open: Vec<&Found> = found.iter().filter(ours).collect();
     if let Some(ticket) = kept(&open, None) {
         // After a create that was given up, this may be its ticket, whose text has fewer repeats.
@@ -96,7 +97,7 @@ fn with_adopted(record: Record, claim: &Claim, found: &[Found], now: Timestamp) 
         });
         return with_duplicates(record, &open, ticket.ticket_id, |ticket| Duplicate {
             ticket_id: ticket.ticket_id,
-            token: claim.token.clone(),
+            ticket_ref: claim.ticket_ref.clone(),
             company_id: claim.company_id,
             epoch: claim.epoch,
             noted: false,
@@ -105,7 +106,7 @@ fn with_adopted(record: Record, claim: &Claim, found: &[Found], now: Timestamp) 
     }
     let ended = found.iter().min_by_key(|ticket| ticket.ticket_id);
     let ended = ended.and_then(|ticket| {
-        let ended = ticket.ended(&claim.token, claim.company_id)?;
+        let ended = ticket.ended(&claim.ticket_ref, claim.company_id)?;
         Some((ticket.ticket_id, ended))
     });
     match ended {
@@ -122,7 +123,7 @@ pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timest
         (Op::Close, Some(open), _) => {
             let is_it = |ticket: &&Found| ticket.ticket_id == open.ticket_id;
             let it = found.iter().find(is_it);
-            match it.and_then(|it| it.ended(&recheck.token, open.company_id)) {
+            match it.and_then(|it| it.ended(&recheck.ticket_ref, open.company_id)) {
                 Some(ended) => {
                     let (ticket_id, epoch) = (open.ticket_id, open.epoch);
                     record.with_closed(ticket_id, epoch, ended, now)
@@ -133,7 +134,7 @@ pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timest
         // What is found open now was opened by us, and is recorded again: what is wanted decides about it.
         (Op::Reopen, None, Some(Actual::Closed(closed))) => {
             let is_it = |ticket: &&Found| {
-                let ended = ticket.ended(&recheck.token, recheck.company_id);
+                let ended = ticket.ended(&recheck.ticket_ref, recheck.company_id);
                 ticket.ticket_id == closed.ticket_id && ended.is_none()
             };
             match found.iter().find(is_it) {
@@ -150,7 +151,11 @@ pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timest
 
 /// The open ticket that a given-up write made, or opened.
 fn of_recheck(record: &Record, ticket: &Found, recheck: &Recheck, now: Timestamp) -> Open {
-    let severity = record.wanted.about.as_ref().map(|about| about.severity);
+    let severity = record
+        .desired
+        .details
+        .as_ref()
+        .map(|details| details.severity);
     let is_new = recheck.op == Op::Create;
     Open {
         ticket_id: ticket.ticket_id,
@@ -163,9 +168,9 @@ fn of_recheck(record: &Record, ticket: &Found, recheck: &Recheck, now: Timestamp
             .unwrap_or(Severity::Informational),
         last_note_at: None,
         noted_repeats: 0,
-        noted_gone: false,
+        noted_resolved: false,
         owes_reopened_note: !is_new,
-        token: (!is_new).then(|| recheck.token.clone()),
+        ticket_ref: (!is_new).then(|| recheck.ticket_ref.clone()),
     }
 }
 
@@ -178,17 +183,21 @@ fn with_late_tickets(
     now: Timestamp,
 ) -> Record {
     // One that a person closed, moved or merged is left alone, and stands for nothing.
-    let is_open = |ticket: &&Found| ticket.ended(&recheck.token, recheck.company_id).is_none();
+    let is_open = |ticket: &&Found| {
+        ticket
+            .ended(&recheck.ticket_ref, recheck.company_id)
+            .is_none()
+    };
     let open: Vec<&Found> = found.iter().filter(is_open).collect();
     let duplicate = |ticket: &Found| Duplicate {
         ticket_id: ticket.ticket_id,
-        token: recheck.token.clone(),
+        ticket_ref: recheck.ticket_ref.clone(),
         company_id: recheck.company_id,
         epoch: recheck.epoch,
         noted: false,
         noted_on_kept: false,
     };
-    let present = recheck.token == record.ticket_token();
+    let present = recheck.ticket_ref == record.ticket_ref();
     match &mut record.actual {
         Some(Actual::Open(there)) if present => {
             let recorded = there.ticket_id;
@@ -239,16 +248,16 @@ pub fn recall(
 ) -> Record {
     let lives = found
         .iter()
-        .filter_map(|ticket| Some((ticket.token.as_ref()?.episode(), ticket)));
-    let newer = lives.filter(|(episode, ticket)| {
-        let is_new = *episode >= record.episode && !is_known(&record, *episode);
+        .filter_map(|ticket| Some((ticket.ticket_ref.as_ref()?.occurrence(), ticket)));
+    let newer = lives.filter(|(occurrence, ticket)| {
+        let is_new = *occurrence >= record.occurrence && !is_known(&record, *occurrence);
         is_new || is_in_reach_again(&record, ticket)
     });
-    let Some((episode, _)) = newer.clone().max_by_key(|(episode, _)| *episode) else {
+    let Some((occurrence, _)) = newer.clone().max_by_key(|(occurrence, _)| *occurrence) else {
         return record;
     };
     let last: Vec<&Found> = newer
-        .filter(|(of, _)| *of == episode)
+        .filter(|(of, _)| *of == occurrence)
         .map(|(_, ticket)| ticket)
         .collect();
     let is_ours = |ticket: &Found| company.is_none() || ticket.company_id == company;
@@ -258,8 +267,8 @@ pub fn recall(
         .filter(|ticket| !ticket.closed && is_ours(ticket))
         .collect();
     let mut record = record;
-    record.episode = record.episode.max(episode);
-    let about = record.wanted.about.as_ref();
+    record.occurrence = record.occurrence.max(occurrence);
+    let details = record.desired.details.as_ref();
     if let Some(ticket) = kept(&open, None) {
         let company_id = ticket.company_id.unwrap_or_default();
         let adopted = Open {
@@ -268,25 +277,25 @@ pub fn recall(
             company_id,
             epoch,
             opened_at: now,
-            severity: about.map_or(Severity::Informational, |about| about.severity),
+            severity: details.map_or(Severity::Informational, |details| details.severity),
             last_note_at: None,
-            noted_repeats: about.map_or(0, |about| about.repeats),
-            noted_gone: false,
+            noted_repeats: details.map_or(0, |details| details.repeats),
+            noted_resolved: false,
             owes_reopened_note: false,
-            token: ticket
-                .token
+            ticket_ref: ticket
+                .ticket_ref
                 .clone()
-                .filter(|token| *token != record.token()),
+                .filter(|ticket_ref| *ticket_ref != record.occurrence_ref()),
         };
         let record = record.with_open(adopted);
-        let token = record.ticket_token();
+        let ticket_ref = record.ticket_ref();
         // Where it does not say so itself: it was raised before it was entered, and better open too long than closed too early.
-        let unsaid = ticket.entered_at.filter(|_| !record.wanted.standing);
+        let unsaid = ticket.entered_at.filter(|_| !record.desired.active);
         let raised_at = ticket.raised_at.or(unsaid);
         let record = raised_at.map_or(record.clone(), |at| heard_of_raise(record, at));
         return with_duplicates(record, &open, ticket.ticket_id, |ticket| Duplicate {
             ticket_id: ticket.ticket_id,
-            token: token.clone(),
+            ticket_ref: ticket_ref.clone(),
             company_id,
             epoch,
             noted: false,
@@ -297,11 +306,11 @@ pub fn recall(
         return record;
     };
     let ended_at = ticket.ended_at();
-    let ended = |at: Timestamp| about.is_none_or(|about| about.raised_at <= at);
+    let ended = |at: Timestamp| details.is_none_or(|details| details.raised_at <= at);
     let same_life = ended_at.is_none_or(ended);
     let closed = Closed {
         ticket_id: ticket.ticket_id,
-        episode,
+        occurrence,
         epoch,
         at: ended_at.unwrap_or(now),
         ended_at: ended_at.unwrap_or(now),
@@ -310,13 +319,13 @@ pub fn recall(
             false => ClosedBy::Moved,
         },
         company_id: ticket.company_id,
-        token: None,
+        ticket_ref: None,
     };
     let at = closed.at;
     // A record that was not forgotten knows the raise of its ticket, and what came after it.
     let is_forgotten = !is_in_reach_again(&record, ticket);
     record.actual = Some(Actual::Closed(closed));
-    record.episode = record.episode.max(episode + u32::from(!same_life));
+    record.occurrence = record.occurrence.max(occurrence + u32::from(!same_life));
     // A raise that its ticket stands for is old, though the record may have missed it; what came after it is not known.
     let raise = ticket.raised_at.map_or(at, end_of_second);
     match same_life && is_forgotten && !is_newer(&record, raise) {
@@ -330,8 +339,8 @@ pub fn recall(
 fn is_in_reach_again(record: &Record, ticket: &Found) -> bool {
     match &record.actual {
         Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => {
-            let token = closed.token(&record.key);
-            ticket.token == Some(token)
+            let ticket_ref = closed.ticket_ref(&record.key);
+            ticket.ticket_ref == Some(ticket_ref)
         }
         Some(Actual::Open(_) | Actual::Closed(_)) | None => false,
     }
@@ -346,24 +355,24 @@ fn end_of_second(at: Timestamp) -> Timestamp {
 /// The record that learns from its ticket of a raise: where that is newer than all it knows, the alert stands, and nothing more is
 /// known of it.
 fn heard_of_raise(mut record: Record, at: Timestamp) -> Record {
-    let last = record.wanted.last.as_ref().map(|last| last.occurred_at);
+    let last = record.desired.last.as_ref().map(|last| last.occurred_at);
     if last.is_some_and(|last| at.as_second() <= last.as_second()) {
         return record;
     }
-    record.wanted.standing = true;
-    record.wanted.about = None;
+    record.desired.active = true;
+    record.desired.details = None;
     heard_until(record, at)
 }
 
 /// Whether an event is known that happened in that second, or later. An event of that second may be the ticket's own raise.
 fn is_newer(record: &Record, at: Timestamp) -> bool {
-    let last = record.wanted.last.as_ref();
+    let last = record.desired.last.as_ref();
     last.is_some_and(|last| last.occurred_at.as_second() >= at.as_second())
 }
 
 /// The record for which events up to this time are old, and events of this time are not, as they were received later.
 fn heard_until(mut record: Record, at: Timestamp) -> Record {
-    record.wanted.last = Some(Order {
+    record.desired.last = Some(Order {
         occurred_at: at,
         receipt: Receipt {
             at,
@@ -377,10 +386,10 @@ fn heard_until(mut record: Record, at: Timestamp) -> Record {
 }
 
 /// The record already has the ticket of that life.
-fn is_known(record: &Record, episode: u32) -> bool {
+fn is_known(record: &Record, occurrence: u32) -> bool {
     match &record.actual {
-        Some(Actual::Open(_)) => episode <= record.episode,
-        Some(Actual::Closed(closed)) => episode <= closed.episode,
+        Some(Actual::Open(_)) => occurrence <= record.occurrence,
+        Some(Actual::Closed(closed)) => occurrence <= closed.occurrence,
         None => false,
     }
 }
@@ -433,7 +442,7 @@ mod tests {
             id,
             op: Op::Create,
             reason: "raised".into(),
-            token: record.token(),
+            ticket_ref: record.occurrence_ref(),
             ticket_id: None,
             board_id: Some(2),
             company_id: 19,
@@ -455,7 +464,7 @@ mod tests {
     fn ticket(ticket_id: u64, second: i64, closed: bool) -> Found {
         Found {
             ticket_id,
-            token: Some(claimed().1.token),
+            ticket_ref: Some(claimed().1.ticket_ref),
             board_id: Some(2),
             company_id: Some(19),
             entered_at: Some(at(second)),
@@ -499,7 +508,7 @@ mod tests {
             let Some(Actual::Closed(closed)) = adopted.actual else {
                 panic!("{:?}", adopted.actual)
             };
-            assert_eq!((closed.ticket_id, adopted.episode), (8, 1));
+            assert_eq!((closed.ticket_id, adopted.occurrence), (8, 1));
         }
     }
 
@@ -547,11 +556,11 @@ mod tests {
         let late = closed.clone().with_made(open(8), &claim);
         assert_eq!((late.open(), too_many(&late)), (None, vec![8]));
         let mut next = closed;
-        next.episode += 1;
+        next.occurrence += 1;
         let late = next.clone().with_made(open(8), &claim);
         assert_eq!(too_many(&late), [8], "of a life that is over");
         let claim = Claim {
-            token: next.token(),
+            ticket_ref: next.occurrence_ref(),
             ticket_id: None,
             ..claim
         };
@@ -773,15 +782,15 @@ mod tests {
     #[test]
     fn a_late_ticket_of_the_life_before_is_too_many_though_this_one_has_none_yet() {
         let (mut record, recheck) = given_up();
-        record.episode = 2;
+        record.occurrence = 2;
         let looked = rechecked(record, &recheck, &[ticket(7, 4000, false)], at(4400));
         assert_eq!((looked.open(), too_many(&looked)), (None, vec![7]));
     }
 
-    fn of_life(ticket_id: u64, episode: u32, closed_at: Option<i64>) -> Found {
+    fn of_life(ticket_id: u64, occurrence: u32, closed_at: Option<i64>) -> Found {
         let (record, _) = claimed();
         Found {
-            token: Some(Token::new(&record.key, episode)),
+            ticket_ref: Some(TicketRef::new(&record.key, occurrence)),
             closed: closed_at.is_some(),
             closed_at: closed_at.map(at),
             ..ticket(ticket_id, 0, false)
@@ -791,8 +800,8 @@ mod tests {
     fn raised_at(second: i64) -> Record {
         let (record, _) = claimed();
         let mut record = record.without_claim();
-        record.wanted.standing = true;
-        record.wanted.about = Some(crate::record::About {
+        record.desired.active = true;
+        record.desired.details = Some(crate::record::AlertDetails {
             kind: crate::Kind::parse("disk").unwrap(),
             role: crate::kind::Role::Operations,
             severity: Severity::High,
@@ -812,12 +821,15 @@ mod tests {
             of_life(8, 3, None),
             of_life(9, 3, None),
             Found {
-                token: None,
+                ticket_ref: None,
                 ..of_life(99, 9, None)
             },
         ];
         let record = recall(raised_at(100), &found, None, 1, at(200));
-        assert_eq!((record.episode, record.open().unwrap().ticket_id), (3, 8));
+        assert_eq!(
+            (record.occurrence, record.open().unwrap().ticket_id),
+            (3, 8)
+        );
         assert_eq!(too_many(&record), [9]);
     }
 
@@ -825,12 +837,15 @@ mod tests {
     fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
         let found = [of_life(7, 2, Some(150))];
         let record = recall(raised_at(100), &found, None, 1, at(200));
-        assert_eq!(record.episode, 2);
-        assert!(matches!(&record.actual, Some(Actual::Closed(closed)) if closed.episode == 2));
+        assert_eq!(record.occurrence, 2);
+        assert!(matches!(&record.actual, Some(Actual::Closed(closed)) if closed.occurrence == 2));
         let record = recall(raised_at(160), &found, None, 1, at(200));
-        assert_eq!(record.episode, 3, "it was raised after that one was closed");
-        let wanted = raised_at(160).wanted;
-        assert_eq!(record.wanted, wanted, "and that one says nothing of it");
+        assert_eq!(
+            record.occurrence, 3,
+            "it was raised after that one was closed"
+        );
+        let desired = raised_at(160).desired;
+        assert_eq!(record.desired, desired, "and that one says nothing of it");
         assert_eq!(recall(raised_at(1), &[], None, 1, at(200)), raised_at(1));
     }
 
@@ -841,18 +856,21 @@ mod tests {
             ..of_life(8, 2, None)
         };
         let mut old = raised_at(1).with_closed(7, 1, ClosedBy::Us, at(9));
-        old.wanted.standing = false;
-        old.episode = 1;
+        old.desired.active = false;
+        old.occurrence = 1;
         old = heard_until(old, at(8));
         let record = recall(old.clone(), std::slice::from_ref(&found), None, 1, at(100));
-        assert_eq!((record.open().unwrap().ticket_id, record.episode), (8, 2));
-        assert!(record.wanted.standing, "it must not be closed");
-        assert_eq!(record.wanted.last.unwrap().occurred_at, at(50));
+        assert_eq!(
+            (record.open().unwrap().ticket_id, record.occurrence),
+            (8, 2)
+        );
+        assert!(record.desired.active, "it must not be closed");
+        assert_eq!(record.desired.last.unwrap().occurred_at, at(50));
 
-        old.wanted.last.as_mut().unwrap().occurred_at = at(60);
+        old.desired.last.as_mut().unwrap().occurred_at = at(60);
         let record = recall(old.clone(), &[found], None, 1, at(100));
         assert!(
-            !record.wanted.standing,
+            !record.desired.active,
             "its resolve is newer than that raise"
         );
 
@@ -861,7 +879,7 @@ mod tests {
             ..of_life(8, 2, Some(90))
         };
         let closed = recall(old, &[found], None, 1, at(100));
-        let last = closed.wanted.last.unwrap();
+        let last = closed.desired.last.unwrap();
         assert!(
             last.occurred_at > at(80) && last.occurred_at < at(81),
             "that raise is old"
@@ -877,7 +895,7 @@ mod tests {
         for last in [81, 85] {
             let record = heard_until(raised_at(1), at(last));
             let closed = recall(record, std::slice::from_ref(&found), None, 1, at(100));
-            assert_eq!(closed.wanted.last.unwrap().occurred_at, at(last));
+            assert_eq!(closed.desired.last.unwrap().occurred_at, at(last));
         }
     }
 
@@ -886,12 +904,12 @@ mod tests {
     fn a_ticket_that_does_not_say_when_its_alert_was_raised_was_entered_after_that() {
         let entered_at_zero = [of_life(8, 2, None)];
         let active = recall(raised_at(-10), &entered_at_zero, None, 1, at(100));
-        assert_eq!(active.wanted, raised_at(-10).wanted, "nothing new");
+        assert_eq!(active.desired, raised_at(-10).desired, "nothing new");
         for (resolved_at, stands) in [(-5, true), (5, false)] {
             let mut gone = heard_until(raised_at(-10), at(resolved_at));
-            gone.wanted.standing = false;
+            gone.desired.active = false;
             let recalled = recall(gone, &entered_at_zero, None, 1, at(100));
-            assert_eq!(recalled.wanted.standing, stands, "{resolved_at}");
+            assert_eq!(recalled.desired.active, stands, "{resolved_at}");
         }
     }
 
@@ -906,13 +924,13 @@ mod tests {
         assert!(
             matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)
         );
-        assert_eq!(record.wanted, out_of_reach.wanted);
+        assert_eq!(record.desired, out_of_reach.desired);
     }
 
     #[test]
     fn a_ticket_that_is_in_reach_again_is_known_by_its_token() {
         let mut out_of_reach = raised_at(1);
-        out_of_reach.episode = 2;
+        out_of_reach.occurrence = 2;
         let out_of_reach = out_of_reach.with_closed(7, 1, ClosedBy::OutOfReach, at(9));
         for (ticket_id, life, adopted) in [(7, 2, true), (8, 2, true), (7, 1, false)] {
             let found = [of_life(ticket_id, life, None)];
@@ -943,7 +961,7 @@ mod tests {
             ..of_life(8, 1, Some(50))
         };
         let (record, _) = claimed();
-        let ended = closed.ended(&record.token(), 19).unwrap();
+        let ended = closed.ended(&record.occurrence_ref(), 19).unwrap();
         assert_eq!(ended.at, Some(end_of_second(at(100))));
     }
 
@@ -956,7 +974,7 @@ mod tests {
             open
         );
         let mut closed = open.with_closed(7, 1, ClosedBy::Us, at(9));
-        assert_eq!(closed.episode, 2, "a raise had come meanwhile");
+        assert_eq!(closed.occurrence, 2, "a raise had come meanwhile");
         assert_eq!(
             recall(closed.clone(), &[of_life(7, 1, Some(9))], None, 1, at(10)),
             closed

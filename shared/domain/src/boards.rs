@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::event::Severity;
 use crate::kind::{BUILT_IN, KindInfo, Role};
-use crate::settings::{BoardTarget, Settings, WhenGone};
+use crate::settings::{BoardTarget, OnResolve, Settings};
 use crate::text::{is_same_name, is_unprintable};
 use crate::{Kind, RecordId};
 
@@ -82,7 +82,7 @@ impl BoardName {
 
 /// A board as the partner wants it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct DesiredBoard {
     /// Which of the two.
     pub role: Role,
     /// What it is called.
@@ -325,18 +325,18 @@ impl std::error::Error for BoardUnusable {}
 ///
 /// # Errors
 /// When something under a wanted name cannot be used. This comes before anything is made of what belongs to that board.
-pub fn next(wanted: &Wanted, there: &There) -> Result<Next, BoardUnusable> {
-    let (kinds, of) = (kinds(wanted), size(wanted));
+pub fn next(desired: &DesiredBoard, there: &There) -> Result<Next, BoardUnusable> {
+    let (kinds, of) = (kinds(desired), size(desired));
 
-    let boards = named(&there.boards, wanted.name.as_str(), |board| {
+    let boards = named(&there.boards, desired.name.as_str(), |board| {
         (&board.name, board.id)
     });
     let board = usable(&boards, board_issue).map_err(|err| BoardUnusable(vec![err]))?;
     let Some(board) = board else {
         let step = Step::MakeBoard {
-            name: wanted.name.clone(),
-            location: wanted.location,
-            department: wanted.department,
+            name: desired.name.clone(),
+            location: desired.location,
+            department: desired.department,
         };
         let progress = Progress { done: 0, of };
         return Ok(Next::Make { step, progress });
@@ -346,7 +346,7 @@ pub fn next(wanted: &Wanted, there: &There) -> Result<Next, BoardUnusable> {
         return Ok(Next::Look { board });
     };
     let adopted = adopted(parts, &kinds)?;
-    let missing = missing(wanted, parts, &adopted);
+    let missing = missing(desired, parts, &adopted);
     // A status that is not there is not the default either.
     let open = missing.len() + usize::from(adopted.new.is_none());
     if let Some(step) = missing.into_iter().next() {
@@ -366,7 +366,7 @@ pub fn next(wanted: &Wanted, there: &There) -> Result<Next, BoardUnusable> {
         start_status: adopted.new.map(|status| status.id),
         closing_status: adopted.closed.map(|status| status.id),
         types: types.collect(),
-        when_gone: usual_when_gone(wanted.role),
+        on_resolve: usual_on_resolve(desired.role),
         reopen_days: 0,
         renew_after_hours: 0,
     }))
@@ -374,9 +374,9 @@ pub fn next(wanted: &Wanted, there: &There) -> Result<Next, BoardUnusable> {
 
 /// How many things the board consists of: the whole of its [`Progress`].
 #[must_use]
-pub fn size(wanted: &Wanted) -> usize {
+pub fn size(desired: &DesiredBoard) -> usize {
     // The board, two statuses, that one of them is the default, and the team.
-    5 + type_names(&kinds(wanted)).count()
+    5 + type_names(&kinds(desired)).count()
 }
 
 /// What tickets of a role point at on a board that the partner has already, with its statuses in the board's own order: new ones get
@@ -414,7 +414,7 @@ pub fn on_own_board(role: Role, board: RecordId, parts: Option<&Parts>) -> Board
 #[must_use]
 pub fn left_to_connectwise(role: Role) -> BoardTarget {
     BoardTarget {
-        when_gone: usual_when_gone(role),
+        on_resolve: usual_on_resolve(role),
         ..BoardTarget::default()
     }
 }
@@ -439,7 +439,7 @@ pub fn chosen(
         };
     };
     let as_before = |target: BoardTarget, before: &BoardTarget| BoardTarget {
-        when_gone: before.when_gone,
+        on_resolve: before.on_resolve,
         reopen_days: before.reopen_days,
         renew_after_hours: before.renew_after_hours,
         ..target
@@ -456,10 +456,10 @@ pub fn chosen(
     }
 }
 
-fn usual_when_gone(role: Role) -> WhenGone {
+fn usual_on_resolve(role: Role) -> OnResolve {
     match role {
-        Role::Operations => WhenGone::Close,
-        Role::CyberAlerts => WhenGone::Note,
+        Role::Operations => OnResolve::Close,
+        Role::CyberAlerts => OnResolve::Note,
     }
 }
 
@@ -499,7 +499,7 @@ fn adopted<'a>(
 }
 
 /// What the board still needs, in the order in which it is made. A status that is yet to be made is made the default after.
-fn missing(wanted: &Wanted, parts: &Parts, adopted: &Adopted<'_>) -> Vec<Step> {
+fn missing(desired: &DesiredBoard, parts: &Parts, adopted: &Adopted<'_>) -> Vec<Step> {
     let board = parts.board;
     let mut missing = Vec::new();
     match adopted.new {
@@ -534,12 +534,12 @@ fn missing(wanted: &Wanted, parts: &Parts, adopted: &Adopted<'_>) -> Vec<Step> {
             });
         }
     }
-    let name = role_name(wanted.role);
+    let name = role_name(desired.role);
     if named(&parts.teams, name, |team| (&team.name, team.id)).is_empty() {
         missing.push(Step::MakeTeam {
             board,
             name,
-            lead: wanted.team_lead,
+            lead: desired.team_lead,
             is_default: !parts.teams.iter().any(|team| team.is_default),
         });
     }
@@ -565,14 +565,14 @@ fn role_name(role: Role) -> &'static str {
 }
 
 /// The role's kinds with the names of their types, the built-in ones first. An added kind does not replace a built-in one.
-fn kinds(wanted: &Wanted) -> Vec<(Kind, &str)> {
-    let built_in = BUILT_IN.iter().filter(|(_, role, _)| *role == wanted.role);
+fn kinds(desired: &DesiredBoard) -> Vec<(Kind, &str)> {
+    let built_in = BUILT_IN.iter().filter(|(_, role, _)| *role == desired.role);
     let built_in = built_in.filter_map(|(kind, _, name)| Some((Kind::parse(*kind).ok()?, *name)));
-    let added = wanted.kinds_added.iter().filter(|info| {
+    let added = desired.kinds_added.iter().filter(|info| {
         let is_built_in = BUILT_IN
             .iter()
             .any(|(kind, ..)| *kind == info.kind.as_str());
-        info.role == wanted.role && !is_built_in
+        info.role == desired.role && !is_built_in
     });
     let added = added.map(|info| (info.kind.clone(), info.type_name.as_str()));
     built_in.chain(added).collect()
@@ -581,11 +581,11 @@ fn kinds(wanted: &Wanted) -> Vec<(Kind, &str)> {
 /// Those of a name, by rising number, so that of two the same one is taken each time.
 fn named<'a, T>(
     rows: &'a [T],
-    wanted: &str,
+    desired: &str,
     name_and_id: fn(&T) -> (&String, RecordId),
 ) -> Vec<&'a T> {
     let mut rows: Vec<&T> = rows.iter().collect();
-    rows.retain(|row| is_same_name(name_and_id(row).0, wanted));
+    rows.retain(|row| is_same_name(name_and_id(row).0, desired));
     rows.sort_by_key(|row| name_and_id(row).1);
     rows
 }

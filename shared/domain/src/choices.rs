@@ -17,7 +17,7 @@ use crate::{Kind, RecordId};
 pub enum Unfit {
     /// The board has no such thing (any more).
     #[error("the board has it no longer")]
-    Gone,
+    Missing,
     /// It is switched off.
     #[error("it is inactive in ConnectWise")]
     Inactive,
@@ -84,11 +84,11 @@ pub fn unfit(
 ) -> Vec<(Which, Unfit)> {
     let status = |id: Option<RecordId>, fits: fn(&FoundStatus) -> Result<(), Unfit>| {
         let found = statuses.iter().find(|status| Some(status.id) == id);
-        id.and_then(|_| found.map_or(Err(Unfit::Gone), fits).err())
+        id.and_then(|_| found.map_or(Err(Unfit::Missing), fits).err())
     };
     let of_type = |(kind, id): (&Kind, &RecordId)| {
         let found = types.iter().find(|found| found.id == *id);
-        let why = found.map_or(Err(Unfit::Gone), as_type).err()?;
+        let why = found.map_or(Err(Unfit::Missing), as_type).err()?;
         Some((Which::Type(kind.clone()), why))
     };
     let start = status(target.start_status, as_start).map(|why| (Which::StartStatus, why));
@@ -164,7 +164,7 @@ mod tests {
             (Some(2), Some(Unfit::Closes), None),
             (Some(3), Some(Unfit::Inactive), Some(Unfit::Inactive)),
             (Some(4), Some(Unfit::Inactive), Some(Unfit::Inactive)),
-            (Some(5), Some(Unfit::Gone), Some(Unfit::Gone)),
+            (Some(5), Some(Unfit::Missing), Some(Unfit::Missing)),
         ] {
             let target = BoardTarget {
                 start_status: id,
@@ -193,7 +193,7 @@ mod tests {
             unfit(&target, &[], &[found(1, false), found(2, true)]),
             [
                 (Which::Type(kind("disk")), Unfit::Inactive),
-                (Which::Type(kind("memory")), Unfit::Gone),
+                (Which::Type(kind("memory")), Unfit::Missing),
             ]
         );
     }

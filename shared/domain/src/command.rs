@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Order;
-use crate::record::{Actual, BlockedSince, Op, Open, Recheck, Record, Wanted};
+use crate::record::{Actual, BlockedSince, Desired, Op, Open, Recheck, Record};
 use crate::{AlertKey, RecordId, SnapshotId};
 
 /// One thing to be done about one alert.
@@ -14,7 +14,7 @@ pub struct Command {
     /// The alert.
     pub key: AlertKey,
     /// The life that it is about.
-    pub episode: u32,
+    pub occurrence: u32,
     /// The open ticket that was seen; none for an alert that has none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_id: Option<RecordId>,
@@ -28,11 +28,11 @@ pub struct Command {
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub enum Ask {
     /// Take the alert for gone, if this is still the newest that was heard of it.
-    Gone {
+    Resolve {
         /// The newest event that was taken in.
         last: Order,
         /// What shows that it is gone.
-        shown: Gone,
+        shown: Resolution,
     },
     /// Look at the ticket: ConnectWise lists it otherwise than it is recorded, or not at all.
     Look,
@@ -48,7 +48,7 @@ pub enum Ask {
 /// What shows that an alert is gone, beside an event that says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
-pub enum Gone {
+pub enum Resolution {
     /// It is not in the complete list of active alerts.
     Absent {
         /// Which list.
@@ -63,7 +63,7 @@ pub enum Gone {
     },
 }
 
-impl Gone {
+impl Resolution {
     /// When the alert was gone, by what shows it.
     #[must_use]
     pub fn at(&self) -> Timestamp {
@@ -74,13 +74,16 @@ impl Gone {
     }
 
     /// Lists are a moment late: an event that is not the newest may have said since that the alert is active, or that it ends later.
-    fn holds(&self, wanted: &Wanted) -> bool {
+    fn holds(&self, desired: &Desired) -> bool {
         match self {
             Self::Absent { taken_at, .. } => {
-                wanted.last_received_at.is_none_or(|at| at < *taken_at)
+                desired.last_received_at.is_none_or(|at| at < *taken_at)
             }
             Self::Expired { at } => {
-                let ends = wanted.about.as_ref().and_then(|about| about.expires_at);
+                let ends = desired
+                    .details
+                    .as_ref()
+                    .and_then(|details| details.expires_at);
                 ends == Some(*at)
             }
         }
@@ -103,15 +106,15 @@ impl Command {
             Some(Actual::Closed(_)) | None => self.ticket_id.is_none(),
         };
         let is_newest = match &self.ask {
-            Ask::Gone { last, shown } => {
-                let wanted = &record.wanted;
-                let is_last = wanted.last.as_ref() == Some(last);
-                wanted.standing && is_last && shown.holds(wanted)
+            Ask::Resolve { last, shown } => {
+                let desired = &record.desired;
+                let is_last = desired.last.as_ref() == Some(last);
+                desired.active && is_last && shown.holds(desired)
             }
             Ask::Look | Ask::LookForDuplicates => record.open().is_some(),
             Ask::Retry { .. } => true,
         };
-        self.episode == record.episode && has_ticket && is_newest
+        self.occurrence == record.occurrence && has_ticket && is_newest
     }
 
     /// The record with what the command says taken in; as it was where the command is void, or asks only to look.
@@ -124,9 +127,9 @@ impl Command {
             return record;
         }
         match &self.ask {
-            Ask::Gone { shown, .. } => {
-                record.wanted.standing = false;
-                record.wanted.gone = Some(shown.clone());
+            Ask::Resolve { shown, .. } => {
+                record.desired.active = false;
+                record.desired.resolution = Some(shown.clone());
                 record
             }
             Ask::Look => record,
@@ -140,16 +143,16 @@ impl Command {
 }
 
 fn look_for_duplicates(mut record: Record, open: &Open, now: Timestamp) -> Record {
-    let token = record.ticket_token();
+    let ticket_ref = record.ticket_ref();
     let known = record.rechecks.iter_mut();
     match known
         .into_iter()
-        .find(|recheck| recheck.op == Op::Create && recheck.token == token)
+        .find(|recheck| recheck.op == Op::Create && recheck.ticket_ref == ticket_ref)
     {
         Some(recheck) => recheck.at = recheck.at.min(now),
         None => record.rechecks.push(Recheck {
             op: Op::Create,
-            token,
+            ticket_ref,
             board_id: open.board_id,
             company_id: open.company_id,
             epoch: open.epoch,

@@ -5,11 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::event::Severity;
 use crate::memory::MemoryState;
 use crate::record::{
-    About, Actual, BlockedSince, Claim, Closed, ClosedBy, Duplicate, NoteKind, Op, Open, Recheck,
-    Record,
+    Actual, AlertDetails, BlockedSince, Claim, Closed, ClosedBy, Duplicate, NoteKind, Op, Open,
+    Recheck, Record,
 };
-use crate::settings::{BoardTarget, ConnectionView, LiveConnection, WhenGone};
-use crate::{Blocked, ClaimId, RecordId, Token, breaker, rights};
+use crate::settings::{BoardTarget, ConnectionView, LiveConnection, OnResolve};
+use crate::{Blocked, ClaimId, RecordId, TicketRef, breaker, rights};
 
 /// The one next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub enum Note {
         untold: u32,
     },
     /// The alert is gone, and a person closes the ticket.
-    Gone,
+    Resolved,
     /// The alert is gone, and the ticket is closed next. The note comes first: a note on a closed ticket would reopen it where a
     /// workflow of ConnectWise does so.
     Closing,
@@ -125,7 +125,7 @@ impl Note {
     pub fn kind(&self) -> NoteKind {
         match self {
             Self::Repeats { .. } => NoteKind::Repeats,
-            Self::Gone => NoteKind::Gone,
+            Self::Resolved => NoteKind::Resolved,
             Self::Closing => NoteKind::Closing,
             Self::Reopened => NoteKind::Reopened,
             Self::Duplicate { .. } => NoteKind::Duplicate,
@@ -140,7 +140,7 @@ pub struct Reopen {
     /// Its number.
     pub ticket_id: RecordId,
     /// What it carries: the token of the life that it was made for.
-    pub token: Token,
+    pub ticket_ref: TicketRef,
     /// The company that it must still be of.
     pub company: RecordId,
     /// The connection's epoch.
@@ -192,18 +192,18 @@ impl Step {
         now: Timestamp,
         until: Timestamp,
     ) -> Option<Claim> {
-        let about = record.wanted.about.as_ref();
+        let details = record.desired.details.as_ref();
         let of_open = || {
             let open = record.open()?;
-            Some((record.ticket_token(), open.company_id, open.epoch))
+            Some((record.ticket_ref(), open.company_id, open.epoch))
         };
-        let of_duplicate = |of: &Duplicate| (of.token.clone(), of.company_id, of.epoch);
-        let repeats = about.map_or(0, |about| about.repeats);
+        let of_duplicate = |of: &Duplicate| (of.ticket_ref.clone(), of.company_id, of.epoch);
+        let repeats = details.map_or(0, |details| details.repeats);
         let (ticket_id, board_id, repeats) = match self {
             Self::Create(create) => (None, create.board, repeats),
             Self::Note { ticket_id, note } => match note {
                 Note::Repeats { repeats, .. } => (Some(*ticket_id), None, *repeats),
-                Note::Gone
+                Note::Resolved
                 | Note::Closing
                 | Note::Reopened
                 | Note::Duplicate { .. }
@@ -215,9 +215,11 @@ impl Step {
             Self::Reopen(reopen) => (Some(reopen.ticket_id), None, repeats),
             Self::Repair(duplicate) => (Some(duplicate.ticket_id), None, 0),
         };
-        let (token, company_id, epoch) = match self {
-            Self::Create(create) => about.map(|_| (record.token(), create.company, epoch))?,
-            Self::Reopen(reopen) => (reopen.token.clone(), reopen.company, reopen.epoch),
+        let (ticket_ref, company_id, epoch) = match self {
+            Self::Create(create) => {
+                details.map(|_| (record.occurrence_ref(), create.company, epoch))?
+            }
+            Self::Reopen(reopen) => (reopen.ticket_ref.clone(), reopen.company, reopen.epoch),
             Self::Repair(duplicate)
             | Self::Note {
                 note: Note::Duplicate { duplicate, .. },
@@ -229,14 +231,14 @@ impl Step {
             id,
             op: self.op(),
             reason: self.reason().to_owned(),
-            token,
+            ticket_ref,
             ticket_id,
             board_id,
             company_id,
             epoch,
-            severity: about.map_or(Severity::Informational, |about| about.severity),
+            severity: details.map_or(Severity::Informational, |details| details.severity),
             began_at: now,
-            raise_received_at: about.map(|about| about.raise_received_at),
+            raise_received_at: details.map(|details| details.raise_received_at),
             repeats,
             until,
             uncertain_at: None,
@@ -252,7 +254,7 @@ impl Step {
             Op::Create => "raised",
             Op::Note(NoteKind::Repeats) => "repeated",
             Op::Patch => "worse",
-            Op::Note(NoteKind::Gone) | Op::Note(NoteKind::Closing) | Op::Close => "gone",
+            Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing) | Op::Close => "resolved",
             Op::Note(NoteKind::Reopened) | Op::Reopen => "raised again",
             Op::Note(NoteKind::Duplicate) | Op::Note(NoteKind::Kept) | Op::Repair => "duplicate",
         }
@@ -424,9 +426,9 @@ fn may_note(view: &ConnectionView) -> bool {
 
 /// What is wanted, unless the table may have forgotten the alert: then that is looked up first.
 fn remembered(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
-    let decision = wanted(record, view, now);
+    let decision = desired(record, view, now);
     // A resolve is heard, and a ticket may be there that nobody remembers.
-    let heard = record.wanted.last.is_some() && view.connection.is_some();
+    let heard = record.desired.last.is_some() && view.connection.is_some();
     let cleared = matches!(
         decision,
         Decision::Nothing(Idle::Cleared | Idle::OutOfReach)
@@ -461,20 +463,20 @@ fn next_look(claim: &Claim, settle: SignedDuration) -> Timestamp {
         .map_or(next, |at| next.max(plus(at, LATE_VISITS)))
 }
 
-fn wanted(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
-    let about = record
-        .wanted
-        .about
+fn desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+    let details = record
+        .desired
+        .details
         .as_ref()
-        .filter(|_| record.wanted.standing);
-    match (&record.actual, about) {
+        .filter(|_| record.desired.active);
+    match (&record.actual, details) {
         (None, None) => Decision::Nothing(Idle::Cleared),
-        (None, Some(about)) => create(record, about, None, view, now),
-        (Some(Actual::Open(open)), Some(about)) => standing(open, about, view, now),
-        (Some(Actual::Open(_)), None) if record.wanted.last.is_none() || record.wanted.standing => {
+        (None, Some(details)) => create(record, details, None, view, now),
+        (Some(Actual::Open(open)), Some(details)) => active(open, details, view, now),
+        (Some(Actual::Open(_)), None) if record.desired.last.is_none() || record.desired.active => {
             Decision::Nothing(Idle::Unheard)
         }
-        (Some(Actual::Open(open)), None) => gone(record, open, view, now),
+        (Some(Actual::Open(open)), None) => resolve(record, open, view, now),
         (Some(Actual::Closed(closed)), None) if closed.by == ClosedBy::OutOfReach => {
             Decision::Nothing(Idle::OutOfReach)
         }
@@ -482,33 +484,33 @@ fn wanted(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
         (Some(Actual::Closed(_)), Some(_)) if record.is_life_over() => {
             Decision::Nothing(Idle::EndedByPerson)
         }
-        (Some(Actual::Closed(closed)), Some(about)) => {
-            create(record, about, Some(closed), view, now)
+        (Some(Actual::Closed(closed)), Some(details)) => {
+            create(record, details, Some(closed), view, now)
         }
     }
 }
 
 fn create(
     record: &Record,
-    about: &About,
+    details: &AlertDetails,
     before: Option<&Closed>,
     view: &ConnectionView,
     now: Timestamp,
 ) -> Decision {
     let blocked = record.blocked.as_ref().map(|blocked| &blocked.reason);
-    let (connection, company) = match view.target(&about.kind) {
+    let (connection, company) = match view.target(&details.kind) {
         Ok(target) => target,
         Err(reason) => return Decision::Block(reason),
     };
-    if view.is_older_than_backfill(blocked, &about.kind, about.raised_at, now) {
+    if view.is_older_than_backfill(blocked, &details.kind, details.raised_at, now) {
         return Decision::Block(Blocked::OlderThanBackfill);
     }
-    let target = connection.settings.board(about.role);
+    let target = connection.settings.board(details.role);
     let before = before.filter(|before| before.epoch == connection.epoch);
     if let Some(before) = before.filter(|before| may_reopen(before, company, target, now)) {
         return Decision::Write(Step::Reopen(Reopen {
             ticket_id: before.ticket_id,
-            token: before.token(&record.key),
+            ticket_ref: before.ticket_ref(&record.key),
             company,
             epoch: connection.epoch,
         }));
@@ -517,10 +519,14 @@ fn create(
         company,
         board: target.board,
         status: target.start_status,
-        kind_type: target.types.get(&about.kind).copied(),
-        priority: connection.settings.priorities.get(&about.severity).copied(),
-        severity: about.severity,
-        raised_at: about.raised_at,
+        kind_type: target.types.get(&details.kind).copied(),
+        priority: connection
+            .settings
+            .priorities
+            .get(&details.severity)
+            .copied(),
+        severity: details.severity,
+        raised_at: details.raised_at,
         previous: before.map(|before| before.ticket_id),
     }))
 }
@@ -547,7 +553,7 @@ fn same_site<'a>(
     }
 }
 
-fn standing(open: &Open, about: &About, view: &ConnectionView, now: Timestamp) -> Decision {
+fn active(open: &Open, details: &AlertDetails, view: &ConnectionView, now: Timestamp) -> Decision {
     let settings = match same_site(open, view, now) {
         Ok(connection) => &connection.settings,
         Err(decision) => return decision,
@@ -557,7 +563,7 @@ fn standing(open: &Open, about: &About, view: &ConnectionView, now: Timestamp) -
         let note = Note::Reopened;
         return Decision::Write(Step::Note { ticket_id, note });
     }
-    let severity = about.severity;
+    let severity = details.severity;
     let worse = settings
         .priorities
         .get(&severity)
@@ -569,7 +575,7 @@ fn standing(open: &Open, about: &About, view: &ConnectionView, now: Timestamp) -
             priority,
         });
     }
-    let untold = about.repeats.saturating_sub(open.noted_repeats);
+    let untold = details.repeats.saturating_sub(open.noted_repeats);
     if untold == 0 {
         return Decision::Nothing(Idle::UpToDate);
     }
@@ -583,32 +589,32 @@ fn standing(open: &Open, about: &About, view: &ConnectionView, now: Timestamp) -
         return Decision::Nothing(Idle::NotedRecently);
     }
     let note = Note::Repeats {
-        repeats: about.repeats,
+        repeats: details.repeats,
         untold,
     };
     Decision::Write(Step::Note { ticket_id, note })
 }
 
-fn gone(record: &Record, open: &Open, view: &ConnectionView, now: Timestamp) -> Decision {
+fn resolve(record: &Record, open: &Open, view: &ConnectionView, now: Timestamp) -> Decision {
     let settings = match same_site(open, view, now) {
         Ok(connection) => &connection.settings,
         Err(decision) => return decision,
     };
-    let when_gone = record
-        .wanted
-        .about
+    let on_resolve = record
+        .desired
+        .details
         .as_ref()
-        .map_or(WhenGone::Close, |about| {
-            settings.board(about.role).when_gone
+        .map_or(OnResolve::Close, |details| {
+            settings.board(details.role).on_resolve
         });
     let ticket_id = open.ticket_id;
-    let note = match when_gone {
-        WhenGone::Close if open.noted_gone || !may_note(view) => {
+    let note = match on_resolve {
+        OnResolve::Close if open.noted_resolved || !may_note(view) => {
             return Decision::Write(Step::Close { ticket_id });
         }
-        WhenGone::Note if open.noted_gone => return Decision::Nothing(Idle::UpToDate),
-        WhenGone::Close => Note::Closing,
-        WhenGone::Note => Note::Gone,
+        OnResolve::Note if open.noted_resolved => return Decision::Nothing(Idle::UpToDate),
+        OnResolve::Close => Note::Closing,
+        OnResolve::Note => Note::Resolved,
     };
     Decision::Write(Step::Note { ticket_id, note })
 }

@@ -41,7 +41,7 @@ impl Seen {
         let deleted = Ended::from(ClosedBy::Deleted);
         let ticket = self.ticket.as_ref();
         ticket.map_or(Some(deleted), |ticket| {
-            ticket.ended(&claim.token, claim.company_id)
+            ticket.ended(&claim.ticket_ref, claim.company_id)
         })
     }
 }
@@ -154,12 +154,12 @@ pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> 
                 ..open
             })
         }
-        (Op::Note(NoteKind::Gone) | Op::Note(NoteKind::Closing), Done::Noted, Some(open)) => {
+        (Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing), Done::Noted, Some(open)) => {
             // Raised meanwhile: the next time that it is gone needs its own note.
-            let noted_gone = !record.wanted.standing;
+            let noted_resolved = !record.desired.active;
             record.with_open(Open {
                 last_note_at: Some(now),
-                noted_gone,
+                noted_resolved,
                 ..open
             })
         }

@@ -6,7 +6,7 @@ use crate::event::{Change, Event, Particulars, Payload, Severity};
 use crate::fold::fold;
 use crate::kind::Role;
 use crate::record::{Claim, Duplicate, Op, Open, Record};
-use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, Token};
+use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 
 pub(crate) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 
@@ -52,20 +52,20 @@ pub(crate) fn resolved(second: i64) -> Event {
 
 /// A claimed write to ticket 77.
 pub(crate) fn claim(op: Op, record: &Record) -> Claim {
-    let about = record.wanted.about.as_ref();
+    let details = record.desired.details.as_ref();
     Claim {
         id: ClaimId::parse("c-1").unwrap(),
         op,
         reason: "test".into(),
-        token: record.token(),
+        ticket_ref: record.occurrence_ref(),
         ticket_id: Some(77),
         board_id: None,
         company_id: 19,
         epoch: 1,
         severity: Severity::High,
         began_at: at(0),
-        raise_received_at: about.map(|about| about.raise_received_at),
-        repeats: about.map_or(0, |about| about.repeats),
+        raise_received_at: details.map(|details| details.raise_received_at),
+        repeats: details.map_or(0, |details| details.repeats),
         until: at(65),
         uncertain_at: Some(at(20)),
         visits: 0,
@@ -88,7 +88,7 @@ pub(crate) fn open(events: &[Event]) -> Record {
 pub(crate) fn too_many(epoch: u32) -> Duplicate {
     Duplicate {
         ticket_id: 78,
-        token: Token::new(&key(), 1),
+        ticket_ref: TicketRef::new(&key(), 1),
         company_id: 19,
         epoch,
         noted: false,

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{Change, Event, Order, Particulars, Payload};
 use crate::folded::Effect;
-use crate::record::{About, Actual, Closed, ClosedBy, Record, Wanted};
+use crate::record::{Actual, AlertDetails, Closed, ClosedBy, Desired, Record};
 
 /// Two clocks of one source may differ by so much.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
@@ -19,7 +19,7 @@ pub fn fold(record: Record, event: &Event) -> Record {
     if record.folded.contains(event.digest) {
         return record;
     }
-    let place = place(&record.wanted, event);
+    let place = place(&record.desired, event);
     let is_update = matches!(event.change, Change::Updated(_));
     if place.is_some() && is_update && is_resolved(&record) {
         // Its retry is no newer than it was.
@@ -27,13 +27,13 @@ pub fn fold(record: Record, event: &Event) -> Record {
         record.folded.add(event.digest, Effect::Repeat);
         return record;
     }
-    let was_active = record.wanted.standing;
-    let was_known = record.wanted.last.is_some();
+    let was_active = record.desired.active;
+    let was_known = record.desired.last.is_some();
     let mut record = match place {
         Some(order) => newer(record, event, order),
         None => older(record, event),
     };
-    let effect = match was_known && record.wanted.standing == was_active {
+    let effect = match was_known && record.desired.active == was_active {
         true => Effect::Repeat,
         false => Effect::Transition,
     };
@@ -43,13 +43,13 @@ pub fn fold(record: Record, event: &Event) -> Record {
 
 /// The place that the event takes as the newest; none where a newer one is known. It never moves back, so that what was older than the
 /// newest event stays older.
-fn place(wanted: &Wanted, event: &Event) -> Option<Order> {
+fn place(desired: &Desired, event: &Event) -> Option<Order> {
     let order = event.order();
-    let Some(last) = &wanted.last else {
+    let Some(last) = &desired.last else {
         return Some(order);
     };
     let occurred_at = order.occurred_at.max(last.occurred_at);
-    is_newer(wanted, last, event, &order).then_some(Order {
+    is_newer(desired, last, event, &order).then_some(Order {
         occurred_at,
         ..order
     })
@@ -63,36 +63,36 @@ fn place(wanted: &Wanted, event: &Event) -> Option<Order> {
 ///   alert is not resolved before it is raised, so that clock is slow. Taken for old, the resolve would leave the ticket open for
 ///   good, since the source has said its last word. Where another event of that moment is known the times count: then the resolve
 ///   ended what was before.
-fn is_newer(wanted: &Wanted, last: &Order, event: &Event, order: &Order) -> bool {
+fn is_newer(desired: &Desired, last: &Order, event: &Event, order: &Order) -> bool {
     let apart = last.occurred_at.duration_since(order.occurred_at).abs();
     let is_bounded = last.receipt.bounds_time || order.receipt.bounds_time;
-    match apart <= CLOCKS && (is_bounded || is_only_pair(wanted, last, event)) {
+    match apart <= CLOCKS && (is_bounded || is_only_pair(desired, last, event)) {
         true => (order.receipt, order.rank) > (last.receipt, last.rank),
         false => order > last,
     }
 }
 
 /// Whether the newest event and this one are the only raise that is known and the only resolve, whichever of them came first.
-fn is_only_pair(wanted: &Wanted, last: &Order, event: &Event) -> bool {
-    let is_alone = |about: &About| {
-        let before = about.previous_event_at;
-        before.is_none_or(|before| about.raised_at.duration_since(before) > CLOCKS)
-            && about.repeats == 0
-            && about.raised_at == last.occurred_at
+fn is_only_pair(desired: &Desired, last: &Order, event: &Event) -> bool {
+    let is_alone = |details: &AlertDetails| {
+        let before = details.previous_event_at;
+        before.is_none_or(|before| details.raised_at.duration_since(before) > CLOCKS)
+            && details.repeats == 0
+            && details.raised_at == last.occurred_at
     };
-    match (&event.change, &wanted.about) {
+    match (&event.change, &desired.details) {
         // Only where the times say that it was resolved before it was raised.
-        (Change::Resolved, Some(about)) => {
-            wanted.standing && is_alone(about) && event.occurred_at < last.occurred_at
+        (Change::Resolved, Some(details)) => {
+            desired.active && is_alone(details) && event.occurred_at < last.occurred_at
         }
-        (Change::Raised(_), None) => !wanted.standing && event.occurred_at > last.occurred_at,
+        (Change::Raised(_), None) => !desired.active && event.occurred_at > last.occurred_at,
         (Change::Raised(_), Some(_)) | (Change::Resolved, None) | (Change::Updated(_), _) => false,
     }
 }
 
 fn newer(record: Record, event: &Event, order: Order) -> Record {
     let mut record = match &event.change {
-        Change::Resolved => gone(record),
+        Change::Resolved => resolve(record),
         Change::Raised(particulars) | Change::Updated(particulars)
             if is_known(&record) && !is_over(&record, event) =>
         {
@@ -103,8 +103,8 @@ fn newer(record: Record, event: &Event, order: Order) -> Record {
             raised(record, event, particulars)
         }
     };
-    record.wanted.gone = None;
-    record.wanted.last = Some(order);
+    record.desired.resolution = None;
+    record.desired.last = Some(order);
     received(record, event)
 }
 
@@ -114,24 +114,24 @@ fn older(mut record: Record, event: &Event) -> Record {
     let (Change::Raised(particulars) | Change::Updated(particulars)) = &event.change else {
         return resolved_before(record, event);
     };
-    let wanted = &mut record.wanted;
-    let is_of_last_moment = is_of_last_moment(wanted, event);
-    let is_last_word = wanted
+    let desired = &mut record.desired;
+    let is_of_last_moment = is_of_last_moment(desired, event);
+    let is_last_word = desired
         .last
         .as_ref()
         .is_some_and(|last| event.receipt.is_after(&last.receipt));
-    let about = wanted.about.as_mut().filter(|_| wanted.standing);
-    let Some(about) = about.filter(|about| event.occurred_at >= about.raised_at) else {
+    let details = desired.details.as_mut().filter(|_| desired.active);
+    let Some(details) = details.filter(|details| event.occurred_at >= details.raised_at) else {
         return record;
     };
     if is_of_last_moment {
-        about.severity = about.severity.max(particulars.severity);
+        details.severity = details.severity.max(particulars.severity);
     }
     // What was received before the newest event has been taken back by that.
     if is_of_last_moment || is_last_word {
-        about.expires_at = later_end(
-            about.expires_at,
-            particulars.expires_at.or(about.expires_at),
+        details.expires_at = later_end(
+            details.expires_at,
+            particulars.expires_at.or(details.expires_at),
         );
     }
     received(record, event)
@@ -141,33 +141,33 @@ fn older(mut record: Record, event: &Event) -> Record {
 /// ticket before that, the alert needs the next one.
 fn resolved_before(mut record: Record, event: &Event) -> Record {
     let has_ticket = record.actual.is_some() || record.claim.is_some();
-    let (Some(about), Some(last)) = (&mut record.wanted.about, &record.wanted.last) else {
+    let (Some(details), Some(last)) = (&mut record.desired.details, &record.desired.last) else {
         return record;
     };
     let resolved = (event.occurred_at, event.receipt.at);
-    let ended_before = resolved <= (about.raised_at, about.raise_received_at);
-    if !has_ticket || !record.wanted.standing || ended_before {
+    let ended_before = resolved <= (details.raised_at, details.raise_received_at);
+    if !has_ticket || !record.desired.active || ended_before {
         return record;
     }
-    about.raised_at = last.occurred_at;
-    about.raise_received_at = last.receipt.at;
-    let text = anew(about);
-    let raised_at = about.raise_received_at;
+    details.raised_at = last.occurred_at;
+    details.raise_received_at = last.receipt.at;
+    let text = anew(details);
+    let raised_at = details.raise_received_at;
     record.payload.get_or_insert(text);
     // When a ticket was deleted or moved is not known: no alert is lost.
     let is_next = |closed: &Closed| {
         record.is_life_over() && (closed.by != ClosedBy::Technician || closed.ended_at <= raised_at)
     };
     if matches!(&record.actual, Some(Actual::Closed(closed)) if is_next(closed)) {
-        record.episode += 1;
+        record.occurrence += 1;
     }
     record
 }
 
 /// What a person reads of a raise whose message is gone.
-fn anew(about: &About) -> Payload {
+fn anew(details: &AlertDetails) -> Payload {
     Payload {
-        title: format!("Alert raised again: {}", about.kind),
+        title: format!("Alert raised again: {}", details.kind),
         description: "The alert was resolved and raised again. The ticket before says what it is."
             .to_owned(),
         tenant_name: None,
@@ -179,48 +179,48 @@ fn anew(about: &About) -> Payload {
 
 fn received(mut record: Record, event: &Event) -> Record {
     let at = Some(event.receipt.at);
-    record.wanted.last_received_at = record.wanted.last_received_at.max(at);
+    record.desired.last_received_at = record.desired.last_received_at.max(at);
     record
 }
 
-fn is_of_last_moment(wanted: &Wanted, event: &Event) -> bool {
-    let last = wanted.last.as_ref();
+fn is_of_last_moment(desired: &Desired, event: &Event) -> bool {
+    let last = desired.last.as_ref();
     last.is_some_and(|last| last.occurred_at == event.occurred_at)
 }
 
 /// It stands, and what it looks like is known: a ticket that was found in ConnectWise only tells that it stands.
 fn is_known(record: &Record) -> bool {
-    record.wanted.standing && record.wanted.about.is_some()
+    record.desired.active && record.desired.details.is_some()
 }
 
 /// Its source said that it is gone.
 fn is_resolved(record: &Record) -> bool {
-    let wanted = &record.wanted;
-    wanted.last.is_some() && !wanted.standing && wanted.gone.is_none()
+    let desired = &record.desired;
+    desired.last.is_some() && !desired.active && desired.resolution.is_none()
 }
 
 /// A person ended the ticket, and the alert ended by itself before this event. Without an end in between, a repeat of an alert whose
 /// ticket a person ended is no recurrence.
 fn is_over(record: &Record, event: &Event) -> bool {
-    let about = record.wanted.about.as_ref();
-    let end = about.and_then(|about| about.expires_at);
+    let details = record.desired.details.as_ref();
+    let end = details.and_then(|details| details.expires_at);
     record.is_life_over() && end.is_some_and(|end| end <= event.occurred_at)
 }
 
 fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
     if record.is_life_over() {
-        record.episode += 1;
+        record.occurrence += 1;
     }
     if let Some(Actual::Open(open)) = &mut record.actual {
         // The same ticket goes on: it was never closed, or only told that the alert is gone.
-        open.noted_gone = false;
+        open.noted_resolved = false;
         open.noted_repeats = 0;
     }
-    let heard = record.wanted.about.is_some();
+    let heard = record.desired.details.is_some();
     let repeats = u32::from(record.open().is_some() && heard);
-    let previous = record.wanted.last.as_ref().map(|last| last.occurred_at);
-    record.wanted.standing = true;
-    record.wanted.about = Some(About {
+    let previous = record.desired.last.as_ref().map(|last| last.occurred_at);
+    record.desired.active = true;
+    record.desired.details = Some(AlertDetails {
         kind: particulars.kind.clone(),
         role: particulars.role,
         severity: particulars.severity,
@@ -238,16 +238,16 @@ fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Recor
 }
 
 fn repeated(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
-    let is_of_last_moment = is_of_last_moment(&record.wanted, event);
-    if let Some(about) = &mut record.wanted.about {
-        about.kind = particulars.kind.clone();
-        about.role = particulars.role;
-        about.repeats = about.repeats.saturating_add(1);
+    let is_of_last_moment = is_of_last_moment(&record.desired, event);
+    if let Some(details) = &mut record.desired.details {
+        details.kind = particulars.kind.clone();
+        details.role = particulars.role;
+        details.repeats = details.repeats.saturating_add(1);
         // Of one moment there is no newest word: the worse and the longer counts.
-        (about.severity, about.expires_at) = match is_of_last_moment {
+        (details.severity, details.expires_at) = match is_of_last_moment {
             true => (
-                about.severity.max(particulars.severity),
-                later_end(about.expires_at, particulars.expires_at),
+                details.severity.max(particulars.severity),
+                later_end(details.expires_at, particulars.expires_at),
             ),
             false => (particulars.severity, particulars.expires_at),
         };
@@ -260,8 +260,8 @@ fn later_end(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timesta
     Some(one?.max(other?))
 }
 
-fn gone(mut record: Record) -> Record {
-    record.wanted.standing = false;
+fn resolve(mut record: Record) -> Record {
+    record.desired.active = false;
     record
 }
 

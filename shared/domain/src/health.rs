@@ -17,8 +17,8 @@ use crate::choices::{Unfit, Which, unfit};
 use crate::event::Severity;
 use crate::kind::{BUILT_IN, Role};
 use crate::refusals::{Cause, Group, GroupId, Refusals, RefusedTarget};
-use crate::rights::{self, Listed, Need, Standing, standing};
-use crate::settings::{BoardTarget, Settings, WhenGone};
+use crate::rights::{self, Listed, Need, RightStatus, status};
+use crate::settings::{BoardTarget, OnResolve, Settings};
 use crate::{Blocked, Kind, RecordId, TenantId};
 
 /// So many failing probes in a row, one a minute, are an outage.
@@ -100,7 +100,7 @@ pub enum Outage {
 #[serde(rename_all = "snake_case")]
 pub enum CompanyUnfit {
     /// It is not there, or the API member does not see it.
-    Gone,
+    Missing,
     /// It is in the recycle bin.
     Deleted,
     /// Its status says so.
@@ -306,7 +306,7 @@ impl Needed {
             if !any {
                 continue;
             }
-            let closes = target.when_gone == WhenGone::Close;
+            let closes = target.on_resolve == OnResolve::Close;
             closing |= closes;
             if target.board.is_some() {
                 let mut needed = target.clone();
@@ -375,10 +375,10 @@ impl Needed {
         listed: &[Listed<'_>],
         refused: &BTreeSet<String>,
     ) -> Vec<Trouble> {
-        let lacks = |right: &str| match standing(right, listed) {
-            Standing::Found => false,
-            Standing::Missing => true,
-            Standing::NotKnown => refused.contains(right),
+        let lacks = |right: &str| match status(right, listed) {
+            RightStatus::Found => false,
+            RightStatus::Missing => true,
+            RightStatus::NotKnown => refused.contains(right),
         };
         let needed: BTreeSet<_> = self.rights().collect();
         // What only the page needs was refused to whoever looked: it keeps no ticket from anybody.
@@ -399,7 +399,7 @@ impl Needed {
             let id = target.board?;
             let found = listed.iter().find(|board| board.id == id);
             let why = match found {
-                None => Unfit::Gone,
+                None => Unfit::Missing,
                 Some(board) if board.inactive => Unfit::Inactive,
                 Some(_) => return None,
             };
@@ -480,7 +480,7 @@ pub struct Probe {
     /// Of the connection.
     pub answer: Answer,
     /// All that is to be looked at by now. Trouble with anything else is nobody's any more.
-    pub wanted: BTreeSet<Area>,
+    pub desired: BTreeSet<Area>,
     /// What was looked at of it. What was not, or could not be, stays as it was known.
     pub looked: BTreeSet<Area>,
     /// What is wrong there.
@@ -489,7 +489,7 @@ pub struct Probe {
 
 /// Trouble from its first notice to its last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Episode {
+pub struct Incident {
     /// Since when.
     pub since: Timestamp,
     /// What is wrong; once it is over, what was wrong last.
@@ -519,10 +519,10 @@ pub struct Health {
     pub failing_since: Option<Timestamp>,
     /// Trouble with the connection as a whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<Episode>,
+    pub connection: Option<Incident>,
     /// Trouble with what was set up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub set_up: Option<Episode>,
+    pub set_up: Option<Incident>,
     /// Counts probes: what does not fit into each is looked at by turns.
     #[serde(default)]
     pub turn: u32,
@@ -584,9 +584,12 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
             let since = *health.failing_since.get_or_insert(now);
             let lasting = health.connection.take();
             // Refused keys stay so while nothing answers: what there is to do is the same.
-            let is_refused = lasting.as_ref().is_some_and(Episode::is_refusal);
+            let is_refused = lasting.as_ref().is_some_and(Incident::is_refusal);
             health.connection = match lasting {
-                Some(episode) if is_refused => Some(Episode { good: 0, ..episode }),
+                Some(incident) if is_refused => Some(Incident {
+                    good: 0,
+                    ..incident
+                }),
                 None if health.failing < FAILING => None,
                 lasting => {
                     let found = BTreeSet::from([Trouble::Outage(how)]);
@@ -598,11 +601,13 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
             (health.failing, health.failing_since) = (0, None);
             health.taken_at = Some(now);
             health.connection = health.connection.and_then(mending);
-            let standing = health.set_up.as_ref().filter(|episode| episode.good == 0);
-            let unseen = standing.into_iter().flat_map(|episode| &episode.troubles);
+            let open_incident = health.set_up.as_ref().filter(|incident| incident.good == 0);
+            let unseen = open_incident
+                .into_iter()
+                .flat_map(|incident| &incident.troubles);
             let unseen = unseen.filter(|trouble| {
                 let area = trouble.area();
-                probe.wanted.contains(&area) && !probe.looked.contains(&area)
+                probe.desired.contains(&area) && !probe.looked.contains(&area)
             });
             let found: BTreeSet<_> = probe.found.iter().chain(unseen).cloned().collect();
             health.set_up = match found.is_empty() {
@@ -615,9 +620,13 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
 }
 
 /// Trouble was found: it begins, goes on, or is back before anybody was told that it was over.
-fn in_trouble(episode: Option<Episode>, troubles: BTreeSet<Trouble>, since: Timestamp) -> Episode {
-    let Some(mut episode) = episode else {
-        return Episode {
+fn in_trouble(
+    incident: Option<Incident>,
+    troubles: BTreeSet<Trouble>,
+    since: Timestamp,
+) -> Incident {
+    let Some(mut incident) = incident else {
+        return Incident {
             since,
             troubles,
             told: BTreeSet::new(),
@@ -628,22 +637,22 @@ fn in_trouble(episode: Option<Episode>, troubles: BTreeSet<Trouble>, since: Time
     };
     // What went away and comes back is news again.
     let stands = |told: &Trouble| troubles.iter().any(|trouble| trouble.is_told_by(told));
-    episode.told.retain(stands);
-    episode.troubles = troubles;
-    episode.good = 0;
-    episode
+    incident.told.retain(stands);
+    incident.troubles = troubles;
+    incident.good = 0;
+    incident
 }
 
 /// No trouble was found. What nobody was told of is over without a word.
-fn mending(episode: Episode) -> Option<Episode> {
-    episode.told_at?;
-    Some(Episode {
-        good: episode.good.saturating_add(1),
-        ..episode
+fn mending(incident: Incident) -> Option<Incident> {
+    incident.told_at?;
+    Some(Incident {
+        good: incident.good.saturating_add(1),
+        ..incident
     })
 }
 
-impl Episode {
+impl Incident {
     fn is_refusal(&self) -> bool {
         let mut troubles = self.troubles.iter();
         troubles.any(|trouble| matches!(trouble, Trouble::Refused(_)))
@@ -681,13 +690,13 @@ impl Health {
     pub fn notices(&self, now: Timestamp) -> Vec<Notice> {
         let of = |part| {
             self.part(part)
-                .and_then(|episode| episode.notice(part, now))
+                .and_then(|incident| incident.notice(part, now))
         };
         let connection = of(Part::Connection);
         let is_down = self
             .connection
             .as_ref()
-            .is_some_and(|episode| episode.good == 0);
+            .is_some_and(|incident| incident.good == 0);
         // While nothing works, nobody knows of the rest, and nobody is reminded of it.
         let set_up = of(Part::SetUp).filter(|_| !is_down);
         connection.into_iter().chain(set_up).collect()
@@ -703,9 +712,9 @@ impl Health {
         match notice {
             Notice::Works(_) => *part = None,
             Notice::Broken(_) | Notice::More(..) | Notice::Reminder(_) => {
-                if let Some(episode) = part {
-                    episode.told.clone_from(&episode.troubles);
-                    episode.told_at = Some(now);
+                if let Some(incident) = part {
+                    incident.told.clone_from(&incident.troubles);
+                    incident.told_at = Some(now);
                 }
             }
         }
@@ -714,7 +723,7 @@ impl Health {
 
     /// The trouble with a part, if there is any, or was a moment ago.
     #[must_use]
-    pub fn part(&self, part: Part) -> Option<&Episode> {
+    pub fn part(&self, part: Part) -> Option<&Incident> {
         match part {
             Part::Connection => self.connection.as_ref(),
             Part::SetUp => self.set_up.as_ref(),
@@ -723,8 +732,8 @@ impl Health {
 
     /// What is wrong now, the worst first.
     #[must_use]
-    pub fn standing(&self) -> Option<&Episode> {
-        let lasts = |episode: &&Episode| episode.good == 0;
+    pub fn open_incident(&self) -> Option<&Incident> {
+        let lasts = |incident: &&Incident| incident.good == 0;
         let connection = self.connection.as_ref().filter(lasts);
         connection.or_else(|| self.set_up.as_ref().filter(lasts))
     }
@@ -732,26 +741,26 @@ impl Health {
     /// Whether something was wrong until a moment ago: what waited for it goes on now.
     #[must_use]
     pub fn is_mending(&self) -> bool {
-        let mends = |part: &Option<Episode>| part.as_ref().is_some_and(|part| part.good > 0);
+        let mends = |part: &Option<Incident>| part.as_ref().is_some_and(|part| part.good > 0);
         mends(&self.connection) || mends(&self.set_up)
     }
 
     /// Whether the probe that was just made found that something is over.
     #[must_use]
     pub fn begins_to_mend(&self) -> bool {
-        let begins = |part: &Option<Episode>| part.as_ref().is_some_and(|part| part.good == 1);
+        let begins = |part: &Option<Incident>| part.as_ref().is_some_and(|part| part.good == 1);
         begins(&self.connection) || begins(&self.set_up)
     }
 
     /// Notes how many alerts wait for the end of a part's trouble.
     #[must_use]
     pub fn with_waiting(mut self, part: Part, count: u64) -> Self {
-        let episode = match part {
+        let incident = match part {
             Part::Connection => &mut self.connection,
             Part::SetUp => &mut self.set_up,
         };
-        if let Some(episode) = episode {
-            episode.waited = episode.waited.max(count);
+        if let Some(incident) = incident {
+            incident.waited = incident.waited.max(count);
         }
         self
     }
@@ -763,8 +772,8 @@ impl Health {
         let set_up = self.set_up.as_ref();
         self.failing > 0
             || self.connection.is_some()
-            || set_up.is_some_and(|episode| {
-                episode.good > 0 || now.duration_since(episode.since) < FRESH
+            || set_up.is_some_and(|incident| {
+                incident.good > 0 || now.duration_since(incident.since) < FRESH
             })
     }
 }

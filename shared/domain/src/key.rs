@@ -115,13 +115,13 @@ impl fmt::Display for AlertKey {
 /// escaping in a search, and never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Token(String);
+pub struct TicketRef(String);
 
-impl Token {
+impl TicketRef {
     /// The token of one episode of an alert.
     #[must_use]
-    pub fn new(key: &AlertKey, episode: u32) -> Self {
-        Self(format!("tb1-{}-{episode}", key.item_key()))
+    pub fn new(key: &AlertKey, occurrence: u32) -> Self {
+        Self(format!("tb1-{}-{occurrence}", key.item_key()))
     }
 
     /// The token that a ticket carries; none where that is no token of ours. A token has lower-case letters only, so case and
@@ -136,9 +136,10 @@ impl Token {
         };
         let scope = parts.next().filter(|part| is_hex(part, 16));
         let alert = parts.next().filter(|part| is_hex(part, 32));
-        let token = Self(text.to_owned());
+        let ticket_ref = Self(text.to_owned());
         let whole = scope.is_some() && alert.is_some() && parts.count() == 1;
-        (whole && format!("tb1-{}-{}", token.item_key(), token.episode()) == *text).then_some(token)
+        (whole && format!("tb1-{}-{}", ticket_ref.item_key(), ticket_ref.occurrence()) == *text)
+            .then_some(ticket_ref)
     }
 
     /// The key of the alert's item.
@@ -153,10 +154,10 @@ impl Token {
 
     /// Which life of the alert it is of.
     #[must_use]
-    pub fn episode(&self) -> u32 {
+    pub fn occurrence(&self) -> u32 {
         let parts = self.0.rsplit_once('-');
         parts
-            .and_then(|(_, episode)| episode.parse().ok())
+            .and_then(|(_, occurrence)| occurrence.parse().ok())
             .unwrap_or_default()
     }
 
@@ -167,7 +168,7 @@ impl Token {
     }
 }
 
-impl fmt::Display for Token {
+impl fmt::Display for TicketRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
@@ -222,20 +223,23 @@ mod tests {
     #[test]
     fn a_token_never_changes() {
         assert_eq!(
-            Token::new(&key("contoso", "a-1"), 1).as_str(),
+            TicketRef::new(&key("contoso", "a-1"), 1).as_str(),
             "tb1-690b421c3b130955-35d133fcd351ba2bf45e1be907b5b77b-1"
         );
     }
 
     #[test]
     fn what_a_ticket_carries_is_a_token_or_not() {
-        let token = Token::new(&key("contoso", "a-1"), 12);
-        assert_eq!(Token::parse(token.as_str()), Some(token.clone()));
-        assert_eq!(token.item_key(), key("contoso", "a-1").item_key());
-        assert_eq!(token.episode(), 12);
-        let text = token.as_str();
+        let ticket_ref = TicketRef::new(&key("contoso", "a-1"), 12);
+        assert_eq!(
+            TicketRef::parse(ticket_ref.as_str()),
+            Some(ticket_ref.clone())
+        );
+        assert_eq!(ticket_ref.item_key(), key("contoso", "a-1").item_key());
+        assert_eq!(ticket_ref.occurrence(), 12);
+        let text = ticket_ref.as_str();
         for same in [&text.to_uppercase(), &format!(" {text}\r\n")] {
-            assert_eq!(Token::parse(same), Some(token.clone()), "{same:?}");
+            assert_eq!(TicketRef::parse(same), Some(ticket_ref.clone()), "{same:?}");
         }
         for other in [
             "",
@@ -249,7 +253,7 @@ mod tests {
             &text.replace("-12", "-+12"),
             &text.replacen('6', "", 1),
         ] {
-            assert_eq!(Token::parse(other), None, "{other}");
+            assert_eq!(TicketRef::parse(other), None, "{other}");
         }
     }
 

@@ -48,7 +48,7 @@ pub use email::{EmailAddress, InvalidAddress};
 pub use ids::{
     AlertId, ClaimId, EventId, InvalidId, Kind, PartnerId, RecordId, SnapshotId, SourceId, TenantId,
 };
-pub use key::{AlertKey, Token};
+pub use key::{AlertKey, TicketRef};
 pub use reaction::{Blocked, Reaction, Target};
 pub use secret::Secret;
 pub use source_keys::SourceKeys;

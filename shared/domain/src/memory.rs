@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{RecordId, Token};
+use crate::{RecordId, TicketRef};
 
 /// Sentinels kept of a board.
 const SENTINELS: usize = 3;
@@ -53,7 +53,7 @@ pub struct Sentinel {
     /// Its number.
     pub ticket_id: RecordId,
     /// What it carries.
-    pub token: Token,
+    pub ticket_ref: TicketRef,
     /// Where it was made; none where ConnectWise did not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board_id: Option<RecordId>,
@@ -138,14 +138,14 @@ mod tests {
     use super::*;
     use crate::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
 
-    fn token(alert: &str) -> Token {
+    fn ticket_ref(alert: &str) -> TicketRef {
         let key = AlertKey {
             partner: PartnerId::parse("acme").unwrap(),
             tenant: TenantId::parse("contoso").unwrap(),
             source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
             alert_id: AlertId::parse(alert).unwrap(),
         };
-        Token::new(&key, 1)
+        TicketRef::new(&key, 1)
     }
 
     #[test]
@@ -153,7 +153,7 @@ mod tests {
         let at = |minute: i64| Timestamp::from_second(1_790_000_000 + 60 * minute).unwrap();
         let sentinel = |ticket_id: RecordId, alert: &str| Sentinel {
             ticket_id,
-            token: token(alert),
+            ticket_ref: ticket_ref(alert),
             board_id: Some(22),
         };
         let mut memory = Memory::new(1, true);

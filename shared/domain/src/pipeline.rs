@@ -253,7 +253,7 @@ pub fn troubles(signs: &Signs, now: Timestamp) -> BTreeSet<Trouble> {
 
 /// A time of trouble, from the first until nothing was wrong for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Episode {
+pub struct PipelineIncident {
     /// Since when something is wrong.
     pub since: Timestamp,
     /// What the operator was told of.
@@ -281,57 +281,57 @@ pub enum Notice {
 /// The episode as it goes on, and what is to be told; it counts as told only by [`told`].
 #[must_use]
 pub fn transition(
-    episode: Option<Episode>,
+    incident: Option<PipelineIncident>,
     troubles: &BTreeSet<Trouble>,
     now: Timestamp,
-) -> (Option<Episode>, Option<Notice>) {
-    let Some(mut episode) = episode else {
+) -> (Option<PipelineIncident>, Option<Notice>) {
+    let Some(mut incident) = incident else {
         if troubles.is_empty() {
             return (None, None);
         }
-        let episode = Episode {
+        let incident = PipelineIncident {
             since: now,
             told: BTreeSet::new(),
             told_at: None,
             calm_since: None,
         };
-        return (Some(episode), Some(Notice::Wrong));
+        return (Some(incident), Some(Notice::Wrong));
     };
     if troubles.is_empty() {
-        let calm_since = *episode.calm_since.get_or_insert(now);
+        let calm_since = *incident.calm_since.get_or_insert(now);
         let is_over = now.duration_since(calm_since) >= CALM;
-        return match (is_over, episode.told_at) {
-            (false, _) => (Some(episode), None),
+        return match (is_over, incident.told_at) {
+            (false, _) => (Some(incident), None),
             // Nobody was told that it began.
             (true, None) => (None, None),
-            (true, Some(_)) => (Some(episode), Some(Notice::Over)),
+            (true, Some(_)) => (Some(incident), Some(Notice::Over)),
         };
     }
-    episode.calm_since = None;
-    let is_new = !troubles.is_subset(&episode.told);
+    incident.calm_since = None;
+    let is_new = !troubles.is_subset(&incident.told);
     let is_due = |told_at: Timestamp| now.duration_since(told_at) >= REMINDER;
-    let notice = match episode.told_at {
+    let notice = match incident.told_at {
         _ if is_new => Some(Notice::Wrong),
         Some(told_at) if is_due(told_at) => Some(Notice::Still),
         Some(_) => None,
         None => Some(Notice::Wrong),
     };
-    (Some(episode), notice)
+    (Some(incident), notice)
 }
 
 /// The episode after the operator was told; none when it is over.
 #[must_use]
 pub fn told(
-    mut episode: Episode,
+    mut incident: PipelineIncident,
     notice: Notice,
     troubles: &BTreeSet<Trouble>,
     now: Timestamp,
-) -> Option<Episode> {
+) -> Option<PipelineIncident> {
     match notice {
         Notice::Wrong | Notice::Still => {
-            episode.told.extend(troubles);
-            episode.told_at = Some(now);
-            Some(episode)
+            incident.told.extend(troubles);
+            incident.told_at = Some(now);
+            Some(incident)
         }
         Notice::Over => None,
     }
@@ -426,27 +426,27 @@ mod tests {
     fn an_episode_is_told_once_reminded_of_daily_and_ended_by_calm() {
         let dead = BTreeSet::from([Trouble::DeadLetters]);
         let none = BTreeSet::new();
-        let (episode, notice) = transition(None, &dead, at(0));
+        let (incident, notice) = transition(None, &dead, at(0));
         assert_eq!(notice, Some(Notice::Wrong));
         // The mail did not go out: it is told at the next tick.
-        let (episode, notice) = transition(episode, &dead, at(1));
+        let (incident, notice) = transition(incident, &dead, at(1));
         assert_eq!(notice, Some(Notice::Wrong));
-        let mut episode = told(episode.unwrap(), Notice::Wrong, &dead, at(1));
+        let mut incident = told(incident.unwrap(), Notice::Wrong, &dead, at(1));
         for minute in 2..1441 {
-            let (next, notice) = transition(episode, &dead, at(minute));
+            let (next, notice) = transition(incident, &dead, at(minute));
             assert_eq!(notice, None, "{minute}");
-            episode = next;
+            incident = next;
         }
-        let (next, notice) = transition(episode, &dead, at(1441));
+        let (next, notice) = transition(incident, &dead, at(1441));
         assert_eq!(notice, Some(Notice::Still));
-        episode = told(next.unwrap(), Notice::Still, &dead, at(1441));
+        incident = told(next.unwrap(), Notice::Still, &dead, at(1441));
 
         let more = BTreeSet::from([Trouble::DeadLetters, Trouble::MailsFailing]);
-        let (next, notice) = transition(episode, &more, at(1442));
+        let (next, notice) = transition(incident, &more, at(1442));
         assert_eq!(notice, Some(Notice::Wrong), "something else is wrong too");
-        episode = told(next.unwrap(), Notice::Wrong, &more, at(1442));
+        incident = told(next.unwrap(), Notice::Wrong, &more, at(1442));
         // Calm for a moment is not over.
-        let (next, notice) = transition(episode, &none, at(1450));
+        let (next, notice) = transition(incident, &none, at(1450));
         assert_eq!(notice, None);
         let (next, notice) = transition(next, &dead, at(1455));
         assert_eq!(notice, None);
@@ -461,9 +461,9 @@ mod tests {
     #[test]
     fn what_nobody_was_told_of_ends_in_silence() {
         let dead = BTreeSet::from([Trouble::DeadLetters]);
-        let (episode, _) = transition(None, &dead, at(0));
-        let (episode, _) = transition(episode, &BTreeSet::new(), at(1));
-        assert_eq!(transition(episode, &BTreeSet::new(), at(16)), (None, None));
+        let (incident, _) = transition(None, &dead, at(0));
+        let (incident, _) = transition(incident, &BTreeSet::new(), at(1));
+        assert_eq!(transition(incident, &BTreeSet::new(), at(16)), (None, None));
     }
 
     #[test]

@@ -13,9 +13,9 @@ pub use guard::{Approval, DAY, Ended};
 use guard::{OfTenant, Verdict};
 
 use crate::adopt::Found;
-use crate::command::Gone;
+use crate::command::Resolution;
 use crate::key::ItemKey;
-use crate::record::{Actual, Open, Wanted};
+use crate::record::{Actual, Desired, Open};
 use crate::snapshot::{Found as InSnapshots, Shown, Snapshots, Watched};
 use crate::{AlertKey, Kind, RecordId, SourceId, TenantId};
 
@@ -31,7 +31,7 @@ pub struct Census {
     /// The kinds of each scope's standing alerts, by their numbers.
     kinds_of: Vec<Vec<u32>>,
     /// Each scope's standing alerts, by their places.
-    standing_of: Vec<Vec<u32>>,
+    active_of: Vec<Vec<u32>>,
     alerts: Vec<Alert>,
 }
 
@@ -50,14 +50,14 @@ struct Alert {
     key: ItemKey,
     scope: u32,
     /// None in a record that no raise has told of.
-    standing: Option<Standing>,
+    active: Option<ActiveAlert>,
     /// From when to when it was active, where a snapshot or expiry ended it and its ticket is still open.
     ended: Option<(Timestamp, Timestamp)>,
     ticket: Option<Ticket>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Standing {
+struct ActiveAlert {
     kind: u32,
     /// The key that all similar ids share.
     similar: ItemKey,
@@ -77,7 +77,7 @@ struct Ticket {
     company: RecordId,
     epoch: u32,
     /// Of the token that it carries.
-    episode: u32,
+    occurrence: u32,
     opened_at: Timestamp,
 }
 
@@ -103,11 +103,11 @@ pub struct Proposal {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Proposed {
     /// It is gone, if this is still the time of the last event about it.
-    Gone {
+    Resolve {
         /// That time.
         last: Timestamp,
         /// What shows it.
-        shown: Gone,
+        shown: Resolution,
     },
     /// This ticket is not as it is recorded, or out of reach.
     Look(RecordId),
@@ -118,7 +118,7 @@ pub enum Proposed {
 /// What snapshots and expiry show to be gone, before the guard against mass closing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Going {
-    gone: HashMap<ItemKey, Gone>,
+    resolved: HashMap<ItemKey, Resolution>,
     /// By the numbers of their scopes.
     similar: BTreeMap<u32, usize>,
     next: Option<Timestamp>,
@@ -163,26 +163,33 @@ pub struct Comparison {
 
 impl Census {
     /// Takes in a record of the lists.
-    pub fn add(&mut self, key: &AlertKey, wanted: &Wanted, actual: Option<&Actual>, episode: u32) {
+    pub fn add(
+        &mut self,
+        key: &AlertKey,
+        desired: &Desired,
+        actual: Option<&Actual>,
+        occurrence: u32,
+    ) {
         let Some(item) = ItemKey::parse(&key.item_key()) else {
             return;
         };
         // Also where a person ended the ticket: once the alert is known to be gone, the next raise is a new one.
-        let is_ended = matches!(actual, Some(Actual::Closed(closed)) if closed.episode == episode);
-        let standing = wanted.about.as_ref().filter(|_| wanted.standing);
-        let standing = standing
-            .zip(wanted.last.as_ref())
-            .map(|(about, last)| Standing {
-                kind: self.kind(&about.kind),
+        let is_ended =
+            matches!(actual, Some(Actual::Closed(closed)) if closed.occurrence == occurrence);
+        let active = desired.details.as_ref().filter(|_| desired.active);
+        let active = active
+            .zip(desired.last.as_ref())
+            .map(|(details, last)| ActiveAlert {
+                kind: self.kind(&details.kind),
                 similar: key.similar_key(),
-                raised_at: about.raised_at,
+                raised_at: details.raised_at,
                 last: last.occurred_at,
-                last_received: wanted.last_received_at.unwrap_or(last.occurred_at),
-                expires_at: about.expires_at,
+                last_received: desired.last_received_at.unwrap_or(last.occurred_at),
+                expires_at: details.expires_at,
                 is_ended,
             });
-        let ended = wanted.gone.as_ref().zip(wanted.about.as_ref());
-        let ended = ended.map(|(gone, about)| (about.raised_at, gone.at()));
+        let ended = desired.resolution.as_ref().zip(desired.details.as_ref());
+        let ended = ended.map(|(resolution, details)| (details.raised_at, resolution.at()));
         let open = match actual {
             Some(Actual::Open(open)) => Some(open),
             Some(Actual::Closed(_)) | None => None,
@@ -192,26 +199,26 @@ impl Census {
             board: open.board_id,
             company: open.company_id,
             epoch: open.epoch,
-            episode: carried(open, episode),
+            occurrence: carried(open, occurrence),
             opened_at: open.opened_at,
         });
-        if standing.is_none() && ticket.is_none() {
+        if active.is_none() && ticket.is_none() {
             return;
         }
         let scope = self.scope(key);
-        if let Some(Standing { kind, .. }) = standing {
+        if let Some(ActiveAlert { kind, .. }) = active {
             let kinds = self.kinds_of.get_mut(index(scope));
             if let Some(kinds) = kinds.filter(|kinds| !kinds.contains(&kind)) {
                 kinds.push(kind);
             }
-            if let Some(standing) = self.standing_of.get_mut(index(scope)) {
-                standing.push(number(self.alerts.len()));
+            if let Some(active) = self.active_of.get_mut(index(scope)) {
+                active.push(number(self.alerts.len()));
             }
         }
         self.alerts.push(Alert {
             key: item,
             scope,
-            standing,
+            active,
             ended,
             ticket,
         });
@@ -228,7 +235,7 @@ impl Census {
                 source: key.source.clone(),
             });
             self.kinds_of.push(vec![]);
-            self.standing_of.push(vec![]);
+            self.active_of.push(vec![]);
             self.scopes.len() - 1
         }))
     }
@@ -266,10 +273,10 @@ impl Census {
     #[must_use]
     pub fn watched(&self, scope: u32) -> Watched {
         let mut watched = Watched::default();
-        let places = self.standing_of.get(index(scope)).into_iter().flatten();
+        let places = self.active_of.get(index(scope)).into_iter().flatten();
         for alert in places.filter_map(|place| self.alerts.get(index(*place))) {
-            if let Some(standing) = &alert.standing {
-                watched.add(alert.key, standing.similar);
+            if let Some(active) = &alert.active {
+                watched.add(alert.key, active.similar);
             }
         }
         watched
@@ -280,35 +287,35 @@ impl Census {
     pub fn going(&self, seen: &HashMap<u32, Seen>, lag: SignedDuration, now: Timestamp) -> Going {
         let mut going = Going::default();
         for alert in &self.alerts {
-            let Some(standing) = &alert.standing else {
+            let Some(active) = &alert.active else {
                 continue;
             };
-            let Some(kind) = self.kinds.get(index(standing.kind)) else {
+            let Some(kind) = self.kinds.get(index(active.kind)) else {
                 continue;
             };
-            let received = standing.last_received;
+            let received = active.last_received;
             let shown = seen.get(&alert.scope).map_or(Shown::Nothing, |seen| {
                 let Seen { snapshots, found } = seen;
                 snapshots.show(alert.key, kind, received, found, lag)
             });
-            let ends = standing.expires_at;
-            let gone = match (shown, ends.filter(|at| *at <= now)) {
+            let ends = active.expires_at;
+            let resolution = match (shown, ends.filter(|at| *at <= now)) {
                 (Shown::Listed(taken) | Shown::Similar(taken), Some(at)) if taken >= at => None,
-                (_, Some(at)) => Some(Gone::Expired { at }),
-                (Shown::Absent(snapshot), None) => Some(Gone::Absent {
+                (_, Some(at)) => Some(Resolution::Expired { at }),
+                (Shown::Absent(snapshot), None) => Some(Resolution::Absent {
                     snapshot_id: snapshot.id().clone(),
                     taken_at: snapshot.taken_at(),
                 }),
                 (Shown::Nothing | Shown::Listed(_) | Shown::Similar(_), None) => None,
             };
-            if let (Shown::Similar(taken), None) = (shown, &gone)
+            if let (Shown::Similar(taken), None) = (shown, &resolution)
                 && taken.duration_since(received) >= lag
             {
                 *going.similar.entry(alert.scope).or_default() += 1;
             }
-            match (gone, ends) {
-                (Some(gone), _) => {
-                    going.gone.insert(alert.key, gone);
+            match (resolution, ends) {
+                (Some(resolution), _) => {
+                    going.resolved.insert(alert.key, resolution);
                 }
                 (None, Some(at)) if at > now => {
                     going.next = Some(going.next.map_or(at, |next| next.min(at)));
@@ -322,9 +329,9 @@ impl Census {
     /// The tenants of which something is gone.
     #[must_use]
     pub fn tenants_of(&self, going: &Going) -> BTreeSet<TenantId> {
-        let gone = self.alerts.iter();
-        let gone = gone.filter(|alert| going.gone.contains_key(&alert.key));
-        let scopes: BTreeSet<u32> = gone.map(|alert| alert.scope).collect();
+        let resolution = self.alerts.iter();
+        let resolution = resolution.filter(|alert| going.resolved.contains_key(&alert.key));
+        let scopes: BTreeSet<u32> = resolution.map(|alert| alert.scope).collect();
         let scopes = scopes.into_iter().filter_map(|n| self.scopes.get(index(n)));
         scopes.map(|scope| scope.tenant.clone()).collect()
     }
@@ -340,13 +347,13 @@ impl Census {
         now: Timestamp,
     ) -> Departures {
         let mut tenants: BTreeMap<&TenantId, OfTenant> = BTreeMap::new();
-        let mut active = BTreeSet::new();
+        let mut still_active = BTreeSet::new();
         for alert in &self.alerts {
             let Some(scope) = self.scopes.get(index(alert.scope)) else {
                 continue;
             };
             let of_tenant = tenants.entry(&scope.tenant).or_default();
-            let Some(standing) = &alert.standing else {
+            let Some(active) = &alert.active else {
                 if let Some(ticket) = &alert.ticket {
                     of_tenant.add_ticket(alert.scope, ticket.opened_at);
                 }
@@ -355,23 +362,26 @@ impl Census {
                 }
                 continue;
             };
-            active.insert(alert.key);
-            let proposal = going.gone.remove(&alert.key).map(|shown| Proposal {
+            still_active.insert(alert.key);
+            let proposal = going.resolved.remove(&alert.key).map(|shown| Proposal {
                 key: alert.key,
-                ask: Proposed::Gone {
-                    last: standing.last,
+                ask: Proposed::Resolve {
+                    last: active.last,
                     shown,
                 },
             });
             let has_ticket = alert.ticket.is_some();
-            if standing.is_ended {
+            if active.is_ended {
                 // There is no ticket to close.
-                of_tenant.gone.extend(proposal);
+                of_tenant.resolved.extend(proposal);
                 continue;
             }
-            of_tenant.add_active(alert.scope, standing.raised_at, has_ticket, proposal);
+            of_tenant.add_active(alert.scope, active.raised_at, has_ticket, proposal);
         }
-        for ended in ended.iter().filter(|ended| !active.contains(&ended.key)) {
+        for ended in ended
+            .iter()
+            .filter(|ended| !still_active.contains(&ended.key))
+        {
             let scope = self.scopes.iter().position(|scope| *scope == ended.scope);
             // A source without a single active alert has a number of its own, behind the others.
             let scope = number(scope.unwrap_or(self.scopes.len()));
@@ -392,7 +402,7 @@ impl Census {
                     departures.let_through.insert(tenant.clone());
                 }
                 Verdict::Stop(closings, open) => {
-                    let alerts = of_tenant.gone.iter().map(|proposal| proposal.key);
+                    let alerts = of_tenant.resolved.iter().map(|proposal| proposal.key);
                     let stop = Stop {
                         closings,
                         open,
@@ -402,7 +412,7 @@ impl Census {
                     continue;
                 }
             }
-            departures.proposals.extend(of_tenant.gone);
+            departures.proposals.extend(of_tenant.resolved);
         }
         departures
     }
@@ -492,17 +502,18 @@ impl Tickets {
             }
         }
         for found in listed {
-            let token = found.token.as_ref();
-            let known = token.and_then(|token| self.of(ItemKey::parse(token.item_key())?));
-            let Some((token, alert, ticket)) =
-                token.and_then(|token| Some((token, known?, known?.ticket?)))
+            let ticket_ref = found.ticket_ref.as_ref();
+            let known =
+                ticket_ref.and_then(|ticket_ref| self.of(ItemKey::parse(ticket_ref.item_key())?));
+            let Some((ticket_ref, alert, ticket)) =
+                ticket_ref.and_then(|ticket_ref| Some((ticket_ref, known?, known?.ticket?)))
             else {
                 continue;
             };
             // One of another life is a technician's: it was closed with its life, and opened again. So is one that was moved or
             // merged: it is left alone, and would be found again each time.
-            let is_here = found.ended(token, ticket.company).is_none();
-            let is_same_life = ticket.episode == token.episode();
+            let is_here = found.ended(ticket_ref, ticket.company).is_none();
+            let is_same_life = ticket.occurrence == ticket_ref.occurrence();
             if ticket.id != found.ticket_id && is_same_life && is_here {
                 let (key, ask) = (alert.key, Proposed::LookForDuplicates(ticket.id));
                 comparison.proposals.push(Proposal { key, ask });
@@ -556,9 +567,10 @@ impl Tickets {
 
 /// Whether an open ticket is not as it is recorded. Where it lies on another board, that is recorded.
 fn differs(ticket: &Ticket, key: ItemKey, found: &Found) -> bool {
-    let token = found.token.as_ref();
-    let carries = token.is_some_and(|token| {
-        ItemKey::parse(token.item_key()) == Some(key) && token.episode() == ticket.episode
+    let ticket_ref = found.ticket_ref.as_ref();
+    let carries = ticket_ref.is_some_and(|ticket_ref| {
+        ItemKey::parse(ticket_ref.item_key()) == Some(key)
+            && ticket_ref.occurrence() == ticket.occurrence
     });
     !carries
         || found.closed
@@ -567,9 +579,9 @@ fn differs(ticket: &Ticket, key: ItemKey, found: &Found) -> bool {
         || found.board_id != ticket.board
 }
 
-fn carried(open: &Open, episode: u32) -> u32 {
-    let token = open.token.as_ref();
-    token.map_or(episode, crate::Token::episode)
+fn carried(open: &Open, occurrence: u32) -> u32 {
+    let ticket_ref = open.ticket_ref.as_ref();
+    ticket_ref.map_or(occurrence, crate::TicketRef::occurrence)
 }
 
 fn number(index: usize) -> u32 {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::Blocked;
-use crate::record::{About, BlockedSince};
+use crate::record::{AlertDetails, BlockedSince};
 use crate::release::{Held, held};
 use crate::settings::ConnectionView;
 
@@ -20,15 +20,22 @@ pub enum Fate {
 
 /// What becomes of an alert that stands and is blocked for this reason. What ConnectWise would have to be asked about is taken to wait.
 #[must_use]
-pub fn fate(blocked: &BlockedSince, about: &About, view: &ConnectionView, now: Timestamp) -> Fate {
+pub fn fate(
+    blocked: &BlockedSince,
+    details: &AlertDetails,
+    view: &ConnectionView,
+    now: Timestamp,
+) -> Fate {
     let reason = &blocked.reason;
-    match held(blocked, Some(about), view, now) {
+    match held(blocked, Some(details), view, now) {
         Held::Yes | Held::ByRefusal => return Fate::Waits(reason.clone()),
         Held::No => {}
     }
-    match view.target(&about.kind) {
+    match view.target(&details.kind) {
         Err(reason) => Fate::Waits(reason),
-        Ok(_) if view.is_older_than_backfill(Some(reason), &about.kind, about.raised_at, now) => {
+        Ok(_)
+            if view.is_older_than_backfill(Some(reason), &details.kind, details.raised_at, now) =>
+        {
             Fate::Older
         }
         Ok(_) => Fate::Ticket,
@@ -48,8 +55,8 @@ mod tests {
         Timestamp::from_second(1_790_000_000 + 3600 * hours).unwrap()
     }
 
-    fn about(kind: &str, raised: i64) -> About {
-        About {
+    fn details(kind: &str, raised: i64) -> AlertDetails {
+        AlertDetails {
             kind: Kind::parse(kind).unwrap(),
             role: Role::Operations,
             severity: Severity::High,
@@ -96,59 +103,63 @@ mod tests {
             refusal: None,
         };
         let rejected = || Rejected("summary".into());
-        for (blocked, about, view, expected) in [
-            (NotSetUp, about("disk", -1), &live, Fate::Ticket),
-            (NotSetUp, about("disk", -48), &live, Fate::Ticket),
-            (NotSetUp, about("disk", -49), &live, Fate::Older),
-            (Unmapped, about("disk", -49), &live, Fate::Older),
+        for (blocked, details, view, expected) in [
+            (NotSetUp, details("disk", -1), &live, Fate::Ticket),
+            (NotSetUp, details("disk", -48), &live, Fate::Ticket),
+            (NotSetUp, details("disk", -49), &live, Fate::Older),
+            (Unmapped, details("disk", -49), &live, Fate::Older),
             // Not set-up's doing: all of them go on.
-            (ConnectionBroken, about("disk", -49), &live, Fate::Ticket),
+            (ConnectionBroken, details("disk", -49), &live, Fate::Ticket),
             (
                 NotSetUp,
-                about("disk", -1),
+                details("disk", -1),
                 &view(None, true),
                 Fate::Waits(Unmapped),
             ),
             (
                 NotSetUp,
-                about("disk", -1),
+                details("disk", -1),
                 &view(Some(301), false),
                 Fate::Waits(TenantDisabled),
             ),
             (
                 NotSetUp,
-                about("dns_poisoning", -1),
+                details("dns_poisoning", -1),
                 &live,
                 Fate::Waits(KindDisabled),
             ),
             // A person's decision, or ConnectWise's.
             (
                 OlderThanBackfill,
-                about("disk", -1),
+                details("disk", -1),
                 &live,
                 Fate::Waits(OlderThanBackfill),
             ),
             (
                 rejected(),
-                about("disk", -1),
+                details("disk", -1),
                 &live,
                 Fate::Waits(rejected()),
             ),
             (
                 TargetGone(Target::Board),
-                about("disk", -1),
+                details("disk", -1),
                 &live,
                 Fate::Waits(TargetGone(Target::Board)),
             ),
         ] {
             let blocked = since(blocked);
-            assert_eq!(fate(&blocked, &about, view, at(0)), expected, "{blocked:?}");
+            assert_eq!(
+                fate(&blocked, &details, view, at(0)),
+                expected,
+                "{blocked:?}"
+            );
         }
         let off = ConnectionView {
             connection: None,
             ..live
         };
-        let waits = fate(&since(NotSetUp), &about("disk", -1), &off, at(0));
+        let waits = fate(&since(NotSetUp), &details("disk", -1), &off, at(0));
         assert_eq!(waits, Fate::Waits(NotSetUp));
     }
 }

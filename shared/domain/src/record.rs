@@ -8,10 +8,10 @@ mod claim;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::command::Gone;
+use crate::command::Resolution;
 use crate::event::{Event, Order, Payload, Severity};
 use crate::folded::FoldedEvents;
-use crate::key::{Token, shard};
+use crate::key::{TicketRef, shard};
 use crate::kind::Role;
 use crate::settings::Settings;
 use crate::time::sortable;
@@ -38,9 +38,9 @@ pub struct Record {
     /// Raised at each write: two read-modify-writes cannot both win.
     pub rev: u64,
     /// Which life of the alert this is, from 1.
-    pub episode: u32,
+    pub occurrence: u32,
     /// What the source's events ask for.
-    pub wanted: Wanted,
+    pub desired: Desired,
     /// What stands in ConnectWise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual: Option<Actual>,
@@ -67,7 +67,7 @@ pub struct Record {
 
 /// What the events ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Wanted {
+pub struct Desired {
     /// The newest event taken in; none in a record that no event has touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Order>,
@@ -76,18 +76,18 @@ pub struct Wanted {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_received_at: Option<Timestamp>,
     /// Whether the alert is there.
-    pub standing: bool,
+    pub active: bool,
     /// What the last raise said; none where only a resolve was ever seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub about: Option<About>,
+    pub details: Option<AlertDetails>,
     /// What shows that it is gone, where no event says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gone: Option<Gone>,
+    pub resolution: Option<Resolution>,
 }
 
 /// What a standing alert looks like.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct About {
+pub struct AlertDetails {
     /// What sort of alert.
     pub kind: Kind,
     /// The board role of the kind.
@@ -142,13 +142,13 @@ pub struct Open {
     pub noted_repeats: u32,
     /// Whether a note said that the alert is gone.
     #[serde(default)]
-    pub noted_gone: bool,
+    pub noted_resolved: bool,
     /// Whether the ticket was reopened and no note says so yet.
     #[serde(default)]
     pub owes_reopened_note: bool,
     /// The token that it carries, where it is not the present life's: it was opened again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<Token>,
+    pub ticket_ref: Option<TicketRef>,
 }
 
 /// A ticket that is not followed any more.
@@ -157,7 +157,7 @@ pub struct Closed {
     /// Its number.
     pub ticket_id: RecordId,
     /// Which life of the alert it was made for.
-    pub episode: u32,
+    pub occurrence: u32,
     /// The connection's epoch: which ConnectWise it is in.
     pub epoch: u32,
     /// When that was recorded.
@@ -171,7 +171,7 @@ pub struct Closed {
     pub company_id: Option<RecordId>,
     /// The token that it carries, where it is not its life's: it was opened again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub token: Option<Token>,
+    pub ticket_ref: Option<TicketRef>,
 }
 
 /// A write that was given up: no effect of it was seen after the settling time. ConnectWise may still do it.
@@ -180,7 +180,7 @@ pub struct Recheck {
     /// The write. Only a create, a close and a reopen are looked for again.
     pub op: Op,
     /// The token of the ticket.
-    pub token: Token,
+    pub ticket_ref: TicketRef,
     /// The board that it was to go to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board_id: Option<RecordId>,
@@ -200,7 +200,7 @@ pub struct Duplicate {
     /// Its number.
     pub ticket_id: RecordId,
     /// What it carries.
-    pub token: Token,
+    pub ticket_ref: TicketRef,
     /// The company that it was made for.
     pub company_id: RecordId,
     /// The connection's epoch.
@@ -262,9 +262,9 @@ impl Open {
             severity: claim.severity,
             last_note_at: None,
             noted_repeats: 0,
-            noted_gone: false,
+            noted_resolved: false,
             owes_reopened_note: false,
-            token: None,
+            ticket_ref: None,
         }
     }
 }
@@ -283,7 +283,7 @@ impl Open {
             severity: Severity::Informational,
             last_note_at: Some(now),
             owes_reopened_note: true,
-            token: Some(claim.token.clone()),
+            ticket_ref: Some(claim.ticket_ref.clone()),
             ..Self::new(ticket_id, board_id, claim, now)
         }
     }
@@ -292,9 +292,9 @@ impl Open {
 impl Closed {
     /// The token that the ticket of this alert carries.
     #[must_use]
-    pub fn token(&self, key: &AlertKey) -> Token {
-        let own = || Token::new(key, self.episode);
-        self.token.clone().unwrap_or_else(own)
+    pub fn ticket_ref(&self, key: &AlertKey) -> TicketRef {
+        let own = || TicketRef::new(key, self.occurrence);
+        self.ticket_ref.clone().unwrap_or_else(own)
     }
 }
 
@@ -302,18 +302,18 @@ impl Record {
     /// The record of an alert that no event has touched.
     #[must_use]
     pub fn new(key: AlertKey) -> Self {
-        let wanted = Wanted {
+        let desired = Desired {
             last: None,
             last_received_at: None,
-            standing: false,
-            about: None,
-            gone: None,
+            active: false,
+            details: None,
+            resolution: None,
         };
         Self {
             key,
             rev: 0,
-            episode: 1,
-            wanted,
+            occurrence: 1,
+            desired,
             actual: None,
             claim: None,
             blocked: None,
@@ -326,15 +326,15 @@ impl Record {
 
     /// The token of the present life.
     #[must_use]
-    pub fn token(&self) -> Token {
-        Token::new(&self.key, self.episode)
+    pub fn occurrence_ref(&self) -> TicketRef {
+        TicketRef::new(&self.key, self.occurrence)
     }
 
     /// The token that the open ticket carries, or the one that a new ticket will.
     #[must_use]
-    pub fn ticket_token(&self) -> Token {
-        let carried = self.open().and_then(|open| open.token.clone());
-        carried.unwrap_or_else(|| self.token())
+    pub fn ticket_ref(&self) -> TicketRef {
+        let carried = self.open().and_then(|open| open.ticket_ref.clone());
+        carried.unwrap_or_else(|| self.occurrence_ref())
     }
 
     /// The open ticket, if there is one.
@@ -351,7 +351,7 @@ impl Record {
     pub fn is_life_over(&self) -> bool {
         match &self.actual {
             Some(Actual::Closed(closed)) => {
-                closed.episode == self.episode && closed.by != ClosedBy::OutOfReach
+                closed.occurrence == self.occurrence && closed.by != ClosedBy::OutOfReach
             }
             Some(Actual::Open(_)) | None => false,
         }
@@ -421,9 +421,9 @@ impl Record {
     /// The given-up writes that are looked for at their time. A late close changes something only where its ticket is open, so it is
     /// remembered for the case that the ticket is reopened, and nothing looks for it until then.
     pub fn rechecks_to_make(&self) -> impl Iterator<Item = &Recheck> {
-        let token = self.open().map(|_| self.ticket_token());
+        let ticket_ref = self.open().map(|_| self.ticket_ref());
         self.rechecks.iter().filter(move |recheck| {
-            recheck.op != Op::Close || token.as_ref() == Some(&recheck.token)
+            recheck.op != Op::Close || ticket_ref.as_ref() == Some(&recheck.ticket_ref)
         })
     }
 
@@ -431,7 +431,7 @@ impl Record {
     #[must_use]
     pub fn with_open(mut self, open: Open) -> Self {
         if self.open().map(|known| known.ticket_id) != Some(open.ticket_id) {
-            self.recheck_anew(Op::Create, &self.token(), open.opened_at);
+            self.recheck_anew(Op::Create, &self.occurrence_ref(), open.opened_at);
         }
         self.actual = Some(Actual::Open(open));
         self.claim = None;
@@ -453,7 +453,7 @@ impl Record {
     #[must_use]
     pub fn with_made(self, open: Open, claim: &Claim) -> Self {
         let known = match &self.actual {
-            _ if claim.token != self.token() => None,
+            _ if claim.ticket_ref != self.occurrence_ref() => None,
             Some(Actual::Open(there)) => Some(there.ticket_id),
             Some(Actual::Closed(there)) if self.is_life_over() => Some(there.ticket_id),
             // The ticket of the life before does not count, nor one out of reach.
@@ -470,7 +470,7 @@ impl Record {
         }
         self.with_duplicate(Duplicate {
             ticket_id: open.ticket_id,
-            token: claim.token.clone(),
+            ticket_ref: claim.ticket_ref.clone(),
             company_id: claim.company_id,
             epoch: claim.epoch,
             noted: false,
@@ -482,8 +482,8 @@ impl Record {
     /// claimed, they are counted anew.
     #[must_use]
     pub fn repeats_told_by(&self, claim: &Claim) -> u32 {
-        let about = self.wanted.about.as_ref();
-        let raise_received_at = about.map(|about| about.raise_received_at);
+        let details = self.desired.details.as_ref();
+        let raise_received_at = details.map(|details| details.raise_received_at);
         match raise_received_at == claim.raise_received_at {
             true => claim.repeats,
             false => 0,
@@ -536,9 +536,9 @@ impl Record {
         }
     }
 
-    fn recheck_anew(&mut self, op: Op, token: &Token, now: Timestamp) {
+    fn recheck_anew(&mut self, op: Op, ticket_ref: &TicketRef, now: Timestamp) {
         for recheck in &mut self.rechecks {
-            if recheck.op == op && recheck.token == *token {
+            if recheck.op == op && recheck.ticket_ref == *ticket_ref {
                 recheck.at = later(now, FIRST_RECHECK);
                 recheck.last = false;
             }
@@ -548,7 +548,8 @@ impl Record {
     /// Notes that a given-up write was looked for once more.
     #[must_use]
     pub fn with_recheck_done(mut self, done: &Recheck) -> Self {
-        let same = |recheck: &Recheck| recheck.op == done.op && recheck.token == done.token;
+        let same =
+            |recheck: &Recheck| recheck.op == done.op && recheck.ticket_ref == done.ticket_ref;
         self.rechecks
             .retain(|recheck| !same(recheck) || !recheck.last);
         for recheck in self.rechecks.iter_mut().filter(|recheck| same(recheck)) {
@@ -561,8 +562,9 @@ impl Record {
     /// Whether a close of the open ticket was given up and may still take effect: then the next ticket needs a text.
     #[must_use]
     pub fn may_close_late(&self) -> bool {
-        let token = self.ticket_token();
-        let closes = |recheck: &Recheck| recheck.op == Op::Close && recheck.token == token;
+        let ticket_ref = self.ticket_ref();
+        let closes =
+            |recheck: &Recheck| recheck.op == Op::Close && recheck.ticket_ref == ticket_ref;
         self.open().is_some() && self.rechecks.iter().any(closes)
     }
 
@@ -581,14 +583,14 @@ impl Record {
         if ended.by == ClosedBy::Technician && self.may_close_late() {
             ended.by = ClosedBy::Us;
             // It has taken effect, and is not to come any more.
-            let carried = self.ticket_token();
+            let carried = self.ticket_ref();
             self.rechecks
-                .retain(|recheck| recheck.op != Op::Close || recheck.token != carried);
+                .retain(|recheck| recheck.op != Op::Close || recheck.ticket_ref != carried);
         }
         // A clock that is ahead of ours says nothing.
         ended.at = ended.at.filter(|at| *at <= now);
         let is_next = match ended.by {
-            ClosedBy::Us => self.wanted.standing,
+            ClosedBy::Us => self.desired.active,
             ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved => {
                 self.is_raised_anew()
                     && ended
@@ -598,25 +600,25 @@ impl Record {
             // The same life goes on elsewhere.
             ClosedBy::OutOfReach => false,
         };
-        let (company_id, token) = match (&self.actual, &self.claim) {
-            (Some(Actual::Open(open)), _) => (Some(open.company_id), open.token.clone()),
+        let (company_id, ticket_ref) = match (&self.actual, &self.claim) {
+            (Some(Actual::Open(open)), _) => (Some(open.company_id), open.ticket_ref.clone()),
             (_, claim) => (claim.as_ref().map(|claim| claim.company_id), None),
         };
         self.actual = Some(Actual::Closed(Closed {
             ticket_id,
-            episode: self.episode,
+            occurrence: self.occurrence,
             epoch,
             at: now,
             ended_at: ended.at.unwrap_or(now),
             by: ended.by,
             company_id,
-            token,
+            ticket_ref,
         }));
         self.claim = None;
         self.blocked = None;
         if is_next {
             // Its text is needed still: its message is gone.
-            self.episode += 1;
+            self.occurrence += 1;
         } else {
             self.payload = None;
         }
@@ -632,28 +634,32 @@ impl Record {
             }
             (Some(Actual::Closed(_)) | None, _) => None,
         };
-        self.wanted.standing && made_at.is_some_and(|at| self.raise_received_at() > Some(at))
+        self.desired.active && made_at.is_some_and(|at| self.raise_received_at() > Some(at))
     }
 
     fn raise_received_at(&self) -> Option<Timestamp> {
-        self.wanted
-            .about
+        self.desired
+            .details
             .as_ref()
-            .map(|about| about.raise_received_at)
+            .map(|details| details.raise_received_at)
     }
 
     /// Begins the next life of an alert that is still repeated long after a person ended its ticket, where the partner wants that.
     #[must_use]
     pub fn renewed(mut self, settings: &Settings) -> Self {
-        let about = self.wanted.about.as_ref().filter(|_| self.wanted.standing);
-        let hours = about.map_or(0, |about| settings.board(about.role).renew_after_hours);
+        let details = self
+            .desired
+            .details
+            .as_ref()
+            .filter(|_| self.desired.active);
+        let hours = details.map_or(0, |details| settings.board(details.role).renew_after_hours);
         let Some(Actual::Closed(closed)) = self.actual.as_ref().filter(|_| hours > 0) else {
             return self;
         };
         let renews_at = later(closed.ended_at, SignedDuration::from_hours(hours.into()));
-        let is_repeated = self.wanted.last_received_at >= Some(renews_at);
+        let is_repeated = self.desired.last_received_at >= Some(renews_at);
         if self.is_life_over() && is_repeated {
-            self.episode += 1;
+            self.occurrence += 1;
         }
         self
     }
@@ -705,7 +711,8 @@ impl Record {
     /// Whether a create like the claimed one was answered, searched for without an effect, and given up before.
     #[must_use]
     pub fn was_given_up_before(&self, claim: &Claim) -> bool {
-        let same = |recheck: &Recheck| recheck.op == claim.op && recheck.token == claim.token;
+        let same =
+            |recheck: &Recheck| recheck.op == claim.op && recheck.ticket_ref == claim.ticket_ref;
         claim.op == Op::Create && self.rechecks.iter().any(same)
     }
 
@@ -744,11 +751,12 @@ impl Record {
         if !claim.op.is_looked_for_again() {
             return self;
         }
-        let same = |recheck: &Recheck| recheck.op == claim.op && recheck.token == claim.token;
+        let same =
+            |recheck: &Recheck| recheck.op == claim.op && recheck.ticket_ref == claim.ticket_ref;
         if !self.rechecks.iter().any(same) {
             self.rechecks.push(Recheck {
                 op: claim.op,
-                token: claim.token.clone(),
+                ticket_ref: claim.ticket_ref.clone(),
                 board_id: claim.board_id,
                 company_id: claim.company_id,
                 epoch: claim.epoch,
@@ -756,7 +764,7 @@ impl Record {
                 last: false,
             });
         }
-        self.recheck_anew(claim.op, &claim.token, now);
+        self.recheck_anew(claim.op, &claim.ticket_ref, now);
         self
     }
 
@@ -765,7 +773,7 @@ impl Record {
     pub fn with_late_close(mut self, claim: &Claim, settle: SignedDuration) -> Self {
         self.rechecks.push(Recheck {
             op: Op::Close,
-            token: claim.token.clone(),
+            ticket_ref: claim.ticket_ref.clone(),
             board_id: claim.board_id,
             company_id: claim.company_id,
             epoch: claim.epoch,
@@ -799,7 +807,7 @@ impl Record {
     #[must_use]
     pub fn at_rest(mut self, event: Option<&Event>) -> Self {
         self.blocked = None;
-        if self.may_close_late() && self.wanted.standing {
+        if self.may_close_late() && self.desired.active {
             self.payload = self.text(event).cloned();
         }
         self.without_needless_text()
@@ -808,7 +816,7 @@ impl Record {
     /// The text for a ticket or note: the event's own where it is the newest, else what was kept, else the event's all the same.
     #[must_use]
     pub fn text<'a>(&'a self, event: Option<&'a Event>) -> Option<&'a Payload> {
-        let last = self.wanted.last.as_ref().map(|last| last.digest);
+        let last = self.desired.last.as_ref().map(|last| last.digest);
         let newest = event
             .filter(|event| last == Some(event.digest))
             .and_then(Event::payload);
@@ -821,7 +829,7 @@ impl Record {
     #[must_use]
     pub fn with_recheck_put_off(mut self, due: &Recheck, now: Timestamp) -> Self {
         for recheck in &mut self.rechecks {
-            if recheck.op == due.op && recheck.token == due.token {
+            if recheck.op == due.op && recheck.ticket_ref == due.ticket_ref {
                 recheck.at = later(now, ABANDONED);
             }
         }
@@ -833,9 +841,9 @@ impl Record {
     #[must_use]
     pub fn shrunk(mut self, now: Timestamp) -> Self {
         if self.shrinks_at().is_some_and(|at| at <= now) {
-            self.wanted.standing = false;
-            self.wanted.about = None;
-            self.wanted.gone = None;
+            self.desired.active = false;
+            self.desired.details = None;
+            self.desired.resolution = None;
             self.folded.shrink();
         }
         self
@@ -848,12 +856,12 @@ impl Record {
             && self.rechecks_to_make().next().is_none()
             && self.duplicates.is_empty();
         match &self.actual {
-            Some(Actual::Closed(closed)) if is_over && self.wanted.about.is_some() => {
+            Some(Actual::Closed(closed)) if is_over && self.desired.details.is_some() => {
                 // Forgotten while it is repeated, an alert whose ticket a person ended would look new.
                 let repeated = self
-                    .wanted
+                    .desired
                     .last_received_at
-                    .filter(|_| self.wanted.standing);
+                    .filter(|_| self.desired.active);
                 Some(later(
                     repeated.map_or(closed.at, |at| at.max(closed.at)),
                     KEPT,
@@ -883,8 +891,8 @@ impl Record {
             (Some(blocked), _) => ("blocked", blocked.since),
             (None, Some(Actual::Open(open))) => ("open", open.opened_at),
             // A person ended its ticket, and it goes on: lists and its own time tell when it ends, so that the next raise is a new one.
-            (None, Some(Actual::Closed(closed))) if self.wanted.standing => ("open", closed.at),
-            (None, Some(Actual::Closed(closed))) if self.wanted.about.is_some() => {
+            (None, Some(Actual::Closed(closed))) if self.desired.active => ("open", closed.at),
+            (None, Some(Actual::Closed(closed))) if self.desired.details.is_some() => {
                 ("closed", closed.at)
             }
             (None, Some(Actual::Closed(_)) | None) => return None,

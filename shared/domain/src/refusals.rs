@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::Severity;
 use crate::kind::Role;
-use crate::record::{About, Actual, BlockedSince, ClosedBy, NoteKind, Op, Record};
+use crate::record::{Actual, AlertDetails, BlockedSince, ClosedBy, NoteKind, Op, Record};
 use crate::settings::{Mapping, Settings};
 use crate::text::cut_to_chars;
 use crate::{AlertKey, Blocked, Kind, Target, TenantId};
@@ -144,11 +144,11 @@ pub struct Refused {
     /// The alert.
     pub key: AlertKey,
     /// Which life of it.
-    pub episode: u32,
+    pub occurrence: u32,
     /// When it was refused.
     pub at: Timestamp,
     /// What it looks like, where that is known.
-    pub about: Option<About>,
+    pub details: Option<AlertDetails>,
 }
 
 /// What one look at the blocked alerts found of a group.
@@ -201,11 +201,15 @@ enum Outcome {
 impl GroupId {
     /// The group of an alert that is blocked for this reason; none unless ConnectWise refused a write.
     #[must_use]
-    pub fn of(blocked: &BlockedSince, key: &AlertKey, about: Option<&About>) -> Option<Self> {
+    pub fn of(
+        blocked: &BlockedSince,
+        key: &AlertKey,
+        details: Option<&AlertDetails>,
+    ) -> Option<Self> {
         let words = || Cause::Words(class(blocked.words()));
         let cause = match &blocked.reason {
             Blocked::Rejected(_) => words(),
-            Blocked::TargetGone(target) => match refused_target(*target, key, about) {
+            Blocked::TargetGone(target) => match refused_target(*target, key, details) {
                 Some(target) => Cause::Target(target),
                 None => words(),
             },
@@ -245,12 +249,16 @@ impl GroupId {
     }
 }
 
-fn refused_target(target: Target, key: &AlertKey, about: Option<&About>) -> Option<RefusedTarget> {
+fn refused_target(
+    target: Target,
+    key: &AlertKey,
+    details: Option<&AlertDetails>,
+) -> Option<RefusedTarget> {
     Some(match target {
-        Target::Board => RefusedTarget::Board(about?.role),
-        Target::Status => RefusedTarget::Status(about?.role),
-        Target::Type => RefusedTarget::Type(about?.kind.clone()),
-        Target::Priority => RefusedTarget::Priority(about?.severity),
+        Target::Board => RefusedTarget::Board(details?.role),
+        Target::Status => RefusedTarget::Status(details?.role),
+        Target::Type => RefusedTarget::Type(details?.kind.clone()),
+        Target::Priority => RefusedTarget::Priority(details?.severity),
         Target::Company => RefusedTarget::Company(key.tenant.clone()),
     })
 }
@@ -321,9 +329,9 @@ impl Refusals {
         &self,
         blocked: &BlockedSince,
         key: &AlertKey,
-        about: Option<&About>,
+        details: Option<&AlertDetails>,
     ) -> Option<GroupId> {
-        let id = GroupId::of(blocked, key, about)?;
+        let id = GroupId::of(blocked, key, details)?;
         let is_known = self.groups.iter().any(|group| group.id == id);
         Some(match is_known || self.groups.len() < MOST_GROUPS {
             true => id,
@@ -451,8 +459,8 @@ impl Refusals {
 impl Survey {
     /// Takes in a blocked alert of the list. `known` are the groups so far.
     pub fn see(&mut self, known: &Refusals, refused: Refused, blocked: &BlockedSince) {
-        let about = refused.about.as_ref();
-        let Some(id) = known.group_of(blocked, &refused.key, about) else {
+        let details = refused.details.as_ref();
+        let Some(id) = known.group_of(blocked, &refused.key, details) else {
             return;
         };
         let most = known.width(&id);
@@ -643,15 +651,15 @@ fn is_accepted(op: Option<Op>, record: &Record, refused_at: Timestamp) -> bool {
         (None, _) => true,
         (Some(Op::Create | Op::Reopen), Some(Actual::Open(open))) => open.opened_at > refused_at,
         (Some(Op::Create), Some(Actual::Closed(closed))) => {
-            closed.at > refused_at && closed.episode == record.episode
+            closed.at > refused_at && closed.occurrence == record.occurrence
         }
         (Some(Op::Close), Some(Actual::Closed(closed))) => {
             closed.at > refused_at && closed.by == ClosedBy::Us
         }
         (Some(Op::Note(_)), Some(Actual::Open(open))) => open.last_note_at > Some(refused_at),
         (Some(Op::Patch), Some(Actual::Open(open))) => {
-            let about = record.wanted.about.as_ref();
-            about.is_some_and(|about| open.severity >= about.severity)
+            let details = record.desired.details.as_ref();
+            details.is_some_and(|details| open.severity >= details.severity)
         }
         (Some(Op::Repair), _) => record.duplicates.is_empty(),
         (

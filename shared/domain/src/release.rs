@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::Blocked;
-use crate::record::{About, BlockedSince};
+use crate::record::{AlertDetails, BlockedSince};
 use crate::settings::ConnectionView;
 
 /// A deferred alert is tried again after so long.
@@ -25,7 +25,7 @@ pub enum Held {
 #[must_use]
 pub fn held(
     blocked: &BlockedSince,
-    about: Option<&About>,
+    details: Option<&AlertDetails>,
     view: &ConnectionView,
     now: Timestamp,
 ) -> Held {
@@ -35,8 +35,8 @@ pub fn held(
     if connection.is_none() || view.breaker.open.is_some() {
         return Held::Yes;
     }
-    let is_off = |about: &About| {
-        connection.is_some_and(|connection| connection.settings.kinds_off.contains(&about.kind))
+    let is_off = |details: &AlertDetails| {
+        connection.is_some_and(|connection| connection.settings.kinds_off.contains(&details.kind))
     };
     let mapping = view.mapping.as_ref();
     let company = mapping.and_then(|mapping| mapping.company);
@@ -48,7 +48,7 @@ pub fn held(
         Blocked::TenantDisabled => {
             waits(company.is_none() || !mapping.is_some_and(|mapping| mapping.enabled))
         }
-        Blocked::KindDisabled => waits(about.is_some_and(is_off)),
+        Blocked::KindDisabled => waits(details.is_some_and(is_off)),
         Blocked::MissingRight(right) => waits(view.breaker.missing_rights.contains(right)),
         Blocked::TargetGone(_) | Blocked::Rejected(_) => Held::ByRefusal,
         // A person's decision.

@@ -85,7 +85,7 @@ pub enum Need {
 /// Whether an API member has a right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum RightStatus {
     /// It reaches everybody's records.
     Found,
     /// It reaches nobody's, or only the member's own.
@@ -255,22 +255,22 @@ pub fn known(right: &str) -> Option<&'static Right> {
 /// Whether an API member of whom ConnectWise lists this has a right. A level that reaches only the member's own records hides all
 /// others, and so is missing; what is not listed by its name is not known.
 #[must_use]
-pub fn standing(right: &str, listed: &[Listed<'_>]) -> Standing {
+pub fn status(right: &str, listed: &[Listed<'_>]) -> RightStatus {
     let Some((function, level)) = right.split_once('.') else {
-        return Standing::NotKnown;
+        return RightStatus::NotKnown;
     };
     let Some(of) = listed.iter().find(|of| named(of.function) == function) else {
-        return Standing::NotKnown;
+        return RightStatus::NotKnown;
     };
     let level = match level {
         "add" => of.add,
         "edit" => of.edit,
         "inquire" => of.inquire,
-        _ => return Standing::NotKnown,
+        _ => return RightStatus::NotKnown,
     };
     match level {
-        Level::All => Standing::Found,
-        Level::My | Level::None => Standing::Missing,
+        Level::All => RightStatus::Found,
+        Level::My | Level::None => RightStatus::Missing,
     }
 }
 
@@ -296,26 +296,22 @@ mod tests {
     #[test]
     fn a_right_is_found_when_it_reaches_all_and_not_known_when_it_is_not_listed() {
         for (right, add, expected) in [
-            (TICKETS_ADD, Level::All, Standing::Found),
-            (TICKETS_ADD, Level::My, Standing::Missing),
-            (TICKETS_ADD, Level::None, Standing::Missing),
-            (TICKETS_INQUIRE, Level::None, Standing::Found),
-            (TABLES_EDIT, Level::All, Standing::Missing),
-            (MEMBERS_INQUIRE, Level::All, Standing::NotKnown),
-            ("service_tickets.delete", Level::All, Standing::NotKnown),
-            ("service_tickets", Level::All, Standing::NotKnown),
+            (TICKETS_ADD, Level::All, RightStatus::Found),
+            (TICKETS_ADD, Level::My, RightStatus::Missing),
+            (TICKETS_ADD, Level::None, RightStatus::Missing),
+            (TICKETS_INQUIRE, Level::None, RightStatus::Found),
+            (TABLES_EDIT, Level::All, RightStatus::Missing),
+            (MEMBERS_INQUIRE, Level::All, RightStatus::NotKnown),
+            ("service_tickets.delete", Level::All, RightStatus::NotKnown),
+            ("service_tickets", Level::All, RightStatus::NotKnown),
         ] {
-            assert_eq!(
-                standing(right, &tickets(add)),
-                expected,
-                "{right} at {add:?}"
-            );
+            assert_eq!(status(right, &tickets(add)), expected, "{right} at {add:?}");
         }
         let nameless = Listed {
             function: "",
             ..tickets(Level::All)[0]
         };
-        assert_eq!(standing(TICKETS_ADD, &[nameless]), Standing::NotKnown);
+        assert_eq!(status(TICKETS_ADD, &[nameless]), RightStatus::NotKnown);
     }
 
     #[test]

@@ -80,7 +80,7 @@ pub struct BoardTarget {
     pub types: BTreeMap<Kind, RecordId>,
     /// What happens to a ticket whose alert is gone.
     #[serde(default)]
-    pub when_gone: WhenGone,
+    pub on_resolve: OnResolve,
     /// An alert that comes again within so many days after its ticket was closed opens that ticket again; 0: always a new one.
     #[serde(default)]
     pub reopen_days: u32,
@@ -93,7 +93,7 @@ pub struct BoardTarget {
 /// What happens to a ticket whose alert is gone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WhenGone {
+pub enum OnResolve {
     /// It is closed.
     #[default]
     Close,

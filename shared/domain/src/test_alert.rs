@@ -94,12 +94,12 @@ mod tests {
         let raised = raised(test_key(), kind, Role::Operations, None, at(0));
         for closed_at in [-60, 0, 60] {
             let resolved = resolved(test_key(), at(0), at(closed_at));
-            let standing = fold(Record::new(test_key()), &raised);
-            assert!(standing.wanted.standing);
-            let gone = fold(standing, &resolved);
-            assert!(!gone.wanted.standing, "{closed_at}");
+            let active = fold(Record::new(test_key()), &raised);
+            assert!(active.desired.active);
+            let gone = fold(active, &resolved);
+            assert!(!gone.desired.active, "{closed_at}");
             // The raise is sent again, or comes late.
-            assert!(!fold(gone, &raised).wanted.standing, "{closed_at}");
+            assert!(!fold(gone, &raised).desired.active, "{closed_at}");
         }
     }
 

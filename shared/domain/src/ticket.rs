@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use crate::AlertKey;
-use crate::command::Gone;
+use crate::command::Resolution;
 use crate::event::Payload;
-use crate::record::{About, Actual, ClosedBy, Record, Wanted};
+use crate::record::{Actual, AlertDetails, ClosedBy, Desired, Record};
 use crate::text::{cut_to_bytes, cut_to_chars};
 
 /// ConnectWise's limit for a summary.
@@ -24,7 +24,7 @@ pub fn summary(payload: &Payload) -> String {
 #[must_use]
 pub fn description(
     key: &AlertKey,
-    about: &About,
+    details: &AlertDetails,
     payload: &Payload,
     previous: Option<u64>,
 ) -> String {
@@ -44,8 +44,8 @@ pub fn description(
     if let Some(user) = &payload.user {
         fact("User", &plain(user));
     }
-    fact("Severity", &about.severity.to_string());
-    fact("Raised", &readable(about.raised_at));
+    fact("Severity", &details.severity.to_string());
+    fact("Raised", &readable(details.raised_at));
     if let Some(link) = &payload.link {
         fact("Details", &plain_link(link));
     }
@@ -109,10 +109,10 @@ fn plain_link(link: &str) -> String {
 /// there is no such ticket.
 #[must_use]
 pub fn text_of_ticket_out_of_reach(record: &Record) -> Option<Payload> {
-    let about = record.wanted.about.as_ref()?;
+    let details = record.desired.details.as_ref()?;
     match &record.actual {
         Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => Some(Payload {
-            title: format!("Alert: {}", about.kind),
+            title: format!("Alert: {}", details.kind),
             description: format!(
                 "The details are in ticket {} of the ConnectWise that was connected before.",
                 closed.ticket_id
@@ -128,7 +128,12 @@ pub fn text_of_ticket_out_of_reach(record: &Record) -> Option<Payload> {
 
 /// The note on an open ticket whose alert was raised again.
 #[must_use]
-pub fn repeat_note(repeats: u32, about: &About, payload: Option<&Payload>, mark: &str) -> String {
+pub fn repeat_note(
+    repeats: u32,
+    details: &AlertDetails,
+    payload: Option<&Payload>,
+    mark: &str,
+) -> String {
     let times = if repeats == 1 {
         "once".to_owned()
     } else {
@@ -143,20 +148,20 @@ pub fn repeat_note(repeats: u32, about: &About, payload: Option<&Payload>, mark:
     });
     format!(
         "The alert was repeated {times} since the last note. Severity: {}.{now}\n{}",
-        about.severity, mark
+        details.severity, mark
     )
 }
 
 /// The note on a ticket whose alert is gone: what shows it, and what was done.
 #[must_use]
-pub fn gone_note(closing: bool, wanted: &Wanted, mark: &str) -> String {
-    let resolved_at = wanted.last.as_ref().map(|last| last.occurred_at);
-    let why = match (&wanted.gone, resolved_at) {
-        (Some(Gone::Absent { taken_at, .. }), _) => format!(
+pub fn gone_note(closing: bool, desired: &Desired, mark: &str) -> String {
+    let resolved_at = desired.last.as_ref().map(|last| last.occurred_at);
+    let why = match (&desired.resolution, resolved_at) {
+        (Some(Resolution::Absent { taken_at, .. }), _) => format!(
             "it is not in the list of active alerts that its source took at {}",
             readable(*taken_at)
         ),
-        (Some(Gone::Expired { at }), _) => format!(
+        (Some(Resolution::Expired { at }), _) => format!(
             "it was to end by itself at {} unless its source repeated it, and it did not",
             readable(*at)
         ),
@@ -243,12 +248,12 @@ mod tests {
             source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
             alert_id: AlertId::parse("a").unwrap(),
         };
-        let about: About = serde_json::from_value(serde_json::json!({
+        let details: AlertDetails = serde_json::from_value(serde_json::json!({
             "kind": "disk", "role": "operations", "severity": Severity::High, "raised_at": "2026-11-22T07:30:00Z",
             "raise_received_at": "2026-11-22T07:30:00Z", "repeats": 0,
         }))
         .unwrap();
-        description(&key, &about, &payload(text), None)
+        description(&key, &details, &payload(text), None)
     }
 
     #[test]
@@ -299,12 +304,12 @@ mod tests {
     #[test]
     fn a_note_on_a_repeat_ends_with_its_own_mark() {
         let mark = "[tb repeats 01j]";
-        let about: About = serde_json::from_value(serde_json::json!({
+        let details: AlertDetails = serde_json::from_value(serde_json::json!({
             "kind": "disk", "role": "operations", "severity": Severity::High, "raised_at": "2026-11-22T07:30:00Z",
             "raise_received_at": "2026-11-22T07:30:00Z", "repeats": 0,
         }))
         .unwrap();
-        let note = repeat_note(2, &about, Some(&payload("a\n```\n[tb 01i]")), mark);
+        let note = repeat_note(2, &details, Some(&payload("a\n```\n[tb 01i]")), mark);
         assert_eq!(
             note,
             "The alert was repeated 2 times since the last note. Severity: high.\n\na ``` [ tb 01i]\na\n` ``\n[ tb 01i]\n\n[tb repeats 01j]"

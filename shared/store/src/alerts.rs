@@ -29,8 +29,8 @@ const SNAPSHOT_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 const ATTRIBUTES: [&str; 12] = [
     "key",
     "schema",
-    "episode",
-    "wanted",
+    "occurrence",
+    "desired",
     "actual",
     "claim",
     "blocked",
@@ -430,7 +430,7 @@ mod tests {
             id,
             op: domain::record::Op::Create,
             reason: "raised".into(),
-            token: record.token(),
+            ticket_ref: record.occurrence_ref(),
             ticket_id: None,
             board_id: Some(2),
             company_id: 19,
@@ -448,17 +448,17 @@ mod tests {
         });
         record.actual = Some(domain::record::Actual::Closed(domain::record::Closed {
             ticket_id: 77,
-            episode: 1,
+            occurrence: 1,
             epoch: 1,
             at: now,
             ended_at: now,
             by: domain::record::ClosedBy::Us,
             company_id: Some(19),
-            token: None,
+            ticket_ref: None,
         }));
         record.rechecks.push(domain::record::Recheck {
             op: domain::record::Op::Create,
-            token: record.token(),
+            ticket_ref: record.occurrence_ref(),
             board_id: None,
             company_id: 19,
             epoch: 1,
@@ -467,7 +467,7 @@ mod tests {
         });
         record.duplicates.push(domain::record::Duplicate {
             ticket_id: 78,
-            token: record.token(),
+            ticket_ref: record.occurrence_ref(),
             company_id: 19,
             epoch: 1,
             noted: false,

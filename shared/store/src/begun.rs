@@ -17,11 +17,11 @@ use crate::{Error, Item};
 
 /// The two dedicated boards as the partner asked for them. What of them is there already is never noted: ConnectWise lists it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BoardsWanted {
+pub struct DedicatedBoards {
     /// The one of operations tickets.
-    pub operations: BoardWanted,
+    pub operations: DedicatedBoard,
     /// The one of cyber alerts.
-    pub cyber_alerts: BoardWanted,
+    pub cyber_alerts: DedicatedBoard,
     /// The epoch of the connection for which they were asked for: the numbers name something else in another ConnectWise.
     pub epoch: u32,
     /// Both were made and are in the settings.
@@ -30,7 +30,7 @@ pub struct BoardsWanted {
 
 /// What a person says of a board.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BoardWanted {
+pub struct DedicatedBoard {
     /// What it is called.
     pub name: String,
     /// Where it belongs.
@@ -105,7 +105,7 @@ impl ConfigTable {
     pub async fn boards_wanted_to_change(
         &self,
         partner: &PartnerId,
-    ) -> Result<Versioned<Option<BoardsWanted>>, Error> {
+    ) -> Result<Versioned<Option<DedicatedBoards>>, Error> {
         self.table
             .read_versioned(&partner_pk(partner), "boards")
             .await
@@ -119,12 +119,12 @@ impl ConfigTable {
     pub async fn save_boards_wanted(
         &self,
         partner: &PartnerId,
-        wanted: &BoardsWanted,
+        desired: &DedicatedBoards,
         version: u64,
     ) -> Result<Saved, Error> {
         let pk = partner_pk(partner);
         self.table
-            .save(place(&pk, "boards", &[]), wanted, version)
+            .save(place(&pk, "boards", &[]), desired, version)
             .await
     }
 

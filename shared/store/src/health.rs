@@ -71,7 +71,7 @@ impl ConfigTable {
 mod tests {
     use domain::choices::Unfit;
     use domain::event::Severity;
-    use domain::health::Episode;
+    use domain::health::Incident;
     use domain::health::{CompanyUnfit, Outage, Refusal, Trouble};
     use domain::kind::Role;
     use domain::record::Op;
@@ -115,7 +115,7 @@ mod tests {
             },
         ];
         let at: jiff::Timestamp = "2026-11-22T07:30:00.123Z".parse().unwrap();
-        let episode = Episode {
+        let incident = Incident {
             since: at,
             troubles: troubles.clone().into(),
             told: troubles.into(),
@@ -126,8 +126,8 @@ mod tests {
         let health = Health {
             failing: 2,
             failing_since: Some(at),
-            connection: Some(episode.clone()),
-            set_up: Some(episode),
+            connection: Some(incident.clone()),
+            set_up: Some(incident),
             turn: 9,
             taken_at: Some(at),
         };

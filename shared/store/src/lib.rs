@@ -32,7 +32,7 @@ mod versions;
 pub use access::{AccessTable, Connection};
 pub use alerts::{Alerts, Known, Written};
 pub use audit::{Actor, AuditEntry};
-pub use begun::{BoardWanted, BoardsWanted, OfTenant, Suggested, Suggestions, TestTicket};
+pub use begun::{DedicatedBoard, DedicatedBoards, OfTenant, Suggested, Suggestions, TestTicket};
 pub use config::ConfigTable;
 pub use due::{Comparing, Due, Leased, Progress, Task, spread};
 pub use error::Error;

@@ -10,11 +10,11 @@ use aws_smithy_async::future::pagination_stream::PaginationStream;
 use domain::event::SnapshotPart;
 use domain::key::SHARDS;
 use domain::plan::Ended;
-use domain::record::{Actual, BlockedSince, Open, Wanted};
+use domain::record::{Actual, BlockedSince, Desired, Open};
 use domain::settings::Mapping;
 use domain::snapshot::PartHead;
 use domain::time::sortable;
-use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId, Token};
+use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId, TicketRef};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -34,9 +34,9 @@ pub struct Listed {
     /// The alert.
     pub key: AlertKey,
     /// Which life of it.
-    pub episode: u32,
+    pub occurrence: u32,
     /// What its events ask for.
-    pub wanted: Wanted,
+    pub desired: Desired,
     /// What holds it up.
     pub blocked: BlockedSince,
     /// Where it stands in its shard: `tenant#since`.
@@ -120,9 +120,9 @@ pub struct Followed {
     /// The alert.
     pub key: AlertKey,
     /// Which life of it.
-    pub episode: u32,
+    pub occurrence: u32,
     /// What its events ask for.
-    pub wanted: Wanted,
+    pub desired: Desired,
     /// What stands in ConnectWise.
     #[serde(default)]
     pub actual: Option<Actual>,
@@ -140,9 +140,9 @@ impl Followed {
 
     /// The reference that this open ticket carries.
     #[must_use]
-    pub fn ticket_token(&self, open: &Open) -> Token {
-        let carried = open.token.clone();
-        carried.unwrap_or_else(|| Token::new(&self.key, self.episode))
+    pub fn ticket_ref(&self, open: &Open) -> TicketRef {
+        let carried = open.ticket_ref.clone();
+        carried.unwrap_or_else(|| TicketRef::new(&self.key, self.occurrence))
     }
 }
 
@@ -241,7 +241,7 @@ impl Alerts {
                 .expression_attribute_values(":state_of", state_of)
                 // An imported record has none.
                 .filter_expression("attribute_exists(#key)")
-                .projection_expression("pk, #key, episode, wanted, actual")
+                .projection_expression("pk, #key, occurrence, desired, actual")
                 .expression_attribute_names("#key", "key")
                 .limit(PAGE);
             Items {
@@ -326,7 +326,7 @@ impl Alerts {
                     .expression_attribute_values(":from", AttributeValue::S(from))
                     // Behind all of its times.
                     .expression_attribute_values(":to", AttributeValue::S(format!("{tenant}#~")))
-                    .projection_expression("pk, #key, episode, wanted, actual")
+                    .projection_expression("pk, #key, occurrence, desired, actual")
                     .expression_attribute_names("#key", "key")
                     .limit(PAGE)
                     .into_paginator()
@@ -338,7 +338,7 @@ impl Alerts {
                 // A tenant whose name goes on after a `#` may lie in between.
                 if closed.key.tenant == *tenant {
                     let actual = closed.actual.as_ref();
-                    ended.extend(Ended::of(&closed.key, &closed.wanted, actual));
+                    ended.extend(Ended::of(&closed.key, &closed.desired, actual));
                 }
             }
         }

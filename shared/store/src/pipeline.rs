@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::pipeline::{Episode, Happened, Schedule, Signs, Ticks, Unfinished};
+use domain::pipeline::{Happened, PipelineIncident, Schedule, Signs, Ticks, Unfinished};
 use domain::time::sortable;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::{Error, conditional};
 const PIPELINE: &str = "PIPELINE";
 const TICKS: &str = "ticks";
 const UNFINISHED: &str = "unfinished";
-const EPISODE: &str = "episode";
+const INCIDENT: &str = "incident";
 
 /// Something that happens now and then, and that the operator hears of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct Pipeline {
     /// The signs, but for what only a queue knows.
     pub signs: Signs,
     /// The episode that is on.
-    pub episode: Option<Episode>,
+    pub incident: Option<PipelineIncident>,
     /// Until when somebody else tells the operator.
     pub telling_until: Option<Timestamp>,
 }
@@ -62,7 +62,7 @@ pub struct Pipeline {
 #[derive(Deserialize)]
 struct Told {
     #[serde(default)]
-    episode: Option<Episode>,
+    incident: Option<PipelineIncident>,
     #[serde(default)]
     telling_until: Option<Timestamp>,
 }
@@ -141,9 +141,9 @@ impl ConfigTable {
                 UNFINISHED => {
                     signs.unfinished = Some(from_item(item).map_err(malformed(UNFINISHED))?);
                 }
-                EPISODE => {
-                    let told: Told = from_item(item).map_err(malformed(EPISODE))?;
-                    pipeline.episode = told.episode;
+                INCIDENT => {
+                    let told: Told = from_item(item).map_err(malformed(INCIDENT))?;
+                    pipeline.incident = told.incident;
                     pipeline.telling_until = told.telling_until;
                 }
                 _ => {
@@ -180,7 +180,7 @@ impl ConfigTable {
             return Ok(false);
         }
         let call = self
-            .pipeline_item(EPISODE)
+            .pipeline_item(INCIDENT)
             .update_expression("SET telling_until = :until")
             .expression_attribute_values(":until", AttributeValue::S(until.to_string()));
         let call = match seen {
@@ -198,22 +198,22 @@ impl ConfigTable {
     /// When DynamoDB fails: what the operator was told it may be told again.
     pub async fn put_episode(
         &self,
-        episode: Option<&Episode>,
+        incident: Option<&PipelineIncident>,
         until: Timestamp,
         now: Timestamp,
     ) -> Result<bool, Error> {
         let call = self
-            .pipeline_item(EPISODE)
+            .pipeline_item(INCIDENT)
             .condition_expression("telling_until = :until")
             .expression_attribute_values(":until", AttributeValue::S(until.to_string()))
             .expression_attribute_values(":now", AttributeValue::S(now.to_string()));
-        let call = match episode {
-            None => call.update_expression("SET telling_until = :now REMOVE episode"),
-            Some(episode) => call
-                .update_expression("SET telling_until = :now, episode = :episode")
+        let call = match incident {
+            None => call.update_expression("SET telling_until = :now REMOVE incident"),
+            Some(incident) => call
+                .update_expression("SET telling_until = :now, incident = :incident")
                 .expression_attribute_values(
-                    ":episode",
-                    to_attribute_value(episode).map_err(malformed(EPISODE))?,
+                    ":incident",
+                    to_attribute_value(incident).map_err(malformed(INCIDENT))?,
                 ),
         };
         Ok(conditional::update(call).await?.is_some())

@@ -34,8 +34,9 @@ use report::Report;
 use stories::{CALM, Delivery, PARTNERS, STORM, Size, Story};
 use verdict::{Alert, Evidence, Expected, unaccounted};
 
-/// How long the storm's events may take, from the first to the last ticket, and those of the calm before it.
-const WITHIN: Duration = Duration::from_secs(10 * 60);
+/// How long the storm's events may take, from the first to the last ticket, and those of the calm before it. A create that was
+/// answered twice without a word on whether it was done is retried five minutes after it has settled, then with the others like it.
+const WITHIN: Duration = Duration::from_secs(20 * 60);
 const CALM_WITHIN: Duration = Duration::from_secs(3 * 60);
 /// How long ConnectWise fails and processes die. Not to the end: a create that fails is not tried again before it has settled, and of
 /// so many some fail four times in a row.
@@ -558,7 +559,7 @@ fn alerts(partners: &[Partner<'_>], stories: &[Story]) -> Result<Vec<Alert>> {
         let expected = match story.stands() {
             true if story.is_poisoned => Expected::Refused,
             true => Expected::Open,
-            false => Expected::Gone,
+            false => Expected::Resolved,
         };
         Ok(Alert {
             key,

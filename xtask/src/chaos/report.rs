@@ -125,7 +125,7 @@ impl Report {
         for ticket in &verdict.strangers {
             println!(
                 "WRONG: ticket {} has the token {}, which no alert of this run has",
-                ticket.id, ticket.token
+                ticket.id, ticket.ticket_ref
             );
         }
         let Left {
@@ -183,7 +183,7 @@ impl Report {
             .collect();
         for ticket in &tickets {
             let state = if ticket.closed { "closed" } else { "open" };
-            println!("  ticket   {} {state} {}", ticket.id, ticket.token);
+            println!("  ticket   {} {state} {}", ticket.id, ticket.ticket_ref);
         }
         let ids: Vec<_> = tickets.iter().map(|ticket| ticket.id).collect();
         let alert = self.alerts.iter().find(|alert| alert.key == *key);

@@ -28,7 +28,7 @@ pub(crate) enum Expected {
     /// It is active: it has one open ticket.
     Open,
     /// It is resolved: its ticket is closed, or there is none.
-    Gone,
+    Resolved,
     /// It is active, but ConnectWise refuses its text: it waits for a person, for a reason of its own.
     Refused,
     /// It is active, but a technician closed or merged its ticket: it has no other one, and we did not close it.
@@ -130,7 +130,7 @@ pub(crate) fn unaccounted(alert: &Alert, record: Option<&Record>) -> Option<Wron
         }
         (Some(blocked), _) => return Some(Wrong::Blocked(blocked.reason.to_string())),
         (None, Expected::Refused) => return Some(Wrong::Unfinished),
-        (None, Expected::Open | Expected::Gone | Expected::ByTechnician) => {}
+        (None, Expected::Open | Expected::Resolved | Expected::ByTechnician) => {}
     }
     if record.claim.is_some() || !record.duplicates.is_empty() {
         return Some(Wrong::Unfinished);
@@ -138,8 +138,8 @@ pub(crate) fn unaccounted(alert: &Alert, record: Option<&Record>) -> Option<Wron
     match (&record.actual, alert.expected) {
         (_, Expected::ByTechnician | Expected::Refused)
         | (Some(Actual::Open(_)), Expected::Open)
-        | (Some(Actual::Closed(_)) | None, Expected::Gone) => None,
-        (Some(Actual::Open(_)), Expected::Gone)
+        | (Some(Actual::Closed(_)) | None, Expected::Resolved) => None,
+        (Some(Actual::Open(_)), Expected::Resolved)
         | (Some(Actual::Closed(_)) | None, Expected::Open) => Some(Wrong::Unfinished),
     }
 }
@@ -195,7 +195,7 @@ fn wrong(alert: &Alert, record: Option<&Record>, tickets: &[&Ticket]) -> Option<
         (Expected::Open, Some(ticket)) if ticket.closed => {
             return Some(Wrong::ClosedThoughThere(ticket.id));
         }
-        (Expected::Gone, Some(ticket)) if !ticket.closed => {
+        (Expected::Resolved, Some(ticket)) if !ticket.closed => {
             return Some(Wrong::OpenThoughGone(ticket.id));
         }
         (Expected::ByTechnician, Some(ticket)) => {
@@ -209,7 +209,7 @@ fn wrong(alert: &Alert, record: Option<&Record>, tickets: &[&Ticket]) -> Option<
         }
         (Expected::Refused, Some(ticket)) => return Some(Wrong::TicketThoughRefused(ticket.id)),
         (Expected::Refused, None) => return unaccounted(alert, record),
-        (Expected::Open, Some(_)) | (Expected::Gone, _) => {}
+        (Expected::Open, Some(_)) | (Expected::Resolved, _) => {}
     }
     if let Some(wrong) = unaccounted(alert, record) {
         return Some(wrong);
@@ -231,7 +231,7 @@ fn wrong(alert: &Alert, record: Option<&Record>, tickets: &[&Ticket]) -> Option<
 mod tests {
     use domain::event::Severity;
     use domain::record::{ClosedBy, Open};
-    use domain::{AlertId, PartnerId, SourceId, TenantId, Token};
+    use domain::{AlertId, PartnerId, SourceId, TenantId, TicketRef};
     use jiff::Timestamp;
 
     use super::*;
@@ -253,7 +253,7 @@ mod tests {
     fn ticket(alert: &Alert, id: u64, closed: bool) -> Ticket {
         Ticket {
             id,
-            token: Token::new(&alert.key, 1).to_string(),
+            ticket_ref: TicketRef::new(&alert.key, 1).to_string(),
             company: 1,
             closed,
             closed_by: closed.then(|| INTEGRATION.to_owned()),
@@ -270,9 +270,9 @@ mod tests {
             severity: Severity::High,
             last_note_at: None,
             noted_repeats: 0,
-            noted_gone: false,
+            noted_resolved: false,
             owes_reopened_note: false,
-            token: None,
+            ticket_ref: None,
         };
         Record::new(alert.key.clone()).with_open(open)
     }
@@ -286,8 +286,8 @@ mod tests {
     fn good() -> (Vec<Alert>, Evidence) {
         let alerts = vec![
             alert("stands", Expected::Open),
-            alert("closed", Expected::Gone),
-            alert("never", Expected::Gone),
+            alert("closed", Expected::Resolved),
+            alert("never", Expected::Resolved),
             alert("refused", Expected::Refused),
             alert("taken", Expected::ByTechnician),
         ];
@@ -341,10 +341,10 @@ mod tests {
         let planted = found(|alerts, evidence| evidence.tickets.push(ticket(&alerts[0], 13, true)));
         assert_eq!(planted, one("stands", Wrong::Several(vec![11, 13])));
         let planted = found(|alerts, evidence| {
-            let token = Token::new(&alerts[1].key, 2).to_string();
+            let ticket_ref = TicketRef::new(&alerts[1].key, 2).to_string();
             evidence.tickets.push(Ticket {
                 id: 13,
-                token,
+                ticket_ref,
                 company: 1,
                 closed: true,
                 closed_by: None,

@@ -8,7 +8,7 @@ use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use domain::event::{EventDigest, Order, Receipt, Severity};
 use domain::kind::Role;
 use domain::memory::Memory;
-use domain::record::{About, Actual, Open, Record, Wanted};
+use domain::record::{Actual, AlertDetails, Desired, Open, Record};
 use domain::{AlertId, AlertKey, Kind, PartnerId, RecordId, SourceId, TenantId};
 use futures_util::{TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -79,12 +79,14 @@ fn key(partner: &PartnerId, n: usize) -> Result<AlertKey> {
 
 /// Makes the tickets of these alerts, and returns the number of the first.
 async fn tickets(site: &Simulator, keys: &[AlertKey]) -> Result<RecordId> {
-    let references = keys.iter().map(|key| Record::new(key.clone()).token());
+    let references = keys
+        .iter()
+        .map(|key| Record::new(key.clone()).occurrence_ref());
     let stock = json!({
         "ticket": {
             "summary": "Disk C: is full", "board": { "id": BOARD }, "status": { "id": STATUS }, "company": { "id": COMPANY },
         },
-        "references": references.map(|token| token.to_string()).collect::<Vec<_>>(),
+        "references": references.map(|ticket_ref| ticket_ref.to_string()).collect::<Vec<_>>(),
     });
     let made: Value = site.stock(&stock).await?;
     ensure!(made["made"] == keys.len(), "the simulator made {made}");
@@ -94,7 +96,7 @@ async fn tickets(site: &Simulator, keys: &[AlertKey]) -> Result<RecordId> {
 fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> {
     let mut record = Record::new(key.clone());
     record.rev = 1;
-    record.wanted = Wanted {
+    record.desired = Desired {
         last: Some(Order {
             occurred_at: at,
             receipt: Receipt {
@@ -106,8 +108,8 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
             digest: EventDigest::of(&[&key.item_key()]),
         }),
         last_received_at: Some(at),
-        standing: true,
-        about: Some(About {
+        active: true,
+        details: Some(AlertDetails {
             kind: Kind::parse("disk")?,
             role: Role::Operations,
             severity: Severity::Medium,
@@ -117,7 +119,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
             repeats: 0,
             expires_at: None,
         }),
-        gone: None,
+        resolution: None,
     };
     record.actual = Some(Actual::Open(Open {
         ticket_id,
@@ -128,9 +130,9 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
         severity: Severity::Medium,
         last_note_at: None,
         noted_repeats: 0,
-        noted_gone: false,
+        noted_resolved: false,
         owes_reopened_note: false,
-        token: None,
+        ticket_ref: None,
     }));
     Ok(record)
 }

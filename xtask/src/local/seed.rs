@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::Secret;
 use domain::event::Severity;
 use domain::kind::{BUILT_IN, Role};
-use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};
+use domain::settings::{BoardTarget, Mapping, OnResolve, Settings};
 use domain::{Kind, PartnerId, RecordId, SourceId, TenantId};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::{Value, json};
@@ -155,7 +155,7 @@ async fn tickets(page: &PartnerPage, priorities: &BTreeMap<Severity, RecordId>) 
             "start_status": board["start_status"],
             "closing_status": board["closing_status"],
             "types": types,
-            "when_gone": board["when_gone"],
+            "on_resolve": board["on_resolve"],
             "reopen_days": board["reopen_days"],
         });
     }
@@ -359,8 +359,14 @@ async fn priorities(simulator: &Simulator) -> Result<BTreeMap<Severity, RecordId
 
 async fn settings(simulator: &Simulator) -> Result<Settings> {
     Ok(Settings {
-        operations: board(simulator, Role::Operations, "Operations", WhenGone::Close).await?,
-        cyber_alerts: board(simulator, Role::CyberAlerts, "Cyber Alerts", WhenGone::Note).await?,
+        operations: board(simulator, Role::Operations, "Operations", OnResolve::Close).await?,
+        cyber_alerts: board(
+            simulator,
+            Role::CyberAlerts,
+            "Cyber Alerts",
+            OnResolve::Note,
+        )
+        .await?,
         priorities: priorities(simulator).await?,
         ..Settings::default()
     })
@@ -370,7 +376,7 @@ async fn board(
     simulator: &Simulator,
     role: Role,
     name: &str,
-    when_gone: WhenGone,
+    on_resolve: OnResolve,
 ) -> Result<BoardTarget> {
     let board = id_of(simulator, "/service/boards", "name", name).await?;
     let statuses = format!("/service/boards/{board}/statuses");
@@ -387,7 +393,7 @@ async fn board(
         start_status: Some(id_of(simulator, &statuses, "name", "New").await?),
         closing_status: Some(id_of(simulator, &statuses, "name", ">Closed").await?),
         types,
-        when_gone,
+        on_resolve,
         reopen_days: 0,
         renew_after_hours: 0,
     })

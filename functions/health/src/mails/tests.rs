@@ -12,8 +12,8 @@ fn tenant(id: &str) -> TenantId {
     TenantId::parse(id).unwrap()
 }
 
-fn episode(troubles: &[Trouble]) -> Episode {
-    Episode {
+fn incident(troubles: &[Trouble]) -> Incident {
+    Incident {
         since: time("2026-11-22T07:05:00Z"),
         troubles: troubles.iter().cloned().collect(),
         told: BTreeSet::new(),
@@ -41,9 +41,9 @@ fn writes(op: Option<Op>, cause: Cause, words: &str) -> Trouble {
 }
 
 /// A mail for people who are called so.
-fn to<R>(partner: &str, named: &str, mail: impl FnOnce(About<'_>) -> R) -> R {
+fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) -> R {
     let tenants = BTreeMap::from([(tenant("acme"), named.to_owned())]);
-    mail(About {
+    mail(MailContext {
         to: EmailAddress::parse("anna@northwind.example").unwrap(),
         partner,
         tenants: &tenants,
@@ -54,7 +54,7 @@ fn to<R>(partner: &str, named: &str, mail: impl FnOnce(About<'_>) -> R) -> R {
 fn every_trouble() -> Vec<Trouble> {
     let (role, kind) = (Role::Operations, Kind::parse("disk").unwrap());
     let why = [
-        Unfit::Gone,
+        Unfit::Missing,
         Unfit::Inactive,
         Unfit::Closes,
         Unfit::LeavesOpen,
@@ -74,7 +74,7 @@ fn every_trouble() -> Vec<Trouble> {
         Outage::Misrouted,
     ];
     let companies = [
-        CompanyUnfit::Gone,
+        CompanyUnfit::Missing,
         CompanyUnfit::Deleted,
         CompanyUnfit::Inactive,
         CompanyUnfit::Disallowed,
@@ -129,9 +129,9 @@ fn no_mail_about_an_outage_says_to_connect_again() {
         Outage::Throttling,
         Outage::Misrouted,
     ] {
-        let episode = episode(&[Trouble::Outage(outage)]);
+        let incident = incident(&[Trouble::Outage(outage)]);
         let mail = to("Northwind IT", "Acme Dental", |about| {
-            broken(about, Part::Connection, &episode, &none)
+            broken(about, Part::Connection, &incident, &none)
         });
         // A connection to another address drops what is mapped.
         assert!(!mail.text.contains("connect again"), "{}", mail.text);
@@ -142,9 +142,9 @@ fn no_mail_about_an_outage_says_to_connect_again() {
 #[test]
 fn a_mail_says_what_broke_since_when_what_waits_what_to_do_and_where() {
     let waiting = waiting(&[("acme", 40), ("grove", 2)]);
-    let episode = episode(&[Trouble::Refused(Refusal::Keys)]);
+    let incident = incident(&[Trouble::Refused(Refusal::Keys)]);
     let mail = to("Northwind IT", "Acme Dental", |about| {
-        broken(about, Part::Connection, &episode, &waiting)
+        broken(about, Part::Connection, &incident, &waiting)
     });
     assert_eq!(
         mail.subject,
@@ -179,10 +179,10 @@ fn a_mail_says_what_broke_since_when_what_waits_what_to_do_and_where() {
 
 #[test]
 fn a_reminder_and_the_end_are_seen_in_the_subject() {
-    let episode = episode(&[Trouble::Outage(Outage::Slow)]);
+    let incident = incident(&[Trouble::Outage(Outage::Slow)]);
     let none = Waiting::default();
     let mail = to("Northwind", "", |about| {
-        reminder(about, Part::Connection, &episode, &none)
+        reminder(about, Part::Connection, &incident, &none)
     });
     assert_eq!(
         mail.subject,
@@ -199,7 +199,7 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
         (300, "300 alerts that had waited for it have gone on"),
     ] {
         let mail = to("Northwind", "Acme", |about| {
-            works(about, Part::Connection, &episode, late, &left)
+            works(about, Part::Connection, &incident, late, &left)
         });
         assert_eq!(mail.subject, "Ticketbridge: working again (Northwind)");
         assert!(mail.text.contains(words), "{}", mail.text);
@@ -215,9 +215,9 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
 fn every_trouble_has_its_own_words_and_something_to_do() {
     let mut said = BTreeSet::new();
     for trouble in every_trouble() {
-        let episode = episode(std::slice::from_ref(&trouble));
+        let incident = incident(std::slice::from_ref(&trouble));
         let mail = to("Northwind", "Acme Dental", |about| {
-            broken(about, Part::SetUp, &episode, &Waiting::default())
+            broken(about, Part::SetUp, &incident, &Waiting::default())
         });
         let (what, rest) = mail
             .text
@@ -252,7 +252,7 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
         broken(
             about,
             Part::SetUp,
-            &episode(std::slice::from_ref(&trouble)),
+            &incident(std::slice::from_ref(&trouble)),
             &waiting,
         )
     });
@@ -275,7 +275,7 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
         works(
             about,
             Part::SetUp,
-            &episode(&[trouble]),
+            &incident(&[trouble]),
             5,
             &Waiting::default(),
         )
@@ -293,7 +293,7 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
         "",
     );
     let mail = to("Northwind", "Acme Dental", |about| {
-        broken(about, Part::SetUp, &episode(&[silent]), &waiting)
+        broken(about, Part::SetUp, &incident(&[silent]), &waiting)
     });
     assert!(
         mail.text.contains("- ConnectWise refuses to close tickets with the status that is set for operations alerts. It reports success, but the tickets do not change.\n"),
@@ -307,14 +307,14 @@ fn a_long_list_is_cut_and_counted() {
     let tenants: Vec<String> = (0..25).map(|n| format!("tenant-{n:02}")).collect();
     let gone = |id: &String| Trouble::Company {
         tenant: tenant(id),
-        why: CompanyUnfit::Gone,
+        why: CompanyUnfit::Missing,
     };
     let troubles: Vec<_> = tenants.iter().map(gone).collect();
     let counts: Vec<_> = tenants.iter().map(|id| (id.as_str(), 1)).collect();
     let mut waiting = waiting(&counts);
     waiting.more = true;
     let mail = to("Northwind", "", |about| {
-        broken(about, Part::SetUp, &episode(&troubles), &waiting)
+        broken(about, Part::SetUp, &incident(&troubles), &waiting)
     });
     assert_eq!(
         mail.subject,
@@ -372,7 +372,7 @@ proptest! {
     #[test]
     fn no_name_brings_a_line_a_header_or_markup(partner in nasty(), named in nasty()) {
         let troubles = every_trouble();
-        let episode = episode(&troubles);
+        let incident = incident(&troubles);
         let counts = waiting(&[("acme", 3)]);
         let stops = BTreeMap::from([(tenant("acme"), Stopped {
         digest: String::new(),
@@ -380,12 +380,12 @@ proptest! {
         })]);
         // What is there without any name: as many lines, and the same tags.
         let mails = |partner: &str, named: &str| to(partner, named, |about| {
-            let new = BTreeSet::from([Trouble::Company { tenant: tenant("acme"), why: CompanyUnfit::Gone }]);
+            let new = BTreeSet::from([Trouble::Company { tenant: tenant("acme"), why: CompanyUnfit::Missing }]);
             [
-                broken(about.clone(), Part::SetUp, &episode, &counts),
-                more(about.clone(), Part::SetUp, &episode, &new, &counts),
-                reminder(about.clone(), Part::Connection, &episode, &counts),
-                works(about.clone(), Part::Connection, &episode, 3, &counts),
+                broken(about.clone(), Part::SetUp, &incident, &counts),
+                more(about.clone(), Part::SetUp, &incident, &new, &counts),
+                reminder(about.clone(), Part::Connection, &incident, &counts),
+                works(about.clone(), Part::Connection, &incident, 3, &counts),
                 stopped(about, &stops),
             ]
         });

@@ -1,6 +1,6 @@
 use domain::Kind;
 use domain::event::Severity;
-use domain::health::Episode;
+use domain::health::Incident;
 use domain::settings::{BoardTarget, Settings};
 
 use super::*;
@@ -100,7 +100,7 @@ fn a_thousand_companies_come_round_a_hundred_at_a_time_and_wrong_ones_come_each_
 
 #[test]
 fn only_what_was_wrong_and_still_lasts_counts_as_wrong() {
-    let episode = |good| Episode {
+    let incident = |good| Incident {
         since: "2026-11-22T07:30:00Z".parse().unwrap(),
         troubles: [Trouble::Priority(Severity::High)].into(),
         told: BTreeSet::new(),
@@ -110,10 +110,10 @@ fn only_what_was_wrong_and_still_lasts_counts_as_wrong() {
     };
     for (good, areas) in [(0, vec![Area::Priorities]), (1, vec![])] {
         let health = Health {
-            set_up: Some(episode(good)),
+            set_up: Some(incident(good)),
             ..Health::default()
         };
-        assert_eq!(standing(&health), areas.into_iter().collect());
+        assert_eq!(open_incident(&health), areas.into_iter().collect());
     }
 }
 
@@ -143,7 +143,7 @@ fn a_company_is_unusable_when_it_is_gone_deleted_or_inactive() {
         let status = serde_json::json!({ "id": status, "name": "Inactive" });
         company(serde_json::json!({ "id": 7, "status": status, "deletedFlag": deleted }))
     };
-    assert_eq!(of(None), Some(CompanyUnfit::Gone));
+    assert_eq!(of(None), Some(CompanyUnfit::Missing));
     assert_eq!(of(Some(&with(1, true))), Some(CompanyUnfit::Deleted));
     assert_eq!(of(Some(&with(1, false))), None, "its name says nothing");
     assert_eq!(of(Some(&with(2, false))), Some(CompanyUnfit::Inactive));

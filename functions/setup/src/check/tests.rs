@@ -100,7 +100,7 @@ impl World {
         }
     }
 
-    async fn rights(&self) -> Vec<(&'static str, Standing)> {
+    async fn rights(&self) -> Vec<(&'static str, RightStatus)> {
         let proven = self.prove(self.candidate()).await.unwrap();
         let client = self.connections.candidate(proven.keys).await.unwrap();
         let held = rights(&client, &seconds(20)).await;
@@ -534,7 +534,7 @@ async fn rights_are_taken_from_the_listing_and_my_counts_as_missing() {
             .rights()
             .await
             .iter()
-            .all(|(_, is)| *is == Standing::Found)
+            .all(|(_, is)| *is == RightStatus::Found)
     );
     world
         .faults(json!({
@@ -543,7 +543,7 @@ async fn rights_are_taken_from_the_listing_and_my_counts_as_missing() {
         }))
         .await;
     let missing: Vec<_> = world.rights().await;
-    let missing = missing.iter().filter(|(_, is)| *is == Standing::Missing);
+    let missing = missing.iter().filter(|(_, is)| *is == RightStatus::Missing);
     let missing: Vec<_> = missing.map(|(right, _)| *right).collect();
     assert_eq!(
         missing,
@@ -573,13 +573,13 @@ async fn where_rights_are_not_listed_one_row_of_each_list_tells_what_it_can() {
         let of = world.rights().await;
         let of = |right| of.iter().find(|(of, _)| *of == right).unwrap().1;
         for (right, expected) in [
-            (rights::COMPANIES_INQUIRE, Standing::Found),
-            (rights::TICKETS_INQUIRE, Standing::Found),
-            (rights::MY_COMPANY_INQUIRE, Standing::Found),
-            (rights::MEMBERS_INQUIRE, Standing::Missing),
-            (rights::TABLES_INQUIRE, Standing::Missing),
-            (rights::TICKETS_ADD, Standing::NotKnown),
-            (rights::TICKETS_CLOSE, Standing::NotKnown),
+            (rights::COMPANIES_INQUIRE, RightStatus::Found),
+            (rights::TICKETS_INQUIRE, RightStatus::Found),
+            (rights::MY_COMPANY_INQUIRE, RightStatus::Found),
+            (rights::MEMBERS_INQUIRE, RightStatus::Missing),
+            (rights::TABLES_INQUIRE, RightStatus::Missing),
+            (rights::TICKETS_ADD, RightStatus::NotKnown),
+            (rights::TICKETS_CLOSE, RightStatus::NotKnown),
         ] {
             assert_eq!(of(right), expected, "{right} {listing}");
         }

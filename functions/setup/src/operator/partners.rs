@@ -91,7 +91,7 @@ pub(super) async fn get(setup: State, InPath(partner): InPath) -> Result<Respons
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct PartnerRequest {
     name: Option<String>,
     enabled: Option<bool>,
     version: Option<u64>,
@@ -104,13 +104,13 @@ pub(super) async fn put(
     setup: State,
     Extension(invocation): Extension<Invocation>,
     InPath(partner): InPath,
-    Input(wanted): Input<Wanted>,
+    Input(desired): Input<PartnerRequest>,
 ) -> Result<Response, Problem> {
     let id: PartnerId = id("partner", partner)?;
-    let name = wanted.name.as_deref().map(|text| name("name", text));
+    let name = desired.name.as_deref().map(|text| name("name", text));
     let name = name.transpose()?;
     let read = setup.access().partner(&id).await?;
-    if wanted
+    if desired
         .version
         .is_some_and(|version| version != read.version)
     {
@@ -122,12 +122,12 @@ pub(super) async fn put(
     let partner = match read.value {
         None => Partner {
             name: name.ok_or_else(|| Problem::invalid("name", "A new partner needs a name."))?,
-            enabled: wanted.enabled.unwrap_or(true),
+            enabled: desired.enabled.unwrap_or(true),
             made_at: now,
             sessions_from: None,
         },
         Some(before) => {
-            let enabled = wanted.enabled.unwrap_or(before.enabled);
+            let enabled = desired.enabled.unwrap_or(before.enabled);
             let name = name.unwrap_or_else(|| before.name.clone());
             // Switching off what is off already ends nothing that is there.
             match enabled == before.enabled {
@@ -240,7 +240,7 @@ pub(super) async fn link(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ContactWanted {
+pub(super) struct ContactRequest {
     address: String,
 }
 
@@ -249,10 +249,10 @@ pub(super) async fn set_contact(
     setup: State,
     Extension(invocation): Extension<Invocation>,
     InPath(partner): InPath,
-    Input(wanted): Input<ContactWanted>,
+    Input(desired): Input<ContactRequest>,
 ) -> Result<Response, Problem> {
     let (id, ..) = existing(&setup, partner).await?;
-    let address = EmailAddress::parse(&wanted.address)
+    let address = EmailAddress::parse(&desired.address)
         .map_err(|err| Problem::invalid("address", capital(&err.to_string())))?;
     set_by_operator(&setup, &id, address, &invocation).await?;
     Ok(StatusCode::NO_CONTENT.into_response())

@@ -169,18 +169,18 @@ pub(super) async fn get(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Wanted {
+pub(super) struct SourceRequest {
     name: Option<String>,
     partner: Option<String>,
     partners: Option<Vec<String>>,
     enabled: Option<bool>,
-    kinds_added: Option<Vec<KindWanted>>,
+    kinds_added: Option<Vec<KindRequest>>,
     version: Option<u64>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct KindWanted {
+struct KindRequest {
     kind: String,
     role: Role,
     type_name: String,
@@ -197,28 +197,28 @@ struct Bound {
 pub(super) async fn make(
     setup: State,
     Extension(invocation): Extension<Invocation>,
-    Input(wanted): Input<Wanted>,
+    Input(desired): Input<SourceRequest>,
 ) -> Result<Response, Problem> {
     let missing = || Problem::invalid("name", "A new source needs a name.");
-    let name = name("name", wanted.name.as_deref().ok_or_else(missing)?)?;
-    let bound = bound(&setup, wanted.partner, wanted.partners).await?;
+    let name = name("name", desired.name.as_deref().ok_or_else(missing)?)?;
+    let bound = bound(&setup, desired.partner, desired.partners).await?;
     let bound = bound.ok_or_else(|| {
         Problem::invalid(
             "partner",
             "A source speaks for one \"partner\", or for several \"partners\".",
         )
     })?;
-    if wanted.version.is_some_and(|version| version != 0) {
+    if desired.version.is_some_and(|version| version != 0) {
         return Err(moved());
     }
-    let kinds_added = kinds(wanted.kinds_added.unwrap_or_default())?;
+    let kinds_added = kinds(desired.kinds_added.unwrap_or_default())?;
     let secret = random::signing_secret()?;
     let id = new_id(&setup).await?;
     let source = Source {
         name,
         partner: bound.partner,
         partners: bound.partners,
-        enabled: wanted.enabled.unwrap_or(true),
+        enabled: desired.enabled.unwrap_or(true),
         made_at: invocation.now(),
         busy_until: None,
     };
@@ -259,26 +259,26 @@ pub(super) async fn change(
     setup: State,
     Extension(invocation): Extension<Invocation>,
     InPath(source): InPath,
-    Input(wanted): Input<Wanted>,
+    Input(desired): Input<SourceRequest>,
 ) -> Result<Response, Problem> {
     let (id, Versioned { value, version }) = existing(&setup, source).await?;
-    if wanted.version.is_some_and(|asked| asked != version) {
+    if desired.version.is_some_and(|asked| asked != version) {
         return Err(moved());
     }
-    let name = wanted.name.as_deref().map(|text| name("name", text));
+    let name = desired.name.as_deref().map(|text| name("name", text));
     let name = name.transpose()?.unwrap_or_else(|| value.name.clone());
-    let bound = bound(&setup, wanted.partner, wanted.partners).await?;
+    let bound = bound(&setup, desired.partner, desired.partners).await?;
     let Bound { partner, partners } = bound.unwrap_or_else(|| Bound {
         partner: value.partner.clone(),
         partners: value.partners.clone(),
     });
-    let kinds_added = wanted.kinds_added.map(kinds).transpose()?;
+    let kinds_added = desired.kinds_added.map(kinds).transpose()?;
     let mut before = bound_to(value.partner.iter().chain(&value.partners));
     let source = Source {
         name,
         partner,
         partners,
-        enabled: wanted.enabled.unwrap_or(value.enabled),
+        enabled: desired.enabled.unwrap_or(value.enabled),
         ..value
     };
     let change = Change::begin(&setup, id, source, version, &invocation).await?;
@@ -543,15 +543,15 @@ async fn there(setup: &Setup, field: &str, partner: &PartnerId) -> Result<(), Pr
     }
 }
 
-fn kinds(wanted: Vec<KindWanted>) -> Result<Vec<KindInfo>, Problem> {
-    if wanted.len() > MOST_KINDS {
+fn kinds(desired: Vec<KindRequest>) -> Result<Vec<KindInfo>, Problem> {
+    if desired.len() > MOST_KINDS {
         let detail = format!("A source has at most {MOST_KINDS} kinds of its own.");
         return Err(Problem::invalid("kinds_added", detail));
     }
     let mut kinds: Vec<KindInfo> = vec![];
-    for (n, wanted) in wanted.into_iter().enumerate() {
+    for (n, desired) in desired.into_iter().enumerate() {
         let field = format!("kinds_added[{n}].kind");
-        let kind: Kind = id(&field, wanted.kind)?;
+        let kind: Kind = id(&field, desired.kind)?;
         if BUILT_IN.iter().any(|(name, ..)| *name == kind.as_str()) {
             return Err(Problem::invalid(field, "It is built in already."));
         }
@@ -561,8 +561,8 @@ fn kinds(wanted: Vec<KindWanted>) -> Result<Vec<KindInfo>, Problem> {
         let field = format!("kinds_added[{n}].type_name");
         kinds.push(KindInfo {
             kind,
-            role: wanted.role,
-            type_name: line(&field, &wanted.type_name, LONGEST_TYPE)?,
+            role: desired.role,
+            type_name: line(&field, &desired.type_name, LONGEST_TYPE)?,
         });
     }
     Ok(kinds)

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::{Board, Client, Department, Error, Location, Member, MyMember};
-use domain::boards::{BoardName, Parts, Wanted, chosen, left_to_connectwise, on_own_board};
+use domain::boards::{BoardName, DesiredBoard, Parts, chosen, left_to_connectwise, on_own_board};
 use domain::choices;
 use domain::event::Severity;
 use domain::kind::{KindInfo, Role};
@@ -15,7 +15,7 @@ use domain::settings::{BoardTarget, Settings};
 use domain::{PartnerId, RecordId};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, BoardWanted, BoardsWanted, Saved};
+use store::{Actor, DedicatedBoard, DedicatedBoards, Saved};
 use tokio::time::Instant;
 use tokio::{join, try_join};
 
@@ -43,7 +43,7 @@ struct View {
     default_board: Option<String>,
     /// What the two boards were asked to be.
     #[serde(skip_serializing_if = "Option::is_none")]
-    wanted: Option<Wish>,
+    desired: Option<Wish>,
     /// What the form for two boards offers; none where the API member may not read one of the lists.
     #[serde(skip_serializing_if = "Option::is_none")]
     offers: Option<Offers>,
@@ -122,25 +122,25 @@ async fn view(
     invocation: &Invocation,
 ) -> Result<View, Problem> {
     let settings = setup.table().settings_to_change(partner).await?;
-    let wanted = setup.table().boards_wanted_to_change(partner).await?;
+    let desired = setup.table().boards_wanted_to_change(partner).await?;
     let mut view = View {
         mode: Mode::NotConnected,
         operations: None,
         cyber_alerts: None,
         default_board: None,
-        wanted: None,
+        desired: None,
         offers: None,
         off: Vec::new(),
         settings_version: settings.version,
-        boards_version: wanted.version,
+        boards_version: desired.version,
     };
     let Some(Connected { connection, client }) = setup.connected(partner).await? else {
         return Ok(view);
     };
     let settings = settings.value;
     let settings = settings.filter(|settings| settings.is_of(connection.epoch));
-    let wanted = wanted.value;
-    let wanted = wanted.filter(|wanted| wanted.epoch == connection.epoch);
+    let desired = desired.value;
+    let desired = desired.filter(|desired| desired.epoch == connection.epoch);
     let ends = invocation.call_ends();
     let (member, boards, lists) = join!(
         client.my_member(ends),
@@ -157,7 +157,7 @@ async fn view(
             name: name_of(&boards, board),
         })
     };
-    view.mode = mode(settings.as_ref(), wanted.as_ref());
+    view.mode = mode(settings.as_ref(), desired.as_ref());
     view.operations = settings.as_ref().and_then(|of| placed(&of.operations));
     view.cyber_alerts = settings.as_ref().and_then(|of| placed(&of.cyber_alerts));
     match member {
@@ -173,18 +173,18 @@ async fn view(
         Err(err) => view.off.push(told(&err).detail),
     }
     view.off.dedup();
-    if let Some(wanted) = wanted.filter(|wanted| !wanted.finished) {
-        view.wanted = Some(Wish {
-            total: both(&wanted, &setup.own_kinds(partner).await?)?.total(),
-            operations: wanted.operations.name,
-            cyber_alerts: wanted.cyber_alerts.name,
+    if let Some(desired) = desired.filter(|desired| !desired.finished) {
+        view.desired = Some(Wish {
+            total: both(&desired, &setup.own_kinds(partner).await?)?.total(),
+            operations: desired.operations.name,
+            cyber_alerts: desired.cyber_alerts.name,
         });
     }
     Ok(view)
 }
 
-fn mode(settings: Option<&Settings>, wanted: Option<&BoardsWanted>) -> Mode {
-    if wanted.is_some_and(|wanted| !wanted.finished) {
+fn mode(settings: Option<&Settings>, desired: Option<&DedicatedBoards>) -> Mode {
+    if desired.is_some_and(|desired| !desired.finished) {
         return Mode::Making;
     }
     let Some(settings) = settings else {
@@ -366,13 +366,13 @@ pub(crate) async fn own_parts(
 /// Boards that were asked for and not finished are not gone on with. If the process dies before, the page goes on with them, and who
 /// wants the default board chooses it again.
 async fn give_up(setup: &Setup, partner: &PartnerId) -> Result<(), Problem> {
-    let wanted = setup.table().boards_wanted_to_change(partner).await?;
-    if let Some(begun) = wanted.value.filter(|wanted| !wanted.finished) {
-        let finished = BoardsWanted {
+    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    if let Some(begun) = desired.value.filter(|desired| !desired.finished) {
+        let finished = DedicatedBoards {
             finished: true,
             ..begun
         };
-        let version = wanted.version;
+        let version = desired.version;
         setup
             .table()
             .save_boards_wanted(partner, &finished, version)
@@ -412,13 +412,13 @@ pub(crate) async fn choose_dedicated(
     fits("operations", &asked.operations, &lists)?;
     fits("cyber_alerts", &asked.cyber_alerts, &lists)?;
     let [operations, cyber_alerts] = names;
-    let board = |form: &Form, name: &BoardName| BoardWanted {
+    let board = |form: &Form, name: &BoardName| DedicatedBoard {
         name: name.as_str().to_owned(),
         location: form.location,
         department: form.department,
         team_lead: form.team_lead,
     };
-    let wanted = BoardsWanted {
+    let desired = DedicatedBoards {
         operations: board(&asked.operations, &operations),
         cyber_alerts: board(&asked.cyber_alerts, &cyber_alerts),
         epoch: connection.epoch,
@@ -426,10 +426,10 @@ pub(crate) async fn choose_dedicated(
     };
     let table = setup.table();
     let version = asked.version;
-    saved(table.save_boards_wanted(partner, &wanted, version).await?)?;
+    saved(table.save_boards_wanted(partner, &desired, version).await?)?;
     let detail = [
-        ("operations", wanted.operations.name),
-        ("cyber_alerts", wanted.cyber_alerts.name),
+        ("operations", desired.operations.name),
+        ("cyber_alerts", desired.cyber_alerts.name),
     ];
     setup
         .done(
@@ -482,10 +482,10 @@ fn fits(of: &str, form: &Form, lists: &Lists) -> Result<(), Problem> {
     }
 }
 
-fn both(wanted: &BoardsWanted, own_kinds: &[KindInfo]) -> Result<Both, Problem> {
-    let board = |role, board: &BoardWanted| -> Result<Wanted, Problem> {
+fn both(desired: &DedicatedBoards, own_kinds: &[KindInfo]) -> Result<Both, Problem> {
+    let board = |role, board: &DedicatedBoard| -> Result<DesiredBoard, Problem> {
         let name = BoardName::parse(&board.name);
-        Ok(Wanted {
+        Ok(DesiredBoard {
             role,
             name: name.map_err(|err| Problem::refused(capital(&err.to_string())))?,
             location: board.location,
@@ -495,8 +495,8 @@ fn both(wanted: &BoardsWanted, own_kinds: &[KindInfo]) -> Result<Both, Problem> 
         })
     };
     Ok(Both {
-        operations: board(Role::Operations, &wanted.operations)?,
-        cyber_alerts: board(Role::CyberAlerts, &wanted.cyber_alerts)?,
+        operations: board(Role::Operations, &desired.operations)?,
+        cyber_alerts: board(Role::CyberAlerts, &desired.cyber_alerts)?,
     })
 }
 
@@ -509,18 +509,18 @@ pub(crate) async fn progress(
 ) -> Result<Done, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
-    let wanted = setup.table().boards_wanted_to_change(partner).await?;
-    let wanted = wanted
+    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    let desired = desired
         .value
-        .filter(|wanted| wanted.epoch == connection.epoch);
-    let Some(wanted) = wanted else {
+        .filter(|desired| desired.epoch == connection.epoch);
+    let Some(desired) = desired else {
         return Err(Problem::refused(
             "No boards were asked for. Choose them first.",
         ));
     };
-    let both = both(&wanted, &setup.own_kinds(partner).await?)?;
+    let both = both(&desired, &setup.own_kinds(partner).await?)?;
     let total = both.total();
-    if wanted.finished {
+    if desired.finished {
         return Ok(ready(total));
     }
     let id = format!("{:016x}", random::number()?);
@@ -535,7 +535,7 @@ pub(crate) async fn progress(
             targets: None,
         }));
     }
-    let gone_on = go_on(&setup, partner, &client, &wanted, &invocation).await;
+    let gone_on = go_on(&setup, partner, &client, &desired, &invocation).await;
     // Whether it went well or not, the next may begin.
     setup.table().end_turn_at_boards(partner, &id).await?;
     gone_on.map(|far| answer(&far))
@@ -545,18 +545,18 @@ async fn go_on(
     setup: &Setup,
     partner: &PartnerId,
     client: &Client,
-    wanted: &BoardsWanted,
+    desired: &DedicatedBoards,
     invocation: &Invocation,
 ) -> Result<Far, Problem> {
     let calls_end = invocation.calls_end();
     let latest = calls_end.checked_sub(LAST_CALL).unwrap_or(calls_end);
     let until = latest.min(Instant::now() + LONG);
     let own_kinds = setup.own_kinds(partner).await?;
-    let both = both(wanted, &own_kinds)?;
+    let both = both(desired, &own_kinds)?;
     let far = making::go_on(client, &both, until, calls_end).await?;
     if let Some(targets) = &far.targets {
         let now = setup.table().boards_wanted_to_change(partner).await?;
-        if now.value.as_ref() != Some(wanted) {
+        if now.value.as_ref() != Some(desired) {
             // Something else was asked for meanwhile: the next request goes on with that.
             return Ok(Far {
                 targets: None,
@@ -564,8 +564,8 @@ async fn go_on(
             });
         }
         let usual = usual_priorities(client, invocation.call_ends()).await?;
-        save(setup, partner, targets, &usual, wanted.epoch).await?;
-        mark_finished(setup, partner, wanted, now.version).await?;
+        save(setup, partner, targets, &usual, desired.epoch).await?;
+        mark_finished(setup, partner, desired, now.version).await?;
         let board = |target: &BoardTarget| target.board.unwrap_or_default().to_string();
         let detail = [
             ("operations", board(&targets.operations)),
@@ -631,12 +631,12 @@ async fn save(
 async fn mark_finished(
     setup: &Setup,
     partner: &PartnerId,
-    wanted: &BoardsWanted,
+    desired: &DedicatedBoards,
     version: u64,
 ) -> Result<(), Problem> {
-    let finished = BoardsWanted {
+    let finished = DedicatedBoards {
         finished: true,
-        ..wanted.clone()
+        ..desired.clone()
     };
     setup
         .table()
@@ -691,10 +691,10 @@ fn drawn(view: &View, session: &Session) -> Markup {
 
 fn making_now(view: &View, session: &Session) -> Markup {
     html! {
-        @if let Some(wanted) = &view.wanted {
+        @if let Some(desired) = &view.desired {
             section aria-label="Making the boards" data-progress=(session.action(PROGRESS)) {
-                p { "The boards \"" (wanted.operations) "\" and \"" (wanted.cyber_alerts) "\" are being made in ConnectWise. You may leave this page and come back: it goes on where it was." }
-                p { progress max=(wanted.total) value="0" aria-label="How far the boards are" {} }
+                p { "The boards \"" (desired.operations) "\" and \"" (desired.cyber_alerts) "\" are being made in ConnectWise. You may leave this page and come back: it goes on where it was." }
+                p { progress max=(desired.total) value="0" aria-label="How far the boards are" {} }
                 p data-doing role="status" {}
                 form method="post" action=(session.action(PROGRESS)) { button { "Go on" } }
             }

@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use domain::PartnerId;
 use domain::breaker::Breaker;
-use domain::rights::{self, Need, Right, Standing};
+use domain::rights::{self, Need, Right, RightStatus};
 use maud::{Markup, html};
 use serde::Serialize;
 use store::Connection;
@@ -73,7 +73,7 @@ struct Member {
 struct Row {
     #[serde(flatten)]
     right: &'static Right,
-    standing: Standing,
+    status: RightStatus,
     /// Where it is granted.
     place: String,
 }
@@ -157,9 +157,9 @@ async fn checked(
         off: off(&held),
         rights: held
             .into_iter()
-            .map(|(right, standing)| Row {
+            .map(|(right, status)| Row {
                 right,
-                standing,
+                status,
                 place: right.place(),
             })
             .collect(),
@@ -201,7 +201,7 @@ async fn seen(
 fn still_missing(missing: &BTreeSet<String>, held: &Held) -> BTreeSet<String> {
     let is_found = |missing: &String| {
         let mut held = held.iter();
-        held.any(|(right, standing)| right.right == missing && *standing == Standing::Found)
+        held.any(|(right, status)| right.right == missing && *status == RightStatus::Found)
     };
     let still = missing.iter().filter(|missing| !is_found(missing));
     still.cloned().collect()
@@ -209,14 +209,14 @@ fn still_missing(missing: &BTreeSet<String>, held: &Held) -> BTreeSet<String> {
 
 fn lacks(held: &Held, need: Need) -> bool {
     let mut held = held.iter();
-    held.any(|(right, standing)| right.need == need && *standing == Standing::Missing)
+    held.any(|(right, status)| right.need == need && *status == RightStatus::Missing)
 }
 
 /// What does not work for want of rights.
 fn off(held: &Held) -> Vec<&'static str> {
     let missing = |right: &str| {
         let mut held = held.iter();
-        held.any(|(of, standing)| of.right == right && *standing == Standing::Missing)
+        held.any(|(of, status)| of.right == right && *status == RightStatus::Missing)
     };
     let sentences = [
         (
@@ -314,7 +314,7 @@ fn table(rows: &[Row]) -> Markup {
                         th scope="row" { (row.right.function) ": " (row.right.level) }
                         td data-label="Needed for" { (row.right.needed_for) }
                         td data-label="How much it matters" { (need(row.right.need)) }
-                        td data-label="Found" { span class=(class(row.standing)) { (standing(row.standing)) } }
+                        td data-label="Found" { span class=(class(row.status)) { (status(row.status)) } }
                         td data-label="Where to grant it" { (row.place) }
                     }
                 }
@@ -335,19 +335,19 @@ fn need(need: Need) -> &'static str {
     }
 }
 
-fn standing(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Found => "found",
-        Standing::Missing => "missing",
-        Standing::NotKnown => "not known",
+fn status(status: RightStatus) -> &'static str {
+    match status {
+        RightStatus::Found => "found",
+        RightStatus::Missing => "missing",
+        RightStatus::NotKnown => "not known",
     }
 }
 
-fn class(standing: Standing) -> &'static str {
-    match standing {
-        Standing::Found => "good",
-        Standing::Missing => "bad",
-        Standing::NotKnown => "warn",
+fn class(status: RightStatus) -> &'static str {
+    match status {
+        RightStatus::Found => "good",
+        RightStatus::Missing => "bad",
+        RightStatus::NotKnown => "warn",
     }
 }
 
@@ -357,8 +357,8 @@ mod tests {
 
     fn held(missing: &[&str]) -> Held {
         let of = |right: &'static Right| match missing.contains(&right.right) {
-            true => (right, Standing::Missing),
-            false => (right, Standing::Found),
+            true => (right, RightStatus::Missing),
+            false => (right, RightStatus::Found),
         };
         rights::TABLE.iter().map(of).collect()
     }
@@ -411,8 +411,8 @@ mod tests {
             still_missing(&before, &held),
             of(&[rights::TABLES_ADD, "newer.right"])
         );
-        for (_, standing) in &mut held {
-            *standing = Standing::NotKnown;
+        for (_, status) in &mut held {
+            *status = RightStatus::NotKnown;
         }
         assert_eq!(still_missing(&before, &held), before);
     }

@@ -48,7 +48,7 @@ struct PendingView {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Wanted {
+pub(crate) struct ContactForm {
     address: String,
     version: u64,
 }
@@ -151,15 +151,15 @@ pub(crate) async fn save(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    Input(wanted): Input<Wanted>,
+    Input(desired): Input<ContactForm>,
 ) -> Result<Done, Problem> {
-    let address = EmailAddress::parse(&wanted.address)
+    let address = EmailAddress::parse(&desired.address)
         .map_err(|err| Problem::invalid("address", capital(&err.to_string())))?;
-    let read = read_at(&setup, &session.partner, wanted.version).await?;
+    let read = read_at(&setup, &session.partner, desired.version).await?;
     if read.address.as_ref() == Some(&address) {
         return match read.pending {
             // The contact is to stay what it is.
-            Some(_) => give_up(&setup, &session, read, wanted.version, &invocation).await,
+            Some(_) => give_up(&setup, &session, read, desired.version, &invocation).await,
             None => Ok(Done::next("/setup/contact?done=saved")),
         };
     }
@@ -169,7 +169,7 @@ pub(crate) async fn save(
     ask_to_confirm(
         &setup,
         &session,
-        (read, wanted.version),
+        (read, desired.version),
         address,
         &invocation,
     )

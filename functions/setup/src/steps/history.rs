@@ -14,7 +14,7 @@ use crate::session::Session;
 const PAGE: u16 = 50;
 
 #[derive(Deserialize)]
-pub(crate) struct Wanted {
+pub(crate) struct HistoryQuery {
     from: Option<PageStart>,
 }
 
@@ -28,7 +28,7 @@ struct History {
 pub(crate) async fn show(
     setup: State,
     session: Session,
-    Asked(asked): Asked<Wanted>,
+    Asked(asked): Asked<HistoryQuery>,
 ) -> Result<Shown, Problem> {
     let page = setup
         .access()

@@ -73,7 +73,7 @@ struct Organisation {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct Wanted {
+pub(crate) struct OrganisationQuery {
     tenant: TenantId,
     search: Option<String>,
     after: Option<Cursor>,
@@ -170,7 +170,7 @@ pub(crate) async fn one(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    Asked(asked): Asked<Wanted>,
+    Asked(asked): Asked<OrganisationQuery>,
 ) -> Result<Shown, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
@@ -457,7 +457,7 @@ async fn statuses(client: &Client, invocation: &Invocation) -> Result<Vec<Compan
 /// Why no ticket can be made for a company, in words for a person.
 fn unusable(company: &Company, statuses: &[CompanyStatus]) -> Option<&'static str> {
     company.unfit(statuses).map(|why| match why {
-        CompanyUnfit::Gone => "not found in ConnectWise",
+        CompanyUnfit::Missing => "not found in ConnectWise",
         CompanyUnfit::Deleted => "deleted in ConnectWise",
         CompanyUnfit::Disallowed => "in a status with which ConnectWise saves no tickets",
         CompanyUnfit::Inactive => "inactive in ConnectWise",

@@ -172,9 +172,9 @@ pub(crate) async fn show(
     // What was found wrong, or else what keeps workers from calling: it may be a minute ahead.
     let open = items.breaker.and_then(|breaker| breaker.open);
     let open = open.map(|open| (words(&open.reason), open.since));
-    let found = health.standing().map(|episode| {
-        let words = in_short(&episode.troubles, TenantId::to_string);
-        (words, episode.since)
+    let found = health.open_incident().map(|incident| {
+        let words = in_short(&incident.troubles, TenantId::to_string);
+        (words, incident.since)
     });
     let trouble = found.or(open);
     let view = Overview {

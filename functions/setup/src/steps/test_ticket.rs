@@ -371,7 +371,7 @@ fn stands(test: &TestTicket, record: Option<&Record>) -> Stands {
             },
         },
         // A ticket whose creation was not confirmed is looked for.
-        None if record.wanted.standing || record.claim.is_some() => Stands::Waiting,
+        None if record.desired.active || record.claim.is_some() => Stands::Waiting,
         None => Stands::Withdrawn,
     }
 }
@@ -500,7 +500,7 @@ mod tests {
     use domain::event::Severity;
     use domain::fold::fold;
     use domain::record::{Claim, Closed, Op, Open};
-    use domain::{ClaimId, Token};
+    use domain::{ClaimId, TicketRef};
 
     use super::*;
 
@@ -528,7 +528,7 @@ mod tests {
             id: ClaimId::parse("c1").unwrap(),
             op: Op::Create,
             reason: "raised".into(),
-            token: Token::new(&test_key(), 1),
+            ticket_ref: TicketRef::new(&test_key(), 1),
             ticket_id: None,
             board_id: None,
             company_id: 301,
@@ -549,13 +549,13 @@ mod tests {
     fn closed(by: ClosedBy) -> Actual {
         Actual::Closed(Closed {
             ticket_id: 7,
-            episode: 1,
+            occurrence: 1,
             epoch: 1,
             at: at(9),
             ended_at: at(9),
             by,
             company_id: None,
-            token: None,
+            ticket_ref: None,
         })
     }
 
@@ -564,8 +564,8 @@ mod tests {
         let kind = test(false).kind;
         let raised = test_alert::raised(test_key(), kind, Role::Operations, None, at(0));
         let resolved = test_alert::resolved(test_key(), at(0), at(5));
-        let standing = fold(Record::new(test_key()), &raised);
-        let gone = fold(standing.clone(), &resolved);
+        let active = fold(Record::new(test_key()), &raised);
+        let gone = fold(active.clone(), &resolved);
         let with = |record: &Record, actual| Record {
             actual: Some(actual),
             ..record.clone()
@@ -578,15 +578,15 @@ mod tests {
         let is = |gone: bool, record: Option<&Record>| stands(&test(gone), record);
         assert_eq!(is(false, None), Stands::Waiting);
         assert_eq!(is(true, None), Stands::Withdrawn);
-        assert_eq!(is(false, Some(&standing)), Stands::Waiting);
+        assert_eq!(is(false, Some(&active)), Stands::Waiting);
         assert_eq!(is(true, Some(&gone)), Stands::Withdrawn);
         assert_eq!(is(true, Some(&uncertain)), Stands::Waiting);
-        assert_eq!(is(false, Some(&with(&standing, open()))), Stands::Open);
+        assert_eq!(is(false, Some(&with(&active, open()))), Stands::Open);
         assert_eq!(is(true, Some(&with(&gone, open()))), Stands::Closing);
         let how = "It is closed.";
         let ended = with(&gone, closed(ClosedBy::Us));
         assert_eq!(is(true, Some(&ended)), Stands::Closed { how });
-        let blocked = standing.with_blocked(Blocked::NotSetUp, None, at(3));
+        let blocked = active.with_blocked(Blocked::NotSetUp, None, at(3));
         let blocked = is(false, Some(&blocked));
         assert!(matches!(blocked, Stands::Blocked { reason, .. } if reason == "not_set_up"));
     }

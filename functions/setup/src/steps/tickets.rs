@@ -10,7 +10,7 @@ use domain::choices::{Unfit, Which, as_closing, as_start, as_type, types, unfit}
 use domain::event::Severity;
 use domain::kind::{KindInfo, Role, role_of, with_added};
 use domain::rights;
-use domain::settings::{BoardTarget, Settings, WhenGone};
+use domain::settings::{BoardTarget, OnResolve, Settings};
 use domain::{Kind, PartnerId, RecordId};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
@@ -69,7 +69,7 @@ struct BoardView {
     start_status: Option<RecordId>,
     closing_status: Option<RecordId>,
     kinds: Vec<KindView>,
-    when_gone: WhenGone,
+    on_resolve: OnResolve,
     reopen_days: u32,
     renew_after_hours: u32,
     /// What the board has; none where there is no board, or the API member may not see it.
@@ -248,7 +248,7 @@ fn board_view(
                 type_: target.types.get(&info.kind).copied(),
             })
             .collect(),
-        when_gone: target.when_gone,
+        on_resolve: target.on_resolve,
         reopen_days: target.reopen_days,
         renew_after_hours: target.renew_after_hours,
         start_statuses: statuses(as_start),
@@ -288,7 +288,7 @@ struct BoardForm {
     closing_status: Picked,
     #[serde(default)]
     types: BTreeMap<Kind, Picked>,
-    when_gone: WhenGone,
+    on_resolve: OnResolve,
     reopen_days: u32,
     #[serde(default)]
     renew_after_hours: u32,
@@ -371,7 +371,7 @@ fn asked_for(
             start_status: form.start_status.0,
             closing_status: form.closing_status.0,
             types: types(&before.types, picked),
-            when_gone: form.when_gone,
+            on_resolve: form.on_resolve,
             reopen_days: form.reopen_days,
             renew_after_hours: form.renew_after_hours,
         })
@@ -564,8 +564,8 @@ fn board_fields(of: &str, legend: &str, board: &BoardView) -> Markup {
             fieldset {
                 legend { "When the alert is gone" }
                 small { "That is: its source says that it is resolved, or no longer lists it, or it has run out without coming again." }
-                label { input type="radio" name=(name("when_gone")) value="close" checked[board.when_gone == WhenGone::Close]; " The ticket is closed" }
-                label { input type="radio" name=(name("when_gone")) value="note" checked[board.when_gone == WhenGone::Note]; " The ticket gets a note, and a person closes it" }
+                label { input type="radio" name=(name("on_resolve")) value="close" checked[board.on_resolve == OnResolve::Close]; " The ticket is closed" }
+                label { input type="radio" name=(name("on_resolve")) value="note" checked[board.on_resolve == OnResolve::Note]; " The ticket gets a note, and a person closes it" }
             }
             label for=(name("reopen_days")) { "If it comes again within so many days, the closed ticket is opened again (0: always a new ticket)" }
             input id=(name("reopen_days")) name=(name("reopen_days")) type="number" min="0" max=(MAX_REOPEN_DAYS) required value=(board.reopen_days);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use connectwise::{Error, NewBoard, NewStatus, NewTeam, NewTicket};
 use connectwise_sim::Seed;
 use domain::RecordId;
-use domain::boards::{BoardName, BoardUnusable, Next, Parts, Step, There, Wanted, next};
+use domain::boards::{BoardName, BoardUnusable, DesiredBoard, Next, Parts, Step, There, next};
 use domain::kind::{BUILT_IN, Role};
 use domain::settings::BoardTarget;
 use serde_json::{Value, json};
@@ -21,8 +21,8 @@ const ROLES: [Role; 2] = [Role::Operations, Role::CyberAlerts];
 /// Whether a new board comes with statuses is not known: both are played.
 const NEW_BOARDS: [&str; 2] = ["default", "none"];
 
-fn wanted(role: Role) -> Wanted {
-    Wanted {
+fn desired(role: Role) -> DesiredBoard {
+    DesiredBoard {
         role,
         name: BoardName::usual(role),
         location: 2,
@@ -82,11 +82,11 @@ impl<'a> SetUp<'a> {
 
     /// Makes a role's board, or goes on with it.
     async fn make(&mut self, role: Role) -> Result<BoardTarget, Stopped> {
-        let wanted = wanted(role);
-        self.make_wanted(&wanted).await
+        let desired = desired(role);
+        self.make_wanted(&desired).await
     }
 
-    async fn make_wanted(&mut self, wanted: &Wanted) -> Result<BoardTarget, Stopped> {
+    async fn make_wanted(&mut self, desired: &DesiredBoard) -> Result<BoardTarget, Stopped> {
         self.call()?;
         let boards = self
             .site
@@ -99,7 +99,7 @@ impl<'a> SetUp<'a> {
             parts: None,
         };
         loop {
-            match next(wanted, &self.there).map_err(Stopped::BoardUnusable)? {
+            match next(desired, &self.there).map_err(Stopped::BoardUnusable)? {
                 Next::Look { board } => self.look(board).await?,
                 Next::Make { step, .. } => {
                     self.call()?;
@@ -122,7 +122,7 @@ impl<'a> SetUp<'a> {
                 Err(stopped @ (Stopped::Died | Stopped::BoardUnusable(_))) => panic!("{stopped:?}"),
             }
         }
-        panic!("it never ends: {:?}", next(&wanted(role), &self.there));
+        panic!("it never ends: {:?}", next(&desired(role), &self.there));
     }
 
     async fn set(&self, faults: &Value) {
@@ -549,11 +549,11 @@ async fn boards_that_the_partner_has_already_are_adopted_as_they_are() {
 #[tokio::test]
 async fn a_board_that_cannot_be_used_is_told_and_nothing_is_written() {
     let site = Site::start().await;
-    let wanted = Wanted {
+    let desired = DesiredBoard {
         name: BoardName::parse("old help desk").unwrap(),
-        ..wanted(Role::Operations)
+        ..desired(Role::Operations)
     };
-    let stopped = SetUp::of(&site).make_wanted(&wanted).await.unwrap_err();
+    let stopped = SetUp::of(&site).make_wanted(&desired).await.unwrap_err();
     let Stopped::BoardUnusable(why) = stopped else {
         panic!("{stopped:?}");
     };
@@ -601,31 +601,31 @@ async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
 #[tokio::test]
 async fn a_place_or_a_lead_that_is_not_there_is_told_in_connectwises_words() {
     let site = Site::bare("none").await;
-    let operations = wanted(Role::Operations);
-    for (wanted, words) in [
+    let operations = desired(Role::Operations);
+    for (desired, words) in [
         (
-            Wanted {
+            DesiredBoard {
                 location: 99,
                 ..operations.clone()
             },
             "99",
         ),
         (
-            Wanted {
+            DesiredBoard {
                 department: 98,
                 ..operations.clone()
             },
             "98",
         ),
         (
-            Wanted {
+            DesiredBoard {
                 team_lead: 97,
                 ..operations.clone()
             },
             "97",
         ),
     ] {
-        let stopped = SetUp::of(&site).make_wanted(&wanted).await.unwrap_err();
+        let stopped = SetUp::of(&site).make_wanted(&desired).await.unwrap_err();
         assert!(
             matches!(&stopped, Stopped::Called(Error::Rejected { words: told }) if told.contains(words)),
             "{stopped:?}"

@@ -6,8 +6,8 @@ use super::*;
 
 const BOARD: RecordId = 7;
 
-fn wanted(role: Role) -> Wanted {
-    Wanted {
+fn desired(role: Role) -> DesiredBoard {
+    DesiredBoard {
         role,
         name: BoardName::usual(role),
         location: 2,
@@ -85,11 +85,11 @@ fn but(change: impl FnOnce(&mut There, &mut Parts)) -> There {
 
 /// The next thing in words.
 fn said(there: &There) -> String {
-    said_of(&wanted(Role::Operations), there)
+    said_of(&desired(Role::Operations), there)
 }
 
-fn said_of(wanted: &Wanted, there: &There) -> String {
-    match next(wanted, there) {
+fn said_of(desired: &DesiredBoard, there: &There) -> String {
+    match next(desired, there) {
         Ok(Next::Look { board }) => format!("look at {board}"),
         Ok(Next::Make { step, progress }) => {
             let step = match step {
@@ -188,7 +188,7 @@ fn the_first_thing_that_is_missing_is_next() {
     for (there, expected) in table {
         assert_eq!(said(&there), expected, "{there:?}");
     }
-    let cyber = wanted(Role::CyberAlerts);
+    let cyber = desired(Role::CyberAlerts);
     assert_eq!(
         said_of(&cyber, &There::default()),
         "board Cyber Alerts at 2/10 (0 of 10)"
@@ -208,9 +208,9 @@ fn what_is_there_is_known_by_its_name_without_case_and_blanks() {
     assert_eq!(said(&spelt), "done");
     let other = but(|there, _| there.boards[0].name = "Operations 2".to_owned());
     assert_eq!(said(&other), "board Operations at 2/10 (0 of 12)");
-    let umlaut = Wanted {
+    let umlaut = DesiredBoard {
         name: BoardName::parse("übersicht").unwrap(),
-        ..wanted(Role::Operations)
+        ..desired(Role::Operations)
     };
     let there = There {
         boards: vec![board(BOARD, "ÜBERSICHT")],
@@ -278,7 +278,7 @@ fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
         );
         parts.types.push(ticket_type(6, "Memory"));
     });
-    let Ok(Next::Done(target)) = next(&wanted(Role::Operations), &there) else {
+    let Ok(Next::Done(target)) = next(&desired(Role::Operations), &there) else {
         panic!("{}", said(&there));
     };
     assert_eq!(
@@ -293,7 +293,8 @@ fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
 
 #[test]
 fn a_board_that_is_whole_says_what_tickets_point_at() {
-    let Ok(Next::Done(target)) = next(&wanted(Role::CyberAlerts), &whole(Role::CyberAlerts)) else {
+    let Ok(Next::Done(target)) = next(&desired(Role::CyberAlerts), &whole(Role::CyberAlerts))
+    else {
         panic!("not done");
     };
     let types = [
@@ -308,15 +309,18 @@ fn a_board_that_is_whole_says_what_tickets_point_at() {
         start_status: Some(11),
         closing_status: Some(12),
         types: types.map(|(name, id)| (kind(name), id)).into(),
-        when_gone: WhenGone::Note,
+        on_resolve: OnResolve::Note,
         reopen_days: 0,
         renew_after_hours: 0,
     };
     assert_eq!(target, expected);
-    let Ok(Next::Done(target)) = next(&wanted(Role::Operations), &whole(Role::Operations)) else {
+    let Ok(Next::Done(target)) = next(&desired(Role::Operations), &whole(Role::Operations)) else {
         panic!("not done");
     };
-    assert_eq!((target.when_gone, target.types.len()), (WhenGone::Close, 7));
+    assert_eq!(
+        (target.on_resolve, target.types.len()),
+        (OnResolve::Close, 7)
+    );
 }
 
 #[test]
@@ -326,7 +330,7 @@ fn added_kinds_get_their_types_and_may_share_one() {
         role,
         type_name: type_name.to_owned(),
     };
-    let wanted = Wanted {
+    let desired = DesiredBoard {
         kinds_added: vec![
             added("backup", Role::Operations, "Backup"),
             added("restore", Role::Operations, "backup"),
@@ -334,16 +338,16 @@ fn added_kinds_get_their_types_and_may_share_one() {
             added("phishing", Role::CyberAlerts, "Phishing"),
             added("disk", Role::Operations, "Not Disk"),
         ],
-        ..wanted(Role::Operations)
+        ..desired(Role::Operations)
     };
     let missing = whole(Role::Operations);
     assert_eq!(
-        said_of(&wanted, &missing),
+        said_of(&desired, &missing),
         "type Backup for backup on 7 (12 of 13)"
     );
     let there = but(|_, parts| parts.types.push(ticket_type(50, "Backup")));
-    let Ok(Next::Done(target)) = next(&wanted, &there) else {
-        panic!("{}", said_of(&wanted, &there));
+    let Ok(Next::Done(target)) = next(&desired, &there) else {
+        panic!("{}", said_of(&desired, &there));
     };
     let ids = ["backup", "restore", "load", "disk"].map(|name| target.types[&kind(name)]);
     assert_eq!((ids, target.types.len()), ([50, 50, 31, 33], 10));
@@ -386,7 +390,7 @@ fn all_that_is_made_has_a_name_that_connectwise_takes() {
         assert!(role_name(role).len() <= 30);
     }
     assert_eq!(
-        kinds(&wanted(Role::Operations)).len() + kinds(&wanted(Role::CyberAlerts)).len(),
+        kinds(&desired(Role::Operations)).len() + kinds(&desired(Role::CyberAlerts)).len(),
         BUILT_IN.len()
     );
     assert!(BUILT_IN.iter().all(|(.., name)| name.len() <= 50));
@@ -575,7 +579,7 @@ fn site() -> impl Strategy<Value = Site> {
             if closed {
                 site.add_status(board, &spelt(CLOSED), "c");
             }
-            for (n, (_, name)) in kinds(&wanted(role)).iter().enumerate() {
+            for (n, (_, name)) in kinds(&desired(role)).iter().enumerate() {
                 if types & (1 << n) != 0 {
                     let id = site.id();
                     site.parts(board).types.push(ticket_type(id, &spelt(name)));
@@ -598,12 +602,16 @@ fn fate() -> impl Strategy<Value = Fate> {
 }
 
 /// Follows the plan to its end, whatever becomes of each call; afterwards all calls are answered.
-fn follow(site: &mut Site, wanted: &Wanted, fates: &mut impl Iterator<Item = Fate>) -> BoardTarget {
+fn follow(
+    site: &mut Site,
+    desired: &DesiredBoard,
+    fates: &mut impl Iterator<Item = Fate>,
+) -> BoardTarget {
     let mut there = There::default();
     let (mut before, mut pending) = (0, None);
     for _ in 0..200 {
         there.boards.clone_from(&site.boards);
-        let (step, progress) = match next(wanted, &there).unwrap() {
+        let (step, progress) = match next(desired, &there).unwrap() {
             Next::Look { board } => {
                 there.parts = Some(site.parts(board).clone());
                 continue;
@@ -627,7 +635,7 @@ fn follow(site: &mut Site, wanted: &Wanted, fates: &mut impl Iterator<Item = Fat
         }
         there.parts = None;
     }
-    panic!("it never ends: {}", said_of(wanted, &there));
+    panic!("it never ends: {}", said_of(desired, &there));
 }
 
 proptest! {
@@ -638,20 +646,20 @@ proptest! {
         let was = site.clone();
         let mut fates = fates.into_iter();
         for role in [Role::Operations, Role::CyberAlerts] {
-            let wanted = wanted(role);
-            let target = follow(&mut site, &wanted, &mut fates);
+            let desired = desired(role);
+            let target = follow(&mut site, &desired, &mut fates);
             let parts = site.parts(target.board.unwrap()).clone();
             let [start, closing] = [target.start_status, target.closing_status]
                 .map(|id| parts.statuses.iter().find(|status| Some(status.id) == id).unwrap());
             prop_assert!(is_same_name(&start.name, "New") && start.is_default && !start.closes);
             prop_assert!(is_same_name(&closing.name, "Closed") && closing.closes && !closing.is_default);
-            for (kind, name) in kinds(&wanted) {
+            for (kind, name) in kinds(&desired) {
                 let found = parts.types.iter().find(|row| row.id == target.types[&kind]).unwrap();
                 prop_assert!(is_same_name(&found.name, name));
             }
             let teams = parts.teams.iter().filter(|team| is_same_name(&team.name, role_name(role)));
             prop_assert_eq!(teams.count(), 1);
-            prop_assert_eq!(follow(&mut site, &wanted, &mut std::iter::empty()), target);
+            prop_assert_eq!(follow(&mut site, &desired, &mut std::iter::empty()), target);
         }
         let names = site.names();
         prop_assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{:?}", names);
@@ -732,16 +740,16 @@ fn an_own_board_gives_its_default_status_unless_that_is_no_good() {
 
 #[test]
 fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
-    for (role, when_gone) in [
-        (Role::Operations, WhenGone::Close),
-        (Role::CyberAlerts, WhenGone::Note),
+    for (role, on_resolve) in [
+        (Role::Operations, OnResolve::Close),
+        (Role::CyberAlerts, OnResolve::Note),
     ] {
         let unseen = on_own_board(role, BOARD, None);
         assert_eq!(
             unseen,
             BoardTarget {
                 board: Some(BOARD),
-                when_gone,
+                on_resolve,
                 ..BoardTarget::default()
             }
         );
@@ -757,13 +765,18 @@ fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
 
 #[test]
 fn other_boards_keep_what_the_partner_decided_but_no_number_of_another_connectwise() {
-    let target = |board, when_gone, reopen_days| BoardTarget {
+    let target = |board, on_resolve, reopen_days| BoardTarget {
         board: Some(board),
-        when_gone,
+        on_resolve,
         reopen_days,
         ..BoardTarget::default()
     };
-    let new = || (target(7, WhenGone::Close, 0), target(8, WhenGone::Note, 0));
+    let new = || {
+        (
+            target(7, OnResolve::Close, 0),
+            target(8, OnResolve::Note, 0),
+        )
+    };
     let (operations, cyber_alerts) = new();
     let usual = std::collections::BTreeMap::from([(Severity::Critical, 99)]);
     let first = chosen(None, operations, cyber_alerts, usual.clone(), 3);
@@ -774,8 +787,8 @@ fn other_boards_keep_what_the_partner_decided_but_no_number_of_another_connectwi
         (&new().0, &new().1)
     );
     let before = Settings {
-        operations: target(1, WhenGone::Note, 5),
-        cyber_alerts: target(2, WhenGone::Close, 9),
+        operations: target(1, OnResolve::Note, 5),
+        cyber_alerts: target(2, OnResolve::Close, 9),
         kinds_off: [kind("cpu")].into(),
         kinds_on_since: BTreeMap::new(),
         priorities: [(Severity::Critical, 31)].into(),
@@ -786,8 +799,8 @@ fn other_boards_keep_what_the_partner_decided_but_no_number_of_another_connectwi
     for (epoch, priorities) in [(3, before.priorities.clone()), (4, usual.clone())] {
         let (operations, cyber_alerts) = new();
         let expected = Settings {
-            operations: target(7, WhenGone::Note, 5),
-            cyber_alerts: target(8, WhenGone::Close, 9),
+            operations: target(7, OnResolve::Note, 5),
+            cyber_alerts: target(8, OnResolve::Close, 9),
             priorities,
             epoch: Some(epoch),
             ..before.clone()

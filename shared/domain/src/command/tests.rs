@@ -5,7 +5,7 @@ use crate::kind::Role;
 use crate::message::Message;
 use crate::record::{Claim, ClosedBy, NoteKind, Op};
 use crate::snapshot::tests::{alert, kind, minute};
-use crate::{ClaimId, EventId, SnapshotId, Token};
+use crate::{ClaimId, EventId, SnapshotId, TicketRef};
 
 fn event(at: i64, change: Change) -> Event {
     Event::immediate(
@@ -55,7 +55,7 @@ fn claim(op: Op) -> Claim {
         id,
         op,
         reason: "test".into(),
-        token: Token::new(&alert("contoso", "a"), 1),
+        ticket_ref: TicketRef::new(&alert("contoso", "a"), 1),
         ticket_id: None,
         board_id: Some(2),
         company_id: 19,
@@ -74,48 +74,48 @@ fn claim(op: Op) -> Claim {
 }
 
 /// Raised at minute 0, to end at minute 60.
-fn standing() -> Record {
+fn active() -> Record {
     fold(Record::new(alert("contoso", "a")), &raised(0))
 }
 
 fn with_ticket(ticket_id: RecordId) -> Record {
     let open = Open::new(ticket_id, Some(2), &claim(Op::Create), minute(1));
-    standing().with_open(open)
+    active().with_open(open)
 }
 
-fn absent() -> Gone {
-    Gone::Absent {
+fn absent() -> Resolution {
+    Resolution::Absent {
         snapshot_id: SnapshotId::parse("s").unwrap(),
         taken_at: minute(10),
     }
 }
 
-fn expired() -> Gone {
-    Gone::Expired { at: minute(60) }
+fn expired() -> Resolution {
+    Resolution::Expired { at: minute(60) }
 }
 
 fn command(record: &Record, ask: Ask) -> Command {
     Command {
         key: record.key.clone(),
-        episode: record.episode,
+        occurrence: record.occurrence,
         ticket_id: record.open().map(|open| open.ticket_id),
         ask,
     }
 }
 
-fn gone(record: &Record, shown: Gone) -> Command {
-    let last = record.wanted.last.clone().unwrap();
-    command(record, Ask::Gone { last, shown })
+fn gone(record: &Record, shown: Resolution) -> Command {
+    let last = record.desired.last.clone().unwrap();
+    command(record, Ask::Resolve { last, shown })
 }
 
 #[test]
 fn what_is_shown_to_be_gone_stands_no_more_and_all_else_stays() {
-    for record in [standing(), with_ticket(77)] {
+    for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
             let after = gone(&record, shown.clone()).taken_in(record.clone(), minute(70));
             let mut expected = record.clone();
-            expected.wanted.standing = false;
-            expected.wanted.gone = Some(shown.clone());
+            expected.desired.active = false;
+            expected.desired.resolution = Some(shown.clone());
             assert_eq!(after, expected);
             let twice = gone(&record, shown).taken_in(after.clone(), minute(71));
             assert_eq!(twice, after);
@@ -125,7 +125,7 @@ fn what_is_shown_to_be_gone_stands_no_more_and_all_else_stays() {
 
 #[test]
 fn a_record_that_moved_on_makes_a_command_void() {
-    let none = standing();
+    let none = active();
     let open = with_ticket(77);
     let ours = open.clone().with_closed(77, 1, ClosedBy::Us, minute(9));
     let by_person = open
@@ -137,9 +137,9 @@ fn a_record_that_moved_on_makes_a_command_void() {
     let moved = repeated(&open);
     let kept_alive = fold(moved.clone(), &same_time);
     let mut next_life = none.clone();
-    next_life.episode = 2;
+    next_life.occurrence = 2;
     let mut other_end = open.clone();
-    other_end.wanted.about.as_mut().unwrap().expires_at = Some(minute(61));
+    other_end.desired.details.as_mut().unwrap().expires_at = Some(minute(61));
     let claimed = |record: &Record, op| record.clone().with_claim(claim(op));
     let seen_gone = gone(&open, absent()).taken_in(open.clone(), minute(11));
     // Made for this record; does it fit that one: of a list, of a time, to look.
@@ -154,7 +154,7 @@ fn a_record_that_moved_on_makes_a_command_void() {
         (
             "a claim runs",
             &open,
-            claimed(&open, Op::Note(NoteKind::Gone)),
+            claimed(&open, Op::Note(NoteKind::Resolved)),
             [true; 3],
         ),
         (
@@ -213,12 +213,12 @@ fn a_record_that_moved_on_makes_a_command_void() {
 fn an_alert_whose_ticket_a_person_ended_is_raised_anew_once_it_is_known_to_be_gone() {
     let ended = with_ticket(77).with_closed(77, 1, ClosedBy::Technician, minute(9));
     let repeated = fold(ended.clone(), &repeat_of_raise(minute(80)));
-    assert_eq!(repeated.episode, 1, "it goes on");
+    assert_eq!(repeated.occurrence, 1, "it goes on");
     for shown in [absent(), expired()] {
         let seen_gone = gone(&ended, shown).taken_in(ended.clone(), minute(70));
-        assert!(!seen_gone.wanted.standing);
+        assert!(!seen_gone.desired.active);
         let anew = fold(seen_gone, &repeat_of_raise(minute(80)));
-        assert_eq!((anew.episode, anew.wanted.standing), (2, true));
+        assert_eq!((anew.occurrence, anew.desired.active), (2, true));
     }
 }
 
@@ -229,7 +229,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
     let after = ask(&record).taken_in(record.clone(), minute(70));
     let due = Recheck {
         op: Op::Create,
-        token: record.token(),
+        ticket_ref: record.occurrence_ref(),
         board_id: Some(2),
         company_id: 19,
         epoch: 1,
@@ -263,27 +263,27 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
     );
 
     let mut reopened = record;
-    let first = reopened.token();
-    reopened.episode = 2;
+    let first = reopened.occurrence_ref();
+    reopened.occurrence = 2;
     if let Some(Actual::Open(open)) = &mut reopened.actual {
-        open.token = Some(first.clone());
+        open.ticket_ref = Some(first.clone());
     }
     let after = ask(&reopened).taken_in(reopened.clone(), minute(70));
-    assert_eq!(after.rechecks[0].token, first);
+    assert_eq!(after.rechecks[0].ticket_ref, first);
 }
 
 #[test]
 fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
-    for record in [standing(), with_ticket(77)] {
+    for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
             let seen_gone = gone(&record, shown).taken_in(record.clone(), minute(61));
             for change in [updated(5), raised(5)] {
                 let revived = fold(seen_gone.clone(), &change);
-                assert!(revived.wanted.standing);
-                assert_eq!(revived.wanted.gone, None);
-                assert_eq!(revived.wanted.last, Some(change.order()));
+                assert!(revived.desired.active);
+                assert_eq!(revived.desired.resolution, None);
+                assert_eq!(revived.desired.last, Some(change.order()));
                 assert_eq!(
-                    revived.episode, 1,
+                    revived.occurrence, 1,
                     "its ticket is still open, or was never made"
                 );
             }
@@ -293,10 +293,10 @@ fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
             after.folded = seen_gone.folded.clone();
             assert_eq!(after, seen_gone);
             let resolved = fold(seen_gone.clone(), &event(5, Change::Resolved));
-            assert!(!resolved.wanted.standing);
-            assert_eq!(resolved.wanted.gone, None, "now its source says so");
+            assert!(!resolved.desired.active);
+            assert_eq!(resolved.desired.resolution, None, "now its source says so");
             let updated = fold(resolved.clone(), &updated(6));
-            assert_eq!(updated.wanted, resolved.wanted);
+            assert_eq!(updated.desired, resolved.desired);
         }
     }
     let record = with_ticket(77);
@@ -304,7 +304,7 @@ fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
     let closed = closed.with_closed(77, 1, ClosedBy::Us, minute(12));
     let revived = fold(closed, &updated(5));
     assert_eq!(
-        revived.episode, 2,
+        revived.occurrence, 2,
         "the update came late: a next life, not lost"
     );
 }
@@ -313,8 +313,8 @@ fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
 #[test]
 fn commands_have_one_form_on_the_queue() {
     let record = with_ticket(77);
-    let head = r#"{"v":1,"type":"command","body":{"key":{"partner":"acme","tenant":"contoso","source":"src_0123456789abcdefghijklmnop","alert_id":"a"},"episode":1"#;
-    let last = r#""ask":"gone","last":{"occurred_at":"2026-09-21T14:13:20Z","receipt":{"at":"2026-09-21T14:13:20Z"},"rank":2,"digest":"dcfd3e398fd9af40"}"#;
+    let head = r#"{"v":1,"type":"command","body":{"key":{"partner":"acme","tenant":"contoso","source":"src_0123456789abcdefghijklmnop","alert_id":"a"},"occurrence":1"#;
+    let last = r#""ask":"resolve","last":{"occurred_at":"2026-09-21T14:13:20Z","receipt":{"at":"2026-09-21T14:13:20Z"},"rank":2,"digest":"dcfd3e398fd9af40"}"#;
     let absent_form =
         r#""shown":{"by":"absent","snapshot_id":"s","taken_at":"2026-09-21T14:23:20Z"}"#;
     let expired_form = r#""shown":{"by":"expired","at":"2026-09-21T15:13:20Z"}"#;
@@ -323,10 +323,7 @@ fn commands_have_one_form_on_the_queue() {
             gone(&record, absent()),
             format!(r#""ticket_id":77,{last},{absent_form}"#),
         ),
-        (
-            gone(&standing(), expired()),
-            format!("{last},{expired_form}"),
-        ),
+        (gone(&active(), expired()), format!("{last},{expired_form}")),
         (
             command(&record, Ask::Look),
             r#""ticket_id":77,"ask":"look""#.into(),
@@ -359,7 +356,7 @@ fn a_retry_is_for_one_refusal_and_void_after_it() {
     };
     let retry = Command {
         key: record.key.clone(),
-        episode: 1,
+        occurrence: 1,
         ticket_id: None,
         ask: Ask::Retry {
             refused_at: minute(5),

@@ -67,7 +67,7 @@ fn view() -> ConnectionView {
     };
     let cyber_alerts = BoardTarget {
         board: Some(3),
-        when_gone: WhenGone::Note,
+        on_resolve: OnResolve::Note,
         ..BoardTarget::default()
     };
     let settings = Settings {
@@ -103,9 +103,9 @@ fn open() -> Open {
         severity: Severity::Medium,
         last_note_at: None,
         noted_repeats: 0,
-        noted_gone: false,
+        noted_resolved: false,
         owes_reopened_note: false,
-        token: None,
+        ticket_ref: None,
     }
 }
 
@@ -115,7 +115,7 @@ fn claim(op: Op) -> Claim {
         id,
         op,
         reason: "test".into(),
-        token: Token::new(&key(), 1),
+        ticket_ref: TicketRef::new(&key(), 1),
         ticket_id: None,
         board_id: Some(2),
         company_id: 19,
@@ -136,7 +136,7 @@ fn claim(op: Op) -> Claim {
 /// The open ticket with the note that its alert is gone.
 fn noted() -> Open {
     Open {
-        noted_gone: true,
+        noted_resolved: true,
         ..open()
     }
 }
@@ -374,7 +374,7 @@ fn a_gone_alert_closes_its_operations_ticket_and_notes_its_cyber_alert() {
         Change::Raised(particulars(Severity::High, Role::CyberAlerts)),
     );
     let record = fold(folded(&[cyber]).with_open(open()), &resolved(12));
-    assert_eq!(next(&record, 13), Decision::Write(note(Note::Gone)));
+    assert_eq!(next(&record, 13), Decision::Write(note(Note::Resolved)));
 }
 
 #[test]
@@ -424,7 +424,7 @@ fn a_recurrence_is_a_new_ticket_that_names_the_old_one() {
     );
     assert_eq!(next(&record, 14), Decision::Nothing(Idle::Closed));
     let record = fold(record, &raised(15));
-    assert_eq!(record.episode, 2);
+    assert_eq!(record.occurrence, 2);
     let Decision::Write(Step::Create(create)) = next(&record, 16) else {
         panic!()
     };
@@ -438,7 +438,7 @@ fn a_raise_during_the_close_begins_the_next_life() {
     let raised_again = fold(closing, &raised(14));
     assert_eq!(next(&raised_again, 15), Decision::Wait { until: at(65) });
     let closed = raised_again.with_closed(77, 1, ClosedBy::Us, at(16));
-    assert_eq!(closed.episode, 2);
+    assert_eq!(closed.occurrence, 2);
     assert!(matches!(
         next(&closed, 17),
         Decision::Write(Step::Create(_))
@@ -507,7 +507,7 @@ fn a_ticket_that_a_person_closed_stays_closed_until_its_alert_is_raised_anew() {
             "it never ended"
         );
         let anew = fold(fold(repeated, &resolved(30)), &raised(31));
-        assert_eq!(anew.episode, 2);
+        assert_eq!(anew.occurrence, 2);
         assert!(matches!(next(&anew, 32), Decision::Write(Step::Create(_))));
     }
 }
@@ -521,8 +521,8 @@ fn a_repeat_after_an_alert_ended_by_itself_is_a_recurrence_where_a_person_ended_
     particulars.expires_at = Some(at(100));
     let closed = folded(&[first]).with_open(open());
     let closed = closed.with_closed(77, 1, ClosedBy::Technician, at(13));
-    assert_eq!(fold(closed.clone(), &raised(99)).episode, 1);
-    assert_eq!(fold(closed, &raised(100)).episode, 2);
+    assert_eq!(fold(closed.clone(), &raised(99)).occurrence, 1);
+    assert_eq!(fold(closed, &raised(100)).occurrence, 2);
 }
 
 #[test]
@@ -535,7 +535,7 @@ fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
         let seen = anew
             .clone()
             .with_closed(77, 1, closed_by_person(closed_at), at(40));
-        assert_eq!(seen.episode == 2, is_next, "closed at {closed_at}");
+        assert_eq!(seen.occurrence == 2, is_next, "closed at {closed_at}");
         assert_eq!(seen.text(None).is_some(), is_next, "its message is gone");
         let step = next(&seen, 41);
         assert_eq!(
@@ -547,7 +547,7 @@ fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
     for by in [ClosedBy::Deleted, ClosedBy::Moved] {
         let seen = anew.clone().with_closed(77, 1, by, at(40));
         assert_eq!(
-            seen.episode, 2,
+            seen.occurrence, 2,
             "when that was is not known: no alert is lost"
         );
     }
@@ -559,7 +559,7 @@ fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
     let uncertain = folded(&[raised(1)]).with_claim(claim(Op::Create));
     let uncertain = fold(fold(uncertain, &resolved(20)), &raised(30)).at_rest(None);
     let seen = uncertain.with_closed(77, 1, closed_by_person(25), at(40));
-    assert_eq!(seen.episode, 2);
+    assert_eq!(seen.occurrence, 2);
     assert!(seen.text(None).is_some());
 }
 
@@ -584,7 +584,7 @@ fn an_alert_that_is_still_repeated_long_after_a_person_closed_its_ticket_gets_th
     assert_eq!(early.clone().renewed(&hour), early);
     assert_eq!(late.clone().renewed(&never), late);
     let renewed = late.clone().renewed(&hour);
-    assert_eq!(renewed.episode, 2);
+    assert_eq!(renewed.occurrence, 2);
     assert_eq!(renewed.clone().renewed(&hour), renewed, "once");
     let resolved = fold(late, &resolved(13 + 3601));
     assert_eq!(resolved.clone().renewed(&hour), resolved);
@@ -644,7 +644,7 @@ fn a_short_settling_time_skips_the_late_visits() {
 fn every_write_of_unknown_outcome_is_looked_at_until_it_is_settled() {
     for op in [
         Op::Note(NoteKind::Repeats),
-        Op::Note(NoteKind::Gone),
+        Op::Note(NoteKind::Resolved),
         Op::Note(NoteKind::Closing),
         Op::Note(NoteKind::Reopened),
         Op::Note(NoteKind::Duplicate),
@@ -697,20 +697,20 @@ fn an_update_that_overtakes_a_new_raise_does_not_hide_it() {
     let gone = folded(&[raised(1), resolved(2)]);
     let updated = fold(gone.clone(), &worse(6));
     assert_eq!(
-        updated.wanted, gone.wanted,
+        updated.desired, gone.desired,
         "an update of what is gone changes nothing"
     );
     let raised_again = fold(updated, &raised(5));
-    assert!(raised_again.wanted.standing);
+    assert!(raised_again.desired.active);
 }
 
 #[test]
 fn an_update_without_its_raise_is_a_raise() {
     let record = folded(&[worse(6), raised(5)]);
     assert!(matches!(next(&record, 7), Decision::Write(Step::Create(_))));
-    let about = record.wanted.about.unwrap();
+    let details = record.desired.details.unwrap();
     assert_eq!(
-        (about.raised_at, about.repeats, about.severity),
+        (details.raised_at, details.repeats, details.severity),
         (at(6), 0, Severity::Critical)
     );
 }
@@ -720,7 +720,7 @@ fn folding_twice_is_folding_once() {
     let once = folded(&[raised(1), raised(2), worse(3)]);
     let twice = fold(fold(once.clone(), &raised(2)), &worse(3));
     assert_eq!(twice, once);
-    assert_eq!(once.wanted.about.as_ref().unwrap().repeats, 2);
+    assert_eq!(once.desired.details.as_ref().unwrap().repeats, 2);
 }
 
 fn broken() -> Breaker {
@@ -851,7 +851,7 @@ fn a_given_up_create_is_looked_for_when_it_is_due() {
     let mut record = folded(&[raised(1)]).with_open(open());
     let recheck = Recheck {
         op: Op::Create,
-        token: record.token(),
+        ticket_ref: record.occurrence_ref(),
         board_id: None,
         company_id: 19,
         epoch: 1,
@@ -906,7 +906,7 @@ fn a_create_of_unknown_outcome_is_looked_for_where_the_connection_points_next() 
 fn a_ticket_too_many_is_closed_first() {
     let duplicate = Duplicate {
         ticket_id: 78,
-        token: Token::new(&key(), 1),
+        ticket_ref: TicketRef::new(&key(), 1),
         company_id: 19,
         epoch: 1,
         noted: false,
@@ -1087,8 +1087,8 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
         panic!("{step:?}")
     };
     assert_eq!(
-        (reopen.ticket_id, &reopen.token),
-        (77, &Token::new(&key(), 1))
+        (reopen.ticket_id, &reopen.ticket_ref),
+        (77, &TicketRef::new(&key(), 1))
     );
     let id = ClaimId::parse("c-2").unwrap();
     let claim = step.claim(&record, id, 1, at(0), at(65)).unwrap();
@@ -1101,8 +1101,8 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
     );
     assert_eq!(next(&open, 23), Decision::Write(note(Note::Reopened)));
     assert_eq!(
-        (open.episode, open.ticket_token()),
-        (2, Token::new(&key(), 1))
+        (open.occurrence, open.ticket_ref()),
+        (2, TicketRef::new(&key(), 1))
     );
     let again = fold(
         fold(open, &resolved(30)).with_closed(77, 1, ClosedBy::Us, at(31)),
@@ -1112,8 +1112,8 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
         panic!()
     };
     assert_eq!(
-        again.token,
-        Token::new(&key(), 1),
+        again.ticket_ref,
+        TicketRef::new(&key(), 1),
         "it still carries its first token"
     );
 

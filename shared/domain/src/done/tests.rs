@@ -1,5 +1,5 @@
 use super::*;
-use crate::Token;
+use crate::TicketRef;
 use crate::event::{Event, Severity};
 use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved};
 use crate::fold::fold;
@@ -8,7 +8,7 @@ use crate::record::Recheck;
 fn found() -> Found {
     Found {
         ticket_id: 77,
-        token: Some(Token::new(&key(), 1)),
+        ticket_ref: Some(TicketRef::new(&key(), 1)),
         board_id: Some(2),
         company_id: Some(19),
         entered_at: Some(at(10)),
@@ -93,16 +93,16 @@ fn raises_of_one_time_are_told_apart_by_their_receipt() {
 
 #[test]
 fn a_note_that_the_alert_is_gone_counts_until_it_is_raised_again() {
-    for op in [Op::Note(NoteKind::Gone), Op::Note(NoteKind::Closing)] {
+    for op in [Op::Note(NoteKind::Resolved), Op::Note(NoteKind::Closing)] {
         let record = open(&[raised(1), resolved(12)]);
         let claim = claim(op, &record);
         let noted = after(record.clone(), &claim, &Done::Noted, at(21));
         let ticket = noted.open().unwrap();
-        assert!(ticket.noted_gone);
+        assert!(ticket.noted_resolved);
         assert_eq!(ticket.last_note_at, Some(at(21)));
         let back = fold(record, &raised(14));
         let noted = after(back, &claim, &Done::Noted, at(21));
-        assert!(!noted.open().unwrap().noted_gone, "{op:?}");
+        assert!(!noted.open().unwrap().noted_resolved, "{op:?}");
     }
 }
 
@@ -110,7 +110,7 @@ fn a_note_that_the_alert_is_gone_counts_until_it_is_raised_again() {
 fn a_note_of_unknown_outcome_is_written_if_its_mark_is_there_whatever_came_since() {
     for op in [
         Op::Note(NoteKind::Repeats),
-        Op::Note(NoteKind::Gone),
+        Op::Note(NoteKind::Resolved),
         Op::Note(NoteKind::Closing),
     ] {
         let record = open(&[raised(1), raised(12)]);
@@ -124,7 +124,7 @@ fn a_note_of_unknown_outcome_is_written_if_its_mark_is_there_whatever_came_since
         assert_eq!(record.claim, None, "{op:?}");
         let open = record.open().unwrap();
         assert_eq!(open.last_note_at, Some(at(35)), "{op:?}");
-        assert_eq!(open.noted_gone, op != Op::Note(NoteKind::Repeats));
+        assert_eq!(open.noted_resolved, op != Op::Note(NoteKind::Repeats));
     }
 }
 
@@ -133,7 +133,7 @@ fn each_kind_of_note_has_a_mark_of_its_own() {
     let record = open(&[raised(1)]);
     let kinds = [
         NoteKind::Repeats,
-        NoteKind::Gone,
+        NoteKind::Resolved,
         NoteKind::Closing,
         NoteKind::Reopened,
         NoteKind::Duplicate,
@@ -150,7 +150,7 @@ fn each_kind_of_note_has_a_mark_of_its_own() {
 fn a_write_without_an_effect_is_given_up_after_two_looks_when_it_is_settled() {
     for (op, is_looked_for_again) in [
         (Op::Note(NoteKind::Repeats), false),
-        (Op::Note(NoteKind::Gone), false),
+        (Op::Note(NoteKind::Resolved), false),
         (Op::Note(NoteKind::Closing), false),
         (Op::Patch, false),
         (Op::Close, true),
@@ -171,7 +171,7 @@ fn a_write_without_an_effect_is_given_up_after_two_looks_when_it_is_settled() {
 fn what_a_person_did_counts_once_the_write_is_settled() {
     for op in [
         Op::Note(NoteKind::Repeats),
-        Op::Note(NoteKind::Gone),
+        Op::Note(NoteKind::Resolved),
         Op::Note(NoteKind::Closing),
         Op::Patch,
     ] {
@@ -184,13 +184,13 @@ fn what_a_person_did_counts_once_the_write_is_settled() {
         );
         let record = looked(record, &claim, &seen(closed(30)), &ALL_LOOKS);
         assert_eq!(ended(&record), Some(ClosedBy::Technician), "{op:?}");
-        assert_eq!(record.episode, 1, "it never ended");
+        assert_eq!(record.occurrence, 1, "it never ended");
     }
 }
 
 #[test]
 fn a_deleted_ticket_is_waited_for_no_longer() {
-    for op in [Op::Note(NoteKind::Gone), Op::Patch, Op::Close] {
+    for op in [Op::Note(NoteKind::Resolved), Op::Patch, Op::Close] {
         let record = open(&[raised(1)]);
         let claim = claim(op, &record);
         let gone = Seen {
@@ -209,7 +209,7 @@ fn a_close_that_takes_effect_late_was_ours_and_the_raise_meanwhile_gets_the_next
     let claim = claim(Op::Close, &record);
     let record = fold(record, &raised(30));
     let record = looked(record, &claim, &seen(closed(34)), &ALL_LOOKS[..1]);
-    assert_eq!((ended(&record), record.episode), (Some(ClosedBy::Us), 2));
+    assert_eq!((ended(&record), record.occurrence), (Some(ClosedBy::Us), 2));
 }
 
 /// Another can be closed by a person, and ours is still to come.
@@ -253,11 +253,11 @@ fn a_close_that_was_given_up_and_takes_effect_after_all_was_ours() {
         (Op::Close, Some(recheck.at))
     );
 
-    let technician = closed(5000).ended(&recheck.token, 19).unwrap();
+    let technician = closed(5000).ended(&recheck.ticket_ref, 19).unwrap();
     let looked_at = record.clone().with_closed(77, 1, technician, at(5010));
     let searched = crate::adopt::rechecked(record.clone(), &recheck, &[closed(5000)], at(5010));
     for record in [looked_at, searched] {
-        assert_eq!((ended(&record), record.episode), (Some(ClosedBy::Us), 2));
+        assert_eq!((ended(&record), record.occurrence), (Some(ClosedBy::Us), 2));
         assert_eq!(record.rechecks, []);
         assert_eq!(record.text(None), again.payload());
     }
@@ -289,10 +289,10 @@ fn a_close_that_may_still_take_effect_is_looked_for_only_where_its_ticket_is_ope
 #[test]
 fn without_a_close_of_ours_a_closed_ticket_was_closed_by_a_technician() {
     let record = open(&[raised(1)]);
-    let technician = closed(50).ended(&record.token(), 19).unwrap();
+    let technician = closed(50).ended(&record.occurrence_ref(), 19).unwrap();
     let record = record.with_closed(77, 1, technician, at(60));
     assert_eq!(
-        (ended(&record), record.episode),
+        (ended(&record), record.occurrence),
         (Some(ClosedBy::Technician), 1)
     );
 }
@@ -300,11 +300,13 @@ fn without_a_close_of_ours_a_closed_ticket_was_closed_by_a_technician() {
 /// The source resolved and raised it anew since: that raise is no part of what the technician closed.
 #[test]
 fn a_raise_after_a_technicians_close_gets_its_ticket_and_one_before_does_not() {
-    for (closed_at, episode) in [(25, 2), (35, 1)] {
+    for (closed_at, occurrence) in [(25, 2), (35, 1)] {
         let record = open(&[raised(1), resolved(20), raised(30)]);
-        let technician = closed(closed_at).ended(&record.token(), 19).unwrap();
+        let technician = closed(closed_at)
+            .ended(&record.occurrence_ref(), 19)
+            .unwrap();
         let record = record.with_closed(77, 1, technician, at(60));
-        assert_eq!(record.episode, episode, "closed at {closed_at}");
+        assert_eq!(record.occurrence, occurrence, "closed at {closed_at}");
     }
 }
 
@@ -318,9 +320,9 @@ fn a_clock_that_is_hours_behind_makes_no_raise_look_new() {
         ..found()
     };
     let record = open(&[raised(1), raised(400)]);
-    let technician = found.ended(&record.token(), 19).unwrap();
+    let technician = found.ended(&record.occurrence_ref(), 19).unwrap();
     assert!(technician.at >= Some(at(400)));
-    assert_eq!(record.with_closed(77, 1, technician, at(600)).episode, 1);
+    assert_eq!(record.with_closed(77, 1, technician, at(600)).occurrence, 1);
 }
 
 #[test]
@@ -345,7 +347,7 @@ fn again() -> Record {
 fn a_reopening_that_took_effect_is_recorded_and_its_note_is_owed() {
     let record = again();
     let claim = Claim {
-        token: Token::new(&key(), 1),
+        ticket_ref: TicketRef::new(&key(), 1),
         ..claim(Op::Reopen, &record)
     };
     let waiting = looked(record.clone(), &claim, &seen(closed(15)), &ALL_LOOKS[..3]);
@@ -353,7 +355,7 @@ fn a_reopening_that_took_effect_is_recorded_and_its_note_is_owed() {
     let reopened = looked(record.clone(), &claim, &seen(found()), &ALL_LOOKS[..1]);
     let open = reopened.open().unwrap();
     assert!(open.owes_reopened_note);
-    assert_eq!(reopened.ticket_token(), Token::new(&key(), 1));
+    assert_eq!(reopened.ticket_ref(), TicketRef::new(&key(), 1));
     let noted = after(
         reopened,
         &Claim {
@@ -370,7 +372,7 @@ fn a_reopening_that_took_effect_is_recorded_and_its_note_is_owed() {
 fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
     let record = again();
     let claim = Claim {
-        token: Token::new(&key(), 1),
+        ticket_ref: TicketRef::new(&key(), 1),
         ..claim(Op::Reopen, &record)
     };
     let given_up = looked(record, &claim, &seen(closed(15)), &ALL_LOOKS);
@@ -387,7 +389,7 @@ fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
     assert!(copied.open().is_none(), "a person's copy with its token");
     let late = crate::adopt::rechecked(given_up, &recheck, &[found()], at(5000));
     assert_eq!(late.open().unwrap().ticket_id, 77);
-    assert_eq!(late.ticket_token(), Token::new(&key(), 1));
+    assert_eq!(late.ticket_ref(), TicketRef::new(&key(), 1));
     assert!(late.open().unwrap().owes_reopened_note);
 }
 
@@ -404,7 +406,7 @@ fn a_ticket_that_cannot_be_reopened_has_ended() {
 fn of_two_duplicates_each_is_noted_named_and_closed() {
     let duplicate = |ticket_id| Duplicate {
         ticket_id,
-        token: Token::new(&key(), 1),
+        ticket_ref: TicketRef::new(&key(), 1),
         company_id: 19,
         epoch: 1,
         noted: false,

@@ -2,7 +2,7 @@ use super::*;
 use crate::event::{EventDigest, Receipt, Severity};
 use crate::kind::Role;
 use crate::record::{Claim, ClosedBy, Op, Open};
-use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, Token};
+use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -71,15 +71,15 @@ fn folded(events: &[Event]) -> Record {
 }
 
 fn is_active(events: &[Event]) -> bool {
-    folded(events).wanted.standing
+    folded(events).desired.active
 }
 
 fn severity(events: &[Event]) -> Severity {
-    folded(events).wanted.about.unwrap().severity
+    folded(events).desired.details.unwrap().severity
 }
 
 fn end(record: &Record) -> Option<i64> {
-    let end = record.wanted.about.as_ref().unwrap().expires_at;
+    let end = record.desired.details.as_ref().unwrap().expires_at;
     end.map(|end| end.as_second() - at(0).as_second())
 }
 
@@ -89,7 +89,7 @@ fn claim() -> Claim {
         id,
         op: Op::Create,
         reason: "raised".into(),
-        token: Token::new(&key(), 1),
+        ticket_ref: TicketRef::new(&key(), 1),
         ticket_id: None,
         board_id: None,
         company_id: 19,
@@ -153,7 +153,7 @@ fn a_retry_has_one_effect_whenever_it_is_received() {
 fn an_event_that_was_too_old_when_it_came_has_no_effect_later() {
     let late = resolve("c", 10, 30);
     let record = folded(&[raise("r", 0, 0), raise("r2", 20, 20), late.clone()]);
-    assert!(record.wanted.standing);
+    assert!(record.desired.active);
     assert_eq!(fold(record.clone(), &retried(&late, 40)), record);
 }
 
@@ -249,7 +249,7 @@ fn an_old_resolve_does_not_end_what_was_raised_or_repeated_since() {
     ] {
         let record = folded(&before);
         let after = fold(record.clone(), &late);
-        assert_eq!(after.wanted, record.wanted);
+        assert_eq!(after.desired, record.desired);
     }
 }
 
@@ -274,7 +274,7 @@ fn a_later_occurrence_of_one_time_is_the_next_and_a_retry_is_none() {
     record = record.with_closed(77, 1, ClosedBy::Us, at(11));
     assert_eq!(fold(record.clone(), &retried(&first, 15)), record);
     let next = fold(record, &raise("3", 0, 20));
-    assert_eq!((next.episode, next.wanted.standing), (2, true));
+    assert_eq!((next.occurrence, next.desired.active), (2, true));
 }
 
 #[test]
@@ -385,8 +385,8 @@ fn a_repeat_that_is_not_the_newest_by_its_time_was_heard_all_the_same() {
         update("u", Severity::Medium, 20, 20),
         raise("h", 0, 60),
     ]);
-    assert_eq!(record.wanted.last_received_at, Some(at(60)));
-    assert_eq!(record.wanted.last.unwrap().occurred_at, at(20));
+    assert_eq!(record.desired.last_received_at, Some(at(60)));
+    assert_eq!(record.desired.last.unwrap().occurred_at, at(20));
 }
 
 #[test]
@@ -394,7 +394,7 @@ fn a_resolve_that_comes_twice_with_a_future_time_ends_one_occurrence() {
     let mut record = folded(&[raise("r", 0, 0), resolve("c", 500, 10)]);
     record = fold(record, &raise("r2", 20, 20));
     let twice = resolve("c", 500, 30);
-    assert!(fold(record, &twice).wanted.standing);
+    assert!(fold(record, &twice).desired.active);
 }
 
 #[test]
@@ -421,12 +421,16 @@ fn a_raise_anew_that_overtakes_its_resolve_gets_its_ticket_where_a_person_ended_
     };
     let anew = |record| fold(fold(record, &raise("r2", 30, 30)), &resolve("c", 20, 20));
     let next = anew(closed(10));
-    assert_eq!((next.episode, next.wanted.standing), (2, true));
+    assert_eq!((next.occurrence, next.desired.active), (2, true));
     assert!(next.payload.is_some());
-    assert_eq!(anew(closed(31)).episode, 1, "a person ended it after that");
+    assert_eq!(
+        anew(closed(31)).occurrence,
+        1,
+        "a person ended it after that"
+    );
     let before = fold(closed(10), &raise("r2", 30, 30));
     assert_eq!(
-        fold(before, &resolve("c", -1, 0)).episode,
+        fold(before, &resolve("c", -1, 0)).occurrence,
         1,
         "of before the raise"
     );
@@ -442,7 +446,7 @@ fn a_retry_of_an_update_that_came_before_its_raise_does_not_outlive_the_next_res
         raise("r2", 14, 14),
     ]);
     let retry = fold(record, &retried(&early, 40));
-    assert!(!fold(retry, &resolve("c2", 30, 30)).wanted.standing);
+    assert!(!fold(retry, &resolve("c2", 30, 30)).desired.active);
 }
 
 #[test]
@@ -455,7 +459,7 @@ fn a_slow_resolve_does_not_end_what_was_repeated_with_the_time_of_the_raise() {
 fn the_newest_place_never_moves_back() {
     let record = folded(&[raise("r", 0, 2), resolve("c", -100, 60)]);
     // Older than the raise, which the resolve ended: it was overtaken.
-    assert!(!fold(record, &raise("r0", -50, 70)).wanted.standing);
+    assert!(!fold(record, &raise("r0", -50, 70)).desired.active);
 }
 
 #[test]
@@ -463,9 +467,9 @@ fn a_repeat_after_an_end_that_nobody_noticed_goes_on_with_the_open_ticket() {
     let mut record = folded(&[until("r", 100, 0, 0)]);
     record = record.with_open(open());
     let repeated = fold(record, &raise("h", 150, 150));
-    let about = repeated.wanted.about.unwrap();
+    let details = repeated.desired.details.unwrap();
     assert_eq!(
-        (repeated.episode, about.raised_at, about.repeats),
+        (repeated.occurrence, details.raised_at, details.repeats),
         (1, at(0), 1)
     );
 }

@@ -14,7 +14,7 @@ fn kind(name: &str) -> Kind {
 
 const GONE: Trouble = Trouble::Board {
     role: Role::Operations,
-    why: Unfit::Gone,
+    why: Unfit::Missing,
 };
 
 fn company(why: CompanyUnfit) -> Trouble {
@@ -24,11 +24,11 @@ fn company(why: CompanyUnfit) -> Trouble {
 
 /// What a probe that answers so finds, which looks at everything.
 fn probe(answer: Answer, found: &[Trouble]) -> Probe {
-    let wanted = BTreeSet::from([Area::Boards, Area::Rights, Area::Company(acme())]);
+    let desired = BTreeSet::from([Area::Boards, Area::Rights, Area::Company(acme())]);
     Probe {
         answer,
-        looked: wanted.clone(),
-        wanted,
+        looked: desired.clone(),
+        desired,
         found: found.to_vec(),
     }
 }
@@ -199,26 +199,26 @@ fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
     let found = [GONE, company(CompanyUnfit::Inactive)];
     let health = transition(Health::default(), &probe(Answer::Takes, &found), at(0));
     let health = health.told(&Notice::Broken(Part::SetUp), at(0));
-    let standing = |health: &Health| match health.standing() {
-        Some(episode) => episode.troubles.iter().cloned().collect(),
+    let open_incident = |health: &Health| match health.open_incident() {
+        Some(incident) => incident.troubles.iter().cloned().collect(),
         None => vec![],
     };
-    assert_eq!(standing(&health), found);
+    assert_eq!(open_incident(&health), found);
     let blind = Probe {
         looked: BTreeSet::from([Area::Rights]),
         ..probe(Answer::Takes, &[])
     };
     let still = transition(health.clone(), &blind, at(1));
-    assert_eq!(standing(&still), found);
+    assert_eq!(open_incident(&still), found);
     // The tenant is switched off.
     let unmapped = Probe {
-        wanted: BTreeSet::from([Area::Boards, Area::Rights]),
+        desired: BTreeSet::from([Area::Boards, Area::Rights]),
         ..blind
     };
     let left = transition(still, &unmapped, at(2));
-    assert_eq!(standing(&left), [GONE]);
+    assert_eq!(open_incident(&left), [GONE]);
     let over = transition(left, &probe_of('k'), at(3));
-    assert_eq!(standing(&over), []);
+    assert_eq!(open_incident(&over), []);
     assert!(over.begins_to_mend() && over.is_mending());
     // What it was is known until it is told to be over, and a blind probe does not bring it back.
     let over = transition(
@@ -229,7 +229,7 @@ fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
         },
         at(4),
     );
-    assert_eq!(standing(&over), []);
+    assert_eq!(open_incident(&over), []);
     assert_eq!(over.set_up.unwrap().troubles, BTreeSet::from([GONE]));
 }
 
@@ -269,14 +269,14 @@ fn settings() -> Settings {
         start_status: Some(id * 10 + 1),
         closing_status: Some(id * 10 + 4),
         types: [(kind(kind_name), id * 100)].into(),
-        when_gone: WhenGone::Close,
+        on_resolve: OnResolve::Close,
         reopen_days: 0,
         renew_after_hours: 0,
     };
     Settings {
         operations: board(22, "disk"),
         cyber_alerts: BoardTarget {
-            when_gone: WhenGone::Note,
+            on_resolve: OnResolve::Note,
             ..board(23, "zero_trust")
         },
         priorities: [(Severity::High, 32)].into(),
@@ -329,7 +329,7 @@ fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
     // Where tickets only get a note, nothing closes them.
     assert_eq!(needed(|_| ()).boards[&cyber].closing_status, None);
     assert!(needed(|_| ()).closing);
-    let notes = needed(|settings| settings.operations.when_gone = WhenGone::Note);
+    let notes = needed(|settings| settings.operations.on_resolve = OnResolve::Note);
     assert!(!notes.closing);
 }
 
@@ -364,7 +364,7 @@ fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
     };
     let (full, notes) = (
         needed(|_| ()),
-        needed(|settings| settings.operations.when_gone = WhenGone::Note),
+        needed(|settings| settings.operations.on_resolve = OnResolve::Note),
     );
     assert_eq!(missing(&full, &all, &[]), [""; 0]);
     let mut my = all;
@@ -434,7 +434,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
     );
     let start_gone = Trouble::StartStatus {
         role: cyber,
-        why: Unfit::Gone,
+        why: Unfit::Missing,
     };
     assert_eq!(
         needed.statuses_unfit(cyber, &good),
@@ -464,8 +464,8 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
 #[test]
 fn several_things_are_counted_and_one_is_named() {
     let name = |tenant: &TenantId| tenant.to_string();
-    let one = BTreeSet::from([company(CompanyUnfit::Gone)]);
+    let one = BTreeSet::from([company(CompanyUnfit::Missing)]);
     assert_eq!(in_short(&one, name), "the company of acme cannot be used");
-    let two = BTreeSet::from([company(CompanyUnfit::Gone), GONE]);
+    let two = BTreeSet::from([company(CompanyUnfit::Missing), GONE]);
     assert_eq!(in_short(&two, name), "2 things in ConnectWise stop tickets");
 }

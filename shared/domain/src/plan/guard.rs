@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{AlertSet, Proposal, Scope};
 use crate::AlertKey;
 use crate::key::ItemKey;
-use crate::record::{Actual, ClosedBy, Wanted};
+use crate::record::{Actual, ClosedBy, Desired};
 
 /// The time over which losses add up.
 pub const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -36,22 +36,22 @@ pub struct Ended {
 impl Ended {
     /// Of a record; none where an event or a person ended it, or where it has not ended.
     #[must_use]
-    pub fn of(key: &AlertKey, wanted: &Wanted, actual: Option<&Actual>) -> Option<Self> {
+    pub fn of(key: &AlertKey, desired: &Desired, actual: Option<&Actual>) -> Option<Self> {
         let Some(Actual::Closed(closed)) = actual else {
             return None;
         };
-        let about = wanted
-            .about
+        let details = desired
+            .details
             .as_ref()
             .filter(|_| closed.by == ClosedBy::Us)?;
-        wanted.gone.as_ref()?;
+        desired.resolution.as_ref()?;
         Some(Self {
             key: ItemKey::parse(&key.item_key())?,
             scope: Scope {
                 tenant: key.tenant.clone(),
                 source: key.source.clone(),
             },
-            raised_at: about.raised_at,
+            raised_at: details.raised_at,
             ended_at: closed.at,
         })
     }
@@ -85,7 +85,7 @@ struct Population {
     /// When each active one was raised.
     active: Vec<Timestamp>,
     /// How many of those would be gone.
-    gone: usize,
+    resolved: usize,
     /// Those that snapshots and expiry ended lately: from when to when they were active.
     ended: Vec<(Timestamp, Timestamp)>,
 }
@@ -113,14 +113,14 @@ impl Population {
             highest = highest.max(count);
         }
         let highest = usize::try_from(highest).unwrap_or_default();
-        let left = self.active.len() - self.gone;
+        let left = self.active.len() - self.resolved;
         (highest.saturating_sub(left), highest)
     }
 
     fn too_many(&self, from: Timestamp, approved: usize, now: Timestamp) -> bool {
         let (lost, of) = self.lost_since(from, now);
         let (lost, of) = (lost.saturating_sub(approved), of.saturating_sub(approved));
-        self.gone > 0 && lost > BELIEVED && lost * 100 > of * BELIEVED_PERCENT
+        self.resolved > 0 && lost > BELIEVED && lost * 100 > of * BELIEVED_PERCENT
     }
 
     /// `is_approved`: a person approved each alert that would be gone, and not all of those are closed yet.
@@ -130,7 +130,7 @@ impl Population {
             return Verdict::Pass;
         }
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let stop = Verdict::Stop(count(self.gone), count(self.active.len()));
+        let stop = Verdict::Stop(count(self.resolved), count(self.active.len()));
         let Some(approval) = approval else {
             return stop;
         };
@@ -164,7 +164,7 @@ pub(super) struct OfTenant {
     whole: Counted,
     by_scope: BTreeMap<u32, Counted>,
     /// What would be gone.
-    pub(super) gone: Vec<Proposal>,
+    pub(super) resolved: Vec<Proposal>,
 }
 
 impl OfTenant {
@@ -178,17 +178,17 @@ impl OfTenant {
         scope: u32,
         raised_at: Timestamp,
         has_ticket: bool,
-        gone: Option<Proposal>,
+        resolved: Option<Proposal>,
     ) {
         for counted in self.both(scope) {
             let all = Some(&mut counted.all);
             let with_ticket = has_ticket.then_some(&mut counted.with_ticket);
             for population in all.into_iter().chain(with_ticket) {
                 population.active.push(raised_at);
-                population.gone += usize::from(gone.is_some());
+                population.resolved += usize::from(resolved.is_some());
             }
         }
-        self.gone.extend(gone);
+        self.resolved.extend(resolved);
     }
 
     /// Adds a ticket that stays open though its alert has ended.
@@ -211,8 +211,11 @@ impl OfTenant {
     /// The verdict on the tenant as a whole and on each source.
     pub(super) fn verdict(&self, approval: Option<&Approval>, now: Timestamp) -> Verdict {
         let set = approval.and_then(|approval| approval.in_progress.as_ref());
-        let is_approved =
-            set.is_some_and(|set| self.gone.iter().all(|gone| set.contains(gone.key)));
+        let is_approved = set.is_some_and(|set| {
+            self.resolved
+                .iter()
+                .all(|resolved| set.contains(resolved.key))
+        });
         let counted = std::iter::once(&self.whole).chain(self.by_scope.values());
         let populations = counted.flat_map(|counted| [&counted.with_ticket, &counted.all]);
         let mut verdicts =

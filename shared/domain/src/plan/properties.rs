@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::tests::{event, raised, with_ticket};
 use super::*;
-use crate::Token;
+use crate::TicketRef;
 use crate::adopt::rechecked;
 use crate::command::{Ask, Command};
 use crate::event::{Change, EventDigest};
@@ -273,18 +273,18 @@ impl World {
                 let mut record = ticket;
                 if let Some(Actual::Open(open)) = &mut record.actual {
                     match drawn.life == Life::Reopened {
-                        true => open.token = Some(Token::new(&key, 1)),
+                        true => open.ticket_ref = Some(TicketRef::new(&key, 1)),
                         false => open.epoch = 2,
                     }
                 }
-                record.episode += u32::from(drawn.life == Life::Reopened);
+                record.occurrence += u32::from(drawn.life == Life::Reopened);
                 record
             }
         };
-        let token = Token::new(&key, 1);
+        let ticket_ref = TicketRef::new(&key, 1);
         let made = Found {
             ticket_id: id,
-            token: Some(token),
+            ticket_ref: Some(ticket_ref),
             board_id: Some(BOARDS[0]),
             company_id: Some(COMPANY),
             entered_at: Some(minute(drawn.last + 1)),
@@ -302,7 +302,7 @@ impl World {
             Fate::OtherCompany => found.company_id = Some(20),
             Fate::OtherBoard => found.board_id = Some(BOARDS[1]),
             Fate::HiddenBoard => found.board_id = Some(HIDDEN),
-            Fate::NoToken => found.token = None,
+            Fate::NoToken => found.ticket_ref = None,
         }
         let has_ticket = !matches!(drawn.life, Life::NoTicket | Life::OtherEpoch);
         if has_ticket && drawn.fate != Fate::Deleted {
@@ -364,7 +364,7 @@ impl World {
         let mut census = Census::default();
         for record in &self.records {
             let actual = record.actual.as_ref();
-            census.add(&record.key, &record.wanted, actual, record.episode);
+            census.add(&record.key, &record.desired, actual, record.occurrence);
         }
         census
     }
@@ -409,7 +409,7 @@ impl World {
 
     fn differing(&self) -> Vec<Proposal> {
         let tickets = self.census().tickets(1);
-        let is_listed = |found: &&Found| !found.closed && found.token.is_some();
+        let is_listed = |found: &&Found| !found.closed && found.ticket_ref.is_some();
         let listed: Vec<Found> = self.shown().filter(is_listed).cloned().collect();
         let mut proposals = vec![];
         let mut behind = 0;
@@ -440,11 +440,11 @@ impl World {
         let proposals = self.departures().proposals.into_iter();
         let commands = proposals.chain(self.differing()).map(|proposal| {
             let record = self.record(proposal.key);
-            let last = record.wanted.last.clone();
+            let last = record.desired.last.clone();
             let ask = match proposal.ask {
-                Proposed::Gone { last: at, shown } => {
+                Proposed::Resolve { last: at, shown } => {
                     let last = last.filter(|last| last.occurred_at == at).unwrap();
-                    Ask::Gone { last, shown }
+                    Ask::Resolve { last, shown }
                 }
                 Proposed::Look(_) => Ask::Look,
                 Proposed::LookForDuplicates(_) => Ask::LookForDuplicates,
@@ -452,7 +452,7 @@ impl World {
             let ticket_id = record.open().map(|open| open.ticket_id);
             let command = Command {
                 key: record.key.clone(),
-                episode: record.episode,
+                occurrence: record.occurrence,
                 ticket_id,
                 ask,
             };
@@ -475,7 +475,7 @@ impl World {
             (Ask::Look, Some(open)) if fits => {
                 let seen = self.shown().find(|found| found.ticket_id == open.ticket_id);
                 let by = seen.map_or(Some(Ended::from(ClosedBy::Deleted)), |found| {
-                    found.ended(&record.ticket_token(), open.company_id)
+                    found.ended(&record.ticket_ref(), open.company_id)
                 });
                 record = match by {
                     Some(by) => record.with_closed(open.ticket_id, open.epoch, by, minute(NOW)),
@@ -485,18 +485,22 @@ impl World {
             (Ask::LookForDuplicates, Some(_)) => {
                 for recheck in record.rechecks.clone() {
                     let found = self.shown();
-                    let found = found.filter(|found| found.token.as_ref() == Some(&recheck.token));
+                    let found = found
+                        .filter(|found| found.ticket_ref.as_ref() == Some(&recheck.ticket_ref));
                     let found: Vec<Found> = found.cloned().collect();
                     record = rechecked(record, &recheck, &found, minute(NOW));
                 }
                 for too_many in std::mem::take(&mut record.duplicates) {
                     let ticket = self.site.get_mut(&too_many.ticket_id).unwrap();
-                    if ticket.ended(&too_many.token, too_many.company_id).is_none() {
+                    if ticket
+                        .ended(&too_many.ticket_ref, too_many.company_id)
+                        .is_none()
+                    {
                         ticket.closed = true;
                     }
                 }
             }
-            (Ask::Look | Ask::LookForDuplicates | Ask::Gone { .. } | Ask::Retry { .. }, _) => {}
+            (Ask::Look | Ask::LookForDuplicates | Ask::Resolve { .. } | Ask::Retry { .. }, _) => {}
         }
         self.records[at.unwrap()] = record;
     }
@@ -515,7 +519,7 @@ impl World {
             scope.tenant == record.key.tenant && scope.source == record.key.source
         });
         let sent = self.snapshots.get(&number.unwrap()).into_iter().flatten();
-        let kind = &record.wanted.about.as_ref().unwrap().kind;
+        let kind = &record.desired.details.as_ref().unwrap().kind;
         let mut speaking: Vec<&Sent> = sent
             .filter(|sent| {
                 let named = |head: &crate::snapshot::PartHead| {
@@ -593,13 +597,13 @@ proptest! {
     fn nothing_is_gone_that_the_newest_snapshot_has_or_that_may_still_be_active(world in world()) {
         for proposal in world.departures().proposals {
             let record = world.record(proposal.key);
-            let Proposed::Gone { last, shown } = proposal.ask else { panic!() };
-            prop_assert!(record.wanted.standing);
+            let Proposed::Resolve { last, shown } = proposal.ask else { panic!() };
+            prop_assert!(record.desired.active);
             let speaking = world.speaking(record);
             let id = record.key.alert_id.to_string();
             let has = |sent: &Sent| sent.lists.iter().any(|listed| listed.eq_ignore_ascii_case(&id));
             match shown {
-                Gone::Absent { snapshot_id, taken_at } => {
+                Resolution::Absent { snapshot_id, taken_at } => {
                     // Several can be of one time.
                     let newest: Vec<&Sent> =
                         speaking.iter().copied().take_while(|sent| taken(sent) == taken_at).collect();
@@ -619,9 +623,9 @@ proptest! {
                         prop_assert!(taken_at.duration_since(*first) >= SignedDuration::from_mins(30));
                     }
                 }
-                Gone::Expired { at } => {
+                Resolution::Expired { at } => {
                     prop_assert!(at <= minute(NOW));
-                    prop_assert_eq!(record.wanted.about.as_ref().unwrap().expires_at, Some(at));
+                    prop_assert_eq!(record.desired.details.as_ref().unwrap().expires_at, Some(at));
                     let newest = speaking.first();
                     prop_assert!(!newest.is_some_and(|sent| is_believed(sent) && has(sent) && taken(sent) >= at));
                 }
@@ -651,13 +655,13 @@ proptest! {
     #[test]
     fn any_newer_event_voids_what_was_to_be_gone(world in world(), (change, later) in newer()) {
         for command in world.plan() {
-            let Ask::Gone { last, .. } = &command.ask else { continue };
+            let Ask::Resolve { last, .. } = &command.ask else { continue };
             let record = world.records.iter().find(|record| record.key == command.key).unwrap();
-            let about = record.wanted.about.clone().unwrap();
+            let details = record.desired.details.clone().unwrap();
             let at = NOW - 100;
             let mut newer = match change {
                 2 => event(record, at, Change::Resolved),
-                _ => raised(record, at, &about.kind, None),
+                _ => raised(record, at, &details.kind, None),
             };
             if let (1, Change::Raised(particulars)) = (change, newer.change.clone()) {
                 newer.change = Change::Updated(particulars);

@@ -4,7 +4,7 @@ use crate::fold::fold;
 use crate::kind::Role;
 use crate::record::{Claim, ClosedBy, Op, Record};
 use crate::snapshot::tests::{LAG, Sent, alert, item, kind, minute, read, sent};
-use crate::{ClaimId, EventId, SnapshotId, Token};
+use crate::{ClaimId, EventId, SnapshotId, TicketRef};
 
 /// When most alerts were last heard of, in minutes, and when it is asked.
 const LAST: i64 = 2000;
@@ -45,7 +45,7 @@ fn of_kind(tenant: &str, id: &str, name: &str, expires: Option<i64>) -> Record {
     fold(record.clone(), &raised(&record, LAST, &kind(name), expires))
 }
 
-fn standing(tenant: &str, id: &str) -> Record {
+fn active(tenant: &str, id: &str) -> Record {
     of_kind(tenant, id, "disk", None)
 }
 
@@ -55,7 +55,7 @@ pub(super) fn with_ticket(record: Record, ticket_id: RecordId, opened: i64) -> R
         id,
         op: Op::Create,
         reason: "test".into(),
-        token: record.token(),
+        ticket_ref: record.occurrence_ref(),
         ticket_id: None,
         board_id: Some(BOARD),
         company_id: COMPANY,
@@ -83,7 +83,7 @@ fn resolved(record: Record) -> Record {
 /// Alerts `prefix0`, `prefix1`, … with tickets, or without.
 fn many(tenant: &str, prefix: &str, count: u64, tickets: bool) -> Vec<Record> {
     let alerts = (0..count).map(|n| {
-        let record = standing(tenant, &format!("{prefix}{n}"));
+        let record = active(tenant, &format!("{prefix}{n}"));
         match tickets {
             true => with_ticket(record, n + 1, LAST),
             false => record,
@@ -96,7 +96,7 @@ fn census(records: &[Record]) -> Census {
     let mut census = Census::default();
     for record in records {
         let actual = record.actual.as_ref();
-        census.add(&record.key, &record.wanted, actual, record.episode);
+        census.add(&record.key, &record.desired, actual, record.occurrence);
     }
     census
 }
@@ -150,7 +150,7 @@ fn departures_after(
     let going = going(&census, snapshots);
     let ended = ended
         .iter()
-        .map(|record| Ended::of(&record.key, &record.wanted, record.actual.as_ref()).unwrap());
+        .map(|record| Ended::of(&record.key, &record.desired, record.actual.as_ref()).unwrap());
     let ended: Vec<Ended> = ended.collect();
     census.departures(going, &ended, approvals, minute(NOW))
 }
@@ -199,16 +199,16 @@ fn what_is_gone_is_said_with_what_shows_it() {
     let departures = departures(&records, &[list], &[]);
     let gone = |record: &Record, shown| Proposal {
         key: item(&record.key),
-        ask: Proposed::Gone {
+        ask: Proposed::Resolve {
             last: minute(LAST),
             shown,
         },
     };
-    let absent = Gone::Absent {
+    let absent = Resolution::Absent {
         snapshot_id: SnapshotId::parse("s").unwrap(),
         taken_at: minute(NOW - 1),
     };
-    let expired = Gone::Expired { at: minute(NOW) };
+    let expired = Resolution::Expired { at: minute(NOW) };
     let proposals = vec![gone(&records[2], absent), gone(&records[3], expired)];
     let expected = Departures {
         proposals,
@@ -221,9 +221,9 @@ fn what_is_gone_is_said_with_what_shows_it() {
 /// The same alert id, from another source: another alert.
 #[test]
 fn a_list_speaks_for_its_own_source_alone() {
-    let mut record = standing("contoso", "a");
+    let mut record = active("contoso", "a");
     record.key.source = SourceId::parse("src_zzzzzzzzzzzzzzzzzzzzzzzzzz").unwrap();
-    let records = [record, standing("contoso", "b")];
+    let records = [record, active("contoso", "b")];
     let departures = departures(&records, &[sent("s", NOW, &["c"])], &[]);
     assert_eq!(names(&records, &departures), ["b"]);
 }
@@ -233,17 +233,17 @@ fn only_what_stands_and_what_has_a_ticket_is_counted() {
     let bare = Record::new(alert("contoso", "a"));
     let only_resolved = fold(bare.clone(), &event(&bare, LAST, Change::Resolved));
     let mut unheard = with_ticket(bare.clone(), 7, LAST);
-    unheard.wanted.standing = true;
+    unheard.desired.active = true;
     let ended =
-        |by| with_ticket(standing("contoso", "a"), 7, LAST).with_closed(7, 1, by, minute(NOW));
+        |by| with_ticket(active("contoso", "a"), 7, LAST).with_closed(7, 1, by, minute(NOW));
     let cases = [
         ("untouched", bare, 0),
         ("only resolved", only_resolved, 0),
-        ("standing", standing("contoso", "a"), 1),
-        ("gone", resolved(standing("contoso", "a")), 0),
+        ("standing", active("contoso", "a"), 1),
+        ("gone", resolved(active("contoso", "a")), 0),
         (
             "gone, with a ticket",
-            resolved(with_ticket(standing("contoso", "a"), 7, LAST)),
+            resolved(with_ticket(active("contoso", "a"), 7, LAST)),
             1,
         ),
         ("found in ConnectWise, and not heard of", unheard, 1),
@@ -259,7 +259,7 @@ fn only_what_stands_and_what_has_a_ticket_is_counted() {
         assert_eq!((one.len(), one.is_empty()), (count, count == 0), "{what}");
         let list = [sent("s", NOW, &["b"])];
         let gone = departures(std::slice::from_ref(&record), &list, &[]).proposals;
-        let may_go = record.wanted.standing && record.wanted.about.is_some() && count == 1;
+        let may_go = record.desired.active && record.desired.details.is_some() && count == 1;
         assert_eq!(gone.len(), usize::from(may_go), "{what}");
     }
 }
@@ -267,7 +267,7 @@ fn only_what_stands_and_what_has_a_ticket_is_counted() {
 /// They have no ticket that a wrong list could close: a hundred of them are no mass closing.
 #[test]
 fn alerts_whose_tickets_persons_ended_are_taken_for_gone_and_count_towards_no_stop() {
-    let record = |n: usize| with_ticket(standing("contoso", &format!("a{n}")), 7, LAST);
+    let record = |n: usize| with_ticket(active("contoso", &format!("a{n}")), 7, LAST);
     let ended = |n| record(n).with_closed(7, 1, ClosedBy::Technician, minute(NOW));
     let list = [sent("s", NOW, &["b"])];
     let mut records: Vec<Record> = (0..100).map(ended).collect();
@@ -444,8 +444,8 @@ fn sources_that_lose_a_few_each_stop_their_tenant_together() {
 fn ended(prefix: &str, count: u64, at: i64) -> Vec<Record> {
     let records = many("contoso", prefix, count, true).into_iter();
     let ended = records.map(|mut record| {
-        record.wanted.standing = false;
-        record.wanted.gone = Some(Gone::Absent {
+        record.desired.active = false;
+        record.desired.resolution = Some(Resolution::Absent {
             snapshot_id: SnapshotId::parse("before").unwrap(),
             taken_at: minute(at),
         });
@@ -496,8 +496,8 @@ fn cyber_alerts_whose_tickets_stay_open_count_over_the_day_too() {
     let noted = many("contoso", "n", 40, true)
         .into_iter()
         .map(|mut record| {
-            record.wanted.standing = false;
-            record.wanted.gone = Some(Gone::Expired {
+            record.desired.active = false;
+            record.desired.resolution = Some(Resolution::Expired {
                 at: minute(NOW - 9),
             });
             record
@@ -515,7 +515,7 @@ fn alerts_that_come_and_go_all_day_stop_nothing() {
     // Each lived for five minutes, the last until the present ones came.
     let earlier = (0..200).map(|n: i64| {
         let mut one = ended(&format!("e{n}-"), 1, LAST - 5 * (n / 25)).remove(0);
-        one.wanted.about.as_mut().unwrap().raised_at = minute(LAST - 5 * (n / 25) - 5);
+        one.desired.details.as_mut().unwrap().raised_at = minute(LAST - 5 * (n / 25) - 5);
         one
     });
     let earlier: Vec<Record> = earlier.collect();
@@ -529,11 +529,11 @@ fn what_went_more_than_a_day_ago_is_not_counted() {
     for (at, stopped) in [(NOW - 24 * 60 + 1, true), (NOW - 24 * 60, false)] {
         let mut earlier = ended("e", 40, at);
         for record in &mut earlier {
-            record.wanted.about.as_mut().unwrap().raised_at = minute(0);
+            record.desired.details.as_mut().unwrap().raised_at = minute(0);
         }
         let mut records = records.clone();
         for record in &mut records {
-            record.wanted.about.as_mut().unwrap().raised_at = minute(0);
+            record.desired.details.as_mut().unwrap().raised_at = minute(0);
         }
         let departures = departures_after(&records, &list, &earlier, &BTreeMap::new());
         assert_eq!(!departures.stopped.is_empty(), stopped, "{at}");
@@ -545,7 +545,7 @@ fn what_a_person_let_through_is_not_counted_again() {
     let approved = |closings: u32, at, is_in_progress: bool| {
         // Forty of them are closed.
         let rest = (0..closings - closings.min(40)).map(|n| format!("a{n}"));
-        let rest = rest.map(|name| item(&standing("contoso", &name).key));
+        let rest = rest.map(|name| item(&active("contoso", &name).key));
         let rest = AlertSet::of(rest);
         let approval = Approval {
             closings,
@@ -592,21 +592,21 @@ fn what_a_person_let_through_is_not_counted_again() {
 #[test]
 fn an_event_or_a_person_that_ends_an_alert_is_no_loss() {
     let is_loss =
-        |record: &Record| Ended::of(&record.key, &record.wanted, record.actual.as_ref()).is_some();
+        |record: &Record| Ended::of(&record.key, &record.desired, record.actual.as_ref()).is_some();
     let lost = ended("e", 1, NOW).remove(0);
     assert!(is_loss(&lost));
     let mut resolved = lost.clone();
-    resolved.wanted.gone = None;
+    resolved.desired.resolution = None;
     assert!(!is_loss(&resolved));
-    assert!(!is_loss(&standing("contoso", "a")));
+    assert!(!is_loss(&active("contoso", "a")));
     assert!(!is_loss(&a()));
 }
 
 #[test]
 fn an_alert_that_only_a_similar_id_is_listed_for_stays_and_is_counted() {
     let records = [
-        standing("contoso", "Disk-1"),
-        standing("contoso", "Disk-2"),
+        active("contoso", "Disk-1"),
+        active("contoso", "Disk-2"),
         of_kind("contoso", "Disk-3", "disk", Some(NOW - 1)),
     ];
     let list = |taken| [sent("s", taken, &["DISK-1", "Disk-2", "disk-3"])];
@@ -621,8 +621,8 @@ fn an_alert_that_only_a_similar_id_is_listed_for_stays_and_is_counted() {
 
 #[test]
 fn whether_there_are_tickets_to_compare_is_known() {
-    let ticket = with_ticket(standing("contoso", "a"), 7, LAST);
-    assert!(census(&[standing("contoso", "a")]).tickets(1).is_empty());
+    let ticket = with_ticket(active("contoso", "a"), 7, LAST);
+    assert!(census(&[active("contoso", "a")]).tickets(1).is_empty());
     assert!(census(std::slice::from_ref(&ticket)).tickets(2).is_empty());
     assert!(!census(&[ticket]).tickets(1).is_empty());
 }
@@ -734,7 +734,7 @@ fn listed(record: &Record) -> Found {
     let open = record.open().unwrap();
     Found {
         ticket_id: open.ticket_id,
-        token: Some(record.ticket_token()),
+        ticket_ref: Some(record.ticket_ref()),
         board_id: open.board_id,
         company_id: Some(open.company_id),
         entered_at: Some(open.opened_at),
@@ -747,7 +747,7 @@ fn listed(record: &Record) -> Found {
 }
 
 fn a() -> Record {
-    with_ticket(standing("contoso", "a"), 7, LAST)
+    with_ticket(active("contoso", "a"), 7, LAST)
 }
 
 fn look(ticket: RecordId) -> Vec<Proposed> {
@@ -772,14 +772,14 @@ fn compared(records: &[Record], list: &[Found]) -> (Vec<Proposed>, Vec<RecordId>
 #[test]
 fn a_ticket_that_is_not_as_it_is_recorded_is_to_be_looked_at() {
     let record = a();
-    let other = Token::new(&alert("contoso", "b"), 1);
+    let other = TicketRef::new(&alert("contoso", "b"), 1);
     let as_listed = |change: fn(&mut Found)| {
         let mut found = listed(&record);
         change(&mut found);
         found
     };
-    let with_token = |token: Option<Token>| Found {
-        token,
+    let with_token = |ticket_ref: Option<TicketRef>| Found {
+        ticket_ref,
         ..listed(&record)
     };
     let cases = [
@@ -814,7 +814,7 @@ fn a_ticket_that_is_not_as_it_is_recorded_is_to_be_looked_at() {
         ("another alert's token", with_token(Some(other)), look(7)),
         (
             "another life's token",
-            with_token(Some(Token::new(&record.key, 2))),
+            with_token(Some(TicketRef::new(&record.key, 2))),
             look(7),
         ),
         ("no token", with_token(None), look(7)),
@@ -830,7 +830,7 @@ fn a_ticket_that_is_not_as_it_is_recorded_is_to_be_looked_at() {
 
 #[test]
 fn a_ticket_that_is_not_listed_is_missing() {
-    let records = [a(), with_ticket(standing("contoso", "b"), 9, LAST)];
+    let records = [a(), with_ticket(active("contoso", "b"), 9, LAST)];
     let list = [listed(&records[1])];
     assert_eq!(compared(&records, &list), (vec![], vec![7]));
     assert_eq!(compared(&records, &[]), (vec![], vec![7, 9]));
@@ -840,13 +840,13 @@ fn a_ticket_that_is_not_listed_is_missing() {
         (vec![], vec![7]),
         "its alert is gone, it stays open"
     );
-    assert_eq!(compared(&[standing("contoso", "c")], &[]), (vec![], vec![]));
+    assert_eq!(compared(&[active("contoso", "c")], &[]), (vec![], vec![]));
 }
 
 #[test]
 fn a_ticket_that_was_recorded_within_the_last_minute_may_not_be_listed_yet() {
     for (opened, missing) in [(NOW + 1, vec![]), (NOW, vec![]), (NOW - 1, vec![7])] {
-        let record = with_ticket(standing("contoso", "a"), 7, opened);
+        let record = with_ticket(active("contoso", "a"), 7, opened);
         assert_eq!(
             compared(&[record], &[]),
             (vec![], missing),
@@ -859,7 +859,7 @@ fn a_ticket_that_was_recorded_within_the_last_minute_may_not_be_listed_yet() {
 #[test]
 fn a_stretch_of_the_list_is_compared_with_the_tickets_that_belong_there() {
     let records: Vec<_> = [9, 5, 12, 7]
-        .map(|id| with_ticket(standing("contoso", &format!("a{id}")), id, LAST))
+        .map(|id| with_ticket(active("contoso", &format!("a{id}")), id, LAST))
         .into();
     let tickets = census(&records).tickets(1);
     for (behind, to, missing) in [
@@ -900,15 +900,15 @@ fn two_open_tickets_with_one_token_are_to_be_looked_for_wherever_they_are_listed
     assert_eq!(asks, for_duplicates(7), "on another page");
 
     let other_life = Found {
-        token: Some(Token::new(&record.key, 2)),
+        ticket_ref: Some(TicketRef::new(&record.key, 2)),
         ..twin(9)
     };
     let nobodys = Found {
-        token: Some(Token::new(&alert("contoso", "z"), 1)),
+        ticket_ref: Some(TicketRef::new(&alert("contoso", "z"), 1)),
         ..twin(9)
     };
     let no_token = Found {
-        token: None,
+        ticket_ref: None,
         ..twin(9)
     };
     let elsewhere = Found {
@@ -929,21 +929,21 @@ fn two_open_tickets_with_one_token_are_to_be_looked_for_wherever_they_are_listed
 #[test]
 fn a_ticket_that_was_opened_again_is_as_it_is_recorded() {
     let mut record = a();
-    let first = record.token();
-    record.episode = 3;
+    let first = record.occurrence_ref();
+    record.occurrence = 3;
     if let Some(Actual::Open(open)) = &mut record.actual {
-        open.token = Some(first.clone());
+        open.ticket_ref = Some(first.clone());
     }
     let one = std::slice::from_ref(&record);
     assert_eq!(compared(one, &[listed(&record)]), (vec![], vec![]));
-    let twin = |token| Found {
+    let twin = |ticket_ref| Found {
         ticket_id: 9,
-        token: Some(token),
+        ticket_ref: Some(ticket_ref),
         ..listed(&record)
     };
     let asks = compared(one, &[listed(&record), twin(first)]);
     assert_eq!(asks, (for_duplicates(7), vec![]));
-    let asks = compared(one, &[listed(&record), twin(record.token())]);
+    let asks = compared(one, &[listed(&record), twin(record.occurrence_ref())]);
     assert_eq!(asks, (vec![], vec![]), "of another life");
 }
 
@@ -968,7 +968,7 @@ fn tickets_of_another_connectwise_are_not_compared() {
 #[test]
 fn a_missing_ticket_is_looked_at_if_it_is_shown_or_its_board_is() {
     let mut records: Vec<_> = [5, 7, 9]
-        .map(|id| with_ticket(standing("contoso", &format!("a{id}")), id, LAST))
+        .map(|id| with_ticket(active("contoso", &format!("a{id}")), id, LAST))
         .into();
     if let Some(Actual::Open(open)) = &mut records[2].actual {
         open.board_id = Some(3);
@@ -987,7 +987,9 @@ fn a_missing_ticket_is_looked_at_if_it_is_shown_or_its_board_is() {
                 assert_eq!(item(&of.unwrap().key), proposal.key);
                 id
             }
-            other @ (Proposed::Gone { .. } | Proposed::LookForDuplicates(_)) => panic!("{other:?}"),
+            other @ (Proposed::Resolve { .. } | Proposed::LookForDuplicates(_)) => {
+                panic!("{other:?}")
+            }
         })
         .collect::<Vec<_>>()
     };

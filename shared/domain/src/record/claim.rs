@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BlockedSince, later};
 use crate::event::Severity;
-use crate::{ClaimId, RecordId, Token};
+use crate::{ClaimId, RecordId, TicketRef};
 
 /// An hour after settling, a search that still misses its sentinels needs a person.
 const BLIND: SignedDuration = SignedDuration::from_hours(1);
@@ -20,7 +20,7 @@ pub struct Claim {
     /// Why.
     pub reason: String,
     /// The ticket's token.
-    pub token: Token,
+    pub ticket_ref: TicketRef,
     /// The ticket that is written to; none where one is to be made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_id: Option<RecordId>,
@@ -94,7 +94,7 @@ pub enum NoteKind {
     /// The alert was repeated.
     Repeats,
     /// The alert is gone, and a person closes the ticket.
-    Gone,
+    Resolved,
     /// The alert is gone, and the ticket is closed next.
     Closing,
     /// The ticket was reopened.
@@ -111,7 +111,7 @@ impl NoteKind {
     pub fn mark(self, claim: &ClaimId) -> String {
         let kind = match self {
             Self::Repeats => "repeats",
-            Self::Gone => "gone",
+            Self::Resolved => "resolved",
             Self::Closing => "closing",
             Self::Reopened => "reopened",
             Self::Duplicate => "duplicate",

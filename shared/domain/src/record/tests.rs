@@ -133,7 +133,7 @@ fn a_record_is_listed_by_what_is_to_be_done_about_it() {
     assert_eq!(state(&Record::new(key())), None);
     let shrunk = closed.clone().shrunk(at(9 + KEPT.as_secs()));
     assert_eq!(state(&shrunk), None, "a tombstone");
-    assert!(shrunk.wanted.about.is_none() && closed.wanted.about.is_some());
+    assert!(shrunk.desired.details.is_none() && closed.desired.details.is_some());
 }
 
 /// A late close changes nothing where its ticket stayed closed.
@@ -143,5 +143,5 @@ fn a_close_that_may_still_come_keeps_no_ended_record_whole() {
     let mut closed = record.with_closed(77, 1, ClosedBy::Us, at(800));
     closed.rechecks = close_given_up().rechecks;
     let much_later = at(800 + KEPT.as_secs());
-    assert!(closed.shrunk(much_later).wanted.about.is_none());
+    assert!(closed.shrunk(much_later).desired.details.is_none());
 }

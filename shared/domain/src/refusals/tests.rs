@@ -19,8 +19,8 @@ fn key(n: usize) -> AlertKey {
     }
 }
 
-fn about() -> About {
-    About {
+fn details() -> AlertDetails {
+    AlertDetails {
         kind: Kind::parse("disk").unwrap(),
         role: Role::Operations,
         severity: Severity::High,
@@ -48,8 +48,8 @@ impl Site {
     fn new(count: usize, reason: &Blocked) -> Self {
         let refused = |n| {
             let mut record = Record::new(key(n));
-            record.wanted.standing = true;
-            record.wanted.about = Some(about());
+            record.desired.active = true;
+            record.desired.details = Some(details());
             refused_now(record, reason, "field is required", at(0))
         };
         Self {
@@ -70,9 +70,9 @@ impl Site {
             };
             let refused = Refused {
                 key: record.key.clone(),
-                episode: record.episode,
+                occurrence: record.occurrence,
                 at: blocked.since,
-                about: record.wanted.about.clone(),
+                details: record.desired.details.clone(),
             };
             survey.see(&self.refusals, refused, blocked);
         }
@@ -153,9 +153,9 @@ fn open(now: Timestamp) -> Open {
         severity: Severity::High,
         last_note_at: None,
         noted_repeats: 0,
-        noted_gone: false,
+        noted_resolved: false,
         owes_reopened_note: false,
-        token: None,
+        ticket_ref: None,
     }
 }
 
@@ -295,23 +295,23 @@ fn a_retry_that_made_no_write_is_anothers_turn_and_one_that_was_lost_is_asked_fo
 #[test]
 fn what_became_of_a_retry_is_read_from_the_record() {
     use Outcome::{Accepted, Moot, Pending, Refused};
-    let about = about();
+    let details = details();
     let start = || {
         let mut record = Record::new(key(0));
-        record.wanted.standing = true;
-        record.wanted.about = Some(about.clone());
+        record.desired.active = true;
+        record.desired.details = Some(details.clone());
         record
     };
     let closed = |minute, by| {
         let closed = Closed {
             ticket_id: 7,
-            episode: 1,
+            occurrence: 1,
             epoch: 1,
             at: at(minute),
             by,
             company_id: None,
             ended_at: at(minute),
-            token: None,
+            ticket_ref: None,
         };
         let actual = Some(Actual::Closed(closed));
         Record { actual, ..start() }
@@ -321,7 +321,7 @@ fn what_became_of_a_retry_is_read_from_the_record() {
         id,
         op: Op::Create,
         reason: "raised".into(),
-        token: start().token(),
+        ticket_ref: start().occurrence_ref(),
         ticket_id: None,
         board_id: None,
         company_id: 301,
@@ -471,7 +471,7 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
             .filter(|line| line.starts_with(&row))
             .collect();
         assert_eq!(rows.len(), 1, "{row}");
-        let group = GroupId::of(&blocked, &key(0), Some(&about()));
+        let group = GroupId::of(&blocked, &key(0), Some(&details()));
         assert_eq!(group.is_some(), blocked.is_refusal(), "{name}");
         let retried = rows[0].contains("a retry of its group");
         assert_eq!(retried, blocked.is_refusal(), "{name}");

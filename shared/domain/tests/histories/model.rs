@@ -5,13 +5,13 @@ use std::fmt::Debug;
 use domain::ClaimId;
 use domain::adopt::Found;
 use domain::breaker::Breaker;
-use domain::command::{Command, Gone};
+use domain::command::{Command, Resolution};
 use domain::event::{Change, Event, Order, Particulars, Payload, Severity};
 use domain::kind::Role;
 use domain::memory::MemoryState;
 use domain::record::{Actual, BlockedSince, ClosedBy, NoteKind, Op as Write, Record};
-use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, Settings, WhenGone};
-use domain::{AlertId, AlertKey, Blocked, EventId, Kind, PartnerId, SourceId, TenantId, Token};
+use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, OnResolve, Settings};
+use domain::{AlertId, AlertKey, Blocked, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 use jiff::Timestamp;
 
 use crate::reconcile::Snapshot;
@@ -21,7 +21,7 @@ use crate::{BEHIND, COMPANY, Clock, Deed, Delivery, List, Op, PATIENCE, Run, Say
 /// A ticket in some ConnectWise.
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
-    pub(crate) token: Token,
+    pub(crate) ticket_ref: TicketRef,
     pub(crate) site: u32,
     pub(crate) open: bool,
     /// When its alert was raised, as it says.
@@ -100,7 +100,7 @@ pub(crate) enum Message {
 pub(crate) struct Model {
     pub(crate) now: i64,
     /// The source's last word, and all that it has said.
-    pub(crate) standing: bool,
+    pub(crate) active: bool,
     /// Since when it says so without having said otherwise.
     pub(crate) began: i64,
     pub(crate) clock: Clock,
@@ -112,7 +112,7 @@ pub(crate) struct Model {
     pub(crate) ends_in: Option<i64>,
     pub(crate) snapshots: Vec<Snapshot>,
     /// What reconcile showed to be gone, and was right to.
-    pub(crate) shown: Vec<(Order, Gone)>,
+    pub(crate) shown: Vec<(Order, Resolution)>,
     /// The table.
     pub(crate) stored: Option<Record>,
     /// The table as its lists have it, a moment late.
@@ -185,9 +185,9 @@ pub(crate) fn event(number: usize, second: i64, say: Say, ends: Option<i64>) -> 
 impl Model {
     pub(crate) fn new(seed: u64) -> Self {
         let target = BoardTarget {
-            when_gone: match seed % 4 {
-                0 => WhenGone::Note,
-                _ => WhenGone::Close,
+            on_resolve: match seed % 4 {
+                0 => OnResolve::Note,
+                _ => OnResolve::Close,
             },
             reopen_days: if seed.is_multiple_of(5) { 7 } else { 0 },
             ..BoardTarget::default()
@@ -200,7 +200,7 @@ impl Model {
         };
         Self {
             now: 1000,
-            standing: false,
+            active: false,
             began: 0,
             clock: match seed % 7 {
                 0 => Clock::None,
@@ -251,14 +251,14 @@ impl Model {
         }
     }
 
-    fn when_gone(&self) -> WhenGone {
+    fn on_resolve(&self) -> OnResolve {
         self.view
             .connection
             .as_ref()
             .unwrap()
             .settings
             .operations
-            .when_gone
+            .on_resolve
     }
 
     pub(crate) fn epoch(&self) -> u32 {
@@ -447,13 +447,13 @@ impl Model {
         match say {
             Say::Raised(_) => {
                 // Gone without a word, it looks as if it went on.
-                if !self.standing {
+                if !self.active {
                     self.began = self.now;
                 }
-                self.standing = true;
+                self.active = true;
             }
-            Say::Resolved if self.standing => self.standing = false,
-            Say::Updated if self.standing && self.is_there() => {}
+            Say::Resolved if self.active => self.active = false,
+            Say::Updated if self.active && self.is_there() => {}
             Say::Resolved | Say::Updated => return,
         }
         self.pass(1);
@@ -515,8 +515,8 @@ impl Model {
             let rest = &tickets[number + 1..];
             let again = rest
                 .iter()
-                .any(|other| other.token == ticket.token && other.site == ticket.site);
-            hold!(!again, "two tickets for one life: {}", ticket.token);
+                .any(|other| other.ticket_ref == ticket.ticket_ref && other.site == ticket.site);
+            hold!(!again, "two tickets for one life: {}", ticket.ticket_ref);
             let in_time = ticket.notes.iter().filter(|note| !note.is_late);
             let mut said: Vec<_> = in_time
                 .map(|note| (note.epoch, note.op, &note.says))
@@ -579,15 +579,15 @@ impl Model {
             );
             return Ok(());
         };
-        let standing = record.wanted.standing;
+        let active = record.desired.active;
         self.is_heard(record)?;
-        let accounted = match (&record.actual, standing) {
+        let accounted = match (&record.actual, active) {
             _ if record.blocked.is_some() => true,
             (Some(Actual::Open(_)), true) | (Some(Actual::Closed(_)) | None, false) => true,
             (Some(Actual::Closed(closed)), true) => {
-                closed.episode == record.episode && closed.by != ClosedBy::Us
+                closed.occurrence == record.occurrence && closed.by != ClosedBy::Us
             }
-            (Some(Actual::Open(_)), false) => self.when_gone() == WhenGone::Note,
+            (Some(Actual::Open(_)), false) => self.on_resolve() == OnResolve::Note,
             (None, true) => false,
         };
         hold!(
@@ -599,17 +599,17 @@ impl Model {
 
     /// The source's last word is what is wanted, unless something that is newer shows that it is gone.
     fn is_heard(&self, record: &Record) -> Result<(), String> {
-        let wanted = &record.wanted;
+        let desired = &record.desired;
         // An update that overtook its raise is not heard.
         let is_heard = |event: &&Event| !matches!(event.change, Change::Updated(_));
         let newest = self.said.iter().filter(is_heard).map(Event::order).max();
-        let shown = wanted.gone.is_some() && (wanted.last >= newest || self.is_set_back);
+        let shown = desired.resolution.is_some() && (desired.last >= newest || self.is_set_back);
         hold!(
-            wanted.standing == self.standing || !wanted.standing && shown,
+            desired.active == self.active || !desired.active && shown,
             "the source's last word is not what is wanted: {record:?}"
         );
         hold!(
-            !wanted.standing || wanted.gone.is_none(),
+            !desired.active || desired.resolution.is_none(),
             "it stands, and is gone: {record:?}"
         );
         Ok(())
@@ -743,8 +743,8 @@ impl Model {
         match actual {
             Actual::Open(open) => {
                 let ticket = self.ticket(open.ticket_id);
-                let about = record.wanted.about.as_ref();
-                let raised_at = about.map(|about| about.raise_received_at);
+                let details = record.desired.details.as_ref();
+                let raised_at = details.map(|details| details.raise_received_at);
                 let says = match self.is_overtaken {
                     true => format!("{} since ", open.noted_repeats),
                     false => format!("{} since {raised_at:?}", open.noted_repeats),
@@ -756,10 +756,10 @@ impl Model {
                     || has(ticket, Write::Note(NoteKind::Repeats), &says)
                     || self.is_repointed;
                 hold!(told, "repeats are recorded as told and are not: {ticket:?}");
-                let gone = has(ticket, Write::Note(NoteKind::Gone), "")
+                let gone = has(ticket, Write::Note(NoteKind::Resolved), "")
                     || has(ticket, Write::Note(NoteKind::Closing), "");
                 hold!(
-                    !open.noted_gone || gone,
+                    !open.noted_resolved || gone,
                     "it is recorded as noted that it is gone, and is not: {ticket:?}"
                 );
             }
@@ -804,31 +804,31 @@ impl Model {
         self.is_heard(record)?;
         let ended_by_person = matches!(
             &record.actual,
-            Some(Actual::Closed(closed)) if closed.episode == record.episode && closed.by != ClosedBy::Us
+            Some(Actual::Closed(closed)) if closed.occurrence == record.occurrence && closed.by != ClosedBy::Us
         );
         if let Some(Actual::Closed(closed)) = record.actual.as_ref().filter(|_| ended_by_person) {
             // Where ConnectWise's clock is hours ahead, a closing looks later than it was.
             let is_true = self.clock_off <= 0;
             let ended_at = self.ticket(closed.ticket_id).ended_at.filter(|_| is_true);
             // One that ended by itself before anybody saw what the person did needs none.
-            let stands = self.standing && record.wanted.standing;
+            let stands = self.active && record.desired.active;
             hold!(
                 !stands || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
                 "it was raised anew after a person ended its ticket, and has none: {record:?}"
             );
         }
-        let standing = record.wanted.standing;
-        let is_known = record.wanted.about.is_some();
+        let active = record.desired.active;
+        let is_known = record.desired.details.is_some();
         hold!(
-            !standing || self.is_there() || ended_by_person || !is_known,
+            !active || self.is_there() || ended_by_person || !is_known,
             "it is gone, and still stands: {record:?}"
         );
-        let kept = self.when_gone() == WhenGone::Note && record.open().is_some();
-        let wanted = usize::from(standing && !ended_by_person || kept);
+        let kept = self.on_resolve() == OnResolve::Note && record.open().is_some();
+        let desired = usize::from(active && !ended_by_person || kept);
         // A table that was set back may not know of a ticket of a later life until all tickets are imported.
         hold!(
-            open == wanted || open <= 1 && self.is_set_back,
-            "{open} open tickets, {wanted} wanted: {record:?}"
+            open == desired || open <= 1 && self.is_set_back,
+            "{open} open tickets, {desired} wanted: {record:?}"
         );
         Ok(())
     }
@@ -854,7 +854,7 @@ impl Model {
         let by_its_clock = |second: i64| at(second + self.clock_off);
         Found {
             ticket_id: number,
-            token: Some(ticket.token.clone()),
+            ticket_ref: Some(ticket.ticket_ref.clone()),
             board_id: Some(ticket.board),
             company_id: Some(ticket.company),
             entered_at: Some(by_its_clock(ticket.entered)),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use domain::adopt::Found;
-use domain::command::{Ask, Command, Gone};
+use domain::command::{Ask, Command, Resolution};
 use domain::event::{Change, Event, Order};
 use domain::plan::{Census, Proposal, Proposed, Seen};
 use domain::record::Record;
@@ -136,7 +136,7 @@ impl Model {
         };
         let mut census = Census::default();
         let actual = listed.actual.as_ref();
-        census.add(&key(), &listed.wanted, actual, listed.episode);
+        census.add(&key(), &listed.desired, actual, listed.occurrence);
         let seen = HashMap::from([(0, self.seen(&census))]);
         let lag = SignedDuration::from_secs(LAG);
         let going = census.going(&seen, lag, at(self.now));
@@ -154,7 +154,7 @@ impl Model {
             .filter_map(|proposal| command(&stored, proposal));
         let commands: Vec<Command> = commands.collect();
         for command in &commands {
-            if let Ask::Gone { last, shown } = &command.ask {
+            if let Ask::Resolve { last, shown } = &command.ask {
                 self.may_be_gone(last, shown)?;
                 self.shown.push((last.clone(), shown.clone()));
             }
@@ -219,7 +219,7 @@ impl Model {
     }
 
     /// Whether the source's lists, or the alert's own time, say that it is gone which was last heard of so.
-    fn may_be_gone(&self, last: &Order, shown: &Gone) -> Result<(), String> {
+    fn may_be_gone(&self, last: &Order, shown: &Resolution) -> Result<(), String> {
         let heard = last.occurred_at.as_second() - at(0).as_second();
         let speaks = |sent: &&Snapshot| {
             let kinds = sent.kinds.as_ref();
@@ -230,7 +230,7 @@ impl Model {
         let lacks = |sent: &&Snapshot| sent.lacks(heard, self.now);
         let newest = lists.first();
         match shown {
-            Gone::Absent { .. } => {
+            Resolution::Absent { .. } => {
                 let Some(newest) = newest else {
                     return Err("no snapshot was taken".to_owned());
                 };
@@ -264,7 +264,7 @@ impl Model {
                     "it is active, and was ever since it was heard of at {heard}: {lists:?}"
                 );
             }
-            Gone::Expired { at: end } => {
+            Resolution::Expired { at: end } => {
                 let ends = |event: &Event| match &event.change {
                     Change::Raised(what) | Change::Updated(what) => what.expires_at,
                     Change::Resolved => None,
@@ -295,13 +295,14 @@ impl Model {
 
     /// I3: nobody closes a ticket unless its alert was gone.
     pub(crate) fn may_close(&self, record: &Record) -> Result<(), String> {
-        let wanted = &record.wanted;
-        let Some(last) = wanted.last.as_ref().filter(|_| !wanted.standing) else {
+        let desired = &record.desired;
+        let Some(last) = desired.last.as_ref().filter(|_| !desired.active) else {
             return Ok(());
         };
         let said = self.said.iter().find(|event| event.digest == last.digest);
         let resolved = said.is_some_and(|event| event.change == Change::Resolved);
-        let shown = |(of, by): &(Order, Gone)| of == last && Some(by) == wanted.gone.as_ref();
+        let shown =
+            |(of, by): &(Order, Resolution)| of == last && Some(by) == desired.resolution.as_ref();
         hold!(
             resolved || self.shown.iter().any(shown),
             "it closes what is not gone: {record:?}"
@@ -318,18 +319,18 @@ fn disk() -> Kind {
 fn command(record: &Record, proposal: &Proposal) -> Option<Command> {
     let open = record.open().map(|open| open.ticket_id);
     let (ask, ticket_id) = match &proposal.ask {
-        Proposed::Gone { last: seen, shown } => {
-            let last = record.wanted.last.clone();
+        Proposed::Resolve { last: seen, shown } => {
+            let last = record.desired.last.clone();
             let last = last.filter(|last| last.occurred_at == *seen)?;
             let shown = shown.clone();
-            (Ask::Gone { last, shown }, open)
+            (Ask::Resolve { last, shown }, open)
         }
         Proposed::Look(ticket) => (Ask::Look, Some(*ticket)),
         Proposed::LookForDuplicates(ticket) => (Ask::LookForDuplicates, Some(*ticket)),
     };
     let command = Command {
         key: record.key.clone(),
-        episode: record.episode,
+        occurrence: record.occurrence,
         ticket_id,
         ask,
     };

@@ -10,7 +10,7 @@ use domain::memory::MemoryState;
 use domain::record::{Claim, ClosedBy, Ended, Open, Record, Refusal};
 use domain::settings::ConnectionView;
 use domain::ticket::text_of_ticket_out_of_reach;
-use domain::{Blocked, ClaimId, Token};
+use domain::{Blocked, ClaimId, TicketRef};
 use jiff::Timestamp;
 
 use crate::model::{Coming, Died, Effect, Message, Model, ModelNote, Ticket, at, key};
@@ -93,15 +93,17 @@ impl Worker<'_> {
                 }
                 Decision::Search => self.search(&stored, record),
                 Decision::Verify(ticket) => self.verify(&stored, record, ticket),
-                Decision::Recheck(recheck) => self.look(Some(&recheck.token)).and_then(|looked| {
-                    let looked = match looked {
-                        Looked::Shown(found) => rechecked(record, &recheck, &found, now),
-                        Looked::Blind | Looked::Failed | Looked::Refused => {
-                            record.with_recheck_put_off(&recheck, now)
-                        }
-                    };
-                    self.save(&stored, looked).map(|()| None)
-                }),
+                Decision::Recheck(recheck) => {
+                    self.look(Some(&recheck.ticket_ref)).and_then(|looked| {
+                        let looked = match looked {
+                            Looked::Shown(found) => rechecked(record, &recheck, &found, now),
+                            Looked::Blind | Looked::Failed | Looked::Refused => {
+                                record.with_recheck_put_off(&recheck, now)
+                            }
+                        };
+                        self.save(&stored, looked).map(|()| None)
+                    })
+                }
                 Decision::Recall => self.recall(&stored, record),
                 Decision::Remember => self.remember(&stored, record),
                 Decision::Write(step) => {
@@ -130,8 +132,8 @@ impl Worker<'_> {
     fn fold(&mut self, stored: &Record, event: &Event) -> Record {
         let folded = fold(stored.clone(), event);
         let raise = |record: &Record| {
-            let about = record.wanted.about.as_ref();
-            about.map(|about| about.raise_received_at)
+            let details = record.desired.details.as_ref();
+            details.map(|details| details.raise_received_at)
         };
         let is_resolve = matches!(event.change, Change::Resolved);
         self.model.is_overtaken |= is_resolve && raise(stored) != raise(&folded);
@@ -152,7 +154,7 @@ impl Worker<'_> {
 
     /// Looks at a ticket, and records what a person did with it.
     fn look_at(&mut self, stored: &Record, record: Record, open: &Open) -> Alive<()> {
-        let Ok(ended) = self.read(open.ticket_id, &record.ticket_token())? else {
+        let Ok(ended) = self.read(open.ticket_id, &record.ticket_ref())? else {
             return Ok(());
         };
         let board = self.model.ticket(open.ticket_id).board;
@@ -183,7 +185,7 @@ impl Worker<'_> {
 
     fn block(&mut self, stored: &Record, record: Record, reason: Blocked) -> Alive<()> {
         let text = record.text(self.event).cloned();
-        let text = text.filter(|_| record.wanted.standing);
+        let text = text.filter(|_| record.desired.active);
         let blocked = record.with_blocked(reason, text.as_ref(), at(self.model.now));
         self.save(stored, blocked)
     }
@@ -216,7 +218,7 @@ impl Worker<'_> {
     }
 
     /// Looks for tickets that carry a token, or any.
-    fn look(&mut self, token: Option<&Token>) -> Alive<Looked> {
+    fn look(&mut self, ticket_ref: Option<&TicketRef>) -> Alive<Looked> {
         self.touch()?;
         let model = &mut *self.model;
         if model.broken {
@@ -225,12 +227,12 @@ impl Worker<'_> {
         }
         let shown_until = match self.delivery.searches {
             Searches::Fail => return Ok(Looked::Failed),
-            Searches::Blind if token.is_some() => return Ok(Looked::Blind),
+            Searches::Blind if ticket_ref.is_some() => return Ok(Looked::Blind),
             Searches::See | Searches::Blind => model.now,
             Searches::Stale => model.now - BEHIND,
         };
         let there = (1..).zip(&model.tickets).filter(|(_, ticket)| {
-            let asked = token.is_none_or(|token| *token == ticket.token);
+            let asked = ticket_ref.is_none_or(|ticket_ref| *ticket_ref == ticket.ticket_ref);
             asked && !ticket.deleted && ticket.site == model.site && ticket.entered <= shown_until
         });
         let there = there.map(|(number, _)| model.found(number));
@@ -240,7 +242,7 @@ impl Worker<'_> {
     fn search(&mut self, stored: &Record, record: Record) -> Alive<Option<bool>> {
         let claim = record.claim.clone().unwrap();
         let now = at(self.model.now);
-        let record = match self.look(Some(&claim.token))? {
+        let record = match self.look(Some(&claim.ticket_ref))? {
             Looked::Failed => return self.save(stored, record).map(|()| Some(false)),
             Looked::Refused => {
                 let blocked = self.block(stored, record, Blocked::ConnectionBroken);
@@ -405,7 +407,7 @@ impl Worker<'_> {
     fn create(&mut self, claim: &Claim, raised_at: Timestamp) -> Alive<Called> {
         let (heard, done) = self.call()?;
         let ticket = Ticket {
-            token: claim.token.clone(),
+            ticket_ref: claim.ticket_ref.clone(),
             site: self.model.site,
             open: true,
             raised_at,
@@ -445,7 +447,11 @@ impl Worker<'_> {
     }
 
     /// Reads a ticket: whether a person ended it.
-    fn read(&mut self, ticket: u64, token: &Token) -> Alive<Result<Option<Ended>, Called>> {
+    fn read(
+        &mut self,
+        ticket: u64,
+        ticket_ref: &TicketRef,
+    ) -> Alive<Result<Option<Ended>, Called>> {
         self.touch()?;
         if self.model.broken {
             self.model.refuse();
@@ -454,7 +460,7 @@ impl Worker<'_> {
         let there = self.model.ticket(ticket);
         Ok(Ok(match there.deleted {
             true => Some(Ended::from(ClosedBy::Deleted)),
-            false => self.model.found(ticket).ended(token, COMPANY),
+            false => self.model.found(ticket).ended(ticket_ref, COMPANY),
         }))
     }
 
@@ -463,23 +469,23 @@ impl Worker<'_> {
         &mut self,
         ticket: u64,
         open: bool,
-        token: &Token,
+        ticket_ref: &TicketRef,
     ) -> Alive<Result<Option<Ended>, Called>> {
         let (heard, due) = self.call()?;
         self.comes(due, Effect::Status { ticket, open });
         match heard {
             Err(called) => Ok(Err(called)),
-            Ok(()) => self.read(ticket, token),
+            Ok(()) => self.read(ticket, ticket_ref),
         }
     }
 
     fn close(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
-        match self.read(ticket, &claim.token)? {
+        match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
             Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
             Ok(None) => {}
         }
-        Ok(match self.set_open(ticket, false, &claim.token)? {
+        Ok(match self.set_open(ticket, false, &claim.ticket_ref)? {
             Err(called) => called,
             Ok(None) => Called::Unchanged,
             Ok(Some(ended)) if ended.by == ClosedBy::Technician => {
@@ -492,13 +498,13 @@ impl Worker<'_> {
 
     fn reopen(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
         let board_id = Some(self.model.ticket(ticket).board);
-        match self.read(ticket, &claim.token)? {
+        match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
             Ok(None) => return Ok(Called::Done(Done::Reopened { board_id })),
             Ok(Some(ended)) if ended.by == ClosedBy::Technician => {}
             Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
         }
-        Ok(match self.set_open(ticket, true, &claim.token)? {
+        Ok(match self.set_open(ticket, true, &claim.ticket_ref)? {
             Err(called) => called,
             Ok(None) => Called::Done(Done::Reopened { board_id }),
             Ok(Some(_)) => Called::Unchanged,
@@ -506,12 +512,12 @@ impl Worker<'_> {
     }
 
     fn repair(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
-        match self.read(ticket, &claim.token)? {
+        match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
             Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
             Ok(None) => {}
         }
-        Ok(match self.set_open(ticket, false, &claim.token)? {
+        Ok(match self.set_open(ticket, false, &claim.ticket_ref)? {
             Err(called) => called,
             Ok(None) => Called::Unchanged,
             Ok(Some(_)) => Called::Done(Done::Repaired),
@@ -519,7 +525,7 @@ impl Worker<'_> {
     }
 
     fn patch(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
-        match self.read(ticket, &claim.token)? {
+        match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
             Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
             Ok(None) => {}
@@ -531,15 +537,15 @@ impl Worker<'_> {
     }
 
     fn note(&mut self, ticket: u64, note: &Note, claim: &Claim, record: &Record) -> Alive<Called> {
-        match self.read(ticket, &claim.token)? {
+        match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
             Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
             Ok(None) => {}
         }
-        let wanted = &record.wanted;
+        let desired = &record.desired;
         let says = match note {
             Note::Repeats { .. } => repeats(claim),
-            Note::Gone | Note::Closing => format!("gone {:?}", wanted.last),
+            Note::Resolved | Note::Closing => format!("gone {:?}", desired.last),
             Note::Reopened => {
                 let reopened = self.model.ticket(ticket).reopened;
                 let raised = claim.raise_received_at;

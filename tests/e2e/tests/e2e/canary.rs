@@ -399,17 +399,17 @@ async fn page(world: &mut World, canaries: &mut BTreeMap<Canary, String>) {
     let links = format!("{partners}/links");
     let link = world.operator("POST", &links, &json!({})).await.expect(201);
     let link = link.json()["url"].as_str().unwrap().to_owned();
-    let token = link.split_once('#').unwrap().1.to_owned();
+    let ticket_ref = link.split_once('#').unwrap().1.to_owned();
     let mut browser = world.browser();
     browser.open(&link).await;
     let session = browser.cookies.values().next().unwrap().clone();
-    canaries.insert(Canary::LinkToken, token.clone());
+    canaries.insert(Canary::LinkToken, ticket_ref.clone());
     canaries.insert(Canary::Session, session);
     // Used twice, and never given out.
     let mut stranger = world.browser();
-    for token in [&token, &canaries[&Canary::WrongToken]] {
-        let token = json!({ "token": token });
-        let refused = stranger.post("/setup/session", &token).await;
+    for ticket_ref in [&ticket_ref, &canaries[&Canary::WrongToken]] {
+        let ticket_ref = json!({ "token": ticket_ref });
+        let refused = stranger.post("/setup/session", &ticket_ref).await;
         assert!(refused.status >= 400, "{refused:?}");
     }
     let name = browser.cookies.keys().next().unwrap().clone();
@@ -486,9 +486,9 @@ async fn page(world: &mut World, canaries: &mut BTreeMap<Canary, String>) {
 
 /// The operator's API makes a source and rotates its secret.
 async fn source(world: &mut World, canaries: &mut BTreeMap<Canary, String>, seen: &mut Seen) {
-    let wanted = json!({ "name": "Scanner", "partner": PARTNER });
+    let desired = json!({ "name": "Scanner", "partner": PARTNER });
     let made = world
-        .operator("POST", "/v1/operator/sources", &wanted)
+        .operator("POST", "/v1/operator/sources", &desired)
         .await
         .expect(201)
         .json();

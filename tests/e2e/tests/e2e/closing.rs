@@ -59,8 +59,8 @@ impl World {
     pub(crate) async fn open_alerts(&self, alerts: &[&str]) -> Vec<String> {
         let tickets = self.all_tickets().await;
         let is_open = |alert: &&&str| {
-            let token = format!("tb1-{}-1", key(TENANT, alert).item_key());
-            let carries = |ticket: &&Value| ticket["externalXRef"] == token;
+            let ticket_ref = format!("tb1-{}-1", key(TENANT, alert).item_key());
+            let carries = |ticket: &&Value| ticket["externalXRef"] == ticket_ref;
             tickets
                 .iter()
                 .find(carries)
@@ -71,9 +71,9 @@ impl World {
     }
 
     async fn ticket_of(&self, alert: &str) -> Value {
-        let token = format!("tb1-{}-1", key(TENANT, alert).item_key());
+        let ticket_ref = format!("tb1-{}-1", key(TENANT, alert).item_key());
         let tickets = self.all_tickets().await;
-        let carries = |ticket: &Value| ticket["externalXRef"] == token;
+        let carries = |ticket: &Value| ticket["externalXRef"] == ticket_ref;
         tickets.into_iter().find(carries).unwrap()
     }
 }
@@ -361,7 +361,7 @@ async fn a_command_is_void_once_its_alert_was_heard_of_again() {
         assert_eq!(again.batch_item_failures.len(), 0);
     }
     assert_eq!(world.open_alerts(&["a0", "a1"]).await, ["a0", "a1"]);
-    assert!(world.record("a1").await.unwrap().wanted.standing);
+    assert!(world.record("a1").await.unwrap().desired.active);
 }
 
 #[tokio::test]
@@ -400,10 +400,10 @@ async fn a_closed_alert_that_is_heard_of_again_has_its_next_ticket() {
     world.post(&event("alert.updated", "e9", "a1", 0)).await;
     world.work().await;
     let tickets = world.all_tickets().await;
-    let token = format!("tb1-{}-2", key(TENANT, "a1").item_key());
+    let ticket_ref = format!("tb1-{}-2", key(TENANT, "a1").item_key());
     let next = tickets
         .iter()
-        .find(|ticket| ticket["externalXRef"] == token);
+        .find(|ticket| ticket["externalXRef"] == ticket_ref);
     assert_eq!(next.unwrap()["closedFlag"], false);
     assert_eq!(tickets.len(), 3);
 }
@@ -415,10 +415,10 @@ async fn what_is_gone_is_closed_though_connectwises_own_list_fails_and_nothing_e
     world.post(&snapshot("s1", 0, &["a0"])).await;
     world.work().await;
     // Three pages: the others are of alerts that nobody knows any more.
-    let token = |n: u32| format!("tb1-{:016x}-{n:032x}-1", 7);
+    let ticket_ref = |n: u32| format!("tb1-{:016x}-{n:032x}-1", 7);
     for n in 0..2100 {
         let ticket =
-            json!({ "summary": "x", "company": { "id": COMPANY }, "externalXRef": token(n) });
+            json!({ "summary": "x", "company": { "id": COMPANY }, "externalXRef": ticket_ref(n) });
         let path = "/service/tickets";
         world.technician(Method::POST, path, Some(ticket)).await;
     }
@@ -489,7 +489,7 @@ impl World {
         let body = event.to_string();
         let mut parsed = domain::webhook::parse(body.as_bytes(), &door, times).unwrap();
         let message = parsed.messages.remove(0);
-        let about: Option<&AlertKey> = match &message {
+        let details: Option<&AlertKey> = match &message {
             Message::Event(event) => Some(&event.key),
             Message::Snapshot(_)
             | Message::Rejected(_)
@@ -497,7 +497,7 @@ impl World {
             | Message::Release(_)
             | Message::Command(_) => None,
         };
-        assert!(about.is_some());
+        assert!(details.is_some());
         crate::hours::message(&message)
     }
 }

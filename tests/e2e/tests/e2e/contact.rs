@@ -11,8 +11,8 @@ use crate::world::{MAIL_FROM, World, partner};
 const CONTACT: &str = "/setup/contact";
 
 async fn save(browser: &mut Browser, address: &str, version: u64) -> u16 {
-    let wanted = json!({ "address": address, "version": version });
-    browser.post(CONTACT, &wanted).await.status
+    let desired = json!({ "address": address, "version": version });
+    browser.post(CONTACT, &desired).await.status
 }
 
 /// The links in a mail's text.
@@ -249,8 +249,8 @@ async fn a_confirmation_that_cannot_be_mailed_changes_nothing_and_says_who_can_m
     let ses = aws_sdk_sesv2::Client::new(&world.aws);
     let forget = ses.delete_email_identity().email_identity(MAIL_FROM);
     forget.send().await.unwrap();
-    let wanted = json!({ "address": BEN, "version": 1 });
-    let refused = browser.post(CONTACT, &wanted).await.expect(422).json();
+    let desired = json!({ "address": BEN, "version": 1 });
+    let refused = browser.post(CONTACT, &desired).await.expect(422).json();
     let detail = refused["detail"].as_str().unwrap();
     assert!(detail.contains("Only the operator"), "{detail}");
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 1));

@@ -521,17 +521,17 @@ impl<'a> Scene<'a> {
         let (closed, open): (Vec<_>, Vec<_>) = tickets
             .iter()
             .partition(|ticket| ticket["closedFlag"] == true);
-        let wanted = usize::from(record.wanted.standing);
-        let mut tokens: Vec<_> = tickets
+        let desired = usize::from(record.desired.active);
+        let mut ticket_refs: Vec<_> = tickets
             .iter()
             .map(|ticket| ticket["externalXRef"].as_str().unwrap())
             .collect();
-        tokens.sort_unstable();
-        tokens.dedup();
-        if open.len() > wanted || tokens.len() < tickets.len() {
+        ticket_refs.sort_unstable();
+        ticket_refs.dedup();
+        if open.len() > desired || ticket_refs.len() < tickets.len() {
             return Some((Wrong::Doubled, told()));
         }
-        if open.len() < wanted || tickets.is_empty() && self.story != Story::Both {
+        if open.len() < desired || tickets.is_empty() && self.story != Story::Both {
             return Some((Wrong::Lost, told()));
         }
         let accounted = match (&record.actual, open.first(), closed.first()) {

@@ -134,8 +134,10 @@ async fn tickets_that_a_technician_closed_are_recorded_at_the_next_run_and_raise
     world.work().await;
     let all = world.all_tickets().await;
     assert_eq!(all.len(), 11);
-    let token = format!("tb1-{}-2", key(TENANT, "a0").item_key());
-    let next = all.iter().find(|ticket| ticket["externalXRef"] == token);
+    let ticket_ref = format!("tb1-{}-2", key(TENANT, "a0").item_key());
+    let next = all
+        .iter()
+        .find(|ticket| ticket["externalXRef"] == ticket_ref);
     let notes = world.notes(next.unwrap()).await;
     let before = format!("Seen before: ticket {}", tickets[0]);
     assert!(notes[0]["text"].as_str().unwrap().contains(&before));
@@ -162,10 +164,10 @@ async fn tickets_that_a_technician_closed_are_recorded_at_the_next_run_and_raise
 async fn of_two_tickets_with_one_token_one_is_closed_and_both_say_so() {
     let mut world = World::new().await;
     let tickets = world.raised(&names(2)).await;
-    let token = format!("tb1-{}-1", key(TENANT, "a0").item_key());
+    let ticket_ref = format!("tb1-{}-1", key(TENANT, "a0").item_key());
     let twin = json!({
         "summary": "x", "company": { "id": COMPANY }, "board": { "id": OPERATIONS.0 }, "status": { "id": OPERATIONS.1 },
-        "externalXRef": token,
+        "externalXRef": ticket_ref,
     });
     let path = "/service/tickets";
     let twin = world.technician(Method::POST, path, Some(twin)).await;
@@ -282,7 +284,10 @@ async fn what_is_left_of_an_alert_after_ninety_days_still_knows_old_events() {
     let again = vec![crate::hours::reconsider(&keys[0])];
     world.until_done(again, 91 * day, 1).await;
     let record = world.record("a0").await.unwrap();
-    assert_eq!((record.wanted.about.is_none(), record.episode), (true, 1));
+    assert_eq!(
+        (record.desired.details.is_none(), record.occurrence),
+        (true, 1)
+    );
     assert_eq!(record.look_at(), None);
     assert_eq!(record.index(&record.key.item_key()), None);
     world.until_done(raised, 91 * day, 1).await;
@@ -290,6 +295,10 @@ async fn what_is_left_of_an_alert_after_ninety_days_still_knows_old_events() {
     let new = world.taken(&[event("alert.raised", "e2", "a0", 60)]).await;
     world.until_done(new, 91 * day, 1).await;
     let tickets = world.all_tickets().await;
-    let token = format!("tb1-{}-2", key(TENANT, "a0").item_key());
-    assert!(tickets.iter().any(|ticket| ticket["externalXRef"] == token));
+    let ticket_ref = format!("tb1-{}-2", key(TENANT, "a0").item_key());
+    assert!(
+        tickets
+            .iter()
+            .any(|ticket| ticket["externalXRef"] == ticket_ref)
+    );
 }

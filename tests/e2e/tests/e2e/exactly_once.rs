@@ -203,8 +203,8 @@ async fn a_sentinel_that_is_gone_is_needed_no_longer() {
         assert_eq!(count(&world, "POST /service/tickets").await, 3, "{method}");
         let memory = memory(&world).await;
         let sentinels = memory.sentinels.values().flat_map(|of| &of.tickets);
-        let tokens: Vec<_> = sentinels.map(|of| of.token.item_key()).collect();
-        assert_eq!(tokens, [key(TENANT, "a1").item_key()], "{method}");
+        let ticket_refs: Vec<_> = sentinels.map(|of| of.ticket_ref.item_key()).collect();
+        assert_eq!(ticket_refs, [key(TENANT, "a1").item_key()], "{method}");
     }
 }
 
@@ -242,7 +242,10 @@ async fn a_lost_table_is_found_again_and_doubles_nothing() {
         let record = world.record(&format!("a{n}")).await.unwrap();
         let open = record.open().unwrap();
         let ticket = before.iter().find(|ticket| ticket["id"] == open.ticket_id);
-        assert_eq!(ticket.unwrap()["externalXRef"], record.token().as_str());
+        assert_eq!(
+            ticket.unwrap()["externalXRef"],
+            record.occurrence_ref().as_str()
+        );
         adopted += 1;
     }
     assert_eq!(adopted, 50);
@@ -404,11 +407,11 @@ async fn a_remapped_tenant_keeps_its_open_ticket_where_it_is() {
 #[tokio::test]
 async fn a_recurrence_opens_the_old_ticket_where_the_partner_wants_it() {
     let mut world = World::new().await;
-    let mut wanted = settings();
-    wanted.operations.reopen_days = 7;
+    let mut desired = settings();
+    desired.operations.reopen_days = 7;
     world
         .config
-        .put_settings(&partner(), &wanted)
+        .put_settings(&partner(), &desired)
         .await
         .unwrap();
     let life = |n: i64| {
@@ -430,7 +433,7 @@ async fn a_recurrence_opens_the_old_ticket_where_the_partner_wants_it() {
         assert!(!is_open(&world.all_tickets().await[0]));
     }
     let record = world.record("a1").await.unwrap();
-    assert_eq!(record.episode, 3);
+    assert_eq!(record.occurrence, 3);
 
     // Deleted by a technician: then a new one, and the lives go on.
     let id = world.all_tickets().await[0]["id"].clone();
@@ -444,18 +447,18 @@ async fn a_recurrence_opens_the_old_ticket_where_the_partner_wants_it() {
     let messages = world.taken(&life(30)[..1]).await;
     world.until_done(messages, 2, 1).await;
     let record = world.record("a1").await.unwrap();
-    assert_eq!(record.open().unwrap().token, None, "{record:?}");
+    assert_eq!(record.open().unwrap().ticket_ref, None, "{record:?}");
     assert_ne!(world.all_tickets().await[0]["id"], id);
 }
 
 #[tokio::test]
 async fn a_ticket_that_was_moved_to_the_other_board_is_opened_again_there() {
     let mut world = World::new().await;
-    let mut wanted = settings();
-    wanted.operations.reopen_days = 7;
+    let mut desired = settings();
+    desired.operations.reopen_days = 7;
     world
         .config
-        .put_settings(&partner(), &wanted)
+        .put_settings(&partner(), &desired)
         .await
         .unwrap();
     let life = [
@@ -632,7 +635,7 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
     // As reconcile asks for it, once ConnectWise lists the status.
     let retry = Message::Command(Command {
         key: key(TENANT, "a2"),
-        episode: 1,
+        occurrence: 1,
         ticket_id: None,
         ask: Ask::Retry {
             refused_at: blocked.since,

@@ -485,8 +485,8 @@ async fn trouble_that_nobody_could_be_told_of_is_told_when_there_is_a_contact() 
         let tick = world.try_out(&health, after(now, minute * 61)).await;
         assert_eq!((tick.done, tick.mails), (1, 0));
     }
-    let wanted = json!({ "address": CONTACT, "version": 0 });
-    browser.post("/setup/contact", &wanted).await.expect(200);
+    let desired = json!({ "address": CONTACT, "version": 0 });
+    browser.post("/setup/contact", &desired).await.expect(200);
     world.try_out(&health, after(now, 250)).await;
     assert_eq!(world.mails().await.len(), 1, "the confirmation alone");
     world.confirm_contact().await;

@@ -158,7 +158,7 @@ async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
         let lane = Behind::new(&format!("lane-{when:?}").to_lowercase()).await;
         let mut now = Timestamp::now();
         for at in 1.. {
-            let about = format!("{when:?} {at}");
+            let details = format!("{when:?} {at}");
             let stop = Some(Stop { at, when });
             let before = lane.mails().await;
             lane.world.faults(json!({ "keys": "revoked" })).await;
@@ -176,7 +176,7 @@ async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
             let told = lane.mails().await - before;
             assert!(
                 (1..=2).contains(&told),
-                "{about}: {told} mails that it broke"
+                "{details}: {told} mails that it broke"
             );
 
             lane.world.faults(json!({ "keys": "ok" })).await;
@@ -193,15 +193,15 @@ async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
                 lane.tick(None, now).await.unwrap();
             }
             let breaker = lane.table.breaker(&partner()).await.unwrap();
-            assert_eq!(breaker.open, None, "{about}");
+            assert_eq!(breaker.open, None, "{details}");
             let due = lane.due.due(Task::Reconcile, now, 5).await.unwrap();
-            assert_eq!(due, [partner()], "{about}: what waited is looked at");
+            assert_eq!(due, [partner()], "{details}: what waited is looked at");
             let health = lane.table.health(&partner()).await.unwrap().health;
-            assert_eq!(health.connection, None, "{about}");
+            assert_eq!(health.connection, None, "{details}");
             let over = lane.mails().await - before - told;
             assert!(
                 (1..=2).contains(&over),
-                "{about}: {over} mails that it works"
+                "{details}: {over} mails that it works"
             );
             twice += usize::from(told == 2) + usize::from(over == 2);
             if !has_died {

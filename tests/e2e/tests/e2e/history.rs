@@ -215,7 +215,7 @@ async fn of_what_is_chosen(tour: &mut Tour) {
     let board = |of: &str| {
         json!({
             "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
-            "when_gone": view[of]["when_gone"], "reopen_days": 0,
+            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
         })
     };
     let form = json!({

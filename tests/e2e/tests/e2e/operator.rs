@@ -15,8 +15,8 @@ const PARTNER: &str = "/v1/operator/partners/northwind";
 const SOURCES: &str = "/v1/operator/sources";
 
 impl World {
-    async fn put_partner(&self, wanted: &Value) -> Answered {
-        self.operator("PUT", PARTNER, wanted).await
+    async fn put_partner(&self, desired: &Value) -> Answered {
+        self.operator("PUT", PARTNER, desired).await
     }
 
     async fn operators(&self, path: &str) -> Value {
@@ -68,7 +68,8 @@ fn path_of(source: &Value) -> String {
 #[tokio::test]
 async fn a_partner_is_made_once_and_changed_by_who_saw_what_it_is() {
     let world = World::new().await;
-    let put = async |wanted: Value, status| world.put_partner(&wanted).await.expect(status).json();
+    let put =
+        async |desired: Value, status| world.put_partner(&desired).await.expect(status).json();
     assert_eq!(put(json!({}), 422).await["field"], "name");
     let made = put(json!({ "name": " Northwind IT " }), 201).await;
     let expected = json!({
@@ -84,14 +85,14 @@ async fn a_partner_is_made_once_and_changed_by_who_saw_what_it_is() {
         (&json!("Northwind"), &json!(2))
     );
     put(json!({ "name": "Late", "version": 1 }), 409).await;
-    for (wanted, field) in [
+    for (desired, field) in [
         (json!({ "name": "" }), "name"),
         (json!({ "name": "a\nb" }), "name"),
         (json!({ "name": "x".repeat(101) }), "name"),
         (json!({ "nam": "a" }), "nam"),
         (json!({ "enabled": "yes" }), "enabled"),
     ] {
-        assert_eq!(put(wanted.clone(), 422).await["field"], field, "{wanted}");
+        assert_eq!(put(desired.clone(), 422).await["field"], field, "{desired}");
     }
     let path = "/v1/operator/partners/No-Body";
     let nobody = world.operator("PUT", path, &json!({})).await;

@@ -173,8 +173,8 @@ async fn a_zero_time_stands_on_no_ticket_and_a_zero_end_ends_nothing() {
         .unwrap();
     let age = Timestamp::now().duration_since(begun);
     assert!(age < SignedDuration::from_mins(5), "{begun}");
-    let about = world.record("a1").await.unwrap().wanted.about.unwrap();
-    assert_eq!(about.expires_at, None);
+    let details = world.record("a1").await.unwrap().desired.details.unwrap();
+    assert_eq!(details.expires_at, None);
 }
 
 #[tokio::test]

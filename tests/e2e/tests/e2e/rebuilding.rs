@@ -92,7 +92,7 @@ async fn an_imported_ticket_of_which_nothing_was_heard_stays_as_it_is() {
     assert!(is_open(&world.all_tickets().await[0]));
     let record = world.record("a1").await.unwrap();
     assert!(
-        record.open().is_some() && record.wanted.about.is_none(),
+        record.open().is_some() && record.desired.details.is_none(),
         "{record:?}"
     );
 }
@@ -149,10 +149,10 @@ async fn a_restored_table_learns_what_happened_since() {
     assert_eq!(posts(&world).await, 5, "nothing is made twice");
     let open: Vec<_> = world.all_tickets().await;
     assert_eq!(open.iter().filter(|ticket| is_open(ticket)).count(), 3);
-    for (alert, episode) in [("a1", 2), ("a2", 2), ("a3", 1)] {
+    for (alert, occurrence) in [("a1", 2), ("a2", 2), ("a3", 1)] {
         let record = world.record(alert).await.unwrap();
         assert!(
-            matches!(record.actual, Some(Actual::Open(_))) && record.episode == episode,
+            matches!(record.actual, Some(Actual::Open(_))) && record.occurrence == occurrence,
             "{record:?}"
         );
     }

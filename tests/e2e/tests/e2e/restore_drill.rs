@@ -130,8 +130,8 @@ fn shuffled(messages: &[SqsMessage]) -> Vec<SqsMessage> {
 fn by_alert(tickets: &[Value]) -> BTreeMap<String, Vec<&Value>> {
     let mut by_alert: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for ticket in tickets {
-        let token = ticket["externalXRef"].as_str().unwrap();
-        let (alert, _episode) = token.rsplit_once('-').unwrap();
+        let ticket_ref = ticket["externalXRef"].as_str().unwrap();
+        let (alert, _episode) = ticket_ref.rsplit_once('-').unwrap();
         by_alert.entry(alert.to_owned()).or_default().push(ticket);
     }
     by_alert

@@ -135,7 +135,7 @@ async fn hold(world: &World, key: &AlertKey) {
         id,
         op: Op::Create,
         reason: "raised".into(),
-        token: record.token(),
+        ticket_ref: record.occurrence_ref(),
         ticket_id: None,
         board_id: None,
         company_id: 301,

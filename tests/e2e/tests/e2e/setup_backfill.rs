@@ -24,7 +24,7 @@ async fn switch_kinds(world: &World, on: &dyn Fn(&str) -> bool) {
     let board = |of: &str| {
         json!({
             "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
-            "when_gone": view[of]["when_gone"], "reopen_days": 0,
+            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
         })
     };
     let form = json!({
@@ -62,7 +62,7 @@ async fn a_kind_that_is_switched_on_makes_no_tickets_of_old_alerts_until_a_perso
     let mut browser = world.signed_in().await;
     let view = browser.get_json("/setup/waiting").await.expect(200).json();
     let older = world.record("older").await.unwrap();
-    let raised_at = older.wanted.about.unwrap().raised_at;
+    let raised_at = older.desired.details.unwrap().raised_at;
     for counts in [&view["sum"], &view["tenants"][TENANT]] {
         assert_eq!(counts["older"], 2, "{view}");
         assert_eq!(counts["older_kinds"], json!({ "disk": 2 }), "{view}");
@@ -128,9 +128,9 @@ async fn the_time_of_a_source_is_that_of_its_last_switch_and_other_changes_keep_
         .await
         .expect(201);
     let now = Timestamp::now();
-    let wanted = json!({ "name": "Scanner", "partner": "northwind" });
+    let desired = json!({ "name": "Scanner", "partner": "northwind" });
     let made = world
-        .operator_at(now, "POST", "/v1/operator/sources", &wanted)
+        .operator_at(now, "POST", "/v1/operator/sources", &desired)
         .await;
     let made = made.expect(201).json();
     let id = SourceId::parse(made["id"].as_str().unwrap()).unwrap();
@@ -192,11 +192,11 @@ async fn kinds_that_a_source_adds_are_on_the_tickets_page_and_get_their_type_on_
     let view = browser.get_json("/setup/boards").await.expect(200).json();
     let board =
         |name: &str| json!({ "name": name, "location": 2, "department": 10, "team_lead": 151 });
-    let wanted = json!({
+    let desired = json!({
         "operations": board("Watch: Operations"), "cyber_alerts": board("Watch: Cyber Alerts"), "version": view["boards_version"],
     });
     browser
-        .post("/setup/boards/dedicated", &wanted)
+        .post("/setup/boards/dedicated", &desired)
         .await
         .expect(200);
     let made = browser
@@ -229,7 +229,7 @@ async fn kinds_that_a_source_adds_are_on_the_tickets_page_and_get_their_type_on_
     let board = |of: &str| {
         json!({
             "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
-            "when_gone": view[of]["when_gone"], "reopen_days": 0,
+            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
         })
     };
     let form = json!({

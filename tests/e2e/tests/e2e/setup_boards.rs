@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::pin::pin;
 
 use domain::access::{Partner, Session, TokenHash};
-use domain::settings::WhenGone;
+use domain::settings::OnResolve;
 use domain::{Kind, Secret};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use setup::App;
-use store::{AccessTable, BoardWanted, BoardsWanted, ConfigTable};
+use store::{AccessTable, ConfigTable, DedicatedBoard, DedicatedBoards};
 
 use crate::proxy::{Proxy, Stop, When};
 use crate::setup_client::{Answered, Call, PAGE};
@@ -26,14 +26,14 @@ fn asked(version: u64) -> Value {
     json!({ "operations": board(OPERATIONS), "cyber_alerts": board(CYBER_ALERTS), "version": version })
 }
 
-fn wanted() -> BoardsWanted {
-    let board = |name: &str| BoardWanted {
+fn desired() -> DedicatedBoards {
+    let board = |name: &str| DedicatedBoard {
         name: name.to_owned(),
         location: 2,
         department: 10,
         team_lead: 151,
     };
-    BoardsWanted {
+    DedicatedBoards {
         operations: board(OPERATIONS),
         cyber_alerts: board(CYBER_ALERTS),
         epoch: 1,
@@ -55,10 +55,10 @@ fn names(rows: &[Value]) -> Vec<&str> {
 }
 
 /// Both boards are there once, whole, with nothing twice, and tickets go to them.
-async fn both_are_whole(world: &World, config: &ConfigTable, about: &str) {
+async fn both_are_whole(world: &World, config: &ConfigTable, details: &str) {
     let boards = rows(world, "/service/boards").await;
     let settings = config.settings(&partner()).await.unwrap().unwrap();
-    assert_eq!(settings.epoch, Some(1), "{about}");
+    assert_eq!(settings.epoch, Some(1), "{details}");
     for (name, team, types, target) in [
         (OPERATIONS, "Operations", 7, &settings.operations),
         (CYBER_ALERTS, "Cyber Alerts", 5, &settings.cyber_alerts),
@@ -67,37 +67,37 @@ async fn both_are_whole(world: &World, config: &ConfigTable, about: &str) {
             .iter()
             .filter(|board| board["name"] == name)
             .collect();
-        assert_eq!(ours.len(), 1, "{about}: {boards:?}");
+        assert_eq!(ours.len(), 1, "{details}: {boards:?}");
         let id = ours[0]["id"].as_u64().unwrap();
-        assert_eq!(target.board, Some(id), "{about}");
+        assert_eq!(target.board, Some(id), "{details}");
         let path = |table| format!("/service/boards/{id}/{table}");
         let found = rows(world, &path("types")).await;
         let unique: BTreeSet<_> = names(&found).into_iter().collect();
         assert_eq!(
             (found.len(), unique.len()),
             (types, types),
-            "{about}: {found:?}"
+            "{details}: {found:?}"
         );
-        assert_eq!(target.types.len(), types, "{about}");
+        assert_eq!(target.types.len(), types, "{details}");
         let statuses = rows(world, &path("statuses")).await;
         let unique: BTreeSet<_> = names(&statuses).into_iter().collect();
-        assert_eq!(statuses.len(), unique.len(), "{about}: {statuses:?}");
+        assert_eq!(statuses.len(), unique.len(), "{details}: {statuses:?}");
         let of = |name| {
             statuses
                 .iter()
                 .find(|status| status["name"] == name)
                 .unwrap()
         };
-        assert_eq!(target.start_status, of("New")["id"].as_u64(), "{about}");
+        assert_eq!(target.start_status, of("New")["id"].as_u64(), "{details}");
         assert_eq!(
             target.closing_status,
             of("Closed")["id"].as_u64(),
-            "{about}"
+            "{details}"
         );
-        assert_eq!(of("New")["defaultFlag"], true, "{about}");
+        assert_eq!(of("New")["defaultFlag"], true, "{details}");
         let teams = rows(world, &path("teams")).await;
         let ours = names(&teams).iter().filter(|name| **name == team).count();
-        assert_eq!(ours, 1, "{about}: {teams:?}");
+        assert_eq!(ours, 1, "{details}: {teams:?}");
     }
 }
 
@@ -109,7 +109,7 @@ async fn both_boards_are_made_through_the_page_and_keep_what_the_partner_decided
             .faults(json!({ "variants": { "new_board_statuses": statuses } }))
             .await;
         let mut own = settings();
-        own.operations.when_gone = WhenGone::Note;
+        own.operations.on_resolve = OnResolve::Note;
         own.operations.reopen_days = 5;
         world.config.put_settings(&partner(), &own).await.unwrap();
         let mut browser = world.signed_in().await;
@@ -142,11 +142,11 @@ async fn both_boards_are_made_through_the_page_and_keep_what_the_partner_decided
         let now = world.config.settings(&partner()).await.unwrap().unwrap();
         assert_eq!(
             (
-                now.operations.when_gone,
+                now.operations.on_resolve,
                 now.operations.reopen_days,
                 now.kinds_off
             ),
-            (WhenGone::Note, 5, own.kinds_off)
+            (OnResolve::Note, 5, own.kinds_off)
         );
         let again = browser.post(PROGRESS, &json!({})).await.expect(200).json();
         assert_eq!((&again["done"], &again["total"]), (&json!(22), &json!(22)));
@@ -218,7 +218,7 @@ async fn the_default_board_is_taken_with_what_can_be_seen_of_it() {
             (Some(21), Some(211), Some(214), 0)
         );
     }
-    assert_eq!(seen.cyber_alerts.when_gone, WhenGone::Note);
+    assert_eq!(seen.cyber_alerts.on_resolve, OnResolve::Note);
     assert!(seen.kinds_off.contains(&Kind::parse("memory").unwrap()));
     browser
         .post("/setup/boards/default", &version)
@@ -335,7 +335,7 @@ async fn two_windows_do_not_make_one_board_twice() {
     both_are_whole(&world, &world.config, "two windows").await;
 
     // A turn that nobody gives back ends by itself.
-    let mut again = wanted();
+    let mut again = desired();
     again.operations.name = "A third".to_owned();
     let version = world
         .config
@@ -432,7 +432,7 @@ impl Behind {
             .unwrap()
             .version;
         self.config
-            .save_boards_wanted(&partner(), &wanted(), version)
+            .save_boards_wanted(&partner(), &desired(), version)
             .await
             .unwrap();
         self.config
@@ -460,15 +460,15 @@ impl Behind {
     }
 
     /// Requests until both boards are there.
-    async fn finish(&self, mut now: Timestamp, about: &str) {
+    async fn finish(&self, mut now: Timestamp, details: &str) {
         for requests in 0.. {
-            assert!(requests < 10, "{about}: it never ends");
+            assert!(requests < 10, "{details}: it never ends");
             // The dead one's turn has ended.
             now += SignedDuration::from_mins(1);
             let answer = self.request(None, now).await.unwrap();
-            assert_eq!(answer.status, 200, "{about}: {answer:?}");
+            assert_eq!(answer.status, 200, "{details}: {answer:?}");
             if answer.json()["next"] != PROGRESS {
-                return both_are_whole(&self.world, &self.config, about).await;
+                return both_are_whole(&self.world, &self.config, details).await;
             }
         }
     }
@@ -493,14 +493,14 @@ async fn both_boards_interrupted_after_any_call_and_gone_on_with_are_two_with_tw
                 false => &[When::Lost, When::After],
             };
             for when in whens {
-                let about = format!("{statuses}: {n} {when:?} {}", call.what);
+                let details = format!("{statuses}: {n} {when:?} {}", call.what);
                 behind.begin(statuses).await;
                 scenarios += 1;
                 let now = later(scenarios + 1);
                 let stop = Stop { at: n, when: *when };
                 let answer = behind.request(Some(stop), now).await;
-                assert!(answer.is_none() || behind.proxy.is_past_stop(), "{about}");
-                behind.finish(now, &about).await;
+                assert!(answer.is_none() || behind.proxy.is_past_stop(), "{details}");
+                behind.finish(now, &details).await;
             }
         }
     }

@@ -25,7 +25,7 @@ async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
     assert_eq!(view["site"]["company_id"], "tbdemo");
     assert_eq!(view["member"]["identifier"], "Ticketbridge");
     assert_eq!(view["member"]["default_board"], "Service Desk");
-    assert_eq!(row(&view, rights::TABLES_ADD)["standing"], "found");
+    assert_eq!(row(&view, rights::TABLES_ADD)["status"], "found");
     let page = browser.get("/setup/check").await.expect(200).text;
     for words in [
         "The connection works",
@@ -94,7 +94,7 @@ async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
     assert_eq!(view["off"].as_array().unwrap().len(), 2);
     let add = row(&view, rights::TICKETS_ADD);
     assert_eq!(
-        (&add["standing"], &add["need"]),
+        (&add["status"], &add["need"]),
         (&json!("missing"), &json!("required"))
     );
     assert_eq!(

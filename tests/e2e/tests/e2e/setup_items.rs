@@ -9,8 +9,8 @@ use domain::settings::{Company, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, Secret, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{
-    AccessTable, Actor, AuditEntry, BoardWanted, BoardsWanted, OfTenant, PageStart, PartnerItems,
-    Saved, Source, Suggested, Suggestions, TestTicket,
+    AccessTable, Actor, AuditEntry, DedicatedBoard, DedicatedBoards, OfTenant, PageStart,
+    PartnerItems, Saved, Source, Suggested, Suggestions, TestTicket,
 };
 use tokio::task::JoinSet;
 
@@ -294,13 +294,13 @@ async fn nobody_overwrites_what_they_have_not_seen() {
 async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
     let world = World::new().await;
     let (config, partner) = (&world.config, partner());
-    let board = |name: &str| BoardWanted {
+    let board = |name: &str| DedicatedBoard {
         name: name.into(),
         location: 1,
         department: 2,
         team_lead: 3,
     };
-    let wanted = BoardsWanted {
+    let desired = DedicatedBoards {
         operations: board("Operations"),
         cyber_alerts: board("Cyber Alerts"),
         epoch: 1,
@@ -309,11 +309,11 @@ async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
     let read = config.boards_wanted_to_change(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (None, 0));
     for (version, expected) in [(0, saved(1)), (0, Saved::Conflict), (1, saved(2))] {
-        let save = config.save_boards_wanted(&partner, &wanted, version).await;
+        let save = config.save_boards_wanted(&partner, &desired, version).await;
         assert_eq!(save.unwrap(), expected, "{version}");
     }
     let read = config.boards_wanted_to_change(&partner).await.unwrap();
-    assert_eq!((read.value, read.version), (Some(wanted), 2));
+    assert_eq!((read.value, read.version), (Some(desired), 2));
 
     let begun = Suggestions {
         epoch: 1,

@@ -133,9 +133,9 @@ async fn boards(browser: &mut Browser, boards: Boards) {
         }
         Boards::Dedicated => {
             let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
-            let wanted = json!({ "operations": board, "cyber_alerts": board, "version": page["boards_version"] });
+            let desired = json!({ "operations": board, "cyber_alerts": board, "version": page["boards_version"] });
             let mut next = browser
-                .post("/setup/boards/dedicated", &wanted)
+                .post("/setup/boards/dedicated", &desired)
                 .await
                 .expect(200)
                 .json();

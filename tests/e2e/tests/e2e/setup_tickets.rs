@@ -2,7 +2,7 @@
 
 use domain::Kind;
 use domain::event::Severity;
-use domain::settings::WhenGone;
+use domain::settings::OnResolve;
 use serde_json::{Value, json};
 
 use crate::world::{World, partner, settings};
@@ -12,11 +12,11 @@ fn as_seeded(version: u64) -> Value {
     json!({
         "operations": {
             "start_status": 221, "closing_status": 224, "types": { "disk": 2203, "cpu": 2201 },
-            "when_gone": "close", "reopen_days": 0,
+            "on_resolve": "close", "reopen_days": 0,
         },
         "cyber_alerts": {
             "start_status": 231, "closing_status": 234, "types": { "ransomware_encryption": 2302 },
-            "when_gone": "note", "reopen_days": 0,
+            "on_resolve": "note", "reopen_days": 0,
         },
         "on": on(),
         "priorities": { "critical": 31, "high": 32, "medium": 33, "low": 34 },
@@ -60,11 +60,11 @@ async fn what_is_chosen_is_shown_with_what_can_be_and_saved_as_a_form_sends_it()
         ("operations[closing_status]", "224"),
         ("operations[types][disk]", "2204"),
         ("operations[types][cpu]", ""),
-        ("operations[when_gone]", "note"),
+        ("operations[on_resolve]", "note"),
         ("operations[reopen_days]", "7"),
         ("cyber_alerts[start_status]", ""),
         ("cyber_alerts[closing_status]", ""),
-        ("cyber_alerts[when_gone]", "close"),
+        ("cyber_alerts[on_resolve]", "close"),
         ("cyber_alerts[reopen_days]", "0"),
         ("on[]", "disk"),
         ("on[]", "memory"),
@@ -91,8 +91,8 @@ async fn what_is_chosen_is_shown_with_what_can_be_and_saved_as_a_form_sends_it()
     );
     assert_eq!(operations.types, [(kind("disk"), 2204)].into());
     assert_eq!(
-        (operations.when_gone, operations.reopen_days),
-        (WhenGone::Note, 7)
+        (operations.on_resolve, operations.reopen_days),
+        (OnResolve::Note, 7)
     );
     assert_eq!(
         (saved.cyber_alerts.board, saved.cyber_alerts.start_status),
@@ -264,11 +264,11 @@ async fn without_table_setup_what_was_chosen_stays_and_nothing_else_can_be() {
         "{refused}"
     );
     let mut same = as_seeded(version);
-    same["operations"]["when_gone"] = json!("note");
+    same["operations"]["on_resolve"] = json!("note");
     browser.post("/setup/tickets", &same).await.expect(200);
     let saved = world.config.settings(&partner()).await.unwrap().unwrap();
     assert_eq!(
-        (saved.operations.start_status, saved.operations.when_gone),
-        (Some(221), WhenGone::Note)
+        (saved.operations.start_status, saved.operations.on_resolve),
+        (Some(221), OnResolve::Note)
     );
 }

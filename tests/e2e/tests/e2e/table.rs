@@ -12,7 +12,7 @@ async fn of_two_writes_from_one_read_only_the_first_is_made() {
     let mut read = Record::new(key(TENANT, "a1"));
     for rev in 1..=2 {
         let mut other = read.clone();
-        other.episode += 1;
+        other.occurrence += 1;
         let Written::Yes(written) = world.alerts.write(&read).await.unwrap() else {
             panic!("nobody else writes")
         };

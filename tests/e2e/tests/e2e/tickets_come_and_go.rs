@@ -189,12 +189,12 @@ async fn a_ticket_that_a_technician_closed_or_moved_is_not_fought() {
         world.work().await;
     }
     let ticket = async |world: &World, alert: &str| {
-        let token = format!("tb1-{}-1", key(TENANT, alert).item_key());
+        let ticket_ref = format!("tb1-{}-1", key(TENANT, alert).item_key());
         world
             .all_tickets()
             .await
             .into_iter()
-            .find(|ticket| ticket["externalXRef"] == token)
+            .find(|ticket| ticket["externalXRef"] == ticket_ref)
             .unwrap()
     };
     let closed = ticket(&world, "closed").await;
@@ -270,10 +270,10 @@ async fn two_hundred_events_of_fifty_alerts_each_twice_in_any_order_are_fifty_ti
     world.work().await;
     let tickets = world.all_tickets().await;
     assert_eq!(tickets.len(), 50);
-    let tokens: std::collections::HashSet<_> = tickets
+    let ticket_refs: std::collections::HashSet<_> = tickets
         .iter()
         .map(|ticket| ticket["externalXRef"].to_string())
         .collect();
-    assert_eq!(tokens.len(), 50);
+    assert_eq!(ticket_refs.len(), 50);
     assert_eq!(world.waiting(&world.dead_letter_queue_url).await, 0);
 }

@@ -24,7 +24,7 @@ use domain::Secret;
 use domain::event::Severity;
 use domain::memory::{Memory, MemoryState};
 use domain::record::Record;
-use domain::settings::{BoardTarget, Mapping, Settings, WhenGone};
+use domain::settings::{BoardTarget, Mapping, OnResolve, Settings};
 use domain::{AlertId, AlertKey, Kind, PartnerId, SourceId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
@@ -846,7 +846,7 @@ pub(crate) fn event(kind: &str, id: &str, alert: &str, second: i64) -> Value {
 
 pub(crate) fn settings() -> Settings {
     let board =
-        |(board, start, closing): (u64, u64, u64), types: &[(&str, u64)], when_gone| BoardTarget {
+        |(board, start, closing): (u64, u64, u64), types: &[(&str, u64)], on_resolve| BoardTarget {
             board: Some(board),
             start_status: Some(start),
             closing_status: Some(closing),
@@ -854,7 +854,7 @@ pub(crate) fn settings() -> Settings {
                 .iter()
                 .map(|(kind, id)| (Kind::parse(*kind).unwrap(), *id))
                 .collect(),
-            when_gone,
+            on_resolve,
             reopen_days: 0,
             renew_after_hours: 0,
         };
@@ -862,12 +862,12 @@ pub(crate) fn settings() -> Settings {
         operations: board(
             OPERATIONS,
             &[("disk", 2203), ("cpu", 2201)],
-            WhenGone::Close,
+            OnResolve::Close,
         ),
         cyber_alerts: board(
             CYBER_ALERTS,
             &[("ransomware_encryption", 2302)],
-            WhenGone::Note,
+            OnResolve::Note,
         ),
         kinds_off: [Kind::parse("memory").unwrap()].into(),
         priorities: [
