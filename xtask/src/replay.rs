@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use aws::queue::Outbox;
+use aws::queue::QueueSender;
 use domain::message::Message;
 use domain::record::{Actual, Record};
 use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
@@ -78,7 +78,7 @@ pub(crate) async fn replay(place: &Place, key: &AlertKey, asked: Asked) -> Resul
         Asked::Release => Message::Release(key.clone()),
         Asked::Reconsider => Message::Reconsider(key.clone()),
     };
-    let queue = Outbox::new(&place.aws, place.queue_url()?.to_owned());
+    let queue = QueueSender::new(&place.aws, place.queue_url()?.to_owned());
     queue.send_all(&[message]).await?;
     let what = match asked {
         Asked::Release => "released",

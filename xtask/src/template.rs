@@ -733,8 +733,8 @@ fn each_alarm_has_its_entry_in_the_runbook_and_each_entry_its_alarm() {
         .collect();
     assert_eq!(entries, alarms);
     assert!(alarms.len() >= 15);
-    for trouble in domain::pipeline::Trouble::ALL {
-        let entry = trouble.runbook();
+    for issue in domain::pipeline::PipelineIssue::ALL {
+        let entry = issue.runbook();
         assert!(alarms.contains(&entry), "mails name {entry}, which is gone");
     }
     // Each says all three things.

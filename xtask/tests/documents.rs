@@ -108,3 +108,42 @@ fn everything_that_is_to_be_counted_is_counted_somewhere() {
         );
     }
 }
+
+/// What Lambda itself logs, and names that stand in an error's own words.
+const NOT_MESSAGES_OF_OURS: [&str; 3] = ["Task timed out", "Runtime exited", "SES"];
+
+#[test]
+fn each_log_filter_of_the_runbook_matches_a_message_in_the_code() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let runbook = fs::read_to_string(root.join("docs/runbook.md")).unwrap();
+    let mut filters = 0;
+    for rest in runbook.split("logs ").skip(1) {
+        let Some((function, rest)) = rest.split_once(" '\"") else {
+            continue;
+        };
+        let function = function.trim_matches(['"', '$']);
+        let Some(filter) = rest.split("\"'").next() else {
+            continue;
+        };
+        let is_name = |name: &str| name.chars().all(|letter| letter.is_ascii_lowercase());
+        if !is_name(function) || NOT_MESSAGES_OF_OURS.contains(&filter) {
+            continue;
+        }
+        filters += 1;
+        let mut text = String::new();
+        // A loop over all functions names its variable.
+        let folder = match function {
+            "function" => root.join("functions"),
+            name => root.join("functions").join(name).join("src"),
+        };
+        code(&folder, "no file", &mut text);
+        code(&root.join("shared"), "no file", &mut text);
+        let messages = text.split("tracing::").skip(1);
+        let mut macros = messages.filter_map(|rest| rest.split_once("!(")?.1.split(");").next());
+        assert!(
+            macros.any(|text| text.contains(filter)),
+            "nothing that {function} logs contains {filter:?}"
+        );
+    }
+    assert!(filters > 12, "only {filters} filters were read");
+}

@@ -109,7 +109,7 @@ impl App {
             failed = summary.failed,
             mails = summary.mails,
             mails_failed = summary.mails_failed,
-            "connections tried"
+            "health run finished"
         );
         Ok(summary)
     }

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws::mail::Mail;
 use domain::choices::Unfit;
 use domain::event::Severity;
-use domain::health::{CompanyUnfit, Incident, Outage, Part, Refusal, Trouble, in_short};
+use domain::health::{
+    CompanyUnfit, ConnectionRefusal, Incident, IncidentScope, Issue, Outage, in_short,
+};
 use domain::kind::{BUILT_IN, Role};
 use domain::record::Op;
 use domain::refusals::{Cause, GroupId, RefusedTarget};
@@ -73,24 +75,24 @@ const TO_MEND: &str = "Mend it on the set-up page";
 /// Something broke.
 pub(crate) fn broken(
     about: MailContext<'_>,
-    part: Part,
+    scope: IncidentScope,
     incident: &Incident,
     waiting: &Waiting,
 ) -> Mail {
-    let draft = lasting(&about, part, incident, &incident.troubles, waiting);
+    let draft = lasting(&about, scope, incident, &incident.issues, waiting);
     sent(about, draft)
 }
 
 /// Something came to what was broken already.
 pub(crate) fn more(
     about: MailContext<'_>,
-    part: Part,
+    scope: IncidentScope,
     incident: &Incident,
-    new: &BTreeSet<Trouble>,
+    new: &BTreeSet<Issue>,
     waiting: &Waiting,
 ) -> Mail {
-    let mut draft = lasting(&about, part, incident, new, waiting);
-    let known = match incident.troubles.len().saturating_sub(new.len()) {
+    let mut draft = lasting(&about, scope, incident, new, waiting);
+    let known = match incident.issues.len().saturating_sub(new.len()) {
         0 => "This is new.".to_owned(),
         1 => "This is new. 1 thing that you know of lasts.".to_owned(),
         others => format!("This is new. {others} things that you know of last."),
@@ -102,11 +104,11 @@ pub(crate) fn more(
 /// What was told a day ago lasts.
 pub(crate) fn reminder(
     about: MailContext<'_>,
-    part: Part,
+    scope: IncidentScope,
     incident: &Incident,
     waiting: &Waiting,
 ) -> Mail {
-    let mut draft = lasting(&about, part, incident, &incident.troubles, waiting);
+    let mut draft = lasting(&about, scope, incident, &incident.issues, waiting);
     draft.subject = draft
         .subject
         .replacen("Ticketbridge: ", "Ticketbridge: still, ", 1);
@@ -115,25 +117,25 @@ pub(crate) fn reminder(
 
 fn lasting(
     about: &MailContext<'_>,
-    part: Part,
+    scope: IncidentScope,
     incident: &Incident,
-    troubles: &BTreeSet<Trouble>,
+    issues: &BTreeSet<Issue>,
     waiting: &Waiting,
 ) -> Draft {
     let partner = name(about.partner);
     let since = at(incident.since);
-    let what = |trouble: &Trouble| (what(trouble, about, waiting), to_do(trouble));
-    let points: Vec<_> = troubles.iter().take(NAMED).map(what).collect();
-    let rest = troubles.len().saturating_sub(NAMED);
-    let headline = in_short(troubles, |tenant| tenant_name(tenant, about));
-    let opening = match part {
-        Part::Connection => format!(
+    let what = |issue: &Issue| (what(issue, about, waiting), to_do(issue));
+    let points: Vec<_> = issues.iter().take(NAMED).map(what).collect();
+    let rest = issues.len().saturating_sub(NAMED);
+    let headline = in_short(issues, |tenant| tenant_name(tenant, about));
+    let opening = match scope {
+        IncidentScope::Connection => format!(
             "No alert of {partner} becomes a ticket since {since}, and no ticket is closed: ConnectWise cannot be worked with."
         ),
-        Part::SetUp if are_writes(&incident.troubles) => format!(
+        IncidentScope::SetUp if are_writes(&incident.issues) => format!(
             "Since {since} ConnectWise refuses some of what Ticketbridge sends for {partner}. Everything else goes on."
         ),
-        Part::SetUp => format!(
+        IncidentScope::SetUp => format!(
             "Since {since} some of what {partner} set up does not fit its ConnectWise any more. What needs it waits; everything else goes on."
         ),
     };
@@ -149,29 +151,29 @@ fn lasting(
 }
 
 /// Whether nothing is wrong but that ConnectWise refuses writes.
-fn are_writes(troubles: &BTreeSet<Trouble>) -> bool {
-    let mut troubles = troubles.iter();
-    troubles.all(|trouble| matches!(trouble, Trouble::Writes { .. }))
+fn are_writes(issues: &BTreeSet<Issue>) -> bool {
+    let mut issues = issues.iter();
+    issues.all(|issue| matches!(issue, Issue::Writes { .. }))
 }
 
 /// It works again. `late` alerts that waited do not wait any more, and `waiting` still do.
 pub(crate) fn works(
     about: MailContext<'_>,
-    part: Part,
+    scope: IncidentScope,
     incident: &Incident,
     late: u64,
     waiting: &Waiting,
 ) -> Mail {
     let partner = name(about.partner);
     let since = at(incident.since);
-    let opening = match part {
-        Part::Connection => format!(
+    let opening = match scope {
+        IncidentScope::Connection => format!(
             "The connection of {partner} to ConnectWise works again. It did not since {since}."
         ),
-        Part::SetUp if are_writes(&incident.troubles) => format!(
+        IncidentScope::SetUp if are_writes(&incident.issues) => format!(
             "ConnectWise accepts again what Ticketbridge sends for {partner}. It had refused some of it since {since}."
         ),
-        Part::SetUp => format!(
+        IncidentScope::SetUp => format!(
             "What {partner} set up fits its ConnectWise again. Something of it did not since {since}."
         ),
     };
@@ -324,44 +326,44 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 }
 
 /// What is wrong, in a sentence.
-fn what(trouble: &Trouble, about: &MailContext<'_>, waiting: &Waiting) -> String {
-    match trouble {
-        Trouble::Writes { group, words } => writes_refused(group, words, about, waiting),
-        Trouble::Refused(Refusal::Keys) => {
+fn what(issue: &Issue, about: &MailContext<'_>, waiting: &Waiting) -> String {
+    match issue {
+        Issue::Writes { group, words } => writes_refused(group, words, about, waiting),
+        Issue::Refused(ConnectionRefusal::Keys) => {
             "ConnectWise refuses the API member's keys.".to_owned()
         }
-        Trouble::Refused(Refusal::NoKeys) => {
+        Issue::Refused(ConnectionRefusal::NoKeys) => {
             "There are no keys for this connection, or they belong to another site.".to_owned()
         }
-        Trouble::Refused(Refusal::OwnClientId) => {
+        Issue::Refused(ConnectionRefusal::OwnClientId) => {
             "ConnectWise refuses the clientId that you entered. Your keys are not in doubt."
                 .to_owned()
         }
-        Trouble::Refused(Refusal::ClientId) => {
+        Issue::Refused(ConnectionRefusal::ClientId) => {
             "ConnectWise refuses the clientId of this service. Your keys are not in doubt."
                 .to_owned()
         }
-        Trouble::Refused(Refusal::Site) => {
+        Issue::Refused(ConnectionRefusal::Site) => {
             "The address of the site is not one that this service may call.".to_owned()
         }
-        Trouble::Outage(Outage::Misrouted) => {
+        Issue::Outage(Outage::Misrouted) => {
             "Something other than ConnectWise answered at your site several times in a row: a redirect, a web page, or that it does not know your company."
                 .to_owned()
         }
-        Trouble::Outage(Outage::Unreachable) => {
+        Issue::Outage(Outage::Unreachable) => {
             "ConnectWise could not be reached several times in a row.".to_owned()
         }
-        Trouble::Outage(Outage::Slow) => {
+        Issue::Outage(Outage::Slow) => {
             "ConnectWise did not answer in time, several times in a row.".to_owned()
         }
-        Trouble::Outage(Outage::Failing) => {
+        Issue::Outage(Outage::Failing) => {
             "ConnectWise answered with errors of its own, several times in a row.".to_owned()
         }
-        Trouble::Outage(Outage::Throttling) => {
+        Issue::Outage(Outage::Throttling) => {
             "ConnectWise limits the rate of calls: it refused every call for minutes, because it is called too often."
                 .to_owned()
         }
-        Trouble::Right(right) => match rights::known(right) {
+        Issue::Right(right) => match rights::known(right) {
             Some(known) => format!(
                 "The API member lacks a right that is needed for {}. In ConnectWise: {}.",
                 known.needed_for,
@@ -369,30 +371,30 @@ fn what(trouble: &Trouble, about: &MailContext<'_>, waiting: &Waiting) -> String
             ),
             None => format!("The API member lacks the right {}.", name(right)),
         },
-        Trouble::Board { role, why } => {
+        Issue::Board { role, why } => {
             format!("The board for {} cannot be used: {}.", alerts_of(*role), is_unfit(*why))
         }
-        Trouble::StartStatus { role, why } => format!(
+        Issue::StartStatus { role, why } => format!(
             "The status of new tickets for {} cannot be used: {}.",
             alerts_of(*role),
             is_unfit(*why)
         ),
-        Trouble::ClosingStatus { role, why } => format!(
+        Issue::ClosingStatus { role, why } => format!(
             "The status that closes tickets of {} cannot be used: {}.",
             alerts_of(*role),
             is_unfit(*why)
         ),
-        Trouble::Type { role, kind, why } => format!(
+        Issue::Type { role, kind, why } => format!(
             "The ticket type of \"{}\" for {} cannot be used: {}.",
             kind_name(kind),
             alerts_of(*role),
             is_unfit(*why)
         ),
-        Trouble::Priority(severity) => format!(
+        Issue::Priority(severity) => format!(
             "The priority of tickets of {} severity is gone.",
             severity_name(*severity)
         ),
-        Trouble::Company { tenant, why } => {
+        Issue::Company { tenant, why } => {
             let why = match why {
                 CompanyUnfit::Missing => "is not there any more, or your API member does not see it",
                 CompanyUnfit::Deleted => "is deleted",
@@ -477,45 +479,45 @@ fn writes_refused(
 }
 
 /// What a person does about it.
-fn to_do(trouble: &Trouble) -> &'static str {
-    match trouble {
-        Trouble::Refused(Refusal::Keys) => {
+fn to_do(issue: &Issue) -> &'static str {
+    match issue {
+        Issue::Refused(ConnectionRefusal::Keys) => {
             "see that the API member is active. If it is, make new keys for it (System > Members > API Members > API Keys) and enter them on the page, under Connect."
         }
-        Trouble::Refused(Refusal::NoKeys) => {
+        Issue::Refused(ConnectionRefusal::NoKeys) => {
             "enter site, company id and keys again on the page, under Connect."
         }
-        Trouble::Refused(Refusal::OwnClientId) => {
+        Issue::Refused(ConnectionRefusal::OwnClientId) => {
             "check it at developer.connectwise.com and enter the right one on the page, under Connect, or leave it empty to use this service's."
         }
-        Trouble::Refused(Refusal::ClientId) => {
+        Issue::Refused(ConnectionRefusal::ClientId) => {
             "tell the operator of this service: only they can mend it. Until then you can enter a clientId of your own on the page, under Connect."
         }
-        Trouble::Refused(Refusal::Site) => {
+        Issue::Refused(ConnectionRefusal::Site) => {
             "check on the page, under Connect, that site and company id are those that you sign in to ConnectWise with."
         }
-        Trouble::Outage(Outage::Misrouted) => {
+        Issue::Outage(Outage::Misrouted) => {
             "nothing, if ConnectWise is known to be under maintenance: it is tried each minute, and all that you set up stays. If your people can work in it, see whether a firewall or proxy answers in its place, and whether this service is let through."
         }
-        Trouble::Outage(Outage::Unreachable | Outage::Slow | Outage::Failing) => {
+        Issue::Outage(Outage::Unreachable | Outage::Slow | Outage::Failing) => {
             "nothing, if ConnectWise is known to be down: it is tried each minute. If your people can work in it, see that nothing keeps this service out, such as a firewall."
         }
-        Trouble::Outage(Outage::Throttling) => {
+        Issue::Outage(Outage::Throttling) => {
             "nothing at first: it is tried again as soon as ConnectWise allows. If it lasts, see which other programs use the API, or ask ConnectWise."
         }
-        Trouble::Right(_) => {
+        Issue::Right(_) => {
             "give the right to the API member's role, with the level All. It is seen by itself."
         }
-        Trouble::Board { .. } => {
+        Issue::Board { .. } => {
             "put it back in ConnectWise, or choose or make other boards on the page, under Boards."
         }
-        Trouble::StartStatus { .. } | Trouble::ClosingStatus { .. } => {
+        Issue::StartStatus { .. } | Issue::ClosingStatus { .. } => {
             "put it back in ConnectWise, or choose another one on the page, under Tickets."
         }
-        Trouble::Type { .. } | Trouble::Priority(_) => {
+        Issue::Type { .. } | Issue::Priority(_) => {
             "choose another one on the page, under Tickets, or put it back in ConnectWise."
         }
-        Trouble::Writes { group, .. } => match (&group.cause, group.op) {
+        Issue::Writes { group, .. } => match (&group.cause, group.op) {
             (Cause::Target(RefusedTarget::Company(_)), _) => {
                 "look in ConnectWise whether the company's status allows new tickets, or choose another company on the page, under Organisations. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
@@ -532,7 +534,7 @@ fn to_do(trouble: &Trouble) -> &'static str {
                 "change in ConnectWise what it complains about, such as a field that became required. If the words are not ConnectWise's, a firewall before it may have refused the text. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
         },
-        Trouble::Company { .. } => {
+        Issue::Company { .. } => {
             "choose another company on the page, under Organisations, or switch the organisation off there. All others go on."
         }
     }

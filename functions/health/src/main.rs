@@ -20,7 +20,7 @@ async fn run() -> Result<(), Error> {
     let aws = aws::startup::init()?;
     let app = &App::build(&Config::from_env()?, &aws)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let _told = aws::metrics::told_at_the_end();
+        let _told = aws::metrics::flush_on_drop();
         let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
         Ok::<_, Error>(catch(app.handle(event.payload, &invocation)).await??)
     }))

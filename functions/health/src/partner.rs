@@ -4,7 +4,7 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{Site, View};
 use domain::breaker::Breaker;
-use domain::health::{Answer, Area, Health, Needed, Part, transition};
+use domain::health::{Area, Health, IncidentScope, Needed, ProbeAnswer, transition};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use store::{Leased, Task};
@@ -82,21 +82,25 @@ impl App {
                     true => Probed::throttled(&case.needed),
                     false => self.probe(&case, &kept.health).await,
                 };
-                if probed.probe.answer == Answer::Takes {
+                if probed.probe.answer == ProbeAnswer::Takes {
                     probed.probe.looked.insert(Area::Writes);
                     let refused = Needed::writes_refused(&refusals);
                     probed.probe.found.extend(refused);
                 }
                 let health = transition(kept.health.clone(), &probed.probe, now);
                 // Counted before anything goes on, for whoever is told later how many there were.
-                let waiting = match health.begins_to_mend() || !health.notices(now).is_empty() {
+                let waiting = match health.begins_to_mend() || !health.notifications(now).is_empty()
+                {
                     true => Some(self.waiting(partner, &refusals).await?),
                     false => None,
                 };
                 let health = match &waiting {
                     Some(waiting) => health
-                        .with_waiting(Part::Connection, waiting.of(Part::Connection).sum())
-                        .with_waiting(Part::SetUp, waiting.of(Part::SetUp).sum()),
+                        .with_waiting(
+                            IncidentScope::Connection,
+                            waiting.of(IncidentScope::Connection).sum(),
+                        )
+                        .with_waiting(IncidentScope::SetUp, waiting.of(IncidentScope::SetUp).sum()),
                     None => health,
                 };
                 let mending = match health.is_mending() {
@@ -146,7 +150,7 @@ impl App {
         } = *case;
         let (table, now) = (&self.connections.table, invocation.now());
         let mut goes_on = mending == Mending::Yes;
-        let takes = probed.probe.answer == Answer::Takes;
+        let takes = probed.probe.answer == ProbeAnswer::Takes;
         match &breaker.open {
             Some(open) if takes => {
                 if table.close_breaker(partner, breaker.generation).await? {
@@ -156,8 +160,10 @@ impl App {
                 }
             }
             Some(_) | None => {
-                let told = probed.told.clone();
-                self.connections.heard(partner, told, breaker, now).await?;
+                let outcome = probed.outcome.clone();
+                self.connections
+                    .record_outcome(partner, outcome, breaker, now)
+                    .await?;
             }
         }
         if takes {

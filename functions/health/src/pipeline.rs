@@ -13,11 +13,12 @@ use aws::queue::DeadLetters;
 use aws_types::SdkConfig;
 use domain::EmailAddress;
 use domain::pipeline::{
-    Notice, PipelineIncident, Schedule, Signs, Trouble, minute, told, transition, troubles,
+    PipelineIncident, PipelineIssue, PipelineNotification, PipelineState, Schedule, issues, minute,
+    notified, transition,
 };
 use jiff::{SignedDuration, Timestamp};
 use maud::{DOCTYPE, html};
-use store::{Pipeline, Sign};
+use store::{OperatorEvent, Pipeline};
 
 use crate::{App, Config};
 
@@ -50,7 +51,7 @@ impl App {
     pub(crate) async fn see_to_the_pipeline(&self, invocation: &Invocation) {
         count(Metric::HealthTicks, 1);
         if let Err(err) = self.look_at_the_pipeline(invocation).await {
-            tracing::error!(error = %err, "it is not known how the pipeline does");
+            tracing::error!(error = %err, "failed to read pipeline status");
         }
     }
 
@@ -60,34 +61,34 @@ impl App {
         let (pipeline, dead_letters) =
             tokio::join!(table.pipeline(), self.operator.dead_letters.waiting());
         let Pipeline {
-            mut signs,
+            mut state,
             incident: before,
-            telling_until,
+            notifying_until,
         } = pipeline?;
         match dead_letters {
-            Ok(count) => signs.dead_letters = Some(count),
-            Err(err) => tracing::error!(error = %err, "dead letters are not counted"),
+            Ok(count) => state.dead_letters = Some(count),
+            Err(err) => tracing::error!(error = %err, "failed to count dead letters"),
         }
-        let troubles = troubles(&signs, now);
-        if troubles.contains(&Trouble::ScheduleMissed) {
+        let issues = issues(&state, now);
+        if issues.contains(&PipelineIssue::ScheduleMissed) {
             count(Metric::SchedulesMissed, 1);
         }
-        let (incident, notice) = transition(before.clone(), &troubles, now);
-        if incident == before && notice.is_none() {
+        let (incident, notification) = transition(before.clone(), &issues, now);
+        if incident == before && notification.is_none() {
             return Ok(());
         }
         let until = now.saturating_add(TELLING).unwrap_or(Timestamp::MAX);
-        if !table.tell_the_operator(telling_until, now, until).await? {
+        if !table.tell_the_operator(notifying_until, now, until).await? {
             return Ok(());
         }
         // It counts as told once SES took it. If the process dies in between, it is told again.
-        let incident = match (incident, notice) {
-            (Some(incident), Some(notice)) => {
+        let incident = match (incident, notification) {
+            (Some(incident), Some(notification)) => {
                 match self
-                    .tell_operator(&signs, &troubles, &incident, notice, now)
+                    .tell_operator(&state, &issues, &incident, notification, now)
                     .await
                 {
-                    true => told(incident, notice, &troubles, now),
+                    true => notified(incident, notification, &issues, now),
                     false => Some(incident),
                 }
             }
@@ -99,25 +100,27 @@ impl App {
 
     async fn tell_operator(
         &self,
-        signs: &Signs,
-        troubles: &BTreeSet<Trouble>,
+        state: &PipelineState,
+        issues: &BTreeSet<PipelineIssue>,
         incident: &PipelineIncident,
-        notice: Notice,
+        notification: PipelineNotification,
         now: Timestamp,
     ) -> bool {
-        tracing::error!(notice = ?notice, troubles = ?troubles, "the pipeline");
+        tracing::error!(notification = ?notification, issues = ?issues, "pipeline incident changed");
         let operator = &self.operator;
         let Some(address) = &operator.address else {
             // The log is all that there is.
             return true;
         };
-        let written = Written::new(&operator.stage, signs, troubles, incident, notice, now);
+        let written = Written::new(&operator.stage, state, issues, incident, notification, now);
         let sent = operator.mailer.send(&written.to(address.clone())).await;
         let Err(err) = sent else {
             return true;
         };
-        tracing::error!(error = %err, "the operator was not told");
-        self.connections.leave_sign(Sign::MailFailed, now).await;
+        tracing::error!(error = %err, "failed to mail the operator");
+        self.connections
+            .report_event(OperatorEvent::MailFailed, now)
+            .await;
         false
     }
 }
@@ -134,25 +137,25 @@ struct Written {
 impl Written {
     fn new(
         stage: &str,
-        signs: &Signs,
-        troubles: &BTreeSet<Trouble>,
+        state: &PipelineState,
+        issues: &BTreeSet<PipelineIssue>,
         incident: &PipelineIncident,
-        notice: Notice,
+        notification: PipelineNotification,
         now: Timestamp,
     ) -> Self {
         let since = minute(incident.since);
-        let (what, opening, closing) = match notice {
-            Notice::Wrong => (
+        let (what, opening, closing) = match notification {
+            PipelineNotification::Wrong => (
                 "something is wrong",
                 format!("Something is wrong with Ticketbridge itself, since {since}:"),
                 "You get one mail a day while it lasts, another if more goes wrong, and one when it is over.",
             ),
-            Notice::Still => (
+            PipelineNotification::Still => (
                 "something is still wrong",
                 format!("Something is still wrong with Ticketbridge itself, since {since}:"),
                 "You get this mail once a day until it is over.",
             ),
-            Notice::Over => (
+            PipelineNotification::Over => (
                 "all is well again",
                 format!("What was wrong with Ticketbridge since {since} is over."),
                 "There is nothing to do.",
@@ -161,9 +164,9 @@ impl Written {
         Self {
             subject: format!("Ticketbridge {stage}: {what}"),
             opening,
-            wrong: troubles
+            wrong: issues
                 .iter()
-                .map(|trouble| (trouble.words(signs, now), trouble.runbook()))
+                .map(|issue| (issue.words(state, now), issue.runbook()))
                 .collect(),
             closing,
         }
@@ -206,27 +209,27 @@ impl Written {
 mod tests {
     use super::*;
 
-    fn written(notice: Notice, troubles: &[Trouble]) -> Mail {
+    fn written(notification: PipelineNotification, issues: &[PipelineIssue]) -> Mail {
         let at = |text: &str| text.parse::<Timestamp>().unwrap();
-        let signs = Signs {
+        let state = PipelineState {
             dead_letters: Some(3),
-            ..Signs::default()
+            ..PipelineState::default()
         };
         let incident = PipelineIncident {
             since: at("2026-11-22T07:30:00Z"),
-            told: BTreeSet::new(),
-            told_at: None,
+            notified: BTreeSet::new(),
+            notified_at: None,
             calm_since: None,
         };
-        let troubles = troubles.iter().copied().collect();
+        let issues = issues.iter().copied().collect();
         let now = at("2026-11-22T08:00:00Z");
-        Written::new("prod", &signs, &troubles, &incident, notice, now)
+        Written::new("prod", &state, &issues, &incident, notification, now)
             .to(EmailAddress::parse("oncall@example.com").unwrap())
     }
 
     #[test]
     fn the_operators_mail_is_read_with_and_without_html() {
-        let mail = written(Notice::Wrong, &[Trouble::DeadLetters]);
+        let mail = written(PipelineNotification::Wrong, &[PipelineIssue::DeadLetters]);
         assert_eq!(mail.subject, "Ticketbridge prod: something is wrong");
         assert_eq!(
             mail.text,
@@ -236,7 +239,7 @@ mod tests {
              You get one mail a day while it lasts, another if more goes wrong, and one when it is over.\n"
         );
         assert!(mail.html.contains("<li>3 messages are"), "{}", mail.html);
-        let over = written(Notice::Over, &[]);
+        let over = written(PipelineNotification::Over, &[]);
         assert_eq!(
             over.text,
             "What was wrong with Ticketbridge since 22 November 2026, 07:30 UTC is over.\n\nThere is nothing to do.\n"

@@ -6,8 +6,10 @@ use aws::invocation::Invocation;
 use connections::NoClient;
 use connectwise::{COMPANIES_AT_ONCE, Client, Company, CompanyStatus, Error, MySecurity};
 use domain::boards::{FoundBoard, FoundStatus, FoundType};
-use domain::breaker::Told;
-use domain::health::{Answer, Area, CompanyUnfit, Health, Needed, Outage, Probe, Refusal, Trouble};
+use domain::breaker::CallOutcome;
+use domain::health::{
+    Area, CompanyUnfit, ConnectionRefusal, Health, Issue, Needed, Outage, Probe, ProbeAnswer,
+};
 use domain::kind::Role;
 use domain::rights::{COMPANIES_INQUIRE, Listed};
 use domain::settings::Mapping;
@@ -26,7 +28,7 @@ const WRONG_BEFORE: usize = COMPANIES_AT_ONCE / 2;
 pub(crate) struct Probed {
     pub(crate) probe: Probe,
     /// For the breaker.
-    pub(crate) told: Told,
+    pub(crate) outcome: CallOutcome,
     /// What ConnectWise lists of the API member's rights; none where it does not.
     pub(crate) rights: Option<Vec<MySecurity>>,
 }
@@ -36,12 +38,12 @@ impl Probed {
     pub(crate) fn throttled(needed: &Needed) -> Self {
         Self {
             probe: Probe {
-                answer: Answer::Fails(Outage::Throttling),
+                answer: ProbeAnswer::Fails(Outage::Throttling),
                 desired: needed.areas(),
                 looked: BTreeSet::new(),
                 found: vec![],
             },
-            told: Told::Nothing,
+            outcome: CallOutcome::Nothing,
             rights: None,
         }
     }
@@ -70,22 +72,22 @@ impl App {
         let desired = needed.areas();
         let open_incident = open_incident(health);
         let companies = companies(needed, &open_incident, health.turn);
-        let nothing = |answer, told| Probed {
+        let nothing = |answer, outcome| Probed {
             probe: Probe {
                 answer,
                 desired: desired.clone(),
                 looked: BTreeSet::new(),
                 found: vec![],
             },
-            told,
+            outcome,
             rights: None,
         };
         let proven = self.proven(case, &companies).await;
         let (client, proof) = match proven {
             Ok(proven) => proven,
-            Err((answer, told)) => return nothing(answer, told),
+            Err((answer, outcome)) => return nothing(answer, outcome),
         };
-        let mut probed = nothing(Answer::Takes, Told::Works);
+        let mut probed = nothing(ProbeAnswer::Takes, CallOutcome::Works);
         let mut refused = breaker.missing_rights.clone();
         // What their statuses mean is not known yet.
         let mut companies_found = vec![];
@@ -98,9 +100,9 @@ impl App {
                             (None, Some(company)) => {
                                 companies_found.push((tenant, company.clone()));
                             }
-                            (trouble, _) => {
+                            (issue, _) => {
                                 probed.probe.looked.insert(Area::Company(tenant.clone()));
-                                probed.probe.found.extend(trouble);
+                                probed.probe.found.extend(issue);
                             }
                         }
                     }
@@ -130,14 +132,14 @@ impl App {
             match seen(look, &client, needed, &refused, invocation).await {
                 Ok(Seen::CompanyStatuses(statuses)) => {
                     for (tenant, company) in companies_found.drain(..) {
-                        let trouble = unusable(tenant, Some(&company), &statuses);
+                        let issue = unusable(tenant, Some(&company), &statuses);
                         probed.probe.looked.insert(Area::Company(tenant.clone()));
-                        probed.probe.found.extend(trouble);
+                        probed.probe.found.extend(issue);
                     }
                 }
                 Ok(Seen::Set { found, rights }) => {
-                    for trouble in &found {
-                        if let Trouble::Board { role, .. } = trouble {
+                    for issue in &found {
+                        if let Issue::Board { role, .. } = issue {
                             let target = needed.boards.get(role);
                             boards_unfit.extend(target.and_then(|target| target.board));
                         }
@@ -147,18 +149,20 @@ impl App {
                     probed.rights = rights.or(probed.rights);
                 }
                 Err(err) => {
-                    tracing::info!(error = %err, look = ?look, "not known");
+                    tracing::info!(error = %err, look = ?look, "probe step failed; its area is unknown");
                     if look == Look::Rights {
                         // What was refused is known all the same.
                         let found = needed.rights_missing(&[], &refused);
                         probed.probe.looked.insert(Area::Rights);
                         probed.probe.found.extend(found);
                     }
-                    match err.told() {
-                        Told::Works | Told::Nothing => {}
-                        Told::MissingRight(_) => tables_hidden |= of_tables,
+                    match err.call_outcome() {
+                        CallOutcome::Works | CallOutcome::Nothing => {}
+                        CallOutcome::MissingRight(_) => tables_hidden |= of_tables,
                         // In trouble by now: the next probe tells whether it lasts.
-                        Told::Fails { .. } | Told::Throttled { .. } | Told::Refused => break,
+                        CallOutcome::Fails { .. }
+                        | CallOutcome::Throttled { .. }
+                        | CallOutcome::Refused => break,
                     }
                 }
             }
@@ -179,7 +183,7 @@ impl App {
         &self,
         case: &Case<'_>,
         companies: &[RecordId],
-    ) -> Result<(Client, Proof), (Answer, Told)> {
+    ) -> Result<(Client, Proof), (ProbeAnswer, CallOutcome)> {
         let Case {
             partner,
             site,
@@ -196,22 +200,22 @@ impl App {
             let client = match self.connections.client(partner, site).await {
                 Ok(client) => client,
                 Err(err) => {
-                    tracing::warn!(error = %err, "no client for the probe");
-                    let answer = match err.told() {
-                        Told::Refused if matches!(err, NoClient::Host(_)) => {
-                            Answer::Refuses(Refusal::Site)
+                    tracing::warn!(error = %err, "failed to make a ConnectWise client for the probe");
+                    let answer = match err.call_outcome() {
+                        CallOutcome::Refused if matches!(err, NoClient::Host(_)) => {
+                            ProbeAnswer::Refuses(ConnectionRefusal::Site)
                         }
-                        Told::Refused if self.connections.is_operators(&err) => {
-                            Answer::Refuses(Refusal::ClientId)
+                        CallOutcome::Refused if self.connections.is_operators(&err) => {
+                            ProbeAnswer::Refuses(ConnectionRefusal::ClientId)
                         }
-                        Told::Refused => Answer::Refuses(Refusal::NoKeys),
-                        Told::Works
-                        | Told::Nothing
-                        | Told::Fails { .. }
-                        | Told::Throttled { .. }
-                        | Told::MissingRight(_) => Answer::Nothing,
+                        CallOutcome::Refused => ProbeAnswer::Refuses(ConnectionRefusal::NoKeys),
+                        CallOutcome::Works
+                        | CallOutcome::Nothing
+                        | CallOutcome::Fails { .. }
+                        | CallOutcome::Throttled { .. }
+                        | CallOutcome::MissingRight(_) => ProbeAnswer::Nothing,
                     };
-                    return Err((answer, err.told()));
+                    return Err((answer, err.call_outcome()));
                 }
             };
             let asked = match companies.is_empty() {
@@ -228,21 +232,24 @@ impl App {
                 Ok(proof) => return Ok((client, proof)),
                 Err(err) => err,
             };
-            tracing::warn!(error = %err, "the probe failed");
-            let told = err.told();
-            if told == Told::Refused && !read_afresh && self.connections.keys_refused(partner) {
+            tracing::warn!(error = %err, "probe failed");
+            let outcome = err.call_outcome();
+            if outcome == CallOutcome::Refused
+                && !read_afresh
+                && self.connections.keys_refused(partner)
+            {
                 read_afresh = true;
                 continue;
             }
             let own = self.connections.has_own_client_id(partner).await;
             return match answer(&err, own) {
-                Answer::Takes if matches!(err, Error::MissingRight { .. }) => {
+                ProbeAnswer::Takes if matches!(err, Error::MissingRight { .. }) => {
                     Ok((client, Proof::NotAllowed))
                 }
-                Answer::Takes => Ok((client, Proof::Other)),
-                answer @ (Answer::Refuses(_) | Answer::Fails(_) | Answer::Nothing) => {
-                    Err((answer, told))
-                }
+                ProbeAnswer::Takes => Ok((client, Proof::Other)),
+                answer @ (ProbeAnswer::Refuses(_)
+                | ProbeAnswer::Fails(_)
+                | ProbeAnswer::Nothing) => Err((answer, outcome)),
             };
         }
     }
@@ -259,37 +266,39 @@ enum Proof {
 }
 
 /// What a failed call says of the connection. A refusal for want of a right, or of the call alone, proves the keys: these come first.
-fn answer(err: &Error, own_client_id: bool) -> Answer {
+fn answer(err: &Error, own_client_id: bool) -> ProbeAnswer {
     match err {
-        Error::NotSent { .. } | Error::NoAnswer { .. } => Answer::Fails(Outage::Unreachable),
-        Error::TimedOut { .. } => Answer::Fails(Outage::Slow),
+        Error::NotSent { .. } | Error::NoAnswer { .. } => ProbeAnswer::Fails(Outage::Unreachable),
+        Error::TimedOut { .. } => ProbeAnswer::Fails(Outage::Slow),
         Error::ServerError { .. }
         | Error::AnswerUnreadable { .. }
-        | Error::AnswerTooLarge { .. } => Answer::Fails(Outage::Failing),
-        Error::Throttled { .. } => Answer::Fails(Outage::Throttling),
-        Error::KeysRefused => Answer::Refuses(Refusal::Keys),
-        Error::ClientIdRefused if own_client_id => Answer::Refuses(Refusal::OwnClientId),
-        Error::ClientIdRefused => Answer::Refuses(Refusal::ClientId),
+        | Error::AnswerTooLarge { .. } => ProbeAnswer::Fails(Outage::Failing),
+        Error::Throttled { .. } => ProbeAnswer::Fails(Outage::Throttling),
+        Error::KeysRefused => ProbeAnswer::Refuses(ConnectionRefusal::Keys),
+        Error::ClientIdRefused if own_client_id => {
+            ProbeAnswer::Refuses(ConnectionRefusal::OwnClientId)
+        }
+        Error::ClientIdRefused => ProbeAnswer::Refuses(ConnectionRefusal::ClientId),
         // Most often maintenance, or a firewall, and over in minutes.
         Error::NotRouted { .. }
         | Error::EndpointMissing { .. }
         | Error::RedirectRefused { .. }
-        | Error::Forbidden { .. } => Answer::Fails(Outage::Misrouted),
-        Error::HostRefused { .. } => Answer::Refuses(Refusal::Site),
+        | Error::Forbidden { .. } => ProbeAnswer::Fails(Outage::Misrouted),
+        Error::HostRefused { .. } => ProbeAnswer::Refuses(ConnectionRefusal::Site),
         Error::MissingRight { .. }
         | Error::NotFound { .. }
         | Error::TargetGone { .. }
         | Error::Rejected { .. }
-        | Error::Conflict { .. } => Answer::Takes,
-        Error::DeadlineTooShort => Answer::Nothing,
+        | Error::Conflict { .. } => ProbeAnswer::Takes,
+        Error::DeadlineTooShort => ProbeAnswer::Nothing,
     }
 }
 
 /// The areas where something is known to be wrong.
 fn open_incident(health: &Health) -> BTreeSet<Area> {
     let incident = health.set_up.as_ref().filter(|incident| incident.good == 0);
-    let troubles = incident.into_iter().flat_map(|incident| &incident.troubles);
-    troubles.map(Trouble::area).collect()
+    let issues = incident.into_iter().flat_map(|incident| &incident.issues);
+    issues.map(Issue::area).collect()
 }
 
 /// The companies to ask for: those that were wrong, so that their mending is seen, and as many of the others as fit, by turns.
@@ -303,11 +312,11 @@ fn companies(needed: &Needed, open_incident: &BTreeSet<Area>, turn: u32) -> Vec<
     let others: BTreeSet<RecordId> = needed.companies.values().copied().collect();
     let others: Vec<RecordId> = others.difference(&wrong).copied().collect();
     let parts: Vec<_> = others.chunks(COMPANIES_AT_ONCE - wrong.len()).collect();
-    let part = match parts.len() {
+    let scope = match parts.len() {
         0 => &[],
         count => parts[usize::try_from(turn).unwrap_or_default() % count],
     };
-    wrong.into_iter().chain(part.iter().copied()).collect()
+    wrong.into_iter().chain(scope.iter().copied()).collect()
 }
 
 /// The calls of one probe behind the first: what stops most comes each time, the rest by turns as far as it fits. What was wrong is looked
@@ -386,7 +395,7 @@ fn areas(look: Look, needed: &Needed) -> Vec<Area> {
 enum Seen {
     /// What is wrong with what was set up.
     Set {
-        found: Vec<Trouble>,
+        found: Vec<Issue>,
         rights: Option<Vec<MySecurity>>,
     },
     /// What the statuses of companies mean.
@@ -450,11 +459,11 @@ fn unusable(
     tenant: &TenantId,
     company: Option<&Company>,
     statuses: &[CompanyStatus],
-) -> Option<Trouble> {
+) -> Option<Issue> {
     let gone = Some(CompanyUnfit::Missing);
     let why = company.map_or(gone, |company| company.unfit(statuses))?;
     let tenant = tenant.clone();
-    Some(Trouble::Company { tenant, why })
+    Some(Issue::Company { tenant, why })
 }
 
 /// The companies of the mapped tenants that are switched on, over a connection of this epoch.

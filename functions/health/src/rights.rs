@@ -51,7 +51,7 @@ impl App {
         let table = &self.connections.table;
         let seen = table.rights_seen(case.partner, breaker, &missing).await?;
         if seen {
-            tracing::info!(missing = ?missing, before = ?breaker.missing_rights, "rights");
+            tracing::info!(missing = ?missing, before = ?breaker.missing_rights, "missing rights changed");
         }
         Ok(seen)
     }

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, HashMap};
 
 use aws::mail::Mail;
-use domain::health::{Health, Incident, Notice, Part};
+use domain::health::{Health, Incident, IncidentScope, Notification};
 use domain::refusals::Refusals;
 use domain::settings::Mapping;
 use domain::{EmailAddress, PartnerId, TenantId};
 use jiff::Timestamp;
-use store::{KeptHealth, Sign, Stretch};
+use store::{KeptHealth, OperatorEvent, Stretch};
 
 use crate::App;
 use crate::mails::{self, MailContext, Waiting};
@@ -37,10 +37,10 @@ pub(crate) struct AllWaiting {
 }
 
 impl AllWaiting {
-    pub(crate) fn of(&self, part: Part) -> &Waiting {
-        match part {
-            Part::Connection => &self.connection,
-            Part::SetUp => &self.set_up,
+    pub(crate) fn of(&self, scope: IncidentScope) -> &Waiting {
+        match scope {
+            IncidentScope::Connection => &self.connection,
+            IncidentScope::SetUp => &self.set_up,
         }
     }
 }
@@ -68,16 +68,16 @@ impl App {
         for stretch in Stretch::round(None) {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
-                let Some(part) = Part::of(&listed.blocked.reason) else {
+                let Some(scope) = IncidentScope::of(&listed.blocked.reason) else {
                     continue;
                 };
                 // A test is no alert that anybody waits for.
                 if listed.key.source.is_of_set_up() {
                     continue;
                 }
-                let of = match part {
-                    Part::Connection => &mut waiting.connection,
-                    Part::SetUp => &mut waiting.set_up,
+                let of = match scope {
+                    IncidentScope::Connection => &mut waiting.connection,
+                    IncidentScope::SetUp => &mut waiting.set_up,
                 };
                 if counted == MOST {
                     (waiting.connection.more, waiting.set_up.more) = (true, true);
@@ -102,14 +102,14 @@ impl App {
         waiting: Option<AllWaiting>,
     ) -> Result<(Health, Mails), HealthError> {
         let mut mails = Mails::default();
-        let notices = kept.health.notices(telling.now);
-        if notices.is_empty() {
+        let notifications = kept.health.notifications(telling.now);
+        if notifications.is_empty() {
             return Ok((kept.health, mails));
         }
         let Some(to) = self.contact(telling.partner).await? else {
             tracing::warn!(
-                notices = notices.len(),
-                "nobody to tell: there is no emergency contact"
+                notifications = notifications.len(),
+                "no notification sent: partner has no emergency contact"
             );
             return Ok((kept.health, mails));
         };
@@ -118,9 +118,9 @@ impl App {
             None => self.waiting(telling.partner, telling.refusals).await?,
         };
         let partner = self.name_of(telling.partner).await;
-        for notice in notices {
-            let part = notice.part();
-            let Some(incident) = kept.health.part(part) else {
+        for notification in notifications {
+            let scope = notification.scope();
+            let Some(incident) = kept.health.scope(scope) else {
                 continue;
             };
             let about = MailContext {
@@ -129,16 +129,16 @@ impl App {
                 tenants: telling.names,
                 origin: &self.page_origin,
             };
-            let mail = mail(about, &notice, incident, waiting.of(part));
+            let mail = mail(about, &notification, incident, waiting.of(scope));
             if !self.send(&mail, telling.now).await {
                 mails.failed += 1;
                 continue;
             }
             mails.sent += 1;
-            tracing::warn!(part = ?part, notice = notice.name(), "told");
-            let told = kept.health.clone().told(&notice, telling.now);
+            tracing::warn!(scope = ?scope, notification = notification.name(), "notified the emergency contact");
+            let notified = kept.health.clone().notified(&notification, telling.now);
             let table = &self.connections.table;
-            let written = table.put_health(telling.partner, &kept, told).await?;
+            let written = table.put_health(telling.partner, &kept, notified).await?;
             kept = written.ok_or(HealthError::Lost)?;
         }
         Ok((kept.health, mails))
@@ -152,7 +152,7 @@ impl App {
     ) -> Result<Mails, HealthError> {
         let (table, partner) = (&self.connections.table, telling.partner);
         let mut stopped = table.stopped(partner).await?;
-        stopped.retain(|_, stopped| stopped.told_at.is_none() && stopped.let_through.is_none());
+        stopped.retain(|_, stopped| stopped.notified_at.is_none() && stopped.approved.is_none());
         let mut mails = Mails::default();
         if stopped.is_empty() {
             return Ok(mails);
@@ -160,7 +160,7 @@ impl App {
         let Some(to) = self.contact(partner).await? else {
             tracing::warn!(
                 stopped = stopped.len(),
-                "nobody to tell: there is no emergency contact"
+                "no notification sent: partner has no emergency contact"
             );
             return Ok(mails);
         };
@@ -178,7 +178,10 @@ impl App {
             return Ok(mails);
         }
         mails.sent += 1;
-        tracing::warn!(stopped = stopped.len(), "told of what was stopped");
+        tracing::warn!(
+            stopped = stopped.len(),
+            "notified the emergency contact of held closings"
+        );
         for (tenant, stopped) in &stopped {
             table
                 .told_of_stopped(partner, tenant, stopped.since, telling.now)
@@ -190,8 +193,10 @@ impl App {
     async fn send(&self, mail: &Mail, now: Timestamp) -> bool {
         let sent = self.mailer.send(mail).await;
         if let Err(err) = &sent {
-            tracing::error!(error = %err, "a mail was not sent, and is tried again");
-            self.connections.leave_sign(Sign::MailFailed, now).await;
+            tracing::error!(error = %err, "failed to send a mail; the next run retries it");
+            self.connections
+                .report_event(OperatorEvent::MailFailed, now)
+                .await;
         }
         sent.is_ok()
     }
@@ -209,14 +214,19 @@ impl App {
     }
 }
 
-fn mail(about: MailContext<'_>, notice: &Notice, incident: &Incident, waiting: &Waiting) -> Mail {
-    match notice {
-        Notice::Broken(part) => mails::broken(about, *part, incident, waiting),
-        Notice::More(part, new) => mails::more(about, *part, incident, new, waiting),
-        Notice::Reminder(part) => mails::reminder(about, *part, incident, waiting),
-        Notice::Works(part) => {
+fn mail(
+    about: MailContext<'_>,
+    notification: &Notification,
+    incident: &Incident,
+    waiting: &Waiting,
+) -> Mail {
+    match notification {
+        Notification::Broken(scope) => mails::broken(about, *scope, incident, waiting),
+        Notification::More(scope, new) => mails::more(about, *scope, incident, new, waiting),
+        Notification::Reminder(scope) => mails::reminder(about, *scope, incident, waiting),
+        Notification::Works(scope) => {
             let late = incident.waited.saturating_sub(waiting.sum());
-            mails::works(about, *part, incident, late, waiting)
+            mails::works(about, *scope, incident, late, waiting)
         }
     }
 }

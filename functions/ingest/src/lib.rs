@@ -12,7 +12,7 @@ use std::slice;
 use std::time::Duration;
 
 use aws::metrics::{Metric, count};
-use aws::queue::Outbox;
+use aws::queue::QueueSender;
 use aws::secrets::{self, Secrets, SourceDocument};
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_lambda_events::http::HeaderMap;
@@ -39,14 +39,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(9);
 pub struct App {
     config: Config,
     secrets: Secrets,
-    queue: Outbox,
+    queue: QueueSender,
 }
 
 impl App {
     /// Makes the clients, once, in the init phase.
     #[must_use]
     pub fn build(config: Config, aws: &SdkConfig) -> Self {
-        let queue = Outbox::new(aws, config.queue_url.clone());
+        let queue = QueueSender::new(aws, config.queue_url.clone());
         Self {
             config,
             secrets: Secrets::new(aws),
@@ -69,7 +69,7 @@ impl App {
         // folding it once.
         let answer = tokio::time::timeout(ANSWER_WITHIN, self.answer(&request, now)).await;
         let answer = answer.unwrap_or_else(|_| {
-            tracing::error!("no answer in time");
+            tracing::error!("answered 503: the deadline was too close");
             Answer::Unavailable
         });
         answer.count();
@@ -114,12 +114,12 @@ impl App {
             Err(answer) => return answer,
         };
         if dropped.total() > 0 {
-            tracing::warn!(source = %door.source, members = %dropped, "members were unreadable and left out of events");
+            tracing::warn!(source = %door.source, members = %dropped, "dropped unreadable members of events");
             count(Metric::MembersDropped, dropped.total());
         }
         for rejected in &rejected {
             // What is wrong may quote the event, which no log holds.
-            tracing::warn!(source = %door.source, index = rejected.index, field = rejected.error.field, "event rejected");
+            tracing::warn!(source = %door.source, index = rejected.index, field = rejected.error.field, "rejected an event of a batch");
         }
         let reports = reports(&rejected, &door, &digest_of(request, &body), now);
         if messages.is_empty() {
@@ -130,7 +130,7 @@ impl App {
         // it once.
         match self.queue.send_all(&messages).await {
             Ok(()) => {
-                tracing::info!(source = %door.source, events = messages.len(), "accepted");
+                tracing::info!(source = %door.source, events = messages.len(), "events queued");
                 self.report(&reports).await;
                 Answer::Accepted {
                     events: messages.len(),
@@ -138,7 +138,7 @@ impl App {
                 }
             }
             Err(err) => {
-                tracing::error!(source = %door.source, error = %err, "not queued");
+                tracing::error!(source = %door.source, error = %err, "failed to queue messages");
                 Answer::Unavailable
             }
         }
@@ -200,7 +200,7 @@ impl App {
         let prefix = &self.config.source_secret_prefix;
         let keys = self.secrets.source_keys(prefix, now).await;
         let keys = keys.map_err(|err| {
-            tracing::error!(error = %err, "no key to prove source ids with");
+            tracing::error!(error = %err, "failed to read the keys that prove source ids");
             Answer::Unavailable
         })?;
         // What is no id costs the same work as one that is. Test alerts come from set-up alone, never from here.
@@ -229,7 +229,7 @@ impl App {
         match found {
             Ok((document, is_known)) => Ok(Candidate { document, is_known }),
             Err(err) => {
-                tracing::error!(source = ?source, error = %err, "no secret to check with");
+                tracing::error!(source = ?source, error = %err, "failed to read the secret of a source");
                 Err(Answer::Unavailable)
             }
         }
@@ -326,7 +326,7 @@ fn door(source: &SourceId, document: SourceDocument) -> Door {
 
 fn refused(source: Option<&SourceId>, refusal: Refusal) -> Answer {
     let source = source.map(SourceId::as_str).unwrap_or_default();
-    tracing::warn!(source, refusal = %refusal, "refused");
+    tracing::warn!(source, refusal = %refusal, "rejected a request that is not authenticated");
     Answer::Unauthorized
 }
 
@@ -336,7 +336,7 @@ fn read(headers: &HeaderMap, body: &[u8], door: &Door, times: Times) -> Result<P
     let body = content::unpack(body)?;
     domain::webhook::parse(&body, door, times).map_err(|err| match err {
         Unreadable::Invalid(err) => {
-            tracing::warn!(source = %door.source, field = err.field, "body rejected");
+            tracing::warn!(source = %door.source, field = err.field, "rejected a request body");
             Answer::Unreadable(err)
         }
         Unreadable::TooManyEvents(events) => Answer::TooManyEvents(events),

@@ -18,7 +18,7 @@ async fn run() -> Result<(), Error> {
     let aws = aws::startup::init()?;
     let app = &App::build(Config::from_env()?, &aws);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        let _told = aws::metrics::told_at_the_end();
+        let _told = aws::metrics::flush_on_drop();
         Ok::<_, Error>(catch(app.handle(event.payload)).await?)
     }))
     .await

@@ -116,7 +116,7 @@ fn each_invocation_ends_with_one_line_that_cloudwatch_counts_by() {
                 break line;
             }
             assert!(line["level"].is_string(), "{line}");
-            if line["message"] == "refused" {
+            if line["message"] == "rejected a request that is not authenticated" {
                 // Names with dots stay as they are, and the trace is told.
                 assert_eq!(line["span"]["requestId"], "6b4f", "{line}");
                 assert!(

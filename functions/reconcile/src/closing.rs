@@ -19,7 +19,7 @@ use domain::snapshot::{Found, Match, Snapshot, Snapshots, Watched};
 use domain::{AlertKey, PartnerId, RecordId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use store::{Comparing, Leased, Progress, Sign, Stops};
+use store::{Comparing, Leased, OperatorEvent, Progress, Stops};
 use tokio::time::Instant;
 
 use crate::App;
@@ -173,25 +173,27 @@ impl App {
         for (scope, &alerts) in &departures.similar {
             tracing::warn!(
                 tenant = %scope.tenant, source = %scope.source, alerts,
-                "alerts stay open: the snapshot lists ids that differ from theirs only in case, normalisation or white space"
+                "alerts stay open: the snapshot lists ids that differ only in case, normalisation or white space"
             );
             count(Metric::SimilarIds, alerts);
-            self.connections.leave_sign(Sign::SimilarIds, now).await;
+            self.connections
+                .report_event(OperatorEvent::SimilarIds, now)
+                .await;
         }
         for (tenant, stop) in &departures.stopped {
             if table.stop(partner, tenant, stop, now).await? {
                 let (closings, of) = (stop.closings, stop.open);
-                tracing::error!(tenant = %tenant, closings, of, "too many at once: nothing is closed");
+                tracing::error!(tenant = %tenant, closings, of, "held closings: too many at once");
                 count(Metric::ClosingsStopped, 1);
-                let sign = Sign::ClosingsStopped;
-                self.connections.leave_sign(sign, now).await;
+                let event = OperatorEvent::ClosingsStopped;
+                self.connections.report_event(event, now).await;
                 // Health tells the partner. If the process dies before, it does so at its own time.
                 self.connections.try_out(partner, now).await?;
             }
         }
         for tenant in known.keys() {
             let goes_on = departures.stopped.contains_key(tenant)
-                || departures.let_through.contains(tenant)
+                || departures.approved.contains(tenant)
                 || in_doubt.contains(tenant);
             if !goes_on {
                 table.end_stopped(partner, tenant).await?;
@@ -277,8 +279,9 @@ impl App {
         let client = match self.connections.client(partner, site).await {
             Ok(client) => client,
             Err(err) => {
-                tracing::warn!(error = %err, "no client for the comparison");
-                self.heard(partner, err.told(), view, invocation).await?;
+                tracing::warn!(error = %err, "failed to make a ConnectWise client for the comparison");
+                self.record_outcome(partner, err.call_outcome(), view, invocation)
+                    .await?;
                 return Ok(Compared::Not);
             }
         };
@@ -318,8 +321,9 @@ impl App {
                 }
             }
             Err(err) => {
-                tracing::warn!(error = %err, pages = reading.pages, "the list of open tickets failed");
-                self.heard(partner, err.told(), view, invocation).await?;
+                tracing::warn!(error = %err, pages = reading.pages, "failed to list open tickets");
+                self.record_outcome(partner, err.call_outcome(), view, invocation)
+                    .await?;
                 Ok(Compared::Not)
             }
         }
@@ -446,10 +450,7 @@ impl Reading<'_> {
             self.boards_seen.extend(boards.iter().map(|board| board.id));
         }
         if unseen(&self.boards_seen, &self.tickets) {
-            tracing::warn!(
-                hidden = hidden.len(),
-                "tickets of a board that is not to be seen are left as they are"
-            );
+            tracing::warn!(hidden = hidden.len(), "ignored tickets of hidden boards");
         }
         let explained = self.tickets.explained(missing, &shown, &self.boards_seen);
         self.proposals.extend(explained);

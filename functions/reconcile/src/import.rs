@@ -8,7 +8,7 @@ use aws::metrics::{Metric, count};
 use connections::{View, found};
 use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
 use domain::adopt::{Found, recall};
-use domain::breaker::Told;
+use domain::breaker::CallOutcome;
 use domain::memory::{Memory, MemoryState};
 use domain::message::Message;
 use domain::record::Record;
@@ -50,8 +50,9 @@ impl App {
         let client = match self.connections.client(partner, site).await {
             Ok(client) => client,
             Err(err) => {
-                tracing::warn!(error = %err, "no client for the import");
-                self.heard(partner, err.told(), view, invocation).await?;
+                tracing::warn!(error = %err, "failed to make a ConnectWise client for the import");
+                self.record_outcome(partner, err.call_outcome(), view, invocation)
+                    .await?;
                 return Ok(true);
             }
         };
@@ -61,8 +62,9 @@ impl App {
             let page = match page(&client, cursor, invocation.call_ends()).await {
                 Ok(page) => page,
                 Err(err) => {
-                    tracing::warn!(error = %err, "a page of the import failed");
-                    self.heard(partner, err.told(), view, invocation).await?;
+                    tracing::warn!(error = %err, "failed to read a page of the import");
+                    self.record_outcome(partner, err.call_outcome(), view, invocation)
+                        .await?;
                     return Ok(true);
                 }
             };
@@ -93,7 +95,7 @@ impl App {
                 let complete = self.alerts.complete_memory(partner, &memory, imported);
                 let complete = complete.await?;
                 if complete {
-                    tracing::info!(imported, "the memory is complete");
+                    tracing::info!(imported, "import of earlier tickets finished");
                 }
                 // If not, it was begun anew: the next run sees to that.
                 return Ok(!complete);
@@ -103,7 +105,7 @@ impl App {
                 .alerts
                 .put_imported(partner, &memory, cursor.id(), imported);
             if !kept.await? {
-                tracing::info!("the import was begun anew");
+                tracing::info!("import of earlier tickets restarted");
                 return Ok(true);
             }
         }
@@ -134,7 +136,7 @@ impl App {
                 Written::Yes(record) if record.desired.last.is_none() => return Ok(()),
                 Written::Yes(record) => {
                     let again = Message::Reconsider(record.key);
-                    self.outbox.send_all(&[again]).await?;
+                    self.queue.send_all(&[again]).await?;
                     return Ok(());
                 }
             }
@@ -142,16 +144,16 @@ impl App {
         Err(ReconcileError::Busy(item_key.to_owned()))
     }
 
-    pub(crate) async fn heard(
+    pub(crate) async fn record_outcome(
         &self,
         partner: &PartnerId,
-        told: Told,
+        outcome: CallOutcome,
         view: &View,
         invocation: &Invocation,
     ) -> Result<(), ReconcileError> {
         let breaker = &view.view.breaker;
         self.connections
-            .heard(partner, told, breaker, invocation.now())
+            .record_outcome(partner, outcome, breaker, invocation.now())
             .await?;
         Ok(())
     }

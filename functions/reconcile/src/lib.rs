@@ -4,16 +4,16 @@
 //! It takes no input but what the tables and ConnectWise say, so a run that dies, is repeated or comes late changes nothing but the
 //! time. It writes no ticket, and no record but those that the table forgot.
 
-mod beat;
 mod closing;
 mod config;
+mod heartbeat;
 mod import;
 mod pacing;
 mod partner;
 mod targets;
 
 use aws::invocation::Invocation;
-use aws::queue::Outbox;
+use aws::queue::QueueSender;
 use aws_types::SdkConfig;
 use connections::Connections;
 use connections::partner_runs::{self, PartnerRuns};
@@ -32,7 +32,7 @@ pub struct App {
     runs: PartnerRuns,
     alerts: Alerts,
     connections: Connections,
-    outbox: Outbox,
+    queue: QueueSender,
     /// How often a partner is looked after when nothing happens.
     period: SignedDuration,
     /// How far a source's snapshots may lag behind its events.
@@ -74,7 +74,7 @@ impl App {
             ),
             alerts: Alerts::new(aws, config.alerts_table.clone()),
             connections: Connections::build(&config.connections, aws)?,
-            outbox: Outbox::new(aws, config.queue_url.clone()),
+            queue: QueueSender::new(aws, config.queue_url.clone()),
             period: config.period,
             snapshot_lag: config.snapshot_lag,
         })
@@ -87,7 +87,7 @@ impl App {
     pub async fn handle(&self, input: Value, invocation: &Invocation) -> Result<Summary, RunError> {
         let named = partner_runs::requested_partners(input)?;
         if named.is_none() {
-            self.beat(invocation).await;
+            self.heartbeat(invocation).await;
         }
         let run = async |leased: &Leased| self.run(leased, invocation).await;
         let made = self.runs.run_due(named, invocation, run).await?;
@@ -103,7 +103,7 @@ impl App {
             summary.commands += run.commands;
             summary.left += usize::from(run.left);
         }
-        beat::counted(&summary);
+        heartbeat::counted(&summary);
         tracing::info!(
             due = summary.due,
             asked = summary.asked,
@@ -112,7 +112,7 @@ impl App {
             released = summary.released,
             commands = summary.commands,
             left = summary.left,
-            "reconciled"
+            "reconcile run finished"
         );
         Ok(summary)
     }

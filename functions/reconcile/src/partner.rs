@@ -160,12 +160,17 @@ impl App {
         let mut messages: Vec<Message> = commanded.collect();
         messages.extend(keys.into_iter().map(Message::Reconsider));
         messages.extend(retries.into_iter().map(retry));
-        self.outbox.send_all(&messages).await?;
+        self.queue.send_all(&messages).await?;
         // Asked for: whoever decides sets the next time; if nobody can, it is asked for again later, and not each minute.
         self.put_off(&looked_at, now).await?;
         let now = invocation.now();
         if count > 0 || commands > 0 || left {
-            tracing::info!(released = count, commands, left, "asked for");
+            tracing::info!(
+                released = count,
+                commands,
+                left,
+                "queued releases and commands"
+            );
         }
         let run = Run {
             released: count,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use aws::invocation::Invocation;
 use connections::{Site, View};
 use connectwise::{Client, Error};
-use domain::breaker::Told;
+use domain::breaker::CallOutcome;
 use domain::record::AlertDetails;
 use domain::refusals::Usable;
 use domain::settings::{BoardTarget, ConnectionView};
@@ -83,28 +83,30 @@ impl<'a> Targets<'a> {
             return Ok(Usable::Unknown);
         };
         let connections = &self.app.connections;
-        let told = match connections.client(self.partner, site).await {
+        let outcome = match connections.client(self.partner, site).await {
             Ok(client) => match there(&client, thing, self.invocation).await {
                 Ok(true) => return Ok(Usable::Yes),
                 Ok(false) => return Ok(Usable::No),
                 Err(err) => {
-                    tracing::warn!(error = %err, thing = ?thing, "not known whether it is there");
-                    err.told()
+                    tracing::warn!(error = %err, thing = ?thing, "failed to check a target in ConnectWise");
+                    err.call_outcome()
                 }
             },
             Err(err) => {
-                tracing::warn!(error = %err, "no client");
-                err.told()
+                tracing::warn!(error = %err, "failed to make a ConnectWise client");
+                err.call_outcome()
             }
         };
-        match &told {
-            Told::Works | Told::MissingRight(_) | Told::Nothing => {}
+        match &outcome {
+            CallOutcome::Works | CallOutcome::MissingRight(_) | CallOutcome::Nothing => {}
             // In trouble: nothing more is asked in this run.
-            Told::Fails { .. } | Told::Throttled { .. } | Told::Refused => self.site = None,
+            CallOutcome::Fails { .. } | CallOutcome::Throttled { .. } | CallOutcome::Refused => {
+                self.site = None;
+            }
         }
         let now = self.invocation.now();
         connections
-            .heard(self.partner, told, &view.breaker, now)
+            .record_outcome(self.partner, outcome, &view.breaker, now)
             .await?;
         Ok(Usable::Unknown)
     }

@@ -167,7 +167,7 @@ impl Problem {
 /// The table cannot be read or written. The cause is logged; nobody at a page can mend it.
 impl From<store::Error> for Problem {
     fn from(err: store::Error) -> Self {
-        tracing::error!(error = %err, "the table failed");
+        tracing::error!(error = %err, "DynamoDB call failed");
         Self::unavailable("Something here did not work. What you see may be old; nothing is lost.")
     }
 }

@@ -33,7 +33,7 @@ impl Setup {
             return;
         };
         if let Err(err) = self.access().add_audit(partner, &entry, n).await {
-            tracing::error!(%partner, what, error = %err, "not in the history");
+            tracing::error!(%partner, what, error = %err, "failed to write a history entry");
         }
     }
 }

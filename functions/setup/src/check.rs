@@ -334,7 +334,7 @@ pub(crate) async fn client_of(
     keys: ConnectionSecret,
 ) -> Result<Client, ConnectionError> {
     connections.candidate(keys).await.map_err(|err| {
-        tracing::error!(error = %err, "no client");
+        tracing::error!(error = %err, "failed to make a ConnectWise client");
         match err {
             // The operator's own clientId.
             NoClient::Secret(_) => ConnectionError::Ours,
@@ -391,7 +391,7 @@ fn of_site(
         Ok(info) => return Ok(info),
         Err(err) => err,
     };
-    tracing::warn!(error = %err, origin = %origin, "no company info");
+    tracing::warn!(error = %err, origin = %origin, "failed to read company info");
     let origin = || origin.clone();
     match err {
         Error::NotRouted { status: 400, .. } if origin().is_cloud() => Err(unknown()),
@@ -427,7 +427,7 @@ fn of_keys(
         Ok(member) => return Ok(member),
         Err(err) => err,
     };
-    tracing::warn!(error = %err, origin = %site.origin, "the keys were tried");
+    tracing::warn!(error = %err, origin = %site.origin, "ConnectWise did not accept the keys");
     let origin = site.origin.clone();
     match err {
         Error::MissingRight { .. }
@@ -475,7 +475,7 @@ pub(crate) type Held = Vec<(&'static Right, RightStatus)>;
 pub(crate) async fn rights(client: &Client, invocation: &Invocation) -> Held {
     let listed = client.my_security(invocation.call_ends()).await;
     if let Err(err) = &listed {
-        tracing::warn!(error = %err, "the API member's rights cannot be read");
+        tracing::warn!(error = %err, "failed to read the API member's rights");
     }
     let mut held = of_listing(&listed);
     let may = async |right: &'static str| {
@@ -537,7 +537,7 @@ fn seen(read: Result<Option<bool>, Error>) -> RightStatus {
         Ok(Some(false)) => RightStatus::Missing,
         Ok(None) => RightStatus::NotKnown,
         Err(err) => {
-            tracing::warn!(error = %err, "a list cannot be read");
+            tracing::warn!(error = %err, "failed to read a list from ConnectWise");
             RightStatus::NotKnown
         }
     }

@@ -48,10 +48,10 @@ impl Setup {
         connection: &Connection,
     ) -> Result<Option<ConnectionSecret>, ConnectionError> {
         let prefix = &self.config.connections.connection_secret_prefix;
-        let keys = match self.vault.connection(prefix, partner).await {
+        let keys = match self.secret_writer.connection(prefix, partner).await {
             Ok(kept) => kept.map(|kept| kept.document),
             Err(err) => {
-                tracing::error!(%partner, error = %err, "keys not read");
+                tracing::error!(%partner, error = %err, "failed to read the stored keys");
                 match err {
                     secrets::Error::Unavailable { .. } => return Err(ConnectionError::Ours),
                     secrets::Error::Malformed { .. } | secrets::Error::Unknown(_) => None,
@@ -93,8 +93,8 @@ impl Setup {
 }
 
 /// What a failed call means to the person whose request made it.
-pub(crate) fn told(err: &Error) -> Problem {
-    tracing::warn!(error = %err, "ConnectWise, for somebody at the page");
+pub(crate) fn problem_of(err: &Error) -> Problem {
+    tracing::warn!(error = %err, "ConnectWise call failed for a set-up page");
     match err {
         Error::MissingRight { right } => Problem::refused(missing(right)),
         Error::Throttled { retry_after } => Problem::unavailable(format!(
@@ -130,7 +130,7 @@ pub(crate) fn told(err: &Error) -> Problem {
 
 impl From<Error> for Problem {
     fn from(err: Error) -> Self {
-        told(&err)
+        problem_of(&err)
     }
 }
 

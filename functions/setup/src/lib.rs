@@ -30,8 +30,8 @@ use std::time::Duration;
 use aws::functions::Function;
 use aws::invocation::Invocation;
 use aws::mail::{Mail, Mailer, NotSent};
-use aws::queue::Outbox;
-use aws::vault::Vault;
+use aws::queue::QueueSender;
+use aws::secret_writer::SecretWriter;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_types::SdkConfig;
 use axum::Router;
@@ -40,7 +40,7 @@ use axum::response::IntoResponse;
 use connections::Connections;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
-use store::{AccessTable, Alerts, ConfigTable, Sign};
+use store::{AccessTable, Alerts, ConfigTable, OperatorEvent};
 use tower::ServiceExt as _;
 
 use crate::page::assets;
@@ -88,8 +88,8 @@ pub(crate) struct Setup {
     pub(crate) config: Config,
     pub(crate) connections: Connections,
     pub(crate) alerts: Alerts,
-    pub(crate) outbox: Outbox,
-    pub(crate) vault: Vault,
+    pub(crate) queue: QueueSender,
+    pub(crate) secret_writer: SecretWriter,
     pub(crate) mailer: Mailer,
     /// This function: it starts itself for work that no answer waits for.
     pub(crate) itself: Function,
@@ -114,7 +114,9 @@ impl Setup {
         let sent = self.mailer.send(mail).await;
         if !matches!(sent, Ok(()) | Err(NotSent::Recipient { .. })) {
             let now = invocation.now();
-            self.connections.leave_sign(Sign::MailFailed, now).await;
+            self.connections
+                .report_event(OperatorEvent::MailFailed, now)
+                .await;
         }
         sent
     }
@@ -129,8 +131,8 @@ impl App {
         let setup = Arc::new(Setup {
             connections: Connections::build(&config.connections, aws)?,
             alerts: Alerts::new(aws, config.alerts_table.clone()),
-            outbox: Outbox::new(aws, config.queue_url.clone()),
-            vault: Vault::new(aws),
+            queue: QueueSender::new(aws, config.queue_url.clone()),
+            secret_writer: SecretWriter::new(aws),
             mailer: Mailer::new(aws, config.mail_from.clone()),
             itself: Function::new(aws, config.function_name.clone()),
             config: config.clone(),
@@ -181,7 +183,7 @@ impl App {
         } else if PAGE_ROUTES.contains(&route.as_str()) {
             Some(&self.page)
         } else {
-            tracing::error!(route, "a route of nobody's");
+            tracing::error!(route, "unknown routeKey");
             None
         };
         let Some((router, mut request)) = router.zip(gateway::request(event)) else {

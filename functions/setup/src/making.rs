@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tokio::try_join;
 
 use crate::answer::Problem;
-use crate::connected::told;
+use crate::connected::problem_of;
 
 /// So many failures in one request are enough: a person is told, and goes on later.
 const FAILURES: usize = 3;
@@ -197,7 +197,7 @@ impl Making<'_> {
     /// What is there is not known any more. Goes on, unless a person has to mend something or it failed too often.
     fn failed(&mut self, err: &Error, step: Option<Step>, done: usize) -> Result<(), Stopped> {
         self.there = None;
-        tracing::warn!(error = %err, step = ?step, "listing the boards anew");
+        tracing::warn!(error = %err, step = ?step, "failed to create a part of a board; listing the boards again");
         match err {
             Error::Throttled { retry_after } => {
                 let seconds = retry_after.as_secs().max(1);
@@ -210,14 +210,14 @@ impl Making<'_> {
             | Error::EndpointMissing { .. }
             | Error::RedirectRefused { .. }
             | Error::Forbidden { .. }
-            | Error::HostRefused { .. } => return Err(Stopped::Failed(told(err))),
+            | Error::HostRefused { .. } => return Err(Stopped::Failed(problem_of(err))),
             // Our own write may have come late: then it is listed now, and is not asked for again.
             Error::Rejected { .. }
             | Error::TargetGone { .. }
             | Error::NotFound { .. }
             | Error::Conflict { .. } => {
                 if step.is_some() && self.rejected == step {
-                    return Err(Stopped::Failed(told(err)));
+                    return Err(Stopped::Failed(problem_of(err)));
                 }
                 self.rejected = step;
             }
@@ -232,7 +232,7 @@ impl Making<'_> {
         self.failures += 1;
         match self.failures < FAILURES {
             true => Ok(()),
-            false => Err(Stopped::Failed(told(err))),
+            false => Err(Stopped::Failed(problem_of(err))),
         }
     }
 }

@@ -72,7 +72,7 @@ pub(crate) async fn required(
     if !is_read(request.method())
         && let Err(problem) = session.accept(request.uri())
     {
-        tracing::warn!(partner = %session.partner, problem = problem.title, "change refused");
+        tracing::warn!(partner = %session.partner, problem = problem.title, "rejected a change");
         return problem.into_response();
     }
     request.extensions_mut().insert(session);
@@ -192,7 +192,7 @@ pub(crate) async fn from_our_page(setup: State, request: Request, next: Next) ->
     let ours =
         origin.is_some_and(|origin| origin.as_bytes() == setup.config.page_origin.as_bytes());
     if !ours {
-        tracing::warn!(origin = ?origin, "a change from elsewhere");
+        tracing::warn!(origin = ?origin, "rejected a cross-origin request");
         return Problem::foreign().into_response();
     }
     if headers.contains_key(header::CONTENT_TYPE) && Form::of(headers).is_none() {

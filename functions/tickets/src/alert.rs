@@ -133,7 +133,7 @@ impl App {
         match self.steps(key, asked, invocation).await {
             Ok(outcome) => outcome,
             Err(err) => {
-                tracing::error!(error = %err, "the table failed");
+                tracing::error!(error = %err, "DynamoDB call failed");
                 react(err.reaction())
             }
         }
@@ -166,7 +166,7 @@ impl App {
                 Stepped::End(outcome) => return Ok(outcome),
             }
         }
-        tracing::error!(steps = MAX_STEPS, "no end in sight");
+        tracing::error!(steps = MAX_STEPS, "step limit reached for alert");
         Ok(Outcome::Later(None))
     }
 
@@ -205,7 +205,10 @@ impl App {
             Decision::Wait { until } => {
                 let wait = until.duration_since(case.invocation.now());
                 let wait = Duration::try_from(wait).unwrap_or_default();
-                tracing::info!(wait_s = wait.as_secs(), "waiting");
+                tracing::info!(
+                    wait_s = wait.as_secs(),
+                    "alert waits for a ConnectWise write to settle"
+                );
                 let later = Outcome::Later(Some(wait + Duration::from_secs(1)));
                 // A text that is needed later stays with the message, which comes back.
                 self.end(stored, record.going_on(), later).await
@@ -254,7 +257,7 @@ impl App {
         reason: Blocked,
         case: &Case<'_>,
     ) -> Result<Stepped, store::Error> {
-        tracing::warn!(reason = %reason, "blocked");
+        tracing::warn!(reason = %reason, "alert blocked");
         count(Metric::AlertsBlocked, usize::from(stored.blocked.is_none()));
         let key = &record.key;
         let text = record.text(case.asked.event()).cloned();
@@ -267,7 +270,7 @@ impl App {
                 .tenant_seen(&key.partner, &key.tenant, &key.source, name)
                 .await?;
             if !listed {
-                tracing::error!("tenant not listed: too many tenants of its source are not mapped");
+                tracing::error!("tenant not listed: its source has too many unmapped tenants");
                 count(Metric::TenantsNotListed, 1);
             }
         }
@@ -288,7 +291,7 @@ impl App {
         let text = text.or_else(|| text_of_ticket_out_of_reach(&record));
         if matches!(step, Step::Create(_)) && text.is_none() {
             // The message that raised it is still in the queue and has the text.
-            tracing::warn!("no text for the ticket yet");
+            tracing::warn!("no ticket created: no message has the alert's text yet");
             return Ok(Stepped::End(Outcome::Later(None)));
         }
         let connection = case.view.connection.clone();

@@ -70,7 +70,7 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
             Ok(other) => match store(app, &other, invocation).await {
                 Ok(()) => Outcome::Done,
                 Err(err) => {
-                    tracing::error!(error = %err, "message not stored");
+                    tracing::error!(error = %err, "failed to process a message");
                     Outcome::Later(None)
                 }
             },
@@ -160,13 +160,21 @@ async fn settled(app: &App, record: &SqsMessage, outcome: Outcome) -> Option<Bat
                 .as_deref()
                 .filter(|body| !body.is_empty())
                 .unwrap_or("(empty)");
-            match app.dead_letters.park(body, &message_id, &reason).await {
+            match app
+                .dead_letters
+                .send_to_dlq(body, &message_id, &reason)
+                .await
+            {
                 Ok(()) => {
-                    tracing::error!(message.id = message_id, reason, "dead letter");
+                    tracing::error!(
+                        message.id = message_id,
+                        reason,
+                        "sent a message to the dead-letter queue"
+                    );
                     return None;
                 }
                 Err(err) => {
-                    tracing::error!(message.id = message_id, error = %err, "not parked");
+                    tracing::error!(message.id = message_id, error = %err, "failed to send a message to the dead-letter queue");
                     None
                 }
             }
@@ -175,8 +183,8 @@ async fn settled(app: &App, record: &SqsMessage, outcome: Outcome) -> Option<Bat
     let delay = delay(after, received(record), &message_id);
     let receipt = record.receipt_handle.as_deref().unwrap_or_default();
     // If this fails the message comes back when its visibility ends: later, and not lost.
-    if let Err(err) = app.inbox.put_off(receipt, delay).await {
-        tracing::warn!(message.id = message_id, error = %err, "not put off");
+    if let Err(err) = app.consumer.delay(receipt, delay).await {
+        tracing::warn!(message.id = message_id, error = %err, "failed to delay a message");
     }
     let mut failure = BatchItemFailure::default();
     failure.item_identifier = message_id;

@@ -6,7 +6,7 @@ use connectwise::{
     Suspicion, Ticket,
 };
 use domain::adopt::Found;
-use domain::breaker::Told;
+use domain::breaker::CallOutcome;
 use domain::decide::{Create, Note, Reopen, Step};
 use domain::done::{Done, Seen};
 use domain::event::Payload;
@@ -135,15 +135,15 @@ impl Failed {
     }
 
     /// What is known of the connection without asking further: nothing, where the failure makes more doubtful than its call.
-    pub(crate) fn told(&self) -> Told {
+    pub(crate) fn call_outcome(&self) -> CallOutcome {
         match self {
-            Self::NoClient(err) => err.told(),
+            Self::NoClient(err) => err.call_outcome(),
             Self::Look(err) | Self::Write(err) | Self::Unverified(err) => match err.suspects() {
-                Some(_) => Told::Nothing,
-                None => err.told(),
+                Some(_) => CallOutcome::Nothing,
+                None => err.call_outcome(),
             },
-            Self::NoTime | Self::NoText => Told::Nothing,
-            Self::StatusWithoutEffect | Self::PriorityWithoutEffect => Told::Works,
+            Self::NoTime | Self::NoText => CallOutcome::Nothing,
+            Self::StatusWithoutEffect | Self::PriorityWithoutEffect => CallOutcome::Works,
         }
     }
 
@@ -251,7 +251,7 @@ impl Calls<'_> {
         match noted {
             Ok(_) => Ok(Done::Noted),
             Err(err) if is_optional(note) && is_refused(&err) => {
-                tracing::warn!(error = %err, op = ?self.claim.op, "going on without a note");
+                tracing::warn!(error = %err, op = ?self.claim.op, "skipped a note that ConnectWise refuses");
                 Ok(Done::Noted)
             }
             Err(err) => Err(Failed::Write(err)),
@@ -334,7 +334,7 @@ impl Calls<'_> {
         tracing::warn!(
             duplicate_repaired = 1,
             ticket.id = ticket_id,
-            "a duplicate ticket is closed"
+            "closed a duplicate ticket"
         );
         Ok(Done::Repaired)
     }
@@ -428,7 +428,9 @@ fn is_refused(err: &Error) -> bool {
     match err.suspects() {
         Some(Suspicion::Route | Suspicion::Right { .. }) => true,
         Some(Suspicion::Keys) => false,
-        None => err.told() == Told::Works && !is_missing && !err.may_have_been_done(),
+        None => {
+            err.call_outcome() == CallOutcome::Works && !is_missing && !err.may_have_been_done()
+        }
     }
 }
 

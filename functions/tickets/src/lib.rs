@@ -12,7 +12,7 @@ mod outcome;
 mod perform;
 mod unfinished;
 
-use aws::queue::{DeadLetters, Inbox};
+use aws::queue::{DeadLetters, QueueConsumer};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent};
 use aws_types::SdkConfig;
 use connections::Connections;
@@ -21,17 +21,17 @@ use store::Alerts;
 
 pub use config::Config;
 pub use invocation::Invocation;
-use unfinished::Told;
+use unfinished::LastSignal;
 
 /// The function, with its clients.
 #[derive(Debug)]
 pub struct App {
     alerts: Alerts,
     connections: Connections,
-    inbox: Inbox,
+    consumer: QueueConsumer,
     dead_letters: DeadLetters,
     settle: SignedDuration,
-    told: Told,
+    last_signal: LastSignal,
 }
 
 impl App {
@@ -43,10 +43,10 @@ impl App {
         Ok(Self {
             alerts: Alerts::new(aws, config.alerts_table.clone()),
             connections: Connections::build(&config.connections, aws)?,
-            inbox: Inbox::new(aws, config.queue_url.clone()),
+            consumer: QueueConsumer::new(aws, config.queue_url.clone()),
             dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),
             settle: config.settle,
-            told: Told::default(),
+            last_signal: LastSignal::default(),
         })
     }
 

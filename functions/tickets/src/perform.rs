@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use aws::metrics::{Metric, count};
-use connections::{Confirmed, Heard, Refused, found};
+use connections::{AfterCall, Confirmed, Refused, found};
 use connectwise::{Client, Error, Suspicion, Ticket};
 use domain::adopt::{adopt, recall, rechecked};
-use domain::breaker::{Told, is_too_long_for_the_queue};
+use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
 use domain::decide::Step;
 use domain::done::{Done, after, effect, verified};
 use domain::memory::{Memory, MemoryState, Sentinel, Sentinels};
@@ -47,7 +47,7 @@ impl App {
             && is_unneeded_note(work.step, err)
             && self.is_alone(partner, err, began, case).await
         {
-            tracing::warn!(error = %err, op = ?claim.op, "going on without a note");
+            tracing::warn!(error = %err, op = ?claim.op, "skipped a note that ConnectWise refuses");
             made = Ok(Made::Step(Done::Noted));
         }
         let now = work.invocation.now();
@@ -55,7 +55,7 @@ impl App {
             Ok(Made::Ticket(ticket)) => {
                 let recorded = self.created(record, &claim, &ticket, now).await?;
                 // Recorded first: whatever fails from here on costs no second ticket.
-                self.heard(partner, Told::Works, case).await;
+                self.record_outcome(partner, CallOutcome::Works, case).await;
                 self.keep_sentinel(partner, &claim, &ticket, case, now)
                     .await;
                 Ok(recorded)
@@ -69,14 +69,14 @@ impl App {
                         false => record,
                     })
                     .await?;
-                self.heard(partner, Told::Works, case).await;
+                self.record_outcome(partner, CallOutcome::Works, case).await;
                 Ok(recorded)
             }
             Err(err)
                 if is_answered_so_again(&record, &err)
                     && self.is_alone(partner, &err, began, case).await =>
             {
-                tracing::warn!(error = %err, op = ?claim.op, "refused again");
+                tracing::warn!(error = %err, op = ?claim.op, "create was answered without a result again; checking before it counts as refused");
                 let words = err.call().map(Error::answered).unwrap_or_default();
                 let reason = Blocked::Rejected(words.clone());
                 let op = Some(claim.op);
@@ -90,18 +90,18 @@ impl App {
                 self.change(record, &claim, suspected).await
             }
             Err(err) if err.may_have_been_done() => {
-                tracing::warn!(error = %err, op = ?claim.op, "uncertain");
+                tracing::warn!(error = %err, op = ?claim.op, "outcome of a write is unknown");
                 let uncertain = |record: Record, ours| match ours {
                     true => record.with_uncertain(work.text, now),
                     false => record,
                 };
                 let recorded = self.change(record, &claim, uncertain).await?;
-                self.heard(partner, err.told(), case).await;
+                self.record_outcome(partner, err.call_outcome(), case).await;
                 Ok(recorded)
             }
             Err(err) => {
                 let reaction = self.judged(partner, &err, began, case).await;
-                tracing::warn!(error = %err, reaction = ?reaction, op = ?claim.op, "not done");
+                tracing::warn!(error = %err, reaction = ?reaction, op = ?claim.op, "write failed");
                 let refusal = refusal(&err, Some(claim.op), &reaction);
                 self.not_done(record, &claim, work, (reaction, refusal), now)
                     .await
@@ -163,7 +163,7 @@ impl App {
         ticket: &Ticket,
         now: Timestamp,
     ) -> Result<Stepped, store::Error> {
-        tracing::info!(ticket.id = ticket.id, "ticket made");
+        tracing::info!(ticket.id = ticket.id, "created a ticket");
         count(Metric::TicketsCreated, 1);
         let board = ticket.board.as_ref().map(|board| board.id);
         let open = Open::new(ticket.id, board, claim, now);
@@ -209,7 +209,7 @@ impl App {
         let sentinels = memory.sentinels(board);
         let gone = gone(client, sentinels, case.invocation.calls_end()).await?;
         if !gone.is_empty() {
-            tracing::warn!(gone = ?gone, "sentinel tickets are gone");
+            tracing::warn!(gone = ?gone, "removed sentinel tickets that no longer exist");
             let (board, left) = memory.without_sentinels(board, &gone);
             self.put_sentinels(partner, memory.epoch, &board, &left)
                 .await;
@@ -250,7 +250,7 @@ impl App {
             Err(err) => return self.in_vain(stored, record, &err, began, case).await,
         };
         let now = case.invocation.now();
-        tracing::info!(search = ?looked, visits = claim.visits + 1, "searched");
+        tracing::info!(search = ?looked, visits = claim.visits + 1, "searched for the ticket of a create");
         let partner = record.key.partner.clone();
         let held = match looked {
             Search::Found(found) => adopt(record, &claim, &found, now),
@@ -299,10 +299,11 @@ impl App {
             Ok(seen) => seen,
             Err(err) => return self.in_vain(stored, record, &err, began, case).await,
         };
-        self.heard(&partner, Told::Works, case).await;
+        self.record_outcome(&partner, CallOutcome::Works, case)
+            .await;
         let now = case.invocation.now();
         let done = effect(&claim, &seen);
-        tracing::info!(op = ?claim.op, effect = ?done, visits = claim.visits + 1, "verified");
+        tracing::info!(op = ?claim.op, effect = ?done, visits = claim.visits + 1, "looked for the effect of a write");
         if let Some(done) = &done {
             counted(done);
         }
@@ -329,12 +330,15 @@ impl App {
             // Unknown is not none: it is looked for again, and the alert goes on meanwhile.
             Ok(Search::Blind) => record.with_recheck_put_off(recheck, now),
             Err(err) => {
-                tracing::warn!(error = %err, "recheck failed");
+                tracing::warn!(error = %err, "failed to look again for a write that was given up");
                 self.judged(&record.key.partner, &err, began, case).await;
                 record.with_recheck_put_off(recheck, now)
             }
         };
-        tracing::info!(duplicates = record.duplicates.len(), "rechecked");
+        tracing::info!(
+            duplicates = record.duplicates.len(),
+            "looked again for a write that was given up"
+        );
         if record == *stored {
             return Ok(Stepped::Again);
         }
@@ -358,7 +362,8 @@ impl App {
             Ok(found) => found,
             Err(err) => return self.in_vain(stored, record, &err, began, case).await,
         };
-        self.heard(&partner, Told::Works, case).await;
+        self.record_outcome(&partner, CallOutcome::Works, case)
+            .await;
         let epoch = case.view.connection.as_ref().map(|live| live.epoch);
         let now = case.invocation.now();
         let company = case.view.mapping.as_ref();
@@ -370,7 +375,11 @@ impl App {
             epoch.unwrap_or_default(),
             now,
         );
-        tracing::info!(found = found.len(), known = recalled == record, "recalled");
+        tracing::info!(
+            found = found.len(),
+            known = recalled == record,
+            "searched for earlier tickets of an alert"
+        );
         if recalled == record {
             // This alert is known now, whatever else is not.
             case.view.memory = Some(MemoryState::Complete);
@@ -396,7 +405,8 @@ impl App {
             Ok(any) => any,
             Err(err) => return self.in_vain(stored, record, &err, began, case).await,
         };
-        self.heard(&partner, Told::Works, case).await;
+        self.record_outcome(&partner, CallOutcome::Works, case)
+            .await;
         let Some(live) = &case.view.connection else {
             return Ok(Stepped::Reread);
         };
@@ -407,7 +417,7 @@ impl App {
             false => self.alerts.memory(&partner).await?,
         };
         if any {
-            tracing::warn!(partner = %partner, "tickets that nobody remembers are imported");
+            tracing::warn!(partner = %partner, "ConnectWise has tickets that the table does not know; importing them");
             let now = case.invocation.now();
             self.connections.reconcile(&partner, now).await?;
         }
@@ -435,24 +445,26 @@ impl App {
         let now = case.invocation.now();
         let (ended, board_id) = match looked {
             Ok(ticket) => {
-                self.heard(&partner, Told::Works, case).await;
+                self.record_outcome(&partner, CallOutcome::Works, case)
+                    .await;
                 let found = found(&ticket);
                 let ended = found.ended(&record.ticket_ref(), open.company_id);
                 (ended, found.board_id)
             }
             Err(Failed::Look(Error::NotFound { .. })) => {
-                self.heard(&partner, Told::Works, case).await;
+                self.record_outcome(&partner, CallOutcome::Works, case)
+                    .await;
                 let deleted = Ended::from(ClosedBy::Deleted);
                 (Some(deleted), open.board_id)
             }
             Err(err) => {
-                tracing::warn!(error = %err, "not looked at");
+                tracing::warn!(error = %err, "failed to look at a ticket");
                 self.judged(&partner, &err, began, case).await;
                 case.has_obeyed();
                 return Ok(Stepped::Again);
             }
         };
-        tracing::info!(ticket.id = open.ticket_id, ended = ?ended, "looked at");
+        tracing::info!(ticket.id = open.ticket_id, ended = ?ended, "looked at a ticket");
         let seen = match ended {
             Some(ended) => record
                 .clone()
@@ -477,7 +489,7 @@ impl App {
     ) -> Result<Stepped, store::Error> {
         let partner = &record.key.partner;
         let reaction = self.judged(partner, err, began, case).await;
-        tracing::warn!(error = %err, reaction = ?reaction, "search failed");
+        tracing::warn!(error = %err, reaction = ?reaction, "failed to search ConnectWise");
         let refusal = refusal(err, None, &reaction);
         match (reaction, refusal) {
             (Reaction::Block { reason }, Some(refusal)) => {
@@ -518,7 +530,7 @@ impl App {
         if looked == Search::Blind {
             self.drop_sentinels(partner, board, &client, case).await?;
         }
-        self.heard(partner, Told::Works, case).await;
+        self.record_outcome(partner, CallOutcome::Works, case).await;
         Ok(looked)
     }
 
@@ -554,24 +566,27 @@ impl App {
         case: &Case<'_>,
     ) -> Reaction {
         let refused = err.call().and_then(|call| Some((call, call.suspects()?)));
-        let (told, reaction) = match refused {
-            None => (err.told(), err.reaction()),
+        let (outcome, reaction) = match refused {
+            None => (err.call_outcome(), err.reaction()),
             Some((call, suspicion)) => {
                 let refused = Refused { suspicion, began };
                 match self.confirmed(partner, refused, case).await {
-                    Ok(Confirmed::CallAlone) => {
-                        (Told::Works, block(Blocked::Rejected(call.answered())))
+                    Ok(Confirmed::CallAlone) => (
+                        CallOutcome::Works,
+                        block(Blocked::Rejected(call.answered())),
+                    ),
+                    Ok(Confirmed::Connection(trouble)) => {
+                        (trouble.call_outcome(), trouble.reaction())
                     }
-                    Ok(Confirmed::Connection(trouble)) => (trouble.told(), trouble.reaction()),
                     Ok(Confirmed::Later(wait)) => {
                         let after = Duration::try_from(wait).ok();
-                        (Told::Nothing, Reaction::Retry { after })
+                        (CallOutcome::Nothing, Reaction::Retry { after })
                     }
-                    Err(err) => (err.told(), err.reaction()),
+                    Err(err) => (err.call_outcome(), err.reaction()),
                 }
             }
         };
-        heeding(reaction, self.heard(partner, told, case).await)
+        with_pause(reaction, self.record_outcome(partner, outcome, case).await)
     }
 
     /// Whether a write failed alone: a plain read with the same keys is answered well.
@@ -604,13 +619,21 @@ impl App {
     }
 
     /// Tells all workers what a call showed of the connection. If they cannot be told now, the next call shows it again.
-    async fn heard(&self, partner: &PartnerId, told: Told, case: &Case<'_>) -> Heard {
+    async fn record_outcome(
+        &self,
+        partner: &PartnerId,
+        outcome: CallOutcome,
+        case: &Case<'_>,
+    ) -> AfterCall {
         let breaker = &case.view.breaker;
         let now = case.invocation.now();
-        let heard = self.connections.heard(partner, told, breaker, now).await;
-        heard.unwrap_or_else(|err| {
-            tracing::warn!(error = %err, "breaker not written");
-            Heard::GoOn
+        let after_call = self
+            .connections
+            .record_outcome(partner, outcome, breaker, now)
+            .await;
+        after_call.unwrap_or_else(|err| {
+            tracing::warn!(error = %err, "failed to write the breaker");
+            AfterCall::Continue
         })
     }
 }
@@ -643,12 +666,14 @@ fn block(reason: Blocked) -> Reaction {
 }
 
 /// What a failure asks for, with what it means for the whole connection. What would wait too long in the queue waits in the table.
-fn heeding(reaction: Reaction, heard: Heard) -> Reaction {
-    let after = match (heard, reaction) {
-        (Heard::Stop(reason), _) => return block(reason),
-        (Heard::Wait(time), Reaction::Retry { after }) => Some(after.unwrap_or_default().max(time)),
-        (Heard::GoOn, Reaction::Retry { after }) => after,
-        (Heard::GoOn | Heard::Wait(_), reaction) => return reaction,
+fn with_pause(reaction: Reaction, after_call: AfterCall) -> Reaction {
+    let after = match (after_call, reaction) {
+        (AfterCall::Stop(reason), _) => return block(reason),
+        (AfterCall::Wait(time), Reaction::Retry { after }) => {
+            Some(after.unwrap_or_default().max(time))
+        }
+        (AfterCall::Continue, Reaction::Retry { after }) => after,
+        (AfterCall::Continue | AfterCall::Wait(_), reaction) => return reaction,
     };
     let wait = after.and_then(|after| SignedDuration::try_from(after).ok());
     match wait.is_some_and(is_too_long_for_the_queue) {

@@ -20,14 +20,15 @@ const SIGN_EVERY: SignedDuration = SignedDuration::from_mins(1);
 
 /// When this environment last left a sign.
 #[derive(Debug, Default)]
-pub(crate) struct Told(Mutex<Option<Timestamp>>);
+pub(crate) struct LastSignal(Mutex<Option<Timestamp>>);
 
-impl Told {
+impl LastSignal {
     fn is_due(&self, now: Timestamp) -> bool {
-        let mut told = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_due = told.is_none_or(|told| now.duration_since(told) >= SIGN_EVERY);
+        let mut last_signal = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_due =
+            last_signal.is_none_or(|last_signal| now.duration_since(last_signal) >= SIGN_EVERY);
         if is_due {
-            *told = Some(now);
+            *last_signal = Some(now);
         }
         is_due
     }
@@ -64,12 +65,12 @@ impl App {
             Metric::UnfinishedAge,
             Duration::try_from(age).unwrap_or_default(),
         );
-        if age < WORTH_A_SIGN || !self.told.is_due(now) {
+        if age < WORTH_A_SIGN || !self.last_signal.is_due(now) {
             return;
         }
         let table = &self.connections.table;
         if let Err(err) = table.unfinished_seen(*oldest, now).await {
-            tracing::warn!(error = %err, "no sign left of what is unfinished");
+            tracing::warn!(error = %err, "failed to record unfinished messages");
         }
     }
 }

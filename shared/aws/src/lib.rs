@@ -10,6 +10,6 @@ pub mod mail;
 pub mod metrics;
 pub mod panics;
 pub mod queue;
+pub mod secret_writer;
 pub mod secrets;
 pub mod startup;
-pub mod vault;

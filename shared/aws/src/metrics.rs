@@ -212,19 +212,19 @@ pub(crate) fn start() {
 /// Writes what was counted when it is dropped, at the end of an invocation, however that ends; nothing where nothing was counted.
 #[must_use]
 #[derive(Debug)]
-pub struct Told(());
+pub struct FlushOnDrop(());
 
 /// Has what this invocation counts written at its end. An invocation that is killed takes its counts along.
-pub fn told_at_the_end() -> Told {
-    Told(())
+pub fn flush_on_drop() -> FlushOnDrop {
+    FlushOnDrop(())
 }
 
-impl Drop for Told {
+impl Drop for FlushOnDrop {
     fn drop(&mut self) {
         if let Some(collector) = COLLECTOR.get()
             && let Err(err) = collector.flush(io::stdout().lock())
         {
-            tracing::error!(error = %err, "what was counted is lost");
+            tracing::error!(error = %err, "failed to write metrics");
         }
     }
 }

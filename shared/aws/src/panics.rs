@@ -38,6 +38,6 @@ fn log(panic: &PanicHookInfo<'_>) {
     tracing::error!(
         panic.location = location.unwrap_or_default(),
         panic.message = written_out.unwrap_or("(left out: it may hold a secret)"),
-        "panicked"
+        "function panicked"
     );
 }

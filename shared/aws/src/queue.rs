@@ -52,12 +52,12 @@ pub enum Error {
 
 /// The queue, as the door sees it.
 #[derive(Debug, Clone)]
-pub struct Outbox {
+pub struct QueueSender {
     client: Client,
     url: String,
 }
 
-impl Outbox {
+impl QueueSender {
     /// A sender to the queue at this address.
     #[must_use]
     pub fn new(config: &SdkConfig, url: String) -> Self {
@@ -143,12 +143,12 @@ fn batches(messages: &[Message]) -> Vec<Vec<SendMessageBatchRequestEntry>> {
 
 /// The queue, as its consumer sees it: it may put a message off, and never sends one.
 #[derive(Debug, Clone)]
-pub struct Inbox {
+pub struct QueueConsumer {
     client: Client,
     url: String,
 }
 
-impl Inbox {
+impl QueueConsumer {
     /// The consumer's side of the queue at this address.
     #[must_use]
     pub fn new(config: &SdkConfig, url: String) -> Self {
@@ -163,7 +163,7 @@ impl Inbox {
     ///
     /// # Errors
     /// When SQS could not be asked.
-    pub async fn put_off(&self, receipt: &str, delay: Duration) -> Result<(), Error> {
+    pub async fn delay(&self, receipt: &str, delay: Duration) -> Result<(), Error> {
         let seconds = i32::try_from(delay.as_secs().min(12 * 3600)).unwrap_or_default();
         let call_it = self
             .client
@@ -227,7 +227,12 @@ impl DeadLetters {
     ///
     /// # Errors
     /// When SQS did not take it.
-    pub async fn park(&self, body: &str, message_id: &str, reason: &str) -> Result<(), Error> {
+    pub async fn send_to_dlq(
+        &self,
+        body: &str,
+        message_id: &str,
+        reason: &str,
+    ) -> Result<(), Error> {
         let mut send = self
             .client
             .send_message()

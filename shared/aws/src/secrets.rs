@@ -256,7 +256,11 @@ impl Secrets {
                     Err(Error::Unavailable { cause, .. }),
                     Some((Remembered { value, read_at, .. }, _)),
                 ) if value.is_some() && now.duration_since(read_at) < USABLE => {
-                    tracing::warn!(secret.name = name, cause, "using a remembered secret");
+                    tracing::warn!(
+                        secret.name = name,
+                        cause,
+                        "failed to read a secret; using the cached value"
+                    );
                     value
                 }
                 (Err(err), _) => return Err(err),

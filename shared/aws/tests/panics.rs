@@ -48,7 +48,11 @@ impl Log {
         let logged = (&line["level"], &line["message"], &line["panic.message"]);
         assert_eq!(
             logged,
-            (&"ERROR".into(), &"panicked".into(), &message.into())
+            (
+                &"ERROR".into(),
+                &"function panicked".into(),
+                &message.into()
+            )
         );
     }
 }

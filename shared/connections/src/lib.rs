@@ -15,10 +15,10 @@ use aws::secrets::{self, ConnectionSecret, Secrets};
 use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Ticket};
 use domain::adopt::Found;
-use domain::breaker::{Breaker, Told, is_too_long_for_the_queue};
+use domain::breaker::{Breaker, CallOutcome, is_too_long_for_the_queue};
 use domain::{AlertKey, Blocked, PartnerId, Reaction, TicketRef};
 use jiff::{SignedDuration, Timestamp};
-use store::{AccessTable, ConfigTable, Due, PartnerItems, Sign, Task, spread};
+use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems, Task, spread};
 
 pub use confirm::{Confirmed, Refused};
 pub use view::{SetUp, Site, View, Views};
@@ -78,9 +78,9 @@ struct Link {
 
 /// What a call's outcome means for the calls to come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
+pub enum AfterCall {
     /// Nothing.
-    GoOn,
+    Continue,
     /// What failed is tried again after so long.
     Wait(Duration),
     /// Nobody may call any more.
@@ -139,12 +139,14 @@ impl NoClient {
 
     /// What this tells of the whole connection.
     #[must_use]
-    pub fn told(&self) -> Told {
+    pub fn call_outcome(&self) -> CallOutcome {
         match self {
-            Self::Secret(secrets::Error::Unavailable { .. }) | Self::NotSetUp => Told::Nothing,
+            Self::Secret(secrets::Error::Unavailable { .. }) | Self::NotSetUp => {
+                CallOutcome::Nothing
+            }
             Self::Secret(secrets::Error::Unknown(_) | secrets::Error::Malformed { .. })
             | Self::Host(_)
-            | Self::OtherOrigin { .. } => Told::Refused,
+            | Self::OtherOrigin { .. } => CallOutcome::Refused,
         }
     }
 }
@@ -201,7 +203,7 @@ impl Connections {
             access.partner_sources(partner),
         );
         if let Err(err) = &breaker {
-            tracing::error!(%partner, error = %err, "the breaker is unreadable");
+            tracing::error!(%partner, error = %err, "failed to read the breaker");
         }
         Ok(SetUp {
             items: PartnerItems {
@@ -239,9 +241,9 @@ impl Connections {
     }
 
     /// Leaves a sign for the operator of something that happened. Without it the log and the count still tell.
-    pub async fn leave_sign(&self, sign: Sign, now: Timestamp) {
-        if let Err(err) = self.table.happened(sign, now).await {
-            tracing::warn!(sign = ?sign, error = %err, "no sign left for the operator");
+    pub async fn report_event(&self, event: OperatorEvent, now: Timestamp) {
+        if let Err(err) = self.table.happened(event, now).await {
+            tracing::warn!(event = ?event, error = %err, "failed to record an operator event");
         }
     }
 
@@ -269,7 +271,7 @@ impl Connections {
     ) -> Result<(), store::Error> {
         let brought = self.due.bring_forward(partner, task, at).await;
         brought.inspect_err(|err| {
-            tracing::warn!(partner = %partner, task = ?task, error = %err, "not brought forward");
+            tracing::warn!(partner = %partner, task = ?task, error = %err, "failed to schedule a run sooner");
         })
     }
 
@@ -421,7 +423,7 @@ impl Connections {
         let other = async || match self.secrets.connection(&self.secret_prefix, partner).await {
             Ok((_, version)) => version.filter(|version| version != known),
             Err(err) => {
-                tracing::warn!(error = %err, "not known which keys are stored");
+                tracing::warn!(error = %err, "failed to read the version of the stored keys");
                 None
             }
         };
@@ -431,7 +433,7 @@ impl Connections {
         let Some(stored) = other().await else {
             return Ok(false);
         };
-        tracing::warn!("newer keys are stored than anybody was told of");
+        tracing::warn!("stored keys are newer than the recorded version");
         self.table.keys_found(partner, known, &stored).await
     }
 
@@ -440,33 +442,33 @@ impl Connections {
     ///
     /// # Errors
     /// When the table cannot be written; the next call tells the same.
-    pub async fn heard(
+    pub async fn record_outcome(
         &self,
         partner: &PartnerId,
-        told: Told,
+        outcome: CallOutcome,
         breaker: &Breaker,
         now: Timestamp,
-    ) -> Result<Heard, store::Error> {
-        let too_slow = self.counted(partner, &told);
-        match told {
-            Told::Nothing => Ok(Heard::GoOn),
-            Told::Works | Told::MissingRight(_) => {
+    ) -> Result<AfterCall, store::Error> {
+        let too_slow = self.counted(partner, &outcome);
+        match outcome {
+            CallOutcome::Nothing => Ok(AfterCall::Continue),
+            CallOutcome::Works | CallOutcome::MissingRight(_) => {
                 if breaker.failing_since.is_some() {
                     self.table.works(partner).await?;
                 }
-                if let Told::MissingRight(right) = told {
-                    tracing::error!(partner = %partner, right, "a right is missing");
+                if let CallOutcome::MissingRight(right) = outcome {
+                    tracing::error!(partner = %partner, right, "API member lacks a right");
                     self.table.right_missing(partner, right).await?;
                 }
-                Ok(Heard::GoOn)
+                Ok(AfterCall::Continue)
             }
-            Told::Throttled { after } => {
+            CallOutcome::Throttled { after } => {
                 let seen = self.failing(partner, breaker, now).await?;
                 let wait = seen.throttled_for(after, now);
                 self.pause(partner, wait, now).await?;
                 self.waits(partner, &seen, wait, now).await
             }
-            Told::Fails { .. } => {
+            CallOutcome::Fails { .. } => {
                 let seen = self.failing(partner, breaker, now).await?;
                 let mut wait = seen.back_off(now);
                 if too_slow {
@@ -475,14 +477,14 @@ impl Connections {
                 }
                 self.waits(partner, &seen, wait, now).await
             }
-            Told::Refused => {
+            CallOutcome::Refused => {
                 let version = self
                     .links()
                     .get(partner)
                     .and_then(|link| link.key_version.clone());
                 let reason = Blocked::ConnectionBroken;
                 self.open(partner, &reason, version.as_deref(), now).await?;
-                Ok(Heard::Stop(reason))
+                Ok(AfterCall::Stop(reason))
             }
         }
     }
@@ -507,29 +509,29 @@ impl Connections {
         seen: &Breaker,
         wait: Duration,
         now: Timestamp,
-    ) -> Result<Heard, store::Error> {
+    ) -> Result<AfterCall, store::Error> {
         if !seen.is_outage(now) {
-            return Ok(Heard::Wait(wait));
+            return Ok(AfterCall::Wait(wait));
         }
         let reason = Blocked::ConnectionUnavailable;
         self.open(partner, &reason, None, now).await?;
-        Ok(Heard::Stop(reason))
+        Ok(AfterCall::Stop(reason))
     }
 
     /// Counts time-outs in a row, and tells whether they are too many.
-    fn counted(&self, partner: &PartnerId, told: &Told) -> bool {
+    fn counted(&self, partner: &PartnerId, outcome: &CallOutcome) -> bool {
         let mut links = self.links();
         let Some(link) = links.get_mut(partner) else {
             return false;
         };
-        link.time_outs = match told {
-            Told::Fails { timed_out: true } => link.time_outs + 1,
-            Told::Nothing => link.time_outs,
-            Told::Works
-            | Told::MissingRight(_)
-            | Told::Throttled { .. }
-            | Told::Refused
-            | Told::Fails { timed_out: false } => 0,
+        link.time_outs = match outcome {
+            CallOutcome::Fails { timed_out: true } => link.time_outs + 1,
+            CallOutcome::Nothing => link.time_outs,
+            CallOutcome::Works
+            | CallOutcome::MissingRight(_)
+            | CallOutcome::Throttled { .. }
+            | CallOutcome::Refused
+            | CallOutcome::Fails { timed_out: false } => 0,
         };
         if link.time_outs < TIME_OUTS {
             return false;
@@ -544,7 +546,7 @@ impl Connections {
         time: Duration,
         now: Timestamp,
     ) -> Result<(), store::Error> {
-        tracing::warn!(partner = %partner, pause_s = time.as_secs(), "paused");
+        tracing::warn!(partner = %partner, pause_s = time.as_secs(), "paused calls to ConnectWise");
         let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let until = later(now, time);
         if is_too_long_for_the_queue(time) {

@@ -13,7 +13,7 @@ use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use store::{ConfigTable, Due, Leased, Sign, Task};
+use store::{ConfigTable, Due, Leased, OperatorEvent, Task};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
@@ -193,8 +193,8 @@ impl PartnerRuns {
         }
         tracing::error!(died = leased.died, "runs of this partner died");
         count(Metric::RunsDied, 1);
-        if let Err(err) = self.table.happened(Sign::RunsDied, now).await {
-            tracing::warn!(error = %err, "failed to leave a sign for the operator");
+        if let Err(err) = self.table.happened(OperatorEvent::RunsDied, now).await {
+            tracing::warn!(error = %err, "failed to record an operator event");
         }
     }
 

@@ -81,7 +81,7 @@ impl Client {
         let _turn = self.turn(deadline).await?;
         let end = call::end_of_call(deadline)?;
         let request = call::signed(&self.http, &self.keys, call)?;
-        self.heard(call::send(request, call, end).await)
+        self.note_throttling(call::send(request, call, end).await)
     }
 
     /// Makes a call with a body.
@@ -94,7 +94,7 @@ impl Client {
         let _turn = self.turn(deadline).await?;
         let end = call::end_of_call(deadline)?;
         let request = call::signed(&self.http, &self.keys, call)?.json(body);
-        self.heard(call::send(request, call, end).await)
+        self.note_throttling(call::send(request, call, end).await)
     }
 
     /// Waits for one of the four places; whoever gets none in time, or is asked to wait, has sent nothing.
@@ -111,7 +111,7 @@ impl Client {
     }
 
     /// A call that was throttled holds up all that come after it.
-    fn heard(&self, answer: Result<Answer, Error>) -> Result<Answer, Error> {
+    fn note_throttling(&self, answer: Result<Answer, Error>) -> Result<Answer, Error> {
         if let Err(Error::Throttled { retry_after }) = &answer {
             self.pause_for(*retry_after);
         }

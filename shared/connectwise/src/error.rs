@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use domain::breaker::Told;
+use domain::breaker::CallOutcome;
 use domain::{Blocked, Reaction, Target};
 
 /// Why a call did not bring what it was made for.
@@ -176,9 +176,9 @@ impl Error {
     /// What this failure of a plain read tells of the whole connection. Of any other call it is that only where nothing is
     /// [suspected](Self::suspects).
     #[must_use]
-    pub fn told(&self) -> Told {
+    pub fn call_outcome(&self) -> CallOutcome {
         match self {
-            Self::TimedOut { .. } => Told::Fails { timed_out: true },
+            Self::TimedOut { .. } => CallOutcome::Fails { timed_out: true },
             Self::NotSent { .. }
             | Self::NoAnswer { .. }
             | Self::ServerError { .. }
@@ -187,17 +187,19 @@ impl Error {
             | Self::RedirectRefused { .. }
             | Self::Forbidden { .. }
             | Self::AnswerTooLarge { .. }
-            | Self::AnswerUnreadable { .. } => Told::Fails { timed_out: false },
-            Self::Throttled { retry_after } => Told::Throttled {
+            | Self::AnswerUnreadable { .. } => CallOutcome::Fails { timed_out: false },
+            Self::Throttled { retry_after } => CallOutcome::Throttled {
                 after: *retry_after,
             },
-            Self::KeysRefused | Self::ClientIdRefused | Self::HostRefused { .. } => Told::Refused,
-            Self::MissingRight { right } => Told::MissingRight(right),
+            Self::KeysRefused | Self::ClientIdRefused | Self::HostRefused { .. } => {
+                CallOutcome::Refused
+            }
+            Self::MissingRight { right } => CallOutcome::MissingRight(right),
             Self::NotFound { .. }
             | Self::TargetGone { .. }
             | Self::Rejected { .. }
-            | Self::Conflict { .. } => Told::Works,
-            Self::DeadlineTooShort => Told::Nothing,
+            | Self::Conflict { .. } => CallOutcome::Works,
+            Self::DeadlineTooShort => CallOutcome::Nothing,
         }
     }
 

@@ -54,7 +54,7 @@ pub struct Breaker {
 
 /// What the outcome of one call tells of its connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Told {
+pub enum CallOutcome {
     /// ConnectWise answers, and takes keys and `clientId`.
     Works,
     /// Nothing: the call was not made, or says something of itself alone.

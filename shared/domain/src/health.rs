@@ -35,14 +35,14 @@ const FRESH: SignedDuration = SignedDuration::from_hours(1);
 
 /// What is told apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Part {
+pub enum IncidentScope {
     /// The connection as a whole: without it nothing works.
     Connection,
     /// What was set up over it: only what needs it stops.
     SetUp,
 }
 
-impl Part {
+impl IncidentScope {
     /// The part whose trouble holds up an alert that is blocked for this reason; none for what is somebody's choice.
     #[must_use]
     pub fn of(reason: &Blocked) -> Option<Self> {
@@ -66,7 +66,7 @@ impl Part {
 /// Why ConnectWise takes no call at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Refusal {
+pub enum ConnectionRefusal {
     /// It refuses the keys.
     Keys,
     /// There are no keys that fit the connection.
@@ -125,9 +125,9 @@ impl CompanyUnfit {
 /// Something that is wrong. Names are looked up when somebody is told: they may change while it lasts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "trouble", content = "of", rename_all = "snake_case")]
-pub enum Trouble {
+pub enum Issue {
     /// ConnectWise takes no call.
-    Refused(Refusal),
+    Refused(ConnectionRefusal),
     /// It did not answer well for several probes in a row.
     Outage(Outage),
     /// The API member lacks a right, by its name in [`rights`].
@@ -201,7 +201,7 @@ pub enum Area {
     Writes,
 }
 
-impl Trouble {
+impl Issue {
     /// Where a look at it tells whether it is still so.
     #[must_use]
     pub fn area(&self) -> Area {
@@ -220,8 +220,8 @@ impl Trouble {
     }
 
     /// Whether whoever was told of the one need not be told of the other: an outage has many faces.
-    fn is_told_by(&self, told: &Self) -> bool {
-        match (self, told) {
+    fn is_told_by(&self, notified: &Self) -> bool {
+        match (self, notified) {
             (Self::Outage(_), Self::Outage(_)) => true,
             // The words may name another ticket by now.
             (Self::Writes { group: one, .. }, Self::Writes { group: other, .. }) => one == other,
@@ -232,33 +232,35 @@ impl Trouble {
 
 /// What is wrong, in a few words behind which a sentence may end. A tenant is called what `name` says.
 #[must_use]
-pub fn in_short(troubles: &BTreeSet<Trouble>, name: impl Fn(&TenantId) -> String) -> String {
-    let words = |trouble: &Trouble| match trouble {
-        Trouble::Refused(Refusal::Keys) => "ConnectWise refuses the keys".to_owned(),
-        Trouble::Refused(Refusal::NoKeys) => "the keys are missing".to_owned(),
-        Trouble::Refused(Refusal::OwnClientId) => {
+pub fn in_short(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) -> String {
+    let words = |issue: &Issue| match issue {
+        Issue::Refused(ConnectionRefusal::Keys) => "ConnectWise refuses the keys".to_owned(),
+        Issue::Refused(ConnectionRefusal::NoKeys) => "the keys are missing".to_owned(),
+        Issue::Refused(ConnectionRefusal::OwnClientId) => {
             "ConnectWise refuses your own clientId".to_owned()
         }
-        Trouble::Refused(Refusal::ClientId) => {
+        Issue::Refused(ConnectionRefusal::ClientId) => {
             "ConnectWise refuses this service's clientId".to_owned()
         }
-        Trouble::Refused(Refusal::Site) => "ConnectWise is not found at your site".to_owned(),
-        Trouble::Outage(Outage::Unreachable) => "ConnectWise cannot be reached".to_owned(),
-        Trouble::Outage(Outage::Slow) => "ConnectWise does not answer in time".to_owned(),
-        Trouble::Outage(Outage::Failing) => "ConnectWise is in trouble".to_owned(),
-        Trouble::Outage(Outage::Throttling) => "ConnectWise limits the rate of calls".to_owned(),
-        Trouble::Outage(Outage::Misrouted) => "something else answers for ConnectWise".to_owned(),
-        Trouble::Right(_) => "a right is missing in ConnectWise".to_owned(),
-        Trouble::Board { .. } => "a board cannot be used".to_owned(),
-        Trouble::StartStatus { .. } | Trouble::ClosingStatus { .. } => {
+        Issue::Refused(ConnectionRefusal::Site) => {
+            "ConnectWise is not found at your site".to_owned()
+        }
+        Issue::Outage(Outage::Unreachable) => "ConnectWise cannot be reached".to_owned(),
+        Issue::Outage(Outage::Slow) => "ConnectWise does not answer in time".to_owned(),
+        Issue::Outage(Outage::Failing) => "ConnectWise is in trouble".to_owned(),
+        Issue::Outage(Outage::Throttling) => "ConnectWise limits the rate of calls".to_owned(),
+        Issue::Outage(Outage::Misrouted) => "something else answers for ConnectWise".to_owned(),
+        Issue::Right(_) => "a right is missing in ConnectWise".to_owned(),
+        Issue::Board { .. } => "a board cannot be used".to_owned(),
+        Issue::StartStatus { .. } | Issue::ClosingStatus { .. } => {
             "a status cannot be used".to_owned()
         }
-        Trouble::Type { .. } => "a ticket type cannot be used".to_owned(),
-        Trouble::Priority(_) => "a priority is gone".to_owned(),
-        Trouble::Company { tenant, .. } => {
+        Issue::Type { .. } => "a ticket type cannot be used".to_owned(),
+        Issue::Priority(_) => "a priority is gone".to_owned(),
+        Issue::Company { tenant, .. } => {
             format!("the company of {} cannot be used", name(tenant))
         }
-        Trouble::Writes { group, .. } => match &group.cause {
+        Issue::Writes { group, .. } => match &group.cause {
             Cause::Target(RefusedTarget::Company(tenant)) => {
                 format!(
                     "ConnectWise refuses tickets for the company of {}",
@@ -270,9 +272,9 @@ pub fn in_short(troubles: &BTreeSet<Trouble>, name: impl Fn(&TenantId) -> String
             }
         },
     };
-    match troubles.first() {
-        Some(only) if troubles.len() == 1 => words(only),
-        Some(_) | None => format!("{} things in ConnectWise stop tickets", troubles.len()),
+    match issues.first() {
+        Some(only) if issues.len() == 1 => words(only),
+        Some(_) | None => format!("{} things in ConnectWise stop tickets", issues.len()),
     }
 }
 
@@ -345,14 +347,14 @@ impl Needed {
 
     /// What reconcile found that ConnectWise refuses, though the connection works.
     #[must_use]
-    pub fn writes_refused(refusals: &Refusals) -> Vec<Trouble> {
+    pub fn writes_refused(refusals: &Refusals) -> Vec<Issue> {
         let groups = refusals.groups.iter();
         let notified = groups.filter(|group| group.is_notified());
-        let trouble = |group: &Group| Trouble::Writes {
+        let issue = |group: &Group| Issue::Writes {
             group: group.id.clone(),
             words: group.words.clone(),
         };
-        notified.map(trouble).collect()
+        notified.map(issue).collect()
     }
 
     /// The rights without which something of it does not work.
@@ -370,11 +372,7 @@ impl Needed {
     /// What is wrong with the API member's rights. ConnectWise refused calls for want of `refused`; what it does not list is not known,
     /// which is not the same as missing.
     #[must_use]
-    pub fn rights_missing(
-        &self,
-        listed: &[Listed<'_>],
-        refused: &BTreeSet<String>,
-    ) -> Vec<Trouble> {
+    pub fn rights_missing(&self, listed: &[Listed<'_>], refused: &BTreeSet<String>) -> Vec<Issue> {
         let lacks = |right: &str| match status(right, listed) {
             RightStatus::Found => false,
             RightStatus::Missing => true,
@@ -388,13 +386,12 @@ impl Needed {
         };
         let refused_ones = refused.iter().map(String::as_str).filter(matters).collect();
         let all = needed.union(&refused_ones).filter(|right| lacks(right));
-        all.map(|right| Trouble::Right((*right).to_owned()))
-            .collect()
+        all.map(|right| Issue::Right((*right).to_owned())).collect()
     }
 
     /// What is wrong with the boards, of all that ConnectWise lists.
     #[must_use]
-    pub fn boards_unfit(&self, listed: &[FoundBoard]) -> Vec<Trouble> {
+    pub fn boards_unfit(&self, listed: &[FoundBoard]) -> Vec<Issue> {
         let unfit = |(role, target): (&Role, &BoardTarget)| {
             let id = target.board?;
             let found = listed.iter().find(|board| board.id == id);
@@ -403,14 +400,14 @@ impl Needed {
                 Some(board) if board.inactive => Unfit::Inactive,
                 Some(_) => return None,
             };
-            Some(Trouble::Board { role: *role, why })
+            Some(Issue::Board { role: *role, why })
         };
         self.boards.iter().filter_map(unfit).collect()
     }
 
     /// What is wrong with the statuses of a role's board, of all that it has.
     #[must_use]
-    pub fn statuses_unfit(&self, role: Role, listed: &[FoundStatus]) -> Vec<Trouble> {
+    pub fn statuses_unfit(&self, role: Role, listed: &[FoundStatus]) -> Vec<Issue> {
         let Some(target) = self.boards.get(&role) else {
             return vec![];
         };
@@ -418,12 +415,12 @@ impl Needed {
             types: BTreeMap::new(),
             ..target.clone()
         };
-        troubles(role, &unfit(&target, listed, &[]))
+        issues(role, &unfit(&target, listed, &[]))
     }
 
     /// What is wrong with the types of a role's board, of all that it has.
     #[must_use]
-    pub fn types_unfit(&self, role: Role, listed: &[FoundType]) -> Vec<Trouble> {
+    pub fn types_unfit(&self, role: Role, listed: &[FoundType]) -> Vec<Issue> {
         let Some(target) = self.boards.get(&role) else {
             return vec![];
         };
@@ -432,42 +429,42 @@ impl Needed {
             closing_status: None,
             ..target.clone()
         };
-        troubles(role, &unfit(&target, &[], listed))
+        issues(role, &unfit(&target, &[], listed))
     }
 
     /// The severities whose priority is not among all that there are.
     #[must_use]
-    pub fn priorities_gone(&self, listed: &[RecordId]) -> Vec<Trouble> {
+    pub fn priorities_gone(&self, listed: &[RecordId]) -> Vec<Issue> {
         let gone = self.priorities.iter();
         let gone = gone.filter(|(_, id)| !listed.contains(id));
-        gone.map(|(severity, _)| Trouble::Priority(*severity))
+        gone.map(|(severity, _)| Issue::Priority(*severity))
             .collect()
     }
 }
 
-fn troubles(role: Role, unfit: &[(Which, Unfit)]) -> Vec<Trouble> {
-    let trouble = |(which, why): &(Which, Unfit)| {
+fn issues(role: Role, unfit: &[(Which, Unfit)]) -> Vec<Issue> {
+    let issue = |(which, why): &(Which, Unfit)| {
         let why = *why;
         match which {
-            Which::StartStatus => Trouble::StartStatus { role, why },
-            Which::ClosingStatus => Trouble::ClosingStatus { role, why },
-            Which::Type(kind) => Trouble::Type {
+            Which::StartStatus => Issue::StartStatus { role, why },
+            Which::ClosingStatus => Issue::ClosingStatus { role, why },
+            Which::Type(kind) => Issue::Type {
                 role,
                 kind: kind.clone(),
                 why,
             },
         }
     };
-    unfit.iter().map(trouble).collect()
+    unfit.iter().map(issue).collect()
 }
 
 /// What ConnectWise answered to the call that proves a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Answer {
+pub enum ProbeAnswer {
     /// It takes the keys.
     Takes,
     /// It takes no call.
-    Refuses(Refusal),
+    Refuses(ConnectionRefusal),
     /// It gave no answer that says anything of the keys.
     Fails(Outage),
     /// Nothing was learnt: something of ours failed.
@@ -478,13 +475,13 @@ pub enum Answer {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
     /// Of the connection.
-    pub answer: Answer,
+    pub answer: ProbeAnswer,
     /// All that is to be looked at by now. Trouble with anything else is nobody's any more.
     pub desired: BTreeSet<Area>,
     /// What was looked at of it. What was not, or could not be, stays as it was known.
     pub looked: BTreeSet<Area>,
     /// What is wrong there.
-    pub found: Vec<Trouble>,
+    pub found: Vec<Issue>,
 }
 
 /// Trouble from its first notice to its last.
@@ -493,13 +490,13 @@ pub struct Incident {
     /// Since when.
     pub since: Timestamp,
     /// What is wrong; once it is over, what was wrong last.
-    pub troubles: BTreeSet<Trouble>,
+    pub issues: BTreeSet<Issue>,
     /// What of it a mail has named.
     #[serde(default)]
-    pub told: BTreeSet<Trouble>,
+    pub notified: BTreeSet<Issue>,
     /// When a mail was last sent; none before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told_at: Option<Timestamp>,
+    pub notified_at: Option<Timestamp>,
     /// How many probes in a row have found nothing wrong.
     #[serde(default)]
     pub good: u32,
@@ -533,18 +530,18 @@ pub struct Health {
 
 /// What a person is to be told of one part.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Notice {
+pub enum Notification {
     /// It broke.
-    Broken(Part),
+    Broken(IncidentScope),
     /// While it lasted, this came to it.
-    More(Part, BTreeSet<Trouble>),
+    More(IncidentScope, BTreeSet<Issue>),
     /// It lasts.
-    Reminder(Part),
+    Reminder(IncidentScope),
     /// It works again.
-    Works(Part),
+    Works(IncidentScope),
 }
 
-impl Notice {
+impl Notification {
     /// For logs.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -558,11 +555,12 @@ impl Notice {
 
     /// What it is about.
     #[must_use]
-    pub fn part(&self) -> Part {
+    pub fn scope(&self) -> IncidentScope {
         match self {
-            Self::Broken(part) | Self::More(part, _) | Self::Reminder(part) | Self::Works(part) => {
-                *part
-            }
+            Self::Broken(scope)
+            | Self::More(scope, _)
+            | Self::Reminder(scope)
+            | Self::Works(scope) => *scope,
         }
     }
 }
@@ -573,13 +571,13 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
     let mut health = health;
     health.turn = health.turn.wrapping_add(1);
     match probe.answer {
-        Answer::Nothing => {}
-        Answer::Refuses(why) => {
+        ProbeAnswer::Nothing => {}
+        ProbeAnswer::Refuses(why) => {
             (health.failing, health.failing_since) = (0, None);
-            let found = BTreeSet::from([Trouble::Refused(why)]);
+            let found = BTreeSet::from([Issue::Refused(why)]);
             health.connection = Some(in_trouble(health.connection, found, now));
         }
-        Answer::Fails(how) => {
+        ProbeAnswer::Fails(how) => {
             health.failing = health.failing.saturating_add(1);
             let since = *health.failing_since.get_or_insert(now);
             let lasting = health.connection.take();
@@ -592,21 +590,21 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
                 }),
                 None if health.failing < FAILING => None,
                 lasting => {
-                    let found = BTreeSet::from([Trouble::Outage(how)]);
+                    let found = BTreeSet::from([Issue::Outage(how)]);
                     Some(in_trouble(lasting, found, since))
                 }
             };
         }
-        Answer::Takes => {
+        ProbeAnswer::Takes => {
             (health.failing, health.failing_since) = (0, None);
             health.taken_at = Some(now);
             health.connection = health.connection.and_then(mending);
             let open_incident = health.set_up.as_ref().filter(|incident| incident.good == 0);
             let unseen = open_incident
                 .into_iter()
-                .flat_map(|incident| &incident.troubles);
-            let unseen = unseen.filter(|trouble| {
-                let area = trouble.area();
+                .flat_map(|incident| &incident.issues);
+            let unseen = unseen.filter(|issue| {
+                let area = issue.area();
                 probe.desired.contains(&area) && !probe.looked.contains(&area)
             });
             let found: BTreeSet<_> = probe.found.iter().chain(unseen).cloned().collect();
@@ -620,32 +618,28 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
 }
 
 /// Trouble was found: it begins, goes on, or is back before anybody was told that it was over.
-fn in_trouble(
-    incident: Option<Incident>,
-    troubles: BTreeSet<Trouble>,
-    since: Timestamp,
-) -> Incident {
+fn in_trouble(incident: Option<Incident>, issues: BTreeSet<Issue>, since: Timestamp) -> Incident {
     let Some(mut incident) = incident else {
         return Incident {
             since,
-            troubles,
-            told: BTreeSet::new(),
-            told_at: None,
+            issues,
+            notified: BTreeSet::new(),
+            notified_at: None,
             good: 0,
             waited: 0,
         };
     };
     // What went away and comes back is news again.
-    let stands = |told: &Trouble| troubles.iter().any(|trouble| trouble.is_told_by(told));
-    incident.told.retain(stands);
-    incident.troubles = troubles;
+    let stands = |notified: &Issue| issues.iter().any(|issue| issue.is_told_by(notified));
+    incident.notified.retain(stands);
+    incident.issues = issues;
     incident.good = 0;
     incident
 }
 
 /// No trouble was found. What nobody was told of is over without a word.
 fn mending(incident: Incident) -> Option<Incident> {
-    incident.told_at?;
+    incident.notified_at?;
     Some(Incident {
         good: incident.good.saturating_add(1),
         ..incident
@@ -654,67 +648,72 @@ fn mending(incident: Incident) -> Option<Incident> {
 
 impl Incident {
     fn is_refusal(&self) -> bool {
-        let mut troubles = self.troubles.iter();
-        troubles.any(|trouble| matches!(trouble, Trouble::Refused(_)))
+        let mut issues = self.issues.iter();
+        issues.any(|issue| matches!(issue, Issue::Refused(_)))
     }
 
     /// What no mail has named yet.
-    fn untold(&self) -> BTreeSet<Trouble> {
-        let is_told = |trouble: &&Trouble| !self.told.iter().any(|told| trouble.is_told_by(told));
-        self.troubles.iter().filter(is_told).cloned().collect()
+    fn untold(&self) -> BTreeSet<Issue> {
+        let is_told = |issue: &&Issue| {
+            !self
+                .notified
+                .iter()
+                .any(|notified| issue.is_told_by(notified))
+        };
+        self.issues.iter().filter(is_told).cloned().collect()
     }
 
-    fn notice(&self, part: Part, now: Timestamp) -> Option<Notice> {
-        let Some(told_at) = self.told_at else {
-            return Some(Notice::Broken(part));
+    fn notification(&self, scope: IncidentScope, now: Timestamp) -> Option<Notification> {
+        let Some(notified_at) = self.notified_at else {
+            return Some(Notification::Broken(scope));
         };
         if self.good > 0 {
-            return (self.good >= GOOD).then_some(Notice::Works(part));
+            return (self.good >= GOOD).then_some(Notification::Works(scope));
         }
-        let passed = now.duration_since(told_at);
+        let passed = now.duration_since(notified_at);
         let untold = self.untold();
-        let more = match part {
-            Part::Connection => true,
-            Part::SetUp => passed >= MORE,
+        let more = match scope {
+            IncidentScope::Connection => true,
+            IncidentScope::SetUp => passed >= MORE,
         };
         if more && !untold.is_empty() {
-            return Some(Notice::More(part, untold));
+            return Some(Notification::More(scope, untold));
         }
-        (passed >= REMINDER).then_some(Notice::Reminder(part))
+        (passed >= REMINDER).then_some(Notification::Reminder(scope))
     }
 }
 
 impl Health {
     /// What a person is to be told now. It stays due until [`Self::told`] says that it was.
     #[must_use]
-    pub fn notices(&self, now: Timestamp) -> Vec<Notice> {
-        let of = |part| {
-            self.part(part)
-                .and_then(|incident| incident.notice(part, now))
+    pub fn notifications(&self, now: Timestamp) -> Vec<Notification> {
+        let of = |scope| {
+            self.scope(scope)
+                .and_then(|incident| incident.notification(scope, now))
         };
-        let connection = of(Part::Connection);
+        let connection = of(IncidentScope::Connection);
         let is_down = self
             .connection
             .as_ref()
             .is_some_and(|incident| incident.good == 0);
         // While nothing works, nobody knows of the rest, and nobody is reminded of it.
-        let set_up = of(Part::SetUp).filter(|_| !is_down);
+        let set_up = of(IncidentScope::SetUp).filter(|_| !is_down);
         connection.into_iter().chain(set_up).collect()
     }
 
     /// The health after a person was told.
     #[must_use]
-    pub fn told(mut self, notice: &Notice, now: Timestamp) -> Self {
-        let part = match notice.part() {
-            Part::Connection => &mut self.connection,
-            Part::SetUp => &mut self.set_up,
+    pub fn notified(mut self, notification: &Notification, now: Timestamp) -> Self {
+        let scope = match notification.scope() {
+            IncidentScope::Connection => &mut self.connection,
+            IncidentScope::SetUp => &mut self.set_up,
         };
-        match notice {
-            Notice::Works(_) => *part = None,
-            Notice::Broken(_) | Notice::More(..) | Notice::Reminder(_) => {
-                if let Some(incident) = part {
-                    incident.told.clone_from(&incident.troubles);
-                    incident.told_at = Some(now);
+        match notification {
+            Notification::Works(_) => *scope = None,
+            Notification::Broken(_) | Notification::More(..) | Notification::Reminder(_) => {
+                if let Some(incident) = scope {
+                    incident.notified.clone_from(&incident.issues);
+                    incident.notified_at = Some(now);
                 }
             }
         }
@@ -723,10 +722,10 @@ impl Health {
 
     /// The trouble with a part, if there is any, or was a moment ago.
     #[must_use]
-    pub fn part(&self, part: Part) -> Option<&Incident> {
-        match part {
-            Part::Connection => self.connection.as_ref(),
-            Part::SetUp => self.set_up.as_ref(),
+    pub fn scope(&self, scope: IncidentScope) -> Option<&Incident> {
+        match scope {
+            IncidentScope::Connection => self.connection.as_ref(),
+            IncidentScope::SetUp => self.set_up.as_ref(),
         }
     }
 
@@ -741,23 +740,23 @@ impl Health {
     /// Whether something was wrong until a moment ago: what waited for it goes on now.
     #[must_use]
     pub fn is_mending(&self) -> bool {
-        let mends = |part: &Option<Incident>| part.as_ref().is_some_and(|part| part.good > 0);
+        let mends = |scope: &Option<Incident>| scope.as_ref().is_some_and(|scope| scope.good > 0);
         mends(&self.connection) || mends(&self.set_up)
     }
 
     /// Whether the probe that was just made found that something is over.
     #[must_use]
     pub fn begins_to_mend(&self) -> bool {
-        let begins = |part: &Option<Incident>| part.as_ref().is_some_and(|part| part.good == 1);
+        let begins = |scope: &Option<Incident>| scope.as_ref().is_some_and(|scope| scope.good == 1);
         begins(&self.connection) || begins(&self.set_up)
     }
 
     /// Notes how many alerts wait for the end of a part's trouble.
     #[must_use]
-    pub fn with_waiting(mut self, part: Part, count: u64) -> Self {
-        let incident = match part {
-            Part::Connection => &mut self.connection,
-            Part::SetUp => &mut self.set_up,
+    pub fn with_waiting(mut self, scope: IncidentScope, count: u64) -> Self {
+        let incident = match scope {
+            IncidentScope::Connection => &mut self.connection,
+            IncidentScope::SetUp => &mut self.set_up,
         };
         if let Some(incident) = incident {
             incident.waited = incident.waited.max(count);

@@ -100,7 +100,7 @@ impl Unfinished {
 
 /// Something that happens now and then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Happened {
+pub struct EventCount {
     /// When it last did.
     pub last_at: Timestamp,
     /// How often it ever did.
@@ -109,7 +109,7 @@ pub struct Happened {
 
 /// All that is known of the pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Signs {
+pub struct PipelineState {
     /// Messages in the dead-letter queue; none where SQS does not say.
     pub dead_letters: Option<u32>,
     /// The oldest message that came back.
@@ -117,19 +117,19 @@ pub struct Signs {
     /// When the schedules ran.
     pub ticks: Ticks,
     /// Mails that SES did not take.
-    pub mails_failed: Option<Happened>,
+    pub mails_failed: Option<EventCount>,
     /// Closings that were too many at once.
-    pub closings_stopped: Option<Happened>,
+    pub closings_stopped: Option<EventCount>,
     /// Snapshots that list ids that are only similar to those of open alerts.
-    pub similar_ids: Option<Happened>,
+    pub similar_ids: Option<EventCount>,
     /// Partners of which two runs in a row died.
-    pub runs_died: Option<Happened>,
+    pub runs_died: Option<EventCount>,
 }
 
 /// What can be wrong with the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Trouble {
+pub enum PipelineIssue {
     /// Messages that can never work wait for a person.
     DeadLetters,
     /// An event is neither a ticket nor blocked, long after it was accepted.
@@ -146,7 +146,7 @@ pub enum Trouble {
     RunsDied,
 }
 
-impl Trouble {
+impl PipelineIssue {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::DeadLetters,
@@ -174,15 +174,15 @@ impl Trouble {
 
     /// What it says to the operator.
     #[must_use]
-    pub fn words(self, signs: &Signs, now: Timestamp) -> String {
-        let count = |happened: Option<Happened>| happened.map_or(0, |happened| happened.count);
+    pub fn words(self, state: &PipelineState, now: Timestamp) -> String {
+        let count = |happened: Option<EventCount>| happened.map_or(0, |happened| happened.count);
         match self {
             Self::DeadLetters => format!(
                 "{} in the dead-letter queue: they can never work as they are.",
-                messages(signs.dead_letters.unwrap_or_default())
+                messages(state.dead_letters.unwrap_or_default())
             ),
             Self::Unfinished => {
-                let sent = signs
+                let sent = state
                     .unfinished
                     .map_or(now, |unfinished| unfinished.sent_at);
                 let minutes = now.duration_since(sent).as_mins();
@@ -191,7 +191,7 @@ impl Trouble {
                 )
             }
             Self::ScheduleMissed => {
-                let last = signs.ticks.reconcile_at;
+                let last = state.ticks.reconcile_at;
                 let since = last.map_or_else(
                     || "at all".to_owned(),
                     |last| format!("since {}", minute(last)),
@@ -202,16 +202,16 @@ impl Trouble {
             }
             Self::MailsFailing => format!(
                 "The mail service did not take mails ({} so far): partners may not know of their trouble.",
-                count(signs.mails_failed)
+                count(state.mails_failed)
             ),
             Self::ClosingsStopped => format!(
                 "Closings were stopped, since too many tickets of one organisation would have closed at once ({} times so far). The partner is told, and decides.",
-                count(signs.closings_stopped)
+                count(state.closings_stopped)
             ),
             Self::SimilarIds => "A source's snapshots list alert ids that differ from those of its open alerts only in case, normalisation or white space. Their tickets stay open until the source sends the same id everywhere.".to_owned(),
             Self::RunsDied => format!(
                 "The scheduled run for one partner died twice in a row ({} times so far). It runs apart from all others now. Its tickets are not closed and its blocked alerts do not go on.",
-                count(signs.runs_died)
+                count(state.runs_died)
             ),
         }
     }
@@ -232,23 +232,23 @@ pub fn minute(at: Timestamp) -> String {
 
 /// What is wrong by these signs.
 #[must_use]
-pub fn troubles(signs: &Signs, now: Timestamp) -> BTreeSet<Trouble> {
-    let lately = |happened: Option<Happened>| {
+pub fn issues(state: &PipelineState, now: Timestamp) -> BTreeSet<PipelineIssue> {
+    let lately = |happened: Option<EventCount>| {
         happened.is_some_and(|happened| now.duration_since(happened.last_at) <= LATELY)
     };
-    let is = |trouble: &Trouble| match trouble {
-        Trouble::DeadLetters => signs.dead_letters.is_some_and(|count| count > 0),
-        Trouble::Unfinished => signs.unfinished.is_some_and(|unfinished| {
+    let is = |issue: &PipelineIssue| match issue {
+        PipelineIssue::DeadLetters => state.dead_letters.is_some_and(|count| count > 0),
+        PipelineIssue::Unfinished => state.unfinished.is_some_and(|unfinished| {
             unfinished.is_of_lately(now)
                 && now.duration_since(unfinished.sent_at) > UNFINISHED_TOO_LONG
         }),
-        Trouble::ScheduleMissed => signs.ticks.missed(Schedule::Reconcile, now),
-        Trouble::MailsFailing => lately(signs.mails_failed),
-        Trouble::ClosingsStopped => lately(signs.closings_stopped),
-        Trouble::SimilarIds => lately(signs.similar_ids),
-        Trouble::RunsDied => lately(signs.runs_died),
+        PipelineIssue::ScheduleMissed => state.ticks.missed(Schedule::Reconcile, now),
+        PipelineIssue::MailsFailing => lately(state.mails_failed),
+        PipelineIssue::ClosingsStopped => lately(state.closings_stopped),
+        PipelineIssue::SimilarIds => lately(state.similar_ids),
+        PipelineIssue::RunsDied => lately(state.runs_died),
     };
-    Trouble::ALL.into_iter().filter(is).collect()
+    PipelineIssue::ALL.into_iter().filter(is).collect()
 }
 
 /// A time of trouble, from the first until nothing was wrong for a while.
@@ -258,10 +258,10 @@ pub struct PipelineIncident {
     pub since: Timestamp,
     /// What the operator was told of.
     #[serde(default)]
-    pub told: BTreeSet<Trouble>,
+    pub notified: BTreeSet<PipelineIssue>,
     /// When it was told last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told_at: Option<Timestamp>,
+    pub notified_at: Option<Timestamp>,
     /// Since when nothing is wrong.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calm_since: Option<Timestamp>,
@@ -269,7 +269,7 @@ pub struct PipelineIncident {
 
 /// What the operator is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Notice {
+pub enum PipelineNotification {
     /// Something is wrong that it does not know of.
     Wrong,
     /// It still is, a day later.
@@ -282,58 +282,58 @@ pub enum Notice {
 #[must_use]
 pub fn transition(
     incident: Option<PipelineIncident>,
-    troubles: &BTreeSet<Trouble>,
+    issues: &BTreeSet<PipelineIssue>,
     now: Timestamp,
-) -> (Option<PipelineIncident>, Option<Notice>) {
+) -> (Option<PipelineIncident>, Option<PipelineNotification>) {
     let Some(mut incident) = incident else {
-        if troubles.is_empty() {
+        if issues.is_empty() {
             return (None, None);
         }
         let incident = PipelineIncident {
             since: now,
-            told: BTreeSet::new(),
-            told_at: None,
+            notified: BTreeSet::new(),
+            notified_at: None,
             calm_since: None,
         };
-        return (Some(incident), Some(Notice::Wrong));
+        return (Some(incident), Some(PipelineNotification::Wrong));
     };
-    if troubles.is_empty() {
+    if issues.is_empty() {
         let calm_since = *incident.calm_since.get_or_insert(now);
         let is_over = now.duration_since(calm_since) >= CALM;
-        return match (is_over, incident.told_at) {
+        return match (is_over, incident.notified_at) {
             (false, _) => (Some(incident), None),
             // Nobody was told that it began.
             (true, None) => (None, None),
-            (true, Some(_)) => (Some(incident), Some(Notice::Over)),
+            (true, Some(_)) => (Some(incident), Some(PipelineNotification::Over)),
         };
     }
     incident.calm_since = None;
-    let is_new = !troubles.is_subset(&incident.told);
-    let is_due = |told_at: Timestamp| now.duration_since(told_at) >= REMINDER;
-    let notice = match incident.told_at {
-        _ if is_new => Some(Notice::Wrong),
-        Some(told_at) if is_due(told_at) => Some(Notice::Still),
+    let is_new = !issues.is_subset(&incident.notified);
+    let is_due = |notified_at: Timestamp| now.duration_since(notified_at) >= REMINDER;
+    let notification = match incident.notified_at {
+        _ if is_new => Some(PipelineNotification::Wrong),
+        Some(notified_at) if is_due(notified_at) => Some(PipelineNotification::Still),
         Some(_) => None,
-        None => Some(Notice::Wrong),
+        None => Some(PipelineNotification::Wrong),
     };
-    (Some(incident), notice)
+    (Some(incident), notification)
 }
 
 /// The episode after the operator was told; none when it is over.
 #[must_use]
-pub fn told(
+pub fn notified(
     mut incident: PipelineIncident,
-    notice: Notice,
-    troubles: &BTreeSet<Trouble>,
+    notification: PipelineNotification,
+    issues: &BTreeSet<PipelineIssue>,
     now: Timestamp,
 ) -> Option<PipelineIncident> {
-    match notice {
-        Notice::Wrong | Notice::Still => {
-            incident.told.extend(troubles);
-            incident.told_at = Some(now);
+    match notification {
+        PipelineNotification::Wrong | PipelineNotification::Still => {
+            incident.notified.extend(issues);
+            incident.notified_at = Some(now);
             Some(incident)
         }
-        Notice::Over => None,
+        PipelineNotification::Over => None,
     }
 }
 
@@ -345,72 +345,72 @@ mod tests {
         "2026-11-22T07:30:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minutes)
     }
 
-    fn unfinished(sent: i64, seen: i64) -> Signs {
-        Signs {
+    fn unfinished(sent: i64, seen: i64) -> PipelineState {
+        PipelineState {
             unfinished: Some(Unfinished {
                 sent_at: at(sent),
                 seen_at: at(seen),
             }),
-            ..Signs::default()
+            ..PipelineState::default()
         }
     }
 
     #[test]
     fn each_sign_is_its_own_trouble_and_only_as_long_as_it_says_something() {
         let happened = |minutes| {
-            Some(Happened {
+            Some(EventCount {
                 last_at: at(minutes),
                 count: 2,
             })
         };
-        let ticks = |reconcile_at: Option<i64>| Signs {
+        let ticks = |reconcile_at: Option<i64>| PipelineState {
             ticks: Ticks {
                 first_at: Some(at(-60)),
                 reconcile_at: reconcile_at.map(at),
                 health_at: Some(at(0)),
             },
-            ..Signs::default()
+            ..PipelineState::default()
         };
-        let dead = |count| Signs {
+        let dead = |count| PipelineState {
             dead_letters: count,
-            ..Signs::default()
+            ..PipelineState::default()
         };
-        let failed = |minutes| Signs {
+        let failed = |minutes| PipelineState {
             mails_failed: happened(minutes),
-            ..Signs::default()
+            ..PipelineState::default()
         };
-        let stopped = |minutes| Signs {
+        let stopped = |minutes| PipelineState {
             closings_stopped: happened(minutes),
-            ..Signs::default()
+            ..PipelineState::default()
         };
-        let similar = |minutes| Signs {
+        let similar = |minutes| PipelineState {
             similar_ids: happened(minutes),
-            ..Signs::default()
+            ..PipelineState::default()
         };
-        let died = |minutes| Signs {
+        let died = |minutes| PipelineState {
             runs_died: happened(minutes),
-            ..Signs::default()
+            ..PipelineState::default()
         };
-        for (signs, expected) in [
-            (Signs::default(), None),
+        for (state, expected) in [
+            (PipelineState::default(), None),
             (dead(Some(0)), None),
-            (dead(Some(1)), Some(Trouble::DeadLetters)),
-            (unfinished(-31, -1), Some(Trouble::Unfinished)),
+            (dead(Some(1)), Some(PipelineIssue::DeadLetters)),
+            (unfinished(-31, -1), Some(PipelineIssue::Unfinished)),
             (unfinished(-30, -1), None),
             (unfinished(-31, -16), None),
             (ticks(Some(-10)), None),
-            (ticks(Some(-11)), Some(Trouble::ScheduleMissed)),
-            (ticks(None), Some(Trouble::ScheduleMissed)),
-            (failed(-60), Some(Trouble::MailsFailing)),
+            (ticks(Some(-11)), Some(PipelineIssue::ScheduleMissed)),
+            (ticks(None), Some(PipelineIssue::ScheduleMissed)),
+            (failed(-60), Some(PipelineIssue::MailsFailing)),
             (failed(-61), None),
-            (stopped(-59), Some(Trouble::ClosingsStopped)),
-            (similar(-59), Some(Trouble::SimilarIds)),
+            (stopped(-59), Some(PipelineIssue::ClosingsStopped)),
+            (similar(-59), Some(PipelineIssue::SimilarIds)),
             (similar(-61), None),
-            (died(-59), Some(Trouble::RunsDied)),
+            (died(-59), Some(PipelineIssue::RunsDied)),
             (died(-61), None),
         ] {
-            let found: Vec<_> = troubles(&signs, at(0)).into_iter().collect();
-            assert_eq!(found, Vec::from_iter(expected), "{signs:?}");
+            let found: Vec<_> = issues(&state, at(0)).into_iter().collect();
+            assert_eq!(found, Vec::from_iter(expected), "{state:?}");
         }
         let fresh = Ticks {
             first_at: Some(at(-5)),
@@ -424,43 +424,50 @@ mod tests {
 
     #[test]
     fn an_episode_is_told_once_reminded_of_daily_and_ended_by_calm() {
-        let dead = BTreeSet::from([Trouble::DeadLetters]);
+        let dead = BTreeSet::from([PipelineIssue::DeadLetters]);
         let none = BTreeSet::new();
-        let (incident, notice) = transition(None, &dead, at(0));
-        assert_eq!(notice, Some(Notice::Wrong));
+        let (incident, notification) = transition(None, &dead, at(0));
+        assert_eq!(notification, Some(PipelineNotification::Wrong));
         // The mail did not go out: it is told at the next tick.
-        let (incident, notice) = transition(incident, &dead, at(1));
-        assert_eq!(notice, Some(Notice::Wrong));
-        let mut incident = told(incident.unwrap(), Notice::Wrong, &dead, at(1));
+        let (incident, notification) = transition(incident, &dead, at(1));
+        assert_eq!(notification, Some(PipelineNotification::Wrong));
+        let mut incident = notified(incident.unwrap(), PipelineNotification::Wrong, &dead, at(1));
         for minute in 2..1441 {
-            let (next, notice) = transition(incident, &dead, at(minute));
-            assert_eq!(notice, None, "{minute}");
+            let (next, notification) = transition(incident, &dead, at(minute));
+            assert_eq!(notification, None, "{minute}");
             incident = next;
         }
-        let (next, notice) = transition(incident, &dead, at(1441));
-        assert_eq!(notice, Some(Notice::Still));
-        incident = told(next.unwrap(), Notice::Still, &dead, at(1441));
+        let (next, notification) = transition(incident, &dead, at(1441));
+        assert_eq!(notification, Some(PipelineNotification::Still));
+        incident = notified(next.unwrap(), PipelineNotification::Still, &dead, at(1441));
 
-        let more = BTreeSet::from([Trouble::DeadLetters, Trouble::MailsFailing]);
-        let (next, notice) = transition(incident, &more, at(1442));
-        assert_eq!(notice, Some(Notice::Wrong), "something else is wrong too");
-        incident = told(next.unwrap(), Notice::Wrong, &more, at(1442));
+        let more = BTreeSet::from([PipelineIssue::DeadLetters, PipelineIssue::MailsFailing]);
+        let (next, notification) = transition(incident, &more, at(1442));
+        assert_eq!(
+            notification,
+            Some(PipelineNotification::Wrong),
+            "something else is wrong too"
+        );
+        incident = notified(next.unwrap(), PipelineNotification::Wrong, &more, at(1442));
         // Calm for a moment is not over.
-        let (next, notice) = transition(incident, &none, at(1450));
-        assert_eq!(notice, None);
-        let (next, notice) = transition(next, &dead, at(1455));
-        assert_eq!(notice, None);
+        let (next, notification) = transition(incident, &none, at(1450));
+        assert_eq!(notification, None);
+        let (next, notification) = transition(next, &dead, at(1455));
+        assert_eq!(notification, None);
         let (next, _) = transition(next, &none, at(1460));
-        let (next, notice) = transition(next, &none, at(1474));
-        assert_eq!(notice, None);
-        let (next, notice) = transition(next, &none, at(1475));
-        assert_eq!(notice, Some(Notice::Over));
-        assert_eq!(told(next.unwrap(), Notice::Over, &none, at(1475)), None);
+        let (next, notification) = transition(next, &none, at(1474));
+        assert_eq!(notification, None);
+        let (next, notification) = transition(next, &none, at(1475));
+        assert_eq!(notification, Some(PipelineNotification::Over));
+        assert_eq!(
+            notified(next.unwrap(), PipelineNotification::Over, &none, at(1475)),
+            None
+        );
     }
 
     #[test]
     fn what_nobody_was_told_of_ends_in_silence() {
-        let dead = BTreeSet::from([Trouble::DeadLetters]);
+        let dead = BTreeSet::from([PipelineIssue::DeadLetters]);
         let (incident, _) = transition(None, &dead, at(0));
         let (incident, _) = transition(incident, &BTreeSet::new(), at(1));
         assert_eq!(transition(incident, &BTreeSet::new(), at(16)), (None, None));
@@ -468,21 +475,21 @@ mod tests {
 
     #[test]
     fn each_trouble_is_said_in_words() {
-        let signs = Signs {
+        let state = PipelineState {
             dead_letters: Some(1),
             ..unfinished(-45, 0)
         };
         assert_eq!(
-            Trouble::DeadLetters.words(&signs, at(0)),
+            PipelineIssue::DeadLetters.words(&state, at(0)),
             "1 message is in the dead-letter queue: they can never work as they are."
         );
         assert!(
-            Trouble::Unfinished
-                .words(&signs, at(0))
+            PipelineIssue::Unfinished
+                .words(&state, at(0))
                 .contains("accepted 45 minutes ago")
         );
-        for trouble in Trouble::ALL {
-            assert!(trouble.words(&Signs::default(), at(0)).len() > 40);
+        for issue in PipelineIssue::ALL {
+            assert!(issue.words(&PipelineState::default(), at(0)).len() > 40);
         }
     }
 }

@@ -143,7 +143,7 @@ pub struct Departures {
     /// Tenants that would lose too many alerts: none of theirs is among the proposals.
     pub stopped: BTreeMap<TenantId, Stop>,
     /// Tenants of which too many are, and a person let them through.
-    pub let_through: BTreeSet<TenantId>,
+    pub approved: BTreeSet<TenantId>,
     /// How many alerts of each scope are left as they are because a snapshot lists a similar id and not theirs.
     pub similar: BTreeMap<Scope, usize>,
     /// When the next alert ends by itself.
@@ -399,7 +399,7 @@ impl Census {
             match of_tenant.verdict(approvals.get(tenant), now) {
                 Verdict::Pass => {}
                 Verdict::Approved => {
-                    departures.let_through.insert(tenant.clone());
+                    departures.approved.insert(tenant.clone());
                 }
                 Verdict::Stop(closings, open) => {
                     let alerts = of_tenant.resolved.iter().map(|proposal| proposal.key);

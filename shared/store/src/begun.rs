@@ -204,7 +204,7 @@ impl ConfigTable {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let tenant = sk.and_then(|sk| TenantId::parse(sk.strip_prefix(SUGGESTED)?).ok());
             let Some((tenant, of_tenant)) = tenant.zip(from_item(item).ok()) else {
-                tracing::error!(%partner, "an item of suggestions is unreadable");
+                tracing::error!(%partner, "failed to parse a suggestions item");
                 continue;
             };
             suggested.insert(tenant, of_tenant);

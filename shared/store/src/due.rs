@@ -149,7 +149,9 @@ impl Due {
                     member("pk").and_then(|pk| PartnerId::parse(pk.strip_prefix("P#")?).ok());
                 match partner.zip(member("due_at")) {
                     Some((partner, due_at)) => found.push((due_at, partner)),
-                    None => tracing::error!(entry = ?entry.get("pk"), "no entry of a partner"),
+                    None => {
+                        tracing::error!(entry = ?entry.get("pk"), "due entry has no partner id");
+                    }
                 }
                 left -= 1;
             }
@@ -345,7 +347,7 @@ fn read_progress(mut entry: HashMap<String, AttributeValue>) -> Progress {
     let progress = entry.remove("progress").map(from_attribute_value);
     let progress = progress.transpose().unwrap_or_else(|err| {
         // It only spares work: a run without it does the same.
-        tracing::error!(error = %err, "the progress of the run before is not readable");
+        tracing::error!(error = %err, "failed to parse the progress of the last run");
         None
     });
     progress.unwrap_or_default()

@@ -72,7 +72,7 @@ mod tests {
     use domain::choices::Unfit;
     use domain::event::Severity;
     use domain::health::Incident;
-    use domain::health::{CompanyUnfit, Outage, Refusal, Trouble};
+    use domain::health::{CompanyUnfit, ConnectionRefusal, Issue, Outage};
     use domain::kind::Role;
     use domain::record::Op;
     use domain::refusals::{Cause, GroupId, RefusedTarget};
@@ -86,27 +86,27 @@ mod tests {
         let (role, why) = (Role::CyberAlerts, Unfit::Closes);
         let kind = Kind::parse("disk").unwrap();
         let tenant = TenantId::parse("acme").unwrap();
-        let troubles = [
-            Trouble::Refused(Refusal::OwnClientId),
-            Trouble::Outage(Outage::Slow),
-            Trouble::Right("service_tickets.add".into()),
-            Trouble::Board { role, why },
-            Trouble::StartStatus { role, why },
-            Trouble::ClosingStatus { role, why },
-            Trouble::Type { role, kind, why },
-            Trouble::Priority(Severity::High),
-            Trouble::Company {
+        let issues = [
+            Issue::Refused(ConnectionRefusal::OwnClientId),
+            Issue::Outage(Outage::Slow),
+            Issue::Right("service_tickets.add".into()),
+            Issue::Board { role, why },
+            Issue::StartStatus { role, why },
+            Issue::ClosingStatus { role, why },
+            Issue::Type { role, kind, why },
+            Issue::Priority(Severity::High),
+            Issue::Company {
                 tenant,
                 why: CompanyUnfit::Deleted,
             },
-            Trouble::Writes {
+            Issue::Writes {
                 group: GroupId {
                     op: Some(Op::Create),
                     cause: Cause::Words("site id is required".into()),
                 },
                 words: "Site ID is required".into(),
             },
-            Trouble::Writes {
+            Issue::Writes {
                 group: GroupId {
                     op: None,
                     cause: Cause::Target(RefusedTarget::Status(role)),
@@ -117,9 +117,9 @@ mod tests {
         let at: jiff::Timestamp = "2026-11-22T07:30:00.123Z".parse().unwrap();
         let incident = Incident {
             since: at,
-            troubles: troubles.clone().into(),
-            told: troubles.into(),
-            told_at: Some(at),
+            issues: issues.clone().into(),
+            notified: issues.into(),
+            notified_at: Some(at),
             good: 2,
             waited: 7,
         };

@@ -42,7 +42,7 @@ pub use operator::Source;
 pub use pages::{Entry, Page, PageStart};
 pub use partner_items::PartnerItems;
 pub use partner_sources::PartnerSource;
-pub use pipeline::{Pipeline, Sign};
+pub use pipeline::{OperatorEvent, Pipeline};
 pub use rejected::Rejections;
 pub use stopped::{Stopped, Stops};
 pub use tenants::MOST_UNMAPPED;

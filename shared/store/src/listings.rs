@@ -107,7 +107,7 @@ fn readable<T: DeserializeOwned>(item: HashMap<String, AttributeValue>) -> Optio
     let pk = item.get("pk").and_then(|pk| pk.as_s().ok()).cloned();
     let read = from_item(item);
     if let Err(err) = &read {
-        tracing::error!(item = pk, error = %err, "an item of a list is unreadable");
+        tracing::error!(item = pk, error = %err, "failed to parse an item of a list");
     }
     read.ok()
 }
@@ -412,7 +412,7 @@ impl ConfigTable {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix("T#")?).ok())
             else {
-                tracing::error!(partner = %partner, item = ?item.get("sk"), "no item of a tenant");
+                tracing::error!(partner = %partner, item = ?item.get("sk"), "item has no tenant id");
                 continue;
             };
             let malformed = |err| Error::malformed(format!("{partner} T#{tenant}"), &err);

@@ -173,7 +173,7 @@ fn entry<Id: TryFrom<String>, T: DeserializeOwned>(
 ) -> Option<Entry<Id, T>> {
     let rest = rest(&item, part.prefix)?;
     let Ok(id) = Id::try_from(rest.clone()) else {
-        tracing::error!(pk = part.pk, list = part.prefix, id = ?rest, "no id of this list");
+        tracing::error!(pk = part.pk, list = part.prefix, id = ?rest, "list item has an invalid id");
         return None;
     };
     match versioned(item, part.prefix) {
@@ -183,7 +183,7 @@ fn entry<Id: TryFrom<String>, T: DeserializeOwned>(
             version: read.version,
         }),
         Err(err) => {
-            tracing::error!(pk = part.pk, id = ?rest, error = %err, "an item of a list is unreadable");
+            tracing::error!(pk = part.pk, id = ?rest, error = %err, "failed to parse an item of a list");
             None
         }
     }

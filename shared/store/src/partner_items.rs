@@ -59,7 +59,7 @@ impl PartnerItems {
         let breaker = take(&mut set_up, BREAKER);
         let breaker = breaker.map_or_else(|| Ok(Breaker::default()), from_item);
         if let Err(err) = &breaker {
-            tracing::error!(partner = %partner, error = %err, "the breaker is unreadable");
+            tracing::error!(partner = %partner, error = %err, "failed to read the breaker");
         }
         let (settings, mapping) = (take(&mut set_up, "settings"), take(&mut set_up, &mapping));
         let malformed = |err| Error::malformed(format!("of {partner}"), &err);

@@ -42,7 +42,7 @@ impl AccessTable {
             let id = sk.and_then(|sk| SourceId::parse(sk.strip_prefix(PREFIX)?).ok());
             match id.zip(from_item(item).ok()) {
                 Some((id, source)) => drop(sources.insert(id, source)),
-                None => tracing::error!(%partner, "unreadable source of a partner"),
+                None => tracing::error!(%partner, "failed to parse a source of a partner"),
             }
         }
         Ok(sources)

@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::pipeline::{Happened, PipelineIncident, Schedule, Signs, Ticks, Unfinished};
+use domain::pipeline::{EventCount, PipelineIncident, PipelineState, Schedule, Ticks, Unfinished};
 use domain::time::sortable;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -19,7 +19,7 @@ const INCIDENT: &str = "incident";
 
 /// Something that happens now and then, and that the operator hears of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub enum OperatorEvent {
     /// SES did not take a mail.
     MailFailed,
     /// Closings were too many at once.
@@ -30,7 +30,7 @@ pub enum Sign {
     RunsDied,
 }
 
-impl Sign {
+impl OperatorEvent {
     const ALL: [Self; 4] = [
         Self::MailFailed,
         Self::ClosingsStopped,
@@ -52,19 +52,19 @@ impl Sign {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Pipeline {
     /// The signs, but for what only a queue knows.
-    pub signs: Signs,
+    pub state: PipelineState,
     /// The episode that is on.
     pub incident: Option<PipelineIncident>,
     /// Until when somebody else tells the operator.
-    pub telling_until: Option<Timestamp>,
+    pub notifying_until: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
-struct Told {
+struct IncidentItem {
     #[serde(default)]
     incident: Option<PipelineIncident>,
     #[serde(default)]
-    telling_until: Option<Timestamp>,
+    notifying_until: Option<Timestamp>,
 }
 
 impl ConfigTable {
@@ -106,9 +106,9 @@ impl ConfigTable {
     ///
     /// # Errors
     /// When DynamoDB fails. It may then be counted or not: only that it happened matters.
-    pub async fn happened(&self, sign: Sign, now: Timestamp) -> Result<(), Error> {
+    pub async fn happened(&self, event: OperatorEvent, now: Timestamp) -> Result<(), Error> {
         let call = self
-            .pipeline_item(sign.sk())
+            .pipeline_item(event.sk())
             .update_expression("SET last_at = :now ADD #count :one")
             .expression_attribute_names("#count", "count")
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
@@ -135,27 +135,29 @@ impl ConfigTable {
         for item in answer.items.unwrap_or_default() {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok()).cloned();
             let sk = sk.unwrap_or_default();
-            let signs = &mut pipeline.signs;
+            let state = &mut pipeline.state;
             match sk.as_str() {
-                TICKS => signs.ticks = from_item(item).map_err(malformed(TICKS))?,
+                TICKS => state.ticks = from_item(item).map_err(malformed(TICKS))?,
                 UNFINISHED => {
-                    signs.unfinished = Some(from_item(item).map_err(malformed(UNFINISHED))?);
+                    state.unfinished = Some(from_item(item).map_err(malformed(UNFINISHED))?);
                 }
                 INCIDENT => {
-                    let told: Told = from_item(item).map_err(malformed(INCIDENT))?;
-                    pipeline.incident = told.incident;
-                    pipeline.telling_until = told.telling_until;
+                    let item: IncidentItem = from_item(item).map_err(malformed(INCIDENT))?;
+                    pipeline.incident = item.incident;
+                    pipeline.notifying_until = item.notifying_until;
                 }
                 _ => {
-                    for sign in Sign::ALL {
-                        if sk == sign.sk() {
-                            let happened: Happened =
-                                from_item(item.clone()).map_err(malformed(sign.sk()))?;
-                            match sign {
-                                Sign::MailFailed => signs.mails_failed = Some(happened),
-                                Sign::ClosingsStopped => signs.closings_stopped = Some(happened),
-                                Sign::SimilarIds => signs.similar_ids = Some(happened),
-                                Sign::RunsDied => signs.runs_died = Some(happened),
+                    for event in OperatorEvent::ALL {
+                        if sk == event.sk() {
+                            let happened: EventCount =
+                                from_item(item.clone()).map_err(malformed(event.sk()))?;
+                            match event {
+                                OperatorEvent::MailFailed => state.mails_failed = Some(happened),
+                                OperatorEvent::ClosingsStopped => {
+                                    state.closings_stopped = Some(happened);
+                                }
+                                OperatorEvent::SimilarIds => state.similar_ids = Some(happened),
+                                OperatorEvent::RunsDied => state.runs_died = Some(happened),
                             }
                         }
                     }
@@ -181,12 +183,12 @@ impl ConfigTable {
         }
         let call = self
             .pipeline_item(INCIDENT)
-            .update_expression("SET telling_until = :until")
+            .update_expression("SET notifying_until = :until")
             .expression_attribute_values(":until", AttributeValue::S(until.to_string()));
         let call = match seen {
-            None => call.condition_expression("attribute_not_exists(telling_until)"),
+            None => call.condition_expression("attribute_not_exists(notifying_until)"),
             Some(seen) => call
-                .condition_expression("telling_until = :seen")
+                .condition_expression("notifying_until = :seen")
                 .expression_attribute_values(":seen", AttributeValue::S(seen.to_string())),
         };
         Ok(conditional::update(call).await?.is_some())
@@ -204,13 +206,13 @@ impl ConfigTable {
     ) -> Result<bool, Error> {
         let call = self
             .pipeline_item(INCIDENT)
-            .condition_expression("telling_until = :until")
+            .condition_expression("notifying_until = :until")
             .expression_attribute_values(":until", AttributeValue::S(until.to_string()))
             .expression_attribute_values(":now", AttributeValue::S(now.to_string()));
         let call = match incident {
-            None => call.update_expression("SET telling_until = :now REMOVE incident"),
+            None => call.update_expression("SET notifying_until = :now REMOVE incident"),
             Some(incident) => call
-                .update_expression("SET telling_until = :now, incident = :incident")
+                .update_expression("SET notifying_until = :now, incident = :incident")
                 .expression_attribute_values(
                     ":incident",
                     to_attribute_value(incident).map_err(malformed(INCIDENT))?,

@@ -33,13 +33,13 @@ pub struct Stopped {
     pub digest: String,
     /// How many there were when a person let them through; others than those are stopped again.
     #[serde(default)]
-    pub let_through: Option<u32>,
+    pub approved: Option<u32>,
     /// When the person let them through.
     #[serde(default)]
     pub let_through_at: Option<Timestamp>,
     /// When the partner was told.
     #[serde(default)]
-    pub told_at: Option<Timestamp>,
+    pub notified_at: Option<Timestamp>,
 }
 
 /// What was stopped of a partner's tenants, and what of it a person approved.
@@ -54,7 +54,7 @@ pub struct Stops {
 #[derive(Deserialize)]
 struct Approved {
     #[serde(default)]
-    let_through: Option<u32>,
+    approved: Option<u32>,
     #[serde(default)]
     let_through_at: Option<Timestamp>,
 }
@@ -78,14 +78,14 @@ impl ConfigTable {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix(PREFIX)?).ok())
             else {
-                tracing::error!(partner = %partner, item = ?item.get("sk"), "no item of a tenant");
+                tracing::error!(partner = %partner, item = ?item.get("sk"), "item has no tenant id");
                 continue;
             };
             let malformed = |err| Error::malformed(format!("{partner} {PREFIX}{tenant}"), &err);
             // What is over leaves what was approved behind.
             let is_in_progress = item.contains_key("since");
             let approved: Approved = from_item(item.clone()).map_err(malformed)?;
-            if let (Some(closings), Some(at)) = (approved.let_through, approved.let_through_at) {
+            if let (Some(closings), Some(at)) = (approved.approved, approved.let_through_at) {
                 let set = item.get("alerts").and_then(|alerts| alerts.as_b().ok());
                 let set = set.map(|set| AlertSet::from_bytes(set.as_ref()));
                 let approval = Approval {
@@ -161,7 +161,7 @@ impl ConfigTable {
     ///
     /// # Errors
     /// When DynamoDB fails. Letting them through again changes nothing.
-    pub async fn let_through(
+    pub async fn approved(
         &self,
         partner: &PartnerId,
         tenant: &TenantId,

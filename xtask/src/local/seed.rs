@@ -212,12 +212,12 @@ pub(crate) async fn seed_many(
         partners,
         webhook_secret,
     };
-    let vault = Vault::of(emulator, deployed)?;
+    let secret_writer = SecretWriter::of(emulator, deployed)?;
     let door = SourceDocument {
         partners: many.partners.clone(),
         ..document(&many.webhook_secret)
     };
-    vault.put_door(&many.source, &door).await?;
+    secret_writer.put_door(&many.source, &door).await?;
     let aws = sdk_config(emulator.endpoint())?;
     let config = ConfigTable::new(&aws, deployed.config_table.clone());
     let access = AccessTable::new(&aws, deployed.access_table.clone());
@@ -230,7 +230,7 @@ pub(crate) async fn seed_many(
         } else {
             &stack.simulator
         };
-        vault.put_connection(partner, site).await?;
+        secret_writer.put_connection(partner, site).await?;
         access.put_connection(partner, &connection_to(site)).await?;
         config.put_settings(partner, &settings).await?;
         config.put_mapping(partner, &many.tenant, &mapping).await?;
@@ -251,8 +251,8 @@ pub(crate) async fn seed_at(
     let aws = sdk_config(emulator.endpoint())?;
     let config = ConfigTable::new(&aws, deployed.config_table.clone());
     let access = AccessTable::new(&aws, deployed.access_table.clone());
-    let vault = Vault::of(emulator, deployed)?;
-    vault.put_connection(partner, site).await?;
+    let secret_writer = SecretWriter::of(emulator, deployed)?;
+    secret_writer.put_connection(partner, site).await?;
     access.put_connection(partner, &connection_to(site)).await?;
     let settings = settings(&stack.simulator).await?;
     config.put_settings(partner, &settings).await?;
@@ -272,9 +272,9 @@ fn connection_to(site: &Simulator) -> Connection {
 
 async fn new_source(emulator: &Emulator, deployed: &Deployed) -> Result<SourceId> {
     let prefix = deployed.variable("ingest", "SOURCE_SECRET_PREFIX")?;
-    let vault = aws::vault::Vault::new(&sdk_config(emulator.endpoint())?);
+    let secret_writer = aws::secret_writer::SecretWriter::new(&sdk_config(emulator.endpoint())?);
     let new_key = Secret::new(random_name(32)?);
-    let keys = vault.source_keys(prefix, &new_key).await?;
+    let keys = secret_writer.source_keys(prefix, &new_key).await?;
     Ok(keys.id(random_bytes()?))
 }
 
@@ -297,12 +297,12 @@ fn document(webhook_secret: &str) -> SourceDocument {
 }
 
 /// Where the secrets are kept, under the names that the functions look for.
-struct Vault<'a> {
+struct SecretWriter<'a> {
     client: aws_sdk_secretsmanager::Client,
     deployed: &'a Deployed,
 }
 
-impl<'a> Vault<'a> {
+impl<'a> SecretWriter<'a> {
     fn of(emulator: &Emulator, deployed: &'a Deployed) -> Result<Self> {
         let client = aws_sdk_secretsmanager::Client::new(&sdk_config(emulator.endpoint())?);
         Ok(Self { client, deployed })

@@ -12,12 +12,12 @@ fn tenant(id: &str) -> TenantId {
     TenantId::parse(id).unwrap()
 }
 
-fn incident(troubles: &[Trouble]) -> Incident {
+fn incident(issues: &[Issue]) -> Incident {
     Incident {
         since: time("2026-11-22T07:05:00Z"),
-        troubles: troubles.iter().cloned().collect(),
-        told: BTreeSet::new(),
-        told_at: None,
+        issues: issues.iter().cloned().collect(),
+        notified: BTreeSet::new(),
+        notified_at: None,
         good: 0,
         waited: 0,
     }
@@ -34,10 +34,10 @@ fn waiting(counts: &[(&str, u64)]) -> Waiting {
     }
 }
 
-fn writes(op: Option<Op>, cause: Cause, words: &str) -> Trouble {
+fn writes(op: Option<Op>, cause: Cause, words: &str) -> Issue {
     let words = words.to_owned();
     let group = GroupId { op, cause };
-    Trouble::Writes { group, words }
+    Issue::Writes { group, words }
 }
 
 /// A mail for people who are called so.
@@ -51,7 +51,7 @@ fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) ->
     })
 }
 
-fn every_trouble() -> Vec<Trouble> {
+fn every_trouble() -> Vec<Issue> {
     let (role, kind) = (Role::Operations, Kind::parse("disk").unwrap());
     let why = [
         Unfit::Missing,
@@ -60,11 +60,11 @@ fn every_trouble() -> Vec<Trouble> {
         Unfit::LeavesOpen,
     ];
     let refusals = [
-        Refusal::Keys,
-        Refusal::NoKeys,
-        Refusal::OwnClientId,
-        Refusal::ClientId,
-        Refusal::Site,
+        ConnectionRefusal::Keys,
+        ConnectionRefusal::NoKeys,
+        ConnectionRefusal::OwnClientId,
+        ConnectionRefusal::ClientId,
+        ConnectionRefusal::Site,
     ];
     let outages = [
         Outage::Unreachable,
@@ -80,17 +80,17 @@ fn every_trouble() -> Vec<Trouble> {
         CompanyUnfit::Disallowed,
     ];
     let mut all = vec![
-        Trouble::Right(rights::TICKETS_ADD.into()),
-        Trouble::Right("own.add".into()),
-        Trouble::Board { role, why: why[1] },
-        Trouble::StartStatus { role, why: why[2] },
-        Trouble::ClosingStatus { role, why: why[3] },
-        Trouble::Type {
+        Issue::Right(rights::TICKETS_ADD.into()),
+        Issue::Right("own.add".into()),
+        Issue::Board { role, why: why[1] },
+        Issue::StartStatus { role, why: why[2] },
+        Issue::ClosingStatus { role, why: why[3] },
+        Issue::Type {
             role,
             kind,
             why: why[0],
         },
-        Trouble::Priority(Severity::High),
+        Issue::Priority(Severity::High),
     ];
     let ops = [
         Op::Create,
@@ -110,9 +110,9 @@ fn every_trouble() -> Vec<Trouble> {
         RefusedTarget::Company(tenant("acme")),
     ];
     all.extend(targets.map(|target| writes(Some(Op::Create), Cause::Target(target), "no")));
-    all.extend(refusals.map(Trouble::Refused));
-    all.extend(outages.map(Trouble::Outage));
-    all.extend(companies.map(|why| Trouble::Company {
+    all.extend(refusals.map(Issue::Refused));
+    all.extend(outages.map(Issue::Outage));
+    all.extend(companies.map(|why| Issue::Company {
         tenant: tenant("acme"),
         why,
     }));
@@ -129,9 +129,9 @@ fn no_mail_about_an_outage_says_to_connect_again() {
         Outage::Throttling,
         Outage::Misrouted,
     ] {
-        let incident = incident(&[Trouble::Outage(outage)]);
+        let incident = incident(&[Issue::Outage(outage)]);
         let mail = to("Northwind IT", "Acme Dental", |about| {
-            broken(about, Part::Connection, &incident, &none)
+            broken(about, IncidentScope::Connection, &incident, &none)
         });
         // A connection to another address drops what is mapped.
         assert!(!mail.text.contains("connect again"), "{}", mail.text);
@@ -142,9 +142,9 @@ fn no_mail_about_an_outage_says_to_connect_again() {
 #[test]
 fn a_mail_says_what_broke_since_when_what_waits_what_to_do_and_where() {
     let waiting = waiting(&[("acme", 40), ("grove", 2)]);
-    let incident = incident(&[Trouble::Refused(Refusal::Keys)]);
+    let incident = incident(&[Issue::Refused(ConnectionRefusal::Keys)]);
     let mail = to("Northwind IT", "Acme Dental", |about| {
-        broken(about, Part::Connection, &incident, &waiting)
+        broken(about, IncidentScope::Connection, &incident, &waiting)
     });
     assert_eq!(
         mail.subject,
@@ -179,10 +179,10 @@ fn a_mail_says_what_broke_since_when_what_waits_what_to_do_and_where() {
 
 #[test]
 fn a_reminder_and_the_end_are_seen_in_the_subject() {
-    let incident = incident(&[Trouble::Outage(Outage::Slow)]);
+    let incident = incident(&[Issue::Outage(Outage::Slow)]);
     let none = Waiting::default();
     let mail = to("Northwind", "", |about| {
-        reminder(about, Part::Connection, &incident, &none)
+        reminder(about, IncidentScope::Connection, &incident, &none)
     });
     assert_eq!(
         mail.subject,
@@ -199,7 +199,7 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
         (300, "300 alerts that had waited for it have gone on"),
     ] {
         let mail = to("Northwind", "Acme", |about| {
-            works(about, Part::Connection, &incident, late, &left)
+            works(about, IncidentScope::Connection, &incident, late, &left)
         });
         assert_eq!(mail.subject, "Ticketbridge: working again (Northwind)");
         assert!(mail.text.contains(words), "{}", mail.text);
@@ -214,10 +214,10 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
 #[test]
 fn every_trouble_has_its_own_words_and_something_to_do() {
     let mut said = BTreeSet::new();
-    for trouble in every_trouble() {
-        let incident = incident(std::slice::from_ref(&trouble));
+    for issue in every_trouble() {
+        let incident = incident(std::slice::from_ref(&issue));
         let mail = to("Northwind", "Acme Dental", |about| {
-            broken(about, Part::SetUp, &incident, &Waiting::default())
+            broken(about, IncidentScope::SetUp, &incident, &Waiting::default())
         });
         let (what, rest) = mail
             .text
@@ -232,8 +232,8 @@ fn every_trouble_has_its_own_words_and_something_to_do() {
             mail.text
         );
         assert!(said.insert(what.to_owned()), "twice: {what}");
-        let is_of_company = matches!(&trouble, Trouble::Writes { group, .. } if matches!(group.cause, Cause::Target(RefusedTarget::Company(_))));
-        if is_of_company || matches!(trouble, Trouble::Company { .. }) {
+        let is_of_company = matches!(&issue, Issue::Writes { group, .. } if matches!(group.cause, Cause::Target(RefusedTarget::Company(_))));
+        if is_of_company || matches!(issue, Issue::Company { .. }) {
             assert!(what.contains("Acme Dental") && mail.subject.contains("Acme Dental"));
         }
     }
@@ -242,8 +242,8 @@ fn every_trouble_has_its_own_words_and_something_to_do() {
 #[test]
 fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
     let words = "Site <b>ID</b> is\nrequired";
-    let trouble = writes(Some(Op::Create), Cause::Words("site".into()), words);
-    let Trouble::Writes { group, .. } = &trouble else {
+    let issue = writes(Some(Op::Create), Cause::Words("site".into()), words);
+    let Issue::Writes { group, .. } = &issue else {
         unreachable!()
     };
     let mut waiting = waiting(&[("acme", 5)]);
@@ -251,8 +251,8 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
     let mail = to("Northwind", "Acme Dental", |about| {
         broken(
             about,
-            Part::SetUp,
-            &incident(std::slice::from_ref(&trouble)),
+            IncidentScope::SetUp,
+            &incident(std::slice::from_ref(&issue)),
             &waiting,
         )
     });
@@ -274,8 +274,8 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
     let mail = to("Northwind", "Acme Dental", |about| {
         works(
             about,
-            Part::SetUp,
-            &incident(&[trouble]),
+            IncidentScope::SetUp,
+            &incident(&[issue]),
             5,
             &Waiting::default(),
         )
@@ -293,7 +293,7 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
         "",
     );
     let mail = to("Northwind", "Acme Dental", |about| {
-        broken(about, Part::SetUp, &incident(&[silent]), &waiting)
+        broken(about, IncidentScope::SetUp, &incident(&[silent]), &waiting)
     });
     assert!(
         mail.text.contains("- ConnectWise refuses to close tickets with the status that is set for operations alerts. It reports success, but the tickets do not change.\n"),
@@ -305,16 +305,16 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
 #[test]
 fn a_long_list_is_cut_and_counted() {
     let tenants: Vec<String> = (0..25).map(|n| format!("tenant-{n:02}")).collect();
-    let gone = |id: &String| Trouble::Company {
+    let gone = |id: &String| Issue::Company {
         tenant: tenant(id),
         why: CompanyUnfit::Missing,
     };
-    let troubles: Vec<_> = tenants.iter().map(gone).collect();
+    let issues: Vec<_> = tenants.iter().map(gone).collect();
     let counts: Vec<_> = tenants.iter().map(|id| (id.as_str(), 1)).collect();
     let mut waiting = waiting(&counts);
     waiting.more = true;
     let mail = to("Northwind", "", |about| {
-        broken(about, Part::SetUp, &incident(&troubles), &waiting)
+        broken(about, IncidentScope::SetUp, &incident(&issues), &waiting)
     });
     assert_eq!(
         mail.subject,
@@ -337,9 +337,9 @@ fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
         closings,
         open: 60,
         since: time("2026-11-22T07:05:00Z"),
-        let_through: None,
+        approved: None,
         let_through_at: None,
-        told_at: None,
+        notified_at: None,
     };
     let one = BTreeMap::from([(tenant("acme"), stop(42))]);
     let mail = to("Northwind", "Acme Dental", |about| stopped(about, &one));
@@ -371,21 +371,21 @@ fn nasty() -> impl Strategy<Value = String> {
 proptest! {
     #[test]
     fn no_name_brings_a_line_a_header_or_markup(partner in nasty(), named in nasty()) {
-        let troubles = every_trouble();
-        let incident = incident(&troubles);
+        let issues = every_trouble();
+        let incident = incident(&issues);
         let counts = waiting(&[("acme", 3)]);
         let stops = BTreeMap::from([(tenant("acme"), Stopped {
         digest: String::new(),
-            closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), let_through: None, let_through_at: None, told_at: None,
+            closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), approved: None, let_through_at: None, notified_at: None,
         })]);
         // What is there without any name: as many lines, and the same tags.
         let mails = |partner: &str, named: &str| to(partner, named, |about| {
-            let new = BTreeSet::from([Trouble::Company { tenant: tenant("acme"), why: CompanyUnfit::Missing }]);
+            let new = BTreeSet::from([Issue::Company { tenant: tenant("acme"), why: CompanyUnfit::Missing }]);
             [
-                broken(about.clone(), Part::SetUp, &incident, &counts),
-                more(about.clone(), Part::SetUp, &incident, &new, &counts),
-                reminder(about.clone(), Part::Connection, &incident, &counts),
-                works(about.clone(), Part::Connection, &incident, 3, &counts),
+                broken(about.clone(), IncidentScope::SetUp, &incident, &counts),
+                more(about.clone(), IncidentScope::SetUp, &incident, &new, &counts),
+                reminder(about.clone(), IncidentScope::Connection, &incident, &counts),
+                works(about.clone(), IncidentScope::Connection, &incident, 3, &counts),
                 stopped(about, &stops),
             ]
         });

@@ -102,9 +102,9 @@ fn a_thousand_companies_come_round_a_hundred_at_a_time_and_wrong_ones_come_each_
 fn only_what_was_wrong_and_still_lasts_counts_as_wrong() {
     let incident = |good| Incident {
         since: "2026-11-22T07:30:00Z".parse().unwrap(),
-        troubles: [Trouble::Priority(Severity::High)].into(),
-        told: BTreeSet::new(),
-        told_at: None,
+        issues: [Issue::Priority(Severity::High)].into(),
+        notified: BTreeSet::new(),
+        notified_at: None,
         good,
         waited: 0,
     };
@@ -128,8 +128,8 @@ fn a_company_is_unusable_when_it_is_gone_deleted_or_inactive() {
         { "id": 4, "name": "Credit Hold", "notifyFlag": true },
     ]))
     .unwrap();
-    let why = |trouble| match trouble {
-        Some(Trouble::Company { why, .. }) => Some(why),
+    let why = |issue| match issue {
+        Some(Issue::Company { why, .. }) => Some(why),
         Some(other) => unreachable!("{other:?}"),
         None => None,
     };
@@ -163,16 +163,20 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
     let words = String::new;
     let second = std::time::Duration::from_secs(1);
     for (err, own, expected) in [
-        (Error::KeysRefused, false, Answer::Refuses(Refusal::Keys)),
+        (
+            Error::KeysRefused,
+            false,
+            ProbeAnswer::Refuses(ConnectionRefusal::Keys),
+        ),
         (
             Error::ClientIdRefused,
             false,
-            Answer::Refuses(Refusal::ClientId),
+            ProbeAnswer::Refuses(ConnectionRefusal::ClientId),
         ),
         (
             Error::ClientIdRefused,
             true,
-            Answer::Refuses(Refusal::OwnClientId),
+            ProbeAnswer::Refuses(ConnectionRefusal::OwnClientId),
         ),
         (
             Error::NotRouted {
@@ -180,17 +184,17 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
                 words: words(),
             },
             false,
-            Answer::Fails(Outage::Misrouted),
+            ProbeAnswer::Fails(Outage::Misrouted),
         ),
         (
             Error::EndpointMissing { path: words() },
             false,
-            Answer::Fails(Outage::Misrouted),
+            ProbeAnswer::Fails(Outage::Misrouted),
         ),
         (
             Error::RedirectRefused { status: 302 },
             false,
-            Answer::Fails(Outage::Misrouted),
+            ProbeAnswer::Fails(Outage::Misrouted),
         ),
         (
             Error::Forbidden {
@@ -198,12 +202,12 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
                 words: words(),
             },
             false,
-            Answer::Fails(Outage::Misrouted),
+            ProbeAnswer::Fails(Outage::Misrouted),
         ),
         (
             Error::HostRefused { cause: cause() },
             false,
-            Answer::Refuses(Refusal::Site),
+            ProbeAnswer::Refuses(ConnectionRefusal::Site),
         ),
         (
             Error::AnswerUnreadable {
@@ -211,27 +215,27 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
                 cause: cause(),
             },
             false,
-            Answer::Fails(Outage::Failing),
+            ProbeAnswer::Fails(Outage::Failing),
         ),
         (
             Error::AnswerTooLarge { limit: 1 },
             false,
-            Answer::Fails(Outage::Failing),
+            ProbeAnswer::Fails(Outage::Failing),
         ),
         (
             Error::NotSent { cause: cause() },
             false,
-            Answer::Fails(Outage::Unreachable),
+            ProbeAnswer::Fails(Outage::Unreachable),
         ),
         (
             Error::NoAnswer { cause: cause() },
             false,
-            Answer::Fails(Outage::Unreachable),
+            ProbeAnswer::Fails(Outage::Unreachable),
         ),
         (
             Error::TimedOut { after: second },
             false,
-            Answer::Fails(Outage::Slow),
+            ProbeAnswer::Fails(Outage::Slow),
         ),
         (
             Error::ServerError {
@@ -239,24 +243,28 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
                 words: words(),
             },
             false,
-            Answer::Fails(Outage::Failing),
+            ProbeAnswer::Fails(Outage::Failing),
         ),
         (
             Error::Throttled {
                 retry_after: second,
             },
             false,
-            Answer::Fails(Outage::Throttling),
+            ProbeAnswer::Fails(Outage::Throttling),
         ),
         (
             Error::MissingRight {
                 right: COMPANIES_INQUIRE,
             },
             false,
-            Answer::Takes,
+            ProbeAnswer::Takes,
         ),
-        (Error::Rejected { words: words() }, false, Answer::Takes),
-        (Error::DeadlineTooShort, false, Answer::Nothing),
+        (
+            Error::Rejected { words: words() },
+            false,
+            ProbeAnswer::Takes,
+        ),
+        (Error::DeadlineTooShort, false, ProbeAnswer::Nothing),
     ] {
         assert_eq!(answer(&err, own), expected, "{err}");
     }

@@ -244,9 +244,9 @@ pub(super) async fn make(
 async fn new_id(setup: &Setup) -> Result<SourceId, Problem> {
     let prefix = &setup.config.source_secret_prefix;
     let new = random::source_key()?;
-    let keys = setup.vault.source_keys(prefix, &new).await;
+    let keys = setup.secret_writer.source_keys(prefix, &new).await;
     let keys = keys.map_err(|err| {
-        tracing::error!(error = %err, "the keys of source ids cannot be read or made");
+        tracing::error!(error = %err, "failed to read or create the keys that prove source ids");
         Problem::unavailable(
             "The keys that prove source ids cannot be read. Repeat this in a minute.",
         )
@@ -433,9 +433,12 @@ impl Change {
         let removed = gone.map(|partner| access.remove_partner_source(partner, &self.id));
         try_join_all(removed).await?;
         let prefix = &setup.config.source_secret_prefix;
-        let stored = setup.vault.put_source(prefix, &self.id, &document).await;
+        let stored = setup
+            .secret_writer
+            .put_source(prefix, &self.id, &document)
+            .await;
         stored.map_err(|err| {
-            tracing::error!(source = %self.id, error = %err, "the door does not know of it");
+            tracing::error!(source = %self.id, error = %err, "failed to store a source's signing secret");
             Problem::unavailable("The door was not told. Repeat this in a minute.")
         })?;
         let value = Source {
@@ -480,10 +483,14 @@ async fn existing(setup: &Setup, source: String) -> Result<(SourceId, Versioned<
 
 async fn document(setup: &Setup, id: &SourceId) -> Result<Option<SourceDocument>, Problem> {
     let prefix = &setup.config.source_secret_prefix;
-    let kept = setup.vault.source(prefix, id).await.map_err(|err| {
-        tracing::error!(source = %id, error = %err, "the door's document cannot be read");
-        Problem::unavailable("What the door has of this source cannot be read.")
-    })?;
+    let kept = setup
+        .secret_writer
+        .source(prefix, id)
+        .await
+        .map_err(|err| {
+            tracing::error!(source = %id, error = %err, "failed to read a source's signing secret");
+            Problem::unavailable("What the door has of this source cannot be read.")
+        })?;
     Ok(kept.map(|kept| kept.document))
 }
 

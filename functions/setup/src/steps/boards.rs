@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use tokio::{join, try_join};
 
 use crate::answer::{Done, Problem, Shown, saved};
-use crate::connected::{Connected, missing, told};
+use crate::connected::{Connected, missing, problem_of};
 use crate::input::{Asked, Input, capital, filled};
 use crate::making::{self, Both, Far, Targets};
 use crate::page::{self, Step};
@@ -148,7 +148,7 @@ async fn view(
         lists(&client, ends)
     );
     let boards = boards.unwrap_or_else(|err| {
-        view.off.push(told(&err).detail);
+        view.off.push(problem_of(&err).detail);
         Vec::new()
     });
     let placed = |target: &BoardTarget| {
@@ -162,7 +162,7 @@ async fn view(
     view.cyber_alerts = settings.as_ref().and_then(|of| placed(&of.cyber_alerts));
     match member {
         Ok(member) => view.default_board = default_board(&member).map(|board| board.1),
-        Err(err) => view.off.push(told(&err).detail),
+        Err(err) => view.off.push(problem_of(&err).detail),
     }
     match lists {
         Ok(lists) => view.offers = Some(offers(lists)),
@@ -170,7 +170,7 @@ async fn view(
             "Boards cannot be made for you; everything else works. {}",
             missing(right)
         )),
-        Err(err) => view.off.push(told(&err).detail),
+        Err(err) => view.off.push(problem_of(&err).detail),
     }
     view.off.dedup();
     if let Some(desired) = desired.filter(|desired| !desired.finished) {
@@ -298,7 +298,7 @@ pub(crate) async fn choose_default(
         Ok(member) => Some(member),
         // Its default board holds all the same, when a ticket names none.
         Err(Error::MissingRight { .. }) => None,
-        Err(err) => return Err(told(&err)),
+        Err(err) => return Err(problem_of(&err)),
     };
     let board = member.as_ref().and_then(default_board);
     let parts = match &board {
@@ -359,7 +359,7 @@ pub(crate) async fn own_parts(
         Err(Error::NotFound { .. }) => Err(Problem::refused(
             "A board that tickets go to is gone in ConnectWise. Choose again on \"Boards\".",
         )),
-        Err(err) => Err(told(&err)),
+        Err(err) => Err(problem_of(&err)),
     }
 }
 
@@ -408,7 +408,7 @@ pub(crate) async fn choose_dedicated(
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
     let names = names(&asked)?;
     let lists = lists(&client, invocation.call_ends()).await;
-    let lists = lists.map_err(|err| told(&err))?;
+    let lists = lists.map_err(|err| problem_of(&err))?;
     fits("operations", &asked.operations, &lists)?;
     fits("cyber_alerts", &asked.cyber_alerts, &lists)?;
     let [operations, cyber_alerts] = names;
@@ -590,7 +590,7 @@ async fn usual_priorities(
             Ok(choices::usual_priorities(&names.collect::<Vec<_>>()))
         }
         Err(Error::MissingRight { .. }) => Ok(BTreeMap::new()),
-        Err(err) => Err(told(&err)),
+        Err(err) => Err(problem_of(&err)),
     }
 }
 

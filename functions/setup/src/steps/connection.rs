@@ -214,11 +214,11 @@ pub(crate) async fn save(
     }
     let prefix = &setup.config.connections.connection_secret_prefix;
     let key_version = setup
-        .vault
+        .secret_writer
         .put_connection(prefix, partner, &keys)
         .await
         .map_err(|err| {
-            tracing::error!(error = %err, "keys not stored");
+            tracing::error!(error = %err, "failed to store the keys");
             Problem::unavailable("The keys could not be stored. Save again in a moment.")
         })?;
     if !moved {

@@ -405,7 +405,7 @@ pub(crate) async fn test(
     may_mail(&setup, partner, 1, &invocation).await?;
     let mail = mails::test(address, &session.name);
     setup.mail(&mail, &invocation).await.map_err(|err| {
-        tracing::error!(%partner, error = %err, "the test mail was not sent");
+        tracing::error!(%partner, error = %err, "failed to send a test mail");
         in_words(&err)
     })?;
     Ok(Done::next("/setup/contact?done=mail_sent"))

@@ -65,7 +65,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .post("/setup/confirm", confirm::confirm)
         .get("/setup/waiting", waiting::show)
         .post(waiting::RELEASE, waiting::release)
-        .post(stopped::LET_THROUGH, stopped::let_through)
+        .post(stopped::LET_THROUGH, stopped::approved)
         .get("/setup/history", history::show)
         .get("/setup/test", test_ticket::show)
         .post("/setup/test", test_ticket::ask)

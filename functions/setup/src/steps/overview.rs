@@ -35,7 +35,7 @@ struct Overview {
     name: Option<String>,
     live: bool,
     /// What is wrong with a connection that worked.
-    trouble: Option<Trouble>,
+    issue: Option<IssueView>,
     /// Alerts that could not be read.
     rejected: Vec<RejectedView>,
     /// Closings that were too many at once.
@@ -44,7 +44,7 @@ struct Overview {
 }
 
 #[derive(Serialize)]
-struct Trouble {
+struct IssueView {
     words: String,
     /// For people.
     since: String,
@@ -103,7 +103,7 @@ pub(crate) async fn show(
         table.rejections(partner, invocation.now()),
     );
     if let Err(err) = &health {
-        tracing::error!(error = %err, "the health is unreadable");
+        tracing::error!(error = %err, "failed to read the partner's health");
     }
     let health = health.unwrap_or_default().health;
     let SetUp {
@@ -173,15 +173,15 @@ pub(crate) async fn show(
     let open = items.breaker.and_then(|breaker| breaker.open);
     let open = open.map(|open| (words(&open.reason), open.since));
     let found = health.open_incident().map(|incident| {
-        let words = in_short(&incident.troubles, TenantId::to_string);
+        let words = in_short(&incident.issues, TenantId::to_string);
         (words, incident.since)
     });
-    let trouble = found.or(open);
+    let issue = found.or(open);
     let view = Overview {
         partner: partner.clone(),
         name: person?.value.map(|person| person.name),
         live,
-        trouble: trouble.filter(|_| live).map(|(words, since)| Trouble {
+        issue: issue.filter(|_| live).map(|(words, since)| IssueView {
             words,
             since: readable(since),
         }),
@@ -222,8 +222,8 @@ fn readable(at: Timestamp) -> String {
 fn draw(view: &Overview, session: &Session) -> Markup {
     let next = view.steps.iter().find(|step| !step.done);
     html! {
-        @if let Some(trouble) = &view.trouble {
-            p class="problem" { "Tickets wait: " (trouble.words) ", since " (trouble.since) ". " a href=(Step::Check.path()) { "Check connection" } " says what to mend." }
+        @if let Some(issue) = &view.issue {
+            p class="problem" { "Tickets wait: " (issue.words) ", since " (issue.since) ". " a href=(Step::Check.path()) { "Check connection" } " says what to mend." }
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
         }

@@ -31,7 +31,7 @@ pub(crate) struct StoppedView {
     digest: String,
     since: Timestamp,
     /// They were let through, and are on their way.
-    let_through: bool,
+    approved: bool,
 }
 
 /// What a person saw when it pressed the button.
@@ -52,7 +52,7 @@ pub(crate) fn views(
         name: mappings
             .get(&tenant)
             .and_then(|mapping| mapping.name.clone()),
-        let_through: stopped.let_through.is_some(),
+        approved: stopped.approved.is_some(),
         digest: stopped.digest,
         closings: stopped.closings,
         open: stopped.open,
@@ -64,7 +64,7 @@ pub(crate) fn views(
 
 /// Lets through what the person saw: exactly that set of alerts, of the same stop. Another set of the same number is refused. Doing it again
 /// does no harm. If the process dies right after the write, they are let through, and closed at reconcile's own time.
-pub(crate) async fn let_through(
+pub(crate) async fn approved(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
@@ -81,12 +81,12 @@ pub(crate) async fn let_through(
     })?;
     let done = || Done::next("/setup?done=let_through");
     let is_same = stopped.digest == seen.digest;
-    if stopped.let_through.is_some() && is_same {
+    if stopped.approved.is_some() && is_same {
         return Ok(done());
     }
     let (tenant, closings) = (&seen.tenant, stopped.closings);
     let (shown, now) = ((seen.digest.as_str(), seen.since), invocation.now());
-    if !is_same || !table.let_through(partner, tenant, shown, now).await? {
+    if !is_same || !table.approved(partner, tenant, shown, now).await? {
         return Err(Problem::different(
             "The alerts that would be taken for over are not the ones that you saw any more. Nothing was let through. Look at the overview again.",
         ));
@@ -110,7 +110,7 @@ pub(crate) fn draw(stopped: &[StoppedView], session: &Session) -> Markup {
     html! {
         @for of in stopped {
             @let name = of.name.as_deref().unwrap_or(of.tenant.as_str());
-            @if of.let_through {
+            @if of.approved {
                 p class="note" { "You let " (of.closings) " closings of " (name) " through. The tickets are closed within a few minutes." }
             } @else {
                 section aria-label={ "Stopped closings of " (name) } {

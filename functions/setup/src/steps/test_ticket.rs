@@ -247,8 +247,8 @@ async fn save(
 }
 
 async fn send(setup: &Setup, message: Message) -> Result<(), Problem> {
-    setup.outbox.send_all(&[message]).await.map_err(|err| {
-        tracing::error!(error = %err, "the test was not sent");
+    setup.queue.send_all(&[message]).await.map_err(|err| {
+        tracing::error!(error = %err, "failed to queue a test alert");
         Problem::unavailable("The test could not be sent. Press the button again.")
     })
 }

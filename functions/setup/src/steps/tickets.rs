@@ -19,7 +19,7 @@ use tokio::join;
 use tokio::time::Instant;
 
 use crate::answer::{Done, Problem, Shown, saved};
-use crate::connected::{Connected, missing, told};
+use crate::connected::{Connected, missing, problem_of};
 use crate::input::{Asked, Input, Picked};
 use crate::page::{self, Step};
 use crate::session::Session;
@@ -149,7 +149,7 @@ async fn view(
         ));
     }
     let boards = boards.unwrap_or_else(|err| {
-        view.off.push(told(&err).detail);
+        view.off.push(problem_of(&err).detail);
         Vec::new()
     });
     let kinds = with_added(&setup.own_kinds(partner).await?);
@@ -170,7 +170,7 @@ async fn lists(client: &Client, settings: &Settings, ends: Instant) -> Result<Li
                 Ok(Some(priorities))
             }
             Err(Error::MissingRight { .. }) => Ok(None),
-            Err(err) => Err(told(&err)),
+            Err(err) => Err(problem_of(&err)),
         }
     };
     // One board for both is read once.

@@ -158,8 +158,8 @@ pub(crate) async fn release(
             &invocation,
         )
         .await;
-    setup.outbox.send_all(&messages).await.map_err(|err| {
-        tracing::error!(error = %err, "not queued");
+    setup.queue.send_all(&messages).await.map_err(|err| {
+        tracing::error!(error = %err, "failed to queue messages");
         Problem::unavailable("Not all of them could be released. Press again in a moment.")
     })?;
     let next = match left {

@@ -96,7 +96,7 @@ pub(crate) fn asks_for_its_first_event(binary: &str, variables: &[(&str, &str)])
 /// Starts the binary where the runtime's own variables are missing, for which the runtime panics, and where the function's are, for which it
 /// does not start. Both must be one line of the log, and nothing beside it.
 pub(crate) fn logs_why_it_does_not_start(binary: &str, variables: &[(&str, &str)]) {
-    assert!(log_of(binary, variables).contains(r#""message":"panicked""#));
+    assert!(log_of(binary, variables).contains(r#""message":"function panicked""#));
     let line = log_of(binary, &[]);
     for (name, _) in variables {
         assert!(line.contains(&format!("{name} is not set")), "{line}");
@@ -122,7 +122,7 @@ pub(crate) fn refuses_plain_http(binary: &str, variables: &[(&str, &str)]) {
         assert!(line.contains(name), "{line}");
         let here = [(name, "http://127.0.0.1:8080")];
         let line = log_of(binary, &[variables, &here].concat());
-        assert!(line.contains(r#""message":"panicked""#), "{line}");
+        assert!(line.contains(r#""message":"function panicked""#), "{line}");
     }
 }
 

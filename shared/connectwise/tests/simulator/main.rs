@@ -16,7 +16,7 @@ use connectwise::{
 use connectwise_sim::{Running, Seed, Sim};
 use domain::Secret;
 use domain::Target;
-use domain::breaker::Told;
+use domain::breaker::CallOutcome;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -728,12 +728,15 @@ async fn another_company_counts_against_the_connection_however_the_cloud_says_it
         client_id: Secret::new(keys.client_id),
     };
     let client = Client::new(&site.http, credentials).unwrap();
-    for (variant, (expected, told)) in [
-        ("not_found", ("NotRouted", Told::Fails { timed_out: false })),
-        ("unauthorized", ("KeysRefused", Told::Refused)),
+    for (variant, (expected, outcome)) in [
+        (
+            "not_found",
+            ("NotRouted", CallOutcome::Fails { timed_out: false }),
+        ),
+        ("unauthorized", ("KeysRefused", CallOutcome::Refused)),
         (
             "cannot_route",
-            ("NotRouted", Told::Fails { timed_out: false }),
+            ("NotRouted", CallOutcome::Fails { timed_out: false }),
         ),
     ] {
         site.faults(json!({ "variants": { "wrong_company": variant } }))
@@ -743,6 +746,6 @@ async fn another_company_counts_against_the_connection_however_the_cloud_says_it
             format!("{error:?}").starts_with(expected),
             "{variant}: {error:?}"
         );
-        assert_eq!(error.told(), told, "{variant}");
+        assert_eq!(error.call_outcome(), outcome, "{variant}");
     }
 }

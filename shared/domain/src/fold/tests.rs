@@ -161,8 +161,8 @@ fn an_event_that_was_too_old_when_it_came_has_no_effect_later() {
 fn a_retry_of_a_raise_has_no_effect_behind_a_hundred_heartbeats_and_the_resolve() {
     let first = raise("r", 0, 0);
     let beats = (1..=1000).map(|minute| raise(&format!("h{minute}"), 60 * minute, 60 * minute));
-    let mut record = beats.fold(folded(std::slice::from_ref(&first)), |record, beat| {
-        fold(record, &beat)
+    let mut record = beats.fold(folded(std::slice::from_ref(&first)), |record, heartbeat| {
+        fold(record, &heartbeat)
     });
     record = fold(record, &resolve("c", 60_001, 60_001));
     assert_eq!(fold(record.clone(), &retried(&first, 60_002)), record);

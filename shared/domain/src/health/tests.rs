@@ -12,18 +12,18 @@ fn kind(name: &str) -> Kind {
     Kind::parse(name).unwrap()
 }
 
-const GONE: Trouble = Trouble::Board {
+const GONE: Issue = Issue::Board {
     role: Role::Operations,
     why: Unfit::Missing,
 };
 
-fn company(why: CompanyUnfit) -> Trouble {
+fn company(why: CompanyUnfit) -> Issue {
     let tenant = acme();
-    Trouble::Company { tenant, why }
+    Issue::Company { tenant, why }
 }
 
 /// What a probe that answers so finds, which looks at everything.
-fn probe(answer: Answer, found: &[Trouble]) -> Probe {
+fn probe(answer: ProbeAnswer, found: &[Issue]) -> Probe {
     let desired = BTreeSet::from([Area::Boards, Area::Rights, Area::Company(acme())]);
     Probe {
         answer,
@@ -36,17 +36,17 @@ fn probe(answer: Answer, found: &[Trouble]) -> Probe {
 /// The probes of a story, one a minute: k taken keys, r refused keys, c refused clientId, f failing, s slow, n nothing learnt, b the board
 /// is gone, d it and a company.
 fn probe_of(letter: char) -> Probe {
-    let takes = |found: &[Trouble]| probe(Answer::Takes, found);
+    let takes = |found: &[Issue]| probe(ProbeAnswer::Takes, found);
     let nothing = |answer| probe(answer, &[]);
     match letter {
         'k' => takes(&[]),
         'b' => takes(&[GONE]),
         'd' => takes(&[GONE, company(CompanyUnfit::Deleted)]),
-        'r' => nothing(Answer::Refuses(Refusal::Keys)),
-        'c' => nothing(Answer::Refuses(Refusal::ClientId)),
-        'f' => nothing(Answer::Fails(Outage::Failing)),
-        's' => nothing(Answer::Fails(Outage::Slow)),
-        'n' => nothing(Answer::Nothing),
+        'r' => nothing(ProbeAnswer::Refuses(ConnectionRefusal::Keys)),
+        'c' => nothing(ProbeAnswer::Refuses(ConnectionRefusal::ClientId)),
+        'f' => nothing(ProbeAnswer::Fails(Outage::Failing)),
+        's' => nothing(ProbeAnswer::Fails(Outage::Slow)),
+        'n' => nothing(ProbeAnswer::Nothing),
         other => unreachable!("{other}"),
     }
 }
@@ -54,21 +54,21 @@ fn probe_of(letter: char) -> Probe {
 /// What is told in a story: a mail each as its minute, its part and its name.
 fn told_in(story: &str) -> Vec<String> {
     let mut health = Health::default();
-    let mut told = vec![];
+    let mut notified = vec![];
     for (minute, letter) in (0..).zip(story.chars()) {
         let now = at(minute);
         health = transition(health, &probe_of(letter), now);
-        for notice in health.notices(now) {
-            let part = match notice.part() {
-                Part::Connection => "connection",
-                Part::SetUp => "set-up",
+        for notification in health.notifications(now) {
+            let scope = match notification.scope() {
+                IncidentScope::Connection => "connection",
+                IncidentScope::SetUp => "set-up",
             };
-            told.push(format!("{minute} {part} {}", notice.name()));
-            health = health.told(&notice, now);
+            notified.push(format!("{minute} {scope} {}", notification.name()));
+            health = health.notified(&notification, now);
         }
-        assert_eq!(health.notices(now), [], "what was told is told");
+        assert_eq!(health.notifications(now), [], "what was told is told");
     }
-    told
+    notified
 }
 
 #[test]
@@ -124,9 +124,9 @@ fn each_story_is_told_in_few_mails() {
 #[test]
 fn what_lasts_is_told_once_a_day() {
     let minutes = usize::try_from(3 * 24 * 60).unwrap();
-    let told = told_in(&"r".repeat(minutes));
+    let notified = told_in(&"r".repeat(minutes));
     assert_eq!(
-        told,
+        notified,
         [
             "0 connection broken",
             "1440 connection reminder",
@@ -175,38 +175,44 @@ fn what_was_told_and_not_sent_stays_to_be_told() {
     for minute in 0..5 {
         health = transition(health, &probe_of('r'), at(minute));
         assert_eq!(
-            health.notices(at(minute)),
-            [Notice::Broken(Part::Connection)]
+            health.notifications(at(minute)),
+            [Notification::Broken(IncidentScope::Connection)]
         );
     }
     // Nobody was told, so nobody need be told that it is over.
     let over = transition(health.clone(), &probe_of('k'), at(5));
-    assert_eq!((over.notices(at(5)), over.connection), (vec![], None));
+    assert_eq!((over.notifications(at(5)), over.connection), (vec![], None));
 
-    let mut health = health.told(&Notice::Broken(Part::Connection), at(4));
+    let mut health = health.notified(&Notification::Broken(IncidentScope::Connection), at(4));
     for minute in 5..9 {
         health = transition(health, &probe_of('k'), at(minute));
     }
-    assert_eq!(health.notices(at(8)), [Notice::Works(Part::Connection)]);
-    assert_eq!(health.notices(at(60)), [Notice::Works(Part::Connection)]);
+    assert_eq!(
+        health.notifications(at(8)),
+        [Notification::Works(IncidentScope::Connection)]
+    );
+    assert_eq!(
+        health.notifications(at(60)),
+        [Notification::Works(IncidentScope::Connection)]
+    );
     // It is not over yet when it breaks again.
     let broken = transition(health, &probe_of('r'), at(61));
-    assert_eq!(broken.notices(at(61)), []);
+    assert_eq!(broken.notifications(at(61)), []);
 }
 
 #[test]
 fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
     let found = [GONE, company(CompanyUnfit::Inactive)];
-    let health = transition(Health::default(), &probe(Answer::Takes, &found), at(0));
-    let health = health.told(&Notice::Broken(Part::SetUp), at(0));
+    let health = transition(Health::default(), &probe(ProbeAnswer::Takes, &found), at(0));
+    let health = health.notified(&Notification::Broken(IncidentScope::SetUp), at(0));
     let open_incident = |health: &Health| match health.open_incident() {
-        Some(incident) => incident.troubles.iter().cloned().collect(),
+        Some(incident) => incident.issues.iter().cloned().collect(),
         None => vec![],
     };
     assert_eq!(open_incident(&health), found);
     let blind = Probe {
         looked: BTreeSet::from([Area::Rights]),
-        ..probe(Answer::Takes, &[])
+        ..probe(ProbeAnswer::Takes, &[])
     };
     let still = transition(health.clone(), &blind, at(1));
     assert_eq!(open_incident(&still), found);
@@ -230,7 +236,7 @@ fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
         at(4),
     );
     assert_eq!(open_incident(&over), []);
-    assert_eq!(over.set_up.unwrap().troubles, BTreeSet::from([GONE]));
+    assert_eq!(over.set_up.unwrap().issues, BTreeSet::from([GONE]));
 }
 
 #[test]
@@ -247,7 +253,7 @@ fn an_outage_counts_from_its_first_failing_probe() {
 #[test]
 fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
     let mut health = transition(Health::default(), &probe_of('b'), at(0));
-    health = health.told(&Notice::Broken(Part::SetUp), at(0));
+    health = health.notified(&Notification::Broken(IncidentScope::SetUp), at(0));
     assert!(health.is_urgent(at(59)) && !health.is_urgent(at(60)));
     health = transition(health, &probe_of('k'), at(75));
     assert!(health.is_urgent(at(75)), "until it is told to be over");
@@ -257,9 +263,9 @@ fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
 fn the_most_that_waited_is_remembered() {
     let health = transition(Health::default(), &probe_of('r'), at(0));
     let waited = |health: &Health| health.connection.as_ref().unwrap().waited;
-    let health = health.with_waiting(Part::Connection, 7);
-    let health = health.with_waiting(Part::Connection, 3);
-    let health = health.with_waiting(Part::SetUp, 30);
+    let health = health.with_waiting(IncidentScope::Connection, 7);
+    let health = health.with_waiting(IncidentScope::Connection, 3);
+    let health = health.with_waiting(IncidentScope::SetUp, 30);
     assert_eq!((waited(&health), health.set_up), (7, None));
 }
 
@@ -355,9 +361,9 @@ fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
     let missing = |needed: &Needed, rows: &[Listed<'_>], refused: &[&str]| {
         let refused = refused.iter().map(|right| (*right).to_owned()).collect();
         let missing = needed.rights_missing(rows, &refused).into_iter();
-        let right = |trouble: Trouble| {
+        let right = |issue: Issue| {
             let right = rights::TABLE.iter().map(|known| known.right);
-            let mut right = right.filter(|right| trouble == Trouble::Right((*right).to_owned()));
+            let mut right = right.filter(|right| issue == Issue::Right((*right).to_owned()));
             right.next().unwrap()
         };
         missing.map(right).collect::<Vec<_>>()
@@ -403,7 +409,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
         needed.boards_unfit(&[board(22, false), board(23, false)]),
         []
     );
-    let inactive = Trouble::Board {
+    let inactive = Issue::Board {
         role: cyber,
         why: Unfit::Inactive,
     };
@@ -422,17 +428,17 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
     assert_eq!(
         needed.statuses_unfit(operations, &turned),
         [
-            Trouble::StartStatus {
+            Issue::StartStatus {
                 role: operations,
                 why: Unfit::Closes
             },
-            Trouble::ClosingStatus {
+            Issue::ClosingStatus {
                 role: operations,
                 why: Unfit::LeavesOpen
             },
         ]
     );
-    let start_gone = Trouble::StartStatus {
+    let start_gone = Issue::StartStatus {
         role: cyber,
         why: Unfit::Missing,
     };
@@ -448,7 +454,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
         inactive,
     };
     assert_eq!(needed.types_unfit(operations, &[found(2200, false)]), []);
-    let off = Trouble::Type {
+    let off = Issue::Type {
         role: operations,
         kind: kind("disk"),
         why: Unfit::Inactive,
@@ -457,7 +463,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
     assert_eq!(needed.priorities_gone(&[31, 32]), []);
     assert_eq!(
         needed.priorities_gone(&[31]),
-        [Trouble::Priority(Severity::High)]
+        [Issue::Priority(Severity::High)]
     );
 }
 

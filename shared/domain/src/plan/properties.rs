@@ -174,7 +174,7 @@ struct World {
     items: Vec<ItemKey>,
     site: BTreeMap<RecordId, Found>,
     snapshots: BTreeMap<usize, Vec<Sent>>,
-    let_through: BTreeMap<TenantId, u32>,
+    approved: BTreeMap<TenantId, u32>,
     page: usize,
 }
 
@@ -191,11 +191,9 @@ fn world() -> impl Strategy<Value = World> {
         1 => prop::collection::vec(drawn(), 40..90),
     ];
     let lists = prop::collection::vec(list(), 0..12);
-    let let_through = prop_oneof![Just(vec![]), prop::collection::vec(15..60_u32, 2)];
-    let all = (alerts, lists, let_through, 1..50_usize);
-    all.prop_map(|(alerts, lists, let_through, page)| {
-        World::of(&alerts, &lists, &let_through, page)
-    })
+    let approved = prop_oneof![Just(vec![]), prop::collection::vec(15..60_u32, 2)];
+    let all = (alerts, lists, approved, 1..50_usize);
+    all.prop_map(|(alerts, lists, approved, page)| World::of(&alerts, &lists, &approved, page))
 }
 
 /// One tenant with many tickets, of which a whole list has some.
@@ -218,22 +216,21 @@ fn crowd() -> impl Strategy<Value = World> {
         ..list
     });
     let alerts = prop::collection::vec(one, 30..90);
-    let let_through = prop_oneof![Just(vec![]), prop::collection::vec(15..60_u32, 2)];
-    (alerts, whole, let_through)
-        .prop_map(|(alerts, list, let_through)| World::of(&alerts, &[list], &let_through, 50))
+    let approved = prop_oneof![Just(vec![]), prop::collection::vec(15..60_u32, 2)];
+    (alerts, whole, approved)
+        .prop_map(|(alerts, list, approved)| World::of(&alerts, &[list], &approved, 50))
 }
 
 impl World {
-    fn of(alerts: &[Drawn], lists: &[DrawnList], let_through: &[u32], page: usize) -> Self {
-        let let_through = TENANTS.iter().zip(let_through);
-        let let_through =
-            let_through.map(|(tenant, count)| (TenantId::parse(*tenant).unwrap(), *count));
+    fn of(alerts: &[Drawn], lists: &[DrawnList], approved: &[u32], page: usize) -> Self {
+        let approved = TENANTS.iter().zip(approved);
+        let approved = approved.map(|(tenant, count)| (TenantId::parse(*tenant).unwrap(), *count));
         let mut world = Self {
             records: vec![],
             items: vec![],
             site: BTreeMap::new(),
             snapshots: BTreeMap::new(),
-            let_through: let_through.collect(),
+            approved: approved.collect(),
             page,
         };
         for (number, drawn) in alerts.iter().enumerate() {
@@ -398,7 +395,7 @@ impl World {
             };
             (tenant.clone(), approval)
         };
-        let approvals = self.let_through.iter().map(approval).collect();
+        let approvals = self.approved.iter().map(approval).collect();
         census.departures(going, &[], &approvals, minute(NOW))
     }
 
@@ -645,8 +642,8 @@ proptest! {
             let closing = gone.iter().copied().filter(tickets).count();
             let open = world.records.iter().filter(of).filter(tickets).count();
             let believed = closing <= 20 || closing * 10 <= open * 3;
-            let let_through = world.let_through.get(&tenant).map_or(0, |count| *count as usize);
-            prop_assert!(believed || closing <= let_through, "{} of {}", closing, open);
+            let approved = world.approved.get(&tenant).map_or(0, |count| *count as usize);
+            prop_assert!(believed || closing <= approved, "{} of {}", closing, open);
             let is_stopped = departures.stopped.contains_key(&tenant);
             prop_assert!(!is_stopped || gone.is_empty());
         }

@@ -119,7 +119,7 @@ fn going(census: &Census, snapshots: &[Sent]) -> Going {
 }
 
 /// What is gone by one snapshot a tenant, where a person approved a minute ago that the first so many records of a tenant close.
-fn departures(records: &[Record], snapshots: &[Sent], let_through: &[(&str, u32)]) -> Departures {
+fn departures(records: &[Record], snapshots: &[Sent], approved: &[(&str, u32)]) -> Departures {
     let approval = |tenant: &TenantId, closings| {
         let of_tenant = records.iter().filter(|record| record.key.tenant == *tenant);
         let alerts = of_tenant
@@ -131,7 +131,7 @@ fn departures(records: &[Record], snapshots: &[Sent], let_through: &[(&str, u32)
             in_progress: Some(AlertSet::of(alerts)),
         }
     };
-    let approvals = let_through.iter().map(|(tenant, count)| {
+    let approvals = approved.iter().map(|(tenant, count)| {
         let tenant = tenant_id(tenant);
         let approval = approval(&tenant, *count);
         (tenant, approval)
@@ -387,7 +387,7 @@ fn more_than_twenty_and_more_than_three_in_ten_are_not_believed_at_once() {
             proposed,
             "{gone} of {of}"
         );
-        assert!(departures.let_through.is_empty());
+        assert!(departures.approved.is_empty());
     }
 }
 
@@ -582,7 +582,7 @@ fn what_a_person_let_through_is_not_counted_again() {
     ] {
         let (records, list) = closing(gone, 60);
         let departures = departures_after(&records, &list, &before, &approvals);
-        let seen = (departures.stopped.len(), departures.let_through.len());
+        let seen = (departures.stopped.len(), departures.approved.len());
         assert_eq!(seen, expected, "{what}");
         let proposed = if expected.0 == 0 { gone } else { 0 };
         assert_eq!(departures.proposals.len() as u64, proposed, "{what}");
@@ -673,11 +673,11 @@ fn a_person_lets_through_as_many_as_it_saw() {
     let there: Vec<String> = (0..8).map(|n| format!("b{n}")).collect();
     let there: Vec<&str> = there.iter().map(String::as_str).collect();
     lists.push(of_tenant("fabrikam", sent("t", NOW, &there)));
-    for (let_through, passes) in [(24, false), (25, true), (26, true)] {
-        let departures = departures(&records, &lists, &[("contoso", let_through)]);
+    for (approved, passes) in [(24, false), (25, true), (26, true)] {
+        let departures = departures(&records, &lists, &[("contoso", approved)]);
         assert_eq!(departures.proposals.len(), if passes { 25 } else { 0 });
         let contoso = tenant_id("contoso");
-        assert_eq!(departures.let_through.contains(&contoso), passes);
+        assert_eq!(departures.approved.contains(&contoso), passes);
         assert_eq!(departures.stopped.contains_key(&contoso), !passes);
         assert_eq!(
             stopped(&departures)[&tenant_id("fabrikam")],
@@ -687,7 +687,7 @@ fn a_person_lets_through_as_many_as_it_saw() {
     }
     let (records, list) = closing(20, 20);
     let departures = departures(&records, &list, &[("contoso", 99)]);
-    assert!(departures.let_through.is_empty(), "nothing was stopped");
+    assert!(departures.approved.is_empty(), "nothing was stopped");
 }
 
 /// Taken for gone, they would never get one.
@@ -704,7 +704,7 @@ fn alerts_without_a_ticket_count_too() {
     let gone = departures(&records, &list, &[]);
     assert_eq!(stopped(&gone)[&contoso], (25, 25));
     let gone = departures(&records, &list, &[("contoso", 25)]);
-    assert_eq!((gone.proposals.len(), gone.let_through.len()), (25, 1));
+    assert_eq!((gone.proposals.len(), gone.approved.len()), (25, 1));
     // Nor do alerts without one make many tickets fewer.
     let (mut records, mut lists) = closing(21, 60);
     let waiting = many("contoso", "w", 100, false);

@@ -420,7 +420,7 @@ fn words_of_their_own_make_few_groups_and_a_test_alert_notifies_nobody() {
 /// The names of all reasons, and for each whether it is a group's, and who is notified.
 #[test]
 fn every_reason_is_retried_and_reported_as_the_table_says() {
-    use crate::health::Part;
+    use crate::health::IncidentScope;
     let all = [
         Blocked::NotSetUp,
         Blocked::Unmapped,
@@ -455,9 +455,9 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
         assert_eq!(n, place);
         let name = reason.to_string();
         let name = name.split('(').next().unwrap();
-        let notified = match Part::of(reason) {
-            Some(Part::Connection) => "a mail about the connection",
-            Some(Part::SetUp) => "a mail about the set-up",
+        let notified = match IncidentScope::of(reason) {
+            Some(IncidentScope::Connection) => "a mail about the connection",
+            Some(IncidentScope::SetUp) => "a mail about the set-up",
             None => "the page",
         };
         let blocked = BlockedSince {

@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// Keeps an answer for who listens.
-pub(crate) fn heard(answer: &Answered) {
+pub(crate) fn record_answer(answer: &Answered) {
     ANSWERS.with_borrow_mut(|answers| {
         if let Some(answers) = answers {
             writeln!(answers, "{} {:?}", answer.status, answer.headers).unwrap();

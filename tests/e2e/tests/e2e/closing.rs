@@ -259,15 +259,15 @@ async fn an_id_that_a_snapshot_writes_in_another_way_is_counted_and_told() {
     world.post(&snapshot("s1", 0, &["A0", "a1"])).await;
     world.work().await;
     assert_eq!(world.reconciled(1).await, 0);
-    let signs = world.config.pipeline().await.unwrap().signs;
-    assert_eq!(signs.similar_ids.map(|happened| happened.count), Some(1));
+    let state = world.config.pipeline().await.unwrap().state;
+    assert_eq!(state.similar_ids.map(|happened| happened.count), Some(1));
     let mut again = snapshot("s2", 2, &["a0", "a1"]);
     again["data"]["taken_at"] = from_now(2).to_string().into();
     world.post_at(2, &again).await;
     world.work().await;
     assert_eq!(world.reconciled(17).await, 0);
-    let signs = world.config.pipeline().await.unwrap().signs;
-    assert_eq!(signs.similar_ids.map(|happened| happened.count), Some(1));
+    let state = world.config.pipeline().await.unwrap().state;
+    assert_eq!(state.similar_ids.map(|happened| happened.count), Some(1));
 }
 
 #[tokio::test]

@@ -254,8 +254,8 @@ async fn a_confirmation_that_cannot_be_mailed_changes_nothing_and_says_who_can_m
     let detail = refused["detail"].as_str().unwrap();
     assert!(detail.contains("Only the operator"), "{detail}");
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 1));
-    let signs = world.config.pipeline().await.unwrap().signs;
-    let failed = signs.mails_failed.map(|failed| failed.count);
+    let state = world.config.pipeline().await.unwrap().state;
+    let failed = state.mails_failed.map(|failed| failed.count);
     assert_eq!(failed, Some(1), "the operator is notified");
 }
 

@@ -104,19 +104,19 @@ pub(crate) const WORKS: &str = "Ticketbridge: working again (northwind)";
 
 #[tokio::test]
 async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_again() {
-    let mut told = Told::new().await;
-    told.minute().await;
-    assert_eq!(told.subjects().await, [""; 0]);
-    told.world.faults(json!({ "keys": "revoked" })).await;
+    let mut notified = Told::new().await;
+    notified.minute().await;
+    assert_eq!(notified.subjects().await, [""; 0]);
+    notified.world.faults(json!({ "keys": "revoked" })).await;
     for alert in ["a1", "a2", "a3"] {
-        told.raise(alert).await;
+        notified.raise(alert).await;
     }
-    assert_eq!(told.blocked().await, 3);
-    let calls = told.world.calls().await.len();
-    told.minutes(2).await;
+    assert_eq!(notified.blocked().await, 3);
+    let calls = notified.world.calls().await.len();
+    notified.minutes(2).await;
     let refused = "Ticketbridge: ConnectWise refuses the keys (northwind)";
-    assert_eq!(told.subjects().await, [refused]);
-    let text = told.text().await;
+    assert_eq!(notified.subjects().await, [refused]);
+    let text = notified.text().await;
     for said in [
         "No alert of northwind becomes a ticket since",
         "What to do: see that the API member is active. If it is, make new keys for it",
@@ -126,24 +126,24 @@ async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_a
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    told.minutes(10).await;
-    assert_eq!(told.subjects().await, [refused]);
-    let calls = told.world.calls().await.split_off(calls);
+    notified.minutes(10).await;
+    assert_eq!(notified.subjects().await, [refused]);
+    let calls = notified.world.calls().await.split_off(calls);
     let is_probe = |call: &String| call == "GET /company/companies";
     assert!(calls.iter().all(is_probe), "{calls:?}");
     assert!((10..=13).contains(&calls.len()), "{}", calls.len());
 
-    told.world.faults(json!({ "keys": "ok" })).await;
-    told.minutes(2).await;
-    assert_eq!(told.world.all_tickets().await.len(), 3);
+    notified.world.faults(json!({ "keys": "ok" })).await;
+    notified.minutes(2).await;
+    assert_eq!(notified.world.all_tickets().await.len(), 3);
     assert_eq!(
-        told.subjects().await,
+        notified.subjects().await,
         [refused],
         "it may be back in a moment"
     );
-    told.minutes(5).await;
-    assert_eq!(told.subjects().await, [refused, WORKS]);
-    let text = told.text().await;
+    notified.minutes(5).await;
+    assert_eq!(notified.subjects().await, [refused, WORKS]);
+    let text = notified.text().await;
     assert!(
         text.contains("3 alerts that had waited for it have gone on"),
         "{text}"
@@ -152,36 +152,37 @@ async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_a
 
 #[tokio::test]
 async fn an_outage_is_told_when_it_lasts_and_not_when_it_is_over_in_a_moment() {
-    let mut told = Told::new().await;
-    told.world.faults(json!({ "outage": true })).await;
-    told.minutes(2).await;
-    told.world.faults(json!({ "outage": false })).await;
-    told.minutes(3).await;
-    assert_eq!(told.subjects().await, [""; 0]);
+    let mut notified = Told::new().await;
+    notified.world.faults(json!({ "outage": true })).await;
+    notified.minutes(2).await;
+    notified.world.faults(json!({ "outage": false })).await;
+    notified.minutes(3).await;
+    assert_eq!(notified.subjects().await, [""; 0]);
 
-    told.world.faults(json!({ "outage": true })).await;
-    told.world
-        .make_health_due(after(told.begun, told.minutes * 60))
+    notified.world.faults(json!({ "outage": true })).await;
+    notified
+        .world
+        .make_health_due(after(notified.begun, notified.minutes * 60))
         .await;
-    told.minutes(2).await;
-    assert_eq!(told.subjects().await, [""; 0], "not before the third");
-    told.minutes(12).await;
+    notified.minutes(2).await;
+    assert_eq!(notified.subjects().await, [""; 0], "not before the third");
+    notified.minutes(12).await;
     let outage = "Ticketbridge: ConnectWise is in trouble (northwind)";
-    assert_eq!(told.subjects().await, [outage]);
-    let text = told.text().await;
+    assert_eq!(notified.subjects().await, [outage]);
+    let text = notified.text().await;
     assert!(
         text.contains("What to do: nothing, if ConnectWise is known to be down"),
         "{text}"
     );
     // It has been failing for longer than messages back off.
-    told.minutes(4).await;
-    told.raise("a1").await;
-    assert_eq!(told.blocked().await, 1);
-    told.world.faults(json!({ "outage": false })).await;
-    told.minutes(6).await;
-    assert_eq!(told.subjects().await, [outage, WORKS]);
-    assert_eq!(told.world.all_tickets().await.len(), 1);
-    let text = told.text().await;
+    notified.minutes(4).await;
+    notified.raise("a1").await;
+    assert_eq!(notified.blocked().await, 1);
+    notified.world.faults(json!({ "outage": false })).await;
+    notified.minutes(6).await;
+    assert_eq!(notified.subjects().await, [outage, WORKS]);
+    assert_eq!(notified.world.all_tickets().await.len(), 1);
+    let text = notified.text().await;
     assert!(
         text.contains("1 alert that had waited for it has gone on"),
         "{text}"
@@ -191,64 +192,71 @@ async fn an_outage_is_told_when_it_lasts_and_not_when_it_is_over_in_a_moment() {
 #[tokio::test]
 async fn a_redirect_or_a_page_for_every_call_is_an_outage_and_nobody_is_told_to_connect_again() {
     for (status, body) in [(302, "empty"), (404, "page"), (403, "page")] {
-        let mut told = Told::new().await;
+        let mut notified = Told::new().await;
         let answer = json!({ "answer": { "status": status, "body": body } });
         let rules = json!({ "rules": [{ "then": answer }] });
-        told.world.faults(rules).await;
-        told.minutes(2).await;
+        notified.world.faults(rules).await;
+        notified.minutes(2).await;
         assert_eq!(
-            told.subjects().await,
+            notified.subjects().await,
             [""; 0],
             "{status}: maintenance of a minute"
         );
-        told.minutes(2).await;
+        notified.minutes(2).await;
         let outage = "Ticketbridge: something else answers for ConnectWise (northwind)";
-        assert_eq!(told.subjects().await, [outage], "{status}");
-        let text = told.text().await;
+        assert_eq!(notified.subjects().await, [outage], "{status}");
+        let text = notified.text().await;
         assert!(!text.contains("connect again"), "{text}");
-        told.world.faults(json!({ "rules": [] })).await;
-        told.minutes(6).await;
-        assert_eq!(told.subjects().await, [outage, WORKS], "{status}");
+        notified.world.faults(json!({ "rules": [] })).await;
+        notified.minutes(6).await;
+        assert_eq!(notified.subjects().await, [outage, WORKS], "{status}");
     }
 }
 
 #[tokio::test]
 async fn a_lasting_429_is_told_as_such_though_nobody_calls_for_an_hour() {
-    let mut told = Told::new().await;
-    told.minute().await;
+    let mut notified = Told::new().await;
+    notified.minute().await;
     let throttled = json!({ "all": true, "retry_after_seconds": 3600 });
-    told.world.faults(json!({ "throttle": throttled })).await;
-    told.raise("a1").await;
-    assert_eq!(told.blocked().await, 1);
-    let calls = told.world.calls().await.len();
-    told.minutes(20).await;
+    notified
+        .world
+        .faults(json!({ "throttle": throttled }))
+        .await;
+    notified.raise("a1").await;
+    assert_eq!(notified.blocked().await, 1);
+    let calls = notified.world.calls().await.len();
+    notified.minutes(20).await;
     let limited = "Ticketbridge: ConnectWise limits the rate of calls (northwind)";
-    assert_eq!(told.subjects().await, [limited]);
-    let text = told.text().await;
+    assert_eq!(notified.subjects().await, [limited]);
+    let text = notified.text().await;
     assert!(
         text.contains("1 alert waits for it: Acme Dental (1)"),
         "{text}"
     );
-    assert_eq!(told.world.calls().await.len(), calls, "the pause is kept");
+    assert_eq!(
+        notified.world.calls().await.len(),
+        calls,
+        "the pause is kept"
+    );
 }
 
 #[tokio::test]
 async fn a_day_later_it_is_told_again_and_in_between_it_is_not() {
-    let mut told = Told::new().await;
-    told.world.faults(json!({ "keys": "revoked" })).await;
-    told.minutes(2).await;
+    let mut notified = Told::new().await;
+    notified.world.faults(json!({ "keys": "revoked" })).await;
+    notified.minutes(2).await;
     for hour in [1, 5, 12, 23] {
-        told.minutes = hour * 60;
-        told.minutes(1).await;
+        notified.minutes = hour * 60;
+        notified.minutes(1).await;
     }
-    assert_eq!(told.subjects().await.len(), 1);
+    assert_eq!(notified.subjects().await.len(), 1);
     for day in [1, 2] {
-        told.minutes = day * 24 * 60 + 5;
-        told.minutes(3).await;
+        notified.minutes = day * 24 * 60 + 5;
+        notified.minutes(3).await;
     }
     let refused = "ConnectWise refuses the keys (northwind)";
     assert_eq!(
-        told.subjects().await,
+        notified.subjects().await,
         [
             format!("Ticketbridge: {refused}"),
             format!("Ticketbridge: still, {refused}"),
@@ -271,20 +279,24 @@ async fn the_partners_own_client_id_and_the_operators_are_told_apart_from_keys()
             "check it at developer.connectwise.com",
         ),
     ] {
-        let mut told = Told::new().await;
+        let mut notified = Told::new().await;
         if own {
-            told.world
+            notified
+                .world
                 .put_own_client_id("f5b0c9ae-0000-4000-8000-00000000dead")
                 .await;
         } else {
-            told.world.faults(json!({ "client_id": "refused" })).await;
+            notified
+                .world
+                .faults(json!({ "client_id": "refused" }))
+                .await;
         }
-        told.minutes(2).await;
+        notified.minutes(2).await;
         assert_eq!(
-            told.subjects().await,
+            notified.subjects().await,
             [format!("Ticketbridge: {headline} (northwind)")]
         );
-        let text = told.text().await;
+        let text = notified.text().await;
         assert!(
             text.contains(to_do) && text.contains("keys are not in doubt"),
             "{text}"
@@ -294,21 +306,22 @@ async fn the_partners_own_client_id_and_the_operators_are_told_apart_from_keys()
 
 #[tokio::test]
 async fn a_missing_right_is_named_and_one_that_nothing_needs_is_not() {
-    let mut told = Told::new().await;
+    let mut notified = Told::new().await;
     let faults = json!({ "missing_rights": ["table_setup.add", "member_maintenance.inquire"] });
-    told.world.faults(faults).await;
-    told.minutes(3).await;
-    assert_eq!(told.subjects().await, [""; 0]);
+    notified.world.faults(faults).await;
+    notified.minutes(3).await;
+    assert_eq!(notified.subjects().await, [""; 0]);
     let faults = json!({ "missing_rights": ["service_tickets.add"] });
-    told.world.faults(faults).await;
-    told.world
-        .make_health_due(after(told.begun, told.minutes * 60))
+    notified.world.faults(faults).await;
+    notified
+        .world
+        .make_health_due(after(notified.begun, notified.minutes * 60))
         .await;
-    told.raise("a1").await;
-    told.minutes(4).await;
+    notified.raise("a1").await;
+    notified.minutes(4).await;
     let missing = "Ticketbridge: a right is missing in ConnectWise (northwind)";
-    assert_eq!(told.subjects().await, [missing]);
-    let text = told.text().await;
+    assert_eq!(notified.subjects().await, [missing]);
+    let text = notified.text().await;
     for said in [
         "needed for making tickets and their notes",
         "Service Desk > Service Tickets: Add = All",
@@ -316,35 +329,37 @@ async fn a_missing_right_is_named_and_one_that_nothing_needs_is_not() {
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    told.world.faults(json!({ "missing_rights": [] })).await;
-    told.minutes(6).await;
-    assert_eq!(told.subjects().await, [missing, WORKS]);
-    assert_eq!(told.world.all_tickets().await.len(), 1);
+    notified.world.faults(json!({ "missing_rights": [] })).await;
+    notified.minutes(6).await;
+    assert_eq!(notified.subjects().await, [missing, WORKS]);
+    assert_eq!(notified.world.all_tickets().await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_deleted_board_is_told_once_and_the_other_boards_tickets_go_on() {
-    let mut told = Told::new().await;
+    let mut notified = Told::new().await;
     let path = format!("/service/boards/{}", OPERATIONS.0);
     let renamed = json!([{ "op": "replace", "path": "name", "value": "Renamed" }]);
-    told.world
+    notified
+        .world
         .technician(Method::PATCH, &path, Some(renamed))
         .await;
-    told.minutes(2).await;
+    notified.minutes(2).await;
     assert_eq!(
-        told.subjects().await,
+        notified.subjects().await,
         [""; 0],
         "another name is the same board"
     );
-    told.world.technician(Method::DELETE, &path, None).await;
-    told.raise("a1").await;
-    told.world
-        .make_health_due(after(told.begun, told.minutes * 60))
+    notified.world.technician(Method::DELETE, &path, None).await;
+    notified.raise("a1").await;
+    notified
+        .world
+        .make_health_due(after(notified.begun, notified.minutes * 60))
         .await;
-    told.minutes(12).await;
+    notified.minutes(12).await;
     let gone = "Ticketbridge: a board cannot be used (northwind)";
-    assert_eq!(told.subjects().await, [gone]);
-    let text = told.text().await;
+    assert_eq!(notified.subjects().await, [gone]);
+    let text = notified.text().await;
     for said in [
         "The board for operations alerts cannot be used: it is gone",
         "1 alert waits for it",
@@ -354,90 +369,95 @@ async fn a_deleted_board_is_told_once_and_the_other_boards_tickets_go_on() {
     }
     let mut cyber = event("alert.raised", "e9", "c1", 0);
     cyber["data"]["kind"] = "ransomware_encryption".into();
-    let messages = told.world.taken(&[cyber]).await;
-    told.world.hand_over(messages, told.minutes).await;
-    assert_eq!(told.world.all_tickets().await.len(), 1);
+    let messages = notified.world.taken(&[cyber]).await;
+    notified.world.hand_over(messages, notified.minutes).await;
+    assert_eq!(notified.world.all_tickets().await.len(), 1);
 
     // The partner chooses another one.
     let mut chosen = settings();
     chosen.operations = chosen.cyber_alerts.clone();
-    told.world
+    notified
+        .world
         .config
         .put_settings(&partner(), &chosen)
         .await
         .unwrap();
-    told.minutes(6).await;
-    assert_eq!(told.subjects().await, [gone, WORKS]);
-    assert_eq!(told.world.all_tickets().await.len(), 2);
+    notified.minutes(6).await;
+    assert_eq!(notified.subjects().await, [gone, WORKS]);
+    assert_eq!(notified.world.all_tickets().await.len(), 2);
 }
 
 #[tokio::test]
 async fn a_start_status_that_became_a_closing_one_is_told_and_mended() {
-    let mut told = Told::new().await;
+    let mut notified = Told::new().await;
     let (board, start, _) = OPERATIONS;
     let path = format!("/service/boards/{board}/statuses/{start}");
     let closes =
         |closes: bool| Some(json!([{ "op": "replace", "path": "closedStatus", "value": closes }]));
-    told.world
+    notified
+        .world
         .technician(Method::PATCH, &path, closes(true))
         .await;
-    told.minutes(12).await;
+    notified.minutes(12).await;
     let unfit = "Ticketbridge: a status cannot be used (northwind)";
-    assert_eq!(told.subjects().await, [unfit]);
-    let text = told.text().await;
+    assert_eq!(notified.subjects().await, [unfit]);
+    let text = notified.text().await;
     assert!(
         text.contains("The status of new tickets for operations alerts cannot be used: it counts as closed by now."),
         "{text}"
     );
-    told.world
+    notified
+        .world
         .technician(Method::PATCH, &path, closes(false))
         .await;
-    told.minutes(5).await;
-    assert_eq!(told.subjects().await, [unfit, WORKS]);
+    notified.minutes(5).await;
+    assert_eq!(notified.subjects().await, [unfit, WORKS]);
 }
 
 #[tokio::test]
 async fn a_priority_that_is_gone_is_seen_within_three_probes() {
-    let mut told = Told::new().await;
+    let mut notified = Told::new().await;
     let mut chosen = settings();
     chosen.priorities.insert(Severity::High, 999);
-    told.world
+    notified
+        .world
         .config
         .put_settings(&partner(), &chosen)
         .await
         .unwrap();
     for _ in 0..3 {
-        told.minute().await;
-        told.minutes += 15;
+        notified.minute().await;
+        notified.minutes += 15;
     }
     let gone = "Ticketbridge: a priority is gone (northwind)";
-    assert_eq!(told.subjects().await, [gone]);
+    assert_eq!(notified.subjects().await, [gone]);
 }
 
 #[tokio::test]
 async fn a_tenants_company_that_is_deleted_is_told_by_its_name_and_the_others_go_on() {
-    let mut told = Told::new().await;
+    let mut notified = Told::new().await;
     let other = Mapping {
         company: Some(302),
         enabled: true,
         name: Some("Baker <b>& Sons</b>".into()),
         ..Mapping::default()
     };
-    let config = &told.world.config;
+    let config = &notified.world.config;
     config
         .put_mapping(&partner(), &tenant("baker"), &other)
         .await
         .unwrap();
     let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
-    told.world
+    notified
+        .world
         .technician(Method::PATCH, "/company/companies/302", Some(deleted))
         .await;
-    told.minutes(8).await;
+    notified.minutes(8).await;
     assert_eq!(
-        told.subjects().await,
+        notified.subjects().await,
         ["Ticketbridge: the company of Baker <b>& Sons</b> cannot be used (northwind)"]
     );
-    let text = told.text().await;
+    let text = notified.text().await;
     for said in [
         "The ConnectWise company of Baker <b>& Sons</b> is deleted.",
         "What needs it waits; everything else goes on.",
@@ -445,26 +465,27 @@ async fn a_tenants_company_that_is_deleted_is_told_by_its_name_and_the_others_go
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    let html = told.world.mails().await[0]["BodyHtml"].to_string();
+    let html = notified.world.mails().await[0]["BodyHtml"].to_string();
     assert!(
         !html.contains("<b>& Sons") && html.contains("&lt;b&gt;&amp; Sons"),
         "{html}"
     );
-    told.raise("a1").await;
-    assert_eq!(told.world.all_tickets().await.len(), 1, "Acme's");
+    notified.raise("a1").await;
+    assert_eq!(notified.world.all_tickets().await.len(), 1, "Acme's");
 
     // Somebody else's is gone too: it is told when an hour has passed, with what is new.
     let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
     let acme = format!("/company/companies/{COMPANY}");
-    told.world
+    notified
+        .world
         .technician(Method::PATCH, &acme, Some(deleted))
         .await;
-    told.minutes(30).await;
-    assert_eq!(told.subjects().await.len(), 1);
-    told.minutes = 70;
-    told.minutes(20).await;
-    assert_eq!(told.subjects().await.len(), 2);
-    let text = told.text().await;
+    notified.minutes(30).await;
+    assert_eq!(notified.subjects().await.len(), 1);
+    notified.minutes = 70;
+    notified.minutes(20).await;
+    assert_eq!(notified.subjects().await.len(), 2);
+    let text = notified.text().await;
     assert!(
         text.contains("This is new. 1 thing that you know of lasts."),
         "{text}"
@@ -501,19 +522,19 @@ async fn trouble_that_nobody_could_be_told_of_is_told_when_there_is_a_contact() 
 
 #[tokio::test]
 async fn closings_that_were_stopped_are_told_once() {
-    let mut told = Told::new().await;
-    let config = told.world.config.clone();
-    let (acme, now) = (tenant(TENANT), told.begun);
+    let mut notified = Told::new().await;
+    let config = notified.world.config.clone();
+    let (acme, now) = (tenant(TENANT), notified.begun);
     assert!(
         config
             .stop(&partner(), &acme, &stop_of(0, 42, 60), now)
             .await
             .unwrap()
     );
-    told.minute().await;
+    notified.minute().await;
     let stopped = "Ticketbridge: tickets were not closed, please look (northwind)";
-    assert_eq!(told.subjects().await, [stopped]);
-    let text = told.text().await;
+    assert_eq!(notified.subjects().await, [stopped]);
+    let text = notified.text().await;
     for said in [
         "nothing was closed",
         "42 of 60 alerts of Acme Dental would have been taken for over at once",
@@ -522,7 +543,7 @@ async fn closings_that_were_stopped_are_told_once() {
         assert!(text.contains(said), "{said}\n{text}");
     }
     let of = async || -> Stopped { config.stopped(&partner()).await.unwrap()[&acme].clone() };
-    assert!(of().await.told_at.is_some());
+    assert!(of().await.notified_at.is_some());
     // Counted anew, it is the same stop.
     assert!(
         !config
@@ -531,28 +552,30 @@ async fn closings_that_were_stopped_are_told_once() {
             .unwrap()
     );
     for _ in 0..3 {
-        told.world
-            .make_health_due(after(told.begun, told.minutes * 60))
+        notified
+            .world
+            .make_health_due(after(notified.begun, notified.minutes * 60))
             .await;
-        told.minute().await;
+        notified.minute().await;
     }
-    assert_eq!(told.subjects().await, [stopped]);
+    assert_eq!(notified.subjects().await, [stopped]);
     // Let through, and then more than that: another stop.
     let shown = of().await;
     let (northwind, shown) = (partner(), (shown.digest.as_str(), shown.since));
-    let let_through = config.let_through(&northwind, &acme, shown, Timestamp::now());
-    assert!(let_through.await.unwrap());
+    let approved = config.approved(&northwind, &acme, shown, Timestamp::now());
+    assert!(approved.await.unwrap());
     assert!(
         config
             .stop(&partner(), &acme, &stop_of(0, 50, 60), now)
             .await
             .unwrap()
     );
-    told.world
-        .make_health_due(after(told.begun, told.minutes * 60))
+    notified
+        .world
+        .make_health_due(after(notified.begun, notified.minutes * 60))
         .await;
-    told.minute().await;
-    assert_eq!(told.subjects().await, [stopped, stopped]);
+    notified.minute().await;
+    assert_eq!(notified.subjects().await, [stopped, stopped]);
 }
 
 #[tokio::test]

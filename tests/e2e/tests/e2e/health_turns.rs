@@ -173,10 +173,10 @@ async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
                 now = after(now, 120);
                 lane.tick(None, now).await.unwrap();
             }
-            let told = lane.mails().await - before;
+            let notified = lane.mails().await - before;
             assert!(
-                (1..=2).contains(&told),
-                "{details}: {told} mails that it broke"
+                (1..=2).contains(&notified),
+                "{details}: {notified} mails that it broke"
             );
 
             lane.world.faults(json!({ "keys": "ok" })).await;
@@ -198,12 +198,12 @@ async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
             assert_eq!(due, [partner()], "{details}: what waited is looked at");
             let health = lane.table.health(&partner()).await.unwrap().health;
             assert_eq!(health.connection, None, "{details}");
-            let over = lane.mails().await - before - told;
+            let over = lane.mails().await - before - notified;
             assert!(
                 (1..=2).contains(&over),
                 "{details}: {over} mails that it works"
             );
-            twice += usize::from(told == 2) + usize::from(over == 2);
+            twice += usize::from(notified == 2) + usize::from(over == 2);
             if !has_died {
                 assert!(at > 15, "{at} calls are no run");
                 break;

@@ -1,10 +1,10 @@
 //! Ticketbridge's own trouble, and what its operator is told of it.
 
 use domain::EmailAddress;
-use domain::pipeline::{Schedule, Trouble, troubles};
+use domain::pipeline::{PipelineIssue, Schedule, issues};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::Sign;
+use store::OperatorEvent;
 
 use crate::counts::Counts;
 use crate::ticks::{after, minute};
@@ -30,7 +30,7 @@ async fn tick(world: &World, app: &health::App, at: Timestamp) {
 }
 
 /// The subjects of the operator's mails.
-async fn told(world: &World) -> Vec<String> {
+async fn notified(world: &World) -> Vec<String> {
     let mails = world.mails().await;
     let to_operator = |mail: &&Value| mail["To"].to_string().contains(OPERATOR);
     let subject = |mail: &Value| mail["Subject"].as_str().unwrap().to_owned();
@@ -47,13 +47,13 @@ async fn the_operator_is_told_once_reminded_daily_and_told_when_it_is_over() {
     let (app, now) = (health(&world, MAIL_FROM), Timestamp::now());
     let at = |minutes: i64| now + SignedDuration::from_mins(minutes);
     tick(&world, &app, now).await;
-    assert_eq!(told(&world).await, [""; 0]);
+    assert_eq!(notified(&world).await, [""; 0]);
     world.enqueue("no message of ours").await;
     world.work().await;
     for minute in 1..12 {
         tick(&world, &app, at(minute)).await;
     }
-    assert_eq!(told(&world).await, [WRONG]);
+    assert_eq!(notified(&world).await, [WRONG]);
     let mail = world.mails().await.pop().unwrap();
     let text = mail["BodyText"].as_str().unwrap();
     assert!(
@@ -62,16 +62,18 @@ async fn the_operator_is_told_once_reminded_daily_and_told_when_it_is_over() {
         "{text}"
     );
     tick(&world, &app, at(1439)).await;
-    assert_eq!(told(&world).await, [WRONG]);
+    assert_eq!(notified(&world).await, [WRONG]);
     tick(&world, &app, at(1441)).await;
     tick(&world, &app, at(1442)).await;
-    assert_eq!(told(&world).await, [WRONG, STILL]);
+    assert_eq!(notified(&world).await, [WRONG, STILL]);
 
     // Closings that are stopped are another trouble: it is told of at once.
-    let stopped = world.config.happened(Sign::ClosingsStopped, at(1443));
+    let stopped = world
+        .config
+        .happened(OperatorEvent::ClosingsStopped, at(1443));
     stopped.await.unwrap();
     tick(&world, &app, at(1443)).await;
-    assert_eq!(told(&world).await, [WRONG, STILL, WRONG]);
+    assert_eq!(notified(&world).await, [WRONG, STILL, WRONG]);
 
     let sqs = aws_sdk_sqs::Client::new(&world.aws);
     let purge = sqs.purge_queue().queue_url(&world.dead_letter_queue_url);
@@ -79,10 +81,10 @@ async fn the_operator_is_told_once_reminded_daily_and_told_when_it_is_over() {
     for minute in [1505, 1510, 1519] {
         tick(&world, &app, at(minute)).await;
     }
-    assert_eq!(told(&world).await.len(), 3, "not calm for long enough");
+    assert_eq!(notified(&world).await.len(), 3, "not calm for long enough");
     tick(&world, &app, at(1520)).await;
     tick(&world, &app, at(1521)).await;
-    assert_eq!(told(&world).await, [WRONG, STILL, WRONG, OVER]);
+    assert_eq!(notified(&world).await, [WRONG, STILL, WRONG, OVER]);
 }
 
 #[tokio::test]
@@ -93,19 +95,19 @@ async fn two_ticks_at_once_tell_the_operator_once_and_a_mail_that_fails_is_sent_
     let now = Timestamp::now();
     let failing = health(&world, "nobody@unverified.example");
     tick(&world, &failing, now).await;
-    assert_eq!(told(&world).await, [""; 0]);
-    let signs = world.config.pipeline().await.unwrap().signs;
-    assert_eq!(signs.mails_failed.map(|failed| failed.count), Some(1));
+    assert_eq!(notified(&world).await, [""; 0]);
+    let state = world.config.pipeline().await.unwrap().state;
+    assert_eq!(state.mails_failed.map(|failed| failed.count), Some(1));
 
     let app = health(&world, MAIL_FROM);
     let ticks = (0..4).map(|_| tick(&world, &app, after(now, 60)));
     futures_util::future::join_all(ticks).await;
-    assert_eq!(told(&world).await, [WRONG]);
+    assert_eq!(notified(&world).await, [WRONG]);
     let mail = world.mails().await.pop().unwrap();
     let text = mail["BodyText"].as_str().unwrap();
     assert!(text.contains("did not take mails (1 so far)"), "{text}");
     tick(&world, &app, after(now, 120)).await;
-    assert_eq!(told(&world).await, [WRONG]);
+    assert_eq!(notified(&world).await, [WRONG]);
 }
 
 #[tokio::test]
@@ -118,9 +120,9 @@ async fn a_schedule_that_does_not_run_is_missed_by_the_other_one() {
         app.handle(json!({}), &at).await.unwrap();
     };
     alone(9).await;
-    assert_eq!(told(&world).await, [""; 0]);
+    assert_eq!(notified(&world).await, [""; 0]);
     alone(11).await;
-    assert_eq!(told(&world).await, [WRONG]);
+    assert_eq!(notified(&world).await, [WRONG]);
 
     // The other way round, a count and the log are all that reconcile has.
     let counts = Counts::default();
@@ -145,7 +147,7 @@ async fn an_event_that_comes_back_again_and_again_is_told_of_by_its_age() {
     let messages = world.taken(&events).await;
     let back = world.hand_over(messages, 0).await;
     assert!(!back.is_empty());
-    let unfinished = async || world.config.pipeline().await.unwrap().signs.unfinished;
+    let unfinished = async || world.config.pipeline().await.unwrap().state.unfinished;
     assert_eq!(unfinished().await, None, "it is on its ordinary way");
 
     world.faults(json!({ "error_rate": 0.0 })).await;
@@ -155,14 +157,14 @@ async fn an_event_that_comes_back_again_and_again_is_told_of_by_its_age() {
     assert!((2650.0..2760.0).contains(&age), "{age}");
     let now = Timestamp::now() + SignedDuration::from_mins(46);
     let pipeline = world.config.pipeline().await.unwrap();
-    let wrong = troubles(&pipeline.signs, now);
-    assert!(wrong.contains(&Trouble::Unfinished), "{pipeline:?}");
+    let wrong = issues(&pipeline.state, now);
+    assert!(wrong.contains(&PipelineIssue::Unfinished), "{pipeline:?}");
 
     world.until_done(back, 50, 5).await;
     assert_eq!(world.all_tickets().await.len(), 3);
     let later = now + SignedDuration::from_mins(20);
-    let signs = world.config.pipeline().await.unwrap().signs;
-    assert!(!troubles(&signs, later).contains(&Trouble::Unfinished));
+    let state = world.config.pipeline().await.unwrap().state;
+    assert!(!issues(&state, later).contains(&PipelineIssue::Unfinished));
 }
 
 #[tokio::test]
@@ -184,7 +186,7 @@ async fn the_oldest_of_what_is_unfinished_is_remembered_until_it_is_seen_no_more
             .unfinished_seen(at(sent), at(seen))
             .await
             .unwrap();
-        let unfinished = world.config.pipeline().await.unwrap().signs.unfinished;
+        let unfinished = world.config.pipeline().await.unwrap().state.unfinished;
         assert_eq!(unfinished.unwrap().sent_at, at(kept), "{sent} {seen}");
     }
 }

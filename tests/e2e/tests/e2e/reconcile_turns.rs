@@ -137,18 +137,18 @@ async fn the_operator_is_notified_of_a_partner_whose_runs_die_also_where_it_is_t
     let now = Timestamp::now();
     let table = world.due();
     world.make_due(now).await;
-    let signs = async || world.config.pipeline().await.unwrap().signs.runs_died;
+    let state = async || world.config.pipeline().await.unwrap().state.runs_died;
     // Each run is dead by the time that its lease ends.
     for (seconds, died) in [(0, 0), (400, 1)] {
         let (at, until) = (after(now, seconds), after(now, seconds + 300));
         let lease = table.lease(&partner(), TASK, "dead", at, until).await;
         assert_eq!(lease.unwrap().unwrap().died, died);
     }
-    assert_eq!(signs().await, None);
+    assert_eq!(state().await, None);
     assert_eq!(world.tick(&reconcile, after(now, 800)).await.done, 1);
-    assert_eq!(signs().await.map(|sign| sign.count), Some(1));
+    assert_eq!(state().await.map(|event| event.count), Some(1));
     // A run that ended is no death.
     world.make_due(after(now, 900)).await;
     assert_eq!(world.tick(&reconcile, after(now, 900)).await.done, 1);
-    assert_eq!(signs().await.map(|sign| sign.count), Some(1));
+    assert_eq!(state().await.map(|event| event.count), Some(1));
 }

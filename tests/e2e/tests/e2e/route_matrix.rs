@@ -251,8 +251,8 @@ async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
             if is_write(&route) {
                 call = call.json(&named);
             }
-            let sign = if call.path.contains('?') { '&' } else { '?' };
-            call.path = format!("{}{sign}tenant={TENANT}", call.path);
+            let event = if call.path.contains('?') { '&' } else { '?' };
+            call.path = format!("{}{event}tenant={TENANT}", call.path);
             let answer = theirs.send(call).await;
             guarded(&answer);
             assert!(!answer.text.contains(MARK), "{route:?} {answer:?}");

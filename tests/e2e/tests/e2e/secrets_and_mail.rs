@@ -1,8 +1,8 @@
 //! What set-up writes outside of the table: secrets, and mails.
 
 use aws::mail::{Mail, Mailer, NotSent};
+use aws::secret_writer::SecretWriter;
 use aws::secrets::ConnectionSecret;
-use aws::vault::Vault;
 use domain::{EmailAddress, Secret};
 
 use crate::world::{MAIL_FROM, World, partner};
@@ -29,14 +29,16 @@ fn mail(subject: &str) -> Mail {
 #[tokio::test]
 async fn a_secret_is_made_then_changed_and_read_as_it_is() {
     let world = World::new().await;
-    let vault = Vault::new(&world.aws);
+    let secret_writer = SecretWriter::new(&world.aws);
     let prefix = "tb/new/";
-    let stored = async || vault.connection(prefix, &partner()).await.unwrap();
+    let stored = async || secret_writer.connection(prefix, &partner()).await.unwrap();
     assert_eq!(stored().await, None);
     let mut versions = vec![];
     for private_key in ["one", "two", "two"] {
         let keys = keys(private_key);
-        let put = vault.put_connection(prefix, &partner(), &keys).await;
+        let put = secret_writer
+            .put_connection(prefix, &partner(), &keys)
+            .await;
         versions.push(put.unwrap());
         let kept = stored().await.unwrap();
         assert_eq!(kept.document, keys);
@@ -49,10 +51,10 @@ async fn a_secret_is_made_then_changed_and_read_as_it_is() {
 #[tokio::test]
 async fn a_secret_that_was_marked_for_deletion_is_none_until_it_is_put_again() {
     let world = World::new().await;
-    let vault = Vault::new(&world.aws);
+    let secret_writer = SecretWriter::new(&world.aws);
     let prefix = "tb/connection/";
     assert!(
-        vault
+        secret_writer
             .connection(prefix, &partner())
             .await
             .unwrap()
@@ -61,11 +63,16 @@ async fn a_secret_that_was_marked_for_deletion_is_none_until_it_is_put_again() {
     let client = aws_sdk_secretsmanager::Client::new(&world.aws);
     let delete = client.delete_secret().secret_id("tb/connection/northwind");
     delete.send().await.unwrap();
-    assert_eq!(vault.connection(prefix, &partner()).await.unwrap(), None);
+    assert_eq!(
+        secret_writer.connection(prefix, &partner()).await.unwrap(),
+        None
+    );
     let again = keys("again");
-    let put = vault.put_connection(prefix, &partner(), &again).await;
+    let put = secret_writer
+        .put_connection(prefix, &partner(), &again)
+        .await;
     put.unwrap();
-    let kept = vault.connection(prefix, &partner()).await.unwrap();
+    let kept = secret_writer.connection(prefix, &partner()).await.unwrap();
     assert_eq!(kept.unwrap().document, again);
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use setup::{App, OPERATOR_ROUTE, PAGE_ROUTES};
 use store::Saved;
 
-use crate::canary::heard;
+use crate::canary::record_answer;
 use crate::reconcile_fans_out::Way;
 use crate::world::{World, partner};
 
@@ -155,7 +155,7 @@ impl Call {
             headers,
             text,
         };
-        heard(&answered);
+        record_answer(&answered);
         answered
     }
 }
@@ -233,8 +233,8 @@ impl Browser {
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
         let mut call = Call::new(method, path);
         if let Some(partner) = self.partner.as_ref().filter(|_| method != "GET") {
-            let sign = if path.contains('?') { '&' } else { '?' };
-            call.path = format!("{path}{sign}partner={partner}");
+            let event = if path.contains('?') { '&' } else { '?' };
+            call.path = format!("{path}{event}partner={partner}");
         }
         call.now = self.now.unwrap_or(call.now);
         let cookies = self.cookies.iter();

@@ -105,7 +105,7 @@ async fn stopped_closings_are_shown_and_let_through_by_a_person_once() {
     );
     let again = browser.post("/setup/stopped", &seen).await.expect(200);
     assert_eq!(again.json()["next"], "/setup?done=let_through");
-    assert_eq!(world.stopped_now().await.unwrap().let_through, Some(42));
+    assert_eq!(world.stopped_now().await.unwrap().approved, Some(42));
     assert!(world.is_due(Timestamp::now()).await);
     let history = world.let_through_in_history().await;
     assert_eq!(history.len(), 1, "{history:?}");
@@ -142,7 +142,7 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
         invented["digest"] = json!(digest);
         browser.post("/setup/stopped", &invented).await.expect(409);
     }
-    assert_eq!(world.stopped_now().await.unwrap().let_through, None);
+    assert_eq!(world.stopped_now().await.unwrap().approved, None);
 
     // Stopped, over, and stopped for other reasons: fewer, and not what was seen.
     let acme = tenant(TENANT);
@@ -160,7 +160,7 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
         page.contains("It is different by now") && page.contains(r#"<a href="/setup">"#),
         "{page}"
     );
-    assert_eq!(world.stopped_now().await.unwrap().let_through, None);
+    assert_eq!(world.stopped_now().await.unwrap().approved, None);
     assert_eq!(world.let_through_in_history().await, []);
     assert!(!world.is_due(after(now, 3600)).await);
 
@@ -170,11 +170,11 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
     browser.post("/setup/stopped", &seen).await.expect(409);
     let seen = form(&mut browser).await;
     browser.post("/setup/stopped", &seen).await.expect(200);
-    assert_eq!(world.stopped_now().await.unwrap().let_through, Some(25));
+    assert_eq!(world.stopped_now().await.unwrap().approved, Some(25));
     // More than that are stopped again, and shown again.
     world.stop(31, 60, after(now, 3600)).await;
     assert_eq!(world.stopped_now().await.unwrap().closings, 31);
-    assert_eq!(world.stopped_now().await.unwrap().let_through, None);
+    assert_eq!(world.stopped_now().await.unwrap().approved, None);
 }
 
 #[tokio::test]
@@ -196,6 +196,6 @@ async fn nobody_lets_through_what_is_stopped_at_another_partner() {
     theirs.post("/setup/stopped", &named).await.expect(409);
     let theirs = world.config.stopped(&contoso).await.unwrap();
     assert!(theirs.is_empty(), "{theirs:?}");
-    assert_eq!(world.stopped_now().await.unwrap().let_through, None);
+    assert_eq!(world.stopped_now().await.unwrap().approved, None);
     assert_eq!(world.let_through_in_history().await, []);
 }

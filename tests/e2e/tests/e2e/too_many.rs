@@ -74,7 +74,7 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     let stopped = world.config.stopped(&partner()).await.unwrap();
     let stopped = &stopped[&tenant(TENANT)];
     assert_eq!(
-        (stopped.closings, stopped.open, stopped.told_at),
+        (stopped.closings, stopped.open, stopped.notified_at),
         (22, 30, None)
     );
 
@@ -82,16 +82,16 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     assert_eq!(world.reconciled(17).await, 0);
     let again = world.config.stopped(&partner()).await.unwrap();
     assert_eq!(again[&tenant(TENANT)].since, stopped.since);
-    let signs = world.config.pipeline().await.unwrap().signs;
-    let told = signs.closings_stopped.map(|stopped| stopped.count);
+    let state = world.config.pipeline().await.unwrap().state;
+    let told = state.closings_stopped.map(|stopped| stopped.count);
     assert_eq!(told, Some(1), "the operator hears of it once");
 
     // A person who saw fewer has to look again.
     let (since, digest) = (stopped.since, stopped.digest.clone());
-    let let_through = async |world: &World, digest: &str| {
+    let approved = async |world: &World, digest: &str| {
         let config = &world.config;
         config
-            .let_through(
+            .approved(
                 &partner(),
                 &tenant(TENANT),
                 (digest, since),
@@ -100,10 +100,10 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
             .await
             .unwrap()
     };
-    assert!(!let_through(&world, "").await);
-    assert!(!let_through(&world, "another").await);
+    assert!(!approved(&world, "").await);
+    assert!(!approved(&world, "another").await);
     assert_eq!(world.reconciled(34).await, 0);
-    assert!(let_through(&world, &digest).await);
+    assert!(approved(&world, &digest).await);
     assert_eq!(world.reconciled(51).await, 22);
     assert_eq!(open(&world, TENANT).await, 8);
     // It is over, and does not hold for the next time.
@@ -121,14 +121,14 @@ async fn more_than_a_person_let_through_are_stopped_again() {
     let (partner, tenant) = (partner(), tenant(TENANT));
     let shown = config.stopped(&partner).await.unwrap()[&tenant].clone();
     let shown = (shown.digest.as_str(), shown.since);
-    let let_through = config.let_through(&partner, &tenant, shown, Timestamp::now());
-    assert!(let_through.await.unwrap());
+    let approved = config.approved(&partner, &tenant, shown, Timestamp::now());
+    assert!(approved.await.unwrap());
     listed(&mut world, TENANT, "s2", 1, 2).await;
     assert_eq!(world.reconciled(17).await, 0);
     assert_eq!(open(&world, TENANT).await, 30);
     let stopped = world.config.stopped(&partner).await.unwrap();
     let stopped = &stopped[&tenant];
-    assert_eq!((stopped.closings, stopped.let_through), (28, None));
+    assert_eq!((stopped.closings, stopped.approved), (28, None));
 }
 
 #[tokio::test]
@@ -165,8 +165,8 @@ async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
     let config = &world.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
     let shown = (stopped.digest.as_str(), stopped.since);
-    let let_through = config.let_through(&partner, &tenant, shown, Timestamp::now());
-    assert!(let_through.await.unwrap());
+    let approved = config.approved(&partner, &tenant, shown, Timestamp::now());
+    assert!(approved.await.unwrap());
     assert_eq!(world.reconciled(34).await, 17);
     assert_eq!(world.reconciled(51).await, 0);
     assert!(world.config.stopped(&partner).await.unwrap().is_empty());

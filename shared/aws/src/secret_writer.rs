@@ -33,11 +33,11 @@ pub struct NotStored {
 
 /// Where secrets are written.
 #[derive(Debug, Clone)]
-pub struct Vault {
+pub struct SecretWriter {
     client: Client,
 }
 
-impl Vault {
+impl SecretWriter {
     /// That of the account.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {

@@ -8,7 +8,7 @@ use crate::{App, Summary};
 
 impl App {
     /// Without it a tick does what it does all the same.
-    pub(crate) async fn beat(&self, invocation: &Invocation) {
+    pub(crate) async fn heartbeat(&self, invocation: &Invocation) {
         count(Metric::ReconcileTicks, 1);
         let now = invocation.now();
         match self
@@ -18,11 +18,11 @@ impl App {
             .await
         {
             Ok(ticks) if ticks.missed(Schedule::Health, now) => {
-                tracing::error!("the schedule of health does not run");
+                tracing::error!("health schedule missed its ticks");
                 count(Metric::SchedulesMissed, 1);
             }
             Ok(_) => {}
-            Err(err) => tracing::warn!(error = %err, "no sign left of this tick"),
+            Err(err) => tracing::warn!(error = %err, "failed to record the tick"),
         }
     }
 }
