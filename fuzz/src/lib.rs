@@ -1,13 +1,13 @@
 //! What the targets share: the door that bodies come to, and what must be true of a message that it lets through.
 
 use domain::message::Message;
-use domain::webhook::{Door, Times};
+use domain::webhook::{SourcePolicy, Times};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
 /// A source of one partner.
-pub fn door() -> Door {
-    Door {
+pub fn policy() -> SourcePolicy {
+    SourcePolicy {
         source: SourceId::parse("src_0123456789abcdefghijklmnop").expect("a source id"),
         partners: vec![PartnerId::parse("northwind").expect("a partner id")],
         kinds_added: vec![],

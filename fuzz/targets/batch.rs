@@ -2,11 +2,11 @@
 #![no_main]
 
 use domain::webhook::parse;
-use fuzz::{can_be_queued, can_be_told, door, times};
+use fuzz::{can_be_queued, can_be_told, policy, times};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
-    match parse(body, &door(), times()) {
+    match parse(body, &policy(), times()) {
         Ok(parsed) => {
             assert!(!parsed.messages.is_empty() || !parsed.rejected.is_empty());
             for message in &parsed.messages {
@@ -18,7 +18,7 @@ fuzz_target!(|body: &[u8]| {
             // The same batch with something that is no event in front.
             if let Some((b'[', rest)) = body.trim_ascii_start().split_first() {
                 let longer = [b"[7,".as_slice(), rest].concat();
-                if let Ok(longer) = parse(&longer, &door(), times()) {
+                if let Ok(longer) = parse(&longer, &policy(), times()) {
                     assert_eq!(longer.messages.len(), parsed.messages.len());
                     assert_eq!(longer.rejected.len(), parsed.rejected.len() + 1);
                 }

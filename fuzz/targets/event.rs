@@ -2,11 +2,11 @@
 #![no_main]
 
 use domain::webhook::parse;
-use fuzz::{can_be_queued, can_be_told, door, times};
+use fuzz::{can_be_queued, can_be_told, policy, times};
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
-    match parse(body, &door(), times()) {
+    match parse(body, &policy(), times()) {
         Ok(parsed) => {
             for message in &parsed.messages {
                 can_be_queued(message, body);

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 use domain::PartnerId;
-use domain::memory::{Memory, MemoryState};
+use domain::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::Timestamp;
 use store::{AccessTable, Alerts, Due, Task};
 
@@ -134,7 +134,7 @@ impl Work {
             return Ok(Done::Unconnected);
         };
         let (epoch, now) = (connection.epoch, Timestamp::now());
-        let before = words(self.alerts.memory(partner).await?.as_ref());
+        let before = words(self.alerts.ticket_index(partner).await?.as_ref());
         if self.dry_run {
             return Ok(Done::Rebuilding(format!("epoch {epoch}, {before}")));
         }
@@ -153,17 +153,17 @@ impl Work {
     }
 }
 
-fn words(memory: Option<&Memory>) -> String {
-    let Some(memory) = memory else {
+fn words(ticket_index: Option<&TicketIndex>) -> String {
+    let Some(ticket_index) = ticket_index else {
         return "without a memory".to_owned();
     };
-    let imported = memory.imported;
-    match memory.state {
-        MemoryState::Complete => format!("complete, epoch {}", memory.epoch),
-        MemoryState::Rebuilding => {
+    let imported = ticket_index.imported;
+    match ticket_index.state {
+        TicketIndexState::Complete => format!("complete, epoch {}", ticket_index.epoch),
+        TicketIndexState::Rebuilding => {
             format!(
                 "rebuilding, epoch {}, {imported} tickets imported",
-                memory.epoch
+                ticket_index.epoch
             )
         }
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
 use domain::TicketRef;
-use domain::memory::MemoryState;
+use domain::ticket_index::TicketIndexState;
 use serde_json::{Value, json};
 use store::Alerts;
 
@@ -180,8 +180,9 @@ impl<'a> Drill<'a> {
         let alerts = Alerts::new(&self.place.aws, self.place.alerts_table()?.to_owned());
         let partner = &self.stack.seeded.partner;
         wait_for("the import of all tickets", SEEN_WITHIN, async || {
-            let memory = alerts.memory(partner).await?;
-            let complete = memory.is_some_and(|memory| memory.state == MemoryState::Complete);
+            let ticket_index = alerts.ticket_index(partner).await?;
+            let complete = ticket_index
+                .is_some_and(|ticket_index| ticket_index.state == TicketIndexState::Complete);
             Ok(complete.then_some(()))
         })
         .await?;

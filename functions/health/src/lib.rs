@@ -87,7 +87,7 @@ impl App {
     pub async fn handle(&self, input: Value, invocation: &Invocation) -> Result<Summary, RunError> {
         let named = partner_runs::requested_partners(input)?;
         if named.is_none() {
-            self.see_to_the_pipeline(invocation).await;
+            self.watch_pipeline(invocation).await;
         }
         let run = async |leased: &Leased| self.run(leased, invocation).await;
         let made = self.runs.run_due(named, invocation, run).await?;

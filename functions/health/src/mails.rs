@@ -4,10 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws::mail::Mail;
-use domain::choices::Unfit;
+use domain::choices::TargetIssue;
 use domain::event::Severity;
 use domain::health::{
-    CompanyUnfit, ConnectionRefusal, Incident, IncidentScope, Issue, Outage, in_short,
+    CompanyIssue, ConnectionRefusal, Incident, IncidentScope, Issue, Outage, in_short,
 };
 use domain::kind::{BUILT_IN, Role};
 use domain::record::Op;
@@ -16,7 +16,7 @@ use domain::text::{cut_to_chars, one_line};
 use domain::{EmailAddress, Kind, TenantId, rights};
 use jiff::Timestamp;
 use maud::{DOCTYPE, html};
-use store::Stopped;
+use store::HeldClosings;
 
 /// Longer names are cut: a mail is to be read.
 const LONGEST_NAME: usize = 80;
@@ -132,10 +132,10 @@ fn lasting(
         IncidentScope::Connection => format!(
             "No alert of {partner} becomes a ticket since {since}, and no ticket is closed: ConnectWise cannot be worked with."
         ),
-        IncidentScope::SetUp if are_writes(&incident.issues) => format!(
+        IncidentScope::PartnerConfig if are_writes(&incident.issues) => format!(
             "Since {since} ConnectWise refuses some of what Ticketbridge sends for {partner}. Everything else goes on."
         ),
-        IncidentScope::SetUp => format!(
+        IncidentScope::PartnerConfig => format!(
             "Since {since} some of what {partner} set up does not fit its ConnectWise any more. What needs it waits; everything else goes on."
         ),
     };
@@ -170,10 +170,10 @@ pub(crate) fn works(
         IncidentScope::Connection => format!(
             "The connection of {partner} to ConnectWise works again. It did not since {since}."
         ),
-        IncidentScope::SetUp if are_writes(&incident.issues) => format!(
+        IncidentScope::PartnerConfig if are_writes(&incident.issues) => format!(
             "ConnectWise accepts again what Ticketbridge sends for {partner}. It had refused some of it since {since}."
         ),
-        IncidentScope::SetUp => format!(
+        IncidentScope::PartnerConfig => format!(
             "What {partner} set up fits its ConnectWise again. Something of it did not since {since}."
         ),
     };
@@ -205,23 +205,23 @@ pub(crate) fn works(
 
 /// Closings were too many at once to be believed. All that were stopped since the last look are in one mail: where a source breaks, it may
 /// be every tenant's.
-pub(crate) fn stopped(about: MailContext<'_>, stopped: &BTreeMap<TenantId, Stopped>) -> Mail {
+pub(crate) fn held(about: MailContext<'_>, held: &BTreeMap<TenantId, HeldClosings>) -> Mail {
     let partner = name(about.partner);
-    let point = |(tenant, stopped): (&TenantId, &Stopped)| {
+    let point = |(tenant, held): (&TenantId, &HeldClosings)| {
         let what = format!(
             "{} of {} alerts of {} would have been taken for over at once, on {}.",
-            stopped.closings,
-            stopped.open,
+            held.closings,
+            held.open,
             tenant_name(tenant, &about),
-            at(stopped.since)
+            at(held.since)
         );
         (
             what,
             "Look whether these alerts are really gone. If they are, let them through on the page; if not, tell whoever sends them.",
         )
     };
-    let points: Vec<_> = stopped.iter().take(NAMED).map(point).collect();
-    let rest = stopped.len().saturating_sub(NAMED);
+    let points: Vec<_> = held.iter().take(NAMED).map(point).collect();
+    let rest = held.len().saturating_sub(NAMED);
     let draft = Draft {
         subject: format!("Ticketbridge: tickets were not closed, please look ({partner})"),
         opening: format!(
@@ -396,10 +396,10 @@ fn what(issue: &Issue, about: &MailContext<'_>, waiting: &Waiting) -> String {
         ),
         Issue::Company { tenant, why } => {
             let why = match why {
-                CompanyUnfit::Missing => "is not there any more, or your API member does not see it",
-                CompanyUnfit::Deleted => "is deleted",
-                CompanyUnfit::Inactive => "is inactive",
-                CompanyUnfit::Disallowed => "has a status with which ConnectWise saves no tickets",
+                CompanyIssue::Missing => "is not there any more, or your API member does not see it",
+                CompanyIssue::Deleted => "is deleted",
+                CompanyIssue::Inactive => "is inactive",
+                CompanyIssue::Disallowed => "has a status with which ConnectWise saves no tickets",
             };
             format!(
                 "The ConnectWise company of {} {why}.",
@@ -540,12 +540,12 @@ fn to_do(issue: &Issue) -> &'static str {
     }
 }
 
-fn is_unfit(why: Unfit) -> &'static str {
+fn is_unfit(why: TargetIssue) -> &'static str {
     match why {
-        Unfit::Missing => "it is gone, or your API member does not see it",
-        Unfit::Inactive => "it is inactive",
-        Unfit::Closes => "it counts as closed by now",
-        Unfit::LeavesOpen => "it does not count as closed any more",
+        TargetIssue::Missing => "it is gone, or your API member does not see it",
+        TargetIssue::Inactive => "it is inactive",
+        TargetIssue::Closes => "it counts as closed by now",
+        TargetIssue::LeavesOpen => "it does not count as closed any more",
     }
 }
 

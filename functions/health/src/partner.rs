@@ -100,7 +100,10 @@ impl App {
                             IncidentScope::Connection,
                             waiting.of(IncidentScope::Connection).sum(),
                         )
-                        .with_waiting(IncidentScope::SetUp, waiting.of(IncidentScope::SetUp).sum()),
+                        .with_waiting(
+                            IncidentScope::PartnerConfig,
+                            waiting.of(IncidentScope::PartnerConfig).sum(),
+                        ),
                     None => health,
                 };
                 let mending = match health.is_mending() {
@@ -121,7 +124,7 @@ impl App {
             now,
         };
         let (health, mut mails) = self.tell(&telling, kept, waiting).await?;
-        mails += self.tell_of_stopped(&telling).await?;
+        mails += self.notify_of_holds(&telling).await?;
         let next = match health.is_urgent(now) || mails.failed > 0 {
             true => pacing::soon(self.period, now),
             false => pacing::own_time(partner, self.period, now),
@@ -167,7 +170,7 @@ impl App {
             }
         }
         if takes {
-            goes_on |= self.see_to_rights(case, leased, probed).await?;
+            goes_on |= self.update_missing_rights(case, leased, probed).await?;
         }
         if goes_on {
             self.connections.reconcile(partner, now).await?;

@@ -48,14 +48,14 @@ impl Operator {
 impl App {
     /// Leaves a sign of this tick, looks at all signs, and tells the operator what it does not know. Whatever fails here is tried again
     /// at the next tick, and keeps no partner waiting.
-    pub(crate) async fn see_to_the_pipeline(&self, invocation: &Invocation) {
+    pub(crate) async fn watch_pipeline(&self, invocation: &Invocation) {
         count(Metric::HealthTicks, 1);
-        if let Err(err) = self.look_at_the_pipeline(invocation).await {
+        if let Err(err) = self.check_pipeline(invocation).await {
             tracing::error!(error = %err, "failed to read pipeline status");
         }
     }
 
-    async fn look_at_the_pipeline(&self, invocation: &Invocation) -> Result<(), store::Error> {
+    async fn check_pipeline(&self, invocation: &Invocation) -> Result<(), store::Error> {
         let (table, now) = (&self.connections.table, invocation.now());
         table.ticked(Schedule::Health, now).await?;
         let (pipeline, dead_letters) =

@@ -8,7 +8,7 @@ use connectwise::{COMPANIES_AT_ONCE, Client, Company, CompanyStatus, Error, MySe
 use domain::boards::{FoundBoard, FoundStatus, FoundType};
 use domain::breaker::CallOutcome;
 use domain::health::{
-    Area, CompanyUnfit, ConnectionRefusal, Health, Issue, Needed, Outage, Probe, ProbeAnswer,
+    Area, CompanyIssue, ConnectionRefusal, Health, Issue, Needed, Outage, Probe, ProbeAnswer,
 };
 use domain::kind::Role;
 use domain::rights::{COMPANIES_INQUIRE, Listed};
@@ -460,7 +460,7 @@ fn unusable(
     company: Option<&Company>,
     statuses: &[CompanyStatus],
 ) -> Option<Issue> {
-    let gone = Some(CompanyUnfit::Missing);
+    let gone = Some(CompanyIssue::Missing);
     let why = company.map_or(gone, |company| company.unfit(statuses))?;
     let tenant = tenant.clone();
     Some(Issue::Company { tenant, why })

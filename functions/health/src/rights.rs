@@ -18,7 +18,7 @@ const TRIED_EVERY: SignedDuration = SignedDuration::from_mins(15);
 impl App {
     /// Forgets those of the missing rights that are there by now, and tells whether there were any. If the process dies right after, what
     /// waited for one is looked at when the partner's own time comes.
-    pub(crate) async fn see_to_rights(
+    pub(crate) async fn update_missing_rights(
         &self,
         case: &Case<'_>,
         leased: &Leased,
@@ -68,7 +68,7 @@ fn still_missing(missing: &BTreeSet<String>, listed: &[MySecurity]) -> Option<BT
     let mut still = BTreeSet::new();
     for right in missing {
         match status(right, &listed) {
-            RightStatus::Found => {}
+            RightStatus::Granted => {}
             RightStatus::Missing => {
                 still.insert(right.clone());
             }

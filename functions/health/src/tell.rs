@@ -40,7 +40,7 @@ impl AllWaiting {
     pub(crate) fn of(&self, scope: IncidentScope) -> &Waiting {
         match scope {
             IncidentScope::Connection => &self.connection,
-            IncidentScope::SetUp => &self.set_up,
+            IncidentScope::PartnerConfig => &self.set_up,
         }
     }
 }
@@ -77,7 +77,7 @@ impl App {
                 }
                 let of = match scope {
                     IncidentScope::Connection => &mut waiting.connection,
-                    IncidentScope::SetUp => &mut waiting.set_up,
+                    IncidentScope::PartnerConfig => &mut waiting.set_up,
                 };
                 if counted == MOST {
                     (waiting.connection.more, waiting.set_up.more) = (true, true);
@@ -146,20 +146,20 @@ impl App {
 
     /// Tells of closings that were stopped and that nobody was told of, in one mail. If the process dies after SES took it, it is sent
     /// once more.
-    pub(crate) async fn tell_of_stopped(
+    pub(crate) async fn notify_of_holds(
         &self,
         telling: &Telling<'_>,
     ) -> Result<Mails, HealthError> {
         let (table, partner) = (&self.connections.table, telling.partner);
-        let mut stopped = table.stopped(partner).await?;
-        stopped.retain(|_, stopped| stopped.notified_at.is_none() && stopped.approved.is_none());
+        let mut held = table.held_closings(partner).await?;
+        held.retain(|_, held| held.notified_at.is_none() && held.approved.is_none());
         let mut mails = Mails::default();
-        if stopped.is_empty() {
+        if held.is_empty() {
             return Ok(mails);
         }
         let Some(to) = self.contact(partner).await? else {
             tracing::warn!(
-                stopped = stopped.len(),
+                held = held.len(),
                 "no notification sent: partner has no emergency contact"
             );
             return Ok(mails);
@@ -170,21 +170,18 @@ impl App {
             tenants: telling.names,
             origin: &self.page_origin,
         };
-        if !self
-            .send(&mails::stopped(about, &stopped), telling.now)
-            .await
-        {
+        if !self.send(&mails::held(about, &held), telling.now).await {
             mails.failed += 1;
             return Ok(mails);
         }
         mails.sent += 1;
         tracing::warn!(
-            stopped = stopped.len(),
+            held = held.len(),
             "notified the emergency contact of held closings"
         );
-        for (tenant, stopped) in &stopped {
+        for (tenant, held) in &held {
             table
-                .told_of_stopped(partner, tenant, stopped.since, telling.now)
+                .hold_notified(partner, tenant, held.since, telling.now)
                 .await?;
         }
         Ok(mails)

@@ -20,7 +20,7 @@ use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::message::{Message, RejectedEvents};
-use domain::webhook::{Door, Parsed, Rejected, Times, Unreadable};
+use domain::webhook::{Parsed, Rejected, SourcePolicy, Times, Unreadable};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
@@ -86,8 +86,8 @@ impl App {
             .map(String::as_str)
             .unwrap_or_default();
         let source = SourceId::parse(named).ok();
-        let (door, times) = match self
-            .believe(source.as_ref(), &request.headers, &body, now)
+        let (policy, times) = match self
+            .authenticate(source.as_ref(), &request.headers, &body, now)
             .await
         {
             Ok(believed) => believed,
@@ -97,31 +97,31 @@ impl App {
             messages,
             rejected,
             dropped,
-        } = match read(&request.headers, &body, &door, times) {
+        } = match read(&request.headers, &body, &policy, times) {
             Ok(parsed) => parsed,
             Err(Answer::Unreadable(err)) => {
-                let partner = door.only_partner().cloned();
+                let partner = policy.only_partner().cloned();
                 let rejected = Rejected {
                     index: 0,
                     error: err,
                     partner,
                 };
                 let digest = digest_of(request, &body);
-                let reports = reports(slice::from_ref(&rejected), &door, &digest, now);
+                let reports = reports(slice::from_ref(&rejected), &policy, &digest, now);
                 self.report(&reports).await;
                 return Answer::Unreadable(rejected.error);
             }
             Err(answer) => return answer,
         };
         if dropped.total() > 0 {
-            tracing::warn!(source = %door.source, members = %dropped, "dropped unreadable members of events");
+            tracing::warn!(source = %policy.source, members = %dropped, "dropped unreadable members of events");
             count(Metric::MembersDropped, dropped.total());
         }
         for rejected in &rejected {
             // What is wrong may quote the event, which no log holds.
-            tracing::warn!(source = %door.source, index = rejected.index, field = rejected.error.field, "rejected an event of a batch");
+            tracing::warn!(source = %policy.source, index = rejected.index, field = rejected.error.field, "rejected an event of a batch");
         }
-        let reports = reports(&rejected, &door, &digest_of(request, &body), now);
+        let reports = reports(&rejected, &policy, &digest_of(request, &body), now);
         if messages.is_empty() {
             self.report(&reports).await;
             return Answer::Rejected(rejected);
@@ -130,7 +130,7 @@ impl App {
         // it once.
         match self.queue.send_all(&messages).await {
             Ok(()) => {
-                tracing::info!(source = %door.source, events = messages.len(), "events queued");
+                tracing::info!(source = %policy.source, events = messages.len(), "events queued");
                 self.report(&reports).await;
                 Answer::Accepted {
                     events: messages.len(),
@@ -138,7 +138,7 @@ impl App {
                 }
             }
             Err(err) => {
-                tracing::error!(source = %door.source, error = %err, "failed to queue messages");
+                tracing::error!(source = %policy.source, error = %err, "failed to queue messages");
                 Answer::Unavailable
             }
         }
@@ -154,13 +154,13 @@ impl App {
 
     /// Checks the signature against the source's live secrets. On a mismatch the document is read once more, since it may have
     /// been rotated.
-    async fn believe(
+    async fn authenticate(
         &self,
         source: Option<&SourceId>,
         headers: &HeaderMap,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<(Door, Times), Answer> {
+    ) -> Result<(SourcePolicy, Times), Answer> {
         let signed = Signed::read(signature_headers(headers), now)
             .map_err(|refusal| refused(source, refusal))?;
         let proved = self.proved(source, now).await?;
@@ -169,7 +169,7 @@ impl App {
             let name = proved
                 .map(|source| format!("{}{source}", self.config.source_secret_prefix))
                 .unwrap_or_default();
-            if !self.secrets.doubt(&name, now) {
+            if !self.secrets.invalidate(&name, now) {
                 return Err(refused(source, Refusal::Mismatch));
             }
             candidate = self.candidate(proved, now).await?;
@@ -180,7 +180,7 @@ impl App {
         match (proved, candidate) {
             (Some(source), Candidate { document, is_known }) if is_known && document.enabled => {
                 Ok((
-                    door(source, document),
+                    policy(source, document),
                     Times {
                         sent_at: signed.sent_at,
                         received_at: now,
@@ -275,7 +275,7 @@ fn signature_headers(headers: &HeaderMap) -> Headers<'_> {
 /// One message for each partner of rejected events. Of a source that serves several partners an event may name none: the log alone has it.
 fn reports(
     rejected: &[Rejected],
-    door: &Door,
+    policy: &SourcePolicy,
     request: &str,
     received_at: Timestamp,
 ) -> Vec<Message> {
@@ -286,7 +286,7 @@ fn reports(
         };
         let report = reports.entry(partner).or_insert_with(|| RejectedEvents {
             partner: partner.clone(),
-            source: door.source.clone(),
+            source: policy.source.clone(),
             request: request.to_owned(),
             received_at,
             events: 0,
@@ -311,13 +311,13 @@ fn live_keys(document: &SourceDocument, now: Timestamp) -> Vec<Key> {
         .collect()
 }
 
-fn door(source: &SourceId, document: SourceDocument) -> Door {
+fn policy(source: &SourceId, document: SourceDocument) -> SourcePolicy {
     let partners = document
         .partner
         .into_iter()
         .chain(document.partners)
         .collect();
-    Door {
+    SourcePolicy {
         source: source.clone(),
         partners,
         kinds_added: document.kinds_added,
@@ -331,12 +331,17 @@ fn refused(source: Option<&SourceId>, refusal: Refusal) -> Answer {
 }
 
 /// Reads the events of a signed body.
-fn read(headers: &HeaderMap, body: &[u8], door: &Door, times: Times) -> Result<Parsed, Answer> {
+fn read(
+    headers: &HeaderMap,
+    body: &[u8],
+    policy: &SourcePolicy,
+    times: Times,
+) -> Result<Parsed, Answer> {
     content::check(headers)?;
     let body = content::unpack(body)?;
-    domain::webhook::parse(&body, door, times).map_err(|err| match err {
+    domain::webhook::parse(&body, policy, times).map_err(|err| match err {
         Unreadable::Invalid(err) => {
-            tracing::warn!(source = %door.source, field = err.field, "rejected a request body");
+            tracing::warn!(source = %policy.source, field = err.field, "rejected a request body");
             Answer::Unreadable(err)
         }
         Unreadable::TooManyEvents(events) => Answer::TooManyEvents(events),

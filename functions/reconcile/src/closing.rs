@@ -10,16 +10,18 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{View, found};
 use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
-use domain::adopt::Found as FoundTicket;
-use domain::command::{Ask, Command};
+use domain::adopt::FoundTicket;
+use domain::command::{Command, CommandAction};
 use domain::key::ItemKey;
-use domain::plan::{self, Census, Departures, Proposal, Proposed, Scope, Seen, Tickets};
+use domain::plan::{
+    self, Census, Proposal, ProposedAction, ResolutionPlan, Scope, ScopeSnapshots, Tickets,
+};
 use domain::record::Record;
-use domain::snapshot::{Found, Match, Snapshot, Snapshots, Watched};
+use domain::snapshot::{Match, Snapshot, SnapshotMatches, Snapshots, Watched};
 use domain::{AlertKey, PartnerId, RecordId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use store::{Comparing, Leased, OperatorEvent, Progress, Stops};
+use store::{ClosingHolds, Comparing, Leased, OperatorEvent, Progress};
 use tokio::time::Instant;
 
 use crate::App;
@@ -90,9 +92,9 @@ impl App {
             return Ok(Looked::default());
         }
         let census = self.census(partner).await?;
-        let departures = self.departures(partner, &census, now).await?;
-        progress.expires_at = departures.next;
-        let mut proposals = departures.proposals;
+        let resolution_plan = self.resolution_plan(partner, &census, now).await?;
+        progress.expires_at = resolution_plan.next;
+        let mut proposals = resolution_plan.proposals;
         let mut left = false;
         if compares {
             proposals.extend(census.out_of_reach(live.epoch));
@@ -137,12 +139,12 @@ impl App {
     }
 
     /// Which alerts are gone; a tenant of which too many are is stopped, for a person to look.
-    async fn departures(
+    async fn resolution_plan(
         &self,
         partner: &PartnerId,
         census: &Census,
         now: Timestamp,
-    ) -> Result<Departures, ReconcileError> {
+    ) -> Result<ResolutionPlan, ReconcileError> {
         let mut all_seen = HashMap::new();
         let mut in_doubt = BTreeSet::new();
         for (number, scope) in (0..).zip(&census.scopes) {
@@ -157,20 +159,20 @@ impl App {
             }
             all_seen.insert(number, seen);
         }
-        let going = census.going(&all_seen, self.snapshot_lag, now);
+        let resolved_alerts = census.resolved_alerts(&all_seen, self.snapshot_lag, now);
         drop(all_seen);
         let since = now.saturating_sub(plan::DAY).unwrap_or(Timestamp::MIN);
         let mut ended = vec![];
-        for tenant in census.tenants_of(&going) {
+        for tenant in census.tenants_of(&resolved_alerts) {
             ended.extend(self.alerts.ended_since(partner, &tenant, since).await?);
         }
         let table = &self.connections.table;
-        let Stops {
-            stopped: known,
+        let ClosingHolds {
+            held: known,
             approvals,
-        } = table.stops(partner).await?;
-        let departures = census.departures(going, &ended, &approvals, now);
-        for (scope, &alerts) in &departures.similar {
+        } = table.closing_holds(partner).await?;
+        let resolution_plan = census.resolution_plan(resolved_alerts, &ended, &approvals, now);
+        for (scope, &alerts) in &resolution_plan.similar {
             tracing::warn!(
                 tenant = %scope.tenant, source = %scope.source, alerts,
                 "alerts stay open: the snapshot lists ids that differ only in case, normalisation or white space"
@@ -180,26 +182,26 @@ impl App {
                 .report_event(OperatorEvent::SimilarIds, now)
                 .await;
         }
-        for (tenant, stop) in &departures.stopped {
+        for (tenant, stop) in &resolution_plan.held {
             if table.stop(partner, tenant, stop, now).await? {
                 let (closings, of) = (stop.closings, stop.open);
                 tracing::error!(tenant = %tenant, closings, of, "held closings: too many at once");
-                count(Metric::ClosingsStopped, 1);
-                let event = OperatorEvent::ClosingsStopped;
+                count(Metric::ClosingsHeld, 1);
+                let event = OperatorEvent::ClosingsHeld;
                 self.connections.report_event(event, now).await;
                 // Health tells the partner. If the process dies before, it does so at its own time.
-                self.connections.try_out(partner, now).await?;
+                self.connections.schedule_probe(partner, now).await?;
             }
         }
         for tenant in known.keys() {
-            let goes_on = departures.stopped.contains_key(tenant)
-                || departures.approved.contains(tenant)
+            let goes_on = resolution_plan.held.contains_key(tenant)
+                || resolution_plan.approved.contains(tenant)
                 || in_doubt.contains(tenant);
             if !goes_on {
-                table.end_stopped(partner, tenant).await?;
+                table.end_hold(partner, tenant).await?;
             }
         }
-        Ok(departures)
+        Ok(resolution_plan)
     }
 
     /// What a scope's snapshots show of its active alerts. The lists are read part by part, and only which active alerts they name is
@@ -211,7 +213,7 @@ impl App {
         number: u32,
         scope: &Scope,
         now: Timestamp,
-    ) -> Result<Seen, ReconcileError> {
+    ) -> Result<ScopeSnapshots, ReconcileError> {
         let mut snapshots = Snapshots::of(census.kinds_of(number));
         let mut parts = self
             .alerts
@@ -222,13 +224,13 @@ impl App {
             }
         }
         let watched = census.watched(number);
-        let mut found = Found::default();
+        let mut found = SnapshotMatches::default();
         for snapshot in snapshots.to_read() {
             if let Some(list) = self.found_in(partner, scope, snapshot, &watched).await? {
                 found.add(snapshot, list);
             }
         }
-        Ok(Seen { snapshots, found })
+        Ok(ScopeSnapshots { snapshots, found })
     }
 
     /// Which active alerts a snapshot lists; none if a part of it changed meanwhile.
@@ -335,7 +337,7 @@ impl App {
         for some in proposals.chunks(AT_A_TIME) {
             let asked = some.iter().map(async |proposal| {
                 let record = self.alerts.of_item(&proposal.key.to_string()).await?;
-                let command = record.and_then(|record| command(&record, &proposal.ask));
+                let command = record.and_then(|record| command(&record, &proposal.action));
                 Ok::<_, ReconcileError>(command)
             });
             for command in join_all(asked).await {
@@ -356,30 +358,34 @@ fn has_news(snapshot_at: Option<Timestamp>, looked_at: Option<Timestamp>) -> boo
 }
 
 fn is_gone(command: &Command) -> bool {
-    match command.ask {
-        Ask::Resolve { .. } => true,
-        Ask::Look | Ask::LookForDuplicates | Ask::Retry { .. } => false,
+    match command.action {
+        CommandAction::Resolve { .. } => true,
+        CommandAction::Look | CommandAction::LookForDuplicates | CommandAction::Retry { .. } => {
+            false
+        }
     }
 }
 
 /// The command to a proposal; none where the record is not any more what it was made for.
-fn command(record: &Record, proposed: &Proposed) -> Option<Command> {
+fn command(record: &Record, proposed: &ProposedAction) -> Option<Command> {
     let ticket_id = record.open().map(|open| open.ticket_id);
     let last = record.desired.last.clone();
-    let (ask, seen) = match proposed {
-        Proposed::Resolve { last: seen, shown } => {
+    let (action, seen) = match proposed {
+        ProposedAction::Resolve { last: seen, shown } => {
             let last = last.filter(|last| last.occurred_at == *seen)?;
             let shown = shown.clone();
-            (Ask::Resolve { last, shown }, ticket_id)
+            (CommandAction::Resolve { last, shown }, ticket_id)
         }
-        Proposed::Look(ticket) => (Ask::Look, Some(*ticket)),
-        Proposed::LookForDuplicates(ticket) => (Ask::LookForDuplicates, Some(*ticket)),
+        ProposedAction::Look(ticket) => (CommandAction::Look, Some(*ticket)),
+        ProposedAction::LookForDuplicates(ticket) => {
+            (CommandAction::LookForDuplicates, Some(*ticket))
+        }
     };
     let command = Command {
         key: record.key.clone(),
         occurrence: record.occurrence,
         ticket_id: seen,
-        ask,
+        action,
     };
     command.fits(record).then_some(command)
 }

@@ -7,11 +7,11 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{View, found};
 use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
-use domain::adopt::{Found, recall};
+use domain::adopt::{FoundTicket, with_prior_tickets};
 use domain::breaker::CallOutcome;
-use domain::memory::{Memory, MemoryState};
 use domain::message::Message;
 use domain::record::Record;
+use domain::ticket_index::{TicketIndex, TicketIndexState};
 use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
 use futures_util::future::join_all;
 use store::Written;
@@ -39,12 +39,12 @@ impl App {
         let (Some(live), Some(site)) = (&view.view.connection, &view.site) else {
             return Ok(false);
         };
-        let memory = self.alerts.memory(partner).await?;
-        let of_epoch = |memory: &Memory| memory.epoch == live.epoch;
-        let Some(memory) = memory.filter(of_epoch) else {
+        let ticket_index = self.alerts.ticket_index(partner).await?;
+        let of_epoch = |ticket_index: &TicketIndex| ticket_index.epoch == live.epoch;
+        let Some(ticket_index) = ticket_index.filter(of_epoch) else {
             return Ok(false);
         };
-        if memory.state == MemoryState::Complete {
+        if ticket_index.state == TicketIndexState::Complete {
             return Ok(false);
         }
         let client = match self.connections.client(partner, site).await {
@@ -56,8 +56,8 @@ impl App {
                 return Ok(true);
             }
         };
-        let mut cursor = Cursor::after(memory.imported_to.unwrap_or_default());
-        let mut imported = memory.imported;
+        let mut cursor = Cursor::after(ticket_index.imported_to.unwrap_or_default());
+        let mut imported = ticket_index.imported;
         while Instant::now() + PAGE < invocation.calls_end() {
             let page = match page(&client, cursor, invocation.call_ends()).await {
                 Ok(page) => page,
@@ -71,7 +71,7 @@ impl App {
             let tickets = page.items.len();
             count(Metric::PagesRead, 1);
             count(Metric::TicketsCompared, tickets);
-            let mut alerts: BTreeMap<String, Vec<Found>> = BTreeMap::new();
+            let mut alerts: BTreeMap<String, Vec<FoundTicket>> = BTreeMap::new();
             for ticket in page.items.iter().map(found) {
                 if let Some(ticket_ref) = &ticket.ticket_ref {
                     alerts
@@ -92,7 +92,9 @@ impl App {
             imported += u64::try_from(tickets).unwrap_or_default();
             tracing::info!(imported, "tickets imported");
             let Some(next) = page.next else {
-                let complete = self.alerts.complete_memory(partner, &memory, imported);
+                let complete = self
+                    .alerts
+                    .complete_memory(partner, &ticket_index, imported);
                 let complete = complete.await?;
                 if complete {
                     tracing::info!(imported, "import of earlier tickets finished");
@@ -103,7 +105,7 @@ impl App {
             cursor = next;
             let kept = self
                 .alerts
-                .put_imported(partner, &memory, cursor.id(), imported);
+                .put_imported(partner, &ticket_index, cursor.id(), imported);
             if !kept.await? {
                 tracing::info!("import of earlier tickets restarted");
                 return Ok(true);
@@ -117,7 +119,7 @@ impl App {
         &self,
         partner: &PartnerId,
         item_key: &str,
-        tickets: &[Found],
+        tickets: &[FoundTicket],
         epoch: u32,
         invocation: &Invocation,
     ) -> Result<(), ReconcileError> {
@@ -127,7 +129,8 @@ impl App {
             let before = known.unwrap_or_else(|| Record::new(unknown.clone()));
             // The tenant behind a token is not known, nor its company.
             let company = None;
-            let record = recall(before.clone(), tickets, company, epoch, invocation.now());
+            let record =
+                with_prior_tickets(before.clone(), tickets, company, epoch, invocation.now());
             if record == before {
                 return Ok(());
             }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
 use aws::queue;
-use connections::{SetUp, View};
-use domain::command::{Ask, Command};
+use connections::{PartnerConfig, View};
+use domain::command::{Command, CommandAction};
 use domain::message::Message;
 use domain::refusals::{Refused, Survey, fingerprint};
 use domain::release::{Held, held};
@@ -40,7 +40,7 @@ pub(crate) enum ReconcileError {
 }
 
 /// What a run found to let go.
-struct Found {
+struct ReleaseScan {
     keys: Vec<AlertKey>,
     more: bool,
     /// Behind the last of them, where there are more.
@@ -72,7 +72,7 @@ impl App {
         self.connections.table.recount_unmapped(partner).await?;
         let mut set_up = self.connections.set_up(partner).await?;
         if let Some(breaker) = &set_up.items.breaker
-            && self.connections.see_to_keys(partner, breaker).await?
+            && self.connections.check_key_version(partner, breaker).await?
         {
             set_up.items.breaker = Some(self.connections.table.breaker(partner).await?);
         }
@@ -152,7 +152,7 @@ impl App {
         }
         if leased.progress.refusals.notified() != progress.refusals.notified() {
             // If the process dies before, health sees it at its own time.
-            self.connections.try_out(partner, now).await?;
+            self.connections.schedule_probe(partner, now).await?;
         }
         let count = keys.len() + retries.len();
         let looked_at = keys[..looks_count].to_vec();
@@ -200,7 +200,7 @@ impl App {
     /// right after, the next run finds the same.
     async fn settle_retries(
         &self,
-        set_up: &SetUp,
+        set_up: &PartnerConfig,
         progress: &mut Progress,
         now: Timestamp,
     ) -> Result<(), store::Error> {
@@ -219,11 +219,11 @@ impl App {
     /// list for ever, it would not keep the others waiting.
     async fn find(
         &self,
-        set_up: &SetUp,
+        set_up: &PartnerConfig,
         progress: &Progress,
         partner: &PartnerId,
         round: Round<'_>,
-    ) -> Result<Found, ReconcileError> {
+    ) -> Result<ReleaseScan, ReconcileError> {
         let mut keys = vec![];
         let mut cursor = round.from.cloned();
         let mut views = set_up.views();
@@ -248,7 +248,7 @@ impl App {
                     }
                 }
                 if keys.len() == round.most {
-                    return Ok(Found {
+                    return Ok(ReleaseScan {
                         keys,
                         more: true,
                         cursor,
@@ -259,7 +259,7 @@ impl App {
                 keys.push(listed.key);
             }
         }
-        Ok(Found {
+        Ok(ReleaseScan {
             keys,
             more: false,
             cursor: None,
@@ -289,7 +289,7 @@ impl App {
 
 /// The refused alerts that are retried now. `room` says whether the whole list was read, and how many may go.
 async fn retries(
-    set_up: &SetUp,
+    set_up: &PartnerConfig,
     progress: &mut Progress,
     survey: Survey,
     room: (bool, usize),
@@ -314,7 +314,7 @@ fn retry(refused: Refused) -> Message {
         key: refused.key,
         occurrence: refused.occurrence,
         ticket_id: None,
-        ask: Ask::Retry {
+        action: CommandAction::Retry {
             refused_at: refused.at,
         },
     })

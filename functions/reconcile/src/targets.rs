@@ -68,7 +68,7 @@ impl<'a> Targets<'a> {
         for thing in things(target, details, view) {
             let usable = match self.known.get(&thing) {
                 Some(usable) => *usable,
-                None => self.ask(thing, view).await?,
+                None => self.action(thing, view).await?,
             };
             self.known.insert(thing, usable);
             if usable != Usable::Yes {
@@ -78,7 +78,11 @@ impl<'a> Targets<'a> {
         Ok(Usable::Yes)
     }
 
-    async fn ask(&mut self, thing: Thing, view: &ConnectionView) -> Result<Usable, store::Error> {
+    async fn action(
+        &mut self,
+        thing: Thing,
+        view: &ConnectionView,
+    ) -> Result<Usable, store::Error> {
         let Some(site) = &self.site else {
             return Ok(Usable::Unknown);
         };
@@ -240,7 +244,7 @@ mod tests {
                 ..Mapping::default()
             }),
             breaker: domain::breaker::Breaker::default(),
-            memory: None,
+            ticket_index: None,
             source_since: None,
         }
     }

@@ -24,14 +24,14 @@ pub(crate) struct Problem {
 
 /// A view of something: its page's markup and the same as JSON.
 #[derive(Debug, Clone)]
-pub(crate) struct Shown {
+pub(crate) struct PageResponse {
     json: Value,
     page: Markup,
 }
 
 /// What was asked for is done; where it goes on.
 #[derive(Debug, Clone)]
-pub(crate) struct Done {
+pub(crate) struct ChangeResponse {
     /// The page that comes next, on this site.
     next: String,
     json: Value,
@@ -183,7 +183,7 @@ pub(crate) fn saved(saved: Saved) -> Result<u64, Problem> {
     }
 }
 
-impl Shown {
+impl PageResponse {
     /// A view that is drawn by `page` and told as its members.
     pub(crate) fn of(view: &impl Serialize, page: Markup) -> Self {
         Self {
@@ -193,7 +193,7 @@ impl Shown {
     }
 }
 
-impl Done {
+impl ChangeResponse {
     /// It goes on with this page of ours.
     pub(crate) fn next(path: impl Into<String>) -> Self {
         Self {
@@ -213,15 +213,15 @@ impl Done {
 #[derive(Debug, Clone)]
 enum Content {
     Problem(Problem),
-    Shown(Shown),
-    Done(Done),
+    PageResponse(PageResponse),
+    ChangeResponse(ChangeResponse),
 }
 
 impl From<Content> for Response {
     fn from(content: Content) -> Self {
         let status = match &content {
             Content::Problem(problem) => problem.status,
-            Content::Shown(_) | Content::Done(_) => StatusCode::OK,
+            Content::PageResponse(_) | Content::ChangeResponse(_) => StatusCode::OK,
         };
         let mut response = status.into_response();
         response.extensions_mut().insert(content);
@@ -235,15 +235,15 @@ impl IntoResponse for Problem {
     }
 }
 
-impl IntoResponse for Shown {
+impl IntoResponse for PageResponse {
     fn into_response(self) -> Response {
-        Content::Shown(self).into()
+        Content::PageResponse(self).into()
     }
 }
 
-impl IntoResponse for Done {
+impl IntoResponse for ChangeResponse {
     fn into_response(self) -> Response {
-        Content::Done(self).into()
+        Content::ChangeResponse(self).into()
     }
 }
 
@@ -259,14 +259,16 @@ pub(crate) async fn present(request: Request, next: Next) -> Response {
     let mut presented = match (content, wants_json) {
         (Content::Problem(problem), true) => problem_json(&problem),
         (Content::Problem(problem), false) => html(problem.status, page::problem(&problem, &path)),
-        (Content::Shown(shown), true) => json_body(StatusCode::OK, "application/json", &shown.json),
-        (Content::Shown(shown), false) => html(StatusCode::OK, shown.page),
-        (Content::Done(done), true) => {
+        (Content::PageResponse(shown), true) => {
+            json_body(StatusCode::OK, "application/json", &shown.json)
+        }
+        (Content::PageResponse(shown), false) => html(StatusCode::OK, shown.page),
+        (Content::ChangeResponse(done), true) => {
             let mut body = done.json;
             body["next"] = json!(done.next);
             json_body(StatusCode::OK, "application/json", &body)
         }
-        (Content::Done(done), false) => see_other(&done.next),
+        (Content::ChangeResponse(done), false) => see_other(&done.next),
     };
     for (name, value) in headers {
         if let Some(name) = name.filter(|name| *name != header::CONTENT_LENGTH) {
@@ -281,8 +283,12 @@ pub(crate) async fn present_json(request: Request, next: Next) -> Response {
     let mut answer = next.run(request).await;
     match answer.extensions_mut().remove::<Content>() {
         Some(Content::Problem(problem)) => problem_json(&problem),
-        Some(Content::Shown(shown)) => json_body(StatusCode::OK, "application/json", &shown.json),
-        Some(Content::Done(done)) => json_body(StatusCode::OK, "application/json", &done.json),
+        Some(Content::PageResponse(shown)) => {
+            json_body(StatusCode::OK, "application/json", &shown.json)
+        }
+        Some(Content::ChangeResponse(done)) => {
+            json_body(StatusCode::OK, "application/json", &done.json)
+        }
         None => answer,
     }
 }

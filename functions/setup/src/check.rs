@@ -29,7 +29,7 @@ pub(crate) struct Entered {
 
 /// A site that may be spoken to, and what it says of a company id without keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct FoundSite {
     pub(crate) origin: Origin,
     /// As the site spells it, where it knows it.
     pub(crate) company_id: String,
@@ -226,7 +226,7 @@ pub(crate) async fn find(
     site: &str,
     company_id: &str,
     invocation: &Invocation,
-) -> Result<Found, ConnectionError> {
+) -> Result<FoundSite, ConnectionError> {
     let (http, company_id) = (connections.http(), company_id.trim());
     let origin = http.hosts().site(site).map_err(refused_host)?;
     if company_id.is_empty() {
@@ -236,7 +236,7 @@ pub(crate) async fn find(
     let asked = company_info(http, &origin, company_id, invocation.call_ends()).await;
     let info = of_site(&origin, company_id, asked)?;
     let Some(info) = info else {
-        return Ok(Found {
+        return Ok(FoundSite {
             origin,
             company_id: company_id.to_owned(),
             company: None,
@@ -244,7 +244,7 @@ pub(crate) async fn find(
     };
     let named = http.hosts().named_by(&origin, &info.site_url);
     let named = named.map_err(ConnectionError::ServedElsewhere)?;
-    Ok(Found {
+    Ok(FoundSite {
         origin: named.unwrap_or(origin),
         // The site's own spelling of the same id.
         company_id: match info.company_id.eq_ignore_ascii_case(company_id) {
@@ -261,11 +261,11 @@ pub(crate) async fn find(
 /// What stands in the way.
 pub(crate) async fn prove_keys(
     connections: &Connections,
-    found: Found,
+    found: FoundSite,
     entered: Entered,
     invocation: &Invocation,
 ) -> Result<Proven, ConnectionError> {
-    let Found {
+    let FoundSite {
         origin,
         company_id,
         company,
@@ -484,7 +484,7 @@ pub(crate) async fn rights(client: &Client, invocation: &Invocation) -> Held {
             Some(RightStatus::NotKnown) => {
                 seen(client.may_inquire(right, invocation.call_ends()).await)
             }
-            Some(RightStatus::Found | RightStatus::Missing) | None => RightStatus::NotKnown,
+            Some(RightStatus::Granted | RightStatus::Missing) | None => RightStatus::NotKnown,
         }
     };
     let (companies, tickets, tables, members, company) = join!(
@@ -518,7 +518,7 @@ fn of_listing(listed: &Result<Vec<MySecurity>, Error>) -> Held {
     // The listing itself needs this one, whatever it says.
     let own = match listed {
         Err(Error::MissingRight { .. }) => Some(RightStatus::Missing),
-        Ok(rows) if !rows.is_empty() => Some(RightStatus::Found),
+        Ok(rows) if !rows.is_empty() => Some(RightStatus::Granted),
         Ok(_) | Err(_) => None,
     };
     let rights = rights::TABLE.iter();
@@ -533,7 +533,7 @@ fn of_listing(listed: &Result<Vec<MySecurity>, Error>) -> Held {
 
 fn seen(read: Result<Option<bool>, Error>) -> RightStatus {
     match read {
-        Ok(Some(true)) => RightStatus::Found,
+        Ok(Some(true)) => RightStatus::Granted,
         Ok(Some(false)) => RightStatus::Missing,
         Ok(None) => RightStatus::NotKnown,
         Err(err) => {

@@ -48,7 +48,7 @@ use crate::steps::link::{self, LinkRequest};
 
 pub use config::Config;
 pub use connections::BuildError;
-pub use routes::{Door, Route};
+pub use routes::{Route, RouteAccess};
 pub use steps::link::LinkError;
 
 /// What the gateway calls the routes that only the operator's keys open.

@@ -5,7 +5,7 @@
 
 use connectwise::{Client, Error, NewBoard, NewStatus, NewTeam};
 use domain::RecordId;
-use domain::boards::{DesiredBoard, Next, Parts, Step, There, next, size};
+use domain::boards::{DesiredBoard, ExistingBoards, Next, Parts, Step, next, size};
 use domain::settings::BoardTarget;
 use tokio::time::Instant;
 use tokio::try_join;
@@ -18,7 +18,7 @@ const FAILURES: usize = 3;
 
 /// How far the boards are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Far {
+pub(crate) struct BoardsProgress {
     pub(crate) done: usize,
     pub(crate) total: usize,
     /// What comes next, or is waited for.
@@ -37,12 +37,12 @@ pub(crate) struct Targets {
 
 /// What both boards are to be.
 #[derive(Debug, Clone)]
-pub(crate) struct Both {
+pub(crate) struct BoardPair {
     pub(crate) operations: DesiredBoard,
     pub(crate) cyber_alerts: DesiredBoard,
 }
 
-impl Both {
+impl BoardPair {
     /// So many things in all.
     pub(crate) fn total(&self) -> usize {
         size(&self.operations) + size(&self.cyber_alerts)
@@ -56,10 +56,10 @@ impl Both {
 /// What a person must mend, or when ConnectWise fails again and again.
 pub(crate) async fn go_on(
     client: &Client,
-    both: &Both,
+    both: &BoardPair,
     until: Instant,
     calls_end: Instant,
-) -> Result<Far, Problem> {
+) -> Result<BoardsProgress, Problem> {
     let mut making = Making {
         client,
         there: None,
@@ -70,22 +70,22 @@ pub(crate) async fn go_on(
         calls_end,
     };
     let total = both.total();
-    let stopped = |done, stop: Stopped| match stop {
-        Stopped::OutOfTime { done: of, doing } => Ok(Far {
+    let stopped = |done, stop: Interrupted| match stop {
+        Interrupted::OutOfTime { done: of, doing } => Ok(BoardsProgress {
             done: done + of,
             total,
             doing,
             wait: false,
             targets: None,
         }),
-        Stopped::Pause { done: of, seconds } => Ok(Far {
+        Interrupted::Pause { done: of, seconds } => Ok(BoardsProgress {
             done: done + of,
             total,
             doing: format!("ConnectWise asks to wait {seconds} seconds"),
             wait: true,
             targets: None,
         }),
-        Stopped::Failed(problem) => Err(problem),
+        Interrupted::Failed(problem) => Err(problem),
     };
     let operations = match making.board(&both.operations).await {
         Ok(target) => target,
@@ -95,7 +95,7 @@ pub(crate) async fn go_on(
         Ok(target) => target,
         Err(stop) => return stopped(size(&both.operations), stop),
     };
-    Ok(Far {
+    Ok(BoardsProgress {
         done: total,
         total,
         doing: "both boards are ready".to_owned(),
@@ -108,7 +108,7 @@ pub(crate) async fn go_on(
 }
 
 /// Why it does not go on in this request.
-enum Stopped {
+enum Interrupted {
     OutOfTime { done: usize, doing: String },
     Pause { done: usize, seconds: u64 },
     Failed(Problem),
@@ -118,7 +118,7 @@ enum Stopped {
 struct Making<'a> {
     client: &'a Client,
     /// What is listed, with the answers added; none after a failure.
-    there: Option<There>,
+    there: Option<ExistingBoards>,
     /// What ConnectWise said that it made.
     answered: Vec<Step>,
     /// What it refused last.
@@ -129,18 +129,18 @@ struct Making<'a> {
 }
 
 impl Making<'_> {
-    async fn board(&mut self, desired: &DesiredBoard) -> Result<BoardTarget, Stopped> {
+    async fn board(&mut self, desired: &DesiredBoard) -> Result<BoardTarget, Interrupted> {
         let mut done = 0;
         loop {
             let is_late = Instant::now() >= self.until;
             let Some(there) = &mut self.there else {
                 if is_late {
                     let doing = "looking at what is there".to_owned();
-                    return Err(Stopped::OutOfTime { done, doing });
+                    return Err(Interrupted::OutOfTime { done, doing });
                 }
                 match self.client.boards(self.calls_end).await {
                     Ok(boards) => {
-                        self.there = Some(There {
+                        self.there = Some(ExistingBoards {
                             boards: boards.into_iter().map(Into::into).collect(),
                             parts: None,
                         });
@@ -151,7 +151,7 @@ impl Making<'_> {
             };
             let planned = next(desired, there).map_err(|err| {
                 let words = format!("{err}. Then go on here: nothing is made twice.");
-                Stopped::Failed(Problem::refused(crate::input::capital(
+                Interrupted::Failed(Problem::refused(crate::input::capital(
                     words.trim_end_matches('.'),
                 )))
             })?;
@@ -160,7 +160,7 @@ impl Making<'_> {
                 Next::Look { board } => {
                     if is_late {
                         let doing = "looking at what is there".to_owned();
-                        return Err(Stopped::OutOfTime { done, doing });
+                        return Err(Interrupted::OutOfTime { done, doing });
                     }
                     match look(self.client, board, self.calls_end).await {
                         Ok(parts) => there.parts = Some(parts),
@@ -175,11 +175,11 @@ impl Making<'_> {
             };
             if is_late {
                 let doing = doing(&step);
-                return Err(Stopped::OutOfTime { done, doing });
+                return Err(Interrupted::OutOfTime { done, doing });
             }
             // ConnectWise can answer 200 and change nothing.
             if self.answered.contains(&step) {
-                return Err(Stopped::Failed(Problem::refused(format!(
+                return Err(Interrupted::Failed(Problem::refused(format!(
                     "ConnectWise answered as if it had done this, and did not: {}. Do it by hand in ConnectWise, then go on here.",
                     doing(&step)
                 ))));
@@ -195,13 +195,13 @@ impl Making<'_> {
     }
 
     /// What is there is not known any more. Goes on, unless a person has to mend something or it failed too often.
-    fn failed(&mut self, err: &Error, step: Option<Step>, done: usize) -> Result<(), Stopped> {
+    fn failed(&mut self, err: &Error, step: Option<Step>, done: usize) -> Result<(), Interrupted> {
         self.there = None;
         tracing::warn!(error = %err, step = ?step, "failed to create a part of a board; listing the boards again");
         match err {
             Error::Throttled { retry_after } => {
                 let seconds = retry_after.as_secs().max(1);
-                return Err(Stopped::Pause { done, seconds });
+                return Err(Interrupted::Pause { done, seconds });
             }
             Error::MissingRight { .. }
             | Error::KeysRefused
@@ -210,14 +210,14 @@ impl Making<'_> {
             | Error::EndpointMissing { .. }
             | Error::RedirectRefused { .. }
             | Error::Forbidden { .. }
-            | Error::HostRefused { .. } => return Err(Stopped::Failed(problem_of(err))),
+            | Error::HostRefused { .. } => return Err(Interrupted::Failed(problem_of(err))),
             // Our own write may have come late: then it is listed now, and is not asked for again.
             Error::Rejected { .. }
             | Error::TargetGone { .. }
             | Error::NotFound { .. }
             | Error::Conflict { .. } => {
                 if step.is_some() && self.rejected == step {
-                    return Err(Stopped::Failed(problem_of(err)));
+                    return Err(Interrupted::Failed(problem_of(err)));
                 }
                 self.rejected = step;
             }
@@ -232,7 +232,7 @@ impl Making<'_> {
         self.failures += 1;
         match self.failures < FAILURES {
             true => Ok(()),
-            false => Err(Stopped::Failed(problem_of(err))),
+            false => Err(Interrupted::Failed(problem_of(err))),
         }
     }
 }
@@ -252,9 +252,14 @@ async fn look(client: &Client, board: RecordId, ends: Instant) -> Result<Parts, 
 }
 
 /// Makes one thing, and adds the answer to what is there.
-async fn make(client: &Client, step: &Step, there: &mut There, ends: Instant) -> Result<(), Error> {
+async fn make(
+    client: &Client,
+    step: &Step,
+    there: &mut ExistingBoards,
+    ends: Instant,
+) -> Result<(), Error> {
     let writer = client.setup_writer();
-    let There { boards, parts } = there;
+    let ExistingBoards { boards, parts } = there;
     // A step of a board whose parts nobody looked at is never planned; if it were, the next look would show what it made.
     let mut nobody = Parts {
         board: 0,
@@ -382,12 +387,12 @@ mod tests {
         }
     }
 
-    fn both(operations: &str, cyber_alerts: &str) -> Both {
+    fn both(operations: &str, cyber_alerts: &str) -> BoardPair {
         let named = |role, name| DesiredBoard {
             name: BoardName::parse(name).unwrap(),
             ..desired(role)
         };
-        Both {
+        BoardPair {
             operations: named(Role::Operations, operations),
             cyber_alerts: named(Role::CyberAlerts, cyber_alerts),
         }

@@ -14,7 +14,7 @@ use crate::{Setup, session};
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Door {
+pub enum RouteAccess {
     /// Anybody.
     Open,
     /// Who has a session, for the session's partner alone.
@@ -31,21 +31,21 @@ pub struct Route {
     /// With its variables in braces.
     pub path: &'static str,
     /// Who may use it.
-    pub door: Door,
+    pub access: RouteAccess,
 }
 
 /// Routes behind one door, as they are being listed.
 pub(crate) struct Routes {
-    door: Door,
+    access: RouteAccess,
     list: Vec<Route>,
     router: Router<Arc<Setup>>,
 }
 
 impl Routes {
     /// None yet.
-    pub(crate) fn behind(door: Door) -> Self {
+    pub(crate) fn behind(access: RouteAccess) -> Self {
         Self {
-            door,
+            access,
             list: vec![],
             router: Router::new(),
         }
@@ -102,8 +102,12 @@ impl Routes {
         path: &'static str,
         handler: MethodRouter<Arc<Setup>>,
     ) -> Self {
-        let door = self.door;
-        self.list.push(Route { method, path, door });
+        let access = self.access;
+        self.list.push(Route {
+            method,
+            path,
+            access,
+        });
         self.router = self.router.route(path, handler);
         self
     }
@@ -113,11 +117,11 @@ impl Routes {
         let router = self
             .router
             .method_not_allowed_fallback(async || Problem::method());
-        let router = match self.door {
-            Door::Session => {
+        let router = match self.access {
+            RouteAccess::Session => {
                 router.route_layer(from_fn_with_state(Arc::clone(setup), session::required))
             }
-            Door::Open | Door::Operator => router,
+            RouteAccess::Open | RouteAccess::Operator => router,
         };
         (router, self.list)
     }

@@ -16,7 +16,7 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use store::Actor;
 
-use crate::answer::{Done, Problem};
+use crate::answer::{ChangeResponse, Problem};
 use crate::input::{Form, Input};
 use crate::{Setup, State, is_read, random};
 
@@ -136,7 +136,7 @@ pub(crate) async fn open(
         .await;
     let cookie = set_cookie(token.expose(), SESSION.as_secs())?;
     // Each change names the partner: a program learns here which one it is.
-    let done = Done::next("/setup").with("partner", session.partner);
+    let done = ChangeResponse::next("/setup").with("partner", session.partner);
     Ok(([(header::SET_COOKIE, cookie)], done).into_response())
 }
 
@@ -154,7 +154,7 @@ pub(crate) async fn end(
     let cookie = set_cookie("", 0)?;
     Ok((
         [(header::SET_COOKIE, cookie)],
-        Done::next("/setup/link?done=signed_out"),
+        ChangeResponse::next("/setup/link?done=signed_out"),
     )
         .into_response())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use connections::SetUp;
+use connections::PartnerConfig;
 use domain::preview::{Fate, fate};
 use domain::settings::Company;
 use domain::{Blocked, Kind, PartnerId, TenantId};
@@ -115,7 +115,7 @@ pub(crate) fn words(reason: &Blocked) -> String {
     }
 }
 
-fn as_if(mut set_up: SetUp, taken_as: As<'_>, now: Timestamp) -> SetUp {
+fn as_if(mut set_up: PartnerConfig, taken_as: As<'_>, now: Timestamp) -> PartnerConfig {
     match taken_as {
         As::Is => {}
         As::Confirmed => {

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use aws::metrics::{Metric, count};
 use connections::{Site, View};
-use domain::command::{Ask, Command};
+use domain::command::{Command, CommandAction};
 use domain::decide::{Decision, Step, decide, may_look};
 use domain::event::{Event, Order};
 use domain::fold::fold;
-use domain::memory::Memory;
 use domain::record::{Claim, Open, Record};
 use domain::settings::ConnectionView;
 use domain::ticket::text_of_ticket_out_of_reach;
+use domain::ticket_index::TicketIndex;
 use domain::{AlertKey, Blocked};
 use jiff::SignedDuration;
 use store::Written;
 
 use crate::calls::Work;
-use crate::outcome::{Outcome, Stepped, react};
+use crate::outcome::{Outcome, StepOutcome, react};
 use crate::{App, Invocation};
 
 /// More steps than any alert needs; a bound on what a bug can do.
@@ -25,7 +25,7 @@ const MAX_STEPS: usize = 16;
 
 /// What a message asks for.
 #[derive(Debug)]
-pub(crate) enum Asked {
+pub(crate) enum Request {
     /// Take an event in.
     Event(Box<Event>),
     /// Decide again: what held the alert up may be gone.
@@ -38,15 +38,15 @@ pub(crate) enum Asked {
 
 /// One message about one alert, and what is known of its surroundings.
 pub(crate) struct Case<'a> {
-    pub(crate) asked: &'a Asked,
+    pub(crate) request: &'a Request,
     pub(crate) invocation: &'a Invocation,
     pub(crate) view: ConnectionView,
     pub(crate) site: Option<Site>,
     /// Of the connection's present epoch.
-    pub(crate) memory: Option<Memory>,
+    pub(crate) ticket_index: Option<TicketIndex>,
 }
 
-impl Asked {
+impl Request {
     pub(crate) fn event(&self) -> Option<&Event> {
         match self {
             Self::Event(event) => Some(event),
@@ -61,16 +61,16 @@ impl Asked {
 
 impl<'a> Case<'a> {
     /// A message and the view of its partner; what is known of the connection's tickets is set apart.
-    fn new(asked: &'a Asked, invocation: &'a Invocation, seen: View) -> Self {
+    fn new(request: &'a Request, invocation: &'a Invocation, seen: View) -> Self {
         Self {
-            asked,
+            request,
             invocation,
-            view: match asked {
-                Asked::Release => seen.view.released(),
-                Asked::Event(_) | Asked::Reconsider | Asked::Command(_) => seen.view,
+            view: match request {
+                Request::Release => seen.view.released(),
+                Request::Event(_) | Request::Reconsider | Request::Command(_) => seen.view,
             },
             site: seen.site,
-            memory: None,
+            ticket_index: None,
         }
     }
 }
@@ -78,11 +78,11 @@ impl<'a> Case<'a> {
 impl Case<'_> {
     /// The record with what the message says taken in.
     fn folded(&self, stored: &Record, settle: SignedDuration) -> Record {
-        let mut record = match self.asked {
-            Asked::Event(event) => fold(stored.clone(), event),
-            Asked::Reconsider => stored.clone(),
-            Asked::Command(command) => command.taken_in(stored.clone(), self.invocation.now()),
-            Asked::Release => stored.clone().released(),
+        let mut record = match self.request {
+            Request::Event(event) => fold(stored.clone(), event),
+            Request::Reconsider => stored.clone(),
+            Request::Command(command) => command.taken_in(stored.clone(), self.invocation.now()),
+            Request::Release => stored.clone().released(),
         };
         if let Some(connection) = &self.view.connection {
             record = record
@@ -94,30 +94,34 @@ impl Case<'_> {
 
     /// What a command asks for is in the record now: it is done once.
     pub(crate) fn has_obeyed(&mut self) {
-        if matches!(self.asked, Asked::Command(_)) {
-            self.asked = &Asked::Reconsider;
+        if matches!(self.request, Request::Command(_)) {
+            self.request = &Request::Reconsider;
         }
     }
 
     /// The ticket that is to be looked at, if it still is, and may be.
     fn to_look_at<'a>(&self, record: &'a Record) -> Option<&'a Open> {
-        let Asked::Command(command) = self.asked else {
+        let Request::Command(command) = self.request else {
             return None;
         };
         let epoch = self.view.connection.as_ref().map(|live| live.epoch);
         let here = |open: &&Open| Some(open.epoch) == epoch;
         let open = record.open().filter(here)?;
         // Whoever holds the claim looks at the ticket itself.
-        let looks = command.ask == Ask::Look && command.fits(record) && record.claim.is_none();
+        let looks =
+            command.action == CommandAction::Look && command.fits(record) && record.claim.is_none();
         let may = may_look(&self.view, self.invocation.now()) && self.invocation.has_time();
         (looks && may).then_some(open)
     }
 
     /// Makes what is known of the connection's tickets count from here on.
-    pub(crate) fn set_memory(&mut self, memory: Option<Memory>) {
+    pub(crate) fn set_ticket_index(&mut self, ticket_index: Option<TicketIndex>) {
         let epoch = self.view.connection.as_ref().map(|live| live.epoch);
-        self.memory = memory.filter(|memory| Some(memory.epoch) == epoch);
-        self.view.memory = self.memory.as_ref().map(|memory| memory.state);
+        self.ticket_index = ticket_index.filter(|ticket_index| Some(ticket_index.epoch) == epoch);
+        self.view.ticket_index = self
+            .ticket_index
+            .as_ref()
+            .map(|ticket_index| ticket_index.state);
     }
 }
 
@@ -127,10 +131,10 @@ impl App {
     pub(crate) async fn process(
         &self,
         key: &AlertKey,
-        asked: &Asked,
+        request: &Request,
         invocation: &Invocation,
     ) -> Outcome {
-        match self.steps(key, asked, invocation).await {
+        match self.steps(key, request, invocation).await {
             Ok(outcome) => outcome,
             Err(err) => {
                 tracing::error!(error = %err, "DynamoDB call failed");
@@ -142,10 +146,10 @@ impl App {
     async fn steps(
         &self,
         key: &AlertKey,
-        asked: &Asked,
+        request: &Request,
         invocation: &Invocation,
     ) -> Result<Outcome, store::Error> {
-        let (mut stored, mut case) = self.read(key, asked, invocation).await?;
+        let (mut stored, mut case) = self.read(key, request, invocation).await?;
         for _ in 0..MAX_STEPS {
             let record = case.folded(&stored, self.settle);
             let stepped = match case.to_look_at(&record).cloned() {
@@ -156,14 +160,16 @@ impl App {
                 }
             };
             match stepped {
-                Stepped::On(record) => {
+                StepOutcome::On(record) => {
                     case.has_obeyed();
                     stored = *record;
                 }
-                Stepped::Again => {}
+                StepOutcome::Again => {}
                 // The connection too: it may point elsewhere since the record changed.
-                Stepped::Reread => (stored, case) = self.read(key, case.asked, invocation).await?,
-                Stepped::End(outcome) => return Ok(outcome),
+                StepOutcome::Reread => {
+                    (stored, case) = self.read(key, case.request, invocation).await?;
+                }
+                StepOutcome::End(outcome) => return Ok(outcome),
             }
         }
         tracing::error!(steps = MAX_STEPS, "step limit reached for alert");
@@ -174,7 +180,7 @@ impl App {
     async fn read<'a>(
         &self,
         key: &AlertKey,
-        asked: &'a Asked,
+        request: &'a Request,
         invocation: &'a Invocation,
     ) -> Result<(Record, Case<'a>), store::Error> {
         let (known, seen) = tokio::join!(
@@ -182,8 +188,8 @@ impl App {
             self.connections.view(key, invocation.now())
         );
         let (known, seen) = (known?, seen?);
-        let mut case = Case::new(asked, invocation, seen);
-        case.set_memory(known.memory);
+        let mut case = Case::new(request, invocation, seen);
+        case.set_ticket_index(known.ticket_index);
         let untouched = || Record::new(key.clone());
         Ok((known.record.unwrap_or_else(untouched), case))
     }
@@ -194,11 +200,11 @@ impl App {
         record: Record,
         decision: Decision,
         case: &mut Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         match decision {
             Decision::Nothing(idle) => {
                 tracing::info!(idle = ?idle, "nothing to do");
-                let rest = record.at_rest(case.asked.event());
+                let rest = record.at_rest(case.request.event());
                 let rest = rest.shrunk(case.invocation.now());
                 self.end(stored, rest, Outcome::Done).await
             }
@@ -218,18 +224,22 @@ impl App {
             Decision::Search
             | Decision::Verify(_)
             | Decision::Recheck(_)
-            | Decision::Recall
-            | Decision::Remember
+            | Decision::FindPriorTickets
+            | Decision::DetectExistingTickets
             | Decision::Write(_)
                 if !case.invocation.has_time() =>
             {
-                Ok(Stepped::End(Outcome::Later(Some(Duration::from_secs(1)))))
+                Ok(StepOutcome::End(Outcome::Later(Some(Duration::from_secs(
+                    1,
+                )))))
             }
             Decision::Search => self.search(stored, record, case).await,
             Decision::Verify(ticket_id) => self.verify(stored, record, ticket_id, case).await,
             Decision::Recheck(recheck) => self.recheck(stored, record, &recheck, case).await,
-            Decision::Recall => self.recall(stored, record, case).await,
-            Decision::Remember => self.remember(stored, record, case).await,
+            Decision::FindPriorTickets => self.find_prior_tickets(stored, record, case).await,
+            Decision::DetectExistingTickets => {
+                self.detect_existing_tickets(stored, record, case).await
+            }
             Decision::Write(step) => self.claim_and_write(record, step, case).await,
         }
     }
@@ -240,13 +250,13 @@ impl App {
         stored: &Record,
         record: Record,
         outcome: Outcome,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         if *stored == record {
-            return Ok(Stepped::End(outcome));
+            return Ok(StepOutcome::End(outcome));
         }
         Ok(match self.alerts.write(&record).await? {
-            Written::Yes(_) => Stepped::End(outcome),
-            Written::Conflict => Stepped::Reread,
+            Written::Yes(_) => StepOutcome::End(outcome),
+            Written::Conflict => StepOutcome::Reread,
         })
     }
 
@@ -256,11 +266,11 @@ impl App {
         record: Record,
         reason: Blocked,
         case: &Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         tracing::warn!(reason = %reason, "alert blocked");
         count(Metric::AlertsBlocked, usize::from(stored.blocked.is_none()));
         let key = &record.key;
-        let text = record.text(case.asked.event()).cloned();
+        let text = record.text(case.request.event()).cloned();
         if case.view.mapping.is_none() {
             // Seen for the first time: a person finds it in the list of tenants to map.
             let name = text.as_ref().and_then(|text| text.tenant_name.as_deref());
@@ -286,13 +296,13 @@ impl App {
         record: Record,
         step: Step,
         case: &mut Case<'_>,
-    ) -> Result<Stepped, store::Error> {
-        let text = record.text(case.asked.event()).cloned();
+    ) -> Result<StepOutcome, store::Error> {
+        let text = record.text(case.request.event()).cloned();
         let text = text.or_else(|| text_of_ticket_out_of_reach(&record));
         if matches!(step, Step::Create(_)) && text.is_none() {
             // The message that raised it is still in the queue and has the text.
             tracing::warn!("no ticket created: no message has the alert's text yet");
-            return Ok(Stepped::End(Outcome::Later(None)));
+            return Ok(StepOutcome::End(Outcome::Later(None)));
         }
         let connection = case.view.connection.clone();
         let claim = connection.as_ref().and_then(|connection| {
@@ -307,10 +317,10 @@ impl App {
         });
         let (Some(claim), Some(connection)) = (claim, connection) else {
             let reason = "the record does not fit the step that it asks for".to_owned();
-            return Ok(Stepped::End(Outcome::DeadLetter(reason)));
+            return Ok(StepOutcome::End(Outcome::DeadLetter(reason)));
         };
         match self.alerts.write(&record.with_claim(claim)).await? {
-            Written::Conflict => Ok(Stepped::Reread),
+            Written::Conflict => Ok(StepOutcome::Reread),
             Written::Yes(record) => {
                 let work = Work {
                     step: &step,
@@ -328,10 +338,10 @@ impl App {
     pub(crate) async fn defer(
         &self,
         key: &AlertKey,
-        asked: &Asked,
+        request: &Request,
         invocation: &Invocation,
     ) -> Outcome {
-        match self.deferred(key, asked, invocation).await {
+        match self.deferred(key, request, invocation).await {
             Ok(outcome) => outcome,
             Err(err) => {
                 tracing::error!(error = %err, "failed to defer an alert");
@@ -343,19 +353,19 @@ impl App {
     async fn deferred(
         &self,
         key: &AlertKey,
-        asked: &Asked,
+        request: &Request,
         invocation: &Invocation,
     ) -> Result<Outcome, store::Error> {
         let seen = self.connections.view(key, invocation.now()).await?;
-        let case = Case::new(asked, invocation, seen);
+        let case = Case::new(request, invocation, seen);
         for _ in 0..MAX_STEPS {
             let stored = self.alerts.get(key).await?;
             let stored = stored.unwrap_or_else(|| Record::new(key.clone()));
             let record = case.folded(&stored, self.settle);
             let reason = Blocked::Deferred;
             match self.block(&stored, record, reason, &case).await? {
-                Stepped::End(outcome) => return Ok(outcome),
-                Stepped::Reread | Stepped::Again | Stepped::On(_) => {}
+                StepOutcome::End(outcome) => return Ok(outcome),
+                StepOutcome::Reread | StepOutcome::Again | StepOutcome::On(_) => {}
             }
         }
         Ok(Outcome::Later(None))
@@ -368,7 +378,7 @@ impl App {
         record: Record,
         claim: &Claim,
         change: impl Fn(Record, bool) -> Record,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let mut current = record;
         for _ in 0..MAX_STEPS {
             let ours = current
@@ -377,16 +387,16 @@ impl App {
                 .is_some_and(|held| held.id == claim.id);
             let changed = change(current.clone(), ours);
             if changed == current {
-                return Ok(Stepped::On(Box::new(current)));
+                return Ok(StepOutcome::On(Box::new(current)));
             }
             match self.alerts.write(&changed).await? {
-                Written::Yes(record) => return Ok(Stepped::On(record)),
+                Written::Yes(record) => return Ok(StepOutcome::On(record)),
                 Written::Conflict => match self.alerts.get(&current.key).await? {
                     Some(record) => current = record,
-                    None => return Ok(Stepped::Reread),
+                    None => return Ok(StepOutcome::Reread),
                 },
             }
         }
-        Ok(Stepped::End(Outcome::Later(None)))
+        Ok(StepOutcome::End(Outcome::Later(None)))
     }
 }

@@ -10,7 +10,7 @@ use domain::message::{Message, RejectedEvents};
 use futures_util::future::join_all;
 use tracing::Instrument as _;
 
-use crate::alert::Asked;
+use crate::alert::Request;
 use crate::outcome::Outcome;
 use crate::{App, Invocation, unfinished};
 
@@ -28,7 +28,7 @@ const SELDOM: Duration = Duration::from_mins(30);
 
 /// Works off one batch: alerts side by side, the messages of one alert in order, each task to its end.
 pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) -> SqsBatchResponse {
-    let mut alerts: HashMap<AlertKey, Vec<(SqsMessage, Asked)>> = HashMap::new();
+    let mut alerts: HashMap<AlertKey, Vec<(SqsMessage, Request)>> = HashMap::new();
     let mut others = vec![];
     let sent = unfinished::sent(&event.records);
     for record in event.records {
@@ -36,24 +36,24 @@ pub(crate) async fn work(app: &App, event: SqsEvent, invocation: &Invocation) ->
             Ok(Message::Event(event)) => alerts
                 .entry(event.key.clone())
                 .or_default()
-                .push((record, Asked::Event(Box::new(event)))),
+                .push((record, Request::Event(Box::new(event)))),
             Ok(Message::Reconsider(key)) => {
                 alerts
                     .entry(key)
                     .or_default()
-                    .push((record, Asked::Reconsider));
+                    .push((record, Request::Reconsider));
             }
             Ok(Message::Release(key)) => {
                 alerts
                     .entry(key)
                     .or_default()
-                    .push((record, Asked::Release));
+                    .push((record, Request::Release));
             }
             Ok(Message::Command(command)) => {
                 alerts
                     .entry(command.key.clone())
                     .or_default()
-                    .push((record, Asked::Command(Box::new(command))));
+                    .push((record, Request::Command(Box::new(command))));
             }
             Ok(Message::Snapshot(part)) => others.push((record, Ok(Other::Snapshot(part)))),
             Ok(Message::Rejected(rejected)) => {
@@ -121,11 +121,11 @@ async fn one_alert(
     app: &App,
     invocation: &Invocation,
     key: AlertKey,
-    mut messages: Vec<(SqsMessage, Asked)>,
+    mut messages: Vec<(SqsMessage, Request)>,
 ) -> Vec<BatchItemFailure> {
-    messages.sort_by_key(|(_, asked)| asked.order());
+    messages.sort_by_key(|(_, request)| request.order());
     let mut failures = vec![];
-    for (record, asked) in messages {
+    for (record, request) in messages {
         let span = tracing::info_span!(
             "alert",
             alert.key = %key,
@@ -135,9 +135,9 @@ async fn one_alert(
         );
         let outcome = async {
             // On the heap: the future of all that can happen to an alert is larger than a thread's stack likes.
-            match Box::pin(app.process(&key, &asked, invocation)).await {
+            match Box::pin(app.process(&key, &request, invocation)).await {
                 Outcome::Later(_) if received(&record) >= MOST_RECEIPTS => {
-                    app.defer(&key, &asked, invocation).await
+                    app.defer(&key, &request, invocation).await
                 }
                 outcome @ (Outcome::Done | Outcome::Later(_) | Outcome::DeadLetter(_)) => outcome,
             }

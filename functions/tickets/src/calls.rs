@@ -5,18 +5,18 @@ use connectwise::{
     BoardStatus, Client, Error, ExternalXref, MySecurity, NewNote, NewTicket, NoteDisplay,
     Suspicion, Ticket,
 };
-use domain::adopt::Found;
+use domain::adopt::FoundTicket;
 use domain::breaker::CallOutcome;
 use domain::decide::{Create, Note, Reopen, Step};
-use domain::done::{Done, Seen};
+use domain::done::{ObservedTicket, WriteEffect};
 use domain::event::Payload;
-use domain::memory::Sentinel;
 use domain::record::{Claim, ClosedBy, Ended, Op, Record, Refusal};
 use domain::rights::{self, Listed, RightStatus};
 use domain::settings::Settings;
 use domain::ticket::{
     description, duplicate_note, gone_note, kept_note, reopened_note, repeat_note, summary,
 };
+use domain::ticket_index::Sentinel;
 use domain::{Blocked, Reaction, RecordId, Target, TicketRef};
 use std::time::Duration;
 
@@ -40,14 +40,14 @@ pub(crate) enum Made {
     /// A new ticket.
     Ticket(Box<Ticket>),
     /// Anything else.
-    Step(Done),
+    Step(WriteEffect),
 }
 
 /// What a search for a token showed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Search {
     /// These carry it.
-    Found(Vec<Found>),
+    Found(Vec<FoundTicket>),
     /// None does.
     None,
     /// It did not even show the tickets that it must: it says nothing.
@@ -56,7 +56,7 @@ pub(crate) enum Search {
 
 /// Why a step was not done, or may not have been.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Failed {
+pub(crate) enum TicketError {
     #[error(transparent)]
     NoClient(#[from] NoClient),
     /// Looking before the write failed: nothing was written.
@@ -84,7 +84,7 @@ pub(crate) enum Failed {
 /// What ConnectWise says of a write that has no effect: it answers that all is well.
 const NO_WORDS: &str = "";
 
-impl Failed {
+impl TicketError {
     pub(crate) fn reaction(&self) -> Reaction {
         match self {
             Self::NoClient(err) => err.reaction(),
@@ -171,7 +171,7 @@ pub(crate) struct Calls<'a> {
 
 impl Calls<'_> {
     /// Makes the step's one write, with the reads before and after it.
-    pub(crate) async fn make(&self) -> Result<Made, Failed> {
+    pub(crate) async fn make(&self) -> Result<Made, TicketError> {
         let done = match self.work.step {
             Step::Create(create) => return self.create(create).await,
             Step::Note { ticket_id, note } => self.note(*ticket_id, note).await,
@@ -184,20 +184,20 @@ impl Calls<'_> {
             Step::Reopen(reopen) => self.reopen(reopen).await,
             Step::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
         };
-        let deleted = |err: &Failed| matches!(err.call(), Some(Error::NotFound { .. }));
+        let deleted = |err: &TicketError| matches!(err.call(), Some(Error::NotFound { .. }));
         match done {
             // Deleted by a technician: recorded, not fought.
             Err(err) if deleted(&err) => {
                 let deleted = Ended::from(ClosedBy::Deleted);
-                Ok(Made::Step(Done::Ended(deleted)))
+                Ok(Made::Step(WriteEffect::Ended(deleted)))
             }
             done => done.map(Made::Step),
         }
     }
 
-    async fn create(&self, create: &Create) -> Result<Made, Failed> {
+    async fn create(&self, create: &Create) -> Result<Made, TicketError> {
         let (Some(details), Some(text)) = (&self.record.desired.details, self.work.text) else {
-            return Err(Failed::NoText);
+            return Err(TicketError::NoText);
         };
         let new = NewTicket {
             summary: summary(text),
@@ -212,26 +212,26 @@ impl Calls<'_> {
         };
         let writer = self.client.ticket_writer();
         let ticket = writer.create(&new, self.write_deadline()?).await;
-        Ok(Made::Ticket(Box::new(ticket.map_err(Failed::Write)?)))
+        Ok(Made::Ticket(Box::new(ticket.map_err(TicketError::Write)?)))
     }
 
     /// A note on a ticket that is still ours and open.
-    async fn note(&self, ticket_id: RecordId, note: &Note) -> Result<Done, Failed> {
+    async fn note(&self, ticket_id: RecordId, note: &Note) -> Result<WriteEffect, TicketError> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
-            return Ok(Done::Ended(ended));
+            return Ok(WriteEffect::Ended(ended));
         }
         let (mark, desired) = (note.kind().mark(&self.claim.id), &self.record.desired);
         let details = desired.details.as_ref();
         let (text, for_customers) = match note {
             Note::Repeats { untold, .. } => {
-                let details = details.ok_or(Failed::NoText)?;
+                let details = details.ok_or(TicketError::NoText)?;
                 let text = repeat_note(*untold, details, self.work.text, &mark);
                 (text, NoteDisplay::Discussion)
             }
             Note::Resolved => (gone_note(false, desired, &mark), NoteDisplay::Discussion),
             Note::Closing => (gone_note(true, desired, &mark), NoteDisplay::Resolution),
             Note::Reopened => {
-                let details = details.ok_or(Failed::NoText)?;
+                let details = details.ok_or(TicketError::NoText)?;
                 let text = reopened_note(details.raised_at, &mark);
                 (text, NoteDisplay::Discussion)
             }
@@ -249,68 +249,72 @@ impl Calls<'_> {
             .add_note(ticket_id, &new, self.write_deadline()?)
             .await;
         match noted {
-            Ok(_) => Ok(Done::Noted),
+            Ok(_) => Ok(WriteEffect::Noted),
             Err(err) if is_optional(note) && is_refused(&err) => {
                 tracing::warn!(error = %err, op = ?self.claim.op, "skipped a note that ConnectWise refuses");
-                Ok(Done::Noted)
+                Ok(WriteEffect::Noted)
             }
-            Err(err) => Err(Failed::Write(err)),
+            Err(err) => Err(TicketError::Write(err)),
         }
     }
 
     /// GET, PATCH, look at the answer. What a person closed or moved stays as it is.
-    async fn patch(&self, ticket_id: RecordId, priority: RecordId) -> Result<Done, Failed> {
+    async fn patch(
+        &self,
+        ticket_id: RecordId,
+        priority: RecordId,
+    ) -> Result<WriteEffect, TicketError> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
-            return Ok(Done::Ended(ended));
+            return Ok(WriteEffect::Ended(ended));
         }
         let writer = self.client.ticket_writer();
         let patched = writer
             .set_priority(ticket_id, priority, self.write_deadline()?)
             .await;
-        let ticket = patched.map_err(Failed::Write)?;
+        let ticket = patched.map_err(TicketError::Write)?;
         if let Some(ended) = self.ended(&ticket) {
-            return Ok(Done::Ended(ended));
+            return Ok(WriteEffect::Ended(ended));
         }
         // A workflow may keep the priority, or set its own. An answer that does not name it says nothing against it.
         match ticket.priority {
-            Some(set) if set.id != priority => Err(Failed::PriorityWithoutEffect),
-            Some(_) | None => Ok(Done::Patched),
+            Some(set) if set.id != priority => Err(TicketError::PriorityWithoutEffect),
+            Some(_) | None => Ok(WriteEffect::Patched),
         }
     }
 
-    async fn close(&self, ticket_id: RecordId) -> Result<Done, Failed> {
+    async fn close(&self, ticket_id: RecordId) -> Result<WriteEffect, TicketError> {
         let ticket = self.ticket(ticket_id).await?;
         if let Some(ended) = self.ended(&ticket) {
-            return Ok(Done::Ended(ended));
+            return Ok(WriteEffect::Ended(ended));
         }
         let ended = self.set_closed(&ticket).await?;
         let by = match ended.by {
             ClosedBy::Technician => ClosedBy::Us,
             by @ (ClosedBy::Us | ClosedBy::Deleted | ClosedBy::Moved | ClosedBy::OutOfReach) => by,
         };
-        Ok(Done::Ended(Ended { by, ..ended }))
+        Ok(WriteEffect::Ended(Ended { by, ..ended }))
     }
 
     /// PATCH, then GET again: the ticket counts as closed only if it stays closed.
-    async fn set_closed(&self, ticket: &Ticket) -> Result<Ended, Failed> {
+    async fn set_closed(&self, ticket: &Ticket) -> Result<Ended, TicketError> {
         let status = self.closing_status(ticket).await?;
         let writer = self.client.ticket_writer();
         let deadline = self.write_deadline()?;
         let set = writer.close(ticket.id, status, deadline).await;
         let closed = self.look_again(ticket.id, set).await?;
-        self.ended(&closed).ok_or(Failed::StatusWithoutEffect)
+        self.ended(&closed).ok_or(TicketError::StatusWithoutEffect)
     }
 
     /// GET, PATCH, GET again.
-    async fn reopen(&self, reopen: &Reopen) -> Result<Done, Failed> {
+    async fn reopen(&self, reopen: &Reopen) -> Result<WriteEffect, TicketError> {
         let ticket = self.ticket(reopen.ticket_id).await?;
         let board_id = ticket.board.as_ref().map(|board| board.id);
         match self.ended(&ticket) {
             // Open already: by a technician.
-            None => return Ok(Done::Reopened { board_id }),
+            None => return Ok(WriteEffect::Reopened { board_id }),
             Some(ended) if ended.by == ClosedBy::Technician => {}
             // Ended for good: a new ticket is made instead.
-            Some(ended) => return Ok(Done::Ended(ended)),
+            Some(ended) => return Ok(WriteEffect::Ended(ended)),
         }
         let status = self.opening_status(&ticket).await?;
         let writer = self.client.ticket_writer();
@@ -318,17 +322,19 @@ impl Calls<'_> {
         let set = writer.set_status(reopen.ticket_id, status, deadline).await;
         let opened = self.look_again(reopen.ticket_id, set).await?;
         match self.ended(&opened) {
-            None => Ok(Done::Reopened { board_id }),
-            Some(ended) if ended.by == ClosedBy::Technician => Err(Failed::StatusWithoutEffect),
-            Some(ended) => Ok(Done::Ended(ended)),
+            None => Ok(WriteEffect::Reopened { board_id }),
+            Some(ended) if ended.by == ClosedBy::Technician => {
+                Err(TicketError::StatusWithoutEffect)
+            }
+            Some(ended) => Ok(WriteEffect::Ended(ended)),
         }
     }
 
     /// Closes a duplicate. What a person did with it meanwhile stays.
-    async fn repair(&self, ticket_id: RecordId) -> Result<Done, Failed> {
+    async fn repair(&self, ticket_id: RecordId) -> Result<WriteEffect, TicketError> {
         let ticket = self.ticket(ticket_id).await?;
         if let Some(ended) = self.ended(&ticket) {
-            return Ok(Done::Ended(ended));
+            return Ok(WriteEffect::Ended(ended));
         }
         self.set_closed(&ticket).await?;
         tracing::warn!(
@@ -336,7 +342,7 @@ impl Calls<'_> {
             ticket.id = ticket_id,
             "closed a duplicate ticket"
         );
-        Ok(Done::Repaired)
+        Ok(WriteEffect::Repaired)
     }
 
     /// The ticket as it is after its status was set. The answer alone is not enough: a workflow may change the status back.
@@ -344,10 +350,10 @@ impl Calls<'_> {
         &self,
         ticket_id: RecordId,
         set: Result<Ticket, Error>,
-    ) -> Result<Ticket, Failed> {
-        set.map_err(Failed::Write)?;
+    ) -> Result<Ticket, TicketError> {
+        set.map_err(TicketError::Write)?;
         let again = self.client.ticket(ticket_id, self.deadline()).await;
-        again.map_err(Failed::Unverified)
+        again.map_err(TicketError::Unverified)
     }
 
     fn deadline(&self) -> Instant {
@@ -355,16 +361,16 @@ impl Calls<'_> {
     }
 
     /// A write begins only where its answer can be waited for: one that is cut off would be uncertain for minutes.
-    fn write_deadline(&self) -> Result<Instant, Failed> {
+    fn write_deadline(&self) -> Result<Instant, TicketError> {
         match self.work.invocation.has_time_to_write() {
             true => Ok(self.deadline()),
-            false => Err(Failed::NoTime),
+            false => Err(TicketError::NoTime),
         }
     }
 
-    async fn ticket(&self, ticket_id: RecordId) -> Result<Ticket, Failed> {
+    async fn ticket(&self, ticket_id: RecordId) -> Result<Ticket, TicketError> {
         let ticket = self.client.ticket(ticket_id, self.deadline()).await;
-        ticket.map_err(Failed::Look)
+        ticket.map_err(TicketError::Look)
     }
 
     /// Whether a person ended the ticket, or gave it to other use.
@@ -373,8 +379,12 @@ impl Calls<'_> {
     }
 
     /// The closing status of the ticket's current board: as set up, or else the board's first that closes.
-    async fn closing_status(&self, ticket: &Ticket) -> Result<RecordId, Failed> {
-        let board = ticket.board.as_ref().ok_or(Failed::StatusWithoutEffect)?.id;
+    async fn closing_status(&self, ticket: &Ticket) -> Result<RecordId, TicketError> {
+        let board = ticket
+            .board
+            .as_ref()
+            .ok_or(TicketError::StatusWithoutEffect)?
+            .id;
         let target = self.work.settings.board_with_id(board);
         if let Some(status) = target.and_then(|target| target.closing_status) {
             return Ok(status);
@@ -384,9 +394,9 @@ impl Calls<'_> {
     }
 
     /// The status that opens a ticket of its current board: as set up, or else the board's own for new tickets.
-    async fn opening_status(&self, ticket: &Ticket) -> Result<RecordId, Failed> {
+    async fn opening_status(&self, ticket: &Ticket) -> Result<RecordId, TicketError> {
         let board = ticket.board.as_ref();
-        let board = board.ok_or(Failed::StatusWithoutEffect)?.id;
+        let board = board.ok_or(TicketError::StatusWithoutEffect)?.id;
         let target = self.work.settings.board_with_id(board);
         match target.and_then(|target| target.start_status) {
             Some(status) => Ok(status),
@@ -401,15 +411,15 @@ impl Calls<'_> {
         &self,
         board: RecordId,
         fits: impl Fn(&BoardStatus) -> bool,
-    ) -> Result<RecordId, Failed> {
+    ) -> Result<RecordId, TicketError> {
         let statuses = self.client.board_statuses(board, self.deadline()).await;
-        let statuses = statuses.map_err(Failed::Look)?;
+        let statuses = statuses.map_err(TicketError::Look)?;
         let usable = statuses
             .iter()
             .filter(|status| fits(status) && !status.inactive);
         let first = usable.min_by_key(|status| (status.sort_order, status.id));
         let first = first.map(|status| status.id);
-        first.ok_or(Failed::StatusWithoutEffect)
+        first.ok_or(TicketError::StatusWithoutEffect)
     }
 }
 
@@ -441,27 +451,27 @@ pub(crate) async fn seen(
     ticket_id: RecordId,
     priority: Option<RecordId>,
     deadline: Instant,
-) -> Result<Seen, Failed> {
+) -> Result<ObservedTicket, TicketError> {
     let ticket = match client.ticket(ticket_id, deadline).await {
         Ok(ticket) => ticket,
         Err(Error::NotFound { .. }) => {
-            return Ok(Seen {
+            return Ok(ObservedTicket {
                 ticket: None,
                 is_noted: false,
                 is_prioritised: false,
             });
         }
-        Err(err) => return Err(Failed::Look(err)),
+        Err(err) => return Err(TicketError::Look(err)),
     };
     let mut is_noted = false;
     if let Op::Note(kind) = claim.op {
         let notes = client.ticket_notes(ticket_id, deadline).await;
-        let notes = notes.map_err(Failed::Look)?;
+        let notes = notes.map_err(TicketError::Look)?;
         let mark = kind.mark(&claim.id);
         is_noted = notes.iter().any(|note| note.text.contains(&mark));
     }
     let has = ticket.priority.as_ref().map(|priority| priority.id);
-    Ok(Seen {
+    Ok(ObservedTicket {
         is_noted,
         is_prioritised: priority.is_some() && has == priority,
         ticket: Some(found(&ticket)),
@@ -475,7 +485,7 @@ pub(crate) async fn search(
     ticket_ref: &TicketRef,
     sentinels: &[Sentinel],
     deadline: Instant,
-) -> Result<Search, Failed> {
+) -> Result<Search, TicketError> {
     let mut ticket_refs = vec![xref(ticket_ref)?];
     let others = sentinels.iter().map(|sentinel| &sentinel.ticket_ref);
     for other in others.filter(|other| *other != ticket_ref) {
@@ -485,9 +495,9 @@ pub(crate) async fn search(
     let tickets = client
         .tickets_by_external_xref(&ticket_refs, deadline)
         .await;
-    let tickets = tickets.map_err(Failed::Look)?;
-    let carries = |ticket: &Found| ticket.ticket_ref.as_ref() == Some(ticket_ref);
-    let ours: Vec<Found> = tickets.iter().map(found).filter(carries).collect();
+    let tickets = tickets.map_err(TicketError::Look)?;
+    let carries = |ticket: &FoundTicket| ticket.ticket_ref.as_ref() == Some(ticket_ref);
+    let ours: Vec<FoundTicket> = tickets.iter().map(found).filter(carries).collect();
     Ok(match ours.is_empty() {
         false => Search::Found(ours),
         true if ticket_refs.len() > 1 && tickets.is_empty() => Search::Blind,
@@ -501,25 +511,31 @@ pub(crate) async fn gone(
     client: &Client,
     sentinels: &[Sentinel],
     deadline: Instant,
-) -> Result<Vec<RecordId>, Failed> {
+) -> Result<Vec<RecordId>, TicketError> {
     let (mut gone, mut missing) = (vec![], vec![]);
     for sentinel in sentinels {
         match client.ticket(sentinel.ticket_id, deadline).await {
             Ok(ticket) if found(&ticket).ticket_ref.as_ref() == Some(&sentinel.ticket_ref) => {}
             Ok(_) => gone.push(sentinel.ticket_id),
             Err(Error::NotFound { .. }) => missing.push(sentinel),
-            Err(err) => return Err(Failed::Look(err)),
+            Err(err) => return Err(TicketError::Look(err)),
         }
     }
     if missing.is_empty() {
         return Ok(gone);
     }
-    let security = client.my_security(deadline).await.map_err(Failed::Look)?;
+    let security = client
+        .my_security(deadline)
+        .await
+        .map_err(TicketError::Look)?;
     let listed: Vec<Listed<'_>> = security.iter().map(MySecurity::listed).collect();
-    if rights::status(rights::TICKETS_INQUIRE, &listed) != RightStatus::Found {
+    if rights::status(rights::TICKETS_INQUIRE, &listed) != RightStatus::Granted {
         return Ok(gone);
     }
-    let boards = client.board_infos(deadline).await.map_err(Failed::Look)?;
+    let boards = client
+        .board_infos(deadline)
+        .await
+        .map_err(TicketError::Look)?;
     let is_shown = |sentinel: &&Sentinel| {
         let board = sentinel.board_id;
         board.is_some_and(|id| boards.iter().any(|board| board.id == id))
@@ -534,29 +550,33 @@ pub(crate) async fn lives(
     client: &Client,
     record: &Record,
     deadline: Instant,
-) -> Result<Vec<Found>, Failed> {
+) -> Result<Vec<FoundTicket>, TicketError> {
     let prefix = ExternalXref::parse(format!("tb1-{}-", record.key.item_key()));
     let prefix = prefix.map_err(malformed)?;
     let tickets = client
         .tickets_by_external_xref_prefix(&prefix, deadline)
         .await;
-    Ok(tickets.map_err(Failed::Look)?.iter().map(found).collect())
+    Ok(tickets
+        .map_err(TicketError::Look)?
+        .iter()
+        .map(found)
+        .collect())
 }
 
 /// Whether ConnectWise has any ticket of ours.
-pub(crate) async fn any(client: &Client, deadline: Instant) -> Result<bool, Failed> {
+pub(crate) async fn any(client: &Client, deadline: Instant) -> Result<bool, TicketError> {
     let prefix = ExternalXref::parse("tb1-").map_err(malformed)?;
     let any = client.any_ticket_by_external_xref_prefix(&prefix, deadline);
-    any.await.map_err(Failed::Look)
+    any.await.map_err(TicketError::Look)
 }
 
-fn xref(ticket_ref: &TicketRef) -> Result<ExternalXref, Failed> {
+fn xref(ticket_ref: &TicketRef) -> Result<ExternalXref, TicketError> {
     ExternalXref::parse(ticket_ref.as_str()).map_err(malformed)
 }
 
 /// A token has only letters, digits and hyphens; a malformed one must never become an unconditional search.
-fn malformed(_: connectwise::InvalidXref) -> Failed {
-    Failed::Look(Error::Rejected {
+fn malformed(_: connectwise::InvalidXref) -> TicketError {
+    TicketError::Look(Error::Rejected {
         words: connectwise::InvalidXref.to_string(),
     })
 }

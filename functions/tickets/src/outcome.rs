@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws::metrics::{Metric, count};
 use domain::Reaction;
-use domain::done::Done;
+use domain::done::WriteEffect;
 use domain::record::{ClosedBy, Record};
 
 /// What becomes of a message.
@@ -20,7 +20,7 @@ pub(crate) enum Outcome {
 
 /// What became of one step.
 #[derive(Debug)]
-pub(crate) enum Stepped {
+pub(crate) enum StepOutcome {
     /// The record as it stands in the table now.
     On(Box<Record>),
     /// Another worker changed the record: read it again.
@@ -32,14 +32,14 @@ pub(crate) enum Stepped {
 }
 
 /// Counts what a step did.
-pub(crate) fn counted(done: &Done) {
+pub(crate) fn counted(done: &WriteEffect) {
     let metric = match done {
-        Done::Noted => Metric::TicketsNoted,
-        Done::Patched => Metric::TicketsPatched,
-        Done::Reopened { .. } => Metric::TicketsReopened,
-        Done::Ended(ended) if ended.by == ClosedBy::Us => Metric::TicketsClosed,
-        Done::Repaired => Metric::DuplicateRepaired,
-        Done::Ended(_) => return,
+        WriteEffect::Noted => Metric::TicketsNoted,
+        WriteEffect::Patched => Metric::TicketsPatched,
+        WriteEffect::Reopened { .. } => Metric::TicketsReopened,
+        WriteEffect::Ended(ended) if ended.by == ClosedBy::Us => Metric::TicketsClosed,
+        WriteEffect::Repaired => Metric::DuplicateRepaired,
+        WriteEffect::Ended(_) => return,
     };
     count(metric, 1);
 }

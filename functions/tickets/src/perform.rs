@@ -5,21 +5,21 @@ use std::time::Duration;
 use aws::metrics::{Metric, count};
 use connections::{AfterCall, Confirmed, Refused, found};
 use connectwise::{Client, Error, Suspicion, Ticket};
-use domain::adopt::{adopt, recall, rechecked};
+use domain::adopt::{adopt, rechecked, with_prior_tickets};
 use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
 use domain::decide::Step;
-use domain::done::{Done, after, effect, verified};
-use domain::memory::{Memory, MemoryState, Sentinel, Sentinels};
+use domain::done::{WriteEffect, after, effect, verified};
 use domain::record::{BlockedSince, Claim, ClosedBy, Ended, Op, Open, Recheck, Record, Refusal};
+use domain::ticket_index::{Sentinel, Sentinels, TicketIndex, TicketIndexState};
 use domain::{Blocked, PartnerId, Reaction, RecordId, TicketRef, rights};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::App;
 use crate::alert::Case;
 use crate::calls::{
-    Calls, Failed, Made, Search, Work, any, gone, is_optional, lives, search, seen,
+    Calls, Made, Search, TicketError, Work, any, gone, is_optional, lives, search, seen,
 };
-use crate::outcome::{Outcome, Stepped, counted, react};
+use crate::outcome::{Outcome, StepOutcome, counted, react};
 
 /// How soon reconcile looks at what ConnectWise refused: several alerts that are refused together are seen together.
 const REFUSED_SEEN: SignedDuration = SignedDuration::from_secs(20);
@@ -31,9 +31,9 @@ impl App {
         record: Record,
         work: Work<'_>,
         case: &Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let Some(claim) = record.claim.clone() else {
-            return Ok(Stepped::Reread);
+            return Ok(StepOutcome::Reread);
         };
         let partner = &record.key.partner.clone();
         let began = work.invocation.now();
@@ -48,7 +48,7 @@ impl App {
             && self.is_alone(partner, err, began, case).await
         {
             tracing::warn!(error = %err, op = ?claim.op, "skipped a note that ConnectWise refuses");
-            made = Ok(Made::Step(Done::Noted));
+            made = Ok(Made::Step(WriteEffect::Noted));
         }
         let now = work.invocation.now();
         match made {
@@ -120,7 +120,7 @@ impl App {
         work: Work<'_>,
         (reaction, refusal): (Reaction, Option<Refusal>),
         now: Timestamp,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let partner = record.key.partner.clone();
         let undone = |mut record: Record, ours: bool| {
             if !ours {
@@ -138,14 +138,14 @@ impl App {
             }
         };
         Ok(match self.change(record, claim, undone).await? {
-            Stepped::On(record) => {
+            StepOutcome::On(record) => {
                 count(Metric::AlertsBlocked, usize::from(record.blocked.is_some()));
                 if refusal.is_some() {
                     self.refused(&partner, now).await?;
                 }
-                Stepped::End(react(reaction))
+                StepOutcome::End(react(reaction))
             }
-            other @ (Stepped::Reread | Stepped::Again | Stepped::End(_)) => other,
+            other @ (StepOutcome::Reread | StepOutcome::Again | StepOutcome::End(_)) => other,
         })
     }
 
@@ -162,7 +162,7 @@ impl App {
         claim: &Claim,
         ticket: &Ticket,
         now: Timestamp,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         tracing::info!(ticket.id = ticket.id, "created a ticket");
         count(Metric::TicketsCreated, 1);
         let board = ticket.board.as_ref().map(|board| board.id);
@@ -187,8 +187,9 @@ impl App {
             ticket_ref: claim.ticket_ref.clone(),
             board_id: ticket.board.as_ref().map(|board| board.id),
         };
-        let memory = case.memory.as_ref();
-        let next = memory.and_then(|memory| memory.with_sentinel(claim.board_id, &sentinel, now));
+        let ticket_index = case.ticket_index.as_ref();
+        let next = ticket_index
+            .and_then(|ticket_index| ticket_index.with_sentinel(claim.board_id, &sentinel, now));
         if let Some((board, sentinels)) = next {
             self.put_sentinels(partner, claim.epoch, &board, &sentinels)
                 .await;
@@ -202,16 +203,16 @@ impl App {
         board: Option<RecordId>,
         client: &Client,
         case: &Case<'_>,
-    ) -> Result<(), Failed> {
-        let Some(memory) = &case.memory else {
+    ) -> Result<(), TicketError> {
+        let Some(ticket_index) = &case.ticket_index else {
             return Ok(());
         };
-        let sentinels = memory.sentinels(board);
+        let sentinels = ticket_index.sentinels(board);
         let gone = gone(client, sentinels, case.invocation.calls_end()).await?;
         if !gone.is_empty() {
             tracing::warn!(gone = ?gone, "removed sentinel tickets that no longer exist");
-            let (board, left) = memory.without_sentinels(board, &gone);
-            self.put_sentinels(partner, memory.epoch, &board, &left)
+            let (board, left) = ticket_index.without_sentinels(board, &gone);
+            self.put_sentinels(partner, ticket_index.epoch, &board, &left)
                 .await;
         }
         Ok(())
@@ -237,9 +238,9 @@ impl App {
         stored: &Record,
         record: Record,
         case: &mut Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let Some(claim) = record.claim.clone() else {
-            return Ok(Stepped::Reread);
+            return Ok(StepOutcome::Reread);
         };
         let began = case.invocation.now();
         let looked = self
@@ -281,9 +282,9 @@ impl App {
         record: Record,
         ticket_id: RecordId,
         case: &mut Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let (Some(claim), Some(live)) = (record.claim.clone(), &case.view.connection) else {
-            return Ok(Stepped::Reread);
+            return Ok(StepOutcome::Reread);
         };
         let partner = record.key.partner.clone();
         let began = case.invocation.now();
@@ -318,7 +319,7 @@ impl App {
         record: Record,
         recheck: &Recheck,
         case: &mut Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let began = case.invocation.now();
         let looked = self
             .look(&record, &recheck.ticket_ref, recheck.board_id, case)
@@ -340,18 +341,18 @@ impl App {
             "looked again for a write that was given up"
         );
         if record == *stored {
-            return Ok(Stepped::Again);
+            return Ok(StepOutcome::Again);
         }
         self.on(&record).await
     }
 
     /// Looks for tickets of any life of an alert that the table may have forgotten.
-    pub(crate) async fn recall(
+    pub(crate) async fn find_prior_tickets(
         &self,
         stored: &Record,
         record: Record,
         case: &mut Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let partner = record.key.partner.clone();
         let began = case.invocation.now();
         let looked = match self.client(&partner, case).await {
@@ -368,7 +369,7 @@ impl App {
         let now = case.invocation.now();
         let company = case.view.mapping.as_ref();
         let company = company.and_then(|mapping| mapping.company);
-        let recalled = recall(
+        let with_prior = with_prior_tickets(
             record.clone(),
             &found,
             company,
@@ -377,24 +378,24 @@ impl App {
         );
         tracing::info!(
             found = found.len(),
-            known = recalled == record,
+            known = with_prior == record,
             "searched for earlier tickets of an alert"
         );
-        if recalled == record {
+        if with_prior == record {
             // This alert is known now, whatever else is not.
-            case.view.memory = Some(MemoryState::Complete);
-            return Ok(Stepped::Again);
+            case.view.ticket_index = Some(TicketIndexState::Complete);
+            return Ok(StepOutcome::Again);
         }
-        self.on(&recalled).await
+        self.on(&with_prior).await
     }
 
     /// Looks whether ConnectWise has any ticket of ours, before the first one is made there.
-    pub(crate) async fn remember(
+    pub(crate) async fn detect_existing_tickets(
         &self,
         stored: &Record,
         record: Record,
         case: &mut Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let partner = record.key.partner.clone();
         let began = case.invocation.now();
         let looked = match self.client(&partner, case).await {
@@ -408,21 +409,25 @@ impl App {
         self.record_outcome(&partner, CallOutcome::Works, case)
             .await;
         let Some(live) = &case.view.connection else {
-            return Ok(Stepped::Reread);
+            return Ok(StepOutcome::Reread);
         };
-        let memory = Memory::new(live.epoch, !any);
-        let memory = match self.alerts.begin_memory(&partner, &memory).await? {
-            true => Some(memory),
+        let ticket_index = TicketIndex::new(live.epoch, !any);
+        let ticket_index = match self
+            .alerts
+            .begin_ticket_index(&partner, &ticket_index)
+            .await?
+        {
+            true => Some(ticket_index),
             // Another worker was faster, and may have made a ticket since.
-            false => self.alerts.memory(&partner).await?,
+            false => self.alerts.ticket_index(&partner).await?,
         };
         if any {
             tracing::warn!(partner = %partner, "ConnectWise has tickets that the table does not know; importing them");
             let now = case.invocation.now();
             self.connections.reconcile(&partner, now).await?;
         }
-        case.set_memory(memory);
-        Ok(Stepped::Again)
+        case.set_ticket_index(ticket_index);
+        Ok(StepOutcome::Again)
     }
 
     /// Looks at a ticket that ConnectWise listed otherwise than it is recorded, and records what a person did with it. Nothing is
@@ -432,14 +437,14 @@ impl App {
         record: Record,
         open: &Open,
         case: &mut Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let partner = record.key.partner.clone();
         let began = case.invocation.now();
         let looked = match self.client(&partner, case).await {
             Ok(client) => client
                 .ticket(open.ticket_id, case.invocation.calls_end())
                 .await
-                .map_err(Failed::Look),
+                .map_err(TicketError::Look),
             Err(err) => Err(err),
         };
         let now = case.invocation.now();
@@ -451,7 +456,7 @@ impl App {
                 let ended = found.ended(&record.ticket_ref(), open.company_id);
                 (ended, found.board_id)
             }
-            Err(Failed::Look(Error::NotFound { .. })) => {
+            Err(TicketError::Look(Error::NotFound { .. })) => {
                 self.record_outcome(&partner, CallOutcome::Works, case)
                     .await;
                 let deleted = Ended::from(ClosedBy::Deleted);
@@ -461,7 +466,7 @@ impl App {
                 tracing::warn!(error = %err, "failed to look at a ticket");
                 self.judged(&partner, &err, began, case).await;
                 case.has_obeyed();
-                return Ok(Stepped::Again);
+                return Ok(StepOutcome::Again);
             }
         };
         tracing::info!(ticket.id = open.ticket_id, ended = ?ended, "looked at a ticket");
@@ -473,7 +478,7 @@ impl App {
         };
         if seen == record {
             case.has_obeyed();
-            return Ok(Stepped::Again);
+            return Ok(StepOutcome::Again);
         }
         self.on(&seen).await
     }
@@ -483,10 +488,10 @@ impl App {
         &self,
         stored: &Record,
         record: Record,
-        err: &Failed,
+        err: &TicketError,
         began: Timestamp,
         case: &Case<'_>,
-    ) -> Result<Stepped, store::Error> {
+    ) -> Result<StepOutcome, store::Error> {
         let partner = &record.key.partner;
         let reaction = self.judged(partner, err, began, case).await;
         tracing::warn!(error = %err, reaction = ?reaction, "failed to search ConnectWise");
@@ -508,10 +513,10 @@ impl App {
         }
     }
 
-    async fn on(&self, record: &Record) -> Result<Stepped, store::Error> {
+    async fn on(&self, record: &Record) -> Result<StepOutcome, store::Error> {
         Ok(match self.alerts.write(record).await? {
-            store::Written::Yes(record) => Stepped::On(record),
-            store::Written::Conflict => Stepped::Reread,
+            store::Written::Yes(record) => StepOutcome::On(record),
+            store::Written::Conflict => StepOutcome::Reread,
         })
     }
 
@@ -521,10 +526,13 @@ impl App {
         ticket_ref: &TicketRef,
         board: Option<RecordId>,
         case: &Case<'_>,
-    ) -> Result<Search, Failed> {
+    ) -> Result<Search, TicketError> {
         let partner = &record.key.partner;
         let client = self.client(partner, case).await?;
-        let sentinels = case.memory.as_ref().map(|memory| memory.sentinels(board));
+        let sentinels = case
+            .ticket_index
+            .as_ref()
+            .map(|ticket_index| ticket_index.sentinels(board));
         let sentinels = sentinels.unwrap_or_default();
         let looked = search(&client, ticket_ref, sentinels, case.invocation.calls_end()).await?;
         if looked == Search::Blind {
@@ -534,7 +542,7 @@ impl App {
         Ok(looked)
     }
 
-    async fn client(&self, partner: &PartnerId, case: &Case<'_>) -> Result<Client, Failed> {
+    async fn client(&self, partner: &PartnerId, case: &Case<'_>) -> Result<Client, TicketError> {
         let site = case.site.as_ref().ok_or(connections::NoClient::NotSetUp)?;
         Ok(self.connections.client(partner, site).await?)
     }
@@ -545,7 +553,7 @@ impl App {
         claim: &Claim,
         work: Work<'_>,
         case: &Case<'_>,
-    ) -> Result<Made, Failed> {
+    ) -> Result<Made, TicketError> {
         let client = self.client(&record.key.partner, case).await?;
         let calls = Calls {
             client,
@@ -561,7 +569,7 @@ impl App {
     async fn judged(
         &self,
         partner: &PartnerId,
-        err: &Failed,
+        err: &TicketError,
         began: Timestamp,
         case: &Case<'_>,
     ) -> Reaction {
@@ -593,7 +601,7 @@ impl App {
     async fn is_alone(
         &self,
         partner: &PartnerId,
-        err: &Failed,
+        err: &TicketError,
         began: Timestamp,
         case: &Case<'_>,
     ) -> bool {
@@ -609,7 +617,7 @@ impl App {
         partner: &PartnerId,
         refused: Refused,
         case: &Case<'_>,
-    ) -> Result<Confirmed, Failed> {
+    ) -> Result<Confirmed, TicketError> {
         let client = self.client(partner, case).await?;
         let (now, end) = (case.invocation.now(), case.invocation.calls_end());
         let confirmed = self
@@ -639,7 +647,7 @@ impl App {
 }
 
 /// What ConnectWise refused for the sake of one alert, if a failure asks for it to be blocked for that.
-fn refusal(err: &Failed, op: Option<Op>, reaction: &Reaction) -> Option<Refusal> {
+fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) -> Option<Refusal> {
     match reaction {
         Reaction::Block { reason } => err.refusal(op, reason),
         Reaction::Retry { .. } | Reaction::DeadLetter { .. } => None,
@@ -647,7 +655,7 @@ fn refusal(err: &Failed, op: Option<Op>, reaction: &Reaction) -> Option<Refusal>
 }
 
 /// Whether the keys were refused for a note that does not hold up what it explains.
-fn is_unneeded_note(step: &Step, err: &Failed) -> bool {
+fn is_unneeded_note(step: &Step, err: &TicketError) -> bool {
     let suspicion = err.call().and_then(Error::suspects);
     matches!(step, Step::Note { note, .. } if is_optional(note))
         && suspicion == Some(Suspicion::Keys)
@@ -655,8 +663,8 @@ fn is_unneeded_note(step: &Step, err: &Failed) -> bool {
 
 /// Whether a create was answered so before, was searched for and not found, and is answered so again: whatever answers seems not
 /// to make this ticket.
-fn is_answered_so_again(record: &Record, err: &Failed) -> bool {
-    let is_answer = matches!(err, Failed::Write(err) if err.is_unclear_answer());
+fn is_answered_so_again(record: &Record, err: &TicketError) -> bool {
+    let is_answer = matches!(err, TicketError::Write(err) if err.is_unclear_answer());
     let claim = record.claim.as_ref();
     is_answer && claim.is_some_and(|claim| record.was_given_up_before(claim))
 }

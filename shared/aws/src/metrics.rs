@@ -63,7 +63,7 @@ pub enum Metric {
     /// Alerts that reconcile asked to be taken for gone.
     ClosingsCommanded,
     /// Tenants whose closings were too many at once, and wait for a person.
-    ClosingsStopped,
+    ClosingsHeld,
     /// Alerts that stay open because a snapshot lists an id that is only similar to theirs.
     SimilarIds,
     /// Alerts whose tenant is not listed for mapping, because too many of its source wait to be mapped.
@@ -110,7 +110,7 @@ impl Metric {
         Self::QueueFailures,
         Self::AlertsReleased,
         Self::ClosingsCommanded,
-        Self::ClosingsStopped,
+        Self::ClosingsHeld,
         Self::SimilarIds,
         Self::TenantsNotListed,
         Self::RunsDied,
@@ -148,7 +148,7 @@ impl Metric {
             Self::QueueFailures => "queue_failures",
             Self::AlertsReleased => "alerts_released",
             Self::ClosingsCommanded => "closings_commanded",
-            Self::ClosingsStopped => "closings_stopped",
+            Self::ClosingsHeld => "closings_held",
             Self::SimilarIds => "similar_ids",
             Self::TenantsNotListed => "tenants_not_listed",
             Self::RunsDied => "runs_died",

@@ -205,7 +205,7 @@ impl Secrets {
         let name = format!("{prefix}{SOURCE_KEYS}");
         let text = match self.at(&name, now).await {
             // The first source may just have been made: the name is read again, at most every 30 s.
-            Err(Error::Unknown(_)) if self.doubt(&name, now) => self.at(&name, now).await,
+            Err(Error::Unknown(_)) if self.invalidate(&name, now) => self.at(&name, now).await,
             text => text,
         };
         match text {
@@ -271,7 +271,7 @@ impl Secrets {
 
     /// Has a secret that did not match read afresh the next time, so that a rotation loses nothing. Tells whether that makes
     /// sense: not if it was read just `now`, and at most every 30 s a name, so that wrong signatures cannot drive calls.
-    pub fn doubt(&self, name: &str, now: Timestamp) -> bool {
+    pub fn invalidate(&self, name: &str, now: Timestamp) -> bool {
         let mut known = self.known();
         let Some(known) = known.get_mut(name) else {
             return false;

@@ -116,7 +116,7 @@ impl Read {
         match status(right, &rows) {
             RightStatus::Missing => Confirmed::Connection(Error::MissingRight { right }),
             RightStatus::NotKnown if named => Confirmed::Connection(Error::MissingRight { right }),
-            RightStatus::NotKnown | RightStatus::Found => Confirmed::CallAlone,
+            RightStatus::NotKnown | RightStatus::Granted => Confirmed::CallAlone,
         }
     }
 }

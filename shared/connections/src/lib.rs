@@ -14,14 +14,14 @@ use aws::metrics::{Metric, count};
 use aws::secrets::{self, ConnectionSecret, Secrets};
 use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Ticket};
-use domain::adopt::Found;
+use domain::adopt::FoundTicket;
 use domain::breaker::{Breaker, CallOutcome, is_too_long_for_the_queue};
 use domain::{AlertKey, Blocked, PartnerId, Reaction, TicketRef};
 use jiff::{SignedDuration, Timestamp};
 use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems, Task, spread};
 
 pub use confirm::{Confirmed, Refused};
-pub use view::{SetUp, Site, View, Views};
+pub use view::{PartnerConfig, Site, View, Views};
 
 /// So many calls in a row that ran into their time-out are a reason to leave ConnectWise alone for a while.
 const TIME_OUTS: u32 = 5;
@@ -62,7 +62,7 @@ pub struct Connections {
     links: Mutex<HashMap<PartnerId, Link>>,
     due: Due,
     /// Partners that are known to be looked after.
-    seen_to: Mutex<HashSet<PartnerId>>,
+    scheduled: Mutex<HashSet<PartnerId>>,
 }
 
 /// A partner's client, as long as its keys are the same: its clones take turns.
@@ -167,7 +167,7 @@ impl Connections {
             client_id_secret: config.client_id_secret.clone(),
             links: Mutex::default(),
             due: Due::new(aws, config.config_table.clone()),
-            seen_to: Mutex::default(),
+            scheduled: Mutex::default(),
         })
     }
 
@@ -184,7 +184,7 @@ impl Connections {
                 &alert.tenant,
                 &alert.source
             ),
-            self.see_to(&alert.partner, now)
+            self.ensure_scheduled(&alert.partner, now)
         );
         Ok(View::of(items?, &alert.source))
     }
@@ -193,7 +193,7 @@ impl Connections {
     ///
     /// # Errors
     /// When the table cannot be read, the breaker excepted.
-    pub async fn set_up(&self, partner: &PartnerId) -> Result<SetUp, store::Error> {
+    pub async fn set_up(&self, partner: &PartnerId) -> Result<PartnerConfig, store::Error> {
         let (table, access) = (&self.table, &self.access);
         let (connection, settings, breaker, mappings, sources) = tokio::join!(
             access.connection(partner),
@@ -205,7 +205,7 @@ impl Connections {
         if let Err(err) = &breaker {
             tracing::error!(%partner, error = %err, "failed to read the breaker");
         }
-        Ok(SetUp {
+        Ok(PartnerConfig {
             items: PartnerItems {
                 connection: connection?,
                 settings: settings?,
@@ -219,14 +219,18 @@ impl Connections {
     }
 
     /// Has a partner that this process sees for the first time looked after again and again, whoever made it.
-    async fn see_to(&self, partner: &PartnerId, now: Timestamp) {
-        let seen_to = || self.seen_to.lock().unwrap_or_else(PoisonError::into_inner);
-        if !seen_to().insert(partner.clone()) {
+    async fn ensure_scheduled(&self, partner: &PartnerId, now: Timestamp) {
+        let scheduled = || {
+            self.scheduled
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if !scheduled().insert(partner.clone()) {
             return;
         }
         let first = SignedDuration::from_secs(i64::from(spread(partner) % FIRST));
         if self.changed(partner, later(now, first)).await.is_err() {
-            seen_to().remove(partner);
+            scheduled().remove(partner);
         }
     }
 
@@ -237,7 +241,7 @@ impl Connections {
     /// When the table cannot be written.
     pub async fn changed(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
         self.reconcile(partner, at).await?;
-        self.try_out(partner, at).await
+        self.schedule_probe(partner, at).await
     }
 
     /// Leaves a sign for the operator of something that happened. Without it the log and the count still tell.
@@ -259,7 +263,11 @@ impl Connections {
     ///
     /// # Errors
     /// When the table cannot be written.
-    pub async fn try_out(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
+    pub async fn schedule_probe(
+        &self,
+        partner: &PartnerId,
+        at: Timestamp,
+    ) -> Result<(), store::Error> {
         self.bring_forward(partner, Task::Health, at).await
     }
 
@@ -380,7 +388,7 @@ impl Connections {
     /// Has keys that were refused read afresh for the next client; tells whether asking again makes sense.
     #[must_use]
     pub fn keys_refused(&self, partner: &PartnerId) -> bool {
-        self.secrets.doubt(
+        self.secrets.invalidate(
             &format!("{}{partner}", self.secret_prefix),
             Timestamp::now(),
         )
@@ -411,7 +419,7 @@ impl Connections {
     ///
     /// # Errors
     /// When the table cannot be written; the next run does it.
-    pub async fn see_to_keys(
+    pub async fn check_key_version(
         &self,
         partner: &PartnerId,
         breaker: &Breaker,
@@ -573,7 +581,7 @@ impl Connections {
         if opened.await? {
             tracing::error!(partner = %partner, reason = %reason, "breaker opened");
             count(Metric::BreakersOpened, 1);
-            self.try_out(partner, later(now, PROBE)).await?;
+            self.schedule_probe(partner, later(now, PROBE)).await?;
         }
         Ok(())
     }
@@ -594,10 +602,10 @@ fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
 
 /// A ticket of ConnectWise's, as `adopt` looks at it.
 #[must_use]
-pub fn found(ticket: &Ticket) -> Found {
+pub fn found(ticket: &Ticket) -> FoundTicket {
     let by = |by: &Option<String>| by.as_deref().map(str::to_ascii_lowercase);
     let (entered, updated) = (by(&ticket.info.entered_by), by(&ticket.info.updated_by));
-    Found {
+    FoundTicket {
         ticket_id: ticket.id,
         ticket_ref: ticket.external_xref.as_deref().and_then(TicketRef::parse),
         board_id: ticket.board.as_ref().map(|board| board.id),

@@ -56,7 +56,7 @@ impl View {
                 connection: live,
                 mapping,
                 breaker: items.breaker.unwrap_or_default(),
-                memory: None,
+                ticket_index: None,
                 source_since: items.source_since,
             },
             site: site.map(|connection| Site {
@@ -69,7 +69,7 @@ impl View {
 
 /// All that a partner set up, for whoever goes through a list of its alerts.
 #[derive(Debug, Clone)]
-pub struct SetUp {
+pub struct PartnerConfig {
     /// What is the same for all tenants; no mapping is among it.
     pub items: PartnerItems,
     /// Of the tenants.
@@ -78,7 +78,7 @@ pub struct SetUp {
     pub sources: BTreeMap<SourceId, PartnerSource>,
 }
 
-impl SetUp {
+impl PartnerConfig {
     /// What one alert after another sees.
     #[must_use]
     pub fn views(&self) -> Views<'_> {
@@ -92,7 +92,7 @@ impl SetUp {
 /// What alerts see, as whoever decides about one makes it. Lists are by tenant: what the alert before saw is kept.
 #[derive(Debug)]
 pub struct Views<'a> {
-    set_up: &'a SetUp,
+    set_up: &'a PartnerConfig,
     last: Option<(Viewer, ConnectionView)>,
 }
 
@@ -282,7 +282,7 @@ mod tests {
             enabled: false,
             ..mapped.clone()
         };
-        let set_up = SetUp {
+        let set_up = PartnerConfig {
             items: PartnerItems {
                 mapping: None,
                 ..items

@@ -12,7 +12,7 @@ use crate::address::AddressRefused;
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::http::Http;
-use crate::paging::{Next, next_of};
+use crate::paging::{NextLink, next_of};
 use crate::verdict::{Refusal, classify};
 
 /// ConnectWise's guide: the tenant's own version is routed to from this one codebase.
@@ -51,7 +51,7 @@ pub(crate) struct Call {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     /// What its `Link` headers say of a next page.
-    pub(crate) next: Next,
+    pub(crate) next: NextLink,
     pub(crate) body: Vec<u8>,
 }
 

@@ -66,7 +66,7 @@ pub(crate) struct Long<'a, T> {
 
 /// What `Link` headers say of a next page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum NextLink {
     /// They name none: the end, or a proxy dropped them.
     Unsaid,
     /// There is one, and they do not say in a readable way where it begins.
@@ -103,7 +103,7 @@ impl Client {
             };
             let answer = self.send(&call, deadline).await?;
             let mut more: Vec<T> = answer.parse()?;
-            let goes_on = matches!(answer.next, Next::Somewhere | Next::After(_));
+            let goes_on = matches!(answer.next, NextLink::Somewhere | NextLink::After(_));
             let last = more.is_empty() || (!goes_on && more.len() < PAGE);
             records.append(&mut more);
             if last {
@@ -189,20 +189,20 @@ fn next_part(
         return Ok(None);
     };
     match answer.next {
-        Next::End => Ok(None),
-        Next::Unsaid if ids.len() < size => Ok(None),
-        Next::Unsaid | Next::Somewhere => Ok(Some(last)),
-        Next::After(next) if next > from => Ok(Some(next)),
-        Next::After(_) => Err(misplaced("its next part lies behind it")),
+        NextLink::End => Ok(None),
+        NextLink::Unsaid if ids.len() < size => Ok(None),
+        NextLink::Unsaid | NextLink::Somewhere => Ok(Some(last)),
+        NextLink::After(next) if next > from => Ok(Some(next)),
+        NextLink::After(_) => Err(misplaced("its next part lies behind it")),
     }
 }
 
 /// Reads `Link` headers (RFC 8288).
-pub(crate) fn next_of<'a>(headers: impl Iterator<Item = &'a str>) -> Next {
+pub(crate) fn next_of<'a>(headers: impl Iterator<Item = &'a str>) -> NextLink {
     headers
         .flat_map(links)
         .find(|(_, parameters)| names_next(parameters))
-        .map_or(Next::Unsaid, |(target, _)| begins_after(target))
+        .map_or(NextLink::Unsaid, |(target, _)| begins_after(target))
 }
 
 /// The targets of one header with their parameters. Targets hold commas and semicolons, so brackets go before those.
@@ -223,7 +223,7 @@ fn names_next(parameters: &str) -> bool {
 }
 
 /// The `pageId` of a link, and nothing else of it.
-fn begins_after(target: &str) -> Next {
+fn begins_after(target: &str) -> NextLink {
     let query = target.split_once('?').map_or("", |(_, query)| query);
     let query = query.split('#').next().unwrap_or_default();
     let page_id = query.split('&').find_map(|pair| {
@@ -231,12 +231,12 @@ fn begins_after(target: &str) -> Next {
         name.eq_ignore_ascii_case("pageId").then_some(value)
     });
     match page_id {
-        None => Next::Somewhere,
-        Some("") => Next::End,
+        None => NextLink::Somewhere,
+        Some("") => NextLink::End,
         Some(text) if text.bytes().all(|b| b.is_ascii_digit()) => text
             .parse()
-            .map_or(Next::Somewhere, |id| Next::After(Cursor(id))),
-        Some(_) => Next::Somewhere,
+            .map_or(NextLink::Somewhere, |id| NextLink::After(Cursor(id))),
+        Some(_) => NextLink::Somewhere,
     }
 }
 
@@ -246,9 +246,9 @@ mod tests {
 
     #[test]
     fn a_link_header_is_read_for_its_page_id_and_nothing_else() {
-        let after = |id| Next::After(Cursor(id));
+        let after = |id| NextLink::After(Cursor(id));
         let table = [
-            ("", Next::Unsaid),
+            ("", NextLink::Unsaid),
             ("<https://x/y?pageId=7>; rel=\"next\"", after(7)),
             ("<https://x/y?pageSize=9&pageId=7>; rel=next", after(7)),
             (
@@ -265,22 +265,25 @@ mod tests {
                 "<https://x/?page=1>; rel=\"first\", <https://x/?pageId=8>; rel=\"next\"",
                 after(8),
             ),
-            ("<https://x/?pageId=>; rel=\"next\"", Next::End),
-            ("<https://x/?pageId>; rel=\"next\"", Next::End),
-            ("<https://x/?page=2>; rel=\"next\"", Next::Somewhere),
-            ("<https://x/?pageId=-7>; rel=\"next\"", Next::Somewhere),
-            ("<https://x/?pageId=7%20>; rel=\"next\"", Next::Somewhere),
+            ("<https://x/?pageId=>; rel=\"next\"", NextLink::End),
+            ("<https://x/?pageId>; rel=\"next\"", NextLink::End),
+            ("<https://x/?page=2>; rel=\"next\"", NextLink::Somewhere),
+            ("<https://x/?pageId=-7>; rel=\"next\"", NextLink::Somewhere),
+            (
+                "<https://x/?pageId=7%20>; rel=\"next\"",
+                NextLink::Somewhere,
+            ),
             (
                 "<https://x/?pageId=99999999999999999999>; rel=\"next\"",
-                Next::Somewhere,
+                NextLink::Somewhere,
             ),
-            ("<pageId=7>; rel=\"next\"", Next::Somewhere),
-            ("<https://x/?pageId=7>; rel=\"last\"", Next::Unsaid),
-            ("<https://x/?pageId=7>", Next::Unsaid),
-            ("<https://x/?pageId=7; rel=\"next\"", Next::Unsaid),
-            ("https://x/?pageId=7; rel=\"next\"", Next::Unsaid),
-            ("<https://x/?rel=\"next\">; rel=\"prev\"", Next::Unsaid),
-            ("<<<>>>,;=\"\"", Next::Unsaid),
+            ("<pageId=7>; rel=\"next\"", NextLink::Somewhere),
+            ("<https://x/?pageId=7>; rel=\"last\"", NextLink::Unsaid),
+            ("<https://x/?pageId=7>", NextLink::Unsaid),
+            ("<https://x/?pageId=7; rel=\"next\"", NextLink::Unsaid),
+            ("https://x/?pageId=7; rel=\"next\"", NextLink::Unsaid),
+            ("<https://x/?rel=\"next\">; rel=\"prev\"", NextLink::Unsaid),
+            ("<<<>>>,;=\"\"", NextLink::Unsaid),
         ];
         for (header, expected) in table {
             assert_eq!(next_of([header].into_iter()), expected, "{header}");
@@ -294,29 +297,29 @@ mod tests {
 
     #[test]
     fn a_part_that_lies_elsewhere_is_refused() {
-        type Found = Result<Option<RecordId>, &'static str>;
+        type FoundPage = Result<Option<RecordId>, &'static str>;
         let full = [11, 12];
-        let table: [(&[RecordId], Next, Found); 10] = [
-            (&full, Next::After(Cursor(12)), Ok(Some(12))),
-            (&full, Next::Somewhere, Ok(Some(12))),
-            (&full, Next::Unsaid, Ok(Some(12))),
-            (&[11], Next::Unsaid, Ok(None)),
-            (&[11], Next::Somewhere, Ok(Some(11))),
-            (&full, Next::End, Ok(None)),
-            (&[], Next::After(Cursor(12)), Ok(None)),
+        let table: [(&[RecordId], NextLink, FoundPage); 10] = [
+            (&full, NextLink::After(Cursor(12)), Ok(Some(12))),
+            (&full, NextLink::Somewhere, Ok(Some(12))),
+            (&full, NextLink::Unsaid, Ok(Some(12))),
+            (&[11], NextLink::Unsaid, Ok(None)),
+            (&[11], NextLink::Somewhere, Ok(Some(11))),
+            (&full, NextLink::End, Ok(None)),
+            (&[], NextLink::After(Cursor(12)), Ok(None)),
             (
                 &full,
-                Next::After(Cursor(10)),
+                NextLink::After(Cursor(10)),
                 Err("its next part lies behind it"),
             ),
             (
                 &[10, 11],
-                Next::End,
+                NextLink::End,
                 Err("it is not the part that was asked for"),
             ),
             (
                 &[1, 2],
-                Next::Unsaid,
+                NextLink::Unsaid,
                 Err("it is not the part that was asked for"),
             ),
         ];

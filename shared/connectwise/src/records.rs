@@ -1,7 +1,7 @@
 //! What ConnectWise answers, as far as we read it. Members that we do not know are ignored, `null` is absence.
 
 use domain::RecordId;
-use domain::health::CompanyUnfit;
+use domain::health::CompanyIssue;
 use domain::rights::{Level, Listed};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
@@ -207,10 +207,10 @@ pub struct CompanyStatus {
 impl Company {
     /// Why no ticket can be made for it, as far as its own flag and these statuses say.
     #[must_use]
-    pub fn unfit(&self, statuses: &[CompanyStatus]) -> Option<CompanyUnfit> {
+    pub fn unfit(&self, statuses: &[CompanyStatus]) -> Option<CompanyIssue> {
         let id = self.status.as_ref().map(|status| status.id);
         let status = statuses.iter().find(|status| Some(status.id) == id);
-        CompanyUnfit::by_flags(
+        CompanyIssue::by_flags(
             self.deleted_flag,
             status.is_some_and(|status| status.disallow_saving_flag),
             status.is_some_and(|status| status.inactive_flag),

@@ -8,7 +8,7 @@ use crate::{RecordId, TicketRef};
 
 /// A ticket that carries a token of the alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundTicket {
     /// Its number.
     pub ticket_id: RecordId,
     /// What it carries, if that is a token of ours.
@@ -31,7 +31,7 @@ pub struct Found {
     pub touched: bool,
 }
 
-impl Found {
+impl FoundTicket {
     /// Whether a person ended it, or gave it to other use: it must carry the token, and be of the recorded company.
     #[must_use]
     pub fn ended(&self, ticket_ref: &TicketRef, company_id: RecordId) -> Option<Ended> {
@@ -69,22 +69,22 @@ impl Found {
 /// After a change of the connection, a ticket of before may carry the token too. Then the claimed create has still not shown its
 /// effect, and is looked for again.
 #[must_use]
-pub fn adopt(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> Record {
+pub fn adopt(record: Record, claim: &Claim, found: &[FoundTicket], now: Timestamp) -> Record {
     let of_before = match &record.actual {
         Some(Actual::Closed(closed)) => Some(closed.ticket_id),
         Some(Actual::Open(_)) | None => None,
     };
     let record = with_adopted(record, claim, found, now);
-    let is_of_before = |ticket: &Found| Some(ticket.ticket_id) == of_before;
+    let is_of_before = |ticket: &FoundTicket| Some(ticket.ticket_id) == of_before;
     match found.iter().all(is_of_before) && !found.is_empty() {
         true => record.with_write_given_up(claim, now),
         false => record,
     }
 }
 
-fn with_adopted(record: Record, claim: &Claim, found: &[Found], now: Timestamp) -> Record {
-    let ours = |ticket: &&Found| ticket.ended(&claim.ticket_ref, claim.company_id).is_none();
-    let open: Vec<&Found> = found.iter().filter(ours).collect();
+fn with_adopted(record: Record, claim: &Claim, found: &[FoundTicket], now: Timestamp) -> Record {
+    let ours = |ticket: &&FoundTicket| ticket.ended(&claim.ticket_ref, claim.company_id).is_none();
+    let open: Vec<&FoundTicket> = found.iter().filter(ours).collect();
     if let Some(ticket) = kept(&open, None) {
         // After a create that was given up, this may be its ticket, whose text has fewer repeats.
         let noted_repeats = match record.was_given_up_before(claim) {
@@ -117,11 +117,16 @@ fn with_adopted(record: Record, claim: &Claim, found: &[Found], now: Timestamp) 
 
 /// The record after a given-up write was looked for once more; `found` carry the token of its ticket.
 #[must_use]
-pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timestamp) -> Record {
+pub fn rechecked(
+    record: Record,
+    recheck: &Recheck,
+    found: &[FoundTicket],
+    now: Timestamp,
+) -> Record {
     match (recheck.op, record.open(), &record.actual) {
         // What is found closed now was closed by us.
         (Op::Close, Some(open), _) => {
-            let is_it = |ticket: &&Found| ticket.ticket_id == open.ticket_id;
+            let is_it = |ticket: &&FoundTicket| ticket.ticket_id == open.ticket_id;
             let it = found.iter().find(is_it);
             match it.and_then(|it| it.ended(&recheck.ticket_ref, open.company_id)) {
                 Some(ended) => {
@@ -133,7 +138,7 @@ pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timest
         }
         // What is found open now was opened by us, and is recorded again: what is wanted decides about it.
         (Op::Reopen, None, Some(Actual::Closed(closed))) => {
-            let is_it = |ticket: &&Found| {
+            let is_it = |ticket: &&FoundTicket| {
                 let ended = ticket.ended(&recheck.ticket_ref, recheck.company_id);
                 ticket.ticket_id == closed.ticket_id && ended.is_none()
             };
@@ -150,7 +155,7 @@ pub fn rechecked(record: Record, recheck: &Recheck, found: &[Found], now: Timest
 }
 
 /// The open ticket that a given-up write made, or opened.
-fn of_recheck(record: &Record, ticket: &Found, recheck: &Recheck, now: Timestamp) -> Open {
+fn of_recheck(record: &Record, ticket: &FoundTicket, recheck: &Recheck, now: Timestamp) -> Open {
     let severity = record
         .desired
         .details
@@ -179,17 +184,17 @@ fn of_recheck(record: &Record, ticket: &Found, recheck: &Recheck, now: Timestamp
 fn with_late_tickets(
     mut record: Record,
     recheck: &Recheck,
-    found: &[Found],
+    found: &[FoundTicket],
     now: Timestamp,
 ) -> Record {
     // One that a person closed, moved or merged is left alone, and stands for nothing.
-    let is_open = |ticket: &&Found| {
+    let is_open = |ticket: &&FoundTicket| {
         ticket
             .ended(&recheck.ticket_ref, recheck.company_id)
             .is_none()
     };
-    let open: Vec<&Found> = found.iter().filter(is_open).collect();
-    let duplicate = |ticket: &Found| Duplicate {
+    let open: Vec<&FoundTicket> = found.iter().filter(is_open).collect();
+    let duplicate = |ticket: &FoundTicket| Duplicate {
         ticket_id: ticket.ticket_id,
         ticket_ref: recheck.ticket_ref.clone(),
         company_id: recheck.company_id,
@@ -239,9 +244,9 @@ fn with_late_tickets(
 /// An open one is its ticket. A closed one ends the life that the raise belongs to, if it was closed after the raise; else the
 /// raise begins the next life. One that is not of the tenant's `company` any more was moved, and is left alone.
 #[must_use]
-pub fn recall(
+pub fn with_prior_tickets(
     record: Record,
-    found: &[Found],
+    found: &[FoundTicket],
     company: Option<RecordId>,
     epoch: u32,
     now: Timestamp,
@@ -256,12 +261,12 @@ pub fn recall(
     let Some((occurrence, _)) = newer.clone().max_by_key(|(occurrence, _)| *occurrence) else {
         return record;
     };
-    let last: Vec<&Found> = newer
+    let last: Vec<&FoundTicket> = newer
         .filter(|(of, _)| *of == occurrence)
         .map(|(_, ticket)| ticket)
         .collect();
-    let is_ours = |ticket: &Found| company.is_none() || ticket.company_id == company;
-    let open: Vec<&Found> = last
+    let is_ours = |ticket: &FoundTicket| company.is_none() || ticket.company_id == company;
+    let open: Vec<&FoundTicket> = last
         .iter()
         .copied()
         .filter(|ticket| !ticket.closed && is_ours(ticket))
@@ -336,7 +341,7 @@ pub fn recall(
 
 /// The connection points at the same ConnectWise again, at the same one behind another address, or at one that its records were moved
 /// to: this is the ticket that was out of reach, whatever its number is by now.
-fn is_in_reach_again(record: &Record, ticket: &Found) -> bool {
+fn is_in_reach_again(record: &Record, ticket: &FoundTicket) -> bool {
     match &record.actual {
         Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => {
             let ticket_ref = closed.ticket_ref(&record.key);
@@ -395,8 +400,8 @@ fn is_known(record: &Record, occurrence: u32) -> bool {
 }
 
 /// Which of several open tickets stays: the one that a person changed, else the recorded one, else the lowest number.
-fn kept<'a>(open: &[&'a Found], recorded: Option<RecordId>) -> Option<&'a Found> {
-    let rank = |ticket: &&&Found| {
+fn kept<'a>(open: &[&'a FoundTicket], recorded: Option<RecordId>) -> Option<&'a FoundTicket> {
+    let rank = |ticket: &&&FoundTicket| {
         let recorded = recorded == Some(ticket.ticket_id);
         (!ticket.touched, !recorded, ticket.ticket_id)
     };
@@ -405,9 +410,9 @@ fn kept<'a>(open: &[&'a Found], recorded: Option<RecordId>) -> Option<&'a Found>
 
 fn with_duplicates(
     record: Record,
-    open: &[&Found],
+    open: &[&FoundTicket],
     kept: RecordId,
-    duplicate: impl Fn(&Found) -> Duplicate,
+    duplicate: impl Fn(&FoundTicket) -> Duplicate,
 ) -> Record {
     open.iter()
         .filter(|ticket| ticket.ticket_id != kept)
@@ -461,8 +466,8 @@ mod tests {
         (record.with_claim(claim.clone()), claim)
     }
 
-    fn ticket(ticket_id: u64, second: i64, closed: bool) -> Found {
-        Found {
+    fn ticket(ticket_id: u64, second: i64, closed: bool) -> FoundTicket {
+        FoundTicket {
             ticket_id,
             ticket_ref: Some(claimed().1.ticket_ref),
             board_id: Some(2),
@@ -515,11 +520,11 @@ mod tests {
     #[test]
     fn a_ticket_that_was_moved_or_merged_before_it_was_found_is_left_alone() {
         let (record, claim) = claimed();
-        let moved = Found {
+        let moved = FoundTicket {
             company_id: Some(20),
             ..ticket(8, 5, false)
         };
-        let merged = Found {
+        let merged = FoundTicket {
             merged: true,
             ..ticket(8, 5, false)
         };
@@ -582,7 +587,7 @@ mod tests {
         );
         assert_eq!(adopted.open().unwrap().ticket_id, 8);
         assert_eq!(too_many(&adopted), [9]);
-        let touched = Found {
+        let touched = FoundTicket {
             touched: true,
             ..ticket(9, 5, false)
         };
@@ -594,7 +599,7 @@ mod tests {
     #[test]
     fn a_ticket_that_was_moved_to_another_company_is_left_alone() {
         let (record, claim) = claimed();
-        let moved = Found {
+        let moved = FoundTicket {
             company_id: Some(20),
             ..ticket(8, 5, false)
         };
@@ -704,7 +709,7 @@ mod tests {
         let looked = rechecked(looked, &recheck, &found[..1], at(90_000));
         assert_eq!(looked.rechecks, []);
 
-        let touched = Found {
+        let touched = FoundTicket {
             touched: true,
             ..ticket(9, 4000, false)
         };
@@ -720,7 +725,7 @@ mod tests {
         let (_, claim) = claimed();
         let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
         let recheck = record.rechecks[0].clone();
-        let touched = Found {
+        let touched = FoundTicket {
             touched: true,
             ..ticket(9, 4000, false)
         };
@@ -736,15 +741,15 @@ mod tests {
         let (_, claim) = claimed();
         let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
         let recheck = record.rechecks[0].clone();
-        let late = Found {
+        let late = FoundTicket {
             touched: true,
             ..ticket(7, 4000, false)
         };
-        let moved = Found {
+        let moved = FoundTicket {
             company_id: Some(20),
             ..late.clone()
         };
-        let merged = Found {
+        let merged = FoundTicket {
             merged: true,
             ..late
         };
@@ -787,9 +792,9 @@ mod tests {
         assert_eq!((looked.open(), too_many(&looked)), (None, vec![7]));
     }
 
-    fn of_life(ticket_id: u64, occurrence: u32, closed_at: Option<i64>) -> Found {
+    fn of_life(ticket_id: u64, occurrence: u32, closed_at: Option<i64>) -> FoundTicket {
         let (record, _) = claimed();
-        Found {
+        FoundTicket {
             ticket_ref: Some(TicketRef::new(&record.key, occurrence)),
             closed: closed_at.is_some(),
             closed_at: closed_at.map(at),
@@ -820,12 +825,12 @@ mod tests {
             of_life(7, 1, Some(50)),
             of_life(8, 3, None),
             of_life(9, 3, None),
-            Found {
+            FoundTicket {
                 ticket_ref: None,
                 ..of_life(99, 9, None)
             },
         ];
-        let record = recall(raised_at(100), &found, None, 1, at(200));
+        let record = with_prior_tickets(raised_at(100), &found, None, 1, at(200));
         assert_eq!(
             (record.occurrence, record.open().unwrap().ticket_id),
             (3, 8)
@@ -836,22 +841,25 @@ mod tests {
     #[test]
     fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
         let found = [of_life(7, 2, Some(150))];
-        let record = recall(raised_at(100), &found, None, 1, at(200));
+        let record = with_prior_tickets(raised_at(100), &found, None, 1, at(200));
         assert_eq!(record.occurrence, 2);
         assert!(matches!(&record.actual, Some(Actual::Closed(closed)) if closed.occurrence == 2));
-        let record = recall(raised_at(160), &found, None, 1, at(200));
+        let record = with_prior_tickets(raised_at(160), &found, None, 1, at(200));
         assert_eq!(
             record.occurrence, 3,
             "it was raised after that one was closed"
         );
         let desired = raised_at(160).desired;
         assert_eq!(record.desired, desired, "and that one says nothing of it");
-        assert_eq!(recall(raised_at(1), &[], None, 1, at(200)), raised_at(1));
+        assert_eq!(
+            with_prior_tickets(raised_at(1), &[], None, 1, at(200)),
+            raised_at(1)
+        );
     }
 
     #[test]
     fn a_ticket_tells_of_a_raise_that_the_record_missed() {
-        let found = Found {
+        let found = FoundTicket {
             raised_at: Some(at(50)),
             ..of_life(8, 2, None)
         };
@@ -859,7 +867,8 @@ mod tests {
         old.desired.active = false;
         old.occurrence = 1;
         old = heard_until(old, at(8));
-        let record = recall(old.clone(), std::slice::from_ref(&found), None, 1, at(100));
+        let record =
+            with_prior_tickets(old.clone(), std::slice::from_ref(&found), None, 1, at(100));
         assert_eq!(
             (record.open().unwrap().ticket_id, record.occurrence),
             (8, 2)
@@ -868,17 +877,17 @@ mod tests {
         assert_eq!(record.desired.last.unwrap().occurred_at, at(50));
 
         old.desired.last.as_mut().unwrap().occurred_at = at(60);
-        let record = recall(old.clone(), &[found], None, 1, at(100));
+        let record = with_prior_tickets(old.clone(), &[found], None, 1, at(100));
         assert!(
             !record.desired.active,
             "its resolve is newer than that raise"
         );
 
-        let found = Found {
+        let found = FoundTicket {
             raised_at: Some(at(80)),
             ..of_life(8, 2, Some(90))
         };
-        let closed = recall(old, &[found], None, 1, at(100));
+        let closed = with_prior_tickets(old, &[found], None, 1, at(100));
         let last = closed.desired.last.unwrap();
         assert!(
             last.occurred_at > at(80) && last.occurred_at < at(81),
@@ -888,13 +897,13 @@ mod tests {
 
     #[test]
     fn what_was_heard_after_the_raise_of_a_closed_ticket_stays_the_newest() {
-        let found = Found {
+        let found = FoundTicket {
             raised_at: Some(at(80)),
             ..of_life(8, 2, Some(90))
         };
         for last in [81, 85] {
             let record = heard_until(raised_at(1), at(last));
-            let closed = recall(record, std::slice::from_ref(&found), None, 1, at(100));
+            let closed = with_prior_tickets(record, std::slice::from_ref(&found), None, 1, at(100));
             assert_eq!(closed.desired.last.unwrap().occurred_at, at(last));
         }
     }
@@ -903,24 +912,24 @@ mod tests {
     #[test]
     fn a_ticket_that_does_not_say_when_its_alert_was_raised_was_entered_after_that() {
         let entered_at_zero = [of_life(8, 2, None)];
-        let active = recall(raised_at(-10), &entered_at_zero, None, 1, at(100));
+        let active = with_prior_tickets(raised_at(-10), &entered_at_zero, None, 1, at(100));
         assert_eq!(active.desired, raised_at(-10).desired, "nothing new");
         for (resolved_at, stands) in [(-5, true), (5, false)] {
             let mut gone = heard_until(raised_at(-10), at(resolved_at));
             gone.desired.active = false;
-            let recalled = recall(gone, &entered_at_zero, None, 1, at(100));
-            assert_eq!(recalled.desired.active, stands, "{resolved_at}");
+            let with_prior = with_prior_tickets(gone, &entered_at_zero, None, 1, at(100));
+            assert_eq!(with_prior.desired.active, stands, "{resolved_at}");
         }
     }
 
     #[test]
     fn a_ticket_that_is_in_reach_again_tells_nothing_of_events() {
         let out_of_reach = raised_at(1).with_closed(7, 1, ClosedBy::OutOfReach, at(9));
-        let found = Found {
+        let found = FoundTicket {
             raised_at: Some(at(1)),
             ..of_life(7, 1, Some(50))
         };
-        let record = recall(out_of_reach.clone(), &[found], None, 2, at(100));
+        let record = with_prior_tickets(out_of_reach.clone(), &[found], None, 2, at(100));
         assert!(
             matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)
         );
@@ -934,7 +943,7 @@ mod tests {
         let out_of_reach = out_of_reach.with_closed(7, 1, ClosedBy::OutOfReach, at(9));
         for (ticket_id, life, adopted) in [(7, 2, true), (8, 2, true), (7, 1, false)] {
             let found = [of_life(ticket_id, life, None)];
-            let record = recall(out_of_reach.clone(), &found, None, 2, at(100));
+            let record = with_prior_tickets(out_of_reach.clone(), &found, None, 2, at(100));
             let open = record.open().map(|open| open.ticket_id);
             assert_eq!(open, adopted.then_some(ticket_id), "{ticket_id} of {life}");
         }
@@ -942,11 +951,11 @@ mod tests {
 
     #[test]
     fn a_forgotten_ticket_of_another_company_is_left_alone() {
-        let moved = Found {
+        let moved = FoundTicket {
             company_id: Some(20),
             ..of_life(8, 1, None)
         };
-        let record = recall(raised_at(1), &[moved], Some(19), 1, at(100));
+        let record = with_prior_tickets(raised_at(1), &[moved], Some(19), 1, at(100));
         let Some(Actual::Closed(closed)) = record.actual else {
             panic!("{:?}", record.actual)
         };
@@ -955,7 +964,7 @@ mod tests {
 
     #[test]
     fn a_ticket_was_closed_after_its_alert_was_raised_whatever_connectwise_says() {
-        let closed = Found {
+        let closed = FoundTicket {
             raised_at: Some(at(100)),
             entered_at: Some(at(100)),
             ..of_life(8, 1, Some(50))
@@ -970,16 +979,16 @@ mod tests {
         let (_, claim) = claimed();
         let open = raised_at(1).with_open(Open::new(7, None, &claim, at(5)));
         assert_eq!(
-            recall(open.clone(), &[of_life(7, 1, None)], None, 1, at(9)),
+            with_prior_tickets(open.clone(), &[of_life(7, 1, None)], None, 1, at(9)),
             open
         );
         let mut closed = open.with_closed(7, 1, ClosedBy::Us, at(9));
         assert_eq!(closed.occurrence, 2, "a raise had come meanwhile");
         assert_eq!(
-            recall(closed.clone(), &[of_life(7, 1, Some(9))], None, 1, at(10)),
+            with_prior_tickets(closed.clone(), &[of_life(7, 1, Some(9))], None, 1, at(10)),
             closed
         );
-        closed = recall(closed, &[of_life(8, 2, None)], None, 1, at(10));
+        closed = with_prior_tickets(closed, &[of_life(8, 2, None)], None, 1, at(10));
         assert_eq!(
             closed.open().unwrap().ticket_id,
             8,

@@ -100,7 +100,7 @@ pub struct DesiredBoard {
 /// What ConnectWise lists by now. Whoever made something may add the answer here instead of listing all again; after a failure
 /// everything is listed anew.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct There {
+pub struct ExistingBoards {
     /// All boards, inactive and project boards included.
     pub boards: Vec<FoundBoard>,
     /// What belongs to one of them, once it was looked at.
@@ -325,7 +325,7 @@ impl std::error::Error for BoardUnusable {}
 ///
 /// # Errors
 /// When something under a wanted name cannot be used. This comes before anything is made of what belongs to that board.
-pub fn next(desired: &DesiredBoard, there: &There) -> Result<Next, BoardUnusable> {
+pub fn next(desired: &DesiredBoard, there: &ExistingBoards) -> Result<Next, BoardUnusable> {
     let (kinds, of) = (kinds(desired), size(desired));
 
     let boards = named(&there.boards, desired.name.as_str(), |board| {

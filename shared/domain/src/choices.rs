@@ -14,7 +14,7 @@ use crate::{Kind, RecordId};
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error,
 )]
 #[serde(rename_all = "snake_case")]
-pub enum Unfit {
+pub enum TargetIssue {
     /// The board has no such thing (any more).
     #[error("the board has it no longer")]
     Missing,
@@ -44,10 +44,10 @@ pub enum Which {
 ///
 /// # Errors
 /// Why not.
-pub fn as_start(status: &FoundStatus) -> Result<(), Unfit> {
+pub fn as_start(status: &FoundStatus) -> Result<(), TargetIssue> {
     match (status.inactive, status.closes) {
-        (true, _) => Err(Unfit::Inactive),
-        (false, true) => Err(Unfit::Closes),
+        (true, _) => Err(TargetIssue::Inactive),
+        (false, true) => Err(TargetIssue::Closes),
         (false, false) => Ok(()),
     }
 }
@@ -56,10 +56,10 @@ pub fn as_start(status: &FoundStatus) -> Result<(), Unfit> {
 ///
 /// # Errors
 /// Why not.
-pub fn as_closing(status: &FoundStatus) -> Result<(), Unfit> {
+pub fn as_closing(status: &FoundStatus) -> Result<(), TargetIssue> {
     match (status.inactive, status.closes) {
-        (true, _) => Err(Unfit::Inactive),
-        (false, false) => Err(Unfit::LeavesOpen),
+        (true, _) => Err(TargetIssue::Inactive),
+        (false, false) => Err(TargetIssue::LeavesOpen),
         (false, true) => Ok(()),
     }
 }
@@ -68,9 +68,9 @@ pub fn as_closing(status: &FoundStatus) -> Result<(), Unfit> {
 ///
 /// # Errors
 /// Why not.
-pub fn as_type(found: &FoundType) -> Result<(), Unfit> {
+pub fn as_type(found: &FoundType) -> Result<(), TargetIssue> {
     match found.inactive {
-        true => Err(Unfit::Inactive),
+        true => Err(TargetIssue::Inactive),
         false => Ok(()),
     }
 }
@@ -81,14 +81,14 @@ pub fn unfit(
     target: &BoardTarget,
     statuses: &[FoundStatus],
     types: &[FoundType],
-) -> Vec<(Which, Unfit)> {
-    let status = |id: Option<RecordId>, fits: fn(&FoundStatus) -> Result<(), Unfit>| {
+) -> Vec<(Which, TargetIssue)> {
+    let status = |id: Option<RecordId>, fits: fn(&FoundStatus) -> Result<(), TargetIssue>| {
         let found = statuses.iter().find(|status| Some(status.id) == id);
-        id.and_then(|_| found.map_or(Err(Unfit::Missing), fits).err())
+        id.and_then(|_| found.map_or(Err(TargetIssue::Missing), fits).err())
     };
     let of_type = |(kind, id): (&Kind, &RecordId)| {
         let found = types.iter().find(|found| found.id == *id);
-        let why = found.map_or(Err(Unfit::Missing), as_type).err()?;
+        let why = found.map_or(Err(TargetIssue::Missing), as_type).err()?;
         Some((Which::Type(kind.clone()), why))
     };
     let start = status(target.start_status, as_start).map(|why| (Which::StartStatus, why));
@@ -160,11 +160,23 @@ mod tests {
         ];
         for (id, as_start, as_closing) in [
             (None, None, None),
-            (Some(1), None, Some(Unfit::LeavesOpen)),
-            (Some(2), Some(Unfit::Closes), None),
-            (Some(3), Some(Unfit::Inactive), Some(Unfit::Inactive)),
-            (Some(4), Some(Unfit::Inactive), Some(Unfit::Inactive)),
-            (Some(5), Some(Unfit::Missing), Some(Unfit::Missing)),
+            (Some(1), None, Some(TargetIssue::LeavesOpen)),
+            (Some(2), Some(TargetIssue::Closes), None),
+            (
+                Some(3),
+                Some(TargetIssue::Inactive),
+                Some(TargetIssue::Inactive),
+            ),
+            (
+                Some(4),
+                Some(TargetIssue::Inactive),
+                Some(TargetIssue::Inactive),
+            ),
+            (
+                Some(5),
+                Some(TargetIssue::Missing),
+                Some(TargetIssue::Missing),
+            ),
         ] {
             let target = BoardTarget {
                 start_status: id,
@@ -192,8 +204,8 @@ mod tests {
         assert_eq!(
             unfit(&target, &[], &[found(1, false), found(2, true)]),
             [
-                (Which::Type(kind("disk")), Unfit::Inactive),
-                (Which::Type(kind("memory")), Unfit::Missing),
+                (Which::Type(kind("disk")), TargetIssue::Inactive),
+                (Which::Type(kind("memory")), TargetIssue::Missing),
             ]
         );
     }

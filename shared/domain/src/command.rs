@@ -20,13 +20,13 @@ pub struct Command {
     pub ticket_id: Option<RecordId>,
     /// What is asked.
     #[serde(flatten)]
-    pub ask: Ask,
+    pub action: CommandAction,
 }
 
 /// What a command asks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "ask", rename_all = "snake_case")]
-pub enum Ask {
+#[serde(tag = "action", rename_all = "snake_case")]
+pub enum CommandAction {
     /// Take the alert for gone, if this is still the newest that was heard of it.
     Resolve {
         /// The newest event that was taken in.
@@ -94,7 +94,7 @@ impl Command {
     /// Whether the record is still what the command is about.
     #[must_use]
     pub fn fits(&self, record: &Record) -> bool {
-        if let Ask::Retry { refused_at } = &self.ask {
+        if let CommandAction::Retry { refused_at } = &self.action {
             let is_the_refusal =
                 |blocked: &BlockedSince| blocked.is_refusal() && blocked.since == *refused_at;
             // Whatever it was that was refused, and whichever ticket it was about.
@@ -105,14 +105,14 @@ impl Command {
             // Where a person ended its ticket, that its alert is gone makes the next raise a new one.
             Some(Actual::Closed(_)) | None => self.ticket_id.is_none(),
         };
-        let is_newest = match &self.ask {
-            Ask::Resolve { last, shown } => {
+        let is_newest = match &self.action {
+            CommandAction::Resolve { last, shown } => {
                 let desired = &record.desired;
                 let is_last = desired.last.as_ref() == Some(last);
                 desired.active && is_last && shown.holds(desired)
             }
-            Ask::Look | Ask::LookForDuplicates => record.open().is_some(),
-            Ask::Retry { .. } => true,
+            CommandAction::Look | CommandAction::LookForDuplicates => record.open().is_some(),
+            CommandAction::Retry { .. } => true,
         };
         self.occurrence == record.occurrence && has_ticket && is_newest
     }
@@ -126,15 +126,15 @@ impl Command {
         if !self.fits(&record) {
             return record;
         }
-        match &self.ask {
-            Ask::Resolve { shown, .. } => {
+        match &self.action {
+            CommandAction::Resolve { shown, .. } => {
                 record.desired.active = false;
                 record.desired.resolution = Some(shown.clone());
                 record
             }
-            Ask::Look => record,
-            Ask::Retry { .. } => record.released(),
-            Ask::LookForDuplicates => match record.open().cloned() {
+            CommandAction::Look => record,
+            CommandAction::Retry { .. } => record.released(),
+            CommandAction::LookForDuplicates => match record.open().cloned() {
                 Some(open) => look_for_duplicates(record, &open, now),
                 None => record,
             },

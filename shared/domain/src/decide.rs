@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::Severity;
-use crate::memory::MemoryState;
 use crate::record::{
     Actual, AlertDetails, BlockedSince, Claim, Closed, ClosedBy, Duplicate, NoteKind, Op, Open,
     Recheck, Record,
 };
 use crate::settings::{BoardTarget, ConnectionView, LiveConnection, OnResolve};
+use crate::ticket_index::TicketIndexState;
 use crate::{Blocked, ClaimId, RecordId, TicketRef, breaker, rights};
 
 /// The one next step.
@@ -30,9 +30,9 @@ pub enum Decision {
     /// A given-up write can have happened late: look for its token.
     Recheck(Recheck),
     /// The table may have forgotten this alert: look for tickets of any life of it.
-    Recall,
+    FindPriorTickets,
     /// It is not known whether the table has forgotten anything: look for any ticket of ours.
-    Remember,
+    DetectExistingTickets,
     /// Take a claim and make one write.
     Write(Step),
 }
@@ -297,8 +297,8 @@ fn is_refused(blocked: &BlockedSince, decision: &Decision) -> bool {
         Decision::Search
         | Decision::Verify(_)
         | Decision::Recheck(_)
-        | Decision::Recall
-        | Decision::Remember => blocked.refuses_look(),
+        | Decision::FindPriorTickets
+        | Decision::DetectExistingTickets => blocked.refuses_look(),
         Decision::Write(step) => blocked.refuses(step.op()),
     }
 }
@@ -339,8 +339,8 @@ fn needs(decision: &Decision) -> &'static [&'static str] {
         Decision::Search
         | Decision::Verify(_)
         | Decision::Recheck(_)
-        | Decision::Recall
-        | Decision::Remember => &[rights::TICKETS_INQUIRE],
+        | Decision::FindPriorTickets
+        | Decision::DetectExistingTickets => &[rights::TICKETS_INQUIRE],
         Decision::Write(step) => match step.op() {
             Op::Create | Op::Note(_) => &[rights::TICKETS_ADD],
             Op::Patch | Op::Reopen => &[rights::TICKETS_EDIT],
@@ -435,11 +435,11 @@ fn remembered(record: &Record, view: &ConnectionView, now: Timestamp) -> Decisio
     );
     let cleared = heard && cleared;
     let makes = matches!(decision, Decision::Write(Step::Create(_) | Step::Reopen(_)));
-    match view.memory {
+    match view.ticket_index {
         _ if !makes && !cleared => decision,
-        Some(MemoryState::Complete) => decision,
-        Some(MemoryState::Rebuilding) => Decision::Recall,
-        None => Decision::Remember,
+        Some(TicketIndexState::Complete) => decision,
+        Some(TicketIndexState::Rebuilding) => Decision::FindPriorTickets,
+        None => Decision::DetectExistingTickets,
     }
 }
 

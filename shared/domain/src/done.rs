@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::RecordId;
-use crate::adopt::Found;
+use crate::adopt::FoundTicket;
 use crate::record::{Actual, Claim, ClosedBy, Duplicate, Ended, NoteKind, Op, Open, Record};
 
 /// What a claimed write did.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Done {
+pub enum WriteEffect {
     /// The note is on the ticket, or ConnectWise takes none there and the ticket is closed without it.
     Noted,
     /// The priority was raised.
@@ -26,16 +26,16 @@ pub enum Done {
 
 /// A ticket as it is after a write of unknown outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct ObservedTicket {
     /// The ticket; none where it was deleted.
-    pub ticket: Option<Found>,
+    pub ticket: Option<FoundTicket>,
     /// Whether it carries the note of the claim.
     pub is_noted: bool,
     /// Whether it has the priority of the claim.
     pub is_prioritised: bool,
 }
 
-impl Seen {
+impl ObservedTicket {
     /// Whether a person ended the ticket, or gave it to other use.
     fn ended(&self, claim: &Claim) -> Option<Ended> {
         let deleted = Ended::from(ClosedBy::Deleted);
@@ -53,7 +53,7 @@ impl Seen {
 pub fn verified(
     record: Record,
     claim: &Claim,
-    seen: &Seen,
+    seen: &ObservedTicket,
     settle: SignedDuration,
     began: Timestamp,
     now: Timestamp,
@@ -71,7 +71,7 @@ pub fn verified(
     match seen.ended(claim) {
         // The ticket of a life before is reopened or not: it has ended either way.
         Some(ended) if record.claim.is_none() && claim.op != Op::Reopen => {
-            after(record, claim, &Done::Ended(ended), now)
+            after(record, claim, &WriteEffect::Ended(ended), now)
         }
         Some(_) | None => record,
     }
@@ -79,24 +79,24 @@ pub fn verified(
 
 /// What a claimed write did, by its ticket; none where no effect is seen.
 #[must_use]
-pub fn effect(claim: &Claim, seen: &Seen) -> Option<Done> {
+pub fn effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffect> {
     let ended = seen.ended(claim);
     let Some(ticket) = &seen.ticket else {
-        return ended.map(Done::Ended);
+        return ended.map(WriteEffect::Ended);
     };
     let is_closed = ended.is_some_and(|ended| ended.by == ClosedBy::Technician);
     match claim.op {
         Op::Create => None,
-        Op::Note(_) => seen.is_noted.then_some(Done::Noted),
-        Op::Patch => seen.is_prioritised.then_some(Done::Patched),
+        Op::Note(_) => seen.is_noted.then_some(WriteEffect::Noted),
+        Op::Patch => seen.is_prioritised.then_some(WriteEffect::Patched),
         // Closed while a close of ours was under way: that was us.
-        Op::Close if is_closed => Some(Done::Ended(Ended {
+        Op::Close if is_closed => Some(WriteEffect::Ended(Ended {
             by: ClosedBy::Us,
             at: ended.and_then(|ended| ended.at),
         })),
-        Op::Repair if is_closed => Some(Done::Repaired),
+        Op::Repair if is_closed => Some(WriteEffect::Repaired),
         Op::Close | Op::Repair => None,
-        Op::Reopen => ended.is_none().then_some(Done::Reopened {
+        Op::Reopen => ended.is_none().then_some(WriteEffect::Reopened {
             board_id: ticket.board_id,
         }),
     }
@@ -104,22 +104,26 @@ pub fn effect(claim: &Claim, seen: &Seen) -> Option<Done> {
 
 /// The record after a write that is done, under a claim that was still ours.
 #[must_use]
-pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> Record {
+pub fn after(mut record: Record, claim: &Claim, done: &WriteEffect, now: Timestamp) -> Record {
     let open = record.open().cloned();
     match (claim.op, done, open) {
-        (Op::Note(NoteKind::Duplicate) | Op::Repair, Done::Repaired | Done::Ended(_), _) => {
+        (
+            Op::Note(NoteKind::Duplicate) | Op::Repair,
+            WriteEffect::Repaired | WriteEffect::Ended(_),
+            _,
+        ) => {
             let other = |known: &Duplicate| Some(known.ticket_id) != claim.ticket_id;
             record.duplicates.retain(other);
             record.without_claim()
         }
-        (Op::Note(NoteKind::Duplicate), Done::Noted, _) => {
+        (Op::Note(NoteKind::Duplicate), WriteEffect::Noted, _) => {
             let of_claim = |known: &&mut Duplicate| Some(known.ticket_id) == claim.ticket_id;
             if let Some(duplicate) = record.duplicates.iter_mut().find(of_claim) {
                 duplicate.noted = true;
             }
             record.without_claim()
         }
-        (Op::Note(NoteKind::Kept), Done::Noted, _) => {
+        (Op::Note(NoteKind::Kept), WriteEffect::Noted, _) => {
             // They are told one after the other.
             let is_next = |known: &&mut Duplicate| !known.noted_on_kept;
             if let Some(duplicate) = record.duplicates.iter_mut().find(is_next) {
@@ -127,7 +131,7 @@ pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> 
             }
             record.without_claim()
         }
-        (Op::Reopen, Done::Reopened { board_id }, _) => {
+        (Op::Reopen, WriteEffect::Reopened { board_id }, _) => {
             let ticket_id = claim.ticket_id.unwrap_or_default();
             // The note that says that it was reopened tells of what came before too.
             let noted_repeats = record.repeats_told_by(claim);
@@ -137,16 +141,16 @@ pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> 
             })
         }
         // It cannot be opened again: a new ticket is made instead.
-        (Op::Reopen, Done::Ended(ended), _) => {
+        (Op::Reopen, WriteEffect::Ended(ended), _) => {
             if let Some(Actual::Closed(closed)) = &mut record.actual {
                 closed.by = ended.by;
             }
             record.without_claim()
         }
-        (_, Done::Ended(ended), Some(open)) => {
+        (_, WriteEffect::Ended(ended), Some(open)) => {
             record.with_closed(open.ticket_id, open.epoch, *ended, now)
         }
-        (Op::Note(NoteKind::Repeats), Done::Noted, Some(open)) => {
+        (Op::Note(NoteKind::Repeats), WriteEffect::Noted, Some(open)) => {
             let told = record.repeats_told_by(claim);
             record.with_open(Open {
                 last_note_at: Some(now),
@@ -154,7 +158,11 @@ pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> 
                 ..open
             })
         }
-        (Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing), Done::Noted, Some(open)) => {
+        (
+            Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing),
+            WriteEffect::Noted,
+            Some(open),
+        ) => {
             // Raised meanwhile: the next time that it is gone needs its own note.
             let noted_resolved = !record.desired.active;
             record.with_open(Open {
@@ -163,12 +171,12 @@ pub fn after(mut record: Record, claim: &Claim, done: &Done, now: Timestamp) -> 
                 ..open
             })
         }
-        (Op::Note(NoteKind::Reopened), Done::Noted, Some(open)) => record.with_open(Open {
+        (Op::Note(NoteKind::Reopened), WriteEffect::Noted, Some(open)) => record.with_open(Open {
             last_note_at: Some(now),
             owes_reopened_note: false,
             ..open
         }),
-        (Op::Patch, Done::Patched, Some(open)) => record.with_open(Open {
+        (Op::Patch, WriteEffect::Patched, Some(open)) => record.with_open(Open {
             severity: claim.severity,
             ..open
         }),

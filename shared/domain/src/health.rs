@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::boards::{FoundBoard, FoundStatus, FoundType};
-use crate::choices::{Unfit, Which, unfit};
+use crate::choices::{TargetIssue, Which, unfit};
 use crate::event::Severity;
 use crate::kind::{BUILT_IN, Role};
 use crate::refusals::{Cause, Group, GroupId, Refusals, RefusedTarget};
@@ -39,7 +39,7 @@ pub enum IncidentScope {
     /// The connection as a whole: without it nothing works.
     Connection,
     /// What was set up over it: only what needs it stops.
-    SetUp,
+    PartnerConfig,
 }
 
 impl IncidentScope {
@@ -52,7 +52,7 @@ impl IncidentScope {
             | Blocked::Throttled
             | Blocked::Deferred => Some(Self::Connection),
             Blocked::MissingRight(_) | Blocked::TargetGone(_) | Blocked::Rejected(_) => {
-                Some(Self::SetUp)
+                Some(Self::PartnerConfig)
             }
             Blocked::NotSetUp
             | Blocked::Unmapped
@@ -98,7 +98,7 @@ pub enum Outage {
 /// Why a company can get no tickets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum CompanyUnfit {
+pub enum CompanyIssue {
     /// It is not there, or the API member does not see it.
     Missing,
     /// It is in the recycle bin.
@@ -109,7 +109,7 @@ pub enum CompanyUnfit {
     Disallowed,
 }
 
-impl CompanyUnfit {
+impl CompanyIssue {
     /// Why no ticket can be made for a company that ConnectWise lists. The flags decide; the names of statuses are the partner's own.
     #[must_use]
     pub fn by_flags(is_deleted: bool, disallows_saving: bool, is_inactive: bool) -> Option<Self> {
@@ -137,21 +137,21 @@ pub enum Issue {
         /// Which.
         role: Role,
         /// Why.
-        why: Unfit,
+        why: TargetIssue,
     },
     /// The status of new tickets cannot be used.
     StartStatus {
         /// Of which board.
         role: Role,
         /// Why.
-        why: Unfit,
+        why: TargetIssue,
     },
     /// The status that closes tickets cannot be used.
     ClosingStatus {
         /// Of which board.
         role: Role,
         /// Why.
-        why: Unfit,
+        why: TargetIssue,
     },
     /// The ticket type of a kind cannot be used.
     Type {
@@ -160,7 +160,7 @@ pub enum Issue {
         /// Of which alerts.
         kind: Kind,
         /// Why.
-        why: Unfit,
+        why: TargetIssue,
     },
     /// The priority of a severity is gone.
     Priority(Severity),
@@ -169,7 +169,7 @@ pub enum Issue {
         /// Whose.
         tenant: TenantId,
         /// Why.
-        why: CompanyUnfit,
+        why: CompanyIssue,
     },
     /// ConnectWise takes the keys, and refuses what Ticketbridge writes for some alerts.
     Writes {
@@ -374,7 +374,7 @@ impl Needed {
     #[must_use]
     pub fn rights_missing(&self, listed: &[Listed<'_>], refused: &BTreeSet<String>) -> Vec<Issue> {
         let lacks = |right: &str| match status(right, listed) {
-            RightStatus::Found => false,
+            RightStatus::Granted => false,
             RightStatus::Missing => true,
             RightStatus::NotKnown => refused.contains(right),
         };
@@ -396,8 +396,8 @@ impl Needed {
             let id = target.board?;
             let found = listed.iter().find(|board| board.id == id);
             let why = match found {
-                None => Unfit::Missing,
-                Some(board) if board.inactive => Unfit::Inactive,
+                None => TargetIssue::Missing,
+                Some(board) if board.inactive => TargetIssue::Inactive,
                 Some(_) => return None,
             };
             Some(Issue::Board { role: *role, why })
@@ -442,8 +442,8 @@ impl Needed {
     }
 }
 
-fn issues(role: Role, unfit: &[(Which, Unfit)]) -> Vec<Issue> {
-    let issue = |(which, why): &(Which, Unfit)| {
+fn issues(role: Role, unfit: &[(Which, TargetIssue)]) -> Vec<Issue> {
+    let issue = |(which, why): &(Which, TargetIssue)| {
         let why = *why;
         match which {
             Which::StartStatus => Issue::StartStatus { role, why },
@@ -674,7 +674,7 @@ impl Incident {
         let untold = self.untold();
         let more = match scope {
             IncidentScope::Connection => true,
-            IncidentScope::SetUp => passed >= MORE,
+            IncidentScope::PartnerConfig => passed >= MORE,
         };
         if more && !untold.is_empty() {
             return Some(Notification::More(scope, untold));
@@ -697,7 +697,7 @@ impl Health {
             .as_ref()
             .is_some_and(|incident| incident.good == 0);
         // While nothing works, nobody knows of the rest, and nobody is reminded of it.
-        let set_up = of(IncidentScope::SetUp).filter(|_| !is_down);
+        let set_up = of(IncidentScope::PartnerConfig).filter(|_| !is_down);
         connection.into_iter().chain(set_up).collect()
     }
 
@@ -706,7 +706,7 @@ impl Health {
     pub fn notified(mut self, notification: &Notification, now: Timestamp) -> Self {
         let scope = match notification.scope() {
             IncidentScope::Connection => &mut self.connection,
-            IncidentScope::SetUp => &mut self.set_up,
+            IncidentScope::PartnerConfig => &mut self.set_up,
         };
         match notification {
             Notification::Works(_) => *scope = None,
@@ -725,7 +725,7 @@ impl Health {
     pub fn scope(&self, scope: IncidentScope) -> Option<&Incident> {
         match scope {
             IncidentScope::Connection => self.connection.as_ref(),
-            IncidentScope::SetUp => self.set_up.as_ref(),
+            IncidentScope::PartnerConfig => self.set_up.as_ref(),
         }
     }
 
@@ -756,7 +756,7 @@ impl Health {
     pub fn with_waiting(mut self, scope: IncidentScope, count: u64) -> Self {
         let incident = match scope {
             IncidentScope::Connection => &mut self.connection,
-            IncidentScope::SetUp => &mut self.set_up,
+            IncidentScope::PartnerConfig => &mut self.set_up,
         };
         if let Some(incident) = incident {
             incident.waited = incident.waited.max(count);

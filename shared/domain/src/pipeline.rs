@@ -119,7 +119,7 @@ pub struct PipelineState {
     /// Mails that SES did not take.
     pub mails_failed: Option<EventCount>,
     /// Closings that were too many at once.
-    pub closings_stopped: Option<EventCount>,
+    pub closings_held: Option<EventCount>,
     /// Snapshots that list ids that are only similar to those of open alerts.
     pub similar_ids: Option<EventCount>,
     /// Partners of which two runs in a row died.
@@ -139,7 +139,7 @@ pub enum PipelineIssue {
     /// Mails do not go out.
     MailsFailing,
     /// Closings were stopped, for a person to let through.
-    ClosingsStopped,
+    ClosingsHeld,
     /// Alerts stay open because a source writes their ids in two ways.
     SimilarIds,
     /// Runs for a partner die.
@@ -153,7 +153,7 @@ impl PipelineIssue {
         Self::Unfinished,
         Self::ScheduleMissed,
         Self::MailsFailing,
-        Self::ClosingsStopped,
+        Self::ClosingsHeld,
         Self::SimilarIds,
         Self::RunsDied,
     ];
@@ -166,7 +166,7 @@ impl PipelineIssue {
             Self::Unfinished => "UnfinishedAlarm",
             Self::ScheduleMissed => "ReconcileTicksAlarm",
             Self::MailsFailing => "MailsFailedAlarm",
-            Self::ClosingsStopped => "ClosingsStoppedAlarm",
+            Self::ClosingsHeld => "ClosingsHeldAlarm",
             Self::SimilarIds => "SimilarIdsAlarm",
             Self::RunsDied => "RunsDiedAlarm",
         }
@@ -204,9 +204,9 @@ impl PipelineIssue {
                 "The mail service did not take mails ({} so far): partners may not know of their trouble.",
                 count(state.mails_failed)
             ),
-            Self::ClosingsStopped => format!(
+            Self::ClosingsHeld => format!(
                 "Closings were stopped, since too many tickets of one organisation would have closed at once ({} times so far). The partner is told, and decides.",
-                count(state.closings_stopped)
+                count(state.closings_held)
             ),
             Self::SimilarIds => "A source's snapshots list alert ids that differ from those of its open alerts only in case, normalisation or white space. Their tickets stay open until the source sends the same id everywhere.".to_owned(),
             Self::RunsDied => format!(
@@ -244,7 +244,7 @@ pub fn issues(state: &PipelineState, now: Timestamp) -> BTreeSet<PipelineIssue> 
         }),
         PipelineIssue::ScheduleMissed => state.ticks.missed(Schedule::Reconcile, now),
         PipelineIssue::MailsFailing => lately(state.mails_failed),
-        PipelineIssue::ClosingsStopped => lately(state.closings_stopped),
+        PipelineIssue::ClosingsHeld => lately(state.closings_held),
         PipelineIssue::SimilarIds => lately(state.similar_ids),
         PipelineIssue::RunsDied => lately(state.runs_died),
     };
@@ -379,8 +379,8 @@ mod tests {
             mails_failed: happened(minutes),
             ..PipelineState::default()
         };
-        let stopped = |minutes| PipelineState {
-            closings_stopped: happened(minutes),
+        let held = |minutes| PipelineState {
+            closings_held: happened(minutes),
             ..PipelineState::default()
         };
         let similar = |minutes| PipelineState {
@@ -403,7 +403,7 @@ mod tests {
             (ticks(None), Some(PipelineIssue::ScheduleMissed)),
             (failed(-60), Some(PipelineIssue::MailsFailing)),
             (failed(-61), None),
-            (stopped(-59), Some(PipelineIssue::ClosingsStopped)),
+            (held(-59), Some(PipelineIssue::ClosingsHeld)),
             (similar(-59), Some(PipelineIssue::SimilarIds)),
             (similar(-61), None),
             (died(-59), Some(PipelineIssue::RunsDied)),

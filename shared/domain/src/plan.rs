@@ -12,11 +12,11 @@ pub use alert_set::AlertSet;
 pub use guard::{Approval, DAY, Ended};
 use guard::{OfTenant, Verdict};
 
-use crate::adopt::Found;
+use crate::adopt::FoundTicket;
 use crate::command::Resolution;
 use crate::key::ItemKey;
 use crate::record::{Actual, Desired, Open};
-use crate::snapshot::{Found as InSnapshots, Shown, Snapshots, Watched};
+use crate::snapshot::{SnapshotMatches as InSnapshots, SnapshotVerdict, Snapshots, Watched};
 use crate::{AlertKey, Kind, RecordId, SourceId, TenantId};
 
 /// A ticket that was recorded so shortly before may not be listed yet.
@@ -53,7 +53,7 @@ struct Alert {
     active: Option<ActiveAlert>,
     /// From when to when it was active, where a snapshot or expiry ended it and its ticket is still open.
     ended: Option<(Timestamp, Timestamp)>,
-    ticket: Option<Ticket>,
+    ticket: Option<OpenTicket>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -71,7 +71,7 @@ struct ActiveAlert {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Ticket {
+struct OpenTicket {
     id: RecordId,
     board: Option<RecordId>,
     company: RecordId,
@@ -83,7 +83,7 @@ struct Ticket {
 
 /// What the snapshots of one scope show, as far as it concerns active alerts.
 #[derive(Debug, Default)]
-pub struct Seen {
+pub struct ScopeSnapshots {
     /// The snapshots that count.
     pub snapshots: Snapshots,
     /// Which active alerts they list.
@@ -96,12 +96,12 @@ pub struct Proposal {
     /// Its item.
     pub key: ItemKey,
     /// What is to be asked.
-    pub ask: Proposed,
+    pub action: ProposedAction,
 }
 
 /// What is to be asked about an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Proposed {
+pub enum ProposedAction {
     /// It is gone, if this is still the time of the last event about it.
     Resolve {
         /// That time.
@@ -117,7 +117,7 @@ pub enum Proposed {
 
 /// What snapshots and expiry show to be gone, before the guard against mass closing.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Going {
+pub struct ResolvedAlerts {
     resolved: HashMap<ItemKey, Resolution>,
     /// By the numbers of their scopes.
     similar: BTreeMap<u32, usize>,
@@ -126,7 +126,7 @@ pub struct Going {
 
 /// The closings of one tenant that are too many at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stop {
+pub struct Hold {
     /// How many alerts would be gone.
     pub closings: u32,
     /// Of how many.
@@ -137,11 +137,11 @@ pub struct Stop {
 
 /// What is gone.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Departures {
+pub struct ResolutionPlan {
     /// Alerts that may be taken for gone.
     pub proposals: Vec<Proposal>,
     /// Tenants that would lose too many alerts: none of theirs is among the proposals.
-    pub stopped: BTreeMap<TenantId, Stop>,
+    pub held: BTreeMap<TenantId, Hold>,
     /// Tenants of which too many are, and a person let them through.
     pub approved: BTreeSet<TenantId>,
     /// How many alerts of each scope are left as they are because a snapshot lists a similar id and not theirs.
@@ -194,7 +194,7 @@ impl Census {
             Some(Actual::Open(open)) => Some(open),
             Some(Actual::Closed(_)) | None => None,
         };
-        let ticket = open.map(|open| Ticket {
+        let ticket = open.map(|open| OpenTicket {
             id: open.ticket_id,
             board: open.board_id,
             company: open.company_id,
@@ -284,8 +284,13 @@ impl Census {
 
     /// Which alerts are gone by what the scopes' snapshots and their own times show. Snapshots may lag behind events by `lag`.
     #[must_use]
-    pub fn going(&self, seen: &HashMap<u32, Seen>, lag: SignedDuration, now: Timestamp) -> Going {
-        let mut going = Going::default();
+    pub fn resolved_alerts(
+        &self,
+        seen: &HashMap<u32, ScopeSnapshots>,
+        lag: SignedDuration,
+        now: Timestamp,
+    ) -> ResolvedAlerts {
+        let mut resolved_alerts = ResolvedAlerts::default();
         for alert in &self.alerts {
             let Some(active) = &alert.active else {
                 continue;
@@ -294,43 +299,56 @@ impl Census {
                 continue;
             };
             let received = active.last_received;
-            let shown = seen.get(&alert.scope).map_or(Shown::Nothing, |seen| {
-                let Seen { snapshots, found } = seen;
-                snapshots.show(alert.key, kind, received, found, lag)
-            });
+            let shown = seen
+                .get(&alert.scope)
+                .map_or(SnapshotVerdict::Nothing, |seen| {
+                    let ScopeSnapshots { snapshots, found } = seen;
+                    snapshots.show(alert.key, kind, received, found, lag)
+                });
             let ends = active.expires_at;
             let resolution = match (shown, ends.filter(|at| *at <= now)) {
-                (Shown::Listed(taken) | Shown::Similar(taken), Some(at)) if taken >= at => None,
+                (SnapshotVerdict::Listed(taken) | SnapshotVerdict::Similar(taken), Some(at))
+                    if taken >= at =>
+                {
+                    None
+                }
                 (_, Some(at)) => Some(Resolution::Expired { at }),
-                (Shown::Absent(snapshot), None) => Some(Resolution::Absent {
+                (SnapshotVerdict::Absent(snapshot), None) => Some(Resolution::Absent {
                     snapshot_id: snapshot.id().clone(),
                     taken_at: snapshot.taken_at(),
                 }),
-                (Shown::Nothing | Shown::Listed(_) | Shown::Similar(_), None) => None,
+                (
+                    SnapshotVerdict::Nothing
+                    | SnapshotVerdict::Listed(_)
+                    | SnapshotVerdict::Similar(_),
+                    None,
+                ) => None,
             };
-            if let (Shown::Similar(taken), None) = (shown, &resolution)
+            if let (SnapshotVerdict::Similar(taken), None) = (shown, &resolution)
                 && taken.duration_since(received) >= lag
             {
-                *going.similar.entry(alert.scope).or_default() += 1;
+                *resolved_alerts.similar.entry(alert.scope).or_default() += 1;
             }
             match (resolution, ends) {
                 (Some(resolution), _) => {
-                    going.resolved.insert(alert.key, resolution);
+                    resolved_alerts.resolved.insert(alert.key, resolution);
                 }
                 (None, Some(at)) if at > now => {
-                    going.next = Some(going.next.map_or(at, |next| next.min(at)));
+                    resolved_alerts.next =
+                        Some(resolved_alerts.next.map_or(at, |next| next.min(at)));
                 }
                 (None, _) => {}
             }
         }
-        going
+        resolved_alerts
     }
 
     /// The tenants of which something is gone.
     #[must_use]
-    pub fn tenants_of(&self, going: &Going) -> BTreeSet<TenantId> {
+    pub fn tenants_of(&self, resolved_alerts: &ResolvedAlerts) -> BTreeSet<TenantId> {
         let resolution = self.alerts.iter();
-        let resolution = resolution.filter(|alert| going.resolved.contains_key(&alert.key));
+        let resolution =
+            resolution.filter(|alert| resolved_alerts.resolved.contains_key(&alert.key));
         let scopes: BTreeSet<u32> = resolution.map(|alert| alert.scope).collect();
         let scopes = scopes.into_iter().filter_map(|n| self.scopes.get(index(n)));
         scopes.map(|scope| scope.tenant.clone()).collect()
@@ -339,13 +357,13 @@ impl Census {
     /// Which of the alerts that are gone may be asked about. A tenant that would lose too many within a day keeps all, unless a person
     /// has approved exactly these. `ended` are those that went within the last day before.
     #[must_use]
-    pub fn departures(
+    pub fn resolution_plan(
         &self,
-        mut going: Going,
+        mut resolved_alerts: ResolvedAlerts,
         ended: &[Ended],
         approvals: &BTreeMap<TenantId, Approval>,
         now: Timestamp,
-    ) -> Departures {
+    ) -> ResolutionPlan {
         let mut tenants: BTreeMap<&TenantId, OfTenant> = BTreeMap::new();
         let mut still_active = BTreeSet::new();
         for alert in &self.alerts {
@@ -363,13 +381,16 @@ impl Census {
                 continue;
             };
             still_active.insert(alert.key);
-            let proposal = going.resolved.remove(&alert.key).map(|shown| Proposal {
-                key: alert.key,
-                ask: Proposed::Resolve {
-                    last: active.last,
-                    shown,
-                },
-            });
+            let proposal = resolved_alerts
+                .resolved
+                .remove(&alert.key)
+                .map(|shown| Proposal {
+                    key: alert.key,
+                    action: ProposedAction::Resolve {
+                        last: active.last,
+                        shown,
+                    },
+                });
             let has_ticket = alert.ticket.is_some();
             if active.is_ended {
                 // There is no ticket to close.
@@ -388,33 +409,33 @@ impl Census {
             let of_tenant = tenants.entry(&ended.scope.tenant).or_default();
             of_tenant.add_ended(scope, (ended.raised_at, ended.ended_at), true);
         }
-        let similar = going.similar.into_iter();
+        let similar = resolved_alerts.similar.into_iter();
         let similar = similar.filter_map(|(n, count)| Some((self.scopes.get(index(n))?, count)));
-        let mut departures = Departures {
+        let mut resolution_plan = ResolutionPlan {
             similar: similar.map(|(scope, n)| (scope.clone(), n)).collect(),
-            next: going.next,
-            ..Departures::default()
+            next: resolved_alerts.next,
+            ..ResolutionPlan::default()
         };
         for (tenant, of_tenant) in tenants {
             match of_tenant.verdict(approvals.get(tenant), now) {
                 Verdict::Pass => {}
                 Verdict::Approved => {
-                    departures.approved.insert(tenant.clone());
+                    resolution_plan.approved.insert(tenant.clone());
                 }
                 Verdict::Stop(closings, open) => {
                     let alerts = of_tenant.resolved.iter().map(|proposal| proposal.key);
-                    let stop = Stop {
+                    let stop = Hold {
                         closings,
                         open,
                         alerts: AlertSet::of(alerts),
                     };
-                    departures.stopped.insert(tenant.clone(), stop);
+                    resolution_plan.held.insert(tenant.clone(), stop);
                     continue;
                 }
             }
-            departures.proposals.extend(of_tenant.resolved);
+            resolution_plan.proposals.extend(of_tenant.resolved);
         }
-        departures
+        resolution_plan
     }
 
     /// Tickets that are recorded as open in another ConnectWise than the connection of this epoch points at. Their alerts go on
@@ -427,7 +448,7 @@ impl Census {
         let elsewhere = tickets.filter(move |(_, ticket)| ticket.epoch != epoch);
         elsewhere.map(|(key, ticket)| Proposal {
             key,
-            ask: Proposed::Look(ticket.id),
+            action: ProposedAction::Look(ticket.id),
         })
     }
 
@@ -470,7 +491,7 @@ impl Tickets {
         &self,
         behind: RecordId,
         to: Option<RecordId>,
-        listed: &[Found],
+        listed: &[FoundTicket],
         began: Timestamp,
     ) -> Comparison {
         let from = self.by_number.partition_point(|(id, _)| *id <= behind);
@@ -478,7 +499,7 @@ impl Tickets {
             self.by_number.partition_point(|(id, _)| *id <= to)
         });
         let recorded = self.by_number.get(from..end).unwrap_or_default();
-        let there: HashMap<RecordId, &Found> = listed
+        let there: HashMap<RecordId, &FoundTicket> = listed
             .iter()
             .map(|found| (found.ticket_id, found))
             .collect();
@@ -493,8 +514,8 @@ impl Tickets {
             };
             match there.get(id) {
                 Some(found) if differs(ticket, alert.key, found) => {
-                    let (key, ask) = (alert.key, Proposed::Look(*id));
-                    comparison.proposals.push(Proposal { key, ask });
+                    let (key, action) = (alert.key, ProposedAction::Look(*id));
+                    comparison.proposals.push(Proposal { key, action });
                 }
                 Some(_) => {}
                 None if ticket.opened_at > young => {}
@@ -515,8 +536,8 @@ impl Tickets {
             let is_here = found.ended(ticket_ref, ticket.company).is_none();
             let is_same_life = ticket.occurrence == ticket_ref.occurrence();
             if ticket.id != found.ticket_id && is_same_life && is_here {
-                let (key, ask) = (alert.key, Proposed::LookForDuplicates(ticket.id));
-                comparison.proposals.push(Proposal { key, ask });
+                let (key, action) = (alert.key, ProposedAction::LookForDuplicates(ticket.id));
+                comparison.proposals.push(Proposal { key, action });
             }
         }
         comparison
@@ -541,7 +562,7 @@ impl Tickets {
         });
         let look = known.map(|(alert, ticket)| Proposal {
             key: alert.key,
-            ask: Proposed::Look(ticket.id),
+            action: ProposedAction::Look(ticket.id),
         });
         look.collect()
     }
@@ -553,7 +574,7 @@ impl Tickets {
         tickets.filter_map(|(_, ticket)| ticket.board).collect()
     }
 
-    fn numbered(&self, id: RecordId) -> Option<(&Alert, &Ticket)> {
+    fn numbered(&self, id: RecordId) -> Option<(&Alert, &OpenTicket)> {
         let at = self.by_number.binary_search_by_key(&id, |(id, _)| *id);
         let (_, alert) = self.by_number.get(at.ok()?)?;
         Some((alert, alert.ticket.as_ref()?))
@@ -566,7 +587,7 @@ impl Tickets {
 }
 
 /// Whether an open ticket is not as it is recorded. Where it lies on another board, that is recorded.
-fn differs(ticket: &Ticket, key: ItemKey, found: &Found) -> bool {
+fn differs(ticket: &OpenTicket, key: ItemKey, found: &FoundTicket) -> bool {
     let ticket_ref = found.ticket_ref.as_ref();
     let carries = ticket_ref.is_some_and(|ticket_ref| {
         ItemKey::parse(ticket_ref.item_key()) == Some(key)

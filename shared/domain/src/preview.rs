@@ -85,7 +85,7 @@ mod tests {
                 ..Mapping::default()
             }),
             breaker: Breaker::default(),
-            memory: None,
+            ticket_index: None,
             source_since: None,
         }
     }

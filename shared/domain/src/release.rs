@@ -81,7 +81,7 @@ mod tests {
                 paused_until,
                 ..Breaker::default()
             },
-            memory: None,
+            ticket_index: None,
             source_since: None,
         }
     }

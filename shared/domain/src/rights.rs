@@ -87,7 +87,7 @@ pub enum Need {
 #[serde(rename_all = "snake_case")]
 pub enum RightStatus {
     /// It reaches everybody's records.
-    Found,
+    Granted,
     /// It reaches nobody's, or only the member's own.
     Missing,
     /// ConnectWise does not say.
@@ -269,7 +269,7 @@ pub fn status(right: &str, listed: &[Listed<'_>]) -> RightStatus {
         _ => return RightStatus::NotKnown,
     };
     match level {
-        Level::All => RightStatus::Found,
+        Level::All => RightStatus::Granted,
         Level::My | Level::None => RightStatus::Missing,
     }
 }
@@ -296,10 +296,10 @@ mod tests {
     #[test]
     fn a_right_is_found_when_it_reaches_all_and_not_known_when_it_is_not_listed() {
         for (right, add, expected) in [
-            (TICKETS_ADD, Level::All, RightStatus::Found),
+            (TICKETS_ADD, Level::All, RightStatus::Granted),
             (TICKETS_ADD, Level::My, RightStatus::Missing),
             (TICKETS_ADD, Level::None, RightStatus::Missing),
-            (TICKETS_INQUIRE, Level::None, RightStatus::Found),
+            (TICKETS_INQUIRE, Level::None, RightStatus::Granted),
             (TABLES_EDIT, Level::All, RightStatus::Missing),
             (MEMBERS_INQUIRE, Level::All, RightStatus::NotKnown),
             ("service_tickets.delete", Level::All, RightStatus::NotKnown),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::breaker::Breaker;
 use crate::event::Severity;
 use crate::kind::Role;
-use crate::memory::MemoryState;
+use crate::ticket_index::TicketIndexState;
 use crate::{Blocked, Kind, RecordId};
 
 /// A partner's settings, made by set-up.
@@ -224,7 +224,7 @@ pub struct ConnectionView {
     /// Whether its ConnectWise may be called.
     pub breaker: Breaker,
     /// Whether the table knows of every ticket there; none before the first look.
-    pub memory: Option<MemoryState>,
+    pub ticket_index: Option<TicketIndexState>,
     /// When the alert's source began to post for the partner; none where that is not recorded.
     pub source_since: Option<Timestamp>,
 }

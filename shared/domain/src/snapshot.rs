@@ -278,7 +278,7 @@ impl Snapshots {
 
     /// Whether the newest snapshot of any kind does not count, so that it is unknown what it would say.
     #[must_use]
-    pub fn is_uncertain(&self, found: &Found) -> bool {
+    pub fn is_uncertain(&self, found: &SnapshotMatches) -> bool {
         self.kinds.iter().any(|kind| match self.newest(kind) {
             Newest::None | Newest::Empty { .. } => false,
             Newest::Uncertain => true,
@@ -293,19 +293,19 @@ impl Snapshots {
         alert: ItemKey,
         kind: &Kind,
         last_received: Timestamp,
-        found: &Found,
+        found: &SnapshotMatches,
         lag: SignedDuration,
-    ) -> Shown<'_> {
+    ) -> SnapshotVerdict<'_> {
         let proves = |at: Timestamp| at >= later(last_received, lag);
         match self.newest(kind) {
-            Newest::None | Newest::Uncertain => Shown::Nothing,
-            Newest::Empty { newest, since } if proves(since) => Shown::Absent(newest),
-            Newest::Empty { .. } => Shown::Nothing,
+            Newest::None | Newest::Uncertain => SnapshotVerdict::Nothing,
+            Newest::Empty { newest, since } if proves(since) => SnapshotVerdict::Absent(newest),
+            Newest::Empty { .. } => SnapshotVerdict::Nothing,
             Newest::Lists(lists) => match found.in_any(&lists, alert) {
-                Some(Some(Match::Exact)) => Shown::Listed(lists[0].taken),
-                Some(Some(Match::Similar)) => Shown::Similar(lists[0].taken),
-                Some(None) if proves(lists[0].taken) => Shown::Absent(lists[0]),
-                Some(None) | None => Shown::Nothing,
+                Some(Some(Match::Exact)) => SnapshotVerdict::Listed(lists[0].taken),
+                Some(Some(Match::Similar)) => SnapshotVerdict::Similar(lists[0].taken),
+                Some(None) if proves(lists[0].taken) => SnapshotVerdict::Absent(lists[0]),
+                Some(None) | None => SnapshotVerdict::Nothing,
             },
         }
     }
@@ -313,7 +313,7 @@ impl Snapshots {
 
 /// What snapshots show of one alert.
 #[derive(Debug, Clone, Copy)]
-pub enum Shown<'a> {
+pub enum SnapshotVerdict<'a> {
     /// Nothing.
     Nothing,
     /// It was active at this time.
@@ -335,11 +335,11 @@ pub enum Match {
 
 /// Which active alerts the snapshots list: their size does not depend on how much the snapshots list.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct SnapshotMatches {
     lists: HashMap<(SnapshotId, Timestamp), HashMap<ItemKey, Match>>,
 }
 
-impl Found {
+impl SnapshotMatches {
     /// Records a snapshot that was read whole.
     pub fn add(&mut self, snapshot: &Snapshot, list: HashMap<ItemKey, Match>) {
         let first = &snapshot.first;

@@ -43,7 +43,7 @@ const DEFAULT_SEVERITY: Severity = Severity::High;
 
 /// What the door knows of the source that posts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Door {
+pub struct SourcePolicy {
     /// Who posts.
     pub source: SourceId,
     /// The partners that it may name; one alone need not be named.
@@ -234,12 +234,12 @@ pub struct SnapshotData {
 ///
 /// # Errors
 /// When the body is neither, or has too many events.
-pub fn parse(body: &[u8], door: &Door, times: Times) -> Result<Parsed, Unreadable> {
+pub fn parse(body: &[u8], policy: &SourcePolicy, times: Times) -> Result<Parsed, Unreadable> {
     let text = body::text(body)?;
     let mut parsed = Parsed::default();
     if !text.trim_start().starts_with('[') {
         let event: &RawValue = read(&text, "")?;
-        parsed.add(0, one(event.get(), door, times, 0));
+        parsed.add(0, one(event.get(), policy, times, 0));
         return Ok(parsed);
     }
     let events: Vec<&RawValue> = read(&text, "")?;
@@ -257,7 +257,7 @@ pub fn parse(body: &[u8], door: &Door, times: Times) -> Result<Parsed, Unreadabl
             };
             (Invalid::new(field, err.problem), partner)
         };
-        let read = one(event.get(), door, times, position);
+        let read = one(event.get(), policy, times, position);
         parsed.add(index, read.map_err(within));
     }
     Ok(parsed)
@@ -324,21 +324,21 @@ pub fn schema() -> serde_json::Value {
 /// Reads one event; of one that is wrong also the partner that it names, so that the partner can be told.
 fn one(
     json: &str,
-    door: &Door,
+    policy: &SourcePolicy,
     times: Times,
     position: u32,
 ) -> Result<(Message, Dropped), (Invalid, Option<PartnerId>)> {
-    let only = || door.only_partner().cloned();
+    let only = || policy.only_partner().cloned();
     let event = Members::read(json, "").map_err(|err| (err, only()))?;
     let data = data_of(&event).map_err(|err| (err, only()))?;
     let data = Members::read(&data, "data").map_err(|err| (err, only()))?;
     let partner = data.optional("partner");
     let partner = partner
-        .and_then(|named| door.partner(named))
+        .and_then(|named| policy.partner(named))
         .map_err(|err| (err, only()))?;
     let mut dropped = Dropped::default();
     let times = (times, position);
-    match message(&event, &data, partner.clone(), door, times, &mut dropped) {
+    match message(&event, &data, partner.clone(), policy, times, &mut dropped) {
         Ok(message) => Ok((message, dropped)),
         Err(err) => Err((err, Some(partner))),
     }
@@ -348,7 +348,7 @@ fn message(
     event: &Members<'_>,
     data: &Members<'_>,
     partner: PartnerId,
-    door: &Door,
+    policy: &SourcePolicy,
     (times, position): (Times, u32),
     dropped: &mut Dropped,
 ) -> Result<Message, Invalid> {
@@ -368,10 +368,10 @@ fn message(
     let time = time.map(|time| time.to_string()).unwrap_or_default();
     let digest = EventDigest::of(&[&source.unwrap_or_default(), id.as_str(), &kind, &time]);
     let change = match kind.as_str() {
-        "alert.raised" => Change::Raised(particulars(data, door, occurred_at, dropped)?),
-        "alert.updated" => Change::Updated(particulars(data, door, occurred_at, dropped)?),
+        "alert.raised" => Change::Raised(particulars(data, policy, occurred_at, dropped)?),
+        "alert.updated" => Change::Updated(particulars(data, policy, occurred_at, dropped)?),
         "alert.resolved" => Change::Resolved,
-        "alerts.snapshot" => return snapshot(data, partner, door, times),
+        "alerts.snapshot" => return snapshot(data, partner, policy, times),
         other => {
             let problem = format!(
                 "`{}` is not one of alert.raised, alert.updated, alert.resolved, alerts.snapshot",
@@ -384,7 +384,7 @@ fn message(
         key: AlertKey {
             partner,
             tenant: data.required("tenant")?,
-            source: door.source.clone(),
+            source: policy.source.clone(),
             alert_id: data.required("alert_id")?,
         },
         id,
@@ -436,7 +436,7 @@ impl Times {
     }
 }
 
-impl Door {
+impl SourcePolicy {
     /// The partner of every event, where there is but one.
     #[must_use]
     pub fn only_partner(&self) -> Option<&PartnerId> {
@@ -464,12 +464,13 @@ impl Door {
 
 fn particulars(
     data: &Members<'_>,
-    door: &Door,
+    policy: &SourcePolicy,
     occurred_at: Timestamp,
     dropped: &mut Dropped,
 ) -> Result<Particulars, Invalid> {
     let kind = kind("data.kind", &data.required::<String>("kind")?)?;
-    let role = role_of(&kind, &door.kinds_added).ok_or_else(|| unknown_kind("data.kind", &kind))?;
+    let role =
+        role_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind("data.kind", &kind))?;
     let mut text = |name| {
         let shown = data.ornament(name, dropped, Some::<String>)?;
         if shown.contains(UNREADABLE) {
@@ -557,7 +558,7 @@ fn link(text: &str) -> Option<Option<String>> {
 fn snapshot(
     data: &Members<'_>,
     partner: PartnerId,
-    door: &Door,
+    policy: &SourcePolicy,
     times: Times,
 ) -> Result<Message, Invalid> {
     let (part, parts): (u32, u32) = (data.required("part")?, data.required("parts")?);
@@ -571,7 +572,7 @@ fn snapshot(
     let read_kind = |(index, text): (usize, String)| {
         let field = format!("data.kinds[{index}]");
         let kind = kind(&field, &text)?;
-        role_of(&kind, &door.kinds_added).ok_or_else(|| unknown_kind(&field, &kind))?;
+        role_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind(&field, &kind))?;
         Ok(kind)
     };
     let kinds = kinds.map(|kinds| kinds.into_iter().enumerate().map(read_kind).collect());
@@ -589,7 +590,7 @@ fn snapshot(
     Ok(Message::Snapshot(SnapshotPart {
         partner,
         tenant: data.required("tenant")?,
-        source: door.source.clone(),
+        source: policy.source.clone(),
         snapshot_id: data.required("snapshot_id")?,
         taken_at,
         received_at: times.received_at,

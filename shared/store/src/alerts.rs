@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
 use domain::event::SnapshotPart;
 use domain::key::shard;
-use domain::memory::Memory;
 use domain::record::Record;
+use domain::ticket_index::TicketIndex;
 use domain::time::sortable;
 use domain::{AlertKey, PartnerId};
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +18,7 @@ use serde_dynamo::aws_sdk_dynamodb_1::{
 
 use crate::Error;
 use crate::conditional;
-use crate::memory::memory_pk;
+use crate::ticket_index::memory_pk;
 
 /// The version of the item's shape that this code writes.
 const SCHEMA: u32 = 1;
@@ -48,7 +48,7 @@ pub struct Known {
     /// Its record, if there is one.
     pub record: Option<Record>,
     /// What is known of its partner's tickets altogether, in whatever epoch; none before the first look.
-    pub memory: Option<Memory>,
+    pub ticket_index: Option<TicketIndex>,
 }
 
 /// What became of a write.
@@ -100,9 +100,9 @@ impl Alerts {
     /// # Errors
     /// When DynamoDB fails or an item is unreadable.
     pub async fn known(&self, key: &AlertKey) -> Result<Known, Error> {
-        let (record, memory) = (key.item_key(), memory_pk(&key.partner));
+        let (record, ticket_index) = (key.item_key(), memory_pk(&key.partner));
         let mut keys = KeysAndAttributes::builder().consistent_read(true);
-        for pk in [&record, &memory] {
+        for pk in [&record, &ticket_index] {
             keys = keys.keys(HashMap::from([(
                 "pk".to_owned(),
                 AttributeValue::S(pk.clone()),
@@ -110,15 +110,15 @@ impl Alerts {
         }
         let mut known = Known {
             record: None,
-            memory: None,
+            ticket_index: None,
         };
         let request = [(&self.table, keys)];
         let tables = crate::batch_get(&self.client, request).await?;
         for item in tables.into_values().flatten() {
             let pk = item.get("pk").and_then(|pk| pk.as_s().ok());
-            if pk == Some(&memory) {
-                let malformed = |err| Error::malformed(memory.clone(), &err);
-                known.memory = Some(from_item(item).map_err(malformed)?);
+            if pk == Some(&ticket_index) {
+                let malformed = |err| Error::malformed(ticket_index.clone(), &err);
+                known.ticket_index = Some(from_item(item).map_err(malformed)?);
             } else {
                 known.record = Some(read(item, key)?);
             }

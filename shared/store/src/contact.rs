@@ -62,7 +62,7 @@ impl AccessTable {
         request: &str,
         now: Timestamp,
     ) -> Result<bool, Error> {
-        let asked: Option<Asked> = self.table.get(partner, "link_asked").await?;
+        let asked: Option<LinkPause> = self.table.get(partner, "link_asked").await?;
         let pause = match &asked {
             None => FIRST_PAUSE,
             Some(asked) if asked.request_id.as_deref() == Some(request) => return Ok(true),
@@ -126,7 +126,7 @@ impl AccessTable {
 
 /// When a link was mailed last, as far as that counts.
 #[derive(Debug, Deserialize)]
-struct Asked {
+struct LinkPause {
     /// Before this time no other is mailed.
     next_at: Timestamp,
     /// The pause that ends then.

@@ -69,10 +69,10 @@ impl ConfigTable {
 
 #[cfg(test)]
 mod tests {
-    use domain::choices::Unfit;
+    use domain::choices::TargetIssue;
     use domain::event::Severity;
     use domain::health::Incident;
-    use domain::health::{CompanyUnfit, ConnectionRefusal, Issue, Outage};
+    use domain::health::{CompanyIssue, ConnectionRefusal, Issue, Outage};
     use domain::kind::Role;
     use domain::record::Op;
     use domain::refusals::{Cause, GroupId, RefusedTarget};
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn every_trouble_comes_back_as_it_was_stored() {
-        let (role, why) = (Role::CyberAlerts, Unfit::Closes);
+        let (role, why) = (Role::CyberAlerts, TargetIssue::Closes);
         let kind = Kind::parse("disk").unwrap();
         let tenant = TenantId::parse("acme").unwrap();
         let issues = [
@@ -97,7 +97,7 @@ mod tests {
             Issue::Priority(Severity::High),
             Issue::Company {
                 tenant,
-                why: CompanyUnfit::Deleted,
+                why: CompanyIssue::Deleted,
             },
             Issue::Writes {
                 group: GroupId {

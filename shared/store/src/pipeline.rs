@@ -1,4 +1,4 @@
-//! Signs of how the pipeline itself does: `PIPELINE` with `ticks`, `unfinished`, `mails_failed`, `closings_stopped`, `similar_ids`, `runs_died`, and `episode`, what
+//! Signs of how the pipeline itself does: `PIPELINE` with `ticks`, `unfinished`, `mails_failed`, `closings_held`, `similar_ids`, `runs_died`, and `episode`, what
 //! its operator was told.
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -23,7 +23,7 @@ pub enum OperatorEvent {
     /// SES did not take a mail.
     MailFailed,
     /// Closings were too many at once.
-    ClosingsStopped,
+    ClosingsHeld,
     /// A snapshot lists ids that are only similar to those of open alerts.
     SimilarIds,
     /// Two runs for one partner died.
@@ -33,7 +33,7 @@ pub enum OperatorEvent {
 impl OperatorEvent {
     const ALL: [Self; 4] = [
         Self::MailFailed,
-        Self::ClosingsStopped,
+        Self::ClosingsHeld,
         Self::SimilarIds,
         Self::RunsDied,
     ];
@@ -41,7 +41,7 @@ impl OperatorEvent {
     fn sk(self) -> &'static str {
         match self {
             Self::MailFailed => "mails_failed",
-            Self::ClosingsStopped => "closings_stopped",
+            Self::ClosingsHeld => "closings_held",
             Self::SimilarIds => "similar_ids",
             Self::RunsDied => "runs_died",
         }
@@ -153,8 +153,8 @@ impl ConfigTable {
                                 from_item(item.clone()).map_err(malformed(event.sk()))?;
                             match event {
                                 OperatorEvent::MailFailed => state.mails_failed = Some(happened),
-                                OperatorEvent::ClosingsStopped => {
-                                    state.closings_stopped = Some(happened);
+                                OperatorEvent::ClosingsHeld => {
+                                    state.closings_held = Some(happened);
                                 }
                                 OperatorEvent::SimilarIds => state.similar_ids = Some(happened),
                                 OperatorEvent::RunsDied => state.runs_died = Some(happened),

@@ -48,7 +48,7 @@ struct Measured {
     writes: usize,
     messages: usize,
     records: usize,
-    memory: u64,
+    ticket_index: u64,
     took: Duration,
     busy: Duration,
 }
@@ -177,7 +177,7 @@ async fn measure(
         writes,
         messages: tally.messages(),
         records: tally.writes_to(&stack.deployed.alerts_table),
-        memory: peak(process.id())?,
+        ticket_index: peak(process.id())?,
         took,
         busy: busy(process.id())?,
     })
@@ -192,7 +192,7 @@ impl Measured {
             self.lists,
             self.other_reads,
             self.runs,
-            self.memory / 1024,
+            self.ticket_index / 1024,
             self.took.as_secs_f64(),
             self.busy.as_secs_f64(),
             self.writes,
@@ -211,9 +211,9 @@ impl Measured {
             self.tickets
         );
         ensure!(
-            self.memory <= MEMORY,
+            self.ticket_index <= MEMORY,
             "{} kB of memory for {} tickets: at most {MEMORY} are right",
-            self.memory,
+            self.ticket_index,
             self.tickets
         );
         ensure!(
@@ -260,7 +260,7 @@ mod tests {
             writes: 0,
             messages: 0,
             records: 0,
-            memory: 90_000,
+            ticket_index: 90_000,
             took: Duration::from_secs(1),
             busy: Duration::from_secs(1),
         }
@@ -280,7 +280,7 @@ mod tests {
                 ..measured()
             },
             Measured {
-                memory: MEMORY + 1,
+                ticket_index: MEMORY + 1,
                 ..measured()
             },
             Measured {
@@ -297,7 +297,12 @@ mod tests {
             },
         ];
         for wrong in wrong {
-            assert!(wrong.judge().is_err(), "{} {}", wrong.lists, wrong.memory);
+            assert!(
+                wrong.judge().is_err(),
+                "{} {}",
+                wrong.lists,
+                wrong.ticket_index
+            );
         }
     }
 

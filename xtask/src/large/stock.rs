@@ -7,8 +7,8 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use domain::event::{EventDigest, Order, Receipt, Severity};
 use domain::kind::Role;
-use domain::memory::Memory;
 use domain::record::{Actual, AlertDetails, Desired, Open, Record};
+use domain::ticket_index::TicketIndex;
 use domain::{AlertId, AlertKey, Kind, PartnerId, RecordId, SourceId, TenantId};
 use futures_util::{TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -49,7 +49,9 @@ pub(crate) async fn put(
     let table = &stack.deployed.alerts_table;
     let alerts = Alerts::new(&aws, table.clone());
     let client = aws_sdk_dynamodb::Client::new(&aws);
-    alerts.begin_memory(partner, &Memory::new(1, true)).await?;
+    alerts
+        .begin_ticket_index(partner, &TicketIndex::new(1, true))
+        .await?;
     let now = Timestamp::now() - SignedDuration::from_hours(1);
     let keys = (0..count).map(|n| key(partner, n));
     let keys = keys.collect::<Result<Vec<AlertKey>>>()?;

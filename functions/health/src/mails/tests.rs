@@ -54,10 +54,10 @@ fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) ->
 fn every_trouble() -> Vec<Issue> {
     let (role, kind) = (Role::Operations, Kind::parse("disk").unwrap());
     let why = [
-        Unfit::Missing,
-        Unfit::Inactive,
-        Unfit::Closes,
-        Unfit::LeavesOpen,
+        TargetIssue::Missing,
+        TargetIssue::Inactive,
+        TargetIssue::Closes,
+        TargetIssue::LeavesOpen,
     ];
     let refusals = [
         ConnectionRefusal::Keys,
@@ -74,10 +74,10 @@ fn every_trouble() -> Vec<Issue> {
         Outage::Misrouted,
     ];
     let companies = [
-        CompanyUnfit::Missing,
-        CompanyUnfit::Deleted,
-        CompanyUnfit::Inactive,
-        CompanyUnfit::Disallowed,
+        CompanyIssue::Missing,
+        CompanyIssue::Deleted,
+        CompanyIssue::Inactive,
+        CompanyIssue::Disallowed,
     ];
     let mut all = vec![
         Issue::Right(rights::TICKETS_ADD.into()),
@@ -217,7 +217,12 @@ fn every_trouble_has_its_own_words_and_something_to_do() {
     for issue in every_trouble() {
         let incident = incident(std::slice::from_ref(&issue));
         let mail = to("Northwind", "Acme Dental", |about| {
-            broken(about, IncidentScope::SetUp, &incident, &Waiting::default())
+            broken(
+                about,
+                IncidentScope::PartnerConfig,
+                &incident,
+                &Waiting::default(),
+            )
         });
         let (what, rest) = mail
             .text
@@ -251,7 +256,7 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
     let mail = to("Northwind", "Acme Dental", |about| {
         broken(
             about,
-            IncidentScope::SetUp,
+            IncidentScope::PartnerConfig,
             &incident(std::slice::from_ref(&issue)),
             &waiting,
         )
@@ -274,7 +279,7 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
     let mail = to("Northwind", "Acme Dental", |about| {
         works(
             about,
-            IncidentScope::SetUp,
+            IncidentScope::PartnerConfig,
             &incident(&[issue]),
             5,
             &Waiting::default(),
@@ -293,7 +298,12 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
         "",
     );
     let mail = to("Northwind", "Acme Dental", |about| {
-        broken(about, IncidentScope::SetUp, &incident(&[silent]), &waiting)
+        broken(
+            about,
+            IncidentScope::PartnerConfig,
+            &incident(&[silent]),
+            &waiting,
+        )
     });
     assert!(
         mail.text.contains("- ConnectWise refuses to close tickets with the status that is set for operations alerts. It reports success, but the tickets do not change.\n"),
@@ -307,14 +317,19 @@ fn a_long_list_is_cut_and_counted() {
     let tenants: Vec<String> = (0..25).map(|n| format!("tenant-{n:02}")).collect();
     let gone = |id: &String| Issue::Company {
         tenant: tenant(id),
-        why: CompanyUnfit::Missing,
+        why: CompanyIssue::Missing,
     };
     let issues: Vec<_> = tenants.iter().map(gone).collect();
     let counts: Vec<_> = tenants.iter().map(|id| (id.as_str(), 1)).collect();
     let mut waiting = waiting(&counts);
     waiting.more = true;
     let mail = to("Northwind", "", |about| {
-        broken(about, IncidentScope::SetUp, &incident(&issues), &waiting)
+        broken(
+            about,
+            IncidentScope::PartnerConfig,
+            &incident(&issues),
+            &waiting,
+        )
     });
     assert_eq!(
         mail.subject,
@@ -332,17 +347,17 @@ fn a_long_list_is_cut_and_counted() {
 
 #[test]
 fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
-    let stop = |closings| Stopped {
+    let stop = |closings| HeldClosings {
         digest: String::new(),
         closings,
         open: 60,
         since: time("2026-11-22T07:05:00Z"),
         approved: None,
-        let_through_at: None,
+        approved_at: None,
         notified_at: None,
     };
     let one = BTreeMap::from([(tenant("acme"), stop(42))]);
-    let mail = to("Northwind", "Acme Dental", |about| stopped(about, &one));
+    let mail = to("Northwind", "Acme Dental", |about| held(about, &one));
     assert!(
         mail.text.contains(
             "- 42 of 60 alerts of Acme Dental would have been taken for over at once, on 22 November 2026 at 07:05 UTC.\n"
@@ -351,7 +366,7 @@ fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
         mail.text
     );
     let many = (0..30).map(|n| (tenant(&format!("t{n}")), stop(30)));
-    let mail = to("Northwind", "", |about| stopped(about, &many.collect()));
+    let mail = to("Northwind", "", |about| held(about, &many.collect()));
     assert!(mail.text.contains("And 20 more"), "{}", mail.text);
 }
 
@@ -374,19 +389,19 @@ proptest! {
         let issues = every_trouble();
         let incident = incident(&issues);
         let counts = waiting(&[("acme", 3)]);
-        let stops = BTreeMap::from([(tenant("acme"), Stopped {
+        let stops = BTreeMap::from([(tenant("acme"), HeldClosings {
         digest: String::new(),
-            closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), approved: None, let_through_at: None, notified_at: None,
+            closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), approved: None, approved_at: None, notified_at: None,
         })]);
         // What is there without any name: as many lines, and the same tags.
         let mails = |partner: &str, named: &str| to(partner, named, |about| {
-            let new = BTreeSet::from([Issue::Company { tenant: tenant("acme"), why: CompanyUnfit::Missing }]);
+            let new = BTreeSet::from([Issue::Company { tenant: tenant("acme"), why: CompanyIssue::Missing }]);
             [
-                broken(about.clone(), IncidentScope::SetUp, &incident, &counts),
-                more(about.clone(), IncidentScope::SetUp, &incident, &new, &counts),
+                broken(about.clone(), IncidentScope::PartnerConfig, &incident, &counts),
+                more(about.clone(), IncidentScope::PartnerConfig, &incident, &new, &counts),
                 reminder(about.clone(), IncidentScope::Connection, &incident, &counts),
                 works(about.clone(), IncidentScope::Connection, &incident, 3, &counts),
-                stopped(about, &stops),
+                held(about, &stops),
             ]
         });
         let tags = |html: &str| html.matches('<').count();

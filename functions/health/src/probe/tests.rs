@@ -143,11 +143,11 @@ fn a_company_is_unusable_when_it_is_gone_deleted_or_inactive() {
         let status = serde_json::json!({ "id": status, "name": "Inactive" });
         company(serde_json::json!({ "id": 7, "status": status, "deletedFlag": deleted }))
     };
-    assert_eq!(of(None), Some(CompanyUnfit::Missing));
-    assert_eq!(of(Some(&with(1, true))), Some(CompanyUnfit::Deleted));
+    assert_eq!(of(None), Some(CompanyIssue::Missing));
+    assert_eq!(of(Some(&with(1, true))), Some(CompanyIssue::Deleted));
     assert_eq!(of(Some(&with(1, false))), None, "its name says nothing");
-    assert_eq!(of(Some(&with(2, false))), Some(CompanyUnfit::Inactive));
-    assert_eq!(of(Some(&with(3, false))), Some(CompanyUnfit::Disallowed));
+    assert_eq!(of(Some(&with(2, false))), Some(CompanyIssue::Inactive));
+    assert_eq!(of(Some(&with(3, false))), Some(CompanyIssue::Disallowed));
     assert_eq!(of(Some(&with(4, false))), None);
     assert_eq!(
         of(Some(&with(9, false))),

@@ -534,7 +534,7 @@ async fn rights_are_taken_from_the_listing_and_my_counts_as_missing() {
             .rights()
             .await
             .iter()
-            .all(|(_, is)| *is == RightStatus::Found)
+            .all(|(_, is)| *is == RightStatus::Granted)
     );
     world
         .faults(json!({
@@ -573,9 +573,9 @@ async fn where_rights_are_not_listed_one_row_of_each_list_tells_what_it_can() {
         let of = world.rights().await;
         let of = |right| of.iter().find(|(of, _)| *of == right).unwrap().1;
         for (right, expected) in [
-            (rights::COMPANIES_INQUIRE, RightStatus::Found),
-            (rights::TICKETS_INQUIRE, RightStatus::Found),
-            (rights::MY_COMPANY_INQUIRE, RightStatus::Found),
+            (rights::COMPANIES_INQUIRE, RightStatus::Granted),
+            (rights::TICKETS_INQUIRE, RightStatus::Granted),
+            (rights::MY_COMPANY_INQUIRE, RightStatus::Granted),
             (rights::MEMBERS_INQUIRE, RightStatus::Missing),
             (rights::TABLES_INQUIRE, RightStatus::Missing),
             (rights::TICKETS_ADD, RightStatus::NotKnown),

@@ -14,11 +14,11 @@ use store::PageStart;
 use crate::Setup;
 use crate::answer::{Problem, present_json};
 use crate::page::assets;
-use crate::routes::{Door, Route, Routes};
+use crate::routes::{Route, RouteAccess, Routes};
 
 /// All routes of the operator.
 pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
-    let (router, list) = Routes::behind(Door::Operator)
+    let (router, list) = Routes::behind(RouteAccess::Operator)
         .get("/v1/operator/partners", partners::list)
         .put("/v1/operator/partners/{partner}", partners::put)
         .get("/v1/operator/partners/{partner}", partners::get)
@@ -49,7 +49,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
 /// Which part of a list is asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct PartAsked {
+struct PartRequest {
     from: Option<String>,
     limit: Option<String>,
 }
@@ -59,7 +59,7 @@ const USUAL: u16 = 50;
 /// The most that may be asked for.
 const MOST: u16 = 100;
 
-impl PartAsked {
+impl PartRequest {
     fn read(self) -> Result<(Option<PageStart>, u16), Problem> {
         let from = self.from.map(PageStart::try_from).transpose();
         let from = from.map_err(|_| {

@@ -12,9 +12,9 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use store::{Actor, Saved, Versioned};
 
-use super::{PartAsked, name};
+use super::{PartRequest, name};
 use crate::answer::{Problem, json_answer};
-use crate::input::{Asked, InPath, Input, capital, id};
+use crate::input::{InPath, Input, QueryParams, capital, id};
 use crate::session::new_link;
 use crate::steps::contact::set_by_operator;
 use crate::{Setup, State};
@@ -27,7 +27,7 @@ const USUAL_LINK_HOURS: i64 = 24;
 
 /// A partner as the operator sees it.
 #[derive(Serialize)]
-struct Shown {
+struct Body {
     id: PartnerId,
     name: String,
     enabled: bool,
@@ -40,7 +40,7 @@ struct Shown {
     confirmed: bool,
 }
 
-impl Shown {
+impl Body {
     async fn of(
         setup: &Setup,
         id: PartnerId,
@@ -63,11 +63,11 @@ impl Shown {
 
 pub(super) async fn list(
     setup: State,
-    Asked(asked): Asked<PartAsked>,
+    QueryParams(asked): QueryParams<PartRequest>,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
     struct Partners {
-        partners: Vec<Shown>,
+        partners: Vec<Body>,
         #[serde(skip_serializing_if = "Option::is_none")]
         next: Option<String>,
     }
@@ -75,7 +75,7 @@ pub(super) async fn list(
     let (from, limit) = asked.read()?;
     let page = setup.access().partners(from.as_ref(), limit).await?;
     let entries = page.entries.into_iter();
-    let shown = entries.map(|entry| Shown::of(&setup, entry.id, entry.value, entry.version));
+    let shown = entries.map(|entry| Body::of(&setup, entry.id, entry.value, entry.version));
     let answer = Partners {
         partners: try_join_all(shown).await?,
         next: page.next.map(String::from),
@@ -85,7 +85,7 @@ pub(super) async fn list(
 
 pub(super) async fn get(setup: State, InPath(partner): InPath) -> Result<Response, Problem> {
     let (id, partner, version) = existing(&setup, partner).await?;
-    let shown = Shown::of(&setup, id, partner, version).await?;
+    let shown = Body::of(&setup, id, partner, version).await?;
     Ok(json_answer(StatusCode::OK, &shown))
 }
 
@@ -161,7 +161,7 @@ pub(super) async fn put(
         };
         setup.done(&id, by, what, &detail, &invocation).await;
     }
-    let shown = Shown::of(&setup, id, partner, version).await?;
+    let shown = Body::of(&setup, id, partner, version).await?;
     let status = match made {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
@@ -202,7 +202,7 @@ async fn hold(setup: &Setup, id: &PartnerId, invocation: &Invocation) -> Result<
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LinkAsked {
+pub(super) struct LinkRequest {
     hours: Option<i64>,
 }
 
@@ -211,7 +211,7 @@ pub(super) async fn link(
     setup: State,
     Extension(invocation): Extension<Invocation>,
     InPath(partner): InPath,
-    Input(asked): Input<LinkAsked>,
+    Input(asked): Input<LinkRequest>,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
     struct Made {
@@ -274,7 +274,7 @@ pub(super) async fn end_sessions(
 pub(super) async fn audit(
     setup: State,
     InPath(partner): InPath,
-    Asked(asked): Asked<PartAsked>,
+    QueryParams(asked): QueryParams<PartRequest>,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
     struct History {

@@ -19,9 +19,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use store::{Actor, PartnerSource, Rejections, Saved, Source, Versioned};
 
-use super::{PartAsked, line, name};
+use super::{PartRequest, line, name};
 use crate::answer::{Problem, json_answer};
-use crate::input::{Asked, InPath, Input, id};
+use crate::input::{InPath, Input, QueryParams, id};
 use crate::{Setup, State, random};
 
 /// How long the secret before holds beside a new one.
@@ -51,7 +51,7 @@ struct Listed {
 
 /// And with what the door has of it.
 #[derive(Serialize)]
-struct Shown {
+struct Body {
     #[serde(flatten)]
     listed: Listed,
     webhook_url: String,
@@ -64,7 +64,7 @@ struct Shown {
 
 /// Events of a partner that the webhook endpoint rejected in the last seven days.
 #[derive(Serialize)]
-struct RejectedShown {
+struct RejectedView {
     partner: PartnerId,
     events: u32,
     since: Timestamp,
@@ -73,7 +73,7 @@ struct RejectedShown {
     problem: String,
 }
 
-impl RejectedShown {
+impl RejectedView {
     fn of(partner: &PartnerId, rejections: Rejections) -> Self {
         Self {
             partner: partner.clone(),
@@ -100,7 +100,7 @@ impl Listed {
     }
 }
 
-impl Shown {
+impl Body {
     fn of(
         setup: &Setup,
         id: SourceId,
@@ -128,7 +128,7 @@ impl Shown {
 
 pub(super) async fn list(
     setup: State,
-    Asked(asked): Asked<PartAsked>,
+    QueryParams(asked): QueryParams<PartRequest>,
 ) -> Result<Response, Problem> {
     #[derive(Serialize)]
     struct Sources {
@@ -160,9 +160,9 @@ pub(super) async fn get(
     for partner in source.value.partner.iter().chain(&source.value.partners) {
         let mut of_partner = table.rejections(partner, now).await?;
         let of_source = of_partner.remove(&id);
-        rejected.extend(of_source.map(|rejections| RejectedShown::of(partner, rejections)));
+        rejected.extend(of_source.map(|rejections| RejectedView::of(partner, rejections)));
     }
-    let mut body = serde_json::json!(Shown::of(&setup, id, source, document));
+    let mut body = serde_json::json!(Body::of(&setup, id, source, document));
     body["rejected"] = serde_json::json!(rejected);
     Ok(json_answer(StatusCode::OK, &body))
 }
@@ -296,7 +296,7 @@ pub(super) async fn change(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RotationAsked {
+pub(super) struct RotationRequest {
     version: Option<u64>,
 }
 
@@ -307,7 +307,7 @@ pub(super) async fn rotate(
     setup: State,
     Extension(invocation): Extension<Invocation>,
     InPath(source): InPath,
-    Input(asked): Input<RotationAsked>,
+    Input(asked): Input<RotationRequest>,
 ) -> Result<Response, Problem> {
     let (id, Versioned { value, version }) = existing(&setup, source).await?;
     if asked.version.is_some_and(|asked| asked != version) {
@@ -413,7 +413,7 @@ impl Change {
         kept: Option<SourceDocument>,
         document: SourceDocument,
         invocation: &Invocation,
-    ) -> Result<Shown, Problem> {
+    ) -> Result<Body, Problem> {
         let (access, now) = (setup.access(), invocation.now());
         let before = kept.as_ref().map(posts_for).unwrap_or_default();
         let after = partners_of(&document);
@@ -439,7 +439,7 @@ impl Change {
             .await;
         stored.map_err(|err| {
             tracing::error!(source = %self.id, error = %err, "failed to store a source's signing secret");
-            Problem::unavailable("The door was not told. Repeat this in a minute.")
+            Problem::unavailable("The webhook's copy of the secret was not updated. Repeat this in a minute.")
         })?;
         let value = Source {
             busy_until: None,
@@ -448,7 +448,7 @@ impl Change {
         match access.save_source(&self.id, &value, self.version).await? {
             Saved::Yes { version } => {
                 let source = Versioned { value, version };
-                Ok(Shown::of(setup, self.id, source, Some(document)))
+                Ok(Body::of(setup, self.id, source, Some(document)))
             }
             // This took longer than its invocation may: somebody else has it.
             Saved::Conflict => Err(moved()),

@@ -172,7 +172,7 @@ pub(crate) fn said(done: &str) -> Option<&'static str> {
         "boards_ready" => "Both boards are ready.",
         "mail_sent" => "A test mail is on its way.",
         "confirmed" => "Ticketbridge is live: alerts become tickets from now on.",
-        "let_through" => "Let through: the tickets are closed within a few minutes.",
+        "closings_approved" => "Let through: the tickets are closed within a few minutes.",
         "released" => "Released: they become tickets within a few minutes.",
         "released_some" => {
             "300 were released and become tickets within a few minutes. Press again for the others."

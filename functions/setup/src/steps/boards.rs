@@ -19,10 +19,10 @@ use store::{Actor, DedicatedBoard, DedicatedBoards, Saved};
 use tokio::time::Instant;
 use tokio::{join, try_join};
 
-use crate::answer::{Done, Problem, Shown, saved};
+use crate::answer::{ChangeResponse, PageResponse, Problem, saved};
 use crate::connected::{Connected, missing, problem_of};
-use crate::input::{Asked, Input, capital, filled};
-use crate::making::{self, Both, Far, Targets};
+use crate::input::{Input, QueryParams, capital, filled};
+use crate::making::{self, BoardPair, BoardsProgress, Targets};
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::overview::After;
@@ -107,13 +107,13 @@ struct Named {
 pub(crate) async fn show(
     setup: State,
     session: Session,
-    Asked(after): Asked<After>,
+    QueryParams(after): QueryParams<After>,
     Extension(invocation): Extension<Invocation>,
-) -> Result<Shown, Problem> {
+) -> Result<PageResponse, Problem> {
     let view = view(&setup, &session.partner, &invocation).await?;
-    let middle = drawn(&view, &session);
+    let middle = html(&view, &session);
     let page = page::step(&session, Step::Boards, after.done.as_deref(), &middle);
-    Ok(Shown::of(&view, page))
+    Ok(PageResponse::of(&view, page))
 }
 
 async fn view(
@@ -291,7 +291,7 @@ pub(crate) async fn choose_default(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(Version { version }): Input<Version>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
     let member = match client.my_member(invocation.call_ends()).await {
@@ -332,7 +332,7 @@ pub(crate) async fn choose_default(
         .await;
     give_up(&setup, partner).await?;
     setup.connections.changed(partner, invocation.now()).await?;
-    Ok(Done::next(format!("{PAGE}?done=saved")))
+    Ok(ChangeResponse::next(format!("{PAGE}?done=saved")))
 }
 
 /// Statuses and types of a board, in its own order; none where the API member may not see them.
@@ -403,7 +403,7 @@ pub(crate) async fn choose_dedicated(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(asked): Input<Dedicated>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
     let names = names(&asked)?;
@@ -440,7 +440,7 @@ pub(crate) async fn choose_dedicated(
             &invocation,
         )
         .await;
-    Ok(Done::next(PAGE))
+    Ok(ChangeResponse::next(PAGE))
 }
 
 fn names(asked: &Dedicated) -> Result<[BoardName; 2], Problem> {
@@ -482,7 +482,7 @@ fn fits(of: &str, form: &Form, lists: &Lists) -> Result<(), Problem> {
     }
 }
 
-fn both(desired: &DedicatedBoards, own_kinds: &[KindInfo]) -> Result<Both, Problem> {
+fn both(desired: &DedicatedBoards, own_kinds: &[KindInfo]) -> Result<BoardPair, Problem> {
     let board = |role, board: &DedicatedBoard| -> Result<DesiredBoard, Problem> {
         let name = BoardName::parse(&board.name);
         Ok(DesiredBoard {
@@ -494,7 +494,7 @@ fn both(desired: &DedicatedBoards, own_kinds: &[KindInfo]) -> Result<Both, Probl
             kinds_added: own_kinds.to_vec(),
         })
     };
-    Ok(Both {
+    Ok(BoardPair {
         operations: board(Role::Operations, &desired.operations)?,
         cyber_alerts: board(Role::CyberAlerts, &desired.cyber_alerts)?,
     })
@@ -506,7 +506,7 @@ pub(crate) async fn progress(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
     let desired = setup.table().boards_wanted_to_change(partner).await?;
@@ -527,7 +527,7 @@ pub(crate) async fn progress(
     let (now, until) = (invocation.now(), invocation.holds_until());
     let taken = setup.table().take_turn_at_boards(partner, &id, now, until);
     if !taken.await? {
-        return Ok(answer(&Far {
+        return Ok(answer(&BoardsProgress {
             done: 0,
             total,
             doing: "somebody else is at it, perhaps in another window".to_owned(),
@@ -547,7 +547,7 @@ async fn go_on(
     client: &Client,
     desired: &DedicatedBoards,
     invocation: &Invocation,
-) -> Result<Far, Problem> {
+) -> Result<BoardsProgress, Problem> {
     let calls_end = invocation.calls_end();
     let latest = calls_end.checked_sub(LAST_CALL).unwrap_or(calls_end);
     let until = latest.min(Instant::now() + LONG);
@@ -558,7 +558,7 @@ async fn go_on(
         let now = setup.table().boards_wanted_to_change(partner).await?;
         if now.value.as_ref() != Some(desired) {
             // Something else was asked for meanwhile: the next request goes on with that.
-            return Ok(Far {
+            return Ok(BoardsProgress {
                 targets: None,
                 ..far
             });
@@ -645,11 +645,11 @@ async fn mark_finished(
     Ok(())
 }
 
-fn answer(far: &Far) -> Done {
+fn answer(far: &BoardsProgress) -> ChangeResponse {
     if far.targets.is_some() {
         return ready(far.total);
     }
-    let done = Done::next(PROGRESS)
+    let done = ChangeResponse::next(PROGRESS)
         .with("done", far.done)
         .with("total", far.total)
         .with("doing", capital(&far.doing));
@@ -659,14 +659,14 @@ fn answer(far: &Far) -> Done {
     }
 }
 
-fn ready(total: usize) -> Done {
-    Done::next(format!("{PAGE}?done=boards_ready"))
+fn ready(total: usize) -> ChangeResponse {
+    ChangeResponse::next(format!("{PAGE}?done=boards_ready"))
         .with("done", total)
         .with("total", total)
         .with("doing", "Both boards are ready.")
 }
 
-fn drawn(view: &View, session: &Session) -> Markup {
+fn html(view: &View, session: &Session) -> Markup {
     html! {
         @match view.mode {
             Mode::NotConnected => {

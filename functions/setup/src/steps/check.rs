@@ -11,9 +11,9 @@ use maud::{Markup, html};
 use serde::Serialize;
 use store::Connection;
 
-use crate::answer::{Problem, Shown};
+use crate::answer::{PageResponse, Problem};
 use crate::check::{self, ConnectionError, Held};
-use crate::input::Asked;
+use crate::input::QueryParams;
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::overview::After;
@@ -95,13 +95,13 @@ impl Checked {
 pub(crate) async fn show(
     setup: State,
     session: Session,
-    Asked(after): Asked<After>,
+    QueryParams(after): QueryParams<After>,
     Extension(invocation): Extension<Invocation>,
-) -> Result<Shown, Problem> {
+) -> Result<PageResponse, Problem> {
     let checked = checked(&setup, &session.partner, &invocation).await?;
-    let middle = drawn(&checked);
+    let middle = html(&checked);
     let page = page::step(&session, Step::Check, after.done.as_deref(), &middle);
-    Ok(Shown::of(&checked, page))
+    Ok(PageResponse::of(&checked, page))
 }
 
 async fn checked(
@@ -201,7 +201,7 @@ async fn seen(
 fn still_missing(missing: &BTreeSet<String>, held: &Held) -> BTreeSet<String> {
     let is_found = |missing: &String| {
         let mut held = held.iter();
-        held.any(|(right, status)| right.right == missing && *status == RightStatus::Found)
+        held.any(|(right, status)| right.right == missing && *status == RightStatus::Granted)
     };
     let still = missing.iter().filter(|missing| !is_found(missing));
     still.cloned().collect()
@@ -244,7 +244,7 @@ fn off(held: &Held) -> Vec<&'static str> {
     sentences.map(|(_, sentence)| sentence).collect()
 }
 
-fn drawn(checked: &Checked) -> Markup {
+fn html(checked: &Checked) -> Markup {
     html! {
         @match checked.verdict {
             Verdict::NotConnected => {
@@ -337,7 +337,7 @@ fn need(need: Need) -> &'static str {
 
 fn status(status: RightStatus) -> &'static str {
     match status {
-        RightStatus::Found => "found",
+        RightStatus::Granted => "found",
         RightStatus::Missing => "missing",
         RightStatus::NotKnown => "not known",
     }
@@ -345,7 +345,7 @@ fn status(status: RightStatus) -> &'static str {
 
 fn class(status: RightStatus) -> &'static str {
     match status {
-        RightStatus::Found => "good",
+        RightStatus::Granted => "good",
         RightStatus::Missing => "bad",
         RightStatus::NotKnown => "warn",
     }
@@ -358,7 +358,7 @@ mod tests {
     fn held(missing: &[&str]) -> Held {
         let of = |right: &'static Right| match missing.contains(&right.right) {
             true => (right, RightStatus::Missing),
-            false => (right, RightStatus::Found),
+            false => (right, RightStatus::Granted),
         };
         rights::TABLE.iter().map(of).collect()
     }

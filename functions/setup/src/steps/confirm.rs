@@ -12,9 +12,9 @@ use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 use store::{Actor, Connection};
 
-use crate::answer::{Done, Problem, Shown, saved};
+use crate::answer::{ChangeResponse, PageResponse, Problem, saved};
 use crate::connected::Connected;
-use crate::input::{Asked, Input};
+use crate::input::{Input, QueryParams};
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::boards::own_parts;
@@ -88,8 +88,8 @@ pub(crate) async fn show(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    Asked(after): Asked<After>,
-) -> Result<Shown, Problem> {
+    QueryParams(after): QueryParams<After>,
+) -> Result<PageResponse, Problem> {
     let (access, partner) = (setup.access(), &session.partner);
     let (connection, settings, contact) = tokio::join!(
         access.connection_to_change(partner),
@@ -126,10 +126,10 @@ pub(crate) async fn show(
         more_waiting: waiting.as_ref().is_some_and(|waiting| waiting.more),
         waiting: waiting.map(|waiting| waiting.sum()),
     };
-    let drawn = draw(&view, &session);
-    Ok(Shown::of(
+    let html = render(&view, &session);
+    Ok(PageResponse::of(
         &view,
-        page::step(&session, Step::Confirm, after.done.as_deref(), &drawn),
+        page::step(&session, Step::Confirm, after.done.as_deref(), &html),
     ))
 }
 
@@ -140,7 +140,7 @@ pub(crate) async fn confirm(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(confirmed): Input<Confirmed>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let (access, partner, now) = (setup.access(), &session.partner, invocation.now());
     let (before, settings, contact) = tokio::join!(
         access.connection_to_change(partner),
@@ -162,7 +162,7 @@ pub(crate) async fn confirm(
         )));
     };
     if connection.confirmed {
-        return Ok(Done::next("/setup/confirm"));
+        return Ok(ChangeResponse::next("/setup/confirm"));
     }
     proven(&setup, partner, &settings, &invocation).await?;
     let connection = Connection {
@@ -179,7 +179,7 @@ pub(crate) async fn confirm(
         .done(partner, Actor::Partner, "confirmed", &[], &invocation)
         .await;
     setup.connections.changed(partner, now).await?;
-    Ok(Done::next("/setup/confirm?done=confirmed").with("version", version))
+    Ok(ChangeResponse::next("/setup/confirm?done=confirmed").with("version", version))
 }
 
 /// That the keys are taken now, and that new tickets would be open ones.
@@ -234,7 +234,7 @@ pub(crate) fn counted(count: u64, one: &str) -> String {
     }
 }
 
-fn draw(view: &Preview, session: &Session) -> Markup {
+fn render(view: &Preview, session: &Session) -> Markup {
     html! {
         @if view.confirmed {
             p class="good" { "Ticketbridge is live. " @if let Some(at) = view.confirmed_at { "Since " (page::time(at)) "." } }

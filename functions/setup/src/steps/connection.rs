@@ -7,9 +7,9 @@ use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 use store::{Actor, Connection};
 
-use crate::answer::{Done, Problem, Shown, saved};
+use crate::answer::{ChangeResponse, PageResponse, Problem, saved};
 use crate::check::{self, Proven, find, prove_keys};
-use crate::input::{Asked, Input, filled};
+use crate::input::{Input, QueryParams, filled};
 use crate::page::{self, Step};
 use crate::same_connectwise::is_same_connectwise;
 use crate::session::Session;
@@ -54,8 +54,8 @@ pub(crate) struct Entered {
 pub(crate) async fn show(
     setup: State,
     session: Session,
-    Asked(after): Asked<After>,
-) -> Result<Shown, Problem> {
+    QueryParams(after): QueryParams<After>,
+) -> Result<PageResponse, Problem> {
     let stored = setup
         .access()
         .connection_to_change(&session.partner)
@@ -80,10 +80,10 @@ pub(crate) async fn show(
             .map(|connection| connection.origin.clone()),
         company_id: stored.value.map(|connection| connection.company_id),
     };
-    let drawn = draw(&view, &session);
-    Ok(Shown::of(
+    let html = render(&view, &session);
+    Ok(PageResponse::of(
         &view,
-        page::step(&session, Step::Connection, after.done.as_deref(), &drawn),
+        page::step(&session, Step::Connection, after.done.as_deref(), &html),
     ))
 }
 
@@ -97,7 +97,7 @@ pub(crate) async fn save(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(entered): Input<Entered>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let (access, partner, now) = (setup.access(), &session.partner, invocation.now());
     let before = access.connection_to_change(partner).await?.value;
     let stored = match &before {
@@ -231,7 +231,7 @@ pub(crate) async fn save(
         true => "/setup/check?done=address_changed",
         false => "/setup/check?done=connected",
     };
-    Ok(Done::next(next)
+    Ok(ChangeResponse::next(next)
         .with("version", version)
         .with("company", company)
         .with("member", member.map(|member| member.identifier)))
@@ -257,7 +257,7 @@ async fn would_drop(
     ))
 }
 
-fn draw(view: &View, session: &Session) -> Markup {
+fn render(view: &View, session: &Session) -> Markup {
     html! {
         @if view.connected {
             p class="good" { "Connected to " (view.origin.as_deref().unwrap_or("")) " as " (view.company_id.as_deref().unwrap_or("")) ". "

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use store::{Actor, Saved, Versioned};
 
 use super::overview::After;
-use crate::answer::{Done, Problem, Shown, saved};
-use crate::input::{Asked, Input, capital};
+use crate::answer::{ChangeResponse, PageResponse, Problem, saved};
+use crate::input::{Input, QueryParams, capital};
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::{Setup, State, mails, random};
@@ -71,8 +71,8 @@ pub(crate) async fn show(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    Asked(after): Asked<After>,
-) -> Result<Shown, Problem> {
+    QueryParams(after): QueryParams<After>,
+) -> Result<PageResponse, Problem> {
     let read = setup.access().contact_to_change(&session.partner).await?;
     let text = |address: EmailAddress| address.as_str().to_owned();
     let view = View {
@@ -85,14 +85,14 @@ pub(crate) async fn show(
         }),
         version: read.version,
     };
-    let middle = draw(&view, &session);
-    Ok(Shown::of(
+    let middle = render(&view, &session);
+    Ok(PageResponse::of(
         &view,
         page::step(&session, Step::Contact, after.done.as_deref(), &middle),
     ))
 }
 
-fn draw(view: &View, session: &Session) -> Markup {
+fn render(view: &View, session: &Session) -> Markup {
     let entered = view.pending.as_ref().map(|pending| &pending.address);
     let entered = entered.or(view.address.as_ref());
     html! {
@@ -152,7 +152,7 @@ pub(crate) async fn save(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(desired): Input<ContactForm>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let address = EmailAddress::parse(&desired.address)
         .map_err(|err| Problem::invalid("address", capital(&err.to_string())))?;
     let read = read_at(&setup, &session.partner, desired.version).await?;
@@ -160,7 +160,7 @@ pub(crate) async fn save(
         return match read.pending {
             // The contact is to stay what it is.
             Some(_) => give_up(&setup, &session, read, desired.version, &invocation).await,
-            None => Ok(Done::next("/setup/contact?done=saved")),
+            None => Ok(ChangeResponse::next("/setup/contact?done=saved")),
         };
     }
     let contact = read.address.clone();
@@ -175,7 +175,9 @@ pub(crate) async fn save(
     )
     .await?;
     let Some(contact) = contact else {
-        return Ok(Done::next("/setup/contact?done=confirmation_sent"));
+        return Ok(ChangeResponse::next(
+            "/setup/contact?done=confirmation_sent",
+        ));
     };
     let mail = mails::contact_change_requested(contact, &session.name, invocation.now());
     let notified = setup.mail(&mail, &invocation).await;
@@ -186,7 +188,7 @@ pub(crate) async fn save(
         Ok(()) => "/setup/contact?done=confirmation_sent",
         Err(_) => "/setup/contact?done=old_address_not_told",
     };
-    Ok(Done::next(next).with("old_address_told", notified.is_ok()))
+    Ok(ChangeResponse::next(next).with("old_address_told", notified.is_ok()))
 }
 
 /// Mails another confirmation link to the pending address. The link before it confirms nothing from then on.
@@ -195,13 +197,15 @@ pub(crate) async fn resend(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(OfPending { version }): Input<OfPending>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let read = read_at(&setup, &session.partner, version).await?;
     let pending = read.pending.as_ref().map(|pending| pending.address.clone());
     let address = pending.ok_or_else(|| Problem::refused("No address waits for confirmation."))?;
     may_mail(&setup, &session.partner, 1, &invocation).await?;
     ask_to_confirm(&setup, &session, (read, version), address, &invocation).await?;
-    Ok(Done::next("/setup/contact?done=confirmation_sent"))
+    Ok(ChangeResponse::next(
+        "/setup/contact?done=confirmation_sent",
+    ))
 }
 
 /// Gives up the pending address: its link confirms nothing from then on. One conditional write.
@@ -210,7 +214,7 @@ pub(crate) async fn cancel(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(OfPending { version }): Input<OfPending>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let read = read_at(&setup, &session.partner, version).await?;
     give_up(&setup, &session, read, version, &invocation).await
 }
@@ -221,15 +225,17 @@ async fn give_up(
     contact: Contact,
     version: u64,
     invocation: &Invocation,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let (partner, contact) = (&session.partner, contact.without_pending());
     let by = (Actor::Partner, "contact_change_cancelled");
     store(setup, partner, (&contact, version), by, invocation).await?;
-    Ok(Done::next("/setup/contact?done=contact_change_cancelled"))
+    Ok(ChangeResponse::next(
+        "/setup/contact?done=contact_change_cancelled",
+    ))
 }
 
 /// The page behind a confirmation link. As for links to the set-up, the token is sent when a person presses the button.
-pub(crate) async fn confirm_page(Asked(after): Asked<After>) -> Shown {
+pub(crate) async fn confirm_page(QueryParams(after): QueryParams<After>) -> PageResponse {
     let confirmed = after.done.as_deref() == Some("contact_confirmed");
     let middle = html! {
         @if confirmed {
@@ -242,7 +248,7 @@ pub(crate) async fn confirm_page(Asked(after): Asked<After>) -> Shown {
             noscript { p class="problem" { "This page needs JavaScript to read the link. Please switch it on." } }
         }
     };
-    Shown::of(
+    PageResponse::of(
         &serde_json::json!({}),
         page::alone("Confirm the emergency contact", &middle),
     )
@@ -254,7 +260,7 @@ pub(crate) async fn confirm(
     setup: State,
     Extension(invocation): Extension<Invocation>,
     Input(Confirmation { token }): Input<Confirmation>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let invalid = || {
         Problem::refused(
             "This link has been used, was replaced by a newer one, or is too old. Somebody at the set-up page can have it mailed again.",
@@ -277,11 +283,13 @@ pub(crate) async fn confirm(
     let (by, what) = (Actor::Partner, "contact_confirmed");
     setup.done(&id, by, what, &[], &invocation).await;
     // Trouble that nobody could be mailed about so far.
-    setup.connections.try_out(&id, now).await?;
+    setup.connections.schedule_probe(&id, now).await?;
     if let Some(before) = before {
         notify_of_change(&setup, &id, before, &invocation).await;
     }
-    Ok(Done::next(format!("{CONFIRM}?done=contact_confirmed")))
+    Ok(ChangeResponse::next(format!(
+        "{CONFIRM}?done=contact_confirmed"
+    )))
 }
 
 /// Sets the contact on the operator's word: it counts at once, and a pending address is given up.
@@ -301,7 +309,10 @@ pub(crate) async fn set_by_operator(
     }
     let by = (Actor::Operator, "contact_set");
     store(setup, partner, (&contact, version), by, invocation).await?;
-    setup.connections.try_out(partner, invocation.now()).await?;
+    setup
+        .connections
+        .schedule_probe(partner, invocation.now())
+        .await?;
     if let Some(before) = value
         .address
         .filter(|before| contact.address.as_ref() != Some(before))
@@ -396,7 +407,7 @@ pub(crate) async fn test(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let contact = setup.access().contact_to_change(partner).await?.value;
     let address = contact
@@ -408,7 +419,7 @@ pub(crate) async fn test(
         tracing::error!(%partner, error = %err, "failed to send a test mail");
         in_words(&err)
     })?;
-    Ok(Done::next("/setup/contact?done=mail_sent"))
+    Ok(ChangeResponse::next("/setup/contact?done=mail_sent"))
 }
 
 /// The partner as its people call it; its id where that cannot be read, for a mail is better than none.

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use store::{Actor, AuditEntry, PageStart};
 
 use crate::State;
-use crate::answer::{Problem, Shown};
-use crate::input::Asked;
+use crate::answer::{PageResponse, Problem};
+use crate::input::QueryParams;
 use crate::page::{self, Step};
 use crate::session::Session;
 
@@ -28,8 +28,8 @@ struct History {
 pub(crate) async fn show(
     setup: State,
     session: Session,
-    Asked(asked): Asked<HistoryQuery>,
-) -> Result<Shown, Problem> {
+    QueryParams(asked): QueryParams<HistoryQuery>,
+) -> Result<PageResponse, Problem> {
     let page = setup
         .access()
         .audit(&session.partner, asked.from.as_ref(), PAGE)
@@ -38,14 +38,14 @@ pub(crate) async fn show(
         entries: page.entries,
         next: page.next,
     };
-    let drawn = draw(&view)?;
-    Ok(Shown::of(
+    let html = render(&view)?;
+    Ok(PageResponse::of(
         &view,
-        page::step(&session, Step::History, None, &drawn),
+        page::step(&session, Step::History, None, &html),
     ))
 }
 
-fn draw(view: &History) -> Result<Markup, Problem> {
+fn render(view: &History) -> Result<Markup, Problem> {
     let next = view
         .next
         .clone()

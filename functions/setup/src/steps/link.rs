@@ -11,8 +11,8 @@ use serde_json::json;
 use store::Actor;
 
 use super::overview::After;
-use crate::answer::{Done, Problem, Shown};
-use crate::input::{Asked, Input, id};
+use crate::answer::{ChangeResponse, PageResponse, Problem};
+use crate::input::{Input, QueryParams, id};
 use crate::session::new_link;
 use crate::{Setup, State, mails, page, random};
 
@@ -50,7 +50,7 @@ pub enum LinkError {
 }
 
 /// Where a fresh link is asked for.
-pub(crate) async fn show(Asked(after): Asked<After>) -> Shown {
+pub(crate) async fn show(QueryParams(after): QueryParams<After>) -> PageResponse {
     let middle = html! {
         @if let Some(said) = after.done.as_deref().and_then(page::said) { p class="done" role="status" { (said) } }
         p { "A link to the set-up works once. Here you ask for a fresh one: it is mailed to the emergency contact of your organisation." }
@@ -62,7 +62,7 @@ pub(crate) async fn show(Asked(after): Asked<After>) -> Shown {
         }
         p { "No mail comes? Ask the operator of your Ticketbridge for a link." }
     };
-    Shown::of(
+    PageResponse::of(
         &serde_json::json!({}),
         page::alone("Ask for a fresh link", &middle),
     )
@@ -70,7 +70,7 @@ pub(crate) async fn show(Asked(after): Asked<After>) -> Shown {
 
 /// Has a fresh link mailed, and answers at once. The answer is the same for every partner id, known or not, and takes as long: nothing
 /// about the partner is read before it. If the process dies after the answer, Lambda has the task already.
-pub(crate) async fn ask(setup: State, Input(who): Input<Who>) -> Result<Done, Problem> {
+pub(crate) async fn ask(setup: State, Input(who): Input<Who>) -> Result<ChangeResponse, Problem> {
     let request = LinkRequest {
         partner: id("partner", who.partner)?,
         id: format!("{:016x}", random::number()?),
@@ -80,7 +80,7 @@ pub(crate) async fn ask(setup: State, Input(who): Input<Who>) -> Result<Done, Pr
         tracing::error!(partner = %request.partner, error = %err, "failed to start the task that mails a link");
         Problem::unavailable("No link can be mailed just now. Please try again in a minute.")
     })?;
-    Ok(Done::next("/setup/link?done=link_asked"))
+    Ok(ChangeResponse::next("/setup/link?done=link_asked"))
 }
 
 /// Mails a fresh link if the partner is enabled and has an emergency contact, and if its pauses between mails allow it. Lambda repeats a

@@ -5,11 +5,11 @@ mod check;
 mod confirm;
 mod connection;
 pub(crate) mod contact;
+mod held;
 mod history;
 pub(crate) mod link;
 mod organisations;
 mod overview;
-mod stopped;
 mod test_ticket;
 mod tickets;
 mod waiting;
@@ -22,12 +22,12 @@ use axum::middleware::{from_fn, from_fn_with_state};
 
 use crate::answer::{Problem, present};
 use crate::page::assets;
-use crate::routes::{Door, Route, Routes};
+use crate::routes::{Route, RouteAccess, Routes};
 use crate::{Setup, session};
 
 /// All routes of the page. What is behind no door is named first; whoever comes to any other has a session.
 pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
-    let open = Routes::behind(Door::Open)
+    let open = Routes::behind(RouteAccess::Open)
         .get("/setup/open", overview::open)
         .get("/setup/assets/style.css", assets::style)
         .get("/setup/assets/page.js", assets::script)
@@ -37,7 +37,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .post("/setup/link", link::ask)
         .get(contact::CONFIRM, contact::confirm_page)
         .post(contact::CONFIRM, contact::confirm);
-    let signed_in = Routes::behind(Door::Session)
+    let signed_in = Routes::behind(RouteAccess::Session)
         .get("/setup", overview::show)
         .post("/setup/session/end", session::end)
         .get("/setup/connection", connection::show)
@@ -65,7 +65,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .post("/setup/confirm", confirm::confirm)
         .get("/setup/waiting", waiting::show)
         .post(waiting::RELEASE, waiting::release)
-        .post(stopped::LET_THROUGH, stopped::approved)
+        .post(held::LET_THROUGH, held::approved)
         .get("/setup/history", history::show)
         .get("/setup/test", test_ticket::show)
         .post("/setup/test", test_ticket::ask)

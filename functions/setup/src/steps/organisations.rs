@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use axum::Extension;
 use connectwise::{Client, Company, CompanyStatus, Cursor, Error, SearchText};
-use domain::health::CompanyUnfit;
+use domain::health::CompanyIssue;
 use domain::settings::{self, Mapping};
 use domain::text::folded_name;
 use domain::{PartnerId, RecordId, SourceId, TenantId};
@@ -17,9 +17,9 @@ use store::{Actor, MOST_UNMAPPED, OfTenant, PageStart, Saved, Suggested, Suggest
 
 use aws::invocation::Invocation;
 
-use crate::answer::{Done, Problem, Shown, saved};
+use crate::answer::{ChangeResponse, PageResponse, Problem, saved};
 use crate::connected::Connected;
-use crate::input::{Asked, Input, Picked, filled};
+use crate::input::{Input, Picked, QueryParams, filled};
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::confirm::counted;
@@ -86,13 +86,13 @@ struct One {
     /// What becomes of its alerts that wait, once it is mapped and on.
     preview: Counts,
     search: String,
-    companies: Vec<Found>,
+    companies: Vec<CompanyOption>,
     next: Option<Cursor>,
 }
 
 /// A company as a person may choose it.
 #[derive(Serialize)]
-struct Found {
+struct CompanyOption {
     id: RecordId,
     identifier: String,
     name: String,
@@ -116,8 +116,8 @@ pub(crate) async fn list(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    Asked(asked): Asked<Listed>,
-) -> Result<Shown, Problem> {
+    QueryParams(asked): QueryParams<Listed>,
+) -> Result<PageResponse, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
     let (page, waiting, connection, suggestions, at_the_limit) = tokio::join!(
         table.tenants(partner, asked.from.as_ref(), PAGE),
@@ -158,10 +158,10 @@ pub(crate) async fn list(
         }),
     };
     let connected = epoch.is_some();
-    let drawn = draw_list(&view, connected, &session)?;
-    Ok(Shown::of(
+    let html = draw_list(&view, connected, &session)?;
+    Ok(PageResponse::of(
         &view,
-        page::step(&session, Step::Organisations, asked.done.as_deref(), &drawn),
+        page::step(&session, Step::Organisations, asked.done.as_deref(), &html),
     ))
 }
 
@@ -170,8 +170,8 @@ pub(crate) async fn one(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    Asked(asked): Asked<OrganisationQuery>,
-) -> Result<Shown, Problem> {
+    QueryParams(asked): QueryParams<OrganisationQuery>,
+) -> Result<PageResponse, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
     let (mapping, suggested, waiting, statuses) = tokio::join!(
@@ -213,10 +213,10 @@ pub(crate) async fn one(
             .collect(),
         next: companies.next,
     };
-    let drawn = draw_one(&view, &session)?;
-    Ok(Shown::of(
+    let html = draw_one(&view, &session)?;
+    Ok(PageResponse::of(
         &view,
-        page::step(&session, Step::Organisations, None, &drawn),
+        page::step(&session, Step::Organisations, None, &html),
     ))
 }
 
@@ -226,7 +226,7 @@ pub(crate) async fn choose(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(chosen): Input<Chosen>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let (table, partner, now) = (setup.table(), &session.partner, invocation.now());
     let before = table.mapping_to_change(partner, &chosen.tenant).await?;
     let mapping = before.value.unwrap_or_default();
@@ -300,7 +300,7 @@ pub(crate) async fn choose(
         )
         .await;
     setup.connections.changed(partner, now).await?;
-    Ok(Done::next("/setup/organisations?done=saved").with("version", version))
+    Ok(ChangeResponse::next("/setup/organisations?done=saved").with("version", version))
 }
 
 /// Reads companies for as long as a request may, and notes those that are called as a tenant is. Reading a part again changes nothing:
@@ -309,7 +309,7 @@ pub(crate) async fn read_companies(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
     let stored = table.suggestions_to_change(partner).await?;
@@ -364,7 +364,7 @@ pub(crate) async fn read_companies(
         None => READING,
     };
     let total = reading.total.max(reading.read);
-    Ok(Done::next(next)
+    Ok(ChangeResponse::next(next)
         .with("done", reading.read)
         .with("total", total)
         .with(
@@ -457,10 +457,10 @@ async fn statuses(client: &Client, invocation: &Invocation) -> Result<Vec<Compan
 /// Why no ticket can be made for a company, in words for a person.
 fn unusable(company: &Company, statuses: &[CompanyStatus]) -> Option<&'static str> {
     company.unfit(statuses).map(|why| match why {
-        CompanyUnfit::Missing => "not found in ConnectWise",
-        CompanyUnfit::Deleted => "deleted in ConnectWise",
-        CompanyUnfit::Disallowed => "in a status with which ConnectWise saves no tickets",
-        CompanyUnfit::Inactive => "inactive in ConnectWise",
+        CompanyIssue::Missing => "not found in ConnectWise",
+        CompanyIssue::Deleted => "deleted in ConnectWise",
+        CompanyIssue::Disallowed => "in a status with which ConnectWise saves no tickets",
+        CompanyIssue::Inactive => "inactive in ConnectWise",
     })
 }
 
@@ -492,8 +492,8 @@ fn organisation(
     }
 }
 
-fn as_found(company: Company, statuses: &[CompanyStatus]) -> Found {
-    Found {
+fn as_found(company: Company, statuses: &[CompanyStatus]) -> CompanyOption {
+    CompanyOption {
         unusable: unusable(&company, statuses),
         id: company.id,
         identifier: company.identifier,

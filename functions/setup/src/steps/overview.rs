@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use connections::SetUp;
+use connections::PartnerConfig;
 use domain::health::in_short;
 use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
@@ -13,13 +13,13 @@ use serde::{Deserialize, Serialize};
 use store::{AccessTable, Rejections};
 
 use crate::State;
-use crate::answer::{Problem, Shown};
-use crate::input::Asked;
+use crate::answer::{PageResponse, Problem};
+use crate::input::QueryParams;
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::confirm::missing;
+use crate::steps::held::{self, HeldView};
 use crate::steps::organisations::in_epoch;
-use crate::steps::stopped::{self, StoppedView};
 use crate::waiting::words;
 
 /// What an address may say beside its path.
@@ -39,7 +39,7 @@ struct Overview {
     /// Alerts that could not be read.
     rejected: Vec<RejectedView>,
     /// Closings that were too many at once.
-    stopped: Vec<StoppedView>,
+    held: Vec<HeldView>,
     steps: Vec<Taken>,
 }
 
@@ -73,14 +73,14 @@ struct Taken {
 
 /// The page behind a link. Its script finds the token in the address, and sends it only when a person presses the button: whatever
 /// opens links of mails by itself uses none up.
-pub(crate) async fn open() -> Shown {
+pub(crate) async fn open() -> PageResponse {
     let middle = html! {
         p { "This link opens your organisation's set-up. It works once." }
         form id="open" data-path="/setup/session" { button { "Open the set-up" } }
         p role="alert" class="problem" hidden {}
         noscript { p class="problem" { "This page needs JavaScript to read the link. Please switch it on." } }
     };
-    Shown::of(
+    PageResponse::of(
         &serde_json::json!({}),
         page::alone("Open the set-up", &middle),
     )
@@ -91,22 +91,22 @@ pub(crate) async fn show(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    Asked(after): Asked<After>,
-) -> Result<Shown, Problem> {
+    QueryParams(after): QueryParams<After>,
+) -> Result<PageResponse, Problem> {
     let (table, access, partner) = (setup.table(), setup.access(), &session.partner);
-    let (person, set_up, contact, health, stopped, rejected) = tokio::join!(
+    let (person, set_up, contact, health, held, rejected) = tokio::join!(
         access.partner(partner),
         setup.connections.set_up(partner),
         access.contact_to_change(partner),
         table.health(partner),
-        table.stopped(partner),
+        table.held_closings(partner),
         table.rejections(partner, invocation.now()),
     );
     if let Err(err) = &health {
         tracing::error!(error = %err, "failed to read the partner's health");
     }
     let health = health.unwrap_or_default().health;
-    let SetUp {
+    let PartnerConfig {
         items, mappings, ..
     } = set_up?;
     let (connection, settings) = (items.connection, items.settings);
@@ -115,7 +115,7 @@ pub(crate) async fn show(
     let missing = missing(connection.as_ref(), settings.as_ref(), has_contact);
     let lacks = |step: Step| missing.iter().any(|missing| missing.path == step.path());
     let epoch = connection.as_ref().map(|connection| connection.epoch);
-    let stopped = stopped::views(stopped?, &mappings);
+    let held = held::views(held?, &mappings);
     let mappings = mappings.into_values();
     let mappings = mappings.map(|mapping| in_epoch(mapping, epoch));
     let (mapped, unmapped): (Vec<_>, Vec<_>) =
@@ -186,13 +186,13 @@ pub(crate) async fn show(
             since: readable(since),
         }),
         rejected: rejected_views(access, rejected?).await?,
-        stopped,
+        held,
         steps,
     };
-    let drawn = draw(&view, &session);
-    Ok(Shown::of(
+    let html = render(&view, &session);
+    Ok(PageResponse::of(
         &view,
-        page::step(&session, Step::Overview, after.done.as_deref(), &drawn),
+        page::step(&session, Step::Overview, after.done.as_deref(), &html),
     ))
 }
 
@@ -219,7 +219,7 @@ fn readable(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-fn draw(view: &Overview, session: &Session) -> Markup {
+fn render(view: &Overview, session: &Session) -> Markup {
     let next = view.steps.iter().find(|step| !step.done);
     html! {
         @if let Some(issue) = &view.issue {
@@ -234,7 +234,7 @@ fn draw(view: &Overview, session: &Session) -> Markup {
                 ". Ask the vendor of " (rejected.name) " to correct this."
             }
         }
-        (stopped::draw(&view.stopped, session))
+        (held::render(&view.held, session))
         div class="wide" {
             table class="cards" {
                 caption { "The steps" }

@@ -3,7 +3,7 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use connections::{SetUp, View};
+use connections::{PartnerConfig, View};
 use domain::kind::Role;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy, Record};
@@ -16,8 +16,8 @@ use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
 use store::{Actor, Connection, PartnerItems, TestTicket, Versioned};
 
-use crate::answer::{Done, Problem, Shown, saved};
-use crate::input::{Asked, Input, id};
+use crate::answer::{ChangeResponse, PageResponse, Problem, saved};
+use crate::input::{Input, QueryParams, id};
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::overview::After;
@@ -91,12 +91,12 @@ pub(crate) struct Wish {
 pub(crate) async fn show(
     setup: State,
     session: Session,
-    Asked(after): Asked<After>,
-) -> Result<Shown, Problem> {
+    QueryParams(after): QueryParams<After>,
+) -> Result<PageResponse, Problem> {
     let page = read(&setup, &session.partner).await?;
-    let middle = drawn(&page, &session);
+    let middle = html(&page, &session);
     let markup = page::step(&session, Step::Test, after.done.as_deref(), &middle);
-    Ok(Shown::of(&page, markup))
+    Ok(PageResponse::of(&page, markup))
 }
 
 /// Asks for a test. It is noted first and sent then: if the process dies in between, asking for the same again sends the same alert.
@@ -105,7 +105,7 @@ pub(crate) async fn ask(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(wish): Input<Wish>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let tenant: TenantId = id("tenant", wish.tenant)?;
     let (kind, mapping) = possible(&setup, partner, &tenant, wish.role).await?;
@@ -147,8 +147,8 @@ pub(crate) async fn ask(
     setup.done(partner, who, what, &detail, &invocation).await;
     // Before a partner confirms, its connection is tried for a test alone.
     let now = invocation.now();
-    setup.connections.try_out(partner, now).await?;
-    Ok(Done::next(format!("{PATH}?done=test_asked")))
+    setup.connections.schedule_probe(partner, now).await?;
+    Ok(ChangeResponse::next(format!("{PATH}?done=test_asked")))
 }
 
 /// Says that the test is gone. It is sent first and noted then: if the process dies in between, the ticket is closed and the page
@@ -157,13 +157,13 @@ pub(crate) async fn close(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let known = setup.table().test_ticket_to_change(partner).await?;
     let test = known
         .value
         .ok_or_else(|| Problem::refused("There is no test to close."))?;
-    let done = Done::next(format!("{PATH}?done=test_closed"));
+    let done = ChangeResponse::next(format!("{PATH}?done=test_closed"));
     if test.gone {
         return Ok(done);
     }
@@ -263,7 +263,7 @@ async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
         setup.table().test_ticket_to_change(partner),
     );
     let (
-        SetUp {
+        PartnerConfig {
             items, mappings, ..
         },
         Versioned { value: test, .. },
@@ -426,7 +426,7 @@ fn board(role: Role) -> &'static str {
     }
 }
 
-fn drawn(page: &Page, session: &Session) -> Markup {
+fn html(page: &Page, session: &Session) -> Markup {
     html! {
         p { "A test ticket shows that alerts become tickets, before and after you confirm. It is marked as a test, and you close it here." }
         @if let Some(last) = &page.last { (drawn_last(last, session)) }

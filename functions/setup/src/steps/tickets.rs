@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::{Board, Client, Error, Priority};
 use domain::boards::Parts;
-use domain::choices::{Unfit, Which, as_closing, as_start, as_type, types, unfit};
+use domain::choices::{TargetIssue, Which, as_closing, as_start, as_type, types, unfit};
 use domain::event::Severity;
 use domain::kind::{KindInfo, Role, role_of, with_added};
 use domain::rights;
@@ -18,9 +18,9 @@ use store::Actor;
 use tokio::join;
 use tokio::time::Instant;
 
-use crate::answer::{Done, Problem, Shown, saved};
+use crate::answer::{ChangeResponse, PageResponse, Problem, saved};
 use crate::connected::{Connected, missing, problem_of};
-use crate::input::{Asked, Input, Picked};
+use crate::input::{Input, Picked, QueryParams};
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::boards::own_parts;
@@ -93,7 +93,7 @@ struct Offer {
     id: RecordId,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    unfit: Option<Unfit>,
+    unfit: Option<TargetIssue>,
 }
 
 /// What ConnectWise has, as far as the API member may see it.
@@ -107,13 +107,13 @@ struct Lists {
 pub(crate) async fn show(
     setup: State,
     session: Session,
-    Asked(after): Asked<After>,
+    QueryParams(after): QueryParams<After>,
     Extension(invocation): Extension<Invocation>,
-) -> Result<Shown, Problem> {
+) -> Result<PageResponse, Problem> {
     let view = view(&setup, &session.partner, &invocation).await?;
-    let middle = drawn(&view, &session);
+    let middle = html(&view, &session);
     let page = page::step(&session, Step::Tickets, after.done.as_deref(), &middle);
-    Ok(Shown::of(&view, page))
+    Ok(PageResponse::of(&view, page))
 }
 
 async fn view(
@@ -221,7 +221,7 @@ fn board_view(
     kinds: &[KindInfo],
 ) -> BoardView {
     let target = settings.board(role);
-    let statuses = |fits: fn(&domain::boards::FoundStatus) -> Result<(), Unfit>| {
+    let statuses = |fits: fn(&domain::boards::FoundStatus) -> Result<(), TargetIssue>| {
         let statuses = parts.map_or(&[][..], |parts| &parts.statuses);
         let offer = statuses.iter().map(|status| Offer {
             id: status.id,
@@ -301,7 +301,7 @@ pub(crate) async fn save(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<Form>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
     let stored = setup.table().settings_to_change(partner).await?;
@@ -330,7 +330,7 @@ pub(crate) async fn save(
         )
         .await;
     setup.connections.changed(partner, invocation.now()).await?;
-    Ok(Done::next(format!("{PAGE}?done=saved")))
+    Ok(ChangeResponse::next(format!("{PAGE}?done=saved")))
 }
 
 /// The settings with what the form says; what it does not ask about stays.
@@ -459,7 +459,7 @@ fn fits(before: &Settings, after: &Settings, lists: &Lists) -> Result<(), Proble
 }
 
 /// What is chosen and cannot be used, and why.
-pub(crate) fn unusable(which: &Which, why: Unfit) -> String {
+pub(crate) fn unusable(which: &Which, why: TargetIssue) -> String {
     let what = match which {
         Which::StartStatus => "The start status".to_owned(),
         Which::ClosingStatus => "The closing status".to_owned(),
@@ -497,7 +497,7 @@ fn changes(before: &Settings, after: &Settings) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-fn drawn(view: &View, session: &Session) -> Markup {
+fn html(view: &View, session: &Session) -> Markup {
     html! {
         @for sentence in &view.off { p class="note" role="note" { (sentence) } }
         @match &view.chosen {

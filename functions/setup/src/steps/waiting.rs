@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use store::{Actor, Stretch};
 
 use crate::State;
-use crate::answer::{Done, Problem, Shown};
-use crate::input::{Asked, Input};
+use crate::answer::{ChangeResponse, PageResponse, Problem};
+use crate::input::{Input, QueryParams};
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::confirm::counted;
@@ -75,8 +75,8 @@ pub(crate) async fn show(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    Asked(listed): Asked<Listed>,
-) -> Result<Shown, Problem> {
+    QueryParams(listed): QueryParams<Listed>,
+) -> Result<PageResponse, Problem> {
     let mut waiting = setup
         .waiting(&session.partner, As::Is, invocation.now())
         .await?;
@@ -94,10 +94,10 @@ pub(crate) async fn show(
         waiting,
         sum,
     };
-    let drawn = draw(&view, &session)?;
-    Ok(Shown::of(
+    let html = render(&view, &session)?;
+    Ok(PageResponse::of(
         &view,
-        page::step(&session, Step::Waiting, done.as_deref(), &drawn),
+        page::step(&session, Step::Waiting, done.as_deref(), &html),
     ))
 }
 
@@ -115,7 +115,7 @@ pub(crate) async fn release(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(released): Input<Released>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let mut messages = Vec::new();
     let mut left = 0_u64;
     for stretch in Stretch::round(None) {
@@ -166,12 +166,12 @@ pub(crate) async fn release(
         0 => "/setup/waiting?done=released",
         _ => "/setup/waiting?done=released_some",
     };
-    Ok(Done::next(next)
+    Ok(ChangeResponse::next(next)
         .with("released", messages.len())
         .with("left", left))
 }
 
-fn draw(view: &View, session: &Session) -> Result<Markup, Problem> {
+fn render(view: &View, session: &Session) -> Result<Markup, Problem> {
     let View { waiting, sum, next } = view;
     let next = next
         .as_ref()

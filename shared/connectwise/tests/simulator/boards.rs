@@ -8,7 +8,9 @@ use std::time::Duration;
 use connectwise::{Error, NewBoard, NewStatus, NewTeam, NewTicket};
 use connectwise_sim::Seed;
 use domain::RecordId;
-use domain::boards::{BoardName, BoardUnusable, DesiredBoard, Next, Parts, Step, There, next};
+use domain::boards::{
+    BoardName, BoardUnusable, DesiredBoard, ExistingBoards, Next, Parts, Step, next,
+};
 use domain::kind::{BUILT_IN, Role};
 use domain::settings::BoardTarget;
 use serde_json::{Value, json};
@@ -42,9 +44,9 @@ enum Stopped {
 }
 
 /// A process that makes boards and remembers nothing of an earlier one.
-struct SetUp<'a> {
+struct PartnerConfig<'a> {
     site: &'a Site,
-    there: There,
+    there: ExistingBoards,
     calls: usize,
     most_calls: usize,
     /// Set before each write.
@@ -53,11 +55,11 @@ struct SetUp<'a> {
     faults_of_reads: Value,
 }
 
-impl<'a> SetUp<'a> {
+impl<'a> PartnerConfig<'a> {
     fn of(site: &'a Site) -> Self {
         Self {
             site,
-            there: There::default(),
+            there: ExistingBoards::default(),
             calls: 0,
             most_calls: usize::MAX,
             faults_of_writes: Value::Null,
@@ -94,7 +96,7 @@ impl<'a> SetUp<'a> {
             .boards(soon())
             .await
             .map_err(Stopped::Called)?;
-        self.there = There {
+        self.there = ExistingBoards {
             boards: boards.into_iter().map(Into::into).collect(),
             parts: None,
         };
@@ -164,7 +166,7 @@ impl<'a> SetUp<'a> {
     /// Makes one thing, and adds the answer to what is there.
     async fn write(&mut self, step: Step) -> Result<(), Error> {
         let writer = self.site.client.setup_writer();
-        let There { boards, parts } = &mut self.there;
+        let ExistingBoards { boards, parts } = &mut self.there;
         match (step, parts) {
             (
                 Step::MakeBoard {
@@ -381,7 +383,7 @@ fn demo() -> Value {
 async fn both_boards_are_made_from_nothing_and_take_tickets() {
     for new_boards in NEW_BOARDS {
         let site = Site::bare(new_boards).await;
-        let mut set_up = SetUp::of(&site);
+        let mut set_up = PartnerConfig::of(&site);
         let mut targets = Vec::new();
         for role in ROLES {
             targets.push(set_up.make(role).await.unwrap());
@@ -420,12 +422,12 @@ async fn set_up_that_dies_after_any_call_goes_on_where_it_was() {
         for most_calls in 0.. {
             site.reset().await;
             site.new_boards_come_with(new_boards).await;
-            let mut first = SetUp::dying_after(&site, most_calls);
+            let mut first = PartnerConfig::dying_after(&site, most_calls);
             let mut died = false;
             for role in ROLES {
                 died = died || matches!(first.make(role).await, Err(Stopped::Died));
             }
-            let mut second = SetUp::of(&site);
+            let mut second = PartnerConfig::of(&site);
             let mut targets = Vec::new();
             for role in ROLES {
                 targets.push(second.make(role).await.unwrap());
@@ -449,10 +451,10 @@ async fn set_up_that_dies_after_any_call_goes_on_where_it_was() {
 async fn what_was_made_without_an_answer_is_not_made_again() {
     for new_boards in NEW_BOARDS {
         let site = Site::bare(new_boards).await;
-        let mut set_up = SetUp {
+        let mut set_up = PartnerConfig {
             faults_of_writes: json!({ "lost_answer_rate": 1.0 }),
             faults_of_reads: json!({ "lost_answer_rate": 0.0 }),
-            ..SetUp::of(&site)
+            ..PartnerConfig::of(&site)
         };
         let mut targets = Vec::new();
         for role in ROLES {
@@ -479,7 +481,7 @@ async fn both_boards_are_made_once_through_failures_of_every_sort() {
         for new_boards in NEW_BOARDS {
             let site = Site::bare(new_boards).await;
             site.faults(faults.clone()).await;
-            let mut set_up = SetUp::of(&site);
+            let mut set_up = PartnerConfig::of(&site);
             let mut targets = Vec::new();
             for role in ROLES {
                 targets.push(set_up.make_in_the_end(role).await);
@@ -503,7 +505,10 @@ async fn boards_that_the_partner_has_already_are_adopted_as_they_are() {
 
     site.faults(json!({ "missing_rights": ["table_setup.edit"] }))
         .await;
-    let refused = SetUp::of(&site).make(Role::Operations).await.unwrap_err();
+    let refused = PartnerConfig::of(&site)
+        .make(Role::Operations)
+        .await
+        .unwrap_err();
     let missing = Error::MissingRight {
         right: "table_setup.edit",
     };
@@ -513,7 +518,7 @@ async fn boards_that_the_partner_has_already_are_adopted_as_they_are() {
     );
     site.reset().await;
 
-    let mut set_up = SetUp::of(&site);
+    let mut set_up = PartnerConfig::of(&site);
     let operations = set_up.make(Role::Operations).await.unwrap();
     let cyber = set_up.make(Role::CyberAlerts).await.unwrap();
     assert_eq!(
@@ -553,7 +558,10 @@ async fn a_board_that_cannot_be_used_is_told_and_nothing_is_written() {
         name: BoardName::parse("old help desk").unwrap(),
         ..desired(Role::Operations)
     };
-    let stopped = SetUp::of(&site).make_wanted(&desired).await.unwrap_err();
+    let stopped = PartnerConfig::of(&site)
+        .make_wanted(&desired)
+        .await
+        .unwrap_err();
     let Stopped::BoardUnusable(why) = stopped else {
         panic!("{stopped:?}");
     };
@@ -570,7 +578,10 @@ async fn a_board_that_the_api_member_does_not_see_is_told_by_connectwise() {
     seed["apiMembers"][0]["excludedServiceBoardIds"] = json!([22]);
     let site = Site::of(Seed::from_json(&seed.to_string()).unwrap()).await;
     for _ in 0..2 {
-        let stopped = SetUp::of(&site).make(Role::Operations).await.unwrap_err();
+        let stopped = PartnerConfig::of(&site)
+            .make(Role::Operations)
+            .await
+            .unwrap_err();
         assert!(
             matches!(&stopped, Stopped::Called(Error::Rejected { words }) if words.contains("already exists")),
             "{stopped:?}"
@@ -583,7 +594,10 @@ async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
     for checked in ["first", "after_validation"] {
         let site = Site::bare("default").await;
         site.faults(json!({ "missing_rights": ["table_setup.add"], "variants": { "rights_checked": checked } })).await;
-        let stopped = SetUp::of(&site).make(Role::CyberAlerts).await.unwrap_err();
+        let stopped = PartnerConfig::of(&site)
+            .make(Role::CyberAlerts)
+            .await
+            .unwrap_err();
         let missing = Error::MissingRight {
             right: "table_setup.add",
         };
@@ -594,7 +608,10 @@ async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
         let boards = site.client.boards(soon()).await.unwrap();
         assert_eq!(boards.len(), 2);
         site.faults(json!({ "missing_rights": [] })).await;
-        SetUp::of(&site).make(Role::CyberAlerts).await.unwrap();
+        PartnerConfig::of(&site)
+            .make(Role::CyberAlerts)
+            .await
+            .unwrap();
     }
 }
 
@@ -625,12 +642,18 @@ async fn a_place_or_a_lead_that_is_not_there_is_told_in_connectwises_words() {
             "97",
         ),
     ] {
-        let stopped = SetUp::of(&site).make_wanted(&desired).await.unwrap_err();
+        let stopped = PartnerConfig::of(&site)
+            .make_wanted(&desired)
+            .await
+            .unwrap_err();
         assert!(
             matches!(&stopped, Stopped::Called(Error::Rejected { words: told }) if told.contains(words)),
             "{stopped:?}"
         );
     }
-    let target = SetUp::of(&site).make(Role::Operations).await.unwrap();
+    let target = PartnerConfig::of(&site)
+        .make(Role::Operations)
+        .await
+        .unwrap();
     assert_eq!(target.types.len(), 7);
 }

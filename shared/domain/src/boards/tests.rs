@@ -58,12 +58,12 @@ fn team(id: RecordId, name: &str) -> FoundTeam {
 }
 
 /// A board of a role with all that it needs.
-fn whole(role: Role) -> There {
+fn whole(role: Role) -> ExistingBoards {
     let names = BUILT_IN.iter().filter(|(_, of, _)| *of == role);
     let types = (31..)
         .zip(names)
         .map(|(id, (.., name))| ticket_type(id, name));
-    There {
+    ExistingBoards {
         boards: vec![board(BOARD, role_name(role))],
         parts: Some(Parts {
             board: BOARD,
@@ -75,7 +75,7 @@ fn whole(role: Role) -> There {
 }
 
 /// A whole operations board, and then something else.
-fn but(change: impl FnOnce(&mut There, &mut Parts)) -> There {
+fn but(change: impl FnOnce(&mut ExistingBoards, &mut Parts)) -> ExistingBoards {
     let mut there = whole(Role::Operations);
     let mut parts = there.parts.take().unwrap();
     change(&mut there, &mut parts);
@@ -84,11 +84,11 @@ fn but(change: impl FnOnce(&mut There, &mut Parts)) -> There {
 }
 
 /// The next thing in words.
-fn said(there: &There) -> String {
+fn said(there: &ExistingBoards) -> String {
     said_of(&desired(Role::Operations), there)
 }
 
-fn said_of(desired: &DesiredBoard, there: &There) -> String {
+fn said_of(desired: &DesiredBoard, there: &ExistingBoards) -> String {
     match next(desired, there) {
         Ok(Next::Look { board }) => format!("look at {board}"),
         Ok(Next::Make { step, progress }) => {
@@ -135,9 +135,12 @@ fn said_of(desired: &DesiredBoard, there: &There) -> String {
 #[test]
 fn the_first_thing_that_is_missing_is_next() {
     let table = [
-        (There::default(), "board Operations at 2/10 (0 of 12)"),
         (
-            There {
+            ExistingBoards::default(),
+            "board Operations at 2/10 (0 of 12)",
+        ),
+        (
+            ExistingBoards {
                 parts: None,
                 ..whole(Role::Operations)
             },
@@ -190,7 +193,7 @@ fn the_first_thing_that_is_missing_is_next() {
     }
     let cyber = desired(Role::CyberAlerts);
     assert_eq!(
-        said_of(&cyber, &There::default()),
+        said_of(&cyber, &ExistingBoards::default()),
         "board Cyber Alerts at 2/10 (0 of 10)"
     );
     assert_eq!(said_of(&cyber, &whole(Role::CyberAlerts)), "done");
@@ -212,7 +215,7 @@ fn what_is_there_is_known_by_its_name_without_case_and_blanks() {
         name: BoardName::parse("übersicht").unwrap(),
         ..desired(Role::Operations)
     };
-    let there = There {
+    let there = ExistingBoards {
         boards: vec![board(BOARD, "ÜBERSICHT")],
         parts: None,
     };
@@ -607,7 +610,7 @@ fn follow(
     desired: &DesiredBoard,
     fates: &mut impl Iterator<Item = Fate>,
 ) -> BoardTarget {
-    let mut there = There::default();
+    let mut there = ExistingBoards::default();
     let (mut before, mut pending) = (0, None);
     for _ in 0..200 {
         there.boards.clone_from(&site.boards);

@@ -94,18 +94,18 @@ fn expired() -> Resolution {
     Resolution::Expired { at: minute(60) }
 }
 
-fn command(record: &Record, ask: Ask) -> Command {
+fn command(record: &Record, action: CommandAction) -> Command {
     Command {
         key: record.key.clone(),
         occurrence: record.occurrence,
         ticket_id: record.open().map(|open| open.ticket_id),
-        ask,
+        action,
     }
 }
 
 fn gone(record: &Record, shown: Resolution) -> Command {
     let last = record.desired.last.clone().unwrap();
-    command(record, Ask::Resolve { last, shown })
+    command(record, CommandAction::Resolve { last, shown })
 }
 
 #[test]
@@ -196,15 +196,15 @@ fn a_record_that_moved_on_makes_a_command_void() {
         let commands = [
             gone(made_for, absent()),
             gone(made_for, expired()),
-            command(made_for, Ask::Look),
+            command(made_for, CommandAction::Look),
         ];
         for (command, fits) in commands.iter().zip(fits) {
-            assert_eq!(command.fits(&now), fits, "{what}: {:?}", command.ask);
+            assert_eq!(command.fits(&now), fits, "{what}: {:?}", command.action);
             let after = command.taken_in(now.clone(), minute(70));
-            let takes = fits && command.ask != Ask::Look;
-            assert_eq!(after != now, takes, "{what}: {:?}", command.ask);
+            let takes = fits && command.action != CommandAction::Look;
+            assert_eq!(after != now, takes, "{what}: {:?}", command.action);
         }
-        let duplicates = command(made_for, Ask::LookForDuplicates);
+        let duplicates = command(made_for, CommandAction::LookForDuplicates);
         assert_eq!(duplicates.fits(&now), fits[2], "{what}");
     }
 }
@@ -225,8 +225,8 @@ fn an_alert_whose_ticket_a_person_ended_is_raised_anew_once_it_is_known_to_be_go
 #[test]
 fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
     let record = with_ticket(77);
-    let ask = |record: &Record| command(record, Ask::LookForDuplicates);
-    let after = ask(&record).taken_in(record.clone(), minute(70));
+    let action = |record: &Record| command(record, CommandAction::LookForDuplicates);
+    let after = action(&record).taken_in(record.clone(), minute(70));
     let due = Recheck {
         op: Op::Create,
         ticket_ref: record.occurrence_ref(),
@@ -237,7 +237,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
         last: true,
     };
     assert_eq!(after.rechecks, std::slice::from_ref(&due));
-    let again = ask(&record).taken_in(after.clone(), minute(71));
+    let again = action(&record).taken_in(after.clone(), minute(71));
     assert_eq!(again, after, "not put off");
 
     let planned = Recheck {
@@ -250,7 +250,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
         rechecks: vec![planned.clone()],
         ..record.clone()
     };
-    let after = ask(&known).taken_in(known, minute(70));
+    let after = action(&known).taken_in(known, minute(70));
     let sooner = Recheck {
         op: Op::Create,
         at: minute(70),
@@ -268,7 +268,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
     if let Some(Actual::Open(open)) = &mut reopened.actual {
         open.ticket_ref = Some(first.clone());
     }
-    let after = ask(&reopened).taken_in(reopened.clone(), minute(70));
+    let after = action(&reopened).taken_in(reopened.clone(), minute(70));
     assert_eq!(after.rechecks[0].ticket_ref, first);
 }
 
@@ -314,7 +314,7 @@ fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
 fn commands_have_one_form_on_the_queue() {
     let record = with_ticket(77);
     let head = r#"{"v":1,"type":"command","body":{"key":{"partner":"acme","tenant":"contoso","source":"src_0123456789abcdefghijklmnop","alert_id":"a"},"occurrence":1"#;
-    let last = r#""ask":"resolve","last":{"occurred_at":"2026-09-21T14:13:20Z","receipt":{"at":"2026-09-21T14:13:20Z"},"rank":2,"digest":"dcfd3e398fd9af40"}"#;
+    let last = r#""action":"resolve","last":{"occurred_at":"2026-09-21T14:13:20Z","receipt":{"at":"2026-09-21T14:13:20Z"},"rank":2,"digest":"dcfd3e398fd9af40"}"#;
     let absent_form =
         r#""shown":{"by":"absent","snapshot_id":"s","taken_at":"2026-09-21T14:23:20Z"}"#;
     let expired_form = r#""shown":{"by":"expired","at":"2026-09-21T15:13:20Z"}"#;
@@ -325,12 +325,12 @@ fn commands_have_one_form_on_the_queue() {
         ),
         (gone(&active(), expired()), format!("{last},{expired_form}")),
         (
-            command(&record, Ask::Look),
-            r#""ticket_id":77,"ask":"look""#.into(),
+            command(&record, CommandAction::Look),
+            r#""ticket_id":77,"action":"look""#.into(),
         ),
         (
-            command(&record, Ask::LookForDuplicates),
-            r#""ticket_id":77,"ask":"look_for_duplicates""#.into(),
+            command(&record, CommandAction::LookForDuplicates),
+            r#""ticket_id":77,"action":"look_for_duplicates""#.into(),
         ),
     ];
     for (command, form) in cases {
@@ -358,7 +358,7 @@ fn a_retry_is_for_one_refusal_and_void_after_it() {
         key: record.key.clone(),
         occurrence: 1,
         ticket_id: None,
-        ask: Ask::Retry {
+        action: CommandAction::Retry {
             refused_at: minute(5),
         },
     };

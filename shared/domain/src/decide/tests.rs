@@ -1,6 +1,6 @@
 use super::*;
 use crate::breaker::Breaker;
-use crate::done::{Done, after};
+use crate::done::{WriteEffect, after};
 use crate::event::{Change, Event, Particulars, Payload};
 use crate::fixtures::{SETTLE, at, key, too_many};
 use crate::fold::fold;
@@ -88,7 +88,7 @@ fn view() -> ConnectionView {
             ..Mapping::default()
         }),
         breaker: Breaker::default(),
-        memory: Some(MemoryState::Complete),
+        ticket_index: Some(TicketIndexState::Complete),
         source_since: None,
     }
 }
@@ -610,8 +610,8 @@ fn a_running_claim_is_waited_for_and_an_uncertain_create_is_searched_never_poste
             | Decision::Block(_)
             | Decision::Verify(_)
             | Decision::Recheck(_)
-            | Decision::Recall
-            | Decision::Remember
+            | Decision::FindPriorTickets
+            | Decision::DetectExistingTickets
             | Decision::Write(_)) => panic!("{other:?} at {now}"),
         }
     }
@@ -682,8 +682,8 @@ fn every_write_of_unknown_outcome_is_looked_at_until_it_is_settled() {
                     | Decision::Search
                     | Decision::Verify(_)
                     | Decision::Recheck(_)
-                    | Decision::Recall
-                    | Decision::Remember
+                    | Decision::FindPriorTickets
+                    | Decision::DetectExistingTickets
                     | Decision::Write(_)) => panic!("{other:?} at {now}"),
                 }
             }
@@ -819,11 +819,14 @@ fn what_the_table_may_have_forgotten_is_looked_up_before_a_ticket_is_made() {
     let mut view = view();
     let makes = folded(&[raised(1)]);
     let gone = folded(&[raised(1), resolved(2)]);
-    for (memory, decision) in [
-        (None, Decision::Remember),
-        (Some(MemoryState::Rebuilding), Decision::Recall),
+    for (ticket_index, decision) in [
+        (None, Decision::DetectExistingTickets),
+        (
+            Some(TicketIndexState::Rebuilding),
+            Decision::FindPriorTickets,
+        ),
     ] {
-        view.memory = memory;
+        view.ticket_index = ticket_index;
         for record in [&makes, &gone] {
             assert_eq!(decide(record, &view, SETTLE, at(3)), decision);
         }
@@ -930,7 +933,11 @@ fn a_ticket_too_many_is_closed_first() {
         }),
     ];
     let mut repaired = record;
-    for (step, done) in steps.iter().zip([Done::Noted, Done::Noted, Done::Repaired]) {
+    for (step, done) in steps.iter().zip([
+        WriteEffect::Noted,
+        WriteEffect::Noted,
+        WriteEffect::Repaired,
+    ]) {
         assert_eq!(next(&repaired, 13), Decision::Write(step.clone()));
         let id = ClaimId::parse("c-2").unwrap();
         let claim = step.claim(&repaired, id, 1, at(0), at(65)).unwrap();
@@ -1092,7 +1099,7 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
     );
     let id = ClaimId::parse("c-2").unwrap();
     let claim = step.claim(&record, id, 1, at(0), at(65)).unwrap();
-    let done = Done::Reopened { board_id: Some(2) };
+    let done = WriteEffect::Reopened { board_id: Some(2) };
     let open = after(
         record.clone().with_claim(claim.clone()),
         &claim,
@@ -1168,11 +1175,18 @@ fn the_ticket_of_an_alert_that_is_gone_is_searched_for_where_the_connection_poin
     let gone = gone.with_closed(77, 1, ClosedBy::OutOfReach, at(20));
     let mut view = view();
     view.connection.as_mut().unwrap().epoch = 2;
-    for (memory, decision) in [
-        (MemoryState::Rebuilding, Decision::Recall),
-        (MemoryState::Complete, Decision::Nothing(Idle::OutOfReach)),
+    for (ticket_index, decision) in [
+        (TicketIndexState::Rebuilding, Decision::FindPriorTickets),
+        (
+            TicketIndexState::Complete,
+            Decision::Nothing(Idle::OutOfReach),
+        ),
     ] {
-        view.memory = Some(memory);
-        assert_eq!(decide(&gone, &view, SETTLE, at(30)), decision, "{memory:?}");
+        view.ticket_index = Some(ticket_index);
+        assert_eq!(
+            decide(&gone, &view, SETTLE, at(30)),
+            decision,
+            "{ticket_index:?}"
+        );
     }
 }

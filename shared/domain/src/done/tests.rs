@@ -5,8 +5,8 @@ use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved};
 use crate::fold::fold;
 use crate::record::Recheck;
 
-fn found() -> Found {
-    Found {
+fn found() -> FoundTicket {
+    FoundTicket {
         ticket_id: 77,
         ticket_ref: Some(TicketRef::new(&key(), 1)),
         board_id: Some(2),
@@ -20,16 +20,16 @@ fn found() -> Found {
     }
 }
 
-fn closed(second: i64) -> Found {
-    Found {
+fn closed(second: i64) -> FoundTicket {
+    FoundTicket {
         closed: true,
         closed_at: Some(at(second)),
         ..found()
     }
 }
 
-fn seen(ticket: Found) -> Seen {
-    Seen {
+fn seen(ticket: FoundTicket) -> ObservedTicket {
+    ObservedTicket {
         ticket: Some(ticket),
         is_noted: false,
         is_prioritised: false,
@@ -37,7 +37,7 @@ fn seen(ticket: Found) -> Seen {
 }
 
 /// As the record is once the ticket was looked at, at these seconds, until the claim ends.
-fn looked(mut record: Record, claim: &Claim, seen: &Seen, looks: &[i64]) -> Record {
+fn looked(mut record: Record, claim: &Claim, seen: &ObservedTicket, looks: &[i64]) -> Record {
     record = record.with_claim(claim.clone());
     for second in looks {
         let Some(claim) = record.claim.clone() else {
@@ -62,7 +62,7 @@ fn ended(record: &Record) -> Option<ClosedBy> {
 fn a_note_is_told_once_and_the_next_only_after_its_time() {
     let record = open(&[raised(1), raised(12), raised(13)]);
     let claim = claim(Op::Note(NoteKind::Repeats), &record);
-    let after = after(record, &claim, &Done::Noted, at(21));
+    let after = after(record, &claim, &WriteEffect::Noted, at(21));
     let open = after.open().unwrap();
     assert_eq!((open.noted_repeats, open.last_note_at), (2, Some(at(21))));
     assert_eq!(after.claim, None);
@@ -73,7 +73,7 @@ fn repeats_of_another_raise_are_not_told_by_a_note_of_the_first() {
     let record = open(&[raised(1), raised(12), raised(13)]);
     let claim = claim(Op::Note(NoteKind::Repeats), &record);
     let record = fold(fold(record, &resolved(22)), &raised(23));
-    let open = after(record, &claim, &Done::Noted, at(24));
+    let open = after(record, &claim, &WriteEffect::Noted, at(24));
     assert_eq!(open.open().unwrap().noted_repeats, 0);
 }
 
@@ -87,7 +87,7 @@ fn raises_of_one_time_are_told_apart_by_their_receipt() {
     let claim = claim(Op::Note(NoteKind::Repeats), &record);
     let anew = [resolved(22), raised(23)].map(of_one_time);
     let record = anew.iter().fold(record, fold);
-    let open = after(record, &claim, &Done::Noted, at(24));
+    let open = after(record, &claim, &WriteEffect::Noted, at(24));
     assert_eq!(open.open().unwrap().noted_repeats, 0);
 }
 
@@ -96,12 +96,12 @@ fn a_note_that_the_alert_is_gone_counts_until_it_is_raised_again() {
     for op in [Op::Note(NoteKind::Resolved), Op::Note(NoteKind::Closing)] {
         let record = open(&[raised(1), resolved(12)]);
         let claim = claim(op, &record);
-        let noted = after(record.clone(), &claim, &Done::Noted, at(21));
+        let noted = after(record.clone(), &claim, &WriteEffect::Noted, at(21));
         let ticket = noted.open().unwrap();
         assert!(ticket.noted_resolved);
         assert_eq!(ticket.last_note_at, Some(at(21)));
         let back = fold(record, &raised(14));
-        let noted = after(back, &claim, &Done::Noted, at(21));
+        let noted = after(back, &claim, &WriteEffect::Noted, at(21));
         assert!(!noted.open().unwrap().noted_resolved, "{op:?}");
     }
 }
@@ -116,7 +116,7 @@ fn a_note_of_unknown_outcome_is_written_if_its_mark_is_there_whatever_came_since
         let record = open(&[raised(1), raised(12)]);
         let claim = claim(op, &record);
         let record = fold(record, &resolved(30));
-        let seen = Seen {
+        let seen = ObservedTicket {
             is_noted: true,
             ..seen(found())
         };
@@ -193,7 +193,7 @@ fn a_deleted_ticket_is_waited_for_no_longer() {
     for op in [Op::Note(NoteKind::Resolved), Op::Patch, Op::Close] {
         let record = open(&[raised(1)]);
         let claim = claim(op, &record);
-        let gone = Seen {
+        let gone = ObservedTicket {
             ticket: None,
             is_noted: false,
             is_prioritised: false,
@@ -313,7 +313,7 @@ fn a_raise_after_a_technicians_close_gets_its_ticket_and_one_before_does_not() {
 #[test]
 fn a_clock_that_is_hours_behind_makes_no_raise_look_new() {
     let behind = |second: i64| at(second - 7200);
-    let found = Found {
+    let found = FoundTicket {
         entered_at: Some(behind(10)),
         closed: true,
         closed_at: Some(behind(500)),
@@ -329,7 +329,7 @@ fn a_clock_that_is_hours_behind_makes_no_raise_look_new() {
 fn a_priority_of_unknown_outcome_is_raised_if_the_ticket_has_it() {
     let record = open(&[raised(1)]);
     let claim = claim(Op::Patch, &record);
-    let seen = Seen {
+    let seen = ObservedTicket {
         is_prioritised: true,
         ..seen(found())
     };
@@ -362,7 +362,7 @@ fn a_reopening_that_took_effect_is_recorded_and_its_note_is_owed() {
             op: Op::Note(NoteKind::Reopened),
             ..claim.clone()
         },
-        &Done::Noted,
+        &WriteEffect::Noted,
         at(40),
     );
     assert!(!noted.open().unwrap().owes_reopened_note);
@@ -381,7 +381,7 @@ fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
     assert_eq!(ended(&given_up), ended(&again()), "as before");
     let still = crate::adopt::rechecked(given_up.clone(), &recheck, &[closed(15)], at(5000));
     assert!(still.open().is_none() && still.rechecks[0].last);
-    let other = Found {
+    let other = FoundTicket {
         ticket_id: 78,
         ..found()
     };
@@ -397,7 +397,7 @@ fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
 fn a_ticket_that_cannot_be_reopened_has_ended() {
     let record = again();
     let claim = claim(Op::Reopen, &record);
-    let moved = Done::Ended(Ended::from(ClosedBy::Moved));
+    let moved = WriteEffect::Ended(Ended::from(ClosedBy::Moved));
     let record = after(record, &claim, &moved, at(30));
     assert_eq!(ended(&record), Some(ClosedBy::Moved));
 }
@@ -426,16 +426,16 @@ fn of_two_duplicates_each_is_noted_named_and_closed() {
         flags.collect::<Vec<_>>()
     };
     let noted = of(Op::Note(NoteKind::Duplicate), 78, &record);
-    record = after(record, &noted, &Done::Noted, at(20));
+    record = after(record, &noted, &WriteEffect::Noted, at(20));
     assert_eq!(flags(&record), [(78, true, false), (79, false, false)]);
     let named = of(Op::Note(NoteKind::Kept), 77, &record);
-    record = after(record, &named, &Done::Noted, at(21));
+    record = after(record, &named, &WriteEffect::Noted, at(21));
     assert_eq!(flags(&record), [(78, true, true), (79, false, false)]);
     let closed = of(Op::Repair, 78, &record);
-    record = after(record, &closed, &Done::Repaired, at(22));
+    record = after(record, &closed, &WriteEffect::Repaired, at(22));
     assert_eq!(flags(&record), [(79, false, false)]);
     let noted = of(Op::Note(NoteKind::Duplicate), 79, &record);
-    let by_person = Done::Ended(Ended::from(ClosedBy::Technician));
+    let by_person = WriteEffect::Ended(Ended::from(ClosedBy::Technician));
     record = after(record, &noted, &by_person, at(23));
     assert_eq!(flags(&record), [], "a person was faster");
     assert!(record.open().is_some());

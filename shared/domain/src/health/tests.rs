@@ -14,10 +14,10 @@ fn kind(name: &str) -> Kind {
 
 const GONE: Issue = Issue::Board {
     role: Role::Operations,
-    why: Unfit::Missing,
+    why: TargetIssue::Missing,
 };
 
-fn company(why: CompanyUnfit) -> Issue {
+fn company(why: CompanyIssue) -> Issue {
     let tenant = acme();
     Issue::Company { tenant, why }
 }
@@ -41,7 +41,7 @@ fn probe_of(letter: char) -> Probe {
     match letter {
         'k' => takes(&[]),
         'b' => takes(&[GONE]),
-        'd' => takes(&[GONE, company(CompanyUnfit::Deleted)]),
+        'd' => takes(&[GONE, company(CompanyIssue::Deleted)]),
         'r' => nothing(ProbeAnswer::Refuses(ConnectionRefusal::Keys)),
         'c' => nothing(ProbeAnswer::Refuses(ConnectionRefusal::ClientId)),
         'f' => nothing(ProbeAnswer::Fails(Outage::Failing)),
@@ -61,7 +61,7 @@ fn told_in(story: &str) -> Vec<String> {
         for notification in health.notifications(now) {
             let scope = match notification.scope() {
                 IncidentScope::Connection => "connection",
-                IncidentScope::SetUp => "set-up",
+                IncidentScope::PartnerConfig => "set-up",
             };
             notified.push(format!("{minute} {scope} {}", notification.name()));
             health = health.notified(&notification, now);
@@ -202,9 +202,9 @@ fn what_was_told_and_not_sent_stays_to_be_told() {
 
 #[test]
 fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
-    let found = [GONE, company(CompanyUnfit::Inactive)];
+    let found = [GONE, company(CompanyIssue::Inactive)];
     let health = transition(Health::default(), &probe(ProbeAnswer::Takes, &found), at(0));
-    let health = health.notified(&Notification::Broken(IncidentScope::SetUp), at(0));
+    let health = health.notified(&Notification::Broken(IncidentScope::PartnerConfig), at(0));
     let open_incident = |health: &Health| match health.open_incident() {
         Some(incident) => incident.issues.iter().cloned().collect(),
         None => vec![],
@@ -253,7 +253,7 @@ fn an_outage_counts_from_its_first_failing_probe() {
 #[test]
 fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
     let mut health = transition(Health::default(), &probe_of('b'), at(0));
-    health = health.notified(&Notification::Broken(IncidentScope::SetUp), at(0));
+    health = health.notified(&Notification::Broken(IncidentScope::PartnerConfig), at(0));
     assert!(health.is_urgent(at(59)) && !health.is_urgent(at(60)));
     health = transition(health, &probe_of('k'), at(75));
     assert!(health.is_urgent(at(75)), "until it is told to be over");
@@ -265,7 +265,7 @@ fn the_most_that_waited_is_remembered() {
     let waited = |health: &Health| health.connection.as_ref().unwrap().waited;
     let health = health.with_waiting(IncidentScope::Connection, 7);
     let health = health.with_waiting(IncidentScope::Connection, 3);
-    let health = health.with_waiting(IncidentScope::SetUp, 30);
+    let health = health.with_waiting(IncidentScope::PartnerConfig, 30);
     assert_eq!((waited(&health), health.set_up), (7, None));
 }
 
@@ -411,7 +411,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
     );
     let inactive = Issue::Board {
         role: cyber,
-        why: Unfit::Inactive,
+        why: TargetIssue::Inactive,
     };
     assert_eq!(needed.boards_unfit(&[board(23, true)]), [GONE, inactive]);
 
@@ -430,17 +430,17 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
         [
             Issue::StartStatus {
                 role: operations,
-                why: Unfit::Closes
+                why: TargetIssue::Closes
             },
             Issue::ClosingStatus {
                 role: operations,
-                why: Unfit::LeavesOpen
+                why: TargetIssue::LeavesOpen
             },
         ]
     );
     let start_gone = Issue::StartStatus {
         role: cyber,
-        why: Unfit::Missing,
+        why: TargetIssue::Missing,
     };
     assert_eq!(
         needed.statuses_unfit(cyber, &good),
@@ -457,7 +457,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
     let off = Issue::Type {
         role: operations,
         kind: kind("disk"),
-        why: Unfit::Inactive,
+        why: TargetIssue::Inactive,
     };
     assert_eq!(needed.types_unfit(operations, &[found(2200, true)]), [off]);
     assert_eq!(needed.priorities_gone(&[31, 32]), []);
@@ -470,8 +470,8 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
 #[test]
 fn several_things_are_counted_and_one_is_named() {
     let name = |tenant: &TenantId| tenant.to_string();
-    let one = BTreeSet::from([company(CompanyUnfit::Missing)]);
+    let one = BTreeSet::from([company(CompanyIssue::Missing)]);
     assert_eq!(in_short(&one, name), "the company of acme cannot be used");
-    let two = BTreeSet::from([company(CompanyUnfit::Missing), GONE]);
+    let two = BTreeSet::from([company(CompanyIssue::Missing), GONE]);
     assert_eq!(in_short(&two, name), "2 things in ConnectWise stop tickets");
 }

@@ -7,7 +7,7 @@ use super::tests::{event, raised, with_ticket};
 use super::*;
 use crate::TicketRef;
 use crate::adopt::rechecked;
-use crate::command::{Ask, Command};
+use crate::command::{Command, CommandAction};
 use crate::event::{Change, EventDigest};
 use crate::fold::fold;
 use crate::record::{ClosedBy, Ended, Record};
@@ -42,7 +42,7 @@ struct Drawn {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Life {
     NoTicket,
-    Ticket,
+    OpenTicket,
     /// The ticket of the first life was opened again in the second.
     Reopened,
     Resolved,
@@ -76,7 +76,7 @@ struct Twin {
 fn drawn() -> impl Strategy<Value = Drawn> {
     let life = prop_oneof![
         2 => Just(Life::NoTicket),
-        6 => Just(Life::Ticket),
+        6 => Just(Life::OpenTicket),
         1 => Just(Life::Reopened),
         1 => Just(Life::Resolved),
         1 => Just(Life::OtherEpoch),
@@ -172,7 +172,7 @@ struct World {
     records: Vec<Record>,
     /// Of each record, in the same order.
     items: Vec<ItemKey>,
-    site: BTreeMap<RecordId, Found>,
+    site: BTreeMap<RecordId, FoundTicket>,
     snapshots: BTreeMap<usize, Vec<Sent>>,
     approved: BTreeMap<TenantId, u32>,
     page: usize,
@@ -203,7 +203,7 @@ fn crowd() -> impl Strategy<Value = World> {
         life: match (drawn.life == Life::NoTicket, drawn.expires) {
             (true, _) => Life::NoTicket,
             (false, Some(_)) => Life::Resolved,
-            (false, None) => Life::Ticket,
+            (false, None) => Life::OpenTicket,
         },
         ..drawn
     });
@@ -262,7 +262,7 @@ impl World {
         let ended = |by| ticket.clone().with_closed(id, 1, by, minute(NOW));
         let record = match drawn.life {
             Life::NoTicket => record,
-            Life::Ticket => ticket,
+            Life::OpenTicket => ticket,
             Life::EndedByPerson => ended(ClosedBy::Technician),
             Life::RaisedAgain => ended(ClosedBy::Us),
             Life::Resolved => fold(ticket.clone(), &event(&ticket, LAST + 1, Change::Resolved)),
@@ -279,7 +279,7 @@ impl World {
             }
         };
         let ticket_ref = TicketRef::new(&key, 1);
-        let made = Found {
+        let made = FoundTicket {
             ticket_id: id,
             ticket_ref: Some(ticket_ref),
             board_id: Some(BOARDS[0]),
@@ -306,7 +306,7 @@ impl World {
             self.site.insert(id, found);
         }
         for (n, twin) in (1..).zip(&drawn.twins).filter(|_| has_ticket) {
-            let found = Found {
+            let found = FoundTicket {
                 ticket_id: id + n,
                 closed: twin.closed,
                 touched: twin.touched,
@@ -367,7 +367,7 @@ impl World {
     }
 
     /// As reconcile does it.
-    fn departures(&self) -> Departures {
+    fn resolution_plan(&self) -> ResolutionPlan {
         let census = self.census();
         let of = |of: &Scope| {
             let lists = (0..4).find(|number| scope(*number) == *of);
@@ -377,9 +377,9 @@ impl World {
             let sent = of(scope).unwrap_or_default();
             let watched = census.watched(number);
             let (snapshots, found) = read(&sent, &census.kinds_of(number), &watched, minute(NOW));
-            (number, Seen { snapshots, found })
+            (number, ScopeSnapshots { snapshots, found })
         });
-        let going = census.going(&seen.collect(), LAG, minute(NOW));
+        let resolved_alerts = census.resolved_alerts(&seen.collect(), LAG, minute(NOW));
         let approval = |(tenant, closings): (&TenantId, &u32)| {
             let of_tenant = self
                 .records
@@ -396,18 +396,18 @@ impl World {
             (tenant.clone(), approval)
         };
         let approvals = self.approved.iter().map(approval).collect();
-        census.departures(going, &[], &approvals, minute(NOW))
+        census.resolution_plan(resolved_alerts, &[], &approvals, minute(NOW))
     }
 
-    fn shown(&self) -> impl Iterator<Item = &Found> {
+    fn shown(&self) -> impl Iterator<Item = &FoundTicket> {
         let shown = self.site.values();
         shown.filter(|found| found.board_id != Some(HIDDEN))
     }
 
     fn differing(&self) -> Vec<Proposal> {
         let tickets = self.census().tickets(1);
-        let is_listed = |found: &&Found| !found.closed && found.ticket_ref.is_some();
-        let listed: Vec<Found> = self.shown().filter(is_listed).cloned().collect();
+        let is_listed = |found: &&FoundTicket| !found.closed && found.ticket_ref.is_some();
+        let listed: Vec<FoundTicket> = self.shown().filter(is_listed).cloned().collect();
         let mut proposals = vec![];
         let mut behind = 0;
         let mut pages = listed.chunks(self.page).peekable();
@@ -434,24 +434,24 @@ impl World {
 
     /// What is asked; a proposal to which no command fits is asked in vain, and there is none.
     fn plan(&self) -> Vec<Command> {
-        let proposals = self.departures().proposals.into_iter();
+        let proposals = self.resolution_plan().proposals.into_iter();
         let commands = proposals.chain(self.differing()).map(|proposal| {
             let record = self.record(proposal.key);
             let last = record.desired.last.clone();
-            let ask = match proposal.ask {
-                Proposed::Resolve { last: at, shown } => {
+            let action = match proposal.action {
+                ProposedAction::Resolve { last: at, shown } => {
                     let last = last.filter(|last| last.occurred_at == at).unwrap();
-                    Ask::Resolve { last, shown }
+                    CommandAction::Resolve { last, shown }
                 }
-                Proposed::Look(_) => Ask::Look,
-                Proposed::LookForDuplicates(_) => Ask::LookForDuplicates,
+                ProposedAction::Look(_) => CommandAction::Look,
+                ProposedAction::LookForDuplicates(_) => CommandAction::LookForDuplicates,
             };
             let ticket_id = record.open().map(|open| open.ticket_id);
             let command = Command {
                 key: record.key.clone(),
                 occurrence: record.occurrence,
                 ticket_id,
-                ask,
+                action,
             };
             assert!(command.fits(record), "{command:?} for {record:?}");
             command
@@ -468,8 +468,8 @@ impl World {
         let stored = &self.records[at.unwrap()];
         let fits = command.fits(stored);
         let mut record = command.taken_in(stored.clone(), minute(NOW));
-        match (&command.ask, record.open().cloned()) {
-            (Ask::Look, Some(open)) if fits => {
+        match (&command.action, record.open().cloned()) {
+            (CommandAction::Look, Some(open)) if fits => {
                 let seen = self.shown().find(|found| found.ticket_id == open.ticket_id);
                 let by = seen.map_or(Some(Ended::from(ClosedBy::Deleted)), |found| {
                     found.ended(&record.ticket_ref(), open.company_id)
@@ -479,12 +479,12 @@ impl World {
                     None => record.with_board(seen.and_then(|found| found.board_id)),
                 };
             }
-            (Ask::LookForDuplicates, Some(_)) => {
+            (CommandAction::LookForDuplicates, Some(_)) => {
                 for recheck in record.rechecks.clone() {
                     let found = self.shown();
                     let found = found
                         .filter(|found| found.ticket_ref.as_ref() == Some(&recheck.ticket_ref));
-                    let found: Vec<Found> = found.cloned().collect();
+                    let found: Vec<FoundTicket> = found.cloned().collect();
                     record = rechecked(record, &recheck, &found, minute(NOW));
                 }
                 for too_many in std::mem::take(&mut record.duplicates) {
@@ -497,7 +497,13 @@ impl World {
                     }
                 }
             }
-            (Ask::Look | Ask::LookForDuplicates | Ask::Resolve { .. } | Ask::Retry { .. }, _) => {}
+            (
+                CommandAction::Look
+                | CommandAction::LookForDuplicates
+                | CommandAction::Resolve { .. }
+                | CommandAction::Retry { .. },
+                _,
+            ) => {}
         }
         self.records[at.unwrap()] = record;
     }
@@ -559,12 +565,12 @@ proptest! {
 
     #[test]
     fn a_plan_that_was_carried_out_asks_for_nothing_more(mut world in world()) {
-        let stopped: Vec<TenantId> = world.departures().stopped.into_keys().collect();
+        let held: Vec<TenantId> = world.resolution_plan().held.into_keys().collect();
         let commands = world.plan();
         world.obey_all(&commands);
         // Of a tenant that was stopped, fewer may be left now than are too many.
         let mut rest = world.plan();
-        rest.retain(|command| !stopped.contains(&command.key.tenant));
+        rest.retain(|command| !held.contains(&command.key.tenant));
         prop_assert_eq!(rest, vec![]);
     }
 
@@ -592,9 +598,9 @@ proptest! {
 
     #[test]
     fn nothing_is_gone_that_the_newest_snapshot_has_or_that_may_still_be_active(world in world()) {
-        for proposal in world.departures().proposals {
+        for proposal in world.resolution_plan().proposals {
             let record = world.record(proposal.key);
-            let Proposed::Resolve { last, shown } = proposal.ask else { panic!() };
+            let ProposedAction::Resolve { last, shown } = proposal.action else { panic!() };
             prop_assert!(record.desired.active);
             let speaking = world.speaking(record);
             let id = record.key.alert_id.to_string();
@@ -632,19 +638,19 @@ proptest! {
 
     #[test]
     fn no_more_tickets_close_at_once_than_is_believed_or_let_through(world in prop_oneof![1 => world(), 3 => crowd()]) {
-        let departures = world.departures();
+        let resolution_plan = world.resolution_plan();
         for tenant in TENANTS {
             let tenant = TenantId::parse(tenant).unwrap();
             let of = |record: &&Record| record.key.tenant == tenant;
             let tickets = |record: &&Record| record.open().is_some();
-            let gone = departures.proposals.iter().map(|proposal| world.record(proposal.key));
+            let gone = resolution_plan.proposals.iter().map(|proposal| world.record(proposal.key));
             let gone: Vec<&Record> = gone.filter(of).collect();
             let closing = gone.iter().copied().filter(tickets).count();
             let open = world.records.iter().filter(of).filter(tickets).count();
             let believed = closing <= 20 || closing * 10 <= open * 3;
             let approved = world.approved.get(&tenant).map_or(0, |count| *count as usize);
             prop_assert!(believed || closing <= approved, "{} of {}", closing, open);
-            let is_stopped = departures.stopped.contains_key(&tenant);
+            let is_stopped = resolution_plan.held.contains_key(&tenant);
             prop_assert!(!is_stopped || gone.is_empty());
         }
     }
@@ -652,7 +658,7 @@ proptest! {
     #[test]
     fn any_newer_event_voids_what_was_to_be_gone(world in world(), (change, later) in newer()) {
         for command in world.plan() {
-            let Ask::Resolve { last, .. } = &command.ask else { continue };
+            let CommandAction::Resolve { last, .. } = &command.action else { continue };
             let record = world.records.iter().find(|record| record.key == command.key).unwrap();
             let details = record.desired.details.clone().unwrap();
             let at = NOW - 100;

@@ -102,7 +102,7 @@ fn census(records: &[Record]) -> Census {
 }
 
 /// What is going by these snapshots.
-fn going(census: &Census, snapshots: &[Sent]) -> Going {
+fn resolved_alerts(census: &Census, snapshots: &[Sent]) -> ResolvedAlerts {
     let of_scope = |number: u32, scope: &Scope| {
         let of = snapshots
             .iter()
@@ -111,15 +111,19 @@ fn going(census: &Census, snapshots: &[Sent]) -> Going {
         let of: Vec<Sent> = of.cloned().collect();
         let watched = census.watched(number);
         let (snapshots, found) = read(&of, &census.kinds_of(number), &watched, minute(NOW));
-        Seen { snapshots, found }
+        ScopeSnapshots { snapshots, found }
     };
     let numbered = (0..).zip(&census.scopes);
     let seen = numbered.map(|(number, scope)| (number, of_scope(number, scope)));
-    census.going(&seen.collect(), LAG, minute(NOW))
+    census.resolved_alerts(&seen.collect(), LAG, minute(NOW))
 }
 
 /// What is gone by one snapshot a tenant, where a person approved a minute ago that the first so many records of a tenant close.
-fn departures(records: &[Record], snapshots: &[Sent], approved: &[(&str, u32)]) -> Departures {
+fn resolution_plan(
+    records: &[Record],
+    snapshots: &[Sent],
+    approved: &[(&str, u32)],
+) -> ResolutionPlan {
     let approval = |tenant: &TenantId, closings| {
         let of_tenant = records.iter().filter(|record| record.key.tenant == *tenant);
         let alerts = of_tenant
@@ -145,21 +149,21 @@ fn departures_after(
     snapshots: &[Sent],
     ended: &[Record],
     approvals: &BTreeMap<TenantId, Approval>,
-) -> Departures {
+) -> ResolutionPlan {
     let census = census(records);
-    let going = going(&census, snapshots);
+    let resolved_alerts = resolved_alerts(&census, snapshots);
     let ended = ended
         .iter()
         .map(|record| Ended::of(&record.key, &record.desired, record.actual.as_ref()).unwrap());
     let ended: Vec<Ended> = ended.collect();
-    census.departures(going, &ended, approvals, minute(NOW))
+    census.resolution_plan(resolved_alerts, &ended, approvals, minute(NOW))
 }
 
 /// How many closings of how many are stopped.
-fn stopped(departures: &Departures) -> BTreeMap<TenantId, (u32, u32)> {
-    let stopped = departures.stopped.iter();
-    let stopped = stopped.map(|(tenant, stop)| (tenant.clone(), (stop.closings, stop.open)));
-    stopped.collect()
+fn held(resolution_plan: &ResolutionPlan) -> BTreeMap<TenantId, (u32, u32)> {
+    let held = resolution_plan.held.iter();
+    let held = held.map(|(tenant, stop)| (tenant.clone(), (stop.closings, stop.open)));
+    held.collect()
 }
 
 fn tenant_id(tenant: &str) -> TenantId {
@@ -174,8 +178,8 @@ fn of_tenant(tenant: &str, mut sent: Sent) -> Sent {
 }
 
 /// Which of the records are proposed, by the alerts' names.
-fn names<'a>(records: &'a [Record], departures: &Departures) -> Vec<&'a str> {
-    let proposed = departures.proposals.iter().filter_map(|proposal| {
+fn names<'a>(records: &'a [Record], resolution_plan: &ResolutionPlan) -> Vec<&'a str> {
+    let proposed = resolution_plan.proposals.iter().filter_map(|proposal| {
         let record = records
             .iter()
             .find(|record| item(&record.key) == proposal.key);
@@ -196,10 +200,10 @@ fn what_is_gone_is_said_with_what_shows_it() {
         of_kind("fabrikam", "of another tenant", "disk", None),
     ];
     let list = sent("s", NOW - 1, &["listed", "ends later"]).of(&["disk"]);
-    let departures = departures(&records, &[list], &[]);
+    let resolution_plan = resolution_plan(&records, &[list], &[]);
     let gone = |record: &Record, shown| Proposal {
         key: item(&record.key),
-        ask: Proposed::Resolve {
+        action: ProposedAction::Resolve {
             last: minute(LAST),
             shown,
         },
@@ -210,12 +214,12 @@ fn what_is_gone_is_said_with_what_shows_it() {
     };
     let expired = Resolution::Expired { at: minute(NOW) };
     let proposals = vec![gone(&records[2], absent), gone(&records[3], expired)];
-    let expected = Departures {
+    let expected = ResolutionPlan {
         proposals,
         next: Some(minute(NOW + 1)),
-        ..Departures::default()
+        ..ResolutionPlan::default()
     };
-    assert_eq!(departures, expected);
+    assert_eq!(resolution_plan, expected);
 }
 
 /// The same alert id, from another source: another alert.
@@ -224,8 +228,8 @@ fn a_list_speaks_for_its_own_source_alone() {
     let mut record = active("contoso", "a");
     record.key.source = SourceId::parse("src_zzzzzzzzzzzzzzzzzzzzzzzzzz").unwrap();
     let records = [record, active("contoso", "b")];
-    let departures = departures(&records, &[sent("s", NOW, &["c"])], &[]);
-    assert_eq!(names(&records, &departures), ["b"]);
+    let resolution_plan = resolution_plan(&records, &[sent("s", NOW, &["c"])], &[]);
+    assert_eq!(names(&records, &resolution_plan), ["b"]);
 }
 
 #[test]
@@ -258,7 +262,7 @@ fn only_what_stands_and_what_has_a_ticket_is_counted() {
         let one = census(std::slice::from_ref(&record));
         assert_eq!((one.len(), one.is_empty()), (count, count == 0), "{what}");
         let list = [sent("s", NOW, &["b"])];
-        let gone = departures(std::slice::from_ref(&record), &list, &[]).proposals;
+        let gone = resolution_plan(std::slice::from_ref(&record), &list, &[]).proposals;
         let may_go = record.desired.active && record.desired.details.is_some() && count == 1;
         assert_eq!(gone.len(), usize::from(may_go), "{what}");
     }
@@ -271,13 +275,13 @@ fn alerts_whose_tickets_persons_ended_are_taken_for_gone_and_count_towards_no_st
     let ended = |n| record(n).with_closed(7, 1, ClosedBy::Technician, minute(NOW));
     let list = [sent("s", NOW, &["b"])];
     let mut records: Vec<Record> = (0..100).map(ended).collect();
-    let gone = departures(&records, &list, &[]);
-    assert_eq!((gone.proposals.len(), gone.stopped.len()), (100, 0));
+    let gone = resolution_plan(&records, &list, &[]);
+    assert_eq!((gone.proposals.len(), gone.held.len()), (100, 0));
     // Where the list is not believed for others, it is not for these.
     records.extend((100..121).map(record));
-    let gone = departures(&records, &list, &[]);
+    let gone = resolution_plan(&records, &list, &[]);
     assert_eq!(gone.proposals.len(), 0);
-    assert_eq!(stopped(&gone).into_values().collect::<Vec<_>>(), [(21, 21)]);
+    assert_eq!(held(&gone).into_values().collect::<Vec<_>>(), [(21, 21)]);
 }
 
 #[test]
@@ -305,7 +309,9 @@ fn a_scope_is_asked_for_the_kinds_of_its_standing_alerts() {
 fn an_alert_ends_at_its_time_unless_a_later_list_has_it() {
     let ends = |at| [of_kind("contoso", "a", "disk", Some(at))];
     let gone = |records: &[Record], snapshots: &[Sent]| {
-        !departures(records, snapshots, &[]).proposals.is_empty()
+        !resolution_plan(records, snapshots, &[])
+            .proposals
+            .is_empty()
     };
     assert!(gone(&ends(NOW), &[]));
     assert!(gone(&ends(LAST - 1), &[]));
@@ -332,7 +338,7 @@ fn the_next_end_is_the_first_to_come() {
             .zip(0..)
             .map(|(at, n)| of_kind("contoso", &format!("a{n}"), "disk", Some(*at)));
         let records: Vec<_> = records.collect();
-        departures(&records, snapshots, &[]).next
+        resolution_plan(&records, snapshots, &[]).next
     };
     assert_eq!(next(&[], &[]), None);
     assert_eq!(
@@ -362,7 +368,7 @@ fn closing(gone: u64, of: u64) -> (Vec<Record>, Vec<Sent>) {
 
 #[test]
 fn more_than_twenty_and_more_than_three_in_ten_are_not_believed_at_once() {
-    for (gone, of, stopped) in [
+    for (gone, of, held) in [
         (20, 20, false),
         (20, 21, false),
         (21, 21, true),
@@ -374,20 +380,20 @@ fn more_than_twenty_and_more_than_three_in_ten_are_not_believed_at_once() {
         (301, 1000, true),
     ] {
         let (records, list) = closing(gone, of);
-        let departures = departures(&records, &list, &[]);
+        let resolution_plan = resolution_plan(&records, &list, &[]);
         let counts = (u32::try_from(gone).unwrap(), u32::try_from(of).unwrap());
-        let expected = match stopped {
+        let expected = match held {
             true => BTreeMap::from([(tenant_id("contoso"), counts)]),
             false => BTreeMap::new(),
         };
-        assert_eq!(self::stopped(&departures), expected, "{gone} of {of}");
-        let proposed = if stopped { 0 } else { gone };
+        assert_eq!(self::held(&resolution_plan), expected, "{gone} of {of}");
+        let proposed = if held { 0 } else { gone };
         assert_eq!(
-            departures.proposals.len() as u64,
+            resolution_plan.proposals.len() as u64,
             proposed,
             "{gone} of {of}"
         );
-        assert!(departures.approved.is_empty());
+        assert!(resolution_plan.approved.is_empty());
     }
 }
 
@@ -396,10 +402,10 @@ fn a_tenant_that_is_stopped_stops_no_other() {
     let (mut records, mut lists) = closing(21, 60);
     records.extend(many("fabrikam", "b", 3, true));
     lists.push(of_tenant("fabrikam", sent("t", NOW, &["b0"])));
-    let departures = departures(&records, &lists, &[]);
-    assert_eq!(names(&records, &departures), ["b1", "b2"]);
+    let resolution_plan = resolution_plan(&records, &lists, &[]);
+    assert_eq!(names(&records, &resolution_plan), ["b1", "b2"]);
     assert_eq!(
-        stopped(&departures),
+        held(&resolution_plan),
         [(tenant_id("contoso"), (21, 60))].into()
     );
 }
@@ -417,11 +423,8 @@ fn a_source_that_loses_too_many_of_its_own_stops_its_tenant_however_many_others_
     let (mut records, list) = closing(25, 25);
     let others = many("contoso", "o", 600, true);
     records.extend(others.into_iter().map(of_other_source));
-    let together = departures(&records, &list, &[]);
-    assert_eq!(
-        stopped(&together),
-        [(tenant_id("contoso"), (25, 25))].into()
-    );
+    let together = resolution_plan(&records, &list, &[]);
+    assert_eq!(held(&together), [(tenant_id("contoso"), (25, 25))].into());
     assert!(together.proposals.is_empty());
 }
 
@@ -433,11 +436,8 @@ fn sources_that_lose_a_few_each_stop_their_tenant_together() {
     let mut other = sent("t", NOW, &["o18", "o19"]);
     other.heads[0].source = SourceId::parse(OTHER_SOURCE).unwrap();
     lists.push(other);
-    let together = departures(&records, &lists, &[]);
-    assert_eq!(
-        stopped(&together),
-        [(tenant_id("contoso"), (33, 50))].into()
-    );
+    let together = resolution_plan(&records, &lists, &[]);
+    assert_eq!(held(&together), [(tenant_id("contoso"), (33, 50))].into());
 }
 
 /// Alerts of before, raised at `LAST`, that a snapshot ended at this minute.
@@ -458,7 +458,7 @@ fn ended(prefix: &str, count: u64, at: i64) -> Vec<Record> {
 #[test]
 fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
     // Of a hundred alerts some went before, and some go now.
-    for (before, gone, stopped) in [
+    for (before, gone, held) in [
         (0, 20, false),
         (20, 10, false),
         (20, 11, true),
@@ -470,15 +470,15 @@ fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
         let (records, list) = closing(gone, 100 - before);
         let earlier = ended("e", before, NOW - 10);
         let none = BTreeMap::new();
-        let departures = departures_after(&records, &list, &earlier, &none);
+        let resolution_plan = departures_after(&records, &list, &earlier, &none);
         assert_eq!(
-            departures.stopped.len(),
-            usize::from(stopped),
+            resolution_plan.held.len(),
+            usize::from(held),
             "{before} {gone}"
         );
-        let proposed = if stopped { 0 } else { gone };
+        let proposed = if held { 0 } else { gone };
         assert_eq!(
-            departures.proposals.len() as u64,
+            resolution_plan.proposals.len() as u64,
             proposed,
             "{before} {gone}"
         );
@@ -486,8 +486,8 @@ fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
     // A command that was carried out while the run read its lists is not counted twice.
     let (records, list) = closing(20, 100);
     let carried_out = ended("a", 20, NOW);
-    let departures = departures_after(&records, &list, &carried_out, &BTreeMap::new());
-    assert_eq!(departures.proposals.len(), 20);
+    let resolution_plan = departures_after(&records, &list, &carried_out, &BTreeMap::new());
+    assert_eq!(resolution_plan.proposals.len(), 20);
 }
 
 #[test]
@@ -502,10 +502,10 @@ fn cyber_alerts_whose_tickets_stay_open_count_over_the_day_too() {
             });
             record
         });
-    assert!(departures(&records, &list, &[]).stopped.is_empty());
+    assert!(resolution_plan(&records, &list, &[]).held.is_empty());
     records.extend(noted);
-    let gone = departures(&records, &list, &[]);
-    assert_eq!(stopped(&gone)[&tenant_id("contoso")], (20, 60));
+    let gone = resolution_plan(&records, &list, &[]);
+    assert_eq!(held(&gone)[&tenant_id("contoso")], (20, 60));
 }
 
 /// A tenant with a few alerts at any time, and many over the day.
@@ -519,14 +519,14 @@ fn alerts_that_come_and_go_all_day_stop_nothing() {
         one
     });
     let earlier: Vec<Record> = earlier.collect();
-    let departures = departures_after(&records, &list, &earlier, &BTreeMap::new());
-    assert_eq!(departures.proposals.len(), 10);
+    let resolution_plan = departures_after(&records, &list, &earlier, &BTreeMap::new());
+    assert_eq!(resolution_plan.proposals.len(), 10);
 }
 
 #[test]
 fn what_went_more_than_a_day_ago_is_not_counted() {
     let (records, list) = closing(15, 60);
-    for (at, stopped) in [(NOW - 24 * 60 + 1, true), (NOW - 24 * 60, false)] {
+    for (at, held) in [(NOW - 24 * 60 + 1, true), (NOW - 24 * 60, false)] {
         let mut earlier = ended("e", 40, at);
         for record in &mut earlier {
             record.desired.details.as_mut().unwrap().raised_at = minute(0);
@@ -535,8 +535,8 @@ fn what_went_more_than_a_day_ago_is_not_counted() {
         for record in &mut records {
             record.desired.details.as_mut().unwrap().raised_at = minute(0);
         }
-        let departures = departures_after(&records, &list, &earlier, &BTreeMap::new());
-        assert_eq!(!departures.stopped.is_empty(), stopped, "{at}");
+        let resolution_plan = departures_after(&records, &list, &earlier, &BTreeMap::new());
+        assert_eq!(!resolution_plan.held.is_empty(), held, "{at}");
     }
 }
 
@@ -581,11 +581,11 @@ fn what_a_person_let_through_is_not_counted_again() {
         ("a day ago", 10, approved(40, NOW - 24 * 60, false), (1, 0)),
     ] {
         let (records, list) = closing(gone, 60);
-        let departures = departures_after(&records, &list, &before, &approvals);
-        let seen = (departures.stopped.len(), departures.approved.len());
+        let resolution_plan = departures_after(&records, &list, &before, &approvals);
+        let seen = (resolution_plan.held.len(), resolution_plan.approved.len());
         assert_eq!(seen, expected, "{what}");
         let proposed = if expected.0 == 0 { gone } else { 0 };
-        assert_eq!(departures.proposals.len() as u64, proposed, "{what}");
+        assert_eq!(resolution_plan.proposals.len() as u64, proposed, "{what}");
     }
 }
 
@@ -610,11 +610,11 @@ fn an_alert_that_only_a_similar_id_is_listed_for_stays_and_is_counted() {
         of_kind("contoso", "Disk-3", "disk", Some(NOW - 1)),
     ];
     let list = |taken| [sent("s", taken, &["DISK-1", "Disk-2", "disk-3"])];
-    let gone = departures(&records, &list(NOW), &[]);
+    let gone = resolution_plan(&records, &list(NOW), &[]);
     assert!(gone.proposals.is_empty(), "{gone:?}");
     let counts: Vec<usize> = gone.similar.values().copied().collect();
     assert_eq!(counts, [2]);
-    let gone = departures(&records, &list(LAST + 9), &[]);
+    let gone = resolution_plan(&records, &list(LAST + 9), &[]);
     assert!(gone.similar.is_empty(), "it may lag, and shows nothing yet");
     assert_eq!(names(&records, &gone), ["Disk-3"], "it ended after that");
 }
@@ -630,8 +630,8 @@ fn whether_there_are_tickets_to_compare_is_known() {
 #[test]
 fn a_person_lets_through_what_it_saw_and_not_others_of_the_same_number() {
     let (records, seen) = closing(25, 60);
-    let stop = departures(&records, &seen, &[])
-        .stopped
+    let stop = resolution_plan(&records, &seen, &[])
+        .held
         .into_values()
         .next();
     let stop = stop.unwrap();
@@ -642,8 +642,8 @@ fn a_person_lets_through_what_it_saw_and_not_others_of_the_same_number() {
     };
     let approvals = BTreeMap::from([(tenant_id("contoso"), approval)]);
     let passes = |snapshots: &[Sent]| {
-        let departures = departures_after(&records, snapshots, &[], &approvals);
-        departures.proposals.len()
+        let resolution_plan = departures_after(&records, snapshots, &[], &approvals);
+        resolution_plan.proposals.len()
     };
     assert_eq!(passes(&seen), 25);
     // All but the first are listed by now, and another one is not.
@@ -654,8 +654,8 @@ fn a_person_lets_through_what_it_saw_and_not_others_of_the_same_number() {
         vec![sent("s", NOW, &there)]
     };
     let others = list(&|n| (1..26).contains(&n));
-    let other = departures(&records, &others, &[])
-        .stopped
+    let other = resolution_plan(&records, &others, &[])
+        .held
         .into_values()
         .next();
     let other = other.unwrap();
@@ -674,20 +674,20 @@ fn a_person_lets_through_as_many_as_it_saw() {
     let there: Vec<&str> = there.iter().map(String::as_str).collect();
     lists.push(of_tenant("fabrikam", sent("t", NOW, &there)));
     for (approved, passes) in [(24, false), (25, true), (26, true)] {
-        let departures = departures(&records, &lists, &[("contoso", approved)]);
-        assert_eq!(departures.proposals.len(), if passes { 25 } else { 0 });
+        let resolution_plan = resolution_plan(&records, &lists, &[("contoso", approved)]);
+        assert_eq!(resolution_plan.proposals.len(), if passes { 25 } else { 0 });
         let contoso = tenant_id("contoso");
-        assert_eq!(departures.approved.contains(&contoso), passes);
-        assert_eq!(departures.stopped.contains_key(&contoso), !passes);
+        assert_eq!(resolution_plan.approved.contains(&contoso), passes);
+        assert_eq!(resolution_plan.held.contains_key(&contoso), !passes);
         assert_eq!(
-            stopped(&departures)[&tenant_id("fabrikam")],
+            held(&resolution_plan)[&tenant_id("fabrikam")],
             (22, 30),
             "not this one"
         );
     }
     let (records, list) = closing(20, 20);
-    let departures = departures(&records, &list, &[("contoso", 99)]);
-    assert!(departures.approved.is_empty(), "nothing was stopped");
+    let resolution_plan = resolution_plan(&records, &list, &[("contoso", 99)]);
+    assert!(resolution_plan.approved.is_empty(), "nothing was stopped");
 }
 
 /// Taken for gone, they would never get one.
@@ -696,25 +696,25 @@ fn alerts_without_a_ticket_count_too() {
     let mut records = many("contoso", "a", 25, false);
     let list = [sent("s", NOW, &["x"])];
     let contoso = tenant_id("contoso");
-    let gone = departures(&records, &list, &[]);
-    assert_eq!(stopped(&gone)[&contoso], (25, 25));
+    let gone = resolution_plan(&records, &list, &[]);
+    assert_eq!(held(&gone)[&contoso], (25, 25));
     // Tickets that only wait for a technician do not make it fewer.
     let noted = many("contoso", "n", 80, true).into_iter().map(resolved);
     records.extend(noted);
-    let gone = departures(&records, &list, &[]);
-    assert_eq!(stopped(&gone)[&contoso], (25, 25));
-    let gone = departures(&records, &list, &[("contoso", 25)]);
+    let gone = resolution_plan(&records, &list, &[]);
+    assert_eq!(held(&gone)[&contoso], (25, 25));
+    let gone = resolution_plan(&records, &list, &[("contoso", 25)]);
     assert_eq!((gone.proposals.len(), gone.approved.len()), (25, 1));
     // Nor do alerts without one make many tickets fewer.
     let (mut records, mut lists) = closing(21, 60);
     let waiting = many("contoso", "w", 100, false);
     lists[0].lists.extend((0..100).map(|n| format!("w{n}")));
     records.extend(waiting);
-    let gone = departures(&records, &lists, &[]);
-    assert_eq!(stopped(&gone)[&contoso], (21, 60));
+    let gone = resolution_plan(&records, &lists, &[]);
+    assert_eq!(held(&gone)[&contoso], (21, 60));
     // But open tickets are, whether their alerts stand or not.
     records.extend(many("contoso", "n", 20, true).into_iter().map(resolved));
-    assert_eq!(departures(&records, &lists, &[]).proposals.len(), 21);
+    assert_eq!(resolution_plan(&records, &lists, &[]).proposals.len(), 21);
 }
 
 #[test]
@@ -724,15 +724,15 @@ fn alerts_that_end_by_themselves_count_too() {
         with_ticket(record, n + 1, LAST)
     });
     let records: Vec<_> = ended.collect();
-    let gone = departures(&records, &[], &[]);
-    assert_eq!(stopped(&gone)[&tenant_id("contoso")], (30, 30));
+    let gone = resolution_plan(&records, &[], &[]);
+    assert_eq!(held(&gone)[&tenant_id("contoso")], (30, 30));
     assert_eq!((gone.proposals.len(), gone.next), (0, None));
 }
 
 /// The ticket of alert `a`, as ConnectWise lists it where nobody did anything with it.
-fn listed(record: &Record) -> Found {
+fn listed(record: &Record) -> FoundTicket {
     let open = record.open().unwrap();
-    Found {
+    FoundTicket {
         ticket_id: open.ticket_id,
         ticket_ref: Some(record.ticket_ref()),
         board_id: open.board_id,
@@ -750,21 +750,21 @@ fn a() -> Record {
     with_ticket(active("contoso", "a"), 7, LAST)
 }
 
-fn look(ticket: RecordId) -> Vec<Proposed> {
-    vec![Proposed::Look(ticket)]
+fn look(ticket: RecordId) -> Vec<ProposedAction> {
+    vec![ProposedAction::Look(ticket)]
 }
 
-fn for_duplicates(ticket: RecordId) -> Vec<Proposed> {
-    vec![Proposed::LookForDuplicates(ticket)]
+fn for_duplicates(ticket: RecordId) -> Vec<ProposedAction> {
+    vec![ProposedAction::LookForDuplicates(ticket)]
 }
 
 /// What the whole list shows: what is to be asked, and which tickets are missing.
-fn compared(records: &[Record], list: &[Found]) -> (Vec<Proposed>, Vec<RecordId>) {
+fn compared(records: &[Record], list: &[FoundTicket]) -> (Vec<ProposedAction>, Vec<RecordId>) {
     let tickets = census(records).tickets(1);
     let comparison = tickets.compare(0, None, list, minute(NOW));
     let asks = comparison.proposals.into_iter();
     (
-        asks.map(|proposal| proposal.ask).collect(),
+        asks.map(|proposal| proposal.action).collect(),
         comparison.missing,
     )
 }
@@ -773,12 +773,12 @@ fn compared(records: &[Record], list: &[Found]) -> (Vec<Proposed>, Vec<RecordId>
 fn a_ticket_that_is_not_as_it_is_recorded_is_to_be_looked_at() {
     let record = a();
     let other = TicketRef::new(&alert("contoso", "b"), 1);
-    let as_listed = |change: fn(&mut Found)| {
+    let as_listed = |change: fn(&mut FoundTicket)| {
         let mut found = listed(&record);
         change(&mut found);
         found
     };
-    let with_token = |ticket_ref: Option<TicketRef>| Found {
+    let with_token = |ticket_ref: Option<TicketRef>| FoundTicket {
         ticket_ref,
         ..listed(&record)
     };
@@ -881,7 +881,7 @@ fn a_stretch_of_the_list_is_compared_with_the_tickets_that_belong_there() {
 #[test]
 fn two_open_tickets_with_one_token_are_to_be_looked_for_wherever_they_are_listed() {
     let record = a();
-    let twin = |ticket_id| Found {
+    let twin = |ticket_id| FoundTicket {
         ticket_id,
         ..listed(&record)
     };
@@ -895,27 +895,27 @@ fn two_open_tickets_with_one_token_are_to_be_looked_for_wherever_they_are_listed
     let asks: Vec<_> = page
         .proposals
         .into_iter()
-        .map(|proposal| proposal.ask)
+        .map(|proposal| proposal.action)
         .collect();
     assert_eq!(asks, for_duplicates(7), "on another page");
 
-    let other_life = Found {
+    let other_life = FoundTicket {
         ticket_ref: Some(TicketRef::new(&record.key, 2)),
         ..twin(9)
     };
-    let nobodys = Found {
+    let nobodys = FoundTicket {
         ticket_ref: Some(TicketRef::new(&alert("contoso", "z"), 1)),
         ..twin(9)
     };
-    let no_token = Found {
+    let no_token = FoundTicket {
         ticket_ref: None,
         ..twin(9)
     };
-    let elsewhere = Found {
+    let elsewhere = FoundTicket {
         company_id: Some(20),
         ..twin(9)
     };
-    let merged = Found {
+    let merged = FoundTicket {
         merged: true,
         ..twin(9)
     };
@@ -936,7 +936,7 @@ fn a_ticket_that_was_opened_again_is_as_it_is_recorded() {
     }
     let one = std::slice::from_ref(&record);
     assert_eq!(compared(one, &[listed(&record)]), (vec![], vec![]));
-    let twin = |ticket_ref| Found {
+    let twin = |ticket_ref| FoundTicket {
         ticket_id: 9,
         ticket_ref: Some(ticket_ref),
         ..listed(&record)
@@ -956,7 +956,7 @@ fn tickets_of_another_connectwise_are_not_compared() {
     let one = std::slice::from_ref(&other);
     assert_eq!(compared(one, &[]), (vec![], vec![]));
     // Its number may be anything there, its token was never sent there.
-    let twin = Found {
+    let twin = FoundTicket {
         ticket_id: 9,
         ..listed(&other)
     };
@@ -974,30 +974,30 @@ fn a_missing_ticket_is_looked_at_if_it_is_shown_or_its_board_is() {
         open.board_id = Some(3);
     }
     let tickets = census(&records).tickets(1);
-    let ask = |shown: &[RecordId], boards: &[RecordId]| {
+    let action = |shown: &[RecordId], boards: &[RecordId]| {
         let shown = shown.iter().copied().collect();
         let boards = boards.iter().copied().collect();
         let missing = [5, 9, 11];
         let asks = tickets.explained(&missing, &shown, &boards).into_iter();
-        asks.map(|proposal| match proposal.ask {
-            Proposed::Look(id) => {
+        asks.map(|proposal| match proposal.action {
+            ProposedAction::Look(id) => {
                 let of = &records
                     .iter()
                     .find(|record| record.open().unwrap().ticket_id == id);
                 assert_eq!(item(&of.unwrap().key), proposal.key);
                 id
             }
-            other @ (Proposed::Resolve { .. } | Proposed::LookForDuplicates(_)) => {
+            other @ (ProposedAction::Resolve { .. } | ProposedAction::LookForDuplicates(_)) => {
                 panic!("{other:?}")
             }
         })
         .collect::<Vec<_>>()
     };
-    assert!(ask(&[], &[]).is_empty(), "nothing is known");
-    assert_eq!(ask(&[9], &[]), [9], "closed, or given to another use");
-    assert_eq!(ask(&[], &[BOARD]), [5], "deleted");
-    assert_eq!(ask(&[], &[BOARD, 3]), [5, 9]);
-    assert_eq!(ask(&[5, 9, 11], &[BOARD, 3]), [5, 9], "11 is not ours");
+    assert!(action(&[], &[]).is_empty(), "nothing is known");
+    assert_eq!(action(&[9], &[]), [9], "closed, or given to another use");
+    assert_eq!(action(&[], &[BOARD]), [5], "deleted");
+    assert_eq!(action(&[], &[BOARD, 3]), [5, 9]);
+    assert_eq!(action(&[5, 9, 11], &[BOARD, 3]), [5, 9], "11 is not ours");
     let mut unknown = records[0].clone();
     if let Some(Actual::Open(open)) = &mut unknown.actual {
         open.board_id = None;

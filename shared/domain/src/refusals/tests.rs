@@ -457,7 +457,7 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
         let name = name.split('(').next().unwrap();
         let notified = match IncidentScope::of(reason) {
             Some(IncidentScope::Connection) => "a mail about the connection",
-            Some(IncidentScope::SetUp) => "a mail about the set-up",
+            Some(IncidentScope::PartnerConfig) => "a mail about the set-up",
             None => "the page",
         };
         let blocked = BlockedSince {

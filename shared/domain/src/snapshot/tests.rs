@@ -120,7 +120,7 @@ pub(crate) fn read(
     kinds: &[Kind],
     watched: &Watched,
     now: Timestamp,
-) -> (Snapshots, Found) {
+) -> (Snapshots, SnapshotMatches) {
     let heads = sent.iter().flat_map(|sent| &sent.heads);
     let mut heads: Vec<PartHead> = heads.cloned().collect();
     heads.sort_by_key(|head| std::cmp::Reverse(head.taken()));
@@ -130,7 +130,7 @@ pub(crate) fn read(
             break;
         }
     }
-    let mut found = Found::default();
+    let mut found = SnapshotMatches::default();
     for snapshot in snapshots.to_read() {
         let is_it = |sent: &&Sent| {
             let mut heads = sent.heads.iter();
@@ -157,7 +157,7 @@ fn watched(ids: &[&str]) -> Watched {
     watched
 }
 
-fn read_of_disk(sent: &[Sent], now: i64) -> (Snapshots, Found) {
+fn read_of_disk(sent: &[Sent], now: i64) -> (Snapshots, SnapshotMatches) {
     read(sent, &[kind("disk")], &watched(&["a"]), minute(now))
 }
 
@@ -166,10 +166,10 @@ fn shown_at(now: i64, sent: &[Sent]) -> String {
     let (snapshots, found) = read_of_disk(sent, now);
     let a = item(&alert("contoso", "a"));
     match snapshots.show(a, &kind("disk"), minute(LAST), &found, LAG) {
-        Shown::Nothing => "nothing".to_owned(),
-        Shown::Listed(_) => "listed".to_owned(),
-        Shown::Similar(_) => "similar".to_owned(),
-        Shown::Absent(snapshot) => snapshot.id().to_string(),
+        SnapshotVerdict::Nothing => "nothing".to_owned(),
+        SnapshotVerdict::Listed(_) => "listed".to_owned(),
+        SnapshotVerdict::Similar(_) => "similar".to_owned(),
+        SnapshotVerdict::Absent(snapshot) => snapshot.id().to_string(),
     }
 }
 
@@ -447,25 +447,25 @@ fn a_snapshot_of_yesterday_shows_nothing() {
 fn a_snapshot_covers_the_kinds_that_it_names() {
     let list = [sent("s", LAST + 10, &["b"]).of(&["cpu", "disk"])];
     assert_eq!(shown(&list), "s");
-    let memory = kind("memory");
-    let kinds = std::slice::from_ref(&memory);
+    let ticket_index = kind("memory");
+    let kinds = std::slice::from_ref(&ticket_index);
     let (snapshots, found) = read(&list, kinds, &watched(&["a"]), minute(NOW));
     let a = item(&alert("contoso", "a"));
-    let shown = snapshots.show(a, &memory, minute(LAST), &found, LAG);
-    assert!(matches!(shown, Shown::Nothing), "{shown:?}");
+    let shown = snapshots.show(a, &ticket_index, minute(LAST), &found, LAG);
+    assert!(matches!(shown, SnapshotVerdict::Nothing), "{shown:?}");
 }
 
 #[test]
 fn a_snapshot_that_could_not_be_read_whole_shows_nothing() {
     let (snapshots, found) = read_of_disk(&[sent("s", LAST + 10, &["b"])], NOW);
     let a = item(&alert("contoso", "a"));
-    let shows = |found: &Found| {
+    let shows = |found: &SnapshotMatches| {
         let shown = snapshots.show(a, &kind("disk"), minute(LAST), found, LAG);
-        matches!(shown, Shown::Absent(_))
+        matches!(shown, SnapshotVerdict::Absent(_))
     };
     assert!(shows(&found));
     assert!(!snapshots.is_uncertain(&found));
-    let nothing = Found::default();
+    let nothing = SnapshotMatches::default();
     assert!(!shows(&nothing), "a part changed meanwhile");
     assert!(snapshots.is_uncertain(&nothing));
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
 
-use super::tests::{door, parse_event, times};
+use super::tests::{parse_event, policy, times};
 use super::*;
 
 /// What an envelope adds to its body at most, in bytes.
@@ -166,7 +166,7 @@ proptest! {
     #[test]
     fn what_is_accepted_can_be_queued(body in body()) {
         let body = body.to_string();
-        if let Ok(message) = parse_event(body.as_bytes(), &door(), times()) {
+        if let Ok(message) = parse_event(body.as_bytes(), &policy(), times()) {
             check(&message, body.as_bytes());
         }
     }
@@ -174,15 +174,15 @@ proptest! {
     #[test]
     fn what_is_accepted_in_a_batch_can_be_queued(bodies in prop::collection::vec(body(), 1..4)) {
         let body = Value::from(bodies).to_string();
-        for message in &parse(body.as_bytes(), &door(), times()).unwrap().messages {
+        for message in &parse(body.as_bytes(), &policy(), times()).unwrap().messages {
             check(message, body.as_bytes());
         }
     }
 
     #[test]
     fn what_becomes_of_an_event_does_not_depend_on_its_batch(bodies in prop::collection::vec(body(), 1..5)) {
-        let whole = parse(Value::from(bodies.clone()).to_string().as_bytes(), &door(), times()).unwrap();
-        let alone = bodies.iter().map(|body| parse_event(body.to_string().as_bytes(), &door(), times()));
+        let whole = parse(Value::from(bodies.clone()).to_string().as_bytes(), &policy(), times()).unwrap();
+        let alone = bodies.iter().map(|body| parse_event(body.to_string().as_bytes(), &policy(), times()));
         let (mut messages, mut rejected) = (vec![], vec![]);
         let in_batch = |mut message: Message, index: usize| {
             if let Message::Event(event) = &mut message {
@@ -208,20 +208,20 @@ proptest! {
             name if body["type"] != "alerts.snapshot" => changed["data"][name] = odd,
             _ => {}
         }
-        let accepted = |body: &Value| parse_event(body.to_string().as_bytes(), &door(), times()).is_ok();
+        let accepted = |body: &Value| parse_event(body.to_string().as_bytes(), &policy(), times()).is_ok();
         prop_assert_eq!(accepted(&body), accepted(&changed));
     }
 
     #[test]
     fn no_bytes_make_the_door_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), body in body(), at in any::<prop::sample::Index>()) {
-        let _ = parse(&bytes, &door(), times());
+        let _ = parse(&bytes, &policy(), times());
         // A good body with some bytes put in between.
         let mut body = body.to_string().into_bytes();
         let at = at.index(body.len());
         body.splice(at..at, bytes.into_iter().take(4));
         let batch = [b"[", body.as_slice(), b"]"].concat();
         for body in [body, batch] {
-            for message in parse(&body, &door(), times()).into_iter().flat_map(|parsed| parsed.messages) {
+            for message in parse(&body, &policy(), times()).into_iter().flat_map(|parsed| parsed.messages) {
                 check(&message, &body);
             }
         }
@@ -235,7 +235,7 @@ fn enough_bodies_are_accepted_to_tell() {
     let mut accepted = std::collections::BTreeMap::new();
     for _ in 0..2000 {
         let body = body().new_tree(&mut runner).unwrap().current();
-        if parse_event(body.to_string().as_bytes(), &door(), times()).is_ok() {
+        if parse_event(body.to_string().as_bytes(), &policy(), times()).is_ok() {
             *accepted
                 .entry(body["type"].as_str().unwrap().to_owned())
                 .or_insert(0) += 1;

@@ -1,7 +1,7 @@
 use super::*;
 
-pub(super) fn door() -> Door {
-    Door {
+pub(super) fn policy() -> SourcePolicy {
+    SourcePolicy {
         source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
         partners: vec![PartnerId::parse("acme").unwrap()],
         kinds_added: vec![],
@@ -31,8 +31,12 @@ fn snapshot_part() -> serde_json::Value {
 }
 
 /// Reads a body of one event.
-pub(super) fn parse_event(body: &[u8], door: &Door, times: Times) -> Result<Message, Invalid> {
-    match super::parse(body, door, times) {
+pub(super) fn parse_event(
+    body: &[u8],
+    policy: &SourcePolicy,
+    times: Times,
+) -> Result<Message, Invalid> {
+    match super::parse(body, policy, times) {
         Ok(Parsed {
             mut messages,
             mut rejected,
@@ -48,12 +52,12 @@ pub(super) fn parse_event(body: &[u8], door: &Door, times: Times) -> Result<Mess
 }
 
 fn parse(value: &serde_json::Value) -> Result<Message, Invalid> {
-    parse_event(value.to_string().as_bytes(), &door(), times())
+    parse_event(value.to_string().as_bytes(), &policy(), times())
 }
 
 /// Reads a body, and says in one line each what was accepted, rejected and dropped.
 fn outcome(body: &str) -> String {
-    let parsed = match super::parse(body.as_bytes(), &door(), times()) {
+    let parsed = match super::parse(body.as_bytes(), &policy(), times()) {
         Ok(parsed) => parsed,
         Err(err) => return format!("unreadable: {err}"),
     };
@@ -89,7 +93,7 @@ fn put(body: &mut serde_json::Value, pointer: &str, value: serde_json::Value) {
 }
 
 fn payload(body: &str) -> Payload {
-    match parse_event(body.as_bytes(), &door(), times()) {
+    match parse_event(body.as_bytes(), &policy(), times()) {
         Ok(Message::Event(event)) => event.payload().unwrap().clone(),
         other => panic!("not an event: {other:?}"),
     }
@@ -356,7 +360,7 @@ fn a_member_given_twice_has_no_value() {
     ];
     for (top, data, expected) in refused {
         let body = with_members(top, data);
-        let err = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+        let err = parse_event(body.as_bytes(), &policy(), times()).unwrap_err();
         assert_eq!(err.to_string(), expected, "{body}");
         let batch = format!("[{},{body}]", with_members("", ""));
         assert_eq!(
@@ -403,7 +407,7 @@ fn what_is_not_json_is_refused() {
             .chars()
             .take(60)
             .collect::<String>();
-        let err = parse_event(body, &door(), times()).unwrap_err();
+        let err = parse_event(body, &policy(), times()).unwrap_err();
         assert!(err.to_string().starts_with(expected), "{shown}: {err}");
         assert!(err.to_string().len() < 700, "{shown}: {err}");
     }
@@ -440,7 +444,7 @@ fn a_byte_order_mark_is_not_read() {
 fn bytes_that_are_not_utf_8_cost_no_alert_unless_they_are_in_an_id() {
     let body = with("/data/title", "caf\u{e9}".into()).to_string();
     let latin_1: Vec<u8> = body.chars().map(|c| u8::try_from(c).unwrap()).collect();
-    let parsed = super::parse(&latin_1, &door(), times()).unwrap();
+    let parsed = super::parse(&latin_1, &policy(), times()).unwrap();
     assert_eq!(parsed.dropped.to_string(), "title 1");
     let Message::Event(event) = &parsed.messages[0] else {
         panic!("not an event")
@@ -448,7 +452,7 @@ fn bytes_that_are_not_utf_8_cost_no_alert_unless_they_are_in_an_id() {
     assert_eq!(event.payload().unwrap().title, "caf\u{fffd}");
     let body = with("/data/alert_id", "caf\u{e9}".into()).to_string();
     let latin_1: Vec<u8> = body.chars().map(|c| u8::try_from(c).unwrap()).collect();
-    let err = parse_event(&latin_1, &door(), times()).unwrap_err();
+    let err = parse_event(&latin_1, &policy(), times()).unwrap_err();
     assert_eq!(err.field, "data.alert_id");
 }
 
@@ -485,7 +489,7 @@ fn a_character_that_sqs_refuses_is_refused_in_an_id() {
     for (pointer, field) in cases {
         for unfit in UNFIT {
             let body = with_text(pointer, unfit);
-            let err = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+            let err = parse_event(body.as_bytes(), &policy(), times()).unwrap_err();
             assert_eq!(err.field, field, "{unfit}: {err}");
             assert!(
                 !err.to_string().chars().any(crate::text::is_unprintable),
@@ -506,7 +510,7 @@ fn a_character_that_sqs_refuses_is_refused_in_an_id() {
         };
         for unfit in UNFIT {
             let body = body.to_string().replace("MARK", &format!("a{unfit}b"));
-            let err = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+            let err = parse_event(body.as_bytes(), &policy(), times()).unwrap_err();
             assert_eq!(err.field, field, "{unfit}: {err}");
         }
     }
@@ -517,7 +521,7 @@ fn a_character_that_sqs_refuses_is_taken_out_of_a_text() {
     for member in ["title", "description", "device", "user", "tenant_name"] {
         for unfit in UNFIT {
             let body = with_text(&format!("/data/{member}"), unfit);
-            let message = parse_event(body.as_bytes(), &door(), times()).unwrap();
+            let message = parse_event(body.as_bytes(), &policy(), times()).unwrap();
             let json = message.to_json();
             assert!(
                 json.contains(if member == "description" {
@@ -542,7 +546,7 @@ fn half_a_surrogate_pair_costs_no_alert_unless_it_is_in_an_id() {
             "/data/kind",
         ] {
             let body = with_text(pointer, half);
-            let err = parse_event(body.as_bytes(), &door(), times()).unwrap_err();
+            let err = parse_event(body.as_bytes(), &policy(), times()).unwrap_err();
             assert_eq!(err.field, pointer[1..].replace('/', "."), "{err}");
         }
         for (pointer, dropped) in [
@@ -604,7 +608,7 @@ fn the_good_events_of_a_batch_are_accepted_and_the_others_named() {
         ),
     ];
     for (batch, expected) in cases {
-        let parsed = super::parse(batch.to_string().as_bytes(), &door(), times()).unwrap();
+        let parsed = super::parse(batch.to_string().as_bytes(), &policy(), times()).unwrap();
         assert_eq!(parsed.messages.len(), 2);
         let [rejected] = parsed.rejected.as_slice() else {
             panic!("{:?}", parsed.rejected)
@@ -655,7 +659,8 @@ fn no_event_happened_after_it_was_received() {
         sent_at: "2026-11-22T07:33:00Z".parse().unwrap(),
         ..times()
     };
-    let Ok(Message::Event(event)) = parse_event(body.to_string().as_bytes(), &door(), ahead) else {
+    let Ok(Message::Event(event)) = parse_event(body.to_string().as_bytes(), &policy(), ahead)
+    else {
         panic!("no event")
     };
     assert_eq!(event.occurred_at, times().received_at);
@@ -703,7 +708,7 @@ fn a_listing_without_a_time_is_refused() {
     for zero in ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"] {
         let mut body = snapshot_part();
         body["data"]["taken_at"] = zero.into();
-        let err = parse_event(body.to_string().as_bytes(), &door(), times()).unwrap_err();
+        let err = parse_event(body.to_string().as_bytes(), &policy(), times()).unwrap_err();
         assert_eq!(err.field, "data.taken_at");
         assert!(err.problem.contains("before 2000"), "{}", err.problem);
     }
@@ -717,7 +722,7 @@ fn a_retry_is_the_same_event_and_all_else_is_another() {
     };
     let mut body = raised();
     let digest = |body: &serde_json::Value, times| {
-        let Ok(Message::Event(event)) = parse_event(body.to_string().as_bytes(), &door(), times)
+        let Ok(Message::Event(event)) = parse_event(body.to_string().as_bytes(), &policy(), times)
         else {
             panic!("no event")
         };
@@ -750,7 +755,7 @@ fn a_retry_is_the_same_event_and_all_else_is_another() {
 #[test]
 fn events_of_a_batch_are_received_in_its_order() {
     let batch = serde_json::json!([raised(), raised(), raised()]).to_string();
-    let parsed = super::parse(batch.as_bytes(), &door(), times()).unwrap();
+    let parsed = super::parse(batch.as_bytes(), &policy(), times()).unwrap();
     let messages = parsed.messages;
     let events = messages.iter().filter_map(|message| match message {
         Message::Event(event) => Some(event.receipt.index),
@@ -765,13 +770,14 @@ fn events_of_a_batch_are_received_in_its_order() {
 
 #[test]
 fn a_source_of_several_partners_must_name_one() {
-    let mut door = door();
-    door.partners.push(PartnerId::parse("globex").unwrap());
-    let err = parse_event(raised().to_string().as_bytes(), &door, times()).unwrap_err();
+    let mut policy = policy();
+    policy.partners.push(PartnerId::parse("globex").unwrap());
+    let err = parse_event(raised().to_string().as_bytes(), &policy, times()).unwrap_err();
     assert_eq!(err.field, "data.partner");
     let mut body = raised();
     body["data"]["partner"] = "globex".into();
-    let Ok(Message::Event(event)) = parse_event(body.to_string().as_bytes(), &door, times()) else {
+    let Ok(Message::Event(event)) = parse_event(body.to_string().as_bytes(), &policy, times())
+    else {
         panic!()
     };
     assert_eq!(event.key.partner.as_str(), "globex");

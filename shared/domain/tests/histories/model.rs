@@ -3,14 +3,14 @@
 use std::fmt::Debug;
 
 use domain::ClaimId;
-use domain::adopt::Found;
+use domain::adopt::FoundTicket;
 use domain::breaker::Breaker;
 use domain::command::{Command, Resolution};
 use domain::event::{Change, Event, Order, Particulars, Payload, Severity};
 use domain::kind::Role;
-use domain::memory::MemoryState;
 use domain::record::{Actual, BlockedSince, ClosedBy, NoteKind, Op as Write, Record};
 use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, OnResolve, Settings};
+use domain::ticket_index::TicketIndexState;
 use domain::{AlertId, AlertKey, Blocked, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 use jiff::Timestamp;
 
@@ -233,7 +233,7 @@ impl Model {
                     ..Mapping::default()
                 }),
                 breaker: Breaker::default(),
-                memory: (!seed.is_multiple_of(3)).then_some(MemoryState::Complete),
+                ticket_index: (!seed.is_multiple_of(3)).then_some(TicketIndexState::Complete),
                 source_since: None,
             },
             broken: false,
@@ -307,7 +307,7 @@ impl Model {
                 if !same {
                     self.site = connection.epoch;
                 }
-                self.view.memory = None;
+                self.view.ticket_index = None;
                 self.view.breaker = Breaker::default();
             }
             Op::BackUp => self.backup.clone_from(&self.stored),
@@ -419,7 +419,7 @@ impl Model {
         self.pass(60);
         self.stored = self.backup.clone().filter(|_| restored);
         // A restore says so; a table that is gone is seen to be at the first look.
-        self.view.memory = restored.then_some(MemoryState::Rebuilding);
+        self.view.ticket_index = restored.then_some(TicketIndexState::Rebuilding);
     }
 
     /// The same body once more, received now. As long as the first copy is under way it cannot be known which of the two was first.
@@ -849,10 +849,10 @@ impl Model {
     }
 
     /// A ticket as ConnectWise shows it.
-    pub(crate) fn found(&self, number: u64) -> Found {
+    pub(crate) fn found(&self, number: u64) -> FoundTicket {
         let ticket = self.ticket(number);
         let by_its_clock = |second: i64| at(second + self.clock_off);
-        Found {
+        FoundTicket {
             ticket_id: number,
             ticket_ref: Some(ticket.ticket_ref.clone()),
             board_id: Some(ticket.board),

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::adopt::Found;
-use domain::command::{Ask, Command, Resolution};
+use domain::adopt::FoundTicket;
+use domain::command::{Command, CommandAction, Resolution};
 use domain::event::{Change, Event, Order};
-use domain::plan::{Census, Proposal, Proposed, Seen};
+use domain::plan::{Census, Proposal, ProposedAction, ScopeSnapshots};
 use domain::record::Record;
-use domain::snapshot::{Found as InSnapshots, PartHead, Snapshots};
+use domain::snapshot::{PartHead, SnapshotMatches as InSnapshots, Snapshots};
 use domain::{AlertId, AlertKey, Kind, SnapshotId};
 
 use jiff::SignedDuration;
@@ -139,9 +139,10 @@ impl Model {
         census.add(&key(), &listed.desired, actual, listed.occurrence);
         let seen = HashMap::from([(0, self.seen(&census))]);
         let lag = SignedDuration::from_secs(LAG);
-        let going = census.going(&seen, lag, at(self.now));
-        let departures = census.departures(going, &[], &Default::default(), at(self.now));
-        let mut proposals = departures.proposals;
+        let resolved_alerts = census.resolved_alerts(&seen, lag, at(self.now));
+        let resolution_plan =
+            census.resolution_plan(resolved_alerts, &[], &Default::default(), at(self.now));
+        let mut proposals = resolution_plan.proposals;
         if let Some(searches) = run.compares {
             // If ConnectWise's list fails, nothing is known of tickets; which alerts are gone does not depend on it.
             proposals.extend(self.compared(&census, searches).into_iter().flatten());
@@ -154,7 +155,7 @@ impl Model {
             .filter_map(|proposal| command(&stored, proposal));
         let commands: Vec<Command> = commands.collect();
         for command in &commands {
-            if let Ask::Resolve { last, shown } = &command.ask {
+            if let CommandAction::Resolve { last, shown } = &command.action {
                 self.may_be_gone(last, shown)?;
                 self.shown.push((last.clone(), shown.clone()));
             }
@@ -162,7 +163,7 @@ impl Model {
         Ok(commands)
     }
 
-    fn seen(&self, census: &Census) -> Seen {
+    fn seen(&self, census: &Census) -> ScopeSnapshots {
         let mut heads: Vec<PartHead> = self.snapshots.iter().flat_map(Snapshot::heads).collect();
         heads.sort_by_key(|head| std::cmp::Reverse(head.taken_at));
         let mut snapshots = Snapshots::of(census.kinds_of(0));
@@ -181,7 +182,7 @@ impl Model {
             }
             found.add(snapshot, list);
         }
-        Seen { snapshots, found }
+        ScopeSnapshots { snapshots, found }
     }
 
     /// ConnectWise's open tickets beside the recorded one; nothing where the list fails.
@@ -197,13 +198,13 @@ impl Model {
         };
         // Blind: a role hides all boards.
         let sees = searches != Searches::Blind;
-        let shown: Vec<Found> = (1..)
+        let shown: Vec<FoundTicket> = (1..)
             .zip(&self.tickets)
             .filter(|(_, ticket)| ticket.site == self.site && !ticket.deleted && sees)
             .filter(|(_, ticket)| ticket.entered <= until)
             .map(|(number, _)| self.found(number))
             .collect();
-        let open: Vec<Found> = shown
+        let open: Vec<FoundTicket> = shown
             .iter()
             .filter(|found| !found.closed)
             .cloned()
@@ -318,21 +319,23 @@ fn disk() -> Kind {
 /// As reconcile makes it of a proposal, from the record as it is.
 fn command(record: &Record, proposal: &Proposal) -> Option<Command> {
     let open = record.open().map(|open| open.ticket_id);
-    let (ask, ticket_id) = match &proposal.ask {
-        Proposed::Resolve { last: seen, shown } => {
+    let (action, ticket_id) = match &proposal.action {
+        ProposedAction::Resolve { last: seen, shown } => {
             let last = record.desired.last.clone();
             let last = last.filter(|last| last.occurred_at == *seen)?;
             let shown = shown.clone();
-            (Ask::Resolve { last, shown }, open)
+            (CommandAction::Resolve { last, shown }, open)
         }
-        Proposed::Look(ticket) => (Ask::Look, Some(*ticket)),
-        Proposed::LookForDuplicates(ticket) => (Ask::LookForDuplicates, Some(*ticket)),
+        ProposedAction::Look(ticket) => (CommandAction::Look, Some(*ticket)),
+        ProposedAction::LookForDuplicates(ticket) => {
+            (CommandAction::LookForDuplicates, Some(*ticket))
+        }
     };
     let command = Command {
         key: record.key.clone(),
         occurrence: record.occurrence,
         ticket_id,
-        ask,
+        action,
     };
     command.fits(record).then_some(command)
 }

@@ -1,15 +1,15 @@
 //! One worker with one message, as `tickets` works.
 
-use domain::adopt::{Found, adopt, recall, rechecked};
-use domain::command::Ask;
+use domain::adopt::{FoundTicket, adopt, rechecked, with_prior_tickets};
+use domain::command::CommandAction;
 use domain::decide::{Decision, Note, Step, decide, may_look};
-use domain::done::{Done, Seen, after, verified};
+use domain::done::{ObservedTicket, WriteEffect, after, verified};
 use domain::event::{Change, Event};
 use domain::fold::fold;
-use domain::memory::MemoryState;
 use domain::record::{Claim, ClosedBy, Ended, Open, Record, Refusal};
 use domain::settings::ConnectionView;
 use domain::ticket::text_of_ticket_out_of_reach;
+use domain::ticket_index::TicketIndexState;
 use domain::{Blocked, ClaimId, TicketRef};
 use jiff::Timestamp;
 
@@ -34,7 +34,7 @@ type Heard = Result<(), Called>;
 /// What came of a call.
 enum Called {
     Made(u64),
-    Done(Done),
+    Done(WriteEffect),
     /// No answer came.
     Uncertain,
     /// An answer came, and it does not say whether anything was done.
@@ -47,7 +47,7 @@ enum Called {
 
 /// What came of a search.
 enum Looked {
-    Shown(Vec<Found>),
+    Shown(Vec<FoundTicket>),
     Blind,
     Failed,
     Refused,
@@ -104,8 +104,8 @@ impl Worker<'_> {
                         self.save(&stored, looked).map(|()| None)
                     })
                 }
-                Decision::Recall => self.recall(&stored, record),
-                Decision::Remember => self.remember(&stored, record),
+                Decision::FindPriorTickets => self.find_prior_tickets(&stored, record),
+                Decision::DetectExistingTickets => self.remember(&stored, record),
                 Decision::Write(step) => {
                     let has_text = record.text(self.event).is_some()
                         || text_of_ticket_out_of_reach(&record).is_some();
@@ -147,7 +147,8 @@ impl Worker<'_> {
         };
         let here = |open: &&Open| open.epoch == self.model.epoch();
         let open = record.open().filter(here)?;
-        let looks = command.ask == Ask::Look && command.fits(record) && record.claim.is_none();
+        let looks =
+            command.action == CommandAction::Look && command.fits(record) && record.claim.is_none();
         let may = may_look(&self.view, at(self.model.now));
         (looks && may).then(|| open.clone())
     }
@@ -256,7 +257,7 @@ impl Worker<'_> {
         Ok(None)
     }
 
-    fn recall(&mut self, stored: &Record, record: Record) -> Alive<Option<bool>> {
+    fn find_prior_tickets(&mut self, stored: &Record, record: Record) -> Alive<Option<bool>> {
         let now = at(self.model.now);
         match self.look(None)? {
             Looked::Failed | Looked::Blind => self.save(stored, record).map(|()| Some(false)),
@@ -265,18 +266,18 @@ impl Worker<'_> {
                 blocked.map(|()| Some(true))
             }
             Looked::Shown(found) => {
-                let recalled = recall(
+                let with_prior = with_prior_tickets(
                     record.clone(),
                     &found,
                     Some(COMPANY),
                     self.model.epoch(),
                     now,
                 );
-                if recalled == record {
-                    self.view.memory = Some(MemoryState::Complete);
+                if with_prior == record {
+                    self.view.ticket_index = Some(TicketIndexState::Complete);
                     return Ok(None);
                 }
-                self.save(stored, recalled).map(|()| None)
+                self.save(stored, with_prior).map(|()| None)
             }
         }
     }
@@ -290,12 +291,12 @@ impl Worker<'_> {
             }
             Looked::Shown(found) => {
                 self.touch()?;
-                let memory = match found.is_empty() {
-                    true => MemoryState::Complete,
-                    false => MemoryState::Rebuilding,
+                let ticket_index = match found.is_empty() {
+                    true => TicketIndexState::Complete,
+                    false => TicketIndexState::Rebuilding,
                 };
-                self.model.view.memory = Some(memory);
-                self.view.memory = Some(memory);
+                self.model.view.ticket_index = Some(ticket_index);
+                self.view.ticket_index = Some(ticket_index);
                 Ok(None)
             }
         }
@@ -315,7 +316,7 @@ impl Worker<'_> {
             return self.save(stored, record).map(|()| Some(false));
         }
         let there = self.model.ticket(ticket);
-        let seen = Seen {
+        let seen = ObservedTicket {
             ticket: (!there.deleted).then(|| self.model.found(ticket)),
             is_noted: there
                 .notes
@@ -482,7 +483,7 @@ impl Worker<'_> {
     fn close(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
         match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
-            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
+            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
             Ok(None) => {}
         }
         Ok(match self.set_open(ticket, false, &claim.ticket_ref)? {
@@ -490,9 +491,9 @@ impl Worker<'_> {
             Ok(None) => Called::Unchanged,
             Ok(Some(ended)) if ended.by == ClosedBy::Technician => {
                 let by = ClosedBy::Us;
-                Called::Done(Done::Ended(Ended { by, ..ended }))
+                Called::Done(WriteEffect::Ended(Ended { by, ..ended }))
             }
-            Ok(Some(ended)) => Called::Done(Done::Ended(ended)),
+            Ok(Some(ended)) => Called::Done(WriteEffect::Ended(ended)),
         })
     }
 
@@ -500,13 +501,13 @@ impl Worker<'_> {
         let board_id = Some(self.model.ticket(ticket).board);
         match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
-            Ok(None) => return Ok(Called::Done(Done::Reopened { board_id })),
+            Ok(None) => return Ok(Called::Done(WriteEffect::Reopened { board_id })),
             Ok(Some(ended)) if ended.by == ClosedBy::Technician => {}
-            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
+            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
         }
         Ok(match self.set_open(ticket, true, &claim.ticket_ref)? {
             Err(called) => called,
-            Ok(None) => Called::Done(Done::Reopened { board_id }),
+            Ok(None) => Called::Done(WriteEffect::Reopened { board_id }),
             Ok(Some(_)) => Called::Unchanged,
         })
     }
@@ -514,32 +515,32 @@ impl Worker<'_> {
     fn repair(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
         match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
-            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
+            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
             Ok(None) => {}
         }
         Ok(match self.set_open(ticket, false, &claim.ticket_ref)? {
             Err(called) => called,
             Ok(None) => Called::Unchanged,
-            Ok(Some(_)) => Called::Done(Done::Repaired),
+            Ok(Some(_)) => Called::Done(WriteEffect::Repaired),
         })
     }
 
     fn patch(&mut self, ticket: u64, claim: &Claim) -> Alive<Called> {
         match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
-            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
+            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
             Ok(None) => {}
         }
         let (heard, due) = self.call()?;
         let severity = claim.severity;
         self.comes(due, Effect::Severity { ticket, severity });
-        Ok(heard.map_or_else(|called| called, |()| Called::Done(Done::Patched)))
+        Ok(heard.map_or_else(|called| called, |()| Called::Done(WriteEffect::Patched)))
     }
 
     fn note(&mut self, ticket: u64, note: &Note, claim: &Claim, record: &Record) -> Alive<Called> {
         match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
-            Ok(Some(ended)) => return Ok(Called::Done(Done::Ended(ended))),
+            Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
             Ok(None) => {}
         }
         let desired = &record.desired;
@@ -563,7 +564,7 @@ impl Worker<'_> {
         };
         let (heard, due) = self.call()?;
         self.comes(due, Effect::Note { ticket, note });
-        Ok(heard.map_or_else(|called| called, |()| Called::Done(Done::Noted)))
+        Ok(heard.map_or_else(|called| called, |()| Called::Done(WriteEffect::Noted)))
     }
 }
 

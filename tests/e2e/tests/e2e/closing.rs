@@ -477,7 +477,7 @@ async fn two_runs_at_once_ask_for_each_closing_once() {
 impl World {
     /// An event's message, taken out of a queue that holds others.
     async fn taken_beside(&self, event: &Value) -> aws_lambda_events::sqs::SqsMessage {
-        let door = domain::webhook::Door {
+        let door = domain::webhook::SourcePolicy {
             source: domain::SourceId::parse(crate::world::SOURCE).unwrap(),
             partners: vec![partner()],
             kinds_added: vec![],

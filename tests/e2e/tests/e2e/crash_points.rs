@@ -18,9 +18,9 @@ use std::sync::{Arc, Mutex};
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::event::{Change, Event, Particulars, Payload, Severity};
 use domain::kind::Role;
-use domain::memory::MemoryState;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy, Op};
+use domain::ticket_index::TicketIndexState;
 use domain::{EventId, Kind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -292,7 +292,7 @@ impl<'a> Scene<'a> {
     /// A scene in an empty ConnectWise; what comes before the story is done.
     async fn set(lane: &'a Lane, story: Story, number: usize) -> Self {
         lane.world.empty_connectwise().await;
-        lane.world.remember(Some(MemoryState::Complete)).await;
+        lane.world.remember(Some(TicketIndexState::Complete)).await;
         let mut scene = Self {
             lane,
             story,
@@ -311,7 +311,7 @@ impl<'a> Scene<'a> {
             Story::First => lane.world.remember(None).await,
             Story::Forgotten => {
                 lane.world.forget(&scene.alert).await;
-                let rebuilding = Some(MemoryState::Rebuilding);
+                let rebuilding = Some(TicketIndexState::Rebuilding);
                 lane.world.remember(rebuilding).await;
             }
             Story::UnansweredNote => lane.world.faults(unanswered("note")).await,

@@ -2,13 +2,13 @@
 
 use aws_lambda_events::sqs::SqsMessage;
 use domain::Blocked;
-use domain::command::{Ask, Command};
+use domain::command::{Command, CommandAction};
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy};
 use serde_json::{Value, json};
 
 use crate::hours::{message, reconsider};
-use crate::rebuilding::memory;
+use crate::rebuilding::ticket_index;
 use crate::world::{
     COMPANY, CYBER_ALERTS, OPERATIONS, TENANT, World, event, key, partner, settings, tenant,
 };
@@ -201,8 +201,8 @@ async fn a_sentinel_that_is_gone_is_needed_no_longer() {
             "{method}"
         );
         assert_eq!(count(&world, "POST /service/tickets").await, 3, "{method}");
-        let memory = memory(&world).await;
-        let sentinels = memory.sentinels.values().flat_map(|of| &of.tickets);
+        let ticket_index = ticket_index(&world).await;
+        let sentinels = ticket_index.sentinels.values().flat_map(|of| &of.tickets);
         let ticket_refs: Vec<_> = sentinels.map(|of| of.ticket_ref.item_key()).collect();
         assert_eq!(ticket_refs, [key(TENANT, "a1").item_key()], "{method}");
     }
@@ -637,7 +637,7 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
         key: key(TENANT, "a2"),
         occurrence: 1,
         ticket_id: None,
-        ask: Ask::Retry {
+        action: CommandAction::Retry {
             refused_at: blocked.since,
         },
     });

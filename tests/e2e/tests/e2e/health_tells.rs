@@ -5,10 +5,10 @@ use domain::settings::Mapping;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::Stopped;
+use store::HeldClosings;
 
 use crate::hours::message;
-use crate::setup_stopped::stop_of;
+use crate::setup_held::hold_of;
 use crate::ticks::after;
 use crate::world::{COMPANY, OPERATIONS, TENANT, World, event, partner, settings, tenant};
 
@@ -527,13 +527,13 @@ async fn closings_that_were_stopped_are_told_once() {
     let (acme, now) = (tenant(TENANT), notified.begun);
     assert!(
         config
-            .stop(&partner(), &acme, &stop_of(0, 42, 60), now)
+            .stop(&partner(), &acme, &hold_of(0, 42, 60), now)
             .await
             .unwrap()
     );
     notified.minute().await;
-    let stopped = "Ticketbridge: tickets were not closed, please look (northwind)";
-    assert_eq!(notified.subjects().await, [stopped]);
+    let held = "Ticketbridge: tickets were not closed, please look (northwind)";
+    assert_eq!(notified.subjects().await, [held]);
     let text = notified.text().await;
     for said in [
         "nothing was closed",
@@ -542,12 +542,13 @@ async fn closings_that_were_stopped_are_told_once() {
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    let of = async || -> Stopped { config.stopped(&partner()).await.unwrap()[&acme].clone() };
+    let of =
+        async || -> HeldClosings { config.held_closings(&partner()).await.unwrap()[&acme].clone() };
     assert!(of().await.notified_at.is_some());
     // Counted anew, it is the same stop.
     assert!(
         !config
-            .stop(&partner(), &acme, &stop_of(0, 44, 60), now)
+            .stop(&partner(), &acme, &hold_of(0, 44, 60), now)
             .await
             .unwrap()
     );
@@ -558,7 +559,7 @@ async fn closings_that_were_stopped_are_told_once() {
             .await;
         notified.minute().await;
     }
-    assert_eq!(notified.subjects().await, [stopped]);
+    assert_eq!(notified.subjects().await, [held]);
     // Let through, and then more than that: another stop.
     let shown = of().await;
     let (northwind, shown) = (partner(), (shown.digest.as_str(), shown.since));
@@ -566,7 +567,7 @@ async fn closings_that_were_stopped_are_told_once() {
     assert!(approved.await.unwrap());
     assert!(
         config
-            .stop(&partner(), &acme, &stop_of(0, 50, 60), now)
+            .stop(&partner(), &acme, &hold_of(0, 50, 60), now)
             .await
             .unwrap()
     );
@@ -575,7 +576,7 @@ async fn closings_that_were_stopped_are_told_once() {
         .make_health_due(after(notified.begun, notified.minutes * 60))
         .await;
     notified.minute().await;
-    assert_eq!(notified.subjects().await, [stopped, stopped]);
+    assert_eq!(notified.subjects().await, [held, held]);
 }
 
 #[tokio::test]

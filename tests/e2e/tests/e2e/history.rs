@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::setup_client::{Answered, Browser, Lambda};
-use crate::setup_stopped::stop_of;
+use crate::setup_held::hold_of;
 use crate::world::{COMPANY, PARTNER, TENANT, World, key, partner, tenant};
 
 /// A second partner of the same operator.
@@ -266,13 +266,12 @@ async fn of_what_waits(tour: &mut Tour) {
     tour.post("/setup/waiting/release", body, &["released"])
         .await;
     let (northwind, acme) = (partner(), tenant(TENANT));
-    let closings = stop_of(0, 42, 60);
+    let closings = hold_of(0, 42, 60);
     let stop = tour.world.config.stop(&northwind, &acme, &closings, now);
     stop.await.unwrap();
-    let stopped = tour.view("/setup").await["stopped"][0].clone();
-    let body = json!({ "tenant": TENANT, "digest": stopped["digest"], "since": stopped["since"] });
-    tour.post("/setup/stopped", body, &["closings_let_through"])
-        .await;
+    let held = tour.view("/setup").await["stopped"][0].clone();
+    let body = json!({ "tenant": TENANT, "digest": held["digest"], "since": held["since"] });
+    tour.post("/setup/held", body, &["closings_approved"]).await;
 }
 
 #[tokio::test]

@@ -138,7 +138,7 @@ async fn the_functions_log_one_object_a_line_whatever_the_ids() {
     assert!(lines.iter().all(|line| line["message"] != "forged"));
     let told = lines.iter().map(Value::to_string).collect::<String>();
     assert!(
-        told.contains("accepted") && told.contains("refused"),
+        told.contains("events queued") && told.contains("rejected a request"),
         "{told}"
     );
     assert!(

@@ -68,10 +68,8 @@ async fn the_operator_is_told_once_reminded_daily_and_told_when_it_is_over() {
     assert_eq!(notified(&world).await, [WRONG, STILL]);
 
     // Closings that are stopped are another trouble: it is told of at once.
-    let stopped = world
-        .config
-        .happened(OperatorEvent::ClosingsStopped, at(1443));
-    stopped.await.unwrap();
+    let held = world.config.happened(OperatorEvent::ClosingsHeld, at(1443));
+    held.await.unwrap();
     tick(&world, &app, at(1443)).await;
     assert_eq!(notified(&world).await, [WRONG, STILL, WRONG]);
 

@@ -1,7 +1,7 @@
 //! The table was lost, or restored to an older state: every ticket gets its record back, and nothing is made twice.
 
-use domain::memory::{Memory, MemoryState};
 use domain::record::{Actual, Record};
+use domain::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
@@ -29,9 +29,9 @@ async fn reconciled(world: &mut World, minutes: i64) {
     world.until_done(again, minutes, 1).await;
 }
 
-pub(crate) async fn memory(world: &World) -> Memory {
-    let memory = world.alerts.memory(&partner()).await.unwrap();
-    memory.unwrap()
+pub(crate) async fn ticket_index(world: &World) -> TicketIndex {
+    let ticket_index = world.alerts.ticket_index(&partner()).await.unwrap();
+    ticket_index.unwrap()
 }
 
 #[tokio::test]
@@ -56,10 +56,16 @@ async fn after_a_loss_all_tickets_are_imported_and_a_new_one_costs_one_call_agai
     // The first alert that comes shows that something was forgotten; it is resolved, which must close its ticket.
     let resolved = world.taken(&[event("alert.resolved", "r1", "a1", 9)]).await;
     world.until_done(resolved, 1, 1).await;
-    assert_eq!(memory(&world).await.state, MemoryState::Rebuilding);
+    assert_eq!(
+        ticket_index(&world).await.state,
+        TicketIndexState::Rebuilding
+    );
     reconciled(&mut world, 16).await;
-    let memory = memory(&world).await;
-    assert_eq!((memory.state, memory.imported), (MemoryState::Complete, 30));
+    let ticket_index = ticket_index(&world).await;
+    assert_eq!(
+        (ticket_index.state, ticket_index.imported),
+        (TicketIndexState::Complete, 30)
+    );
 
     let before = world.calls().await.len();
     let new = world.taken(&[event("alert.raised", "e99", "a99", 0)]).await;
@@ -144,7 +150,7 @@ async fn a_restored_table_learns_what_happened_since() {
     // Before and after the import: the same events again, in any order.
     world.until_done(since[2..].to_vec(), 2, 1).await;
     reconciled(&mut world, 16).await;
-    assert_eq!(memory(&world).await.state, MemoryState::Complete);
+    assert_eq!(ticket_index(&world).await.state, TicketIndexState::Complete);
     world.until_done(since, 20, 1).await;
     assert_eq!(posts(&world).await, 5, "nothing is made twice");
     let open: Vec<_> = world.all_tickets().await;

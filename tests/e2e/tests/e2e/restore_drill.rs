@@ -6,15 +6,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::Message;
-use domain::memory::{Memory, MemoryState};
 use domain::settings::Mapping;
+use domain::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 use store::Task;
 
 use crate::hours::reconsider;
-use crate::rebuilding::{is_open, memory, posts};
+use crate::rebuilding::{is_open, posts, ticket_index};
 use crate::ticks::after;
 use crate::world::{DISABLED, TENANT, World, event, key, partner, tenant};
 
@@ -236,13 +236,16 @@ async fn after_a_restore_and_the_one_command_nothing_is_doubled_and_nothing_that
     // The restore, the command, and everything again: half of it while nothing is imported yet, all of it afterwards.
     world.restore(backup).await;
     world.rebuild(Timestamp::now()).await;
-    assert_eq!(memory(&world).await.state, MemoryState::Rebuilding);
+    assert_eq!(
+        ticket_index(&world).await.state,
+        TicketIndexState::Rebuilding
+    );
     let again = shuffled(&sent);
     let first = again[..again.len() / 2].to_vec();
     world.until_done(first, 2, 1).await;
     world.run_at(20).await;
-    let rebuilt = memory(&world).await;
-    assert_eq!(rebuilt.state, MemoryState::Complete, "{rebuilt:?}");
+    let rebuilt = ticket_index(&world).await;
+    assert_eq!(rebuilt.state, TicketIndexState::Complete, "{rebuilt:?}");
     world.until_done(again, 21, 1).await;
     let posts_again = posts(&world).await - posts_since;
 
@@ -315,9 +318,9 @@ async fn after_a_restore_and_the_one_command_nothing_is_doubled_and_nothing_that
 async fn an_import_that_began_before_the_command_ends_nothing_and_is_not_gone_on_with() {
     let world = World::new().await;
     let (northwind, now) = (partner(), Timestamp::now());
-    world.remember(Some(MemoryState::Rebuilding)).await;
+    world.remember(Some(TicketIndexState::Rebuilding)).await;
     let alerts = &world.alerts;
-    let before: Memory = memory(&world).await;
+    let before: TicketIndex = ticket_index(&world).await;
     assert!(
         alerts
             .put_imported(&northwind, &before, 500, 400)
@@ -325,7 +328,7 @@ async fn an_import_that_began_before_the_command_ends_nothing_and_is_not_gone_on
             .unwrap()
     );
     world.rebuild(now).await;
-    let fresh = memory(&world).await;
+    let fresh = ticket_index(&world).await;
     assert_eq!((fresh.imported_to, fresh.imported), (None, 0));
     for of in [&before, &fresh] {
         let ours = of.begun_at.is_some();
@@ -337,10 +340,10 @@ async fn an_import_that_began_before_the_command_ends_nothing_and_is_not_gone_on
     for of in [&before, &fresh] {
         assert!(!alerts.complete_memory(&northwind, of, 900).await.unwrap());
     }
-    let last = memory(&world).await;
+    let last = ticket_index(&world).await;
     assert_eq!(
         (last.state, last.imported_to),
-        (MemoryState::Rebuilding, None)
+        (TicketIndexState::Rebuilding, None)
     );
     assert!(
         alerts
@@ -362,31 +365,34 @@ async fn the_command_keeps_what_searches_must_find_and_knows_no_epoch_but_the_pr
     let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
     world.until_done(raised, 0, 1).await;
     let (northwind, now) = (partner(), Timestamp::now());
-    let before = memory(&world).await;
+    let before = ticket_index(&world).await;
     assert_eq!(
         (before.state, before.sentinels.len()),
-        (MemoryState::Complete, 1)
+        (TicketIndexState::Complete, 1)
     );
     world.rebuild(now).await;
-    let rebuilding = memory(&world).await;
-    assert_eq!(rebuilding.state, MemoryState::Rebuilding);
+    let rebuilding = ticket_index(&world).await;
+    assert_eq!(rebuilding.state, TicketIndexState::Rebuilding);
     assert_eq!(rebuilding.sentinels, before.sentinels);
 
     // Another ConnectWise has other sentinels; and what is of a later epoch is not touched.
     world.repoint(2).await;
     world.rebuild(now).await;
-    let second = memory(&world).await;
-    assert_eq!((second.epoch, second.state), (2, MemoryState::Rebuilding));
+    let second = ticket_index(&world).await;
+    assert_eq!(
+        (second.epoch, second.state),
+        (2, TicketIndexState::Rebuilding)
+    );
     assert!(second.sentinels.is_empty());
     let stale = world
         .alerts
         .rebuild_memory(&northwind, 1, after(now, 1))
         .await;
     assert!(!stale.unwrap());
-    assert_eq!(memory(&world).await, second);
+    assert_eq!(ticket_index(&world).await, second);
 
     // Nor does it need one.
     world.remember(None).await;
     world.rebuild(now).await;
-    assert_eq!(memory(&world).await.epoch, 2);
+    assert_eq!(ticket_index(&world).await.epoch, 2);
 }

@@ -7,10 +7,10 @@ use domain::PartnerId;
 use domain::settings::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use setup::{Door, OPERATOR_ROUTE, PAGE_ROUTES, Route};
+use setup::{OPERATOR_ROUTE, PAGE_ROUTES, Route, RouteAccess};
 
 use crate::setup_client::{Answered, Browser, Call, PAGE};
-use crate::setup_stopped::stop_of;
+use crate::setup_held::hold_of;
 use crate::ticks::after;
 use crate::world::{PARTNER, SOURCE, TENANT, World, partner, settings, tenant};
 
@@ -116,7 +116,7 @@ impl World {
             .post("/setup/contact", &contact)
             .await;
         saved.expect(200);
-        let closings = stop_of(0, 42, 60);
+        let closings = hold_of(0, 42, 60);
         let stop = world.config.stop(&northwind, &acme, &closings, STOPPED);
         assert!(stop.await.unwrap());
         world
@@ -140,16 +140,19 @@ impl World {
         items
     }
 
-    fn routes_behind(&self, door: Door) -> Vec<Route> {
+    fn routes_behind(&self, access: RouteAccess) -> Vec<Route> {
         let routes = self.setup.routes().iter();
-        routes.filter(|route| route.door == door).cloned().collect()
+        routes
+            .filter(|route| route.access == access)
+            .cloned()
+            .collect()
     }
 }
 
 #[tokio::test]
 async fn what_is_open_is_listed_here_and_all_else_has_its_door() {
     let world = World::new().await;
-    let open = world.routes_behind(Door::Open);
+    let open = world.routes_behind(RouteAccess::Open);
     let open: Vec<_> = open
         .iter()
         .map(|route| (route.method.as_str(), route.path))
@@ -157,11 +160,15 @@ async fn what_is_open_is_listed_here_and_all_else_has_its_door() {
     assert_eq!(open, OPEN);
     for route in world.setup.routes() {
         let operators = route.path.starts_with("/v1/operator/");
-        assert_eq!(operators, route.door == Door::Operator, "{route:?}");
+        assert_eq!(
+            operators,
+            route.access == RouteAccess::Operator,
+            "{route:?}"
+        );
         assert!(operators || route.path.starts_with("/setup"), "{route:?}");
     }
-    assert!(world.routes_behind(Door::Session).len() >= 4);
-    assert_eq!(world.routes_behind(Door::Operator).len(), 12);
+    assert!(world.routes_behind(RouteAccess::Session).len() >= 4);
+    assert_eq!(world.routes_behind(RouteAccess::Operator).len(), 12);
 }
 
 #[tokio::test]
@@ -198,7 +205,7 @@ async fn nobody_without_a_session_that_counts_uses_a_partners_routes() {
     let with_link = with(link.split_once('#').unwrap().1);
     let guessing = with("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
     let before = world.of_partner().await;
-    for route in world.routes_behind(Door::Session) {
+    for route in world.routes_behind(RouteAccess::Session) {
         for (who, browser) in [
             ("nobody", &nobody),
             ("ended", &ended),
@@ -236,7 +243,7 @@ async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
     let put = world.config.put_settings(&contoso, &settings()).await;
     put.unwrap();
     let before = world.of_partner().await;
-    for route in world.routes_behind(Door::Session) {
+    for route in world.routes_behind(RouteAccess::Session) {
         for named in [
             json!({}),
             json!({ "partner": PARTNER }),
@@ -283,7 +290,7 @@ async fn a_form_of_one_partner_changes_nothing_of_another_that_is_opened_in_a_se
     let mut browser = world.signed_in().await;
     let before = world.of_partner().await;
     let mut forms = Vec::new();
-    for route in world.routes_behind(Door::Session) {
+    for route in world.routes_behind(RouteAccess::Session) {
         if route.method == "GET" {
             let page = browser.get(&path(&route)).await;
             forms.extend(actions(&page.text));
@@ -297,7 +304,7 @@ async fn a_form_of_one_partner_changes_nothing_of_another_that_is_opened_in_a_se
         let contact = world.access.contact_to_change(&contoso).await.unwrap();
         (connection, contact.value.pending.is_some())
     };
-    let writes = world.routes_behind(Door::Session).into_iter();
+    let writes = world.routes_behind(RouteAccess::Session).into_iter();
     let writes: Vec<_> = writes.filter(is_write).collect();
     for form in &forms {
         let (to, query) = form.split_once('?').expect(form);
@@ -352,7 +359,7 @@ async fn a_form_of_one_partner_changes_nothing_of_another_that_is_opened_in_a_se
 async fn every_page_of_a_session_names_its_partner() {
     let world = World::marked().await;
     let mut browser = world.signed_in().await;
-    for route in world.routes_behind(Door::Session) {
+    for route in world.routes_behind(RouteAccess::Session) {
         let page = browser.get(&path(&route)).await;
         if route.method != "GET" || page.status != 200 {
             continue;
@@ -422,9 +429,9 @@ async fn the_operators_routes_and_the_pages_are_not_reached_from_each_other() {
     let mut browser = world.signed_in().await;
     let before = world.of_partner().await;
     for route in world.setup.routes().to_vec() {
-        let keys: &[&str] = match route.door {
-            Door::Operator => &[PAGE_ROUTES[0], PAGE_ROUTES[1], "$default", ""],
-            Door::Open | Door::Session => {
+        let keys: &[&str] = match route.access {
+            RouteAccess::Operator => &[PAGE_ROUTES[0], PAGE_ROUTES[1], "$default", ""],
+            RouteAccess::Open | RouteAccess::Session => {
                 &[OPERATOR_ROUTE, "$default", "POST /v1/events/{source}", ""]
             }
         };
@@ -446,7 +453,7 @@ async fn a_change_comes_from_our_own_page_as_a_form_or_json() {
     let before = world.of_partner().await;
     let writes = world.setup.routes().to_vec().into_iter();
     let writes: Vec<_> = writes
-        .filter(|route| is_write(route) && route.door != Door::Operator)
+        .filter(|route| is_write(route) && route.access != RouteAccess::Operator)
         .collect();
     for route in &writes {
         for origin in [
@@ -485,7 +492,7 @@ async fn a_change_comes_from_our_own_page_as_a_form_or_json() {
     }
     assert_eq!(world.of_partner().await, before);
     browser.get("/setup").await.expect(200);
-    for route in world.routes_behind(Door::Operator) {
+    for route in world.routes_behind(RouteAccess::Operator) {
         if matches!(route.method.as_str(), "PUT" | "PATCH") {
             let call = call(&browser, &route).header("content-type", "text/plain");
             refused("text/plain", &route, &call.to(&world.setup).await, 415);
@@ -500,10 +507,10 @@ async fn what_is_not_listed_is_not_there_by_any_method() {
     let routes = world.setup.routes().to_vec();
     let mut paths: Vec<_> = routes
         .iter()
-        .map(|route| (path(route), route.door))
+        .map(|route| (path(route), route.access))
         .collect();
     paths.dedup();
-    for (path, door) in &paths {
+    for (path, access) in &paths {
         for method in METHODS {
             let listed = |route: &&Route| {
                 self::path(route) == *path
@@ -515,7 +522,7 @@ async fn what_is_not_listed_is_not_there_by_any_method() {
             let call = browser.call(method, path);
             let answer = browser.send(call).await;
             guarded(&answer);
-            assert_eq!(answer.status, 405, "{method} {path} {door:?}");
+            assert_eq!(answer.status, 405, "{method} {path} {access:?}");
         }
     }
     for path in [
@@ -547,7 +554,7 @@ async fn a_name_is_a_name_on_every_page() {
     let world = World::marked().await;
     let mut browser = world.signed_in().await;
     let pages = world.setup.routes().to_vec().into_iter();
-    let pages = pages.filter(|route| !is_write(route) && route.door != Door::Operator);
+    let pages = pages.filter(|route| !is_write(route) && route.access != RouteAccess::Operator);
     let mut paths: Vec<_> = pages.map(|route| path(&route)).collect();
     paths.extend(
         [

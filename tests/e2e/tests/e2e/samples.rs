@@ -5,7 +5,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::record::{Claim, Op, Record};
-use domain::webhook::{Door, Times, parse};
+use domain::webhook::{SourcePolicy, Times, parse};
 use domain::{AlertKey, ClaimId};
 use ingest::signature::{Headers, Key, Signed};
 use jiff::{SignedDuration, Timestamp};
@@ -32,10 +32,10 @@ const WEBHOOKS: [(&str, &str, &str); 5] = samples!(
     "batch"
 );
 
-fn door() -> Door {
+fn door() -> SourcePolicy {
     let source = key(TENANT, "any").source;
     let (partners, kinds_added) = (vec![partner()], vec![]);
-    Door {
+    SourcePolicy {
         source,
         partners,
         kinds_added,

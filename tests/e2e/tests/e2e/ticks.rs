@@ -2,7 +2,7 @@
 
 use aws::invocation::Invocation;
 use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
-use domain::command::{Ask, Command};
+use domain::command::{Command, CommandAction};
 use domain::contact::Contact;
 use domain::message::Message;
 use domain::record::Record;
@@ -134,7 +134,7 @@ impl World {
             Message::Reconsider(key) => key,
             Message::Command(Command {
                 key,
-                ask: Ask::Retry { .. },
+                action: CommandAction::Retry { .. },
                 ..
             }) => key,
             other @ (Message::Event(_)

@@ -71,23 +71,20 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     assert_eq!(world.reconciled(1).await, 2, "the other tenant's");
     assert_eq!(open(&world, TENANT).await, 30);
     assert_eq!(open(&world, OTHER).await, 1);
-    let stopped = world.config.stopped(&partner()).await.unwrap();
-    let stopped = &stopped[&tenant(TENANT)];
-    assert_eq!(
-        (stopped.closings, stopped.open, stopped.notified_at),
-        (22, 30, None)
-    );
+    let held = world.config.held_closings(&partner()).await.unwrap();
+    let held = &held[&tenant(TENANT)];
+    assert_eq!((held.closings, held.open, held.notified_at), (22, 30, None));
 
     // Again and again, it is one stop.
     assert_eq!(world.reconciled(17).await, 0);
-    let again = world.config.stopped(&partner()).await.unwrap();
-    assert_eq!(again[&tenant(TENANT)].since, stopped.since);
+    let again = world.config.held_closings(&partner()).await.unwrap();
+    assert_eq!(again[&tenant(TENANT)].since, held.since);
     let state = world.config.pipeline().await.unwrap().state;
-    let told = state.closings_stopped.map(|stopped| stopped.count);
+    let told = state.closings_held.map(|held| held.count);
     assert_eq!(told, Some(1), "the operator hears of it once");
 
     // A person who saw fewer has to look again.
-    let (since, digest) = (stopped.since, stopped.digest.clone());
+    let (since, digest) = (held.since, held.digest.clone());
     let approved = async |world: &World, digest: &str| {
         let config = &world.config;
         config
@@ -108,7 +105,14 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     assert_eq!(open(&world, TENANT).await, 8);
     // It is over, and does not hold for the next time.
     assert_eq!(world.reconciled(68).await, 0);
-    assert!(world.config.stopped(&partner()).await.unwrap().is_empty());
+    assert!(
+        world
+            .config
+            .held_closings(&partner())
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
@@ -119,16 +123,16 @@ async fn more_than_a_person_let_through_are_stopped_again() {
     assert_eq!(world.reconciled(1).await, 0);
     let config = &world.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
-    let shown = config.stopped(&partner).await.unwrap()[&tenant].clone();
+    let shown = config.held_closings(&partner).await.unwrap()[&tenant].clone();
     let shown = (shown.digest.as_str(), shown.since);
     let approved = config.approved(&partner, &tenant, shown, Timestamp::now());
     assert!(approved.await.unwrap());
     listed(&mut world, TENANT, "s2", 1, 2).await;
     assert_eq!(world.reconciled(17).await, 0);
     assert_eq!(open(&world, TENANT).await, 30);
-    let stopped = world.config.stopped(&partner).await.unwrap();
-    let stopped = &stopped[&tenant];
-    assert_eq!((stopped.closings, stopped.approved), (28, None));
+    let held = world.config.held_closings(&partner).await.unwrap();
+    let held = &held[&tenant];
+    assert_eq!((held.closings, held.approved), (28, None));
 }
 
 #[tokio::test]
@@ -139,10 +143,20 @@ async fn a_stop_is_over_when_the_list_is_whole_again_and_not_while_it_proves_not
     assert_eq!(world.reconciled(1).await, 0);
     listed(&mut world, TENANT, "s2", 1, 0).await;
     assert_eq!(world.reconciled(17).await, 0);
-    assert_eq!(world.config.stopped(&partner()).await.unwrap().len(), 1);
+    assert_eq!(
+        world.config.held_closings(&partner()).await.unwrap().len(),
+        1
+    );
     listed(&mut world, TENANT, "s3", 2, 29).await;
     assert_eq!(world.reconciled(33).await, 1);
-    assert!(world.config.stopped(&partner()).await.unwrap().is_empty());
+    assert!(
+        world
+            .config
+            .held_closings(&partner())
+            .await
+            .unwrap()
+            .is_empty()
+    );
     assert_eq!(open(&world, TENANT).await, 29);
 }
 
@@ -157,19 +171,26 @@ async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
     listed(&mut world, TENANT, "s2", 2, 26).await;
     assert_eq!(world.reconciled(17).await, 0);
     assert_eq!(open(&world, TENANT).await, 43);
-    let stopped = world.config.stopped(&partner()).await.unwrap();
-    let stopped = &stopped[&tenant(TENANT)];
-    assert_eq!((stopped.closings, stopped.open), (17, 43));
+    let held = world.config.held_closings(&partner()).await.unwrap();
+    let held = &held[&tenant(TENANT)];
+    assert_eq!((held.closings, held.open), (17, 43));
 
     // What a person lets through is done, and does not count for what comes later that day.
     let config = &world.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
-    let shown = (stopped.digest.as_str(), stopped.since);
+    let shown = (held.digest.as_str(), held.since);
     let approved = config.approved(&partner, &tenant, shown, Timestamp::now());
     assert!(approved.await.unwrap());
     assert_eq!(world.reconciled(34).await, 17);
     assert_eq!(world.reconciled(51).await, 0);
-    assert!(world.config.stopped(&partner).await.unwrap().is_empty());
+    assert!(
+        world
+            .config
+            .held_closings(&partner)
+            .await
+            .unwrap()
+            .is_empty()
+    );
     listed(&mut world, TENANT, "s3", 52, 20).await;
     assert_eq!(world.reconciled(68).await, 6);
     // But it is not a way to lose the rest.

@@ -22,9 +22,9 @@ use base64::engine::general_purpose::STANDARD;
 use connectwise_sim::{Running, Seed, Sim};
 use domain::Secret;
 use domain::event::Severity;
-use domain::memory::{Memory, MemoryState};
 use domain::record::Record;
 use domain::settings::{BoardTarget, Mapping, OnResolve, Settings};
+use domain::ticket_index::{TicketIndex, TicketIndexState};
 use domain::{AlertId, AlertKey, Kind, PartnerId, SourceId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
@@ -216,8 +216,11 @@ impl World {
         let origin = self.sim.base_url();
         self.seed_tables(&self.config, &self.access, origin).await;
         // ConnectWise was looked through, and had no ticket of ours.
-        let memory = Memory::new(1, true);
-        self.alerts.begin_memory(&partner(), &memory).await.unwrap();
+        let ticket_index = TicketIndex::new(1, true);
+        self.alerts
+            .begin_ticket_index(&partner(), &ticket_index)
+            .await
+            .unwrap();
         let ses = aws_sdk_sesv2::Client::new(&self.aws);
         let verify = ses.create_email_identity().email_identity(MAIL_FROM);
         verify.send().await.unwrap();
@@ -348,11 +351,16 @@ impl World {
     }
 
     /// What the table knows of ConnectWise's tickets from here on.
-    pub(crate) async fn remember(&self, state: Option<MemoryState>) {
-        self.delete(&format!("memory#{PARTNER}")).await;
+    pub(crate) async fn remember(&self, state: Option<TicketIndexState>) {
+        self.delete(&format!("ticket_index#{PARTNER}")).await;
         if let Some(state) = state {
-            let memory = Memory::new(1, state == MemoryState::Complete);
-            assert!(self.alerts.begin_memory(&partner(), &memory).await.unwrap());
+            let ticket_index = TicketIndex::new(1, state == TicketIndexState::Complete);
+            assert!(
+                self.alerts
+                    .begin_ticket_index(&partner(), &ticket_index)
+                    .await
+                    .unwrap()
+            );
         }
     }
 
@@ -648,10 +656,13 @@ impl World {
     pub(crate) async fn begin_rebuilding(&self) {
         let client = aws_sdk_dynamodb::Client::new(&self.aws);
         let delete = client.delete_item().table_name("alerts");
-        let memory = AttributeValue::S(format!("memory#{PARTNER}"));
-        delete.key("pk", memory).send().await.unwrap();
-        let memory = Memory::new(1, false);
-        self.alerts.begin_memory(&partner(), &memory).await.unwrap();
+        let ticket_index = AttributeValue::S(format!("ticket_index#{PARTNER}"));
+        delete.key("pk", ticket_index).send().await.unwrap();
+        let ticket_index = TicketIndex::new(1, false);
+        self.alerts
+            .begin_ticket_index(&partner(), &ticket_index)
+            .await
+            .unwrap();
     }
 
     /// Has the connection point to another ConnectWise: the same simulator, since only calls matter.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::memory::{Memory, Sentinels};
+use domain::ticket_index::{Sentinels, TicketIndex};
 use domain::time::sortable;
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ use crate::{Alerts, Error};
 const REBUILDING: &str = "rebuilding";
 
 pub(crate) fn memory_pk(partner: &PartnerId) -> String {
-    format!("memory#{partner}")
+    format!("ticket_index#{partner}")
 }
 
 impl Alerts {
@@ -25,7 +25,7 @@ impl Alerts {
     ///
     /// # Errors
     /// When DynamoDB fails or the item is unreadable.
-    pub async fn memory(&self, partner: &PartnerId) -> Result<Option<Memory>, Error> {
+    pub async fn ticket_index(&self, partner: &PartnerId) -> Result<Option<TicketIndex>, Error> {
         let call = self.client.get_item().table_name(&self.table);
         let call = call.key("pk", AttributeValue::S(memory_pk(partner)));
         let answer = call.consistent_read(true).send().await;
@@ -38,9 +38,13 @@ impl Alerts {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn begin_memory(&self, partner: &PartnerId, memory: &Memory) -> Result<bool, Error> {
+    pub async fn begin_ticket_index(
+        &self,
+        partner: &PartnerId,
+        ticket_index: &TicketIndex,
+    ) -> Result<bool, Error> {
         let malformed = |err| Error::malformed(memory_pk(partner), &err);
-        let mut item: HashMap<String, AttributeValue> = to_item(memory).map_err(malformed)?;
+        let mut item: HashMap<String, AttributeValue> = to_item(ticket_index).map_err(malformed)?;
         item.insert("pk".to_owned(), AttributeValue::S(memory_pk(partner)));
         let call = self
             .client
@@ -48,7 +52,10 @@ impl Alerts {
             .table_name(&self.table)
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(pk) OR epoch < :epoch")
-            .expression_attribute_values(":epoch", AttributeValue::N(memory.epoch.to_string()));
+            .expression_attribute_values(
+                ":epoch",
+                AttributeValue::N(ticket_index.epoch.to_string()),
+            );
         conditional::put(call).await
     }
 
@@ -105,12 +112,12 @@ impl Alerts {
         if conditional::update(call()).await?.is_some() {
             return Ok(true);
         }
-        let memory = Memory {
+        let ticket_index = TicketIndex {
             begun_at: Some(now),
-            ..Memory::new(epoch, false)
+            ..TicketIndex::new(epoch, false)
         };
         // A worker may begin it between the two.
-        let begun = self.begin_memory(partner, &memory).await?;
+        let begun = self.begin_ticket_index(partner, &ticket_index).await?;
         Ok(begun || conditional::update(call()).await?.is_some())
     }
 
@@ -122,7 +129,7 @@ impl Alerts {
     pub async fn put_imported(
         &self,
         partner: &PartnerId,
-        of: &Memory,
+        of: &TicketIndex,
         to: RecordId,
         imported: u64,
     ) -> Result<bool, Error> {
@@ -141,7 +148,7 @@ impl Alerts {
     pub async fn complete_memory(
         &self,
         partner: &PartnerId,
-        of: &Memory,
+        of: &TicketIndex,
         imported: u64,
     ) -> Result<bool, Error> {
         let call = self
@@ -153,7 +160,7 @@ impl Alerts {
     }
 
     /// An update only while the import that this memory tells of is on: one that began anew must not be taken for as far as this one.
-    fn importing(&self, partner: &PartnerId, of: &Memory) -> UpdateItemFluentBuilder {
+    fn importing(&self, partner: &PartnerId, of: &TicketIndex) -> UpdateItemFluentBuilder {
         let begun = match of.begun_at {
             Some(_) => "begun_at = :begun_at",
             None => "attribute_not_exists(begun_at)",

@@ -2,11 +2,11 @@
 
 use domain::PartnerId;
 use domain::key::ItemKey;
-use domain::plan::{AlertSet, Stop};
+use domain::plan::{AlertSet, Hold};
 use domain::settings::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::{AuditEntry, Stopped, Task};
+use store::{AuditEntry, HeldClosings, Task};
 
 use crate::setup_client::Browser;
 use crate::ticks::after;
@@ -24,21 +24,21 @@ impl World {
     /// The same, with alerts from this number on.
     async fn stop_others(&self, from: u32, closings: u32, open: u32, now: Timestamp) {
         let (northwind, acme) = (partner(), tenant(TENANT));
-        let stop = stop_of(from, closings, open);
+        let stop = hold_of(from, closings, open);
         let stop = self.config.stop(&northwind, &acme, &stop, now);
         stop.await.unwrap();
     }
 
-    async fn stopped_now(&self) -> Option<Stopped> {
-        let stopped = self.config.stopped(&partner()).await.unwrap();
-        stopped.get(&tenant(TENANT)).cloned()
+    async fn stopped_now(&self) -> Option<HeldClosings> {
+        let held = self.config.held_closings(&partner()).await.unwrap();
+        held.get(&tenant(TENANT)).cloned()
     }
 
-    async fn let_through_in_history(&self) -> Vec<AuditEntry> {
+    async fn approvals_in_history(&self) -> Vec<AuditEntry> {
         let page = self.access.audit(&partner(), None, 50).await.unwrap();
         let entries = page.entries.into_iter();
         entries
-            .filter(|entry| entry.what == "closings_let_through")
+            .filter(|entry| entry.what == "closings_approved")
             .collect()
     }
 
@@ -49,10 +49,10 @@ impl World {
 }
 
 /// Alerts that nobody raised, numbered.
-pub(crate) fn stop_of(from: u32, closings: u32, open: u32) -> Stop {
+pub(crate) fn hold_of(from: u32, closings: u32, open: u32) -> Hold {
     let alerts = (from..from + closings).map(|n| format!("{:016x}-{n:032x}", 0));
     let alerts = alerts.map(|key| ItemKey::parse(&key).unwrap());
-    Stop {
+    Hold {
         closings,
         open,
         alerts: AlertSet::of(alerts),
@@ -98,20 +98,23 @@ async fn stopped_closings_are_shown_and_let_through_by_a_person_once() {
 
     assert!(!world.is_due(now).await);
     let fields = [("tenant", TENANT), ("digest", digest), ("since", since)];
-    let done = browser.post_form("/setup/stopped", &fields).await;
+    let done = browser.post_form("/setup/held", &fields).await;
     assert_eq!(
         done.expect(303).header("location"),
-        "/setup?done=let_through"
+        "/setup?done=closings_approved"
     );
-    let again = browser.post("/setup/stopped", &seen).await.expect(200);
-    assert_eq!(again.json()["next"], "/setup?done=let_through");
+    let again = browser.post("/setup/held", &seen).await.expect(200);
+    assert_eq!(again.json()["next"], "/setup?done=closings_approved");
     assert_eq!(world.stopped_now().await.unwrap().approved, Some(42));
     assert!(world.is_due(Timestamp::now()).await);
-    let history = world.let_through_in_history().await;
+    let history = world.approvals_in_history().await;
     assert_eq!(history.len(), 1, "{history:?}");
     let detail: Vec<_> = history[0].detail.values().map(String::as_str).collect();
     assert_eq!(detail, ["42", "60", TENANT]);
-    let page = browser.get("/setup?done=let_through").await.expect(200);
+    let page = browser
+        .get("/setup?done=closings_approved")
+        .await
+        .expect(200);
     assert!(
         page.text
             .contains("You let 42 closings of Acme Dental through")
@@ -130,46 +133,46 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
     let seen = form(&mut browser).await;
 
     world.stop(43, 60, after(now, 900)).await;
-    let refused = browser.post("/setup/stopped", &seen).await.expect(409);
+    let refused = browser.post("/setup/held", &seen).await.expect(409);
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("not the ones that you saw"), "{detail}");
     // As many as were seen, and others.
     world.stop_others(1, 42, 60, after(now, 1000)).await;
-    browser.post("/setup/stopped", &seen).await.expect(409);
+    browser.post("/setup/held", &seen).await.expect(409);
     // What nobody was shown lets nothing through.
     for digest in ["", "4294967295", "00000000000000000000000000000000"] {
         let mut invented = form(&mut browser).await;
         invented["digest"] = json!(digest);
-        browser.post("/setup/stopped", &invented).await.expect(409);
+        browser.post("/setup/held", &invented).await.expect(409);
     }
     assert_eq!(world.stopped_now().await.unwrap().approved, None);
 
     // Stopped, over, and stopped for other reasons: fewer, and not what was seen.
     let acme = tenant(TENANT);
-    world.config.end_stopped(&partner(), &acme).await.unwrap();
-    let over = browser.post("/setup/stopped", &seen).await.expect(409);
+    world.config.end_hold(&partner(), &acme).await.unwrap();
+    let over = browser.post("/setup/held", &seen).await.expect(409);
     assert!(over.text.contains("not stopped any more"), "{}", over.text);
     world.stop(30, 60, after(now, 1800)).await;
-    browser.post("/setup/stopped", &seen).await.expect(409);
+    browser.post("/setup/held", &seen).await.expect(409);
     let since = seen["since"].as_str().unwrap();
     let digest = seen["digest"].as_str().unwrap();
     let fields = [("tenant", TENANT), ("digest", digest), ("since", since)];
-    let page = browser.post_form("/setup/stopped", &fields).await;
+    let page = browser.post_form("/setup/held", &fields).await;
     let page = page.expect(409).text;
     assert!(
         page.contains("It is different by now") && page.contains(r#"<a href="/setup">"#),
         "{page}"
     );
     assert_eq!(world.stopped_now().await.unwrap().approved, None);
-    assert_eq!(world.let_through_in_history().await, []);
+    assert_eq!(world.approvals_in_history().await, []);
     assert!(!world.is_due(after(now, 3600)).await);
 
     // Fewer of the same are not what was seen either.
     let seen = form(&mut browser).await;
     world.stop(25, 60, after(now, 2700)).await;
-    browser.post("/setup/stopped", &seen).await.expect(409);
+    browser.post("/setup/held", &seen).await.expect(409);
     let seen = form(&mut browser).await;
-    browser.post("/setup/stopped", &seen).await.expect(200);
+    browser.post("/setup/held", &seen).await.expect(200);
     assert_eq!(world.stopped_now().await.unwrap().approved, Some(25));
     // More than that are stopped again, and shown again.
     world.stop(31, 60, after(now, 3600)).await;
@@ -191,11 +194,11 @@ async fn nobody_lets_through_what_is_stopped_at_another_partner() {
     );
     let mut ours = world.signed_in().await;
     let mut named = form(&mut ours).await;
-    theirs.post("/setup/stopped", &named).await.expect(409);
+    theirs.post("/setup/held", &named).await.expect(409);
     named["partner"] = json!(partner());
-    theirs.post("/setup/stopped", &named).await.expect(409);
-    let theirs = world.config.stopped(&contoso).await.unwrap();
+    theirs.post("/setup/held", &named).await.expect(409);
+    let theirs = world.config.held_closings(&contoso).await.unwrap();
     assert!(theirs.is_empty(), "{theirs:?}");
     assert_eq!(world.stopped_now().await.unwrap().approved, None);
-    assert_eq!(world.let_through_in_history().await, []);
+    assert_eq!(world.approvals_in_history().await, []);
 }

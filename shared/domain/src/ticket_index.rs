@@ -14,11 +14,11 @@ const NEWEST_FOR: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the table knows of a connection's tickets, one epoch long.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Memory {
+pub struct TicketIndex {
     /// The connection's epoch: another ConnectWise is another memory.
     pub epoch: u32,
     /// Whether each ticket there has its record.
-    pub state: MemoryState,
+    pub state: TicketIndexState,
     /// While rebuilding: the ticket up to which the listing was imported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported_to: Option<RecordId>,
@@ -40,7 +40,7 @@ pub struct Memory {
 /// Whether each ticket that carries a token of ours has its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum MemoryState {
+pub enum TicketIndexState {
     /// Yes: an alert without a record never had a ticket.
     Complete,
     /// The table was lost or restored: before an alert's first ticket, ConnectWise is searched for tickets of its earlier lives.
@@ -69,14 +69,14 @@ pub struct Sentinels {
     pub newest_at: Option<Timestamp>,
 }
 
-impl Memory {
+impl TicketIndex {
     /// The memory of an epoch that begins; `is_empty` says that ConnectWise has no ticket of ours.
     #[must_use]
     pub fn new(epoch: u32, is_empty: bool) -> Self {
         let state = if is_empty {
-            MemoryState::Complete
+            TicketIndexState::Complete
         } else {
-            MemoryState::Rebuilding
+            TicketIndexState::Rebuilding
         };
         Self {
             epoch,
@@ -156,8 +156,8 @@ mod tests {
             ticket_ref: ticket_ref(alert),
             board_id: Some(22),
         };
-        let mut memory = Memory::new(1, true);
-        assert!(memory.sentinels(Some(22)).is_empty());
+        let mut ticket_index = TicketIndex::new(1, true);
+        assert!(ticket_index.sentinels(Some(22)).is_empty());
         for (ticket_id, alert, minute, taken) in [
             (1, "a", 0, true),
             (2, "b", 9, false),
@@ -165,21 +165,22 @@ mod tests {
             (4, "d", 20, true),
             (5, "e", 30, true),
         ] {
-            let next = memory.with_sentinel(Some(22), &sentinel(ticket_id, alert), at(minute));
+            let next =
+                ticket_index.with_sentinel(Some(22), &sentinel(ticket_id, alert), at(minute));
             assert_eq!(next.is_some(), taken, "{alert}");
-            memory.sentinels.extend(next);
+            ticket_index.sentinels.extend(next);
         }
         let kept = [sentinel(5, "e"), sentinel(4, "d"), sentinel(3, "c")];
-        assert_eq!(memory.sentinels(Some(22)), kept);
-        assert!(memory.sentinels(None).is_empty());
+        assert_eq!(ticket_index.sentinels(Some(22)), kept);
+        assert!(ticket_index.sentinels(None).is_empty());
 
         // Those that are gone are replaced by the next ticket at once.
-        let without = memory.without_sentinels(Some(22), &[5, 3]);
-        memory.sentinels.extend([without]);
-        assert_eq!(memory.sentinels(Some(22)), [sentinel(4, "d")]);
-        let next = memory.with_sentinel(Some(22), &sentinel(6, "f"), at(31));
-        memory.sentinels.extend(next);
+        let without = ticket_index.without_sentinels(Some(22), &[5, 3]);
+        ticket_index.sentinels.extend([without]);
+        assert_eq!(ticket_index.sentinels(Some(22)), [sentinel(4, "d")]);
+        let next = ticket_index.with_sentinel(Some(22), &sentinel(6, "f"), at(31));
+        ticket_index.sentinels.extend(next);
         let kept = [sentinel(6, "f"), sentinel(4, "d")];
-        assert_eq!(memory.sentinels(Some(22)), kept);
+        assert_eq!(ticket_index.sentinels(Some(22)), kept);
     }
 }

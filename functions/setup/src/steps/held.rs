@@ -9,20 +9,20 @@ use domain::settings::Mapping;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Stopped};
+use store::{Actor, HeldClosings};
 
 use crate::State;
-use crate::answer::{Done, Problem};
+use crate::answer::{ChangeResponse, Problem};
 use crate::input::Input;
 use crate::page;
 use crate::session::Session;
 
 /// Where they are let through.
-pub(crate) const LET_THROUGH: &str = "/setup/stopped";
+pub(crate) const LET_THROUGH: &str = "/setup/held";
 
 /// What was stopped of one organisation.
 #[derive(Debug, Serialize)]
-pub(crate) struct StoppedView {
+pub(crate) struct HeldView {
     tenant: TenantId,
     name: Option<String>,
     closings: u32,
@@ -45,21 +45,21 @@ pub(crate) struct Seen {
 
 /// For the first page.
 pub(crate) fn views(
-    stopped: BTreeMap<TenantId, Stopped>,
+    held: BTreeMap<TenantId, HeldClosings>,
     mappings: &HashMap<TenantId, Mapping>,
-) -> Vec<StoppedView> {
-    let view = |(tenant, stopped): (TenantId, Stopped)| StoppedView {
+) -> Vec<HeldView> {
+    let view = |(tenant, held): (TenantId, HeldClosings)| HeldView {
         name: mappings
             .get(&tenant)
             .and_then(|mapping| mapping.name.clone()),
-        approved: stopped.approved.is_some(),
-        digest: stopped.digest,
-        closings: stopped.closings,
-        open: stopped.open,
-        since: stopped.since,
+        approved: held.approved.is_some(),
+        digest: held.digest,
+        closings: held.closings,
+        open: held.open,
+        since: held.since,
         tenant,
     };
-    stopped.into_iter().map(view).collect()
+    held.into_iter().map(view).collect()
 }
 
 /// Lets through what the person saw: exactly that set of alerts, of the same stop. Another set of the same number is refused. Doing it again
@@ -69,22 +69,22 @@ pub(crate) async fn approved(
     session: Session,
     Extension(invocation): Extension<Invocation>,
     Input(seen): Input<Seen>,
-) -> Result<Done, Problem> {
+) -> Result<ChangeResponse, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
-    let stopped = table.stopped(partner).await?.remove(&seen.tenant);
+    let held = table.held_closings(partner).await?.remove(&seen.tenant);
     // Stopped anew are other closings, however few.
-    let stopped = stopped.filter(|stopped| stopped.since == seen.since);
-    let stopped = stopped.ok_or_else(|| {
+    let held = held.filter(|held| held.since == seen.since);
+    let held = held.ok_or_else(|| {
         Problem::different(
-            "What you saw is not stopped any more. Nothing was let through. Look at the overview again.",
+            "These closings are no longer the ones that you saw. Nothing was approved. Open the overview again.",
         )
     })?;
-    let done = || Done::next("/setup?done=let_through");
-    let is_same = stopped.digest == seen.digest;
-    if stopped.approved.is_some() && is_same {
+    let done = || ChangeResponse::next("/setup?done=closings_approved");
+    let is_same = held.digest == seen.digest;
+    if held.approved.is_some() && is_same {
         return Ok(done());
     }
-    let (tenant, closings) = (&seen.tenant, stopped.closings);
+    let (tenant, closings) = (&seen.tenant, held.closings);
     let (shown, now) = ((seen.digest.as_str(), seen.since), invocation.now());
     if !is_same || !table.approved(partner, tenant, shown, now).await? {
         return Err(Problem::different(
@@ -94,9 +94,9 @@ pub(crate) async fn approved(
     let detail = [
         ("tenant", tenant.to_string()),
         ("closings", closings.to_string()),
-        ("open", stopped.open.to_string()),
+        ("open", held.open.to_string()),
     ];
-    let (by, what) = (Actor::Partner, "closings_let_through");
+    let (by, what) = (Actor::Partner, "closings_approved");
     setup.done(partner, by, what, &detail, &invocation).await;
     setup
         .connections
@@ -106,9 +106,9 @@ pub(crate) async fn approved(
 }
 
 /// Each organisation with what to look at, and the button.
-pub(crate) fn draw(stopped: &[StoppedView], session: &Session) -> Markup {
+pub(crate) fn render(held: &[HeldView], session: &Session) -> Markup {
     html! {
-        @for of in stopped {
+        @for of in held {
             @let name = of.name.as_deref().unwrap_or(of.tenant.as_str());
             @if of.approved {
                 p class="note" { "You let " (of.closings) " closings of " (name) " through. The tickets are closed within a few minutes." }

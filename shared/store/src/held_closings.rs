@@ -1,12 +1,12 @@
-//! Closings of a tenant that were too many at once to be believed: `P#<partner>` with `stopped#<tenant>`. They wait until a person lets
-//! them through, or until there are fewer.
+//! Bulk closings of a tenant that are held: `P#<partner>` with `held#<tenant>`. They wait until a person approves them, or until there
+//! are fewer.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::primitives::Blob;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::plan::{AlertSet, Approval, Stop};
+use domain::plan::{AlertSet, Approval, Hold};
 use domain::time::sortable;
 use domain::{PartnerId, TenantId};
 use jiff::Timestamp;
@@ -18,35 +18,35 @@ use crate::conditional;
 use crate::config::ConfigTable;
 use crate::table::partner_pk;
 
-const PREFIX: &str = "stopped#";
+const PREFIX: &str = "held#";
 
 /// Closings of one tenant that wait for a person.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Stopped {
-    /// How many alerts were taken for gone, at the last look.
+pub struct HeldClosings {
+    /// How many alerts counted as resolved in the last run.
     pub closings: u32,
-    /// Of how many that had an open ticket.
+    /// How many alerts had an open ticket.
     pub open: u32,
     /// Since when.
     pub since: Timestamp,
     /// Names the set of alerts that would be closed: a person approves what has this digest.
     pub digest: String,
-    /// How many there were when a person let them through; others than those are stopped again.
+    /// How many there were when a person approved them. Other closings are held again.
     #[serde(default)]
     pub approved: Option<u32>,
-    /// When the person let them through.
+    /// When the person approved them.
     #[serde(default)]
-    pub let_through_at: Option<Timestamp>,
-    /// When the partner was told.
+    pub approved_at: Option<Timestamp>,
+    /// When the partner was notified.
     #[serde(default)]
     pub notified_at: Option<Timestamp>,
 }
 
-/// What was stopped of a partner's tenants, and what of it a person approved.
+/// The held closings of a partner's tenants, and the approvals.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Stops {
-    /// What is stopped, or approved and on its way.
-    pub stopped: BTreeMap<TenantId, Stopped>,
+pub struct ClosingHolds {
+    /// Held, or approved and in progress.
+    pub held: BTreeMap<TenantId, HeldClosings>,
     /// The last approval of each tenant.
     pub approvals: BTreeMap<TenantId, Approval>,
 }
@@ -56,24 +56,27 @@ struct Approved {
     #[serde(default)]
     approved: Option<u32>,
     #[serde(default)]
-    let_through_at: Option<Timestamp>,
+    approved_at: Option<Timestamp>,
 }
 
 impl ConfigTable {
-    /// What was stopped of a partner's tenants, read consistently.
+    /// The held closings of a partner's tenants, read consistently.
     ///
     /// # Errors
     /// When DynamoDB fails or an item is unreadable.
-    pub async fn stopped(&self, partner: &PartnerId) -> Result<BTreeMap<TenantId, Stopped>, Error> {
-        Ok(self.stops(partner).await?.stopped)
+    pub async fn held_closings(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<BTreeMap<TenantId, HeldClosings>, Error> {
+        Ok(self.closing_holds(partner).await?.held)
     }
 
-    /// What was stopped of a partner's tenants, and what a person approved, read consistently.
+    /// The held closings and the approvals of a partner's tenants, read consistently.
     ///
     /// # Errors
     /// When DynamoDB fails or an item is unreadable.
-    pub async fn stops(&self, partner: &PartnerId) -> Result<Stops, Error> {
-        let mut stops = Stops::default();
+    pub async fn closing_holds(&self, partner: &PartnerId) -> Result<ClosingHolds, Error> {
+        let mut stops = ClosingHolds::default();
         for item in self.table.items_with_prefix(partner, PREFIX).await? {
             let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
             let Some(tenant) = sk.and_then(|sk| TenantId::parse(sk.strip_prefix(PREFIX)?).ok())
@@ -85,7 +88,7 @@ impl ConfigTable {
             // What is over leaves what was approved behind.
             let is_in_progress = item.contains_key("since");
             let approved: Approved = from_item(item.clone()).map_err(malformed)?;
-            if let (Some(closings), Some(at)) = (approved.approved, approved.let_through_at) {
+            if let (Some(closings), Some(at)) = (approved.approved, approved.approved_at) {
                 let set = item.get("alerts").and_then(|alerts| alerts.as_b().ok());
                 let set = set.map(|set| AlertSet::from_bytes(set.as_ref()));
                 let approval = Approval {
@@ -97,14 +100,14 @@ impl ConfigTable {
             }
             if is_in_progress {
                 let item = from_item(item).map_err(malformed)?;
-                stops.stopped.insert(tenant, item);
+                stops.held.insert(tenant, item);
             }
         }
         Ok(stops)
     }
 
-    /// Stops a tenant's closings, or counts anew what is stopped already. Tells whether they were not stopped before. If the process
-    /// dies right after, the next run finds them stopped.
+    /// Holds a tenant's closings, or updates the count of held ones. Returns whether they were not held before. If the process
+    /// dies right after, the next run finds them held.
     ///
     /// # Errors
     /// When DynamoDB fails; the next run stops them.
@@ -112,7 +115,7 @@ impl ConfigTable {
         &self,
         partner: &PartnerId,
         tenant: &TenantId,
-        stop: &Stop,
+        stop: &Hold,
         now: Timestamp,
     ) -> Result<bool, Error> {
         let alerts = Blob::new(stop.alerts.to_bytes());
@@ -124,17 +127,17 @@ impl ConfigTable {
                 .expression_attribute_values(":alerts", AttributeValue::B(alerts.clone()))
         };
         // What was let through were others: somebody has to look again, and is notified again.
-        let first = counts(self.stopped_item(partner, tenant))
+        let first = counts(self.held_item(partner, tenant))
             .update_expression(
-                "SET closings = :closings, #open = :open, digest = :digest, alerts = :alerts, since = :now REMOVE let_through, let_through_at, told_at",
+                "SET closings = :closings, #open = :open, digest = :digest, alerts = :alerts, since = :now REMOVE approved, approved_at, notified_at",
             )
-            .condition_expression("attribute_not_exists(since) OR attribute_exists(let_through)")
+            .condition_expression("attribute_not_exists(since) OR attribute_exists(approved)")
             .expression_attribute_names("#open", "open")
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)));
         if conditional::update(first).await?.is_some() {
             return Ok(true);
         }
-        let again = counts(self.stopped_item(partner, tenant))
+        let again = counts(self.held_item(partner, tenant))
             .update_expression(
                 "SET closings = :closings, #open = :open, digest = :digest, alerts = :alerts",
             )
@@ -143,21 +146,21 @@ impl ConfigTable {
         Ok(false)
     }
 
-    /// Ends what was stopped: nothing is too much any more. What a person approved stays, since the closings still count for a day.
+    /// Ends a hold: there are few closings again. The approval stays, since approved closings count for a day.
     ///
     /// # Errors
     /// When DynamoDB fails; the next run ends it.
-    pub async fn end_stopped(&self, partner: &PartnerId, tenant: &TenantId) -> Result<(), Error> {
+    pub async fn end_hold(&self, partner: &PartnerId, tenant: &TenantId) -> Result<(), Error> {
         let call = self
-            .stopped_item(partner, tenant)
-            .update_expression("REMOVE closings, #open, digest, alerts, since, told_at")
+            .held_item(partner, tenant)
+            .update_expression("REMOVE closings, #open, digest, alerts, since, notified_at")
             .condition_expression("attribute_exists(since)")
             .expression_attribute_names("#open", "open");
         conditional::update(call).await.map(drop)
     }
 
     /// A person lets through the closings that it saw: exactly the set of alerts with this digest, of the same stop. Tells whether that is
-    /// still what is stopped; if not, the person has to look again.
+    /// still what is held; if not, the person has to look again.
     ///
     /// # Errors
     /// When DynamoDB fails. Letting them through again changes nothing.
@@ -169,8 +172,8 @@ impl ConfigTable {
         now: Timestamp,
     ) -> Result<bool, Error> {
         let call = self
-            .stopped_item(partner, tenant)
-            .update_expression("SET let_through = closings, let_through_at = :now")
+            .held_item(partner, tenant)
+            .update_expression("SET approved = closings, approved_at = :now")
             .condition_expression("since = :since AND digest = :digest")
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)))
             .expression_attribute_values(":since", AttributeValue::S(sortable(since)))
@@ -178,11 +181,11 @@ impl ConfigTable {
         Ok(conditional::update(call).await?.is_some())
     }
 
-    /// Notes that the partner was told of what was stopped at this time.
+    /// Records that the partner was notified of the held closings at this time.
     ///
     /// # Errors
     /// When DynamoDB fails; the partner is told again.
-    pub async fn told_of_stopped(
+    pub async fn hold_notified(
         &self,
         partner: &PartnerId,
         tenant: &TenantId,
@@ -190,15 +193,15 @@ impl ConfigTable {
         now: Timestamp,
     ) -> Result<(), Error> {
         let call = self
-            .stopped_item(partner, tenant)
-            .update_expression("SET told_at = :now")
+            .held_item(partner, tenant)
+            .update_expression("SET notified_at = :now")
             .condition_expression("since = :since")
             .expression_attribute_values(":since", AttributeValue::S(sortable(since)))
             .expression_attribute_values(":now", AttributeValue::S(sortable(now)));
         conditional::update(call).await.map(drop)
     }
 
-    fn stopped_item(&self, partner: &PartnerId, tenant: &TenantId) -> UpdateItemFluentBuilder {
+    fn held_item(&self, partner: &PartnerId, tenant: &TenantId) -> UpdateItemFluentBuilder {
         self.table
             .update_item(&partner_pk(partner), &format!("{PREFIX}{tenant}"))
     }
