@@ -561,7 +561,7 @@ mod tests {
         let bad = "<!doctype html><html lang=en><meta name=viewport content='width=device-width'><title>t</title>
             <script>1</script>
             <main><input name=a><pre>a line that is not broken and that is far too long for the narrow window of a telephone</pre>
-            <div style='width: 4ch; overflow-wrap: anywhere'>organisation</div><p style='color: #999'>pale</main>";
+            <div style='width: 4ch; overflow-wrap: anywhere'>tenant</div><p style='color: #999'>pale</main>";
         browser.go(&serve(bad).await).await.unwrap();
         let told = browser.look("bad").await.unwrap_err().to_string();
         for err in [
@@ -570,7 +570,7 @@ mod tests {
             "wider than 390: <pre>",
             "no label: <input name=\"a\">",
             "0 main headings",
-            "a torn word: organisation",
+            "a torn word: tenant",
             "faint (2.8): pale",
         ] {
             assert!(told.contains(err), "{err} is not in {told}");

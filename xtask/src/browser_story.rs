@@ -20,7 +20,7 @@ use crate::source::{Alert, Change, Source, event};
 
 const PARTNER: &str = "contoso";
 const CONTACT: &str = "oncall@contoso.example";
-/// Organisations, each with the company that a person chooses for it and what it searches for.
+/// Tenants, each with the company that a person chooses for it and what it searches for.
 const MAPPED: [(&str, &str, &str); 2] = [
     ("acme-dental", "AcmeDental", "acme"),
     ("baker-and-sons", "BakerSons", "roofing"),
@@ -54,12 +54,12 @@ const TEST: &str = form!("/setup/test");
 const TEST_CLOSE: &str = form!("/setup/test/close");
 const CONFIRM: &str = form!("/setup/confirm");
 const SIGN_OUT: &str = form!("/setup/session/end");
-/// Of the forms of an organisation, the one in which a company is chosen.
-const COMPANIES: &str = concat!(form!("/setup/organisation"), r#":has([type="radio"])"#);
-/// In the list of organisations there is one for each company that is suggested.
-const SUGGESTED: &str = form!("/setup/organisation");
+/// Of the forms of a tenant, the one in which a company is chosen.
+const COMPANIES: &str = concat!(form!("/setup/tenant"), r#":has([type="radio"])"#);
+/// In the list of tenants there is one for each company that is suggested.
+const SUGGESTED: &str = form!("/setup/tenant");
 const READING: &str = form!("/setup/suggestions/progress");
-const SEARCH: &str = r#"form[method="get"][action="/setup/organisation"]"#;
+const SEARCH: &str = r#"form[method="get"][action="/setup/tenant"]"#;
 
 /// Plays the story; answers how many things were seen.
 ///
@@ -130,21 +130,21 @@ impl Scene<'_> {
         self.connect().await?;
         self.make_boards().await?;
         self.look_at_tickets().await?;
-        for organisation in MAPPED {
-            self.map(organisation).await?;
+        for tenant in MAPPED {
+            self.map(tenant).await?;
         }
-        self.saw("two organisations are mapped, each to a company that was searched for");
+        self.saw("two tenants are mapped, each to a company that was searched for");
         self.name_contact().await?;
         self.confirm(&early).await?;
         self.take_suggestion().await?;
         self.tickets(4).await?;
-        self.saw("the last organisation is mapped as it was suggested, and has its ticket");
+        self.saw("the last tenant is mapped as it was suggested, and has its ticket");
         self.test().await?;
         self.look_around().await?;
         self.leave(link).await
     }
 
-    /// Three alerts within 48 hours, one older, one that is gone, one of an organisation that nobody maps before the end.
+    /// Three alerts within 48 hours, one older, one that is gone, one of a tenant that nobody maps before the end.
     async fn alerts_come(&mut self) -> Result<Vec<Early>> {
         let now = Timestamp::now();
         let [(acme, ..), (baker, ..)] = MAPPED;
@@ -185,7 +185,7 @@ impl Scene<'_> {
             self.waits(&alert.key, reason.as_ref()).await?;
         }
         ensure!(self.all_tickets().await?.is_empty(), "a ticket too early");
-        self.saw("six alerts of three organisations wait for the set-up, one of them gone by now");
+        self.saw("six alerts of three tenants wait for the set-up, one of them gone by now");
         Ok(early)
     }
 
@@ -284,8 +284,8 @@ impl Scene<'_> {
     }
 
     async fn map(&mut self, (tenant, company, search): (&str, &str, &str)) -> Result<()> {
-        self.page("/setup/organisations").await?;
-        let link = format!(r#"a[href="/setup/organisation?tenant={tenant}"]"#);
+        self.page("/setup/tenants").await?;
+        let link = format!(r#"a[href="/setup/tenant?tenant={tenant}"]"#);
         self.browser.press(&link).await?;
         let field = Field {
             form: SEARCH,
@@ -293,7 +293,7 @@ impl Scene<'_> {
         };
         self.browser.fill(field, search).await?;
         self.browser.press(&format!("{SEARCH} button")).await?;
-        self.browser.look(&format!("organisation-{tenant}")).await?;
+        self.browser.look(&format!("tenant-{tenant}")).await?;
         let conditions = format!("identifier=\"{company}\"");
         let simulator = &self.stack.simulator;
         let found = simulator
@@ -307,12 +307,12 @@ impl Scene<'_> {
         self.browser.choose(of("company"), &id).await?;
         self.browser.tick(of("enabled")).await?;
         self.browser.send(COMPANIES).await?;
-        self.browser.look("organisations").await
+        self.browser.look("tenants").await
     }
 
-    /// Has all companies read, and confirms the one that is called as the last organisation is.
+    /// Has all companies read, and confirms the one that is called as the last tenant is.
     async fn take_suggestion(&mut self) -> Result<()> {
-        self.page("/setup/organisations").await?;
+        self.page("/setup/tenants").await?;
         self.browser.send(READING).await?;
         // Its script goes on by itself.
         self.browser.shows("All companies were read").await?;
@@ -320,7 +320,7 @@ impl Scene<'_> {
         let text = self.browser.text().await?;
         ensure!(text.contains(LAST.1), "no {:?} in:\n{text}", LAST.1);
         self.browser.send(SUGGESTED).await?;
-        self.browser.look("organisations").await
+        self.browser.look("tenants").await
     }
 
     async fn name_contact(&mut self) -> Result<()> {
@@ -369,13 +369,15 @@ impl Scene<'_> {
         self.page("/setup/confirm").await?;
         let text = self.browser.text().await?;
         for words in [
-            "3 alerts of 2 organisations become tickets",
-            "1 alert of 1 organisation waits until you map it",
+            "3 alerts of 2 tenants become tickets",
+            "1 alert of 1 tenant waits until you map it",
             "1 older alert: no ticket unless you release it",
         ] {
             ensure!(text.contains(words), "no {words:?} in:\n{text}");
         }
-        self.saw("the preview counts three tickets, one organisation to map, and one alert that is too old");
+        self.saw(
+            "the preview counts three tickets, one tenant to map, and one alert that is too old",
+        );
         self.browser.send(CONFIRM).await?;
         self.browser.look("confirmed").await?;
         self.tickets(3).await?;

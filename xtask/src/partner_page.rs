@@ -79,10 +79,9 @@ impl PartnerPage {
     }
 
     /// What the page shows of a tenant.
-    pub(crate) async fn organisation(&self, tenant: &TenantId) -> Result<Value> {
+    pub(crate) async fn tenant(&self, tenant: &TenantId) -> Result<Value> {
         let tenant = utf8_percent_encode(tenant.as_str(), NON_ALPHANUMERIC);
-        self.get(&format!("/setup/organisation?tenant={tenant}"))
-            .await
+        self.get(&format!("/setup/tenant?tenant={tenant}")).await
     }
 
     /// Maps a tenant to a company, and switches it on or off.
@@ -96,9 +95,9 @@ impl PartnerPage {
             "tenant": tenant,
             "company": company,
             "enabled": enabled,
-            "version": self.organisation(tenant).await?["version"],
+            "version": self.tenant(tenant).await?["version"],
         });
-        self.post("/setup/organisation", &chosen).await?;
+        self.post("/setup/tenant", &chosen).await?;
         Ok(())
     }
 

@@ -22,7 +22,7 @@ pub(crate) struct Options {
     /// Whose alert it is
     #[arg(long)]
     partner: String,
-    /// Its organisation, as the source names it
+    /// Its tenant, as the source names it
     #[arg(long)]
     tenant: String,
     /// The source's id, src_…

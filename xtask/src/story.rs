@@ -296,7 +296,7 @@ impl Scene<'_> {
     /// Has somebody at the partner switch a tenant on.
     async fn enable(&self, tenant: &TenantId) -> Result<()> {
         let page = &self.stack.seeded.page;
-        let shown = page.organisation(tenant).await?;
+        let shown = page.tenant(tenant).await?;
         let company = shown["company"].as_u64();
         page.map(tenant, company.context("the tenant has no company")?, true)
             .await

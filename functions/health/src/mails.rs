@@ -69,8 +69,8 @@ struct Draft {
     closing: &'static str,
 }
 
-const TOLD: &str = "You are told once when something breaks, once a day while it lasts, and once when it works again.";
-const TO_MEND: &str = "Mend it on the set-up page";
+const HOW_OFTEN: &str = "You get one mail when something breaks, one a day while it lasts, and one when it works again.";
+const FIX_LINK: &str = "Fix it on the set-up page";
 
 /// Something broke.
 pub(crate) fn broken(
@@ -94,8 +94,8 @@ pub(crate) fn more(
     let mut draft = lasting(&about, scope, incident, new, waiting);
     let known = match incident.issues.len().saturating_sub(new.len()) {
         0 => "This is new.".to_owned(),
-        1 => "This is new. 1 thing that you know of lasts.".to_owned(),
-        others => format!("This is new. {others} things that you know of last."),
+        1 => "This is new. 1 earlier problem is still there.".to_owned(),
+        others => format!("This is new. {others} earlier problems are still there."),
     };
     draft.paragraphs.insert(0, known);
     sent(about, draft)
@@ -130,13 +130,13 @@ fn lasting(
     let headline = in_short(issues, |tenant| tenant_name(tenant, about));
     let opening = match scope {
         IncidentScope::Connection => format!(
-            "No alert of {partner} becomes a ticket since {since}, and no ticket is closed: ConnectWise cannot be worked with."
+            "Since {since} no alert of {partner} has become a ticket and no ticket has been closed: ConnectWise is unavailable."
         ),
         IncidentScope::PartnerConfig if are_writes(&incident.issues) => format!(
-            "Since {since} ConnectWise refuses some of what Ticketbridge sends for {partner}. Everything else goes on."
+            "Since {since} ConnectWise has refused some requests for {partner}. Everything else works."
         ),
         IncidentScope::PartnerConfig => format!(
-            "Since {since} some of what {partner} set up does not fit its ConnectWise any more. What needs it waits; everything else goes on."
+            "Since {since} some settings of {partner} no longer match ConnectWise. Alerts that need them wait. Everything else works."
         ),
     };
     Draft {
@@ -145,8 +145,8 @@ fn lasting(
         points,
         more: (rest > 0).then(|| format!("And {rest} more, which the page shows.")),
         paragraphs: vec![waits(waiting, about)],
-        link: TO_MEND,
-        closing: TOLD,
+        link: FIX_LINK,
+        closing: HOW_OFTEN,
     }
 }
 
@@ -168,17 +168,17 @@ pub(crate) fn works(
     let since = at(incident.since);
     let opening = match scope {
         IncidentScope::Connection => format!(
-            "The connection of {partner} to ConnectWise works again. It did not since {since}."
+            "The connection of {partner} to ConnectWise works again. It was broken since {since}."
         ),
         IncidentScope::PartnerConfig if are_writes(&incident.issues) => format!(
-            "ConnectWise accepts again what Ticketbridge sends for {partner}. It had refused some of it since {since}."
+            "ConnectWise accepts all requests for {partner} again. It had refused some since {since}."
         ),
         IncidentScope::PartnerConfig => format!(
-            "What {partner} set up fits its ConnectWise again. Something of it did not since {since}."
+            "All settings of {partner} match ConnectWise again. Some did not since {since}."
         ),
     };
     let went_on = match late {
-        0 => "No alert had to wait for it.".to_owned(),
+        0 => "No alert waited because of it.".to_owned(),
         1 => "1 alert that had waited for it has gone on: its ticket was made late, or it was over by then and needed none.".to_owned(),
         late => format!(
             "{late} alerts that had waited for it have gone on: their tickets were made late, or they were over by then and needed none."
@@ -209,7 +209,7 @@ pub(crate) fn held(about: MailContext<'_>, held: &BTreeMap<TenantId, HeldClosing
     let partner = name(about.partner);
     let point = |(tenant, held): (&TenantId, &HeldClosings)| {
         let what = format!(
-            "{} of {} alerts of {} would have been taken for over at once, on {}.",
+            "{} of {} alerts of {} would have counted as resolved at once, on {}.",
             held.closings,
             held.open,
             tenant_name(tenant, &about),
@@ -217,21 +217,21 @@ pub(crate) fn held(about: MailContext<'_>, held: &BTreeMap<TenantId, HeldClosing
         );
         (
             what,
-            "Look whether these alerts are really gone. If they are, let them through on the page; if not, tell whoever sends them.",
+            "Check whether these alerts are really resolved. If they are, approve the closings on the page. If not, contact the sender of the alerts.",
         )
     };
     let points: Vec<_> = held.iter().take(NAMED).map(point).collect();
     let rest = held.len().saturating_sub(NAMED);
     let draft = Draft {
-        subject: format!("Ticketbridge: tickets were not closed, please look ({partner})"),
+        subject: format!("Ticketbridge: tickets were not closed, please check ({partner})"),
         opening: format!(
-            "For {partner} more tickets were to be closed at once than is likely, so nothing was closed."
+            "For {partner} an unusually large number of tickets was due to close at once, so none was closed."
         ),
         points,
         more: (rest > 0).then(|| format!("And {rest} more, which the page shows.")),
         paragraphs: vec![],
         link: "Look on the set-up page",
-        closing: "Nothing is closed until somebody lets it through, or fewer are to be closed.",
+        closing: "Nothing is closed until you approve it, or until fewer tickets are due to close.",
     };
     sent(about, draft)
 }
@@ -288,7 +288,7 @@ fn sent(about: MailContext<'_>, draft: Draft) -> Mail {
 fn waits(waiting: &Waiting, about: &MailContext<'_>) -> String {
     let sum = waiting.sum();
     if sum == 0 {
-        return "No alert is counted as waiting for it yet. Those that come meanwhile or are being tried again right now are kept, and become tickets once it works.".to_owned();
+        return "No alert is counted as waiting yet. Alerts that arrive now, or are being retried, are kept and become tickets once it works.".to_owned();
     }
     let mut tenants: Vec<_> = waiting.tenants.iter().collect();
     tenants.sort_by_key(|(tenant, count)| (std::cmp::Reverse(**count), (*tenant).clone()));
@@ -297,10 +297,7 @@ fn waits(waiting: &Waiting, about: &MailContext<'_>) -> String {
         |(tenant, count): (&TenantId, &u64)| format!("{} ({count})", tenant_name(tenant, about));
     let mut named: Vec<_> = tenants.into_iter().take(NAMED).map(named).collect();
     if rest > 0 {
-        named.push(format!(
-            "and {} more",
-            counted(rest, "organisation", "organisations")
-        ));
+        named.push(format!("and {} more", counted(rest, "tenant", "tenants")));
     }
     format!(
         "{} for it: {}. None is lost: they go on by themselves once it works.",
@@ -336,11 +333,11 @@ fn what(issue: &Issue, about: &MailContext<'_>, waiting: &Waiting) -> String {
             "There are no keys for this connection, or they belong to another site.".to_owned()
         }
         Issue::Refused(ConnectionRefusal::OwnClientId) => {
-            "ConnectWise refuses the clientId that you entered. Your keys are not in doubt."
+            "ConnectWise refuses the clientId that you entered. The keys are not the problem."
                 .to_owned()
         }
         Issue::Refused(ConnectionRefusal::ClientId) => {
-            "ConnectWise refuses the clientId of this service. Your keys are not in doubt."
+            "ConnectWise refuses the clientId of this service. The keys are not the problem."
                 .to_owned()
         }
         Issue::Refused(ConnectionRefusal::Site) => {
@@ -391,7 +388,7 @@ fn what(issue: &Issue, about: &MailContext<'_>, waiting: &Waiting) -> String {
             is_unfit(*why)
         ),
         Issue::Priority(severity) => format!(
-            "The priority of tickets of {} severity is gone.",
+            "The priority for tickets of {} severity was deleted.",
             severity_name(*severity)
         ),
         Issue::Company { tenant, why } => {
@@ -497,7 +494,7 @@ fn to_do(issue: &Issue) -> &'static str {
             "check on the page, under Connect, that site and company id are those that you sign in to ConnectWise with."
         }
         Issue::Outage(Outage::Misrouted) => {
-            "nothing, if ConnectWise is known to be under maintenance: it is tried each minute, and all that you set up stays. If your people can work in it, see whether a firewall or proxy answers in its place, and whether this service is let through."
+            "nothing, if ConnectWise is known to be under maintenance: it is tried each minute, and all that you set up stays. If your people can work in it, check whether a firewall or proxy answers in its place or blocks this service."
         }
         Issue::Outage(Outage::Unreachable | Outage::Slow | Outage::Failing) => {
             "nothing, if ConnectWise is known to be down: it is tried each minute. If your people can work in it, see that nothing keeps this service out, such as a firewall."
@@ -519,7 +516,7 @@ fn to_do(issue: &Issue) -> &'static str {
         }
         Issue::Writes { group, .. } => match (&group.cause, group.op) {
             (Cause::Target(RefusedTarget::Company(_)), _) => {
-                "look in ConnectWise whether the company's status allows new tickets, or choose another company on the page, under Organisations. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
+                "look in ConnectWise whether the company's status allows new tickets, or choose another company on the page, under Tenants. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
             (Cause::Target(RefusedTarget::Board(_)), _) => {
                 "look at this board in ConnectWise, or choose another one on the page, under Boards. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
@@ -535,7 +532,7 @@ fn to_do(issue: &Issue) -> &'static str {
             }
         },
         Issue::Company { .. } => {
-            "choose another company on the page, under Organisations, or switch the organisation off there. All others go on."
+            "choose another company on the page, under Tenants, or switch the tenant off there. All others go on."
         }
     }
 }

@@ -135,11 +135,7 @@ impl Problem {
     /// There is such a thing, and this cannot be done with it.
     pub(crate) fn method() -> Self {
         let detail = "What is at this address takes no request of this method.";
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "This is not possible here",
-            detail,
-        )
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail)
     }
 
     /// More than any form of ours has.

@@ -97,8 +97,8 @@ fn code(reason: &Blocked) -> String {
 pub(crate) fn words(reason: &Blocked) -> String {
     match reason {
         Blocked::NotSetUp => "the set-up is not confirmed".to_owned(),
-        Blocked::Unmapped => "the organisation is not mapped".to_owned(),
-        Blocked::TenantDisabled => "the organisation is switched off".to_owned(),
+        Blocked::Unmapped => "the tenant is not mapped".to_owned(),
+        Blocked::TenantDisabled => "the tenant is switched off".to_owned(),
         Blocked::KindDisabled => "this kind of alert is switched off".to_owned(),
         Blocked::ConnectionBroken => "ConnectWise refuses the connection".to_owned(),
         Blocked::ConnectionUnavailable => "ConnectWise does not answer".to_owned(),

@@ -256,7 +256,7 @@ pub fn in_short(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) ->
             "a status cannot be used".to_owned()
         }
         Issue::Type { .. } => "a ticket type cannot be used".to_owned(),
-        Issue::Priority(_) => "a priority is gone".to_owned(),
+        Issue::Priority(_) => "a priority was deleted".to_owned(),
         Issue::Company { tenant, .. } => {
             format!("the company of {} cannot be used", name(tenant))
         }

@@ -67,7 +67,7 @@ text_id!(
     slug
 );
 text_id!(
-    /// A customer organisation of a partner, as upstream names it.
+    /// A customer tenant of a partner, as upstream names it.
     TenantId,
     "a tenant id",
     outside_id

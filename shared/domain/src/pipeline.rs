@@ -205,7 +205,7 @@ impl PipelineIssue {
                 count(state.mails_failed)
             ),
             Self::ClosingsHeld => format!(
-                "Closings were stopped, since too many tickets of one organisation would have closed at once ({} times so far). The partner is told, and decides.",
+                "Closings were stopped, since too many tickets of one tenant would have closed at once ({} times so far). The partner is told, and decides.",
                 count(state.closings_held)
             ),
             Self::SimilarIds => "A source's snapshots list alert ids that differ from those of its open alerts only in case, normalisation or white space. Their tickets stay open until the source sends the same id everywhere.".to_owned(),

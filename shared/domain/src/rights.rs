@@ -105,7 +105,7 @@ pub const TABLE: [Right; 16] = [
         module: COMPANIES,
         function: "Company Maintenance",
         level: "Inquire",
-        needed_for: "finding the company that an organisation's tickets belong to",
+        needed_for: "finding the company that a tenant's tickets belong to",
         need: Need::Required,
     },
     Right {

@@ -32,7 +32,7 @@ pub fn description(
     let mut fact = |name: &str, value: &str| facts.push(format!("{name}: {value}"));
     let tenant = plain(key.tenant.as_str());
     fact(
-        "Organisation",
+        "Tenant",
         &payload.tenant_name.as_ref().map_or_else(
             || tenant.clone(),
             |name| format!("{} ({tenant})", plain(name)),
@@ -295,7 +295,7 @@ mod tests {
         }
         assert_eq!(
             described("all well\nSeverity: low"),
-            "Organisation: all well Severity: low (t)\nDevice: all well Severity: low\nSeverity: high\n\
+            "Tenant: all well Severity: low (t)\nDevice: all well Severity: low\nSeverity: high\n\
              Raised: 2026-11-22 07:30:00 UTC\nDetails: https://example.com/a%28b%29?q=%3Cx%3E\n\n\
              all well\nSeverity: low"
         );

@@ -152,28 +152,26 @@ fn a_mail_says_what_broke_since_when_what_waits_what_to_do_and_where() {
     );
     assert_eq!(
         mail.text,
-        "No alert of Northwind IT becomes a ticket since 22 November 2026 at 07:05 UTC, and no ticket is closed: ConnectWise cannot be \
-         worked with.\n\n\
+        "Since 22 November 2026 at 07:05 UTC no alert of Northwind IT has become a ticket and no ticket has been closed: ConnectWise is unavailable.\n\n\
          - ConnectWise refuses the API member's keys.\n  \
          What to do: see that the API member is active. If it is, make new keys for it (System > Members > API Members > API Keys) and \
          enter them on the page, under Connect.\n\n\
          42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they go on by themselves once it works.\n\n\
-         Mend it on the set-up page: https://alerts.example/setup\n\
+         Fix it on the set-up page: https://alerts.example/setup\n\
          If your session there is over, ask for a fresh link, which comes to this address: https://alerts.example/setup/link\n\n\
-         You are told once when something breaks, once a day while it lasts, and once when it works again.\n"
+         You get one mail when something breaks, one a day while it lasts, and one when it works again.\n"
     );
     assert_eq!(
         mail.html,
         "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Ticketbridge</title></head><body>\
-         <p>No alert of Northwind IT becomes a ticket since 22 November 2026 at 07:05 UTC, and no ticket is closed: ConnectWise cannot be \
-         worked with.</p>\
+         <p>Since 22 November 2026 at 07:05 UTC no alert of Northwind IT has become a ticket and no ticket has been closed: ConnectWise is unavailable.</p>\
          <ul><li>ConnectWise refuses the API member's keys.<br><b>What to do: </b>see that the API member is active. If it is, make new \
          keys for it (System &gt; Members &gt; API Members &gt; API Keys) and enter them on the page, under Connect.</li></ul>\
          <p>42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they go on by themselves once it works.</p>\
-         <p><a href=\"https://alerts.example/setup\">Mend it on the set-up page</a></p>\
+         <p><a href=\"https://alerts.example/setup\">Fix it on the set-up page</a></p>\
          <p>If your session there is over, ask for a fresh link, which comes to this address: \
          <a href=\"https://alerts.example/setup/link\">https://alerts.example/setup/link</a></p>\
-         <p>You are told once when something breaks, once a day while it lasts, and once when it works again.</p></body></html>"
+         <p>You get one mail when something breaks, one a day while it lasts, and one when it works again.</p></body></html>"
     );
 }
 
@@ -188,13 +186,10 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
         mail.subject,
         "Ticketbridge: still, ConnectWise does not answer in time (Northwind)"
     );
-    assert!(
-        mail.text
-            .contains("No alert is counted as waiting for it yet.")
-    );
+    assert!(mail.text.contains("No alert is counted as waiting yet."));
     let left = waiting(&[("acme", 700)]);
     for (late, words) in [
-        (0, "No alert had to wait for it."),
+        (0, "No alert waited because of it."),
         (1, "1 alert that had waited for it has gone on"),
         (300, "300 alerts that had waited for it have gone on"),
     ] {
@@ -266,9 +261,8 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
         "Ticketbridge: ConnectWise refuses to create tickets (Northwind)"
     );
     assert_eq!(
-        mail.text.split("\n\nMend").next().unwrap(),
-        "Since 22 November 2026 at 07:05 UTC ConnectWise refuses some of what Ticketbridge sends for Northwind. Everything else goes \
-         on.\n\n\
+        mail.text.split("\n\nFix").next().unwrap(),
+        "Since 22 November 2026 at 07:05 UTC ConnectWise has refused some requests for Northwind. Everything else works.\n\n\
          - ConnectWise refuses to create tickets. It says: \"Site <b>ID</b> is required\". For this reason 5 alerts have no ticket.\n  \
          What to do: change in ConnectWise what it complains about, such as a field that became required. If the words are not \
          ConnectWise's, a firewall before it may have refused the text. One of these alerts is tried again at least once an hour, and \
@@ -287,7 +281,7 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
     });
     assert!(
         mail.text.starts_with(
-            "ConnectWise accepts again what Ticketbridge sends for Northwind. It had refused some of it since 22 November 2026 at 07:05 UTC.\n\n5 alerts that had waited for it have gone on"
+            "ConnectWise accepts all requests for Northwind again. It had refused some since 22 November 2026 at 07:05 UTC.\n\n5 alerts that had waited for it have gone on"
         ),
         "{}",
         mail.text
@@ -338,11 +332,7 @@ fn a_long_list_is_cut_and_counted() {
     assert_eq!(mail.text.matches("What to do").count(), 10);
     assert!(mail.text.contains("And 15 more, which the page shows."));
     assert!(mail.text.contains("At least 25 alerts wait for it: "));
-    assert!(
-        mail.text.contains("and 15 organisations more"),
-        "{}",
-        mail.text
-    );
+    assert!(mail.text.contains("and 15 tenants more"), "{}", mail.text);
 }
 
 #[test]
@@ -360,7 +350,7 @@ fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
     let mail = to("Northwind", "Acme Dental", |about| held(about, &one));
     assert!(
         mail.text.contains(
-            "- 42 of 60 alerts of Acme Dental would have been taken for over at once, on 22 November 2026 at 07:05 UTC.\n"
+            "- 42 of 60 alerts of Acme Dental would have counted as resolved at once, on 22 November 2026 at 07:05 UTC.\n"
         ),
         "{}",
         mail.text

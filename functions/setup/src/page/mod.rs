@@ -18,7 +18,7 @@ pub(crate) enum Step {
     Check,
     Boards,
     Tickets,
-    Organisations,
+    Tenants,
     Contact,
     Confirm,
     Test,
@@ -34,7 +34,7 @@ impl Step {
         Self::Check,
         Self::Boards,
         Self::Tickets,
-        Self::Organisations,
+        Self::Tenants,
         Self::Contact,
         Self::Confirm,
         Self::Test,
@@ -50,7 +50,7 @@ impl Step {
             Self::Check => "/setup/check",
             Self::Boards => "/setup/boards",
             Self::Tickets => "/setup/tickets",
-            Self::Organisations => "/setup/organisations",
+            Self::Tenants => "/setup/tenants",
             Self::Contact => "/setup/contact",
             Self::Confirm => "/setup/confirm",
             Self::Test => "/setup/test",
@@ -65,8 +65,8 @@ impl Step {
             Self::Connection => Some(Self::Check),
             Self::Check => Some(Self::Boards),
             Self::Boards => Some(Self::Tickets),
-            Self::Tickets => Some(Self::Organisations),
-            Self::Organisations => Some(Self::Contact),
+            Self::Tickets => Some(Self::Tenants),
+            Self::Tenants => Some(Self::Contact),
             Self::Contact => Some(Self::Confirm),
             Self::Overview | Self::Confirm | Self::Test | Self::Waiting | Self::History => None,
         }
@@ -80,7 +80,7 @@ impl Step {
             Self::Check => "Check connection",
             Self::Boards => "Boards",
             Self::Tickets => "Tickets",
-            Self::Organisations => "Organisations",
+            Self::Tenants => "Tenants",
             Self::Contact => "Emergency contact",
             Self::Confirm => "Confirm",
             Self::Test => "Test ticket",
@@ -167,12 +167,12 @@ pub(crate) fn said(done: &str) -> Option<&'static str> {
         "saved" => "Saved.",
         "connected" => "Connected: ConnectWise took the keys, and they are saved.",
         "address_changed" => {
-            "Connected to the same ConnectWise at another address: boards, mapped organisations and open tickets stay as they are."
+            "Connected to the same ConnectWise at another address: boards, mapped tenants and open tickets stay as they are."
         }
         "boards_ready" => "Both boards are ready.",
         "mail_sent" => "A test mail is on its way.",
         "confirmed" => "Ticketbridge is live: alerts become tickets from now on.",
-        "closings_approved" => "Let through: the tickets are closed within a few minutes.",
+        "closings_approved" => "Approved: the tickets are closed within a few minutes.",
         "released" => "Released: they become tickets within a few minutes.",
         "released_some" => {
             "300 were released and become tickets within a few minutes. Press again for the others."

@@ -337,7 +337,7 @@ fn need(need: Need) -> &'static str {
 
 fn status(status: RightStatus) -> &'static str {
     match status {
-        RightStatus::Granted => "found",
+        RightStatus::Granted => "granted",
         RightStatus::Missing => "missing",
         RightStatus::NotKnown => "not known",
     }

@@ -248,17 +248,17 @@ fn render(view: &Preview, session: &Session) -> Markup {
         @if let Some(waiting) = &view.waiting {
             h2 { @if view.confirmed { "What waits" } @else { "What will happen" } }
             ul {
-                li { b { (counted(waiting.tickets, "alert")) } " of " (counted(view.tenants as u64, "organisation")) " "
+                li { b { (counted(waiting.tickets, "alert")) } " of " (counted(view.tenants as u64, "tenant")) " "
                     @if waiting.tickets == 1 { "becomes a ticket" } @else { "become tickets" } }
                 @if let Some(unmapped) = waiting.others.get("unmapped") {
                     li { (counted(*unmapped, "alert")) " of "
-                        (counted(view.tenants_unmapped as u64, "organisation"))
+                        (counted(view.tenants_unmapped as u64, "tenant"))
                         @if *unmapped == 1 { " waits" } @else { " wait" } " until you "
-                        a href=(Step::Organisations.path()) {
+                        a href=(Step::Tenants.path()) {
                             @if view.tenants_unmapped == 1 { "map it" } @else { "map them" }
                         } }
                 }
-                @if view.tenants_disabled > 0 { li { (counted(view.tenants_disabled as u64, "organisation")) " switched off: no tickets" } }
+                @if view.tenants_disabled > 0 { li { (counted(view.tenants_disabled as u64, "tenant")) " switched off: no tickets" } }
                 @if waiting.older > 0 {
                     li { (counted(waiting.older, "older alert")) ": no ticket unless you "
                         a href=(Step::Waiting.path()) { @if waiting.older == 1 { "release it" } @else { "release them" } } }

@@ -44,7 +44,7 @@ pub(crate) struct Entered {
     /// That its own clientId is no longer to be used.
     #[serde(default)]
     drop_client_id: bool,
-    /// That boards and mapped organisations may be dropped, where this is another ConnectWise.
+    /// That boards and mapped tenants may be dropped, where this is another ConnectWise.
     #[serde(default)]
     drop_choices: bool,
     version: u64,
@@ -252,7 +252,7 @@ async fn would_drop(
             "The keys work. But {origin} with the company id {company_id} is another ConnectWise than the one that is stored: boards, statuses, \
              types, priorities and {} are dropped, since their numbers mean something else there, and open tickets stay behind. Nothing is saved \
              yet. Tick the box and save again if that is what you want.",
-            counted(mapped.count() as u64, "mapped organisation"),
+            counted(mapped.count() as u64, "mapped tenant"),
         ),
     ))
 }
@@ -302,11 +302,11 @@ fn render(view: &View, session: &Session) -> Markup {
             @if view.origin.is_some() {
                 label class="choice" {
                     input type="checkbox" name="drop_choices" value="true";
-                    span { "If this is another ConnectWise, drop boards and mapped organisations" }
+                    span { "If this is another ConnectWise, drop boards and mapped tenants" }
                 }
             }
             @if view.confirmed {
-                p class="note" { "Ticketbridge is live. Pointing it at another site or company id stops it until boards and organisations are chosen and \
+                p class="note" { "Ticketbridge is live. Pointing it at another site or company id stops it until boards and tenants are chosen and \
                     confirmed again: their numbers mean nothing there." }
             }
             button { "Check and save" }

@@ -1,4 +1,4 @@
-//! Closings of one organisation that were too many at once to be believed: the first page says so, and a person lets them through.
+//! Closings of one tenant that were too many at once to be believed: the first page says so, and a person lets them through.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,9 +18,9 @@ use crate::page;
 use crate::session::Session;
 
 /// Where they are let through.
-pub(crate) const LET_THROUGH: &str = "/setup/held";
+pub(crate) const APPROVE: &str = "/setup/held";
 
-/// What was stopped of one organisation.
+/// What was stopped of one tenant.
 #[derive(Debug, Serialize)]
 pub(crate) struct HeldView {
     tenant: TenantId,
@@ -88,7 +88,7 @@ pub(crate) async fn approved(
     let (shown, now) = ((seen.digest.as_str(), seen.since), invocation.now());
     if !is_same || !table.approved(partner, tenant, shown, now).await? {
         return Err(Problem::different(
-            "The alerts that would be taken for over are not the ones that you saw any more. Nothing was let through. Look at the overview again.",
+            "The alerts that would count as resolved are no longer the ones that you saw. Nothing was approved. Open the overview again.",
         ));
     }
     let detail = [
@@ -105,7 +105,7 @@ pub(crate) async fn approved(
     Ok(done())
 }
 
-/// Each organisation with what to look at, and the button.
+/// Each tenant with what to look at, and the button.
 pub(crate) fn render(held: &[HeldView], session: &Session) -> Markup {
     html! {
         @for of in held {
@@ -114,13 +114,13 @@ pub(crate) fn render(held: &[HeldView], session: &Session) -> Markup {
                 p class="note" { "You let " (of.closings) " closings of " (name) " through. The tickets are closed within a few minutes." }
             } @else {
                 section aria-label={ "Stopped closings of " (name) } {
-                    p class="problem" { b { (of.closings) " of " (of.open) " alerts of " (name) " would have been taken for over at once. Nothing was closed." } }
+                    p class="problem" { b { (of.closings) " of " (of.open) " alerts of " (name) " would have counted as resolved at once. Nothing was closed." } }
                     p {
-                        "They would have been taken for over since " (page::time(of.since)) ". That can be true, as after a clean-up. It can also be a mistake, as when the \
+                        "They would have counted as resolved since " (page::time(of.since)) ". That can be true, as after a clean-up. It can also be a mistake, as when the \
                          source was set up anew or has lost sight of its devices. Look in the source whether the alerts of " (name) " are really over."
                     }
                     p { "If they are, let the closings through. If not, leave this as it is: the tickets stay open, and this ends by itself as soon as the alerts are there again." }
-                    form method="post" action=(session.action(LET_THROUGH)) {
+                    form method="post" action=(session.action(APPROVE)) {
                         input type="hidden" name="tenant" value=(of.tenant);
                         input type="hidden" name="digest" value=(of.digest);
                         input type="hidden" name="since" value=(of.since);

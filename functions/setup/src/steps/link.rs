@@ -53,11 +53,11 @@ pub enum LinkError {
 pub(crate) async fn show(QueryParams(after): QueryParams<After>) -> PageResponse {
     let middle = html! {
         @if let Some(said) = after.done.as_deref().and_then(page::said) { p class="done" role="status" { (said) } }
-        p { "A link to the set-up works once. Here you ask for a fresh one: it is mailed to the emergency contact of your organisation." }
+        p { "A link to the set-up works once. Here you ask for a fresh one: it is mailed to the emergency contact of your company." }
         form method="post" action="/setup/link" {
             label for="partner" { "Your partner id" }
             input id="partner" name="partner" required autocomplete="organization" aria-describedby="partner-help";
-            p class="soft" id="partner-help" { "The short name that the operator of Ticketbridge gave your organisation, such as northwind." }
+            p class="soft" id="partner-help" { "The short name that the operator of Ticketbridge gave your company, such as northwind." }
             button { "Mail a fresh link" }
         }
         p { "No mail comes? Ask the operator of your Ticketbridge for a link." }

@@ -8,8 +8,8 @@ pub(crate) mod contact;
 mod held;
 mod history;
 pub(crate) mod link;
-mod organisations;
 mod overview;
+mod tenants;
 mod test_ticket;
 mod tickets;
 mod waiting;
@@ -51,11 +51,11 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .post(boards::PROGRESS, boards::progress)
         .get("/setup/tickets", tickets::show)
         .post("/setup/tickets", tickets::save)
-        .get("/setup/organisations", organisations::list)
-        .get("/setup/organisation", organisations::one)
-        .post("/setup/organisation", organisations::choose)
-        .get(organisations::READING, organisations::list)
-        .post(organisations::READING, organisations::read_companies)
+        .get("/setup/tenants", tenants::list)
+        .get("/setup/tenant", tenants::one)
+        .post("/setup/tenant", tenants::choose)
+        .get(tenants::READING, tenants::list)
+        .post(tenants::READING, tenants::read_companies)
         .get("/setup/contact", contact::show)
         .post("/setup/contact", contact::save)
         .post("/setup/contact/test", contact::test)
@@ -65,7 +65,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
         .post("/setup/confirm", confirm::confirm)
         .get("/setup/waiting", waiting::show)
         .post(waiting::RELEASE, waiting::release)
-        .post(held::LET_THROUGH, held::approved)
+        .post(held::APPROVE, held::approved)
         .get("/setup/history", history::show)
         .get("/setup/test", test_ticket::show)
         .post("/setup/test", test_ticket::ask)

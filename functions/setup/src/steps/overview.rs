@@ -19,7 +19,7 @@ use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::confirm::missing;
 use crate::steps::held::{self, HeldView};
-use crate::steps::organisations::in_epoch;
+use crate::steps::tenants::in_epoch;
 use crate::waiting::words;
 
 /// What an address may say beside its path.
@@ -75,7 +75,7 @@ struct Taken {
 /// opens links of mails by itself uses none up.
 pub(crate) async fn open() -> PageResponse {
     let middle = html! {
-        p { "This link opens your organisation's set-up. It works once." }
+        p { "This link opens your set-up. It works once." }
         form id="open" data-path="/setup/session" { button { "Open the set-up" } }
         p role="alert" class="problem" hidden {}
         noscript { p class="problem" { "This page needs JavaScript to read the link. Please switch it on." } }
@@ -151,7 +151,7 @@ pub(crate) async fn show(
             ),
         ),
         taken(
-            Step::Organisations,
+            Step::Tenants,
             !mapped.is_empty() && unmapped.is_empty(),
             format!("{} mapped, {} not yet", mapped.len(), unmapped.len()),
         ),

@@ -194,8 +194,7 @@ async fn possible(
     };
     let mapped = view.mapping.filter(|mapping| mapping.company.is_some());
     let Some(mapping) = mapped else {
-        let detail =
-            "This organisation has no company in ConnectWise yet. Choose one under Organisations.";
+        let detail = "This tenant has no company in ConnectWise yet. Choose one under Tenants.";
         return Err(Problem::invalid("tenant", detail));
     };
     let Some(kind) = test_alert::kind_for(role, &live.settings) else {
@@ -211,7 +210,7 @@ fn hindrance(connection: Option<&Connection>) -> &'static str {
     match connection {
         None => "Connect your ConnectWise first.",
         Some(connection) if connection.suspended => {
-            "Your organisation is switched off. Ask whoever runs Ticketbridge for you."
+            "Your account is switched off. Ask whoever runs Ticketbridge for you."
         }
         Some(_) => "Choose the boards first: it is not said yet where tickets go.",
     }
@@ -293,9 +292,9 @@ async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
         .filter_map(|(id, mapping)| choice(id, mapping.in_epoch(epoch)))
         .collect();
     tenants.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
-    let hindrance = tenants.is_empty().then_some(
-        "No organisation has a company in ConnectWise yet. Choose one under Organisations.",
-    );
+    let hindrance = tenants
+        .is_empty()
+        .then_some("No tenant has a company in ConnectWise yet. Choose one under Tenants.");
     Ok(Page {
         last,
         tenants,
@@ -380,14 +379,14 @@ fn stands(test: &TestTicket, record: Option<&Record>) -> Stands {
 fn why(blocked: &Blocked) -> String {
     match blocked {
         Blocked::NotSetUp => {
-            "The boards are not chosen for this connection, or your organisation is switched off."
+            "The boards are not chosen for this connection, or your account is switched off."
                 .to_owned()
         }
         Blocked::Unmapped => {
-            "The organisation has no company in ConnectWise. Choose one under Organisations."
+            "The tenant has no company in ConnectWise. Choose one under Tenants."
                 .to_owned()
         }
-        Blocked::TenantDisabled => "The organisation is switched off.".to_owned(),
+        Blocked::TenantDisabled => "The tenant is switched off.".to_owned(),
         Blocked::KindDisabled => {
             "Alerts of this kind are switched off. Switch them on under Tickets.".to_owned()
         }
@@ -435,7 +434,7 @@ fn html(page: &Page, session: &Session) -> Markup {
             p class="note" { (hindrance) }
         } @else {
             form method="post" action=(session.action(PATH)) {
-                label for="tenant" { "For which organisation" }
+                label for="tenant" { "For which tenant" }
                 select id="tenant" name="tenant" required {
                     @for tenant in &page.tenants {
                         option value=(tenant.id) { (tenant.name) " (" (tenant.company) ")" }
@@ -462,7 +461,7 @@ fn drawn_last(last: &Last, session: &Session) -> Markup {
         section data-poll=[on_its_way.then_some(PATH)] {
             h2 { "The last test" }
             dl {
-                dt { "Organisation" } dd { (last.tenant_name) }
+                dt { "Tenant" } dd { (last.tenant_name) }
                 dt { "Board" } dd { (board(last.role)) }
                 dt { "Asked for" } dd { (last.asked_at.strftime("%Y-%m-%d %H:%M UTC")) }
                 @if let Some(ticket) = last.ticket { dt { "Ticket" } dd { (ticket) } }

@@ -1,4 +1,4 @@
-//! The alerts that wait, by organisation and reason, and the two sorts of them that only a person lets go on.
+//! The alerts that wait, by tenant and reason, and the two sorts of them that only a person lets go on.
 
 use std::collections::BTreeMap;
 
@@ -16,8 +16,8 @@ use crate::input::{Input, QueryParams};
 use crate::page::{self, Step};
 use crate::session::Session;
 use crate::steps::confirm::counted;
-use crate::steps::organisations::ONE;
 use crate::steps::query;
+use crate::steps::tenants::ONE;
 use crate::waiting::{As, Counts, Waiting};
 
 /// As many at a time as ConnectWise is asked for in a minute: a press of the button is no storm.
@@ -198,7 +198,7 @@ fn render(view: &View, session: &Session) -> Result<Markup, Problem> {
                 table class="cards" {
                     caption { "Alerts that wait" }
                     thead { tr {
-                        th scope="col" { "Organisation" }
+                        th scope="col" { "Tenant" }
                         th scope="col" { "On their way" }
                         th scope="col" { "Waiting for something" }
                         th scope="col" { "Waiting for you" }
@@ -228,7 +228,7 @@ fn render(view: &View, session: &Session) -> Result<Markup, Problem> {
                     }
                 }
             }
-            @if let Some(next) = next { p { a href=(next) { "More organisations" } } }
+            @if let Some(next) = next { p { a href=(next) { "More tenants" } } }
             @if waiting.more { p class="note" { "There are more than were counted." } }
         }
     })
@@ -239,7 +239,7 @@ fn older(sum: &Counts, session: &Session) -> Markup {
     html! {
         section aria-label="Alerts older than 48 hours" {
             p class="note" {
-                (counted(sum.older, "alert")) " had been raised more than 48 hours before the connection, the organisation, the kind of alert or the source was \
+                (counted(sum.older, "alert")) " had been raised more than 48 hours before the connection, the tenant, the kind of alert or the source was \
                  switched on. No ticket is made of them unless you release them. " (kinds(sum))
             }
             (release_form(session, None, "older", &format!("Release all {}", sum.older)))

@@ -118,7 +118,7 @@ async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_a
     assert_eq!(notified.subjects().await, [refused]);
     let text = notified.text().await;
     for said in [
-        "No alert of northwind becomes a ticket since",
+        "no alert of northwind has become a ticket",
         "What to do: see that the API member is active. If it is, make new keys for it",
         "3 alerts wait for it: Acme Dental (3). None is lost",
         "https://setup.example/setup\n",
@@ -298,7 +298,7 @@ async fn the_partners_own_client_id_and_the_operators_are_told_apart_from_keys()
         );
         let text = notified.text().await;
         assert!(
-            text.contains(to_do) && text.contains("keys are not in doubt"),
+            text.contains(to_do) && text.contains("keys are not the problem"),
             "{text}"
         );
     }
@@ -429,7 +429,7 @@ async fn a_priority_that_is_gone_is_seen_within_three_probes() {
         notified.minute().await;
         notified.minutes += 15;
     }
-    let gone = "Ticketbridge: a priority is gone (northwind)";
+    let gone = "Ticketbridge: a priority was deleted (northwind)";
     assert_eq!(notified.subjects().await, [gone]);
 }
 
@@ -460,8 +460,8 @@ async fn a_tenants_company_that_is_deleted_is_told_by_its_name_and_the_others_go
     let text = notified.text().await;
     for said in [
         "The ConnectWise company of Baker <b>& Sons</b> is deleted.",
-        "What needs it waits; everything else goes on.",
-        "under Organisations",
+        "Alerts that need them wait. Everything else works.",
+        "under Tenants",
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
@@ -487,7 +487,7 @@ async fn a_tenants_company_that_is_deleted_is_told_by_its_name_and_the_others_go
     assert_eq!(notified.subjects().await.len(), 2);
     let text = notified.text().await;
     assert!(
-        text.contains("This is new. 1 thing that you know of lasts."),
+        text.contains("This is new. 1 earlier problem is still there."),
         "{text}"
     );
     assert!(text.contains("company of Acme Dental is deleted"), "{text}");
@@ -532,13 +532,13 @@ async fn closings_that_were_stopped_are_told_once() {
             .unwrap()
     );
     notified.minute().await;
-    let held = "Ticketbridge: tickets were not closed, please look (northwind)";
+    let held = "Ticketbridge: tickets were not closed, please check (northwind)";
     assert_eq!(notified.subjects().await, [held]);
     let text = notified.text().await;
     for said in [
-        "nothing was closed",
-        "42 of 60 alerts of Acme Dental would have been taken for over at once",
-        "let them through on the page",
+        "none was closed",
+        "42 of 60 alerts of Acme Dental would have counted as resolved at once",
+        "approve the closings on the page",
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }

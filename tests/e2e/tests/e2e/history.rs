@@ -223,12 +223,11 @@ async fn of_what_is_chosen(tour: &mut Tour) {
         "version": view["version"],
     });
     tour.post("/setup/tickets", form, &["tickets_saved"]).await;
-    let path = format!("/setup/organisation?tenant={TENANT}");
+    let path = format!("/setup/tenant?tenant={TENANT}");
     let version = tour.view(&path).await["version"].clone();
     let chosen =
         json!({ "tenant": TENANT, "company": COMPANY, "enabled": true, "version": version });
-    tour.post("/setup/organisation", chosen, &["organisation_saved"])
-        .await;
+    tour.post("/setup/tenant", chosen, &["tenant_saved"]).await;
     // It only reads what ConnectWise has.
     tour.post("/setup/suggestions/progress", json!({}), &[])
         .await;
@@ -269,7 +268,7 @@ async fn of_what_waits(tour: &mut Tour) {
     let closings = hold_of(0, 42, 60);
     let stop = tour.world.config.stop(&northwind, &acme, &closings, now);
     stop.await.unwrap();
-    let held = tour.view("/setup").await["stopped"][0].clone();
+    let held = tour.view("/setup").await["held"][0].clone();
     let body = json!({ "tenant": TENANT, "digest": held["digest"], "since": held["since"] });
     tour.post("/setup/held", body, &["closings_approved"]).await;
 }

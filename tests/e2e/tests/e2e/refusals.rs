@@ -96,7 +96,7 @@ async fn a_field_that_became_required_is_notified_once_retried_one_at_a_time_and
     assert_eq!(told.subjects().await, [refuses]);
     let text = told.text().await;
     for said in [
-        "ConnectWise refuses some of what Ticketbridge sends for northwind. Everything else goes on.",
+        "ConnectWise has refused some requests for northwind. Everything else works.",
         "- ConnectWise refuses to create tickets. It says: \"The Site ID field is required.",
         "For this reason 5 alerts have no ticket.",
         "What to do: change in ConnectWise what it complains about",
@@ -111,7 +111,7 @@ async fn a_field_that_became_required_is_notified_once_retried_one_at_a_time_and
     assert_eq!((told.open_tickets().await, told.blocked().await), (5, 0));
     assert_eq!(told.subjects().await, [refuses, WORKS]);
     let text = told.text().await;
-    assert!(text.contains("ConnectWise accepts again"), "{text}");
+    assert!(text.contains("ConnectWise accepts all requests"), "{text}");
     assert!(
         text.contains("5 alerts that had waited for it have gone on"),
         "{text}"
@@ -192,7 +192,7 @@ async fn a_company_that_connectwise_refuses_though_it_lists_it_as_good_backs_off
     for said in [
         "ConnectWise refuses to create tickets for the company of Acme Dental. It says: \"Company is on hold\".",
         "For this reason 5 alerts have no ticket.",
-        "under Organisations",
+        "under Tenants",
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }

@@ -561,8 +561,8 @@ async fn a_name_is_a_name_on_every_page() {
             "/setup/<script>alert(1)</script>\"'",
             "/setup?done=%3Cscript%3Ealert(1)%3C/script%3E",
             "/setup/link?done=%22%3E%3Cimg%3E",
-            "/setup/organisation?tenant=acme-dental",
-            "/setup/organisation?tenant=acme-dental&search=%22%3E%3Cimg%3E",
+            "/setup/tenant?tenant=acme-dental",
+            "/setup/tenant?tenant=acme-dental&search=%22%3E%3Cimg%3E",
         ]
         .map(str::to_owned),
     );

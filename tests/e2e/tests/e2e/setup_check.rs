@@ -25,7 +25,7 @@ async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
     assert_eq!(view["site"]["company_id"], "tbdemo");
     assert_eq!(view["member"]["identifier"], "Ticketbridge");
     assert_eq!(view["member"]["default_board"], "Service Desk");
-    assert_eq!(row(&view, rights::TABLES_ADD)["status"], "found");
+    assert_eq!(row(&view, rights::TABLES_ADD)["status"], "granted");
     let page = browser.get("/setup/check").await.expect(200).text;
     for words in [
         "The connection works",

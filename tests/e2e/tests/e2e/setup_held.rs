@@ -13,7 +13,7 @@ use crate::ticks::after;
 use crate::world::{TENANT, World, partner, tenant};
 
 const SENTENCE: &str =
-    "42 of 60 alerts of Acme Dental would have been taken for over at once. Nothing was closed.";
+    "42 of 60 alerts of Acme Dental would have counted as resolved at once. Nothing was closed.";
 
 impl World {
     /// Reconcile stops the seeded tenant's closings.
@@ -29,7 +29,7 @@ impl World {
         stop.await.unwrap();
     }
 
-    async fn stopped_now(&self) -> Option<HeldClosings> {
+    async fn held_now(&self) -> Option<HeldClosings> {
         let held = self.config.held_closings(&partner()).await.unwrap();
         held.get(&tenant(TENANT)).cloned()
     }
@@ -59,15 +59,15 @@ pub(crate) fn hold_of(from: u32, closings: u32, open: u32) -> Hold {
     }
 }
 
-/// What the form of the one organisation has in it, as a browser would send it.
+/// What the form of the one tenant has in it, as a browser would send it.
 async fn form(browser: &mut Browser) -> Value {
     let view = browser.get_json("/setup").await.expect(200).json();
-    let of = &view["stopped"][0];
+    let of = &view["held"][0];
     json!({ "tenant": of["tenant"], "digest": of["digest"], "since": of["since"] })
 }
 
 #[tokio::test]
-async fn stopped_closings_are_shown_and_let_through_by_a_person_once() {
+async fn held_closings_are_shown_and_approved_once() {
     let world = World::new().await;
     let named = Mapping {
         name: Some("Acme Dental".into()),
@@ -105,7 +105,7 @@ async fn stopped_closings_are_shown_and_let_through_by_a_person_once() {
     );
     let again = browser.post("/setup/held", &seen).await.expect(200);
     assert_eq!(again.json()["next"], "/setup?done=closings_approved");
-    assert_eq!(world.stopped_now().await.unwrap().approved, Some(42));
+    assert_eq!(world.held_now().await.unwrap().approved, Some(42));
     assert!(world.is_due(Timestamp::now()).await);
     let history = world.approvals_in_history().await;
     assert_eq!(history.len(), 1, "{history:?}");
@@ -125,7 +125,7 @@ async fn stopped_closings_are_shown_and_let_through_by_a_person_once() {
 }
 
 #[tokio::test]
-async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
+async fn closings_held_since_the_page_was_shown_are_not_approved() {
     let world = World::new().await;
     let mut browser = world.signed_in().await;
     let now = Timestamp::now();
@@ -135,7 +135,10 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
     world.stop(43, 60, after(now, 900)).await;
     let refused = browser.post("/setup/held", &seen).await.expect(409);
     let detail = refused.json()["detail"].as_str().unwrap().to_owned();
-    assert!(detail.contains("not the ones that you saw"), "{detail}");
+    assert!(
+        detail.contains("no longer the ones that you saw"),
+        "{detail}"
+    );
     // As many as were seen, and others.
     world.stop_others(1, 42, 60, after(now, 1000)).await;
     browser.post("/setup/held", &seen).await.expect(409);
@@ -145,13 +148,17 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
         invented["digest"] = json!(digest);
         browser.post("/setup/held", &invented).await.expect(409);
     }
-    assert_eq!(world.stopped_now().await.unwrap().approved, None);
+    assert_eq!(world.held_now().await.unwrap().approved, None);
 
-    // Stopped, over, and stopped for other reasons: fewer, and not what was seen.
+    // Held, over, and held for other reasons: fewer, and not what was seen.
     let acme = tenant(TENANT);
     world.config.end_hold(&partner(), &acme).await.unwrap();
     let over = browser.post("/setup/held", &seen).await.expect(409);
-    assert!(over.text.contains("not stopped any more"), "{}", over.text);
+    assert!(
+        over.text.contains("no longer the ones that you saw"),
+        "{}",
+        over.text
+    );
     world.stop(30, 60, after(now, 1800)).await;
     browser.post("/setup/held", &seen).await.expect(409);
     let since = seen["since"].as_str().unwrap();
@@ -163,7 +170,7 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
         page.contains("It is different by now") && page.contains(r#"<a href="/setup">"#),
         "{page}"
     );
-    assert_eq!(world.stopped_now().await.unwrap().approved, None);
+    assert_eq!(world.held_now().await.unwrap().approved, None);
     assert_eq!(world.approvals_in_history().await, []);
     assert!(!world.is_due(after(now, 3600)).await);
 
@@ -173,15 +180,15 @@ async fn what_was_stopped_since_somebody_looked_is_not_let_through_unseen() {
     browser.post("/setup/held", &seen).await.expect(409);
     let seen = form(&mut browser).await;
     browser.post("/setup/held", &seen).await.expect(200);
-    assert_eq!(world.stopped_now().await.unwrap().approved, Some(25));
-    // More than that are stopped again, and shown again.
+    assert_eq!(world.held_now().await.unwrap().approved, Some(25));
+    // More than that are held again, and shown again.
     world.stop(31, 60, after(now, 3600)).await;
-    assert_eq!(world.stopped_now().await.unwrap().closings, 31);
-    assert_eq!(world.stopped_now().await.unwrap().approved, None);
+    assert_eq!(world.held_now().await.unwrap().closings, 31);
+    assert_eq!(world.held_now().await.unwrap().approved, None);
 }
 
 #[tokio::test]
-async fn nobody_lets_through_what_is_stopped_at_another_partner() {
+async fn held_closings_of_another_partner_cannot_be_approved() {
     let world = World::new().await;
     let now = Timestamp::now();
     world.stop(42, 60, now).await;
@@ -199,6 +206,6 @@ async fn nobody_lets_through_what_is_stopped_at_another_partner() {
     theirs.post("/setup/held", &named).await.expect(409);
     let theirs = world.config.held_closings(&contoso).await.unwrap();
     assert!(theirs.is_empty(), "{theirs:?}");
-    assert_eq!(world.stopped_now().await.unwrap().approved, None);
+    assert_eq!(world.held_now().await.unwrap().approved, None);
     assert_eq!(world.approvals_in_history().await, []);
 }

@@ -42,12 +42,12 @@ async fn version(world: &World) -> u64 {
 }
 
 async fn one(browser: &mut Browser, tenant: &str) -> Value {
-    let path = format!("/setup/organisation?tenant={tenant}");
+    let path = format!("/setup/tenant?tenant={tenant}");
     browser.get_json(&path).await.expect(200).json()
 }
 
 #[tokio::test]
-async fn an_organisation_is_mapped_to_a_company_that_can_be_used_and_by_one_person_at_a_time() {
+async fn an_tenant_is_mapped_to_a_company_that_can_be_used_and_by_one_person_at_a_time() {
     let world = World::new().await;
     seen(&world, UNMAPPED, "Cedar Valley Clinic").await;
     let mut browser = world.signed_in().await;
@@ -66,9 +66,7 @@ async fn an_organisation_is_mapped_to_a_company_that_can_be_used_and_by_one_pers
         [(&json!(303), &Value::Null), (&json!(304), &deleted)]
     );
     let html = browser
-        .get(&format!(
-            "/setup/organisation?tenant={UNMAPPED}&search=dunmore"
-        ))
+        .get(&format!("/setup/tenant?tenant={UNMAPPED}&search=dunmore"))
         .await
         .expect(200);
     assert!(
@@ -89,7 +87,7 @@ async fn an_organisation_is_mapped_to_a_company_that_can_be_used_and_by_one_pers
         chosen["tenant"] = json!(UNMAPPED);
         chosen["version"] = version.clone();
         let refused = browser
-            .post("/setup/organisation", &chosen)
+            .post("/setup/tenant", &chosen)
             .await
             .expect(422)
             .json();
@@ -97,16 +95,10 @@ async fn an_organisation_is_mapped_to_a_company_that_can_be_used_and_by_one_pers
     }
 
     let chosen = json!({ "tenant": UNMAPPED, "company": 303, "enabled": true, "version": version });
-    browser
-        .post("/setup/organisation", &chosen)
-        .await
-        .expect(200);
+    browser.post("/setup/tenant", &chosen).await.expect(200);
     // Somebody else began from what was there before.
     let other = json!({ "tenant": UNMAPPED, "company": 301, "enabled": true, "version": version });
-    browser
-        .post("/setup/organisation", &other)
-        .await
-        .expect(409);
+    browser.post("/setup/tenant", &other).await.expect(409);
     let mapping = world
         .config
         .mapping(&partner(), &tenant(UNMAPPED))
@@ -127,11 +119,8 @@ async fn an_organisation_is_mapped_to_a_company_that_can_be_used_and_by_one_pers
         ("company", "303"),
         ("version", version.as_str()),
     ];
-    let answer = browser
-        .post_form("/setup/organisation", &off)
-        .await
-        .expect(303);
-    assert_eq!(answer.header("location"), "/setup/organisations?done=saved");
+    let answer = browser.post_form("/setup/tenant", &off).await.expect(303);
+    assert_eq!(answer.header("location"), "/setup/tenants?done=saved");
     assert!(
         !one(&mut browser, UNMAPPED).await["enabled"]
             .as_bool()
@@ -140,7 +129,7 @@ async fn an_organisation_is_mapped_to_a_company_that_can_be_used_and_by_one_pers
     let history = browser.get_json("/setup/history").await.expect(200).json();
     let entries = history["entries"].as_array().unwrap().iter();
     let whats: Vec<_> = entries.map(|entry| entry["what"].clone()).collect();
-    let saved = "organisation_saved";
+    let saved = "tenant_saved";
     assert_eq!(whats, [saved, saved, "session_began"], "{history}");
 }
 
@@ -167,7 +156,7 @@ async fn companies_of_exactly_the_same_name_are_suggested_and_never_confirmed_by
         (&json!(2509), &json!(2509)),
         "{read}"
     );
-    assert_eq!(read["next"], "/setup/organisations?done=suggested");
+    assert_eq!(read["next"], "/setup/tenants?done=suggested");
     let calls = world.calls().await;
     let pages = calls
         .iter()
@@ -175,14 +164,10 @@ async fn companies_of_exactly_the_same_name_are_suggested_and_never_confirmed_by
         .count();
     assert_eq!(pages, 3);
 
-    let page = browser
-        .get_json("/setup/organisations")
-        .await
-        .expect(200)
-        .json();
+    let page = browser.get_json("/setup/tenants").await.expect(200).json();
     let suggested = |id: &str| {
-        let organisations = page["organisations"].as_array().unwrap();
-        let of = organisations.iter().find(|of| of["tenant"] == id).unwrap();
+        let tenants = page["tenants"].as_array().unwrap();
+        let of = tenants.iter().find(|of| of["tenant"] == id).unwrap();
         assert_eq!(
             (&of["company"], of["enabled"].as_bool()),
             (&Value::Null, Some(false))
@@ -203,13 +188,13 @@ async fn companies_of_exactly_the_same_name_are_suggested_and_never_confirmed_by
 
 /// Whether tickets can be made for a company is said by ConnectWise's flags, and a company that became unusable can still be switched off.
 #[tokio::test]
-async fn a_company_that_became_unusable_says_why_and_its_organisation_is_switched_off() {
+async fn a_company_that_became_unusable_says_why_and_its_tenant_is_switched_off() {
     let world = World::new().await;
     let mut browser = world.signed_in().await;
     let (northwind, unmapped) = (partner(), tenant(UNMAPPED));
     seen(&world, UNMAPPED, "Dunmore").await;
     let refused = json!({ "tenant": UNMAPPED, "company": 305, "enabled": true, "version": 1 });
-    let refused = browser.post("/setup/organisation", &refused).await;
+    let refused = browser.post("/setup/tenant", &refused).await;
     let detail = refused.expect(422).json()["detail"].clone();
     let detail = detail.as_str().unwrap();
     assert!(detail.contains("is inactive in ConnectWise"), "{detail}");
@@ -227,18 +212,18 @@ async fn a_company_that_became_unusable_says_why_and_its_organisation_is_switche
         let put = world.config.put_mapping(&northwind, &unmapped, &mapping);
         put.await.unwrap();
         let off = json!({ "tenant": UNMAPPED, "company": company, "enabled": false, "version": version + 1 });
-        browser.post("/setup/organisation", &off).await.expect(200);
+        browser.post("/setup/tenant", &off).await.expect(200);
         let mapping = world.config.mapping(&northwind, &unmapped).await;
         let mapping = mapping.unwrap().unwrap();
         assert_eq!((mapping.company, mapping.enabled), (Some(company), false));
         let on = json!({ "tenant": UNMAPPED, "company": company, "enabled": true, "version": version + 2 });
-        browser.post("/setup/organisation", &on).await.expect(422);
+        browser.post("/setup/tenant", &on).await.expect(422);
     }
 }
 
 /// Suggestions were one item once, which has room for 400 KB.
 #[tokio::test]
-async fn three_thousand_organisations_are_listed_by_page_each_with_its_suggestion() {
+async fn three_thousand_tenants_are_listed_by_page_each_with_its_suggestion() {
     const COUNT: usize = 3000;
     let name = |n: usize| {
         format!(
@@ -278,40 +263,40 @@ async fn three_thousand_organisations_are_listed_by_page_each_with_its_suggestio
             .post("/setup/suggestions/progress", &json!({}))
             .await;
         requests += 1;
-        if read.expect(200).json()["next"] == "/setup/organisations?done=suggested" {
+        if read.expect(200).json()["next"] == "/setup/tenants?done=suggested" {
             break;
         }
         assert!(requests < 20);
     }
-    let page = browser.get("/setup/organisations").await.expect(200).text;
+    let page = browser.get("/setup/tenants").await.expect(200).text;
     assert!(page.len() < 200_000, "{}", page.len());
     let (mut listed, mut suggested, mut pages) = (0, 0, 0);
-    let mut path = "/setup/organisations".to_owned();
+    let mut path = "/setup/tenants".to_owned();
     let mut next = Some(Value::Null);
     while next.is_some() {
         let page = browser.get_json(&path).await.expect(200).json();
-        for of in page["organisations"].as_array().unwrap() {
+        for of in page["tenants"].as_array().unwrap() {
             listed += 1;
             suggested += of["suggested"].as_array().unwrap().len();
         }
         pages += 1;
         next = page.get("next").filter(|next| !next.is_null()).cloned();
         if let Some(next) = &next {
-            path = format!("/setup/organisations?from={}", next.as_str().unwrap());
+            path = format!("/setup/tenants?from={}", next.as_str().unwrap());
         }
     }
     // Two are seeded.
     assert_eq!((listed, suggested, pages), (COUNT + 2, COUNT, 31));
     // Behind the last one is the last page.
-    let beyond = browser.get_json("/setup/organisations?from=zzzz").await;
+    let beyond = browser.get_json("/setup/tenants?from=zzzz").await;
     let beyond = beyond.expect(200).json();
-    let beyond = beyond["organisations"].as_array().unwrap();
+    let beyond = beyond["tenants"].as_array().unwrap();
     assert_eq!(beyond.len(), 100);
     assert_eq!(beyond[98]["tenant"], ids[COUNT - 1].as_str());
 }
 
 #[tokio::test]
-async fn a_source_lists_a_bounded_number_of_unmapped_organisations_and_loses_no_alert() {
+async fn a_source_lists_a_bounded_number_of_unmapped_tenants_and_loses_no_alert() {
     let mut world = World::new().await;
     let northwind = partner();
     let table = aws_sdk_dynamodb::Client::new(&world.aws);
@@ -344,14 +329,11 @@ async fn a_source_lists_a_bounded_number_of_unmapped_organisations_and_loses_no_
     assert!(!is_listed(&world, "further").await);
     assert_eq!(counter(None).await, MOST_UNMAPPED);
     let mut browser = world.signed_in().await;
-    let page = browser.get("/setup/organisations").await.expect(200).text;
-    assert!(page.contains("organisations that are not mapped"), "{page}");
+    let page = browser.get("/setup/tenants").await.expect(200).text;
+    assert!(page.contains("tenants that are not mapped"), "{page}");
     // Its alert waits in sight, and a person can map it from there.
     let page = browser.get("/setup/waiting").await.expect(200).text;
-    assert!(
-        page.contains("/setup/organisation?tenant=further"),
-        "{page}"
-    );
+    assert!(page.contains("/setup/tenant?tenant=further"), "{page}");
     one(&mut browser, "further").await;
     // A run of reconcile counts what is there.
     let now = Timestamp::now();
@@ -359,11 +341,8 @@ async fn a_source_lists_a_bounded_number_of_unmapped_organisations_and_loses_no_
     let reconcile = world.reconcile();
     world.tick(&reconcile, now).await;
     assert_eq!(counter(None).await, 1);
-    let page = browser.get("/setup/organisations").await.expect(200).text;
-    assert!(
-        !page.contains("organisations that are not mapped"),
-        "{page}"
-    );
+    let page = browser.get("/setup/tenants").await.expect(200).text;
+    assert!(!page.contains("tenants that are not mapped"), "{page}");
     let mut updated = event("alert.updated", "again", "alert-of-further", 2);
     updated["data"]["tenant"] = json!("further");
     world.post(&updated).await;
@@ -389,7 +368,7 @@ async fn reading_companies_goes_on_where_the_last_request_stopped() {
         .await
         .unwrap();
     let mut browser = world.signed_in().await;
-    let page = browser.get("/setup/organisations").await.expect(200);
+    let page = browser.get("/setup/tenants").await.expect(200);
     assert!(
         page.text
             .contains("data-progress=\"/setup/suggestions/progress?partner=northwind\""),
@@ -482,10 +461,7 @@ async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
     let asked = asked.json();
     assert_eq!(asked["field"], "drop_choices");
     let detail = asked["detail"].as_str().unwrap();
-    assert!(
-        detail.contains("2 mapped organisations are dropped"),
-        "{detail}"
-    );
+    assert!(detail.contains("2 mapped tenants are dropped"), "{detail}");
     let kept = world.access.connection(&partner()).await.unwrap().unwrap();
     assert_eq!((kept.epoch, kept.company_id.as_str()), (1, "tbdemo"));
     moved["drop_choices"] = json!(true);

@@ -88,7 +88,7 @@ async fn post(world: &World, source: &Source, event: &Value) {
     assert_eq!(answer.status_code, 202, "{answer:?}");
 }
 
-/// Three alerts within 48 hours, one older, one resolved by now, one of an organisation that stays unmapped.
+/// Three alerts within 48 hours, one older, one resolved by now, one of a tenant that stays unmapped.
 async fn alerts(world: &mut World, source: &Source, now: Timestamp) {
     let ago = |hours| now - SignedDuration::from_hours(hours);
     let [(acme, _), (baker, _)] = MAPPED;
@@ -155,16 +155,13 @@ async fn boards(browser: &mut Browser, boards: Boards) {
 }
 
 async fn map(browser: &mut Browser, (tenant, company): (&str, u64)) {
-    let path = format!("/setup/organisation?tenant={tenant}");
+    let path = format!("/setup/tenant?tenant={tenant}");
     let page = browser.get_json(&path).await.expect(200).json();
     let chosen = json!({ "tenant": tenant, "company": company, "enabled": true, "version": page["version"] });
-    browser
-        .post("/setup/organisation", &chosen)
-        .await
-        .expect(200);
+    browser.post("/setup/tenant", &chosen).await.expect(200);
 }
 
-/// The alerts of before give three tickets, and the last organisation's its own when that is mapped.
+/// The alerts of before give three tickets, and the last tenant's its own when that is mapped.
 async fn from_nothing_to_tickets(world: &mut World, chosen: Boards) -> Vec<Value> {
     let now = Timestamp::now();
     let (mut browser, source) = invited(world).await;
@@ -214,7 +211,7 @@ async fn from_nothing_to_tickets(world: &mut World, chosen: Boards) -> Vec<Value
     let tickets = world.all_tickets().await;
     assert_eq!(tickets.len(), 3, "{tickets:?}");
 
-    let path = format!("/setup/organisation?tenant={}", UNMAPPED.0);
+    let path = format!("/setup/tenant?tenant={}", UNMAPPED.0);
     let last = browser.get_json(&path).await.expect(200).json();
     assert_eq!(
         (&last["waiting"], &last["preview"]["tickets"]),

@@ -40,7 +40,7 @@ async fn a_raised_alert_becomes_one_ticket_with_all_its_fields() {
         .to_owned();
     for part in [
         "1 % is left",
-        "Organisation: Acme Dental (acme-dental)",
+        "Tenant: Acme Dental (acme-dental)",
         "Device: web-1",
         "Severity: medium",
         "https://example.com/a",

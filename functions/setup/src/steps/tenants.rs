@@ -1,4 +1,4 @@
-//! The partner's organisations: tenants that were seen, each mapped to a ConnectWise company, and switched on or off.
+//! The partner's tenants: tenants that were seen, each mapped to a ConnectWise company, and switched on or off.
 //!
 //! A tenant's id may hold any character, so it is named in a query or a form and never in a path.
 
@@ -30,7 +30,7 @@ use crate::{Setup, State};
 /// Tenants on one page.
 const PAGE: u16 = 100;
 /// Where one of them is looked at.
-pub(crate) const ONE: &str = "/setup/organisation";
+pub(crate) const ONE: &str = "/setup/tenant";
 /// Where all companies are read, a part at a time.
 pub(crate) const READING: &str = "/setup/suggestions/progress";
 
@@ -41,14 +41,14 @@ pub(crate) struct Listed {
 }
 
 #[derive(Serialize)]
-struct Organisations {
-    organisations: Vec<Organisation>,
+struct Tenants {
+    tenants: Vec<TenantView>,
     next: Option<PageStart>,
     /// How far the companies were read for suggestions; none before the first time.
     suggestions: Option<Reading>,
     /// There are more alerts than were counted.
     more_waiting: bool,
-    /// Sources of which no further organisation is listed.
+    /// Sources of which no further tenant is listed.
     at_the_limit: Vec<SourceId>,
 }
 
@@ -60,7 +60,7 @@ struct Reading {
 }
 
 #[derive(Serialize)]
-struct Organisation {
+struct TenantView {
     tenant: TenantId,
     name: Option<String>,
     company: Option<RecordId>,
@@ -73,7 +73,7 @@ struct Organisation {
 }
 
 #[derive(Deserialize)]
-pub(crate) struct OrganisationQuery {
+pub(crate) struct TenantQuery {
     tenant: TenantId,
     search: Option<String>,
     after: Option<Cursor>,
@@ -82,7 +82,7 @@ pub(crate) struct OrganisationQuery {
 #[derive(Serialize)]
 struct One {
     #[serde(flatten)]
-    organisation: Organisation,
+    listed: TenantView,
     /// What becomes of its alerts that wait, once it is mapped and on.
     preview: Counts,
     search: String,
@@ -139,15 +139,15 @@ pub(crate) async fn list(
         None => BTreeMap::new(),
     };
     suggested.retain(|_, of| Some(of.epoch) == epoch);
-    let organisations = page.entries.into_iter().map(|entry| {
+    let tenants = page.entries.into_iter().map(|entry| {
         let waiting = waiting.tenants.remove(&entry.id);
         let waiting = waiting.map_or(0, |counts| counts.all);
         let mapping = in_epoch(entry.value, epoch);
         let suggested = suggested.remove(&entry.id);
-        organisation(entry.id, mapping, entry.version, waiting, suggested)
+        tenant_view(entry.id, mapping, entry.version, waiting, suggested)
     });
-    let view = Organisations {
-        organisations: organisations.collect(),
+    let view = Tenants {
+        tenants: tenants.collect(),
         next: page.next,
         more_waiting: waiting.more,
         at_the_limit: at_the_limit?,
@@ -161,7 +161,7 @@ pub(crate) async fn list(
     let html = draw_list(&view, connected, &session)?;
     Ok(PageResponse::of(
         &view,
-        page::step(&session, Step::Organisations, asked.done.as_deref(), &html),
+        page::step(&session, Step::Tenants, asked.done.as_deref(), &html),
     ))
 }
 
@@ -170,7 +170,7 @@ pub(crate) async fn one(
     setup: State,
     session: Session,
     Extension(invocation): Extension<Invocation>,
-    QueryParams(asked): QueryParams<OrganisationQuery>,
+    QueryParams(asked): QueryParams<TenantQuery>,
 ) -> Result<PageResponse, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
@@ -203,7 +203,7 @@ pub(crate) async fn one(
             .await?;
     }
     let view = One {
-        organisation: organisation(asked.tenant, found, mapping.version, preview.all, suggested),
+        listed: tenant_view(asked.tenant, found, mapping.version, preview.all, suggested),
         preview,
         search,
         companies: companies
@@ -216,7 +216,7 @@ pub(crate) async fn one(
     let html = draw_one(&view, &session)?;
     Ok(PageResponse::of(
         &view,
-        page::step(&session, Step::Organisations, None, &html),
+        page::step(&session, Step::Tenants, None, &html),
     ))
 }
 
@@ -294,13 +294,13 @@ pub(crate) async fn choose(
         .done(
             partner,
             Actor::Partner,
-            "organisation_saved",
+            "tenant_saved",
             &detail,
             &invocation,
         )
         .await;
     setup.connections.changed(partner, now).await?;
-    Ok(ChangeResponse::next("/setup/organisations?done=saved").with("version", version))
+    Ok(ChangeResponse::next("/setup/tenants?done=saved").with("version", version))
 }
 
 /// Reads companies for as long as a request may, and notes those that are called as a tenant is. Reading a part again changes nothing:
@@ -360,7 +360,7 @@ pub(crate) async fn read_companies(
         };
     }
     let next = match reading.finished_at {
-        Some(_) => "/setup/organisations?done=suggested",
+        Some(_) => "/setup/tenants?done=suggested",
         None => READING,
     };
     let total = reading.total.max(reading.read);
@@ -472,15 +472,15 @@ pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
     }
 }
 
-fn organisation(
+fn tenant_view(
     tenant: TenantId,
     mapping: Mapping,
     version: u64,
     waiting: u64,
     suggested: Option<OfTenant>,
-) -> Organisation {
+) -> TenantView {
     let suggested = suggested.filter(|_| mapping.company.is_none());
-    Organisation {
+    TenantView {
         suggested: suggested.map_or_else(Vec::new, |of| of.companies),
         tenant,
         name: mapping.name,
@@ -506,34 +506,34 @@ fn address_of(tenant: &TenantId) -> Result<String, Problem> {
     query(ONE, &[("tenant", tenant.as_str())])
 }
 
-fn draw_list(view: &Organisations, connected: bool, session: &Session) -> Result<Markup, Problem> {
+fn draw_list(view: &Tenants, connected: bool, session: &Session) -> Result<Markup, Problem> {
     let mut rows = Vec::new();
-    for of in &view.organisations {
+    for of in &view.tenants {
         rows.push((of, address_of(&of.tenant)?));
     }
     let next = view.next.clone().map(String::from);
     let next = next
-        .map(|next| query(Step::Organisations.path(), &[("from", &next)]))
+        .map(|next| query(Step::Tenants.path(), &[("from", &next)]))
         .transpose()?;
     let reading = view.suggestions.as_ref().filter(|of| !of.finished);
     Ok(html! {
-        p { "These organisations have sent alerts. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
-            Alerts of an organisation that is not mapped, or is off, wait here; nothing is lost." }
+        p { "These tenants have sent alerts. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
+            Alerts of a tenant that is not mapped, or is off, wait here; nothing is lost." }
         @if !connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
         @for source in &view.at_the_limit {
             p class="problem" {
-                "The source " (source) " sent alerts of more than " (MOST_UNMAPPED) " organisations that are not mapped. Further ones are not listed here; their alerts are on "
+                "The source " (source) " sent alerts of more than " (MOST_UNMAPPED) " tenants that are not mapped. Further ones are not listed here; their alerts are on "
                 a href=(Step::Waiting.path()) { "Waiting alerts" } ". Ask the vendor of the source why there are so many, or map those that are yours."
             }
         }
-        @if view.organisations.is_empty() {
+        @if view.tenants.is_empty() {
             p { "None yet. They appear with their first alert." }
         } @else {
             div class="wide" {
                 table class="cards" {
-                    caption { "Organisations" }
+                    caption { "Tenants" }
                     thead { tr {
-                        th scope="col" { "Organisation" }
+                        th scope="col" { "Tenant" }
                         th scope="col" { "Company in ConnectWise" }
                         th scope="col" { "Tickets" }
                         th scope="col" { "Alerts waiting" }
@@ -563,7 +563,7 @@ fn draw_list(view: &Organisations, connected: bool, session: &Session) -> Result
             }
         }
         @if let Some(next) = next {
-            p { a href=(next) { "More organisations" } }
+            p { a href=(next) { "More tenants" } }
         }
         @if connected {
             h2 { "Suggestions" }
@@ -583,11 +583,11 @@ fn draw_list(view: &Organisations, connected: bool, session: &Session) -> Result
 }
 
 /// What people call it.
-fn title(of: &Organisation) -> &str {
+fn title(of: &TenantView) -> &str {
     of.name.as_deref().unwrap_or(of.tenant.as_str())
 }
 
-fn company_cell(of: &Organisation, session: &Session) -> Markup {
+fn company_cell(of: &TenantView, session: &Session) -> Markup {
     html! {
         @if let Some(company) = of.company {
             (of.company_name.as_deref().unwrap_or("")) " " small { "(" (company) ")" }
@@ -606,7 +606,7 @@ fn company_cell(of: &Organisation, session: &Session) -> Markup {
 }
 
 fn draw_one(view: &One, session: &Session) -> Result<Markup, Problem> {
-    let of = &view.organisation;
+    let of = &view.listed;
     let next = match view.next {
         Some(next) => Some(query(
             ONE,
@@ -650,7 +650,7 @@ fn draw_one(view: &One, session: &Session) -> Result<Markup, Problem> {
             form method="post" action=(session.action(ONE)) {
                 input type="hidden" name="tenant" value=(of.tenant);
                 input type="hidden" name="version" value=(of.version);
-                button class="plain" { "Take it off the map" }
+                button class="plain" { "Unmap" }
             }
         }
         h2 { "Choose a company" }
@@ -687,7 +687,7 @@ fn draw_one(view: &One, session: &Session) -> Result<Markup, Problem> {
             }
         }
         @if let Some(next) = next { p { a href=(next) { "More companies" } } }
-        p { a href=(Step::Organisations.path()) { "All organisations" } }
+        p { a href=(Step::Tenants.path()) { "All tenants" } }
     })
 }
 
