@@ -147,3 +147,37 @@ fn each_log_filter_of_the_runbook_matches_a_message_in_the_code() {
     }
     assert!(filters > 12, "only {filters} filters were read");
 }
+
+/// All Markdown files below a folder, but those that are built or installed.
+fn documents(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if path.is_dir() && name != "target" && !name.starts_with('.') {
+            documents(&path, found);
+        } else if name.ends_with(".md") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_relative_link_of_a_document_leads_to_a_file() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let mut found = Vec::new();
+    documents(root, &mut found);
+    let mut links = 0;
+    for document in found {
+        let text = fs::read_to_string(&document).unwrap();
+        for rest in text.split("](").skip(1) {
+            let link = rest.split([')', '#']).next().unwrap_or_default();
+            if link.is_empty() || link.contains(':') {
+                continue;
+            }
+            let target = document.parent().unwrap().join(link);
+            assert!(target.exists(), "{}: {link}", document.display());
+            links += 1;
+        }
+    }
+    assert!(links > 40, "only {links} links were read");
+}
