@@ -839,6 +839,17 @@ mod tests {
     }
 
     #[test]
+    fn a_known_raise_of_the_same_second_stays_the_newest_event() {
+        let known = heard_until(raised_at(100), at(100));
+        let closed = FoundTicket {
+            raised_at: Some(at(100)),
+            ..of_life(7, 1, Some(150))
+        };
+        let record = with_prior_tickets(known.clone(), &[closed], None, 1, at(200));
+        assert_eq!(record.desired.last, known.desired.last);
+    }
+
+    #[test]
     fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
         let found = [of_life(7, 2, Some(150))];
         let record = with_prior_tickets(raised_at(100), &found, None, 1, at(200));
