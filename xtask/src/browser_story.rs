@@ -144,7 +144,7 @@ impl Scene<'_> {
         self.leave(link).await
     }
 
-    /// Three alerts within 48 hours, one older, one that is gone, one of a tenant that nobody maps before the end.
+    /// Three alerts within 48 hours, one older, one resolved, one of a tenant that stays unmapped until the end.
     async fn alerts_come(&mut self) -> Result<Vec<Early>> {
         let now = Timestamp::now();
         let [(acme, ..), (baker, ..)] = MAPPED;

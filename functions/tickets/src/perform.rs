@@ -78,14 +78,19 @@ impl App {
             {
                 tracing::warn!(error = %err, op = ?claim.op, "create was answered without a result again; checking before it counts as refused");
                 let words = err.call().map(Error::answered).unwrap_or_default();
-                let reason = Blocked::Rejected(words.clone());
-                let op = Some(claim.op);
-                let refusal = Refusal { op, words };
-                let suspected = |record: Record, ours| match ours {
-                    true => record
-                        .with_uncertain(work.text, now)
-                        .with_suspected_refusal(reason.clone(), refusal.clone(), now),
-                    false => record,
+                let reason = Blocked::Rejected(words);
+                let refusal = err.refusal(Some(claim.op), &reason);
+                let suspected = |record: Record, ours: bool| {
+                    if !ours {
+                        return record;
+                    }
+                    let record = record.with_uncertain(work.text, now);
+                    match refusal.clone() {
+                        Some(refusal) => {
+                            record.with_suspected_refusal(reason.clone(), refusal, now)
+                        }
+                        None => record,
+                    }
                 };
                 self.change(record, &claim, suspected).await
             }

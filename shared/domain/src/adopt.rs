@@ -427,21 +427,12 @@ mod tests {
 
     use super::*;
     use crate::event::Severity;
+    use crate::fixtures::{at, key};
     use crate::record::{Actual, Op, Refusal};
-    use crate::{AlertId, AlertKey, Blocked, ClaimId, PartnerId, SourceId, TenantId};
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(1_790_000_000 + second).unwrap()
-    }
+    use crate::{Blocked, ClaimId};
 
     fn claimed() -> (Record, Claim) {
-        let key = AlertKey {
-            partner: PartnerId::parse("acme").unwrap(),
-            tenant: TenantId::parse("contoso").unwrap(),
-            source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
-            alert_id: AlertId::parse("a").unwrap(),
-        };
-        let record = Record::new(key);
+        let record = Record::new(key());
         let id = ClaimId::parse("c").unwrap();
         let claim = Claim {
             id,

@@ -147,7 +147,7 @@ fn look_for_duplicates(mut record: Record, open: &Open, now: Timestamp) -> Recor
     let known = record.rechecks.iter_mut();
     match known
         .into_iter()
-        .find(|recheck| recheck.op == Op::Create && recheck.ticket_ref == ticket_ref)
+        .find(|recheck| recheck.is_for(Op::Create, &ticket_ref))
     {
         Some(recheck) => recheck.at = recheck.at.min(now),
         None => record.rechecks.push(Recheck {

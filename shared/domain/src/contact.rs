@@ -8,13 +8,13 @@ use crate::{EmailAddress, PartnerId};
 
 /// How long the link in a confirmation mail can be used.
 pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(24);
-/// Confirmation mails to one address: nobody's mailbox is filled.
+/// Limits confirmation mails to one address, so that they cannot flood a mailbox.
 const MOST_MAILS: u32 = 5;
 
 /// A partner's emergency contact.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Contact {
-    /// Where mails go. None before the first address was confirmed: then nobody is mailed.
+    /// Where mails go. None before the first address was confirmed; then no mail is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<EmailAddress>,
     /// The address that is to replace it.

@@ -98,9 +98,9 @@ pub enum Note {
         /// Those that no note has told yet.
         untold: u32,
     },
-    /// The alert is gone, and a person closes the ticket.
+    /// The alert is resolved, and a person closes the ticket.
     Resolved,
-    /// The alert is gone, and the ticket is closed next. The note comes first: a note on a closed ticket would reopen it where a
+    /// The alert is resolved, and the ticket is closed next. The note comes first: a note on a closed ticket would reopen it where a
     /// workflow of ConnectWise does so.
     Closing,
     /// The ticket was reopened.

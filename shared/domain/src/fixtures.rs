@@ -28,8 +28,9 @@ fn event(second: i64, change: Change) -> Event {
     Event::immediate(key(), id, at(second), change)
 }
 
-pub(crate) fn raised(second: i64) -> Event {
-    let particulars = Particulars {
+/// A disk alert of medium severity that does not expire.
+pub(crate) fn particulars() -> Particulars {
+    Particulars {
         kind: Kind::parse("disk").unwrap(),
         role: Role::Operations,
         severity: Severity::Medium,
@@ -42,7 +43,11 @@ pub(crate) fn raised(second: i64) -> Event {
             user: None,
             link: None,
         },
-    };
+    }
+}
+
+pub(crate) fn raised(second: i64) -> Event {
+    let particulars = particulars();
     event(second, Change::Raised(particulars))
 }
 

@@ -31,6 +31,7 @@ pub mod record;
 pub mod refusals;
 pub mod release;
 pub mod rights;
+pub mod same_connectwise;
 mod secret;
 pub mod settings;
 pub mod similar;

@@ -127,7 +127,7 @@ pub struct ResolvedAlerts {
 /// The closings of one tenant that are too many at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// How many alerts would be gone.
+    /// How many alerts would count as resolved.
     pub closings: u32,
     /// Of how many.
     pub open: u32,
@@ -190,10 +190,7 @@ impl Census {
             });
         let ended = desired.resolution.as_ref().zip(desired.details.as_ref());
         let ended = ended.map(|(resolution, details)| (details.raised_at, resolution.at()));
-        let open = match actual {
-            Some(Actual::Open(open)) => Some(open),
-            Some(Actual::Closed(_)) | None => None,
-        };
+        let open = actual.and_then(Actual::open);
         let ticket = open.map(|open| OpenTicket {
             id: open.ticket_id,
             board: open.board_id,

@@ -270,6 +270,13 @@ impl Open {
 }
 
 impl Open {
+    /// The reference that the ticket carries; `occurrence` is the record's.
+    #[must_use]
+    pub fn ticket_ref(&self, key: &AlertKey, occurrence: u32) -> TicketRef {
+        let own = || TicketRef::new(key, occurrence);
+        self.ticket_ref.clone().unwrap_or_else(own)
+    }
+
     /// A ticket of an earlier life that was opened again under this claim, or is found open after it.
     #[must_use]
     pub fn reopened(
@@ -289,8 +296,27 @@ impl Open {
     }
 }
 
+impl Actual {
+    /// The open ticket, if it is one.
+    #[must_use]
+    pub fn open(&self) -> Option<&Open> {
+        match self {
+            Self::Open(open) => Some(open),
+            Self::Closed(_) => None,
+        }
+    }
+}
+
+impl Recheck {
+    /// Whether it looks for the write of this kind to the ticket with this reference.
+    #[must_use]
+    pub fn is_for(&self, op: Op, ticket_ref: &TicketRef) -> bool {
+        self.op == op && self.ticket_ref == *ticket_ref
+    }
+}
+
 impl Closed {
-    /// The token that the ticket of this alert carries.
+    /// The reference that the ticket of this alert carries.
     #[must_use]
     pub fn ticket_ref(&self, key: &AlertKey) -> TicketRef {
         let own = || TicketRef::new(key, self.occurrence);
@@ -324,26 +350,25 @@ impl Record {
         }
     }
 
-    /// The token of the present life.
+    /// The reference of the present occurrence.
     #[must_use]
     pub fn occurrence_ref(&self) -> TicketRef {
         TicketRef::new(&self.key, self.occurrence)
     }
 
-    /// The token that the open ticket carries, or the one that a new ticket will.
+    /// The reference that the open ticket carries, or that a new ticket will carry.
     #[must_use]
     pub fn ticket_ref(&self) -> TicketRef {
-        let carried = self.open().and_then(|open| open.ticket_ref.clone());
+        let carried = self
+            .open()
+            .map(|open| open.ticket_ref(&self.key, self.occurrence));
         carried.unwrap_or_else(|| self.occurrence_ref())
     }
 
     /// The open ticket, if there is one.
     #[must_use]
     pub fn open(&self) -> Option<&Open> {
-        match &self.actual {
-            Some(Actual::Open(open)) => Some(open),
-            Some(Actual::Closed(_)) | None => None,
-        }
+        self.actual.as_ref().and_then(Actual::open)
     }
 
     /// Whether the ticket of the present life has ended. One that is out of reach has not: the life goes on without it.
@@ -388,11 +413,7 @@ impl Record {
         payload: Option<&Payload>,
         now: Timestamp,
     ) -> Self {
-        self.blocked = Some(BlockedSince {
-            reason,
-            since: now,
-            refusal: Some(refusal),
-        });
+        self.blocked = Some(BlockedSince::refused(reason, refusal, now));
         self.with_payload(payload)
     }
 
@@ -538,7 +559,7 @@ impl Record {
 
     fn recheck_anew(&mut self, op: Op, ticket_ref: &TicketRef, now: Timestamp) {
         for recheck in &mut self.rechecks {
-            if recheck.op == op && recheck.ticket_ref == *ticket_ref {
+            if recheck.is_for(op, ticket_ref) {
                 recheck.at = later(now, FIRST_RECHECK);
                 recheck.last = false;
             }
@@ -548,8 +569,7 @@ impl Record {
     /// Notes that a given-up write was looked for once more.
     #[must_use]
     pub fn with_recheck_done(mut self, done: &Recheck) -> Self {
-        let same =
-            |recheck: &Recheck| recheck.op == done.op && recheck.ticket_ref == done.ticket_ref;
+        let same = |recheck: &Recheck| recheck.is_for(done.op, &done.ticket_ref);
         self.rechecks
             .retain(|recheck| !same(recheck) || !recheck.last);
         for recheck in self.rechecks.iter_mut().filter(|recheck| same(recheck)) {
@@ -563,8 +583,7 @@ impl Record {
     #[must_use]
     pub fn may_close_late(&self) -> bool {
         let ticket_ref = self.ticket_ref();
-        let closes =
-            |recheck: &Recheck| recheck.op == Op::Close && recheck.ticket_ref == ticket_ref;
+        let closes = |recheck: &Recheck| recheck.is_for(Op::Close, &ticket_ref);
         self.open().is_some() && self.rechecks.iter().any(closes)
     }
 
@@ -585,7 +604,7 @@ impl Record {
             // It has taken effect, and is not to come any more.
             let carried = self.ticket_ref();
             self.rechecks
-                .retain(|recheck| recheck.op != Op::Close || recheck.ticket_ref != carried);
+                .retain(|recheck| !recheck.is_for(Op::Close, &carried));
         }
         // A clock that is ahead of ours says nothing.
         ended.at = ended.at.filter(|at| *at <= now);
@@ -699,11 +718,7 @@ impl Record {
         now: Timestamp,
     ) -> Self {
         if let Some(claim) = &mut self.claim {
-            claim.suspected_refusal = Some(BlockedSince {
-                reason,
-                since: now,
-                refusal: Some(refusal),
-            });
+            claim.suspected_refusal = Some(BlockedSince::refused(reason, refusal, now));
         }
         self
     }
@@ -711,9 +726,13 @@ impl Record {
     /// Whether a create like the claimed one was answered, searched for without an effect, and given up before.
     #[must_use]
     pub fn was_given_up_before(&self, claim: &Claim) -> bool {
-        let same =
-            |recheck: &Recheck| recheck.op == claim.op && recheck.ticket_ref == claim.ticket_ref;
-        claim.op == Op::Create && self.rechecks.iter().any(same)
+        claim.op == Op::Create && self.gives_up(claim)
+    }
+
+    /// Whether a write like the claimed one is remembered as given up.
+    fn gives_up(&self, claim: &Claim) -> bool {
+        let mut rechecks = self.rechecks.iter();
+        rechecks.any(|recheck| recheck.is_for(claim.op, &claim.ticket_ref))
     }
 
     /// Notes a complete look, begun at `began`, that showed no effect of the claimed write. Only looks begun after `settle` count
@@ -751,9 +770,7 @@ impl Record {
         if !claim.op.is_looked_for_again() {
             return self;
         }
-        let same =
-            |recheck: &Recheck| recheck.op == claim.op && recheck.ticket_ref == claim.ticket_ref;
-        if !self.rechecks.iter().any(same) {
+        if !self.gives_up(claim) {
             self.rechecks.push(Recheck {
                 op: claim.op,
                 ticket_ref: claim.ticket_ref.clone(),
@@ -829,7 +846,7 @@ impl Record {
     #[must_use]
     pub fn with_recheck_put_off(mut self, due: &Recheck, now: Timestamp) -> Self {
         for recheck in &mut self.rechecks {
-            if recheck.op == due.op && recheck.ticket_ref == due.ticket_ref {
+            if recheck.is_for(due.op, &due.ticket_ref) {
                 recheck.at = later(now, ABANDONED);
             }
         }

@@ -14,7 +14,7 @@ use domain::record::{Actual, BlockedSince, Desired, Open};
 use domain::settings::Mapping;
 use domain::snapshot::PartHead;
 use domain::time::sortable;
-use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId, TicketRef};
+use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -132,17 +132,7 @@ impl Followed {
     /// The open ticket, if there is one.
     #[must_use]
     pub fn open(&self) -> Option<&Open> {
-        match &self.actual {
-            Some(Actual::Open(open)) => Some(open),
-            Some(Actual::Closed(_)) | None => None,
-        }
-    }
-
-    /// The reference that this open ticket carries.
-    #[must_use]
-    pub fn ticket_ref(&self, open: &Open) -> TicketRef {
-        let carried = open.ticket_ref.clone();
-        carried.unwrap_or_else(|| TicketRef::new(&self.key, self.occurrence))
+        self.actual.as_ref().and_then(Actual::open)
     }
 }
 

@@ -17,7 +17,7 @@ const COUNTER: &str = "unmapped#";
 
 impl ConfigTable {
     /// Lists a tenant that was seen for the first time, so that a person can map it. One that is there already stays as it is. Tells
-    /// whether it is listed: a source may have [`MOST_UNMAPPED`] that nobody mapped.
+    /// whether it is listed: a source may have [`MOST_UNMAPPED`] unmapped tenants.
     ///
     /// It is counted before it is written: if the process dies in between, the count is one too high until it is corrected.
     ///

@@ -183,7 +183,7 @@ pub(crate) fn said(done: &str) -> Option<&'static str> {
         "test_closed" => "The test alert is gone: its ticket is closed within a minute or two.",
         "suggested" => "All companies were read.",
         "signed_out" => "You are signed out.",
-        "old_address_not_told" => {
+        "old_address_not_notified" => {
             "A link was mailed to the new address. The contact could not be notified of the change by mail: please tell the people who read it."
         }
         "confirmation_sent" => {

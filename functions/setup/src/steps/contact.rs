@@ -26,7 +26,7 @@ pub(crate) const RESEND: &str = "/setup/contact/resend";
 /// Where a pending address is given up.
 pub(crate) const CANCEL: &str = "/setup/contact/cancel";
 
-/// The mails of a partner are limited, so that nobody's mailbox is filled from here.
+/// The mails of a partner are limited, so that the page cannot be used to flood a mailbox.
 const TOO_MANY: &str = "Too many mails went out from this page lately. Nothing was changed or sent. Try again in ten minutes.";
 
 #[derive(Serialize)]
@@ -186,9 +186,9 @@ pub(crate) async fn save(
     }
     let next = match notified {
         Ok(()) => "/setup/contact?done=confirmation_sent",
-        Err(_) => "/setup/contact?done=old_address_not_told",
+        Err(_) => "/setup/contact?done=old_address_not_notified",
     };
-    Ok(ChangeResponse::next(next).with("old_address_told", notified.is_ok()))
+    Ok(ChangeResponse::next(next).with("old_address_notified", notified.is_ok()))
 }
 
 /// Mails another confirmation link to the pending address. The link before it confirms nothing from then on.
@@ -266,7 +266,7 @@ pub(crate) async fn confirm(
             "This link has been used, was replaced by a newer one, or is too old. Somebody at the set-up page can have it mailed again.",
         )
     };
-    // A token of ours has no dot.
+    // A link's token has no dot.
     let (partner, token) = token.expose().rsplit_once('.').ok_or_else(invalid)?;
     let id = PartnerId::parse(partner).map_err(|_| invalid())?;
     let token = TokenHash::of(&Secret::new(token));
@@ -282,7 +282,7 @@ pub(crate) async fn confirm(
     }
     let (by, what) = (Actor::Partner, "contact_confirmed");
     setup.done(&id, by, what, &[], &invocation).await;
-    // Trouble that nobody could be mailed about so far.
+    // Issues without a notification so far.
     setup.connections.schedule_probe(&id, now).await?;
     if let Some(before) = before {
         notify_of_change(&setup, &id, before, &invocation).await;

@@ -1,4 +1,4 @@
-//! Closings of one tenant that were too many at once to be believed: the first page says so, and a person lets them through.
+//! Held bulk closings of one tenant: the first page shows them, and a person approves them.
 
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,10 +1,10 @@
 use super::*;
-use crate::event::{Change, Event, EventDigest, Particulars, Payload, Severity};
+use crate::event::{Change, Event, EventDigest, Particulars, Severity};
+use crate::fixtures;
 use crate::fold::fold;
-use crate::kind::Role;
 use crate::message::Message;
 use crate::record::{Claim, ClosedBy, NoteKind, Op};
-use crate::snapshot::tests::{alert, kind, minute};
+use crate::snapshot::tests::{alert, minute};
 use crate::{ClaimId, EventId, SnapshotId, TicketRef};
 
 fn event(at: i64, change: Change) -> Event {
@@ -18,18 +18,8 @@ fn event(at: i64, change: Change) -> Event {
 
 fn particulars(expires: Option<i64>) -> Particulars {
     Particulars {
-        kind: kind("disk"),
-        role: Role::Operations,
-        severity: Severity::Medium,
         expires_at: expires.map(minute),
-        payload: Payload {
-            title: "Disk full".into(),
-            description: String::new(),
-            tenant_name: None,
-            device: None,
-            user: None,
-            link: None,
-        },
+        ..fixtures::particulars()
     }
 }
 

@@ -1,8 +1,8 @@
 use super::*;
 use crate::event::{EventDigest, Receipt, Severity};
-use crate::kind::Role;
+use crate::fixtures;
 use crate::record::{Claim, ClosedBy, Op, Open};
-use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
+use crate::{AlertId, AlertKey, ClaimId, EventId, PartnerId, SourceId, TenantId, TicketRef};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -33,18 +33,9 @@ fn event(id: &str, change: Change, stated: i64, received: i64) -> Event {
 
 fn says(severity: Severity, expires: Option<i64>) -> Particulars {
     Particulars {
-        kind: Kind::parse("disk").unwrap(),
-        role: Role::Operations,
         severity,
         expires_at: expires.map(at),
-        payload: Payload {
-            title: "Disk full".into(),
-            description: String::new(),
-            tenant_name: None,
-            device: None,
-            user: None,
-            link: None,
-        },
+        ..fixtures::particulars()
     }
 }
 

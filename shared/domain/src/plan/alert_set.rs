@@ -8,7 +8,7 @@ use crate::key::{ItemKey, hex};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AlertSet(Vec<u64>);
 
-/// More alerts do not fit into an item. The others are stopped again once these are gone.
+/// More alerts do not fit into an item. The others are held again once these are closed.
 const MOST: usize = 40_000;
 
 impl AlertSet {

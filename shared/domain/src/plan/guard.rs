@@ -123,7 +123,7 @@ impl Population {
         self.resolved > 0 && lost > BELIEVED && lost * 100 > of * BELIEVED_PERCENT
     }
 
-    /// `is_approved`: a person approved each alert that would be gone, and not all of those are closed yet.
+    /// `is_approved`: a person approved each alert that would count as resolved, and not all of those are closed yet.
     fn verdict(&self, approval: Option<&Approval>, is_approved: bool, now: Timestamp) -> Verdict {
         let day_ago = now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
         if !self.too_many(day_ago, 0, now) {

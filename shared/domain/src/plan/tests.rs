@@ -1,7 +1,7 @@
 use super::*;
-use crate::event::{Change, Event, Particulars, Payload, Severity};
+use crate::event::{Change, Event, Particulars, Severity};
+use crate::fixtures;
 use crate::fold::fold;
-use crate::kind::Role;
 use crate::record::{Claim, ClosedBy, Op, Record};
 use crate::snapshot::tests::{LAG, Sent, alert, item, kind, minute, read, sent};
 use crate::{ClaimId, EventId, SnapshotId, TicketRef};
@@ -24,17 +24,8 @@ pub(super) fn event(record: &Record, at: i64, change: Change) -> Event {
 pub(super) fn raised(record: &Record, at: i64, kind: &Kind, expires: Option<i64>) -> Event {
     let particulars = Particulars {
         kind: kind.clone(),
-        role: Role::Operations,
-        severity: Severity::Medium,
         expires_at: expires.map(minute),
-        payload: Payload {
-            title: "Disk full".into(),
-            description: String::new(),
-            tenant_name: None,
-            device: None,
-            user: None,
-            link: None,
-        },
+        ..fixtures::particulars()
     };
     event(record, at, Change::Raised(particulars))
 }
@@ -118,7 +109,7 @@ fn resolved_alerts(census: &Census, snapshots: &[Sent]) -> ResolvedAlerts {
     census.resolved_alerts(&seen.collect(), LAG, minute(NOW))
 }
 
-/// What is gone by one snapshot a tenant, where a person approved a minute ago that the first so many records of a tenant close.
+/// The alerts that one snapshot a tenant resolves, where a person approved a minute ago that the first records of a tenant close.
 fn resolution_plan(
     records: &[Record],
     snapshots: &[Sent],

@@ -30,6 +30,16 @@ pub struct Refusal {
 }
 
 impl BlockedSince {
+    /// Blocked because ConnectWise refused a call for the sake of this alert.
+    #[must_use]
+    pub fn refused(reason: Blocked, refusal: Refusal, since: Timestamp) -> Self {
+        Self {
+            reason,
+            since,
+            refusal: Some(refusal),
+        }
+    }
+
     /// Whether ConnectWise refused a call for the sake of this alert. Then it is retried only when reconcile or a person asks for it.
     #[must_use]
     pub fn is_refusal(&self) -> bool {

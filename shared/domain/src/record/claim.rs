@@ -39,7 +39,7 @@ pub struct Claim {
     /// into all raises of an alert, so only the receipt tells them apart.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub raise_received_at: Option<Timestamp>,
-    /// How many repeats since that raise are told once the ticket or note is written.
+    /// How many repeats since that raise the ticket or note reports.
     #[serde(default)]
     pub repeats: u32,
     /// No attempt under this claim goes on after this.
@@ -93,9 +93,9 @@ impl Op {
 pub enum NoteKind {
     /// The alert was repeated.
     Repeats,
-    /// The alert is gone, and a person closes the ticket.
+    /// The alert is resolved, and a person closes the ticket.
     Resolved,
-    /// The alert is gone, and the ticket is closed next.
+    /// The alert is resolved, and the ticket is closed next.
     Closing,
     /// The ticket was reopened.
     Reopened,

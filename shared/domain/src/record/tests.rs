@@ -2,7 +2,7 @@ use super::*;
 use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved, too_many};
 use crate::fold::fold;
 
-/// A record whose ticket has a close of ours that was given up.
+/// A record with a close that was given up.
 fn close_given_up() -> Record {
     let record = open(&[raised(1), resolved(12)]);
     let close = claim(Op::Close, &record);

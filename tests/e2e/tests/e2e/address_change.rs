@@ -16,7 +16,7 @@ struct Moved {
     browser: Browser,
 }
 
-/// A partner with a mapped company of this name and these alerts raised, whose stored connection has an address that is gone.
+/// A partner with a mapped company of this name and these alerts raised, whose stored connection has an address that no longer works.
 async fn moved(company_name: Option<&str>, alerts: &[&str]) -> Moved {
     let mut world = World::new().await;
     let mapping = Mapping {

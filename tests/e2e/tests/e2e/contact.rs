@@ -76,7 +76,7 @@ async fn an_address_counts_once_it_is_confirmed_and_the_one_before_is_notified_o
     assert!(page.contains("waits for confirmation"), "{page}");
     let overview = browser.get("/setup").await.expect(200).text;
     assert!(overview.contains("waits for confirmation"), "{overview}");
-    // Until then nobody gets anything else.
+    // Until then no other mail is sent.
     browser
         .post("/setup/contact/test", &Value::Null)
         .await

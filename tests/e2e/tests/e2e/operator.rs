@@ -277,7 +277,7 @@ async fn a_source_posts_with_the_secret_that_is_told_once() {
     let id = source["id"].as_str().unwrap();
     assert_eq!(
         source["webhook_url"],
-        format!("https://door.example/v1/events/{id}")
+        format!("https://events.example/v1/events/{id}")
     );
     assert_eq!(world.posted(&source, &source["secret"], now).await, 202);
     let got = world.operators(&path_of(&source)).await;

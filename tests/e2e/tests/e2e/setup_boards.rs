@@ -389,7 +389,7 @@ impl Behind {
         let access = AccessTable::new(&world.aws, through.connections.access_table.clone());
         let setup = setup::Config {
             page_origin: PAGE.into(),
-            webhook_url: "https://door.example/v1/events/{source}".into(),
+            webhook_url: "https://events.example/v1/events/{source}".into(),
             queue_url: world.queue_url.clone(),
             alerts_table: "alerts".into(),
             connections: through.connections,

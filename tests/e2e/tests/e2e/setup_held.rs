@@ -48,7 +48,7 @@ impl World {
     }
 }
 
-/// Alerts that nobody raised, numbered.
+/// Numbered alerts that were never raised.
 pub(crate) fn hold_of(from: u32, closings: u32, open: u32) -> Hold {
     let alerts = (from..from + closings).map(|n| format!("{:016x}-{n:032x}", 0));
     let alerts = alerts.map(|key| ItemKey::parse(&key).unwrap());
@@ -142,7 +142,7 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
     // As many as were seen, and others.
     world.stop_others(1, 42, 60, after(now, 1000)).await;
     browser.post("/setup/held", &seen).await.expect(409);
-    // What nobody was shown lets nothing through.
+    // Closings that were not shown cannot be approved.
     for digest in ["", "4294967295", "00000000000000000000000000000000"] {
         let mut invented = form(&mut browser).await;
         invented["digest"] = json!(digest);

@@ -107,7 +107,7 @@ fn account() -> String {
 fn setup_config(tickets: &tickets::Config) -> setup::Config {
     setup::Config {
         page_origin: PAGE.into(),
-        webhook_url: "https://door.example/v1/events/{source}".into(),
+        webhook_url: "https://events.example/v1/events/{source}".into(),
         queue_url: tickets.queue_url.clone(),
         alerts_table: tickets.alerts_table.clone(),
         connections: tickets.connections.clone(),
