@@ -243,13 +243,13 @@ impl Scene<'_> {
 
     async fn make_boards(&mut self) -> Result<()> {
         self.page("/setup/boards").await?;
-        for role in ["operations", "cyber_alerts"] {
+        for category in ["operations", "cyber_alerts"] {
             for (member, words) in [
                 ("location", "Springfield"),
                 ("department", "Professional Services"),
                 ("team_lead", "TSmith"),
             ] {
-                let name = format!("{role}[{member}]");
+                let name = format!("{category}[{member}]");
                 let field = Field {
                     form: DEDICATED,
                     name: &name,
@@ -409,11 +409,11 @@ impl Scene<'_> {
             name: "tenant",
         };
         self.browser.choose(tenant, MAPPED[0].0).await?;
-        let role = Field {
+        let category = Field {
             form: TEST,
-            name: "role",
+            name: "category",
         };
-        self.browser.choose(role, "cyber_alerts").await?;
+        self.browser.choose(category, "cyber_alerts").await?;
         self.browser.send(TEST).await?;
         // The page looks again by itself.
         self.browser.shows("Close the test ticket").await?;

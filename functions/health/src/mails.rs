@@ -9,7 +9,7 @@ use domain::event::Severity;
 use domain::health::{
     CompanyIssue, ConnectionRefusal, Incident, IncidentScope, Issue, Outage, in_short,
 };
-use domain::kind::{BUILT_IN, Role};
+use domain::kind::{BUILT_IN, Category};
 use domain::record::Op;
 use domain::refusals::{Cause, GroupId, RefusedTarget};
 use domain::text::{cut_to_chars, one_line};
@@ -368,23 +368,23 @@ fn what(issue: &Issue, about: &MailContext<'_>, waiting: &Waiting) -> String {
             ),
             None => format!("The API member lacks the right {}.", name(right)),
         },
-        Issue::Board { role, why } => {
-            format!("The board for {} cannot be used: {}.", alerts_of(*role), is_unfit(*why))
+        Issue::Board { category, why } => {
+            format!("The board for {} cannot be used: {}.", alerts_of(*category), is_unfit(*why))
         }
-        Issue::StartStatus { role, why } => format!(
+        Issue::StartStatus { category, why } => format!(
             "The status of new tickets for {} cannot be used: {}.",
-            alerts_of(*role),
+            alerts_of(*category),
             is_unfit(*why)
         ),
-        Issue::ClosingStatus { role, why } => format!(
+        Issue::ClosingStatus { category, why } => format!(
             "The status that closes tickets of {} cannot be used: {}.",
-            alerts_of(*role),
+            alerts_of(*category),
             is_unfit(*why)
         ),
-        Issue::Type { role, kind, why } => format!(
+        Issue::Type { category, kind, why } => format!(
             "The ticket type of \"{}\" for {} cannot be used: {}.",
             kind_name(kind),
-            alerts_of(*role),
+            alerts_of(*category),
             is_unfit(*why)
         ),
         Issue::Priority(severity) => format!(
@@ -421,15 +421,15 @@ fn writes_refused(
                 group.in_short()
             )
         }
-        Cause::Target(RefusedTarget::Board(role)) => format!(
+        Cause::Target(RefusedTarget::Board(category)) => format!(
             "ConnectWise refuses to {} on the board for {}.",
             group.in_short(),
-            alerts_of(*role)
+            alerts_of(*category)
         ),
-        Cause::Target(RefusedTarget::Status(role)) => format!(
+        Cause::Target(RefusedTarget::Status(category)) => format!(
             "ConnectWise refuses to {} with the status that is set for {}.",
             group.in_short(),
-            alerts_of(*role)
+            alerts_of(*category)
         ),
         Cause::Target(RefusedTarget::Type(kind)) => format!(
             "ConnectWise refuses to {} with the type that is set for \"{}\".",
@@ -546,10 +546,10 @@ fn is_unfit(why: TargetIssue) -> &'static str {
     }
 }
 
-fn alerts_of(role: Role) -> &'static str {
-    match role {
-        Role::Operations => "operations alerts",
-        Role::CyberAlerts => "cyber alerts",
+fn alerts_of(category: Category) -> &'static str {
+    match category {
+        Category::Operations => "operations alerts",
+        Category::CyberAlerts => "cyber alerts",
     }
 }
 

@@ -10,7 +10,7 @@ use domain::breaker::CallOutcome;
 use domain::health::{
     Area, CompanyIssue, ConnectionRefusal, Health, Issue, Needed, Outage, Probe, ProbeAnswer,
 };
-use domain::kind::Role;
+use domain::kind::Category;
 use domain::rights::{COMPANIES_INQUIRE, Listed};
 use domain::settings::Mapping;
 use domain::{RecordId, TenantId};
@@ -139,8 +139,8 @@ impl App {
                 }
                 Ok(Seen::Set { found, rights }) => {
                     for issue in &found {
-                        if let Issue::Board { role, .. } = issue {
-                            let target = needed.boards.get(role);
+                        if let Issue::Board { category, .. } = issue {
+                            let target = needed.boards.get(category);
                             boards_unfit.extend(target.and_then(|target| target.board));
                         }
                     }
@@ -371,12 +371,14 @@ fn looks(needed: &Needed, open_incident: &BTreeSet<Area>, turn: u32) -> Vec<Look
         .collect()
 }
 
-/// What a look shows: two roles may have one board.
+/// What a look shows: two categories may have one board.
 fn areas(look: Look, needed: &Needed) -> Vec<Area> {
-    let of_board = |board: RecordId, area: fn(Role) -> Area| {
+    let of_board = |board: RecordId, area: fn(Category) -> Area| {
         let boards = needed.boards.iter();
-        let roles = boards.filter(move |(_, target)| target.board == Some(board));
-        roles.map(move |(role, _)| area(*role)).collect()
+        let categories = boards.filter(move |(_, target)| target.board == Some(board));
+        categories
+            .map(move |(category, _)| area(*category))
+            .collect()
     };
     match look {
         Look::Rights => vec![Area::Rights],
@@ -410,10 +412,10 @@ async fn seen(
     invocation: &Invocation,
 ) -> Result<Seen, Error> {
     let end = invocation.call_ends();
-    let roles = |board: RecordId| {
+    let categories = |board: RecordId| {
         let boards = needed.boards.iter();
         let of = boards.filter(move |(_, target)| target.board == Some(board));
-        of.map(|(role, _)| *role)
+        of.map(|(category, _)| *category)
     };
     let mut rights = None;
     let found = match look {
@@ -432,13 +434,14 @@ async fn seen(
         Look::Statuses(board) => {
             let statuses = client.board_statuses(board, end).await?;
             let statuses: Vec<FoundStatus> = statuses.into_iter().map(FoundStatus::from).collect();
-            let unfit = roles(board).flat_map(|role| needed.statuses_unfit(role, &statuses));
+            let unfit =
+                categories(board).flat_map(|category| needed.statuses_unfit(category, &statuses));
             unfit.collect()
         }
         Look::Types(board) => {
             let types = client.board_types(board, end).await?;
             let types: Vec<FoundType> = types.into_iter().map(FoundType::from).collect();
-            let unfit = roles(board).flat_map(|role| needed.types_unfit(role, &types));
+            let unfit = categories(board).flat_map(|category| needed.types_unfit(category, &types));
             unfit.collect()
         }
         Look::Priorities => {

@@ -122,7 +122,7 @@ fn things(target: Target, details: Option<&AlertDetails>, view: &ConnectionView)
         return vec![];
     };
     let settings = &connection.settings;
-    let board = settings.board(details.role);
+    let board = settings.board(details.category);
     let of_board = |thing: fn(RecordId, RecordId) -> Thing, id: Option<RecordId>| {
         Some(thing(board.board?, id?))
     };
@@ -201,7 +201,7 @@ mod tests {
 
     use domain::Kind;
     use domain::event::Severity;
-    use domain::kind::Role;
+    use domain::kind::Category;
     use domain::settings::{LiveConnection, Mapping, Settings};
 
     use super::*;
@@ -209,7 +209,7 @@ mod tests {
     fn details(kind: &str) -> AlertDetails {
         AlertDetails {
             kind: Kind::parse(kind).unwrap(),
-            role: Role::Operations,
+            category: Category::Operations,
             severity: Severity::High,
             raised_at: "2026-11-22T07:30:00Z".parse().unwrap(),
             raise_received_at: "2026-11-22T07:30:00Z".parse().unwrap(),

@@ -347,16 +347,16 @@ mod tests {
     use connectwise_sim::{Seed, Sim};
     use domain::Secret;
     use domain::boards::BoardName;
-    use domain::kind::{BUILT_IN, Role};
+    use domain::kind::{BUILT_IN, Category};
     use serde_json::{Value, json};
 
     use super::*;
     use crate::test_server::server;
 
-    fn desired(role: Role) -> DesiredBoard {
+    fn desired(category: Category) -> DesiredBoard {
         DesiredBoard {
-            role,
-            name: BoardName::usual(role),
+            category,
+            name: BoardName::usual(category),
             location: 2,
             department: 10,
             team_lead: 151,
@@ -388,13 +388,13 @@ mod tests {
     }
 
     fn both(operations: &str, cyber_alerts: &str) -> BoardPair {
-        let named = |role, name| DesiredBoard {
+        let named = |category, name| DesiredBoard {
             name: BoardName::parse(name).unwrap(),
-            ..desired(role)
+            ..desired(category)
         };
         BoardPair {
-            operations: named(Role::Operations, operations),
-            cyber_alerts: named(Role::CyberAlerts, cyber_alerts),
+            operations: named(Category::Operations, operations),
+            cyber_alerts: named(Category::CyberAlerts, cyber_alerts),
         }
     }
 

@@ -799,7 +799,7 @@ mod tests {
         record.desired.active = true;
         record.desired.details = Some(crate::record::AlertDetails {
             kind: crate::Kind::parse("disk").unwrap(),
-            role: crate::kind::Role::Operations,
+            category: crate::kind::Category::Operations,
             severity: Severity::High,
             raised_at: at(second),
             raise_received_at: at(second),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::event::Severity;
-use crate::kind::{BUILT_IN, KindInfo, Role};
+use crate::kind::{BUILT_IN, Category, KindInfo};
 use crate::settings::{BoardTarget, OnResolve, Settings};
 use crate::text::{is_same_name, is_unprintable};
 use crate::{Kind, RecordId};
@@ -60,10 +60,10 @@ impl BoardName {
         Ok(Self(text.to_owned()))
     }
 
-    /// What a role's board is called unless the partner says otherwise.
+    /// What a category's board is called unless the partner says otherwise.
     #[must_use]
-    pub fn usual(role: Role) -> Self {
-        Self(role_name(role).to_owned())
+    pub fn usual(category: Category) -> Self {
+        Self(category_name(category).to_owned())
     }
 
     /// The name as text.
@@ -72,7 +72,7 @@ impl BoardName {
         &self.0
     }
 
-    /// Whether ConnectWise takes both for one name. The boards of the two roles must not have the same: the second would adopt
+    /// Whether ConnectWise takes both for one name. The boards of the two categories must not have the same: the second would adopt
     /// the first.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
@@ -84,7 +84,7 @@ impl BoardName {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DesiredBoard {
     /// Which of the two.
-    pub role: Role,
+    pub category: Category,
     /// What it is called.
     pub name: BoardName,
     /// Where a new board belongs; one that is adopted stays where it is.
@@ -93,7 +93,7 @@ pub struct DesiredBoard {
     pub department: RecordId,
     /// The member who leads the board's team and is in it.
     pub team_lead: RecordId,
-    /// What operators added to the built-in kinds; those of the other role are passed over.
+    /// What operators added to the built-in kinds; those of the other category are passed over.
     pub kinds_added: Vec<KindInfo>,
 }
 
@@ -185,7 +185,7 @@ pub enum Next {
         /// What was done before it.
         progress: Progress,
     },
-    /// All is there: what tickets of the role point at. What becomes of a ticket whose alert is gone is the role's usual; a
+    /// All is there: what tickets of the category point at. What becomes of a ticket whose alert is gone is the category's default; a
     /// partner who decided otherwise before keeps that.
     Done(BoardTarget),
 }
@@ -366,7 +366,7 @@ pub fn next(desired: &DesiredBoard, there: &ExistingBoards) -> Result<Next, Boar
         start_status: adopted.new.map(|status| status.id),
         closing_status: adopted.closed.map(|status| status.id),
         types: types.collect(),
-        on_resolve: usual_on_resolve(desired.role),
+        on_resolve: usual_on_resolve(desired.category),
         reopen_days: 0,
         renew_after_hours: 0,
     }))
@@ -379,14 +379,14 @@ pub fn size(desired: &DesiredBoard) -> usize {
     5 + type_names(&kinds(desired)).count()
 }
 
-/// What tickets of a role point at on a board that the partner has already, with its statuses in the board's own order: new ones get
+/// What tickets of a category point at on a board that the partner has already, with its statuses in the board's own order: new ones get
 /// the board's default status, or its first open one if that one is no good; ticket types are those that are called as ours are.
 /// Without its parts, as where the API member may not see them, ConnectWise's own defaults are left to it.
 #[must_use]
-pub fn on_own_board(role: Role, board: RecordId, parts: Option<&Parts>) -> BoardTarget {
+pub fn on_own_board(category: Category, board: RecordId, parts: Option<&Parts>) -> BoardTarget {
     let target = BoardTarget {
         board: Some(board),
-        ..left_to_connectwise(role)
+        ..left_to_connectwise(category)
     };
     let Some(parts) = parts else {
         return target;
@@ -396,7 +396,7 @@ pub fn on_own_board(role: Role, board: RecordId, parts: Option<&Parts>) -> Board
     let statuses = || parts.statuses.iter();
     let start = statuses().filter(opens).find(|status| status.is_default);
     let start = start.or_else(|| statuses().find(opens));
-    let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == role);
+    let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
     let types = kinds.filter_map(|(kind, _, name)| {
         let found = named(&parts.types, name, |found| (&found.name, found.id));
         let found = usable(&found, type_issue).ok()??;
@@ -410,11 +410,11 @@ pub fn on_own_board(role: Role, board: RecordId, parts: Option<&Parts>) -> Board
     }
 }
 
-/// What tickets of a role point at where ConnectWise chooses everything.
+/// What tickets of a category point at where ConnectWise chooses everything.
 #[must_use]
-pub fn left_to_connectwise(role: Role) -> BoardTarget {
+pub fn left_to_connectwise(category: Category) -> BoardTarget {
     BoardTarget {
-        on_resolve: usual_on_resolve(role),
+        on_resolve: usual_on_resolve(category),
         ..BoardTarget::default()
     }
 }
@@ -456,10 +456,10 @@ pub fn chosen(
     }
 }
 
-fn usual_on_resolve(role: Role) -> OnResolve {
-    match role {
-        Role::Operations => OnResolve::Close,
-        Role::CyberAlerts => OnResolve::Note,
+fn usual_on_resolve(category: Category) -> OnResolve {
+    match category {
+        Category::Operations => OnResolve::Close,
+        Category::CyberAlerts => OnResolve::Note,
     }
 }
 
@@ -534,7 +534,7 @@ fn missing(desired: &DesiredBoard, parts: &Parts, adopted: &Adopted<'_>) -> Vec<
             });
         }
     }
-    let name = role_name(desired.role);
+    let name = category_name(desired.category);
     if named(&parts.teams, name, |team| (&team.name, team.id)).is_empty() {
         missing.push(Step::MakeTeam {
             board,
@@ -556,23 +556,25 @@ fn type_names<'a>(kinds: &'a [(Kind, &'a str)]) -> impl Iterator<Item = &'a (Kin
     .map(|(_, kind)| kind)
 }
 
-/// The role's own name, which its team has: a board's may be too long for a team.
-fn role_name(role: Role) -> &'static str {
-    match role {
-        Role::Operations => "Operations",
-        Role::CyberAlerts => "Cyber Alerts",
+/// The category's own name, which its team has: a board's may be too long for a team.
+fn category_name(category: Category) -> &'static str {
+    match category {
+        Category::Operations => "Operations",
+        Category::CyberAlerts => "Cyber Alerts",
     }
 }
 
-/// The role's kinds with the names of their types, the built-in ones first. An added kind does not replace a built-in one.
+/// The category's kinds with the names of their types, the built-in ones first. An added kind does not replace a built-in one.
 fn kinds(desired: &DesiredBoard) -> Vec<(Kind, &str)> {
-    let built_in = BUILT_IN.iter().filter(|(_, role, _)| *role == desired.role);
+    let built_in = BUILT_IN
+        .iter()
+        .filter(|(_, category, _)| *category == desired.category);
     let built_in = built_in.filter_map(|(kind, _, name)| Some((Kind::parse(*kind).ok()?, *name)));
     let added = desired.kinds_added.iter().filter(|info| {
         let is_built_in = BUILT_IN
             .iter()
             .any(|(kind, ..)| *kind == info.kind.as_str());
-        info.role == desired.role && !is_built_in
+        info.category == desired.category && !is_built_in
     });
     let added = added.map(|info| (info.kind.clone(), info.type_name.as_str()));
     built_in.chain(added).collect()

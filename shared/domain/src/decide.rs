@@ -505,7 +505,7 @@ fn create(
     if view.is_older_than_backfill(blocked, &details.kind, details.raised_at, now) {
         return Decision::Block(Blocked::OlderThanBackfill);
     }
-    let target = connection.settings.board(details.role);
+    let target = connection.settings.board(details.category);
     let before = before.filter(|before| before.epoch == connection.epoch);
     if let Some(before) = before.filter(|before| may_reopen(before, company, target, now)) {
         return Decision::Write(Step::Reopen(Reopen {
@@ -605,7 +605,7 @@ fn resolve(record: &Record, open: &Open, view: &ConnectionView, now: Timestamp) 
         .details
         .as_ref()
         .map_or(OnResolve::Close, |details| {
-            settings.board(details.role).on_resolve
+            settings.board(details.category).on_resolve
         });
     let ticket_id = open.ticket_id;
     let note = match on_resolve {

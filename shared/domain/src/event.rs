@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::key::{digest, digest_bytes, hex, shard};
-use crate::kind::Role;
+use crate::kind::Category;
 use crate::time::sortable;
 use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SnapshotId, SourceId, TenantId};
 
@@ -121,8 +121,8 @@ impl Change {
 pub struct Particulars {
     /// What sort of alert.
     pub kind: Kind,
-    /// The board role of the kind, as the door knew it.
-    pub role: Role,
+    /// The board category of the kind, as the door knew it.
+    pub category: Category,
     /// How bad it is.
     pub severity: Severity,
     /// Gone by itself at this time, unless repeated.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{Change, Event, Particulars, Payload, Severity};
 use crate::fold::fold;
-use crate::kind::Role;
+use crate::kind::Category;
 use crate::record::{Claim, Duplicate, Op, Open, Record};
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 
@@ -32,7 +32,7 @@ fn event(second: i64, change: Change) -> Event {
 pub(crate) fn particulars() -> Particulars {
     Particulars {
         kind: Kind::parse("disk").unwrap(),
-        role: Role::Operations,
+        category: Category::Operations,
         severity: Severity::Medium,
         expires_at: None,
         payload: Payload {

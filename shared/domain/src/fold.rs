@@ -222,7 +222,7 @@ fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Recor
     record.desired.active = true;
     record.desired.details = Some(AlertDetails {
         kind: particulars.kind.clone(),
-        role: particulars.role,
+        category: particulars.category,
         severity: particulars.severity,
         raised_at: event.occurred_at,
         raise_received_at: event.receipt.at,
@@ -241,7 +241,7 @@ fn repeated(mut record: Record, event: &Event, particulars: &Particulars) -> Rec
     let is_of_last_moment = is_of_last_moment(&record.desired, event);
     if let Some(details) = &mut record.desired.details {
         details.kind = particulars.kind.clone();
-        details.role = particulars.role;
+        details.category = particulars.category;
         details.repeats = details.repeats.saturating_add(1);
         // Of one moment there is no newest word: the worse and the longer counts.
         (details.severity, details.expires_at) = match is_of_last_moment {

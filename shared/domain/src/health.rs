@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::boards::{FoundBoard, FoundStatus, FoundType};
 use crate::choices::{TargetIssue, Which, unfit};
 use crate::event::Severity;
-use crate::kind::{BUILT_IN, Role};
+use crate::kind::{BUILT_IN, Category};
 use crate::refusals::{Cause, Group, GroupId, Refusals, RefusedTarget};
 use crate::rights::{self, Listed, Need, RightStatus, status};
 use crate::settings::{BoardTarget, OnResolve, Settings};
@@ -132,31 +132,31 @@ pub enum Issue {
     Outage(Outage),
     /// The API member lacks a right, by its name in [`rights`].
     Right(String),
-    /// The board of a role cannot be used.
+    /// The board of a category cannot be used.
     Board {
         /// Which.
-        role: Role,
+        category: Category,
         /// Why.
         why: TargetIssue,
     },
     /// The status of new tickets cannot be used.
     StartStatus {
         /// Of which board.
-        role: Role,
+        category: Category,
         /// Why.
         why: TargetIssue,
     },
     /// The status that closes tickets cannot be used.
     ClosingStatus {
         /// Of which board.
-        role: Role,
+        category: Category,
         /// Why.
         why: TargetIssue,
     },
     /// The ticket type of a kind cannot be used.
     Type {
         /// On which board.
-        role: Role,
+        category: Category,
         /// Of which alerts.
         kind: Kind,
         /// Why.
@@ -189,10 +189,10 @@ pub enum Area {
     Rights,
     /// The boards, whether they are there.
     Boards,
-    /// The statuses of a role's board.
-    Statuses(Role),
-    /// The types of a role's board.
-    Types(Role),
+    /// The statuses of a category's board.
+    Statuses(Category),
+    /// The types of a category's board.
+    Types(Category),
     /// The priorities.
     Priorities,
     /// A tenant's company.
@@ -209,10 +209,10 @@ impl Issue {
             Self::Refused(_) | Self::Outage(_) => Area::Connection,
             Self::Right(_) => Area::Rights,
             Self::Board { .. } => Area::Boards,
-            Self::StartStatus { role, .. } | Self::ClosingStatus { role, .. } => {
-                Area::Statuses(*role)
+            Self::StartStatus { category, .. } | Self::ClosingStatus { category, .. } => {
+                Area::Statuses(*category)
             }
-            Self::Type { role, .. } => Area::Types(*role),
+            Self::Type { category, .. } => Area::Types(*category),
             Self::Priority(_) => Area::Priorities,
             Self::Company { tenant, .. } => Area::Company(tenant.clone()),
             Self::Writes { .. } => Area::Writes,
@@ -281,8 +281,8 @@ pub fn in_short(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) ->
 /// What of a set-up must be in order: no more than what is switched on needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Needed {
-    /// The board of each role whose alerts become tickets, with what of it is used.
-    pub boards: BTreeMap<Role, BoardTarget>,
+    /// The board of each category whose alerts become tickets, with what of it is used.
+    pub boards: BTreeMap<Category, BoardTarget>,
     /// The priorities that severities are given.
     pub priorities: BTreeMap<Severity, RecordId>,
     /// The companies of mapped tenants that are switched on.
@@ -298,12 +298,12 @@ impl Needed {
         let is_on = |kind: &Kind| !settings.kinds_off.contains(kind);
         let mut boards = BTreeMap::new();
         let mut closing = false;
-        for role in [Role::Operations, Role::CyberAlerts] {
-            let target = settings.board(role);
+        for category in [Category::Operations, Category::CyberAlerts] {
+            let target = settings.board(category);
             let off = |name: &str| settings.kinds_off.iter().any(|off| off.as_str() == name);
             let any = BUILT_IN
                 .iter()
-                .any(|(name, of, _)| *of == role && !off(name))
+                .any(|(name, of, _)| *of == category && !off(name))
                 || target.types.keys().any(is_on);
             if !any {
                 continue;
@@ -314,7 +314,7 @@ impl Needed {
                 let mut needed = target.clone();
                 needed.types.retain(|kind, _| is_on(kind));
                 needed.closing_status = target.closing_status.filter(|_| closes);
-                boards.insert(role, needed);
+                boards.insert(category, needed);
             }
         }
         Self {
@@ -329,13 +329,13 @@ impl Needed {
     #[must_use]
     pub fn areas(&self) -> BTreeSet<Area> {
         let mut areas = BTreeSet::from([Area::Rights, Area::Writes]);
-        for (role, target) in &self.boards {
+        for (category, target) in &self.boards {
             areas.insert(Area::Boards);
             if target.start_status.is_some() || target.closing_status.is_some() {
-                areas.insert(Area::Statuses(*role));
+                areas.insert(Area::Statuses(*category));
             }
             if !target.types.is_empty() {
-                areas.insert(Area::Types(*role));
+                areas.insert(Area::Types(*category));
             }
         }
         if !self.priorities.is_empty() {
@@ -392,7 +392,7 @@ impl Needed {
     /// What is wrong with the boards, of all that ConnectWise lists.
     #[must_use]
     pub fn boards_unfit(&self, listed: &[FoundBoard]) -> Vec<Issue> {
-        let unfit = |(role, target): (&Role, &BoardTarget)| {
+        let unfit = |(category, target): (&Category, &BoardTarget)| {
             let id = target.board?;
             let found = listed.iter().find(|board| board.id == id);
             let why = match found {
@@ -400,28 +400,31 @@ impl Needed {
                 Some(board) if board.inactive => TargetIssue::Inactive,
                 Some(_) => return None,
             };
-            Some(Issue::Board { role: *role, why })
+            Some(Issue::Board {
+                category: *category,
+                why,
+            })
         };
         self.boards.iter().filter_map(unfit).collect()
     }
 
-    /// What is wrong with the statuses of a role's board, of all that it has.
+    /// What is wrong with the statuses of a category's board, of all that it has.
     #[must_use]
-    pub fn statuses_unfit(&self, role: Role, listed: &[FoundStatus]) -> Vec<Issue> {
-        let Some(target) = self.boards.get(&role) else {
+    pub fn statuses_unfit(&self, category: Category, listed: &[FoundStatus]) -> Vec<Issue> {
+        let Some(target) = self.boards.get(&category) else {
             return vec![];
         };
         let target = BoardTarget {
             types: BTreeMap::new(),
             ..target.clone()
         };
-        issues(role, &unfit(&target, listed, &[]))
+        issues(category, &unfit(&target, listed, &[]))
     }
 
-    /// What is wrong with the types of a role's board, of all that it has.
+    /// What is wrong with the types of a category's board, of all that it has.
     #[must_use]
-    pub fn types_unfit(&self, role: Role, listed: &[FoundType]) -> Vec<Issue> {
-        let Some(target) = self.boards.get(&role) else {
+    pub fn types_unfit(&self, category: Category, listed: &[FoundType]) -> Vec<Issue> {
+        let Some(target) = self.boards.get(&category) else {
             return vec![];
         };
         let target = BoardTarget {
@@ -429,7 +432,7 @@ impl Needed {
             closing_status: None,
             ..target.clone()
         };
-        issues(role, &unfit(&target, &[], listed))
+        issues(category, &unfit(&target, &[], listed))
     }
 
     /// The severities whose priority is not among all that there are.
@@ -442,14 +445,14 @@ impl Needed {
     }
 }
 
-fn issues(role: Role, unfit: &[(Which, TargetIssue)]) -> Vec<Issue> {
+fn issues(category: Category, unfit: &[(Which, TargetIssue)]) -> Vec<Issue> {
     let issue = |(which, why): &(Which, TargetIssue)| {
         let why = *why;
         match which {
-            Which::StartStatus => Issue::StartStatus { role, why },
-            Which::ClosingStatus => Issue::ClosingStatus { role, why },
+            Which::StartStatus => Issue::StartStatus { category, why },
+            Which::ClosingStatus => Issue::ClosingStatus { category, why },
             Which::Type(kind) => Issue::Type {
-                role,
+                category,
                 kind: kind.clone(),
                 why,
             },

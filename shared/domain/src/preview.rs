@@ -47,7 +47,7 @@ mod tests {
     use super::*;
     use crate::breaker::Breaker;
     use crate::event::Severity;
-    use crate::kind::Role;
+    use crate::kind::Category;
     use crate::settings::{LiveConnection, Mapping, Settings};
     use crate::{Kind, Target};
 
@@ -58,7 +58,7 @@ mod tests {
     fn details(kind: &str, raised: i64) -> AlertDetails {
         AlertDetails {
             kind: Kind::parse(kind).unwrap(),
-            role: Role::Operations,
+            category: Category::Operations,
             severity: Severity::High,
             raised_at: at(raised),
             raise_received_at: at(raised),

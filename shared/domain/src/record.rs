@@ -12,7 +12,7 @@ use crate::command::Resolution;
 use crate::event::{Event, Order, Payload, Severity};
 use crate::folded::FoldedEvents;
 use crate::key::{TicketRef, shard};
-use crate::kind::Role;
+use crate::kind::Category;
 use crate::settings::Settings;
 use crate::time::sortable;
 use crate::{AlertKey, Blocked, Kind, RecordId};
@@ -90,8 +90,8 @@ pub struct Desired {
 pub struct AlertDetails {
     /// What sort of alert.
     pub kind: Kind,
-    /// The board role of the kind.
-    pub role: Role,
+    /// The board category of the kind.
+    pub category: Category,
     /// How bad it is now.
     pub severity: Severity,
     /// When this life of the alert began.
@@ -671,7 +671,9 @@ impl Record {
             .details
             .as_ref()
             .filter(|_| self.desired.active);
-        let hours = details.map_or(0, |details| settings.board(details.role).renew_after_hours);
+        let hours = details.map_or(0, |details| {
+            settings.board(details.category).renew_after_hours
+        });
         let Some(Actual::Closed(closed)) = self.actual.as_ref().filter(|_| hours > 0) else {
             return self;
         };

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::event::Severity;
-use crate::kind::Role;
+use crate::kind::Category;
 use crate::record::{Actual, AlertDetails, BlockedSince, ClosedBy, NoteKind, Op, Record};
 use crate::settings::{Mapping, Settings};
 use crate::text::cut_to_chars;
@@ -66,10 +66,10 @@ pub enum Cause {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "target", content = "for", rename_all = "snake_case")]
 pub enum RefusedTarget {
-    /// The board of a role.
-    Board(Role),
-    /// The start or closing status on the board of a role.
-    Status(Role),
+    /// The board of a category.
+    Board(Category),
+    /// The start or closing status on the board of a category.
+    Status(Category),
     /// The ticket type of a kind.
     Type(Kind),
     /// The priority of a severity.
@@ -255,8 +255,8 @@ fn refused_target(
     details: Option<&AlertDetails>,
 ) -> Option<RefusedTarget> {
     Some(match target {
-        Target::Board => RefusedTarget::Board(details?.role),
-        Target::Status => RefusedTarget::Status(details?.role),
+        Target::Board => RefusedTarget::Board(details?.category),
+        Target::Status => RefusedTarget::Status(details?.category),
         Target::Type => RefusedTarget::Type(details?.kind.clone()),
         Target::Priority => RefusedTarget::Priority(details?.severity),
         Target::Company => RefusedTarget::Company(key.tenant.clone()),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::breaker::Breaker;
 use crate::event::Severity;
-use crate::kind::Role;
+use crate::kind::Category;
 use crate::ticket_index::TicketIndexState;
 use crate::{Blocked, Kind, RecordId};
 
@@ -120,10 +120,10 @@ impl Settings {
 
     /// The board of a role.
     #[must_use]
-    pub fn board(&self, role: Role) -> &BoardTarget {
-        match role {
-            Role::Operations => &self.operations,
-            Role::CyberAlerts => &self.cyber_alerts,
+    pub fn board(&self, category: Category) -> &BoardTarget {
+        match category {
+            Category::Operations => &self.operations,
+            Category::CyberAlerts => &self.cyber_alerts,
         }
     }
 

@@ -4,7 +4,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::event::{Change, Event, Particulars, Payload, Severity};
-use crate::kind::{BUILT_IN, Role};
+use crate::kind::{BUILT_IN, Category};
 use crate::settings::Settings;
 use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SourceId, TenantId};
 
@@ -26,13 +26,13 @@ pub fn key(partner: PartnerId, tenant: TenantId, alert_id: AlertId) -> AlertKey 
 /// The kind of a role's test alert: one that makes tickets, and if possible one whose ticket type is set up. None where all built-in
 /// kinds of the role are switched off.
 #[must_use]
-pub fn kind_for(role: Role, settings: &Settings) -> Option<Kind> {
-    let of_role = BUILT_IN.iter().filter(|(_, of, _)| *of == role);
-    let kinds = of_role.filter_map(|(name, ..)| Kind::parse(*name).ok());
+pub fn kind_for(category: Category, settings: &Settings) -> Option<Kind> {
+    let of_category = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
+    let kinds = of_category.filter_map(|(name, ..)| Kind::parse(*name).ok());
     let on: Vec<_> = kinds
         .filter(|kind| !settings.kinds_off.contains(kind))
         .collect();
-    let types = &settings.board(role).types;
+    let types = &settings.board(category).types;
     let typed = on.iter().find(|kind| types.contains_key(kind));
     typed.or(on.first()).cloned()
 }
@@ -42,7 +42,7 @@ pub fn kind_for(role: Role, settings: &Settings) -> Option<Kind> {
 pub fn raised(
     key: AlertKey,
     kind: Kind,
-    role: Role,
+    category: Category,
     tenant_name: Option<String>,
     asked_at: Timestamp,
 ) -> Event {
@@ -56,7 +56,7 @@ pub fn raised(
     };
     let change = Change::Raised(Particulars {
         kind,
-        role,
+        category,
         severity: Severity::Informational,
         expires_at: None,
         payload,
@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_test_comes_and_goes_whatever_the_clocks_say() {
         let kind = Kind::parse("disk").unwrap();
-        let raised = raised(test_key(), kind, Role::Operations, None, at(0));
+        let raised = raised(test_key(), kind, Category::Operations, None, at(0));
         for closed_at in [-60, 0, 60] {
             let resolved = resolved(test_key(), at(0), at(closed_at));
             let active = fold(Record::new(test_key()), &raised);
@@ -109,17 +109,20 @@ mod tests {
         let mut settings = Settings {
             ..Settings::default()
         };
-        let chosen = |settings: &Settings, role| kind_for(role, settings);
-        let cyber = chosen(&settings, Role::CyberAlerts);
+        let chosen = |settings: &Settings, category| kind_for(category, settings);
+        let cyber = chosen(&settings, Category::CyberAlerts);
         assert_eq!(cyber, Some(kind("privileged_access_management")));
-        assert_eq!(chosen(&settings, Role::Operations), Some(kind("cpu")));
+        assert_eq!(chosen(&settings, Category::Operations), Some(kind("cpu")));
         settings.kinds_off = [kind("cpu")].into();
-        assert_eq!(chosen(&settings, Role::Operations), Some(kind("memory")));
+        assert_eq!(
+            chosen(&settings, Category::Operations),
+            Some(kind("memory"))
+        );
         settings.operations.types = [(kind("cpu"), 1), (kind("disk"), 2)].into();
-        assert_eq!(chosen(&settings, Role::Operations), Some(kind("disk")));
+        assert_eq!(chosen(&settings, Category::Operations), Some(kind("disk")));
         let all = BUILT_IN.iter().map(|(name, ..)| kind(name));
         settings.kinds_off = all.collect();
-        assert_eq!(chosen(&settings, Role::Operations), None);
+        assert_eq!(chosen(&settings, Category::Operations), None);
     }
 
     #[test]

@@ -249,7 +249,7 @@ mod tests {
             alert_id: AlertId::parse("a").unwrap(),
         };
         let details: AlertDetails = serde_json::from_value(serde_json::json!({
-            "kind": "disk", "role": "operations", "severity": Severity::High, "raised_at": "2026-11-22T07:30:00Z",
+            "kind": "disk", "category": "operations", "severity": Severity::High, "raised_at": "2026-11-22T07:30:00Z",
             "raise_received_at": "2026-11-22T07:30:00Z", "repeats": 0,
         }))
         .unwrap();
@@ -305,7 +305,7 @@ mod tests {
     fn a_note_on_a_repeat_ends_with_its_own_mark() {
         let mark = "[tb repeats 01j]";
         let details: AlertDetails = serde_json::from_value(serde_json::json!({
-            "kind": "disk", "role": "operations", "severity": Severity::High, "raised_at": "2026-11-22T07:30:00Z",
+            "kind": "disk", "category": "operations", "severity": Severity::High, "raised_at": "2026-11-22T07:30:00Z",
             "raise_received_at": "2026-11-22T07:30:00Z", "repeats": 0,
         }))
         .unwrap();

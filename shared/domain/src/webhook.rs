@@ -25,7 +25,7 @@ use body::{Members, UNREADABLE, read};
 use crate::event::{
     Change, Event, EventDigest, Particulars, Payload, Receipt, Severity, SnapshotPart,
 };
-use crate::kind::{BUILT_IN, KindInfo, role_of};
+use crate::kind::{BUILT_IN, KindInfo, category_of};
 use crate::message::Message;
 use crate::text::{cut_to_bytes, lines, one_line, without_invisible};
 use crate::time::is_plausible;
@@ -469,8 +469,8 @@ fn particulars(
     dropped: &mut Dropped,
 ) -> Result<Particulars, Invalid> {
     let kind = kind("data.kind", &data.required::<String>("kind")?)?;
-    let role =
-        role_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind("data.kind", &kind))?;
+    let category =
+        category_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind("data.kind", &kind))?;
     let mut text = |name| {
         let shown = data.ornament(name, dropped, Some::<String>)?;
         if shown.contains(UNREADABLE) {
@@ -512,7 +512,7 @@ fn particulars(
     };
     Ok(Particulars {
         kind,
-        role,
+        category,
         severity,
         // An alert that ended before it began has no end that can be meant.
         expires_at: data.ornament("expires_at", dropped, |time: String| {
@@ -572,7 +572,7 @@ fn snapshot(
     let read_kind = |(index, text): (usize, String)| {
         let field = format!("data.kinds[{index}]");
         let kind = kind(&field, &text)?;
-        role_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind(&field, &kind))?;
+        category_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind(&field, &kind))?;
         Ok(kind)
     };
     let kinds = kinds.map(|kinds| kinds.into_iter().enumerate().map(read_kind).collect());

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::kind::Role;
+use domain::kind::Category;
 use domain::{AlertId, Kind, PartnerId, RecordId, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -86,7 +86,7 @@ pub struct TestTicket {
     /// What sort of alert.
     pub kind: Kind,
     /// The board that it goes to.
-    pub role: Role,
+    pub category: Category,
     /// When it was asked for.
     pub asked_at: Timestamp,
     /// Whether somebody said that it may be closed.

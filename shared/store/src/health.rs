@@ -73,7 +73,7 @@ mod tests {
     use domain::event::Severity;
     use domain::health::Incident;
     use domain::health::{CompanyIssue, ConnectionRefusal, Issue, Outage};
-    use domain::kind::Role;
+    use domain::kind::Category;
     use domain::record::Op;
     use domain::refusals::{Cause, GroupId, RefusedTarget};
     use domain::{Kind, TenantId};
@@ -83,17 +83,21 @@ mod tests {
 
     #[test]
     fn every_trouble_comes_back_as_it_was_stored() {
-        let (role, why) = (Role::CyberAlerts, TargetIssue::Closes);
+        let (category, why) = (Category::CyberAlerts, TargetIssue::Closes);
         let kind = Kind::parse("disk").unwrap();
         let tenant = TenantId::parse("acme").unwrap();
         let issues = [
             Issue::Refused(ConnectionRefusal::OwnClientId),
             Issue::Outage(Outage::Slow),
             Issue::Right("service_tickets.add".into()),
-            Issue::Board { role, why },
-            Issue::StartStatus { role, why },
-            Issue::ClosingStatus { role, why },
-            Issue::Type { role, kind, why },
+            Issue::Board { category, why },
+            Issue::StartStatus { category, why },
+            Issue::ClosingStatus { category, why },
+            Issue::Type {
+                category,
+                kind,
+                why,
+            },
             Issue::Priority(Severity::High),
             Issue::Company {
                 tenant,
@@ -109,7 +113,7 @@ mod tests {
             Issue::Writes {
                 group: GroupId {
                     op: None,
-                    cause: Cause::Target(RefusedTarget::Status(role)),
+                    cause: Cause::Target(RefusedTarget::Status(category)),
                 },
                 words: String::new(),
             },

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use domain::event::{EventDigest, Order, Receipt, Severity};
-use domain::kind::Role;
+use domain::kind::Category;
 use domain::record::{Actual, AlertDetails, Desired, Open, Record};
 use domain::ticket_index::TicketIndex;
 use domain::{AlertId, AlertKey, Kind, PartnerId, RecordId, SourceId, TenantId};
@@ -113,7 +113,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
         active: true,
         details: Some(AlertDetails {
             kind: Kind::parse("disk")?,
-            role: Role::Operations,
+            category: Category::Operations,
             severity: Severity::Medium,
             raised_at: at,
             raise_received_at: at,

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use domain::Secret;
 use domain::event::Severity;
-use domain::kind::{BUILT_IN, Role};
+use domain::kind::{BUILT_IN, Category};
 use domain::settings::{BoardTarget, Mapping, OnResolve, Settings};
 use domain::{Kind, PartnerId, RecordId, SourceId, TenantId};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -140,8 +140,8 @@ async fn tickets(page: &PartnerPage, priorities: &BTreeMap<Severity, RecordId>) 
         "version": shown["version"],
     });
     let mut on = Vec::new();
-    for role in ["operations", "cyber_alerts"] {
-        let board = &shown[role];
+    for category in ["operations", "cyber_alerts"] {
+        let board = &shown[category];
         let kinds = board["kinds"].as_array().context("a board has no kinds")?;
         let mut types = serde_json::Map::new();
         for kind in kinds {
@@ -151,7 +151,7 @@ async fn tickets(page: &PartnerPage, priorities: &BTreeMap<Severity, RecordId>) 
                 on.push(name);
             }
         }
-        form[role] = json!({
+        form[category] = json!({
             "start_status": board["start_status"],
             "closing_status": board["closing_status"],
             "types": types,
@@ -359,10 +359,16 @@ async fn priorities(simulator: &Simulator) -> Result<BTreeMap<Severity, RecordId
 
 async fn settings(simulator: &Simulator) -> Result<Settings> {
     Ok(Settings {
-        operations: board(simulator, Role::Operations, "Operations", OnResolve::Close).await?,
+        operations: board(
+            simulator,
+            Category::Operations,
+            "Operations",
+            OnResolve::Close,
+        )
+        .await?,
         cyber_alerts: board(
             simulator,
-            Role::CyberAlerts,
+            Category::CyberAlerts,
             "Cyber Alerts",
             OnResolve::Note,
         )
@@ -374,7 +380,7 @@ async fn settings(simulator: &Simulator) -> Result<Settings> {
 
 async fn board(
     simulator: &Simulator,
-    role: Role,
+    category: Category,
     name: &str,
     on_resolve: OnResolve,
 ) -> Result<BoardTarget> {
@@ -382,7 +388,7 @@ async fn board(
     let statuses = format!("/service/boards/{board}/statuses");
     let of_board = format!("/service/boards/{board}/types");
     let mut types = BTreeMap::new();
-    for (kind, _, type_name) in BUILT_IN.into_iter().filter(|(_, of, _)| *of == role) {
+    for (kind, _, type_name) in BUILT_IN.into_iter().filter(|(_, of, _)| *of == category) {
         types.insert(
             Kind::parse(kind)?,
             id_of(simulator, &of_board, "name", type_name).await?,

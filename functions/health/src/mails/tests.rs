@@ -52,7 +52,7 @@ fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) ->
 }
 
 fn every_trouble() -> Vec<Issue> {
-    let (role, kind) = (Role::Operations, Kind::parse("disk").unwrap());
+    let (category, kind) = (Category::Operations, Kind::parse("disk").unwrap());
     let why = [
         TargetIssue::Missing,
         TargetIssue::Inactive,
@@ -82,11 +82,20 @@ fn every_trouble() -> Vec<Issue> {
     let mut all = vec![
         Issue::Right(rights::TICKETS_ADD.into()),
         Issue::Right("own.add".into()),
-        Issue::Board { role, why: why[1] },
-        Issue::StartStatus { role, why: why[2] },
-        Issue::ClosingStatus { role, why: why[3] },
+        Issue::Board {
+            category,
+            why: why[1],
+        },
+        Issue::StartStatus {
+            category,
+            why: why[2],
+        },
+        Issue::ClosingStatus {
+            category,
+            why: why[3],
+        },
         Issue::Type {
-            role,
+            category,
             kind,
             why: why[0],
         },
@@ -103,8 +112,8 @@ fn every_trouble() -> Vec<Issue> {
     all.extend(ops.map(|op| writes(Some(op), required(), "Site ID is required")));
     all.push(writes(None, Cause::Other, "no"));
     let targets = [
-        RefusedTarget::Board(role),
-        RefusedTarget::Status(role),
+        RefusedTarget::Board(category),
+        RefusedTarget::Status(category),
         RefusedTarget::Type(Kind::parse("cpu").unwrap()),
         RefusedTarget::Priority(Severity::Low),
         RefusedTarget::Company(tenant("acme")),
@@ -288,7 +297,7 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
     );
     let silent = writes(
         Some(Op::Close),
-        Cause::Target(RefusedTarget::Status(Role::Operations)),
+        Cause::Target(RefusedTarget::Status(Category::Operations)),
         "",
     );
     let mail = to("Northwind", "Acme Dental", |about| {

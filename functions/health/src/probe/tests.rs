@@ -62,7 +62,7 @@ fn two_boards_are_looked_at_in_six_calls_by_turns_and_one_at_once() {
 #[test]
 fn what_was_wrong_is_looked_at_each_time() {
     let two = needed([22, 23], 1);
-    let wrong = BTreeSet::from([Area::Types(Role::CyberAlerts), Area::Priorities]);
+    let wrong = BTreeSet::from([Area::Types(Category::CyberAlerts), Area::Priorities]);
     let by_turns = [Look::Types(22), Look::CompanyStatuses];
     for turn in 0..4 {
         let looks = looks(&two, &wrong, turn);

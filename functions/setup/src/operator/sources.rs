@@ -12,7 +12,7 @@ use aws::secrets::{SigningSecret, SourceDocument};
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::Response;
-use domain::kind::{BUILT_IN, KindInfo, Role};
+use domain::kind::{BUILT_IN, Category, KindInfo};
 use domain::{Kind, PartnerId, Secret, SourceId};
 use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
@@ -182,7 +182,7 @@ pub(super) struct SourceRequest {
 #[serde(deny_unknown_fields)]
 struct KindRequest {
     kind: String,
-    role: Role,
+    category: Category,
     type_name: String,
 }
 
@@ -568,7 +568,7 @@ fn kinds(desired: Vec<KindRequest>) -> Result<Vec<KindInfo>, Problem> {
         let field = format!("kinds_added[{n}].type_name");
         kinds.push(KindInfo {
             kind,
-            role: desired.role,
+            category: desired.category,
             type_name: line(&field, &desired.type_name, LONGEST_TYPE)?,
         });
     }

@@ -9,7 +9,7 @@ use connectwise::{Board, Client, Department, Error, Location, Member, MyMember};
 use domain::boards::{BoardName, DesiredBoard, Parts, chosen, left_to_connectwise, on_own_board};
 use domain::choices;
 use domain::event::Severity;
-use domain::kind::{KindInfo, Role};
+use domain::kind::{Category, KindInfo};
 use domain::rights;
 use domain::settings::{BoardTarget, Settings};
 use domain::{PartnerId, RecordId};
@@ -305,15 +305,15 @@ pub(crate) async fn choose_default(
         Some((board, _)) => own_parts(&client, *board, invocation.call_ends()).await?,
         None => None,
     };
-    let target = |role| match &board {
-        Some((board, _)) => on_own_board(role, *board, parts.as_ref()),
-        None => left_to_connectwise(role),
+    let target = |category| match &board {
+        Some((board, _)) => on_own_board(category, *board, parts.as_ref()),
+        None => left_to_connectwise(category),
     };
     let before = setup.table().settings_to_change(partner).await?;
     let settings = chosen(
         before.value,
-        target(Role::Operations),
-        target(Role::CyberAlerts),
+        target(Category::Operations),
+        target(Category::CyberAlerts),
         usual_priorities(&client, invocation.call_ends()).await?,
         connection.epoch,
     );
@@ -390,7 +390,7 @@ pub(crate) struct Dedicated {
 
 #[derive(Deserialize)]
 struct Form {
-    /// What it is called; the role's own name where it is left empty.
+    /// What it is called; the category's own name where it is left empty.
     name: Option<String>,
     location: RecordId,
     department: RecordId,
@@ -444,13 +444,13 @@ pub(crate) async fn choose_dedicated(
 }
 
 fn names(asked: &Dedicated) -> Result<[BoardName; 2], Problem> {
-    let name = |field: &str, role, form: &Form| match filled(form.name.as_deref()) {
-        None => Ok(BoardName::usual(role)),
+    let name = |field: &str, category, form: &Form| match filled(form.name.as_deref()) {
+        None => Ok(BoardName::usual(category)),
         Some(name) => BoardName::parse(name)
             .map_err(|err| Problem::invalid(format!("{field}[name]"), capital(&err.to_string()))),
     };
-    let operations = name("operations", Role::Operations, &asked.operations)?;
-    let cyber_alerts = name("cyber_alerts", Role::CyberAlerts, &asked.cyber_alerts)?;
+    let operations = name("operations", Category::Operations, &asked.operations)?;
+    let cyber_alerts = name("cyber_alerts", Category::CyberAlerts, &asked.cyber_alerts)?;
     if operations.is_same_as(&cyber_alerts) {
         let words = "The two boards must have different names.";
         return Err(Problem::invalid("cyber_alerts[name]", words));
@@ -483,10 +483,10 @@ fn fits(of: &str, form: &Form, lists: &Lists) -> Result<(), Problem> {
 }
 
 fn both(desired: &DedicatedBoards, own_kinds: &[KindInfo]) -> Result<BoardPair, Problem> {
-    let board = |role, board: &DedicatedBoard| -> Result<DesiredBoard, Problem> {
+    let board = |category, board: &DedicatedBoard| -> Result<DesiredBoard, Problem> {
         let name = BoardName::parse(&board.name);
         Ok(DesiredBoard {
-            role,
+            category,
             name: name.map_err(|err| Problem::refused(capital(&err.to_string())))?,
             location: board.location,
             department: board.department,
@@ -495,8 +495,8 @@ fn both(desired: &DedicatedBoards, own_kinds: &[KindInfo]) -> Result<BoardPair, 
         })
     };
     Ok(BoardPair {
-        operations: board(Role::Operations, &desired.operations)?,
-        cyber_alerts: board(Role::CyberAlerts, &desired.cyber_alerts)?,
+        operations: board(Category::Operations, &desired.operations)?,
+        cyber_alerts: board(Category::CyberAlerts, &desired.cyber_alerts)?,
     })
 }
 
@@ -746,15 +746,15 @@ fn dedicated_form(view: &View, offers: &Offers, session: &Session) -> Markup {
         p { "One for operations alerts, one for cyber alerts, with their statuses and ticket types. A board that is there already under the same name is taken over and completed; nothing is made twice." }
         form method="post" action=(session.action("/setup/boards/dedicated")) {
             input type="hidden" name="version" value=(view.boards_version);
-            (fields("operations", Role::Operations, offers))
-            (fields("cyber_alerts", Role::CyberAlerts, offers))
+            (fields("operations", Category::Operations, offers))
+            (fields("cyber_alerts", Category::CyberAlerts, offers))
             button { "Make both boards" }
         }
     }
 }
 
-fn fields(of: &str, role: Role, offers: &Offers) -> Markup {
-    let usual = BoardName::usual(role);
+fn fields(of: &str, category: Category, offers: &Offers) -> Markup {
+    let usual = BoardName::usual(category);
     let id = |member: &str| format!("{of}-{member}");
     let name = |member: &str| format!("{of}[{member}]");
     html! {

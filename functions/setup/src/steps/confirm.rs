@@ -5,7 +5,7 @@ use axum::Extension;
 use connectwise::Error;
 use domain::PartnerId;
 use domain::choices::unfit;
-use domain::kind::Role;
+use domain::kind::Category;
 use domain::settings::Settings;
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -195,8 +195,8 @@ async fn proven(
         Ok(_) | Err(Error::MissingRight { .. }) => {}
         Err(err) => return Err(err.into()),
     }
-    for role in [Role::Operations, Role::CyberAlerts] {
-        let target = settings.board(role);
+    for category in [Category::Operations, Category::CyberAlerts] {
+        let target = settings.board(category);
         let Some(board) = target.board else {
             // ConnectWise chooses board and status.
             continue;

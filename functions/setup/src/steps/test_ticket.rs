@@ -4,7 +4,7 @@
 use aws::invocation::Invocation;
 use axum::Extension;
 use connections::{PartnerConfig, View};
-use domain::kind::Role;
+use domain::kind::Category;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy, Record};
 use domain::settings::{LiveConnection, Mapping};
@@ -52,7 +52,7 @@ struct Choice {
 struct Last {
     tenant: TenantId,
     tenant_name: String,
-    role: Role,
+    category: Category,
     asked_at: Timestamp,
     #[serde(flatten)]
     stands: Stands,
@@ -84,7 +84,7 @@ enum Stands {
 #[derive(Debug, Deserialize)]
 pub(crate) struct Wish {
     tenant: String,
-    role: Role,
+    category: Category,
 }
 
 /// Shows the last test, and offers the next.
@@ -108,11 +108,11 @@ pub(crate) async fn ask(
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let tenant: TenantId = id("tenant", wish.tenant)?;
-    let (kind, mapping) = possible(&setup, partner, &tenant, wish.role).await?;
+    let (kind, mapping) = possible(&setup, partner, &tenant, wish.category).await?;
     let known = setup.table().test_ticket_to_change(partner).await?;
     let test = match unfinished(&setup, partner, known.value).await? {
         // Nobody has heard of it yet: it may never have been sent.
-        Some((test, None)) if test.tenant == tenant && test.role == wish.role => test,
+        Some((test, None)) if test.tenant == tenant && test.category == wish.category => test,
         Some(_) => {
             return Err(Problem::refused(
                 "There is a test that is not closed. Close it before you ask for another.",
@@ -123,7 +123,7 @@ pub(crate) async fn ask(
                 tenant,
                 alert_id: AlertId::of_test(invocation.now()),
                 kind,
-                role: wish.role,
+                category: wish.category,
                 asked_at: invocation.now(),
                 gone: false,
             };
@@ -134,14 +134,14 @@ pub(crate) async fn ask(
     let raised = test_alert::raised(
         key(partner, &test),
         test.kind.clone(),
-        test.role,
+        test.category,
         mapping.name,
         test.asked_at,
     );
     send(&setup, Message::Event(raised)).await?;
     let detail = [
         ("tenant", test.tenant.to_string()),
-        ("board", board(test.role).to_owned()),
+        ("board", board(test.category).to_owned()),
     ];
     let (who, what) = (Actor::Partner, "test_asked");
     setup.done(partner, who, what, &detail, &invocation).await;
@@ -182,7 +182,7 @@ async fn possible(
     setup: &Setup,
     partner: &PartnerId,
     tenant: &TenantId,
-    role: Role,
+    category: Category,
 ) -> Result<(Kind, Mapping), Problem> {
     let source = SourceId::of_set_up();
     let (table, access) = (setup.table(), setup.access());
@@ -197,10 +197,10 @@ async fn possible(
         let detail = "This tenant has no company in ConnectWise yet. Choose one under Tenants.";
         return Err(Problem::invalid("tenant", detail));
     };
-    let Some(kind) = test_alert::kind_for(role, &live.settings) else {
+    let Some(kind) = test_alert::kind_for(category, &live.settings) else {
         let detail =
             "All kinds of alert of this board are switched off. Switch one on under Tickets.";
-        return Err(Problem::invalid("role", detail));
+        return Err(Problem::invalid("category", detail));
     };
     Ok((kind, mapping))
 }
@@ -331,7 +331,7 @@ fn last(
     Last {
         tenant_name: name(&test.tenant).unwrap_or_else(|| test.tenant.to_string()),
         tenant: test.tenant,
-        role: test.role,
+        category: test.category,
         asked_at: test.asked_at,
         stands,
         ticket,
@@ -418,10 +418,10 @@ fn why(blocked: &Blocked) -> String {
     }
 }
 
-fn board(role: Role) -> &'static str {
-    match role {
-        Role::Operations => "Operations",
-        Role::CyberAlerts => "Cyber Alerts",
+fn board(category: Category) -> &'static str {
+    match category {
+        Category::Operations => "Operations",
+        Category::CyberAlerts => "Cyber Alerts",
     }
 }
 
@@ -442,10 +442,10 @@ fn html(page: &Page, session: &Session) -> Markup {
                 }
                 fieldset {
                     legend { "On which board" }
-                    @for (role, value) in [(Role::Operations, "operations"), (Role::CyberAlerts, "cyber_alerts")] {
+                    @for (category, value) in [(Category::Operations, "operations"), (Category::CyberAlerts, "cyber_alerts")] {
                         label class="choice" {
-                            input type="radio" name="role" value=(value) required checked[role == Role::Operations];
-                            (board(role))
+                            input type="radio" name="category" value=(value) required checked[category == Category::Operations];
+                            (board(category))
                         }
                     }
                 }
@@ -462,7 +462,7 @@ fn drawn_last(last: &Last, session: &Session) -> Markup {
             h2 { "The last test" }
             dl {
                 dt { "Tenant" } dd { (last.tenant_name) }
-                dt { "Board" } dd { (board(last.role)) }
+                dt { "Board" } dd { (board(last.category)) }
                 dt { "Asked for" } dd { (last.asked_at.strftime("%Y-%m-%d %H:%M UTC")) }
                 @if let Some(ticket) = last.ticket { dt { "Ticket" } dd { (ticket) } }
                 dt { "State" } dd { (state(&last.stands)) }
@@ -512,7 +512,7 @@ mod tests {
             tenant: TenantId::parse("acme-dental").unwrap(),
             alert_id: AlertId::of_test(at(0)),
             kind: Kind::parse("disk").unwrap(),
-            role: Role::Operations,
+            category: Category::Operations,
             asked_at: at(0),
             gone,
         }
@@ -561,7 +561,7 @@ mod tests {
     #[test]
     fn where_a_test_stands_is_what_its_record_says() {
         let kind = test(false).kind;
-        let raised = test_alert::raised(test_key(), kind, Role::Operations, None, at(0));
+        let raised = test_alert::raised(test_key(), kind, Category::Operations, None, at(0));
         let resolved = test_alert::resolved(test_key(), at(0), at(5));
         let active = fold(Record::new(test_key()), &raised);
         let gone = fold(active.clone(), &resolved);

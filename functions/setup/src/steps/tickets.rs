@@ -8,7 +8,7 @@ use connectwise::{Board, Client, Error, Priority};
 use domain::boards::Parts;
 use domain::choices::{TargetIssue, Which, as_closing, as_start, as_type, types, unfit};
 use domain::event::Severity;
-use domain::kind::{KindInfo, Role, role_of, with_added};
+use domain::kind::{Category, KindInfo, category_of, with_added};
 use domain::rights;
 use domain::settings::{BoardTarget, OnResolve, Settings};
 use domain::{Kind, PartnerId, RecordId};
@@ -193,11 +193,12 @@ async fn lists(client: &Client, settings: &Settings, ends: Instant) -> Result<Li
 }
 
 fn chosen(settings: &Settings, lists: &Lists, boards: &[Board], kinds: &[KindInfo]) -> Chosen {
-    let board = |role, parts: Option<&Parts>| board_view(role, settings, parts, boards, kinds);
+    let board =
+        |category, parts: Option<&Parts>| board_view(category, settings, parts, boards, kinds);
     let priorities = lists.priorities.iter().flatten();
     Chosen {
-        operations: board(Role::Operations, lists.operations.as_ref()),
-        cyber_alerts: board(Role::CyberAlerts, lists.cyber_alerts.as_ref()),
+        operations: board(Category::Operations, lists.operations.as_ref()),
+        cyber_alerts: board(Category::CyberAlerts, lists.cyber_alerts.as_ref()),
         priorities: SEVERITIES
             .map(|severity| (severity, settings.priorities.get(&severity).copied()))
             .into(),
@@ -214,13 +215,13 @@ fn chosen(settings: &Settings, lists: &Lists, boards: &[Board], kinds: &[KindInf
 }
 
 fn board_view(
-    role: Role,
+    category: Category,
     settings: &Settings,
     parts: Option<&Parts>,
     boards: &[Board],
     kinds: &[KindInfo],
 ) -> BoardView {
-    let target = settings.board(role);
+    let target = settings.board(category);
     let statuses = |fits: fn(&domain::boards::FoundStatus) -> Result<(), TargetIssue>| {
         let statuses = parts.map_or(&[][..], |parts| &parts.statuses);
         let offer = statuses.iter().map(|status| Offer {
@@ -231,7 +232,7 @@ fn board_view(
         offer.collect()
     };
     let found = parts.map_or(&[][..], |parts| &parts.types);
-    let kinds = kinds.iter().filter(|info| info.role == role);
+    let kinds = kinds.iter().filter(|info| info.category == category);
     BoardView {
         board: target.board,
         name: boards
@@ -344,7 +345,7 @@ fn asked_for(
         let words = "From 1 minute to 10080, which is a week.";
         return Err(Problem::invalid("note_interval_minutes", words));
     }
-    let board = |of: &str, role, form: BoardForm| {
+    let board = |of: &str, category, form: BoardForm| {
         if form.reopen_days > MAX_REOPEN_DAYS {
             let words = "From 0 days, which is never, to 365.";
             return Err(Problem::invalid(format!("{of}[reopen_days]"), words));
@@ -356,12 +357,12 @@ fn asked_for(
         if let Some(kind) = form
             .types
             .keys()
-            .find(|kind| role_of(kind, kinds) != Some(role))
+            .find(|kind| category_of(kind, kinds) != Some(category))
         {
             let words = format!("There is no kind {kind} on this board.");
             return Err(Problem::invalid(format!("{of}[types][{kind}]"), words));
         }
-        let before = before.board(role);
+        let before = before.board(category);
         let picked = form
             .types
             .into_iter()
@@ -385,8 +386,8 @@ fn asked_for(
         };
     }
     Ok(Settings {
-        operations: board("operations", Role::Operations, form.operations)?,
-        cyber_alerts: board("cyber_alerts", Role::CyberAlerts, form.cyber_alerts)?,
+        operations: board("operations", Category::Operations, form.operations)?,
+        cyber_alerts: board("cyber_alerts", Category::CyberAlerts, form.cyber_alerts)?,
         kinds_off: before.kinds_off.clone(),
         kinds_on_since: before.kinds_on_since.clone(),
         priorities,
@@ -402,12 +403,12 @@ fn kinds_off(
     on: &[Kind],
     kinds: &[KindInfo],
 ) -> Result<BTreeSet<Kind>, Problem> {
-    if let Some(kind) = on.iter().find(|kind| role_of(kind, kinds).is_none()) {
+    if let Some(kind) = on.iter().find(|kind| category_of(kind, kinds).is_none()) {
         let words = format!("There is no kind {kind}.");
         return Err(Problem::invalid("on", words));
     }
     let unknown = before.kinds_off.iter();
-    let unknown = unknown.filter(|kind| role_of(kind, kinds).is_none());
+    let unknown = unknown.filter(|kind| category_of(kind, kinds).is_none());
     let known = kinds.iter().map(|info| &info.kind);
     let off = known.filter(|kind| !on.contains(kind));
     Ok(off.chain(unknown).cloned().collect())
@@ -415,11 +416,11 @@ fn kinds_off(
 
 /// Whether ConnectWise has what was chosen. Where the API member may not see what there is, only what was chosen before stays.
 fn fits(before: &Settings, after: &Settings, lists: &Lists) -> Result<(), Problem> {
-    for (of, role, parts) in [
-        ("operations", Role::Operations, &lists.operations),
-        ("cyber_alerts", Role::CyberAlerts, &lists.cyber_alerts),
+    for (of, category, parts) in [
+        ("operations", Category::Operations, &lists.operations),
+        ("cyber_alerts", Category::CyberAlerts, &lists.cyber_alerts),
     ] {
-        let (was, is) = (before.board(role), after.board(role));
+        let (was, is) = (before.board(category), after.board(category));
         let issues = match (parts, is.board) {
             (Some(parts), _) => unfit(is, &parts.statuses, &parts.types),
             (None, None) if chooses(is) => {

@@ -11,22 +11,22 @@ use domain::RecordId;
 use domain::boards::{
     BoardName, BoardUnusable, DesiredBoard, ExistingBoards, Next, Parts, Step, next,
 };
-use domain::kind::{BUILT_IN, Role};
+use domain::kind::{BUILT_IN, Category};
 use domain::settings::BoardTarget;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::{COMPANY, Site, new_ticket, soon};
 
-const ROLES: [Role; 2] = [Role::Operations, Role::CyberAlerts];
+const CATEGORIES: [Category; 2] = [Category::Operations, Category::CyberAlerts];
 
 /// Whether a new board comes with statuses is not known: both are played.
 const NEW_BOARDS: [&str; 2] = ["default", "none"];
 
-fn desired(role: Role) -> DesiredBoard {
+fn desired(category: Category) -> DesiredBoard {
     DesiredBoard {
-        role,
-        name: BoardName::usual(role),
+        category,
+        name: BoardName::usual(category),
         location: 2,
         department: 10,
         team_lead: 151,
@@ -82,9 +82,9 @@ impl<'a> PartnerConfig<'a> {
         Ok(())
     }
 
-    /// Makes a role's board, or goes on with it.
-    async fn make(&mut self, role: Role) -> Result<BoardTarget, Stopped> {
-        let desired = desired(role);
+    /// Makes a category's board, or goes on with it.
+    async fn make(&mut self, category: Category) -> Result<BoardTarget, Stopped> {
+        let desired = desired(category);
         self.make_wanted(&desired).await
     }
 
@@ -116,15 +116,15 @@ impl<'a> PartnerConfig<'a> {
     }
 
     /// [`Self::make`] over and over, whatever goes wrong in between, as a person does who presses the button again.
-    async fn make_in_the_end(&mut self, role: Role) -> BoardTarget {
+    async fn make_in_the_end(&mut self, category: Category) -> BoardTarget {
         for _ in 0..300 {
-            match self.make(role).await {
+            match self.make(category).await {
                 Ok(target) => return target,
                 Err(Stopped::Called(_)) => {}
                 Err(stopped @ (Stopped::Died | Stopped::BoardUnusable(_))) => panic!("{stopped:?}"),
             }
         }
-        panic!("it never ends: {:?}", next(&desired(role), &self.there));
+        panic!("it never ends: {:?}", next(&desired(category), &self.there));
     }
 
     async fn set(&self, faults: &Value) {
@@ -314,7 +314,7 @@ impl Site {
             ]
         );
         assert_eq!(targets.len(), 2);
-        for ((role, target), board) in ROLES.into_iter().zip(targets).zip(&boards[2..]) {
+        for ((category, target), board) in CATEGORIES.into_iter().zip(targets).zip(&boards[2..]) {
             assert_eq!(target.board, Some(board.id));
             assert_eq!(
                 (
@@ -328,7 +328,7 @@ impl Site {
                 .iter()
                 .map(|found| (found.name.as_str(), found.id))
                 .collect();
-            let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == role);
+            let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
             let expected: Vec<_> = kinds
                 .map(|(kind, _, name)| (*name, target.types[&kind.to_string().try_into().unwrap()]))
                 .collect();
@@ -385,8 +385,8 @@ async fn both_boards_are_made_from_nothing_and_take_tickets() {
         let site = Site::bare(new_boards).await;
         let mut set_up = PartnerConfig::of(&site);
         let mut targets = Vec::new();
-        for role in ROLES {
-            targets.push(set_up.make(role).await.unwrap());
+        for category in CATEGORIES {
+            targets.push(set_up.make(category).await.unwrap());
         }
         site.has_both_boards(&targets, new_boards).await;
         let writes = site.writes().await.len();
@@ -396,8 +396,8 @@ async fn both_boards_are_made_from_nothing_and_take_tickets() {
             (1 + statuses + 7 + 1) + (1 + statuses + 5 + 1),
             "each is sent once"
         );
-        for (role, target) in ROLES.into_iter().zip(&targets) {
-            assert_eq!(set_up.make(role).await.unwrap(), *target);
+        for (category, target) in CATEGORIES.into_iter().zip(&targets) {
+            assert_eq!(set_up.make(category).await.unwrap(), *target);
             let (kind, type_) = target.types.iter().next().unwrap();
             let new = NewTicket {
                 company: COMPANY,
@@ -424,13 +424,13 @@ async fn set_up_that_dies_after_any_call_goes_on_where_it_was() {
             site.new_boards_come_with(new_boards).await;
             let mut first = PartnerConfig::dying_after(&site, most_calls);
             let mut died = false;
-            for role in ROLES {
-                died = died || matches!(first.make(role).await, Err(Stopped::Died));
+            for category in CATEGORIES {
+                died = died || matches!(first.make(category).await, Err(Stopped::Died));
             }
             let mut second = PartnerConfig::of(&site);
             let mut targets = Vec::new();
-            for role in ROLES {
-                targets.push(second.make(role).await.unwrap());
+            for category in CATEGORIES {
+                targets.push(second.make(category).await.unwrap());
             }
             site.has_both_boards(&targets, new_boards).await;
             let writes = site.writes().await;
@@ -457,8 +457,8 @@ async fn what_was_made_without_an_answer_is_not_made_again() {
             ..PartnerConfig::of(&site)
         };
         let mut targets = Vec::new();
-        for role in ROLES {
-            targets.push(set_up.make_in_the_end(role).await);
+        for category in CATEGORIES {
+            targets.push(set_up.make_in_the_end(category).await);
         }
         site.has_both_boards(&targets, new_boards).await;
         let writes = site.writes().await;
@@ -483,8 +483,8 @@ async fn both_boards_are_made_once_through_failures_of_every_sort() {
             site.faults(faults.clone()).await;
             let mut set_up = PartnerConfig::of(&site);
             let mut targets = Vec::new();
-            for role in ROLES {
-                targets.push(set_up.make_in_the_end(role).await);
+            for category in CATEGORIES {
+                targets.push(set_up.make_in_the_end(category).await);
             }
             site.faults(quiet.clone()).await;
             site.has_had_all_that_was_late().await;
@@ -506,7 +506,7 @@ async fn boards_that_the_partner_has_already_are_adopted_as_they_are() {
     site.faults(json!({ "missing_rights": ["table_setup.edit"] }))
         .await;
     let refused = PartnerConfig::of(&site)
-        .make(Role::Operations)
+        .make(Category::Operations)
         .await
         .unwrap_err();
     let missing = Error::MissingRight {
@@ -519,8 +519,8 @@ async fn boards_that_the_partner_has_already_are_adopted_as_they_are() {
     site.reset().await;
 
     let mut set_up = PartnerConfig::of(&site);
-    let operations = set_up.make(Role::Operations).await.unwrap();
-    let cyber = set_up.make(Role::CyberAlerts).await.unwrap();
+    let operations = set_up.make(Category::Operations).await.unwrap();
+    let cyber = set_up.make(Category::CyberAlerts).await.unwrap();
     assert_eq!(
         (operations.board, operations.start_status),
         (Some(22), Some(221))
@@ -556,7 +556,7 @@ async fn a_board_that_cannot_be_used_is_told_and_nothing_is_written() {
     let site = Site::start().await;
     let desired = DesiredBoard {
         name: BoardName::parse("old help desk").unwrap(),
-        ..desired(Role::Operations)
+        ..desired(Category::Operations)
     };
     let stopped = PartnerConfig::of(&site)
         .make_wanted(&desired)
@@ -579,7 +579,7 @@ async fn a_board_that_the_api_member_does_not_see_is_told_by_connectwise() {
     let site = Site::of(Seed::from_json(&seed.to_string()).unwrap()).await;
     for _ in 0..2 {
         let stopped = PartnerConfig::of(&site)
-            .make(Role::Operations)
+            .make(Category::Operations)
             .await
             .unwrap_err();
         assert!(
@@ -595,7 +595,7 @@ async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
         let site = Site::bare("default").await;
         site.faults(json!({ "missing_rights": ["table_setup.add"], "variants": { "rights_checked": checked } })).await;
         let stopped = PartnerConfig::of(&site)
-            .make(Role::CyberAlerts)
+            .make(Category::CyberAlerts)
             .await
             .unwrap_err();
         let missing = Error::MissingRight {
@@ -609,7 +609,7 @@ async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
         assert_eq!(boards.len(), 2);
         site.faults(json!({ "missing_rights": [] })).await;
         PartnerConfig::of(&site)
-            .make(Role::CyberAlerts)
+            .make(Category::CyberAlerts)
             .await
             .unwrap();
     }
@@ -618,7 +618,7 @@ async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
 #[tokio::test]
 async fn a_place_or_a_lead_that_is_not_there_is_told_in_connectwises_words() {
     let site = Site::bare("none").await;
-    let operations = desired(Role::Operations);
+    let operations = desired(Category::Operations);
     for (desired, words) in [
         (
             DesiredBoard {
@@ -652,7 +652,7 @@ async fn a_place_or_a_lead_that_is_not_there_is_told_in_connectwises_words() {
         );
     }
     let target = PartnerConfig::of(&site)
-        .make(Role::Operations)
+        .make(Category::Operations)
         .await
         .unwrap();
     assert_eq!(target.types.len(), 7);

@@ -6,10 +6,10 @@ use super::*;
 
 const BOARD: RecordId = 7;
 
-fn desired(role: Role) -> DesiredBoard {
+fn desired(category: Category) -> DesiredBoard {
     DesiredBoard {
-        role,
-        name: BoardName::usual(role),
+        category,
+        name: BoardName::usual(category),
         location: 2,
         department: 10,
         team_lead: 151,
@@ -57,26 +57,26 @@ fn team(id: RecordId, name: &str) -> FoundTeam {
     }
 }
 
-/// A board of a role with all that it needs.
-fn whole(role: Role) -> ExistingBoards {
-    let names = BUILT_IN.iter().filter(|(_, of, _)| *of == role);
+/// A board of a category with all that it needs.
+fn whole(category: Category) -> ExistingBoards {
+    let names = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
     let types = (31..)
         .zip(names)
         .map(|(id, (.., name))| ticket_type(id, name));
     ExistingBoards {
-        boards: vec![board(BOARD, role_name(role))],
+        boards: vec![board(BOARD, category_name(category))],
         parts: Some(Parts {
             board: BOARD,
             statuses: vec![status(11, "New", "d"), status(12, "Closed", "c")],
             types: types.collect(),
-            teams: vec![team(41, role_name(role))],
+            teams: vec![team(41, category_name(category))],
         }),
     }
 }
 
 /// A whole operations board, and then something else.
 fn but(change: impl FnOnce(&mut ExistingBoards, &mut Parts)) -> ExistingBoards {
-    let mut there = whole(Role::Operations);
+    let mut there = whole(Category::Operations);
     let mut parts = there.parts.take().unwrap();
     change(&mut there, &mut parts);
     there.parts = Some(parts);
@@ -85,7 +85,7 @@ fn but(change: impl FnOnce(&mut ExistingBoards, &mut Parts)) -> ExistingBoards {
 
 /// The next thing in words.
 fn said(there: &ExistingBoards) -> String {
-    said_of(&desired(Role::Operations), there)
+    said_of(&desired(Category::Operations), there)
 }
 
 fn said_of(desired: &DesiredBoard, there: &ExistingBoards) -> String {
@@ -142,7 +142,7 @@ fn the_first_thing_that_is_missing_is_next() {
         (
             ExistingBoards {
                 parts: None,
-                ..whole(Role::Operations)
+                ..whole(Category::Operations)
             },
             "look at 7",
         ),
@@ -186,17 +186,17 @@ fn the_first_thing_that_is_missing_is_next() {
             }),
             "team Operations led by 151 on 7 (11 of 12)",
         ),
-        (whole(Role::Operations), "done"),
+        (whole(Category::Operations), "done"),
     ];
     for (there, expected) in table {
         assert_eq!(said(&there), expected, "{there:?}");
     }
-    let cyber = desired(Role::CyberAlerts);
+    let cyber = desired(Category::CyberAlerts);
     assert_eq!(
         said_of(&cyber, &ExistingBoards::default()),
         "board Cyber Alerts at 2/10 (0 of 10)"
     );
-    assert_eq!(said_of(&cyber, &whole(Role::CyberAlerts)), "done");
+    assert_eq!(said_of(&cyber, &whole(Category::CyberAlerts)), "done");
 }
 
 #[test]
@@ -213,7 +213,7 @@ fn what_is_there_is_known_by_its_name_without_case_and_blanks() {
     assert_eq!(said(&other), "board Operations at 2/10 (0 of 12)");
     let umlaut = DesiredBoard {
         name: BoardName::parse("übersicht").unwrap(),
-        ..desired(Role::Operations)
+        ..desired(Category::Operations)
     };
     let there = ExistingBoards {
         boards: vec![board(BOARD, "ÜBERSICHT")],
@@ -281,7 +281,7 @@ fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
         );
         parts.types.push(ticket_type(6, "Memory"));
     });
-    let Ok(Next::Done(target)) = next(&desired(Role::Operations), &there) else {
+    let Ok(Next::Done(target)) = next(&desired(Category::Operations), &there) else {
         panic!("{}", said(&there));
     };
     assert_eq!(
@@ -296,8 +296,10 @@ fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
 
 #[test]
 fn a_board_that_is_whole_says_what_tickets_point_at() {
-    let Ok(Next::Done(target)) = next(&desired(Role::CyberAlerts), &whole(Role::CyberAlerts))
-    else {
+    let Ok(Next::Done(target)) = next(
+        &desired(Category::CyberAlerts),
+        &whole(Category::CyberAlerts),
+    ) else {
         panic!("not done");
     };
     let types = [
@@ -317,7 +319,8 @@ fn a_board_that_is_whole_says_what_tickets_point_at() {
         renew_after_hours: 0,
     };
     assert_eq!(target, expected);
-    let Ok(Next::Done(target)) = next(&desired(Role::Operations), &whole(Role::Operations)) else {
+    let Ok(Next::Done(target)) = next(&desired(Category::Operations), &whole(Category::Operations))
+    else {
         panic!("not done");
     };
     assert_eq!(
@@ -328,22 +331,22 @@ fn a_board_that_is_whole_says_what_tickets_point_at() {
 
 #[test]
 fn added_kinds_get_their_types_and_may_share_one() {
-    let added = |name: &str, role, type_name: &str| KindInfo {
+    let added = |name: &str, category, type_name: &str| KindInfo {
         kind: kind(name),
-        role,
+        category,
         type_name: type_name.to_owned(),
     };
     let desired = DesiredBoard {
         kinds_added: vec![
-            added("backup", Role::Operations, "Backup"),
-            added("restore", Role::Operations, "backup"),
-            added("load", Role::Operations, "CPU"),
-            added("phishing", Role::CyberAlerts, "Phishing"),
-            added("disk", Role::Operations, "Not Disk"),
+            added("backup", Category::Operations, "Backup"),
+            added("restore", Category::Operations, "backup"),
+            added("load", Category::Operations, "CPU"),
+            added("phishing", Category::CyberAlerts, "Phishing"),
+            added("disk", Category::Operations, "Not Disk"),
         ],
-        ..desired(Role::Operations)
+        ..desired(Category::Operations)
     };
-    let missing = whole(Role::Operations);
+    let missing = whole(Category::Operations);
     assert_eq!(
         said_of(&desired, &missing),
         "type Backup for backup on 7 (12 of 13)"
@@ -385,15 +388,15 @@ fn a_boards_name_is_what_connectwise_takes() {
 
 #[test]
 fn all_that_is_made_has_a_name_that_connectwise_takes() {
-    for role in [Role::Operations, Role::CyberAlerts] {
+    for category in [Category::Operations, Category::CyberAlerts] {
         assert_eq!(
-            BoardName::parse(role_name(role)),
-            Ok(BoardName::usual(role))
+            BoardName::parse(category_name(category)),
+            Ok(BoardName::usual(category))
         );
-        assert!(role_name(role).len() <= 30);
+        assert!(category_name(category).len() <= 30);
     }
     assert_eq!(
-        kinds(&desired(Role::Operations)).len() + kinds(&desired(Role::CyberAlerts)).len(),
+        kinds(&desired(Category::Operations)).len() + kinds(&desired(Category::CyberAlerts)).len(),
         BUILT_IN.len()
     );
     assert!(BUILT_IN.iter().all(|(.., name)| name.len() <= 50));
@@ -543,7 +546,7 @@ impl Site {
     }
 }
 
-/// What may be there before: of the statuses, types and team of a role's board any part, spelt somehow, beside things of
+/// What may be there before: of the statuses, types and team of a category's board any part, spelt somehow, beside things of
 /// the partner's own.
 fn site() -> impl Strategy<Value = Site> {
     let part = (any::<[bool; 4]>(), 0..3_usize, any::<u16>(), any::<bool>());
@@ -556,7 +559,10 @@ fn site() -> impl Strategy<Value = Site> {
             new_boards_have_statuses,
         };
         site.add_board("Service Desk");
-        for (role, part) in [(Role::Operations, operations), (Role::CyberAlerts, cyber)] {
+        for (category, part) in [
+            (Category::Operations, operations),
+            (Category::CyberAlerts, cyber),
+        ] {
             let Some(([new, is_default, closed, team_there], spelling, types, own)) = part else {
                 continue;
             };
@@ -566,7 +572,7 @@ fn site() -> impl Strategy<Value = Site> {
                 _ => format!(" {} ", name.to_lowercase()),
             };
             site.new_boards_have_statuses = false;
-            let board = site.add_board(&spelt(role_name(role)));
+            let board = site.add_board(&spelt(category_name(category)));
             if own {
                 site.add_status(board, "Triage", "d");
                 site.add_status(board, "Done", "c");
@@ -582,7 +588,7 @@ fn site() -> impl Strategy<Value = Site> {
             if closed {
                 site.add_status(board, &spelt(CLOSED), "c");
             }
-            for (n, (_, name)) in kinds(&desired(role)).iter().enumerate() {
+            for (n, (_, name)) in kinds(&desired(category)).iter().enumerate() {
                 if types & (1 << n) != 0 {
                     let id = site.id();
                     site.parts(board).types.push(ticket_type(id, &spelt(name)));
@@ -592,7 +598,7 @@ fn site() -> impl Strategy<Value = Site> {
                 let id = site.id();
                 site.parts(board)
                     .teams
-                    .push(team(id, &spelt(role_name(role))));
+                    .push(team(id, &spelt(category_name(category))));
             }
         }
         site.new_boards_have_statuses = new_boards_have_statuses;
@@ -648,8 +654,8 @@ proptest! {
     fn both_boards_are_made_once_from_any_part_of_them(mut site in site(), fates in prop::collection::vec(fate(), 0..40)) {
         let was = site.clone();
         let mut fates = fates.into_iter();
-        for role in [Role::Operations, Role::CyberAlerts] {
-            let desired = desired(role);
+        for category in [Category::Operations, Category::CyberAlerts] {
+            let desired = desired(category);
             let target = follow(&mut site, &desired, &mut fates);
             let parts = site.parts(target.board.unwrap()).clone();
             let [start, closing] = [target.start_status, target.closing_status]
@@ -660,7 +666,7 @@ proptest! {
                 let found = parts.types.iter().find(|row| row.id == target.types[&kind]).unwrap();
                 prop_assert!(is_same_name(&found.name, name));
             }
-            let teams = parts.teams.iter().filter(|team| is_same_name(&team.name, role_name(role)));
+            let teams = parts.teams.iter().filter(|team| is_same_name(&team.name, category_name(category)));
             prop_assert_eq!(teams.count(), 1);
             prop_assert_eq!(follow(&mut site, &desired, &mut std::iter::empty()), target);
         }
@@ -676,14 +682,14 @@ proptest! {
 }
 
 /// The target on an own board in words: start status, closing status, kinds with their types.
-fn on_own(role: Role, statuses: &[FoundStatus], types: &[FoundType]) -> String {
+fn on_own(category: Category, statuses: &[FoundStatus], types: &[FoundType]) -> String {
     let parts = Parts {
         board: BOARD,
         statuses: statuses.to_vec(),
         types: types.to_vec(),
         teams: vec![],
     };
-    let target = on_own_board(role, BOARD, Some(&parts));
+    let target = on_own_board(category, BOARD, Some(&parts));
     assert_eq!(target.board, Some(BOARD));
     let id = |id: Option<RecordId>| id.map_or("-".to_owned(), |id| id.to_string());
     let types: Vec<_> = target
@@ -701,7 +707,7 @@ fn on_own(role: Role, statuses: &[FoundStatus], types: &[FoundType]) -> String {
 
 #[test]
 fn an_own_board_gives_its_default_status_unless_that_is_no_good() {
-    let ops = Role::Operations;
+    let ops = Category::Operations;
     let open = status(11, "New", "");
     let closed = status(14, ">Closed", "c");
     for (statuses, expected) in [
@@ -736,18 +742,18 @@ fn an_own_board_gives_its_default_status_unless_that_is_no_good() {
         "- - disk=31 next_gen_antivirus_notification=34"
     );
     assert_eq!(
-        on_own(Role::CyberAlerts, &[], &types),
+        on_own(Category::CyberAlerts, &[], &types),
         "- - next_gen_antivirus=34"
     );
 }
 
 #[test]
 fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
-    for (role, on_resolve) in [
-        (Role::Operations, OnResolve::Close),
-        (Role::CyberAlerts, OnResolve::Note),
+    for (category, on_resolve) in [
+        (Category::Operations, OnResolve::Close),
+        (Category::CyberAlerts, OnResolve::Note),
     ] {
-        let unseen = on_own_board(role, BOARD, None);
+        let unseen = on_own_board(category, BOARD, None);
         assert_eq!(
             unseen,
             BoardTarget {
@@ -757,7 +763,7 @@ fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
             }
         );
         assert_eq!(
-            left_to_connectwise(role),
+            left_to_connectwise(category),
             BoardTarget {
                 board: None,
                 ..unseen

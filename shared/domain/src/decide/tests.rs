@@ -4,7 +4,7 @@ use crate::done::{WriteEffect, after};
 use crate::event::{Change, Event, Particulars, Payload};
 use crate::fixtures::{SETTLE, at, key, too_many};
 use crate::fold::fold;
-use crate::kind::Role;
+use crate::kind::Category;
 use crate::record::{BlockedSince, Ended, Refusal};
 use crate::settings::{Mapping, Settings};
 use crate::{ClaimId, EventId, Kind};
@@ -18,7 +18,7 @@ fn event(second: i64, change: Change) -> Event {
     )
 }
 
-fn particulars(severity: Severity, role: Role) -> Particulars {
+fn particulars(severity: Severity, category: Category) -> Particulars {
     let payload = Payload {
         title: "Disk full".into(),
         description: "C:".into(),
@@ -29,7 +29,7 @@ fn particulars(severity: Severity, role: Role) -> Particulars {
     };
     Particulars {
         kind: Kind::parse("disk").unwrap(),
-        role,
+        category,
         severity,
         expires_at: None,
         payload,
@@ -39,14 +39,14 @@ fn particulars(severity: Severity, role: Role) -> Particulars {
 fn raised(second: i64) -> Event {
     event(
         second,
-        Change::Raised(particulars(Severity::Medium, Role::Operations)),
+        Change::Raised(particulars(Severity::Medium, Category::Operations)),
     )
 }
 
 fn worse(second: i64) -> Event {
     event(
         second,
-        Change::Updated(particulars(Severity::Critical, Role::Operations)),
+        Change::Updated(particulars(Severity::Critical, Category::Operations)),
     )
 }
 
@@ -371,7 +371,7 @@ fn a_gone_alert_closes_its_operations_ticket_and_notes_its_cyber_alert() {
     );
     let cyber = event(
         1,
-        Change::Raised(particulars(Severity::High, Role::CyberAlerts)),
+        Change::Raised(particulars(Severity::High, Category::CyberAlerts)),
     );
     let record = fold(folded(&[cyber]).with_open(open()), &resolved(12));
     assert_eq!(next(&record, 13), Decision::Write(note(Note::Resolved)));

@@ -13,7 +13,7 @@ fn kind(name: &str) -> Kind {
 }
 
 const GONE: Issue = Issue::Board {
-    role: Role::Operations,
+    category: Category::Operations,
     why: TargetIssue::Missing,
 };
 
@@ -298,7 +298,7 @@ fn needed(change: impl FnOnce(&mut Settings)) -> Needed {
 
 #[test]
 fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
-    let (operations, cyber) = (Role::Operations, Role::CyberAlerts);
+    let (operations, cyber) = (Category::Operations, Category::CyberAlerts);
     let of_both = [
         Area::Rights,
         Area::Boards,
@@ -314,7 +314,7 @@ fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
     let all_cyber_off = |settings: &mut Settings| {
         let cyber = BUILT_IN
             .iter()
-            .filter(|(_, role, _)| *role == Role::CyberAlerts);
+            .filter(|(_, category, _)| *category == Category::CyberAlerts);
         settings.kinds_off = cyber.map(|(name, ..)| kind(name)).collect();
     };
     let without = needed(all_cyber_off);
@@ -404,13 +404,13 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
         inactive,
         for_projects: false,
     };
-    let (operations, cyber) = (Role::Operations, Role::CyberAlerts);
+    let (operations, cyber) = (Category::Operations, Category::CyberAlerts);
     assert_eq!(
         needed.boards_unfit(&[board(22, false), board(23, false)]),
         []
     );
     let inactive = Issue::Board {
-        role: cyber,
+        category: cyber,
         why: TargetIssue::Inactive,
     };
     assert_eq!(needed.boards_unfit(&[board(23, true)]), [GONE, inactive]);
@@ -429,17 +429,17 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
         needed.statuses_unfit(operations, &turned),
         [
             Issue::StartStatus {
-                role: operations,
+                category: operations,
                 why: TargetIssue::Closes
             },
             Issue::ClosingStatus {
-                role: operations,
+                category: operations,
                 why: TargetIssue::LeavesOpen
             },
         ]
     );
     let start_gone = Issue::StartStatus {
-        role: cyber,
+        category: cyber,
         why: TargetIssue::Missing,
     };
     assert_eq!(
@@ -455,7 +455,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
     };
     assert_eq!(needed.types_unfit(operations, &[found(2200, false)]), []);
     let off = Issue::Type {
-        role: operations,
+        category: operations,
         kind: kind("disk"),
         why: TargetIssue::Inactive,
     };

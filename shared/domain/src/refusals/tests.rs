@@ -22,7 +22,7 @@ fn key(n: usize) -> AlertKey {
 fn details() -> AlertDetails {
     AlertDetails {
         kind: Kind::parse("disk").unwrap(),
-        role: Role::Operations,
+        category: Category::Operations,
         severity: Severity::High,
         raised_at: at(0),
         repeats: 0,

@@ -115,7 +115,7 @@ fn a_raised_event_is_cleaned_and_typed() {
     };
     assert_eq!(particulars.payload.title, "Disk full");
     assert_eq!(particulars.payload.description, "C: has\n1 % left");
-    assert_eq!(particulars.role, crate::kind::Role::Operations);
+    assert_eq!(particulars.category, crate::kind::Category::Operations);
     let back = Message::from_json(&Message::Event(event.clone()).to_json()).unwrap();
     assert_eq!(back, Message::Event(event));
 }

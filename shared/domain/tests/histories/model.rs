@@ -7,7 +7,7 @@ use domain::adopt::FoundTicket;
 use domain::breaker::Breaker;
 use domain::command::{Command, Resolution};
 use domain::event::{Change, Event, Order, Particulars, Payload, Severity};
-use domain::kind::Role;
+use domain::kind::Category;
 use domain::record::{Actual, BlockedSince, ClosedBy, NoteKind, Op as Write, Record};
 use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, OnResolve, Settings};
 use domain::ticket_index::TicketIndexState;
@@ -157,7 +157,7 @@ pub(crate) fn key() -> AlertKey {
 pub(crate) fn event(number: usize, second: i64, say: Say, ends: Option<i64>) -> Event {
     let particulars = |severity| Particulars {
         kind: Kind::parse("disk").unwrap(),
-        role: Role::Operations,
+        category: Category::Operations,
         severity,
         expires_at: ends.map(at),
         payload: Payload {

@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use domain::event::{Change, Event, Particulars, Payload, Severity};
-use domain::kind::Role;
+use domain::kind::Category;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy, Op};
 use domain::ticket_index::TicketIndexState;
@@ -599,7 +599,7 @@ fn unanswered(operation: &str) -> Value {
 fn message(alert: &str, what: What, number: usize) -> String {
     let particulars = || Particulars {
         kind: Kind::parse("disk").unwrap(),
-        role: Role::Operations,
+        category: Category::Operations,
         severity: Severity::Medium,
         expires_at: None,
         payload: Payload {

@@ -247,7 +247,7 @@ async fn of_what_is_chosen(tour: &mut Tour) {
         .await;
     // A mail changes nothing.
     tour.post("/setup/contact/test", json!({}), &[]).await;
-    let wish = json!({ "tenant": TENANT, "role": "operations" });
+    let wish = json!({ "tenant": TENANT, "category": "operations" });
     tour.post("/setup/test", wish, &["test_asked"]).await;
     tour.post("/setup/test/close", json!({}), &["test_closed"])
         .await;

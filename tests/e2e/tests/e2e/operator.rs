@@ -287,7 +287,7 @@ async fn a_source_posts_with_the_secret_that_is_told_once() {
     );
     let listed = world.operators(SOURCES).await;
     assert_eq!(listed["sources"][0]["id"], source["id"]);
-    let kinds = json!([{ "kind": "backup", "role": "operations", "type_name": "Backup" }]);
+    let kinds = json!([{ "kind": "backup", "category": "operations", "type_name": "Backup" }]);
     let change =
         json!({ "name": "Better scanner", "kinds_added": kinds, "version": got["version"] });
     let changed = world.operator("PATCH", &path_of(&source), &change).await;
@@ -423,7 +423,7 @@ async fn a_change_that_was_cut_off_is_shown_and_made_by_repeating_it() {
 #[tokio::test]
 async fn what_a_source_cannot_be_is_refused_by_its_field() {
     let (world, source) = World::with_source().await;
-    let kind = |kind: &str, type_name: &str| json!({ "kind": kind, "role": "operations", "type_name": type_name });
+    let kind = |kind: &str, type_name: &str| json!({ "kind": kind, "category": "operations", "type_name": type_name });
     let kinds = |kinds: &[Value]| json!({ "kinds_added": kinds });
     let long = "é".repeat(51);
     for (change, field) in [
@@ -454,11 +454,11 @@ async fn what_a_source_cannot_be_is_refused_by_its_field() {
         (kinds(&[kind("a", "A\nB")]), "kinds_added[0].type_name"),
         (kinds(&[kind("a", &long)]), "kinds_added[0].type_name"),
         (
-            json!({ "kinds_added": [{ "kind": "a", "role": "both", "type_name": "A" }] }),
+            json!({ "kinds_added": [{ "kind": "a", "category": "both", "type_name": "A" }] }),
             "kinds_added[0].role",
         ),
         (
-            json!({ "kinds_added": [{ "kind": "a", "role": "operations", "type_name": "A", "x": 1 }] }),
+            json!({ "kinds_added": [{ "kind": "a", "category": "operations", "type_name": "A", "x": 1 }] }),
             "kinds_added[0].x",
         ),
     ] {

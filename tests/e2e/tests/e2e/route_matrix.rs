@@ -248,7 +248,7 @@ async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
             json!({}),
             json!({ "partner": PARTNER }),
             json!({ "tenant": TENANT, "enabled": false, "version": 1 }),
-            json!({ "tenant": TENANT, "role": "operations", "reason": "unmapped" }),
+            json!({ "tenant": TENANT, "category": "operations", "reason": "unmapped" }),
             json!({ "tenant": TENANT, "closings": 42, "since": STOPPED }),
             json!({ "address": "mallory@contoso.example", "version": 1 }),
             json!({ "version": 1 }),

@@ -153,7 +153,8 @@ async fn the_time_of_a_source_is_that_of_its_last_switch_and_other_changes_keep_
     };
     assert_eq!(since().await, Some(0));
     change(1, json!({ "name": "Better scanner" })).await;
-    let kind = json!([{ "kind": "backup_failed", "role": "operations", "type_name": "Backup" }]);
+    let kind =
+        json!([{ "kind": "backup_failed", "category": "operations", "type_name": "Backup" }]);
     change(2, json!({ "kinds_added": kind })).await;
     assert_eq!(since().await, Some(0));
     assert_eq!(json!(of_northwind().await.unwrap().kinds), kind);
@@ -178,8 +179,8 @@ async fn kinds_that_a_source_adds_are_on_the_tickets_page_and_get_their_type_on_
     let mut world = World::new().await;
     let source = SourceId::parse(SOURCE).unwrap();
     let kinds = json!([
-        { "kind": "backup_failed", "role": "operations", "type_name": "Backup" },
-        { "kind": "phishing", "role": "cyber_alerts", "type_name": "Phishing" },
+        { "kind": "backup_failed", "category": "operations", "type_name": "Backup" },
+        { "kind": "phishing", "category": "cyber_alerts", "type_name": "Phishing" },
     ]);
     let own = PartnerSource {
         since: Timestamp::UNIX_EPOCH,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::access::{Link, Partner, Session, TokenHash};
-use domain::kind::Role;
+use domain::kind::Category;
 use domain::settings::{Company, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, Secret, SourceId, TenantId};
 use jiff::Timestamp;
@@ -357,7 +357,7 @@ async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
         tenant: tenant(TENANT),
         alert_id: AlertId::parse("test-1").unwrap(),
         kind: Kind::parse("disk").unwrap(),
-        role: Role::Operations,
+        category: Category::Operations,
         asked_at: at(0),
         gone: false,
     };

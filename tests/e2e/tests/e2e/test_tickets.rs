@@ -2,7 +2,7 @@
 
 use aws::secrets::{SigningSecret, SourceDocument};
 use domain::event::Event;
-use domain::kind::{BUILT_IN, Role};
+use domain::kind::{BUILT_IN, Category};
 use domain::message::Message;
 use domain::settings::{BoardTarget, Settings};
 use domain::{AlertId, AlertKey, Blocked, Kind, Secret, SourceId, test_alert};
@@ -27,7 +27,7 @@ fn raised(asked_at: Timestamp) -> Event {
     test_alert::raised(
         test_key(asked_at),
         kind,
-        Role::CyberAlerts,
+        Category::CyberAlerts,
         Some("Grove Legal".into()),
         asked_at,
     )
@@ -128,7 +128,7 @@ async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
         tenant: tenant(DISABLED),
         alert_id: AlertId::of_test(asked_at),
         kind: Kind::parse("ransomware_encryption").unwrap(),
-        role: Role::CyberAlerts,
+        category: Category::CyberAlerts,
         asked_at,
         gone: false,
     };
@@ -189,7 +189,7 @@ async fn somebody_at_the_page_asks_for_a_test_ticket_and_closes_it() {
     let ids: Vec<_> = offered.iter().map(|tenant| &tenant["id"]).collect();
     assert_eq!(ids, [TENANT, DISABLED]);
 
-    let wish = [("tenant", DISABLED), ("role", "operations")];
+    let wish = [("tenant", DISABLED), ("category", "operations")];
     let asked = browser.post_form("/setup/test", &wish).await.expect(303);
     let next = "/setup/test?done=test_asked";
     assert_eq!(asked.header("location"), next);
@@ -212,7 +212,7 @@ async fn somebody_at_the_page_asks_for_a_test_ticket_and_closes_it() {
     let page = browser.get("/setup/test").await.expect(200);
     assert!(!page.text.contains("data-poll"), "nothing to wait for");
 
-    let wish = json!({ "tenant": TENANT, "role": "cyber_alerts" });
+    let wish = json!({ "tenant": TENANT, "category": "cyber_alerts" });
     let refused = browser.post("/setup/test", &wish).await.expect(422);
     assert!(refused.text.contains("Close it before"), "{refused:?}");
     let closed = browser.post("/setup/test/close", &Value::Null).await;
@@ -243,7 +243,7 @@ async fn a_test_that_cannot_become_a_ticket_is_refused_and_says_what_is_missing(
     let world = World::new().await;
     let mut browser = world.signed_in().await;
     let refused = async |browser: &mut Browser, tenant: &str, words: &str| {
-        let wish = json!({ "tenant": tenant, "role": "operations" });
+        let wish = json!({ "tenant": tenant, "category": "operations" });
         let refused = browser.post("/setup/test", &wish).await.expect(422).json();
         let detail = refused["detail"].as_str().unwrap();
         assert!(detail.contains(words), "{detail}");
@@ -254,14 +254,14 @@ async fn a_test_that_cannot_become_a_ticket_is_refused_and_says_what_is_missing(
     let mut settings = settings();
     let operations = BUILT_IN
         .iter()
-        .filter(|(_, role, _)| *role == Role::Operations);
+        .filter(|(_, category, _)| *category == Category::Operations);
     settings.kinds_off = operations
         .map(|(kind, ..)| Kind::parse(*kind).unwrap())
         .collect();
     let put = world.config.put_settings(&partner(), &settings).await;
     put.unwrap();
     let field = refused(&mut browser, TENANT, "switched off").await;
-    assert_eq!(field, "role");
+    assert_eq!(field, "category");
     // The connection is pointed elsewhere since.
     settings.epoch = Some(7);
     let put = world.config.put_settings(&partner(), &settings).await;
@@ -281,11 +281,11 @@ async fn a_test_that_cannot_become_a_ticket_is_refused_and_says_what_is_missing(
 async fn a_test_that_was_noted_and_never_sent_is_sent_when_it_is_asked_for_again() {
     let mut world = World::new().await;
     let mut browser = world.signed_in().await;
-    let wish = json!({ "tenant": TENANT, "role": "operations" });
+    let wish = json!({ "tenant": TENANT, "category": "operations" });
     browser.post("/setup/test", &wish).await.expect(200);
     // It is lost.
     assert_eq!(world.queued().await["type"], "event");
-    let other = json!({ "tenant": DISABLED, "role": "operations" });
+    let other = json!({ "tenant": DISABLED, "category": "operations" });
     browser.post("/setup/test", &other).await.expect(422);
     for _ in 0..2 {
         browser.post("/setup/test", &wish).await.expect(200);
@@ -301,7 +301,7 @@ async fn what_holds_a_test_up_is_said_in_plain_words() {
     let mut browser = world.signed_in().await;
     let missing = json!({ "missing_rights": ["service_tickets.add"] });
     world.faults(missing).await;
-    let wish = json!({ "tenant": TENANT, "role": "operations" });
+    let wish = json!({ "tenant": TENANT, "category": "operations" });
     browser.post("/setup/test", &wish).await.expect(200);
     world.work().await;
     let view = browser.get_json("/setup/test").await.expect(200).json();
@@ -323,7 +323,7 @@ async fn what_holds_a_test_up_is_said_in_plain_words() {
 async fn a_test_whose_end_was_sent_and_never_noted_is_over_all_the_same() {
     let mut world = World::new().await;
     let mut browser = world.signed_in().await;
-    let wish = json!({ "tenant": TENANT, "role": "operations" });
+    let wish = json!({ "tenant": TENANT, "category": "operations" });
     browser.post("/setup/test", &wish).await.expect(200);
     world.work().await;
     let test = world.config.test_ticket_to_change(&partner()).await;
