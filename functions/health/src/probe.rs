@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws::invocation::Invocation;
 use connections::NoClient;
-use connectwise::{COMPANIES_AT_ONCE, Client, Company, CompanyStatus, Error, MySecurity};
+use connectwise::{COMPANIES_AT_ONCE, Client, CompanyRecord, CompanyStatus, Error, MySecurity};
 use domain::boards::{FoundBoard, FoundStatus, FoundType};
 use domain::breaker::CallOutcome;
 use domain::health::{
@@ -156,7 +156,7 @@ impl App {
                         probed.probe.looked.insert(Area::Rights);
                         probed.probe.found.extend(found);
                     }
-                    match err.call_outcome() {
+                    match err.classify().outcome {
                         CallOutcome::Works | CallOutcome::Nothing => {}
                         CallOutcome::MissingRight(_) => tables_hidden |= of_tables,
                         // In trouble by now: the next probe tells whether it lasts.
@@ -201,7 +201,7 @@ impl App {
                 Ok(client) => client,
                 Err(err) => {
                     tracing::warn!(error = %err, "failed to make a ConnectWise client for the probe");
-                    let answer = match err.call_outcome() {
+                    let answer = match err.classify().outcome {
                         CallOutcome::Refused if matches!(err, NoClient::Host(_)) => {
                             ProbeAnswer::Refuses(ConnectionRefusal::Site)
                         }
@@ -215,7 +215,7 @@ impl App {
                         | CallOutcome::Throttled { .. }
                         | CallOutcome::MissingRight(_) => ProbeAnswer::Nothing,
                     };
-                    return Err((answer, err.call_outcome()));
+                    return Err((answer, err.classify().outcome));
                 }
             };
             let asked = match companies.is_empty() {
@@ -233,7 +233,7 @@ impl App {
                 Err(err) => err,
             };
             tracing::warn!(error = %err, "probe failed");
-            let outcome = err.call_outcome();
+            let outcome = err.classify().outcome;
             if outcome == CallOutcome::Refused
                 && !read_afresh
                 && self.connections.keys_refused(partner)
@@ -258,7 +258,7 @@ impl App {
 /// What the call that proves a connection brought beside the proof.
 enum Proof {
     /// Those of the companies that are there.
-    Companies(Vec<Company>),
+    Companies(Vec<CompanyRecord>),
     /// The API member may not see companies.
     NotAllowed,
     /// Nothing that says anything of a company.
@@ -460,7 +460,7 @@ async fn seen(
 /// Why a tenant's company cannot be used, as far as these statuses say.
 fn unusable(
     tenant: &TenantId,
-    company: Option<&Company>,
+    company: Option<&CompanyRecord>,
     statuses: &[CompanyStatus],
 ) -> Option<Issue> {
     let gone = Some(CompanyIssue::Missing);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{View, found};
-use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
+use connectwise::{Client, Error, ExternalXref, RecordCursor, TicketFilter};
 use domain::adopt::FoundTicket;
 use domain::command::{Command, CommandAction};
 use domain::key::ItemKey;
@@ -282,7 +282,7 @@ impl App {
             Ok(client) => client,
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client for the comparison");
-                self.record_outcome(partner, err.call_outcome(), view, invocation)
+                self.record_outcome(partner, err.classify().outcome, view, invocation)
                     .await?;
                 return Ok(Compared::Not);
             }
@@ -324,7 +324,7 @@ impl App {
             }
             Err(err) => {
                 tracing::warn!(error = %err, pages = reading.pages, "failed to list open tickets");
-                self.record_outcome(partner, err.call_outcome(), view, invocation)
+                self.record_outcome(partner, err.classify().outcome, view, invocation)
                     .await?;
                 Ok(Compared::Not)
             }
@@ -393,7 +393,7 @@ fn command(record: &Record, proposed: &ProposedAction) -> Option<Command> {
 impl Reading<'_> {
     /// Reads on behind a ticket, page by page. Returns behind which the next run goes on; none at the list's end.
     async fn go_on(&mut self, behind: RecordId) -> Result<Option<RecordId>, Error> {
-        let mut cursor = Cursor::after(behind);
+        let mut cursor = RecordCursor::after(behind);
         loop {
             let full = self.proposals.len() >= self.room;
             if full || Instant::now() + PAGE > self.invocation.calls_end() {
@@ -405,7 +405,7 @@ impl Reading<'_> {
             drop(page.items);
             self.boards_seen
                 .extend(listed.iter().filter_map(|ticket| ticket.board_id));
-            let to = page.next.map(Cursor::id);
+            let to = page.next.map(RecordCursor::id);
             let mut compared = self.tickets.compare(cursor.id(), to, &listed, self.began);
             self.pages += 1;
             self.compared += compared.compared;

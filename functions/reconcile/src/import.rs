@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{View, found};
-use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
+use connectwise::{Client, Error, ExternalXref, RecordCursor, TicketFilter};
 use domain::adopt::{FoundTicket, with_prior_tickets};
 use domain::breaker::CallOutcome;
 use domain::message::Message;
@@ -51,19 +51,19 @@ impl App {
             Ok(client) => client,
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client for the import");
-                self.record_outcome(partner, err.call_outcome(), view, invocation)
+                self.record_outcome(partner, err.classify().outcome, view, invocation)
                     .await?;
                 return Ok(true);
             }
         };
-        let mut cursor = Cursor::after(ticket_index.imported_to.unwrap_or_default());
+        let mut cursor = RecordCursor::after(ticket_index.imported_to.unwrap_or_default());
         let mut imported = ticket_index.imported;
         while Instant::now() + PAGE < invocation.calls_end() {
             let page = match page(&client, cursor, invocation.call_ends()).await {
                 Ok(page) => page,
                 Err(err) => {
                     tracing::warn!(error = %err, "failed to read a page of the import");
-                    self.record_outcome(partner, err.call_outcome(), view, invocation)
+                    self.record_outcome(partner, err.classify().outcome, view, invocation)
                         .await?;
                     return Ok(true);
                 }
@@ -164,9 +164,9 @@ impl App {
 
 async fn page(
     client: &Client,
-    from: Cursor,
+    from: RecordCursor,
     deadline: Instant,
-) -> Result<connectwise::Page<connectwise::Ticket>, Error> {
+) -> Result<connectwise::RecordPage<connectwise::Ticket>, Error> {
     let ours = ExternalXref::parse("tb1-").map_err(|err| Error::Rejected {
         words: err.to_string(),
     })?;

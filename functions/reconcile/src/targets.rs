@@ -93,12 +93,12 @@ impl<'a> Targets<'a> {
                 Ok(false) => return Ok(Usable::No),
                 Err(err) => {
                     tracing::warn!(error = %err, thing = ?thing, "failed to check a target in ConnectWise");
-                    err.call_outcome()
+                    err.classify().outcome
                 }
             },
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client");
-                err.call_outcome()
+                err.classify().outcome
             }
         };
         match &outcome {

@@ -2,8 +2,8 @@
 
 use connections::{NoClient, found};
 use connectwise::{
-    BoardStatus, Client, Error, ExternalXref, MySecurity, NewNote, NewTicket, NoteDisplay,
-    Suspicion, Ticket,
+    BoardStatus, Client, Error, ExternalXref, Failure, MySecurity, NewNote, NewTicket, NoteDisplay,
+    Suspicion, Ticket, TicketWriter, WriteOutcome,
 };
 use domain::adopt::FoundTicket;
 use domain::breaker::CallOutcome;
@@ -85,20 +85,29 @@ pub(crate) enum TicketError {
 const NO_WORDS: &str = "";
 
 impl TicketError {
-    pub(crate) fn reaction(&self) -> Reaction {
+    pub(crate) fn classify(&self) -> Failure {
         match self {
-            Self::NoClient(err) => err.reaction(),
-            Self::Look(err) | Self::Write(err) | Self::Unverified(err) => err.reaction(),
-            Self::NoTime => Reaction::Retry {
-                after: Some(Duration::from_secs(1)),
+            Self::NoClient(err) => err.classify(),
+            Self::Look(err) => Failure {
+                write: WriteOutcome::NotDone,
+                ..err.classify().unconfirmed()
             },
-            Self::NoText => Reaction::Retry { after: None },
-            Self::StatusWithoutEffect => Reaction::Block {
-                reason: Blocked::TargetGone(Target::Status),
+            Self::Write(err) => err.classify().unconfirmed(),
+            Self::Unverified(err) => Failure {
+                write: WriteOutcome::Unknown,
+                ..err.classify().unconfirmed()
             },
-            Self::PriorityWithoutEffect => Reaction::Block {
-                reason: Blocked::TargetGone(Target::Priority),
-            },
+            Self::NoTime => Failure::not_done(
+                Reaction::Retry {
+                    after: Some(Duration::from_secs(1)),
+                },
+                CallOutcome::Nothing,
+            ),
+            Self::NoText => {
+                Failure::not_done(Reaction::Retry { after: None }, CallOutcome::Nothing)
+            }
+            Self::StatusWithoutEffect => has_no_effect(Target::Status),
+            Self::PriorityWithoutEffect => has_no_effect(Target::Priority),
         }
     }
 
@@ -121,32 +130,6 @@ impl TicketError {
         Some(Refusal { op, words })
     }
 
-    pub(crate) fn may_have_been_done(&self) -> bool {
-        match self {
-            Self::Write(err) => err.may_have_been_done(),
-            Self::Unverified(_) => true,
-            Self::NoClient(_)
-            | Self::Look(_)
-            | Self::NoTime
-            | Self::NoText
-            | Self::StatusWithoutEffect
-            | Self::PriorityWithoutEffect => false,
-        }
-    }
-
-    /// What is known of the connection without asking further: nothing, where the failure makes more doubtful than its call.
-    pub(crate) fn call_outcome(&self) -> CallOutcome {
-        match self {
-            Self::NoClient(err) => err.call_outcome(),
-            Self::Look(err) | Self::Write(err) | Self::Unverified(err) => match err.suspects() {
-                Some(_) => CallOutcome::Nothing,
-                None => err.call_outcome(),
-            },
-            Self::NoTime | Self::NoText => CallOutcome::Nothing,
-            Self::StatusWithoutEffect | Self::PriorityWithoutEffect => CallOutcome::Works,
-        }
-    }
-
     /// The call whose failure means that nothing is written.
     pub(crate) fn call(&self) -> Option<&Error> {
         match self {
@@ -161,6 +144,12 @@ impl TicketError {
     }
 }
 
+/// ConnectWise answered well, and the ticket did not change.
+fn has_no_effect(target: Target) -> Failure {
+    let reason = Blocked::TargetGone(target);
+    Failure::not_done(Reaction::Block { reason }, CallOutcome::Works)
+}
+
 /// The calls of one claimed step.
 pub(crate) struct Calls<'a> {
     pub(crate) client: Client,
@@ -170,6 +159,14 @@ pub(crate) struct Calls<'a> {
 }
 
 impl Calls<'_> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this function holds the claim of each write"
+    )]
+    fn writer(&self) -> TicketWriter {
+        self.client.ticket_writer()
+    }
+
     /// Makes the step's one write, with the reads before and after it.
     pub(crate) async fn make(&self) -> Result<Made, TicketError> {
         let done = match self.work.step {
@@ -210,7 +207,7 @@ impl Calls<'_> {
             initial_description: description(&self.record.key, details, text, create.previous),
             external_xref: xref(&self.claim.ticket_ref)?,
         };
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let ticket = writer.create(&new, self.write_deadline()?).await;
         Ok(Made::Ticket(Box::new(ticket.map_err(TicketError::Write)?)))
     }
@@ -244,7 +241,7 @@ impl Calls<'_> {
             false => NoteDisplay::Internal,
         };
         let new = NewNote { text, display };
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let noted = writer
             .add_note(ticket_id, &new, self.write_deadline()?)
             .await;
@@ -267,7 +264,7 @@ impl Calls<'_> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
             return Ok(WriteEffect::Ended(ended));
         }
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let patched = writer
             .set_priority(ticket_id, priority, self.write_deadline()?)
             .await;
@@ -298,7 +295,7 @@ impl Calls<'_> {
     /// PATCH, then GET again: the ticket counts as closed only if it stays closed.
     async fn set_closed(&self, ticket: &Ticket) -> Result<Ended, TicketError> {
         let status = self.closing_status(ticket).await?;
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let deadline = self.write_deadline()?;
         let set = writer.close(ticket.id, status, deadline).await;
         let closed = self.look_again(ticket.id, set).await?;
@@ -317,7 +314,7 @@ impl Calls<'_> {
             Some(ended) => return Ok(WriteEffect::Ended(ended)),
         }
         let status = self.opening_status(&ticket).await?;
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let deadline = self.write_deadline()?;
         let set = writer.set_status(reopen.ticket_id, status, deadline).await;
         let opened = self.look_again(reopen.ticket_id, set).await?;
@@ -435,11 +432,13 @@ pub(crate) fn is_optional(note: &Note) -> bool {
 /// Keys may have been revoked since that read, so a plain read decides about them.
 fn is_refused(err: &Error) -> bool {
     let is_missing = matches!(err, Error::NotFound { .. });
-    match err.suspects() {
+    match err.classify().suspicion {
         Some(Suspicion::Route | Suspicion::Right { .. }) => true,
         Some(Suspicion::Keys) => false,
         None => {
-            err.call_outcome() == CallOutcome::Works && !is_missing && !err.may_have_been_done()
+            err.classify().outcome == CallOutcome::Works
+                && !is_missing
+                && !err.classify().is_uncertain()
         }
     }
 }

@@ -77,7 +77,7 @@ impl App {
                     && self.is_alone(partner, &err, began, case).await =>
             {
                 tracing::warn!(error = %err, op = ?claim.op, "create was answered without a result again; checking before it counts as refused");
-                let words = err.call().map(Error::answered).unwrap_or_default();
+                let words = err.call().map(Error::answer_summary).unwrap_or_default();
                 let reason = Blocked::Rejected(words);
                 let refusal = err.refusal(Some(claim.op), &reason);
                 let suspected = |record: Record, ours: bool| {
@@ -94,14 +94,15 @@ impl App {
                 };
                 self.change(record, &claim, suspected).await
             }
-            Err(err) if err.may_have_been_done() => {
+            Err(err) if err.classify().is_uncertain() => {
                 tracing::warn!(error = %err, op = ?claim.op, "outcome of a write is unknown");
                 let uncertain = |record: Record, ours| match ours {
                     true => record.with_uncertain(work.text, now),
                     false => record,
                 };
                 let recorded = self.change(record, &claim, uncertain).await?;
-                self.record_outcome(partner, err.call_outcome(), case).await;
+                self.record_outcome(partner, err.classify().outcome, case)
+                    .await;
                 Ok(recorded)
             }
             Err(err) => {
@@ -578,24 +579,26 @@ impl App {
         began: Timestamp,
         case: &Case<'_>,
     ) -> Reaction {
-        let refused = err.call().and_then(|call| Some((call, call.suspects()?)));
+        let refused = err
+            .call()
+            .and_then(|call| Some((call, call.classify().suspicion?)));
         let (outcome, reaction) = match refused {
-            None => (err.call_outcome(), err.reaction()),
+            None => (err.classify().outcome, err.classify().reaction),
             Some((call, suspicion)) => {
                 let refused = Refused { suspicion, began };
                 match self.confirmed(partner, refused, case).await {
                     Ok(Confirmed::CallAlone) => (
                         CallOutcome::Works,
-                        block(Blocked::Rejected(call.answered())),
+                        block(Blocked::Rejected(call.answer_summary())),
                     ),
                     Ok(Confirmed::Connection(trouble)) => {
-                        (trouble.call_outcome(), trouble.reaction())
+                        (trouble.classify().outcome, trouble.classify().reaction)
                     }
                     Ok(Confirmed::Later(wait)) => {
                         let after = Duration::try_from(wait).ok();
                         (CallOutcome::Nothing, Reaction::Retry { after })
                     }
-                    Err(err) => (err.call_outcome(), err.reaction()),
+                    Err(err) => (err.classify().outcome, err.classify().reaction),
                 }
             }
         };
@@ -610,7 +613,7 @@ impl App {
         began: Timestamp,
         case: &Case<'_>,
     ) -> bool {
-        let suspicion = err.call().and_then(Error::suspects);
+        let suspicion = err.call().and_then(|call| call.classify().suspicion);
         let suspicion = suspicion.unwrap_or(Suspicion::Route);
         let refused = Refused { suspicion, began };
         let confirmed = self.confirmed(partner, refused, case).await;
@@ -661,7 +664,7 @@ fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) -> Option<Ref
 
 /// Whether the keys were refused for a note that does not hold up what it explains.
 fn is_unneeded_note(step: &Step, err: &TicketError) -> bool {
-    let suspicion = err.call().and_then(Error::suspects);
+    let suspicion = err.call().and_then(|call| call.classify().suspicion);
     matches!(step, Step::Note { note, .. } if is_optional(note))
         && suspicion == Some(Suspicion::Keys)
 }

@@ -120,7 +120,7 @@ fn only_what_was_wrong_and_still_lasts_counts_as_wrong() {
 #[test]
 fn a_company_is_unusable_when_it_is_gone_deleted_or_inactive() {
     let company =
-        |members: serde_json::Value| -> Company { serde_json::from_value(members).unwrap() };
+        |members: serde_json::Value| -> CompanyRecord { serde_json::from_value(members).unwrap() };
     let statuses: Vec<CompanyStatus> = serde_json::from_value(serde_json::json!([
         { "id": 1, "name": "Inactive" },
         { "id": 2, "name": "Former", "inactiveFlag": true },
@@ -133,7 +133,7 @@ fn a_company_is_unusable_when_it_is_gone_deleted_or_inactive() {
         Some(other) => unreachable!("{other:?}"),
         None => None,
     };
-    let of = |found: Option<&Company>| {
+    let of = |found: Option<&CompanyRecord>| {
         let known_without_statuses = why(unusable(&tenant(1), found, &[]));
         let all = why(unusable(&tenant(1), found, &statuses));
         assert!(known_without_statuses.is_none_or(|why| Some(why) == all));
