@@ -1,7 +1,7 @@
-//! Answers of a ConnectWise that is not what it says: two bytes of status, header lines up to an empty one, and the body.
+//! Responses of ConnectWise: three bytes of status, up to four header lines, and the body.
 #![no_main]
 
-use connectwise::fuzzing::verdict_of;
+use connectwise::fuzzing::interpret_all;
 use libfuzzer_sys::fuzz_target;
 
 /// The headers that are read.
@@ -24,8 +24,8 @@ fuzz_target!(|input: &[u8]| {
         headers.push((name, &body[..end]));
         body = &body[end + 1..];
     }
-    for verdict in verdict_of(status, &headers, body) {
-        let error = verdict.error(status);
-        assert!(error.is_none(), "{}: {error:?}", verdict.path);
+    for interpretation in interpret_all(status, &headers, body) {
+        let violation = interpretation.violation(status);
+        assert!(violation.is_none(), "{}: {violation:?}", interpretation.path);
     }
 });

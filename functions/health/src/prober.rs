@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws::invocation::Invocation;
 use connections::{Connections, NoClient};
-use connectwise::{Client, Company, CompanyStatus, Error, MySecurity};
+use connectwise::{Client, CompanyRecord, CompanyStatus, Error, MySecurity};
 use domain::boards::{FoundBoard, FoundStatus, FoundType};
 use domain::breaker::CallOutcome;
 use domain::health::{
@@ -35,7 +35,7 @@ pub(crate) struct ProbeResult {
 /// What the first call showed, beside that the keys are accepted.
 enum Proof {
     /// Those of the companies that exist.
-    Companies(Vec<Company>),
+    Companies(Vec<CompanyRecord>),
     /// The API member may not read companies.
     NotAllowed,
     /// Nothing about companies.
@@ -49,7 +49,7 @@ struct Progress<'a> {
     /// Rights that calls were refused for.
     refused: BTreeSet<String>,
     /// Companies whose statuses are not read yet.
-    companies: Vec<(&'a TenantId, Company)>,
+    companies: Vec<(&'a TenantId, CompanyRecord)>,
     /// Whether the API member may not read set-up tables.
     are_tables_hidden: bool,
     /// Boards that cannot be used. Their parts are not read.
@@ -134,7 +134,7 @@ impl Prober<'_> {
                 Ok(client) => client,
                 Err(err) => {
                     tracing::warn!(error = %err, "failed to make a ConnectWise client for the probe");
-                    return Err((self.answer_without_client(&err), err.call_outcome()));
+                    return Err((self.answer_without_client(&err), err.classify().outcome));
                 }
             };
             let proof = if companies.is_empty() {
@@ -153,7 +153,7 @@ impl Prober<'_> {
                 Err(err) => err,
             };
             tracing::warn!(error = %err, "probe failed");
-            let outcome = err.call_outcome();
+            let outcome = err.classify().outcome;
             if outcome == CallOutcome::Refused
                 && !are_keys_fresh
                 && self.connections.keys_refused(partner)
@@ -175,7 +175,7 @@ impl Prober<'_> {
     }
 
     fn answer_without_client(&self, err: &NoClient) -> ProbeAnswer {
-        match err.call_outcome() {
+        match err.classify().outcome {
             CallOutcome::Refused if matches!(err, NoClient::Host(_)) => {
                 ProbeAnswer::Refuses(ConnectionRefusal::Site)
             }
@@ -202,7 +202,7 @@ enum CallsMayContinue {
 impl<'a> Progress<'a> {
     /// Adds the companies that were read. Some are usable or not depending on their status, which is
     /// read later.
-    fn add_companies(&mut self, read: &[RecordId], found: &[Company]) {
+    fn add_companies(&mut self, read: &[RecordId], found: &[CompanyRecord]) {
         let needed = self.needed;
         let tenants = needed.companies.iter().filter(|(_, id)| read.contains(id));
         for (tenant, id) in tenants {
@@ -274,7 +274,7 @@ impl<'a> Progress<'a> {
             self.result.probe.looked.insert(Area::Rights);
             self.result.probe.found.extend(found);
         }
-        match err.call_outcome() {
+        match err.classify().outcome {
             CallOutcome::Works | CallOutcome::Nothing => CallsMayContinue::Yes,
             CallOutcome::MissingRight(_) => {
                 self.are_tables_hidden |= check != Check::Rights;
@@ -392,7 +392,7 @@ async fn check(
 /// Why a tenant's company cannot be used, as far as these statuses show.
 fn company_issue(
     tenant: &TenantId,
-    company: Option<&Company>,
+    company: Option<&CompanyRecord>,
     statuses: &[CompanyStatus],
 ) -> Option<Issue> {
     let missing = Some(CompanyIssue::Missing);
@@ -411,8 +411,9 @@ mod tests {
 
     #[test]
     fn a_missing_deleted_or_inactive_company_is_company_issue() {
-        let company =
-            |members: serde_json::Value| -> Company { serde_json::from_value(members).unwrap() };
+        let company = |members: serde_json::Value| -> CompanyRecord {
+            serde_json::from_value(members).unwrap()
+        };
         let statuses: Vec<CompanyStatus> = serde_json::from_value(serde_json::json!([
             { "id": 1, "name": "Inactive" },
             { "id": 2, "name": "Former", "inactiveFlag": true },
@@ -425,7 +426,7 @@ mod tests {
             Some(other) => unreachable!("{other:?}"),
             None => None,
         };
-        let of = |found: Option<&Company>| {
+        let of = |found: Option<&CompanyRecord>| {
             let known_without_statuses = why(company_issue(&tenant(1), found, &[]));
             let all = why(company_issue(&tenant(1), found, &statuses));
             assert!(known_without_statuses.is_none_or(|why| Some(why) == all));

@@ -8,7 +8,7 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use aws::queue::QueueSender;
 use connections::{Connections, View, found};
-use connectwise::{Client, Cursor, Error, ExternalXref, Page, Ticket, TicketFilter};
+use connectwise::{Client, Error, ExternalXref, RecordCursor, RecordPage, Ticket, TicketFilter};
 use domain::adopt::{FoundTicket, with_prior_tickets};
 use domain::breaker::CallOutcome;
 use domain::message::Message;
@@ -50,18 +50,18 @@ impl Importer<'_> {
             Ok(client) => client,
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client for the import");
-                self.record_outcome(err.call_outcome()).await?;
+                self.record_outcome(err.classify().outcome).await?;
                 return Ok(true);
             }
         };
-        let mut cursor = Cursor::after(index.imported_to.unwrap_or_default());
+        let mut cursor = RecordCursor::after(index.imported_to.unwrap_or_default());
         let mut imported = index.imported;
         while Instant::now() + PAGE_TIME < self.invocation.calls_end() {
             let page = match self.page(&client, cursor).await {
                 Ok(page) => page,
                 Err(err) => {
                     tracing::warn!(error = %err, "failed to read a page of the import");
-                    self.record_outcome(err.call_outcome()).await?;
+                    self.record_outcome(err.classify().outcome).await?;
                     return Ok(true);
                 }
             };
@@ -107,7 +107,7 @@ impl Importer<'_> {
         Ok(Some((index, client)))
     }
 
-    async fn page(&self, client: &Client, from: Cursor) -> Result<Page<Ticket>, Error> {
+    async fn page(&self, client: &Client, from: RecordCursor) -> Result<RecordPage<Ticket>, Error> {
         let prefix = ExternalXref::parse("tb1-").map_err(|err| Error::Rejected {
             words: err.to_string(),
         })?;

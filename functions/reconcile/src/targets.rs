@@ -88,12 +88,12 @@ impl<'a> TargetChecker<'a> {
                 Ok(false) => return Ok(Usable::No),
                 Err(err) => {
                     tracing::warn!(error = %err, record = ?record, "failed to check a target in ConnectWise");
-                    err.call_outcome()
+                    err.classify().outcome
                 }
             },
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client");
-                err.call_outcome()
+                err.classify().outcome
             }
         };
         match &outcome {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{Connections, View, found};
-use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
+use connectwise::{Client, Error, ExternalXref, RecordCursor, TicketFilter};
 use domain::adopt::FoundTicket;
 use domain::breaker::CallOutcome;
 use domain::plan::{Proposal, Tickets};
@@ -59,7 +59,7 @@ impl TicketComparer<'_> {
             Ok(client) => client,
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client for the comparison");
-                self.record_outcome(err.call_outcome()).await?;
+                self.record_outcome(err.classify().outcome).await?;
                 return Ok(Comparison::Failed);
             }
         };
@@ -97,7 +97,7 @@ impl TicketComparer<'_> {
             }
             Err(err) => {
                 tracing::warn!(error = %err, pages = reader.pages, "failed to list open tickets");
-                self.record_outcome(err.call_outcome()).await?;
+                self.record_outcome(err.classify().outcome).await?;
                 Ok(Comparison::Failed)
             }
         }
@@ -133,7 +133,7 @@ impl ListReader<'_> {
     /// Reads the tickets behind this one. Returns the ticket behind which the next run continues, or
     /// `None` at the end of the list.
     async fn read_from(&mut self, behind: RecordId) -> Result<Option<RecordId>, Error> {
-        let mut cursor = Cursor::after(behind);
+        let mut cursor = RecordCursor::after(behind);
         loop {
             let is_full = self.proposals.len() >= self.room;
             if is_full || Instant::now() + PAGE_TIME > self.invocation.calls_end() {
@@ -146,7 +146,7 @@ impl ListReader<'_> {
             drop(page.items);
             self.visible_boards
                 .extend(listed.iter().filter_map(|ticket| ticket.board_id));
-            let to = page.next.map(Cursor::id);
+            let to = page.next.map(RecordCursor::id);
             let mut compared = self.tickets.compare(cursor.id(), to, &listed, self.began);
             self.pages += 1;
             self.compared += compared.compared;

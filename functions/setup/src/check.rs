@@ -482,7 +482,7 @@ pub(crate) async fn rights(client: &Client, invocation: &Invocation) -> Held {
         let known = held.iter().find(|(of, _)| of.right == right);
         match known.map(|(_, status)| status) {
             Some(RightStatus::NotKnown) => {
-                seen(client.may_inquire(right, invocation.call_ends()).await)
+                seen(client.can_inquire(right, invocation.call_ends()).await)
             }
             Some(RightStatus::Granted | RightStatus::Missing) | None => RightStatus::NotKnown,
         }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use connections::{AfterCall, Confirmed, Connections, NoClient, Refused};
-use connectwise::{Client, Error, Suspicion};
+use connectwise::{Client, Suspicion};
 use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
@@ -73,20 +73,31 @@ impl<'a> PartnerConnection<'a> {
     /// What a failure of the step asks for. A refusal counts against the connection only if a plain
     /// read is refused too. Otherwise it concerns this alert alone.
     pub(crate) async fn judge(&self, err: &TicketError) -> Reaction {
-        let refused = err.call().and_then(|call| Some((call, call.suspects()?)));
+        let refused = err
+            .call()
+            .and_then(|call| Some((call, call.classify().suspicion?)));
         let (outcome, reaction) = match refused {
-            None => (err.call_outcome(), err.reaction()),
+            None => {
+                let failure = err.classify();
+                (failure.outcome, failure.reaction)
+            }
             Some((call, suspicion)) => match self.confirm(suspicion).await {
                 Ok(Confirmed::CallAlone) => {
-                    let reason = Blocked::Rejected(call.answered());
+                    let reason = Blocked::Rejected(call.answer_summary());
                     (CallOutcome::Works, Reaction::Block { reason })
                 }
-                Ok(Confirmed::Connection(err)) => (err.call_outcome(), err.reaction()),
+                Ok(Confirmed::Connection(err)) => {
+                    let failure = err.classify();
+                    (failure.outcome, failure.reaction)
+                }
                 Ok(Confirmed::Later(wait)) => {
                     let after = Duration::try_from(wait).ok();
                     (CallOutcome::Nothing, Reaction::Retry { after })
                 }
-                Err(err) => (err.call_outcome(), err.reaction()),
+                Err(err) => {
+                    let failure = err.classify();
+                    (failure.outcome, failure.reaction)
+                }
             },
         };
         with_pause(reaction, self.record_outcome(outcome).await)
@@ -94,7 +105,7 @@ impl<'a> PartnerConnection<'a> {
 
     /// Whether only this call failed: a plain read with the same keys succeeds.
     pub(crate) async fn is_alone(&self, err: &TicketError) -> bool {
-        let suspicion = err.call().and_then(Error::suspects);
+        let suspicion = err.call().and_then(|call| call.classify().suspicion);
         let confirmed = self.confirm(suspicion.unwrap_or(Suspicion::Route)).await;
         matches!(confirmed, Ok(Confirmed::CallAlone))
     }

@@ -2,7 +2,7 @@
 //! recorded here.
 
 use connections::found;
-use connectwise::{BoardStatus, Client, Error, NewNote, NewTicket, NoteDisplay, Suspicion, Ticket};
+use connectwise::{BoardStatus, Client, Error, NewNote, NewTicket, NoteDisplay, Suspicion, Ticket, TicketWriter};
 use domain::RecordId;
 use domain::breaker::CallOutcome;
 use domain::decide::{Create, Note, Reopen, Step};
@@ -71,6 +71,14 @@ impl TicketCalls<'_> {
         }
     }
 
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this function holds the claim of each write"
+    )]
+    fn writer(&self) -> TicketWriter {
+        self.client.ticket_writer()
+    }
+
     async fn create(&self, create: &Create) -> Result<WriteResult, TicketError> {
         let (Some(details), Some(text)) = (&self.record.desired.details, self.work.text) else {
             return Err(TicketError::NoText);
@@ -86,7 +94,7 @@ impl TicketCalls<'_> {
             initial_description: description(&self.record.key, details, text, create.previous),
             external_xref: xref(&self.claim.ticket_ref)?,
         };
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let ticket = writer.create(&new, self.write_deadline()?).await;
         let ticket = ticket.map_err(TicketError::Write)?;
         Ok(WriteResult::Created(Box::new(ticket)))
@@ -98,7 +106,7 @@ impl TicketCalls<'_> {
             return Ok(WriteEffect::Ended(ended));
         }
         let new = self.new_note(note)?;
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let noted = writer
             .add_note(ticket_id, &new, self.write_deadline()?)
             .await;
@@ -150,7 +158,7 @@ impl TicketCalls<'_> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
             return Ok(WriteEffect::Ended(ended));
         }
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let patched = writer
             .set_priority(ticket_id, priority, self.write_deadline()?)
             .await;
@@ -182,7 +190,7 @@ impl TicketCalls<'_> {
     /// PATCH, GET. The ticket counts as closed only if the second read shows it closed.
     async fn set_closed(&self, ticket: &Ticket) -> Result<Ended, TicketError> {
         let status = self.closing_status(ticket).await?;
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let deadline = self.write_deadline()?;
         let set = writer.close(ticket.id, status, deadline).await;
         let closed = self.read_again(ticket.id, set).await?;
@@ -201,7 +209,7 @@ impl TicketCalls<'_> {
             Some(ended) => return Ok(WriteEffect::Ended(ended)),
         }
         let status = self.opening_status(&ticket).await?;
-        let writer = self.client.ticket_writer();
+        let writer = self.writer();
         let deadline = self.write_deadline()?;
         let set = writer.set_status(reopen.ticket_id, status, deadline).await;
         let opened = self.read_again(reopen.ticket_id, set).await?;
@@ -327,11 +335,10 @@ pub(crate) fn is_optional(note: &Note) -> bool {
 /// read just before. Keys may have been revoked since, so a plain read decides about them.
 fn is_refused_alone(err: &Error) -> bool {
     let is_missing = matches!(err, Error::NotFound { .. });
-    match err.suspects() {
+    let failure = err.classify();
+    match failure.suspicion {
         Some(Suspicion::Route | Suspicion::Right { .. }) => true,
         Some(Suspicion::Keys) => false,
-        None => {
-            err.call_outcome() == CallOutcome::Works && !is_missing && !err.may_have_been_done()
-        }
+        None => failure.outcome == CallOutcome::Works && !is_missing && !failure.is_uncertain(),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use connections::NoClient;
-use connectwise::Error;
+use connectwise::{Error, Failure, WriteOutcome};
 use domain::breaker::CallOutcome;
 use domain::record::{Op, Refusal};
 use domain::{Blocked, Reaction, Target};
@@ -39,20 +39,29 @@ pub(crate) enum TicketError {
 const NO_WORDS: &str = "";
 
 impl TicketError {
-    pub(crate) fn reaction(&self) -> Reaction {
+    /// Classifies the failure of a step. A suspicion says nothing about the connection until a plain
+    /// read confirms it.
+    pub(crate) fn classify(&self) -> Failure {
         match self {
-            Self::NoClient(err) => err.reaction(),
-            Self::Read(err) | Self::Write(err) | Self::Unverified(err) => err.reaction(),
-            Self::NoTime => Reaction::Retry {
-                after: Some(Duration::from_secs(1)),
+            Self::NoClient(err) => err.classify(),
+            Self::Read(err) => Failure {
+                write: WriteOutcome::NotDone,
+                ..err.classify().unconfirmed()
             },
-            Self::NoText => Reaction::Retry { after: None },
-            Self::StatusWithoutEffect => Reaction::Block {
-                reason: Blocked::TargetGone(Target::Status),
+            Self::Write(err) => err.classify().unconfirmed(),
+            Self::Unverified(err) => Failure {
+                write: WriteOutcome::Unknown,
+                ..err.classify().unconfirmed()
             },
-            Self::PriorityWithoutEffect => Reaction::Block {
-                reason: Blocked::TargetGone(Target::Priority),
-            },
+            Self::NoTime => {
+                let after = Some(Duration::from_secs(1));
+                Failure::not_done(Reaction::Retry { after }, CallOutcome::Nothing)
+            }
+            Self::NoText => {
+                Failure::not_done(Reaction::Retry { after: None }, CallOutcome::Nothing)
+            }
+            Self::StatusWithoutEffect => without_effect(Target::Status),
+            Self::PriorityWithoutEffect => without_effect(Target::Priority),
         }
     }
 
@@ -75,33 +84,6 @@ impl TicketError {
         Some(Refusal { op, words })
     }
 
-    pub(crate) fn may_have_been_done(&self) -> bool {
-        match self {
-            Self::Write(err) => err.may_have_been_done(),
-            Self::Unverified(_) => true,
-            Self::NoClient(_)
-            | Self::Read(_)
-            | Self::NoTime
-            | Self::NoText
-            | Self::StatusWithoutEffect
-            | Self::PriorityWithoutEffect => false,
-        }
-    }
-
-    /// What the failure says about the connection. A failure that raises a suspicion says nothing
-    /// until a plain read confirms it.
-    pub(crate) fn call_outcome(&self) -> CallOutcome {
-        match self {
-            Self::NoClient(err) => err.call_outcome(),
-            Self::Read(err) | Self::Write(err) | Self::Unverified(err) => match err.suspects() {
-                Some(_) => CallOutcome::Nothing,
-                None => err.call_outcome(),
-            },
-            Self::NoTime | Self::NoText => CallOutcome::Nothing,
-            Self::StatusWithoutEffect | Self::PriorityWithoutEffect => CallOutcome::Works,
-        }
-    }
-
     /// The call whose failure means that nothing was written.
     pub(crate) fn call(&self) -> Option<&Error> {
         match self {
@@ -114,4 +96,10 @@ impl TicketError {
             | Self::PriorityWithoutEffect => None,
         }
     }
+}
+
+/// ConnectWise answered 200, but the ticket did not change.
+fn without_effect(target: Target) -> Failure {
+    let reason = Blocked::TargetGone(target);
+    Failure::not_done(Reaction::Block { reason }, CallOutcome::Works)
 }

@@ -102,14 +102,14 @@ impl TicketWrites<'_> {
                 self.record_suspected_refusal(record, claim, &err, work.text, now)
                     .await
             }
-            Err(err) if err.may_have_been_done() => {
+            Err(err) if err.classify().is_uncertain() => {
                 tracing::warn!(error = %err, op = ?claim.op, "outcome of a write is unknown");
                 let uncertain = |record: Record, holds| match holds {
                     Holds::Claim => record.with_uncertain(work.text, now),
                     Holds::Nothing => record,
                 };
                 let recorded = self.records.change(record, claim, uncertain).await?;
-                connection.record_outcome(err.call_outcome()).await;
+                connection.record_outcome(err.classify().outcome).await;
                 Ok(recorded)
             }
             Err(err) => {
@@ -163,7 +163,7 @@ impl TicketWrites<'_> {
         text: Option<&Payload>,
         now: Timestamp,
     ) -> Result<StepOutcome, store::Error> {
-        let reason = Blocked::Rejected(err.call().map(Error::answered).unwrap_or_default());
+        let reason = Blocked::Rejected(err.call().map(Error::answer_summary).unwrap_or_default());
         let refusal = err.refusal(Some(claim.op), &reason);
         let suspected = |record: Record, holds| {
             let Holds::Claim = holds else {
@@ -222,7 +222,7 @@ pub(crate) fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) ->
 
 /// Whether the keys were refused for a note that only explains another write.
 fn is_optional_note_refused(step: &Step, err: &TicketError) -> bool {
-    let suspicion = err.call().and_then(Error::suspects);
+    let suspicion = err.call().and_then(|call| call.classify().suspicion);
     matches!(step, Step::Note { note, .. } if is_optional(note))
         && suspicion == Some(Suspicion::Keys)
 }

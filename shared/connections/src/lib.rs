@@ -12,7 +12,7 @@ use std::time::Duration;
 use aws::metrics::{Metric, count};
 use aws::secrets::{self, ConnectionSecret, Secrets};
 use aws_types::SdkConfig;
-use connectwise::{Client, Credentials, HostList, Http, Ticket};
+use connectwise::{Client, Credentials, Failure, HostList, Http, Ticket};
 use domain::adopt::FoundTicket;
 use domain::breaker::{Breaker, CallOutcome, is_too_long_for_the_queue};
 use domain::pipeline::Schedule;
@@ -95,7 +95,7 @@ pub enum BuildError {
     Origins(#[from] connectwise::InvalidOrigin),
     /// The HTTP client cannot be made.
     #[error(transparent)]
-    Http(#[from] connectwise::HttpNotBuilt),
+    Http(#[from] connectwise::HttpBuildError),
 }
 
 /// What stands in the way of a client, and what it asks for.
@@ -121,33 +121,24 @@ pub enum NoClient {
 }
 
 impl NoClient {
-    /// What this asks of the worker that met it.
     #[must_use]
-    pub fn reaction(&self) -> Reaction {
-        match self {
-            Self::Secret(secrets::Error::Unavailable { .. }) => Reaction::Retry { after: None },
-            Self::Secret(secrets::Error::Unknown(_) | secrets::Error::Malformed { .. })
-            | Self::Host(_)
-            | Self::OtherOrigin { .. } => Reaction::Block {
-                reason: Blocked::ConnectionBroken,
-            },
-            Self::NotSetUp => Reaction::Block {
-                reason: Blocked::NotSetUp,
-            },
-        }
-    }
-
-    /// What this tells of the whole connection.
-    #[must_use]
-    pub fn call_outcome(&self) -> CallOutcome {
-        match self {
-            Self::Secret(secrets::Error::Unavailable { .. }) | Self::NotSetUp => {
-                CallOutcome::Nothing
+    pub fn classify(&self) -> Failure {
+        let (reaction, outcome) = match self {
+            Self::Secret(secrets::Error::Unavailable { .. }) => {
+                (Reaction::Retry { after: None }, CallOutcome::Nothing)
             }
             Self::Secret(secrets::Error::Unknown(_) | secrets::Error::Malformed { .. })
             | Self::Host(_)
-            | Self::OtherOrigin { .. } => CallOutcome::Refused,
-        }
+            | Self::OtherOrigin { .. } => {
+                let reason = Blocked::ConnectionBroken;
+                (Reaction::Block { reason }, CallOutcome::Refused)
+            }
+            Self::NotSetUp => {
+                let reason = Blocked::NotSetUp;
+                (Reaction::Block { reason }, CallOutcome::Nothing)
+            }
+        };
+        Failure::not_done(reaction, outcome)
     }
 }
 

@@ -1,69 +1,81 @@
-//! One connection: its keys, its limit of calls at a time, and how a call is made. What can be asked is in `tables` and `tickets`.
+//! The client of one connection: its keys, its limit of concurrent calls, and how a call is sent. The
+//! calls themselves are in `tables`, `tickets` and the two writers.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout_at};
 
-use crate::call::{self, Answer, Call};
+use crate::call::{self, ApiCall, ApiResponse};
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::http::Http;
 use crate::origin::HostError;
-use crate::setup_writer::SetupWriter;
-use crate::writer::TicketWriter;
 
-/// Twelve calls at a time tripped ConnectWise's limit within a thousand requests, four did not (seen live).
-const CALLS_AT_A_TIME: u32 = 4;
+/// Twelve concurrent calls reached ConnectWise's rate limit within a thousand requests, four did not
+/// (observed live).
+const MAX_CONCURRENT_CALLS: u32 = 4;
 
-/// One connection to one ConnectWise. Cheap to clone; clones share the limit of four calls at a time, and what ConnectWise asked
-/// them to wait.
+/// A client of one connection. Clones are cheap, and share the limit of four concurrent calls and the
+/// pause that ConnectWise asked for.
+///
+/// ```no_run
+/// use std::time::Duration;
+///
+/// use connectwise::{Client, Credentials, HostList, Http};
+/// use domain::Secret;
+/// use tokio::time::Instant;
+///
+/// # async fn read() -> Result<(), Box<dyn std::error::Error>> {
+/// // The clouds are allowed. The operator lists the origins of other servers.
+/// let http = Http::new(HostList::new(["https://psa.example.com"])?)?;
+/// let credentials = Credentials {
+///     origin: http.hosts().site("na.myconnectwise.net")?,
+///     company_id: "acme".to_owned(),
+///     public_key: "public".to_owned(),
+///     private_key: Secret::new("private"),
+///     client_id: Secret::new("11111111-2222-3333-4444-555555555555"),
+/// };
+/// let client = Client::new(&http, credentials)?;
+/// let deadline = Instant::now() + Duration::from_secs(5);
+/// let company = client.company(250, deadline).await?;
+/// println!("{}", company.name);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Client {
     http: Http,
     keys: Arc<Credentials>,
-    calls: Arc<Semaphore>,
-    /// How many of the four places a call takes.
-    places: u32,
+    slots: Arc<Semaphore>,
+    /// How many of the four slots a call takes.
+    slots_per_call: u32,
     paused_until: Arc<Mutex<Option<Instant>>>,
 }
 
 impl Client {
-    /// A client that sends these keys to their own origin.
+    /// Creates a client that sends these keys to their own origin.
     ///
     /// # Errors
-    /// When that origin may not be spoken to.
+    /// When that origin is not allowed.
     pub fn new(http: &Http, credentials: Credentials) -> Result<Self, HostError> {
         http.hosts.check(&credentials.origin)?;
         Ok(Self {
             http: http.clone(),
             keys: Arc::new(credentials),
-            calls: Arc::new(Semaphore::new(CALLS_AT_A_TIME as usize)),
-            places: 1,
+            slots: Arc::new(Semaphore::new(MAX_CONCURRENT_CALLS as usize)),
+            slots_per_call: 1,
             paused_until: Arc::default(),
         })
     }
 
-    /// The same connection, with one call at a time: where nobody knows whether others had trouble with it.
+    /// Returns the same client with one call at a time, for a connection whose health is unknown.
     #[must_use]
     pub fn one_at_a_time(mut self) -> Self {
-        self.places = CALLS_AT_A_TIME;
+        self.slots_per_call = MAX_CONCURRENT_CALLS;
         self
-    }
-
-    /// The writes of tickets. Only `functions/tickets` may call this: it alone holds the claims that make a write safe.
-    #[must_use]
-    pub fn ticket_writer(&self) -> TicketWriter {
-        TicketWriter::new(self.clone())
-    }
-
-    /// The writes of set-up tables. Only `functions/setup` may call this: a person asked for them there, and they are looked
-    /// for by their names before each.
-    #[must_use]
-    pub fn setup_writer(&self) -> SetupWriter {
-        SetupWriter::new(self.clone())
     }
 
     /// Reads one record.
@@ -73,58 +85,64 @@ impl Client {
         right: &'static str,
         deadline: Instant,
     ) -> Result<T, Error> {
-        self.send(&Call::get(path, right), deadline).await?.parse()
+        self.send(&ApiCall::get(path, right), deadline)
+            .await?
+            .parse()
     }
 
     /// Makes a call without a body.
-    pub(crate) async fn send(&self, call: &Call, deadline: Instant) -> Result<Answer, Error> {
-        let _turn = self.turn(deadline).await?;
+    pub(crate) async fn send(
+        &self,
+        call: &ApiCall,
+        deadline: Instant,
+    ) -> Result<ApiResponse, Error> {
+        let _slot = self.acquire_slot(deadline).await?;
         let end = call::end_of_call(deadline)?;
-        let request = call::signed(&self.http, &self.keys, call)?;
+        let request = call::sign(&self.http, &self.keys, call)?;
         self.note_throttling(call::send(request, call, end).await)
     }
 
-    /// Makes a call with a body.
+    /// Makes a call with a JSON body.
     pub(crate) async fn send_json(
         &self,
-        call: &Call,
+        call: &ApiCall,
         body: &(impl serde::Serialize + ?Sized),
         deadline: Instant,
-    ) -> Result<Answer, Error> {
-        let _turn = self.turn(deadline).await?;
+    ) -> Result<ApiResponse, Error> {
+        let _slot = self.acquire_slot(deadline).await?;
         let end = call::end_of_call(deadline)?;
-        let request = call::signed(&self.http, &self.keys, call)?.json(body);
+        let request = call::sign(&self.http, &self.keys, call)?.json(body);
         self.note_throttling(call::send(request, call, end).await)
     }
 
-    /// Waits for one of the four places; whoever gets none in time, or is asked to wait, has sent nothing.
-    async fn turn(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Error> {
-        let waited = timeout_at(deadline, self.calls.acquire_many(self.places)).await;
-        let Ok(Ok(permit)) = waited else {
+    /// Waits for a slot. An error here proves that nothing was sent.
+    async fn acquire_slot(&self, deadline: Instant) -> Result<SemaphorePermit<'_>, Error> {
+        let acquired = timeout_at(deadline, self.slots.acquire_many(self.slots_per_call)).await;
+        let Ok(Ok(permit)) = acquired else {
             return Err(Error::DeadlineTooShort);
         };
-        let paused = *self.pause();
-        match paused.map(|until| until.saturating_duration_since(Instant::now())) {
+        let paused_until = *self.paused_until();
+        match paused_until.map(|until| until.saturating_duration_since(Instant::now())) {
             Some(retry_after) if !retry_after.is_zero() => Err(Error::Throttled { retry_after }),
             _ => Ok(permit),
         }
     }
 
-    /// A call that was throttled holds up all that come after it.
-    fn note_throttling(&self, answer: Result<Answer, Error>) -> Result<Answer, Error> {
-        if let Err(Error::Throttled { retry_after }) = &answer {
+    /// A throttled call pauses all later ones.
+    fn note_throttling(&self, response: Result<ApiResponse, Error>) -> Result<ApiResponse, Error> {
+        if let Err(Error::Throttled { retry_after }) = &response {
             self.pause_for(*retry_after);
         }
-        answer
+        response
     }
 
-    /// Lets no call of any clone begin for so long; a longer pause stays.
+    /// Refuses new calls of all clones for this time, unless a longer pause is set already.
     pub fn pause_for(&self, time: Duration) {
-        let mut paused = self.pause();
-        *paused = (*paused).max(Some(Instant::now() + time));
+        let mut paused_until = self.paused_until();
+        *paused_until = (*paused_until).max(Some(Instant::now() + time));
     }
 
-    fn pause(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+    fn paused_until(&self) -> MutexGuard<'_, Option<Instant>> {
         self.paused_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

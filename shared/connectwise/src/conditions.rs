@@ -1,42 +1,39 @@
-//! The conditions of searches, built from types. The one text from outside that enters them is a [`SearchText`].
+//! The conditions of searches, built from types. [`SearchText`] is the only outside text in them.
 
 use std::fmt;
 
 use domain::RecordId;
 use domain::text::one_line;
-use jiff::Timestamp;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Longest value that ConnectWise's schema allows for a ticket's `externalXRef`.
+/// The longest value that ConnectWise's schema allows for a ticket's `externalXRef`.
 const MAX_XREF: usize = 100;
 
-/// Longest name of a company in ConnectWise's schema, in characters; also keeps the address under the 2,000 that it takes.
-const MAX_SEARCHED: usize = 50;
+/// The longest company name of ConnectWise's schema, in characters. It also keeps the address under the
+/// 2,000 characters that ConnectWise takes.
+const MAX_SEARCH_TEXT: usize = 50;
 
-/// What stays as it is in a query: RFC 3986's unreserved characters. A space becomes `%20`, never `+`.
+/// Escapes all but RFC 3986's unreserved characters. A space becomes `%20`, never `+`.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// What a ticket's `externalXRef` may hold with us: 1 to 100 letters, digits and hyphens.
+/// The value of a ticket's `externalXRef`: 1 to 100 letters, digits and hyphens.
 ///
-/// So it is never empty (an empty one matches every ticket that a person made), and never holds a quote, a wildcard (`*`, `%`,
-/// `_`) or a bracket of the conditions' grammar.
+/// So it is never empty (an empty one matches every ticket that a person made), and never holds a quote,
+/// a wildcard (`*`, `%`, `_`) or a bracket of the conditions' grammar.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExternalXref(String);
 
-/// A text is no `externalXRef` of ours.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an external reference is 1 to 100 characters of A-Z, a-z, 0-9 and -")]
 pub struct InvalidXref;
 
 impl ExternalXref {
-    /// Takes a text as an external reference.
-    ///
     /// # Errors
-    /// When it is empty, too long or has any other character.
+    /// When the text is empty, too long or holds another character.
     pub fn parse(text: impl Into<String>) -> Result<Self, InvalidXref> {
         let text = text.into();
         let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
@@ -46,7 +43,6 @@ impl ExternalXref {
         Ok(Self(text))
     }
 
-    /// The reference as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -59,88 +55,83 @@ impl fmt::Display for ExternalXref {
     }
 }
 
-/// What a person typed to find a company by, as far as it can be asked for.
+/// The part of a person's search text that can be searched for.
 ///
-/// Nobody documents how the conditions' grammar guards a quote or a wildcard inside a text, so nothing is guarded here: the
-/// longest stretch of what means nothing is searched for, and finds at least what the whole would have.
+/// ConnectWise does not document how to escape a quote or a wildcard inside a text, so nothing is
+/// escaped here. The longest part without special characters is searched for. It finds at least what
+/// the whole text would have found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchText(String);
 
-/// A text has no letter or digit to search for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no letter or digit to search for")]
 pub struct NothingToSearch;
 
 impl SearchText {
-    /// Takes the part of a text that can be searched for, at most 50 characters of it; of several as long, the last.
+    /// Returns the longest searchable part of a text, at most 50 characters of it. Among parts of equal
+    /// length it is the last.
     ///
     /// # Errors
-    /// When there is no letter or digit in it.
+    /// When the text holds no letter or digit.
     pub fn parse(text: &str) -> Result<Self, NothingToSearch> {
         let line = one_line(text);
-        line.split(|c| !means_nothing(c))
-            .map(|stretch| {
-                stretch
-                    .trim()
+        line.split(|c| !is_literal(c))
+            .map(|part| {
+                part.trim()
                     .chars()
-                    .take(MAX_SEARCHED)
+                    .take(MAX_SEARCH_TEXT)
                     .collect::<String>()
             })
-            .filter(|stretch| stretch.contains(char::is_alphanumeric))
-            .max_by_key(|stretch| stretch.chars().count())
+            .filter(|part| part.contains(char::is_alphanumeric))
+            .max_by_key(|part| part.chars().count())
             .map(Self)
             .ok_or(NothingToSearch)
     }
 
-    /// What is searched for.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// Letters and digits of all scripts, and the marks of company names that no grammar of conditions uses within double quotes.
-fn means_nothing(c: char) -> bool {
+/// Letters and digits of all scripts, and the punctuation of company names that has no special meaning
+/// within double quotes.
+fn is_literal(c: char) -> bool {
     c.is_alphanumeric() || " &',.-+/()!#:".contains(c)
 }
 
-/// A field that conditions name, in ConnectWise's spelling.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Field {
-    BoardId,
     ClosedFlag,
     ExternalXref,
     Id,
     Identifier,
-    LastUpdated,
     Name,
 }
 
-/// One condition, or several joined. Made here alone, of fields and typed values.
+/// One condition, or several joined. Only this module builds them, from fields and typed values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Conditions(String);
 
 impl Conditions {
-    /// `field=7`.
-    pub(crate) fn is_record(field: Field, id: RecordId) -> Self {
-        Self(format!("{field}={id}"))
-    }
-
     /// `field=true`.
     pub(crate) fn is_flag(field: Field, flag: bool) -> Self {
         Self(format!("{field}={flag}"))
     }
 
-    /// `field="a"`, or `field in ("a","b")` for several. Of no tokens it is nothing that ConnectWise would take.
-    pub(crate) fn is_one_of(field: Field, tokens: &[&ExternalXref]) -> Self {
-        let quoted: Vec<String> = tokens.iter().map(|token| format!("\"{token}\"")).collect();
+    /// `field="a"`, or `field in ("a","b")` for several. Without references it is invalid.
+    pub(crate) fn is_one_of(field: Field, references: &[&ExternalXref]) -> Self {
+        let quoted: Vec<String> = references
+            .iter()
+            .map(|reference| format!("\"{reference}\""))
+            .collect();
         Self(match quoted.as_slice() {
             [only] => format!("{field}={only}"),
             several => format!("{field} in ({})", several.join(",")),
         })
     }
 
-    /// `field in (7,8)`. Of no records it is nothing that ConnectWise would take.
+    /// `field in (7,8)`. Without records it is invalid.
     pub(crate) fn is_any_record(field: Field, ids: &[RecordId]) -> Self {
         let ids: Vec<String> = ids.iter().map(RecordId::to_string).collect();
         Self(format!("{field} in ({})", ids.join(",")))
@@ -156,22 +147,16 @@ impl Conditions {
         Self(format!("{field} contains \"{}\"", text.0))
     }
 
-    /// `field>[time]`, in whole seconds. One server was seen to answer `>=` with nothing at all.
-    pub(crate) fn after(field: Field, time: Timestamp) -> Self {
-        Self(format!("{field}>[{}]", time.strftime("%Y-%m-%dT%H:%M:%SZ")))
-    }
-
-    /// Both.
     pub(crate) fn and(self, other: &Self) -> Self {
         Self(format!("{} and {}", self.0, other.0))
     }
 
-    /// Either; in brackets, so that it can stand beside others.
+    /// In brackets, so that it can be joined with others.
     pub(crate) fn or(self, other: &Self) -> Self {
         Self(format!("({} or {})", self.0, other.0))
     }
 
-    /// `conditions=…&`, escaped for a query.
+    /// The escaped query parameter, `conditions=…&`.
     pub(crate) fn parameter(&self) -> String {
         format!("conditions={}&", escape(&self.0))
     }
@@ -180,18 +165,15 @@ impl Conditions {
 impl fmt::Display for Field {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::BoardId => "board/id",
             Self::ClosedFlag => "closedFlag",
             Self::ExternalXref => "externalXRef",
             Self::Id => "id",
             Self::Identifier => "identifier",
-            Self::LastUpdated => "lastUpdated",
             Self::Name => "name",
         })
     }
 }
 
-/// One part of a query, escaped.
 fn escape(text: &str) -> String {
     utf8_percent_encode(text, QUERY).to_string()
 }

@@ -1,4 +1,4 @@
-//! What a connection signs its calls with, in types that cannot print.
+//! The keys of a connection. The type never prints them.
 
 use std::fmt;
 
@@ -6,22 +6,22 @@ use domain::Secret;
 
 use crate::origin::Origin;
 
-/// One partner's keys, and the one origin that they may be sent to.
+/// One partner's keys, and the one origin to which they may be sent.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Credentials {
-    /// Where these keys belong; [`crate::Client`] sends them nowhere else.
+    /// [`crate::Client`] sends the keys to no other origin.
     pub origin: Origin,
-    /// The company id of the sign-in page, not a company record.
+    /// The company id of the sign-in page, not that of a company record.
     pub company_id: String,
-    /// The API member's public key.
     pub public_key: String,
-    /// The API member's private key, which ConnectWise shows once.
+    /// ConnectWise shows it only once.
     pub private_key: Secret,
-    /// The integration's `clientId`, mandatory on every call since August 2019. ConnectWise asks vendors not to publish it.
+    /// The integration's `clientId`, mandatory on every call since August 2019. ConnectWise asks vendors
+    /// not to publish it.
     pub client_id: Secret,
 }
 
-/// The public key is half of a password: it stays out of logs too.
+/// Omits the public key too, since it is half of a password.
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Credentials")
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_never_show_in_debug() {
+    fn debug_shows_no_key() {
         let credentials = Credentials {
             origin: Origin::parse("https://api-na.myconnectwise.net").unwrap(),
             company_id: "acme".to_owned(),

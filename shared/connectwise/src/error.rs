@@ -1,240 +1,244 @@
-//! What can go wrong in a call, named by situation, and what each situation asks for.
+//! Why a call fails, and the one classification of each failure.
 //!
-//! All classifications match without a wildcard: a new situation must be classified by a person. How a status and a body
-//! become one of these is in `verdict`.
-//!
-//! What a failure says of the whole connection holds for a plain read only. A firewall can refuse one ticket for its text,
-//! so a refusal of any other call is a [`Suspicion`], which a plain read confirms or not.
+//! All matches are exhaustive, so that a new variant must be classified. `refusal` turns a status and a
+//! body into an [`Error`].
 
 use std::time::Duration;
 
 use domain::breaker::CallOutcome;
 use domain::{Blocked, Reaction, Target};
 
-/// Why a call did not bring what it was made for.
+/// Why a call failed.
 ///
-/// Causes from below are kept as text without addresses or queries, so an error can be compared, cloned and logged.
+/// Lower errors are kept as text without addresses and queries, so an error can be compared, cloned
+/// and logged. `words` are ConnectWise's own words, on one line, at most 500 characters, and may be
+/// empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// The connection could not be made: not a byte of the request was sent.
-    #[error("ConnectWise could not be connected to: {cause}")]
-    NotSent {
-        /// What the network said.
-        cause: String,
-    },
-    /// The deadline left no time for the call: nothing was sent.
-    #[error("the deadline left no time to call ConnectWise")]
+    /// No byte of the request was sent.
+    #[error("failed to connect to ConnectWise: {cause}")]
+    NotSent { cause: String },
+    /// Nothing was sent.
+    #[error("too little time is left to call ConnectWise")]
     DeadlineTooShort,
-    /// The request went out, and no whole answer came in time.
+    /// The request was sent, and no whole response came in time.
     #[error("ConnectWise did not answer within {after:?}")]
-    TimedOut {
-        /// How long was waited.
-        after: Duration,
-    },
-    /// The request went out, or part of it, and the connection broke before an answer's head came.
-    #[error("the connection to ConnectWise broke before an answer: {cause}")]
-    NoAnswer {
-        /// What the network said.
-        cause: String,
-    },
-    /// Too many calls; nothing was done.
+    TimedOut { after: Duration },
+    /// The request was sent, at least in part, and the connection broke before the response's head.
+    #[error("the connection to ConnectWise broke before a response: {cause}")]
+    NoAnswer { cause: String },
+    /// Too many calls. ConnectWise did nothing.
     #[error("ConnectWise asks to wait {retry_after:?}")]
     Throttled {
-        /// What ConnectWise asked for: at least a second, at most an hour.
+        /// At least a second, at most an hour.
         retry_after: Duration,
     },
-    /// ConnectWise, or something before it, failed.
+    /// ConnectWise, or a proxy before it, failed.
     #[error("ConnectWise failed with {status}: {words}")]
-    ServerError {
-        /// The HTTP status.
-        status: u16,
-        /// ConnectWise's own words, on one line; may be empty.
-        words: String,
-    },
+    ServerError { status: u16, words: String },
     /// The keys are wrong, expired or revoked.
     #[error("ConnectWise refuses the API keys")]
     KeysRefused,
     /// The `clientId` is missing, unknown or refused.
     #[error("ConnectWise refuses the clientId")]
     ClientIdRefused,
-    /// The call reached no codebase: company id or site is wrong, or something in between answered.
+    /// The call reached no codebase: the company id or the site is wrong, or a proxy answered.
     #[error("ConnectWise could not route the call ({status}): {words}")]
-    NotRouted {
-        /// The HTTP status.
-        status: u16,
-        /// The answer's own words, on one line; may be empty.
-        words: String,
-    },
+    NotRouted { status: u16, words: String },
     /// This ConnectWise has no such endpoint, or not with this method.
     #[error("ConnectWise has no endpoint {path}")]
     EndpointMissing {
         /// The path below the API's base.
         path: String,
     },
-    /// The call is forbidden, and the answer does not say that it is for want of a right.
+    /// The call is forbidden, and the response does not say that a right is missing.
     #[error("ConnectWise forbids the call: {words}")]
     Forbidden {
-        /// The right that the call needs, one of [`crate::rights`].
+        /// The right that the call needs, one of [`domain::rights`].
         right: &'static str,
-        /// The answer's own words, on one line; may be empty.
         words: String,
     },
-    /// The API member's security role lacks a right, in ConnectWise's own words.
+    /// ConnectWise says that the API member's security role lacks a right.
     #[error("the API member lacks the right {right}")]
     MissingRight {
-        /// The right that the call needs, one of [`crate::rights`].
+        /// The right that the call needs, one of [`domain::rights`].
         right: &'static str,
     },
-    /// The record that the call was about does not exist (any more).
-    #[error("a record is gone: {what}")]
+    /// The call's record does not exist, or exists no more.
+    #[error("record not found: {what}")]
     NotFound {
         /// ConnectWise's own words, such as "Ticket 1255787 not found".
         what: String,
     },
-    /// What the ticket should point at is gone or does not belong there.
+    /// A record that the ticket refers to does not exist, or does not belong there.
     #[error("the {target} is not usable: {words}")]
-    TargetGone {
-        /// Which of the ticket's references.
-        target: Target,
-        /// ConnectWise's own words, on one line.
-        words: String,
-    },
-    /// ConnectWise refuses what was sent, and another attempt would be refused alike.
+    TargetGone { target: Target, words: String },
+    /// ConnectWise refuses the request, and would refuse a repetition too.
     #[error("ConnectWise rejected the call: {words}")]
-    Rejected {
-        /// ConnectWise's own words, on one line, at most 500 characters.
-        words: String,
-    },
-    /// The record is in use by somebody else just now.
+    Rejected { words: String },
+    /// Another user or process uses the record at the moment.
     #[error("the record is in use: {words}")]
-    Conflict {
-        /// ConnectWise's own words, on one line.
-        words: String,
-    },
-    /// The answer points elsewhere; keys are never carried along.
+    Conflict { words: String },
+    /// The client follows no redirect, because the keys would go along.
     #[error("ConnectWise answered with a redirect ({status}), which is not followed")]
-    RedirectRefused {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// The host's name leads to an address that may not be spoken to: nothing was sent.
+    RedirectRefused { status: u16 },
+    /// The host's name resolves to an address that is not allowed. Nothing was sent.
     #[error("the host is refused: {cause}")]
-    HostRefused {
-        /// Which rule it breaks.
-        cause: String,
-    },
-    /// The answer to a call that succeeded is larger than anything we ask for.
+    HostRefused { cause: String },
+    /// A successful response is larger than any expected one.
     #[error("ConnectWise answered more than {limit} bytes or pages")]
-    AnswerTooLarge {
-        /// The limit that it broke.
-        limit: usize,
-    },
-    /// The answer is cut off, or is not what the endpoint is documented to give.
-    #[error("ConnectWise's answer ({status}) cannot be read: {cause}")]
+    AnswerTooLarge { limit: usize },
+    /// The response is cut off, or is not what the endpoint is documented to return.
+    #[error("ConnectWise's response ({status}) is unreadable: {cause}")]
     AnswerUnreadable {
-        /// The HTTP status.
         status: u16,
-        /// What is wrong with it; never its content.
+        /// Never quotes the response.
         cause: String,
     },
 }
 
-impl Error {
-    /// What this failure asks of the worker. A write asks [`Self::may_have_been_done`] first: what is uncertain must be
+/// The classification of a failure: whether to retry, what it says about the connection, and whether
+/// a write may have taken effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// Whether and when to retry. A write asks [`Self::write`] first: a write of unknown outcome is
     /// searched for, never repeated.
+    pub reaction: Reaction,
+    /// What the failure says about the connection, if it is that of a plain read. For any other call
+    /// see [`Self::unconfirmed`].
+    pub outcome: CallOutcome,
+    /// Whether a write that failed like this may have taken effect.
+    pub write: WriteOutcome,
+    /// What the failure makes doubtful beside its call. A firewall can refuse one ticket for its text,
+    /// so a refusal counts against the connection only once a plain read with the same keys is
+    /// refused too. Otherwise it is a refusal of this call alone.
+    pub suspicion: Option<Suspicion>,
+}
+
+/// Whether a failed write may have taken effect.
+///
+/// ConnectWise has no idempotency key. It was seen to create tickets whose call it answered with a
+/// time-out or a 500. So each failure that does not prove the contrary is [`WriteOutcome::Unknown`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WriteOutcome {
+    NotDone,
+    /// It took effect, will take effect within minutes, or never will.
+    Unknown,
+}
+
+/// What a refusal of one call makes doubtful beside that call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Suspicion {
+    /// The keys or the `clientId`.
+    Keys,
+    /// Whether ConnectWise answered at all, and not a proxy or firewall before it.
+    Route,
+    /// A right of the API member.
+    Right {
+        /// One of [`domain::rights`].
+        right: &'static str,
+        /// Whether ConnectWise itself says that a right is missing.
+        named: bool,
+    },
+}
+
+impl Failure {
+    /// A failure that is certain not to have written anything and makes nothing else doubtful.
     #[must_use]
-    pub fn reaction(&self) -> Reaction {
-        match self {
-            Self::NotSent { .. }
-            | Self::DeadlineTooShort
-            | Self::TimedOut { .. }
-            | Self::NoAnswer { .. }
-            | Self::ServerError { .. }
-            | Self::Conflict { .. }
-            | Self::AnswerTooLarge { .. }
-            | Self::AnswerUnreadable { .. }
-            // These come from something before ConnectWise, which may be gone in a minute.
-            | Self::NotRouted { .. }
-            | Self::EndpointMissing { .. }
-            | Self::RedirectRefused { .. }
-            | Self::Forbidden { .. } => Reaction::Retry { after: None },
-            Self::Throttled { retry_after } => Reaction::Retry {
-                after: Some(*retry_after),
+    pub fn not_done(reaction: Reaction, outcome: CallOutcome) -> Self {
+        Self {
+            reaction,
+            outcome,
+            write: WriteOutcome::NotDone,
+            suspicion: None,
+        }
+    }
+
+    /// Leaves out what a plain read must confirm before it counts against the connection. For the
+    /// failure of any call that is not a plain read.
+    #[must_use]
+    pub fn unconfirmed(self) -> Self {
+        match self.suspicion {
+            Some(_) => Self {
+                outcome: CallOutcome::Nothing,
+                ..self
             },
-            // Verdicts on the connection: thousands of messages must not hammer a locked account.
-            Self::KeysRefused | Self::ClientIdRefused | Self::HostRefused { .. } => {
-                block(Blocked::ConnectionBroken)
-            }
-            Self::MissingRight { right } => block(Blocked::MissingRight((*right).to_owned())),
-            Self::TargetGone { target, .. } => block(Blocked::TargetGone(*target)),
-            // Whoever deletes or merges a ticket is not fought; callers that expect it look for `NotFound` before they ask.
-            Self::NotFound { what } => block(Blocked::Rejected(what.clone())),
-            Self::Rejected { words } => block(Blocked::Rejected(words.clone())),
+            None => self,
         }
     }
 
-    /// What this failure of a plain read tells of the whole connection. Of any other call it is that only where nothing is
-    /// [suspected](Self::suspects).
+    /// Whether a write that failed like this may have taken effect.
     #[must_use]
-    pub fn call_outcome(&self) -> CallOutcome {
+    pub fn is_uncertain(&self) -> bool {
+        self.write == WriteOutcome::Unknown
+    }
+}
+
+impl Error {
+    /// Classifies the failure of a call.
+    #[must_use]
+    pub fn classify(&self) -> Failure {
         match self {
-            Self::TimedOut { .. } => CallOutcome::Fails { timed_out: true },
-            Self::NotSent { .. }
-            | Self::NoAnswer { .. }
-            | Self::ServerError { .. }
-            | Self::NotRouted { .. }
-            | Self::EndpointMissing { .. }
-            | Self::RedirectRefused { .. }
-            | Self::Forbidden { .. }
-            | Self::AnswerTooLarge { .. }
-            | Self::AnswerUnreadable { .. } => CallOutcome::Fails { timed_out: false },
-            Self::Throttled { retry_after } => CallOutcome::Throttled {
-                after: *retry_after,
+            Self::NotSent { .. } => fails(WriteOutcome::NotDone, None),
+            Self::DeadlineTooShort => Failure::not_done(retry(None), CallOutcome::Nothing),
+            Self::TimedOut { .. } => Failure {
+                outcome: CallOutcome::Fails { timed_out: true },
+                ..fails(WriteOutcome::Unknown, None)
             },
-            Self::KeysRefused | Self::ClientIdRefused | Self::HostRefused { .. } => {
-                CallOutcome::Refused
+            Self::NoAnswer { .. } | Self::ServerError { .. } | Self::AnswerTooLarge { .. } => {
+                fails(WriteOutcome::Unknown, None)
             }
-            Self::MissingRight { right } => CallOutcome::MissingRight(right),
-            Self::NotFound { .. }
-            | Self::TargetGone { .. }
-            | Self::Rejected { .. }
-            | Self::Conflict { .. } => CallOutcome::Works,
-            Self::DeadlineTooShort => CallOutcome::Nothing,
+            Self::Throttled { retry_after } => Failure::not_done(
+                retry(Some(*retry_after)),
+                CallOutcome::Throttled {
+                    after: *retry_after,
+                },
+            ),
+            // A proxy or firewall may have answered, and may be gone in a minute.
+            Self::NotRouted { .. } | Self::EndpointMissing { .. } => {
+                fails(WriteOutcome::NotDone, Some(Suspicion::Route))
+            }
+            // A server answers 303, and in practice 302, after the write; 307 and 308 before it.
+            Self::RedirectRefused { status } => {
+                let write = match status {
+                    307 | 308 => WriteOutcome::NotDone,
+                    _ => WriteOutcome::Unknown,
+                };
+                fails(write, Some(Suspicion::Route))
+            }
+            // The status is known: a refusal is one even if its body cannot be read.
+            Self::AnswerUnreadable { status, .. } if is_refusal(*status) => {
+                fails(WriteOutcome::NotDone, Some(Suspicion::Route))
+            }
+            Self::AnswerUnreadable { .. } => fails(WriteOutcome::Unknown, None),
+            Self::Forbidden { right, .. } => {
+                let named = false;
+                let suspicion = Suspicion::Right { right, named };
+                fails(WriteOutcome::NotDone, Some(suspicion))
+            }
+            Self::MissingRight { right } => Failure {
+                suspicion: Some(Suspicion::Right { right, named: true }),
+                ..Failure::not_done(
+                    block(Blocked::MissingRight((*right).to_owned())),
+                    CallOutcome::MissingRight(right),
+                )
+            },
+            // Retries of thousands of messages would hammer a locked account.
+            Self::KeysRefused | Self::ClientIdRefused => Failure {
+                suspicion: Some(Suspicion::Keys),
+                ..connection_broken()
+            },
+            Self::HostRefused { .. } => connection_broken(),
+            Self::Conflict { .. } => Failure::not_done(retry(None), CallOutcome::Works),
+            Self::TargetGone { target, .. } => works_but(Blocked::TargetGone(*target)),
+            // A ticket that a person deleted or merged is not made again. Callers that expect a
+            // missing record look for `NotFound` before they classify.
+            Self::NotFound { what } => works_but(Blocked::Rejected(what.clone())),
+            Self::Rejected { words } => works_but(Blocked::Rejected(words.clone())),
         }
     }
 
-    /// What this refusal of one call makes doubtful beside that call. It counts against the connection only once a plain read
-    /// with the same keys is refused too; otherwise it is a refusal of this call alone.
-    #[must_use]
-    pub fn suspects(&self) -> Option<Suspicion> {
-        match self {
-            Self::KeysRefused | Self::ClientIdRefused => Some(Suspicion::Keys),
-            Self::NotRouted { .. }
-            | Self::EndpointMissing { .. }
-            | Self::RedirectRefused { .. } => Some(Suspicion::Route),
-            Self::AnswerUnreadable { status, .. } if is_refusal(*status) => Some(Suspicion::Route),
-            Self::Forbidden { right, .. } => Some(Suspicion::Right {
-                right,
-                named: false,
-            }),
-            Self::MissingRight { right } => Some(Suspicion::Right { right, named: true }),
-            Self::NotSent { .. }
-            | Self::DeadlineTooShort
-            | Self::TimedOut { .. }
-            | Self::NoAnswer { .. }
-            | Self::Throttled { .. }
-            | Self::ServerError { .. }
-            | Self::NotFound { .. }
-            | Self::TargetGone { .. }
-            | Self::Rejected { .. }
-            | Self::Conflict { .. }
-            | Self::HostRefused { .. }
-            | Self::AnswerTooLarge { .. }
-            | Self::AnswerUnreadable { .. } => None,
-        }
-    }
-
-    /// Whether something answered and did not say whether the call was carried out.
+    /// Whether a response came that does not say whether the call was carried out.
     #[must_use]
     pub fn is_unclear_answer(&self) -> bool {
         match self {
@@ -261,9 +265,9 @@ impl Error {
         }
     }
 
-    /// The answer in a few words, for a person who is told that this one call was refused.
+    /// Describes the response in a few words, for a person who reads that this call was refused.
     #[must_use]
-    pub fn answered(&self) -> String {
+    pub fn answer_summary(&self) -> String {
         let with = |status: u16, words: &str| match words {
             "" => status.to_string(),
             words => format!("{status}, {words}"),
@@ -291,60 +295,35 @@ impl Error {
             | Self::AnswerTooLarge { .. } => self.to_string(),
         }
     }
+}
 
-    /// Whether a write that failed so may have been done all the same, now or minutes later.
-    ///
-    /// ConnectWise has no idempotency key and was seen to create tickets that it answered with a time-out or a 500, so
-    /// everything that does not prove the contrary is uncertain.
-    #[must_use]
-    pub fn may_have_been_done(&self) -> bool {
-        match self {
-            Self::TimedOut { .. }
-            | Self::NoAnswer { .. }
-            | Self::ServerError { .. }
-            | Self::AnswerTooLarge { .. } => true,
-            // 303, and in practice 302, is what a server answers after the deed; 307 and 308 come before it.
-            Self::RedirectRefused { status } => !matches!(status, 307 | 308),
-            // The head of the answer is known: a refusal stays one, whatever became of its body.
-            Self::AnswerUnreadable { status, .. } => !is_refusal(*status),
-            Self::NotSent { .. }
-            | Self::DeadlineTooShort
-            | Self::Throttled { .. }
-            | Self::KeysRefused
-            | Self::ClientIdRefused
-            | Self::NotRouted { .. }
-            | Self::EndpointMissing { .. }
-            | Self::Forbidden { .. }
-            | Self::MissingRight { .. }
-            | Self::NotFound { .. }
-            | Self::TargetGone { .. }
-            | Self::Rejected { .. }
-            | Self::Conflict { .. }
-            | Self::HostRefused { .. } => false,
-        }
+/// ConnectWise is unreachable or in trouble.
+fn fails(write: WriteOutcome, suspicion: Option<Suspicion>) -> Failure {
+    Failure {
+        reaction: retry(None),
+        outcome: CallOutcome::Fails { timed_out: false },
+        write,
+        suspicion,
     }
 }
 
-/// What a refusal of one call makes doubtful beside that call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Suspicion {
-    /// The keys or the `clientId`.
-    Keys,
-    /// The way to ConnectWise: something else may have answered.
-    Route,
-    /// A right of the API member.
-    Right {
-        /// Which, one of [`crate::rights`].
-        right: &'static str,
-        /// Whether ConnectWise itself says that a right is missing.
-        named: bool,
-    },
+fn connection_broken() -> Failure {
+    Failure::not_done(block(Blocked::ConnectionBroken), CallOutcome::Refused)
 }
 
-fn is_refusal(status: u16) -> bool {
-    (400..500).contains(&status)
+/// The connection works, and ConnectWise refuses this call.
+fn works_but(reason: Blocked) -> Failure {
+    Failure::not_done(block(reason), CallOutcome::Works)
+}
+
+fn retry(after: Option<Duration>) -> Reaction {
+    Reaction::Retry { after }
 }
 
 fn block(reason: Blocked) -> Reaction {
     Reaction::Block { reason }
+}
+
+fn is_refusal(status: u16) -> bool {
+    (400..500).contains(&status)
 }

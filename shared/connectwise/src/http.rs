@@ -1,4 +1,4 @@
-//! The one HTTP client of a function: built at its start, shared by all connections, holding no keys.
+//! A function's one HTTP client. It is built at start-up, shared by all connections, and holds no keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,51 +9,51 @@ use reqwest::redirect::Policy;
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::address::{Resolver, SystemNames};
 use crate::origin::HostList;
+use crate::resolver::{CheckingResolver, SystemResolver};
 
-/// A handshake with another continent takes well under a second; what takes three is not there.
-const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// A handshake with another continent takes well under a second.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Load balancers drop idle connections after a minute, and a frozen Lambda does not see it: a write on such a connection is
-/// lost without proof, which makes a ticket uncertain. So idle ones are given up well before.
-const IDLE_FOR: Duration = Duration::from_secs(20);
+/// Load balancers drop idle connections after a minute, and a frozen Lambda does not notice. A write on
+/// such a connection is lost without proof, which makes a ticket uncertain. So idle connections are
+/// closed well before.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// The HTTP client and the list of hosts that it may speak to. Cheap to clone.
+/// The HTTP client and its allowed hosts. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Http {
     pub(crate) client: reqwest::Client,
     pub(crate) hosts: HostList,
 }
 
-/// The HTTP client could not be built: a defect of the build, seen at the first start.
+/// The HTTP client cannot be built. This is a defect of the build, which shows at the first start.
 #[derive(Debug, thiserror::Error)]
-pub enum HttpNotBuilt {
-    /// The TLS library has no common protocol version with its provider.
-    #[error("the TLS configuration cannot be made")]
+pub enum HttpBuildError {
+    #[error("failed to build the TLS configuration")]
     Tls(#[from] rustls::Error),
-    /// The client refuses its settings.
-    #[error("the HTTP client cannot be made")]
+    #[error("failed to build the HTTP client")]
     Client(#[from] reqwest::Error),
 }
 
 impl Http {
-    /// Builds the client: Mozilla's roots compiled in and nothing read from the system, ring, no proxy, no redirect, no retry
-    /// below us, and addresses checked where they are resolved.
+    /// Builds the client: Mozilla's root certificates are compiled in and nothing is read from the
+    /// system, ring does the cryptography, there is no proxy, no redirect and no retry, and addresses
+    /// are checked where they are resolved.
     ///
     /// # Errors
     /// When the TLS library or the client refuses its settings.
-    pub fn new(hosts: HostList) -> Result<Self, HttpNotBuilt> {
-        let client = Self::settings(&hosts, Arc::new(SystemNames))?.build()?;
+    pub fn new(hosts: HostList) -> Result<Self, HttpBuildError> {
+        let client = Self::builder(&hosts, Arc::new(SystemResolver))?.build()?;
         Ok(Self { client, hosts })
     }
 
-    /// All that is set; apart, so that tests can ask other names and watch the connecting.
-    pub(crate) fn settings(
+    /// The client's settings. Tests replace the resolver and watch the connections.
+    pub(crate) fn builder(
         hosts: &HostList,
-        names: Arc<dyn Resolve>,
-    ) -> Result<ClientBuilder, HttpNotBuilt> {
-        // Ready trust anchors, with nothing to parse: scanning the system's store was seen to cost 3 ms a start.
+        upstream: Arc<dyn Resolve>,
+    ) -> Result<ClientBuilder, HttpBuildError> {
+        // These trust anchors need no parsing. Scanning the system's store took 3 ms at each start.
         let roots = RootCertStore {
             roots: webpki_roots::TLS_SERVER_ROOTS.to_vec(),
         };
@@ -63,20 +63,20 @@ impl Http {
             .with_no_client_auth();
         Ok(reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
-            .dns_resolver(Resolver {
+            .dns_resolver(CheckingResolver {
                 hosts: hosts.clone(),
-                names,
+                upstream,
             })
             .redirect(Policy::none())
             .retry(reqwest::retry::never())
             .no_proxy()
             .referer(false)
-            .connect_timeout(CONNECT_WITHIN)
-            .pool_idle_timeout(IDLE_FOR)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
             .user_agent(concat!("Ticketbridge/", env!("CARGO_PKG_VERSION"))))
     }
 
-    /// The hosts that this client may speak to, for reading what a partner pastes.
+    /// The allowed hosts, for checking an address that a partner enters.
     #[must_use]
     pub fn hosts(&self) -> &HostList {
         &self.hosts

@@ -1,49 +1,52 @@
-//! The ConnectWise PSA client: typed reads, a [`TicketWriter`] that only `functions/tickets` constructs and a
-//! [`SetupWriter`] that only `functions/setup` does, errors that name
-//! situations, and the list of hosts that credentials may be sent to.
+//! The ConnectWise PSA client: typed reads, a [`TicketWriter`] for `functions/tickets`, a
+//! [`SetupWriter`] for `functions/setup`, errors with one classification each, and the list of hosts to
+//! which credentials may be sent. [`Client`] shows how to begin.
 //!
-//! What must not be here: decisions about alerts (they live in `domain`), tables, queues, secrets stores, retries. A call is
-//! made once; what its failure asks for is [`Error::reaction`], and whether it may have been done all the same is
-//! [`Error::may_have_been_done`].
+//! What must not be here: decisions about alerts (they live in `domain`), tables, queues, secret stores,
+//! retries. A call is made once. [`Error::classify`] says whether to retry it, what its failure says
+//! about the connection, and whether a write may have taken effect.
 
-mod address;
 mod call;
 mod client;
 mod conditions;
+mod conversions;
 mod credentials;
 mod discovery;
 mod error;
-mod found;
-#[doc(hidden)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod http;
+mod ip_ranges;
+mod link_header;
 mod origin;
 mod paging;
 mod records;
-pub mod rights;
+mod refusal;
+mod request_body;
+mod resolver;
 mod setup_writer;
 mod tables;
+mod ticket_writer;
 mod tickets;
-mod verdict;
-mod writer;
 
 pub use client::Client;
 pub use conditions::{ExternalXref, InvalidXref, NothingToSearch, SearchText};
 pub use credentials::Credentials;
 pub use discovery::{CompanyInfo, company_info};
-pub use error::{Error, Suspicion};
-pub use http::{Http, HttpNotBuilt};
+pub use error::{Error, Failure, Suspicion, WriteOutcome};
+pub use http::{Http, HttpBuildError};
+pub use link_header::RecordCursor;
 pub use origin::{HostError, HostList, InvalidOrigin, Origin};
-pub use paging::{Cursor, Page};
+pub use paging::RecordPage;
 pub use records::{
-    ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, CompanyReference, CompanyStatus,
-    Department, Info, Location, Member, MemberReference, MyMember, MySecurity, Note, Priority,
-    RecordInfo, Reference, Team, Ticket,
+    Board, BoardStatus, BoardTeam, BoardType, CompanyRecord, CompanyReference, CompanyStatus,
+    Department, Location, MemberRecord, MemberReference, MyMember, MySecurity, Priority,
+    RecordInfo, Reference, Team, Ticket, TicketNote,
 };
 pub use setup_writer::{NewBoard, NewStatus, NewTeam, SetupWriter};
 pub use tables::COMPANIES_AT_ONCE;
+pub use ticket_writer::{NewNote, NewTicket, NoteDisplay, TicketWriter};
 pub use tickets::TicketFilter;
-pub use writer::{NewNote, NewTicket, NoteDisplay, TicketWriter};
 
 #[cfg(test)]
 mod wire_tests;

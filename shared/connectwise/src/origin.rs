@@ -1,7 +1,8 @@
-//! Which hosts may be spoken to: ConnectWise's clouds, and whole origins that the operator listed.
+//! Which origins are allowed: ConnectWise's clouds, and the origins that the operator listed.
 //!
-//! A site address is typed by a partner or learnt from an answer, and keys are sent to it; so it is compared with a list, and
-//! nothing is guessed. Host names that lead to private addresses are the matter of `address`.
+//! A partner types the address of a site, or a response names it, and keys are sent to it. So it is
+//! compared with a list, and nothing is guessed. `resolver` checks the addresses that a host name
+//! resolves to.
 
 use std::fmt;
 
@@ -9,9 +10,12 @@ use domain::transport::is_protected;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
-/// The clouds: the host that people see in their browser, and the one that serves the API.
+use crate::ip_ranges::is_forbidden_literal;
+
+/// The clouds: the host that people see in their browser, and the host of the API.
 ///
-/// ConnectWise's developer guide: a cloud host without `api-` answers "SSL is required.". Public clients speak to the sandboxes by one host.
+/// ConnectWise's developer guide: a cloud host without `api-` answers "SSL is required.". Public clients
+/// use one host for a sandbox.
 const CLOUDS: &[(&str, &str)] = &[
     ("na.myconnectwise.net", "api-na.myconnectwise.net"),
     ("eu.myconnectwise.net", "api-eu.myconnectwise.net"),
@@ -36,15 +40,15 @@ const CLOUDS: &[(&str, &str)] = &[
     ),
 ];
 
-/// Longest address that anybody pastes; a browser's own limit is of this order.
+/// The longest accepted address. A browser's own limit is of this order.
 const MAX_PASTED: usize = 2_000;
 
-/// `scheme://host[:port]` in its one normal spelling: lower case, no default port, no path.
+/// `scheme://host[:port]` in its normal spelling: lower case, no default port, no path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Origin(String);
 
-/// A text is not a whole origin, or not one that can be listed.
+/// The text is no whole origin, or one that cannot be listed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} {problem}")]
 pub struct InvalidOrigin {
@@ -52,49 +56,38 @@ pub struct InvalidOrigin {
     problem: &'static str,
 }
 
-/// Why a site address is refused, in words for the person who entered it.
+/// Why a site address is refused. The text is for the person who entered it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
-    /// It is no web address at all.
     #[error("this is not a web address: {problem}")]
-    NotAnAddress {
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// A host that is allowed, but not in the clear.
+    NotAnAddress { problem: &'static str },
+    /// The host is allowed, but not over plain http.
     #[error("{host} must be reached by https")]
-    Insecure {
-        /// The host.
-        host: String,
-    },
-    /// A proper address, of a host that is neither ConnectWise's nor listed.
+    Insecure { host: String },
     #[error(
         "{origin} is neither a ConnectWise cloud nor a server that the operator of this service has listed"
     )]
-    NotListed {
-        /// The origin that was asked for.
-        origin: String,
-    },
+    NotListed { origin: String },
 }
 
-/// Which origins may be spoken to.
+/// The allowed origins.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HostList {
     listed: Vec<Origin>,
 }
 
 impl HostList {
-    /// The clouds, and the whole origins that the operator listed.
+    /// Allows the clouds and these origins, which the operator listed.
     ///
     /// # Errors
-    /// When a listed text is not a whole origin, is not https, or is an address that no ConnectWise can have (link-local, multicast).
-    /// Only this machine may be listed without https, for a local stack.
+    /// When a listed text is no whole origin, is not https, or is an address that no ConnectWise can have
+    /// (link-local, multicast). Only this machine may be listed without https, for a local stack.
     pub fn new(listed: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
         let listed = listed
             .into_iter()
             .map(|text| {
                 let origin = Origin::parse(text.as_ref())?;
-                let problem = if crate::address::is_never_literal(origin.host()) {
+                let problem = if is_forbidden_literal(origin.host()) {
                     "is an address that no ConnectWise can have"
                 } else if !is_protected(origin.as_str()) {
                     "is not https, and keys are sent there"
@@ -110,23 +103,23 @@ impl HostList {
         Ok(Self { listed })
     }
 
-    /// Reads what a person pastes, or what an answer names: with or without scheme and path, a cloud's browser host as well as
-    /// its API host.
+    /// Returns the allowed origin for an address that a person pastes or a response names. The address
+    /// may lack its scheme, have a path, and name a cloud by its browser host or its API host.
     ///
     /// # Errors
-    /// When it is not an address, or not one that may be spoken to.
+    /// When the text is no address, or an address that is not allowed.
     pub fn site(&self, text: &str) -> Result<Origin, HostError> {
-        let asked = pasted_origin(text)?;
-        if self.listed.contains(&asked) {
-            return Ok(asked);
+        let origin = pasted_origin(text)?;
+        if self.listed.contains(&origin) {
+            return Ok(origin);
         }
         let cloud = CLOUDS
             .iter()
-            .find(|(browser, api)| asked.has_authority(browser) || asked.has_authority(api));
+            .find(|(browser, api)| origin.has_authority(browser) || origin.has_authority(api));
         let Some((_, api)) = cloud else {
-            return Err(HostError::NotListed { origin: asked.0 });
+            return Err(HostError::NotListed { origin: origin.0 });
         };
-        if !asked.is_https() {
+        if !origin.is_https() {
             return Err(HostError::Insecure {
                 host: (*api).to_owned(),
             });
@@ -134,28 +127,29 @@ impl HostList {
         Ok(Origin(format!("https://{api}")))
     }
 
-    /// The origin that an answer of `origin` names as the one that serves it, which may lack its scheme: then it has that of
-    /// `origin`. None where it names nothing.
+    /// Returns the origin that a response of `origin` names as the company's site. A name without a
+    /// scheme gets that of `origin`. `None` if the response names no site.
     ///
     /// # Errors
-    /// When it is not an address, or not one that may be spoken to.
+    /// When the name is no address, or an address that is not allowed.
     pub fn named_by(&self, origin: &Origin, site: &str) -> Result<Option<Origin>, HostError> {
         let site = site.trim();
         if site.is_empty() {
             return Ok(None);
         }
         let scheme = if origin.is_https() { "https" } else { "http" };
-        match site.contains("://") {
-            true => self.site(site),
-            false => self.site(&format!("{scheme}://{site}")),
-        }
-        .map(Some)
+        let named = if site.contains("://") {
+            self.site(site)
+        } else {
+            self.site(&format!("{scheme}://{site}"))
+        };
+        named.map(Some)
     }
 
-    /// Whether this very origin may be spoken to.
+    /// Checks that this origin is allowed.
     ///
     /// # Errors
-    /// When it is neither listed nor a cloud's API host.
+    /// When it is neither listed nor the API host of a cloud.
     pub fn check(&self, origin: &Origin) -> Result<(), HostError> {
         let cloud = CLOUDS.iter().any(|(_, api)| origin.has_authority(api));
         if self.listed.contains(origin) || (cloud && origin.is_https()) {
@@ -166,18 +160,18 @@ impl HostList {
         })
     }
 
-    /// Whether the operator listed an origin with this host name; for the resolver, which sees nothing but names.
+    /// Whether the operator listed an origin with this host name. For the resolver, which knows only names.
     pub(crate) fn lists_name(&self, name: &str) -> bool {
         self.listed.iter().any(|origin| origin.host() == name)
     }
 }
 
 impl Origin {
-    /// Takes a text as an origin: a scheme, a host in its normal spelling, perhaps a port; case, a trailing slash and the
-    /// scheme's own port do not matter.
+    /// Parses an origin: a scheme, a host in its normal spelling, and perhaps a port. Case, a trailing
+    /// slash and the scheme's default port do not matter.
     ///
     /// # Errors
-    /// When there is more or less than that.
+    /// When the text holds more or less than that.
     pub fn parse(text: &str) -> Result<Self, InvalidOrigin> {
         let invalid = || InvalidOrigin {
             text: text.chars().take(100).collect(),
@@ -191,8 +185,9 @@ impl Origin {
             Some(("http", rest)) => format!("http://{}", rest.strip_suffix(":80").unwrap_or(rest)),
             Some(_) | None => return Err(invalid()),
         };
-        // The URL parser mends what it reads: decimal, hex and octal addresses, look-alike letters, escapes, user names. What
-        // it had to mend is refused; a name is compared with a list later, and must mean there what it means on the wire.
+        // The URL parser normalizes its input: decimal, hex and octal addresses, look-alike letters,
+        // escapes, user names. An input that it had to change is refused. A name is compared with a list
+        // later, and must mean there what it means on the wire.
         let url = Url::parse(&asked).map_err(|_| invalid())?;
         let whole = url.origin().ascii_serialization();
         let usual = |b: u8| b.is_ascii_alphanumeric() || b"-.:/[]".contains(&b);
@@ -209,7 +204,7 @@ impl Origin {
         &self.0
     }
 
-    /// Whether it is the API host of one of ConnectWise's clouds, not somebody's own server.
+    /// Whether it is the API host of a ConnectWise cloud, and not a customer's own server.
     #[must_use]
     pub fn is_cloud(&self) -> bool {
         let mut clouds = CLOUDS.iter();
@@ -220,7 +215,7 @@ impl Origin {
         self.0.split_once("://").map_or("", |(_, rest)| rest)
     }
 
-    /// The host alone; an IPv6 address keeps its brackets.
+    /// The host without its port. An IPv6 address keeps its brackets.
     pub(crate) fn host(&self) -> &str {
         let authority = self.authority();
         match authority.rsplit_once(':') {
@@ -257,7 +252,7 @@ impl From<Origin> for String {
     }
 }
 
-/// The origin in a pasted address; https where no scheme is given.
+/// Returns the origin of a pasted address, with https if it has no scheme.
 fn pasted_origin(text: &str) -> Result<Origin, HostError> {
     let refuse = |problem| HostError::NotAnAddress { problem };
     let text = text.trim();

@@ -1,66 +1,65 @@
-//! The writes of set-up: boards, their statuses, types and teams.
+//! The writes of set-up tables: boards, their statuses, types and teams.
 //!
-//! As with tickets, each is sent once and never repeated here. ConnectWise has no idempotency key, so one whose
-//! [`Error::may_have_been_done`] is looked for by its name before it is sent again; what comes next is for `domain::boards`.
+//! Each write is sent once and never repeated here. ConnectWise has no idempotency key, so a caller
+//! looks for the record by its name before it repeats a write of unknown outcome
+//! ([`crate::WriteOutcome`]). `domain::boards` decides what comes next.
 
-use domain::RecordId;
+use domain::{RecordId, rights};
 use reqwest::Method;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use crate::call::Call;
+use crate::call::ApiCall;
 use crate::client::Client;
 use crate::error::Error;
 use crate::records::{Board, BoardStatus, BoardTeam, BoardType};
-use crate::rights;
-use crate::writer::{Id, Replace};
+use crate::request_body::{RecordRef, ReplaceOp};
 
-/// Writes set-up tables of one connection; see [`Client::setup_writer`] for who may.
+/// Writes set-up tables over one connection.
 #[derive(Debug, Clone)]
 pub struct SetupWriter(Client);
 
-/// A service board to make. What is left out, ConnectWise fills with its own defaults, perhaps with statuses too.
+/// A service board to create. ConnectWise fills what is left out with its own defaults, perhaps with
+/// statuses too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBoard {
-    /// At most 50 characters; no other board has it.
+    /// At most 50 characters, and unique among boards.
     pub name: String,
-    /// Where it belongs.
     pub location: RecordId,
-    /// Its department, one of that location's.
+    /// A department of that location.
     pub department: RecordId,
 }
 
 /// A status to add to a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewStatus {
-    /// At most 50 characters; no other status of the board has it.
+    /// At most 50 characters, and unique among the board's statuses.
     pub name: String,
-    /// Where it stands among the others, the lowest first.
+    /// Its position among the board's statuses, the lowest first.
     pub sort_order: u32,
-    /// Tickets in it count as closed, and the board does not show them; it shows all others.
+    /// Tickets with a closed status count as closed, and the board does not show them.
     pub closed: bool,
-    /// What new tickets get if they name none.
+    /// Whether new tickets get it if they name no status.
     pub default: bool,
 }
 
 /// A team to add to a board.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTeam {
-    /// At most 30 characters; no other team of the board has it.
+    /// At most 30 characters, and unique among the board's teams.
     pub name: String,
-    /// The member who leads it.
     pub leader: RecordId,
-    /// Who is in it; the leader too only if named here.
+    /// The leader is a member only if named here too.
     pub members: Vec<RecordId>,
-    /// What new tickets of the board get if they name none.
+    /// Whether the board's new tickets get it if they name no team.
     pub default: bool,
 }
 
 #[derive(Serialize)]
 struct BoardBody<'a> {
     name: &'a str,
-    location: Id,
-    department: Id,
+    location: RecordRef,
+    department: RecordRef,
 }
 
 /// A status has `closedStatus` where a ticket has `closedFlag`.
@@ -83,37 +82,44 @@ struct TypeBody<'a> {
 #[serde(rename_all = "camelCase")]
 struct TeamBody<'a> {
     name: &'a str,
-    team_leader: Id,
+    team_leader: RecordRef,
     members: &'a [RecordId],
     default_flag: bool,
 }
 
-impl SetupWriter {
-    pub(crate) fn new(client: Client) -> Self {
-        Self(client)
+impl Client {
+    /// Returns the writes of set-up tables. Only `functions/setup` may call this, and a lint enforces
+    /// it: a person asked for the write there, and the record is looked for by its name before it.
+    #[must_use]
+    pub fn setup_writer(&self) -> SetupWriter {
+        SetupWriter(self.clone())
     }
+}
 
-    /// Makes a service board. If the process dies right after, the board may exist: it is found by its name in
-    /// [`Client::boards`].
+impl SetupWriter {
+    /// Creates a service board. If the process dies right after, the board may exist:
+    /// [`Client::boards`] lists it by its name.
     ///
     /// # Errors
-    /// See [`Error`]; a name that another board has is [`Error::Rejected`], also if the API member does not see that board, or if
-    /// it is our own, which came late: the next listing tells.
+    /// See [`Error`]. A name that another board has is [`Error::Rejected`], also if the API member does
+    /// not see that board, and also if that board is the result of an earlier, late call of ours. The
+    /// next listing shows which.
     pub async fn create_board(&self, new: &NewBoard, deadline: Instant) -> Result<Board, Error> {
-        let call = Call::write(Method::POST, "/service/boards", rights::TABLES_ADD);
+        let call = ApiCall::write(Method::POST, "/service/boards", rights::TABLES_ADD);
         let body = BoardBody {
             name: &new.name,
-            location: Id { id: new.location },
-            department: Id { id: new.department },
+            location: RecordRef { id: new.location },
+            department: RecordRef { id: new.department },
         };
         self.0.send_json(&call, &body, deadline).await?.parse()
     }
 
-    /// Adds a status to a board. If the process dies right after, it may exist: it is found by its name in
-    /// [`Client::board_statuses`].
+    /// Adds a status to a board. If the process dies right after, the status may exist:
+    /// [`Client::board_statuses`] lists it by its name.
     ///
     /// # Errors
-    /// See [`Error`]; a name that the board has is [`Error::Rejected`], a board that is gone [`Error::NotFound`].
+    /// See [`Error`]. A name that the board has already is [`Error::Rejected`], and a board that does
+    /// not exist is [`Error::NotFound`].
     pub async fn create_status(
         &self,
         board: RecordId,
@@ -123,20 +129,21 @@ impl SetupWriter {
         let body = StatusBody {
             name: &new.name,
             sort_order: new.sort_order,
-            // What technicians do not see on the board, nobody works on.
+            // A ticket that the board does not show is not worked on.
             display_on_board: !new.closed,
             closed_status: new.closed,
             default_flag: new.default,
         };
-        let call = add_to(board, "statuses");
+        let call = add_to_board(board, "statuses");
         self.0.send_json(&call, &body, deadline).await?.parse()
     }
 
-    /// Makes a status its board's default, and returns it as answered: ConnectWise can answer 200 and change nothing, so the
-    /// caller looks at `default_flag`. If the process dies right after, doing it again changes nothing.
+    /// Makes a status its board's default and returns it as answered. ConnectWise can answer 200 and
+    /// change nothing, so the caller checks `default_flag`. If the process dies right after, the write
+    /// can be repeated safely.
     ///
     /// # Errors
-    /// See [`Error`]; a board or status that is gone is [`Error::NotFound`].
+    /// See [`Error`]. A board or status that does not exist is [`Error::NotFound`].
     pub async fn make_default(
         &self,
         board: RecordId,
@@ -144,17 +151,14 @@ impl SetupWriter {
         deadline: Instant,
     ) -> Result<BoardStatus, Error> {
         let path = format!("/service/boards/{board}/statuses/{status}");
-        let call = Call::write(Method::PATCH, path, rights::TABLES_EDIT);
-        let body = [Replace {
-            op: "replace",
-            path: "defaultFlag",
-            value: true,
-        }];
+        let call = ApiCall::write(Method::PATCH, path, rights::TABLES_EDIT);
+        let body = [ReplaceOp::new("defaultFlag", true)];
         self.0.send_json(&call, &body, deadline).await?.parse()
     }
 
-    /// Adds a ticket type to a board, by a name of at most 50 characters that no other type of the board has. If the process
-    /// dies right after, it may exist: it is found by its name in [`Client::board_types`].
+    /// Adds a ticket type to a board. The name has at most 50 characters, and is unique among the
+    /// board's types. If the process dies right after, the type may exist: [`Client::board_types`]
+    /// lists it by its name.
     ///
     /// # Errors
     /// As for [`Self::create_status`].
@@ -164,16 +168,16 @@ impl SetupWriter {
         name: &str,
         deadline: Instant,
     ) -> Result<BoardType, Error> {
-        let call = add_to(board, "types");
+        let call = add_to_board(board, "types");
         let body = TypeBody { name };
         self.0.send_json(&call, &body, deadline).await?.parse()
     }
 
-    /// Adds a team to a board. If the process dies right after, it may exist: it is found by its name in
-    /// [`Client::board_teams`].
+    /// Adds a team to a board. If the process dies right after, the team may exist:
+    /// [`Client::board_teams`] lists it by its name.
     ///
     /// # Errors
-    /// As for [`Self::create_status`]; a leader or member that is gone is [`Error::Rejected`].
+    /// As for [`Self::create_status`]. A leader or member that does not exist is [`Error::Rejected`].
     pub async fn create_team(
         &self,
         board: RecordId,
@@ -182,16 +186,16 @@ impl SetupWriter {
     ) -> Result<BoardTeam, Error> {
         let body = TeamBody {
             name: &new.name,
-            team_leader: Id { id: new.leader },
+            team_leader: RecordRef { id: new.leader },
             members: &new.members,
             default_flag: new.default,
         };
-        let call = add_to(board, "teams");
+        let call = add_to_board(board, "teams");
         self.0.send_json(&call, &body, deadline).await?.parse()
     }
 }
 
-fn add_to(board: RecordId, table: &'static str) -> Call {
+fn add_to_board(board: RecordId, table: &'static str) -> ApiCall {
     let path = format!("/service/boards/{board}/{table}");
-    Call::write(Method::POST, path, rights::TABLES_ADD)
+    ApiCall::write(Method::POST, path, rights::TABLES_ADD)
 }

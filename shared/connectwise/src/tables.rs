@@ -1,42 +1,33 @@
-//! Reads of what set-up and health need: companies, people, boards and what belongs to them, the caller's own rights.
+//! Reads for set-up and health: companies, members, boards and their parts, and the API member's own
+//! rights.
 
-use domain::RecordId;
+use domain::{RecordId, rights};
 use tokio::time::Instant;
 
-use crate::call::Call;
+use crate::call::ApiCall;
 use crate::client::Client;
 use crate::conditions::{Conditions, Field, SearchText};
 use crate::error::Error;
-use crate::paging::{Cursor, Long, PAGE, Page};
+use crate::link_header::RecordCursor;
+use crate::paging::{LongList, PAGE_SIZE, RecordPage};
 use crate::records::{
-    ApiMember, Board, BoardStatus, BoardTeam, BoardType, Company, CompanyStatus, Department, Info,
-    Location, Member, MyMember, MySecurity, Priority, Team,
+    Board, BoardStatus, BoardTeam, BoardType, CompanyRecord, CompanyStatus, Department, Location,
+    MemberRecord, MyMember, MySecurity, Priority, Team,
 };
-use crate::rights;
 
-/// Companies in one part of a search, which a person reads.
-const FOUND_AT_ONCE: usize = 100;
+/// Companies in one page of a search. A person reads it.
+const SEARCH_PAGE_SIZE: usize = 100;
 
-/// Companies that one call asks for by their numbers: with a comma, escaped, each of them takes some ten characters of its address.
+/// Most companies that one call reads by number. Each takes some ten characters of the address.
 pub const COMPANIES_AT_ONCE: usize = 100;
 
-/// What of these records is read: a member's record holds home addresses and more that nobody here needs. Tests compare them
-/// with the types.
-const COMPANY: &str = "id,identifier,name,status,deletedFlag";
-const MEMBER: &str = "id,identifier,firstName,lastName,licenseClass,inactiveFlag";
+/// The members that are read of these records. A member's record also holds home addresses and more,
+/// which are not needed here. A test compares the lists with the types.
+const COMPANY_FIELDS: &str = "id,identifier,name,status,deletedFlag";
+const MEMBER_FIELDS: &str = "id,identifier,firstName,lastName,licenseClass,inactiveFlag";
 
 impl Client {
-    /// What the system says of itself. Self-hosted ones may say it without keys, so success does not prove the keys:
-    /// [`Self::my_member`] does.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn system_info(&self, deadline: Instant) -> Result<Info, Error> {
-        self.read("/system/info", rights::MY_COMPANY_INQUIRE, deadline)
-            .await
-    }
-
-    /// The API member whose keys these are.
+    /// Reads the API member that the keys belong to.
     ///
     /// # Errors
     /// See [`Error`].
@@ -45,11 +36,12 @@ impl Client {
             .await
     }
 
-    /// What the API member whose keys these are may do.
+    /// Lists the rights of the API member that the keys belong to.
     ///
     /// # Errors
-    /// See [`Error`]. A narrow role may not even read this ([`Error::MissingRight`]), and an old system may not have it
-    /// ([`Error::EndpointMissing`], [`Error::NotRouted`]): then nothing is known, which is not the same as no rights.
+    /// See [`Error`]. A narrow role may lack the right to read this ([`Error::MissingRight`]), and an old
+    /// system may lack the endpoint ([`Error::EndpointMissing`], [`Error::NotRouted`]). Then the rights
+    /// are unknown, which is not the same as missing.
     pub async fn my_security(&self, deadline: Instant) -> Result<Vec<MySecurity>, Error> {
         self.list(
             "/system/mySecurity",
@@ -60,12 +52,12 @@ impl Client {
         .await
     }
 
-    /// Whether the API member may see what a right to inquire opens, by asking for one record of it; none for a right that no such
-    /// list shows. It cannot tell "All" from "My".
+    /// Whether the API member has a right to inquire, by reading one record that needs it. `None` for a
+    /// right that no list needs. It cannot tell "All" from "My".
     ///
     /// # Errors
-    /// See [`Error`]; the refusal itself is the answer `false`.
-    pub async fn may_inquire(
+    /// See [`Error`]. A missing right is no error, but `false`.
+    pub async fn can_inquire(
         &self,
         right: &'static str,
         deadline: Instant,
@@ -78,9 +70,9 @@ impl Client {
             rights::MY_COMPANY_INQUIRE => "/system/departments",
             _ => return Ok(None),
         };
-        let call = Call {
+        let call = ApiCall {
             query: "fields=id&pageSize=1".to_owned(),
-            ..Call::get(path, right)
+            ..ApiCall::get(path, right)
         };
         match self.send(&call, deadline).await {
             Ok(_) => Ok(Some(true)),
@@ -89,96 +81,92 @@ impl Client {
         }
     }
 
-    /// A thousand companies from a cursor on, deleted and inactive ones included.
+    /// Lists a thousand companies from a cursor on, deleted and inactive ones included.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn company_page(
         &self,
-        from: Cursor,
+        from: RecordCursor,
         deadline: Instant,
-    ) -> Result<Page<Company>, Error> {
-        self.page(companies(None, PAGE), from, deadline).await
+    ) -> Result<RecordPage<CompanyRecord>, Error> {
+        self.page(companies(None, PAGE_SIZE), from, deadline).await
     }
 
-    /// A hundred companies from a cursor on whose name or identifier contains a text, deleted and inactive ones included.
+    /// Finds a hundred companies, from a cursor on, whose name or identifier contains a text. Deleted and
+    /// inactive ones are included.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn companies_matching(
         &self,
         text: &SearchText,
-        from: Cursor,
+        from: RecordCursor,
         deadline: Instant,
-    ) -> Result<Page<Company>, Error> {
+    ) -> Result<RecordPage<CompanyRecord>, Error> {
         let conditions = Conditions::contains(Field::Name, text)
             .or(&Conditions::contains(Field::Identifier, text));
-        self.page(companies(Some(&conditions), FOUND_AT_ONCE), from, deadline)
-            .await
+        self.page(
+            companies(Some(&conditions), SEARCH_PAGE_SIZE),
+            from,
+            deadline,
+        )
+        .await
     }
 
-    /// Those of these companies that are there, deleted and inactive ones included: 100 at most, since an address must stay under the
-    /// 2,000 characters that ConnectWise takes. Of none nothing is asked.
+    /// Reads those of these companies that exist, deleted and inactive ones included. At most 100, since
+    /// the address must stay under the 2,000 characters that ConnectWise takes. Without ids no call is
+    /// made.
     ///
     /// # Errors
-    /// See [`Error`]; more than 100 are [`Error::Rejected`] unasked.
+    /// See [`Error`]. More than 100 ids are [`Error::Rejected`] without a call.
     pub async fn companies_with(
         &self,
         ids: &[RecordId],
         deadline: Instant,
-    ) -> Result<Vec<Company>, Error> {
+    ) -> Result<Vec<CompanyRecord>, Error> {
         if ids.is_empty() {
             return Ok(vec![]);
         }
         if ids.len() > COMPANIES_AT_ONCE {
-            let words = format!("{} companies are more than one call asks for", ids.len());
+            let words = format!("{} companies are more than one call can read", ids.len());
             return Err(Error::Rejected { words });
         }
         let conditions = Conditions::is_any_record(Field::Id, ids).parameter();
         let (path, right) = ("/company/companies", rights::COMPANIES_INQUIRE);
-        let query = format!("{conditions}fields={COMPANY}&");
+        let query = format!("{conditions}fields={COMPANY_FIELDS}&");
         self.list(path, &query, right, deadline).await
     }
 
-    /// One company, deleted or not.
+    /// Reads one company, deleted or not.
     ///
     /// # Errors
-    /// See [`Error`]; a company that is not there at all is [`Error::NotFound`].
-    pub async fn company(&self, id: RecordId, deadline: Instant) -> Result<Company, Error> {
+    /// See [`Error`]. A company that does not exist is [`Error::NotFound`].
+    pub async fn company(&self, id: RecordId, deadline: Instant) -> Result<CompanyRecord, Error> {
         let path = format!("/company/companies/{id}");
         self.read(&path, rights::COMPANIES_INQUIRE, deadline).await
     }
 
-    /// How many companies there are, deleted and inactive ones included.
+    /// Counts the companies, deleted and inactive ones included.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn company_count(&self, deadline: Instant) -> Result<u64, Error> {
         let path = "/company/companies";
-        self.count(path, None, rights::COMPANIES_INQUIRE, deadline)
-            .await
+        self.count(path, rights::COMPANIES_INQUIRE, deadline).await
     }
 
-    /// All members, inactive ones included.
+    /// Lists all members, inactive ones included.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn members(&self, deadline: Instant) -> Result<Vec<Member>, Error> {
-        let query = format!("fields={MEMBER}&");
+    pub async fn members(&self, deadline: Instant) -> Result<Vec<MemberRecord>, Error> {
+        let query = format!("fields={MEMBER_FIELDS}&");
         self.list("/system/members", &query, rights::MEMBERS_INQUIRE, deadline)
             .await
     }
 
-    /// All API members, inactive ones included.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn api_members(&self, deadline: Instant) -> Result<Vec<ApiMember>, Error> {
-        self.list("/system/apiMembers", "", rights::MEMBERS_INQUIRE, deadline)
-            .await
-    }
-
-    /// All departments.
+    /// Lists all departments.
     ///
     /// # Errors
     /// See [`Error`].
@@ -187,7 +175,7 @@ impl Client {
         self.list("/system/departments", "", right, deadline).await
     }
 
-    /// All locations of the partner's own company.
+    /// Lists all locations of the partner's own company.
     ///
     /// # Errors
     /// See [`Error`].
@@ -196,7 +184,7 @@ impl Client {
         self.list("/system/locations", "", right, deadline).await
     }
 
-    /// All service teams, of all boards.
+    /// Lists all service teams, of all boards.
     ///
     /// # Errors
     /// See [`Error`].
@@ -205,7 +193,7 @@ impl Client {
             .await
     }
 
-    /// All service boards, inactive and project boards included.
+    /// Lists all service boards, inactive and project boards included.
     ///
     /// # Errors
     /// See [`Error`].
@@ -214,8 +202,8 @@ impl Client {
             .await
     }
 
-    /// The same boards as [`Self::boards`], by the way that public clients report to need no right to set-up tables, only the one
-    /// to see tickets.
+    /// Lists the same boards as [`Self::boards`]. Public clients report that this endpoint needs only the
+    /// right to see tickets, not the one to set-up tables.
     ///
     /// # Errors
     /// See [`Error`].
@@ -224,10 +212,10 @@ impl Client {
         self.list("/service/info/boards", "", right, deadline).await
     }
 
-    /// All statuses of a board, inactive ones included.
+    /// Lists all statuses of a board, inactive ones included.
     ///
     /// # Errors
-    /// See [`Error`]; a board that is gone is [`Error::NotFound`].
+    /// See [`Error`]. A board that does not exist is [`Error::NotFound`].
     pub async fn board_statuses(
         &self,
         board: RecordId,
@@ -237,10 +225,10 @@ impl Client {
         self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
     }
 
-    /// All types of a board, inactive ones included.
+    /// Lists all types of a board, inactive ones included.
     ///
     /// # Errors
-    /// See [`Error`]; a board that is gone is [`Error::NotFound`].
+    /// See [`Error`]. A board that does not exist is [`Error::NotFound`].
     pub async fn board_types(
         &self,
         board: RecordId,
@@ -250,10 +238,10 @@ impl Client {
         self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
     }
 
-    /// All teams of a board.
+    /// Lists all teams of a board.
     ///
     /// # Errors
-    /// See [`Error`]; a board that is gone is [`Error::NotFound`].
+    /// See [`Error`]. A board that does not exist is [`Error::NotFound`].
     pub async fn board_teams(
         &self,
         board: RecordId,
@@ -263,7 +251,7 @@ impl Client {
         self.list(&path, "", rights::TABLES_INQUIRE, deadline).await
     }
 
-    /// All statuses of companies.
+    /// Lists all statuses of companies.
     ///
     /// # Errors
     /// See [`Error`].
@@ -272,7 +260,7 @@ impl Client {
         self.list(path, "", rights::TABLES_INQUIRE, deadline).await
     }
 
-    /// All priorities.
+    /// Lists all priorities.
     ///
     /// # Errors
     /// See [`Error`].
@@ -282,12 +270,12 @@ impl Client {
     }
 }
 
-fn companies(conditions: Option<&Conditions>, size: usize) -> Long<'_, Company> {
-    Long {
+fn companies(conditions: Option<&Conditions>, size: usize) -> LongList<'_, CompanyRecord> {
+    LongList {
         path: "/company/companies",
         right: rights::COMPANIES_INQUIRE,
         conditions,
-        fields: COMPANY,
+        fields: COMPANY_FIELDS,
         size,
         id: |company| company.id,
     }
@@ -296,15 +284,15 @@ fn companies(conditions: Option<&Conditions>, size: usize) -> Long<'_, Company> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::records::members_of;
+    use crate::records::fields_of;
 
     #[test]
-    fn a_list_asks_for_what_its_records_have() {
-        for (asked, members) in [
-            (COMPANY, members_of::<Company>()),
-            (MEMBER, members_of::<Member>()),
+    fn a_list_reads_the_members_of_its_records() {
+        for (fields, members) in [
+            (COMPANY_FIELDS, fields_of::<CompanyRecord>()),
+            (MEMBER_FIELDS, fields_of::<MemberRecord>()),
         ] {
-            assert_eq!(asked.split(',').collect::<Vec<_>>(), members);
+            assert_eq!(fields.split(',').collect::<Vec<_>>(), members);
         }
     }
 }

@@ -1,26 +1,27 @@
-//! Reads of tickets: one, its notes, those with our tokens.
+//! Reads of tickets: one ticket, its notes, and searches by reference or number.
 
-use domain::RecordId;
-use jiff::Timestamp;
+use domain::{RecordId, rights};
 use tokio::time::Instant;
 
-use crate::call::Call;
+use crate::call::ApiCall;
 use crate::client::Client;
 use crate::conditions::{Conditions, ExternalXref, Field};
 use crate::error::Error;
-use crate::paging::{Cursor, Long, PAGE, Page};
-use crate::records::{Note, Ticket};
-use crate::rights;
+use crate::link_header::RecordCursor;
+use crate::paging::{LongList, PAGE_SIZE, RecordPage};
+use crate::records::{Ticket, TicketNote};
 
-/// Tokens in one search: with a hundred characters each, the address stays under the 2,000 that ConnectWise takes.
-const TOKENS_A_SEARCH: usize = 12;
-/// Numbers in one search: with up to twelve digits and an escaped comma each, the same.
-const NUMBERS_A_SEARCH: usize = 100;
+/// References in one search. Each has up to a hundred characters, so the address stays under the 2,000
+/// that ConnectWise takes.
+const REFERENCES_PER_SEARCH: usize = 12;
+/// Numbers in one search, under the same limit. Each has up to twelve digits and an escaped comma.
+const NUMBERS_PER_SEARCH: usize = 100;
 
-/// What of a ticket is read; a test compares it with [`Ticket`].
-const FIELDS: &str = "id,summary,board,status,company,priority,type,externalXRef,closedFlag,estimatedStartDate,closedDate,closedBy,mergedParentTicket,_info";
+/// The members of a ticket that are read. A test compares them with [`Ticket`].
+const FIELDS: &str = "id,summary,board,status,company,priority,type,externalXRef,closedFlag,\
+                      estimatedStartDate,closedDate,closedBy,mergedParentTicket,_info";
 
-/// Which tickets a listing is about: those whose token begins so, closed ones included, unless it is narrowed.
+/// Which tickets to list: those whose reference begins with a prefix, closed ones included.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketFilter {
     prefix: ExternalXref,
@@ -28,86 +29,75 @@ pub struct TicketFilter {
 }
 
 impl TicketFilter {
-    /// All tickets whose token begins so.
     #[must_use]
     pub fn beginning(prefix: ExternalXref) -> Self {
         let conditions = Conditions::begins(Field::ExternalXref, &prefix);
         Self { prefix, conditions }
     }
 
-    /// Of these, the open ones.
+    /// Lists only the open tickets.
     #[must_use]
     pub fn open(self) -> Self {
-        self.narrowed(&Conditions::is_flag(Field::ClosedFlag, false))
-    }
-
-    /// Of these, the ones that lie on a board now.
-    #[must_use]
-    pub fn on_board(self, board: RecordId) -> Self {
-        self.narrowed(&Conditions::is_record(Field::BoardId, board))
-    }
-
-    /// Of these, the ones that were changed after a time, in whole seconds.
-    #[must_use]
-    pub fn changed_after(self, time: Timestamp) -> Self {
-        self.narrowed(&Conditions::after(Field::LastUpdated, time))
-    }
-
-    fn narrowed(self, by: &Conditions) -> Self {
+        let is_open = Conditions::is_flag(Field::ClosedFlag, false);
         Self {
             prefix: self.prefix,
-            conditions: self.conditions.and(by),
+            conditions: self.conditions.and(&is_open),
         }
     }
 }
 
 impl Client {
-    /// One ticket, closed or not.
+    /// Reads one ticket, closed or not.
     ///
     /// # Errors
-    /// See [`Error`]; a ticket that was deleted is [`Error::NotFound`].
+    /// See [`Error`]. A deleted ticket is [`Error::NotFound`].
     pub async fn ticket(&self, id: RecordId, deadline: Instant) -> Result<Ticket, Error> {
         let path = format!("/service/tickets/{id}");
         self.read(&path, rights::TICKETS_INQUIRE, deadline).await
     }
 
-    /// All notes of a ticket, oldest first.
+    /// Reads all notes of a ticket, oldest first.
     ///
     /// # Errors
     /// See [`Error`].
-    pub async fn ticket_notes(&self, id: RecordId, deadline: Instant) -> Result<Vec<Note>, Error> {
+    pub async fn ticket_notes(
+        &self,
+        id: RecordId,
+        deadline: Instant,
+    ) -> Result<Vec<TicketNote>, Error> {
         let path = format!("/service/tickets/{id}/notes");
         self.list(&path, "", rights::TICKETS_INQUIRE, deadline)
             .await
     }
 
-    /// All tickets that carry one of these tokens, closed ones included, by number. `Ok` means complete: a search that failed
-    /// half-way is an error. No token, no call.
+    /// Finds all tickets that carry one of these references, closed ones included. `Ok` means complete:
+    /// a search that fails half-way is an error. Without references no call is made.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn tickets_by_external_xref(
         &self,
-        tokens: &[&ExternalXref],
+        references: &[&ExternalXref],
         deadline: Instant,
     ) -> Result<Vec<Ticket>, Error> {
         let mut found = Vec::new();
-        for some in tokens.chunks(TOKENS_A_SEARCH) {
+        for some in references.chunks(REFERENCES_PER_SEARCH) {
             let conditions = Conditions::is_one_of(Field::ExternalXref, some);
             let mut tickets = self.search_tickets(&conditions, deadline).await?;
-            // An answer that ignored the conditions must not pass for ours.
+            // A response that ignores the conditions must not count as a match.
             tickets.retain(|ticket| {
-                let carried = carried(ticket);
-                let is_it = |token: &&ExternalXref| carried == Some(folded(token.as_str()));
-                some.iter().any(is_it)
+                let carried = folded_reference(ticket);
+                let matches =
+                    |reference: &&ExternalXref| carried == Some(folded(reference.as_str()));
+                some.iter().any(matches)
             });
             found.append(&mut tickets);
         }
         Ok(found)
     }
 
-    /// The tickets of these numbers that ConnectWise has and shows, closed ones included; complete like
-    /// [`Self::tickets_by_external_xref`]. No number, no call.
+    /// Finds the tickets with these numbers, as far as they exist and the API member sees them, closed
+    /// ones included. Complete like [`Self::tickets_by_external_xref`]. Without numbers no call is made.
     ///
     /// # Errors
     /// See [`Error`].
@@ -117,7 +107,7 @@ impl Client {
         deadline: Instant,
     ) -> Result<Vec<Ticket>, Error> {
         let mut found = Vec::new();
-        for some in ids.chunks(NUMBERS_A_SEARCH) {
+        for some in ids.chunks(NUMBERS_PER_SEARCH) {
             let conditions = Conditions::is_any_record(Field::Id, some);
             let mut tickets = self.search_tickets(&conditions, deadline).await?;
             tickets.retain(|ticket| some.contains(&ticket.id));
@@ -126,7 +116,7 @@ impl Client {
         Ok(found)
     }
 
-    /// All tickets whose token begins so, closed ones included, by number; complete like
+    /// Finds all tickets whose reference begins with this prefix, closed ones included. Complete like
     /// [`Self::tickets_by_external_xref`].
     ///
     /// # Errors
@@ -138,11 +128,11 @@ impl Client {
     ) -> Result<Vec<Ticket>, Error> {
         let conditions = Conditions::begins(Field::ExternalXref, prefix);
         let mut tickets = self.search_tickets(&conditions, deadline).await?;
-        tickets.retain(|ticket| begins(ticket, prefix));
+        tickets.retain(|ticket| begins_with(ticket, prefix));
         Ok(tickets)
     }
 
-    /// Whether there is any ticket whose token begins so, closed ones included: one small call.
+    /// Whether any ticket's reference begins with this prefix, closed ones included. One small call.
     ///
     /// # Errors
     /// See [`Error`].
@@ -152,52 +142,34 @@ impl Client {
         deadline: Instant,
     ) -> Result<bool, Error> {
         let conditions = Conditions::begins(Field::ExternalXref, prefix);
-        let mut call = Call::get("/service/tickets", rights::TICKETS_INQUIRE);
+        let mut call = ApiCall::get("/service/tickets", rights::TICKETS_INQUIRE);
         call.query = format!("{}pageSize=1&page=1", conditions.parameter());
         let tickets: Vec<Ticket> = self.send(&call, deadline).await?.parse()?;
-        Ok(tickets.iter().any(|ticket| begins(ticket, prefix)))
+        Ok(tickets.iter().any(|ticket| begins_with(ticket, prefix)))
     }
 
-    /// A thousand tickets of a listing that may be long, from a cursor on.
+    /// Lists a thousand tickets from a cursor on.
     ///
     /// # Errors
-    /// See [`Error`]; what was read before stays good, and its [`Page::next`] can be asked for again.
+    /// See [`Error`]. Earlier pages stay valid, and the same cursor can be read again.
     pub async fn ticket_page(
         &self,
         filter: &TicketFilter,
-        from: Cursor,
+        from: RecordCursor,
         deadline: Instant,
-    ) -> Result<Page<Ticket>, Error> {
-        let list = Long {
+    ) -> Result<RecordPage<Ticket>, Error> {
+        let list = LongList {
             path: "/service/tickets",
             right: rights::TICKETS_INQUIRE,
             conditions: Some(&filter.conditions),
             fields: FIELDS,
-            size: PAGE,
+            size: PAGE_SIZE,
             id: |ticket: &Ticket| ticket.id,
         };
         let mut page = self.page(list, from, deadline).await?;
-        page.items.retain(|ticket| begins(ticket, &filter.prefix));
+        page.items
+            .retain(|ticket| begins_with(ticket, &filter.prefix));
         Ok(page)
-    }
-
-    /// How many tickets a listing has, by ConnectWise's own count.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn ticket_count(
-        &self,
-        filter: &TicketFilter,
-        deadline: Instant,
-    ) -> Result<u64, Error> {
-        let conditions = Some(&filter.conditions);
-        self.count(
-            "/service/tickets",
-            conditions,
-            rights::TICKETS_INQUIRE,
-            deadline,
-        )
-        .await
     }
 
     async fn search_tickets(
@@ -216,12 +188,13 @@ impl Client {
     }
 }
 
-fn begins(ticket: &Ticket, prefix: &ExternalXref) -> bool {
-    carried(ticket).is_some_and(|carried| carried.starts_with(&folded(prefix.as_str())))
+fn begins_with(ticket: &Ticket, prefix: &ExternalXref) -> bool {
+    folded_reference(ticket).is_some_and(|carried| carried.starts_with(&folded(prefix.as_str())))
 }
 
-/// What a ticket carries, to be compared: something on the way may have changed its case, or put white space around it.
-fn carried(ticket: &Ticket) -> Option<String> {
+/// A ticket's reference for comparison. A proxy or an integration may have changed its case, or added
+/// white space around it.
+fn folded_reference(ticket: &Ticket) -> Option<String> {
     ticket.external_xref.as_deref().map(folded)
 }
 
@@ -234,8 +207,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_listing_asks_for_what_a_ticket_has() {
+    fn a_listing_reads_the_members_of_a_ticket() {
         let asked: Vec<&str> = FIELDS.split(',').collect();
-        assert_eq!(asked, crate::records::members_of::<Ticket>());
+        assert_eq!(asked, crate::records::fields_of::<Ticket>());
     }
 }

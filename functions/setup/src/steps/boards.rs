@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use connectwise::{Board, Client, Department, Error, Location, Member, MyMember};
+use connectwise::{Board, Client, Department, Error, Location, MemberRecord, MyMember};
 use domain::boards::{BoardName, DesiredBoard, Parts, chosen, left_to_connectwise, on_own_board};
 use domain::choices;
 use domain::event::Severity;
@@ -211,13 +211,13 @@ fn default_board(member: &MyMember) -> Option<(RecordId, String)> {
 struct Lists {
     locations: Vec<Location>,
     departments: Vec<Department>,
-    members: Vec<Member>,
+    members: Vec<MemberRecord>,
 }
 
 async fn lists(client: &Client, ends: Instant) -> Result<Lists, Error> {
     // Without the right to read boards none can be made either; one row tells.
     let tables = async {
-        match client.may_inquire(rights::TABLES_INQUIRE, ends).await? {
+        match client.can_inquire(rights::TABLES_INQUIRE, ends).await? {
             Some(false) => Err(Error::MissingRight {
                 right: rights::TABLES_INQUIRE,
             }),

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use axum::Extension;
-use connectwise::{Client, Company, CompanyStatus, Cursor, Error, SearchText};
+use connectwise::{Client, CompanyRecord, CompanyStatus, Error, RecordCursor, SearchText};
 use domain::health::CompanyIssue;
 use domain::settings::{self, Mapping};
 use domain::text::folded_name;
@@ -76,7 +76,7 @@ struct TenantView {
 pub(crate) struct TenantQuery {
     tenant: TenantId,
     search: Option<String>,
-    after: Option<Cursor>,
+    after: Option<RecordCursor>,
 }
 
 #[derive(Serialize)]
@@ -87,7 +87,7 @@ struct One {
     preview: Counts,
     search: String,
     companies: Vec<CompanyOption>,
-    next: Option<Cursor>,
+    next: Option<RecordCursor>,
 }
 
 /// A company as a person may choose it.
@@ -192,14 +192,14 @@ pub(crate) async fn one(
     let search = filled(asked.search.as_deref()).unwrap_or(&usual).to_owned();
     let text =
         SearchText::parse(&search).map_err(|err| Problem::invalid("search", err.to_string()))?;
-    let from = asked.after.unwrap_or(Cursor::START);
+    let from = asked.after.unwrap_or(RecordCursor::START);
     let mut companies = client
         .companies_matching(&text, from, invocation.call_ends())
         .await?;
     if companies.items.is_empty() && asked.after.is_some() {
         // There is none behind that one any more.
         companies = client
-            .companies_matching(&text, Cursor::START, invocation.call_ends())
+            .companies_matching(&text, RecordCursor::START, invocation.call_ends())
             .await?;
     }
     let view = One {
@@ -334,7 +334,9 @@ pub(crate) async fn read_companies(
     let statuses = statuses(&client, &invocation).await?;
     let begun = tokio::time::Instant::now();
     while reading.finished_at.is_none() && begun.elapsed() < crate::LONG {
-        let from = reading.next.map_or(Cursor::START, Cursor::after);
+        let from = reading
+            .next
+            .map_or(RecordCursor::START, RecordCursor::after);
         let part = client.company_page(from, invocation.call_ends()).await?;
         reading.read += part.items.len() as u64;
         let found = suggestions(&names, &statuses, part.items);
@@ -349,7 +351,7 @@ pub(crate) async fn read_companies(
             });
             try_join_all(saves).await?;
         }
-        reading.next = part.next.map(Cursor::id);
+        reading.next = part.next.map(RecordCursor::id);
         if part.next.is_none() {
             reading.finished_at = Some(invocation.now());
         }
@@ -382,7 +384,7 @@ const AT_A_TIME: usize = 16;
 fn suggestions(
     names: &HashMap<String, Vec<TenantId>>,
     statuses: &[CompanyStatus],
-    companies: Vec<Company>,
+    companies: Vec<CompanyRecord>,
 ) -> BTreeMap<TenantId, Vec<Suggested>> {
     let mut found: BTreeMap<TenantId, Vec<Suggested>> = BTreeMap::new();
     for company in companies {
@@ -455,7 +457,7 @@ async fn statuses(client: &Client, invocation: &Invocation) -> Result<Vec<Compan
 }
 
 /// Why no ticket can be made for a company, in words for a person.
-fn unusable(company: &Company, statuses: &[CompanyStatus]) -> Option<&'static str> {
+fn unusable(company: &CompanyRecord, statuses: &[CompanyStatus]) -> Option<&'static str> {
     company.unfit(statuses).map(|why| match why {
         CompanyIssue::Missing => "not found in ConnectWise",
         CompanyIssue::Deleted => "deleted in ConnectWise",
@@ -492,7 +494,7 @@ fn tenant_view(
     }
 }
 
-fn as_found(company: Company, statuses: &[CompanyStatus]) -> CompanyOption {
+fn as_found(company: CompanyRecord, statuses: &[CompanyStatus]) -> CompanyOption {
     CompanyOption {
         unusable: unusable(&company, statuses),
         id: company.id,
@@ -534,7 +536,7 @@ fn draw_list(view: &Tenants, connected: bool, session: &Session) -> Result<Marku
                     caption { "Tenants" }
                     thead { tr {
                         th scope="col" { "Tenant" }
-                        th scope="col" { "Company in ConnectWise" }
+                        th scope="col" { "CompanyRecord in ConnectWise" }
                         th scope="col" { "Tickets" }
                         th scope="col" { "Alerts waiting" }
                         th scope="col" { "Change" }
@@ -546,7 +548,7 @@ fn draw_list(view: &Tenants, connected: bool, session: &Session) -> Result<Marku
                                     (title(of))
                                     @if of.name.is_some() { br; small { (of.tenant) } }
                                 }
-                                td data-label="Company" { (company_cell(of, session)) }
+                                td data-label="CompanyRecord" { (company_cell(of, session)) }
                                 td data-label="Tickets" {
                                     @if of.company.is_none() { span class="soft" { "not mapped" } }
                                     @else if of.enabled { span class="good" { "on" } }
@@ -622,7 +624,7 @@ fn draw_one(view: &One, session: &Session) -> Result<Markup, Problem> {
         h2 { (title(of)) }
         dl {
             dt { "Id" } dd { (of.tenant) }
-            dt { "Company" } dd {
+            dt { "CompanyRecord" } dd {
                 @match of.company {
                     Some(company) => { (of.company_name.as_deref().unwrap_or("")) " (" (company) ")" }
                     None => "not mapped",
@@ -656,7 +658,7 @@ fn draw_one(view: &One, session: &Session) -> Result<Markup, Problem> {
         h2 { "Choose a company" }
         form method="get" action=(ONE) role="search" {
             input type="hidden" name="tenant" value=(of.tenant);
-            label for="search" { "Company name or id contains" }
+            label for="search" { "CompanyRecord name or id contains" }
             input id="search" name="search" type="search" maxlength="100" value=(view.search);
             button { "Search" }
         }
@@ -697,7 +699,7 @@ mod tests {
 
     use super::*;
 
-    fn company(id: RecordId, name: &str) -> Company {
+    fn company(id: RecordId, name: &str) -> CompanyRecord {
         serde_json::from_value(serde_json::json!({ "id": id, "name": name })).unwrap()
     }
 

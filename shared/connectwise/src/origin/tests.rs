@@ -5,7 +5,7 @@ fn list() -> HostList {
 }
 
 #[test]
-fn what_people_paste_becomes_the_host_of_the_api() {
+fn a_pasted_address_becomes_the_origin_of_the_api() {
     let na = "https://api-na.myconnectwise.net";
     let table = [
         ("na.myconnectwise.net", na),
@@ -43,7 +43,7 @@ fn what_people_paste_becomes_the_host_of_the_api() {
 }
 
 #[test]
-fn what_is_longer_than_anybody_pastes_is_no_address() {
+fn an_address_that_is_too_long_is_refused() {
     let long = format!("https://na.myconnectwise.net/{}", "x".repeat(MAX_PASTED));
     let result = list().site(&long);
     assert!(
@@ -53,7 +53,7 @@ fn what_is_longer_than_anybody_pastes_is_no_address() {
 }
 
 #[test]
-fn a_refusal_says_what_to_mend() {
+fn a_refusal_says_what_to_correct() {
     let table = [
         (
             "http://na.myconnectwise.net",
@@ -92,7 +92,7 @@ fn a_refusal_says_what_to_mend() {
 }
 
 #[test]
-fn keys_go_to_listed_origins_and_api_hosts_alone() {
+fn only_listed_origins_and_api_hosts_are_allowed() {
     let table = [
         ("https://api-na.myconnectwise.net", true),
         ("https://psa.msp.example", true),
@@ -110,7 +110,7 @@ fn keys_go_to_listed_origins_and_api_hosts_alone() {
 }
 
 #[test]
-fn a_site_that_an_answer_names_passes_the_same_list() {
+fn a_site_that_a_response_names_is_checked_too() {
     let (local, na) = ("http://127.0.0.1:8080", "https://api-na.myconnectwise.net");
     for (origin, named, expected) in [
         (local, "127.0.0.1:8080", Ok(Some(local))),

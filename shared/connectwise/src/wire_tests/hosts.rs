@@ -1,5 +1,5 @@
-//! Who is spoken to: every notation of every other host is refused before a name is looked up or a socket opened, and keys go
-//! to no host but their own.
+//! Which hosts are called: any other host, in any notation, is refused before a name is resolved or a
+//! socket is opened, and keys are sent only to their own host.
 
 use std::collections::VecDeque;
 use std::error::Error as StdError;
@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 
+use domain::rights;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tower_layer::Layer;
 use tower_service::Service;
@@ -16,16 +17,16 @@ use tower_service::Service;
 use super::notations::NOTATIONS;
 use super::server::{Play, Server, answer, answer_with, credentials, header, within};
 use super::{TICKET, records};
-use crate::call::{Call, signed};
+use crate::call::{ApiCall, sign};
 use crate::{
-    Client, Cursor, Error, HostError, HostList, Http, Origin, TicketFilter, company_info, rights,
+    Client, Error, HostError, HostList, Http, Origin, RecordCursor, TicketFilter, company_info,
 };
 
-/// Stands in the place where connections are made: writes down where to, and makes none.
+/// Replaces the connector: it records the targets of connections and makes none.
 #[derive(Clone, Default)]
 struct Spy(Arc<Mutex<Vec<String>>>);
 
-/// A connector under a [`Spy`].
+/// A connector that is replaced by a [`Spy`].
 #[derive(Clone)]
 struct Spied<S> {
     spy: Spy,
@@ -33,7 +34,7 @@ struct Spied<S> {
 }
 
 impl Spy {
-    fn seen(&self) -> Vec<String> {
+    fn take_targets(&self) -> Vec<String> {
         std::mem::take(&mut self.0.lock().unwrap())
     }
 }
@@ -61,17 +62,17 @@ where
 
     fn call(&mut self, to: R) -> Self::Future {
         self.spy.0.lock().unwrap().push(format!("{to:?}"));
-        ready(Err("the spy connects to nobody".into()))
+        ready(Err("the spy makes no connection".into()))
     }
 }
 
-/// Looks names up in a list: each answer once, the last one for ever.
-struct Scripted {
+/// Resolves names from a list: each answer once, then the last one always.
+struct ScriptedResolver {
     answers: Mutex<VecDeque<Vec<SocketAddr>>>,
     asked: Arc<AtomicUsize>,
 }
 
-impl Scripted {
+impl ScriptedResolver {
     fn new(answers: &[&[&str]]) -> Self {
         let addresses = |some: &&[&str]| some.iter().map(|a| a.parse().unwrap()).collect();
         Self {
@@ -81,7 +82,7 @@ impl Scripted {
     }
 }
 
-impl Resolve for Scripted {
+impl Resolve for ScriptedResolver {
     fn resolve(&self, _: Name) -> Resolving {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let mut answers = self.answers.lock().unwrap();
@@ -97,8 +98,8 @@ fn hosts() -> HostList {
     HostList::new(["http://127.0.0.1:8080", "https://psa.msp.example"]).unwrap()
 }
 
-/// What becomes of a pasted address: the origin that it stands for, or the kind of its refusal.
-fn verdict(pasted: &str) -> Result<Origin, &'static str> {
+/// The origin of a pasted address, or the kind of its refusal.
+fn check_address(pasted: &str) -> Result<Origin, &'static str> {
     hosts().site(pasted).map_err(|error| match error {
         HostError::NotAnAddress { .. } => "no address",
         HostError::Insecure { .. } => "insecure",
@@ -107,12 +108,12 @@ fn verdict(pasted: &str) -> Result<Origin, &'static str> {
 }
 
 #[tokio::test]
-async fn every_notation_of_another_host_is_refused_before_a_name_is_asked_or_a_socket_opened() {
+async fn another_host_is_refused_before_a_look_up_or_a_connection() {
     let spy = Spy::default();
-    let names = Scripted::new(&[&["127.0.0.1:8080"]]);
+    let names = ScriptedResolver::new(&[&["127.0.0.1:8080"]]);
     let asked = names.asked.clone();
-    let settings = Http::settings(&hosts(), Arc::new(names)).unwrap();
-    let client = settings.connector_layer(spy.clone()).build().unwrap();
+    let builder = Http::builder(&hosts(), Arc::new(names)).unwrap();
+    let client = builder.connector_layer(spy.clone()).build().unwrap();
     let http = Http {
         client,
         hosts: hosts(),
@@ -120,21 +121,21 @@ async fn every_notation_of_another_host_is_refused_before_a_name_is_asked_or_a_s
 
     let mut refused = 0;
     for (pasted, expected) in NOTATIONS {
-        let site = verdict(pasted);
+        let site = check_address(pasted);
         assert_eq!(
             site.as_ref().map(Origin::as_str).map_err(|kind| *kind),
             *expected,
             "{pasted:?}"
         );
         if let Ok(origin) = site {
-            // The spy sees what is connected to, else its silence would prove nothing.
+            // Shows that the spy sees connections, so that its empty list is a proof.
             let client = Client::new(&http, credentials(origin.as_str())).unwrap();
             let error = client.ticket(7, within(2_000)).await.unwrap_err();
             assert!(matches!(error, Error::NotSent { .. }), "{error:?}");
-            assert_eq!(spy.seen(), [format!("Unnameable({origin}/)")]);
+            assert_eq!(spy.take_targets(), [format!("Unnameable({origin}/)")]);
             continue;
         }
-        // What is no site may still be an origin, as a stored or edited secret could name it.
+        // An address that is no allowed site may still be an origin that a changed secret names.
         for text in [
             (*pasted).to_owned(),
             format!("https://{pasted}"),
@@ -144,27 +145,28 @@ async fn every_notation_of_another_host_is_refused_before_a_name_is_asked_or_a_s
                 continue;
             };
             let keys = credentials(origin.as_str());
-            let call = Call::get("/system/info", rights::MY_COMPANY_INQUIRE);
+            let call = ApiCall::get("/system/myMembers", rights::MEMBERS_INQUIRE);
             assert!(Client::new(&http, keys.clone()).is_err(), "{text:?}");
-            let made = signed(&http, &keys, &call).map(drop);
-            assert!(matches!(made, Err(Error::HostRefused { .. })), "{text:?}");
+            let signed = sign(&http, &keys, &call).map(drop);
+            assert!(matches!(signed, Err(Error::HostRefused { .. })), "{text:?}");
             let info = company_info(&http, &origin, "acme", within(2_000)).await;
             assert!(matches!(info, Err(Error::HostRefused { .. })), "{text:?}");
         }
         refused += 1;
     }
-    assert_eq!(spy.seen(), [""; 0]);
+    assert_eq!(spy.take_targets(), [""; 0]);
     assert_eq!(asked.load(Ordering::SeqCst), 0);
     assert!(refused >= 60, "{refused}");
 }
 
 #[tokio::test]
-async fn a_name_that_is_pointed_at_us_between_two_calls_is_not_connected_to() {
+async fn a_name_that_resolves_to_this_machine_later_is_refused() {
     let home = Server::start([Play::Answer(answer(200, TICKET))]).await;
     let port = home.origin.rsplit_once(':').unwrap().1;
     let private = format!("127.0.0.1:{port}");
     let mapped = format!("[::ffff:127.0.0.1]:{port}");
-    // A public address of a range that was given back: nothing is there, and most machines have no way to it.
+    // A public address of a range that was returned to IANA. No host has it, and most machines have no
+    // route to it.
     let public = "[3ffe:831f::1]:1";
     let cloud = "https://api-na.myconnectwise.net";
     let table: [&[&[&str]]; 5] = [
@@ -175,9 +177,9 @@ async fn a_name_that_is_pointed_at_us_between_two_calls_is_not_connected_to() {
         &[&["169.254.169.254:80"]],
     ];
     for answers in table {
-        let names = Scripted::new(answers);
+        let names = ScriptedResolver::new(answers);
         let asked = names.asked.clone();
-        let client = Http::settings(&HostList::default(), Arc::new(names)).unwrap();
+        let client = Http::builder(&HostList::default(), Arc::new(names)).unwrap();
         let http = Http {
             client: client.build().unwrap(),
             hosts: HostList::default(),
@@ -196,11 +198,12 @@ async fn a_name_that_is_pointed_at_us_between_two_calls_is_not_connected_to() {
         assert_eq!(home.connections(), 0, "{answers:?}");
     }
 
-    // The same way leads home under a name that the operator listed, so what stopped the others is the check. Home speaks no TLS.
+    // A listed name may resolve to this machine. So the check stopped the other names. The server here
+    // speaks no TLS.
     let listed = "https://psa.msp.example";
     let hosts = HostList::new([listed]).unwrap();
-    let names = Scripted::new(&[&[&private]]);
-    let client = Http::settings(&hosts, Arc::new(names))
+    let names = ScriptedResolver::new(&[&[&private]]);
+    let client = Http::builder(&hosts, Arc::new(names))
         .unwrap()
         .build()
         .unwrap();
@@ -211,8 +214,8 @@ async fn a_name_that_is_pointed_at_us_between_two_calls_is_not_connected_to() {
 }
 
 #[tokio::test]
-async fn an_answer_that_points_elsewhere_takes_no_key_along() {
-    // Listed too, so that nothing but our own not following keeps the keys from it.
+async fn a_response_that_names_another_host_gets_no_key() {
+    // It is listed too, so only the refusal to follow keeps the keys from it.
     let elsewhere = Server::start([Play::Answer(answer(200, TICKET))]).await;
     let other = &elsewhere.origin;
     let authority = other.strip_prefix("http://").unwrap();
@@ -256,7 +259,7 @@ async fn an_answer_that_points_elsewhere_takes_no_key_along() {
     client.ticket(7, within(2_000)).await.unwrap();
     let ours = TicketFilter::beginning(super::xref("tb1-"));
     let page = client
-        .ticket_page(&ours, Cursor::START, within(2_000))
+        .ticket_page(&ours, RecordCursor::START, within(2_000))
         .await
         .unwrap();
     let page = client
@@ -285,7 +288,7 @@ async fn an_answer_that_points_elsewhere_takes_no_key_along() {
 }
 
 #[tokio::test]
-async fn a_site_url_that_names_another_host_is_only_a_word() {
+async fn a_site_url_that_names_another_host_is_not_used() {
     let evil = Server::start([Play::Answer(answer(200, TICKET))]).await;
     let table = [
         (evil.origin.clone(), false),

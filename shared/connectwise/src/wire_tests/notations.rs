@@ -1,6 +1,6 @@
-//! Hosts in every notation that somebody may type or an answer may name, and what becomes of each: one table for all tests of it.
+//! Hosts in every notation that a person may type or a response may name, each with its result.
 
-/// Notations of hosts, good ones first.
+/// The accepted ones come first.
 pub(crate) const NOTATIONS: &[(&str, Result<&str, &str>)] = &[
     (
         "na.myconnectwise.net",
@@ -42,7 +42,7 @@ pub(crate) const NOTATIONS: &[(&str, Result<&str, &str>)] = &[
     ("https://sub.psa.msp.example", Err("not listed")),
     ("https://metadata.google.internal", Err("not listed")),
     ("http://localhost:8080", Err("not listed")),
-    // Ports and schemes that are not the listed ones.
+    // Ports and schemes that are not listed.
     ("http://api-na.myconnectwise.net", Err("insecure")),
     ("http://na.myconnectwise.net:80", Err("insecure")),
     ("http://psa.msp.example", Err("not listed")),
@@ -112,7 +112,7 @@ pub(crate) const NOTATIONS: &[(&str, Result<&str, &str>)] = &[
     ("https://api-na.myconnectwise.net..", Err("no address")),
     ("https://api-na..myconnectwise.net", Err("not listed")),
     ("https://*.myconnectwise.net", Err("no address")),
-    // Letters, dots, slashes and digits of other scripts, and characters that do not show.
+    // Letters, dots, slashes and digits of other scripts, and invisible characters.
     ("https://\u{430}pi-na.myconnectwise.net", Err("no address")),
     ("https://api\u{2010}na.myconnectwise.net", Err("no address")),
     (
@@ -151,7 +151,7 @@ pub(crate) const NOTATIONS: &[(&str, Result<&str, &str>)] = &[
         "https://api-na.myconnectwise.net\0.evil.example",
         Err("no address"),
     ),
-    // Addresses of the machine, of its network and of the cloud's metadata, as such and in other clothes.
+    // Addresses of the machine, of its network and of the cloud's metadata, in all their spellings.
     (
         "http://169.254.169.254/latest/meta-data/",
         Err("not listed"),

@@ -1,4 +1,4 @@
-//! A server of a few lines that plays canned bytes, so that tests see exactly what goes over the wire.
+//! A small server that plays prepared bytes and records the requests exactly.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -15,30 +15,30 @@ use crate::{Client, Credentials, HostList, Http, Origin};
 /// What the server does with one request.
 #[derive(Clone)]
 pub(super) enum Play {
-    /// Writes these bytes and keeps the connection.
+    /// Writes these bytes and keeps the connection open.
     Answer(String),
-    /// Writes these bytes, which may be no text.
+    /// Writes these bytes, which need not be text.
     Bytes(Vec<u8>),
     /// Writes these bytes and closes the connection.
     AnswerAndClose(String),
-    /// Writes these bytes, then one more each 20 ms, for ever.
+    /// Writes these bytes, then endlessly one more each 20 ms.
     Trickle(String),
-    /// Writes these bytes, then 64 KiB chunks for ever, as fast as it is taken.
+    /// Writes these bytes, then endlessly chunks of 64 KiB, as fast as the client reads.
     Flood(String),
-    /// Writes interim answers (100 Continue) for ever, as fast as they are taken.
+    /// Writes endlessly interim responses (100 Continue), as fast as the client reads.
     Interim,
-    /// Reads and says nothing.
+    /// Reads and writes nothing.
     Silence,
-    /// Answers after a while, counting how many wait at once.
-    Later(String),
+    /// Answers after 50 ms, and counts the requests that wait meanwhile.
+    Delayed(String),
 }
 
-/// A server on a free port; the last play is played again for every further request.
+/// A server on a free port. It repeats the last play for each further request.
 pub(super) struct Server {
     pub(super) origin: String,
     requests: Arc<Mutex<Vec<String>>>,
     connections: Arc<AtomicUsize>,
-    at_once: Arc<Mutex<(usize, usize)>>,
+    concurrent: Arc<Mutex<(usize, usize)>>,
 }
 
 impl Server {
@@ -49,19 +49,20 @@ impl Server {
             origin,
             requests: Arc::default(),
             connections: Arc::default(),
-            at_once: Arc::default(),
+            concurrent: Arc::default(),
         };
         let plays = Arc::new(plays.into_iter().collect::<Vec<_>>());
-        let (requests, connections, at_once) = (
+        let (requests, connections, concurrent) = (
             server.requests.clone(),
             server.connections.clone(),
-            server.at_once.clone(),
+            server.concurrent.clone(),
         );
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 connections.fetch_add(1, Ordering::SeqCst);
-                let (plays, requests, at_once) = (plays.clone(), requests.clone(), at_once.clone());
-                tokio::spawn(serve(stream, plays, requests, at_once));
+                let (plays, requests, concurrent) =
+                    (plays.clone(), requests.clone(), concurrent.clone());
+                tokio::spawn(serve(stream, plays, requests, concurrent));
             }
         });
         server
@@ -75,8 +76,8 @@ impl Server {
         self.connections.load(Ordering::SeqCst)
     }
 
-    pub(super) fn most_at_once(&self) -> usize {
-        self.at_once.lock().unwrap().1
+    pub(super) fn max_concurrent(&self) -> usize {
+        self.concurrent.lock().unwrap().1
     }
 
     pub(super) fn http(&self) -> Http {
@@ -92,7 +93,7 @@ async fn serve(
     mut stream: TcpStream,
     plays: Arc<Vec<Play>>,
     requests: Arc<Mutex<Vec<String>>>,
-    at_once: Arc<Mutex<(usize, usize)>>,
+    concurrent: Arc<Mutex<(usize, usize)>>,
 ) {
     while let Some(request) = read_request(&mut stream).await {
         let play = {
@@ -102,7 +103,7 @@ async fn serve(
         };
         match play {
             Play::Answer(bytes) => stream.write_all(bytes.as_bytes()).await.unwrap(),
-            // A client that has read enough may hang up.
+            // The client may close the connection early.
             Play::Bytes(bytes) => {
                 if stream.write_all(&bytes).await.is_err() {
                     return;
@@ -132,21 +133,22 @@ async fn serve(
                 return;
             }
             Play::Silence => {}
-            Play::Later(bytes) => {
+            Play::Delayed(bytes) => {
                 {
-                    let mut at_once = at_once.lock().unwrap();
-                    at_once.0 += 1;
-                    at_once.1 = at_once.1.max(at_once.0);
+                    let mut concurrent = concurrent.lock().unwrap();
+                    concurrent.0 += 1;
+                    concurrent.1 = concurrent.1.max(concurrent.0);
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
-                at_once.lock().unwrap().0 -= 1;
+                concurrent.lock().unwrap().0 -= 1;
                 stream.write_all(bytes.as_bytes()).await.unwrap();
             }
         }
     }
 }
 
-/// One request, head and body, as text; `None` at the end of the connection. What is no HTTP is kept too.
+/// Reads one request, head and body. `None` at the end of the connection. Bytes that are not HTTP are
+/// recorded too.
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {
@@ -170,13 +172,29 @@ async fn read_request(stream: &mut TcpStream) -> Option<String> {
     }
 }
 
-/// A header of a request; names are compared without case.
+/// Returns a request's header. Names are compared without case.
 pub(super) fn header(request: &str, name: &str) -> Option<String> {
     let head = request.split("\r\n\r\n").next().unwrap_or_default();
     head.lines().skip(1).find_map(|line| {
         let (key, value) = line.split_once(": ")?;
         key.eq_ignore_ascii_case(name).then(|| value.to_owned())
     })
+}
+
+/// All writes so far: method, path and body of each. Checks that each is signed JSON.
+pub(super) fn sent(server: &Server) -> String {
+    let show = |request: &String| {
+        assert_eq!(
+            header(request, "content-type").as_deref(),
+            Some("application/json")
+        );
+        assert!(header(request, "authorization").is_some());
+        let (head, body) = request.split_once("\r\n\r\n").unwrap();
+        let (line, _) = head.split_once(" HTTP/1.1").unwrap();
+        format!("{line}\n{body}\n")
+    };
+    let requests = server.requests();
+    requests.iter().map(show).collect::<Vec<_>>().join("\n")
 }
 
 pub(super) fn credentials(origin: &str) -> Credentials {
@@ -189,12 +207,11 @@ pub(super) fn credentials(origin: &str) -> Credentials {
     }
 }
 
-/// A whole answer.
 pub(super) fn answer(status: u16, body: &str) -> String {
     answer_with(status, "", body)
 }
 
-/// A whole answer with more header lines, each with its line end.
+/// `headers` are further header lines, each with its line end.
 pub(super) fn answer_with(status: u16, headers: &str, body: &str) -> String {
     let length = body.len();
     format!(

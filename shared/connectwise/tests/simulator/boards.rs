@@ -1,4 +1,4 @@
-//! The two boards, made as set-up will make them: the plan of `domain::boards`, carried out against the simulator.
+//! Creates both boards as set-up does: the plan of `domain::boards`, performed against the simulator.
 
 #![expect(clippy::panic, reason = "the helpers of tests may panic as tests may")]
 
@@ -16,11 +16,11 @@ use domain::settings::BoardTarget;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::{COMPANY, Site, new_ticket, soon};
+use crate::{COMPANY, SimulatedSite, new_ticket, soon};
 
 const CATEGORIES: [Category; 2] = [Category::Operations, Category::CyberAlerts];
 
-/// Whether a new board comes with statuses is not known: both are played.
+/// It is unknown whether a new board has statuses, so both cases are simulated.
 const NEW_BOARDS: [&str; 2] = ["default", "none"];
 
 fn desired(category: Category) -> DesiredBoard {
@@ -34,55 +34,55 @@ fn desired(category: Category) -> DesiredBoard {
     }
 }
 
-/// Why a board is not whole.
+/// Why a board is incomplete.
 #[derive(Debug)]
 enum Stopped {
-    /// The calls that were allowed are used up: the process died.
+    /// The process died after its last allowed call.
     Died,
     Called(Error),
     BoardUnusable(BoardUnusable),
 }
 
-/// A process that makes boards and remembers nothing of an earlier one.
-struct PartnerConfig<'a> {
-    site: &'a Site,
-    there: ExistingBoards,
+/// A process that creates boards and knows nothing of an earlier process.
+struct SetupProcess<'a> {
+    site: &'a SimulatedSite,
+    existing: ExistingBoards,
     calls: usize,
-    most_calls: usize,
+    max_calls: usize,
     /// Set before each write.
     faults_of_writes: Value,
     /// Set after each write.
     faults_of_reads: Value,
 }
 
-impl<'a> PartnerConfig<'a> {
-    fn of(site: &'a Site) -> Self {
+impl<'a> SetupProcess<'a> {
+    fn of(site: &'a SimulatedSite) -> Self {
         Self {
             site,
-            there: ExistingBoards::default(),
+            existing: ExistingBoards::default(),
             calls: 0,
-            most_calls: usize::MAX,
+            max_calls: usize::MAX,
             faults_of_writes: Value::Null,
             faults_of_reads: Value::Null,
         }
     }
 
-    fn dying_after(site: &'a Site, most_calls: usize) -> Self {
+    fn dying_after(site: &'a SimulatedSite, max_calls: usize) -> Self {
         Self {
-            most_calls,
+            max_calls,
             ..Self::of(site)
         }
     }
 
     fn call(&mut self) -> Result<(), Stopped> {
-        if self.calls == self.most_calls {
+        if self.calls == self.max_calls {
             return Err(Stopped::Died);
         }
         self.calls += 1;
         Ok(())
     }
 
-    /// Makes a category's board, or goes on with it.
+    /// Creates a category's board, or completes it.
     async fn make(&mut self, category: Category) -> Result<BoardTarget, Stopped> {
         let desired = desired(category);
         self.make_wanted(&desired).await
@@ -96,12 +96,12 @@ impl<'a> PartnerConfig<'a> {
             .boards(soon())
             .await
             .map_err(Stopped::Called)?;
-        self.there = ExistingBoards {
+        self.existing = ExistingBoards {
             boards: boards.into_iter().map(Into::into).collect(),
             parts: None,
         };
         loop {
-            match next(desired, &self.there).map_err(Stopped::BoardUnusable)? {
+            match next(desired, &self.existing).map_err(Stopped::BoardUnusable)? {
                 Next::Look { board } => self.look(board).await?,
                 Next::Make { step, .. } => {
                     self.call()?;
@@ -115,8 +115,8 @@ impl<'a> PartnerConfig<'a> {
         }
     }
 
-    /// [`Self::make`] over and over, whatever goes wrong in between, as a person does who presses the button again.
-    async fn make_in_the_end(&mut self, category: Category) -> BoardTarget {
+    /// Repeats [`Self::make`] after each failed call, as a person does who presses the button again.
+    async fn make_with_retries(&mut self, category: Category) -> BoardTarget {
         for _ in 0..300 {
             match self.make(category).await {
                 Ok(target) => return target,
@@ -124,7 +124,10 @@ impl<'a> PartnerConfig<'a> {
                 Err(stopped @ (Stopped::Died | Stopped::BoardUnusable(_))) => panic!("{stopped:?}"),
             }
         }
-        panic!("it never ends: {:?}", next(&desired(category), &self.there));
+        panic!(
+            "not complete after 300 attempts: {:?}",
+            next(&desired(category), &self.existing)
+        );
     }
 
     async fn set(&self, faults: &Value) {
@@ -159,14 +162,14 @@ impl<'a> PartnerConfig<'a> {
         parts
             .teams
             .extend(teams.map_err(Stopped::Called)?.into_iter().map(Into::into));
-        self.there.parts = Some(parts);
+        self.existing.parts = Some(parts);
         Ok(())
     }
 
-    /// Makes one thing, and adds the answer to what is there.
+    /// Creates one record and adds the response to the known ones.
     async fn write(&mut self, step: Step) -> Result<(), Error> {
         let writer = self.site.client.setup_writer();
-        let ExistingBoards { boards, parts } = &mut self.there;
+        let ExistingBoards { boards, parts } = &mut self.existing;
         match (step, parts) {
             (
                 Step::MakeBoard {
@@ -239,7 +242,7 @@ impl<'a> PartnerConfig<'a> {
     }
 }
 
-impl Site {
+impl SimulatedSite {
     /// A site that has neither of the two boards.
     async fn bare(new_boards: &str) -> Self {
         let mut seed = demo();
@@ -263,7 +266,7 @@ impl Site {
         assert!(answer.status().is_success());
     }
 
-    /// The writes that the site has seen, each as method, end of the path, and name.
+    /// The writes that the site received: method, end of the path, and name.
     async fn writes(&self) -> Vec<String> {
         let url = format!("{}/_sim/journal", self.sim.base_url());
         let answer = self
@@ -287,21 +290,24 @@ impl Site {
             .collect()
     }
 
-    /// Waits for all late writes of before: one more comes after them, and has come.
-    async fn has_had_all_that_was_late(&self) {
+    /// Waits for all earlier late writes, by one more late write that takes effect after them.
+    async fn await_late_writes(&self) {
         self.faults(json!({ "late_commit": { "rate": 1.0, "seconds": 0.05 } }))
             .await;
         self.create("tb1-last-1").await.unwrap_err();
         self.faults(json!({ "late_commit": { "rate": 0.0 } })).await;
         let deadline = soon();
-        while self.found("tb1-last-1").await == 0 {
-            assert!(Instant::now() < deadline, "the last write never came");
+        while self.count_tickets("tb1-last-1").await == 0 {
+            assert!(
+                Instant::now() < deadline,
+                "the last write never took effect"
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// Both boards are whole, there is nothing twice, and what was there before is as it was.
-    async fn has_both_boards(&self, targets: &[BoardTarget], statuses: &str) {
+    /// Checks that both boards are complete, no record exists twice, and earlier ones are unchanged.
+    async fn check_both_boards(&self, targets: &[BoardTarget], statuses: &str) {
         let boards = self.client.boards(soon()).await.unwrap();
         let names: Vec<_> = boards.iter().map(|board| board.name.as_str()).collect();
         assert_eq!(
@@ -380,15 +386,15 @@ fn demo() -> Value {
 }
 
 #[tokio::test]
-async fn both_boards_are_made_from_nothing_and_take_tickets() {
+async fn both_boards_are_created_and_take_tickets() {
     for new_boards in NEW_BOARDS {
-        let site = Site::bare(new_boards).await;
-        let mut set_up = PartnerConfig::of(&site);
+        let site = SimulatedSite::bare(new_boards).await;
+        let mut set_up = SetupProcess::of(&site);
         let mut targets = Vec::new();
         for category in CATEGORIES {
             targets.push(set_up.make(category).await.unwrap());
         }
-        site.has_both_boards(&targets, new_boards).await;
+        site.check_both_boards(&targets, new_boards).await;
         let writes = site.writes().await.len();
         let statuses = if new_boards == "none" { 2 } else { 1 };
         assert_eq!(
@@ -416,23 +422,23 @@ async fn both_boards_are_made_from_nothing_and_take_tickets() {
 }
 
 #[tokio::test]
-async fn set_up_that_dies_after_any_call_goes_on_where_it_was() {
+async fn set_up_that_dies_after_any_call_continues() {
     for new_boards in NEW_BOARDS {
-        let site = Site::bare(new_boards).await;
-        for most_calls in 0.. {
+        let site = SimulatedSite::bare(new_boards).await;
+        for max_calls in 0.. {
             site.reset().await;
             site.new_boards_come_with(new_boards).await;
-            let mut first = PartnerConfig::dying_after(&site, most_calls);
+            let mut first = SetupProcess::dying_after(&site, max_calls);
             let mut died = false;
             for category in CATEGORIES {
                 died = died || matches!(first.make(category).await, Err(Stopped::Died));
             }
-            let mut second = PartnerConfig::of(&site);
+            let mut second = SetupProcess::of(&site);
             let mut targets = Vec::new();
             for category in CATEGORIES {
                 targets.push(second.make(category).await.unwrap());
             }
-            site.has_both_boards(&targets, new_boards).await;
+            site.check_both_boards(&targets, new_boards).await;
             let writes = site.writes().await;
             assert_eq!(
                 writes.iter().collect::<BTreeSet<_>>().len(),
@@ -440,7 +446,7 @@ async fn set_up_that_dies_after_any_call_goes_on_where_it_was() {
                 "{writes:?}"
             );
             if !died {
-                assert!(most_calls > 20, "{most_calls}");
+                assert!(max_calls > 20, "{max_calls}");
                 break;
             }
         }
@@ -448,19 +454,19 @@ async fn set_up_that_dies_after_any_call_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn what_was_made_without_an_answer_is_not_made_again() {
+async fn a_record_of_an_unanswered_write_is_not_created_again() {
     for new_boards in NEW_BOARDS {
-        let site = Site::bare(new_boards).await;
-        let mut set_up = PartnerConfig {
+        let site = SimulatedSite::bare(new_boards).await;
+        let mut set_up = SetupProcess {
             faults_of_writes: json!({ "lost_answer_rate": 1.0 }),
             faults_of_reads: json!({ "lost_answer_rate": 0.0 }),
-            ..PartnerConfig::of(&site)
+            ..SetupProcess::of(&site)
         };
         let mut targets = Vec::new();
         for category in CATEGORIES {
-            targets.push(set_up.make_in_the_end(category).await);
+            targets.push(set_up.make_with_retries(category).await);
         }
-        site.has_both_boards(&targets, new_boards).await;
+        site.check_both_boards(&targets, new_boards).await;
         let writes = site.writes().await;
         assert_eq!(
             writes.iter().collect::<BTreeSet<_>>().len(),
@@ -471,7 +477,7 @@ async fn what_was_made_without_an_answer_is_not_made_again() {
 }
 
 #[tokio::test]
-async fn both_boards_are_made_once_through_failures_of_every_sort() {
+async fn both_boards_are_created_once_despite_every_failure() {
     let quiet = json!({ "lost_answer_rate": 0.0, "truncate_rate": 0.0, "error_rate": 0.0, "late_commit": { "rate": 0.0 } });
     for faults in [
         json!({ "lost_answer_rate": 0.3 }),
@@ -479,33 +485,33 @@ async fn both_boards_are_made_once_through_failures_of_every_sort() {
         json!({ "late_commit": { "rate": 0.5, "seconds": 0.03 } }),
     ] {
         for new_boards in NEW_BOARDS {
-            let site = Site::bare(new_boards).await;
+            let site = SimulatedSite::bare(new_boards).await;
             site.faults(faults.clone()).await;
-            let mut set_up = PartnerConfig::of(&site);
+            let mut set_up = SetupProcess::of(&site);
             let mut targets = Vec::new();
             for category in CATEGORIES {
-                targets.push(set_up.make_in_the_end(category).await);
+                targets.push(set_up.make_with_retries(category).await);
             }
             site.faults(quiet.clone()).await;
-            site.has_had_all_that_was_late().await;
-            site.has_both_boards(&targets, new_boards).await;
+            site.await_late_writes().await;
+            site.check_both_boards(&targets, new_boards).await;
         }
     }
 }
 
 #[tokio::test]
-async fn boards_that_the_partner_has_already_are_adopted_as_they_are() {
+async fn existing_boards_are_adopted_unchanged() {
     let mut seed = demo();
     let boards = seed["boards"].as_array_mut().unwrap();
-    // Somebody made another status the default, and switched nothing off.
+    // A person made another status the default, and deactivated nothing.
     let statuses = boards[1]["statuses"].as_array_mut().unwrap();
     statuses[0].as_object_mut().unwrap().remove("defaultFlag");
     statuses[1]["defaultFlag"] = json!(true);
-    let site = Site::of(Seed::from_json(&seed.to_string()).unwrap()).await;
+    let site = SimulatedSite::of(Seed::from_json(&seed.to_string()).unwrap()).await;
 
     site.faults(json!({ "missing_rights": ["table_setup.edit"] }))
         .await;
-    let refused = PartnerConfig::of(&site)
+    let refused = SetupProcess::of(&site)
         .make(Category::Operations)
         .await
         .unwrap_err();
@@ -518,7 +524,7 @@ async fn boards_that_the_partner_has_already_are_adopted_as_they_are() {
     );
     site.reset().await;
 
-    let mut set_up = PartnerConfig::of(&site);
+    let mut set_up = SetupProcess::of(&site);
     let operations = set_up.make(Category::Operations).await.unwrap();
     let cyber = set_up.make(Category::CyberAlerts).await.unwrap();
     assert_eq!(
@@ -552,13 +558,13 @@ async fn boards_that_the_partner_has_already_are_adopted_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_board_that_cannot_be_used_is_told_and_nothing_is_written() {
-    let site = Site::start().await;
+async fn an_unusable_board_is_reported_and_nothing_is_written() {
+    let site = SimulatedSite::start().await;
     let desired = DesiredBoard {
         name: BoardName::parse("old help desk").unwrap(),
         ..desired(Category::Operations)
     };
-    let stopped = PartnerConfig::of(&site)
+    let stopped = SetupProcess::of(&site)
         .make_wanted(&desired)
         .await
         .unwrap_err();
@@ -573,12 +579,12 @@ async fn a_board_that_cannot_be_used_is_told_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn a_board_that_the_api_member_does_not_see_is_told_by_connectwise() {
+async fn an_invisible_board_is_reported_in_connectwises_words() {
     let mut seed = demo();
     seed["apiMembers"][0]["excludedServiceBoardIds"] = json!([22]);
-    let site = Site::of(Seed::from_json(&seed.to_string()).unwrap()).await;
+    let site = SimulatedSite::of(Seed::from_json(&seed.to_string()).unwrap()).await;
     for _ in 0..2 {
-        let stopped = PartnerConfig::of(&site)
+        let stopped = SetupProcess::of(&site)
             .make(Category::Operations)
             .await
             .unwrap_err();
@@ -590,11 +596,11 @@ async fn a_board_that_the_api_member_does_not_see_is_told_by_connectwise() {
 }
 
 #[tokio::test]
-async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
+async fn a_role_without_table_setup_gets_the_missing_right() {
     for checked in ["first", "after_validation"] {
-        let site = Site::bare("default").await;
+        let site = SimulatedSite::bare("default").await;
         site.faults(json!({ "missing_rights": ["table_setup.add"], "variants": { "rights_checked": checked } })).await;
-        let stopped = PartnerConfig::of(&site)
+        let stopped = SetupProcess::of(&site)
             .make(Category::CyberAlerts)
             .await
             .unwrap_err();
@@ -608,7 +614,7 @@ async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
         let boards = site.client.boards(soon()).await.unwrap();
         assert_eq!(boards.len(), 2);
         site.faults(json!({ "missing_rights": [] })).await;
-        PartnerConfig::of(&site)
+        SetupProcess::of(&site)
             .make(Category::CyberAlerts)
             .await
             .unwrap();
@@ -616,8 +622,8 @@ async fn a_role_without_table_setup_is_told_which_right_it_lacks() {
 }
 
 #[tokio::test]
-async fn a_place_or_a_lead_that_is_not_there_is_told_in_connectwises_words() {
-    let site = Site::bare("none").await;
+async fn a_missing_location_or_lead_is_reported_by_connectwise() {
+    let site = SimulatedSite::bare("none").await;
     let operations = desired(Category::Operations);
     for (desired, words) in [
         (
@@ -642,7 +648,7 @@ async fn a_place_or_a_lead_that_is_not_there_is_told_in_connectwises_words() {
             "97",
         ),
     ] {
-        let stopped = PartnerConfig::of(&site)
+        let stopped = SetupProcess::of(&site)
             .make_wanted(&desired)
             .await
             .unwrap_err();
@@ -651,7 +657,7 @@ async fn a_place_or_a_lead_that_is_not_there_is_told_in_connectwises_words() {
             "{stopped:?}"
         );
     }
-    let target = PartnerConfig::of(&site)
+    let target = SetupProcess::of(&site)
         .make(Category::Operations)
         .await
         .unwrap();

@@ -1,23 +1,25 @@
-use domain::{Blocked, Reaction};
+use domain::{Blocked, Reaction, rights};
 
 use super::*;
-use crate::rights;
+use crate::WriteOutcome;
 
 const NOW: &str = "2026-04-01T08:00:00Z";
 
 fn refused(path: &str, status: u16, body: &str) -> Error {
-    let refusal = Refusal {
+    let response = ErrorResponse {
         path,
         right: rights::TICKETS_ADD,
         status,
         retry_after: None,
         body: Some(body.as_bytes()),
     };
-    classify(refusal, NOW.parse().unwrap())
+    error_for(response, NOW.parse().unwrap())
 }
 
-/// One line: variant and main field of the error, its reaction, and whether a write may have been done.
-fn outcome(error: &Error) -> String {
+/// One line: the error's variant and main field, its reaction, and whether a write may have taken
+/// effect.
+fn summary(error: &Error) -> String {
+    let failure = error.classify();
     let debug = format!("{error:?}");
     let name = debug.split([' ', '{']).next().unwrap();
     let of = match error {
@@ -41,7 +43,7 @@ fn outcome(error: &Error) -> String {
         | Error::AnswerTooLarge { .. }
         | Error::AnswerUnreadable { .. } => String::new(),
     };
-    let asks = match error.reaction() {
+    let asks = match failure.reaction {
         Reaction::Retry { after: None } => "retry".to_owned(),
         Reaction::Retry { after: Some(time) } => format!("retry after {time:?}"),
         Reaction::Block {
@@ -50,21 +52,20 @@ fn outcome(error: &Error) -> String {
         Reaction::Block { reason } => format!("block {reason}"),
         Reaction::DeadLetter { .. } => "dead letter".to_owned(),
     };
-    let done = if error.may_have_been_done() {
-        "uncertain"
-    } else {
-        "not done"
+    let done = match failure.write {
+        WriteOutcome::Unknown => "uncertain",
+        WriteOutcome::NotDone => "not done",
     };
     format!("{name}{of}, {asks}, {done}")
 }
 
 #[test]
-fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
+fn each_known_response_is_classified() {
     let broken = "block connection_broken, not done";
-    // Something before ConnectWise: as an outage, unless only this call is refused.
+    // A proxy answered: an outage, unless only this call is refused.
     let away = "retry, not done";
     let table: Vec<(u16, &str, String)> = vec![
-        // Keys and routes, from the guide and from reports.
+        // Keys and routing, from the guide and from reports.
         (
             401,
             r#"{"code":"Unauthorized","message":"The supplied authentication is incorrect."}"#,
@@ -144,7 +145,7 @@ fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
             r#"{"code":"InvalidObject","message":"header","errors":[{"code":"X","message":"bad","field":"clientId"}]}"#,
             format!("ClientIdRefused, {broken}"),
         ),
-        // A title that speaks of a clientId is no verdict on the connection.
+        // A ticket title that holds "clientId" says nothing about the connection.
         (
             400,
             r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"code":"X","message":"'clientId leaked' is not allowed","field":"summary"}]}"#,
@@ -173,7 +174,7 @@ fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
             r#"{"code":"Forbidden","message":"The request was blocked by a policy."}"#,
             format!("Forbidden(service_tickets.add), {away}"),
         ),
-        // Records and targets.
+        // Records and a ticket's references.
         (
             404,
             r#"{"code":"NotFound","message":"Ticket 1255787 not found"}"#,
@@ -219,7 +220,7 @@ fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
             r#"{"code":"NotFound","message":"Board 21 not found","field":"board"}"#,
             "TargetGone(board), block target_gone(board), not done".into(),
         ),
-        // Others of our fields.
+        // Other fields of the request.
         (
             400,
             r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"code":"MaxLengthField","message":"The field summary must be a string with a maximum length of 100."}]}"#,
@@ -260,7 +261,7 @@ fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
             r#"{"code":"Conflict","message":"The record is in use."}"#,
             "Conflict, retry, not done".into(),
         ),
-        // Rate, failure, redirect.
+        // Rate limit, failure, redirect.
         (
             429,
             r#"{"error":"ConnectWiseAPI","message":"Too many requests. Please try again in 30 seconds."}"#,
@@ -283,12 +284,12 @@ fn each_known_answer_has_its_situation_its_reaction_and_its_certainty() {
     ];
     for (status, body, expected) in table {
         let error = refused("/service/tickets", status, body);
-        assert_eq!(outcome(&error), expected, "{status} {body}");
+        assert_eq!(summary(&error), expected, "{status} {body}");
     }
 }
 
 #[test]
-fn situations_without_an_answer_are_certain_only_if_nothing_was_sent() {
+fn an_unanswered_write_is_not_done_only_if_nothing_was_sent() {
     let cause = || "x".to_owned();
     let table = [
         (
@@ -297,7 +298,7 @@ fn situations_without_an_answer_are_certain_only_if_nothing_was_sent() {
         ),
         (Error::DeadlineTooShort, "DeadlineTooShort, retry, not done"),
         (
-            Error::TimedOut { after: WAIT_LEAST },
+            Error::TimedOut { after: MIN_WAIT },
             "TimedOut, retry, uncertain",
         ),
         (
@@ -328,12 +329,12 @@ fn situations_without_an_answer_are_certain_only_if_nothing_was_sent() {
         ),
     ];
     for (error, expected) in table {
-        assert_eq!(outcome(&error), expected);
+        assert_eq!(summary(&error), expected);
     }
 }
 
 #[test]
-fn a_refusal_that_is_cut_off_is_no_verdict_unless_its_status_is() {
+fn a_refusal_that_is_cut_off_is_classified_by_its_status() {
     for (status, expected) in [
         (400, "AnswerUnreadable, retry, not done"),
         (403, "AnswerUnreadable, retry, not done"),
@@ -342,19 +343,22 @@ fn a_refusal_that_is_cut_off_is_no_verdict_unless_its_status_is() {
         (429, "Throttled(30s), retry after 30s, not done"),
         (500, "ServerError, retry, uncertain"),
     ] {
-        let refusal = Refusal {
+        let response = ErrorResponse {
             path: "/service/tickets",
             right: rights::TICKETS_ADD,
             status,
             retry_after: None,
             body: None,
         };
-        assert_eq!(outcome(&classify(refusal, NOW.parse().unwrap())), expected);
+        assert_eq!(
+            summary(&error_for(response, NOW.parse().unwrap())),
+            expected
+        );
     }
 }
 
 #[test]
-fn a_missing_record_is_a_target_only_when_a_ticket_is_made() {
+fn only_a_new_tickets_missing_record_is_a_target() {
     let body = r#"{"code":"NotFound","message":"Board 21 not found"}"#;
     let error = refused("/service/boards/21/statuses", 404, body);
     let what = "Board 21 not found".to_owned();
@@ -362,7 +366,7 @@ fn a_missing_record_is_a_target_only_when_a_ticket_is_made() {
 }
 
 #[test]
-fn connectwise_is_quoted_on_one_line_and_not_for_ever() {
+fn a_quotation_is_one_line_of_limited_length() {
     let two = r#"{"code":"InvalidObject","message":"ticket object is invalid","errors":[{"message":"one\r\nline"},{"message":""},{"message":"two"}]}"#;
     let words = "one line; two".to_owned();
     assert_eq!(refused("/x", 400, two), Error::Rejected { words });
@@ -375,13 +379,13 @@ fn connectwise_is_quoted_on_one_line_and_not_for_ever() {
         panic!("not rejected");
     };
     assert_eq!(words.chars().count(), MAX_WORDS);
-    // A page is never quoted.
+    // A web page is never quoted.
     let page = refused("/x", 404, "<html>secret</html>").to_string();
     assert!(!page.contains("secret"), "{page}");
 }
 
 #[test]
-fn a_throttled_call_waits_as_long_as_asked_within_reason() {
+fn retry_after_is_read_and_limited() {
     let table = [
         (None, 30),
         (Some(""), 30),

@@ -1,4 +1,4 @@
-//! What `domain::boards` looks at, from the records that ConnectWise lists or answers.
+//! Converts ConnectWise's records to the types that `domain::boards` plans with.
 
 use domain::boards::{FoundBoard, FoundStatus, FoundTeam, FoundType};
 
