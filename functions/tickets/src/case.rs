@@ -4,9 +4,9 @@ use connections::{Site, View};
 use domain::AlertKey;
 use domain::command::{Command, CommandAction};
 use domain::decide::may_look;
-use domain::event::{Event, Order};
+use domain::event::{Event, EventOrder};
 use domain::fold::fold;
-use domain::record::{Open, Record};
+use domain::record::{OpenTicket, Record};
 use domain::settings::ConnectionView;
 use domain::ticket_index::TicketIndex;
 use jiff::SignedDuration;
@@ -34,7 +34,7 @@ impl AlertRequest {
         }
     }
 
-    pub(crate) fn order(&self) -> Option<Order> {
+    pub(crate) fn order(&self) -> Option<EventOrder> {
         self.event().map(Event::order)
     }
 }
@@ -79,13 +79,13 @@ impl AlertCase<'_> {
         let record = match self.request {
             AlertRequest::Event(event) => fold(stored.clone(), event),
             AlertRequest::Reconsider => stored.clone(),
-            AlertRequest::Command(command) => command.taken_in(stored.clone(), now),
+            AlertRequest::Command(command) => command.apply(stored.clone(), now),
             AlertRequest::Release => stored.clone().released(),
         };
         match &self.view.connection {
             Some(connection) => record
                 .in_epoch(connection.epoch, settle, now)
-                .renewed(&connection.settings),
+                .renew(&connection.settings),
             None => record,
         }
     }
@@ -98,7 +98,7 @@ impl AlertCase<'_> {
     }
 
     /// The ticket that the command asks to inspect, if it is still the alert's and may be read.
-    pub(crate) fn ticket_to_inspect<'a>(&self, record: &'a Record) -> Option<&'a Open> {
+    pub(crate) fn ticket_to_inspect<'a>(&self, record: &'a Record) -> Option<&'a OpenTicket> {
         let AlertRequest::Command(command) = self.request else {
             return None;
         };

@@ -46,7 +46,7 @@ async fn open(world: &World, of: &str) -> usize {
 
 /// Another customer of the same partner's.
 async fn mapped(world: &World, name: &str) {
-    let company = domain::settings::Company {
+    let company = domain::settings::ChosenCompany {
         id: COMPANY,
         name: "Oak".into(),
         epoch: 1,
@@ -162,7 +162,7 @@ async fn a_stop_is_over_when_the_list_is_whole_again_and_not_while_it_proves_not
 
 /// A source that forgets a few more alerts each time: no snapshot alone takes too many.
 #[tokio::test]
-async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
+async fn losses_over_several_snapshots_add_up() {
     let mut world = World::new().await;
     raised(&mut world, TENANT, 60).await;
     listed(&mut world, TENANT, "s1", 0, 43).await;

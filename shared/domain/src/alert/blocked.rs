@@ -1,0 +1,174 @@
+//! Why an alert is blocked.
+
+use std::fmt;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::alert::record::Op;
+
+/// Why an alert is blocked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "reason", content = "of", rename_all = "snake_case")]
+pub enum Blocked {
+    NotSetUp,
+    /// The tenant is not mapped to a ConnectWise company.
+    Unmapped,
+    TenantDisabled,
+    KindDisabled,
+    /// ConnectWise refuses the keys, the clientId or the company id.
+    ConnectionBroken,
+    /// ConnectWise has been unavailable for longer than the back-off.
+    ConnectionUnavailable,
+    /// ConnectWise asked for a pause that is too long for a message in the queue.
+    Throttled,
+    /// Its message was received too often. The alert is retried after a while.
+    Deferred,
+    MissingRight(String),
+    /// A board, status, type, priority or company of the ticket cannot be used.
+    TargetGone(TicketTarget),
+    /// ConnectWise refused the ticket, with this message.
+    Rejected(String),
+    /// It was raised before the back-fill period began.
+    OlderThanBackfill,
+}
+
+impl Blocked {
+    /// Whether the alert is blocked by the configuration, so that a change of it can release the
+    /// alert.
+    pub(crate) fn waits_for_set_up(&self) -> bool {
+        match self {
+            Self::NotSetUp
+            | Self::Unmapped
+            | Self::TenantDisabled
+            | Self::KindDisabled
+            | Self::OlderThanBackfill => true,
+            Self::ConnectionBroken
+            | Self::ConnectionUnavailable
+            | Self::Throttled
+            | Self::Deferred
+            | Self::MissingRight(_)
+            | Self::TargetGone(_)
+            | Self::Rejected(_) => false,
+        }
+    }
+}
+
+/// A ConnectWise record that a ticket refers to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TicketTarget {
+    Board,
+    Status,
+    Type,
+    Priority,
+    Company,
+}
+
+impl fmt::Display for TicketTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Board => "board",
+            Self::Status => "status",
+            Self::Type => "type",
+            Self::Priority => "priority",
+            Self::Company => "company",
+        })
+    }
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotSetUp => f.write_str("not_set_up"),
+            Self::Unmapped => f.write_str("unmapped"),
+            Self::TenantDisabled => f.write_str("tenant_disabled"),
+            Self::KindDisabled => f.write_str("kind_disabled"),
+            Self::ConnectionBroken => f.write_str("connection_broken"),
+            Self::ConnectionUnavailable => f.write_str("connection_unavailable"),
+            Self::Throttled => f.write_str("throttled"),
+            Self::Deferred => f.write_str("deferred"),
+            Self::MissingRight(right) => write!(f, "missing_right({right})"),
+            Self::TargetGone(target) => write!(f, "target_gone({target})"),
+            Self::Rejected(words) => write!(f, "rejected({words})"),
+            Self::OlderThanBackfill => f.write_str("older_than_backfill"),
+        }
+    }
+}
+
+/// The reason of a block and its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockedSince {
+    #[serde(flatten)]
+    pub reason: Blocked,
+    /// Since when. For a refusal: when ConnectWise last refused the call. Each retry takes the
+    /// claim first, which clears the block.
+    pub since: Timestamp,
+    /// The refused call, if that is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<CallRefusal>,
+}
+
+/// A call that ConnectWise refused because of this one alert, while the connection works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallRefusal {
+    /// The write. `None` if ConnectWise refused a search.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<Op>,
+    /// ConnectWise's message, on one line.
+    pub words: String,
+}
+
+impl BlockedSince {
+    #[must_use]
+    pub fn refused(reason: Blocked, refusal: CallRefusal, since: Timestamp) -> Self {
+        Self {
+            reason,
+            since,
+            refusal: Some(refusal),
+        }
+    }
+
+    /// Whether ConnectWise refused a call because of this alert. Such a call is retried only at the
+    /// request of reconcile or a person.
+    #[must_use]
+    pub fn is_refusal(&self) -> bool {
+        match self.reason {
+            Blocked::TargetGone(_) | Blocked::Rejected(_) => true,
+            Blocked::NotSetUp
+            | Blocked::Unmapped
+            | Blocked::TenantDisabled
+            | Blocked::KindDisabled
+            | Blocked::ConnectionBroken
+            | Blocked::ConnectionUnavailable
+            | Blocked::Throttled
+            | Blocked::Deferred
+            | Blocked::MissingRight(_)
+            | Blocked::OlderThanBackfill => false,
+        }
+    }
+
+    /// Whether ConnectWise refused this write, or a search that must precede it.
+    #[must_use]
+    pub fn refuses(&self, op: Op) -> bool {
+        let refused = self.refusal.as_ref().and_then(|refusal| refusal.op);
+        self.is_refusal() && refused.is_none_or(|refused| refused == op)
+    }
+
+    /// Whether ConnectWise refused a search.
+    #[must_use]
+    pub fn refuses_look(&self) -> bool {
+        let refused = self.refusal.as_ref().and_then(|refusal| refusal.op);
+        self.is_refusal() && refused.is_none()
+    }
+
+    /// Returns ConnectWise's message, or an empty string.
+    #[must_use]
+    pub fn words(&self) -> &str {
+        match (&self.refusal, &self.reason) {
+            (Some(refusal), _) => &refusal.words,
+            (None, Blocked::Rejected(words)) => words,
+            (None, _) => "",
+        }
+    }
+}

@@ -1,0 +1,618 @@
+//! The record of an alert: the desired state, the actual ticket, and the claim of the worker that
+//! changes it.
+//!
+//! Its stored form is permanent: fields may be added with a default, never renamed.
+
+mod actual;
+mod claim;
+mod desired;
+mod op;
+mod recheck;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use crate::alert::blocked::{BlockedSince, CallRefusal};
+pub use actual::{Actual, ClosedBy, ClosedTicket, Duplicate, OpenTicket, TicketEnd};
+pub use claim::Claim;
+pub use desired::{AlertDetails, Desired};
+pub use op::{NoteKind, Op};
+pub use recheck::{Recheck, Rechecks};
+
+use crate::alert::event::{Event, Payload};
+use crate::alert::folded_events::FoldedEvents;
+use crate::alert::key::shard;
+use crate::setup::settings::Settings;
+use crate::time::{later, sortable};
+use crate::{AlertKey, Blocked, RecordId, TicketRef};
+
+/// A claim that no worker has looked at for this long lost its message. It is longer than any
+/// back-off and than ConnectWise's settling time.
+const ABANDONED: SignedDuration = SignedDuration::from_mins(30);
+/// A record is kept whole for this long after its ticket was closed.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// Everything that is stored about one alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    pub key: AlertKey,
+    /// Incremented by each write, so that of two concurrent read-modify-writes one fails.
+    pub rev: u64,
+    /// The number of the current occurrence, from 1.
+    pub occurrence: u32,
+    /// What the source's events ask for.
+    pub desired: Desired,
+    /// The ticket in ConnectWise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Actual>,
+    /// The worker that may write to ConnectWise for this alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<BlockedSince>,
+    /// Writes that were given up and can still take effect.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub rechecks: Rechecks,
+    /// Duplicate tickets, which are to be closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<Duplicate>,
+    /// The newest text. It is kept only while the record is blocked or uncertain; otherwise the
+    /// message has it. It is not part of `desired`, which the index carries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
+    /// The folded events. They are not part of `desired`, which the index carries.
+    #[serde(default, skip_serializing_if = "FoldedEvents::is_empty")]
+    pub folded: FoldedEvents,
+}
+
+impl Record {
+    /// The record of an alert without events.
+    #[must_use]
+    pub fn new(key: AlertKey) -> Self {
+        Self {
+            key,
+            rev: 0,
+            occurrence: 1,
+            desired: Desired::default(),
+            actual: None,
+            claim: None,
+            blocked: None,
+            rechecks: Rechecks::default(),
+            duplicates: vec![],
+            payload: None,
+            folded: FoldedEvents::default(),
+        }
+    }
+
+    /// The reference of the current occurrence.
+    #[must_use]
+    pub fn occurrence_ref(&self) -> TicketRef {
+        TicketRef::new(&self.key, self.occurrence)
+    }
+
+    /// The reference of the open ticket, or of the next one.
+    #[must_use]
+    pub fn ticket_ref(&self) -> TicketRef {
+        let carried = self
+            .open()
+            .map(|open| open.ticket_ref(&self.key, self.occurrence));
+        carried.unwrap_or_else(|| self.occurrence_ref())
+    }
+
+    #[must_use]
+    pub fn open(&self) -> Option<&OpenTicket> {
+        self.actual.as_ref().and_then(Actual::open)
+    }
+
+    /// Whether the ticket of the current occurrence was closed. A ticket that is out of reach does
+    /// not count: the occurrence continues without it.
+    #[must_use]
+    pub fn is_occurrence_over(&self) -> bool {
+        match &self.actual {
+            Some(Actual::Closed(closed)) => {
+                closed.occurrence == self.occurrence && closed.by != ClosedBy::OutOfReach
+            }
+            Some(Actual::Open(_)) | None => false,
+        }
+    }
+
+    /// Blocks the alert. `since` stays if the reason is the same.
+    #[must_use]
+    pub fn with_blocked(
+        mut self,
+        reason: Blocked,
+        payload: Option<&Payload>,
+        now: Timestamp,
+    ) -> Self {
+        if self
+            .blocked
+            .as_ref()
+            .is_none_or(|blocked| blocked.reason != reason)
+        {
+            self.blocked = Some(BlockedSince {
+                reason,
+                since: now,
+                refusal: None,
+            });
+        }
+        self.with_payload(payload)
+    }
+
+    /// Blocks the alert because ConnectWise just refused a call for it.
+    #[must_use]
+    pub fn with_refusal(
+        mut self,
+        reason: Blocked,
+        refusal: CallRefusal,
+        payload: Option<&Payload>,
+        now: Timestamp,
+    ) -> Self {
+        self.blocked = Some(BlockedSince::refused(reason, refusal, now));
+        self.with_payload(payload)
+    }
+
+    /// Stores a text, for the time when no message has it.
+    #[must_use]
+    pub fn with_payload(mut self, payload: Option<&Payload>) -> Self {
+        if let Some(payload) = payload {
+            self.payload = Some(payload.clone());
+        }
+        self
+    }
+
+    /// Takes a claim, which ends a block.
+    #[must_use]
+    pub fn with_claim(mut self, claim: Claim) -> Self {
+        // A late close of a ticket that stayed closed has settled by now.
+        let began_at = claim.began_at;
+        let kept: Vec<Recheck> = self.pending_rechecks().cloned().collect();
+        self.rechecks
+            .retain(|recheck| recheck.at > began_at || kept.contains(recheck));
+        self.claim = Some(claim);
+        self.blocked = None;
+        self
+    }
+
+    /// The rechecks that lead to a search. A late close changes something only while its ticket is
+    /// open. So its recheck waits until the ticket is reopened.
+    pub fn pending_rechecks(&self) -> impl Iterator<Item = &Recheck> {
+        let ticket_ref = self.open().map(|_| self.ticket_ref());
+        self.rechecks.iter().filter(move |recheck| {
+            recheck.op != Op::Close || ticket_ref.as_ref() == Some(&recheck.ticket_ref)
+        })
+    }
+
+    /// Records an open ticket. This ends any claim, whoever holds it.
+    #[must_use]
+    pub fn with_open(mut self, open: OpenTicket) -> Self {
+        if self.open().map(|known| known.ticket_id) != Some(open.ticket_id) {
+            let occurrence_ref = self.occurrence_ref();
+            self.rechecks
+                .restart(Op::Create, &occurrence_ref, open.opened_at);
+        }
+        self.actual = Some(Actual::Open(open));
+        self.claim = None;
+        self.blocked = None;
+        self.without_needless_text()
+    }
+
+    /// A text is kept for the next ticket, which is needed if the open one proves to have been
+    /// closed before the alert was raised again, or if a close that was given up takes effect late.
+    fn without_needless_text(mut self) -> Self {
+        if !self.is_raised_anew() && !self.may_close_late() {
+            self.payload = None;
+        }
+        self
+    }
+
+    /// Records a ticket that a create made under this claim, even if the worker has lost the claim:
+    /// an open ticket is recorded and ends any claim. If this occurrence already has another
+    /// ticket, or is over, the new one is a duplicate.
+    #[must_use]
+    pub fn with_created(self, open: OpenTicket, claim: &Claim) -> Self {
+        let known = match &self.actual {
+            _ if claim.ticket_ref != self.occurrence_ref() => None,
+            Some(Actual::Open(there)) => Some(there.ticket_id),
+            Some(Actual::Closed(there)) if self.is_occurrence_over() => Some(there.ticket_id),
+            // The ticket of the previous occurrence does not count, nor one that is out of reach.
+            Some(Actual::Closed(_)) | None => {
+                let noted_repeats = self.repeats_reported_by(claim);
+                return self.with_open(OpenTicket {
+                    noted_repeats,
+                    ..open
+                });
+            }
+        };
+        if known == Some(open.ticket_id) {
+            return self;
+        }
+        self.with_duplicate(Duplicate::new(open.ticket_id, claim))
+    }
+
+    /// How many repeats since the current raise a claimed ticket or note reports. If the alert was
+    /// resolved and raised again since the claim, repeats are counted from the new raise.
+    #[must_use]
+    pub fn repeats_reported_by(&self, claim: &Claim) -> u32 {
+        let details = self.desired.details.as_ref();
+        let raise_received_at = details.map(|details| details.raise_received_at);
+        match raise_received_at == claim.raise_received_at {
+            true => claim.repeats,
+            false => 0,
+        }
+    }
+
+    /// Adds a duplicate, once.
+    #[must_use]
+    pub fn with_duplicate(mut self, duplicate: Duplicate) -> Self {
+        let known = |known: &Duplicate| known.ticket_id == duplicate.ticket_id;
+        if !self.duplicates.iter().any(known) {
+            self.duplicates.push(duplicate);
+        }
+        self
+    }
+
+    /// A person releases the alert: ends a block that waits for a person.
+    #[must_use]
+    pub fn released(mut self) -> Self {
+        let waits = |blocked: &BlockedSince| {
+            blocked.is_refusal() || blocked.reason == Blocked::OlderThanBackfill
+        };
+        self.blocked = self.blocked.filter(|blocked| !waits(blocked));
+        self
+    }
+
+    /// The record from the view of the ConnectWise that the connection points at now. A ticket in
+    /// another one is out of reach and is not called. An active alert gets a new ticket. A write of
+    /// unknown outcome first has its time to settle: the other address may belong to the same
+    /// ConnectWise.
+    #[must_use]
+    pub fn in_epoch(mut self, epoch: u32, settle: SignedDuration, now: Timestamp) -> Self {
+        self.duplicates.retain(|duplicate| duplicate.epoch == epoch);
+        let is_over = |claim: &&Claim| claim.epoch != epoch && claim.settled_at(settle) <= now;
+        if let Some(claim) = self.claim.as_ref().filter(is_over).cloned() {
+            self = self.with_write_given_up(&claim, now);
+        }
+        // A reference is unique everywhere. The same ConnectWise at another address shows a late
+        // ticket; another ConnectWise shows none.
+        self.rechecks.set_epoch(epoch);
+        match &self.actual {
+            Some(Actual::Open(open)) if open.epoch != epoch && self.claim.is_none() => {
+                let (ticket_id, epoch) = (open.ticket_id, open.epoch);
+                let payload = self.payload.clone();
+                let record = self.with_closed(ticket_id, epoch, ClosedBy::OutOfReach, now);
+                // The new ticket needs the text.
+                record.with_payload(payload.as_ref())
+            }
+            Some(Actual::Open(_) | Actual::Closed(_)) | None => self,
+        }
+    }
+
+    /// The record after a search for a write that was given up.
+    #[must_use]
+    pub fn with_recheck_done(mut self, done: &Recheck) -> Self {
+        self.rechecks.complete(done);
+        self
+    }
+
+    /// Whether a close of the open ticket was given up and may still take effect. Then the next
+    /// ticket needs a text.
+    #[must_use]
+    pub fn may_close_late(&self) -> bool {
+        self.open().is_some() && self.rechecks.contains(Op::Close, &self.ticket_ref())
+    }
+
+    /// Records the end of the ticket. If a newer raise is known, the next occurrence starts: after
+    /// a close by Ticketbridge with any active alert; after a person's close only with a raise that
+    /// came later. A person who closes the ticket of an alert that is still repeated knows about
+    /// it. A ticket that is found closed after a close that was given up was closed by
+    /// Ticketbridge.
+    #[must_use]
+    pub fn with_closed(
+        mut self,
+        ticket_id: RecordId,
+        epoch: u32,
+        ended: impl Into<TicketEnd>,
+        now: Timestamp,
+    ) -> Self {
+        let mut ended = ended.into();
+        if ended.by == ClosedBy::Technician && self.may_close_late() {
+            ended.by = ClosedBy::Us;
+            // The close has taken effect, so it cannot come late any more.
+            let carried = self.ticket_ref();
+            self.rechecks
+                .retain(|recheck| !recheck.is_for(Op::Close, &carried));
+        }
+        // A time in the future comes from a wrong clock and is ignored.
+        ended.at = ended.at.filter(|at| *at <= now);
+        let is_next = match ended.by {
+            ClosedBy::Us => self.desired.active,
+            ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved => {
+                self.is_raised_anew()
+                    && ended
+                        .at
+                        .is_none_or(|at| self.raise_received_at() >= Some(at))
+            }
+            // The same occurrence continues in another ConnectWise.
+            ClosedBy::OutOfReach => false,
+        };
+        let (company_id, ticket_ref) = match (&self.actual, &self.claim) {
+            (Some(Actual::Open(open)), _) => (Some(open.company_id), open.ticket_ref.clone()),
+            (_, claim) => (claim.as_ref().map(|claim| claim.company_id), None),
+        };
+        self.actual = Some(Actual::Closed(ClosedTicket {
+            ticket_id,
+            occurrence: self.occurrence,
+            epoch,
+            at: now,
+            ended_at: ended.at.unwrap_or(now),
+            by: ended.by,
+            company_id,
+            ticket_ref,
+        }));
+        self.claim = None;
+        self.blocked = None;
+        if is_next {
+            // The next ticket needs the text, since its message is gone.
+            self.occurrence += 1;
+        } else {
+            self.payload = None;
+        }
+        self
+    }
+
+    /// Whether the alert was raised again since its ticket was created, or since the creation
+    /// started. Both times are by Ticketbridge's clock.
+    fn is_raised_anew(&self) -> bool {
+        let made_at = match (&self.actual, &self.claim) {
+            (Some(Actual::Open(open)), _) => Some(open.opened_at),
+            (Some(Actual::Closed(_)) | None, Some(claim)) if claim.op == Op::Create => {
+                Some(claim.began_at)
+            }
+            (Some(Actual::Closed(_)) | None, _) => None,
+        };
+        self.desired.active && made_at.is_some_and(|at| self.raise_received_at() > Some(at))
+    }
+
+    fn raise_received_at(&self) -> Option<Timestamp> {
+        self.desired
+            .details
+            .as_ref()
+            .map(|details| details.raise_received_at)
+    }
+
+    /// Starts the next occurrence of an alert that is still repeated long after a person closed its
+    /// ticket, if the partner's settings ask for that.
+    #[must_use]
+    pub fn renew(mut self, settings: &Settings) -> Self {
+        let details = self
+            .desired
+            .details
+            .as_ref()
+            .filter(|_| self.desired.active);
+        let hours = details.map_or(0, |details| {
+            settings.board(details.category).renew_after_hours
+        });
+        let Some(Actual::Closed(closed)) = self.actual.as_ref().filter(|_| hours > 0) else {
+            return self;
+        };
+        let renews_at = later(closed.ended_at, SignedDuration::from_hours(hours.into()));
+        let is_repeated = self.desired.last_received_at >= Some(renews_at);
+        if self.is_occurrence_over() && is_repeated {
+            self.occurrence += 1;
+        }
+        self
+    }
+
+    /// Records the current board of the open ticket. A technician may have moved it.
+    #[must_use]
+    pub fn with_board(mut self, board_id: Option<RecordId>) -> Self {
+        if let Some(Actual::Open(open)) = &mut self.actual {
+            open.board_id = board_id;
+        }
+        self
+    }
+
+    /// Ends the claim without a change.
+    #[must_use]
+    pub fn without_claim(mut self) -> Self {
+        self.claim = None;
+        self
+    }
+
+    /// Records that the outcome of the claimed write is unknown, and keeps the text until it is
+    /// known.
+    #[must_use]
+    pub fn with_unknown_outcome(mut self, payload: Option<&Payload>, now: Timestamp) -> Self {
+        if let Some(claim) = &mut self.claim {
+            claim.uncertain_at = Some(now);
+        }
+        self.with_payload(payload)
+    }
+
+    /// Records that ConnectWise seems to refuse the claimed write, whose outcome is still unknown.
+    /// If the write shows no effect, the alert is blocked. If it were blocked at once, the next
+    /// attempt could make a second ticket beside one that appears late.
+    #[must_use]
+    pub fn with_suspected_refusal(
+        mut self,
+        reason: Blocked,
+        refusal: CallRefusal,
+        now: Timestamp,
+    ) -> Self {
+        if let Some(claim) = &mut self.claim {
+            claim.suspected_refusal = Some(BlockedSince::refused(reason, refusal, now));
+        }
+        self
+    }
+
+    /// Whether a create like the claimed one was given up before.
+    #[must_use]
+    pub fn was_given_up_before(&self, claim: &Claim) -> bool {
+        claim.op == Op::Create && self.rechecks.contains(claim.op, &claim.ticket_ref)
+    }
+
+    /// The record after a complete search or look, begun at `began`, that showed no effect of the
+    /// claimed write. The claim ends after several of them, begun after the settling time.
+    #[must_use]
+    pub fn with_empty_visit(mut self, settle: SignedDuration, began: Timestamp) -> Self {
+        let Some(mut claim) = self.claim.take() else {
+            return self;
+        };
+        claim.count_empty_visit(settle, began);
+        if !claim.is_without_effect() {
+            self.claim = Some(claim);
+            return self;
+        }
+        if let Some(suspected) = claim.suspected_refusal.take() {
+            self.blocked = Some(BlockedSince {
+                since: began,
+                ..suspected
+            });
+        }
+        self.with_write_given_up(&claim, began)
+    }
+
+    /// Ends the claim of a write that showed no effect. The write can still take effect, so it is
+    /// searched for again.
+    #[must_use]
+    pub(crate) fn with_write_given_up(mut self, claim: &Claim, now: Timestamp) -> Self {
+        self.claim = None;
+        if claim.op.can_take_effect_late() {
+            self.rechecks.give_up(claim, now);
+        }
+        self
+    }
+
+    /// Adds a recheck for a close that may still take effect until ConnectWise has settled.
+    #[must_use]
+    pub fn with_late_close(mut self, claim: &Claim, settle: SignedDuration) -> Self {
+        self.rechecks
+            .push(Recheck::new(claim, claim.settled_at(settle), true));
+        self
+    }
+
+    /// The record after a search that missed even its sentinels: its result is ignored.
+    #[must_use]
+    pub fn with_blind_visit(mut self, began: Timestamp) -> Self {
+        if let Some(claim) = &mut self.claim {
+            claim.count_blind_visit(began);
+        }
+        self
+    }
+
+    /// Ends a block while a claim is pending, so that the claim's outcome is found out; if the
+    /// message is lost, the claim brings the alert back. Without a claim the block stays.
+    #[must_use]
+    pub fn unblock_claimed(mut self) -> Self {
+        self.blocked = self.blocked.filter(|_| self.claim.is_none());
+        self
+    }
+
+    /// Ends a block, since nothing is to be done. The text is dropped, unless the next ticket may
+    /// be needed soon because a close that was given up can take effect late.
+    #[must_use]
+    pub fn with_nothing_to_do(mut self, event: Option<&Event>) -> Self {
+        self.blocked = None;
+        if self.may_close_late() && self.desired.active {
+            self.payload = self.text(event).cloned();
+        }
+        self.without_needless_text()
+    }
+
+    /// The text for a ticket or note: that of the event if it is the newest, else the stored one,
+    /// else that of the event.
+    #[must_use]
+    pub fn text<'a>(&'a self, event: Option<&'a Event>) -> Option<&'a Payload> {
+        let last = self.desired.last.as_ref().map(|last| last.digest);
+        let newest = event
+            .filter(|event| last == Some(event.digest))
+            .and_then(Event::payload);
+        newest
+            .or(self.payload.as_ref())
+            .or_else(|| event.and_then(Event::payload))
+    }
+
+    /// The record after a search for a given-up write that gave no answer.
+    #[must_use]
+    pub fn with_recheck_delayed(mut self, due: &Recheck, now: Timestamp) -> Self {
+        self.rechecks.delay(due, now);
+        self
+    }
+
+    /// Long after its ticket was closed, reduces the record to a tombstone: its occurrence, its
+    /// ticket and the last event, so that an old event makes no second ticket. A tombstone stays
+    /// for ever.
+    #[must_use]
+    pub fn shrink(mut self, now: Timestamp) -> Self {
+        if self.shrinks_at().is_some_and(|at| at <= now) {
+            self.desired.active = false;
+            self.desired.details = None;
+            self.desired.resolution = None;
+            self.folded.shrink();
+        }
+        self
+    }
+
+    /// When only a tombstone is needed. `None` while something is still to be done, or if the
+    /// record is a tombstone.
+    fn shrinks_at(&self) -> Option<Timestamp> {
+        let is_over = self.claim.is_none()
+            && self.blocked.is_none()
+            && self.pending_rechecks().next().is_none()
+            && self.duplicates.is_empty();
+        match &self.actual {
+            Some(Actual::Closed(closed)) if is_over && self.desired.details.is_some() => {
+                // If the record were reduced while the alert is repeated, the alert would look new
+                // although a person closed its ticket.
+                let repeated = self
+                    .desired
+                    .last_received_at
+                    .filter(|_| self.desired.active);
+                Some(later(
+                    repeated.map_or(closed.at, |at| at.max(closed.at)),
+                    KEPT,
+                ))
+            }
+            Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
+        }
+    }
+
+    /// When reconcile must look at the record even if no message comes: for a recheck, for a claim
+    /// whose message was lost, or to shrink it.
+    #[must_use]
+    pub fn next_check_at(&self) -> Option<Timestamp> {
+        let abandoned = self.claim.as_ref().map(|claim| {
+            let seen = claim.until.max(claim.uncertain_since());
+            let seen = claim.visited_at.map_or(seen, |at| seen.max(at));
+            later(seen, ABANDONED)
+        });
+        let rechecks = self.pending_rechecks().map(|recheck| recheck.at);
+        let shrinks = self.shrinks_at();
+        rechecks.chain(abandoned).chain(shrinks).min()
+    }
+
+    /// The keys in the sparse index: `(state_of, tenant_since)`. `None` if there is no ticket and
+    /// no block, or if everything is over.
+    #[must_use]
+    pub fn index(&self, item_key: &str) -> Option<(String, String)> {
+        let (state, since) = match (&self.blocked, &self.actual) {
+            (Some(blocked), _) => ("blocked", blocked.since),
+            (None, Some(Actual::Open(open))) => ("open", open.opened_at),
+            // A person closed the ticket of an active alert. Snapshots and expiry show when it is
+            // resolved, so that the next raise is a new occurrence.
+            (None, Some(Actual::Closed(closed))) if self.desired.active => ("open", closed.at),
+            (None, Some(Actual::Closed(closed))) if self.desired.details.is_some() => {
+                ("closed", closed.at)
+            }
+            (None, Some(Actual::Closed(_)) | None) => return None,
+        };
+        let key = &self.key;
+        Some((
+            format!("{}#{state}#{}", key.partner, shard(item_key)),
+            format!("{}#{}", key.tenant, sortable(since)),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! The writes to ConnectWise.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ClaimId;
+
+/// A write to ConnectWise: exactly one call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Op {
+    /// Posts a ticket.
+    Create,
+    /// Posts a note.
+    Note(NoteKind),
+    /// Patches the priority.
+    Patch,
+    /// Patches the status to the closing one.
+    Close,
+    /// Patches the status to an open one.
+    Reopen,
+    /// Patches the status of a duplicate to the closing one.
+    Repair,
+}
+
+impl Op {
+    /// Whether an effect that comes long after the write was given up changes the record.
+    pub(super) fn can_take_effect_late(self) -> bool {
+        matches!(self, Self::Create | Self::Close | Self::Reopen)
+    }
+}
+
+/// The content of a note.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoteKind {
+    Repeats,
+    /// The alert is resolved, and a person is to close the ticket.
+    Resolved,
+    /// The alert is resolved, and Ticketbridge closes the ticket next.
+    Closing,
+    Reopened,
+    /// This ticket is a duplicate and is closed next.
+    Duplicate,
+    /// This ticket stays; another one is its duplicate.
+    Kept,
+}
+
+impl NoteKind {
+    /// The mark in the note's text by which the note of a claim is found.
+    #[must_use]
+    pub fn mark(self, claim: &ClaimId) -> String {
+        let kind = match self {
+            Self::Repeats => "repeats",
+            Self::Resolved => "resolved",
+            Self::Closing => "closing",
+            Self::Reopened => "reopened",
+            Self::Duplicate => "duplicate",
+            Self::Kept => "kept",
+        };
+        format!("[tb {kind} {claim}]")
+    }
+}

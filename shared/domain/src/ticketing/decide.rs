@@ -1,0 +1,438 @@
+//! Compares the desired state with the actual ticket and names the next step.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::alert::blocked::BlockedSince;
+use crate::alert::record::{
+    Actual, AlertDetails, Claim, ClosedBy, ClosedTicket, Duplicate, Op, OpenTicket, Recheck, Record,
+};
+use crate::connection::breaker;
+use crate::connection::view::{ConnectionView, LiveConnection};
+use crate::setup::rights;
+use crate::setup::settings::{BoardTarget, OnResolve};
+use crate::ticketing::decision::{Decision, Idle};
+use crate::ticketing::ticket_index::TicketIndexState;
+use crate::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
+use crate::time::later;
+use crate::{Blocked, RecordId};
+
+/// When the outcome of a write is looked up: in seconds since it became unknown, then at the
+/// settling time, then every 30 seconds.
+const VISITS: [i64; 3] = [15, 60, 240];
+
+const LATE_VISITS: SignedDuration = SignedDuration::from_secs(30);
+
+/// Names the next step for an alert. Every input gives a decision.
+///
+/// `settle` is how long ConnectWise may take to show a ticket whose creation it did not confirm.
+///
+/// ```
+/// use domain::alert::kind::Category;
+/// use domain::alert::record::Record;
+/// use domain::alert::{fold::fold, test_alert};
+/// use domain::connection::breaker::Breaker;
+/// use domain::connection::view::ConnectionView;
+/// use domain::ticketing::decide::decide;
+/// use domain::ticketing::decision::Decision;
+/// use domain::{AlertId, Blocked, Kind, PartnerId, TenantId};
+/// use jiff::{SignedDuration, Timestamp};
+///
+/// // An alert is raised before its partner has connected ConnectWise.
+/// let now = Timestamp::UNIX_EPOCH;
+/// let partner = PartnerId::parse("northwind")?;
+/// let tenant = TenantId::parse("acme-dental")?;
+/// let key = test_alert::key(partner, tenant, AlertId::for_test(now));
+/// let kind = Kind::parse("disk")?;
+/// let raised = test_alert::raised(key.clone(), kind, Category::Operations, None, now);
+/// let record = fold(Record::new(key), &raised);
+///
+/// let view = ConnectionView {
+///     connection: None,
+///     mapping: None,
+///     breaker: Breaker::default(),
+///     ticket_index: None,
+///     source_since: None,
+/// };
+/// let settle = SignedDuration::from_mins(10);
+/// let decision = decide(&record, &view, settle, now);
+/// assert_eq!(decision, Decision::Block(Blocked::NotSetUp));
+/// # Ok::<(), domain::InvalidId>(())
+/// ```
+#[must_use]
+pub fn decide(
+    record: &Record,
+    view: &ConnectionView,
+    settle: SignedDuration,
+    now: Timestamp,
+) -> Decision {
+    let check = |decision: &Decision| check_call(needed_rights(decision), view, now);
+    let mut decision = next_step(record, view, settle, now);
+    // If a recheck's search cannot be made now, it is made later; meanwhile the alert continues.
+    if matches!(decision, Decision::Recheck(_)) && check(&decision).is_err() {
+        decision = by_desired_or_search(record, view, now);
+    }
+    if let Some(blocked) = &record.blocked
+        && is_refused(blocked, &decision)
+    {
+        // Only reconcile, which does so now and then, or a person may retry.
+        return Decision::Block(blocked.reason.clone());
+    }
+    check(&decision).map_or_else(|instead| instead, |()| decision)
+}
+
+/// Whether ConnectWise refused this call before.
+fn is_refused(blocked: &BlockedSince, decision: &Decision) -> bool {
+    match decision {
+        Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => false,
+        Decision::Search
+        | Decision::Verify(_)
+        | Decision::Recheck(_)
+        | Decision::FindPriorTickets
+        | Decision::DetectExistingTickets => blocked.refuses_look(),
+        Decision::Write(step) => blocked.refuses(step.op()),
+    }
+}
+
+/// Whether a ticket may be looked at now, in addition to the decision.
+#[must_use]
+pub fn may_look(view: &ConnectionView, now: Timestamp) -> bool {
+    check_call(&[rights::TICKETS_INQUIRE], view, now).is_ok()
+}
+
+/// Whether ConnectWise may be called with these rights now. If not, returns the decision to take
+/// instead.
+fn check_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<(), Decision> {
+    if rights.is_empty() {
+        return Ok(());
+    }
+    let breaker = &view.breaker;
+    if let Some(reason) = breaker.reason() {
+        return Err(Decision::Block(reason.clone()));
+    }
+    let missing = |right: &&&str| breaker.missing_rights.contains(**right);
+    if let Some(right) = rights.iter().find(missing) {
+        return Err(Decision::Block(Blocked::MissingRight((*right).to_owned())));
+    }
+    match breaker.pause(now) {
+        // A message that waits long is in flight all the time, and all partners share the queue's
+        // limit for that.
+        Some(until) if breaker::exceeds_queue_wait(until.duration_since(now)) => {
+            Err(Decision::Block(Blocked::Throttled))
+        }
+        Some(until) => Err(Decision::Wait { until }),
+        None => Ok(()),
+    }
+}
+
+/// The rights that a decision's calls need. Empty if it calls nothing.
+fn needed_rights(decision: &Decision) -> &'static [&'static str] {
+    match decision {
+        Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => &[],
+        Decision::Search
+        | Decision::Verify(_)
+        | Decision::Recheck(_)
+        | Decision::FindPriorTickets
+        | Decision::DetectExistingTickets => &[rights::TICKETS_INQUIRE],
+        Decision::Write(step) => match step.op() {
+            Op::Create | Op::Note(_) => &[rights::TICKETS_ADD],
+            Op::Patch | Op::Reopen => &[rights::TICKETS_EDIT],
+            Op::Close | Op::Repair => &[rights::TICKETS_CLOSE],
+        },
+    }
+}
+
+fn next_step(
+    record: &Record,
+    view: &ConnectionView,
+    settle: SignedDuration,
+    now: Timestamp,
+) -> Decision {
+    let Some(claim) = &record.claim else {
+        return without_claim(record, view, now);
+    };
+    let until = next_lookup(claim, settle);
+    if now < until {
+        return Decision::Wait { until };
+    }
+    match (&view.connection, claim.ticket_id) {
+        (None, _) => Decision::Block(Blocked::NotSetUp),
+        // As far as is known, it is in another ConnectWise. `Record::in_epoch` ends the claim when
+        // it has settled.
+        (Some(connection), _) if connection.epoch != claim.epoch => Decision::Wait {
+            until: claim.settled_at(settle),
+        },
+        (Some(_), None) => Decision::Search,
+        (Some(_), Some(ticket_id)) => Decision::Verify(ticket_id),
+    }
+}
+
+/// First duplicates and rechecks, then the desired state.
+fn without_claim(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+    let Some(connection) = &view.connection else {
+        return by_desired_or_search(record, view, now);
+    };
+    let here = |duplicate: &&Duplicate| duplicate.epoch == connection.epoch;
+    if let Some(duplicate) = record.duplicates.iter().find(here) {
+        return Decision::Write(repair_duplicate(record, duplicate, view));
+    }
+    let due = |recheck: &&Recheck| recheck.epoch == connection.epoch && recheck.at <= now;
+    match record.pending_rechecks().find(due) {
+        Some(recheck) => Decision::Recheck(recheck.clone()),
+        None => by_desired_or_search(record, view, now),
+    }
+}
+
+/// The next write for a duplicate: a note on it, a note on the ticket that stays, then its close.
+fn repair_duplicate(record: &Record, duplicate: &Duplicate, view: &ConnectionView) -> TicketWrite {
+    let ticket_id = duplicate.ticket_id;
+    if !duplicate.noted && may_note(view) {
+        let kept = match &record.actual {
+            Some(Actual::Open(open)) => Some(open.ticket_id),
+            Some(Actual::Closed(closed)) => Some(closed.ticket_id),
+            None => None,
+        };
+        let duplicate = duplicate.clone();
+        return TicketWrite::Note {
+            ticket_id,
+            note: NoteContent::Duplicate { duplicate, kept },
+        };
+    }
+    match record.open() {
+        Some(open)
+            if !duplicate.noted_on_kept && open.epoch == duplicate.epoch && may_note(view) =>
+        {
+            TicketWrite::Note {
+                ticket_id: open.ticket_id,
+                note: NoteContent::Kept {
+                    duplicate: ticket_id,
+                },
+            }
+        }
+        Some(_) | None => TicketWrite::Repair(duplicate.clone()),
+    }
+}
+
+/// Whether notes may be written. Without that right, a ticket is closed without its note.
+fn may_note(view: &ConnectionView) -> bool {
+    !view.breaker.missing_rights.contains(rights::TICKETS_ADD)
+}
+
+/// The decision by the desired state, unless the table may have lost the alert: then its tickets
+/// are searched for first.
+fn by_desired_or_search(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+    let decision = by_desired(record, view, now);
+    // A resolve was received, and there may be a ticket that the table has lost.
+    let has_event = record.desired.last.is_some() && view.connection.is_some();
+    let cleared = matches!(
+        decision,
+        Decision::Nothing(Idle::Cleared | Idle::OutOfReach)
+    );
+    let cleared = has_event && cleared;
+    let makes = matches!(
+        decision,
+        Decision::Write(TicketWrite::Create(_) | TicketWrite::Reopen(_))
+    );
+    match view.ticket_index {
+        _ if !makes && !cleared => decision,
+        Some(TicketIndexState::Complete) => decision,
+        Some(TicketIndexState::Rebuilding) => Decision::FindPriorTickets,
+        None => Decision::DetectExistingTickets,
+    }
+}
+
+/// When the outcome of a claim is looked up next: its owner may be at work until then, or
+/// ConnectWise needs the time to settle.
+fn next_lookup(claim: &Claim, settle: SignedDuration) -> Timestamp {
+    if claim.uncertain_at.is_none() && claim.visits == 0 {
+        return claim.until;
+    }
+    let since = claim.uncertain_since();
+    let settled = later(since, settle);
+    let early = usize::try_from(claim.visits)
+        .ok()
+        .and_then(|visits| VISITS.get(visits));
+    let next = early.map_or(settled, |&seconds| {
+        settled.min(later(since, SignedDuration::from_secs(seconds)))
+    });
+    // If a message comes late, several searches are due. Made at the same moment, they would all
+    // miss the same ticket.
+    claim
+        .visited_at
+        .map_or(next, |at| next.max(later(at, LATE_VISITS)))
+}
+
+fn by_desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+    let details = record
+        .desired
+        .details
+        .as_ref()
+        .filter(|_| record.desired.active);
+    match (&record.actual, details) {
+        (None, None) => Decision::Nothing(Idle::Cleared),
+        (None, Some(details)) => create_ticket(record, details, None, view, now),
+        (Some(Actual::Open(open)), Some(details)) => update_ticket(open, details, view, now),
+        (Some(Actual::Open(_)), None) if record.desired.last.is_none() || record.desired.active => {
+            Decision::Nothing(Idle::NoEventYet)
+        }
+        (Some(Actual::Open(open)), None) => resolve_ticket(record, open, view, now),
+        (Some(Actual::Closed(closed)), None) if closed.by == ClosedBy::OutOfReach => {
+            Decision::Nothing(Idle::OutOfReach)
+        }
+        (Some(Actual::Closed(_)), None) => Decision::Nothing(Idle::Closed),
+        (Some(Actual::Closed(_)), Some(_)) if record.is_occurrence_over() => {
+            Decision::Nothing(Idle::EndedByPerson)
+        }
+        (Some(Actual::Closed(closed)), Some(details)) => {
+            create_ticket(record, details, Some(closed), view, now)
+        }
+    }
+}
+
+pub(crate) fn create_ticket(
+    record: &Record,
+    details: &AlertDetails,
+    before: Option<&ClosedTicket>,
+    view: &ConnectionView,
+    now: Timestamp,
+) -> Decision {
+    let blocked = record.blocked.as_ref().map(|blocked| &blocked.reason);
+    let (connection, company) = match view.target(&details.kind) {
+        Ok(target) => target,
+        Err(reason) => return Decision::Block(reason),
+    };
+    if view.is_older_than_backfill(blocked, &details.kind, details.raised_at, now) {
+        return Decision::Block(Blocked::OlderThanBackfill);
+    }
+    let target = connection.settings.board(details.category);
+    let before = before.filter(|before| before.epoch == connection.epoch);
+    if let Some(before) = before.filter(|before| may_reopen(before, company, target, now)) {
+        return Decision::Write(TicketWrite::Reopen(TicketReopening {
+            ticket_id: before.ticket_id,
+            ticket_ref: before.ticket_ref(&record.key),
+            company,
+            epoch: connection.epoch,
+        }));
+    }
+    Decision::Write(TicketWrite::Create(TicketCreation {
+        company,
+        board: target.board,
+        status: target.start_status,
+        kind_type: target.types.get(&details.kind).copied(),
+        priority: connection
+            .settings
+            .priorities
+            .get(&details.severity)
+            .copied(),
+        severity: details.severity,
+        raised_at: details.raised_at,
+        previous: before.map(|before| before.ticket_id),
+    }))
+}
+
+/// Whether the ticket of the previous occurrence is reopened instead of creating a new one.
+fn may_reopen(
+    before: &ClosedTicket,
+    company: RecordId,
+    target: &BoardTarget,
+    now: Timestamp,
+) -> bool {
+    let days = SignedDuration::from_hours(24 * i64::from(target.reopen_days));
+    let closed = matches!(before.by, ClosedBy::Us | ClosedBy::Technician);
+    closed && before.company_id == Some(company) && now.duration_since(before.at) < days
+}
+
+/// The connection, if it points at the ticket's ConnectWise. If it does not, the connection that
+/// was read is older than the record, since `Record::in_epoch` leaves no open ticket in another
+/// ConnectWise. Then both are read again.
+fn connection_of<'a>(
+    open: &OpenTicket,
+    view: &'a ConnectionView,
+    now: Timestamp,
+) -> Result<&'a LiveConnection, Decision> {
+    let not_set_up = Decision::Block(Blocked::NotSetUp);
+    let connection = view.connection.as_ref().ok_or(not_set_up)?;
+    match connection.epoch == open.epoch {
+        true => Ok(connection),
+        false => Err(Decision::Wait { until: now }),
+    }
+}
+
+fn update_ticket(
+    open: &OpenTicket,
+    details: &AlertDetails,
+    view: &ConnectionView,
+    now: Timestamp,
+) -> Decision {
+    let settings = match connection_of(open, view, now) {
+        Ok(connection) => &connection.settings,
+        Err(decision) => return decision,
+    };
+    let ticket_id = open.ticket_id;
+    if open.owes_reopened_note {
+        let note = NoteContent::Reopened;
+        return Decision::Write(TicketWrite::Note { ticket_id, note });
+    }
+    let severity = details.severity;
+    let raised_priority = settings
+        .priorities
+        .get(&severity)
+        .filter(|_| severity > open.severity);
+    if let Some(&priority) = raised_priority {
+        return Decision::Write(TicketWrite::Patch {
+            ticket_id,
+            severity,
+            priority,
+        });
+    }
+    let unreported = details.repeats.saturating_sub(open.noted_repeats);
+    if unreported == 0 {
+        return Decision::Nothing(Idle::UpToDate);
+    }
+    let interval = SignedDuration::from_mins(i64::from(settings.note_interval_minutes));
+    // The first repeat is reported at once: the alert may have been resolved in between, and a
+    // person may have closed the ticket since.
+    let next_note = open
+        .last_note_at
+        .filter(|_| open.noted_repeats > 0)
+        .map(|at| later(at, interval));
+    if next_note.is_some_and(|next| now < next) {
+        return Decision::Nothing(Idle::NotedRecently);
+    }
+    let note = NoteContent::Repeats {
+        repeats: details.repeats,
+        unreported,
+    };
+    Decision::Write(TicketWrite::Note { ticket_id, note })
+}
+
+fn resolve_ticket(
+    record: &Record,
+    open: &OpenTicket,
+    view: &ConnectionView,
+    now: Timestamp,
+) -> Decision {
+    let settings = match connection_of(open, view, now) {
+        Ok(connection) => &connection.settings,
+        Err(decision) => return decision,
+    };
+    let on_resolve = record
+        .desired
+        .details
+        .as_ref()
+        .map_or(OnResolve::Close, |details| {
+            settings.board(details.category).on_resolve
+        });
+    let ticket_id = open.ticket_id;
+    let note = match on_resolve {
+        OnResolve::Close if open.noted_resolved || !may_note(view) => {
+            return Decision::Write(TicketWrite::Close { ticket_id });
+        }
+        OnResolve::Note if open.noted_resolved => return Decision::Nothing(Idle::UpToDate),
+        OnResolve::Close => NoteContent::Closing,
+        OnResolve::Note => NoteContent::Resolved,
+    };
+    Decision::Write(TicketWrite::Note { ticket_id, note })
+}
+
+#[cfg(test)]
+mod tests;

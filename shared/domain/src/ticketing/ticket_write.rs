@@ -1,0 +1,190 @@
+//! The writes to ConnectWise that `decide` asks for.
+
+use jiff::Timestamp;
+
+use crate::alert::event::Severity;
+use crate::alert::record::{Claim, Duplicate, NoteKind, Op, Record};
+use crate::{ClaimId, RecordId, TicketRef};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TicketWrite {
+    /// Create the ticket of this occurrence.
+    Create(TicketCreation),
+    /// Add a note.
+    Note {
+        ticket_id: RecordId,
+        note: NoteContent,
+    },
+    /// Raise the priority to that of the alert's severity.
+    Patch {
+        ticket_id: RecordId,
+        severity: Severity,
+        priority: RecordId,
+    },
+    /// Close the ticket, since its alert is resolved.
+    Close { ticket_id: RecordId },
+    /// Reopen the ticket of the previous occurrence.
+    Reopen(TicketReopening),
+    /// Close a duplicate.
+    Repair(Duplicate),
+}
+
+/// The content of a note.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoteContent {
+    Repeats {
+        /// All repeats of this occurrence.
+        repeats: u32,
+        /// The repeats that no note has reported yet.
+        unreported: u32,
+    },
+    /// The alert is resolved, and a person is to close the ticket.
+    Resolved,
+    /// The alert is resolved, and the ticket is closed next. The note comes first: a note on a
+    /// closed ticket would reopen it if a ConnectWise workflow does that.
+    Closing,
+    Reopened,
+    /// This ticket is a duplicate and is closed next.
+    Duplicate {
+        duplicate: Duplicate,
+        /// The ticket that stays, if there is one.
+        kept: Option<RecordId>,
+    },
+    /// This ticket stays, and another one is its duplicate.
+    Kept {
+        duplicate: RecordId,
+    },
+}
+
+impl NoteContent {
+    #[must_use]
+    pub fn kind(&self) -> NoteKind {
+        match self {
+            Self::Repeats { .. } => NoteKind::Repeats,
+            Self::Resolved => NoteKind::Resolved,
+            Self::Closing => NoteKind::Closing,
+            Self::Reopened => NoteKind::Reopened,
+            Self::Duplicate { .. } => NoteKind::Duplicate,
+            Self::Kept { .. } => NoteKind::Kept,
+        }
+    }
+}
+
+/// A ticket to reopen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketReopening {
+    pub ticket_id: RecordId,
+    /// Its reference, which is that of the occurrence it was created for.
+    pub ticket_ref: TicketRef,
+    /// The company that it must still have.
+    pub company: RecordId,
+    pub epoch: u32,
+}
+
+/// A ticket to create.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TicketCreation {
+    pub company: RecordId,
+    /// The board. `None` leaves board, status and type to ConnectWise.
+    pub board: Option<RecordId>,
+    pub status: Option<RecordId>,
+    pub kind_type: Option<RecordId>,
+    pub priority: Option<RecordId>,
+    pub severity: Severity,
+    /// When this occurrence was raised.
+    pub raised_at: Timestamp,
+    /// The ticket of the previous occurrence, if it is in the same ConnectWise.
+    pub previous: Option<RecordId>,
+}
+
+impl TicketWrite {
+    #[must_use]
+    pub fn op(&self) -> Op {
+        match self {
+            Self::Create(_) => Op::Create,
+            Self::Note { note, .. } => Op::Note(note.kind()),
+            Self::Patch { .. } => Op::Patch,
+            Self::Close { .. } => Op::Close,
+            Self::Reopen(_) => Op::Reopen,
+            Self::Repair(_) => Op::Repair,
+        }
+    }
+
+    /// The claim for this write. `None` if the record does not fit the write.
+    #[must_use]
+    pub fn claim(
+        &self,
+        record: &Record,
+        id: ClaimId,
+        epoch: u32,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Option<Claim> {
+        let details = record.desired.details.as_ref();
+        let of_open = || {
+            let open = record.open()?;
+            Some((record.ticket_ref(), open.company_id, open.epoch))
+        };
+        let of_duplicate = |of: &Duplicate| (of.ticket_ref.clone(), of.company_id, of.epoch);
+        let repeats = details.map_or(0, |details| details.repeats);
+        let (ticket_id, board_id, repeats) = match self {
+            Self::Create(create) => (None, create.board, repeats),
+            Self::Note { ticket_id, note } => match note {
+                NoteContent::Repeats { repeats, .. } => (Some(*ticket_id), None, *repeats),
+                NoteContent::Resolved
+                | NoteContent::Closing
+                | NoteContent::Reopened
+                | NoteContent::Duplicate { .. }
+                | NoteContent::Kept { .. } => (Some(*ticket_id), None, 0),
+            },
+            Self::Patch { ticket_id, .. } | Self::Close { ticket_id } => {
+                (Some(*ticket_id), None, 0)
+            }
+            Self::Reopen(reopen) => (Some(reopen.ticket_id), None, repeats),
+            Self::Repair(duplicate) => (Some(duplicate.ticket_id), None, 0),
+        };
+        let (ticket_ref, company_id, epoch) = match self {
+            Self::Create(create) => {
+                details.map(|_| (record.occurrence_ref(), create.company, epoch))?
+            }
+            Self::Reopen(reopen) => (reopen.ticket_ref.clone(), reopen.company, reopen.epoch),
+            Self::Repair(duplicate)
+            | Self::Note {
+                note: NoteContent::Duplicate { duplicate, .. },
+                ..
+            } => of_duplicate(duplicate),
+            Self::Note { .. } | Self::Patch { .. } | Self::Close { .. } => of_open()?,
+        };
+        Some(Claim {
+            id,
+            op: self.op(),
+            reason: self.reason().to_owned(),
+            ticket_ref,
+            ticket_id,
+            board_id,
+            company_id,
+            epoch,
+            severity: details.map_or(Severity::Informational, |details| details.severity),
+            began_at: now,
+            raise_received_at: details.map(|details| details.raise_received_at),
+            repeats,
+            until,
+            uncertain_at: None,
+            visits: 0,
+            visited_at: None,
+            empty_visits: 0,
+            suspected_refusal: None,
+        })
+    }
+
+    fn reason(&self) -> &'static str {
+        match self.op() {
+            Op::Create => "raised",
+            Op::Note(NoteKind::Repeats) => "repeated",
+            Op::Patch => "more severe",
+            Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing) | Op::Close => "resolved",
+            Op::Note(NoteKind::Reopened) | Op::Reopen => "raised again",
+            Op::Note(NoteKind::Duplicate) | Op::Note(NoteKind::Kept) | Op::Repair => "duplicate",
+        }
+    }
+}
