@@ -1,11 +1,11 @@
-//! A server for tests, which answers what ConnectWise's simulator never would.
+//! A server for tests, for responses that ConnectWise's simulator never sends.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-/// Answers each request by its method and path, and tells what it was asked, head by head.
+/// Responds by method and path, and reports the head of each request.
 pub(crate) async fn server(
     answer: impl Fn(&str, &str) -> Value + Send + 'static,
 ) -> (String, mpsc::UnboundedReceiver<String>) {
