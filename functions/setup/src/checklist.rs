@@ -4,7 +4,7 @@ use domain::settings::Settings;
 use serde::Serialize;
 use store::Connection;
 
-use crate::step::Step;
+use crate::step::SetupStep;
 
 /// Something to do, and the page for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,17 +25,17 @@ pub(crate) fn missing_parts(
         (
             connection.is_none(),
             "a connection to ConnectWise",
-            Step::Connection,
+            SetupStep::Connection,
         ),
         (
             settings.is_none(),
             "the boards that tickets go to",
-            Step::Boards,
+            SetupStep::Boards,
         ),
         (
             !has_contact,
             "an emergency contact that is confirmed",
-            Step::Contact,
+            SetupStep::Contact,
         ),
     ];
     let missing = parts.into_iter().filter(|(is_missing, ..)| *is_missing);

@@ -13,7 +13,7 @@ use domain::PartnerId;
 use domain::kind::KindInfo;
 use store::{AccessTable, Alerts, ConfigTable, OperatorEvent};
 
-use crate::Config;
+use crate::config::Config;
 
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -27,7 +27,7 @@ pub(crate) struct Setup {
     pub(crate) own_function: Function,
 }
 
-pub(crate) type State = axum::extract::State<Arc<Setup>>;
+pub(crate) type AppState = axum::extract::State<Arc<Setup>>;
 
 impl Setup {
     /// # Errors

@@ -1,7 +1,7 @@
 //! The steps of the set-up, in the order in which a partner takes them.
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum SetupStep {
     Overview,
     Connection,
     Check,
@@ -15,7 +15,7 @@ pub(crate) enum Step {
     History,
 }
 
-impl Step {
+impl SetupStep {
     pub(crate) const ALL: [Self; 11] = [
         Self::Overview,
         Self::Connection,

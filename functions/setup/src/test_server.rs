@@ -11,7 +11,7 @@ pub(crate) async fn server(
 ) -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let (asked, heard) = mpsc::unbounded_channel();
+    let (sender, requests) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut head = Vec::new();
@@ -25,8 +25,8 @@ pub(crate) async fn server(
             let length = format!("content-length: {}", body.len());
             let whole = format!("HTTP/1.1 200 OK\r\n{length}\r\nconnection: close\r\n\r\n{body}");
             stream.write_all(whole.as_bytes()).await.unwrap();
-            let _ = asked.send(head);
+            let _ = sender.send(head);
         }
     });
-    (origin, heard)
+    (origin, requests)
 }

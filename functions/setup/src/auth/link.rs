@@ -11,7 +11,7 @@ use serde_json::json;
 use store::Actor;
 
 use crate::auth::session::new_link;
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams, parse_id};
 use crate::http::problem::Problem;
 use crate::http::response::{ChangeResponse, PageResponse};
@@ -80,7 +80,7 @@ pub(crate) async fn open_page() -> PageResponse {
 /// for every partner id, because nothing about the partner is read before it. If the process dies
 /// after the response, Lambda already has the task.
 pub(crate) async fn request(
-    setup: State,
+    setup: AppState,
     Input(form): Input<LinkForm>,
 ) -> Result<ChangeResponse, Problem> {
     let request = LinkTask {

@@ -16,11 +16,11 @@ use jiff::SignedDuration;
 use serde::Deserialize;
 use store::Actor;
 
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{BodyFormat, Input};
 use crate::http::problem::Problem;
 use crate::http::response::ChangeResponse;
-use crate::step::Step;
+use crate::step::SetupStep;
 use crate::{audit, paths, random};
 
 /// With this prefix a browser accepts the cookie only over HTTPS (or from this machine), for this
@@ -76,7 +76,7 @@ struct PartnerQuery {
 /// Middleware that passes requests with a valid session only, and of changes only those for the
 /// session's partner. The handlers behind it may take a [`PartnerSession`].
 pub(crate) async fn require_session(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     mut request: Request,
     next: Next,
@@ -98,7 +98,7 @@ pub(crate) async fn require_session(
 /// Middleware that passes changes from this site's pages only. A browser sends the origin of the
 /// form or script, and no page can forge it. The cookie's `SameSite` protects independently. A body
 /// that is neither a form nor JSON is rejected even if no handler reads it.
-pub(crate) async fn require_same_origin(setup: State, request: Request, next: Next) -> Response {
+pub(crate) async fn require_same_origin(setup: AppState, request: Request, next: Next) -> Response {
     if is_read(request.method()) {
         return next.run(request).await;
     }
@@ -152,7 +152,7 @@ pub(crate) struct SessionForm {
 /// Exchanges a link's token for a session. The link is consumed first. If the process dies right
 /// after, there is no session, and the person requests another link.
 pub(crate) async fn open(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     Input(SessionForm { token }): Input<SessionForm>,
 ) -> Result<Response, Problem> {
@@ -168,13 +168,14 @@ pub(crate) async fn open(
     audit::record(&setup, &session.partner, action, &detail, &invocation).await;
     let cookie = set_cookie(token.expose(), SESSION.as_secs())?;
     // Every change must name the partner; a program learns it here.
-    let response = ChangeResponse::next(Step::Overview.path()).with("partner", session.partner);
+    let response =
+        ChangeResponse::next(SetupStep::Overview.path()).with("partner", session.partner);
     Ok(([(header::SET_COOKIE, cookie)], response).into_response())
 }
 
 /// Ends the session in the table and in the browser.
 pub(crate) async fn end(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<Response, Problem> {

@@ -11,13 +11,13 @@ use crate::audit;
 use crate::auth::session::PartnerSession;
 use crate::backlog::count::{Assumption, count_backlog};
 use crate::backlog::view::{BacklogView, render};
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
 use crate::http::problem::Problem;
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 /// Alerts that one request releases: ConnectWise's limit of calls a minute.
 const MAX_RELEASED: usize = 300;
@@ -57,7 +57,7 @@ pub(crate) struct BacklogQuery {
 
 /// Shows the alerts without a ticket, and why.
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<BacklogQuery>,
@@ -67,13 +67,19 @@ pub(crate) async fn show(
     let view = BacklogView::new(backlog, query.from);
     let content = render(&view, &session)?;
     let flash = FlashQuery::new(query.done);
-    Ok(page::step(&session, Step::Waiting, &flash, &view, &content))
+    Ok(page::step(
+        &session,
+        SetupStep::Waiting,
+        &flash,
+        &view,
+        &content,
+    ))
 }
 
 /// Releases alerts of one tenant or of all. Releasing them again is harmless: each is decided by
 /// its state at that time.
 pub(crate) async fn release(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<ReleaseForm>,

@@ -12,7 +12,7 @@ use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::page;
 use crate::paths::{self, with_query};
-use crate::step::Step;
+use crate::step::SetupStep;
 
 /// Tenants on one page.
 const PAGE: usize = 100;
@@ -58,7 +58,7 @@ pub(super) fn render(view: &BacklogView, session: &PartnerSession) -> Result<Mar
     let BacklogView { backlog, sum, next } = view;
     let next = next
         .as_ref()
-        .map(|next| with_query(Step::Waiting.path(), &[("from", next.as_str())]))
+        .map(|next| with_query(SetupStep::Waiting.path(), &[("from", next.as_str())]))
         .transpose()?;
     let mut rows = Vec::new();
     for (tenant, counts) in &backlog.tenants {

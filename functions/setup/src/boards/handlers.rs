@@ -17,27 +17,33 @@ use crate::boards::provision::{BoardPair, BoardsProgress};
 use crate::boards::reader::{board_lists, board_parts, default_board, usual_priorities};
 use crate::boards::view::{BoardsView, render};
 use crate::connection::client::{Connected, connected, problem_of, require_connected};
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
 use crate::random;
-use crate::step::Step;
+use crate::step::SetupStep;
 
-const PATH: &str = Step::Boards.path();
+const PATH: &str = SetupStep::Boards.path();
 
 /// Shows what is chosen, and the options.
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     QueryParams(flash): QueryParams<FlashQuery>,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<PageResponse, Problem> {
     let view = view(&setup, &session.partner, &invocation).await?;
     let content = render(&view, &session);
-    Ok(page::step(&session, Step::Boards, &flash, &view, &content))
+    Ok(page::step(
+        &session,
+        SetupStep::Boards,
+        &flash,
+        &view,
+        &content,
+    ))
 }
 
 async fn view(
@@ -83,7 +89,7 @@ async fn view(
 /// Sends all tickets to the API member's default board. If it has none, everything is left to
 /// ConnectWise. One conditional write: if the process dies right after, the choice is saved.
 pub(crate) async fn choose_default(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(DefaultBoardForm { version }): Input<DefaultBoardForm>,
@@ -143,7 +149,7 @@ async fn stop_provisioning(setup: &Setup, partner: &PartnerId) -> Result<(), Pro
 /// Requests two dedicated boards. One conditional write: if the process dies right after, the page
 /// goes on to create them.
 pub(crate) async fn choose_dedicated(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<DedicatedBoardsForm>,
@@ -171,7 +177,7 @@ pub(crate) async fn choose_dedicated(
 /// dies after any of its calls, the next request lists what exists and goes on. Only one request
 /// works at a time, because two would create the same things twice.
 pub(crate) async fn progress(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<ChangeResponse, Problem> {

@@ -20,7 +20,7 @@ use crate::http::input::sentence;
 use crate::http::problem::Problem;
 use crate::http::response::ChangeResponse;
 use crate::paths;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 /// The time that is left for the last call at least, if the invocation is shorter than usual.
 const LAST_CALL: Duration = Duration::from_secs(4);
@@ -126,7 +126,7 @@ pub(super) fn progress_response(progress: &BoardsProgress) -> ChangeResponse {
 }
 
 pub(super) fn ready_response(total: usize) -> ChangeResponse {
-    ChangeResponse::next(format!("{}?done=boards_ready", Step::Boards.path()))
+    ChangeResponse::next(format!("{}?done=boards_ready", SetupStep::Boards.path()))
         .with("done", total)
         .with("total", total)
         .with("doing", "Both boards are ready.")

@@ -13,7 +13,7 @@ use crate::auth::session::PartnerSession;
 use crate::boards::form::{BoardLists, has_department};
 use crate::connection::client::{missing_right, problem_of};
 use crate::paths;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 #[derive(Debug, Serialize)]
 pub(super) struct BoardsView {
@@ -196,7 +196,7 @@ pub(super) fn render(view: &BoardsView, session: &PartnerSession) -> Markup {
         @match view.mode {
             BoardsMode::NotConnected => {
                 p { "Nothing is connected yet." }
-                p { a href=(Step::Connection.path()) { "Connect ConnectWise" } }
+                p { a href=(SetupStep::Connection.path()) { "Connect ConnectWise" } }
             }
             BoardsMode::NotChosen => p { "Choose where tickets go." },
             BoardsMode::Making => (being_created(view, session)),

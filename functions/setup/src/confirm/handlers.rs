@@ -14,13 +14,13 @@ use crate::checklist::{MissingPart, missing_parts};
 use crate::confirm::readiness::check;
 use crate::confirm::view::{ConfirmView, render};
 use crate::connection::client::require_connected;
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 #[derive(Deserialize)]
 pub(crate) struct ConfirmForm {
@@ -29,7 +29,7 @@ pub(crate) struct ConfirmForm {
 
 /// Shows what will happen to the blocked alerts.
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     QueryParams(flash): QueryParams<FlashQuery>,
@@ -52,14 +52,20 @@ pub(crate) async fn show(
     };
     let view = ConfirmView::new(connection, missing, backlog);
     let content = render(&view, &session);
-    Ok(page::step(&session, Step::Confirm, &flash, &view, &content))
+    Ok(page::step(
+        &session,
+        SetupStep::Confirm,
+        &flash,
+        &view,
+        &content,
+    ))
 }
 
 /// Confirms, unless something is missing or ConnectWise is not ready. One conditional write. If the
 /// process dies after it, blocked alerts are decided at the partner's next reconcile run.
 /// Confirming again changes nothing: the backfill starts once.
 pub(crate) async fn confirm(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<ConfirmForm>,
@@ -75,7 +81,7 @@ pub(crate) async fn confirm(
         )));
     };
     if connection.confirmed {
-        return Ok(ChangeResponse::next(Step::Confirm.path()));
+        return Ok(ChangeResponse::next(SetupStep::Confirm.path()));
     }
     let connected = require_connected(&setup, partner).await?;
     check(&connected.client, &settings, &invocation).await?;

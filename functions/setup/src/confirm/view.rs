@@ -9,7 +9,7 @@ use crate::auth::session::PartnerSession;
 use crate::backlog::count::{Backlog, BacklogCounts};
 use crate::checklist::{MissingPart, counted};
 use crate::page;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 #[derive(Serialize)]
 pub(super) struct ConfirmView {
@@ -69,7 +69,7 @@ pub(super) fn render(view: &ConfirmView, session: &PartnerSession) -> Markup {
             (preview(view, waiting))
         }
         @if !view.confirmed && view.missing.is_empty() {
-            form method="post" action=(session.action(Step::Confirm.path())) {
+            form method="post" action=(session.action(SetupStep::Confirm.path())) {
                 input type="hidden" name="version" value=(view.version);
                 button { "Confirm and go live" }
             }
@@ -86,14 +86,14 @@ fn preview(view: &ConfirmView, waiting: &BacklogCounts) -> Markup {
                 li { (counted(*unmapped, "alert")) " of "
                     (counted(view.tenants_unmapped as u64, "tenant"))
                     @if *unmapped == 1 { " waits" } @else { " wait" } " until you "
-                    a href=(Step::Tenants.path()) {
+                    a href=(SetupStep::Tenants.path()) {
                         @if view.tenants_unmapped == 1 { "map it" } @else { "map them" }
                     } }
             }
             @if view.tenants_disabled > 0 { li { (counted(view.tenants_disabled as u64, "tenant")) " switched off: no tickets" } }
             @if waiting.older > 0 {
                 li { (counted(waiting.older, "older alert")) ": no ticket unless you "
-                    a href=(Step::Waiting.path()) { @if waiting.older == 1 { "release it" } @else { "release them" } } }
+                    a href=(SetupStep::Waiting.path()) { @if waiting.older == 1 { "release it" } @else { "release them" } } }
             }
             @if view.more_waiting { li { "There are more alerts than were counted." } }
         }

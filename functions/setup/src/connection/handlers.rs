@@ -13,17 +13,17 @@ use crate::connection::client::stored_keys;
 use crate::connection::form::ConnectionForm;
 use crate::connection::prove::{ProvenConnection, find_site, prove_keys};
 use crate::connection::view::{ConnectionPageView, render};
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 /// Shows what is stored, without its secrets.
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     QueryParams(flash): QueryParams<FlashQuery>,
 ) -> Result<PageResponse, Problem> {
@@ -37,7 +37,7 @@ pub(crate) async fn show(
     let content = render(&view, &session);
     Ok(page::step(
         &session,
-        Step::Connection,
+        SetupStep::Connection,
         &flash,
         &view,
         &content,
@@ -51,7 +51,7 @@ pub(crate) async fn show(
 /// stored keys belong to another site and are not used; after the second, the next run of
 /// `reconcile` makes the third. Saving again repairs both.
 pub(crate) async fn save(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<ConnectionForm>,
@@ -97,7 +97,7 @@ pub(crate) async fn save(
     };
     let member = proven.member.map(|member| member.identifier);
     Ok(
-        ChangeResponse::next(format!("{}?done={code}", Step::Check.path()))
+        ChangeResponse::next(format!("{}?done={code}", SetupStep::Check.path()))
             .with("version", version)
             .with("company", proven.company)
             .with("member", member),
@@ -138,8 +138,8 @@ async fn confirm_drop(
         "drop_choices",
         format!(
             "The keys work. But {origin} with the company id {company_id} is another ConnectWise than the one that is stored: boards, statuses, \
-             types, priorities and {} are dropped, since their numbers mean something else there, and open tickets stay behind. Nothing is saved \
-             yet. Tick the box and save again if that is what you want.",
+             types, priorities and {} are dropped, because they do not exist there, and open tickets stay in the old one. Nothing is saved \
+             yet. To continue, tick the box and save again.",
             counted(mapped.count() as u64, "mapped tenant"),
         ),
     ))

@@ -67,8 +67,8 @@ pub(super) async fn find_site(
         let company_id = String::new();
         return Err(ConnectionError::CompanyUnknown { origin, company_id });
     }
-    let asked = company_info(http, &origin, company_id, invocation.call_ends()).await;
-    let info = judge_company(&origin, company_id, asked)?;
+    let result = company_info(http, &origin, company_id, invocation.call_ends()).await;
+    let info = judge_company(&origin, company_id, result)?;
     let Some(info) = info else {
         return Ok(FoundSite {
             origin,
@@ -81,9 +81,10 @@ pub(super) async fn find_site(
     Ok(FoundSite {
         origin: named.unwrap_or(origin),
         // The site's own spelling of the same id.
-        company_id: match info.company_id.eq_ignore_ascii_case(company_id) {
-            true => info.company_id,
-            false => company_id.to_owned(),
+        company_id: if info.company_id.eq_ignore_ascii_case(company_id) {
+            info.company_id
+        } else {
+            company_id.to_owned()
         },
         company: Some(info.company_name),
     })
@@ -112,14 +113,14 @@ pub(super) async fn prove_keys(
         client_id: entered.client_id,
     };
     let client = client_of(connections, keys.clone()).await?;
-    let asked = who_am_i(&client, invocation).await;
+    let result = who_am_i(&client, invocation).await;
     let site = ProbedSite {
         origin: &origin,
         company_id: &keys.company_id,
         company_known: company.is_some(),
         own_client_id: keys.client_id.is_some(),
     };
-    let member = judge_keys(site, asked)?;
+    let member = judge_keys(site, result)?;
     Ok(ProvenConnection {
         keys,
         company,
@@ -141,7 +142,7 @@ pub(super) async fn prove_stored(
     let origin = http.hosts().site(&keys.origin).map_err(refused_host)?;
     let own_client_id = keys.client_id.is_some();
     let client = client_of(connections, keys).await?;
-    let (info, asked) = join!(
+    let (info, result) = join!(
         company_info(http, &origin, &company_id, invocation.call_ends()),
         who_am_i(&client, invocation)
     );
@@ -153,7 +154,7 @@ pub(super) async fn prove_stored(
         own_client_id,
     };
     Ok(AcceptedConnection {
-        member: judge_keys(site, asked)?,
+        member: judge_keys(site, result)?,
         company: info.map(|info| info.company_name),
         client,
     })
@@ -179,15 +180,15 @@ pub(super) async fn client_of(
     })
 }
 
-/// The owner of the keys. A site too old for this call is asked for something else that needs keys;
-/// then the owner is unknown.
+/// The owner of the keys. A site too old for this call gets another call that needs keys; then the
+/// owner is unknown.
 async fn who_am_i(client: &Client, invocation: &Invocation) -> Result<Option<MyMember>, Error> {
     match client.my_member(invocation.call_ends()).await {
         Err(Error::EndpointMissing { .. }) => {
-            let asked = client.company_count(invocation.call_ends()).await;
-            asked.map(|_| None)
+            let result = client.company_count(invocation.call_ends()).await;
+            result.map(|_| None)
         }
-        asked => asked.map(Some),
+        result => result.map(Some),
     }
 }
 
@@ -216,13 +217,13 @@ struct ProbedSite<'a> {
 fn judge_company(
     origin: &Origin,
     company_id: &str,
-    asked: Result<Option<CompanyInfo>, Error>,
+    result: Result<Option<CompanyInfo>, Error>,
 ) -> Result<Option<CompanyInfo>, ConnectionError> {
     let unknown = || ConnectionError::CompanyUnknown {
         origin: origin.clone(),
         company_id: company_id.to_owned(),
     };
-    let err = match asked {
+    let err = match result {
         Ok(None) if origin.is_cloud() => return Err(unknown()),
         Ok(info) => return Ok(info),
         Err(err) => err,
@@ -258,9 +259,9 @@ fn judge_company(
 /// ConnectWise checks rights after keys.
 fn judge_keys(
     site: ProbedSite<'_>,
-    asked: Result<Option<MyMember>, Error>,
+    result: Result<Option<MyMember>, Error>,
 ) -> Result<Option<MyMember>, ConnectionError> {
-    let err = match asked {
+    let err = match result {
         Ok(member) => return Ok(member),
         Err(err) => err,
     };

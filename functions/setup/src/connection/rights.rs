@@ -15,9 +15,9 @@ pub(super) async fn read_rights(client: &Client, invocation: &Invocation) -> Rig
     if let Err(err) = &listed {
         tracing::warn!(error = %err, "failed to read the API member's rights");
     }
-    let mut held = listed_rights(&listed);
-    let may = async |right: &'static str| {
-        let known = held.iter().find(|(of, _)| of.right == right);
+    let mut rights = listed_rights(&listed);
+    let read_row = async |right: &'static str| {
+        let known = rights.iter().find(|(of, _)| of.right == right);
         match known.map(|(_, status)| status) {
             Some(RightStatus::NotKnown) => {
                 status_of(client.may_inquire(right, invocation.call_ends()).await)
@@ -26,11 +26,11 @@ pub(super) async fn read_rights(client: &Client, invocation: &Invocation) -> Rig
         }
     };
     let (companies, tickets, tables, members, company) = join!(
-        may(rights::COMPANIES_INQUIRE),
-        may(rights::TICKETS_INQUIRE),
-        may(rights::TABLES_INQUIRE),
-        may(rights::MEMBERS_INQUIRE),
-        may(rights::MY_COMPANY_INQUIRE),
+        read_row(rights::COMPANIES_INQUIRE),
+        read_row(rights::TICKETS_INQUIRE),
+        read_row(rights::TABLES_INQUIRE),
+        read_row(rights::MEMBERS_INQUIRE),
+        read_row(rights::MY_COMPANY_INQUIRE),
     );
     for (right, read) in [
         (rights::COMPANIES_INQUIRE, companies),
@@ -40,12 +40,12 @@ pub(super) async fn read_rights(client: &Client, invocation: &Invocation) -> Rig
         (rights::MY_COMPANY_INQUIRE, company),
     ] {
         if read != RightStatus::NotKnown
-            && let Some((_, status)) = held.iter_mut().find(|(of, _)| of.right == right)
+            && let Some((_, status)) = rights.iter_mut().find(|(of, _)| of.right == right)
         {
             *status = read;
         }
     }
-    held
+    rights
 }
 
 fn listed_rights(listed: &Result<Vec<MySecurity>, Error>) -> RightStatuses {
@@ -53,7 +53,7 @@ fn listed_rights(listed: &Result<Vec<MySecurity>, Error>) -> RightStatuses {
         Ok(rows) => rows.iter().map(MySecurity::listed).collect(),
         Err(_) => Vec::new(),
     };
-    // The listing itself needs this one, whatever it says.
+    // The list itself requires this right, even if it does not contain it.
     let own = match listed {
         Err(Error::MissingRight { .. }) => Some(RightStatus::Missing),
         Ok(rows) if !rows.is_empty() => Some(RightStatus::Granted),

@@ -18,7 +18,7 @@ use crate::connection::rights::read_rights;
 
 /// An entered connection.
 #[derive(Debug, Clone)]
-pub(super) struct Candidate {
+pub(super) struct EnteredConnection {
     pub(super) site: String,
     pub(super) company_id: String,
     pub(super) public_key: String,
@@ -28,10 +28,10 @@ pub(super) struct Candidate {
 
 pub(super) async fn prove(
     connections: &Connections,
-    candidate: Candidate,
+    candidate: EnteredConnection,
     invocation: &Invocation,
 ) -> Result<ProvenConnection, ConnectionError> {
-    let Candidate {
+    let EnteredConnection {
         site, company_id, ..
     } = &candidate;
     let found = find_site(connections, site, company_id, invocation).await?;
@@ -78,9 +78,9 @@ impl TestSite {
         assert!(answer.status().is_success());
     }
 
-    pub(super) fn candidate(&self) -> Candidate {
+    pub(super) fn candidate(&self) -> EnteredConnection {
         let keys = Seed::demo().integration().unwrap();
-        Candidate {
+        EnteredConnection {
             site: self.sim.base_url(),
             company_id: keys.company_id,
             public_key: keys.public_key,
@@ -91,12 +91,12 @@ impl TestSite {
 
     pub(super) async fn prove(
         &self,
-        candidate: Candidate,
+        candidate: EnteredConnection,
     ) -> Result<ProvenConnection, ConnectionError> {
         prove(&self.connections, candidate, &seconds(20)).await
     }
 
-    pub(super) async fn code(&self, candidate: Candidate) -> &'static str {
+    pub(super) async fn code(&self, candidate: EnteredConnection) -> &'static str {
         match self.prove(candidate).await {
             Ok(_) => "proven",
             Err(err) => err.code(),

@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::{Connection, Versioned};
 
 use crate::auth::session::PartnerSession;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 #[derive(Serialize)]
 pub(super) struct ConnectionPageView {
@@ -47,11 +47,11 @@ pub(super) fn render(view: &ConnectionPageView, session: &PartnerSession) -> Mar
     html! {
         @if view.connected {
             p class="good" { "Connected to " (view.origin.as_deref().unwrap_or("")) " as " (view.company_id.as_deref().unwrap_or("")) ". "
-                a href=(Step::Check.path()) { "Check connection" } }
+                a href=(SetupStep::Check.path()) { "Check connection" } }
         } @else if view.origin.is_some() {
-            p class="problem" { "The keys are missing. Enter them again." }
+            p class="problem" { "The keys are missing: enter them again. Until then alerts become no tickets." }
         }
-        form method="post" action=(session.action(Step::Connection.path())) autocomplete="off" {
+        form method="post" action=(session.action(SetupStep::Connection.path())) autocomplete="off" {
             input type="hidden" name="version" value=(view.version);
             label for="site" { "ConnectWise site" }
             input id="site" name="site" required maxlength="500" inputmode="url" spellcheck="false" aria-describedby="site-help"
@@ -67,21 +67,21 @@ pub(super) fn render(view: &ConnectionPageView, session: &PartnerSession) -> Mar
             input id="private_key" name="private_key" type="password" maxlength="200" autocomplete="new-password" aria-describedby="private-help"
                 required[!view.private_key_set];
             small id="private-help" {
-                @if view.private_key_set { "One is stored. Leave this empty to keep it; a new site or company id asks for it again." }
-                @else { "ConnectWise shows it once, when the keys are made. It is stored encrypted and never shown again." }
+                @if view.private_key_set { "A private key is stored. Leave this empty to keep it. If you change the site or the company id, enter it again." }
+                @else { "ConnectWise shows it once, when the keys are created. It is stored encrypted and never shown here." }
             }
             details {
                 summary { "Own clientId" }
                 label for="client_id" { "clientId" }
                 input id="client_id" name="client_id" type="password" maxlength="100" autocomplete="off" aria-describedby="client-help";
                 small id="client-help" {
-                    @if view.client_id_set { "Your own is stored. Leave this empty to keep it." }
-                    @else { "Not needed: Ticketbridge has its own. Only if your ConnectWise asks for yours." }
+                    @if view.client_id_set { "Your own clientId is stored. Leave this empty to keep it." }
+                    @else { "Usually not needed: Ticketbridge has its own. Enter one only if your ConnectWise requires yours." }
                 }
                 @if view.client_id_set {
                     label class="choice" {
                         input type="checkbox" name="drop_client_id" value="true";
-                        span { "Use Ticketbridge's instead" }
+                        span { "Use Ticketbridge's clientId instead" }
                     }
                 }
             }
@@ -92,8 +92,8 @@ pub(super) fn render(view: &ConnectionPageView, session: &PartnerSession) -> Mar
                 }
             }
             @if view.confirmed {
-                p class="note" { "Ticketbridge is live. Pointing it at another site or company id stops it until boards and tenants are chosen and \
-                    confirmed again: their numbers mean nothing there." }
+                p class="note" { "Ticketbridge is live. If you connect another ConnectWise, alerts become no tickets until boards and tenants are chosen and \
+                    confirmed again." }
             }
             button { "Check and save" }
         }

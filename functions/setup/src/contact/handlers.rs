@@ -13,12 +13,12 @@ use crate::contact::change::{
     count_mails, not_sent, notify_former_contact, read_at, request_confirmation, store,
 };
 use crate::contact::view::{ContactView, render, render_confirmation};
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams, sentence};
 use crate::http::problem::Problem;
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 use crate::{audit, mails, page, paths};
 
 #[derive(Deserialize)]
@@ -43,7 +43,7 @@ pub(crate) struct ConfirmContactForm {
 }
 
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     QueryParams(flash): QueryParams<FlashQuery>,
@@ -51,7 +51,13 @@ pub(crate) async fn show(
     let read = setup.access().contact_to_change(&session.partner).await?;
     let view = ContactView::new(read.value, read.version, invocation.now());
     let content = render(&view, &session);
-    Ok(page::step(&session, Step::Contact, &flash, &view, &content))
+    Ok(page::step(
+        &session,
+        SetupStep::Contact,
+        &flash,
+        &view,
+        &content,
+    ))
 }
 
 /// Mails a confirmation link to a new address, stores the address as pending, then notifies the
@@ -59,7 +65,7 @@ pub(crate) async fn show(
 /// mail, its link confirms nothing and the page shows no pending address. If it dies before the
 /// notification, the contact is notified when the address is confirmed.
 pub(crate) async fn save(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<ContactForm>,
@@ -96,7 +102,7 @@ pub(crate) async fn save(
 
 /// Mails another confirmation link to the pending address. It replaces the link before.
 pub(crate) async fn resend(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(PendingContactForm { version }): Input<PendingContactForm>,
@@ -111,7 +117,7 @@ pub(crate) async fn resend(
 
 /// Drops the pending address; its link confirms nothing from then on. One conditional write.
 pub(crate) async fn cancel(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(PendingContactForm { version }): Input<PendingContactForm>,
@@ -143,7 +149,7 @@ pub(crate) async fn confirm_page(QueryParams(flash): QueryParams<FlashQuery>) ->
 /// the process dies right after, the address is the contact, and the former contact is not
 /// notified of it a second time.
 pub(crate) async fn confirm(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     Input(ConfirmContactForm { token }): Input<ConfirmContactForm>,
 ) -> Result<ChangeResponse, Problem> {
@@ -180,7 +186,7 @@ pub(crate) async fn confirm(
 }
 
 pub(crate) async fn send_test(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<ChangeResponse, Problem> {
@@ -200,5 +206,5 @@ pub(crate) async fn send_test(
 
 /// The page "Emergency contact" with the message of this code.
 fn next(code: &str) -> ChangeResponse {
-    ChangeResponse::next(format!("{}?done={code}", Step::Contact.path()))
+    ChangeResponse::next(format!("{}?done={code}", SetupStep::Contact.path()))
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::auth::session::PartnerSession;
 use crate::page;
 use crate::paths;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 #[derive(Serialize)]
 pub(super) struct ContactView {
@@ -51,7 +51,7 @@ pub(super) fn render(view: &ContactView, session: &PartnerSession) -> Markup {
         p { "This address gets mails about problems, for example when ConnectWise no longer accepts the keys. It also gets a new link to this page when you request one. Choose an address that several people read." }
         @if let Some(pending) = &view.pending { (render_pending(pending, view, session)) }
         @else if let Some(address) = &view.address { p class="good" { "Confirmed: " (address) } }
-        form method="post" action=(session.action(Step::Contact.path())) {
+        form method="post" action=(session.action(SetupStep::Contact.path())) {
             input type="hidden" name="version" value=(view.version);
             label for="address" { "E-mail address" }
             input id="address" name="address" type="email" required maxlength="254" autocomplete="email" value=[entered] aria-describedby="address-help";
@@ -106,7 +106,7 @@ pub(super) fn render_confirmation(is_confirmed: bool) -> Markup {
     html! {
         @if is_confirmed {
             p class="done" role="status" { "Confirmed: mails about problems come to this address from now on." }
-            p { a href=(Step::Overview.path()) { "Go to the set-up" } " if you are signed in there. There is nothing else to do." }
+            p { a href=(SetupStep::Overview.path()) { "Go to the set-up" } " if you are signed in there. There is nothing else to do." }
         } @else {
             p { "Once you confirm this address, Ticketbridge sends it a mail when the connection to ConnectWise has a problem." }
             form id="open" data-path=(paths::CONFIRM_CONTACT) { button { "Confirm this address" } }

@@ -9,7 +9,7 @@ use store::Actor;
 
 use crate::audit;
 use crate::auth::session::PartnerSession;
-use crate::context::State;
+use crate::context::AppState;
 use crate::http::input::Input;
 use crate::http::problem::Problem;
 use crate::http::response::ChangeResponse;
@@ -27,7 +27,7 @@ pub(crate) struct ApprovalForm {
 /// the same size is rejected. Approving again is harmless. If the process dies right after the
 /// write, the closings are approved, and reconcile closes the tickets at its next run.
 pub(crate) async fn approve(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<ApprovalForm>,

@@ -4,14 +4,14 @@ use serde::Deserialize;
 use store::PageStart;
 
 use crate::auth::session::PartnerSession;
-use crate::context::State;
+use crate::context::AppState;
 use crate::history::view::{HistoryView, render};
 use crate::http::input::QueryParams;
 use crate::http::problem::Problem;
 use crate::http::response::PageResponse;
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 /// Entries on one page.
 const PAGE: u16 = 50;
@@ -22,7 +22,7 @@ pub(crate) struct HistoryQuery {
 }
 
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     QueryParams(query): QueryParams<HistoryQuery>,
 ) -> Result<PageResponse, Problem> {
@@ -36,5 +36,11 @@ pub(crate) async fn show(
     };
     let content = render(&view)?;
     let flash = FlashQuery::default();
-    Ok(page::step(&session, Step::History, &flash, &view, &content))
+    Ok(page::step(
+        &session,
+        SetupStep::History,
+        &flash,
+        &view,
+        &content,
+    ))
 }

@@ -7,7 +7,7 @@ use store::{Actor, AuditEntry, PageStart};
 use crate::http::problem::Problem;
 use crate::page;
 use crate::paths::with_query;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 #[derive(Serialize)]
 pub(super) struct HistoryView {
@@ -19,7 +19,7 @@ pub(super) fn render(view: &HistoryView) -> Result<Markup, Problem> {
     let next = view
         .next
         .clone()
-        .map(|next| with_query(Step::History.path(), &[("from", &String::from(next))]));
+        .map(|next| with_query(SetupStep::History.path(), &[("from", &String::from(next))]));
     let next = next.transpose()?;
     Ok(html! {
         @if view.entries.is_empty() { p { "Nothing was changed yet." } }

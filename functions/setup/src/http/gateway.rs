@@ -20,9 +20,10 @@ pub(crate) fn request(event: ApiGatewayV2httpRequest) -> Option<Request> {
         Some(_) | None => path,
     };
     let body = event.body.unwrap_or_default();
-    let body = match event.is_base64_encoded {
-        true => STANDARD.decode(body).ok()?,
-        false => body.into_bytes(),
+    let body = if event.is_base64_encoded {
+        STANDARD.decode(body).ok()?
+    } else {
+        body.into_bytes()
     };
     let request = Request::builder().method(event.request_context.http.method);
     let mut request = request.uri(address).body(Body::from(body)).ok()?;

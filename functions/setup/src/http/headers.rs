@@ -21,7 +21,7 @@ pub(crate) fn set_security_headers(headers: &mut HeaderMap) {
         ("content-security-policy", POLICY),
         ("x-frame-options", "DENY"),
         ("x-content-type-options", "nosniff"),
-        // Not "no-referrer": with it a browser sends no origin with a form, and the origin is checked.
+        // Not "no-referrer": a browser then sends no origin with a form, and the origin is checked.
         ("referrer-policy", "same-origin"),
         ("cross-origin-opener-policy", "same-origin"),
         ("cross-origin-resource-policy", "same-origin"),

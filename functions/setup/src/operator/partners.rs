@@ -14,7 +14,7 @@ use store::{Actor, Saved, Versioned};
 
 use crate::auth::session;
 use crate::contact::change::set_by_operator;
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, PathParam, QueryParams, parse_id, sentence};
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
@@ -68,7 +68,7 @@ struct PartnersResponse {
 }
 
 pub(super) async fn list(
-    setup: State,
+    setup: AppState,
     QueryParams(query): QueryParams<ListQuery>,
 ) -> Result<Response, Problem> {
     let (from, limit) = query.parse()?;
@@ -83,7 +83,10 @@ pub(super) async fn list(
     Ok(json_response(StatusCode::OK, &response))
 }
 
-pub(super) async fn get(setup: State, PathParam(partner): PathParam) -> Result<Response, Problem> {
+pub(super) async fn get(
+    setup: AppState,
+    PathParam(partner): PathParam,
+) -> Result<Response, Problem> {
     let (id, partner, version) = existing(&setup, partner).await?;
     let response = PartnerResponse::read(&setup, id, partner, version).await?;
     Ok(json_response(StatusCode::OK, &response))
@@ -102,7 +105,7 @@ pub(super) struct PartnerRequest {
 /// request makes the second write, because it checks both whether or not the first changes
 /// anything.
 pub(super) async fn put(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     PathParam(partner): PathParam,
     Input(request): Input<PartnerRequest>,
@@ -229,7 +232,7 @@ struct NewLinkResponse {
 
 /// Creates a link to the partner's page. Only this response contains its token.
 pub(super) async fn new_link(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     PathParam(partner): PathParam,
     Input(request): Input<NewLinkRequest>,
@@ -263,7 +266,7 @@ pub(super) struct ContactRequest {
 /// Sets the partner's emergency contact without a confirmation: the operator has checked that the
 /// address is the partner's.
 pub(super) async fn set_contact(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     PathParam(partner): PathParam,
     Input(request): Input<ContactRequest>,
@@ -277,7 +280,7 @@ pub(super) async fn set_contact(
 
 /// Ends all links and sessions of the partner.
 pub(super) async fn end_sessions(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     PathParam(partner): PathParam,
 ) -> Result<Response, Problem> {
@@ -296,7 +299,7 @@ struct AuditResponse {
 }
 
 pub(super) async fn audit(
-    setup: State,
+    setup: AppState,
     PathParam(partner): PathParam,
     QueryParams(query): QueryParams<ListQuery>,
 ) -> Result<Response, Problem> {

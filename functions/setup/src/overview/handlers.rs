@@ -4,7 +4,7 @@ use aws::invocation::Invocation;
 use axum::Extension;
 
 use crate::auth::session::PartnerSession;
-use crate::context::State;
+use crate::context::AppState;
 use crate::http::input::QueryParams;
 use crate::http::problem::Problem;
 use crate::http::response::PageResponse;
@@ -12,10 +12,10 @@ use crate::overview::reader::read;
 use crate::overview::view::render;
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     QueryParams(flash): QueryParams<FlashQuery>,
@@ -24,7 +24,7 @@ pub(crate) async fn show(
     let content = render(&view, &session);
     Ok(page::step(
         &session,
-        Step::Overview,
+        SetupStep::Overview,
         &flash,
         &view,
         &content,

@@ -16,7 +16,7 @@ use crate::context::Setup;
 use crate::held;
 use crate::http::problem::Problem;
 use crate::overview::view::{IssueView, OverviewView, StepRow, UnreadableAlertsView, readable};
-use crate::step::Step;
+use crate::step::SetupStep;
 use crate::tenants::reader::in_epoch;
 
 pub(super) async fn read(
@@ -77,7 +77,9 @@ fn steps(config: PartnerConfig, contact: &Contact) -> Vec<StepRow> {
     let connection = items.connection.as_ref();
     let has_contact = contact.address.is_some();
     let missing = missing_parts(connection, items.settings.as_ref(), has_contact);
-    let has_boards = !missing.iter().any(|part| part.path == Step::Boards.path());
+    let has_boards = !missing
+        .iter()
+        .any(|part| part.path == SetupStep::Boards.path());
     let epoch = connection.map(|connection| connection.epoch);
     let mappings = mappings.into_values();
     let (mapped, unmapped): (Vec<_>, Vec<_>) = mappings
@@ -89,17 +91,17 @@ fn steps(config: PartnerConfig, contact: &Contact) -> Vec<StepRow> {
         .map(|connection| format!("to {} as {}", connection.origin, connection.company_id));
     vec![
         StepRow::new(
-            Step::Connection,
+            SetupStep::Connection,
             site.is_some(),
             site.unwrap_or_else(|| "not connected yet".to_owned()),
         ),
         StepRow::new(
-            Step::Boards,
+            SetupStep::Boards,
             has_boards,
             either(has_boards, "chosen", "not chosen yet"),
         ),
         StepRow::new(
-            Step::Tickets,
+            SetupStep::Tickets,
             has_boards,
             either(
                 has_boards,
@@ -108,13 +110,13 @@ fn steps(config: PartnerConfig, contact: &Contact) -> Vec<StepRow> {
             ),
         ),
         StepRow::new(
-            Step::Tenants,
+            SetupStep::Tenants,
             !mapped.is_empty() && unmapped.is_empty(),
             format!("{} mapped, {} not yet", mapped.len(), unmapped.len()),
         ),
-        StepRow::new(Step::Contact, has_contact, contact_state(contact)),
+        StepRow::new(SetupStep::Contact, has_contact, contact_state(contact)),
         StepRow::new(
-            Step::Confirm,
+            SetupStep::Confirm,
             is_live,
             either(is_live, "live", "not confirmed yet"),
         ),

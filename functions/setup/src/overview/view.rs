@@ -9,7 +9,7 @@ use crate::auth::session::PartnerSession;
 use crate::checklist::counted;
 use crate::held;
 use crate::held::view::HeldClosingsView;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 #[derive(Serialize)]
 pub(super) struct OverviewView {
@@ -51,7 +51,7 @@ pub(super) struct StepRow {
 }
 
 impl StepRow {
-    pub(super) fn new(step: Step, done: bool, words: String) -> Self {
+    pub(super) fn new(step: SetupStep, done: bool, words: String) -> Self {
         Self {
             path: step.path(),
             title: step.title(),
@@ -69,7 +69,7 @@ pub(super) fn render(view: &OverviewView, session: &PartnerSession) -> Markup {
     let next = view.steps.iter().find(|step| !step.done);
     html! {
         @if let Some(issue) = &view.issue {
-            p class="problem" { "Alerts do not become tickets: " (issue.words) ", since " (issue.since) ". " a href=(Step::Check.path()) { "Check connection" } " says what to correct." }
+            p class="problem" { "Alerts do not become tickets: " (issue.words) ", since " (issue.since) ". " a href=(SetupStep::Check.path()) { "Check connection" } " says what to correct." }
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
         }
@@ -113,8 +113,12 @@ mod tests {
             rejected: vec![],
             held: vec![],
             steps: vec![
-                StepRow::new(Step::Connection, true, "to na.myconnectwise.net".to_owned()),
-                StepRow::new(Step::Boards, false, "not chosen yet".to_owned()),
+                StepRow::new(
+                    SetupStep::Connection,
+                    true,
+                    "to na.myconnectwise.net".to_owned(),
+                ),
+                StepRow::new(SetupStep::Boards, false, "not chosen yet".to_owned()),
             ],
         }
     }

@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 
 pub(crate) const STYLE_PATH: &str = "/setup/assets/style.css";
 pub(crate) const SCRIPT_PATH: &str = "/setup/assets/page.js";
-/// Every page names it. Otherwise a browser requests `/favicon.ico`, where the gateway has no route.
+/// Every page names it. Otherwise a browser requests `/favicon.ico`, which the gateway does not
+/// route.
 pub(crate) const ICON_PATH: &str = "/setup/assets/icon.svg";
 
 pub(crate) async fn style() -> Response {

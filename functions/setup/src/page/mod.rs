@@ -17,12 +17,12 @@ use crate::http::problem::Problem;
 use crate::http::response::PageResponse;
 use crate::page::flash::FlashQuery;
 use crate::paths;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 /// The response of a step: its view as JSON, and its content in the frame.
 pub(crate) fn step(
     session: &PartnerSession,
-    step: Step,
+    step: SetupStep,
     flash: &FlashQuery,
     view: &impl Serialize,
     content: &Markup,
@@ -40,11 +40,11 @@ pub(crate) fn step(
     PageResponse::new(view, frame(&title, Some(session), &body))
 }
 
-fn navigation(session: &PartnerSession, step: Step) -> Markup {
+fn navigation(session: &PartnerSession, step: SetupStep) -> Markup {
     html! {
         nav aria-label="Steps" {
             ul {
-                @for other in Step::ALL {
+                @for other in SetupStep::ALL {
                     li {
                         a href=(other.path()) aria-current=[(other == step).then_some("page")] { (other.title()) }
                     }
@@ -86,9 +86,9 @@ fn page_of(path: &str) -> &'static str {
     if path == paths::LINK {
         return paths::LINK;
     }
-    let mut steps = Step::ALL.into_iter().skip(1);
+    let mut steps = SetupStep::ALL.into_iter().skip(1);
     let step = steps.find(|step| path.starts_with(step.path()));
-    step.unwrap_or(Step::Overview).path()
+    step.unwrap_or(SetupStep::Overview).path()
 }
 
 /// A time for people and, in `datetime`, for programs; to the second.

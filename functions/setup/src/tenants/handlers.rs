@@ -13,12 +13,12 @@ use store::{Actor, PageStart};
 use crate::auth::session::PartnerSession;
 use crate::backlog::count::{Assumption, count_backlog};
 use crate::connection::client::{Connected, require_connected};
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, OptionalId, QueryParams, filled};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 use crate::tenants::reader::{company_statuses, find_companies, in_epoch, usable_company};
 use crate::tenants::suggestions::read_more;
 use crate::tenants::view::{
@@ -54,7 +54,7 @@ pub(crate) struct TenantForm {
 
 /// Lists the tenants that sent alerts, with the number of blocked alerts of each.
 pub(crate) async fn list(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<TenantsQuery>,
@@ -96,12 +96,18 @@ pub(crate) async fn list(
     };
     let content = render_list(&view, epoch.is_some(), &session)?;
     let flash = FlashQuery::new(query.done);
-    Ok(page::step(&session, Step::Tenants, &flash, &view, &content))
+    Ok(page::step(
+        &session,
+        SetupStep::Tenants,
+        &flash,
+        &view,
+        &content,
+    ))
 }
 
 /// Shows one tenant, and the companies that a search finds; at first, those with its name.
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     QueryParams(query): QueryParams<TenantQuery>,
@@ -138,13 +144,19 @@ pub(crate) async fn show(
     };
     let content = render_one(&view, &session)?;
     let flash = FlashQuery::default();
-    Ok(page::step(&session, Step::Tenants, &flash, &view, &content))
+    Ok(page::step(
+        &session,
+        SetupStep::Tenants,
+        &flash,
+        &view,
+        &content,
+    ))
 }
 
 /// Maps a tenant, and switches it on or off. If the process dies after the save, the tenant's
 /// blocked alerts are decided at the partner's next reconcile run.
 pub(crate) async fn save(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<TenantForm>,
@@ -205,7 +217,7 @@ async fn chosen_company(
 
 /// Reads companies for as long as a request may take, and saves those that have a tenant's name.
 pub(crate) async fn read_companies(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<ChangeResponse, Problem> {

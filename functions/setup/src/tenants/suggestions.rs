@@ -136,7 +136,7 @@ async fn save_suggested(
     let Versioned { value, version } = table.suggested(partner, tenant).await?;
     let suggested = with_companies(value.clone(), epoch, companies);
     if suggested != value {
-        // Another window that was faster found the same companies.
+        // A conflict is ignored: a concurrent request has found the same companies.
         table
             .save_suggested(partner, tenant, &suggested, version)
             .await?;
@@ -145,12 +145,13 @@ async fn save_suggested(
 }
 
 fn with_companies(of_tenant: OfTenant, epoch: u32, companies: &[Suggested]) -> OfTenant {
-    let mut suggested = match of_tenant.epoch == epoch {
-        true => of_tenant,
-        false => OfTenant {
+    let mut suggested = if of_tenant.epoch == epoch {
+        of_tenant
+    } else {
+        OfTenant {
             epoch,
             companies: vec![],
-        },
+        }
     };
     let known = &mut suggested.companies;
     for company in companies {

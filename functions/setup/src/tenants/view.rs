@@ -12,7 +12,7 @@ use crate::backlog::count::BacklogCounts;
 use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::paths::{self, with_query};
-use crate::step::Step;
+use crate::step::SetupStep;
 use crate::tenants::reader::unusable;
 
 #[derive(Serialize)]
@@ -129,7 +129,7 @@ pub(super) fn render_list(
 ) -> Result<Markup, Problem> {
     let next = view.next.clone().map(String::from);
     let next = next
-        .map(|next| with_query(Step::Tenants.path(), &[("from", &next)]))
+        .map(|next| with_query(SetupStep::Tenants.path(), &[("from", &next)]))
         .transpose()?;
     let mut rows = Vec::new();
     for of in &view.tenants {
@@ -146,7 +146,7 @@ pub(super) fn render_list(
         @for source in &view.at_the_limit {
             p class="problem" {
                 "The source " (source) " sent alerts of more than " (MOST_UNMAPPED) " tenants that are not mapped. Further tenants are not listed here; their alerts are on "
-                a href=(Step::Waiting.path()) { "Waiting alerts" } ". Ask the vendor of the source why there are so many, or map the tenants that are yours."
+                a href=(SetupStep::Waiting.path()) { "Waiting alerts" } ". Ask the vendor of the source why there are so many, or map the tenants that are yours."
             }
         }
         @if rows.is_empty() {
@@ -265,7 +265,7 @@ pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<
         @if view.companies.is_empty() { p { "No company found. Search for a part of its name." } }
         @else { (companies_form(view, session)) }
         @if let Some(next) = next { p { a href=(next) { "More companies" } } }
-        p { a href=(Step::Tenants.path()) { "All tenants" } }
+        p { a href=(SetupStep::Tenants.path()) { "All tenants" } }
     })
 }
 

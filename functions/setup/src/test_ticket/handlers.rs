@@ -10,13 +10,13 @@ use store::{Actor, TestTicket};
 
 use crate::audit;
 use crate::auth::session::PartnerSession;
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams, parse_id};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 use crate::test_ticket::reader::{key, read, require_possible, unfinished};
 use crate::test_ticket::view::{board_name, render};
 
@@ -28,19 +28,25 @@ pub(crate) struct TestTicketForm {
 
 /// Shows the last test, and the form for the next.
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     QueryParams(flash): QueryParams<FlashQuery>,
 ) -> Result<PageResponse, Problem> {
     let view = read(&setup, &session.partner).await?;
     let content = render(&view, &session);
-    Ok(page::step(&session, Step::Test, &flash, &view, &content))
+    Ok(page::step(
+        &session,
+        SetupStep::Test,
+        &flash,
+        &view,
+        &content,
+    ))
 }
 
 /// Creates a test. It is stored first and then sent. If the process dies in between, the same
 /// request sends the same alert.
 pub(crate) async fn create(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<TestTicketForm>,
@@ -86,14 +92,14 @@ pub(crate) async fn create(
     audit::record(&setup, partner, action, &detail, &invocation).await;
     // Before the partner confirms, only a test causes a probe of its connection.
     setup.connections.schedule_probe(partner, now).await?;
-    let path = Step::Test.path();
+    let path = SetupStep::Test.path();
     Ok(ChangeResponse::next(format!("{path}?done=test_asked")))
 }
 
 /// Resolves the test. The message is sent first, then the test is marked. If the process dies in
 /// between, the ticket is closed and the page shows that.
 pub(crate) async fn close(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<ChangeResponse, Problem> {
@@ -102,7 +108,7 @@ pub(crate) async fn close(
     let test = known
         .value
         .ok_or_else(|| Problem::refused("There is no test to close."))?;
-    let done = ChangeResponse::next(format!("{}?done=test_closed", Step::Test.path()));
+    let done = ChangeResponse::next(format!("{}?done=test_closed", SetupStep::Test.path()));
     if test.gone {
         return Ok(done);
     }

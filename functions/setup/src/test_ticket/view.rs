@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use crate::auth::session::PartnerSession;
 use crate::paths;
-use crate::step::Step;
+use crate::step::SetupStep;
 use crate::test_ticket::state::TestState;
 
-const PATH: &str = Step::Test.path();
+const PATH: &str = SetupStep::Test.path();
 
 #[derive(Debug, Serialize)]
 pub(super) struct TestTicketView {

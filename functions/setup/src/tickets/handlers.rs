@@ -13,27 +13,33 @@ use crate::auth::session::PartnerSession;
 use crate::connection::client::{
     Connected, connected, missing_right, problem_of, require_connected,
 };
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
 use crate::http::problem::{Problem, saved_version};
 use crate::http::response::{ChangeResponse, PageResponse};
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 use crate::tickets::form::{TicketsForm, changes, check};
 use crate::tickets::reader::ticket_lists;
 use crate::tickets::view::{TicketChoices, TicketsView, render};
 
 /// Shows what is chosen, and the options.
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     QueryParams(flash): QueryParams<FlashQuery>,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<PageResponse, Problem> {
     let view = view(&setup, &session.partner, &invocation).await?;
     let content = render(&view, &session);
-    Ok(page::step(&session, Step::Tickets, &flash, &view, &content))
+    Ok(page::step(
+        &session,
+        SetupStep::Tickets,
+        &flash,
+        &view,
+        &content,
+    ))
 }
 
 async fn view(
@@ -78,7 +84,7 @@ async fn view(
 /// Saves the choices if ConnectWise has them. One conditional write: if the process dies right
 /// after, the choices are saved, and reconcile decides blocked alerts at its next run.
 pub(crate) async fn save(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     Extension(invocation): Extension<Invocation>,
     Input(form): Input<TicketsForm>,
@@ -103,6 +109,6 @@ pub(crate) async fn save(
     let detail = changes(&before, &after);
     audit::record(&setup, partner, action, &detail, &invocation).await;
     setup.connections.changed(partner, invocation.now()).await?;
-    let path = Step::Tickets.path();
+    let path = SetupStep::Tickets.path();
     Ok(ChangeResponse::next(format!("{path}?done=saved")))
 }

@@ -13,7 +13,7 @@ use maud::{Markup, html};
 use serde::Serialize;
 
 use crate::auth::session::PartnerSession;
-use crate::step::Step;
+use crate::step::SetupStep;
 use crate::tickets::form::{MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS};
 use crate::tickets::reader::TicketLists;
 
@@ -166,7 +166,7 @@ pub(super) fn render(view: &TicketsView, session: &PartnerSession) -> Markup {
     html! {
         @for sentence in &view.off { p class="note" role="note" { (sentence) } }
         @match &view.chosen {
-            None => p { "Choose where tickets go first: " a href=(Step::Boards.path()) { "Boards" } "." },
+            None => p { "Choose where tickets go first: " a href=(SetupStep::Boards.path()) { "Boards" } "." },
             Some(chosen) => (form(view.version, chosen, session)),
         }
     }
@@ -174,7 +174,7 @@ pub(super) fn render(view: &TicketsView, session: &PartnerSession) -> Markup {
 
 fn form(version: u64, chosen: &TicketChoices, session: &PartnerSession) -> Markup {
     html! {
-        form method="post" action=(session.action(Step::Tickets.path())) {
+        form method="post" action=(session.action(SetupStep::Tickets.path())) {
             input type="hidden" name="version" value=(version);
             (board_fields("operations", "Operations", &chosen.operations))
             (board_fields("cyber_alerts", "Cyber alerts", &chosen.cyber_alerts))

@@ -6,18 +6,18 @@ use axum::Extension;
 use crate::auth::session::PartnerSession;
 use crate::connection::check::reader::check;
 use crate::connection::check::view::render;
-use crate::context::State;
+use crate::context::AppState;
 use crate::http::input::QueryParams;
 use crate::http::problem::Problem;
 use crate::http::response::PageResponse;
 use crate::page;
 use crate::page::flash::FlashQuery;
-use crate::step::Step;
+use crate::step::SetupStep;
 
 /// Tests the stored connection. Rights that were missing and are granted now are recorded, and the
 /// alerts that were blocked by them are decided again.
 pub(crate) async fn show(
-    setup: State,
+    setup: AppState,
     session: PartnerSession,
     QueryParams(flash): QueryParams<FlashQuery>,
     Extension(invocation): Extension<Invocation>,
@@ -25,7 +25,7 @@ pub(crate) async fn show(
     let view = check(&setup, &session.partner, &invocation).await?;
     Ok(page::step(
         &session,
-        Step::Check,
+        SetupStep::Check,
         &flash,
         &view,
         &render(&view),

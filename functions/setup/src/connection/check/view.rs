@@ -5,7 +5,7 @@ use domain::rights::{Need, Right, RightStatus};
 use maud::{Markup, html};
 use serde::Serialize;
 
-use crate::step::Step;
+use crate::step::SetupStep;
 
 #[derive(Debug, Serialize)]
 pub(super) struct CheckView {
@@ -111,11 +111,11 @@ pub(super) fn render(view: &CheckView) -> Markup {
         @match view.verdict {
             CheckVerdict::NotConnected => {
                 p { "Nothing is connected yet." }
-                p { a href=(Step::Connection.path()) { "Connect ConnectWise" } }
+                p { a href=(SetupStep::Connection.path()) { "Connect ConnectWise" } }
             }
             CheckVerdict::Broken => {
                 @if let Some(err) = &view.error { p class="problem" role="alert" { (err.detail) } }
-                p { a href=(Step::Connection.path()) { "Change the connection" } }
+                p { a href=(SetupStep::Connection.path()) { "Change the connection" } }
             }
             CheckVerdict::RightsMissing => {
                 p class="problem" role="alert" {
@@ -131,7 +131,7 @@ pub(super) fn render(view: &CheckView) -> Markup {
         }
         @if !view.rights.is_empty() { (table(&view.rights)) }
         @if view.verdict != CheckVerdict::NotConnected {
-            form method="get" action=(Step::Check.path()) { button { "Check again" } }
+            form method="get" action=(SetupStep::Check.path()) { button { "Check again" } }
         }
     }
 }
@@ -151,7 +151,7 @@ fn place(site: &SiteView, member: Option<&MemberView>) -> Markup {
             p class="note" role="note" {
                 "The API member does not see " (member.excluded_boards.len()) " service board(s) (number "
                 @for (n, board) in member.excluded_boards.iter().enumerate() { @if n > 0 { ", " } (board) }
-                "). Tickets that lie on one of them cannot be found again, so do not send alerts there, and do not move their tickets there."
+                "). Ticketbridge cannot find tickets on these boards again, so do not send alerts there, and do not move tickets there."
             }
         }
     }
@@ -165,8 +165,8 @@ fn table(rows: &[RightRow]) -> Markup {
                 tr {
                     th scope="col" { "Right" }
                     th scope="col" { "Needed for" }
-                    th scope="col" { "How much it matters" }
-                    th scope="col" { "Found" }
+                    th scope="col" { "Importance" }
+                    th scope="col" { "Status" }
                     th scope="col" { "Where to grant it in ConnectWise" }
                 }
             }
@@ -175,15 +175,15 @@ fn table(rows: &[RightRow]) -> Markup {
                     tr {
                         th scope="row" { (row.right.function) ": " (row.right.level) }
                         td data-label="Needed for" { (row.right.needed_for) }
-                        td data-label="How much it matters" { (need(row.right.need)) }
-                        td data-label="Found" { span class=(class(row.status)) { (status(row.status)) } }
+                        td data-label="Importance" { (need(row.right.need)) }
+                        td data-label="Status" { span class=(class(row.status)) { (status(row.status)) } }
                         td data-label="Where to grant it" { (row.place) }
                     }
                 }
             }
         }
         p {
-            "Each level must be \"All\": with \"My\", the tickets and records of other people are hidden. \"Not known\" means that ConnectWise does not tell without changing something; look it up there."
+            "Each level must be \"All\": with \"My\", the tickets and records of other people are hidden. \"Not known\" means that ConnectWise shows this right only by a change; check it in the security role."
         }
     }
 }

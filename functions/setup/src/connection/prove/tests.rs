@@ -4,7 +4,9 @@ use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::*;
-use crate::connection::test_site::{Candidate, DEAD, TestSite, connections, prove, seconds};
+use crate::connection::test_site::{
+    DEAD, EnteredConnection, TestSite, connections, prove, seconds,
+};
 use crate::test_server::server;
 
 #[path = "../../../../../shared/connectwise/src/wire_tests/notations.rs"]
@@ -13,7 +15,7 @@ mod notations;
 #[tokio::test]
 async fn a_good_connection_names_its_owner() {
     let site = TestSite::new().await;
-    let typed = Candidate {
+    let typed = EnteredConnection {
         site: format!(" {}/v4_6_release/ConnectWise.aspx ", site.sim.base_url()),
         company_id: " TBDEMO ".to_owned(),
         ..site.candidate()
@@ -33,7 +35,7 @@ async fn a_good_connection_names_its_owner() {
 async fn each_broken_connection_has_its_own_code() {
     let site = TestSite::new().await;
     let good = || site.candidate();
-    let of = |change: fn(&mut Candidate)| {
+    let of = |change: fn(&mut EnteredConnection)| {
         let mut candidate = good();
         change(&mut candidate);
         candidate
@@ -303,7 +305,7 @@ async fn no_notation_of_another_host_opens_a_socket() {
             continue;
         }
         let site = notation.replace(":8080", &format!(":{port}"));
-        let candidate = Candidate {
+        let candidate = EnteredConnection {
             site: site.clone(),
             company_id: "tbdemo".to_owned(),
             public_key: "public".to_owned(),
@@ -337,7 +339,7 @@ async fn a_named_host_gets_keys_only_if_it_is_allowed() {
         let site_url = named.clone();
         let answer = move |_: &str, _: &str| json!({ "CompanyID": "acme", "SiteUrl": site_url });
         let (site, mut requests) = server(answer).await;
-        let candidate = Candidate {
+        let candidate = EnteredConnection {
             site: site.clone(),
             company_id: "acme".to_owned(),
             public_key: "public".to_owned(),

@@ -11,7 +11,7 @@ use domain::{PartnerId, SourceId};
 use futures_util::future::join_all;
 use store::{Actor, Source, Versioned};
 
-use crate::context::{Setup, State};
+use crate::context::{AppState, Setup};
 use crate::http::input::{Input, PathParam, QueryParams, parse_id};
 use crate::http::problem::Problem;
 use crate::http::response::json_response;
@@ -27,7 +27,7 @@ use crate::operator::sources::rotation;
 use crate::{audit, random};
 
 pub(crate) async fn list(
-    setup: State,
+    setup: AppState,
     QueryParams(query): QueryParams<ListQuery>,
 ) -> Result<Response, Problem> {
     let (from, limit) = query.parse()?;
@@ -42,7 +42,7 @@ pub(crate) async fn list(
 }
 
 pub(crate) async fn get(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     PathParam(source): PathParam,
 ) -> Result<Response, Problem> {
@@ -64,7 +64,7 @@ pub(crate) async fn get(
 /// between, the list has a source whose secret is lost or not stored. Repeating this creates
 /// another source; the first one can be disabled.
 pub(crate) async fn create(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     Input(request): Input<SourceRequest>,
 ) -> Result<Response, Problem> {
@@ -124,7 +124,7 @@ async fn new_id(setup: &Setup) -> Result<SourceId, Problem> {
 /// Changes a source; members that are left out stay as they are. The webhook endpoint uses the
 /// change within five minutes.
 pub(crate) async fn change(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     PathParam(source): PathParam,
     Input(request): Input<SourceRequest>,
@@ -167,7 +167,7 @@ pub(crate) async fn change(
 /// the oldest at once, for example after a leak, and the response says so. A request with `version`
 /// cannot do that by accident: if it repeats a request whose response was lost, it is a conflict.
 pub(crate) async fn rotate(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
     PathParam(source): PathParam,
     Input(request): Input<RotationRequest>,

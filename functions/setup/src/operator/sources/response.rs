@@ -39,7 +39,7 @@ pub(super) struct SourceResponse {
     kinds_added: Vec<KindInfo>,
     /// When each signing secret expires, newest first; `null` for one that does not expire.
     secrets_until: Vec<Option<Timestamp>>,
-    /// Whether the document matches the item. If not, a change was interrupted and must be repeated.
+    /// Whether the document matches the item. If not, a change was interrupted: repeat it.
     complete: bool,
 }
 
