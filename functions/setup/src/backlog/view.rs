@@ -129,7 +129,7 @@ fn older(sum: &BacklogCounts, session: &PartnerSession) -> Markup {
         section aria-label="Alerts older than 48 hours" {
             p class="note" {
                 (counted(sum.older, "alert")) " had been raised more than 48 hours before the connection, the tenant, the kind of alert or the source was \
-                 switched on. They become no tickets unless you release them. " (kinds(sum))
+                 switched on. No ticket is created for them unless you release them. " (kinds(sum))
             }
             (release_form(session, None, "older", &format!("Release all {}", sum.older)))
         }

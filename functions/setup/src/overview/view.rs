@@ -69,14 +69,14 @@ pub(super) fn render(view: &OverviewView, session: &PartnerSession) -> Markup {
     let next = view.steps.iter().find(|step| !step.done);
     html! {
         @if let Some(issue) = &view.issue {
-            p class="problem" { "Alerts do not become tickets: " (issue.words) ", since " (issue.since) ". " a href=(SetupStep::Check.path()) { "Check connection" } " says what to correct." }
+            p class="problem" { "No tickets are created: " (issue.words) ", since " (issue.since) ". " a href=(SetupStep::Check.path()) { "Check connection" } " says what to correct." }
         } @else if view.live {
             p class="good" { "Live: alerts become tickets." }
         }
         @for rejected in &view.rejected {
             p class="problem" {
                 (counted(u64::from(rejected.alerts), "alert")) " of " b { (rejected.name) }
-                " could not be read since " (rejected.since) " and have no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
+                " could not be read since " (rejected.since) " and got no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
                 ". Ask the vendor of " (rejected.name) " to correct this."
             }
         }

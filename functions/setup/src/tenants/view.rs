@@ -273,10 +273,9 @@ fn preview(counts: &BacklogCounts) -> Markup {
     html! {
         p class="note" {
             (counted(counts.all, "alert")) @if counts.all == 1 { " waits. " } @else { " wait. " }
-            "Once the tenant is mapped and on, " (counts.tickets) " become tickets"
-            @if counts.older > 0 { ", and " (counts.older) " older than 48 hours wait until you release them" }
-            @if !counts.others.is_empty() { ", and the others wait for something else" }
-            "."
+            "Once the tenant is mapped and on, tickets are created for " (counts.tickets) " of them."
+            @if counts.older > 0 { " " (counts.older) " of them are older than 48 hours and wait until you release them." }
+            @if !counts.others.is_empty() { " The others wait for other reasons." }
         }
     }
 }

@@ -5,6 +5,7 @@ use domain::rights::{Need, Right, RightStatus};
 use maud::{Markup, html};
 use serde::Serialize;
 
+use crate::checklist::counted;
 use crate::step::SetupStep;
 
 #[derive(Debug, Serialize)]
@@ -149,7 +150,7 @@ fn place(site: &SiteView, member: Option<&MemberView>) -> Markup {
         }
         @if let Some(member) = member.filter(|member| !member.excluded_boards.is_empty()) {
             p class="note" role="note" {
-                "The API member does not see " (member.excluded_boards.len()) " service board(s) (number "
+                "The API member cannot see " (counted(member.excluded_boards.len() as u64, "service board")) " (number "
                 @for (n, board) in member.excluded_boards.iter().enumerate() { @if n > 0 { ", " } (board) }
                 "). Ticketbridge cannot find tickets on these boards again, so do not send alerts there, and do not move tickets there."
             }
@@ -245,7 +246,13 @@ mod tests {
             ],
             ..CheckView::empty(CheckVerdict::RightsMissing)
         };
-        insta::assert_snapshot!(crate::page::lines(&render(&view)));
+        // The words of a right are tested in `domain`.
+        let page = rights::TABLE[..3]
+            .iter()
+            .fold(crate::page::lines(&render(&view)), |page, right| {
+                page.replace(right.needed_for, "[purpose]")
+            });
+        insta::assert_snapshot!(page);
     }
 
     #[test]
