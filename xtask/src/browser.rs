@@ -17,10 +17,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::config;
-use crate::local::emulator::{free_port, http_client};
-use crate::process::{Running, run_logged};
-use crate::progress::{step, wait_for};
+use local_stack::emulator::{free_port, http_client};
+use local_stack::environment;
+use local_stack::process::{ProcessGroup, run_logged};
+use local_stack::progress::{step, wait_for};
 
 /// The programs, and what brings them on Debian and Ubuntu. Without a font every letter is a box.
 const PROGRAMS: [&str; 2] = ["chromium", "chromedriver"];
@@ -129,7 +129,7 @@ pub(crate) struct Browser {
     screens: PathBuf,
     taken: usize,
     // The client says nothing more when they end.
-    _driver: Running,
+    _driver: ProcessGroup,
     _scratch: Scratch,
 }
 
@@ -183,7 +183,7 @@ pub(crate) async fn ready(folder: &Path) -> Result<()> {
 }
 
 fn missing() -> Vec<&'static str> {
-    let is_missing = |name: &&str| !config::is_on_path(name);
+    let is_missing = |name: &&str| !environment::is_on_path(name);
     PROGRAMS.into_iter().filter(is_missing).collect()
 }
 
@@ -206,16 +206,16 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         command
             .env_clear()
-            .envs(config::bare_environment())
+            .envs(environment::bare_environment())
             .env("HOME", &scratch.0)
             .env("TMPDIR", &scratch.0)
             .arg(format!("--port={port}"));
         let log = folder.join("chromedriver.log");
-        let mut running = Running::start_logged("chromedriver", command, &log)?;
+        let mut running = ProcessGroup::start_logged("chromedriver", command, &log)?;
         let http = http_client()?;
         let status = format!("{driver}/status");
         wait_for("chromedriver", READY_WITHIN, async || {
-            running.must_run(&log)?;
+            running.check_running(&log)?;
             let answer = http.get(&status).send().await;
             Ok(answer
                 .is_ok_and(|answer| answer.status().is_success())
@@ -551,7 +551,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_wrong_with_a_page_is_told_and_pictures_are_taken() {
-        let folder = crate::local::Folder::of("browser-test").unwrap();
+        let folder = local_stack::run_folder::RunFolder::create("browser-test").unwrap();
         let mut browser = Browser::open(folder.path()).await.unwrap();
         let good = "<!doctype html><html lang=en><meta name=viewport content='width=device-width'><title>t</title>
             <main><h1>A</h1><label>Name <input name=a></label> <button>Go</button></main>";

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use store::Alerts;
 
 use crate::browser::{Browser, Field, Sent};
-use crate::local::EmptyStack;
-use crate::local::emulator::{http_client, sdk_config};
-use crate::progress::wait_for;
-use crate::source::{Alert, Change, Source, event};
+use local_stack::empty_stack::EmptyStack;
+use local_stack::emulator::{http_client, sdk_config};
+use local_stack::progress::wait_for;
+use local_stack::source::{AlertChange, AlertSource, SourceAlert, event};
 
 const PARTNER: &str = "contoso";
 const CONTACT: &str = "oncall@contoso.example";
@@ -75,7 +75,7 @@ pub(crate) async fn play(stack: &EmptyStack) -> Result<usize> {
     let mut scene = Scene {
         stack,
         browser: Browser::open(stack.folder()).await?,
-        source: Source::new(stack, &partner, &made.id, &made.secret)?,
+        source: AlertSource::new(stack, &partner, &made.id, &made.secret)?,
         alerts: Alerts::new(
             &sdk_config(stack.emulator.endpoint())?,
             stack.deployed.alerts_table.clone(),
@@ -99,7 +99,7 @@ pub(crate) async fn play(stack: &EmptyStack) -> Result<usize> {
 struct Scene<'a> {
     stack: &'a EmptyStack,
     browser: Browser,
-    source: Source,
+    source: AlertSource,
     alerts: Alerts,
     begun: Instant,
     seen: usize,
@@ -159,7 +159,7 @@ impl Scene<'_> {
         ] {
             let tenant = TenantId::parse(tenant)?;
             let title = format!("Disk full on {id}");
-            let alert = Alert {
+            let alert = SourceAlert {
                 tenant: &tenant,
                 id,
                 kind: "disk",
@@ -167,13 +167,13 @@ impl Scene<'_> {
                 title: &title,
             };
             let at = now - SignedDuration::from_hours(hours);
-            let mut raised = event(&alert, Change::Raised, &format!("evt-{id}"), at);
+            let mut raised = event(&alert, AlertChange::Raised, &format!("evt-{id}"), at);
             if tenant.as_str() == LAST.0 {
                 raised["data"]["tenant_name"] = json!(LAST.1);
             }
             self.source.post(&raised).await?;
             if id == "gone" {
-                let gone = event(&alert, Change::Resolved, "evt-gone-2", now);
+                let gone = event(&alert, AlertChange::Resolved, "evt-gone-2", now);
                 self.source.post(&gone).await?;
             }
             let key = self.source.key(&alert)?;
