@@ -5,8 +5,7 @@
 
 mod bench;
 mod binaries;
-mod browser;
-mod browser_story;
+mod browser_tests;
 mod calls;
 mod cargo_tool;
 mod chaos;
@@ -61,6 +60,8 @@ enum Command {
     Up,
     /// Runs everything that CI runs: lint, all tests, and the story against the deployed template
     Test(test::Options),
+    /// Tries the partner's page in Chromium, from an empty stack; arguments for pytest may follow
+    Browser(browser_tests::Options),
     /// Checks formatting, clippy, the template and the dependencies
     Lint,
     /// Builds the packages that are deployed and tells their sizes
@@ -89,6 +90,7 @@ impl Command {
             Self::Demo => demo::run().await,
             Self::Up => up::run().await,
             Self::Test(options) => test::run(options).await,
+            Self::Browser(options) => browser_tests::run(&options).await,
             Self::Lint => lint::run().await,
             Self::Package(options) => package::run(options).await,
             Self::Sign(options) => sign::run(&options),

@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 
-use crate::browser;
-use crate::browser_story;
+use crate::browser_tests;
 use crate::calls;
 use crate::cargo_tool::NEXTEST;
 use crate::chaos;
@@ -13,7 +12,7 @@ use crate::fuzz;
 use crate::large;
 use crate::lint;
 use crate::local::emulator::{Access, Emulator};
-use crate::local::{EmptyStack, Folder, Stack, Times};
+use crate::local::{Folder, Stack, Times};
 use crate::process::{run as run_program, run_logged};
 use crate::progress::step;
 use crate::refusals;
@@ -39,7 +38,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     let seconds = if options.long { 300 } else { 60 };
     fuzz::run(seconds, Folder::of("fuzz")?.path()).await?;
     smoke().await?;
-    browser().await?;
+    browser_tests::run(&browser_tests::Options::default()).await?;
     if options.long {
         calls::run().await?;
         chaos::run(chaos::Options::default()).await?;
@@ -53,7 +52,6 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 async fn tests() -> Result<()> {
     let nextest = NEXTEST.ready().await?;
     let folder = Folder::of("test")?;
-    browser::ready(folder.path()).await?;
     let venv = Venv::with(EMULATOR).await?;
     let emulator = step(
         "starting the emulator",
@@ -84,13 +82,5 @@ async fn smoke() -> Result<()> {
     restore::play(&stack).await?;
     let refused = refusals::check(&stack).await?;
     println!("must be refused: {refused} refused, 0 let through");
-    Ok(())
-}
-
-/// The partner's page in a browser, from a stack that serves nobody yet.
-async fn browser() -> Result<()> {
-    let stack = EmptyStack::start("browser", Times::SHOWN, 0).await?;
-    let seen = browser_story::play(&stack).await?;
-    println!("in the browser: {seen} passed, 0 failed");
     Ok(())
 }

@@ -64,6 +64,19 @@ pub(crate) const CLIENTS: Tools = Tools {
     file: include_str!("../../tests/connectwise-sim/clients/python/requirements.txt"),
 };
 
+/// pytest, Playwright, and axe-core to judge pages by. Chromium comes from the system.
+pub(crate) const BROWSER: Tools = Tools {
+    name: "browser",
+    requirements: &[
+        "playwright==1.65.2",
+        "pytest==9.2.0",
+        "axe-playwright-python==0.1.8",
+        "botocore==1.44.8",
+        "urllib3==2.8.0",
+    ],
+    file: "",
+};
+
 /// cargo-lambda; it brings the linker that cross-compiles.
 pub(crate) const CARGO_LAMBDA: Tools = Tools {
     name: "cargo-lambda",
