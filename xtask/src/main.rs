@@ -4,8 +4,7 @@
 //! start listens on 127.0.0.1 and ends with them.
 
 mod bench;
-mod browser;
-mod browser_story;
+mod browser_tests;
 mod cargo_tool;
 mod clients;
 mod fuzz;
@@ -38,6 +37,8 @@ enum Command {
     Up,
     /// Runs everything that CI runs: lint, all tests, and the tests of the deployed template
     Test(test::TestOptions),
+    /// Tries the partner's page in Chromium, from an empty stack; arguments for pytest may follow
+    Browser(browser_tests::BrowserOptions),
     /// Checks formatting, clippy, the template and the dependencies
     Lint,
     /// Builds the packages that are deployed and prints their sizes
@@ -60,6 +61,7 @@ impl Command {
             Self::Demo => system_tests::demo().await,
             Self::Up => up::run().await,
             Self::Test(options) => test::run(options).await,
+            Self::Browser(options) => browser_tests::run(&options).await,
             Self::Lint => lint::run().await,
             Self::Package(options) => package::run(options).await,
             Self::Sign(options) => sign::run(&options),

@@ -1,7 +1,6 @@
 //! `cargo xtask test`: everything that must pass before a change is merged, the cheapest first.
 
 use anyhow::Result;
-use local_stack::empty_stack::{EmptyStack, StackTimes};
 use local_stack::emulator::{Emulator, IamMode};
 use local_stack::environment;
 use local_stack::process::{run as run_program, run_logged};
@@ -11,7 +10,7 @@ use local_stack::venv::{EMULATOR, Venv};
 
 use crate::cargo_tool::NEXTEST;
 use crate::system_tests::{self, ChaosOptions, SystemTest};
-use crate::{browser, browser_story, clients, fuzz, lint};
+use crate::{browser_tests, clients, fuzz, lint};
 
 /// Tells the end-to-end tests the emulator's address.
 const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
@@ -36,7 +35,7 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
     ] {
         system_tests::run(test).await?;
     }
-    browser().await?;
+    browser_tests::run(&browser_tests::BrowserOptions::default()).await?;
     if options.long {
         system_tests::run(SystemTest::Calls).await?;
         system_tests::chaos(ChaosOptions::default()).await?;
@@ -50,7 +49,6 @@ pub(crate) async fn run(options: TestOptions) -> Result<()> {
 async fn tests() -> Result<()> {
     let nextest = NEXTEST.ensure().await?;
     let folder = RunFolder::create("test")?;
-    browser::ready(folder.path()).await?;
     let venv = Venv::ensure(EMULATOR).await?;
     let emulator = step(
         "starting the emulator",
@@ -71,12 +69,4 @@ async fn tests() -> Result<()> {
     let log = folder.path().join("doc.log");
     let run = run_logged("cargo test --doc", docs, log);
     step("the examples in the docs", run).await
-}
-
-/// Uses the partner's page in a browser, on a stack without partners.
-async fn browser() -> Result<()> {
-    let stack = EmptyStack::start("browser", StackTimes::DEMO, 0).await?;
-    let checks = browser_story::play(&stack).await?;
-    println!("in the browser: {checks} passed, 0 failed");
-    Ok(())
 }

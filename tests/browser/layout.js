@@ -1,0 +1,34 @@
+// Returns what is wrong with the layout of the page in a window of this width, which axe does not check.
+(width) => {
+  const faults = [];
+  const shown = (element) => element.outerHTML.slice(0, 120);
+
+  if (document.documentElement.scrollWidth > width) {
+    faults.push("scrolls sideways");
+    for (const element of document.querySelectorAll("body *")) {
+      if (element.getBoundingClientRect().left + element.scrollWidth > width + 0.5) faults.push(`wider than ${width}: ${shown(element)}`);
+    }
+    faults.splice(6);
+  }
+
+  // A word that is broken over two lines stands in a column that is too narrow for it.
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode;
+    const parent = text.parentElement;
+    if (!text.data.trim() || !parent.checkVisibility() || parent.closest("script, style, noscript")) continue;
+    for (const word of text.data.matchAll(/\p{L}{2,24}/gu)) {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      const lines = new Set([...range.getClientRects()].map((line) => line.top));
+      if (lines.size > 1) faults.push(`a torn word: ${word[0]}`);
+    }
+  }
+
+  const headings = document.querySelectorAll("h1").length;
+  if (headings !== 1) faults.push(`${headings} main headings`);
+  const ids = [...document.querySelectorAll("[id]")].map((element) => element.id);
+  for (const id of ids.filter((id, at) => ids.indexOf(id) !== at)) faults.push(`twice: #${id}`);
+  return [...new Set(faults)].slice(0, 12);
+}

@@ -1,0 +1,192 @@
+"""The partner's page as a person uses it: each method is one thing that a person does.
+
+The names of buttons, links and fields stand here alone, each once.
+"""
+
+import re
+
+from playwright.sync_api import expect
+
+# The pages of the navigation: path, name.
+STEPS = {
+    "/setup": "Overview",
+    "/setup/connection": "Connect",
+    "/setup/check": "Check connection",
+    "/setup/boards": "Boards",
+    "/setup/tickets": "Tickets",
+    "/setup/tenants": "Tenants",
+    "/setup/contact": "Emergency contact",
+    "/setup/confirm": "Confirm",
+    "/setup/test": "Test ticket",
+    "/setup/waiting": "Waiting alerts",
+    "/setup/history": "History",
+}
+
+
+class SetupPage:
+    """Each method that loads a page waits for it; each method that goes to a page inspects it."""
+
+    def __init__(self, page, inspector):
+        self.page = page
+        self.inspect = inspector.inspect
+        self.expect_refusal = inspector.expect_refusal
+
+    @property
+    def text(self):
+        """What a person reads on the page."""
+        return self.page.get_by_role("main").inner_text()
+
+    @property
+    def alert(self):
+        return self.page.get_by_role("alert")
+
+    def expect_path(self, path):
+        """The page of this path is shown, whatever follows the path."""
+        expect(self.page).to_have_url(re.compile(rf"^http://[^/]+{path}([?#]|$)"))
+
+    def expect_text(self, text):
+        expect(self.page.get_by_role("main")).to_contain_text(text)
+
+    def go_to(self, path):
+        """Follows the navigation."""
+        navigation = self.page.get_by_role("navigation", name="Steps")
+        self._follow(navigation.get_by_role("link", name=STEPS[path], exact=True))
+        self.expect_path(path)
+        self.inspect(path.removeprefix("/setup").strip("/").replace("/", "-") or "overview")
+
+    def go_back(self):
+        """Follows the link on a page that says what was refused."""
+        self._follow(self.page.get_by_role("link", name="Back", exact=True))
+
+    # Links with a token behind "#".
+
+    def open_link(self, link):
+        self.page.goto(link)
+        self.inspect("open")
+        self._press("Open the set-up")
+        self.expect_path("/setup")
+        self.inspect("overview")
+
+    def try_link(self, link):
+        """Opens a link that is refused."""
+        self.page.goto(link)
+        self._button("Open the set-up").click()
+
+    def confirm_contact(self, link):
+        self.page.goto(link)
+        self.inspect("contact-confirm")
+        self._press("Confirm this address")
+        self.expect_path("/setup/contact/confirm")
+        self.inspect("contact-confirmed")
+        self._follow(self.page.get_by_role("link", name="Go to the set-up"))
+        self.expect_path("/setup")
+
+    # Connect.
+
+    def enter_connection(self, connectwise):
+        for label, member in [
+            ("ConnectWise site", "base_url"),
+            ("Company id", "company_id"),
+            ("Public key", "public_key"),
+        ]:
+            self._field(label).fill(connectwise[member])
+
+    def enter_private_key(self, key):
+        self._field("Private key").fill(key)
+
+    def try_connection(self):
+        """Sends a connection that is refused."""
+        self._button("Check and save").click()
+
+    def save_connection(self):
+        self._press("Check and save")
+
+    # Boards.
+
+    def choose_board(self, board, location, department, team_lead):
+        fields = self.page.get_by_role("group", name=board, exact=True)
+        _choose(fields.get_by_label("Location", exact=True), location)
+        _choose(fields.get_by_label("Department of that location"), department)
+        _choose(fields.get_by_label("Team lead"), team_lead)
+
+    def make_boards(self):
+        self._press("Make both boards")
+
+    def go_on_with_boards(self):
+        """Makes the next part of the boards, where no script does it."""
+        self._press("Go on")
+
+    def use_default_board(self):
+        self._press("Use this board")
+
+    # Tickets.
+
+    def save_priority(self, severity, priority):
+        self._field(severity).select_option(priority)
+        self._press("Save")
+
+    # Tenants.
+
+    def search_company(self, tenant, words):
+        self._follow(self.page.get_by_role("link", name=f"Map {tenant}", exact=True))
+        self.page.get_by_role("searchbox").fill(words)
+        self._press("Search")
+
+    def map_to(self, company):
+        """Maps the tenant to the company of this identifier, and switches it on."""
+        self.page.get_by_role("radio", name=re.compile(rf"\({company}, \d+\)")).check()
+        self._field("Make tickets of its alerts").check()
+        self._press("Save")
+
+    def suggest_companies(self):
+        self._press("Suggest companies by name")
+
+    def confirm_suggestion(self, company):
+        self._press(re.compile(rf"^Confirm {company} "))
+
+    # Emergency contact.
+
+    def save_contact(self, address):
+        self._field("E-mail address").fill(address)
+        self._press("Save")
+
+    def send_test_mail(self):
+        self._press("Send a test mail")
+
+    # Confirm, test ticket, sign out.
+
+    def go_live(self):
+        self._press("Confirm and go live")
+
+    def ask_for_test_ticket(self, tenant, board):
+        self._field("For which tenant").select_option(tenant)
+        self.page.get_by_role("radio", name=board).check()
+        self._press("Ask for a test ticket")
+
+    def wait_for_test_ticket(self):
+        expect(self._button("Close the test ticket")).to_be_visible()
+
+    def close_test_ticket(self):
+        self._press("Close the test ticket")
+
+    def sign_out(self):
+        self._press("Sign out")
+
+    def _field(self, label):
+        return self.page.get_by_label(label, exact=True)
+
+    def _button(self, name):
+        return self.page.get_by_role("button", name=name, exact=True)
+
+    def _press(self, name):
+        """Presses a button that leads to another page, or to the same page anew."""
+        self._follow(self._button(name))
+
+    def _follow(self, locator):
+        with self.page.expect_event("load"):
+            locator.click()
+
+
+def _choose(select, words):
+    """Chooses the first option that contains these words."""
+    select.select_option(select.locator("option", has_text=words).first.get_attribute("value"))

@@ -1,0 +1,51 @@
+"""The inspection passes a page that is in order, and names each fault of another."""
+
+import pytest
+
+HEAD = """<!doctype html><html lang=en><title>t</title>
+    <meta name=viewport content='width=device-width'>"""
+GOOD = HEAD + "<main><h1>A</h1><label>Name <input name=a></label> <button>Go</button></main>"
+BAD = (
+    HEAD
+    + """<script>1</script>
+    <main><input name=a id=b><details><summary>more</summary><input name=c id=b></details>
+    <pre>a line that is not broken and is far too long for the narrow window of a telephone</pre>
+    <div style='width: 4ch; overflow-wrap: anywhere'>tenant</div>
+    <p style='color: #999'>pale</main>"""
+)
+POLICY = {"content-security-policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+
+def show(page, html):
+    # Chromium asks for it where a page names no icon.
+    page.route("**/favicon.ico", lambda route: route.fulfill(status=204))
+    answer = {"body": html, "headers": POLICY, "content_type": "text/html"}
+    page.route("http://inspected/", lambda route: route.fulfill(**answer))
+    page.goto("http://inspected/")
+
+
+def test_a_page_in_order_passes(page, inspector):
+    show(page, GOOD)
+    inspector.inspect("good")
+
+
+def test_every_fault_of_a_page_is_named(page, inspector, stack):
+    show(page, BAD)
+    with pytest.raises(AssertionError) as found:
+        inspector.inspect("bad")
+    wrong = str(found.value)
+    faults = [
+        "Content Security Policy",
+        "scrolls sideways",
+        "wider than 390: <pre>",
+        "0 main headings",
+        "twice: #b",
+        "a torn word: tenant",
+        'axe: label (critical): <input name="a" id="b">',
+        'axe: label (critical): <input name="c" id="b">',
+        "insufficient color contrast of 2.84",
+    ]
+    assert [fault for fault in faults if fault not in wrong] == []
+    for name in ["01-good", "01-good-phone", "02-bad", "02-bad-phone"]:
+        screenshot = stack.folder / "screens" / "test_inspection" / f"{name}.png"
+        assert screenshot.read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,184 @@
+"""A partner connects its ConnectWise: from an empty stack to tickets, through the page alone."""
+
+import re
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from playwright.sync_api import expect
+
+from stack import wait_until
+
+pytestmark = pytest.mark.story
+
+CONTACT = "oncall@contoso.example"
+# What a person chooses for alerts of high severity, which all of these are.
+PRIORITY = "Priority 2 - High"
+# The tenant that is mapped last, and its name: a company's in ConnectWise.
+LAST_TENANT, LAST_NAME = "harbor-hotel", "Fjord Shipping"
+
+# Alerts of before the set-up: id, tenant, hours since it was raised,
+# and why it has no ticket after the partner went live.
+RESOLVED = "gone"
+ALERTS = [
+    ("a1", "acme-dental", 1, None),
+    ("a2", "acme-dental", 47, None),
+    ("b1", "baker-and-sons", 5, None),
+    ("old", "baker-and-sons", 72, "older_than_backfill"),
+    (RESOLVED, "acme-dental", 3, None),
+    ("h1", LAST_TENANT, 2, "unmapped"),
+]
+
+
+@pytest.fixture(scope="module")
+def partner(stack):
+    return stack.new_partner("contoso", "Contoso IT")
+
+
+def test_alerts_are_blocked_until_the_partner_is_set_up(stack, partner):
+    now = datetime.now(timezone.utc)
+    for alert, tenant, hours, _ in ALERTS:
+        name = LAST_NAME if tenant == LAST_TENANT else None
+        partner.source.raise_alert(alert, tenant, now - timedelta(hours=hours), name)
+        if alert == RESOLVED:
+            partner.source.resolve_alert(alert, tenant)
+    for alert, *_ in ALERTS:
+        stack.expect_blocked(alert, None if alert == RESOLVED else "not_set_up")
+    assert stack.tickets() == []
+
+
+def test_a_link_opens_the_page_and_its_token_leaves_the_address(setup_page, partner):
+    setup_page.open_link(partner.link)
+    assert "#" not in setup_page.page.url
+
+
+def test_a_wrong_key_is_refused(setup_page, stack):
+    setup_page.go_to("/setup/connection")
+    setup_page.enter_connection(stack.connectwise)
+    setup_page.enter_private_key("not the key")
+    setup_page.try_connection()
+    expect(setup_page.alert).to_be_visible()
+    setup_page.expect_refusal(422)
+    setup_page.inspect("wrong-key")
+
+
+def test_the_right_key_is_saved_and_the_rights_are_listed(setup_page, stack):
+    private_key = stack.connectwise["private_key"]
+    setup_page.enter_private_key(private_key)
+    setup_page.save_connection()
+    setup_page.expect_path("/setup/check")
+    setup_page.inspect("check")
+    setup_page.expect_text("The connection works")
+    setup_page.expect_text("Service Tickets")
+    assert private_key not in setup_page.page.content()
+
+
+def test_both_boards_are_made(setup_page):
+    setup_page.go_to("/setup/boards")
+    for board in ["Operations", "Cyber Alerts"]:
+        setup_page.choose_board(board, "Springfield", "Professional Services", "TSmith")
+    setup_page.inspect("boards-chosen")
+    setup_page.make_boards()
+    # The page's script goes on until they are made.
+    expect(setup_page.page).to_have_url(re.compile("done=boards_ready"))
+    setup_page.page.wait_for_load_state()
+    setup_page.inspect("boards-ready")
+
+
+def test_the_priority_of_a_severity_is_chosen(setup_page):
+    setup_page.go_to("/setup/tickets")
+    setup_page.save_priority("High", PRIORITY)
+    setup_page.inspect("tickets-saved")
+
+
+@pytest.mark.parametrize(
+    ("tenant", "words", "company"),
+    [("acme-dental", "acme", "AcmeDental"), ("baker-and-sons", "roofing", "BakerSons")],
+)
+def test_a_tenant_is_mapped_to_a_company_that_was_searched(setup_page, tenant, words, company):
+    setup_page.go_to("/setup/tenants")
+    setup_page.search_company(tenant, words)
+    setup_page.inspect(f"tenant-{tenant}")
+    setup_page.map_to(company)
+    setup_page.inspect("tenants")
+
+
+def test_the_emergency_contact_confirms_its_address_and_gets_a_test_mail(setup_page, stack):
+    setup_page.go_to("/setup/contact")
+    setup_page.save_contact(CONTACT)
+    setup_page.inspect("contact-waits")
+    setup_page.confirm_contact(stack.confirmation_link())
+    setup_page.go_to("/setup/contact")
+    setup_page.send_test_mail()
+    setup_page.inspect("contact-tested")
+    wait_until("the test mail", lambda: "a test mail for" in stack.mails())
+
+
+def test_the_preview_counts_what_becomes_tickets(setup_page):
+    setup_page.go_to("/setup/confirm")
+    setup_page.expect_text("3 alerts of 2 tenants become tickets")
+    setup_page.expect_text("1 alert of 1 tenant waits until you map it")
+    setup_page.expect_text("1 older alert: no ticket unless you release it")
+
+
+def test_going_live_makes_exactly_three_tickets(setup_page, stack):
+    setup_page.go_live()
+    setup_page.inspect("confirmed")
+    stack.wait_for_tickets(3)
+    for alert, _, _, reason in ALERTS:
+        stack.expect_blocked(alert, reason)
+    # Nothing is left that could still become a ticket.
+    for ticket in stack.wait_for_tickets(3):
+        chosen = [ticket[member]["name"] for member in ("board", "type", "status", "priority")]
+        assert chosen == ["Operations", "Disk", "New", PRIORITY]
+
+
+def test_the_last_tenant_is_mapped_as_suggested_and_gets_its_ticket(setup_page, stack):
+    setup_page.go_to("/setup/tenants")
+    setup_page.suggest_companies()
+    # The page's script goes on until all are read.
+    setup_page.expect_text("All companies were read")
+    setup_page.page.wait_for_load_state()
+    setup_page.inspect("suggested")
+    setup_page.expect_text(LAST_NAME)
+    setup_page.confirm_suggestion(LAST_NAME)
+    setup_page.inspect("tenants")
+    stack.wait_for_tickets(4)
+
+
+def test_a_test_ticket_is_made_shown_and_closed_and_no_other_is(setup_page, stack):
+    setup_page.go_to("/setup/test")
+    setup_page.ask_for_test_ticket("acme-dental", "Cyber alerts")
+    # The page loads itself again until the ticket is there.
+    setup_page.wait_for_test_ticket()
+    newest = stack.wait_for_tickets(5)[-1]
+    assert newest["board"]["name"] == "Cyber Alerts"
+    assert "test" in newest["summary"].lower()
+    setup_page.inspect("test-open")
+    setup_page.close_test_ticket()
+
+    def closed():
+        closed = [ticket["id"] for ticket in stack.tickets() if ticket["closedFlag"]]
+        assert len(closed) < 2, closed
+        return closed
+
+    assert wait_until("the test ticket closed", closed) == [newest["id"]]
+
+
+@pytest.mark.parametrize("path", ["/setup/waiting", "/setup/history", "/setup"])
+def test_the_other_pages_are_in_order(setup_page, path):
+    setup_page.go_to(path)
+
+
+def test_nothing_is_shown_after_signing_out(setup_page, stack):
+    setup_page.sign_out()
+    setup_page.inspect("signed-out")
+    setup_page.page.goto(stack.setup_url)
+    setup_page.expect_refusal(401)
+    setup_page.inspect("no-session")
+
+
+def test_a_link_does_not_work_twice(setup_page, partner):
+    setup_page.try_link(partner.link)
+    setup_page.expect_text("This link has been used")
+    setup_page.expect_refusal(401)
+    setup_page.inspect("link-used")

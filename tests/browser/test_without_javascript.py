@@ -1,0 +1,89 @@
+"""Without JavaScript the page does everything but read the token of a link."""
+
+from datetime import datetime, timezone
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.story
+
+
+@pytest.fixture(scope="module")
+def partner(stack):
+    return stack.new_partner("fabrikam", "Fabrikam IT")
+
+
+def test_a_link_asks_for_javascript_where_it_is_off(browser, partner):
+    with browser.new_context(java_script_enabled=False) as context:
+        page = context.new_page()
+        page.goto(partner.link)
+        assert "This page needs JavaScript" in page.get_by_role("main").inner_text()
+
+
+def test_a_session_opened_with_javascript_goes_on_without(setup_page, partner):
+    setup_page.open_link(partner.link)
+    # JavaScript stays on so that axe can run. The page's policy allows no other script.
+    empty = {"body": "", "content_type": "text/javascript"}
+    setup_page.page.context.route("**/page.js", lambda route: route.fulfill(**empty))
+
+
+def test_a_refusal_is_a_page_of_its_own(setup_page, stack):
+    setup_page.go_to("/setup/connection")
+    setup_page.enter_connection(stack.connectwise)
+    setup_page.enter_private_key("not the key")
+    setup_page.save_connection()
+    expect(setup_page.alert).to_be_visible()
+    setup_page.expect_refusal(422)
+    setup_page.inspect("refused")
+    setup_page.go_back()
+    setup_page.expect_path("/setup/connection")
+
+
+def test_the_connection_is_saved(setup_page, stack):
+    setup_page.enter_connection(stack.connectwise)
+    setup_page.enter_private_key(stack.connectwise["private_key"])
+    setup_page.save_connection()
+    setup_page.expect_path("/setup/check")
+    setup_page.expect_text("The connection works")
+
+
+def test_boards_are_made_part_by_part(setup_page):
+    setup_page.go_to("/setup/boards")
+    for board in ["Operations", "Cyber Alerts"]:
+        setup_page.choose_board(board, "Springfield", "Professional Services", "TSmith")
+    setup_page.make_boards()
+    setup_page.inspect("boards")
+    for _ in range(20):
+        if "done=boards_ready" in setup_page.page.url:
+            break
+        setup_page.go_on_with_boards()
+    setup_page.expect_text("Both boards are ready")
+
+
+def test_the_default_board_and_a_priority_are_chosen(setup_page):
+    setup_page.use_default_board()
+    setup_page.expect_text("Saved.")
+    setup_page.go_to("/setup/tickets")
+    setup_page.save_priority("High", "Priority 1 - Critical")
+    setup_page.expect_text("Saved.")
+
+
+def test_a_tenant_is_mapped(setup_page, stack, partner):
+    partner.source.raise_alert("no-script", "acme-dental", datetime.now(timezone.utc))
+    stack.expect_blocked("no-script", "not_set_up")
+    setup_page.go_to("/setup/tenants")
+    setup_page.search_company("acme-dental", "acme")
+    setup_page.map_to("AcmeDental")
+    setup_page.expect_text("Saved.")
+
+
+def test_the_contact_is_saved_and_waits_for_its_confirmation(setup_page):
+    setup_page.go_to("/setup/contact")
+    setup_page.save_contact("oncall@fabrikam.example")
+    setup_page.expect_text("A link was mailed")
+
+
+def test_signing_out_ends_the_session(setup_page, stack):
+    setup_page.sign_out()
+    setup_page.page.goto(stack.setup_url)
+    setup_page.expect_refusal(401)

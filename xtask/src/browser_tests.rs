@@ -1,0 +1,128 @@
+//! `cargo xtask browser`: tries the partner's page in Chromium. The tests are Python, in
+//! `tests/browser`; this starts the stack that they use and says where it is.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use serde_json::json;
+use tokio::process::Command;
+
+use local_stack::empty_stack::{EmptyStack, StackTimes};
+use local_stack::emulator::{REGION, ROOT_KEY};
+use local_stack::environment::{bare_environment, is_on_path, root};
+use local_stack::process::{run as run_program, run_logged};
+use local_stack::progress::step;
+use local_stack::venv::{PythonTools, Venv};
+
+/// pytest, Playwright, and axe-core, which checks accessibility. Chromium comes from the system.
+const BROWSER: PythonTools = PythonTools {
+    name: "browser",
+    requirements: &[
+        "playwright==1.65.2",
+        "pytest==9.2.0",
+        "axe-playwright-python==0.1.8",
+        "botocore==1.44.8",
+        "urllib3==2.8.0",
+    ],
+    file: "",
+};
+
+/// Where the tests are, from the repository's root.
+const TESTS: &str = "tests/browser";
+/// The variable in which the tests find the file that describes the stack.
+const STACK: &str = "TICKETBRIDGE_STACK";
+
+/// Playwright drives it, and does not bring it. Without a font every letter is a box.
+const CHROMIUM: &str = "chromium";
+const INSTALL: &str = "apt-get install -y --no-install-recommends chromium fonts-dejavu-core";
+
+#[derive(Debug, Clone, Default, clap::Args)]
+pub(crate) struct BrowserOptions {
+    /// Arguments for pytest, such as `-k boards`
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    pytest: Vec<String>,
+}
+
+/// Runs the tests against a fresh stack that has no partner.
+///
+/// # Errors
+/// When Chromium cannot be installed, the stack does not start, or a test fails.
+pub(crate) async fn run(options: &BrowserOptions) -> Result<()> {
+    let stack = EmptyStack::start("browser", StackTimes::DEMO, 0).await?;
+    ensure_chromium(stack.folder()).await?;
+    let venv = Venv::ensure(BROWSER).await?;
+    let description = stack.folder().join("stack.json");
+    fs::write(&description, describe(&stack)).context("cannot write the stack's description")?;
+    let mut pytest = venv.python();
+    // -B: no compiled files beside the tests.
+    pytest
+        .args(["-B", "-m", "pytest"])
+        .arg(root().join(TESTS))
+        .args(&options.pytest)
+        .env_clear()
+        .envs(bare_environment())
+        .env(STACK, &description);
+    println!("- the partner's page in Chromium, at {}", stack.setup_url());
+    let tested = run_program("pytest", pytest).await;
+    if tested.is_err() {
+        stack.save_function_logs().await;
+    }
+    println!(
+        "  screenshots of each page are in {}",
+        stack.folder().join("screens").display()
+    );
+    tested
+}
+
+/// What the tests need to know. The names are those of the `stack.json` of `cargo xtask up`.
+fn describe(stack: &EmptyStack) -> String {
+    let operator = stack.operator.keys();
+    let integration = &stack.simulator.integration;
+    let description = json!({
+        "origin": stack.proxy.origin(),
+        "operator_url": stack.operator.url(),
+        "operator": {
+            "access_key_id": operator.access_key_id(),
+            "secret_access_key": operator.secret_access_key(),
+        },
+        "aws_endpoint_url": stack.emulator.endpoint(),
+        "aws_region": REGION,
+        "aws_root_key": ROOT_KEY,
+        "mail_url": stack.emulator.mail_url(),
+        "connectwise": {
+            "base_url": stack.simulator.origin(),
+            "company_id": integration.company_id,
+            "public_key": integration.public_key,
+            "private_key": integration.private_key,
+            "client_id": integration.client_id,
+        },
+        "alerts_table": stack.deployed.alerts_table,
+    });
+    format!("{description:#}\n")
+}
+
+/// Installs Chromium where it is missing and we may.
+async fn ensure_chromium(folder: &Path) -> Result<()> {
+    if is_on_path(CHROMIUM) {
+        return Ok(());
+    }
+    if !rustix::process::geteuid().is_root() {
+        bail!("{CHROMIUM} must be installed; on Debian and Ubuntu: sudo {INSTALL}");
+    }
+    let install = async {
+        for command in ["apt-get update", INSTALL] {
+            let mut words = command.split(' ');
+            let mut program = Command::new(words.next().unwrap_or_default());
+            program.args(words).env("DEBIAN_FRONTEND", "noninteractive");
+            run_logged(command, program, folder.join("apt.log")).await?;
+        }
+        Ok(())
+    };
+    step("installing Chromium (once)", install).await?;
+    ensure!(
+        is_on_path(CHROMIUM),
+        "{INSTALL} brought no {CHROMIUM}"
+    );
+    Ok(())
+}
