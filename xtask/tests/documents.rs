@@ -199,3 +199,32 @@ fn no_tool_compiles_its_own_path_in() {
         );
     }
 }
+
+/// A step of a walkthrough names a file, and functions of it behind the file.
+#[test]
+fn each_function_of_a_walkthrough_is_in_its_file() {
+    let root = Path::new(ROOT);
+    let text = fs::read_to_string(root.join("docs/ARCHITECTURE.md")).unwrap();
+    let walkthroughs = text.split("## Walkthroughs").nth(1).unwrap();
+    let walkthroughs = walkthroughs.split("\n## ").next().unwrap();
+    let mut found = 0;
+    let mut source: Option<(String, String)> = None;
+    // Each second piece stands between backticks.
+    for quoted in walkthroughs.split('`').skip(1).step_by(2) {
+        if quoted.ends_with(".rs") {
+            let text = fs::read_to_string(root.join(quoted)).unwrap_or_default();
+            assert!(!text.is_empty(), "docs/ARCHITECTURE.md names {quoted}");
+            source = Some((quoted.to_owned(), text));
+        } else if let Some((path, text)) = &source
+            && quoted.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            && !path.is_empty()
+        {
+            if text.contains(&format!("fn {quoted}(")) || text.contains(&format!("fn {quoted}<")) {
+                found += 1;
+            } else {
+                assert!(quoted.starts_with("by_"), "{path} has no function {quoted}");
+            }
+        }
+    }
+    assert!(found > 20, "only {found} functions were read");
+}
