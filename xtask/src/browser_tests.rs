@@ -120,9 +120,6 @@ async fn ensure_chromium(folder: &Path) -> Result<()> {
         Ok(())
     };
     step("installing Chromium (once)", install).await?;
-    ensure!(
-        is_on_path(CHROMIUM),
-        "{INSTALL} brought no {CHROMIUM}"
-    );
+    ensure!(is_on_path(CHROMIUM), "{INSTALL} brought no {CHROMIUM}");
     Ok(())
 }

@@ -14,7 +14,7 @@ use domain::health::{
 use domain::rights::{COMPANIES_INQUIRE, ListedRights};
 use domain::{RecordId, TenantId};
 
-use crate::partner_run::ConnectionCase;
+use crate::connection_case::ConnectionCase;
 use crate::probe_plan::{Check, areas, areas_with_issues, checks, companies};
 
 /// Probes connections.
