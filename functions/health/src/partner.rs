@@ -2,7 +2,7 @@
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use connections::{Site, View};
+use connections::{AlertView, ConnectionSite};
 use domain::breaker::Breaker;
 use domain::health::{Area, Health, IncidentScope, Needed, ProbeAnswer, transition};
 use domain::{PartnerId, SourceId};
@@ -41,9 +41,9 @@ impl App {
         invocation: &Invocation,
     ) -> Result<(Mails, Timestamp), HealthError> {
         let (partner, table, now) = (&leased.partner, &self.connections.table, invocation.now());
-        let set_up = self.connections.set_up(partner).await?;
+        let set_up = self.connections.partner_config(partner).await?;
         let kept = table.health(partner).await?;
-        let view = View::of(set_up.items.clone(), &SourceId::of_set_up());
+        let view = AlertView::of(set_up.items.clone(), &SourceId::of_set_up());
         let (Some(site), Some(live)) = (&view.site, &view.view.connection) else {
             return Ok((
                 Mails::default(),
@@ -173,7 +173,7 @@ impl App {
             goes_on |= self.update_missing_rights(case, leased, probed).await?;
         }
         if goes_on {
-            self.connections.reconcile(partner, now).await?;
+            self.connections.schedule.reconcile(partner, now).await?;
         }
         Ok(())
     }
@@ -189,7 +189,7 @@ enum Mending {
 /// What is tried.
 pub(crate) struct Case<'a> {
     pub(crate) partner: &'a PartnerId,
-    pub(crate) site: &'a Site,
+    pub(crate) site: &'a ConnectionSite,
     pub(crate) breaker: &'a Breaker,
     pub(crate) needed: Needed,
     pub(crate) invocation: &'a Invocation,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use aws::invocation::Invocation;
-use connections::NoClient;
+use connections::ClientError;
 use connectwise::{COMPANIES_AT_ONCE, Client, CompanyRecord, CompanyStatus, Error, MySecurity};
 use domain::boards::{FoundBoard, FoundStatus, FoundType};
 use domain::breaker::CallOutcome;
@@ -194,18 +194,20 @@ impl App {
         // Where they were refused before, they are read afresh for the first call, and there is no second.
         let mut read_afresh = breaker.open.is_some();
         if read_afresh {
-            let _doubted = self.connections.keys_refused(partner);
+            let _doubted = self.connections.clients.invalidate_keys(partner);
         }
         loop {
-            let client = match self.connections.client(partner, site).await {
+            let client = match self.connections.clients.get(partner, site).await {
                 Ok(client) => client,
                 Err(err) => {
                     tracing::warn!(error = %err, "failed to make a ConnectWise client for the probe");
                     let answer = match err.classify().outcome {
-                        CallOutcome::Refused if matches!(err, NoClient::Host(_)) => {
+                        CallOutcome::Refused if matches!(err, ClientError::Host(_)) => {
                             ProbeAnswer::Refuses(ConnectionRefusal::Site)
                         }
-                        CallOutcome::Refused if self.connections.is_operators(&err) => {
+                        CallOutcome::Refused
+                            if self.connections.clients.is_operators_client_id(&err) =>
+                        {
                             ProbeAnswer::Refuses(ConnectionRefusal::ClientId)
                         }
                         CallOutcome::Refused => ProbeAnswer::Refuses(ConnectionRefusal::NoKeys),
@@ -236,12 +238,12 @@ impl App {
             let outcome = err.classify().outcome;
             if outcome == CallOutcome::Refused
                 && !read_afresh
-                && self.connections.keys_refused(partner)
+                && self.connections.clients.invalidate_keys(partner)
             {
                 read_afresh = true;
                 continue;
             }
-            let own = self.connections.has_own_client_id(partner).await;
+            let own = self.connections.clients.has_own_client_id(partner).await;
             return match answer(&err, own) {
                 ProbeAnswer::Takes if matches!(err, Error::MissingRight { .. }) => {
                     Ok((client, Proof::NotAllowed))

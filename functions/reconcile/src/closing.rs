@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use connections::{View, found};
+use connections::{AlertView, found_ticket};
 use connectwise::{Client, Error, ExternalXref, RecordCursor, TicketFilter};
 use domain::adopt::FoundTicket;
 use domain::command::{Command, CommandAction};
@@ -76,7 +76,7 @@ impl App {
     pub(crate) async fn look(
         &self,
         leased: &Leased,
-        view: &View,
+        view: &AlertView,
         progress: &mut Progress,
         room: usize,
         invocation: &Invocation,
@@ -190,7 +190,7 @@ impl App {
                 let event = OperatorEvent::ClosingsHeld;
                 self.connections.report_event(event, now).await;
                 // Health tells the partner. If the process dies before, it does so at its own time.
-                self.connections.schedule_probe(partner, now).await?;
+                self.connections.schedule.probe(partner, now).await?;
             }
         }
         for tenant in known.keys() {
@@ -263,7 +263,7 @@ impl App {
     async fn compared(
         &self,
         partner: &PartnerId,
-        view: &View,
+        view: &AlertView,
         tickets: Tickets,
         progress: &mut Progress,
         room: usize,
@@ -278,7 +278,7 @@ impl App {
             progress.comparing = None;
             return Ok(Compared::Whole(vec![]));
         }
-        let client = match self.connections.client(partner, site).await {
+        let client = match self.connections.clients.get(partner, site).await {
             Ok(client) => client,
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client for the comparison");
@@ -401,7 +401,7 @@ impl Reading<'_> {
             }
             let deadline = self.invocation.call_ends();
             let page = self.client.ticket_page(&ours()?, cursor, deadline).await?;
-            let listed: Vec<FoundTicket> = page.items.iter().map(found).collect();
+            let listed: Vec<FoundTicket> = page.items.iter().map(found_ticket).collect();
             drop(page.items);
             self.boards_seen
                 .extend(listed.iter().filter_map(|ticket| ticket.board_id));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use connections::{View, found};
+use connections::{AlertView, found_ticket};
 use connectwise::{Client, Error, ExternalXref, RecordCursor, TicketFilter};
 use domain::adopt::{FoundTicket, with_prior_tickets};
 use domain::breaker::CallOutcome;
@@ -33,7 +33,7 @@ impl App {
     pub(crate) async fn imported(
         &self,
         partner: &PartnerId,
-        view: &View,
+        view: &AlertView,
         invocation: &Invocation,
     ) -> Result<bool, ReconcileError> {
         let (Some(live), Some(site)) = (&view.view.connection, &view.site) else {
@@ -47,7 +47,7 @@ impl App {
         if ticket_index.state == TicketIndexState::Complete {
             return Ok(false);
         }
-        let client = match self.connections.client(partner, site).await {
+        let client = match self.connections.clients.get(partner, site).await {
             Ok(client) => client,
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client for the import");
@@ -72,7 +72,7 @@ impl App {
             count(Metric::PagesRead, 1);
             count(Metric::TicketsCompared, tickets);
             let mut alerts: BTreeMap<String, Vec<FoundTicket>> = BTreeMap::new();
-            for ticket in page.items.iter().map(found) {
+            for ticket in page.items.iter().map(found_ticket) {
                 if let Some(ticket_ref) = &ticket.ticket_ref {
                     alerts
                         .entry(ticket_ref.item_key().to_owned())
@@ -151,7 +151,7 @@ impl App {
         &self,
         partner: &PartnerId,
         outcome: CallOutcome,
-        view: &View,
+        view: &AlertView,
         invocation: &Invocation,
     ) -> Result<(), ReconcileError> {
         let breaker = &view.view.breaker;

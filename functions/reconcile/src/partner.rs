@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
 use aws::queue;
-use connections::{PartnerConfig, View};
+use connections::{AlertView, PartnerConfig};
 use domain::command::{Command, CommandAction};
 use domain::message::Message;
 use domain::refusals::{Refused, Survey, fingerprint};
@@ -70,7 +70,7 @@ impl App {
     ) -> Result<(Run, Timestamp), ReconcileError> {
         let (partner, mut progress) = (&leased.partner, leased.progress.clone());
         self.connections.table.recount_unmapped(partner).await?;
-        let mut set_up = self.connections.set_up(partner).await?;
+        let mut set_up = self.connections.partner_config(partner).await?;
         if let Some(breaker) = &set_up.items.breaker
             && self.connections.check_key_version(partner, breaker).await?
         {
@@ -152,7 +152,7 @@ impl App {
         }
         if leased.progress.refusals.notified() != progress.refusals.notified() {
             // If the process dies before, health sees it at its own time.
-            self.connections.schedule_probe(partner, now).await?;
+            self.connections.schedule.probe(partner, now).await?;
         }
         let count = keys.len() + retries.len();
         let looked_at = keys[..looks_count].to_vec();
@@ -273,8 +273,8 @@ impl App {
         &self,
         partner: &PartnerId,
         items: &PartnerItems,
-    ) -> Result<View, store::Error> {
-        let view = View::of(items.clone(), &SourceId::of_set_up());
+    ) -> Result<AlertView, store::Error> {
+        let view = AlertView::of(items.clone(), &SourceId::of_set_up());
         let connection = items.connection.as_ref();
         if view.site.is_none() || connection.is_some_and(|connection| connection.confirmed) {
             return Ok(view);
@@ -282,7 +282,7 @@ impl App {
         let test = self.connections.table.test_ticket_to_change(partner);
         Ok(match test.await?.value {
             Some(_) => view,
-            None => View { site: None, ..view },
+            None => AlertView { site: None, ..view },
         })
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use aws::invocation::Invocation;
-use connections::{Site, View};
+use connections::{AlertView, ConnectionSite};
 use connectwise::{Client, Error};
 use domain::breaker::CallOutcome;
 use domain::record::AlertDetails;
@@ -32,7 +32,7 @@ enum Thing {
 pub(crate) struct Targets<'a> {
     app: &'a App,
     partner: &'a PartnerId,
-    site: Option<Site>,
+    site: Option<ConnectionSite>,
     invocation: &'a Invocation,
     known: HashMap<Thing, Usable>,
 }
@@ -41,7 +41,7 @@ impl<'a> Targets<'a> {
     pub(crate) fn new(
         app: &'a App,
         partner: &'a PartnerId,
-        view: &View,
+        view: &AlertView,
         invocation: &'a Invocation,
     ) -> Self {
         Self {
@@ -87,7 +87,7 @@ impl<'a> Targets<'a> {
             return Ok(Usable::Unknown);
         };
         let connections = &self.app.connections;
-        let outcome = match connections.client(self.partner, site).await {
+        let outcome = match connections.clients.get(self.partner, site).await {
             Ok(client) => match there(&client, thing, self.invocation).await {
                 Ok(true) => return Ok(Usable::Yes),
                 Ok(false) => return Ok(Usable::No),

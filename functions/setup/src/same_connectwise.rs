@@ -1,7 +1,7 @@
 //! Reads what shows whether another address leads to the ConnectWise that is connected already. `domain` compares it.
 
 use aws::invocation::Invocation;
-use connections::found;
+use connections::found_ticket;
 use connectwise::Error;
 use domain::PartnerId;
 use domain::same_connectwise::KnownConnectWise;
@@ -38,7 +38,7 @@ pub(crate) async fn is_same_connectwise(
         .collect();
     let ids = known.ticket_ids();
     let tickets = readable(client.tickets_numbered(&ids, invocation.call_ends()).await)?;
-    let tickets: Vec<_> = tickets.iter().map(found).collect();
+    let tickets: Vec<_> = tickets.iter().map(found_ticket).collect();
     Ok(known.is_same(&companies, &tickets))
 }
 

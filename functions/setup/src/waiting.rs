@@ -151,7 +151,11 @@ impl Setup {
         taken_as: As<'_>,
         now: Timestamp,
     ) -> Result<Waiting, store::Error> {
-        let set_up = as_if(self.connections.set_up(partner).await?, taken_as, now);
+        let set_up = as_if(
+            self.connections.partner_config(partner).await?,
+            taken_as,
+            now,
+        );
         let names = set_up.mappings.iter();
         let names = names.filter_map(|(tenant, of)| Some((tenant.clone(), of.name.clone()?)));
         let mut waiting = Waiting {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws::metrics::{Metric, count};
-use connections::{Site, View};
+use connections::{AlertView, ConnectionSite};
 use domain::command::{Command, CommandAction};
 use domain::decide::{Decision, Step, decide, may_look};
 use domain::event::{Event, Order};
@@ -41,7 +41,7 @@ pub(crate) struct Case<'a> {
     pub(crate) request: &'a Request,
     pub(crate) invocation: &'a Invocation,
     pub(crate) view: ConnectionView,
-    pub(crate) site: Option<Site>,
+    pub(crate) site: Option<ConnectionSite>,
     /// Of the connection's present epoch.
     pub(crate) ticket_index: Option<TicketIndex>,
 }
@@ -61,7 +61,7 @@ impl Request {
 
 impl<'a> Case<'a> {
     /// A message and the view of its partner; what is known of the connection's tickets is set apart.
-    fn new(request: &'a Request, invocation: &'a Invocation, seen: View) -> Self {
+    fn new(request: &'a Request, invocation: &'a Invocation, seen: AlertView) -> Self {
         Self {
             request,
             invocation,

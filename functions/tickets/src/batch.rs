@@ -113,7 +113,8 @@ async fn snapshot(
     // The time after it is stored: whoever looked before that has not seen it.
     let came = app
         .connections
-        .snapshot_came(&part.partner, invocation.now());
+        .schedule
+        .reconcile_snapshot(&part.partner, invocation.now());
     came.await
 }
 

@@ -1,6 +1,6 @@
 //! The calls of one step to ConnectWise, and how each can end. Nothing is recorded here.
 
-use connections::{NoClient, found};
+use connections::{ClientError, found_ticket};
 use connectwise::{
     BoardStatus, Client, Error, ExternalXref, Failure, MySecurity, NewNote, NewTicket, NoteDisplay,
     Suspicion, Ticket, TicketWriter, WriteOutcome,
@@ -58,7 +58,7 @@ pub(crate) enum Search {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TicketError {
     #[error(transparent)]
-    NoClient(#[from] NoClient),
+    NoClient(#[from] ClientError),
     /// Looking before the write failed: nothing was written.
     #[error("looking failed: {0}")]
     Look(Error),
@@ -372,7 +372,7 @@ impl Calls<'_> {
 
     /// Whether a person ended the ticket, or gave it to other use.
     fn ended(&self, ticket: &Ticket) -> Option<Ended> {
-        found(ticket).ended(&self.claim.ticket_ref, self.claim.company_id)
+        found_ticket(ticket).ended(&self.claim.ticket_ref, self.claim.company_id)
     }
 
     /// The closing status of the ticket's current board: as set up, or else the board's first that closes.
@@ -473,7 +473,7 @@ pub(crate) async fn seen(
     Ok(ObservedTicket {
         is_noted,
         is_prioritised: priority.is_some() && has == priority,
-        ticket: Some(found(&ticket)),
+        ticket: Some(found_ticket(&ticket)),
     })
 }
 
@@ -496,7 +496,7 @@ pub(crate) async fn search(
         .await;
     let tickets = tickets.map_err(TicketError::Look)?;
     let carries = |ticket: &FoundTicket| ticket.ticket_ref.as_ref() == Some(ticket_ref);
-    let ours: Vec<FoundTicket> = tickets.iter().map(found).filter(carries).collect();
+    let ours: Vec<FoundTicket> = tickets.iter().map(found_ticket).filter(carries).collect();
     Ok(match ours.is_empty() {
         false => Search::Found(ours),
         true if ticket_refs.len() > 1 && tickets.is_empty() => Search::Blind,
@@ -514,7 +514,8 @@ pub(crate) async fn gone(
     let (mut gone, mut missing) = (vec![], vec![]);
     for sentinel in sentinels {
         match client.ticket(sentinel.ticket_id, deadline).await {
-            Ok(ticket) if found(&ticket).ticket_ref.as_ref() == Some(&sentinel.ticket_ref) => {}
+            Ok(ticket)
+                if found_ticket(&ticket).ticket_ref.as_ref() == Some(&sentinel.ticket_ref) => {}
             Ok(_) => gone.push(sentinel.ticket_id),
             Err(Error::NotFound { .. }) => missing.push(sentinel),
             Err(err) => return Err(TicketError::Look(err)),
@@ -558,7 +559,7 @@ pub(crate) async fn lives(
     Ok(tickets
         .map_err(TicketError::Look)?
         .iter()
-        .map(found)
+        .map(found_ticket)
         .collect())
 }
 

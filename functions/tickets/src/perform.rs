@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws::metrics::{Metric, count};
-use connections::{AfterCall, Confirmed, Refused, found};
+use connections::{AfterCall, Confirmation, RefusedCall, found_ticket};
 use connectwise::{Client, Error, Suspicion, Ticket};
 use domain::adopt::{adopt, rechecked, with_prior_tickets};
 use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
@@ -40,7 +40,7 @@ impl App {
         let mut made = self.attempt(&record, &claim, work, case).await;
         let refused = matches!(&made, Err(err) if err.call() == Some(&Error::KeysRefused));
         // Keys may have been rotated: they are read afresh once.
-        if refused && self.connections.keys_refused(partner) {
+        if refused && self.connections.clients.invalidate_keys(partner) {
             made = self.attempt(&record, &claim, work, case).await;
         }
         if let Err(err) = &made
@@ -158,7 +158,7 @@ impl App {
     /// Has reconcile see soon that ConnectWise refused an alert, so that a person is told and the alert is retried.
     async fn refused(&self, partner: &PartnerId, now: Timestamp) -> Result<(), store::Error> {
         let soon = now.saturating_add(REFUSED_SEEN).unwrap_or(Timestamp::MAX);
-        self.connections.reconcile(partner, soon).await
+        self.connections.schedule.reconcile(partner, soon).await
     }
 
     /// Records a ticket that was made, whoever's claim runs by now.
@@ -430,7 +430,7 @@ impl App {
         if any {
             tracing::warn!(partner = %partner, "ConnectWise has tickets that the table does not know; importing them");
             let now = case.invocation.now();
-            self.connections.reconcile(&partner, now).await?;
+            self.connections.schedule.reconcile(&partner, now).await?;
         }
         case.set_ticket_index(ticket_index);
         Ok(StepOutcome::Again)
@@ -458,7 +458,7 @@ impl App {
             Ok(ticket) => {
                 self.record_outcome(&partner, CallOutcome::Works, case)
                     .await;
-                let found = found(&ticket);
+                let found = found_ticket(&ticket);
                 let ended = found.ended(&record.ticket_ref(), open.company_id);
                 (ended, found.board_id)
             }
@@ -549,8 +549,11 @@ impl App {
     }
 
     async fn client(&self, partner: &PartnerId, case: &Case<'_>) -> Result<Client, TicketError> {
-        let site = case.site.as_ref().ok_or(connections::NoClient::NotSetUp)?;
-        Ok(self.connections.client(partner, site).await?)
+        let site = case
+            .site
+            .as_ref()
+            .ok_or(connections::ClientError::NotSetUp)?;
+        Ok(self.connections.clients.get(partner, site).await?)
     }
 
     async fn attempt(
@@ -585,16 +588,16 @@ impl App {
         let (outcome, reaction) = match refused {
             None => (err.classify().outcome, err.classify().reaction),
             Some((call, suspicion)) => {
-                let refused = Refused { suspicion, began };
+                let refused = RefusedCall { suspicion, began };
                 match self.confirmed(partner, refused, case).await {
-                    Ok(Confirmed::CallAlone) => (
+                    Ok(Confirmation::CallAlone) => (
                         CallOutcome::Works,
                         block(Blocked::Rejected(call.answer_summary())),
                     ),
-                    Ok(Confirmed::Connection(trouble)) => {
+                    Ok(Confirmation::Connection(trouble)) => {
                         (trouble.classify().outcome, trouble.classify().reaction)
                     }
-                    Ok(Confirmed::Later(wait)) => {
+                    Ok(Confirmation::Later(wait)) => {
                         let after = Duration::try_from(wait).ok();
                         (CallOutcome::Nothing, Reaction::Retry { after })
                     }
@@ -615,21 +618,22 @@ impl App {
     ) -> bool {
         let suspicion = err.call().and_then(|call| call.classify().suspicion);
         let suspicion = suspicion.unwrap_or(Suspicion::Route);
-        let refused = Refused { suspicion, began };
+        let refused = RefusedCall { suspicion, began };
         let confirmed = self.confirmed(partner, refused, case).await;
-        matches!(confirmed, Ok(Confirmed::CallAlone))
+        matches!(confirmed, Ok(Confirmation::CallAlone))
     }
 
     async fn confirmed(
         &self,
         partner: &PartnerId,
-        refused: Refused,
+        refused: RefusedCall,
         case: &Case<'_>,
-    ) -> Result<Confirmed, TicketError> {
+    ) -> Result<Confirmation, TicketError> {
         let client = self.client(partner, case).await?;
         let (now, end) = (case.invocation.now(), case.invocation.calls_end());
         let confirmed = self
             .connections
+            .clients
             .confirm(partner, &client, refused, now, end);
         Ok(confirmed.await)
     }

@@ -1,5 +1,6 @@
-//! Runs a scheduled task for each partner that is due. Partners are split among invocations of the same function, and each run holds a
-//! lease. A run that is lost is due again at the next tick, so nothing is retried here.
+//! Runs a scheduled task for each partner that is due. Partners are split among invocations of the same
+//! function, and each run holds a lease. A run that is lost is due again at the next tick, so nothing is
+//! retried here.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -17,38 +18,37 @@ use store::{ConfigTable, Due, Leased, OperatorEvent, Task};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
-use crate::later;
+use crate::schedule::later;
 
-/// Most partners that one tick takes; the others are still due at the next.
-const MOST: usize = 500;
+/// Most partners that one tick runs. The others are still due at the next tick.
+const MAX_PARTNERS: usize = 500;
 /// Partners per invocation.
-const GROUP: usize = 20;
+const GROUP_SIZE: usize = 20;
 /// A run starts only if this much time is left for its calls.
-const RUN: Duration = Duration::from_secs(6);
-/// The operator is told after so many runs of one partner died in a row. One can be a deployment, or a machine that went away.
-const TOLD_AFTER: u32 = 2;
+const MIN_RUN_TIME: Duration = Duration::from_secs(6);
+/// The operator is notified after this many runs of one partner died in a row. A single one can be due
+/// to a deployment or a lost machine.
+const DEATHS_TO_REPORT: u32 = 2;
 /// Time reserved for releasing the lease.
-const GIVING_BACK: Duration = Duration::from_secs(1);
+const RELEASE_TIME: Duration = Duration::from_secs(1);
 
 /// Runs one scheduled task of one function.
 #[derive(Debug)]
 pub struct PartnerRuns {
-    /// The partners that are due, and their leases.
     pub due: Due,
     table: ConfigTable,
     task: Task,
-    itself: Function,
-    /// The delay before a failed run is repeated.
-    again: SignedDuration,
+    /// This function, for further invocations.
+    function: Function,
+    /// How long after a failure a run is repeated.
+    retry_delay: SignedDuration,
 }
 
 /// Why an invocation ended before it ran anything.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The list of due partners cannot be read.
     #[error(transparent)]
     Store(#[from] store::Error),
-    /// `partners` is not a list of partner ids.
     #[error("`partners` is not a list of partner ids")]
     Input(#[from] serde_json::Error),
 }
@@ -56,19 +56,19 @@ pub enum RunError {
 /// The result of one invocation.
 #[derive(Debug)]
 pub struct RunReport<T> {
-    /// Partners that were due, including those that were handed to other invocations.
+    /// Partners that were due, including those of other invocations.
     pub due: usize,
     /// Further invocations that were started.
     pub asked: usize,
     /// Partners whose run failed.
     pub failed: usize,
-    /// The result of each run that ended. Partners that were leased elsewhere, or no longer due, have none.
+    /// The results of the runs that succeeded.
     pub runs: Vec<T>,
 }
 
 /// The input of an invocation that another one started. Any other input is a tick of the schedule.
 #[derive(Deserialize)]
-struct Request {
+struct GroupInput {
     partners: Vec<PartnerId>,
 }
 
@@ -76,8 +76,9 @@ struct Request {
 enum RunOutcome<T> {
     Done(T),
     Failed,
-    NotOurs,
-    /// The run is started in an invocation of its own: runs before it died, and it must not take others with it.
+    /// The partner is leased elsewhere, or no longer due.
+    Skipped,
+    /// The run continues in an invocation of its own: earlier runs died, and must not end others too.
     Isolated,
 }
 
@@ -89,7 +90,7 @@ pub fn requested_partners(input: Value) -> Result<Option<Vec<PartnerId>>, RunErr
     if input.get("partners").is_none() {
         return Ok(None);
     }
-    let Request { partners } = serde_json::from_value(input)?;
+    let GroupInput { partners } = serde_json::from_value(input)?;
     Ok(Some(partners))
 }
 
@@ -101,19 +102,19 @@ impl PartnerRuns {
         table: String,
         function: String,
         task: Task,
-        again: SignedDuration,
+        retry_delay: SignedDuration,
     ) -> Self {
         Self {
             due: Due::new(aws, table.clone()),
             table: ConfigTable::new(aws, table),
             task,
-            itself: Function::new(aws, function),
-            again,
+            function: Function::new(aws, function),
+            retry_delay,
         }
     }
 
-    /// Runs the named partners, or all partners that are due: the first twenty here, each further twenty in an invocation of their own.
-    /// A run returns its result and the time at which the partner is due again.
+    /// Runs the named partners, or all that are due: the first twenty here, and each further twenty in
+    /// another invocation. A run returns its result and the time at which the partner is due again.
     ///
     /// # Errors
     /// When the list of due partners cannot be read. A failure for one partner is logged and retried later.
@@ -129,66 +130,78 @@ impl PartnerRuns {
                 (partners, all)
             }
             None => {
-                let due = self.due.due(self.task, invocation.now(), MOST).await?;
-                (due, GROUP)
+                let due = self
+                    .due
+                    .due(self.task, invocation.now(), MAX_PARTNERS)
+                    .await?;
+                (due, GROUP_SIZE)
             }
         };
         let is_alone = partners.len() == 1;
         let (own, others) = partners.split_at(partners.len().min(here));
-        let asked = join_all(others.chunks(GROUP).map(|group| self.ask(group)));
+        let invocations = join_all(
+            others
+                .chunks(GROUP_SIZE)
+                .map(|group| self.start_invocation(group)),
+        );
         // All runs are awaited concurrently, so a slow partner does not delay another.
         let runs = own.iter().map(|partner| {
             let span = tracing::info_span!("partner", partner = %partner);
-            self.leased(partner, is_alone, invocation, &run)
+            self.run_leased(partner, is_alone, invocation, &run)
                 .instrument(span)
         });
-        let (runs, asked) = tokio::join!(join_all(runs), asked);
-        let mut made = RunReport {
+        let (outcomes, started) = tokio::join!(join_all(runs), invocations);
+        let mut report = RunReport {
             due: partners.len(),
-            asked: asked.into_iter().filter(|asked| *asked).count(),
+            asked: started.into_iter().filter(|started| *started).count(),
             failed: 0,
             runs: vec![],
         };
-        for run in runs {
-            match run {
-                RunOutcome::Done(told) => made.runs.push(told),
-                RunOutcome::Failed => made.failed += 1,
-                RunOutcome::NotOurs => {}
-                RunOutcome::Isolated => made.asked += 1,
+        for outcome in outcomes {
+            match outcome {
+                RunOutcome::Done(result) => report.runs.push(result),
+                RunOutcome::Failed => report.failed += 1,
+                RunOutcome::Skipped => {}
+                RunOutcome::Isolated => report.asked += 1,
             }
         }
-        Ok(made)
+        Ok(report)
     }
 
-    /// Gives a lease back and starts an invocation for this partner alone. If the process dies in between, the partner is due again when
-    /// the lease expires.
+    /// Releases a lease and starts an invocation for this partner alone. If the process dies in between,
+    /// the partner is due again when the lease expires.
     async fn isolate<T>(
         &self,
         leased: &Leased,
         ends: Instant,
         invocation: &Invocation,
     ) -> RunOutcome<T> {
-        let given_back = self.due.give_back(leased, invocation.now());
-        match timeout_at(ends, given_back).await {
+        let release = self.due.give_back(leased, invocation.now());
+        match timeout_at(ends, release).await {
             Ok(Ok(())) => {}
             Ok(Err(err)) => {
-                tracing::warn!(error = %err, "failed to give the lease back; it expires");
+                tracing::warn!(error = %err, "failed to release the lease; it expires");
                 return RunOutcome::Failed;
             }
             Err(_) => {
-                tracing::warn!("timed out while giving the lease back; it expires");
+                tracing::warn!("timed out while releasing the lease; it expires");
                 return RunOutcome::Failed;
             }
         }
-        match self.ask(std::slice::from_ref(&leased.partner)).await {
-            true => RunOutcome::Isolated,
-            false => RunOutcome::Failed,
+        if self
+            .start_invocation(std::slice::from_ref(&leased.partner))
+            .await
+        {
+            RunOutcome::Isolated
+        } else {
+            RunOutcome::Failed
         }
     }
 
-    /// Notifies the operator of runs that died, before a run that may die too. If the notification fails, the next run repeats it.
+    /// Reports runs that died to the operator, before a run that may die too. If that fails, the next run
+    /// repeats it.
     async fn report_deaths(&self, leased: &Leased, now: Timestamp) {
-        if leased.died < TOLD_AFTER {
+        if leased.died < DEATHS_TO_REPORT {
             return;
         }
         tracing::error!(died = leased.died, "runs of this partner died");
@@ -198,18 +211,22 @@ impl PartnerRuns {
         }
     }
 
-    /// Starts a further invocation. If that fails, its partners are still due at the next tick.
-    async fn ask(&self, partners: &[PartnerId]) -> bool {
+    /// Starts another invocation for these partners. If that fails, they are still due at the next tick.
+    async fn start_invocation(&self, partners: &[PartnerId]) -> bool {
         let input = json!({ "partners": partners });
-        let asked = self.itself.invoke_later(&input).await;
-        if let Err(err) = &asked {
-            tracing::error!(error = %err, partners = partners.len(), "failed to start a further invocation");
+        let started = self.function.invoke_later(&input).await;
+        if let Err(err) = &started {
+            tracing::error!(
+                error = %err,
+                partners = partners.len(),
+                "failed to start a further invocation"
+            );
         }
-        asked.is_ok()
+        started.is_ok()
     }
 
     /// Runs one partner if it is due and not leased elsewhere. If the process dies, the lease expires.
-    async fn leased<T, E: Display>(
+    async fn run_leased<T, E: Display>(
         &self,
         partner: &PartnerId,
         is_alone: bool,
@@ -217,7 +234,7 @@ impl PartnerRuns {
         run: &impl AsyncFn(&Leased) -> Result<(T, Timestamp), E>,
     ) -> RunOutcome<T> {
         let ends = invocation.calls_end();
-        if Instant::now() + RUN > ends {
+        if Instant::now() + MIN_RUN_TIME > ends {
             tracing::warn!("no time left for this partner; it stays due");
             return RunOutcome::Failed;
         }
@@ -229,7 +246,7 @@ impl PartnerRuns {
             Ok(Ok(Some(leased))) => leased,
             Ok(Ok(None)) => {
                 tracing::info!("partner is no longer due, or leased elsewhere");
-                return RunOutcome::NotOurs;
+                return RunOutcome::Skipped;
             }
             Ok(Err(err)) => {
                 tracing::error!(error = %err, "failed to take the lease");
@@ -247,24 +264,30 @@ impl PartnerRuns {
             self.report_deaths(&leased, invocation.now()).await;
             run(&leased).await
         };
-        let (made, next) = match timeout_at(ends, reported_run).await {
-            Ok(Ok((told, next))) => (RunOutcome::Done(told), next),
+        let (outcome, next) = match timeout_at(ends, reported_run).await {
+            Ok(Ok((result, next))) => (RunOutcome::Done(result), next),
             Ok(Err(err)) => {
                 tracing::error!(error = %err, "partner run failed");
-                (RunOutcome::Failed, later(invocation.now(), self.again))
+                (
+                    RunOutcome::Failed,
+                    later(invocation.now(), self.retry_delay),
+                )
             }
             Err(_) => {
                 tracing::error!("partner run hit its deadline");
-                (RunOutcome::Failed, later(invocation.now(), self.again))
+                (
+                    RunOutcome::Failed,
+                    later(invocation.now(), self.retry_delay),
+                )
             }
         };
-        match timeout_at(ends + GIVING_BACK, self.due.finish(&leased, next)).await {
+        match timeout_at(ends + RELEASE_TIME, self.due.finish(&leased, next)).await {
             Ok(Ok(_)) => {}
             Ok(Err(err)) => {
                 tracing::warn!(error = %err, "failed to release the lease; it expires");
             }
-            Err(_) => tracing::warn!("failed to release the lease; it expires"),
+            Err(_) => tracing::warn!("timed out while releasing the lease; it expires"),
         }
-        made
+        outcome
     }
 }

@@ -183,7 +183,11 @@ async fn hold(setup: &Setup, id: &PartnerId, invocation: &Invocation) -> Result<
         else {
             if done && enabled {
                 // If the process dies before this, they go on with the partner's next quarter of an hour.
-                setup.connections.changed(id, invocation.now()).await?;
+                setup
+                    .connections
+                    .schedule
+                    .reconcile_and_probe(id, invocation.now())
+                    .await?;
             }
             return Ok(done);
         };

@@ -331,7 +331,11 @@ pub(crate) async fn choose_default(
         )
         .await;
     give_up(&setup, partner).await?;
-    setup.connections.changed(partner, invocation.now()).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, invocation.now())
+        .await?;
     Ok(ChangeResponse::next(format!("{PAGE}?done=saved")))
 }
 
@@ -574,7 +578,11 @@ async fn go_on(
         setup
             .done(partner, Actor::Partner, "boards_ready", &detail, invocation)
             .await;
-        setup.connections.changed(partner, invocation.now()).await?;
+        setup
+            .connections
+            .schedule
+            .reconcile_and_probe(partner, invocation.now())
+            .await?;
     }
     Ok(far)
 }

@@ -192,7 +192,11 @@ async fn seen(
         changed |= setup.table().rights_seen(partner, breaker, &still).await?;
     }
     if changed {
-        setup.connections.changed(partner, invocation.now()).await?;
+        setup
+            .connections
+            .schedule
+            .reconcile_and_probe(partner, invocation.now())
+            .await?;
     }
     Ok(())
 }

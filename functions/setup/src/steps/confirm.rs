@@ -178,7 +178,11 @@ pub(crate) async fn confirm(
     setup
         .done(partner, Actor::Partner, "confirmed", &[], &invocation)
         .await;
-    setup.connections.changed(partner, now).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, now)
+        .await?;
     Ok(ChangeResponse::next("/setup/confirm?done=confirmed").with("version", version))
 }
 

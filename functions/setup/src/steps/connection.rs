@@ -226,7 +226,11 @@ pub(crate) async fn save(
         setup.done(partner, by, what, &detail, &invocation).await;
     }
     setup.table().keys_stored(partner, &key_version).await?;
-    setup.connections.changed(partner, now).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, now)
+        .await?;
     let next = match address_changed && same_connectwise {
         true => "/setup/check?done=address_changed",
         false => "/setup/check?done=connected",

@@ -283,7 +283,7 @@ pub(crate) async fn confirm(
     let (by, what) = (Actor::Partner, "contact_confirmed");
     setup.done(&id, by, what, &[], &invocation).await;
     // Issues without a notification so far.
-    setup.connections.schedule_probe(&id, now).await?;
+    setup.connections.schedule.probe(&id, now).await?;
     if let Some(before) = before {
         notify_of_change(&setup, &id, before, &invocation).await;
     }
@@ -311,7 +311,8 @@ pub(crate) async fn set_by_operator(
     store(setup, partner, (&contact, version), by, invocation).await?;
     setup
         .connections
-        .schedule_probe(partner, invocation.now())
+        .schedule
+        .probe(partner, invocation.now())
         .await?;
     if let Some(before) = value
         .address

@@ -100,6 +100,7 @@ pub(crate) async fn approved(
     setup.done(partner, by, what, &detail, &invocation).await;
     setup
         .connections
+        .schedule
         .reconcile(partner, invocation.now())
         .await?;
     Ok(done())

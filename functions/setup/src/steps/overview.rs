@@ -96,7 +96,7 @@ pub(crate) async fn show(
     let (table, access, partner) = (setup.table(), setup.access(), &session.partner);
     let (person, set_up, contact, health, held, rejected) = tokio::join!(
         access.partner(partner),
-        setup.connections.set_up(partner),
+        setup.connections.partner_config(partner),
         access.contact_to_change(partner),
         table.health(partner),
         table.held_closings(partner),

@@ -299,7 +299,11 @@ pub(crate) async fn choose(
             &invocation,
         )
         .await;
-    setup.connections.changed(partner, now).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, now)
+        .await?;
     Ok(ChangeResponse::next("/setup/tenants?done=saved").with("version", version))
 }
 

@@ -3,7 +3,7 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use connections::{PartnerConfig, View};
+use connections::{AlertView, PartnerConfig};
 use domain::kind::Category;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy, Record};
@@ -147,7 +147,7 @@ pub(crate) async fn ask(
     setup.done(partner, who, what, &detail, &invocation).await;
     // Before a partner confirms, its connection is tried for a test alone.
     let now = invocation.now();
-    setup.connections.schedule_probe(partner, now).await?;
+    setup.connections.schedule.probe(partner, now).await?;
     Ok(ChangeResponse::next(format!("{PATH}?done=test_asked")))
 }
 
@@ -188,7 +188,7 @@ async fn possible(
     let (table, access) = (setup.table(), setup.access());
     let items = PartnerItems::read(table, access, partner, tenant, &source).await?;
     let connection = items.connection.clone();
-    let view = View::of(items, &source).view;
+    let view = AlertView::of(items, &source).view;
     let Some(live) = view.connection else {
         return Err(Problem::refused(hindrance(connection.as_ref())));
     };
@@ -258,7 +258,7 @@ fn key(partner: &PartnerId, test: &TestTicket) -> AlertKey {
 
 async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
     let (set_up, test) = tokio::join!(
-        setup.connections.set_up(partner),
+        setup.connections.partner_config(partner),
         setup.table().test_ticket_to_change(partner),
     );
     let (
@@ -279,7 +279,7 @@ async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
         None => None,
     };
     let connection = items.connection.clone();
-    let live = View::of(items, &SourceId::of_set_up()).view.connection;
+    let live = AlertView::of(items, &SourceId::of_set_up()).view.connection;
     let Some(LiveConnection { epoch, .. }) = live else {
         return Ok(Page {
             last,

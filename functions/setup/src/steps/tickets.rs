@@ -330,7 +330,11 @@ pub(crate) async fn save(
             &invocation,
         )
         .await;
-    setup.connections.changed(partner, invocation.now()).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, invocation.now())
+        .await?;
     Ok(ChangeResponse::next(format!("{PAGE}?done=saved")))
 }
 
