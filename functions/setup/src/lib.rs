@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use aws::functions::Function;
 use aws::invocation::Invocation;
-use aws::mail::{Mail, Mailer, NotSent};
+use aws::mail::{Mail, MailError, Mailer};
 use aws::queue::QueueSender;
 use aws::secret_writer::SecretWriter;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
@@ -110,9 +110,9 @@ impl Setup {
 
     /// Sends a mail; where SES does not take mails, the operator hears of that. An address that is none is for its own people to mend,
     /// who are told.
-    pub(crate) async fn mail(&self, mail: &Mail, invocation: &Invocation) -> Result<(), NotSent> {
+    pub(crate) async fn mail(&self, mail: &Mail, invocation: &Invocation) -> Result<(), MailError> {
         let sent = self.mailer.send(mail).await;
-        if !matches!(sent, Ok(()) | Err(NotSent::Recipient { .. })) {
+        if !matches!(sent, Ok(()) | Err(MailError::Recipient { .. })) {
             let now = invocation.now();
             self.connections
                 .report_event(OperatorEvent::MailFailed, now)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws::metrics::{Metric, count};
-use connections::{AfterCall, Confirmation, RefusedCall, found_ticket};
+use connections::{AfterCall, RefusalScope, RefusedCall, found_ticket};
 use connectwise::{Client, Error, Suspicion, Ticket};
 use domain::adopt::{adopt, rechecked, with_prior_tickets};
 use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
@@ -590,14 +590,14 @@ impl App {
             Some((call, suspicion)) => {
                 let refused = RefusedCall { suspicion, began };
                 match self.confirmed(partner, refused, case).await {
-                    Ok(Confirmation::CallAlone) => (
+                    Ok(RefusalScope::CallAlone) => (
                         CallOutcome::Works,
                         block(Blocked::Rejected(call.answer_summary())),
                     ),
-                    Ok(Confirmation::Connection(trouble)) => {
+                    Ok(RefusalScope::Connection(trouble)) => {
                         (trouble.classify().outcome, trouble.classify().reaction)
                     }
-                    Ok(Confirmation::Later(wait)) => {
+                    Ok(RefusalScope::Later(wait)) => {
                         let after = Duration::try_from(wait).ok();
                         (CallOutcome::Nothing, Reaction::Retry { after })
                     }
@@ -620,7 +620,7 @@ impl App {
         let suspicion = suspicion.unwrap_or(Suspicion::Route);
         let refused = RefusedCall { suspicion, began };
         let confirmed = self.confirmed(partner, refused, case).await;
-        matches!(confirmed, Ok(Confirmation::CallAlone))
+        matches!(confirmed, Ok(RefusalScope::CallAlone))
     }
 
     async fn confirmed(
@@ -628,7 +628,7 @@ impl App {
         partner: &PartnerId,
         refused: RefusedCall,
         case: &Case<'_>,
-    ) -> Result<Confirmation, TicketError> {
+    ) -> Result<RefusalScope, TicketError> {
         let client = self.client(partner, case).await?;
         let (now, end) = (case.invocation.now(), case.invocation.calls_end());
         let confirmed = self

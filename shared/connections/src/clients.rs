@@ -13,7 +13,7 @@ use domain::{Blocked, PartnerId, Reaction};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use crate::confirm::{Confirmation, LastRead, RefusedCall, confirm};
+use crate::confirm::{LastRead, RefusalScope, RefusedCall, confirm};
 use crate::view::ConnectionSite;
 
 /// This many time-outs in a row pause the connection.
@@ -30,7 +30,8 @@ pub struct Clients {
     cached: Mutex<HashMap<PartnerId, CachedClient>>,
 }
 
-/// A partner's client. It is reused while the keys are the same, so that its clones share its limits.
+/// A partner's client. It is reused while the keys are the same, so that its clones share its
+/// limits.
 #[derive(Debug)]
 struct CachedClient {
     credentials: Credentials,
@@ -133,8 +134,8 @@ impl Clients {
         })
     }
 
-    /// Builds a client with keys that are not stored yet. It is not cached: other calls continue with
-    /// the stored keys.
+    /// Builds a client with keys that are not stored yet. It is not cached: other calls continue
+    /// with the stored keys.
     ///
     /// # Errors
     /// See [`ClientError`].
@@ -191,8 +192,8 @@ impl Clients {
         Ok(client)
     }
 
-    /// Drops a partner's keys from the cache, since they were refused. Returns whether it makes sense to
-    /// read them again now.
+    /// Drops a partner's keys from the cache, since they were refused. Returns whether it makes
+    /// sense to read them again now.
     #[must_use]
     pub fn invalidate_keys(&self, partner: &PartnerId) -> bool {
         self.secrets.invalidate(
@@ -220,7 +221,8 @@ impl Clients {
         }
     }
 
-    /// Whether a refusal of one call counts against the connection, by a plain read with the same keys.
+    /// Whether a refusal of one call counts against the connection, by a plain read with the same
+    /// keys.
     pub async fn confirm(
         &self,
         partner: &PartnerId,
@@ -228,7 +230,7 @@ impl Clients {
         refused: RefusedCall,
         now: Timestamp,
         deadline: Instant,
-    ) -> Confirmation {
+    ) -> RefusalScope {
         let last = self
             .cached()
             .get(partner)
@@ -236,8 +238,8 @@ impl Clients {
         confirm(&last.unwrap_or_default(), client, refused, now, deadline).await
     }
 
-    /// Returns the version of the stored keys if it differs from `known`. The cache may be older than
-    /// `known`, so a different version counts only if it was read just now.
+    /// Returns the version of the stored keys if it differs from `known`. The cache may be older
+    /// than `known`, so a different version counts only if it was read just now.
     pub(crate) async fn newer_key_version(
         &self,
         partner: &PartnerId,
@@ -274,7 +276,8 @@ impl Clients {
         }
     }
 
-    /// Counts time-outs in a row, and returns whether they are too many. Then the count starts again.
+    /// Counts time-outs in a row, and returns whether they are too many. Then the count starts
+    /// again.
     pub(crate) fn count_time_outs(&self, partner: &PartnerId, outcome: &CallOutcome) -> bool {
         let mut cached = self.cached();
         let Some(entry) = cached.get_mut(partner) else {

@@ -1,7 +1,9 @@
-//! Whether a refusal of one call counts against the connection. A plain read with the same keys decides.
+//! Whether a refusal of one call counts against the connection. A plain read with the same keys
+//! decides.
 //!
-//! A firewall can refuse one ticket for its text, and a role can forbid one board. Without this read, one
-//! such alert would stop all others of its partner, and after each good probe stop them again.
+//! A firewall can refuse one ticket for its text, and a role can forbid one board. Without this
+//! read, one such alert would stop all others of its partner, and after each good probe stop them
+//! again.
 
 use std::sync::Arc;
 
@@ -28,7 +30,7 @@ pub(crate) struct PlainRead {
 
 /// What a refusal of one call means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Confirmation {
+pub enum RefusalScope {
     /// Only that call is refused. The connection works.
     CallAlone,
     /// The connection is in trouble: the error of the plain read.
@@ -44,17 +46,17 @@ pub struct RefusedCall {
     pub began: Timestamp,
 }
 
-/// Makes the plain read, or reuses a recent one. The read is `GET /system/mySecurity`: it needs the keys
-/// and lists the rights. However many calls are refused, it costs at most one call per minute.
+/// Makes the plain read, or reuses a recent one. The read is `GET /system/mySecurity`: it needs the
+/// keys and lists the rights. However many calls are refused, it costs at most one call per minute.
 pub(crate) async fn confirm(
     last: &LastRead,
     client: &Client,
     refused: RefusedCall,
     now: Timestamp,
     deadline: Instant,
-) -> Confirmation {
+) -> RefusalScope {
     let Ok(mut last) = timeout_at(deadline, last.lock()).await else {
-        return Confirmation::Later(RETRY_DELAY);
+        return RefusalScope::Later(RETRY_DELAY);
     };
     let recent = last
         .clone()
@@ -62,7 +64,7 @@ pub(crate) async fn confirm(
     let read = match recent {
         Some(read) if read.is_recent_enough(refused) => read,
         Some(read) => {
-            return Confirmation::Later(READ_INTERVAL - now.duration_since(read.began));
+            return RefusalScope::Later(READ_INTERVAL - now.duration_since(read.began));
         }
         None => {
             let outcome = list_rights(client, deadline).await;
@@ -81,11 +83,11 @@ pub(crate) async fn confirm(
             read
         }
     };
-    read.confirms(refused.suspicion)
+    read.scope_of(refused.suspicion)
 }
 
-/// ConnectWise's own words say that a role may not list its rights, or that a server has no such list.
-/// Then the connection works, and the rights are unknown.
+/// ConnectWise's own words say that a role may not list its rights, or that a server has no such
+/// list. Then the connection works, and the rights are unknown.
 async fn list_rights(client: &Client, deadline: Instant) -> Result<Vec<MySecurity>, Error> {
     match client.my_security(deadline).await {
         Err(Error::MissingRight { .. } | Error::EndpointMissing { .. }) => Ok(vec![]),
@@ -94,27 +96,28 @@ async fn list_rights(client: &Client, deadline: Instant) -> Result<Vec<MySecurit
 }
 
 impl PlainRead {
-    /// A read that succeeded before the refused call began does not show that the keys are still valid.
+    /// A read that succeeded before the refused call began does not show that the keys are still
+    /// valid.
     fn is_recent_enough(&self, refused: RefusedCall) -> bool {
         refused.suspicion != Suspicion::Keys || self.began >= refused.began || self.outcome.is_err()
     }
 
-    fn confirms(&self, suspicion: Suspicion) -> Confirmation {
+    fn scope_of(&self, suspicion: Suspicion) -> RefusalScope {
         let listed = match &self.outcome {
             Ok(listed) => listed,
-            Err(Error::DeadlineTooShort) => return Confirmation::Later(RETRY_DELAY),
-            Err(err) => return Confirmation::Connection(err.clone()),
+            Err(Error::DeadlineTooShort) => return RefusalScope::Later(RETRY_DELAY),
+            Err(err) => return RefusalScope::Connection(err.clone()),
         };
         let Suspicion::Right { right, named } = suspicion else {
-            return Confirmation::CallAlone;
+            return RefusalScope::CallAlone;
         };
         let rows: Vec<_> = listed.iter().map(MySecurity::listed).collect();
         match status(right, &rows) {
-            RightStatus::Missing => Confirmation::Connection(Error::MissingRight { right }),
+            RightStatus::Missing => RefusalScope::Connection(Error::MissingRight { right }),
             RightStatus::NotKnown if named => {
-                Confirmation::Connection(Error::MissingRight { right })
+                RefusalScope::Connection(Error::MissingRight { right })
             }
-            RightStatus::NotKnown | RightStatus::Granted => Confirmation::CallAlone,
+            RightStatus::NotKnown | RightStatus::Granted => RefusalScope::CallAlone,
         }
     }
 }

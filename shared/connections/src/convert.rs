@@ -21,7 +21,8 @@ pub fn found_ticket(ticket: &Ticket) -> FoundTicket {
         closed: ticket.closed_flag,
         closed_at: ticket.closed_date,
         merged: ticket.merged_parent_ticket.is_some(),
-        // This service's member entered it, so another member who changed it is a person or acts for one.
+        // This service's member entered it, so another member who changed it is a person or acts
+        // for one.
         touched: entered.is_some() && updated.is_some() && entered != updated,
     }
 }

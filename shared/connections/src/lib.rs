@@ -19,9 +19,9 @@ use jiff::{SignedDuration, Timestamp};
 use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems};
 
 pub use clients::{ClientError, Clients};
-pub use confirm::{Confirmation, RefusedCall};
+pub use confirm::{RefusalScope, RefusedCall};
 pub use convert::found_ticket;
-pub use schedule::Schedule;
+pub use schedule::RunSchedule;
 use schedule::later;
 pub use view::{AlertView, AlertViews, ConnectionSite, PartnerConfig};
 
@@ -49,7 +49,7 @@ pub struct Connections {
     pub table: ConfigTable,
     pub access: AccessTable,
     pub clients: Clients,
-    pub schedule: Schedule,
+    pub schedule: RunSchedule,
 }
 
 /// What the outcome of a call means for later calls.
@@ -86,7 +86,7 @@ impl Connections {
                 config.connection_secret_prefix.clone(),
                 config.client_id_secret.clone(),
             ),
-            schedule: Schedule::new(Due::new(aws, config.config_table.clone())),
+            schedule: RunSchedule::new(Due::new(aws, config.config_table.clone())),
         })
     }
 
@@ -145,8 +145,8 @@ impl Connections {
     }
 
     /// Makes sure that the breaker knows the version of the stored keys, and returns whether it was
-    /// changed. Set-up stores keys and then records their version. If it dies in between, a refusal of the
-    /// new keys would not open the breaker, and each alert would call again.
+    /// changed. Set-up stores keys and then records their version. If it dies in between, a refusal
+    /// of the new keys would not open the breaker, and each alert would call again.
     ///
     /// # Errors
     /// When the table cannot be written. The next run repeats it.
@@ -166,8 +166,8 @@ impl Connections {
         self.table.keys_found(partner, known, &stored).await
     }
 
-    /// Records the outcome of a call in the breaker, for all workers. `breaker` is what this worker read
-    /// before the call. Returns what the outcome means for later calls.
+    /// Records the outcome of a call in the breaker, for all workers. `breaker` is what this worker
+    /// read before the call. Returns what the outcome means for later calls.
     ///
     /// # Errors
     /// When the table cannot be written. The next call records the same.
@@ -229,7 +229,8 @@ impl Connections {
         }
     }
 
-    /// The call is retried after this time, unless the failures have lasted so long that it is an outage.
+    /// The call is retried after this time, unless the failures have lasted so long that it is an
+    /// outage.
     async fn wait_or_stop(
         &self,
         partner: &PartnerId,
@@ -255,8 +256,8 @@ impl Connections {
         let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let until = later(now, time);
         if is_too_long_for_the_queue(time) {
-            // The alerts wait in the table. If the process dies before the pause is stored, the scheduled
-            // run finds nothing to do.
+            // The alerts wait in the table. If the process dies before the pause is stored, the
+            // scheduled run finds nothing to do.
             self.schedule.reconcile(partner, until).await?;
         }
         self.clients

@@ -1,6 +1,6 @@
-//! Runs a scheduled task for each partner that is due. Partners are split among invocations of the same
-//! function, and each run holds a lease. A run that is lost is due again at the next tick, so nothing is
-//! retried here.
+//! Runs a scheduled task for each partner that is due. Partners are split among invocations of the
+//! same function, and each run holds a lease. A run that is lost is due again at the next tick, so
+//! nothing is retried here.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -26,8 +26,8 @@ const MAX_PARTNERS: usize = 500;
 const GROUP_SIZE: usize = 20;
 /// A run starts only if this much time is left for its calls.
 const MIN_RUN_TIME: Duration = Duration::from_secs(6);
-/// The operator is notified after this many runs of one partner died in a row. A single one can be due
-/// to a deployment or a lost machine.
+/// The operator is notified after this many runs of one partner died in a row. A single one can be
+/// due to a deployment or a lost machine.
 const DEATHS_TO_REPORT: u32 = 2;
 /// Time reserved for releasing the lease.
 const RELEASE_TIME: Duration = Duration::from_secs(1);
@@ -78,7 +78,8 @@ enum RunOutcome<T> {
     Failed,
     /// The partner is leased elsewhere, or no longer due.
     Skipped,
-    /// The run continues in an invocation of its own: earlier runs died, and must not end others too.
+    /// The run continues in an invocation of its own: earlier runs died, and must not end others
+    /// too.
     Isolated,
 }
 
@@ -113,11 +114,13 @@ impl PartnerRuns {
         }
     }
 
-    /// Runs the named partners, or all that are due: the first twenty here, and each further twenty in
-    /// another invocation. A run returns its result and the time at which the partner is due again.
+    /// Runs the named partners, or all that are due: the first twenty here, and each further twenty
+    /// in another invocation. A run returns its result and the time at which the partner is due
+    /// again.
     ///
     /// # Errors
-    /// When the list of due partners cannot be read. A failure for one partner is logged and retried later.
+    /// When the list of due partners cannot be read. A failure for one partner is logged and
+    /// retried later.
     pub async fn run_due<T, E: Display>(
         &self,
         named: Option<Vec<PartnerId>>,
@@ -168,8 +171,8 @@ impl PartnerRuns {
         Ok(report)
     }
 
-    /// Releases a lease and starts an invocation for this partner alone. If the process dies in between,
-    /// the partner is due again when the lease expires.
+    /// Releases a lease and starts an invocation for this partner alone. If the process dies in
+    /// between, the partner is due again when the lease expires.
     async fn isolate<T>(
         &self,
         leased: &Leased,
@@ -198,8 +201,8 @@ impl PartnerRuns {
         }
     }
 
-    /// Reports runs that died to the operator, before a run that may die too. If that fails, the next run
-    /// repeats it.
+    /// Reports runs that died to the operator, before a run that may die too. If that fails, the
+    /// next run repeats it.
     async fn report_deaths(&self, leased: &Leased, now: Timestamp) {
         if leased.died < DEATHS_TO_REPORT {
             return;
@@ -211,7 +214,8 @@ impl PartnerRuns {
         }
     }
 
-    /// Starts another invocation for these partners. If that fails, they are still due at the next tick.
+    /// Starts another invocation for these partners. If that fails, they are still due at the next
+    /// tick.
     async fn start_invocation(&self, partners: &[PartnerId]) -> bool {
         let input = json!({ "partners": partners });
         let started = self.function.invoke_later(&input).await;
@@ -225,7 +229,8 @@ impl PartnerRuns {
         started.is_ok()
     }
 
-    /// Runs one partner if it is due and not leased elsewhere. If the process dies, the lease expires.
+    /// Runs one partner if it is due and not leased elsewhere. If the process dies, the lease
+    /// expires.
     async fn run_leased<T, E: Display>(
         &self,
         partner: &PartnerId,

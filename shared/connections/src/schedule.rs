@@ -7,19 +7,20 @@ use domain::PartnerId;
 use jiff::{SignedDuration, Timestamp};
 use store::{Due, Task, spread};
 
-/// The parts of a snapshot arrive one after the other. This long after one, the others may have arrived.
+/// The parts of a snapshot arrive one after the other. This long after one, the others may have
+/// arrived.
 const SNAPSHOT_DELAY: SignedDuration = SignedDuration::from_secs(10);
 /// A new partner's first runs are spread over this many seconds.
 const FIRST_RUN_WITHIN: u32 = 900;
 
 #[derive(Debug)]
-pub struct Schedule {
+pub struct RunSchedule {
     due: Due,
     /// Partners whose runs this process knows to be scheduled.
     known: Mutex<HashSet<PartnerId>>,
 }
 
-impl Schedule {
+impl RunSchedule {
     pub(crate) fn new(due: Due) -> Self {
         Self {
             due,

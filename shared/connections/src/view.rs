@@ -24,11 +24,11 @@ pub struct ConnectionSite {
 
 impl AlertView {
     /// Selects from the stored items what counts for an alert of this source. Items that belong to
-    /// another ConnectWise than the connection points to do not count: the number of a board or company
-    /// there may be any record here.
+    /// another ConnectWise than the connection points to do not count: the number of a board or
+    /// company there may be any record here.
     ///
-    /// A test alert may come before the partner confirms and for a disabled tenant, since it is a reason
-    /// to confirm and to enable. Its ticket is always closed, whatever the board's setting.
+    /// A test alert may come before the partner confirms and for a disabled tenant, since it is a
+    /// reason to confirm and to enable. Its ticket is always closed, whatever the board's setting.
     #[must_use]
     pub fn of(items: PartnerItems, source: &SourceId) -> Self {
         let is_test = source.is_of_set_up();

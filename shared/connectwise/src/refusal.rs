@@ -1,7 +1,7 @@
 //! Turns the status, headers and body of an error response into an [`Error`]. Pure.
 //!
-//! The bodies are from ConnectWise's developer guide and from reports of live responses. Where reports
-//! conflict, every variant is understood.
+//! The bodies are from ConnectWise's developer guide and from reports of live responses. Where
+//! reports conflict, every variant is understood.
 
 use std::time::Duration;
 
@@ -35,8 +35,8 @@ pub(crate) struct ErrorResponse<'a> {
     pub(crate) body: Option<&'a [u8]>,
 }
 
-/// ConnectWise's `ErrorResponseMessage`. Its 429 has `error` instead of `code`, and some refusals are
-/// one `ValidationError`.
+/// ConnectWise's `ErrorResponseMessage`. Its 429 has `error` instead of `code`, and some refusals
+/// are one `ValidationError`.
 #[derive(Debug, Default, Deserialize)]
 struct ErrorMessage {
     #[serde(default, deserialize_with = "or_default")]
@@ -156,8 +156,8 @@ fn words(body: &ErrorBody) -> String {
     cut_to_chars(&one_line(&text), MAX_WORDS)
 }
 
-/// Reports disagree whether a bad `clientId` is a 400, 401 or 403. All responses name it. An error of
-/// another field may quote a ticket's title, so if a field is named, only its name counts.
+/// Reports disagree whether a bad `clientId` is a 400, 401 or 403. All responses name it. An error
+/// of another field may quote a ticket's title, so if a field is named, only its name counts.
 fn names_client_id(body: &ErrorBody) -> bool {
     let named = |text: &str| text.to_ascii_lowercase().contains("clientid");
     match body {
@@ -236,8 +236,8 @@ fn endpoint_missing(response: ErrorResponse<'_>) -> Error {
     }
 }
 
-/// A 400 or similar status: about a ticket's reference, about another field of the request, or about
-/// nothing in the request.
+/// A 400 or similar status: about a ticket's reference, about another field of the request, or
+/// about nothing in the request.
 fn invalid(body: ErrorBody, status: u16, words: String) -> Error {
     let error = match body {
         ErrorBody::Message(error) => error,
@@ -277,8 +277,8 @@ fn is_about_content(error: &ErrorMessage) -> bool {
         || error.message.contains("Could not find member")
 }
 
-/// Which of a ticket's references an error is about: by its field (`status/id`, `board`), else by its
-/// text.
+/// Which of a ticket's references an error is about: by its field (`status/id`, `board`), else by
+/// its text.
 fn target_of(error: &ErrorMessage) -> Option<Target> {
     if error.field.is_empty() {
         return (error.code == "NotFound").then(|| target_in_text(&error.message))?;
@@ -294,8 +294,8 @@ fn target_of(error: &ErrorMessage) -> Option<Target> {
     }
 }
 
-/// "Service Status 17 not found for Service Board 21" is about the status: the record named first is
-/// missing.
+/// "Service Status 17 not found for Service Board 21" is about the status: the record named first
+/// is missing.
 fn target_in_text(message: &str) -> Option<Target> {
     let lower = message.to_ascii_lowercase();
     let noun = lower.strip_prefix("service ").unwrap_or(&lower);

@@ -2,7 +2,7 @@
 //! link that is mailed to it. Until then the address before stays the contact.
 
 use aws::invocation::Invocation;
-use aws::mail::NotSent;
+use aws::mail::MailError;
 use axum::Extension;
 use domain::access::TokenHash;
 use domain::contact::{Contact, TooManyMails};
@@ -430,19 +430,19 @@ async fn name_of(setup: &Setup, partner: &PartnerId) -> String {
     name.unwrap_or_else(|| partner.to_string())
 }
 
-fn in_words(err: &NotSent) -> Problem {
+fn in_words(err: &MailError) -> Problem {
     match err {
-        NotSent::Sender { .. } => Problem::refused(
+        MailError::Sender { .. } => Problem::refused(
             "The mail was not sent: Ticketbridge's own address is not ready to send. Only the operator of your Ticketbridge can mend that; please tell them.",
         ),
-        NotSent::Recipient { .. } => Problem::invalid(
+        MailError::Recipient { .. } => Problem::invalid(
             "address",
             "The mail was not sent: the mail service does not send to this address. Check it for a mistake. If it is right, tell the operator of your Ticketbridge: as long as Amazon keeps their mail service in its test stage, it sends to confirmed addresses alone.",
         ),
-        NotSent::Throttled { .. } => Problem::unavailable(
+        MailError::Throttled { .. } => Problem::unavailable(
             "The mail was not sent: more mails than allowed are going out. Try again in a few minutes.",
         ),
-        NotSent::Unavailable { .. } => Problem::unavailable(
+        MailError::Unavailable { .. } => Problem::unavailable(
             "It is not known whether the mail was sent: the mail service did not answer. Look whether it arrives, and try again in a minute.",
         ),
     }

@@ -2,7 +2,7 @@
 //! such a partner, nor whether a mail went out.
 
 use aws::invocation::Invocation;
-use aws::mail::NotSent;
+use aws::mail::MailError;
 use domain::PartnerId;
 use jiff::SignedDuration;
 use maud::html;
@@ -46,7 +46,7 @@ pub enum LinkError {
     NotStored(String),
     /// SES did not take the mail.
     #[error(transparent)]
-    Mail(#[from] NotSent),
+    Mail(#[from] MailError),
 }
 
 /// Where a fresh link is asked for.
@@ -113,10 +113,10 @@ pub(crate) async fn mail_link(
     let mail = mails::fresh_link(contact, &enabled.name, &url);
     match setup.mail(&mail, invocation).await {
         Ok(()) => {}
-        Err(err @ (NotSent::Throttled { .. } | NotSent::Unavailable { .. })) => {
+        Err(err @ (MailError::Throttled { .. } | MailError::Unavailable { .. })) => {
             return Err(err.into());
         }
-        Err(err @ (NotSent::Sender { .. } | NotSent::Recipient { .. })) => {
+        Err(err @ (MailError::Sender { .. } | MailError::Recipient { .. })) => {
             tracing::error!(%partner, error = %err, "failed to mail a link");
             return Ok(());
         }

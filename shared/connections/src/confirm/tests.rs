@@ -29,18 +29,18 @@ fn right(named: bool) -> Suspicion {
 
 #[test]
 fn a_right_is_missing_unless_the_list_contradicts() {
-    let missing = || Confirmation::Connection(Error::MissingRight { right: TICKETS_ADD });
+    let missing = || RefusalScope::Connection(Error::MissingRight { right: TICKETS_ADD });
     for (outcome, named, expected) in [
         (listed("None"), true, missing()),
         (listed("None"), false, missing()),
         (listed("My"), false, missing()),
         (Ok(vec![]), true, missing()),
-        (Ok(vec![]), false, Confirmation::CallAlone),
-        (listed("All"), true, Confirmation::CallAlone),
-        (listed("All"), false, Confirmation::CallAlone),
+        (Ok(vec![]), false, RefusalScope::CallAlone),
+        (listed("All"), true, RefusalScope::CallAlone),
+        (listed("All"), false, RefusalScope::CallAlone),
     ] {
         let read = read(outcome);
-        assert_eq!(read.confirms(right(named)), expected, "{named} {read:?}");
+        assert_eq!(read.scope_of(right(named)), expected, "{named} {read:?}");
     }
 }
 
@@ -52,16 +52,16 @@ fn an_error_of_the_read_is_one_of_the_connection() {
     };
     for suspicion in [Suspicion::Keys, Suspicion::Route, right(true), right(false)] {
         for err in [Error::KeysRefused, page()] {
-            let confirmation = read(Err(err.clone())).confirms(suspicion);
-            assert_eq!(confirmation, Confirmation::Connection(err));
+            let scope = read(Err(err.clone())).scope_of(suspicion);
+            assert_eq!(scope, RefusalScope::Connection(err));
         }
-        let late = read(Err(Error::DeadlineTooShort)).confirms(suspicion);
-        assert_eq!(late, Confirmation::Later(RETRY_DELAY));
+        let late = read(Err(Error::DeadlineTooShort)).scope_of(suspicion);
+        assert_eq!(late, RefusalScope::Later(RETRY_DELAY));
     }
     for suspicion in [Suspicion::Keys, Suspicion::Route] {
         assert_eq!(
-            read(Ok(vec![])).confirms(suspicion),
-            Confirmation::CallAlone
+            read(Ok(vec![])).scope_of(suspicion),
+            RefusalScope::CallAlone
         );
     }
 }

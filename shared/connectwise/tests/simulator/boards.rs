@@ -1,4 +1,5 @@
-//! Creates both boards as set-up does: the plan of `domain::boards`, performed against the simulator.
+//! Creates both boards as set-up does: the plan of `domain::boards`, performed against the
+//! simulator.
 
 #![expect(clippy::panic, reason = "the helpers of tests may panic as tests may")]
 
@@ -115,7 +116,8 @@ impl<'a> SetupProcess<'a> {
         }
     }
 
-    /// Repeats [`Self::make`] after each failed call, as a person does who presses the button again.
+    /// Repeats [`Self::make`] after each failed call, as a person does who presses the button
+    /// again.
     async fn make_with_retries(&mut self, category: Category) -> BoardTarget {
         for _ in 0..300 {
             match self.make(category).await {
@@ -306,7 +308,8 @@ impl SimulatedSite {
         }
     }
 
-    /// Checks that both boards are complete, no record exists twice, and earlier ones are unchanged.
+    /// Checks that both boards are complete, no record exists twice, and earlier ones are
+    /// unchanged.
     async fn check_both_boards(&self, targets: &[BoardTarget], statuses: &str) {
         let boards = self.client.boards(soon()).await.unwrap();
         let names: Vec<_> = boards.iter().map(|board| board.name.as_str()).collect();

@@ -599,8 +599,8 @@ async fn a_refusal_names_the_right_that_the_call_needs() {
             ("read", client.ticket(id, soon()).await.err()),
             ("boards", client.boards(soon()).await.err()),
         ];
-        // Closing needs both rights, and a refusal does not say which is missing. So it is tried only
-        // where the right to edit is there.
+        // Closing needs both rights, and a refusal does not say which is missing. So it is tried
+        // only where the right to edit is there.
         if right != "service_tickets.edit" {
             calls.push(("close", writer.close(id, CLOSED, soon()).await.err()));
         }
