@@ -72,7 +72,7 @@ pub enum Metric {
     /// Tickets that reconcile compared with their records.
     TicketsCompared,
     /// Partners whose run of reconcile failed.
-    ReconcileFailures,
+    RunsFailed,
     /// Ticks of reconcile's schedule.
     ReconcileTicks,
     /// Ticks of health's schedule.
@@ -112,7 +112,7 @@ impl Metric {
         Self::RunsDied,
         Self::PagesRead,
         Self::TicketsCompared,
-        Self::ReconcileFailures,
+        Self::RunsFailed,
         Self::ReconcileTicks,
         Self::HealthTicks,
         Self::SchedulesMissed,
@@ -150,7 +150,7 @@ impl Metric {
             Self::RunsDied => "runs_died",
             Self::PagesRead => "pages_read",
             Self::TicketsCompared => "tickets_compared",
-            Self::ReconcileFailures => "reconcile_failures",
+            Self::RunsFailed => "runs_failed",
             Self::ReconcileTicks => "reconcile_ticks",
             Self::HealthTicks => "health_ticks",
             Self::SchedulesMissed => "schedules_missed",

@@ -3,7 +3,6 @@
 mod clients;
 mod confirm;
 mod convert;
-pub mod partner_runs;
 mod schedule;
 mod view;
 

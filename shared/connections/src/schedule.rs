@@ -4,8 +4,9 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
-use store::{Due, Task, spread};
+use store::{Due, spread};
 
 /// The parts of a snapshot arrive one after the other. This long after one, the others may have
 /// arrived.
@@ -63,7 +64,7 @@ impl RunSchedule {
     /// # Errors
     /// When the table cannot be written.
     pub async fn reconcile(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
-        self.bring_forward(partner, Task::Reconcile, at).await
+        self.bring_forward(partner, Schedule::Reconcile, at).await
     }
 
     /// Schedules a probe of the connection, and the pending notifications, at this time or earlier.
@@ -71,7 +72,7 @@ impl RunSchedule {
     /// # Errors
     /// When the table cannot be written.
     pub async fn probe(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
-        self.bring_forward(partner, Task::Health, at).await
+        self.bring_forward(partner, Schedule::Health, at).await
     }
 
     /// Schedules reconcile soon, since a part of a snapshot was stored.
@@ -90,7 +91,7 @@ impl RunSchedule {
     async fn bring_forward(
         &self,
         partner: &PartnerId,
-        task: Task,
+        task: Schedule,
         at: Timestamp,
     ) -> Result<(), store::Error> {
         let written = self.due.bring_forward(partner, task, at).await;

@@ -22,7 +22,7 @@ async fn whatever_aws_refuses_for_a_while_is_done_later_and_once() {
         let worker = proxy.count(None);
         let config = world.through(&worker, &proxy).await;
         let aws = world.aws_at(&proxy.origin, &worker);
-        world.tickets = tickets::App::build(&config, &aws).unwrap();
+        world.tickets = tickets::TicketsHandler::build(&config, &aws).unwrap();
         let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
         proxy.refuse(Some(Refused { what, but_for }));
         let back = world.hand_over(raised, 0).await;

@@ -1,5 +1,6 @@
 //! No secret anywhere: random ones go through every flow, and then everything that Ticketbridge wrote, said or kept is searched for them.
 
+use scheduled::Driver;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -284,14 +285,14 @@ async fn post(world: &World, source: &str, secret: &str, event: &Value, seen: &m
     answer.status_code
 }
 
-fn health(world: &World, mail_from: &str, operator: &str) -> health::App {
+fn health(world: &World, mail_from: &str, operator: &str) -> Driver<health::HealthJob> {
     let config = health::Config {
         mail_from: mail_from.into(),
         operator_mail: Some(EmailAddress::parse(operator).unwrap()),
         stage: "test".into(),
         ..world.health_config()
     };
-    health::App::build(&config, &world.aws).unwrap()
+    health::driver(&config, &world.aws).unwrap()
 }
 
 /// The door: taken, wrongly signed, malformed, and what cannot be worked off.
@@ -349,7 +350,7 @@ async fn trouble(world: &mut World, canaries: &BTreeMap<Canary, String>, seen: &
             world.tick(&reconcile, at).await;
             let due = world.due();
             let partner = crate::world::partner();
-            due.bring_forward(&partner, store::Task::Health, at)
+            due.bring_forward(&partner, domain::pipeline::Schedule::Health, at)
                 .await
                 .unwrap();
             app.handle(json!({}), &minute(at)).await.unwrap();

@@ -50,9 +50,9 @@ impl World {
         let at = from_now(minutes);
         self.make_due(at).await;
         let summary = self.tick(&self.reconcile(), at).await;
-        assert_eq!((summary.done, summary.failed), (1, 0), "{summary:?}");
+        assert_eq!((summary.completed, summary.failed), (1, 0), "{summary:?}");
         self.work().await;
-        summary.commands
+        summary.totals.commands
     }
 
     /// The alerts whose tickets are open in ConnectWise, by the last letters of their summaries' places.
@@ -277,14 +277,14 @@ async fn a_part_of_a_list_makes_its_partner_due() {
     assert_eq!(world.reconciled(0).await, 0);
     let is_due = async |world: &World, minutes| {
         let due = world.due();
-        let task = store::Task::Reconcile;
+        let task = domain::pipeline::Schedule::Reconcile;
         due.due(task, from_now(minutes), 9).await.unwrap() == [partner()]
     };
     world.post(&snapshot("s1", 0, &["a0"])).await;
     world.work().await;
     assert!(is_due(&world, 1).await);
     let summary = world.tick(&world.reconcile(), from_now(1)).await;
-    assert_eq!(summary.commands, 1, "{summary:?}");
+    assert_eq!(summary.totals.commands, 1, "{summary:?}");
 }
 
 #[tokio::test]
@@ -303,7 +303,7 @@ async fn an_alert_that_is_not_repeated_in_time_closes_its_ticket() {
     assert_eq!(world.reconciled(1).await, 0);
     // Its end makes the partner due, whenever its own time is.
     let summary = world.tick(&world.reconcile(), from_now(3)).await;
-    assert_eq!(summary.commands, 1, "{summary:?}");
+    assert_eq!(summary.totals.commands, 1, "{summary:?}");
     world.work().await;
     assert_eq!(world.open_alerts(&["a0", "a1", "a2"]).await, ["a1", "a2"]);
     let notes = world.notes(&world.ticket_of("a0").await).await;
@@ -348,7 +348,7 @@ async fn a_command_is_void_once_its_alert_was_heard_of_again() {
     world.work().await;
     let at = from_now(1);
     world.make_due(at).await;
-    assert_eq!(world.tick(&world.reconcile(), at).await.commands, 1);
+    assert_eq!(world.tick(&world.reconcile(), at).await.totals.commands, 1);
     let (commands, receipts) = world.receive().await;
     // Repeated before the command arrives.
     world.show_again(&receipts).await;
@@ -372,7 +372,7 @@ async fn a_command_that_comes_twice_is_done_once() {
     world.work().await;
     let at = from_now(1);
     world.make_due(at).await;
-    assert_eq!(world.tick(&world.reconcile(), at).await.commands, 1);
+    assert_eq!(world.tick(&world.reconcile(), at).await.totals.commands, 1);
     let (commands, receipts) = world.receive().await;
     let twice = [commands.clone(), commands];
     for commands in twice {
@@ -439,7 +439,7 @@ async fn what_is_gone_is_closed_though_connectwises_own_list_fails_and_nothing_e
     let mut at = from_now(1);
     for pages in [0, 1, 2, 3] {
         at += SignedDuration::from_mins(16);
-        due.bring_forward(&partner(), store::Task::Reconcile, at)
+        due.bring_forward(&partner(), domain::pipeline::Schedule::Reconcile, at)
             .await
             .unwrap();
         // Two failures a quarter of an hour apart opened it.
@@ -449,10 +449,14 @@ async fn what_is_gone_is_closed_though_connectwises_own_list_fails_and_nothing_e
         let but_for = pages;
         proxy.refuse((pages < 3).then_some(Refused { what, but_for }));
         let before = lists(&proxy);
-        let app = reconcile::App::build(&reconcile, &world.aws).unwrap();
+        let app = reconcile::driver(&reconcile, &world.aws).unwrap();
         let summary = app.handle(json!({}), &minute(at)).await.unwrap();
         // Each run asks again until it is done. Of tickets that differ nothing is asked: the list was not read.
-        assert_eq!((summary.done, summary.commands), (1, 1), "{pages}");
+        assert_eq!(
+            (summary.completed, summary.totals.commands),
+            (1, 1),
+            "{pages}"
+        );
         assert_eq!(lists(&proxy) - before, pages);
     }
     world.work().await;
@@ -469,7 +473,11 @@ async fn two_runs_at_once_ask_for_each_closing_once() {
     world.make_due(at).await;
     let (one, other) = (world.reconcile(), world.reconcile());
     let (one, other) = tokio::join!(world.tick(&one, at), world.tick(&other, at));
-    assert_eq!(one.commands + other.commands, 2, "{one:?} {other:?}");
+    assert_eq!(
+        one.totals.commands + other.totals.commands,
+        2,
+        "{one:?} {other:?}"
+    );
     world.work().await;
     assert_eq!(world.open_alerts(&["a0", "a1", "a2"]).await, ["a0"]);
 }

@@ -231,7 +231,7 @@ async fn a_look_that_fails_leaves_the_ticket_as_it_is_until_the_next_run() {
     world.closes(tickets[0]).await;
     let at = Timestamp::now() + SignedDuration::from_mins(2);
     world.make_due(at).await;
-    assert_eq!(world.tick(&world.reconcile(), at).await.commands, 1);
+    assert_eq!(world.tick(&world.reconcile(), at).await.totals.commands, 1);
     world.faults(json!({ "error_rate": 1.0 })).await;
     world.work_once().await;
     assert_eq!(world.ended("a0").await, None);
@@ -253,11 +253,25 @@ async fn a_run_that_meets_its_deadline_goes_on_where_it_stopped() {
     let short = aws::invocation::Invocation::at("short", at, at + SignedDuration::from_secs(15));
     let app = world.reconcile();
     let summary = app.handle(json!({}), &short).await.unwrap();
-    assert_eq!((summary.done, summary.left, summary.commands), (1, 1, 0));
+    assert_eq!(
+        (
+            summary.completed,
+            summary.totals.left,
+            summary.totals.commands
+        ),
+        (1, 1, 0)
+    );
     // Due again in a minute, not in a quarter of an hour.
     let soon = at + SignedDuration::from_secs(61);
     let summary = app.handle(json!({}), &minute(soon)).await.unwrap();
-    assert_eq!((summary.done, summary.left, summary.commands), (1, 0, 2));
+    assert_eq!(
+        (
+            summary.completed,
+            summary.totals.left,
+            summary.totals.commands
+        ),
+        (1, 0, 2)
+    );
     world.work().await;
     assert_eq!(world.ended("a0").await, Some(ClosedBy::Technician));
     assert_eq!(world.ended("a1").await, None);

@@ -38,7 +38,14 @@ async fn a_connection_that_breaks_is_tried_a_minute_later_without_being_asked_fo
     world.try_out(&world.health(), soon).await;
     assert!(!is_open(&world).await);
     let reconcile = world.reconcile();
-    assert_eq!(world.tick(&reconcile, after(soon, 60)).await.released, 1);
+    assert_eq!(
+        world
+            .tick(&reconcile, after(soon, 60))
+            .await
+            .totals
+            .released,
+        1
+    );
 }
 
 #[tokio::test]
@@ -51,17 +58,24 @@ async fn a_broken_connection_is_tried_once_a_minute_and_its_alerts_go_on_when_it
     for minute in 0..3 {
         let before = world.calls().await.len();
         let at = after(now, minute * 60 + minute);
-        assert_eq!(world.try_out(&health, at).await.done, 1);
+        assert_eq!(world.try_out(&health, at).await.completed, 1);
         assert_eq!(world.calls().await.len(), before + 1, "one call a run");
         let between = after(at, 30);
         assert_eq!(world.try_out(&health, between).await.due, 0);
-        assert_eq!(world.tick(&reconcile, between).await.released, 0);
+        assert_eq!(world.tick(&reconcile, between).await.totals.released, 0);
         assert_eq!(world.calls().await.len(), before + 1, "nobody else calls");
     }
     world.faults(json!({ "keys": "ok" })).await;
     world.try_out(&health, after(now, 190)).await;
     assert!(!is_open(&world).await);
-    assert_eq!(world.tick(&reconcile, after(now, 250)).await.released, 1);
+    assert_eq!(
+        world
+            .tick(&reconcile, after(now, 250))
+            .await
+            .totals
+            .released,
+        1
+    );
     world.work().await;
     assert_eq!(world.all_tickets().await.len(), 1);
 }
@@ -108,7 +122,7 @@ async fn a_pause_that_connectwise_asked_for_holds_for_the_probe_too() {
     let before = world.calls().await.len();
     world.make_health_due(now).await;
     let health = world.health();
-    assert_eq!(world.try_out(&health, now).await.done, 1);
+    assert_eq!(world.try_out(&health, now).await.completed, 1);
     assert_eq!(world.calls().await.len(), before);
     assert_eq!(world.try_out(&health, after(now, 590)).await.due, 0);
     world.try_out(&health, after(now, 602)).await;
@@ -129,11 +143,18 @@ async fn what_waits_for_a_right_goes_on_when_the_api_member_has_it() {
     world.make_health_due(now).await;
     world.try_out(&health, now).await;
     world.make_due(now).await;
-    assert_eq!(world.tick(&reconcile, now).await.released, 0);
+    assert_eq!(world.tick(&reconcile, now).await.totals.released, 0);
     world.faults(json!({ "missing_rights": [] })).await;
     let soon = after(now, 61);
     world.try_out(&health, soon).await;
-    assert_eq!(world.tick(&reconcile, after(soon, 60)).await.released, 1);
+    assert_eq!(
+        world
+            .tick(&reconcile, after(soon, 60))
+            .await
+            .totals
+            .released,
+        1
+    );
     world.work().await;
     assert_eq!(world.all_tickets().await.len(), 1);
 }
@@ -153,7 +174,7 @@ async fn a_right_that_the_api_member_cannot_see_is_tried_once_in_a_quarter_of_an
         world.make_health_due(at).await;
         world.try_out(&health, at).await;
         world.make_due(at).await;
-        released.push(world.tick(&reconcile, at).await.released);
+        released.push(world.tick(&reconcile, at).await.totals.released);
         world.work().await;
     }
     assert_eq!(released, [1, 0, 0, 1, 0]);
@@ -180,7 +201,7 @@ async fn a_connection_that_is_well_costs_six_calls_at_most_and_all_is_looked_at_
         let at = after(now, probe * 15 * 60);
         world.make_health_due(at).await;
         let tick = world.try_out(&health, at).await;
-        assert_eq!((tick.done, tick.mails), (1, 0));
+        assert_eq!((tick.completed, tick.totals.mails), (1, 0));
         let calls = world.calls().await.split_off(before);
         assert_eq!(calls.len(), 6, "{calls:?}");
         seen.extend(calls);

@@ -4,6 +4,7 @@ use domain::event::Severity;
 use domain::settings::Mapping;
 use jiff::Timestamp;
 use reqwest::Method;
+use scheduled::Driver;
 use serde_json::{Value, json};
 use store::HeldClosings;
 
@@ -17,8 +18,8 @@ pub(crate) const CONTACT: &str = "anna@northwind.example";
 /// A world in which somebody is told, and both schedules go on minute by minute.
 pub(crate) struct Told {
     pub(crate) world: World,
-    health: health::App,
-    reconcile: reconcile::App,
+    health: Driver<health::HealthJob>,
+    reconcile: Driver<reconcile::ReconcileJob>,
     pub(crate) begun: Timestamp,
     pub(crate) minutes: i64,
 }
@@ -120,7 +121,7 @@ async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_a
     for said in [
         "no alert of northwind has become a ticket",
         "What to do: see that the API member is active. If it is, make new keys for it",
-        "3 alerts wait for it: Acme Dental (3). None is lost",
+        "3 alerts are blocked by it: Acme Dental (3). No alert is lost",
         "https://setup.example/setup\n",
         "https://setup.example/setup/link",
     ] {
@@ -145,7 +146,7 @@ async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_a
     assert_eq!(notified.subjects().await, [refused, WORKS]);
     let text = notified.text().await;
     assert!(
-        text.contains("3 alerts that had waited for it have gone on"),
+        text.contains("3 alerts that were blocked by it have continued"),
         "{text}"
     );
 }
@@ -184,7 +185,7 @@ async fn an_outage_is_told_when_it_lasts_and_not_when_it_is_over_in_a_moment() {
     assert_eq!(notified.world.all_tickets().await.len(), 1);
     let text = notified.text().await;
     assert!(
-        text.contains("1 alert that had waited for it has gone on"),
+        text.contains("1 alert that was blocked by it has continued"),
         "{text}"
     );
 }
@@ -504,7 +505,7 @@ async fn trouble_that_nobody_could_be_told_of_is_told_when_there_is_a_contact() 
     world.make_health_due(now).await;
     for minute in 0..3 {
         let tick = world.try_out(&health, after(now, minute * 61)).await;
-        assert_eq!((tick.done, tick.mails), (1, 0));
+        assert_eq!((tick.completed, tick.totals.mails), (1, 0));
     }
     let desired = json!({ "address": CONTACT, "version": 0 });
     browser.post("/setup/contact", &desired).await.expect(200);

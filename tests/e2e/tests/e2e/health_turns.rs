@@ -1,11 +1,13 @@
 //! One mail for one trouble, whoever sends it, and whatever dies on the way.
 
+use scheduled::RunSummary;
 use std::pin::pin;
 
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use jiff::Timestamp;
 use serde_json::json;
-use store::{AccessTable, ConfigTable, Due, Task};
+use store::{AccessTable, ConfigTable, Due};
 
 use crate::health_tells::CONTACT;
 use crate::proxy::{Proxy, Stop, When};
@@ -28,7 +30,7 @@ async fn two_health_runs_at_once_send_one_mail() {
     for minute in 0..3 {
         let at = after(now, minute * 60);
         let (one, other) = tokio::join!(world.try_out(&one, at), world.try_out(&other, at));
-        assert_eq!(one.done + other.done, 1, "one run a partner");
+        assert_eq!(one.completed + other.completed, 1, "one run a partner");
     }
     assert_eq!(world.mails().await.len(), 1);
     // One that has lost its lease finds that another one wrote.
@@ -54,13 +56,22 @@ async fn a_mail_that_ses_does_not_take_is_sent_by_a_later_tick_and_once() {
     forget.send().await.unwrap();
     for minute in 0..3 {
         let tick = world.try_out(&health, after(now, minute * 60)).await;
-        assert_eq!((tick.done, tick.mails, tick.mails_failed), (1, 0, 1));
+        assert_eq!(
+            (tick.completed, tick.totals.mails, tick.totals.mails_failed),
+            (1, 0, 1)
+        );
     }
     let verify = ses.create_email_identity().email_identity(MAIL_FROM);
     verify.send().await.unwrap();
     let mut sent = vec![];
     for minute in 3..6 {
-        sent.push(world.try_out(&health, after(now, minute * 60)).await.mails);
+        sent.push(
+            world
+                .try_out(&health, after(now, minute * 60))
+                .await
+                .totals
+                .mails,
+        );
     }
     assert_eq!(sent, [1, 0, 0]);
     assert_eq!(world.mails().await.len(), 1);
@@ -75,24 +86,24 @@ async fn hundreds_of_due_connections_are_divided_and_each_is_worked_off_by_name(
         .collect();
     for of in &partners {
         let due = world.due();
-        due.bring_forward(of, Task::Health, now).await.unwrap();
+        due.bring_forward(of, Schedule::Health, now).await.unwrap();
     }
     let health = world.health();
     // No function of that name is deployed here: those that nobody takes are as due as before.
     let tick = world.try_out(&health, now).await;
-    assert_eq!((tick.due, tick.asked, tick.done), (45, 0, 20));
-    let left = world.due().due(Task::Health, now, 100).await.unwrap();
+    assert_eq!((tick.due, tick.started, tick.completed), (45, 0, 20));
+    let left = world.due().due(Schedule::Health, now, 100).await.unwrap();
     assert_eq!(left.len(), 25);
     let asked = health
         .handle(only(&left[..20]), &minute(now))
         .await
         .unwrap();
-    assert_eq!((asked.due, asked.done), (20, 20));
+    assert_eq!((asked.due, asked.completed), (20, 20));
     let again = health
         .handle(only(&left[..20]), &minute(now))
         .await
         .unwrap();
-    assert_eq!((again.due, again.done), (20, 0), "due no more");
+    assert_eq!((again.due, again.completed), (20, 0), "due no more");
 }
 
 /// Health as a process whose calls all go through a proxy, over a table of its own.
@@ -131,10 +142,14 @@ impl Behind {
     }
 
     /// A new process makes one tick; none where it died at the stop.
-    async fn tick(&self, stop: Option<Stop>, at: Timestamp) -> Option<health::Summary> {
+    async fn tick(
+        &self,
+        stop: Option<Stop>,
+        at: Timestamp,
+    ) -> Option<RunSummary<health::HealthTotals>> {
         let name = self.proxy.count(stop);
         let aws = self.world.aws_at(&self.proxy.origin, &name);
-        let app = health::App::build(&self.config, &aws).unwrap();
+        let app = health::driver(&self.config, &aws).unwrap();
         let invocation = minute(at);
         let tick = pin!(app.handle(json!({}), &invocation));
         tokio::select! {
@@ -165,7 +180,7 @@ async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
             // Longer than any lease.
             now = after(now, 1200);
             lane.due
-                .bring_forward(&partner(), Task::Health, now)
+                .bring_forward(&partner(), Schedule::Health, now)
                 .await
                 .unwrap();
             let mut has_died = lane.tick(stop, now).await.is_none();
@@ -194,7 +209,7 @@ async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
             }
             let breaker = lane.table.breaker(&partner()).await.unwrap();
             assert_eq!(breaker.open, None, "{details}");
-            let due = lane.due.due(Task::Reconcile, now, 5).await.unwrap();
+            let due = lane.due.due(Schedule::Reconcile, now, 5).await.unwrap();
             assert_eq!(due, [partner()], "{details}: what waited is looked at");
             let health = lane.table.health(&partner()).await.unwrap().health;
             assert_eq!(health.connection, None, "{details}");

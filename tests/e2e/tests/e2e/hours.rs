@@ -5,7 +5,7 @@ use domain::AlertKey;
 use domain::message::Message;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tickets::Invocation;
+use tickets::BatchInvocation;
 
 use crate::world::World;
 
@@ -67,7 +67,7 @@ impl World {
     pub(crate) async fn hand_batch(
         &self,
         batch: &[SqsMessage],
-        invocation: &Invocation,
+        invocation: &BatchInvocation,
     ) -> Vec<SqsMessage> {
         let mut event = SqsEvent::default();
         event.records = batch.to_vec();

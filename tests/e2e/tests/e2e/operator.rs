@@ -1,10 +1,11 @@
 //! The operator's API: partners, links, sources and their secrets.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use domain::pipeline::Schedule;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::{Saved, Task};
+use store::Saved;
 use tokio::task::JoinSet;
 
 use crate::setup_client::{Answered, Call};
@@ -171,12 +172,15 @@ async fn a_partner_that_is_switched_off_is_out_and_its_alerts_wait() {
     assert_eq!(put(&world, true).await["enabled"], true);
     let connection = world.access.connection(&partner()).await.unwrap().unwrap();
     assert!(!connection.suspended && connection.confirmed_at.unwrap() >= before);
-    let due = world.due().due(Task::Reconcile, Timestamp::now(), 10).await;
+    let due = world
+        .due()
+        .due(Schedule::Reconcile, Timestamp::now(), 10)
+        .await;
     assert_eq!(due.unwrap(), [partner()]);
     let summary = world
         .tick(&world.reconcile(), after(Timestamp::now(), 1))
         .await;
-    assert_eq!(summary.released, 1);
+    assert_eq!(summary.totals.released, 1);
     world.work().await;
     assert_eq!(world.all_tickets().await.len(), 1);
     browser.get("/setup").await.expect(401);

@@ -3,6 +3,7 @@
 use domain::EmailAddress;
 use domain::pipeline::{PipelineIssue, Schedule, issues};
 use jiff::{SignedDuration, Timestamp};
+use scheduled::Driver;
 use serde_json::{Value, json};
 use store::OperatorEvent;
 
@@ -12,18 +13,18 @@ use crate::world::{MAIL_FROM, World, event};
 
 const OPERATOR: &str = "oncall@operator.example";
 
-fn health(world: &World, mail_from: &str) -> health::App {
+fn health(world: &World, mail_from: &str) -> Driver<health::HealthJob> {
     let config = health::Config {
         mail_from: mail_from.into(),
         operator_mail: Some(EmailAddress::parse(OPERATOR).unwrap()),
         stage: "test".into(),
         ..world.health_config()
     };
-    health::App::build(&config, &world.aws).unwrap()
+    health::driver(&config, &world.aws).unwrap()
 }
 
 /// A tick at a time, with reconcile's own just before.
-async fn tick(world: &World, app: &health::App, at: Timestamp) {
+async fn tick(world: &World, app: &Driver<health::HealthJob>, at: Timestamp) {
     let reconciled = world.config.ticked(Schedule::Reconcile, at);
     reconciled.await.unwrap();
     app.handle(json!({}), &minute(at)).await.unwrap();

@@ -24,7 +24,7 @@ async fn reconciled(world: &mut World, minutes: i64) {
     world.make_due(at).await;
     let reconcile = world.reconcile();
     let summary = world.tick(&reconcile, at).await;
-    assert_eq!((summary.done, summary.failed), (1, 0), "{summary:?}");
+    assert_eq!((summary.completed, summary.failed), (1, 0), "{summary:?}");
     let again: Vec<_> = world.reconsidered().await.iter().map(reconsider).collect();
     world.until_done(again, minutes, 1).await;
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use aws_types::SdkConfig;
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use jiff::Timestamp;
 use serde_json::Value;
-use store::Task;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -137,12 +137,12 @@ impl Way {
 async fn each_twenty_partners_beyond_the_first_have_an_invocation_of_their_own() {
     let world = World::new().await;
     let way = Way::open(&world, 202, None).await;
-    let reconcile = reconcile::App::build(&world.reconcile_config(), &way.aws(&world)).unwrap();
+    let reconcile = reconcile::driver(&world.reconcile_config(), &way.aws(&world)).unwrap();
     let now = Timestamp::now();
     let all = partners(45);
     world.make_all_due(&all, now).await;
     let tick = world.tick(&reconcile, now).await;
-    assert_eq!((tick.due, tick.asked, tick.done), (45, 2, 20));
+    assert_eq!((tick.due, tick.started, tick.completed), (45, 2, 20));
     let asked = way.asked.lock().unwrap().clone();
     let mut sizes = vec![];
     let mut named = HashSet::new();
@@ -162,7 +162,7 @@ async fn each_twenty_partners_beyond_the_first_have_an_invocation_of_their_own()
             .handle(input.clone(), &minute(now))
             .await
             .unwrap()
-            .done;
+            .completed;
     }
     assert_eq!(done, 25);
     assert_eq!(world.tick(&reconcile, now).await.due, 0);
@@ -172,35 +172,35 @@ async fn each_twenty_partners_beyond_the_first_have_an_invocation_of_their_own()
 async fn partners_for_whom_no_invocation_is_had_are_as_due_at_the_next_tick() {
     let world = World::new().await;
     let way = Way::open(&world, 403, None).await;
-    let reconcile = reconcile::App::build(&world.reconcile_config(), &way.aws(&world)).unwrap();
+    let reconcile = reconcile::driver(&world.reconcile_config(), &way.aws(&world)).unwrap();
     let now = Timestamp::now();
     world.make_all_due(&partners(25), now).await;
     let first = world.tick(&reconcile, now).await;
-    assert_eq!((first.due, first.asked, first.done), (25, 0, 20));
+    assert_eq!((first.due, first.started, first.completed), (25, 0, 20));
     let second = world.tick(&reconcile, now).await;
-    assert_eq!((second.due, second.done), (5, 5));
+    assert_eq!((second.due, second.completed), (5, 5));
 }
 
 #[tokio::test]
 async fn a_partner_that_takes_all_the_time_there_is_delays_no_other_and_comes_back() {
     let world = World::new().await;
     let way = Way::open(&world, 202, Some(["P#partner-1", "begins_with"])).await;
-    let reconcile = reconcile::App::build(&world.reconcile_config(), &way.aws(&world)).unwrap();
+    let reconcile = reconcile::driver(&world.reconcile_config(), &way.aws(&world)).unwrap();
     let now = Timestamp::now();
     let all = partners(3);
     world.make_all_due(&all, now).await;
     let short = aws::invocation::Invocation::at("short", now, after(now, 9));
     let run = reconcile.handle(only(&all), &short).await.unwrap();
-    assert_eq!((run.done, run.failed), (2, 1));
+    assert_eq!((run.completed, run.failed), (2, 1));
     // It gave its lease back, and is tried again a minute later.
     let due = world.due();
-    let due = async |seconds| due.due(Task::Reconcile, after(now, seconds), 9).await;
+    let due = async |seconds| due.due(Schedule::Reconcile, after(now, seconds), 9).await;
     assert!(!due(50).await.unwrap().contains(&all[1]));
     assert!(due(70).await.unwrap().contains(&all[1]));
     let world_again = world.reconcile();
     let again = minute(after(now, 70));
     let again = world_again.handle(only(&all[1..2]), &again).await.unwrap();
-    assert_eq!(again.done, 1);
+    assert_eq!(again.completed, 1);
 }
 
 #[tokio::test]
@@ -218,14 +218,14 @@ async fn an_input_that_names_no_partners_as_it_should_is_refused() {
 async fn a_partner_whose_run_died_is_run_apart_from_others() {
     let world = World::new().await;
     let way = Way::open(&world, 202, None).await;
-    let reconcile = reconcile::App::build(&world.reconcile_config(), &way.aws(&world)).unwrap();
+    let reconcile = reconcile::driver(&world.reconcile_config(), &way.aws(&world)).unwrap();
     let now = Timestamp::now();
     let all = partners(3);
     world.make_all_due(&all, now).await;
     let table = world.due();
     let lease = table.lease(
         &all[0],
-        store::Task::Reconcile,
+        domain::pipeline::Schedule::Reconcile,
         "dead",
         now,
         after(now, 300),
@@ -234,17 +234,17 @@ async fn a_partner_whose_run_died_is_run_apart_from_others() {
 
     let later = after(now, 400);
     let tick = world.tick(&reconcile, later).await;
-    assert_eq!((tick.due, tick.asked, tick.done), (3, 1, 2));
+    assert_eq!((tick.due, tick.started, tick.completed), (3, 1, 2));
     let (_, input) = way.asked.lock().unwrap().pop().unwrap();
     assert_eq!(input, serde_json::json!({ "partners": [all[0]] }));
     // It is due until that invocation runs it, which it does itself.
     let second = minute(after(later, 1));
     let apart = reconcile.handle(input.clone(), &second).await.unwrap();
-    assert_eq!((apart.done, apart.asked), (1, 0));
+    assert_eq!((apart.completed, apart.started), (1, 0));
     let again = reconcile.handle(input, &second).await.unwrap();
-    assert_eq!(again.done, 0);
+    assert_eq!(again.completed, 0);
     // After a run that ended it is one of many again.
     world.make_all_due(&all, after(now, 500)).await;
     let tick = world.tick(&reconcile, after(now, 500)).await;
-    assert_eq!((tick.asked, tick.done), (0, 3));
+    assert_eq!((tick.started, tick.completed), (0, 3));
 }

@@ -50,7 +50,7 @@ async fn what_waits_for_a_board_goes_on_when_the_board_is_there() {
     assert_eq!(reason(&world, "disk").await, gone);
     let before = world.calls().await.len();
     world.make_due(now).await;
-    assert_eq!(world.tick(&reconcile, now).await.released, 0);
+    assert_eq!(world.tick(&reconcile, now).await.totals.released, 0);
     assert_eq!(
         world.calls().await[before..],
         ["GET /service/boards"],
@@ -86,14 +86,14 @@ async fn keys_that_were_stored_without_a_word_are_known_after_a_run() {
 
     let now = Timestamp::now();
     world.make_due(now).await;
-    assert_eq!(world.tick(&reconcile, now).await.released, 1);
+    assert_eq!(world.tick(&reconcile, now).await.totals.released, 1);
     let stored = Some(world.stored_version().await);
     assert_eq!(world.breaker().await.key_version, stored);
     world.work().await;
     assert!(world.breaker().await.open.is_some(), "and nobody calls");
     world.make_due(after(now, 60)).await;
     let tick = world.tick(&reconcile, after(now, 60)).await;
-    assert_eq!(tick.released, 0);
+    assert_eq!(tick.totals.released, 0);
 }
 
 #[tokio::test]
@@ -103,7 +103,7 @@ async fn whoever_remembers_older_keys_does_not_take_them_for_the_newest() {
     let tick = async |second| {
         let now = after(Timestamp::now(), second);
         world.make_due(now).await;
-        assert_eq!(world.tick(&reconcile, now).await.done, 1);
+        assert_eq!(world.tick(&reconcile, now).await.completed, 1);
     };
     let old = world.stored_version().await;
     world.config.keys_stored(&partner(), &old).await.unwrap();

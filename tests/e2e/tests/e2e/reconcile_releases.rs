@@ -32,7 +32,7 @@ async fn an_alert_becomes_a_ticket_by_itself_once_its_tenant_is_mapped() {
     let now = Timestamp::now();
     world.make_due(now).await;
     let unmapped = world.tick(&reconcile, now).await;
-    assert_eq!((unmapped.done, unmapped.released), (1, 0));
+    assert_eq!((unmapped.completed, unmapped.totals.released), (1, 0));
     world
         .config
         .put_mapping(&partner(), &tenant("nobody"), &mapped(true))
@@ -40,14 +40,17 @@ async fn an_alert_becomes_a_ticket_by_itself_once_its_tenant_is_mapped() {
         .unwrap();
     // What set-up does beside the mapping.
     world.make_due(after(now, 1)).await;
-    assert_eq!(world.tick(&reconcile, after(now, 1)).await.released, 1);
+    assert_eq!(
+        world.tick(&reconcile, after(now, 1)).await.totals.released,
+        1
+    );
     world.work().await;
     assert_eq!(world.all_tickets().await.len(), 1);
     let record = world.record_of("nobody", "a1").await.unwrap();
     assert!(record.open().is_some() && record.blocked.is_none());
     world.make_due(after(now, 2)).await;
     assert_eq!(
-        world.tick(&reconcile, after(now, 2)).await.released,
+        world.tick(&reconcile, after(now, 2)).await.totals.released,
         0,
         "once is enough"
     );
@@ -145,21 +148,24 @@ async fn three_hundred_go_on_in_a_minute_and_none_that_stays_keeps_others_waitin
     world.block(TENANT, 700, now).await;
     world.make_due(now).await;
     let first = world.tick(&reconcile, now).await;
-    assert_eq!((first.released, first.left), (300, 1));
+    assert_eq!((first.totals.released, first.totals.left), (300, 1));
     let mut seen: HashSet<_> = world.reconsidered().await.into_iter().collect();
     assert_eq!(seen.len(), 300);
     // Brought forward within the minute, it shares the minute's allowance.
     world.make_due(after(now, 30)).await;
     let same = world.tick(&reconcile, after(now, 30)).await;
-    assert_eq!((same.done, same.released, same.left), (1, 0, 1));
+    assert_eq!(
+        (same.completed, same.totals.released, same.totals.left),
+        (1, 0, 1)
+    );
     assert_eq!(world.tick(&reconcile, after(now, 59)).await.due, 0);
     // Due again by itself, when the minute is over. Nobody has worked off the first ones: they are behind the others.
     let second = world.tick(&reconcile, after(now, 61)).await;
-    assert_eq!((second.released, second.left), (300, 1));
+    assert_eq!((second.totals.released, second.totals.left), (300, 1));
     seen.extend(world.reconsidered().await);
     assert_eq!(seen.len(), 600);
     let third = world.tick(&reconcile, after(now, 122)).await;
-    assert_eq!((third.released, third.left), (300, 1));
+    assert_eq!((third.totals.released, third.totals.left), (300, 1));
     seen.extend(world.reconsidered().await);
     assert_eq!(seen.len(), 700, "each has had its turn");
     // Once they are worked off, the run comes round, and the next is not before its time.
@@ -168,9 +174,15 @@ async fn three_hundred_go_on_in_a_minute_and_none_that_stays_keeps_others_waitin
         world.alerts.write(&record.at_rest(None)).await.unwrap();
     }
     let last = world.tick(&reconcile, after(now, 183)).await;
-    assert_eq!((last.done, last.released, last.left), (1, 0, 0));
     assert_eq!(
-        world.tick(&reconcile, after(now, 183 + 15 * 60)).await.done,
+        (last.completed, last.totals.released, last.totals.left),
+        (1, 0, 0)
+    );
+    assert_eq!(
+        world
+            .tick(&reconcile, after(now, 183 + 15 * 60))
+            .await
+            .completed,
         1
     );
 }
@@ -238,7 +250,7 @@ async fn nothing_goes_to_another_connectwise_before_its_boards_and_companies_are
     let mut released = async |world: &mut World| {
         now = after(now, 60);
         world.make_due(now).await;
-        let released = world.tick(&reconcile, now).await.released;
+        let released = world.tick(&reconcile, now).await.totals.released;
         world.work().await;
         let blocked = world.record("a1").await.unwrap().blocked;
         (released, blocked.map(|blocked| blocked.reason))
@@ -275,13 +287,16 @@ async fn alerts_of_a_partner_that_is_switched_off_wait_until_it_is_on_again() {
     world.work().await;
     let now = Timestamp::now();
     world.make_due(now).await;
-    assert_eq!(world.tick(&reconcile, now).await.released, 0);
+    assert_eq!(world.tick(&reconcile, now).await.totals.released, 0);
     let blocked = world.record("a1").await.unwrap().blocked.unwrap();
     assert_eq!(blocked.reason, Blocked::NotSetUp);
     world.has_no_ticket_and_called_nobody().await;
     switch(&world, false).await;
     world.make_due(after(now, 60)).await;
-    assert_eq!(world.tick(&reconcile, after(now, 60)).await.released, 1);
+    assert_eq!(
+        world.tick(&reconcile, after(now, 60)).await.totals.released,
+        1
+    );
     world.work().await;
     assert_eq!(world.all_tickets().await.len(), 1);
 }

@@ -1,13 +1,14 @@
 //! Of a partner's runs only one is on at a time, and none is lost: whoever dies, comes late or is overtaken.
 
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use jiff::Timestamp;
-use store::{Due, Progress, Task};
+use store::{Due, Progress};
 
 use crate::ticks::{after, minute, only};
 use crate::world::{TENANT, World, partner};
 
-const TASK: Task = Task::Reconcile;
+const TASK: Schedule = Schedule::Reconcile;
 
 async fn due(due: &Due, at: Timestamp) -> Vec<PartnerId> {
     due.due(TASK, at, 100).await.unwrap()
@@ -28,7 +29,7 @@ async fn two_runs_at_once_let_each_alert_go_once() {
         apps[2].handle(named, &third),
     );
     let runs = [first.unwrap(), second.unwrap(), third.unwrap()];
-    assert_eq!(runs.iter().map(|run| run.done).sum::<usize>(), 1);
+    assert_eq!(runs.iter().map(|run| run.completed).sum::<usize>(), 1);
     assert!(runs.iter().all(|run| run.failed == 0), "{runs:?}");
     assert_eq!(world.reconsidered().await.len(), 50);
 }
@@ -48,9 +49,9 @@ async fn a_dead_runs_partner_is_worked_off_when_its_lease_ends() {
     // Brought forward it is due, and yet in the dead one's hands.
     world.make_due(after(now, 60)).await;
     let early = world.tick(&reconcile, after(now, 120)).await;
-    assert_eq!((early.due, early.done), (1, 0));
+    assert_eq!((early.due, early.completed), (1, 0));
     let taken_over = world.tick(&reconcile, after(now, 306)).await;
-    assert_eq!((taken_over.done, taken_over.released), (1, 1));
+    assert_eq!((taken_over.completed, taken_over.totals.released), (1, 1));
     // Was it only frozen, it can do no harm any more.
     let progress = Progress {
         paced: 300,
@@ -121,13 +122,16 @@ async fn the_longest_waiting_come_first_and_no_task_meets_anothers_partners() {
         .await
         .unwrap();
     table
-        .bring_forward(&partner(3), Task::Health, now)
+        .bring_forward(&partner(3), Schedule::Health, now)
         .await
         .unwrap();
     let first = table.due(TASK, now, 5).await.unwrap();
     assert_eq!(first, [11, 10, 9, 8, 7].map(partner));
     assert_eq!(due(&table, now).await.len(), 12);
-    assert_eq!(table.due(Task::Health, now, 5).await.unwrap(), [partner(3)]);
+    assert_eq!(
+        table.due(Schedule::Health, now, 5).await.unwrap(),
+        [partner(3)]
+    );
 }
 
 #[tokio::test]
@@ -145,10 +149,10 @@ async fn the_operator_is_notified_of_a_partner_whose_runs_die_also_where_it_is_t
         assert_eq!(lease.unwrap().unwrap().died, died);
     }
     assert_eq!(state().await, None);
-    assert_eq!(world.tick(&reconcile, after(now, 800)).await.done, 1);
+    assert_eq!(world.tick(&reconcile, after(now, 800)).await.completed, 1);
     assert_eq!(state().await.map(|event| event.count), Some(1));
     // A run that ended is no death.
     world.make_due(after(now, 900)).await;
-    assert_eq!(world.tick(&reconcile, after(now, 900)).await.done, 1);
+    assert_eq!(world.tick(&reconcile, after(now, 900)).await.completed, 1);
     assert_eq!(state().await.map(|event| event.count), Some(1));
 }

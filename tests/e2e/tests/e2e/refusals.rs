@@ -113,7 +113,7 @@ async fn a_field_that_became_required_is_notified_once_retried_one_at_a_time_and
     let text = told.text().await;
     assert!(text.contains("ConnectWise accepts all requests"), "{text}");
     assert!(
-        text.contains("5 alerts that had waited for it have gone on"),
+        text.contains("5 alerts that were blocked by it have continued"),
         "{text}"
     );
 }

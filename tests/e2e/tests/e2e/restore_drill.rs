@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::Message;
+use domain::pipeline::Schedule;
 use domain::settings::Mapping;
 use domain::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::Task;
 
 use crate::hours::reconsider;
 use crate::rebuilding::{is_open, posts, ticket_index};
@@ -50,7 +50,9 @@ impl World {
         let rebuilt = self.alerts.rebuild_memory(&partner(), epoch, now).await;
         assert!(rebuilt.unwrap());
         let due = self.due();
-        let due = due.bring_forward(&partner(), Task::Reconcile, now).await;
+        let due = due
+            .bring_forward(&partner(), Schedule::Reconcile, now)
+            .await;
         due.unwrap();
     }
 
@@ -61,7 +63,7 @@ impl World {
             let at = Timestamp::now() + SignedDuration::from_mins(minutes);
             self.make_due(at).await;
             let summary = self.tick(&reconcile, at).await;
-            assert_eq!((summary.done, summary.failed), (1, 0), "{summary:?}");
+            assert_eq!((summary.completed, summary.failed), (1, 0), "{summary:?}");
             let mut asked = vec![];
             loop {
                 let (event, messages) = self.receive().await;
@@ -71,7 +73,7 @@ impl World {
                 self.taken_out(&messages).await;
                 asked.extend(event.records);
             }
-            if asked.is_empty() && summary.left == 0 {
+            if asked.is_empty() && summary.totals.left == 0 {
                 return;
             }
             self.until_done(asked, minutes, 1).await;

@@ -10,7 +10,7 @@ use domain::{AlertKey, ClaimId};
 use ingest::signature::{SignatureHeaders, SignedRequest, SigningKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tickets::Invocation;
+use tickets::BatchInvocation;
 
 use crate::world::{SECRET, TENANT, World, key, partner};
 
@@ -84,12 +84,12 @@ async fn every_gateway_payload_has_its_body_rightly_signed_and_is_too_old_by_now
     }
 }
 
-fn batch(text: &str) -> (SqsEvent, Invocation) {
+fn batch(text: &str) -> (SqsEvent, BatchInvocation) {
     let now = Timestamp::now();
     let ends = now + SignedDuration::from_secs(60);
     (
         serde_json::from_str(text).unwrap(),
-        Invocation::at("sample", now, ends),
+        BatchInvocation::at("sample", now, ends),
     )
 }
 

@@ -1,10 +1,11 @@
 //! "Check connection" on the page: each thing that is wrong has its own words, and what is mended goes on.
 
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use domain::rights;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::{Due, Task};
+use store::Due;
 
 use crate::world::{World, partner};
 
@@ -112,7 +113,7 @@ async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
     assert_eq!(rights_missing().await.len(), 3, "nothing is forgotten");
     let due = Due::new(&world.aws, "config".into());
     let is_due = async || {
-        let due = due.due(Task::Reconcile, Timestamp::now(), 10).await;
+        let due = due.due(Schedule::Reconcile, Timestamp::now(), 10).await;
         due.unwrap().contains(&partner())
     };
     assert!(!is_due().await);

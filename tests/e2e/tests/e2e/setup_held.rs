@@ -2,11 +2,12 @@
 
 use domain::PartnerId;
 use domain::key::ItemKey;
+use domain::pipeline::Schedule;
 use domain::plan::{AlertSet, Hold};
 use domain::settings::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::{AuditEntry, HeldClosings, Task};
+use store::{AuditEntry, HeldClosings};
 
 use crate::setup_client::Browser;
 use crate::ticks::after;
@@ -43,7 +44,7 @@ impl World {
     }
 
     async fn is_due(&self, now: Timestamp) -> bool {
-        let due = self.due().due(Task::Reconcile, now, 10).await.unwrap();
+        let due = self.due().due(Schedule::Reconcile, now, 10).await.unwrap();
         due.contains(&partner())
     }
 }

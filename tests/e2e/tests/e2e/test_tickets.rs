@@ -121,8 +121,8 @@ async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
     let health = world.health();
     world.make_health_due(now).await;
     world.make_due(now).await;
-    assert_eq!(world.try_out(&health, now).await.done, 1);
-    assert_eq!(world.tick(&reconcile, now).await.released, 0);
+    assert_eq!(world.try_out(&health, now).await.completed, 1);
+    assert_eq!(world.tick(&reconcile, now).await.totals.released, 0);
     assert_eq!(world.calls().await.len(), calls, "nobody asked for a test");
     let test = TestTicket {
         tenant: tenant(DISABLED),
@@ -137,7 +137,7 @@ async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
     world.make_health_due(after(now, 60)).await;
     world.try_out(&health, after(now, 60)).await;
     let tick = world.tick(&reconcile, after(now, 90)).await;
-    assert_eq!(tick.released, 1);
+    assert_eq!(tick.totals.released, 1);
     world.work().await;
     assert_eq!(world.all_tickets().await.len(), 1);
     assert_eq!(world.blocked(&test_key(asked_at)).await, None);

@@ -5,12 +5,14 @@ use aws_sdk_sqs::types::DeleteMessageBatchRequestEntry;
 use domain::command::{Command, CommandAction};
 use domain::contact::Contact;
 use domain::message::Message;
+use domain::pipeline::Schedule;
 use domain::record::Record;
 use domain::{AlertKey, Blocked, EmailAddress, PartnerId};
 use jiff::{SignedDuration, Timestamp};
-use reconcile::Summary;
+use reconcile::ReconcileTotals;
+use scheduled::{Driver, RunSummary};
 use serde_json::{Value, json};
-use store::{Due, Saved, Task, Written};
+use store::{Due, Saved, Written};
 use tokio::task::JoinSet;
 
 use crate::setup_client::PAGE;
@@ -23,8 +25,8 @@ pub(crate) fn after(time: Timestamp, seconds: i64) -> Timestamp {
 
 impl World {
     /// An environment of `reconcile`, as Lambda starts it.
-    pub(crate) fn reconcile(&self) -> reconcile::App {
-        reconcile::App::build(&self.reconcile_config(), &self.aws).unwrap()
+    pub(crate) fn reconcile(&self) -> Driver<reconcile::ReconcileJob> {
+        reconcile::driver(&self.reconcile_config(), &self.aws).unwrap()
     }
 
     pub(crate) fn reconcile_config(&self) -> reconcile::Config {
@@ -39,8 +41,8 @@ impl World {
     }
 
     /// An environment of `health`, as Lambda starts it.
-    pub(crate) fn health(&self) -> health::App {
-        health::App::build(&self.health_config(), &self.aws).unwrap()
+    pub(crate) fn health(&self) -> Driver<health::HealthJob> {
+        health::driver(&self.health_config(), &self.aws).unwrap()
     }
 
     pub(crate) fn health_config(&self) -> health::Config {
@@ -60,13 +62,17 @@ impl World {
     /// Has the seeded partner's connection due to be tried at a time.
     pub(crate) async fn make_health_due(&self, at: Timestamp) {
         let due = self.due();
-        due.bring_forward(&partner(), Task::Health, at)
+        due.bring_forward(&partner(), Schedule::Health, at)
             .await
             .unwrap();
     }
 
     /// One tick of health's schedule, at a time.
-    pub(crate) async fn try_out(&self, app: &health::App, at: Timestamp) -> health::Summary {
+    pub(crate) async fn try_out(
+        &self,
+        app: &Driver<health::HealthJob>,
+        at: Timestamp,
+    ) -> RunSummary<health::HealthTotals> {
         app.handle(json!({ "source": "schedule" }), &minute(at))
             .await
             .unwrap()
@@ -100,14 +106,18 @@ impl World {
     pub(crate) async fn make_all_due(&self, partners: &[PartnerId], at: Timestamp) {
         for partner in partners {
             let due = self.due();
-            due.bring_forward(partner, Task::Reconcile, at)
+            due.bring_forward(partner, Schedule::Reconcile, at)
                 .await
                 .unwrap();
         }
     }
 
     /// One tick of the schedule, at a time.
-    pub(crate) async fn tick(&self, app: &reconcile::App, at: Timestamp) -> Summary {
+    pub(crate) async fn tick(
+        &self,
+        app: &Driver<reconcile::ReconcileJob>,
+        at: Timestamp,
+    ) -> RunSummary<ReconcileTotals> {
         app.handle(json!({ "source": "schedule" }), &minute(at))
             .await
             .unwrap()

@@ -3,6 +3,7 @@
 use aws_lambda_events::sqs::SqsMessage;
 use domain::Blocked;
 use jiff::{SignedDuration, Timestamp};
+use scheduled::Driver;
 use serde_json::{Value, json};
 
 use crate::hours::reconsider;
@@ -35,7 +36,11 @@ async fn all_are(world: &World, count: usize, reason: &Blocked) {
 }
 
 /// One tick of reconcile, and what it asks to be decided again.
-async fn released(world: &World, reconcile: &reconcile::App, minutes: i64) -> Vec<SqsMessage> {
+async fn released(
+    world: &World,
+    reconcile: &Driver<reconcile::ReconcileJob>,
+    minutes: i64,
+) -> Vec<SqsMessage> {
     world.tick(reconcile, minute(minutes)).await;
     let keys = world.reconsidered().await;
     keys.iter().map(reconsider).collect()

@@ -30,7 +30,7 @@ use jiff::{SignedDuration, Timestamp};
 use ring::hmac;
 use serde_json::{Value, json};
 use store::{AccessTable, Alerts, ConfigTable, Connection};
-use tickets::Invocation;
+use tickets::BatchInvocation;
 
 use crate::proxy::Proxy;
 use crate::setup_client::PAGE;
@@ -60,7 +60,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct World {
     pub(crate) aws: SdkConfig,
     pub(crate) ingest: ingest::Webhook,
-    pub(crate) tickets: tickets::App,
+    pub(crate) tickets: tickets::TicketsHandler,
     pub(crate) setup: Arc<setup::App>,
     pub(crate) alerts: Alerts,
     pub(crate) config: ConfigTable,
@@ -167,7 +167,7 @@ impl World {
         let setup_config = setup_config(&tickets_config);
         let world = Self {
             ingest: ingest::Webhook::build(ingest_config, &aws),
-            tickets: tickets::App::build(&tickets_config, &aws).unwrap(),
+            tickets: tickets::TicketsHandler::build(&tickets_config, &aws).unwrap(),
             setup: Arc::new(setup::App::build(&setup_config, &aws).unwrap()),
             alerts: Alerts::new(&aws, "alerts".into()),
             config: ConfigTable::new(&aws, "config".into()),
@@ -433,8 +433,8 @@ impl World {
     }
 
     /// A second environment of `tickets`, as Lambda starts them under load.
-    pub(crate) fn another_worker(&self) -> tickets::App {
-        tickets::App::build(&self.tickets_config, &self.aws).unwrap()
+    pub(crate) fn another_worker(&self) -> tickets::TicketsHandler {
+        tickets::TicketsHandler::build(&self.tickets_config, &self.aws).unwrap()
     }
 
     /// Lets `tickets` work off what is visible in the queue, once; returns how many messages were handed over.
@@ -491,14 +491,14 @@ impl World {
     }
 
     /// An invocation at a time, that has so many seconds.
-    pub(crate) fn invocation_at(&mut self, now: Timestamp, seconds: i64) -> Invocation {
+    pub(crate) fn invocation_at(&mut self, now: Timestamp, seconds: i64) -> BatchInvocation {
         self.invocations += 1;
         let name = format!("test-{}", self.invocations);
-        Invocation::at(&name, now, now + SignedDuration::from_secs(seconds))
+        BatchInvocation::at(&name, now, now + SignedDuration::from_secs(seconds))
     }
 
     /// An invocation that has so many seconds.
-    pub(crate) fn invocation(&mut self, seconds: i64) -> Invocation {
+    pub(crate) fn invocation(&mut self, seconds: i64) -> BatchInvocation {
         self.invocation_at(Timestamp::now(), seconds)
     }
 

@@ -1,0 +1,106 @@
+//! Why a step's calls to ConnectWise failed.
+
+use std::time::Duration;
+
+use connections::ClientError;
+use connectwise::{Error, Failure, WriteOutcome};
+use domain::breaker::CallOutcome;
+use domain::record::{Op, Refusal};
+use domain::{Blocked, Reaction, Target};
+
+/// Why a step was not done, or may not have been.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TicketError {
+    #[error(transparent)]
+    NoClient(#[from] ClientError),
+    /// A read before the write failed: nothing was written.
+    #[error("reading failed: {0}")]
+    Read(Error),
+    #[error("writing failed: {0}")]
+    Write(Error),
+    /// The write was answered, but its effect could not be read.
+    #[error("reading the ticket after the write failed: {0}")]
+    Unverified(Error),
+    /// Too little time is left for the answer of a write: nothing was written.
+    #[error("too little time is left for a write")]
+    NoTime,
+    /// The record has no text for the ticket or note: nothing was written.
+    #[error("the record has no text for the ticket or note")]
+    NoText,
+    /// ConnectWise answered 200, but the ticket is not closed, or not open.
+    #[error("the ticket did not take the status")]
+    StatusWithoutEffect,
+    /// ConnectWise answered 200, but the ticket has another priority.
+    #[error("the ticket did not take the priority")]
+    PriorityWithoutEffect,
+}
+
+/// ConnectWise's words about a write without effect: it reports none.
+const NO_WORDS: &str = "";
+
+impl TicketError {
+    /// Classifies the failure of the step. What a plain read must confirm first is left out.
+    pub(crate) fn classify(&self) -> Failure {
+        match self {
+            Self::NoClient(err) => err.classify(),
+            Self::Read(err) => Failure {
+                write: WriteOutcome::NotDone,
+                ..err.classify().unconfirmed()
+            },
+            Self::Write(err) => err.classify().unconfirmed(),
+            Self::Unverified(err) => Failure {
+                write: WriteOutcome::Unknown,
+                ..err.classify().unconfirmed()
+            },
+            Self::NoTime => Failure::not_done(
+                Reaction::Retry {
+                    after: Some(Duration::from_secs(1)),
+                },
+                CallOutcome::Nothing,
+            ),
+            Self::NoText => {
+                Failure::not_done(Reaction::Retry { after: None }, CallOutcome::Nothing)
+            }
+            Self::StatusWithoutEffect => without_effect(Target::Status),
+            Self::PriorityWithoutEffect => without_effect(Target::Priority),
+        }
+    }
+
+    /// What ConnectWise refused for this alert alone, if the alert is blocked for this reason.
+    pub(crate) fn refusal(&self, op: Option<Op>, reason: &Blocked) -> Option<Refusal> {
+        let words = match (reason, self) {
+            (Blocked::TargetGone(_), Self::StatusWithoutEffect | Self::PriorityWithoutEffect) => {
+                NO_WORDS
+            }
+            (
+                Blocked::TargetGone(_),
+                Self::Read(Error::TargetGone { words, .. })
+                | Self::Write(Error::TargetGone { words, .. })
+                | Self::Unverified(Error::TargetGone { words, .. }),
+            )
+            | (Blocked::Rejected(words), _) => words,
+            (_, _) => return None,
+        };
+        let words = words.to_owned();
+        Some(Refusal { op, words })
+    }
+
+    /// The call whose failure means that nothing was written.
+    pub(crate) fn call(&self) -> Option<&Error> {
+        match self {
+            Self::Read(err) | Self::Write(err) => Some(err),
+            Self::NoClient(_)
+            | Self::Unverified(_)
+            | Self::NoTime
+            | Self::NoText
+            | Self::StatusWithoutEffect
+            | Self::PriorityWithoutEffect => None,
+        }
+    }
+}
+
+/// ConnectWise answered well, but the ticket did not change.
+fn without_effect(target: Target) -> Failure {
+    let reason = Blocked::TargetGone(target);
+    Failure::not_done(Reaction::Block { reason }, CallOutcome::Works)
+}
