@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use connections::{AfterCall, ClientError, Connections, RefusalScope, RefusedCall};
-use connectwise::{Client, Suspicion};
+use connectwise::{Client, Failure, Suspicion};
 use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
@@ -76,24 +76,22 @@ impl<'a> PartnerConnection<'a> {
         let refused = err
             .call()
             .and_then(|call| Some((call, call.classify().suspicion?)));
-        let (outcome, reaction) = match refused {
-            None => (err.classify().outcome, err.classify().reaction),
+        let failure = match refused {
+            None => err.classify(),
             Some((call, suspicion)) => match self.confirm(suspicion).await {
                 Ok(RefusalScope::CallAlone) => {
                     let reason = Blocked::Rejected(call.answer_summary());
-                    (CallOutcome::Works, Reaction::Block { reason })
+                    Failure::not_done(Reaction::Block { reason }, CallOutcome::Works)
                 }
-                Ok(RefusalScope::Connection(err)) => {
-                    (err.classify().outcome, err.classify().reaction)
-                }
+                Ok(RefusalScope::Connection(err)) => err.classify(),
                 Ok(RefusalScope::Later(wait)) => {
                     let after = Duration::try_from(wait).ok();
-                    (CallOutcome::Nothing, Reaction::Retry { after })
+                    Failure::not_done(Reaction::Retry { after }, CallOutcome::Nothing)
                 }
-                Err(err) => (err.classify().outcome, err.classify().reaction),
+                Err(err) => err.classify(),
             },
         };
-        with_pause(reaction, self.record_outcome(outcome).await)
+        with_pause(failure.reaction, self.record_outcome(failure.outcome).await)
     }
 
     /// Whether only this call failed: a plain read with the same keys succeeds.

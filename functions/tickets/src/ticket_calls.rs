@@ -337,13 +337,10 @@ pub(crate) fn is_optional(note: &Note) -> bool {
 /// read just before. Keys may have been revoked since, so a plain read decides about them.
 fn is_refused_alone(err: &Error) -> bool {
     let is_missing = matches!(err, Error::NotFound { .. });
-    match err.classify().suspicion {
+    let failure = err.classify();
+    match failure.suspicion {
         Some(Suspicion::Route | Suspicion::Right { .. }) => true,
         Some(Suspicion::Keys) => false,
-        None => {
-            err.classify().outcome == CallOutcome::Works
-                && !is_missing
-                && !err.classify().is_uncertain()
-        }
+        None => failure.outcome == CallOutcome::Works && !is_missing && !failure.is_uncertain(),
     }
 }
