@@ -1,6 +1,6 @@
 //! The environment of this function.
 
-use aws::config::{Environment, Incomplete, optional};
+use aws::config::{Environment, MissingVariables, optional};
 use domain::EmailAddress;
 use jiff::SignedDuration;
 
@@ -33,7 +33,7 @@ impl Config {
     ///
     /// # Errors
     /// All variables that are missing.
-    pub fn from_env() -> Result<Self, Incomplete> {
+    pub fn from_env() -> Result<Self, MissingVariables> {
         let mut environment = Environment::default();
         let config = Self {
             page_origin: environment.address("PAGE_ORIGIN"),

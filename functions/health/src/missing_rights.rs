@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use connectwise::MySecurity;
-use domain::rights::{RightStatus, right_status};
+use domain::rights::{RightStatus, status};
 use jiff::{SignedDuration, Timestamp};
 use store::{ConfigTable, Due, Leased, Progress};
 
-use crate::connection_case::ConnectionCase;
+use crate::job::HealthError;
+use crate::partner_run::ConnectionCase;
 use crate::prober::ProbeResult;
-use crate::run_result::HealthError;
 
 /// If the API member may not list its own rights, a missing right is tried again after this time: the
 /// next call shows whether it is still missing.
@@ -74,7 +74,7 @@ fn still_missing(missing: &BTreeSet<String>, listed: &[MySecurity]) -> Option<BT
     let listed: Vec<_> = listed.iter().map(MySecurity::listed).collect();
     let mut still = BTreeSet::new();
     for right in missing {
-        match right_status(right, &listed) {
+        match status(right, &listed) {
             RightStatus::Granted => {}
             RightStatus::Missing => {
                 still.insert(right.clone());

@@ -22,17 +22,17 @@ pub(crate) fn operator_mail(
 ) -> Mail {
     let since = minute(incident.since);
     let (what, opening, closing) = match notification {
-        PipelineNotification::Started => (
+        PipelineNotification::Wrong => (
             "something is wrong",
             format!("Something is wrong with Ticketbridge itself, since {since}:"),
             "You get one mail a day while it lasts, another if more goes wrong, and one when it is over.",
         ),
-        PipelineNotification::Reminder => (
+        PipelineNotification::Still => (
             "something is still wrong",
             format!("Something is still wrong with Ticketbridge itself, since {since}:"),
             "You get this mail once a day until it is over.",
         ),
-        PipelineNotification::Resolved => (
+        PipelineNotification::Over => (
             "all is well again",
             format!("What was wrong with Ticketbridge since {since} is over."),
             "There is nothing to do.",
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn the_mail_says_the_same_as_text_and_html() {
-        let wrong = mail(PipelineNotification::Started, &[PipelineIssue::DeadLetters]);
+        let wrong = mail(PipelineNotification::Wrong, &[PipelineIssue::DeadLetters]);
         assert_eq!(wrong.subject, "Ticketbridge prod: something is wrong");
         assert_eq!(
             wrong.text,
@@ -107,7 +107,7 @@ mod tests {
              You get one mail a day while it lasts, another if more goes wrong, and one when it is over.\n"
         );
         assert!(wrong.html.contains("<li>3 messages are"), "{}", wrong.html);
-        let over = mail(PipelineNotification::Resolved, &[]);
+        let over = mail(PipelineNotification::Over, &[]);
         assert_eq!(
             over.text,
             "What was wrong with Ticketbridge since 22 November 2026, 07:30 UTC is over.\n\nThere is nothing to do.\n"

@@ -2,20 +2,20 @@
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use connections::{Connections, View};
-use domain::SourceId;
-use domain::health::{Health, IncidentScope, ProbeAnswer, ProbeArea, Requirements, transition};
-use domain::refusals::RefusalGroups;
+use connections::{AlertView, ConnectionSite, Connections};
+use domain::breaker::Breaker;
+use domain::health::{Area, Health, IncidentScope, Needed, ProbeAnswer, transition};
+use domain::refusals::Refusals;
+use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use store::{Due, KeptHealth, Leased};
 
 use crate::blocked_counts::BlockedCounts;
-use crate::connection_case::ConnectionCase;
+use crate::job::{HealthError, HealthTotals};
 use crate::missing_rights::MissingRights;
 use crate::notifier::{NotificationContext, Notifier, tenant_names};
 use crate::probe_plan::mapped_companies;
 use crate::prober::{ProbeResult, Prober};
-use crate::run_result::{HealthError, HealthTotals};
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
@@ -37,6 +37,16 @@ pub(crate) enum NextRun {
     After(Timestamp),
 }
 
+/// A partner's connection.
+pub(crate) struct ConnectionCase<'a> {
+    pub(crate) partner: &'a PartnerId,
+    pub(crate) site: &'a ConnectionSite,
+    pub(crate) breaker: &'a Breaker,
+    /// What of ConnectWise the partner's configuration needs.
+    pub(crate) needed: Needed,
+    pub(crate) invocation: &'a Invocation,
+}
+
 /// Whether an incident ended with this probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Recovery {
@@ -51,9 +61,9 @@ impl PartnerRun<'_> {
     pub(crate) async fn run(&self) -> Result<(HealthTotals, NextRun), HealthError> {
         let partner = &self.leased.partner;
         let (table, now) = (&self.connections.table, self.invocation.now());
-        let config = self.connections.set_up(partner).await?;
+        let config = self.connections.partner_config(partner).await?;
         let kept = table.health(partner).await?;
-        let view = View::of(config.items.clone(), &SourceId::for_test_alerts());
+        let view = AlertView::of(config.items.clone(), &SourceId::of_set_up());
         let (Some(site), Some(live)) = (&view.site, &view.view.connection) else {
             return Ok((HealthTotals::default(), NextRun::OwnTime));
         };
@@ -61,7 +71,7 @@ impl PartnerRun<'_> {
             partner,
             site,
             breaker: &view.view.breaker,
-            needed: Requirements::new(
+            needed: Needed::by(
                 &live.settings,
                 mapped_companies(&config.mappings, live.epoch),
             ),
@@ -125,7 +135,7 @@ impl PartnerRun<'_> {
         &self,
         case: &ConnectionCase<'_>,
         kept: KeptHealth,
-        refusals: &RefusalGroups,
+        refusals: &Refusals,
     ) -> Result<(KeptHealth, Option<BlockedCounts>), HealthError> {
         let (partner, now) = (case.partner, self.invocation.now());
         let mut result = if case.breaker.is_throttled_for_long(now) {
@@ -133,23 +143,20 @@ impl PartnerRun<'_> {
         } else {
             self.prober().probe(case, &kept.health).await
         };
-        if result.probe.answer == ProbeAnswer::Accepted {
-            result.probe.looked.insert(ProbeArea::Writes);
-            result
-                .probe
-                .found
-                .extend(Requirements::refused_write_issues(refusals));
+        if result.probe.answer == ProbeAnswer::Takes {
+            result.probe.looked.insert(Area::Writes);
+            result.probe.found.extend(Needed::writes_refused(refusals));
         }
         let mut health = transition(kept.health.clone(), &result.probe, now);
         let mut blocked = None;
-        if health.has_begun_recovery() || !health.notifications(now).is_empty() {
+        if health.begins_to_mend() || !health.notifications(now).is_empty() {
             let counts = self.notifier.count_blocked(partner, refusals).await?;
             for scope in [IncidentScope::Connection, IncidentScope::PartnerConfig] {
                 health = health.with_waiting(scope, counts.of(scope).sum());
             }
             blocked = Some(counts);
         }
-        let recovery = if health.is_recovering() {
+        let recovery = if health.is_mending() {
             Recovery::Yes
         } else {
             Recovery::No
@@ -172,7 +179,7 @@ impl PartnerRun<'_> {
         let (partner, breaker) = (case.partner, case.breaker);
         let (table, now) = (&self.connections.table, self.invocation.now());
         let mut may_go_on = recovery == Recovery::Yes;
-        let is_accepted = result.probe.answer == ProbeAnswer::Accepted;
+        let is_accepted = result.probe.answer == ProbeAnswer::Takes;
         match &breaker.open {
             Some(open) if is_accepted => {
                 if table.close_breaker(partner, breaker.generation).await? {
@@ -196,7 +203,7 @@ impl PartnerRun<'_> {
             may_go_on |= rights.update(case, self.leased, result).await?;
         }
         if may_go_on {
-            self.connections.reconcile(partner, now).await?;
+            self.connections.schedule.reconcile(partner, now).await?;
         }
         Ok(())
     }

@@ -1,13 +1,12 @@
-//! The environment of this function.
+//! This function's environment.
 
-use aws::config::{Environment, Incomplete};
+use aws::config::{Environment, MissingVariables};
 
-/// What this function is told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The queue that accepted events go to.
+    /// The queue for accepted events.
     pub queue_url: String,
-    /// What comes before a source's id in the name of its secret.
+    /// Precedes a source's id in the name of its secret.
     pub source_secret_prefix: String,
 }
 
@@ -16,7 +15,7 @@ impl Config {
     ///
     /// # Errors
     /// All variables that are missing.
-    pub fn from_env() -> Result<Self, Incomplete> {
+    pub fn from_env() -> Result<Self, MissingVariables> {
         let mut environment = Environment::default();
         let config = Self {
             queue_url: environment.address("QUEUE_URL"),

@@ -1,43 +1,46 @@
-//! What the content headers say, and the body without its compression.
+//! Checks the content headers and decompresses the body.
 
 use std::borrow::Cow;
 use std::io::Read as _;
 
 use aws_lambda_events::http::{HeaderMap, HeaderName, header};
-use domain::webhook::InvalidField;
+use domain::webhook::Invalid;
 use flate2::read::MultiGzDecoder;
 
-use crate::{Answer, MAX_BODY};
+use crate::MAX_BODY;
+use crate::response::WebhookResponse;
 
-/// How gzip begins. No JSON text begins so.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// The first bytes of gzip. No JSON text begins with them.
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// Refuses what is not said to be JSON. Whether it is one event or a batch, the body itself shows.
-pub(crate) fn check(headers: &HeaderMap) -> Result<(), Answer> {
-    let media_type = word(headers, header::CONTENT_TYPE);
+/// Refuses a media type that is not JSON. The body itself shows whether it is one event or a batch.
+pub(crate) fn check(headers: &HeaderMap) -> Result<(), WebhookResponse> {
+    let media_type = main_value(headers, header::CONTENT_TYPE);
     let is_json = matches!(media_type.as_str(), "" | "application/json" | "text/json")
         || media_type.ends_with("+json");
     if !is_json {
-        return Err(Answer::UnsupportedMediaType);
+        return Err(WebhookResponse::UnsupportedMediaType);
     }
-    match word(headers, header::CONTENT_ENCODING).as_str() {
+    match main_value(headers, header::CONTENT_ENCODING).as_str() {
         "" | "identity" | "gzip" | "x-gzip" => Ok(()),
-        _ => Err(Answer::UnsupportedEncoding),
+        _ => Err(WebhookResponse::UnsupportedEncoding),
     }
 }
 
-/// A header's value in small letters and without its parameters; empty where it is absent.
-fn word(headers: &HeaderMap, name: HeaderName) -> String {
+/// Returns a header's value in lower case and without its parameters, or an empty text if it is
+/// absent.
+fn main_value(headers: &HeaderMap, name: HeaderName) -> String {
     let value = headers.get(name).and_then(|value| value.to_str().ok());
-    let word = value.unwrap_or_default().split(';').next();
-    word.unwrap_or_default().trim().to_ascii_lowercase()
+    let main = value.unwrap_or_default().split(';').next();
+    main.unwrap_or_default().trim().to_ascii_lowercase()
 }
 
-/// The body without gzip. The body itself shows whether it is compressed: a proxy may have unpacked it and kept the header.
+/// Decompresses a gzip body. The body itself shows whether it is compressed, since a proxy may have
+/// decompressed it and kept the header.
 ///
-/// The limit holds for what comes out, so that a small body cannot fill the memory.
-pub(crate) fn unpack(body: &[u8]) -> Result<Cow<'_, [u8]>, Answer> {
-    if !body.starts_with(&GZIP) {
+/// The limit applies to the result, so that a small body cannot fill the memory.
+pub(crate) fn unpack(body: &[u8]) -> Result<Cow<'_, [u8]>, WebhookResponse> {
+    if !body.starts_with(&GZIP_MAGIC) {
         return Ok(body.into());
     }
     let limit = u64::try_from(MAX_BODY).unwrap_or(u64::MAX);
@@ -46,10 +49,10 @@ pub(crate) fn unpack(body: &[u8]) -> Result<Cow<'_, [u8]>, Answer> {
         .take(limit.saturating_add(1))
         .read_to_end(&mut unpacked);
     if unpacked.len() > MAX_BODY {
-        return Err(Answer::TooLarge);
+        return Err(WebhookResponse::TooLarge);
     }
     if read.is_err() {
-        return Err(Answer::Unreadable(InvalidField {
+        return Err(WebhookResponse::Unreadable(Invalid {
             field: "body".to_owned(),
             problem: "is not complete gzip".to_owned(),
         }));
@@ -72,13 +75,13 @@ mod tests {
         packed.finish().unwrap()
     }
 
-    fn checked(name: HeaderName, value: &str) -> Result<(), Answer> {
+    fn checked(name: HeaderName, value: &str) -> Result<(), WebhookResponse> {
         let headers = HeaderMap::from_iter([(name, value.parse().unwrap())]);
         check(&headers)
     }
 
     #[test]
-    fn json_is_read_whatever_its_media_type_says_besides() {
+    fn every_json_media_type_is_accepted() {
         for good in [
             "application/cloudevents+json",
             "application/cloudevents-batch+json",
@@ -97,20 +100,20 @@ mod tests {
             "json",
             "*/*",
         ] {
-            let refused = Err(Answer::UnsupportedMediaType);
+            let refused = Err(WebhookResponse::UnsupportedMediaType);
             assert_eq!(checked(header::CONTENT_TYPE, bad), refused, "{bad}");
         }
         for good in ["gzip", "GZIP", "x-gzip", "identity", ""] {
             assert_eq!(checked(header::CONTENT_ENCODING, good), Ok(()), "{good}");
         }
         for bad in ["br", "deflate", "zstd", "gzip, gzip"] {
-            let refused = Err(Answer::UnsupportedEncoding);
+            let refused = Err(WebhookResponse::UnsupportedEncoding);
             assert_eq!(checked(header::CONTENT_ENCODING, bad), refused, "{bad}");
         }
     }
 
     #[test]
-    fn gzip_is_unpacked_up_to_the_limit_of_any_body() {
+    fn gzip_is_decompressed_up_to_the_limit() {
         assert_eq!(unpack(b"{}").unwrap().as_ref(), b"{}");
         assert_eq!(unpack(&gzip(b"{}")).unwrap().as_ref(), b"{}");
         let members = [gzip(b"{"), gzip(b"}")].concat();
@@ -120,13 +123,13 @@ mod tests {
         for size in [MAX_BODY + 1, 200 * MAX_BODY] {
             let bomb = gzip(&vec![b' '; size]);
             assert!(bomb.len() < MAX_BODY);
-            assert_eq!(unpack(&bomb), Err(Answer::TooLarge));
+            assert_eq!(unpack(&bomb), Err(WebhookResponse::TooLarge));
         }
         let whole = gzip(b"{\"a\": 1}");
         for length in 2..whole.len() {
             let cut = unpack(&whole[..length]);
             assert!(
-                matches!(cut, Err(Answer::Unreadable(_))),
+                matches!(cut, Err(WebhookResponse::Unreadable(_))),
                 "{length}: {cut:?}"
             );
         }

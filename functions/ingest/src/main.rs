@@ -1,12 +1,12 @@
-//! The webhook's Lambda.
+//! The Lambda function of the webhook.
 
-// The SDK's futures nest deeper than the compiler's default allows it to look.
+// The SDK's futures nest deeper than the compiler's default limit.
 #![recursion_limit = "256"]
 
 use std::process::ExitCode;
 
 use aws::panics::catch;
-use ingest::{App, Config};
+use ingest::{Config, Webhook};
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -16,10 +16,10 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     let aws = aws::startup::init()?;
-    let app = &App::build(Config::from_env()?, &aws);
+    let webhook = &Webhook::build(Config::from_env()?, &aws);
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        let _told = aws::metrics::flush_on_drop();
-        Ok::<_, Error>(catch(app.handle(event.payload)).await?)
+        let _flush = aws::metrics::flush_on_drop();
+        Ok::<_, Error>(catch(webhook.handle(event.payload)).await?)
     }))
     .await
 }

@@ -1,55 +1,58 @@
-//! The signature of a webhook by the Standard Webhooks scheme: HMAC-SHA256 over `id.timestamp.body`, base64, marked `v1,`.
+//! The Standard Webhooks signature: HMAC-SHA256 over `id.timestamp.body`, in base64, with the
+//! prefix `v1,`.
 //!
-//! Our own, and small: the published crate panics on extreme timestamps and accepts the empty secret.
+//! This module replaces the published crate, which panics on extreme timestamps and accepts an
+//! empty secret.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use ring::hmac;
 
-/// How far the sender's clock may be away, in seconds, either way.
+/// How far the sender's clock may differ, in seconds, in both directions.
 const TOLERANCE: i64 = 300;
-/// More signatures than a rotation needs are an attack on our time.
+/// A rotation needs two. More would only cost time.
 const MAX_SIGNATURES: usize = 8;
-/// Shorter keys are guesses waiting to happen; the scheme asks for 24 to 64 bytes.
+/// In bytes. Shorter keys can be guessed; the scheme asks for 24 to 64 bytes.
 const MIN_KEY: usize = 16;
 const MAX_ID: usize = 256;
-/// As many keys as a rotation has live.
-const KEYS: usize = 2;
-/// A key whose verdict is thrown away. It fills up the keys to [`KEYS`], so that no source, one secret and two cost the same work.
-const NOBODYS: &[u8] = b"nobody signs with this secret";
+/// A rotation has two valid keys.
+const MIN_VERIFIED_KEYS: usize = 2;
+/// The key that fills up the keys to [`MIN_VERIFIED_KEYS`]. Its result is ignored. So an unknown
+/// source, one secret and two secrets cost the same work.
+const DUMMY_KEY: &[u8] = b"nobody signs with this secret";
 
-/// The three headers, as they came.
+/// The values of the three headers.
 #[derive(Debug, Clone, Copy)]
-pub struct Headers<'a> {
+pub struct SignatureHeaders<'a> {
     /// `webhook-id`.
     pub id: &'a str,
     /// `webhook-timestamp`: seconds since 1970.
     pub timestamp: &'a str,
-    /// `webhook-signature`: one or several, separated by spaces.
+    /// `webhook-signature`: one or more signatures, separated by spaces.
     pub signature: &'a str,
 }
 
-/// Why a webhook is not believed. One word for all senders, the detail for the log alone.
+/// Why a request is not authenticated. For the log: all senders get the same response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Refusal {
+pub enum SignatureError {
     /// A header is missing, empty or too long.
     #[error("a signature header is missing or malformed")]
     Headers,
     /// The timestamp is not a number of seconds within the tolerance.
     #[error("the timestamp is not within 300 s of now")]
     Timestamp,
-    /// No signature fits any live secret.
-    #[error("no signature fits")]
+    /// No signature matches any valid secret.
+    #[error("no signature matches")]
     Mismatch,
 }
 
-/// A key of HMAC-SHA256, made of a `whsec_` secret.
+/// An HMAC-SHA256 key from a `whsec_` secret.
 #[derive(Debug)]
-pub struct Key(hmac::Key);
+pub struct SigningKey(hmac::Key);
 
-impl Key {
-    /// The key of a secret `whsec_<base64>`; none where it is malformed or too short to be one.
+impl SigningKey {
+    /// Parses `whsec_<base64>`. `None` if the secret is malformed or too short.
     #[must_use]
     pub fn parse(secret: &str) -> Option<Self> {
         let bytes = STANDARD.decode(secret.strip_prefix("whsec_")?).ok()?;
@@ -57,55 +60,56 @@ impl Key {
     }
 }
 
-/// A request whose headers are well-formed and timely.
+/// A request with well-formed headers and a timestamp within the tolerance.
 #[derive(Debug)]
-pub struct Signed<'a> {
+pub struct SignedRequest<'a> {
     id: &'a str,
     timestamp: &'a str,
     signatures: Vec<Vec<u8>>,
-    /// When the sender says that it was sent.
+    /// When the request was sent, by the sender's clock.
     pub sent_at: Timestamp,
 }
 
-impl<'a> Signed<'a> {
+impl<'a> SignedRequest<'a> {
     /// Reads the headers.
     ///
     /// # Errors
-    /// When one is missing or malformed, or the time is out of tolerance.
-    pub fn read(headers: Headers<'a>, now: Timestamp) -> Result<Self, Refusal> {
+    /// When a header is missing or malformed, or the timestamp is outside the tolerance.
+    pub fn read(headers: SignatureHeaders<'a>, now: Timestamp) -> Result<Self, SignatureError> {
         let plain = |text: &str| {
             !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(|b| b.is_ascii_graphic())
         };
         if !plain(headers.id) || headers.signature.is_empty() {
-            return Err(Refusal::Headers);
+            return Err(SignatureError::Headers);
         }
-        // Only what the scheme writes: no sign, no fraction, no leading zero, which would be another signed text for one time.
+        // Only the form of the scheme: no sign, no fraction, no leading zero. Each would be another
+        // signed text for the same time.
         let digits = headers.timestamp;
         if digits.is_empty()
             || digits.len() > 12
             || digits.starts_with('0')
             || !digits.bytes().all(|b| b.is_ascii_digit())
         {
-            return Err(Refusal::Timestamp);
+            return Err(SignatureError::Timestamp);
         }
-        let seconds: i64 = digits.parse().map_err(|_| Refusal::Timestamp)?;
+        let seconds: i64 = digits.parse().map_err(|_| SignatureError::Timestamp)?;
         if (seconds - now.as_second()).abs() > TOLERANCE {
-            return Err(Refusal::Timestamp);
+            return Err(SignatureError::Timestamp);
         }
-        let sent_at = Timestamp::from_second(seconds).map_err(|_| Refusal::Timestamp)?;
+        let sent_at = Timestamp::from_second(seconds).map_err(|_| SignatureError::Timestamp)?;
         let mut signatures = vec![];
         for part in headers.signature.split(' ') {
-            // Other versions, such as asymmetric `v1a`, may stand beside ours.
+            // Other versions, such as the asymmetric `v1a`, may be present and are skipped.
             let Some(encoded) = part.strip_prefix("v1,") else {
                 continue;
             };
             if signatures.len() == MAX_SIGNATURES {
-                return Err(Refusal::Headers);
+                return Err(SignatureError::Headers);
             }
             signatures.extend(STANDARD.decode(encoded));
         }
         if signatures.is_empty() {
-            return Err(Refusal::Headers);
+            return Err(SignatureError::Headers);
         }
         Ok(Self {
             id: headers.id,
@@ -115,14 +119,14 @@ impl<'a> Signed<'a> {
         })
     }
 
-    /// Whether any signature fits any key, compared in constant time. Every signature is tried with every key, and with as many
-    /// more that cannot win as keys are fewer than two.
+    /// Whether any signature matches any key, compared in constant time. Each signature is verified
+    /// with each key. With fewer than two keys, dummy keys that cannot match fill up the work.
     #[must_use]
-    pub fn fits(&self, keys: &[Key], body: &[u8]) -> bool {
-        self.verify(keys, body).fits
+    pub fn matches(&self, keys: &[SigningKey], body: &[u8]) -> bool {
+        self.verify(keys, body).matches
     }
 
-    fn verify(&self, keys: &[Key], body: &[u8]) -> Verified {
+    fn verify(&self, keys: &[SigningKey], body: &[u8]) -> Verification {
         let mut signed = Vec::with_capacity(self.id.len() + self.timestamp.len() + body.len() + 2);
         for part in [
             self.id.as_bytes(),
@@ -133,26 +137,27 @@ impl<'a> Signed<'a> {
         ] {
             signed.extend_from_slice(part);
         }
-        let nobodys = Key(hmac::Key::new(hmac::HMAC_SHA256, NOBODYS));
-        let live = keys.iter().map(|key| (key, true));
-        let filling = (keys.len()..KEYS).map(|_| (&nobodys, false));
-        let mut verified = Verified::default();
-        for (key, counts) in live.chain(filling) {
+        let dummy = SigningKey(hmac::Key::new(hmac::HMAC_SHA256, DUMMY_KEY));
+        let valid = keys.iter().map(|key| (key, true));
+        let filling = (keys.len()..MIN_VERIFIED_KEYS).map(|_| (&dummy, false));
+        let mut verification = Verification::default();
+        for (key, counts) in valid.chain(filling) {
             for signature in &self.signatures {
                 let equal = hmac::verify(&key.0, &signed, signature).is_ok();
-                verified.fits |= equal & counts;
-                verified.verifications += 1;
+                verification.matches |= equal & counts;
+                verification.count += 1;
             }
         }
-        verified
+        verification
     }
 }
 
-/// What verifying said, and what it cost.
+/// The result of a verification and its cost.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Verified {
-    fits: bool,
-    verifications: usize,
+struct Verification {
+    matches: bool,
+    /// How many HMACs were verified.
+    count: usize,
 }
 
 #[cfg(test)]

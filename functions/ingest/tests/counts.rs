@@ -1,4 +1,4 @@
-//! What the real binary writes for CloudWatch at the end of an invocation.
+//! The metrics that the real binary writes for CloudWatch at the end of an invocation.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -10,19 +10,19 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A process that does not outlive the test.
-struct Running(Child);
+/// Kills the process at the end of the test.
+struct ChildGuard(Child);
 
-impl Drop for Running {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// A runtime that hands over one unsigned request again and again, and takes every answer.
+/// A Lambda runtime that sends the same unsigned request each time, and accepts every response.
 fn serve(mut stream: TcpStream) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     loop {
@@ -33,8 +33,8 @@ fn serve(mut stream: TcpStream) {
             if reader.read_line(&mut line).unwrap_or_default() == 0 {
                 return;
             }
-            let line_in_small = line.to_ascii_lowercase();
-            if let Some(rest) = line_in_small.strip_prefix("content-length:") {
+            let lower_case = line.to_ascii_lowercase();
+            if let Some(rest) = lower_case.strip_prefix("content-length:") {
                 length = rest.trim().parse().unwrap();
             }
             head.push_str(&line);
@@ -64,8 +64,8 @@ fn serve(mut stream: TcpStream) {
     }
 }
 
-/// The lines that the function writes while it answers.
-fn lines(stage: &str) -> (Running, mpsc::Receiver<String>) {
+/// Starts the function and returns the lines that it writes.
+fn lines(stage: &str) -> (ChildGuard, mpsc::Receiver<String>) {
     let runtime = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = runtime.local_addr().unwrap().to_string();
     thread::spawn(move || {
@@ -92,32 +92,32 @@ fn lines(stage: &str) -> (Running, mpsc::Receiver<String>) {
         .spawn()
         .unwrap();
     let stdout: ChildStdout = function.stdout.take().unwrap();
-    let (told, heard) = mpsc::channel();
+    let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(stdout).lines() {
-            if told.send(line.unwrap()).is_err() {
+            if sender.send(line.unwrap()).is_err() {
                 return;
             }
         }
     });
-    (Running(function), heard)
+    (ChildGuard(function), receiver)
 }
 
 #[test]
-fn each_invocation_ends_with_one_line_that_cloudwatch_counts_by() {
+fn each_invocation_ends_with_one_metrics_line() {
     let (_function, lines) = lines("prod");
-    // Three invocations; a line for each, and none counts what one before it did.
+    // Three invocations write one line each, and no line counts an earlier invocation.
     for _ in 0..3 {
         let mut refused = 0;
         let counted = loop {
-            let line = lines.recv_timeout(PATIENCE).expect("nothing is counted");
+            let line = lines.recv_timeout(TIMEOUT).expect("no metrics line");
             let line: Value = serde_json::from_str(&line).expect("each line is one object");
             if line.get("_aws").is_some() {
                 break line;
             }
             assert!(line["level"].is_string(), "{line}");
             if line["message"] == "rejected a request that is not authenticated" {
-                // Names with dots stay as they are, and the trace is told.
+                // The span carries the ids of the request and of the trace.
                 assert_eq!(line["span"]["requestId"], "6b4f", "{line}");
                 assert!(
                     line["span"]["xrayTraceId"]

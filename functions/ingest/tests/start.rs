@@ -1,4 +1,4 @@
-//! What the real binary does at its start, and does not.
+//! How the real binary starts.
 #![cfg(unix)]
 #![expect(
     clippy::expect_used,

@@ -6,7 +6,7 @@
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use connections::{Connections, View};
+use connections::{AlertView, Connections};
 use domain::PartnerId;
 use domain::command::Command;
 use domain::plan::Census;
@@ -15,7 +15,7 @@ use scheduled::Period;
 use store::{Alerts, Progress};
 
 use crate::commands::{commands, is_resolve};
-use crate::error::ReconcileError;
+use crate::job::ReconcileError;
 use crate::pacing;
 use crate::resolved::ResolutionFinder;
 use crate::ticket_comparer::{Comparison, TicketComparer};
@@ -28,7 +28,7 @@ pub(crate) struct Closing<'a> {
     pub(crate) alerts: &'a Alerts,
     pub(crate) connections: &'a Connections,
     pub(crate) partner: &'a PartnerId,
-    pub(crate) view: &'a View,
+    pub(crate) view: &'a AlertView,
     pub(crate) period: Period,
     pub(crate) snapshot_lag: SignedDuration,
     pub(crate) invocation: &'a Invocation,

@@ -1,6 +1,6 @@
 //! The environment variables of this function.
 
-use aws::config::{Environment, Incomplete};
+use aws::config::{Environment, MissingVariables};
 use jiff::SignedDuration;
 
 /// The configuration of this function.
@@ -24,7 +24,7 @@ impl Config {
     ///
     /// # Errors
     /// Names all variables that are missing.
-    pub fn from_env() -> Result<Self, Incomplete> {
+    pub fn from_env() -> Result<Self, MissingVariables> {
         let mut environment = Environment::default();
         let config = Self {
             queue_url: environment.address("QUEUE_URL"),

@@ -7,9 +7,9 @@ use std::time::Duration;
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use aws::queue::QueueSender;
-use connections::{Connections, View, found};
+use connections::{AlertView, Connections, found_ticket};
 use connectwise::{Client, Error, ExternalXref, RecordCursor, RecordPage, Ticket, TicketFilter};
-use domain::adopt::{FoundTicket, adopt_prior_tickets};
+use domain::adopt::{FoundTicket, with_prior_tickets};
 use domain::breaker::CallOutcome;
 use domain::message::Message;
 use domain::record::Record;
@@ -19,7 +19,7 @@ use futures_util::future::join_all;
 use store::{Alerts, Written};
 use tokio::time::Instant;
 
-use crate::error::ReconcileError;
+use crate::job::ReconcileError;
 
 /// A page is read only if this much time is left: it has a thousand tickets to record.
 const PAGE_TIME: Duration = Duration::from_secs(20);
@@ -34,7 +34,7 @@ pub(crate) struct Importer<'a> {
     pub(crate) connections: &'a Connections,
     pub(crate) queue: &'a QueueSender,
     pub(crate) partner: &'a PartnerId,
-    pub(crate) view: &'a View,
+    pub(crate) view: &'a AlertView,
     pub(crate) invocation: &'a Invocation,
 }
 
@@ -92,7 +92,7 @@ impl Importer<'_> {
     /// The index to complete and the client to read with, or `None` if there is nothing to import.
     async fn begin(
         &self,
-    ) -> Result<Option<(TicketIndex, Result<Client, connections::NoClient>)>, store::Error> {
+    ) -> Result<Option<(TicketIndex, Result<Client, connections::ClientError>)>, store::Error> {
         let (Some(live), Some(site)) = (&self.view.view.connection, &self.view.site) else {
             return Ok(None);
         };
@@ -103,7 +103,7 @@ impl Importer<'_> {
         let Some(index) = index.filter(is_incomplete) else {
             return Ok(None);
         };
-        let client = self.connections.client(self.partner, site).await;
+        let client = self.connections.clients.get(self.partner, site).await;
         Ok(Some((index, client)))
     }
 
@@ -120,7 +120,7 @@ impl Importer<'_> {
         count(Metric::PagesRead, 1);
         count(Metric::TicketsCompared, tickets.len());
         let mut alerts: BTreeMap<String, Vec<FoundTicket>> = BTreeMap::new();
-        for ticket in tickets.iter().map(found) {
+        for ticket in tickets.iter().map(found_ticket) {
             if let Some(ticket_ref) = &ticket.ticket_ref {
                 let item_key = ticket_ref.item_key().to_owned();
                 alerts.entry(item_key).or_default().push(ticket);
@@ -153,7 +153,7 @@ impl Importer<'_> {
             // A ticket reference does not say which tenant's it is, so its company is unknown.
             let company = None;
             let now = self.invocation.now();
-            let record = adopt_prior_tickets(before.clone(), tickets, company, epoch, now);
+            let record = with_prior_tickets(before.clone(), tickets, company, epoch, now);
             if record == before {
                 return Ok(());
             }

@@ -4,13 +4,13 @@ use std::ops::AddAssign;
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use aws::queue::QueueSender;
+use aws::queue::{self, QueueSender};
 use aws_types::SdkConfig;
-use connections::{BuildError, Connections, PartnerConfig, View};
+use connections::{AlertView, BuildError, Connections, PartnerConfig};
 use domain::command::{Command, CommandAction};
 use domain::message::Message;
 use domain::pipeline::Schedule;
-use domain::refusals::RefusedAlert;
+use domain::refusals::Refused;
 use domain::{AlertKey, PartnerId, SourceId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -20,7 +20,6 @@ use store::{Alerts, Due, Leased, PartnerItems, Progress};
 
 use crate::Config;
 use crate::closing::Closing;
-use crate::error::ReconcileError;
 use crate::importer::Importer;
 use crate::pacing::{self, DueTimes};
 use crate::releaser::{Releaser, Round};
@@ -52,6 +51,21 @@ pub struct ReconcileTotals {
     pub commands: usize,
     /// Partners with more to do than their allowance permitted.
     pub left: usize,
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
+    #[error("the lease went to another run")]
+    LeaseLost,
+    #[error("the record {0} changes all the time")]
+    Busy(String),
+    #[error(transparent)]
+    Id(#[from] domain::InvalidId),
 }
 
 impl ReconcileJob {
@@ -162,7 +176,7 @@ struct Found {
     looks: Vec<AlertKey>,
     released: Vec<AlertKey>,
     commands: Vec<Command>,
-    retries: Vec<RefusedAlert>,
+    retries: Vec<Refused>,
     /// When it is time to look at the next record.
     next_look: Option<Timestamp>,
     /// Whether there is more than the allowance permits.
@@ -171,10 +185,10 @@ struct Found {
 }
 
 impl ReconcileJob {
-    async fn read(&self, partner: &PartnerId) -> Result<(PartnerConfig, View), store::Error> {
+    async fn read(&self, partner: &PartnerId) -> Result<(PartnerConfig, AlertView), store::Error> {
         let table = &self.connections.table;
         table.recount_unmapped(partner).await?;
-        let mut config = self.connections.set_up(partner).await?;
+        let mut config = self.connections.partner_config(partner).await?;
         if let Some(breaker) = &config.items.breaker
             && self.connections.check_key_version(partner, breaker).await?
         {
@@ -191,8 +205,8 @@ impl ReconcileJob {
         &self,
         partner: &PartnerId,
         items: &PartnerItems,
-    ) -> Result<View, store::Error> {
-        let view = View::of(items.clone(), &SourceId::for_test_alerts());
+    ) -> Result<AlertView, store::Error> {
+        let view = AlertView::of(items.clone(), &SourceId::of_set_up());
         let connection = items.connection.as_ref();
         if view.site.is_none() || connection.is_some_and(|connection| connection.confirmed) {
             return Ok(view);
@@ -200,7 +214,7 @@ impl ReconcileJob {
         let test = self.connections.table.test_ticket_to_change(partner);
         Ok(match test.await?.value {
             Some(_) => view,
-            None => View { site: None, ..view },
+            None => AlertView { site: None, ..view },
         })
     }
 
@@ -209,7 +223,7 @@ impl ReconcileJob {
         &self,
         leased: &Leased,
         config: &PartnerConfig,
-        view: &View,
+        view: &AlertView,
         is_importing: bool,
         invocation: &Invocation,
     ) -> Result<Found, ReconcileError> {
@@ -297,7 +311,8 @@ impl ReconcileJob {
             // Health notifies a person. If the process dies before this, health does so at its own
             // time.
             self.connections
-                .schedule_probe(&leased.partner, now)
+                .schedule
+                .probe(&leased.partner, now)
                 .await?;
         }
         Ok(())
@@ -352,7 +367,7 @@ impl Found {
 }
 
 /// The message by which the consumer tries a refused alert again.
-fn retry(refused: &RefusedAlert) -> Message {
+fn retry(refused: &Refused) -> Message {
     Message::Command(Command {
         key: refused.key.clone(),
         occurrence: refused.occurrence,

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use connections::{Connections, View, found};
+use connections::{AlertView, Connections, found_ticket};
 use connectwise::{Client, Error, ExternalXref, RecordCursor, TicketFilter};
 use domain::adopt::FoundTicket;
 use domain::breaker::CallOutcome;
-use domain::plan::{Proposal, RecordedTickets};
+use domain::plan::{Proposal, Tickets};
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
 use store::{Comparing, Progress};
@@ -24,7 +24,7 @@ const PAGES_PER_LOG: usize = 10;
 pub(crate) struct TicketComparer<'a> {
     pub(crate) connections: &'a Connections,
     pub(crate) partner: &'a PartnerId,
-    pub(crate) view: &'a View,
+    pub(crate) view: &'a AlertView,
     pub(crate) invocation: &'a Invocation,
 }
 
@@ -42,7 +42,7 @@ impl TicketComparer<'_> {
     /// Reads the list as far as there is time.
     pub(crate) async fn compare(
         &self,
-        tickets: RecordedTickets,
+        tickets: Tickets,
         progress: &mut Progress,
         room: usize,
     ) -> Result<Comparison, store::Error> {
@@ -55,7 +55,7 @@ impl TicketComparer<'_> {
             progress.comparing = None;
             return Ok(Comparison::Complete(vec![]));
         }
-        let client = match self.connections.client(self.partner, site).await {
+        let client = match self.connections.clients.get(self.partner, site).await {
             Ok(client) => client,
             Err(err) => {
                 tracing::warn!(error = %err, "failed to make a ConnectWise client for the comparison");
@@ -120,7 +120,7 @@ struct ListReader<'a> {
     began: Timestamp,
     /// Most proposals of this run.
     room: usize,
-    tickets: RecordedTickets,
+    tickets: Tickets,
     /// Boards that the API member can see.
     visible_boards: BTreeSet<RecordId>,
     has_read_boards: bool,
@@ -142,7 +142,7 @@ impl ListReader<'_> {
             let deadline = self.invocation.call_ends();
             let filter = open_tickets()?;
             let page = self.client.ticket_page(&filter, cursor, deadline).await?;
-            let listed: Vec<FoundTicket> = page.items.iter().map(found).collect();
+            let listed: Vec<FoundTicket> = page.items.iter().map(found_ticket).collect();
             drop(page.items);
             self.visible_boards
                 .extend(listed.iter().filter_map(|ticket| ticket.board_id));
@@ -199,7 +199,7 @@ impl ListReader<'_> {
         }
         let explained = self
             .tickets
-            .explain_missing(missing, &shown, &self.visible_boards);
+            .explained(missing, &shown, &self.visible_boards);
         self.proposals.extend(explained);
         Ok(())
     }

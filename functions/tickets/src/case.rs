@@ -1,12 +1,12 @@
 //! One message about one alert, with what is known while it is processed.
 
-use connections::{Site, View};
+use connections::{AlertView, ConnectionSite};
 use domain::AlertKey;
 use domain::command::{Command, CommandAction};
 use domain::decide::may_look;
-use domain::event::{Event, EventOrder};
+use domain::event::{Event, Order};
 use domain::fold::fold;
-use domain::record::{OpenTicket, Record};
+use domain::record::{Open, Record};
 use domain::settings::ConnectionView;
 use domain::ticket_index::TicketIndex;
 use jiff::SignedDuration;
@@ -34,7 +34,7 @@ impl AlertRequest {
         }
     }
 
-    pub(crate) fn order(&self) -> Option<EventOrder> {
+    pub(crate) fn order(&self) -> Option<Order> {
         self.event().map(Event::order)
     }
 }
@@ -44,7 +44,7 @@ pub(crate) struct AlertCase<'a> {
     pub(crate) request: &'a AlertRequest,
     pub(crate) invocation: &'a BatchInvocation,
     pub(crate) view: ConnectionView,
-    pub(crate) site: Option<Site>,
+    pub(crate) site: Option<ConnectionSite>,
     /// Belongs to the connection's present epoch.
     pub(crate) ticket_index: Option<TicketIndex>,
 }
@@ -54,7 +54,7 @@ impl<'a> AlertCase<'a> {
     pub(crate) fn new(
         request: &'a AlertRequest,
         invocation: &'a BatchInvocation,
-        partner: View,
+        partner: AlertView,
     ) -> Self {
         let view = match request {
             AlertRequest::Release => partner.view.released(),
@@ -79,13 +79,13 @@ impl AlertCase<'_> {
         let record = match self.request {
             AlertRequest::Event(event) => fold(stored.clone(), event),
             AlertRequest::Reconsider => stored.clone(),
-            AlertRequest::Command(command) => command.apply(stored.clone(), now),
+            AlertRequest::Command(command) => command.taken_in(stored.clone(), now),
             AlertRequest::Release => stored.clone().released(),
         };
         match &self.view.connection {
             Some(connection) => record
                 .in_epoch(connection.epoch, settle, now)
-                .renew(&connection.settings),
+                .renewed(&connection.settings),
             None => record,
         }
     }
@@ -98,7 +98,7 @@ impl AlertCase<'_> {
     }
 
     /// The ticket that the command asks to inspect, if it is still the alert's and may be read.
-    pub(crate) fn ticket_to_inspect<'a>(&self, record: &'a Record) -> Option<&'a OpenTicket> {
+    pub(crate) fn ticket_to_inspect<'a>(&self, record: &'a Record) -> Option<&'a Open> {
         let AlertRequest::Command(command) = self.request else {
             return None;
         };

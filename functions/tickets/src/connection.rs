@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use connections::{AfterCall, Confirmed, Connections, NoClient, Refused};
-use connectwise::{Client, Suspicion};
-use domain::breaker::{CallOutcome, exceeds_queue_wait};
+use connections::{AfterCall, ClientError, Connections, RefusalScope, RefusedCall};
+use connectwise::{Client, Failure, Suspicion};
+use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -49,8 +49,8 @@ impl<'a> PartnerConnection<'a> {
     }
 
     pub(crate) async fn client(&self) -> Result<Client, TicketError> {
-        let site = self.case.site.as_ref().ok_or(NoClient::NotSetUp)?;
-        Ok(self.connections.client(&self.partner, site).await?)
+        let site = self.case.site.as_ref().ok_or(ClientError::NotSetUp)?;
+        Ok(self.connections.clients.get(&self.partner, site).await?)
     }
 
     /// Reads from ConnectWise. Success closes the breaker's count of failures.
@@ -67,7 +67,7 @@ impl<'a> PartnerConnection<'a> {
     /// Drops the cached keys after ConnectWise refused them. Returns whether other keys may be
     /// read now: they may have been rotated.
     pub(crate) fn refresh_keys(&self) -> bool {
-        self.connections.keys_refused(&self.partner)
+        self.connections.clients.invalidate_keys(&self.partner)
     }
 
     /// What a failure of the step asks for. A refusal counts against the connection only if a plain
@@ -76,42 +76,33 @@ impl<'a> PartnerConnection<'a> {
         let refused = err
             .call()
             .and_then(|call| Some((call, call.classify().suspicion?)));
-        let (outcome, reaction) = match refused {
-            None => {
-                let failure = err.classify();
-                (failure.outcome, failure.reaction)
-            }
+        let failure = match refused {
+            None => err.classify(),
             Some((call, suspicion)) => match self.confirm(suspicion).await {
-                Ok(Confirmed::CallAlone) => {
+                Ok(RefusalScope::CallAlone) => {
                     let reason = Blocked::Rejected(call.answer_summary());
-                    (CallOutcome::Works, Reaction::Block { reason })
+                    Failure::not_done(Reaction::Block { reason }, CallOutcome::Works)
                 }
-                Ok(Confirmed::Connection(err)) => {
-                    let failure = err.classify();
-                    (failure.outcome, failure.reaction)
-                }
-                Ok(Confirmed::Later(wait)) => {
+                Ok(RefusalScope::Connection(err)) => err.classify(),
+                Ok(RefusalScope::Later(wait)) => {
                     let after = Duration::try_from(wait).ok();
-                    (CallOutcome::Nothing, Reaction::Retry { after })
+                    Failure::not_done(Reaction::Retry { after }, CallOutcome::Nothing)
                 }
-                Err(err) => {
-                    let failure = err.classify();
-                    (failure.outcome, failure.reaction)
-                }
+                Err(err) => err.classify(),
             },
         };
-        with_pause(reaction, self.record_outcome(outcome).await)
+        with_pause(failure.reaction, self.record_outcome(failure.outcome).await)
     }
 
     /// Whether only this call failed: a plain read with the same keys succeeds.
     pub(crate) async fn is_alone(&self, err: &TicketError) -> bool {
         let suspicion = err.call().and_then(|call| call.classify().suspicion);
         let confirmed = self.confirm(suspicion.unwrap_or(Suspicion::Route)).await;
-        matches!(confirmed, Ok(Confirmed::CallAlone))
+        matches!(confirmed, Ok(RefusalScope::CallAlone))
     }
 
-    async fn confirm(&self, suspicion: Suspicion) -> Result<Confirmed, TicketError> {
-        let refused = Refused {
+    async fn confirm(&self, suspicion: Suspicion) -> Result<RefusalScope, TicketError> {
+        let refused = RefusedCall {
             suspicion,
             began: self.began,
         };
@@ -119,6 +110,7 @@ impl<'a> PartnerConnection<'a> {
         let (now, end) = (self.case.invocation.now(), self.deadline());
         let confirmed = self
             .connections
+            .clients
             .confirm(&self.partner, &client, refused, now, end);
         Ok(confirmed.await)
     }
@@ -151,7 +143,7 @@ fn with_pause(reaction: Reaction, after_call: AfterCall) -> Reaction {
         (AfterCall::Continue | AfterCall::Wait(_), reaction) => return reaction,
     };
     let wait = after.and_then(|after| SignedDuration::try_from(after).ok());
-    if wait.is_some_and(exceeds_queue_wait) {
+    if wait.is_some_and(is_too_long_for_the_queue) {
         let reason = Blocked::Throttled;
         return Reaction::Block { reason };
     }

@@ -165,7 +165,8 @@ impl TicketsHandler {
         alerts.put_snapshot_part(part, invocation.now()).await?;
         // A time after the part is stored: a run before that has not read it.
         connections
-            .snapshot_came(&part.partner, invocation.now())
+            .schedule
+            .reconcile_snapshot(&part.partner, invocation.now())
             .await
     }
 

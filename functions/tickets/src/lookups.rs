@@ -2,12 +2,12 @@
 //! Nothing is written to ConnectWise here. A failed lookup is never taken for an empty one.
 
 use aws::metrics::{Metric, count};
-use connections::{Connections, found};
+use connections::{Connections, found_ticket};
 use connectwise::Error;
-use domain::adopt::{adopt, adopt_prior_tickets, apply_recheck};
+use domain::adopt::{adopt, rechecked, with_prior_tickets};
 use domain::breaker::CallOutcome;
-use domain::done::{apply_observation, observed_effect};
-use domain::record::{BlockedSince, ClosedBy, OpenTicket, Recheck, Record, TicketEnd};
+use domain::done::{effect, verified};
+use domain::record::{BlockedSince, ClosedBy, Ended, Open, Recheck, Record};
 use domain::ticket_index::{TicketIndex, TicketIndexState};
 use domain::{Blocked, PartnerId, Reaction, RecordId, TicketRef, rights};
 use jiff::SignedDuration;
@@ -64,9 +64,7 @@ impl Lookups<'_> {
         let partner = record.key.partner.clone();
         let record = match found {
             Search::Found(tickets) => adopt(record, &claim, &tickets, now),
-            Search::None => record
-                .unblock_claimed()
-                .with_empty_visit(self.settle, began),
+            Search::None => record.going_on().with_empty_visit(self.settle, began),
             Search::Blind => {
                 let record = record.with_blind_visit(began);
                 if claim.is_blind_too_long(self.settle, now) {
@@ -108,12 +106,12 @@ impl Lookups<'_> {
             Err(err) => return self.fail(stored, record, &err, &connection, case).await,
         };
         let (began, now) = (connection.began(), case.invocation.now());
-        let effect = observed_effect(&claim, &observed);
+        let effect = effect(&claim, &observed);
         tracing::info!(op = ?claim.op, effect = ?effect, visits = claim.visits + 1, "looked for the effect of a write");
         if let Some(effect) = &effect {
             count_effect(effect);
         }
-        let record = apply_observation(record, &claim, &observed, self.settle, began, now);
+        let record = verified(record, &claim, &observed, self.settle, began, now);
         self.records.save(&record).await
     }
 
@@ -137,14 +135,14 @@ impl Lookups<'_> {
             .await;
         let now = case.invocation.now();
         let record = match found {
-            Ok(Search::Found(tickets)) => apply_recheck(record, recheck, &tickets, now),
-            Ok(Search::None) => apply_recheck(record, recheck, &[], now),
+            Ok(Search::Found(tickets)) => rechecked(record, recheck, &tickets, now),
+            Ok(Search::None) => rechecked(record, recheck, &[], now),
             // The alert goes on meanwhile.
-            Ok(Search::Blind) => record.with_recheck_delayed(recheck, now),
+            Ok(Search::Blind) => record.with_recheck_put_off(recheck, now),
             Err(err) => {
                 tracing::warn!(error = %err, "failed to look again for a write that was given up");
                 connection.judge(&err).await;
-                record.with_recheck_delayed(recheck, now)
+                record.with_recheck_put_off(recheck, now)
             }
         };
         tracing::info!(
@@ -174,7 +172,7 @@ impl Lookups<'_> {
         };
         let epoch = case.view.connection.as_ref().map(|live| live.epoch);
         let mapping = case.view.mapping.as_ref();
-        let with_prior = adopt_prior_tickets(
+        let with_prior = with_prior_tickets(
             record.clone(),
             &found,
             mapping.and_then(|mapping| mapping.company),
@@ -215,7 +213,7 @@ impl Lookups<'_> {
         if has_tickets {
             tracing::warn!(partner = %partner, "ConnectWise has tickets that the table does not know; importing them");
             let now = case.invocation.now();
-            self.connections.reconcile(&partner, now).await?;
+            self.connections.schedule.reconcile(&partner, now).await?;
         }
         case.set_ticket_index(index);
         Ok(StepOutcome::Again)
@@ -240,7 +238,7 @@ impl Lookups<'_> {
     pub(crate) async fn inspect(
         &self,
         record: Record,
-        open: &OpenTicket,
+        open: &Open,
         case: &mut AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
         let connection = self.connection(&record, case);
@@ -255,11 +253,11 @@ impl Lookups<'_> {
             .await;
         let (ended, board_id) = match ticket {
             Ok(Some(ticket)) => {
-                let found = found(&ticket);
+                let found = found_ticket(&ticket);
                 let ended = found.ended(&record.ticket_ref(), open.company_id);
                 (ended, found.board_id)
             }
-            Ok(None) => (Some(TicketEnd::from(ClosedBy::Deleted)), open.board_id),
+            Ok(None) => (Some(Ended::from(ClosedBy::Deleted)), open.board_id),
             Err(err) => {
                 tracing::warn!(error = %err, "failed to read a ticket");
                 connection.judge(&err).await;

@@ -3,7 +3,7 @@
 
 use aws::metrics::{Metric, count};
 use connections::Connections;
-use domain::record::{CallRefusal, Claim, Record};
+use domain::record::{Claim, Record, Refusal};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use store::{Alerts, Written};
@@ -160,7 +160,7 @@ impl RecordWriter<'_> {
         now: Timestamp,
     ) -> Result<(), store::Error> {
         let soon = now.saturating_add(REFUSAL_DELAY).unwrap_or(Timestamp::MAX);
-        self.connections.reconcile(partner, soon).await
+        self.connections.schedule.reconcile(partner, soon).await
     }
 }
 
@@ -186,7 +186,7 @@ impl Holds {
 pub(crate) struct WriteFailure<'a> {
     pub(crate) reaction: Reaction,
     /// What ConnectWise refused for this alert alone.
-    pub(crate) refusal: Option<CallRefusal>,
+    pub(crate) refusal: Option<Refusal>,
     /// The text of the ticket or note that was not written.
     pub(crate) text: Option<&'a domain::event::Payload>,
 }

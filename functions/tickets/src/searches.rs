@@ -1,12 +1,12 @@
 //! Searches for tickets of Ticketbridge, by their reference in `externalXRef`. Closed tickets are
 //! found too. A failed search is an error, never an empty result.
 
-use connections::found;
+use connections::found_ticket;
 use connectwise::{Client, Error, ExternalXref, InvalidXref, MySecurity};
 use domain::adopt::FoundTicket;
 use domain::done::ObservedTicket;
 use domain::record::{Claim, Op, Record};
-use domain::rights::{self, ListedRights, RightStatus};
+use domain::rights::{self, Listed, RightStatus};
 use domain::ticket_index::Sentinel;
 use domain::{RecordId, TicketRef};
 use tokio::time::Instant;
@@ -44,7 +44,7 @@ pub(crate) async fn find_tickets(
         .map_err(TicketError::Read)?;
     let matching: Vec<FoundTicket> = tickets
         .iter()
-        .map(found)
+        .map(found_ticket)
         .filter(|ticket| ticket.ticket_ref.as_ref() == Some(ticket_ref))
         .collect();
     if !matching.is_empty() {
@@ -69,7 +69,7 @@ pub(crate) async fn find_tickets_of_alert(
         .tickets_by_external_xref_prefix(&prefix, deadline)
         .await
         .map_err(TicketError::Read)?;
-    Ok(tickets.iter().map(found).collect())
+    Ok(tickets.iter().map(found_ticket).collect())
 }
 
 /// Whether ConnectWise has any ticket of Ticketbridge.
@@ -115,7 +115,7 @@ pub(crate) async fn observe_ticket(
     Ok(ObservedTicket {
         is_noted,
         is_prioritised: priority.is_some() && actual == priority,
-        ticket: Some(found(&ticket)),
+        ticket: Some(found_ticket(&ticket)),
     })
 }
 
@@ -129,7 +129,8 @@ pub(crate) async fn missing_sentinels(
     let (mut missing, mut not_found) = (vec![], vec![]);
     for sentinel in sentinels {
         match client.ticket(sentinel.ticket_id, deadline).await {
-            Ok(ticket) if found(&ticket).ticket_ref.as_ref() == Some(&sentinel.ticket_ref) => {}
+            Ok(ticket)
+                if found_ticket(&ticket).ticket_ref.as_ref() == Some(&sentinel.ticket_ref) => {}
             // The ticket carries another reference now.
             Ok(_) => missing.push(sentinel.ticket_id),
             Err(Error::NotFound { .. }) => not_found.push(sentinel),
@@ -157,8 +158,8 @@ async fn shows_all_tickets(client: &Client, deadline: Instant) -> Result<bool, T
         .my_security(deadline)
         .await
         .map_err(TicketError::Read)?;
-    let listed: Vec<ListedRights<'_>> = security.iter().map(MySecurity::listed).collect();
-    Ok(rights::right_status(rights::TICKETS_INQUIRE, &listed) == RightStatus::Granted)
+    let listed: Vec<Listed<'_>> = security.iter().map(MySecurity::listed).collect();
+    Ok(rights::status(rights::TICKETS_INQUIRE, &listed) == RightStatus::Granted)
 }
 
 pub(crate) fn xref(ticket_ref: &TicketRef) -> Result<ExternalXref, TicketError> {

@@ -2,17 +2,17 @@
 
 use std::time::Duration;
 
-use connections::NoClient;
+use connections::ClientError;
 use connectwise::{Error, Failure, WriteOutcome};
 use domain::breaker::CallOutcome;
-use domain::record::{CallRefusal, Op};
-use domain::{Blocked, Reaction, TicketTarget};
+use domain::record::{Op, Refusal};
+use domain::{Blocked, Reaction, Target};
 
 /// Why a step was not done, or may not have been.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TicketError {
     #[error(transparent)]
-    NoClient(#[from] NoClient),
+    NoClient(#[from] ClientError),
     /// A read before the write failed: nothing was written.
     #[error("reading failed: {0}")]
     Read(Error),
@@ -39,8 +39,7 @@ pub(crate) enum TicketError {
 const NO_WORDS: &str = "";
 
 impl TicketError {
-    /// Classifies the failure of a step. A suspicion says nothing about the connection until a plain
-    /// read confirms it.
+    /// Classifies the failure of the step. What a plain read must confirm first is left out.
     pub(crate) fn classify(&self) -> Failure {
         match self {
             Self::NoClient(err) => err.classify(),
@@ -53,20 +52,22 @@ impl TicketError {
                 write: WriteOutcome::Unknown,
                 ..err.classify().unconfirmed()
             },
-            Self::NoTime => {
-                let after = Some(Duration::from_secs(1));
-                Failure::not_done(Reaction::Retry { after }, CallOutcome::Nothing)
-            }
+            Self::NoTime => Failure::not_done(
+                Reaction::Retry {
+                    after: Some(Duration::from_secs(1)),
+                },
+                CallOutcome::Nothing,
+            ),
             Self::NoText => {
                 Failure::not_done(Reaction::Retry { after: None }, CallOutcome::Nothing)
             }
-            Self::StatusWithoutEffect => without_effect(TicketTarget::Status),
-            Self::PriorityWithoutEffect => without_effect(TicketTarget::Priority),
+            Self::StatusWithoutEffect => without_effect(Target::Status),
+            Self::PriorityWithoutEffect => without_effect(Target::Priority),
         }
     }
 
     /// What ConnectWise refused for this alert alone, if the alert is blocked for this reason.
-    pub(crate) fn refusal(&self, op: Option<Op>, reason: &Blocked) -> Option<CallRefusal> {
+    pub(crate) fn refusal(&self, op: Option<Op>, reason: &Blocked) -> Option<Refusal> {
         let words = match (reason, self) {
             (Blocked::TargetGone(_), Self::StatusWithoutEffect | Self::PriorityWithoutEffect) => {
                 NO_WORDS
@@ -81,7 +82,7 @@ impl TicketError {
             (_, _) => return None,
         };
         let words = words.to_owned();
-        Some(CallRefusal { op, words })
+        Some(Refusal { op, words })
     }
 
     /// The call whose failure means that nothing was written.
@@ -98,8 +99,8 @@ impl TicketError {
     }
 }
 
-/// ConnectWise answered 200, but the ticket did not change.
-fn without_effect(target: TicketTarget) -> Failure {
+/// ConnectWise answered well, but the ticket did not change.
+fn without_effect(target: Target) -> Failure {
     let reason = Blocked::TargetGone(target);
     Failure::not_done(Reaction::Block { reason }, CallOutcome::Works)
 }

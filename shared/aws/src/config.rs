@@ -1,67 +1,68 @@
-//! Reading the environment: all missing variables are named at once, so that a deployment is mended in one go.
+//! Reads the environment, and names all missing variables at once.
 
 use std::fmt;
 
 use domain::transport::is_protected;
 
-/// A reader of environment variables that remembers what it missed.
+/// Reads environment variables and collects their errors.
 #[derive(Debug, Default)]
 pub struct Environment {
-    faults: Vec<String>,
+    errors: Vec<String>,
 }
 
 /// The variables that are missing or unreadable.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub struct Incomplete(Vec<String>);
+pub struct MissingVariables(Vec<String>);
 
-impl fmt::Display for Incomplete {
+impl fmt::Display for MissingVariables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "environment: {}", self.0.join("; "))
     }
 }
 
 impl Environment {
-    /// A required text; empty counts as missing.
+    /// Reads a required text. An empty one counts as missing.
     pub fn text(&mut self, name: &str) -> String {
         let value = optional(name);
         if value.is_none() {
-            self.faults.push(format!("{name} is not set"));
+            self.errors.push(format!("{name} is not set"));
         }
         value.unwrap_or_default()
     }
 
-    /// A required address: https, or of this machine.
+    /// Reads a required address: https, or one of this machine.
     pub fn address(&mut self, name: &str) -> String {
         let text = self.text(name);
         if !text.is_empty() && !is_protected(&text) {
-            let err = "is neither an https address nor one of this machine";
-            self.faults.push(format!("{name} {err}"));
+            self.errors.push(format!(
+                "{name} is neither an https address nor one of this machine"
+            ));
         }
         text
     }
 
-    /// A required number.
+    /// Reads a required number.
     pub fn number(&mut self, name: &str) -> u32 {
         let text = self.text(name);
         text.parse().unwrap_or_else(|_| {
             if !text.is_empty() {
-                self.faults.push(format!("{name} is not a number"));
+                self.errors.push(format!("{name} is not a number"));
             }
             0
         })
     }
 
-    /// Something that may be absent, but is readable where it is there.
+    /// Reads an optional value. If it is present, it must be readable.
     pub fn parsed<T>(&mut self, name: &str, parse: impl Fn(&str) -> Option<T>) -> Option<T> {
         let text = optional(name)?;
         let parsed = parse(&text);
         if parsed.is_none() {
-            self.faults.push(format!("{name} is not readable"));
+            self.errors.push(format!("{name} is not readable"));
         }
         parsed
     }
 
-    /// A list separated by commas; empty when unset.
+    /// Reads a list that is separated by commas. Empty if unset.
     #[must_use]
     pub fn list(&self, name: &str) -> Vec<String> {
         optional(name)
@@ -72,24 +73,24 @@ impl Environment {
             .collect()
     }
 
-    /// The configuration, if nothing was missing.
+    /// Returns the configuration if there was no error.
     ///
     /// # Errors
-    /// All that was missing or unreadable.
-    pub fn complete<T>(self, config: T) -> Result<T, Incomplete> {
-        if self.faults.is_empty() {
+    /// All variables that are missing or unreadable.
+    pub fn complete<T>(self, config: T) -> Result<T, MissingVariables> {
+        if self.errors.is_empty() {
             Ok(config)
         } else {
-            Err(Incomplete(self.faults))
+            Err(MissingVariables(self.errors))
         }
     }
 }
 
-/// A variable that may be absent; empty counts as absent.
+/// Reads an optional variable. An empty one counts as absent.
 #[must_use]
 #[expect(
     clippy::disallowed_methods,
-    reason = "this file is where the environment is read"
+    reason = "only this file reads the environment"
 )]
 pub fn optional(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())

@@ -1,4 +1,4 @@
-//! Asking a Lambda to run.
+//! Starts other Lambda functions.
 
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::primitives::Blob;
@@ -7,13 +7,11 @@ use aws_types::SdkConfig;
 use domain::text::chain;
 use serde_json::Value;
 
-/// Lambda did not take the request to run a function.
 #[derive(Debug, thiserror::Error)]
-#[error("Lambda does not run {function}: {cause}")]
-pub struct NotAsked {
-    /// Its name.
+#[error("failed to start {function}: {cause}")]
+pub struct FunctionStartError {
     function: String,
-    /// What the SDK says, its whole chain.
+    /// The whole chain of the SDK's error.
     cause: String,
 }
 
@@ -25,7 +23,6 @@ pub struct Function {
 }
 
 impl Function {
-    /// The function of this name.
     #[must_use]
     pub fn new(config: &SdkConfig, name: String) -> Self {
         Self {
@@ -34,12 +31,12 @@ impl Function {
         }
     }
 
-    /// Has the function run some time soon, beside whatever else runs, and does not wait for it. Lambda may run it twice, or not
-    /// at all when it has too much to do: what is asked for here must be found again by other means.
+    /// Starts the function asynchronously. Lambda may run it twice, or under load not at all, so
+    /// the work must also be found by other means.
     ///
     /// # Errors
-    /// When Lambda did not take the request; it may have, where no answer came.
-    pub async fn invoke_later(&self, payload: &Value) -> Result<(), NotAsked> {
+    /// When Lambda did not confirm the request. If no response came, the function may still run.
+    pub async fn invoke_later(&self, payload: &Value) -> Result<(), FunctionStartError> {
         let call = self
             .client
             .invoke()
@@ -48,7 +45,7 @@ impl Function {
             .payload(Blob::new(payload.to_string()));
         match call.send().await {
             Ok(_) => Ok(()),
-            Err(err) => Err(NotAsked {
+            Err(err) => Err(FunctionStartError {
                 function: self.name.clone(),
                 cause: chain(&err),
             }),

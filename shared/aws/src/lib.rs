@@ -1,6 +1,7 @@
-//! The edge to AWS that functions share: start-up, what is counted, an invocation's time, the queue, Secrets Manager, mail and other functions.
+//! AWS access that the functions share: start-up, metrics, invocations, the queue, Secrets Manager,
+//! mail and calls of other functions.
 //!
-//! No DynamoDB here: `ingest` links this crate and has no table.
+//! DynamoDB is not here, since `ingest` links this crate and uses no table.
 
 mod cause;
 pub mod config;

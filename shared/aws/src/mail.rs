@@ -1,4 +1,5 @@
-//! Mail by SES. No address stands in a log or an error: SES's own words may hold one, so only its codes are told.
+//! Mail by SES. No log and no error holds an address. SES's own text may hold one, so only its
+//! codes are reported.
 
 use aws_sdk_sesv2::Client;
 use aws_sdk_sesv2::error::SdkError;
@@ -11,46 +12,34 @@ use domain::text::{cut_to_chars, lines, one_line};
 use crate::cause::cause;
 use crate::metrics::{Metric, count};
 
-/// A mail to one person.
 #[derive(Debug, Clone)]
 pub struct Mail {
-    /// To whom.
     pub to: EmailAddress,
-    /// One line; what would begin another becomes a space.
+    /// One line. Line breaks become spaces.
     pub subject: String,
-    /// The same for those whose mail program shows no HTML.
+    /// For mail programs that show no HTML.
     pub text: String,
-    /// A whole document.
+    /// A whole HTML document.
     pub html: String,
 }
 
-/// Why a mail was not sent.
+/// Why a mail was not sent. `cause` is SES's code, or the whole chain if SES did not answer.
 #[derive(Debug, thiserror::Error)]
-pub enum NotSent {
-    /// SES does not know our own address or its domain as verified, or has stopped this account from sending: the operator mends it.
+pub enum MailError {
+    /// SES has not verified the sender's address or domain, or has suspended the account. The
+    /// operator must correct it.
     #[error("SES does not let this account send from its address: {cause}")]
-    Sender {
-        /// SES's code.
-        cause: String,
-    },
-    /// SES does not send to this address: it is none, or the account is in SES's sandbox and the address is not verified there.
+    Sender { cause: String },
+    /// The address is invalid, or the account is in SES's sandbox and the address is not verified
+    /// there.
     #[error("SES does not send to this address: {cause}")]
-    Recipient {
-        /// SES's code.
-        cause: String,
-    },
-    /// More mails than the account may send; it goes on by itself.
-    #[error("SES sends no more mails for the moment: {cause}")]
-    Throttled {
-        /// SES's code.
-        cause: String,
-    },
-    /// SES could not be asked, or failed. The mail may be on its way.
-    #[error("SES could not be asked: {cause}")]
-    Unavailable {
-        /// The code, or the whole chain where SES did not answer.
-        cause: String,
-    },
+    Recipient { cause: String },
+    /// The account's sending limit is reached. Sending works again later.
+    #[error("SES throttles this account: {cause}")]
+    Throttled { cause: String },
+    /// SES failed or did not answer. The mail may still be sent.
+    #[error("the call of SES failed: {cause}")]
+    Unavailable { cause: String },
 }
 
 /// Sends mails from one address.
@@ -60,11 +49,11 @@ pub struct Mailer {
     from: String,
 }
 
-/// Longer subjects are cut: no mail program shows more.
-const LONGEST_SUBJECT: usize = 150;
+/// In characters. Mail programs show no more.
+const MAX_SUBJECT: usize = 150;
 
 impl Mailer {
-    /// From this address, `name@example.com` or `Name <name@example.com>`.
+    /// Sends from this address: `name@example.com` or `Name <name@example.com>`.
     #[must_use]
     pub fn new(config: &SdkConfig, from: String) -> Self {
         Self {
@@ -73,11 +62,12 @@ impl Mailer {
         }
     }
 
-    /// Sends a mail: SES has it when this returns. If the process dies right after, it is on its way; sending it again sends it twice.
+    /// Sends a mail. Once this returns, SES has accepted it. If the process dies right after, the
+    /// mail is sent, and sending it again sends it twice.
     ///
     /// # Errors
-    /// When SES refuses it, which no repeating mends but for throttling, or could not be asked.
-    pub async fn send(&self, mail: &Mail) -> Result<(), NotSent> {
+    /// When SES refuses the mail, where only throttling is worth a retry, or the call fails.
+    pub async fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let sent = self.try_to_send(mail).await;
         let metric = match &sent {
             Ok(()) => Metric::MailsSent,
@@ -87,8 +77,8 @@ impl Mailer {
         sent
     }
 
-    async fn try_to_send(&self, mail: &Mail) -> Result<(), NotSent> {
-        let message = message(mail).map_err(|cause| NotSent::Unavailable { cause })?;
+    async fn try_to_send(&self, mail: &Mail) -> Result<(), MailError> {
+        let message = message(mail).map_err(|cause| MailError::Unavailable { cause })?;
         let call = self
             .client
             .send_email()
@@ -119,39 +109,41 @@ fn message(mail: &Mail) -> Result<Message, String> {
         .build())
 }
 
-/// A header is one line: who chose a name that stands in it must not begin a header of their own.
+/// A subject is one line, so that a name in it cannot add a header.
 fn subject(text: &str) -> String {
-    cut_to_chars(&one_line(text), LONGEST_SUBJECT)
+    cut_to_chars(&one_line(text), MAX_SUBJECT)
 }
 
-fn not_sent<R: std::fmt::Debug>(err: &SdkError<SendEmailError, R>, to: &EmailAddress) -> NotSent {
+fn not_sent<R: std::fmt::Debug>(err: &SdkError<SendEmailError, R>, to: &EmailAddress) -> MailError {
     let cause = cause(err);
     let Some(answer) = err.as_service_error() else {
-        return NotSent::Unavailable { cause };
+        return MailError::Unavailable { cause };
     };
     if answer.is_too_many_requests_exception() || answer.is_limit_exceeded_exception() {
-        return NotSent::Throttled { cause };
+        return MailError::Throttled { cause };
     }
     if answer.is_account_suspended_exception()
         || answer.is_sending_paused_exception()
         || answer.is_mail_from_domain_not_verified_exception()
     {
-        return NotSent::Sender { cause };
+        return MailError::Sender { cause };
     }
     if answer.is_bad_request_exception() {
-        return NotSent::Recipient { cause };
+        return MailError::Recipient { cause };
     }
     if answer.is_message_rejected() {
-        // "Email address is not verified. The following identities failed the check in region …: a@b, c@d": both may be among them,
-        // and the sender is the one that keeps everybody's mail from going out.
+        // "Email address is not verified. The following identities failed the check in region …:
+        // a@b, c@d". Both addresses may be among them. An unverified sender concerns all mails, so
+        // it counts.
         let words = answer.meta().message().unwrap_or_default();
         let named = words.rsplit(": ").next().unwrap_or_default();
-        return match words.contains("not verified") && named != to.as_str() {
-            true => NotSent::Sender { cause },
-            false => NotSent::Recipient { cause },
+        return if words.contains("not verified") && named != to.as_str() {
+            MailError::Sender { cause }
+        } else {
+            MailError::Recipient { cause }
         };
     }
-    NotSent::Unavailable { cause }
+    MailError::Unavailable { cause }
 }
 
 #[cfg(test)]

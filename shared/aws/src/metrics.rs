@@ -1,7 +1,9 @@
-//! What is counted: one list of names for the code, the alarms and the dashboard, written at the end of each invocation as one line of
-//! CloudWatch's Embedded Metric Format, which CloudWatch reads from the log.
+//! The metrics: one list of names for the code, the alarms and the dashboard. At the end of each
+//! invocation they are written as one line of CloudWatch's Embedded Metric Format, which CloudWatch
+//! reads from the log.
 //!
-//! The stage is the only dimension: each more of them, and above all a partner's name, would be a metric of its own to pay for.
+//! The stage is the only dimension. Each further dimension, above all a partner's name, would make
+//! more metrics to pay for.
 
 use std::io;
 use std::sync::OnceLock;
@@ -12,63 +14,58 @@ use metrics_cloudwatch_embedded::{Builder, Collector};
 
 use crate::config::optional;
 
-/// Where CloudWatch lists them.
+/// The namespace in CloudWatch.
 pub const NAMESPACE: &str = "Ticketbridge";
-/// What tells two stages of one account apart.
+/// Distinguishes the stages of one account.
 pub const DIMENSION: &str = "Stage";
 
-/// Something that is counted or measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Metric {
-    /// Events that the door took.
+    /// Events that the webhook accepted.
     EventsAccepted,
-    /// Signed events that were rejected because they are wrong: their alerts have no ticket. A body that cannot be read counts one.
+    /// Invalid events of authenticated requests. Their alerts have no ticket. An unreadable body
+    /// counts one.
     EventsRejected,
-    /// Members that were unreadable and left out of accepted events.
+    /// Unreadable members that were left out of accepted events.
     MembersDropped,
-    /// Requests that the door refused: unsigned, malformed, too large.
+    /// Requests that the webhook refused: unsigned, malformed, too large.
     RequestsRefused,
-    /// Requests that the door could not serve: the sender was told to come again.
+    /// Requests that the webhook answered with 503. Their senders repeat them.
     RequestsFailed,
-    /// Tickets made.
     TicketsCreated,
-    /// Tickets closed by us.
+    /// Tickets that this service closed.
     TicketsClosed,
-    /// Notes on tickets.
+    /// Notes that were added to tickets.
     TicketsNoted,
-    /// Priorities raised.
+    /// Tickets whose priority was raised.
     TicketsPatched,
-    /// Tickets opened again.
     TicketsReopened,
-    /// Second tickets of an alert, closed.
+    /// Duplicate tickets of an alert that were closed.
     DuplicateRepaired,
-    /// Messages parked that can never work.
+    /// Messages that were sent to the dead-letter queue.
     DeadLetters,
-    /// Alerts that cannot go on for now.
+    /// Alerts that became blocked.
     AlertsBlocked,
-    /// How long ago the oldest message was sent that came back to the queue unfinished, in seconds.
+    /// The age of the oldest message that returned to the queue unfinished, in seconds.
     UnfinishedAge,
-    /// Connections that nobody calls any more.
     BreakersOpened,
-    /// Connections that are called again.
     BreakersClosed,
-    /// Mails that SES took.
     MailsSent,
-    /// Mails that SES did not take.
     MailsFailed,
-    /// Calls to the queue that failed.
+    /// Failed calls of SQS.
     QueueFailures,
-    /// Alerts that reconcile asked to be decided again.
+    /// Blocked alerts that reconcile released.
     AlertsReleased,
-    /// Alerts that reconcile asked to be taken for gone.
+    /// Alerts that reconcile commanded to resolve.
     ClosingsCommanded,
-    /// Tenants whose closings were too many at once, and wait for a person.
+    /// Tenants whose bulk close is held until a person approves it.
     ClosingsHeld,
-    /// Alerts that stay open because a snapshot lists an id that is only similar to theirs.
+    /// Alerts that stay active because a snapshot lists an id that is only similar to theirs.
     SimilarIds,
-    /// Alerts whose tenant is not listed for mapping, because too many of its source wait to be mapped.
+    /// Alerts whose tenant is not listed for mapping, because its source has too many unmapped
+    /// tenants.
     TenantsNotListed,
-    /// Partner runs that were due again because two runs before them died.
+    /// Partner runs after at least two runs that died.
     RunsDied,
     /// Pages of tickets that reconcile read.
     PagesRead,
@@ -80,14 +77,13 @@ pub enum Metric {
     ReconcileTicks,
     /// Ticks of health's schedule.
     HealthTicks,
-    /// Ticks that found that another schedule does not run.
+    /// Ticks that found another schedule not running.
     SchedulesMissed,
-    /// Panics, of a handler or of a task beside it.
+    /// Panics of a handler or of a background task.
     Panics,
 }
 
 impl Metric {
-    /// All of them.
     pub const ALL: [Self; 32] = [
         Self::EventsAccepted,
         Self::EventsRejected,
@@ -123,7 +119,7 @@ impl Metric {
         Self::Panics,
     ];
 
-    /// Its name in CloudWatch.
+    /// The name in CloudWatch.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -162,29 +158,30 @@ impl Metric {
         }
     }
 
-    /// Whether it is a time in seconds; all others are counts.
+    /// Whether it is a time in seconds. All others are counts.
     #[must_use]
     pub fn is_time(self) -> bool {
         self == Self::UnfinishedAge
     }
 }
 
-/// Counts so many; nothing where it is none.
+/// Increases a counter. A count of zero is not written.
 pub fn count(metric: Metric, by: usize) {
     if by > 0 {
         counter!(metric.name()).increment(u64::try_from(by).unwrap_or(u64::MAX));
     }
 }
 
-/// Notes a time.
+/// Records a time.
 pub fn measure(metric: Metric, time: Duration) {
     histogram!(metric.name()).record(time.as_secs_f64());
 }
 
-/// What is counted between two ends of invocations.
+/// Collects the counts of one invocation.
 static COLLECTOR: OnceLock<&'static Collector> = OnceLock::new();
 
-/// Begins to count, in a function that is told its stage; elsewhere counting does nothing. Called once, with the logs.
+/// Starts the metrics in a function whose `STAGE` is set. Elsewhere, counting has no effect. Called
+/// once, with the logs.
 pub(crate) fn start() {
     let Some(stage) = optional("STAGE") else {
         return;
@@ -193,10 +190,10 @@ pub(crate) fn start() {
         .cloudwatch_namespace(NAMESPACE)
         .with_dimension(DIMENSION, stage);
     let Ok(collector) = builder.init() else {
-        // A second start in one process keeps the first one's.
+        // A second start in one process keeps the first collector.
         return;
     };
-    // Properties are there to be searched for, and cost nothing.
+    // A property can be searched for and costs nothing.
     let function = optional("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
     collector.set_property("function", function);
     for metric in Metric::ALL {
@@ -209,12 +206,13 @@ pub(crate) fn start() {
     let _ = COLLECTOR.set(collector);
 }
 
-/// Writes what was counted when it is dropped, at the end of an invocation, however that ends; nothing where nothing was counted.
+/// Writes the counts when it is dropped, at the end of an invocation, even after a panic. Without
+/// counts it writes nothing.
 #[must_use]
 #[derive(Debug)]
 pub struct FlushOnDrop(());
 
-/// Has what this invocation counts written at its end. An invocation that is killed takes its counts along.
+/// Writes this invocation's counts at its end. The counts of a killed invocation are lost.
 pub fn flush_on_drop() -> FlushOnDrop {
     FlushOnDrop(())
 }
@@ -236,10 +234,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_metric_is_in_the_list_once() {
+    fn the_list_holds_each_metric_once() {
         let names: BTreeSet<_> = Metric::ALL.iter().map(|metric| metric.name()).collect();
         assert_eq!(names.len(), Metric::ALL.len());
-        // Written out, so that a new one cannot be left out of the list.
+        // Names the last metric, so that a new one cannot be missing from the list.
         assert_eq!(Metric::ALL.last(), Some(&Metric::Panics));
         assert_eq!(Metric::Panics as usize + 1, Metric::ALL.len());
     }

@@ -1,4 +1,4 @@
-//! The queue between the door and the tickets, and the place for what can never work.
+//! The queue between `ingest` and `tickets`, and the dead-letter queue.
 
 use std::time::Duration;
 
@@ -14,43 +14,38 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::metrics::{Metric, count};
 
-/// SQS takes at most so many messages in one call.
-const BATCH: usize = 10;
-/// SQS takes at most so many bytes in one call, attributes and groups included; the margin covers those.
-const BATCH_BYTES: usize = 1024 * 1024 - 16 * 1024;
+/// SQS accepts at most this many messages in one call.
+const MAX_BATCH: usize = 10;
+/// SQS accepts at most 1 MiB in one call. The margin is for attributes and groups.
+const MAX_BATCH_BYTES: usize = 1024 * 1024 - 16 * 1024;
 
-/// So many calls of one [`Outbox::send_all`] are under way at once: a thousand messages are a hundred calls, which one after another
-/// would outlast the sender's patience.
-const CALLS_AT_ONCE: usize = 16;
-/// How often messages are sent that SQS refuses while it takes others of the same call. The SDK repeats calls that fail as a whole.
-const ATTEMPTS: u32 = 4;
-/// Before the second attempt; longer before each further one.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Concurrent calls of one [`QueueSender::send_all`]. A thousand messages need a hundred calls,
+/// which one after the other would take too long for the sender.
+const MAX_CONCURRENT_CALLS: usize = 16;
+/// Attempts for messages that SQS refuses while it accepts others of the same call. The SDK retries
+/// calls that fail as a whole.
+const MAX_ATTEMPTS: u32 = 4;
+/// The pause before the second attempt. It grows with each attempt.
+const RETRY_PAUSE: Duration = Duration::from_millis(50);
 
-/// Why messages were not all taken.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// SQS could not be asked, or refused the call.
     #[error("SQS {operation} failed: {cause}")]
     Call {
-        /// The API's operation.
         operation: &'static str,
-        /// What the SDK says, its whole chain.
+        /// The whole chain of the SDK's error.
         cause: String,
     },
-    /// SQS took some and refused others.
+    /// SQS accepted only a part of the messages.
     #[error("SQS refused {refused} of {sent} messages, first with {code}")]
     Partial {
-        /// How many were refused.
         refused: usize,
-        /// How many were sent in the call.
         sent: usize,
-        /// The first refusal's code.
         code: String,
     },
 }
 
-/// The queue, as the door sees it.
+/// Sends messages to the queue.
 #[derive(Debug, Clone)]
 pub struct QueueSender {
     client: Client,
@@ -58,7 +53,6 @@ pub struct QueueSender {
 }
 
 impl QueueSender {
-    /// A sender to the queue at this address.
     #[must_use]
     pub fn new(config: &SdkConfig, url: String) -> Self {
         Self {
@@ -67,22 +61,23 @@ impl QueueSender {
         }
     }
 
-    /// Sends all messages, in calls of at most ten, of which several are under way at once. What SQS did not take is sent again, a
-    /// few times. If the process dies in between, or any is refused to the end, the caller has promised nothing: what was sent
-    /// already is sent again, and folding it twice is folding it once.
+    /// Sends all messages in concurrent calls of at most ten. Messages that SQS refuses are retried
+    /// a few times. If the process dies in between, or a message is refused every time, the caller
+    /// has not confirmed anything. So the messages are sent again, and folding one twice has the
+    /// same result as folding it once.
     ///
     /// # Errors
-    /// Unless SQS took every one.
+    /// Unless SQS accepted every message.
     pub async fn send_all(&self, messages: &[Message]) -> Result<(), Error> {
         stream::iter(batches(messages))
             .map(|batch| self.send(batch))
-            .buffer_unordered(CALLS_AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_CALLS)
             .try_collect()
             .await
-            .inspect_err(counted)
+            .inspect_err(count_failure)
     }
 
-    /// Sends one call's messages, and again those that SQS did not take.
+    /// Sends the messages of one call, and retries those that SQS refused.
     async fn send(&self, mut batch: Vec<SendMessageBatchRequestEntry>) -> Result<(), Error> {
         let mut attempt = 1;
         loop {
@@ -90,27 +85,27 @@ impl QueueSender {
             let answer = call.set_entries(Some(batch.clone())).send().await;
             let answer = answer.map_err(|err| call_failed("SendMessageBatch", &err))?;
             let sent = batch.len();
-            let is_taken = |entry: &SendMessageBatchRequestEntry| {
+            let is_accepted = |entry: &SendMessageBatchRequestEntry| {
                 answer
                     .successful()
                     .iter()
-                    .any(|taken| taken.id() == entry.id())
+                    .any(|accepted| accepted.id() == entry.id())
             };
-            batch.retain(|entry| !is_taken(entry));
+            batch.retain(|entry| !is_accepted(entry));
             if batch.is_empty() {
                 return Ok(());
             }
             let first = answer.failed().first();
             let mut failed = answer.failed().iter();
             let is_final = failed.any(BatchResultErrorEntry::sender_fault);
-            if attempt == ATTEMPTS || is_final {
+            if attempt == MAX_ATTEMPTS || is_final {
                 return Err(Error::Partial {
                     refused: batch.len(),
                     sent,
-                    code: first.map_or("no answer", |first| first.code()).to_owned(),
+                    code: first.map_or("no result", |first| first.code()).to_owned(),
                 });
             }
-            tokio::time::sleep(PAUSE * attempt).await;
+            tokio::time::sleep(RETRY_PAUSE * attempt).await;
             attempt += 1;
         }
     }
@@ -122,7 +117,7 @@ fn batches(messages: &[Message]) -> Vec<Vec<SendMessageBatchRequestEntry>> {
     let mut bytes = 0;
     for message in messages {
         let body = message.to_json();
-        if batch.len() == BATCH || (bytes + body.len() > BATCH_BYTES && !batch.is_empty()) {
+        if batch.len() == MAX_BATCH || (bytes + body.len() > MAX_BATCH_BYTES && !batch.is_empty()) {
             batches.push(std::mem::take(&mut batch));
             bytes = 0;
         }
@@ -130,9 +125,10 @@ fn batches(messages: &[Message]) -> Vec<Vec<SendMessageBatchRequestEntry>> {
         let entry = SendMessageBatchRequestEntry::builder()
             .id(batch.len().to_string())
             .message_body(body)
-            // A standard queue with groups is fair: one partner's storm does not hold up the others.
+            // A standard queue with groups is fair: many messages of one partner do not delay the
+            // others.
             .message_group_id(message.partner().as_str());
-        // The builder asks only for id and body, and both are there.
+        // The builder requires only id and body, which are set.
         batch.extend(entry.build());
     }
     if !batch.is_empty() {
@@ -141,7 +137,7 @@ fn batches(messages: &[Message]) -> Vec<Vec<SendMessageBatchRequestEntry>> {
     batches
 }
 
-/// The queue, as its consumer sees it: it may put a message off, and never sends one.
+/// Delays messages that the consumer received.
 #[derive(Debug, Clone)]
 pub struct QueueConsumer {
     client: Client,
@@ -149,7 +145,6 @@ pub struct QueueConsumer {
 }
 
 impl QueueConsumer {
-    /// The consumer's side of the queue at this address.
     #[must_use]
     pub fn new(config: &SdkConfig, url: String) -> Self {
         Self {
@@ -158,29 +153,28 @@ impl QueueConsumer {
         }
     }
 
-    /// Hides a message that was received for so long, 12 hours at most. If the process dies before, the message comes back when
-    /// its visibility ends.
+    /// Hides a received message for this time, at most 12 hours. If the process dies before, the
+    /// message returns when its visibility time-out ends.
     ///
     /// # Errors
-    /// When SQS could not be asked.
+    /// When the call fails.
     pub async fn delay(&self, receipt: &str, delay: Duration) -> Result<(), Error> {
         let seconds = i32::try_from(delay.as_secs().min(12 * 3600)).unwrap_or_default();
-        let call_it = self
+        let call = self
             .client
             .change_message_visibility()
             .queue_url(&self.url)
             .receipt_handle(receipt);
-        call_it
-            .visibility_timeout(seconds)
+        call.visibility_timeout(seconds)
             .send()
             .await
             .map_err(|err| call_failed("ChangeMessageVisibility", &err))
-            .inspect_err(counted)?;
+            .inspect_err(count_failure)?;
         Ok(())
     }
 }
 
-/// Where messages go that can never work.
+/// The dead-letter queue.
 #[derive(Debug, Clone)]
 pub struct DeadLetters {
     client: Client,
@@ -188,7 +182,6 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// A sender to the dead-letter queue at this address.
     #[must_use]
     pub fn new(config: &SdkConfig, url: String) -> Self {
         Self {
@@ -197,22 +190,22 @@ impl DeadLetters {
         }
     }
 
-    /// How many there are, those that somebody looks at included: about as many, as SQS says itself.
+    /// Counts the messages approximately, those that are received at the moment included.
     ///
     /// # Errors
-    /// When SQS could not be asked.
+    /// When the call fails.
     pub async fn waiting(&self) -> Result<u32, Error> {
         let names = [
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         ];
-        let ask = self.client.get_queue_attributes().queue_url(&self.url);
-        let answer = ask
+        let call = self.client.get_queue_attributes().queue_url(&self.url);
+        let answer = call
             .set_attribute_names(Some(names.to_vec()))
             .send()
             .await
             .map_err(|err| call_failed("GetQueueAttributes", &err))
-            .inspect_err(counted)?;
+            .inspect_err(count_failure)?;
         let attributes = answer.attributes.unwrap_or_default();
         let count = |name| {
             attributes
@@ -222,11 +215,11 @@ impl DeadLetters {
         Ok(names.iter().filter_map(count).sum())
     }
 
-    /// Parks a message with the reason as its attribute `reason`. If the process dies right after, the message is received and
-    /// parked again: a person sees it twice, and nothing is lost.
+    /// Sends a message with its attribute `reason`. If the process dies right after, the message is
+    /// received and sent here again: a person sees it twice, and nothing is lost.
     ///
     /// # Errors
-    /// When SQS did not take it.
+    /// When the call fails.
     pub async fn send_to_dlq(
         &self,
         body: &str,
@@ -251,13 +244,13 @@ impl DeadLetters {
         send.send()
             .await
             .map_err(|err| call_failed("SendMessage", &err))
-            .inspect_err(counted)?;
+            .inspect_err(count_failure)?;
         count(Metric::DeadLetters, 1);
         Ok(())
     }
 }
 
-fn counted(_: &Error) {
+fn count_failure(_: &Error) {
     count(Metric::QueueFailures, 1);
 }
 

@@ -1,5 +1,5 @@
-//! Writes secrets, and reads them as they are: for set-up, where a person waits for what was just changed. Everything else reads by
-//! [`crate::secrets`].
+//! Writes secrets, and reads them without a cache. For set-up, where a person waits for the result
+//! of a change. All other code reads with [`crate::secrets`].
 
 use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
@@ -12,33 +12,28 @@ use serde::de::DeserializeOwned;
 use crate::cause::cause;
 use crate::secrets::{self, ConnectionSecret, SourceDocument};
 
-/// A document in Secrets Manager, and its name for this version of it.
+/// A document and its version id.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept<T> {
-    /// The document.
+pub struct StoredSecret<T> {
     pub document: T,
-    /// What the breaker compares keys by.
+    /// The breaker compares keys by it.
     pub version: Option<String>,
 }
 
-/// A secret could not be stored.
 #[derive(Debug, thiserror::Error)]
-#[error("Secrets Manager did not take {name}: {cause}")]
-pub struct NotStored {
-    /// The secret's name.
+#[error("failed to store the secret {name}: {cause}")]
+pub struct SecretWriteError {
     pub name: String,
-    /// What went wrong; never what was to be stored.
+    /// Never quotes the secret.
     pub cause: String,
 }
 
-/// Where secrets are written.
 #[derive(Debug, Clone)]
 pub struct SecretWriter {
     client: Client,
 }
 
 impl SecretWriter {
-    /// That of the account.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         Self {
@@ -46,23 +41,25 @@ impl SecretWriter {
         }
     }
 
-    /// Stores a connection's keys, and returns Secrets Manager's name for this version of them; `prefix` comes before the partner's
-    /// id in the secret's name. Storing them again is storing them once more, as another version. If the process dies right after, they
-    /// are stored, and in use at once wherever no others are remembered.
+    /// Stores a connection's keys and returns their version id. `prefix` precedes the partner's id
+    /// in the secret's name. Storing them again makes another version. If the process dies right
+    /// after, they are stored, and used at once by each process that has no older ones in its
+    /// cache.
     ///
     /// # Errors
-    /// When Secrets Manager fails. They may then be stored.
+    /// When the call fails. The keys may still be stored.
     pub async fn put_connection(
         &self,
         prefix: &str,
         partner: &PartnerId,
         keys: &ConnectionSecret,
-    ) -> Result<String, NotStored> {
+    ) -> Result<String, SecretWriteError> {
         self.put(&format!("{prefix}{partner}"), keys).await
     }
 
-    /// Stores a source's document, as [`Self::put_connection`] does; `prefix` comes before the source's id. The door acts on it within
-    /// five minutes, and at once where a signature fits nothing that it remembers.
+    /// Stores a source's document like [`Self::put_connection`]. `prefix` precedes the source's id.
+    /// The webhook uses it within five minutes, and at once if a signature does not match its
+    /// cached document.
     ///
     /// # Errors
     /// As for [`Self::put_connection`].
@@ -71,11 +68,11 @@ impl SecretWriter {
         prefix: &str,
         source: &SourceId,
         document: &SourceDocument,
-    ) -> Result<String, NotStored> {
+    ) -> Result<String, SecretWriteError> {
         self.put(&format!("{prefix}{source}"), document).await
     }
 
-    /// A connection's keys as they are stored; none where there are none, or they are marked for deletion.
+    /// Reads a connection's keys. `None` if they do not exist or are marked for deletion.
     ///
     /// # Errors
     /// When they are malformed or cannot be read.
@@ -83,11 +80,11 @@ impl SecretWriter {
         &self,
         prefix: &str,
         partner: &PartnerId,
-    ) -> Result<Option<Kept<ConnectionSecret>>, secrets::Error> {
+    ) -> Result<Option<StoredSecret<ConnectionSecret>>, secrets::Error> {
         self.read(&format!("{prefix}{partner}")).await
     }
 
-    /// A source's document as it is stored; none where there is none, or it is marked for deletion.
+    /// Reads a source's document. `None` if it does not exist or is marked for deletion.
     ///
     /// # Errors
     /// When it is malformed or cannot be read.
@@ -95,12 +92,13 @@ impl SecretWriter {
         &self,
         prefix: &str,
         source: &SourceId,
-    ) -> Result<Option<Kept<SourceDocument>>, secrets::Error> {
+    ) -> Result<Option<StoredSecret<SourceDocument>>, secrets::Error> {
         self.read(&format!("{prefix}{source}")).await
     }
 
-    /// The keys that prove source ids, made of `new` where there are none. If the process dies right after, the next call finds them.
-    /// Of two that make them at once one is refused, and reads the other's.
+    /// Reads the keys that prove source ids, or stores `new` if there are none. If the process dies
+    /// right after, the next call finds them. Of two concurrent calls one is refused, and reads the
+    /// other's keys.
     ///
     /// # Errors
     /// When they are malformed, marked for deletion, or cannot be read or stored.
@@ -114,8 +112,8 @@ impl SecretWriter {
             name: name.clone(),
             cause,
         };
-        if let Some(kept) = secrets::read(&self.client, &name).await? {
-            return secrets::parse_source_keys(&name, &kept.text);
+        if let Some(stored) = secrets::read(&self.client, &name).await? {
+            return secrets::parse_source_keys(&name, &stored.text);
         }
         let create = self.client.create_secret().name(&name);
         match create.secret_string(new.expose()).send().await {
@@ -125,11 +123,13 @@ impl SecretWriter {
                     .as_service_error()
                     .is_some_and(CreateSecretError::is_resource_exists_exception) =>
             {
-                let kept = secrets::read(&self.client, &name).await?;
-                let kept = kept.ok_or_else(|| unavailable("it is marked for deletion".into()))?;
-                secrets::parse_source_keys(&name, &kept.text)
+                let stored = secrets::read(&self.client, &name).await?;
+                let stored =
+                    stored.ok_or_else(|| unavailable("it is marked for deletion".into()))?;
+                secrets::parse_source_keys(&name, &stored.text)
             }
-            // Replacing keys that somebody deleted would refuse every source: a person restores them.
+            // New keys in place of deleted ones would refuse every source. A person must restore
+            // them.
             Err(err) => Err(unavailable(cause(&err))),
         }
     }
@@ -137,20 +137,20 @@ impl SecretWriter {
     async fn read<T: DeserializeOwned>(
         &self,
         name: &str,
-    ) -> Result<Option<Kept<T>>, secrets::Error> {
+    ) -> Result<Option<StoredSecret<T>>, secrets::Error> {
         let Some(read) = secrets::read(&self.client, name).await? else {
             return Ok(None);
         };
-        Ok(Some(Kept {
+        Ok(Some(StoredSecret {
             document: secrets::parse(name, &read.text)?,
             version: read.version,
         }))
     }
 
-    /// Makes the secret, or another version of it. The SDK sends one token with all its attempts, so that one which is repeated
-    /// makes one version.
-    async fn put(&self, name: &str, document: &impl Serialize) -> Result<String, NotStored> {
-        let not_stored = |cause: String| NotStored {
+    /// Creates the secret, or another version of it. The SDK sends the same token with all its
+    /// attempts, so that a retry makes no second version.
+    async fn put(&self, name: &str, document: &impl Serialize) -> Result<String, SecretWriteError> {
+        let not_stored = |cause: String| SecretWriteError {
             name: name.to_owned(),
             cause,
         };
@@ -158,8 +158,8 @@ impl SecretWriter {
         let text = text.map_err(|_| not_stored("it cannot be written as JSON".to_owned()))?;
         let create = self.client.create_secret().name(name);
         match create.secret_string(text.expose()).send().await {
-            Ok(made) => return Ok(made.version_id.unwrap_or_default()),
-            // It is there, or it is marked for deletion, which AWS calls an invalid request.
+            Ok(created) => return Ok(created.version_id.unwrap_or_default()),
+            // It exists, or it is marked for deletion, which AWS calls an invalid request.
             Err(err)
                 if err.as_service_error().is_some_and(|err| {
                     err.is_resource_exists_exception() || err.is_invalid_request_exception()
@@ -178,8 +178,9 @@ impl SecretWriter {
                     .is_some_and(PutSecretValueError::is_invalid_request_exception) => {}
             Err(err) => return Err(not_stored(cause(&err))),
         }
-        // Marked for deletion. Restoring brings its last version back for a moment, and for good if the process dies right after:
-        // what somebody deleted by hand is what it was, until this is repeated.
+        // The secret is marked for deletion. Restoring it makes its last version valid until the
+        // next call. If the process dies in between, that version stays valid until this is
+        // repeated.
         tracing::warn!(
             secret.name = name,
             "restoring a secret that was marked for deletion"

@@ -1,7 +1,7 @@
-//! Secrets Manager: one document a source, one a connection, one clientId of the operator; each cached for five minutes. Reads
-//! alone: what writes them is [`crate::vault`].
+//! Reads secrets: one document per source, one per connection, and the operator's clientId. Each is
+//! cached for five minutes. [`crate::secret_writer`] writes them.
 //!
-//! A secret never stands in a log, a table or an answer: the types here cannot print theirs.
+//! A secret is never in a log, a table or a response. The types here do not print theirs.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,175 +14,169 @@ use domain::{PartnerId, Secret, SourceId, SourceKeys};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// How long a secret is used without asking again.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
-/// How long a cached secret is used while Secrets Manager cannot be asked.
-const USABLE: SignedDuration = SignedDuration::from_hours(1);
-/// Between two reloads of one secret that a mismatch asked for.
-const RELOAD: SignedDuration = SignedDuration::from_secs(30);
-/// Secrets that are cached at most: beyond that the oldest are forgotten.
-const PRESENT: usize = 1024;
-/// Names of which it is cached that there is no such secret. They have a cache of their own, so that they push no secret out.
-const ABSENT: usize = 256;
-/// What follows a source prefix in the name of the keys that prove source ids: no source id looks like it.
+/// How long a cached secret is used without a new read.
+const FRESH_FOR: SignedDuration = SignedDuration::from_mins(5);
+/// How long a cached secret is used while Secrets Manager is unavailable.
+const USABLE_FOR: SignedDuration = SignedDuration::from_hours(1);
+/// The shortest time between two reads of one secret after mismatches.
+const RELOAD_INTERVAL: SignedDuration = SignedDuration::from_secs(30);
+/// The most secrets in the cache. Then the oldest is dropped.
+const MAX_PRESENT: usize = 1024;
+/// The most names without a secret in the cache. They are limited separately, so that they never
+/// displace a secret.
+const MAX_ABSENT: usize = 256;
+/// Follows the source prefix in the name of the keys that prove source ids. No source id has this
+/// form.
 pub(crate) const SOURCE_KEYS: &str = "id-keys";
 
-/// All that the door needs to know of a source.
+/// What the webhook needs to know about a source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceDocument {
-    /// The partner that it is bound to.
+    /// The only partner of its events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub partner: Option<PartnerId>,
-    /// Or those that each event may name.
+    /// Otherwise the partners that an event may name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub partners: Vec<PartnerId>,
-    /// Whether it may post.
     pub enabled: bool,
-    /// Kinds beside the built-in ones.
+    /// Kinds besides the built-in ones.
     #[serde(default)]
     pub kinds_added: Vec<KindInfo>,
-    /// The signing secrets; two while one is being replaced.
+    /// Two during a rotation.
     pub secrets: Vec<SigningSecret>,
 }
 
 impl SourceDocument {
-    /// The document of no source, as long as one with a secret, and read in the same way: a request that names no source costs the
-    /// same work as one that does. It lets nobody in.
+    /// The document for an unknown source. It has the size of a real one and is parsed the same
+    /// way, so that a request of an unknown source costs the same work. It authenticates no
+    /// request.
     ///
     /// # Errors
-    /// Never, since its text is right.
+    /// Never, since its text is valid.
     pub fn decoy() -> Result<Self, Error> {
         const DECOY: &str = r#"{"partner":"nobody","enabled":false,"kinds_added":[],"secrets":[{"value":"whsec_bm9ib2R5IHNpZ25zIHdpdGggdGhpcyBkZWNveSBrZXk="}]}"#;
         parse("decoy", &Secret::new(DECOY))
     }
 }
 
-/// A signing secret and how long it holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SigningSecret {
     /// `whsec_` and base64.
     pub value: Secret,
-    /// Not taken after this time; without end where absent.
+    /// Not valid after this time. Absent means no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<Timestamp>,
 }
 
-/// The keys of a partner's connection, and the one origin that they may be sent to.
+/// The keys of a partner's connection, and the one origin to which they may be sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConnectionSecret {
     /// `scheme://host[:port]`.
     pub origin: String,
     /// The login company.
     pub company_id: String,
-    /// The API member's public key.
     pub public_key: String,
-    /// The API member's private key.
     pub private_key: Secret,
     /// The partner's own clientId, in place of the operator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_id: Option<Secret>,
 }
 
-/// Why a secret cannot be had.
+/// Why a secret cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// There is none of that name.
     #[error("there is no secret {0}")]
     Unknown(String),
-    /// It is not what it should be: a person has to mend it.
+    /// A person must correct the secret.
     #[error("the secret {name} is not readable: {problem}")]
     Malformed {
-        /// Its name.
         name: String,
-        /// Where it is wrong; never what it holds.
+        /// Never quotes the secret.
         problem: String,
     },
-    /// Secrets Manager could not be asked.
-    #[error("Secrets Manager did not give {name}: {cause}")]
+    #[error("failed to read the secret {name}: {cause}")]
     Unavailable {
-        /// The secret's name.
         name: String,
-        /// What the SDK says, its whole chain.
+        /// The whole chain of the SDK's error.
         cause: String,
     },
 }
 
-/// A secret, and which version of it.
+/// A secret and its version id.
 #[derive(Debug, Clone)]
-pub(crate) struct Versioned {
+pub(crate) struct VersionedSecret {
     pub(crate) text: Secret,
     pub(crate) version: Option<String>,
 }
 
-/// Reads secrets and remembers them for a while.
+/// Reads secrets and caches them.
 #[derive(Debug)]
 pub struct Secrets {
     client: Client,
-    known: Mutex<Known>,
+    cache: Mutex<SecretCache>,
 }
 
-/// What was read lately: secrets, and names without one.
 #[derive(Debug, Default)]
-struct Known {
-    present: HashMap<String, Remembered>,
-    absent: HashMap<String, Remembered>,
+struct SecretCache {
+    present: HashMap<String, CachedSecret>,
+    absent: HashMap<String, CachedSecret>,
 }
 
-impl Known {
-    fn get_mut(&mut self, name: &str) -> Option<&mut Remembered> {
+impl SecretCache {
+    fn get_mut(&mut self, name: &str) -> Option<&mut CachedSecret> {
         match self.present.get_mut(name) {
             None => self.absent.get_mut(name),
             present => present,
         }
     }
 
-    fn put(&mut self, name: &str, value: Option<Versioned>, now: Timestamp) {
+    fn put(&mut self, name: &str, value: Option<VersionedSecret>, now: Timestamp) {
         let before = self.present.remove(name);
         let before = self.absent.remove(name).or(before);
         let (names, limit) = match &value {
-            Some(_) => (&mut self.present, PRESENT),
-            None => (&mut self.absent, ABSENT),
+            Some(_) => (&mut self.present, MAX_PRESENT),
+            None => (&mut self.absent, MAX_ABSENT),
         };
         if names.len() >= limit {
             let oldest = names.iter().min_by_key(|(_, known)| known.read_at);
             let oldest = oldest.map(|(name, _)| name.clone());
             oldest.map(|name| names.remove(&name));
         }
-        let remembered = Remembered {
+        let cached = CachedSecret {
             value,
             read_at: now,
-            doubted: false,
-            doubted_at: before.and_then(|before| before.doubted_at),
+            is_invalid: false,
+            invalidated_at: before.and_then(|before| before.invalidated_at),
         };
-        names.insert(name.to_owned(), remembered);
+        names.insert(name.to_owned(), cached);
     }
 }
 
 #[derive(Debug, Clone)]
-struct Remembered {
-    /// None: there is no secret of this name.
-    value: Option<Versioned>,
+struct CachedSecret {
+    /// `None` means that there is no secret of this name.
+    value: Option<VersionedSecret>,
     read_at: Timestamp,
-    /// It did not match: the next read asks, however fresh it is.
-    doubted: bool,
-    /// When a mismatch asked last.
-    doubted_at: Option<Timestamp>,
+    /// The next access reads it again, even if it is fresh.
+    is_invalid: bool,
+    /// When a mismatch invalidated it last.
+    invalidated_at: Option<Timestamp>,
 }
 
 impl Secrets {
-    /// A reader with an empty memory.
     #[must_use]
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             client: Client::new(config),
-            known: Mutex::default(),
+            cache: Mutex::default(),
         }
     }
 
-    /// A source's document as of `now`; `prefix` comes before the source's id in the secret's name.
+    /// Reads a source's document as of `now`. `prefix` precedes the source's id in the secret's
+    /// name.
     ///
     /// # Errors
-    /// When there is none, it is malformed, or it cannot be read.
+    /// When it does not exist, is malformed or cannot be read.
     pub async fn source(
         &self,
         prefix: &str,
@@ -193,7 +187,8 @@ impl Secrets {
         parse(&name, &self.at(&name, now).await?.text)
     }
 
-    /// The keys that prove source ids as of `now`; none where no source was made yet. `prefix` is that of [`Self::source`].
+    /// Reads the keys that prove source ids as of `now`. `None` if set-up has not made a source
+    /// yet. `prefix` is that of [`Self::source`].
     ///
     /// # Errors
     /// When they are malformed or cannot be read.
@@ -204,58 +199,58 @@ impl Secrets {
     ) -> Result<Option<SourceKeys>, Error> {
         let name = format!("{prefix}{SOURCE_KEYS}");
         let text = match self.at(&name, now).await {
-            // The first source may just have been made: the name is read again, at most every 30 s.
+            // The first source may be new, so the name is read again, at most every 30 s.
             Err(Error::Unknown(_)) if self.invalidate(&name, now) => self.at(&name, now).await,
             text => text,
         };
         match text {
-            Ok(Versioned { text, .. }) => parse_source_keys(&name, &text).map(Some),
+            Ok(VersionedSecret { text, .. }) => parse_source_keys(&name, &text).map(Some),
             Err(Error::Unknown(_)) => Ok(None),
             Err(err) => Err(err),
         }
     }
 
-    /// A connection's keys and Secrets Manager's name for this version of them; `prefix` comes before the partner's id in the
+    /// Reads a connection's keys and their version id. `prefix` precedes the partner's id in the
     /// secret's name.
     ///
     /// # Errors
-    /// When there is none, it is malformed, or it cannot be read.
+    /// When the secret does not exist, is malformed or cannot be read.
     pub async fn connection(
         &self,
         prefix: &str,
         partner: &PartnerId,
     ) -> Result<(ConnectionSecret, Option<String>), Error> {
         let name = format!("{prefix}{partner}");
-        let Versioned { text, version } = self.at(&name, Timestamp::now()).await?;
+        let VersionedSecret { text, version } = self.at(&name, Timestamp::now()).await?;
         Ok((parse(&name, &text)?, version))
     }
 
-    /// A secret that is one plain text.
+    /// Reads a secret that is plain text.
     ///
     /// # Errors
-    /// When there is none or it cannot be read.
+    /// When it does not exist or cannot be read.
     pub async fn text(&self, name: &str) -> Result<Secret, Error> {
         Ok(self.at(name, Timestamp::now()).await?.text)
     }
 
-    async fn at(&self, name: &str, now: Timestamp) -> Result<Versioned, Error> {
-        // A doubt is good for one read.
-        let known = self.known().get_mut(name).map(|known| {
-            let doubted = std::mem::take(&mut known.doubted);
-            (known.clone(), doubted)
+    async fn at(&self, name: &str, now: Timestamp) -> Result<VersionedSecret, Error> {
+        // An invalidation causes one read.
+        let known = self.cache().get_mut(name).map(|known| {
+            let is_invalid = std::mem::take(&mut known.is_invalid);
+            (known.clone(), is_invalid)
         });
         let value = match known {
-            Some((known, false)) if now.duration_since(known.read_at) < FRESH => known.value,
+            Some((known, false)) if now.duration_since(known.read_at) < FRESH_FOR => known.value,
             known => match (read(&self.client, name).await, known) {
                 (Ok(value), _) => {
-                    self.known().put(name, value.clone(), now);
+                    self.cache().put(name, value.clone(), now);
                     value
                 }
-                // What was true an hour ago is better than refusing what is signed correctly.
+                // A value of the last hour is better than refusing correctly signed requests.
                 (
                     Err(Error::Unavailable { cause, .. }),
-                    Some((Remembered { value, read_at, .. }, _)),
-                ) if value.is_some() && now.duration_since(read_at) < USABLE => {
+                    Some((CachedSecret { value, read_at, .. }, _)),
+                ) if value.is_some() && now.duration_since(read_at) < USABLE_FOR => {
                     tracing::warn!(
                         secret.name = name,
                         cause,
@@ -269,37 +264,38 @@ impl Secrets {
         value.ok_or_else(|| Error::Unknown(name.to_owned()))
     }
 
-    /// Has a secret that did not match read afresh the next time, so that a rotation loses nothing. Tells whether that makes
-    /// sense: not if it was read just `now`, and at most every 30 s a name, so that wrong signatures cannot drive calls.
+    /// Makes the next access read a secret again, since it did not match. So a rotation loses no
+    /// request. Returns whether that makes sense: not if the secret was read at `now`, and at most
+    /// every 30 s per name, so that wrong signatures cannot cause many calls.
     pub fn invalidate(&self, name: &str, now: Timestamp) -> bool {
-        let mut known = self.known();
+        let mut known = self.cache();
         let Some(known) = known.get_mut(name) else {
             return false;
         };
         let paused = known
-            .doubted_at
-            .is_some_and(|last| now.duration_since(last) < RELOAD);
+            .invalidated_at
+            .is_some_and(|last| now.duration_since(last) < RELOAD_INTERVAL);
         if known.read_at >= now || paused {
             return false;
         }
-        known.doubted = true;
-        known.doubted_at = Some(now);
+        known.is_invalid = true;
+        known.invalidated_at = Some(now);
         true
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    fn cache(&self) -> MutexGuard<'_, SecretCache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Asks; none where there is no secret of this name, or no more.
-pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<Versioned>, Error> {
+/// Reads a secret. `None` if it does not exist or is marked for deletion.
+pub(crate) async fn read(client: &Client, name: &str) -> Result<Option<VersionedSecret>, Error> {
     match client.get_secret_value().secret_id(name).send().await {
-        Ok(answer) => Ok(answer.secret_string.map(|text| Versioned {
+        Ok(answer) => Ok(answer.secret_string.map(|text| VersionedSecret {
             text: Secret::new(text),
             version: answer.version_id,
         })),
-        // An invalid request is one for a secret that is marked for deletion: it holds no longer.
+        // AWS answers "invalid request" for a secret that is marked for deletion.
         Err(err)
             if err.as_service_error().is_some_and(|err| {
                 err.is_resource_not_found_exception() || err.is_invalid_request_exception()
@@ -322,7 +318,7 @@ pub(crate) fn parse_source_keys(name: &str, text: &Secret) -> Result<SourceKeys,
 }
 
 pub(crate) fn parse<T: serde::de::DeserializeOwned>(name: &str, text: &Secret) -> Result<T, Error> {
-    // serde_json's message may quote the text: only the place is told.
+    // serde_json's message may quote the secret, so only the position is reported.
     let malformed = |err: serde_json::Error| Error::Malformed {
         name: name.to_owned(),
         problem: format!("line {}, column {}", err.line(), err.column()),
@@ -335,40 +331,43 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_without_a_secret_push_no_secret_out() {
+    fn names_without_a_secret_displace_no_secret() {
         let at = |second: i64| Timestamp::from_second(second).unwrap();
         let secret = || {
-            Some(Versioned {
+            Some(VersionedSecret {
                 text: Secret::new("s"),
                 version: None,
             })
         };
-        let mut known = Known::default();
+        let mut known = SecretCache::default();
         known.put("real", secret(), at(0));
         for n in 0..2000 {
             known.put(&format!("invented-{n}"), None, at(1 + n));
         }
         assert!(known.get_mut("real").is_some());
-        assert_eq!((known.present.len(), known.absent.len()), (1, ABSENT));
+        assert_eq!((known.present.len(), known.absent.len()), (1, MAX_ABSENT));
         assert!(known.get_mut("invented-1999").is_some() && known.get_mut("invented-0").is_none());
-        // What is there now is absent no more, and the other way round.
+        // A name is in one of the two maps only.
         known.put("invented-1999", secret(), at(3000));
         known.put("real", None, at(3000));
-        assert_eq!((known.present.len(), known.absent.len()), (1, ABSENT));
+        assert_eq!((known.present.len(), known.absent.len()), (1, MAX_ABSENT));
         for n in 0..2000 {
             known.put(&format!("source-{n}"), secret(), at(4000 + n));
         }
-        assert_eq!((known.present.len(), known.absent.len()), (PRESENT, ABSENT));
+        assert_eq!(
+            (known.present.len(), known.absent.len()),
+            (MAX_PRESENT, MAX_ABSENT)
+        );
     }
 
     #[test]
-    fn the_decoy_lets_nobody_in() {
+    fn the_decoy_is_disabled() {
         let decoy = SourceDocument::decoy().unwrap();
         assert!(!decoy.enabled && decoy.secrets.len() == 1);
     }
 
     #[test]
-    fn no_secret_prints_itself() {
+    fn debug_and_errors_show_no_secret() {
         let document = SourceDocument {
             partner: Some(PartnerId::parse("acme").unwrap()),
             partners: vec![],

@@ -1,4 +1,4 @@
-//! What every function does once, in its init phase: logs, metrics, the SDK's configuration, TLS.
+//! The init phase of every function: logs, metrics, the SDK's configuration, TLS.
 
 use std::error::Error as StdError;
 use std::io;
@@ -19,37 +19,35 @@ use domain::text::chain;
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::config::{Environment, Incomplete, optional};
+use crate::config::{Environment, MissingVariables, optional};
 use crate::metrics;
 use crate::panics::log_panics;
 
-/// The roots that sign AWS's endpoints: the four of Amazon Trust Services and the Starfield root that crosses them. Scanning the
-/// system's roots instead costs some 3 ms at each start.
+/// The root certificates of AWS's endpoints: the four of Amazon Trust Services, and the Starfield
+/// root that cross-signs them. Scanning the system's roots instead costs some 3 ms at each start.
 const AMAZON_ROOTS: &str = include_str!("amazon-roots.pem");
 
-/// Where AWS is and who asks.
+/// The AWS account and its endpoint.
 #[derive(Debug, Clone)]
 pub struct Account {
     /// Such as `eu-central-1`.
     pub region: String,
-    /// Another address than AWS's own: the local stack.
+    /// An address in place of AWS's own, for the local stack.
     pub endpoint_url: Option<String>,
-    /// The function's role, as the runtime hands it over, or a test's account.
+    /// Those of the function's role, which the runtime passes, or of a test's account.
     pub credentials: Credentials,
 }
 
-/// Why a function cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartupError {
-    /// The runtime's own variables are missing.
     #[error(transparent)]
-    Environment(#[from] Incomplete),
-    /// The pinned roots do not load.
-    #[error("the pinned root certificates do not load")]
+    Environment(#[from] MissingVariables),
+    #[error("failed to load the pinned root certificates")]
     Roots(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// Starts the logs, also of panics, and the counts, and makes the SDK's configuration from the runtime's environment. Called once, first thing in `main`.
+/// Starts logs, panic logs and metrics, and builds the SDK's configuration from the environment.
+/// Called once, first in `main`.
 ///
 /// # Errors
 /// When the runtime's variables are missing.
@@ -60,7 +58,7 @@ pub fn init() -> Result<SdkConfig, StartupError> {
     sdk_config(&Account::from_env()?)
 }
 
-/// What `main` ends with. An error is a line of the log, as everything else; Rust would print it as plain text.
+/// The exit code of `main`. An error is logged as JSON; Rust would print it as plain text.
 #[must_use]
 pub fn exit_code(ended: Result<(), Box<dyn StdError + Send + Sync>>) -> ExitCode {
     match ended {
@@ -73,11 +71,12 @@ pub fn exit_code(ended: Result<(), Box<dyn StdError + Send + Sync>>) -> ExitCode
 }
 
 impl Account {
-    /// The function's own role and region: Lambda hands both over as variables, so no chain of providers is asked.
+    /// Reads the function's role and region. Lambda passes both as variables, so no chain of
+    /// providers is needed.
     ///
     /// # Errors
     /// All variables that are missing.
-    pub fn from_env() -> Result<Self, Incomplete> {
+    pub fn from_env() -> Result<Self, MissingVariables> {
         let mut environment = Environment::default();
         let (key_id, secret) = (
             environment.text("AWS_ACCESS_KEY_ID"),
@@ -101,10 +100,10 @@ impl Account {
     }
 }
 
-/// One configuration for all of a function's clients: one connection pool, one TLS set-up.
+/// Builds the one configuration of all SDK clients, with one connection pool and one TLS set-up.
 ///
 /// # Errors
-/// When the pinned roots do not load.
+/// When the pinned roots cannot be loaded.
 pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
     let roots = TrustStore::empty().with_pem_certificate(AMAZON_ROOTS);
     let tls = TlsContext::builder()
@@ -114,7 +113,7 @@ pub fn sdk_config(account: &Account) -> Result<SdkConfig, StartupError> {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(Provider::Rustls(CryptoMode::Ring))
         .tls_context(tls)
-        // AWS closes idle connections; a frozen environment would come back to a dead one.
+        // AWS closes idle connections, and a frozen environment would continue with a dead one.
         .pool_idle_timeout(Duration::from_secs(20))
         .build_https();
     let timeouts = TimeoutConfig::builder()
@@ -142,12 +141,12 @@ fn start_logs() {
     let level = optional("AWS_LAMBDA_LOG_LEVEL")
         .or_else(|| optional("RUST_LOG"))
         .unwrap_or_else(|| "info".to_owned());
-    // A second start in one process, as tests have it, keeps the first one's.
+    // A second start in one process, as in tests, keeps the first subscriber.
     let _ = tracing::subscriber::set_global_default(logs(&level, io::stdout));
 }
 
-/// The logs of every function: JSON, one object a line, so that no text from outside can forge a line. The level is Lambda's own
-/// setting.
+/// The logs of every function: JSON, one object per line, so that outside text cannot forge a line.
+/// The level is Lambda's own setting.
 pub fn logs<W>(level: &str, writer: W) -> impl tracing::Subscriber + Send + Sync + use<W>
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,

@@ -1,19 +1,18 @@
-//! A panic is one line of the log, wherever it happens, and no text of it gets out.
+//! Each panic is one line of the log, and its text is not shown.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test's helpers fail the test, and panics are what it is about"
+    reason = "a helper that panics fails the test, which is about panics"
 )]
 
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use aws::panics::{Panicked, catch, log_panics};
+use aws::panics::{HandlerPanic, catch, log_panics};
 use serde_json::Value;
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV";
 
-/// What was logged.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -29,7 +28,7 @@ impl io::Write for Log {
 }
 
 impl Log {
-    /// The lines since the last time; each must be an object.
+    /// Takes the lines since the last call. Each must be an object.
     fn lines(&self) -> Vec<Value> {
         let text = std::mem::take(&mut *self.0.lock().unwrap());
         let text = String::from_utf8(text).unwrap();
@@ -57,9 +56,9 @@ impl Log {
     }
 }
 
-// One test: the hook and the subscriber are the whole process's.
+// One test, since the process has one hook and one subscriber.
 #[tokio::test]
-async fn a_panic_is_one_line_of_the_log_wherever_it_happens_and_without_its_text() {
+async fn a_panic_is_one_line_of_the_log_without_its_text() {
     const LEFT_OUT: &str = "(left out: it may hold a secret)";
     let log = Log::default();
     let writer = log.clone();
@@ -68,18 +67,18 @@ async fn a_panic_is_one_line_of_the_log_wherever_it_happens_and_without_its_text
     log_panics();
 
     let answer = catch(async { panic!("a table without a key") }).await;
-    assert_eq!(answer, Err::<(), _>(Panicked));
+    assert_eq!(answer, Err::<(), _>(HandlerPanic));
     log.has_one_panic("a table without a key");
     let answer = catch(async { panic!("{SECRET} is no key") }).await;
-    assert_eq!(answer, Err::<(), _>(Panicked));
+    assert_eq!(answer, Err::<(), _>(HandlerPanic));
     log.has_one_panic(LEFT_OUT);
-    assert!(!Panicked.to_string().contains(SECRET));
-    // The words of an error, as `unwrap` has them.
+    assert!(!HandlerPanic.to_string().contains(SECRET));
+    // `unwrap` panics with the text of an error.
     let refused = || SECRET.parse::<u32>().map_err(|_| SECRET);
     let answer = catch(async { refused().unwrap() }).await;
-    assert_eq!(answer, Err(Panicked));
+    assert_eq!(answer, Err(HandlerPanic));
     log.has_one_panic(LEFT_OUT);
-    // A task that nobody waits for, and a thread.
+    // A background task, and a thread.
     tokio::spawn(async { panic!("{SECRET}") })
         .await
         .unwrap_err();
@@ -88,10 +87,10 @@ async fn a_panic_is_one_line_of_the_log_wherever_it_happens_and_without_its_text
         .join()
         .unwrap_err();
     log.has_one_panic("no thread");
-    // With what the span says of whose call it was.
+    // The line carries the fields of the span.
     let span = tracing::info_span!("partner", partner = "northwind");
     let answer = catch(async { span.in_scope(|| panic!("in a span")) }).await;
-    assert_eq!(answer, Err::<(), _>(Panicked));
+    assert_eq!(answer, Err::<(), _>(HandlerPanic));
     assert_eq!(log.lines()[0]["span"]["partner"], "northwind");
     assert_eq!(catch(async { 7 }).await, Ok(7));
     assert_eq!(log.lines(), Vec::<Value>::new());

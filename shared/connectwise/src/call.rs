@@ -27,8 +27,8 @@ const MIN_CALL_DURATION: Duration = Duration::from_millis(100);
 pub(crate) const LIST_LIMIT: usize = 8 * 1024 * 1024;
 pub(crate) const SINGLE_LIMIT: usize = 1024 * 1024;
 
-/// A fixed model version. Without one, ConnectWise uses its newest, and models change. An old version
-/// is served for twelve more months.
+/// A fixed model version. Without one, ConnectWise uses its newest, and models change. An old
+/// version is served for twelve more months.
 const MODEL: &str = "application/vnd.connectwise.com+json; version=2025.1";
 
 /// A call without its keys and its body.
@@ -244,8 +244,8 @@ async fn read_body(response: &mut Response, limit: usize) -> Result<Vec<u8>, Bod
     }
 }
 
-/// Classifies an error of the HTTP client that came before the response's head. Only an error of the
-/// connecting phase proves that nothing was sent.
+/// Classifies an error of the HTTP client that came before the response's head. Only an error of
+/// the connecting phase proves that nothing was sent.
 fn transport_error(err: reqwest::Error, started: Instant) -> Error {
     let err = err.without_url();
     let cause = chain(&err);

@@ -1,5 +1,5 @@
-//! The client of one connection: its keys, its limit of concurrent calls, and how a call is sent. The
-//! calls themselves are in `tables`, `tickets` and the two writers.
+//! The client of one connection: its keys, its limit of concurrent calls, and how a call is sent.
+//! The calls themselves are in `tables`, `tickets` and the two writers.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::http::Http;
 use crate::origin::HostError;
 
-/// Twelve concurrent calls reached ConnectWise's rate limit within a thousand requests, four did not
-/// (observed live).
+/// Twelve concurrent calls reached ConnectWise's rate limit within a thousand requests, four did
+/// not (observed live).
 const MAX_CONCURRENT_CALLS: u32 = 4;
 
 /// A client of one connection. Clones are cheap, and share the limit of four concurrent calls and the

@@ -9,8 +9,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// The longest value that ConnectWise's schema allows for a ticket's `externalXRef`.
 const MAX_XREF: usize = 100;
 
-/// The longest company name of ConnectWise's schema, in characters. It also keeps the address under the
-/// 2,000 characters that ConnectWise takes.
+/// The longest company name of ConnectWise's schema, in characters. It also keeps the address under
+/// the 2,000 characters that ConnectWise takes.
 const MAX_SEARCH_TEXT: usize = 50;
 
 /// Escapes all but RFC 3986's unreserved characters. A space becomes `%20`, never `+`.
@@ -22,8 +22,8 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 
 /// The value of a ticket's `externalXRef`: 1 to 100 letters, digits and hyphens.
 ///
-/// So it is never empty (an empty one matches every ticket that a person made), and never holds a quote,
-/// a wildcard (`*`, `%`, `_`) or a bracket of the conditions' grammar.
+/// So it is never empty (an empty one matches every ticket that a person made), and never holds a
+/// quote, a wildcard (`*`, `%`, `_`) or a bracket of the conditions' grammar.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ExternalXref(String);
 
@@ -58,8 +58,8 @@ impl fmt::Display for ExternalXref {
 /// The part of a person's search text that can be searched for.
 ///
 /// ConnectWise does not document how to escape a quote or a wildcard inside a text, so nothing is
-/// escaped here. The longest part without special characters is searched for. It finds at least what
-/// the whole text would have found.
+/// escaped here. The longest part without special characters is searched for. It finds at least
+/// what the whole text would have found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchText(String);
 
@@ -68,8 +68,8 @@ pub struct SearchText(String);
 pub struct NothingToSearch;
 
 impl SearchText {
-    /// Returns the longest searchable part of a text, at most 50 characters of it. Among parts of equal
-    /// length it is the last.
+    /// Returns the longest searchable part of a text, at most 50 characters of it. Among parts of
+    /// equal length it is the last.
     ///
     /// # Errors
     /// When the text holds no letter or digit.
@@ -94,14 +94,14 @@ impl SearchText {
     }
 }
 
-/// Letters and digits of all scripts, and the punctuation of company names that has no special meaning
-/// within double quotes.
+/// Letters and digits of all scripts, and the punctuation of company names that has no special
+/// meaning within double quotes.
 fn is_literal(c: char) -> bool {
     c.is_alphanumeric() || " &',.-+/()!#:".contains(c)
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Field {
+pub(crate) enum ConditionField {
     ClosedFlag,
     ExternalXref,
     Id,
@@ -115,12 +115,12 @@ pub(crate) struct Conditions(String);
 
 impl Conditions {
     /// `field=true`.
-    pub(crate) fn is_flag(field: Field, flag: bool) -> Self {
+    pub(crate) fn is_flag(field: ConditionField, flag: bool) -> Self {
         Self(format!("{field}={flag}"))
     }
 
     /// `field="a"`, or `field in ("a","b")` for several. Without references it is invalid.
-    pub(crate) fn is_one_of(field: Field, references: &[&ExternalXref]) -> Self {
+    pub(crate) fn is_one_of(field: ConditionField, references: &[&ExternalXref]) -> Self {
         let quoted: Vec<String> = references
             .iter()
             .map(|reference| format!("\"{reference}\""))
@@ -132,18 +132,18 @@ impl Conditions {
     }
 
     /// `field in (7,8)`. Without records it is invalid.
-    pub(crate) fn is_any_record(field: Field, ids: &[RecordId]) -> Self {
+    pub(crate) fn is_any_record(field: ConditionField, ids: &[RecordId]) -> Self {
         let ids: Vec<String> = ids.iter().map(RecordId::to_string).collect();
         Self(format!("{field} in ({})", ids.join(",")))
     }
 
     /// `field like "prefix*"`.
-    pub(crate) fn begins(field: Field, prefix: &ExternalXref) -> Self {
+    pub(crate) fn begins(field: ConditionField, prefix: &ExternalXref) -> Self {
         Self(format!("{field} like \"{prefix}*\""))
     }
 
     /// `field contains "text"`.
-    pub(crate) fn contains(field: Field, text: &SearchText) -> Self {
+    pub(crate) fn contains(field: ConditionField, text: &SearchText) -> Self {
         Self(format!("{field} contains \"{}\"", text.0))
     }
 
@@ -162,7 +162,7 @@ impl Conditions {
     }
 }
 
-impl fmt::Display for Field {
+impl fmt::Display for ConditionField {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ClosedFlag => "closedFlag",

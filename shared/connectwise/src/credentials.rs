@@ -16,8 +16,8 @@ pub struct Credentials {
     pub public_key: String,
     /// ConnectWise shows it only once.
     pub private_key: Secret,
-    /// The integration's `clientId`, mandatory on every call since August 2019. ConnectWise asks vendors
-    /// not to publish it.
+    /// The integration's `clientId`, mandatory on every call since August 2019. ConnectWise asks
+    /// vendors not to publish it.
     pub client_id: Secret,
 }
 

@@ -35,8 +35,8 @@ pub struct CompanyInfo {
     pub site_url: String,
 }
 
-/// Looks up a company id at a site, without keys. `None` means that the site does not know it: the site
-/// answers `null` or 404.
+/// Looks up a company id at a site, without keys. `None` means that the site does not know it: the
+/// site answers `null` or 404.
 ///
 /// # Errors
 /// See [`Error`]. A host that is not allowed is [`Error::HostRefused`].

@@ -1,12 +1,12 @@
 //! Why a call fails, and the one classification of each failure.
 //!
-//! All matches are exhaustive, so that a new variant must be classified. `refusal` turns a status and a
-//! body into an [`Error`].
+//! All matches are exhaustive, so that a new variant must be classified. `refusal` turns a status
+//! and a body into an [`Error`].
 
 use std::time::Duration;
 
 use domain::breaker::CallOutcome;
-use domain::{Blocked, Reaction, TicketTarget};
+use domain::{Blocked, Reaction, Target};
 
 /// Why a call failed.
 ///
@@ -72,7 +72,7 @@ pub enum Error {
     },
     /// A record that the ticket refers to does not exist, or does not belong there.
     #[error("the {target} is not usable: {words}")]
-    TargetGone { target: TicketTarget, words: String },
+    TargetGone { target: Target, words: String },
     /// ConnectWise refuses the request, and would refuse a repetition too.
     #[error("ConnectWise rejected the call: {words}")]
     Rejected { words: String },
@@ -97,28 +97,29 @@ pub enum Error {
     },
 }
 
-/// The classification of a failure: whether to retry, what it says about the connection, and whether
-/// a write may have taken effect.
+/// The classification of a failure: whether to retry, what it says about the connection, and
+/// whether a write may have taken effect.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// Whether and when to retry. A write asks [`Self::write`] first: a write of unknown outcome is
     /// searched for, never repeated.
     pub reaction: Reaction,
-    /// What the failure says about the connection, if it is that of a plain read. For any other call
-    /// see [`Self::unconfirmed`].
+    /// What the failure says about the connection, if it is that of a plain read. For any other
+    /// call see [`Self::unconfirmed`].
     pub outcome: CallOutcome,
     /// Whether a write that failed like this may have taken effect.
     pub write: WriteOutcome,
-    /// What the failure makes doubtful beside its call. A firewall can refuse one ticket for its text,
-    /// so a refusal counts against the connection only once a plain read with the same keys is
-    /// refused too. Otherwise it is a refusal of this call alone.
+    /// What the failure makes doubtful beside its call. A firewall can refuse one ticket for its
+    /// text, so a refusal counts against the connection only once a plain read with the same keys
+    /// is refused too. Otherwise it is a refusal of this call alone.
     pub suspicion: Option<Suspicion>,
 }
 
 /// Whether a failed write may have taken effect.
 ///
 /// ConnectWise has no idempotency key. It was seen to create tickets whose call it answered with a
-/// time-out or a 500. So each failure that does not prove the contrary is [`WriteOutcome::Unknown`].
+/// time-out or a 500. So each failure that does not prove the contrary is
+/// [`WriteOutcome::Unknown`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteOutcome {
     NotDone,

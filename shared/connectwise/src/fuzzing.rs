@@ -1,4 +1,5 @@
-//! The entry point of the fuzz target `answer`: it interprets a response from memory, without a network.
+//! The entry point of the fuzz target `answer`: it interprets a response from memory, without a
+//! network.
 
 use domain::{Reaction, rights};
 use jiff::Timestamp;
@@ -49,8 +50,8 @@ const READS: &[(&str, ParseFn)] = &[
     ("/login/companyinfo", one::<Option<CompanyInfo>>),
 ];
 
-/// Interprets a response for each kind of call. An invalid status is replaced by 500, and an invalid
-/// header is left out. The time is fixed, so that a finding can be reproduced.
+/// Interprets a response for each kind of call. An invalid status is replaced by 500, and an
+/// invalid header is left out. The time is fixed, so that a finding can be reproduced.
 #[must_use]
 pub fn interpret_all(status: u16, headers: &[(&str, &[u8])], body: &[u8]) -> Vec<Interpretation> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

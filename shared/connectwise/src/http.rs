@@ -1,4 +1,5 @@
-//! A function's one HTTP client. It is built at start-up, shared by all connections, and holds no keys.
+//! A function's one HTTP client. It is built at start-up, shared by all connections, and holds no
+//! keys.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +16,9 @@ use crate::resolver::{CheckingResolver, SystemResolver};
 /// A handshake with another continent takes well under a second.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Load balancers drop idle connections after a minute, and a frozen Lambda does not notice. A write on
-/// such a connection is lost without proof, which makes a ticket uncertain. So idle connections are
-/// closed well before.
+/// Load balancers drop idle connections after a minute, and a frozen Lambda does not notice. A
+/// write on such a connection is lost without proof, which makes a ticket uncertain. So idle
+/// connections are closed well before.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The HTTP client and its allowed hosts. Cheap to clone.
@@ -38,8 +39,8 @@ pub enum HttpBuildError {
 
 impl Http {
     /// Builds the client: Mozilla's root certificates are compiled in and nothing is read from the
-    /// system, ring does the cryptography, there is no proxy, no redirect and no retry, and addresses
-    /// are checked where they are resolved.
+    /// system, ring does the cryptography, there is no proxy, no redirect and no retry, and
+    /// addresses are checked where they are resolved.
     ///
     /// # Errors
     /// When the TLS library or the client refuses its settings.

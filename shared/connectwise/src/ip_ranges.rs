@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AddressClass {
     Public,
-    /// This machine or the operator's own network. Allowed only under a name that the operator listed.
+    /// This machine or the operator's own network. Allowed only under a name that the operator
+    /// listed.
     Private,
     /// No ConnectWise can have such an address: link-local (cloud metadata), multicast, reserved.
     Forbidden,

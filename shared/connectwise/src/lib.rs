@@ -1,10 +1,10 @@
 //! The ConnectWise PSA client: typed reads, a [`TicketWriter`] for `functions/tickets`, a
-//! [`SetupWriter`] for `functions/setup`, errors with one classification each, and the list of hosts to
-//! which credentials may be sent. [`Client`] shows how to begin.
+//! [`SetupWriter`] for `functions/setup`, errors with one classification each, and the list of
+//! hosts to which credentials may be sent. [`Client`] shows how to begin.
 //!
-//! What must not be here: decisions about alerts (they live in `domain`), tables, queues, secret stores,
-//! retries. A call is made once. [`Error::classify`] says whether to retry it, what its failure says
-//! about the connection, and whether a write may have taken effect.
+//! What must not be here: decisions about alerts (they live in `domain`), tables, queues, secret
+//! stores, retries. A call is made once. [`Error::classify`] says whether to retry it, what its
+//! failure says about the connection, and whether a write may have taken effect.
 
 mod call;
 mod client;

@@ -14,8 +14,8 @@ use crate::ip_ranges::is_forbidden_literal;
 
 /// The clouds: the host that people see in their browser, and the host of the API.
 ///
-/// ConnectWise's developer guide: a cloud host without `api-` answers "SSL is required.". Public clients
-/// use one host for a sandbox.
+/// ConnectWise's developer guide: a cloud host without `api-` answers "SSL is required.". Public
+/// clients use one host for a sandbox.
 const CLOUDS: &[(&str, &str)] = &[
     ("na.myconnectwise.net", "api-na.myconnectwise.net"),
     ("eu.myconnectwise.net", "api-eu.myconnectwise.net"),
@@ -80,8 +80,9 @@ impl HostList {
     /// Allows the clouds and these origins, which the operator listed.
     ///
     /// # Errors
-    /// When a listed text is no whole origin, is not https, or is an address that no ConnectWise can have
-    /// (link-local, multicast). Only this machine may be listed without https, for a local stack.
+    /// When a listed text is no whole origin, is not https, or is an address that no ConnectWise
+    /// can have (link-local, multicast). Only this machine may be listed without https, for a local
+    /// stack.
     pub fn new(listed: impl IntoIterator<Item = impl AsRef<str>>) -> Result<Self, InvalidOrigin> {
         let listed = listed
             .into_iter()
@@ -103,8 +104,9 @@ impl HostList {
         Ok(Self { listed })
     }
 
-    /// Returns the allowed origin for an address that a person pastes or a response names. The address
-    /// may lack its scheme, have a path, and name a cloud by its browser host or its API host.
+    /// Returns the allowed origin for an address that a person pastes or a response names. The
+    /// address may lack its scheme, have a path, and name a cloud by its browser host or its API
+    /// host.
     ///
     /// # Errors
     /// When the text is no address, or an address that is not allowed.
@@ -160,15 +162,16 @@ impl HostList {
         })
     }
 
-    /// Whether the operator listed an origin with this host name. For the resolver, which knows only names.
+    /// Whether the operator listed an origin with this host name. For the resolver, which knows
+    /// only names.
     pub(crate) fn lists_name(&self, name: &str) -> bool {
         self.listed.iter().any(|origin| origin.host() == name)
     }
 }
 
 impl Origin {
-    /// Parses an origin: a scheme, a host in its normal spelling, and perhaps a port. Case, a trailing
-    /// slash and the scheme's default port do not matter.
+    /// Parses an origin: a scheme, a host in its normal spelling, and perhaps a port. Case, a
+    /// trailing slash and the scheme's default port do not matter.
     ///
     /// # Errors
     /// When the text holds more or less than that.
@@ -185,9 +188,9 @@ impl Origin {
             Some(("http", rest)) => format!("http://{}", rest.strip_suffix(":80").unwrap_or(rest)),
             Some(_) | None => return Err(invalid()),
         };
-        // The URL parser normalizes its input: decimal, hex and octal addresses, look-alike letters,
-        // escapes, user names. An input that it had to change is refused. A name is compared with a list
-        // later, and must mean there what it means on the wire.
+        // The URL parser normalizes its input: decimal, hex and octal addresses, look-alike
+        // letters, escapes, user names. An input that it had to change is refused. A name is
+        // compared with a list later, and must mean there what it means on the wire.
         let url = Url::parse(&asked).map_err(|_| invalid())?;
         let whole = url.origin().ascii_serialization();
         let usual = |b: u8| b.is_ascii_alphanumeric() || b"-.:/[]".contains(&b);

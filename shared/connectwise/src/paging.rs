@@ -17,7 +17,8 @@ pub(crate) const PAGE_SIZE: usize = 1_000;
 /// ends is not followed further.
 const MAX_PAGES: usize = 100;
 
-/// One page of a long list. A caller that runs out of time keeps [`Self::next`] and continues later.
+/// One page of a long list. A caller that runs out of time keeps [`Self::next`] and continues
+/// later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordPage<T> {
     /// The records, in ascending order of their numbers.
@@ -39,14 +40,14 @@ pub(crate) struct LongList<'a, T> {
 }
 
 #[derive(Deserialize)]
-struct Count {
+struct RecordCount {
     count: u64,
 }
 
 impl Client {
-    /// Reads a whole list, page by page. The last page is one that is not full and has no `Link` to a
-    /// next one: servers may cap the page size silently, and proxies may drop the header, so neither
-    /// sign is enough alone.
+    /// Reads a whole list, page by page. The last page is one that is not full and has no `Link` to
+    /// a next one: servers may cap the page size silently, and proxies may drop the header, so
+    /// neither sign is enough alone.
     ///
     /// `query` must be escaped, and end with `&` if it is not empty.
     pub(crate) async fn list<T: DeserializeOwned>(
@@ -112,7 +113,7 @@ impl Client {
 }
 
 pub(crate) fn parse_count(response: &ApiResponse) -> Result<u64, Error> {
-    let count: Count = response.parse()?;
+    let count: RecordCount = response.parse()?;
     Ok(count.count)
 }
 
@@ -127,8 +128,8 @@ pub(crate) fn parse_page<T: DeserializeOwned>(
     Ok(RecordPage { items, next })
 }
 
-/// Returns where the next page begins, and checks that this page lies behind the cursor: a server that
-/// does not know forward-only lists returns its first page again and again.
+/// Returns where the next page begins, and checks that this page lies behind the cursor: a server
+/// that does not know forward-only lists returns its first page again and again.
 fn next_cursor(
     response: &ApiResponse,
     ids: impl Iterator<Item = RecordId>,

@@ -1,9 +1,9 @@
-//! ConnectWise's records, as far as they are read. Unknown members are ignored, and `null` counts as
-//! absent.
+//! ConnectWise's records, as far as they are read. Unknown members are ignored, and `null` counts
+//! as absent.
 
 use domain::RecordId;
 use domain::health::CompanyIssue;
-use domain::rights::{Level, ListedRights};
+use domain::rights::{Level, Listed};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
@@ -45,8 +45,8 @@ pub struct Ticket {
     /// This service's reference, if it created the ticket. An empty text counts as none.
     #[serde(rename = "externalXRef", default, deserialize_with = "not_empty")]
     pub external_xref: Option<String>,
-    /// Whether the status is a closed one. Absent counts as open, so that no ticket counts as closed
-    /// without proof.
+    /// Whether the status is a closed one. Absent counts as open, so that no ticket counts as
+    /// closed without proof.
     #[serde(default, deserialize_with = "or_default")]
     pub closed_flag: bool,
     /// When the work should begin. In this service's tickets: when the alert was raised, in whole
@@ -63,8 +63,8 @@ pub struct Ticket {
     pub info: RecordInfo,
 }
 
-/// When a record was entered and last changed. ConnectWise puts this into `_info`, and sometimes leaves
-/// it out.
+/// When a record was entered and last changed. ConnectWise puts this into `_info`, and sometimes
+/// leaves it out.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RecordInfo {
@@ -300,8 +300,8 @@ pub struct Team {
     pub department: Option<Reference>,
 }
 
-/// The API member's rights for one function of ConnectWise, such as Service Desk > Service Tickets. No
-/// sample of the names is public, so all four are read.
+/// The API member's rights for one function of ConnectWise, such as Service Desk > Service Tickets.
+/// No sample of the names is public, so all four are read.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct MySecurity {
@@ -328,8 +328,8 @@ pub struct MySecurity {
 impl MySecurity {
     /// The row as `domain::rights` compares it, by the name that people see.
     #[must_use]
-    pub fn listed(&self) -> ListedRights<'_> {
-        ListedRights {
+    pub fn listed(&self) -> Listed<'_> {
+        Listed {
             function: &self.module_function_name,
             add: self.add_level,
             edit: self.edit_level,
@@ -352,8 +352,8 @@ fn not_empty<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String
     Ok(text.filter(|text| !text.is_empty()))
 }
 
-/// Times are `yyyy-MM-ddTHH:mm:ssZ` in all samples, but the schema declares plain text. An unreadable
-/// time counts as absent, so that the ticket is not lost.
+/// Times are `yyyy-MM-ddTHH:mm:ssZ` in all samples, but the schema declares plain text. An
+/// unreadable time counts as absent, so that the ticket is not lost.
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let value = serde_json::Value::deserialize(deserializer)?;
     Ok(value.as_str().and_then(|text| text.parse().ok()))

@@ -1,11 +1,11 @@
 //! Turns the status, headers and body of an error response into an [`Error`]. Pure.
 //!
-//! The bodies are from ConnectWise's developer guide and from reports of live responses. Where reports
-//! conflict, every variant is understood.
+//! The bodies are from ConnectWise's developer guide and from reports of live responses. Where
+//! reports conflict, every variant is understood.
 
 use std::time::Duration;
 
-use domain::TicketTarget;
+use domain::Target;
 use domain::text::{cut_to_chars, one_line};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -35,8 +35,8 @@ pub(crate) struct ErrorResponse<'a> {
     pub(crate) body: Option<&'a [u8]>,
 }
 
-/// ConnectWise's `ErrorResponseMessage`. Its 429 has `error` instead of `code`, and some refusals are
-/// one `ValidationError`.
+/// ConnectWise's `ErrorResponseMessage`. Its 429 has `error` instead of `code`, and some refusals
+/// are one `ValidationError`.
 #[derive(Debug, Default, Deserialize)]
 struct ErrorMessage {
     #[serde(default, deserialize_with = "or_default")]
@@ -156,8 +156,8 @@ fn words(body: &ErrorBody) -> String {
     cut_to_chars(&one_line(&text), MAX_WORDS)
 }
 
-/// Reports disagree whether a bad `clientId` is a 400, 401 or 403. All responses name it. An error of
-/// another field may quote a ticket's title, so if a field is named, only its name counts.
+/// Reports disagree whether a bad `clientId` is a 400, 401 or 403. All responses name it. An error
+/// of another field may quote a ticket's title, so if a field is named, only its name counts.
 fn names_client_id(body: &ErrorBody) -> bool {
     let named = |text: &str| text.to_ascii_lowercase().contains("clientid");
     match body {
@@ -236,8 +236,8 @@ fn endpoint_missing(response: ErrorResponse<'_>) -> Error {
     }
 }
 
-/// A 400 or similar status: about a ticket's reference, about another field of the request, or about
-/// nothing in the request.
+/// A 400 or similar status: about a ticket's reference, about another field of the request, or
+/// about nothing in the request.
 fn invalid(body: ErrorBody, status: u16, words: String) -> Error {
     let error = match body {
         ErrorBody::Message(error) => error,
@@ -248,11 +248,11 @@ fn invalid(body: ErrorBody, status: u16, words: String) -> Error {
         .chain(&error.errors)
         .filter_map(target_of)
         .min_by_key(|target| match target {
-            TicketTarget::Company => 0,
-            TicketTarget::Board => 1,
-            TicketTarget::Status => 2,
-            TicketTarget::Type => 3,
-            TicketTarget::Priority => 4,
+            Target::Company => 0,
+            Target::Board => 1,
+            Target::Status => 2,
+            Target::Type => 3,
+            Target::Priority => 4,
         });
     match target {
         Some(target) => Error::TargetGone { target, words },
@@ -277,34 +277,34 @@ fn is_about_content(error: &ErrorMessage) -> bool {
         || error.message.contains("Could not find member")
 }
 
-/// Which of a ticket's references an error is about: by its field (`status/id`, `board`), else by its
-/// text.
-fn target_of(error: &ErrorMessage) -> Option<TicketTarget> {
+/// Which of a ticket's references an error is about: by its field (`status/id`, `board`), else by
+/// its text.
+fn target_of(error: &ErrorMessage) -> Option<Target> {
     if error.field.is_empty() {
         return (error.code == "NotFound").then(|| target_in_text(&error.message))?;
     }
     let first = error.field.split(['/', '.']).next().unwrap_or_default();
     match first.to_ascii_lowercase().as_str() {
-        "board" | "boardid" => Some(TicketTarget::Board),
-        "status" | "statusid" => Some(TicketTarget::Status),
-        "type" | "typeid" => Some(TicketTarget::Type),
-        "priority" | "priorityid" => Some(TicketTarget::Priority),
-        "company" | "companyid" => Some(TicketTarget::Company),
+        "board" | "boardid" => Some(Target::Board),
+        "status" | "statusid" => Some(Target::Status),
+        "type" | "typeid" => Some(Target::Type),
+        "priority" | "priorityid" => Some(Target::Priority),
+        "company" | "companyid" => Some(Target::Company),
         _ => None,
     }
 }
 
-/// "Service Status 17 not found for Service Board 21" is about the status: the record named first is
-/// missing.
-fn target_in_text(message: &str) -> Option<TicketTarget> {
+/// "Service Status 17 not found for Service Board 21" is about the status: the record named first
+/// is missing.
+fn target_in_text(message: &str) -> Option<Target> {
     let lower = message.to_ascii_lowercase();
     let noun = lower.strip_prefix("service ").unwrap_or(&lower);
     [
-        ("board", TicketTarget::Board),
-        ("status", TicketTarget::Status),
-        ("type", TicketTarget::Type),
-        ("priority", TicketTarget::Priority),
-        ("company", TicketTarget::Company),
+        ("board", Target::Board),
+        ("status", Target::Status),
+        ("type", Target::Type),
+        ("priority", Target::Priority),
+        ("company", Target::Company),
     ]
     .into_iter()
     .find_map(|(word, target)| noun.starts_with(word).then_some(target))

@@ -11,8 +11,8 @@ pub(crate) struct RecordRef {
 
 /// One operation of a PATCH.
 ///
-/// ConnectWise's guide: the path is a bare name, and a reference is replaced whole. `status/id` may be
-/// answered with 200 and change nothing.
+/// ConnectWise's guide: the path is a bare name, and a reference is replaced whole. `status/id` may
+/// be answered with 200 and change nothing.
 #[derive(Serialize)]
 pub(crate) struct ReplaceOp<V> {
     op: &'static str,

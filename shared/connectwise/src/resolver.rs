@@ -1,8 +1,9 @@
 //! The HTTP client's DNS resolver: it checks each address that a host name resolves to.
 //!
-//! A listed name can be pointed anywhere by its DNS operator, also between two look-ups. So the check
-//! is in the resolver itself: the client connects to the address that was checked. A host that is
-//! written as an IP address is never resolved; such a host is allowed only if the operator listed it.
+//! A listed name can be pointed anywhere by its DNS operator, also between two look-ups. So the
+//! check is in the resolver itself: the client connects to the address that was checked. A host
+//! that is written as an IP address is never resolved; such a host is allowed only if the operator
+//! listed it.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;

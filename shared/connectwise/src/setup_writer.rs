@@ -19,8 +19,8 @@ use crate::request_body::{RecordRef, ReplaceOp};
 #[derive(Debug, Clone)]
 pub struct SetupWriter(Client);
 
-/// A service board to create. ConnectWise fills what is left out with its own defaults, perhaps with
-/// statuses too.
+/// A service board to create. ConnectWise fills what is left out with its own defaults, perhaps
+/// with statuses too.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewBoard {
     /// At most 50 characters, and unique among boards.
@@ -88,8 +88,9 @@ struct TeamBody<'a> {
 }
 
 impl Client {
-    /// Returns the writes of set-up tables. Only `functions/setup` may call this, and a lint enforces
-    /// it: a person asked for the write there, and the record is looked for by its name before it.
+    /// Returns the writes of set-up tables. Only `functions/setup` may call this, and a lint
+    /// enforces it: a person asked for the write there, and the record is looked for by its name
+    /// before it.
     #[must_use]
     pub fn setup_writer(&self) -> SetupWriter {
         SetupWriter(self.clone())
@@ -101,9 +102,9 @@ impl SetupWriter {
     /// [`Client::boards`] lists it by its name.
     ///
     /// # Errors
-    /// See [`Error`]. A name that another board has is [`Error::Rejected`], also if the API member does
-    /// not see that board, and also if that board is the result of an earlier, late call of ours. The
-    /// next listing shows which.
+    /// See [`Error`]. A name that another board has is [`Error::Rejected`], also if the API member
+    /// does not see that board, and also if that board is the result of an earlier, late call of
+    /// ours. The next listing shows which.
     pub async fn create_board(&self, new: &NewBoard, deadline: Instant) -> Result<Board, Error> {
         let call = ApiCall::write(Method::POST, "/service/boards", rights::TABLES_ADD);
         let body = BoardBody {
@@ -118,8 +119,8 @@ impl SetupWriter {
     /// [`Client::board_statuses`] lists it by its name.
     ///
     /// # Errors
-    /// See [`Error`]. A name that the board has already is [`Error::Rejected`], and a board that does
-    /// not exist is [`Error::NotFound`].
+    /// See [`Error`]. A name that the board has already is [`Error::Rejected`], and a board that
+    /// does not exist is [`Error::NotFound`].
     pub async fn create_status(
         &self,
         board: RecordId,
@@ -138,9 +139,9 @@ impl SetupWriter {
         self.0.send_json(&call, &body, deadline).await?.parse()
     }
 
-    /// Makes a status its board's default and returns it as answered. ConnectWise can answer 200 and
-    /// change nothing, so the caller checks `default_flag`. If the process dies right after, the write
-    /// can be repeated safely.
+    /// Makes a status its board's default and returns it as answered. ConnectWise can answer 200
+    /// and change nothing, so the caller checks `default_flag`. If the process dies right after,
+    /// the write can be repeated safely.
     ///
     /// # Errors
     /// See [`Error`]. A board or status that does not exist is [`Error::NotFound`].
@@ -177,7 +178,8 @@ impl SetupWriter {
     /// [`Client::board_teams`] lists it by its name.
     ///
     /// # Errors
-    /// As for [`Self::create_status`]. A leader or member that does not exist is [`Error::Rejected`].
+    /// As for [`Self::create_status`]. A leader or member that does not exist is
+    /// [`Error::Rejected`].
     pub async fn create_team(
         &self,
         board: RecordId,

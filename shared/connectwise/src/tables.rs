@@ -1,12 +1,12 @@
-//! Reads for set-up and health: companies, members, boards and their parts, and the API member's own
-//! rights.
+//! Reads for set-up and health: companies, members, boards and their parts, and the API member's
+//! own rights.
 
 use domain::{RecordId, rights};
 use tokio::time::Instant;
 
 use crate::call::ApiCall;
 use crate::client::Client;
-use crate::conditions::{Conditions, Field, SearchText};
+use crate::conditions::{ConditionField, Conditions, SearchText};
 use crate::error::Error;
 use crate::link_header::RecordCursor;
 use crate::paging::{LongList, PAGE_SIZE, RecordPage};
@@ -21,8 +21,8 @@ const SEARCH_PAGE_SIZE: usize = 100;
 /// Most companies that one call reads by number. Each takes some ten characters of the address.
 pub const COMPANIES_AT_ONCE: usize = 100;
 
-/// The members that are read of these records. A member's record also holds home addresses and more,
-/// which are not needed here. A test compares the lists with the types.
+/// The members that are read of these records. A member's record also holds home addresses and
+/// more, which are not needed here. A test compares the lists with the types.
 const COMPANY_FIELDS: &str = "id,identifier,name,status,deletedFlag";
 const MEMBER_FIELDS: &str = "id,identifier,firstName,lastName,licenseClass,inactiveFlag";
 
@@ -39,9 +39,9 @@ impl Client {
     /// Lists the rights of the API member that the keys belong to.
     ///
     /// # Errors
-    /// See [`Error`]. A narrow role may lack the right to read this ([`Error::MissingRight`]), and an old
-    /// system may lack the endpoint ([`Error::EndpointMissing`], [`Error::NotRouted`]). Then the rights
-    /// are unknown, which is not the same as missing.
+    /// See [`Error`]. A narrow role may lack the right to read this ([`Error::MissingRight`]), and
+    /// an old system may lack the endpoint ([`Error::EndpointMissing`], [`Error::NotRouted`]). Then
+    /// the rights are unknown, which is not the same as missing.
     pub async fn my_security(&self, deadline: Instant) -> Result<Vec<MySecurity>, Error> {
         self.list(
             "/system/mySecurity",
@@ -52,8 +52,8 @@ impl Client {
         .await
     }
 
-    /// Whether the API member has a right to inquire, by reading one record that needs it. `None` for a
-    /// right that no list needs. It cannot tell "All" from "My".
+    /// Whether the API member has a right to inquire, by reading one record that needs it. `None`
+    /// for a right that no list needs. It cannot tell "All" from "My".
     ///
     /// # Errors
     /// See [`Error`]. A missing right is no error, but `false`.
@@ -93,8 +93,8 @@ impl Client {
         self.page(companies(None, PAGE_SIZE), from, deadline).await
     }
 
-    /// Finds a hundred companies, from a cursor on, whose name or identifier contains a text. Deleted and
-    /// inactive ones are included.
+    /// Finds a hundred companies, from a cursor on, whose name or identifier contains a text.
+    /// Deleted and inactive ones are included.
     ///
     /// # Errors
     /// See [`Error`].
@@ -104,8 +104,8 @@ impl Client {
         from: RecordCursor,
         deadline: Instant,
     ) -> Result<RecordPage<CompanyRecord>, Error> {
-        let conditions = Conditions::contains(Field::Name, text)
-            .or(&Conditions::contains(Field::Identifier, text));
+        let conditions = Conditions::contains(ConditionField::Name, text)
+            .or(&Conditions::contains(ConditionField::Identifier, text));
         self.page(
             companies(Some(&conditions), SEARCH_PAGE_SIZE),
             from,
@@ -114,9 +114,9 @@ impl Client {
         .await
     }
 
-    /// Reads those of these companies that exist, deleted and inactive ones included. At most 100, since
-    /// the address must stay under the 2,000 characters that ConnectWise takes. Without ids no call is
-    /// made.
+    /// Reads those of these companies that exist, deleted and inactive ones included. At most 100,
+    /// since the address must stay under the 2,000 characters that ConnectWise takes. Without ids
+    /// no call is made.
     ///
     /// # Errors
     /// See [`Error`]. More than 100 ids are [`Error::Rejected`] without a call.
@@ -132,7 +132,7 @@ impl Client {
             let words = format!("{} companies are more than one call can read", ids.len());
             return Err(Error::Rejected { words });
         }
-        let conditions = Conditions::is_any_record(Field::Id, ids).parameter();
+        let conditions = Conditions::is_any_record(ConditionField::Id, ids).parameter();
         let (path, right) = ("/company/companies", rights::COMPANIES_INQUIRE);
         let query = format!("{conditions}fields={COMPANY_FIELDS}&");
         self.list(path, &query, right, deadline).await
@@ -202,8 +202,8 @@ impl Client {
             .await
     }
 
-    /// Lists the same boards as [`Self::boards`]. Public clients report that this endpoint needs only the
-    /// right to see tickets, not the one to set-up tables.
+    /// Lists the same boards as [`Self::boards`]. Public clients report that this endpoint needs
+    /// only the right to see tickets, not the one to set-up tables.
     ///
     /// # Errors
     /// See [`Error`].

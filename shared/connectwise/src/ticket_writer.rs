@@ -48,7 +48,8 @@ pub struct NewNote {
     pub display: NoteDisplay,
 }
 
-/// Where a note is shown. ConnectWise refuses a note that is shown nowhere, so there is no such value.
+/// Where a note is shown. ConnectWise refuses a note that is shown nowhere, so there is no such
+/// value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoteDisplay {
     /// To technicians only.
@@ -91,8 +92,8 @@ struct NoteBody<'a> {
 }
 
 impl Client {
-    /// Returns the writes of tickets. Only `functions/tickets` may call this, and a lint enforces it:
-    /// that function alone holds the claims that make a write safe.
+    /// Returns the writes of tickets. Only `functions/tickets` may call this, and a lint enforces
+    /// it: that function alone holds the claims that make a write safe.
     #[must_use]
     pub fn ticket_writer(&self) -> TicketWriter {
         TicketWriter(self.clone())
@@ -100,8 +101,8 @@ impl Client {
 }
 
 impl TicketWriter {
-    /// Creates a ticket. If the process dies right after, the ticket may exist: it must be searched for
-    /// by its reference before another one is created.
+    /// Creates a ticket. If the process dies right after, the ticket may exist: it must be searched
+    /// for by its reference before another one is created.
     ///
     /// # Errors
     /// See [`Error`]. A company, board, status, type or priority that does not exist is
@@ -112,12 +113,13 @@ impl TicketWriter {
         self.0.send_json(&call, &body, deadline).await?.parse()
     }
 
-    /// Sets a ticket's status and returns the ticket as answered. ConnectWise can answer 200 and change
-    /// nothing, so the caller checks `status` and `closed_flag`. If the process dies right after, the
-    /// write can be repeated safely.
+    /// Sets a ticket's status and returns the ticket as answered. ConnectWise can answer 200 and
+    /// change nothing, so the caller checks `status` and `closed_flag`. If the process dies right
+    /// after, the write can be repeated safely.
     ///
     /// # Errors
-    /// See [`Error`]. A status that is not one of the ticket's current board is [`Error::TargetGone`].
+    /// See [`Error`]. A status that is not one of the ticket's current board is
+    /// [`Error::TargetGone`].
     pub async fn set_status(
         &self,
         id: RecordId,
@@ -158,8 +160,8 @@ impl TicketWriter {
             .await
     }
 
-    /// Adds a note. If the process dies right after, the note may exist: it must be looked for by its
-    /// marker in [`Client::ticket_notes`].
+    /// Adds a note. If the process dies right after, the note may exist: it must be looked for by
+    /// its marker in [`Client::ticket_notes`].
     ///
     /// # Errors
     /// See [`Error`].

@@ -5,14 +5,14 @@ use tokio::time::Instant;
 
 use crate::call::ApiCall;
 use crate::client::Client;
-use crate::conditions::{Conditions, ExternalXref, Field};
+use crate::conditions::{ConditionField, Conditions, ExternalXref};
 use crate::error::Error;
 use crate::link_header::RecordCursor;
 use crate::paging::{LongList, PAGE_SIZE, RecordPage};
 use crate::records::{Ticket, TicketNote};
 
-/// References in one search. Each has up to a hundred characters, so the address stays under the 2,000
-/// that ConnectWise takes.
+/// References in one search. Each has up to a hundred characters, so the address stays under the
+/// 2,000 that ConnectWise takes.
 const REFERENCES_PER_SEARCH: usize = 12;
 /// Numbers in one search, under the same limit. Each has up to twelve digits and an escaped comma.
 const NUMBERS_PER_SEARCH: usize = 100;
@@ -31,14 +31,14 @@ pub struct TicketFilter {
 impl TicketFilter {
     #[must_use]
     pub fn beginning(prefix: ExternalXref) -> Self {
-        let conditions = Conditions::begins(Field::ExternalXref, &prefix);
+        let conditions = Conditions::begins(ConditionField::ExternalXref, &prefix);
         Self { prefix, conditions }
     }
 
     /// Lists only the open tickets.
     #[must_use]
     pub fn open(self) -> Self {
-        let is_open = Conditions::is_flag(Field::ClosedFlag, false);
+        let is_open = Conditions::is_flag(ConditionField::ClosedFlag, false);
         Self {
             prefix: self.prefix,
             conditions: self.conditions.and(&is_open),
@@ -70,8 +70,8 @@ impl Client {
             .await
     }
 
-    /// Finds all tickets that carry one of these references, closed ones included. `Ok` means complete:
-    /// a search that fails half-way is an error. Without references no call is made.
+    /// Finds all tickets that carry one of these references, closed ones included. `Ok` means
+    /// complete: a search that fails half-way is an error. Without references no call is made.
     ///
     /// # Errors
     /// See [`Error`].
@@ -82,7 +82,7 @@ impl Client {
     ) -> Result<Vec<Ticket>, Error> {
         let mut found = Vec::new();
         for some in references.chunks(REFERENCES_PER_SEARCH) {
-            let conditions = Conditions::is_one_of(Field::ExternalXref, some);
+            let conditions = Conditions::is_one_of(ConditionField::ExternalXref, some);
             let mut tickets = self.search_tickets(&conditions, deadline).await?;
             // A response that ignores the conditions must not count as a match.
             tickets.retain(|ticket| {
@@ -96,8 +96,9 @@ impl Client {
         Ok(found)
     }
 
-    /// Finds the tickets with these numbers, as far as they exist and the API member sees them, closed
-    /// ones included. Complete like [`Self::tickets_by_external_xref`]. Without numbers no call is made.
+    /// Finds the tickets with these numbers, as far as they exist and the API member sees them,
+    /// closed ones included. Complete like [`Self::tickets_by_external_xref`]. Without numbers no
+    /// call is made.
     ///
     /// # Errors
     /// See [`Error`].
@@ -108,7 +109,7 @@ impl Client {
     ) -> Result<Vec<Ticket>, Error> {
         let mut found = Vec::new();
         for some in ids.chunks(NUMBERS_PER_SEARCH) {
-            let conditions = Conditions::is_any_record(Field::Id, some);
+            let conditions = Conditions::is_any_record(ConditionField::Id, some);
             let mut tickets = self.search_tickets(&conditions, deadline).await?;
             tickets.retain(|ticket| some.contains(&ticket.id));
             found.append(&mut tickets);
@@ -116,8 +117,8 @@ impl Client {
         Ok(found)
     }
 
-    /// Finds all tickets whose reference begins with this prefix, closed ones included. Complete like
-    /// [`Self::tickets_by_external_xref`].
+    /// Finds all tickets whose reference begins with this prefix, closed ones included. Complete
+    /// like [`Self::tickets_by_external_xref`].
     ///
     /// # Errors
     /// See [`Error`].
@@ -126,13 +127,14 @@ impl Client {
         prefix: &ExternalXref,
         deadline: Instant,
     ) -> Result<Vec<Ticket>, Error> {
-        let conditions = Conditions::begins(Field::ExternalXref, prefix);
+        let conditions = Conditions::begins(ConditionField::ExternalXref, prefix);
         let mut tickets = self.search_tickets(&conditions, deadline).await?;
         tickets.retain(|ticket| begins_with(ticket, prefix));
         Ok(tickets)
     }
 
-    /// Whether any ticket's reference begins with this prefix, closed ones included. One small call.
+    /// Whether any ticket's reference begins with this prefix, closed ones included. One small
+    /// call.
     ///
     /// # Errors
     /// See [`Error`].
@@ -141,7 +143,7 @@ impl Client {
         prefix: &ExternalXref,
         deadline: Instant,
     ) -> Result<bool, Error> {
-        let conditions = Conditions::begins(Field::ExternalXref, prefix);
+        let conditions = Conditions::begins(ConditionField::ExternalXref, prefix);
         let mut call = ApiCall::get("/service/tickets", rights::TICKETS_INQUIRE);
         call.query = format!("{}pageSize=1&page=1", conditions.parameter());
         let tickets: Vec<Ticket> = self.send(&call, deadline).await?.parse()?;
@@ -192,8 +194,8 @@ fn begins_with(ticket: &Ticket, prefix: &ExternalXref) -> bool {
     folded_reference(ticket).is_some_and(|carried| carried.starts_with(&folded(prefix.as_str())))
 }
 
-/// A ticket's reference for comparison. A proxy or an integration may have changed its case, or added
-/// white space around it.
+/// A ticket's reference for comparison. A proxy or an integration may have changed its case, or
+/// added white space around it.
 fn folded_reference(ticket: &Ticket) -> Option<String> {
     ticket.external_xref.as_deref().map(folded)
 }

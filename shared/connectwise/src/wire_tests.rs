@@ -244,8 +244,8 @@ async fn a_slow_body_times_out_at_the_deadline() {
     assert!(begun.elapsed().as_millis() < 1_500);
 }
 
-/// hyper skips interim responses without a limit, and reqwest has no setting for one. The deadline is
-/// the limit.
+/// hyper skips interim responses without a limit, and reqwest has no setting for one. The deadline
+/// is the limit.
 #[tokio::test]
 async fn endless_interim_responses_time_out() {
     let server = Server::start([Play::Interim]).await;

@@ -14,24 +14,24 @@ fn check(
     signature: &str,
     body: &[u8],
     now: i64,
-) -> Result<bool, Refusal> {
-    let headers = Headers {
+) -> Result<bool, SignatureError> {
+    let headers = SignatureHeaders {
         id,
         timestamp,
         signature,
     };
-    let signed = Signed::read(headers, Timestamp::from_second(now).unwrap())?;
-    Ok(signed.fits(&[Key::parse(SECRET).unwrap()], body))
+    let signed = SignedRequest::read(headers, Timestamp::from_second(now).unwrap())?;
+    Ok(signed.matches(&[SigningKey::parse(SECRET).unwrap()], body))
 }
 
 #[test]
-fn the_standards_own_vector_fits() {
+fn the_vector_of_the_standard_matches() {
     assert_eq!(check(ID, "1649367553", SIGNATURE, BODY, AT), Ok(true));
     let several = format!("v1a,b3RoZXI= v1,AAAA {SIGNATURE}");
     assert_eq!(check(ID, "1649367553", &several, BODY, AT), Ok(true));
 }
 
-/// The vector that the standard's own libraries are tested with.
+/// The test vector of the standard's own libraries.
 const PUBLISHED: Parts<'_> = Parts {
     id: b"msg_p5jXN8AQM9LWM0D4loKWxJek",
     timestamp: b"1614265330",
@@ -40,7 +40,7 @@ const PUBLISHED: Parts<'_> = Parts {
     signature: b"v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
 };
 
-/// All that decides about a request, as bytes that may be no text.
+/// The parts of a request that are verified. Their bytes need not be text.
 #[derive(Debug, Clone, Copy)]
 struct Parts<'a> {
     id: &'a [u8],
@@ -51,21 +51,21 @@ struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    fn is_believed(&self, now: i64) -> bool {
-        // As the door reads headers: what is no text counts as absent.
+    fn is_accepted(&self, now: i64) -> bool {
+        // A header that is no text counts as absent, as in the function.
         let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-        let headers = Headers {
+        let headers = SignatureHeaders {
             id: text(self.id),
             timestamp: text(self.timestamp),
             signature: text(self.signature),
         };
-        let keys: Vec<_> = Key::parse(text(self.secret)).into_iter().collect();
-        Signed::read(headers, Timestamp::from_second(now).unwrap())
-            .is_ok_and(|signed| signed.fits(&keys, self.body))
+        let keys: Vec<_> = SigningKey::parse(text(self.secret)).into_iter().collect();
+        SignedRequest::read(headers, Timestamp::from_second(now).unwrap())
+            .is_ok_and(|signed| signed.matches(&keys, self.body))
     }
 
-    /// The same with one bit turned in one part; none when that part has no such bit.
-    fn with_bit_turned(&self, part: usize, bit: usize, now: i64) -> Option<bool> {
+    /// Verifies the request with one flipped bit in one part. `None` if the part has no such bit.
+    fn with_flipped_bit(&self, part: usize, bit: usize, now: i64) -> Option<bool> {
         let mut parts = *self;
         let mut bytes = [
             self.id,
@@ -83,30 +83,30 @@ impl Parts<'_> {
             3 => parts.secret = &bytes,
             _ => parts.signature = &bytes,
         }
-        Some(parts.is_believed(now))
+        Some(parts.is_accepted(now))
     }
 }
 
 #[test]
 fn every_bit_of_a_published_vector_counts() {
-    assert!(PUBLISHED.is_believed(1_614_265_330));
+    assert!(PUBLISHED.is_accepted(1_614_265_330));
     let mut refused = 0;
     for part in 0..5 {
         for bit in 0.. {
-            let Some(believed) = PUBLISHED.with_bit_turned(part, bit, 1_614_265_330) else {
+            let Some(accepted) = PUBLISHED.with_flipped_bit(part, bit, 1_614_265_330) else {
                 break;
             };
-            assert!(!believed, "part {part}, bit {bit}");
+            assert!(!accepted, "part {part}, bit {bit}");
             refused += 1;
         }
     }
-    println!("{refused} of {refused} turned bits refused");
+    println!("{refused} of {refused} flipped bits refused");
     assert_eq!(refused, (28 + 10 + 20 + 38 + 47) * 8);
 }
 
 proptest! {
     #[test]
-    fn a_turned_bit_is_refused(
+    fn a_flipped_bit_is_refused(
         id in "[!-~]{1,80}",
         now in 1_000_000_000_i64..9_999_999_999,
         body in prop::collection::vec(any::<u8>(), 1..400),
@@ -125,40 +125,41 @@ proptest! {
             secret: secret.as_bytes(),
             signature: signature.as_bytes(),
         };
-        prop_assert!(parts.is_believed(now));
+        prop_assert!(parts.is_accepted(now));
         let bits = 8 * [id.len(), timestamp.len(), body.len(), secret.len(), signature.len()][part];
-        prop_assert_eq!(parts.with_bit_turned(part, bit.index(bits), now), Some(false));
+        prop_assert_eq!(parts.with_flipped_bit(part, bit.index(bits), now), Some(false));
     }
 
     #[test]
-    fn no_header_makes_the_door_panic(id in any::<String>(), timestamp in any::<String>(), signature in "(v1,[A-Za-z0-9+/=]{0,50} ?){0,20}", now in -300_000_000_000_i64..250_000_000_000) {
-        let headers = Headers { id: &id, timestamp: &timestamp, signature: &signature };
+    fn no_header_causes_a_panic(id in any::<String>(), timestamp in any::<String>(), signature in "(v1,[A-Za-z0-9+/=]{0,50} ?){0,20}", now in -300_000_000_000_i64..250_000_000_000) {
+        let headers = SignatureHeaders { id: &id, timestamp: &timestamp, signature: &signature };
         let now = Timestamp::from_second(now).unwrap();
         for timestamp in [timestamp.as_str(), &now.as_second().to_string()] {
-            if let Ok(signed) = Signed::read(Headers { timestamp, ..headers }, now) {
-                prop_assert!(!signed.fits(&[Key::parse(SECRET).unwrap()], b"body"));
+            if let Ok(signed) = SignedRequest::read(SignatureHeaders { timestamp, ..headers }, now) {
+                prop_assert!(!signed.matches(&[SigningKey::parse(SECRET).unwrap()], b"body"));
             }
         }
     }
 }
 
 #[test]
-fn a_request_costs_the_same_work_whoever_is_said_to_send_it() {
-    let key = |secret| Key::parse(secret).unwrap();
+fn a_request_of_any_source_costs_the_same_work() {
+    let key = |secret| SigningKey::parse(secret).unwrap();
     let other = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     for signatures in 1..=MAX_SIGNATURES {
         let signature = vec!["v1,AAAA"; signatures].join(" ");
-        let headers = Headers {
+        let headers = SignatureHeaders {
             id: ID,
             timestamp: "1649367553",
             signature: &signature,
         };
-        let signed = Signed::read(headers, Timestamp::from_second(AT).unwrap()).unwrap();
-        let refused = Verified {
-            fits: false,
-            verifications: 2 * signatures,
+        let signed = SignedRequest::read(headers, Timestamp::from_second(AT).unwrap()).unwrap();
+        let refused = Verification {
+            matches: false,
+            count: 2 * signatures,
         };
-        // An unknown source or one whose secrets have all ended, one with a secret, one amid a rotation.
+        // An unknown source or one without a valid secret; one secret; two secrets during a
+        // rotation.
         assert_eq!(signed.verify(&[], BODY), refused);
         assert_eq!(signed.verify(&[key(SECRET)], BODY), refused);
         assert_eq!(signed.verify(&[key(SECRET), key(other)], BODY), refused);
@@ -166,18 +167,18 @@ fn a_request_costs_the_same_work_whoever_is_said_to_send_it() {
 }
 
 #[test]
-fn what_fills_up_the_work_lets_nobody_in() {
+fn the_dummy_key_authenticates_no_request() {
     let text = [ID.as_bytes(), b".1649367553.", BODY].concat();
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, NOBODYS), &text);
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, DUMMY_KEY), &text);
     let signature = format!("v1,{}", STANDARD.encode(tag));
-    let headers = Headers {
+    let headers = SignatureHeaders {
         id: ID,
         timestamp: "1649367553",
         signature: &signature,
     };
-    let signed = Signed::read(headers, Timestamp::from_second(AT).unwrap()).unwrap();
-    assert!(!signed.fits(&[], BODY));
-    assert!(!signed.fits(&[Key::parse(SECRET).unwrap()], BODY));
+    let signed = SignedRequest::read(headers, Timestamp::from_second(AT).unwrap()).unwrap();
+    assert!(!signed.matches(&[], BODY));
+    assert!(!signed.matches(&[SigningKey::parse(SECRET).unwrap()], BODY));
 }
 
 #[test]
@@ -189,7 +190,7 @@ fn any_change_is_a_mismatch() {
 }
 
 #[test]
-fn the_tolerance_is_five_minutes_both_ways() {
+fn the_tolerance_is_five_minutes_in_both_directions() {
     for (now, refused) in [(300, false), (301, true), (-300, false), (-301, true)] {
         assert_eq!(
             check(ID, "1649367553", SIGNATURE, BODY, AT + now).is_err(),
@@ -220,7 +221,7 @@ fn malformed_headers_are_refused_without_a_panic() {
     ] {
         assert_eq!(
             check(ID, timestamp, SIGNATURE, BODY, AT),
-            Err(Refusal::Timestamp),
+            Err(SignatureError::Timestamp),
             "{timestamp}"
         );
     }
@@ -236,13 +237,13 @@ fn malformed_headers_are_refused_without_a_panic() {
     ] {
         assert_eq!(
             check(ID, "1649367553", signature, BODY, AT),
-            Err(Refusal::Headers),
+            Err(SignatureError::Headers),
             "{signature}"
         );
     }
     assert_eq!(
         check("", "1649367553", SIGNATURE, BODY, AT),
-        Err(Refusal::Headers)
+        Err(SignatureError::Headers)
     );
 }
 
@@ -255,6 +256,6 @@ fn a_weak_secret_is_no_key() {
         "whsec_***",
         "",
     ] {
-        assert!(Key::parse(secret).is_none(), "{secret}");
+        assert!(SigningKey::parse(secret).is_none(), "{secret}");
     }
 }

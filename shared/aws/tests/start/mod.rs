@@ -1,9 +1,9 @@
-//! What the real binary does at its start, and does not: the system's root certificates are not scanned, and where it does not start, the
-//! log says why.
+//! How the real binary starts: it does not scan the system's root certificates, and if it cannot
+//! start, the log says why.
 //!
-//! `rustls-native-certs` is linked, since the SDK's HTTP client names it as a dependency that cannot be left out; what counts is
-//! that nobody calls it. So the places where it would look are named pipes that nobody writes to: a scan would open one and hang
-//! there, and the function would never ask for its first event.
+//! `rustls-native-certs` is linked, since the SDK's HTTP client always depends on it. It must not
+//! be called. So the files that it would read are named pipes without a writer: a scan would open
+//! one and hang, and the function would never request its first event.
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -12,40 +12,40 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-/// The tests of one function, over its binary and its variables.
+/// The tests of one function, with its binary and its variables.
 macro_rules! tests_of {
     ($binary:expr, $variables:expr) => {
         #[test]
-        fn the_function_asks_for_its_first_event_without_reading_the_systems_roots() {
+        fn the_function_starts_without_the_systems_roots() {
             start::asks_for_its_first_event($binary, &$variables);
         }
 
         #[test]
-        fn a_panic_or_a_missing_variable_at_the_start_is_one_line_of_the_log() {
+        fn a_failed_start_is_one_line_of_the_log() {
             start::logs_why_it_does_not_start($binary, &$variables);
         }
 
         #[test]
-        fn an_address_that_others_can_read_on_the_way_is_refused_at_the_start() {
+        fn a_plain_http_address_is_refused_at_the_start() {
             start::refuses_plain_http($binary, &$variables);
         }
     };
 }
 pub(crate) use tests_of;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A process that does not outlive the test.
-struct Running(Child);
+/// Kills the process at the end of the test.
+struct ChildGuard(Child);
 
-impl Drop for Running {
+impl Drop for ChildGuard {
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
-/// Starts the binary with these variables of its own and waits until it asks for its first event.
+/// Starts the binary with its own variables and waits until it requests its first event.
 pub(crate) fn asks_for_its_first_event(binary: &str, variables: &[(&str, &str)]) {
     let folder =
         PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("roots-{}", std::process::id()));
@@ -77,12 +77,12 @@ pub(crate) fn asks_for_its_first_event(binary: &str, variables: &[(&str, &str)])
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    let _function = Running(function);
-    let (told, heard) = mpsc::channel();
-    thread::spawn(move || told.send(runtime.accept()));
-    let accepted = heard.recv_timeout(PATIENCE);
+    let _function = ChildGuard(function);
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || sender.send(runtime.accept()));
+    let accepted = receiver.recv_timeout(TIMEOUT);
     let (mut asked, _) = accepted
-        .expect("the function never asked: it hangs at the system's roots, or did not start")
+        .expect("the function requested no event: it reads the system's roots, or did not start")
         .unwrap();
     let mut line = [0; 36];
     asked.read_exact(&mut line).unwrap();
@@ -93,8 +93,8 @@ pub(crate) fn asks_for_its_first_event(binary: &str, variables: &[(&str, &str)])
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// Starts the binary where the runtime's own variables are missing, for which the runtime panics, and where the function's are, for which it
-/// does not start. Both must be one line of the log, and nothing beside it.
+/// Starts the binary without the runtime's own variables, for which the runtime panics, and without
+/// the function's variables, for which it does not start. Each must log exactly one line.
 pub(crate) fn logs_why_it_does_not_start(binary: &str, variables: &[(&str, &str)]) {
     assert!(log_of(binary, variables).contains(r#""message":"function panicked""#));
     let line = log_of(binary, &[]);
@@ -103,7 +103,8 @@ pub(crate) fn logs_why_it_does_not_start(binary: &str, variables: &[(&str, &str)
     }
 }
 
-/// Gives the binary one address after another that is plain http to another machine. It must not start, and say which one it is.
+/// Starts the binary with each of its addresses as plain http to another machine. It must not
+/// start, and must name the variable.
 pub(crate) fn refuses_plain_http(binary: &str, variables: &[(&str, &str)]) {
     let addresses = variables.iter().filter(|(_, value)| value.contains("://"));
     let mut names: Vec<_> = addresses.map(|(name, _)| *name).collect();
@@ -126,7 +127,7 @@ pub(crate) fn refuses_plain_http(binary: &str, variables: &[(&str, &str)]) {
     }
 }
 
-/// The one line that a binary logs which does not come to its first event, since variables of the runtime are missing.
+/// Returns the one line that a binary logs that ends before its first event.
 fn log_of(binary: &str, variables: &[(&str, &str)]) -> String {
     let own = [
         ("AWS_LAMBDA_FUNCTION_NAME", "function"),

@@ -23,28 +23,28 @@ fn an_external_reference_has_no_special_character() {
 fn conditions_have_the_form_of_the_guide() {
     let (a, b) = (reference("tb1-a"), reference("tb1-b"));
     let acme = SearchText::parse("O'Brien & Söhne").unwrap();
-    let open = Conditions::is_flag(Field::ClosedFlag, false);
-    let either = Conditions::contains(Field::Name, &acme)
-        .or(&Conditions::contains(Field::Identifier, &acme));
+    let open = Conditions::is_flag(ConditionField::ClosedFlag, false);
+    let either = Conditions::contains(ConditionField::Name, &acme)
+        .or(&Conditions::contains(ConditionField::Identifier, &acme));
     let table = [
         (
-            Conditions::is_one_of(Field::ExternalXref, &[&a]),
+            Conditions::is_one_of(ConditionField::ExternalXref, &[&a]),
             r#"externalXRef="tb1-a""#,
         ),
         (
-            Conditions::is_one_of(Field::ExternalXref, &[&a, &b]),
+            Conditions::is_one_of(ConditionField::ExternalXref, &[&a, &b]),
             r#"externalXRef in ("tb1-a","tb1-b")"#,
         ),
         (
-            Conditions::begins(Field::ExternalXref, &a),
+            Conditions::begins(ConditionField::ExternalXref, &a),
             r#"externalXRef like "tb1-a*""#,
         ),
         (
-            Conditions::is_any_record(Field::Id, &[7, 301]),
+            Conditions::is_any_record(ConditionField::Id, &[7, 301]),
             "id in (7,301)",
         ),
         (
-            open.and(&Conditions::begins(Field::ExternalXref, &a)),
+            open.and(&Conditions::begins(ConditionField::ExternalXref, &a)),
             r#"closedFlag=false and externalXRef like "tb1-a*""#,
         ),
         (
@@ -107,8 +107,8 @@ enum Token {
     Text(String),
 }
 
-/// A parser of conditions that shares no code with their builder. It knows both kinds of quotes. The
-/// next quote of the same kind always ends a text.
+/// A parser of conditions that shares no code with their builder. It knows both kinds of quotes.
+/// The next quote of the same kind always ends a text.
 fn tokens(conditions: &str) -> Option<Vec<Token>> {
     let mut seen = Vec::new();
     let mut rest = conditions.chars().peekable();
@@ -224,8 +224,8 @@ proptest! {
             prop_assert!(!typed.chars().any(|c| c.is_ascii_alphanumeric()), "{typed:?} has what to search for");
             return Ok(());
         };
-        let conditions = Conditions::contains(Field::Name, &searched)
-            .or(&Conditions::contains(Field::Identifier, &searched));
+        let conditions = Conditions::contains(ConditionField::Name, &searched)
+            .or(&Conditions::contains(ConditionField::Identifier, &searched));
         let inside = searched.as_str();
         let expected = vec![
             Token::Sign('('), word("name"), word("contains"), text(inside), word("or"),
@@ -244,17 +244,17 @@ proptest! {
     #[test]
     fn a_reference_is_one_text_in_every_condition(typed in prop_oneof![outside(), "[A-Za-z0-9-]{1,120}"]) {
         let Ok(token) = ExternalXref::parse(typed.as_str()) else { return Ok(()) };
-        let one = Conditions::is_one_of(Field::ExternalXref, &[&token]);
+        let one = Conditions::is_one_of(ConditionField::ExternalXref, &[&token]);
         prop_assert_eq!(tokens(&one.0), Some(vec![word("externalXRef"), Token::Sign('='), text(&typed)]));
-        let begins = Conditions::begins(Field::ExternalXref, &token);
+        let begins = Conditions::begins(ConditionField::ExternalXref, &token);
         let expected = vec![word("externalXRef"), word("like"), text(&format!("{typed}*"))];
         prop_assert_eq!(tokens(&begins.0), Some(expected));
     }
 
     #[test]
     fn numbers_and_flags_are_single_words(id: RecordId, flag: bool) {
-        let conditions = Conditions::is_any_record(Field::Id, &[id])
-            .and(&Conditions::is_flag(Field::ClosedFlag, flag));
+        let conditions = Conditions::is_any_record(ConditionField::Id, &[id])
+            .and(&Conditions::is_flag(ConditionField::ClosedFlag, flag));
         let expected = vec![
             word("id"), word("in"), Token::Sign('('), word(&id.to_string()), Token::Sign(')'),
             word("and"), word("closedFlag"), Token::Sign('='), word(&flag.to_string()),

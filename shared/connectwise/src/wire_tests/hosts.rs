@@ -1,5 +1,5 @@
-//! Which hosts are called: any other host, in any notation, is refused before a name is resolved or a
-//! socket is opened, and keys are sent only to their own host.
+//! Which hosts are called: any other host, in any notation, is refused before a name is resolved or
+//! a socket is opened, and keys are sent only to their own host.
 
 use std::collections::VecDeque;
 use std::error::Error as StdError;
@@ -165,8 +165,8 @@ async fn a_name_that_resolves_to_this_machine_later_is_refused() {
     let port = home.origin.rsplit_once(':').unwrap().1;
     let private = format!("127.0.0.1:{port}");
     let mapped = format!("[::ffff:127.0.0.1]:{port}");
-    // A public address of a range that was returned to IANA. No host has it, and most machines have no
-    // route to it.
+    // A public address of a range that was returned to IANA. No host has it, and most machines have
+    // no route to it.
     let public = "[3ffe:831f::1]:1";
     let cloud = "https://api-na.myconnectwise.net";
     let table: [&[&[&str]]; 5] = [
@@ -198,8 +198,8 @@ async fn a_name_that_resolves_to_this_machine_later_is_refused() {
         assert_eq!(home.connections(), 0, "{answers:?}");
     }
 
-    // A listed name may resolve to this machine. So the check stopped the other names. The server here
-    // speaks no TLS.
+    // A listed name may resolve to this machine. So the check stopped the other names. The server
+    // here speaks no TLS.
     let listed = "https://psa.msp.example";
     let hosts = HostList::new([listed]).unwrap();
     let names = ScriptedResolver::new(&[&[&private]]);

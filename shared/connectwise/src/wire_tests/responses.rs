@@ -191,7 +191,8 @@ async fn a_response_of_the_wrong_type_is_unreadable_for_every_read() {
     let objects = format!("{}1{}", r#"{"id":"#.repeat(10_000), "}".repeat(10_000));
     let unknown = format!(r#"[{{"id":7,"canary":{}}}]"#, nested(""));
     let info = format!(r#"{{"id":7,"_info":{{"dateEntered":{}}}}}"#, nested(""));
-    // The number of reads that accept such a body: lists, records, counts, and types without a number.
+    // The number of reads that accept such a body: lists, records, counts, and types without a
+    // number.
     let table: &[(&[u8], usize)] = &[
         (b"", 0),
         (b"null", 0),

@@ -147,8 +147,8 @@ async fn serve(
     }
 }
 
-/// Reads one request, head and body. `None` at the end of the connection. Bytes that are not HTTP are
-/// recorded too.
+/// Reads one request, head and body. `None` at the end of the connection. Bytes that are not HTTP
+/// are recorded too.
 async fn read_request(stream: &mut TcpStream) -> Option<String> {
     let mut bytes = Vec::new();
     loop {

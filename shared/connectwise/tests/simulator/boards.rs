@@ -1,4 +1,5 @@
-//! Creates both boards as set-up does: the plan of `domain::boards`, performed against the simulator.
+//! Creates both boards as set-up does: the plan of `domain::boards`, performed against the
+//! simulator.
 
 #![expect(clippy::panic, reason = "the helpers of tests may panic as tests may")]
 
@@ -9,8 +10,7 @@ use connectwise::{Error, NewBoard, NewStatus, NewTeam, NewTicket};
 use connectwise_sim::Seed;
 use domain::RecordId;
 use domain::boards::{
-    BoardDecision, BoardName, BoardParts, BoardStep, BoardUnusable, DesiredBoard, ExistingBoards,
-    next_board_step,
+    BoardName, BoardUnusable, DesiredBoard, ExistingBoards, Next, Parts, Step, next,
 };
 use domain::kind::{BUILT_IN, Category};
 use domain::settings::BoardTarget;
@@ -27,7 +27,7 @@ const NEW_BOARDS: [&str; 2] = ["default", "none"];
 fn desired(category: Category) -> DesiredBoard {
     DesiredBoard {
         category,
-        name: BoardName::default_for(category),
+        name: BoardName::usual(category),
         location: 2,
         department: 10,
         team_lead: 151,
@@ -102,21 +102,22 @@ impl<'a> SetupProcess<'a> {
             parts: None,
         };
         loop {
-            match next_board_step(desired, &self.existing).map_err(Stopped::BoardUnusable)? {
-                BoardDecision::Look { board } => self.look(board).await?,
-                BoardDecision::Make { step, .. } => {
+            match next(desired, &self.existing).map_err(Stopped::BoardUnusable)? {
+                Next::Look { board } => self.look(board).await?,
+                Next::Make { step, .. } => {
                     self.call()?;
                     self.set(&self.faults_of_writes).await;
                     let made = self.write(step).await;
                     self.set(&self.faults_of_reads).await;
                     made.map_err(Stopped::Called)?;
                 }
-                BoardDecision::Done(target) => return Ok(target),
+                Next::Done(target) => return Ok(target),
             }
         }
     }
 
-    /// Repeats [`Self::make`] after each failed call, as a person does who presses the button again.
+    /// Repeats [`Self::make`] after each failed call, as a person does who presses the button
+    /// again.
     async fn make_with_retries(&mut self, category: Category) -> BoardTarget {
         for _ in 0..300 {
             match self.make(category).await {
@@ -127,7 +128,7 @@ impl<'a> SetupProcess<'a> {
         }
         panic!(
             "not complete after 300 attempts: {:?}",
-            next_board_step(&desired(category), &self.existing)
+            next(&desired(category), &self.existing)
         );
     }
 
@@ -139,7 +140,7 @@ impl<'a> SetupProcess<'a> {
 
     async fn look(&mut self, board: RecordId) -> Result<(), Stopped> {
         let client = &self.site.client;
-        let mut parts = BoardParts {
+        let mut parts = Parts {
             board,
             statuses: Vec::new(),
             types: Vec::new(),
@@ -168,12 +169,12 @@ impl<'a> SetupProcess<'a> {
     }
 
     /// Creates one record and adds the response to the known ones.
-    async fn write(&mut self, step: BoardStep) -> Result<(), Error> {
+    async fn write(&mut self, step: Step) -> Result<(), Error> {
         let writer = self.site.client.setup_writer();
         let ExistingBoards { boards, parts } = &mut self.existing;
         match (step, parts) {
             (
-                BoardStep::MakeBoard {
+                Step::MakeBoard {
                     name,
                     location,
                     department,
@@ -189,7 +190,7 @@ impl<'a> SetupProcess<'a> {
                 boards.push(writer.create_board(&new, soon()).await?.into());
             }
             (
-                BoardStep::MakeStatus {
+                Step::MakeStatus {
                     board,
                     name,
                     sort_order,
@@ -207,19 +208,19 @@ impl<'a> SetupProcess<'a> {
                 let made = writer.create_status(board, &new, soon()).await?;
                 parts.statuses.push(made.into());
             }
-            (BoardStep::MakeDefault { board, status }, Some(parts)) => {
+            (Step::MakeDefault { board, status }, Some(parts)) => {
                 let made = writer.make_default(board, status, soon()).await?;
                 assert!(made.default_flag);
                 parts.statuses.retain(|other| other.id != status);
                 parts.statuses.push(made.into());
             }
-            (BoardStep::MakeType { board, name, .. }, Some(parts)) => {
+            (Step::MakeType { board, name, .. }, Some(parts)) => {
                 parts
                     .types
                     .push(writer.create_type(board, &name, soon()).await?.into());
             }
             (
-                BoardStep::MakeTeam {
+                Step::MakeTeam {
                     board,
                     name,
                     lead,
@@ -307,7 +308,8 @@ impl SimulatedSite {
         }
     }
 
-    /// Checks that both boards are complete, no record exists twice, and earlier ones are unchanged.
+    /// Checks that both boards are complete, no record exists twice, and earlier ones are
+    /// unchanged.
     async fn check_both_boards(&self, targets: &[BoardTarget], statuses: &str) {
         let boards = self.client.boards(soon()).await.unwrap();
         let names: Vec<_> = boards.iter().map(|board| board.name.as_str()).collect();

@@ -16,7 +16,7 @@ use connectwise::{
 };
 use connectwise_sim::{Running, Seed, Sim};
 use domain::Secret;
-use domain::TicketTarget;
+use domain::Target;
 use domain::breaker::CallOutcome;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -490,7 +490,7 @@ async fn a_missing_reference_of_a_ticket_is_named() {
     let good = new_ticket("tb1-a-1");
     let table = [
         (
-            TicketTarget::Board,
+            Target::Board,
             NewTicket {
                 board: Some(999),
                 type_: None,
@@ -498,28 +498,28 @@ async fn a_missing_reference_of_a_ticket_is_named() {
             },
         ),
         (
-            TicketTarget::Status,
+            Target::Status,
             NewTicket {
                 status: Some(999),
                 ..good.clone()
             },
         ),
         (
-            TicketTarget::Type,
+            Target::Type,
             NewTicket {
                 type_: Some(999),
                 ..good.clone()
             },
         ),
         (
-            TicketTarget::Priority,
+            Target::Priority,
             NewTicket {
                 priority: Some(999),
                 ..good.clone()
             },
         ),
         (
-            TicketTarget::Company,
+            Target::Company,
             NewTicket {
                 company: 999,
                 ..good.clone()
@@ -599,8 +599,8 @@ async fn a_refusal_names_the_right_that_the_call_needs() {
             ("read", client.ticket(id, soon()).await.err()),
             ("boards", client.boards(soon()).await.err()),
         ];
-        // Closing needs both rights, and a refusal does not say which is missing. So it is tried only
-        // where the right to edit is there.
+        // Closing needs both rights, and a refusal does not say which is missing. So it is tried
+        // only where the right to edit is there.
         if right != "service_tickets.edit" {
             calls.push(("close", writer.close(id, CLOSED, soon()).await.err()));
         }

@@ -74,7 +74,7 @@ async fn invented_ids_cost_no_call_and_push_no_source_out_of_the_cache() {
         source_secret_prefix: "tb/source/".into(),
     };
     let name = proxy.count(None);
-    let endpoint = ingest::App::build(config, &world.aws_at(&proxy.origin, &name));
+    let endpoint = ingest::Webhook::build(config, &world.aws_at(&proxy.origin, &name));
     let begun = Timestamp::now();
     let body = event("alert.resolved", "e1", "a1", 0).to_string();
     let post = async |source: &str, secret: &str, second: i64| {
@@ -363,7 +363,7 @@ async fn without_the_queue_nothing_is_accepted() {
         queue_url: format!("{}-gone", world.queue_url),
         source_secret_prefix: "tb/source/".into(),
     };
-    let door = ingest::App::build(config, &world.aws);
+    let door = ingest::Webhook::build(config, &world.aws);
     let body = event("alert.raised", "e1", "a1", 0).to_string();
     let response = door
         .handle(signed(

@@ -53,7 +53,7 @@ impl World {
             queue_url: self.queue_url.clone(),
             source_secret_prefix: "tb/source/".into(),
         };
-        let door = ingest::App::build(config, &self.aws);
+        let door = ingest::Webhook::build(config, &self.aws);
         let (id, secret) = (source["id"].as_str().unwrap(), secret.as_str().unwrap());
         let body = event.to_string();
         let media_type = "application/cloudevents+json";

@@ -75,7 +75,7 @@ impl Stub {
             &body,
             Timestamp::now(),
         );
-        ingest::App::build(config, &aws).handle(request).await
+        ingest::Webhook::build(config, &aws).handle(request).await
     }
 }
 

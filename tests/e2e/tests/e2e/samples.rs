@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use domain::record::{Claim, Op, Record};
 use domain::webhook::{RequestTimes, SourcePolicy, parse};
 use domain::{AlertKey, ClaimId};
-use ingest::signature::{Headers, Key, Signed};
+use ingest::signature::{SignatureHeaders, SignedRequest, SigningKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tickets::BatchInvocation;
@@ -68,14 +68,17 @@ async fn every_gateway_payload_has_its_body_rightly_signed_and_is_too_old_by_now
         let raw = STANDARD.decode(request.body.as_deref().unwrap()).unwrap();
         assert_eq!(raw, body.as_bytes(), "{name}");
         let header = |name: &str| request.headers[name].to_str().unwrap();
-        let headers = Headers {
+        let headers = SignatureHeaders {
             id: header("webhook-id"),
             timestamp: header("webhook-timestamp"),
             signature: header("webhook-signature"),
         };
         let then = Timestamp::from_second(headers.timestamp.parse().unwrap()).unwrap();
-        let signed = Signed::read(headers, then).unwrap();
-        assert!(signed.fits(&[Key::parse(SECRET).unwrap()], &raw), "{name}");
+        let signed = SignedRequest::read(headers, then).unwrap();
+        assert!(
+            signed.matches(&[SigningKey::parse(SECRET).unwrap()], &raw),
+            "{name}"
+        );
         let response = world.ingest.handle(request).await;
         assert_eq!(response.status_code, 401, "{name}");
     }

@@ -1,6 +1,6 @@
 //! What set-up writes outside of the table: secrets, and mails.
 
-use aws::mail::{Mail, Mailer, NotSent};
+use aws::mail::{Mail, MailError, Mailer};
 use aws::secret_writer::SecretWriter;
 use aws::secrets::ConnectionSecret;
 use domain::{EmailAddress, Secret};
@@ -99,7 +99,7 @@ async fn who_is_in_the_way_of_a_mail_is_told_without_any_address() {
     let stranger = Mailer::new(&world.aws, "stranger@elsewhere.example".into());
     let ours = Mailer::new(&world.aws, MAIL_FROM.into());
     let err = stranger.send(&mail("a")).await.unwrap_err();
-    assert!(matches!(err, NotSent::Sender { .. }), "{err:?}");
+    assert!(matches!(err, MailError::Sender { .. }), "{err:?}");
     // What a new account of AWS is in: mails go to verified addresses alone.
     let ses = aws_sdk_sesv2::Client::new(&world.aws);
     let details = ses.put_account_details().production_access_enabled(false);
@@ -107,13 +107,13 @@ async fn who_is_in_the_way_of_a_mail_is_told_without_any_address() {
     let details = details.website_url("https://ticketbridge.example");
     details.send().await.unwrap();
     let err = stranger.send(&mail("b")).await.unwrap_err();
-    assert!(matches!(err, NotSent::Sender { .. }), "{err:?}");
+    assert!(matches!(err, MailError::Sender { .. }), "{err:?}");
     let err = ours.send(&mail("c")).await.unwrap_err();
-    assert!(matches!(err, NotSent::Recipient { .. }), "{err:?}");
+    assert!(matches!(err, MailError::Recipient { .. }), "{err:?}");
     assert!(!format!("{err} {err:?}").contains('@'), "{err:?}");
     let elsewhere = world.aws_at("http://127.0.0.1:9", "nobody");
     let nobody = Mailer::new(&elsewhere, MAIL_FROM.into());
     let err = nobody.send(&mail("d")).await.unwrap_err();
-    assert!(matches!(err, NotSent::Unavailable { .. }), "{err:?}");
+    assert!(matches!(err, MailError::Unavailable { .. }), "{err:?}");
     assert_eq!(world.mails().await.len(), 0);
 }

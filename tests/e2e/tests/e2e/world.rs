@@ -59,7 +59,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) aws: SdkConfig,
-    pub(crate) ingest: ingest::App,
+    pub(crate) ingest: ingest::Webhook,
     pub(crate) tickets: tickets::TicketsHandler,
     pub(crate) setup: Arc<setup::App>,
     pub(crate) alerts: Alerts,
@@ -166,7 +166,7 @@ impl World {
         };
         let setup_config = setup_config(&tickets_config);
         let world = Self {
-            ingest: ingest::App::build(ingest_config, &aws),
+            ingest: ingest::Webhook::build(ingest_config, &aws),
             tickets: tickets::TicketsHandler::build(&tickets_config, &aws).unwrap(),
             setup: Arc::new(setup::App::build(&setup_config, &aws).unwrap()),
             alerts: Alerts::new(&aws, "alerts".into()),

@@ -1,46 +1,40 @@
-//! What the endpoint answers: 202 with what was accepted, or a problem (RFC 9457) that says what to mend.
+//! The responses of the webhook: 202 with the number of accepted events, or a problem (RFC 9457)
+//! that says what to correct.
 
 use aws::metrics::{Metric, count};
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue, header};
-use domain::webhook::{EventRejection, InvalidField, MAX_EVENTS};
+use domain::webhook::{Invalid, MAX_EVENTS, Rejected};
 use serde_json::{Value, json};
 
-/// The endpoint's answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// These events are in the queue, at least one. The others of the batch can never be accepted: it is no error, so that the
-    /// sender does not send the good ones again.
+pub enum WebhookResponse {
+    /// At least one event is in the queue. The rejected ones can never be accepted. This is no
+    /// error, so that the sender does not send the good ones again.
     Accepted {
-        /// How many.
         events: usize,
-        /// The events that were not accepted.
-        rejected: Vec<EventRejection>,
+        rejected: Vec<Rejected>,
     },
-    /// No event of the body can be accepted.
-    Rejected(Vec<EventRejection>),
-    /// The body is not an event and not a batch of events.
-    Unreadable(InvalidField),
-    /// Unsigned, wrongly signed, or from an unknown source: the answer does not tell which.
+    /// No event of the batch is valid.
+    Rejected(Vec<Rejected>),
+    /// The body is neither an event nor a batch of events.
+    Unreadable(Invalid),
+    /// Unsigned, wrongly signed, or from an unknown source. The response does not say which.
     Unauthorized,
-    /// The body is too large.
     TooLarge,
-    /// The batch has too many events.
     TooManyEvents(usize),
-    /// The media type is not JSON.
     UnsupportedMediaType,
-    /// The body is compressed in an unknown way.
     UnsupportedEncoding,
-    /// Not taken: send it again.
+    /// The events were not accepted, and the sender should repeat the request.
     Unavailable,
 }
 
-/// After how many seconds a sender is asked to come again.
+/// In seconds.
 const RETRY_AFTER: &str = "5";
 
-impl Answer {
-    /// Counts what became of the request.
+impl WebhookResponse {
+    /// Counts the result of the request.
     pub(crate) fn count(&self) {
         match self {
             Self::Accepted { events, rejected } => {
@@ -64,55 +58,58 @@ impl Answer {
         }
     }
 
-    /// The HTTP answer.
     #[must_use]
-    pub fn into_response(self) -> ApiGatewayV2httpResponse {
+    pub fn into_http(self) -> ApiGatewayV2httpResponse {
         let (status, title, more) = match self {
             Self::Accepted { events, rejected } => {
                 let mut body = json!({ "accepted": events });
                 if !rejected.is_empty() {
-                    body["rejected"] = rejected.iter().map(described).collect();
+                    body["rejected"] = rejected.iter().map(rejected_event).collect();
                 }
                 return response(202, "application/json", &body);
             }
             Self::Rejected(rejected) => {
                 let first = rejected.first().map(|first| first.error.clone());
-                let mut more = first.map_or_else(|| json!({}), |first| named(&first));
+                let mut more = first.map_or_else(|| json!({}), |first| invalid_field(&first));
                 if rejected.len() > 1 {
-                    more["rejected"] = rejected.iter().map(described).collect();
+                    more["rejected"] = rejected.iter().map(rejected_event).collect();
                 }
                 (400, "No event of the body is valid", more)
             }
-            Self::Unreadable(err) => (400, "The body is not an event or a batch", named(&err)),
+            Self::Unreadable(err) => (
+                400,
+                "The body is neither an event nor a batch",
+                invalid_field(&err),
+            ),
             Self::Unauthorized => (
                 401,
-                "The signature does not fit",
-                json!({ "detail": "Sign the raw body by Standard Webhooks with this source's secret, and send it within 300 seconds" }),
+                "The signature is invalid",
+                json!({ "detail": "Sign the raw body as Standard Webhooks describes, with this source's secret, and send it within 300 seconds" }),
             ),
             Self::TooLarge => (
                 413,
                 "The body is too large",
-                json!({ "detail": "A request is at most 262144 bytes, also when unpacked; send fewer events at a time" }),
+                json!({ "detail": "A request has at most 262144 bytes, also after decompression. Send fewer events at a time" }),
             ),
             Self::TooManyEvents(events) => {
                 let detail = format!(
-                    "A batch has at most {MAX_EVENTS} events, and this one has {events}; send it in parts"
+                    "A batch has at most {MAX_EVENTS} events, and this one has {events}. Split it"
                 );
                 (413, "The batch is too large", json!({ "detail": detail }))
             }
             Self::UnsupportedMediaType => (
                 415,
-                "The media type is not known here",
+                "The media type is not supported",
                 json!({ "detail": "Send application/cloudevents+json, application/cloudevents-batch+json or application/json" }),
             ),
             Self::UnsupportedEncoding => (
                 415,
-                "The content encoding is not known here",
-                json!({ "detail": "Send the body as it is, or with content-encoding: gzip" }),
+                "The content encoding is not supported",
+                json!({ "detail": "Send the body uncompressed, or with content-encoding: gzip" }),
             ),
             Self::Unavailable => (
                 503,
-                "The events were not taken",
+                "The events were not accepted",
                 json!({ "detail": "Send the same request again, with the same webhook-id" }),
             ),
         };
@@ -124,14 +121,14 @@ impl Answer {
     }
 }
 
-fn named(err: &InvalidField) -> Value {
+fn invalid_field(err: &Invalid) -> Value {
     json!({ "field": err.field, "detail": err.to_string() })
 }
 
-fn described(rejected: &EventRejection) -> Value {
-    let mut described = named(&rejected.error);
-    described["index"] = rejected.index.into();
-    described
+fn rejected_event(rejected: &Rejected) -> Value {
+    let mut event = invalid_field(&rejected.error);
+    event["index"] = rejected.index.into();
+    event
 }
 
 fn response(
