@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::health::IncidentScope;
-use domain::refusals::{GroupId, Refusals};
+use domain::refusals::{RefusalGroupId, RefusalGroups};
 use domain::{PartnerId, TenantId};
 use store::{Alerts, Stretch};
 
@@ -15,7 +15,7 @@ const MAX_COUNTED: u64 = 20_000;
 pub(crate) struct BlockedCount {
     pub(crate) tenants: BTreeMap<TenantId, u64>,
     /// Those of them that ConnectWise refused, by reason.
-    pub(crate) refused: BTreeMap<GroupId, u64>,
+    pub(crate) refused: BTreeMap<RefusalGroupId, u64>,
     /// Whether there are more than were counted.
     pub(crate) more: bool,
 }
@@ -38,17 +38,17 @@ impl BlockedCounts {
     pub(crate) async fn read(
         alerts: &Alerts,
         partner: &PartnerId,
-        refusals: &Refusals,
+        refusals: &RefusalGroups,
     ) -> Result<Self, store::Error> {
         let mut counts = Self::default();
         let mut counted = 0;
         for stretch in Stretch::round(None) {
             let mut listing = alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
-                let Some(scope) = IncidentScope::of(&listed.blocked.reason) else {
+                let Some(scope) = IncidentScope::for_reason(&listed.blocked.reason) else {
                     continue;
                 };
-                if listed.key.source.is_of_set_up() {
+                if listed.key.source.is_for_test_alerts() {
                     continue;
                 }
                 if counted == MAX_COUNTED {

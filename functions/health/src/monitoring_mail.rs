@@ -22,17 +22,17 @@ pub(crate) fn operator_mail(
 ) -> Mail {
     let since = minute(incident.since);
     let (what, opening, closing) = match notification {
-        PipelineNotification::Wrong => (
+        PipelineNotification::Started => (
             "something is wrong",
             format!("Something is wrong with Ticketbridge itself, since {since}:"),
             "You get one mail a day while it lasts, another if more goes wrong, and one when it is over.",
         ),
-        PipelineNotification::Still => (
+        PipelineNotification::Reminder => (
             "something is still wrong",
             format!("Something is still wrong with Ticketbridge itself, since {since}:"),
             "You get this mail once a day until it is over.",
         ),
-        PipelineNotification::Over => (
+        PipelineNotification::Resolved => (
             "all is well again",
             format!("What was wrong with Ticketbridge since {since} is over."),
             "There is nothing to do.",
@@ -41,7 +41,7 @@ pub(crate) fn operator_mail(
     let subject = format!("Ticketbridge {stage}: {what}");
     let issues: Vec<(String, &str)> = issues
         .iter()
-        .map(|issue| (issue.words(state, now), issue.runbook()))
+        .map(|issue| (issue.describe(state, now), issue.runbook()))
         .collect();
     let list: String = issues
         .iter()
@@ -97,17 +97,17 @@ mod tests {
 
     #[test]
     fn the_mail_says_the_same_as_text_and_html() {
-        let wrong = mail(PipelineNotification::Wrong, &[PipelineIssue::DeadLetters]);
+        let wrong = mail(PipelineNotification::Started, &[PipelineIssue::DeadLetters]);
         assert_eq!(wrong.subject, "Ticketbridge prod: something is wrong");
         assert_eq!(
             wrong.text,
             "Something is wrong with Ticketbridge itself, since 22 November 2026, 07:30 UTC:\n\n\
-             - 3 messages are in the dead-letter queue: they can never work as they are.\n  \
+             - 3 messages are in the dead-letter queue: they can never be processed as they are.\n  \
              What to do: docs/runbook.md, DeadLettersAlarm\n\n\
              You get one mail a day while it lasts, another if more goes wrong, and one when it is over.\n"
         );
         assert!(wrong.html.contains("<li>3 messages are"), "{}", wrong.html);
-        let over = mail(PipelineNotification::Over, &[]);
+        let over = mail(PipelineNotification::Resolved, &[]);
         assert_eq!(
             over.text,
             "What was wrong with Ticketbridge since 22 November 2026, 07:30 UTC is over.\n\nThere is nothing to do.\n"

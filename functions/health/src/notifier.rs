@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use aws::mail::{Mail, Mailer};
 use connections::Connections;
 use domain::health::{Health, Incident, Notification};
-use domain::refusals::Refusals;
+use domain::refusals::RefusalGroups;
 use domain::settings::Mapping;
 use domain::{EmailAddress, PartnerId, TenantId};
 use jiff::Timestamp;
@@ -30,7 +30,7 @@ pub(crate) struct Notifier<'a> {
 pub(crate) struct NotificationContext<'a> {
     pub(crate) partner: &'a PartnerId,
     pub(crate) names: &'a TenantNames,
-    pub(crate) refusals: &'a Refusals,
+    pub(crate) refusals: &'a RefusalGroups,
     pub(crate) now: Timestamp,
 }
 
@@ -147,7 +147,7 @@ impl Notifier<'_> {
     pub(crate) async fn count_blocked(
         &self,
         partner: &PartnerId,
-        refusals: &Refusals,
+        refusals: &RefusalGroups,
     ) -> Result<BlockedCounts, store::Error> {
         BlockedCounts::read(self.alerts, partner, refusals).await
     }
@@ -183,10 +183,10 @@ fn mail(
     blocked: &BlockedCount,
 ) -> Mail {
     match notification {
-        Notification::Broken(scope) => mails::broken(context, *scope, incident, blocked),
+        Notification::Started(scope) => mails::broken(context, *scope, incident, blocked),
         Notification::More(scope, new) => mails::more(context, *scope, incident, new, blocked),
         Notification::Reminder(scope) => mails::reminder(context, *scope, incident, blocked),
-        Notification::Works(scope) => {
+        Notification::Resolved(scope) => {
             let late = incident.waited.saturating_sub(blocked.sum());
             mails::works(context, *scope, incident, late, blocked)
         }

@@ -4,8 +4,8 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{AlertView, ConnectionSite, Connections};
 use domain::breaker::Breaker;
-use domain::health::{Area, Health, IncidentScope, Needed, ProbeAnswer, transition};
-use domain::refusals::Refusals;
+use domain::health::{ProbeArea, Health, IncidentScope, Requirements, ProbeAnswer, transition};
+use domain::refusals::RefusalGroups;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use store::{Due, KeptHealth, Leased};
@@ -43,7 +43,7 @@ pub(crate) struct ConnectionCase<'a> {
     pub(crate) site: &'a ConnectionSite,
     pub(crate) breaker: &'a Breaker,
     /// What of ConnectWise the partner's configuration needs.
-    pub(crate) needed: Needed,
+    pub(crate) needed: Requirements,
     pub(crate) invocation: &'a Invocation,
 }
 
@@ -63,7 +63,7 @@ impl PartnerRun<'_> {
         let (table, now) = (&self.connections.table, self.invocation.now());
         let config = self.connections.partner_config(partner).await?;
         let kept = table.health(partner).await?;
-        let view = AlertView::of(config.items.clone(), &SourceId::of_set_up());
+        let view = AlertView::of(config.items.clone(), &SourceId::for_test_alerts());
         let (Some(site), Some(live)) = (&view.site, &view.view.connection) else {
             return Ok((HealthTotals::default(), NextRun::OwnTime));
         };
@@ -71,7 +71,7 @@ impl PartnerRun<'_> {
             partner,
             site,
             breaker: &view.view.breaker,
-            needed: Needed::by(
+            needed: Requirements::new(
                 &live.settings,
                 mapped_companies(&config.mappings, live.epoch),
             ),
@@ -135,7 +135,7 @@ impl PartnerRun<'_> {
         &self,
         case: &ConnectionCase<'_>,
         kept: KeptHealth,
-        refusals: &Refusals,
+        refusals: &RefusalGroups,
     ) -> Result<(KeptHealth, Option<BlockedCounts>), HealthError> {
         let (partner, now) = (case.partner, self.invocation.now());
         let mut result = if case.breaker.is_throttled_for_long(now) {
@@ -143,20 +143,20 @@ impl PartnerRun<'_> {
         } else {
             self.prober().probe(case, &kept.health).await
         };
-        if result.probe.answer == ProbeAnswer::Takes {
-            result.probe.looked.insert(Area::Writes);
-            result.probe.found.extend(Needed::writes_refused(refusals));
+        if result.probe.answer == ProbeAnswer::Accepted {
+            result.probe.looked.insert(ProbeArea::Writes);
+            result.probe.found.extend(Requirements::refused_write_issues(refusals));
         }
         let mut health = transition(kept.health.clone(), &result.probe, now);
         let mut blocked = None;
-        if health.begins_to_mend() || !health.notifications(now).is_empty() {
+        if health.has_begun_recovery() || !health.notifications(now).is_empty() {
             let counts = self.notifier.count_blocked(partner, refusals).await?;
             for scope in [IncidentScope::Connection, IncidentScope::PartnerConfig] {
                 health = health.with_waiting(scope, counts.of(scope).sum());
             }
             blocked = Some(counts);
         }
-        let recovery = if health.is_mending() {
+        let recovery = if health.is_recovering() {
             Recovery::Yes
         } else {
             Recovery::No
@@ -179,7 +179,7 @@ impl PartnerRun<'_> {
         let (partner, breaker) = (case.partner, case.breaker);
         let (table, now) = (&self.connections.table, self.invocation.now());
         let mut may_go_on = recovery == Recovery::Yes;
-        let is_accepted = result.probe.answer == ProbeAnswer::Takes;
+        let is_accepted = result.probe.answer == ProbeAnswer::Accepted;
         match &breaker.open {
             Some(open) if is_accepted => {
                 if table.close_breaker(partner, breaker.generation).await? {

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use connectwise::COMPANIES_AT_ONCE;
-use domain::health::{Area, Health, Issue, Needed};
+use domain::health::{ProbeArea, Health, Issue, Requirements};
 use domain::kind::Category;
 use domain::settings::Mapping;
 use domain::{RecordId, TenantId};
@@ -26,7 +26,7 @@ pub(crate) enum Check {
 }
 
 /// The areas with a known issue.
-pub(crate) fn areas_with_issues(health: &Health) -> BTreeSet<Area> {
+pub(crate) fn areas_with_issues(health: &Health) -> BTreeSet<ProbeArea> {
     let incident = health.set_up.as_ref().filter(|incident| incident.good == 0);
     let issues = incident.into_iter().flat_map(|incident| &incident.issues);
     issues.map(Issue::area).collect()
@@ -34,8 +34,8 @@ pub(crate) fn areas_with_issues(health: &Health) -> BTreeSet<Area> {
 
 /// The companies to read: those with an issue, so that its end is seen, and as many of the others as
 /// fit. The others rotate with each probe.
-pub(crate) fn companies(needed: &Needed, with_issues: &BTreeSet<Area>, turn: u32) -> Vec<RecordId> {
-    let is_wrong = |tenant: &TenantId| with_issues.contains(&Area::Company(tenant.clone()));
+pub(crate) fn companies(needed: &Requirements, with_issues: &BTreeSet<ProbeArea>, turn: u32) -> Vec<RecordId> {
+    let is_wrong = |tenant: &TenantId| with_issues.contains(&ProbeArea::Company(tenant.clone()));
     let wrong = needed
         .companies
         .iter()
@@ -53,11 +53,11 @@ pub(crate) fn companies(needed: &Needed, with_issues: &BTreeSet<Area>, turn: u32
 
 /// The calls of one probe after the first. What blocks most alerts is read each time. The rest rotates
 /// with each probe, as far as it fits. What had an issue is read each time too.
-pub(crate) fn checks(needed: &Needed, with_issues: &BTreeSet<Area>, turn: u32) -> Vec<Check> {
+pub(crate) fn checks(needed: &Requirements, with_issues: &BTreeSet<ProbeArea>, turn: u32) -> Vec<Check> {
     let desired = needed.areas();
     let mut always = vec![Check::Rights];
     let mut rotating = vec![];
-    if desired.contains(&Area::Boards) {
+    if desired.contains(&ProbeArea::Boards) {
         always.push(Check::Boards);
     }
     let boards: BTreeSet<RecordId> = needed
@@ -78,7 +78,7 @@ pub(crate) fn checks(needed: &Needed, with_issues: &BTreeSet<Area>, turn: u32) -
             rotating.push(Check::Types(board));
         }
     }
-    if desired.contains(&Area::Priorities) {
+    if desired.contains(&ProbeArea::Priorities) {
         rotating.push(Check::Priorities);
     }
     if !needed.companies.is_empty() {
@@ -104,8 +104,8 @@ pub(crate) fn checks(needed: &Needed, with_issues: &BTreeSet<Area>, turn: u32) -
 }
 
 /// The areas that a check shows. Two categories may have the same board.
-pub(crate) fn areas(check: Check, needed: &Needed) -> Vec<Area> {
-    let of_board = |board: RecordId, area: fn(Category) -> Area| {
+pub(crate) fn areas(check: Check, needed: &Requirements) -> Vec<ProbeArea> {
+    let of_board = |board: RecordId, area: fn(Category) -> ProbeArea| {
         let boards = needed.boards.iter();
         let categories = boards.filter(move |(_, target)| target.board == Some(board));
         categories
@@ -113,14 +113,14 @@ pub(crate) fn areas(check: Check, needed: &Needed) -> Vec<Area> {
             .collect()
     };
     match check {
-        Check::Rights => vec![Area::Rights],
-        Check::Boards => vec![Area::Boards],
-        Check::Statuses(board) => of_board(board, Area::Statuses),
-        Check::Types(board) => of_board(board, Area::Types),
-        Check::Priorities => vec![Area::Priorities],
+        Check::Rights => vec![ProbeArea::Rights],
+        Check::Boards => vec![ProbeArea::Boards],
+        Check::Statuses(board) => of_board(board, ProbeArea::Statuses),
+        Check::Types(board) => of_board(board, ProbeArea::Types),
+        Check::Priorities => vec![ProbeArea::Priorities],
         Check::CompanyStatuses => {
             let tenants = needed.companies.keys().cloned();
-            tenants.map(Area::Company).collect()
+            tenants.map(ProbeArea::Company).collect()
         }
     }
 }
@@ -152,7 +152,7 @@ mod tests {
     }
 
     /// Two boards, or one for both, and so many companies.
-    fn needed(boards: [RecordId; 2], companies: u64) -> Needed {
+    fn needed(boards: [RecordId; 2], companies: u64) -> Requirements {
         let board = |id: RecordId, kind: &str| BoardTarget {
             board: Some(id),
             start_status: Some(id * 10),
@@ -166,7 +166,7 @@ mod tests {
             ..Settings::default()
         };
         let companies = (0..companies).map(|n| (tenant(n), 1000 + n));
-        Needed::by(&settings, companies.collect())
+        Requirements::new(&settings, companies.collect())
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn what_was_wrong_is_looked_at_always() {
         let two = needed([22, 23], 1);
-        let wrong = BTreeSet::from([Area::Types(Category::CyberAlerts), Area::Priorities]);
+        let wrong = BTreeSet::from([ProbeArea::Types(Category::CyberAlerts), ProbeArea::Priorities]);
         let rotating = [Check::Types(22), Check::CompanyStatuses];
         for turn in 0..4 {
             let checks = checks(&two, &wrong, turn);
@@ -226,7 +226,7 @@ mod tests {
         }
         assert_eq!(seen.len(), 1000);
 
-        let wrong: BTreeSet<_> = [7, 999].map(|n| Area::Company(tenant(n))).into();
+        let wrong: BTreeSet<_> = [7, 999].map(|n| ProbeArea::Company(tenant(n))).into();
         let mut seen = BTreeSet::new();
         for turn in 0..11 {
             let asked = companies(&many, &wrong, turn);
@@ -235,7 +235,7 @@ mod tests {
         }
         assert_eq!(seen.len(), 1000);
         // However many are wrong, the others come round too.
-        let most: BTreeSet<_> = (0..900).map(|n| Area::Company(tenant(n))).collect();
+        let most: BTreeSet<_> = (0..900).map(|n| ProbeArea::Company(tenant(n))).collect();
         assert_eq!(companies(&many, &most, 3).len(), 100);
         assert!(companies(&needed([22, 23], 0), &nothing, 5).is_empty());
     }
@@ -250,7 +250,7 @@ mod tests {
             good,
             waited: 0,
         };
-        for (good, areas) in [(0, vec![Area::Priorities]), (1, vec![])] {
+        for (good, areas) in [(0, vec![ProbeArea::Priorities]), (1, vec![])] {
             let health = Health {
                 set_up: Some(incident(good)),
                 ..Health::default()

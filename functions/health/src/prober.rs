@@ -8,9 +8,9 @@ use connectwise::{Client, CompanyRecord, CompanyStatus, Error, MySecurity};
 use domain::boards::{FoundBoard, FoundStatus, FoundType};
 use domain::breaker::CallOutcome;
 use domain::health::{
-    Area, CompanyIssue, ConnectionRefusal, Health, Issue, Needed, Outage, Probe, ProbeAnswer,
+    ProbeArea, CompanyIssue, ConnectionRefusal, Health, Issue, Requirements, Outage, Probe, ProbeAnswer,
 };
-use domain::rights::{COMPANIES_INQUIRE, Listed};
+use domain::rights::{COMPANIES_INQUIRE, ListedRights};
 use domain::{RecordId, TenantId};
 
 use crate::partner_run::ConnectionCase;
@@ -44,7 +44,7 @@ enum Proof {
 
 /// The results of the calls so far.
 struct Progress<'a> {
-    needed: &'a Needed,
+    needed: &'a Requirements,
     result: ProbeResult,
     /// Rights that calls were refused for.
     refused: BTreeSet<String>,
@@ -57,7 +57,7 @@ struct Progress<'a> {
 }
 
 impl ProbeResult {
-    fn new(needed: &Needed, answer: ProbeAnswer, outcome: CallOutcome) -> Self {
+    fn new(needed: &Requirements, answer: ProbeAnswer, outcome: CallOutcome) -> Self {
         Self {
             probe: Probe {
                 answer,
@@ -71,8 +71,8 @@ impl ProbeResult {
     }
 
     /// The result without any call, while ConnectWise asks to wait for long.
-    pub(crate) fn throttled(needed: &Needed) -> Self {
-        let answer = ProbeAnswer::Fails(Outage::Throttling);
+    pub(crate) fn throttled(needed: &Requirements) -> Self {
+        let answer = ProbeAnswer::Failed(Outage::Throttling);
         Self::new(needed, answer, CallOutcome::Nothing)
     }
 }
@@ -90,7 +90,7 @@ impl Prober<'_> {
         };
         let mut progress = Progress {
             needed,
-            result: ProbeResult::new(needed, ProbeAnswer::Takes, CallOutcome::Works),
+            result: ProbeResult::new(needed, ProbeAnswer::Accepted, CallOutcome::Works),
             refused: case.breaker.missing_rights.clone(),
             companies: vec![],
             are_tables_hidden: false,
@@ -163,13 +163,13 @@ impl Prober<'_> {
             }
             let has_own_client_id = self.connections.clients.has_own_client_id(partner).await;
             return match answer(&err, has_own_client_id) {
-                ProbeAnswer::Takes if matches!(err, Error::MissingRight { .. }) => {
+                ProbeAnswer::Accepted if matches!(err, Error::MissingRight { .. }) => {
                     Ok((client, Proof::NotAllowed))
                 }
-                ProbeAnswer::Takes => Ok((client, Proof::Other)),
-                answer @ (ProbeAnswer::Refuses(_)
-                | ProbeAnswer::Fails(_)
-                | ProbeAnswer::Nothing) => Err((answer, outcome)),
+                ProbeAnswer::Accepted => Ok((client, Proof::Other)),
+                answer @ (ProbeAnswer::Refused(_)
+                | ProbeAnswer::Failed(_)
+                | ProbeAnswer::Unknown) => Err((answer, outcome)),
             };
         }
     }
@@ -177,17 +177,17 @@ impl Prober<'_> {
     fn answer_without_client(&self, err: &ClientError) -> ProbeAnswer {
         match err.classify().outcome {
             CallOutcome::Refused if matches!(err, ClientError::Host(_)) => {
-                ProbeAnswer::Refuses(ConnectionRefusal::Site)
+                ProbeAnswer::Refused(ConnectionRefusal::Site)
             }
             CallOutcome::Refused if self.connections.clients.is_operators_client_id(err) => {
-                ProbeAnswer::Refuses(ConnectionRefusal::ClientId)
+                ProbeAnswer::Refused(ConnectionRefusal::ClientId)
             }
-            CallOutcome::Refused => ProbeAnswer::Refuses(ConnectionRefusal::NoKeys),
+            CallOutcome::Refused => ProbeAnswer::Refused(ConnectionRefusal::NoKeys),
             CallOutcome::Works
             | CallOutcome::Nothing
             | CallOutcome::Fails { .. }
             | CallOutcome::Throttled { .. }
-            | CallOutcome::MissingRight(_) => ProbeAnswer::Nothing,
+            | CallOutcome::MissingRight(_) => ProbeAnswer::Unknown,
         }
     }
 }
@@ -211,7 +211,7 @@ impl<'a> Progress<'a> {
                 (None, Some(company)) => self.companies.push((tenant, company.clone())),
                 (issue, _) => {
                     let looked = &mut self.result.probe.looked;
-                    looked.insert(Area::Company(tenant.clone()));
+                    looked.insert(ProbeArea::Company(tenant.clone()));
                     self.result.probe.found.extend(issue);
                 }
             }
@@ -242,7 +242,7 @@ impl<'a> Progress<'a> {
                 for (tenant, company) in std::mem::take(&mut self.companies) {
                     let issue = company_issue(tenant, Some(&company), &statuses);
                     let looked = &mut self.result.probe.looked;
-                    looked.insert(Area::Company(tenant.clone()));
+                    looked.insert(ProbeArea::Company(tenant.clone()));
                     self.result.probe.found.extend(issue);
                 }
                 CallsMayContinue::Yes
@@ -270,8 +270,8 @@ impl<'a> Progress<'a> {
         tracing::info!(error = %err, check = ?check, "probe step failed; its area is unknown");
         if check == Check::Rights {
             // The rights that calls were refused for are known anyway.
-            let found = self.needed.rights_missing(&[], &self.refused);
-            self.result.probe.looked.insert(Area::Rights);
+            let found = self.needed.right_issues(&[], &self.refused);
+            self.result.probe.looked.insert(ProbeArea::Rights);
             self.result.probe.found.extend(found);
         }
         match err.classify().outcome {
@@ -291,7 +291,7 @@ impl<'a> Progress<'a> {
         if self.are_tables_hidden {
             // What the companies' statuses mean cannot be read.
             let tenants = self.companies.into_iter().map(|(tenant, _)| tenant.clone());
-            self.result.probe.looked.extend(tenants.map(Area::Company));
+            self.result.probe.looked.extend(tenants.map(ProbeArea::Company));
         }
         self.result
     }
@@ -301,29 +301,29 @@ impl<'a> Progress<'a> {
 /// itself, proves the keys: ConnectWise checks them first.
 fn answer(err: &Error, own_client_id: bool) -> ProbeAnswer {
     match err {
-        Error::NotSent { .. } | Error::NoAnswer { .. } => ProbeAnswer::Fails(Outage::Unreachable),
-        Error::TimedOut { .. } => ProbeAnswer::Fails(Outage::Slow),
+        Error::NotSent { .. } | Error::NoAnswer { .. } => ProbeAnswer::Failed(Outage::Unreachable),
+        Error::TimedOut { .. } => ProbeAnswer::Failed(Outage::Slow),
         Error::ServerError { .. }
         | Error::AnswerUnreadable { .. }
-        | Error::AnswerTooLarge { .. } => ProbeAnswer::Fails(Outage::Failing),
-        Error::Throttled { .. } => ProbeAnswer::Fails(Outage::Throttling),
-        Error::KeysRefused => ProbeAnswer::Refuses(ConnectionRefusal::Keys),
+        | Error::AnswerTooLarge { .. } => ProbeAnswer::Failed(Outage::Failing),
+        Error::Throttled { .. } => ProbeAnswer::Failed(Outage::Throttling),
+        Error::KeysRefused => ProbeAnswer::Refused(ConnectionRefusal::Keys),
         Error::ClientIdRefused if own_client_id => {
-            ProbeAnswer::Refuses(ConnectionRefusal::OwnClientId)
+            ProbeAnswer::Refused(ConnectionRefusal::OwnClientId)
         }
-        Error::ClientIdRefused => ProbeAnswer::Refuses(ConnectionRefusal::ClientId),
+        Error::ClientIdRefused => ProbeAnswer::Refused(ConnectionRefusal::ClientId),
         // Most often maintenance or a firewall, and over in minutes.
         Error::NotRouted { .. }
         | Error::EndpointMissing { .. }
         | Error::RedirectRefused { .. }
-        | Error::Forbidden { .. } => ProbeAnswer::Fails(Outage::Misrouted),
-        Error::HostRefused { .. } => ProbeAnswer::Refuses(ConnectionRefusal::Site),
+        | Error::Forbidden { .. } => ProbeAnswer::Failed(Outage::Misrouted),
+        Error::HostRefused { .. } => ProbeAnswer::Refused(ConnectionRefusal::Site),
         Error::MissingRight { .. }
         | Error::NotFound { .. }
         | Error::TargetGone { .. }
         | Error::Rejected { .. }
-        | Error::Conflict { .. } => ProbeAnswer::Takes,
-        Error::DeadlineTooShort => ProbeAnswer::Nothing,
+        | Error::Conflict { .. } => ProbeAnswer::Accepted,
+        Error::DeadlineTooShort => ProbeAnswer::Unknown,
     }
 }
 
@@ -339,7 +339,7 @@ enum CheckResult {
 async fn check(
     check: Check,
     client: &Client,
-    needed: &Needed,
+    needed: &Requirements,
     refused: &BTreeSet<String>,
     invocation: &Invocation,
 ) -> Result<CheckResult, Error> {
@@ -353,33 +353,33 @@ async fn check(
     let found = match check {
         Check::Rights => {
             let listed = client.my_security(end).await?;
-            let rows: Vec<Listed<'_>> = listed.iter().map(MySecurity::listed).collect();
-            let found = needed.rights_missing(&rows, refused);
+            let rows: Vec<ListedRights<'_>> = listed.iter().map(MySecurity::listed).collect();
+            let found = needed.right_issues(&rows, refused);
             rights = Some(listed);
             found
         }
         Check::Boards => {
             let boards = client.boards(end).await?;
             let boards: Vec<FoundBoard> = boards.into_iter().map(FoundBoard::from).collect();
-            needed.boards_unfit(&boards)
+            needed.board_issues(&boards)
         }
         Check::Statuses(board) => {
             let statuses = client.board_statuses(board, end).await?;
             let statuses: Vec<FoundStatus> = statuses.into_iter().map(FoundStatus::from).collect();
             let unfit =
-                categories(board).flat_map(|category| needed.statuses_unfit(category, &statuses));
+                categories(board).flat_map(|category| needed.status_issues(category, &statuses));
             unfit.collect()
         }
         Check::Types(board) => {
             let types = client.board_types(board, end).await?;
             let types: Vec<FoundType> = types.into_iter().map(FoundType::from).collect();
-            let unfit = categories(board).flat_map(|category| needed.types_unfit(category, &types));
+            let unfit = categories(board).flat_map(|category| needed.type_issues(category, &types));
             unfit.collect()
         }
         Check::Priorities => {
             let priorities = client.priorities(end).await?;
             let priorities: Vec<RecordId> = priorities.iter().map(|of| of.id).collect();
-            needed.priorities_gone(&priorities)
+            needed.missing_priorities(&priorities)
         }
         Check::CompanyStatuses => {
             let statuses = client.company_statuses(end).await?;
@@ -459,17 +459,17 @@ mod tests {
             (
                 Error::KeysRefused,
                 false,
-                ProbeAnswer::Refuses(ConnectionRefusal::Keys),
+                ProbeAnswer::Refused(ConnectionRefusal::Keys),
             ),
             (
                 Error::ClientIdRefused,
                 false,
-                ProbeAnswer::Refuses(ConnectionRefusal::ClientId),
+                ProbeAnswer::Refused(ConnectionRefusal::ClientId),
             ),
             (
                 Error::ClientIdRefused,
                 true,
-                ProbeAnswer::Refuses(ConnectionRefusal::OwnClientId),
+                ProbeAnswer::Refused(ConnectionRefusal::OwnClientId),
             ),
             (
                 Error::NotRouted {
@@ -477,17 +477,17 @@ mod tests {
                     words: words(),
                 },
                 false,
-                ProbeAnswer::Fails(Outage::Misrouted),
+                ProbeAnswer::Failed(Outage::Misrouted),
             ),
             (
                 Error::EndpointMissing { path: words() },
                 false,
-                ProbeAnswer::Fails(Outage::Misrouted),
+                ProbeAnswer::Failed(Outage::Misrouted),
             ),
             (
                 Error::RedirectRefused { status: 302 },
                 false,
-                ProbeAnswer::Fails(Outage::Misrouted),
+                ProbeAnswer::Failed(Outage::Misrouted),
             ),
             (
                 Error::Forbidden {
@@ -495,12 +495,12 @@ mod tests {
                     words: words(),
                 },
                 false,
-                ProbeAnswer::Fails(Outage::Misrouted),
+                ProbeAnswer::Failed(Outage::Misrouted),
             ),
             (
                 Error::HostRefused { cause: cause() },
                 false,
-                ProbeAnswer::Refuses(ConnectionRefusal::Site),
+                ProbeAnswer::Refused(ConnectionRefusal::Site),
             ),
             (
                 Error::AnswerUnreadable {
@@ -508,27 +508,27 @@ mod tests {
                     cause: cause(),
                 },
                 false,
-                ProbeAnswer::Fails(Outage::Failing),
+                ProbeAnswer::Failed(Outage::Failing),
             ),
             (
                 Error::AnswerTooLarge { limit: 1 },
                 false,
-                ProbeAnswer::Fails(Outage::Failing),
+                ProbeAnswer::Failed(Outage::Failing),
             ),
             (
                 Error::NotSent { cause: cause() },
                 false,
-                ProbeAnswer::Fails(Outage::Unreachable),
+                ProbeAnswer::Failed(Outage::Unreachable),
             ),
             (
                 Error::NoAnswer { cause: cause() },
                 false,
-                ProbeAnswer::Fails(Outage::Unreachable),
+                ProbeAnswer::Failed(Outage::Unreachable),
             ),
             (
                 Error::TimedOut { after: second },
                 false,
-                ProbeAnswer::Fails(Outage::Slow),
+                ProbeAnswer::Failed(Outage::Slow),
             ),
             (
                 Error::ServerError {
@@ -536,28 +536,28 @@ mod tests {
                     words: words(),
                 },
                 false,
-                ProbeAnswer::Fails(Outage::Failing),
+                ProbeAnswer::Failed(Outage::Failing),
             ),
             (
                 Error::Throttled {
                     retry_after: second,
                 },
                 false,
-                ProbeAnswer::Fails(Outage::Throttling),
+                ProbeAnswer::Failed(Outage::Throttling),
             ),
             (
                 Error::MissingRight {
                     right: COMPANIES_INQUIRE,
                 },
                 false,
-                ProbeAnswer::Takes,
+                ProbeAnswer::Accepted,
             ),
             (
                 Error::Rejected { words: words() },
                 false,
-                ProbeAnswer::Takes,
+                ProbeAnswer::Accepted,
             ),
-            (Error::DeadlineTooShort, false, ProbeAnswer::Nothing),
+            (Error::DeadlineTooShort, false, ProbeAnswer::Unknown),
         ] {
             assert_eq!(answer(&err, own), expected, "{err}");
         }

@@ -6,7 +6,7 @@ use aws::secrets::{self, Secrets, SourceDocument};
 use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
 use domain::SourceId;
-use domain::webhook::{SourcePolicy, Times};
+use domain::webhook::{SourcePolicy, RequestTimes};
 use jiff::Timestamp;
 
 use crate::response::WebhookResponse;
@@ -42,7 +42,7 @@ impl Authenticator {
         headers: &HeaderMap,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<(SourcePolicy, Times), WebhookResponse> {
+    ) -> Result<(SourcePolicy, RequestTimes), WebhookResponse> {
         let signed = SignedRequest::read(signature_headers(headers), now)
             .map_err(|err| refuse(source, err))?;
         let proved = self.prove(source, now).await?;
@@ -63,7 +63,7 @@ impl Authenticator {
             (Some(source), Candidate { document, is_known }) if is_known && document.enabled => {
                 Ok((
                     policy(source, document),
-                    Times {
+                    RequestTimes {
                         sent_at: signed.sent_at,
                         received_at: now,
                     },
@@ -87,9 +87,9 @@ impl Authenticator {
         })?;
         // A malformed id costs the same work as a well-formed one. The reserved id of test alerts
         // is rejected, since test alerts never come by webhook.
-        let reserved = SourceId::of_set_up();
+        let reserved = SourceId::for_test_alerts();
         let is_proved = keys.is_some_and(|keys| keys.prove(source.unwrap_or(&reserved)));
-        Ok(source.filter(|source| is_proved && !source.is_of_set_up()))
+        Ok(source.filter(|source| is_proved && !source.is_for_test_alerts()))
     }
 
     /// Returns the document of the source, or a decoy.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Read as _;
 
 use aws_lambda_events::http::{HeaderMap, HeaderName, header};
-use domain::webhook::Invalid;
+use domain::webhook::InvalidField;
 use flate2::read::MultiGzDecoder;
 
 use crate::MAX_BODY;
@@ -52,7 +52,7 @@ pub(crate) fn unpack(body: &[u8]) -> Result<Cow<'_, [u8]>, WebhookResponse> {
         return Err(WebhookResponse::TooLarge);
     }
     if read.is_err() {
-        return Err(WebhookResponse::Unreadable(Invalid {
+        return Err(WebhookResponse::Unreadable(InvalidField {
             field: "body".to_owned(),
             problem: "is not complete gzip".to_owned(),
         }));

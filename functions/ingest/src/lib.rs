@@ -23,7 +23,7 @@ use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::message::{Message, RejectedEvents};
-use domain::webhook::{Parsed, Rejected, SourcePolicy, Times, Unreadable};
+use domain::webhook::{ParsedBody, EventRejection, SourcePolicy, RequestTimes, UnreadableBody};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
@@ -89,7 +89,7 @@ impl Webhook {
             Ok(authenticated) => authenticated,
             Err(response) => return response,
         };
-        let Parsed {
+        let ParsedBody {
             messages,
             rejected,
             dropped,
@@ -97,7 +97,7 @@ impl Webhook {
             Ok(parsed) => parsed,
             Err(WebhookResponse::Unreadable(err)) => {
                 let partner = policy.only_partner().cloned();
-                let rejected = Rejected {
+                let rejected = EventRejection {
                     index: 0,
                     error: err,
                     partner,
@@ -172,13 +172,13 @@ fn raw_body(request: &ApiGatewayV2httpRequest) -> Option<Vec<u8>> {
 /// Builds one report for each partner of rejected events. An event of a source with several
 /// partners may name none of them; then only the log has it.
 fn reports(
-    rejected: &[Rejected],
+    rejected: &[EventRejection],
     policy: &SourcePolicy,
     request: &str,
     received_at: Timestamp,
 ) -> Vec<Message> {
     let mut reports = BTreeMap::<&PartnerId, RejectedEvents>::new();
-    for Rejected { error, partner, .. } in rejected {
+    for EventRejection { error, partner, .. } in rejected {
         let Some(partner) = partner else {
             continue;
         };
@@ -205,16 +205,16 @@ fn parse_events(
     headers: &HeaderMap,
     body: &[u8],
     policy: &SourcePolicy,
-    times: Times,
-) -> Result<Parsed, WebhookResponse> {
+    times: RequestTimes,
+) -> Result<ParsedBody, WebhookResponse> {
     content::check(headers)?;
     let body = content::unpack(body)?;
     domain::webhook::parse(&body, policy, times).map_err(|err| match err {
-        Unreadable::Invalid(err) => {
+        UnreadableBody::Invalid(err) => {
             tracing::warn!(source = %policy.source, field = err.field, "rejected a request body");
             WebhookResponse::Unreadable(err)
         }
-        Unreadable::TooManyEvents(events) => WebhookResponse::TooManyEvents(events),
+        UnreadableBody::TooManyEvents(events) => WebhookResponse::TooManyEvents(events),
     })
 }
 

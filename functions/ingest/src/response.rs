@@ -5,7 +5,7 @@ use aws::metrics::{Metric, count};
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue, header};
-use domain::webhook::{Invalid, MAX_EVENTS, Rejected};
+use domain::webhook::{InvalidField, MAX_EVENTS, EventRejection};
 use serde_json::{Value, json};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,12 +14,12 @@ pub enum WebhookResponse {
     /// error, so that the sender does not send the good ones again.
     Accepted {
         events: usize,
-        rejected: Vec<Rejected>,
+        rejected: Vec<EventRejection>,
     },
     /// No event of the batch is valid.
-    Rejected(Vec<Rejected>),
+    Rejected(Vec<EventRejection>),
     /// The body is neither an event nor a batch of events.
-    Unreadable(Invalid),
+    Unreadable(InvalidField),
     /// Unsigned, wrongly signed, or from an unknown source. The response does not say which.
     Unauthorized,
     TooLarge,
@@ -121,11 +121,11 @@ impl WebhookResponse {
     }
 }
 
-fn invalid_field(err: &Invalid) -> Value {
+fn invalid_field(err: &InvalidField) -> Value {
     json!({ "field": err.field, "detail": err.to_string() })
 }
 
-fn rejected_event(rejected: &Rejected) -> Value {
+fn rejected_event(rejected: &EventRejection) -> Value {
     let mut event = invalid_field(&rejected.error);
     event["index"] = rejected.index.into();
     event

@@ -57,5 +57,5 @@ fn command(record: &Record, proposed: &ProposedAction) -> Option<Command> {
         ticket_id,
         action,
     };
-    command.fits(record).then_some(command)
+    command.applies_to(record).then_some(command)
 }

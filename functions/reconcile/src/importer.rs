@@ -9,7 +9,7 @@ use aws::metrics::{Metric, count};
 use aws::queue::QueueSender;
 use connections::{AlertView, Connections, found_ticket};
 use connectwise::{Client, Error, ExternalXref, RecordCursor, RecordPage, Ticket, TicketFilter};
-use domain::adopt::{FoundTicket, with_prior_tickets};
+use domain::adopt::{FoundTicket, adopt_prior_tickets};
 use domain::breaker::CallOutcome;
 use domain::message::Message;
 use domain::record::Record;
@@ -153,7 +153,7 @@ impl Importer<'_> {
             // A ticket reference does not say which tenant's it is, so its company is unknown.
             let company = None;
             let now = self.invocation.now();
-            let record = with_prior_tickets(before.clone(), tickets, company, epoch, now);
+            let record = adopt_prior_tickets(before.clone(), tickets, company, epoch, now);
             if record == before {
                 return Ok(());
             }

@@ -10,7 +10,7 @@ use connections::{AlertView, BuildError, Connections, PartnerConfig};
 use domain::command::{Command, CommandAction};
 use domain::message::Message;
 use domain::pipeline::Schedule;
-use domain::refusals::Refused;
+use domain::refusals::RefusedAlert;
 use domain::{AlertKey, PartnerId, SourceId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -176,7 +176,7 @@ struct Found {
     looks: Vec<AlertKey>,
     released: Vec<AlertKey>,
     commands: Vec<Command>,
-    retries: Vec<Refused>,
+    retries: Vec<RefusedAlert>,
     /// When it is time to look at the next record.
     next_look: Option<Timestamp>,
     /// Whether there is more than the allowance permits.
@@ -206,7 +206,7 @@ impl ReconcileJob {
         partner: &PartnerId,
         items: &PartnerItems,
     ) -> Result<AlertView, store::Error> {
-        let view = AlertView::of(items.clone(), &SourceId::of_set_up());
+        let view = AlertView::of(items.clone(), &SourceId::for_test_alerts());
         let connection = items.connection.as_ref();
         if view.site.is_none() || connection.is_some_and(|connection| connection.confirmed) {
             return Ok(view);
@@ -367,7 +367,7 @@ impl Found {
 }
 
 /// The message by which the consumer tries a refused alert again.
-fn retry(refused: &Refused) -> Message {
+fn retry(refused: &RefusedAlert) -> Message {
     Message::Command(Command {
         key: refused.key.clone(),
         occurrence: refused.occurrence,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use connections::PartnerConfig;
-use domain::refusals::{Refused, Survey, fingerprint};
-use domain::release::{Held, held};
+use domain::refusals::{RefusedAlert, RefusalSurvey, fingerprint};
+use domain::release::{BlockStatus, block_status};
 use domain::{AlertKey, PartnerId};
 use jiff::Timestamp;
 use store::{Alerts, Cursor, Progress, Stretch};
@@ -32,7 +32,7 @@ pub(crate) struct Released {
     /// Where the next round continues, if there are more.
     pub(crate) cursor: Option<Cursor>,
     /// The alerts that ConnectWise refused, as far as the list was read.
-    pub(crate) survey: Survey,
+    pub(crate) survey: RefusalSurvey,
 }
 
 impl Releaser<'_> {
@@ -48,7 +48,7 @@ impl Releaser<'_> {
             keys: vec![],
             more: false,
             cursor: progress.cursor.clone(),
-            survey: Survey::default(),
+            survey: RefusalSurvey::default(),
         };
         let mut views = self.config.views();
         for stretch in Stretch::round(progress.cursor.as_ref()) {
@@ -56,11 +56,11 @@ impl Releaser<'_> {
             while let Some(listed) = listing.next().await? {
                 let view = views.of(&listed.key);
                 let details = listed.desired.details.as_ref();
-                match held(&listed.blocked, details, view, round.now) {
-                    Held::No if !round.known.contains(&listed.key) => {}
-                    Held::No | Held::Yes => continue,
-                    Held::ByRefusal => {
-                        let refused = Refused {
+                match block_status(&listed.blocked, details, view, round.now) {
+                    BlockStatus::Cleared if !round.known.contains(&listed.key) => {}
+                    BlockStatus::Cleared | BlockStatus::Blocked => continue,
+                    BlockStatus::Refused => {
+                        let refused = RefusedAlert {
                             key: listed.key,
                             occurrence: listed.occurrence,
                             at: listed.blocked.since,
@@ -93,11 +93,11 @@ impl Releaser<'_> {
     ) -> Result<(), store::Error> {
         let refusals = &mut progress.refusals;
         let settings = self.config.items.settings.as_ref();
-        refusals.set_up_is(fingerprint(settings, self.config.mappings.iter()), now);
+        refusals.note_configuration(fingerprint(settings, self.config.mappings.iter()), now);
         let retried: Vec<AlertKey> = refusals.retried().cloned().collect();
         for key in retried {
             let record = self.alerts.get(&key).await?;
-            refusals.settle(&key, record.as_ref(), now);
+            refusals.apply_retry(&key, record.as_ref(), now);
         }
         Ok(())
     }
@@ -107,10 +107,10 @@ impl Releaser<'_> {
     pub(crate) async fn retries(
         &self,
         progress: &mut Progress,
-        survey: Survey,
+        survey: RefusalSurvey,
         room: (bool, usize),
         targets: &mut TargetChecker<'_>,
-    ) -> Result<Vec<Refused>, store::Error> {
+    ) -> Result<Vec<RefusedAlert>, store::Error> {
         let now = targets.now();
         let mut views = self.config.views();
         let mut usable = BTreeMap::new();

@@ -6,7 +6,7 @@ use aws::metrics::{Metric, count};
 use connections::Connections;
 use domain::key::ItemKey;
 use domain::plan::{self, Census, ResolutionPlan, Scope, ScopeSnapshots};
-use domain::snapshot::{Match, Snapshot, SnapshotMatches, Snapshots, Watched};
+use domain::snapshot::{IdMatch, Snapshot, SnapshotMatches, Snapshots, WatchedAlerts};
 use domain::{AlertKey, PartnerId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Alerts, ClosingHolds, OperatorEvent};
@@ -122,7 +122,7 @@ impl ResolutionFinder<'_> {
         scope: &Scope,
         now: Timestamp,
     ) -> Result<ScopeSnapshots, store::Error> {
-        let mut snapshots = Snapshots::of(census.kinds_of(number));
+        let mut snapshots = Snapshots::new(census.kinds_of(number));
         let mut parts = self
             .alerts
             .snapshot_parts(self.partner, &scope.tenant, &scope.source);
@@ -146,8 +146,8 @@ impl ResolutionFinder<'_> {
         &self,
         scope: &Scope,
         snapshot: &Snapshot,
-        watched: &Watched,
-    ) -> Result<Option<HashMap<ItemKey, Match>>, store::Error> {
+        watched: &WatchedAlerts,
+    ) -> Result<Option<HashMap<ItemKey, IdMatch>>, store::Error> {
         let mut found = HashMap::new();
         for key in snapshot.part_keys() {
             let Some(listed) = self.alerts.snapshot_list(&key).await? else {

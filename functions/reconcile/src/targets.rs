@@ -7,9 +7,9 @@ use connections::{AlertView, ConnectionSite, Connections};
 use connectwise::{Client, Error};
 use domain::breaker::CallOutcome;
 use domain::record::AlertDetails;
-use domain::refusals::Usable;
+use domain::refusals::TargetUsability;
 use domain::settings::{BoardTarget, ConnectionView};
-use domain::{PartnerId, RecordId, Target};
+use domain::{PartnerId, RecordId, TicketTarget};
 use jiff::Timestamp;
 
 /// A record of ConnectWise that a ticket refers to. Statuses and types are named with their board.
@@ -30,7 +30,7 @@ pub(crate) struct TargetChecker<'a> {
     /// `None` once the connection fails: this run makes no more calls.
     site: Option<ConnectionSite>,
     invocation: &'a Invocation,
-    known: HashMap<TargetRecord, Usable>,
+    known: HashMap<TargetRecord, TargetUsability>,
 }
 
 impl<'a> TargetChecker<'a> {
@@ -57,35 +57,35 @@ impl<'a> TargetChecker<'a> {
     /// settings leave open can be used: ConnectWise chooses it.
     pub(crate) async fn check(
         &mut self,
-        target: Target,
+        target: TicketTarget,
         details: Option<&AlertDetails>,
         view: &ConnectionView,
-    ) -> Result<Usable, store::Error> {
+    ) -> Result<TargetUsability, store::Error> {
         for record in target_records(target, details, view) {
             let usable = match self.known.get(&record) {
                 Some(usable) => *usable,
                 None => self.read(record, view).await?,
             };
             self.known.insert(record, usable);
-            if usable != Usable::Yes {
+            if usable != TargetUsability::Yes {
                 return Ok(usable);
             }
         }
-        Ok(Usable::Yes)
+        Ok(TargetUsability::Yes)
     }
 
     async fn read(
         &mut self,
         record: TargetRecord,
         view: &ConnectionView,
-    ) -> Result<Usable, store::Error> {
+    ) -> Result<TargetUsability, store::Error> {
         let Some(site) = &self.site else {
-            return Ok(Usable::Unknown);
+            return Ok(TargetUsability::Unknown);
         };
         let outcome = match self.connections.clients.get(self.partner, site).await {
             Ok(client) => match is_usable(&client, record, self.invocation).await {
-                Ok(true) => return Ok(Usable::Yes),
-                Ok(false) => return Ok(Usable::No),
+                Ok(true) => return Ok(TargetUsability::Yes),
+                Ok(false) => return Ok(TargetUsability::No),
                 Err(err) => {
                     tracing::warn!(error = %err, record = ?record, "failed to check a target in ConnectWise");
                     err.classify().outcome
@@ -106,13 +106,13 @@ impl<'a> TargetChecker<'a> {
         self.connections
             .record_outcome(self.partner, outcome, &view.breaker, now)
             .await?;
-        Ok(Usable::Unknown)
+        Ok(TargetUsability::Unknown)
     }
 }
 
 /// The records that a ticket of this alert refers to, as this target.
 fn target_records(
-    target: Target,
+    target: TicketTarget,
     details: Option<&AlertDetails>,
     view: &ConnectionView,
 ) -> Vec<TargetRecord> {
@@ -130,20 +130,20 @@ fn target_records(
         ..
     } = board;
     let records = match target {
-        Target::Board => [board.board.map(TargetRecord::Board), None],
-        Target::Status => [
+        TicketTarget::Board => [board.board.map(TargetRecord::Board), None],
+        TicketTarget::Status => [
             of_board(TargetRecord::StartStatus, *start_status),
             of_board(TargetRecord::ClosingStatus, *closing_status),
         ],
-        Target::Type => [
+        TicketTarget::Type => [
             of_board(TargetRecord::Type, board.types.get(&details.kind).copied()),
             None,
         ],
-        Target::Priority => {
+        TicketTarget::Priority => {
             let priority = settings.priorities.get(&details.severity);
             [priority.copied().map(TargetRecord::Priority), None]
         }
-        Target::Company => {
+        TicketTarget::Company => {
             let company = view.mapping.as_ref().and_then(|mapping| mapping.company);
             [company.map(TargetRecord::Company), None]
         }
@@ -255,18 +255,18 @@ mod tests {
     fn the_records_of_a_ticket_are_checked() {
         let (disk, view) = (details("disk"), view());
         let records = |target| target_records(target, Some(&disk), &view);
-        assert_eq!(records(Target::Board), [TargetRecord::Board(2)]);
+        assert_eq!(records(TicketTarget::Board), [TargetRecord::Board(2)]);
         let statuses = [
             TargetRecord::StartStatus(2, 21),
             TargetRecord::ClosingStatus(2, 24),
         ];
-        assert_eq!(records(Target::Status), statuses);
-        assert_eq!(records(Target::Type), [TargetRecord::Type(2, 7)]);
-        assert_eq!(records(Target::Priority), [TargetRecord::Priority(32)]);
-        assert_eq!(records(Target::Company), [TargetRecord::Company(301)]);
+        assert_eq!(records(TicketTarget::Status), statuses);
+        assert_eq!(records(TicketTarget::Type), [TargetRecord::Type(2, 7)]);
+        assert_eq!(records(TicketTarget::Priority), [TargetRecord::Priority(32)]);
+        assert_eq!(records(TicketTarget::Company), [TargetRecord::Company(301)]);
         // The settings leave the type of this kind open.
         assert_eq!(
-            target_records(Target::Type, Some(&details("cpu")), &view),
+            target_records(TicketTarget::Type, Some(&details("cpu")), &view),
             []
         );
     }

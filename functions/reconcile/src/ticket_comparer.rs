@@ -9,7 +9,7 @@ use connections::{AlertView, Connections, found_ticket};
 use connectwise::{Client, Error, ExternalXref, RecordCursor, TicketFilter};
 use domain::adopt::FoundTicket;
 use domain::breaker::CallOutcome;
-use domain::plan::{Proposal, Tickets};
+use domain::plan::{Proposal, RecordedTickets};
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
 use store::{Comparing, Progress};
@@ -42,7 +42,7 @@ impl TicketComparer<'_> {
     /// Reads the list as far as there is time.
     pub(crate) async fn compare(
         &self,
-        tickets: Tickets,
+        tickets: RecordedTickets,
         progress: &mut Progress,
         room: usize,
     ) -> Result<Comparison, store::Error> {
@@ -120,7 +120,7 @@ struct ListReader<'a> {
     began: Timestamp,
     /// Most proposals of this run.
     room: usize,
-    tickets: Tickets,
+    tickets: RecordedTickets,
     /// Boards that the API member can see.
     visible_boards: BTreeSet<RecordId>,
     has_read_boards: bool,
@@ -199,7 +199,7 @@ impl ListReader<'_> {
         }
         let explained = self
             .tickets
-            .explained(missing, &shown, &self.visible_boards);
+            .explain_missing(missing, &shown, &self.visible_boards);
         self.proposals.extend(explained);
         Ok(())
     }

@@ -3,10 +3,10 @@
 use connections::{AlertView, ConnectionSite};
 use domain::AlertKey;
 use domain::command::{Command, CommandAction};
-use domain::decide::may_look;
-use domain::event::{Event, Order};
+use domain::decide::can_look_up;
+use domain::event::{Event, EventOrder};
 use domain::fold::fold;
-use domain::record::{Open, Record};
+use domain::record::{OpenTicket, Record};
 use domain::settings::ConnectionView;
 use domain::ticket_index::TicketIndex;
 use jiff::SignedDuration;
@@ -34,7 +34,7 @@ impl AlertRequest {
         }
     }
 
-    pub(crate) fn order(&self) -> Option<Order> {
+    pub(crate) fn order(&self) -> Option<EventOrder> {
         self.event().map(Event::order)
     }
 }
@@ -79,13 +79,13 @@ impl AlertCase<'_> {
         let record = match self.request {
             AlertRequest::Event(event) => fold(stored.clone(), event),
             AlertRequest::Reconsider => stored.clone(),
-            AlertRequest::Command(command) => command.taken_in(stored.clone(), now),
+            AlertRequest::Command(command) => command.apply(stored.clone(), now),
             AlertRequest::Release => stored.clone().released(),
         };
         match &self.view.connection {
             Some(connection) => record
                 .in_epoch(connection.epoch, settle, now)
-                .renewed(&connection.settings),
+                .renew(&connection.settings),
             None => record,
         }
     }
@@ -98,7 +98,7 @@ impl AlertCase<'_> {
     }
 
     /// The ticket that the command asks to inspect, if it is still the alert's and may be read.
-    pub(crate) fn ticket_to_inspect<'a>(&self, record: &'a Record) -> Option<&'a Open> {
+    pub(crate) fn ticket_to_inspect<'a>(&self, record: &'a Record) -> Option<&'a OpenTicket> {
         let AlertRequest::Command(command) = self.request else {
             return None;
         };
@@ -106,8 +106,8 @@ impl AlertCase<'_> {
         let open = record.open().filter(|open| Some(open.epoch) == epoch)?;
         // A worker that holds the claim reads the ticket anyway.
         let is_asked_for =
-            command.action == CommandAction::Look && command.fits(record) && record.claim.is_none();
-        let is_possible = may_look(&self.view, self.invocation.now()) && self.invocation.has_time();
+            command.action == CommandAction::Look && command.applies_to(record) && record.claim.is_none();
+        let is_possible = can_look_up(&self.view, self.invocation.now()) && self.invocation.has_time();
         (is_asked_for && is_possible).then_some(open)
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use connections::{AfterCall, ClientError, Connections, RefusalScope, RefusedCall};
 use connectwise::{Client, Failure, Suspicion};
-use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
+use domain::breaker::{CallOutcome, exceeds_queue_wait};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -143,7 +143,7 @@ fn with_pause(reaction: Reaction, after_call: AfterCall) -> Reaction {
         (AfterCall::Continue | AfterCall::Wait(_), reaction) => return reaction,
     };
     let wait = after.and_then(|after| SignedDuration::try_from(after).ok());
-    if wait.is_some_and(is_too_long_for_the_queue) {
+    if wait.is_some_and(exceeds_queue_wait) {
         let reason = Blocked::Throttled;
         return Reaction::Block { reason };
     }

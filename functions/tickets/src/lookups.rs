@@ -4,10 +4,10 @@
 use aws::metrics::{Metric, count};
 use connections::{Connections, found_ticket};
 use connectwise::Error;
-use domain::adopt::{adopt, rechecked, with_prior_tickets};
+use domain::adopt::{adopt, apply_recheck, adopt_prior_tickets};
 use domain::breaker::CallOutcome;
-use domain::done::{effect, verified};
-use domain::record::{BlockedSince, ClosedBy, Ended, Open, Recheck, Record};
+use domain::done::{observed_effect, apply_observation};
+use domain::record::{BlockedSince, ClosedBy, TicketEnd, OpenTicket, Recheck, Record};
 use domain::ticket_index::{TicketIndex, TicketIndexState};
 use domain::{Blocked, PartnerId, Reaction, RecordId, TicketRef, rights};
 use jiff::SignedDuration;
@@ -64,7 +64,7 @@ impl Lookups<'_> {
         let partner = record.key.partner.clone();
         let record = match found {
             Search::Found(tickets) => adopt(record, &claim, &tickets, now),
-            Search::None => record.going_on().with_empty_visit(self.settle, began),
+            Search::None => record.unblock_claimed().with_empty_visit(self.settle, began),
             Search::Blind => {
                 let record = record.with_blind_visit(began);
                 if claim.is_blind_too_long(self.settle, now) {
@@ -106,12 +106,12 @@ impl Lookups<'_> {
             Err(err) => return self.fail(stored, record, &err, &connection, case).await,
         };
         let (began, now) = (connection.began(), case.invocation.now());
-        let effect = effect(&claim, &observed);
+        let effect = observed_effect(&claim, &observed);
         tracing::info!(op = ?claim.op, effect = ?effect, visits = claim.visits + 1, "looked for the effect of a write");
         if let Some(effect) = &effect {
             count_effect(effect);
         }
-        let record = verified(record, &claim, &observed, self.settle, began, now);
+        let record = apply_observation(record, &claim, &observed, self.settle, began, now);
         self.records.save(&record).await
     }
 
@@ -135,14 +135,14 @@ impl Lookups<'_> {
             .await;
         let now = case.invocation.now();
         let record = match found {
-            Ok(Search::Found(tickets)) => rechecked(record, recheck, &tickets, now),
-            Ok(Search::None) => rechecked(record, recheck, &[], now),
+            Ok(Search::Found(tickets)) => apply_recheck(record, recheck, &tickets, now),
+            Ok(Search::None) => apply_recheck(record, recheck, &[], now),
             // The alert goes on meanwhile.
-            Ok(Search::Blind) => record.with_recheck_put_off(recheck, now),
+            Ok(Search::Blind) => record.with_recheck_delayed(recheck, now),
             Err(err) => {
                 tracing::warn!(error = %err, "failed to look again for a write that was given up");
                 connection.judge(&err).await;
-                record.with_recheck_put_off(recheck, now)
+                record.with_recheck_delayed(recheck, now)
             }
         };
         tracing::info!(
@@ -172,7 +172,7 @@ impl Lookups<'_> {
         };
         let epoch = case.view.connection.as_ref().map(|live| live.epoch);
         let mapping = case.view.mapping.as_ref();
-        let with_prior = with_prior_tickets(
+        let with_prior = adopt_prior_tickets(
             record.clone(),
             &found,
             mapping.and_then(|mapping| mapping.company),
@@ -238,7 +238,7 @@ impl Lookups<'_> {
     pub(crate) async fn inspect(
         &self,
         record: Record,
-        open: &Open,
+        open: &OpenTicket,
         case: &mut AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
         let connection = self.connection(&record, case);
@@ -257,7 +257,7 @@ impl Lookups<'_> {
                 let ended = found.ended(&record.ticket_ref(), open.company_id);
                 (ended, found.board_id)
             }
-            Ok(None) => (Some(Ended::from(ClosedBy::Deleted)), open.board_id),
+            Ok(None) => (Some(TicketEnd::from(ClosedBy::Deleted)), open.board_id),
             Err(err) => {
                 tracing::warn!(error = %err, "failed to read a ticket");
                 connection.judge(&err).await;

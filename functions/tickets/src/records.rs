@@ -3,7 +3,7 @@
 
 use aws::metrics::{Metric, count};
 use connections::Connections;
-use domain::record::{Claim, Record, Refusal};
+use domain::record::{Claim, Record, CallRefusal};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use store::{Alerts, Written};
@@ -186,7 +186,7 @@ impl Holds {
 pub(crate) struct WriteFailure<'a> {
     pub(crate) reaction: Reaction,
     /// What ConnectWise refused for this alert alone.
-    pub(crate) refusal: Option<Refusal>,
+    pub(crate) refusal: Option<CallRefusal>,
     /// The text of the ticket or note that was not written.
     pub(crate) text: Option<&'a domain::event::Payload>,
 }

@@ -6,7 +6,7 @@ use connectwise::{Client, Error, ExternalXref, InvalidXref, MySecurity};
 use domain::adopt::FoundTicket;
 use domain::done::ObservedTicket;
 use domain::record::{Claim, Op, Record};
-use domain::rights::{self, Listed, RightStatus};
+use domain::rights::{self, ListedRights, RightStatus};
 use domain::ticket_index::Sentinel;
 use domain::{RecordId, TicketRef};
 use tokio::time::Instant;
@@ -158,8 +158,8 @@ async fn shows_all_tickets(client: &Client, deadline: Instant) -> Result<bool, T
         .my_security(deadline)
         .await
         .map_err(TicketError::Read)?;
-    let listed: Vec<Listed<'_>> = security.iter().map(MySecurity::listed).collect();
-    Ok(rights::status(rights::TICKETS_INQUIRE, &listed) == RightStatus::Granted)
+    let listed: Vec<ListedRights<'_>> = security.iter().map(MySecurity::listed).collect();
+    Ok(rights::right_status(rights::TICKETS_INQUIRE, &listed) == RightStatus::Granted)
 }
 
 pub(crate) fn xref(ticket_ref: &TicketRef) -> Result<ExternalXref, TicketError> {

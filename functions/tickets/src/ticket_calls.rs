@@ -7,13 +7,13 @@ use connectwise::{
 };
 use domain::RecordId;
 use domain::breaker::CallOutcome;
-use domain::decide::{Create, Note, Reopen, Step};
+use domain::decide::{TicketCreation, NoteContent, TicketReopening, TicketWrite};
 use domain::done::WriteEffect;
 use domain::event::Payload;
-use domain::record::{Claim, ClosedBy, Ended, Record};
+use domain::record::{Claim, ClosedBy, TicketEnd, Record};
 use domain::settings::Settings;
 use domain::ticket::{
-    description, duplicate_note, gone_note, kept_note, reopened_note, repeat_note, summary,
+    description, duplicate_note, resolved_note, kept_note, reopened_note, repeat_note, summary,
 };
 use tokio::time::Instant;
 
@@ -24,7 +24,7 @@ use crate::ticket_error::TicketError;
 /// A claimed step, and what its write is made of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Work<'a> {
-    pub(crate) step: &'a Step,
+    pub(crate) step: &'a TicketWrite,
     /// The text of a ticket or note.
     pub(crate) text: Option<&'a Payload>,
     pub(crate) settings: &'a Settings,
@@ -60,28 +60,28 @@ impl TicketCalls<'_> {
     /// Makes the step's one write.
     pub(crate) async fn write(&self) -> Result<WriteResult, TicketError> {
         let effect = match self.work.step {
-            Step::Create(create) => return self.create(create).await,
-            Step::Note { ticket_id, note } => self.note(*ticket_id, note).await,
-            Step::Patch {
+            TicketWrite::Create(create) => return self.create(create).await,
+            TicketWrite::Note { ticket_id, note } => self.note(*ticket_id, note).await,
+            TicketWrite::Patch {
                 ticket_id,
                 priority,
                 ..
             } => self.patch(*ticket_id, *priority).await,
-            Step::Close { ticket_id } => self.close(*ticket_id).await,
-            Step::Reopen(reopen) => self.reopen(reopen).await,
-            Step::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
+            TicketWrite::Close { ticket_id } => self.close(*ticket_id).await,
+            TicketWrite::Reopen(reopen) => self.reopen(reopen).await,
+            TicketWrite::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
         };
         match effect {
             // A technician deleted the ticket. That is recorded, and no new one is made.
             Err(err) if matches!(err.call(), Some(Error::NotFound { .. })) => {
-                let deleted = Ended::from(ClosedBy::Deleted);
+                let deleted = TicketEnd::from(ClosedBy::Deleted);
                 Ok(WriteResult::Effect(WriteEffect::Ended(deleted)))
             }
             effect => effect.map(WriteResult::Effect),
         }
     }
 
-    async fn create(&self, create: &Create) -> Result<WriteResult, TicketError> {
+    async fn create(&self, create: &TicketCreation) -> Result<WriteResult, TicketError> {
         let (Some(details), Some(text)) = (&self.record.desired.details, self.work.text) else {
             return Err(TicketError::NoText);
         };
@@ -103,7 +103,7 @@ impl TicketCalls<'_> {
     }
 
     /// GET, POST. A ticket that a technician closed or moved gets no note.
-    async fn note(&self, ticket_id: RecordId, note: &Note) -> Result<WriteEffect, TicketError> {
+    async fn note(&self, ticket_id: RecordId, note: &NoteContent) -> Result<WriteEffect, TicketError> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
             return Ok(WriteEffect::Ended(ended));
         }
@@ -124,24 +124,24 @@ impl TicketCalls<'_> {
 
     /// The note's text, with a mark by which a later read finds it. Notes are internal unless the
     /// partner chose otherwise.
-    fn new_note(&self, note: &Note) -> Result<NewNote, TicketError> {
+    fn new_note(&self, note: &NoteContent) -> Result<NewNote, TicketError> {
         let (mark, desired) = (note.kind().mark(&self.claim.id), &self.record.desired);
         let details = desired.details.as_ref();
         let (text, for_customers) = match note {
-            Note::Repeats { untold, .. } => {
+            NoteContent::Repeats { unreported, .. } => {
                 let details = details.ok_or(TicketError::NoText)?;
-                let text = repeat_note(*untold, details, self.work.text, &mark);
+                let text = repeat_note(*unreported, details, self.work.text, &mark);
                 (text, NoteDisplay::Discussion)
             }
-            Note::Resolved => (gone_note(false, desired, &mark), NoteDisplay::Discussion),
-            Note::Closing => (gone_note(true, desired, &mark), NoteDisplay::Resolution),
-            Note::Reopened => {
+            NoteContent::Resolved => (resolved_note(false, desired, &mark), NoteDisplay::Discussion),
+            NoteContent::Closing => (resolved_note(true, desired, &mark), NoteDisplay::Resolution),
+            NoteContent::Reopened => {
                 let details = details.ok_or(TicketError::NoText)?;
                 let text = reopened_note(details.raised_at, &mark);
                 (text, NoteDisplay::Discussion)
             }
-            Note::Duplicate { kept, .. } => (duplicate_note(*kept, &mark), NoteDisplay::Internal),
-            Note::Kept { duplicate } => (kept_note(*duplicate, &mark), NoteDisplay::Internal),
+            NoteContent::Duplicate { kept, .. } => (duplicate_note(*kept, &mark), NoteDisplay::Internal),
+            NoteContent::Kept { duplicate } => (kept_note(*duplicate, &mark), NoteDisplay::Internal),
         };
         let display = if self.work.settings.notes_for_customers {
             for_customers
@@ -186,11 +186,11 @@ impl TicketCalls<'_> {
             ClosedBy::Technician => ClosedBy::Us,
             by @ (ClosedBy::Us | ClosedBy::Deleted | ClosedBy::Moved | ClosedBy::OutOfReach) => by,
         };
-        Ok(WriteEffect::Ended(Ended { by, ..ended }))
+        Ok(WriteEffect::Ended(TicketEnd { by, ..ended }))
     }
 
     /// PATCH, GET. The ticket counts as closed only if the second read shows it closed.
-    async fn set_closed(&self, ticket: &Ticket) -> Result<Ended, TicketError> {
+    async fn set_closed(&self, ticket: &Ticket) -> Result<TicketEnd, TicketError> {
         let status = self.closing_status(ticket).await?;
         let writer = self.writer();
         let deadline = self.write_deadline()?;
@@ -200,7 +200,7 @@ impl TicketCalls<'_> {
     }
 
     /// GET, PATCH, GET.
-    async fn reopen(&self, reopen: &Reopen) -> Result<WriteEffect, TicketError> {
+    async fn reopen(&self, reopen: &TicketReopening) -> Result<WriteEffect, TicketError> {
         let ticket = self.ticket(reopen.ticket_id).await?;
         let board_id = ticket.board.as_ref().map(|board| board.id);
         match self.ended(&ticket) {
@@ -271,7 +271,7 @@ impl TicketCalls<'_> {
     }
 
     /// Whether a technician ended the ticket, or uses it for something else.
-    fn ended(&self, ticket: &Ticket) -> Option<Ended> {
+    fn ended(&self, ticket: &Ticket) -> Option<TicketEnd> {
         found_ticket(ticket).ended(&self.claim.ticket_ref, self.claim.company_id)
     }
 
@@ -326,10 +326,10 @@ fn board_of(ticket: &Ticket) -> Result<RecordId, TicketError> {
 
 /// Whether the note only explains another write. That write is made even if ConnectWise refuses the
 /// note.
-pub(crate) fn is_optional(note: &Note) -> bool {
+pub(crate) fn is_optional(note: &NoteContent) -> bool {
     match note {
-        Note::Closing | Note::Reopened | Note::Duplicate { .. } | Note::Kept { .. } => true,
-        Note::Repeats { .. } | Note::Resolved => false,
+        NoteContent::Closing | NoteContent::Reopened | NoteContent::Duplicate { .. } | NoteContent::Kept { .. } => true,
+        NoteContent::Repeats { .. } | NoteContent::Resolved => false,
     }
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use connections::ClientError;
 use connectwise::{Error, Failure, WriteOutcome};
 use domain::breaker::CallOutcome;
-use domain::record::{Op, Refusal};
-use domain::{Blocked, Reaction, Target};
+use domain::record::{Op, CallRefusal};
+use domain::{Blocked, Reaction, TicketTarget};
 
 /// Why a step was not done, or may not have been.
 #[derive(Debug, thiserror::Error)]
@@ -61,13 +61,13 @@ impl TicketError {
             Self::NoText => {
                 Failure::not_done(Reaction::Retry { after: None }, CallOutcome::Nothing)
             }
-            Self::StatusWithoutEffect => without_effect(Target::Status),
-            Self::PriorityWithoutEffect => without_effect(Target::Priority),
+            Self::StatusWithoutEffect => without_effect(TicketTarget::Status),
+            Self::PriorityWithoutEffect => without_effect(TicketTarget::Priority),
         }
     }
 
     /// What ConnectWise refused for this alert alone, if the alert is blocked for this reason.
-    pub(crate) fn refusal(&self, op: Option<Op>, reason: &Blocked) -> Option<Refusal> {
+    pub(crate) fn refusal(&self, op: Option<Op>, reason: &Blocked) -> Option<CallRefusal> {
         let words = match (reason, self) {
             (Blocked::TargetGone(_), Self::StatusWithoutEffect | Self::PriorityWithoutEffect) => {
                 NO_WORDS
@@ -82,7 +82,7 @@ impl TicketError {
             (_, _) => return None,
         };
         let words = words.to_owned();
-        Some(Refusal { op, words })
+        Some(CallRefusal { op, words })
     }
 
     /// The call whose failure means that nothing was written.
@@ -100,7 +100,7 @@ impl TicketError {
 }
 
 /// ConnectWise answered well, but the ticket did not change.
-fn without_effect(target: Target) -> Failure {
+fn without_effect(target: TicketTarget) -> Failure {
     let reason = Blocked::TargetGone(target);
     Failure::not_done(Reaction::Block { reason }, CallOutcome::Works)
 }

@@ -7,11 +7,11 @@ use aws::metrics::{Metric, count};
 use connections::Connections;
 use connectwise::{Error, Suspicion, Ticket};
 use domain::breaker::CallOutcome;
-use domain::decide::Step;
-use domain::done::{WriteEffect, after};
+use domain::decide::TicketWrite;
+use domain::done::{WriteEffect, apply_effect};
 use domain::event::Payload;
-use domain::record::{Claim, Op, Open, Record, Refusal};
-use domain::ticket::text_of_ticket_out_of_reach;
+use domain::record::{Claim, Op, OpenTicket, Record, CallRefusal};
+use domain::ticket::unreachable_ticket_text;
 use domain::{Blocked, Reaction};
 use jiff::Timestamp;
 use store::{Alerts, Written};
@@ -38,12 +38,12 @@ impl TicketWrites<'_> {
     pub(crate) async fn claim_and_write(
         &self,
         record: Record,
-        step: &Step,
+        step: &TicketWrite,
         case: &AlertCase<'_>,
     ) -> Result<StepOutcome, store::Error> {
         let text = record.text(case.request.event()).cloned();
-        let text = text.or_else(|| text_of_ticket_out_of_reach(&record));
-        if matches!(step, Step::Create(_)) && text.is_none() {
+        let text = text.or_else(|| unreachable_ticket_text(&record));
+        if matches!(step, TicketWrite::Create(_)) && text.is_none() {
             // The message that raised the alert is still in the queue. It has the text.
             tracing::warn!("no ticket created: no message has the alert's text yet");
             return Ok(StepOutcome::End(MessageOutcome::Later(None)));
@@ -90,7 +90,7 @@ impl TicketWrites<'_> {
                 tracing::info!(effect = ?effect, op = ?claim.op, "wrote to ConnectWise");
                 count_effect(&effect);
                 let recorded = |record, holds| match holds {
-                    Holds::Claim => after(record, claim, &effect, now),
+                    Holds::Claim => apply_effect(record, claim, &effect, now),
                     Holds::Nothing => record,
                 };
                 let recorded = self.records.change(record, claim, recorded).await?;
@@ -105,7 +105,7 @@ impl TicketWrites<'_> {
             Err(err) if err.classify().is_uncertain() => {
                 tracing::warn!(error = %err, op = ?claim.op, "outcome of a write is unknown");
                 let uncertain = |record: Record, holds| match holds {
-                    Holds::Claim => record.with_uncertain(work.text, now),
+                    Holds::Claim => record.with_unknown_outcome(work.text, now),
                     Holds::Nothing => record,
                 };
                 let recorded = self.records.change(record, claim, uncertain).await?;
@@ -141,8 +141,8 @@ impl TicketWrites<'_> {
         count(Metric::TicketsCreated, 1);
         let partner = record.key.partner.clone();
         let board = ticket.board.as_ref().map(|board| board.id);
-        let open = Open::new(ticket.id, board, claim, now);
-        let recorded = |record: Record, _| record.with_made(open.clone(), claim);
+        let open = OpenTicket::new(ticket.id, board, claim, now);
+        let recorded = |record: Record, _| record.with_created(open.clone(), claim);
         let recorded = self.records.change(record, claim, recorded).await?;
         // The ticket is recorded first, so a failure from here on causes no second ticket.
         connection.record_outcome(CallOutcome::Works).await;
@@ -169,7 +169,7 @@ impl TicketWrites<'_> {
             let Holds::Claim = holds else {
                 return record;
             };
-            let record = record.with_uncertain(text, now);
+            let record = record.with_unknown_outcome(text, now);
             match refusal.clone() {
                 Some(refusal) => record.with_suspected_refusal(reason.clone(), refusal, now),
                 None => record,
@@ -213,7 +213,7 @@ async fn call(
 }
 
 /// What ConnectWise refused for this alert alone, if the reaction blocks the alert for that.
-pub(crate) fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) -> Option<Refusal> {
+pub(crate) fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) -> Option<CallRefusal> {
     match reaction {
         Reaction::Block { reason } => err.refusal(op, reason),
         Reaction::Retry { .. } | Reaction::DeadLetter { .. } => None,
@@ -221,9 +221,9 @@ pub(crate) fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) ->
 }
 
 /// Whether the keys were refused for a note that only explains another write.
-fn is_optional_note_refused(step: &Step, err: &TicketError) -> bool {
+fn is_optional_note_refused(step: &TicketWrite, err: &TicketError) -> bool {
     let suspicion = err.call().and_then(|call| call.classify().suspicion);
-    matches!(step, Step::Note { note, .. } if is_optional(note))
+    matches!(step, TicketWrite::Note { note, .. } if is_optional(note))
         && suspicion == Some(Suspicion::Keys)
 }
 

@@ -126,8 +126,8 @@ impl AlertWorker {
         match decision {
             Decision::Nothing(idle) => {
                 tracing::info!(idle = ?idle, "nothing to do");
-                let rest = record.at_rest(case.request.event());
-                let rest = rest.shrunk(case.invocation.now());
+                let rest = record.with_nothing_to_do(case.request.event());
+                let rest = rest.shrink(case.invocation.now());
                 records.end(stored, rest, MessageOutcome::Done).await
             }
             Decision::Wait { until } => {
@@ -139,7 +139,7 @@ impl AlertWorker {
                 );
                 let later = MessageOutcome::Later(Some(wait + Duration::from_secs(1)));
                 // The record need not keep a text that is needed later: the message has it.
-                records.end(stored, record.going_on(), later).await
+                records.end(stored, record.unblock_claimed(), later).await
             }
             Decision::Block(reason) => records.block(stored, record, reason, case).await,
             Decision::Search => lookups.search(stored, record, case).await,

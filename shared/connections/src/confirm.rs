@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use connectwise::{Client, Error, MySecurity, Suspicion};
-use domain::rights::{RightStatus, status};
+use domain::rights::{RightStatus, right_status};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -112,7 +112,7 @@ impl PlainRead {
             return RefusalScope::CallAlone;
         };
         let rows: Vec<_> = listed.iter().map(MySecurity::listed).collect();
-        match status(right, &rows) {
+        match right_status(right, &rows) {
             RightStatus::Missing => RefusalScope::Connection(Error::MissingRight { right }),
             RightStatus::NotKnown if named => {
                 RefusalScope::Connection(Error::MissingRight { right })

@@ -12,7 +12,7 @@ use aws::metrics::{Metric, count};
 use aws::secrets::Secrets;
 use aws_types::SdkConfig;
 use connectwise::{HostList, Http};
-use domain::breaker::{Breaker, CallOutcome, is_too_long_for_the_queue};
+use domain::breaker::{Breaker, CallOutcome, exceeds_queue_wait};
 use domain::{AlertKey, Blocked, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems};
@@ -254,7 +254,7 @@ impl Connections {
         tracing::warn!(partner = %partner, pause_s = time.as_secs(), "paused calls to ConnectWise");
         let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let until = later(now, time);
-        if is_too_long_for_the_queue(time) {
+        if exceeds_queue_wait(time) {
             // The alerts wait in the table. If the process dies before the pause is stored, the
             // scheduled run finds nothing to do.
             self.schedule.reconcile(partner, until).await?;

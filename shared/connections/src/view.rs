@@ -31,14 +31,14 @@ impl AlertView {
     /// reason to confirm and to enable. Its ticket is always closed, whatever the board's setting.
     #[must_use]
     pub fn of(items: PartnerItems, source: &SourceId) -> Self {
-        let is_test = source.is_of_set_up();
+        let is_test = source.is_for_test_alerts();
         let careful = items.breaker.is_none();
         let counts =
             |connection: &Connection| (connection.confirmed || is_test) && !connection.suspended;
         let connection = items.connection.filter(counts);
         let (mut settings, mut mapping) = match &connection {
             Some(Connection { epoch, .. }) => (
-                items.settings.filter(|settings| settings.is_of(*epoch)),
+                items.settings.filter(|settings| settings.belongs_to(*epoch)),
                 items.mapping.map(|mapping| mapping.in_epoch(*epoch)),
             ),
             None => (None, items.mapping),

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use domain::breaker::CallOutcome;
-use domain::{Blocked, Reaction, Target};
+use domain::{Blocked, Reaction, TicketTarget};
 
 /// Why a call failed.
 ///
@@ -72,7 +72,7 @@ pub enum Error {
     },
     /// A record that the ticket refers to does not exist, or does not belong there.
     #[error("the {target} is not usable: {words}")]
-    TargetGone { target: Target, words: String },
+    TargetGone { target: TicketTarget, words: String },
     /// ConnectWise refuses the request, and would refuse a repetition too.
     #[error("ConnectWise rejected the call: {words}")]
     Rejected { words: String },

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws::mail::Mail;
 use domain::TenantId;
-use domain::health::{Incident, IncidentScope, Issue, in_short};
+use domain::health::{Incident, IncidentScope, Issue, summarize};
 use store::HeldClosings;
 
 use crate::blocked_counts::BlockedCount;
@@ -78,7 +78,7 @@ fn lasting(
     let what = |issue: &Issue| (what(issue, context, blocked), to_do(issue));
     let points: Vec<_> = issues.iter().take(MAX_NAMED).map(what).collect();
     let rest = issues.len().saturating_sub(MAX_NAMED);
-    let headline = in_short(issues, |tenant| tenant_name(tenant, context));
+    let headline = summarize(issues, |tenant| tenant_name(tenant, context));
     let opening = match scope {
         IncidentScope::Connection => format!(
             "Since {since} no alert of {partner} has become a ticket and no ticket has been closed: ConnectWise is unavailable."

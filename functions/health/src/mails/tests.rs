@@ -4,7 +4,7 @@ use domain::health::{CompanyIssue, ConnectionRefusal, Outage};
 use domain::kind::Category;
 use domain::record::NoteKind;
 use domain::record::Op;
-use domain::refusals::{Cause, GroupId, RefusedTarget};
+use domain::refusals::{RefusalCause, RefusalGroupId, RefusedTarget};
 use domain::{EmailAddress, Kind, rights};
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -41,9 +41,9 @@ fn blocked(counts: &[(&str, u64)]) -> BlockedCount {
     }
 }
 
-fn writes(op: Option<Op>, cause: Cause, words: &str) -> Issue {
+fn writes(op: Option<Op>, cause: RefusalCause, words: &str) -> Issue {
     let words = words.to_owned();
-    let group = GroupId { op, cause };
+    let group = RefusalGroupId { op, cause };
     Issue::Writes { group, words }
 }
 
@@ -115,9 +115,9 @@ fn every_issue() -> Vec<Issue> {
         Op::Close,
         Op::Reopen,
     ];
-    let required = || Cause::Words("site id is required".into());
+    let required = || RefusalCause::Words("site id is required".into());
     all.extend(ops.map(|op| writes(Some(op), required(), "Site ID is required")));
-    all.push(writes(None, Cause::Other, "no"));
+    all.push(writes(None, RefusalCause::Other, "no"));
     let targets = [
         RefusedTarget::Board(category),
         RefusedTarget::Status(category),
@@ -125,7 +125,7 @@ fn every_issue() -> Vec<Issue> {
         RefusedTarget::Priority(Severity::Low),
         RefusedTarget::Company(tenant("acme")),
     ];
-    all.extend(targets.map(|target| writes(Some(Op::Create), Cause::Target(target), "no")));
+    all.extend(targets.map(|target| writes(Some(Op::Create), RefusalCause::Target(target), "no")));
     all.extend(refusals.map(Issue::Refused));
     all.extend(outages.map(Issue::Outage));
     all.extend(companies.map(|why| Issue::Company {
@@ -225,7 +225,7 @@ fn every_issue_has_its_own_words_and_an_action() {
             mail.text
         );
         assert!(said.insert(what.to_owned()), "twice: {what}");
-        let is_of_company = matches!(&issue, Issue::Writes { group, .. } if matches!(group.cause, Cause::Target(RefusedTarget::Company(_))));
+        let is_of_company = matches!(&issue, Issue::Writes { group, .. } if matches!(group.cause, RefusalCause::Target(RefusedTarget::Company(_))));
         if is_of_company || matches!(issue, Issue::Company { .. }) {
             assert!(what.contains("Acme Dental") && mail.subject.contains("Acme Dental"));
         }
@@ -235,7 +235,7 @@ fn every_issue_has_its_own_words_and_an_action() {
 #[test]
 fn a_refusal_quotes_connectwise() {
     let words = "Site <b>ID</b> is\nrequired";
-    let issue = writes(Some(Op::Create), Cause::Words("site".into()), words);
+    let issue = writes(Some(Op::Create), RefusalCause::Words("site".into()), words);
     let Issue::Writes { group, .. } = &issue else {
         unreachable!()
     };
@@ -269,7 +269,7 @@ fn a_refusal_quotes_connectwise() {
     );
     let silent = writes(
         Some(Op::Close),
-        Cause::Target(RefusedTarget::Status(Category::Operations)),
+        RefusalCause::Target(RefusedTarget::Status(Category::Operations)),
         "",
     );
     let mail = to("Northwind", "Acme Dental", |context| {

@@ -5,7 +5,7 @@ use domain::event::Severity;
 use domain::health::{CompanyIssue, ConnectionRefusal, Issue, Outage};
 use domain::kind::{BUILT_IN, Category};
 use domain::record::Op;
-use domain::refusals::{Cause, GroupId, RefusedTarget};
+use domain::refusals::{RefusalCause, RefusalGroupId, RefusedTarget};
 use domain::text::{cut_to_chars, one_line};
 use domain::{Kind, TenantId, rights};
 use jiff::Timestamp;
@@ -60,7 +60,7 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 /// Describes an issue in a sentence.
 pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCount) -> String {
     match issue {
-        Issue::Writes { group, words } => writes_refused(group, words, context, blocked),
+        Issue::Writes { group, words } => refused_write_issues(group, words, context, blocked),
         Issue::Refused(ConnectionRefusal::Keys) => {
             "ConnectWise refuses the API member's keys.".to_owned()
         }
@@ -95,7 +95,7 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
             "ConnectWise limits the rate of calls: for minutes it refused every call as too many."
                 .to_owned()
         }
-        Issue::Right(right) => match rights::known(right) {
+        Issue::Right(right) => match rights::find(right) {
             Some(known) => format!(
                 "The API member lacks a right that is needed for {}. In ConnectWise: {}.",
                 known.needed_for,
@@ -142,41 +142,41 @@ pub(super) fn what(issue: &Issue, context: &MailContext<'_>, blocked: &BlockedCo
 }
 
 /// What ConnectWise refuses, with its own words, and what that means for tickets.
-fn writes_refused(
-    group: &GroupId,
+fn refused_write_issues(
+    group: &RefusalGroupId,
     words: &str,
     context: &MailContext<'_>,
     blocked: &BlockedCount,
 ) -> String {
     let refuses = match &group.cause {
-        Cause::Target(RefusedTarget::Company(tenant)) => {
+        RefusalCause::Target(RefusedTarget::Company(tenant)) => {
             let tenant = tenant_name(tenant, context);
             format!(
                 "ConnectWise refuses to {} for the company of {tenant}.",
-                group.in_short()
+                group.refused_action()
             )
         }
-        Cause::Target(RefusedTarget::Board(category)) => format!(
+        RefusalCause::Target(RefusedTarget::Board(category)) => format!(
             "ConnectWise refuses to {} on the board for {}.",
-            group.in_short(),
+            group.refused_action(),
             alerts_of(*category)
         ),
-        Cause::Target(RefusedTarget::Status(category)) => format!(
+        RefusalCause::Target(RefusedTarget::Status(category)) => format!(
             "ConnectWise refuses to {} with the status that is set for {}.",
-            group.in_short(),
+            group.refused_action(),
             alerts_of(*category)
         ),
-        Cause::Target(RefusedTarget::Type(kind)) => format!(
+        RefusalCause::Target(RefusedTarget::Type(kind)) => format!(
             "ConnectWise refuses to {} with the type that is set for \"{}\".",
-            group.in_short(),
+            group.refused_action(),
             kind_name(kind)
         ),
-        Cause::Target(RefusedTarget::Priority(severity)) => format!(
+        RefusalCause::Target(RefusedTarget::Priority(severity)) => format!(
             "ConnectWise refuses to {} with the priority that is set for {} severity.",
-            group.in_short(),
+            group.refused_action(),
             severity_name(*severity)
         ),
-        Cause::Words(_) | Cause::Other => format!("ConnectWise refuses to {}.", group.in_short()),
+        RefusalCause::Words(_) | RefusalCause::Other => format!("ConnectWise refuses to {}.", group.refused_action()),
     };
     let said = cut_to_chars(&one_line(words), LONGEST_QUOTE);
     let said = if said.is_empty() {
@@ -251,19 +251,19 @@ pub(super) fn to_do(issue: &Issue) -> &'static str {
             "choose another one on the page, under Tickets, or restore it in ConnectWise."
         }
         Issue::Writes { group, .. } => match (&group.cause, group.op) {
-            (Cause::Target(RefusedTarget::Company(_)), _) => {
+            (RefusalCause::Target(RefusedTarget::Company(_)), _) => {
                 "check in ConnectWise whether the company's status allows new tickets, or choose another company on the page, under Tenants. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (Cause::Target(RefusedTarget::Board(_)), _) => {
+            (RefusalCause::Target(RefusedTarget::Board(_)), _) => {
                 "check this board in ConnectWise, or choose another one on the page, under Boards. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (Cause::Target(RefusedTarget::Status(_)), Some(Op::Close | Op::Repair)) => {
+            (RefusalCause::Target(RefusedTarget::Status(_)), Some(Op::Close | Op::Repair)) => {
                 "check in ConnectWise which workflow rule keeps these tickets open, or choose another closing status on the page, under Tickets. One of them is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (Cause::Target(_), _) => {
+            (RefusalCause::Target(_), _) => {
                 "check in ConnectWise which rule forbids it, or choose another one on the page, under Tickets. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (Cause::Words(_) | Cause::Other, _) => {
+            (RefusalCause::Words(_) | RefusalCause::Other, _) => {
                 "change what ConnectWise reports, for example a field that became required. If the message is not from ConnectWise, a firewall may have refused the text. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
         },

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use connectwise::{Cursor, SearchText};
-use domain::settings::{Company, Mapping};
+use connectwise::{RecordCursor, SearchText};
+use domain::settings::{ChosenCompany, Mapping};
 use domain::{PartnerId, TenantId};
 use serde::Deserialize;
 use store::{Actor, PageStart};
@@ -39,7 +39,7 @@ pub(crate) struct TenantsQuery {
 pub(crate) struct TenantQuery {
     tenant: TenantId,
     search: Option<String>,
-    after: Option<Cursor>,
+    after: Option<RecordCursor>,
 }
 
 #[derive(Deserialize)]
@@ -166,7 +166,7 @@ pub(crate) async fn save(
     let mapping = before.value.unwrap_or_default();
     let company = chosen_company(&setup, partner, &form, &mapping, &invocation).await?;
     let name = company.as_ref().map(|company| company.name.clone());
-    let mapping = mapping.chosen(company, form.enabled, now);
+    let mapping = mapping.with_choice(company, form.enabled, now);
     let saved = table
         .save_mapping(partner, &form.tenant, &mapping, form.version)
         .await?;
@@ -179,7 +179,7 @@ pub(crate) async fn save(
         ("tickets", tickets.to_owned()),
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    setup.connections.changed(partner, now).await?;
+    setup.connections.schedule.reconcile_and_probe(partner, now).await?;
     Ok(ChangeResponse::next("/setup/tenants?done=saved").with("version", version))
 }
 
@@ -190,7 +190,7 @@ async fn chosen_company(
     form: &TenantForm,
     mapping: &Mapping,
     invocation: &Invocation,
-) -> Result<Option<Company>, Problem> {
+) -> Result<Option<ChosenCompany>, Problem> {
     let Some(id) = form.company.0 else {
         if form.enabled {
             let words = "Choose a company before you switch the tenant on.";
@@ -200,7 +200,7 @@ async fn chosen_company(
     };
     if !form.enabled && mapping.company == Some(id) {
         // A mapped tenant can be switched off whatever the state of its company.
-        return Ok(mapping.company_name.clone().map(|name| Company {
+        return Ok(mapping.company_name.clone().map(|name| ChosenCompany {
             id,
             name,
             epoch: mapping.epoch.unwrap_or_default(),
@@ -208,7 +208,7 @@ async fn chosen_company(
     }
     let Connected { connection, client } = require_connected(setup, partner).await?;
     let company = usable_company(&client, id, invocation).await?;
-    Ok(Some(Company {
+    Ok(Some(ChosenCompany {
         id,
         name: company.name,
         epoch: connection.epoch,

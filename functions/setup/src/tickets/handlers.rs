@@ -57,7 +57,7 @@ async fn view(
         return Ok(view);
     };
     let settings = stored.value;
-    let Some(settings) = settings.filter(|settings| settings.is_of(connection.epoch)) else {
+    let Some(settings) = settings.filter(|settings| settings.belongs_to(connection.epoch)) else {
         return Ok(view);
     };
     let ends = invocation.call_ends();
@@ -96,7 +96,7 @@ pub(crate) async fn save(
         return Err(Problem::conflict());
     }
     let settings = stored.value;
-    let before = settings.filter(|settings| settings.is_of(connection.epoch));
+    let before = settings.filter(|settings| settings.belongs_to(connection.epoch));
     let before = before.ok_or_else(|| Problem::refused("Choose the boards first."))?;
     let kinds = with_added(&setup.added_kinds(partner).await?);
     let off = form.kinds_off(&before, &kinds)?;
@@ -108,7 +108,7 @@ pub(crate) async fn save(
     let action = (Actor::Partner, "tickets_saved");
     let detail = changes(&before, &after);
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    setup.connections.changed(partner, invocation.now()).await?;
+    setup.connections.schedule.reconcile_and_probe(partner, invocation.now()).await?;
     let path = SetupStep::Tickets.path();
     Ok(ChangeResponse::next(format!("{path}?done=saved")))
 }

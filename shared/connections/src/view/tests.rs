@@ -1,4 +1,4 @@
-use domain::settings::{Company, Settings};
+use domain::settings::{ChosenCompany, Settings};
 use domain::{AlertId, Blocked, Kind, PartnerId};
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ const EPOCH: u32 = 2;
 
 /// A partner that is confirmed, set up and mapped.
 fn items() -> PartnerItems {
-    let company = Company {
+    let company = ChosenCompany {
         id: 301,
         name: "Acme Dental Inc.".into(),
         epoch: EPOCH,
@@ -26,7 +26,7 @@ fn items() -> PartnerItems {
             epoch: Some(EPOCH),
             ..Settings::default()
         }),
-        mapping: Some(Mapping::default().chosen(Some(company), true, Timestamp::UNIX_EPOCH)),
+        mapping: Some(Mapping::default().with_choice(Some(company), true, Timestamp::UNIX_EPOCH)),
         breaker: None,
         source_since: None,
     }
@@ -39,7 +39,7 @@ fn target(change: impl FnOnce(&mut PartnerItems)) -> Result<u64, Blocked> {
 
 /// The same for a test alert.
 fn test_target(change: impl FnOnce(&mut PartnerItems)) -> Result<u64, Blocked> {
-    target_of(SourceId::of_set_up().as_str(), change)
+    target_of(SourceId::for_test_alerts().as_str(), change)
 }
 
 fn target_of(source: &str, change: impl FnOnce(&mut PartnerItems)) -> Result<u64, Blocked> {
@@ -127,7 +127,7 @@ fn a_test_ticket_is_closed_even_if_others_get_a_note() {
         let view = AlertView::of(items.clone(), &SourceId::parse(source).unwrap()).view;
         view.connection.unwrap().settings.cyber_alerts.on_resolve
     };
-    let of_set_up = SourceId::of_set_up();
+    let of_set_up = SourceId::for_test_alerts();
     assert_eq!(on_resolve(of_set_up.as_str()), OnResolve::Close);
     let real = on_resolve("src_0123456789abcdefghijklmnop");
     assert_eq!(real, OnResolve::Note);
@@ -163,7 +163,7 @@ fn each_alert_of_a_list_has_its_own_view() {
         target.map(|(_, company)| company)
     };
     let real = SourceId::parse("src_0123456789abcdefghijklmnop").unwrap();
-    let test = SourceId::of_set_up();
+    let test = SourceId::for_test_alerts();
     assert_eq!(target("acme", &real), Ok(301));
     assert_eq!(target("acme", &real), Ok(301));
     assert_eq!(target("baker", &real), Err(Blocked::TenantDisabled));

@@ -10,7 +10,7 @@ use connectwise::{Error, NewBoard, NewStatus, NewTeam, NewTicket};
 use connectwise_sim::Seed;
 use domain::RecordId;
 use domain::boards::{
-    BoardName, BoardUnusable, DesiredBoard, ExistingBoards, Next, Parts, Step, next,
+    BoardName, BoardUnusable, DesiredBoard, ExistingBoards, BoardDecision, BoardParts, BoardStep, next_board_step,
 };
 use domain::kind::{BUILT_IN, Category};
 use domain::settings::BoardTarget;
@@ -27,7 +27,7 @@ const NEW_BOARDS: [&str; 2] = ["default", "none"];
 fn desired(category: Category) -> DesiredBoard {
     DesiredBoard {
         category,
-        name: BoardName::usual(category),
+        name: BoardName::default_for(category),
         location: 2,
         department: 10,
         team_lead: 151,
@@ -102,16 +102,16 @@ impl<'a> SetupProcess<'a> {
             parts: None,
         };
         loop {
-            match next(desired, &self.existing).map_err(Stopped::BoardUnusable)? {
-                Next::Look { board } => self.look(board).await?,
-                Next::Make { step, .. } => {
+            match next_board_step(desired, &self.existing).map_err(Stopped::BoardUnusable)? {
+                BoardDecision::Look { board } => self.look(board).await?,
+                BoardDecision::Make { step, .. } => {
                     self.call()?;
                     self.set(&self.faults_of_writes).await;
                     let made = self.write(step).await;
                     self.set(&self.faults_of_reads).await;
                     made.map_err(Stopped::Called)?;
                 }
-                Next::Done(target) => return Ok(target),
+                BoardDecision::Done(target) => return Ok(target),
             }
         }
     }
@@ -128,7 +128,7 @@ impl<'a> SetupProcess<'a> {
         }
         panic!(
             "not complete after 300 attempts: {:?}",
-            next(&desired(category), &self.existing)
+            next_board_step(&desired(category), &self.existing)
         );
     }
 
@@ -140,7 +140,7 @@ impl<'a> SetupProcess<'a> {
 
     async fn look(&mut self, board: RecordId) -> Result<(), Stopped> {
         let client = &self.site.client;
-        let mut parts = Parts {
+        let mut parts = BoardParts {
             board,
             statuses: Vec::new(),
             types: Vec::new(),
@@ -169,12 +169,12 @@ impl<'a> SetupProcess<'a> {
     }
 
     /// Creates one record and adds the response to the known ones.
-    async fn write(&mut self, step: Step) -> Result<(), Error> {
+    async fn write(&mut self, step: BoardStep) -> Result<(), Error> {
         let writer = self.site.client.setup_writer();
         let ExistingBoards { boards, parts } = &mut self.existing;
         match (step, parts) {
             (
-                Step::MakeBoard {
+                BoardStep::MakeBoard {
                     name,
                     location,
                     department,
@@ -190,7 +190,7 @@ impl<'a> SetupProcess<'a> {
                 boards.push(writer.create_board(&new, soon()).await?.into());
             }
             (
-                Step::MakeStatus {
+                BoardStep::MakeStatus {
                     board,
                     name,
                     sort_order,
@@ -208,19 +208,19 @@ impl<'a> SetupProcess<'a> {
                 let made = writer.create_status(board, &new, soon()).await?;
                 parts.statuses.push(made.into());
             }
-            (Step::MakeDefault { board, status }, Some(parts)) => {
+            (BoardStep::MakeDefault { board, status }, Some(parts)) => {
                 let made = writer.make_default(board, status, soon()).await?;
                 assert!(made.default_flag);
                 parts.statuses.retain(|other| other.id != status);
                 parts.statuses.push(made.into());
             }
-            (Step::MakeType { board, name, .. }, Some(parts)) => {
+            (BoardStep::MakeType { board, name, .. }, Some(parts)) => {
                 parts
                     .types
                     .push(writer.create_type(board, &name, soon()).await?.into());
             }
             (
-                Step::MakeTeam {
+                BoardStep::MakeTeam {
                     board,
                     name,
                     lead,

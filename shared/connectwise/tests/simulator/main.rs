@@ -16,7 +16,7 @@ use connectwise::{
 };
 use connectwise_sim::{Running, Seed, Sim};
 use domain::Secret;
-use domain::Target;
+use domain::TicketTarget;
 use domain::breaker::CallOutcome;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -490,7 +490,7 @@ async fn a_missing_reference_of_a_ticket_is_named() {
     let good = new_ticket("tb1-a-1");
     let table = [
         (
-            Target::Board,
+            TicketTarget::Board,
             NewTicket {
                 board: Some(999),
                 type_: None,
@@ -498,28 +498,28 @@ async fn a_missing_reference_of_a_ticket_is_named() {
             },
         ),
         (
-            Target::Status,
+            TicketTarget::Status,
             NewTicket {
                 status: Some(999),
                 ..good.clone()
             },
         ),
         (
-            Target::Type,
+            TicketTarget::Type,
             NewTicket {
                 type_: Some(999),
                 ..good.clone()
             },
         ),
         (
-            Target::Priority,
+            TicketTarget::Priority,
             NewTicket {
                 priority: Some(999),
                 ..good.clone()
             },
         ),
         (
-            Target::Company,
+            TicketTarget::Company,
             NewTicket {
                 company: 999,
                 ..good.clone()

@@ -225,7 +225,7 @@ fn violation(
 #[cfg(test)]
 mod tests {
     use domain::event::Severity;
-    use domain::record::{ClosedBy, Open};
+    use domain::record::{ClosedBy, OpenTicket};
     use domain::{AlertId, PartnerId, SourceId, TenantId, TicketRef};
     use jiff::Timestamp;
 
@@ -256,7 +256,7 @@ mod tests {
     }
 
     fn opened(alert: &ChaosAlert, ticket_id: u64) -> Record {
-        let open = Open {
+        let open = OpenTicket {
             ticket_id,
             board_id: None,
             company_id: 1,
