@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::event::{Change, Event, Particulars, Payload, Severity};
-use crate::fold::fold;
-use crate::kind::Category;
-use crate::record::{Claim, Duplicate, Op, Open, Record};
+use crate::alert::event::{Change, Event, Particulars, Payload, Severity};
+use crate::alert::fold::fold;
+use crate::alert::kind::Category;
+use crate::alert::record::{Claim, Duplicate, Op, Open, Record};
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 
 pub(crate) const SETTLE: SignedDuration = SignedDuration::from_mins(10);

@@ -66,42 +66,49 @@ text_id!(
     "a partner id",
     slug
 );
+
 text_id!(
     /// A customer tenant of a partner, as upstream names it.
     TenantId,
     "a tenant id",
     outside_id
 );
+
 text_id!(
     /// An upstream system that posts webhooks.
     SourceId,
     "a source id",
     source_id
 );
+
 text_id!(
     /// An alert as its source names it; never a title.
     AlertId,
     "an alert id",
     outside_id
 );
+
 text_id!(
     /// One message about an alert, as its source names it.
     EventId,
     "an event id",
     outside_id
 );
+
 text_id!(
     /// One complete listing of active alerts, as its source names it.
     SnapshotId,
     "a snapshot id",
     outside_id
 );
+
 text_id!(
     /// What sort of alert: one of the built-in kinds or one that the operator added to a source.
     Kind,
     "a kind",
     kind
 );
+
 text_id!(
     /// The right to make one write to ConnectWise, unique for ever.
     ClaimId,
@@ -156,7 +163,7 @@ impl EventId {
 pub type RecordId = u64;
 
 /// Longest identifier taken from outside, in bytes: with the partner and the token it must fit a table key.
-pub const MAX_OUTSIDE_ID: usize = 256;
+const MAX_OUTSIDE_ID: usize = 256;
 
 fn slug(text: String) -> Result<String, &'static str> {
     let plain = text

@@ -3,53 +3,100 @@
 //! Nothing here does I/O, reads a clock, an environment or randomness: `now`, ids and settings are arguments. The manifest and
 //! `clippy.toml` of this crate enforce it.
 
-pub mod access;
-pub mod adopt;
-pub mod boards;
-pub mod breaker;
-pub mod choices;
-pub mod command;
-pub mod contact;
-pub mod decide;
-pub mod done;
+mod digest;
 mod email;
-pub mod event;
 #[cfg(test)]
 mod fixtures;
-pub mod fold;
-pub mod folded;
-pub mod health;
-pub mod ids;
-pub mod key;
-pub mod kind;
-pub mod message;
-pub mod pipeline;
-pub mod plan;
-pub mod preview;
-pub mod reaction;
-pub mod record;
-pub mod refusals;
-pub mod release;
-pub mod rights;
-pub mod same_connectwise;
+mod ids;
 mod secret;
-pub mod settings;
-pub mod similar;
-pub mod snapshot;
-mod source_keys;
-pub mod test_alert;
 pub mod text;
-pub mod ticket;
-pub mod ticket_index;
 pub mod time;
-pub mod transport;
-pub mod webhook;
 
+pub mod alert {
+    pub mod blocked;
+    pub mod command;
+    pub mod event;
+    pub mod fold;
+    pub mod folded_events;
+    pub mod forecast;
+    pub mod key;
+    pub mod kind;
+    pub mod record;
+    pub mod release;
+    pub mod resolution;
+    pub mod similar;
+    pub mod test_alert;
+}
+
+pub mod ticketing {
+    pub mod adopt;
+    pub mod decide;
+    pub mod decision;
+    pub mod found_ticket;
+    pub mod prior_tickets;
+    pub mod reaction;
+    pub mod refused_writes;
+    pub mod ticket_index;
+    pub mod ticket_text;
+    pub mod ticket_write;
+    pub mod write_effect;
+}
+
+pub mod closing {
+    pub mod alert_set;
+    pub mod census;
+    pub mod census_entry;
+    pub mod guard;
+    pub mod proposal;
+    pub mod resolution_plan;
+    pub mod snapshot;
+    pub mod snapshot_part;
+    pub mod ticket_comparison;
+}
+
+pub mod connection {
+    pub mod breaker;
+    pub mod view;
+}
+
+pub mod setup {
+    pub mod access;
+    pub mod board_issue;
+    pub mod board_name;
+    pub mod board_targets;
+    pub mod choices;
+    pub mod contact;
+    pub mod dedicated_board;
+    pub mod found_board;
+    pub mod mapping;
+    pub mod rights;
+    pub mod same_connectwise;
+    pub mod settings;
+    pub mod source_keys;
+}
+
+pub mod monitoring {
+    pub mod health;
+    pub mod issue;
+    pub mod pipeline;
+    pub mod requirements;
+}
+
+pub mod wire {
+    pub mod message;
+    pub mod transport;
+    pub mod webhook;
+}
+
+mod old_paths;
+pub use old_paths::*;
+
+pub use alert::blocked::{Blocked, Target};
+pub use alert::key::{AlertKey, TicketRef};
 pub use email::{EmailAddress, InvalidAddress};
 pub use ids::{
     AlertId, ClaimId, EventId, InvalidId, Kind, PartnerId, RecordId, SnapshotId, SourceId, TenantId,
 };
-pub use key::{AlertKey, TicketRef};
-pub use reaction::{Blocked, Reaction, Target};
 pub use secret::Secret;
-pub use source_keys::SourceKeys;
+pub use setup::source_keys::SourceKeys;
+pub use ticketing::reaction::Reaction;

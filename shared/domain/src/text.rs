@@ -1,7 +1,8 @@
 //! What may stand in a text that people, logs and ConnectWise read, and how a long one is cut.
 
-use unicode_normalization::{UnicodeNormalization, is_nfc};
-use unicode_segmentation::UnicodeSegmentation;
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::is_nfc;
+use unicode_segmentation::UnicodeSegmentation as _;
 
 /// Control, bidirectional and non-characters: invisible, able to turn a line around, or refused by SQS.
 #[must_use]

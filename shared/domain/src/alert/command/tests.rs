@@ -1,0 +1,366 @@
+use crate::alert::command::*;
+use crate::alert::event::{Change, Event, EventDigest, Particulars, Severity};
+use crate::alert::fold::fold;
+use crate::alert::record::{Claim, ClosedBy, NoteKind, Op};
+use crate::closing::snapshot::tests::{alert, minute};
+use crate::fixtures;
+use crate::wire::message::Message;
+use crate::{ClaimId, EventId, SnapshotId, TicketRef};
+
+fn event(at: i64, change: Change) -> Event {
+    Event::immediate(
+        alert("contoso", "a"),
+        EventId::parse(format!("e{at}")).unwrap(),
+        minute(at),
+        change,
+    )
+}
+
+fn particulars(expires: Option<i64>) -> Particulars {
+    Particulars {
+        expires_at: expires.map(minute),
+        ..fixtures::particulars()
+    }
+}
+
+fn raised(at: i64) -> Event {
+    event(at, Change::Raised(particulars(Some(60))))
+}
+
+fn updated(at: i64) -> Event {
+    event(at, Change::Updated(particulars(Some(90))))
+}
+
+/// The raise once more, with its time, received at another.
+fn repeat_of_raise(received_at: Timestamp) -> Event {
+    let mut repeat = raised(0);
+    repeat.digest = EventDigest::of(&["repeat"]);
+    repeat.receipt.at = received_at;
+    repeat
+}
+
+fn claim(op: Op) -> Claim {
+    let id = ClaimId::parse("c").unwrap();
+    Claim {
+        id,
+        op,
+        reason: "test".into(),
+        ticket_ref: TicketRef::new(&alert("contoso", "a"), 1),
+        ticket_id: None,
+        board_id: Some(2),
+        company_id: 19,
+        epoch: 1,
+        severity: Severity::Medium,
+        began_at: minute(0),
+        raise_received_at: None,
+        repeats: 0,
+        until: minute(1),
+        uncertain_at: None,
+        visits: 0,
+        visited_at: None,
+        empty_visits: 0,
+        suspected_refusal: None,
+    }
+}
+
+/// Raised at minute 0, to end at minute 60.
+fn active() -> Record {
+    fold(Record::new(alert("contoso", "a")), &raised(0))
+}
+
+fn with_ticket(ticket_id: RecordId) -> Record {
+    let open = Open::new(ticket_id, Some(2), &claim(Op::Create), minute(1));
+    active().with_open(open)
+}
+
+fn absent() -> Resolution {
+    Resolution::Absent {
+        snapshot_id: SnapshotId::parse("s").unwrap(),
+        taken_at: minute(10),
+    }
+}
+
+fn expired() -> Resolution {
+    Resolution::Expired { at: minute(60) }
+}
+
+fn command(record: &Record, action: CommandAction) -> Command {
+    Command {
+        key: record.key.clone(),
+        occurrence: record.occurrence,
+        ticket_id: record.open().map(|open| open.ticket_id),
+        action,
+    }
+}
+
+fn gone(record: &Record, shown: Resolution) -> Command {
+    let last = record.desired.last.clone().unwrap();
+    command(record, CommandAction::Resolve { last, shown })
+}
+
+#[test]
+fn what_is_shown_to_be_gone_stands_no_more_and_all_else_stays() {
+    for record in [active(), with_ticket(77)] {
+        for shown in [absent(), expired()] {
+            let after = gone(&record, shown.clone()).taken_in(record.clone(), minute(70));
+            let mut expected = record.clone();
+            expected.desired.active = false;
+            expected.desired.resolution = Some(shown.clone());
+            assert_eq!(after, expected);
+            let twice = gone(&record, shown).taken_in(after.clone(), minute(71));
+            assert_eq!(twice, after);
+        }
+    }
+}
+
+#[test]
+fn a_record_that_moved_on_makes_a_command_void() {
+    let none = active();
+    let open = with_ticket(77);
+    let ours = open.clone().with_closed(77, 1, ClosedBy::Us, minute(9));
+    let by_person = open
+        .clone()
+        .with_closed(77, 1, ClosedBy::Technician, minute(9));
+    let repeated = |record: &Record| fold(record.clone(), &updated(5));
+    let resolved = |record: &Record| fold(record.clone(), &event(5, Change::Resolved));
+    let same_time = repeat_of_raise(minute(12));
+    let moved = repeated(&open);
+    let kept_alive = fold(moved.clone(), &same_time);
+    let mut next_life = none.clone();
+    next_life.occurrence = 2;
+    let mut other_end = open.clone();
+    other_end.desired.details.as_mut().unwrap().expires_at = Some(minute(61));
+    let claimed = |record: &Record, op| record.clone().with_claim(claim(op));
+    let seen_gone = gone(&open, absent()).taken_in(open.clone(), minute(11));
+    // Made for this record; does it fit that one: of a list, of a time, to look.
+    let cases: [(&str, &Record, Record, [bool; 3]); 17] = [
+        ("unmoved", &open, open.clone(), [true; 3]),
+        (
+            "unmoved, no ticket",
+            &none,
+            none.clone(),
+            [true, true, false],
+        ),
+        (
+            "a claim runs",
+            &open,
+            claimed(&open, Op::Note(NoteKind::Resolved)),
+            [true; 3],
+        ),
+        (
+            "its ticket is on its way",
+            &none,
+            claimed(&none, Op::Create),
+            [true, true, false],
+        ),
+        ("a ticket came", &none, open.clone(), [false; 3]),
+        ("the ticket is forgotten", &open, none.clone(), [false; 3]),
+        ("of the next life", &none, next_life, [false; 3]),
+        ("another ticket", &open, with_ticket(78), [false; 3]),
+        ("repeated", &open, repeated(&open), [false, false, true]),
+        ("repeated, no ticket", &none, repeated(&none), [false; 3]),
+        (
+            "repeated at the same time",
+            &open,
+            fold(open.clone(), &same_time),
+            [false, false, true],
+        ),
+        (
+            "repeated since, with a time before the newest event's",
+            &moved,
+            kept_alive,
+            [false, false, true],
+        ),
+        (
+            "it ends at another time",
+            &open,
+            other_end,
+            [true, false, true],
+        ),
+        ("resolved", &open, resolved(&open), [false, false, true]),
+        ("gone already", &open, seen_gone, [false, false, true]),
+        ("closed by us", &open, ours, [false; 3]),
+        ("closed by a technician", &open, by_person, [false; 3]),
+    ];
+    for (what, made_for, now, fits) in cases {
+        let commands = [
+            gone(made_for, absent()),
+            gone(made_for, expired()),
+            command(made_for, CommandAction::Look),
+        ];
+        for (command, fits) in commands.iter().zip(fits) {
+            assert_eq!(command.fits(&now), fits, "{what}: {:?}", command.action);
+            let after = command.taken_in(now.clone(), minute(70));
+            let takes = fits && command.action != CommandAction::Look;
+            assert_eq!(after != now, takes, "{what}: {:?}", command.action);
+        }
+        let duplicates = command(made_for, CommandAction::LookForDuplicates);
+        assert_eq!(duplicates.fits(&now), fits[2], "{what}");
+    }
+}
+
+#[test]
+fn an_alert_whose_ticket_a_person_ended_is_raised_anew_once_it_is_known_to_be_gone() {
+    let ended = with_ticket(77).with_closed(77, 1, ClosedBy::Technician, minute(9));
+    let repeated = fold(ended.clone(), &repeat_of_raise(minute(80)));
+    assert_eq!(repeated.occurrence, 1, "it goes on");
+    for shown in [absent(), expired()] {
+        let seen_gone = gone(&ended, shown).taken_in(ended.clone(), minute(70));
+        assert!(!seen_gone.desired.active);
+        let anew = fold(seen_gone, &repeat_of_raise(minute(80)));
+        assert_eq!((anew.occurrence, anew.desired.active), (2, true));
+    }
+}
+
+#[test]
+fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
+    let record = with_ticket(77);
+    let action = |record: &Record| command(record, CommandAction::LookForDuplicates);
+    let after = action(&record).taken_in(record.clone(), minute(70));
+    let due = Recheck {
+        op: Op::Create,
+        ticket_ref: record.occurrence_ref(),
+        board_id: Some(2),
+        company_id: 19,
+        epoch: 1,
+        at: minute(70),
+        last: true,
+    };
+    assert_eq!(after.rechecks, std::slice::from_ref(&due));
+    let again = action(&record).taken_in(after.clone(), minute(71));
+    assert_eq!(again, after, "not put off");
+
+    let planned = Recheck {
+        op: Op::Create,
+        at: minute(90),
+        last: false,
+        ..due.clone()
+    };
+    let known = Record {
+        rechecks: vec![planned.clone()],
+        ..record.clone()
+    };
+    let after = action(&known).taken_in(known, minute(70));
+    let sooner = Recheck {
+        op: Op::Create,
+        at: minute(70),
+        ..planned
+    };
+    assert_eq!(
+        after.rechecks,
+        [sooner],
+        "sooner, and not for the last time"
+    );
+
+    let mut reopened = record;
+    let first = reopened.occurrence_ref();
+    reopened.occurrence = 2;
+    if let Some(Actual::Open(open)) = &mut reopened.actual {
+        open.ticket_ref = Some(first.clone());
+    }
+    let after = action(&reopened).taken_in(reopened.clone(), minute(70));
+    assert_eq!(after.rechecks[0].ticket_ref, first);
+}
+
+#[test]
+fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
+    for record in [active(), with_ticket(77)] {
+        for shown in [absent(), expired()] {
+            let seen_gone = gone(&record, shown).taken_in(record.clone(), minute(61));
+            for change in [updated(5), raised(5)] {
+                let revived = fold(seen_gone.clone(), &change);
+                assert!(revived.desired.active);
+                assert_eq!(revived.desired.resolution, None);
+                assert_eq!(revived.desired.last, Some(change.order()));
+                assert_eq!(
+                    revived.occurrence, 1,
+                    "its ticket is still open, or was never made"
+                );
+            }
+            let old = updated(-1);
+            let mut after = fold(seen_gone.clone(), &old);
+            assert!(after.folded.contains(old.digest));
+            after.folded = seen_gone.folded.clone();
+            assert_eq!(after, seen_gone);
+            let resolved = fold(seen_gone.clone(), &event(5, Change::Resolved));
+            assert!(!resolved.desired.active);
+            assert_eq!(resolved.desired.resolution, None, "now its source says so");
+            let updated = fold(resolved.clone(), &updated(6));
+            assert_eq!(updated.desired, resolved.desired);
+        }
+    }
+    let record = with_ticket(77);
+    let closed = gone(&record, absent()).taken_in(record, minute(11));
+    let closed = closed.with_closed(77, 1, ClosedBy::Us, minute(12));
+    let revived = fold(closed, &updated(5));
+    assert_eq!(
+        revived.occurrence, 2,
+        "the update came late: a next life, not lost"
+    );
+}
+
+/// What lies in the queue is older than the code that reads it.
+#[test]
+fn commands_have_one_form_on_the_queue() {
+    let record = with_ticket(77);
+    let head = r#"{"v":1,"type":"command","body":{"key":{"partner":"acme","tenant":"contoso","source":"src_0123456789abcdefghijklmnop","alert_id":"a"},"occurrence":1"#;
+    let last = r#""action":"resolve","last":{"occurred_at":"2026-09-21T14:13:20Z","receipt":{"at":"2026-09-21T14:13:20Z"},"rank":2,"digest":"dcfd3e398fd9af40"}"#;
+    let absent_form =
+        r#""shown":{"by":"absent","snapshot_id":"s","taken_at":"2026-09-21T14:23:20Z"}"#;
+    let expired_form = r#""shown":{"by":"expired","at":"2026-09-21T15:13:20Z"}"#;
+    let cases = [
+        (
+            gone(&record, absent()),
+            format!(r#""ticket_id":77,{last},{absent_form}"#),
+        ),
+        (gone(&active(), expired()), format!("{last},{expired_form}")),
+        (
+            command(&record, CommandAction::Look),
+            r#""ticket_id":77,"action":"look""#.into(),
+        ),
+        (
+            command(&record, CommandAction::LookForDuplicates),
+            r#""ticket_id":77,"action":"look_for_duplicates""#.into(),
+        ),
+    ];
+    for (command, form) in cases {
+        let text = format!("{head},{form}}}}}");
+        let message = Message::Command(command);
+        assert_eq!(message.to_json(), text);
+        assert_eq!(Message::from_json(&text).unwrap(), message);
+    }
+}
+
+#[test]
+fn a_retry_is_for_one_refusal_and_void_after_it() {
+    let rejected = crate::Blocked::Rejected("no".into());
+    let refusal = || crate::alert::blocked::Refusal {
+        op: Some(Op::Create),
+        words: "no".into(),
+    };
+    let record = fold(Record::new(alert("contoso", "a")), &raised(0));
+    let refused = |at| {
+        record
+            .clone()
+            .with_refusal(rejected.clone(), refusal(), None, minute(at))
+    };
+    let retry = Command {
+        key: record.key.clone(),
+        occurrence: 1,
+        ticket_id: None,
+        action: CommandAction::Retry {
+            refused_at: minute(5),
+        },
+    };
+    assert_eq!(retry.taken_in(refused(5), minute(6)), record);
+    // Refused once more since, blocked for something else, or claimed.
+    let unavailable = crate::Blocked::ConnectionUnavailable;
+    let elsewhere = record.clone().with_blocked(unavailable, None, minute(5));
+    let claimed = refused(5).with_claim(claim(Op::Create));
+    for moved in [refused(6), elsewhere, claimed, record.clone()] {
+        assert!(!retry.fits(&moved));
+        assert_eq!(retry.taken_in(moved.clone(), minute(7)), moved);
+    }
+    let text = Message::Command(retry.clone()).to_json();
+    assert_eq!(Message::from_json(&text).unwrap(), Message::Command(retry));
+}

@@ -1,0 +1,165 @@
+//! Which events of an alert were folded: an event that is delivered again, whenever that is, has no second effect.
+//!
+//! Order alone does not tell: a retry of an event without a time is received with a new timestamp, and looks new.
+
+use std::collections::VecDeque;
+use std::fmt;
+
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::alert::event::EventDigest;
+
+/// Events that began or ended an occurrence, or came before any. A retry of one of these would make or close a ticket, so they outlive
+/// whatever number of repeats.
+const TRANSITIONS: usize = 64;
+
+/// Events that repeated an alert or changed nothing: two hours of a heartbeat each minute, with some to spare.
+const REPEATS: usize = 128;
+
+/// The digests of the events that were folded, the newest of each class: at most 1,536 bytes, and 8 for each event of a quiet alert.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct FoldedEvents {
+    #[serde(default, skip_serializing_if = "Ring::is_empty")]
+    transitions: Ring,
+    #[serde(default, skip_serializing_if = "Ring::is_empty")]
+    repeats: Ring,
+}
+
+/// What an event meant for its alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// It began or ended an occurrence, or was the first that was received.
+    Transition,
+    /// The alert stayed as it was.
+    Repeat,
+}
+
+impl FoldedEvents {
+    /// Whether no event was folded.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.transitions.is_empty() && self.repeats.is_empty()
+    }
+
+    /// Whether this event was folded, as far as is remembered.
+    #[must_use]
+    pub fn contains(&self, event: EventDigest) -> bool {
+        self.transitions.0.contains(&event) || self.repeats.0.contains(&event)
+    }
+
+    pub(crate) fn add(&mut self, event: EventDigest, effect: Effect) {
+        match effect {
+            Effect::Transition => self.transitions.add(event, TRANSITIONS),
+            Effect::Repeat => self.repeats.add(event, REPEATS),
+        }
+    }
+
+    /// Forgets repeats: what is left of an alert that ended long ago.
+    pub(crate) fn shrink(&mut self) {
+        self.repeats.0.clear();
+    }
+}
+
+/// Digests from the oldest to the newest; in the table one binary value.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Ring(VecDeque<EventDigest>);
+
+impl Ring {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn add(&mut self, event: EventDigest, capacity: usize) {
+        self.0.push_back(event);
+        while self.0.len() > capacity {
+            self.0.pop_front();
+        }
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (digests, rest) = bytes.as_chunks::<8>();
+        rest.is_empty()
+            .then(|| Self(digests.iter().copied().map(EventDigest).collect()))
+    }
+}
+
+impl Serialize for Ring {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let bytes: Vec<u8> = self.0.iter().flat_map(|digest| digest.0).collect();
+        to.serialize_bytes(&bytes)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ring {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_byte_buf(Bytes)
+    }
+}
+
+struct Bytes;
+
+impl<'de> Visitor<'de> for Bytes {
+    type Value = Ring;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("event digests of eight bytes each")
+    }
+
+    fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Ring, E> {
+        Ring::from_bytes(bytes).ok_or_else(|| E::invalid_length(bytes.len(), &self))
+    }
+
+    /// JSON has no bytes.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Ring, A::Error> {
+        let mut bytes = vec![];
+        while let Some(byte) = list.next_element()? {
+            bytes.push(byte);
+        }
+        self.visit_bytes(&bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(number: usize) -> EventDigest {
+        EventDigest::of(&["test", &number.to_string()])
+    }
+
+    #[test]
+    fn a_transition_is_remembered_behind_any_number_of_repeats() {
+        let mut folded = FoldedEvents::default();
+        folded.add(event(0), Effect::Transition);
+        for number in 1..=1000 {
+            folded.add(event(number), Effect::Repeat);
+        }
+        assert!(folded.contains(event(0)));
+        assert!(
+            folded.contains(event(1000 - 127)),
+            "two hours of a heartbeat a minute"
+        );
+        assert!(!folded.contains(event(1000 - 128)), "it is bounded");
+        folded.shrink();
+        assert!(folded.contains(event(0)) && !folded.contains(event(1000)));
+        for number in 1..=64 {
+            folded.add(event(number), Effect::Transition);
+        }
+        assert!(!folded.contains(event(0)), "it is bounded");
+    }
+
+    #[test]
+    fn folded_events_are_read_back_as_they_were_written() {
+        let mut folded = FoldedEvents::default();
+        assert_eq!(serde_json::to_string(&folded).unwrap(), "{}");
+        folded.add(event(1), Effect::Transition);
+        folded.add(event(2), Effect::Repeat);
+        folded.add(event(3), Effect::Repeat);
+        let text = serde_json::to_string(&folded).unwrap();
+        let back: FoldedEvents = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, folded);
+        let torn = serde_json::from_str::<FoldedEvents>(r#"{"repeats":[1,2,3]}"#);
+        assert!(torn.is_err());
+    }
+}

@@ -1,0 +1,100 @@
+//! The kinds of alert: which board they go to, and the ticket type that they become.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Kind;
+
+/// Which of the two boards a kind goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Category {
+    /// Things that an RMM sees: they come and go, and close by themselves.
+    Operations,
+    /// Things that somebody has to look into.
+    CyberAlerts,
+}
+
+/// A kind and what becomes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KindInfo {
+    /// The kind as events name it.
+    pub kind: Kind,
+    /// The board that it goes to.
+    pub category: Category,
+    /// The ticket type's name in ConnectWise.
+    pub type_name: String,
+}
+
+/// The built-in kinds with exactly the names of their ticket types.
+pub const BUILT_IN: [(&str, Category, &str); 12] = [
+    ("cpu", Category::Operations, "CPU"),
+    ("memory", Category::Operations, "Memory"),
+    ("disk", Category::Operations, "Disk"),
+    ("dns_poisoning", Category::Operations, "DNS Poisoning"),
+    ("firewall", Category::Operations, "Firewall"),
+    (
+        "microsoft_updates",
+        Category::Operations,
+        "Microsoft Updates",
+    ),
+    (
+        "next_gen_antivirus_notification",
+        Category::Operations,
+        "Next-Gen Antivirus",
+    ),
+    (
+        "privileged_access_management",
+        Category::CyberAlerts,
+        "Privileged Access Management",
+    ),
+    (
+        "ransomware_encryption",
+        Category::CyberAlerts,
+        "Ransomware Encryption",
+    ),
+    (
+        "next_gen_antivirus",
+        Category::CyberAlerts,
+        "Next-Gen Antivirus",
+    ),
+    (
+        "vector_n_detection",
+        Category::CyberAlerts,
+        "VectorN Detection",
+    ),
+    ("zero_trust", Category::CyberAlerts, "Zero-Trust"),
+];
+
+/// The board that a kind goes to, if it is built in or among `added`.
+#[must_use]
+pub fn category_of(kind: &Kind, added: &[KindInfo]) -> Option<Category> {
+    let built_in = BUILT_IN
+        .iter()
+        .find(|(name, ..)| *name == kind.as_str())
+        .map(|(_, category, _)| *category);
+    built_in.or_else(|| {
+        added
+            .iter()
+            .find(|info| info.kind == *kind)
+            .map(|info| info.category)
+    })
+}
+
+/// The built-in kinds and those that sources add, each once.
+#[must_use]
+pub fn with_added(added: &[KindInfo]) -> Vec<KindInfo> {
+    let built_in = BUILT_IN.iter().filter_map(|(kind, category, type_name)| {
+        Some(KindInfo {
+            kind: Kind::parse(*kind).ok()?,
+            category: *category,
+            type_name: (*type_name).to_owned(),
+        })
+    });
+    let mut kinds: Vec<KindInfo> = built_in.collect();
+    for info in added {
+        if kinds.iter().all(|known| known.kind != info.kind) {
+            kinds.push(info.clone());
+        }
+    }
+    kinds
+}

@@ -1,0 +1,697 @@
+//! The alert record: what is wanted, what is there, and who is changing it.
+//!
+//! Its shape is permanent: members may be added with a default, never renamed.
+
+mod actual;
+mod claim;
+mod desired;
+mod op;
+mod recheck;
+
+pub use crate::alert::blocked::BlockedSince;
+pub use crate::alert::blocked::Refusal;
+pub use actual::Actual;
+pub use actual::Closed;
+pub use actual::ClosedBy;
+pub use actual::Ended;
+pub use actual::Open;
+pub use claim::Claim;
+pub use desired::AlertDetails;
+pub use desired::Desired;
+pub use op::NoteKind;
+pub use op::Op;
+pub use recheck::Duplicate;
+pub use recheck::Recheck;
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::alert::event::Event;
+use crate::alert::event::Payload;
+use crate::alert::folded_events::FoldedEvents;
+use crate::alert::key::TicketRef;
+use crate::alert::key::shard;
+
+use crate::AlertKey;
+use crate::Blocked;
+use crate::RecordId;
+use crate::setup::settings::Settings;
+use crate::time::sortable;
+
+/// Complete empty searches after settling that make "no ticket".
+const EMPTY_VISITS: u32 = 2;
+
+/// A create that was given up can still happen: ConnectWise is searched again after so long, and after a day.
+const FIRST_RECHECK: SignedDuration = SignedDuration::from_hours(1);
+
+const LAST_RECHECK: SignedDuration = SignedDuration::from_hours(23);
+
+/// A claim that nobody looked at for so long lost its message. Longer than any back-off, and than ConnectWise settles.
+const ABANDONED: SignedDuration = SignedDuration::from_mins(30);
+
+/// So long after its ticket ended a record is kept whole.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// All that is remembered of one alert.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// The alert.
+    pub key: AlertKey,
+    /// Raised at each write: two read-modify-writes cannot both win.
+    pub rev: u64,
+    /// Which life of the alert this is, from 1.
+    pub occurrence: u32,
+    /// What the source's events ask for.
+    pub desired: Desired,
+    /// What stands in ConnectWise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actual: Option<Actual>,
+    /// Who may write to ConnectWise for this alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// Why the alert cannot go on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocked: Option<BlockedSince>,
+    /// Creates of this alert that were given up and can still happen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rechecks: Vec<Recheck>,
+    /// Tickets too many, to be closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub duplicates: Vec<Duplicate>,
+    /// The newest text, kept only while the record is blocked or uncertain; otherwise the message has it. Beside `wanted`, so
+    /// that the index can list what is wanted without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub payload: Option<Payload>,
+    /// Which events were folded. Beside `wanted`, so that the index does not carry it.
+    #[serde(default, skip_serializing_if = "FoldedEvents::is_empty")]
+    pub folded: FoldedEvents,
+}
+
+impl Record {
+    /// The record of an alert that no event has touched.
+    #[must_use]
+    pub fn new(key: AlertKey) -> Self {
+        let desired = Desired {
+            last: None,
+            last_received_at: None,
+            active: false,
+            details: None,
+            resolution: None,
+        };
+        Self {
+            key,
+            rev: 0,
+            occurrence: 1,
+            desired,
+            actual: None,
+            claim: None,
+            blocked: None,
+            rechecks: vec![],
+            duplicates: vec![],
+            payload: None,
+            folded: FoldedEvents::default(),
+        }
+    }
+
+    /// The reference of the present occurrence.
+    #[must_use]
+    pub fn occurrence_ref(&self) -> TicketRef {
+        TicketRef::new(&self.key, self.occurrence)
+    }
+
+    /// The reference that the open ticket carries, or that a new ticket will carry.
+    #[must_use]
+    pub fn ticket_ref(&self) -> TicketRef {
+        let carried = self
+            .open()
+            .map(|open| open.ticket_ref(&self.key, self.occurrence));
+        carried.unwrap_or_else(|| self.occurrence_ref())
+    }
+
+    /// The open ticket, if there is one.
+    #[must_use]
+    pub fn open(&self) -> Option<&Open> {
+        self.actual.as_ref().and_then(Actual::open)
+    }
+
+    /// Whether the ticket of the present life has ended. One that is out of reach has not: the life goes on without it.
+    #[must_use]
+    pub fn is_life_over(&self) -> bool {
+        match &self.actual {
+            Some(Actual::Closed(closed)) => {
+                closed.occurrence == self.occurrence && closed.by != ClosedBy::OutOfReach
+            }
+            Some(Actual::Open(_)) | None => false,
+        }
+    }
+
+    /// Blocks for a reason; `since` stays where the reason is the same.
+    #[must_use]
+    pub fn with_blocked(
+        mut self,
+        reason: Blocked,
+        payload: Option<&Payload>,
+        now: Timestamp,
+    ) -> Self {
+        if self
+            .blocked
+            .as_ref()
+            .is_none_or(|blocked| blocked.reason != reason)
+        {
+            self.blocked = Some(BlockedSince {
+                reason,
+                since: now,
+                refusal: None,
+            });
+        }
+        self.with_payload(payload)
+    }
+
+    /// Blocks because ConnectWise refused a call for the sake of this alert, just now.
+    #[must_use]
+    pub fn with_refusal(
+        mut self,
+        reason: Blocked,
+        refusal: Refusal,
+        payload: Option<&Payload>,
+        now: Timestamp,
+    ) -> Self {
+        self.blocked = Some(BlockedSince::refused(reason, refusal, now));
+        self.with_payload(payload)
+    }
+
+    /// Keeps a text for the time when no message has it.
+    #[must_use]
+    pub fn with_payload(mut self, payload: Option<&Payload>) -> Self {
+        if let Some(payload) = payload {
+            self.payload = Some(payload.clone());
+        }
+        self
+    }
+
+    /// Takes a claim; what blocked the record no longer does.
+    #[must_use]
+    pub fn with_claim(mut self, claim: Claim) -> Self {
+        // A late close of a ticket that stayed closed has settled by now.
+        let began_at = claim.began_at;
+        let kept: Vec<Recheck> = self.rechecks_to_make().cloned().collect();
+        self.rechecks
+            .retain(|recheck| recheck.at > began_at || kept.contains(recheck));
+        self.claim = Some(claim);
+        self.blocked = None;
+        self
+    }
+
+    /// The given-up writes that are looked for at their time. A late close changes something only where its ticket is open, so it is
+    /// remembered for the case that the ticket is reopened, and nothing looks for it until then.
+    pub fn rechecks_to_make(&self) -> impl Iterator<Item = &Recheck> {
+        let ticket_ref = self.open().map(|_| self.ticket_ref());
+        self.rechecks.iter().filter(move |recheck| {
+            recheck.op != Op::Close || ticket_ref.as_ref() == Some(&recheck.ticket_ref)
+        })
+    }
+
+    /// Records a ticket that stands, whoever's claim is running: that ends the claim.
+    #[must_use]
+    pub fn with_open(mut self, open: Open) -> Self {
+        if self.open().map(|known| known.ticket_id) != Some(open.ticket_id) {
+            self.recheck_anew(Op::Create, &self.occurrence_ref(), open.opened_at);
+        }
+        self.actual = Some(Actual::Open(open));
+        self.claim = None;
+        self.blocked = None;
+        self.without_needless_text()
+    }
+
+    /// A text is kept for the ticket that is to be made if the open one turns out to have ended before the alert was raised anew, or
+    /// if a close that was given up takes effect late.
+    fn without_needless_text(mut self) -> Self {
+        if !self.is_raised_anew() && !self.may_close_late() {
+            self.payload = None;
+        }
+        self
+    }
+
+    /// Records a ticket that a create made under this claim, whether the claim is still its own or not: a ticket that stands is
+    /// recorded and ends whatever claim runs. Where this life has another ticket already, or is over, this one is too many.
+    #[must_use]
+    pub fn with_made(self, open: Open, claim: &Claim) -> Self {
+        let known = match &self.actual {
+            _ if claim.ticket_ref != self.occurrence_ref() => None,
+            Some(Actual::Open(there)) => Some(there.ticket_id),
+            Some(Actual::Closed(there)) if self.is_life_over() => Some(there.ticket_id),
+            // The ticket of the life before does not count, nor one out of reach.
+            Some(Actual::Closed(_)) | None => {
+                let noted_repeats = self.repeats_told_by(claim);
+                return self.with_open(Open {
+                    noted_repeats,
+                    ..open
+                });
+            }
+        };
+        if known == Some(open.ticket_id) {
+            return self;
+        }
+        self.with_duplicate(Duplicate {
+            ticket_id: open.ticket_id,
+            ticket_ref: claim.ticket_ref.clone(),
+            company_id: claim.company_id,
+            epoch: claim.epoch,
+            noted: false,
+            noted_on_kept: false,
+        })
+    }
+
+    /// How many repeats since the present raise a claimed ticket or note tells. Where the alert was resolved and raised since it was
+    /// claimed, they are counted anew.
+    #[must_use]
+    pub fn repeats_told_by(&self, claim: &Claim) -> u32 {
+        let details = self.desired.details.as_ref();
+        let raise_received_at = details.map(|details| details.raise_received_at);
+        match raise_received_at == claim.raise_received_at {
+            true => claim.repeats,
+            false => 0,
+        }
+    }
+
+    /// Remembers a ticket too many, once.
+    #[must_use]
+    pub fn with_duplicate(mut self, duplicate: Duplicate) -> Self {
+        let known = |known: &Duplicate| known.ticket_id == duplicate.ticket_id;
+        if !self.duplicates.iter().any(known) {
+            self.duplicates.push(duplicate);
+        }
+        self
+    }
+
+    /// A person lets it go on: what waited for that does not any more.
+    #[must_use]
+    pub fn released(mut self) -> Self {
+        let waits = |blocked: &BlockedSince| {
+            blocked.is_refusal() || blocked.reason == Blocked::OlderThanBackfill
+        };
+        self.blocked = self.blocked.filter(|blocked| !waits(blocked));
+        self
+    }
+
+    /// The record as seen from the ConnectWise that the connection points at now: what belongs to another one is out of reach.
+    /// Nothing is called there. An active alert gets its ticket in the present one. A write of unknown outcome has its time to
+    /// settle first: it may be the same ConnectWise behind another address.
+    #[must_use]
+    pub fn in_epoch(mut self, epoch: u32, settle: SignedDuration, now: Timestamp) -> Self {
+        self.duplicates.retain(|duplicate| duplicate.epoch == epoch);
+        let is_over = |claim: &&Claim| claim.epoch != epoch && claim.settled_at(settle) <= now;
+        if let Some(claim) = self.claim.as_ref().filter(is_over).cloned() {
+            self = self.with_write_given_up(&claim, now);
+        }
+        // A token is unique everywhere: the same ConnectWise behind another address shows a late ticket, another one shows none.
+        for recheck in &mut self.rechecks {
+            recheck.epoch = epoch;
+        }
+        match &self.actual {
+            Some(Actual::Open(open)) if open.epoch != epoch && self.claim.is_none() => {
+                let (ticket_id, epoch) = (open.ticket_id, open.epoch);
+                let payload = self.payload.clone();
+                let record = self.with_closed(ticket_id, epoch, ClosedBy::OutOfReach, now);
+                // The text is needed for the ticket in the present ConnectWise.
+                record.with_payload(payload.as_ref())
+            }
+            Some(Actual::Open(_) | Actual::Closed(_)) | None => self,
+        }
+    }
+
+    fn recheck_anew(&mut self, op: Op, ticket_ref: &TicketRef, now: Timestamp) {
+        for recheck in &mut self.rechecks {
+            if recheck.is_for(op, ticket_ref) {
+                recheck.at = later(now, FIRST_RECHECK);
+                recheck.last = false;
+            }
+        }
+    }
+
+    /// Notes that a given-up write was looked for once more.
+    #[must_use]
+    pub fn with_recheck_done(mut self, done: &Recheck) -> Self {
+        let same = |recheck: &Recheck| recheck.is_for(done.op, &done.ticket_ref);
+        self.rechecks
+            .retain(|recheck| !same(recheck) || !recheck.last);
+        for recheck in self.rechecks.iter_mut().filter(|recheck| same(recheck)) {
+            recheck.at = later(recheck.at, LAST_RECHECK);
+            recheck.last = true;
+        }
+        self
+    }
+
+    /// Whether a close of the open ticket was given up and may still take effect: then the next ticket needs a text.
+    #[must_use]
+    pub fn may_close_late(&self) -> bool {
+        let ticket_ref = self.ticket_ref();
+        let closes = |recheck: &Recheck| recheck.is_for(Op::Close, &ticket_ref);
+        self.open().is_some() && self.rechecks.iter().any(closes)
+    }
+
+    /// Records the end of the ticket. A raise that came meanwhile begins the next life: where we closed the ticket any raise does;
+    /// where a person ended it, one that began the alert anew after that. A person who ends the ticket of an alert that goes on has
+    /// seen that it does. A ticket that is found closed after a close of ours that was given up was closed by us.
+    #[must_use]
+    pub fn with_closed(
+        mut self,
+        ticket_id: RecordId,
+        epoch: u32,
+        ended: impl Into<Ended>,
+        now: Timestamp,
+    ) -> Self {
+        let mut ended = ended.into();
+        if ended.by == ClosedBy::Technician && self.may_close_late() {
+            ended.by = ClosedBy::Us;
+            // It has taken effect, and is not to come any more.
+            let carried = self.ticket_ref();
+            self.rechecks
+                .retain(|recheck| !recheck.is_for(Op::Close, &carried));
+        }
+        // A clock that is ahead of ours says nothing.
+        ended.at = ended.at.filter(|at| *at <= now);
+        let is_next = match ended.by {
+            ClosedBy::Us => self.desired.active,
+            ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved => {
+                self.is_raised_anew()
+                    && ended
+                        .at
+                        .is_none_or(|at| self.raise_received_at() >= Some(at))
+            }
+            // The same life goes on elsewhere.
+            ClosedBy::OutOfReach => false,
+        };
+        let (company_id, ticket_ref) = match (&self.actual, &self.claim) {
+            (Some(Actual::Open(open)), _) => (Some(open.company_id), open.ticket_ref.clone()),
+            (_, claim) => (claim.as_ref().map(|claim| claim.company_id), None),
+        };
+        self.actual = Some(Actual::Closed(Closed {
+            ticket_id,
+            occurrence: self.occurrence,
+            epoch,
+            at: now,
+            ended_at: ended.at.unwrap_or(now),
+            by: ended.by,
+            company_id,
+            ticket_ref,
+        }));
+        self.claim = None;
+        self.blocked = None;
+        if is_next {
+            // Its text is needed still: its message is gone.
+            self.occurrence += 1;
+        } else {
+            self.payload = None;
+        }
+        self
+    }
+
+    /// Whether the alert ended and was raised anew since its ticket was made, or since its creation was begun: both by our own clock.
+    fn is_raised_anew(&self) -> bool {
+        let made_at = match (&self.actual, &self.claim) {
+            (Some(Actual::Open(open)), _) => Some(open.opened_at),
+            (Some(Actual::Closed(_)) | None, Some(claim)) if claim.op == Op::Create => {
+                Some(claim.began_at)
+            }
+            (Some(Actual::Closed(_)) | None, _) => None,
+        };
+        self.desired.active && made_at.is_some_and(|at| self.raise_received_at() > Some(at))
+    }
+
+    fn raise_received_at(&self) -> Option<Timestamp> {
+        self.desired
+            .details
+            .as_ref()
+            .map(|details| details.raise_received_at)
+    }
+
+    /// Begins the next life of an alert that is still repeated long after a person ended its ticket, where the partner wants that.
+    #[must_use]
+    pub fn renewed(mut self, settings: &Settings) -> Self {
+        let details = self
+            .desired
+            .details
+            .as_ref()
+            .filter(|_| self.desired.active);
+        let hours = details.map_or(0, |details| {
+            settings.board(details.category).renew_after_hours
+        });
+        let Some(Actual::Closed(closed)) = self.actual.as_ref().filter(|_| hours > 0) else {
+            return self;
+        };
+        let renews_at = later(closed.ended_at, SignedDuration::from_hours(hours.into()));
+        let is_repeated = self.desired.last_received_at >= Some(renews_at);
+        if self.is_life_over() && is_repeated {
+            self.occurrence += 1;
+        }
+        self
+    }
+
+    /// Records where the open ticket lies now: a technician may have moved it.
+    #[must_use]
+    pub fn with_board(mut self, board_id: Option<RecordId>) -> Self {
+        if let Some(Actual::Open(open)) = &mut self.actual {
+            open.board_id = board_id;
+        }
+        self
+    }
+
+    /// Lets the claim go with nothing done.
+    #[must_use]
+    pub fn without_claim(mut self) -> Self {
+        self.claim = None;
+        self
+    }
+
+    /// Notes that the outcome of the claimed write is not known, and keeps the text for the time until it is.
+    #[must_use]
+    pub fn with_uncertain(mut self, payload: Option<&Payload>, now: Timestamp) -> Self {
+        if let Some(claim) = &mut self.claim {
+            claim.uncertain_at = Some(now);
+        }
+        self.with_payload(payload)
+    }
+
+    /// Notes that ConnectWise seems to refuse the claimed write, whose outcome is not known yet: if it shows no effect, the alert is
+    /// blocked. Blocked at once, the next attempt could make a second ticket beside one that comes late.
+    #[must_use]
+    pub fn with_suspected_refusal(
+        mut self,
+        reason: Blocked,
+        refusal: Refusal,
+        now: Timestamp,
+    ) -> Self {
+        if let Some(claim) = &mut self.claim {
+            claim.suspected_refusal = Some(BlockedSince::refused(reason, refusal, now));
+        }
+        self
+    }
+
+    /// Whether a create like the claimed one was answered, searched for without an effect, and given up before.
+    #[must_use]
+    pub fn was_given_up_before(&self, claim: &Claim) -> bool {
+        claim.op == Op::Create && self.gives_up(claim)
+    }
+
+    /// Whether a write like the claimed one is remembered as given up.
+    fn gives_up(&self, claim: &Claim) -> bool {
+        let mut rechecks = self.rechecks.iter();
+        rechecks.any(|recheck| recheck.is_for(claim.op, &claim.ticket_ref))
+    }
+
+    /// Notes a complete look, begun at `began`, that showed no effect of the claimed write. Only looks begun after `settle` count
+    /// towards "none"; enough of them in a row end the claim.
+    #[must_use]
+    pub fn with_empty_visit(mut self, settle: SignedDuration, began: Timestamp) -> Self {
+        let Some(mut claim) = self.claim.take() else {
+            return self;
+        };
+        let settled = later(claim.uncertain_since(), settle);
+        claim.visits += 1;
+        claim.visited_at = Some(began);
+        claim.empty_visits = if began >= settled {
+            claim.empty_visits + 1
+        } else {
+            0
+        };
+        if claim.empty_visits < EMPTY_VISITS {
+            self.claim = Some(claim);
+            return self;
+        }
+        if let Some(suspected) = claim.suspected_refusal.take() {
+            self.blocked = Some(BlockedSince {
+                since: began,
+                ..suspected
+            });
+        }
+        self.with_write_given_up(&claim, began)
+    }
+
+    /// Ends the claim of a write that showed no effect. The write can still take effect, so the record remembers to look for it.
+    #[must_use]
+    pub(crate) fn with_write_given_up(mut self, claim: &Claim, now: Timestamp) -> Self {
+        self.claim = None;
+        if !claim.op.is_looked_for_again() {
+            return self;
+        }
+        if !self.gives_up(claim) {
+            self.rechecks.push(Recheck {
+                op: claim.op,
+                ticket_ref: claim.ticket_ref.clone(),
+                board_id: claim.board_id,
+                company_id: claim.company_id,
+                epoch: claim.epoch,
+                at: now,
+                last: false,
+            });
+        }
+        self.recheck_anew(claim.op, &claim.ticket_ref, now);
+        self
+    }
+
+    /// Remembers a close that may still take effect until ConnectWise had its time to settle.
+    #[must_use]
+    pub fn with_late_close(mut self, claim: &Claim, settle: SignedDuration) -> Self {
+        self.rechecks.push(Recheck {
+            op: Op::Close,
+            ticket_ref: claim.ticket_ref.clone(),
+            board_id: claim.board_id,
+            company_id: claim.company_id,
+            epoch: claim.epoch,
+            at: claim.settled_at(settle),
+            last: true,
+        });
+        self
+    }
+
+    /// Notes a search that did not even find the tickets it must find: it says nothing.
+    #[must_use]
+    pub fn with_blind_visit(mut self, began: Timestamp) -> Self {
+        if let Some(claim) = &mut self.claim {
+            claim.visits += 1;
+            claim.visited_at = Some(began);
+            claim.empty_visits = 0;
+        }
+        self
+    }
+
+    /// It goes on: where a claim is to be cleared up nothing holds it any more, and its claim brings it back if its message is lost.
+    /// Without one it stays listed as it is.
+    #[must_use]
+    pub fn going_on(mut self) -> Self {
+        self.blocked = self.blocked.filter(|_| self.claim.is_none());
+        self
+    }
+
+    /// Nothing is to be done: nothing holds the record up any more. The text goes, unless another ticket may be needed soon: where
+    /// a close that was given up takes effect late.
+    #[must_use]
+    pub fn at_rest(mut self, event: Option<&Event>) -> Self {
+        self.blocked = None;
+        if self.may_close_late() && self.desired.active {
+            self.payload = self.text(event).cloned();
+        }
+        self.without_needless_text()
+    }
+
+    /// The text for a ticket or note: the event's own where it is the newest, else what was kept, else the event's all the same.
+    #[must_use]
+    pub fn text<'a>(&'a self, event: Option<&'a Event>) -> Option<&'a Payload> {
+        let last = self.desired.last.as_ref().map(|last| last.digest);
+        let newest = event
+            .filter(|event| last == Some(event.digest))
+            .and_then(Event::payload);
+        newest
+            .or(self.payload.as_ref())
+            .or_else(|| event.and_then(Event::payload))
+    }
+
+    /// Puts off a search for a given-up write that said nothing.
+    #[must_use]
+    pub fn with_recheck_put_off(mut self, due: &Recheck, now: Timestamp) -> Self {
+        for recheck in &mut self.rechecks {
+            if recheck.is_for(due.op, &due.ticket_ref) {
+                recheck.at = later(now, ABANDONED);
+            }
+        }
+        self
+    }
+
+    /// Long after its ticket ended, what is left of it: which life it had, its ticket, and the last event, so that an old event makes no
+    /// second ticket. It stays for ever.
+    #[must_use]
+    pub fn shrunk(mut self, now: Timestamp) -> Self {
+        if self.shrinks_at().is_some_and(|at| at <= now) {
+            self.desired.active = false;
+            self.desired.details = None;
+            self.desired.resolution = None;
+            self.folded.shrink();
+        }
+        self
+    }
+
+    /// When nothing but its tombstone is of use; none while something is still to be done, or where it is one.
+    fn shrinks_at(&self) -> Option<Timestamp> {
+        let is_over = self.claim.is_none()
+            && self.blocked.is_none()
+            && self.rechecks_to_make().next().is_none()
+            && self.duplicates.is_empty();
+        match &self.actual {
+            Some(Actual::Closed(closed)) if is_over && self.desired.details.is_some() => {
+                // Forgotten while it is repeated, an alert whose ticket a person ended would look new.
+                let repeated = self
+                    .desired
+                    .last_received_at
+                    .filter(|_| self.desired.active);
+                Some(later(
+                    repeated.map_or(closed.at, |at| at.max(closed.at)),
+                    KEPT,
+                ))
+            }
+            Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
+        }
+    }
+
+    /// When somebody must look at it even if no message comes: at a given-up create, at a claim whose message was lost, or to shrink it.
+    #[must_use]
+    pub fn look_at(&self) -> Option<Timestamp> {
+        let abandoned = self.claim.as_ref().map(|claim| {
+            let seen = claim.until.max(claim.uncertain_since());
+            let seen = claim.visited_at.map_or(seen, |at| seen.max(at));
+            later(seen, ABANDONED)
+        });
+        let rechecks = self.rechecks_to_make().map(|recheck| recheck.at);
+        let shrinks = self.shrinks_at();
+        rechecks.chain(abandoned).chain(shrinks).min()
+    }
+
+    /// Where the sparse index lists it: `(state_of, tenant_since)`; nowhere when nothing is there and nothing holds it up, or all is over.
+    #[must_use]
+    pub fn index(&self, item_key: &str) -> Option<(String, String)> {
+        let (state, since) = match (&self.blocked, &self.actual) {
+            (Some(blocked), _) => ("blocked", blocked.since),
+            (None, Some(Actual::Open(open))) => ("open", open.opened_at),
+            // A person ended its ticket, and it goes on: lists and its own time tell when it ends, so that the next raise is a new one.
+            (None, Some(Actual::Closed(closed))) if self.desired.active => ("open", closed.at),
+            (None, Some(Actual::Closed(closed))) if self.desired.details.is_some() => {
+                ("closed", closed.at)
+            }
+            (None, Some(Actual::Closed(_)) | None) => return None,
+        };
+        let key = &self.key;
+        Some((
+            format!("{}#{state}#{}", key.partner, shard(item_key)),
+            format!("{}#{}", key.tenant, sortable(since)),
+        ))
+    }
+}
+
+pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+use crate::alert::fold::fold;
+use crate::alert::record::*;
+use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved, too_many};
+
+/// A record with a close that was given up.
+fn close_given_up() -> Record {
+    let record = open(&[raised(1), resolved(12)]);
+    let close = claim(Op::Close, &record);
+    let record = record.with_claim(close.clone());
+    record.with_write_given_up(&close, at(700))
+}
+
+#[test]
+fn what_is_in_another_connectwise_is_left_there() {
+    let record = open(&[raised(1)])
+        .with_duplicate(too_many(1))
+        .with_payload(raised(1).payload());
+    let there = record.clone().in_epoch(1, SETTLE, at(100));
+    assert_eq!(there, record);
+    let elsewhere = record.in_epoch(2, SETTLE, at(100));
+    assert_eq!(elsewhere.duplicates, []);
+    let Some(Actual::Closed(closed)) = &elsewhere.actual else {
+        panic!("{:?}", elsewhere.actual)
+    };
+    assert_eq!((closed.by, closed.epoch), (ClosedBy::OutOfReach, 1));
+    assert!(!elsewhere.is_life_over(), "it goes on without that ticket");
+    assert_eq!(
+        elsewhere.payload.as_ref(),
+        raised(1).payload(),
+        "the text of the next ticket"
+    );
+}
+
+#[test]
+fn a_write_that_may_still_take_effect_is_settled_before_its_ticket_is_out_of_reach() {
+    let record = open(&[raised(1)]);
+    let note = claim(Op::Note(NoteKind::Repeats), &record);
+    let record = record.with_claim(note.clone());
+    let settled_at = note.settled_at(SETTLE);
+    let before = settled_at.saturating_sub(SignedDuration::from_secs(1));
+    let settling = record.clone().in_epoch(2, SETTLE, before.unwrap());
+    assert!(settling.claim.is_some() && settling.open().is_some());
+    let settled = record.in_epoch(2, SETTLE, settled_at);
+    assert!(settled.claim.is_none() && settled.open().is_none());
+}
+
+#[test]
+fn only_a_technicians_close_may_have_been_our_own() {
+    for (found, by) in [
+        (ClosedBy::Technician, ClosedBy::Us),
+        (ClosedBy::Deleted, ClosedBy::Deleted),
+        (ClosedBy::Moved, ClosedBy::Moved),
+        (ClosedBy::OutOfReach, ClosedBy::OutOfReach),
+    ] {
+        let record = close_given_up().with_closed(77, 1, found, at(800));
+        let Some(Actual::Closed(closed)) = &record.actual else {
+            panic!("{:?}", record.actual)
+        };
+        assert_eq!(closed.by, by, "{found:?}");
+    }
+}
+
+#[test]
+fn a_text_is_kept_only_while_another_ticket_may_be_needed_soon() {
+    let again = raised(30);
+    let open = open(&[raised(1), resolved(12)]);
+    let settled = fold(open.clone(), &again).at_rest(Some(&again));
+    assert_eq!(settled.payload.as_ref(), again.payload(), "raised anew");
+    let repeated = fold(
+        open.clone().with_open(Open {
+            opened_at: at(40),
+            ..open.open().unwrap().clone()
+        }),
+        &again,
+    );
+    assert_eq!(repeated.at_rest(Some(&again)).payload, None);
+    let may_close = fold(close_given_up(), &again);
+    let may_close = may_close.with_open(Open {
+        opened_at: at(40),
+        ..open.open().unwrap().clone()
+    });
+    assert_eq!(
+        may_close.at_rest(Some(&again)).payload.as_ref(),
+        again.payload()
+    );
+    assert_eq!(
+        close_given_up().at_rest(Some(&resolved(12))).payload,
+        None,
+        "it is gone"
+    );
+}
+
+#[test]
+fn each_write_that_was_given_up_is_looked_for_by_itself() {
+    let mut record = close_given_up();
+    let close = record.rechecks[0].clone();
+    let create = Recheck {
+        op: Op::Create,
+        ..close.clone()
+    };
+    record.rechecks.push(create.clone());
+    let looked = record.with_recheck_done(&close);
+    let last: Vec<_> = looked.rechecks.iter().map(|of| (of.op, of.last)).collect();
+    assert_eq!(last, [(Op::Close, true), (Op::Create, false)]);
+    let looked = looked.with_recheck_done(&close);
+    assert_eq!(looked.rechecks, [create]);
+}
+
+#[test]
+fn a_search_is_blind_too_long_an_hour_after_it_should_have_settled() {
+    let create = claim(Op::Create, &open(&[raised(1)]));
+    let hour = SignedDuration::from_mins(70);
+    let limit = create.uncertain_since().saturating_add(hour).unwrap();
+    assert!(!create.is_blind_too_long(SETTLE, limit));
+    let later = limit.saturating_add(SignedDuration::from_secs(1)).unwrap();
+    assert!(create.is_blind_too_long(SETTLE, later));
+}
+
+#[test]
+fn a_record_is_listed_by_what_is_to_be_done_about_it() {
+    let state = |record: &Record| {
+        let index = record.index(&key().item_key());
+        index.map(|(state, _)| state.split('#').nth(1).unwrap().to_owned())
+    };
+    let open = open(&[raised(1)]);
+    assert_eq!(state(&open).as_deref(), Some("open"));
+    let blocked = open.clone().with_blocked(Blocked::Unmapped, None, at(9));
+    assert_eq!(state(&blocked).as_deref(), Some("blocked"));
+    let ended = open.clone().with_closed(77, 1, ClosedBy::Technician, at(9));
+    assert_eq!(state(&ended).as_deref(), Some("open"), "its alert goes on");
+    let closed = fold(open, &resolved(8)).with_closed(77, 1, ClosedBy::Us, at(9));
+    assert_eq!(state(&closed).as_deref(), Some("closed"));
+    assert_eq!(state(&Record::new(key())), None);
+    let shrunk = closed.clone().shrunk(at(9 + KEPT.as_secs()));
+    assert_eq!(state(&shrunk), None, "a tombstone");
+    assert!(shrunk.desired.details.is_none() && closed.desired.details.is_some());
+}
+
+/// A late close changes nothing where its ticket stayed closed.
+#[test]
+fn a_close_that_may_still_come_keeps_no_ended_record_whole() {
+    let record = close_given_up();
+    let mut closed = record.with_closed(77, 1, ClosedBy::Us, at(800));
+    closed.rechecks = close_given_up().rechecks;
+    let much_later = at(800 + KEPT.as_secs());
+    assert!(closed.shrunk(much_later).desired.details.is_none());
+}

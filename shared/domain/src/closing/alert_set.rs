@@ -1,0 +1,85 @@
+//! Which alerts a stop is about, so that a person approves exactly those that the page showed and no others of the same number.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::alert::key::ItemKey;
+use crate::digest::hex;
+
+/// Alerts of one tenant, each as 64 bits of a hash: some ten thousand fit into one item of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AlertSet(Vec<u64>);
+
+/// More alerts do not fit into an item. The others are held again once these are closed.
+const MOST: usize = 40_000;
+
+impl AlertSet {
+    /// The set of these alerts, whatever their order.
+    #[must_use]
+    pub fn of(alerts: impl IntoIterator<Item = ItemKey>) -> Self {
+        let mut set: Vec<u64> = alerts.into_iter().map(short_hash).collect();
+        set.sort_unstable();
+        set.dedup();
+        set.truncate(MOST);
+        Self(set)
+    }
+
+    /// Names the set: two sets with the same digest are the same.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let digest = Sha256::digest(self.to_bytes());
+        hex(digest.get(..16).unwrap_or_default())
+    }
+
+    /// Whether the alert is in it.
+    #[must_use]
+    pub fn contains(&self, alert: ItemKey) -> bool {
+        self.0.binary_search(&short_hash(alert)).is_ok()
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn to_bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|hash| hash.to_be_bytes()).collect()
+    }
+
+    /// As it was stored; bytes that are none of a set's are left out.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Self {
+        let hashes = bytes.as_chunks::<8>().0.iter();
+        Self(hashes.map(|hash| u64::from_be_bytes(*hash)).collect())
+    }
+}
+
+fn short_hash(alert: ItemKey) -> u64 {
+    let digest = Sha256::digest(alert.to_string());
+    let first = digest.first_chunk::<8>().copied();
+    u64::from_be_bytes(first.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(n: u64) -> ItemKey {
+        ItemKey::parse(&format!("{:016x}-{n:032x}", 7)).unwrap()
+    }
+
+    #[test]
+    fn a_set_is_its_alerts_in_any_order_and_no_others_of_the_same_number() {
+        let set = AlertSet::of((0..30).map(key));
+        assert_eq!(AlertSet::of((0..30).rev().map(key)), set);
+        let other = AlertSet::of((1..31).map(key));
+        assert_ne!(other.digest(), set.digest());
+        assert!(set.contains(key(0)) && !other.contains(key(0)));
+        let stored = AlertSet::from_bytes(&set.to_bytes());
+        assert_eq!((stored.digest(), &stored), (set.digest(), &set));
+        assert_eq!(set.digest().len(), 32);
+        assert_ne!(AlertSet::default().digest(), set.digest());
+    }
+
+    #[test]
+    fn a_set_fits_into_an_item() {
+        let set = AlertSet::of((0..50_000).map(key));
+        assert_eq!(set.to_bytes().len(), 320_000);
+    }
+}

@@ -1,0 +1,166 @@
+//! x
+
+use std::collections::{BTreeSet, HashMap};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::RecordId;
+use crate::alert::key::ItemKey;
+use crate::closing::census_entry::{Alert, OpenTicket};
+use crate::closing::proposal::{Proposal, ProposedAction};
+use crate::ticketing::found_ticket::FoundTicket;
+
+/// A ticket that was recorded so shortly before may not be listed yet.
+const LISTED_AFTER: SignedDuration = SignedDuration::from_mins(1);
+
+/// What a stretch of ConnectWise's list of open tickets shows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Comparison {
+    /// Tickets that are to be looked at.
+    pub proposals: Vec<Proposal>,
+    /// Tickets that are recorded as open and not in it, by number: closed, merged, deleted, or out of sight.
+    pub missing: Vec<RecordId>,
+    /// How many recorded tickets it was compared with.
+    pub compared: usize,
+}
+
+/// A partner's recorded open tickets, by number and by alert.
+#[derive(Debug)]
+pub struct Tickets {
+    by_number: Vec<(RecordId, Alert)>,
+    by_key: HashMap<ItemKey, usize>,
+}
+
+impl Tickets {
+    pub(super) fn new<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Self {
+        let mut by_number: Vec<(RecordId, Alert)> = alerts
+            .filter_map(|alert| Some((alert.ticket?.id, *alert)))
+            .collect();
+        by_number.sort_unstable_by_key(|(id, _)| *id);
+        let by_key = by_number.iter().zip(0..);
+        let by_key = by_key.map(|((_, alert), n)| (alert.key, n)).collect();
+        Self { by_number, by_key }
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_number.is_empty()
+    }
+
+    /// Compares a stretch of ConnectWise's list of open tickets, which begins behind one number and ends with another (none: with the
+    /// list), with what is recorded. The records were read before the list was, when it `began`; so a ticket that was recorded since
+    /// is not missing.
+    #[must_use]
+    pub fn compare(
+        &self,
+        behind: RecordId,
+        to: Option<RecordId>,
+        listed: &[FoundTicket],
+        began: Timestamp,
+    ) -> Comparison {
+        let from = self.by_number.partition_point(|(id, _)| *id <= behind);
+        let end = to.map_or(self.by_number.len(), |to| {
+            self.by_number.partition_point(|(id, _)| *id <= to)
+        });
+        let recorded = self.by_number.get(from..end).unwrap_or_default();
+        let there: HashMap<RecordId, &FoundTicket> = listed
+            .iter()
+            .map(|found| (found.ticket_id, found))
+            .collect();
+        let mut comparison = Comparison {
+            compared: recorded.len(),
+            ..Comparison::default()
+        };
+        let young = began.saturating_sub(LISTED_AFTER).unwrap_or(Timestamp::MIN);
+        for (id, alert) in recorded {
+            let Some(ticket) = &alert.ticket else {
+                continue;
+            };
+            match there.get(id) {
+                Some(found) if differs(ticket, alert.key, found) => {
+                    let (key, action) = (alert.key, ProposedAction::Look(*id));
+                    comparison.proposals.push(Proposal { key, action });
+                }
+                Some(_) => {}
+                None if ticket.opened_at > young => {}
+                None => comparison.missing.push(*id),
+            }
+        }
+        for found in listed {
+            let ticket_ref = found.ticket_ref.as_ref();
+            let known =
+                ticket_ref.and_then(|ticket_ref| self.of(ItemKey::parse(ticket_ref.item_key())?));
+            let Some((ticket_ref, alert, ticket)) =
+                ticket_ref.and_then(|ticket_ref| Some((ticket_ref, known?, known?.ticket?)))
+            else {
+                continue;
+            };
+            // One of another life is a technician's: it was closed with its life, and opened again. So is one that was moved or
+            // merged: it is left alone, and would be found again each time.
+            let is_here = found.ended(ticket_ref, ticket.company).is_none();
+            let is_same_life = ticket.occurrence == ticket_ref.occurrence();
+            if ticket.id != found.ticket_id && is_same_life && is_here {
+                let (key, action) = (alert.key, ProposedAction::LookForDuplicates(ticket.id));
+                comparison.proposals.push(Proposal { key, action });
+            }
+        }
+        comparison
+    }
+
+    /// Which of the tickets that were missing in the list of open ones are to be looked at, by what ConnectWise says when it is asked
+    /// for them by number, closed or not. One that it does not show at all was deleted if its board can be seen; else a role hides
+    /// it, and nothing is known.
+    #[must_use]
+    pub fn explained(
+        &self,
+        missing: &[RecordId],
+        shown: &BTreeSet<RecordId>,
+        boards_seen: &BTreeSet<RecordId>,
+    ) -> Vec<Proposal> {
+        let tickets = missing.iter().filter_map(|id| self.numbered(*id));
+        let known = tickets.filter(|(_, ticket)| {
+            let is_seen = ticket
+                .board
+                .is_none_or(|board| boards_seen.contains(&board));
+            is_seen || shown.contains(&ticket.id)
+        });
+        let look = known.map(|(alert, ticket)| Proposal {
+            key: alert.key,
+            action: ProposedAction::Look(ticket.id),
+        });
+        look.collect()
+    }
+
+    /// The boards of these tickets, as they are recorded.
+    #[must_use]
+    pub fn boards(&self, missing: &[RecordId]) -> BTreeSet<RecordId> {
+        let tickets = missing.iter().filter_map(|id| self.numbered(*id));
+        tickets.filter_map(|(_, ticket)| ticket.board).collect()
+    }
+
+    fn numbered(&self, id: RecordId) -> Option<(&Alert, &OpenTicket)> {
+        let at = self.by_number.binary_search_by_key(&id, |(id, _)| *id);
+        let (_, alert) = self.by_number.get(at.ok()?)?;
+        Some((alert, alert.ticket.as_ref()?))
+    }
+
+    fn of(&self, key: ItemKey) -> Option<&Alert> {
+        let at = self.by_key.get(&key)?;
+        self.by_number.get(*at).map(|(_, alert)| alert)
+    }
+}
+
+/// Whether an open ticket is not as it is recorded. Where it lies on another board, that is recorded.
+fn differs(ticket: &OpenTicket, key: ItemKey, found: &FoundTicket) -> bool {
+    let ticket_ref = found.ticket_ref.as_ref();
+    let carries = ticket_ref.is_some_and(|ticket_ref| {
+        ItemKey::parse(ticket_ref.item_key()) == Some(key)
+            && ticket_ref.occurrence() == ticket.occurrence
+    });
+    !carries
+        || found.closed
+        || found.merged
+        || found.company_id != Some(ticket.company)
+        || found.board_id != ticket.board
+}

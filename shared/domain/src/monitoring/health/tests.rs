@@ -1,0 +1,494 @@
+use crate::alert::event::Severity;
+use crate::alert::kind::BUILT_IN;
+use crate::alert::kind::Category;
+use crate::ids::RecordId;
+use crate::monitoring::health::*;
+use crate::monitoring::issue::CompanyIssue;
+use crate::monitoring::issue::in_short;
+use crate::monitoring::requirements::Needed;
+use crate::setup::choices::TargetIssue;
+use crate::setup::found_board::FoundBoard;
+use crate::setup::found_board::FoundStatus;
+use crate::setup::found_board::FoundType;
+use crate::setup::rights;
+use crate::setup::rights::Listed;
+use crate::setup::settings::BoardTarget;
+use crate::setup::settings::OnResolve;
+use crate::setup::settings::Settings;
+use crate::{Kind, TenantId};
+
+fn at(minute: i64) -> Timestamp {
+    "2026-11-22T07:30:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
+}
+
+fn acme() -> TenantId {
+    TenantId::parse("acme").unwrap()
+}
+
+fn kind(name: &str) -> Kind {
+    Kind::parse(name).unwrap()
+}
+
+const GONE: Issue = Issue::Board {
+    category: Category::Operations,
+    why: TargetIssue::Missing,
+};
+
+fn company(why: CompanyIssue) -> Issue {
+    let tenant = acme();
+    Issue::Company { tenant, why }
+}
+
+/// What a probe that answers so finds, which looks at everything.
+fn probe(answer: ProbeAnswer, found: &[Issue]) -> Probe {
+    let desired = BTreeSet::from([Area::Boards, Area::Rights, Area::Company(acme())]);
+    Probe {
+        answer,
+        looked: desired.clone(),
+        desired,
+        found: found.to_vec(),
+    }
+}
+
+/// The probes of a story, one a minute: k taken keys, r refused keys, c refused clientId, f failing, s slow, n nothing learnt, b the board
+/// is gone, d it and a company.
+fn probe_of(letter: char) -> Probe {
+    let takes = |found: &[Issue]| probe(ProbeAnswer::Takes, found);
+    let nothing = |answer| probe(answer, &[]);
+    match letter {
+        'k' => takes(&[]),
+        'b' => takes(&[GONE]),
+        'd' => takes(&[GONE, company(CompanyIssue::Deleted)]),
+        'r' => nothing(ProbeAnswer::Refuses(ConnectionRefusal::Keys)),
+        'c' => nothing(ProbeAnswer::Refuses(ConnectionRefusal::ClientId)),
+        'f' => nothing(ProbeAnswer::Fails(Outage::Failing)),
+        's' => nothing(ProbeAnswer::Fails(Outage::Slow)),
+        'n' => nothing(ProbeAnswer::Nothing),
+        other => unreachable!("{other}"),
+    }
+}
+
+/// What is told in a story: a mail each as its minute, its part and its name.
+fn told_in(story: &str) -> Vec<String> {
+    let mut health = Health::default();
+    let mut notified = vec![];
+    for (minute, letter) in (0..).zip(story.chars()) {
+        let now = at(minute);
+        health = transition(health, &probe_of(letter), now);
+        for notification in health.notifications(now) {
+            let scope = match notification.scope() {
+                IncidentScope::Connection => "connection",
+                IncidentScope::PartnerConfig => "set-up",
+            };
+            notified.push(format!("{minute} {scope} {}", notification.name()));
+            health = health.notified(&notification, now);
+        }
+        assert_eq!(health.notifications(now), [], "what was told is told");
+    }
+    notified
+}
+
+#[test]
+fn each_story_is_told_in_few_mails() {
+    let table: [(&str, &[&str]); 16] = [
+        ("kkkkkk", &[]),
+        // A refusal at once; over after three good ones.
+        ("krrrkkkk", &["1 connection broken", "6 connection works"]),
+        // Back before anybody was told that it is over: the same episode.
+        ("rkkrkkrkkk", &["0 connection broken", "9 connection works"]),
+        // An outage only when it lasts.
+        ("ffkffkk", &[]),
+        ("fffkkkk", &["2 connection broken", "5 connection works"]),
+        ("fnffk", &["3 connection broken"]),
+        // Its face does not matter.
+        ("fsfsssfff", &["2 connection broken"]),
+        // Other things to do: told at once.
+        (
+            "rrccrr",
+            &[
+                "0 connection broken",
+                "2 connection more",
+                "4 connection more",
+            ],
+        ),
+        ("fffrr", &["2 connection broken", "3 connection more"]),
+        // Refused, and then down: there is nothing else to do.
+        ("rfffffrkkk", &["0 connection broken", "9 connection works"]),
+        // What was set up is told by itself, at once.
+        ("kbbkkk", &["1 set-up broken", "5 set-up works"]),
+        // While nothing works, nobody knows of it, and it stays as it was.
+        (
+            "brrrbbbkkk",
+            &[
+                "0 set-up broken",
+                "1 connection broken",
+                "6 connection works",
+                "9 set-up works",
+            ],
+        ),
+        // What is new there waits for an hour.
+        ("bddd", &["0 set-up broken"]),
+        ("bddb", &["0 set-up broken"]),
+        // Nothing learnt is nothing.
+        ("nnnnn", &[]),
+        ("rnnnkkk", &["0 connection broken", "6 connection works"]),
+    ];
+    for (story, expected) in table {
+        assert_eq!(told_in(story), expected, "{story}");
+    }
+}
+
+#[test]
+fn what_lasts_is_told_once_a_day() {
+    let minutes = usize::try_from(3 * 24 * 60).unwrap();
+    let notified = told_in(&"r".repeat(minutes));
+    assert_eq!(
+        notified,
+        [
+            "0 connection broken",
+            "1440 connection reminder",
+            "2880 connection reminder"
+        ]
+    );
+}
+
+#[test]
+fn what_is_new_in_what_was_set_up_is_told_after_an_hour_and_what_came_and_went_is_not() {
+    assert_eq!(
+        told_in(&format!("b{}", "d".repeat(70))),
+        ["0 set-up broken", "60 set-up more"]
+    );
+    assert_eq!(
+        told_in(&format!("b{}{}", "d".repeat(50), "b".repeat(20))),
+        ["0 set-up broken"]
+    );
+}
+
+#[test]
+fn what_went_away_and_comes_back_while_the_rest_lasts_is_new() {
+    assert_eq!(
+        told_in(&format!("d{}{}", "b".repeat(30), "d".repeat(40))),
+        ["0 set-up broken", "60 set-up more"]
+    );
+}
+
+#[test]
+fn while_nothing_works_nobody_is_reminded_of_the_rest() {
+    assert_eq!(
+        told_in(&format!("b{}bbb", "r".repeat(1500))),
+        [
+            "0 set-up broken",
+            "1 connection broken",
+            "1441 connection reminder",
+            "1501 set-up reminder",
+            "1503 connection works",
+        ]
+    );
+}
+
+#[test]
+fn what_was_told_and_not_sent_stays_to_be_told() {
+    let mut health = Health::default();
+    for minute in 0..5 {
+        health = transition(health, &probe_of('r'), at(minute));
+        assert_eq!(
+            health.notifications(at(minute)),
+            [Notification::Broken(IncidentScope::Connection)]
+        );
+    }
+    // Nobody was told, so nobody need be told that it is over.
+    let over = transition(health.clone(), &probe_of('k'), at(5));
+    assert_eq!((over.notifications(at(5)), over.connection), (vec![], None));
+
+    let mut health = health.notified(&Notification::Broken(IncidentScope::Connection), at(4));
+    for minute in 5..9 {
+        health = transition(health, &probe_of('k'), at(minute));
+    }
+    assert_eq!(
+        health.notifications(at(8)),
+        [Notification::Works(IncidentScope::Connection)]
+    );
+    assert_eq!(
+        health.notifications(at(60)),
+        [Notification::Works(IncidentScope::Connection)]
+    );
+    // It is not over yet when it breaks again.
+    let broken = transition(health, &probe_of('r'), at(61));
+    assert_eq!(broken.notifications(at(61)), []);
+}
+
+#[test]
+fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
+    let found = [GONE, company(CompanyIssue::Inactive)];
+    let health = transition(Health::default(), &probe(ProbeAnswer::Takes, &found), at(0));
+    let health = health.notified(&Notification::Broken(IncidentScope::PartnerConfig), at(0));
+    let open_incident = |health: &Health| match health.open_incident() {
+        Some(incident) => incident.issues.iter().cloned().collect(),
+        None => vec![],
+    };
+    assert_eq!(open_incident(&health), found);
+    let blind = Probe {
+        looked: BTreeSet::from([Area::Rights]),
+        ..probe(ProbeAnswer::Takes, &[])
+    };
+    let still = transition(health.clone(), &blind, at(1));
+    assert_eq!(open_incident(&still), found);
+    // The tenant is switched off.
+    let unmapped = Probe {
+        desired: BTreeSet::from([Area::Boards, Area::Rights]),
+        ..blind
+    };
+    let left = transition(still, &unmapped, at(2));
+    assert_eq!(open_incident(&left), [GONE]);
+    let over = transition(left, &probe_of('k'), at(3));
+    assert_eq!(open_incident(&over), []);
+    assert!(over.begins_to_mend() && over.is_mending());
+    // What it was is known until it is told to be over, and a blind probe does not bring it back.
+    let over = transition(
+        over,
+        &Probe {
+            looked: BTreeSet::new(),
+            ..probe_of('k')
+        },
+        at(4),
+    );
+    assert_eq!(open_incident(&over), []);
+    assert_eq!(over.set_up.unwrap().issues, BTreeSet::from([GONE]));
+}
+
+#[test]
+fn an_outage_counts_from_its_first_failing_probe() {
+    let mut health = Health::default();
+    for minute in 0..3 {
+        assert!(!health.is_urgent(at(minute)) || minute > 0);
+        health = transition(health, &probe_of('f'), at(minute));
+        assert!(health.is_urgent(at(minute)));
+    }
+    assert_eq!(health.connection.unwrap().since, at(0));
+}
+
+#[test]
+fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
+    let mut health = transition(Health::default(), &probe_of('b'), at(0));
+    health = health.notified(&Notification::Broken(IncidentScope::PartnerConfig), at(0));
+    assert!(health.is_urgent(at(59)) && !health.is_urgent(at(60)));
+    health = transition(health, &probe_of('k'), at(75));
+    assert!(health.is_urgent(at(75)), "until it is told to be over");
+}
+
+#[test]
+fn the_most_that_waited_is_remembered() {
+    let health = transition(Health::default(), &probe_of('r'), at(0));
+    let waited = |health: &Health| health.connection.as_ref().unwrap().waited;
+    let health = health.with_waiting(IncidentScope::Connection, 7);
+    let health = health.with_waiting(IncidentScope::Connection, 3);
+    let health = health.with_waiting(IncidentScope::PartnerConfig, 30);
+    assert_eq!((waited(&health), health.set_up), (7, None));
+}
+
+fn settings() -> Settings {
+    let board = |id: RecordId, kind_name: &str| BoardTarget {
+        board: Some(id),
+        start_status: Some(id * 10 + 1),
+        closing_status: Some(id * 10 + 4),
+        types: [(kind(kind_name), id * 100)].into(),
+        on_resolve: OnResolve::Close,
+        reopen_days: 0,
+        renew_after_hours: 0,
+    };
+    Settings {
+        operations: board(22, "disk"),
+        cyber_alerts: BoardTarget {
+            on_resolve: OnResolve::Note,
+            ..board(23, "zero_trust")
+        },
+        priorities: [(Severity::High, 32)].into(),
+        ..Settings::default()
+    }
+}
+
+fn needed(change: impl FnOnce(&mut Settings)) -> Needed {
+    let mut settings = settings();
+    change(&mut settings);
+    Needed::by(&settings, [(acme(), 301)].into())
+}
+
+#[test]
+fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
+    let (operations, cyber) = (Category::Operations, Category::CyberAlerts);
+    let of_both = [
+        Area::Rights,
+        Area::Boards,
+        Area::Statuses(operations),
+        Area::Statuses(cyber),
+        Area::Types(operations),
+        Area::Types(cyber),
+        Area::Priorities,
+        Area::Writes,
+        Area::Company(acme()),
+    ];
+    assert_eq!(needed(|_| ()).areas(), BTreeSet::from(of_both));
+    let all_cyber_off = |settings: &mut Settings| {
+        let cyber = BUILT_IN
+            .iter()
+            .filter(|(_, category, _)| *category == Category::CyberAlerts);
+        settings.kinds_off = cyber.map(|(name, ..)| kind(name)).collect();
+    };
+    let without = needed(all_cyber_off);
+    assert!(!without.boards.contains_key(&cyber));
+    // An operator's own kind is on all the same.
+    let own = needed(|settings| {
+        all_cyber_off(settings);
+        settings.cyber_alerts.types.insert(kind("own"), 9);
+    });
+    assert_eq!(own.boards[&cyber].types, [(kind("own"), 9)].into());
+    let default_board = needed(|settings| {
+        settings.operations = BoardTarget::default();
+        settings.cyber_alerts = BoardTarget::default();
+        settings.priorities.clear();
+    });
+    let least = BTreeSet::from([Area::Rights, Area::Writes, Area::Company(acme())]);
+    assert_eq!(default_board.areas(), least);
+    // Where tickets only get a note, nothing closes them.
+    assert_eq!(needed(|_| ()).boards[&cyber].closing_status, None);
+    assert!(needed(|_| ()).closing);
+    let notes = needed(|settings| settings.operations.on_resolve = OnResolve::Note);
+    assert!(!notes.closing);
+}
+
+fn listed(name: &'static str, level: rights::Level) -> Listed<'static> {
+    Listed {
+        function: name,
+        add: level,
+        edit: level,
+        inquire: level,
+    }
+}
+
+#[test]
+fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
+    use rights::Level::{All, My, None};
+    let all = [
+        listed("Company Maintenance", All),
+        listed("Service Tickets", All),
+        listed("Close Service Tickets", All),
+        listed("Table Setup", None),
+        listed("Resource Scheduling", None),
+    ];
+    let missing = |needed: &Needed, rows: &[Listed<'_>], refused: &[&str]| {
+        let refused = refused.iter().map(|right| (*right).to_owned()).collect();
+        let missing = needed.rights_missing(rows, &refused).into_iter();
+        let right = |issue: Issue| {
+            let right = rights::TABLE.iter().map(|known| known.right);
+            let mut right = right.filter(|right| issue == Issue::Right((*right).to_owned()));
+            right.next().unwrap()
+        };
+        missing.map(right).collect::<Vec<_>>()
+    };
+    let (full, notes) = (
+        needed(|_| ()),
+        needed(|settings| settings.operations.on_resolve = OnResolve::Note),
+    );
+    assert_eq!(missing(&full, &all, &[]), [""; 0]);
+    let mut my = all;
+    my[1].inquire = My;
+    assert_eq!(missing(&full, &my, &[]), [rights::TICKETS_INQUIRE]);
+    let mut no_closing = all;
+    no_closing[2].edit = None;
+    assert_eq!(missing(&full, &no_closing, &[]), [rights::TICKETS_CLOSE]);
+    assert_eq!(missing(&notes, &no_closing, &[]), [""; 0]);
+    // Not listed is not known; a call that was refused is.
+    assert_eq!(missing(&full, &[], &[]), [""; 0]);
+    assert_eq!(
+        missing(&full, &[], &[rights::TICKETS_ADD]),
+        [rights::TICKETS_ADD]
+    );
+    assert_eq!(
+        missing(&full, &all, &[rights::TICKETS_ADD]),
+        [""; 0],
+        "there again"
+    );
+    // Refused to somebody who only looked.
+    assert_eq!(missing(&full, &all, &[rights::TABLES_INQUIRE]), [""; 0]);
+}
+
+#[test]
+fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
+    let needed = needed(|_| ());
+    let board = |id, inactive| FoundBoard {
+        id,
+        name: "Renamed".into(),
+        inactive,
+        for_projects: false,
+    };
+    let (operations, cyber) = (Category::Operations, Category::CyberAlerts);
+    assert_eq!(
+        needed.boards_unfit(&[board(22, false), board(23, false)]),
+        []
+    );
+    let inactive = Issue::Board {
+        category: cyber,
+        why: TargetIssue::Inactive,
+    };
+    assert_eq!(needed.boards_unfit(&[board(23, true)]), [GONE, inactive]);
+
+    let status = |id, closes| FoundStatus {
+        id,
+        name: "Renamed".into(),
+        inactive: false,
+        closes,
+        is_default: false,
+    };
+    let good = [status(221, false), status(224, true)];
+    assert_eq!(needed.statuses_unfit(operations, &good), []);
+    let turned = [status(221, true), status(224, false)];
+    assert_eq!(
+        needed.statuses_unfit(operations, &turned),
+        [
+            Issue::StartStatus {
+                category: operations,
+                why: TargetIssue::Closes
+            },
+            Issue::ClosingStatus {
+                category: operations,
+                why: TargetIssue::LeavesOpen
+            },
+        ]
+    );
+    let start_gone = Issue::StartStatus {
+        category: cyber,
+        why: TargetIssue::Missing,
+    };
+    assert_eq!(
+        needed.statuses_unfit(cyber, &good),
+        [start_gone],
+        "nothing closes"
+    );
+
+    let found = |id, inactive| FoundType {
+        id,
+        name: String::new(),
+        inactive,
+    };
+    assert_eq!(needed.types_unfit(operations, &[found(2200, false)]), []);
+    let off = Issue::Type {
+        category: operations,
+        kind: kind("disk"),
+        why: TargetIssue::Inactive,
+    };
+    assert_eq!(needed.types_unfit(operations, &[found(2200, true)]), [off]);
+    assert_eq!(needed.priorities_gone(&[31, 32]), []);
+    assert_eq!(
+        needed.priorities_gone(&[31]),
+        [Issue::Priority(Severity::High)]
+    );
+}
+
+#[test]
+fn several_things_are_counted_and_one_is_named() {
+    let name = |tenant: &TenantId| tenant.to_string();
+    let one = BTreeSet::from([company(CompanyIssue::Missing)]);
+    assert_eq!(in_short(&one, name), "the company of acme cannot be used");
+    let two = BTreeSet::from([company(CompanyIssue::Missing), GONE]);
+    assert_eq!(in_short(&two, name), "2 things in ConnectWise stop tickets");
+}

@@ -1,0 +1,197 @@
+//! x
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::alert::event::Severity;
+use crate::alert::kind::{BUILT_IN, Category};
+use crate::monitoring::issue::{Area, Issue};
+use crate::setup::choices::{TargetIssue, Which, unfit};
+use crate::setup::found_board::{FoundBoard, FoundStatus, FoundType};
+use crate::setup::rights;
+use crate::setup::rights::{Listed, Need, RightStatus, status};
+use crate::setup::settings::{BoardTarget, OnResolve, Settings};
+use crate::ticketing::refused_writes::{Group, Refusals};
+use crate::{Kind, RecordId, TenantId};
+
+/// What of a set-up must be in order: no more than what is switched on needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needed {
+    /// The board of each category whose alerts become tickets, with what of it is used.
+    pub boards: BTreeMap<Category, BoardTarget>,
+    /// The priorities that severities are given.
+    pub priorities: BTreeMap<Severity, RecordId>,
+    /// The companies of mapped tenants that are switched on.
+    pub companies: BTreeMap<TenantId, RecordId>,
+    /// Whether tickets are closed.
+    pub closing: bool,
+}
+
+impl Needed {
+    /// What these settings and companies ask of ConnectWise. What they leave to ConnectWise's own defaults cannot be wrong.
+    #[must_use]
+    pub fn by(settings: &Settings, companies: BTreeMap<TenantId, RecordId>) -> Self {
+        let is_on = |kind: &Kind| !settings.kinds_off.contains(kind);
+        let mut boards = BTreeMap::new();
+        let mut closing = false;
+        for category in [Category::Operations, Category::CyberAlerts] {
+            let target = settings.board(category);
+            let off = |name: &str| settings.kinds_off.iter().any(|off| off.as_str() == name);
+            let any = BUILT_IN
+                .iter()
+                .any(|(name, of, _)| *of == category && !off(name))
+                || target.types.keys().any(is_on);
+            if !any {
+                continue;
+            }
+            let closes = target.on_resolve == OnResolve::Close;
+            closing |= closes;
+            if target.board.is_some() {
+                let mut needed = target.clone();
+                needed.types.retain(|kind, _| is_on(kind));
+                needed.closing_status = target.closing_status.filter(|_| closes);
+                boards.insert(category, needed);
+            }
+        }
+        Self {
+            boards,
+            priorities: settings.priorities.clone(),
+            companies,
+            closing,
+        }
+    }
+
+    /// All that is to be looked at, the connection left out.
+    #[must_use]
+    pub fn areas(&self) -> BTreeSet<Area> {
+        let mut areas = BTreeSet::from([Area::Rights, Area::Writes]);
+        for (category, target) in &self.boards {
+            areas.insert(Area::Boards);
+            if target.start_status.is_some() || target.closing_status.is_some() {
+                areas.insert(Area::Statuses(*category));
+            }
+            if !target.types.is_empty() {
+                areas.insert(Area::Types(*category));
+            }
+        }
+        if !self.priorities.is_empty() {
+            areas.insert(Area::Priorities);
+        }
+        areas.extend(self.companies.keys().cloned().map(Area::Company));
+        areas
+    }
+
+    /// What reconcile found that ConnectWise refuses, though the connection works.
+    #[must_use]
+    pub fn writes_refused(refusals: &Refusals) -> Vec<Issue> {
+        let groups = refusals.groups.iter();
+        let notified = groups.filter(|group| group.is_notified());
+        let issue = |group: &Group| Issue::Writes {
+            group: group.id.clone(),
+            words: group.words.clone(),
+        };
+        notified.map(issue).collect()
+    }
+
+    /// The rights without which something of it does not work.
+    pub fn rights(&self) -> impl Iterator<Item = &'static str> {
+        let closing = self.closing;
+        let needed = rights::TABLE.iter().filter(move |right| match right.need {
+            Need::Required => true,
+            Need::ForClosing => closing,
+            // Boards are made at the page, which says what it lacks.
+            Need::ForDedicatedBoards | Need::Optional => false,
+        });
+        needed.map(|right| right.right)
+    }
+
+    /// What is wrong with the API member's rights. ConnectWise refused calls for want of `refused`; what it does not list is not known,
+    /// which is not the same as missing.
+    #[must_use]
+    pub fn rights_missing(&self, listed: &[Listed<'_>], refused: &BTreeSet<String>) -> Vec<Issue> {
+        let lacks = |right: &str| match status(right, listed) {
+            RightStatus::Granted => false,
+            RightStatus::Missing => true,
+            RightStatus::NotKnown => refused.contains(right),
+        };
+        let needed: BTreeSet<_> = self.rights().collect();
+        // What only the page needs was refused to whoever looked: it keeps no ticket from anybody.
+        let matters = |right: &&str| match rights::known(right).map(|known| known.need) {
+            None | Some(Need::Required | Need::ForClosing) => true,
+            Some(Need::ForDedicatedBoards | Need::Optional) => false,
+        };
+        let refused_ones = refused.iter().map(String::as_str).filter(matters).collect();
+        let all = needed.union(&refused_ones).filter(|right| lacks(right));
+        all.map(|right| Issue::Right((*right).to_owned())).collect()
+    }
+
+    /// What is wrong with the boards, of all that ConnectWise lists.
+    #[must_use]
+    pub fn boards_unfit(&self, listed: &[FoundBoard]) -> Vec<Issue> {
+        let unfit = |(category, target): (&Category, &BoardTarget)| {
+            let id = target.board?;
+            let found = listed.iter().find(|board| board.id == id);
+            let why = match found {
+                None => TargetIssue::Missing,
+                Some(board) if board.inactive => TargetIssue::Inactive,
+                Some(_) => return None,
+            };
+            Some(Issue::Board {
+                category: *category,
+                why,
+            })
+        };
+        self.boards.iter().filter_map(unfit).collect()
+    }
+
+    /// What is wrong with the statuses of a category's board, of all that it has.
+    #[must_use]
+    pub fn statuses_unfit(&self, category: Category, listed: &[FoundStatus]) -> Vec<Issue> {
+        let Some(target) = self.boards.get(&category) else {
+            return vec![];
+        };
+        let target = BoardTarget {
+            types: BTreeMap::new(),
+            ..target.clone()
+        };
+        issues(category, &unfit(&target, listed, &[]))
+    }
+
+    /// What is wrong with the types of a category's board, of all that it has.
+    #[must_use]
+    pub fn types_unfit(&self, category: Category, listed: &[FoundType]) -> Vec<Issue> {
+        let Some(target) = self.boards.get(&category) else {
+            return vec![];
+        };
+        let target = BoardTarget {
+            start_status: None,
+            closing_status: None,
+            ..target.clone()
+        };
+        issues(category, &unfit(&target, &[], listed))
+    }
+
+    /// The severities whose priority is not among all that there are.
+    #[must_use]
+    pub fn priorities_gone(&self, listed: &[RecordId]) -> Vec<Issue> {
+        let gone = self.priorities.iter();
+        let gone = gone.filter(|(_, id)| !listed.contains(id));
+        gone.map(|(severity, _)| Issue::Priority(*severity))
+            .collect()
+    }
+}
+
+pub(crate) fn issues(category: Category, unfit: &[(Which, TargetIssue)]) -> Vec<Issue> {
+    let issue = |(which, why): &(Which, TargetIssue)| {
+        let why = *why;
+        match which {
+            Which::StartStatus => Issue::StartStatus { category, why },
+            Which::ClosingStatus => Issue::ClosingStatus { category, why },
+            Which::Type(kind) => Issue::Type {
+                category,
+                kind: kind.clone(),
+                why,
+            },
+        }
+    };
+    unfit.iter().map(issue).collect()
+}

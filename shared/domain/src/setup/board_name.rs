@@ -1,0 +1,71 @@
+//! Names of boards.
+
+use crate::alert::kind::Category;
+use crate::text::{is_same_name, is_unprintable};
+
+/// A board's name: 1 to 50 of .NET's characters (UTF-16 units, as ConnectWise counts), on one line, without blanks around it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BoardName(String);
+
+/// Why a text cannot be a board's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidBoardName {
+    /// Nothing but blanks.
+    #[error("a board's name must not be empty")]
+    Empty,
+    /// More than ConnectWise takes.
+    #[error("a board's name must not be longer than 50 characters")]
+    TooLong,
+    /// Line breaks, control or direction marks.
+    #[error("a board's name must be plain text on one line")]
+    Unprintable,
+}
+
+impl BoardName {
+    const LONGEST: usize = 50;
+
+    /// Takes what a person typed, without the blanks around it.
+    ///
+    /// # Errors
+    /// When ConnectWise would not take it.
+    pub fn parse(text: &str) -> Result<Self, InvalidBoardName> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(InvalidBoardName::Empty);
+        }
+        if text.encode_utf16().count() > Self::LONGEST {
+            return Err(InvalidBoardName::TooLong);
+        }
+        if text.contains(is_unprintable) {
+            return Err(InvalidBoardName::Unprintable);
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// What a category's board is called unless the partner says otherwise.
+    #[must_use]
+    pub fn usual(category: Category) -> Self {
+        Self(category_name(category).to_owned())
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether ConnectWise takes both for one name. The boards of the two categories must not have the same: the second would adopt
+    /// the first.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        is_same_name(&self.0, &other.0)
+    }
+}
+
+/// The category's own name, which its team has: a board's may be too long for a team.
+pub(crate) fn category_name(category: Category) -> &'static str {
+    match category {
+        Category::Operations => "Operations",
+        Category::CyberAlerts => "Cyber Alerts",
+    }
+}

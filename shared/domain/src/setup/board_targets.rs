@@ -1,0 +1,94 @@
+//! Where tickets go, by the boards that a partner chose.
+
+use std::collections::BTreeMap;
+
+use crate::alert::event::Severity;
+use crate::alert::kind::{BUILT_IN, Category};
+use crate::setup::board_issue::{type_issue, usable};
+use crate::setup::found_board::{FoundStatus, Parts, named};
+use crate::setup::settings::{BoardTarget, OnResolve, Settings};
+use crate::{Kind, RecordId};
+
+/// What tickets of a category point at on a board that the partner has already, with its statuses in the board's own order: new ones get
+/// the board's default status, or its first open one if that one is no good; ticket types are those that are called as ours are.
+/// Without its parts, as where the API member may not see them, ConnectWise's own defaults are left to it.
+#[must_use]
+pub fn on_own_board(category: Category, board: RecordId, parts: Option<&Parts>) -> BoardTarget {
+    let target = BoardTarget {
+        board: Some(board),
+        ..left_to_connectwise(category)
+    };
+    let Some(parts) = parts else {
+        return target;
+    };
+    let opens = |status: &&FoundStatus| !status.inactive && !status.closes;
+    let closes = |status: &&FoundStatus| !status.inactive && status.closes;
+    let statuses = || parts.statuses.iter();
+    let start = statuses().filter(opens).find(|status| status.is_default);
+    let start = start.or_else(|| statuses().find(opens));
+    let kinds = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
+    let types = kinds.filter_map(|(kind, _, name)| {
+        let found = named(&parts.types, name, |found| (&found.name, found.id));
+        let found = usable(&found, type_issue).ok()??;
+        Some((Kind::parse(*kind).ok()?, found.id))
+    });
+    BoardTarget {
+        start_status: start.map(|status| status.id),
+        closing_status: statuses().find(closes).map(|status| status.id),
+        types: types.collect(),
+        ..target
+    }
+}
+
+/// What tickets of a category point at where ConnectWise chooses everything.
+#[must_use]
+pub fn left_to_connectwise(category: Category) -> BoardTarget {
+    BoardTarget {
+        on_resolve: usual_on_resolve(category),
+        ..BoardTarget::default()
+    }
+}
+
+/// The settings with other boards, of a connection of this epoch. What the partner decided otherwise before stays; numbers of another
+/// ConnectWise do not. `usual` are the priorities of who has chosen none yet.
+#[must_use]
+pub fn chosen(
+    before: Option<Settings>,
+    operations: BoardTarget,
+    cyber_alerts: BoardTarget,
+    usual: BTreeMap<Severity, RecordId>,
+    epoch: u32,
+) -> Settings {
+    let Some(before) = before else {
+        return Settings {
+            operations,
+            cyber_alerts,
+            priorities: usual,
+            epoch: Some(epoch),
+            ..Settings::default()
+        };
+    };
+    let as_before = |target: BoardTarget, before: &BoardTarget| BoardTarget {
+        on_resolve: before.on_resolve,
+        reopen_days: before.reopen_days,
+        renew_after_hours: before.renew_after_hours,
+        ..target
+    };
+    Settings {
+        operations: as_before(operations, &before.operations),
+        cyber_alerts: as_before(cyber_alerts, &before.cyber_alerts),
+        priorities: match before.is_of(epoch) {
+            true => before.priorities,
+            false => usual,
+        },
+        epoch: Some(epoch),
+        ..before
+    }
+}
+
+pub(crate) fn usual_on_resolve(category: Category) -> OnResolve {
+    match category {
+        Category::Operations => OnResolve::Close,
+        Category::CyberAlerts => OnResolve::Note,
+    }
+}

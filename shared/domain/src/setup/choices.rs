@@ -1,0 +1,246 @@
+//! What a partner may choose of a board for its tickets, and why not the rest: the page shows it, and the API refuses by it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::alert::event::Severity;
+use crate::setup::found_board::{FoundStatus, FoundType};
+use crate::setup::settings::BoardTarget;
+use crate::{Kind, RecordId};
+
+/// Why something on a board cannot be chosen for a purpose.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetIssue {
+    /// The board has no such thing (any more).
+    #[error("the board has it no longer")]
+    Missing,
+    /// It is switched off.
+    #[error("it is inactive in ConnectWise")]
+    Inactive,
+    /// New tickets in it would be closed ones.
+    #[error("it counts as closed, and ConnectWise takes no new ticket that is closed")]
+    Closes,
+    /// A ticket in it would stay open.
+    #[error("it does not count as closed in ConnectWise")]
+    LeavesOpen,
+}
+
+/// What of a board's choices is unfit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Which {
+    /// The status of new tickets.
+    StartStatus,
+    /// The status that closes a ticket.
+    ClosingStatus,
+    /// The type of this kind's tickets.
+    Type(Kind),
+}
+
+/// Whether new tickets may get a status.
+///
+/// # Errors
+/// Why not.
+pub fn as_start(status: &FoundStatus) -> Result<(), TargetIssue> {
+    match (status.inactive, status.closes) {
+        (true, _) => Err(TargetIssue::Inactive),
+        (false, true) => Err(TargetIssue::Closes),
+        (false, false) => Ok(()),
+    }
+}
+
+/// Whether a status closes tickets.
+///
+/// # Errors
+/// Why not.
+pub fn as_closing(status: &FoundStatus) -> Result<(), TargetIssue> {
+    match (status.inactive, status.closes) {
+        (true, _) => Err(TargetIssue::Inactive),
+        (false, false) => Err(TargetIssue::LeavesOpen),
+        (false, true) => Ok(()),
+    }
+}
+
+/// Whether tickets may have a type.
+///
+/// # Errors
+/// Why not.
+pub fn as_type(found: &FoundType) -> Result<(), TargetIssue> {
+    match found.inactive {
+        true => Err(TargetIssue::Inactive),
+        false => Ok(()),
+    }
+}
+
+/// All that a target chooses and its board, with these statuses and types, cannot give. What is left to ConnectWise is always fit.
+#[must_use]
+pub fn unfit(
+    target: &BoardTarget,
+    statuses: &[FoundStatus],
+    types: &[FoundType],
+) -> Vec<(Which, TargetIssue)> {
+    let status = |id: Option<RecordId>, fits: fn(&FoundStatus) -> Result<(), TargetIssue>| {
+        let found = statuses.iter().find(|status| Some(status.id) == id);
+        id.and_then(|_| found.map_or(Err(TargetIssue::Missing), fits).err())
+    };
+    let of_type = |(kind, id): (&Kind, &RecordId)| {
+        let found = types.iter().find(|found| found.id == *id);
+        let why = found.map_or(Err(TargetIssue::Missing), as_type).err()?;
+        Some((Which::Type(kind.clone()), why))
+    };
+    let start = status(target.start_status, as_start).map(|why| (Which::StartStatus, why));
+    let closing = status(target.closing_status, as_closing).map(|why| (Which::ClosingStatus, why));
+    let types = target.types.iter().filter_map(of_type);
+    start.into_iter().chain(closing).chain(types).collect()
+}
+
+/// The types that were chosen here, beside those of kinds that nobody asked about: these stay as they are.
+#[must_use]
+pub fn types(
+    before: &BTreeMap<Kind, RecordId>,
+    asked: impl Iterator<Item = (Kind, Option<RecordId>)>,
+) -> BTreeMap<Kind, RecordId> {
+    let mut types = before.clone();
+    for (kind, chosen) in asked {
+        match chosen {
+            Some(id) => types.insert(kind, id),
+            None => types.remove(&kind),
+        };
+    }
+    types
+}
+
+/// The priority of each severity as ConnectWise's own names of priorities suggest, "Priority 1" to "Priority 4" and whatever follows.
+/// Where a partner has names of its own, nothing is guessed: ConnectWise's default holds until the partner chooses.
+#[must_use]
+pub fn usual_priorities(listed: &[(RecordId, &str)]) -> BTreeMap<Severity, RecordId> {
+    let of = |severity, number: char| {
+        let (id, _) = listed.iter().find(|(_, name)| {
+            let rest = name.trim().strip_prefix("Priority ");
+            let rest = rest.and_then(|rest| rest.strip_prefix(number));
+            rest.is_some_and(|rest| !rest.starts_with(|next: char| next.is_ascii_digit()))
+        })?;
+        Some((severity, *id))
+    };
+    let usual = [
+        of(Severity::Critical, '1'),
+        of(Severity::High, '2'),
+        of(Severity::Medium, '3'),
+        of(Severity::Low, '4'),
+        of(Severity::Informational, '4'),
+    ];
+    usual.into_iter().flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind(name: &str) -> Kind {
+        Kind::parse(name).unwrap()
+    }
+
+    #[test]
+    fn only_an_active_open_status_begins_and_only_an_active_closing_one_ends() {
+        let status = |id, inactive, closes| FoundStatus {
+            id,
+            name: String::new(),
+            inactive,
+            closes,
+            is_default: false,
+        };
+        let statuses = [
+            status(1, false, false),
+            status(2, false, true),
+            status(3, true, false),
+            status(4, true, true),
+        ];
+        for (id, as_start, as_closing) in [
+            (None, None, None),
+            (Some(1), None, Some(TargetIssue::LeavesOpen)),
+            (Some(2), Some(TargetIssue::Closes), None),
+            (
+                Some(3),
+                Some(TargetIssue::Inactive),
+                Some(TargetIssue::Inactive),
+            ),
+            (
+                Some(4),
+                Some(TargetIssue::Inactive),
+                Some(TargetIssue::Inactive),
+            ),
+            (
+                Some(5),
+                Some(TargetIssue::Missing),
+                Some(TargetIssue::Missing),
+            ),
+        ] {
+            let target = BoardTarget {
+                start_status: id,
+                closing_status: id,
+                ..BoardTarget::default()
+            };
+            let start = as_start.map(|why| (Which::StartStatus, why));
+            let closing = as_closing.map(|why| (Which::ClosingStatus, why));
+            let expected: Vec<_> = start.into_iter().chain(closing).collect();
+            assert_eq!(unfit(&target, &statuses, &[]), expected, "{id:?}");
+        }
+    }
+
+    #[test]
+    fn a_type_must_be_an_active_one_of_the_board() {
+        let found = |id, inactive| FoundType {
+            id,
+            name: String::new(),
+            inactive,
+        };
+        let target = BoardTarget {
+            types: [(kind("cpu"), 1), (kind("disk"), 2), (kind("memory"), 3)].into(),
+            ..BoardTarget::default()
+        };
+        assert_eq!(
+            unfit(&target, &[], &[found(1, false), found(2, true)]),
+            [
+                (Which::Type(kind("disk")), TargetIssue::Inactive),
+                (Which::Type(kind("memory")), TargetIssue::Missing),
+            ]
+        );
+    }
+
+    #[test]
+    fn types_of_kinds_that_nobody_asked_about_stay() {
+        let before = [(kind("cpu"), 1), (kind("disk"), 2), (kind("own"), 3)].into();
+        let asked = [
+            (kind("cpu"), Some(9)),
+            (kind("disk"), None),
+            (kind("memory"), None),
+        ];
+        let after = types(&before, asked.into_iter());
+        assert_eq!(after, [(kind("cpu"), 9), (kind("own"), 3)].into());
+    }
+
+    #[test]
+    fn priorities_are_suggested_by_connectwises_own_names_and_no_others() {
+        let own = [
+            (9, "Do Not Respond"),
+            (31, "Priority 1 - Emergency Response"),
+            (32, "Priority 2"),
+            (33, "Priority 3 - Normal Response"),
+            (39, "Priority 42"),
+            (34, "Priority 4 - Scheduled Maintenance"),
+        ];
+        let expected = BTreeMap::from([
+            (Severity::Critical, 31),
+            (Severity::High, 32),
+            (Severity::Medium, 33),
+            (Severity::Low, 34),
+            (Severity::Informational, 34),
+        ]);
+        assert_eq!(usual_priorities(&own), expected);
+        let others = [(1, "P1"), (2, "Urgent"), (3, "Low Priority 3")];
+        assert_eq!(usual_priorities(&others), BTreeMap::new());
+    }
+}

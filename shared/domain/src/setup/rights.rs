@@ -1,0 +1,343 @@
+//! The rights of ConnectWise's security roles that our calls need, as `function.level`: what each is for, where a person grants it,
+//! and whether an API member has it.
+
+use serde::Serialize;
+
+/// Companies > Company Maintenance, Inquire All.
+pub const COMPANIES_INQUIRE: &str = "company_maintenance.inquire";
+
+/// Service Desk > Service Tickets, Add All: tickets and their notes.
+pub const TICKETS_ADD: &str = "service_tickets.add";
+
+/// Service Desk > Service Tickets, Edit All: statuses and priorities.
+pub const TICKETS_EDIT: &str = "service_tickets.edit";
+
+/// Service Desk > Service Tickets, Inquire All: without it searches are blind.
+pub const TICKETS_INQUIRE: &str = "service_tickets.inquire";
+
+/// Service Desk > Close Service Tickets, Edit All.
+pub const TICKETS_CLOSE: &str = "close_service_tickets.edit";
+
+/// System > Table Setup, Inquire All: boards, statuses, types, priorities.
+pub const TABLES_INQUIRE: &str = "table_setup.inquire";
+
+/// System > Table Setup, Add All: making boards with their statuses, types and teams.
+pub const TABLES_ADD: &str = "table_setup.add";
+
+/// System > Table Setup, Edit All: making a status its board's default.
+pub const TABLES_EDIT: &str = "table_setup.edit";
+
+/// System > Member Maintenance, Inquire All: the API member's default board.
+pub const MEMBERS_INQUIRE: &str = "member_maintenance.inquire";
+
+/// System > My Company, Inquire All: what the system says of itself.
+pub const MY_COMPANY_INQUIRE: &str = "my_company.inquire";
+
+/// System > My Account, Inquire All: what the API member may do.
+pub const MY_ACCOUNT_INQUIRE: &str = "my_account.inquire";
+
+/// Whose records a right reaches. What is absent or unknown reaches none, so that no right is taken for granted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Level {
+    /// Nobody's.
+    #[default]
+    None,
+    /// The member's own: our searches would be blind to all others.
+    My,
+    /// Everybody's.
+    All,
+}
+
+/// What ConnectWise lists of one function for an API member.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed<'a> {
+    /// As ConnectWise calls it, such as "Service Tickets".
+    pub function: &'a str,
+    /// Whose it may add.
+    pub add: Level,
+    /// Whose it may change.
+    pub edit: Level,
+    /// Whose it may see.
+    pub inquire: Level,
+}
+
+/// One right, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Right {
+    /// One of this module's constants, or another `function.level`.
+    pub right: &'static str,
+    /// Where ConnectWise lists the function.
+    pub module: &'static str,
+    /// The function, as ConnectWise calls it.
+    pub function: &'static str,
+    /// What of it, as ConnectWise calls it; it must be All.
+    pub level: &'static str,
+    /// What it is needed for.
+    pub needed_for: &'static str,
+    /// How much it matters.
+    pub need: Need,
+}
+
+/// How much a right matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Need {
+    /// Without it there are no tickets.
+    Required,
+    /// Without it no ticket is closed.
+    ForClosing,
+    /// Without it boards cannot be made for the partner.
+    ForDedicatedBoards,
+    /// Without it a convenience is off.
+    Optional,
+}
+
+/// Whether an API member has a right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RightStatus {
+    /// It reaches everybody's records.
+    Granted,
+    /// It reaches nobody's, or only the member's own.
+    Missing,
+    /// ConnectWise does not say.
+    NotKnown,
+}
+
+const COMPANIES: &str = "Companies";
+
+const SERVICE_DESK: &str = "Service Desk";
+
+const SYSTEM: &str = "System";
+
+/// All rights that a role may be given for us, in the order of ConnectWise's own page.
+pub const TABLE: [Right; 16] = [
+    Right {
+        right: COMPANIES_INQUIRE,
+        module: COMPANIES,
+        function: "Company Maintenance",
+        level: "Inquire",
+        needed_for: "finding the company that a tenant's tickets belong to",
+        need: Need::Required,
+    },
+    Right {
+        right: TICKETS_ADD,
+        module: SERVICE_DESK,
+        function: "Service Tickets",
+        level: "Add",
+        needed_for: "making tickets and their notes",
+        need: Need::Required,
+    },
+    Right {
+        right: TICKETS_EDIT,
+        module: SERVICE_DESK,
+        function: "Service Tickets",
+        level: "Edit",
+        needed_for: "raising a ticket's priority, and changing its status",
+        need: Need::Required,
+    },
+    Right {
+        right: TICKETS_INQUIRE,
+        module: SERVICE_DESK,
+        function: "Service Tickets",
+        level: "Inquire",
+        needed_for: "finding a ticket again, so that none is made twice; \"My\" hides other people's",
+        need: Need::Required,
+    },
+    Right {
+        right: "close_service_tickets.add",
+        module: SERVICE_DESK,
+        function: "Close Service Tickets",
+        level: "Add",
+        needed_for: "closing tickets",
+        need: Need::ForClosing,
+    },
+    Right {
+        right: TICKETS_CLOSE,
+        module: SERVICE_DESK,
+        function: "Close Service Tickets",
+        level: "Edit",
+        needed_for: "closing tickets",
+        need: Need::ForClosing,
+    },
+    Right {
+        right: "close_service_tickets.inquire",
+        module: SERVICE_DESK,
+        function: "Close Service Tickets",
+        level: "Inquire",
+        needed_for: "closing tickets",
+        need: Need::ForClosing,
+    },
+    Right {
+        right: "resource_scheduling.add",
+        module: SERVICE_DESK,
+        function: "Resource Scheduling",
+        level: "Add",
+        needed_for: "only if your workflows assign tickets to people; Ticketbridge assigns none",
+        need: Need::Optional,
+    },
+    Right {
+        right: "resource_scheduling.edit",
+        module: SERVICE_DESK,
+        function: "Resource Scheduling",
+        level: "Edit",
+        needed_for: "only if your workflows assign tickets to people; Ticketbridge assigns none",
+        need: Need::Optional,
+    },
+    Right {
+        right: "resource_scheduling.inquire",
+        module: SERVICE_DESK,
+        function: "Resource Scheduling",
+        level: "Inquire",
+        needed_for: "only if your workflows assign tickets to people; Ticketbridge assigns none",
+        need: Need::Optional,
+    },
+    Right {
+        right: TABLES_INQUIRE,
+        module: SYSTEM,
+        function: "Table Setup",
+        level: "Inquire",
+        needed_for: "choosing a board's start status, ticket types and priorities; making the two boards",
+        need: Need::ForDedicatedBoards,
+    },
+    Right {
+        right: TABLES_ADD,
+        module: SYSTEM,
+        function: "Table Setup",
+        level: "Add",
+        needed_for: "making the two boards with their statuses, types and teams",
+        need: Need::ForDedicatedBoards,
+    },
+    Right {
+        right: TABLES_EDIT,
+        module: SYSTEM,
+        function: "Table Setup",
+        level: "Edit",
+        needed_for: "making a status the default of a board that was made",
+        need: Need::ForDedicatedBoards,
+    },
+    Right {
+        right: MEMBERS_INQUIRE,
+        module: SYSTEM,
+        function: "Member Maintenance",
+        level: "Inquire",
+        needed_for: "choosing who leads the teams of the two boards",
+        need: Need::ForDedicatedBoards,
+    },
+    Right {
+        right: MY_COMPANY_INQUIRE,
+        module: SYSTEM,
+        function: "My Company",
+        level: "Inquire",
+        needed_for: "choosing location and department of the two boards",
+        need: Need::ForDedicatedBoards,
+    },
+    Right {
+        right: MY_ACCOUNT_INQUIRE,
+        module: SYSTEM,
+        function: "My Account",
+        level: "Inquire",
+        needed_for: "reading what the API member may do, for this table",
+        need: Need::Optional,
+    },
+];
+
+impl Right {
+    /// Where a person grants it in ConnectWise.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let Self {
+            module,
+            function,
+            level,
+            ..
+        } = self;
+        format!(
+            "System > Security Roles > the API member's role > {module} > {function}: {level} = All"
+        )
+    }
+}
+
+/// What is known of a right by its name, if it is one of the table.
+#[must_use]
+pub fn known(right: &str) -> Option<&'static Right> {
+    TABLE.iter().find(|known| known.right == right)
+}
+
+/// Whether an API member of whom ConnectWise lists this has a right. A level that reaches only the member's own records hides all
+/// others, and so is missing; what is not listed by its name is not known.
+#[must_use]
+pub fn status(right: &str, listed: &[Listed<'_>]) -> RightStatus {
+    let Some((function, level)) = right.split_once('.') else {
+        return RightStatus::NotKnown;
+    };
+    let Some(of) = listed.iter().find(|of| named(of.function) == function) else {
+        return RightStatus::NotKnown;
+    };
+    let level = match level {
+        "add" => of.add,
+        "edit" => of.edit,
+        "inquire" => of.inquire,
+        _ => return RightStatus::NotKnown,
+    };
+    match level {
+        Level::All => RightStatus::Granted,
+        Level::My | Level::None => RightStatus::Missing,
+    }
+}
+
+/// "Service Tickets" is `service_tickets`.
+fn named(function: &str) -> String {
+    function.trim().to_ascii_lowercase().replace(' ', "_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tickets(add: Level) -> [Listed<'static>; 2] {
+        let of = |function, add| Listed {
+            function,
+            add,
+            edit: Level::None,
+            inquire: Level::All,
+        };
+        [of("Table Setup", Level::None), of(" Service Tickets ", add)]
+    }
+
+    #[test]
+    fn a_right_is_found_when_it_reaches_all_and_not_known_when_it_is_not_listed() {
+        for (right, add, expected) in [
+            (TICKETS_ADD, Level::All, RightStatus::Granted),
+            (TICKETS_ADD, Level::My, RightStatus::Missing),
+            (TICKETS_ADD, Level::None, RightStatus::Missing),
+            (TICKETS_INQUIRE, Level::None, RightStatus::Granted),
+            (TABLES_EDIT, Level::All, RightStatus::Missing),
+            (MEMBERS_INQUIRE, Level::All, RightStatus::NotKnown),
+            ("service_tickets.delete", Level::All, RightStatus::NotKnown),
+            ("service_tickets", Level::All, RightStatus::NotKnown),
+        ] {
+            assert_eq!(status(right, &tickets(add)), expected, "{right} at {add:?}");
+        }
+        let nameless = Listed {
+            function: "",
+            ..tickets(Level::All)[0]
+        };
+        assert_eq!(status(TICKETS_ADD, &[nameless]), RightStatus::NotKnown);
+    }
+
+    #[test]
+    fn each_right_stands_in_the_table_once_and_where_its_name_says() {
+        for (n, right) in TABLE.iter().enumerate() {
+            let (function, level) = right.right.split_once('.').unwrap();
+            assert_eq!(named(right.function), function);
+            assert_eq!(right.level.to_ascii_lowercase(), level);
+            assert_eq!(known(right.right), Some(&TABLE[n]));
+        }
+        assert_eq!(
+            known(TABLES_ADD).unwrap().place(),
+            "System > Security Roles > the API member's role > System > Table Setup: Add = All"
+        );
+        assert_eq!(known("service_tickets.delete"), None);
+    }
+}

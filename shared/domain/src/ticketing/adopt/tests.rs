@@ -1,0 +1,576 @@
+use crate::alert::key::TicketRef;
+use crate::alert::record::ClosedBy;
+use crate::ticketing::found_ticket::end_of_second;
+use crate::ticketing::prior_tickets::{heard_until, with_prior_tickets};
+use jiff::SignedDuration;
+use std::slice;
+
+use super::*;
+use crate::alert::event::Severity;
+use crate::alert::record::{Actual, Op, Refusal};
+use crate::fixtures::{at, key};
+use crate::{Blocked, ClaimId};
+
+fn claimed() -> (Record, Claim) {
+    let record = Record::new(key());
+    let id = ClaimId::parse("c").unwrap();
+    let claim = Claim {
+        id,
+        op: Op::Create,
+        reason: "raised".into(),
+        ticket_ref: record.occurrence_ref(),
+        ticket_id: None,
+        board_id: Some(2),
+        company_id: 19,
+        epoch: 1,
+        severity: Severity::High,
+        began_at: at(0),
+        raise_received_at: None,
+        repeats: 0,
+        until: at(60),
+        uncertain_at: None,
+        visits: 0,
+        visited_at: None,
+        empty_visits: 0,
+        suspected_refusal: None,
+    };
+    (record.with_claim(claim.clone()), claim)
+}
+
+fn ticket(ticket_id: u64, second: i64, closed: bool) -> FoundTicket {
+    FoundTicket {
+        ticket_id,
+        ticket_ref: Some(claimed().1.ticket_ref),
+        board_id: Some(2),
+        company_id: Some(19),
+        entered_at: Some(at(second)),
+        raised_at: None,
+        closed,
+        closed_at: closed.then(|| at(second + 1000)),
+        merged: false,
+        touched: false,
+    }
+}
+
+#[test]
+fn a_ticket_entered_since_the_claim_is_ours() {
+    let (record, claim) = claimed();
+    let adopted = adopt(
+        record,
+        &claim,
+        &[ticket(9, 5, false), ticket(8, -3000, false)],
+        at(70),
+    );
+    assert_eq!(adopted.open().map(|open| open.ticket_id), Some(8));
+    assert_eq!(adopted.claim, None);
+}
+
+#[test]
+fn a_ticket_that_a_technician_closed_meanwhile_stays_closed() {
+    let (record, claim) = claimed();
+    let adopted = adopt(record, &claim, &[ticket(8, 5, true)], at(70));
+    assert!(
+        matches!(adopted.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)
+    );
+}
+
+#[test]
+fn a_token_names_the_life_whatever_connectwises_clock_says() {
+    let (record, claim) = claimed();
+    for second in [-7200, 7200] {
+        let adopted = adopt(record.clone(), &claim, &[ticket(8, second, false)], at(70));
+        assert_eq!(adopted.open().map(|open| open.ticket_id), Some(8));
+        let adopted = adopt(record.clone(), &claim, &[ticket(8, second, true)], at(70));
+        let Some(Actual::Closed(closed)) = adopted.actual else {
+            panic!("{:?}", adopted.actual)
+        };
+        assert_eq!((closed.ticket_id, adopted.occurrence), (8, 1));
+    }
+}
+
+#[test]
+fn a_ticket_that_was_moved_or_merged_before_it_was_found_is_left_alone() {
+    let (record, claim) = claimed();
+    let moved = FoundTicket {
+        company_id: Some(20),
+        ..ticket(8, 5, false)
+    };
+    let merged = FoundTicket {
+        merged: true,
+        ..ticket(8, 5, false)
+    };
+    for found in [moved, merged] {
+        let adopted = adopt(record.clone(), &claim, &[found], at(70));
+        assert!(
+            matches!(adopted.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Moved)
+        );
+    }
+}
+
+fn too_many(record: &Record) -> Vec<u64> {
+    let ids = record
+        .duplicates
+        .iter()
+        .map(|duplicate| duplicate.ticket_id);
+    ids.collect()
+}
+
+#[test]
+fn a_made_ticket_is_recorded_whoever_holds_the_claim_unless_another_is_there() {
+    let (record, claim) = claimed();
+    let open = |ticket_id| Open::new(ticket_id, Some(2), &claim, at(70));
+    let made = record.clone().with_made(open(8), &claim);
+    assert_eq!((made.open(), too_many(&made)), (Some(&open(8)), vec![]));
+    assert_eq!(made.claim, None, "it ends the other worker's claim");
+    assert_eq!(made.clone().with_made(open(8), &claim), made);
+    let kept = made.clone().with_made(open(9), &claim);
+    assert_eq!((kept.open(), too_many(&kept)), (made.open(), vec![9]));
+    assert_eq!(kept.clone().with_made(open(9), &claim), kept, "once");
+
+    let closed = record.with_closed(7, 1, ClosedBy::Technician, at(60));
+    assert_eq!(closed.clone().with_made(open(7), &claim), closed);
+    let late = closed.clone().with_made(open(8), &claim);
+    assert_eq!((late.open(), too_many(&late)), (None, vec![8]));
+    let mut next = closed;
+    next.occurrence += 1;
+    let late = next.clone().with_made(open(8), &claim);
+    assert_eq!(too_many(&late), [8], "of a life that is over");
+    let claim = Claim {
+        ticket_ref: next.occurrence_ref(),
+        ticket_id: None,
+        ..claim
+    };
+    let made = next.with_made(Open::new(9, None, &claim, at(80)), &claim);
+    assert_eq!(
+        (made.open().unwrap().ticket_id, too_many(&made)),
+        (9, vec![])
+    );
+}
+
+#[test]
+fn of_several_open_tickets_the_one_that_a_person_changed_stays_else_the_lowest() {
+    let (record, claim) = claimed();
+    let adopted = adopt(
+        record.clone(),
+        &claim,
+        &[ticket(9, 5, false), ticket(8, 6, false), ticket(7, 7, true)],
+        at(70),
+    );
+    assert_eq!(adopted.open().unwrap().ticket_id, 8);
+    assert_eq!(too_many(&adopted), [9]);
+    let touched = FoundTicket {
+        touched: true,
+        ..ticket(9, 5, false)
+    };
+    let adopted = adopt(record, &claim, &[touched, ticket(8, 6, false)], at(70));
+    assert_eq!(adopted.open().unwrap().ticket_id, 9);
+    assert_eq!(too_many(&adopted), [8]);
+}
+
+#[test]
+fn a_ticket_that_was_moved_to_another_company_is_left_alone() {
+    let (record, claim) = claimed();
+    let moved = FoundTicket {
+        company_id: Some(20),
+        ..ticket(8, 5, false)
+    };
+    let adopted = adopt(record, &claim, &[moved], at(70));
+    assert!(matches!(adopted.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Moved));
+}
+
+/// A create that was given up at `at(700)`.
+fn given_up() -> (Record, Recheck) {
+    let (record, _) = claimed();
+    let settle = SignedDuration::from_mins(10);
+    let record = record
+        .with_uncertain(None, at(60))
+        .with_empty_visit(settle, at(660))
+        .with_empty_visit(settle, at(700));
+    assert_eq!(record.claim, None);
+    let recheck = record.rechecks[0].clone();
+    assert_eq!((recheck.at, recheck.last), (at(700 + 3600), false));
+    assert_eq!(
+        recheck.board_id,
+        Some(2),
+        "whose sentinels its searches must return"
+    );
+    (record, recheck)
+}
+
+#[test]
+fn a_ticket_from_before_the_connection_changed_is_not_what_the_create_made() {
+    let before = ticket(10, -100, true);
+    let (record, claim) = claimed();
+    let known = |record: Record| record.with_closed(10, 1, ClosedBy::OutOfReach, at(-50));
+    let record = known(Record::new(record.key)).with_claim(claim.clone());
+    let adopted = adopt(record.clone(), &claim, slice::from_ref(&before), at(20));
+    assert!(matches!(&adopted.actual, Some(Actual::Closed(closed)) if closed.ticket_id == 10));
+    let ops: Vec<_> = adopted.rechecks.iter().map(|recheck| recheck.op).collect();
+    assert_eq!(ops, [Op::Create], "it can still make one");
+
+    let both = [before, ticket(11, 5, false)];
+    let adopted = adopt(record, &claim, &both, at(20));
+    assert_eq!(adopted.open().unwrap().ticket_id, 11);
+    assert_eq!(adopted.rechecks, []);
+}
+
+#[test]
+fn a_ticket_of_several_attempts_may_tell_fewer_repeats_than_the_last_one() {
+    let repeated = |(record, claim): (Record, Claim)| {
+        let claim = Claim {
+            repeats: 2,
+            ..claim
+        };
+        let record = record.without_claim().with_claim(claim.clone());
+        let adopted = adopt(record, &claim, &[ticket(11, 5, false)], at(800));
+        adopted.open().unwrap().noted_repeats
+    };
+    assert_eq!(repeated(claimed()), 2);
+    assert_eq!(repeated((given_up().0, claimed().1)), 0);
+}
+
+#[test]
+fn a_create_that_seems_refused_blocks_only_once_it_has_shown_no_effect() {
+    let (record, claim) = claimed();
+    let settle = SignedDuration::from_mins(10);
+    let words = String::from("500, An error occurred");
+    let (op, reason) = (Some(Op::Create), Blocked::Rejected(words.clone()));
+    let refusal = Refusal { op, words };
+    let record = record.with_uncertain(None, at(60)).with_suspected_refusal(
+        reason.clone(),
+        refusal.clone(),
+        at(60),
+    );
+    assert!(record.blocked.is_none() && record.claim.is_some());
+    let record = record.with_empty_visit(settle, at(660));
+    assert!(record.blocked.is_none() && record.claim.is_some());
+
+    let late = adopt(record.clone(), &claim, &[ticket(11, 62, false)], at(670));
+    assert_eq!(
+        (late.open().map(|open| open.ticket_id), late.blocked),
+        (Some(11), None)
+    );
+
+    let refused = record.with_empty_visit(settle, at(700));
+    let blocked = refused.blocked.clone().unwrap();
+    assert_eq!((blocked.reason, blocked.since), (reason, at(700)));
+    assert_eq!(blocked.refusal, Some(refusal));
+    assert!(refused.was_given_up_before(&claim));
+}
+
+#[test]
+fn a_late_ticket_beside_the_recorded_one_is_too_many() {
+    let (record, _) = given_up();
+    let (_, claim) = claimed();
+    let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
+    let recheck = record.rechecks[0].clone();
+    assert_eq!(
+        recheck.at,
+        at(800 + 3600),
+        "an hour after the ticket was recorded"
+    );
+    let found = [ticket(8, 750, false), ticket(7, 4000, false)];
+    let looked = rechecked(record.clone(), &recheck, &found, at(4400));
+    assert_eq!(looked.open().unwrap().ticket_id, 8);
+    assert_eq!(too_many(&looked), [7]);
+    let recheck = looked.rechecks[0].clone();
+    assert_eq!((recheck.at, recheck.last), (at(800 + 24 * 3600), true));
+    let looked = rechecked(looked, &recheck, &found[..1], at(90_000));
+    assert_eq!(looked.rechecks, []);
+
+    let touched = FoundTicket {
+        touched: true,
+        ..ticket(9, 4000, false)
+    };
+    let found = [ticket(8, 750, false), touched];
+    let looked = rechecked(record, &recheck, &found, at(4400));
+    assert_eq!(looked.open().unwrap().ticket_id, 9);
+    assert_eq!(too_many(&looked), [8]);
+}
+
+#[test]
+fn a_late_ticket_never_replaces_a_recorded_one_that_a_person_closed() {
+    let (record, _) = given_up();
+    let (_, claim) = claimed();
+    let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
+    let recheck = record.rechecks[0].clone();
+    let touched = FoundTicket {
+        touched: true,
+        ..ticket(9, 4000, false)
+    };
+    let found = [ticket(8, 750, true), touched];
+    let looked = rechecked(record, &recheck, &found, at(4400));
+    assert_eq!(looked.open().unwrap().ticket_id, 8);
+    assert_eq!(too_many(&looked), [9]);
+}
+
+#[test]
+fn a_late_ticket_that_a_person_moved_or_merged_stands_for_nothing() {
+    let (record, _) = given_up();
+    let (_, claim) = claimed();
+    let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
+    let recheck = record.rechecks[0].clone();
+    let late = FoundTicket {
+        touched: true,
+        ..ticket(7, 4000, false)
+    };
+    let moved = FoundTicket {
+        company_id: Some(20),
+        ..late.clone()
+    };
+    let merged = FoundTicket {
+        merged: true,
+        ..late
+    };
+    for left_alone in [moved, merged] {
+        let found = [ticket(8, 750, false), left_alone];
+        let looked = rechecked(record.clone(), &recheck, &found, at(4400));
+        assert_eq!(looked.open().unwrap().ticket_id, 8);
+        assert!(too_many(&looked).is_empty());
+    }
+}
+
+#[test]
+fn a_late_ticket_of_an_alert_that_has_none_is_adopted() {
+    let (record, recheck) = given_up();
+    let looked = rechecked(
+        record.clone(),
+        &recheck,
+        &[ticket(7, 4000, false)],
+        at(4400),
+    );
+    assert_eq!(looked.open().unwrap().ticket_id, 7);
+    let closed = rechecked(record, &recheck, &[ticket(7, 4000, true)], at(4400));
+    assert_eq!((closed.open(), too_many(&closed)), (None, vec![]));
+}
+
+#[test]
+fn a_late_ticket_of_a_life_that_is_over_is_too_many() {
+    let (record, recheck) = given_up();
+    let record = record.with_closed(6, 1, ClosedBy::Us, at(900));
+    let found = [ticket(6, 800, false), ticket(7, 4000, false)];
+    let looked = rechecked(record, &recheck, &found, at(4400));
+    assert_eq!(too_many(&looked), [7]);
+}
+
+#[test]
+fn a_late_ticket_of_the_life_before_is_too_many_though_this_one_has_none_yet() {
+    let (mut record, recheck) = given_up();
+    record.occurrence = 2;
+    let looked = rechecked(record, &recheck, &[ticket(7, 4000, false)], at(4400));
+    assert_eq!((looked.open(), too_many(&looked)), (None, vec![7]));
+}
+
+fn of_life(ticket_id: u64, occurrence: u32, closed_at: Option<i64>) -> FoundTicket {
+    let (record, _) = claimed();
+    FoundTicket {
+        ticket_ref: Some(TicketRef::new(&record.key, occurrence)),
+        closed: closed_at.is_some(),
+        closed_at: closed_at.map(at),
+        ..ticket(ticket_id, 0, false)
+    }
+}
+
+fn raised_at(second: i64) -> Record {
+    let (record, _) = claimed();
+    let mut record = record.without_claim();
+    record.desired.active = true;
+    record.desired.details = Some(crate::alert::record::AlertDetails {
+        kind: crate::Kind::parse("disk").unwrap(),
+        category: crate::alert::kind::Category::Operations,
+        severity: Severity::High,
+        raised_at: at(second),
+        raise_received_at: at(second),
+        previous_event_at: None,
+        repeats: 0,
+        expires_at: None,
+    });
+    record
+}
+
+#[test]
+fn a_forgotten_open_ticket_is_the_alerts_own() {
+    let found = [
+        of_life(7, 1, Some(50)),
+        of_life(8, 3, None),
+        of_life(9, 3, None),
+        FoundTicket {
+            ticket_ref: None,
+            ..of_life(99, 9, None)
+        },
+    ];
+    let record = with_prior_tickets(raised_at(100), &found, None, 1, at(200));
+    assert_eq!(
+        (record.occurrence, record.open().unwrap().ticket_id),
+        (3, 8)
+    );
+    assert_eq!(too_many(&record), [9]);
+}
+
+#[test]
+fn a_known_raise_of_the_same_second_stays_the_newest_event() {
+    let known = heard_until(raised_at(100), at(100));
+    let closed = FoundTicket {
+        raised_at: Some(at(100)),
+        ..of_life(7, 1, Some(150))
+    };
+    let record = with_prior_tickets(known.clone(), &[closed], None, 1, at(200));
+    assert_eq!(record.desired.last, known.desired.last);
+}
+
+#[test]
+fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
+    let found = [of_life(7, 2, Some(150))];
+    let record = with_prior_tickets(raised_at(100), &found, None, 1, at(200));
+    assert_eq!(record.occurrence, 2);
+    assert!(matches!(&record.actual, Some(Actual::Closed(closed)) if closed.occurrence == 2));
+    let record = with_prior_tickets(raised_at(160), &found, None, 1, at(200));
+    assert_eq!(
+        record.occurrence, 3,
+        "it was raised after that one was closed"
+    );
+    let desired = raised_at(160).desired;
+    assert_eq!(record.desired, desired, "and that one says nothing of it");
+    assert_eq!(
+        with_prior_tickets(raised_at(1), &[], None, 1, at(200)),
+        raised_at(1)
+    );
+}
+
+#[test]
+fn a_ticket_tells_of_a_raise_that_the_record_missed() {
+    let found = FoundTicket {
+        raised_at: Some(at(50)),
+        ..of_life(8, 2, None)
+    };
+    let mut old = raised_at(1).with_closed(7, 1, ClosedBy::Us, at(9));
+    old.desired.active = false;
+    old.occurrence = 1;
+    old = heard_until(old, at(8));
+    let record = with_prior_tickets(old.clone(), std::slice::from_ref(&found), None, 1, at(100));
+    assert_eq!(
+        (record.open().unwrap().ticket_id, record.occurrence),
+        (8, 2)
+    );
+    assert!(record.desired.active, "it must not be closed");
+    assert_eq!(record.desired.last.unwrap().occurred_at, at(50));
+
+    old.desired.last.as_mut().unwrap().occurred_at = at(60);
+    let record = with_prior_tickets(old.clone(), &[found], None, 1, at(100));
+    assert!(
+        !record.desired.active,
+        "its resolve is newer than that raise"
+    );
+
+    let found = FoundTicket {
+        raised_at: Some(at(80)),
+        ..of_life(8, 2, Some(90))
+    };
+    let closed = with_prior_tickets(old, &[found], None, 1, at(100));
+    let last = closed.desired.last.unwrap();
+    assert!(
+        last.occurred_at > at(80) && last.occurred_at < at(81),
+        "that raise is old"
+    );
+}
+
+#[test]
+fn what_was_heard_after_the_raise_of_a_closed_ticket_stays_the_newest() {
+    let found = FoundTicket {
+        raised_at: Some(at(80)),
+        ..of_life(8, 2, Some(90))
+    };
+    for last in [81, 85] {
+        let record = heard_until(raised_at(1), at(last));
+        let closed = with_prior_tickets(record, std::slice::from_ref(&found), None, 1, at(100));
+        assert_eq!(closed.desired.last.unwrap().occurred_at, at(last));
+    }
+}
+
+/// Better open too long than closed too early.
+#[test]
+fn a_ticket_that_does_not_say_when_its_alert_was_raised_was_entered_after_that() {
+    let entered_at_zero = [of_life(8, 2, None)];
+    let active = with_prior_tickets(raised_at(-10), &entered_at_zero, None, 1, at(100));
+    assert_eq!(active.desired, raised_at(-10).desired, "nothing new");
+    for (resolved_at, stands) in [(-5, true), (5, false)] {
+        let mut gone = heard_until(raised_at(-10), at(resolved_at));
+        gone.desired.active = false;
+        let with_prior = with_prior_tickets(gone, &entered_at_zero, None, 1, at(100));
+        assert_eq!(with_prior.desired.active, stands, "{resolved_at}");
+    }
+}
+
+#[test]
+fn a_ticket_that_is_in_reach_again_tells_nothing_of_events() {
+    let out_of_reach = raised_at(1).with_closed(7, 1, ClosedBy::OutOfReach, at(9));
+    let found = FoundTicket {
+        raised_at: Some(at(1)),
+        ..of_life(7, 1, Some(50))
+    };
+    let record = with_prior_tickets(out_of_reach.clone(), &[found], None, 2, at(100));
+    assert!(
+        matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)
+    );
+    assert_eq!(record.desired, out_of_reach.desired);
+}
+
+#[test]
+fn a_ticket_that_is_in_reach_again_is_known_by_its_token() {
+    let mut out_of_reach = raised_at(1);
+    out_of_reach.occurrence = 2;
+    let out_of_reach = out_of_reach.with_closed(7, 1, ClosedBy::OutOfReach, at(9));
+    for (ticket_id, life, adopted) in [(7, 2, true), (8, 2, true), (7, 1, false)] {
+        let found = [of_life(ticket_id, life, None)];
+        let record = with_prior_tickets(out_of_reach.clone(), &found, None, 2, at(100));
+        let open = record.open().map(|open| open.ticket_id);
+        assert_eq!(open, adopted.then_some(ticket_id), "{ticket_id} of {life}");
+    }
+}
+
+#[test]
+fn a_forgotten_ticket_of_another_company_is_left_alone() {
+    let moved = FoundTicket {
+        company_id: Some(20),
+        ..of_life(8, 1, None)
+    };
+    let record = with_prior_tickets(raised_at(1), &[moved], Some(19), 1, at(100));
+    let Some(Actual::Closed(closed)) = record.actual else {
+        panic!("{:?}", record.actual)
+    };
+    assert_eq!((closed.ticket_id, closed.by), (8, ClosedBy::Moved));
+}
+
+#[test]
+fn a_ticket_was_closed_after_its_alert_was_raised_whatever_connectwise_says() {
+    let closed = FoundTicket {
+        raised_at: Some(at(100)),
+        entered_at: Some(at(100)),
+        ..of_life(8, 1, Some(50))
+    };
+    let (record, _) = claimed();
+    let ended = closed.ended(&record.occurrence_ref(), 19).unwrap();
+    assert_eq!(ended.at, Some(end_of_second(at(100))));
+}
+
+#[test]
+fn what_the_record_knows_is_not_recalled() {
+    let (_, claim) = claimed();
+    let open = raised_at(1).with_open(Open::new(7, None, &claim, at(5)));
+    assert_eq!(
+        with_prior_tickets(open.clone(), &[of_life(7, 1, None)], None, 1, at(9)),
+        open
+    );
+    let mut closed = open.with_closed(7, 1, ClosedBy::Us, at(9));
+    assert_eq!(closed.occurrence, 2, "a raise had come meanwhile");
+    assert_eq!(
+        with_prior_tickets(closed.clone(), &[of_life(7, 1, Some(9))], None, 1, at(10)),
+        closed
+    );
+    closed = with_prior_tickets(closed, &[of_life(8, 2, None)], None, 1, at(10));
+    assert_eq!(
+        closed.open().unwrap().ticket_id,
+        8,
+        "of a restored table's future"
+    );
+}

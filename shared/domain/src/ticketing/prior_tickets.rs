@@ -1,0 +1,164 @@
+//! Tickets of earlier occurrences.
+
+use jiff::Timestamp;
+
+use crate::RecordId;
+use crate::alert::event::{EventDigest, Order, Receipt, Severity};
+use crate::alert::record::{Actual, Closed, ClosedBy, Duplicate, Open, Record};
+use crate::ticketing::adopt::{kept, with_duplicates};
+use crate::ticketing::found_ticket::{FoundTicket, end_of_second};
+
+/// The record after ConnectWise was searched for tickets of any life of an alert that the table may have forgotten; all that were
+/// `found` carry a token of this alert.
+///
+/// An open one is its ticket. A closed one ends the life that the raise belongs to, if it was closed after the raise; else the
+/// raise begins the next life. One that is not of the tenant's `company` any more was moved, and is left alone.
+#[must_use]
+pub fn with_prior_tickets(
+    record: Record,
+    found: &[FoundTicket],
+    company: Option<RecordId>,
+    epoch: u32,
+    now: Timestamp,
+) -> Record {
+    let lives = found
+        .iter()
+        .filter_map(|ticket| Some((ticket.ticket_ref.as_ref()?.occurrence(), ticket)));
+    let newer = lives.filter(|(occurrence, ticket)| {
+        let is_new = *occurrence >= record.occurrence && !is_known(&record, *occurrence);
+        is_new || is_in_reach_again(&record, ticket)
+    });
+    let Some((occurrence, _)) = newer.clone().max_by_key(|(occurrence, _)| *occurrence) else {
+        return record;
+    };
+    let last: Vec<&FoundTicket> = newer
+        .filter(|(of, _)| *of == occurrence)
+        .map(|(_, ticket)| ticket)
+        .collect();
+    let is_ours = |ticket: &FoundTicket| company.is_none() || ticket.company_id == company;
+    let open: Vec<&FoundTicket> = last
+        .iter()
+        .copied()
+        .filter(|ticket| !ticket.closed && is_ours(ticket))
+        .collect();
+    let mut record = record;
+    record.occurrence = record.occurrence.max(occurrence);
+    let details = record.desired.details.as_ref();
+    if let Some(ticket) = kept(&open, None) {
+        let company_id = ticket.company_id.unwrap_or_default();
+        let adopted = Open {
+            ticket_id: ticket.ticket_id,
+            board_id: ticket.board_id,
+            company_id,
+            epoch,
+            opened_at: now,
+            severity: details.map_or(Severity::Informational, |details| details.severity),
+            last_note_at: None,
+            noted_repeats: details.map_or(0, |details| details.repeats),
+            noted_resolved: false,
+            owes_reopened_note: false,
+            ticket_ref: ticket
+                .ticket_ref
+                .clone()
+                .filter(|ticket_ref| *ticket_ref != record.occurrence_ref()),
+        };
+        let record = record.with_open(adopted);
+        let ticket_ref = record.ticket_ref();
+        // Where it does not say so itself: it was raised before it was entered, and better open too long than closed too early.
+        let unsaid = ticket.entered_at.filter(|_| !record.desired.active);
+        let raised_at = ticket.raised_at.or(unsaid);
+        let record = raised_at.map_or(record.clone(), |at| heard_of_raise(record, at));
+        return with_duplicates(record, &open, ticket.ticket_id, |ticket| Duplicate {
+            ticket_id: ticket.ticket_id,
+            ticket_ref: ticket_ref.clone(),
+            company_id,
+            epoch,
+            noted: false,
+            noted_on_kept: false,
+        });
+    }
+    let Some(ticket) = last.iter().max_by_key(|ticket| ticket.ticket_id) else {
+        return record;
+    };
+    let ended_at = ticket.ended_at();
+    let ended = |at: Timestamp| details.is_none_or(|details| details.raised_at <= at);
+    let same_life = ended_at.is_none_or(ended);
+    let closed = Closed {
+        ticket_id: ticket.ticket_id,
+        occurrence,
+        epoch,
+        at: ended_at.unwrap_or(now),
+        ended_at: ended_at.unwrap_or(now),
+        by: match is_ours(ticket) && !ticket.merged {
+            true => ClosedBy::Technician,
+            false => ClosedBy::Moved,
+        },
+        company_id: ticket.company_id,
+        ticket_ref: None,
+    };
+    let at = closed.at;
+    // A record that was not forgotten knows the raise of its ticket, and what came after it.
+    let is_forgotten = !is_in_reach_again(&record, ticket);
+    record.actual = Some(Actual::Closed(closed));
+    record.occurrence = record.occurrence.max(occurrence + u32::from(!same_life));
+    // A raise that its ticket stands for is old, though the record may have missed it; what came after it is not known.
+    let raise = ticket.raised_at.map_or(at, end_of_second);
+    match same_life && is_forgotten && !is_newer(&record, raise) {
+        true => heard_until(record, raise),
+        false => record,
+    }
+}
+
+/// The connection points at the same ConnectWise again, at the same one behind another address, or at one that its records were moved
+/// to: this is the ticket that was out of reach, whatever its number is by now.
+fn is_in_reach_again(record: &Record, ticket: &FoundTicket) -> bool {
+    match &record.actual {
+        Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => {
+            let ticket_ref = closed.ticket_ref(&record.key);
+            ticket.ticket_ref == Some(ticket_ref)
+        }
+        Some(Actual::Open(_) | Actual::Closed(_)) | None => false,
+    }
+}
+
+/// The record that learns from its ticket of a raise: where that is newer than all it knows, the alert stands, and nothing more is
+/// known of it.
+fn heard_of_raise(mut record: Record, at: Timestamp) -> Record {
+    let last = record.desired.last.as_ref().map(|last| last.occurred_at);
+    if last.is_some_and(|last| at.as_second() <= last.as_second()) {
+        return record;
+    }
+    record.desired.active = true;
+    record.desired.details = None;
+    heard_until(record, at)
+}
+
+/// Whether an event is known that happened in that second, or later. An event of that second may be the ticket's own raise.
+fn is_newer(record: &Record, at: Timestamp) -> bool {
+    let last = record.desired.last.as_ref();
+    last.is_some_and(|last| last.occurred_at.as_second() >= at.as_second())
+}
+
+/// The record for which events up to this time are old, and events of this time are not, as they were received later.
+pub(crate) fn heard_until(mut record: Record, at: Timestamp) -> Record {
+    record.desired.last = Some(Order {
+        occurred_at: at,
+        receipt: Receipt {
+            at,
+            index: 0,
+            bounds_time: false,
+        },
+        rank: 0,
+        digest: EventDigest::of(&["found"]),
+    });
+    record
+}
+
+/// The record already has the ticket of that life.
+fn is_known(record: &Record, occurrence: u32) -> bool {
+    match &record.actual {
+        Some(Actual::Open(_)) => occurrence <= record.occurrence,
+        Some(Actual::Closed(closed)) => occurrence <= closed.occurrence,
+        None => false,
+    }
+}

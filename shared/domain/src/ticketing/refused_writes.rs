@@ -1,0 +1,268 @@
+//! Writes that ConnectWise refuses although the connection works: which alerts are refused for the same reason, which one of them is
+//! retried when, and when all of them may go on. Pure.
+//!
+//! A refused alert is never retried by itself. Alerts that ConnectWise refused for the same reason are one [`Group`]. One alert of the
+//! group is retried at a time, later each time, up to once an hour. If ConnectWise accepts it, the others follow, a few at first. If
+//! ConnectWise refuses one of those, the group goes back to one retry at a time. So a refusal costs one write per group and period,
+//! and no sequence of release and refusal can run without end.
+//!
+//! The state of all groups is stored with the progress of the partner's reconcile runs. If it is lost, the groups are found again from
+//! the blocked records, and each costs one early retry.
+
+mod group;
+mod group_id;
+
+pub use group::Group;
+pub use group::Refused;
+pub use group::Seen;
+pub use group::State;
+pub use group::Usable;
+pub use group_id::Cause;
+pub use group_id::GroupId;
+pub use group_id::RefusedTarget;
+
+use std::collections::BTreeMap;
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use self::group::WIDEST;
+use crate::AlertKey;
+use crate::TenantId;
+use crate::alert::blocked::BlockedSince;
+use crate::alert::record::AlertDetails;
+use crate::alert::record::Record;
+use crate::setup::mapping::Mapping;
+use crate::setup::settings::Settings;
+use crate::text::cut_to_chars;
+
+/// More groups are not told apart: their state is one item, and each group is one issue in a mail.
+const MOST_GROUPS: usize = 40;
+
+const LONGEST_QUOTE: usize = 300;
+
+/// All groups of one partner.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Refusals {
+    /// The groups, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Group>,
+    /// What the partner had set up at the last run: a change is a reason to retry at once.
+    #[serde(default)]
+    set_up: u64,
+}
+
+/// One look at the blocked alerts.
+#[derive(Debug, Clone, Default)]
+pub struct Survey {
+    seen: BTreeMap<GroupId, Seen>,
+}
+
+/// Something that ConnectWise is to be asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// What tickets point at.
+    pub target: &'a RefusedTarget,
+    /// One of the alerts that were refused for it.
+    pub refused: &'a Refused,
+}
+
+/// A number that changes with everything that decides where tickets go.
+#[must_use]
+pub fn fingerprint<'a>(
+    settings: Option<&Settings>,
+    mappings: impl Iterator<Item = (&'a TenantId, &'a Mapping)>,
+) -> u64 {
+    let targets = mappings.filter_map(|(tenant, mapping)| {
+        let company = mapping.company.filter(|_| mapping.enabled)?;
+        Some((tenant.as_str(), (company, mapping.epoch)))
+    });
+    let targets: BTreeMap<_, _> = targets.collect();
+    // A tree of strings and numbers with string keys always has a JSON form.
+    let text = serde_json::to_string(&(settings, targets)).unwrap_or_default();
+    // FNV-1a: the value is stored, so it must not change from build to build.
+    let hash = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, hash)
+}
+
+impl Refusals {
+    /// The group that an alert is counted in: one of the known ones, or a new one while there are not too many.
+    #[must_use]
+    pub fn group_of(
+        &self,
+        blocked: &BlockedSince,
+        key: &AlertKey,
+        details: Option<&AlertDetails>,
+    ) -> Option<GroupId> {
+        let id = GroupId::of(blocked, key, details)?;
+        let is_known = self.groups.iter().any(|group| group.id == id);
+        Some(match is_known || self.groups.len() < MOST_GROUPS {
+            true => id,
+            false => GroupId {
+                cause: Cause::Other,
+                ..id
+            },
+        })
+    }
+
+    /// Notes what the partner has set up. After a change, each group is retried at once.
+    pub fn set_up_is(&mut self, fingerprint: u64, now: Timestamp) {
+        if self.set_up == fingerprint {
+            return;
+        }
+        self.set_up = fingerprint;
+        for group in &mut self.groups {
+            match group.state {
+                State::BackingOff { .. } => {
+                    group.attempts = 0;
+                    group.state = State::BackingOff { until: now };
+                }
+                State::Unusable | State::Retrying { .. } | State::Releasing { .. } => {}
+            }
+        }
+    }
+
+    /// The alerts that are being retried.
+    pub fn retried(&self) -> impl Iterator<Item = &AlertKey> {
+        self.groups.iter().filter_map(|group| match &group.state {
+            State::Retrying { key, .. } => Some(key),
+            State::BackingOff { .. } | State::Unusable | State::Releasing { .. } => None,
+        })
+    }
+
+    /// Takes in what became of an alert that was retried. `record` is its record now.
+    pub fn settle(&mut self, key: &AlertKey, record: Option<&Record>, now: Timestamp) {
+        for group in &mut self.groups {
+            group.settle(key, record, now);
+        }
+    }
+
+    /// What ConnectWise is to be asked before [`Self::next`]: whether it says that these targets can be used.
+    #[must_use]
+    pub fn questions<'a>(&self, survey: &'a Survey, now: Timestamp) -> Vec<Question<'a>> {
+        let question = |(id, seen): (&'a GroupId, &'a Seen)| {
+            let Cause::Target(target) = &id.cause else {
+                return None;
+            };
+            let group = self.groups.iter().find(|group| group.id == *id);
+            let asks = group.is_none_or(|group| group.asks_whether_usable(now));
+            let refused = seen.next.first().filter(|_| asks)?;
+            Some(Question { target, refused })
+        };
+        survey.seen.iter().filter_map(question).collect()
+    }
+
+    /// The alerts that are to be retried now, by what a look found. `whole` says whether the look came to the end of the list, and
+    /// `room` how many alerts may go at most. A target that is missing in `usable` was not asked about.
+    pub fn next(
+        &mut self,
+        survey: Survey,
+        usable: &BTreeMap<RefusedTarget, Usable>,
+        (whole, room): (bool, usize),
+        now: Timestamp,
+    ) -> Vec<Refused> {
+        let mut seen = survey.seen;
+        let mut going: Vec<Refused> = vec![];
+        let usable = |id: &GroupId| match &id.cause {
+            Cause::Target(target) => usable.get(target).copied().unwrap_or(Usable::Unknown),
+            Cause::Words(_) | Cause::Other => Usable::Yes,
+        };
+        let mut groups = vec![];
+        for mut group in std::mem::take(&mut self.groups) {
+            let Some(seen) = seen.remove(&group.id) else {
+                // One that is being retried is in no list meanwhile, and a list is a moment late.
+                let is_over = group.missed && !matches!(group.state, State::Retrying { .. });
+                if whole {
+                    (group.alerts, group.missed) = (0, true);
+                }
+                if !(whole && is_over) {
+                    groups.push(group);
+                }
+                continue;
+            };
+            if whole {
+                group.alerts = seen.alerts;
+            }
+            group.missed = false;
+            let usable = usable(&group.id);
+            going.extend(group.next(seen, usable, room - going.len(), now));
+            groups.push(group);
+        }
+        for (id, seen) in seen {
+            let mut group = Group::new(id, &seen, now);
+            let usable = usable(&group.id);
+            going.extend(group.next(seen, usable, room - going.len(), now));
+            groups.push(group);
+        }
+        self.groups = groups;
+        going
+    }
+
+    /// The groups of which a person is to be notified.
+    #[must_use]
+    pub fn notified(&self) -> BTreeSet<&GroupId> {
+        let groups = self.groups.iter();
+        let notified = groups.filter(|group| group.is_notified());
+        notified.map(|group| &group.id).collect()
+    }
+
+    /// When there is something to do about a group again.
+    #[must_use]
+    pub fn next_at(&self, now: Timestamp) -> Option<Timestamp> {
+        let at = |group: &Group| match &group.state {
+            State::BackingOff { until } => Some(*until),
+            // Whoever finds it usable again brings the run forward; otherwise the next run looks.
+            State::Unusable => None,
+            State::Retrying { .. } | State::Releasing { .. } => Some(now),
+        };
+        self.groups.iter().filter_map(at).min()
+    }
+}
+
+impl Survey {
+    /// Takes in a blocked alert of the list. `known` are the groups so far.
+    pub fn see(&mut self, known: &Refusals, refused: Refused, blocked: &BlockedSince) {
+        let details = refused.details.as_ref();
+        let Some(id) = known.group_of(blocked, &refused.key, details) else {
+            return;
+        };
+        let most = known.width(&id);
+        let is_full = self.seen.len() >= MOST_GROUPS && !self.seen.contains_key(&id);
+        let id = match is_full {
+            true => GroupId {
+                cause: Cause::Other,
+                ..id
+            },
+            false => id,
+        };
+        let seen = self.seen.entry(id).or_insert_with(|| Seen {
+            words: cut_to_chars(blocked.words(), LONGEST_QUOTE),
+            ..Seen::default()
+        });
+        seen.alerts += u64::from(!refused.key.source.is_of_set_up());
+        seen.newest = seen.newest.max(Some(refused.at));
+        let place = seen.next.partition_point(|other| other.at <= refused.at);
+        if place < most {
+            seen.next.insert(place, refused);
+            seen.next.truncate(most);
+        }
+    }
+}
+
+impl Refusals {
+    /// How many alerts of a group one look must find.
+    fn width(&self, id: &GroupId) -> usize {
+        let group = self.groups.iter().find(|group| group.id == *id);
+        match group.map(|group| &group.state) {
+            Some(State::Releasing { width, .. }) => *width,
+            // It may become usable in this very run.
+            Some(State::Unusable) => WIDEST,
+            Some(State::BackingOff { .. } | State::Retrying { .. }) | None => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

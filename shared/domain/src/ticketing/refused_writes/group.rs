@@ -1,0 +1,307 @@
+//! x
+
+use jiff::SignedDuration;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::Serialize;
+
+use super::group_id::Cause;
+use super::group_id::GroupId;
+use crate::AlertKey;
+use crate::alert::record::Actual;
+use crate::alert::record::AlertDetails;
+use crate::alert::record::ClosedBy;
+use crate::alert::record::Op;
+use crate::alert::record::Record;
+
+/// How long after a refusal the next alert of the group is retried, by how many retries were refused in a row. The last one repeats.
+const BACK_OFF: [SignedDuration; 4] = [
+    SignedDuration::from_mins(5),
+    SignedDuration::from_mins(15),
+    SignedDuration::from_mins(30),
+    SignedDuration::from_mins(60),
+];
+
+/// A retry that no worker has taken up for so long is asked for again.
+const LOST: SignedDuration = SignedDuration::from_mins(10);
+
+/// After the first accepted retry so many alerts follow, then four times as many, and so on: if they are refused after all, few are.
+const FIRST_RELEASE: usize = 4;
+
+const WIDENING: usize = 4;
+
+pub(crate) const WIDEST: usize = 300;
+
+/// Alerts that ConnectWise refuses for the same reason, and what is done about them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// What they have in common.
+    pub id: GroupId,
+    /// ConnectWise's own words about the first of them.
+    pub words: String,
+    /// When the first of them was found.
+    pub since: Timestamp,
+    /// How many alerts the last complete look found, test alerts not counted.
+    pub alerts: u64,
+    /// How many retries ConnectWise refused in a row.
+    pub attempts: u32,
+    /// Whether the last complete look found no alert of it.
+    #[serde(default)]
+    pub missed: bool,
+    /// What is done about them now.
+    pub state: State,
+}
+
+/// What is done about a group.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub enum State {
+    /// No alert is retried before this time.
+    BackingOff {
+        /// When the next one is.
+        until: Timestamp,
+    },
+    /// ConnectWise itself says that what the tickets point at cannot be used. No alert is retried until it says otherwise.
+    Unusable,
+    /// One alert is being retried.
+    Retrying {
+        /// Which one.
+        key: AlertKey,
+        /// The refusal that is retried.
+        refused_at: Timestamp,
+        /// When that was asked for.
+        asked_at: Timestamp,
+    },
+    /// ConnectWise accepts these writes again: alerts that were refused before follow.
+    Releasing {
+        /// Refused later than this, an alert shows that it does not.
+        since: Timestamp,
+        /// How many follow in the next run.
+        width: usize,
+    },
+}
+
+/// A refused alert, as a list has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refused {
+    /// The alert.
+    pub key: AlertKey,
+    /// Which life of it.
+    pub occurrence: u32,
+    /// When it was refused.
+    pub at: Timestamp,
+    /// What it looks like, where that is known.
+    pub details: Option<AlertDetails>,
+}
+
+/// What one look at the blocked alerts found of a group.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Seen {
+    pub(super) words: String,
+    pub(super) alerts: u64,
+    pub(super) newest: Option<Timestamp>,
+    /// The next ones to be retried, those whose last refusal is oldest first: so each member has its turn, and one that is refused for
+    /// a reason of its own does not hide that others would be accepted.
+    pub(super) next: Vec<Refused>,
+}
+
+/// Whether what a group's tickets point at can be used, by ConnectWise's own lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Usable {
+    /// It can.
+    Yes,
+    /// It cannot.
+    No,
+    /// ConnectWise did not say.
+    Unknown,
+}
+
+/// What became of the alert that was retried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Pending,
+    Accepted,
+    Refused,
+    /// No write was made: the alert needed none any more, or something else holds it up.
+    Moot,
+}
+
+impl Group {
+    pub(crate) fn new(id: GroupId, seen: &Seen, now: Timestamp) -> Self {
+        // Where ConnectWise names what it does not accept, its own list says more: one alert is retried at once. Otherwise nothing
+        // has changed since it refused the alert.
+        let until = match id.cause {
+            Cause::Target(_) => now,
+            Cause::Words(_) | Cause::Other => later(now, BACK_OFF[0]),
+        };
+        Self {
+            id,
+            words: seen.words.clone(),
+            since: now,
+            alerts: seen.alerts,
+            attempts: 0,
+            missed: false,
+            state: State::BackingOff { until },
+        }
+    }
+
+    /// Whether a person is to be notified. Of a target that ConnectWise itself calls unusable the health probe says more, and one that
+    /// was refused only once may have been mended in that moment.
+    #[must_use]
+    pub fn is_notified(&self) -> bool {
+        let is_sure = match (&self.id.cause, &self.state) {
+            (Cause::Target(_), State::Unusable) => false,
+            (Cause::Target(_), _) => self.attempts > 0,
+            (Cause::Words(_) | Cause::Other, _) => true,
+        };
+        is_sure && self.alerts > 0
+    }
+
+    pub(crate) fn asks_whether_usable(&self, now: Timestamp) -> bool {
+        match &self.state {
+            State::BackingOff { until } => *until <= now,
+            State::Unusable => true,
+            State::Retrying { .. } | State::Releasing { .. } => false,
+        }
+    }
+
+    pub(crate) fn settle(&mut self, of: &AlertKey, record: Option<&Record>, now: Timestamp) {
+        let State::Retrying {
+            key,
+            refused_at,
+            asked_at,
+        } = &self.state
+        else {
+            return;
+        };
+        if key != of {
+            return;
+        }
+        match outcome(self.id.op, record, *refused_at) {
+            Outcome::Pending => {}
+            Outcome::Accepted => {
+                self.state = State::Releasing {
+                    since: now,
+                    width: FIRST_RELEASE,
+                };
+            }
+            Outcome::Refused => self.back_off(*asked_at),
+            // Another one says more, and no write was made.
+            Outcome::Moot => self.state = State::BackingOff { until: now },
+        }
+    }
+
+    /// A retry made at this time was refused.
+    pub(crate) fn back_off(&mut self, at: Timestamp) {
+        self.attempts = self.attempts.saturating_add(1);
+        let step = usize::try_from(self.attempts).unwrap_or(usize::MAX);
+        let wait = BACK_OFF[step.min(BACK_OFF.len() - 1)];
+        self.state = State::BackingOff {
+            until: later(at, wait),
+        };
+    }
+
+    pub(crate) fn next(
+        &mut self,
+        seen: Seen,
+        usable: Usable,
+        room: usize,
+        now: Timestamp,
+    ) -> Vec<Refused> {
+        if self.state == State::Unusable && usable == Usable::Yes {
+            self.attempts = 0;
+            self.state = State::Releasing {
+                since: now,
+                width: WIDEST,
+            };
+        }
+        match &mut self.state {
+            State::Unusable => vec![],
+            State::BackingOff { until } if *until > now => vec![],
+            State::BackingOff { .. } => match (usable, seen.next.into_iter().next()) {
+                (Usable::No, _) => {
+                    self.state = State::Unusable;
+                    vec![]
+                }
+                (Usable::Yes, Some(refused)) if room > 0 => {
+                    self.state = State::Retrying {
+                        key: refused.key.clone(),
+                        refused_at: refused.at,
+                        asked_at: now,
+                    };
+                    vec![refused]
+                }
+                (Usable::Yes | Usable::Unknown, _) => vec![],
+            },
+            State::Retrying {
+                key,
+                refused_at,
+                asked_at,
+            } => {
+                // Asked for again it is the same retry, and void once a worker has made it.
+                let is_lost = now.duration_since(*asked_at) >= LOST;
+                let mut next = seen.next.into_iter();
+                let lost = next
+                    .find(|next| is_lost && next.key == *key && next.at == *refused_at && room > 0);
+                if lost.is_some() {
+                    *asked_at = now;
+                }
+                lost.into_iter().collect()
+            }
+            State::Releasing { since, .. } if seen.newest > Some(*since) => {
+                self.back_off(now);
+                vec![]
+            }
+            State::Releasing { width, .. } => {
+                let going: Vec<Refused> = seen.next.into_iter().take((*width).min(room)).collect();
+                *width = width.saturating_mul(WIDENING).min(WIDEST);
+                going
+            }
+        }
+    }
+}
+
+/// What became of a refused write that was retried.
+pub(crate) fn outcome(op: Option<Op>, record: Option<&Record>, refused_at: Timestamp) -> Outcome {
+    let Some(record) = record else {
+        return Outcome::Moot;
+    };
+    if record.claim.is_some() && record.blocked.is_none() {
+        return Outcome::Pending;
+    }
+    match &record.blocked {
+        Some(blocked) if blocked.is_refusal() && blocked.since == refused_at => Outcome::Pending,
+        Some(blocked) if blocked.is_refusal() => Outcome::Refused,
+        Some(_) => Outcome::Moot,
+        None if is_accepted(op, record, refused_at) => Outcome::Accepted,
+        None => Outcome::Moot,
+    }
+}
+
+/// Whether a record shows that ConnectWise accepted this write after that time.
+fn is_accepted(op: Option<Op>, record: &Record, refused_at: Timestamp) -> bool {
+    match (op, &record.actual) {
+        (None, _) => true,
+        (Some(Op::Create | Op::Reopen), Some(Actual::Open(open))) => open.opened_at > refused_at,
+        (Some(Op::Create), Some(Actual::Closed(closed))) => {
+            closed.at > refused_at && closed.occurrence == record.occurrence
+        }
+        (Some(Op::Close), Some(Actual::Closed(closed))) => {
+            closed.at > refused_at && closed.by == ClosedBy::Us
+        }
+        (Some(Op::Note(_)), Some(Actual::Open(open))) => open.last_note_at > Some(refused_at),
+        (Some(Op::Patch), Some(Actual::Open(open))) => {
+            let details = record.desired.details.as_ref();
+            details.is_some_and(|details| open.severity >= details.severity)
+        }
+        (Some(Op::Repair), _) => record.duplicates.is_empty(),
+        (
+            Some(Op::Create | Op::Reopen | Op::Close | Op::Patch | Op::Note(_)),
+            Some(Actual::Closed(_) | Actual::Open(_)) | None,
+        ) => false,
+    }
+}
+
+fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}

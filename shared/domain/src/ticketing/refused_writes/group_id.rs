@@ -1,0 +1,164 @@
+//! x
+
+use serde::Deserialize;
+use serde::Serialize;
+
+use crate::AlertKey;
+use crate::Blocked;
+use crate::Kind;
+use crate::Target;
+use crate::TenantId;
+use crate::alert::blocked::BlockedSince;
+use crate::alert::event::Severity;
+use crate::alert::kind::Category;
+use crate::alert::record::AlertDetails;
+use crate::alert::record::NoteKind;
+use crate::alert::record::Op;
+use crate::text::cut_to_chars;
+
+/// Longest normalised words that tell two groups apart, and longest quotation that is stored, in characters.
+pub(super) const LONGEST_CLASS: usize = 120;
+
+/// What alerts of one group have in common.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct GroupId {
+    /// The write that ConnectWise refuses; none where it refuses to look something up.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub op: Option<Op>,
+    /// Why it refuses it.
+    pub cause: Cause,
+}
+
+/// Why ConnectWise refuses a write.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "cause", content = "of", rename_all = "snake_case")]
+pub enum Cause {
+    /// Something that the ticket points at.
+    Target(RefusedTarget),
+    /// ConnectWise's words, without what differs from ticket to ticket.
+    Words(String),
+    /// Words of their own that are more than are told apart.
+    Other,
+}
+
+/// What ConnectWise does not accept in a ticket.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(tag = "target", content = "for", rename_all = "snake_case")]
+pub enum RefusedTarget {
+    /// The board of a category.
+    Board(Category),
+    /// The start or closing status on the board of a category.
+    Status(Category),
+    /// The ticket type of a kind.
+    Type(Kind),
+    /// The priority of a severity.
+    Priority(Severity),
+    /// The company of a tenant.
+    Company(TenantId),
+}
+
+impl GroupId {
+    /// The group of an alert that is blocked for this reason; none unless ConnectWise refused a write.
+    #[must_use]
+    pub fn of(
+        blocked: &BlockedSince,
+        key: &AlertKey,
+        details: Option<&AlertDetails>,
+    ) -> Option<Self> {
+        let words = || Cause::Words(class(blocked.words()));
+        let cause = match &blocked.reason {
+            Blocked::Rejected(_) => words(),
+            Blocked::TargetGone(target) => match refused_target(*target, key, details) {
+                Some(target) => Cause::Target(target),
+                None => words(),
+            },
+            Blocked::NotSetUp
+            | Blocked::Unmapped
+            | Blocked::TenantDisabled
+            | Blocked::KindDisabled
+            | Blocked::ConnectionBroken
+            | Blocked::ConnectionUnavailable
+            | Blocked::Throttled
+            | Blocked::Deferred
+            | Blocked::MissingRight(_)
+            | Blocked::OlderThanBackfill => return None,
+        };
+        let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
+        // A person mends all notes at once, so they are one group.
+        let op = op.map(|op| match op {
+            Op::Note(_) => Op::Note(NoteKind::Repeats),
+            Op::Create | Op::Patch | Op::Close | Op::Reopen | Op::Repair => op,
+        });
+        Some(Self { op, cause })
+    }
+}
+
+impl GroupId {
+    /// What ConnectWise refuses to do, behind "ConnectWise refuses to".
+    #[must_use]
+    pub fn in_short(&self) -> &'static str {
+        match self.op {
+            Some(Op::Create) => "create tickets",
+            Some(Op::Note(_)) => "add notes to tickets",
+            Some(Op::Patch) => "change the priority of tickets",
+            Some(Op::Close | Op::Repair) => "close tickets",
+            Some(Op::Reopen) => "reopen tickets",
+            None => "search for tickets",
+        }
+    }
+}
+
+fn refused_target(
+    target: Target,
+    key: &AlertKey,
+    details: Option<&AlertDetails>,
+) -> Option<RefusedTarget> {
+    Some(match target {
+        Target::Board => RefusedTarget::Board(details?.category),
+        Target::Status => RefusedTarget::Status(details?.category),
+        Target::Type => RefusedTarget::Type(details?.kind.clone()),
+        Target::Priority => RefusedTarget::Priority(details?.severity),
+        Target::Company => RefusedTarget::Company(key.tenant.clone()),
+    })
+}
+
+impl RefusedTarget {
+    /// The target that is read to see whether it can be used.
+    #[must_use]
+    pub fn target(&self) -> Target {
+        match self {
+            Self::Board(_) => Target::Board,
+            Self::Status(_) => Target::Status,
+            Self::Type(_) => Target::Type,
+            Self::Priority(_) => Target::Priority,
+            Self::Company(_) => Target::Company,
+        }
+    }
+}
+
+/// Words without what differs from ticket to ticket: quotations and everything with a digit.
+pub(crate) fn class(words: &str) -> String {
+    let mut unquoted = String::with_capacity(words.len());
+    let mut until: Option<char> = None;
+    for c in words.chars() {
+        match (until, c) {
+            (Some(end), _) if c == end => until = None,
+            (Some(_), _) => {}
+            (None, '"' | '“' | '«') => {
+                until = Some(match c {
+                    '“' => '”',
+                    '«' => '»',
+                    other => other,
+                });
+                unquoted.push('…');
+            }
+            (None, _) => unquoted.push(c),
+        }
+    }
+    let word = |word: &str| match word.contains(|c: char| c.is_ascii_digit()) {
+        true => "#".to_owned(),
+        false => word.to_lowercase(),
+    };
+    let normalised: Vec<String> = unquoted.split_whitespace().map(word).collect();
+    cut_to_chars(&normalised.join(" "), LONGEST_CLASS)
+}

@@ -1,0 +1,525 @@
+use super::group::outcome;
+use super::group_id::class;
+use crate::Kind;
+use crate::alert::blocked::Blocked;
+use crate::alert::blocked::Target;
+use crate::alert::event::Severity;
+use crate::alert::kind::Category;
+use crate::alert::record::Actual;
+use crate::alert::record::ClosedBy;
+use crate::alert::record::NoteKind;
+use crate::alert::record::Op;
+use crate::ticketing::refused_writes::group::Outcome;
+use crate::ticketing::refused_writes::group_id::LONGEST_CLASS;
+use jiff::SignedDuration;
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
+use crate::alert::blocked::Refusal;
+use crate::alert::record::{Claim, Closed, Open};
+use crate::ticketing::refused_writes::*;
+use crate::{AlertId, ClaimId, PartnerId, SourceId};
+
+fn at(minute: i64) -> Timestamp {
+    "2026-11-22T07:30:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
+}
+
+fn key(n: usize) -> AlertKey {
+    AlertKey {
+        partner: PartnerId::parse("northwind").unwrap(),
+        tenant: TenantId::parse("acme").unwrap(),
+        source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+        alert_id: AlertId::parse(format!("a{n}")).unwrap(),
+    }
+}
+
+fn details() -> AlertDetails {
+    AlertDetails {
+        kind: Kind::parse("disk").unwrap(),
+        category: Category::Operations,
+        severity: Severity::High,
+        raised_at: at(0),
+        repeats: 0,
+        expires_at: None,
+        raise_received_at: at(0),
+        previous_event_at: None,
+    }
+}
+
+/// ConnectWise, the table and reconcile over some alerts, minute by minute.
+struct Site {
+    records: Vec<Record>,
+    refusals: Refusals,
+    minute: i64,
+    /// The minutes in which ConnectWise got a write.
+    writes: Vec<i64>,
+    usable: Usable,
+    reason: Blocked,
+}
+
+impl Site {
+    /// Alerts that ConnectWise refused to create tickets for, at the first minute.
+    fn new(count: usize, reason: &Blocked) -> Self {
+        let refused = |n| {
+            let mut record = Record::new(key(n));
+            record.desired.active = true;
+            record.desired.details = Some(details());
+            refused_now(record, reason, "field is required", at(0))
+        };
+        Self {
+            records: (0..count).map(refused).collect(),
+            refusals: Refusals::default(),
+            minute: 0,
+            writes: vec![],
+            usable: Usable::Yes,
+            reason: reason.clone(),
+        }
+    }
+
+    fn survey(&self) -> Survey {
+        let mut survey = Survey::default();
+        for record in &self.records {
+            let Some(blocked) = &record.blocked else {
+                continue;
+            };
+            let refused = Refused {
+                key: record.key.clone(),
+                occurrence: record.occurrence,
+                at: blocked.since,
+                details: record.desired.details.clone(),
+            };
+            survey.see(&self.refusals, refused, blocked);
+        }
+        survey
+    }
+
+    /// A run of reconcile: what it retries.
+    fn run(&mut self) -> Vec<Refused> {
+        let now = at(self.minute);
+        let retried: Vec<AlertKey> = self.refusals.retried().cloned().collect();
+        for key in retried {
+            let record = self.records.iter().find(|record| record.key == key);
+            self.refusals.settle(&key, record, now);
+        }
+        let survey = self.survey();
+        let asked = self.refusals.questions(&survey, now);
+        let asked = asked.iter().map(|question| question.target.clone());
+        let usable: BTreeMap<_, _> = asked.map(|target| (target, self.usable)).collect();
+        self.refusals.next(survey, &usable, (true, 300), now)
+    }
+
+    /// One minute: a run, and the writes that it asks for. `accepts` says of an alert whether ConnectWise does.
+    fn minute(&mut self, accepts: impl Fn(&AlertKey) -> bool) {
+        for refused in self.run() {
+            self.write(&refused, &accepts);
+        }
+        self.minute += 1;
+    }
+
+    fn write(&mut self, asked: &Refused, accepts: impl Fn(&AlertKey) -> bool) {
+        // A worker is at it a moment later.
+        let now = at(self.minute) + SignedDuration::from_secs(10);
+        let reason = self.reason.clone();
+        let record = self
+            .records
+            .iter_mut()
+            .find(|record| record.key == asked.key);
+        let record = record.unwrap();
+        let known = record.blocked.as_ref().map(|blocked| blocked.since);
+        if known != Some(asked.at) {
+            return;
+        }
+        self.writes.push(self.minute);
+        let released = record.clone().released();
+        *record = match accepts(&asked.key) {
+            true => released.with_open(open(now)),
+            false => refused_now(released, &reason, "field is required", now),
+        };
+    }
+
+    fn minutes(&mut self, count: usize, accepts: impl Fn(&AlertKey) -> bool + Copy) {
+        for _ in 0..count {
+            self.minute(accepts);
+        }
+    }
+
+    fn open(&self) -> usize {
+        let open = self.records.iter().filter(|record| record.open().is_some());
+        open.count()
+    }
+}
+
+fn refused_now(record: Record, reason: &Blocked, words: &str, now: Timestamp) -> Record {
+    let refusal = Refusal {
+        op: Some(Op::Create),
+        words: words.into(),
+    };
+    record.with_refusal(reason.clone(), refusal, None, now)
+}
+
+fn open(now: Timestamp) -> Open {
+    Open {
+        ticket_id: 7,
+        board_id: None,
+        company_id: 301,
+        epoch: 1,
+        opened_at: now,
+        severity: Severity::High,
+        last_note_at: None,
+        noted_repeats: 0,
+        noted_resolved: false,
+        owes_reopened_note: false,
+        ticket_ref: None,
+    }
+}
+
+fn first() -> AlertKey {
+    key(0)
+}
+
+fn rejected() -> Blocked {
+    Blocked::Rejected("field is required".into())
+}
+
+const COMPANY: Blocked = Blocked::TargetGone(Target::Company);
+
+#[test]
+fn one_alert_of_a_group_is_retried_at_a_time_and_less_and_less_often() {
+    let mut site = Site::new(5, &rejected());
+    site.minutes(4 * 60, |_| false);
+    assert_eq!(site.writes, [5, 20, 50, 110, 170, 230]);
+    assert_eq!(site.refusals.groups.len(), 1);
+    assert_eq!(site.refusals.notified().len(), 1);
+}
+
+#[test]
+fn once_one_is_accepted_the_others_follow_a_few_at_first() {
+    let mut site = Site::new(400, &rejected());
+    site.minutes(30, |_| false);
+    let before = site.writes.len();
+    site.minutes(30, |_| true);
+    let writes: Vec<usize> = (50..58)
+        .map(|minute| {
+            site.writes[before..]
+                .iter()
+                .filter(|of| **of == minute)
+                .count()
+        })
+        .collect();
+    assert_eq!(writes, [1, 4, 16, 64, 256, 59, 0, 0]);
+    assert_eq!(site.open(), 400);
+    assert_eq!(site.refusals.groups, []);
+}
+
+#[test]
+fn each_member_has_its_turn_so_that_one_poisoned_text_hides_nothing() {
+    let mut site = Site::new(20, &rejected());
+    site.minutes(60, |key| *key != first());
+    assert_eq!(site.open(), 19);
+    // The first retry was the poisoned one's, and the next one was not.
+    assert_eq!(&site.writes[..3], [5, 20, 21]);
+    let after = site.writes.len();
+    site.minutes(180, |key| *key != first());
+    assert!(site.writes.len() - after <= 4, "{:?}", site.writes);
+}
+
+#[test]
+fn a_target_that_connectwise_refuses_though_it_lists_it_is_retried_once_and_then_backs_off() {
+    let mut site = Site::new(5, &COMPANY);
+    site.minutes(1, |_| false);
+    assert_eq!(site.refusals.notified().len(), 0, "it may be mended by now");
+    site.minutes(60, |_| false);
+    assert_eq!(site.writes, [0, 15, 45]);
+    assert_eq!(site.refusals.notified().len(), 1);
+}
+
+#[test]
+fn a_target_that_connectwise_calls_unusable_costs_no_write_until_it_is_usable_and_then_all_go() {
+    let mut site = Site::new(5, &COMPANY);
+    site.usable = Usable::No;
+    site.minutes(60, |_| false);
+    assert_eq!(site.writes, [0; 0]);
+    assert_eq!(site.refusals.notified().len(), 0, "the probe says more");
+    site.usable = Usable::Unknown;
+    site.minutes(5, |_| true);
+    assert_eq!(site.open(), 0);
+    site.usable = Usable::Yes;
+    site.minute(|_| true);
+    assert_eq!(site.open(), 5);
+    // It is called usable, and is not.
+    let mut site = Site::new(5, &COMPANY);
+    site.usable = Usable::No;
+    site.minute(|_| false);
+    site.usable = Usable::Yes;
+    site.minutes(60, |_| false);
+    assert_eq!(site.writes, [1, 1, 1, 1, 1, 17, 47]);
+}
+
+#[test]
+fn a_change_of_the_set_up_is_tried_at_once() {
+    let mut site = Site::new(5, &rejected());
+    site.minutes(60, |_| false);
+    assert_eq!(site.writes, [5, 20, 50]);
+    site.refusals.set_up_is(1, at(60));
+    site.minutes(10, |_| true);
+    assert_eq!(site.open(), 5);
+    let changed = |company, enabled| {
+        let mapping = Mapping {
+            company,
+            enabled,
+            ..Mapping::default()
+        };
+        let tenant = TenantId::parse("acme").unwrap();
+        fingerprint(None, [(&tenant, &mapping)].into_iter())
+    };
+    let unmapped = fingerprint(None, std::iter::empty());
+    let seen: BTreeSet<_> = [changed(Some(1), true), changed(Some(2), true), unmapped].into();
+    assert_eq!(seen.len(), 3);
+    assert_eq!(
+        changed(Some(1), false),
+        unmapped,
+        "a tenant that was only seen"
+    );
+    assert_eq!(changed(None, true), unmapped);
+}
+
+#[test]
+fn a_retry_that_made_no_write_is_anothers_turn_and_one_that_was_lost_is_asked_for_again() {
+    let mut site = Site::new(2, &rejected());
+    site.minutes(5, |_| false);
+    let first = site.run();
+    assert_eq!(first.len(), 1);
+    // Nobody has taken it up: nothing else is asked for, and after some minutes the same.
+    for minute in 6..15 {
+        site.minute = minute;
+        assert_eq!(site.run(), [], "{minute}");
+    }
+    site.minute = 15;
+    assert_eq!(site.run(), first);
+    // Meanwhile the alert is over.
+    let record = site.records.iter_mut().find(|of| of.key == first[0].key);
+    let record = record.unwrap();
+    *record = record.clone().at_rest(None);
+    site.minute = 16;
+    let second = site.run();
+    assert_eq!(second.len(), 1);
+    assert_ne!(second[0].key, first[0].key);
+}
+
+#[test]
+fn what_became_of_a_retry_is_read_from_the_record() {
+    use Outcome::{Accepted, Moot, Pending, Refused};
+    let details = details();
+    let start = || {
+        let mut record = Record::new(key(0));
+        record.desired.active = true;
+        record.desired.details = Some(details.clone());
+        record
+    };
+    let closed = |minute, by| {
+        let closed = Closed {
+            ticket_id: 7,
+            occurrence: 1,
+            epoch: 1,
+            at: at(minute),
+            by,
+            company_id: None,
+            ended_at: at(minute),
+            ticket_ref: None,
+        };
+        let actual = Some(Actual::Closed(closed));
+        Record { actual, ..start() }
+    };
+    let id = ClaimId::parse("c").unwrap();
+    let claimed = start().with_claim(Claim {
+        id,
+        op: Op::Create,
+        reason: "raised".into(),
+        ticket_ref: start().occurrence_ref(),
+        ticket_id: None,
+        board_id: None,
+        company_id: 301,
+        epoch: 1,
+        severity: Severity::High,
+        began_at: at(1),
+        raise_received_at: None,
+        repeats: 0,
+        until: at(2),
+        uncertain_at: None,
+        visits: 0,
+        visited_at: None,
+        empty_visits: 0,
+        suspected_refusal: None,
+    });
+    let low = Open {
+        severity: Severity::Low,
+        ..open(at(-9))
+    };
+    let noted = Open {
+        last_note_at: Some(at(1)),
+        ..open(at(-9))
+    };
+    let with = |open| start().with_open(open);
+    let refused = |minute| refused_now(start(), &rejected(), "no", at(minute));
+    for (op, record, expected) in [
+        (Op::Create, claimed, Pending),
+        (Op::Create, refused(0), Pending),
+        (Op::Create, refused(1), Refused),
+        (
+            Op::Create,
+            start().with_blocked(Blocked::ConnectionBroken, None, at(1)),
+            Moot,
+        ),
+        (Op::Create, start(), Moot),
+        (Op::Create, with(open(at(1))), Accepted),
+        (Op::Create, with(open(at(-1))), Moot),
+        (Op::Create, closed(1, ClosedBy::Technician), Accepted),
+        (Op::Create, closed(-1, ClosedBy::Us), Moot),
+        (Op::Reopen, with(open(at(1))), Accepted),
+        (Op::Reopen, closed(1, ClosedBy::Us), Moot),
+        (Op::Close, closed(1, ClosedBy::Us), Accepted),
+        (Op::Close, closed(1, ClosedBy::Technician), Moot),
+        (Op::Close, closed(-1, ClosedBy::Us), Moot),
+        (Op::Close, with(open(at(1))), Moot),
+        (Op::Note(NoteKind::Repeats), with(noted), Accepted),
+        (Op::Note(NoteKind::Repeats), with(open(at(1))), Moot),
+        (Op::Patch, with(open(at(-9))), Accepted),
+        (Op::Patch, with(low), Moot),
+        (Op::Repair, start(), Accepted),
+    ] {
+        let seen = outcome(Some(op), Some(&record), at(0));
+        assert_eq!(seen, expected, "{op:?} {record:?}");
+    }
+    assert_eq!(outcome(Some(Op::Create), None, at(0)), Moot);
+}
+
+#[test]
+fn alerts_are_grouped_by_what_connectwise_says_and_not_by_what_it_quotes() {
+    for (one, other, is_same) in [
+        ("Site ID is required", "site id is  required", true),
+        ("Ticket 1255787 is locked", "Ticket 9 is locked", true),
+        (r#"Summary "a b" is bad"#, r#"Summary "c" is bad"#, true),
+        ("Summary “a” is bad", "Summary “b c” is bad", true),
+        ("Site ID is required", "Budget is required", false),
+        ("", "a web page", false),
+    ] {
+        assert_eq!(class(one) == class(other), is_same, "{one} / {other}");
+    }
+    assert!(class(&"word ".repeat(200)).chars().count() <= LONGEST_CLASS);
+}
+
+#[test]
+fn words_of_their_own_make_few_groups_and_a_test_alert_notifies_nobody() {
+    let mut site = Site::new(200, &rejected());
+    for (n, record) in site.records.iter_mut().enumerate() {
+        let words = format!("{} is wrong", "x".repeat(n + 1));
+        *record = refused_now(record.clone(), &rejected(), &words, at(0));
+    }
+    site.minutes(3, |_| false);
+    assert_eq!(site.refusals.groups.len(), MOST_GROUPS + 1);
+    let counted: u64 = site.refusals.groups.iter().map(|group| group.alerts).sum();
+    assert_eq!(counted, 200);
+    let item = serde_json::to_string(&site.refusals).unwrap();
+    assert!(item.len() < 100_000, "{}", item.len());
+    let back: Refusals = serde_json::from_str(&item).unwrap();
+    assert_eq!(back, site.refusals);
+
+    let mut site = Site::new(1, &rejected());
+    site.records[0].key.source = SourceId::of_set_up();
+    site.minutes(10, |_| false);
+    assert_eq!(site.writes, [5]);
+    assert_eq!(site.refusals.notified().len(), 0);
+}
+
+/// The names of all reasons, and for each whether it is a group's, and who is notified.
+#[test]
+fn every_reason_is_retried_and_reported_as_the_table_says() {
+    use crate::monitoring::issue::IncidentScope;
+    let all = [
+        Blocked::NotSetUp,
+        Blocked::Unmapped,
+        Blocked::TenantDisabled,
+        Blocked::KindDisabled,
+        Blocked::ConnectionBroken,
+        Blocked::ConnectionUnavailable,
+        Blocked::Throttled,
+        Blocked::Deferred,
+        Blocked::MissingRight("service_tickets.add".into()),
+        COMPANY,
+        rejected(),
+        Blocked::OlderThanBackfill,
+    ];
+    let table = include_str!("../../../../../docs/reliability.md");
+    for (n, reason) in all.iter().enumerate() {
+        // A new reason has its place in this list.
+        let place = match reason {
+            Blocked::NotSetUp => 0,
+            Blocked::Unmapped => 1,
+            Blocked::TenantDisabled => 2,
+            Blocked::KindDisabled => 3,
+            Blocked::ConnectionBroken => 4,
+            Blocked::ConnectionUnavailable => 5,
+            Blocked::Throttled => 6,
+            Blocked::Deferred => 7,
+            Blocked::MissingRight(_) => 8,
+            Blocked::TargetGone(_) => 9,
+            Blocked::Rejected(_) => 10,
+            Blocked::OlderThanBackfill => 11,
+        };
+        assert_eq!(n, place);
+        let name = reason.to_string();
+        let name = name.split('(').next().unwrap();
+        let notified = match IncidentScope::of(reason) {
+            Some(IncidentScope::Connection) => "a mail about the connection",
+            Some(IncidentScope::PartnerConfig) => "a mail about the set-up",
+            None => "the page",
+        };
+        let blocked = BlockedSince {
+            reason: reason.clone(),
+            since: at(0),
+            refusal: None,
+        };
+        let row = format!("| `{name}` | {notified} | ");
+        let rows: Vec<&str> = table
+            .lines()
+            .filter(|line| line.starts_with(&row))
+            .collect();
+        assert_eq!(rows.len(), 1, "{row}");
+        let group = GroupId::of(&blocked, &key(0), Some(&details()));
+        assert_eq!(group.is_some(), blocked.is_refusal(), "{name}");
+        let retried = rows[0].contains("a retry of its group");
+        assert_eq!(retried, blocked.is_refusal(), "{name}");
+    }
+    assert_eq!(all.len(), 12);
+}
+
+proptest! {
+    /// Whatever ConnectWise accepts when, of whichever alerts: refusals cost one write in five minutes, and beyond that no more than
+    /// follow what it accepted.
+    #[test]
+    fn refused_writes_are_few_whatever_connectwise_does(
+        moods in prop::collection::vec((0_usize..4, 1_usize..90), 1..12), count in 1_usize..60, of_company in any::<bool>(),
+    ) {
+        let reason = if of_company { COMPANY } else { rejected() };
+        let mut site = Site::new(count, &reason);
+        for (mood, minutes) in moods {
+            for _ in 0..minutes {
+                // All, none, every other one, or all but one.
+                site.minute(move |key| {
+                    let n: usize = key.alert_id.as_str()[1..].parse().unwrap();
+                    [true, false, n.is_multiple_of(2), n != 0][mood]
+                });
+            }
+        }
+        let accepted = site.open();
+        let refused = site.writes.len() - accepted;
+        let periods = usize::try_from(site.minute).unwrap() / 5 + 1;
+        // Each accepted write lets at most four times as many follow.
+        prop_assert!(refused <= periods + 4 * accepted, "{refused} refused, {accepted} accepted in {periods} periods");
+        // Nothing is given up: once all is accepted again, all are done within the longest back-off.
+        site.minutes(90, |_| true);
+        prop_assert_eq!(site.open(), count);
+        prop_assert_eq!(&site.refusals.groups, &vec![]);
+    }
+}

@@ -1,0 +1,305 @@
+//! What a ticket and its notes say.
+
+use jiff::Timestamp;
+
+use crate::AlertKey;
+use crate::alert::event::Payload;
+use crate::alert::record::{Actual, AlertDetails, ClosedBy, Desired, Record};
+use crate::alert::resolution::Resolution;
+use crate::text::{cut_to_bytes, cut_to_chars};
+
+/// ConnectWise's limit for a summary.
+pub const MAX_SUMMARY: usize = 100;
+
+/// The ticket's summary: the title in at most 100 characters.
+#[must_use]
+pub fn summary(payload: &Payload) -> String {
+    cut_to_chars(&plain(&payload.title), MAX_SUMMARY)
+}
+
+/// The ticket's description: the facts that a technician asks for, one a line, then the source's own words.
+///
+/// The facts come first, so that nothing that a source writes can be taken for one of them. `previous` is the ticket of the life
+/// before this one.
+#[must_use]
+pub fn description(
+    key: &AlertKey,
+    details: &AlertDetails,
+    payload: &Payload,
+    previous: Option<u64>,
+) -> String {
+    let mut facts = vec![];
+    let mut fact = |name: &str, value: &str| facts.push(format!("{name}: {value}"));
+    let tenant = plain(key.tenant.as_str());
+    fact(
+        "Tenant",
+        &payload.tenant_name.as_ref().map_or_else(
+            || tenant.clone(),
+            |name| format!("{} ({tenant})", plain(name)),
+        ),
+    );
+    if let Some(device) = &payload.device {
+        fact("Device", &plain(device));
+    }
+    if let Some(user) = &payload.user {
+        fact("User", &plain(user));
+    }
+    fact("Severity", &details.severity.to_string());
+    fact("Raised", &readable(details.raised_at));
+    if let Some(link) = &payload.link {
+        fact("Details", &plain_link(link));
+    }
+    if let Some(ticket) = previous {
+        fact("Seen before", &format!("ticket {ticket}"));
+    }
+    let words = plain(payload.description.trim());
+    if !words.is_empty() {
+        // A blank line ends whatever markup the lines around it are in.
+        facts.push(String::new());
+        facts.push(words);
+    }
+    facts.join("\n")
+}
+
+/// A source's text in which neither markdown nor HTML has an effect beyond how letters look: no image, no link with another
+/// address than it shows, no tag, no block that would take in our own lines, and no mark of ours.
+///
+/// A space is put where such a construct begins. Backslashes or entities would do as well where ConnectWise renders the text, and
+/// be read by technicians where it does not. A bare address stays as it is: it shows where it leads.
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let (at, after) = rest.split_at(c.len_utf8());
+        plain.push_str(at);
+        let begins = match c {
+            '<' => after.starts_with(|c: char| c.is_alphabetic() || matches!(c, '/' | '!' | '?')),
+            ']' => after.starts_with(['(', ':', '[']),
+            '[' => after.starts_with("tb "),
+            '`' => after.starts_with("``"),
+            '~' => after.starts_with("~~"),
+            _ => false,
+        };
+        if begins {
+            plain.push(' ');
+        }
+        rest = after;
+    }
+    plain
+}
+
+/// An address in which no character ends it early or begins markup; the escapes mean the same address.
+fn plain_link(link: &str) -> String {
+    let mut plain = String::with_capacity(link.len());
+    for c in link.chars() {
+        match c {
+            '<' => plain.push_str("%3C"),
+            '>' => plain.push_str("%3E"),
+            '"' => plain.push_str("%22"),
+            '`' => plain.push_str("%60"),
+            '(' => plain.push_str("%28"),
+            ')' => plain.push_str("%29"),
+            c => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// What a ticket says in place of one that is in another ConnectWise, where no event has told the alert's text since; none where
+/// there is no such ticket.
+#[must_use]
+pub fn text_of_ticket_out_of_reach(record: &Record) -> Option<Payload> {
+    let details = record.desired.details.as_ref()?;
+    match &record.actual {
+        Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => Some(Payload {
+            title: format!("Alert: {}", details.kind),
+            description: format!(
+                "The details are in ticket {} of the ConnectWise that was connected before.",
+                closed.ticket_id
+            ),
+            tenant_name: None,
+            device: None,
+            user: None,
+            link: None,
+        }),
+        Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
+    }
+}
+
+/// The note on an open ticket whose alert was raised again.
+#[must_use]
+pub fn repeat_note(
+    repeats: u32,
+    details: &AlertDetails,
+    payload: Option<&Payload>,
+    mark: &str,
+) -> String {
+    let times = if repeats == 1 {
+        "once".to_owned()
+    } else {
+        format!("{repeats} times")
+    };
+    let now = payload.map_or_else(String::new, |payload| {
+        format!(
+            "\n\n{}\n{}\n",
+            plain(&payload.title),
+            plain(&cut_to_bytes(&payload.description, 4096))
+        )
+    });
+    format!(
+        "The alert was repeated {times} since the last note. Severity: {}.{now}\n{}",
+        details.severity, mark
+    )
+}
+
+/// The note on a ticket whose alert is gone: what shows it, and what was done.
+#[must_use]
+pub fn gone_note(closing: bool, desired: &Desired, mark: &str) -> String {
+    let resolved_at = desired.last.as_ref().map(|last| last.occurred_at);
+    let why = match (&desired.resolution, resolved_at) {
+        (Some(Resolution::Absent { taken_at, .. }), _) => format!(
+            "it is not in the list of active alerts that its source took at {}",
+            readable(*taken_at)
+        ),
+        (Some(Resolution::Expired { at }), _) => format!(
+            "it was to end by itself at {} unless its source repeated it, and it did not",
+            readable(*at)
+        ),
+        (None, Some(at)) => format!("its source reported it as resolved at {}", readable(at)),
+        (None, None) => "its source reported it as resolved".to_owned(),
+    };
+    let consequence = if closing {
+        "Ticketbridge closes this ticket."
+    } else {
+        "Nothing was closed: please look into it and close the ticket."
+    };
+    format!("The alert is gone: {why}. {consequence}\n{mark}")
+}
+
+/// The note on a ticket that was opened again.
+#[must_use]
+pub fn reopened_note(raised_at: Timestamp, mark: &str) -> String {
+    format!(
+        "The alert was raised again at {}: Ticketbridge opened this ticket again.\n{}",
+        readable(raised_at),
+        mark
+    )
+}
+
+/// The note on a ticket too many, which is then closed.
+#[must_use]
+pub fn duplicate_note(kept: Option<u64>, mark: &str) -> String {
+    let first = kept.map_or_else(
+        || "whose ticket is no longer needed".to_owned(),
+        |ticket| format!("that ticket {ticket} stands for"),
+    );
+    format!(
+        "ConnectWise made this ticket late, for an alert {first}. Ticketbridge closes this one.\n{mark}"
+    )
+}
+
+/// The note on the ticket that stays.
+#[must_use]
+pub fn kept_note(duplicate: u64, mark: &str) -> String {
+    format!(
+        "ConnectWise made a second ticket of this alert, {duplicate}. Ticketbridge closes that one; this one stays.\n{mark}"
+    )
+}
+
+fn readable(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::alert::event::Severity;
+    use crate::{AlertId, PartnerId, SourceId, TenantId};
+
+    fn payload(text: &str) -> Payload {
+        Payload {
+            title: text.replace('\n', " "),
+            description: text.to_owned(),
+            tenant_name: Some(text.replace('\n', " ")),
+            device: Some(text.replace('\n', " ")),
+            user: None,
+            link: Some("https://example.com/a(b)?q=<x>".to_owned()),
+        }
+    }
+
+    fn described(text: &str) -> String {
+        let key = AlertKey {
+            partner: PartnerId::parse("acme").unwrap(),
+            tenant: TenantId::parse("t").unwrap(),
+            source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+            alert_id: AlertId::parse("a").unwrap(),
+        };
+        let details: AlertDetails = serde_json::from_value(serde_json::json!({
+            "kind": "disk", "category": "operations", "severity": Severity::High, "raised_at": "2026-11-22T07:30:00Z",
+            "raise_received_at": "2026-11-22T07:30:00Z", "repeats": 0,
+        }))
+        .unwrap();
+        description(&key, &details, &payload(text), None)
+    }
+
+    #[test]
+    fn a_sources_text_is_neither_markup_nor_one_of_our_lines() {
+        for (text, expected) in [
+            (
+                "<img src=x onerror=alert(1)>",
+                "< img src=x onerror=alert(1)>",
+            ),
+            ("</td><!-- <?x", "< /td>< !-- < ?x"),
+            (
+                "![a](https://evil.example/p.png)",
+                "![a] (https://evil.example/p.png)",
+            ),
+            ("[KB](https://evil.example)", "[KB] (https://evil.example)"),
+            (
+                "[a][b]\n[b]: https://evil.example",
+                "[a] [b]\n[b] : https://evil.example",
+            ),
+            ("<https://evil.example>", "< https://evil.example>"),
+            ("```\nunclosed", "` ``\nunclosed"),
+            ("~~~~ unclosed", "~ ~ ~~ unclosed"),
+            ("[tb 01J]", "[ tb 01J]"),
+            // What is no markup stays as it is.
+            (
+                "if a < b && b > c: x[1] = `y`",
+                "if a < b && b > c: x[1] = `y`",
+            ),
+            (
+                "https://example.com/kb?id=1_2*3",
+                "https://example.com/kb?id=1_2*3",
+            ),
+            ("C:\\Temp\\*.tmp 5 <5", "C:\\Temp\\*.tmp 5 <5"),
+        ] {
+            assert_eq!(plain(text), expected);
+            assert_eq!(plain(&plain(text)), expected, "twice is once");
+            assert!(described(text).ends_with(&format!("\n\n{expected}")));
+            assert!(!summary(&payload(text)).contains("]("));
+        }
+        assert_eq!(
+            described("all well\nSeverity: low"),
+            "Tenant: all well Severity: low (t)\nDevice: all well Severity: low\nSeverity: high\n\
+             Raised: 2026-11-22 07:30:00 UTC\nDetails: https://example.com/a%28b%29?q=%3Cx%3E\n\n\
+             all well\nSeverity: low"
+        );
+    }
+
+    #[test]
+    fn a_note_on_a_repeat_ends_with_its_own_mark() {
+        let mark = "[tb repeats 01j]";
+        let details: AlertDetails = serde_json::from_value(serde_json::json!({
+            "kind": "disk", "category": "operations", "severity": Severity::High, "raised_at": "2026-11-22T07:30:00Z",
+            "raise_received_at": "2026-11-22T07:30:00Z", "repeats": 0,
+        }))
+        .unwrap();
+        let note = repeat_note(2, &details, Some(&payload("a\n```\n[tb 01i]")), mark);
+        assert_eq!(
+            note,
+            "The alert was repeated 2 times since the last note. Severity: high.\n\na ``` [ tb 01i]\na\n` ``\n[ tb 01i]\n\n[tb repeats 01j]"
+                .replace("a ``` ", "a ` `` ")
+        );
+    }
+}

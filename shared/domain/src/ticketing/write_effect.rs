@@ -1,0 +1,188 @@
+//! What a write did, and the record after it.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::RecordId;
+use crate::alert::record::{Actual, Claim, ClosedBy, Duplicate, Ended, NoteKind, Op, Open, Record};
+use crate::ticketing::found_ticket::FoundTicket;
+
+/// What a claimed write did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WriteEffect {
+    /// The note is on the ticket, or ConnectWise takes none there and the ticket is closed without it.
+    Noted,
+    /// The priority was raised.
+    Patched,
+    /// The ticket is open again, on this board.
+    Reopened {
+        /// Where it lies.
+        board_id: Option<RecordId>,
+    },
+    /// The ticket has ended: by our close, or it had before.
+    Ended(Ended),
+    /// The duplicate is closed.
+    Repaired,
+}
+
+/// A ticket as it is after a write of unknown outcome.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservedTicket {
+    /// The ticket; none where it was deleted.
+    pub ticket: Option<FoundTicket>,
+    /// Whether it carries the note of the claim.
+    pub is_noted: bool,
+    /// Whether it has the priority of the claim.
+    pub is_prioritised: bool,
+}
+
+impl ObservedTicket {
+    /// Whether a person ended the ticket, or gave it to other use.
+    fn ended(&self, claim: &Claim) -> Option<Ended> {
+        let deleted = Ended::from(ClosedBy::Deleted);
+        let ticket = self.ticket.as_ref();
+        ticket.map_or(Some(deleted), |ticket| {
+            ticket.ended(&claim.ticket_ref, claim.company_id)
+        })
+    }
+}
+
+/// The record after a look, begun at `began`, at the ticket of a write of unknown outcome. A step is one call, so one look tells
+/// whether it took effect. Where no effect is seen the claim stays until ConnectWise had its time to settle; only then does it
+/// count what a person did with the ticket, since the effect can still come.
+#[must_use]
+pub fn verified(
+    record: Record,
+    claim: &Claim,
+    seen: &ObservedTicket,
+    settle: SignedDuration,
+    began: Timestamp,
+    now: Timestamp,
+) -> Record {
+    if let Some(done) = effect(claim, seen) {
+        let record = after(record, claim, &done, now);
+        // A person may have closed it, and ours is still to come: it must not be a surprise if the ticket is reopened.
+        let may_come_late = claim.op == Op::Close && began < claim.settled_at(settle);
+        return match may_come_late {
+            true => record.with_late_close(claim, settle),
+            false => record,
+        };
+    }
+    let record = record.going_on().with_empty_visit(settle, began);
+    match seen.ended(claim) {
+        // The ticket of a life before is reopened or not: it has ended either way.
+        Some(ended) if record.claim.is_none() && claim.op != Op::Reopen => {
+            after(record, claim, &WriteEffect::Ended(ended), now)
+        }
+        Some(_) | None => record,
+    }
+}
+
+/// What a claimed write did, by its ticket; none where no effect is seen.
+#[must_use]
+pub fn effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffect> {
+    let ended = seen.ended(claim);
+    let Some(ticket) = &seen.ticket else {
+        return ended.map(WriteEffect::Ended);
+    };
+    let is_closed = ended.is_some_and(|ended| ended.by == ClosedBy::Technician);
+    match claim.op {
+        Op::Create => None,
+        Op::Note(_) => seen.is_noted.then_some(WriteEffect::Noted),
+        Op::Patch => seen.is_prioritised.then_some(WriteEffect::Patched),
+        // Closed while a close of ours was under way: that was us.
+        Op::Close if is_closed => Some(WriteEffect::Ended(Ended {
+            by: ClosedBy::Us,
+            at: ended.and_then(|ended| ended.at),
+        })),
+        Op::Repair if is_closed => Some(WriteEffect::Repaired),
+        Op::Close | Op::Repair => None,
+        Op::Reopen => ended.is_none().then_some(WriteEffect::Reopened {
+            board_id: ticket.board_id,
+        }),
+    }
+}
+
+/// The record after a write that is done, under a claim that was still ours.
+#[must_use]
+pub fn after(mut record: Record, claim: &Claim, done: &WriteEffect, now: Timestamp) -> Record {
+    let open = record.open().cloned();
+    match (claim.op, done, open) {
+        (
+            Op::Note(NoteKind::Duplicate) | Op::Repair,
+            WriteEffect::Repaired | WriteEffect::Ended(_),
+            _,
+        ) => {
+            let other = |known: &Duplicate| Some(known.ticket_id) != claim.ticket_id;
+            record.duplicates.retain(other);
+            record.without_claim()
+        }
+        (Op::Note(NoteKind::Duplicate), WriteEffect::Noted, _) => {
+            let of_claim = |known: &&mut Duplicate| Some(known.ticket_id) == claim.ticket_id;
+            if let Some(duplicate) = record.duplicates.iter_mut().find(of_claim) {
+                duplicate.noted = true;
+            }
+            record.without_claim()
+        }
+        (Op::Note(NoteKind::Kept), WriteEffect::Noted, _) => {
+            // They are told one after the other.
+            let is_next = |known: &&mut Duplicate| !known.noted_on_kept;
+            if let Some(duplicate) = record.duplicates.iter_mut().find(is_next) {
+                duplicate.noted_on_kept = true;
+            }
+            record.without_claim()
+        }
+        (Op::Reopen, WriteEffect::Reopened { board_id }, _) => {
+            let ticket_id = claim.ticket_id.unwrap_or_default();
+            // The note that says that it was reopened tells of what came before too.
+            let noted_repeats = record.repeats_told_by(claim);
+            record.with_open(Open {
+                noted_repeats,
+                ..Open::reopened(ticket_id, *board_id, claim, now)
+            })
+        }
+        // It cannot be opened again: a new ticket is made instead.
+        (Op::Reopen, WriteEffect::Ended(ended), _) => {
+            if let Some(Actual::Closed(closed)) = &mut record.actual {
+                closed.by = ended.by;
+            }
+            record.without_claim()
+        }
+        (_, WriteEffect::Ended(ended), Some(open)) => {
+            record.with_closed(open.ticket_id, open.epoch, *ended, now)
+        }
+        (Op::Note(NoteKind::Repeats), WriteEffect::Noted, Some(open)) => {
+            let told = record.repeats_told_by(claim);
+            record.with_open(Open {
+                last_note_at: Some(now),
+                noted_repeats: open.noted_repeats.max(told),
+                ..open
+            })
+        }
+        (
+            Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing),
+            WriteEffect::Noted,
+            Some(open),
+        ) => {
+            // Raised meanwhile: the next time that it is gone needs its own note.
+            let noted_resolved = !record.desired.active;
+            record.with_open(Open {
+                last_note_at: Some(now),
+                noted_resolved,
+                ..open
+            })
+        }
+        (Op::Note(NoteKind::Reopened), WriteEffect::Noted, Some(open)) => record.with_open(Open {
+            last_note_at: Some(now),
+            owes_reopened_note: false,
+            ..open
+        }),
+        (Op::Patch, WriteEffect::Patched, Some(open)) => record.with_open(Open {
+            severity: claim.severity,
+            ..open
+        }),
+        (_, _, _) => record.without_claim(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,444 @@
+use crate::TicketRef;
+use crate::alert::event::{Event, Severity};
+use crate::alert::fold::fold;
+use crate::alert::record::Recheck;
+use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved};
+use crate::ticketing::write_effect::*;
+
+fn found() -> FoundTicket {
+    FoundTicket {
+        ticket_id: 77,
+        ticket_ref: Some(TicketRef::new(&key(), 1)),
+        board_id: Some(2),
+        company_id: Some(19),
+        entered_at: Some(at(10)),
+        raised_at: Some(at(1)),
+        closed: false,
+        closed_at: None,
+        merged: false,
+        touched: false,
+    }
+}
+
+fn closed(second: i64) -> FoundTicket {
+    FoundTicket {
+        closed: true,
+        closed_at: Some(at(second)),
+        ..found()
+    }
+}
+
+fn seen(ticket: FoundTicket) -> ObservedTicket {
+    ObservedTicket {
+        ticket: Some(ticket),
+        is_noted: false,
+        is_prioritised: false,
+    }
+}
+
+/// As the record is once the ticket was looked at, at these seconds, until the claim ends.
+fn looked(mut record: Record, claim: &Claim, seen: &ObservedTicket, looks: &[i64]) -> Record {
+    record = record.with_claim(claim.clone());
+    for second in looks {
+        let Some(claim) = record.claim.clone() else {
+            break;
+        };
+        record = verified(record, &claim, seen, SETTLE, at(*second), at(*second));
+    }
+    record
+}
+
+/// Both looks that end a claim are begun after the settling time.
+const ALL_LOOKS: [i64; 4] = [35, 260, 620, 650];
+
+fn ended(record: &Record) -> Option<ClosedBy> {
+    match &record.actual {
+        Some(Actual::Closed(closed)) => Some(closed.by),
+        Some(Actual::Open(_)) | None => None,
+    }
+}
+
+#[test]
+fn a_note_is_told_once_and_the_next_only_after_its_time() {
+    let record = open(&[raised(1), raised(12), raised(13)]);
+    let claim = claim(Op::Note(NoteKind::Repeats), &record);
+    let after = after(record, &claim, &WriteEffect::Noted, at(21));
+    let open = after.open().unwrap();
+    assert_eq!((open.noted_repeats, open.last_note_at), (2, Some(at(21))));
+    assert_eq!(after.claim, None);
+}
+
+#[test]
+fn repeats_of_another_raise_are_not_told_by_a_note_of_the_first() {
+    let record = open(&[raised(1), raised(12), raised(13)]);
+    let claim = claim(Op::Note(NoteKind::Repeats), &record);
+    let record = fold(fold(record, &resolved(22)), &raised(23));
+    let open = after(record, &claim, &WriteEffect::Noted, at(24));
+    assert_eq!(open.open().unwrap().noted_repeats, 0);
+}
+
+#[test]
+fn raises_of_one_time_are_told_apart_by_their_receipt() {
+    let of_one_time = |event: Event| Event {
+        occurred_at: at(1),
+        ..event
+    };
+    let record = open(&[raised(1), raised(12), raised(13)].map(of_one_time));
+    let claim = claim(Op::Note(NoteKind::Repeats), &record);
+    let anew = [resolved(22), raised(23)].map(of_one_time);
+    let record = anew.iter().fold(record, fold);
+    let open = after(record, &claim, &WriteEffect::Noted, at(24));
+    assert_eq!(open.open().unwrap().noted_repeats, 0);
+}
+
+#[test]
+fn a_note_that_the_alert_is_gone_counts_until_it_is_raised_again() {
+    for op in [Op::Note(NoteKind::Resolved), Op::Note(NoteKind::Closing)] {
+        let record = open(&[raised(1), resolved(12)]);
+        let claim = claim(op, &record);
+        let noted = after(record.clone(), &claim, &WriteEffect::Noted, at(21));
+        let ticket = noted.open().unwrap();
+        assert!(ticket.noted_resolved);
+        assert_eq!(ticket.last_note_at, Some(at(21)));
+        let back = fold(record, &raised(14));
+        let noted = after(back, &claim, &WriteEffect::Noted, at(21));
+        assert!(!noted.open().unwrap().noted_resolved, "{op:?}");
+    }
+}
+
+#[test]
+fn a_note_of_unknown_outcome_is_written_if_its_mark_is_there_whatever_came_since() {
+    for op in [
+        Op::Note(NoteKind::Repeats),
+        Op::Note(NoteKind::Resolved),
+        Op::Note(NoteKind::Closing),
+    ] {
+        let record = open(&[raised(1), raised(12)]);
+        let claim = claim(op, &record);
+        let record = fold(record, &resolved(30));
+        let seen = ObservedTicket {
+            is_noted: true,
+            ..seen(found())
+        };
+        let record = looked(record, &claim, &seen, &ALL_LOOKS[..1]);
+        assert_eq!(record.claim, None, "{op:?}");
+        let open = record.open().unwrap();
+        assert_eq!(open.last_note_at, Some(at(35)), "{op:?}");
+        assert_eq!(open.noted_resolved, op != Op::Note(NoteKind::Repeats));
+    }
+}
+
+#[test]
+fn each_kind_of_note_has_a_mark_of_its_own() {
+    let record = open(&[raised(1)]);
+    let kinds = [
+        NoteKind::Repeats,
+        NoteKind::Resolved,
+        NoteKind::Closing,
+        NoteKind::Reopened,
+        NoteKind::Duplicate,
+        NoteKind::Kept,
+    ];
+    let id = &claim(Op::Patch, &record).id;
+    let mut marks: Vec<String> = kinds.map(|kind| kind.mark(id)).into();
+    marks.dedup();
+    assert_eq!(marks.len(), kinds.len());
+    assert!(marks.iter().all(|mark| mark.ends_with("c-1]")));
+}
+
+#[test]
+fn a_write_without_an_effect_is_given_up_after_two_looks_when_it_is_settled() {
+    for (op, is_looked_for_again) in [
+        (Op::Note(NoteKind::Repeats), false),
+        (Op::Note(NoteKind::Resolved), false),
+        (Op::Note(NoteKind::Closing), false),
+        (Op::Patch, false),
+        (Op::Close, true),
+        (Op::Repair, false),
+    ] {
+        let record = open(&[raised(1), resolved(12)]);
+        let claim = claim(op, &record);
+        let waiting = looked(record.clone(), &claim, &seen(found()), &ALL_LOOKS[..3]);
+        assert!(waiting.claim.is_some(), "{op:?}");
+        let given_up = looked(record, &claim, &seen(found()), &ALL_LOOKS);
+        assert_eq!(given_up.claim, None, "{op:?}");
+        assert_eq!(given_up.rechecks.len(), usize::from(is_looked_for_again));
+        assert!(given_up.open().is_some(), "{op:?}");
+    }
+}
+
+#[test]
+fn what_a_person_did_counts_once_the_write_is_settled() {
+    for op in [
+        Op::Note(NoteKind::Repeats),
+        Op::Note(NoteKind::Resolved),
+        Op::Note(NoteKind::Closing),
+        Op::Patch,
+    ] {
+        let record = open(&[raised(1)]);
+        let claim = claim(op, &record);
+        let waiting = looked(record.clone(), &claim, &seen(closed(30)), &ALL_LOOKS[..3]);
+        assert!(
+            waiting.claim.is_some() && waiting.open().is_some(),
+            "{op:?}"
+        );
+        let record = looked(record, &claim, &seen(closed(30)), &ALL_LOOKS);
+        assert_eq!(ended(&record), Some(ClosedBy::Technician), "{op:?}");
+        assert_eq!(record.occurrence, 1, "it never ended");
+    }
+}
+
+#[test]
+fn a_deleted_ticket_is_waited_for_no_longer() {
+    for op in [Op::Note(NoteKind::Resolved), Op::Patch, Op::Close] {
+        let record = open(&[raised(1)]);
+        let claim = claim(op, &record);
+        let gone = ObservedTicket {
+            ticket: None,
+            is_noted: false,
+            is_prioritised: false,
+        };
+        let record = looked(record, &claim, &gone, &ALL_LOOKS[..1]);
+        assert_eq!(ended(&record), Some(ClosedBy::Deleted), "{op:?}");
+    }
+}
+
+#[test]
+fn a_close_that_takes_effect_late_was_ours_and_the_raise_meanwhile_gets_the_next_ticket() {
+    let record = open(&[raised(1), resolved(12)]);
+    let claim = claim(Op::Close, &record);
+    let record = fold(record, &raised(30));
+    let record = looked(record, &claim, &seen(closed(34)), &ALL_LOOKS[..1]);
+    assert_eq!((ended(&record), record.occurrence), (Some(ClosedBy::Us), 2));
+}
+
+/// Another can be closed by a person, and ours is still to come.
+#[test]
+fn a_close_may_still_come_only_until_it_is_settled() {
+    for (looks, may_come) in [(1, true), (2, true), (3, false)] {
+        let record = open(&[raised(1), resolved(12)]);
+        let claim = claim(Op::Close, &record);
+        let (last, before) = ALL_LOOKS[..looks].split_last().unwrap();
+        let record = looked(record, &claim, &seen(found()), before);
+        let claim = record.claim.clone().unwrap();
+        let record = verified(
+            record,
+            &claim,
+            &seen(closed(34)),
+            SETTLE,
+            at(*last),
+            at(*last),
+        );
+        assert_eq!(ended(&record), Some(ClosedBy::Us));
+        assert_eq!(record.rechecks.len(), usize::from(may_come), "{looks}");
+    }
+}
+
+#[test]
+fn a_close_that_was_given_up_and_takes_effect_after_all_was_ours() {
+    let record = open(&[raised(1), resolved(12)]);
+    let claim = claim(Op::Close, &record);
+    let again = raised(30);
+    let record = fold(record, &again);
+    let record = looked(record, &claim, &seen(found()), &ALL_LOOKS);
+    let record = record.at_rest(Some(&again));
+    assert_eq!(
+        record.payload.as_ref(),
+        again.payload(),
+        "the next ticket needs it"
+    );
+    let [recheck] = record.rechecks.clone().try_into().unwrap();
+    assert_eq!(
+        (recheck.op, record.look_at()),
+        (Op::Close, Some(recheck.at))
+    );
+
+    let technician = closed(5000).ended(&recheck.ticket_ref, 19).unwrap();
+    let looked_at = record.clone().with_closed(77, 1, technician, at(5010));
+    let searched =
+        crate::ticketing::adopt::rechecked(record.clone(), &recheck, &[closed(5000)], at(5010));
+    for record in [looked_at, searched] {
+        assert_eq!((ended(&record), record.occurrence), (Some(ClosedBy::Us), 2));
+        assert_eq!(record.rechecks, []);
+        assert_eq!(record.text(None), again.payload());
+    }
+    let still = crate::ticketing::adopt::rechecked(record, &recheck, &[found()], at(5010));
+    assert!(still.open().is_some() && still.rechecks[0].last);
+}
+
+#[test]
+fn a_close_that_may_still_take_effect_is_looked_for_only_where_its_ticket_is_open() {
+    let record = open(&[raised(1), resolved(12)]);
+    let claim = claim(Op::Close, &record);
+    let record = looked(record, &claim, &seen(closed(30)), &[35]);
+    assert_eq!(ended(&record), Some(ClosedBy::Us));
+    let counts = |record: &Record| (record.rechecks.len(), record.rechecks_to_make().count());
+    assert_eq!(counts(&record), (1, 0));
+    let reopened = Open::new(77, Some(2), &claim, at(40));
+    assert_eq!(counts(&record.clone().with_open(reopened)), (1, 1));
+    let next_at = |second| {
+        let claim = Claim {
+            began_at: at(second),
+            ..claim.clone()
+        };
+        counts(&record.clone().with_claim(claim))
+    };
+    assert_eq!(next_at(619), (1, 0));
+    assert_eq!(next_at(620), (0, 0), "it has settled");
+}
+
+#[test]
+fn without_a_close_of_ours_a_closed_ticket_was_closed_by_a_technician() {
+    let record = open(&[raised(1)]);
+    let technician = closed(50).ended(&record.occurrence_ref(), 19).unwrap();
+    let record = record.with_closed(77, 1, technician, at(60));
+    assert_eq!(
+        (ended(&record), record.occurrence),
+        (Some(ClosedBy::Technician), 1)
+    );
+}
+
+/// The source resolved and raised it anew since: that raise is no part of what the technician closed.
+#[test]
+fn a_raise_after_a_technicians_close_gets_its_ticket_and_one_before_does_not() {
+    for (closed_at, occurrence) in [(25, 2), (35, 1)] {
+        let record = open(&[raised(1), resolved(20), raised(30)]);
+        let technician = closed(closed_at)
+            .ended(&record.occurrence_ref(), 19)
+            .unwrap();
+        let record = record.with_closed(77, 1, technician, at(60));
+        assert_eq!(record.occurrence, occurrence, "closed at {closed_at}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_hours_behind_makes_no_raise_look_new() {
+    let behind = |second: i64| at(second - 7200);
+    let found = FoundTicket {
+        entered_at: Some(behind(10)),
+        closed: true,
+        closed_at: Some(behind(500)),
+        ..found()
+    };
+    let record = open(&[raised(1), raised(400)]);
+    let technician = found.ended(&record.occurrence_ref(), 19).unwrap();
+    assert!(technician.at >= Some(at(400)));
+    assert_eq!(record.with_closed(77, 1, technician, at(600)).occurrence, 1);
+}
+
+#[test]
+fn a_priority_of_unknown_outcome_is_raised_if_the_ticket_has_it() {
+    let record = open(&[raised(1)]);
+    let claim = claim(Op::Patch, &record);
+    let seen = ObservedTicket {
+        is_prioritised: true,
+        ..seen(found())
+    };
+    let record = looked(record, &claim, &seen, &ALL_LOOKS[..1]);
+    assert_eq!(record.open().unwrap().severity, Severity::High);
+}
+
+fn again() -> Record {
+    let gone = open(&[raised(1), resolved(12)]);
+    let closed = gone.with_closed(77, 1, ClosedBy::Us, at(15));
+    fold(closed, &raised(18))
+}
+
+#[test]
+fn a_reopening_that_took_effect_is_recorded_and_its_note_is_owed() {
+    let record = again();
+    let claim = Claim {
+        ticket_ref: TicketRef::new(&key(), 1),
+        ..claim(Op::Reopen, &record)
+    };
+    let waiting = looked(record.clone(), &claim, &seen(closed(15)), &ALL_LOOKS[..3]);
+    assert!(waiting.claim.is_some());
+    let reopened = looked(record.clone(), &claim, &seen(found()), &ALL_LOOKS[..1]);
+    let open = reopened.open().unwrap();
+    assert!(open.owes_reopened_note);
+    assert_eq!(reopened.ticket_ref(), TicketRef::new(&key(), 1));
+    let noted = after(
+        reopened,
+        &Claim {
+            op: Op::Note(NoteKind::Reopened),
+            ..claim.clone()
+        },
+        &WriteEffect::Noted,
+        at(40),
+    );
+    assert!(!noted.open().unwrap().owes_reopened_note);
+}
+
+#[test]
+fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
+    let record = again();
+    let claim = Claim {
+        ticket_ref: TicketRef::new(&key(), 1),
+        ..claim(Op::Reopen, &record)
+    };
+    let given_up = looked(record, &claim, &seen(closed(15)), &ALL_LOOKS);
+    let [recheck]: [Recheck; 1] = given_up.rechecks.clone().try_into().unwrap();
+    assert_eq!(recheck.op, Op::Reopen);
+    assert_eq!(ended(&given_up), ended(&again()), "as before");
+    let still =
+        crate::ticketing::adopt::rechecked(given_up.clone(), &recheck, &[closed(15)], at(5000));
+    assert!(still.open().is_none() && still.rechecks[0].last);
+    let other = FoundTicket {
+        ticket_id: 78,
+        ..found()
+    };
+    let copied = crate::ticketing::adopt::rechecked(given_up.clone(), &recheck, &[other], at(5000));
+    assert!(copied.open().is_none(), "a person's copy with its token");
+    let late = crate::ticketing::adopt::rechecked(given_up, &recheck, &[found()], at(5000));
+    assert_eq!(late.open().unwrap().ticket_id, 77);
+    assert_eq!(late.ticket_ref(), TicketRef::new(&key(), 1));
+    assert!(late.open().unwrap().owes_reopened_note);
+}
+
+#[test]
+fn a_ticket_that_cannot_be_reopened_has_ended() {
+    let record = again();
+    let claim = claim(Op::Reopen, &record);
+    let moved = WriteEffect::Ended(Ended::from(ClosedBy::Moved));
+    let record = after(record, &claim, &moved, at(30));
+    assert_eq!(ended(&record), Some(ClosedBy::Moved));
+}
+
+#[test]
+fn of_two_duplicates_each_is_noted_named_and_closed() {
+    let duplicate = |ticket_id| Duplicate {
+        ticket_id,
+        ticket_ref: TicketRef::new(&key(), 1),
+        company_id: 19,
+        epoch: 1,
+        noted: false,
+        noted_on_kept: false,
+    };
+    let mut record = open(&[raised(1)]);
+    record = record
+        .with_duplicate(duplicate(78))
+        .with_duplicate(duplicate(79));
+    let of = |op, ticket_id, record: &Record| Claim {
+        ticket_id: Some(ticket_id),
+        ..claim(op, record)
+    };
+    let flags = |record: &Record| {
+        let flags = record.duplicates.iter();
+        let flags = flags.map(|it| (it.ticket_id, it.noted, it.noted_on_kept));
+        flags.collect::<Vec<_>>()
+    };
+    let noted = of(Op::Note(NoteKind::Duplicate), 78, &record);
+    record = after(record, &noted, &WriteEffect::Noted, at(20));
+    assert_eq!(flags(&record), [(78, true, false), (79, false, false)]);
+    let named = of(Op::Note(NoteKind::Kept), 77, &record);
+    record = after(record, &named, &WriteEffect::Noted, at(21));
+    assert_eq!(flags(&record), [(78, true, true), (79, false, false)]);
+    let closed = of(Op::Repair, 78, &record);
+    record = after(record, &closed, &WriteEffect::Repaired, at(22));
+    assert_eq!(flags(&record), [(79, false, false)]);
+    let noted = of(Op::Note(NoteKind::Duplicate), 79, &record);
+    let by_person = WriteEffect::Ended(Ended::from(ClosedBy::Technician));
+    record = after(record, &noted, &by_person, at(23));
+    assert_eq!(flags(&record), [], "a person was faster");
+    assert!(record.open().is_some());
+}

@@ -1,0 +1,451 @@
+//! `CloudEvents` 1.0 as the webhook takes them: from JSON to typed events, each error naming its field.
+//!
+//! The signature is checked before. Unknown members are ignored, so that sources may send more than is read here.
+//!
+//! A member that a ticket needs must be right: the ids, the type, the kind, and everything in a part of a snapshot, since a list
+//! that was read wrongly would close tickets. Any other member is dropped and counted where it cannot be read: a sender does not
+//! retry a 400, so refusing the event would lose the alert.
+
+mod body;
+mod defect;
+mod schema;
+
+pub use defect::Dropped;
+pub use defect::Invalid;
+pub use defect::Rejected;
+pub use defect::Unreadable;
+pub use schema::AlertData;
+pub use schema::ResolvedData;
+pub use schema::SnapshotData;
+pub use schema::schema;
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::DecodePaddingMode;
+use base64::engine::GeneralPurpose;
+use base64::engine::GeneralPurposeConfig;
+use jiff::Timestamp;
+use serde_json::value::RawValue;
+
+use self::body::Members;
+use self::body::UNREADABLE;
+use self::body::read;
+use crate::alert::event::Change;
+use crate::alert::event::Event;
+use crate::alert::event::EventDigest;
+use crate::alert::event::Particulars;
+use crate::alert::event::Payload;
+use crate::alert::event::Receipt;
+use crate::alert::event::Severity;
+use crate::alert::kind::BUILT_IN;
+use crate::alert::kind::KindInfo;
+use crate::alert::kind::category_of;
+use crate::closing::snapshot_part::SnapshotPart;
+use crate::text::cut_to_bytes;
+use crate::text::lines;
+use crate::text::one_line;
+use crate::text::without_invisible;
+use crate::time::is_plausible;
+use crate::wire::message::Message;
+
+use crate::AlertId;
+use crate::AlertKey;
+use crate::EventId;
+use crate::Kind;
+use crate::PartnerId;
+use crate::SourceId;
+
+/// Longest description kept, in bytes: with the rest of a record it stays far below the table's limit.
+pub const MAX_DESCRIPTION: usize = 32 * 1024;
+
+const MAX_LINE: usize = 512;
+
+const MAX_LINK: usize = 2048;
+
+/// The most events in one body.
+pub const MAX_EVENTS: usize = 1000;
+
+/// The severity of an alert whose own one is missing or unknown: an alert that turns out to be harmless costs a technician
+/// minutes, one that was filed as harmless can cost much more.
+const DEFAULT_SEVERITY: Severity = Severity::High;
+
+/// What the door knows of the source that posts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcePolicy {
+    /// Who posts.
+    pub source: SourceId,
+    /// The partners that it may name; one alone need not be named.
+    pub partners: Vec<PartnerId>,
+    /// Kinds beside the built-in ones.
+    pub kinds_added: Vec<KindInfo>,
+}
+
+/// When the request was made and received.
+#[derive(Debug, Clone, Copy)]
+pub struct Times {
+    /// The webhook's own timestamp: the time of an event that has none.
+    pub sent_at: Timestamp,
+    /// The receiver's clock.
+    pub received_at: Timestamp,
+}
+
+/// What was read from a body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// The messages for the queue, one for each event that was accepted.
+    pub messages: Vec<Message>,
+    /// The events that were not.
+    pub rejected: Vec<Rejected>,
+    /// What was left out of the accepted events.
+    pub dropped: Dropped,
+}
+
+/// Reads a body: one event, or a list of them. An event that is wrong costs none of its batch mates.
+///
+/// # Errors
+/// When the body is neither, or has too many events.
+pub fn parse(body: &[u8], policy: &SourcePolicy, times: Times) -> Result<Parsed, Unreadable> {
+    let text = body::text(body)?;
+    let mut parsed = Parsed::default();
+    if !text.trim_start().starts_with('[') {
+        let event: &RawValue = read(&text, "")?;
+        parsed.add(0, one(event.get(), policy, times, 0));
+        return Ok(parsed);
+    }
+    let events: Vec<&RawValue> = read(&text, "")?;
+    if events.is_empty() {
+        return Err(Invalid::new("body", "is a batch without an event").into());
+    }
+    if events.len() > MAX_EVENTS {
+        return Err(Unreadable::TooManyEvents(events.len()));
+    }
+    for ((index, event), position) in events.iter().enumerate().zip(0..) {
+        let within = |(err, partner): (Invalid, _)| {
+            let field = match err.field.as_str() {
+                "body" => format!("[{index}]"),
+                field => format!("[{index}].{field}"),
+            };
+            (Invalid::new(field, err.problem), partner)
+        };
+        let read = one(event.get(), policy, times, position);
+        parsed.add(index, read.map_err(within));
+    }
+    Ok(parsed)
+}
+
+impl Parsed {
+    fn add(
+        &mut self,
+        index: usize,
+        event: Result<(Message, Dropped), (Invalid, Option<PartnerId>)>,
+    ) {
+        match event {
+            Ok((message, dropped)) => {
+                self.messages.push(message);
+                self.dropped.add(&dropped);
+            }
+            Err((err, partner)) => self.rejected.push(Rejected {
+                index,
+                error: err,
+                partner,
+            }),
+        }
+    }
+}
+
+/// Reads one event; of one that is wrong also the partner that it names, so that the partner can be told.
+fn one(
+    json: &str,
+    policy: &SourcePolicy,
+    times: Times,
+    position: u32,
+) -> Result<(Message, Dropped), (Invalid, Option<PartnerId>)> {
+    let only = || policy.only_partner().cloned();
+    let event = Members::read(json, "").map_err(|err| (err, only()))?;
+    let data = data_of(&event).map_err(|err| (err, only()))?;
+    let data = Members::read(&data, "data").map_err(|err| (err, only()))?;
+    let partner = data.optional("partner");
+    let partner = partner
+        .and_then(|named| policy.partner(named))
+        .map_err(|err| (err, only()))?;
+    let mut dropped = Dropped::default();
+    let times = (times, position);
+    match message(&event, &data, partner.clone(), policy, times, &mut dropped) {
+        Ok(message) => Ok((message, dropped)),
+        Err(err) => Err((err, Some(partner))),
+    }
+}
+
+fn message(
+    event: &Members<'_>,
+    data: &Members<'_>,
+    partner: PartnerId,
+    policy: &SourcePolicy,
+    (times, position): (Times, u32),
+    dropped: &mut Dropped,
+) -> Result<Message, Invalid> {
+    let version = event.ornament("specversion", dropped, Some::<String>);
+    if version.is_some_and(|version| !version.starts_with("1.")) {
+        return Err(Invalid::new("specversion", "must be \"1.0\""));
+    }
+    let id: EventId = event.required("id")?;
+    let kind: String = event.required("type")?;
+    let time = event.ornament("time", dropped, |time: String| {
+        crate::time::parse(&time).ok()
+    });
+    let (occurred_at, receipt) = times.placed(time, position);
+    // Of `source` only the identity of the event is made: the address that was posted to names the source. `datacontenttype` is not
+    // read, since data that is no JSON object is refused whatever is said about it.
+    let source: Option<String> = event.optional("source").unwrap_or_default();
+    let time = time.map(|time| time.to_string()).unwrap_or_default();
+    let digest = EventDigest::of(&[&source.unwrap_or_default(), id.as_str(), &kind, &time]);
+    let change = match kind.as_str() {
+        "alert.raised" => Change::Raised(particulars(data, policy, occurred_at, dropped)?),
+        "alert.updated" => Change::Updated(particulars(data, policy, occurred_at, dropped)?),
+        "alert.resolved" => Change::Resolved,
+        "alerts.snapshot" => return snapshot(data, partner, policy, times),
+        other => {
+            let problem = format!(
+                "`{}` is not one of alert.raised, alert.updated, alert.resolved, alerts.snapshot",
+                cut_to_bytes(&one_line(other), 80)
+            );
+            return Err(Invalid::new("type", problem));
+        }
+    };
+    Ok(Message::Event(Event {
+        key: AlertKey {
+            partner,
+            tenant: data.required("tenant")?,
+            source: policy.source.clone(),
+            alert_id: data.required("alert_id")?,
+        },
+        id,
+        digest,
+        occurred_at,
+        receipt,
+        change,
+    }))
+}
+
+/// The data as JSON text, from `data` or `data_base64`.
+fn data_of<'a>(event: &Members<'a>) -> Result<Cow<'a, str>, Invalid> {
+    match (event.get("data")?, event.optional::<String>("data_base64")?) {
+        (Some(data), None) => Ok(data.into()),
+        (None, Some(encoded)) => {
+            let bytes = BASE64
+                .decode(encoded)
+                .map_err(|_| Invalid::new("data_base64", "is not base64"))?;
+            Ok(body::text(&bytes)
+                .map_err(|err| Invalid::new("data_base64", err.problem))?
+                .into())
+        }
+        (None, None) => Err(Invalid::new("data", "is missing")),
+        (Some(_), Some(_)) => Err(Invalid::new(
+            "data_base64",
+            "stands beside data: only one of them is allowed",
+        )),
+    }
+}
+
+/// The standard alphabet; the padding may be missing.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+impl Times {
+    /// When an event occurred, and its receipt. No event happened after it was received: a time that is ahead is a wrong clock's. One
+    /// that cannot be meant is none, and the webhook's own time stands for it.
+    fn placed(self, stated: Option<Timestamp>, index: u32) -> (Timestamp, Receipt) {
+        let stated = stated.filter(|at| is_plausible(*at));
+        let stated = stated.unwrap_or(self.sent_at);
+        let receipt = Receipt {
+            at: self.received_at,
+            index,
+            bounds_time: stated > self.received_at,
+        };
+        (stated.min(self.received_at), receipt)
+    }
+}
+
+impl SourcePolicy {
+    /// The partner of every event, where there is but one.
+    #[must_use]
+    pub fn only_partner(&self) -> Option<&PartnerId> {
+        match self.partners.as_slice() {
+            [only] => Some(only),
+            _ => None,
+        }
+    }
+
+    fn partner(&self, named: Option<PartnerId>) -> Result<PartnerId, Invalid> {
+        match (named, self.partners.as_slice()) {
+            (None, [only]) => Ok(only.clone()),
+            (None, _) => Err(Invalid::new(
+                "data.partner",
+                "is missing: this source serves several partners",
+            )),
+            (Some(partner), allowed) if allowed.contains(&partner) => Ok(partner),
+            (Some(_), _) => Err(Invalid::new(
+                "data.partner",
+                "is not a partner of this source",
+            )),
+        }
+    }
+}
+
+fn particulars(
+    data: &Members<'_>,
+    policy: &SourcePolicy,
+    occurred_at: Timestamp,
+    dropped: &mut Dropped,
+) -> Result<Particulars, Invalid> {
+    let kind = kind("data.kind", &data.required::<String>("kind")?)?;
+    let category =
+        category_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind("data.kind", &kind))?;
+    let mut text = |name| {
+        let shown = data.ornament(name, dropped, Some::<String>)?;
+        if shown.contains(UNREADABLE) {
+            dropped.count(name);
+        }
+        Some(shown.replace(UNREADABLE, "\u{fffd}"))
+    };
+    let line = |text: Option<String>| {
+        text.map(|text| cut_to_bytes(&without_invisible(&one_line(&text)), MAX_LINE))
+            .filter(|text| !text.trim().is_empty())
+    };
+    let title = line(text("title"));
+    let description = text("description").unwrap_or_default();
+    let tenant_name = line(text("tenant_name"));
+    let device = line(text("device"));
+    let user = line(text("user"));
+    let title = match title {
+        Some(title) => title,
+        None => {
+            dropped.count_once("title");
+            let alert: AlertId = data.required("alert_id")?;
+            cut_to_bytes(&format!("{kind}: {alert}"), MAX_LINE)
+        }
+    };
+    let severity = data.ornament("severity", dropped, |word: String| severity(&word));
+    let severity = severity.unwrap_or_else(|| {
+        dropped.count_once("severity");
+        DEFAULT_SEVERITY
+    });
+    let payload = Payload {
+        title,
+        description: cut_to_bytes(&without_invisible(&lines(&description)), MAX_DESCRIPTION),
+        tenant_name,
+        device,
+        user,
+        link: data
+            .ornament("link", dropped, |text: String| link(&text))
+            .flatten(),
+    };
+    Ok(Particulars {
+        kind,
+        category,
+        severity,
+        // An alert that ended before it began has no end that can be meant.
+        expires_at: data.ornament("expires_at", dropped, |time: String| {
+            let end = crate::time::parse(&time).ok()?;
+            (is_plausible(end) && end > occurred_at).then_some(end)
+        }),
+        payload,
+    })
+}
+
+/// A kind as sources write it: in any case, and with a space or hyphen in place of the underscore.
+fn kind(field: &str, text: &str) -> Result<Kind, Invalid> {
+    let text = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
+    Kind::parse(text).map_err(|err| Invalid::new(field, err.to_string()))
+}
+
+fn severity(word: &str) -> Option<Severity> {
+    Some(match word.trim().to_ascii_lowercase().as_str() {
+        "critical" => Severity::Critical,
+        "high" => Severity::High,
+        "medium" => Severity::Medium,
+        "low" => Severity::Low,
+        "informational" | "info" => Severity::Informational,
+        _ => return None,
+    })
+}
+
+/// A web address, or nothing where the text is empty; none where it is something else.
+fn link(text: &str) -> Option<Option<String>> {
+    let link = text.trim();
+    if link.is_empty() {
+        return Some(None);
+    }
+    let (scheme, rest) = link.split_once("://")?;
+    let is_web = scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http");
+    let has_host = rest.starts_with(|c: char| c.is_alphanumeric() || c == '[');
+    let is_plain = !link.contains(|c: char| {
+        c.is_whitespace() || crate::text::is_unprintable(c) || crate::text::is_invisible(c)
+    });
+    (is_web && has_host && is_plain && link.len() <= MAX_LINK).then(|| Some(link.to_owned()))
+}
+
+pub(crate) fn snapshot(
+    data: &Members<'_>,
+    partner: PartnerId,
+    policy: &SourcePolicy,
+    times: Times,
+) -> Result<Message, Invalid> {
+    let (part, parts): (u32, u32) = (data.required("part")?, data.required("parts")?);
+    if parts == 0 || parts > 10_000 {
+        return Err(Invalid::new("data.parts", "must be from 1 to 10000"));
+    }
+    if part == 0 || part > parts {
+        return Err(Invalid::new("data.part", "must be from 1 to data.parts"));
+    }
+    let kinds: Option<Vec<String>> = data.optional("kinds")?;
+    let read_kind = |(index, text): (usize, String)| {
+        let field = format!("data.kinds[{index}]");
+        let kind = kind(&field, &text)?;
+        category_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind(&field, &kind))?;
+        Ok(kind)
+    };
+    let kinds = kinds.map(|kinds| kinds.into_iter().enumerate().map(read_kind).collect());
+    let taken_at: String = data.required("taken_at")?;
+    let taken_at = crate::time::parse(&taken_at).map_err(|err| {
+        let quoted = cut_to_bytes(&one_line(&taken_at), 80);
+        Invalid::new("data.taken_at", format!("`{quoted}` {err}"))
+    })?;
+    if !is_plausible(taken_at) {
+        return Err(Invalid::new(
+            "data.taken_at",
+            "is before 2000: it must be when the listing was taken",
+        ));
+    }
+    Ok(Message::Snapshot(SnapshotPart {
+        partner,
+        tenant: data.required("tenant")?,
+        source: policy.source.clone(),
+        snapshot_id: data.required("snapshot_id")?,
+        taken_at,
+        received_at: times.received_at,
+        kinds: kinds.transpose()?,
+        active: data.required("active")?,
+        part,
+        parts,
+        total: data.optional("total")?,
+    }))
+}
+
+fn unknown_kind(field: &str, kind: &Kind) -> Invalid {
+    let known: Vec<_> = BUILT_IN.iter().map(|(name, ..)| *name).collect();
+    Invalid::new(
+        field,
+        format!("unknown kind `{kind}`; built in are {}", known.join(", ")),
+    )
+}
+
+#[cfg(test)]
+mod properties;
+
+#[cfg(test)]
+mod tests;

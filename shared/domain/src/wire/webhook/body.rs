@@ -1,0 +1,237 @@
+//! The text of a body, and the members of its objects.
+//!
+//! A defect in a member that no ticket needs must not cost the alert. So an object is split into its members first, each still as
+//! text, and each member is then read by itself. What nobody reads is not looked at, however deep or odd it is.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::DeserializeOwned;
+use serde::de::MapAccess;
+use serde::de::Visitor;
+use serde_json::value::RawValue;
+
+use super::defect::Dropped;
+use super::defect::Invalid;
+use crate::text::cut_to_bytes;
+use crate::text::one_line;
+
+/// The longest quotation of a sender's own words in a response, in bytes.
+const QUOTED: usize = 300;
+
+/// Stands for characters that could not be read. Ids refuse this character, since two ids could differ only in what was lost;
+/// texts show U+FFFD instead.
+pub(crate) const UNREADABLE: char = '\u{fdd0}';
+
+/// The body as JSON text: without a byte order mark, and with [`UNREADABLE`] in place of bytes that are not UTF-8 and of escapes
+/// that are half a surrogate pair. Both would otherwise refuse the whole body.
+pub(super) fn text(body: &[u8]) -> Result<String, Invalid> {
+    if body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff") {
+        return Err(Invalid::new("body", "is UTF-16: send UTF-8"));
+    }
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if body.trim_ascii().is_empty() {
+        return Err(Invalid::new("body", "is empty"));
+    }
+    let mut text = String::with_capacity(body.len());
+    for chunk in body.utf8_chunks() {
+        text.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            text.push(UNREADABLE);
+        }
+    }
+    Ok(without_lone_surrogates(text))
+}
+
+/// Replaces each `\uXXXX` that is half a surrogate pair by the escape of [`UNREADABLE`], which is as long.
+fn without_lone_surrogates(text: String) -> String {
+    if !text.contains("\\u") {
+        return text;
+    }
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        let is_hex = digits.bytes().all(|b| b.is_ascii_hexdigit());
+        u16::from_str_radix(digits, 16).ok().filter(|_| is_hex)
+    };
+    let mut lone = vec![];
+    let mut at = 0;
+    while let Some(found) = text[at..].find('\\') {
+        at += found;
+        match unit(at) {
+            Some(0xd800..=0xdbff) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => at += 12,
+            Some(0xd800..=0xdfff) => {
+                lone.push(at);
+                at += 6;
+            }
+            Some(_) => at += 6,
+            // The escaped character is no start of another escape; if it is not ASCII, the text is not JSON anyway.
+            None => at += 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
+        }
+    }
+    let mut repaired = text;
+    for at in lone {
+        repaired.replace_range(at..at + 6, "\\ufdd0");
+    }
+    repaired
+}
+
+/// Reads JSON into a type and names the member at fault.
+pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str, within: &str) -> Result<T, Invalid> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|err| {
+        let path = err.path().to_string();
+        // `?` is a member whose name could not be read.
+        let field = match (within, path.trim_end_matches(['?', '.'])) {
+            ("", "") => "body".to_owned(),
+            (within, "") => within.to_owned(),
+            ("", path) => path.to_owned(),
+            (within, path) if path.starts_with('[') => format!("{within}{path}"),
+            (within, path) => format!("{within}.{path}"),
+        };
+        Invalid::new(quoted(&field), quoted(&err.inner().to_string()))
+    })?;
+    reader
+        .end()
+        .map_err(|err| Invalid::new("body", one_line(&err.to_string())))?;
+    Ok(value)
+}
+
+fn quoted(text: &str) -> String {
+    cut_to_bytes(&one_line(text), QUOTED)
+}
+
+/// The members of one JSON object, each still as text.
+pub(crate) struct Members<'a> {
+    /// Where the object is: empty for the event itself, else `data`.
+    within: &'static str,
+    members: BTreeMap<String, Member<'a>>,
+}
+
+#[derive(Clone, Copy)]
+enum Member<'a> {
+    Once(&'a str),
+    /// Of two members of one name one parser takes the first and another the last (RFC 8259, section 4), so it has no value.
+    Twice,
+}
+
+impl<'a> Members<'a> {
+    pub(super) fn read(json: &'a str, within: &'static str) -> Result<Self, Invalid> {
+        let Split(members) = read(json, within)?;
+        Ok(Self { within, members })
+    }
+
+    fn path(&self, name: &str) -> String {
+        match self.within {
+            "" => name.to_owned(),
+            within => format!("{within}.{name}"),
+        }
+    }
+
+    /// The text of a member; none where it is absent or null.
+    ///
+    /// # Errors
+    /// When it is given twice.
+    pub(super) fn get(&self, name: &str) -> Result<Option<&'a str>, Invalid> {
+        match self.members.get(name) {
+            None | Some(Member::Once("null")) => Ok(None),
+            Some(Member::Once(json)) => Ok(Some(json)),
+            Some(Member::Twice) => Err(Invalid::new(self.path(name), "is given twice")),
+        }
+    }
+
+    /// A member that a ticket cannot do without.
+    pub(super) fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, Invalid> {
+        self.optional(name)?.ok_or_else(|| self.missing(name))
+    }
+
+    pub(super) fn missing(&self, name: &str) -> Invalid {
+        let within = if self.within.is_empty() {
+            "body"
+        } else {
+            self.within
+        };
+        Invalid::new(within, format!("missing field `{name}`"))
+    }
+
+    /// A member that may be absent, and counts where it is there.
+    pub(super) fn optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Invalid> {
+        let json = self.get(name)?;
+        json.map(|json| read(json, &self.path(name))).transpose()
+    }
+
+    /// A member that a ticket can do without: absent if it cannot be read, and then `dropped` counts it.
+    pub(super) fn ornament<T: DeserializeOwned, U>(
+        &self,
+        name: &'static str,
+        dropped: &mut Dropped,
+        read_as: impl FnOnce(T) -> Option<U>,
+    ) -> Option<U> {
+        let value = match self.optional::<T>(name) {
+            Ok(None) => return None,
+            Ok(Some(value)) => read_as(value),
+            Err(_) => None,
+        };
+        if value.is_none() {
+            dropped.count(name);
+        }
+        value
+    }
+}
+
+/// An object, split into its members.
+struct Split<'a>(BTreeMap<String, Member<'a>>);
+
+impl<'de> Deserialize<'de> for Split<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(SplitVisitor)
+    }
+}
+
+struct SplitVisitor;
+
+impl<'de> Visitor<'de> for SplitVisitor {
+    type Value = Split<'de>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Split<'de>, A::Error> {
+        let mut split = BTreeMap::new();
+        while let Some(name) = members.next_key::<String>()? {
+            let value = members.next_value::<&'de RawValue>()?.get();
+            split
+                .entry(name)
+                .and_modify(|member| *member = Member::Twice)
+                .or_insert(Member::Once(value));
+        }
+        Ok(Split(split))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_surrogate_pair_is_replaced_and_whole_ones_stay() {
+        let repaired = |text: &str| without_lone_surrogates(text.to_owned());
+        for (text, expected) in [
+            (r"\ud83d\ude00", r"\ud83d\ude00"),
+            (r"\ud83d\ud83d\ude00", r"\ufdd0\ud83d\ude00"),
+            (r"\ude00\ud83d", r"\ufdd0\ufdd0"),
+            (r"\uD800x", r"\ufdd0x"),
+            // An escaped backslash begins no escape.
+            (r"\\ud800", r"\\ud800"),
+            (r"\\\ud800", r"\\\ufdd0"),
+            (r"\u00e9\n\", r"\u00e9\n\"),
+            (r"\ud8", r"\ud8"),
+            (r"\u+123", r"\u+123"),
+            ("\\é\\ud800é", "\\é\\ufdd0é"),
+        ] {
+            assert_eq!(repaired(text), expected, "{text}");
+        }
+    }
+}
