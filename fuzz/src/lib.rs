@@ -1,7 +1,7 @@
 //! What the targets share: the door that bodies come to, and what must be true of a message that it lets through.
 
 use domain::message::Message;
-use domain::webhook::{SourcePolicy, Times};
+use domain::webhook::{SourcePolicy, RequestTimes};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
@@ -15,9 +15,9 @@ pub fn policy() -> SourcePolicy {
 }
 
 /// The moment that never passes, so that what was found can be played again.
-pub fn times() -> Times {
+pub fn times() -> RequestTimes {
     let now = Timestamp::from_second(1_795_332_600).expect("a time");
-    Times {
+    RequestTimes {
         sent_at: now,
         received_at: now,
     }

@@ -259,7 +259,7 @@ mod tests {
     #[test]
     fn what_is_there_is_told_by_reason_and_age() {
         let letters = [
-            letter("", Some("not a message of ours"), "1800000060000"),
+            letter("", Some("not a Ticketbridge message"), "1800000060000"),
             letter("", Some("envelope version 2"), "1800000000000"),
             letter("", Some("envelope version 2"), "1800000120000"),
             letter("", None, "1800000120000"),
@@ -269,7 +269,7 @@ mod tests {
             [
                 "dead letters: 4, the oldest of 2027-01-15T08:00:00Z",
                 "       2  envelope version 2",
-                "       1  not a message of ours",
+                "       1  not a Ticketbridge message",
                 "       1  received too often",
             ]
         );

@@ -7,11 +7,11 @@ use aws::mail::Mail;
 use domain::choices::TargetIssue;
 use domain::event::Severity;
 use domain::health::{
-    CompanyIssue, ConnectionRefusal, Incident, IncidentScope, Issue, Outage, in_short,
+    CompanyIssue, ConnectionRefusal, Incident, IncidentScope, Issue, Outage, summarize,
 };
 use domain::kind::{BUILT_IN, Category};
 use domain::record::Op;
-use domain::refusals::{Cause, GroupId, RefusedTarget};
+use domain::refusals::{RefusalCause, RefusalGroupId, RefusedTarget};
 use domain::text::{cut_to_chars, one_line};
 use domain::{EmailAddress, Kind, TenantId, rights};
 use jiff::Timestamp;
@@ -43,7 +43,7 @@ pub(crate) struct MailContext<'a> {
 pub(crate) struct Waiting {
     pub(crate) tenants: BTreeMap<TenantId, u64>,
     /// Those of them that ConnectWise refused, by reason.
-    pub(crate) refused: BTreeMap<GroupId, u64>,
+    pub(crate) refused: BTreeMap<RefusalGroupId, u64>,
     /// There are more than were counted.
     pub(crate) more: bool,
 }
@@ -127,7 +127,7 @@ fn lasting(
     let what = |issue: &Issue| (what(issue, about, waiting), to_do(issue));
     let points: Vec<_> = issues.iter().take(NAMED).map(what).collect();
     let rest = issues.len().saturating_sub(NAMED);
-    let headline = in_short(issues, |tenant| tenant_name(tenant, about));
+    let headline = summarize(issues, |tenant| tenant_name(tenant, about));
     let opening = match scope {
         IncidentScope::Connection => format!(
             "Since {since} no alert of {partner} has become a ticket and no ticket has been closed: ConnectWise is unavailable."
@@ -325,7 +325,7 @@ fn counted(count: usize, one: &str, several: &str) -> String {
 /// What is wrong, in a sentence.
 fn what(issue: &Issue, about: &MailContext<'_>, waiting: &Waiting) -> String {
     match issue {
-        Issue::Writes { group, words } => writes_refused(group, words, about, waiting),
+        Issue::Writes { group, words } => refused_write_issues(group, words, about, waiting),
         Issue::Refused(ConnectionRefusal::Keys) => {
             "ConnectWise refuses the API member's keys.".to_owned()
         }
@@ -360,7 +360,7 @@ fn what(issue: &Issue, about: &MailContext<'_>, waiting: &Waiting) -> String {
             "ConnectWise limits the rate of calls: it refused every call for minutes, because it is called too often."
                 .to_owned()
         }
-        Issue::Right(right) => match rights::known(right) {
+        Issue::Right(right) => match rights::find(right) {
             Some(known) => format!(
                 "The API member lacks a right that is needed for {}. In ConnectWise: {}.",
                 known.needed_for,
@@ -407,41 +407,43 @@ fn what(issue: &Issue, about: &MailContext<'_>, waiting: &Waiting) -> String {
 }
 
 /// What ConnectWise refuses, in its own words, and what that means for tickets.
-fn writes_refused(
-    group: &GroupId,
+fn refused_write_issues(
+    group: &RefusalGroupId,
     words: &str,
     about: &MailContext<'_>,
     waiting: &Waiting,
 ) -> String {
     let refuses = match &group.cause {
-        Cause::Target(RefusedTarget::Company(tenant)) => {
+        RefusalCause::Target(RefusedTarget::Company(tenant)) => {
             let tenant = tenant_name(tenant, about);
             format!(
                 "ConnectWise refuses to {} for the company of {tenant}.",
                 group.in_short()
             )
         }
-        Cause::Target(RefusedTarget::Board(category)) => format!(
+        RefusalCause::Target(RefusedTarget::Board(category)) => format!(
             "ConnectWise refuses to {} on the board for {}.",
             group.in_short(),
             alerts_of(*category)
         ),
-        Cause::Target(RefusedTarget::Status(category)) => format!(
+        RefusalCause::Target(RefusedTarget::Status(category)) => format!(
             "ConnectWise refuses to {} with the status that is set for {}.",
             group.in_short(),
             alerts_of(*category)
         ),
-        Cause::Target(RefusedTarget::Type(kind)) => format!(
+        RefusalCause::Target(RefusedTarget::Type(kind)) => format!(
             "ConnectWise refuses to {} with the type that is set for \"{}\".",
             group.in_short(),
             kind_name(kind)
         ),
-        Cause::Target(RefusedTarget::Priority(severity)) => format!(
+        RefusalCause::Target(RefusedTarget::Priority(severity)) => format!(
             "ConnectWise refuses to {} with the priority that is set for {} severity.",
             group.in_short(),
             severity_name(*severity)
         ),
-        Cause::Words(_) | Cause::Other => format!("ConnectWise refuses to {}.", group.in_short()),
+        RefusalCause::Words(_) | RefusalCause::Other => {
+            format!("ConnectWise refuses to {}.", group.in_short())
+        }
     };
     let said = cut_to_chars(&one_line(words), LONGEST_QUOTE);
     let said = match said.is_empty() {
@@ -515,19 +517,19 @@ fn to_do(issue: &Issue) -> &'static str {
             "choose another one on the page, under Tickets, or put it back in ConnectWise."
         }
         Issue::Writes { group, .. } => match (&group.cause, group.op) {
-            (Cause::Target(RefusedTarget::Company(_)), _) => {
+            (RefusalCause::Target(RefusedTarget::Company(_)), _) => {
                 "look in ConnectWise whether the company's status allows new tickets, or choose another company on the page, under Tenants. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (Cause::Target(RefusedTarget::Board(_)), _) => {
+            (RefusalCause::Target(RefusedTarget::Board(_)), _) => {
                 "look at this board in ConnectWise, or choose another one on the page, under Boards. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (Cause::Target(RefusedTarget::Status(_)), Some(Op::Close | Op::Repair)) => {
+            (RefusalCause::Target(RefusedTarget::Status(_)), Some(Op::Close | Op::Repair)) => {
                 "look in ConnectWise which workflow rule keeps these tickets open, or choose another closing status on the page, under Tickets. One of them is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (Cause::Target(_), _) => {
+            (RefusalCause::Target(_), _) => {
                 "look in ConnectWise which rule forbids it, or choose another one on the page, under Tickets. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
-            (Cause::Words(_) | Cause::Other, _) => {
+            (RefusalCause::Words(_) | RefusalCause::Other, _) => {
                 "change in ConnectWise what it complains about, such as a field that became required. If the words are not ConnectWise's, a firewall before it may have refused the text. One of these alerts is tried again at least once an hour, and the others follow once ConnectWise accepts it."
             }
         },

@@ -4,7 +4,7 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{Site, View};
 use domain::breaker::Breaker;
-use domain::health::{Area, Health, IncidentScope, Needed, ProbeAnswer, transition};
+use domain::health::{Health, IncidentScope, ProbeAnswer, ProbeArea, Requirements, transition};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use store::{Leased, Task};
@@ -43,7 +43,7 @@ impl App {
         let (partner, table, now) = (&leased.partner, &self.connections.table, invocation.now());
         let set_up = self.connections.set_up(partner).await?;
         let kept = table.health(partner).await?;
-        let view = View::of(set_up.items.clone(), &SourceId::of_set_up());
+        let view = View::of(set_up.items.clone(), &SourceId::for_test_alerts());
         let (Some(site), Some(live)) = (&view.site, &view.view.connection) else {
             return Ok((
                 Mails::default(),
@@ -55,7 +55,7 @@ impl App {
             partner,
             site,
             breaker,
-            needed: Needed::by(&live.settings, mapped(&set_up.mappings, live.epoch)),
+            needed: Requirements::new(&live.settings, mapped(&set_up.mappings, live.epoch)),
             invocation,
         };
         if !site.connection.confirmed {
@@ -82,18 +82,18 @@ impl App {
                     true => Probed::throttled(&case.needed),
                     false => self.probe(&case, &kept.health).await,
                 };
-                if probed.probe.answer == ProbeAnswer::Takes {
-                    probed.probe.looked.insert(Area::Writes);
-                    let refused = Needed::writes_refused(&refusals);
+                if probed.probe.answer == ProbeAnswer::Accepted {
+                    probed.probe.looked.insert(ProbeArea::Writes);
+                    let refused = Requirements::refused_write_issues(&refusals);
                     probed.probe.found.extend(refused);
                 }
                 let health = transition(kept.health.clone(), &probed.probe, now);
                 // Counted before anything goes on, for whoever is told later how many there were.
-                let waiting = match health.begins_to_mend() || !health.notifications(now).is_empty()
-                {
-                    true => Some(self.waiting(partner, &refusals).await?),
-                    false => None,
-                };
+                let waiting =
+                    match health.has_begun_recovery() || !health.notifications(now).is_empty() {
+                        true => Some(self.waiting(partner, &refusals).await?),
+                        false => None,
+                    };
                 let health = match &waiting {
                     Some(waiting) => health
                         .with_waiting(
@@ -106,7 +106,7 @@ impl App {
                         ),
                     None => health,
                 };
-                let mending = match health.is_mending() {
+                let mending = match health.is_recovering() {
                     true => Mending::Yes,
                     false => Mending::No,
                 };
@@ -153,7 +153,7 @@ impl App {
         } = *case;
         let (table, now) = (&self.connections.table, invocation.now());
         let mut goes_on = mending == Mending::Yes;
-        let takes = probed.probe.answer == ProbeAnswer::Takes;
+        let takes = probed.probe.answer == ProbeAnswer::Accepted;
         match &breaker.open {
             Some(open) if takes => {
                 if table.close_breaker(partner, breaker.generation).await? {
@@ -191,7 +191,7 @@ pub(crate) struct Case<'a> {
     pub(crate) partner: &'a PartnerId,
     pub(crate) site: &'a Site,
     pub(crate) breaker: &'a Breaker,
-    pub(crate) needed: Needed,
+    pub(crate) needed: Requirements,
     pub(crate) invocation: &'a Invocation,
 }
 

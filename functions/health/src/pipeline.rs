@@ -145,17 +145,17 @@ impl Written {
     ) -> Self {
         let since = minute(incident.since);
         let (what, opening, closing) = match notification {
-            PipelineNotification::Wrong => (
+            PipelineNotification::Started => (
                 "something is wrong",
                 format!("Something is wrong with Ticketbridge itself, since {since}:"),
                 "You get one mail a day while it lasts, another if more goes wrong, and one when it is over.",
             ),
-            PipelineNotification::Still => (
+            PipelineNotification::Reminder => (
                 "something is still wrong",
                 format!("Something is still wrong with Ticketbridge itself, since {since}:"),
                 "You get this mail once a day until it is over.",
             ),
-            PipelineNotification::Over => (
+            PipelineNotification::Resolved => (
                 "all is well again",
                 format!("What was wrong with Ticketbridge since {since} is over."),
                 "There is nothing to do.",
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn the_operators_mail_is_read_with_and_without_html() {
-        let mail = written(PipelineNotification::Wrong, &[PipelineIssue::DeadLetters]);
+        let mail = written(PipelineNotification::Started, &[PipelineIssue::DeadLetters]);
         assert_eq!(mail.subject, "Ticketbridge prod: something is wrong");
         assert_eq!(
             mail.text,
@@ -239,7 +239,7 @@ mod tests {
              You get one mail a day while it lasts, another if more goes wrong, and one when it is over.\n"
         );
         assert!(mail.html.contains("<li>3 messages are"), "{}", mail.html);
-        let over = written(PipelineNotification::Over, &[]);
+        let over = written(PipelineNotification::Resolved, &[]);
         assert_eq!(
             over.text,
             "What was wrong with Ticketbridge since 22 November 2026, 07:30 UTC is over.\n\nThere is nothing to do.\n"

@@ -8,10 +8,11 @@ use connectwise::{COMPANIES_AT_ONCE, Client, Company, CompanyStatus, Error, MySe
 use domain::boards::{FoundBoard, FoundStatus, FoundType};
 use domain::breaker::CallOutcome;
 use domain::health::{
-    Area, CompanyIssue, ConnectionRefusal, Health, Issue, Needed, Outage, Probe, ProbeAnswer,
+    CompanyIssue, ConnectionRefusal, Health, Issue, Outage, Probe, ProbeAnswer, ProbeArea,
+    Requirements,
 };
 use domain::kind::Category;
-use domain::rights::{COMPANIES_INQUIRE, Listed};
+use domain::rights::{COMPANIES_INQUIRE, ListedRights};
 use domain::settings::Mapping;
 use domain::{RecordId, TenantId};
 
@@ -35,10 +36,10 @@ pub(crate) struct Probed {
 
 impl Probed {
     /// A probe that is not made, since ConnectWise has asked for silence for long.
-    pub(crate) fn throttled(needed: &Needed) -> Self {
+    pub(crate) fn throttled(needed: &Requirements) -> Self {
         Self {
             probe: Probe {
-                answer: ProbeAnswer::Fails(Outage::Throttling),
+                answer: ProbeAnswer::Failed(Outage::Throttling),
                 desired: needed.areas(),
                 looked: BTreeSet::new(),
                 found: vec![],
@@ -87,7 +88,7 @@ impl App {
             Ok(proven) => proven,
             Err((answer, outcome)) => return nothing(answer, outcome),
         };
-        let mut probed = nothing(ProbeAnswer::Takes, CallOutcome::Works);
+        let mut probed = nothing(ProbeAnswer::Accepted, CallOutcome::Works);
         let mut refused = breaker.missing_rights.clone();
         // What their statuses mean is not known yet.
         let mut companies_found = vec![];
@@ -101,7 +102,10 @@ impl App {
                                 companies_found.push((tenant, company.clone()));
                             }
                             (issue, _) => {
-                                probed.probe.looked.insert(Area::Company(tenant.clone()));
+                                probed
+                                    .probe
+                                    .looked
+                                    .insert(ProbeArea::Company(tenant.clone()));
                                 probed.probe.found.extend(issue);
                             }
                         }
@@ -114,7 +118,7 @@ impl App {
             Proof::Other => {}
         }
         let mut tables_hidden = false;
-        let mut boards_unfit = BTreeSet::new();
+        let mut board_issues = BTreeSet::new();
         for look in looks(needed, &open_incident, health.turn) {
             let of_tables = look != Look::Rights;
             let board = match look {
@@ -124,7 +128,7 @@ impl App {
             if of_tables && tables_hidden {
                 continue;
             }
-            if board.is_some_and(|id| boards_unfit.contains(&id)) {
+            if board.is_some_and(|id| board_issues.contains(&id)) {
                 // A board that is gone is told as that alone.
                 probed.probe.looked.extend(areas(look, needed));
                 continue;
@@ -133,7 +137,10 @@ impl App {
                 Ok(Seen::CompanyStatuses(statuses)) => {
                     for (tenant, company) in companies_found.drain(..) {
                         let issue = unusable(tenant, Some(&company), &statuses);
-                        probed.probe.looked.insert(Area::Company(tenant.clone()));
+                        probed
+                            .probe
+                            .looked
+                            .insert(ProbeArea::Company(tenant.clone()));
                         probed.probe.found.extend(issue);
                     }
                 }
@@ -141,7 +148,7 @@ impl App {
                     for issue in &found {
                         if let Issue::Board { category, .. } = issue {
                             let target = needed.boards.get(category);
-                            boards_unfit.extend(target.and_then(|target| target.board));
+                            board_issues.extend(target.and_then(|target| target.board));
                         }
                     }
                     probed.probe.looked.extend(areas(look, needed));
@@ -152,8 +159,8 @@ impl App {
                     tracing::info!(error = %err, look = ?look, "probe step failed; its area is unknown");
                     if look == Look::Rights {
                         // What was refused is known all the same.
-                        let found = needed.rights_missing(&[], &refused);
-                        probed.probe.looked.insert(Area::Rights);
+                        let found = needed.right_issues(&[], &refused);
+                        probed.probe.looked.insert(ProbeArea::Rights);
                         probed.probe.found.extend(found);
                     }
                     match err.call_outcome() {
@@ -172,7 +179,7 @@ impl App {
             let tenants = companies_found
                 .into_iter()
                 .map(|(tenant, _)| tenant.clone());
-            probed.probe.looked.extend(tenants.map(Area::Company));
+            probed.probe.looked.extend(tenants.map(ProbeArea::Company));
         }
         probed
     }
@@ -203,17 +210,17 @@ impl App {
                     tracing::warn!(error = %err, "failed to make a ConnectWise client for the probe");
                     let answer = match err.call_outcome() {
                         CallOutcome::Refused if matches!(err, NoClient::Host(_)) => {
-                            ProbeAnswer::Refuses(ConnectionRefusal::Site)
+                            ProbeAnswer::Refused(ConnectionRefusal::Site)
                         }
                         CallOutcome::Refused if self.connections.is_operators(&err) => {
-                            ProbeAnswer::Refuses(ConnectionRefusal::ClientId)
+                            ProbeAnswer::Refused(ConnectionRefusal::ClientId)
                         }
-                        CallOutcome::Refused => ProbeAnswer::Refuses(ConnectionRefusal::NoKeys),
+                        CallOutcome::Refused => ProbeAnswer::Refused(ConnectionRefusal::NoKeys),
                         CallOutcome::Works
                         | CallOutcome::Nothing
                         | CallOutcome::Fails { .. }
                         | CallOutcome::Throttled { .. }
-                        | CallOutcome::MissingRight(_) => ProbeAnswer::Nothing,
+                        | CallOutcome::MissingRight(_) => ProbeAnswer::Unknown,
                     };
                     return Err((answer, err.call_outcome()));
                 }
@@ -243,13 +250,13 @@ impl App {
             }
             let own = self.connections.has_own_client_id(partner).await;
             return match answer(&err, own) {
-                ProbeAnswer::Takes if matches!(err, Error::MissingRight { .. }) => {
+                ProbeAnswer::Accepted if matches!(err, Error::MissingRight { .. }) => {
                     Ok((client, Proof::NotAllowed))
                 }
-                ProbeAnswer::Takes => Ok((client, Proof::Other)),
-                answer @ (ProbeAnswer::Refuses(_)
-                | ProbeAnswer::Fails(_)
-                | ProbeAnswer::Nothing) => Err((answer, outcome)),
+                ProbeAnswer::Accepted => Ok((client, Proof::Other)),
+                answer @ (ProbeAnswer::Refused(_)
+                | ProbeAnswer::Failed(_)
+                | ProbeAnswer::Unknown) => Err((answer, outcome)),
             };
         }
     }
@@ -268,42 +275,46 @@ enum Proof {
 /// What a failed call says of the connection. A refusal for want of a right, or of the call alone, proves the keys: these come first.
 fn answer(err: &Error, own_client_id: bool) -> ProbeAnswer {
     match err {
-        Error::NotSent { .. } | Error::NoAnswer { .. } => ProbeAnswer::Fails(Outage::Unreachable),
-        Error::TimedOut { .. } => ProbeAnswer::Fails(Outage::Slow),
+        Error::NotSent { .. } | Error::NoAnswer { .. } => ProbeAnswer::Failed(Outage::Unreachable),
+        Error::TimedOut { .. } => ProbeAnswer::Failed(Outage::Slow),
         Error::ServerError { .. }
         | Error::AnswerUnreadable { .. }
-        | Error::AnswerTooLarge { .. } => ProbeAnswer::Fails(Outage::Failing),
-        Error::Throttled { .. } => ProbeAnswer::Fails(Outage::Throttling),
-        Error::KeysRefused => ProbeAnswer::Refuses(ConnectionRefusal::Keys),
+        | Error::AnswerTooLarge { .. } => ProbeAnswer::Failed(Outage::Failing),
+        Error::Throttled { .. } => ProbeAnswer::Failed(Outage::Throttling),
+        Error::KeysRefused => ProbeAnswer::Refused(ConnectionRefusal::Keys),
         Error::ClientIdRefused if own_client_id => {
-            ProbeAnswer::Refuses(ConnectionRefusal::OwnClientId)
+            ProbeAnswer::Refused(ConnectionRefusal::OwnClientId)
         }
-        Error::ClientIdRefused => ProbeAnswer::Refuses(ConnectionRefusal::ClientId),
+        Error::ClientIdRefused => ProbeAnswer::Refused(ConnectionRefusal::ClientId),
         // Most often maintenance, or a firewall, and over in minutes.
         Error::NotRouted { .. }
         | Error::EndpointMissing { .. }
         | Error::RedirectRefused { .. }
-        | Error::Forbidden { .. } => ProbeAnswer::Fails(Outage::Misrouted),
-        Error::HostRefused { .. } => ProbeAnswer::Refuses(ConnectionRefusal::Site),
+        | Error::Forbidden { .. } => ProbeAnswer::Failed(Outage::Misrouted),
+        Error::HostRefused { .. } => ProbeAnswer::Refused(ConnectionRefusal::Site),
         Error::MissingRight { .. }
         | Error::NotFound { .. }
         | Error::TargetGone { .. }
         | Error::Rejected { .. }
-        | Error::Conflict { .. } => ProbeAnswer::Takes,
-        Error::DeadlineTooShort => ProbeAnswer::Nothing,
+        | Error::Conflict { .. } => ProbeAnswer::Accepted,
+        Error::DeadlineTooShort => ProbeAnswer::Unknown,
     }
 }
 
 /// The areas where something is known to be wrong.
-fn open_incident(health: &Health) -> BTreeSet<Area> {
+fn open_incident(health: &Health) -> BTreeSet<ProbeArea> {
     let incident = health.set_up.as_ref().filter(|incident| incident.good == 0);
     let issues = incident.into_iter().flat_map(|incident| &incident.issues);
     issues.map(Issue::area).collect()
 }
 
 /// The companies to ask for: those that were wrong, so that their mending is seen, and as many of the others as fit, by turns.
-fn companies(needed: &Needed, open_incident: &BTreeSet<Area>, turn: u32) -> Vec<RecordId> {
-    let is_wrong = |tenant: &TenantId| open_incident.contains(&Area::Company(tenant.clone()));
+fn companies(
+    needed: &Requirements,
+    open_incident: &BTreeSet<ProbeArea>,
+    turn: u32,
+) -> Vec<RecordId> {
+    let is_wrong = |tenant: &TenantId| open_incident.contains(&ProbeArea::Company(tenant.clone()));
     let wrong = needed
         .companies
         .iter()
@@ -321,11 +332,11 @@ fn companies(needed: &Needed, open_incident: &BTreeSet<Area>, turn: u32) -> Vec<
 
 /// The calls of one probe behind the first: what stops most comes each time, the rest by turns as far as it fits. What was wrong is looked
 /// at each time too.
-fn looks(needed: &Needed, open_incident: &BTreeSet<Area>, turn: u32) -> Vec<Look> {
+fn looks(needed: &Requirements, open_incident: &BTreeSet<ProbeArea>, turn: u32) -> Vec<Look> {
     let desired = needed.areas();
     let mut each_time = vec![Look::Rights];
     let mut by_turns = vec![];
-    if desired.contains(&Area::Boards) {
+    if desired.contains(&ProbeArea::Boards) {
         each_time.push(Look::Boards);
     }
     let boards: BTreeSet<RecordId> = needed
@@ -346,7 +357,7 @@ fn looks(needed: &Needed, open_incident: &BTreeSet<Area>, turn: u32) -> Vec<Look
             by_turns.push(Look::Types(board));
         }
     }
-    if desired.contains(&Area::Priorities) {
+    if desired.contains(&ProbeArea::Priorities) {
         by_turns.push(Look::Priorities);
     }
     if !needed.companies.is_empty() {
@@ -372,8 +383,8 @@ fn looks(needed: &Needed, open_incident: &BTreeSet<Area>, turn: u32) -> Vec<Look
 }
 
 /// What a look shows: two categories may have one board.
-fn areas(look: Look, needed: &Needed) -> Vec<Area> {
-    let of_board = |board: RecordId, area: fn(Category) -> Area| {
+fn areas(look: Look, needed: &Requirements) -> Vec<ProbeArea> {
+    let of_board = |board: RecordId, area: fn(Category) -> ProbeArea| {
         let boards = needed.boards.iter();
         let categories = boards.filter(move |(_, target)| target.board == Some(board));
         categories
@@ -381,14 +392,14 @@ fn areas(look: Look, needed: &Needed) -> Vec<Area> {
             .collect()
     };
     match look {
-        Look::Rights => vec![Area::Rights],
-        Look::Boards => vec![Area::Boards],
-        Look::Statuses(board) => of_board(board, Area::Statuses),
-        Look::Types(board) => of_board(board, Area::Types),
-        Look::Priorities => vec![Area::Priorities],
+        Look::Rights => vec![ProbeArea::Rights],
+        Look::Boards => vec![ProbeArea::Boards],
+        Look::Statuses(board) => of_board(board, ProbeArea::Statuses),
+        Look::Types(board) => of_board(board, ProbeArea::Types),
+        Look::Priorities => vec![ProbeArea::Priorities],
         Look::CompanyStatuses => {
             let tenants = needed.companies.keys().cloned();
-            tenants.map(Area::Company).collect()
+            tenants.map(ProbeArea::Company).collect()
         }
     }
 }
@@ -407,7 +418,7 @@ enum Seen {
 async fn seen(
     look: Look,
     client: &Client,
-    needed: &Needed,
+    needed: &Requirements,
     refused: &BTreeSet<String>,
     invocation: &Invocation,
 ) -> Result<Seen, Error> {
@@ -421,33 +432,33 @@ async fn seen(
     let found = match look {
         Look::Rights => {
             let listed = client.my_security(end).await?;
-            let rows: Vec<Listed<'_>> = listed.iter().map(MySecurity::listed).collect();
-            let found = needed.rights_missing(&rows, refused);
+            let rows: Vec<ListedRights<'_>> = listed.iter().map(MySecurity::listed).collect();
+            let found = needed.right_issues(&rows, refused);
             rights = Some(listed);
             found
         }
         Look::Boards => {
             let boards = client.boards(end).await?;
             let boards: Vec<FoundBoard> = boards.into_iter().map(FoundBoard::from).collect();
-            needed.boards_unfit(&boards)
+            needed.board_issues(&boards)
         }
         Look::Statuses(board) => {
             let statuses = client.board_statuses(board, end).await?;
             let statuses: Vec<FoundStatus> = statuses.into_iter().map(FoundStatus::from).collect();
             let unfit =
-                categories(board).flat_map(|category| needed.statuses_unfit(category, &statuses));
+                categories(board).flat_map(|category| needed.status_issues(category, &statuses));
             unfit.collect()
         }
         Look::Types(board) => {
             let types = client.board_types(board, end).await?;
             let types: Vec<FoundType> = types.into_iter().map(FoundType::from).collect();
-            let unfit = categories(board).flat_map(|category| needed.types_unfit(category, &types));
+            let unfit = categories(board).flat_map(|category| needed.type_issues(category, &types));
             unfit.collect()
         }
         Look::Priorities => {
             let priorities = client.priorities(end).await?;
             let priorities: Vec<RecordId> = priorities.iter().map(|of| of.id).collect();
-            needed.priorities_gone(&priorities)
+            needed.missing_priorities(&priorities)
         }
         Look::CompanyStatuses => {
             let statuses = client.company_statuses(end).await?;

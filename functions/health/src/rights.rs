@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use connectwise::MySecurity;
-use domain::rights::{RightStatus, status};
+use domain::rights::{RightStatus, right_status};
 use jiff::{SignedDuration, Timestamp};
 use store::{Leased, Progress};
 
@@ -67,7 +67,7 @@ fn still_missing(missing: &BTreeSet<String>, listed: &[MySecurity]) -> Option<BT
     let listed: Vec<_> = listed.iter().map(MySecurity::listed).collect();
     let mut still = BTreeSet::new();
     for right in missing {
-        match status(right, &listed) {
+        match right_status(right, &listed) {
             RightStatus::Granted => {}
             RightStatus::Missing => {
                 still.insert(right.clone());

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws::mail::Mail;
 use domain::health::{Health, Incident, IncidentScope, Notification};
-use domain::refusals::Refusals;
+use domain::refusals::RefusalGroups;
 use domain::settings::Mapping;
 use domain::{EmailAddress, PartnerId, TenantId};
 use jiff::Timestamp;
@@ -25,7 +25,7 @@ pub(crate) type Names = BTreeMap<TenantId, String>;
 pub(crate) struct Telling<'a> {
     pub(crate) partner: &'a PartnerId,
     pub(crate) names: &'a Names,
-    pub(crate) refusals: &'a Refusals,
+    pub(crate) refusals: &'a RefusalGroups,
     pub(crate) now: Timestamp,
 }
 
@@ -61,18 +61,18 @@ impl App {
     pub(crate) async fn waiting(
         &self,
         partner: &PartnerId,
-        refusals: &Refusals,
+        refusals: &RefusalGroups,
     ) -> Result<AllWaiting, HealthError> {
         let mut waiting = AllWaiting::default();
         let mut counted = 0;
         for stretch in Stretch::round(None) {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
-                let Some(scope) = IncidentScope::of(&listed.blocked.reason) else {
+                let Some(scope) = IncidentScope::for_reason(&listed.blocked.reason) else {
                     continue;
                 };
                 // A test is no alert that anybody waits for.
-                if listed.key.source.is_of_set_up() {
+                if listed.key.source.is_for_test_alerts() {
                     continue;
                 }
                 let of = match scope {
@@ -218,10 +218,10 @@ fn mail(
     waiting: &Waiting,
 ) -> Mail {
     match notification {
-        Notification::Broken(scope) => mails::broken(about, *scope, incident, waiting),
+        Notification::Started(scope) => mails::broken(about, *scope, incident, waiting),
         Notification::More(scope, new) => mails::more(about, *scope, incident, new, waiting),
         Notification::Reminder(scope) => mails::reminder(about, *scope, incident, waiting),
-        Notification::Works(scope) => {
+        Notification::Resolved(scope) => {
             let late = incident.waited.saturating_sub(waiting.sum());
             mails::works(about, *scope, incident, late, waiting)
         }

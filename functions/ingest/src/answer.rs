@@ -4,7 +4,7 @@ use aws::metrics::{Metric, count};
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue, header};
-use domain::webhook::{Invalid, MAX_EVENTS, Rejected};
+use domain::webhook::{EventRejection, InvalidField, MAX_EVENTS};
 use serde_json::{Value, json};
 
 /// The endpoint's answers.
@@ -16,12 +16,12 @@ pub enum Answer {
         /// How many.
         events: usize,
         /// The events that were not accepted.
-        rejected: Vec<Rejected>,
+        rejected: Vec<EventRejection>,
     },
     /// No event of the body can be accepted.
-    Rejected(Vec<Rejected>),
+    Rejected(Vec<EventRejection>),
     /// The body is not an event and not a batch of events.
-    Unreadable(Invalid),
+    Unreadable(InvalidField),
     /// Unsigned, wrongly signed, or from an unknown source: the answer does not tell which.
     Unauthorized,
     /// The body is too large.
@@ -124,11 +124,11 @@ impl Answer {
     }
 }
 
-fn named(err: &Invalid) -> Value {
+fn named(err: &InvalidField) -> Value {
     json!({ "field": err.field, "detail": err.to_string() })
 }
 
-fn described(rejected: &Rejected) -> Value {
+fn described(rejected: &EventRejection) -> Value {
     let mut described = named(&rejected.error);
     described["index"] = rejected.index.into();
     described

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Read as _;
 
 use aws_lambda_events::http::{HeaderMap, HeaderName, header};
-use domain::webhook::Invalid;
+use domain::webhook::InvalidField;
 use flate2::read::MultiGzDecoder;
 
 use crate::{Answer, MAX_BODY};
@@ -49,7 +49,7 @@ pub(crate) fn unpack(body: &[u8]) -> Result<Cow<'_, [u8]>, Answer> {
         return Err(Answer::TooLarge);
     }
     if read.is_err() {
-        return Err(Answer::Unreadable(Invalid {
+        return Err(Answer::Unreadable(InvalidField {
             field: "body".to_owned(),
             problem: "is not complete gzip".to_owned(),
         }));

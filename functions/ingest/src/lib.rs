@@ -20,7 +20,7 @@ use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::message::{Message, RejectedEvents};
-use domain::webhook::{Parsed, Rejected, SourcePolicy, Times, Unreadable};
+use domain::webhook::{EventRejection, ParsedBody, RequestTimes, SourcePolicy, UnreadableBody};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
@@ -93,7 +93,7 @@ impl App {
             Ok(believed) => believed,
             Err(answer) => return answer,
         };
-        let Parsed {
+        let ParsedBody {
             messages,
             rejected,
             dropped,
@@ -101,7 +101,7 @@ impl App {
             Ok(parsed) => parsed,
             Err(Answer::Unreadable(err)) => {
                 let partner = policy.only_partner().cloned();
-                let rejected = Rejected {
+                let rejected = EventRejection {
                     index: 0,
                     error: err,
                     partner,
@@ -160,7 +160,7 @@ impl App {
         headers: &HeaderMap,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<(SourcePolicy, Times), Answer> {
+    ) -> Result<(SourcePolicy, RequestTimes), Answer> {
         let signed = Signed::read(signature_headers(headers), now)
             .map_err(|refusal| refused(source, refusal))?;
         let proved = self.proved(source, now).await?;
@@ -181,7 +181,7 @@ impl App {
             (Some(source), Candidate { document, is_known }) if is_known && document.enabled => {
                 Ok((
                     policy(source, document),
-                    Times {
+                    RequestTimes {
                         sent_at: signed.sent_at,
                         received_at: now,
                     },
@@ -204,9 +204,9 @@ impl App {
             Answer::Unavailable
         })?;
         // What is no id costs the same work as one that is. Test alerts come from set-up alone, never from here.
-        let of_set_up = SourceId::of_set_up();
+        let of_set_up = SourceId::for_test_alerts();
         let is_proved = keys.is_some_and(|keys| keys.prove(source.unwrap_or(&of_set_up)));
-        Ok(source.filter(|source| is_proved && !source.is_of_set_up()))
+        Ok(source.filter(|source| is_proved && !source.is_for_test_alerts()))
     }
 
     /// The document to check a signature with: the source's, or a decoy.
@@ -274,13 +274,13 @@ fn signature_headers(headers: &HeaderMap) -> Headers<'_> {
 
 /// One message for each partner of rejected events. Of a source that serves several partners an event may name none: the log alone has it.
 fn reports(
-    rejected: &[Rejected],
+    rejected: &[EventRejection],
     policy: &SourcePolicy,
     request: &str,
     received_at: Timestamp,
 ) -> Vec<Message> {
     let mut reports = BTreeMap::<&PartnerId, RejectedEvents>::new();
-    for Rejected { error, partner, .. } in rejected {
+    for EventRejection { error, partner, .. } in rejected {
         let Some(partner) = partner else {
             continue;
         };
@@ -335,16 +335,16 @@ fn read(
     headers: &HeaderMap,
     body: &[u8],
     policy: &SourcePolicy,
-    times: Times,
-) -> Result<Parsed, Answer> {
+    times: RequestTimes,
+) -> Result<ParsedBody, Answer> {
     content::check(headers)?;
     let body = content::unpack(body)?;
     domain::webhook::parse(&body, policy, times).map_err(|err| match err {
-        Unreadable::Invalid(err) => {
+        UnreadableBody::Invalid(err) => {
             tracing::warn!(source = %policy.source, field = err.field, "rejected a request body");
             Answer::Unreadable(err)
         }
-        Unreadable::TooManyEvents(events) => Answer::TooManyEvents(events),
+        UnreadableBody::TooManyEvents(events) => Answer::TooManyEvents(events),
     })
 }
 

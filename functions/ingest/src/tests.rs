@@ -1,4 +1,4 @@
-use domain::webhook::{Invalid, Rejected};
+use domain::webhook::{EventRejection, InvalidField};
 
 use super::*;
 
@@ -29,9 +29,9 @@ fn a_body_of_256_kib_is_read_and_one_byte_more_is_not() {
 
 #[test]
 fn every_answer_says_what_to_mend() {
-    let rejected = |index, field: &str| Rejected {
+    let rejected = |index, field: &str| EventRejection {
         index,
-        error: Invalid {
+        error: InvalidField {
             field: field.into(),
             problem: "unknown".into(),
         },

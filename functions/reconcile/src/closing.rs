@@ -14,10 +14,10 @@ use domain::adopt::FoundTicket;
 use domain::command::{Command, CommandAction};
 use domain::key::ItemKey;
 use domain::plan::{
-    self, Census, Proposal, ProposedAction, ResolutionPlan, Scope, ScopeSnapshots, Tickets,
+    self, Census, Proposal, ProposedAction, RecordedTickets, ResolutionPlan, Scope, ScopeSnapshots,
 };
 use domain::record::Record;
-use domain::snapshot::{Match, Snapshot, SnapshotMatches, Snapshots, Watched};
+use domain::snapshot::{IdMatch, Snapshot, SnapshotMatches, Snapshots, WatchedAlerts};
 use domain::{AlertKey, PartnerId, RecordId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -59,7 +59,7 @@ enum Compared {
 struct Reading<'a> {
     partner: &'a PartnerId,
     client: Client,
-    tickets: Tickets,
+    tickets: RecordedTickets,
     boards_seen: BTreeSet<RecordId>,
     boards_asked: bool,
     proposals: Vec<Proposal>,
@@ -214,7 +214,7 @@ impl App {
         scope: &Scope,
         now: Timestamp,
     ) -> Result<ScopeSnapshots, ReconcileError> {
-        let mut snapshots = Snapshots::of(census.kinds_of(number));
+        let mut snapshots = Snapshots::new(census.kinds_of(number));
         let mut parts = self
             .alerts
             .snapshot_parts(partner, &scope.tenant, &scope.source);
@@ -239,8 +239,8 @@ impl App {
         partner: &PartnerId,
         scope: &Scope,
         snapshot: &Snapshot,
-        watched: &Watched,
-    ) -> Result<Option<HashMap<ItemKey, Match>>, ReconcileError> {
+        watched: &WatchedAlerts,
+    ) -> Result<Option<HashMap<ItemKey, IdMatch>>, ReconcileError> {
         let mut found = HashMap::new();
         for key in snapshot.part_keys() {
             let Some(listed) = self.alerts.snapshot_list(&key).await? else {
@@ -264,7 +264,7 @@ impl App {
         &self,
         partner: &PartnerId,
         view: &View,
-        tickets: Tickets,
+        tickets: RecordedTickets,
         progress: &mut Progress,
         room: usize,
         invocation: &Invocation,
@@ -447,7 +447,7 @@ impl Reading<'_> {
             .copied()
             .filter(|id| !shown.contains(id))
             .collect();
-        let unseen = |seen: &BTreeSet<RecordId>, tickets: &Tickets| {
+        let unseen = |seen: &BTreeSet<RecordId>, tickets: &RecordedTickets| {
             tickets.boards(&hidden).difference(seen).next().is_some()
         };
         if unseen(&self.boards_seen, &self.tickets) && !self.boards_asked {

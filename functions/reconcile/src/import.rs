@@ -7,7 +7,7 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{View, found};
 use connectwise::{Client, Cursor, Error, ExternalXref, TicketFilter};
-use domain::adopt::{FoundTicket, with_prior_tickets};
+use domain::adopt::{FoundTicket, adopt_prior_tickets};
 use domain::breaker::CallOutcome;
 use domain::message::Message;
 use domain::record::Record;
@@ -130,7 +130,7 @@ impl App {
             // The tenant behind a token is not known, nor its company.
             let company = None;
             let record =
-                with_prior_tickets(before.clone(), tickets, company, epoch, invocation.now());
+                adopt_prior_tickets(before.clone(), tickets, company, epoch, invocation.now());
             if record == before {
                 return Ok(());
             }

@@ -7,8 +7,8 @@ use aws::queue;
 use connections::{PartnerConfig, View};
 use domain::command::{Command, CommandAction};
 use domain::message::Message;
-use domain::refusals::{Refused, Survey, fingerprint};
-use domain::release::{Held, held};
+use domain::refusals::{RefusalSurvey, RefusedAlert, fingerprint};
+use domain::release::{BlockStatus, block_status};
 use domain::{AlertKey, PartnerId, SourceId};
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -46,7 +46,7 @@ struct ReleaseScan {
     /// Behind the last of them, where there are more.
     cursor: Option<Cursor>,
     /// The alerts that ConnectWise refused, as far as the list was read.
-    survey: Survey,
+    survey: RefusalSurvey,
 }
 
 /// What a run came to.
@@ -206,7 +206,7 @@ impl App {
     ) -> Result<(), store::Error> {
         let refusals = &mut progress.refusals;
         let chosen = fingerprint(set_up.items.settings.as_ref(), set_up.mappings.iter());
-        refusals.set_up_is(chosen, now);
+        refusals.note_configuration(chosen, now);
         let retried: Vec<AlertKey> = refusals.retried().cloned().collect();
         for key in retried {
             let record = self.alerts.get(&key).await?;
@@ -227,17 +227,17 @@ impl App {
         let mut keys = vec![];
         let mut cursor = round.from.cloned();
         let mut views = set_up.views();
-        let mut survey = Survey::default();
+        let mut survey = RefusalSurvey::default();
         for stretch in Stretch::round(round.from) {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
                 let view = views.of(&listed.key);
                 let details = listed.desired.details.as_ref();
-                match held(&listed.blocked, details, view, round.now) {
-                    Held::No if !round.known.contains(&listed.key) => {}
-                    Held::No | Held::Yes => continue,
-                    Held::ByRefusal => {
-                        let refused = Refused {
+                match block_status(&listed.blocked, details, view, round.now) {
+                    BlockStatus::Cleared if !round.known.contains(&listed.key) => {}
+                    BlockStatus::Cleared | BlockStatus::Blocked => continue,
+                    BlockStatus::Refused => {
+                        let refused = RefusedAlert {
                             key: listed.key,
                             occurrence: listed.occurrence,
                             at: listed.blocked.since,
@@ -274,7 +274,7 @@ impl App {
         partner: &PartnerId,
         items: &PartnerItems,
     ) -> Result<View, store::Error> {
-        let view = View::of(items.clone(), &SourceId::of_set_up());
+        let view = View::of(items.clone(), &SourceId::for_test_alerts());
         let connection = items.connection.as_ref();
         if view.site.is_none() || connection.is_some_and(|connection| connection.confirmed) {
             return Ok(view);
@@ -291,10 +291,10 @@ impl App {
 async fn retries(
     set_up: &PartnerConfig,
     progress: &mut Progress,
-    survey: Survey,
+    survey: RefusalSurvey,
     room: (bool, usize),
     targets: &mut Targets<'_>,
-) -> Result<Vec<Refused>, store::Error> {
+) -> Result<Vec<RefusedAlert>, store::Error> {
     let now = targets.now();
     let mut views = set_up.views();
     let mut usable = BTreeMap::new();
@@ -309,7 +309,7 @@ async fn retries(
 }
 
 /// Asks for a refused alert to be retried.
-fn retry(refused: Refused) -> Message {
+fn retry(refused: RefusedAlert) -> Message {
     Message::Command(Command {
         key: refused.key,
         occurrence: refused.occurrence,

@@ -7,9 +7,9 @@ use connections::{Site, View};
 use connectwise::{Client, Error};
 use domain::breaker::CallOutcome;
 use domain::record::AlertDetails;
-use domain::refusals::Usable;
+use domain::refusals::TargetUsability;
 use domain::settings::{BoardTarget, ConnectionView};
-use domain::{PartnerId, RecordId, Target};
+use domain::{PartnerId, RecordId, TicketTarget};
 use jiff::Timestamp;
 
 use crate::App;
@@ -34,7 +34,7 @@ pub(crate) struct Targets<'a> {
     partner: &'a PartnerId,
     site: Option<Site>,
     invocation: &'a Invocation,
-    known: HashMap<Thing, Usable>,
+    known: HashMap<Thing, TargetUsability>,
 }
 
 impl<'a> Targets<'a> {
@@ -61,36 +61,36 @@ impl<'a> Targets<'a> {
     /// ConnectWise chooses.
     pub(crate) async fn usable(
         &mut self,
-        target: Target,
+        target: TicketTarget,
         details: Option<&AlertDetails>,
         view: &ConnectionView,
-    ) -> Result<Usable, store::Error> {
+    ) -> Result<TargetUsability, store::Error> {
         for thing in things(target, details, view) {
             let usable = match self.known.get(&thing) {
                 Some(usable) => *usable,
                 None => self.action(thing, view).await?,
             };
             self.known.insert(thing, usable);
-            if usable != Usable::Yes {
+            if usable != TargetUsability::Yes {
                 return Ok(usable);
             }
         }
-        Ok(Usable::Yes)
+        Ok(TargetUsability::Yes)
     }
 
     async fn action(
         &mut self,
         thing: Thing,
         view: &ConnectionView,
-    ) -> Result<Usable, store::Error> {
+    ) -> Result<TargetUsability, store::Error> {
         let Some(site) = &self.site else {
-            return Ok(Usable::Unknown);
+            return Ok(TargetUsability::Unknown);
         };
         let connections = &self.app.connections;
         let outcome = match connections.client(self.partner, site).await {
             Ok(client) => match there(&client, thing, self.invocation).await {
-                Ok(true) => return Ok(Usable::Yes),
-                Ok(false) => return Ok(Usable::No),
+                Ok(true) => return Ok(TargetUsability::Yes),
+                Ok(false) => return Ok(TargetUsability::No),
                 Err(err) => {
                     tracing::warn!(error = %err, thing = ?thing, "failed to check a target in ConnectWise");
                     err.call_outcome()
@@ -112,12 +112,16 @@ impl<'a> Targets<'a> {
         connections
             .record_outcome(self.partner, outcome, &view.breaker, now)
             .await?;
-        Ok(Usable::Unknown)
+        Ok(TargetUsability::Unknown)
     }
 }
 
 /// What a ticket of this alert points at, of this sort.
-fn things(target: Target, details: Option<&AlertDetails>, view: &ConnectionView) -> Vec<Thing> {
+fn things(
+    target: TicketTarget,
+    details: Option<&AlertDetails>,
+    view: &ConnectionView,
+) -> Vec<Thing> {
     let (Some(connection), Some(details)) = (&view.connection, details) else {
         return vec![];
     };
@@ -132,20 +136,20 @@ fn things(target: Target, details: Option<&AlertDetails>, view: &ConnectionView)
         ..
     } = board;
     let things = match target {
-        Target::Board => [board.board.map(Thing::Board), None],
-        Target::Status => [
+        TicketTarget::Board => [board.board.map(Thing::Board), None],
+        TicketTarget::Status => [
             of_board(Thing::Status, *start_status),
             of_board(Thing::ClosingStatus, *closing_status),
         ],
-        Target::Type => [
+        TicketTarget::Type => [
             of_board(Thing::Type, board.types.get(&details.kind).copied()),
             None,
         ],
-        Target::Priority => {
+        TicketTarget::Priority => {
             let priority = settings.priorities.get(&details.severity);
             [priority.copied().map(Thing::Priority), None]
         }
-        Target::Company => {
+        TicketTarget::Company => {
             let company = view.mapping.as_ref().and_then(|mapping| mapping.company);
             [company.map(Thing::Company), None]
         }
@@ -253,13 +257,13 @@ mod tests {
     fn what_is_asked_for_is_what_the_ticket_points_at() {
         let (disk, view) = (details("disk"), view());
         let asked = |target| things(target, Some(&disk), &view);
-        assert_eq!(asked(Target::Board), [Thing::Board(2)]);
+        assert_eq!(asked(TicketTarget::Board), [Thing::Board(2)]);
         let statuses = [Thing::Status(2, 21), Thing::ClosingStatus(2, 24)];
-        assert_eq!(asked(Target::Status), statuses);
-        assert_eq!(asked(Target::Type), [Thing::Type(2, 7)]);
-        assert_eq!(asked(Target::Priority), [Thing::Priority(32)]);
-        assert_eq!(asked(Target::Company), [Thing::Company(301)]);
+        assert_eq!(asked(TicketTarget::Status), statuses);
+        assert_eq!(asked(TicketTarget::Type), [Thing::Type(2, 7)]);
+        assert_eq!(asked(TicketTarget::Priority), [Thing::Priority(32)]);
+        assert_eq!(asked(TicketTarget::Company), [Thing::Company(301)]);
         // What the settings do not name cannot be gone.
-        assert_eq!(things(Target::Type, Some(&details("cpu")), &view), []);
+        assert_eq!(things(TicketTarget::Type, Some(&details("cpu")), &view), []);
     }
 }

@@ -13,7 +13,7 @@ use connectwise::{
     Client, CompanyInfo, Error, HostError, MyMember, MySecurity, Origin, company_info,
 };
 use domain::Secret;
-use domain::rights::{self, Listed, Right, RightStatus, status};
+use domain::rights::{self, ListedRights, Right, RightStatus, right_status};
 use tokio::join;
 
 use crate::answer::Problem;
@@ -511,7 +511,7 @@ pub(crate) async fn rights(client: &Client, invocation: &Invocation) -> Held {
 }
 
 fn of_listing(listed: &Result<Vec<MySecurity>, Error>) -> Held {
-    let rows: Vec<Listed<'_>> = match listed {
+    let rows: Vec<ListedRights<'_>> = match listed {
         Ok(rows) => rows.iter().map(MySecurity::listed).collect(),
         Err(_) => Vec::new(),
     };
@@ -524,7 +524,7 @@ fn of_listing(listed: &Result<Vec<MySecurity>, Error>) -> Held {
     let rights = rights::TABLE.iter();
     rights
         .map(|right| {
-            let of = status(right.right, &rows);
+            let of = right_status(right.right, &rows);
             let is_own = right.right == rights::MY_ACCOUNT_INQUIRE && of == RightStatus::NotKnown;
             (right, own.filter(|_| is_own).unwrap_or(of))
         })

@@ -136,7 +136,7 @@ impl From<Error> for Problem {
 
 /// That a right is missing, and where to grant it.
 pub(crate) fn missing(right: &str) -> String {
-    match rights::known(right) {
+    match rights::find(right) {
         Some(right) => format!(
             "The API member lacks a right. Grant it in ConnectWise and try again: {}.",
             right.place()

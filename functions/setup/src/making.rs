@@ -5,7 +5,9 @@
 
 use connectwise::{Client, Error, NewBoard, NewStatus, NewTeam};
 use domain::RecordId;
-use domain::boards::{DesiredBoard, ExistingBoards, Next, Parts, Step, next, size};
+use domain::boards::{
+    BoardDecision, BoardParts, BoardStep, DesiredBoard, ExistingBoards, item_count, next_board_step,
+};
 use domain::settings::BoardTarget;
 use tokio::time::Instant;
 use tokio::try_join;
@@ -45,7 +47,7 @@ pub(crate) struct BoardPair {
 impl BoardPair {
     /// So many things in all.
     pub(crate) fn total(&self) -> usize {
-        size(&self.operations) + size(&self.cyber_alerts)
+        item_count(&self.operations) + item_count(&self.cyber_alerts)
     }
 }
 
@@ -93,7 +95,7 @@ pub(crate) async fn go_on(
     };
     let cyber_alerts = match making.board(&both.cyber_alerts).await {
         Ok(target) => target,
-        Err(stop) => return stopped(size(&both.operations), stop),
+        Err(stop) => return stopped(item_count(&both.operations), stop),
     };
     Ok(BoardsProgress {
         done: total,
@@ -120,9 +122,9 @@ struct Making<'a> {
     /// What is listed, with the answers added; none after a failure.
     there: Option<ExistingBoards>,
     /// What ConnectWise said that it made.
-    answered: Vec<Step>,
+    answered: Vec<BoardStep>,
     /// What it refused last.
-    rejected: Option<Step>,
+    rejected: Option<BoardStep>,
     failures: usize,
     until: Instant,
     calls_end: Instant,
@@ -149,15 +151,15 @@ impl Making<'_> {
                 }
                 continue;
             };
-            let planned = next(desired, there).map_err(|err| {
+            let planned = next_board_step(desired, there).map_err(|err| {
                 let words = format!("{err}. Then go on here: nothing is made twice.");
                 Interrupted::Failed(Problem::refused(crate::input::capital(
                     words.trim_end_matches('.'),
                 )))
             })?;
             let step = match planned {
-                Next::Done(target) => return Ok(target),
-                Next::Look { board } => {
+                BoardDecision::Done(target) => return Ok(target),
+                BoardDecision::Look { board } => {
                     if is_late {
                         let doing = "looking at what is there".to_owned();
                         return Err(Interrupted::OutOfTime { done, doing });
@@ -168,7 +170,7 @@ impl Making<'_> {
                     }
                     continue;
                 }
-                Next::Make { step, progress } => {
+                BoardDecision::Make { step, progress } => {
                     done = progress.done;
                     step
                 }
@@ -195,7 +197,12 @@ impl Making<'_> {
     }
 
     /// What is there is not known any more. Goes on, unless a person has to mend something or it failed too often.
-    fn failed(&mut self, err: &Error, step: Option<Step>, done: usize) -> Result<(), Interrupted> {
+    fn failed(
+        &mut self,
+        err: &Error,
+        step: Option<BoardStep>,
+        done: usize,
+    ) -> Result<(), Interrupted> {
         self.there = None;
         tracing::warn!(error = %err, step = ?step, "failed to create a part of a board; listing the boards again");
         match err {
@@ -237,13 +244,13 @@ impl Making<'_> {
     }
 }
 
-async fn look(client: &Client, board: RecordId, ends: Instant) -> Result<Parts, Error> {
+async fn look(client: &Client, board: RecordId, ends: Instant) -> Result<BoardParts, Error> {
     let (statuses, types, teams) = try_join!(
         client.board_statuses(board, ends),
         client.board_types(board, ends),
         client.board_teams(board, ends),
     )?;
-    Ok(Parts {
+    Ok(BoardParts {
         board,
         statuses: statuses.into_iter().map(Into::into).collect(),
         types: types.into_iter().map(Into::into).collect(),
@@ -254,14 +261,14 @@ async fn look(client: &Client, board: RecordId, ends: Instant) -> Result<Parts, 
 /// Makes one thing, and adds the answer to what is there.
 async fn make(
     client: &Client,
-    step: &Step,
+    step: &BoardStep,
     there: &mut ExistingBoards,
     ends: Instant,
 ) -> Result<(), Error> {
     let writer = client.setup_writer();
     let ExistingBoards { boards, parts } = there;
     // A step of a board whose parts nobody looked at is never planned; if it were, the next look would show what it made.
-    let mut nobody = Parts {
+    let mut nobody = BoardParts {
         board: 0,
         statuses: Vec::new(),
         types: Vec::new(),
@@ -269,7 +276,7 @@ async fn make(
     };
     let parts = parts.as_mut().unwrap_or(&mut nobody);
     match step {
-        Step::MakeBoard {
+        BoardStep::MakeBoard {
             name,
             location,
             department,
@@ -281,7 +288,7 @@ async fn make(
             };
             boards.push(writer.create_board(&new, ends).await?.into());
         }
-        Step::MakeStatus {
+        BoardStep::MakeStatus {
             board,
             name,
             sort_order,
@@ -298,17 +305,17 @@ async fn make(
                 .statuses
                 .push(writer.create_status(*board, &new, ends).await?.into());
         }
-        Step::MakeDefault { board, status } => {
+        BoardStep::MakeDefault { board, status } => {
             let made = writer.make_default(*board, *status, ends).await?;
             parts.statuses.retain(|other| other.id != *status);
             parts.statuses.push(made.into());
         }
-        Step::MakeType { board, name, .. } => {
+        BoardStep::MakeType { board, name, .. } => {
             parts
                 .types
                 .push(writer.create_type(*board, name, ends).await?.into());
         }
-        Step::MakeTeam {
+        BoardStep::MakeTeam {
             board,
             name,
             lead,
@@ -329,13 +336,13 @@ async fn make(
 }
 
 /// A step in words, as what is being done.
-fn doing(step: &Step) -> String {
+fn doing(step: &BoardStep) -> String {
     match step {
-        Step::MakeBoard { name, .. } => format!("making the board \"{}\"", name.as_str()),
-        Step::MakeStatus { name, .. } => format!("making the status \"{name}\""),
-        Step::MakeDefault { .. } => "making the status \"New\" the board's default".to_owned(),
-        Step::MakeType { name, .. } => format!("making the ticket type \"{name}\""),
-        Step::MakeTeam { name, .. } => format!("making the team \"{name}\""),
+        BoardStep::MakeBoard { name, .. } => format!("making the board \"{}\"", name.as_str()),
+        BoardStep::MakeStatus { name, .. } => format!("making the status \"{name}\""),
+        BoardStep::MakeDefault { .. } => "making the status \"New\" the board's default".to_owned(),
+        BoardStep::MakeType { name, .. } => format!("making the ticket type \"{name}\""),
+        BoardStep::MakeTeam { name, .. } => format!("making the team \"{name}\""),
     }
 }
 

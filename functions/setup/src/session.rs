@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::access::{Link, TokenHash};
+use domain::access::{Invitation, TokenHash};
 use domain::time::sortable;
 use domain::{PartnerId, Secret};
 use jiff::SignedDuration;
@@ -85,7 +85,7 @@ async fn session(
     invocation: &Invocation,
 ) -> Result<Session, Problem> {
     let token = cookie(headers).ok_or_else(Problem::no_session)?;
-    let hash = TokenHash::of(&token);
+    let hash = TokenHash::new(&token);
     let session = setup.access().session(&hash, invocation.now()).await?;
     let (session, partner) = session.ok_or_else(Problem::no_session)?;
     Ok(Session {
@@ -119,7 +119,7 @@ pub(crate) async fn open(
     let now = invocation.now();
     let link = setup
         .access()
-        .consume_link(&TokenHash::of(&token), now)
+        .consume_link(&TokenHash::new(&token), now)
         .await?;
     let link = link.ok_or_else(Problem::no_session)?;
     let token = random::token()?;
@@ -127,7 +127,7 @@ pub(crate) async fn open(
     let session = link.session(expires_at);
     setup
         .access()
-        .put_session(&TokenHash::of(&token), &session)
+        .put_session(&TokenHash::new(&token), &session)
         .await?;
     let (by, what) = (Actor::Partner, "session_began");
     let detail = [("until", sortable(expires_at))];
@@ -165,17 +165,17 @@ pub(crate) async fn new_link(
     partner: &PartnerId,
     lives: SignedDuration,
     invocation: &Invocation,
-) -> Result<(String, Link), Problem> {
+) -> Result<(String, Invitation), Problem> {
     let token = random::token()?;
     let made_at = invocation.now();
-    let link = Link {
+    let link = Invitation {
         partner: partner.clone(),
         made_at,
         expires_at: made_at.saturating_add(lives).unwrap_or(made_at),
     };
     setup
         .access()
-        .put_link(&TokenHash::of(&token), &link)
+        .put_link(&TokenHash::new(&token), &link)
         .await?;
     let origin = &setup.config.page_origin;
     Ok((format!("{origin}/setup/open#{}", token.expose()), link))

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use connections::PartnerConfig;
-use domain::preview::{Fate, fate};
-use domain::settings::Company;
+use domain::preview::{Forecast, forecast};
+use domain::settings::ChosenCompany;
 use domain::{Blocked, Kind, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -127,7 +127,7 @@ fn as_if(mut set_up: PartnerConfig, taken_as: As<'_>, now: Timestamp) -> Partner
         As::Mapped(tenant) => {
             let connection = set_up.items.connection.as_ref();
             // Which company makes no difference to what waits.
-            let company = Company {
+            let company = ChosenCompany {
                 id: 0,
                 name: String::new(),
                 epoch: connection.map_or(0, |connection| connection.epoch),
@@ -164,7 +164,7 @@ impl Setup {
             let mut listing = self.alerts.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
                 // A test is no alert that anybody waits for.
-                let test = listed.key.source.is_of_set_up();
+                let test = listed.key.source.is_for_test_alerts();
                 let stands = listed.desired.active && !test;
                 let Some(details) = listed.desired.details.filter(|_| stands) else {
                     continue;
@@ -174,18 +174,18 @@ impl Setup {
                     return Ok(waiting);
                 }
                 counted += 1;
-                let fate = fate(&listed.blocked, &details, views.of(&listed.key), now);
+                let fate = forecast(&listed.blocked, &details, views.of(&listed.key), now);
                 let of = waiting.tenants.entry(listed.key.tenant).or_default();
                 of.all += 1;
                 match fate {
-                    Fate::Ticket => of.tickets += 1,
-                    Fate::Older | Fate::Waits(Blocked::OlderThanBackfill) => {
+                    Forecast::Ticket => of.tickets += 1,
+                    Forecast::TooOld | Forecast::Blocked(Blocked::OlderThanBackfill) => {
                         of.older += 1;
                         *of.older_kinds.entry(details.kind).or_default() += 1;
                         let times = of.oldest.into_iter().chain([details.raised_at]);
                         of.oldest = times.min();
                     }
-                    Fate::Waits(reason) => {
+                    Forecast::Blocked(reason) => {
                         let code = code(&reason);
                         *of.others.entry(code.clone()).or_default() += 1;
                         waiting.words.entry(code).or_insert_with(|| words(&reason));

@@ -5,12 +5,12 @@ use std::time::Duration;
 use aws::metrics::{Metric, count};
 use connections::{Site, View};
 use domain::command::{Command, CommandAction};
-use domain::decide::{Decision, Step, decide, may_look};
-use domain::event::{Event, Order};
+use domain::decide::{Decision, TicketWrite, decide, may_look};
+use domain::event::{Event, EventOrder};
 use domain::fold::fold;
-use domain::record::{Claim, Open, Record};
+use domain::record::{Claim, OpenTicket, Record};
 use domain::settings::ConnectionView;
-use domain::ticket::text_of_ticket_out_of_reach;
+use domain::ticket::unreachable_ticket_text;
 use domain::ticket_index::TicketIndex;
 use domain::{AlertKey, Blocked};
 use jiff::SignedDuration;
@@ -54,7 +54,7 @@ impl Request {
         }
     }
 
-    pub(crate) fn order(&self) -> Option<Order> {
+    pub(crate) fn order(&self) -> Option<EventOrder> {
         self.event().map(Event::order)
     }
 }
@@ -81,13 +81,13 @@ impl Case<'_> {
         let mut record = match self.request {
             Request::Event(event) => fold(stored.clone(), event),
             Request::Reconsider => stored.clone(),
-            Request::Command(command) => command.taken_in(stored.clone(), self.invocation.now()),
+            Request::Command(command) => command.apply(stored.clone(), self.invocation.now()),
             Request::Release => stored.clone().released(),
         };
         if let Some(connection) = &self.view.connection {
             record = record
                 .in_epoch(connection.epoch, settle, self.invocation.now())
-                .renewed(&connection.settings);
+                .renew(&connection.settings);
         }
         record
     }
@@ -100,12 +100,12 @@ impl Case<'_> {
     }
 
     /// The ticket that is to be looked at, if it still is, and may be.
-    fn to_look_at<'a>(&self, record: &'a Record) -> Option<&'a Open> {
+    fn to_look_at<'a>(&self, record: &'a Record) -> Option<&'a OpenTicket> {
         let Request::Command(command) = self.request else {
             return None;
         };
         let epoch = self.view.connection.as_ref().map(|live| live.epoch);
-        let here = |open: &&Open| Some(open.epoch) == epoch;
+        let here = |open: &&OpenTicket| Some(open.epoch) == epoch;
         let open = record.open().filter(here)?;
         // Whoever holds the claim looks at the ticket itself.
         let looks =
@@ -204,8 +204,8 @@ impl App {
         match decision {
             Decision::Nothing(idle) => {
                 tracing::info!(idle = ?idle, "nothing to do");
-                let rest = record.at_rest(case.request.event());
-                let rest = rest.shrunk(case.invocation.now());
+                let rest = record.with_nothing_to_do(case.request.event());
+                let rest = rest.shrink(case.invocation.now());
                 self.end(stored, rest, Outcome::Done).await
             }
             Decision::Wait { until } => {
@@ -217,7 +217,7 @@ impl App {
                 );
                 let later = Outcome::Later(Some(wait + Duration::from_secs(1)));
                 // A text that is needed later stays with the message, which comes back.
-                self.end(stored, record.going_on(), later).await
+                self.end(stored, record.unblock_claimed(), later).await
             }
             Decision::Block(reason) => self.block(stored, record, reason, case).await,
             // What follows calls ConnectWise.
@@ -294,12 +294,12 @@ impl App {
     async fn claim_and_write(
         &self,
         record: Record,
-        step: Step,
+        step: TicketWrite,
         case: &mut Case<'_>,
     ) -> Result<StepOutcome, store::Error> {
         let text = record.text(case.request.event()).cloned();
-        let text = text.or_else(|| text_of_ticket_out_of_reach(&record));
-        if matches!(step, Step::Create(_)) && text.is_none() {
+        let text = text.or_else(|| unreachable_ticket_text(&record));
+        if matches!(step, TicketWrite::Create(_)) && text.is_none() {
             // The message that raised it is still in the queue and has the text.
             tracing::warn!("no ticket created: no message has the alert's text yet");
             return Ok(StepOutcome::End(Outcome::Later(None)));

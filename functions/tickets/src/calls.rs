@@ -7,17 +7,17 @@ use connectwise::{
 };
 use domain::adopt::FoundTicket;
 use domain::breaker::CallOutcome;
-use domain::decide::{Create, Note, Reopen, Step};
+use domain::decide::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
 use domain::done::{ObservedTicket, WriteEffect};
 use domain::event::Payload;
-use domain::record::{Claim, ClosedBy, Ended, Op, Record, Refusal};
-use domain::rights::{self, Listed, RightStatus};
+use domain::record::{CallRefusal, Claim, ClosedBy, Op, Record, TicketEnd};
+use domain::rights::{self, ListedRights, RightStatus};
 use domain::settings::Settings;
 use domain::ticket::{
-    description, duplicate_note, gone_note, kept_note, reopened_note, repeat_note, summary,
+    description, duplicate_note, kept_note, reopened_note, repeat_note, resolved_note, summary,
 };
 use domain::ticket_index::Sentinel;
-use domain::{Blocked, Reaction, RecordId, Target, TicketRef};
+use domain::{Blocked, Reaction, RecordId, TicketRef, TicketTarget};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,7 +27,7 @@ use crate::Invocation;
 /// A claimed step and what it is made of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Work<'a> {
-    pub(crate) step: &'a Step,
+    pub(crate) step: &'a TicketWrite,
     /// What a ticket or note is made of.
     pub(crate) text: Option<&'a Payload>,
     pub(crate) settings: &'a Settings,
@@ -94,16 +94,16 @@ impl TicketError {
             },
             Self::NoText => Reaction::Retry { after: None },
             Self::StatusWithoutEffect => Reaction::Block {
-                reason: Blocked::TargetGone(Target::Status),
+                reason: Blocked::TargetGone(TicketTarget::Status),
             },
             Self::PriorityWithoutEffect => Reaction::Block {
-                reason: Blocked::TargetGone(Target::Priority),
+                reason: Blocked::TargetGone(TicketTarget::Priority),
             },
         }
     }
 
     /// What ConnectWise refused for the sake of this alert alone, where that is why the alert is blocked for this reason.
-    pub(crate) fn refusal(&self, op: Option<Op>, reason: &Blocked) -> Option<Refusal> {
+    pub(crate) fn refusal(&self, op: Option<Op>, reason: &Blocked) -> Option<CallRefusal> {
         let words = match (reason, self) {
             (Blocked::TargetGone(_), Self::StatusWithoutEffect | Self::PriorityWithoutEffect) => {
                 NO_WORDS
@@ -118,7 +118,7 @@ impl TicketError {
             (_, _) => return None,
         };
         let words = words.to_owned();
-        Some(Refusal { op, words })
+        Some(CallRefusal { op, words })
     }
 
     pub(crate) fn may_have_been_done(&self) -> bool {
@@ -173,29 +173,29 @@ impl Calls<'_> {
     /// Makes the step's one write, with the reads before and after it.
     pub(crate) async fn make(&self) -> Result<Made, TicketError> {
         let done = match self.work.step {
-            Step::Create(create) => return self.create(create).await,
-            Step::Note { ticket_id, note } => self.note(*ticket_id, note).await,
-            Step::Patch {
+            TicketWrite::Create(create) => return self.create(create).await,
+            TicketWrite::Note { ticket_id, note } => self.note(*ticket_id, note).await,
+            TicketWrite::Patch {
                 ticket_id,
                 priority,
                 ..
             } => self.patch(*ticket_id, *priority).await,
-            Step::Close { ticket_id } => self.close(*ticket_id).await,
-            Step::Reopen(reopen) => self.reopen(reopen).await,
-            Step::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
+            TicketWrite::Close { ticket_id } => self.close(*ticket_id).await,
+            TicketWrite::Reopen(reopen) => self.reopen(reopen).await,
+            TicketWrite::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
         };
         let deleted = |err: &TicketError| matches!(err.call(), Some(Error::NotFound { .. }));
         match done {
             // Deleted by a technician: recorded, not fought.
             Err(err) if deleted(&err) => {
-                let deleted = Ended::from(ClosedBy::Deleted);
+                let deleted = TicketEnd::from(ClosedBy::Deleted);
                 Ok(Made::Step(WriteEffect::Ended(deleted)))
             }
             done => done.map(Made::Step),
         }
     }
 
-    async fn create(&self, create: &Create) -> Result<Made, TicketError> {
+    async fn create(&self, create: &TicketCreation) -> Result<Made, TicketError> {
         let (Some(details), Some(text)) = (&self.record.desired.details, self.work.text) else {
             return Err(TicketError::NoText);
         };
@@ -216,27 +216,38 @@ impl Calls<'_> {
     }
 
     /// A note on a ticket that is still ours and open.
-    async fn note(&self, ticket_id: RecordId, note: &Note) -> Result<WriteEffect, TicketError> {
+    async fn note(
+        &self,
+        ticket_id: RecordId,
+        note: &NoteContent,
+    ) -> Result<WriteEffect, TicketError> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
             return Ok(WriteEffect::Ended(ended));
         }
         let (mark, desired) = (note.kind().mark(&self.claim.id), &self.record.desired);
         let details = desired.details.as_ref();
         let (text, for_customers) = match note {
-            Note::Repeats { untold, .. } => {
+            NoteContent::Repeats { untold, .. } => {
                 let details = details.ok_or(TicketError::NoText)?;
                 let text = repeat_note(*untold, details, self.work.text, &mark);
                 (text, NoteDisplay::Discussion)
             }
-            Note::Resolved => (gone_note(false, desired, &mark), NoteDisplay::Discussion),
-            Note::Closing => (gone_note(true, desired, &mark), NoteDisplay::Resolution),
-            Note::Reopened => {
+            NoteContent::Resolved => (
+                resolved_note(false, desired, &mark),
+                NoteDisplay::Discussion,
+            ),
+            NoteContent::Closing => (resolved_note(true, desired, &mark), NoteDisplay::Resolution),
+            NoteContent::Reopened => {
                 let details = details.ok_or(TicketError::NoText)?;
                 let text = reopened_note(details.raised_at, &mark);
                 (text, NoteDisplay::Discussion)
             }
-            Note::Duplicate { kept, .. } => (duplicate_note(*kept, &mark), NoteDisplay::Internal),
-            Note::Kept { duplicate } => (kept_note(*duplicate, &mark), NoteDisplay::Internal),
+            NoteContent::Duplicate { kept, .. } => {
+                (duplicate_note(*kept, &mark), NoteDisplay::Internal)
+            }
+            NoteContent::Kept { duplicate } => {
+                (kept_note(*duplicate, &mark), NoteDisplay::Internal)
+            }
         };
         // Notes are internal unless the partner says otherwise.
         let display = match self.work.settings.notes_for_customers {
@@ -292,11 +303,11 @@ impl Calls<'_> {
             ClosedBy::Technician => ClosedBy::Us,
             by @ (ClosedBy::Us | ClosedBy::Deleted | ClosedBy::Moved | ClosedBy::OutOfReach) => by,
         };
-        Ok(WriteEffect::Ended(Ended { by, ..ended }))
+        Ok(WriteEffect::Ended(TicketEnd { by, ..ended }))
     }
 
     /// PATCH, then GET again: the ticket counts as closed only if it stays closed.
-    async fn set_closed(&self, ticket: &Ticket) -> Result<Ended, TicketError> {
+    async fn set_closed(&self, ticket: &Ticket) -> Result<TicketEnd, TicketError> {
         let status = self.closing_status(ticket).await?;
         let writer = self.client.ticket_writer();
         let deadline = self.write_deadline()?;
@@ -306,7 +317,7 @@ impl Calls<'_> {
     }
 
     /// GET, PATCH, GET again.
-    async fn reopen(&self, reopen: &Reopen) -> Result<WriteEffect, TicketError> {
+    async fn reopen(&self, reopen: &TicketReopening) -> Result<WriteEffect, TicketError> {
         let ticket = self.ticket(reopen.ticket_id).await?;
         let board_id = ticket.board.as_ref().map(|board| board.id);
         match self.ended(&ticket) {
@@ -374,7 +385,7 @@ impl Calls<'_> {
     }
 
     /// Whether a person ended the ticket, or gave it to other use.
-    fn ended(&self, ticket: &Ticket) -> Option<Ended> {
+    fn ended(&self, ticket: &Ticket) -> Option<TicketEnd> {
         found(ticket).ended(&self.claim.ticket_ref, self.claim.company_id)
     }
 
@@ -424,10 +435,13 @@ impl Calls<'_> {
 }
 
 /// Notes that say why something is done: a note that ConnectWise refuses does not hold that up.
-pub(crate) fn is_optional(note: &Note) -> bool {
+pub(crate) fn is_optional(note: &NoteContent) -> bool {
     match note {
-        Note::Closing | Note::Reopened | Note::Duplicate { .. } | Note::Kept { .. } => true,
-        Note::Repeats { .. } | Note::Resolved => false,
+        NoteContent::Closing
+        | NoteContent::Reopened
+        | NoteContent::Duplicate { .. }
+        | NoteContent::Kept { .. } => true,
+        NoteContent::Repeats { .. } | NoteContent::Resolved => false,
     }
 }
 
@@ -528,8 +542,8 @@ pub(crate) async fn gone(
         .my_security(deadline)
         .await
         .map_err(TicketError::Look)?;
-    let listed: Vec<Listed<'_>> = security.iter().map(MySecurity::listed).collect();
-    if rights::status(rights::TICKETS_INQUIRE, &listed) != RightStatus::Granted {
+    let listed: Vec<ListedRights<'_>> = security.iter().map(MySecurity::listed).collect();
+    if rights::right_status(rights::TICKETS_INQUIRE, &listed) != RightStatus::Granted {
         return Ok(gone);
     }
     let boards = client

@@ -5,11 +5,13 @@ use std::time::Duration;
 use aws::metrics::{Metric, count};
 use connections::{AfterCall, Confirmed, Refused, found};
 use connectwise::{Client, Error, Suspicion, Ticket};
-use domain::adopt::{adopt, rechecked, with_prior_tickets};
-use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
-use domain::decide::Step;
-use domain::done::{WriteEffect, after, effect, verified};
-use domain::record::{BlockedSince, Claim, ClosedBy, Ended, Op, Open, Recheck, Record, Refusal};
+use domain::adopt::{adopt, adopt_prior_tickets, apply_recheck};
+use domain::breaker::{CallOutcome, exceeds_queue_wait};
+use domain::decide::TicketWrite;
+use domain::done::{WriteEffect, apply_effect, apply_observation, observed_effect};
+use domain::record::{
+    BlockedSince, CallRefusal, Claim, ClosedBy, Op, OpenTicket, Recheck, Record, TicketEnd,
+};
 use domain::ticket_index::{Sentinel, Sentinels, TicketIndex, TicketIndexState};
 use domain::{Blocked, PartnerId, Reaction, RecordId, TicketRef, rights};
 use jiff::{SignedDuration, Timestamp};
@@ -65,7 +67,7 @@ impl App {
                 counted(&done);
                 let recorded = self
                     .change(record, &claim, |record, ours| match ours {
-                        true => after(record, &claim, &done, now),
+                        true => apply_effect(record, &claim, &done, now),
                         false => record,
                     })
                     .await?;
@@ -84,7 +86,7 @@ impl App {
                     if !ours {
                         return record;
                     }
-                    let record = record.with_uncertain(work.text, now);
+                    let record = record.with_unknown_outcome(work.text, now);
                     match refusal.clone() {
                         Some(refusal) => {
                             record.with_suspected_refusal(reason.clone(), refusal, now)
@@ -97,7 +99,7 @@ impl App {
             Err(err) if err.may_have_been_done() => {
                 tracing::warn!(error = %err, op = ?claim.op, "outcome of a write is unknown");
                 let uncertain = |record: Record, ours| match ours {
-                    true => record.with_uncertain(work.text, now),
+                    true => record.with_unknown_outcome(work.text, now),
                     false => record,
                 };
                 let recorded = self.change(record, &claim, uncertain).await?;
@@ -123,7 +125,7 @@ impl App {
         record: Record,
         claim: &Claim,
         work: Work<'_>,
-        (reaction, refusal): (Reaction, Option<Refusal>),
+        (reaction, refusal): (Reaction, Option<CallRefusal>),
         now: Timestamp,
     ) -> Result<StepOutcome, store::Error> {
         let partner = record.key.partner.clone();
@@ -171,9 +173,9 @@ impl App {
         tracing::info!(ticket.id = ticket.id, "created a ticket");
         count(Metric::TicketsCreated, 1);
         let board = ticket.board.as_ref().map(|board| board.id);
-        let open = Open::new(ticket.id, board, claim, now);
+        let open = OpenTicket::new(ticket.id, board, claim, now);
         self.change(record, claim, |record, _| {
-            record.with_made(open.clone(), claim)
+            record.with_created(open.clone(), claim)
         })
         .await
     }
@@ -260,7 +262,9 @@ impl App {
         let partner = record.key.partner.clone();
         let held = match looked {
             Search::Found(found) => adopt(record, &claim, &found, now),
-            Search::None => record.going_on().with_empty_visit(self.settle, began),
+            Search::None => record
+                .unblock_claimed()
+                .with_empty_visit(self.settle, began),
             Search::Blind => {
                 let blind = record.with_blind_visit(began);
                 if claim.is_blind_too_long(self.settle, now) {
@@ -308,12 +312,12 @@ impl App {
         self.record_outcome(&partner, CallOutcome::Works, case)
             .await;
         let now = case.invocation.now();
-        let done = effect(&claim, &seen);
+        let done = observed_effect(&claim, &seen);
         tracing::info!(op = ?claim.op, effect = ?done, visits = claim.visits + 1, "looked for the effect of a write");
         if let Some(done) = &done {
             counted(done);
         }
-        let record = verified(record, &claim, &seen, self.settle, began, now);
+        let record = apply_observation(record, &claim, &seen, self.settle, began, now);
         self.on(&record).await
     }
 
@@ -331,14 +335,14 @@ impl App {
             .await;
         let now = case.invocation.now();
         let record = match looked {
-            Ok(Search::Found(found)) => rechecked(record, recheck, &found, now),
-            Ok(Search::None) => rechecked(record, recheck, &[], now),
+            Ok(Search::Found(found)) => apply_recheck(record, recheck, &found, now),
+            Ok(Search::None) => apply_recheck(record, recheck, &[], now),
             // Unknown is not none: it is looked for again, and the alert goes on meanwhile.
-            Ok(Search::Blind) => record.with_recheck_put_off(recheck, now),
+            Ok(Search::Blind) => record.with_recheck_delayed(recheck, now),
             Err(err) => {
                 tracing::warn!(error = %err, "failed to look again for a write that was given up");
                 self.judged(&record.key.partner, &err, began, case).await;
-                record.with_recheck_put_off(recheck, now)
+                record.with_recheck_delayed(recheck, now)
             }
         };
         tracing::info!(
@@ -374,7 +378,7 @@ impl App {
         let now = case.invocation.now();
         let company = case.view.mapping.as_ref();
         let company = company.and_then(|mapping| mapping.company);
-        let with_prior = with_prior_tickets(
+        let with_prior = adopt_prior_tickets(
             record.clone(),
             &found,
             company,
@@ -440,7 +444,7 @@ impl App {
     pub(crate) async fn look_at(
         &self,
         record: Record,
-        open: &Open,
+        open: &OpenTicket,
         case: &mut Case<'_>,
     ) -> Result<StepOutcome, store::Error> {
         let partner = record.key.partner.clone();
@@ -464,7 +468,7 @@ impl App {
             Err(TicketError::Look(Error::NotFound { .. })) => {
                 self.record_outcome(&partner, CallOutcome::Works, case)
                     .await;
-                let deleted = Ended::from(ClosedBy::Deleted);
+                let deleted = TicketEnd::from(ClosedBy::Deleted);
                 (Some(deleted), open.board_id)
             }
             Err(err) => {
@@ -652,7 +656,7 @@ impl App {
 }
 
 /// What ConnectWise refused for the sake of one alert, if a failure asks for it to be blocked for that.
-fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) -> Option<Refusal> {
+fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) -> Option<CallRefusal> {
     match reaction {
         Reaction::Block { reason } => err.refusal(op, reason),
         Reaction::Retry { .. } | Reaction::DeadLetter { .. } => None,
@@ -660,9 +664,9 @@ fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) -> Option<Ref
 }
 
 /// Whether the keys were refused for a note that does not hold up what it explains.
-fn is_unneeded_note(step: &Step, err: &TicketError) -> bool {
+fn is_unneeded_note(step: &TicketWrite, err: &TicketError) -> bool {
     let suspicion = err.call().and_then(Error::suspects);
-    matches!(step, Step::Note { note, .. } if is_optional(note))
+    matches!(step, TicketWrite::Note { note, .. } if is_optional(note))
         && suspicion == Some(Suspicion::Keys)
 }
 
@@ -689,7 +693,7 @@ fn with_pause(reaction: Reaction, after_call: AfterCall) -> Reaction {
         (AfterCall::Continue | AfterCall::Wait(_), reaction) => return reaction,
     };
     let wait = after.and_then(|after| SignedDuration::try_from(after).ok());
-    match wait.is_some_and(is_too_long_for_the_queue) {
+    match wait.is_some_and(exceeds_queue_wait) {
         true => block(Blocked::Throttled),
         false => Reaction::Retry { after },
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use connectwise::{Client, Error, MySecurity, Suspicion};
 use domain::PartnerId;
-use domain::rights::{RightStatus, status};
+use domain::rights::{RightStatus, right_status};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};
@@ -113,7 +113,7 @@ impl Read {
             return Confirmed::CallAlone;
         };
         let rows: Vec<_> = listed.iter().map(MySecurity::listed).collect();
-        match status(right, &rows) {
+        match right_status(right, &rows) {
             RightStatus::Missing => Confirmed::Connection(Error::MissingRight { right }),
             RightStatus::NotKnown if named => Confirmed::Connection(Error::MissingRight { right }),
             RightStatus::NotKnown | RightStatus::Granted => Confirmed::CallAlone,

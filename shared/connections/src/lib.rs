@@ -15,7 +15,7 @@ use aws::secrets::{self, ConnectionSecret, Secrets};
 use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Ticket};
 use domain::adopt::FoundTicket;
-use domain::breaker::{Breaker, CallOutcome, is_too_long_for_the_queue};
+use domain::breaker::{Breaker, CallOutcome, exceeds_queue_wait};
 use domain::{AlertKey, Blocked, PartnerId, Reaction, TicketRef};
 use jiff::{SignedDuration, Timestamp};
 use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems, Task, spread};
@@ -557,7 +557,7 @@ impl Connections {
         tracing::warn!(partner = %partner, pause_s = time.as_secs(), "paused calls to ConnectWise");
         let time = SignedDuration::try_from(time).unwrap_or(SignedDuration::MAX);
         let until = later(now, time);
-        if is_too_long_for_the_queue(time) {
+        if exceeds_queue_wait(time) {
             // Alerts will wait in the table. Before the pause: if the process dies in between, a run comes for nothing.
             self.reconcile(partner, until).await?;
         }

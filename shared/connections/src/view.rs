@@ -23,7 +23,7 @@ impl View {
     /// ticket is closed whatever happens to others of its board, since nobody wants to keep it.
     #[must_use]
     pub fn of(items: PartnerItems, source: &SourceId) -> Self {
-        let is_test = source.is_of_set_up();
+        let is_test = source.is_for_test_alerts();
         let careful = items.breaker.is_none();
         let counts =
             |connection: &Connection| (connection.confirmed || is_test) && !connection.suspended;
@@ -138,7 +138,7 @@ pub struct Site {
 
 #[cfg(test)]
 mod tests {
-    use domain::settings::{Company, Settings};
+    use domain::settings::{ChosenCompany, Settings};
     use domain::{AlertId, Blocked, Kind, PartnerId};
     use jiff::Timestamp;
 
@@ -148,7 +148,7 @@ mod tests {
 
     /// Confirmed, set up and mapped.
     fn items() -> PartnerItems {
-        let company = Company {
+        let company = ChosenCompany {
             id: 301,
             name: "Acme Dental Inc.".into(),
             epoch: EPOCH,
@@ -179,7 +179,7 @@ mod tests {
 
     /// The same for a test alert.
     fn test_target(change: impl FnOnce(&mut PartnerItems)) -> Result<u64, Blocked> {
-        target_of(SourceId::of_set_up().as_str(), change)
+        target_of(SourceId::for_test_alerts().as_str(), change)
     }
 
     fn target_of(source: &str, change: impl FnOnce(&mut PartnerItems)) -> Result<u64, Blocked> {
@@ -267,7 +267,7 @@ mod tests {
             let view = View::of(items.clone(), &SourceId::parse(source).unwrap()).view;
             view.connection.unwrap().settings.cyber_alerts.on_resolve
         };
-        let of_set_up = SourceId::of_set_up();
+        let of_set_up = SourceId::for_test_alerts();
         assert_eq!(on_resolve(of_set_up.as_str()), OnResolve::Close);
         let real = on_resolve("src_0123456789abcdefghijklmnop");
         assert_eq!(real, OnResolve::Note);
@@ -303,7 +303,7 @@ mod tests {
             target.map(|(_, company)| company)
         };
         let real = SourceId::parse("src_0123456789abcdefghijklmnop").unwrap();
-        let test = SourceId::of_set_up();
+        let test = SourceId::for_test_alerts();
         assert_eq!(target("acme", &real), Ok(301));
         assert_eq!(target("acme", &real), Ok(301));
         assert_eq!(target("baker", &real), Err(Blocked::TenantDisabled));

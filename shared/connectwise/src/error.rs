@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use domain::breaker::CallOutcome;
-use domain::{Blocked, Reaction, Target};
+use domain::{Blocked, Reaction, TicketTarget};
 
 /// Why a call did not bring what it was made for.
 ///
@@ -95,7 +95,7 @@ pub enum Error {
     #[error("the {target} is not usable: {words}")]
     TargetGone {
         /// Which of the ticket's references.
-        target: Target,
+        target: TicketTarget,
         /// ConnectWise's own words, on one line.
         words: String,
     },

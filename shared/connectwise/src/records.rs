@@ -2,7 +2,7 @@
 
 use domain::RecordId;
 use domain::health::CompanyIssue;
-use domain::rights::{Level, Listed};
+use domain::rights::{Level, ListedRights};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
@@ -423,8 +423,8 @@ pub struct MySecurity {
 impl MySecurity {
     /// As the table of rights compares it, by the name that people see.
     #[must_use]
-    pub fn listed(&self) -> Listed<'_> {
-        Listed {
+    pub fn listed(&self) -> ListedRights<'_> {
+        ListedRights {
             function: &self.module_function_name,
             add: self.add_level,
             edit: self.edit_level,

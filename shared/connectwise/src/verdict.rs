@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::Target;
+use domain::TicketTarget;
 use domain::text::{cut_to_chars, one_line};
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -243,11 +243,11 @@ fn invalid(body: Body, status: u16, words: String) -> Error {
         .chain(&complaint.errors)
         .filter_map(target)
         .min_by_key(|target| match target {
-            Target::Company => 0,
-            Target::Board => 1,
-            Target::Status => 2,
-            Target::Type => 3,
-            Target::Priority => 4,
+            TicketTarget::Company => 0,
+            TicketTarget::Board => 1,
+            TicketTarget::Status => 2,
+            TicketTarget::Type => 3,
+            TicketTarget::Priority => 4,
         });
     match target {
         Some(target) => Error::TargetGone { target, words },
@@ -273,31 +273,31 @@ fn names_something(complaint: &Complaint) -> bool {
 }
 
 /// Which of a ticket's references one complaint is about: by its field (`status/id`, `board`), else by its words.
-fn target(complaint: &Complaint) -> Option<Target> {
+fn target(complaint: &Complaint) -> Option<TicketTarget> {
     if complaint.field.is_empty() {
         return (complaint.code == "NotFound").then(|| target_in_words(&complaint.message))?;
     }
     let first = complaint.field.split(['/', '.']).next().unwrap_or_default();
     match first.to_ascii_lowercase().as_str() {
-        "board" | "boardid" => Some(Target::Board),
-        "status" | "statusid" => Some(Target::Status),
-        "type" | "typeid" => Some(Target::Type),
-        "priority" | "priorityid" => Some(Target::Priority),
-        "company" | "companyid" => Some(Target::Company),
+        "board" | "boardid" => Some(TicketTarget::Board),
+        "status" | "statusid" => Some(TicketTarget::Status),
+        "type" | "typeid" => Some(TicketTarget::Type),
+        "priority" | "priorityid" => Some(TicketTarget::Priority),
+        "company" | "companyid" => Some(TicketTarget::Company),
         _ => None,
     }
 }
 
 /// "Service Status 17 not found for Service Board 21" is about the status: what comes first is missing.
-fn target_in_words(message: &str) -> Option<Target> {
+fn target_in_words(message: &str) -> Option<TicketTarget> {
     let lower = message.to_ascii_lowercase();
     let noun = lower.strip_prefix("service ").unwrap_or(&lower);
     [
-        ("board", Target::Board),
-        ("status", Target::Status),
-        ("type", Target::Type),
-        ("priority", Target::Priority),
-        ("company", Target::Company),
+        ("board", TicketTarget::Board),
+        ("status", TicketTarget::Status),
+        ("type", TicketTarget::Type),
+        ("priority", TicketTarget::Priority),
+        ("company", TicketTarget::Company),
     ]
     .into_iter()
     .find_map(|(word, target)| noun.starts_with(word).then_some(target))

@@ -1,16 +1,18 @@
-//! Hashes of several parts, for keys and for telling events apart.
+//! Hashes over several texts, for keys and for event identity.
 
-use sha2::{Digest, Sha256};
 use std::fmt::Write as _;
 
-/// The first `hex` digits of SHA-256 over the parts, each behind its length: `("ab", "c")` and `("a", "bc")` differ.
+use sha2::{Digest, Sha256};
+
+/// Returns the first `hex` hexadecimal digits of SHA-256 over the parts. Each part is preceded by
+/// its length, so `("ab", "c")` and `("a", "bc")` differ.
 pub(crate) fn digest(parts: &[&str], hex: usize) -> String {
     let mut text = self::hex(&sha256(parts));
     text.truncate(hex);
     text
 }
 
-/// The first eight bytes of the same hash.
+/// Returns the first eight bytes of the same hash.
 pub(crate) fn digest_bytes(parts: &[&str]) -> [u8; 8] {
     let [a, b, c, d, e, f, g, h, ..] = sha256(parts);
     [a, b, c, d, e, f, g, h]

@@ -1,29 +1,30 @@
-//! Where mail goes.
+//! E-mail addresses.
 
 use std::fmt;
 
 use email_address::Options;
 use serde::{Deserialize, Serialize};
 
-/// One e-mail address, as SES takes it: ASCII, with a domain, without a name beside it. It names a person, so it has no `Display` and a
-/// `Debug` that tells nothing: only a mail and a page read it.
+/// One e-mail address, as SES accepts it: ASCII, with a domain, without a display name. It is
+/// personal data, so it has no `Display`, and its `Debug` shows nothing.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EmailAddress(String);
 
-/// Why a text is no address; it does not repeat the text.
+/// A text that is not an address. The message does not repeat the text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("an e-mail address {0}")]
 pub struct InvalidAddress(&'static str);
 
-/// The longest that SMTP carries, in bytes (RFC 5321, 4.5.3.1.3, without its angle brackets).
+/// The longest address that SMTP carries, in bytes (RFC 5321, 4.5.3.1.3, without its angle
+/// brackets).
 const LONGEST: usize = 254;
 
 impl EmailAddress {
-    /// Takes a text as an address, without the white space around it.
+    /// Parses an address, without the white space around it.
     ///
     /// # Errors
-    /// When the text breaks the rule that the message states.
+    /// Returns the rule that the text breaks.
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
         let text = text.trim();
         if text.len() > LONGEST {

@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::alert::event::{Change, Event, Particulars, Payload, Severity};
+use crate::alert::event::{AlertChange, Event, Particulars, Payload, Severity};
 use crate::alert::fold::fold;
 use crate::alert::kind::Category;
-use crate::alert::record::{Claim, Duplicate, Op, Open, Record};
+use crate::alert::record::{Claim, Duplicate, Op, OpenTicket, Record};
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 
 pub(crate) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
@@ -23,7 +23,7 @@ pub(crate) fn key() -> AlertKey {
     }
 }
 
-fn event(second: i64, change: Change) -> Event {
+fn event(second: i64, change: AlertChange) -> Event {
     let id = EventId::parse(format!("e{second}")).unwrap();
     Event::immediate(key(), id, at(second), change)
 }
@@ -48,11 +48,11 @@ pub(crate) fn particulars() -> Particulars {
 
 pub(crate) fn raised(second: i64) -> Event {
     let particulars = particulars();
-    event(second, Change::Raised(particulars))
+    event(second, AlertChange::Raised(particulars))
 }
 
 pub(crate) fn resolved(second: i64) -> Event {
-    event(second, Change::Resolved)
+    event(second, AlertChange::Resolved)
 }
 
 /// A claimed write to ticket 77.
@@ -85,7 +85,7 @@ pub(crate) fn open(events: &[Event]) -> Record {
     let (first, rest) = events.split_first().unwrap();
     let record = fold(Record::new(key()), first);
     let claim = claim(Op::Create, &record);
-    let record = record.with_open(Open::new(77, Some(2), &claim, at(10)));
+    let record = record.with_open(OpenTicket::new(77, Some(2), &claim, at(10)));
     rest.iter().fold(record, fold)
 }
 

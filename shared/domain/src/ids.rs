@@ -1,11 +1,11 @@
-//! Identifiers, parsed once at the door; nothing downstream checks a string again.
+//! Identifiers. They are parsed once, where they come in; no code checks the string again.
 
 use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Why a text is not the identifier that it should be; the message says what is allowed.
+/// A text that is not a valid identifier. The message says what is allowed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{what} {problem}")]
 pub struct InvalidId {
@@ -21,10 +21,9 @@ macro_rules! text_id {
         pub struct $name(String);
 
         impl $name {
-            /// Takes a text as this identifier.
             ///
             /// # Errors
-            /// When the text breaks the rule that the message states.
+            /// Returns the rule that the text breaks.
             pub fn parse(text: impl Into<String>) -> Result<Self, InvalidId> {
                 match $check(text.into()) {
                     Ok(text) => Ok(Self(text)),
@@ -32,7 +31,6 @@ macro_rules! text_id {
                 }
             }
 
-            /// The identifier as text.
             #[must_use]
             pub fn as_str(&self) -> &str {
                 &self.0
@@ -61,28 +59,29 @@ macro_rules! text_id {
 }
 
 text_id!(
-    /// The MSP whose ConnectWise it is. It stands in secret names, table keys and message groups, hence the narrow alphabet.
+    /// An MSP with its own ConnectWise. The id is part of secret names, table keys and message
+    /// groups, hence the narrow alphabet.
     PartnerId,
     "a partner id",
     slug
 );
 
 text_id!(
-    /// A customer tenant of a partner, as upstream names it.
+    /// A customer of a partner, as the source names it.
     TenantId,
     "a tenant id",
     outside_id
 );
 
 text_id!(
-    /// An upstream system that posts webhooks.
+    /// A system that posts webhooks.
     SourceId,
     "a source id",
     source_id
 );
 
 text_id!(
-    /// An alert as its source names it; never a title.
+    /// An alert, as its source names it. It is not the title.
     AlertId,
     "an alert id",
     outside_id
@@ -96,73 +95,74 @@ text_id!(
 );
 
 text_id!(
-    /// One complete listing of active alerts, as its source names it.
+    /// One complete list of active alerts, as its source names it.
     SnapshotId,
     "a snapshot id",
     outside_id
 );
 
 text_id!(
-    /// What sort of alert: one of the built-in kinds or one that the operator added to a source.
+    /// The kind of an alert: a built-in kind, or one that the operator added to a source.
     Kind,
     "a kind",
     kind
 );
 
 text_id!(
-    /// The right to make one write to ConnectWise, unique for ever.
+    /// The right to make one write to ConnectWise. Never reused.
     ClaimId,
     "a claim id",
     slug
 );
 
-/// The source of the test alerts that set-up sends. Drawn ids have no 0 in them, so that none of a real source is this one.
-const OF_SET_UP: &str = "src_setup000000000000000000000";
+/// The source of the test alerts that set-up sends. Random ids have no 0, so no real source has
+/// this id.
+const TEST_ALERTS: &str = "src_setup000000000000000000000";
 
 impl SourceId {
-    /// The source of test alerts. The door takes nothing from it.
+    /// Returns the source of test alerts. The webhook endpoint rejects it.
     #[must_use]
-    pub fn of_set_up() -> Self {
-        Self(OF_SET_UP.to_owned())
+    pub fn for_test_alerts() -> Self {
+        Self(TEST_ALERTS.to_owned())
     }
 
-    pub(crate) fn of_letters(random: &str, proof: &str) -> Self {
+    pub(crate) fn from_parts(random: &str, proof: &str) -> Self {
         Self(format!("src_{random}{proof}"))
     }
 
-    /// The first letters after `src_`, and the others.
-    pub(crate) fn halves(&self, first: usize) -> (&str, &str) {
+    /// Splits the part after `src_` at `first`.
+    pub(crate) fn split_letters(&self, first: usize) -> (&str, &str) {
         let letters = self.0.strip_prefix("src_").unwrap_or_default();
         letters.split_at_checked(first).unwrap_or_default()
     }
 
-    /// Whether this is the source of test alerts.
     #[must_use]
-    pub fn is_of_set_up(&self) -> bool {
-        self.0 == OF_SET_UP
+    pub fn is_for_test_alerts(&self) -> bool {
+        self.0 == TEST_ALERTS
     }
 }
 
 impl AlertId {
-    /// The test alert that was asked for then.
+    /// Returns the id of the test alert that was requested at this time.
     #[must_use]
-    pub fn of_test(asked_at: Timestamp) -> Self {
+    pub fn for_test(asked_at: Timestamp) -> Self {
         Self(format!("test-{}", asked_at.as_millisecond()))
     }
 }
 
 impl EventId {
-    /// What is said of a test alert then.
+    /// Returns the id of an event of a test alert.
     #[must_use]
-    pub fn of_test(at: Timestamp) -> Self {
+    pub fn for_test(at: Timestamp) -> Self {
         Self(format!("test-{}", at.as_millisecond()))
     }
 }
 
-/// The number that ConnectWise gave a record.
+/// The id that ConnectWise gave a record.
 pub type RecordId = u64;
 
-/// Longest identifier taken from outside, in bytes: with the partner and the token it must fit a table key.
+/// The longest identifier from outside, in bytes. With the partner and the ticket reference it must
+/// fit into a table key.
 const MAX_OUTSIDE_ID: usize = 256;
 
 fn slug(text: String) -> Result<String, &'static str> {
@@ -197,8 +197,8 @@ fn source_id(text: String) -> Result<String, &'static str> {
     Ok(text)
 }
 
-/// Spellings of one identifier become one, so that an alert has one key however its source writes it. Control characters and
-/// non-characters, which SQS refuses, are no part of an identifier.
+/// Normalizes an identifier, so that an alert has one key however its source writes it. Rejects
+/// control characters and non-characters, which SQS does not accept.
 fn outside_id(text: String) -> Result<String, &'static str> {
     let text = crate::text::identity(text);
     if text.is_empty() || text.len() > MAX_OUTSIDE_ID {

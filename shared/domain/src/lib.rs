@@ -1,7 +1,12 @@
-//! The pure core: what is wanted, what is there, what to do next.
+//! The rules of Ticketbridge: how events become a ticket, when the ticket is closed, what set-up
+//! and monitoring decide.
 //!
-//! Nothing here does I/O, reads a clock, an environment or randomness: `now`, ids and settings are arguments. The manifest and
-//! `clippy.toml` of this crate enforce it.
+//! The crate does no I/O and reads no clock, environment or randomness: `now`, ids and settings are
+//! arguments. Its manifest and `clippy.toml` enforce that.
+//!
+//! The way of an alert: [`wire::webhook`] parses its events, [`alert::fold`] folds them into its
+//! record, [`ticketing::decide`] names the next step, and [`ticketing::write_effect`] records what
+//! the step did.
 
 mod digest;
 mod email;
@@ -91,7 +96,7 @@ pub mod wire {
 mod old_paths;
 pub use old_paths::*;
 
-pub use alert::blocked::{Blocked, Target};
+pub use alert::blocked::{Blocked, TicketTarget};
 pub use alert::key::{AlertKey, TicketRef};
 pub use email::{EmailAddress, InvalidAddress};
 pub use ids::{

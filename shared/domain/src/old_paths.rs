@@ -1,52 +1,52 @@
 //! The paths that other crates still use.
 
 pub mod access {
-    pub use crate::setup::access::Link;
+    pub use crate::setup::access::Invitation;
+    pub use crate::setup::access::PageSession;
     pub use crate::setup::access::Partner;
-    pub use crate::setup::access::Session;
     pub use crate::setup::access::TokenHash;
 }
 pub mod adopt {
     pub use crate::ticketing::adopt::adopt;
-    pub use crate::ticketing::adopt::rechecked;
+    pub use crate::ticketing::adopt::apply_recheck;
     pub use crate::ticketing::found_ticket::FoundTicket;
-    pub use crate::ticketing::prior_tickets::with_prior_tickets;
+    pub use crate::ticketing::prior_tickets::adopt_prior_tickets;
 }
 pub mod boards {
     pub use crate::setup::board_issue::BoardIssue;
     pub use crate::setup::board_issue::BoardUnusable;
     pub use crate::setup::board_name::BoardName;
     pub use crate::setup::board_name::InvalidBoardName;
-    pub use crate::setup::board_targets::chosen;
-    pub use crate::setup::board_targets::left_to_connectwise;
-    pub use crate::setup::board_targets::on_own_board;
+    pub use crate::setup::board_targets::choose_boards;
+    pub use crate::setup::board_targets::connectwise_defaults;
+    pub use crate::setup::board_targets::existing_board_target;
+    pub use crate::setup::dedicated_board::BoardDecision;
+    pub use crate::setup::dedicated_board::BoardProgress;
+    pub use crate::setup::dedicated_board::BoardStep;
     pub use crate::setup::dedicated_board::DesiredBoard;
-    pub use crate::setup::dedicated_board::Next;
-    pub use crate::setup::dedicated_board::Progress;
-    pub use crate::setup::dedicated_board::Step;
-    pub use crate::setup::dedicated_board::next;
-    pub use crate::setup::dedicated_board::size;
+    pub use crate::setup::dedicated_board::item_count;
+    pub use crate::setup::dedicated_board::next_board_step;
+    pub use crate::setup::found_board::BoardParts;
     pub use crate::setup::found_board::ExistingBoards;
     pub use crate::setup::found_board::FoundBoard;
     pub use crate::setup::found_board::FoundStatus;
     pub use crate::setup::found_board::FoundTeam;
     pub use crate::setup::found_board::FoundType;
-    pub use crate::setup::found_board::Parts;
 }
 pub mod breaker {
     pub use crate::connection::breaker::Breaker;
     pub use crate::connection::breaker::CallOutcome;
-    pub use crate::connection::breaker::is_too_long_for_the_queue;
+    pub use crate::connection::breaker::exceeds_queue_wait;
 }
 pub mod choices {
+    pub use crate::setup::choices::BoardChoice;
     pub use crate::setup::choices::TargetIssue;
-    pub use crate::setup::choices::Which;
-    pub use crate::setup::choices::as_closing;
-    pub use crate::setup::choices::as_start;
-    pub use crate::setup::choices::as_type;
-    pub use crate::setup::choices::types;
-    pub use crate::setup::choices::unfit;
-    pub use crate::setup::choices::usual_priorities;
+    pub use crate::setup::choices::check_closing_status;
+    pub use crate::setup::choices::check_start_status;
+    pub use crate::setup::choices::check_type;
+    pub use crate::setup::choices::default_priorities;
+    pub use crate::setup::choices::find_target_issues;
+    pub use crate::setup::choices::merge_types;
 }
 pub mod command {
     pub use crate::alert::command::Command;
@@ -64,23 +64,23 @@ pub mod decide {
     pub use crate::ticketing::decide::may_look;
     pub use crate::ticketing::decision::Decision;
     pub use crate::ticketing::decision::Idle;
-    pub use crate::ticketing::ticket_write::Create;
-    pub use crate::ticketing::ticket_write::Note;
-    pub use crate::ticketing::ticket_write::Reopen;
-    pub use crate::ticketing::ticket_write::Step;
+    pub use crate::ticketing::ticket_write::NoteContent;
+    pub use crate::ticketing::ticket_write::TicketCreation;
+    pub use crate::ticketing::ticket_write::TicketReopening;
+    pub use crate::ticketing::ticket_write::TicketWrite;
 }
 pub mod done {
     pub use crate::ticketing::write_effect::ObservedTicket;
     pub use crate::ticketing::write_effect::WriteEffect;
-    pub use crate::ticketing::write_effect::after;
-    pub use crate::ticketing::write_effect::effect;
-    pub use crate::ticketing::write_effect::verified;
+    pub use crate::ticketing::write_effect::apply_effect;
+    pub use crate::ticketing::write_effect::apply_observation;
+    pub use crate::ticketing::write_effect::observed_effect;
 }
 pub mod event {
-    pub use crate::alert::event::Change;
+    pub use crate::alert::event::AlertChange;
     pub use crate::alert::event::Event;
     pub use crate::alert::event::EventDigest;
-    pub use crate::alert::event::Order;
+    pub use crate::alert::event::EventOrder;
     pub use crate::alert::event::Particulars;
     pub use crate::alert::event::Payload;
     pub use crate::alert::event::Receipt;
@@ -100,14 +100,14 @@ pub mod health {
     pub use crate::monitoring::health::Probe;
     pub use crate::monitoring::health::ProbeAnswer;
     pub use crate::monitoring::health::transition;
-    pub use crate::monitoring::issue::Area;
     pub use crate::monitoring::issue::CompanyIssue;
     pub use crate::monitoring::issue::ConnectionRefusal;
     pub use crate::monitoring::issue::IncidentScope;
     pub use crate::monitoring::issue::Issue;
     pub use crate::monitoring::issue::Outage;
-    pub use crate::monitoring::issue::in_short;
-    pub use crate::monitoring::requirements::Needed;
+    pub use crate::monitoring::issue::ProbeArea;
+    pub use crate::monitoring::issue::summarize;
+    pub use crate::monitoring::requirements::Requirements;
 }
 pub mod key {
     pub use crate::alert::key::AlertKey;
@@ -124,10 +124,10 @@ pub mod kind {
     pub use crate::alert::kind::with_added;
 }
 pub mod message {
+    pub use crate::wire::message::ENVELOPE_VERSION;
     pub use crate::wire::message::Message;
     pub use crate::wire::message::RejectedEvents;
-    pub use crate::wire::message::Unreadable;
-    pub use crate::wire::message::VERSION;
+    pub use crate::wire::message::UnreadableMessage;
 }
 pub mod pipeline {
     pub use crate::monitoring::pipeline::EventCount;
@@ -138,7 +138,7 @@ pub mod pipeline {
     pub use crate::monitoring::pipeline::Schedule;
     pub use crate::monitoring::pipeline::Ticks;
     pub use crate::monitoring::pipeline::UNFINISHED_TOO_LONG;
-    pub use crate::monitoring::pipeline::Unfinished;
+    pub use crate::monitoring::pipeline::UnfinishedMessage;
     pub use crate::monitoring::pipeline::issues;
     pub use crate::monitoring::pipeline::minute;
     pub use crate::monitoring::pipeline::notified;
@@ -150,7 +150,7 @@ pub mod plan {
     pub use crate::closing::census_entry::Scope;
     pub use crate::closing::guard::Approval;
     pub use crate::closing::guard::DAY;
-    pub use crate::closing::guard::Ended;
+    pub use crate::closing::guard::RecentClosing;
     pub use crate::closing::proposal::Proposal;
     pub use crate::closing::proposal::ProposedAction;
     pub use crate::closing::resolution_plan::Hold;
@@ -158,61 +158,61 @@ pub mod plan {
     pub use crate::closing::resolution_plan::ResolvedAlerts;
     pub use crate::closing::resolution_plan::ScopeSnapshots;
     pub use crate::closing::ticket_comparison::Comparison;
-    pub use crate::closing::ticket_comparison::Tickets;
+    pub use crate::closing::ticket_comparison::RecordedTickets;
 }
 pub mod preview {
-    pub use crate::alert::forecast::Fate;
-    pub use crate::alert::forecast::fate;
+    pub use crate::alert::forecast::Forecast;
+    pub use crate::alert::forecast::forecast;
 }
 pub mod reaction {
     pub use crate::alert::blocked::Blocked;
-    pub use crate::alert::blocked::Target;
+    pub use crate::alert::blocked::TicketTarget;
     pub use crate::ticketing::reaction::Reaction;
 }
 pub mod record {
     pub use crate::alert::blocked::BlockedSince;
-    pub use crate::alert::blocked::Refusal;
+    pub use crate::alert::blocked::CallRefusal;
     pub use crate::alert::record::Actual;
     pub use crate::alert::record::AlertDetails;
     pub use crate::alert::record::Claim;
-    pub use crate::alert::record::Closed;
     pub use crate::alert::record::ClosedBy;
+    pub use crate::alert::record::ClosedTicket;
     pub use crate::alert::record::Desired;
     pub use crate::alert::record::Duplicate;
-    pub use crate::alert::record::Ended;
     pub use crate::alert::record::NoteKind;
     pub use crate::alert::record::Op;
-    pub use crate::alert::record::Open;
+    pub use crate::alert::record::OpenTicket;
     pub use crate::alert::record::Recheck;
     pub use crate::alert::record::Record;
+    pub use crate::alert::record::TicketEnd;
 }
 pub mod refusals {
-    pub use crate::ticketing::refused_writes::Cause;
-    pub use crate::ticketing::refused_writes::Group;
-    pub use crate::ticketing::refused_writes::GroupId;
-    pub use crate::ticketing::refused_writes::Question;
-    pub use crate::ticketing::refused_writes::Refusals;
-    pub use crate::ticketing::refused_writes::Refused;
+    pub use crate::ticketing::refused_writes::GroupFindings;
+    pub use crate::ticketing::refused_writes::RefusalCause;
+    pub use crate::ticketing::refused_writes::RefusalGroup;
+    pub use crate::ticketing::refused_writes::RefusalGroupId;
+    pub use crate::ticketing::refused_writes::RefusalGroups;
+    pub use crate::ticketing::refused_writes::RefusalSurvey;
+    pub use crate::ticketing::refused_writes::RefusedAlert;
     pub use crate::ticketing::refused_writes::RefusedTarget;
-    pub use crate::ticketing::refused_writes::Seen;
-    pub use crate::ticketing::refused_writes::State;
-    pub use crate::ticketing::refused_writes::Survey;
-    pub use crate::ticketing::refused_writes::Usable;
+    pub use crate::ticketing::refused_writes::RetryState;
+    pub use crate::ticketing::refused_writes::TargetQuestion;
+    pub use crate::ticketing::refused_writes::TargetUsability;
     pub use crate::ticketing::refused_writes::fingerprint;
 }
 pub mod release {
-    pub use crate::alert::release::Held;
-    pub use crate::alert::release::held;
+    pub use crate::alert::release::BlockStatus;
+    pub use crate::alert::release::block_status;
 }
 pub mod rights {
     pub use crate::setup::rights::COMPANIES_INQUIRE;
     pub use crate::setup::rights::Level;
-    pub use crate::setup::rights::Listed;
+    pub use crate::setup::rights::ListedRights;
     pub use crate::setup::rights::MEMBERS_INQUIRE;
     pub use crate::setup::rights::MY_ACCOUNT_INQUIRE;
     pub use crate::setup::rights::MY_COMPANY_INQUIRE;
-    pub use crate::setup::rights::Need;
     pub use crate::setup::rights::Right;
+    pub use crate::setup::rights::RightNeed;
     pub use crate::setup::rights::RightStatus;
     pub use crate::setup::rights::TABLE;
     pub use crate::setup::rights::TABLES_ADD;
@@ -222,8 +222,8 @@ pub mod rights {
     pub use crate::setup::rights::TICKETS_CLOSE;
     pub use crate::setup::rights::TICKETS_EDIT;
     pub use crate::setup::rights::TICKETS_INQUIRE;
-    pub use crate::setup::rights::known;
-    pub use crate::setup::rights::status;
+    pub use crate::setup::rights::find;
+    pub use crate::setup::rights::right_status;
 }
 pub mod same_connectwise {
     pub use crate::setup::same_connectwise::KnownConnectWise;
@@ -231,7 +231,7 @@ pub mod same_connectwise {
 pub mod settings {
     pub use crate::connection::view::ConnectionView;
     pub use crate::connection::view::LiveConnection;
-    pub use crate::setup::mapping::Company;
+    pub use crate::setup::mapping::ChosenCompany;
     pub use crate::setup::mapping::Mapping;
     pub use crate::setup::settings::BoardTarget;
     pub use crate::setup::settings::OnResolve;
@@ -241,14 +241,14 @@ pub mod similar {
     pub use crate::alert::similar::form;
 }
 pub mod snapshot {
-    pub use crate::closing::snapshot::Match;
-    pub use crate::closing::snapshot::PartHead;
+    pub use crate::closing::snapshot::IdMatch;
     pub use crate::closing::snapshot::STALE;
     pub use crate::closing::snapshot::Snapshot;
     pub use crate::closing::snapshot::SnapshotMatches;
+    pub use crate::closing::snapshot::SnapshotPartHead;
     pub use crate::closing::snapshot::SnapshotVerdict;
     pub use crate::closing::snapshot::Snapshots;
-    pub use crate::closing::snapshot::Watched;
+    pub use crate::closing::snapshot::WatchedAlerts;
 }
 pub mod test_alert {
     pub use crate::alert::test_alert::key;
@@ -260,12 +260,12 @@ pub mod ticket {
     pub use crate::ticketing::ticket_text::MAX_SUMMARY;
     pub use crate::ticketing::ticket_text::description;
     pub use crate::ticketing::ticket_text::duplicate_note;
-    pub use crate::ticketing::ticket_text::gone_note;
     pub use crate::ticketing::ticket_text::kept_note;
     pub use crate::ticketing::ticket_text::reopened_note;
     pub use crate::ticketing::ticket_text::repeat_note;
+    pub use crate::ticketing::ticket_text::resolved_note;
     pub use crate::ticketing::ticket_text::summary;
-    pub use crate::ticketing::ticket_text::text_of_ticket_out_of_reach;
+    pub use crate::ticketing::ticket_text::unreachable_ticket_text;
 }
 pub mod ticket_index {
     pub use crate::ticketing::ticket_index::Sentinel;
@@ -278,17 +278,17 @@ pub mod transport {
 }
 pub mod webhook {
     pub use crate::wire::webhook::AlertData;
-    pub use crate::wire::webhook::Dropped;
-    pub use crate::wire::webhook::Invalid;
+    pub use crate::wire::webhook::DroppedFields;
+    pub use crate::wire::webhook::EventRejection;
+    pub use crate::wire::webhook::InvalidField;
     pub use crate::wire::webhook::MAX_DESCRIPTION;
     pub use crate::wire::webhook::MAX_EVENTS;
-    pub use crate::wire::webhook::Parsed;
-    pub use crate::wire::webhook::Rejected;
+    pub use crate::wire::webhook::ParsedBody;
+    pub use crate::wire::webhook::RequestTimes;
     pub use crate::wire::webhook::ResolvedData;
     pub use crate::wire::webhook::SnapshotData;
     pub use crate::wire::webhook::SourcePolicy;
-    pub use crate::wire::webhook::Times;
-    pub use crate::wire::webhook::Unreadable;
+    pub use crate::wire::webhook::UnreadableBody;
     pub use crate::wire::webhook::parse;
     pub use crate::wire::webhook::schema;
 }

@@ -1,23 +1,23 @@
-//! A text that cannot be printed.
+//! Secrets, which cannot be printed.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A key, a signing secret, a clientId. It has no `Display`, and a `Debug` of three stars; it is serialised only as part of the
-/// document in Secrets Manager that it lives in.
+/// A key, a signing secret or a clientId. It has no `Display`, and a `Debug` of three stars. It is
+/// serialized only as part of its document in Secrets Manager.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes a text into custody.
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// The text itself, for the one place that signs with it, puts it on the wire or into the secrets store.
+    /// Returns the text, for signing, for sending it to ConnectWise and for storing it in Secrets
+    /// Manager.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

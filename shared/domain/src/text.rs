@@ -1,10 +1,10 @@
-//! What may stand in a text that people, logs and ConnectWise read, and how a long one is cut.
+//! Cleaning and cutting of texts that people, logs and ConnectWise read.
 
-use unicode_normalization::UnicodeNormalization as _;
-use unicode_normalization::is_nfc;
+use unicode_normalization::{UnicodeNormalization as _, is_nfc};
 use unicode_segmentation::UnicodeSegmentation as _;
 
-/// Control, bidirectional and non-characters: invisible, able to turn a line around, or refused by SQS.
+/// Control, bidirectional and non-characters: they are invisible, can reverse a line, or are
+/// rejected by SQS.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
@@ -14,7 +14,8 @@ pub fn is_unprintable(c: char) -> bool {
         || (u32::from(c) & 0xfffe) == 0xfffe
 }
 
-/// Characters that leave no mark on a page: what Unicode calls default ignorable, and the fillers that show as blanks.
+/// Characters that show nothing: Unicode's default ignorable ones, and fillers that look like
+/// blanks.
 #[must_use]
 pub fn is_invisible(c: char) -> bool {
     matches!(c,
@@ -24,8 +25,8 @@ pub fn is_invisible(c: char) -> bool {
         | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// The text without invisible characters. Joiners and variation selectors stay where they shape what is seen, as within an emoji
-/// or a Persian word: after a visible character that is not ASCII.
+/// Removes invisible characters. Joiners and variation selectors stay where they shape what is
+/// visible, as in an emoji or a Persian word: after a visible character that is not ASCII.
 #[must_use]
 pub fn without_invisible(text: &str) -> String {
     let mut visible = String::with_capacity(text.len());
@@ -42,8 +43,8 @@ pub fn without_invisible(text: &str) -> String {
     visible
 }
 
-/// What two spellings of one identifier have in common: white space around it and invisible characters do not count, and an
-/// accented letter is the same whether it is one character or two (Unicode's normalization form C).
+/// Normalizes an identifier. White space around it and invisible characters are removed, and an
+/// accented letter is the same as one or two characters (Unicode normalization form C).
 #[must_use]
 pub fn identity(text: String) -> String {
     let is_clean = |text: &str| text.trim() == text && !text.contains(is_invisible);
@@ -54,7 +55,8 @@ pub fn identity(text: String) -> String {
     visible.trim().to_owned()
 }
 
-/// One line: unprintable characters and line breaks become single spaces, the ends are trimmed.
+/// Makes one line: unprintable characters and line breaks become single spaces, and the ends are
+/// trimmed.
 #[must_use]
 pub fn one_line(text: &str) -> String {
     let spaced: String = text
@@ -64,7 +66,9 @@ pub fn one_line(text: &str) -> String {
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// Several lines: `\r\n` and `\r` become `\n`, tabs stay, all else unprintable goes.
+/// Cleans several lines: `\r
+/// ` and `\r` become `
+/// `, tabs stay, other unprintable characters are removed.
 #[must_use]
 pub fn lines(text: &str) -> String {
     let unified = text.replace("\r\n", "\n").replace('\r', "\n");
@@ -74,15 +78,15 @@ pub fn lines(text: &str) -> String {
         .collect()
 }
 
-/// At most `limit` characters, cut at a grapheme's border and marked with an ellipsis.
+/// Cuts to at most `limit` characters, at a grapheme boundary, and adds an ellipsis.
 ///
-/// ConnectWise counts UTF-16 units, as .NET does, so this does too: an emoji counts two.
+/// ConnectWise counts UTF-16 units, as .NET does, so this function does too: an emoji counts two.
 #[must_use]
 pub fn cut_to_chars(text: &str, limit: usize) -> String {
     cut(text, limit, |part| part.encode_utf16().count(), 1)
 }
 
-/// At most `limit` bytes of UTF-8, cut at a grapheme's border and marked with an ellipsis.
+/// Cuts to at most `limit` bytes of UTF-8, at a grapheme boundary, and adds an ellipsis.
 #[must_use]
 pub fn cut_to_bytes(text: &str, limit: usize) -> String {
     cut(text, limit, str::len, '…'.len_utf8())
@@ -107,7 +111,8 @@ fn cut(text: &str, limit: usize, size: impl Fn(&str) -> usize, ellipsis: usize) 
     kept
 }
 
-/// An error and all that caused it, each by its own words: for errors whose `Debug` would print whole answers.
+/// The messages of an error and of its sources, for errors whose `Debug` would print whole
+/// responses.
 #[must_use]
 pub fn chain(error: &dyn std::error::Error) -> String {
     let mut words = error.to_string();
@@ -124,13 +129,14 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     words
 }
 
-/// Whether two names are one to ConnectWise, which compares them without case; blanks around them are not seen by anybody.
+/// Whether ConnectWise treats two names as the same: it compares without case. Blanks around a name
+/// are ignored too, since people do not see them.
 #[must_use]
 pub fn is_same_name(one: &str, other: &str) -> bool {
     folded_name(one) == folded_name(other)
 }
 
-/// What two names that are one to ConnectWise have in common, to look one up among many.
+/// The key under which names that ConnectWise treats as the same are equal.
 #[must_use]
 pub fn folded_name(name: &str) -> String {
     name.trim().to_lowercase()
@@ -144,14 +150,14 @@ mod tests {
     fn a_long_text_is_cut_at_a_grapheme_and_marked() {
         assert_eq!(cut_to_chars("abcdef", 6), "abcdef");
         assert_eq!(cut_to_chars("abcdefg", 6), "abcde…");
-        // Four people joined to one family: eleven UTF-16 units that stand or fall together.
+        // Four people joined to one family: eleven UTF-16 units that are cut together.
         let family = "👨‍👩‍👧‍👦";
         assert_eq!(cut_to_chars(&format!("ab{family}"), 8), "ab…");
         assert_eq!(cut_to_bytes("ééé", 5), "é…");
     }
 
     #[test]
-    fn an_errors_causes_are_told_once_each() {
+    fn an_error_chain_names_each_cause_once() {
         #[derive(Debug, thiserror::Error)]
         #[error("{words}")]
         struct ChainedError {
@@ -170,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn invisible_characters_go_and_what_shapes_a_character_stays() {
+    fn invisible_characters_are_removed_unless_they_shape_one() {
         for hidden in [
             "\u{200b}",
             "\u{200c}",
@@ -194,14 +200,14 @@ mod tests {
     }
 
     #[test]
-    fn two_spellings_of_one_identifier_are_one() {
+    fn spellings_of_one_identifier_are_equal() {
         for (spelling, expected) in [
             ("Zu\u{308}rich", "Z\u{fc}rich"),
-            // What was hidden does not keep a letter and its accent apart.
+            // An invisible character between a letter and its accent does not separate them.
             ("e\u{200d}\u{301}", "\u{e9}"),
             ("\ta b\n", "a b"),
             ("\u{a0}a", "a"),
-            // These are different to every source.
+            // These differ for every source.
             ("A", "A"),
             ("a  b", "a  b"),
             ("\u{ff21}", "\u{ff21}"),
@@ -214,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_is_taken_out() {
+    fn unprintable_characters_are_removed() {
         assert_eq!(one_line(" a\u{202e}b\r\n\u{0}c "), "a b c");
         assert_eq!(lines("a\r\nb\rc\td\u{7}\u{2066}\u{ffff}"), "a\nb\nc\td");
     }

@@ -1,15 +1,17 @@
-//! Time as the wire writes it.
+//! Times as texts: on the wire, and in the table.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serializer;
 
-/// Reads an RFC 3339 time: date, `T` or a space, time with seconds, and `Z` or an offset of at most 23:59, with or without its
-/// colon. Letters may be small, a leap second counts as the second before it, and what is finer than a nanosecond is cut off.
+/// Parses an RFC 3339 time: date, `T` or a space, time with seconds, and `Z` or an offset of at
+/// most 23:59, with or without its colon. Letters may be lower case, a leap second counts as the
+/// second before it, and digits finer than a nanosecond are cut off.
 ///
-/// jiff alone would also take ISO 8601's other forms, time zone names and offsets up to 25:59, and refuse a tenth decimal.
+/// jiff alone would also accept the other forms of ISO 8601, time zone names and offsets up to
+/// 25:59, and would reject a tenth decimal.
 ///
 /// # Errors
-/// A sentence that says what is expected.
+/// Says what is expected.
 pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
     const EXPECTED: &str = "is not an RFC 3339 time such as 2026-11-22T07:30:00Z";
     let canonical = || {
@@ -53,16 +55,17 @@ pub fn parse(text: &str) -> Result<Timestamp, &'static str> {
         .ok_or(EXPECTED)
 }
 
-/// 2000-01-01: no system that sends webhooks had its alerts before.
+/// 2000-01-01. No system that sends webhooks has older alerts.
 const EARLIEST: i64 = 946_684_800;
 
-/// Whether a time can be meant. Senders write 0001-01-01 or the beginning of 1970 where they know no time.
+/// Whether a time is plausible. Senders write 0001-01-01 or the beginning of 1970 for an unknown
+/// time.
 #[must_use]
 pub fn is_plausible(at: Timestamp) -> bool {
     at.as_second() >= EARLIEST
 }
 
-/// A time whose text sorts as the time does: always UTC, always three decimals.
+/// Formats a time so that the texts sort as the times do: always UTC, always three decimals.
 #[must_use]
 pub fn sortable(at: Timestamp) -> String {
     format!("{at:.3}")
@@ -82,6 +85,18 @@ pub(crate) fn as_sortable_optional<S: Serializer>(
         Some(at) => to.serialize_str(&sortable(*at)),
         None => to.serialize_none(),
     }
+}
+
+/// Adds to a time, up to the last one that there is.
+#[must_use]
+pub fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_add(by).unwrap_or(Timestamp::MAX)
+}
+
+/// Subtracts from a time, down to the first one that there is.
+#[must_use]
+pub fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }
 
 #[cfg(test)]

@@ -369,7 +369,7 @@ impl Update {
             item.insert("state_of".to_owned(), AttributeValue::S(state_of));
             item.insert("tenant_since".to_owned(), AttributeValue::S(tenant_since));
         }
-        if let Some(at) = record.look_at() {
+        if let Some(at) = record.next_check_at() {
             let look_of = look_of(&record.key.partner, shard(item_key));
             item.insert("look_of".to_owned(), AttributeValue::S(look_of));
             item.insert("look_at".to_owned(), AttributeValue::S(sortable(at)));
@@ -446,16 +446,18 @@ mod tests {
             empty_visits: 0,
             suspected_refusal: None,
         });
-        record.actual = Some(domain::record::Actual::Closed(domain::record::Closed {
-            ticket_id: 77,
-            occurrence: 1,
-            epoch: 1,
-            at: now,
-            ended_at: now,
-            by: domain::record::ClosedBy::Us,
-            company_id: Some(19),
-            ticket_ref: None,
-        }));
+        record.actual = Some(domain::record::Actual::Closed(
+            domain::record::ClosedTicket {
+                ticket_id: 77,
+                occurrence: 1,
+                epoch: 1,
+                at: now,
+                ended_at: now,
+                by: domain::record::ClosedBy::Us,
+                company_id: Some(19),
+                ticket_ref: None,
+            },
+        ));
         record.rechecks.push(domain::record::Recheck {
             op: domain::record::Op::Create,
             ticket_ref: record.occurrence_ref(),

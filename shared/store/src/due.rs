@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_types::SdkConfig;
-use domain::refusals::Refusals;
+use domain::refusals::RefusalGroups;
 use domain::time::sortable;
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
@@ -86,7 +86,7 @@ pub struct Progress {
     pub comparing: Option<Comparing>,
     /// Alerts that ConnectWise refused, by reason.
     #[serde(default)]
-    pub refusals: Refusals,
+    pub refusals: RefusalGroups,
 }
 
 /// A list of open tickets that is read by several runs.

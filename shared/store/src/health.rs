@@ -75,7 +75,7 @@ mod tests {
     use domain::health::{CompanyIssue, ConnectionRefusal, Issue, Outage};
     use domain::kind::Category;
     use domain::record::Op;
-    use domain::refusals::{Cause, GroupId, RefusedTarget};
+    use domain::refusals::{RefusalCause, RefusalGroupId, RefusedTarget};
     use domain::{Kind, TenantId};
     use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
@@ -104,16 +104,16 @@ mod tests {
                 why: CompanyIssue::Deleted,
             },
             Issue::Writes {
-                group: GroupId {
+                group: RefusalGroupId {
                     op: Some(Op::Create),
-                    cause: Cause::Words("site id is required".into()),
+                    cause: RefusalCause::Words("site id is required".into()),
                 },
                 words: "Site ID is required".into(),
             },
             Issue::Writes {
-                group: GroupId {
+                group: RefusalGroupId {
                     op: None,
-                    cause: Cause::Target(RefusedTarget::Status(category)),
+                    cause: RefusalCause::Target(RefusedTarget::Status(category)),
                 },
                 words: String::new(),
             },

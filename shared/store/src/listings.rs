@@ -9,10 +9,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_async::future::pagination_stream::PaginationStream;
 use domain::event::SnapshotPart;
 use domain::key::SHARDS;
-use domain::plan::Ended;
-use domain::record::{Actual, BlockedSince, Desired, Open};
+use domain::plan::RecentClosing;
+use domain::record::{Actual, BlockedSince, Desired, OpenTicket};
 use domain::settings::Mapping;
-use domain::snapshot::PartHead;
+use domain::snapshot::SnapshotPartHead;
 use domain::time::sortable;
 use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
@@ -131,7 +131,7 @@ pub struct Followed {
 impl Followed {
     /// The open ticket, if there is one.
     #[must_use]
-    pub fn open(&self) -> Option<&Open> {
+    pub fn open(&self) -> Option<&OpenTicket> {
         self.actual.as_ref().and_then(Actual::open)
     }
 }
@@ -249,7 +249,7 @@ impl Alerts {
         partner: &PartnerId,
         tenant: &TenantId,
         source: &SourceId,
-    ) -> Items<PartHead> {
+    ) -> Items<SnapshotPartHead> {
         let state_of = AttributeValue::S(SnapshotPart::index_key(partner, tenant, source));
         let query = self
             .client
@@ -298,7 +298,7 @@ impl Alerts {
         partner: &PartnerId,
         tenant: &TenantId,
         since: Timestamp,
-    ) -> Result<Vec<Ended>, Error> {
+    ) -> Result<Vec<RecentClosing>, Error> {
         let mut ended = vec![];
         for shard in 0..SHARDS {
             let state_of = AttributeValue::S(format!("{partner}#closed#{shard}"));
@@ -328,7 +328,7 @@ impl Alerts {
                 // A tenant whose name goes on after a `#` may lie in between.
                 if closed.key.tenant == *tenant {
                     let actual = closed.actual.as_ref();
-                    ended.extend(Ended::of(&closed.key, &closed.desired, actual));
+                    ended.extend(RecentClosing::new(&closed.key, &closed.desired, actual));
                 }
             }
         }

@@ -3,7 +3,9 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::pipeline::{EventCount, PipelineIncident, PipelineState, Schedule, Ticks, Unfinished};
+use domain::pipeline::{
+    EventCount, PipelineIncident, PipelineState, Schedule, Ticks, UnfinishedMessage,
+};
 use domain::time::sortable;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -89,7 +91,7 @@ impl ConfigTable {
     /// # Errors
     /// When DynamoDB fails; the message comes back again.
     pub async fn unfinished_seen(&self, sent_at: Timestamp, now: Timestamp) -> Result<(), Error> {
-        let forgotten = Unfinished::forgotten_before(now);
+        let forgotten = UnfinishedMessage::stale_before(now);
         let call = self
             .pipeline_item(UNFINISHED)
             .update_expression("SET sent_at = :sent, seen_at = :now")

@@ -6,7 +6,7 @@
 
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::access::{Link, Partner, Session, TokenHash};
+use domain::access::{Invitation, PageSession, Partner, TokenHash};
 use domain::time::sortable;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,7 +25,7 @@ impl AccessTable {
     ///
     /// # Errors
     /// When DynamoDB fails. The link may then be there, without anybody who has its token.
-    pub async fn put_link(&self, hash: &TokenHash, link: &Link) -> Result<(), Error> {
+    pub async fn put_link(&self, hash: &TokenHash, link: &Invitation) -> Result<(), Error> {
         self.put_pass(hash, LINK, link, link.expires_at).await
     }
 
@@ -39,7 +39,7 @@ impl AccessTable {
         &self,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<Link>, Error> {
+    ) -> Result<Option<Invitation>, Error> {
         // What is there is alone in having a time, so the condition also says that it is there.
         let call = self
             .delete_pass(hash, LINK)
@@ -51,7 +51,7 @@ impl AccessTable {
         };
         let item = gone.attributes;
         let malformed = |err| Error::malformed(LINK, &err);
-        let link: Option<Link> = item.map(from_item).transpose().map_err(malformed)?;
+        let link: Option<Invitation> = item.map(from_item).transpose().map_err(malformed)?;
         let Some(link) = link else {
             return Ok(None);
         };
@@ -64,7 +64,7 @@ impl AccessTable {
     ///
     /// # Errors
     /// When DynamoDB fails. The session may then be there, without anybody who has its token.
-    pub async fn put_session(&self, hash: &TokenHash, session: &Session) -> Result<(), Error> {
+    pub async fn put_session(&self, hash: &TokenHash, session: &PageSession) -> Result<(), Error> {
         self.put_pass(hash, SESSION, session, session.expires_at)
             .await
     }
@@ -78,10 +78,10 @@ impl AccessTable {
         &self,
         hash: &TokenHash,
         now: Timestamp,
-    ) -> Result<Option<(Session, Partner)>, Error> {
+    ) -> Result<Option<(PageSession, Partner)>, Error> {
         let item = self.table.item(&pass_pk(hash), SESSION).await?;
         let malformed = |err| Error::malformed(SESSION, &err);
-        let session: Option<Session> = item.map(from_item).transpose().map_err(malformed)?;
+        let session: Option<PageSession> = item.map(from_item).transpose().map_err(malformed)?;
         let Some(session) = session else {
             return Ok(None);
         };

@@ -230,7 +230,7 @@ fn wrong(alert: &Alert, record: Option<&Record>, tickets: &[&Ticket]) -> Option<
 #[cfg(test)]
 mod tests {
     use domain::event::Severity;
-    use domain::record::{ClosedBy, Open};
+    use domain::record::{ClosedBy, OpenTicket};
     use domain::{AlertId, PartnerId, SourceId, TenantId, TicketRef};
     use jiff::Timestamp;
 
@@ -261,7 +261,7 @@ mod tests {
     }
 
     fn opened(alert: &Alert, ticket_id: u64) -> Record {
-        let open = Open {
+        let open = OpenTicket {
             ticket_id,
             board_id: None,
             company_id: 1,

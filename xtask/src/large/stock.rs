@@ -5,9 +5,9 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use domain::event::{EventDigest, Order, Receipt, Severity};
+use domain::event::{EventDigest, EventOrder, Receipt, Severity};
 use domain::kind::Category;
-use domain::record::{Actual, AlertDetails, Desired, Open, Record};
+use domain::record::{Actual, AlertDetails, Desired, OpenTicket, Record};
 use domain::ticket_index::TicketIndex;
 use domain::{AlertId, AlertKey, Kind, PartnerId, RecordId, SourceId, TenantId};
 use futures_util::{TryStreamExt, stream};
@@ -99,7 +99,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
     let mut record = Record::new(key.clone());
     record.rev = 1;
     record.desired = Desired {
-        last: Some(Order {
+        last: Some(EventOrder {
             occurred_at: at,
             receipt: Receipt {
                 at,
@@ -107,7 +107,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
                 bounds_time: false,
             },
             rank: 2,
-            digest: EventDigest::of(&[&key.item_key()]),
+            digest: EventDigest::new(&[&key.item_key()]),
         }),
         last_received_at: Some(at),
         active: true,
@@ -123,7 +123,7 @@ fn record(key: &AlertKey, ticket_id: RecordId, at: Timestamp) -> Result<Record> 
         }),
         resolution: None,
     };
-    record.actual = Some(Actual::Open(Open {
+    record.actual = Some(Actual::Open(OpenTicket {
         ticket_id,
         board_id: Some(BOARD),
         company_id: COMPANY,

@@ -34,9 +34,9 @@ fn waiting(counts: &[(&str, u64)]) -> Waiting {
     }
 }
 
-fn writes(op: Option<Op>, cause: Cause, words: &str) -> Issue {
+fn writes(op: Option<Op>, cause: RefusalCause, words: &str) -> Issue {
     let words = words.to_owned();
-    let group = GroupId { op, cause };
+    let group = RefusalGroupId { op, cause };
     Issue::Writes { group, words }
 }
 
@@ -108,9 +108,9 @@ fn every_trouble() -> Vec<Issue> {
         Op::Close,
         Op::Reopen,
     ];
-    let required = || Cause::Words("site id is required".into());
+    let required = || RefusalCause::Words("site id is required".into());
     all.extend(ops.map(|op| writes(Some(op), required(), "Site ID is required")));
-    all.push(writes(None, Cause::Other, "no"));
+    all.push(writes(None, RefusalCause::Other, "no"));
     let targets = [
         RefusedTarget::Board(category),
         RefusedTarget::Status(category),
@@ -118,7 +118,7 @@ fn every_trouble() -> Vec<Issue> {
         RefusedTarget::Priority(Severity::Low),
         RefusedTarget::Company(tenant("acme")),
     ];
-    all.extend(targets.map(|target| writes(Some(Op::Create), Cause::Target(target), "no")));
+    all.extend(targets.map(|target| writes(Some(Op::Create), RefusalCause::Target(target), "no")));
     all.extend(refusals.map(Issue::Refused));
     all.extend(outages.map(Issue::Outage));
     all.extend(companies.map(|why| Issue::Company {
@@ -241,7 +241,7 @@ fn every_trouble_has_its_own_words_and_something_to_do() {
             mail.text
         );
         assert!(said.insert(what.to_owned()), "twice: {what}");
-        let is_of_company = matches!(&issue, Issue::Writes { group, .. } if matches!(group.cause, Cause::Target(RefusedTarget::Company(_))));
+        let is_of_company = matches!(&issue, Issue::Writes { group, .. } if matches!(group.cause, RefusalCause::Target(RefusedTarget::Company(_))));
         if is_of_company || matches!(issue, Issue::Company { .. }) {
             assert!(what.contains("Acme Dental") && mail.subject.contains("Acme Dental"));
         }
@@ -251,7 +251,7 @@ fn every_trouble_has_its_own_words_and_something_to_do() {
 #[test]
 fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
     let words = "Site <b>ID</b> is\nrequired";
-    let issue = writes(Some(Op::Create), Cause::Words("site".into()), words);
+    let issue = writes(Some(Op::Create), RefusalCause::Words("site".into()), words);
     let Issue::Writes { group, .. } = &issue else {
         unreachable!()
     };
@@ -297,7 +297,7 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
     );
     let silent = writes(
         Some(Op::Close),
-        Cause::Target(RefusedTarget::Status(Category::Operations)),
+        RefusalCause::Target(RefusedTarget::Status(Category::Operations)),
         "",
     );
     let mail = to("Northwind", "Acme Dental", |about| {

@@ -10,7 +10,7 @@ fn tenant(n: u64) -> TenantId {
 }
 
 /// Two boards, or one for both, and so many companies.
-fn needed(boards: [RecordId; 2], companies: u64) -> Needed {
+fn needed(boards: [RecordId; 2], companies: u64) -> Requirements {
     let board = |id: RecordId, kind: &str| BoardTarget {
         board: Some(id),
         start_status: Some(id * 10),
@@ -24,7 +24,7 @@ fn needed(boards: [RecordId; 2], companies: u64) -> Needed {
         ..Settings::default()
     };
     let companies = (0..companies).map(|n| (tenant(n), 1000 + n));
-    Needed::by(&settings, companies.collect())
+    Requirements::new(&settings, companies.collect())
 }
 
 #[test]
@@ -62,7 +62,10 @@ fn two_boards_are_looked_at_in_six_calls_by_turns_and_one_at_once() {
 #[test]
 fn what_was_wrong_is_looked_at_each_time() {
     let two = needed([22, 23], 1);
-    let wrong = BTreeSet::from([Area::Types(Category::CyberAlerts), Area::Priorities]);
+    let wrong = BTreeSet::from([
+        ProbeArea::Types(Category::CyberAlerts),
+        ProbeArea::Priorities,
+    ]);
     let by_turns = [Look::Types(22), Look::CompanyStatuses];
     for turn in 0..4 {
         let looks = looks(&two, &wrong, turn);
@@ -84,7 +87,7 @@ fn a_thousand_companies_come_round_a_hundred_at_a_time_and_wrong_ones_come_each_
     }
     assert_eq!(seen.len(), 1000);
 
-    let wrong: BTreeSet<_> = [7, 999].map(|n| Area::Company(tenant(n))).into();
+    let wrong: BTreeSet<_> = [7, 999].map(|n| ProbeArea::Company(tenant(n))).into();
     let mut seen = BTreeSet::new();
     for turn in 0..11 {
         let asked = companies(&many, &wrong, turn);
@@ -93,7 +96,7 @@ fn a_thousand_companies_come_round_a_hundred_at_a_time_and_wrong_ones_come_each_
     }
     assert_eq!(seen.len(), 1000);
     // However many are wrong, the others come round too.
-    let most: BTreeSet<_> = (0..900).map(|n| Area::Company(tenant(n))).collect();
+    let most: BTreeSet<_> = (0..900).map(|n| ProbeArea::Company(tenant(n))).collect();
     assert_eq!(companies(&many, &most, 3).len(), 100);
     assert!(companies(&needed([22, 23], 0), &nothing, 5).is_empty());
 }
@@ -108,7 +111,7 @@ fn only_what_was_wrong_and_still_lasts_counts_as_wrong() {
         good,
         waited: 0,
     };
-    for (good, areas) in [(0, vec![Area::Priorities]), (1, vec![])] {
+    for (good, areas) in [(0, vec![ProbeArea::Priorities]), (1, vec![])] {
         let health = Health {
             set_up: Some(incident(good)),
             ..Health::default()
@@ -166,17 +169,17 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
         (
             Error::KeysRefused,
             false,
-            ProbeAnswer::Refuses(ConnectionRefusal::Keys),
+            ProbeAnswer::Refused(ConnectionRefusal::Keys),
         ),
         (
             Error::ClientIdRefused,
             false,
-            ProbeAnswer::Refuses(ConnectionRefusal::ClientId),
+            ProbeAnswer::Refused(ConnectionRefusal::ClientId),
         ),
         (
             Error::ClientIdRefused,
             true,
-            ProbeAnswer::Refuses(ConnectionRefusal::OwnClientId),
+            ProbeAnswer::Refused(ConnectionRefusal::OwnClientId),
         ),
         (
             Error::NotRouted {
@@ -184,17 +187,17 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
                 words: words(),
             },
             false,
-            ProbeAnswer::Fails(Outage::Misrouted),
+            ProbeAnswer::Failed(Outage::Misrouted),
         ),
         (
             Error::EndpointMissing { path: words() },
             false,
-            ProbeAnswer::Fails(Outage::Misrouted),
+            ProbeAnswer::Failed(Outage::Misrouted),
         ),
         (
             Error::RedirectRefused { status: 302 },
             false,
-            ProbeAnswer::Fails(Outage::Misrouted),
+            ProbeAnswer::Failed(Outage::Misrouted),
         ),
         (
             Error::Forbidden {
@@ -202,12 +205,12 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
                 words: words(),
             },
             false,
-            ProbeAnswer::Fails(Outage::Misrouted),
+            ProbeAnswer::Failed(Outage::Misrouted),
         ),
         (
             Error::HostRefused { cause: cause() },
             false,
-            ProbeAnswer::Refuses(ConnectionRefusal::Site),
+            ProbeAnswer::Refused(ConnectionRefusal::Site),
         ),
         (
             Error::AnswerUnreadable {
@@ -215,27 +218,27 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
                 cause: cause(),
             },
             false,
-            ProbeAnswer::Fails(Outage::Failing),
+            ProbeAnswer::Failed(Outage::Failing),
         ),
         (
             Error::AnswerTooLarge { limit: 1 },
             false,
-            ProbeAnswer::Fails(Outage::Failing),
+            ProbeAnswer::Failed(Outage::Failing),
         ),
         (
             Error::NotSent { cause: cause() },
             false,
-            ProbeAnswer::Fails(Outage::Unreachable),
+            ProbeAnswer::Failed(Outage::Unreachable),
         ),
         (
             Error::NoAnswer { cause: cause() },
             false,
-            ProbeAnswer::Fails(Outage::Unreachable),
+            ProbeAnswer::Failed(Outage::Unreachable),
         ),
         (
             Error::TimedOut { after: second },
             false,
-            ProbeAnswer::Fails(Outage::Slow),
+            ProbeAnswer::Failed(Outage::Slow),
         ),
         (
             Error::ServerError {
@@ -243,28 +246,28 @@ fn each_failure_of_the_call_that_proves_a_connection_is_told_apart() {
                 words: words(),
             },
             false,
-            ProbeAnswer::Fails(Outage::Failing),
+            ProbeAnswer::Failed(Outage::Failing),
         ),
         (
             Error::Throttled {
                 retry_after: second,
             },
             false,
-            ProbeAnswer::Fails(Outage::Throttling),
+            ProbeAnswer::Failed(Outage::Throttling),
         ),
         (
             Error::MissingRight {
                 right: COMPANIES_INQUIRE,
             },
             false,
-            ProbeAnswer::Takes,
+            ProbeAnswer::Accepted,
         ),
         (
             Error::Rejected { words: words() },
             false,
-            ProbeAnswer::Takes,
+            ProbeAnswer::Accepted,
         ),
-        (Error::DeadlineTooShort, false, ProbeAnswer::Nothing),
+        (Error::DeadlineTooShort, false, ProbeAnswer::Unknown),
     ] {
         assert_eq!(answer(&err, own), expected, "{err}");
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 use aws::startup::{Account, sdk_config};
 use aws_credential_types::Credentials;
 use connectwise_sim::{Running, Seed, Sim};
-use domain::rights::Need;
+use domain::rights::RightNeed;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -587,6 +587,6 @@ async fn where_rights_are_not_listed_one_row_of_each_list_tells_what_it_can() {
     }
     let required = rights::TABLE
         .iter()
-        .filter(|right| right.need == Need::Required);
+        .filter(|right| right.need == RightNeed::Required);
     assert_eq!(required.count(), 4);
 }

@@ -6,7 +6,9 @@ use std::time::Duration;
 use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::{Board, Client, Department, Error, Location, Member, MyMember};
-use domain::boards::{BoardName, DesiredBoard, Parts, chosen, left_to_connectwise, on_own_board};
+use domain::boards::{
+    BoardName, BoardParts, DesiredBoard, choose_boards, connectwise_defaults, existing_board_target,
+};
 use domain::choices;
 use domain::event::Severity;
 use domain::kind::{Category, KindInfo};
@@ -306,11 +308,11 @@ pub(crate) async fn choose_default(
         None => None,
     };
     let target = |category| match &board {
-        Some((board, _)) => on_own_board(category, *board, parts.as_ref()),
-        None => left_to_connectwise(category),
+        Some((board, _)) => existing_board_target(category, *board, parts.as_ref()),
+        None => connectwise_defaults(category),
     };
     let before = setup.table().settings_to_change(partner).await?;
-    let settings = chosen(
+    let settings = choose_boards(
         before.value,
         target(Category::Operations),
         target(Category::CyberAlerts),
@@ -340,7 +342,7 @@ pub(crate) async fn own_parts(
     client: &Client,
     board: RecordId,
     ends: Instant,
-) -> Result<Option<Parts>, Problem> {
+) -> Result<Option<BoardParts>, Problem> {
     let lists = try_join!(
         client.board_statuses(board, ends),
         client.board_types(board, ends)
@@ -348,7 +350,7 @@ pub(crate) async fn own_parts(
     match lists {
         Ok((mut statuses, types)) => {
             statuses.sort_by_key(|status| (status.sort_order, status.id));
-            Ok(Some(Parts {
+            Ok(Some(BoardParts {
                 board,
                 statuses: statuses.into_iter().map(Into::into).collect(),
                 types: types.into_iter().map(Into::into).collect(),
@@ -587,7 +589,7 @@ async fn usual_priorities(
     match client.priorities(deadline).await {
         Ok(listed) => {
             let names = listed.iter().map(|of| (of.id, of.name.as_str()));
-            Ok(choices::usual_priorities(&names.collect::<Vec<_>>()))
+            Ok(choices::default_priorities(&names.collect::<Vec<_>>()))
         }
         Err(Error::MissingRight { .. }) => Ok(BTreeMap::new()),
         Err(err) => Err(problem_of(&err)),
@@ -609,7 +611,7 @@ async fn save(
     } = targets;
     for _ in 0..3 {
         let before = setup.table().settings_to_change(partner).await?;
-        let settings = chosen(
+        let settings = choose_boards(
             before.value,
             operations.clone(),
             cyber_alerts.clone(),

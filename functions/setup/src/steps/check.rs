@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use domain::PartnerId;
 use domain::breaker::Breaker;
-use domain::rights::{self, Need, Right, RightStatus};
+use domain::rights::{self, Right, RightNeed, RightStatus};
 use maud::{Markup, html};
 use serde::Serialize;
 use store::Connection;
@@ -142,7 +142,7 @@ async fn checked(
         false => board.name,
     };
     Ok(Checked {
-        verdict: match lacks(&held, Need::Required) {
+        verdict: match lacks(&held, RightNeed::Required) {
             true => Verdict::RightsMissing,
             false => Verdict::Good,
         },
@@ -207,7 +207,7 @@ fn still_missing(missing: &BTreeSet<String>, held: &Held) -> BTreeSet<String> {
     still.cloned().collect()
 }
 
-fn lacks(held: &Held, need: Need) -> bool {
+fn lacks(held: &Held, need: RightNeed) -> bool {
     let mut held = held.iter();
     held.any(|(right, status)| right.need == need && *status == RightStatus::Missing)
 }
@@ -220,15 +220,15 @@ fn off(held: &Held) -> Vec<&'static str> {
     };
     let sentences = [
         (
-            lacks(held, Need::Required),
+            lacks(held, RightNeed::Required),
             "Tickets cannot be made and kept as they should: a required right is missing.",
         ),
         (
-            lacks(held, Need::ForClosing),
+            lacks(held, RightNeed::ForClosing),
             "Tickets cannot be closed. Everything else works; they wait to be closed until the right is there.",
         ),
         (
-            lacks(held, Need::ForDedicatedBoards),
+            lacks(held, RightNeed::ForDedicatedBoards),
             "Boards cannot be made for you. Everything else works, with the API member's default board.",
         ),
         (
@@ -326,12 +326,12 @@ fn table(rows: &[Row]) -> Markup {
     }
 }
 
-fn need(need: Need) -> &'static str {
+fn need(need: RightNeed) -> &'static str {
     match need {
-        Need::Required => "required",
-        Need::ForClosing => "for closing tickets",
-        Need::ForDedicatedBoards => "for boards made for you",
-        Need::Optional => "optional",
+        RightNeed::Required => "required",
+        RightNeed::ForClosing => "for closing tickets",
+        RightNeed::ForDedicatedBoards => "for boards made for you",
+        RightNeed::Optional => "optional",
     }
 }
 

@@ -4,7 +4,7 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::Error;
 use domain::PartnerId;
-use domain::choices::unfit;
+use domain::choices::find_target_issues;
 use domain::kind::Category;
 use domain::settings::Settings;
 use jiff::Timestamp;
@@ -210,7 +210,7 @@ async fn proven(
                 "Still missing: the start status of new tickets, on \"Tickets\".",
             ));
         }
-        let unfit = unfit(target, &parts.statuses, &parts.types);
+        let unfit = find_target_issues(target, &parts.statuses, &parts.types);
         if let Some((which, why)) = unfit.into_iter().next() {
             let unusable = unusable(&which, why);
             return Err(Problem::refused(format!(

@@ -269,7 +269,7 @@ pub(crate) async fn confirm(
     // A link's token has no dot.
     let (partner, token) = token.expose().rsplit_once('.').ok_or_else(invalid)?;
     let id = PartnerId::parse(partner).map_err(|_| invalid())?;
-    let token = TokenHash::of(&Secret::new(token));
+    let token = TokenHash::new(&Secret::new(token));
     let (access, now) = (setup.access(), invocation.now());
     let (partner, read) = tokio::join!(access.partner(&id), access.contact_to_change(&id));
     let (partner, Versioned { value, version }) = (partner?.value, read?);
@@ -384,7 +384,7 @@ async fn ask_to_confirm(
 ) -> Result<(), Problem> {
     let (partner, token) = (&session.partner, random::token()?);
     let contact = contact
-        .with_pending(address.clone(), TokenHash::of(&token), invocation.now())
+        .with_pending(address.clone(), TokenHash::new(&token), invocation.now())
         .map_err(|TooManyMails| {
             Problem::refused(
                 "Five links were mailed to this address already. If none arrives, choose another address, or ask the operator of your Ticketbridge to set it.",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws::invocation::Invocation;
 use axum::Extension;
 use connections::PartnerConfig;
-use domain::health::in_short;
+use domain::health::summarize;
 use domain::{PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use maud::{Markup, html};
@@ -173,7 +173,7 @@ pub(crate) async fn show(
     let open = items.breaker.and_then(|breaker| breaker.open);
     let open = open.map(|open| (words(&open.reason), open.since));
     let found = health.open_incident().map(|incident| {
-        let words = in_short(&incident.issues, TenantId::to_string);
+        let words = summarize(&incident.issues, TenantId::to_string);
         (words, incident.since)
     });
     let issue = found.or(open);

@@ -239,13 +239,14 @@ pub(crate) async fn choose(
         }
         None => None,
         // What is mapped already can be switched off, whatever became of the company.
-        Some(id) if !chosen.enabled && mapping.company == Some(id) => {
-            mapping.company_name.clone().map(|name| settings::Company {
+        Some(id) if !chosen.enabled && mapping.company == Some(id) => mapping
+            .company_name
+            .clone()
+            .map(|name| settings::ChosenCompany {
                 id,
                 name,
                 epoch: mapping.epoch.unwrap_or_default(),
-            })
-        }
+            }),
         Some(id) => {
             let Connected { connection, client } = setup.must_be_connected(partner).await?;
             let company = match client.company(id, invocation.call_ends()).await {
@@ -268,7 +269,7 @@ pub(crate) async fn choose(
                     ),
                 ));
             }
-            Some(settings::Company {
+            Some(settings::ChosenCompany {
                 id,
                 name: company.name,
                 epoch: connection.epoch,

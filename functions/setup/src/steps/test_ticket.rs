@@ -121,7 +121,7 @@ pub(crate) async fn ask(
         None => {
             let test = TestTicket {
                 tenant,
-                alert_id: AlertId::of_test(invocation.now()),
+                alert_id: AlertId::for_test(invocation.now()),
                 kind,
                 category: wish.category,
                 asked_at: invocation.now(),
@@ -184,7 +184,7 @@ async fn possible(
     tenant: &TenantId,
     category: Category,
 ) -> Result<(Kind, Mapping), Problem> {
-    let source = SourceId::of_set_up();
+    let source = SourceId::for_test_alerts();
     let (table, access) = (setup.table(), setup.access());
     let items = PartnerItems::read(table, access, partner, tenant, &source).await?;
     let connection = items.connection.clone();
@@ -279,7 +279,9 @@ async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
         None => None,
     };
     let connection = items.connection.clone();
-    let live = View::of(items, &SourceId::of_set_up()).view.connection;
+    let live = View::of(items, &SourceId::for_test_alerts())
+        .view
+        .connection;
     let Some(LiveConnection { epoch, .. }) = live else {
         return Ok(Page {
             last,
@@ -498,7 +500,7 @@ fn state(stands: &Stands) -> &'static str {
 mod tests {
     use domain::event::Severity;
     use domain::fold::fold;
-    use domain::record::{Claim, Closed, Op, Open};
+    use domain::record::{Claim, ClosedTicket, Op, OpenTicket};
     use domain::{ClaimId, TicketRef};
 
     use super::*;
@@ -510,7 +512,7 @@ mod tests {
     fn test(gone: bool) -> TestTicket {
         TestTicket {
             tenant: TenantId::parse("acme-dental").unwrap(),
-            alert_id: AlertId::of_test(at(0)),
+            alert_id: AlertId::for_test(at(0)),
             kind: Kind::parse("disk").unwrap(),
             category: Category::Operations,
             asked_at: at(0),
@@ -546,7 +548,7 @@ mod tests {
     }
 
     fn closed(by: ClosedBy) -> Actual {
-        Actual::Closed(Closed {
+        Actual::Closed(ClosedTicket {
             ticket_id: 7,
             occurrence: 1,
             epoch: 1,
@@ -569,7 +571,7 @@ mod tests {
             actual: Some(actual),
             ..record.clone()
         };
-        let open = || Actual::Open(Open::new(7, None, &claim(), at(2)));
+        let open = || Actual::Open(OpenTicket::new(7, None, &claim(), at(2)));
         let uncertain = Record {
             claim: Some(claim()),
             ..gone.clone()
@@ -599,7 +601,7 @@ mod tests {
             };
             last(test(gone), Some(&record), |_| None).can_close
         };
-        let open = || Some(Actual::Open(Open::new(7, None, &claim(), at(2))));
+        let open = || Some(Actual::Open(OpenTicket::new(7, None, &claim(), at(2))));
         assert!(can_close(false, open()));
         assert!(!can_close(true, open()));
         let by_technician = Some(closed(ClosedBy::Technician));

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::{Board, Client, Error, Priority};
-use domain::boards::Parts;
-use domain::choices::{TargetIssue, Which, as_closing, as_start, as_type, types, unfit};
+use domain::boards::BoardParts;
+use domain::choices::{
+    BoardChoice, TargetIssue, check_closing_status, check_start_status, check_type,
+    find_target_issues, merge_types,
+};
 use domain::event::Severity;
 use domain::kind::{Category, KindInfo, category_of, with_added};
 use domain::rights;
@@ -98,8 +101,8 @@ struct Offer {
 
 /// What ConnectWise has, as far as the API member may see it.
 struct Lists {
-    operations: Option<Parts>,
-    cyber_alerts: Option<Parts>,
+    operations: Option<BoardParts>,
+    cyber_alerts: Option<BoardParts>,
     priorities: Option<Vec<Priority>>,
 }
 
@@ -137,8 +140,9 @@ async fn view(
     let ends = invocation.call_ends();
     let (lists, boards) = join!(lists(&client, &settings, ends), client.board_infos(ends));
     let lists = lists?;
-    let is_seen =
-        |target: &BoardTarget, parts: &Option<Parts>| target.board.is_none() || parts.is_some();
+    let is_seen = |target: &BoardTarget, parts: &Option<BoardParts>| {
+        target.board.is_none() || parts.is_some()
+    };
     if lists.priorities.is_none()
         || !is_seen(&settings.operations, &lists.operations)
         || !is_seen(&settings.cyber_alerts, &lists.cyber_alerts)
@@ -194,7 +198,7 @@ async fn lists(client: &Client, settings: &Settings, ends: Instant) -> Result<Li
 
 fn chosen(settings: &Settings, lists: &Lists, boards: &[Board], kinds: &[KindInfo]) -> Chosen {
     let board =
-        |category, parts: Option<&Parts>| board_view(category, settings, parts, boards, kinds);
+        |category, parts: Option<&BoardParts>| board_view(category, settings, parts, boards, kinds);
     let priorities = lists.priorities.iter().flatten();
     Chosen {
         operations: board(Category::Operations, lists.operations.as_ref()),
@@ -217,7 +221,7 @@ fn chosen(settings: &Settings, lists: &Lists, boards: &[Board], kinds: &[KindInf
 fn board_view(
     category: Category,
     settings: &Settings,
-    parts: Option<&Parts>,
+    parts: Option<&BoardParts>,
     boards: &[Board],
     kinds: &[KindInfo],
 ) -> BoardView {
@@ -252,14 +256,14 @@ fn board_view(
         on_resolve: target.on_resolve,
         reopen_days: target.reopen_days,
         renew_after_hours: target.renew_after_hours,
-        start_statuses: statuses(as_start),
-        closing_statuses: statuses(as_closing),
+        start_statuses: statuses(check_start_status),
+        closing_statuses: statuses(check_closing_status),
         types: found
             .iter()
             .map(|found| Offer {
                 id: found.id,
                 name: found.name.clone(),
-                unfit: as_type(found).err(),
+                unfit: check_type(found).err(),
             })
             .collect(),
     }
@@ -371,7 +375,7 @@ fn asked_for(
             board: before.board,
             start_status: form.start_status.0,
             closing_status: form.closing_status.0,
-            types: types(&before.types, picked),
+            types: merge_types(&before.types, picked),
             on_resolve: form.on_resolve,
             reopen_days: form.reopen_days,
             renew_after_hours: form.renew_after_hours,
@@ -422,7 +426,7 @@ fn fits(before: &Settings, after: &Settings, lists: &Lists) -> Result<(), Proble
     ] {
         let (was, is) = (before.board(category), after.board(category));
         let issues = match (parts, is.board) {
-            (Some(parts), _) => unfit(is, &parts.statuses, &parts.types),
+            (Some(parts), _) => find_target_issues(is, &parts.statuses, &parts.types),
             (None, None) if chooses(is) => {
                 let words = "No board is chosen, so status and types are left to ConnectWise.";
                 return Err(Problem::invalid(format!("{of}[start_status]"), words));
@@ -434,9 +438,9 @@ fn fits(before: &Settings, after: &Settings, lists: &Lists) -> Result<(), Proble
         };
         if let Some((which, why)) = issues.into_iter().next() {
             let field = match &which {
-                Which::StartStatus => "[start_status]".to_owned(),
-                Which::ClosingStatus => "[closing_status]".to_owned(),
-                Which::Type(kind) => format!("[types][{kind}]"),
+                BoardChoice::StartStatus => "[start_status]".to_owned(),
+                BoardChoice::ClosingStatus => "[closing_status]".to_owned(),
+                BoardChoice::Type(kind) => format!("[types][{kind}]"),
             };
             let words = unusable(&which, why);
             return Err(Problem::invalid(format!("{of}{field}"), words));
@@ -460,11 +464,11 @@ fn fits(before: &Settings, after: &Settings, lists: &Lists) -> Result<(), Proble
 }
 
 /// What is chosen and cannot be used, and why.
-pub(crate) fn unusable(which: &Which, why: TargetIssue) -> String {
+pub(crate) fn unusable(which: &BoardChoice, why: TargetIssue) -> String {
     let what = match which {
-        Which::StartStatus => "The start status".to_owned(),
-        Which::ClosingStatus => "The closing status".to_owned(),
-        Which::Type(kind) => format!("The type of {kind}"),
+        BoardChoice::StartStatus => "The start status".to_owned(),
+        BoardChoice::ClosingStatus => "The closing status".to_owned(),
+        BoardChoice::Type(kind) => format!("The type of {kind}"),
     };
     format!("{what} cannot be used: {why}.")
 }

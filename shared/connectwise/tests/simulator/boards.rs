@@ -9,7 +9,8 @@ use connectwise::{Error, NewBoard, NewStatus, NewTeam, NewTicket};
 use connectwise_sim::Seed;
 use domain::RecordId;
 use domain::boards::{
-    BoardName, BoardUnusable, DesiredBoard, ExistingBoards, Next, Parts, Step, next,
+    BoardDecision, BoardName, BoardParts, BoardStep, BoardUnusable, DesiredBoard, ExistingBoards,
+    next_board_step,
 };
 use domain::kind::{BUILT_IN, Category};
 use domain::settings::BoardTarget;
@@ -101,16 +102,16 @@ impl<'a> PartnerConfig<'a> {
             parts: None,
         };
         loop {
-            match next(desired, &self.there).map_err(Stopped::BoardUnusable)? {
-                Next::Look { board } => self.look(board).await?,
-                Next::Make { step, .. } => {
+            match next_board_step(desired, &self.there).map_err(Stopped::BoardUnusable)? {
+                BoardDecision::Look { board } => self.look(board).await?,
+                BoardDecision::Make { step, .. } => {
                     self.call()?;
                     self.set(&self.faults_of_writes).await;
                     let made = self.write(step).await;
                     self.set(&self.faults_of_reads).await;
                     made.map_err(Stopped::Called)?;
                 }
-                Next::Done(target) => return Ok(target),
+                BoardDecision::Done(target) => return Ok(target),
             }
         }
     }
@@ -124,7 +125,10 @@ impl<'a> PartnerConfig<'a> {
                 Err(stopped @ (Stopped::Died | Stopped::BoardUnusable(_))) => panic!("{stopped:?}"),
             }
         }
-        panic!("it never ends: {:?}", next(&desired(category), &self.there));
+        panic!(
+            "it never ends: {:?}",
+            next_board_step(&desired(category), &self.there)
+        );
     }
 
     async fn set(&self, faults: &Value) {
@@ -135,7 +139,7 @@ impl<'a> PartnerConfig<'a> {
 
     async fn look(&mut self, board: RecordId) -> Result<(), Stopped> {
         let client = &self.site.client;
-        let mut parts = Parts {
+        let mut parts = BoardParts {
             board,
             statuses: Vec::new(),
             types: Vec::new(),
@@ -164,12 +168,12 @@ impl<'a> PartnerConfig<'a> {
     }
 
     /// Makes one thing, and adds the answer to what is there.
-    async fn write(&mut self, step: Step) -> Result<(), Error> {
+    async fn write(&mut self, step: BoardStep) -> Result<(), Error> {
         let writer = self.site.client.setup_writer();
         let ExistingBoards { boards, parts } = &mut self.there;
         match (step, parts) {
             (
-                Step::MakeBoard {
+                BoardStep::MakeBoard {
                     name,
                     location,
                     department,
@@ -185,7 +189,7 @@ impl<'a> PartnerConfig<'a> {
                 boards.push(writer.create_board(&new, soon()).await?.into());
             }
             (
-                Step::MakeStatus {
+                BoardStep::MakeStatus {
                     board,
                     name,
                     sort_order,
@@ -203,19 +207,19 @@ impl<'a> PartnerConfig<'a> {
                 let made = writer.create_status(board, &new, soon()).await?;
                 parts.statuses.push(made.into());
             }
-            (Step::MakeDefault { board, status }, Some(parts)) => {
+            (BoardStep::MakeDefault { board, status }, Some(parts)) => {
                 let made = writer.make_default(board, status, soon()).await?;
                 assert!(made.default_flag);
                 parts.statuses.retain(|other| other.id != status);
                 parts.statuses.push(made.into());
             }
-            (Step::MakeType { board, name, .. }, Some(parts)) => {
+            (BoardStep::MakeType { board, name, .. }, Some(parts)) => {
                 parts
                     .types
                     .push(writer.create_type(board, &name, soon()).await?.into());
             }
             (
-                Step::MakeTeam {
+                BoardStep::MakeTeam {
                     board,
                     name,
                     lead,

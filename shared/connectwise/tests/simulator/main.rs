@@ -15,7 +15,7 @@ use connectwise::{
 };
 use connectwise_sim::{Running, Seed, Sim};
 use domain::Secret;
-use domain::Target;
+use domain::TicketTarget;
 use domain::breaker::CallOutcome;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -508,7 +508,7 @@ async fn what_a_ticket_points_at_is_named_when_it_is_gone() {
     let good = new_ticket("tb1-a-1");
     let table = [
         (
-            Target::Board,
+            TicketTarget::Board,
             NewTicket {
                 board: Some(999),
                 type_: None,
@@ -516,28 +516,28 @@ async fn what_a_ticket_points_at_is_named_when_it_is_gone() {
             },
         ),
         (
-            Target::Status,
+            TicketTarget::Status,
             NewTicket {
                 status: Some(999),
                 ..good.clone()
             },
         ),
         (
-            Target::Type,
+            TicketTarget::Type,
             NewTicket {
                 type_: Some(999),
                 ..good.clone()
             },
         ),
         (
-            Target::Priority,
+            TicketTarget::Priority,
             NewTicket {
                 priority: Some(999),
                 ..good.clone()
             },
         ),
         (
-            Target::Company,
+            TicketTarget::Company,
             NewTicket {
                 company: 999,
                 ..good.clone()

@@ -7,38 +7,35 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::record::Op;
 
-/// Why an alert cannot go on now, in any state.
+/// Why an alert is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", content = "of", rename_all = "snake_case")]
 pub enum Blocked {
-    /// The partner has no confirmed connection yet.
     NotSetUp,
-    /// The tenant has no ConnectWise company.
+    /// The tenant is not mapped to a ConnectWise company.
     Unmapped,
-    /// The tenant is switched off.
     TenantDisabled,
-    /// The kind is switched off.
     KindDisabled,
-    /// ConnectWise refuses the connection: keys, clientId or company id.
+    /// ConnectWise refuses the keys, the clientId or the company id.
     ConnectionBroken,
-    /// ConnectWise has been out of reach for longer than the back-off.
+    /// ConnectWise has been unavailable for longer than the back-off.
     ConnectionUnavailable,
-    /// ConnectWise asked for a pause that is too long to wait for in the queue.
+    /// ConnectWise asked for a pause that is too long for a message in the queue.
     Throttled,
-    /// Its message came back too often, for whatever reason: it is tried again after a while.
+    /// Its message was received too often. The alert is retried after a while.
     Deferred,
-    /// The API member lacks this right.
     MissingRight(String),
-    /// What new tickets point at is gone.
-    TargetGone(Target),
-    /// ConnectWise refused the ticket, in its own words.
+    /// A board, status, type, priority or company of the ticket cannot be used.
+    TargetGone(TicketTarget),
+    /// ConnectWise refused the ticket, with this message.
     Rejected(String),
-    /// It stood longer than the back-fill reaches when it was released.
+    /// It was raised before the back-fill period began.
     OlderThanBackfill,
 }
 
 impl Blocked {
-    /// Whether set-up holds the alert, so that a switch of set-up lets it go on.
+    /// Whether the alert is blocked by the configuration, so that a change of it can release the
+    /// alert.
     pub(crate) fn waits_for_set_up(&self) -> bool {
         match self {
             Self::NotSetUp
@@ -57,23 +54,18 @@ impl Blocked {
     }
 }
 
-/// What a ticket points at.
+/// A ConnectWise record that a ticket refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Target {
-    /// The service board.
+pub enum TicketTarget {
     Board,
-    /// The start or closing status.
     Status,
-    /// The ticket type of the kind.
     Type,
-    /// The priority of the severity.
     Priority,
-    /// The tenant's company.
     Company,
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for TicketTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Board => "board",
@@ -104,33 +96,32 @@ impl fmt::Display for Blocked {
     }
 }
 
-/// Why and since when.
+/// The reason of a block and its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockedSince {
-    /// Why the alert cannot go on.
     #[serde(flatten)]
     pub reason: Blocked,
-    /// Since when. Of a refusal: when ConnectWise last refused it, since each retry takes the claim first.
+    /// Since when. For a refusal: when ConnectWise last refused the call. Each retry takes the
+    /// claim first, which clears the block.
     pub since: Timestamp,
-    /// What ConnectWise refused, where that is why.
+    /// The refused call, if that is the reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<CallRefusal>,
 }
 
-/// A call that ConnectWise refused for the sake of this one alert: the connection works.
+/// A call that ConnectWise refused because of this one alert, while the connection works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Refusal {
-    /// The write; none where looking something up was refused.
+pub struct CallRefusal {
+    /// The write. `None` if ConnectWise refused a search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<Op>,
-    /// ConnectWise's own words, on one line.
+    /// ConnectWise's message, on one line.
     pub words: String,
 }
 
 impl BlockedSince {
-    /// Blocked because ConnectWise refused a call for the sake of this alert.
     #[must_use]
-    pub fn refused(reason: Blocked, refusal: Refusal, since: Timestamp) -> Self {
+    pub fn refused(reason: Blocked, refusal: CallRefusal, since: Timestamp) -> Self {
         Self {
             reason,
             since,
@@ -138,7 +129,8 @@ impl BlockedSince {
         }
     }
 
-    /// Whether ConnectWise refused a call for the sake of this alert. Then it is retried only when reconcile or a person asks for it.
+    /// Whether ConnectWise refused a call because of this alert. Such a call is retried only at the
+    /// request of reconcile or a person.
     #[must_use]
     pub fn is_refusal(&self) -> bool {
         match self.reason {
@@ -156,21 +148,21 @@ impl BlockedSince {
         }
     }
 
-    /// Whether ConnectWise refused this write, or something that must come before it.
+    /// Whether ConnectWise refused this write, or a search that must precede it.
     #[must_use]
     pub fn refuses(&self, op: Op) -> bool {
         let refused = self.refusal.as_ref().and_then(|refusal| refusal.op);
         self.is_refusal() && refused.is_none_or(|refused| refused == op)
     }
 
-    /// Whether ConnectWise refused to look something up.
+    /// Whether ConnectWise refused a search.
     #[must_use]
     pub fn refuses_look(&self) -> bool {
         let refused = self.refusal.as_ref().and_then(|refusal| refusal.op);
         self.is_refusal() && refused.is_none()
     }
 
-    /// ConnectWise's own words; empty where it said none.
+    /// Returns ConnectWise's message, or an empty string.
     #[must_use]
     pub fn words(&self) -> &str {
         match (&self.refusal, &self.reason) {

@@ -1,4 +1,4 @@
-//! What is known of an alert, cleaned and typed: the form in which events travel on the queue.
+//! Events about alerts, cleaned and typed. This is their form on the queue.
 
 use std::fmt;
 
@@ -9,37 +9,33 @@ use crate::alert::kind::Category;
 use crate::digest::{digest_bytes, hex};
 use crate::{AlertKey, EventId, Kind};
 
-/// One message about an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Event {
-    /// The alert.
     pub key: AlertKey,
-    /// The source's id of this message, for people; [`Self::digest`] identifies the event.
+    /// The source's id of this message, shown to people. [`Self::digest`] identifies the event.
     pub id: EventId,
-    /// Identifies the event: a retry has the same digest.
+    /// Identifies the event. A retry has the same digest.
     pub digest: EventDigest,
-    /// When it happened upstream; never later than its receipt.
+    /// When it happened, by the source's clock. Never later than the receipt.
     pub occurred_at: Timestamp,
-    /// When and where in its request it was received.
     pub receipt: Receipt,
-    /// What happened.
     #[serde(flatten)]
-    pub change: Change,
+    pub change: AlertChange,
 }
 
-/// Which event it is, in 64 bits: what the source says of its identity, as a hash.
+/// Identifies an event: a 64-bit hash of what the source says about its identity.
 ///
-/// `CloudEvents` identifies an event by `source` and `id`. Senders that give one id to several events are against that and common:
-/// they use the alert's id. So the type and the stated time count too, which a retry repeats. With 192 known events of an alert, a
-/// new one is taken for a known one once in 10^17.
+/// `CloudEvents` identifies an event by `source` and `id`. Many senders break that rule and give
+/// one id to several events, for instance the alert's id. So the type and the stated time count
+/// too, which a retry repeats. With 192 known events of an alert, a new event is mistaken for a
+/// known one once in 10^17.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EventDigest(pub(crate) [u8; 8]);
 
 impl EventDigest {
-    /// Of what identifies an event.
     #[must_use]
-    pub fn of(identity: &[&str]) -> Self {
+    pub fn new(identity: &[&str]) -> Self {
         Self(digest_bytes(identity))
     }
 }
@@ -60,22 +56,21 @@ impl TryFrom<String> for EventDigest {
     }
 }
 
-/// When an event was received, by the clock of this system: the order in which a sender's requests came. The queue may change that
-/// order, and a sender's clock may be wrong; the receipt is neither.
+/// When Ticketbridge received an event: the order in which a sender's requests came. The queue may
+/// change that order, and a sender's clock may be wrong; the receipt is not affected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Receipt {
-    /// When its request was received.
+    /// When the request was received.
     pub at: Timestamp,
-    /// Its index in the request's batch.
+    /// The index in the request's batch.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub index: u32,
-    /// Its stated time was ahead of the receipt, so the receipt stands for it.
+    /// The stated time was later than the receipt, so the receipt replaces it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub bounds_time: bool,
 }
 
 impl Receipt {
-    /// Whether it was received after the other.
     #[must_use]
     pub fn is_after(&self, other: &Self) -> bool {
         (self.at, self.index) > (other.at, other.index)
@@ -90,20 +85,19 @@ fn is_zero(index: &u32) -> bool {
     *index == 0
 }
 
-/// What an event says of its alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "change", rename_all = "snake_case")]
-pub enum Change {
-    /// It is there.
+pub enum AlertChange {
+    /// The alert is active.
     Raised(Particulars),
-    /// It is there still, and something about it is new.
+    /// The alert is still active, and some of its details changed.
     Updated(Particulars),
-    /// It is gone.
+    /// The alert is resolved.
     Resolved,
 }
 
-impl Change {
-    /// The type of its event on the wire.
+impl AlertChange {
+    /// Returns the type of the event on the wire.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -114,23 +108,21 @@ impl Change {
     }
 }
 
-/// What a raised or updated alert looks like.
+/// The details of a raised or updated alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Particulars {
-    /// What sort of alert.
     pub kind: Kind,
-    /// The board category of the kind, as the door knew it.
+    /// The category of the kind, as configured when the event was received.
     pub category: Category,
-    /// How bad it is.
     pub severity: Severity,
-    /// Gone by itself at this time, unless repeated.
+    /// When the alert expires, unless it is repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
-    /// What a person reads.
+    /// The text for people.
     pub payload: Payload,
 }
 
-/// The event's text, cleaned and cut at the door.
+/// The text of an event, cleaned and cut to length.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payload {
     /// One line, never empty.
@@ -140,18 +132,18 @@ pub struct Payload {
     /// The tenant's name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant_name: Option<String>,
-    /// The machine that it happened on.
+    /// The affected machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device: Option<String>,
-    /// The person that it happened to.
+    /// The affected user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// Where upstream shows the alert: an http or https address.
+    /// A link to the alert at its source: an http or https address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
 }
 
-/// How bad an alert is; later is worse.
+/// The severity of an alert, from the lowest to the highest.
 #[derive(
     Debug,
     Clone,
@@ -167,15 +159,15 @@ pub struct Payload {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// For the record.
+    /// No action is needed.
     Informational,
-    /// When there is time.
+    /// Act when there is time.
     Low,
-    /// Soon.
+    /// Act soon.
     Medium,
-    /// Today.
+    /// Act today.
     High,
-    /// Now.
+    /// Act now.
     Critical,
 }
 
@@ -191,25 +183,23 @@ impl fmt::Display for Severity {
     }
 }
 
-/// The place of an event among those of its alert: by time, and at one time by receipt. Two requests can be received in one moment;
-/// then raised is last, so that no tie loses an alert.
+/// The position of an event among those of its alert: by time, then by receipt. If two requests are
+/// received in the same moment, a raise sorts last, so that no tie loses an alert.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Order {
-    /// When it happened upstream; never later than its receipt.
+pub struct EventOrder {
+    /// When it happened, by the source's clock. Never later than the receipt.
     pub occurred_at: Timestamp,
-    /// When and where in its request it was received.
     pub receipt: Receipt,
     /// 0 resolved, 1 updated, 2 raised.
     pub rank: u8,
-    /// Which event it is.
     pub digest: EventDigest,
 }
 
 impl Event {
-    /// An event that is received in the moment in which it happens.
+    /// Makes an event that is received at the moment at which it happens.
     #[must_use]
-    pub fn immediate(key: AlertKey, id: EventId, at: Timestamp, change: Change) -> Self {
-        let digest = EventDigest::of(&[id.as_str(), change.name()]);
+    pub fn immediate(key: AlertKey, id: EventId, at: Timestamp, change: AlertChange) -> Self {
+        let digest = EventDigest::new(&[id.as_str(), change.name()]);
         let receipt = Receipt {
             at,
             index: 0,
@@ -225,15 +215,14 @@ impl Event {
         }
     }
 
-    /// Its place among the events of its alert.
     #[must_use]
-    pub fn order(&self) -> Order {
+    pub fn order(&self) -> EventOrder {
         let rank = match self.change {
-            Change::Resolved => 0,
-            Change::Updated(_) => 1,
-            Change::Raised(_) => 2,
+            AlertChange::Resolved => 0,
+            AlertChange::Updated(_) => 1,
+            AlertChange::Raised(_) => 2,
         };
-        Order {
+        EventOrder {
             occurred_at: self.occurred_at,
             receipt: self.receipt,
             rank,
@@ -245,10 +234,10 @@ impl Event {
     #[must_use]
     pub fn payload(&self) -> Option<&Payload> {
         match &self.change {
-            Change::Raised(particulars) | Change::Updated(particulars) => {
+            AlertChange::Raised(particulars) | AlertChange::Updated(particulars) => {
                 Some(&particulars.payload)
             }
-            Change::Resolved => None,
+            AlertChange::Resolved => None,
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::alert::event::{Change, Event, Order, Particulars, Payload};
-use crate::alert::folded_events::Effect;
-use crate::alert::record::{Actual, AlertDetails, Closed, ClosedBy, Desired, Record};
+use crate::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload};
+use crate::alert::folded_events::FoldEffect;
+use crate::alert::record::{Actual, AlertDetails, ClosedBy, ClosedTicket, Desired, Record};
 
 /// Two clocks of one source may differ by so much.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
@@ -20,11 +20,11 @@ pub fn fold(record: Record, event: &Event) -> Record {
         return record;
     }
     let place = place(&record.desired, event);
-    let is_update = matches!(event.change, Change::Updated(_));
+    let is_update = matches!(event.change, AlertChange::Updated(_));
     if place.is_some() && is_update && is_resolved(&record) {
         // Its retry is no newer than it was.
         let mut record = record;
-        record.folded.add(event.digest, Effect::Repeat);
+        record.folded.add(event.digest, FoldEffect::Repeat);
         return record;
     }
     let was_active = record.desired.active;
@@ -34,8 +34,8 @@ pub fn fold(record: Record, event: &Event) -> Record {
         None => older(record, event),
     };
     let effect = match was_known && record.desired.active == was_active {
-        true => Effect::Repeat,
-        false => Effect::Transition,
+        true => FoldEffect::Repeat,
+        false => FoldEffect::Transition,
     };
     record.folded.add(event.digest, effect);
     record
@@ -43,13 +43,13 @@ pub fn fold(record: Record, event: &Event) -> Record {
 
 /// The place that the event takes as the newest; none where a newer one is known. It never moves back, so that what was older than the
 /// newest event stays older.
-fn place(desired: &Desired, event: &Event) -> Option<Order> {
+fn place(desired: &Desired, event: &Event) -> Option<EventOrder> {
     let order = event.order();
     let Some(last) = &desired.last else {
         return Some(order);
     };
     let occurred_at = order.occurred_at.max(last.occurred_at);
-    is_newer(desired, last, event, &order).then_some(Order {
+    is_newer(desired, last, event, &order).then_some(EventOrder {
         occurred_at,
         ..order
     })
@@ -63,7 +63,7 @@ fn place(desired: &Desired, event: &Event) -> Option<Order> {
 ///   alert is not resolved before it is raised, so that clock is slow. Taken for old, the resolve would leave the ticket open for
 ///   good, since the source has said its last word. Where another event of that moment is known the times count: then the resolve
 ///   ended what was before.
-fn is_newer(desired: &Desired, last: &Order, event: &Event, order: &Order) -> bool {
+fn is_newer(desired: &Desired, last: &EventOrder, event: &Event, order: &EventOrder) -> bool {
     let apart = last.occurred_at.duration_since(order.occurred_at).abs();
     let is_bounded = last.receipt.bounds_time || order.receipt.bounds_time;
     match apart <= CLOCKS && (is_bounded || is_only_pair(desired, last, event)) {
@@ -73,7 +73,7 @@ fn is_newer(desired: &Desired, last: &Order, event: &Event, order: &Order) -> bo
 }
 
 /// Whether the newest event and this one are the only raise that is known and the only resolve, whichever of them came first.
-fn is_only_pair(desired: &Desired, last: &Order, event: &Event) -> bool {
+fn is_only_pair(desired: &Desired, last: &EventOrder, event: &Event) -> bool {
     let is_alone = |details: &AlertDetails| {
         let before = details.previous_event_at;
         before.is_none_or(|before| details.raised_at.duration_since(before) > CLOCKS)
@@ -82,24 +82,26 @@ fn is_only_pair(desired: &Desired, last: &Order, event: &Event) -> bool {
     };
     match (&event.change, &desired.details) {
         // Only where the times say that it was resolved before it was raised.
-        (Change::Resolved, Some(details)) => {
+        (AlertChange::Resolved, Some(details)) => {
             desired.active && is_alone(details) && event.occurred_at < last.occurred_at
         }
-        (Change::Raised(_), None) => !desired.active && event.occurred_at > last.occurred_at,
-        (Change::Raised(_), Some(_)) | (Change::Resolved, None) | (Change::Updated(_), _) => false,
+        (AlertChange::Raised(_), None) => !desired.active && event.occurred_at > last.occurred_at,
+        (AlertChange::Raised(_), Some(_))
+        | (AlertChange::Resolved, None)
+        | (AlertChange::Updated(_), _) => false,
     }
 }
 
-fn newer(record: Record, event: &Event, order: Order) -> Record {
+fn newer(record: Record, event: &Event, order: EventOrder) -> Record {
     let mut record = match &event.change {
-        Change::Resolved => resolve(record),
-        Change::Raised(particulars) | Change::Updated(particulars)
+        AlertChange::Resolved => resolve(record),
+        AlertChange::Raised(particulars) | AlertChange::Updated(particulars)
             if is_known(&record) && !is_over(&record, event) =>
         {
             repeated(record, event, particulars)
         }
         // An update of an unknown alert is a raise: that is late or lost.
-        Change::Raised(particulars) | Change::Updated(particulars) => {
+        AlertChange::Raised(particulars) | AlertChange::Updated(particulars) => {
             raised(record, event, particulars)
         }
     };
@@ -111,7 +113,8 @@ fn newer(record: Record, event: &Event, order: Order) -> Record {
 /// A repeat prolongs the alert that it repeats, also where it carries the time of the raise and an update with a later time came in
 /// between. Of equal times the worse severity counts.
 fn older(mut record: Record, event: &Event) -> Record {
-    let (Change::Raised(particulars) | Change::Updated(particulars)) = &event.change else {
+    let (AlertChange::Raised(particulars) | AlertChange::Updated(particulars)) = &event.change
+    else {
         return resolved_before(record, event);
     };
     let desired = &mut record.desired;
@@ -155,8 +158,9 @@ fn resolved_before(mut record: Record, event: &Event) -> Record {
     let raised_at = details.raise_received_at;
     record.payload.get_or_insert(text);
     // When a ticket was deleted or moved is not known: no alert is lost.
-    let is_next = |closed: &Closed| {
-        record.is_life_over() && (closed.by != ClosedBy::Technician || closed.ended_at <= raised_at)
+    let is_next = |closed: &ClosedTicket| {
+        record.is_occurrence_over()
+            && (closed.by != ClosedBy::Technician || closed.ended_at <= raised_at)
     };
     if matches!(&record.actual, Some(Actual::Closed(closed)) if is_next(closed)) {
         record.occurrence += 1;
@@ -204,11 +208,11 @@ fn is_resolved(record: &Record) -> bool {
 fn is_over(record: &Record, event: &Event) -> bool {
     let details = record.desired.details.as_ref();
     let end = details.and_then(|details| details.expires_at);
-    record.is_life_over() && end.is_some_and(|end| end <= event.occurred_at)
+    record.is_occurrence_over() && end.is_some_and(|end| end <= event.occurred_at)
 }
 
 fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
-    if record.is_life_over() {
+    if record.is_occurrence_over() {
         record.occurrence += 1;
     }
     if let Some(Actual::Open(open)) = &mut record.actual {

@@ -1,6 +1,8 @@
-//! Which events of an alert were folded: an event that is delivered again, whenever that is, has no second effect.
+//! The events that were folded into an alert's record. An event that is delivered again has no
+//! second effect, however late it comes.
 //!
-//! Order alone does not tell: a retry of an event without a time is received with a new timestamp, and looks new.
+//! The order of events is not enough: a retry of an event without a time gets a new timestamp at
+//! its receipt and looks new.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -10,14 +12,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::alert::event::EventDigest;
 
-/// Events that began or ended an occurrence, or came before any. A retry of one of these would make or close a ticket, so they outlive
-/// whatever number of repeats.
+/// How many events are kept that started or ended an occurrence, or were the first ones. A retry of
+/// such an event would create or close a ticket, so they are kept apart from repeats.
 const TRANSITIONS: usize = 64;
 
-/// Events that repeated an alert or changed nothing: two hours of a heartbeat each minute, with some to spare.
+/// How many events are kept that repeated an alert or changed nothing: a bit more than two hours of
+/// a heartbeat every minute.
 const REPEATS: usize = 128;
 
-/// The digests of the events that were folded, the newest of each class: at most 1,536 bytes, and 8 for each event of a quiet alert.
+/// The digests of folded events, the newest of each class: at most 1,536 bytes, and 8 bytes per
+/// event for an alert with few events.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct FoldedEvents {
     #[serde(default, skip_serializing_if = "Ring::is_empty")]
@@ -26,42 +30,41 @@ pub struct FoldedEvents {
     repeats: Ring,
 }
 
-/// What an event meant for its alert.
+/// The effect of an event on its alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effect {
-    /// It began or ended an occurrence, or was the first that was received.
+pub(crate) enum FoldEffect {
+    /// It started or ended an occurrence, or was the first event.
     Transition,
-    /// The alert stayed as it was.
+    /// It changed neither.
     Repeat,
 }
 
 impl FoldedEvents {
-    /// Whether no event was folded.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.transitions.is_empty() && self.repeats.is_empty()
     }
 
-    /// Whether this event was folded, as far as is remembered.
+    /// Whether this event was folded, as far back as digests are kept.
     #[must_use]
     pub fn contains(&self, event: EventDigest) -> bool {
         self.transitions.0.contains(&event) || self.repeats.0.contains(&event)
     }
 
-    pub(crate) fn add(&mut self, event: EventDigest, effect: Effect) {
+    pub(crate) fn add(&mut self, event: EventDigest, effect: FoldEffect) {
         match effect {
-            Effect::Transition => self.transitions.add(event, TRANSITIONS),
-            Effect::Repeat => self.repeats.add(event, REPEATS),
+            FoldEffect::Transition => self.transitions.add(event, TRANSITIONS),
+            FoldEffect::Repeat => self.repeats.add(event, REPEATS),
         }
     }
 
-    /// Forgets repeats: what is left of an alert that ended long ago.
+    /// Drops the repeats of an alert that ended long ago.
     pub(crate) fn shrink(&mut self) {
         self.repeats.0.clear();
     }
 }
 
-/// Digests from the oldest to the newest; in the table one binary value.
+/// Digests from the oldest to the newest. In the table they are one binary value.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 struct Ring(VecDeque<EventDigest>);
 
@@ -110,7 +113,7 @@ impl<'de> Visitor<'de> for Bytes {
         Ring::from_bytes(bytes).ok_or_else(|| E::invalid_length(bytes.len(), &self))
     }
 
-    /// JSON has no bytes.
+    /// JSON has no binary values.
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Ring, A::Error> {
         let mut bytes = vec![];
         while let Some(byte) = list.next_element()? {
@@ -125,15 +128,15 @@ mod tests {
     use super::*;
 
     fn event(number: usize) -> EventDigest {
-        EventDigest::of(&["test", &number.to_string()])
+        EventDigest::new(&["test", &number.to_string()])
     }
 
     #[test]
-    fn a_transition_is_remembered_behind_any_number_of_repeats() {
+    fn repeats_do_not_displace_a_transition() {
         let mut folded = FoldedEvents::default();
-        folded.add(event(0), Effect::Transition);
+        folded.add(event(0), FoldEffect::Transition);
         for number in 1..=1000 {
-            folded.add(event(number), Effect::Repeat);
+            folded.add(event(number), FoldEffect::Repeat);
         }
         assert!(folded.contains(event(0)));
         assert!(
@@ -144,7 +147,7 @@ mod tests {
         folded.shrink();
         assert!(folded.contains(event(0)) && !folded.contains(event(1000)));
         for number in 1..=64 {
-            folded.add(event(number), Effect::Transition);
+            folded.add(event(number), FoldEffect::Transition);
         }
         assert!(!folded.contains(event(0)), "it is bounded");
     }
@@ -153,9 +156,9 @@ mod tests {
     fn folded_events_are_read_back_as_they_were_written() {
         let mut folded = FoldedEvents::default();
         assert_eq!(serde_json::to_string(&folded).unwrap(), "{}");
-        folded.add(event(1), Effect::Transition);
-        folded.add(event(2), Effect::Repeat);
-        folded.add(event(3), Effect::Repeat);
+        folded.add(event(1), FoldEffect::Transition);
+        folded.add(event(2), FoldEffect::Repeat);
+        folded.add(event(3), FoldEffect::Repeat);
         let text = serde_json::to_string(&folded).unwrap();
         let back: FoldedEvents = serde_json::from_str(&text).unwrap();
         assert_eq!(back, folded);

@@ -1,45 +1,47 @@
-//! What becomes of alerts that wait, if a partner's set-up were as a view says: what a person is shown before deciding.
+//! What would happen to blocked alerts under another configuration: shown to a person who decides
+//! about it.
 
 use jiff::Timestamp;
 
 use crate::Blocked;
 use crate::alert::blocked::BlockedSince;
 use crate::alert::record::AlertDetails;
-use crate::alert::release::{Held, held};
+use crate::alert::release::{BlockStatus, block_status};
 use crate::connection::view::ConnectionView;
 
-/// What becomes of a waiting alert.
+/// The forecast for one blocked alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fate {
-    /// A ticket, as soon as it is decided again.
+pub enum Forecast {
+    /// It becomes a ticket.
     Ticket,
-    /// It was raised before the back-fill begins: it waits for a person.
-    Older,
-    /// It goes on waiting, for this.
-    Waits(Blocked),
+    /// It was raised before the back-fill period began, so a person must release it.
+    TooOld,
+    /// It stays blocked for this reason.
+    Blocked(Blocked),
 }
 
-/// What becomes of an alert that stands and is blocked for this reason. What ConnectWise would have to be asked about is taken to wait.
+/// Predicts what happens to an active, blocked alert. Alerts whose release depends on ConnectWise
+/// count as blocked.
 #[must_use]
-pub fn fate(
+pub fn forecast(
     blocked: &BlockedSince,
     details: &AlertDetails,
     view: &ConnectionView,
     now: Timestamp,
-) -> Fate {
+) -> Forecast {
     let reason = &blocked.reason;
-    match held(blocked, Some(details), view, now) {
-        Held::Yes | Held::ByRefusal => return Fate::Waits(reason.clone()),
-        Held::No => {}
+    match block_status(blocked, Some(details), view, now) {
+        BlockStatus::Blocked | BlockStatus::Refused => return Forecast::Blocked(reason.clone()),
+        BlockStatus::Cleared => {}
     }
     match view.target(&details.kind) {
-        Err(reason) => Fate::Waits(reason),
+        Err(reason) => Forecast::Blocked(reason),
         Ok(_)
             if view.is_older_than_backfill(Some(reason), &details.kind, details.raised_at, now) =>
         {
-            Fate::Older
+            Forecast::TooOld
         }
-        Ok(_) => Fate::Ticket,
+        Ok(_) => Forecast::Ticket,
     }
 }
 
@@ -52,7 +54,7 @@ mod tests {
     use crate::connection::view::LiveConnection;
     use crate::setup::mapping::Mapping;
     use crate::setup::settings::Settings;
-    use crate::{Kind, Target};
+    use crate::{Kind, TicketTarget};
 
     fn at(hours: i64) -> Timestamp {
         Timestamp::from_second(1_790_000_000 + 3600 * hours).unwrap()
@@ -107,53 +109,58 @@ mod tests {
         };
         let rejected = || Rejected("summary".into());
         for (blocked, details, view, expected) in [
-            (NotSetUp, details("disk", -1), &live, Fate::Ticket),
-            (NotSetUp, details("disk", -48), &live, Fate::Ticket),
-            (NotSetUp, details("disk", -49), &live, Fate::Older),
-            (Unmapped, details("disk", -49), &live, Fate::Older),
+            (NotSetUp, details("disk", -1), &live, Forecast::Ticket),
+            (NotSetUp, details("disk", -48), &live, Forecast::Ticket),
+            (NotSetUp, details("disk", -49), &live, Forecast::TooOld),
+            (Unmapped, details("disk", -49), &live, Forecast::TooOld),
             // Not set-up's doing: all of them go on.
-            (ConnectionBroken, details("disk", -49), &live, Fate::Ticket),
+            (
+                ConnectionBroken,
+                details("disk", -49),
+                &live,
+                Forecast::Ticket,
+            ),
             (
                 NotSetUp,
                 details("disk", -1),
                 &view(None, true),
-                Fate::Waits(Unmapped),
+                Forecast::Blocked(Unmapped),
             ),
             (
                 NotSetUp,
                 details("disk", -1),
                 &view(Some(301), false),
-                Fate::Waits(TenantDisabled),
+                Forecast::Blocked(TenantDisabled),
             ),
             (
                 NotSetUp,
                 details("dns_poisoning", -1),
                 &live,
-                Fate::Waits(KindDisabled),
+                Forecast::Blocked(KindDisabled),
             ),
             // A person's decision, or ConnectWise's.
             (
                 OlderThanBackfill,
                 details("disk", -1),
                 &live,
-                Fate::Waits(OlderThanBackfill),
+                Forecast::Blocked(OlderThanBackfill),
             ),
             (
                 rejected(),
                 details("disk", -1),
                 &live,
-                Fate::Waits(rejected()),
+                Forecast::Blocked(rejected()),
             ),
             (
-                TargetGone(Target::Board),
+                TargetGone(TicketTarget::Board),
                 details("disk", -1),
                 &live,
-                Fate::Waits(TargetGone(Target::Board)),
+                Forecast::Blocked(TargetGone(TicketTarget::Board)),
             ),
         ] {
             let blocked = since(blocked);
             assert_eq!(
-                fate(&blocked, &details, view, at(0)),
+                forecast(&blocked, &details, view, at(0)),
                 expected,
                 "{blocked:?}"
             );
@@ -162,7 +169,7 @@ mod tests {
             connection: None,
             ..live
         };
-        let waits = fate(&since(NotSetUp), &details("disk", -1), &off, at(0));
-        assert_eq!(waits, Fate::Waits(NotSetUp));
+        let waits = forecast(&since(NotSetUp), &details("disk", -1), &off, at(0));
+        assert_eq!(waits, Forecast::Blocked(NotSetUp));
     }
 }

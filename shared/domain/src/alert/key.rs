@@ -1,28 +1,26 @@
-//! An alert's identity, and the two permanent things made of it: the table's key and the ticket's token.
+//! The identity of an alert, and its two permanent keys: the table's key and the ticket's
+//! reference.
 
-use crate::digest::sha256;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::digest::{digest, hex};
+use crate::digest::{digest, hex, sha256};
 use crate::{AlertId, PartnerId, SourceId, TenantId};
 
-/// What an alert is: never its title, never the id of a message about it. The same id from two sources is two alerts.
+/// Identifies an alert. Neither the title nor an event's id is part of it. The same id from two
+/// sources names two alerts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AlertKey {
-    /// Whose ConnectWise it goes to.
     pub partner: PartnerId,
-    /// Which customer it is about.
     pub tenant: TenantId,
-    /// Who says so.
     pub source: SourceId,
-    /// What the source calls it.
     pub alert_id: AlertId,
 }
 
 impl AlertKey {
-    /// The key of the alert's item, `<16 hex>-<32 hex>`: the middle parts of its tokens.
+    /// Returns the key of the alert's item, `<16 hex>-<32 hex>`. It is also the middle of its
+    /// ticket references.
     #[must_use]
     pub fn item_key(&self) -> String {
         let scope = [
@@ -37,7 +35,8 @@ impl AlertKey {
         )
     }
 
-    /// A key that is the same for all alerts of this source and tenant whose ids are [similar](crate::alert::similar).
+    /// Returns a key that all alerts of this source and tenant share whose ids are
+    /// [similar](crate::alert::similar).
     #[must_use]
     pub fn similar_key(&self) -> ItemKey {
         let scope = [
@@ -52,19 +51,18 @@ impl AlertKey {
         ItemKey(bytes)
     }
 
-    /// Which of the index's keys lists it.
     #[must_use]
     pub fn shard(&self) -> u8 {
         shard(&self.item_key())
     }
 }
 
-/// An alert's item key in few bytes, for whoever holds a hundred thousand of them.
+/// An alert's item key in few bytes, for lists of a hundred thousand alerts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ItemKey([u8; 24]);
 
 impl ItemKey {
-    /// Of `<16 hex>-<32 hex>`; none where that is no item key of an alert's.
+    /// Parses `<16 hex>-<32 hex>`.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let (scope, alert) = text.split_once('-')?;
@@ -92,10 +90,10 @@ impl fmt::Display for ItemKey {
     }
 }
 
-/// How many index keys share one partner's alerts: a storm on a single key would be throttled.
+/// How many index keys share the alerts of one partner. A burst on a single key would be throttled.
 pub const SHARDS: u8 = 4;
 
-/// Which of the index's keys lists what has this hash for its key.
+/// Returns the index key for an item whose key ends with this hash.
 #[must_use]
 pub fn shard(hex: &str) -> u8 {
     hex.bytes().last().unwrap_or_default() % SHARDS
@@ -107,21 +105,20 @@ impl fmt::Display for AlertKey {
     }
 }
 
-/// A ticket's `externalXRef`: `tb1-<scope>-<alert>-<episode>`. Only hexadecimal digits, letters and hyphens, so that it needs no
-/// escaping in a search, and never empty.
+/// A ticket's `externalXRef`: `tb1-<scope>-<alert>-<occurrence>`. It has only hexadecimal digits,
+/// letters and hyphens, so a search needs no escaping, and it is never empty.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct TicketRef(String);
 
 impl TicketRef {
-    /// The token of one episode of an alert.
     #[must_use]
     pub fn new(key: &AlertKey, occurrence: u32) -> Self {
         Self(format!("tb1-{}-{occurrence}", key.item_key()))
     }
 
-    /// The token that a ticket carries; none where that is no token of ours. A token has lower-case letters only, so case and
-    /// white space around it say nothing: something on the way may have changed both.
+    /// Parses the reference that a ticket carries. A reference has only lower-case letters, so case
+    /// and white space around it are ignored: another system may have changed both.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = &text.trim().to_ascii_lowercase();
@@ -138,7 +135,6 @@ impl TicketRef {
             .then_some(ticket_ref)
     }
 
-    /// The key of the alert's item.
     #[must_use]
     pub fn item_key(&self) -> &str {
         let parts = self
@@ -148,7 +144,6 @@ impl TicketRef {
         parts.map_or("", |(item_key, _)| item_key)
     }
 
-    /// Which life of the alert it is of.
     #[must_use]
     pub fn occurrence(&self) -> u32 {
         let parts = self.0.rsplit_once('-');
@@ -157,7 +152,6 @@ impl TicketRef {
             .unwrap_or_default()
     }
 
-    /// The token as it stands on the ticket.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -183,9 +177,9 @@ mod tests {
         }
     }
 
-    /// The values are permanent: they stand on tickets and in tables for years.
+    /// The values are permanent: tickets and tables keep them for years.
     #[test]
-    fn a_token_never_changes() {
+    fn a_reference_never_changes() {
         assert_eq!(
             TicketRef::new(&key("contoso", "a-1"), 1).as_str(),
             "tb1-690b421c3b130955-35d133fcd351ba2bf45e1be907b5b77b-1"
@@ -193,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_ticket_carries_is_a_token_or_not() {
+    fn only_a_whole_reference_is_parsed() {
         let ticket_ref = TicketRef::new(&key("contoso", "a-1"), 12);
         assert_eq!(
             TicketRef::parse(ticket_ref.as_str()),
@@ -222,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_key_is_the_same_in_bytes() {
+    fn an_item_key_round_trips_through_bytes() {
         let text = key("contoso", "a-1").item_key();
         let in_bytes = ItemKey::parse(&text).unwrap();
         assert_eq!(in_bytes.to_string(), text);
@@ -242,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_cannot_flow_into_each_other() {
+    fn parts_of_a_key_cannot_run_together() {
         assert_ne!(key("ab", "c").item_key(), key("a", "bc").item_key());
         assert_eq!(
             key("t", "a").item_key()[..16],

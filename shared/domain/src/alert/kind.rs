@@ -1,31 +1,29 @@
-//! The kinds of alert: which board they go to, and the ticket type that they become.
+//! The kinds of alerts, their boards and their ticket types.
 
 use serde::{Deserialize, Serialize};
 
 use crate::Kind;
 
-/// Which of the two boards a kind goes to.
+/// Which of the two boards a kind of alert belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Category {
-    /// Things that an RMM sees: they come and go, and close by themselves.
+    /// Conditions that an RMM watches. They come and go, and their tickets are closed
+    /// automatically.
     Operations,
-    /// Things that somebody has to look into.
+    /// Security findings, which a person has to investigate.
     CyberAlerts,
 }
 
-/// A kind and what becomes of it.
+/// A kind of alert, with its category and ticket type.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KindInfo {
-    /// The kind as events name it.
     pub kind: Kind,
-    /// The board that it goes to.
     pub category: Category,
-    /// The ticket type's name in ConnectWise.
     pub type_name: String,
 }
 
-/// The built-in kinds with exactly the names of their ticket types.
+/// The built-in kinds, with the exact names of their ticket types.
 pub const BUILT_IN: [(&str, Category, &str); 12] = [
     ("cpu", Category::Operations, "CPU"),
     ("memory", Category::Operations, "Memory"),
@@ -65,7 +63,7 @@ pub const BUILT_IN: [(&str, Category, &str); 12] = [
     ("zero_trust", Category::CyberAlerts, "Zero-Trust"),
 ];
 
-/// The board that a kind goes to, if it is built in or among `added`.
+/// Returns the category of a kind that is built in or in `added`.
 #[must_use]
 pub fn category_of(kind: &Kind, added: &[KindInfo]) -> Option<Category> {
     let built_in = BUILT_IN
@@ -80,7 +78,7 @@ pub fn category_of(kind: &Kind, added: &[KindInfo]) -> Option<Category> {
     })
 }
 
-/// The built-in kinds and those that sources add, each once.
+/// Returns the built-in kinds and the added ones, each once.
 #[must_use]
 pub fn with_added(added: &[KindInfo]) -> Vec<KindInfo> {
     let built_in = BUILT_IN.iter().filter_map(|(kind, category, type_name)| {

@@ -1,6 +1,7 @@
-//! The alert record: what is wanted, what is there, and who is changing it.
+//! The record of an alert: the desired state, the actual ticket, and the claim of the worker that
+//! changes it.
 //!
-//! Its shape is permanent: members may be added with a default, never renamed.
+//! Its stored form is permanent: fields may be added with a default, never renamed.
 
 mod actual;
 mod claim;
@@ -8,83 +9,58 @@ mod desired;
 mod op;
 mod recheck;
 
-pub use crate::alert::blocked::BlockedSince;
-pub use crate::alert::blocked::Refusal;
-pub use actual::Actual;
-pub use actual::Closed;
-pub use actual::ClosedBy;
-pub use actual::Ended;
-pub use actual::Open;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+pub use crate::alert::blocked::{BlockedSince, CallRefusal};
+pub use actual::{Actual, ClosedBy, ClosedTicket, Duplicate, OpenTicket, TicketEnd};
 pub use claim::Claim;
-pub use desired::AlertDetails;
-pub use desired::Desired;
-pub use op::NoteKind;
-pub use op::Op;
-pub use recheck::Duplicate;
-pub use recheck::Recheck;
+pub use desired::{AlertDetails, Desired};
+pub use op::{NoteKind, Op};
+pub use recheck::{Recheck, Rechecks};
 
-use jiff::SignedDuration;
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
-
-use crate::alert::event::Event;
-use crate::alert::event::Payload;
+use crate::alert::event::{Event, Payload};
 use crate::alert::folded_events::FoldedEvents;
-use crate::alert::key::TicketRef;
 use crate::alert::key::shard;
-
-use crate::AlertKey;
-use crate::Blocked;
-use crate::RecordId;
 use crate::setup::settings::Settings;
-use crate::time::sortable;
+use crate::time::{later, sortable};
+use crate::{AlertKey, Blocked, RecordId, TicketRef};
 
-/// Complete empty searches after settling that make "no ticket".
-const EMPTY_VISITS: u32 = 2;
-
-/// A create that was given up can still happen: ConnectWise is searched again after so long, and after a day.
-const FIRST_RECHECK: SignedDuration = SignedDuration::from_hours(1);
-
-const LAST_RECHECK: SignedDuration = SignedDuration::from_hours(23);
-
-/// A claim that nobody looked at for so long lost its message. Longer than any back-off, and than ConnectWise settles.
+/// A claim that no worker has looked at for this long lost its message. It is longer than any
+/// back-off and than ConnectWise's settling time.
 const ABANDONED: SignedDuration = SignedDuration::from_mins(30);
-
-/// So long after its ticket ended a record is kept whole.
+/// A record is kept whole for this long after its ticket was closed.
 const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// All that is remembered of one alert.
+/// Everything that is stored about one alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Record {
-    /// The alert.
     pub key: AlertKey,
-    /// Raised at each write: two read-modify-writes cannot both win.
+    /// Incremented by each write, so that of two concurrent read-modify-writes one fails.
     pub rev: u64,
-    /// Which life of the alert this is, from 1.
+    /// The number of the current occurrence, from 1.
     pub occurrence: u32,
     /// What the source's events ask for.
     pub desired: Desired,
-    /// What stands in ConnectWise.
+    /// The ticket in ConnectWise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub actual: Option<Actual>,
-    /// Who may write to ConnectWise for this alert.
+    /// The worker that may write to ConnectWise for this alert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
-    /// Why the alert cannot go on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocked: Option<BlockedSince>,
-    /// Creates of this alert that were given up and can still happen.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rechecks: Vec<Recheck>,
-    /// Tickets too many, to be closed.
+    /// Writes that were given up and can still take effect.
+    #[serde(default, skip_serializing_if = "<[_]>::is_empty")]
+    pub rechecks: Rechecks,
+    /// Duplicate tickets, which are to be closed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub duplicates: Vec<Duplicate>,
-    /// The newest text, kept only while the record is blocked or uncertain; otherwise the message has it. Beside `wanted`, so
-    /// that the index can list what is wanted without it.
+    /// The newest text. It is kept only while the record is blocked or uncertain; otherwise the
+    /// message has it. It is not part of `desired`, which the index carries.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub payload: Option<Payload>,
-    /// Which events were folded. Beside `wanted`, so that the index does not carry it.
+    /// The folded events. They are not part of `desired`, which the index carries.
     #[serde(default, skip_serializing_if = "FoldedEvents::is_empty")]
     pub folded: FoldedEvents,
 }
@@ -93,22 +69,15 @@ impl Record {
     /// The record of an alert that no event has touched.
     #[must_use]
     pub fn new(key: AlertKey) -> Self {
-        let desired = Desired {
-            last: None,
-            last_received_at: None,
-            active: false,
-            details: None,
-            resolution: None,
-        };
         Self {
             key,
             rev: 0,
             occurrence: 1,
-            desired,
+            desired: Desired::default(),
             actual: None,
             claim: None,
             blocked: None,
-            rechecks: vec![],
+            rechecks: Rechecks::default(),
             duplicates: vec![],
             payload: None,
             folded: FoldedEvents::default(),
@@ -132,13 +101,13 @@ impl Record {
 
     /// The open ticket, if there is one.
     #[must_use]
-    pub fn open(&self) -> Option<&Open> {
+    pub fn open(&self) -> Option<&OpenTicket> {
         self.actual.as_ref().and_then(Actual::open)
     }
 
     /// Whether the ticket of the present life has ended. One that is out of reach has not: the life goes on without it.
     #[must_use]
-    pub fn is_life_over(&self) -> bool {
+    pub fn is_occurrence_over(&self) -> bool {
         match &self.actual {
             Some(Actual::Closed(closed)) => {
                 closed.occurrence == self.occurrence && closed.by != ClosedBy::OutOfReach
@@ -174,7 +143,7 @@ impl Record {
     pub fn with_refusal(
         mut self,
         reason: Blocked,
-        refusal: Refusal,
+        refusal: CallRefusal,
         payload: Option<&Payload>,
         now: Timestamp,
     ) -> Self {
@@ -196,7 +165,7 @@ impl Record {
     pub fn with_claim(mut self, claim: Claim) -> Self {
         // A late close of a ticket that stayed closed has settled by now.
         let began_at = claim.began_at;
-        let kept: Vec<Recheck> = self.rechecks_to_make().cloned().collect();
+        let kept: Vec<Recheck> = self.pending_rechecks().cloned().collect();
         self.rechecks
             .retain(|recheck| recheck.at > began_at || kept.contains(recheck));
         self.claim = Some(claim);
@@ -206,7 +175,7 @@ impl Record {
 
     /// The given-up writes that are looked for at their time. A late close changes something only where its ticket is open, so it is
     /// remembered for the case that the ticket is reopened, and nothing looks for it until then.
-    pub fn rechecks_to_make(&self) -> impl Iterator<Item = &Recheck> {
+    pub fn pending_rechecks(&self) -> impl Iterator<Item = &Recheck> {
         let ticket_ref = self.open().map(|_| self.ticket_ref());
         self.rechecks.iter().filter(move |recheck| {
             recheck.op != Op::Close || ticket_ref.as_ref() == Some(&recheck.ticket_ref)
@@ -215,9 +184,11 @@ impl Record {
 
     /// Records a ticket that stands, whoever's claim is running: that ends the claim.
     #[must_use]
-    pub fn with_open(mut self, open: Open) -> Self {
+    pub fn with_open(mut self, open: OpenTicket) -> Self {
         if self.open().map(|known| known.ticket_id) != Some(open.ticket_id) {
-            self.recheck_anew(Op::Create, &self.occurrence_ref(), open.opened_at);
+            let occurrence_ref = self.occurrence_ref();
+            self.rechecks
+                .restart(Op::Create, &occurrence_ref, open.opened_at);
         }
         self.actual = Some(Actual::Open(open));
         self.claim = None;
@@ -237,15 +208,15 @@ impl Record {
     /// Records a ticket that a create made under this claim, whether the claim is still its own or not: a ticket that stands is
     /// recorded and ends whatever claim runs. Where this life has another ticket already, or is over, this one is too many.
     #[must_use]
-    pub fn with_made(self, open: Open, claim: &Claim) -> Self {
+    pub fn with_created(self, open: OpenTicket, claim: &Claim) -> Self {
         let known = match &self.actual {
             _ if claim.ticket_ref != self.occurrence_ref() => None,
             Some(Actual::Open(there)) => Some(there.ticket_id),
-            Some(Actual::Closed(there)) if self.is_life_over() => Some(there.ticket_id),
+            Some(Actual::Closed(there)) if self.is_occurrence_over() => Some(there.ticket_id),
             // The ticket of the life before does not count, nor one out of reach.
             Some(Actual::Closed(_)) | None => {
-                let noted_repeats = self.repeats_told_by(claim);
-                return self.with_open(Open {
+                let noted_repeats = self.repeats_reported_by(claim);
+                return self.with_open(OpenTicket {
                     noted_repeats,
                     ..open
                 });
@@ -254,20 +225,13 @@ impl Record {
         if known == Some(open.ticket_id) {
             return self;
         }
-        self.with_duplicate(Duplicate {
-            ticket_id: open.ticket_id,
-            ticket_ref: claim.ticket_ref.clone(),
-            company_id: claim.company_id,
-            epoch: claim.epoch,
-            noted: false,
-            noted_on_kept: false,
-        })
+        self.with_duplicate(Duplicate::new(open.ticket_id, claim))
     }
 
     /// How many repeats since the present raise a claimed ticket or note tells. Where the alert was resolved and raised since it was
     /// claimed, they are counted anew.
     #[must_use]
-    pub fn repeats_told_by(&self, claim: &Claim) -> u32 {
+    pub fn repeats_reported_by(&self, claim: &Claim) -> u32 {
         let details = self.desired.details.as_ref();
         let raise_received_at = details.map(|details| details.raise_received_at);
         match raise_received_at == claim.raise_received_at {
@@ -307,9 +271,7 @@ impl Record {
             self = self.with_write_given_up(&claim, now);
         }
         // A token is unique everywhere: the same ConnectWise behind another address shows a late ticket, another one shows none.
-        for recheck in &mut self.rechecks {
-            recheck.epoch = epoch;
-        }
+        self.rechecks.set_epoch(epoch);
         match &self.actual {
             Some(Actual::Open(open)) if open.epoch != epoch && self.claim.is_none() => {
                 let (ticket_id, epoch) = (open.ticket_id, open.epoch);
@@ -322,34 +284,18 @@ impl Record {
         }
     }
 
-    fn recheck_anew(&mut self, op: Op, ticket_ref: &TicketRef, now: Timestamp) {
-        for recheck in &mut self.rechecks {
-            if recheck.is_for(op, ticket_ref) {
-                recheck.at = later(now, FIRST_RECHECK);
-                recheck.last = false;
-            }
-        }
-    }
-
-    /// Notes that a given-up write was looked for once more.
+    /// The record after a search for a write that was given up.
     #[must_use]
     pub fn with_recheck_done(mut self, done: &Recheck) -> Self {
-        let same = |recheck: &Recheck| recheck.is_for(done.op, &done.ticket_ref);
-        self.rechecks
-            .retain(|recheck| !same(recheck) || !recheck.last);
-        for recheck in self.rechecks.iter_mut().filter(|recheck| same(recheck)) {
-            recheck.at = later(recheck.at, LAST_RECHECK);
-            recheck.last = true;
-        }
+        self.rechecks.complete(done);
         self
     }
 
-    /// Whether a close of the open ticket was given up and may still take effect: then the next ticket needs a text.
+    /// Whether a close of the open ticket was given up and may still take effect. Then the next ticket
+    /// needs a text.
     #[must_use]
     pub fn may_close_late(&self) -> bool {
-        let ticket_ref = self.ticket_ref();
-        let closes = |recheck: &Recheck| recheck.is_for(Op::Close, &ticket_ref);
-        self.open().is_some() && self.rechecks.iter().any(closes)
+        self.open().is_some() && self.rechecks.contains(Op::Close, &self.ticket_ref())
     }
 
     /// Records the end of the ticket. A raise that came meanwhile begins the next life: where we closed the ticket any raise does;
@@ -360,7 +306,7 @@ impl Record {
         mut self,
         ticket_id: RecordId,
         epoch: u32,
-        ended: impl Into<Ended>,
+        ended: impl Into<TicketEnd>,
         now: Timestamp,
     ) -> Self {
         let mut ended = ended.into();
@@ -388,7 +334,7 @@ impl Record {
             (Some(Actual::Open(open)), _) => (Some(open.company_id), open.ticket_ref.clone()),
             (_, claim) => (claim.as_ref().map(|claim| claim.company_id), None),
         };
-        self.actual = Some(Actual::Closed(Closed {
+        self.actual = Some(Actual::Closed(ClosedTicket {
             ticket_id,
             occurrence: self.occurrence,
             epoch,
@@ -430,7 +376,7 @@ impl Record {
 
     /// Begins the next life of an alert that is still repeated long after a person ended its ticket, where the partner wants that.
     #[must_use]
-    pub fn renewed(mut self, settings: &Settings) -> Self {
+    pub fn renew(mut self, settings: &Settings) -> Self {
         let details = self
             .desired
             .details
@@ -444,7 +390,7 @@ impl Record {
         };
         let renews_at = later(closed.ended_at, SignedDuration::from_hours(hours.into()));
         let is_repeated = self.desired.last_received_at >= Some(renews_at);
-        if self.is_life_over() && is_repeated {
+        if self.is_occurrence_over() && is_repeated {
             self.occurrence += 1;
         }
         self
@@ -468,7 +414,7 @@ impl Record {
 
     /// Notes that the outcome of the claimed write is not known, and keeps the text for the time until it is.
     #[must_use]
-    pub fn with_uncertain(mut self, payload: Option<&Payload>, now: Timestamp) -> Self {
+    pub fn with_unknown_outcome(mut self, payload: Option<&Payload>, now: Timestamp) -> Self {
         if let Some(claim) = &mut self.claim {
             claim.uncertain_at = Some(now);
         }
@@ -481,7 +427,7 @@ impl Record {
     pub fn with_suspected_refusal(
         mut self,
         reason: Blocked,
-        refusal: Refusal,
+        refusal: CallRefusal,
         now: Timestamp,
     ) -> Self {
         if let Some(claim) = &mut self.claim {
@@ -490,34 +436,21 @@ impl Record {
         self
     }
 
-    /// Whether a create like the claimed one was answered, searched for without an effect, and given up before.
+    /// Whether a create like the claimed one was given up before.
     #[must_use]
     pub fn was_given_up_before(&self, claim: &Claim) -> bool {
-        claim.op == Op::Create && self.gives_up(claim)
+        claim.op == Op::Create && self.rechecks.contains(claim.op, &claim.ticket_ref)
     }
 
-    /// Whether a write like the claimed one is remembered as given up.
-    fn gives_up(&self, claim: &Claim) -> bool {
-        let mut rechecks = self.rechecks.iter();
-        rechecks.any(|recheck| recheck.is_for(claim.op, &claim.ticket_ref))
-    }
-
-    /// Notes a complete look, begun at `began`, that showed no effect of the claimed write. Only looks begun after `settle` count
-    /// towards "none"; enough of them in a row end the claim.
+    /// The record after a complete search or look, begun at `began`, that showed no effect of the
+    /// claimed write. The claim ends after several of them, begun after the settling time.
     #[must_use]
     pub fn with_empty_visit(mut self, settle: SignedDuration, began: Timestamp) -> Self {
         let Some(mut claim) = self.claim.take() else {
             return self;
         };
-        let settled = later(claim.uncertain_since(), settle);
-        claim.visits += 1;
-        claim.visited_at = Some(began);
-        claim.empty_visits = if began >= settled {
-            claim.empty_visits + 1
-        } else {
-            0
-        };
-        if claim.empty_visits < EMPTY_VISITS {
+        claim.count_empty_visit(settle, began);
+        if !claim.is_without_effect() {
             self.claim = Some(claim);
             return self;
         }
@@ -530,50 +463,30 @@ impl Record {
         self.with_write_given_up(&claim, began)
     }
 
-    /// Ends the claim of a write that showed no effect. The write can still take effect, so the record remembers to look for it.
+    /// Ends the claim of a write that showed no effect. The write can still take effect, so it is
+    /// searched for again.
     #[must_use]
     pub(crate) fn with_write_given_up(mut self, claim: &Claim, now: Timestamp) -> Self {
         self.claim = None;
-        if !claim.op.is_looked_for_again() {
-            return self;
+        if claim.op.can_take_effect_late() {
+            self.rechecks.give_up(claim, now);
         }
-        if !self.gives_up(claim) {
-            self.rechecks.push(Recheck {
-                op: claim.op,
-                ticket_ref: claim.ticket_ref.clone(),
-                board_id: claim.board_id,
-                company_id: claim.company_id,
-                epoch: claim.epoch,
-                at: now,
-                last: false,
-            });
-        }
-        self.recheck_anew(claim.op, &claim.ticket_ref, now);
         self
     }
 
-    /// Remembers a close that may still take effect until ConnectWise had its time to settle.
+    /// Adds a recheck for a close that may still take effect until ConnectWise has settled.
     #[must_use]
     pub fn with_late_close(mut self, claim: &Claim, settle: SignedDuration) -> Self {
-        self.rechecks.push(Recheck {
-            op: Op::Close,
-            ticket_ref: claim.ticket_ref.clone(),
-            board_id: claim.board_id,
-            company_id: claim.company_id,
-            epoch: claim.epoch,
-            at: claim.settled_at(settle),
-            last: true,
-        });
+        self.rechecks
+            .push(Recheck::new(claim, claim.settled_at(settle), true));
         self
     }
 
-    /// Notes a search that did not even find the tickets it must find: it says nothing.
+    /// The record after a search that missed even its sentinels: its result is ignored.
     #[must_use]
     pub fn with_blind_visit(mut self, began: Timestamp) -> Self {
         if let Some(claim) = &mut self.claim {
-            claim.visits += 1;
-            claim.visited_at = Some(began);
-            claim.empty_visits = 0;
+            claim.count_blind_visit(began);
         }
         self
     }
@@ -581,7 +494,7 @@ impl Record {
     /// It goes on: where a claim is to be cleared up nothing holds it any more, and its claim brings it back if its message is lost.
     /// Without one it stays listed as it is.
     #[must_use]
-    pub fn going_on(mut self) -> Self {
+    pub fn unblock_claimed(mut self) -> Self {
         self.blocked = self.blocked.filter(|_| self.claim.is_none());
         self
     }
@@ -589,7 +502,7 @@ impl Record {
     /// Nothing is to be done: nothing holds the record up any more. The text goes, unless another ticket may be needed soon: where
     /// a close that was given up takes effect late.
     #[must_use]
-    pub fn at_rest(mut self, event: Option<&Event>) -> Self {
+    pub fn with_nothing_to_do(mut self, event: Option<&Event>) -> Self {
         self.blocked = None;
         if self.may_close_late() && self.desired.active {
             self.payload = self.text(event).cloned();
@@ -609,21 +522,17 @@ impl Record {
             .or_else(|| event.and_then(Event::payload))
     }
 
-    /// Puts off a search for a given-up write that said nothing.
+    /// The record after a search for a given-up write that gave no answer.
     #[must_use]
-    pub fn with_recheck_put_off(mut self, due: &Recheck, now: Timestamp) -> Self {
-        for recheck in &mut self.rechecks {
-            if recheck.is_for(due.op, &due.ticket_ref) {
-                recheck.at = later(now, ABANDONED);
-            }
-        }
+    pub fn with_recheck_delayed(mut self, due: &Recheck, now: Timestamp) -> Self {
+        self.rechecks.delay(due, now);
         self
     }
 
     /// Long after its ticket ended, what is left of it: which life it had, its ticket, and the last event, so that an old event makes no
     /// second ticket. It stays for ever.
     #[must_use]
-    pub fn shrunk(mut self, now: Timestamp) -> Self {
+    pub fn shrink(mut self, now: Timestamp) -> Self {
         if self.shrinks_at().is_some_and(|at| at <= now) {
             self.desired.active = false;
             self.desired.details = None;
@@ -637,7 +546,7 @@ impl Record {
     fn shrinks_at(&self) -> Option<Timestamp> {
         let is_over = self.claim.is_none()
             && self.blocked.is_none()
-            && self.rechecks_to_make().next().is_none()
+            && self.pending_rechecks().next().is_none()
             && self.duplicates.is_empty();
         match &self.actual {
             Some(Actual::Closed(closed)) if is_over && self.desired.details.is_some() => {
@@ -657,13 +566,13 @@ impl Record {
 
     /// When somebody must look at it even if no message comes: at a given-up create, at a claim whose message was lost, or to shrink it.
     #[must_use]
-    pub fn look_at(&self) -> Option<Timestamp> {
+    pub fn next_check_at(&self) -> Option<Timestamp> {
         let abandoned = self.claim.as_ref().map(|claim| {
             let seen = claim.until.max(claim.uncertain_since());
             let seen = claim.visited_at.map_or(seen, |at| seen.max(at));
             later(seen, ABANDONED)
         });
-        let rechecks = self.rechecks_to_make().map(|recheck| recheck.at);
+        let rechecks = self.pending_rechecks().map(|recheck| recheck.at);
         let shrinks = self.shrinks_at();
         rechecks.chain(abandoned).chain(shrinks).min()
     }
@@ -687,10 +596,6 @@ impl Record {
             format!("{}#{}", key.tenant, sortable(since)),
         ))
     }
-}
-
-pub(crate) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Whether what blocks an alert still holds. Level-triggered: asked again and again, it needs no event to tell that something
-//! was mended.
+//! Whether the reason for a block still holds. The check is level-triggered: it is repeated and
+//! needs no event that reports a change.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -8,33 +8,40 @@ use crate::alert::blocked::BlockedSince;
 use crate::alert::record::AlertDetails;
 use crate::connection::view::ConnectionView;
 
-/// A deferred alert is tried again after so long.
+/// A deferred alert is retried after this time.
 const DEFERRED: SignedDuration = SignedDuration::from_mins(10);
 
-/// What stands between a blocked alert and going on.
+/// Whether a blocked alert may continue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
-    /// Nothing any more: decide again.
-    No,
-    /// What it waits for has not happened.
-    Yes,
-    /// ConnectWise refused it. One alert of those that were refused for the same reason is retried now and then.
-    ByRefusal,
+pub enum BlockStatus {
+    /// The reason is over: decide again.
+    Cleared,
+    /// The reason still holds.
+    Blocked,
+    /// ConnectWise refused a call. Of the alerts that were refused for the same reason, one is
+    /// retried now and then.
+    Refused,
 }
 
-/// What holds a blocked alert. `about` is what the record says of it.
+/// Checks whether a blocked alert may continue.
 #[must_use]
-pub fn held(
+pub fn block_status(
     blocked: &BlockedSince,
     details: Option<&AlertDetails>,
     view: &ConnectionView,
     now: Timestamp,
-) -> Held {
-    let waits = |still: bool| if still { Held::Yes } else { Held::No };
+) -> BlockStatus {
+    let waits = |still: bool| {
+        if still {
+            BlockStatus::Blocked
+        } else {
+            BlockStatus::Cleared
+        }
+    };
     let connection = view.connection.as_ref();
-    // Whatever else: nothing can go on over a connection that is broken.
+    // No alert can continue over a connection that is broken.
     if connection.is_none() || view.breaker.open.is_some() {
-        return Held::Yes;
+        return BlockStatus::Blocked;
     }
     let is_off = |details: &AlertDetails| {
         connection.is_some_and(|connection| connection.settings.kinds_off.contains(&details.kind))
@@ -42,7 +49,9 @@ pub fn held(
     let mapping = view.mapping.as_ref();
     let company = mapping.and_then(|mapping| mapping.company);
     match &blocked.reason {
-        Blocked::NotSetUp | Blocked::ConnectionBroken | Blocked::ConnectionUnavailable => Held::No,
+        Blocked::NotSetUp | Blocked::ConnectionBroken | Blocked::ConnectionUnavailable => {
+            BlockStatus::Cleared
+        }
         Blocked::Throttled => waits(view.breaker.pause(now).is_some()),
         Blocked::Deferred => waits(now.duration_since(blocked.since) < DEFERRED),
         Blocked::Unmapped => waits(company.is_none()),
@@ -51,9 +60,9 @@ pub fn held(
         }
         Blocked::KindDisabled => waits(details.is_some_and(is_off)),
         Blocked::MissingRight(right) => waits(view.breaker.missing_rights.contains(right)),
-        Blocked::TargetGone(_) | Blocked::Rejected(_) => Held::ByRefusal,
-        // A person's decision.
-        Blocked::OlderThanBackfill => Held::Yes,
+        Blocked::TargetGone(_) | Blocked::Rejected(_) => BlockStatus::Refused,
+        // Only a person releases it.
+        Blocked::OlderThanBackfill => BlockStatus::Blocked,
     }
 }
 
@@ -97,25 +106,36 @@ mod tests {
     }
 
     #[test]
-    fn a_throttled_alert_goes_on_when_the_pause_is_over() {
+    fn a_throttled_alert_continues_after_the_pause() {
         let throttled = since(Blocked::Throttled);
         let paused = view(Some(at(600)));
-        for (second, expected) in [(0, Held::Yes), (599, Held::Yes), (600, Held::No)] {
+        for (second, expected) in [
+            (0, BlockStatus::Blocked),
+            (599, BlockStatus::Blocked),
+            (600, BlockStatus::Cleared),
+        ] {
             assert_eq!(
-                held(&throttled, None, &paused, at(second)),
+                block_status(&throttled, None, &paused, at(second)),
                 expected,
                 "{second}"
             );
         }
-        assert_eq!(held(&throttled, None, &view(None), at(0)), Held::No);
+        assert_eq!(
+            block_status(&throttled, None, &view(None), at(0)),
+            BlockStatus::Cleared
+        );
     }
 
     #[test]
-    fn a_deferred_alert_is_tried_again_after_ten_minutes() {
+    fn a_deferred_alert_is_retried_after_ten_minutes() {
         let deferred = since(Blocked::Deferred);
-        for (second, expected) in [(0, Held::Yes), (599, Held::Yes), (600, Held::No)] {
+        for (second, expected) in [
+            (0, BlockStatus::Blocked),
+            (599, BlockStatus::Blocked),
+            (600, BlockStatus::Cleared),
+        ] {
             assert_eq!(
-                held(&deferred, None, &view(None), at(second)),
+                block_status(&deferred, None, &view(None), at(second)),
                 expected,
                 "{second}"
             );

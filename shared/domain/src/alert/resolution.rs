@@ -5,26 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::SnapshotId;
 
-/// What shows that an alert is gone, beside an event that says so.
+/// The reason why an alert counts as resolved without an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum Resolution {
-    /// It is not in the complete list of active alerts.
+    /// A snapshot does not list it.
     Absent {
-        /// Which list.
         snapshot_id: SnapshotId,
-        /// When it was taken.
         taken_at: Timestamp,
     },
-    /// It was not repeated until the time at which it said it would end.
-    Expired {
-        /// That time.
-        at: Timestamp,
-    },
+    /// It was not repeated before its expiry.
+    Expired { at: Timestamp },
 }
 
 impl Resolution {
-    /// When the alert was gone, by what shows it.
+    /// When the alert was resolved.
     #[must_use]
     pub fn at(&self) -> Timestamp {
         match self {

@@ -1,22 +1,26 @@
-//! Similar ids: ids that differ only in case, Unicode normalisation, white space or invisible characters.
+//! Similar alert ids: ids that differ only in case, Unicode normalization, white space or invisible
+//! characters.
 //!
-//! Two such ids name two alerts, since a source may mean them so. But a system between the source and us may have rewritten one of
-//! them: nothing may be concluded from the absence of an id while a similar one is there.
+//! Two similar ids name two alerts, since a source may mean that. But a system between the source
+//! and Ticketbridge may have rewritten one of them. So an alert does not count as absent while a
+//! snapshot lists a similar id.
 
 use unicode_normalization::UnicodeNormalization as _;
 
 use crate::text::{is_invisible, is_unprintable};
 
-/// The form that similar ids share. It is compared and never stored or shown.
+/// Returns the form that similar ids share. It is only compared, never stored or shown.
 #[must_use]
 pub fn form(id: &str) -> String {
     let is_seen = |c: &char| !(c.is_whitespace() || is_unprintable(*c) || is_invisible(*c));
-    // Some characters have several capital forms, or several small ones: through one to the other, all are one.
+    // Some characters have several upper-case or lower-case forms. Converting to upper case and
+    // then to lower case unifies them.
     let one_case = |text: &str| -> String {
         let upper = text.chars().flat_map(char::to_uppercase);
         upper.flat_map(char::to_lowercase).filter(is_seen).collect()
     };
-    // A second time, since a change of case or a character that is taken out can leave parts that compose.
+    // A second pass, since a change of case or the removal of a character can leave parts that
+    // compose.
     let once = one_case(&id.nfkc().collect::<String>());
     one_case(&once.nfkc().collect::<String>())
 }
@@ -26,7 +30,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_that_differ_in_nothing_that_is_seen_are_similar() {
+    fn ids_that_look_alike_are_similar() {
         let similar = [
             ("disk-C", "DISK-c", "case"),
             ("straße", "STRASSE", "case that changes the length"),

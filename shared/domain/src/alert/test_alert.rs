@@ -1,9 +1,9 @@
-//! A test alert: what set-up puts on the queue when somebody at the page asks for a test ticket. An alert like any other, from a source
-//! that no sender can be; what it may do that others may not is said where its view is made.
+//! Test alerts, which set-up sends when a person requests a test ticket. A test alert is like any
+//! other, but its source is one that no sender can have. `connections::view` grants its exceptions.
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::alert::event::{Change, Event, Particulars, Payload, Severity};
+use crate::alert::event::{AlertChange, Event, Particulars, Payload, Severity};
 use crate::alert::kind::{BUILT_IN, Category};
 use crate::setup::settings::Settings;
 use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SourceId, TenantId};
@@ -13,19 +13,18 @@ const TITLE: &str = "[Test] Ticketbridge test ticket";
 const DESCRIPTION: &str = "This is a test. Somebody asked for it on the Ticketbridge set-up page, to see that alerts become tickets \
     here.\n\nNothing has happened, and there is nothing to do. The ticket is closed when the same page is told to close it.";
 
-/// The test alert of this name.
 #[must_use]
 pub fn key(partner: PartnerId, tenant: TenantId, alert_id: AlertId) -> AlertKey {
     AlertKey {
         partner,
         tenant,
-        source: SourceId::of_set_up(),
+        source: SourceId::for_test_alerts(),
         alert_id,
     }
 }
 
-/// The kind of a role's test alert: one that makes tickets, and if possible one whose ticket type is set up. None where all built-in
-/// kinds of the role are switched off.
+/// Chooses the kind for a test alert of a category: an enabled kind, if possible one with a ticket
+/// type. Returns `None` if all built-in kinds of the category are switched off.
 #[must_use]
 pub fn kind_for(category: Category, settings: &Settings) -> Option<Kind> {
     let of_category = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
@@ -38,7 +37,7 @@ pub fn kind_for(category: Category, settings: &Settings) -> Option<Kind> {
     typed.or(on.first()).cloned()
 }
 
-/// Says that it is there. The same again is the same event.
+/// Makes the event that raises the test alert. The same arguments make the same event.
 #[must_use]
 pub fn raised(
     key: AlertKey,
@@ -55,22 +54,23 @@ pub fn raised(
         user: None,
         link: None,
     };
-    let change = Change::Raised(Particulars {
+    let change = AlertChange::Raised(Particulars {
         kind,
         category,
         severity: Severity::Informational,
         expires_at: None,
         payload,
     });
-    Event::immediate(key, EventId::of_test(asked_at), asked_at, change)
+    Event::immediate(key, EventId::for_test(asked_at), asked_at, change)
 }
 
-/// Says that it is gone. Never before it was asked for, nor in the same moment, whatever the clocks say: it would be an old event.
+/// Makes the event that resolves the test alert. Its time is always later than `asked_at`, whatever
+/// the clocks say; otherwise it would count as an old event.
 #[must_use]
 pub fn resolved(key: AlertKey, asked_at: Timestamp, now: Timestamp) -> Event {
     let after = asked_at.saturating_add(SignedDuration::from_millis(1));
     let at = now.max(after.unwrap_or(asked_at));
-    Event::immediate(key, EventId::of_test(at), at, Change::Resolved)
+    Event::immediate(key, EventId::for_test(at), at, AlertChange::Resolved)
 }
 
 #[cfg(test)]
@@ -86,11 +86,11 @@ mod tests {
     fn test_key() -> AlertKey {
         let partner = PartnerId::parse("northwind").unwrap();
         let tenant = TenantId::parse("acme-dental").unwrap();
-        key(partner, tenant, AlertId::of_test(at(0)))
+        key(partner, tenant, AlertId::for_test(at(0)))
     }
 
     #[test]
-    fn a_test_comes_and_goes_whatever_the_clocks_say() {
+    fn a_test_alert_is_resolved_whatever_the_clocks_say() {
         let kind = Kind::parse("disk").unwrap();
         let raised = raised(test_key(), kind, Category::Operations, None, at(0));
         for closed_at in [-60, 0, 60] {
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tests_kind_makes_tickets() {
+    fn a_test_alert_has_a_kind_that_makes_tickets() {
         let kind = |name: &str| Kind::parse(name).unwrap();
         let mut settings = Settings {
             ..Settings::default()
@@ -127,9 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn no_drawn_source_is_set_ups() {
-        assert!(SourceId::of_set_up().is_of_set_up());
-        let id = SourceId::of_set_up();
+    fn no_issued_source_id_is_the_one_for_test_alerts() {
+        assert!(SourceId::for_test_alerts().is_for_test_alerts());
+        let id = SourceId::for_test_alerts();
         // It is read back from the table and the queue, so it is an id as the others are.
         assert_eq!(SourceId::parse(id.as_str()), Ok(id.clone()));
         // Whoever draws ids leaves out what is easily misread.

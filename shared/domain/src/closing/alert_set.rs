@@ -15,7 +15,7 @@ const MOST: usize = 40_000;
 impl AlertSet {
     /// The set of these alerts, whatever their order.
     #[must_use]
-    pub fn of(alerts: impl IntoIterator<Item = ItemKey>) -> Self {
+    pub fn new(alerts: impl IntoIterator<Item = ItemKey>) -> Self {
         let mut set: Vec<u64> = alerts.into_iter().map(short_hash).collect();
         set.sort_unstable();
         set.dedup();
@@ -66,9 +66,9 @@ mod tests {
 
     #[test]
     fn a_set_is_its_alerts_in_any_order_and_no_others_of_the_same_number() {
-        let set = AlertSet::of((0..30).map(key));
-        assert_eq!(AlertSet::of((0..30).rev().map(key)), set);
-        let other = AlertSet::of((1..31).map(key));
+        let set = AlertSet::new((0..30).map(key));
+        assert_eq!(AlertSet::new((0..30).rev().map(key)), set);
+        let other = AlertSet::new((1..31).map(key));
         assert_ne!(other.digest(), set.digest());
         assert!(set.contains(key(0)) && !other.contains(key(0)));
         let stored = AlertSet::from_bytes(&set.to_bytes());
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn a_set_fits_into_an_item() {
-        let set = AlertSet::of((0..50_000).map(key));
+        let set = AlertSet::new((0..50_000).map(key));
         assert_eq!(set.to_bytes().len(), 320_000);
     }
 }

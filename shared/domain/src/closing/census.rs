@@ -1,21 +1,20 @@
 //! What reconcile asks for: which alerts are gone, and which tickets are not as they are recorded. It only proposes; whoever does it
 //! reads record and ticket again. Made from the same lists twice it asks for the same, and for nothing once that is done.
 
-use crate::closing::alert_set::AlertSet;
-use crate::closing::guard::{Approval, Ended};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::key::ItemKey;
-use crate::alert::record::{Actual, Desired, Open};
+use crate::alert::record::{Actual, Desired, OpenTicket};
 use crate::alert::resolution::Resolution;
-use crate::closing::census_entry::{ActiveAlert, Alert, OpenTicket, Scope};
-use crate::closing::guard::{OfTenant, Verdict};
+use crate::closing::alert_set::AlertSet;
+use crate::closing::census_entry::{ActiveAlert, CensusAlert, CensusTicket, Scope};
+use crate::closing::guard::{Approval, ClosingVerdict, RecentClosing, TenantTally};
 use crate::closing::proposal::{Proposal, ProposedAction};
 use crate::closing::resolution_plan::{Hold, ResolutionPlan, ResolvedAlerts, ScopeSnapshots};
-use crate::closing::snapshot::{SnapshotVerdict, Watched};
-use crate::closing::ticket_comparison::Tickets;
+use crate::closing::snapshot::{SnapshotVerdict, WatchedAlerts};
+use crate::closing::ticket_comparison::RecordedTickets;
 use crate::{AlertKey, Kind, TenantId};
 
 /// The alerts of a partner that stand or have an open ticket, as the lists have them; small, since there may be a hundred thousand.
@@ -28,7 +27,7 @@ pub struct Census {
     kinds_of: Vec<Vec<u32>>,
     /// Each scope's standing alerts, by their places.
     active_of: Vec<Vec<u32>>,
-    alerts: Vec<Alert>,
+    alerts: Vec<CensusAlert>,
 }
 
 impl Census {
@@ -61,7 +60,7 @@ impl Census {
         let ended = desired.resolution.as_ref().zip(desired.details.as_ref());
         let ended = ended.map(|(resolution, details)| (details.raised_at, resolution.at()));
         let open = actual.and_then(Actual::open);
-        let ticket = open.map(|open| OpenTicket {
+        let ticket = open.map(|open| CensusTicket {
             id: open.ticket_id,
             board: open.board_id,
             company: open.company_id,
@@ -82,7 +81,7 @@ impl Census {
                 active.push(number(self.alerts.len()));
             }
         }
-        self.alerts.push(Alert {
+        self.alerts.push(CensusAlert {
             key: item,
             scope,
             active,
@@ -138,8 +137,8 @@ impl Census {
 
     /// A scope's standing alerts, to be looked for in its snapshots.
     #[must_use]
-    pub fn watched(&self, scope: u32) -> Watched {
-        let mut watched = Watched::default();
+    pub fn watched(&self, scope: u32) -> WatchedAlerts {
+        let mut watched = WatchedAlerts::default();
         let places = self.active_of.get(index(scope)).into_iter().flatten();
         for alert in places.filter_map(|place| self.alerts.get(index(*place))) {
             if let Some(active) = &alert.active {
@@ -227,11 +226,11 @@ impl Census {
     pub fn resolution_plan(
         &self,
         mut resolved_alerts: ResolvedAlerts,
-        ended: &[Ended],
+        ended: &[RecentClosing],
         approvals: &BTreeMap<TenantId, Approval>,
         now: Timestamp,
     ) -> ResolutionPlan {
-        let mut tenants: BTreeMap<&TenantId, OfTenant> = BTreeMap::new();
+        let mut tenants: BTreeMap<&TenantId, TenantTally> = BTreeMap::new();
         let mut still_active = BTreeSet::new();
         for alert in &self.alerts {
             let Some(scope) = self.scopes.get(index(alert.scope)) else {
@@ -285,16 +284,16 @@ impl Census {
         };
         for (tenant, of_tenant) in tenants {
             match of_tenant.verdict(approvals.get(tenant), now) {
-                Verdict::Pass => {}
-                Verdict::Approved => {
+                ClosingVerdict::Pass => {}
+                ClosingVerdict::Approved => {
                     resolution_plan.approved.insert(tenant.clone());
                 }
-                Verdict::Stop(closings, open) => {
+                ClosingVerdict::Stop(closings, open) => {
                     let alerts = of_tenant.resolved.iter().map(|proposal| proposal.key);
                     let stop = Hold {
                         closings,
                         open,
-                        alerts: AlertSet::of(alerts),
+                        alerts: AlertSet::new(alerts),
                     };
                     resolution_plan.held.insert(tenant.clone(), stop);
                     continue;
@@ -321,13 +320,14 @@ impl Census {
 
     /// The tickets that a connection of this epoch can be asked about, to be compared with ConnectWise's list of open ones.
     #[must_use]
-    pub fn tickets(&self, epoch: u32) -> Tickets {
-        let is_here = |alert: &&Alert| alert.ticket.is_some_and(|ticket| ticket.epoch == epoch);
-        Tickets::new(self.alerts.iter().filter(is_here))
+    pub fn tickets(&self, epoch: u32) -> RecordedTickets {
+        let is_here =
+            |alert: &&CensusAlert| alert.ticket.is_some_and(|ticket| ticket.epoch == epoch);
+        RecordedTickets::new(self.alerts.iter().filter(is_here))
     }
 }
 
-fn carried(open: &Open, occurrence: u32) -> u32 {
+fn carried(open: &OpenTicket, occurrence: u32) -> u32 {
     let ticket_ref = open.ticket_ref.as_ref();
     ticket_ref.map_or(occurrence, crate::TicketRef::occurrence)
 }

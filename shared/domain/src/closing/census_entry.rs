@@ -16,14 +16,14 @@ pub struct Scope {
 
 /// One of them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Alert {
+pub(super) struct CensusAlert {
     pub(super) key: ItemKey,
     pub(super) scope: u32,
     /// None in a record that no raise has told of.
     pub(super) active: Option<ActiveAlert>,
     /// From when to when it was active, where a snapshot or expiry ended it and its ticket is still open.
     pub(super) ended: Option<(Timestamp, Timestamp)>,
-    pub(super) ticket: Option<OpenTicket>,
+    pub(super) ticket: Option<CensusTicket>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,7 +41,7 @@ pub(super) struct ActiveAlert {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct OpenTicket {
+pub(super) struct CensusTicket {
     pub(super) id: RecordId,
     pub(super) board: Option<RecordId>,
     pub(super) company: RecordId,

@@ -14,6 +14,7 @@ use crate::alert::record::{Actual, ClosedBy, Desired};
 use crate::closing::alert_set::AlertSet;
 use crate::closing::census_entry::Scope;
 use crate::closing::proposal::Proposal;
+use crate::time::earlier;
 
 /// The time over which losses add up.
 pub const DAY: SignedDuration = SignedDuration::from_hours(24);
@@ -26,7 +27,7 @@ const BELIEVED_PERCENT: usize = 30;
 
 /// An alert that a snapshot or expiry ended lately.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ended {
+pub struct RecentClosing {
     /// Its item.
     pub key: ItemKey,
     /// Whose it is.
@@ -37,10 +38,10 @@ pub struct Ended {
     pub ended_at: Timestamp,
 }
 
-impl Ended {
+impl RecentClosing {
     /// Of a record; none where an event or a person ended it, or where it has not ended.
     #[must_use]
-    pub fn of(key: &AlertKey, desired: &Desired, actual: Option<&Actual>) -> Option<Self> {
+    pub fn new(key: &AlertKey, desired: &Desired, actual: Option<&Actual>) -> Option<Self> {
         let Some(Actual::Closed(closed)) = actual else {
             return None;
         };
@@ -74,7 +75,7 @@ pub struct Approval {
 
 /// What the guard says of one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum ClosingVerdict {
     /// It is no mass closing.
     Pass,
     /// It is one, and a person approved it.
@@ -128,13 +129,18 @@ impl Population {
     }
 
     /// `is_approved`: a person approved each alert that would count as resolved, and not all of those are closed yet.
-    fn verdict(&self, approval: Option<&Approval>, is_approved: bool, now: Timestamp) -> Verdict {
-        let day_ago = now.saturating_sub(DAY).unwrap_or(Timestamp::MIN);
+    fn verdict(
+        &self,
+        approval: Option<&Approval>,
+        is_approved: bool,
+        now: Timestamp,
+    ) -> ClosingVerdict {
+        let day_ago = earlier(now, DAY);
         if !self.too_many(day_ago, 0, now) {
-            return Verdict::Pass;
+            return ClosingVerdict::Pass;
         }
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let stop = Verdict::Stop(count(self.resolved), count(self.active.len()));
+        let stop = ClosingVerdict::Stop(count(self.resolved), count(self.active.len()));
         let Some(approval) = approval else {
             return stop;
         };
@@ -142,12 +148,12 @@ impl Population {
         let from = approval.at.max(day_ago);
         if approval.in_progress.is_some() {
             return match is_approved {
-                true => Verdict::Approved,
+                true => ClosingVerdict::Approved,
                 false => stop,
             };
         }
         match approval.at > day_ago && !self.too_many(from, approved, now) {
-            true => Verdict::Pass,
+            true => ClosingVerdict::Pass,
             false => stop,
         }
     }
@@ -155,7 +161,7 @@ impl Population {
 
 /// Alerts of a tenant, or of one of its sources.
 #[derive(Debug, Default)]
-struct Counted {
+struct ClosingTally {
     /// Those with a ticket.
     with_ticket: Population,
     /// All. Those without a ticket count too: taken for gone, they would never get one.
@@ -164,15 +170,15 @@ struct Counted {
 
 /// What a tenant's alerts come to.
 #[derive(Debug, Default)]
-pub(crate) struct OfTenant {
-    whole: Counted,
-    by_scope: BTreeMap<u32, Counted>,
+pub(crate) struct TenantTally {
+    whole: ClosingTally,
+    by_scope: BTreeMap<u32, ClosingTally>,
     /// What would be gone.
     pub(super) resolved: Vec<Proposal>,
 }
 
-impl OfTenant {
-    fn both(&mut self, scope: u32) -> [&mut Counted; 2] {
+impl TenantTally {
+    fn both(&mut self, scope: u32) -> [&mut ClosingTally; 2] {
         [&mut self.whole, self.by_scope.entry(scope).or_default()]
     }
 
@@ -213,7 +219,7 @@ impl OfTenant {
     }
 
     /// The verdict on the tenant as a whole and on each source.
-    pub(super) fn verdict(&self, approval: Option<&Approval>, now: Timestamp) -> Verdict {
+    pub(super) fn verdict(&self, approval: Option<&Approval>, now: Timestamp) -> ClosingVerdict {
         let set = approval.and_then(|approval| approval.in_progress.as_ref());
         let is_approved = set.is_some_and(|set| {
             self.resolved
@@ -224,7 +230,7 @@ impl OfTenant {
         let populations = counted.flat_map(|counted| [&counted.with_ticket, &counted.all]);
         let mut verdicts =
             populations.map(|population| population.verdict(approval, is_approved, now));
-        let first = verdicts.find(|verdict| *verdict != Verdict::Pass);
-        first.unwrap_or(Verdict::Pass)
+        let first = verdicts.find(|verdict| *verdict != ClosingVerdict::Pass);
+        first.unwrap_or(ClosingVerdict::Pass)
     }
 }

@@ -1,6 +1,5 @@
 //! x
 
-use crate::closing::alert_set::AlertSet;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::Timestamp;
@@ -8,6 +7,7 @@ use jiff::Timestamp;
 use crate::TenantId;
 use crate::alert::key::ItemKey;
 use crate::alert::resolution::Resolution;
+use crate::closing::alert_set::AlertSet;
 use crate::closing::census_entry::Scope;
 use crate::closing::proposal::Proposal;
 use crate::closing::snapshot::{SnapshotMatches as InSnapshots, Snapshots};

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;
 
 use crate::alert::key::ItemKey;
+use crate::time::{earlier, later};
 use crate::{AlertKey, Kind, PartnerId, SnapshotId, SourceId, TenantId};
 
 /// An older snapshot shows nothing.
@@ -25,7 +26,7 @@ const EMPTY_FOR: SignedDuration = SignedDuration::from_mins(30);
 
 /// A part of a snapshot without its list of alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct PartHead {
+pub struct SnapshotPartHead {
     /// The key of its item: the same for all parts of a snapshot, up to the part's number at its end.
     pub pk: String,
     /// The partner.
@@ -57,7 +58,7 @@ pub struct PartHead {
     pub conflicting: bool,
 }
 
-impl PartHead {
+impl SnapshotPartHead {
     /// When it was taken, but never after it was received.
     fn taken(&self) -> Timestamp {
         self.taken_at.min(self.received_at)
@@ -72,7 +73,7 @@ impl PartHead {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     /// The part that was read first.
-    first: PartHead,
+    first: SnapshotPartHead,
     numbers: BTreeSet<u32>,
     listed: u64,
     /// When it was taken: the earliest time that any part proves.
@@ -86,7 +87,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    fn of(part: PartHead) -> Self {
+    fn of(part: SnapshotPartHead) -> Self {
         Self {
             numbers: BTreeSet::from([part.part]),
             listed: u64::from(part.listed),
@@ -98,7 +99,7 @@ impl Snapshot {
         }
     }
 
-    fn add(&mut self, part: &PartHead) {
+    fn add(&mut self, part: &SnapshotPartHead) {
         let first = &self.first;
         let agrees = first.kinds == part.kinds
             && first.parts == part.parts
@@ -184,7 +185,7 @@ pub struct Snapshots {
 impl Snapshots {
     /// None yet; they are asked about these kinds.
     #[must_use]
-    pub fn of(kinds: Vec<Kind>) -> Self {
+    pub fn new(kinds: Vec<Kind>) -> Self {
         Self {
             kinds,
             snapshots: vec![],
@@ -193,7 +194,7 @@ impl Snapshots {
 
     /// Takes in the next part of a list that goes from the newest to the oldest. Returns whether older ones can still count.
     #[must_use]
-    pub fn add(&mut self, part: PartHead, now: Timestamp) -> bool {
+    pub fn add(&mut self, part: SnapshotPartHead, now: Timestamp) -> bool {
         let at = part.taken();
         if at < earlier(now, STALE) {
             return false;
@@ -305,8 +306,8 @@ impl Snapshots {
             Newest::Empty { newest, since } if proves(since) => SnapshotVerdict::Absent(newest),
             Newest::Empty { .. } => SnapshotVerdict::Nothing,
             Newest::Lists(lists) => match found.in_any(&lists, alert) {
-                Some(Some(Match::Exact)) => SnapshotVerdict::Listed(lists[0].taken),
-                Some(Some(Match::Similar)) => SnapshotVerdict::Similar(lists[0].taken),
+                Some(Some(IdMatch::Exact)) => SnapshotVerdict::Listed(lists[0].taken),
+                Some(Some(IdMatch::Similar)) => SnapshotVerdict::Similar(lists[0].taken),
                 Some(None) if proves(lists[0].taken) => SnapshotVerdict::Absent(lists[0]),
                 Some(None) | None => SnapshotVerdict::Nothing,
             },
@@ -329,7 +330,7 @@ pub enum SnapshotVerdict<'a> {
 
 /// How a snapshot names an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Match {
+pub enum IdMatch {
     /// By an id that differs only in case, normalisation, white space or invisible characters.
     Similar,
     /// By its id.
@@ -339,24 +340,24 @@ pub enum Match {
 /// Which active alerts the snapshots list: their size does not depend on how much the snapshots list.
 #[derive(Debug, Default)]
 pub struct SnapshotMatches {
-    lists: HashMap<(SnapshotId, Timestamp), HashMap<ItemKey, Match>>,
+    lists: HashMap<(SnapshotId, Timestamp), HashMap<ItemKey, IdMatch>>,
 }
 
 impl SnapshotMatches {
     /// Records a snapshot that was read whole.
-    pub fn add(&mut self, snapshot: &Snapshot, list: HashMap<ItemKey, Match>) {
+    pub fn add(&mut self, snapshot: &Snapshot, list: HashMap<ItemKey, IdMatch>) {
         let first = &snapshot.first;
         let key = (first.snapshot_id.clone(), first.taken_at);
         self.lists.insert(key, list);
     }
 
-    fn in_list(&self, snapshot: &Snapshot) -> Option<&HashMap<ItemKey, Match>> {
+    fn in_list(&self, snapshot: &Snapshot) -> Option<&HashMap<ItemKey, IdMatch>> {
         let first = &snapshot.first;
         self.lists.get(&(first.snapshot_id.clone(), first.taken_at))
     }
 
     /// How any of these lists names an alert; `None` if one of them could not be read.
-    fn in_any(&self, lists: &[&Snapshot], alert: ItemKey) -> Option<Option<Match>> {
+    fn in_any(&self, lists: &[&Snapshot], alert: ItemKey) -> Option<Option<IdMatch>> {
         let mut best = None;
         for list in lists {
             best = best.max(self.in_list(list)?.get(&alert).copied());
@@ -367,12 +368,12 @@ impl SnapshotMatches {
 
 /// The active alerts of one source and tenant, to be looked for in snapshots.
 #[derive(Debug, Default)]
-pub struct Watched {
+pub struct WatchedAlerts {
     alerts: HashSet<ItemKey>,
     similar: HashMap<ItemKey, Vec<ItemKey>>,
 }
 
-impl Watched {
+impl WatchedAlerts {
     /// Adds an alert, with the key that all similar ids share.
     pub fn add(&mut self, alert: ItemKey, similar: ItemKey) {
         self.alerts.insert(alert);
@@ -380,15 +381,15 @@ impl Watched {
     }
 
     /// Notes which of the alerts an entry of a snapshot names.
-    pub fn find(&self, listed: &AlertKey, found: &mut HashMap<ItemKey, Match>) {
+    pub fn find(&self, listed: &AlertKey, found: &mut HashMap<ItemKey, IdMatch>) {
         if let Some(exact) = ItemKey::parse(&listed.item_key())
             && self.alerts.contains(&exact)
         {
-            found.insert(exact, Match::Exact);
+            found.insert(exact, IdMatch::Exact);
         }
         let similar = self.similar.get(&listed.similar_key());
         for alert in similar.into_iter().flatten() {
-            found.entry(*alert).or_insert(Match::Similar);
+            found.entry(*alert).or_insert(IdMatch::Similar);
         }
     }
 }
@@ -412,14 +413,6 @@ fn empty_since(newest_first: &[&Snapshot]) -> Option<Timestamp> {
         }
     }
     None
-}
-
-fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_sub(by).unwrap_or(Timestamp::MIN)
-}
-
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

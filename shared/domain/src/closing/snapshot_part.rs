@@ -1,4 +1,5 @@
-//! x
+//! One part of a snapshot: a complete list of active alerts, which a source may send in several
+//! parts.
 
 use std::collections::BTreeSet;
 
@@ -40,8 +41,8 @@ pub struct SnapshotPart {
 }
 
 impl SnapshotPart {
-    /// The key of the part's item, beside the alerts: the same part stored twice is one item. A source that uses an id again at
-    /// another time means another snapshot.
+    /// The key of the part's item, beside the alerts: the same part stored twice is one item. A
+    /// source that uses an id again at another time means another snapshot.
     #[must_use]
     pub fn item_key(&self) -> String {
         let scope = [
@@ -60,7 +61,8 @@ impl SnapshotPart {
         )
     }
 
-    /// Where the sparse index lists it: `(state_of, tenant_since)`, by the time that it was taken, but never after it was received.
+    /// Where the sparse index lists it: `(state_of, tenant_since)`, by the time that it was taken,
+    /// but never after it was received.
     #[must_use]
     pub fn index(&self) -> (String, String) {
         let taken = self.taken_at.min(self.received_at);

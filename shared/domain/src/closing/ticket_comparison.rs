@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::RecordId;
 use crate::alert::key::ItemKey;
-use crate::closing::census_entry::{Alert, OpenTicket};
+use crate::closing::census_entry::{CensusAlert, CensusTicket};
 use crate::closing::proposal::{Proposal, ProposedAction};
 use crate::ticketing::found_ticket::FoundTicket;
+use crate::time::earlier;
 
 /// A ticket that was recorded so shortly before may not be listed yet.
 const LISTED_AFTER: SignedDuration = SignedDuration::from_mins(1);
@@ -26,14 +27,14 @@ pub struct Comparison {
 
 /// A partner's recorded open tickets, by number and by alert.
 #[derive(Debug)]
-pub struct Tickets {
-    by_number: Vec<(RecordId, Alert)>,
+pub struct RecordedTickets {
+    by_number: Vec<(RecordId, CensusAlert)>,
     by_key: HashMap<ItemKey, usize>,
 }
 
-impl Tickets {
-    pub(super) fn new<'a>(alerts: impl Iterator<Item = &'a Alert>) -> Self {
-        let mut by_number: Vec<(RecordId, Alert)> = alerts
+impl RecordedTickets {
+    pub(super) fn new<'a>(alerts: impl Iterator<Item = &'a CensusAlert>) -> Self {
+        let mut by_number: Vec<(RecordId, CensusAlert)> = alerts
             .filter_map(|alert| Some((alert.ticket?.id, *alert)))
             .collect();
         by_number.sort_unstable_by_key(|(id, _)| *id);
@@ -72,7 +73,7 @@ impl Tickets {
             compared: recorded.len(),
             ..Comparison::default()
         };
-        let young = began.saturating_sub(LISTED_AFTER).unwrap_or(Timestamp::MIN);
+        let young = earlier(began, LISTED_AFTER);
         for (id, alert) in recorded {
             let Some(ticket) = &alert.ticket else {
                 continue;
@@ -139,20 +140,20 @@ impl Tickets {
         tickets.filter_map(|(_, ticket)| ticket.board).collect()
     }
 
-    fn numbered(&self, id: RecordId) -> Option<(&Alert, &OpenTicket)> {
+    fn numbered(&self, id: RecordId) -> Option<(&CensusAlert, &CensusTicket)> {
         let at = self.by_number.binary_search_by_key(&id, |(id, _)| *id);
         let (_, alert) = self.by_number.get(at.ok()?)?;
         Some((alert, alert.ticket.as_ref()?))
     }
 
-    fn of(&self, key: ItemKey) -> Option<&Alert> {
+    fn of(&self, key: ItemKey) -> Option<&CensusAlert> {
         let at = self.by_key.get(&key)?;
         self.by_number.get(*at).map(|(_, alert)| alert)
     }
 }
 
 /// Whether an open ticket is not as it is recorded. Where it lies on another board, that is recorded.
-fn differs(ticket: &OpenTicket, key: ItemKey, found: &FoundTicket) -> bool {
+fn differs(ticket: &CensusTicket, key: ItemKey, found: &FoundTicket) -> bool {
     let ticket_ref = found.ticket_ref.as_ref();
     let carries = ticket_ref.is_some_and(|ticket_ref| {
         ItemKey::parse(ticket_ref.item_key()) == Some(key)

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Blocked;
 use crate::alert::blocked::BlockedSince;
+use crate::time::later;
 
 /// An outage that lasts longer opens the breaker: until then, messages back off each for itself.
 const OUTAGE: SignedDuration = SignedDuration::from_mins(15);
@@ -28,7 +29,7 @@ const OWN_PAUSE: SignedDuration = SignedDuration::from_secs(61);
 
 /// Whether an alert must wait in the table rather than as a message.
 #[must_use]
-pub fn is_too_long_for_the_queue(wait: SignedDuration) -> bool {
+pub fn exceeds_queue_wait(wait: SignedDuration) -> bool {
     wait > LONGEST_IN_QUEUE
 }
 
@@ -101,7 +102,7 @@ impl Breaker {
     #[must_use]
     pub fn outage_from(&self) -> Option<Timestamp> {
         let since = self.failing_since?;
-        Some(since.saturating_add(OUTAGE).unwrap_or(Timestamp::MAX))
+        Some(later(since, OUTAGE))
     }
 
     /// Whether ConnectWise has asked for silence for so long that it counts as an outage, and does so still: a probe that is not
@@ -204,7 +205,7 @@ mod tests {
             let (mut second, mut receipts) = (0, 1);
             while !breaker.is_outage(at(second)) {
                 let pause = breaker.throttled_for(Duration::from_secs(asked), at(second));
-                assert!(!is_too_long_for_the_queue(
+                assert!(!exceeds_queue_wait(
                     SignedDuration::try_from(pause).unwrap()
                 ));
                 // A message comes back a second after the pause.
@@ -239,8 +240,8 @@ mod tests {
     #[test]
     fn a_back_off_never_waits_in_the_table() {
         let longest = SignedDuration::try_from(LONGEST).unwrap();
-        assert!(!is_too_long_for_the_queue(longest));
-        assert!(is_too_long_for_the_queue(SignedDuration::from_mins(3)));
+        assert!(!exceeds_queue_wait(longest));
+        assert!(exceeds_queue_wait(SignedDuration::from_mins(3)));
     }
 
     #[test]

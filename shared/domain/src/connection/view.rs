@@ -6,6 +6,7 @@ use crate::connection::breaker::Breaker;
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::Settings;
 use crate::ticketing::ticket_index::TicketIndexState;
+use crate::time::earlier;
 use crate::{Blocked, Kind, RecordId};
 
 /// An alert that was raised longer than this before anything it needs was switched on waits for a person: a connection, a tenant, a kind or
@@ -80,7 +81,7 @@ impl ConnectionView {
             Some(blocked) if blocked.waits_for_set_up() => switched.or(Some(now)),
             Some(_) => None,
         };
-        from.is_some_and(|from| raised_at < from.saturating_sub(BACKFILL).unwrap_or(Timestamp::MIN))
+        from.is_some_and(|from| raised_at < earlier(from, BACKFILL))
     }
 
     /// The view of an alert that a person released: it may be as old as it is.

@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::monitoring::issue::{Area, ConnectionRefusal, IncidentScope, Issue, Outage};
+use crate::monitoring::issue::{ConnectionRefusal, IncidentScope, Issue, Outage, ProbeArea};
 
 /// So many failing probes in a row, one a minute, are an outage.
 const FAILING: u32 = 3;
@@ -34,13 +34,13 @@ const FRESH: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProbeAnswer {
     /// It takes the keys.
-    Takes,
+    Accepted,
     /// It takes no call.
-    Refuses(ConnectionRefusal),
+    Refused(ConnectionRefusal),
     /// It gave no answer that says anything of the keys.
-    Fails(Outage),
+    Failed(Outage),
     /// Nothing was learnt: something of ours failed.
-    Nothing,
+    Unknown,
 }
 
 /// What one probe found.
@@ -49,9 +49,9 @@ pub struct Probe {
     /// Of the connection.
     pub answer: ProbeAnswer,
     /// All that is to be looked at by now. Trouble with anything else is nobody's any more.
-    pub desired: BTreeSet<Area>,
+    pub desired: BTreeSet<ProbeArea>,
     /// What was looked at of it. What was not, or could not be, stays as it was known.
-    pub looked: BTreeSet<Area>,
+    pub looked: BTreeSet<ProbeArea>,
     /// What is wrong there.
     pub found: Vec<Issue>,
 }
@@ -104,13 +104,13 @@ pub struct Health {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notification {
     /// It broke.
-    Broken(IncidentScope),
+    Started(IncidentScope),
     /// While it lasted, this came to it.
     More(IncidentScope, BTreeSet<Issue>),
     /// It lasts.
     Reminder(IncidentScope),
     /// It works again.
-    Works(IncidentScope),
+    Resolved(IncidentScope),
 }
 
 impl Notification {
@@ -118,10 +118,10 @@ impl Notification {
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Broken(_) => "broken",
+            Self::Started(_) => "broken",
             Self::More(..) => "more",
             Self::Reminder(_) => "reminder",
-            Self::Works(_) => "works",
+            Self::Resolved(_) => "works",
         }
     }
 
@@ -129,10 +129,10 @@ impl Notification {
     #[must_use]
     pub fn scope(&self) -> IncidentScope {
         match self {
-            Self::Broken(scope)
+            Self::Started(scope)
             | Self::More(scope, _)
             | Self::Reminder(scope)
-            | Self::Works(scope) => *scope,
+            | Self::Resolved(scope) => *scope,
         }
     }
 }
@@ -143,13 +143,13 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
     let mut health = health;
     health.turn = health.turn.wrapping_add(1);
     match probe.answer {
-        ProbeAnswer::Nothing => {}
-        ProbeAnswer::Refuses(why) => {
+        ProbeAnswer::Unknown => {}
+        ProbeAnswer::Refused(why) => {
             (health.failing, health.failing_since) = (0, None);
             let found = BTreeSet::from([Issue::Refused(why)]);
             health.connection = Some(in_trouble(health.connection, found, now));
         }
-        ProbeAnswer::Fails(how) => {
+        ProbeAnswer::Failed(how) => {
             health.failing = health.failing.saturating_add(1);
             let since = *health.failing_since.get_or_insert(now);
             let lasting = health.connection.take();
@@ -167,7 +167,7 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
                 }
             };
         }
-        ProbeAnswer::Takes => {
+        ProbeAnswer::Accepted => {
             (health.failing, health.failing_since) = (0, None);
             health.taken_at = Some(now);
             health.connection = health.connection.and_then(mending);
@@ -237,10 +237,10 @@ impl Incident {
 
     fn notification(&self, scope: IncidentScope, now: Timestamp) -> Option<Notification> {
         let Some(notified_at) = self.notified_at else {
-            return Some(Notification::Broken(scope));
+            return Some(Notification::Started(scope));
         };
         if self.good > 0 {
-            return (self.good >= GOOD).then_some(Notification::Works(scope));
+            return (self.good >= GOOD).then_some(Notification::Resolved(scope));
         }
         let passed = now.duration_since(notified_at);
         let untold = self.untold();
@@ -281,8 +281,8 @@ impl Health {
             IncidentScope::PartnerConfig => &mut self.set_up,
         };
         match notification {
-            Notification::Works(_) => *scope = None,
-            Notification::Broken(_) | Notification::More(..) | Notification::Reminder(_) => {
+            Notification::Resolved(_) => *scope = None,
+            Notification::Started(_) | Notification::More(..) | Notification::Reminder(_) => {
                 if let Some(incident) = scope {
                     incident.notified.clone_from(&incident.issues);
                     incident.notified_at = Some(now);
@@ -311,14 +311,14 @@ impl Health {
 
     /// Whether something was wrong until a moment ago: what waited for it goes on now.
     #[must_use]
-    pub fn is_mending(&self) -> bool {
+    pub fn is_recovering(&self) -> bool {
         let mends = |scope: &Option<Incident>| scope.as_ref().is_some_and(|scope| scope.good > 0);
         mends(&self.connection) || mends(&self.set_up)
     }
 
     /// Whether the probe that was just made found that something is over.
     #[must_use]
-    pub fn begins_to_mend(&self) -> bool {
+    pub fn has_begun_recovery(&self) -> bool {
         let begins = |scope: &Option<Incident>| scope.as_ref().is_some_and(|scope| scope.good == 1);
         begins(&self.connection) || begins(&self.set_up)
     }

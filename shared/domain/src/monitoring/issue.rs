@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::alert::event::Severity;
 use crate::alert::kind::Category;
 use crate::setup::choices::TargetIssue;
-use crate::ticketing::refused_writes::{Cause, GroupId, RefusedTarget};
+use crate::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
 use crate::{Blocked, Kind, TenantId};
 
 /// What is told apart.
@@ -22,7 +22,7 @@ pub enum IncidentScope {
 impl IncidentScope {
     /// The part whose trouble holds up an alert that is blocked for this reason; none for what is somebody's choice.
     #[must_use]
-    pub fn of(reason: &Blocked) -> Option<Self> {
+    pub fn for_reason(reason: &Blocked) -> Option<Self> {
         match reason {
             Blocked::ConnectionBroken
             | Blocked::ConnectionUnavailable
@@ -151,7 +151,7 @@ pub enum Issue {
     /// ConnectWise takes the keys, and refuses what Ticketbridge writes for some alerts.
     Writes {
         /// Which ones.
-        group: GroupId,
+        group: RefusalGroupId,
         /// ConnectWise's own words about the first of them.
         words: String,
     },
@@ -159,7 +159,7 @@ pub enum Issue {
 
 /// What is looked at in one go.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Area {
+pub enum ProbeArea {
     /// The connection itself.
     Connection,
     /// What the API member may do.
@@ -181,18 +181,18 @@ pub enum Area {
 impl Issue {
     /// Where a look at it tells whether it is still so.
     #[must_use]
-    pub fn area(&self) -> Area {
+    pub fn area(&self) -> ProbeArea {
         match self {
-            Self::Refused(_) | Self::Outage(_) => Area::Connection,
-            Self::Right(_) => Area::Rights,
-            Self::Board { .. } => Area::Boards,
+            Self::Refused(_) | Self::Outage(_) => ProbeArea::Connection,
+            Self::Right(_) => ProbeArea::Rights,
+            Self::Board { .. } => ProbeArea::Boards,
             Self::StartStatus { category, .. } | Self::ClosingStatus { category, .. } => {
-                Area::Statuses(*category)
+                ProbeArea::Statuses(*category)
             }
-            Self::Type { category, .. } => Area::Types(*category),
-            Self::Priority(_) => Area::Priorities,
-            Self::Company { tenant, .. } => Area::Company(tenant.clone()),
-            Self::Writes { .. } => Area::Writes,
+            Self::Type { category, .. } => ProbeArea::Types(*category),
+            Self::Priority(_) => ProbeArea::Priorities,
+            Self::Company { tenant, .. } => ProbeArea::Company(tenant.clone()),
+            Self::Writes { .. } => ProbeArea::Writes,
         }
     }
 
@@ -209,7 +209,7 @@ impl Issue {
 
 /// What is wrong, in a few words behind which a sentence may end. A tenant is called what `name` says.
 #[must_use]
-pub fn in_short(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) -> String {
+pub fn summarize(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) -> String {
     let words = |issue: &Issue| match issue {
         Issue::Refused(ConnectionRefusal::Keys) => "ConnectWise refuses the keys".to_owned(),
         Issue::Refused(ConnectionRefusal::NoKeys) => "the keys are missing".to_owned(),
@@ -238,13 +238,13 @@ pub fn in_short(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) ->
             format!("the company of {} cannot be used", name(tenant))
         }
         Issue::Writes { group, .. } => match &group.cause {
-            Cause::Target(RefusedTarget::Company(tenant)) => {
+            RefusalCause::Target(RefusedTarget::Company(tenant)) => {
                 format!(
                     "ConnectWise refuses tickets for the company of {}",
                     name(tenant)
                 )
             }
-            Cause::Target(_) | Cause::Words(_) | Cause::Other => {
+            RefusalCause::Target(_) | RefusalCause::Words(_) | RefusalCause::Other => {
                 format!("ConnectWise refuses to {}", group.in_short())
             }
         },

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
+use crate::time::earlier;
+
 /// A message that came back so long after it was sent is in trouble: an outage opens the breaker after 15 minutes, a ticket whose
 /// creation is uncertain is settled in 12.
 pub const UNFINISHED_TOO_LONG: SignedDuration = SignedDuration::from_mins(30);
@@ -82,24 +84,24 @@ impl Ticks {
 
 /// The oldest message that came back to the queue unfinished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Unfinished {
+pub struct UnfinishedMessage {
     /// When it was sent.
     pub sent_at: Timestamp,
     /// When it last came back.
     pub seen_at: Timestamp,
 }
 
-impl Unfinished {
+impl UnfinishedMessage {
     /// Whether it says anything about now.
     #[must_use]
-    pub fn is_of_lately(&self, now: Timestamp) -> bool {
+    pub fn is_recent(&self, now: Timestamp) -> bool {
         now.duration_since(self.seen_at) <= SEEN_LATELY
     }
 
     /// Before this time a sign was left too long ago.
     #[must_use]
-    pub fn forgotten_before(now: Timestamp) -> Timestamp {
-        now.saturating_sub(SEEN_LATELY).unwrap_or(Timestamp::MIN)
+    pub fn stale_before(now: Timestamp) -> Timestamp {
+        earlier(now, SEEN_LATELY)
     }
 }
 
@@ -118,7 +120,7 @@ pub struct PipelineState {
     /// Messages in the dead-letter queue; none where SQS does not say.
     pub dead_letters: Option<u32>,
     /// The oldest message that came back.
-    pub unfinished: Option<Unfinished>,
+    pub unfinished: Option<UnfinishedMessage>,
     /// When the schedules ran.
     pub ticks: Ticks,
     /// Mails that SES did not take.
@@ -244,7 +246,7 @@ pub fn issues(state: &PipelineState, now: Timestamp) -> BTreeSet<PipelineIssue> 
     let is = |issue: &PipelineIssue| match issue {
         PipelineIssue::DeadLetters => state.dead_letters.is_some_and(|count| count > 0),
         PipelineIssue::Unfinished => state.unfinished.is_some_and(|unfinished| {
-            unfinished.is_of_lately(now)
+            unfinished.is_recent(now)
                 && now.duration_since(unfinished.sent_at) > UNFINISHED_TOO_LONG
         }),
         PipelineIssue::ScheduleMissed => state.ticks.missed(Schedule::Reconcile, now),
@@ -276,11 +278,11 @@ pub struct PipelineIncident {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PipelineNotification {
     /// Something is wrong that it does not know of.
-    Wrong,
+    Started,
     /// It still is, a day later.
-    Still,
+    Reminder,
     /// It is over.
-    Over,
+    Resolved,
 }
 
 /// The episode as it goes on, and what is to be told; it counts as told only by [`told`].
@@ -300,7 +302,7 @@ pub fn transition(
             notified_at: None,
             calm_since: None,
         };
-        return (Some(incident), Some(PipelineNotification::Wrong));
+        return (Some(incident), Some(PipelineNotification::Started));
     };
     if issues.is_empty() {
         let calm_since = *incident.calm_since.get_or_insert(now);
@@ -309,17 +311,17 @@ pub fn transition(
             (false, _) => (Some(incident), None),
             // Nobody was told that it began.
             (true, None) => (None, None),
-            (true, Some(_)) => (Some(incident), Some(PipelineNotification::Over)),
+            (true, Some(_)) => (Some(incident), Some(PipelineNotification::Resolved)),
         };
     }
     incident.calm_since = None;
     let is_new = !issues.is_subset(&incident.notified);
     let is_due = |notified_at: Timestamp| now.duration_since(notified_at) >= REMINDER;
     let notification = match incident.notified_at {
-        _ if is_new => Some(PipelineNotification::Wrong),
-        Some(notified_at) if is_due(notified_at) => Some(PipelineNotification::Still),
+        _ if is_new => Some(PipelineNotification::Started),
+        Some(notified_at) if is_due(notified_at) => Some(PipelineNotification::Reminder),
         Some(_) => None,
-        None => Some(PipelineNotification::Wrong),
+        None => Some(PipelineNotification::Started),
     };
     (Some(incident), notification)
 }
@@ -333,12 +335,12 @@ pub fn notified(
     now: Timestamp,
 ) -> Option<PipelineIncident> {
     match notification {
-        PipelineNotification::Wrong | PipelineNotification::Still => {
+        PipelineNotification::Started | PipelineNotification::Reminder => {
             incident.notified.extend(issues);
             incident.notified_at = Some(now);
             Some(incident)
         }
-        PipelineNotification::Over => None,
+        PipelineNotification::Resolved => None,
     }
 }
 
@@ -352,7 +354,7 @@ mod tests {
 
     fn unfinished(sent: i64, seen: i64) -> PipelineState {
         PipelineState {
-            unfinished: Some(Unfinished {
+            unfinished: Some(UnfinishedMessage {
                 sent_at: at(sent),
                 seen_at: at(seen),
             }),
@@ -432,28 +434,43 @@ mod tests {
         let dead = BTreeSet::from([PipelineIssue::DeadLetters]);
         let none = BTreeSet::new();
         let (incident, notification) = transition(None, &dead, at(0));
-        assert_eq!(notification, Some(PipelineNotification::Wrong));
+        assert_eq!(notification, Some(PipelineNotification::Started));
         // The mail did not go out: it is told at the next tick.
         let (incident, notification) = transition(incident, &dead, at(1));
-        assert_eq!(notification, Some(PipelineNotification::Wrong));
-        let mut incident = notified(incident.unwrap(), PipelineNotification::Wrong, &dead, at(1));
+        assert_eq!(notification, Some(PipelineNotification::Started));
+        let mut incident = notified(
+            incident.unwrap(),
+            PipelineNotification::Started,
+            &dead,
+            at(1),
+        );
         for minute in 2..1441 {
             let (next, notification) = transition(incident, &dead, at(minute));
             assert_eq!(notification, None, "{minute}");
             incident = next;
         }
         let (next, notification) = transition(incident, &dead, at(1441));
-        assert_eq!(notification, Some(PipelineNotification::Still));
-        incident = notified(next.unwrap(), PipelineNotification::Still, &dead, at(1441));
+        assert_eq!(notification, Some(PipelineNotification::Reminder));
+        incident = notified(
+            next.unwrap(),
+            PipelineNotification::Reminder,
+            &dead,
+            at(1441),
+        );
 
         let more = BTreeSet::from([PipelineIssue::DeadLetters, PipelineIssue::MailsFailing]);
         let (next, notification) = transition(incident, &more, at(1442));
         assert_eq!(
             notification,
-            Some(PipelineNotification::Wrong),
+            Some(PipelineNotification::Started),
             "something else is wrong too"
         );
-        incident = notified(next.unwrap(), PipelineNotification::Wrong, &more, at(1442));
+        incident = notified(
+            next.unwrap(),
+            PipelineNotification::Started,
+            &more,
+            at(1442),
+        );
         // Calm for a moment is not over.
         let (next, notification) = transition(incident, &none, at(1450));
         assert_eq!(notification, None);
@@ -463,9 +480,14 @@ mod tests {
         let (next, notification) = transition(next, &none, at(1474));
         assert_eq!(notification, None);
         let (next, notification) = transition(next, &none, at(1475));
-        assert_eq!(notification, Some(PipelineNotification::Over));
+        assert_eq!(notification, Some(PipelineNotification::Resolved));
         assert_eq!(
-            notified(next.unwrap(), PipelineNotification::Over, &none, at(1475)),
+            notified(
+                next.unwrap(),
+                PipelineNotification::Resolved,
+                &none,
+                at(1475)
+            ),
             None
         );
     }

@@ -4,18 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::alert::event::Severity;
 use crate::alert::kind::{BUILT_IN, Category};
-use crate::monitoring::issue::{Area, Issue};
-use crate::setup::choices::{TargetIssue, Which, unfit};
+use crate::monitoring::issue::{Issue, ProbeArea};
+use crate::setup::choices::{BoardChoice, TargetIssue, find_target_issues};
 use crate::setup::found_board::{FoundBoard, FoundStatus, FoundType};
-use crate::setup::rights;
-use crate::setup::rights::{Listed, Need, RightStatus, status};
+use crate::setup::rights::{self, ListedRights, RightNeed, RightStatus, right_status};
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
-use crate::ticketing::refused_writes::{Group, Refusals};
+use crate::ticketing::refused_writes::{RefusalGroup, RefusalGroups};
 use crate::{Kind, RecordId, TenantId};
 
 /// What of a set-up must be in order: no more than what is switched on needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Needed {
+pub struct Requirements {
     /// The board of each category whose alerts become tickets, with what of it is used.
     pub boards: BTreeMap<Category, BoardTarget>,
     /// The priorities that severities are given.
@@ -26,10 +25,10 @@ pub struct Needed {
     pub closing: bool,
 }
 
-impl Needed {
+impl Requirements {
     /// What these settings and companies ask of ConnectWise. What they leave to ConnectWise's own defaults cannot be wrong.
     #[must_use]
-    pub fn by(settings: &Settings, companies: BTreeMap<TenantId, RecordId>) -> Self {
+    pub fn new(settings: &Settings, companies: BTreeMap<TenantId, RecordId>) -> Self {
         let is_on = |kind: &Kind| !settings.kinds_off.contains(kind);
         let mut boards = BTreeMap::new();
         let mut closing = false;
@@ -62,30 +61,30 @@ impl Needed {
 
     /// All that is to be looked at, the connection left out.
     #[must_use]
-    pub fn areas(&self) -> BTreeSet<Area> {
-        let mut areas = BTreeSet::from([Area::Rights, Area::Writes]);
+    pub fn areas(&self) -> BTreeSet<ProbeArea> {
+        let mut areas = BTreeSet::from([ProbeArea::Rights, ProbeArea::Writes]);
         for (category, target) in &self.boards {
-            areas.insert(Area::Boards);
+            areas.insert(ProbeArea::Boards);
             if target.start_status.is_some() || target.closing_status.is_some() {
-                areas.insert(Area::Statuses(*category));
+                areas.insert(ProbeArea::Statuses(*category));
             }
             if !target.types.is_empty() {
-                areas.insert(Area::Types(*category));
+                areas.insert(ProbeArea::Types(*category));
             }
         }
         if !self.priorities.is_empty() {
-            areas.insert(Area::Priorities);
+            areas.insert(ProbeArea::Priorities);
         }
-        areas.extend(self.companies.keys().cloned().map(Area::Company));
+        areas.extend(self.companies.keys().cloned().map(ProbeArea::Company));
         areas
     }
 
     /// What reconcile found that ConnectWise refuses, though the connection works.
     #[must_use]
-    pub fn writes_refused(refusals: &Refusals) -> Vec<Issue> {
+    pub fn refused_write_issues(refusals: &RefusalGroups) -> Vec<Issue> {
         let groups = refusals.groups.iter();
         let notified = groups.filter(|group| group.is_notified());
-        let issue = |group: &Group| Issue::Writes {
+        let issue = |group: &RefusalGroup| Issue::Writes {
             group: group.id.clone(),
             words: group.words.clone(),
         };
@@ -96,10 +95,10 @@ impl Needed {
     pub fn rights(&self) -> impl Iterator<Item = &'static str> {
         let closing = self.closing;
         let needed = rights::TABLE.iter().filter(move |right| match right.need {
-            Need::Required => true,
-            Need::ForClosing => closing,
+            RightNeed::Required => true,
+            RightNeed::ForClosing => closing,
             // Boards are made at the page, which says what it lacks.
-            Need::ForDedicatedBoards | Need::Optional => false,
+            RightNeed::ForDedicatedBoards | RightNeed::Optional => false,
         });
         needed.map(|right| right.right)
     }
@@ -107,17 +106,21 @@ impl Needed {
     /// What is wrong with the API member's rights. ConnectWise refused calls for want of `refused`; what it does not list is not known,
     /// which is not the same as missing.
     #[must_use]
-    pub fn rights_missing(&self, listed: &[Listed<'_>], refused: &BTreeSet<String>) -> Vec<Issue> {
-        let lacks = |right: &str| match status(right, listed) {
+    pub fn right_issues(
+        &self,
+        listed: &[ListedRights<'_>],
+        refused: &BTreeSet<String>,
+    ) -> Vec<Issue> {
+        let lacks = |right: &str| match right_status(right, listed) {
             RightStatus::Granted => false,
             RightStatus::Missing => true,
             RightStatus::NotKnown => refused.contains(right),
         };
         let needed: BTreeSet<_> = self.rights().collect();
         // What only the page needs was refused to whoever looked: it keeps no ticket from anybody.
-        let matters = |right: &&str| match rights::known(right).map(|known| known.need) {
-            None | Some(Need::Required | Need::ForClosing) => true,
-            Some(Need::ForDedicatedBoards | Need::Optional) => false,
+        let matters = |right: &&str| match rights::find(right).map(|known| known.need) {
+            None | Some(RightNeed::Required | RightNeed::ForClosing) => true,
+            Some(RightNeed::ForDedicatedBoards | RightNeed::Optional) => false,
         };
         let refused_ones = refused.iter().map(String::as_str).filter(matters).collect();
         let all = needed.union(&refused_ones).filter(|right| lacks(right));
@@ -126,7 +129,7 @@ impl Needed {
 
     /// What is wrong with the boards, of all that ConnectWise lists.
     #[must_use]
-    pub fn boards_unfit(&self, listed: &[FoundBoard]) -> Vec<Issue> {
+    pub fn board_issues(&self, listed: &[FoundBoard]) -> Vec<Issue> {
         let unfit = |(category, target): (&Category, &BoardTarget)| {
             let id = target.board?;
             let found = listed.iter().find(|board| board.id == id);
@@ -145,7 +148,7 @@ impl Needed {
 
     /// What is wrong with the statuses of a category's board, of all that it has.
     #[must_use]
-    pub fn statuses_unfit(&self, category: Category, listed: &[FoundStatus]) -> Vec<Issue> {
+    pub fn status_issues(&self, category: Category, listed: &[FoundStatus]) -> Vec<Issue> {
         let Some(target) = self.boards.get(&category) else {
             return vec![];
         };
@@ -153,12 +156,12 @@ impl Needed {
             types: BTreeMap::new(),
             ..target.clone()
         };
-        issues(category, &unfit(&target, listed, &[]))
+        issues(category, &find_target_issues(&target, listed, &[]))
     }
 
     /// What is wrong with the types of a category's board, of all that it has.
     #[must_use]
-    pub fn types_unfit(&self, category: Category, listed: &[FoundType]) -> Vec<Issue> {
+    pub fn type_issues(&self, category: Category, listed: &[FoundType]) -> Vec<Issue> {
         let Some(target) = self.boards.get(&category) else {
             return vec![];
         };
@@ -167,12 +170,12 @@ impl Needed {
             closing_status: None,
             ..target.clone()
         };
-        issues(category, &unfit(&target, &[], listed))
+        issues(category, &find_target_issues(&target, &[], listed))
     }
 
     /// The severities whose priority is not among all that there are.
     #[must_use]
-    pub fn priorities_gone(&self, listed: &[RecordId]) -> Vec<Issue> {
+    pub fn missing_priorities(&self, listed: &[RecordId]) -> Vec<Issue> {
         let gone = self.priorities.iter();
         let gone = gone.filter(|(_, id)| !listed.contains(id));
         gone.map(|(severity, _)| Issue::Priority(*severity))
@@ -180,13 +183,13 @@ impl Needed {
     }
 }
 
-pub(crate) fn issues(category: Category, unfit: &[(Which, TargetIssue)]) -> Vec<Issue> {
-    let issue = |(which, why): &(Which, TargetIssue)| {
+pub(crate) fn issues(category: Category, unfit: &[(BoardChoice, TargetIssue)]) -> Vec<Issue> {
+    let issue = |(which, why): &(BoardChoice, TargetIssue)| {
         let why = *why;
         match which {
-            Which::StartStatus => Issue::StartStatus { category, why },
-            Which::ClosingStatus => Issue::ClosingStatus { category, why },
-            Which::Type(kind) => Issue::Type {
+            BoardChoice::StartStatus => Issue::StartStatus { category, why },
+            BoardChoice::ClosingStatus => Issue::ClosingStatus { category, why },
+            BoardChoice::Type(kind) => Issue::Type {
                 category,
                 kind: kind.clone(),
                 why,

@@ -16,7 +16,7 @@ pub struct TokenHash(String);
 impl TokenHash {
     /// The hash of a token.
     #[must_use]
-    pub fn of(token: &Secret) -> Self {
+    pub fn new(token: &Secret) -> Self {
         Self(hex(&Sha256::digest(token.expose())))
     }
 
@@ -68,7 +68,7 @@ impl Partner {
 
 /// An invitation to a partner's page, good for one session.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Link {
+pub struct Invitation {
     /// Whose page it opens.
     pub partner: PartnerId,
     /// When the operator made it.
@@ -79,7 +79,7 @@ pub struct Link {
     pub expires_at: Timestamp,
 }
 
-impl Link {
+impl Invitation {
     /// Whether it opens the page of this partner, its own; none is one that does not exist.
     #[must_use]
     pub fn counts(&self, partner: Option<&Partner>, now: Timestamp) -> bool {
@@ -88,8 +88,8 @@ impl Link {
 
     /// The session that it is exchanged for.
     #[must_use]
-    pub fn session(&self, expires_at: Timestamp) -> Session {
-        Session {
+    pub fn session(&self, expires_at: Timestamp) -> PageSession {
+        PageSession {
             partner: self.partner.clone(),
             linked_at: self.made_at,
             expires_at,
@@ -99,7 +99,7 @@ impl Link {
 
 /// The right to use a partner's page for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Session {
+pub struct PageSession {
     /// Whose page it is.
     pub partner: PartnerId,
     /// When the link was made that it came from, not when it was followed: a session that is being made of a link while all of them
@@ -111,7 +111,7 @@ pub struct Session {
     pub expires_at: Timestamp,
 }
 
-impl Session {
+impl PageSession {
     /// Whether it still is one, by its own partner; none is one that does not exist.
     #[must_use]
     pub fn counts(&self, partner: Option<&Partner>, now: Timestamp) -> bool {
@@ -140,14 +140,14 @@ mod tests {
     #[test]
     fn a_token_is_kept_as_its_plain_sha_256() {
         assert_eq!(
-            TokenHash::of(&Secret::new("abc")).as_str(),
+            TokenHash::new(&Secret::new("abc")).as_str(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
     }
 
     #[test]
     fn what_counts_is_not_expired_and_younger_than_the_end_of_all() {
-        let link = Link {
+        let link = Invitation {
             partner: PartnerId::parse("northwind").unwrap(),
             made_at: at(10),
             expires_at: at(20),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::alert::event::Severity;
 use crate::alert::kind::{BUILT_IN, Category};
 use crate::setup::board_issue::{type_issue, usable};
-use crate::setup::found_board::{FoundStatus, Parts, named};
+use crate::setup::found_board::{BoardParts, FoundStatus, named};
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
 use crate::{Kind, RecordId};
 
@@ -13,10 +13,14 @@ use crate::{Kind, RecordId};
 /// the board's default status, or its first open one if that one is no good; ticket types are those that are called as ours are.
 /// Without its parts, as where the API member may not see them, ConnectWise's own defaults are left to it.
 #[must_use]
-pub fn on_own_board(category: Category, board: RecordId, parts: Option<&Parts>) -> BoardTarget {
+pub fn existing_board_target(
+    category: Category,
+    board: RecordId,
+    parts: Option<&BoardParts>,
+) -> BoardTarget {
     let target = BoardTarget {
         board: Some(board),
-        ..left_to_connectwise(category)
+        ..connectwise_defaults(category)
     };
     let Some(parts) = parts else {
         return target;
@@ -42,7 +46,7 @@ pub fn on_own_board(category: Category, board: RecordId, parts: Option<&Parts>) 
 
 /// What tickets of a category point at where ConnectWise chooses everything.
 #[must_use]
-pub fn left_to_connectwise(category: Category) -> BoardTarget {
+pub fn connectwise_defaults(category: Category) -> BoardTarget {
     BoardTarget {
         on_resolve: usual_on_resolve(category),
         ..BoardTarget::default()
@@ -52,7 +56,7 @@ pub fn left_to_connectwise(category: Category) -> BoardTarget {
 /// The settings with other boards, of a connection of this epoch. What the partner decided otherwise before stays; numbers of another
 /// ConnectWise do not. `usual` are the priorities of who has chosen none yet.
 #[must_use]
-pub fn chosen(
+pub fn choose_boards(
     before: Option<Settings>,
     operations: BoardTarget,
     cyber_alerts: BoardTarget,

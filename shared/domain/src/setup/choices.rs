@@ -31,7 +31,7 @@ pub enum TargetIssue {
 
 /// What of a board's choices is unfit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Which {
+pub enum BoardChoice {
     /// The status of new tickets.
     StartStatus,
     /// The status that closes a ticket.
@@ -44,7 +44,7 @@ pub enum Which {
 ///
 /// # Errors
 /// Why not.
-pub fn as_start(status: &FoundStatus) -> Result<(), TargetIssue> {
+pub fn check_start_status(status: &FoundStatus) -> Result<(), TargetIssue> {
     match (status.inactive, status.closes) {
         (true, _) => Err(TargetIssue::Inactive),
         (false, true) => Err(TargetIssue::Closes),
@@ -56,7 +56,7 @@ pub fn as_start(status: &FoundStatus) -> Result<(), TargetIssue> {
 ///
 /// # Errors
 /// Why not.
-pub fn as_closing(status: &FoundStatus) -> Result<(), TargetIssue> {
+pub fn check_closing_status(status: &FoundStatus) -> Result<(), TargetIssue> {
     match (status.inactive, status.closes) {
         (true, _) => Err(TargetIssue::Inactive),
         (false, false) => Err(TargetIssue::LeavesOpen),
@@ -68,7 +68,7 @@ pub fn as_closing(status: &FoundStatus) -> Result<(), TargetIssue> {
 ///
 /// # Errors
 /// Why not.
-pub fn as_type(found: &FoundType) -> Result<(), TargetIssue> {
+pub fn check_type(found: &FoundType) -> Result<(), TargetIssue> {
     match found.inactive {
         true => Err(TargetIssue::Inactive),
         false => Ok(()),
@@ -77,29 +77,31 @@ pub fn as_type(found: &FoundType) -> Result<(), TargetIssue> {
 
 /// All that a target chooses and its board, with these statuses and types, cannot give. What is left to ConnectWise is always fit.
 #[must_use]
-pub fn unfit(
+pub fn find_target_issues(
     target: &BoardTarget,
     statuses: &[FoundStatus],
     types: &[FoundType],
-) -> Vec<(Which, TargetIssue)> {
+) -> Vec<(BoardChoice, TargetIssue)> {
     let status = |id: Option<RecordId>, fits: fn(&FoundStatus) -> Result<(), TargetIssue>| {
         let found = statuses.iter().find(|status| Some(status.id) == id);
         id.and_then(|_| found.map_or(Err(TargetIssue::Missing), fits).err())
     };
     let of_type = |(kind, id): (&Kind, &RecordId)| {
         let found = types.iter().find(|found| found.id == *id);
-        let why = found.map_or(Err(TargetIssue::Missing), as_type).err()?;
-        Some((Which::Type(kind.clone()), why))
+        let why = found.map_or(Err(TargetIssue::Missing), check_type).err()?;
+        Some((BoardChoice::Type(kind.clone()), why))
     };
-    let start = status(target.start_status, as_start).map(|why| (Which::StartStatus, why));
-    let closing = status(target.closing_status, as_closing).map(|why| (Which::ClosingStatus, why));
+    let start =
+        status(target.start_status, check_start_status).map(|why| (BoardChoice::StartStatus, why));
+    let closing = status(target.closing_status, check_closing_status)
+        .map(|why| (BoardChoice::ClosingStatus, why));
     let types = target.types.iter().filter_map(of_type);
     start.into_iter().chain(closing).chain(types).collect()
 }
 
 /// The types that were chosen here, beside those of kinds that nobody asked about: these stay as they are.
 #[must_use]
-pub fn types(
+pub fn merge_types(
     before: &BTreeMap<Kind, RecordId>,
     asked: impl Iterator<Item = (Kind, Option<RecordId>)>,
 ) -> BTreeMap<Kind, RecordId> {
@@ -116,7 +118,7 @@ pub fn types(
 /// The priority of each severity as ConnectWise's own names of priorities suggest, "Priority 1" to "Priority 4" and whatever follows.
 /// Where a partner has names of its own, nothing is guessed: ConnectWise's default holds until the partner chooses.
 #[must_use]
-pub fn usual_priorities(listed: &[(RecordId, &str)]) -> BTreeMap<Severity, RecordId> {
+pub fn default_priorities(listed: &[(RecordId, &str)]) -> BTreeMap<Severity, RecordId> {
     let of = |severity, number: char| {
         let (id, _) = listed.iter().find(|(_, name)| {
             let rest = name.trim().strip_prefix("Priority ");
@@ -183,10 +185,14 @@ mod tests {
                 closing_status: id,
                 ..BoardTarget::default()
             };
-            let start = as_start.map(|why| (Which::StartStatus, why));
-            let closing = as_closing.map(|why| (Which::ClosingStatus, why));
+            let start = as_start.map(|why| (BoardChoice::StartStatus, why));
+            let closing = as_closing.map(|why| (BoardChoice::ClosingStatus, why));
             let expected: Vec<_> = start.into_iter().chain(closing).collect();
-            assert_eq!(unfit(&target, &statuses, &[]), expected, "{id:?}");
+            assert_eq!(
+                find_target_issues(&target, &statuses, &[]),
+                expected,
+                "{id:?}"
+            );
         }
     }
 
@@ -202,10 +208,10 @@ mod tests {
             ..BoardTarget::default()
         };
         assert_eq!(
-            unfit(&target, &[], &[found(1, false), found(2, true)]),
+            find_target_issues(&target, &[], &[found(1, false), found(2, true)]),
             [
-                (Which::Type(kind("disk")), TargetIssue::Inactive),
-                (Which::Type(kind("memory")), TargetIssue::Missing),
+                (BoardChoice::Type(kind("disk")), TargetIssue::Inactive),
+                (BoardChoice::Type(kind("memory")), TargetIssue::Missing),
             ]
         );
     }
@@ -218,7 +224,7 @@ mod tests {
             (kind("disk"), None),
             (kind("memory"), None),
         ];
-        let after = types(&before, asked.into_iter());
+        let after = merge_types(&before, asked.into_iter());
         assert_eq!(after, [(kind("cpu"), 9), (kind("own"), 3)].into());
     }
 
@@ -239,8 +245,8 @@ mod tests {
             (Severity::Low, 34),
             (Severity::Informational, 34),
         ]);
-        assert_eq!(usual_priorities(&own), expected);
+        assert_eq!(default_priorities(&own), expected);
         let others = [(1, "P1"), (2, "Urgent"), (3, "Low Priority 3")];
-        assert_eq!(usual_priorities(&others), BTreeMap::new());
+        assert_eq!(default_priorities(&others), BTreeMap::new());
     }
 }

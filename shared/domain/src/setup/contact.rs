@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::setup::access::{Link, Partner, TokenHash};
+use crate::setup::access::{Invitation, Partner, TokenHash};
 use crate::{EmailAddress, PartnerId};
 
 /// How long the link in a confirmation mail can be used.
@@ -83,7 +83,7 @@ impl Contact {
         now: Timestamp,
     ) -> Option<Self> {
         let pending = self.pending.filter(|pending| pending.token == *token)?;
-        let link = Link {
+        let link = Invitation {
             partner: id.clone(),
             made_at: pending.mailed_at,
             expires_at: pending.expires_at,
@@ -118,7 +118,7 @@ mod tests {
     }
 
     fn token(text: &str) -> TokenHash {
-        TokenHash::of(&Secret::new(text))
+        TokenHash::new(&Secret::new(text))
     }
 
     fn northwind() -> PartnerId {

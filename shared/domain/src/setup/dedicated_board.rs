@@ -9,7 +9,7 @@ use crate::setup::board_issue::{
 };
 use crate::setup::board_name::{BoardName, category_name};
 use crate::setup::board_targets::usual_on_resolve;
-use crate::setup::found_board::{ExistingBoards, FoundStatus, FoundType, Parts, named};
+use crate::setup::found_board::{BoardParts, ExistingBoards, FoundStatus, FoundType, named};
 use crate::setup::settings::BoardTarget;
 use crate::text::is_same_name;
 use crate::{Kind, RecordId};
@@ -44,7 +44,7 @@ pub struct DesiredBoard {
 
 /// What set-up does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Next {
+pub enum BoardDecision {
     /// Lists what belongs to this board, and asks again.
     Look {
         /// The board that is there under the wanted name.
@@ -53,9 +53,9 @@ pub enum Next {
     /// Makes one thing. If the process dies right after, the next listing shows whether it was made.
     Make {
         /// What.
-        step: Step,
+        step: BoardStep,
         /// What was done before it.
-        progress: Progress,
+        progress: BoardProgress,
     },
     /// All is there: what tickets of the category point at. What becomes of a ticket whose alert is gone is the category's default; a
     /// partner who decided otherwise before keeps that.
@@ -64,7 +64,7 @@ pub enum Next {
 
 /// One thing to make. The same step again although it was answered as done means that ConnectWise changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum BoardStep {
     /// The board itself.
     MakeBoard {
         /// At most 50 characters.
@@ -118,7 +118,7 @@ pub enum Step {
 
 /// How far a board is. The whole is the same from the first step to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
+pub struct BoardProgress {
     /// So many things are there.
     pub done: usize,
     /// Of so many.
@@ -129,43 +129,46 @@ pub struct Progress {
 ///
 /// # Errors
 /// When something under a wanted name cannot be used. This comes before anything is made of what belongs to that board.
-pub fn next(desired: &DesiredBoard, there: &ExistingBoards) -> Result<Next, BoardUnusable> {
-    let (kinds, of) = (kinds(desired), size(desired));
+pub fn next_board_step(
+    desired: &DesiredBoard,
+    there: &ExistingBoards,
+) -> Result<BoardDecision, BoardUnusable> {
+    let (kinds, of) = (kinds(desired), item_count(desired));
 
     let boards = named(&there.boards, desired.name.as_str(), |board| {
         (&board.name, board.id)
     });
     let board = usable(&boards, board_issue).map_err(|err| BoardUnusable(vec![err]))?;
     let Some(board) = board else {
-        let step = Step::MakeBoard {
+        let step = BoardStep::MakeBoard {
             name: desired.name.clone(),
             location: desired.location,
             department: desired.department,
         };
-        let progress = Progress { done: 0, of };
-        return Ok(Next::Make { step, progress });
+        let progress = BoardProgress { done: 0, of };
+        return Ok(BoardDecision::Make { step, progress });
     };
     let board = board.id;
     let Some(parts) = there.parts.as_ref().filter(|parts| parts.board == board) else {
-        return Ok(Next::Look { board });
+        return Ok(BoardDecision::Look { board });
     };
     let adopted = adopted(parts, &kinds)?;
     let missing = missing(desired, parts, &adopted);
     // A status that is not there is not the default either.
     let open = missing.len() + usize::from(adopted.new.is_none());
     if let Some(step) = missing.into_iter().next() {
-        let progress = Progress {
+        let progress = BoardProgress {
             done: of - open,
             of,
         };
-        return Ok(Next::Make { step, progress });
+        return Ok(BoardDecision::Make { step, progress });
     }
     let types = kinds.iter().filter_map(|(kind, name)| {
         let mut types = adopted.types.iter();
         let found = types.find(|(_, of, _)| is_same_name(of, name))?.2?;
         Some((kind.clone(), found.id))
     });
-    Ok(Next::Done(BoardTarget {
+    Ok(BoardDecision::Done(BoardTarget {
         board: Some(board),
         start_status: adopted.new.map(|status| status.id),
         closing_status: adopted.closed.map(|status| status.id),
@@ -176,9 +179,9 @@ pub fn next(desired: &DesiredBoard, there: &ExistingBoards) -> Result<Next, Boar
     }))
 }
 
-/// How many things the board consists of: the whole of its [`Progress`].
+/// How many things the board consists of: the whole of its [`BoardProgress`].
 #[must_use]
-pub fn size(desired: &DesiredBoard) -> usize {
+pub fn item_count(desired: &DesiredBoard) -> usize {
     // The board, two statuses, that one of them is the default, and the team.
     5 + type_names(&kinds(desired)).count()
 }
@@ -192,7 +195,7 @@ struct Adopted<'a> {
 }
 
 fn adopted<'a>(
-    parts: &'a Parts,
+    parts: &'a BoardParts,
     kinds: &'a [(Kind, &'a str)],
 ) -> Result<Adopted<'a>, BoardUnusable> {
     let mut faults = Vec::new();
@@ -219,25 +222,25 @@ fn adopted<'a>(
 }
 
 /// What the board still needs, in the order in which it is made. A status that is yet to be made is made the default after.
-fn missing(desired: &DesiredBoard, parts: &Parts, adopted: &Adopted<'_>) -> Vec<Step> {
+fn missing(desired: &DesiredBoard, parts: &BoardParts, adopted: &Adopted<'_>) -> Vec<BoardStep> {
     let board = parts.board;
     let mut missing = Vec::new();
     match adopted.new {
-        None => missing.push(Step::MakeStatus {
+        None => missing.push(BoardStep::MakeStatus {
             board,
             name: NEW,
             sort_order: SORT_OF_NEW,
             closes: false,
             is_default: !parts.statuses.iter().any(|status| status.is_default),
         }),
-        Some(new) if !new.is_default => missing.push(Step::MakeDefault {
+        Some(new) if !new.is_default => missing.push(BoardStep::MakeDefault {
             board,
             status: new.id,
         }),
         Some(_) => {}
     }
     if adopted.closed.is_none() {
-        missing.push(Step::MakeStatus {
+        missing.push(BoardStep::MakeStatus {
             board,
             name: CLOSED,
             sort_order: SORT_OF_CLOSED,
@@ -247,7 +250,7 @@ fn missing(desired: &DesiredBoard, parts: &Parts, adopted: &Adopted<'_>) -> Vec<
     }
     for (kind, name, found) in &adopted.types {
         if found.is_none() {
-            missing.push(Step::MakeType {
+            missing.push(BoardStep::MakeType {
                 board,
                 kind: (*kind).clone(),
                 name: (*name).to_owned(),
@@ -256,7 +259,7 @@ fn missing(desired: &DesiredBoard, parts: &Parts, adopted: &Adopted<'_>) -> Vec<
     }
     let name = category_name(desired.category);
     if named(&parts.teams, name, |team| (&team.name, team.id)).is_empty() {
-        missing.push(Step::MakeTeam {
+        missing.push(BoardStep::MakeTeam {
             board,
             name,
             lead: desired.team_lead,

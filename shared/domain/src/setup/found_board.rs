@@ -10,7 +10,7 @@ pub struct ExistingBoards {
     /// All boards, inactive and project boards included.
     pub boards: Vec<FoundBoard>,
     /// What belongs to one of them, once it was looked at.
-    pub parts: Option<Parts>,
+    pub parts: Option<BoardParts>,
 }
 
 /// A board that is there.
@@ -28,7 +28,7 @@ pub struct FoundBoard {
 
 /// What belongs to one board, inactive ones included.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Parts {
+pub struct BoardParts {
     /// The board.
     pub board: RecordId,
     /// Its statuses.

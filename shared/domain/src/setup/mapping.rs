@@ -31,7 +31,7 @@ pub struct Mapping {
 
 /// A company of a partner's ConnectWise, as a person chooses it for a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Company {
+pub struct ChosenCompany {
     /// Its number.
     pub id: RecordId,
     /// What it is called.
@@ -45,11 +45,11 @@ impl Mapping {
     /// tenant that is on already does not: nothing waited for it. One of another epoch does: its alerts waited since the connection was
     /// pointed elsewhere.
     #[must_use]
-    pub fn chosen(mut self, company: Option<Company>, enabled: bool, now: Timestamp) -> Self {
+    pub fn chosen(mut self, company: Option<ChosenCompany>, enabled: bool, now: Timestamp) -> Self {
         let epoch = company.as_ref().map(|company| company.epoch);
         let was_live = epoch.is_some_and(|epoch| self.is_of(epoch)) && self.is_live();
         (self.company, self.company_name) = match company {
-            Some(Company { id, name, .. }) => (Some(id), Some(name)),
+            Some(ChosenCompany { id, name, .. }) => (Some(id), Some(name)),
             None => (None, None),
         };
         self.epoch = epoch;

@@ -50,7 +50,7 @@ pub enum Level {
 
 /// What ConnectWise lists of one function for an API member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listed<'a> {
+pub struct ListedRights<'a> {
     /// As ConnectWise calls it, such as "Service Tickets".
     pub function: &'a str,
     /// Whose it may add.
@@ -75,13 +75,13 @@ pub struct Right {
     /// What it is needed for.
     pub needed_for: &'static str,
     /// How much it matters.
-    pub need: Need,
+    pub need: RightNeed,
 }
 
 /// How much a right matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Need {
+pub enum RightNeed {
     /// Without it there are no tickets.
     Required,
     /// Without it no ticket is closed.
@@ -118,7 +118,7 @@ pub const TABLE: [Right; 16] = [
         function: "Company Maintenance",
         level: "Inquire",
         needed_for: "finding the company that a tenant's tickets belong to",
-        need: Need::Required,
+        need: RightNeed::Required,
     },
     Right {
         right: TICKETS_ADD,
@@ -126,7 +126,7 @@ pub const TABLE: [Right; 16] = [
         function: "Service Tickets",
         level: "Add",
         needed_for: "making tickets and their notes",
-        need: Need::Required,
+        need: RightNeed::Required,
     },
     Right {
         right: TICKETS_EDIT,
@@ -134,7 +134,7 @@ pub const TABLE: [Right; 16] = [
         function: "Service Tickets",
         level: "Edit",
         needed_for: "raising a ticket's priority, and changing its status",
-        need: Need::Required,
+        need: RightNeed::Required,
     },
     Right {
         right: TICKETS_INQUIRE,
@@ -142,7 +142,7 @@ pub const TABLE: [Right; 16] = [
         function: "Service Tickets",
         level: "Inquire",
         needed_for: "finding a ticket again, so that none is made twice; \"My\" hides other people's",
-        need: Need::Required,
+        need: RightNeed::Required,
     },
     Right {
         right: "close_service_tickets.add",
@@ -150,7 +150,7 @@ pub const TABLE: [Right; 16] = [
         function: "Close Service Tickets",
         level: "Add",
         needed_for: "closing tickets",
-        need: Need::ForClosing,
+        need: RightNeed::ForClosing,
     },
     Right {
         right: TICKETS_CLOSE,
@@ -158,7 +158,7 @@ pub const TABLE: [Right; 16] = [
         function: "Close Service Tickets",
         level: "Edit",
         needed_for: "closing tickets",
-        need: Need::ForClosing,
+        need: RightNeed::ForClosing,
     },
     Right {
         right: "close_service_tickets.inquire",
@@ -166,7 +166,7 @@ pub const TABLE: [Right; 16] = [
         function: "Close Service Tickets",
         level: "Inquire",
         needed_for: "closing tickets",
-        need: Need::ForClosing,
+        need: RightNeed::ForClosing,
     },
     Right {
         right: "resource_scheduling.add",
@@ -174,7 +174,7 @@ pub const TABLE: [Right; 16] = [
         function: "Resource Scheduling",
         level: "Add",
         needed_for: "only if your workflows assign tickets to people; Ticketbridge assigns none",
-        need: Need::Optional,
+        need: RightNeed::Optional,
     },
     Right {
         right: "resource_scheduling.edit",
@@ -182,7 +182,7 @@ pub const TABLE: [Right; 16] = [
         function: "Resource Scheduling",
         level: "Edit",
         needed_for: "only if your workflows assign tickets to people; Ticketbridge assigns none",
-        need: Need::Optional,
+        need: RightNeed::Optional,
     },
     Right {
         right: "resource_scheduling.inquire",
@@ -190,7 +190,7 @@ pub const TABLE: [Right; 16] = [
         function: "Resource Scheduling",
         level: "Inquire",
         needed_for: "only if your workflows assign tickets to people; Ticketbridge assigns none",
-        need: Need::Optional,
+        need: RightNeed::Optional,
     },
     Right {
         right: TABLES_INQUIRE,
@@ -198,7 +198,7 @@ pub const TABLE: [Right; 16] = [
         function: "Table Setup",
         level: "Inquire",
         needed_for: "choosing a board's start status, ticket types and priorities; making the two boards",
-        need: Need::ForDedicatedBoards,
+        need: RightNeed::ForDedicatedBoards,
     },
     Right {
         right: TABLES_ADD,
@@ -206,7 +206,7 @@ pub const TABLE: [Right; 16] = [
         function: "Table Setup",
         level: "Add",
         needed_for: "making the two boards with their statuses, types and teams",
-        need: Need::ForDedicatedBoards,
+        need: RightNeed::ForDedicatedBoards,
     },
     Right {
         right: TABLES_EDIT,
@@ -214,7 +214,7 @@ pub const TABLE: [Right; 16] = [
         function: "Table Setup",
         level: "Edit",
         needed_for: "making a status the default of a board that was made",
-        need: Need::ForDedicatedBoards,
+        need: RightNeed::ForDedicatedBoards,
     },
     Right {
         right: MEMBERS_INQUIRE,
@@ -222,7 +222,7 @@ pub const TABLE: [Right; 16] = [
         function: "Member Maintenance",
         level: "Inquire",
         needed_for: "choosing who leads the teams of the two boards",
-        need: Need::ForDedicatedBoards,
+        need: RightNeed::ForDedicatedBoards,
     },
     Right {
         right: MY_COMPANY_INQUIRE,
@@ -230,7 +230,7 @@ pub const TABLE: [Right; 16] = [
         function: "My Company",
         level: "Inquire",
         needed_for: "choosing location and department of the two boards",
-        need: Need::ForDedicatedBoards,
+        need: RightNeed::ForDedicatedBoards,
     },
     Right {
         right: MY_ACCOUNT_INQUIRE,
@@ -238,7 +238,7 @@ pub const TABLE: [Right; 16] = [
         function: "My Account",
         level: "Inquire",
         needed_for: "reading what the API member may do, for this table",
-        need: Need::Optional,
+        need: RightNeed::Optional,
     },
 ];
 
@@ -260,14 +260,14 @@ impl Right {
 
 /// What is known of a right by its name, if it is one of the table.
 #[must_use]
-pub fn known(right: &str) -> Option<&'static Right> {
+pub fn find(right: &str) -> Option<&'static Right> {
     TABLE.iter().find(|known| known.right == right)
 }
 
 /// Whether an API member of whom ConnectWise lists this has a right. A level that reaches only the member's own records hides all
 /// others, and so is missing; what is not listed by its name is not known.
 #[must_use]
-pub fn status(right: &str, listed: &[Listed<'_>]) -> RightStatus {
+pub fn right_status(right: &str, listed: &[ListedRights<'_>]) -> RightStatus {
     let Some((function, level)) = right.split_once('.') else {
         return RightStatus::NotKnown;
     };
@@ -295,8 +295,8 @@ fn named(function: &str) -> String {
 mod tests {
     use super::*;
 
-    fn tickets(add: Level) -> [Listed<'static>; 2] {
-        let of = |function, add| Listed {
+    fn tickets(add: Level) -> [ListedRights<'static>; 2] {
+        let of = |function, add| ListedRights {
             function,
             add,
             edit: Level::None,
@@ -317,13 +317,20 @@ mod tests {
             ("service_tickets.delete", Level::All, RightStatus::NotKnown),
             ("service_tickets", Level::All, RightStatus::NotKnown),
         ] {
-            assert_eq!(status(right, &tickets(add)), expected, "{right} at {add:?}");
+            assert_eq!(
+                right_status(right, &tickets(add)),
+                expected,
+                "{right} at {add:?}"
+            );
         }
-        let nameless = Listed {
+        let nameless = ListedRights {
             function: "",
             ..tickets(Level::All)[0]
         };
-        assert_eq!(status(TICKETS_ADD, &[nameless]), RightStatus::NotKnown);
+        assert_eq!(
+            right_status(TICKETS_ADD, &[nameless]),
+            RightStatus::NotKnown
+        );
     }
 
     #[test]
@@ -332,12 +339,12 @@ mod tests {
             let (function, level) = right.right.split_once('.').unwrap();
             assert_eq!(named(right.function), function);
             assert_eq!(right.level.to_ascii_lowercase(), level);
-            assert_eq!(known(right.right), Some(&TABLE[n]));
+            assert_eq!(find(right.right), Some(&TABLE[n]));
         }
         assert_eq!(
-            known(TABLES_ADD).unwrap().place(),
+            find(TABLES_ADD).unwrap().place(),
             "System > Security Roles > the API member's role > System > Table Setup: Add = All"
         );
-        assert_eq!(known("service_tickets.delete"), None);
+        assert_eq!(find("service_tickets.delete"), None);
     }
 }

@@ -133,7 +133,7 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::setup::mapping::Company;
+    use crate::setup::mapping::ChosenCompany;
     use crate::setup::mapping::Mapping;
 
     #[test]
@@ -194,9 +194,9 @@ mod tests {
         );
     }
 
-    fn company(id: RecordId) -> Company {
+    fn company(id: RecordId) -> ChosenCompany {
         let name = format!("Company {id}");
-        Company { id, name, epoch: 1 }
+        ChosenCompany { id, name, epoch: 1 }
     }
 
     #[test]
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(old.clone().in_epoch(2), old);
 
         let again = |mapping: Mapping, epoch| {
-            let company = Company {
+            let company = ChosenCompany {
                 epoch,
                 ..company(301)
             };

@@ -1,29 +1,31 @@
-//! The keys by which a source's id proves that set-up made it.
+//! The keys by which a source id proves that set-up issued it.
 //!
-//! An id is 13 random letters and 13 letters of a MAC over them. So the webhook endpoint recognizes an invented id by itself: it needs
-//! no call to Secrets Manager and no place in a cache, however many are tried.
+//! An id is 13 random letters and 13 letters of a MAC over them. So the webhook endpoint recognizes
+//! an invented id without a call to Secrets Manager and without a cache entry, however many ids are
+//! tried.
 
-use hmac::KeyInit as _;
-use hmac::{Hmac, Mac as _};
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
 use crate::{Secret, SourceId};
 
-/// Thirty-two letters, so that each byte fits evenly. Without 0, so that the id of set-up's own source is never made.
+/// Thirty-two letters, so that each byte maps evenly. There is no 0, so that the id for test alerts
+/// is never issued.
 const LETTERS: &[u8; 32] = b"abcdefghijkmnpqrstuvwxyz23456789";
 
-/// So many letters are random, and so many prove them: 65 bits each.
+/// The number of random letters, and of MAC letters: 65 bits each.
 const HALF: usize = 13;
 
-/// A key of fewer characters could be guessed.
+/// The minimum length of a key, in characters. A shorter one could be guessed.
 const MIN_KEY: usize = 32;
 
-/// The keys of one stage: the first makes ids, all of them prove ids.
+/// The keys of one stage. The first one issues ids; all of them verify ids.
 #[derive(Debug, Clone)]
 pub struct SourceKeys(Vec<Secret>);
 
 impl SourceKeys {
-    /// Reads keys, separated by white space; none where there is no key, or one that is too short.
+    /// Reads keys that are separated by white space. Returns `None` if there is no key, or a key is
+    /// too short.
     #[must_use]
     pub fn parse(text: &Secret) -> Option<Self> {
         let keys: Vec<_> = text.expose().split_whitespace().map(Secret::new).collect();
@@ -31,18 +33,19 @@ impl SourceKeys {
         (!keys.is_empty() && keys.iter().all(is_good)).then_some(Self(keys))
     }
 
-    /// The id that these random bytes make, proved by the first key.
+    /// Makes an id of random bytes, with a MAC by the first key.
     #[must_use]
     pub fn id(&self, random: [u8; HALF]) -> SourceId {
         let random = letters(&random);
         let proof = self.0.first().map(|key| proof(key, &random));
-        SourceId::of_letters(&random, &proof.unwrap_or_default())
+        SourceId::from_parts(&random, &proof.unwrap_or_default())
     }
 
-    /// Whether one of the keys made this id. Each is tried, and compared in the same time whatever the id.
+    /// Whether one of the keys issued this id. Every key is tried, and each comparison takes the
+    /// same time for every id.
     #[must_use]
     pub fn prove(&self, id: &SourceId) -> bool {
-        let (random, claimed) = id.halves(HALF);
+        let (random, claimed) = id.split_letters(HALF);
         self.0.iter().fold(false, |proved, key| {
             let proof = proof(key, random);
             let differences = proof
@@ -57,7 +60,7 @@ impl SourceKeys {
 }
 
 fn proof(key: &Secret, random: &str) -> String {
-    // HMAC takes keys of any length.
+    // HMAC accepts keys of any length.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.expose().as_bytes()) else {
         return String::new();
     };
@@ -98,7 +101,7 @@ mod tests {
 
     #[test]
     fn set_ups_own_id_and_invented_ones_are_not_proved() {
-        assert!(!keys(KEY).prove(&SourceId::of_set_up()));
+        assert!(!keys(KEY).prove(&SourceId::for_test_alerts()));
         for invented in ["0123456789abcdefghijklmnop", "zzzzzzzzzzzzzzzzzzzzzzzzzz"] {
             let id = SourceId::parse(format!("src_{invented}")).unwrap();
             assert!(!keys(KEY).prove(&id));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::RecordId;
 use crate::alert::event::Severity;
-use crate::alert::record::{Actual, Claim, Duplicate, Op, Open, Recheck, Record};
+use crate::alert::record::{Actual, Claim, Duplicate, Op, OpenTicket, Recheck, Record};
 use crate::ticketing::found_ticket::FoundTicket;
 
 /// The record after a search found tickets with the token of an uncertain create. The token names the life of the alert, so each
@@ -34,11 +34,11 @@ fn with_adopted(record: Record, claim: &Claim, found: &[FoundTicket], now: Times
         // After a create that was given up, this may be its ticket, whose text has fewer repeats.
         let noted_repeats = match record.was_given_up_before(claim) {
             true => 0,
-            false => record.repeats_told_by(claim),
+            false => record.repeats_reported_by(claim),
         };
-        let record = record.with_open(Open {
+        let record = record.with_open(OpenTicket {
             noted_repeats,
-            ..Open::new(ticket.ticket_id, ticket.board_id, claim, now)
+            ..OpenTicket::new(ticket.ticket_id, ticket.board_id, claim, now)
         });
         return with_duplicates(record, &open, ticket.ticket_id, |ticket| Duplicate {
             ticket_id: ticket.ticket_id,
@@ -62,7 +62,7 @@ fn with_adopted(record: Record, claim: &Claim, found: &[FoundTicket], now: Times
 
 /// The record after a given-up write was looked for once more; `found` carry the token of its ticket.
 #[must_use]
-pub fn rechecked(
+pub fn apply_recheck(
     record: Record,
     recheck: &Recheck,
     found: &[FoundTicket],
@@ -100,14 +100,19 @@ pub fn rechecked(
 }
 
 /// The open ticket that a given-up write made, or opened.
-fn of_recheck(record: &Record, ticket: &FoundTicket, recheck: &Recheck, now: Timestamp) -> Open {
+fn of_recheck(
+    record: &Record,
+    ticket: &FoundTicket,
+    recheck: &Recheck,
+    now: Timestamp,
+) -> OpenTicket {
     let severity = record
         .desired
         .details
         .as_ref()
         .map(|details| details.severity);
     let is_new = recheck.op == Op::Create;
-    Open {
+    OpenTicket {
         ticket_id: ticket.ticket_id,
         board_id: ticket.board_id,
         company_id: recheck.company_id,

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::blocked::BlockedSince;
 use crate::alert::record::{
-    Actual, AlertDetails, Claim, Closed, ClosedBy, Duplicate, Op, Open, Recheck, Record,
+    Actual, AlertDetails, Claim, ClosedBy, ClosedTicket, Duplicate, Op, OpenTicket, Recheck, Record,
 };
 use crate::connection::breaker;
 use crate::connection::view::{ConnectionView, LiveConnection};
@@ -12,7 +12,8 @@ use crate::setup::rights;
 use crate::setup::settings::{BoardTarget, OnResolve};
 use crate::ticketing::decision::{Decision, Idle};
 use crate::ticketing::ticket_index::TicketIndexState;
-use crate::ticketing::ticket_write::{Create, Note, Reopen, Step};
+use crate::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
+use crate::time::later;
 use crate::{Blocked, RecordId};
 
 /// Looks after a write of unknown outcome, in seconds from when it became uncertain; then at the settling time, then every 30 s.
@@ -79,7 +80,7 @@ fn may_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<()
     }
     match breaker.pause(now) {
         // A message that waits for long is in flight all the time, and the queue's room for that is everybody's.
-        Some(until) if breaker::is_too_long_for_the_queue(until.duration_since(now)) => {
+        Some(until) if breaker::exceeds_queue_wait(until.duration_since(now)) => {
             Err(Decision::Block(Blocked::Throttled))
         }
         Some(until) => Err(Decision::Wait { until }),
@@ -138,14 +139,14 @@ fn unclaimed(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision
         return Decision::Write(repair(record, duplicate, view));
     }
     let due = |recheck: &&Recheck| recheck.epoch == connection.epoch && recheck.at <= now;
-    match record.rechecks_to_make().find(due) {
+    match record.pending_rechecks().find(due) {
         Some(recheck) => Decision::Recheck(recheck.clone()),
         None => remembered(record, view, now),
     }
 }
 
 /// The next write about a duplicate: a note on it, a note on the ticket that stays, then it is closed.
-fn repair(record: &Record, duplicate: &Duplicate, view: &ConnectionView) -> Step {
+fn repair(record: &Record, duplicate: &Duplicate, view: &ConnectionView) -> TicketWrite {
     let ticket_id = duplicate.ticket_id;
     if !duplicate.noted && may_note(view) {
         let kept = match &record.actual {
@@ -154,23 +155,23 @@ fn repair(record: &Record, duplicate: &Duplicate, view: &ConnectionView) -> Step
             None => None,
         };
         let duplicate = duplicate.clone();
-        return Step::Note {
+        return TicketWrite::Note {
             ticket_id,
-            note: Note::Duplicate { duplicate, kept },
+            note: NoteContent::Duplicate { duplicate, kept },
         };
     }
     match record.open() {
         Some(open)
             if !duplicate.noted_on_kept && open.epoch == duplicate.epoch && may_note(view) =>
         {
-            Step::Note {
+            TicketWrite::Note {
                 ticket_id: open.ticket_id,
-                note: Note::Kept {
+                note: NoteContent::Kept {
                     duplicate: ticket_id,
                 },
             }
         }
-        Some(_) | None => Step::Repair(duplicate.clone()),
+        Some(_) | None => TicketWrite::Repair(duplicate.clone()),
     }
 }
 
@@ -189,7 +190,10 @@ fn remembered(record: &Record, view: &ConnectionView, now: Timestamp) -> Decisio
         Decision::Nothing(Idle::Cleared | Idle::OutOfReach)
     );
     let cleared = heard && cleared;
-    let makes = matches!(decision, Decision::Write(Step::Create(_) | Step::Reopen(_)));
+    let makes = matches!(
+        decision,
+        Decision::Write(TicketWrite::Create(_) | TicketWrite::Reopen(_))
+    );
     match view.ticket_index {
         _ if !makes && !cleared => decision,
         Some(TicketIndexState::Complete) => decision,
@@ -200,22 +204,21 @@ fn remembered(record: &Record, view: &ConnectionView, now: Timestamp) -> Decisio
 
 /// When a claim is due: its owner may be at work until then, or ConnectWise needs the time to settle.
 fn next_look(claim: &Claim, settle: SignedDuration) -> Timestamp {
-    let plus = |at: Timestamp, by: SignedDuration| at.saturating_add(by).unwrap_or(Timestamp::MAX);
     if claim.uncertain_at.is_none() && claim.visits == 0 {
         return claim.until;
     }
     let since = claim.uncertain_since();
-    let settled = plus(since, settle);
+    let settled = later(since, settle);
     let early = usize::try_from(claim.visits)
         .ok()
         .and_then(|visits| VISITS.get(visits));
     let next = early.map_or(settled, |&seconds| {
-        settled.min(plus(since, SignedDuration::from_secs(seconds)))
+        settled.min(later(since, SignedDuration::from_secs(seconds)))
     });
     // A message that comes late finds several searches due: made in one moment, they would all be blind to the same.
     claim
         .visited_at
-        .map_or(next, |at| next.max(plus(at, LATE_VISITS)))
+        .map_or(next, |at| next.max(later(at, LATE_VISITS)))
 }
 
 fn desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
@@ -229,14 +232,14 @@ fn desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
         (None, Some(details)) => create(record, details, None, view, now),
         (Some(Actual::Open(open)), Some(details)) => active(open, details, view, now),
         (Some(Actual::Open(_)), None) if record.desired.last.is_none() || record.desired.active => {
-            Decision::Nothing(Idle::Unheard)
+            Decision::Nothing(Idle::NoEventYet)
         }
         (Some(Actual::Open(open)), None) => resolve(record, open, view, now),
         (Some(Actual::Closed(closed)), None) if closed.by == ClosedBy::OutOfReach => {
             Decision::Nothing(Idle::OutOfReach)
         }
         (Some(Actual::Closed(_)), None) => Decision::Nothing(Idle::Closed),
-        (Some(Actual::Closed(_)), Some(_)) if record.is_life_over() => {
+        (Some(Actual::Closed(_)), Some(_)) if record.is_occurrence_over() => {
             Decision::Nothing(Idle::EndedByPerson)
         }
         (Some(Actual::Closed(closed)), Some(details)) => {
@@ -248,7 +251,7 @@ fn desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
 pub(crate) fn create(
     record: &Record,
     details: &AlertDetails,
-    before: Option<&Closed>,
+    before: Option<&ClosedTicket>,
     view: &ConnectionView,
     now: Timestamp,
 ) -> Decision {
@@ -263,14 +266,14 @@ pub(crate) fn create(
     let target = connection.settings.board(details.category);
     let before = before.filter(|before| before.epoch == connection.epoch);
     if let Some(before) = before.filter(|before| may_reopen(before, company, target, now)) {
-        return Decision::Write(Step::Reopen(Reopen {
+        return Decision::Write(TicketWrite::Reopen(TicketReopening {
             ticket_id: before.ticket_id,
             ticket_ref: before.ticket_ref(&record.key),
             company,
             epoch: connection.epoch,
         }));
     }
-    Decision::Write(Step::Create(Create {
+    Decision::Write(TicketWrite::Create(TicketCreation {
         company,
         board: target.board,
         status: target.start_status,
@@ -287,7 +290,12 @@ pub(crate) fn create(
 }
 
 /// Whether the ticket of the life before is opened again, in place of a new one.
-fn may_reopen(before: &Closed, company: RecordId, target: &BoardTarget, now: Timestamp) -> bool {
+fn may_reopen(
+    before: &ClosedTicket,
+    company: RecordId,
+    target: &BoardTarget,
+    now: Timestamp,
+) -> bool {
     let days = SignedDuration::from_hours(24 * i64::from(target.reopen_days));
     let closed = matches!(before.by, ClosedBy::Us | ClosedBy::Technician);
     closed && before.company_id == Some(company) && now.duration_since(before.at) < days
@@ -296,7 +304,7 @@ fn may_reopen(before: &Closed, company: RecordId, target: &BoardTarget, now: Tim
 /// The connection, if it points at the ticket's ConnectWise. If it does not, the connection that was read is older than the record,
 /// since `Record::in_epoch` leaves no open ticket elsewhere: both are read again.
 fn same_site<'a>(
-    open: &Open,
+    open: &OpenTicket,
     view: &'a ConnectionView,
     now: Timestamp,
 ) -> Result<&'a LiveConnection, Decision> {
@@ -308,15 +316,20 @@ fn same_site<'a>(
     }
 }
 
-fn active(open: &Open, details: &AlertDetails, view: &ConnectionView, now: Timestamp) -> Decision {
+fn active(
+    open: &OpenTicket,
+    details: &AlertDetails,
+    view: &ConnectionView,
+    now: Timestamp,
+) -> Decision {
     let settings = match same_site(open, view, now) {
         Ok(connection) => &connection.settings,
         Err(decision) => return decision,
     };
     let ticket_id = open.ticket_id;
     if open.owes_reopened_note {
-        let note = Note::Reopened;
-        return Decision::Write(Step::Note { ticket_id, note });
+        let note = NoteContent::Reopened;
+        return Decision::Write(TicketWrite::Note { ticket_id, note });
     }
     let severity = details.severity;
     let worse = settings
@@ -324,7 +337,7 @@ fn active(open: &Open, details: &AlertDetails, view: &ConnectionView, now: Times
         .get(&severity)
         .filter(|_| severity > open.severity);
     if let Some(&priority) = worse {
-        return Decision::Write(Step::Patch {
+        return Decision::Write(TicketWrite::Patch {
             ticket_id,
             severity,
             priority,
@@ -339,18 +352,18 @@ fn active(open: &Open, details: &AlertDetails, view: &ConnectionView, now: Times
     let next_note = open
         .last_note_at
         .filter(|_| open.noted_repeats > 0)
-        .map(|at| at.saturating_add(interval).unwrap_or(Timestamp::MAX));
+        .map(|at| later(at, interval));
     if next_note.is_some_and(|next| now < next) {
         return Decision::Nothing(Idle::NotedRecently);
     }
-    let note = Note::Repeats {
+    let note = NoteContent::Repeats {
         repeats: details.repeats,
         untold,
     };
-    Decision::Write(Step::Note { ticket_id, note })
+    Decision::Write(TicketWrite::Note { ticket_id, note })
 }
 
-fn resolve(record: &Record, open: &Open, view: &ConnectionView, now: Timestamp) -> Decision {
+fn resolve(record: &Record, open: &OpenTicket, view: &ConnectionView, now: Timestamp) -> Decision {
     let settings = match same_site(open, view, now) {
         Ok(connection) => &connection.settings,
         Err(decision) => return decision,
@@ -365,13 +378,13 @@ fn resolve(record: &Record, open: &Open, view: &ConnectionView, now: Timestamp) 
     let ticket_id = open.ticket_id;
     let note = match on_resolve {
         OnResolve::Close if open.noted_resolved || !may_note(view) => {
-            return Decision::Write(Step::Close { ticket_id });
+            return Decision::Write(TicketWrite::Close { ticket_id });
         }
         OnResolve::Note if open.noted_resolved => return Decision::Nothing(Idle::UpToDate),
-        OnResolve::Close => Note::Closing,
-        OnResolve::Note => Note::Resolved,
+        OnResolve::Close => NoteContent::Closing,
+        OnResolve::Note => NoteContent::Resolved,
     };
-    Decision::Write(Step::Note { ticket_id, note })
+    Decision::Write(TicketWrite::Note { ticket_id, note })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::alert::record::Recheck;
-use crate::ticketing::ticket_write::Step;
+use crate::ticketing::ticket_write::TicketWrite;
 use crate::{Blocked, RecordId};
 
 /// The one next step.
@@ -29,7 +29,7 @@ pub enum Decision {
     /// It is not known whether the table has forgotten anything: look for any ticket of ours.
     DetectExistingTickets,
     /// Take a claim and make one write.
-    Write(Step),
+    Write(TicketWrite),
 }
 
 /// Why nothing is to be done.
@@ -48,5 +48,5 @@ pub enum Idle {
     /// A person ended the ticket while the alert stood: only a newer raise makes another.
     EndedByPerson,
     /// The ticket was found in ConnectWise, and no event has told of its alert since.
-    Unheard,
+    NoEventYet,
 }

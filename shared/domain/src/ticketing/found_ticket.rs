@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::alert::record::{ClosedBy, Ended};
+use crate::alert::record::{ClosedBy, TicketEnd};
+use crate::time::later;
 use crate::{RecordId, TicketRef};
 
 /// A ticket that carries a token of the alert.
@@ -33,7 +34,7 @@ pub struct FoundTicket {
 impl FoundTicket {
     /// Whether a person ended it, or gave it to other use: it must carry the token, and be of the recorded company.
     #[must_use]
-    pub fn ended(&self, ticket_ref: &TicketRef, company_id: RecordId) -> Option<Ended> {
+    pub fn ended(&self, ticket_ref: &TicketRef, company_id: RecordId) -> Option<TicketEnd> {
         let ours =
             self.ticket_ref.as_ref() == Some(ticket_ref) && self.company_id == Some(company_id);
         let by = match (ours && !self.merged, self.closed) {
@@ -42,7 +43,7 @@ impl FoundTicket {
             (true, false) => return None,
         };
         let at = self.ended_at();
-        Some(Ended { by, at })
+        Some(TicketEnd { by, at })
     }
 
     /// When it was closed, where ConnectWise says so. Its clock or zone may be hours behind ours: no ticket is entered before its
@@ -56,7 +57,7 @@ impl FoundTicket {
         let behind = raised_at
             .duration_since(entered_at)
             .max(SignedDuration::ZERO);
-        let closed_at = closed_at.saturating_add(behind).unwrap_or(Timestamp::MAX);
+        let closed_at = later(closed_at, behind);
         Some(closed_at.max(end_of_second(raised_at)))
     }
 }
@@ -64,5 +65,5 @@ impl FoundTicket {
 /// A ticket says its time in whole seconds.
 pub(crate) fn end_of_second(at: Timestamp) -> Timestamp {
     let rest = SignedDuration::from_millis(999);
-    at.saturating_add(rest).unwrap_or(Timestamp::MAX)
+    later(at, rest)
 }

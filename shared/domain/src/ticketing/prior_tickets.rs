@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 
 use crate::RecordId;
-use crate::alert::event::{EventDigest, Order, Receipt, Severity};
-use crate::alert::record::{Actual, Closed, ClosedBy, Duplicate, Open, Record};
+use crate::alert::event::{EventDigest, EventOrder, Receipt, Severity};
+use crate::alert::record::{Actual, ClosedBy, ClosedTicket, Duplicate, OpenTicket, Record};
 use crate::ticketing::adopt::{kept, with_duplicates};
 use crate::ticketing::found_ticket::{FoundTicket, end_of_second};
 
@@ -14,7 +14,7 @@ use crate::ticketing::found_ticket::{FoundTicket, end_of_second};
 /// An open one is its ticket. A closed one ends the life that the raise belongs to, if it was closed after the raise; else the
 /// raise begins the next life. One that is not of the tenant's `company` any more was moved, and is left alone.
 #[must_use]
-pub fn with_prior_tickets(
+pub fn adopt_prior_tickets(
     record: Record,
     found: &[FoundTicket],
     company: Option<RecordId>,
@@ -46,7 +46,7 @@ pub fn with_prior_tickets(
     let details = record.desired.details.as_ref();
     if let Some(ticket) = kept(&open, None) {
         let company_id = ticket.company_id.unwrap_or_default();
-        let adopted = Open {
+        let adopted = OpenTicket {
             ticket_id: ticket.ticket_id,
             board_id: ticket.board_id,
             company_id,
@@ -83,7 +83,7 @@ pub fn with_prior_tickets(
     let ended_at = ticket.ended_at();
     let ended = |at: Timestamp| details.is_none_or(|details| details.raised_at <= at);
     let same_life = ended_at.is_none_or(ended);
-    let closed = Closed {
+    let closed = ClosedTicket {
         ticket_id: ticket.ticket_id,
         occurrence,
         epoch,
@@ -141,7 +141,7 @@ fn is_newer(record: &Record, at: Timestamp) -> bool {
 
 /// The record for which events up to this time are old, and events of this time are not, as they were received later.
 pub(crate) fn heard_until(mut record: Record, at: Timestamp) -> Record {
-    record.desired.last = Some(Order {
+    record.desired.last = Some(EventOrder {
         occurred_at: at,
         receipt: Receipt {
             at,
@@ -149,7 +149,7 @@ pub(crate) fn heard_until(mut record: Record, at: Timestamp) -> Record {
             bounds_time: false,
         },
         rank: 0,
-        digest: EventDigest::of(&["found"]),
+        digest: EventDigest::new(&["found"]),
     });
     record
 }

@@ -1,7 +1,7 @@
 //! Writes that ConnectWise refuses although the connection works: which alerts are refused for the same reason, which one of them is
 //! retried when, and when all of them may go on. Pure.
 //!
-//! A refused alert is never retried by itself. Alerts that ConnectWise refused for the same reason are one [`Group`]. One alert of the
+//! A refused alert is never retried by itself. Alerts that ConnectWise refused for the same reason are one [`RefusalGroup`]. One alert of the
 //! group is retried at a time, later each time, up to once an hour. If ConnectWise accepts it, the others follow, a few at first. If
 //! ConnectWise refuses one of those, the group goes back to one retry at a time. So a refusal costs one write per group and period,
 //! and no sequence of release and refusal can run without end.
@@ -12,31 +12,21 @@
 mod group;
 mod group_id;
 
-pub use group::Group;
-pub use group::Refused;
-pub use group::Seen;
-pub use group::State;
-pub use group::Usable;
-pub use group_id::Cause;
-pub use group_id::GroupId;
-pub use group_id::RefusedTarget;
-
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+pub use group::{GroupFindings, RefusalGroup, RefusedAlert, RetryState, TargetUsability};
+pub use group_id::{RefusalCause, RefusalGroupId, RefusedTarget};
 
 use self::group::WIDEST;
-use crate::AlertKey;
-use crate::TenantId;
 use crate::alert::blocked::BlockedSince;
-use crate::alert::record::AlertDetails;
-use crate::alert::record::Record;
+use crate::alert::record::{AlertDetails, Record};
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::Settings;
 use crate::text::cut_to_chars;
+use crate::{AlertKey, TenantId};
 
 /// More groups are not told apart: their state is one item, and each group is one issue in a mail.
 const MOST_GROUPS: usize = 40;
@@ -45,10 +35,10 @@ const LONGEST_QUOTE: usize = 300;
 
 /// All groups of one partner.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Refusals {
+pub struct RefusalGroups {
     /// The groups, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub groups: Vec<Group>,
+    pub groups: Vec<RefusalGroup>,
     /// What the partner had set up at the last run: a change is a reason to retry at once.
     #[serde(default)]
     set_up: u64,
@@ -56,17 +46,17 @@ pub struct Refusals {
 
 /// One look at the blocked alerts.
 #[derive(Debug, Clone, Default)]
-pub struct Survey {
-    seen: BTreeMap<GroupId, Seen>,
+pub struct RefusalSurvey {
+    seen: BTreeMap<RefusalGroupId, GroupFindings>,
 }
 
 /// Something that ConnectWise is to be asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question<'a> {
+pub struct TargetQuestion<'a> {
     /// What tickets point at.
     pub target: &'a RefusedTarget,
     /// One of the alerts that were refused for it.
-    pub refused: &'a Refused,
+    pub refused: &'a RefusedAlert,
 }
 
 /// A number that changes with everything that decides where tickets go.
@@ -87,7 +77,7 @@ pub fn fingerprint<'a>(
     text.bytes().fold(0xcbf2_9ce4_8422_2325, hash)
 }
 
-impl Refusals {
+impl RefusalGroups {
     /// The group that an alert is counted in: one of the known ones, or a new one while there are not too many.
     #[must_use]
     pub fn group_of(
@@ -95,31 +85,33 @@ impl Refusals {
         blocked: &BlockedSince,
         key: &AlertKey,
         details: Option<&AlertDetails>,
-    ) -> Option<GroupId> {
-        let id = GroupId::of(blocked, key, details)?;
+    ) -> Option<RefusalGroupId> {
+        let id = RefusalGroupId::new(blocked, key, details)?;
         let is_known = self.groups.iter().any(|group| group.id == id);
         Some(match is_known || self.groups.len() < MOST_GROUPS {
             true => id,
-            false => GroupId {
-                cause: Cause::Other,
+            false => RefusalGroupId {
+                cause: RefusalCause::Other,
                 ..id
             },
         })
     }
 
     /// Notes what the partner has set up. After a change, each group is retried at once.
-    pub fn set_up_is(&mut self, fingerprint: u64, now: Timestamp) {
+    pub fn note_configuration(&mut self, fingerprint: u64, now: Timestamp) {
         if self.set_up == fingerprint {
             return;
         }
         self.set_up = fingerprint;
         for group in &mut self.groups {
             match group.state {
-                State::BackingOff { .. } => {
+                RetryState::BackingOff { .. } => {
                     group.attempts = 0;
-                    group.state = State::BackingOff { until: now };
+                    group.state = RetryState::BackingOff { until: now };
                 }
-                State::Unusable | State::Retrying { .. } | State::Releasing { .. } => {}
+                RetryState::Unusable
+                | RetryState::Retrying { .. }
+                | RetryState::Releasing { .. } => {}
             }
         }
     }
@@ -127,8 +119,10 @@ impl Refusals {
     /// The alerts that are being retried.
     pub fn retried(&self) -> impl Iterator<Item = &AlertKey> {
         self.groups.iter().filter_map(|group| match &group.state {
-            State::Retrying { key, .. } => Some(key),
-            State::BackingOff { .. } | State::Unusable | State::Releasing { .. } => None,
+            RetryState::Retrying { key, .. } => Some(key),
+            RetryState::BackingOff { .. } | RetryState::Unusable | RetryState::Releasing { .. } => {
+                None
+            }
         })
     }
 
@@ -141,15 +135,19 @@ impl Refusals {
 
     /// What ConnectWise is to be asked before [`Self::next`]: whether it says that these targets can be used.
     #[must_use]
-    pub fn questions<'a>(&self, survey: &'a Survey, now: Timestamp) -> Vec<Question<'a>> {
-        let question = |(id, seen): (&'a GroupId, &'a Seen)| {
-            let Cause::Target(target) = &id.cause else {
+    pub fn questions<'a>(
+        &self,
+        survey: &'a RefusalSurvey,
+        now: Timestamp,
+    ) -> Vec<TargetQuestion<'a>> {
+        let question = |(id, seen): (&'a RefusalGroupId, &'a GroupFindings)| {
+            let RefusalCause::Target(target) = &id.cause else {
                 return None;
             };
             let group = self.groups.iter().find(|group| group.id == *id);
             let asks = group.is_none_or(|group| group.asks_whether_usable(now));
             let refused = seen.next.first().filter(|_| asks)?;
-            Some(Question { target, refused })
+            Some(TargetQuestion { target, refused })
         };
         survey.seen.iter().filter_map(question).collect()
     }
@@ -158,22 +156,25 @@ impl Refusals {
     /// `room` how many alerts may go at most. A target that is missing in `usable` was not asked about.
     pub fn next(
         &mut self,
-        survey: Survey,
-        usable: &BTreeMap<RefusedTarget, Usable>,
+        survey: RefusalSurvey,
+        usable: &BTreeMap<RefusedTarget, TargetUsability>,
         (whole, room): (bool, usize),
         now: Timestamp,
-    ) -> Vec<Refused> {
+    ) -> Vec<RefusedAlert> {
         let mut seen = survey.seen;
-        let mut going: Vec<Refused> = vec![];
-        let usable = |id: &GroupId| match &id.cause {
-            Cause::Target(target) => usable.get(target).copied().unwrap_or(Usable::Unknown),
-            Cause::Words(_) | Cause::Other => Usable::Yes,
+        let mut going: Vec<RefusedAlert> = vec![];
+        let usable = |id: &RefusalGroupId| match &id.cause {
+            RefusalCause::Target(target) => usable
+                .get(target)
+                .copied()
+                .unwrap_or(TargetUsability::Unknown),
+            RefusalCause::Words(_) | RefusalCause::Other => TargetUsability::Yes,
         };
         let mut groups = vec![];
         for mut group in std::mem::take(&mut self.groups) {
             let Some(seen) = seen.remove(&group.id) else {
                 // One that is being retried is in no list meanwhile, and a list is a moment late.
-                let is_over = group.missed && !matches!(group.state, State::Retrying { .. });
+                let is_over = group.missed && !matches!(group.state, RetryState::Retrying { .. });
                 if whole {
                     (group.alerts, group.missed) = (0, true);
                 }
@@ -191,7 +192,7 @@ impl Refusals {
             groups.push(group);
         }
         for (id, seen) in seen {
-            let mut group = Group::new(id, &seen, now);
+            let mut group = RefusalGroup::new(id, &seen, now);
             let usable = usable(&group.id);
             going.extend(group.next(seen, usable, room - going.len(), now));
             groups.push(group);
@@ -202,7 +203,7 @@ impl Refusals {
 
     /// The groups of which a person is to be notified.
     #[must_use]
-    pub fn notified(&self) -> BTreeSet<&GroupId> {
+    pub fn notified(&self) -> BTreeSet<&RefusalGroupId> {
         let groups = self.groups.iter();
         let notified = groups.filter(|group| group.is_notified());
         notified.map(|group| &group.id).collect()
@@ -211,19 +212,19 @@ impl Refusals {
     /// When there is something to do about a group again.
     #[must_use]
     pub fn next_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let at = |group: &Group| match &group.state {
-            State::BackingOff { until } => Some(*until),
+        let at = |group: &RefusalGroup| match &group.state {
+            RetryState::BackingOff { until } => Some(*until),
             // Whoever finds it usable again brings the run forward; otherwise the next run looks.
-            State::Unusable => None,
-            State::Retrying { .. } | State::Releasing { .. } => Some(now),
+            RetryState::Unusable => None,
+            RetryState::Retrying { .. } | RetryState::Releasing { .. } => Some(now),
         };
         self.groups.iter().filter_map(at).min()
     }
 }
 
-impl Survey {
+impl RefusalSurvey {
     /// Takes in a blocked alert of the list. `known` are the groups so far.
-    pub fn see(&mut self, known: &Refusals, refused: Refused, blocked: &BlockedSince) {
+    pub fn see(&mut self, known: &RefusalGroups, refused: RefusedAlert, blocked: &BlockedSince) {
         let details = refused.details.as_ref();
         let Some(id) = known.group_of(blocked, &refused.key, details) else {
             return;
@@ -231,17 +232,17 @@ impl Survey {
         let most = known.width(&id);
         let is_full = self.seen.len() >= MOST_GROUPS && !self.seen.contains_key(&id);
         let id = match is_full {
-            true => GroupId {
-                cause: Cause::Other,
+            true => RefusalGroupId {
+                cause: RefusalCause::Other,
                 ..id
             },
             false => id,
         };
-        let seen = self.seen.entry(id).or_insert_with(|| Seen {
+        let seen = self.seen.entry(id).or_insert_with(|| GroupFindings {
             words: cut_to_chars(blocked.words(), LONGEST_QUOTE),
-            ..Seen::default()
+            ..GroupFindings::default()
         });
-        seen.alerts += u64::from(!refused.key.source.is_of_set_up());
+        seen.alerts += u64::from(!refused.key.source.is_for_test_alerts());
         seen.newest = seen.newest.max(Some(refused.at));
         let place = seen.next.partition_point(|other| other.at <= refused.at);
         if place < most {
@@ -251,15 +252,15 @@ impl Survey {
     }
 }
 
-impl Refusals {
+impl RefusalGroups {
     /// How many alerts of a group one look must find.
-    fn width(&self, id: &GroupId) -> usize {
+    fn width(&self, id: &RefusalGroupId) -> usize {
         let group = self.groups.iter().find(|group| group.id == *id);
         match group.map(|group| &group.state) {
-            Some(State::Releasing { width, .. }) => *width,
+            Some(RetryState::Releasing { width, .. }) => *width,
             // It may become usable in this very run.
-            Some(State::Unusable) => WIDEST,
-            Some(State::BackingOff { .. } | State::Retrying { .. }) | None => 1,
+            Some(RetryState::Unusable) => WIDEST,
+            Some(RetryState::BackingOff { .. } | RetryState::Retrying { .. }) | None => 1,
         }
     }
 }

@@ -108,7 +108,7 @@ fn plain_link(link: &str) -> String {
 /// What a ticket says in place of one that is in another ConnectWise, where no event has told the alert's text since; none where
 /// there is no such ticket.
 #[must_use]
-pub fn text_of_ticket_out_of_reach(record: &Record) -> Option<Payload> {
+pub fn unreachable_ticket_text(record: &Record) -> Option<Payload> {
     let details = record.desired.details.as_ref()?;
     match &record.actual {
         Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => Some(Payload {
@@ -154,7 +154,7 @@ pub fn repeat_note(
 
 /// The note on a ticket whose alert is gone: what shows it, and what was done.
 #[must_use]
-pub fn gone_note(closing: bool, desired: &Desired, mark: &str) -> String {
+pub fn resolved_note(closing: bool, desired: &Desired, mark: &str) -> String {
     let resolved_at = desired.last.as_ref().map(|last| last.occurred_at);
     let why = match (&desired.resolution, resolved_at) {
         (Some(Resolution::Absent { taken_at, .. }), _) => format!(

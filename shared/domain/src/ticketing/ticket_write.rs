@@ -8,15 +8,15 @@ use crate::{ClaimId, RecordId, TicketRef};
 
 /// One write to ConnectWise.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Step {
+pub enum TicketWrite {
     /// Make the ticket of this life.
-    Create(Create),
+    Create(TicketCreation),
     /// Write a note.
     Note {
         /// The ticket.
         ticket_id: RecordId,
         /// What it says.
-        note: Note,
+        note: NoteContent,
     },
     /// Raise the priority to the alert's severity.
     Patch {
@@ -33,14 +33,14 @@ pub enum Step {
         ticket_id: RecordId,
     },
     /// Open the ticket of the life before again.
-    Reopen(Reopen),
+    Reopen(TicketReopening),
     /// Close a ticket too many.
     Repair(Duplicate),
 }
 
 /// What a note says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Note {
+pub enum NoteContent {
     /// The alert was repeated.
     Repeats {
         /// All repeats of this life so far.
@@ -69,7 +69,7 @@ pub enum Note {
     },
 }
 
-impl Note {
+impl NoteContent {
     /// What it tells.
     #[must_use]
     pub fn kind(&self) -> NoteKind {
@@ -86,7 +86,7 @@ impl Note {
 
 /// A ticket that is opened again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reopen {
+pub struct TicketReopening {
     /// Its number.
     pub ticket_id: RecordId,
     /// What it carries: the token of the life that it was made for.
@@ -99,7 +99,7 @@ pub struct Reopen {
 
 /// Where a new ticket goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Create {
+pub struct TicketCreation {
     /// The tenant's company.
     pub company: RecordId,
     /// The board; none leaves board, status and type to ConnectWise.
@@ -118,7 +118,7 @@ pub struct Create {
     pub previous: Option<RecordId>,
 }
 
-impl Step {
+impl TicketWrite {
     /// The operation that the claim names.
     #[must_use]
     pub fn op(&self) -> Op {
@@ -152,12 +152,12 @@ impl Step {
         let (ticket_id, board_id, repeats) = match self {
             Self::Create(create) => (None, create.board, repeats),
             Self::Note { ticket_id, note } => match note {
-                Note::Repeats { repeats, .. } => (Some(*ticket_id), None, *repeats),
-                Note::Resolved
-                | Note::Closing
-                | Note::Reopened
-                | Note::Duplicate { .. }
-                | Note::Kept { .. } => (Some(*ticket_id), None, 0),
+                NoteContent::Repeats { repeats, .. } => (Some(*ticket_id), None, *repeats),
+                NoteContent::Resolved
+                | NoteContent::Closing
+                | NoteContent::Reopened
+                | NoteContent::Duplicate { .. }
+                | NoteContent::Kept { .. } => (Some(*ticket_id), None, 0),
             },
             Self::Patch { ticket_id, .. } | Self::Close { ticket_id } => {
                 (Some(*ticket_id), None, 0)
@@ -172,7 +172,7 @@ impl Step {
             Self::Reopen(reopen) => (reopen.ticket_ref.clone(), reopen.company, reopen.epoch),
             Self::Repair(duplicate)
             | Self::Note {
-                note: Note::Duplicate { duplicate, .. },
+                note: NoteContent::Duplicate { duplicate, .. },
                 ..
             } => of_duplicate(duplicate),
             Self::Note { .. } | Self::Patch { .. } | Self::Close { .. } => of_open()?,

@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::RecordId;
-use crate::alert::record::{Actual, Claim, ClosedBy, Duplicate, Ended, NoteKind, Op, Open, Record};
+use crate::alert::record::{
+    Actual, Claim, ClosedBy, Duplicate, NoteKind, Op, OpenTicket, Record, TicketEnd,
+};
 use crate::ticketing::found_ticket::FoundTicket;
 
 /// What a claimed write did.
@@ -19,7 +21,7 @@ pub enum WriteEffect {
         board_id: Option<RecordId>,
     },
     /// The ticket has ended: by our close, or it had before.
-    Ended(Ended),
+    Ended(TicketEnd),
     /// The duplicate is closed.
     Repaired,
 }
@@ -37,8 +39,8 @@ pub struct ObservedTicket {
 
 impl ObservedTicket {
     /// Whether a person ended the ticket, or gave it to other use.
-    fn ended(&self, claim: &Claim) -> Option<Ended> {
-        let deleted = Ended::from(ClosedBy::Deleted);
+    fn ended(&self, claim: &Claim) -> Option<TicketEnd> {
+        let deleted = TicketEnd::from(ClosedBy::Deleted);
         let ticket = self.ticket.as_ref();
         ticket.map_or(Some(deleted), |ticket| {
             ticket.ended(&claim.ticket_ref, claim.company_id)
@@ -50,7 +52,7 @@ impl ObservedTicket {
 /// whether it took effect. Where no effect is seen the claim stays until ConnectWise had its time to settle; only then does it
 /// count what a person did with the ticket, since the effect can still come.
 #[must_use]
-pub fn verified(
+pub fn apply_observation(
     record: Record,
     claim: &Claim,
     seen: &ObservedTicket,
@@ -58,8 +60,8 @@ pub fn verified(
     began: Timestamp,
     now: Timestamp,
 ) -> Record {
-    if let Some(done) = effect(claim, seen) {
-        let record = after(record, claim, &done, now);
+    if let Some(done) = observed_effect(claim, seen) {
+        let record = apply_effect(record, claim, &done, now);
         // A person may have closed it, and ours is still to come: it must not be a surprise if the ticket is reopened.
         let may_come_late = claim.op == Op::Close && began < claim.settled_at(settle);
         return match may_come_late {
@@ -67,11 +69,11 @@ pub fn verified(
             false => record,
         };
     }
-    let record = record.going_on().with_empty_visit(settle, began);
+    let record = record.unblock_claimed().with_empty_visit(settle, began);
     match seen.ended(claim) {
         // The ticket of a life before is reopened or not: it has ended either way.
         Some(ended) if record.claim.is_none() && claim.op != Op::Reopen => {
-            after(record, claim, &WriteEffect::Ended(ended), now)
+            apply_effect(record, claim, &WriteEffect::Ended(ended), now)
         }
         Some(_) | None => record,
     }
@@ -79,7 +81,7 @@ pub fn verified(
 
 /// What a claimed write did, by its ticket; none where no effect is seen.
 #[must_use]
-pub fn effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffect> {
+pub fn observed_effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffect> {
     let ended = seen.ended(claim);
     let Some(ticket) = &seen.ticket else {
         return ended.map(WriteEffect::Ended);
@@ -90,7 +92,7 @@ pub fn effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffect> {
         Op::Note(_) => seen.is_noted.then_some(WriteEffect::Noted),
         Op::Patch => seen.is_prioritised.then_some(WriteEffect::Patched),
         // Closed while a close of ours was under way: that was us.
-        Op::Close if is_closed => Some(WriteEffect::Ended(Ended {
+        Op::Close if is_closed => Some(WriteEffect::Ended(TicketEnd {
             by: ClosedBy::Us,
             at: ended.and_then(|ended| ended.at),
         })),
@@ -104,7 +106,12 @@ pub fn effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffect> {
 
 /// The record after a write that is done, under a claim that was still ours.
 #[must_use]
-pub fn after(mut record: Record, claim: &Claim, done: &WriteEffect, now: Timestamp) -> Record {
+pub fn apply_effect(
+    mut record: Record,
+    claim: &Claim,
+    done: &WriteEffect,
+    now: Timestamp,
+) -> Record {
     let open = record.open().cloned();
     match (claim.op, done, open) {
         (
@@ -134,10 +141,10 @@ pub fn after(mut record: Record, claim: &Claim, done: &WriteEffect, now: Timesta
         (Op::Reopen, WriteEffect::Reopened { board_id }, _) => {
             let ticket_id = claim.ticket_id.unwrap_or_default();
             // The note that says that it was reopened tells of what came before too.
-            let noted_repeats = record.repeats_told_by(claim);
-            record.with_open(Open {
+            let noted_repeats = record.repeats_reported_by(claim);
+            record.with_open(OpenTicket {
                 noted_repeats,
-                ..Open::reopened(ticket_id, *board_id, claim, now)
+                ..OpenTicket::reopened(ticket_id, *board_id, claim, now)
             })
         }
         // It cannot be opened again: a new ticket is made instead.
@@ -151,8 +158,8 @@ pub fn after(mut record: Record, claim: &Claim, done: &WriteEffect, now: Timesta
             record.with_closed(open.ticket_id, open.epoch, *ended, now)
         }
         (Op::Note(NoteKind::Repeats), WriteEffect::Noted, Some(open)) => {
-            let told = record.repeats_told_by(claim);
-            record.with_open(Open {
+            let told = record.repeats_reported_by(claim);
+            record.with_open(OpenTicket {
                 last_note_at: Some(now),
                 noted_repeats: open.noted_repeats.max(told),
                 ..open
@@ -165,18 +172,20 @@ pub fn after(mut record: Record, claim: &Claim, done: &WriteEffect, now: Timesta
         ) => {
             // Raised meanwhile: the next time that it is gone needs its own note.
             let noted_resolved = !record.desired.active;
-            record.with_open(Open {
+            record.with_open(OpenTicket {
                 last_note_at: Some(now),
                 noted_resolved,
                 ..open
             })
         }
-        (Op::Note(NoteKind::Reopened), WriteEffect::Noted, Some(open)) => record.with_open(Open {
-            last_note_at: Some(now),
-            owes_reopened_note: false,
-            ..open
-        }),
-        (Op::Patch, WriteEffect::Patched, Some(open)) => record.with_open(Open {
+        (Op::Note(NoteKind::Reopened), WriteEffect::Noted, Some(open)) => {
+            record.with_open(OpenTicket {
+                last_note_at: Some(now),
+                owes_reopened_note: false,
+                ..open
+            })
+        }
+        (Op::Patch, WriteEffect::Patched, Some(open)) => record.with_open(OpenTicket {
             severity: claim.severity,
             ..open
         }),

@@ -1,4 +1,4 @@
-//! The queue's envelope: versioned, because messages outlive deployments.
+//! The messages on the queue. The envelope is versioned, because messages outlive deployments.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,48 +9,44 @@ use crate::closing::snapshot_part::SnapshotPart;
 use crate::digest::digest;
 use crate::{AlertKey, PartnerId, SourceId};
 
-/// The envelope's version that this code writes.
-pub const VERSION: u32 = 1;
+pub const ENVELOPE_VERSION: u32 = 1;
 
-/// What the queue carries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "body", rename_all = "snake_case")]
 pub enum Message {
-    /// An event that the door accepted.
+    /// An event that the webhook endpoint accepted.
     Event(Event),
-    /// A part of a snapshot that the door accepted.
+    /// A part of a snapshot that the webhook endpoint accepted.
     Snapshot(SnapshotPart),
-    /// Events of a partner that the webhook endpoint rejected, for the partner's page.
+    /// Events that the webhook endpoint rejected, for the partner's page.
     Rejected(RejectedEvents),
-    /// Decide again about an alert: what held it up may be gone.
+    /// Decides again about an alert: its block may have ended.
     Reconsider(AlertKey),
-    /// A person lets an alert go on that waits for one: ConnectWise refused it, or it stood longer than the back-fill reaches.
+    /// Releases an alert that waits for a person: ConnectWise refused its ticket, or it is older
+    /// than the back-fill.
     Release(AlertKey),
-    /// What a run of reconcile asks to be done about an alert.
+    /// A request of reconcile about one alert.
     Command(Command),
 }
 
-/// Events of one request that cannot become tickets because they are wrong.
+/// Invalid events of one webhook request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RejectedEvents {
-    /// The partner whose alerts they would have been.
     pub partner: PartnerId,
-    /// The source that sent them.
     pub source: SourceId,
-    /// A digest of the request's `webhook-id` and body: a request that comes again is counted once.
+    /// A digest of the request's `webhook-id` and body. A request that is sent again is counted
+    /// once.
     pub request: String,
-    /// When the request was received.
     pub received_at: Timestamp,
-    /// How many.
     pub events: u32,
-    /// The member that is wrong in the first of them.
+    /// The invalid member of the first event.
     pub field: String,
-    /// What is wrong with it.
+    /// What is wrong with that member.
     pub problem: String,
 }
 
 impl RejectedEvents {
-    /// What tells one request from another, so that one that comes again is counted once.
+    /// Returns the value of [`Self::request`].
     #[must_use]
     pub fn digest_of(webhook_id: &str, body: &[u8]) -> String {
         digest(&[webhook_id, &String::from_utf8_lossy(body)], 16)
@@ -65,47 +61,45 @@ struct Envelope<T> {
 }
 
 #[derive(Deserialize)]
-struct Version {
+struct EnvelopeVersion {
     v: u32,
 }
 
-/// Why a message of the queue cannot be read; it never will be, so it is a dead letter with this reason.
+/// A queue message that cannot be read. A retry cannot help, so it goes to the dead-letter queue
+/// with this reason.
 #[derive(Debug, thiserror::Error)]
-pub enum Unreadable {
-    /// Written by a version that this code does not know.
-    #[error("envelope version {0} is not known here: deploy the newer version, then redrive")]
+pub enum UnreadableMessage {
+    #[error("unknown envelope version {0}: deploy the newer version, then redrive")]
     Version(u32),
-    /// Not an envelope.
-    #[error("not a message of ours: {0}")]
+    #[error("not a Ticketbridge message: {0}")]
     Json(serde_json::Error),
 }
 
 impl Message {
-    /// The message as the queue carries it.
     #[must_use]
     pub fn to_json(&self) -> String {
         // A tree of strings and numbers with string keys always has a JSON form.
         serde_json::to_string(&Envelope {
-            v: VERSION,
+            v: ENVELOPE_VERSION,
             message: self,
         })
         .unwrap_or_default()
     }
 
-    /// Reads a message of the queue.
     ///
     /// # Errors
-    /// When the text is not an envelope of a known version.
-    pub fn from_json(text: &str) -> Result<Self, Unreadable> {
-        let Version { v } = serde_json::from_str(text).map_err(Unreadable::Json)?;
-        if v != VERSION {
-            return Err(Unreadable::Version(v));
+    /// Fails if the text is not an envelope of a known version.
+    pub fn from_json(text: &str) -> Result<Self, UnreadableMessage> {
+        let EnvelopeVersion { v } = serde_json::from_str(text).map_err(UnreadableMessage::Json)?;
+        if v != ENVELOPE_VERSION {
+            return Err(UnreadableMessage::Version(v));
         }
-        let envelope: Envelope<Self> = serde_json::from_str(text).map_err(Unreadable::Json)?;
+        let envelope: Envelope<Self> =
+            serde_json::from_str(text).map_err(UnreadableMessage::Json)?;
         Ok(envelope.message)
     }
 
-    /// Whose message it is: the queue serves partners in turn by it.
+    /// Returns the partner, by which the queue is fair between partners.
     #[must_use]
     pub fn partner(&self) -> &PartnerId {
         match self {

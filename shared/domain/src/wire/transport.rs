@@ -1,9 +1,10 @@
-//! Whether anybody between here and an address can read what is sent to it.
+//! Whether an address is protected against eavesdropping.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// Whether an address is https, or leads to this machine. Keys, links and alerts are sent nowhere else. What is not a plain address, such as
-/// one with a user name in it, is neither.
+/// Whether an address is https, or leads to this machine. Keys, links and alerts are sent only to
+/// protected addresses. An address that is not plain, such as one with a user name, is not
+/// protected.
 #[must_use]
 pub fn is_protected(address: &str) -> bool {
     let Some((scheme, rest)) = address.split_once("://") else {
@@ -20,7 +21,6 @@ pub fn is_protected(address: &str) -> bool {
     }
 }
 
-/// An authority without its port.
 fn host(authority: &str) -> &str {
     match authority.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,

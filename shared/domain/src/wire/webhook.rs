@@ -10,52 +10,26 @@ mod body;
 mod defect;
 mod schema;
 
-pub use defect::Dropped;
-pub use defect::Invalid;
-pub use defect::Rejected;
-pub use defect::Unreadable;
-pub use schema::AlertData;
-pub use schema::ResolvedData;
-pub use schema::SnapshotData;
-pub use schema::schema;
-
 use std::borrow::Cow;
 
-use base64::Engine as _;
-use base64::alphabet;
-use base64::engine::DecodePaddingMode;
-use base64::engine::GeneralPurpose;
-use base64::engine::GeneralPurposeConfig;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine as _, alphabet};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-use self::body::Members;
-use self::body::UNREADABLE;
-use self::body::read;
-use crate::alert::event::Change;
-use crate::alert::event::Event;
-use crate::alert::event::EventDigest;
-use crate::alert::event::Particulars;
-use crate::alert::event::Payload;
-use crate::alert::event::Receipt;
-use crate::alert::event::Severity;
-use crate::alert::kind::BUILT_IN;
-use crate::alert::kind::KindInfo;
-use crate::alert::kind::category_of;
+pub use defect::{DroppedFields, EventRejection, InvalidField, UnreadableBody};
+pub use schema::{AlertData, ResolvedData, SnapshotData, schema};
+
+use self::body::{Members, UNREADABLE, read};
+use crate::alert::event::{
+    AlertChange, Event, EventDigest, Particulars, Payload, Receipt, Severity,
+};
+use crate::alert::kind::{BUILT_IN, KindInfo, category_of};
 use crate::closing::snapshot_part::SnapshotPart;
-use crate::text::cut_to_bytes;
-use crate::text::lines;
-use crate::text::one_line;
-use crate::text::without_invisible;
+use crate::text::{cut_to_bytes, lines, one_line, without_invisible};
 use crate::time::is_plausible;
 use crate::wire::message::Message;
-
-use crate::AlertId;
-use crate::AlertKey;
-use crate::EventId;
-use crate::Kind;
-use crate::PartnerId;
-use crate::SourceId;
+use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SourceId};
 
 /// Longest description kept, in bytes: with the rest of a record it stays far below the table's limit.
 pub const MAX_DESCRIPTION: usize = 32 * 1024;
@@ -84,7 +58,7 @@ pub struct SourcePolicy {
 
 /// When the request was made and received.
 #[derive(Debug, Clone, Copy)]
-pub struct Times {
+pub struct RequestTimes {
     /// The webhook's own timestamp: the time of an event that has none.
     pub sent_at: Timestamp,
     /// The receiver's clock.
@@ -93,22 +67,26 @@ pub struct Times {
 
 /// What was read from a body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parsed {
+pub struct ParsedBody {
     /// The messages for the queue, one for each event that was accepted.
     pub messages: Vec<Message>,
     /// The events that were not.
-    pub rejected: Vec<Rejected>,
+    pub rejected: Vec<EventRejection>,
     /// What was left out of the accepted events.
-    pub dropped: Dropped,
+    pub dropped: DroppedFields,
 }
 
 /// Reads a body: one event, or a list of them. An event that is wrong costs none of its batch mates.
 ///
 /// # Errors
 /// When the body is neither, or has too many events.
-pub fn parse(body: &[u8], policy: &SourcePolicy, times: Times) -> Result<Parsed, Unreadable> {
+pub fn parse(
+    body: &[u8],
+    policy: &SourcePolicy,
+    times: RequestTimes,
+) -> Result<ParsedBody, UnreadableBody> {
     let text = body::text(body)?;
-    let mut parsed = Parsed::default();
+    let mut parsed = ParsedBody::default();
     if !text.trim_start().starts_with('[') {
         let event: &RawValue = read(&text, "")?;
         parsed.add(0, one(event.get(), policy, times, 0));
@@ -116,18 +94,18 @@ pub fn parse(body: &[u8], policy: &SourcePolicy, times: Times) -> Result<Parsed,
     }
     let events: Vec<&RawValue> = read(&text, "")?;
     if events.is_empty() {
-        return Err(Invalid::new("body", "is a batch without an event").into());
+        return Err(InvalidField::new("body", "is a batch without an event").into());
     }
     if events.len() > MAX_EVENTS {
-        return Err(Unreadable::TooManyEvents(events.len()));
+        return Err(UnreadableBody::TooManyEvents(events.len()));
     }
     for ((index, event), position) in events.iter().enumerate().zip(0..) {
-        let within = |(err, partner): (Invalid, _)| {
+        let within = |(err, partner): (InvalidField, _)| {
             let field = match err.field.as_str() {
                 "body" => format!("[{index}]"),
                 field => format!("[{index}].{field}"),
             };
-            (Invalid::new(field, err.problem), partner)
+            (InvalidField::new(field, err.problem), partner)
         };
         let read = one(event.get(), policy, times, position);
         parsed.add(index, read.map_err(within));
@@ -135,18 +113,18 @@ pub fn parse(body: &[u8], policy: &SourcePolicy, times: Times) -> Result<Parsed,
     Ok(parsed)
 }
 
-impl Parsed {
+impl ParsedBody {
     fn add(
         &mut self,
         index: usize,
-        event: Result<(Message, Dropped), (Invalid, Option<PartnerId>)>,
+        event: Result<(Message, DroppedFields), (InvalidField, Option<PartnerId>)>,
     ) {
         match event {
             Ok((message, dropped)) => {
                 self.messages.push(message);
                 self.dropped.add(&dropped);
             }
-            Err((err, partner)) => self.rejected.push(Rejected {
+            Err((err, partner)) => self.rejected.push(EventRejection {
                 index,
                 error: err,
                 partner,
@@ -159,9 +137,9 @@ impl Parsed {
 fn one(
     json: &str,
     policy: &SourcePolicy,
-    times: Times,
+    times: RequestTimes,
     position: u32,
-) -> Result<(Message, Dropped), (Invalid, Option<PartnerId>)> {
+) -> Result<(Message, DroppedFields), (InvalidField, Option<PartnerId>)> {
     let only = || policy.only_partner().cloned();
     let event = Members::read(json, "").map_err(|err| (err, only()))?;
     let data = data_of(&event).map_err(|err| (err, only()))?;
@@ -170,7 +148,7 @@ fn one(
     let partner = partner
         .and_then(|named| policy.partner(named))
         .map_err(|err| (err, only()))?;
-    let mut dropped = Dropped::default();
+    let mut dropped = DroppedFields::default();
     let times = (times, position);
     match message(&event, &data, partner.clone(), policy, times, &mut dropped) {
         Ok(message) => Ok((message, dropped)),
@@ -183,12 +161,12 @@ fn message(
     data: &Members<'_>,
     partner: PartnerId,
     policy: &SourcePolicy,
-    (times, position): (Times, u32),
-    dropped: &mut Dropped,
-) -> Result<Message, Invalid> {
+    (times, position): (RequestTimes, u32),
+    dropped: &mut DroppedFields,
+) -> Result<Message, InvalidField> {
     let version = event.ornament("specversion", dropped, Some::<String>);
     if version.is_some_and(|version| !version.starts_with("1.")) {
-        return Err(Invalid::new("specversion", "must be \"1.0\""));
+        return Err(InvalidField::new("specversion", "must be \"1.0\""));
     }
     let id: EventId = event.required("id")?;
     let kind: String = event.required("type")?;
@@ -200,18 +178,18 @@ fn message(
     // read, since data that is no JSON object is refused whatever is said about it.
     let source: Option<String> = event.optional("source").unwrap_or_default();
     let time = time.map(|time| time.to_string()).unwrap_or_default();
-    let digest = EventDigest::of(&[&source.unwrap_or_default(), id.as_str(), &kind, &time]);
+    let digest = EventDigest::new(&[&source.unwrap_or_default(), id.as_str(), &kind, &time]);
     let change = match kind.as_str() {
-        "alert.raised" => Change::Raised(particulars(data, policy, occurred_at, dropped)?),
-        "alert.updated" => Change::Updated(particulars(data, policy, occurred_at, dropped)?),
-        "alert.resolved" => Change::Resolved,
+        "alert.raised" => AlertChange::Raised(particulars(data, policy, occurred_at, dropped)?),
+        "alert.updated" => AlertChange::Updated(particulars(data, policy, occurred_at, dropped)?),
+        "alert.resolved" => AlertChange::Resolved,
         "alerts.snapshot" => return snapshot(data, partner, policy, times),
         other => {
             let problem = format!(
                 "`{}` is not one of alert.raised, alert.updated, alert.resolved, alerts.snapshot",
                 cut_to_bytes(&one_line(other), 80)
             );
-            return Err(Invalid::new("type", problem));
+            return Err(InvalidField::new("type", problem));
         }
     };
     Ok(Message::Event(Event {
@@ -230,19 +208,19 @@ fn message(
 }
 
 /// The data as JSON text, from `data` or `data_base64`.
-fn data_of<'a>(event: &Members<'a>) -> Result<Cow<'a, str>, Invalid> {
+fn data_of<'a>(event: &Members<'a>) -> Result<Cow<'a, str>, InvalidField> {
     match (event.get("data")?, event.optional::<String>("data_base64")?) {
         (Some(data), None) => Ok(data.into()),
         (None, Some(encoded)) => {
             let bytes = BASE64
                 .decode(encoded)
-                .map_err(|_| Invalid::new("data_base64", "is not base64"))?;
+                .map_err(|_| InvalidField::new("data_base64", "is not base64"))?;
             Ok(body::text(&bytes)
-                .map_err(|err| Invalid::new("data_base64", err.problem))?
+                .map_err(|err| InvalidField::new("data_base64", err.problem))?
                 .into())
         }
-        (None, None) => Err(Invalid::new("data", "is missing")),
-        (Some(_), Some(_)) => Err(Invalid::new(
+        (None, None) => Err(InvalidField::new("data", "is missing")),
+        (Some(_), Some(_)) => Err(InvalidField::new(
             "data_base64",
             "stands beside data: only one of them is allowed",
         )),
@@ -255,7 +233,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-impl Times {
+impl RequestTimes {
     /// When an event occurred, and its receipt. No event happened after it was received: a time that is ahead is a wrong clock's. One
     /// that cannot be meant is none, and the webhook's own time stands for it.
     fn placed(self, stated: Option<Timestamp>, index: u32) -> (Timestamp, Receipt) {
@@ -280,15 +258,15 @@ impl SourcePolicy {
         }
     }
 
-    fn partner(&self, named: Option<PartnerId>) -> Result<PartnerId, Invalid> {
+    fn partner(&self, named: Option<PartnerId>) -> Result<PartnerId, InvalidField> {
         match (named, self.partners.as_slice()) {
             (None, [only]) => Ok(only.clone()),
-            (None, _) => Err(Invalid::new(
+            (None, _) => Err(InvalidField::new(
                 "data.partner",
                 "is missing: this source serves several partners",
             )),
             (Some(partner), allowed) if allowed.contains(&partner) => Ok(partner),
-            (Some(_), _) => Err(Invalid::new(
+            (Some(_), _) => Err(InvalidField::new(
                 "data.partner",
                 "is not a partner of this source",
             )),
@@ -300,8 +278,8 @@ fn particulars(
     data: &Members<'_>,
     policy: &SourcePolicy,
     occurred_at: Timestamp,
-    dropped: &mut Dropped,
-) -> Result<Particulars, Invalid> {
+    dropped: &mut DroppedFields,
+) -> Result<Particulars, InvalidField> {
     let kind = kind("data.kind", &data.required::<String>("kind")?)?;
     let category =
         category_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind("data.kind", &kind))?;
@@ -358,9 +336,9 @@ fn particulars(
 }
 
 /// A kind as sources write it: in any case, and with a space or hyphen in place of the underscore.
-fn kind(field: &str, text: &str) -> Result<Kind, Invalid> {
+fn kind(field: &str, text: &str) -> Result<Kind, InvalidField> {
     let text = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
-    Kind::parse(text).map_err(|err| Invalid::new(field, err.to_string()))
+    Kind::parse(text).map_err(|err| InvalidField::new(field, err.to_string()))
 }
 
 fn severity(word: &str) -> Option<Severity> {
@@ -393,14 +371,17 @@ pub(crate) fn snapshot(
     data: &Members<'_>,
     partner: PartnerId,
     policy: &SourcePolicy,
-    times: Times,
-) -> Result<Message, Invalid> {
+    times: RequestTimes,
+) -> Result<Message, InvalidField> {
     let (part, parts): (u32, u32) = (data.required("part")?, data.required("parts")?);
     if parts == 0 || parts > 10_000 {
-        return Err(Invalid::new("data.parts", "must be from 1 to 10000"));
+        return Err(InvalidField::new("data.parts", "must be from 1 to 10000"));
     }
     if part == 0 || part > parts {
-        return Err(Invalid::new("data.part", "must be from 1 to data.parts"));
+        return Err(InvalidField::new(
+            "data.part",
+            "must be from 1 to data.parts",
+        ));
     }
     let kinds: Option<Vec<String>> = data.optional("kinds")?;
     let read_kind = |(index, text): (usize, String)| {
@@ -413,10 +394,10 @@ pub(crate) fn snapshot(
     let taken_at: String = data.required("taken_at")?;
     let taken_at = crate::time::parse(&taken_at).map_err(|err| {
         let quoted = cut_to_bytes(&one_line(&taken_at), 80);
-        Invalid::new("data.taken_at", format!("`{quoted}` {err}"))
+        InvalidField::new("data.taken_at", format!("`{quoted}` {err}"))
     })?;
     if !is_plausible(taken_at) {
-        return Err(Invalid::new(
+        return Err(InvalidField::new(
             "data.taken_at",
             "is before 2000: it must be when the listing was taken",
         ));
@@ -436,9 +417,9 @@ pub(crate) fn snapshot(
     }))
 }
 
-fn unknown_kind(field: &str, kind: &Kind) -> Invalid {
+fn unknown_kind(field: &str, kind: &Kind) -> InvalidField {
     let known: Vec<_> = BUILT_IN.iter().map(|(name, ..)| *name).collect();
-    Invalid::new(
+    InvalidField::new(
         field,
         format!("unknown kind `{kind}`; built in are {}", known.join(", ")),
     )

@@ -6,7 +6,7 @@ use domain::ClaimId;
 use domain::adopt::FoundTicket;
 use domain::breaker::Breaker;
 use domain::command::{Command, Resolution};
-use domain::event::{Change, Event, Order, Particulars, Payload, Severity};
+use domain::event::{AlertChange, Event, EventOrder, Particulars, Payload, Severity};
 use domain::kind::Category;
 use domain::record::{Actual, BlockedSince, ClosedBy, NoteKind, Op as Write, Record};
 use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, OnResolve, Settings};
@@ -112,7 +112,7 @@ pub(crate) struct Model {
     pub(crate) ends_in: Option<i64>,
     pub(crate) snapshots: Vec<Snapshot>,
     /// What reconcile showed to be gone, and was right to.
-    pub(crate) shown: Vec<(Order, Resolution)>,
+    pub(crate) shown: Vec<(EventOrder, Resolution)>,
     /// The table.
     pub(crate) stored: Option<Record>,
     /// The table as its lists have it, a moment late.
@@ -170,9 +170,9 @@ pub(crate) fn event(number: usize, second: i64, say: Say, ends: Option<i64>) -> 
         },
     };
     let change = match say {
-        Say::Raised(severity) => Change::Raised(particulars(severity)),
-        Say::Updated => Change::Updated(particulars(Severity::Medium)),
-        Say::Resolved => Change::Resolved,
+        Say::Raised(severity) => AlertChange::Raised(particulars(severity)),
+        Say::Updated => AlertChange::Updated(particulars(Severity::Medium)),
+        Say::Resolved => AlertChange::Resolved,
     };
     Event::immediate(
         key(),
@@ -537,7 +537,7 @@ impl Model {
             .is_some_and(|record| record.claim.is_some());
         // Some writes are looked for again.
         let is_looked_for = |coming: &&Coming| {
-            let rechecks = self.stored.iter().flat_map(|record| &record.rechecks);
+            let rechecks = self.stored.iter().flat_map(|record| record.rechecks.iter());
             let mut ops = rechecks.map(|recheck| recheck.op);
             ops.any(|op| match coming.effect {
                 Effect::Ticket(_) => op == Write::Create,
@@ -601,7 +601,7 @@ impl Model {
     fn is_heard(&self, record: &Record) -> Result<(), String> {
         let desired = &record.desired;
         // An update that overtook its raise is not heard.
-        let is_heard = |event: &&Event| !matches!(event.change, Change::Updated(_));
+        let is_heard = |event: &&Event| !matches!(event.change, AlertChange::Updated(_));
         let newest = self.said.iter().filter(is_heard).map(Event::order).max();
         let shown = desired.resolution.is_some() && (desired.last >= newest || self.is_set_back);
         hold!(
@@ -669,7 +669,7 @@ impl Model {
         self.queue = vec![Message::Reconsider, Message::Release];
         self.drain()?;
         for _ in 0..10 {
-            let Some(due) = self.stored.as_ref().and_then(Record::look_at) else {
+            let Some(due) = self.stored.as_ref().and_then(Record::next_check_at) else {
                 break;
             };
             self.pass((due.as_second() - at(self.now).as_second()).max(0) + 1);
@@ -682,7 +682,7 @@ impl Model {
         if self
             .said
             .iter()
-            .any(|event| matches!(event.change, Change::Updated(_)))
+            .any(|event| matches!(event.change, AlertChange::Updated(_)))
         {
             self.replay()?;
             self.look()?;
@@ -797,7 +797,7 @@ impl Model {
             "blocked, though nothing stands in the way: {record:?}"
         );
         self.is_true(record)?;
-        let left = record.rechecks_to_make().count() + record.duplicates.len();
+        let left = record.pending_rechecks().count() + record.duplicates.len();
         hold!(left == 0, "something is left to do: {record:?}");
         let here = |ticket: &&Ticket| ticket.open && ticket.is_ours() && ticket.site == self.site;
         let open = self.tickets.iter().filter(here).count();

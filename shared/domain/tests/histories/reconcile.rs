@@ -4,10 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use domain::adopt::FoundTicket;
 use domain::command::{Command, CommandAction, Resolution};
-use domain::event::{Change, Event, Order};
+use domain::event::{AlertChange, Event, EventOrder};
 use domain::plan::{Census, Proposal, ProposedAction, ScopeSnapshots};
 use domain::record::Record;
-use domain::snapshot::{PartHead, SnapshotMatches as InSnapshots, Snapshots};
+use domain::snapshot::{SnapshotMatches as InSnapshots, SnapshotPartHead, Snapshots};
 use domain::{AlertId, AlertKey, Kind, SnapshotId};
 
 use jiff::SignedDuration;
@@ -36,7 +36,7 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    fn heads(&self) -> Vec<PartHead> {
+    fn heads(&self) -> Vec<SnapshotPartHead> {
         let AlertKey {
             partner,
             tenant,
@@ -44,7 +44,7 @@ impl Snapshot {
             ..
         } = key();
         let parts = 1..=if self.is_torn { 1 } else { 2 };
-        let heads = parts.map(|part| PartHead {
+        let heads = parts.map(|part| SnapshotPartHead {
             pk: format!("snapshot-{}-{part}", self.id),
             partner: partner.clone(),
             tenant: tenant.clone(),
@@ -164,9 +164,10 @@ impl Model {
     }
 
     fn seen(&self, census: &Census) -> ScopeSnapshots {
-        let mut heads: Vec<PartHead> = self.snapshots.iter().flat_map(Snapshot::heads).collect();
+        let mut heads: Vec<SnapshotPartHead> =
+            self.snapshots.iter().flat_map(Snapshot::heads).collect();
         heads.sort_by_key(|head| std::cmp::Reverse(head.taken_at));
-        let mut snapshots = Snapshots::of(census.kinds_of(0));
+        let mut snapshots = Snapshots::new(census.kinds_of(0));
         for head in heads {
             if !snapshots.add(head, at(self.now)) {
                 break;
@@ -220,7 +221,7 @@ impl Model {
     }
 
     /// Whether the source's lists, or the alert's own time, say that it is gone which was last heard of so.
-    fn may_be_gone(&self, last: &Order, shown: &Resolution) -> Result<(), String> {
+    fn may_be_gone(&self, last: &EventOrder, shown: &Resolution) -> Result<(), String> {
         let heard = last.occurred_at.as_second() - at(0).as_second();
         let speaks = |sent: &&Snapshot| {
             let kinds = sent.kinds.as_ref();
@@ -267,8 +268,8 @@ impl Model {
             }
             Resolution::Expired { at: end } => {
                 let ends = |event: &Event| match &event.change {
-                    Change::Raised(what) | Change::Updated(what) => what.expires_at,
-                    Change::Resolved => None,
+                    AlertChange::Raised(what) | AlertChange::Updated(what) => what.expires_at,
+                    AlertChange::Resolved => None,
                 };
                 let said = self.said.iter().find(|event| event.digest == last.digest);
                 let said = said.and_then(ends);
@@ -301,9 +302,10 @@ impl Model {
             return Ok(());
         };
         let said = self.said.iter().find(|event| event.digest == last.digest);
-        let resolved = said.is_some_and(|event| event.change == Change::Resolved);
-        let shown =
-            |(of, by): &(Order, Resolution)| of == last && Some(by) == desired.resolution.as_ref();
+        let resolved = said.is_some_and(|event| event.change == AlertChange::Resolved);
+        let shown = |(of, by): &(EventOrder, Resolution)| {
+            of == last && Some(by) == desired.resolution.as_ref()
+        };
         hold!(
             resolved || self.shown.iter().any(shown),
             "it closes what is not gone: {record:?}"

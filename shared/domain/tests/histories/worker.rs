@@ -1,14 +1,14 @@
 //! One worker with one message, as `tickets` works.
 
-use domain::adopt::{FoundTicket, adopt, rechecked, with_prior_tickets};
+use domain::adopt::{FoundTicket, adopt, adopt_prior_tickets, apply_recheck};
 use domain::command::CommandAction;
-use domain::decide::{Decision, Note, Step, decide, may_look};
-use domain::done::{ObservedTicket, WriteEffect, after, verified};
-use domain::event::{Change, Event};
+use domain::decide::{Decision, NoteContent, TicketWrite, decide, may_look};
+use domain::done::{ObservedTicket, WriteEffect, apply_effect, apply_observation};
+use domain::event::{AlertChange, Event};
 use domain::fold::fold;
-use domain::record::{Claim, ClosedBy, Ended, Open, Record, Refusal};
+use domain::record::{CallRefusal, Claim, ClosedBy, OpenTicket, Record, TicketEnd};
 use domain::settings::ConnectionView;
-use domain::ticket::text_of_ticket_out_of_reach;
+use domain::ticket::unreachable_ticket_text;
 use domain::ticket_index::TicketIndexState;
 use domain::{Blocked, ClaimId, TicketRef};
 use jiff::Timestamp;
@@ -67,7 +67,7 @@ impl Worker<'_> {
             let record = match self.message {
                 Message::Event(event) => self.fold(&stored, event),
                 Message::Command(command) if !obeyed => {
-                    command.taken_in(stored.clone(), at(self.model.now))
+                    command.apply(stored.clone(), at(self.model.now))
                 }
                 Message::Command(_) | Message::Reconsider => stored.clone(),
                 Message::Release => stored.clone().released(),
@@ -84,7 +84,7 @@ impl Worker<'_> {
             let went_on = match decide(&record, &self.view, SETTLE, now) {
                 Decision::Nothing(_) => {
                     return Ok(self
-                        .save(&stored, record.at_rest(self.event))
+                        .save(&stored, record.with_nothing_to_do(self.event))
                         .map(|()| true));
                 }
                 Decision::Wait { .. } => return Ok(self.save(&stored, record).map(|()| false)),
@@ -96,9 +96,9 @@ impl Worker<'_> {
                 Decision::Recheck(recheck) => {
                     self.look(Some(&recheck.ticket_ref)).and_then(|looked| {
                         let looked = match looked {
-                            Looked::Shown(found) => rechecked(record, &recheck, &found, now),
+                            Looked::Shown(found) => apply_recheck(record, &recheck, &found, now),
                             Looked::Blind | Looked::Failed | Looked::Refused => {
-                                record.with_recheck_put_off(&recheck, now)
+                                record.with_recheck_delayed(&recheck, now)
                             }
                         };
                         self.save(&stored, looked).map(|()| None)
@@ -108,13 +108,13 @@ impl Worker<'_> {
                 Decision::DetectExistingTickets => self.remember(&stored, record),
                 Decision::Write(step) => {
                     let has_text = record.text(self.event).is_some()
-                        || text_of_ticket_out_of_reach(&record).is_some();
-                    if matches!(step, Step::Create(_)) && !has_text {
+                        || unreachable_ticket_text(&record).is_some();
+                    if matches!(step, TicketWrite::Create(_)) && !has_text {
                         // The message that raised it is still in the queue and has the text.
                         return Ok(Ok(false));
                     }
                     self.may_write(&step)?;
-                    if matches!(step, Step::Close { .. }) {
+                    if matches!(step, TicketWrite::Close { .. }) {
                         self.model.may_close(&record)?;
                     }
                     self.write(&step, record)
@@ -135,17 +135,17 @@ impl Worker<'_> {
             let details = record.desired.details.as_ref();
             details.map(|details| details.raise_received_at)
         };
-        let is_resolve = matches!(event.change, Change::Resolved);
+        let is_resolve = matches!(event.change, AlertChange::Resolved);
         self.model.is_overtaken |= is_resolve && raise(stored) != raise(&folded);
         folded
     }
 
     /// The ticket that is to be looked at, if it still is, and may be.
-    fn to_look_at(&self, record: &Record) -> Option<Open> {
+    fn to_look_at(&self, record: &Record) -> Option<OpenTicket> {
         let Message::Command(command) = self.message else {
             return None;
         };
-        let here = |open: &&Open| open.epoch == self.model.epoch();
+        let here = |open: &&OpenTicket| open.epoch == self.model.epoch();
         let open = record.open().filter(here)?;
         let looks =
             command.action == CommandAction::Look && command.fits(record) && record.claim.is_none();
@@ -154,7 +154,7 @@ impl Worker<'_> {
     }
 
     /// Looks at a ticket, and records what a person did with it.
-    fn look_at(&mut self, stored: &Record, record: Record, open: &Open) -> Alive<()> {
+    fn look_at(&mut self, stored: &Record, record: Record, open: &OpenTicket) -> Alive<()> {
         let Ok(ended) = self.read(open.ticket_id, &record.ticket_ref())? else {
             return Ok(());
         };
@@ -192,23 +192,23 @@ impl Worker<'_> {
     }
 
     /// Nobody writes where nobody may, as the worker saw it when it began.
-    fn may_write(&self, step: &Step) -> Result<(), String> {
+    fn may_write(&self, step: &TicketWrite) -> Result<(), String> {
         let model = &*self.model;
         let breaker = &self.view.breaker;
         hold!(breaker.open.is_none(), "a call though nobody may call");
         hold!(breaker.pause(at(model.now)).is_none(), "a call in a pause");
         let ticket = match step {
-            Step::Create(_) => {
+            TicketWrite::Create(_) => {
                 let mapping = model.view.mapping.as_ref().unwrap();
                 let may = mapping.company == Some(COMPANY) && mapping.enabled;
                 hold!(may, "a ticket for a tenant that has none");
                 return Ok(());
             }
-            Step::Note { ticket_id, .. }
-            | Step::Patch { ticket_id, .. }
-            | Step::Close { ticket_id } => *ticket_id,
-            Step::Reopen(reopen) => reopen.ticket_id,
-            Step::Repair(duplicate) => duplicate.ticket_id,
+            TicketWrite::Note { ticket_id, .. }
+            | TicketWrite::Patch { ticket_id, .. }
+            | TicketWrite::Close { ticket_id } => *ticket_id,
+            TicketWrite::Reopen(reopen) => reopen.ticket_id,
+            TicketWrite::Repair(duplicate) => duplicate.ticket_id,
         };
         let site = model.ticket(ticket).site;
         hold!(
@@ -266,7 +266,7 @@ impl Worker<'_> {
                 blocked.map(|()| Some(true))
             }
             Looked::Shown(found) => {
-                let with_prior = with_prior_tickets(
+                let with_prior = adopt_prior_tickets(
                     record.clone(),
                     &found,
                     Some(COMPANY),
@@ -324,13 +324,13 @@ impl Worker<'_> {
                 .any(|note| note.claim == claim.id && note.op == claim.op),
             is_prioritised: there.severity == claim.severity,
         };
-        let verified = verified(record, &claim, &seen, SETTLE, began, began);
+        let verified = apply_observation(record, &claim, &seen, SETTLE, began, began);
         self.save(stored, verified)?;
         Ok(None)
     }
 
     /// Claims, calls, and records; tells whether the message may go where that is known.
-    fn write(&mut self, step: &Step, record: Record) -> Alive<Option<bool>> {
+    fn write(&mut self, step: &TicketWrite, record: Record) -> Alive<Option<bool>> {
         let text = record.text(self.event).cloned();
         self.model.claims += 1;
         let id = ClaimId::parse(format!("c{}", self.model.claims)).unwrap();
@@ -342,12 +342,14 @@ impl Worker<'_> {
         self.save(&before, record.clone())?;
         let now = at(self.model.now);
         let called = match step {
-            Step::Create(create) => self.create(&claim, create.raised_at)?,
-            Step::Note { ticket_id, note } => self.note(*ticket_id, note, &claim, &record)?,
-            Step::Patch { ticket_id, .. } => self.patch(*ticket_id, &claim)?,
-            Step::Close { ticket_id } => self.close(*ticket_id, &claim)?,
-            Step::Reopen(reopen) => self.reopen(reopen.ticket_id, &claim)?,
-            Step::Repair(duplicate) => self.repair(duplicate.ticket_id, &claim)?,
+            TicketWrite::Create(create) => self.create(&claim, create.raised_at)?,
+            TicketWrite::Note { ticket_id, note } => {
+                self.note(*ticket_id, note, &claim, &record)?
+            }
+            TicketWrite::Patch { ticket_id, .. } => self.patch(*ticket_id, &claim)?,
+            TicketWrite::Close { ticket_id } => self.close(*ticket_id, &claim)?,
+            TicketWrite::Reopen(reopen) => self.reopen(reopen.ticket_id, &claim)?,
+            TicketWrite::Repair(duplicate) => self.repair(duplicate.ticket_id, &claim)?,
         };
         let undone = || Record {
             claim: None,
@@ -355,18 +357,18 @@ impl Worker<'_> {
         };
         let recorded = match &called {
             Called::Made(ticket) => {
-                let open = Open::new(*ticket, Some(BOARD), &claim, now);
-                record.clone().with_made(open, &claim)
+                let open = OpenTicket::new(*ticket, Some(BOARD), &claim, now);
+                record.clone().with_created(open, &claim)
             }
-            Called::Done(done) => after(record.clone(), &claim, done, now),
-            Called::Uncertain => record.clone().with_uncertain(text.as_ref(), now),
+            Called::Done(done) => apply_effect(record.clone(), &claim, done, now),
+            Called::Uncertain => record.clone().with_unknown_outcome(text.as_ref(), now),
             Called::Unclear => {
-                let uncertain = record.clone().with_uncertain(text.as_ref(), now);
+                let uncertain = record.clone().with_unknown_outcome(text.as_ref(), now);
                 match record.was_given_up_before(&claim) {
                     true => {
                         let words = String::from("An error occurred");
                         let (op, reason) = (Some(claim.op), Blocked::Rejected(words.clone()));
-                        uncertain.with_suspected_refusal(reason, Refusal { op, words }, now)
+                        uncertain.with_suspected_refusal(reason, CallRefusal { op, words }, now)
                     }
                     false => uncertain,
                 }
@@ -452,7 +454,7 @@ impl Worker<'_> {
         &mut self,
         ticket: u64,
         ticket_ref: &TicketRef,
-    ) -> Alive<Result<Option<Ended>, Called>> {
+    ) -> Alive<Result<Option<TicketEnd>, Called>> {
         self.touch()?;
         if self.model.broken {
             self.model.refuse();
@@ -460,7 +462,7 @@ impl Worker<'_> {
         }
         let there = self.model.ticket(ticket);
         Ok(Ok(match there.deleted {
-            true => Some(Ended::from(ClosedBy::Deleted)),
+            true => Some(TicketEnd::from(ClosedBy::Deleted)),
             false => self.model.found(ticket).ended(ticket_ref, COMPANY),
         }))
     }
@@ -471,7 +473,7 @@ impl Worker<'_> {
         ticket: u64,
         open: bool,
         ticket_ref: &TicketRef,
-    ) -> Alive<Result<Option<Ended>, Called>> {
+    ) -> Alive<Result<Option<TicketEnd>, Called>> {
         let (heard, due) = self.call()?;
         self.comes(due, Effect::Status { ticket, open });
         match heard {
@@ -491,7 +493,7 @@ impl Worker<'_> {
             Ok(None) => Called::Unchanged,
             Ok(Some(ended)) if ended.by == ClosedBy::Technician => {
                 let by = ClosedBy::Us;
-                Called::Done(WriteEffect::Ended(Ended { by, ..ended }))
+                Called::Done(WriteEffect::Ended(TicketEnd { by, ..ended }))
             }
             Ok(Some(ended)) => Called::Done(WriteEffect::Ended(ended)),
         })
@@ -537,7 +539,13 @@ impl Worker<'_> {
         Ok(heard.map_or_else(|called| called, |()| Called::Done(WriteEffect::Patched)))
     }
 
-    fn note(&mut self, ticket: u64, note: &Note, claim: &Claim, record: &Record) -> Alive<Called> {
+    fn note(
+        &mut self,
+        ticket: u64,
+        note: &NoteContent,
+        claim: &Claim,
+        record: &Record,
+    ) -> Alive<Called> {
         match self.read(ticket, &claim.ticket_ref)? {
             Err(called) => return Ok(called),
             Ok(Some(ended)) => return Ok(Called::Done(WriteEffect::Ended(ended))),
@@ -545,15 +553,15 @@ impl Worker<'_> {
         }
         let desired = &record.desired;
         let says = match note {
-            Note::Repeats { .. } => repeats(claim),
-            Note::Resolved | Note::Closing => format!("gone {:?}", desired.last),
-            Note::Reopened => {
+            NoteContent::Repeats { .. } => repeats(claim),
+            NoteContent::Resolved | NoteContent::Closing => format!("gone {:?}", desired.last),
+            NoteContent::Reopened => {
                 let reopened = self.model.ticket(ticket).reopened;
                 let raised = claim.raise_received_at;
                 format!("raised again {raised:?}, reopened {reopened}")
             }
-            Note::Duplicate { .. } => "a duplicate".to_owned(),
-            Note::Kept { duplicate } => format!("has the duplicate {duplicate}"),
+            NoteContent::Duplicate { .. } => "a duplicate".to_owned(),
+            NoteContent::Kept { duplicate } => format!("has the duplicate {duplicate}"),
         };
         let note = ModelNote {
             claim: claim.id.clone(),

@@ -119,7 +119,7 @@ async fn a_poison_message_is_parked_with_its_reason_and_its_batch_mates_become_t
             .clone()
     };
     assert!(
-        reason_of("this").starts_with("not a message of ours: expected ident"),
+        reason_of("this").starts_with("not a Ticketbridge message: expected ident"),
         "{letters:?}"
     );
     assert!(

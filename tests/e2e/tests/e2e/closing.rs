@@ -482,7 +482,7 @@ impl World {
             partners: vec![partner()],
             kinds_added: vec![],
         };
-        let times = domain::webhook::Times {
+        let times = domain::webhook::RequestTimes {
             sent_at: Timestamp::now(),
             received_at: Timestamp::now(),
         };

@@ -1,6 +1,6 @@
 //! ConnectWise refuses, breaks, or loses its answer.
 
-use domain::{Blocked, Target};
+use domain::{Blocked, TicketTarget};
 use serde_json::json;
 
 use crate::world::{World, event, partner, settings};
@@ -126,5 +126,5 @@ async fn a_missing_right_and_a_missing_target_are_named() {
         .blocked
         .unwrap()
         .reason;
-    assert_eq!(reason, Blocked::TargetGone(Target::Status));
+    assert_eq!(reason, Blocked::TargetGone(TicketTarget::Status));
 }

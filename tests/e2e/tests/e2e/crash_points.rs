@@ -16,7 +16,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex};
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::event::{Change, Event, Particulars, Payload, Severity};
+use domain::event::{AlertChange, Event, Particulars, Payload, Severity};
 use domain::kind::Category;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy, Op};
@@ -613,8 +613,8 @@ fn message(alert: &str, what: What, number: usize) -> String {
     };
     let seconds = SignedDuration::from_secs(i64::try_from(number).unwrap());
     let change = match what {
-        What::Raised => Change::Raised(particulars()),
-        What::Resolved => Change::Resolved,
+        What::Raised => AlertChange::Raised(particulars()),
+        What::Resolved => AlertChange::Resolved,
     };
     let occurred_at = Timestamp::from_second(1_790_000_000).unwrap() + seconds;
     let id = EventId::parse(format!("e{number}")).unwrap();

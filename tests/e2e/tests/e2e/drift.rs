@@ -288,7 +288,7 @@ async fn what_is_left_of_an_alert_after_ninety_days_still_knows_old_events() {
         (record.desired.details.is_none(), record.occurrence),
         (true, 1)
     );
-    assert_eq!(record.look_at(), None);
+    assert_eq!(record.next_check_at(), None);
     assert_eq!(record.index(&record.key.item_key()), None);
     world.until_done(raised, 91 * day, 1).await;
     assert_eq!(world.all_tickets().await.len(), 1);

@@ -620,7 +620,7 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
     let messages = world.taken(&events).await;
     world.until_done(messages, 1, 1).await;
     let record = world.record("a2").await.unwrap();
-    let target = Blocked::TargetGone(domain::Target::Status);
+    let target = Blocked::TargetGone(domain::TicketTarget::Status);
     let blocked = record.blocked.unwrap();
     assert_eq!(blocked.reason, target);
     assert!(

@@ -1,7 +1,7 @@
 //! Tickets in other hands: people and ConnectWise's workflow rules change what we write to.
 
 use domain::record::{Actual, ClosedBy, Record};
-use domain::{Blocked, Target};
+use domain::{Blocked, TicketTarget};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -60,7 +60,7 @@ async fn a_close_that_a_workflow_takes_back_is_no_close() {
     assert!(world.is_open().await);
     assert!(record.open().is_some(), "{record:?}");
     let reason = record.blocked.map(|blocked| blocked.reason);
-    assert_eq!(reason, Some(Blocked::TargetGone(Target::Status)));
+    assert_eq!(reason, Some(Blocked::TargetGone(TicketTarget::Status)));
 
     world.faults(json!({ "workflows": [] })).await;
     // The refusal is seen, and then retried.

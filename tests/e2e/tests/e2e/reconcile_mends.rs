@@ -1,7 +1,7 @@
 //! What waited for something in ConnectWise goes on once it is there, and newer keys are known.
 
 use domain::breaker::Breaker;
-use domain::{AlertKey, Blocked, Target};
+use domain::{AlertKey, Blocked, TicketTarget};
 use jiff::Timestamp;
 
 use crate::ticks::after;
@@ -46,7 +46,7 @@ async fn what_waits_for_a_board_goes_on_when_the_board_is_there() {
         world.post(&raised).await;
     }
     world.work().await;
-    let gone = Some(Blocked::TargetGone(Target::Board));
+    let gone = Some(Blocked::TargetGone(TicketTarget::Board));
     assert_eq!(reason(&world, "disk").await, gone);
     let before = world.calls().await.len();
     world.make_due(now).await;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Blocked;
 use domain::record::Record;
-use domain::settings::{Company, Mapping, Settings};
+use domain::settings::{ChosenCompany, Mapping, Settings};
 use domain::time::sortable;
 use jiff::Timestamp;
 use store::Connection;
@@ -165,7 +165,11 @@ async fn three_hundred_go_on_in_a_minute_and_none_that_stays_keeps_others_waitin
     // Once they are worked off, the run comes round, and the next is not before its time.
     for key in seen {
         let record = world.alerts.get(&key).await.unwrap().unwrap();
-        world.alerts.write(&record.at_rest(None)).await.unwrap();
+        world
+            .alerts
+            .write(&record.with_nothing_to_do(None))
+            .await
+            .unwrap();
     }
     let last = world.tick(&reconcile, after(now, 183)).await;
     assert_eq!((last.done, last.released, last.left), (1, 0, 0));
@@ -221,7 +225,7 @@ async fn nothing_goes_to_another_connectwise_before_its_boards_and_companies_are
         ..settings()
     };
     let mapping = |epoch| {
-        let company = Company {
+        let company = ChosenCompany {
             id: COMPANY,
             name: "Acme Dental Inc.".into(),
             epoch,

@@ -5,7 +5,7 @@ use aws_lambda_events::sqs::SqsEvent;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::record::{Claim, Op, Record};
-use domain::webhook::{SourcePolicy, Times, parse};
+use domain::webhook::{RequestTimes, SourcePolicy, parse};
 use domain::{AlertKey, ClaimId};
 use ingest::signature::{Headers, Key, Signed};
 use jiff::{SignedDuration, Timestamp};
@@ -45,7 +45,7 @@ fn door() -> SourcePolicy {
 #[test]
 fn every_webhook_body_is_one_that_the_door_takes() {
     let now = Timestamp::now();
-    let times = Times {
+    let times = RequestTimes {
         sent_at: now,
         received_at: now,
     };

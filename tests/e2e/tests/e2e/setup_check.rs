@@ -101,7 +101,7 @@ async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
         add["place"],
         "System > Security Roles > the API member's role > Service Desk > Service Tickets: Add = All"
     );
-    let rights_missing = async || {
+    let right_issues = async || {
         world
             .config
             .breaker(&partner())
@@ -109,7 +109,7 @@ async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
             .unwrap()
             .missing_rights
     };
-    assert_eq!(rights_missing().await.len(), 3, "nothing is forgotten");
+    assert_eq!(right_issues().await.len(), 3, "nothing is forgotten");
     let due = Due::new(&world.aws, "config".into());
     let is_due = async || {
         let due = due.due(Task::Reconcile, Timestamp::now(), 10).await;
@@ -128,7 +128,7 @@ async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
             "Boards cannot be made for you. Everything else works, with the API member's default board."
         ])
     );
-    let left: Vec<_> = rights_missing().await.into_iter().collect();
+    let left: Vec<_> = right_issues().await.into_iter().collect();
     assert_eq!(left, ["newer.right", "table_setup.add"]);
     assert!(is_due().await, "what waited for the right goes on");
 }

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::access::{Link, Partner, Session, TokenHash};
+use domain::access::{Invitation, PageSession, Partner, TokenHash};
 use domain::kind::Category;
-use domain::settings::{Company, Mapping};
+use domain::settings::{ChosenCompany, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, Secret, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{
@@ -23,7 +23,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn hash(token: &str) -> TokenHash {
-    TokenHash::of(&Secret::new(token))
+    TokenHash::new(&Secret::new(token))
 }
 
 fn northwind() -> Partner {
@@ -35,15 +35,15 @@ fn northwind() -> Partner {
     }
 }
 
-fn link(made_at: i64, expires_at: i64) -> Link {
-    Link {
+fn link(made_at: i64, expires_at: i64) -> Invitation {
+    Invitation {
         partner: partner(),
         made_at: at(made_at),
         expires_at: at(expires_at),
     }
 }
 
-fn session(linked_at: i64, expires_at: i64) -> Session {
+fn session(linked_at: i64, expires_at: i64) -> PageSession {
     link(linked_at, expires_at).session(at(expires_at))
 }
 
@@ -184,7 +184,7 @@ async fn all_sessions_of_a_partner_end_at_once_and_for_good() {
     let (access, partner) = (&world.access, partner());
     let other = PartnerId::parse("contoso").unwrap();
     access.save_partner(&other, &northwind(), 0).await.unwrap();
-    let theirs = Session {
+    let theirs = PageSession {
         partner: other,
         ..session(10, 900)
     };
@@ -381,7 +381,7 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
         .unwrap();
     let chosen = |mapping: Option<Mapping>| {
         let mapping = mapping.unwrap_or_default();
-        let company = Company {
+        let company = ChosenCompany {
             id: COMPANY,
             name: "Fresh Foods Ltd".into(),
             epoch: 1,
@@ -396,7 +396,7 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
     let save = config.save_mapping(&partner, &fresh, &mapped, read.version);
     assert_eq!(save.await.unwrap(), saved(2));
     // As the way of an alert reads it.
-    let source = SourceId::of_set_up();
+    let source = SourceId::for_test_alerts();
     let read = PartnerItems::read(config, &world.access, &partner, &fresh, &source);
     let items = read.await.unwrap();
     assert_eq!(items.mapping, Some(mapped.clone()));

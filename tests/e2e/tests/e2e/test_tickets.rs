@@ -19,7 +19,7 @@ use crate::world::{
 
 /// A test of a tenant that is mapped and switched off.
 fn test_key(asked_at: Timestamp) -> AlertKey {
-    test_alert::key(partner(), tenant(DISABLED), AlertId::of_test(asked_at))
+    test_alert::key(partner(), tenant(DISABLED), AlertId::for_test(asked_at))
 }
 
 fn raised(asked_at: Timestamp) -> Event {
@@ -126,7 +126,7 @@ async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
     assert_eq!(world.calls().await.len(), calls, "nobody asked for a test");
     let test = TestTicket {
         tenant: tenant(DISABLED),
-        alert_id: AlertId::of_test(asked_at),
+        alert_id: AlertId::for_test(asked_at),
         kind: Kind::parse("ransomware_encryption").unwrap(),
         category: Category::CyberAlerts,
         asked_at,
@@ -148,7 +148,7 @@ async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
 #[tokio::test]
 async fn the_door_takes_nothing_from_set_ups_own_source() {
     let world = World::new().await;
-    let source = SourceId::of_set_up();
+    let source = SourceId::for_test_alerts();
     let document = SourceDocument {
         partner: Some(partner()),
         partners: vec![],

@@ -46,7 +46,7 @@ async fn open(world: &World, of: &str) -> usize {
 
 /// Another customer of the same partner's.
 async fn mapped(world: &World, name: &str) {
-    let company = domain::settings::Company {
+    let company = domain::settings::ChosenCompany {
         id: COMPANY,
         name: "Oak".into(),
         epoch: 1,

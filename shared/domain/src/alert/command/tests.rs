@@ -1,13 +1,12 @@
-use crate::alert::command::*;
-use crate::alert::event::{Change, Event, EventDigest, Particulars, Severity};
+use super::*;
+use crate::alert::event::{AlertChange, Event, EventDigest, Particulars, Severity};
 use crate::alert::fold::fold;
 use crate::alert::record::{Claim, ClosedBy, NoteKind, Op};
 use crate::closing::snapshot::tests::{alert, minute};
-use crate::fixtures;
 use crate::wire::message::Message;
-use crate::{ClaimId, EventId, SnapshotId, TicketRef};
+use crate::{ClaimId, EventId, SnapshotId, TicketRef, fixtures};
 
-fn event(at: i64, change: Change) -> Event {
+fn event(at: i64, change: AlertChange) -> Event {
     Event::immediate(
         alert("contoso", "a"),
         EventId::parse(format!("e{at}")).unwrap(),
@@ -24,17 +23,17 @@ fn particulars(expires: Option<i64>) -> Particulars {
 }
 
 fn raised(at: i64) -> Event {
-    event(at, Change::Raised(particulars(Some(60))))
+    event(at, AlertChange::Raised(particulars(Some(60))))
 }
 
 fn updated(at: i64) -> Event {
-    event(at, Change::Updated(particulars(Some(90))))
+    event(at, AlertChange::Updated(particulars(Some(90))))
 }
 
 /// The raise once more, with its time, received at another.
 fn repeat_of_raise(received_at: Timestamp) -> Event {
     let mut repeat = raised(0);
-    repeat.digest = EventDigest::of(&["repeat"]);
+    repeat.digest = EventDigest::new(&["repeat"]);
     repeat.receipt.at = received_at;
     repeat
 }
@@ -69,7 +68,7 @@ fn active() -> Record {
 }
 
 fn with_ticket(ticket_id: RecordId) -> Record {
-    let open = Open::new(ticket_id, Some(2), &claim(Op::Create), minute(1));
+    let open = OpenTicket::new(ticket_id, Some(2), &claim(Op::Create), minute(1));
     active().with_open(open)
 }
 
@@ -102,12 +101,12 @@ fn gone(record: &Record, shown: Resolution) -> Command {
 fn what_is_shown_to_be_gone_stands_no_more_and_all_else_stays() {
     for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
-            let after = gone(&record, shown.clone()).taken_in(record.clone(), minute(70));
+            let after = gone(&record, shown.clone()).apply(record.clone(), minute(70));
             let mut expected = record.clone();
             expected.desired.active = false;
             expected.desired.resolution = Some(shown.clone());
             assert_eq!(after, expected);
-            let twice = gone(&record, shown).taken_in(after.clone(), minute(71));
+            let twice = gone(&record, shown).apply(after.clone(), minute(71));
             assert_eq!(twice, after);
         }
     }
@@ -122,7 +121,7 @@ fn a_record_that_moved_on_makes_a_command_void() {
         .clone()
         .with_closed(77, 1, ClosedBy::Technician, minute(9));
     let repeated = |record: &Record| fold(record.clone(), &updated(5));
-    let resolved = |record: &Record| fold(record.clone(), &event(5, Change::Resolved));
+    let resolved = |record: &Record| fold(record.clone(), &event(5, AlertChange::Resolved));
     let same_time = repeat_of_raise(minute(12));
     let moved = repeated(&open);
     let kept_alive = fold(moved.clone(), &same_time);
@@ -131,7 +130,7 @@ fn a_record_that_moved_on_makes_a_command_void() {
     let mut other_end = open.clone();
     other_end.desired.details.as_mut().unwrap().expires_at = Some(minute(61));
     let claimed = |record: &Record, op| record.clone().with_claim(claim(op));
-    let seen_gone = gone(&open, absent()).taken_in(open.clone(), minute(11));
+    let seen_gone = gone(&open, absent()).apply(open.clone(), minute(11));
     // Made for this record; does it fit that one: of a list, of a time, to look.
     let cases: [(&str, &Record, Record, [bool; 3]); 17] = [
         ("unmoved", &open, open.clone(), [true; 3]),
@@ -190,7 +189,7 @@ fn a_record_that_moved_on_makes_a_command_void() {
         ];
         for (command, fits) in commands.iter().zip(fits) {
             assert_eq!(command.fits(&now), fits, "{what}: {:?}", command.action);
-            let after = command.taken_in(now.clone(), minute(70));
+            let after = command.apply(now.clone(), minute(70));
             let takes = fits && command.action != CommandAction::Look;
             assert_eq!(after != now, takes, "{what}: {:?}", command.action);
         }
@@ -205,7 +204,7 @@ fn an_alert_whose_ticket_a_person_ended_is_raised_anew_once_it_is_known_to_be_go
     let repeated = fold(ended.clone(), &repeat_of_raise(minute(80)));
     assert_eq!(repeated.occurrence, 1, "it goes on");
     for shown in [absent(), expired()] {
-        let seen_gone = gone(&ended, shown).taken_in(ended.clone(), minute(70));
+        let seen_gone = gone(&ended, shown).apply(ended.clone(), minute(70));
         assert!(!seen_gone.desired.active);
         let anew = fold(seen_gone, &repeat_of_raise(minute(80)));
         assert_eq!((anew.occurrence, anew.desired.active), (2, true));
@@ -216,7 +215,7 @@ fn an_alert_whose_ticket_a_person_ended_is_raised_anew_once_it_is_known_to_be_go
 fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
     let record = with_ticket(77);
     let action = |record: &Record| command(record, CommandAction::LookForDuplicates);
-    let after = action(&record).taken_in(record.clone(), minute(70));
+    let after = action(&record).apply(record.clone(), minute(70));
     let due = Recheck {
         op: Op::Create,
         ticket_ref: record.occurrence_ref(),
@@ -226,8 +225,8 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
         at: minute(70),
         last: true,
     };
-    assert_eq!(after.rechecks, std::slice::from_ref(&due));
-    let again = action(&record).taken_in(after.clone(), minute(71));
+    assert_eq!(*after.rechecks, [due.clone()]);
+    let again = action(&record).apply(after.clone(), minute(71));
     assert_eq!(again, after, "not put off");
 
     let planned = Recheck {
@@ -237,10 +236,10 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
         ..due.clone()
     };
     let known = Record {
-        rechecks: vec![planned.clone()],
+        rechecks: [planned.clone()].into_iter().collect(),
         ..record.clone()
     };
-    let after = action(&known).taken_in(known, minute(70));
+    let after = action(&known).apply(known, minute(70));
     let sooner = Recheck {
         op: Op::Create,
         at: minute(70),
@@ -258,7 +257,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
     if let Some(Actual::Open(open)) = &mut reopened.actual {
         open.ticket_ref = Some(first.clone());
     }
-    let after = action(&reopened).taken_in(reopened.clone(), minute(70));
+    let after = action(&reopened).apply(reopened.clone(), minute(70));
     assert_eq!(after.rechecks[0].ticket_ref, first);
 }
 
@@ -266,7 +265,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
 fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
     for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
-            let seen_gone = gone(&record, shown).taken_in(record.clone(), minute(61));
+            let seen_gone = gone(&record, shown).apply(record.clone(), minute(61));
             for change in [updated(5), raised(5)] {
                 let revived = fold(seen_gone.clone(), &change);
                 assert!(revived.desired.active);
@@ -282,7 +281,7 @@ fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
             assert!(after.folded.contains(old.digest));
             after.folded = seen_gone.folded.clone();
             assert_eq!(after, seen_gone);
-            let resolved = fold(seen_gone.clone(), &event(5, Change::Resolved));
+            let resolved = fold(seen_gone.clone(), &event(5, AlertChange::Resolved));
             assert!(!resolved.desired.active);
             assert_eq!(resolved.desired.resolution, None, "now its source says so");
             let updated = fold(resolved.clone(), &updated(6));
@@ -290,7 +289,7 @@ fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
         }
     }
     let record = with_ticket(77);
-    let closed = gone(&record, absent()).taken_in(record, minute(11));
+    let closed = gone(&record, absent()).apply(record, minute(11));
     let closed = closed.with_closed(77, 1, ClosedBy::Us, minute(12));
     let revived = fold(closed, &updated(5));
     assert_eq!(
@@ -334,7 +333,7 @@ fn commands_have_one_form_on_the_queue() {
 #[test]
 fn a_retry_is_for_one_refusal_and_void_after_it() {
     let rejected = crate::Blocked::Rejected("no".into());
-    let refusal = || crate::alert::blocked::Refusal {
+    let refusal = || crate::alert::blocked::CallRefusal {
         op: Some(Op::Create),
         words: "no".into(),
     };
@@ -352,14 +351,14 @@ fn a_retry_is_for_one_refusal_and_void_after_it() {
             refused_at: minute(5),
         },
     };
-    assert_eq!(retry.taken_in(refused(5), minute(6)), record);
+    assert_eq!(retry.apply(refused(5), minute(6)), record);
     // Refused once more since, blocked for something else, or claimed.
     let unavailable = crate::Blocked::ConnectionUnavailable;
     let elsewhere = record.clone().with_blocked(unavailable, None, minute(5));
     let claimed = refused(5).with_claim(claim(Op::Create));
     for moved in [refused(6), elsewhere, claimed, record.clone()] {
         assert!(!retry.fits(&moved));
-        assert_eq!(retry.taken_in(moved.clone(), minute(7)), moved);
+        assert_eq!(retry.apply(moved.clone(), minute(7)), moved);
     }
     let text = Message::Command(retry.clone()).to_json();
     assert_eq!(Message::from_json(&text).unwrap(), Message::Command(retry));

@@ -1,8 +1,9 @@
+use super::*;
 use crate::alert::event::{EventDigest, Receipt, Severity};
-use crate::alert::fold::*;
-use crate::alert::record::{Claim, ClosedBy, Op, Open};
-use crate::fixtures;
-use crate::{AlertId, AlertKey, ClaimId, EventId, PartnerId, SourceId, TenantId, TicketRef};
+use crate::alert::record::{Claim, ClosedBy, Op, OpenTicket};
+use crate::{
+    AlertId, AlertKey, ClaimId, EventId, PartnerId, SourceId, TenantId, TicketRef, fixtures,
+};
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_790_000_000 + second).unwrap()
@@ -18,9 +19,9 @@ fn key() -> AlertKey {
 }
 
 /// What an event says, when it says that it happened, and when it is received.
-fn event(id: &str, change: Change, stated: i64, received: i64) -> Event {
+fn event(id: &str, change: AlertChange, stated: i64, received: i64) -> Event {
     Event {
-        digest: EventDigest::of(&[id]),
+        digest: EventDigest::new(&[id]),
         occurred_at: at(stated.min(received)),
         receipt: Receipt {
             at: at(received),
@@ -40,21 +41,26 @@ fn says(severity: Severity, expires: Option<i64>) -> Particulars {
 }
 
 fn raise(id: &str, stated: i64, received: i64) -> Event {
-    let change = Change::Raised(says(Severity::Medium, None));
+    let change = AlertChange::Raised(says(Severity::Medium, None));
     event(id, change, stated, received)
 }
 
 fn until(id: &str, end: i64, stated: i64, received: i64) -> Event {
-    let change = Change::Raised(says(Severity::Medium, Some(end)));
+    let change = AlertChange::Raised(says(Severity::Medium, Some(end)));
     event(id, change, stated, received)
 }
 
 fn update(id: &str, severity: Severity, stated: i64, received: i64) -> Event {
-    event(id, Change::Updated(says(severity, None)), stated, received)
+    event(
+        id,
+        AlertChange::Updated(says(severity, None)),
+        stated,
+        received,
+    )
 }
 
 fn resolve(id: &str, stated: i64, received: i64) -> Event {
-    event(id, Change::Resolved, stated, received)
+    event(id, AlertChange::Resolved, stated, received)
 }
 
 fn folded(events: &[Event]) -> Record {
@@ -98,8 +104,8 @@ fn claim() -> Claim {
     }
 }
 
-fn open() -> Open {
-    Open::new(7, None, &claim(), at(2))
+fn open() -> OpenTicket {
+    OpenTicket::new(7, None, &claim(), at(2))
 }
 
 /// The same event, received at another time: without a time of its own, it seems to have happened then.
@@ -335,7 +341,7 @@ fn a_repeat_prolongs_whatever_its_time() {
             vec![
                 event(
                     "u",
-                    Change::Updated(says(Severity::Medium, Some(120))),
+                    AlertChange::Updated(says(Severity::Medium, Some(120))),
                     20,
                     20,
                 ),
@@ -396,10 +402,10 @@ fn the_text_of_a_raise_is_kept_while_an_older_ticket_or_creation_may_turn_out_to
     for record in [first.with_claim(claim), open] {
         assert_eq!(record.payload, None);
         let anew = fold(fold(record, &resolve("c", 10, 10)), &raise("r2", 20, 20));
-        assert!(anew.clone().at_rest(None).payload.is_some());
+        assert!(anew.clone().with_nothing_to_do(None).payload.is_some());
         let over = fold(anew, &resolve("c2", 30, 30));
         if over.claim.is_none() {
-            assert_eq!(over.at_rest(None).payload, None);
+            assert_eq!(over.with_nothing_to_do(None).payload, None);
         }
     }
 }

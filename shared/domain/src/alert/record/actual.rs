@@ -1,28 +1,26 @@
 //! The ticket of an alert, as it is recorded.
 
-use super::claim::Claim;
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::AlertKey;
-use crate::RecordId;
+use super::claim::Claim;
 use crate::alert::event::Severity;
 use crate::alert::key::TicketRef;
+use crate::{AlertKey, RecordId};
 
 /// What stands in ConnectWise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Actual {
     /// A ticket that nobody has closed, as far as is known.
-    Open(Open),
+    Open(OpenTicket),
     /// A ticket that is not followed any more.
-    Closed(Closed),
+    Closed(ClosedTicket),
 }
 
 /// An open ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Open {
+pub struct OpenTicket {
     /// Its number.
     pub ticket_id: RecordId,
     /// The board that it was made on.
@@ -55,7 +53,7 @@ pub struct Open {
 
 /// A ticket that is not followed any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Closed {
+pub struct ClosedTicket {
     /// Its number.
     pub ticket_id: RecordId,
     /// Which life of the alert it was made for.
@@ -78,14 +76,14 @@ pub struct Closed {
 
 /// Who ended a ticket, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ended {
+pub struct TicketEnd {
     /// Who.
     pub by: ClosedBy,
     /// When, where ConnectWise says so.
     pub at: Option<Timestamp>,
 }
 
-impl From<ClosedBy> for Ended {
+impl From<ClosedBy> for TicketEnd {
     fn from(by: ClosedBy) -> Self {
         Self { by, at: None }
     }
@@ -107,7 +105,7 @@ pub enum ClosedBy {
     OutOfReach,
 }
 
-impl Open {
+impl OpenTicket {
     /// The ticket that a claimed create made.
     #[must_use]
     pub fn new(
@@ -130,9 +128,7 @@ impl Open {
             ticket_ref: None,
         }
     }
-}
 
-impl Open {
     /// The reference that the ticket carries; `occurrence` is the record's.
     #[must_use]
     pub fn ticket_ref(&self, key: &AlertKey, occurrence: u32) -> TicketRef {
@@ -162,7 +158,7 @@ impl Open {
 impl Actual {
     /// The open ticket, if it is one.
     #[must_use]
-    pub fn open(&self) -> Option<&Open> {
+    pub fn open(&self) -> Option<&OpenTicket> {
         match self {
             Self::Open(open) => Some(open),
             Self::Closed(_) => None,
@@ -170,7 +166,7 @@ impl Actual {
     }
 }
 
-impl Closed {
+impl ClosedTicket {
     /// The reference that the ticket of this alert carries.
     #[must_use]
     pub fn ticket_ref(&self, key: &AlertKey) -> TicketRef {
@@ -189,6 +185,37 @@ impl ClosedBy {
             Self::Deleted => "deleted",
             Self::Moved => "moved",
             Self::OutOfReach => "out of reach",
+        }
+    }
+}
+
+/// A second ticket for the same occurrence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Duplicate {
+    pub ticket_id: RecordId,
+    pub ticket_ref: TicketRef,
+    pub company_id: RecordId,
+    /// The connection's epoch.
+    pub epoch: u32,
+    /// Whether a note on it says that it is closed as a duplicate.
+    #[serde(default)]
+    pub noted: bool,
+    /// Whether a note on the ticket that stays names it.
+    #[serde(default)]
+    pub noted_on_kept: bool,
+}
+
+impl Duplicate {
+    /// A ticket that a claimed create made.
+    #[must_use]
+    pub(crate) fn new(ticket_id: RecordId, claim: &Claim) -> Self {
+        Self {
+            ticket_id,
+            ticket_ref: claim.ticket_ref.clone(),
+            company_id: claim.company_id,
+            epoch: claim.epoch,
+            noted: false,
+            noted_on_kept: false,
         }
     }
 }

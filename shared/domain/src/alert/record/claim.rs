@@ -1,18 +1,16 @@
 //! Claims: which write to ConnectWise is under way.
 
-use jiff::SignedDuration;
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use super::op::Op;
-use crate::ClaimId;
-use crate::RecordId;
-use crate::TicketRef;
 use crate::alert::blocked::BlockedSince;
 use crate::alert::event::Severity;
-use crate::alert::record::later;
+use crate::time::later;
+use crate::{ClaimId, RecordId, TicketRef};
 
+/// Complete searches or looks without an effect, begun after the settling time, that end a claim.
+const EMPTY_VISITS: u32 = 2;
 /// An hour after settling, a search that still misses its sentinels needs a person.
 const BLIND: SignedDuration = SignedDuration::from_hours(1);
 
@@ -69,6 +67,28 @@ pub struct Claim {
 }
 
 impl Claim {
+    /// Counts a complete search or look that showed no effect. Only those begun after the settling time
+    /// count.
+    pub(super) fn count_empty_visit(&mut self, settle: SignedDuration, began: Timestamp) {
+        self.visits += 1;
+        self.visited_at = Some(began);
+        self.empty_visits = match began >= later(self.uncertain_since(), settle) {
+            true => self.empty_visits + 1,
+            false => 0,
+        };
+    }
+
+    /// Counts a search that missed its sentinels.
+    pub(super) fn count_blind_visit(&mut self, began: Timestamp) {
+        self.visits += 1;
+        self.visited_at = Some(began);
+        self.empty_visits = 0;
+    }
+
+    pub(super) fn is_without_effect(&self) -> bool {
+        self.empty_visits >= EMPTY_VISITS
+    }
+
     /// Whether searches have been blind for so long that a person must look: ConnectWise should have settled long ago.
     #[must_use]
     pub fn is_blind_too_long(&self, settle: SignedDuration, now: Timestamp) -> bool {

@@ -1,21 +1,19 @@
 //! What the source's events ask for.
 
 use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::Kind;
-use crate::alert::event::Order;
-use crate::alert::event::Severity;
+use crate::alert::event::{EventOrder, Severity};
 use crate::alert::kind::Category;
 use crate::alert::resolution::Resolution;
 
 /// What the events ask for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Desired {
     /// The newest event taken in; none in a record that no event has touched.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last: Option<Order>,
+    pub last: Option<EventOrder>,
     /// When an event that says that the alert is active was last received, or one that ended it: also a repeat that is not the newest by
     /// its own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,6 @@
 //! The writes to ConnectWise.
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::ClaimId;
 
@@ -25,7 +24,7 @@ pub enum Op {
 
 impl Op {
     /// Whether an effect that comes long after the write was given up changes what is recorded.
-    pub(super) fn is_looked_for_again(self) -> bool {
+    pub(super) fn can_take_effect_late(self) -> bool {
         matches!(self, Self::Create | Self::Close | Self::Reopen)
     }
 }

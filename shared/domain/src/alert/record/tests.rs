@@ -1,5 +1,5 @@
+use super::*;
 use crate::alert::fold::fold;
-use crate::alert::record::*;
 use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved, too_many};
 
 /// A record with a close that was given up.
@@ -23,7 +23,10 @@ fn what_is_in_another_connectwise_is_left_there() {
         panic!("{:?}", elsewhere.actual)
     };
     assert_eq!((closed.by, closed.epoch), (ClosedBy::OutOfReach, 1));
-    assert!(!elsewhere.is_life_over(), "it goes on without that ticket");
+    assert!(
+        !elsewhere.is_occurrence_over(),
+        "it goes on without that ticket"
+    );
     assert_eq!(
         elsewhere.payload.as_ref(),
         raised(1).payload(),
@@ -64,27 +67,29 @@ fn only_a_technicians_close_may_have_been_our_own() {
 fn a_text_is_kept_only_while_another_ticket_may_be_needed_soon() {
     let again = raised(30);
     let open = open(&[raised(1), resolved(12)]);
-    let settled = fold(open.clone(), &again).at_rest(Some(&again));
+    let settled = fold(open.clone(), &again).with_nothing_to_do(Some(&again));
     assert_eq!(settled.payload.as_ref(), again.payload(), "raised anew");
     let repeated = fold(
-        open.clone().with_open(Open {
+        open.clone().with_open(OpenTicket {
             opened_at: at(40),
             ..open.open().unwrap().clone()
         }),
         &again,
     );
-    assert_eq!(repeated.at_rest(Some(&again)).payload, None);
+    assert_eq!(repeated.with_nothing_to_do(Some(&again)).payload, None);
     let may_close = fold(close_given_up(), &again);
-    let may_close = may_close.with_open(Open {
+    let may_close = may_close.with_open(OpenTicket {
         opened_at: at(40),
         ..open.open().unwrap().clone()
     });
     assert_eq!(
-        may_close.at_rest(Some(&again)).payload.as_ref(),
+        may_close.with_nothing_to_do(Some(&again)).payload.as_ref(),
         again.payload()
     );
     assert_eq!(
-        close_given_up().at_rest(Some(&resolved(12))).payload,
+        close_given_up()
+            .with_nothing_to_do(Some(&resolved(12)))
+            .payload,
         None,
         "it is gone"
     );
@@ -131,9 +136,9 @@ fn a_record_is_listed_by_what_is_to_be_done_about_it() {
     let closed = fold(open, &resolved(8)).with_closed(77, 1, ClosedBy::Us, at(9));
     assert_eq!(state(&closed).as_deref(), Some("closed"));
     assert_eq!(state(&Record::new(key())), None);
-    let shrunk = closed.clone().shrunk(at(9 + KEPT.as_secs()));
-    assert_eq!(state(&shrunk), None, "a tombstone");
-    assert!(shrunk.desired.details.is_none() && closed.desired.details.is_some());
+    let shrink = closed.clone().shrink(at(9 + KEPT.as_secs()));
+    assert_eq!(state(&shrink), None, "a tombstone");
+    assert!(shrink.desired.details.is_none() && closed.desired.details.is_some());
 }
 
 /// A late close changes nothing where its ticket stayed closed.
@@ -143,5 +148,5 @@ fn a_close_that_may_still_come_keeps_no_ended_record_whole() {
     let mut closed = record.with_closed(77, 1, ClosedBy::Us, at(800));
     closed.rechecks = close_given_up().rechecks;
     let much_later = at(800 + KEPT.as_secs());
-    assert!(closed.shrunk(much_later).desired.details.is_none());
+    assert!(closed.shrink(much_later).desired.details.is_none());
 }

@@ -1,20 +1,18 @@
 //! What holds of every plan: alerts, snapshots and tickets are drawn at random, reconcile reads them as it would, and `tickets` does
 //! what it is asked.
 
-use crate::{RecordId, SourceId};
-use crate::ticketing::found_ticket::FoundTicket;
-
 use proptest::prelude::*;
 
-use crate::TicketRef;
+use super::*;
 use crate::alert::command::{Command, CommandAction};
-use crate::alert::event::{Change, EventDigest};
+use crate::alert::event::{AlertChange, EventDigest};
 use crate::alert::fold::fold;
-use crate::alert::record::{ClosedBy, Ended, Record};
+use crate::alert::record::{ClosedBy, Record, TicketEnd};
 use crate::closing::census::tests::{event, raised, with_ticket};
-use crate::closing::census::*;
 use crate::closing::snapshot::tests::{LAG, Sent, alert, item, kind, minute, read, sent};
-use crate::ticketing::adopt::rechecked;
+use crate::ticketing::adopt::apply_recheck;
+use crate::ticketing::found_ticket::FoundTicket;
+use crate::{RecordId, SourceId, TicketRef};
 
 /// No event is younger, and it is asked so much later, in minutes.
 const LAST: i64 = 2000;
@@ -268,7 +266,10 @@ impl World {
             Life::OpenTicket => ticket,
             Life::EndedByPerson => ended(ClosedBy::Technician),
             Life::RaisedAgain => ended(ClosedBy::Us),
-            Life::Resolved => fold(ticket.clone(), &event(&ticket, LAST + 1, Change::Resolved)),
+            Life::Resolved => fold(
+                ticket.clone(),
+                &event(&ticket, LAST + 1, AlertChange::Resolved),
+            ),
             Life::Reopened | Life::OtherEpoch => {
                 let mut record = ticket;
                 if let Some(Actual::Open(open)) = &mut record.actual {
@@ -394,7 +395,7 @@ impl World {
             let approval = Approval {
                 closings: *closings,
                 at: minute(NOW - 1),
-                in_progress: Some(AlertSet::of(alerts)),
+                in_progress: Some(AlertSet::new(alerts)),
             };
             (tenant.clone(), approval)
         };
@@ -470,11 +471,11 @@ impl World {
             .position(|record| record.key == command.key);
         let stored = &self.records[at.unwrap()];
         let fits = command.fits(stored);
-        let mut record = command.taken_in(stored.clone(), minute(NOW));
+        let mut record = command.apply(stored.clone(), minute(NOW));
         match (&command.action, record.open().cloned()) {
             (CommandAction::Look, Some(open)) if fits => {
                 let seen = self.shown().find(|found| found.ticket_id == open.ticket_id);
-                let by = seen.map_or(Some(Ended::from(ClosedBy::Deleted)), |found| {
+                let by = seen.map_or(Some(TicketEnd::from(ClosedBy::Deleted)), |found| {
                     found.ended(&record.ticket_ref(), open.company_id)
                 });
                 record = match by {
@@ -483,12 +484,12 @@ impl World {
                 };
             }
             (CommandAction::LookForDuplicates, Some(_)) => {
-                for recheck in record.rechecks.clone() {
+                for recheck in record.rechecks.to_vec() {
                     let found = self.shown();
                     let found = found
                         .filter(|found| found.ticket_ref.as_ref() == Some(&recheck.ticket_ref));
                     let found: Vec<FoundTicket> = found.cloned().collect();
-                    record = rechecked(record, &recheck, &found, minute(NOW));
+                    record = apply_recheck(record, &recheck, &found, minute(NOW));
                 }
                 for too_many in std::mem::take(&mut record.duplicates) {
                     let ticket = self.site.get_mut(&too_many.ticket_id).unwrap();
@@ -528,7 +529,7 @@ impl World {
         let kind = &record.desired.details.as_ref().unwrap().kind;
         let mut speaking: Vec<&Sent> = sent
             .filter(|sent| {
-                let named = |head: &crate::closing::snapshot::PartHead| {
+                let named = |head: &crate::closing::snapshot::SnapshotPartHead| {
                     head.kinds.as_ref().is_none_or(|kinds| kinds.contains(kind))
                 };
                 let counts: BTreeSet<u32> = sent.heads.iter().map(|head| head.parts).collect();
@@ -666,19 +667,19 @@ proptest! {
             let details = record.desired.details.clone().unwrap();
             let at = NOW - 100;
             let mut newer = match change {
-                2 => event(record, at, Change::Resolved),
+                2 => event(record, at, AlertChange::Resolved),
                 _ => raised(record, at, &details.kind, None),
             };
-            if let (1, Change::Raised(particulars)) = (change, newer.change.clone()) {
-                newer.change = Change::Updated(particulars);
+            if let (1, AlertChange::Raised(particulars)) = (change, newer.change.clone()) {
+                newer.change = AlertChange::Updated(particulars);
             }
             newer.occurred_at = last.occurred_at + SignedDuration::from_mins(later);
             newer.receipt.at = last.receipt.at.max(newer.occurred_at) + SignedDuration::from_secs(1);
-            newer.digest = EventDigest::of(&["later"]);
+            newer.digest = EventDigest::new(&["later"]);
             prop_assert!(newer.order() > *last);
             let after = fold(record.clone(), &newer);
             prop_assert!(!command.fits(&after));
-            prop_assert_eq!(command.taken_in(after.clone(), minute(NOW)), after);
+            prop_assert_eq!(command.apply(after.clone(), minute(NOW)), after);
         }
     }
 }

@@ -1,12 +1,10 @@
-use crate::{RecordId, SourceId};
-use crate::alert::event::{Change, Event, Particulars, Severity};
+use super::*;
+use crate::alert::event::{AlertChange, Event, Particulars, Severity};
 use crate::alert::fold::fold;
 use crate::alert::record::{Claim, ClosedBy, Op, Record};
-use crate::closing::census::*;
 use crate::closing::snapshot::tests::{LAG, Sent, alert, item, kind, minute, read, sent};
-use crate::fixtures;
 use crate::ticketing::found_ticket::FoundTicket;
-use crate::{ClaimId, EventId, SnapshotId, TicketRef};
+use crate::{ClaimId, EventId, RecordId, SnapshotId, SourceId, TicketRef, fixtures};
 
 /// When most alerts were last heard of, in minutes, and when it is asked.
 const LAST: i64 = 2000;
@@ -14,7 +12,7 @@ const NOW: i64 = LAST + 30;
 const BOARD: RecordId = 2;
 const COMPANY: RecordId = 19;
 
-pub(super) fn event(record: &Record, at: i64, change: Change) -> Event {
+pub(super) fn event(record: &Record, at: i64, change: AlertChange) -> Event {
     Event::immediate(
         record.key.clone(),
         EventId::parse(format!("e{at}")).unwrap(),
@@ -29,7 +27,7 @@ pub(super) fn raised(record: &Record, at: i64, kind: &Kind, expires: Option<i64>
         expires_at: expires.map(minute),
         ..fixtures::particulars()
     };
-    event(record, at, Change::Raised(particulars))
+    event(record, at, AlertChange::Raised(particulars))
 }
 
 /// An alert of a kind that stands since, and until, minutes.
@@ -64,12 +62,12 @@ pub(super) fn with_ticket(record: Record, ticket_id: RecordId, opened: i64) -> R
         empty_visits: 0,
         suspected_refusal: None,
     };
-    let open = Open::new(ticket_id, Some(BOARD), &claim, minute(opened));
+    let open = OpenTicket::new(ticket_id, Some(BOARD), &claim, minute(opened));
     record.with_open(open)
 }
 
 fn resolved(record: Record) -> Record {
-    let event = event(&record, LAST + 1, Change::Resolved);
+    let event = event(&record, LAST + 1, AlertChange::Resolved);
     fold(record, &event)
 }
 
@@ -125,7 +123,7 @@ fn resolution_plan(
         Approval {
             closings,
             at: minute(NOW - 1),
-            in_progress: Some(AlertSet::of(alerts)),
+            in_progress: Some(AlertSet::new(alerts)),
         }
     };
     let approvals = approved.iter().map(|(tenant, count)| {
@@ -145,10 +143,10 @@ fn departures_after(
 ) -> ResolutionPlan {
     let census = census(records);
     let resolved_alerts = resolved_alerts(&census, snapshots);
-    let ended = ended
-        .iter()
-        .map(|record| Ended::of(&record.key, &record.desired, record.actual.as_ref()).unwrap());
-    let ended: Vec<Ended> = ended.collect();
+    let ended = ended.iter().map(|record| {
+        RecentClosing::new(&record.key, &record.desired, record.actual.as_ref()).unwrap()
+    });
+    let ended: Vec<RecentClosing> = ended.collect();
     census.resolution_plan(resolved_alerts, &ended, approvals, minute(NOW))
 }
 
@@ -228,7 +226,7 @@ fn a_list_speaks_for_its_own_source_alone() {
 #[test]
 fn only_what_stands_and_what_has_a_ticket_is_counted() {
     let bare = Record::new(alert("contoso", "a"));
-    let only_resolved = fold(bare.clone(), &event(&bare, LAST, Change::Resolved));
+    let only_resolved = fold(bare.clone(), &event(&bare, LAST, AlertChange::Resolved));
     let mut unheard = with_ticket(bare.clone(), 7, LAST);
     unheard.desired.active = true;
     let ended =
@@ -539,7 +537,7 @@ fn what_a_person_let_through_is_not_counted_again() {
         // Forty of them are closed.
         let rest = (0..closings - closings.min(40)).map(|n| format!("a{n}"));
         let rest = rest.map(|name| item(&active("contoso", &name).key));
-        let rest = AlertSet::of(rest);
+        let rest = AlertSet::new(rest);
         let approval = Approval {
             closings,
             at: minute(at),
@@ -584,8 +582,9 @@ fn what_a_person_let_through_is_not_counted_again() {
 
 #[test]
 fn an_event_or_a_person_that_ends_an_alert_is_no_loss() {
-    let is_loss =
-        |record: &Record| Ended::of(&record.key, &record.desired, record.actual.as_ref()).is_some();
+    let is_loss = |record: &Record| {
+        RecentClosing::new(&record.key, &record.desired, record.actual.as_ref()).is_some()
+    };
     let lost = ended("e", 1, NOW).remove(0);
     assert!(is_loss(&lost));
     let mut resolved = lost.clone();

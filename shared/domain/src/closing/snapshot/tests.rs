@@ -1,5 +1,5 @@
+use super::*;
 use crate::AlertId;
-use crate::closing::snapshot::*;
 
 /// The time of the last event about the alert, in minutes; the tests' clock begins a good while before it.
 const LAST: i64 = 2000;
@@ -32,7 +32,7 @@ pub(crate) fn kind(name: &str) -> Kind {
 /// A snapshot as a source sent it.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
-    pub(crate) heads: Vec<PartHead>,
+    pub(crate) heads: Vec<SnapshotPartHead>,
     pub(crate) lists: Vec<String>,
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn sent(id: &str, taken: i64, lists: &[&str]) -> Sent {
         source,
         ..
     } = alert("contoso", "a");
-    let head = PartHead {
+    let head = SnapshotPartHead {
         pk: format!("snapshot-{id}-1"),
         partner,
         tenant,
@@ -77,7 +77,7 @@ impl Sent {
     pub(crate) fn in_parts(mut self, parts: u32) -> Self {
         let first = self.heads.remove(0);
         self.heads = (1..=parts)
-            .map(|part| PartHead {
+            .map(|part| SnapshotPartHead {
                 pk: format!("snapshot-{}-{part}", first.snapshot_id),
                 part,
                 parts,
@@ -108,7 +108,7 @@ impl Sent {
     }
 
     /// Its second part says something else.
-    fn but(mut self, change: impl FnOnce(&mut PartHead)) -> Self {
+    fn but(mut self, change: impl FnOnce(&mut SnapshotPartHead)) -> Self {
         change(&mut self.heads[1]);
         self
     }
@@ -118,13 +118,13 @@ impl Sent {
 pub(crate) fn read(
     sent: &[Sent],
     kinds: &[Kind],
-    watched: &Watched,
+    watched: &WatchedAlerts,
     now: Timestamp,
 ) -> (Snapshots, SnapshotMatches) {
     let heads = sent.iter().flat_map(|sent| &sent.heads);
-    let mut heads: Vec<PartHead> = heads.cloned().collect();
+    let mut heads: Vec<SnapshotPartHead> = heads.cloned().collect();
     heads.sort_by_key(|head| std::cmp::Reverse(head.taken()));
-    let mut snapshots = Snapshots::of(kinds.to_vec());
+    let mut snapshots = Snapshots::new(kinds.to_vec());
     for head in heads {
         if !snapshots.add(head, now) {
             break;
@@ -148,8 +148,8 @@ pub(crate) fn read(
     (snapshots, found)
 }
 
-fn watched(ids: &[&str]) -> Watched {
-    let mut watched = Watched::default();
+fn watched(ids: &[&str]) -> WatchedAlerts {
+    let mut watched = WatchedAlerts::default();
     for id in ids {
         let key = alert("contoso", id);
         watched.add(item(&key), key.similar_key());
@@ -526,9 +526,9 @@ fn no_more_is_read_than_counts() {
     let kinds = vec![kind("disk"), kind("cpu")];
     let of = |sent: Sent| sent.heads[0].clone();
     let full = |id: &str, at: i64| of(sent(id, at, &["b"]));
-    let mut snapshots = Snapshots::of(kinds.clone());
-    let mut add = |head: PartHead| snapshots.add(head, minute(NOW));
-    let only = |head: PartHead, name: &str| PartHead {
+    let mut snapshots = Snapshots::new(kinds.clone());
+    let mut add = |head: SnapshotPartHead| snapshots.add(head, minute(NOW));
+    let only = |head: SnapshotPartHead, name: &str| SnapshotPartHead {
         kinds: Some([kind(name)].into()),
         ..head
     };
@@ -545,29 +545,29 @@ fn no_more_is_read_than_counts() {
     assert_eq!(ids, ["5", "2"]);
 
     // The parts of a torn one can be an hour apart by a clock that is ahead.
-    let torn = PartHead {
+    let torn = SnapshotPartHead {
         parts: 2,
         ..full("t", NOW - 1)
     };
-    let mut snapshots = Snapshots::of(kinds.clone());
+    let mut snapshots = Snapshots::new(kinds.clone());
     assert!(snapshots.add(torn.clone(), minute(NOW)));
     assert!(snapshots.add(full("0", NOW - 60), minute(NOW)));
     assert!(!snapshots.add(full("x", NOW - 62), minute(NOW)));
 
     // Of empty ones as many as make a row.
-    let mut snapshots = Snapshots::of(kinds.clone());
+    let mut snapshots = Snapshots::new(kinds.clone());
     let row = (0..)
         .take_while(|at| snapshots.add(of(sent(&format!("e{at}"), NOW - at, &[])), minute(NOW)));
     assert_eq!(row.count(), 31);
 
-    let mut snapshots = Snapshots::of(kinds);
+    let mut snapshots = Snapshots::new(kinds);
     let old = full("old", NOW - 24 * 60 - 1);
     assert!(
         !snapshots.add(old, minute(NOW)),
         "all that follow are older"
     );
     assert!(snapshots.to_read().is_empty());
-    let mut nothing_active = Snapshots::of(vec![]);
+    let mut nothing_active = Snapshots::new(vec![]);
     assert!(!nothing_active.add(full("young", NOW), minute(NOW)));
 }
 
@@ -580,7 +580,7 @@ fn a_head_holds_each_kind_once() {
         "taken_at": head.taken_at, "received_at": head.received_at, "part": 1, "parts": 1, "listed": 1,
     });
     json["kinds"] = vec!["cpu"; 43_000].into();
-    let read: PartHead = serde_json::from_value(json).unwrap();
+    let read: SnapshotPartHead = serde_json::from_value(json).unwrap();
     assert_eq!(read.kinds.unwrap().len(), 1);
 }
 

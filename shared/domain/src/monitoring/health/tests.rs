@@ -1,20 +1,13 @@
+use super::*;
 use crate::alert::event::Severity;
-use crate::alert::kind::BUILT_IN;
-use crate::alert::kind::Category;
+use crate::alert::kind::{BUILT_IN, Category};
 use crate::ids::RecordId;
-use crate::monitoring::health::*;
-use crate::monitoring::issue::CompanyIssue;
-use crate::monitoring::issue::in_short;
-use crate::monitoring::requirements::Needed;
+use crate::monitoring::issue::{CompanyIssue, summarize};
+use crate::monitoring::requirements::Requirements;
 use crate::setup::choices::TargetIssue;
-use crate::setup::found_board::FoundBoard;
-use crate::setup::found_board::FoundStatus;
-use crate::setup::found_board::FoundType;
-use crate::setup::rights;
-use crate::setup::rights::Listed;
-use crate::setup::settings::BoardTarget;
-use crate::setup::settings::OnResolve;
-use crate::setup::settings::Settings;
+use crate::setup::found_board::{FoundBoard, FoundStatus, FoundType};
+use crate::setup::rights::{self, ListedRights};
+use crate::setup::settings::{BoardTarget, OnResolve, Settings};
 use crate::{Kind, TenantId};
 
 fn at(minute: i64) -> Timestamp {
@@ -41,7 +34,11 @@ fn company(why: CompanyIssue) -> Issue {
 
 /// What a probe that answers so finds, which looks at everything.
 fn probe(answer: ProbeAnswer, found: &[Issue]) -> Probe {
-    let desired = BTreeSet::from([Area::Boards, Area::Rights, Area::Company(acme())]);
+    let desired = BTreeSet::from([
+        ProbeArea::Boards,
+        ProbeArea::Rights,
+        ProbeArea::Company(acme()),
+    ]);
     Probe {
         answer,
         looked: desired.clone(),
@@ -53,17 +50,17 @@ fn probe(answer: ProbeAnswer, found: &[Issue]) -> Probe {
 /// The probes of a story, one a minute: k taken keys, r refused keys, c refused clientId, f failing, s slow, n nothing learnt, b the board
 /// is gone, d it and a company.
 fn probe_of(letter: char) -> Probe {
-    let takes = |found: &[Issue]| probe(ProbeAnswer::Takes, found);
+    let takes = |found: &[Issue]| probe(ProbeAnswer::Accepted, found);
     let nothing = |answer| probe(answer, &[]);
     match letter {
         'k' => takes(&[]),
         'b' => takes(&[GONE]),
         'd' => takes(&[GONE, company(CompanyIssue::Deleted)]),
-        'r' => nothing(ProbeAnswer::Refuses(ConnectionRefusal::Keys)),
-        'c' => nothing(ProbeAnswer::Refuses(ConnectionRefusal::ClientId)),
-        'f' => nothing(ProbeAnswer::Fails(Outage::Failing)),
-        's' => nothing(ProbeAnswer::Fails(Outage::Slow)),
-        'n' => nothing(ProbeAnswer::Nothing),
+        'r' => nothing(ProbeAnswer::Refused(ConnectionRefusal::Keys)),
+        'c' => nothing(ProbeAnswer::Refused(ConnectionRefusal::ClientId)),
+        'f' => nothing(ProbeAnswer::Failed(Outage::Failing)),
+        's' => nothing(ProbeAnswer::Failed(Outage::Slow)),
+        'n' => nothing(ProbeAnswer::Unknown),
         other => unreachable!("{other}"),
     }
 }
@@ -193,24 +190,24 @@ fn what_was_told_and_not_sent_stays_to_be_told() {
         health = transition(health, &probe_of('r'), at(minute));
         assert_eq!(
             health.notifications(at(minute)),
-            [Notification::Broken(IncidentScope::Connection)]
+            [Notification::Started(IncidentScope::Connection)]
         );
     }
     // Nobody was told, so nobody need be told that it is over.
     let over = transition(health.clone(), &probe_of('k'), at(5));
     assert_eq!((over.notifications(at(5)), over.connection), (vec![], None));
 
-    let mut health = health.notified(&Notification::Broken(IncidentScope::Connection), at(4));
+    let mut health = health.notified(&Notification::Started(IncidentScope::Connection), at(4));
     for minute in 5..9 {
         health = transition(health, &probe_of('k'), at(minute));
     }
     assert_eq!(
         health.notifications(at(8)),
-        [Notification::Works(IncidentScope::Connection)]
+        [Notification::Resolved(IncidentScope::Connection)]
     );
     assert_eq!(
         health.notifications(at(60)),
-        [Notification::Works(IncidentScope::Connection)]
+        [Notification::Resolved(IncidentScope::Connection)]
     );
     // It is not over yet when it breaks again.
     let broken = transition(health, &probe_of('r'), at(61));
@@ -220,29 +217,33 @@ fn what_was_told_and_not_sent_stays_to_be_told() {
 #[test]
 fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
     let found = [GONE, company(CompanyIssue::Inactive)];
-    let health = transition(Health::default(), &probe(ProbeAnswer::Takes, &found), at(0));
-    let health = health.notified(&Notification::Broken(IncidentScope::PartnerConfig), at(0));
+    let health = transition(
+        Health::default(),
+        &probe(ProbeAnswer::Accepted, &found),
+        at(0),
+    );
+    let health = health.notified(&Notification::Started(IncidentScope::PartnerConfig), at(0));
     let open_incident = |health: &Health| match health.open_incident() {
         Some(incident) => incident.issues.iter().cloned().collect(),
         None => vec![],
     };
     assert_eq!(open_incident(&health), found);
     let blind = Probe {
-        looked: BTreeSet::from([Area::Rights]),
-        ..probe(ProbeAnswer::Takes, &[])
+        looked: BTreeSet::from([ProbeArea::Rights]),
+        ..probe(ProbeAnswer::Accepted, &[])
     };
     let still = transition(health.clone(), &blind, at(1));
     assert_eq!(open_incident(&still), found);
     // The tenant is switched off.
     let unmapped = Probe {
-        desired: BTreeSet::from([Area::Boards, Area::Rights]),
+        desired: BTreeSet::from([ProbeArea::Boards, ProbeArea::Rights]),
         ..blind
     };
     let left = transition(still, &unmapped, at(2));
     assert_eq!(open_incident(&left), [GONE]);
     let over = transition(left, &probe_of('k'), at(3));
     assert_eq!(open_incident(&over), []);
-    assert!(over.begins_to_mend() && over.is_mending());
+    assert!(over.has_begun_recovery() && over.is_recovering());
     // What it was is known until it is told to be over, and a blind probe does not bring it back.
     let over = transition(
         over,
@@ -270,7 +271,7 @@ fn an_outage_counts_from_its_first_failing_probe() {
 #[test]
 fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
     let mut health = transition(Health::default(), &probe_of('b'), at(0));
-    health = health.notified(&Notification::Broken(IncidentScope::PartnerConfig), at(0));
+    health = health.notified(&Notification::Started(IncidentScope::PartnerConfig), at(0));
     assert!(health.is_urgent(at(59)) && !health.is_urgent(at(60)));
     health = transition(health, &probe_of('k'), at(75));
     assert!(health.is_urgent(at(75)), "until it is told to be over");
@@ -307,25 +308,25 @@ fn settings() -> Settings {
     }
 }
 
-fn needed(change: impl FnOnce(&mut Settings)) -> Needed {
+fn needed(change: impl FnOnce(&mut Settings)) -> Requirements {
     let mut settings = settings();
     change(&mut settings);
-    Needed::by(&settings, [(acme(), 301)].into())
+    Requirements::new(&settings, [(acme(), 301)].into())
 }
 
 #[test]
 fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
     let (operations, cyber) = (Category::Operations, Category::CyberAlerts);
     let of_both = [
-        Area::Rights,
-        Area::Boards,
-        Area::Statuses(operations),
-        Area::Statuses(cyber),
-        Area::Types(operations),
-        Area::Types(cyber),
-        Area::Priorities,
-        Area::Writes,
-        Area::Company(acme()),
+        ProbeArea::Rights,
+        ProbeArea::Boards,
+        ProbeArea::Statuses(operations),
+        ProbeArea::Statuses(cyber),
+        ProbeArea::Types(operations),
+        ProbeArea::Types(cyber),
+        ProbeArea::Priorities,
+        ProbeArea::Writes,
+        ProbeArea::Company(acme()),
     ];
     assert_eq!(needed(|_| ()).areas(), BTreeSet::from(of_both));
     let all_cyber_off = |settings: &mut Settings| {
@@ -347,7 +348,11 @@ fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
         settings.cyber_alerts = BoardTarget::default();
         settings.priorities.clear();
     });
-    let least = BTreeSet::from([Area::Rights, Area::Writes, Area::Company(acme())]);
+    let least = BTreeSet::from([
+        ProbeArea::Rights,
+        ProbeArea::Writes,
+        ProbeArea::Company(acme()),
+    ]);
     assert_eq!(default_board.areas(), least);
     // Where tickets only get a note, nothing closes them.
     assert_eq!(needed(|_| ()).boards[&cyber].closing_status, None);
@@ -356,8 +361,8 @@ fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
     assert!(!notes.closing);
 }
 
-fn listed(name: &'static str, level: rights::Level) -> Listed<'static> {
-    Listed {
+fn listed(name: &'static str, level: rights::Level) -> ListedRights<'static> {
+    ListedRights {
         function: name,
         add: level,
         edit: level,
@@ -375,9 +380,9 @@ fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
         listed("Table Setup", None),
         listed("Resource Scheduling", None),
     ];
-    let missing = |needed: &Needed, rows: &[Listed<'_>], refused: &[&str]| {
+    let missing = |needed: &Requirements, rows: &[ListedRights<'_>], refused: &[&str]| {
         let refused = refused.iter().map(|right| (*right).to_owned()).collect();
-        let missing = needed.rights_missing(rows, &refused).into_iter();
+        let missing = needed.right_issues(rows, &refused).into_iter();
         let right = |issue: Issue| {
             let right = rights::TABLE.iter().map(|known| known.right);
             let mut right = right.filter(|right| issue == Issue::Right((*right).to_owned()));
@@ -423,14 +428,14 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
     };
     let (operations, cyber) = (Category::Operations, Category::CyberAlerts);
     assert_eq!(
-        needed.boards_unfit(&[board(22, false), board(23, false)]),
+        needed.board_issues(&[board(22, false), board(23, false)]),
         []
     );
     let inactive = Issue::Board {
         category: cyber,
         why: TargetIssue::Inactive,
     };
-    assert_eq!(needed.boards_unfit(&[board(23, true)]), [GONE, inactive]);
+    assert_eq!(needed.board_issues(&[board(23, true)]), [GONE, inactive]);
 
     let status = |id, closes| FoundStatus {
         id,
@@ -440,10 +445,10 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
         is_default: false,
     };
     let good = [status(221, false), status(224, true)];
-    assert_eq!(needed.statuses_unfit(operations, &good), []);
+    assert_eq!(needed.status_issues(operations, &good), []);
     let turned = [status(221, true), status(224, false)];
     assert_eq!(
-        needed.statuses_unfit(operations, &turned),
+        needed.status_issues(operations, &turned),
         [
             Issue::StartStatus {
                 category: operations,
@@ -460,7 +465,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
         why: TargetIssue::Missing,
     };
     assert_eq!(
-        needed.statuses_unfit(cyber, &good),
+        needed.status_issues(cyber, &good),
         [start_gone],
         "nothing closes"
     );
@@ -470,16 +475,16 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
         name: String::new(),
         inactive,
     };
-    assert_eq!(needed.types_unfit(operations, &[found(2200, false)]), []);
+    assert_eq!(needed.type_issues(operations, &[found(2200, false)]), []);
     let off = Issue::Type {
         category: operations,
         kind: kind("disk"),
         why: TargetIssue::Inactive,
     };
-    assert_eq!(needed.types_unfit(operations, &[found(2200, true)]), [off]);
-    assert_eq!(needed.priorities_gone(&[31, 32]), []);
+    assert_eq!(needed.type_issues(operations, &[found(2200, true)]), [off]);
+    assert_eq!(needed.missing_priorities(&[31, 32]), []);
     assert_eq!(
-        needed.priorities_gone(&[31]),
+        needed.missing_priorities(&[31]),
         [Issue::Priority(Severity::High)]
     );
 }
@@ -488,7 +493,10 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
 fn several_things_are_counted_and_one_is_named() {
     let name = |tenant: &TenantId| tenant.to_string();
     let one = BTreeSet::from([company(CompanyIssue::Missing)]);
-    assert_eq!(in_short(&one, name), "the company of acme cannot be used");
+    assert_eq!(summarize(&one, name), "the company of acme cannot be used");
     let two = BTreeSet::from([company(CompanyIssue::Missing), GONE]);
-    assert_eq!(in_short(&two, name), "2 things in ConnectWise stop tickets");
+    assert_eq!(
+        summarize(&two, name),
+        "2 things in ConnectWise stop tickets"
+    );
 }

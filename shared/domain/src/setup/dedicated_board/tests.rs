@@ -1,16 +1,13 @@
-use crate::alert::event::Severity;
-use crate::setup::board_name::InvalidBoardName;
-use crate::setup::board_targets::{chosen, left_to_connectwise, on_own_board};
-use crate::setup::found_board::FoundBoard;
-use crate::setup::found_board::FoundTeam;
-use crate::setup::settings::OnResolve;
-use crate::setup::settings::Settings;
-use std::collections::BTreeMap;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use crate::setup::dedicated_board::*;
+use super::*;
+use crate::alert::event::Severity;
+use crate::setup::board_name::InvalidBoardName;
+use crate::setup::board_targets::{choose_boards, connectwise_defaults, existing_board_target};
+use crate::setup::found_board::{FoundBoard, FoundTeam};
+use crate::setup::settings::{OnResolve, Settings};
 
 const BOARD: RecordId = 7;
 
@@ -73,7 +70,7 @@ fn whole(category: Category) -> ExistingBoards {
         .map(|(id, (.., name))| ticket_type(id, name));
     ExistingBoards {
         boards: vec![board(BOARD, category_name(category))],
-        parts: Some(Parts {
+        parts: Some(BoardParts {
             board: BOARD,
             statuses: vec![status(11, "New", "d"), status(12, "Closed", "c")],
             types: types.collect(),
@@ -83,7 +80,7 @@ fn whole(category: Category) -> ExistingBoards {
 }
 
 /// A whole operations board, and then something else.
-fn but(change: impl FnOnce(&mut ExistingBoards, &mut Parts)) -> ExistingBoards {
+fn but(change: impl FnOnce(&mut ExistingBoards, &mut BoardParts)) -> ExistingBoards {
     let mut there = whole(Category::Operations);
     let mut parts = there.parts.take().unwrap();
     change(&mut there, &mut parts);
@@ -97,18 +94,18 @@ fn said(there: &ExistingBoards) -> String {
 }
 
 fn said_of(desired: &DesiredBoard, there: &ExistingBoards) -> String {
-    match next(desired, there) {
-        Ok(Next::Look { board }) => format!("look at {board}"),
-        Ok(Next::Make { step, progress }) => {
+    match next_board_step(desired, there) {
+        Ok(BoardDecision::Look { board }) => format!("look at {board}"),
+        Ok(BoardDecision::Make { step, progress }) => {
             let step = match step {
-                Step::MakeBoard {
+                BoardStep::MakeBoard {
                     name,
                     location,
                     department,
                 } => {
                     format!("board {} at {location}/{department}", name.as_str())
                 }
-                Step::MakeStatus {
+                BoardStep::MakeStatus {
                     board,
                     name,
                     sort_order,
@@ -119,11 +116,11 @@ fn said_of(desired: &DesiredBoard, there: &ExistingBoards) -> String {
                     let default = if is_default { " default" } else { "" };
                     format!("status {name} {sort_order}{closes}{default} on {board}")
                 }
-                Step::MakeDefault { board, status } => format!("default {status} on {board}"),
-                Step::MakeType { board, kind, name } => {
+                BoardStep::MakeDefault { board, status } => format!("default {status} on {board}"),
+                BoardStep::MakeType { board, kind, name } => {
                     format!("type {name} for {kind} on {board}")
                 }
-                Step::MakeTeam {
+                BoardStep::MakeTeam {
                     board,
                     name,
                     lead,
@@ -135,7 +132,7 @@ fn said_of(desired: &DesiredBoard, there: &ExistingBoards) -> String {
             };
             format!("{step} ({} of {})", progress.done, progress.of)
         }
-        Ok(Next::Done(_)) => "done".to_owned(),
+        Ok(BoardDecision::Done(_)) => "done".to_owned(),
         Err(faults) => faults.to_string(),
     }
 }
@@ -289,7 +286,8 @@ fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
         );
         parts.types.push(ticket_type(6, "Memory"));
     });
-    let Ok(Next::Done(target)) = next(&desired(Category::Operations), &there) else {
+    let Ok(BoardDecision::Done(target)) = next_board_step(&desired(Category::Operations), &there)
+    else {
         panic!("{}", said(&there));
     };
     assert_eq!(
@@ -304,7 +302,7 @@ fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
 
 #[test]
 fn a_board_that_is_whole_says_what_tickets_point_at() {
-    let Ok(Next::Done(target)) = next(
+    let Ok(BoardDecision::Done(target)) = next_board_step(
         &desired(Category::CyberAlerts),
         &whole(Category::CyberAlerts),
     ) else {
@@ -327,7 +325,8 @@ fn a_board_that_is_whole_says_what_tickets_point_at() {
         renew_after_hours: 0,
     };
     assert_eq!(target, expected);
-    let Ok(Next::Done(target)) = next(&desired(Category::Operations), &whole(Category::Operations))
+    let Ok(BoardDecision::Done(target)) =
+        next_board_step(&desired(Category::Operations), &whole(Category::Operations))
     else {
         panic!("not done");
     };
@@ -360,7 +359,7 @@ fn added_kinds_get_their_types_and_may_share_one() {
         "type Backup for backup on 7 (12 of 13)"
     );
     let there = but(|_, parts| parts.types.push(ticket_type(50, "Backup")));
-    let Ok(Next::Done(target)) = next(&desired, &there) else {
+    let Ok(BoardDecision::Done(target)) = next_board_step(&desired, &there) else {
         panic!("{}", said_of(&desired, &there));
     };
     let ids = ["backup", "restore", "load", "disk"].map(|name| target.types[&kind(name)]);
@@ -424,7 +423,7 @@ enum Fate {
 struct Site {
     next_id: RecordId,
     boards: Vec<FoundBoard>,
-    parts: Vec<Parts>,
+    parts: Vec<BoardParts>,
     new_boards_have_statuses: bool,
 }
 
@@ -434,7 +433,7 @@ impl Site {
         self.next_id
     }
 
-    fn parts(&mut self, board: RecordId) -> &mut Parts {
+    fn parts(&mut self, board: RecordId) -> &mut BoardParts {
         self.parts
             .iter_mut()
             .find(|parts| parts.board == board)
@@ -455,10 +454,10 @@ impl Site {
         }
     }
 
-    fn carry_out(&mut self, step: Step) {
+    fn carry_out(&mut self, step: BoardStep) {
         match step {
-            Step::MakeBoard { name, .. } => drop(self.add_board(name.as_str())),
-            Step::MakeStatus {
+            BoardStep::MakeBoard { name, .. } => drop(self.add_board(name.as_str())),
+            BoardStep::MakeStatus {
                 board,
                 name,
                 closes,
@@ -473,12 +472,12 @@ impl Site {
                     .collect();
                 self.add_status(board, name, &flags);
             }
-            Step::MakeDefault { board, status } => self.make_default(board, status),
-            Step::MakeType { board, name, .. } => {
+            BoardStep::MakeDefault { board, status } => self.make_default(board, status),
+            BoardStep::MakeType { board, name, .. } => {
                 let id = self.id();
                 self.parts(board).types.push(ticket_type(id, &name));
             }
-            Step::MakeTeam {
+            BoardStep::MakeTeam {
                 board,
                 name,
                 is_default,
@@ -494,13 +493,13 @@ impl Site {
         }
     }
 
-    fn carry_out_unless_taken(&mut self, step: Step) {
+    fn carry_out_unless_taken(&mut self, step: BoardStep) {
         let (board, table, name) = match &step {
-            Step::MakeBoard { name, .. } => (0, "board", name.as_str()),
-            Step::MakeStatus { board, name, .. } => (*board, "status", *name),
-            Step::MakeType { board, name, .. } => (*board, "type", name.as_str()),
-            Step::MakeTeam { board, name, .. } => (*board, "team", *name),
-            Step::MakeDefault { .. } => return self.carry_out(step),
+            BoardStep::MakeBoard { name, .. } => (0, "board", name.as_str()),
+            BoardStep::MakeStatus { board, name, .. } => (*board, "status", *name),
+            BoardStep::MakeType { board, name, .. } => (*board, "type", name.as_str()),
+            BoardStep::MakeTeam { board, name, .. } => (*board, "team", *name),
+            BoardStep::MakeDefault { .. } => return self.carry_out(step),
         };
         if !self.names().contains(&(board, table, name.to_lowercase())) {
             self.carry_out(step);
@@ -510,7 +509,7 @@ impl Site {
     fn add_board(&mut self, name: &str) -> RecordId {
         let id = self.id();
         self.boards.push(board(id, name));
-        self.parts.push(Parts {
+        self.parts.push(BoardParts {
             board: id,
             statuses: Vec::new(),
             types: Vec::new(),
@@ -628,13 +627,13 @@ fn follow(
     let (mut before, mut pending) = (0, None);
     for _ in 0..200 {
         there.boards.clone_from(&site.boards);
-        let (step, progress) = match next(desired, &there).unwrap() {
-            Next::Look { board } => {
+        let (step, progress) = match next_board_step(desired, &there).unwrap() {
+            BoardDecision::Look { board } => {
                 there.parts = Some(site.parts(board).clone());
                 continue;
             }
-            Next::Make { step, progress } => (step, progress),
-            Next::Done(target) => return target,
+            BoardDecision::Make { step, progress } => (step, progress),
+            BoardDecision::Done(target) => return target,
         };
         assert!(
             before <= progress.done && progress.done < progress.of,
@@ -691,13 +690,13 @@ proptest! {
 
 /// The target on an own board in words: start status, closing status, kinds with their types.
 fn on_own(category: Category, statuses: &[FoundStatus], types: &[FoundType]) -> String {
-    let parts = Parts {
+    let parts = BoardParts {
         board: BOARD,
         statuses: statuses.to_vec(),
         types: types.to_vec(),
         teams: vec![],
     };
-    let target = on_own_board(category, BOARD, Some(&parts));
+    let target = existing_board_target(category, BOARD, Some(&parts));
     assert_eq!(target.board, Some(BOARD));
     let id = |id: Option<RecordId>| id.map_or("-".to_owned(), |id| id.to_string());
     let types: Vec<_> = target
@@ -761,7 +760,7 @@ fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
         (Category::Operations, OnResolve::Close),
         (Category::CyberAlerts, OnResolve::Note),
     ] {
-        let unseen = on_own_board(category, BOARD, None);
+        let unseen = existing_board_target(category, BOARD, None);
         assert_eq!(
             unseen,
             BoardTarget {
@@ -771,7 +770,7 @@ fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
             }
         );
         assert_eq!(
-            left_to_connectwise(category),
+            connectwise_defaults(category),
             BoardTarget {
                 board: None,
                 ..unseen
@@ -796,7 +795,7 @@ fn other_boards_keep_what_the_partner_decided_but_no_number_of_another_connectwi
     };
     let (operations, cyber_alerts) = new();
     let usual = std::collections::BTreeMap::from([(Severity::Critical, 99)]);
-    let first = chosen(None, operations, cyber_alerts, usual.clone(), 3);
+    let first = choose_boards(None, operations, cyber_alerts, usual.clone(), 3);
     assert_eq!(first.priorities, usual);
     assert_eq!((first.epoch, first.note_interval_minutes), (Some(3), 60));
     assert_eq!(
@@ -823,7 +822,7 @@ fn other_boards_keep_what_the_partner_decided_but_no_number_of_another_connectwi
             ..before.clone()
         };
         assert_eq!(
-            chosen(
+            choose_boards(
                 Some(before.clone()),
                 operations,
                 cyber_alerts,

@@ -1,14 +1,14 @@
-use crate::alert::key::TicketRef;
-use crate::alert::record::ClosedBy;
-use crate::ticketing::found_ticket::end_of_second;
-use crate::ticketing::prior_tickets::{heard_until, with_prior_tickets};
-use jiff::SignedDuration;
 use std::slice;
+
+use jiff::SignedDuration;
 
 use super::*;
 use crate::alert::event::Severity;
-use crate::alert::record::{Actual, Op, Refusal};
+use crate::alert::key::TicketRef;
+use crate::alert::record::{Actual, CallRefusal, ClosedBy, Op};
 use crate::fixtures::{at, key};
+use crate::ticketing::found_ticket::end_of_second;
+use crate::ticketing::prior_tickets::{adopt_prior_tickets, heard_until};
 use crate::{Blocked, ClaimId};
 
 fn claimed() -> (Record, Claim) {
@@ -118,29 +118,29 @@ fn too_many(record: &Record) -> Vec<u64> {
 #[test]
 fn a_made_ticket_is_recorded_whoever_holds_the_claim_unless_another_is_there() {
     let (record, claim) = claimed();
-    let open = |ticket_id| Open::new(ticket_id, Some(2), &claim, at(70));
-    let made = record.clone().with_made(open(8), &claim);
+    let open = |ticket_id| OpenTicket::new(ticket_id, Some(2), &claim, at(70));
+    let made = record.clone().with_created(open(8), &claim);
     assert_eq!((made.open(), too_many(&made)), (Some(&open(8)), vec![]));
     assert_eq!(made.claim, None, "it ends the other worker's claim");
-    assert_eq!(made.clone().with_made(open(8), &claim), made);
-    let kept = made.clone().with_made(open(9), &claim);
+    assert_eq!(made.clone().with_created(open(8), &claim), made);
+    let kept = made.clone().with_created(open(9), &claim);
     assert_eq!((kept.open(), too_many(&kept)), (made.open(), vec![9]));
-    assert_eq!(kept.clone().with_made(open(9), &claim), kept, "once");
+    assert_eq!(kept.clone().with_created(open(9), &claim), kept, "once");
 
     let closed = record.with_closed(7, 1, ClosedBy::Technician, at(60));
-    assert_eq!(closed.clone().with_made(open(7), &claim), closed);
-    let late = closed.clone().with_made(open(8), &claim);
+    assert_eq!(closed.clone().with_created(open(7), &claim), closed);
+    let late = closed.clone().with_created(open(8), &claim);
     assert_eq!((late.open(), too_many(&late)), (None, vec![8]));
     let mut next = closed;
     next.occurrence += 1;
-    let late = next.clone().with_made(open(8), &claim);
+    let late = next.clone().with_created(open(8), &claim);
     assert_eq!(too_many(&late), [8], "of a life that is over");
     let claim = Claim {
         ticket_ref: next.occurrence_ref(),
         ticket_id: None,
         ..claim
     };
-    let made = next.with_made(Open::new(9, None, &claim, at(80)), &claim);
+    let made = next.with_created(OpenTicket::new(9, None, &claim, at(80)), &claim);
     assert_eq!(
         (made.open().unwrap().ticket_id, too_many(&made)),
         (9, vec![])
@@ -183,7 +183,7 @@ fn given_up() -> (Record, Recheck) {
     let (record, _) = claimed();
     let settle = SignedDuration::from_mins(10);
     let record = record
-        .with_uncertain(None, at(60))
+        .with_unknown_outcome(None, at(60))
         .with_empty_visit(settle, at(660))
         .with_empty_visit(settle, at(700));
     assert_eq!(record.claim, None);
@@ -235,12 +235,10 @@ fn a_create_that_seems_refused_blocks_only_once_it_has_shown_no_effect() {
     let settle = SignedDuration::from_mins(10);
     let words = String::from("500, An error occurred");
     let (op, reason) = (Some(Op::Create), Blocked::Rejected(words.clone()));
-    let refusal = Refusal { op, words };
-    let record = record.with_uncertain(None, at(60)).with_suspected_refusal(
-        reason.clone(),
-        refusal.clone(),
-        at(60),
-    );
+    let refusal = CallRefusal { op, words };
+    let record = record
+        .with_unknown_outcome(None, at(60))
+        .with_suspected_refusal(reason.clone(), refusal.clone(), at(60));
     assert!(record.blocked.is_none() && record.claim.is_some());
     let record = record.with_empty_visit(settle, at(660));
     assert!(record.blocked.is_none() && record.claim.is_some());
@@ -262,7 +260,7 @@ fn a_create_that_seems_refused_blocks_only_once_it_has_shown_no_effect() {
 fn a_late_ticket_beside_the_recorded_one_is_too_many() {
     let (record, _) = given_up();
     let (_, claim) = claimed();
-    let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
+    let record = record.with_open(OpenTicket::new(8, Some(2), &claim, at(800)));
     let recheck = record.rechecks[0].clone();
     assert_eq!(
         recheck.at,
@@ -270,12 +268,12 @@ fn a_late_ticket_beside_the_recorded_one_is_too_many() {
         "an hour after the ticket was recorded"
     );
     let found = [ticket(8, 750, false), ticket(7, 4000, false)];
-    let looked = rechecked(record.clone(), &recheck, &found, at(4400));
+    let looked = apply_recheck(record.clone(), &recheck, &found, at(4400));
     assert_eq!(looked.open().unwrap().ticket_id, 8);
     assert_eq!(too_many(&looked), [7]);
     let recheck = looked.rechecks[0].clone();
     assert_eq!((recheck.at, recheck.last), (at(800 + 24 * 3600), true));
-    let looked = rechecked(looked, &recheck, &found[..1], at(90_000));
+    let looked = apply_recheck(looked, &recheck, &found[..1], at(90_000));
     assert_eq!(looked.rechecks, []);
 
     let touched = FoundTicket {
@@ -283,7 +281,7 @@ fn a_late_ticket_beside_the_recorded_one_is_too_many() {
         ..ticket(9, 4000, false)
     };
     let found = [ticket(8, 750, false), touched];
-    let looked = rechecked(record, &recheck, &found, at(4400));
+    let looked = apply_recheck(record, &recheck, &found, at(4400));
     assert_eq!(looked.open().unwrap().ticket_id, 9);
     assert_eq!(too_many(&looked), [8]);
 }
@@ -292,14 +290,14 @@ fn a_late_ticket_beside_the_recorded_one_is_too_many() {
 fn a_late_ticket_never_replaces_a_recorded_one_that_a_person_closed() {
     let (record, _) = given_up();
     let (_, claim) = claimed();
-    let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
+    let record = record.with_open(OpenTicket::new(8, Some(2), &claim, at(800)));
     let recheck = record.rechecks[0].clone();
     let touched = FoundTicket {
         touched: true,
         ..ticket(9, 4000, false)
     };
     let found = [ticket(8, 750, true), touched];
-    let looked = rechecked(record, &recheck, &found, at(4400));
+    let looked = apply_recheck(record, &recheck, &found, at(4400));
     assert_eq!(looked.open().unwrap().ticket_id, 8);
     assert_eq!(too_many(&looked), [9]);
 }
@@ -308,7 +306,7 @@ fn a_late_ticket_never_replaces_a_recorded_one_that_a_person_closed() {
 fn a_late_ticket_that_a_person_moved_or_merged_stands_for_nothing() {
     let (record, _) = given_up();
     let (_, claim) = claimed();
-    let record = record.with_open(Open::new(8, Some(2), &claim, at(800)));
+    let record = record.with_open(OpenTicket::new(8, Some(2), &claim, at(800)));
     let recheck = record.rechecks[0].clone();
     let late = FoundTicket {
         touched: true,
@@ -324,7 +322,7 @@ fn a_late_ticket_that_a_person_moved_or_merged_stands_for_nothing() {
     };
     for left_alone in [moved, merged] {
         let found = [ticket(8, 750, false), left_alone];
-        let looked = rechecked(record.clone(), &recheck, &found, at(4400));
+        let looked = apply_recheck(record.clone(), &recheck, &found, at(4400));
         assert_eq!(looked.open().unwrap().ticket_id, 8);
         assert!(too_many(&looked).is_empty());
     }
@@ -333,14 +331,14 @@ fn a_late_ticket_that_a_person_moved_or_merged_stands_for_nothing() {
 #[test]
 fn a_late_ticket_of_an_alert_that_has_none_is_adopted() {
     let (record, recheck) = given_up();
-    let looked = rechecked(
+    let looked = apply_recheck(
         record.clone(),
         &recheck,
         &[ticket(7, 4000, false)],
         at(4400),
     );
     assert_eq!(looked.open().unwrap().ticket_id, 7);
-    let closed = rechecked(record, &recheck, &[ticket(7, 4000, true)], at(4400));
+    let closed = apply_recheck(record, &recheck, &[ticket(7, 4000, true)], at(4400));
     assert_eq!((closed.open(), too_many(&closed)), (None, vec![]));
 }
 
@@ -349,7 +347,7 @@ fn a_late_ticket_of_a_life_that_is_over_is_too_many() {
     let (record, recheck) = given_up();
     let record = record.with_closed(6, 1, ClosedBy::Us, at(900));
     let found = [ticket(6, 800, false), ticket(7, 4000, false)];
-    let looked = rechecked(record, &recheck, &found, at(4400));
+    let looked = apply_recheck(record, &recheck, &found, at(4400));
     assert_eq!(too_many(&looked), [7]);
 }
 
@@ -357,7 +355,7 @@ fn a_late_ticket_of_a_life_that_is_over_is_too_many() {
 fn a_late_ticket_of_the_life_before_is_too_many_though_this_one_has_none_yet() {
     let (mut record, recheck) = given_up();
     record.occurrence = 2;
-    let looked = rechecked(record, &recheck, &[ticket(7, 4000, false)], at(4400));
+    let looked = apply_recheck(record, &recheck, &[ticket(7, 4000, false)], at(4400));
     assert_eq!((looked.open(), too_many(&looked)), (None, vec![7]));
 }
 
@@ -399,7 +397,7 @@ fn a_forgotten_open_ticket_is_the_alerts_own() {
             ..of_life(99, 9, None)
         },
     ];
-    let record = with_prior_tickets(raised_at(100), &found, None, 1, at(200));
+    let record = adopt_prior_tickets(raised_at(100), &found, None, 1, at(200));
     assert_eq!(
         (record.occurrence, record.open().unwrap().ticket_id),
         (3, 8)
@@ -414,17 +412,17 @@ fn a_known_raise_of_the_same_second_stays_the_newest_event() {
         raised_at: Some(at(100)),
         ..of_life(7, 1, Some(150))
     };
-    let record = with_prior_tickets(known.clone(), &[closed], None, 1, at(200));
+    let record = adopt_prior_tickets(known.clone(), &[closed], None, 1, at(200));
     assert_eq!(record.desired.last, known.desired.last);
 }
 
 #[test]
 fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
     let found = [of_life(7, 2, Some(150))];
-    let record = with_prior_tickets(raised_at(100), &found, None, 1, at(200));
+    let record = adopt_prior_tickets(raised_at(100), &found, None, 1, at(200));
     assert_eq!(record.occurrence, 2);
     assert!(matches!(&record.actual, Some(Actual::Closed(closed)) if closed.occurrence == 2));
-    let record = with_prior_tickets(raised_at(160), &found, None, 1, at(200));
+    let record = adopt_prior_tickets(raised_at(160), &found, None, 1, at(200));
     assert_eq!(
         record.occurrence, 3,
         "it was raised after that one was closed"
@@ -432,7 +430,7 @@ fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
     let desired = raised_at(160).desired;
     assert_eq!(record.desired, desired, "and that one says nothing of it");
     assert_eq!(
-        with_prior_tickets(raised_at(1), &[], None, 1, at(200)),
+        adopt_prior_tickets(raised_at(1), &[], None, 1, at(200)),
         raised_at(1)
     );
 }
@@ -447,7 +445,7 @@ fn a_ticket_tells_of_a_raise_that_the_record_missed() {
     old.desired.active = false;
     old.occurrence = 1;
     old = heard_until(old, at(8));
-    let record = with_prior_tickets(old.clone(), std::slice::from_ref(&found), None, 1, at(100));
+    let record = adopt_prior_tickets(old.clone(), std::slice::from_ref(&found), None, 1, at(100));
     assert_eq!(
         (record.open().unwrap().ticket_id, record.occurrence),
         (8, 2)
@@ -456,7 +454,7 @@ fn a_ticket_tells_of_a_raise_that_the_record_missed() {
     assert_eq!(record.desired.last.unwrap().occurred_at, at(50));
 
     old.desired.last.as_mut().unwrap().occurred_at = at(60);
-    let record = with_prior_tickets(old.clone(), &[found], None, 1, at(100));
+    let record = adopt_prior_tickets(old.clone(), &[found], None, 1, at(100));
     assert!(
         !record.desired.active,
         "its resolve is newer than that raise"
@@ -466,7 +464,7 @@ fn a_ticket_tells_of_a_raise_that_the_record_missed() {
         raised_at: Some(at(80)),
         ..of_life(8, 2, Some(90))
     };
-    let closed = with_prior_tickets(old, &[found], None, 1, at(100));
+    let closed = adopt_prior_tickets(old, &[found], None, 1, at(100));
     let last = closed.desired.last.unwrap();
     assert!(
         last.occurred_at > at(80) && last.occurred_at < at(81),
@@ -482,7 +480,7 @@ fn what_was_heard_after_the_raise_of_a_closed_ticket_stays_the_newest() {
     };
     for last in [81, 85] {
         let record = heard_until(raised_at(1), at(last));
-        let closed = with_prior_tickets(record, std::slice::from_ref(&found), None, 1, at(100));
+        let closed = adopt_prior_tickets(record, std::slice::from_ref(&found), None, 1, at(100));
         assert_eq!(closed.desired.last.unwrap().occurred_at, at(last));
     }
 }
@@ -491,12 +489,12 @@ fn what_was_heard_after_the_raise_of_a_closed_ticket_stays_the_newest() {
 #[test]
 fn a_ticket_that_does_not_say_when_its_alert_was_raised_was_entered_after_that() {
     let entered_at_zero = [of_life(8, 2, None)];
-    let active = with_prior_tickets(raised_at(-10), &entered_at_zero, None, 1, at(100));
+    let active = adopt_prior_tickets(raised_at(-10), &entered_at_zero, None, 1, at(100));
     assert_eq!(active.desired, raised_at(-10).desired, "nothing new");
     for (resolved_at, stands) in [(-5, true), (5, false)] {
         let mut gone = heard_until(raised_at(-10), at(resolved_at));
         gone.desired.active = false;
-        let with_prior = with_prior_tickets(gone, &entered_at_zero, None, 1, at(100));
+        let with_prior = adopt_prior_tickets(gone, &entered_at_zero, None, 1, at(100));
         assert_eq!(with_prior.desired.active, stands, "{resolved_at}");
     }
 }
@@ -508,7 +506,7 @@ fn a_ticket_that_is_in_reach_again_tells_nothing_of_events() {
         raised_at: Some(at(1)),
         ..of_life(7, 1, Some(50))
     };
-    let record = with_prior_tickets(out_of_reach.clone(), &[found], None, 2, at(100));
+    let record = adopt_prior_tickets(out_of_reach.clone(), &[found], None, 2, at(100));
     assert!(
         matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)
     );
@@ -522,7 +520,7 @@ fn a_ticket_that_is_in_reach_again_is_known_by_its_token() {
     let out_of_reach = out_of_reach.with_closed(7, 1, ClosedBy::OutOfReach, at(9));
     for (ticket_id, life, adopted) in [(7, 2, true), (8, 2, true), (7, 1, false)] {
         let found = [of_life(ticket_id, life, None)];
-        let record = with_prior_tickets(out_of_reach.clone(), &found, None, 2, at(100));
+        let record = adopt_prior_tickets(out_of_reach.clone(), &found, None, 2, at(100));
         let open = record.open().map(|open| open.ticket_id);
         assert_eq!(open, adopted.then_some(ticket_id), "{ticket_id} of {life}");
     }
@@ -534,7 +532,7 @@ fn a_forgotten_ticket_of_another_company_is_left_alone() {
         company_id: Some(20),
         ..of_life(8, 1, None)
     };
-    let record = with_prior_tickets(raised_at(1), &[moved], Some(19), 1, at(100));
+    let record = adopt_prior_tickets(raised_at(1), &[moved], Some(19), 1, at(100));
     let Some(Actual::Closed(closed)) = record.actual else {
         panic!("{:?}", record.actual)
     };
@@ -556,18 +554,18 @@ fn a_ticket_was_closed_after_its_alert_was_raised_whatever_connectwise_says() {
 #[test]
 fn what_the_record_knows_is_not_recalled() {
     let (_, claim) = claimed();
-    let open = raised_at(1).with_open(Open::new(7, None, &claim, at(5)));
+    let open = raised_at(1).with_open(OpenTicket::new(7, None, &claim, at(5)));
     assert_eq!(
-        with_prior_tickets(open.clone(), &[of_life(7, 1, None)], None, 1, at(9)),
+        adopt_prior_tickets(open.clone(), &[of_life(7, 1, None)], None, 1, at(9)),
         open
     );
     let mut closed = open.with_closed(7, 1, ClosedBy::Us, at(9));
     assert_eq!(closed.occurrence, 2, "a raise had come meanwhile");
     assert_eq!(
-        with_prior_tickets(closed.clone(), &[of_life(7, 1, Some(9))], None, 1, at(10)),
+        adopt_prior_tickets(closed.clone(), &[of_life(7, 1, Some(9))], None, 1, at(10)),
         closed
     );
-    closed = with_prior_tickets(closed, &[of_life(8, 2, None)], None, 1, at(10));
+    closed = adopt_prior_tickets(closed, &[of_life(8, 2, None)], None, 1, at(10));
     assert_eq!(
         closed.open().unwrap().ticket_id,
         8,

@@ -1,20 +1,18 @@
-use crate::alert::blocked::{BlockedSince, Refusal};
-use crate::alert::event::Severity;
-use crate::alert::event::{Change, Event, Particulars, Payload};
+use super::*;
+use crate::alert::blocked::{BlockedSince, CallRefusal};
+use crate::alert::event::{AlertChange, Event, Particulars, Payload, Severity};
 use crate::alert::fold::fold;
 use crate::alert::key::TicketRef;
 use crate::alert::kind::Category;
-use crate::alert::record::Ended;
-use crate::alert::record::NoteKind;
+use crate::alert::record::{NoteKind, TicketEnd};
 use crate::connection::breaker::Breaker;
 use crate::fixtures::{SETTLE, at, key, too_many};
 use crate::setup::mapping::Mapping;
 use crate::setup::settings::Settings;
-use crate::ticketing::decide::*;
-use crate::ticketing::write_effect::{WriteEffect, after};
+use crate::ticketing::write_effect::{WriteEffect, apply_effect};
 use crate::{ClaimId, EventId, Kind};
 
-fn event(second: i64, change: Change) -> Event {
+fn event(second: i64, change: AlertChange) -> Event {
     Event::immediate(
         key(),
         EventId::parse(format!("e{second}")).unwrap(),
@@ -44,19 +42,19 @@ fn particulars(severity: Severity, category: Category) -> Particulars {
 fn raised(second: i64) -> Event {
     event(
         second,
-        Change::Raised(particulars(Severity::Medium, Category::Operations)),
+        AlertChange::Raised(particulars(Severity::Medium, Category::Operations)),
     )
 }
 
 fn worse(second: i64) -> Event {
     event(
         second,
-        Change::Updated(particulars(Severity::Critical, Category::Operations)),
+        AlertChange::Updated(particulars(Severity::Critical, Category::Operations)),
     )
 }
 
 fn resolved(second: i64) -> Event {
-    event(second, Change::Resolved)
+    event(second, AlertChange::Resolved)
 }
 
 fn folded(events: &[Event]) -> Record {
@@ -98,8 +96,8 @@ fn view() -> ConnectionView {
     }
 }
 
-fn open() -> Open {
-    Open {
+fn open() -> OpenTicket {
+    OpenTicket {
         ticket_id: 77,
         board_id: Some(2),
         company_id: 19,
@@ -139,15 +137,15 @@ fn claim(op: Op) -> Claim {
 }
 
 /// The open ticket with the note that its alert is gone.
-fn noted() -> Open {
-    Open {
+fn noted() -> OpenTicket {
+    OpenTicket {
         noted_resolved: true,
         ..open()
     }
 }
 
-fn note(note: Note) -> Step {
-    Step::Note {
+fn note(note: NoteContent) -> TicketWrite {
+    TicketWrite::Note {
         ticket_id: 77,
         note,
     }
@@ -159,7 +157,7 @@ fn next(record: &Record, now: i64) -> Decision {
 
 #[test]
 fn a_raised_alert_of_a_mapped_tenant_becomes_a_ticket() {
-    let Decision::Write(Step::Create(create)) = next(&folded(&[raised(1)]), 2) else {
+    let Decision::Write(TicketWrite::Create(create)) = next(&folded(&[raised(1)]), 2) else {
         panic!()
     };
     assert_eq!(
@@ -239,7 +237,7 @@ fn what_stands_in_the_way_is_named() {
 fn what_was_refused_is_not_called_again_by_any_message_but_a_retry() {
     let reason = Blocked::Rejected("no".into());
     let refused = |record: &Record, op| {
-        let refusal = Refusal {
+        let refusal = CallRefusal {
             op,
             words: "no".into(),
         };
@@ -279,7 +277,7 @@ fn what_was_refused_is_not_called_again_by_any_message_but_a_retry() {
     }
     let uncertain = create
         .with_claim(claim(Op::Create))
-        .with_uncertain(None, at(2));
+        .with_unknown_outcome(None, at(2));
     assert_eq!(next(&uncertain, 1000), Decision::Search);
     let unsearched = refused(&uncertain, None);
     assert_eq!(next(&unsearched, 1000), Decision::Block(reason.clone()));
@@ -291,7 +289,7 @@ fn what_was_refused_is_not_called_again_by_any_message_but_a_retry() {
         ticket_id: Some(7),
         ..claim(Op::Note(NoteKind::Repeats))
     };
-    let unknown = repeat.with_claim(unknown).with_uncertain(None, at(2));
+    let unknown = repeat.with_claim(unknown).with_unknown_outcome(None, at(2));
     assert_eq!(next(&unknown, 1000), Decision::Verify(7));
     let unseen = refused(&unknown, None);
     assert_eq!(next(&unseen, 1000), Decision::Block(reason.clone()));
@@ -324,15 +322,15 @@ fn a_repeat_is_noted_once_an_hour() {
     let mut record = fold(record, &raised(12));
     assert_eq!(
         next(&record, 13),
-        Decision::Write(Step::Note {
+        Decision::Write(TicketWrite::Note {
             ticket_id: 77,
-            note: Note::Repeats {
+            note: NoteContent::Repeats {
                 repeats: 1,
                 untold: 1
             }
         })
     );
-    record.actual = Some(Actual::Open(Open {
+    record.actual = Some(Actual::Open(OpenTicket {
         last_note_at: Some(at(13)),
         noted_repeats: 1,
         ..open()
@@ -342,9 +340,9 @@ fn a_repeat_is_noted_once_an_hour() {
     assert_eq!(next(&record, 17), Decision::Nothing(Idle::NotedRecently));
     assert_eq!(
         next(&record, 13 + 3600),
-        Decision::Write(Step::Note {
+        Decision::Write(TicketWrite::Note {
             ticket_id: 77,
-            note: Note::Repeats {
+            note: NoteContent::Repeats {
                 repeats: 3,
                 untold: 2
             }
@@ -357,7 +355,7 @@ fn a_worse_severity_is_patched_at_once() {
     let record = fold(folded(&[raised(1)]).with_open(open()), &worse(12));
     assert_eq!(
         next(&record, 13),
-        Decision::Write(Step::Patch {
+        Decision::Write(TicketWrite::Patch {
             ticket_id: 77,
             severity: Severity::Critical,
             priority: 1
@@ -368,18 +366,24 @@ fn a_worse_severity_is_patched_at_once() {
 #[test]
 fn a_gone_alert_closes_its_operations_ticket_and_notes_its_cyber_alert() {
     let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
-    assert_eq!(next(&record, 13), Decision::Write(note(Note::Closing)));
+    assert_eq!(
+        next(&record, 13),
+        Decision::Write(note(NoteContent::Closing))
+    );
     assert_eq!(
         next(&record.with_open(noted()), 13),
-        Decision::Write(Step::Close { ticket_id: 77 }),
+        Decision::Write(TicketWrite::Close { ticket_id: 77 }),
         "the note comes first: one on a closed ticket may reopen it"
     );
     let cyber = event(
         1,
-        Change::Raised(particulars(Severity::High, Category::CyberAlerts)),
+        AlertChange::Raised(particulars(Severity::High, Category::CyberAlerts)),
     );
     let record = fold(folded(&[cyber]).with_open(open()), &resolved(12));
-    assert_eq!(next(&record, 13), Decision::Write(note(Note::Resolved)));
+    assert_eq!(
+        next(&record, 13),
+        Decision::Write(note(NoteContent::Resolved))
+    );
 }
 
 #[test]
@@ -391,7 +395,7 @@ fn an_open_ticket_closes_though_its_tenant_is_switched_off() {
     };
     assert_eq!(
         decide(&record, &view, SETTLE, at(13)),
-        Decision::Write(Step::Close { ticket_id: 77 })
+        Decision::Write(TicketWrite::Close { ticket_id: 77 })
     );
 }
 
@@ -430,7 +434,7 @@ fn a_recurrence_is_a_new_ticket_that_names_the_old_one() {
     assert_eq!(next(&record, 14), Decision::Nothing(Idle::Closed));
     let record = fold(record, &raised(15));
     assert_eq!(record.occurrence, 2);
-    let Decision::Write(Step::Create(create)) = next(&record, 16) else {
+    let Decision::Write(TicketWrite::Create(create)) = next(&record, 16) else {
         panic!()
     };
     assert_eq!(create.previous, Some(77));
@@ -446,7 +450,7 @@ fn a_raise_during_the_close_begins_the_next_life() {
     assert_eq!(closed.occurrence, 2);
     assert!(matches!(
         next(&closed, 17),
-        Decision::Write(Step::Create(_))
+        Decision::Write(TicketWrite::Create(_))
     ));
 }
 
@@ -461,7 +465,7 @@ fn the_text_of_a_raise_that_waited_for_a_close_makes_the_next_ticket() {
     assert_eq!(closed.text(None), again.payload());
     assert!(matches!(
         next(&closed, 61),
-        Decision::Write(Step::Create(_))
+        Decision::Write(TicketWrite::Create(_))
     ));
 }
 
@@ -475,14 +479,14 @@ fn an_uncertain_reopening_is_looked_at_though_the_alert_is_gone() {
         ticket_id: Some(7),
         ..claim(Op::Reopen)
     });
-    let record = fold(record.with_uncertain(None, at(31)), &resolved(32));
+    let record = fold(record.with_unknown_outcome(None, at(31)), &resolved(32));
     assert_eq!(next(&record, 46), Decision::Verify(7));
 }
 
 #[test]
 fn searches_that_are_due_together_are_still_made_apart() {
     let record = folded(&[raised(0)]).with_claim(claim(Op::Create));
-    let record = record.with_uncertain(None, at(0));
+    let record = record.with_unknown_outcome(None, at(0));
     let late = 3600;
     assert_eq!(next(&record, late), Decision::Search);
     let record = record.with_empty_visit(SETTLE, at(late));
@@ -490,8 +494,8 @@ fn searches_that_are_due_together_are_still_made_apart() {
     assert_eq!(next(&record, late), Decision::Wait { until });
 }
 
-fn closed_by_person(closed_at: i64) -> Ended {
-    Ended {
+fn closed_by_person(closed_at: i64) -> TicketEnd {
+    TicketEnd {
         by: ClosedBy::Technician,
         at: Some(at(closed_at)),
     }
@@ -513,14 +517,17 @@ fn a_ticket_that_a_person_closed_stays_closed_until_its_alert_is_raised_anew() {
         );
         let anew = fold(fold(repeated, &resolved(30)), &raised(31));
         assert_eq!(anew.occurrence, 2);
-        assert!(matches!(next(&anew, 32), Decision::Write(Step::Create(_))));
+        assert!(matches!(
+            next(&anew, 32),
+            Decision::Write(TicketWrite::Create(_))
+        ));
     }
 }
 
 #[test]
 fn a_repeat_after_an_alert_ended_by_itself_is_a_recurrence_where_a_person_ended_the_ticket() {
     let mut first = raised(1);
-    let Change::Raised(particulars) = &mut first.change else {
+    let AlertChange::Raised(particulars) = &mut first.change else {
         panic!("no raise")
     };
     particulars.expires_at = Some(at(100));
@@ -535,7 +542,7 @@ fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
     // The ticket was recorded at 10. Resolved, and raised anew at 30; nothing was closed by us meanwhile. A close that lies ahead of our
     // clock says nothing of when it was.
     let anew = folded(&[raised(1)]).with_open(open());
-    let anew = fold(fold(anew, &resolved(20)), &raised(30)).at_rest(None);
+    let anew = fold(fold(anew, &resolved(20)), &raised(30)).with_nothing_to_do(None);
     for (closed_at, is_next) in [(15, true), (25, true), (30, true), (31, false), (41, true)] {
         let seen = anew
             .clone()
@@ -544,7 +551,7 @@ fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
         assert_eq!(seen.text(None).is_some(), is_next, "its message is gone");
         let step = next(&seen, 41);
         assert_eq!(
-            matches!(step, Decision::Write(Step::Create(_))),
+            matches!(step, Decision::Write(TicketWrite::Create(_))),
             is_next,
             "{step:?}"
         );
@@ -562,7 +569,7 @@ fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
     assert_eq!(next(&seen, 41), Decision::Nothing(Idle::EndedByPerson));
     // The ticket's creation was uncertain, and a person closed it before it was found.
     let uncertain = folded(&[raised(1)]).with_claim(claim(Op::Create));
-    let uncertain = fold(fold(uncertain, &resolved(20)), &raised(30)).at_rest(None);
+    let uncertain = fold(fold(uncertain, &resolved(20)), &raised(30)).with_nothing_to_do(None);
     let seen = uncertain.with_closed(77, 1, closed_by_person(25), at(40));
     assert_eq!(seen.occurrence, 2);
     assert!(seen.text(None).is_some());
@@ -582,17 +589,17 @@ fn an_alert_that_is_still_repeated_long_after_a_person_closed_its_ticket_gets_th
     let early = fold(closed.clone(), &raised(13 + 3599));
     let late = fold(early.clone(), &raised(13 + 3600));
     assert_eq!(
-        closed.clone().renewed(&hour),
+        closed.clone().renew(&hour),
         closed,
         "nothing was heard since"
     );
-    assert_eq!(early.clone().renewed(&hour), early);
-    assert_eq!(late.clone().renewed(&never), late);
-    let renewed = late.clone().renewed(&hour);
-    assert_eq!(renewed.occurrence, 2);
-    assert_eq!(renewed.clone().renewed(&hour), renewed, "once");
+    assert_eq!(early.clone().renew(&hour), early);
+    assert_eq!(late.clone().renew(&never), late);
+    let renew = late.clone().renew(&hour);
+    assert_eq!(renew.occurrence, 2);
+    assert_eq!(renew.clone().renew(&hour), renew, "once");
     let resolved = fold(late, &resolved(13 + 3601));
-    assert_eq!(resolved.clone().renewed(&hour), resolved);
+    assert_eq!(resolved.clone().renew(&hour), resolved);
 }
 
 #[test]
@@ -601,7 +608,7 @@ fn a_running_claim_is_waited_for_and_an_uncertain_create_is_searched_never_poste
     assert_eq!(next(&record, 2), Decision::Wait { until: at(65) });
     assert_eq!(next(&record, 65), Decision::Search);
 
-    let mut record = record.with_uncertain(None, at(5));
+    let mut record = record.with_unknown_outcome(None, at(5));
     let mut looks = vec![];
     let mut now = 5;
     while record.claim.is_some() && looks.len() < 20 {
@@ -627,7 +634,7 @@ fn a_running_claim_is_waited_for_and_an_uncertain_create_is_searched_never_poste
     );
     assert!(matches!(
         next(&record, now),
-        Decision::Write(Step::Create(_))
+        Decision::Write(TicketWrite::Create(_))
     ));
 }
 
@@ -636,7 +643,7 @@ fn a_short_settling_time_skips_the_late_visits() {
     let settle = SignedDuration::from_secs(30);
     let record = folded(&[raised(1)])
         .with_claim(claim(Op::Create))
-        .with_uncertain(None, at(0));
+        .with_unknown_outcome(None, at(0));
     let record = record.with_empty_visit(settle, at(15));
     assert_eq!(
         decide(&record, &view(), settle, at(16)),
@@ -672,7 +679,7 @@ fn every_write_of_unknown_outcome_is_looked_at_until_it_is_settled() {
                 "{op:?}"
             );
             assert_eq!(next(&record, 65), Decision::Verify(77), "{op:?}");
-            let mut record = record.with_uncertain(None, at(5));
+            let mut record = record.with_unknown_outcome(None, at(5));
             let mut looks = vec![];
             let mut now = 5;
             while record.claim.is_some() {
@@ -712,7 +719,10 @@ fn an_update_that_overtakes_a_new_raise_does_not_hide_it() {
 #[test]
 fn an_update_without_its_raise_is_a_raise() {
     let record = folded(&[worse(6), raised(5)]);
-    assert!(matches!(next(&record, 7), Decision::Write(Step::Create(_))));
+    assert!(matches!(
+        next(&record, 7),
+        Decision::Write(TicketWrite::Create(_))
+    ));
     let details = record.desired.details.unwrap();
     assert_eq!(
         (details.raised_at, details.repeats, details.severity),
@@ -747,7 +757,7 @@ fn nobody_is_called_over_an_open_breaker_and_what_needs_no_call_goes_on() {
     };
     let uncertain = folded(&[raised(1)])
         .with_claim(claim(Op::Create))
-        .with_uncertain(None, at(2));
+        .with_unknown_outcome(None, at(2));
     for (record, decision) in [
         (
             folded(&[raised(1)]),
@@ -780,7 +790,7 @@ fn a_missing_right_blocks_only_what_needs_it() {
     let gone = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     assert_eq!(
         decide(&gone, &view, SETTLE, at(13)),
-        Decision::Write(Step::Close { ticket_id: 77 })
+        Decision::Write(TicketWrite::Close { ticket_id: 77 })
     );
 }
 
@@ -804,7 +814,7 @@ fn a_long_pause_is_waited_for_in_the_table_by_everything_that_would_call() {
     let mut view = view();
     let uncertain = folded(&[raised(1)])
         .with_claim(claim(Op::Create))
-        .with_uncertain(None, at(2));
+        .with_unknown_outcome(None, at(2));
     let close = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     for (pause, expected) in [
         (150, Decision::Wait { until: at(1150) }),
@@ -851,7 +861,7 @@ fn what_the_table_may_have_forgotten_is_looked_up_before_a_ticket_is_made() {
 #[test]
 fn a_ticket_that_was_found_and_not_heard_of_is_left_alone() {
     let found = Record::new(key()).with_open(open());
-    assert_eq!(next(&found, 20), Decision::Nothing(Idle::Unheard));
+    assert_eq!(next(&found, 20), Decision::Nothing(Idle::NoEventYet));
 }
 
 #[test]
@@ -869,7 +879,7 @@ fn a_given_up_create_is_looked_for_when_it_is_due() {
     record.rechecks.push(recheck.clone());
     assert_eq!(next(&record, 3599), Decision::Nothing(Idle::UpToDate));
     assert_eq!(next(&record, 3600), Decision::Recheck(recheck));
-    assert_eq!(record.look_at(), Some(at(3600)));
+    assert_eq!(record.next_check_at(), Some(at(3600)));
     let view = ConnectionView {
         breaker: broken(),
         ..view()
@@ -886,7 +896,7 @@ fn a_given_up_create_is_looked_for_when_it_is_due() {
         "what goes on meanwhile calls nobody either"
     );
     let moved = record.clone().in_epoch(2, SETTLE, at(20));
-    let [recheck] = moved.rechecks.as_slice() else {
+    let [recheck] = &moved.rechecks[..] else {
         panic!("{:?}", moved.rechecks)
     };
     assert_eq!((recheck.epoch, recheck.at), (2, at(3600)));
@@ -896,12 +906,12 @@ fn a_given_up_create_is_looked_for_when_it_is_due() {
 fn a_create_of_unknown_outcome_is_looked_for_where_the_connection_points_next() {
     let record = folded(&[raised(1)])
         .with_claim(claim(Op::Create))
-        .with_uncertain(None, at(20));
+        .with_unknown_outcome(None, at(20));
     let settling = record.clone().in_epoch(2, SETTLE, at(619));
     assert_eq!(settling, record);
     let settled = record.in_epoch(2, SETTLE, at(620));
     assert_eq!(settled.claim, None);
-    let [recheck] = settled.rechecks.as_slice() else {
+    let [recheck] = &settled.rechecks[..] else {
         panic!("{:?}", settled.rechecks)
     };
     assert_eq!(
@@ -923,15 +933,15 @@ fn a_ticket_too_many_is_closed_first() {
     let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     let record = record.with_duplicate(duplicate.clone());
     let steps = [
-        Step::Note {
+        TicketWrite::Note {
             ticket_id: 78,
-            note: Note::Duplicate {
+            note: NoteContent::Duplicate {
                 duplicate: duplicate.clone(),
                 kept: Some(77),
             },
         },
-        note(Note::Kept { duplicate: 78 }),
-        Step::Repair(Duplicate {
+        note(NoteContent::Kept { duplicate: 78 }),
+        TicketWrite::Repair(Duplicate {
             noted: true,
             noted_on_kept: true,
             ..duplicate
@@ -946,9 +956,12 @@ fn a_ticket_too_many_is_closed_first() {
         assert_eq!(next(&repaired, 13), Decision::Write(step.clone()));
         let id = ClaimId::parse("c-2").unwrap();
         let claim = step.claim(&repaired, id, 1, at(0), at(65)).unwrap();
-        repaired = after(repaired.with_claim(claim.clone()), &claim, &done, at(14));
+        repaired = apply_effect(repaired.with_claim(claim.clone()), &claim, &done, at(14));
     }
-    assert_eq!(next(&repaired, 15), Decision::Write(note(Note::Closing)));
+    assert_eq!(
+        next(&repaired, 15),
+        Decision::Write(note(NoteContent::Closing))
+    );
 }
 
 #[test]
@@ -966,7 +979,7 @@ fn what_was_raised_long_before_set_up_waits_for_a_person() {
         assert!(
             matches!(
                 decide(&record, &view, SETTLE, at(9 * two_days)),
-                Decision::Write(Step::Create(_))
+                Decision::Write(TicketWrite::Create(_))
             ),
             "what counts is when it was switched on"
         );
@@ -979,7 +992,7 @@ fn what_was_raised_long_before_set_up_waits_for_a_person() {
     let mended = waiting(Blocked::ConnectionBroken);
     assert!(matches!(
         decide(&mended, &view, SETTLE, at(9 * two_days)),
-        Decision::Write(Step::Create(_))
+        Decision::Write(TicketWrite::Create(_))
     ));
     let old = waiting(Blocked::OlderThanBackfill);
     let again = fold(fold(old, &resolved(9)), &raised(9 * two_days));
@@ -1041,7 +1054,7 @@ fn each_switch_holds_alerts_that_were_raised_more_than_48_hours_before_it() {
             };
             let recent = decide(record, &at_switch(two_days + 1), SETTLE, later);
             assert!(
-                matches!(recent, Decision::Write(Step::Create(_))),
+                matches!(recent, Decision::Write(TicketWrite::Create(_))),
                 "{name} {recent:?}"
             );
             let old = at_switch(two_days + 2);
@@ -1060,7 +1073,7 @@ fn each_switch_holds_alerts_that_were_raised_more_than_48_hours_before_it() {
             );
             let released = decide(&held.released(), &old.released(), SETTLE, later);
             assert!(
-                matches!(released, Decision::Write(Step::Create(_))),
+                matches!(released, Decision::Write(TicketWrite::Create(_))),
                 "{name} {released:?}"
             );
         }
@@ -1076,7 +1089,7 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
         at(13),
     );
     let record = fold(closed, &raised(20));
-    let Decision::Write(Step::Create(create)) = next(&record, 21) else {
+    let Decision::Write(TicketWrite::Create(create)) = next(&record, 21) else {
         panic!()
     };
     assert_eq!(
@@ -1095,7 +1108,7 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
     let Decision::Write(step) = decide(&record, &view, SETTLE, at(21)) else {
         panic!()
     };
-    let Step::Reopen(reopen) = &step else {
+    let TicketWrite::Reopen(reopen) = &step else {
         panic!("{step:?}")
     };
     assert_eq!(
@@ -1105,13 +1118,16 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
     let id = ClaimId::parse("c-2").unwrap();
     let claim = step.claim(&record, id, 1, at(0), at(65)).unwrap();
     let done = WriteEffect::Reopened { board_id: Some(2) };
-    let open = after(
+    let open = apply_effect(
         record.clone().with_claim(claim.clone()),
         &claim,
         &done,
         at(22),
     );
-    assert_eq!(next(&open, 23), Decision::Write(note(Note::Reopened)));
+    assert_eq!(
+        next(&open, 23),
+        Decision::Write(note(NoteContent::Reopened))
+    );
     assert_eq!(
         (open.occurrence, open.ticket_ref()),
         (2, TicketRef::new(&key(), 1))
@@ -1120,7 +1136,7 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
         fold(open, &resolved(30)).with_closed(77, 1, ClosedBy::Us, at(31)),
         &raised(40),
     );
-    let Decision::Write(Step::Reopen(again)) = decide(&again, &view, SETTLE, at(41)) else {
+    let Decision::Write(TicketWrite::Reopen(again)) = decide(&again, &view, SETTLE, at(41)) else {
         panic!()
     };
     assert_eq!(
@@ -1130,10 +1146,12 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
     );
 
     let late = decide(&record, &view, SETTLE, at(13 + 24 * 3600));
-    assert!(matches!(late, Decision::Write(Step::Create(_))));
+    assert!(matches!(late, Decision::Write(TicketWrite::Create(_))));
     view.mapping.as_mut().unwrap().company = Some(20);
     let remapped = decide(&record, &view, SETTLE, at(21));
-    assert!(matches!(remapped, Decision::Write(Step::Create(create)) if create.company == 20));
+    assert!(
+        matches!(remapped, Decision::Write(TicketWrite::Create(create)) if create.company == 20)
+    );
 }
 
 #[test]
@@ -1155,7 +1173,7 @@ fn a_ticket_too_many_is_closed_without_notes_where_the_right_to_write_them_is_mi
     let record = record.with_duplicate(too_many(1));
     assert_eq!(
         decide(&record, &view, SETTLE, at(13)),
-        Decision::Write(Step::Repair(too_many(1)))
+        Decision::Write(TicketWrite::Repair(too_many(1)))
     );
 }
 
@@ -1164,14 +1182,17 @@ fn nothing_is_written_to_a_ticket_too_many_or_to_the_one_that_stays_in_another_c
     let elsewhere = folded(&[raised(1)]).with_open(open());
     let elsewhere = elsewhere.with_duplicate(too_many(2));
     assert_eq!(next(&elsewhere, 13), Decision::Nothing(Idle::UpToDate));
-    let stays_elsewhere = Open { epoch: 2, ..open() };
+    let stays_elsewhere = OpenTicket { epoch: 2, ..open() };
     let noted = Duplicate {
         noted: true,
         ..too_many(1)
     };
     let record = folded(&[raised(1)]).with_open(stays_elsewhere);
     let record = record.with_duplicate(noted.clone());
-    assert_eq!(next(&record, 13), Decision::Write(Step::Repair(noted)));
+    assert_eq!(
+        next(&record, 13),
+        Decision::Write(TicketWrite::Repair(noted))
+    );
 }
 
 #[test]

@@ -1,18 +1,12 @@
 //! x
 
-use jiff::SignedDuration;
-use jiff::Timestamp;
-use serde::Deserialize;
-use serde::Serialize;
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 
-use super::group_id::Cause;
-use super::group_id::GroupId;
+use super::group_id::{RefusalCause, RefusalGroupId};
 use crate::AlertKey;
-use crate::alert::record::Actual;
-use crate::alert::record::AlertDetails;
-use crate::alert::record::ClosedBy;
-use crate::alert::record::Op;
-use crate::alert::record::Record;
+use crate::alert::record::{Actual, AlertDetails, ClosedBy, Op, Record};
+use crate::time::later;
 
 /// How long after a refusal the next alert of the group is retried, by how many retries were refused in a row. The last one repeats.
 const BACK_OFF: [SignedDuration; 4] = [
@@ -34,9 +28,9 @@ pub(crate) const WIDEST: usize = 300;
 
 /// Alerts that ConnectWise refuses for the same reason, and what is done about them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Group {
+pub struct RefusalGroup {
     /// What they have in common.
-    pub id: GroupId,
+    pub id: RefusalGroupId,
     /// ConnectWise's own words about the first of them.
     pub words: String,
     /// When the first of them was found.
@@ -49,13 +43,13 @@ pub struct Group {
     #[serde(default)]
     pub missed: bool,
     /// What is done about them now.
-    pub state: State,
+    pub state: RetryState,
 }
 
 /// What is done about a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub enum State {
+pub enum RetryState {
     /// No alert is retried before this time.
     BackingOff {
         /// When the next one is.
@@ -83,7 +77,7 @@ pub enum State {
 
 /// A refused alert, as a list has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
+pub struct RefusedAlert {
     /// The alert.
     pub key: AlertKey,
     /// Which life of it.
@@ -96,18 +90,18 @@ pub struct Refused {
 
 /// What one look at the blocked alerts found of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Seen {
+pub struct GroupFindings {
     pub(super) words: String,
     pub(super) alerts: u64,
     pub(super) newest: Option<Timestamp>,
     /// The next ones to be retried, those whose last refusal is oldest first: so each member has its turn, and one that is refused for
     /// a reason of its own does not hide that others would be accepted.
-    pub(super) next: Vec<Refused>,
+    pub(super) next: Vec<RefusedAlert>,
 }
 
 /// Whether what a group's tickets point at can be used, by ConnectWise's own lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Usable {
+pub enum TargetUsability {
     /// It can.
     Yes,
     /// It cannot.
@@ -118,7 +112,7 @@ pub enum Usable {
 
 /// What became of the alert that was retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum RetryOutcome {
     Pending,
     Accepted,
     Refused,
@@ -126,13 +120,13 @@ pub(crate) enum Outcome {
     Moot,
 }
 
-impl Group {
-    pub(crate) fn new(id: GroupId, seen: &Seen, now: Timestamp) -> Self {
+impl RefusalGroup {
+    pub(crate) fn new(id: RefusalGroupId, seen: &GroupFindings, now: Timestamp) -> Self {
         // Where ConnectWise names what it does not accept, its own list says more: one alert is retried at once. Otherwise nothing
         // has changed since it refused the alert.
         let until = match id.cause {
-            Cause::Target(_) => now,
-            Cause::Words(_) | Cause::Other => later(now, BACK_OFF[0]),
+            RefusalCause::Target(_) => now,
+            RefusalCause::Words(_) | RefusalCause::Other => later(now, BACK_OFF[0]),
         };
         Self {
             id,
@@ -141,7 +135,7 @@ impl Group {
             alerts: seen.alerts,
             attempts: 0,
             missed: false,
-            state: State::BackingOff { until },
+            state: RetryState::BackingOff { until },
         }
     }
 
@@ -150,23 +144,23 @@ impl Group {
     #[must_use]
     pub fn is_notified(&self) -> bool {
         let is_sure = match (&self.id.cause, &self.state) {
-            (Cause::Target(_), State::Unusable) => false,
-            (Cause::Target(_), _) => self.attempts > 0,
-            (Cause::Words(_) | Cause::Other, _) => true,
+            (RefusalCause::Target(_), RetryState::Unusable) => false,
+            (RefusalCause::Target(_), _) => self.attempts > 0,
+            (RefusalCause::Words(_) | RefusalCause::Other, _) => true,
         };
         is_sure && self.alerts > 0
     }
 
     pub(crate) fn asks_whether_usable(&self, now: Timestamp) -> bool {
         match &self.state {
-            State::BackingOff { until } => *until <= now,
-            State::Unusable => true,
-            State::Retrying { .. } | State::Releasing { .. } => false,
+            RetryState::BackingOff { until } => *until <= now,
+            RetryState::Unusable => true,
+            RetryState::Retrying { .. } | RetryState::Releasing { .. } => false,
         }
     }
 
     pub(crate) fn settle(&mut self, of: &AlertKey, record: Option<&Record>, now: Timestamp) {
-        let State::Retrying {
+        let RetryState::Retrying {
             key,
             refused_at,
             asked_at,
@@ -178,16 +172,16 @@ impl Group {
             return;
         }
         match outcome(self.id.op, record, *refused_at) {
-            Outcome::Pending => {}
-            Outcome::Accepted => {
-                self.state = State::Releasing {
+            RetryOutcome::Pending => {}
+            RetryOutcome::Accepted => {
+                self.state = RetryState::Releasing {
                     since: now,
                     width: FIRST_RELEASE,
                 };
             }
-            Outcome::Refused => self.back_off(*asked_at),
+            RetryOutcome::Refused => self.back_off(*asked_at),
             // Another one says more, and no write was made.
-            Outcome::Moot => self.state = State::BackingOff { until: now },
+            RetryOutcome::Moot => self.state = RetryState::BackingOff { until: now },
         }
     }
 
@@ -196,44 +190,44 @@ impl Group {
         self.attempts = self.attempts.saturating_add(1);
         let step = usize::try_from(self.attempts).unwrap_or(usize::MAX);
         let wait = BACK_OFF[step.min(BACK_OFF.len() - 1)];
-        self.state = State::BackingOff {
+        self.state = RetryState::BackingOff {
             until: later(at, wait),
         };
     }
 
     pub(crate) fn next(
         &mut self,
-        seen: Seen,
-        usable: Usable,
+        seen: GroupFindings,
+        usable: TargetUsability,
         room: usize,
         now: Timestamp,
-    ) -> Vec<Refused> {
-        if self.state == State::Unusable && usable == Usable::Yes {
+    ) -> Vec<RefusedAlert> {
+        if self.state == RetryState::Unusable && usable == TargetUsability::Yes {
             self.attempts = 0;
-            self.state = State::Releasing {
+            self.state = RetryState::Releasing {
                 since: now,
                 width: WIDEST,
             };
         }
         match &mut self.state {
-            State::Unusable => vec![],
-            State::BackingOff { until } if *until > now => vec![],
-            State::BackingOff { .. } => match (usable, seen.next.into_iter().next()) {
-                (Usable::No, _) => {
-                    self.state = State::Unusable;
+            RetryState::Unusable => vec![],
+            RetryState::BackingOff { until } if *until > now => vec![],
+            RetryState::BackingOff { .. } => match (usable, seen.next.into_iter().next()) {
+                (TargetUsability::No, _) => {
+                    self.state = RetryState::Unusable;
                     vec![]
                 }
-                (Usable::Yes, Some(refused)) if room > 0 => {
-                    self.state = State::Retrying {
+                (TargetUsability::Yes, Some(refused)) if room > 0 => {
+                    self.state = RetryState::Retrying {
                         key: refused.key.clone(),
                         refused_at: refused.at,
                         asked_at: now,
                     };
                     vec![refused]
                 }
-                (Usable::Yes | Usable::Unknown, _) => vec![],
+                (TargetUsability::Yes | TargetUsability::Unknown, _) => vec![],
             },
-            State::Retrying {
+            RetryState::Retrying {
                 key,
                 refused_at,
                 asked_at,
@@ -248,12 +242,13 @@ impl Group {
                 }
                 lost.into_iter().collect()
             }
-            State::Releasing { since, .. } if seen.newest > Some(*since) => {
+            RetryState::Releasing { since, .. } if seen.newest > Some(*since) => {
                 self.back_off(now);
                 vec![]
             }
-            State::Releasing { width, .. } => {
-                let going: Vec<Refused> = seen.next.into_iter().take((*width).min(room)).collect();
+            RetryState::Releasing { width, .. } => {
+                let going: Vec<RefusedAlert> =
+                    seen.next.into_iter().take((*width).min(room)).collect();
                 *width = width.saturating_mul(WIDENING).min(WIDEST);
                 going
             }
@@ -262,19 +257,25 @@ impl Group {
 }
 
 /// What became of a refused write that was retried.
-pub(crate) fn outcome(op: Option<Op>, record: Option<&Record>, refused_at: Timestamp) -> Outcome {
+pub(crate) fn outcome(
+    op: Option<Op>,
+    record: Option<&Record>,
+    refused_at: Timestamp,
+) -> RetryOutcome {
     let Some(record) = record else {
-        return Outcome::Moot;
+        return RetryOutcome::Moot;
     };
     if record.claim.is_some() && record.blocked.is_none() {
-        return Outcome::Pending;
+        return RetryOutcome::Pending;
     }
     match &record.blocked {
-        Some(blocked) if blocked.is_refusal() && blocked.since == refused_at => Outcome::Pending,
-        Some(blocked) if blocked.is_refusal() => Outcome::Refused,
-        Some(_) => Outcome::Moot,
-        None if is_accepted(op, record, refused_at) => Outcome::Accepted,
-        None => Outcome::Moot,
+        Some(blocked) if blocked.is_refusal() && blocked.since == refused_at => {
+            RetryOutcome::Pending
+        }
+        Some(blocked) if blocked.is_refusal() => RetryOutcome::Refused,
+        Some(_) => RetryOutcome::Moot,
+        None if is_accepted(op, record, refused_at) => RetryOutcome::Accepted,
+        None => RetryOutcome::Moot,
     }
 }
 
@@ -300,8 +301,4 @@ fn is_accepted(op: Option<Op>, record: &Record, refused_at: Timestamp) -> bool {
             Some(Actual::Closed(_) | Actual::Open(_)) | None,
         ) => false,
     }
-}
-
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
-    at.saturating_add(by).unwrap_or(Timestamp::MAX)
 }

@@ -1,38 +1,31 @@
 //! x
 
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::AlertKey;
-use crate::Blocked;
-use crate::Kind;
-use crate::Target;
-use crate::TenantId;
 use crate::alert::blocked::BlockedSince;
 use crate::alert::event::Severity;
 use crate::alert::kind::Category;
-use crate::alert::record::AlertDetails;
-use crate::alert::record::NoteKind;
-use crate::alert::record::Op;
+use crate::alert::record::{AlertDetails, NoteKind, Op};
 use crate::text::cut_to_chars;
+use crate::{AlertKey, Blocked, Kind, TenantId, TicketTarget};
 
 /// Longest normalised words that tell two groups apart, and longest quotation that is stored, in characters.
 pub(super) const LONGEST_CLASS: usize = 120;
 
 /// What alerts of one group have in common.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct GroupId {
+pub struct RefusalGroupId {
     /// The write that ConnectWise refuses; none where it refuses to look something up.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<Op>,
     /// Why it refuses it.
-    pub cause: Cause,
+    pub cause: RefusalCause,
 }
 
 /// Why ConnectWise refuses a write.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "cause", content = "of", rename_all = "snake_case")]
-pub enum Cause {
+pub enum RefusalCause {
     /// Something that the ticket points at.
     Target(RefusedTarget),
     /// ConnectWise's words, without what differs from ticket to ticket.
@@ -57,19 +50,19 @@ pub enum RefusedTarget {
     Company(TenantId),
 }
 
-impl GroupId {
+impl RefusalGroupId {
     /// The group of an alert that is blocked for this reason; none unless ConnectWise refused a write.
     #[must_use]
-    pub fn of(
+    pub fn new(
         blocked: &BlockedSince,
         key: &AlertKey,
         details: Option<&AlertDetails>,
     ) -> Option<Self> {
-        let words = || Cause::Words(class(blocked.words()));
+        let words = || RefusalCause::Words(class(blocked.words()));
         let cause = match &blocked.reason {
             Blocked::Rejected(_) => words(),
             Blocked::TargetGone(target) => match refused_target(*target, key, details) {
-                Some(target) => Cause::Target(target),
+                Some(target) => RefusalCause::Target(target),
                 None => words(),
             },
             Blocked::NotSetUp
@@ -93,7 +86,7 @@ impl GroupId {
     }
 }
 
-impl GroupId {
+impl RefusalGroupId {
     /// What ConnectWise refuses to do, behind "ConnectWise refuses to".
     #[must_use]
     pub fn in_short(&self) -> &'static str {
@@ -109,29 +102,29 @@ impl GroupId {
 }
 
 fn refused_target(
-    target: Target,
+    target: TicketTarget,
     key: &AlertKey,
     details: Option<&AlertDetails>,
 ) -> Option<RefusedTarget> {
     Some(match target {
-        Target::Board => RefusedTarget::Board(details?.category),
-        Target::Status => RefusedTarget::Status(details?.category),
-        Target::Type => RefusedTarget::Type(details?.kind.clone()),
-        Target::Priority => RefusedTarget::Priority(details?.severity),
-        Target::Company => RefusedTarget::Company(key.tenant.clone()),
+        TicketTarget::Board => RefusedTarget::Board(details?.category),
+        TicketTarget::Status => RefusedTarget::Status(details?.category),
+        TicketTarget::Type => RefusedTarget::Type(details?.kind.clone()),
+        TicketTarget::Priority => RefusedTarget::Priority(details?.severity),
+        TicketTarget::Company => RefusedTarget::Company(key.tenant.clone()),
     })
 }
 
 impl RefusedTarget {
     /// The target that is read to see whether it can be used.
     #[must_use]
-    pub fn target(&self) -> Target {
+    pub fn target(&self) -> TicketTarget {
         match self {
-            Self::Board(_) => Target::Board,
-            Self::Status(_) => Target::Status,
-            Self::Type(_) => Target::Type,
-            Self::Priority(_) => Target::Priority,
-            Self::Company(_) => Target::Company,
+            Self::Board(_) => TicketTarget::Board,
+            Self::Status(_) => TicketTarget::Status,
+            Self::Type(_) => TicketTarget::Type,
+            Self::Priority(_) => TicketTarget::Priority,
+            Self::Company(_) => TicketTarget::Company,
         }
     }
 }

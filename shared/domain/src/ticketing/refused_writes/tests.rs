@@ -1,25 +1,18 @@
-use super::group::outcome;
-use super::group_id::class;
-use crate::Kind;
-use crate::alert::blocked::Blocked;
-use crate::alert::blocked::Target;
-use crate::alert::event::Severity;
-use crate::alert::kind::Category;
-use crate::alert::record::Actual;
-use crate::alert::record::ClosedBy;
-use crate::alert::record::NoteKind;
-use crate::alert::record::Op;
-use crate::ticketing::refused_writes::group::Outcome;
-use crate::ticketing::refused_writes::group_id::LONGEST_CLASS;
-use jiff::SignedDuration;
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
 use proptest::prelude::*;
 
-use crate::alert::blocked::Refusal;
-use crate::alert::record::{Claim, Closed, Open};
-use crate::ticketing::refused_writes::*;
-use crate::{AlertId, ClaimId, PartnerId, SourceId};
+use super::group::outcome;
+use super::group_id::class;
+use super::*;
+use crate::alert::blocked::{Blocked, CallRefusal, TicketTarget};
+use crate::alert::event::Severity;
+use crate::alert::kind::Category;
+use crate::alert::record::{Actual, Claim, ClosedBy, ClosedTicket, NoteKind, Op, OpenTicket};
+use crate::ticketing::refused_writes::group::RetryOutcome;
+use crate::ticketing::refused_writes::group_id::LONGEST_CLASS;
+use crate::{AlertId, ClaimId, Kind, PartnerId, SourceId};
 
 fn at(minute: i64) -> Timestamp {
     "2026-11-22T07:30:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_mins(minute)
@@ -50,11 +43,11 @@ fn details() -> AlertDetails {
 /// ConnectWise, the table and reconcile over some alerts, minute by minute.
 struct Site {
     records: Vec<Record>,
-    refusals: Refusals,
+    refusals: RefusalGroups,
     minute: i64,
     /// The minutes in which ConnectWise got a write.
     writes: Vec<i64>,
-    usable: Usable,
+    usable: TargetUsability,
     reason: Blocked,
 }
 
@@ -69,21 +62,21 @@ impl Site {
         };
         Self {
             records: (0..count).map(refused).collect(),
-            refusals: Refusals::default(),
+            refusals: RefusalGroups::default(),
             minute: 0,
             writes: vec![],
-            usable: Usable::Yes,
+            usable: TargetUsability::Yes,
             reason: reason.clone(),
         }
     }
 
-    fn survey(&self) -> Survey {
-        let mut survey = Survey::default();
+    fn survey(&self) -> RefusalSurvey {
+        let mut survey = RefusalSurvey::default();
         for record in &self.records {
             let Some(blocked) = &record.blocked else {
                 continue;
             };
-            let refused = Refused {
+            let refused = RefusedAlert {
                 key: record.key.clone(),
                 occurrence: record.occurrence,
                 at: blocked.since,
@@ -95,7 +88,7 @@ impl Site {
     }
 
     /// A run of reconcile: what it retries.
-    fn run(&mut self) -> Vec<Refused> {
+    fn run(&mut self) -> Vec<RefusedAlert> {
         let now = at(self.minute);
         let retried: Vec<AlertKey> = self.refusals.retried().cloned().collect();
         for key in retried {
@@ -117,7 +110,7 @@ impl Site {
         self.minute += 1;
     }
 
-    fn write(&mut self, asked: &Refused, accepts: impl Fn(&AlertKey) -> bool) {
+    fn write(&mut self, asked: &RefusedAlert, accepts: impl Fn(&AlertKey) -> bool) {
         // A worker is at it a moment later.
         let now = at(self.minute) + SignedDuration::from_secs(10);
         let reason = self.reason.clone();
@@ -151,15 +144,15 @@ impl Site {
 }
 
 fn refused_now(record: Record, reason: &Blocked, words: &str, now: Timestamp) -> Record {
-    let refusal = Refusal {
+    let refusal = CallRefusal {
         op: Some(Op::Create),
         words: words.into(),
     };
     record.with_refusal(reason.clone(), refusal, None, now)
 }
 
-fn open(now: Timestamp) -> Open {
-    Open {
+fn open(now: Timestamp) -> OpenTicket {
+    OpenTicket {
         ticket_id: 7,
         board_id: None,
         company_id: 301,
@@ -182,7 +175,7 @@ fn rejected() -> Blocked {
     Blocked::Rejected("field is required".into())
 }
 
-const COMPANY: Blocked = Blocked::TargetGone(Target::Company);
+const COMPANY: Blocked = Blocked::TargetGone(TicketTarget::Company);
 
 #[test]
 fn one_alert_of_a_group_is_retried_at_a_time_and_less_and_less_often() {
@@ -237,21 +230,21 @@ fn a_target_that_connectwise_refuses_though_it_lists_it_is_retried_once_and_then
 #[test]
 fn a_target_that_connectwise_calls_unusable_costs_no_write_until_it_is_usable_and_then_all_go() {
     let mut site = Site::new(5, &COMPANY);
-    site.usable = Usable::No;
+    site.usable = TargetUsability::No;
     site.minutes(60, |_| false);
     assert_eq!(site.writes, [0; 0]);
     assert_eq!(site.refusals.notified().len(), 0, "the probe says more");
-    site.usable = Usable::Unknown;
+    site.usable = TargetUsability::Unknown;
     site.minutes(5, |_| true);
     assert_eq!(site.open(), 0);
-    site.usable = Usable::Yes;
+    site.usable = TargetUsability::Yes;
     site.minute(|_| true);
     assert_eq!(site.open(), 5);
     // It is called usable, and is not.
     let mut site = Site::new(5, &COMPANY);
-    site.usable = Usable::No;
+    site.usable = TargetUsability::No;
     site.minute(|_| false);
-    site.usable = Usable::Yes;
+    site.usable = TargetUsability::Yes;
     site.minutes(60, |_| false);
     assert_eq!(site.writes, [1, 1, 1, 1, 1, 17, 47]);
 }
@@ -261,7 +254,7 @@ fn a_change_of_the_set_up_is_tried_at_once() {
     let mut site = Site::new(5, &rejected());
     site.minutes(60, |_| false);
     assert_eq!(site.writes, [5, 20, 50]);
-    site.refusals.set_up_is(1, at(60));
+    site.refusals.note_configuration(1, at(60));
     site.minutes(10, |_| true);
     assert_eq!(site.open(), 5);
     let changed = |company, enabled| {
@@ -300,7 +293,7 @@ fn a_retry_that_made_no_write_is_anothers_turn_and_one_that_was_lost_is_asked_fo
     // Meanwhile the alert is over.
     let record = site.records.iter_mut().find(|of| of.key == first[0].key);
     let record = record.unwrap();
-    *record = record.clone().at_rest(None);
+    *record = record.clone().with_nothing_to_do(None);
     site.minute = 16;
     let second = site.run();
     assert_eq!(second.len(), 1);
@@ -309,7 +302,7 @@ fn a_retry_that_made_no_write_is_anothers_turn_and_one_that_was_lost_is_asked_fo
 
 #[test]
 fn what_became_of_a_retry_is_read_from_the_record() {
-    use Outcome::{Accepted, Moot, Pending, Refused};
+    use RetryOutcome::{Accepted, Moot, Pending, Refused};
     let details = details();
     let start = || {
         let mut record = Record::new(key(0));
@@ -318,7 +311,7 @@ fn what_became_of_a_retry_is_read_from_the_record() {
         record
     };
     let closed = |minute, by| {
-        let closed = Closed {
+        let closed = ClosedTicket {
             ticket_id: 7,
             occurrence: 1,
             epoch: 1,
@@ -352,11 +345,11 @@ fn what_became_of_a_retry_is_read_from_the_record() {
         empty_visits: 0,
         suspected_refusal: None,
     });
-    let low = Open {
+    let low = OpenTicket {
         severity: Severity::Low,
         ..open(at(-9))
     };
-    let noted = Open {
+    let noted = OpenTicket {
         last_note_at: Some(at(1)),
         ..open(at(-9))
     };
@@ -422,11 +415,11 @@ fn words_of_their_own_make_few_groups_and_a_test_alert_notifies_nobody() {
     assert_eq!(counted, 200);
     let item = serde_json::to_string(&site.refusals).unwrap();
     assert!(item.len() < 100_000, "{}", item.len());
-    let back: Refusals = serde_json::from_str(&item).unwrap();
+    let back: RefusalGroups = serde_json::from_str(&item).unwrap();
     assert_eq!(back, site.refusals);
 
     let mut site = Site::new(1, &rejected());
-    site.records[0].key.source = SourceId::of_set_up();
+    site.records[0].key.source = SourceId::for_test_alerts();
     site.minutes(10, |_| false);
     assert_eq!(site.writes, [5]);
     assert_eq!(site.refusals.notified().len(), 0);
@@ -470,7 +463,7 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
         assert_eq!(n, place);
         let name = reason.to_string();
         let name = name.split('(').next().unwrap();
-        let notified = match IncidentScope::of(reason) {
+        let notified = match IncidentScope::for_reason(reason) {
             Some(IncidentScope::Connection) => "a mail about the connection",
             Some(IncidentScope::PartnerConfig) => "a mail about the set-up",
             None => "the page",
@@ -486,7 +479,7 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
             .filter(|line| line.starts_with(&row))
             .collect();
         assert_eq!(rows.len(), 1, "{row}");
-        let group = GroupId::of(&blocked, &key(0), Some(&details()));
+        let group = RefusalGroupId::new(&blocked, &key(0), Some(&details()));
         assert_eq!(group.is_some(), blocked.is_refusal(), "{name}");
         let retried = rows[0].contains("a retry of its group");
         assert_eq!(retried, blocked.is_refusal(), "{name}");

@@ -1,9 +1,9 @@
+use super::*;
 use crate::TicketRef;
 use crate::alert::event::{Event, Severity};
 use crate::alert::fold::fold;
 use crate::alert::record::Recheck;
 use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved};
-use crate::ticketing::write_effect::*;
 
 fn found() -> FoundTicket {
     FoundTicket {
@@ -43,7 +43,7 @@ fn looked(mut record: Record, claim: &Claim, seen: &ObservedTicket, looks: &[i64
         let Some(claim) = record.claim.clone() else {
             break;
         };
-        record = verified(record, &claim, seen, SETTLE, at(*second), at(*second));
+        record = apply_observation(record, &claim, seen, SETTLE, at(*second), at(*second));
     }
     record
 }
@@ -62,7 +62,7 @@ fn ended(record: &Record) -> Option<ClosedBy> {
 fn a_note_is_told_once_and_the_next_only_after_its_time() {
     let record = open(&[raised(1), raised(12), raised(13)]);
     let claim = claim(Op::Note(NoteKind::Repeats), &record);
-    let after = after(record, &claim, &WriteEffect::Noted, at(21));
+    let after = apply_effect(record, &claim, &WriteEffect::Noted, at(21));
     let open = after.open().unwrap();
     assert_eq!((open.noted_repeats, open.last_note_at), (2, Some(at(21))));
     assert_eq!(after.claim, None);
@@ -73,7 +73,7 @@ fn repeats_of_another_raise_are_not_told_by_a_note_of_the_first() {
     let record = open(&[raised(1), raised(12), raised(13)]);
     let claim = claim(Op::Note(NoteKind::Repeats), &record);
     let record = fold(fold(record, &resolved(22)), &raised(23));
-    let open = after(record, &claim, &WriteEffect::Noted, at(24));
+    let open = apply_effect(record, &claim, &WriteEffect::Noted, at(24));
     assert_eq!(open.open().unwrap().noted_repeats, 0);
 }
 
@@ -87,7 +87,7 @@ fn raises_of_one_time_are_told_apart_by_their_receipt() {
     let claim = claim(Op::Note(NoteKind::Repeats), &record);
     let anew = [resolved(22), raised(23)].map(of_one_time);
     let record = anew.iter().fold(record, fold);
-    let open = after(record, &claim, &WriteEffect::Noted, at(24));
+    let open = apply_effect(record, &claim, &WriteEffect::Noted, at(24));
     assert_eq!(open.open().unwrap().noted_repeats, 0);
 }
 
@@ -96,12 +96,12 @@ fn a_note_that_the_alert_is_gone_counts_until_it_is_raised_again() {
     for op in [Op::Note(NoteKind::Resolved), Op::Note(NoteKind::Closing)] {
         let record = open(&[raised(1), resolved(12)]);
         let claim = claim(op, &record);
-        let noted = after(record.clone(), &claim, &WriteEffect::Noted, at(21));
+        let noted = apply_effect(record.clone(), &claim, &WriteEffect::Noted, at(21));
         let ticket = noted.open().unwrap();
         assert!(ticket.noted_resolved);
         assert_eq!(ticket.last_note_at, Some(at(21)));
         let back = fold(record, &raised(14));
-        let noted = after(back, &claim, &WriteEffect::Noted, at(21));
+        let noted = apply_effect(back, &claim, &WriteEffect::Noted, at(21));
         assert!(!noted.open().unwrap().noted_resolved, "{op:?}");
     }
 }
@@ -221,7 +221,7 @@ fn a_close_may_still_come_only_until_it_is_settled() {
         let (last, before) = ALL_LOOKS[..looks].split_last().unwrap();
         let record = looked(record, &claim, &seen(found()), before);
         let claim = record.claim.clone().unwrap();
-        let record = verified(
+        let record = apply_observation(
             record,
             &claim,
             &seen(closed(34)),
@@ -241,28 +241,28 @@ fn a_close_that_was_given_up_and_takes_effect_after_all_was_ours() {
     let again = raised(30);
     let record = fold(record, &again);
     let record = looked(record, &claim, &seen(found()), &ALL_LOOKS);
-    let record = record.at_rest(Some(&again));
+    let record = record.with_nothing_to_do(Some(&again));
     assert_eq!(
         record.payload.as_ref(),
         again.payload(),
         "the next ticket needs it"
     );
-    let [recheck] = record.rechecks.clone().try_into().unwrap();
+    let [recheck] = record.rechecks.to_vec().try_into().unwrap();
     assert_eq!(
-        (recheck.op, record.look_at()),
+        (recheck.op, record.next_check_at()),
         (Op::Close, Some(recheck.at))
     );
 
     let technician = closed(5000).ended(&recheck.ticket_ref, 19).unwrap();
     let looked_at = record.clone().with_closed(77, 1, technician, at(5010));
     let searched =
-        crate::ticketing::adopt::rechecked(record.clone(), &recheck, &[closed(5000)], at(5010));
+        crate::ticketing::adopt::apply_recheck(record.clone(), &recheck, &[closed(5000)], at(5010));
     for record in [looked_at, searched] {
         assert_eq!((ended(&record), record.occurrence), (Some(ClosedBy::Us), 2));
         assert_eq!(record.rechecks, []);
         assert_eq!(record.text(None), again.payload());
     }
-    let still = crate::ticketing::adopt::rechecked(record, &recheck, &[found()], at(5010));
+    let still = crate::ticketing::adopt::apply_recheck(record, &recheck, &[found()], at(5010));
     assert!(still.open().is_some() && still.rechecks[0].last);
 }
 
@@ -272,9 +272,9 @@ fn a_close_that_may_still_take_effect_is_looked_for_only_where_its_ticket_is_ope
     let claim = claim(Op::Close, &record);
     let record = looked(record, &claim, &seen(closed(30)), &[35]);
     assert_eq!(ended(&record), Some(ClosedBy::Us));
-    let counts = |record: &Record| (record.rechecks.len(), record.rechecks_to_make().count());
+    let counts = |record: &Record| (record.rechecks.len(), record.pending_rechecks().count());
     assert_eq!(counts(&record), (1, 0));
-    let reopened = Open::new(77, Some(2), &claim, at(40));
+    let reopened = OpenTicket::new(77, Some(2), &claim, at(40));
     assert_eq!(counts(&record.clone().with_open(reopened)), (1, 1));
     let next_at = |second| {
         let claim = Claim {
@@ -357,7 +357,7 @@ fn a_reopening_that_took_effect_is_recorded_and_its_note_is_owed() {
     let open = reopened.open().unwrap();
     assert!(open.owes_reopened_note);
     assert_eq!(reopened.ticket_ref(), TicketRef::new(&key(), 1));
-    let noted = after(
+    let noted = apply_effect(
         reopened,
         &Claim {
             op: Op::Note(NoteKind::Reopened),
@@ -377,19 +377,20 @@ fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
         ..claim(Op::Reopen, &record)
     };
     let given_up = looked(record, &claim, &seen(closed(15)), &ALL_LOOKS);
-    let [recheck]: [Recheck; 1] = given_up.rechecks.clone().try_into().unwrap();
+    let [recheck]: [Recheck; 1] = given_up.rechecks.to_vec().try_into().unwrap();
     assert_eq!(recheck.op, Op::Reopen);
     assert_eq!(ended(&given_up), ended(&again()), "as before");
     let still =
-        crate::ticketing::adopt::rechecked(given_up.clone(), &recheck, &[closed(15)], at(5000));
+        crate::ticketing::adopt::apply_recheck(given_up.clone(), &recheck, &[closed(15)], at(5000));
     assert!(still.open().is_none() && still.rechecks[0].last);
     let other = FoundTicket {
         ticket_id: 78,
         ..found()
     };
-    let copied = crate::ticketing::adopt::rechecked(given_up.clone(), &recheck, &[other], at(5000));
+    let copied =
+        crate::ticketing::adopt::apply_recheck(given_up.clone(), &recheck, &[other], at(5000));
     assert!(copied.open().is_none(), "a person's copy with its token");
-    let late = crate::ticketing::adopt::rechecked(given_up, &recheck, &[found()], at(5000));
+    let late = crate::ticketing::adopt::apply_recheck(given_up, &recheck, &[found()], at(5000));
     assert_eq!(late.open().unwrap().ticket_id, 77);
     assert_eq!(late.ticket_ref(), TicketRef::new(&key(), 1));
     assert!(late.open().unwrap().owes_reopened_note);
@@ -399,8 +400,8 @@ fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
 fn a_ticket_that_cannot_be_reopened_has_ended() {
     let record = again();
     let claim = claim(Op::Reopen, &record);
-    let moved = WriteEffect::Ended(Ended::from(ClosedBy::Moved));
-    let record = after(record, &claim, &moved, at(30));
+    let moved = WriteEffect::Ended(TicketEnd::from(ClosedBy::Moved));
+    let record = apply_effect(record, &claim, &moved, at(30));
     assert_eq!(ended(&record), Some(ClosedBy::Moved));
 }
 
@@ -428,17 +429,17 @@ fn of_two_duplicates_each_is_noted_named_and_closed() {
         flags.collect::<Vec<_>>()
     };
     let noted = of(Op::Note(NoteKind::Duplicate), 78, &record);
-    record = after(record, &noted, &WriteEffect::Noted, at(20));
+    record = apply_effect(record, &noted, &WriteEffect::Noted, at(20));
     assert_eq!(flags(&record), [(78, true, false), (79, false, false)]);
     let named = of(Op::Note(NoteKind::Kept), 77, &record);
-    record = after(record, &named, &WriteEffect::Noted, at(21));
+    record = apply_effect(record, &named, &WriteEffect::Noted, at(21));
     assert_eq!(flags(&record), [(78, true, true), (79, false, false)]);
     let closed = of(Op::Repair, 78, &record);
-    record = after(record, &closed, &WriteEffect::Repaired, at(22));
+    record = apply_effect(record, &closed, &WriteEffect::Repaired, at(22));
     assert_eq!(flags(&record), [(79, false, false)]);
     let noted = of(Op::Note(NoteKind::Duplicate), 79, &record);
-    let by_person = WriteEffect::Ended(Ended::from(ClosedBy::Technician));
-    record = after(record, &noted, &by_person, at(23));
+    let by_person = WriteEffect::Ended(TicketEnd::from(ClosedBy::Technician));
+    record = apply_effect(record, &noted, &by_person, at(23));
     assert_eq!(flags(&record), [], "a person was faster");
     assert!(record.open().is_some());
 }

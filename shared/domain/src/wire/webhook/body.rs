@@ -6,17 +6,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
-use serde::Deserializer;
-use serde::de::DeserializeOwned;
-use serde::de::MapAccess;
-use serde::de::Visitor;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::defect::Dropped;
-use super::defect::Invalid;
-use crate::text::cut_to_bytes;
-use crate::text::one_line;
+use super::defect::{DroppedFields, InvalidField};
+use crate::text::{cut_to_bytes, one_line};
 
 /// The longest quotation of a sender's own words in a response, in bytes.
 const QUOTED: usize = 300;
@@ -27,13 +22,13 @@ pub(crate) const UNREADABLE: char = '\u{fdd0}';
 
 /// The body as JSON text: without a byte order mark, and with [`UNREADABLE`] in place of bytes that are not UTF-8 and of escapes
 /// that are half a surrogate pair. Both would otherwise refuse the whole body.
-pub(super) fn text(body: &[u8]) -> Result<String, Invalid> {
+pub(super) fn text(body: &[u8]) -> Result<String, InvalidField> {
     if body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff") {
-        return Err(Invalid::new("body", "is UTF-16: send UTF-8"));
+        return Err(InvalidField::new("body", "is UTF-16: send UTF-8"));
     }
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     if body.trim_ascii().is_empty() {
-        return Err(Invalid::new("body", "is empty"));
+        return Err(InvalidField::new("body", "is empty"));
     }
     let mut text = String::with_capacity(body.len());
     for chunk in body.utf8_chunks() {
@@ -78,7 +73,7 @@ fn without_lone_surrogates(text: String) -> String {
 }
 
 /// Reads JSON into a type and names the member at fault.
-pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str, within: &str) -> Result<T, Invalid> {
+pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str, within: &str) -> Result<T, InvalidField> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|err| {
         let path = err.path().to_string();
@@ -90,11 +85,11 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str, within: &str) -> Resul
             (within, path) if path.starts_with('[') => format!("{within}{path}"),
             (within, path) => format!("{within}.{path}"),
         };
-        Invalid::new(quoted(&field), quoted(&err.inner().to_string()))
+        InvalidField::new(quoted(&field), quoted(&err.inner().to_string()))
     })?;
     reader
         .end()
-        .map_err(|err| Invalid::new("body", one_line(&err.to_string())))?;
+        .map_err(|err| InvalidField::new("body", one_line(&err.to_string())))?;
     Ok(value)
 }
 
@@ -117,7 +112,7 @@ enum Member<'a> {
 }
 
 impl<'a> Members<'a> {
-    pub(super) fn read(json: &'a str, within: &'static str) -> Result<Self, Invalid> {
+    pub(super) fn read(json: &'a str, within: &'static str) -> Result<Self, InvalidField> {
         let Split(members) = read(json, within)?;
         Ok(Self { within, members })
     }
@@ -133,30 +128,33 @@ impl<'a> Members<'a> {
     ///
     /// # Errors
     /// When it is given twice.
-    pub(super) fn get(&self, name: &str) -> Result<Option<&'a str>, Invalid> {
+    pub(super) fn get(&self, name: &str) -> Result<Option<&'a str>, InvalidField> {
         match self.members.get(name) {
             None | Some(Member::Once("null")) => Ok(None),
             Some(Member::Once(json)) => Ok(Some(json)),
-            Some(Member::Twice) => Err(Invalid::new(self.path(name), "is given twice")),
+            Some(Member::Twice) => Err(InvalidField::new(self.path(name), "is given twice")),
         }
     }
 
     /// A member that a ticket cannot do without.
-    pub(super) fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, Invalid> {
+    pub(super) fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, InvalidField> {
         self.optional(name)?.ok_or_else(|| self.missing(name))
     }
 
-    pub(super) fn missing(&self, name: &str) -> Invalid {
+    pub(super) fn missing(&self, name: &str) -> InvalidField {
         let within = if self.within.is_empty() {
             "body"
         } else {
             self.within
         };
-        Invalid::new(within, format!("missing field `{name}`"))
+        InvalidField::new(within, format!("missing field `{name}`"))
     }
 
     /// A member that may be absent, and counts where it is there.
-    pub(super) fn optional<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, Invalid> {
+    pub(super) fn optional<T: DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, InvalidField> {
         let json = self.get(name)?;
         json.map(|json| read(json, &self.path(name))).transpose()
     }
@@ -165,7 +163,7 @@ impl<'a> Members<'a> {
     pub(super) fn ornament<T: DeserializeOwned, U>(
         &self,
         name: &'static str,
-        dropped: &mut Dropped,
+        dropped: &mut DroppedFields,
         read_as: impl FnOnce(T) -> Option<U>,
     ) -> Option<U> {
         let value = match self.optional::<T>(name) {

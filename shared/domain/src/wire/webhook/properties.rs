@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
 use serde_json::{Value, json};
 
+use super::*;
 use crate::wire::webhook::tests::{parse_event, policy, times};
-use crate::wire::webhook::*;
 
 /// What an envelope adds to its body at most, in bytes.
 const ENVELOPE: usize = 1024;

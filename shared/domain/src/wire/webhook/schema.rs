@@ -4,12 +4,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 
-use crate::AlertId;
-use crate::Kind;
-use crate::PartnerId;
-use crate::SnapshotId;
-use crate::TenantId;
 use crate::alert::event::Severity;
+use crate::{AlertId, Kind, PartnerId, SnapshotId, TenantId};
 
 /// The data of `alert.raised` and `alert.updated`, as the schema describes it.
 #[derive(Debug, JsonSchema)]

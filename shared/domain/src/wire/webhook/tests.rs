@@ -1,4 +1,4 @@
-use crate::wire::webhook::*;
+use super::*;
 
 pub(super) fn policy() -> SourcePolicy {
     SourcePolicy {
@@ -8,8 +8,8 @@ pub(super) fn policy() -> SourcePolicy {
     }
 }
 
-pub(super) fn times() -> Times {
-    Times {
+pub(super) fn times() -> RequestTimes {
+    RequestTimes {
         sent_at: "2026-11-22T07:30:00Z".parse().unwrap(),
         received_at: "2026-11-22T07:30:02Z".parse().unwrap(),
     }
@@ -34,10 +34,10 @@ fn snapshot_part() -> serde_json::Value {
 pub(super) fn parse_event(
     body: &[u8],
     policy: &SourcePolicy,
-    times: Times,
-) -> Result<Message, Invalid> {
+    times: RequestTimes,
+) -> Result<Message, InvalidField> {
     match super::parse(body, policy, times) {
-        Ok(Parsed {
+        Ok(ParsedBody {
             mut messages,
             mut rejected,
             ..
@@ -46,12 +46,12 @@ pub(super) fn parse_event(
             (None, Some(rejected)) => Err(rejected.error),
             other => panic!("not one event: {other:?}"),
         },
-        Err(Unreadable::Invalid(err)) => Err(err),
-        Err(err @ Unreadable::TooManyEvents(_)) => panic!("{err}"),
+        Err(UnreadableBody::Invalid(err)) => Err(err),
+        Err(err @ UnreadableBody::TooManyEvents(_)) => panic!("{err}"),
     }
 }
 
-fn parse(value: &serde_json::Value) -> Result<Message, Invalid> {
+fn parse(value: &serde_json::Value) -> Result<Message, InvalidField> {
     parse_event(value.to_string().as_bytes(), &policy(), times())
 }
 
@@ -110,7 +110,7 @@ fn event(value: &serde_json::Value) -> Event {
 fn a_raised_event_is_cleaned_and_typed() {
     let event = event(&raised());
     assert_eq!(event.key.alert_id.as_str(), "a-1");
-    let Change::Raised(particulars) = &event.change else {
+    let AlertChange::Raised(particulars) = &event.change else {
         panic!("not raised")
     };
     assert_eq!(particulars.payload.title, "Disk full");
@@ -272,7 +272,8 @@ fn what_no_ticket_needs_is_dropped_and_counted() {
 fn what_was_dropped_is_made_up_for() {
     let body = with("/data/title", "\u{200b}".into()).to_string();
     assert_eq!(payload(&body).title, "disk: a-1");
-    let Change::Raised(particulars) = event(&with("/data/severity", "sev-1".into())).change else {
+    let AlertChange::Raised(particulars) = event(&with("/data/severity", "sev-1".into())).change
+    else {
         panic!("not raised")
     };
     assert_eq!(particulars.severity, Severity::High);
@@ -658,7 +659,7 @@ fn no_event_happened_after_it_was_received() {
         assert_eq!(event.receipt.bounds_time, bounds_time, "{time}");
     }
     body.as_object_mut().unwrap().remove("time");
-    let ahead = Times {
+    let ahead = RequestTimes {
         sent_at: "2026-11-22T07:33:00Z".parse().unwrap(),
         ..times()
     };
@@ -698,7 +699,8 @@ fn an_end_that_cannot_be_meant_is_none() {
         ("2026-11-22T09:00:00Z", true),
     ] {
         body["data"]["expires_at"] = end.into();
-        let (Change::Raised(particulars) | Change::Updated(particulars)) = event(&body).change
+        let (AlertChange::Raised(particulars) | AlertChange::Updated(particulars)) =
+            event(&body).change
         else {
             panic!("no raise")
         };
@@ -719,7 +721,7 @@ fn a_listing_without_a_time_is_refused() {
 
 #[test]
 fn a_retry_is_the_same_event_and_all_else_is_another() {
-    let later = Times {
+    let later = RequestTimes {
         sent_at: "2026-11-22T08:30:00Z".parse().unwrap(),
         received_at: "2026-11-22T08:30:02Z".parse().unwrap(),
     };
@@ -789,7 +791,7 @@ fn a_source_of_several_partners_must_name_one() {
 #[test]
 fn a_resolved_event_needs_only_the_alert() {
     let body = serde_json::json!({ "specversion": "1.0", "id": "e", "source": "s", "type": "alert.resolved", "data": { "tenant": "t", "alert_id": "a" } });
-    assert_eq!(event(&body).change, Change::Resolved);
+    assert_eq!(event(&body).change, AlertChange::Resolved);
 }
 
 #[test]
