@@ -1,4 +1,5 @@
-//! Taking an event into what is wanted, whatever the state: so a resolve during an outage is never lost.
+//! Folding: applying an event to the desired state of a record. This happens in every state of the
+//! ticket, so a resolve during an outage is not lost.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,32 +7,56 @@ use crate::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload};
 use crate::alert::folded_events::FoldEffect;
 use crate::alert::record::{Actual, AlertDetails, ClosedBy, ClosedTicket, Desired, Record};
 
-/// Two clocks of one source may differ by so much.
+/// Two clocks of one source may differ by this much.
 const CLOCKS: SignedDuration = SignedDuration::from_mins(5);
 
-/// The record with the event taken in. An event that was folded before changes nothing, whenever it is delivered again. One that is
-/// not newer than the last event changes only how long an active alert lasts, and how bad it is.
+/// Folds an event into a record.
 ///
-/// An update of an alert that its source resolved changes nothing, not even the order: the raise that it overtook is still to
-/// come, and must not look old. Where only a list or the time says that the alert is gone, an update says that it is not.
+/// An event that was folded before changes nothing, however late it is delivered again. An event
+/// that is not newer than the last one can only prolong an active alert and raise its severity.
+///
+/// An update of a resolved alert changes nothing, not even the order: it overtook the raise, which
+/// is still to come and must not look old. If only a snapshot or expiry resolved the alert, an
+/// update makes it active again.
+///
+/// ```
+/// use domain::alert::event::{AlertChange, Event};
+/// use domain::alert::fold::fold;
+/// use domain::alert::record::Record;
+/// use domain::{AlertId, AlertKey, EventId, PartnerId, SourceId, TenantId};
+///
+/// let key = AlertKey {
+///     partner: PartnerId::parse("northwind")?,
+///     tenant: TenantId::parse("acme-dental")?,
+///     source: SourceId::parse("src_0123456789abcdefghijklmnop")?,
+///     alert_id: AlertId::parse("disk-c")?,
+/// };
+/// let now = jiff::Timestamp::UNIX_EPOCH;
+/// let change = AlertChange::Resolved;
+/// let resolved = Event::immediate(key.clone(), EventId::parse("e-1")?, now, change);
+/// let record = fold(Record::new(key), &resolved);
+/// assert!(!record.desired.active);
+/// assert_eq!(fold(record.clone(), &resolved), record, "a retry changes nothing");
+/// # Ok::<(), domain::InvalidId>(())
+/// ```
 #[must_use]
 pub fn fold(record: Record, event: &Event) -> Record {
     if record.folded.contains(event.digest) {
         return record;
     }
-    let place = place(&record.desired, event);
+    let position = newest_position(&record.desired, event);
     let is_update = matches!(event.change, AlertChange::Updated(_));
-    if place.is_some() && is_update && is_resolved(&record) {
-        // Its retry is no newer than it was.
+    if position.is_some() && is_update && is_resolved(&record) {
+        // A retry of it is no newer.
         let mut record = record;
         record.folded.add(event.digest, FoldEffect::Repeat);
         return record;
     }
     let was_active = record.desired.active;
     let was_known = record.desired.last.is_some();
-    let mut record = match place {
-        Some(order) => newer(record, event, order),
-        None => older(record, event),
+    let mut record = match position {
+        Some(order) => fold_newer(record, event, order),
+        None => fold_older(record, event),
     };
     let effect = match was_known && record.desired.active == was_active {
         true => FoldEffect::Repeat,
@@ -41,9 +66,9 @@ pub fn fold(record: Record, event: &Event) -> Record {
     record
 }
 
-/// The place that the event takes as the newest; none where a newer one is known. It never moves back, so that what was older than the
-/// newest event stays older.
-fn place(desired: &Desired, event: &Event) -> Option<EventOrder> {
+/// The position of the event if it is the newest, else `None`. The newest position never moves
+/// back, so that an older event stays older.
+fn newest_position(desired: &Desired, event: &Event) -> Option<EventOrder> {
     let order = event.order();
     let Some(last) = &desired.last else {
         return Some(order);
@@ -55,14 +80,15 @@ fn place(desired: &Desired, event: &Event) -> Option<EventOrder> {
     })
 }
 
-/// Its time decides, and at one time its receipt. Where the times cannot both be right, as two clocks made them, the receipt decides
-/// alone:
+/// Whether the event is newer than the last one. The event's time decides, then its receipt. If
+/// both times cannot be right because two clocks made them, only the receipt decides:
 ///
-/// - One of the times was ahead of its receipt, so it is known only that the event happened before that.
-/// - The one resolve that is known was received after the one raise that is known, and says that it happened a moment before it. An
-///   alert is not resolved before it is raised, so that clock is slow. Taken for old, the resolve would leave the ticket open for
-///   good, since the source has said its last word. Where another event of that moment is known the times count: then the resolve
-///   ended what was before.
+/// - One of the times was later than its receipt, so it is only an upper bound.
+/// - The only known resolve was received after the only known raise, and its time is a moment
+///   before the raise. An alert is not resolved before it is raised, so the clock is slow. If the
+///   resolve counted as old, the ticket would stay open for ever, since the source sends nothing
+///   more. If another event of that moment is known, the times count: then the resolve ended the
+///   earlier occurrence.
 fn is_newer(desired: &Desired, last: &EventOrder, event: &Event, order: &EventOrder) -> bool {
     let apart = last.occurred_at.duration_since(order.occurred_at).abs();
     let is_bounded = last.receipt.bounds_time || order.receipt.bounds_time;
@@ -72,7 +98,8 @@ fn is_newer(desired: &Desired, last: &EventOrder, event: &Event, order: &EventOr
     }
 }
 
-/// Whether the newest event and this one are the only raise that is known and the only resolve, whichever of them came first.
+/// Whether the newest event and this one are the only known raise and the only known resolve, in
+/// any order.
 fn is_only_pair(desired: &Desired, last: &EventOrder, event: &Event) -> bool {
     let is_alone = |details: &AlertDetails| {
         let before = details.previous_event_at;
@@ -81,7 +108,7 @@ fn is_only_pair(desired: &Desired, last: &EventOrder, event: &Event) -> bool {
             && details.raised_at == last.occurred_at
     };
     match (&event.change, &desired.details) {
-        // Only where the times say that it was resolved before it was raised.
+        // Only if the times say that it was resolved before it was raised.
         (AlertChange::Resolved, Some(details)) => {
             desired.active && is_alone(details) && event.occurred_at < last.occurred_at
         }
@@ -92,30 +119,30 @@ fn is_only_pair(desired: &Desired, last: &EventOrder, event: &Event) -> bool {
     }
 }
 
-fn newer(record: Record, event: &Event, order: EventOrder) -> Record {
+fn fold_newer(record: Record, event: &Event, order: EventOrder) -> Record {
     let mut record = match &event.change {
         AlertChange::Resolved => resolve(record),
         AlertChange::Raised(particulars) | AlertChange::Updated(particulars)
-            if is_known(&record) && !is_over(&record, event) =>
+            if is_known(&record) && !has_expired_after_close(&record, event) =>
         {
-            repeated(record, event, particulars)
+            count_repeat(record, event, particulars)
         }
-        // An update of an unknown alert is a raise: that is late or lost.
+        // An update of an unknown alert is a raise; the raise itself is late or lost.
         AlertChange::Raised(particulars) | AlertChange::Updated(particulars) => {
-            raised(record, event, particulars)
+            start_occurrence(record, event, particulars)
         }
     };
     record.desired.resolution = None;
     record.desired.last = Some(order);
-    received(record, event)
+    update_last_received(record, event)
 }
 
-/// A repeat prolongs the alert that it repeats, also where it carries the time of the raise and an update with a later time came in
-/// between. Of equal times the worse severity counts.
-fn older(mut record: Record, event: &Event) -> Record {
+/// A repeat prolongs the alert, even if it has the time of the raise and an update with a later
+/// time came between. Of equal times the higher severity counts.
+fn fold_older(mut record: Record, event: &Event) -> Record {
     let (AlertChange::Raised(particulars) | AlertChange::Updated(particulars)) = &event.change
     else {
-        return resolved_before(record, event);
+        return resolve_earlier_occurrence(record, event);
     };
     let desired = &mut record.desired;
     let is_of_last_moment = is_of_last_moment(desired, event);
@@ -130,19 +157,19 @@ fn older(mut record: Record, event: &Event) -> Record {
     if is_of_last_moment {
         details.severity = details.severity.max(particulars.severity);
     }
-    // What was received before the newest event has been taken back by that.
+    // The newest event overrides events that were received before it.
     if is_of_last_moment || is_last_word {
         details.expires_at = later_end(
             details.expires_at,
             particulars.expires_at.or(details.expires_at),
         );
     }
-    received(record, event)
+    update_last_received(record, event)
 }
 
-/// A resolve that the raise after it overtook on the queue: what was taken for a repeat raised the alert anew. If a person ended the
-/// ticket before that, the alert needs the next one.
-fn resolved_before(mut record: Record, event: &Event) -> Record {
+/// A resolve that is received after the raise that followed it: the event that looked like a repeat
+/// raised the alert again. If a person closed the ticket before that, the alert needs the next one.
+fn resolve_earlier_occurrence(mut record: Record, event: &Event) -> Record {
     let has_ticket = record.actual.is_some() || record.claim.is_some();
     let (Some(details), Some(last)) = (&mut record.desired.details, &record.desired.last) else {
         return record;
@@ -154,10 +181,10 @@ fn resolved_before(mut record: Record, event: &Event) -> Record {
     }
     details.raised_at = last.occurred_at;
     details.raise_received_at = last.receipt.at;
-    let text = anew(details);
+    let text = placeholder_text(details);
     let raised_at = details.raise_received_at;
     record.payload.get_or_insert(text);
-    // When a ticket was deleted or moved is not known: no alert is lost.
+    // It is unknown when a ticket was deleted or moved. A new ticket is the safe choice.
     let is_next = |closed: &ClosedTicket| {
         record.is_occurrence_over()
             && (closed.by != ClosedBy::Technician || closed.ended_at <= raised_at)
@@ -168,8 +195,8 @@ fn resolved_before(mut record: Record, event: &Event) -> Record {
     record
 }
 
-/// What a person reads of a raise whose message is gone.
-fn anew(details: &AlertDetails) -> Payload {
+/// The text of a raise whose message is gone.
+fn placeholder_text(details: &AlertDetails) -> Payload {
     Payload {
         title: format!("Alert raised again: {}", details.kind),
         description: "The alert was resolved and raised again. The ticket before says what it is."
@@ -181,7 +208,7 @@ fn anew(details: &AlertDetails) -> Payload {
     }
 }
 
-fn received(mut record: Record, event: &Event) -> Record {
+fn update_last_received(mut record: Record, event: &Event) -> Record {
     let at = Some(event.receipt.at);
     record.desired.last_received_at = record.desired.last_received_at.max(at);
     record
@@ -192,36 +219,38 @@ fn is_of_last_moment(desired: &Desired, event: &Event) -> bool {
     last.is_some_and(|last| last.occurred_at == event.occurred_at)
 }
 
-/// It stands, and what it looks like is known: a ticket that was found in ConnectWise only tells that it stands.
+/// Whether the alert is active and its details are known. A ticket that was found in ConnectWise
+/// shows only that the alert is active.
 fn is_known(record: &Record) -> bool {
     record.desired.active && record.desired.details.is_some()
 }
 
-/// Its source said that it is gone.
+/// Whether an event resolved the alert.
 fn is_resolved(record: &Record) -> bool {
     let desired = &record.desired;
     desired.last.is_some() && !desired.active && desired.resolution.is_none()
 }
 
-/// A person ended the ticket, and the alert ended by itself before this event. Without an end in between, a repeat of an alert whose
-/// ticket a person ended is no recurrence.
-fn is_over(record: &Record, event: &Event) -> bool {
+/// Whether a person closed the ticket and the alert expired before this event. Unless it expired, a
+/// repeat of an alert whose ticket a person closed is not a new occurrence.
+fn has_expired_after_close(record: &Record, event: &Event) -> bool {
     let details = record.desired.details.as_ref();
     let end = details.and_then(|details| details.expires_at);
     record.is_occurrence_over() && end.is_some_and(|end| end <= event.occurred_at)
 }
 
-fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
+fn start_occurrence(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
     if record.is_occurrence_over() {
         record.occurrence += 1;
     }
     if let Some(Actual::Open(open)) = &mut record.actual {
-        // The same ticket goes on: it was never closed, or only told that the alert is gone.
+        // The same ticket continues: it was never closed, it only got a note that the alert is
+        // resolved.
         open.noted_resolved = false;
         open.noted_repeats = 0;
     }
-    let heard = record.desired.details.is_some();
-    let repeats = u32::from(record.open().is_some() && heard);
+    let has_details = record.desired.details.is_some();
+    let repeats = u32::from(record.open().is_some() && has_details);
     let previous = record.desired.last.as_ref().map(|last| last.occurred_at);
     record.desired.active = true;
     record.desired.details = Some(AlertDetails {
@@ -235,19 +264,20 @@ fn raised(mut record: Record, event: &Event, particulars: &Particulars) -> Recor
         expires_at: particulars.expires_at,
     });
     if record.open().is_some() || record.claim.is_some() {
-        // That ticket may turn out to have ended before: then this text makes the next one, and its message is gone.
+        // That ticket may prove to have been closed before. Then the next one needs this text, and
+        // its message is gone.
         record.payload = Some(particulars.payload.clone());
     }
     keep_newest_text(record, particulars)
 }
 
-fn repeated(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
+fn count_repeat(mut record: Record, event: &Event, particulars: &Particulars) -> Record {
     let is_of_last_moment = is_of_last_moment(&record.desired, event);
     if let Some(details) = &mut record.desired.details {
         details.kind = particulars.kind.clone();
         details.category = particulars.category;
         details.repeats = details.repeats.saturating_add(1);
-        // Of one moment there is no newest word: the worse and the longer counts.
+        // Of two events of one moment, the higher severity and the later end count.
         (details.severity, details.expires_at) = match is_of_last_moment {
             true => (
                 details.severity.max(particulars.severity),
@@ -259,7 +289,7 @@ fn repeated(mut record: Record, event: &Event, particulars: &Particulars) -> Rec
     keep_newest_text(record, particulars)
 }
 
-/// The later of two ends; without one an alert does not end by itself.
+/// The later of two ends. `None` means that the alert does not expire.
 fn later_end(one: Option<Timestamp>, other: Option<Timestamp>) -> Option<Timestamp> {
     Some(one?.max(other?))
 }
@@ -269,7 +299,7 @@ fn resolve(mut record: Record) -> Record {
     record
 }
 
-/// A stored text is replaced; none is stored that was not.
+/// Replaces a stored text. It stores none where there was none.
 fn keep_newest_text(mut record: Record, particulars: &Particulars) -> Record {
     if let Some(payload) = &mut record.payload {
         *payload = particulars.payload.clone();

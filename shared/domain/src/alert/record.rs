@@ -66,7 +66,7 @@ pub struct Record {
 }
 
 impl Record {
-    /// The record of an alert that no event has touched.
+    /// The record of an alert without events.
     #[must_use]
     pub fn new(key: AlertKey) -> Self {
         Self {
@@ -84,13 +84,13 @@ impl Record {
         }
     }
 
-    /// The reference of the present occurrence.
+    /// The reference of the current occurrence.
     #[must_use]
     pub fn occurrence_ref(&self) -> TicketRef {
         TicketRef::new(&self.key, self.occurrence)
     }
 
-    /// The reference that the open ticket carries, or that a new ticket will carry.
+    /// The reference of the open ticket, or of the next one.
     #[must_use]
     pub fn ticket_ref(&self) -> TicketRef {
         let carried = self
@@ -99,13 +99,13 @@ impl Record {
         carried.unwrap_or_else(|| self.occurrence_ref())
     }
 
-    /// The open ticket, if there is one.
     #[must_use]
     pub fn open(&self) -> Option<&OpenTicket> {
         self.actual.as_ref().and_then(Actual::open)
     }
 
-    /// Whether the ticket of the present life has ended. One that is out of reach has not: the life goes on without it.
+    /// Whether the ticket of the current occurrence was closed. A ticket that is out of reach does
+    /// not count: the occurrence continues without it.
     #[must_use]
     pub fn is_occurrence_over(&self) -> bool {
         match &self.actual {
@@ -116,7 +116,7 @@ impl Record {
         }
     }
 
-    /// Blocks for a reason; `since` stays where the reason is the same.
+    /// Blocks the alert. `since` stays if the reason is the same.
     #[must_use]
     pub fn with_blocked(
         mut self,
@@ -138,7 +138,7 @@ impl Record {
         self.with_payload(payload)
     }
 
-    /// Blocks because ConnectWise refused a call for the sake of this alert, just now.
+    /// Blocks the alert because ConnectWise just refused a call for it.
     #[must_use]
     pub fn with_refusal(
         mut self,
@@ -151,7 +151,7 @@ impl Record {
         self.with_payload(payload)
     }
 
-    /// Keeps a text for the time when no message has it.
+    /// Stores a text, for the time when no message has it.
     #[must_use]
     pub fn with_payload(mut self, payload: Option<&Payload>) -> Self {
         if let Some(payload) = payload {
@@ -160,7 +160,7 @@ impl Record {
         self
     }
 
-    /// Takes a claim; what blocked the record no longer does.
+    /// Takes a claim, which ends a block.
     #[must_use]
     pub fn with_claim(mut self, claim: Claim) -> Self {
         // A late close of a ticket that stayed closed has settled by now.
@@ -173,8 +173,8 @@ impl Record {
         self
     }
 
-    /// The given-up writes that are looked for at their time. A late close changes something only where its ticket is open, so it is
-    /// remembered for the case that the ticket is reopened, and nothing looks for it until then.
+    /// The rechecks that lead to a search. A late close changes something only while its ticket is
+    /// open. So its recheck waits until the ticket is reopened.
     pub fn pending_rechecks(&self) -> impl Iterator<Item = &Recheck> {
         let ticket_ref = self.open().map(|_| self.ticket_ref());
         self.rechecks.iter().filter(move |recheck| {
@@ -182,7 +182,7 @@ impl Record {
         })
     }
 
-    /// Records a ticket that stands, whoever's claim is running: that ends the claim.
+    /// Records an open ticket. This ends any claim, whoever holds it.
     #[must_use]
     pub fn with_open(mut self, open: OpenTicket) -> Self {
         if self.open().map(|known| known.ticket_id) != Some(open.ticket_id) {
@@ -196,8 +196,8 @@ impl Record {
         self.without_needless_text()
     }
 
-    /// A text is kept for the ticket that is to be made if the open one turns out to have ended before the alert was raised anew, or
-    /// if a close that was given up takes effect late.
+    /// A text is kept for the next ticket, which is needed if the open one proves to have been
+    /// closed before the alert was raised again, or if a close that was given up takes effect late.
     fn without_needless_text(mut self) -> Self {
         if !self.is_raised_anew() && !self.may_close_late() {
             self.payload = None;
@@ -205,15 +205,16 @@ impl Record {
         self
     }
 
-    /// Records a ticket that a create made under this claim, whether the claim is still its own or not: a ticket that stands is
-    /// recorded and ends whatever claim runs. Where this life has another ticket already, or is over, this one is too many.
+    /// Records a ticket that a create made under this claim, even if the worker has lost the claim:
+    /// an open ticket is recorded and ends any claim. If this occurrence already has another
+    /// ticket, or is over, the new one is a duplicate.
     #[must_use]
     pub fn with_created(self, open: OpenTicket, claim: &Claim) -> Self {
         let known = match &self.actual {
             _ if claim.ticket_ref != self.occurrence_ref() => None,
             Some(Actual::Open(there)) => Some(there.ticket_id),
             Some(Actual::Closed(there)) if self.is_occurrence_over() => Some(there.ticket_id),
-            // The ticket of the life before does not count, nor one out of reach.
+            // The ticket of the previous occurrence does not count, nor one that is out of reach.
             Some(Actual::Closed(_)) | None => {
                 let noted_repeats = self.repeats_reported_by(claim);
                 return self.with_open(OpenTicket {
@@ -228,8 +229,8 @@ impl Record {
         self.with_duplicate(Duplicate::new(open.ticket_id, claim))
     }
 
-    /// How many repeats since the present raise a claimed ticket or note tells. Where the alert was resolved and raised since it was
-    /// claimed, they are counted anew.
+    /// How many repeats since the current raise a claimed ticket or note reports. If the alert was
+    /// resolved and raised again since the claim, repeats are counted from the new raise.
     #[must_use]
     pub fn repeats_reported_by(&self, claim: &Claim) -> u32 {
         let details = self.desired.details.as_ref();
@@ -240,7 +241,7 @@ impl Record {
         }
     }
 
-    /// Remembers a ticket too many, once.
+    /// Adds a duplicate, once.
     #[must_use]
     pub fn with_duplicate(mut self, duplicate: Duplicate) -> Self {
         let known = |known: &Duplicate| known.ticket_id == duplicate.ticket_id;
@@ -250,7 +251,7 @@ impl Record {
         self
     }
 
-    /// A person lets it go on: what waited for that does not any more.
+    /// A person releases the alert: ends a block that waits for a person.
     #[must_use]
     pub fn released(mut self) -> Self {
         let waits = |blocked: &BlockedSince| {
@@ -260,9 +261,10 @@ impl Record {
         self
     }
 
-    /// The record as seen from the ConnectWise that the connection points at now: what belongs to another one is out of reach.
-    /// Nothing is called there. An active alert gets its ticket in the present one. A write of unknown outcome has its time to
-    /// settle first: it may be the same ConnectWise behind another address.
+    /// The record from the view of the ConnectWise that the connection points at now. A ticket in
+    /// another one is out of reach and is not called. An active alert gets a new ticket. A write of
+    /// unknown outcome first has its time to settle: the other address may belong to the same
+    /// ConnectWise.
     #[must_use]
     pub fn in_epoch(mut self, epoch: u32, settle: SignedDuration, now: Timestamp) -> Self {
         self.duplicates.retain(|duplicate| duplicate.epoch == epoch);
@@ -270,14 +272,15 @@ impl Record {
         if let Some(claim) = self.claim.as_ref().filter(is_over).cloned() {
             self = self.with_write_given_up(&claim, now);
         }
-        // A token is unique everywhere: the same ConnectWise behind another address shows a late ticket, another one shows none.
+        // A reference is unique everywhere. The same ConnectWise at another address shows a late
+        // ticket; another ConnectWise shows none.
         self.rechecks.set_epoch(epoch);
         match &self.actual {
             Some(Actual::Open(open)) if open.epoch != epoch && self.claim.is_none() => {
                 let (ticket_id, epoch) = (open.ticket_id, open.epoch);
                 let payload = self.payload.clone();
                 let record = self.with_closed(ticket_id, epoch, ClosedBy::OutOfReach, now);
-                // The text is needed for the ticket in the present ConnectWise.
+                // The new ticket needs the text.
                 record.with_payload(payload.as_ref())
             }
             Some(Actual::Open(_) | Actual::Closed(_)) | None => self,
@@ -291,16 +294,18 @@ impl Record {
         self
     }
 
-    /// Whether a close of the open ticket was given up and may still take effect. Then the next ticket
-    /// needs a text.
+    /// Whether a close of the open ticket was given up and may still take effect. Then the next
+    /// ticket needs a text.
     #[must_use]
     pub fn may_close_late(&self) -> bool {
         self.open().is_some() && self.rechecks.contains(Op::Close, &self.ticket_ref())
     }
 
-    /// Records the end of the ticket. A raise that came meanwhile begins the next life: where we closed the ticket any raise does;
-    /// where a person ended it, one that began the alert anew after that. A person who ends the ticket of an alert that goes on has
-    /// seen that it does. A ticket that is found closed after a close of ours that was given up was closed by us.
+    /// Records the end of the ticket. If a newer raise is known, the next occurrence starts: after
+    /// a close by Ticketbridge with any active alert; after a person's close only with a raise that
+    /// came later. A person who closes the ticket of an alert that is still repeated knows about
+    /// it. A ticket that is found closed after a close that was given up was closed by
+    /// Ticketbridge.
     #[must_use]
     pub fn with_closed(
         mut self,
@@ -312,12 +317,12 @@ impl Record {
         let mut ended = ended.into();
         if ended.by == ClosedBy::Technician && self.may_close_late() {
             ended.by = ClosedBy::Us;
-            // It has taken effect, and is not to come any more.
+            // The close has taken effect, so it cannot come late any more.
             let carried = self.ticket_ref();
             self.rechecks
                 .retain(|recheck| !recheck.is_for(Op::Close, &carried));
         }
-        // A clock that is ahead of ours says nothing.
+        // A time in the future comes from a wrong clock and is ignored.
         ended.at = ended.at.filter(|at| *at <= now);
         let is_next = match ended.by {
             ClosedBy::Us => self.desired.active,
@@ -327,7 +332,7 @@ impl Record {
                         .at
                         .is_none_or(|at| self.raise_received_at() >= Some(at))
             }
-            // The same life goes on elsewhere.
+            // The same occurrence continues in another ConnectWise.
             ClosedBy::OutOfReach => false,
         };
         let (company_id, ticket_ref) = match (&self.actual, &self.claim) {
@@ -347,7 +352,7 @@ impl Record {
         self.claim = None;
         self.blocked = None;
         if is_next {
-            // Its text is needed still: its message is gone.
+            // The next ticket needs the text, since its message is gone.
             self.occurrence += 1;
         } else {
             self.payload = None;
@@ -355,7 +360,8 @@ impl Record {
         self
     }
 
-    /// Whether the alert ended and was raised anew since its ticket was made, or since its creation was begun: both by our own clock.
+    /// Whether the alert was raised again since its ticket was created, or since the creation
+    /// started. Both times are by Ticketbridge's clock.
     fn is_raised_anew(&self) -> bool {
         let made_at = match (&self.actual, &self.claim) {
             (Some(Actual::Open(open)), _) => Some(open.opened_at),
@@ -374,7 +380,8 @@ impl Record {
             .map(|details| details.raise_received_at)
     }
 
-    /// Begins the next life of an alert that is still repeated long after a person ended its ticket, where the partner wants that.
+    /// Starts the next occurrence of an alert that is still repeated long after a person closed its
+    /// ticket, if the partner's settings ask for that.
     #[must_use]
     pub fn renew(mut self, settings: &Settings) -> Self {
         let details = self
@@ -396,7 +403,7 @@ impl Record {
         self
     }
 
-    /// Records where the open ticket lies now: a technician may have moved it.
+    /// Records the current board of the open ticket. A technician may have moved it.
     #[must_use]
     pub fn with_board(mut self, board_id: Option<RecordId>) -> Self {
         if let Some(Actual::Open(open)) = &mut self.actual {
@@ -405,14 +412,15 @@ impl Record {
         self
     }
 
-    /// Lets the claim go with nothing done.
+    /// Ends the claim without a change.
     #[must_use]
     pub fn without_claim(mut self) -> Self {
         self.claim = None;
         self
     }
 
-    /// Notes that the outcome of the claimed write is not known, and keeps the text for the time until it is.
+    /// Records that the outcome of the claimed write is unknown, and keeps the text until it is
+    /// known.
     #[must_use]
     pub fn with_unknown_outcome(mut self, payload: Option<&Payload>, now: Timestamp) -> Self {
         if let Some(claim) = &mut self.claim {
@@ -421,8 +429,9 @@ impl Record {
         self.with_payload(payload)
     }
 
-    /// Notes that ConnectWise seems to refuse the claimed write, whose outcome is not known yet: if it shows no effect, the alert is
-    /// blocked. Blocked at once, the next attempt could make a second ticket beside one that comes late.
+    /// Records that ConnectWise seems to refuse the claimed write, whose outcome is still unknown.
+    /// If the write shows no effect, the alert is blocked. If it were blocked at once, the next
+    /// attempt could make a second ticket beside one that appears late.
     #[must_use]
     pub fn with_suspected_refusal(
         mut self,
@@ -491,16 +500,16 @@ impl Record {
         self
     }
 
-    /// It goes on: where a claim is to be cleared up nothing holds it any more, and its claim brings it back if its message is lost.
-    /// Without one it stays listed as it is.
+    /// Ends a block while a claim is pending, so that the claim's outcome is found out; if the
+    /// message is lost, the claim brings the alert back. Without a claim the block stays.
     #[must_use]
     pub fn unblock_claimed(mut self) -> Self {
         self.blocked = self.blocked.filter(|_| self.claim.is_none());
         self
     }
 
-    /// Nothing is to be done: nothing holds the record up any more. The text goes, unless another ticket may be needed soon: where
-    /// a close that was given up takes effect late.
+    /// Ends a block, since nothing is to be done. The text is dropped, unless the next ticket may
+    /// be needed soon because a close that was given up can take effect late.
     #[must_use]
     pub fn with_nothing_to_do(mut self, event: Option<&Event>) -> Self {
         self.blocked = None;
@@ -510,7 +519,8 @@ impl Record {
         self.without_needless_text()
     }
 
-    /// The text for a ticket or note: the event's own where it is the newest, else what was kept, else the event's all the same.
+    /// The text for a ticket or note: that of the event if it is the newest, else the stored one,
+    /// else that of the event.
     #[must_use]
     pub fn text<'a>(&'a self, event: Option<&'a Event>) -> Option<&'a Payload> {
         let last = self.desired.last.as_ref().map(|last| last.digest);
@@ -529,8 +539,9 @@ impl Record {
         self
     }
 
-    /// Long after its ticket ended, what is left of it: which life it had, its ticket, and the last event, so that an old event makes no
-    /// second ticket. It stays for ever.
+    /// Long after its ticket was closed, reduces the record to a tombstone: its occurrence, its
+    /// ticket and the last event, so that an old event makes no second ticket. A tombstone stays
+    /// for ever.
     #[must_use]
     pub fn shrink(mut self, now: Timestamp) -> Self {
         if self.shrinks_at().is_some_and(|at| at <= now) {
@@ -542,7 +553,8 @@ impl Record {
         self
     }
 
-    /// When nothing but its tombstone is of use; none while something is still to be done, or where it is one.
+    /// When only a tombstone is needed. `None` while something is still to be done, or if the
+    /// record is a tombstone.
     fn shrinks_at(&self) -> Option<Timestamp> {
         let is_over = self.claim.is_none()
             && self.blocked.is_none()
@@ -550,7 +562,8 @@ impl Record {
             && self.duplicates.is_empty();
         match &self.actual {
             Some(Actual::Closed(closed)) if is_over && self.desired.details.is_some() => {
-                // Forgotten while it is repeated, an alert whose ticket a person ended would look new.
+                // If the record were reduced while the alert is repeated, the alert would look new
+                // although a person closed its ticket.
                 let repeated = self
                     .desired
                     .last_received_at
@@ -564,7 +577,8 @@ impl Record {
         }
     }
 
-    /// When somebody must look at it even if no message comes: at a given-up create, at a claim whose message was lost, or to shrink it.
+    /// When reconcile must look at the record even if no message comes: for a recheck, for a claim
+    /// whose message was lost, or to shrink it.
     #[must_use]
     pub fn next_check_at(&self) -> Option<Timestamp> {
         let abandoned = self.claim.as_ref().map(|claim| {
@@ -577,13 +591,15 @@ impl Record {
         rechecks.chain(abandoned).chain(shrinks).min()
     }
 
-    /// Where the sparse index lists it: `(state_of, tenant_since)`; nowhere when nothing is there and nothing holds it up, or all is over.
+    /// The keys in the sparse index: `(state_of, tenant_since)`. `None` if there is no ticket and
+    /// no block, or if everything is over.
     #[must_use]
     pub fn index(&self, item_key: &str) -> Option<(String, String)> {
         let (state, since) = match (&self.blocked, &self.actual) {
             (Some(blocked), _) => ("blocked", blocked.since),
             (None, Some(Actual::Open(open))) => ("open", open.opened_at),
-            // A person ended its ticket, and it goes on: lists and its own time tell when it ends, so that the next raise is a new one.
+            // A person closed the ticket of an active alert. Snapshots and expiry show when it is
+            // resolved, so that the next raise is a new occurrence.
             (None, Some(Actual::Closed(closed))) if self.desired.active => ("open", closed.at),
             (None, Some(Actual::Closed(closed))) if self.desired.details.is_some() => {
                 ("closed", closed.at)

@@ -1,4 +1,4 @@
-//! The ticket of an alert, as it is recorded.
+//! The actual state: the ticket of an alert, as it is recorded.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,78 +8,69 @@ use crate::alert::event::Severity;
 use crate::alert::key::TicketRef;
 use crate::{AlertKey, RecordId};
 
-/// What stands in ConnectWise.
+/// The ticket of an alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Actual {
-    /// A ticket that nobody has closed, as far as is known.
+    /// A ticket that is open, as far as is known.
     Open(OpenTicket),
-    /// A ticket that is not followed any more.
+    /// A ticket that Ticketbridge no longer changes.
     Closed(ClosedTicket),
 }
 
-/// An open ticket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenTicket {
-    /// Its number.
     pub ticket_id: RecordId,
-    /// The board that it was made on.
+    /// The board, when it was last seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board_id: Option<RecordId>,
-    /// The company that it was made for.
     pub company_id: RecordId,
-    /// The connection's epoch: which ConnectWise it is in.
+    /// The epoch of the connection, which identifies the ConnectWise.
     pub epoch: u32,
-    /// When it was recorded.
     pub opened_at: Timestamp,
-    /// The severity that its priority stands for.
+    /// The severity for which its priority was set.
     pub severity: Severity,
-    /// When it last got a note.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_note_at: Option<Timestamp>,
-    /// How many repeats its notes have told.
+    /// How many repeats its notes report.
     #[serde(default)]
     pub noted_repeats: u32,
-    /// Whether a note said that the alert is gone.
+    /// Whether a note says that the alert is resolved.
     #[serde(default)]
     pub noted_resolved: bool,
-    /// Whether the ticket was reopened and no note says so yet.
+    /// Whether the ticket was reopened and has no note about that yet.
     #[serde(default)]
     pub owes_reopened_note: bool,
-    /// The token that it carries, where it is not the present life's: it was opened again.
+    /// Its reference, if that is not the reference of the current occurrence: it was reopened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_ref: Option<TicketRef>,
 }
 
-/// A ticket that is not followed any more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClosedTicket {
-    /// Its number.
     pub ticket_id: RecordId,
-    /// Which life of the alert it was made for.
+    /// The occurrence for which it was created.
     pub occurrence: u32,
-    /// The connection's epoch: which ConnectWise it is in.
+    /// The epoch of the connection, which identifies the ConnectWise.
     pub epoch: u32,
-    /// When that was recorded.
+    /// When the end was recorded.
     pub at: Timestamp,
-    /// When it ended, by ConnectWise's own word where it gives one; otherwise when that was recorded.
+    /// When it was closed, according to ConnectWise, else when that was recorded.
     pub ended_at: Timestamp,
-    /// Who ended it.
     pub by: ClosedBy,
-    /// The company that it was made for, where that is known.
+    /// The company, if known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company_id: Option<RecordId>,
-    /// The token that it carries, where it is not its life's: it was opened again.
+    /// Its reference, if that is not the reference of its occurrence: it was reopened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ticket_ref: Option<TicketRef>,
 }
 
-/// Who ended a ticket, and when.
+/// The end of a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TicketEnd {
-    /// Who.
     pub by: ClosedBy,
-    /// When, where ConnectWise says so.
+    /// When, if ConnectWise says so.
     pub at: Option<Timestamp>,
 }
 
@@ -89,24 +80,21 @@ impl From<ClosedBy> for TicketEnd {
     }
 }
 
-/// Who ended a ticket.
+/// Who closed a ticket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClosedBy {
-    /// We did: its alert is gone.
+    /// Ticketbridge, since the alert was resolved.
     Us,
-    /// A technician closed it.
     Technician,
-    /// A technician deleted it.
     Deleted,
-    /// A technician gave it to another company, or to another use: it is left alone.
+    /// A technician moved it to another company or merged it. It is left alone.
     Moved,
-    /// Nobody: it is in a ConnectWise that the connection no longer points at.
+    /// Nobody. It is in a ConnectWise that the connection no longer points at.
     OutOfReach,
 }
 
 impl OpenTicket {
-    /// The ticket that a claimed create made.
     #[must_use]
     pub fn new(
         ticket_id: RecordId,
@@ -129,14 +117,15 @@ impl OpenTicket {
         }
     }
 
-    /// The reference that the ticket carries; `occurrence` is the record's.
+    /// `occurrence` is the current one of the record.
     #[must_use]
     pub fn ticket_ref(&self, key: &AlertKey, occurrence: u32) -> TicketRef {
         let own = || TicketRef::new(key, occurrence);
         self.ticket_ref.clone().unwrap_or_else(own)
     }
 
-    /// A ticket of an earlier life that was opened again under this claim, or is found open after it.
+    /// A ticket of an earlier occurrence that was reopened under this claim, or was found open
+    /// after it.
     #[must_use]
     pub fn reopened(
         ticket_id: RecordId,
@@ -145,7 +134,7 @@ impl OpenTicket {
         now: Timestamp,
     ) -> Self {
         Self {
-            // What its priority stands for is not known any more: it is set anew.
+            // Its priority is not known any more, so it is set again.
             severity: Severity::Informational,
             last_note_at: Some(now),
             owes_reopened_note: true,
@@ -156,7 +145,6 @@ impl OpenTicket {
 }
 
 impl Actual {
-    /// The open ticket, if it is one.
     #[must_use]
     pub fn open(&self) -> Option<&OpenTicket> {
         match self {
@@ -167,7 +155,6 @@ impl Actual {
 }
 
 impl ClosedTicket {
-    /// The reference that the ticket of this alert carries.
     #[must_use]
     pub fn ticket_ref(&self, key: &AlertKey) -> TicketRef {
         let own = || TicketRef::new(key, self.occurrence);
@@ -176,7 +163,6 @@ impl ClosedTicket {
 }
 
 impl ClosedBy {
-    /// For a log line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,4 +1,4 @@
-//! What the source's events ask for.
+//! The desired state: what the source's events ask for.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -8,52 +8,48 @@ use crate::alert::event::{EventOrder, Severity};
 use crate::alert::kind::Category;
 use crate::alert::resolution::Resolution;
 
-/// What the events ask for.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Desired {
-    /// The newest event taken in; none in a record that no event has touched.
+    /// The newest folded event. `None` if there was no event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<EventOrder>,
-    /// When an event that says that the alert is active was last received, or one that ended it: also a repeat that is not the newest by
-    /// its own time.
+    /// When an event was last received that says that the alert is active, or one that resolved it.
+    /// A repeat counts too if it is not the newest by its own time.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_received_at: Option<Timestamp>,
-    /// Whether the alert is there.
     pub active: bool,
-    /// What the last raise said; none where only a resolve was ever seen.
+    /// From the last raise. `None` if only a resolve was ever received.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<AlertDetails>,
-    /// What shows that it is gone, where no event says so.
+    /// Why the alert counts as resolved, if no event says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolution: Option<Resolution>,
 }
 
-/// What a standing alert looks like.
+/// The details of an active alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlertDetails {
-    /// What sort of alert.
     pub kind: Kind,
-    /// The board category of the kind.
     pub category: Category,
-    /// How bad it is now.
     pub severity: Severity,
-    /// When this life of the alert began.
+    /// When this occurrence was raised, by the source's clock.
     pub raised_at: Timestamp,
-    /// When the event that began it was received.
+    /// When that event was received.
     pub raise_received_at: Timestamp,
-    /// When the last event before that occurred.
+    /// When the event before it happened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous_event_at: Option<Timestamp>,
-    /// How often it was repeated in this life.
+    /// How often it was repeated in this occurrence.
     pub repeats: u32,
-    /// Gone by itself at this time, unless repeated.
+    /// When it expires, unless it is repeated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<Timestamp>,
 }
 
 impl Desired {
-    /// Whether this still shows that the alert is resolved. Snapshots lag behind events: an event that is not the newest may have
-    /// said since that the alert is active, or that it expires later.
+    /// Whether this still shows that the alert is resolved. Snapshots lag behind events: an event
+    /// that is not the newest may have said since that the alert is active, or that it expires
+    /// later.
     #[must_use]
     pub(crate) fn is_resolved_by(&self, resolution: &Resolution) -> bool {
         match resolution {

@@ -8,47 +8,45 @@ use crate::ClaimId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Op {
-    /// POST a ticket.
+    /// Posts a ticket.
     Create,
-    /// POST a note.
+    /// Posts a note.
     Note(NoteKind),
-    /// PATCH the priority.
+    /// Patches the priority.
     Patch,
-    /// PATCH the status to a closed one.
+    /// Patches the status to the closing one.
     Close,
-    /// PATCH the status to an open one.
+    /// Patches the status to an open one.
     Reopen,
-    /// PATCH the status of a duplicate to a closed one.
+    /// Patches the status of a duplicate to the closing one.
     Repair,
 }
 
 impl Op {
-    /// Whether an effect that comes long after the write was given up changes what is recorded.
+    /// Whether an effect that comes long after the write was given up changes the record.
     pub(super) fn can_take_effect_late(self) -> bool {
         matches!(self, Self::Create | Self::Close | Self::Reopen)
     }
 }
 
-/// What a note tells.
+/// The content of a note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteKind {
-    /// The alert was repeated.
     Repeats,
-    /// The alert is resolved, and a person closes the ticket.
+    /// The alert is resolved, and a person is to close the ticket.
     Resolved,
-    /// The alert is resolved, and the ticket is closed next.
+    /// The alert is resolved, and Ticketbridge closes the ticket next.
     Closing,
-    /// The ticket was reopened.
     Reopened,
-    /// This ticket is a duplicate, and is closed next.
+    /// This ticket is a duplicate and is closed next.
     Duplicate,
-    /// This ticket stays, and has a duplicate.
+    /// This ticket stays; another one is its duplicate.
     Kept,
 }
 
 impl NoteKind {
-    /// The mark by which a read finds the note that was written under a claim.
+    /// The mark in the note's text by which the note of a claim is found.
     #[must_use]
     pub fn mark(self, claim: &ClaimId) -> String {
         let kind = match self {
