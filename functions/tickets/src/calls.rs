@@ -227,9 +227,9 @@ impl Calls<'_> {
         let (mark, desired) = (note.kind().mark(&self.claim.id), &self.record.desired);
         let details = desired.details.as_ref();
         let (text, for_customers) = match note {
-            NoteContent::Repeats { untold, .. } => {
+            NoteContent::Repeats { unreported, .. } => {
                 let details = details.ok_or(TicketError::NoText)?;
-                let text = repeat_note(*untold, details, self.work.text, &mark);
+                let text = repeat_note(*unreported, details, self.work.text, &mark);
                 (text, NoteDisplay::Discussion)
             }
             NoteContent::Resolved => (

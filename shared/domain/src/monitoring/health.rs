@@ -225,7 +225,7 @@ impl Incident {
     }
 
     /// What no mail has named yet.
-    fn untold(&self) -> BTreeSet<Issue> {
+    fn unreported(&self) -> BTreeSet<Issue> {
         let is_told = |issue: &&Issue| {
             !self
                 .notified
@@ -243,13 +243,13 @@ impl Incident {
             return (self.good >= GOOD).then_some(Notification::Resolved(scope));
         }
         let passed = now.duration_since(notified_at);
-        let untold = self.untold();
+        let unreported = self.unreported();
         let more = match scope {
             IncidentScope::Connection => true,
             IncidentScope::PartnerConfig => passed >= MORE,
         };
-        if more && !untold.is_empty() {
-            return Some(Notification::More(scope, untold));
+        if more && !unreported.is_empty() {
+            return Some(Notification::More(scope, unreported));
         }
         (passed >= REMINDER).then_some(Notification::Reminder(scope))
     }

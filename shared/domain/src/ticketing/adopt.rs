@@ -1,4 +1,5 @@
-//! What tickets found by their token mean: an uncertain create did happen, a given-up one happened late, or the table forgot.
+//! What tickets that were found by their reference mean: an uncertain create took effect, or a
+//! write that was given up took effect late.
 
 use jiff::Timestamp;
 
@@ -7,12 +8,12 @@ use crate::alert::event::Severity;
 use crate::alert::record::{Actual, Claim, Duplicate, Op, OpenTicket, Recheck, Record};
 use crate::ticketing::found_ticket::FoundTicket;
 
-/// The record after a search found tickets with the token of an uncertain create. The token names the life of the alert, so each
-/// of them is its ticket, whatever ConnectWise's clock says; closed means closed by a technician, and in another company moved by
-/// one.
+/// Applies a search that found tickets with the reference of an uncertain create. The reference
+/// names the occurrence, so each of them is its ticket, whatever ConnectWise's clock says. A closed
+/// one was closed by a technician, one in another company was moved by a technician.
 ///
-/// After a change of the connection, a ticket of before may carry the token too. Then the claimed create has still not shown its
-/// effect, and is looked for again.
+/// After a change of the connection, an older ticket may carry the reference too. Then the claimed
+/// create has still shown no effect, and is searched for again.
 #[must_use]
 pub fn adopt(record: Record, claim: &Claim, found: &[FoundTicket], now: Timestamp) -> Record {
     let of_before = match &record.actual {
@@ -31,7 +32,8 @@ fn with_adopted(record: Record, claim: &Claim, found: &[FoundTicket], now: Times
     let ours = |ticket: &&FoundTicket| ticket.ended(&claim.ticket_ref, claim.company_id).is_none();
     let open: Vec<&FoundTicket> = found.iter().filter(ours).collect();
     if let Some(ticket) = kept(&open, None) {
-        // After a create that was given up, this may be its ticket, whose text has fewer repeats.
+        // After a create that was given up, this may be its ticket, whose text reports fewer
+        // repeats.
         let noted_repeats = match record.was_given_up_before(claim) {
             true => 0,
             false => record.repeats_reported_by(claim),
@@ -60,7 +62,7 @@ fn with_adopted(record: Record, claim: &Claim, found: &[FoundTicket], now: Times
     }
 }
 
-/// The record after a given-up write was looked for once more; `found` carry the token of its ticket.
+/// Applies the search of a recheck. `found` are the tickets with its reference.
 #[must_use]
 pub fn apply_recheck(
     record: Record,
@@ -69,7 +71,7 @@ pub fn apply_recheck(
     now: Timestamp,
 ) -> Record {
     match (recheck.op, record.open(), &record.actual) {
-        // What is found closed now was closed by us.
+        // A ticket that is closed now was closed by Ticketbridge.
         (Op::Close, Some(open), _) => {
             let is_it = |ticket: &&FoundTicket| ticket.ticket_id == open.ticket_id;
             let it = found.iter().find(is_it);
@@ -81,7 +83,8 @@ pub fn apply_recheck(
                 None => record.with_recheck_done(recheck),
             }
         }
-        // What is found open now was opened by us, and is recorded again: what is wanted decides about it.
+        // A ticket that is open now was reopened by Ticketbridge and is recorded again. The desired
+        // state decides what follows.
         (Op::Reopen, None, Some(Actual::Closed(closed))) => {
             let is_it = |ticket: &&FoundTicket| {
                 let ended = ticket.ended(&recheck.ticket_ref, recheck.company_id);
@@ -99,7 +102,7 @@ pub fn apply_recheck(
     }
 }
 
-/// The open ticket that a given-up write made, or opened.
+/// The open ticket that a late create or reopen left.
 fn of_recheck(
     record: &Record,
     ticket: &FoundTicket,
@@ -129,15 +132,15 @@ fn of_recheck(
     }
 }
 
-/// The record with tickets that came late. Of several open ones one stays: the one that a person changed, else the recorded one,
-/// else the lowest number.
+/// Applies tickets that appeared late. Of several open ones one stays: the one that a person
+/// changed, else the recorded one, else the one with the lowest number.
 fn with_late_tickets(
     mut record: Record,
     recheck: &Recheck,
     found: &[FoundTicket],
     now: Timestamp,
 ) -> Record {
-    // One that a person closed, moved or merged is left alone, and stands for nothing.
+    // A ticket that a person closed, moved or merged is left alone and does not count.
     let is_open = |ticket: &&FoundTicket| {
         ticket
             .ended(&recheck.ticket_ref, recheck.company_id)
@@ -156,7 +159,8 @@ fn with_late_tickets(
     match &mut record.actual {
         Some(Actual::Open(there)) if present => {
             let recorded = there.ticket_id;
-            // Where the recorded ticket is not open any more, a person ended it: no other takes its place.
+            // If the recorded ticket is no longer open, a person closed it. No other ticket takes
+            // its place.
             let is_there = open.iter().any(|ticket| ticket.ticket_id == recorded);
             let keep = kept(&open, Some(recorded)).filter(|_| is_there);
             if let Some(keep) = keep.filter(|keep| keep.ticket_id != recorded) {
@@ -166,8 +170,8 @@ fn with_late_tickets(
             let keep = keep.map_or(recorded, |keep| keep.ticket_id);
             with_duplicates(record, &open, keep, duplicate)
         }
-        // The life is over, or has not its ticket yet though nothing was done since: a late one is adopted, and what is wanted
-        // decides about it.
+        // The occurrence is over, or has no ticket yet. A late ticket is adopted, and the desired
+        // state decides what follows.
         None if present => match kept(&open, None) {
             Some(keep) => {
                 let ticket = of_recheck(&record, keep, recheck, now);
@@ -176,7 +180,8 @@ fn with_late_tickets(
             }
             None => record,
         },
-        // The life of this token is over: what is still open of it is too much, except what is recorded.
+        // The occurrence of this reference is over: its open tickets are duplicates, except the
+        // recorded one.
         actual => {
             let recorded = match actual {
                 Some(Actual::Open(there)) => there.ticket_id,
@@ -188,7 +193,8 @@ fn with_late_tickets(
     }
 }
 
-/// Which of several open tickets stays: the one that a person changed, else the recorded one, else the lowest number.
+/// Which of several open tickets stays: the one that a person changed, else the recorded one, else
+/// the one with the lowest number.
 pub(crate) fn kept<'a>(
     open: &[&'a FoundTicket],
     recorded: Option<RecordId>,

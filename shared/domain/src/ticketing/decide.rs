@@ -1,4 +1,4 @@
-//! Comparing what is wanted with what is there, and naming the one next step.
+//! Compares the desired state with the actual ticket and names the next step.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,14 +16,48 @@ use crate::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopenin
 use crate::time::later;
 use crate::{Blocked, RecordId};
 
-/// Looks after a write of unknown outcome, in seconds from when it became uncertain; then at the settling time, then every 30 s.
+/// When the outcome of a write is looked up: in seconds since it became unknown, then at the
+/// settling time, then every 30 seconds.
 const VISITS: [i64; 3] = [15, 60, 240];
 
 const LATE_VISITS: SignedDuration = SignedDuration::from_secs(30);
 
-/// Names the next step. Total: every input gives a decision.
+/// Names the next step for an alert. Every input gives a decision.
 ///
 /// `settle` is how long ConnectWise may take to show a ticket whose creation it did not confirm.
+///
+/// ```
+/// use domain::alert::kind::Category;
+/// use domain::alert::record::Record;
+/// use domain::alert::{fold::fold, test_alert};
+/// use domain::connection::breaker::Breaker;
+/// use domain::connection::view::ConnectionView;
+/// use domain::ticketing::decide::decide;
+/// use domain::ticketing::decision::Decision;
+/// use domain::{AlertId, Blocked, Kind, PartnerId, TenantId};
+/// use jiff::{SignedDuration, Timestamp};
+///
+/// // An alert is raised before its partner has connected ConnectWise.
+/// let now = Timestamp::UNIX_EPOCH;
+/// let partner = PartnerId::parse("northwind")?;
+/// let tenant = TenantId::parse("acme-dental")?;
+/// let key = test_alert::key(partner, tenant, AlertId::for_test(now));
+/// let kind = Kind::parse("disk")?;
+/// let raised = test_alert::raised(key.clone(), kind, Category::Operations, None, now);
+/// let record = fold(Record::new(key), &raised);
+///
+/// let view = ConnectionView {
+///     connection: None,
+///     mapping: None,
+///     breaker: Breaker::default(),
+///     ticket_index: None,
+///     source_since: None,
+/// };
+/// let settle = SignedDuration::from_mins(10);
+/// let decision = decide(&record, &view, settle, now);
+/// assert_eq!(decision, Decision::Block(Blocked::NotSetUp));
+/// # Ok::<(), domain::InvalidId>(())
+/// ```
 #[must_use]
 pub fn decide(
     record: &Record,
@@ -31,22 +65,22 @@ pub fn decide(
     settle: SignedDuration,
     now: Timestamp,
 ) -> Decision {
-    let may = |decision: &Decision| may_call(needs(decision), view, now);
-    let mut decision = next(record, view, settle, now);
-    // A search that cannot be made now is made later; meanwhile the alert goes on.
-    if matches!(decision, Decision::Recheck(_)) && may(&decision).is_err() {
-        decision = remembered(record, view, now);
+    let check = |decision: &Decision| check_call(needed_rights(decision), view, now);
+    let mut decision = next_step(record, view, settle, now);
+    // If a recheck's search cannot be made now, it is made later; meanwhile the alert continues.
+    if matches!(decision, Decision::Recheck(_)) && check(&decision).is_err() {
+        decision = by_desired_or_search(record, view, now);
     }
     if let Some(blocked) = &record.blocked
         && is_refused(blocked, &decision)
     {
-        // Asking again is for reconcile, which does so now and then, or for a person.
+        // Only reconcile, which does so now and then, or a person may retry.
         return Decision::Block(blocked.reason.clone());
     }
-    may(&decision).map_or_else(|instead| instead, |()| decision)
+    check(&decision).map_or_else(|instead| instead, |()| decision)
 }
 
-/// Whether ConnectWise refused this very call before.
+/// Whether ConnectWise refused this call before.
 fn is_refused(blocked: &BlockedSince, decision: &Decision) -> bool {
     match decision {
         Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => false,
@@ -59,14 +93,15 @@ fn is_refused(blocked: &BlockedSince, decision: &Decision) -> bool {
     }
 }
 
-/// Whether a ticket may be looked at now, beside what is decided.
+/// Whether a ticket may be looked at now, in addition to the decision.
 #[must_use]
 pub fn may_look(view: &ConnectionView, now: Timestamp) -> bool {
-    may_call(&[rights::TICKETS_INQUIRE], view, now).is_ok()
+    check_call(&[rights::TICKETS_INQUIRE], view, now).is_ok()
 }
 
-/// Whether ConnectWise may be called for something that needs these rights; else what happens instead.
-fn may_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<(), Decision> {
+/// Whether ConnectWise may be called with these rights now. If not, returns the decision to take
+/// instead.
+fn check_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<(), Decision> {
     if rights.is_empty() {
         return Ok(());
     }
@@ -79,7 +114,8 @@ fn may_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<()
         return Err(Decision::Block(Blocked::MissingRight((*right).to_owned())));
     }
     match breaker.pause(now) {
-        // A message that waits for long is in flight all the time, and the queue's room for that is everybody's.
+        // A message that waits long is in flight all the time, and all partners share the queue's
+        // limit for that.
         Some(until) if breaker::exceeds_queue_wait(until.duration_since(now)) => {
             Err(Decision::Block(Blocked::Throttled))
         }
@@ -88,8 +124,8 @@ fn may_call(rights: &[&str], view: &ConnectionView, now: Timestamp) -> Result<()
     }
 }
 
-/// The rights that a decision's calls need; none for one that calls nobody.
-fn needs(decision: &Decision) -> &'static [&'static str] {
+/// The rights that a decision's calls need. Empty if it calls nothing.
+fn needed_rights(decision: &Decision) -> &'static [&'static str] {
     match decision {
         Decision::Nothing(_) | Decision::Wait { .. } | Decision::Block(_) => &[],
         Decision::Search
@@ -105,22 +141,23 @@ fn needs(decision: &Decision) -> &'static [&'static str] {
     }
 }
 
-fn next(
+fn next_step(
     record: &Record,
     view: &ConnectionView,
     settle: SignedDuration,
     now: Timestamp,
 ) -> Decision {
     let Some(claim) = &record.claim else {
-        return unclaimed(record, view, now);
+        return without_claim(record, view, now);
     };
-    let until = next_look(claim, settle);
+    let until = next_lookup(claim, settle);
     if now < until {
         return Decision::Wait { until };
     }
     match (&view.connection, claim.ticket_id) {
         (None, _) => Decision::Block(Blocked::NotSetUp),
-        // It was made in another ConnectWise, as far as is known: `Record::in_epoch` ends it when it is settled.
+        // As far as is known, it is in another ConnectWise. `Record::in_epoch` ends the claim when
+        // it has settled.
         (Some(connection), _) if connection.epoch != claim.epoch => Decision::Wait {
             until: claim.settled_at(settle),
         },
@@ -129,24 +166,24 @@ fn next(
     }
 }
 
-/// First what is amiss, then what is wanted.
-fn unclaimed(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+/// First duplicates and rechecks, then the desired state.
+fn without_claim(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
     let Some(connection) = &view.connection else {
-        return remembered(record, view, now);
+        return by_desired_or_search(record, view, now);
     };
     let here = |duplicate: &&Duplicate| duplicate.epoch == connection.epoch;
     if let Some(duplicate) = record.duplicates.iter().find(here) {
-        return Decision::Write(repair(record, duplicate, view));
+        return Decision::Write(repair_duplicate(record, duplicate, view));
     }
     let due = |recheck: &&Recheck| recheck.epoch == connection.epoch && recheck.at <= now;
     match record.pending_rechecks().find(due) {
         Some(recheck) => Decision::Recheck(recheck.clone()),
-        None => remembered(record, view, now),
+        None => by_desired_or_search(record, view, now),
     }
 }
 
-/// The next write about a duplicate: a note on it, a note on the ticket that stays, then it is closed.
-fn repair(record: &Record, duplicate: &Duplicate, view: &ConnectionView) -> TicketWrite {
+/// The next write for a duplicate: a note on it, a note on the ticket that stays, then its close.
+fn repair_duplicate(record: &Record, duplicate: &Duplicate, view: &ConnectionView) -> TicketWrite {
     let ticket_id = duplicate.ticket_id;
     if !duplicate.noted && may_note(view) {
         let kept = match &record.actual {
@@ -175,21 +212,22 @@ fn repair(record: &Record, duplicate: &Duplicate, view: &ConnectionView) -> Tick
     }
 }
 
-/// Whether notes may be written. A ticket is closed without its note where they may not.
+/// Whether notes may be written. Without that right, a ticket is closed without its note.
 fn may_note(view: &ConnectionView) -> bool {
     !view.breaker.missing_rights.contains(rights::TICKETS_ADD)
 }
 
-/// What is wanted, unless the table may have forgotten the alert: then that is looked up first.
-fn remembered(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
-    let decision = desired(record, view, now);
-    // A resolve is heard, and a ticket may be there that nobody remembers.
-    let heard = record.desired.last.is_some() && view.connection.is_some();
+/// The decision by the desired state, unless the table may have lost the alert: then its tickets
+/// are searched for first.
+fn by_desired_or_search(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+    let decision = by_desired(record, view, now);
+    // A resolve was received, and there may be a ticket that the table has lost.
+    let has_event = record.desired.last.is_some() && view.connection.is_some();
     let cleared = matches!(
         decision,
         Decision::Nothing(Idle::Cleared | Idle::OutOfReach)
     );
-    let cleared = heard && cleared;
+    let cleared = has_event && cleared;
     let makes = matches!(
         decision,
         Decision::Write(TicketWrite::Create(_) | TicketWrite::Reopen(_))
@@ -202,8 +240,9 @@ fn remembered(record: &Record, view: &ConnectionView, now: Timestamp) -> Decisio
     }
 }
 
-/// When a claim is due: its owner may be at work until then, or ConnectWise needs the time to settle.
-fn next_look(claim: &Claim, settle: SignedDuration) -> Timestamp {
+/// When the outcome of a claim is looked up next: its owner may be at work until then, or
+/// ConnectWise needs the time to settle.
+fn next_lookup(claim: &Claim, settle: SignedDuration) -> Timestamp {
     if claim.uncertain_at.is_none() && claim.visits == 0 {
         return claim.until;
     }
@@ -215,13 +254,14 @@ fn next_look(claim: &Claim, settle: SignedDuration) -> Timestamp {
     let next = early.map_or(settled, |&seconds| {
         settled.min(later(since, SignedDuration::from_secs(seconds)))
     });
-    // A message that comes late finds several searches due: made in one moment, they would all be blind to the same.
+    // If a message comes late, several searches are due. Made at the same moment, they would all
+    // miss the same ticket.
     claim
         .visited_at
         .map_or(next, |at| next.max(later(at, LATE_VISITS)))
 }
 
-fn desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
+fn by_desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
     let details = record
         .desired
         .details
@@ -229,12 +269,12 @@ fn desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
         .filter(|_| record.desired.active);
     match (&record.actual, details) {
         (None, None) => Decision::Nothing(Idle::Cleared),
-        (None, Some(details)) => create(record, details, None, view, now),
-        (Some(Actual::Open(open)), Some(details)) => active(open, details, view, now),
+        (None, Some(details)) => create_ticket(record, details, None, view, now),
+        (Some(Actual::Open(open)), Some(details)) => update_ticket(open, details, view, now),
         (Some(Actual::Open(_)), None) if record.desired.last.is_none() || record.desired.active => {
             Decision::Nothing(Idle::NoEventYet)
         }
-        (Some(Actual::Open(open)), None) => resolve(record, open, view, now),
+        (Some(Actual::Open(open)), None) => resolve_ticket(record, open, view, now),
         (Some(Actual::Closed(closed)), None) if closed.by == ClosedBy::OutOfReach => {
             Decision::Nothing(Idle::OutOfReach)
         }
@@ -243,12 +283,12 @@ fn desired(record: &Record, view: &ConnectionView, now: Timestamp) -> Decision {
             Decision::Nothing(Idle::EndedByPerson)
         }
         (Some(Actual::Closed(closed)), Some(details)) => {
-            create(record, details, Some(closed), view, now)
+            create_ticket(record, details, Some(closed), view, now)
         }
     }
 }
 
-pub(crate) fn create(
+pub(crate) fn create_ticket(
     record: &Record,
     details: &AlertDetails,
     before: Option<&ClosedTicket>,
@@ -289,7 +329,7 @@ pub(crate) fn create(
     }))
 }
 
-/// Whether the ticket of the life before is opened again, in place of a new one.
+/// Whether the ticket of the previous occurrence is reopened instead of creating a new one.
 fn may_reopen(
     before: &ClosedTicket,
     company: RecordId,
@@ -301,9 +341,10 @@ fn may_reopen(
     closed && before.company_id == Some(company) && now.duration_since(before.at) < days
 }
 
-/// The connection, if it points at the ticket's ConnectWise. If it does not, the connection that was read is older than the record,
-/// since `Record::in_epoch` leaves no open ticket elsewhere: both are read again.
-fn same_site<'a>(
+/// The connection, if it points at the ticket's ConnectWise. If it does not, the connection that
+/// was read is older than the record, since `Record::in_epoch` leaves no open ticket in another
+/// ConnectWise. Then both are read again.
+fn connection_of<'a>(
     open: &OpenTicket,
     view: &'a ConnectionView,
     now: Timestamp,
@@ -316,13 +357,13 @@ fn same_site<'a>(
     }
 }
 
-fn active(
+fn update_ticket(
     open: &OpenTicket,
     details: &AlertDetails,
     view: &ConnectionView,
     now: Timestamp,
 ) -> Decision {
-    let settings = match same_site(open, view, now) {
+    let settings = match connection_of(open, view, now) {
         Ok(connection) => &connection.settings,
         Err(decision) => return decision,
     };
@@ -332,23 +373,24 @@ fn active(
         return Decision::Write(TicketWrite::Note { ticket_id, note });
     }
     let severity = details.severity;
-    let worse = settings
+    let raised_priority = settings
         .priorities
         .get(&severity)
         .filter(|_| severity > open.severity);
-    if let Some(&priority) = worse {
+    if let Some(&priority) = raised_priority {
         return Decision::Write(TicketWrite::Patch {
             ticket_id,
             severity,
             priority,
         });
     }
-    let untold = details.repeats.saturating_sub(open.noted_repeats);
-    if untold == 0 {
+    let unreported = details.repeats.saturating_sub(open.noted_repeats);
+    if unreported == 0 {
         return Decision::Nothing(Idle::UpToDate);
     }
     let interval = SignedDuration::from_mins(i64::from(settings.note_interval_minutes));
-    // The first repeat is told at once: the alert may have been resolved in between, and a person may have closed the ticket since.
+    // The first repeat is reported at once: the alert may have been resolved in between, and a
+    // person may have closed the ticket since.
     let next_note = open
         .last_note_at
         .filter(|_| open.noted_repeats > 0)
@@ -358,13 +400,18 @@ fn active(
     }
     let note = NoteContent::Repeats {
         repeats: details.repeats,
-        untold,
+        unreported,
     };
     Decision::Write(TicketWrite::Note { ticket_id, note })
 }
 
-fn resolve(record: &Record, open: &OpenTicket, view: &ConnectionView, now: Timestamp) -> Decision {
-    let settings = match same_site(open, view, now) {
+fn resolve_ticket(
+    record: &Record,
+    open: &OpenTicket,
+    view: &ConnectionView,
+    now: Timestamp,
+) -> Decision {
+    let settings = match connection_of(open, view, now) {
         Ok(connection) => &connection.settings,
         Err(decision) => return decision,
     };

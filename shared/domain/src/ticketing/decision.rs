@@ -1,4 +1,4 @@
-//! The next step for an alert.
+//! The next step for an alert, as [`decide`](super::decide::decide) names it.
 
 use jiff::Timestamp;
 
@@ -6,27 +6,24 @@ use crate::alert::record::Recheck;
 use crate::ticketing::ticket_write::TicketWrite;
 use crate::{Blocked, RecordId};
 
-/// The one next step.
+/// The next step for an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Nothing is to be done.
     Nothing(Idle),
-    /// Nothing can be done before this time: another worker holds the claim, or ConnectWise needs time to settle.
+    /// Wait until this time: another worker holds the claim, or ConnectWise needs time to settle.
     Wait {
-        /// When to decide again.
         until: Timestamp,
     },
-    /// The alert cannot go on.
     Block(Blocked),
-    /// It is not known whether a ticket was made: look for its token.
+    /// It is unknown whether a ticket was created: search for its reference.
     Search,
-    /// It is not known whether a write took effect: look at its ticket.
+    /// It is unknown whether a write took effect: look at its ticket.
     Verify(RecordId),
-    /// A given-up write can have happened late: look for its token.
+    /// A write that was given up may have happened late: search for its ticket.
     Recheck(Recheck),
-    /// The table may have forgotten this alert: look for tickets of any life of it.
+    /// The table may have lost this alert: search for tickets of all its occurrences.
     FindPriorTickets,
-    /// It is not known whether the table has forgotten anything: look for any ticket of ours.
+    /// It is unknown whether the table has lost anything: search for any Ticketbridge ticket.
     DetectExistingTickets,
     /// Take a claim and make one write.
     Write(TicketWrite),
@@ -35,18 +32,18 @@ pub enum Decision {
 /// Why nothing is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Idle {
-    /// No alert, no ticket.
+    /// There is neither an active alert nor a ticket.
     Cleared,
-    /// The ticket says what it should.
+    /// The ticket is up to date.
     UpToDate,
-    /// The last note is too young for another.
+    /// The last note is too recent for another one.
     NotedRecently,
-    /// The ticket is closed and the alert is gone.
+    /// The ticket is closed and the alert is resolved.
     Closed,
-    /// The alert is gone, and its ticket is in another ConnectWise.
+    /// The alert is resolved, and its ticket is in another ConnectWise.
     OutOfReach,
-    /// A person ended the ticket while the alert stood: only a newer raise makes another.
+    /// A person closed the ticket while the alert was active. Only a newer raise makes another one.
     EndedByPerson,
-    /// The ticket was found in ConnectWise, and no event has told of its alert since.
+    /// The ticket was found in ConnectWise, and no event about its alert has come since.
     NoEventYet,
 }

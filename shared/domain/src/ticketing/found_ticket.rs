@@ -1,4 +1,4 @@
-//! A ticket that a search of ConnectWise returned.
+//! A ticket that ConnectWise returned.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,33 +6,27 @@ use crate::alert::record::{ClosedBy, TicketEnd};
 use crate::time::later;
 use crate::{RecordId, TicketRef};
 
-/// A ticket that carries a token of the alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundTicket {
-    /// Its number.
     pub ticket_id: RecordId,
-    /// What it carries, if that is a token of ours.
+    /// Its reference, if it has one of Ticketbridge.
     pub ticket_ref: Option<TicketRef>,
-    /// The board that it is on.
     pub board_id: Option<RecordId>,
-    /// Whose it is now.
     pub company_id: Option<RecordId>,
-    /// When it was entered, where ConnectWise says so.
+    /// When it was entered, if ConnectWise says so.
     pub entered_at: Option<Timestamp>,
-    /// When its alert was raised, as it was told when it was made: in whole seconds.
+    /// When its alert was raised, as the new ticket said: in whole seconds.
     pub raised_at: Option<Timestamp>,
-    /// Whether it is closed.
     pub closed: bool,
-    /// When it was closed, where ConnectWise says so.
+    /// When it was closed, if ConnectWise says so.
     pub closed_at: Option<Timestamp>,
-    /// Whether it was merged into another.
     pub merged: bool,
-    /// Whether a person changed it.
     pub touched: bool,
 }
 
 impl FoundTicket {
-    /// Whether a person ended it, or gave it to other use: it must carry the token, and be of the recorded company.
+    /// Whether a person closed, merged or moved the ticket. It must have the reference and the
+    /// company of the record.
     #[must_use]
     pub fn ended(&self, ticket_ref: &TicketRef, company_id: RecordId) -> Option<TicketEnd> {
         let ours =
@@ -46,8 +40,9 @@ impl FoundTicket {
         Some(TicketEnd { by, at })
     }
 
-    /// When it was closed, where ConnectWise says so. Its clock or zone may be hours behind ours: no ticket is entered before its
-    /// alert was raised, nor closed before that.
+    /// When it was closed, if ConnectWise says so. ConnectWise's clock or zone may be hours behind.
+    /// So the time is corrected: no ticket is entered before its alert was raised, nor closed
+    /// before that.
     pub(crate) fn ended_at(&self) -> Option<Timestamp> {
         let closed_at = self.closed_at.filter(|_| self.closed)?;
         let Some(raised_at) = self.raised_at else {
@@ -62,7 +57,7 @@ impl FoundTicket {
     }
 }
 
-/// A ticket says its time in whole seconds.
+/// A ticket states times in whole seconds.
 pub(crate) fn end_of_second(at: Timestamp) -> Timestamp {
     let rest = SignedDuration::from_millis(999);
     later(at, rest)

@@ -1,4 +1,4 @@
-//! Tickets of earlier occurrences.
+//! Tickets of earlier occurrences, which are searched for when the table may have lost an alert.
 
 use jiff::Timestamp;
 
@@ -8,11 +8,12 @@ use crate::alert::record::{Actual, ClosedBy, ClosedTicket, Duplicate, OpenTicket
 use crate::ticketing::adopt::{kept, with_duplicates};
 use crate::ticketing::found_ticket::{FoundTicket, end_of_second};
 
-/// The record after ConnectWise was searched for tickets of any life of an alert that the table may have forgotten; all that were
-/// `found` carry a token of this alert.
+/// Applies a search for tickets of all occurrences of an alert that the table may have lost. All
+/// `found` tickets carry a reference of this alert.
 ///
-/// An open one is its ticket. A closed one ends the life that the raise belongs to, if it was closed after the raise; else the
-/// raise begins the next life. One that is not of the tenant's `company` any more was moved, and is left alone.
+/// An open ticket is the alert's ticket. A closed one ends the occurrence of the raise if it was
+/// closed after the raise; otherwise the raise starts the next occurrence. A ticket that is not of
+/// the tenant's `company` any more was moved, and is left alone.
 #[must_use]
 pub fn adopt_prior_tickets(
     record: Record,
@@ -64,10 +65,11 @@ pub fn adopt_prior_tickets(
         };
         let record = record.with_open(adopted);
         let ticket_ref = record.ticket_ref();
-        // Where it does not say so itself: it was raised before it was entered, and better open too long than closed too early.
+        // If the ticket does not state it: the alert was raised before the ticket was entered, and
+        // a ticket that stays open too long is better than one that is closed too early.
         let unsaid = ticket.entered_at.filter(|_| !record.desired.active);
         let raised_at = ticket.raised_at.or(unsaid);
-        let record = raised_at.map_or(record.clone(), |at| heard_of_raise(record, at));
+        let record = raised_at.map_or(record.clone(), |at| learn_raise(record, at));
         return with_duplicates(record, &open, ticket.ticket_id, |ticket| Duplicate {
             ticket_id: ticket.ticket_id,
             ticket_ref: ticket_ref.clone(),
@@ -97,20 +99,22 @@ pub fn adopt_prior_tickets(
         ticket_ref: None,
     };
     let at = closed.at;
-    // A record that was not forgotten knows the raise of its ticket, and what came after it.
+    // A record that was not lost knows the raise of its ticket, and what followed.
     let is_forgotten = !is_in_reach_again(&record, ticket);
     record.actual = Some(Actual::Closed(closed));
     record.occurrence = record.occurrence.max(occurrence + u32::from(!same_life));
-    // A raise that its ticket stands for is old, though the record may have missed it; what came after it is not known.
+    // The raise of the ticket is old, even if the record has missed it. What came after it is
+    // unknown.
     let raise = ticket.raised_at.map_or(at, end_of_second);
     match same_life && is_forgotten && !is_newer(&record, raise) {
-        true => heard_until(record, raise),
+        true => set_last_event(record, raise),
         false => record,
     }
 }
 
-/// The connection points at the same ConnectWise again, at the same one behind another address, or at one that its records were moved
-/// to: this is the ticket that was out of reach, whatever its number is by now.
+/// Whether the ticket that was out of reach is found again, with any number: the connection points
+/// at the same ConnectWise again, at another address of it, or at one that its records were moved
+/// to.
 fn is_in_reach_again(record: &Record, ticket: &FoundTicket) -> bool {
     match &record.actual {
         Some(Actual::Closed(closed)) if closed.by == ClosedBy::OutOfReach => {
@@ -121,26 +125,27 @@ fn is_in_reach_again(record: &Record, ticket: &FoundTicket) -> bool {
     }
 }
 
-/// The record that learns from its ticket of a raise: where that is newer than all it knows, the alert stands, and nothing more is
-/// known of it.
-fn heard_of_raise(mut record: Record, at: Timestamp) -> Record {
+/// Learns of a raise from its ticket. If that is newer than all known events, the alert is active,
+/// and nothing more is known of it.
+fn learn_raise(mut record: Record, at: Timestamp) -> Record {
     let last = record.desired.last.as_ref().map(|last| last.occurred_at);
     if last.is_some_and(|last| at.as_second() <= last.as_second()) {
         return record;
     }
     record.desired.active = true;
     record.desired.details = None;
-    heard_until(record, at)
+    set_last_event(record, at)
 }
 
-/// Whether an event is known that happened in that second, or later. An event of that second may be the ticket's own raise.
+/// Whether an event of that second or later is known. An event of that second may be the ticket's
+/// own raise.
 fn is_newer(record: &Record, at: Timestamp) -> bool {
     let last = record.desired.last.as_ref();
     last.is_some_and(|last| last.occurred_at.as_second() >= at.as_second())
 }
 
-/// The record for which events up to this time are old, and events of this time are not, as they were received later.
-pub(crate) fn heard_until(mut record: Record, at: Timestamp) -> Record {
+/// Makes events before this time old. Events of this time are not old, as they were received later.
+pub(crate) fn set_last_event(mut record: Record, at: Timestamp) -> Record {
     record.desired.last = Some(EventOrder {
         occurred_at: at,
         receipt: Receipt {
@@ -154,7 +159,7 @@ pub(crate) fn heard_until(mut record: Record, at: Timestamp) -> Record {
     record
 }
 
-/// The record already has the ticket of that life.
+/// Whether the record already has the ticket of that occurrence.
 fn is_known(record: &Record, occurrence: u32) -> bool {
     match &record.actual {
         Some(Actual::Open(_)) => occurrence <= record.occurrence,

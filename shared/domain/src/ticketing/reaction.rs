@@ -1,25 +1,22 @@
-//! What a failure asks for, and why an alert cannot go on.
+//! What a worker does after a failed call.
 
 use std::time::Duration;
 
 use crate::alert::blocked::Blocked;
 
-/// What a failure asks of the worker that met it.
+/// What a worker does after a failed call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reaction {
-    /// Try again: after the time that was asked for, or with the caller's own back-off.
+    /// Retry: after this time, or with the caller's own back-off.
     Retry {
-        /// What the other side asked for, already capped.
+        /// The time that ConnectWise asked for, capped.
         after: Option<Duration>,
     },
-    /// A retry mends nothing: the record says why, and waits until the reason is gone.
-    Block {
-        /// Why the alert cannot go on.
-        reason: Blocked,
-    },
-    /// It can never work: a person looks at it.
+    /// A retry does not help. The record stores the reason and waits until it is gone.
+    Block { reason: Blocked },
+    /// The message can never be processed. A person looks at it in the dead-letter queue.
     DeadLetter {
-        /// What is wrong with it, for that person.
+        /// The reason, for that person.
         reason: String,
     },
 }

@@ -1,4 +1,5 @@
-//! Whether the table knows of every ticket of a connection, and tickets by which a search is known to see.
+//! Whether the table knows every ticket of a connection, and sentinels: tickets that every search
+//! must return.
 
 use std::collections::BTreeMap;
 
@@ -7,71 +8,68 @@ use serde::{Deserialize, Serialize};
 
 use crate::{RecordId, TicketRef};
 
-/// Sentinels kept of a board.
+/// The number of sentinels per board.
 const SENTINELS: usize = 3;
 
-/// The newest sentinel of a board is replaced after so long.
+/// The newest sentinel of a board is replaced after this time.
 const NEWEST_FOR: SignedDuration = SignedDuration::from_mins(10);
 
-/// What the table knows of a connection's tickets, one epoch long.
+/// What the table knows of the tickets of one epoch of a connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TicketIndex {
-    /// The connection's epoch: another ConnectWise is another memory.
+    /// The connection's epoch. Another ConnectWise has another index.
     pub epoch: u32,
-    /// Whether each ticket there has its record.
+    /// Whether each ticket has its record.
     pub state: TicketIndexState,
-    /// While rebuilding: the ticket up to which the listing was imported.
+    /// While rebuilding: the last imported ticket of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub imported_to: Option<RecordId>,
-    /// While rebuilding: how many tickets were imported.
+    /// While rebuilding: the number of imported tickets.
     #[serde(default)]
     pub imported: u64,
-    /// When an operator last had the import begin anew: what began before imports into this no more.
+    /// When an operator last restarted the import. Imports that started before stop.
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
         serialize_with = "crate::time::as_sortable_optional"
     )]
     pub begun_at: Option<Timestamp>,
-    /// The newest tickets made on each board (`"0"`: the default board), newest first.
+    /// The newest tickets of each board (`"0"`: the default board), newest first.
     #[serde(default)]
     pub sentinels: BTreeMap<String, Sentinels>,
 }
 
-/// Whether each ticket that carries a token of ours has its record.
+/// Whether each Ticketbridge ticket has its record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TicketIndexState {
-    /// Yes: an alert without a record never had a ticket.
+    /// It has. An alert without a record never had a ticket.
     Complete,
-    /// The table was lost or restored: before an alert's first ticket, ConnectWise is searched for tickets of its earlier lives.
+    /// The table was lost or restored. Before the first ticket of an alert, ConnectWise is searched
+    /// for tickets of its earlier occurrences.
     Rebuilding,
 }
 
-/// A ticket of ours that a search must return too.
+/// A ticket that a search must return.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sentinel {
-    /// Its number.
     pub ticket_id: RecordId,
-    /// What it carries.
     pub ticket_ref: TicketRef,
-    /// Where it was made; none where ConnectWise did not say.
+    /// Its board, if ConnectWise said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board_id: Option<RecordId>,
 }
 
-/// The sentinels of one board. A search that returns none of them is blind.
+/// The sentinels of one board. The result of a search that returns none of them is ignored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Sentinels {
-    /// Newest first.
     pub tickets: Vec<Sentinel>,
-    /// When the newest was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub newest_at: Option<Timestamp>,
 }
 
 impl TicketIndex {
-    /// The memory of an epoch that begins; `is_empty` says that ConnectWise has no ticket of ours.
+    /// The index of a new epoch. `is_empty` says that ConnectWise has no Ticketbridge ticket.
     #[must_use]
     pub fn new(epoch: u32, is_empty: bool) -> Self {
         let state = if is_empty {
@@ -89,14 +87,15 @@ impl TicketIndex {
         }
     }
 
-    /// Tickets of which a search for a ticket of this board must return one.
+    /// Tickets of which a search on this board must return at least one.
     #[must_use]
     pub fn sentinels(&self, board: Option<RecordId>) -> &[Sentinel] {
         let sentinels = self.sentinels.get(&board_name(board));
         sentinels.map_or(&[], |sentinels| &sentinels.tickets)
     }
 
-    /// The board's sentinels after a ticket was made there; none where they are young enough to stay.
+    /// The sentinels of a board after a ticket was created there. `None` if they are recent enough
+    /// to stay.
     #[must_use]
     pub fn with_sentinel(
         &self,
@@ -116,7 +115,8 @@ impl TicketIndex {
         Some((name, sentinels))
     }
 
-    /// The board's sentinels without those that are no longer tickets of ours; the next ticket on the board takes their place.
+    /// The sentinels of a board without those that are no longer Ticketbridge tickets. The next
+    /// ticket on the board takes their place.
     #[must_use]
     pub fn without_sentinels(
         &self,
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn the_three_newest_sentinels_of_a_board_are_kept_ten_minutes_apart() {
+    fn a_board_has_three_sentinels_ten_minutes_apart() {
         let at = |minute: i64| Timestamp::from_second(1_790_000_000 + 60 * minute).unwrap();
         let sentinel = |ticket_id: RecordId, alert: &str| Sentinel {
             ticket_id,
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(ticket_index.sentinels(Some(22)), kept);
         assert!(ticket_index.sentinels(None).is_empty());
 
-        // Those that are gone are replaced by the next ticket at once.
+        // The next ticket replaces those that are gone.
         let without = ticket_index.without_sentinels(Some(22), &[5, 3]);
         ticket_index.sentinels.extend([without]);
         assert_eq!(ticket_index.sentinels(Some(22)), [sentinel(4, "d")]);

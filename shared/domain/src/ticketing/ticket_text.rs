@@ -1,4 +1,4 @@
-//! What a ticket and its notes say.
+//! The texts of a ticket and of its notes.
 
 use jiff::Timestamp;
 
@@ -8,19 +8,19 @@ use crate::alert::record::{Actual, AlertDetails, ClosedBy, Desired, Record};
 use crate::alert::resolution::Resolution;
 use crate::text::{cut_to_bytes, cut_to_chars};
 
-/// ConnectWise's limit for a summary.
+/// ConnectWise's limit for a summary, in characters.
 pub const MAX_SUMMARY: usize = 100;
 
-/// The ticket's summary: the title in at most 100 characters.
+/// The summary: the title in at most 100 characters.
 #[must_use]
 pub fn summary(payload: &Payload) -> String {
     cut_to_chars(&plain(&payload.title), MAX_SUMMARY)
 }
 
-/// The ticket's description: the facts that a technician asks for, one a line, then the source's own words.
+/// The description: the facts that a technician asks for, one per line, then the source's text.
 ///
-/// The facts come first, so that nothing that a source writes can be taken for one of them. `previous` is the ticket of the life
-/// before this one.
+/// The facts come first, so that no text of a source can be mistaken for one of them. `previous` is
+/// the ticket of the previous occurrence.
 #[must_use]
 pub fn description(
     key: &AlertKey,
@@ -54,18 +54,20 @@ pub fn description(
     }
     let words = plain(payload.description.trim());
     if !words.is_empty() {
-        // A blank line ends whatever markup the lines around it are in.
+        // A blank line ends any markup of the lines before it.
         facts.push(String::new());
         facts.push(words);
     }
     facts.join("\n")
 }
 
-/// A source's text in which neither markdown nor HTML has an effect beyond how letters look: no image, no link with another
-/// address than it shows, no tag, no block that would take in our own lines, and no mark of ours.
+/// Makes a source's text safe. Neither Markdown nor HTML has an effect in it beyond the look of
+/// letters: no image, no link whose text differs from its address, no tag, no block that would
+/// include Ticketbridge's own lines, and no mark of a Ticketbridge note.
 ///
-/// A space is put where such a construct begins. Backslashes or entities would do as well where ConnectWise renders the text, and
-/// be read by technicians where it does not. A bare address stays as it is: it shows where it leads.
+/// A space is inserted where such a construct starts. Backslashes or entities would work where
+/// ConnectWise renders the text, but technicians would read them where it does not. A bare address
+/// stays: it shows where it leads.
 fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -88,7 +90,8 @@ fn plain(text: &str) -> String {
     plain
 }
 
-/// An address in which no character ends it early or begins markup; the escapes mean the same address.
+/// Escapes all characters that would end the address early or start markup. The escaped address is
+/// the same.
 fn plain_link(link: &str) -> String {
     let mut plain = String::with_capacity(link.len());
     for c in link.chars() {
@@ -105,8 +108,8 @@ fn plain_link(link: &str) -> String {
     plain
 }
 
-/// What a ticket says in place of one that is in another ConnectWise, where no event has told the alert's text since; none where
-/// there is no such ticket.
+/// The text of a ticket that replaces one in another ConnectWise, if no event has brought the
+/// alert's text since. `None` if there is no such ticket.
 #[must_use]
 pub fn unreachable_ticket_text(record: &Record) -> Option<Payload> {
     let details = record.desired.details.as_ref()?;
@@ -126,7 +129,7 @@ pub fn unreachable_ticket_text(record: &Record) -> Option<Payload> {
     }
 }
 
-/// The note on an open ticket whose alert was raised again.
+/// The note about repeats.
 #[must_use]
 pub fn repeat_note(
     repeats: u32,
@@ -152,7 +155,7 @@ pub fn repeat_note(
     )
 }
 
-/// The note on a ticket whose alert is gone: what shows it, and what was done.
+/// The note about a resolved alert: the reason, and the consequence for the ticket.
 #[must_use]
 pub fn resolved_note(closing: bool, desired: &Desired, mark: &str) -> String {
     let resolved_at = desired.last.as_ref().map(|last| last.occurred_at);
@@ -176,7 +179,7 @@ pub fn resolved_note(closing: bool, desired: &Desired, mark: &str) -> String {
     format!("The alert is gone: {why}. {consequence}\n{mark}")
 }
 
-/// The note on a ticket that was opened again.
+/// The note on a reopened ticket.
 #[must_use]
 pub fn reopened_note(raised_at: Timestamp, mark: &str) -> String {
     format!(
@@ -186,7 +189,7 @@ pub fn reopened_note(raised_at: Timestamp, mark: &str) -> String {
     )
 }
 
-/// The note on a ticket too many, which is then closed.
+/// The note on a duplicate, which is then closed.
 #[must_use]
 pub fn duplicate_note(kept: Option<u64>, mark: &str) -> String {
     let first = kept.map_or_else(

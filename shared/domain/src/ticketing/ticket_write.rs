@@ -1,4 +1,4 @@
-//! One write to ConnectWise, and the claim under which it is made.
+//! The writes to ConnectWise that `decide` asks for.
 
 use jiff::Timestamp;
 
@@ -6,71 +6,57 @@ use crate::alert::event::Severity;
 use crate::alert::record::{Claim, Duplicate, NoteKind, Op, Record};
 use crate::{ClaimId, RecordId, TicketRef};
 
-/// One write to ConnectWise.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TicketWrite {
-    /// Make the ticket of this life.
+    /// Create the ticket of this occurrence.
     Create(TicketCreation),
-    /// Write a note.
+    /// Add a note.
     Note {
-        /// The ticket.
         ticket_id: RecordId,
-        /// What it says.
         note: NoteContent,
     },
-    /// Raise the priority to the alert's severity.
+    /// Raise the priority to that of the alert's severity.
     Patch {
-        /// The ticket.
         ticket_id: RecordId,
-        /// The severity now.
         severity: Severity,
-        /// Its priority in ConnectWise.
         priority: RecordId,
     },
-    /// Close the ticket: its alert is gone.
-    Close {
-        /// The ticket.
-        ticket_id: RecordId,
-    },
-    /// Open the ticket of the life before again.
+    /// Close the ticket, since its alert is resolved.
+    Close { ticket_id: RecordId },
+    /// Reopen the ticket of the previous occurrence.
     Reopen(TicketReopening),
-    /// Close a ticket too many.
+    /// Close a duplicate.
     Repair(Duplicate),
 }
 
-/// What a note says.
+/// The content of a note.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoteContent {
-    /// The alert was repeated.
     Repeats {
-        /// All repeats of this life so far.
+        /// All repeats of this occurrence.
         repeats: u32,
-        /// Those that no note has told yet.
-        untold: u32,
+        /// The repeats that no note has reported yet.
+        unreported: u32,
     },
-    /// The alert is resolved, and a person closes the ticket.
+    /// The alert is resolved, and a person is to close the ticket.
     Resolved,
-    /// The alert is resolved, and the ticket is closed next. The note comes first: a note on a closed ticket would reopen it where a
-    /// workflow of ConnectWise does so.
+    /// The alert is resolved, and the ticket is closed next. The note comes first: a note on a
+    /// closed ticket would reopen it if a ConnectWise workflow does that.
     Closing,
-    /// The ticket was reopened.
     Reopened,
-    /// This ticket is a duplicate, and is closed next.
+    /// This ticket is a duplicate and is closed next.
     Duplicate {
-        /// It.
         duplicate: Duplicate,
-        /// The one that stays, if there is one.
+        /// The ticket that stays, if there is one.
         kept: Option<RecordId>,
     },
-    /// This ticket stays.
+    /// This ticket stays, and another one is its duplicate.
     Kept {
-        /// The number of its duplicate.
         duplicate: RecordId,
     },
 }
 
 impl NoteContent {
-    /// What it tells.
     #[must_use]
     pub fn kind(&self) -> NoteKind {
         match self {
@@ -84,42 +70,34 @@ impl NoteContent {
     }
 }
 
-/// A ticket that is opened again.
+/// A ticket to reopen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketReopening {
-    /// Its number.
     pub ticket_id: RecordId,
-    /// What it carries: the token of the life that it was made for.
+    /// Its reference, which is that of the occurrence it was created for.
     pub ticket_ref: TicketRef,
-    /// The company that it must still be of.
+    /// The company that it must still have.
     pub company: RecordId,
-    /// The connection's epoch.
     pub epoch: u32,
 }
 
-/// Where a new ticket goes.
+/// A ticket to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TicketCreation {
-    /// The tenant's company.
     pub company: RecordId,
-    /// The board; none leaves board, status and type to ConnectWise.
+    /// The board. `None` leaves board, status and type to ConnectWise.
     pub board: Option<RecordId>,
-    /// The start status.
     pub status: Option<RecordId>,
-    /// The kind's ticket type.
     pub kind_type: Option<RecordId>,
-    /// The severity's priority.
     pub priority: Option<RecordId>,
-    /// The severity that the priority stands for.
     pub severity: Severity,
-    /// When this life began.
+    /// When this occurrence was raised.
     pub raised_at: Timestamp,
-    /// The ticket of the life before, in the same ConnectWise.
+    /// The ticket of the previous occurrence, if it is in the same ConnectWise.
     pub previous: Option<RecordId>,
 }
 
 impl TicketWrite {
-    /// The operation that the claim names.
     #[must_use]
     pub fn op(&self) -> Op {
         match self {
@@ -132,7 +110,7 @@ impl TicketWrite {
         }
     }
 
-    /// The claim under which the step is made; none where the record does not fit the step.
+    /// The claim for this write. `None` if the record does not fit the write.
     #[must_use]
     pub fn claim(
         &self,
@@ -203,7 +181,7 @@ impl TicketWrite {
         match self.op() {
             Op::Create => "raised",
             Op::Note(NoteKind::Repeats) => "repeated",
-            Op::Patch => "worse",
+            Op::Patch => "more severe",
             Op::Note(NoteKind::Resolved) | Op::Note(NoteKind::Closing) | Op::Close => "resolved",
             Op::Note(NoteKind::Reopened) | Op::Reopen => "raised again",
             Op::Note(NoteKind::Duplicate) | Op::Note(NoteKind::Kept) | Op::Repair => "duplicate",

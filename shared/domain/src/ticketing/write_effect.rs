@@ -8,37 +8,34 @@ use crate::alert::record::{
 };
 use crate::ticketing::found_ticket::FoundTicket;
 
-/// What a claimed write did.
+/// The effect of a claimed write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WriteEffect {
-    /// The note is on the ticket, or ConnectWise takes none there and the ticket is closed without it.
+    /// The note is on the ticket. Or ConnectWise accepts none there, and the ticket is closed
+    /// without it.
     Noted,
-    /// The priority was raised.
     Patched,
     /// The ticket is open again, on this board.
     Reopened {
-        /// Where it lies.
         board_id: Option<RecordId>,
     },
-    /// The ticket has ended: by our close, or it had before.
+    /// The ticket is closed: by Ticketbridge, or before that by a person.
     Ended(TicketEnd),
-    /// The duplicate is closed.
     Repaired,
 }
 
-/// A ticket as it is after a write of unknown outcome.
+/// A ticket as ConnectWise shows it after a write of unknown outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservedTicket {
-    /// The ticket; none where it was deleted.
+    /// `None` if the ticket was deleted.
     pub ticket: Option<FoundTicket>,
-    /// Whether it carries the note of the claim.
+    /// Whether it has the note of the claim.
     pub is_noted: bool,
-    /// Whether it has the priority of the claim.
     pub is_prioritised: bool,
 }
 
 impl ObservedTicket {
-    /// Whether a person ended the ticket, or gave it to other use.
+    /// Whether a person closed, merged, moved or deleted the ticket.
     fn ended(&self, claim: &Claim) -> Option<TicketEnd> {
         let deleted = TicketEnd::from(ClosedBy::Deleted);
         let ticket = self.ticket.as_ref();
@@ -48,9 +45,10 @@ impl ObservedTicket {
     }
 }
 
-/// The record after a look, begun at `began`, at the ticket of a write of unknown outcome. A step is one call, so one look tells
-/// whether it took effect. Where no effect is seen the claim stays until ConnectWise had its time to settle; only then does it
-/// count what a person did with the ticket, since the effect can still come.
+/// Applies a look, begun at `began`, at the ticket of a write of unknown outcome. A step is one
+/// call, so one look shows whether it took effect. Without an effect the claim stays until
+/// ConnectWise has settled. Only then it counts what a person did with the ticket, since the effect
+/// can still come.
 #[must_use]
 pub fn apply_observation(
     record: Record,
@@ -62,7 +60,8 @@ pub fn apply_observation(
 ) -> Record {
     if let Some(done) = observed_effect(claim, seen) {
         let record = apply_effect(record, claim, &done, now);
-        // A person may have closed it, and ours is still to come: it must not be a surprise if the ticket is reopened.
+        // A person may have closed it, and the close of Ticketbridge may still come, for instance
+        // after the ticket is reopened.
         let may_come_late = claim.op == Op::Close && began < claim.settled_at(settle);
         return match may_come_late {
             true => record.with_late_close(claim, settle),
@@ -71,7 +70,7 @@ pub fn apply_observation(
     }
     let record = record.unblock_claimed().with_empty_visit(settle, began);
     match seen.ended(claim) {
-        // The ticket of a life before is reopened or not: it has ended either way.
+        // The ticket of an earlier occurrence is reopened or not; it was closed in either case.
         Some(ended) if record.claim.is_none() && claim.op != Op::Reopen => {
             apply_effect(record, claim, &WriteEffect::Ended(ended), now)
         }
@@ -79,7 +78,7 @@ pub fn apply_observation(
     }
 }
 
-/// What a claimed write did, by its ticket; none where no effect is seen.
+/// The effect of a claimed write, as its ticket shows it. `None` if no effect is visible.
 #[must_use]
 pub fn observed_effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffect> {
     let ended = seen.ended(claim);
@@ -91,7 +90,7 @@ pub fn observed_effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffe
         Op::Create => None,
         Op::Note(_) => seen.is_noted.then_some(WriteEffect::Noted),
         Op::Patch => seen.is_prioritised.then_some(WriteEffect::Patched),
-        // Closed while a close of ours was under way: that was us.
+        // It was closed while a close was under way, so Ticketbridge closed it.
         Op::Close if is_closed => Some(WriteEffect::Ended(TicketEnd {
             by: ClosedBy::Us,
             at: ended.and_then(|ended| ended.at),
@@ -104,7 +103,7 @@ pub fn observed_effect(claim: &Claim, seen: &ObservedTicket) -> Option<WriteEffe
     }
 }
 
-/// The record after a write that is done, under a claim that was still ours.
+/// Applies a write that took effect, under a claim that the worker still held.
 #[must_use]
 pub fn apply_effect(
     mut record: Record,
@@ -131,7 +130,7 @@ pub fn apply_effect(
             record.without_claim()
         }
         (Op::Note(NoteKind::Kept), WriteEffect::Noted, _) => {
-            // They are told one after the other.
+            // The duplicates are named one after the other.
             let is_next = |known: &&mut Duplicate| !known.noted_on_kept;
             if let Some(duplicate) = record.duplicates.iter_mut().find(is_next) {
                 duplicate.noted_on_kept = true;
@@ -140,14 +139,14 @@ pub fn apply_effect(
         }
         (Op::Reopen, WriteEffect::Reopened { board_id }, _) => {
             let ticket_id = claim.ticket_id.unwrap_or_default();
-            // The note that says that it was reopened tells of what came before too.
+            // The note about the reopening also reports earlier repeats.
             let noted_repeats = record.repeats_reported_by(claim);
             record.with_open(OpenTicket {
                 noted_repeats,
                 ..OpenTicket::reopened(ticket_id, *board_id, claim, now)
             })
         }
-        // It cannot be opened again: a new ticket is made instead.
+        // It cannot be reopened. A new ticket is created instead.
         (Op::Reopen, WriteEffect::Ended(ended), _) => {
             if let Some(Actual::Closed(closed)) = &mut record.actual {
                 closed.by = ended.by;
@@ -170,7 +169,7 @@ pub fn apply_effect(
             WriteEffect::Noted,
             Some(open),
         ) => {
-            // Raised meanwhile: the next time that it is gone needs its own note.
+            // If the alert was raised in the meantime, its next resolve needs a note of its own.
             let noted_resolved = !record.desired.active;
             record.with_open(OpenTicket {
                 last_note_at: Some(now),

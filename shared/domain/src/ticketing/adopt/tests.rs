@@ -8,7 +8,7 @@ use crate::alert::key::TicketRef;
 use crate::alert::record::{Actual, CallRefusal, ClosedBy, Op};
 use crate::fixtures::{at, key};
 use crate::ticketing::found_ticket::end_of_second;
-use crate::ticketing::prior_tickets::{adopt_prior_tickets, heard_until};
+use crate::ticketing::prior_tickets::{adopt_prior_tickets, set_last_event};
 use crate::{Blocked, ClaimId};
 
 fn claimed() -> (Record, Claim) {
@@ -407,7 +407,7 @@ fn a_forgotten_open_ticket_is_the_alerts_own() {
 
 #[test]
 fn a_known_raise_of_the_same_second_stays_the_newest_event() {
-    let known = heard_until(raised_at(100), at(100));
+    let known = set_last_event(raised_at(100), at(100));
     let closed = FoundTicket {
         raised_at: Some(at(100)),
         ..of_life(7, 1, Some(150))
@@ -444,7 +444,7 @@ fn a_ticket_tells_of_a_raise_that_the_record_missed() {
     let mut old = raised_at(1).with_closed(7, 1, ClosedBy::Us, at(9));
     old.desired.active = false;
     old.occurrence = 1;
-    old = heard_until(old, at(8));
+    old = set_last_event(old, at(8));
     let record = adopt_prior_tickets(old.clone(), std::slice::from_ref(&found), None, 1, at(100));
     assert_eq!(
         (record.open().unwrap().ticket_id, record.occurrence),
@@ -479,7 +479,7 @@ fn what_was_heard_after_the_raise_of_a_closed_ticket_stays_the_newest() {
         ..of_life(8, 2, Some(90))
     };
     for last in [81, 85] {
-        let record = heard_until(raised_at(1), at(last));
+        let record = set_last_event(raised_at(1), at(last));
         let closed = adopt_prior_tickets(record, std::slice::from_ref(&found), None, 1, at(100));
         assert_eq!(closed.desired.last.unwrap().occurred_at, at(last));
     }
@@ -492,7 +492,7 @@ fn a_ticket_that_does_not_say_when_its_alert_was_raised_was_entered_after_that()
     let active = adopt_prior_tickets(raised_at(-10), &entered_at_zero, None, 1, at(100));
     assert_eq!(active.desired, raised_at(-10).desired, "nothing new");
     for (resolved_at, stands) in [(-5, true), (5, false)] {
-        let mut gone = heard_until(raised_at(-10), at(resolved_at));
+        let mut gone = set_last_event(raised_at(-10), at(resolved_at));
         gone.desired.active = false;
         let with_prior = adopt_prior_tickets(gone, &entered_at_zero, None, 1, at(100));
         assert_eq!(with_prior.desired.active, stands, "{resolved_at}");

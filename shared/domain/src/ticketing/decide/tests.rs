@@ -326,7 +326,7 @@ fn a_repeat_is_noted_once_an_hour() {
             ticket_id: 77,
             note: NoteContent::Repeats {
                 repeats: 1,
-                untold: 1
+                unreported: 1
             }
         })
     );
@@ -344,7 +344,7 @@ fn a_repeat_is_noted_once_an_hour() {
             ticket_id: 77,
             note: NoteContent::Repeats {
                 repeats: 3,
-                untold: 2
+                unreported: 2
             }
         })
     );
