@@ -458,7 +458,9 @@ impl Reading<'_> {
         if unseen(&self.boards_seen, &self.tickets) {
             tracing::warn!(hidden = hidden.len(), "ignored tickets of hidden boards");
         }
-        let explained = self.tickets.explained(missing, &shown, &self.boards_seen);
+        let explained = self
+            .tickets
+            .explain_missing(missing, &shown, &self.boards_seen);
         self.proposals.extend(explained);
         Ok(())
     }

@@ -363,7 +363,7 @@ mod tests {
     fn desired(category: Category) -> DesiredBoard {
         DesiredBoard {
             category,
-            name: BoardName::usual(category),
+            name: BoardName::default_for(category),
             location: 2,
             department: 10,
             team_lead: 151,

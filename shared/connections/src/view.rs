@@ -30,7 +30,9 @@ impl View {
         let connection = items.connection.filter(counts);
         let (mut settings, mut mapping) = match &connection {
             Some(Connection { epoch, .. }) => (
-                items.settings.filter(|settings| settings.is_of(*epoch)),
+                items
+                    .settings
+                    .filter(|settings| settings.belongs_to(*epoch)),
                 items.mapping.map(|mapping| mapping.in_epoch(*epoch)),
             ),
             None => (None, items.mapping),

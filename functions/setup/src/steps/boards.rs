@@ -140,7 +140,7 @@ async fn view(
         return Ok(view);
     };
     let settings = settings.value;
-    let settings = settings.filter(|settings| settings.is_of(connection.epoch));
+    let settings = settings.filter(|settings| settings.belongs_to(connection.epoch));
     let desired = desired.value;
     let desired = desired.filter(|desired| desired.epoch == connection.epoch);
     let ends = invocation.call_ends();
@@ -447,7 +447,7 @@ pub(crate) async fn choose_dedicated(
 
 fn names(asked: &Dedicated) -> Result<[BoardName; 2], Problem> {
     let name = |field: &str, category, form: &Form| match filled(form.name.as_deref()) {
-        None => Ok(BoardName::usual(category)),
+        None => Ok(BoardName::default_for(category)),
         Some(name) => BoardName::parse(name)
             .map_err(|err| Problem::invalid(format!("{field}[name]"), capital(&err.to_string()))),
     };
@@ -756,7 +756,7 @@ fn dedicated_form(view: &View, offers: &Offers, session: &Session) -> Markup {
 }
 
 fn fields(of: &str, category: Category, offers: &Offers) -> Markup {
-    let usual = BoardName::usual(category);
+    let usual = BoardName::default_for(category);
     let id = |member: &str| format!("{of}-{member}");
     let name = |member: &str| format!("{of}[{member}]");
     html! {

@@ -64,7 +64,8 @@ pub(crate) fn missing(
         }
     };
     let epoch = connection.map(|connection| connection.epoch);
-    let settings = settings.filter(|settings| epoch.is_some_and(|epoch| settings.is_of(epoch)));
+    let settings =
+        settings.filter(|settings| epoch.is_some_and(|epoch| settings.belongs_to(epoch)));
     lacks(
         connection.is_none(),
         "a connection to ConnectWise",

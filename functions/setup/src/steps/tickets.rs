@@ -134,7 +134,7 @@ async fn view(
         return Ok(view);
     };
     let settings = stored.value;
-    let Some(settings) = settings.filter(|settings| settings.is_of(connection.epoch)) else {
+    let Some(settings) = settings.filter(|settings| settings.belongs_to(connection.epoch)) else {
         return Ok(view);
     };
     let ends = invocation.call_ends();
@@ -314,7 +314,7 @@ pub(crate) async fn save(
         return Err(Problem::conflict());
     }
     let settings = stored.value;
-    let before = settings.filter(|settings| settings.is_of(connection.epoch));
+    let before = settings.filter(|settings| settings.belongs_to(connection.epoch));
     let before = before.ok_or_else(|| Problem::refused("Choose the boards first."))?;
     let version = form.version;
     let kinds = with_added(&setup.own_kinds(partner).await?);

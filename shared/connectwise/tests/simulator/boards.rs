@@ -27,7 +27,7 @@ const NEW_BOARDS: [&str; 2] = ["default", "none"];
 fn desired(category: Category) -> DesiredBoard {
     DesiredBoard {
         category,
-        name: BoardName::usual(category),
+        name: BoardName::default_for(category),
         location: 2,
         department: 10,
         team_lead: 151,

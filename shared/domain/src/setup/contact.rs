@@ -1,4 +1,5 @@
-//! The emergency contact: an address counts only once somebody confirmed it by a link that was mailed to it.
+//! The emergency contact. An address counts only after a person confirmed it with a link that was
+//! mailed to it.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,49 +7,43 @@ use serde::{Deserialize, Serialize};
 use crate::setup::access::{Invitation, Partner, TokenHash};
 use crate::{EmailAddress, PartnerId};
 
-/// How long the link in a confirmation mail can be used.
 pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// Limits confirmation mails to one address, so that they cannot flood a mailbox.
+/// The limit of confirmation mails to one address, so that they cannot flood a mailbox.
 const MOST_MAILS: u32 = 5;
 
-/// A partner's emergency contact.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Contact {
-    /// Where mails go. None before the first address was confirmed; then no mail is sent.
+    /// The confirmed address. `None` before the first confirmation; then no mail is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<EmailAddress>,
-    /// The address that is to replace it.
+    /// The address that waits for confirmation and will replace the current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
 }
 
-/// An address that waits for its confirmation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// The address.
     pub address: EmailAddress,
     /// The hash of the token in the last confirmation mail. Earlier mails confirm nothing.
     token: TokenHash,
-    /// When that mail was sent.
     #[serde(serialize_with = "crate::time::as_sortable")]
     pub mailed_at: Timestamp,
-    /// From then on it confirms nothing.
+    /// When the token expires.
     #[serde(serialize_with = "crate::time::as_sortable")]
     pub expires_at: Timestamp,
-    /// Confirmation mails to this address so far.
+    /// The number of confirmation mails to this address so far.
     mails: u32,
 }
 
-/// Too many confirmation mails went to one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyMails;
 
 impl Contact {
-    /// The contact with an address that waits for confirmation by this token; the present address stays.
+    /// Starts the confirmation of an address with this token. The current address stays.
     ///
     /// # Errors
-    /// When the address got as many confirmation mails as it may.
+    /// Fails if the address has received as many confirmation mails as allowed.
     pub fn with_pending(
         self,
         address: EmailAddress,
@@ -73,8 +68,9 @@ impl Contact {
         })
     }
 
-    /// The contact once the pending address is confirmed by this token; none where the token confirms nothing. The pending address is
-    /// used up by it. As for links, a token counts only for an enabled partner whose sessions were not ended since.
+    /// Confirms the pending address with this token. Returns `None` if the token is wrong. The
+    /// pending address is used up. As for invitations, the partner must be enabled, and its
+    /// sessions must not have been ended since.
     #[must_use]
     pub fn confirmed(
         self,
@@ -94,7 +90,6 @@ impl Contact {
         })
     }
 
-    /// The contact without the pending address.
     #[must_use]
     pub fn without_pending(self) -> Self {
         Self {

@@ -216,7 +216,7 @@ impl Model {
         let boards = tickets.boards(&compared.missing);
         let boards = boards.into_iter().filter(|_| sees).collect::<BTreeSet<_>>();
         let mut proposals = compared.proposals;
-        proposals.extend(tickets.explained(&compared.missing, &ids, &boards));
+        proposals.extend(tickets.explain_missing(&compared.missing, &ids, &boards));
         Some(proposals)
     }
 

@@ -424,7 +424,7 @@ impl World {
             let shown = shown.filter(|id| compared.missing.contains(id)).collect();
             let boards = BTreeSet::from([BOARDS[0], BOARDS[1]]);
             proposals.extend(compared.proposals);
-            proposals.extend(tickets.explained(&compared.missing, &shown, &boards));
+            proposals.extend(tickets.explain_missing(&compared.missing, &shown, &boards));
             let Some(to) = to else { break };
             behind = to;
         }

@@ -970,7 +970,9 @@ fn a_missing_ticket_is_looked_at_if_it_is_shown_or_its_board_is() {
         let shown = shown.iter().copied().collect();
         let boards = boards.iter().copied().collect();
         let missing = [5, 9, 11];
-        let asks = tickets.explained(&missing, &shown, &boards).into_iter();
+        let asks = tickets
+            .explain_missing(&missing, &shown, &boards)
+            .into_iter();
         asks.map(|proposal| match proposal.action {
             ProposedAction::Look(id) => {
                 let of = &records
@@ -995,7 +997,7 @@ fn a_missing_ticket_is_looked_at_if_it_is_shown_or_its_board_is() {
         open.board_id = None;
     }
     let on_no_board = census(&[unknown]).tickets(1);
-    let asks = on_no_board.explained(&[5], &BTreeSet::new(), &BTreeSet::new());
+    let asks = on_no_board.explain_missing(&[5], &BTreeSet::new(), &BTreeSet::new());
     assert_eq!(asks.len(), 1, "its board is not known to be hidden");
     assert_eq!(tickets.boards(&[5, 9, 11]), BTreeSet::from([BOARD, 3]));
     assert_eq!(tickets.boards(&[5, 7]), BTreeSet::from([BOARD]));

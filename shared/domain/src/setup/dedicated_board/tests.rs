@@ -14,7 +14,7 @@ const BOARD: RecordId = 7;
 fn desired(category: Category) -> DesiredBoard {
     DesiredBoard {
         category,
-        name: BoardName::usual(category),
+        name: BoardName::default_for(category),
         location: 2,
         department: 10,
         team_lead: 151,
@@ -398,7 +398,7 @@ fn all_that_is_made_has_a_name_that_connectwise_takes() {
     for category in [Category::Operations, Category::CyberAlerts] {
         assert_eq!(
             BoardName::parse(category_name(category)),
-            Ok(BoardName::usual(category))
+            Ok(BoardName::default_for(category))
         );
         assert!(category_name(category).len() <= 30);
     }

@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::group::outcome;
-use super::group_id::class;
+use super::group_id::normalize_message;
 use super::*;
 use crate::alert::blocked::{Blocked, CallRefusal, TicketTarget};
 use crate::alert::event::Severity;
@@ -102,7 +102,8 @@ impl Site {
         self.refusals.next(survey, &usable, (true, 300), now)
     }
 
-    /// One minute: a run, and the writes that it asks for. `accepts` says of an alert whether ConnectWise does.
+    /// One minute: a run, and the writes that it asks for. `accepts` says of an alert whether
+    /// ConnectWise does.
     fn minute(&mut self, accepts: impl Fn(&AlertKey) -> bool) {
         for refused in self.run() {
             self.write(&refused, &accepts);
@@ -397,9 +398,13 @@ fn alerts_are_grouped_by_what_connectwise_says_and_not_by_what_it_quotes() {
         ("Site ID is required", "Budget is required", false),
         ("", "a web page", false),
     ] {
-        assert_eq!(class(one) == class(other), is_same, "{one} / {other}");
+        assert_eq!(
+            normalize_message(one) == normalize_message(other),
+            is_same,
+            "{one} / {other}"
+        );
     }
-    assert!(class(&"word ".repeat(200)).chars().count() <= LONGEST_CLASS);
+    assert!(normalize_message(&"word ".repeat(200)).chars().count() <= LONGEST_CLASS);
 }
 
 #[test]
@@ -488,8 +493,8 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
 }
 
 proptest! {
-    /// Whatever ConnectWise accepts when, of whichever alerts: refusals cost one write in five minutes, and beyond that no more than
-    /// follow what it accepted.
+    /// Whatever ConnectWise accepts when, of whichever alerts: refusals cost one write in five
+    /// minutes, and beyond that no more than follow what it accepted.
     #[test]
     fn refused_writes_are_few_whatever_connectwise_does(
         moods in prop::collection::vec((0_usize..4, 1_usize..90), 1..12), count in 1_usize..60, of_company in any::<bool>(),
@@ -510,7 +515,8 @@ proptest! {
         let periods = usize::try_from(site.minute).unwrap() / 5 + 1;
         // Each accepted write lets at most four times as many follow.
         prop_assert!(refused <= periods + 4 * accepted, "{refused} refused, {accepted} accepted in {periods} periods");
-        // Nothing is given up: once all is accepted again, all are done within the longest back-off.
+        // Nothing is given up: once all is accepted again, all are done within the longest
+        // back-off.
         site.minutes(90, |_| true);
         prop_assert_eq!(site.open(), count);
         prop_assert_eq!(&site.refusals.groups, &vec![]);
