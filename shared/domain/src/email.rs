@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_be_more_than_one_address_is_none() {
+    fn a_text_with_several_addresses_is_rejected() {
         for good in [
             "a@b.de",
             " on-call+tb@northwind.example ",

@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_its_alerts_in_any_order_and_no_others_of_the_same_number() {
+    fn an_alert_set_depends_only_on_its_alerts() {
         let set = AlertSet::new((0..30).map(key));
         assert_eq!(AlertSet::new((0..30).rev().map(key)), set);
         let other = AlertSet::new((1..31).map(key));

@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn each_sign_is_its_own_trouble_and_only_as_long_as_it_says_something() {
+    fn each_pipeline_issue_has_its_own_condition() {
         let happened = |minutes| {
             Some(EventCount {
                 last_at: at(minutes),
@@ -416,7 +416,7 @@ mod tests {
     }
 
     #[test]
-    fn an_episode_is_told_once_reminded_of_daily_and_ended_by_calm() {
+    fn a_pipeline_incident_is_reported_once_and_reminded_daily() {
         let dead = BTreeSet::from([PipelineIssue::DeadLetters]);
         let none = BTreeSet::new();
         let (incident, notification) = transition(None, &dead, at(0));
@@ -479,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_was_told_of_ends_in_silence() {
+    fn an_unreported_pipeline_incident_ends_without_a_mail() {
         let dead = BTreeSet::from([PipelineIssue::DeadLetters]);
         let (incident, _) = transition(None, &dead, at(0));
         let (incident, _) = transition(incident, &BTreeSet::new(), at(1));
@@ -487,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn each_trouble_is_said_in_words() {
+    fn each_pipeline_issue_is_described() {
         let state = PipelineState {
             dead_letters: Some(1),
             ..unfinished(-45, 0)

@@ -133,7 +133,7 @@ mod tests {
 
     /// The value is SHA-256's own example: other programs compute the same.
     #[test]
-    fn a_token_is_kept_as_its_plain_sha_256() {
+    fn a_token_is_stored_as_its_sha_256() {
         assert_eq!(
             TokenHash::new(&Secret::new("abc")).as_str(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_counts_is_not_expired_and_younger_than_the_end_of_all() {
+    fn a_session_is_valid_until_it_expires_or_all_are_ended() {
         let link = Invitation {
             partner: PartnerId::parse("northwind").unwrap(),
             made_at: at(10),

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_active_open_status_begins_and_only_an_active_closing_one_ends() {
+    fn inactive_and_wrong_statuses_are_issues() {
         let status = |id, inactive, closes| FoundStatus {
             id,
             name: String::new(),
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn types_of_kinds_that_nobody_asked_about_stay() {
+    fn types_of_other_kinds_stay() {
         let before = [(kind("cpu"), 1), (kind("disk"), 2), (kind("own"), 3)].into();
         let asked = [
             (kind("cpu"), Some(9)),
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn priorities_are_suggested_by_connectwises_own_names_and_no_others() {
+    fn only_connectwises_own_priority_names_are_guessed() {
         let own = [
             (9, "Do Not Respond"),
             (31, "Priority 1 - Emergency Response"),

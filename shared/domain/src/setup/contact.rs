@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_confirmed_for_a_partner_that_is_off_or_whose_sessions_were_ended_since() {
+    fn a_disabled_partner_confirms_no_address() {
         for (partner, confirms) in [
             (Some(partner(true, None)), true),
             (Some(partner(true, Some(0))), true),
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_gets_few_mails_and_another_one_begins_anew() {
+    fn confirmation_mails_are_limited_per_address() {
         let mut contact = Contact::default();
         for n in 0..5 {
             let more = contact.with_pending(address("ben"), token("b"), at(n));
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_was_stored_before_there_were_confirmations_counts() {
+    fn an_address_stored_before_confirmations_existed_counts() {
         let stored = r#"{ "address": "anna@northwind.example", "version": 3 }"#;
         let contact: Contact = serde_json::from_str(stored).unwrap();
         assert_eq!(contact.address, Some(address("anna")));

@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_is_found_when_it_reaches_all_and_not_known_when_it_is_not_listed() {
+    fn a_right_must_cover_all_records() {
         for (right, add, expected) in [
             (TICKETS_ADD, Level::All, RightStatus::Granted),
             (TICKETS_ADD, Level::My, RightStatus::Missing),
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn each_right_stands_in_the_table_once_and_where_its_name_says() {
+    fn each_right_is_in_the_table_once() {
         for (n, right) in TABLE.iter().enumerate() {
             let (function, level) = right.right.split_once('.').unwrap();
             assert_eq!(named(right.function), function);

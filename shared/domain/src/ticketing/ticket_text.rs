@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sources_text_is_neither_markup_nor_one_of_our_lines() {
+    fn a_sources_text_is_neither_markup_nor_a_fact_line() {
         for (text, expected) in [
             (
                 "<img src=x onerror=alert(1)>",

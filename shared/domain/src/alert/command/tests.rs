@@ -98,7 +98,7 @@ fn gone(record: &Record, shown: Resolution) -> Command {
 }
 
 #[test]
-fn what_is_shown_to_be_gone_stands_no_more_and_all_else_stays() {
+fn a_resolve_command_changes_only_the_desired_state() {
     for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
             let after = gone(&record, shown.clone()).apply(record.clone(), minute(70));
@@ -113,7 +113,7 @@ fn what_is_shown_to_be_gone_stands_no_more_and_all_else_stays() {
 }
 
 #[test]
-fn a_record_that_moved_on_makes_a_command_void() {
+fn a_changed_record_makes_a_command_void() {
     let none = active();
     let open = with_ticket(77);
     let ours = open.clone().with_closed(77, 1, ClosedBy::Us, minute(9));
@@ -199,7 +199,7 @@ fn a_record_that_moved_on_makes_a_command_void() {
 }
 
 #[test]
-fn an_alert_whose_ticket_a_person_ended_is_raised_anew_once_it_is_known_to_be_gone() {
+fn a_resolve_after_a_persons_close_allows_a_new_occurrence() {
     let ended = with_ticket(77).with_closed(77, 1, ClosedBy::Technician, minute(9));
     let repeated = fold(ended.clone(), &repeat_of_raise(minute(80)));
     assert_eq!(repeated.occurrence, 1, "it goes on");
@@ -212,7 +212,7 @@ fn an_alert_whose_ticket_a_person_ended_is_raised_anew_once_it_is_known_to_be_go
 }
 
 #[test]
-fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
+fn duplicates_are_searched_at_once_by_reference() {
     let record = with_ticket(77);
     let action = |record: &Record| command(record, CommandAction::LookForDuplicates);
     let after = action(&record).apply(record.clone(), minute(70));
@@ -262,7 +262,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
 }
 
 #[test]
-fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
+fn an_update_revives_an_alert_that_no_event_resolved() {
     for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
             let seen_gone = gone(&record, shown).apply(record.clone(), minute(61));

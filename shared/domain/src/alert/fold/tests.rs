@@ -147,7 +147,7 @@ fn a_retry_has_one_effect_whenever_it_is_received() {
 }
 
 #[test]
-fn an_event_that_was_too_old_when_it_came_has_no_effect_later() {
+fn an_outdated_event_has_no_effect_later() {
     let late = resolve("c", 10, 30);
     let record = folded(&[raise("r", 0, 0), raise("r2", 20, 20), late.clone()]);
     assert!(record.desired.active);
@@ -155,7 +155,7 @@ fn an_event_that_was_too_old_when_it_came_has_no_effect_later() {
 }
 
 #[test]
-fn a_retry_of_a_raise_has_no_effect_behind_a_hundred_heartbeats_and_the_resolve() {
+fn a_retry_of_a_raise_has_no_effect_after_many_heartbeats() {
     let first = raise("r", 0, 0);
     let beats = (1..=1000).map(|minute| raise(&format!("h{minute}"), 60 * minute, 60 * minute));
     let mut record = beats.fold(folded(std::slice::from_ref(&first)), |record, heartbeat| {
@@ -168,7 +168,7 @@ fn a_retry_of_a_raise_has_no_effect_behind_a_hundred_heartbeats_and_the_resolve(
 }
 
 #[test]
-fn a_time_ahead_of_the_receipt_makes_no_second_effect_and_outlives_nothing() {
+fn a_time_ahead_of_the_receipt_has_no_second_effect() {
     for fast in [1, 240, 3600, 1_000_000] {
         let first = raise("r", fast, 0);
         let again = Event {
@@ -225,7 +225,7 @@ fn a_resolve_with_a_slow_clock_ends_the_only_raise() {
 
 /// The sender had to send the raise again, and its resolve was taken at once.
 #[test]
-fn a_raise_that_is_received_after_its_resolve_stays_resolved() {
+fn a_raise_received_after_its_resolve_stays_resolved() {
     for received in [4, 60, 1000] {
         for events in every_order(&[raise("r", 0, received), resolve("c", 5, 6)]) {
             assert!(!is_active(&events), "{events:?}");
@@ -234,7 +234,7 @@ fn a_raise_that_is_received_after_its_resolve_stays_resolved() {
 }
 
 #[test]
-fn an_old_resolve_does_not_end_what_was_raised_or_repeated_since() {
+fn an_old_resolve_does_not_end_a_newer_raise_or_repeat() {
     let late = resolve("c", 10, 80);
     for before in [
         // The raise that it resolved is known.
@@ -265,7 +265,7 @@ fn at_one_time_the_receipt_decides() {
 }
 
 #[test]
-fn a_later_occurrence_of_one_time_is_the_next_and_a_retry_is_none() {
+fn a_later_occurrence_with_the_same_time_is_a_new_one() {
     let first = raise("1", 0, 1);
     let mut record = folded(&[first.clone(), resolve("2", 0, 10)]);
     record = record.with_closed(77, 1, ClosedBy::Us, at(11));
@@ -376,7 +376,7 @@ fn a_repeat_prolongs_whatever_its_time() {
 }
 
 #[test]
-fn a_repeat_that_is_not_the_newest_by_its_time_was_heard_all_the_same() {
+fn a_repeat_with_an_old_time_still_counts_as_received() {
     let record = folded(&[
         raise("r", 0, 0),
         update("u", Severity::Medium, 20, 20),
@@ -387,7 +387,7 @@ fn a_repeat_that_is_not_the_newest_by_its_time_was_heard_all_the_same() {
 }
 
 #[test]
-fn a_resolve_that_comes_twice_with_a_future_time_ends_one_occurrence() {
+fn a_repeated_resolve_with_a_future_time_ends_one_occurrence() {
     let mut record = folded(&[raise("r", 0, 0), resolve("c", 500, 10)]);
     record = fold(record, &raise("r2", 20, 20));
     let twice = resolve("c", 500, 30);
@@ -395,7 +395,7 @@ fn a_resolve_that_comes_twice_with_a_future_time_ends_one_occurrence() {
 }
 
 #[test]
-fn the_text_of_a_raise_is_kept_while_an_older_ticket_or_creation_may_turn_out_to_be_over() {
+fn a_raise_keeps_its_text_while_the_ticket_may_be_closed() {
     let claim = claim();
     let first = folded(&[raise("r", 0, 0)]);
     let open = first.clone().with_open(open());
@@ -411,7 +411,7 @@ fn the_text_of_a_raise_is_kept_while_an_older_ticket_or_creation_may_turn_out_to
 }
 
 #[test]
-fn a_raise_anew_that_overtakes_its_resolve_gets_its_ticket_where_a_person_ended_the_one_before() {
+fn a_raise_that_overtakes_its_resolve_gets_a_ticket() {
     let closed = |at_second| {
         let record = folded(&[raise("r", 0, 0)]);
         record.with_closed(77, 1, ClosedBy::Technician, at(at_second))
@@ -434,7 +434,7 @@ fn a_raise_anew_that_overtakes_its_resolve_gets_its_ticket_where_a_person_ended_
 }
 
 #[test]
-fn a_retry_of_an_update_that_came_before_its_raise_does_not_outlive_the_next_resolve() {
+fn a_retry_of_an_early_update_does_not_survive_a_resolve() {
     let early = update("u", Severity::Critical, 15, 15);
     let record = folded(&[
         raise("r", 0, 0),
@@ -447,7 +447,7 @@ fn a_retry_of_an_update_that_came_before_its_raise_does_not_outlive_the_next_res
 }
 
 #[test]
-fn a_slow_resolve_does_not_end_what_was_repeated_with_the_time_of_the_raise() {
+fn a_late_resolve_does_not_end_a_repeat_with_the_raises_time() {
     let events = [raise("r", 0, 2), raise("h", 0, 30), resolve("c", -1, 60)];
     assert!(is_active(&events), "of an occurrence before");
 }
@@ -460,7 +460,7 @@ fn the_newest_place_never_moves_back() {
 }
 
 #[test]
-fn a_repeat_after_an_end_that_nobody_noticed_goes_on_with_the_open_ticket() {
+fn a_repeat_after_an_unnoticed_expiry_keeps_the_ticket() {
     let mut record = folded(&[until("r", 100, 0, 0)]);
     record = record.with_open(open());
     let repeated = fold(record, &raise("h", 150, 150));
@@ -472,7 +472,7 @@ fn a_repeat_after_an_end_that_nobody_noticed_goes_on_with_the_open_ticket() {
 }
 
 #[test]
-fn an_alert_that_goes_on_is_listed_though_a_person_ended_its_ticket() {
+fn an_active_alert_with_a_closed_ticket_stays_indexed() {
     let state = |record: &Record| record.index("0f").map(|(state, _)| state);
     let ended = folded(&[raise("r", 0, 0)]).with_open(open());
     let ended = ended.with_closed(7, 1, ClosedBy::Technician, at(10));

@@ -568,7 +568,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_plan_that_was_carried_out_asks_for_nothing_more(mut world in world()) {
+    fn a_plan_that_was_carried_out_proposes_nothing_more(mut world in world()) {
         let held: Vec<TenantId> = world.resolution_plan().held.into_keys().collect();
         let commands = world.plan();
         world.obey_all(&commands);
@@ -601,7 +601,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_gone_that_the_newest_snapshot_has_or_that_may_still_be_active(world in world()) {
+    fn no_listed_or_possibly_active_alert_is_resolved(world in world()) {
         for proposal in world.resolution_plan().proposals {
             let record = world.record(proposal.key);
             let ProposedAction::Resolve { last, shown } = proposal.action else { panic!() };
@@ -641,7 +641,7 @@ proptest! {
     }
 
     #[test]
-    fn no_more_tickets_close_at_once_than_is_believed_or_let_through(world in prop_oneof![1 => world(), 3 => crowd()]) {
+    fn no_more_tickets_close_than_the_guard_or_a_person_allows(world in prop_oneof![1 => world(), 3 => crowd()]) {
         let resolution_plan = world.resolution_plan();
         for tenant in TENANTS {
             let tenant = TenantId::parse(tenant).unwrap();
@@ -660,7 +660,7 @@ proptest! {
     }
 
     #[test]
-    fn any_newer_event_voids_what_was_to_be_gone(world in world(), (change, later) in newer()) {
+    fn any_newer_event_voids_a_resolve_command(world in world(), (change, later) in newer()) {
         for command in world.plan() {
             let CommandAction::Resolve { last, .. } = &command.action else { continue };
             let record = world.records.iter().find(|record| record.key == command.key).unwrap();

@@ -180,7 +180,7 @@ fn names<'a>(records: &'a [Record], resolution_plan: &ResolutionPlan) -> Vec<&'a
 }
 
 #[test]
-fn what_is_gone_is_said_with_what_shows_it() {
+fn each_resolved_alert_has_its_reason() {
     let records = [
         of_kind("contoso", "listed", "disk", None),
         of_kind("contoso", "ends later", "disk", Some(NOW + 1)),
@@ -215,7 +215,7 @@ fn what_is_gone_is_said_with_what_shows_it() {
 
 /// The same alert id, from another source: another alert.
 #[test]
-fn a_list_speaks_for_its_own_source_alone() {
+fn a_snapshot_covers_only_its_own_source() {
     let mut record = active("contoso", "a");
     record.key.source = SourceId::parse("src_zzzzzzzzzzzzzzzzzzzzzzzzzz").unwrap();
     let records = [record, active("contoso", "b")];
@@ -224,7 +224,7 @@ fn a_list_speaks_for_its_own_source_alone() {
 }
 
 #[test]
-fn only_what_stands_and_what_has_a_ticket_is_counted() {
+fn only_active_alerts_and_open_tickets_are_counted() {
     let bare = Record::new(alert("contoso", "a"));
     let only_resolved = fold(bare.clone(), &event(&bare, LAST, AlertChange::Resolved));
     let mut unheard = with_ticket(bare.clone(), 7, LAST);
@@ -261,7 +261,7 @@ fn only_what_stands_and_what_has_a_ticket_is_counted() {
 
 /// They have no ticket that a wrong list could close: a hundred of them are no mass closing.
 #[test]
-fn alerts_whose_tickets_persons_ended_are_taken_for_gone_and_count_towards_no_stop() {
+fn alerts_with_closed_tickets_do_not_trip_the_guard() {
     let record = |n: usize| with_ticket(active("contoso", &format!("a{n}")), 7, LAST);
     let ended = |n| record(n).with_closed(7, 1, ClosedBy::Technician, minute(NOW));
     let list = [sent("s", NOW, &["b"])];
@@ -276,7 +276,7 @@ fn alerts_whose_tickets_persons_ended_are_taken_for_gone_and_count_towards_no_st
 }
 
 #[test]
-fn a_scope_is_asked_for_the_kinds_of_its_standing_alerts() {
+fn a_scope_has_the_kinds_of_its_active_alerts() {
     let records = [
         of_kind("contoso", "a", "disk", None),
         of_kind("fabrikam", "b", "memory", None),
@@ -297,7 +297,7 @@ fn a_scope_is_asked_for_the_kinds_of_its_standing_alerts() {
 }
 
 #[test]
-fn an_alert_ends_at_its_time_unless_a_later_list_has_it() {
+fn an_alert_expires_unless_a_later_snapshot_lists_it() {
     let ends = |at| [of_kind("contoso", "a", "disk", Some(at))];
     let gone = |records: &[Record], snapshots: &[Sent]| {
         !resolution_plan(records, snapshots, &[])
@@ -358,7 +358,7 @@ fn closing(gone: u64, of: u64) -> (Vec<Record>, Vec<Sent>) {
 }
 
 #[test]
-fn more_than_twenty_and_more_than_three_in_ten_are_not_believed_at_once() {
+fn more_than_twenty_and_three_in_ten_trip_the_guard() {
     for (gone, of, held) in [
         (20, 20, false),
         (20, 21, false),
@@ -389,7 +389,7 @@ fn more_than_twenty_and_more_than_three_in_ten_are_not_believed_at_once() {
 }
 
 #[test]
-fn a_tenant_that_is_stopped_stops_no_other() {
+fn a_held_tenant_does_not_hold_others() {
     let (mut records, mut lists) = closing(21, 60);
     records.extend(many("fabrikam", "b", 3, true));
     lists.push(of_tenant("fabrikam", sent("t", NOW, &["b0"])));
@@ -410,7 +410,7 @@ fn of_other_source(mut record: Record) -> Record {
 
 /// One source of several that lists nothing any more: few of the tenant's alerts, and all of its own.
 #[test]
-fn a_source_that_loses_too_many_of_its_own_stops_its_tenant_however_many_others_have() {
+fn a_source_that_loses_too_many_alerts_holds_its_tenant() {
     let (mut records, list) = closing(25, 25);
     let others = many("contoso", "o", 600, true);
     records.extend(others.into_iter().map(of_other_source));
@@ -420,7 +420,7 @@ fn a_source_that_loses_too_many_of_its_own_stops_its_tenant_however_many_others_
 }
 
 #[test]
-fn sources_that_lose_a_few_each_stop_their_tenant_together() {
+fn several_sources_together_can_hold_their_tenant() {
     let (mut records, mut lists) = closing(15, 30);
     let others = many("contoso", "o", 20, true);
     records.extend(others.into_iter().map(of_other_source));
@@ -447,7 +447,7 @@ fn ended(prefix: &str, count: u64, at: i64) -> Vec<Record> {
 }
 
 #[test]
-fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
+fn losses_over_several_snapshots_add_up() {
     // Of a hundred alerts some went before, and some go now.
     for (before, gone, held) in [
         (0, 20, false),
@@ -482,7 +482,7 @@ fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
 }
 
 #[test]
-fn cyber_alerts_whose_tickets_stay_open_count_over_the_day_too() {
+fn resolved_alerts_with_open_tickets_count_over_the_day() {
     let (mut records, list) = closing(20, 60);
     let noted = many("contoso", "n", 40, true)
         .into_iter()
@@ -501,7 +501,7 @@ fn cyber_alerts_whose_tickets_stay_open_count_over_the_day_too() {
 
 /// A tenant with a few alerts at any time, and many over the day.
 #[test]
-fn alerts_that_come_and_go_all_day_stop_nothing() {
+fn alerts_that_come_and_go_do_not_trip_the_guard() {
     let (records, list) = closing(10, 25);
     // Each lived for five minutes, the last until the present ones came.
     let earlier = (0..200).map(|n: i64| {
@@ -515,7 +515,7 @@ fn alerts_that_come_and_go_all_day_stop_nothing() {
 }
 
 #[test]
-fn what_went_more_than_a_day_ago_is_not_counted() {
+fn closings_older_than_a_day_do_not_count() {
     let (records, list) = closing(15, 60);
     for (at, held) in [(NOW - 24 * 60 + 1, true), (NOW - 24 * 60, false)] {
         let mut earlier = ended("e", 40, at);
@@ -532,7 +532,7 @@ fn what_went_more_than_a_day_ago_is_not_counted() {
 }
 
 #[test]
-fn what_a_person_let_through_is_not_counted_again() {
+fn approved_closings_do_not_count_again() {
     let approved = |closings: u32, at, is_in_progress: bool| {
         // Forty of them are closed.
         let rest = (0..closings - closings.min(40)).map(|n| format!("a{n}"));
@@ -581,7 +581,7 @@ fn what_a_person_let_through_is_not_counted_again() {
 }
 
 #[test]
-fn an_event_or_a_person_that_ends_an_alert_is_no_loss() {
+fn an_event_or_a_person_trips_no_guard() {
     let is_loss = |record: &Record| {
         RecentClosing::new(&record.key, &record.desired, record.actual.as_ref()).is_some()
     };
@@ -595,7 +595,7 @@ fn an_event_or_a_person_that_ends_an_alert_is_no_loss() {
 }
 
 #[test]
-fn an_alert_that_only_a_similar_id_is_listed_for_stays_and_is_counted() {
+fn an_alert_with_only_a_similar_id_listed_stays_active() {
     let records = [
         active("contoso", "Disk-1"),
         active("contoso", "Disk-2"),
@@ -612,7 +612,7 @@ fn an_alert_that_only_a_similar_id_is_listed_for_stays_and_is_counted() {
 }
 
 #[test]
-fn whether_there_are_tickets_to_compare_is_known() {
+fn an_empty_comparison_is_known_to_be_empty() {
     let ticket = with_ticket(active("contoso", "a"), 7, LAST);
     assert!(census(&[active("contoso", "a")]).tickets(1).is_empty());
     assert!(census(std::slice::from_ref(&ticket)).tickets(2).is_empty());
@@ -620,7 +620,7 @@ fn whether_there_are_tickets_to_compare_is_known() {
 }
 
 #[test]
-fn a_person_lets_through_what_it_saw_and_not_others_of_the_same_number() {
+fn an_approval_covers_exactly_the_alerts_shown() {
     let (records, seen) = closing(25, 60);
     let stop = resolution_plan(&records, &seen, &[])
         .held
@@ -659,7 +659,7 @@ fn a_person_lets_through_what_it_saw_and_not_others_of_the_same_number() {
 }
 
 #[test]
-fn a_person_lets_through_as_many_as_it_saw() {
+fn an_approval_covers_the_number_shown() {
     let (mut records, mut lists) = closing(25, 60);
     records.extend(many("fabrikam", "b", 30, true));
     let there: Vec<String> = (0..8).map(|n| format!("b{n}")).collect();
@@ -762,7 +762,7 @@ fn compared(records: &[Record], list: &[FoundTicket]) -> (Vec<ProposedAction>, V
 }
 
 #[test]
-fn a_ticket_that_is_not_as_it_is_recorded_is_to_be_looked_at() {
+fn a_ticket_that_differs_from_its_record_is_proposed() {
     let record = a();
     let other = TicketRef::new(&alert("contoso", "b"), 1);
     let as_listed = |change: fn(&mut FoundTicket)| {
@@ -836,7 +836,7 @@ fn a_ticket_that_is_not_listed_is_missing() {
 }
 
 #[test]
-fn a_ticket_that_was_recorded_within_the_last_minute_may_not_be_listed_yet() {
+fn a_ticket_recorded_within_a_minute_is_not_missing() {
     for (opened, missing) in [(NOW + 1, vec![]), (NOW, vec![]), (NOW - 1, vec![7])] {
         let record = with_ticket(active("contoso", "a"), 7, opened);
         assert_eq!(
@@ -849,7 +849,7 @@ fn a_ticket_that_was_recorded_within_the_last_minute_may_not_be_listed_yet() {
 }
 
 #[test]
-fn a_stretch_of_the_list_is_compared_with_the_tickets_that_belong_there() {
+fn a_page_is_compared_with_its_own_range_of_tickets() {
     let records: Vec<_> = [9, 5, 12, 7]
         .map(|id| with_ticket(active("contoso", &format!("a{id}")), id, LAST))
         .into();
@@ -871,7 +871,7 @@ fn a_stretch_of_the_list_is_compared_with_the_tickets_that_belong_there() {
 }
 
 #[test]
-fn two_open_tickets_with_one_token_are_to_be_looked_for_wherever_they_are_listed() {
+fn two_open_tickets_with_one_reference_are_duplicates() {
     let record = a();
     let twin = |ticket_id| FoundTicket {
         ticket_id,
@@ -919,7 +919,7 @@ fn two_open_tickets_with_one_token_are_to_be_looked_for_wherever_they_are_listed
 
 /// It carries the token of the life that it was made for.
 #[test]
-fn a_ticket_that_was_opened_again_is_as_it_is_recorded() {
+fn a_reopened_ticket_matches_its_record() {
     let mut record = a();
     let first = record.occurrence_ref();
     record.occurrence = 3;
@@ -958,7 +958,7 @@ fn tickets_of_another_connectwise_are_not_compared() {
 }
 
 #[test]
-fn a_missing_ticket_is_looked_at_if_it_is_shown_or_its_board_is() {
+fn a_missing_ticket_is_proposed_if_its_board_is_visible() {
     let mut records: Vec<_> = [5, 7, 9]
         .map(|id| with_ticket(active("contoso", &format!("a{id}")), id, LAST))
         .into();

@@ -178,7 +178,7 @@ fn shown(sent: &[Sent]) -> String {
 }
 
 #[test]
-fn a_snapshot_without_the_alert_shows_that_it_is_gone_once_it_cannot_lag_behind_its_last_event() {
+fn absence_counts_once_the_snapshot_cannot_lag() {
     assert_eq!(shown(&[sent("s", LAST + 10, &["b"])]), "s");
     assert_eq!(shown(&[sent("s", LAST + 9, &["b"])]), "nothing");
     assert_eq!(shown(&[sent("s", LAST + 10, &["b", "a"])]), "listed");
@@ -186,7 +186,7 @@ fn a_snapshot_without_the_alert_shows_that_it_is_gone_once_it_cannot_lag_behind_
 }
 
 #[test]
-fn several_snapshots_that_all_lag_show_no_more_than_one() {
+fn several_lagging_snapshots_prove_no_more_than_one() {
     let lag = [1, 2, 5, 9].map(|at| sent(&format!("s{at}"), LAST + at, &["b"]));
     assert_eq!(shown(&lag), "nothing");
 }
@@ -210,7 +210,7 @@ fn a_snapshot_was_taken_before_it_was_received() {
 }
 
 #[test]
-fn a_snapshot_that_does_not_count_shows_nothing() {
+fn an_incomplete_snapshot_proves_nothing() {
     let taken = LAST + 10;
     let two = || sent("s", taken, &["b"]).in_parts(2);
     assert_eq!(shown(&[two()]), "s");
@@ -283,7 +283,7 @@ fn parts_that_are_received_apart_are_one_snapshot() {
 
 /// It is unknown what the newest would say: an older one does not speak in its place.
 #[test]
-fn an_older_snapshot_does_not_stand_in_for_a_newer_one_that_does_not_count() {
+fn an_older_snapshot_does_not_replace_an_incomplete_one() {
     let old = sent("old", LAST + 10, &["b"]);
     let newer = sent("new", LAST + 12, &["b"]).in_parts(2);
     let mixed = || newer.clone().of(&["cpu"]).but(|head| head.kinds = None);
@@ -406,7 +406,7 @@ fn empty_snapshots_count_after_three_in_half_an_hour() {
 }
 
 #[test]
-fn an_empty_snapshot_counts_at_once_if_it_states_a_total_of_none() {
+fn an_empty_snapshot_with_a_stated_total_counts_at_once() {
     let none = |at: i64| sent("s", LAST + at, &[]).with_total(0);
     assert_eq!(shown(&[none(10)]), "s");
     assert_eq!(shown(&[none(9)]), "nothing", "it may lag");
@@ -418,7 +418,7 @@ fn an_empty_snapshot_counts_at_once_if_it_states_a_total_of_none() {
 }
 
 #[test]
-fn an_id_that_is_only_similar_is_in_doubt() {
+fn a_similar_id_keeps_an_alert_active() {
     // The endpoint takes white space and invisible characters out of an id: these name the alert itself.
     for id in ["a\u{200b}", "a\u{ad}", " a "] {
         assert_eq!(shown(&[sent("s", LAST + 10, &[id])]), "listed", "{id:?}");
@@ -436,7 +436,7 @@ fn an_id_that_is_only_similar_is_in_doubt() {
 }
 
 #[test]
-fn a_snapshot_of_yesterday_shows_nothing() {
+fn a_snapshot_of_yesterday_proves_nothing() {
     let taken = LAST + 10;
     let list = [sent("s", taken, &["b"])];
     assert_eq!(shown_at(taken + 24 * 60, &list), "s");
@@ -456,7 +456,7 @@ fn a_snapshot_covers_the_kinds_that_it_names() {
 }
 
 #[test]
-fn a_snapshot_that_could_not_be_read_whole_shows_nothing() {
+fn a_snapshot_that_was_not_read_completely_proves_nothing() {
     let (snapshots, found) = read_of_disk(&[sent("s", LAST + 10, &["b"])], NOW);
     let a = item(&alert("contoso", "a"));
     let shows = |found: &SnapshotMatches| {
@@ -471,7 +471,7 @@ fn a_snapshot_that_could_not_be_read_whole_shows_nothing() {
 }
 
 #[test]
-fn it_is_uncertain_what_the_newest_says_if_it_does_not_count_for_any_kind() {
+fn the_newest_is_uncertain_if_it_is_incomplete_for_a_kind() {
     let whole = sent("s", LAST, &["b"]);
     let is_uncertain = |sent: &[Sent], kinds: &[&str]| {
         let kinds: Vec<Kind> = kinds.iter().map(|name| kind(name)).collect();

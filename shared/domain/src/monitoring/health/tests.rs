@@ -86,7 +86,7 @@ fn told_in(story: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_story_is_told_in_few_mails() {
+fn each_incident_takes_few_mails() {
     let table: [(&str, &[&str]); 16] = [
         ("kkkkkk", &[]),
         // A refusal at once; over after three good ones.
@@ -136,7 +136,7 @@ fn each_story_is_told_in_few_mails() {
 }
 
 #[test]
-fn what_lasts_is_told_once_a_day() {
+fn a_lasting_incident_is_reminded_of_daily() {
     let minutes = usize::try_from(3 * 24 * 60).unwrap();
     let notified = told_in(&"r".repeat(minutes));
     assert_eq!(
@@ -150,7 +150,7 @@ fn what_lasts_is_told_once_a_day() {
 }
 
 #[test]
-fn what_is_new_in_what_was_set_up_is_told_after_an_hour_and_what_came_and_went_is_not() {
+fn new_configuration_issues_are_reported_after_an_hour() {
     assert_eq!(
         told_in(&format!("b{}", "d".repeat(70))),
         ["0 set-up broken", "60 set-up more"]
@@ -162,7 +162,7 @@ fn what_is_new_in_what_was_set_up_is_told_after_an_hour_and_what_came_and_went_i
 }
 
 #[test]
-fn what_went_away_and_comes_back_while_the_rest_lasts_is_new() {
+fn an_issue_that_returns_is_reported_again() {
     assert_eq!(
         told_in(&format!("d{}{}", "b".repeat(30), "d".repeat(40))),
         ["0 set-up broken", "60 set-up more"]
@@ -170,7 +170,7 @@ fn what_went_away_and_comes_back_while_the_rest_lasts_is_new() {
 }
 
 #[test]
-fn while_nothing_works_nobody_is_reminded_of_the_rest() {
+fn a_connection_incident_hides_the_configuration() {
     assert_eq!(
         told_in(&format!("b{}bbb", "r".repeat(1500))),
         [
@@ -184,7 +184,7 @@ fn while_nothing_works_nobody_is_reminded_of_the_rest() {
 }
 
 #[test]
-fn what_was_told_and_not_sent_stays_to_be_told() {
+fn a_notification_that_was_not_sent_stays_due() {
     let mut health = Health::default();
     for minute in 0..5 {
         health = transition(health, &probe_of('r'), at(minute));
@@ -215,7 +215,7 @@ fn what_was_told_and_not_sent_stays_to_be_told() {
 }
 
 #[test]
-fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
+fn unchecked_issues_stay_and_unneeded_ones_end() {
     let found = [GONE, company(CompanyIssue::Inactive)];
     let health = transition(
         Health::default(),
@@ -269,7 +269,7 @@ fn an_outage_counts_from_its_first_failing_probe() {
 }
 
 #[test]
-fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
+fn a_new_configuration_issue_is_probed_often_for_an_hour() {
     let mut health = transition(Health::default(), &probe_of('b'), at(0));
     health = health.notified(&Notification::Started(IncidentScope::PartnerConfig), at(0));
     assert!(health.is_urgent(at(59)) && !health.is_urgent(at(60)));
@@ -278,7 +278,7 @@ fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
 }
 
 #[test]
-fn the_most_that_waited_is_remembered() {
+fn the_highest_number_of_waiting_alerts_is_kept() {
     let health = transition(Health::default(), &probe_of('r'), at(0));
     let waited = |health: &Health| health.connection.as_ref().unwrap().waited;
     let health = health.with_waiting(IncidentScope::Connection, 7);
@@ -315,7 +315,7 @@ fn needed(change: impl FnOnce(&mut Settings)) -> Requirements {
 }
 
 #[test]
-fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
+fn only_enabled_and_chosen_things_are_probed() {
     let (operations, cyber) = (Category::Operations, Category::CyberAlerts);
     let of_both = [
         ProbeArea::Rights,
@@ -371,7 +371,7 @@ fn listed(name: &'static str, level: rights::Level) -> ListedRights<'static> {
 }
 
 #[test]
-fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
+fn a_right_is_missing_only_if_needed_and_reported() {
     use rights::Level::{All, My, None};
     let all = [
         listed("Company Maintenance", All),
@@ -418,7 +418,7 @@ fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
 }
 
 #[test]
-fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
+fn unusable_boards_statuses_types_and_priorities_are_issues() {
     let needed = needed(|_| ());
     let board = |id, inactive| FoundBoard {
         id,
@@ -490,7 +490,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn several_things_are_counted_and_one_is_named() {
+fn one_issue_is_named_and_several_are_counted() {
     let name = |tenant: &TenantId| tenant.to_string();
     let one = BTreeSet::from([company(CompanyIssue::Missing)]);
     assert_eq!(summarize(&one, name), "the company of acme cannot be used");

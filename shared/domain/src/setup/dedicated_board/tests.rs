@@ -138,7 +138,7 @@ fn said_of(desired: &DesiredBoard, there: &ExistingBoards) -> String {
 }
 
 #[test]
-fn the_first_thing_that_is_missing_is_next() {
+fn the_first_missing_part_is_next() {
     let table = [
         (
             ExistingBoards::default(),
@@ -205,7 +205,7 @@ fn the_first_thing_that_is_missing_is_next() {
 }
 
 #[test]
-fn what_is_there_is_known_by_its_name_without_case_and_blanks() {
+fn existing_parts_are_matched_without_case_and_blanks() {
     let spelt = but(|there, parts| {
         there.boards[0].name = " OPERATIONS ".to_owned();
         parts.statuses[0].name = "new ".to_owned();
@@ -228,7 +228,7 @@ fn what_is_there_is_known_by_its_name_without_case_and_blanks() {
 }
 
 #[test]
-fn what_cannot_be_used_is_told_at_once_and_nothing_is_made() {
+fn unusable_parts_are_reported_before_anything_is_created() {
     let table = [
         (
             but(|there, _| there.boards[0].inactive = true),
@@ -265,7 +265,7 @@ fn what_cannot_be_used_is_told_at_once_and_nothing_is_made() {
 }
 
 #[test]
-fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
+fn of_several_with_one_name_the_oldest_usable_one_counts() {
     let there = but(|there, parts| {
         let inactive = FoundBoard {
             inactive: true,
@@ -301,7 +301,7 @@ fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
 }
 
 #[test]
-fn a_board_that_is_whole_says_what_tickets_point_at() {
+fn a_complete_board_gives_a_target() {
     let Ok(BoardDecision::Done(target)) = next_board_step(
         &desired(Category::CyberAlerts),
         &whole(Category::CyberAlerts),
@@ -367,7 +367,7 @@ fn added_kinds_get_their_types_and_may_share_one() {
 }
 
 #[test]
-fn a_boards_name_is_what_connectwise_takes() {
+fn a_board_name_is_one_that_connectwise_accepts() {
     let long = "x".repeat(50);
     let table = [
         (" Alerts ", Ok("Alerts")),
@@ -394,7 +394,7 @@ fn a_boards_name_is_what_connectwise_takes() {
 }
 
 #[test]
-fn all_that_is_made_has_a_name_that_connectwise_takes() {
+fn all_created_parts_have_names_that_connectwise_accepts() {
     for category in [Category::Operations, Category::CyberAlerts] {
         assert_eq!(
             BoardName::parse(category_name(category)),
@@ -713,7 +713,7 @@ fn on_own(category: Category, statuses: &[FoundStatus], types: &[FoundType]) -> 
 }
 
 #[test]
-fn an_own_board_gives_its_default_status_unless_that_is_no_good() {
+fn an_existing_board_gives_its_default_status_if_usable() {
     let ops = Category::Operations;
     let open = status(11, "New", "");
     let closed = status(14, ">Closed", "c");
@@ -755,7 +755,7 @@ fn an_own_board_gives_its_default_status_unless_that_is_no_good() {
 }
 
 #[test]
-fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
+fn invisible_parts_of_a_board_are_left_to_connectwise() {
     for (category, on_resolve) in [
         (Category::Operations, OnResolve::Close),
         (Category::CyberAlerts, OnResolve::Note),
@@ -780,7 +780,7 @@ fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
 }
 
 #[test]
-fn other_boards_keep_what_the_partner_decided_but_no_number_of_another_connectwise() {
+fn other_boards_keep_decisions_but_no_foreign_ids() {
     let target = |board, on_resolve, reopen_days| BoardTarget {
         board: Some(board),
         on_resolve,

@@ -53,7 +53,7 @@ fn ticket(ticket_id: u64, second: i64, closed: bool) -> FoundTicket {
 }
 
 #[test]
-fn a_ticket_entered_since_the_claim_is_ours() {
+fn a_ticket_entered_since_the_claim_is_adopted() {
     let (record, claim) = claimed();
     let adopted = adopt(
         record,
@@ -75,7 +75,7 @@ fn a_ticket_that_a_technician_closed_meanwhile_stays_closed() {
 }
 
 #[test]
-fn a_token_names_the_life_whatever_connectwises_clock_says() {
+fn a_reference_names_the_occurrence_whatever_the_clock() {
     let (record, claim) = claimed();
     for second in [-7200, 7200] {
         let adopted = adopt(record.clone(), &claim, &[ticket(8, second, false)], at(70));
@@ -89,7 +89,7 @@ fn a_token_names_the_life_whatever_connectwises_clock_says() {
 }
 
 #[test]
-fn a_ticket_that_was_moved_or_merged_before_it_was_found_is_left_alone() {
+fn a_moved_or_merged_ticket_is_left_alone() {
     let (record, claim) = claimed();
     let moved = FoundTicket {
         company_id: Some(20),
@@ -116,7 +116,7 @@ fn too_many(record: &Record) -> Vec<u64> {
 }
 
 #[test]
-fn a_made_ticket_is_recorded_whoever_holds_the_claim_unless_another_is_there() {
+fn a_created_ticket_is_recorded_without_its_claim() {
     let (record, claim) = claimed();
     let open = |ticket_id| OpenTicket::new(ticket_id, Some(2), &claim, at(70));
     let made = record.clone().with_created(open(8), &claim);
@@ -148,7 +148,7 @@ fn a_made_ticket_is_recorded_whoever_holds_the_claim_unless_another_is_there() {
 }
 
 #[test]
-fn of_several_open_tickets_the_one_that_a_person_changed_stays_else_the_lowest() {
+fn of_several_open_tickets_the_one_a_person_changed_stays() {
     let (record, claim) = claimed();
     let adopted = adopt(
         record.clone(),
@@ -198,7 +198,7 @@ fn given_up() -> (Record, Recheck) {
 }
 
 #[test]
-fn a_ticket_from_before_the_connection_changed_is_not_what_the_create_made() {
+fn a_ticket_of_an_earlier_epoch_is_not_the_creates() {
     let before = ticket(10, -100, true);
     let (record, claim) = claimed();
     let known = |record: Record| record.with_closed(10, 1, ClosedBy::OutOfReach, at(-50));
@@ -215,7 +215,7 @@ fn a_ticket_from_before_the_connection_changed_is_not_what_the_create_made() {
 }
 
 #[test]
-fn a_ticket_of_several_attempts_may_tell_fewer_repeats_than_the_last_one() {
+fn a_ticket_of_an_earlier_attempt_reports_fewer_repeats() {
     let repeated = |(record, claim): (Record, Claim)| {
         let claim = Claim {
             repeats: 2,
@@ -230,7 +230,7 @@ fn a_ticket_of_several_attempts_may_tell_fewer_repeats_than_the_last_one() {
 }
 
 #[test]
-fn a_create_that_seems_refused_blocks_only_once_it_has_shown_no_effect() {
+fn a_suspected_refusal_blocks_after_no_effect_was_seen() {
     let (record, claim) = claimed();
     let settle = SignedDuration::from_mins(10);
     let words = String::from("500, An error occurred");
@@ -257,7 +257,7 @@ fn a_create_that_seems_refused_blocks_only_once_it_has_shown_no_effect() {
 }
 
 #[test]
-fn a_late_ticket_beside_the_recorded_one_is_too_many() {
+fn a_late_second_ticket_is_a_duplicate() {
     let (record, _) = given_up();
     let (_, claim) = claimed();
     let record = record.with_open(OpenTicket::new(8, Some(2), &claim, at(800)));
@@ -287,7 +287,7 @@ fn a_late_ticket_beside_the_recorded_one_is_too_many() {
 }
 
 #[test]
-fn a_late_ticket_never_replaces_a_recorded_one_that_a_person_closed() {
+fn a_late_ticket_does_not_replace_a_closed_one() {
     let (record, _) = given_up();
     let (_, claim) = claimed();
     let record = record.with_open(OpenTicket::new(8, Some(2), &claim, at(800)));
@@ -303,7 +303,7 @@ fn a_late_ticket_never_replaces_a_recorded_one_that_a_person_closed() {
 }
 
 #[test]
-fn a_late_ticket_that_a_person_moved_or_merged_stands_for_nothing() {
+fn a_moved_or_merged_late_ticket_does_not_count() {
     let (record, _) = given_up();
     let (_, claim) = claimed();
     let record = record.with_open(OpenTicket::new(8, Some(2), &claim, at(800)));
@@ -343,7 +343,7 @@ fn a_late_ticket_of_an_alert_that_has_none_is_adopted() {
 }
 
 #[test]
-fn a_late_ticket_of_a_life_that_is_over_is_too_many() {
+fn a_late_ticket_of_a_finished_occurrence_is_a_duplicate() {
     let (record, recheck) = given_up();
     let record = record.with_closed(6, 1, ClosedBy::Us, at(900));
     let found = [ticket(6, 800, false), ticket(7, 4000, false)];
@@ -352,7 +352,7 @@ fn a_late_ticket_of_a_life_that_is_over_is_too_many() {
 }
 
 #[test]
-fn a_late_ticket_of_the_life_before_is_too_many_though_this_one_has_none_yet() {
+fn a_late_ticket_of_an_earlier_occurrence_is_a_duplicate() {
     let (mut record, recheck) = given_up();
     record.occurrence = 2;
     let looked = apply_recheck(record, &recheck, &[ticket(7, 4000, false)], at(4400));
@@ -387,7 +387,7 @@ fn raised_at(second: i64) -> Record {
 }
 
 #[test]
-fn a_forgotten_open_ticket_is_the_alerts_own() {
+fn a_lost_open_ticket_is_adopted() {
     let found = [
         of_life(7, 1, Some(50)),
         of_life(8, 3, None),
@@ -417,7 +417,7 @@ fn a_known_raise_of_the_same_second_stays_the_newest_event() {
 }
 
 #[test]
-fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
+fn a_lost_closed_ticket_ends_its_occurrence() {
     let found = [of_life(7, 2, Some(150))];
     let record = adopt_prior_tickets(raised_at(100), &found, None, 1, at(200));
     assert_eq!(record.occurrence, 2);
@@ -436,7 +436,7 @@ fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
 }
 
 #[test]
-fn a_ticket_tells_of_a_raise_that_the_record_missed() {
+fn a_ticket_reveals_a_raise_that_the_record_missed() {
     let found = FoundTicket {
         raised_at: Some(at(50)),
         ..of_life(8, 2, None)
@@ -473,7 +473,7 @@ fn a_ticket_tells_of_a_raise_that_the_record_missed() {
 }
 
 #[test]
-fn what_was_heard_after_the_raise_of_a_closed_ticket_stays_the_newest() {
+fn an_event_after_the_raise_of_a_closed_ticket_stays_newest() {
     let found = FoundTicket {
         raised_at: Some(at(80)),
         ..of_life(8, 2, Some(90))
@@ -487,7 +487,7 @@ fn what_was_heard_after_the_raise_of_a_closed_ticket_stays_the_newest() {
 
 /// Better open too long than closed too early.
 #[test]
-fn a_ticket_that_does_not_say_when_its_alert_was_raised_was_entered_after_that() {
+fn an_unstated_raise_was_before_the_ticket_was_entered() {
     let entered_at_zero = [of_life(8, 2, None)];
     let active = adopt_prior_tickets(raised_at(-10), &entered_at_zero, None, 1, at(100));
     assert_eq!(active.desired, raised_at(-10).desired, "nothing new");
@@ -500,7 +500,7 @@ fn a_ticket_that_does_not_say_when_its_alert_was_raised_was_entered_after_that()
 }
 
 #[test]
-fn a_ticket_that_is_in_reach_again_tells_nothing_of_events() {
+fn a_ticket_in_reach_again_changes_no_events() {
     let out_of_reach = raised_at(1).with_closed(7, 1, ClosedBy::OutOfReach, at(9));
     let found = FoundTicket {
         raised_at: Some(at(1)),
@@ -514,7 +514,7 @@ fn a_ticket_that_is_in_reach_again_tells_nothing_of_events() {
 }
 
 #[test]
-fn a_ticket_that_is_in_reach_again_is_known_by_its_token() {
+fn a_ticket_in_reach_again_is_matched_by_reference() {
     let mut out_of_reach = raised_at(1);
     out_of_reach.occurrence = 2;
     let out_of_reach = out_of_reach.with_closed(7, 1, ClosedBy::OutOfReach, at(9));
@@ -527,7 +527,7 @@ fn a_ticket_that_is_in_reach_again_is_known_by_its_token() {
 }
 
 #[test]
-fn a_forgotten_ticket_of_another_company_is_left_alone() {
+fn a_lost_ticket_of_another_company_is_left_alone() {
     let moved = FoundTicket {
         company_id: Some(20),
         ..of_life(8, 1, None)
@@ -540,7 +540,7 @@ fn a_forgotten_ticket_of_another_company_is_left_alone() {
 }
 
 #[test]
-fn a_ticket_was_closed_after_its_alert_was_raised_whatever_connectwise_says() {
+fn a_ticket_closes_after_its_raise_whatever_the_clock() {
     let closed = FoundTicket {
         raised_at: Some(at(100)),
         entered_at: Some(at(100)),
@@ -552,7 +552,7 @@ fn a_ticket_was_closed_after_its_alert_was_raised_whatever_connectwise_says() {
 }
 
 #[test]
-fn what_the_record_knows_is_not_recalled() {
+fn a_known_ticket_is_not_adopted_again() {
     let (_, claim) = claimed();
     let open = raised_at(1).with_open(OpenTicket::new(7, None, &claim, at(5)));
     assert_eq!(

@@ -168,14 +168,14 @@ fn a_raised_alert_of_a_mapped_tenant_becomes_a_ticket() {
 }
 
 #[test]
-fn an_alert_that_is_gone_before_its_ticket_makes_none() {
+fn an_alert_resolved_before_its_ticket_makes_none() {
     for events in [[raised(1), resolved(2)], [resolved(2), raised(1)]] {
         assert_eq!(next(&folded(&events), 3), Decision::Nothing(Idle::Cleared));
     }
 }
 
 #[test]
-fn what_stands_in_the_way_is_named() {
+fn each_block_has_its_reason() {
     let record = folded(&[raised(1)]);
     let mapping = |company, enabled| {
         Some(Mapping {
@@ -234,7 +234,7 @@ fn what_stands_in_the_way_is_named() {
 }
 
 #[test]
-fn what_was_refused_is_not_called_again_by_any_message_but_a_retry() {
+fn a_refused_call_is_repeated_only_by_a_retry() {
     let reason = Blocked::Rejected("no".into());
     let refused = |record: &Record, op| {
         let refusal = CallRefusal {
@@ -351,7 +351,7 @@ fn a_repeat_is_noted_once_an_hour() {
 }
 
 #[test]
-fn a_worse_severity_is_patched_at_once() {
+fn a_higher_severity_is_patched_at_once() {
     let record = fold(folded(&[raised(1)]).with_open(open()), &worse(12));
     assert_eq!(
         next(&record, 13),
@@ -364,7 +364,7 @@ fn a_worse_severity_is_patched_at_once() {
 }
 
 #[test]
-fn a_gone_alert_closes_its_operations_ticket_and_notes_its_cyber_alert() {
+fn a_resolve_closes_operations_and_notes_cyber_alerts() {
     let record = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     assert_eq!(
         next(&record, 13),
@@ -387,7 +387,7 @@ fn a_gone_alert_closes_its_operations_ticket_and_notes_its_cyber_alert() {
 }
 
 #[test]
-fn an_open_ticket_closes_though_its_tenant_is_switched_off() {
+fn an_open_ticket_closes_even_if_its_tenant_is_disabled() {
     let record = fold(folded(&[raised(1)]).with_open(noted()), &resolved(12));
     let view = ConnectionView {
         mapping: None,
@@ -400,7 +400,7 @@ fn an_open_ticket_closes_though_its_tenant_is_switched_off() {
 }
 
 #[test]
-fn a_ticket_of_another_site_is_not_touched() {
+fn a_ticket_of_another_epoch_is_not_touched() {
     let mut view = view();
     view.connection.as_mut().unwrap().epoch = 2;
     let settled = claim(Op::Create).settled_at(SETTLE);
@@ -441,7 +441,7 @@ fn a_recurrence_is_a_new_ticket_that_names_the_old_one() {
 }
 
 #[test]
-fn a_raise_during_the_close_begins_the_next_life() {
+fn a_raise_during_the_close_starts_the_next_occurrence() {
     let closing =
         fold(folded(&[raised(1)]).with_open(open()), &resolved(12)).with_claim(claim(Op::Close));
     let raised_again = fold(closing, &raised(14));
@@ -456,7 +456,7 @@ fn a_raise_during_the_close_begins_the_next_life() {
 
 /// The raise is acknowledged while the close is held up: nobody else has its text.
 #[test]
-fn the_text_of_a_raise_that_waited_for_a_close_makes_the_next_ticket() {
+fn a_raise_during_the_close_keeps_its_text() {
     let again = raised(20);
     let record = folded(&[raised(0), resolved(10)]).with_open(open());
     let waiting =
@@ -471,7 +471,7 @@ fn the_text_of_a_raise_that_waited_for_a_close_makes_the_next_ticket() {
 
 /// Otherwise a ticket that was opened, and whose alert went before that was known, would stay open.
 #[test]
-fn an_uncertain_reopening_is_looked_at_though_the_alert_is_gone() {
+fn an_uncertain_reopening_is_verified_after_a_resolve() {
     let mut record = folded(&[raised(0), resolved(10)])
         .with_open(open())
         .with_closed(7, 1, ClosedBy::Us, at(20));
@@ -484,7 +484,7 @@ fn an_uncertain_reopening_is_looked_at_though_the_alert_is_gone() {
 }
 
 #[test]
-fn searches_that_are_due_together_are_still_made_apart() {
+fn overdue_searches_are_made_apart() {
     let record = folded(&[raised(0)]).with_claim(claim(Op::Create));
     let record = record.with_unknown_outcome(None, at(0));
     let late = 3600;
@@ -502,7 +502,7 @@ fn closed_by_person(closed_at: i64) -> TicketEnd {
 }
 
 #[test]
-fn a_ticket_that_a_person_closed_stays_closed_until_its_alert_is_raised_anew() {
+fn a_persons_close_holds_until_the_alert_is_raised_again() {
     for by in [ClosedBy::Technician, ClosedBy::Deleted, ClosedBy::Moved] {
         let closed = folded(&[raised(1)])
             .with_open(open())
@@ -525,7 +525,7 @@ fn a_ticket_that_a_person_closed_stays_closed_until_its_alert_is_raised_anew() {
 }
 
 #[test]
-fn a_repeat_after_an_alert_ended_by_itself_is_a_recurrence_where_a_person_ended_the_ticket() {
+fn a_repeat_after_expiry_recurs_after_a_persons_close() {
     let mut first = raised(1);
     let AlertChange::Raised(particulars) = &mut first.change else {
         panic!("no raise")
@@ -538,7 +538,7 @@ fn a_repeat_after_an_alert_ended_by_itself_is_a_recurrence_where_a_person_ended_
 }
 
 #[test]
-fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
+fn a_raise_before_the_close_was_noticed_gets_a_ticket() {
     // The ticket was recorded at 10. Resolved, and raised anew at 30; nothing was closed by us meanwhile. A close that lies ahead of our
     // clock says nothing of when it was.
     let anew = folded(&[raised(1)]).with_open(open());
@@ -576,8 +576,7 @@ fn a_raise_anew_that_came_before_the_closing_was_noticed_gets_its_ticket() {
 }
 
 #[test]
-fn an_alert_that_is_still_repeated_long_after_a_person_closed_its_ticket_gets_the_next_if_that_is_wanted()
- {
+fn a_lasting_alert_gets_a_new_ticket_if_configured() {
     let settings = |renew_after_hours| {
         let mut settings = view().connection.unwrap().settings;
         settings.operations.renew_after_hours = renew_after_hours;
@@ -603,7 +602,7 @@ fn an_alert_that_is_still_repeated_long_after_a_person_closed_its_ticket_gets_th
 }
 
 #[test]
-fn a_running_claim_is_waited_for_and_an_uncertain_create_is_searched_never_posted() {
+fn an_uncertain_create_is_searched_and_never_repeated() {
     let record = folded(&[raised(1)]).with_claim(claim(Op::Create));
     assert_eq!(next(&record, 2), Decision::Wait { until: at(65) });
     assert_eq!(next(&record, 65), Decision::Search);
@@ -653,7 +652,7 @@ fn a_short_settling_time_skips_the_late_visits() {
 
 /// Nothing new is decided before that: a close that comes late would surprise an alert that was raised again.
 #[test]
-fn every_write_of_unknown_outcome_is_looked_at_until_it_is_settled() {
+fn every_uncertain_write_is_looked_up_until_settled() {
     for op in [
         Op::Note(NoteKind::Repeats),
         Op::Note(NoteKind::Resolved),
@@ -705,7 +704,7 @@ fn every_write_of_unknown_outcome_is_looked_at_until_it_is_settled() {
 }
 
 #[test]
-fn an_update_that_overtakes_a_new_raise_does_not_hide_it() {
+fn an_update_that_overtakes_a_raise_does_not_hide_it() {
     let gone = folded(&[raised(1), resolved(2)]);
     let updated = fold(gone.clone(), &worse(6));
     assert_eq!(
@@ -750,7 +749,7 @@ fn broken() -> Breaker {
 }
 
 #[test]
-fn nobody_is_called_over_an_open_breaker_and_what_needs_no_call_goes_on() {
+fn an_open_breaker_blocks_only_calls() {
     let view = ConnectionView {
         breaker: broken(),
         ..view()
@@ -810,7 +809,7 @@ fn a_pause_is_waited_for() {
 }
 
 #[test]
-fn a_long_pause_is_waited_for_in_the_table_by_everything_that_would_call() {
+fn a_long_pause_is_spent_in_the_table() {
     let mut view = view();
     let uncertain = folded(&[raised(1)])
         .with_claim(claim(Op::Create))
@@ -830,7 +829,7 @@ fn a_long_pause_is_waited_for_in_the_table_by_everything_that_would_call() {
 }
 
 #[test]
-fn what_the_table_may_have_forgotten_is_looked_up_before_a_ticket_is_made() {
+fn prior_tickets_are_searched_while_the_index_rebuilds() {
     let mut view = view();
     let makes = folded(&[raised(1)]);
     let gone = folded(&[raised(1), resolved(2)]);
@@ -859,13 +858,13 @@ fn what_the_table_may_have_forgotten_is_looked_up_before_a_ticket_is_made() {
 }
 
 #[test]
-fn a_ticket_that_was_found_and_not_heard_of_is_left_alone() {
+fn a_found_ticket_without_events_is_left_alone() {
     let found = Record::new(key()).with_open(open());
     assert_eq!(next(&found, 20), Decision::Nothing(Idle::NoEventYet));
 }
 
 #[test]
-fn a_given_up_create_is_looked_for_when_it_is_due() {
+fn a_given_up_create_is_rechecked_when_due() {
     let mut record = folded(&[raised(1)]).with_open(open());
     let recheck = Recheck {
         op: Op::Create,
@@ -903,7 +902,7 @@ fn a_given_up_create_is_looked_for_when_it_is_due() {
 }
 
 #[test]
-fn a_create_of_unknown_outcome_is_looked_for_where_the_connection_points_next() {
+fn an_uncertain_create_is_searched_in_the_next_epoch() {
     let record = folded(&[raised(1)])
         .with_claim(claim(Op::Create))
         .with_unknown_outcome(None, at(20));
@@ -921,7 +920,7 @@ fn a_create_of_unknown_outcome_is_looked_for_where_the_connection_points_next() 
 }
 
 #[test]
-fn a_ticket_too_many_is_closed_first() {
+fn a_duplicate_is_closed_first() {
     let duplicate = Duplicate {
         ticket_id: 78,
         ticket_ref: TicketRef::new(&key(), 1),
@@ -965,7 +964,7 @@ fn a_ticket_too_many_is_closed_first() {
 }
 
 #[test]
-fn what_was_raised_long_before_set_up_waits_for_a_person() {
+fn an_alert_older_than_the_backfill_waits_for_a_person() {
     let two_days = 48 * 3600;
     let waiting = |reason| folded(&[raised(1)]).with_blocked(reason, None, at(2));
     let mut view = view();
@@ -1007,7 +1006,7 @@ fn what_was_raised_long_before_set_up_waits_for_a_person() {
 
 /// The 48 hours count from the last switch, whichever it was.
 #[test]
-fn each_switch_holds_alerts_that_were_raised_more_than_48_hours_before_it() {
+fn each_switch_holds_alerts_older_than_48_hours() {
     type Switch<'a> = &'a dyn Fn(&mut ConnectionView, Timestamp);
     let two_days = 48 * 3600;
     let disk = Kind::parse("disk").unwrap();
@@ -1081,7 +1080,7 @@ fn each_switch_holds_alerts_that_were_raised_more_than_48_hours_before_it() {
 }
 
 #[test]
-fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
+fn a_recurrence_reopens_its_ticket_if_configured() {
     let closed = fold(folded(&[raised(1)]).with_open(open()), &resolved(12)).with_closed(
         77,
         1,
@@ -1155,7 +1154,7 @@ fn a_recurrence_opens_its_ticket_again_where_that_is_the_setting() {
 }
 
 #[test]
-fn nothing_is_looked_at_while_connectwise_takes_no_call() {
+fn nothing_is_looked_up_over_an_open_breaker() {
     let mut view = view();
     assert!(may_look(&view, at(10)));
     view.breaker.paused_until = Some(at(30));
@@ -1166,7 +1165,7 @@ fn nothing_is_looked_at_while_connectwise_takes_no_call() {
 }
 
 #[test]
-fn a_ticket_too_many_is_closed_without_notes_where_the_right_to_write_them_is_missing() {
+fn a_duplicate_closes_without_notes_if_the_right_is_missing() {
     let mut view = view();
     view.breaker.missing_rights = [rights::TICKETS_ADD.to_owned()].into();
     let record = folded(&[raised(1)]).with_open(open());
@@ -1178,7 +1177,7 @@ fn a_ticket_too_many_is_closed_without_notes_where_the_right_to_write_them_is_mi
 }
 
 #[test]
-fn nothing_is_written_to_a_ticket_too_many_or_to_the_one_that_stays_in_another_connectwise() {
+fn no_duplicate_of_another_epoch_is_written() {
     let elsewhere = folded(&[raised(1)]).with_open(open());
     let elsewhere = elsewhere.with_duplicate(too_many(2));
     assert_eq!(next(&elsewhere, 13), Decision::Nothing(Idle::UpToDate));
@@ -1196,7 +1195,7 @@ fn nothing_is_written_to_a_ticket_too_many_or_to_the_one_that_stays_in_another_c
 }
 
 #[test]
-fn the_ticket_of_an_alert_that_is_gone_is_searched_for_where_the_connection_points_next() {
+fn a_resolved_alerts_ticket_is_searched_in_the_next_epoch() {
     let gone = fold(folded(&[raised(1)]).with_open(open()), &resolved(12));
     let gone = gone.with_closed(77, 1, ClosedBy::OutOfReach, at(20));
     let mut view = view();

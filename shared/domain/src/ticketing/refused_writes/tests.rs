@@ -179,7 +179,7 @@ fn rejected() -> Blocked {
 const COMPANY: Blocked = Blocked::TargetGone(TicketTarget::Company);
 
 #[test]
-fn one_alert_of_a_group_is_retried_at_a_time_and_less_and_less_often() {
+fn one_alert_of_a_group_is_retried_at_growing_intervals() {
     let mut site = Site::new(5, &rejected());
     site.minutes(4 * 60, |_| false);
     assert_eq!(site.writes, [5, 20, 50, 110, 170, 230]);
@@ -188,7 +188,7 @@ fn one_alert_of_a_group_is_retried_at_a_time_and_less_and_less_often() {
 }
 
 #[test]
-fn once_one_is_accepted_the_others_follow_a_few_at_first() {
+fn after_one_is_accepted_the_others_follow() {
     let mut site = Site::new(400, &rejected());
     site.minutes(30, |_| false);
     let before = site.writes.len();
@@ -207,7 +207,7 @@ fn once_one_is_accepted_the_others_follow_a_few_at_first() {
 }
 
 #[test]
-fn each_member_has_its_turn_so_that_one_poisoned_text_hides_nothing() {
+fn each_member_of_a_group_is_retried_in_turn() {
     let mut site = Site::new(20, &rejected());
     site.minutes(60, |key| *key != first());
     assert_eq!(site.open(), 19);
@@ -219,7 +219,7 @@ fn each_member_has_its_turn_so_that_one_poisoned_text_hides_nothing() {
 }
 
 #[test]
-fn a_target_that_connectwise_refuses_though_it_lists_it_is_retried_once_and_then_backs_off() {
+fn a_listed_but_refused_target_backs_off() {
     let mut site = Site::new(5, &COMPANY);
     site.minutes(1, |_| false);
     assert_eq!(site.refusals.notified().len(), 0, "it may be mended by now");
@@ -229,7 +229,7 @@ fn a_target_that_connectwise_refuses_though_it_lists_it_is_retried_once_and_then
 }
 
 #[test]
-fn a_target_that_connectwise_calls_unusable_costs_no_write_until_it_is_usable_and_then_all_go() {
+fn an_unusable_target_costs_no_write() {
     let mut site = Site::new(5, &COMPANY);
     site.usable = TargetUsability::No;
     site.minutes(60, |_| false);
@@ -251,7 +251,7 @@ fn a_target_that_connectwise_calls_unusable_costs_no_write_until_it_is_usable_an
 }
 
 #[test]
-fn a_change_of_the_set_up_is_tried_at_once() {
+fn a_change_of_configuration_is_retried_at_once() {
     let mut site = Site::new(5, &rejected());
     site.minutes(60, |_| false);
     assert_eq!(site.writes, [5, 20, 50]);
@@ -279,7 +279,7 @@ fn a_change_of_the_set_up_is_tried_at_once() {
 }
 
 #[test]
-fn a_retry_that_made_no_write_is_anothers_turn_and_one_that_was_lost_is_asked_for_again() {
+fn a_moot_or_lost_retry_is_replaced() {
     let mut site = Site::new(2, &rejected());
     site.minutes(5, |_| false);
     let first = site.run();
@@ -302,7 +302,7 @@ fn a_retry_that_made_no_write_is_anothers_turn_and_one_that_was_lost_is_asked_fo
 }
 
 #[test]
-fn what_became_of_a_retry_is_read_from_the_record() {
+fn the_outcome_of_a_retry_is_read_from_the_record() {
     use RetryOutcome::{Accepted, Moot, Pending, Refused};
     let details = details();
     let start = || {
@@ -389,7 +389,7 @@ fn what_became_of_a_retry_is_read_from_the_record() {
 }
 
 #[test]
-fn alerts_are_grouped_by_what_connectwise_says_and_not_by_what_it_quotes() {
+fn messages_are_grouped_without_their_quotations() {
     for (one, other, is_same) in [
         ("Site ID is required", "site id is  required", true),
         ("Ticket 1255787 is locked", "Ticket 9 is locked", true),
@@ -408,7 +408,7 @@ fn alerts_are_grouped_by_what_connectwise_says_and_not_by_what_it_quotes() {
 }
 
 #[test]
-fn words_of_their_own_make_few_groups_and_a_test_alert_notifies_nobody() {
+fn unique_messages_make_few_groups() {
     let mut site = Site::new(200, &rejected());
     for (n, record) in site.records.iter_mut().enumerate() {
         let words = format!("{} is wrong", "x".repeat(n + 1));
@@ -432,7 +432,7 @@ fn words_of_their_own_make_few_groups_and_a_test_alert_notifies_nobody() {
 
 /// The names of all reasons, and for each whether it is a group's, and who is notified.
 #[test]
-fn every_reason_is_retried_and_reported_as_the_table_says() {
+fn every_reason_behaves_as_docs_reliability_says() {
     use crate::monitoring::issue::IncidentScope;
     let all = [
         Blocked::NotSetUp,

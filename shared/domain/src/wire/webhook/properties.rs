@@ -164,7 +164,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_accepted_can_be_queued(body in body()) {
+    fn an_accepted_event_can_be_queued(body in body()) {
         let body = body.to_string();
         if let Ok(message) = parse_event(body.as_bytes(), &policy(), times()) {
             check(&message, body.as_bytes());
@@ -172,7 +172,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_accepted_in_a_batch_can_be_queued(bodies in prop::collection::vec(body(), 1..4)) {
+    fn an_accepted_batch_can_be_queued(bodies in prop::collection::vec(body(), 1..4)) {
         let body = Value::from(bodies).to_string();
         for message in &parse(body.as_bytes(), &policy(), times()).unwrap().messages {
             check(message, body.as_bytes());
@@ -180,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn what_becomes_of_an_event_does_not_depend_on_its_batch(bodies in prop::collection::vec(body(), 1..5)) {
+    fn an_event_is_parsed_independently_of_its_batch(bodies in prop::collection::vec(body(), 1..5)) {
         let whole = parse(Value::from(bodies.clone()).to_string().as_bytes(), &policy(), times()).unwrap();
         let alone = bodies.iter().map(|body| parse_event(body.to_string().as_bytes(), &policy(), times()));
         let (mut messages, mut rejected) = (vec![], vec![]);
@@ -201,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn no_ornament_decides_whether_an_event_is_accepted(body in body(), ornament in 0..ORNAMENTS.len(), odd in odd()) {
+    fn no_optional_member_decides_whether_an_event_is_accepted(body in body(), ornament in 0..ORNAMENTS.len(), odd in odd()) {
         let mut changed = body.clone();
         match ORNAMENTS[ornament] {
             "time" => changed["time"] = odd,
@@ -213,7 +213,7 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_the_door_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), body in body(), at in any::<prop::sample::Index>()) {
+    fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), body in body(), at in any::<prop::sample::Index>()) {
         let _ = parse(&bytes, &policy(), times());
         // A good body with some bytes put in between.
         let mut body = body.to_string().into_bytes();
@@ -230,7 +230,7 @@ proptest! {
 
 /// Properties that hold for nothing prove nothing: of the bodies made here a good part gets through, of each type.
 #[test]
-fn enough_bodies_are_accepted_to_tell() {
+fn enough_generated_bodies_are_accepted() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut accepted = std::collections::BTreeMap::new();
     for _ in 0..2000 {

@@ -124,7 +124,7 @@ fn a_raised_event_is_cleaned_and_typed() {
 }
 
 #[test]
-fn what_a_ticket_needs_is_named_where_it_is_wrong() {
+fn an_invalid_required_member_is_named() {
     use serde_json::Value::Null;
     let cases: &[(&str, serde_json::Value, &str)] = &[
         (
@@ -163,7 +163,7 @@ fn what_a_ticket_needs_is_named_where_it_is_wrong() {
         (
             "/data_base64",
             "e30=".into(),
-            "data_base64: stands beside data",
+            "data_base64: only one of data and data_base64 is allowed",
         ),
         (
             "/id",
@@ -182,7 +182,7 @@ fn what_a_ticket_needs_is_named_where_it_is_wrong() {
 }
 
 #[test]
-fn a_missing_member_that_a_ticket_needs_is_named() {
+fn a_missing_required_member_is_named() {
     for name in ["tenant", "alert_id", "kind"] {
         let mut body = raised();
         body["data"].as_object_mut().unwrap().remove(name);
@@ -196,7 +196,7 @@ fn a_missing_member_that_a_ticket_needs_is_named() {
 }
 
 #[test]
-fn what_no_ticket_needs_is_dropped_and_counted() {
+fn an_invalid_optional_member_is_dropped_and_counted() {
     use serde_json::{Value, json};
     let odd: [Value; 4] = [7.into(), true.into(), json!({ "a": [1] }), json!([])];
     let long = format!("https://example.com/{}", "x".repeat(2048));
@@ -269,7 +269,7 @@ fn what_no_ticket_needs_is_dropped_and_counted() {
 }
 
 #[test]
-fn what_was_dropped_is_made_up_for() {
+fn a_dropped_member_gets_a_default() {
     let body = with("/data/title", "\u{200b}".into()).to_string();
     assert_eq!(payload(&body).title, "disk: a-1");
     let AlertChange::Raised(particulars) = event(&with("/data/severity", "sev-1".into())).change
@@ -282,7 +282,7 @@ fn what_was_dropped_is_made_up_for() {
 }
 
 #[test]
-fn numbers_that_no_computer_has_are_not_read() {
+fn huge_numbers_in_unused_members_are_ignored() {
     for member in ["more", "source", "datacontenttype"] {
         let body = raised().to_string();
         let body = body.replacen('{', &format!("{{\"{member}\":-1e400,"), 1);
@@ -387,7 +387,7 @@ fn a_member_given_twice_has_no_value() {
 }
 
 #[test]
-fn what_is_not_json_is_refused() {
+fn a_body_that_is_not_json_is_rejected() {
     let arrays = "[".repeat(256 * 1024);
     let objects = "{\"a\":".repeat(50_000);
     let cases: [(&[u8], &str); 14] = [
@@ -418,7 +418,7 @@ fn what_is_not_json_is_refused() {
 }
 
 #[test]
-fn what_is_not_read_may_be_as_deep_as_the_body_is_long() {
+fn unused_members_may_be_nested_deeply() {
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let deep = format!("{}1{}", open.repeat(20_000), close.repeat(20_000));
         let body = with_members(&format!("\"more\":{deep},"), &format!("\"more\":{deep},"));
@@ -445,7 +445,7 @@ fn a_byte_order_mark_is_not_read() {
 }
 
 #[test]
-fn bytes_that_are_not_utf_8_cost_no_alert_unless_they_are_in_an_id() {
+fn invalid_utf_8_is_rejected_only_in_an_id() {
     let body = with("/data/title", "caf\u{e9}".into()).to_string();
     let latin_1: Vec<u8> = body.chars().map(|c| u8::try_from(c).unwrap()).collect();
     let parsed = super::parse(&latin_1, &policy(), times()).unwrap();
@@ -461,7 +461,7 @@ fn bytes_that_are_not_utf_8_cost_no_alert_unless_they_are_in_an_id() {
 }
 
 #[test]
-fn a_batch_without_an_event_is_refused() {
+fn an_empty_batch_is_rejected() {
     assert_eq!(
         outcome(" [ ] "),
         "unreadable: body: is a batch without an event"
@@ -481,7 +481,7 @@ const UNFIT: [&str; 8] = [
 ];
 
 #[test]
-fn a_character_that_sqs_refuses_is_refused_in_an_id() {
+fn a_character_that_sqs_rejects_is_rejected_in_an_id() {
     let cases = [
         ("/id", "id"),
         ("/data/tenant", "data.tenant"),
@@ -521,7 +521,7 @@ fn a_character_that_sqs_refuses_is_refused_in_an_id() {
 }
 
 #[test]
-fn a_character_that_sqs_refuses_is_taken_out_of_a_text() {
+fn a_character_that_sqs_rejects_is_removed_from_a_text() {
     for member in ["title", "description", "device", "user", "tenant_name"] {
         for unfit in UNFIT {
             let body = with_text(&format!("/data/{member}"), unfit);
@@ -540,7 +540,7 @@ fn a_character_that_sqs_refuses_is_taken_out_of_a_text() {
 }
 
 #[test]
-fn half_a_surrogate_pair_costs_no_alert_unless_it_is_in_an_id() {
+fn a_lone_surrogate_is_rejected_only_in_an_id() {
     for half in ["\\ud800", "\\udfff", "\\udbff\\udbff"] {
         for pointer in [
             "/id",
@@ -594,7 +594,7 @@ fn with_text(pointer: &str, escapes: &str) -> String {
 }
 
 #[test]
-fn the_good_events_of_a_batch_are_accepted_and_the_others_named() {
+fn invalid_events_do_not_affect_the_rest_of_a_batch() {
     let bad = with("/data/kind", "toaster".into());
     let odd = with("/data/link", "".into());
     let cases = [
@@ -687,7 +687,7 @@ fn a_missing_or_zero_time_is_the_webhooks_own() {
 }
 
 #[test]
-fn an_end_that_cannot_be_meant_is_none() {
+fn an_implausible_expiry_is_dropped() {
     let mut body = raised();
     body["time"] = "2026-11-22T07:00:00Z".into();
     for (end, is_meant) in [
@@ -709,7 +709,7 @@ fn an_end_that_cannot_be_meant_is_none() {
 }
 
 #[test]
-fn a_listing_without_a_time_is_refused() {
+fn a_snapshot_without_a_time_is_rejected() {
     for zero in ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z"] {
         let mut body = snapshot_part();
         body["data"]["taken_at"] = zero.into();
@@ -720,7 +720,7 @@ fn a_listing_without_a_time_is_refused() {
 }
 
 #[test]
-fn a_retry_is_the_same_event_and_all_else_is_another() {
+fn only_a_retry_has_the_same_digest() {
     let later = RequestTimes {
         sent_at: "2026-11-22T08:30:00Z".parse().unwrap(),
         received_at: "2026-11-22T08:30:02Z".parse().unwrap(),
