@@ -1,10 +1,10 @@
 use super::*;
-use crate::alert::event::{AlertChange, Event, EventDigest, Particulars, Severity};
+use crate::alert::event::{AlertChange, Event, EventDigest, Particulars};
 use crate::alert::fold::fold;
 use crate::alert::record::{Claim, ClosedBy, NoteKind, Op};
 use crate::closing::snapshot::tests::{alert, minute};
 use crate::wire::message::Message;
-use crate::{ClaimId, EventId, SnapshotId, TicketRef, fixtures};
+use crate::{EventId, SnapshotId, TicketRef, fixtures};
 
 fn event(at: i64, change: AlertChange) -> Event {
     Event::immediate(
@@ -39,27 +39,7 @@ fn repeat_of_raise(received_at: Timestamp) -> Event {
 }
 
 fn claim(op: Op) -> Claim {
-    let id = ClaimId::parse("c").unwrap();
-    Claim {
-        id,
-        op,
-        reason: "test".into(),
-        ticket_ref: TicketRef::new(&alert("contoso", "a"), 1),
-        ticket_id: None,
-        board_id: Some(2),
-        company_id: 19,
-        epoch: 1,
-        severity: Severity::Medium,
-        began_at: minute(0),
-        raise_received_at: None,
-        repeats: 0,
-        until: minute(1),
-        uncertain_at: None,
-        visits: 0,
-        visited_at: None,
-        empty_visits: 0,
-        suspected_refusal: None,
-    }
+    fixtures::new_claim(op, TicketRef::new(&alert("contoso", "a"), 1), minute(0))
 }
 
 /// Raised at minute 0, to end at minute 60.
@@ -225,7 +205,7 @@ fn duplicates_are_searched_at_once_by_reference() {
         at: minute(70),
         last: true,
     };
-    assert_eq!(*after.rechecks, [due.clone()]);
+    assert_eq!(*after.rechecks, *std::slice::from_ref(&due));
     let again = action(&record).apply(after.clone(), minute(71));
     assert_eq!(again, after, "not put off");
 

@@ -1,22 +1,8 @@
 use super::*;
 use crate::alert::event::{EventDigest, Receipt, Severity};
 use crate::alert::record::{Claim, ClosedBy, Op, OpenTicket};
-use crate::{
-    AlertId, AlertKey, ClaimId, EventId, PartnerId, SourceId, TenantId, TicketRef, fixtures,
-};
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_790_000_000 + second).unwrap()
-}
-
-fn key() -> AlertKey {
-    AlertKey {
-        partner: PartnerId::parse("acme").unwrap(),
-        tenant: TenantId::parse("contoso").unwrap(),
-        source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
-        alert_id: AlertId::parse("a").unwrap(),
-    }
-}
+use crate::fixtures::{at, key, new_claim};
+use crate::{EventId, TicketRef, fixtures};
 
 /// What an event says, when it says that it happened, and when it is received.
 fn event(id: &str, change: AlertChange, stated: i64, received: i64) -> Event {
@@ -81,27 +67,7 @@ fn end(record: &Record) -> Option<i64> {
 }
 
 fn claim() -> Claim {
-    let id = ClaimId::parse("c").unwrap();
-    Claim {
-        id,
-        op: Op::Create,
-        reason: "raised".into(),
-        ticket_ref: TicketRef::new(&key(), 1),
-        ticket_id: None,
-        board_id: None,
-        company_id: 19,
-        epoch: 1,
-        severity: Severity::Medium,
-        began_at: at(1),
-        raise_received_at: None,
-        repeats: 0,
-        until: at(60),
-        uncertain_at: None,
-        visits: 0,
-        visited_at: None,
-        empty_visits: 0,
-        suspected_refusal: None,
-    }
+    new_claim(Op::Create, TicketRef::new(&key(), 1), at(1))
 }
 
 fn open() -> OpenTicket {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::alert::fold::fold;
-use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved, too_many};
+use crate::fixtures::{SETTLE, at, claim, duplicate, key, open, raised, resolved};
 
 /// A record with a close that was given up.
 fn close_given_up() -> Record {
@@ -13,7 +13,7 @@ fn close_given_up() -> Record {
 #[test]
 fn a_ticket_in_another_connectwise_is_left_alone() {
     let record = open(&[raised(1)])
-        .with_duplicate(too_many(1))
+        .with_duplicate(duplicate(1))
         .with_payload(raised(1).payload());
     let there = record.clone().in_epoch(1, SETTLE, at(100));
     assert_eq!(there, record);

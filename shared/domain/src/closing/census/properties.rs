@@ -484,12 +484,13 @@ impl World {
                 };
             }
             (CommandAction::LookForDuplicates, Some(_)) => {
-                for recheck in record.rechecks.to_vec() {
+                let rechecks = record.rechecks.clone();
+                for recheck in rechecks.iter() {
                     let found = self.shown();
                     let found = found
                         .filter(|found| found.ticket_ref.as_ref() == Some(&recheck.ticket_ref));
                     let found: Vec<FoundTicket> = found.cloned().collect();
-                    record = apply_recheck(record, &recheck, &found, minute(NOW));
+                    record = apply_recheck(record, recheck, &found, minute(NOW));
                 }
                 for too_many in std::mem::take(&mut record.duplicates) {
                     let ticket = self.site.get_mut(&too_many.ticket_id).unwrap();
