@@ -234,7 +234,7 @@ mod tests {
         assert_eq!(
             mail.text,
             "Something is wrong with Ticketbridge itself, since 22 November 2026, 07:30 UTC:\n\n\
-             - 3 messages are in the dead-letter queue: they can never work as they are.\n  \
+             - 3 messages are in the dead-letter queue: they can never be processed as they are.\n  \
              What to do: docs/runbook.md, DeadLettersAlarm\n\n\
              You get one mail a day while it lasts, another if more goes wrong, and one when it is over.\n"
         );

@@ -1,12 +1,12 @@
 //! Test fixtures: one alert, its events and its ticket 77.
 
-use crate::time::later;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::alert::event::{AlertChange, Event, Particulars, Payload, Severity};
 use crate::alert::fold::fold;
 use crate::alert::kind::Category;
 use crate::alert::record::{Claim, Duplicate, Op, OpenTicket, Record};
+use crate::time::later;
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 
 pub(crate) const SETTLE: SignedDuration = SignedDuration::from_mins(10);

@@ -26,6 +26,7 @@ pub mod alert {
     pub mod forecast;
     pub mod key;
     pub mod kind;
+    pub mod op;
     pub mod record;
     pub mod release;
     pub mod resolution;

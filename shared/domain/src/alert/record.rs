@@ -6,17 +6,16 @@
 mod actual;
 mod claim;
 mod desired;
-mod op;
 mod recheck;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use crate::alert::blocked::{BlockedSince, CallRefusal};
+pub use crate::alert::op::{NoteKind, Op};
 pub use actual::{Actual, ClosedBy, ClosedTicket, Duplicate, OpenTicket, TicketEnd};
 pub use claim::Claim;
 pub use desired::{AlertDetails, Desired};
-pub use op::{NoteKind, Op};
 pub use recheck::{Recheck, Rechecks};
 
 use crate::alert::event::{Event, Payload};
@@ -182,7 +181,7 @@ impl Record {
         })
     }
 
-    /// Records an open ticket. This ends any claim, whoever holds it.
+    /// Records an open ticket. This ends any claim, also that of another worker.
     #[must_use]
     pub fn with_open(mut self, open: OpenTicket) -> Self {
         if self.open().map(|known| known.ticket_id) != Some(open.ticket_id) {
@@ -199,7 +198,7 @@ impl Record {
     /// A text is kept for the next ticket, which is needed if the open one proves to have been
     /// closed before the alert was raised again, or if a close that was given up takes effect late.
     fn without_needless_text(mut self) -> Self {
-        if !self.is_raised_anew() && !self.may_close_late() {
+        if !self.is_raised_again() && !self.may_close_late() {
             self.payload = None;
         }
         self
@@ -327,7 +326,7 @@ impl Record {
         let is_next = match ended.by {
             ClosedBy::Us => self.desired.active,
             ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved => {
-                self.is_raised_anew()
+                self.is_raised_again()
                     && ended
                         .at
                         .is_none_or(|at| self.raise_received_at() >= Some(at))
@@ -362,7 +361,7 @@ impl Record {
 
     /// Whether the alert was raised again since its ticket was created, or since the creation
     /// started. Both times are by Ticketbridge's clock.
-    fn is_raised_anew(&self) -> bool {
+    fn is_raised_again(&self) -> bool {
         let made_at = match (&self.actual, &self.claim) {
             (Some(Actual::Open(open)), _) => Some(open.opened_at),
             (Some(Actual::Closed(_)) | None, Some(claim)) if claim.op == Op::Create => {

@@ -246,8 +246,8 @@ impl Census {
                 if let Some(ticket) = &alert.ticket {
                     of_tenant.add_ticket(alert.scope, ticket.opened_at);
                 }
-                if let Some(life) = alert.ended {
-                    of_tenant.add_ended(alert.scope, life, false);
+                if let Some(ended) = alert.ended {
+                    of_tenant.add_ended(alert.scope, ended, false);
                 }
                 continue;
             };

@@ -206,11 +206,11 @@ impl TenantTally {
     }
 
     /// Adds an alert that was resolved without an event. Its ticket may have been closed.
-    pub(super) fn add_ended(&mut self, scope: u32, life: (Timestamp, Timestamp), closed: bool) {
+    pub(super) fn add_ended(&mut self, scope: u32, active: (Timestamp, Timestamp), closed: bool) {
         for counted in self.both(scope) {
-            counted.all.ended.push(life);
+            counted.all.ended.push(active);
             if closed {
-                counted.with_ticket.ended.push(life);
+                counted.with_ticket.ended.push(active);
             }
         }
     }

@@ -171,7 +171,7 @@ impl PipelineIssue {
         let count = |happened: Option<EventCount>| happened.map_or(0, |happened| happened.count);
         match self {
             Self::DeadLetters => format!(
-                "{} in the dead-letter queue: they can never work as they are.",
+                "{} in the dead-letter queue: they can never be processed as they are.",
                 messages(state.dead_letters.unwrap_or_default())
             ),
             Self::Unfinished => {
@@ -180,7 +180,7 @@ impl PipelineIssue {
                     .map_or(now, |unfinished| unfinished.sent_at);
                 let minutes = now.duration_since(sent).as_mins();
                 format!(
-                    "An event that was accepted {minutes} minutes ago has not become a ticket, and is not blocked either."
+                    "An event that was accepted {minutes} minutes ago is neither a ticket nor blocked."
                 )
             }
             Self::ScheduleMissed => {
@@ -190,20 +190,20 @@ impl PipelineIssue {
                     |last| format!("since {}", minute(last)),
                 );
                 format!(
-                    "The schedule of reconcile has not run {since}: nothing that waits goes on."
+                    "The schedule of reconcile has not run {since}: blocked alerts are not retried."
                 )
             }
             Self::MailsFailing => format!(
-                "The mail service did not take mails ({} so far): partners may not know of their trouble.",
+                "The mail service did not accept mails ({} so far): partners may not know of their incidents.",
                 count(state.mails_failed)
             ),
             Self::ClosingsHeld => format!(
-                "Closings were stopped, since too many tickets of one tenant would have closed at once ({} times so far). The partner is told, and decides.",
+                "Closings were held, since too many tickets of one tenant would have closed at once ({} times so far). The partner is notified and decides.",
                 count(state.closings_held)
             ),
             Self::SimilarIds => "A source's snapshots list alert ids that differ from those of its open alerts only in case, normalisation or white space. Their tickets stay open until the source sends the same id everywhere.".to_owned(),
             Self::RunsDied => format!(
-                "The scheduled run for one partner died twice in a row ({} times so far). It runs apart from all others now. Its tickets are not closed and its blocked alerts do not go on.",
+                "The scheduled run for one partner died twice in a row ({} times so far). It now runs separately. Its tickets are not closed, and its blocked alerts are not retried.",
                 count(state.runs_died)
             ),
         }
@@ -421,7 +421,7 @@ mod tests {
         let none = BTreeSet::new();
         let (incident, notification) = transition(None, &dead, at(0));
         assert_eq!(notification, Some(PipelineNotification::Started));
-        // The mail did not go out: it is told at the next tick.
+        // The mail was not sent, so it stays due.
         let (incident, notification) = transition(incident, &dead, at(1));
         assert_eq!(notification, Some(PipelineNotification::Started));
         let mut incident = notified(
@@ -494,7 +494,7 @@ mod tests {
         };
         assert_eq!(
             PipelineIssue::DeadLetters.words(&state, at(0)),
-            "1 message is in the dead-letter queue: they can never work as they are."
+            "1 message is in the dead-letter queue: they can never be processed as they are."
         );
         assert!(
             PipelineIssue::Unfinished

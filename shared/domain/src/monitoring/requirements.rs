@@ -175,9 +175,10 @@ impl Requirements {
     /// The severities whose priority is not listed.
     #[must_use]
     pub fn missing_priorities(&self, listed: &[RecordId]) -> Vec<Issue> {
-        let gone = self.priorities.iter();
-        let gone = gone.filter(|(_, id)| !listed.contains(id));
-        gone.map(|(severity, _)| Issue::Priority(*severity))
+        let missing = self.priorities.iter();
+        let missing = missing.filter(|(_, id)| !listed.contains(id));
+        missing
+            .map(|(severity, _)| Issue::Priority(*severity))
             .collect()
     }
 }

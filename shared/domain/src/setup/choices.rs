@@ -17,12 +17,12 @@ use crate::{Kind, RecordId};
 #[serde(rename_all = "snake_case")]
 pub enum TargetIssue {
     /// It does not exist (any more).
-    #[error("the board has it no longer")]
+    #[error("the board does not have it any more")]
     Missing,
     #[error("it is inactive in ConnectWise")]
     Inactive,
     /// New tickets with this status would be closed.
-    #[error("it counts as closed, and ConnectWise takes no new ticket that is closed")]
+    #[error("it counts as closed, and ConnectWise does not accept a new ticket that is closed")]
     Closes,
     /// A ticket with this status would stay open.
     #[error("it does not count as closed in ConnectWise")]

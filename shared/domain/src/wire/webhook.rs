@@ -10,7 +10,7 @@
 //! lose the alert.
 
 mod body;
-mod defect;
+mod error;
 mod schema;
 
 use std::borrow::Cow;
@@ -20,7 +20,7 @@ use base64::{Engine as _, alphabet};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-pub use defect::{DroppedFields, EventRejection, InvalidField, UnreadableBody};
+pub use error::{DroppedFields, EventRejection, InvalidField, MAX_EVENTS, UnreadableBody};
 pub use schema::{AlertData, ResolvedData, SnapshotData, schema};
 
 use self::body::{Members, UNREADABLE, read};
@@ -41,8 +41,6 @@ pub const MAX_DESCRIPTION: usize = 32 * 1024;
 const MAX_LINE: usize = 512;
 
 const MAX_LINK: usize = 2048;
-
-pub const MAX_EVENTS: usize = 1000;
 
 /// The severity of an alert if it is missing or unknown. An alert that proves to be harmless costs
 /// a technician minutes; one that was filed as harmless can cost much more.
@@ -97,7 +95,7 @@ pub fn parse(
     }
     let events: Vec<&RawValue> = read(&text, "")?;
     if events.is_empty() {
-        return Err(InvalidField::new("body", "is a batch without an event").into());
+        return Err(InvalidField::new("body", "is an empty batch").into());
     }
     if events.len() > MAX_EVENTS {
         return Err(UnreadableBody::TooManyEvents(events.len()));

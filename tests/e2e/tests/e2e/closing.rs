@@ -95,8 +95,7 @@ async fn alerts_that_leave_the_list_close_exactly_their_tickets_and_cyber_alerts
         let notes = world.notes(&world.ticket_of(alert).await).await;
         let said = notes.iter().filter(|note| {
             let text = note["text"].as_str().unwrap();
-            text.contains("not in the list of active alerts that its source took at")
-                && text.contains(done)
+            text.contains("its source's list of active alerts of") && text.contains(done)
         });
         assert_eq!(said.count(), 1, "{alert}: {notes:?}");
     }
@@ -309,7 +308,7 @@ async fn an_alert_that_is_not_repeated_in_time_closes_its_ticket() {
     let notes = world.notes(&world.ticket_of("a0").await).await;
     let said = notes.iter().any(|note| {
         let text = note["text"].as_str().unwrap();
-        text.contains("it was to end by itself at") && text.contains("closes this ticket")
+        text.contains("it expired at") && text.contains("closes this ticket")
     });
     assert!(said, "{notes:?}");
 }

@@ -103,7 +103,7 @@ async fn two_ticks_at_once_tell_the_operator_once_and_a_mail_that_fails_is_sent_
     assert_eq!(notified(&world).await, [WRONG]);
     let mail = world.mails().await.pop().unwrap();
     let text = mail["BodyText"].as_str().unwrap();
-    assert!(text.contains("did not take mails (1 so far)"), "{text}");
+    assert!(text.contains("did not accept mails (1 so far)"), "{text}");
     tick(&world, &app, after(now, 120)).await;
     assert_eq!(notified(&world).await, [WRONG]);
 }

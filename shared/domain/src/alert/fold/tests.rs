@@ -1,8 +1,8 @@
 use super::*;
 use crate::alert::event::{EventDigest, Receipt, Severity};
 use crate::alert::record::{Claim, ClosedBy, Op, OpenTicket};
-use crate::fixtures::{at, key, new_claim};
-use crate::{EventId, TicketRef, fixtures};
+use crate::fixtures::{self, at, key, new_claim};
+use crate::{EventId, TicketRef};
 
 /// What an event says, when it says that it happened, and when it is received.
 fn event(id: &str, change: AlertChange, stated: i64, received: i64) -> Event {

@@ -1,14 +1,16 @@
 mod following;
 mod targets;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
 use super::*;
 use crate::alert::event::Severity;
 use crate::setup::board_name::InvalidBoardName;
 use crate::setup::board_targets::{choose_boards, connectwise_defaults, existing_board_target};
 use crate::setup::found_board::{FoundBoard, FoundTeam};
 use crate::setup::settings::{OnResolve, Settings};
-use proptest::prelude::*;
-use std::collections::{BTreeMap, BTreeSet};
 
 const BOARD: RecordId = 7;
 

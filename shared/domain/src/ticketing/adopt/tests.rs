@@ -1,5 +1,9 @@
 mod prior;
 
+use std::slice;
+
+use jiff::SignedDuration;
+
 use super::*;
 use crate::Blocked;
 use crate::alert::event::Severity;
@@ -8,8 +12,6 @@ use crate::alert::record::{Actual, CallRefusal, ClosedBy, Op};
 use crate::fixtures::{at, key, new_claim};
 use crate::ticketing::found_ticket::end_of_second;
 use crate::ticketing::prior_tickets::{adopt_prior_tickets, set_last_event};
-use jiff::SignedDuration;
-use std::slice;
 
 fn claimed() -> (Record, Claim) {
     let record = Record::new(key());

@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::defect::{DroppedFields, InvalidField};
+use super::error::{DroppedFields, InvalidField};
 use crate::text::{cut_to_bytes, one_line};
 
 /// The longest quotation of a sender's text in a response, in bytes.

@@ -149,13 +149,11 @@ fn invalid_utf_8_is_rejected_only_in_an_id() {
 
 #[test]
 fn an_empty_batch_is_rejected() {
-    assert_eq!(
-        outcome(" [ ] "),
-        "unreadable: body: is a batch without an event"
-    );
+    assert_eq!(outcome(" [ ] "), "unreadable: body: is an empty batch");
 }
 
-/// What SQS refuses (all but `#x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD #x10000-#x10FFFF`) and what hides in a line.
+/// What SQS refuses (all but `#x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD #x10000-#x10FFFF`) and what
+/// hides in a line.
 const UNFIT: [&str; 8] = [
     "\\u0000",
     "\\u0008",

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::MAX_EVENTS;
 use crate::PartnerId;
+
+/// The most events in one body.
+pub const MAX_EVENTS: usize = 1000;
 
 /// An invalid member of a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
