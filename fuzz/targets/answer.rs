@@ -1,4 +1,5 @@
-//! Answers of a ConnectWise that is not what it says: two bytes of status, header lines up to an empty one, and the body.
+//! Arbitrary answers of ConnectWise: two bytes of status, header lines up to an empty one, and the
+//! body.
 #![no_main]
 
 use connectwise::fuzzing::verdict_of;

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use ring::hmac;
 use signature::{Headers, Key, Signed};
 
-/// The file itself: the whole of `ingest` would have all of the AWS SDK instrumented, minutes of building for nothing.
+/// Only this file: the whole of `ingest` would build and instrument the AWS SDK for minutes.
 #[expect(dead_code, reason = "what the door alone says")]
 #[path = "../../functions/ingest/src/signature.rs"]
 mod signature;
@@ -31,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
         signature: text(signature),
     };
     let keys = SECRETS.map(|secret| Key::parse(secret).expect("a secret"));
-    // A secret may come from outside too, though only from the operator.
+    // A secret may come from outside too, but only from the operator.
     let _ = Key::parse(headers.id);
     for now in TIMES {
         let Ok(signed) = Signed::read(headers, Timestamp::from_second(now).expect("a time")) else {
@@ -39,7 +39,7 @@ fuzz_target!(|input: &[u8]| {
         };
         assert!((signed.sent_at.as_second() - now).abs() <= 300);
         if signed.fits(&keys, body) {
-            // Then a signature of just this stands in the header, word for word.
+            // Then the header contains exactly this signature.
             let signed = [id, b".", timestamp, b".", body].concat();
             let stands = SECRETS.iter().any(|secret| {
                 let key = STANDARD.decode(&secret[6..]).expect("base64");

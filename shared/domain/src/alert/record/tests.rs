@@ -1,3 +1,4 @@
+use super::listing::KEPT;
 use super::*;
 use crate::alert::fold::fold;
 use crate::fixtures::{SETTLE, at, claim, duplicate, key, open, raised, resolved};
