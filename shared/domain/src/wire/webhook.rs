@@ -23,7 +23,7 @@ use serde_json::value::RawValue;
 pub use error::{DroppedFields, EventRejection, InvalidField, MAX_EVENTS, UnreadableBody};
 pub use schema::{AlertData, ResolvedData, SnapshotData, schema};
 
-use self::body::{Members, UNREADABLE, read};
+use self::body::{JsonObject, UNREADABLE, read};
 use crate::alert::event::{
     AlertChange, Event, EventDigest, Particulars, Payload, Receipt, Severity,
 };
@@ -143,9 +143,9 @@ fn one(
     position: u32,
 ) -> Result<(Message, DroppedFields), (InvalidField, Option<PartnerId>)> {
     let only = || policy.only_partner().cloned();
-    let event = Members::read(json, "").map_err(|err| (err, only()))?;
+    let event = JsonObject::read(json, "").map_err(|err| (err, only()))?;
     let data = data_of(&event).map_err(|err| (err, only()))?;
-    let data = Members::read(&data, "data").map_err(|err| (err, only()))?;
+    let data = JsonObject::read(&data, "data").map_err(|err| (err, only()))?;
     let partner = data.optional("partner");
     let partner = partner
         .and_then(|named| policy.partner(named))
@@ -159,8 +159,8 @@ fn one(
 }
 
 fn message(
-    event: &Members<'_>,
-    data: &Members<'_>,
+    event: &JsonObject<'_>,
+    data: &JsonObject<'_>,
     partner: PartnerId,
     policy: &SourcePolicy,
     (times, position): (RequestTimes, u32),
@@ -210,7 +210,7 @@ fn message(
 }
 
 /// Returns the data as JSON text, from `data` or `data_base64`.
-fn data_of<'a>(event: &Members<'a>) -> Result<Cow<'a, str>, InvalidField> {
+fn data_of<'a>(event: &JsonObject<'a>) -> Result<Cow<'a, str>, InvalidField> {
     match (event.get("data")?, event.optional::<String>("data_base64")?) {
         (Some(data), None) => Ok(data.into()),
         (None, Some(encoded)) => {
@@ -278,7 +278,7 @@ impl SourcePolicy {
 }
 
 fn particulars(
-    data: &Members<'_>,
+    data: &JsonObject<'_>,
     policy: &SourcePolicy,
     occurred_at: Timestamp,
     dropped: &mut DroppedFields,
@@ -372,7 +372,7 @@ fn link(text: &str) -> Option<Option<String>> {
 }
 
 pub(crate) fn snapshot(
-    data: &Members<'_>,
+    data: &JsonObject<'_>,
     partner: PartnerId,
     policy: &SourcePolicy,
     times: RequestTimes,

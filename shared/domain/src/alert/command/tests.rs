@@ -30,7 +30,7 @@ fn updated(at: i64) -> Event {
     event(at, AlertChange::Updated(particulars(Some(90))))
 }
 
-/// The raise once more, with its time, received at another.
+/// The raise again, with its time, received at another.
 fn repeat_of_raise(received_at: Timestamp) -> Event {
     let mut repeat = raised(0);
     repeat.digest = EventDigest::new(&["repeat"]);
@@ -42,7 +42,7 @@ fn claim(op: Op) -> Claim {
     fixtures::new_claim(op, TicketRef::new(&alert("contoso", "a"), 1), minute(0))
 }
 
-/// Raised at minute 0, to end at minute 60.
+/// Raised at minute 0, expires at minute 60.
 fn active() -> Record {
     fold(Record::new(alert("contoso", "a")), &raised(0))
 }
@@ -111,7 +111,7 @@ fn a_changed_record_makes_a_command_void() {
     other_end.desired.details.as_mut().unwrap().expires_at = Some(minute(61));
     let claimed = |record: &Record, op| record.clone().with_claim(claim(op));
     let seen_gone = gone(&open, absent()).apply(open.clone(), minute(11));
-    // Made for this record; does it fit that one: of a list, of a time, to look.
+    // Commands for one record, applied to another: of a snapshot, of expiry, and to look.
     let cases: [(&str, &Record, Record, [bool; 3]); 17] = [
         ("unmoved", &open, open.clone(), [true; 3]),
         (
@@ -278,7 +278,7 @@ fn an_update_revives_an_alert_that_no_event_resolved() {
     );
 }
 
-/// What lies in the queue is older than the code that reads it.
+/// Messages in the queue are older than the code that reads them.
 #[test]
 fn commands_have_one_form_on_the_queue() {
     let record = with_ticket(77);
@@ -332,7 +332,7 @@ fn a_retry_is_for_one_refusal_and_void_after_it() {
         },
     };
     assert_eq!(retry.apply(refused(5), minute(6)), record);
-    // Refused once more since, blocked for something else, or claimed.
+    // Refused again since, blocked for another reason, or claimed.
     let unavailable = crate::Blocked::ConnectionUnavailable;
     let elsewhere = record.clone().with_blocked(unavailable, None, minute(5));
     let claimed = refused(5).with_claim(claim(Op::Create));

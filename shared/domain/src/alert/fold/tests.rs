@@ -4,7 +4,7 @@ use crate::alert::record::{Claim, ClosedBy, Op, OpenTicket};
 use crate::fixtures::{self, at, key, new_claim};
 use crate::{EventId, TicketRef};
 
-/// What an event says, when it says that it happened, and when it is received.
+/// An event with its stated time and its receipt.
 fn event(id: &str, change: AlertChange, stated: i64, received: i64) -> Event {
     Event {
         digest: EventDigest::new(&[id]),
@@ -74,7 +74,7 @@ fn open() -> OpenTicket {
     OpenTicket::new(7, None, &claim(), at(2))
 }
 
-/// The same event, received at another time: without a time of its own, it seems to have happened then.
+/// The same event, received at another time. Without a stated time it seems to have happened then.
 fn retried(event: &Event, received: i64) -> Event {
     let mut retry = event.clone();
     retry.receipt.at = at(received);
@@ -107,7 +107,7 @@ fn a_retry_has_one_effect_whenever_it_is_received() {
             assert_eq!(fold(after.clone(), &retry), after, "received at {received}");
         }
     }
-    // Raised anew: a resolve that is retried does not end it.
+    // Raised again: a retry of the resolve does not end it.
     let anew = fold(after, &raise("r2", 20, 20));
     assert_eq!(fold(anew.clone(), &retried(&last, 30)), anew);
 }
@@ -149,7 +149,7 @@ fn a_time_ahead_of_the_receipt_has_no_second_effect() {
         for events in every_order(&[first.clone(), again, last]) {
             assert!(!is_active(&events), "{fast}: {events:?}");
         }
-        // Its resolve happened while the raise was on its way.
+        // It was resolved while the raise was under way.
         for events in every_order(&[first, resolve("c", -1, 3)]) {
             assert!(!is_active(&events), "{fast}: {events:?}");
         }
@@ -164,7 +164,7 @@ fn a_repeat_with_a_fast_clock_does_not_outlive_its_resolve() {
         resolve("c", 59, 62),
     ];
     assert!(!is_active(&events));
-    // Nor does a resolve with a fast clock swallow the raise that comes behind it.
+    // A resolve with a fast clock does not hide the raise that follows it.
     let events = [raise("r", 0, 0), resolve("c", 400, 60), raise("r2", 59, 62)];
     assert!(is_active(&events));
 }
@@ -176,7 +176,6 @@ fn a_resolve_with_a_slow_clock_ends_the_only_raise() {
         (-1, 60, true),
         (-300, 60, true),
         (-301, 60, false),
-        // It was received before.
         (-1, 1, false),
     ] {
         let events = [raise.clone(), resolve("c", stated, received)];
@@ -184,12 +183,12 @@ fn a_resolve_with_a_slow_clock_ends_the_only_raise() {
             assert_eq!(!is_active(&events), is_over, "{stated}: {events:?}");
         }
     }
-    // The next raise is not swallowed by it.
+    // It does not hide the next raise.
     let events = [raise, resolve("c", -100, 60), self::raise("r2", 70, 72)];
     assert!(is_active(&events));
 }
 
-/// The sender had to send the raise again, and its resolve was taken at once.
+/// The sender had to repeat the raise, and its resolve was accepted at once.
 #[test]
 fn a_raise_received_after_its_resolve_stays_resolved() {
     for received in [4, 60, 1000] {
@@ -205,9 +204,8 @@ fn an_old_resolve_does_not_end_a_newer_raise_or_repeat() {
     for before in [
         // The raise that it resolved is known.
         vec![raise("r", 0, 0), raise("r2", 60, 62)],
-        // What was before that moment ended in it.
+        // The earlier occurrence ended at that moment.
         vec![raise("r", 0, 0), resolve("c1", 9, 9), raise("r2", 60, 62)],
-        // The alert was repeated since.
         vec![raise("r2", 60, 62), raise("h", 70, 72)],
     ] {
         let record = folded(&before);
@@ -218,7 +216,7 @@ fn an_old_resolve_does_not_end_a_newer_raise_or_repeat() {
 
 #[test]
 fn at_one_time_the_receipt_decides() {
-    // A source that puts the time of creation into every event.
+    // A source that puts the alert's creation time into every event.
     let life = [raise("1", 0, 1), resolve("2", 0, 10), raise("3", 0, 20)];
     for events in every_order(&life) {
         assert!(is_active(&events), "{events:?}");
@@ -244,7 +242,7 @@ fn a_later_occurrence_with_the_same_time_is_a_new_one() {
 fn a_tie_never_loses_an_alert() {
     let mut last = resolve("a", 0, 1);
     let mut anew = raise("b", 0, 1);
-    // Of one batch, in this order.
+    // In one batch, in this order.
     anew.receipt.index = 1;
     for events in every_order(&[last.clone(), anew.clone()]) {
         assert!(is_active(&events));
@@ -256,7 +254,7 @@ fn a_tie_never_loses_an_alert() {
             "the resolve is the second of the batch"
         );
     }
-    // Two requests in one moment.
+    // Two requests at the same moment.
     last.receipt.index = 0;
     for events in every_order(&[last, anew]) {
         assert!(is_active(&events));
@@ -421,7 +419,7 @@ fn a_late_resolve_does_not_end_a_repeat_with_the_raises_time() {
 #[test]
 fn the_newest_place_never_moves_back() {
     let record = folded(&[raise("r", 0, 2), resolve("c", -100, 60)]);
-    // Older than the raise, which the resolve ended: it was overtaken.
+    // Older than the raise that the resolve ended: it was overtaken.
     assert!(!fold(record, &raise("r0", -50, 70)).desired.active);
 }
 

@@ -142,7 +142,7 @@ fn a_record_is_indexed_by_its_state() {
     assert!(shrink.desired.details.is_none() && closed.desired.details.is_some());
 }
 
-/// A late close changes nothing where its ticket stayed closed.
+/// A late close changes nothing if its ticket stayed closed.
 #[test]
 fn a_close_that_may_still_come_keeps_no_ended_record_whole() {
     let record = close_given_up();

@@ -9,7 +9,7 @@ use crate::closing::snapshot::tests::{LAG, Sent, alert, item, kind, minute, read
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::{EventId, RecordId, SnapshotId, SourceId, TicketRef, fixtures};
 
-/// When most alerts were last heard of, in minutes, and when it is asked.
+/// When the last event of most alerts was received, and the present, in minutes.
 const LAST: i64 = 2000;
 
 const NOW: i64 = LAST + 30;
@@ -34,7 +34,7 @@ pub(super) fn raised(record: &Record, at: i64, kind: &Kind, expires: Option<i64>
     event(record, at, AlertChange::Raised(particulars))
 }
 
-/// An alert of a kind that stands since, and until, minutes.
+/// An alert of a kind, raised at `LAST`, which may expire.
 fn of_kind(tenant: &str, id: &str, name: &str, expires: Option<i64>) -> Record {
     let record = Record::new(alert(tenant, id));
     fold(record.clone(), &raised(&record, LAST, &kind(name), expires))
@@ -55,7 +55,7 @@ fn resolved(record: Record) -> Record {
     fold(record, &event)
 }
 
-/// Alerts `prefix0`, `prefix1`, … with tickets, or without.
+/// Alerts `prefix0`, `prefix1`, …, with or without tickets.
 fn many(tenant: &str, prefix: &str, count: u64, tickets: bool) -> Vec<Record> {
     let alerts = (0..count).map(|n| {
         let record = active(tenant, &format!("{prefix}{n}"));
@@ -76,7 +76,7 @@ fn census(records: &[Record]) -> Census {
     census
 }
 
-/// What is going by these snapshots.
+/// The alerts that these snapshots resolve.
 fn resolved_alerts(census: &Census, snapshots: &[Sent]) -> ResolvedAlerts {
     let of_scope = |number: u32, scope: &Scope| {
         let of = snapshots
@@ -93,7 +93,8 @@ fn resolved_alerts(census: &Census, snapshots: &[Sent]) -> ResolvedAlerts {
     census.resolved_alerts(&seen.collect(), LAG, minute(NOW))
 }
 
-/// The alerts that one snapshot a tenant resolves, where a person approved a minute ago that the first records of a tenant close.
+/// The plan for one snapshot per tenant, if a person approved a minute ago that the first records
+/// of a tenant close.
 fn resolution_plan(
     records: &[Record],
     snapshots: &[Sent],
@@ -118,7 +119,7 @@ fn resolution_plan(
     departures_after(records, snapshots, &[], &approvals.collect())
 }
 
-/// What is gone after others went within the last day.
+/// The plan after others were closed within the last day.
 fn departures_after(
     records: &[Record],
     snapshots: &[Sent],
@@ -134,7 +135,7 @@ fn departures_after(
     census.resolution_plan(resolved_alerts, &ended, approvals, minute(NOW))
 }
 
-/// How many closings of how many are stopped.
+/// How many closings of how many alerts are held.
 fn held(resolution_plan: &ResolutionPlan) -> BTreeMap<TenantId, (u32, u32)> {
     let held = resolution_plan.held.iter();
     let held = held.map(|(tenant, stop)| (tenant.clone(), (stop.closings, stop.open)));
@@ -152,7 +153,7 @@ fn of_tenant(tenant: &str, mut sent: Sent) -> Sent {
     sent
 }
 
-/// Which of the records are proposed, by the alerts' names.
+/// The proposed records, by the alerts' names.
 fn names<'a>(records: &'a [Record], resolution_plan: &ResolutionPlan) -> Vec<&'a str> {
     let proposed = resolution_plan.proposals.iter().filter_map(|proposal| {
         let record = records
@@ -201,7 +202,7 @@ fn each_resolved_alert_has_its_reason() {
     assert_eq!(resolution_plan, expected);
 }
 
-/// The same alert id, from another source: another alert.
+/// The same alert id from another source is another alert.
 #[test]
 fn a_snapshot_covers_only_its_own_source() {
     let mut record = active("contoso", "a");
@@ -247,7 +248,7 @@ fn only_active_alerts_and_open_tickets_are_counted() {
     }
 }
 
-/// They have no ticket that a wrong list could close: a hundred of them are no mass closing.
+/// They have no ticket that a wrong snapshot could close, so a hundred of them are no mass closing.
 #[test]
 fn alerts_with_closed_tickets_do_not_trip_the_guard() {
     let record = |n: usize| with_ticket(active("contoso", &format!("a{n}")), 7, LAST);
@@ -256,7 +257,7 @@ fn alerts_with_closed_tickets_do_not_trip_the_guard() {
     let mut records: Vec<Record> = (0..100).map(ended).collect();
     let gone = resolution_plan(&records, &list, &[]);
     assert_eq!((gone.proposals.len(), gone.held.len()), (100, 0));
-    // Where the list is not believed for others, it is not for these.
+    // If the closings of others are held, these are held too.
     records.extend((100..121).map(record));
     let gone = resolution_plan(&records, &list, &[]);
     assert_eq!(gone.proposals.len(), 0);

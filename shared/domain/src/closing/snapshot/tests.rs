@@ -3,13 +3,11 @@ mod reading;
 use super::*;
 use crate::AlertId;
 
-/// The time of the last event about the alert, in minutes; the tests' clock begins a good while before it.
+/// The time of the last event about the alert, in minutes. The tests' clock starts well before it.
 const LAST: i64 = 2000;
 
-/// When it is asked.
 const NOW: i64 = LAST + 60;
 
-/// How far snapshots may lag.
 pub(crate) const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 pub(crate) fn minute(minute: i64) -> Timestamp {
@@ -33,14 +31,13 @@ pub(crate) fn kind(name: &str) -> Kind {
     Kind::parse(name).unwrap()
 }
 
-/// A snapshot as a source sent it.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) heads: Vec<SnapshotPartHead>,
     pub(crate) lists: Vec<String>,
 }
 
-/// One part, of all kinds, received when it was taken.
+/// One part, for all kinds, received when it was taken.
 pub(crate) fn sent(id: &str, taken: i64, lists: &[&str]) -> Sent {
     let AlertKey {
         partner,
@@ -77,7 +74,7 @@ impl Sent {
         self
     }
 
-    /// All that it lists is in the first.
+    /// All entries are in the first part.
     pub(crate) fn in_parts(mut self, parts: u32) -> Self {
         let first = self.heads.remove(0);
         self.heads = (1..=parts)
@@ -111,14 +108,15 @@ impl Sent {
         self
     }
 
-    /// Its second part says something else.
+    /// Its second part has other content.
     fn but(mut self, change: impl FnOnce(&mut SnapshotPartHead)) -> Self {
         change(&mut self.heads[1]);
         self
     }
 }
 
-/// The snapshots as reconcile reads them: heads from the newest on, as long as they are of use, and lists of what is whole.
+/// Reads snapshots as reconcile does: heads from the newest on, while they can count, and lists of
+/// complete ones.
 pub(crate) fn read(
     sent: &[Sent],
     kinds: &[Kind],
@@ -165,7 +163,7 @@ fn read_of_disk(sent: &[Sent], now: i64) -> (Snapshots, SnapshotMatches) {
     read(sent, &[kind("disk")], &watched(&["a"]), minute(now))
 }
 
-/// What snapshots show of alert `a`, a full disk.
+/// What snapshots say about alert `a`, a full disk.
 fn shown_at(now: i64, sent: &[Sent]) -> String {
     let (snapshots, found) = read_of_disk(sent, now);
     let a = item(&alert("contoso", "a"));
@@ -195,7 +193,7 @@ fn several_lagging_snapshots_prove_no_more_than_one() {
     assert_eq!(shown(&lag), "nothing");
 }
 
-/// A clock that is ahead makes no snapshot newer than its receipt.
+/// A fast clock makes no snapshot newer than its receipt.
 #[test]
 fn a_snapshot_was_taken_before_it_was_received() {
     let ahead = sent("s", LAST + 30, &["b"]);
@@ -203,12 +201,12 @@ fn a_snapshot_was_taken_before_it_was_received() {
     assert_eq!(shown(&[ahead.clone().received(LAST + 10)]), "s");
     let late = sent("s", LAST + 9, &["b"]).received(LAST + 40);
     assert_eq!(shown(&[late]), "nothing");
-    // In parts, the first one that came says since when it is known.
+    // Of several parts, the first received one gives the time.
     let mut parts = ahead.in_parts(2).received(LAST + 12);
     assert_eq!(shown(&[parts.clone()]), "s");
     parts.heads[1].received_at = minute(LAST + 9);
     assert_eq!(shown(&[parts]), "nothing");
-    // A clock that was once a year ahead does not hide what came after it was mended.
+    // A clock that was once a year ahead does not hide later snapshots.
     let year = sent("y", LAST + 525_600, &["a"]).received(LAST + 20);
     assert_eq!(shown(&[year, sent("s", LAST + 21, &["b"])]), "s");
 }
@@ -276,7 +274,7 @@ fn parts_that_are_received_apart_are_one_snapshot() {
     apart.heads[1].received_at = minute(LAST + 40);
     apart.heads[2].received_at = minute(LAST + 12);
     assert_eq!(shown(&[apart]), "s");
-    // Also by a clock that is ahead, so that others lie between.
+    // Also with a fast clock, so that others lie between.
     let mut ahead = sent("s", LAST + 55, &["b"]).in_parts(2).received(LAST + 30);
     ahead.heads[1].received_at = minute(LAST + 26);
     let between = sent("m", LAST + 25, &["a"]);
@@ -285,7 +283,7 @@ fn parts_that_are_received_apart_are_one_snapshot() {
     assert_eq!(shown(&[ahead, between]), "listed");
 }
 
-/// It is unknown what the newest would say: an older one does not speak in its place.
+/// The content of the newest is unknown, and an older one does not replace it.
 #[test]
 fn an_older_snapshot_does_not_replace_an_incomplete_one() {
     let old = sent("old", LAST + 10, &["b"]);
@@ -329,7 +327,7 @@ fn of_several_snapshots_of_one_time_all_must_lack_the_alert() {
     }
 }
 
-/// A source that uses one id again sends another snapshot: neither borrows parts of the other.
+/// A source that reuses an id sends another snapshot. Neither uses parts of the other.
 #[test]
 fn an_id_that_is_used_again_is_another_snapshot() {
     let again = |taken| sent("s", taken, &["b"]).in_parts(2);
@@ -352,7 +350,7 @@ fn empty_snapshots_count_after_three_in_half_an_hour() {
         (&[10, 25, 40][..], "s40"),
         (&[10, 40], "nothing"),
         (&[10, 25, 39], "nothing"),
-        // The row must begin when no snapshot can lag behind the last event any more.
+        // The row must start after snapshots can no longer lag behind the last event.
         (&[9, 25, 39], "nothing"),
         (&[9, 10, 25, 40], "s40"),
         (&[5, 20, 35, 50], "s50"),
@@ -423,7 +421,8 @@ fn an_empty_snapshot_with_a_stated_total_counts_at_once() {
 
 #[test]
 fn a_similar_id_keeps_an_alert_active() {
-    // The endpoint takes white space and invisible characters out of an id: these name the alert itself.
+    // The endpoint removes white space and invisible characters from an id: these name the alert
+    // itself.
     for id in ["a\u{200b}", "a\u{ad}", " a "] {
         assert_eq!(shown(&[sent("s", LAST + 10, &[id])]), "listed", "{id:?}");
     }

@@ -32,7 +32,7 @@ fn company(why: CompanyIssue) -> Issue {
     Issue::Company { tenant, why }
 }
 
-/// What a probe that answers so finds, which looks at everything.
+/// A probe with this answer, which checks all areas.
 fn probe(answer: ProbeAnswer, found: &[Issue]) -> Probe {
     let desired = BTreeSet::from([
         ProbeArea::Boards,
@@ -47,8 +47,8 @@ fn probe(answer: ProbeAnswer, found: &[Issue]) -> Probe {
     }
 }
 
-/// The probes of a story, one a minute: k taken keys, r refused keys, c refused clientId, f failing, s slow, n nothing learnt, b the board
-/// is gone, d it and a company.
+/// Reads a sequence of probes, one per minute: k accepted keys, r refused keys, c refused clientId,
+/// f failed, s slow, n nothing known, b the board is missing, d the board and a company.
 fn probe_of(letter: char) -> Probe {
     let takes = |found: &[Issue]| probe(ProbeAnswer::Accepted, found);
     let nothing = |answer| probe(answer, &[]);
@@ -65,7 +65,7 @@ fn probe_of(letter: char) -> Probe {
     }
 }
 
-/// What is told in a story: a mail each as its minute, its part and its name.
+/// The notifications of a sequence: minute, scope and name of each.
 fn told_in(story: &str) -> Vec<String> {
     let mut health = Health::default();
     let mut notified = vec![];
@@ -89,17 +89,17 @@ fn told_in(story: &str) -> Vec<String> {
 fn each_incident_takes_few_mails() {
     let table: [(&str, &[&str]); 16] = [
         ("kkkkkk", &[]),
-        // A refusal at once; over after three good ones.
+        // A refusal is reported at once, and its end after three good probes.
         ("krrrkkkk", &["1 connection broken", "6 connection works"]),
-        // Back before anybody was told that it is over: the same episode.
+        // It returns before its end was reported: the same incident.
         ("rkkrkkrkkk", &["0 connection broken", "9 connection works"]),
-        // An outage only when it lasts.
+        // An outage is reported only if it lasts.
         ("ffkffkk", &[]),
         ("fffkkkk", &["2 connection broken", "5 connection works"]),
         ("fnffk", &["3 connection broken"]),
-        // Its face does not matter.
+        // The form of the outage does not matter.
         ("fsfsssfff", &["2 connection broken"]),
-        // Other things to do: told at once.
+        // A different issue is reported at once.
         (
             "rrccrr",
             &[
@@ -109,11 +109,11 @@ fn each_incident_takes_few_mails() {
             ],
         ),
         ("fffrr", &["2 connection broken", "3 connection more"]),
-        // Refused, and then down: there is nothing else to do.
+        // Refused, and then down: a person has to do the same.
         ("rfffffrkkk", &["0 connection broken", "9 connection works"]),
-        // What was set up is told by itself, at once.
+        // The configuration has its own incident, which is reported at once.
         ("kbbkkk", &["1 set-up broken", "5 set-up works"]),
-        // While nothing works, nobody knows of it, and it stays as it was.
+        // During an outage its state is unknown and stays.
         (
             "brrrbbbkkk",
             &[
@@ -123,10 +123,10 @@ fn each_incident_takes_few_mails() {
                 "9 set-up works",
             ],
         ),
-        // What is new there waits for an hour.
+        // New configuration issues wait for an hour.
         ("bddd", &["0 set-up broken"]),
         ("bddb", &["0 set-up broken"]),
-        // Nothing learnt is nothing.
+        // A probe without a result changes nothing.
         ("nnnnn", &[]),
         ("rnnnkkk", &["0 connection broken", "6 connection works"]),
     ];
@@ -193,7 +193,7 @@ fn a_notification_that_was_not_sent_stays_due() {
             [Notification::Started(IncidentScope::Connection)]
         );
     }
-    // Nobody was told, so nobody need be told that it is over.
+    // An unreported incident ends without a notification.
     let over = transition(health.clone(), &probe_of('k'), at(5));
     assert_eq!((over.notifications(at(5)), over.connection), (vec![], None));
 
@@ -234,7 +234,7 @@ fn unchecked_issues_stay_and_unneeded_ones_end() {
     };
     let still = transition(health.clone(), &blind, at(1));
     assert_eq!(open_incident(&still), found);
-    // The tenant is switched off.
+    // The tenant is disabled.
     let unmapped = Probe {
         desired: BTreeSet::from([ProbeArea::Boards, ProbeArea::Rights]),
         ..blind
@@ -244,7 +244,8 @@ fn unchecked_issues_stay_and_unneeded_ones_end() {
     let over = transition(left, &probe_of('k'), at(3));
     assert_eq!(open_incident(&over), []);
     assert!(over.has_begun_recovery() && over.is_recovering());
-    // What it was is known until it is told to be over, and a blind probe does not bring it back.
+    // The last issues are kept until the end is reported, and a probe without a result does not
+    // change that.
     let over = transition(
         over,
         &Probe {
@@ -337,7 +338,7 @@ fn only_enabled_and_chosen_things_are_probed() {
     };
     let without = needed(all_cyber_off);
     assert!(!without.boards.contains_key(&cyber));
-    // An operator's own kind is on all the same.
+    // A kind that the operator added is on all the same.
     let own = needed(|settings| {
         all_cyber_off(settings);
         settings.cyber_alerts.types.insert(kind("own"), 9);
@@ -354,7 +355,7 @@ fn only_enabled_and_chosen_things_are_probed() {
         ProbeArea::Company(acme()),
     ]);
     assert_eq!(default_board.areas(), least);
-    // Where tickets only get a note, nothing closes them.
+    // If tickets only get a note, closing needs no right.
     assert_eq!(needed(|_| ()).boards[&cyber].closing_status, None);
     assert!(needed(|_| ()).closing);
     let notes = needed(|settings| settings.operations.on_resolve = OnResolve::Note);
@@ -402,7 +403,7 @@ fn a_right_is_missing_only_if_needed_and_reported() {
     no_closing[2].edit = None;
     assert_eq!(missing(&full, &no_closing, &[]), [rights::TICKETS_CLOSE]);
     assert_eq!(missing(&notes, &no_closing, &[]), [""; 0]);
-    // Not listed is not known; a call that was refused is.
+    // A right that is not listed is not known, unless a call was refused.
     assert_eq!(missing(&full, &[], &[]), [""; 0]);
     assert_eq!(
         missing(&full, &[], &[rights::TICKETS_ADD]),
@@ -413,7 +414,7 @@ fn a_right_is_missing_only_if_needed_and_reported() {
         [""; 0],
         "there again"
     );
-    // Refused to somebody who only looked.
+    // It was refused only to a page view.
     assert_eq!(missing(&full, &all, &[rights::TABLES_INQUIRE]), [""; 0]);
 }
 

@@ -38,7 +38,7 @@ fn board(id: RecordId, name: &str) -> FoundBoard {
     }
 }
 
-/// A status by its name and its flags: `d`efault, `c`loses, `i`nactive.
+/// A status with its name and its flags: `d`efault, `c`loses, `i`nactive.
 fn status(id: RecordId, name: &str, flags: &str) -> FoundStatus {
     FoundStatus {
         id,
@@ -65,7 +65,7 @@ fn team(id: RecordId, name: &str) -> FoundTeam {
     }
 }
 
-/// A board of a category with all that it needs.
+/// A complete board of a category.
 fn whole(category: Category) -> ExistingBoards {
     let names = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
     let types = (31..)
@@ -82,7 +82,7 @@ fn whole(category: Category) -> ExistingBoards {
     }
 }
 
-/// A whole operations board, and then something else.
+/// A complete operations board, with a change.
 fn but(change: impl FnOnce(&mut ExistingBoards, &mut BoardParts)) -> ExistingBoards {
     let mut there = whole(Category::Operations);
     let mut parts = there.parts.take().unwrap();
@@ -91,7 +91,7 @@ fn but(change: impl FnOnce(&mut ExistingBoards, &mut BoardParts)) -> ExistingBoa
     there
 }
 
-/// The next thing in words.
+/// The next step, as a text.
 fn said(there: &ExistingBoards) -> String {
     said_of(&desired(Category::Operations), there)
 }
@@ -378,7 +378,6 @@ fn a_board_name_is_one_that_connectwise_accepts() {
         ("", Err(InvalidBoardName::Empty)),
         (" \t", Err(InvalidBoardName::Empty)),
         (&"x".repeat(51), Err(InvalidBoardName::TooLong)),
-        // Two units each.
         (&"🦀".repeat(26), Err(InvalidBoardName::TooLong)),
         ("a\nb", Err(InvalidBoardName::Unprintable)),
         ("a\u{202e}b", Err(InvalidBoardName::Unprintable)),

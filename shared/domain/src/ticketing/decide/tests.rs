@@ -91,7 +91,7 @@ fn claim(op: Op) -> Claim {
     new_claim(op, TicketRef::new(&key(), 1), at(0))
 }
 
-/// The open ticket with the note that its alert is gone.
+/// The open ticket with a note that its alert is resolved.
 fn noted() -> OpenTicket {
     OpenTicket {
         noted_resolved: true,

@@ -40,19 +40,19 @@ fn details() -> AlertDetails {
     }
 }
 
-/// ConnectWise, the table and reconcile over some alerts, minute by minute.
+/// ConnectWise, the table and reconcile with some alerts, minute by minute.
 struct Site {
     records: Vec<Record>,
     refusals: RefusalGroups,
     minute: i64,
-    /// The minutes in which ConnectWise got a write.
+    /// The minutes in which ConnectWise received a write.
     writes: Vec<i64>,
     usable: TargetUsability,
     reason: Blocked,
 }
 
 impl Site {
-    /// Alerts that ConnectWise refused to create tickets for, at the first minute.
+    /// Alerts for which ConnectWise refused to create tickets in the first minute.
     fn new(count: usize, reason: &Blocked) -> Self {
         let refused = |n| {
             let mut record = Record::new(key(n));
@@ -87,7 +87,7 @@ impl Site {
         survey
     }
 
-    /// A run of reconcile: what it retries.
+    /// A run of reconcile. Returns the retries.
     fn run(&mut self) -> Vec<RefusedAlert> {
         let now = at(self.minute);
         let retried: Vec<AlertKey> = self.refusals.retried().cloned().collect();
@@ -102,8 +102,8 @@ impl Site {
         self.refusals.next(survey, &usable, (true, 300), now)
     }
 
-    /// One minute: a run, and the writes that it asks for. `accepts` says of an alert whether
-    /// ConnectWise does.
+    /// One minute: a run, and the writes that it requests. `accepts` says whether ConnectWise
+    /// accepts the write of an alert.
     fn minute(&mut self, accepts: impl Fn(&AlertKey) -> bool) {
         for refused in self.run() {
             self.write(&refused, &accepts);
@@ -112,7 +112,7 @@ impl Site {
     }
 
     fn write(&mut self, asked: &RefusedAlert, accepts: impl Fn(&AlertKey) -> bool) {
-        // A worker is at it a moment later.
+        // A worker makes the write a moment later.
         let now = at(self.minute) + SignedDuration::from_secs(10);
         let reason = self.reason.clone();
         let record = self
@@ -211,7 +211,7 @@ fn each_member_of_a_group_is_retried_in_turn() {
     let mut site = Site::new(20, &rejected());
     site.minutes(60, |key| *key != first());
     assert_eq!(site.open(), 19);
-    // The first retry was the poisoned one's, and the next one was not.
+    // The first retry was that of the invalid one, and the next was not.
     assert_eq!(&site.writes[..3], [5, 20, 21]);
     let after = site.writes.len();
     site.minutes(180, |key| *key != first());
@@ -241,7 +241,7 @@ fn an_unusable_target_costs_no_write() {
     site.usable = TargetUsability::Yes;
     site.minute(|_| true);
     assert_eq!(site.open(), 5);
-    // It is called usable, and is not.
+    // It is listed as usable, but is not.
     let mut site = Site::new(5, &COMPANY);
     site.usable = TargetUsability::No;
     site.minute(|_| false);
@@ -284,14 +284,14 @@ fn a_moot_or_lost_retry_is_replaced() {
     site.minutes(5, |_| false);
     let first = site.run();
     assert_eq!(first.len(), 1);
-    // Nobody has taken it up: nothing else is asked for, and after some minutes the same.
+    // No worker has started it: nothing else is requested, and the same again after some minutes.
     for minute in 6..15 {
         site.minute = minute;
         assert_eq!(site.run(), [], "{minute}");
     }
     site.minute = 15;
     assert_eq!(site.run(), first);
-    // Meanwhile the alert is over.
+    // Meanwhile the alert is resolved.
     let record = site.records.iter_mut().find(|of| of.key == first[0].key);
     let record = record.unwrap();
     *record = record.clone().with_nothing_to_do(None);
@@ -430,7 +430,7 @@ fn unique_messages_make_few_groups() {
     assert_eq!(site.refusals.notified().len(), 0);
 }
 
-/// The names of all reasons, and for each whether it is a group's, and who is notified.
+/// The names of all reasons, with their group, and who is notified.
 #[test]
 fn every_reason_behaves_as_docs_reliability_says() {
     use crate::monitoring::issue::IncidentScope;
@@ -450,7 +450,7 @@ fn every_reason_behaves_as_docs_reliability_says() {
     ];
     let table = include_str!("../../../../../docs/reliability.md");
     for (n, reason) in all.iter().enumerate() {
-        // A new reason has its place in this list.
+        // A new reason must be added here.
         let place = match reason {
             Blocked::NotSetUp => 0,
             Blocked::Unmapped => 1,
@@ -493,8 +493,8 @@ fn every_reason_behaves_as_docs_reliability_says() {
 }
 
 proptest! {
-    /// Whatever ConnectWise accepts when, of whichever alerts: refusals cost one write in five
-    /// minutes, and beyond that no more than follow what it accepted.
+    /// Whatever ConnectWise accepts: refusals cost one write in five minutes, and beyond that no
+    /// more than follow accepted ones.
     #[test]
     fn refused_writes_are_few_whatever_connectwise_does(
         moods in prop::collection::vec((0_usize..4, 1_usize..90), 1..12), count in 1_usize..60, of_company in any::<bool>(),
@@ -515,7 +515,7 @@ proptest! {
         let periods = usize::try_from(site.minute).unwrap() / 5 + 1;
         // Each accepted write lets at most four times as many follow.
         prop_assert!(refused <= periods + 4 * accepted, "{refused} refused, {accepted} accepted in {periods} periods");
-        // Nothing is given up: once all is accepted again, all are done within the longest
+        // Nothing is given up: once all are accepted again, all are done within the longest
         // back-off.
         site.minutes(90, |_| true);
         prop_assert_eq!(site.open(), count);

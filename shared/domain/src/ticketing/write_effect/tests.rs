@@ -36,7 +36,7 @@ fn seen(ticket: FoundTicket) -> ObservedTicket {
     }
 }
 
-/// As the record is once the ticket was looked at, at these seconds, until the claim ends.
+/// The record after the ticket was looked at, at these seconds, until the claim ends.
 fn looked(mut record: Record, claim: &Claim, seen: &ObservedTicket, looks: &[i64]) -> Record {
     record = record.with_claim(claim.clone());
     for second in looks {
@@ -48,7 +48,7 @@ fn looked(mut record: Record, claim: &Claim, seen: &ObservedTicket, looks: &[i64
     record
 }
 
-/// Both looks that end a claim are begun after the settling time.
+/// Both looks that end a claim start after the settling time.
 const ALL_LOOKS: [i64; 4] = [35, 260, 620, 650];
 
 fn ended(record: &Record) -> Option<ClosedBy> {
@@ -212,7 +212,7 @@ fn a_late_close_lets_a_newer_raise_get_a_ticket() {
     assert_eq!((ended(&record), record.occurrence), (Some(ClosedBy::Us), 2));
 }
 
-/// Another can be closed by a person, and ours is still to come.
+/// Another one can be closed by a person while Ticketbridge's close is pending.
 #[test]
 fn a_close_can_be_late_only_until_it_has_settled() {
     for (looks, may_come) in [(1, true), (2, true), (3, false)] {
@@ -298,7 +298,8 @@ fn without_a_pending_close_a_technician_closed_the_ticket() {
     );
 }
 
-/// The source resolved and raised it anew since: that raise is no part of what the technician closed.
+/// The source has resolved and raised it again since. That raise is newer than the technician's
+/// close.
 #[test]
 fn only_a_raise_after_a_technicians_close_gets_a_ticket() {
     for (closed_at, occurrence) in [(25, 2), (35, 1)] {

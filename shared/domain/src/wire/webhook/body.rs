@@ -102,23 +102,23 @@ fn quoted(text: &str) -> String {
 }
 
 /// The members of one JSON object, each still as text.
-pub(crate) struct Members<'a> {
+pub(crate) struct JsonObject<'a> {
     /// The path of the object: empty for the event itself, else `data`.
     within: &'static str,
-    members: BTreeMap<String, Member<'a>>,
+    members: BTreeMap<String, JsonMember<'a>>,
 }
 
 #[derive(Clone, Copy)]
-enum Member<'a> {
+enum JsonMember<'a> {
     Once(&'a str),
     /// Of two members with one name one parser takes the first and another the last (RFC 8259,
     /// section 4), so it has no value.
     Twice,
 }
 
-impl<'a> Members<'a> {
+impl<'a> JsonObject<'a> {
     pub(super) fn read(json: &'a str, within: &'static str) -> Result<Self, InvalidField> {
-        let Split(members) = read(json, within)?;
+        let MemberMap(members) = read(json, within)?;
         Ok(Self { within, members })
     }
 
@@ -135,9 +135,9 @@ impl<'a> Members<'a> {
     /// Fails if it is given twice.
     pub(super) fn get(&self, name: &str) -> Result<Option<&'a str>, InvalidField> {
         match self.members.get(name) {
-            None | Some(Member::Once("null")) => Ok(None),
-            Some(Member::Once(json)) => Ok(Some(json)),
-            Some(Member::Twice) => Err(InvalidField::new(self.path(name), "is given twice")),
+            None | Some(JsonMember::Once("null")) => Ok(None),
+            Some(JsonMember::Once(json)) => Ok(Some(json)),
+            Some(JsonMember::Twice) => Err(InvalidField::new(self.path(name), "is given twice")),
         }
     }
 
@@ -184,33 +184,33 @@ impl<'a> Members<'a> {
     }
 }
 
-struct Split<'a>(BTreeMap<String, Member<'a>>);
+struct MemberMap<'a>(BTreeMap<String, JsonMember<'a>>);
 
-impl<'de> Deserialize<'de> for Split<'de> {
+impl<'de> Deserialize<'de> for MemberMap<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(SplitVisitor)
+        deserializer.deserialize_map(MemberMapVisitor)
     }
 }
 
-struct SplitVisitor;
+struct MemberMapVisitor;
 
-impl<'de> Visitor<'de> for SplitVisitor {
-    type Value = Split<'de>;
+impl<'de> Visitor<'de> for MemberMapVisitor {
+    type Value = MemberMap<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Split<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<MemberMap<'de>, A::Error> {
         let mut split = BTreeMap::new();
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value::<&'de RawValue>()?.get();
             split
                 .entry(name)
-                .and_modify(|member| *member = Member::Twice)
-                .or_insert(Member::Once(value));
+                .and_modify(|member| *member = JsonMember::Twice)
+                .or_insert(JsonMember::Once(value));
         }
-        Ok(Split(split))
+        Ok(MemberMap(split))
     }
 }
 

@@ -33,7 +33,7 @@ fn snapshot_part() -> serde_json::Value {
     })
 }
 
-/// Reads a body of one event.
+/// Parses a body of one event.
 pub(super) fn parse_event(
     body: &[u8],
     policy: &SourcePolicy,
@@ -58,7 +58,7 @@ fn parse(value: &serde_json::Value) -> Result<Message, InvalidField> {
     parse_event(value.to_string().as_bytes(), &policy(), times())
 }
 
-/// Reads a body, and says in one line each what was accepted, rejected and dropped.
+/// Parses a body, and describes in one line each what was accepted, rejected and dropped.
 fn outcome(body: &str) -> String {
     let parsed = match super::parse(body.as_bytes(), &policy(), times()) {
         Ok(parsed) => parsed,
@@ -82,7 +82,7 @@ fn outcome(body: &str) -> String {
     )
 }
 
-/// The event with this value at a place.
+/// The event with this value at a path.
 fn with(pointer: &str, value: serde_json::Value) -> serde_json::Value {
     let mut body = raised();
     put(&mut body, pointer, value);
@@ -243,7 +243,7 @@ fn an_invalid_optional_member_is_dropped_and_counted() {
         let expected = format!("accepted [\"a-1\"], rejected [], dropped {name} 1");
         assert_eq!(outcome(&body), expected, "{body}");
     }
-    // Absent is not odd, and neither is what is read in another way.
+    // An absent member is not dropped, nor one that is read in another form.
     for (pointer, value) in [
         ("/data/link", Value::Null),
         ("/data/link", " ".into()),
@@ -289,7 +289,7 @@ fn huge_numbers_in_unused_members_are_ignored() {
     for member in ["more", "source", "datacontenttype"] {
         let body = raised().to_string();
         let body = body.replacen('{', &format!("{{\"{member}\":-1e400,"), 1);
-        // `source` is there twice then, and it is not read either.
+        // `source` is then given twice, and is not read either.
         assert_eq!(outcome(&body), "accepted [\"a-1\"], rejected [], dropped ");
     }
     let body = with("/data/device", "MARK".into()).to_string();

@@ -10,7 +10,7 @@ fn an_empty_comparison_is_known_to_be_empty() {
     assert!(!census(&[ticket]).tickets(1).is_empty());
 }
 
-/// The ticket of alert `a`, as ConnectWise lists it where nobody did anything with it.
+/// The ticket of alert `a`, as ConnectWise lists it without changes by a person.
 fn listed(record: &Record) -> FoundTicket {
     let open = record.open().unwrap();
     FoundTicket {
@@ -35,7 +35,7 @@ fn for_duplicates(ticket: RecordId) -> Vec<ProposedAction> {
     vec![ProposedAction::LookForDuplicates(ticket)]
 }
 
-/// What the whole list shows: what is to be asked, and which tickets are missing.
+/// The result for the whole list: proposals and missing tickets.
 fn compared(records: &[Record], list: &[FoundTicket]) -> (Vec<ProposedAction>, Vec<RecordId>) {
     let tickets = census(records).tickets(1);
     let comparison = tickets.compare(0, None, list, minute(NOW));
@@ -202,7 +202,7 @@ fn two_open_tickets_with_one_reference_are_duplicates() {
     }
 }
 
-/// It carries the token of the life that it was made for.
+/// It has the reference of the occurrence for which it was created.
 #[test]
 fn a_reopened_ticket_matches_its_record() {
     let mut record = a();
@@ -232,7 +232,7 @@ fn tickets_of_another_connectwise_are_not_compared() {
     }
     let one = std::slice::from_ref(&other);
     assert_eq!(compared(one, &[]), (vec![], vec![]));
-    // Its number may be anything there, its token was never sent there.
+    // Its id may belong to any ticket there, but its reference was never sent there.
     let twin = FoundTicket {
         ticket_id: 9,
         ..listed(&other)

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// How many of how many open tickets of one tenant would close; the first are gone.
+/// How many of how many open tickets of one tenant would close. The first ones are resolved.
 fn closing(gone: u64, of: u64) -> (Vec<Record>, Vec<Sent>) {
     let records = many("contoso", "a", of, true);
     let there: Vec<String> = (gone..of)
@@ -64,7 +64,8 @@ fn of_other_source(mut record: Record) -> Record {
     record
 }
 
-/// One source of several that lists nothing any more: few of the tenant's alerts, and all of its own.
+/// One source of several that lists nothing any more: few of the tenant's alerts, and all of its
+/// own.
 #[test]
 fn a_source_that_loses_too_many_alerts_holds_its_tenant() {
     let (mut records, list) = closing(25, 25);
@@ -87,7 +88,7 @@ fn several_sources_together_can_hold_their_tenant() {
     assert_eq!(held(&together), [(tenant_id("contoso"), (33, 50))].into());
 }
 
-/// Alerts of before, raised at `LAST`, that a snapshot ended at this minute.
+/// Earlier alerts, raised at `LAST`, that a snapshot resolved at this minute.
 fn ended(prefix: &str, count: u64, at: i64) -> Vec<Record> {
     let records = many("contoso", prefix, count, true).into_iter();
     let ended = records.map(|mut record| {
@@ -104,7 +105,7 @@ fn ended(prefix: &str, count: u64, at: i64) -> Vec<Record> {
 
 #[test]
 fn losses_over_several_snapshots_add_up() {
-    // Of a hundred alerts some went before, and some go now.
+    // Of a hundred alerts some were closed before, and some are resolved now.
     for (before, gone, held) in [
         (0, 20, false),
         (20, 10, false),
@@ -130,7 +131,7 @@ fn losses_over_several_snapshots_add_up() {
             "{before} {gone}"
         );
     }
-    // A command that was carried out while the run read its lists is not counted twice.
+    // A command that was carried out while the run read the index is not counted twice.
     let (records, list) = closing(20, 100);
     let carried_out = ended("a", 20, NOW);
     let resolution_plan = departures_after(&records, &list, &carried_out, &BTreeMap::new());
@@ -155,11 +156,11 @@ fn resolved_alerts_with_open_tickets_count_over_the_day() {
     assert_eq!(held(&gone)[&tenant_id("contoso")], (20, 60));
 }
 
-/// A tenant with a few alerts at any time, and many over the day.
+/// A tenant with few alerts at any time, but many over the day.
 #[test]
 fn alerts_that_come_and_go_do_not_trip_the_guard() {
     let (records, list) = closing(10, 25);
-    // Each lived for five minutes, the last until the present ones came.
+    // Each was active for five minutes, the last one until the present ones came.
     let earlier = (0..200).map(|n: i64| {
         let mut one = ended(&format!("e{n}-"), 1, LAST - 5 * (n / 25)).remove(0);
         one.desired.details.as_mut().unwrap().raised_at = minute(LAST - 5 * (n / 25) - 5);
@@ -190,7 +191,6 @@ fn closings_older_than_a_day_do_not_count() {
 #[test]
 fn approved_closings_do_not_count_again() {
     let approved = |closings: u32, at, is_in_progress: bool| {
-        // Forty of them are closed.
         let rest = (0..closings - closings.min(40)).map(|n| format!("a{n}"));
         let rest = rest.map(|name| item(&active("contoso", &name).key));
         let rest = AlertSet::new(rest);
@@ -285,7 +285,7 @@ fn an_approval_covers_exactly_the_alerts_shown() {
     assert_eq!(other.closings, stop.closings);
     assert_ne!(other.alerts.digest(), stop.alerts.digest());
     assert_eq!(passes(&others), 0);
-    // Fewer of those that were seen are no others.
+    // Fewer of the approved ones are still covered.
     assert_eq!(passes(&list(&|n| n < 22)), 22);
 }
 
@@ -313,7 +313,7 @@ fn an_approval_covers_the_number_shown() {
     assert!(resolution_plan.approved.is_empty(), "nothing was stopped");
 }
 
-/// Taken for gone, they would never get one.
+/// If they were resolved, they would never get a ticket.
 #[test]
 fn alerts_without_a_ticket_count_too() {
     let mut records = many("contoso", "a", 25, false);
@@ -321,21 +321,21 @@ fn alerts_without_a_ticket_count_too() {
     let contoso = tenant_id("contoso");
     let gone = resolution_plan(&records, &list, &[]);
     assert_eq!(held(&gone)[&contoso], (25, 25));
-    // Tickets that only wait for a technician do not make it fewer.
+    // Tickets that wait for a technician do not change that.
     let noted = many("contoso", "n", 80, true).into_iter().map(resolved);
     records.extend(noted);
     let gone = resolution_plan(&records, &list, &[]);
     assert_eq!(held(&gone)[&contoso], (25, 25));
     let gone = resolution_plan(&records, &list, &[("contoso", 25)]);
     assert_eq!((gone.proposals.len(), gone.approved.len()), (25, 1));
-    // Nor do alerts without one make many tickets fewer.
+    // Alerts without a ticket do not change it either.
     let (mut records, mut lists) = closing(21, 60);
     let waiting = many("contoso", "w", 100, false);
     lists[0].lists.extend((0..100).map(|n| format!("w{n}")));
     records.extend(waiting);
     let gone = resolution_plan(&records, &lists, &[]);
     assert_eq!(held(&gone)[&contoso], (21, 60));
-    // But open tickets are, whether their alerts stand or not.
+    // But open tickets count, whether their alerts are active or not.
     records.extend(many("contoso", "n", 20, true).into_iter().map(resolved));
     assert_eq!(resolution_plan(&records, &lists, &[]).proposals.len(), 21);
 }

@@ -67,7 +67,7 @@ fn the_newest_is_uncertain_if_it_is_incomplete_for_a_kind() {
     }
 }
 
-/// Years of snapshots are not read: of each kind that is active, the newest.
+/// Old snapshots are not read: only the newest for each active kind.
 #[test]
 fn no_more_is_read_than_counts() {
     let kinds = vec![kind("disk"), kind("cpu")];
@@ -91,7 +91,7 @@ fn no_more_is_read_than_counts() {
         .collect();
     assert_eq!(ids, ["5", "2"]);
 
-    // The parts of a torn one can be an hour apart by a clock that is ahead.
+    // The parts of an incomplete one can be an hour apart because of a fast clock.
     let torn = SnapshotPartHead {
         parts: 2,
         ..full("t", NOW - 1)
@@ -101,7 +101,7 @@ fn no_more_is_read_than_counts() {
     assert!(snapshots.add(full("0", NOW - 60), minute(NOW)));
     assert!(!snapshots.add(full("x", NOW - 62), minute(NOW)));
 
-    // Of empty ones as many as make a row.
+    // Of empty ones as many as a row needs.
     let mut snapshots = Snapshots::new(kinds.clone());
     let row = (0..)
         .take_while(|at| snapshots.add(of(sent(&format!("e{at}"), NOW - at, &[])), minute(NOW)));
@@ -118,7 +118,7 @@ fn no_more_is_read_than_counts() {
     assert!(!nothing_active.add(full("young", NOW), minute(NOW)));
 }
 
-/// What sources send in one part has no say in how much is held of it.
+/// The size of a part does not affect how much of it is kept.
 #[test]
 fn a_head_holds_each_kind_once() {
     let head = sent("s", LAST, &["b"]).heads.remove(0);

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// What becomes of one call. Everything is listed anew after each, so it does not matter whether its answer was heard.
+/// The outcome of one call. Everything is listed again after each call, so its answer does not
+/// matter.
 #[derive(Debug, Clone, Copy)]
 enum Fate {
     Done,
@@ -11,7 +12,8 @@ enum Fate {
     Late,
 }
 
-/// A ConnectWise that refuses a taken name to what comes late, and to nothing else: there only the plan keeps off doubles.
+/// A ConnectWise that rejects a name that exists only for late calls. Otherwise only the plan
+/// avoids duplicates.
 #[derive(Debug, Clone)]
 struct Site {
     next_id: RecordId,
@@ -146,8 +148,8 @@ impl Site {
     }
 }
 
-/// What may be there before: of the statuses, types and team of a category's board any part, spelt somehow, beside things of
-/// the partner's own.
+/// What may exist before: any of the statuses, types and team of a category's board, in any
+/// spelling, next to the partner's own.
 fn site() -> impl Strategy<Value = Site> {
     let part = (any::<[bool; 4]>(), 0..3_usize, any::<u16>(), any::<bool>());
     let part = prop::option::of(part);
@@ -210,7 +212,7 @@ fn fate() -> impl Strategy<Value = Fate> {
     prop_oneof![Just(Fate::Done), Just(Fate::NotDone), Just(Fate::Late)]
 }
 
-/// Follows the plan to its end, whatever becomes of each call; afterwards all calls are answered.
+/// Follows the plan to its end, with these outcomes of its first calls. The later calls succeed.
 fn follow(
     site: &mut Site,
     desired: &DesiredBoard,
@@ -272,7 +274,7 @@ proptest! {
         }
         let names = site.names();
         prop_assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{:?}", names);
-        // What was there is there still, with its number and its spelling.
+        // The earlier parts still exist, with their ids and spellings.
         for name in was.names() {
             prop_assert!(names.contains(&name));
         }

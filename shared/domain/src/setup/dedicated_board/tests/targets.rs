@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// The target on an own board in words: start status, closing status, kinds with their types.
+/// The target for an existing board, as a text: start status, closing status, kinds with their
+/// types.
 fn on_own(category: Category, statuses: &[FoundStatus], types: &[FoundType]) -> String {
     let parts = BoardParts {
         board: BOARD,

@@ -128,7 +128,7 @@ fn an_event_after_the_raise_of_a_closed_ticket_stays_newest() {
     }
 }
 
-/// Better open too long than closed too early.
+/// A ticket that stays open too long is better than one that is closed too early.
 #[test]
 fn an_unstated_raise_was_before_the_ticket_was_entered() {
     let entered_at_zero = [of_life(8, 2, None)];

@@ -91,12 +91,12 @@ fn a_refused_call_is_repeated_only_by_a_retry() {
             Decision::Block(reason.clone()),
             "{op:?}"
         );
-        // A worker that folds in another event finds the same.
+        // A worker that folds another event finds the same.
         let folded = fold(blocked.clone(), &raised(1));
         assert_eq!(next(&folded, 21), Decision::Block(reason.clone()));
         // Another write was not refused.
         assert_eq!(next(&refused(record, Some(other)), 21), decided, "{op:?}");
-        // What must come before it was: nothing is written.
+        // The search that must precede it was refused, so nothing is written.
         assert_eq!(
             next(&refused(record, None), 21),
             Decision::Block(reason.clone())
@@ -264,7 +264,7 @@ fn an_alert_older_than_the_backfill_waits_for_a_person() {
     );
 }
 
-/// The 48 hours count from the last switch, whichever it was.
+/// The 48 hours count from the last switch.
 #[test]
 fn each_switch_holds_alerts_older_than_48_hours() {
     type Switch<'a> = &'a dyn Fn(&mut ConnectionView, Timestamp);
@@ -299,12 +299,12 @@ fn each_switch_holds_alerts_older_than_48_hours() {
     ];
     let later = at(9 * two_days);
     for (name, switch) in switches {
-        // A source that is off posts nothing, so that no alert of it is blocked before.
+        // A disabled source posts nothing, so no alert of it was blocked before.
         let new = (name == "source").then_some(&new);
         for record in records.iter().chain(new) {
             let at_switch = |second| {
                 let mut view = view();
-                // All others were on long before.
+                // All other switches were on long before.
                 for (_, other) in switches {
                     other(&mut view, at(0));
                 }
@@ -322,7 +322,7 @@ fn each_switch_holds_alerts_older_than_48_hours() {
                 Decision::Block(Blocked::OlderThanBackfill),
                 "{name}"
             );
-            // Then nothing but a person lets it go on.
+            // Then only a person releases it.
             let held = record
                 .clone()
                 .with_blocked(Blocked::OlderThanBackfill, None, later);

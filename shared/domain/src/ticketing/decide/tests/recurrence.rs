@@ -33,7 +33,8 @@ fn a_raise_during_the_close_starts_the_next_occurrence() {
     ));
 }
 
-/// The raise is acknowledged while the close is held up: nobody else has its text.
+/// The message of the raise is deleted while the close is blocked, so the text is only in the
+/// record.
 #[test]
 fn a_raise_during_the_close_keeps_its_text() {
     let again = raised(20);
@@ -93,8 +94,8 @@ fn a_repeat_after_expiry_recurs_after_a_persons_close() {
 
 #[test]
 fn a_raise_before_the_close_was_noticed_gets_a_ticket() {
-    // The ticket was recorded at 10. Resolved, and raised anew at 30; nothing was closed by us meanwhile. A close that lies ahead of our
-    // clock says nothing of when it was.
+    // The ticket was recorded at 10. The alert was resolved, and raised again at 30. Ticketbridge
+    // has not closed it. A close in the future by Ticketbridge's clock says nothing about its time.
     let anew = folded(&[raised(1)]).with_open(open());
     let anew = fold(fold(anew, &resolved(20)), &raised(30)).with_nothing_to_do(None);
     for (closed_at, is_next) in [(15, true), (25, true), (30, true), (31, false), (41, true)] {
@@ -117,11 +118,12 @@ fn a_raise_before_the_close_was_noticed_gets_a_ticket() {
             "when that was is not known: no alert is lost"
         );
     }
-    // ConnectWise's clock is hours behind: by ours the raise came before the ticket, so it is the ticket's own.
+    // ConnectWise's clock is hours behind. By Ticketbridge's clock the raise came before the
+    // ticket, so the ticket is for it.
     let first = folded(&[raised(1)]).with_open(open());
     let seen = first.with_closed(77, 1, closed_by_person(-7200), at(40));
     assert_eq!(next(&seen, 41), Decision::Nothing(Idle::EndedByPerson));
-    // The ticket's creation was uncertain, and a person closed it before it was found.
+    // The ticket's creation was uncertain, and a person closed the ticket before it was found.
     let uncertain = folded(&[raised(1)]).with_claim(claim(Op::Create));
     let uncertain = fold(fold(uncertain, &resolved(20)), &raised(30)).with_nothing_to_do(None);
     let seen = uncertain.with_closed(77, 1, closed_by_person(25), at(40));

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Otherwise a ticket that was opened, and whose alert went before that was known, would stay open.
+/// Otherwise a ticket that was reopened would stay open if its alert was resolved before that was
+/// known.
 #[test]
 fn an_uncertain_reopening_is_verified_after_a_resolve() {
     let mut record = folded(&[raised(0), resolved(10)])
@@ -76,7 +77,7 @@ fn a_short_settling_time_skips_the_late_visits() {
     );
 }
 
-/// Nothing new is decided before that: a close that comes late would surprise an alert that was raised again.
+/// Nothing new is decided before that: a late close would affect an alert that was raised again.
 #[test]
 fn every_uncertain_write_is_looked_up_until_settled() {
     for op in [

@@ -28,7 +28,7 @@ fn data_in_base64_is_read_like_data() {
     }
 }
 
-/// A resolved event with these texts put in before its members and those of its data.
+/// A resolved event with these texts inserted before its members and those of its data.
 fn with_members(top: &str, data: &str) -> String {
     format!(
         r#"{{{top}"specversion":"1.0","id":"e","source":"s","type":"alert.resolved","data":{{{data}"tenant":"t","alert_id":"a"}}}}"#
@@ -152,8 +152,8 @@ fn an_empty_batch_is_rejected() {
     assert_eq!(outcome(" [ ] "), "unreadable: body: is an empty batch");
 }
 
-/// What SQS refuses (all but `#x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD #x10000-#x10FFFF`) and what
-/// hides in a line.
+/// The characters that SQS rejects (all but `#x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD
+/// #x10000-#x10FFFF`), and invisible ones.
 const UNFIT: [&str; 8] = [
     "\\u0000",
     "\\u0008",
@@ -260,13 +260,13 @@ fn a_lone_surrogate_is_rejected_only_in_an_id() {
         let shown = "\u{fffd}".repeat(half.len() / 6);
         let text = payload(&with_text("/data/title", half)).title;
         assert_eq!(text, format!("a{shown}b"));
-        // The name of a member that nobody reads.
+        // The name of an unused member.
         let body = with_members(&format!("\"{half}\":1,"), "");
         assert_eq!(outcome(&body), "accepted [\"a\"], rejected [], dropped ");
     }
 }
 
-/// A raised event in which this member is `a…b` with these escapes between.
+/// A raised event in which this member is `a…b` with these escapes in between.
 fn with_text(pointer: &str, escapes: &str) -> String {
     let mut body = raised();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
