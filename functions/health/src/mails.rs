@@ -418,31 +418,31 @@ fn refused_write_issues(
             let tenant = tenant_name(tenant, about);
             format!(
                 "ConnectWise refuses to {} for the company of {tenant}.",
-                group.in_short()
+                group.refused_action()
             )
         }
         RefusalCause::Target(RefusedTarget::Board(category)) => format!(
             "ConnectWise refuses to {} on the board for {}.",
-            group.in_short(),
+            group.refused_action(),
             alerts_of(*category)
         ),
         RefusalCause::Target(RefusedTarget::Status(category)) => format!(
             "ConnectWise refuses to {} with the status that is set for {}.",
-            group.in_short(),
+            group.refused_action(),
             alerts_of(*category)
         ),
         RefusalCause::Target(RefusedTarget::Type(kind)) => format!(
             "ConnectWise refuses to {} with the type that is set for \"{}\".",
-            group.in_short(),
+            group.refused_action(),
             kind_name(kind)
         ),
         RefusalCause::Target(RefusedTarget::Priority(severity)) => format!(
             "ConnectWise refuses to {} with the priority that is set for {} severity.",
-            group.in_short(),
+            group.refused_action(),
             severity_name(*severity)
         ),
         RefusalCause::Words(_) | RefusalCause::Other => {
-            format!("ConnectWise refuses to {}.", group.in_short())
+            format!("ConnectWise refuses to {}.", group.refused_action())
         }
     };
     let said = cut_to_chars(&one_line(words), LONGEST_QUOTE);

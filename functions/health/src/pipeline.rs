@@ -166,7 +166,7 @@ impl Written {
             opening,
             wrong: issues
                 .iter()
-                .map(|issue| (issue.words(state, now), issue.runbook()))
+                .map(|issue| (issue.describe(state, now), issue.runbook()))
                 .collect(),
             closing,
         }

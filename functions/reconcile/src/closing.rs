@@ -387,7 +387,7 @@ fn command(record: &Record, proposed: &ProposedAction) -> Option<Command> {
         ticket_id: seen,
         action,
     };
-    command.fits(record).then_some(command)
+    command.applies_to(record).then_some(command)
 }
 
 impl Reading<'_> {

@@ -210,7 +210,7 @@ impl App {
         let retried: Vec<AlertKey> = refusals.retried().cloned().collect();
         for key in retried {
             let record = self.alerts.get(&key).await?;
-            refusals.settle(&key, record.as_ref(), now);
+            refusals.apply_retry(&key, record.as_ref(), now);
         }
         Ok(())
     }
@@ -243,7 +243,7 @@ impl App {
                             at: listed.blocked.since,
                             details: listed.desired.details,
                         };
-                        survey.see(&progress.refusals, refused, &listed.blocked);
+                        survey.add(&progress.refusals, refused, &listed.blocked);
                         continue;
                     }
                 }

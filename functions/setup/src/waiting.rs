@@ -133,7 +133,7 @@ fn as_if(mut set_up: PartnerConfig, taken_as: As<'_>, now: Timestamp) -> Partner
                 epoch: connection.map_or(0, |connection| connection.epoch),
             };
             let mapping = set_up.mappings.remove(tenant).unwrap_or_default();
-            let mapping = mapping.chosen(Some(company), true, now);
+            let mapping = mapping.with_choice(Some(company), true, now);
             set_up.mappings.insert(tenant.clone(), mapping);
         }
     }

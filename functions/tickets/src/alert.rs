@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws::metrics::{Metric, count};
 use connections::{Site, View};
 use domain::command::{Command, CommandAction};
-use domain::decide::{Decision, TicketWrite, decide, may_look};
+use domain::decide::{Decision, TicketWrite, can_look_up, decide};
 use domain::event::{Event, EventOrder};
 use domain::fold::fold;
 use domain::record::{Claim, OpenTicket, Record};
@@ -108,9 +108,10 @@ impl Case<'_> {
         let here = |open: &&OpenTicket| Some(open.epoch) == epoch;
         let open = record.open().filter(here)?;
         // Whoever holds the claim looks at the ticket itself.
-        let looks =
-            command.action == CommandAction::Look && command.fits(record) && record.claim.is_none();
-        let may = may_look(&self.view, self.invocation.now()) && self.invocation.has_time();
+        let looks = command.action == CommandAction::Look
+            && command.applies_to(record)
+            && record.claim.is_none();
+        let may = can_look_up(&self.view, self.invocation.now()) && self.invocation.has_time();
         (looks && may).then_some(open)
     }
 

@@ -168,7 +168,11 @@ mod tests {
                 epoch: Some(EPOCH),
                 ..Settings::default()
             }),
-            mapping: Some(Mapping::default().chosen(Some(company), true, Timestamp::UNIX_EPOCH)),
+            mapping: Some(Mapping::default().with_choice(
+                Some(company),
+                true,
+                Timestamp::UNIX_EPOCH,
+            )),
             breaker: None,
             source_since: None,
         }

@@ -56,7 +56,7 @@ impl AccessTable {
             return Ok(None);
         };
         let partner = self.partner(&link.partner).await?.value;
-        Ok(link.counts(partner.as_ref(), now).then_some(link))
+        Ok(link.is_valid(partner.as_ref(), now).then_some(link))
     }
 
     /// Stores a session under the hash of its fresh random token. Storing it twice is storing it once. If the process dies right after,
@@ -86,7 +86,7 @@ impl AccessTable {
             return Ok(None);
         };
         let partner = self.partner(&session.partner).await?.value;
-        let partner = partner.filter(|partner| session.counts(Some(partner), now));
+        let partner = partner.filter(|partner| session.is_valid(Some(partner), now));
         Ok(partner.map(|partner| (session, partner)))
     }
 

@@ -132,7 +132,7 @@ pub(super) async fn put(
             // Switching off what is off already ends nothing that is there.
             match enabled == before.enabled {
                 true => Partner { name, ..before },
-                false => Partner { name, ..before }.switched(enabled, now),
+                false => Partner { name, ..before }.with_enabled(enabled, now),
             }
         }
     };

@@ -277,7 +277,7 @@ pub(crate) async fn choose(
         }
     };
     let name = company.as_ref().map(|company| company.name.clone());
-    let mapping = mapping.chosen(company, chosen.enabled, now);
+    let mapping = mapping.with_choice(company, chosen.enabled, now);
     let version = saved(
         table
             .save_mapping(partner, &chosen.tenant, &mapping, chosen.version)

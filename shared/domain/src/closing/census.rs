@@ -173,7 +173,7 @@ impl Census {
                 .get(&alert.scope)
                 .map_or(SnapshotVerdict::Nothing, |seen| {
                     let ScopeSnapshots { snapshots, found } = seen;
-                    snapshots.show(alert.key, kind, received, found, lag)
+                    snapshots.verdict(alert.key, kind, received, found, lag)
                 });
             let ends = active.expires_at;
             let resolution = match (shown, ends.filter(|at| *at <= now)) {

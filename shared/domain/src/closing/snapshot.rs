@@ -284,7 +284,7 @@ impl Snapshots {
     /// What the newest snapshots say about an alert whose last event was received at
     /// `last_received`. A snapshot may lag behind the events by `lag`.
     #[must_use]
-    pub fn show(
+    pub fn verdict(
         &self,
         alert: ItemKey,
         kind: &Kind,

@@ -222,7 +222,7 @@ pub fn summarize(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) -
                 )
             }
             RefusalCause::Target(_) | RefusalCause::Words(_) | RefusalCause::Other => {
-                format!("ConnectWise refuses to {}", group.in_short())
+                format!("ConnectWise refuses to {}", group.refused_action())
             }
         },
     };

@@ -167,7 +167,7 @@ impl PipelineIssue {
 
     /// Describes the issue to the operator.
     #[must_use]
-    pub fn words(self, state: &PipelineState, now: Timestamp) -> String {
+    pub fn describe(self, state: &PipelineState, now: Timestamp) -> String {
         let count = |happened: Option<EventCount>| happened.map_or(0, |happened| happened.count);
         match self {
             Self::DeadLetters => format!(
@@ -493,16 +493,16 @@ mod tests {
             ..unfinished(-45, 0)
         };
         assert_eq!(
-            PipelineIssue::DeadLetters.words(&state, at(0)),
+            PipelineIssue::DeadLetters.describe(&state, at(0)),
             "1 message is in the dead-letter queue: they can never be processed as they are."
         );
         assert!(
             PipelineIssue::Unfinished
-                .words(&state, at(0))
+                .describe(&state, at(0))
                 .contains("accepted 45 minutes ago")
         );
         for issue in PipelineIssue::ALL {
-            assert!(issue.words(&PipelineState::default(), at(0)).len() > 40);
+            assert!(issue.describe(&PipelineState::default(), at(0)).len() > 40);
         }
     }
 }

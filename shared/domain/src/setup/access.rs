@@ -49,7 +49,7 @@ impl Partner {
     /// Enables or disables the partner. Disabling ends all invitations and sessions for good;
     /// enabling does not restore them.
     #[must_use]
-    pub fn switched(mut self, enabled: bool, now: Timestamp) -> Self {
+    pub fn with_enabled(mut self, enabled: bool, now: Timestamp) -> Self {
         if !enabled {
             self.sessions_from = self.sessions_from.max(Some(now));
         }
@@ -78,7 +78,7 @@ pub struct Invitation {
 impl Invitation {
     /// Whether the invitation can be used now. `partner` is its own partner, if that exists.
     #[must_use]
-    pub fn counts(&self, partner: Option<&Partner>, now: Timestamp) -> bool {
+    pub fn is_valid(&self, partner: Option<&Partner>, now: Timestamp) -> bool {
         now < self.expires_at && partner.is_some_and(|partner| partner.admits(self.made_at))
     }
 
@@ -109,7 +109,7 @@ pub struct PageSession {
 impl PageSession {
     /// Whether the session is valid now. `partner` is its own partner, if that exists.
     #[must_use]
-    pub fn counts(&self, partner: Option<&Partner>, now: Timestamp) -> bool {
+    pub fn is_valid(&self, partner: Option<&Partner>, now: Timestamp) -> bool {
         now < self.expires_at && partner.is_some_and(|partner| partner.admits(self.linked_at))
     }
 }
@@ -157,19 +157,19 @@ mod tests {
             (None, 19, false),
         ] {
             let (partner, now) = (partner.as_ref(), at(now));
-            assert_eq!(link.counts(partner, now), counts, "{partner:?} {now}");
+            assert_eq!(link.is_valid(partner, now), counts, "{partner:?} {now}");
             let session = link.session(at(20));
-            assert_eq!(session.counts(partner, now), counts, "{partner:?} {now}");
+            assert_eq!(session.is_valid(partner, now), counts, "{partner:?} {now}");
         }
     }
 
     #[test]
     fn switching_on_brings_no_session_back() {
-        let off = partner(true, None).switched(false, at(30));
+        let off = partner(true, None).with_enabled(false, at(30));
         assert_eq!(off, partner(false, Some(30)));
-        assert_eq!(off.switched(true, at(40)), partner(true, Some(30)));
+        assert_eq!(off.with_enabled(true, at(40)), partner(true, Some(30)));
         // Clocks differ: what was ended stays ended.
-        let later = partner(true, Some(50)).switched(false, at(40));
+        let later = partner(true, Some(50)).with_enabled(false, at(40));
         assert_eq!(later, partner(false, Some(50)));
     }
 }

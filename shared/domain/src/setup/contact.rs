@@ -84,7 +84,7 @@ impl Contact {
             made_at: pending.mailed_at,
             expires_at: pending.expires_at,
         };
-        link.counts(partner, now).then_some(Self {
+        link.is_valid(partner, now).then_some(Self {
             address: Some(pending.address),
             pending: None,
         })

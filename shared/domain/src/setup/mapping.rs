@@ -40,7 +40,12 @@ impl Mapping {
     /// Another company for an enabled tenant does not restart it, since no alert waited. A company
     /// of another epoch does, since alerts have waited since the connection was changed.
     #[must_use]
-    pub fn chosen(mut self, company: Option<ChosenCompany>, enabled: bool, now: Timestamp) -> Self {
+    pub fn with_choice(
+        mut self,
+        company: Option<ChosenCompany>,
+        enabled: bool,
+        now: Timestamp,
+    ) -> Self {
         let epoch = company.as_ref().map(|company| company.epoch);
         let was_live = epoch.is_some_and(|epoch| self.belongs_to(epoch)) && self.is_live();
         (self.company, self.company_name) = match company {

@@ -166,7 +166,7 @@ mod tests {
                 enabled_at,
             };
             let ((id, enabled, enabled_at), (to, on)) = (was, chosen);
-            let after = mapping(id, enabled, enabled_at).chosen(to.map(company), on, now);
+            let after = mapping(id, enabled, enabled_at).with_choice(to.map(company), on, now);
             assert_eq!(after, mapping(to, on, since), "{was:?} {chosen:?}");
         }
     }
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn a_company_of_another_connectwise_does_not_count() {
         let at = |hour: i64| Timestamp::from_second(1_790_000_000 + 3600 * hour).unwrap();
-        let mapped = Mapping::default().chosen(Some(company(301)), true, at(0));
+        let mapped = Mapping::default().with_choice(Some(company(301)), true, at(0));
         assert_eq!(mapped.clone().in_epoch(1), mapped);
         let elsewhere = mapped.clone().in_epoch(2);
         assert_eq!((elsewhere.company, elsewhere.enabled), (None, true));
@@ -216,7 +216,7 @@ mod tests {
                 epoch,
                 ..company(301)
             };
-            mapping.chosen(Some(company), true, at(9)).enabled_at
+            mapping.with_choice(Some(company), true, at(9)).enabled_at
         };
         assert_eq!(again(mapped.clone(), 1), Some(at(0)));
         assert_eq!(again(mapped, 2), Some(at(9)), "its alerts waited");

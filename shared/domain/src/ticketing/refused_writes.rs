@@ -126,9 +126,9 @@ impl RefusalGroups {
     }
 
     /// Applies the outcome of a retry. `record` is the alert's record now.
-    pub fn settle(&mut self, key: &AlertKey, record: Option<&Record>, now: Timestamp) {
+    pub fn apply_retry(&mut self, key: &AlertKey, record: Option<&Record>, now: Timestamp) {
         for group in &mut self.groups {
-            group.settle(key, record, now);
+            group.apply_retry(key, record, now);
         }
     }
 
@@ -225,7 +225,7 @@ impl RefusalGroups {
 
 impl RefusalSurvey {
     /// Adds a blocked alert. `known` are the groups so far.
-    pub fn see(&mut self, known: &RefusalGroups, refused: RefusedAlert, blocked: &BlockedSince) {
+    pub fn add(&mut self, known: &RefusalGroups, refused: RefusedAlert, blocked: &BlockedSince) {
         let details = refused.details.as_ref();
         let Some(id) = known.group_of(blocked, &refused.key, details) else {
             return;

@@ -340,5 +340,5 @@ fn command(record: &Record, proposal: &Proposal) -> Option<Command> {
         ticket_id,
         action,
     };
-    command.fits(record).then_some(command)
+    command.applies_to(record).then_some(command)
 }

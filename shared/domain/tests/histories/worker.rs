@@ -2,7 +2,7 @@
 
 use domain::adopt::{FoundTicket, adopt, adopt_prior_tickets, apply_recheck};
 use domain::command::CommandAction;
-use domain::decide::{Decision, NoteContent, TicketWrite, decide, may_look};
+use domain::decide::{Decision, NoteContent, TicketWrite, can_look_up, decide};
 use domain::done::{ObservedTicket, WriteEffect, apply_effect, apply_observation};
 use domain::event::{AlertChange, Event};
 use domain::fold::fold;
@@ -146,9 +146,10 @@ impl Worker<'_> {
         };
         let here = |open: &&OpenTicket| open.epoch == self.model.epoch();
         let open = record.open().filter(here)?;
-        let looks =
-            command.action == CommandAction::Look && command.fits(record) && record.claim.is_none();
-        let may = may_look(&self.view, at(self.model.now));
+        let looks = command.action == CommandAction::Look
+            && command.applies_to(record)
+            && record.claim.is_none();
+        let may = can_look_up(&self.view, at(self.model.now));
         (looks && may).then(|| open.clone())
     }
 

@@ -162,7 +162,7 @@ async fn a_partner_that_is_switched_off_is_out_and_its_alerts_wait() {
     let before = Timestamp::now();
     // Again, and after a process that died between its two writes: the partner is on, its connection does not know.
     let read = world.access.partner(&partner()).await.unwrap();
-    let on = read.value.unwrap().switched(true, before);
+    let on = read.value.unwrap().with_enabled(true, before);
     let saved = world
         .access
         .save_partner(&partner(), &on, read.version)

@@ -230,7 +230,7 @@ async fn nothing_goes_to_another_connectwise_before_its_boards_and_companies_are
             name: "Acme Dental Inc.".into(),
             epoch,
         };
-        Mapping::default().chosen(Some(company), true, Timestamp::now())
+        Mapping::default().with_choice(Some(company), true, Timestamp::now())
     };
     config.put_settings(&partner, &settings(1)).await.unwrap();
     let mapped = config.put_mapping(&partner, &tenant, &mapping(1)).await;

@@ -124,7 +124,7 @@ async fn a_link_that_has_expired_or_was_ended_opens_nothing() {
     access.put_link(&hash("new"), &link(11, 100)).await.unwrap();
     assert!(consumed("new", 20).await);
     let read = access.partner(&partner()).await.unwrap();
-    let off = read.value.unwrap().switched(false, at(30));
+    let off = read.value.unwrap().with_enabled(false, at(30));
     let off = access.save_partner(&partner(), &off, read.version).await;
     assert_eq!(off.unwrap(), saved(3));
     access.put_link(&hash("off"), &link(40, 100)).await.unwrap();
@@ -217,7 +217,7 @@ async fn all_sessions_of_a_partner_end_at_once_and_for_good() {
     for (enabled, version) in [(false, 2), (true, 3)] {
         let read = access.partner(&partner).await.unwrap();
         assert_eq!(read.version, version);
-        let switched = read.value.unwrap().switched(enabled, at(50));
+        let switched = read.value.unwrap().with_enabled(enabled, at(50));
         let switched = access.save_partner(&partner, &switched, version).await;
         assert_eq!(switched.unwrap(), saved(version + 1));
         assert!(!is_in(access, "second", at(51)).await, "{enabled}");
@@ -386,7 +386,7 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
             name: "Fresh Foods Ltd".into(),
             epoch: 1,
         };
-        mapping.chosen(Some(company), true, at(0))
+        mapping.with_choice(Some(company), true, at(0))
     };
     let blind = chosen(read.value);
     let save = config.save_mapping(&partner, &fresh, &blind, 0).await;
@@ -419,7 +419,7 @@ async fn an_item_of_another_version_of_this_program_is_changed_without_loss() {
         .await;
     let read = config.mapping_to_change(&partner, &tenant).await.unwrap();
     assert_eq!((read.value.is_some(), read.version), (true, 0));
-    let mut mapping = read.value.unwrap().chosen(None, true, at(0));
+    let mut mapping = read.value.unwrap().with_choice(None, true, at(0));
     mapping.name = Some("Acme Dental".into());
     let save = config.save_mapping(&partner, &tenant, &mapping, 0).await;
     assert_eq!(save.unwrap(), saved(1));

@@ -52,7 +52,7 @@ async fn mapped(world: &World, name: &str) {
         epoch: 1,
     };
     let mapping =
-        domain::settings::Mapping::default().chosen(Some(company), true, Timestamp::now());
+        domain::settings::Mapping::default().with_choice(Some(company), true, Timestamp::now());
     world
         .config
         .put_mapping(&partner(), &tenant(name), &mapping)

@@ -168,13 +168,18 @@ fn a_changed_record_makes_a_command_void() {
             command(made_for, CommandAction::Look),
         ];
         for (command, fits) in commands.iter().zip(fits) {
-            assert_eq!(command.fits(&now), fits, "{what}: {:?}", command.action);
+            assert_eq!(
+                command.applies_to(&now),
+                fits,
+                "{what}: {:?}",
+                command.action
+            );
             let after = command.apply(now.clone(), minute(70));
             let takes = fits && command.action != CommandAction::Look;
             assert_eq!(after != now, takes, "{what}: {:?}", command.action);
         }
         let duplicates = command(made_for, CommandAction::LookForDuplicates);
-        assert_eq!(duplicates.fits(&now), fits[2], "{what}");
+        assert_eq!(duplicates.applies_to(&now), fits[2], "{what}");
     }
 }
 
@@ -337,7 +342,7 @@ fn a_retry_is_for_one_refusal_and_void_after_it() {
     let elsewhere = record.clone().with_blocked(unavailable, None, minute(5));
     let claimed = refused(5).with_claim(claim(Op::Create));
     for moved in [refused(6), elsewhere, claimed, record.clone()] {
-        assert!(!retry.fits(&moved));
+        assert!(!retry.applies_to(&moved));
         assert_eq!(retry.apply(moved.clone(), minute(7)), moved);
     }
     let text = Message::Command(retry.clone()).to_json();

@@ -457,7 +457,7 @@ impl World {
                 ticket_id,
                 action,
             };
-            assert!(command.fits(record), "{command:?} for {record:?}");
+            assert!(command.applies_to(record), "{command:?} for {record:?}");
             command
         });
         commands.collect()
@@ -470,7 +470,7 @@ impl World {
             .iter()
             .position(|record| record.key == command.key);
         let stored = &self.records[at.unwrap()];
-        let fits = command.fits(stored);
+        let fits = command.applies_to(stored);
         let mut record = command.apply(stored.clone(), minute(NOW));
         match (&command.action, record.open().cloned()) {
             (CommandAction::Look, Some(open)) if fits => {
@@ -679,7 +679,7 @@ proptest! {
             newer.digest = EventDigest::new(&["later"]);
             prop_assert!(newer.order() > *last);
             let after = fold(record.clone(), &newer);
-            prop_assert!(!command.fits(&after));
+            prop_assert!(!command.applies_to(&after));
             prop_assert_eq!(command.apply(after.clone(), minute(NOW)), after);
         }
     }

@@ -167,7 +167,7 @@ fn read_of_disk(sent: &[Sent], now: i64) -> (Snapshots, SnapshotMatches) {
 fn shown_at(now: i64, sent: &[Sent]) -> String {
     let (snapshots, found) = read_of_disk(sent, now);
     let a = item(&alert("contoso", "a"));
-    match snapshots.show(a, &kind("disk"), minute(LAST), &found, LAG) {
+    match snapshots.verdict(a, &kind("disk"), minute(LAST), &found, LAG) {
         SnapshotVerdict::Nothing => "nothing".to_owned(),
         SnapshotVerdict::Listed(_) => "listed".to_owned(),
         SnapshotVerdict::Similar(_) => "similar".to_owned(),
@@ -454,6 +454,6 @@ fn a_snapshot_covers_the_kinds_that_it_names() {
     let kinds = std::slice::from_ref(&ticket_index);
     let (snapshots, found) = read(&list, kinds, &watched(&["a"]), minute(NOW));
     let a = item(&alert("contoso", "a"));
-    let shown = snapshots.show(a, &ticket_index, minute(LAST), &found, LAG);
+    let shown = snapshots.verdict(a, &ticket_index, minute(LAST), &found, LAG);
     assert!(matches!(shown, SnapshotVerdict::Nothing), "{shown:?}");
 }

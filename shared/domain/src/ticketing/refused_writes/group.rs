@@ -152,7 +152,7 @@ impl RefusalGroup {
         }
     }
 
-    pub(crate) fn settle(&mut self, of: &AlertKey, record: Option<&Record>, now: Timestamp) {
+    pub(crate) fn apply_retry(&mut self, of: &AlertKey, record: Option<&Record>, now: Timestamp) {
         let RetryState::Retrying {
             key,
             refused_at,

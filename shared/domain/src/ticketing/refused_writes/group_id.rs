@@ -84,7 +84,7 @@ impl RefusalGroupId {
 impl RefusalGroupId {
     /// What ConnectWise refuses to do, to follow "ConnectWise refuses to".
     #[must_use]
-    pub fn in_short(&self) -> &'static str {
+    pub fn refused_action(&self) -> &'static str {
         match self.op {
             Some(Op::Create) => "create tickets",
             Some(Op::Note(_)) => "add notes to tickets",

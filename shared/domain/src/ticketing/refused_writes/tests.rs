@@ -82,7 +82,7 @@ impl Site {
                 at: blocked.since,
                 details: record.desired.details.clone(),
             };
-            survey.see(&self.refusals, refused, blocked);
+            survey.add(&self.refusals, refused, blocked);
         }
         survey
     }
@@ -93,7 +93,7 @@ impl Site {
         let retried: Vec<AlertKey> = self.refusals.retried().cloned().collect();
         for key in retried {
             let record = self.records.iter().find(|record| record.key == key);
-            self.refusals.settle(&key, record, now);
+            self.refusals.apply_retry(&key, record, now);
         }
         let survey = self.survey();
         let asked = self.refusals.questions(&survey, now);

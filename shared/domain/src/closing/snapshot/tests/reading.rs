@@ -7,7 +7,7 @@ fn a_snapshot_that_was_not_read_completely_proves_nothing() {
     let (snapshots, found) = read_of_disk(&[sent("s", LAST + 10, &["b"])], NOW);
     let a = item(&alert("contoso", "a"));
     let shows = |found: &SnapshotMatches| {
-        let shown = snapshots.show(a, &kind("disk"), minute(LAST), found, LAG);
+        let shown = snapshots.verdict(a, &kind("disk"), minute(LAST), found, LAG);
         matches!(shown, SnapshotVerdict::Absent(_))
     };
     assert!(shows(&found));

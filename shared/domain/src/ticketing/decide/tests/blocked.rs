@@ -342,10 +342,10 @@ fn each_switch_holds_alerts_older_than_48_hours() {
 #[test]
 fn nothing_is_looked_up_over_an_open_breaker() {
     let mut view = view();
-    assert!(may_look(&view, at(10)));
+    assert!(can_look_up(&view, at(10)));
     view.breaker.paused_until = Some(at(30));
-    assert!(!may_look(&view, at(29)));
-    assert!(may_look(&view, at(30)));
+    assert!(!can_look_up(&view, at(29)));
+    assert!(can_look_up(&view, at(30)));
     view.breaker.missing_rights = [rights::TICKETS_INQUIRE.to_owned()].into();
-    assert!(!may_look(&view, at(30)));
+    assert!(!can_look_up(&view, at(30)));
 }
