@@ -1,4 +1,4 @@
-//! What the targets share: the door that bodies come to, and what must be true of a message that it lets through.
+//! Shared by the targets: the parser of bodies, and the invariants of its messages.
 
 use domain::message::Message;
 use domain::webhook::{SourcePolicy, RequestTimes};
@@ -14,7 +14,7 @@ pub fn policy() -> SourcePolicy {
     }
 }
 
-/// The moment that never passes, so that what was found can be played again.
+/// A fixed time, so that findings can be reproduced.
 pub fn times() -> RequestTimes {
     let now = Timestamp::from_second(1_795_332_600).expect("a time");
     RequestTimes {
@@ -23,13 +23,14 @@ pub fn times() -> RequestTimes {
     }
 }
 
-/// What was accepted can be queued: SQS takes each character, the size is that of the body and little more, and what comes off
-/// the queue is what was put there.
+/// An accepted event can be queued: SQS accepts each character, the message is little larger than
+/// the body, and it is read back unchanged.
 pub fn can_be_queued(message: &Message, body: &[u8]) {
     let json = message.to_json();
     let taken = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
     assert_eq!(json.chars().find(|&c| !taken(c)), None);
-    // Composed letters may need more bytes than their parts, three times as many at most; so may U+FFFD for a byte.
+    // Composed letters may need up to three times as many bytes as their parts; so may U+FFFD in
+    // place of a byte.
     assert!(json.len() <= 3 * body.len() + 1024);
     assert_eq!(
         Message::from_json(&json).expect("our own message"),
@@ -37,7 +38,7 @@ pub fn can_be_queued(message: &Message, body: &[u8]) {
     );
 }
 
-/// What is refused is told in words that are few and can be printed.
+/// The message of a rejection is short and printable.
 pub fn can_be_told(err: &impl std::fmt::Display) {
     let told = err.to_string();
     assert!(told.len() < 1024, "{} bytes", told.len());

@@ -1,7 +1,8 @@
-//! Responses of ConnectWise: three bytes of status, up to four header lines, and the body.
+//! Arbitrary answers of ConnectWise: two bytes of status, header lines up to an empty one, and the
+//! body.
 #![no_main]
 
-use connectwise::fuzzing::interpret_all;
+use connectwise::fuzzing::verdict_of;
 use libfuzzer_sys::fuzz_target;
 
 /// The headers that are read.
@@ -24,8 +25,8 @@ fuzz_target!(|input: &[u8]| {
         headers.push((name, &body[..end]));
         body = &body[end + 1..];
     }
-    for interpretation in interpret_all(status, &headers, body) {
-        let violation = interpretation.violation(status);
-        assert!(violation.is_none(), "{}: {violation:?}", interpretation.path);
+    for verdict in verdict_of(status, &headers, body) {
+        let error = verdict.error(status);
+        assert!(error.is_none(), "{}: {error:?}", verdict.path);
     }
 });

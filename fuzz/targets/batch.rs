@@ -1,4 +1,4 @@
-//! Bodies of many events: what becomes of one does not depend on the others.
+//! Bodies with many events, each of which is parsed independently of the others.
 #![no_main]
 
 use domain::webhook::parse;
@@ -15,7 +15,7 @@ fuzz_target!(|body: &[u8]| {
             for rejected in &parsed.rejected {
                 can_be_told(&rejected.error);
             }
-            // The same batch with something that is no event in front.
+            // The same batch with an invalid event in front.
             if let Some((b'[', rest)) = body.trim_ascii_start().split_first() {
                 let longer = [b"[7,".as_slice(), rest].concat();
                 if let Ok(longer) = parse(&longer, &policy(), times()) {

@@ -1,4 +1,4 @@
-//! Bodies of one event.
+//! Bodies with one event.
 #![no_main]
 
 use domain::webhook::parse;
@@ -14,7 +14,7 @@ fuzz_target!(|body: &[u8]| {
             for rejected in &parsed.rejected {
                 can_be_told(&rejected.error);
             }
-            // Nobody logs or answers with more than names of members and numbers.
+            // Logs and responses contain only names of members and numbers.
             assert!(parsed.dropped.to_string().len() < 200);
         }
         Err(err) => can_be_told(&err),

@@ -35,7 +35,7 @@ impl EmailAddress {
             .without_domain_literal()
             .without_display_text();
         let well_formed = email_address::EmailAddress::parse_with_options(text, rules).is_ok();
-        // Quoted names are allowed to hold nearly anything, and nobody has one.
+        // Quoted names may contain nearly anything, and hardly anybody has one.
         if !well_formed || !text.is_ascii() || text.contains('"') {
             return Err(InvalidAddress("looks like name@example.com"));
         }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_could_be_more_than_one_address_is_none() {
+    fn a_text_with_several_addresses_is_rejected() {
         for good in [
             "a@b.de",
             " on-call+tb@northwind.example ",

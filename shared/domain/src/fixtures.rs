@@ -1,4 +1,4 @@
-//! What several tests are about: one alert, its events and its ticket 77.
+//! Test fixtures: one alert, its events and its ticket 77.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -6,6 +6,7 @@ use crate::alert::event::{AlertChange, Event, Particulars, Payload, Severity};
 use crate::alert::fold::fold;
 use crate::alert::kind::Category;
 use crate::alert::record::{Claim, Duplicate, Op, OpenTicket, Record};
+use crate::time::later;
 use crate::{AlertId, AlertKey, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
 
 pub(crate) const SETTLE: SignedDuration = SignedDuration::from_mins(10);
@@ -23,7 +24,7 @@ pub(crate) fn key() -> AlertKey {
     }
 }
 
-fn event(second: i64, change: AlertChange) -> Event {
+pub(crate) fn event(second: i64, change: AlertChange) -> Event {
     let id = EventId::parse(format!("e{second}")).unwrap();
     Event::immediate(key(), id, at(second), change)
 }
@@ -55,28 +56,41 @@ pub(crate) fn resolved(second: i64) -> Event {
     event(second, AlertChange::Resolved)
 }
 
-/// A claimed write to ticket 77.
-pub(crate) fn claim(op: Op, record: &Record) -> Claim {
-    let details = record.desired.details.as_ref();
+/// A claim for company 19 that starts at this time and ends 65 seconds later.
+pub(crate) fn new_claim(op: Op, ticket_ref: TicketRef, began_at: Timestamp) -> Claim {
     Claim {
         id: ClaimId::parse("c-1").unwrap(),
         op,
         reason: "test".into(),
-        ticket_ref: record.occurrence_ref(),
-        ticket_id: Some(77),
-        board_id: None,
+        ticket_ref,
+        ticket_id: None,
+        board_id: Some(2),
         company_id: 19,
         epoch: 1,
-        severity: Severity::High,
-        began_at: at(0),
-        raise_received_at: details.map(|details| details.raise_received_at),
-        repeats: details.map_or(0, |details| details.repeats),
-        until: at(65),
-        uncertain_at: Some(at(20)),
+        severity: Severity::Medium,
+        began_at,
+        raise_received_at: None,
+        repeats: 0,
+        until: later(began_at, SignedDuration::from_secs(65)),
+        uncertain_at: None,
         visits: 0,
         visited_at: None,
         empty_visits: 0,
         suspected_refusal: None,
+    }
+}
+
+/// A claimed write to ticket 77, whose outcome is unknown.
+pub(crate) fn claim(op: Op, record: &Record) -> Claim {
+    let details = record.desired.details.as_ref();
+    Claim {
+        ticket_id: Some(77),
+        board_id: None,
+        severity: Severity::High,
+        raise_received_at: details.map(|details| details.raise_received_at),
+        repeats: details.map_or(0, |details| details.repeats),
+        uncertain_at: Some(at(20)),
+        ..new_claim(op, record.occurrence_ref(), at(0))
     }
 }
 
@@ -89,8 +103,8 @@ pub(crate) fn open(events: &[Event]) -> Record {
     rest.iter().fold(record, fold)
 }
 
-/// Ticket 78, which has the token of ticket 77, in the ConnectWise of this epoch.
-pub(crate) fn too_many(epoch: u32) -> Duplicate {
+/// Ticket 78, which has the reference of ticket 77, in the ConnectWise of this epoch.
+pub(crate) fn duplicate(epoch: u32) -> Duplicate {
     Duplicate {
         ticket_id: 78,
         ticket_ref: TicketRef::new(&key(), 1),

@@ -17,6 +17,7 @@ mod secret;
 pub mod text;
 pub mod time;
 
+/// Alerts: events, their record, and blocks.
 pub mod alert {
     pub mod blocked;
     pub mod command;
@@ -26,6 +27,7 @@ pub mod alert {
     pub mod forecast;
     pub mod key;
     pub mod kind;
+    pub mod op;
     pub mod record;
     pub mod release;
     pub mod resolution;
@@ -33,6 +35,7 @@ pub mod alert {
     pub mod test_alert;
 }
 
+/// Tickets: the decision about the next step, its effect, and tickets that are found.
 pub mod ticketing {
     pub mod adopt;
     pub mod decide;
@@ -47,6 +50,7 @@ pub mod ticketing {
     pub mod write_effect;
 }
 
+/// Closing without an event: snapshots, expiry, and the guard against mass closing.
 pub mod closing {
     pub mod alert_set;
     pub mod census;
@@ -59,11 +63,13 @@ pub mod closing {
     pub mod ticket_comparison;
 }
 
+/// A partner's connection to ConnectWise.
 pub mod connection {
     pub mod breaker;
     pub mod view;
 }
 
+/// What a partner and the operator configure.
 pub mod setup {
     pub mod access;
     pub mod board_issue;
@@ -80,6 +86,7 @@ pub mod setup {
     pub mod source_keys;
 }
 
+/// Incidents of partners and of Ticketbridge itself, and their notifications.
 pub mod monitoring {
     pub mod health;
     pub mod issue;
@@ -87,6 +94,7 @@ pub mod monitoring {
     pub mod requirements;
 }
 
+/// What comes in by webhook, and what the queue carries.
 pub mod wire {
     pub mod message;
     pub mod transport;

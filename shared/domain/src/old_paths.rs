@@ -60,8 +60,8 @@ pub mod contact {
     pub use crate::setup::contact::TooManyMails;
 }
 pub mod decide {
+    pub use crate::ticketing::decide::can_look_up;
     pub use crate::ticketing::decide::decide;
-    pub use crate::ticketing::decide::may_look;
     pub use crate::ticketing::decision::Decision;
     pub use crate::ticketing::decision::Idle;
     pub use crate::ticketing::ticket_write::NoteContent;

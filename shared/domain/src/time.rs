@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_zero_time_cannot_be_meant() {
+    fn a_zero_time_is_implausible() {
         let time = |text: &str| parse(text).unwrap();
         for zero in [
             "0001-01-01T00:00:00Z",

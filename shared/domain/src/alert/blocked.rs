@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::alert::record::Op;
+use crate::alert::op::Op;
 
 /// Why an alert is blocked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

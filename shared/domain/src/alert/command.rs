@@ -44,7 +44,7 @@ pub enum CommandAction {
 impl Command {
     /// Whether the record is still in the state that the command is about.
     #[must_use]
-    pub fn fits(&self, record: &Record) -> bool {
+    pub fn applies_to(&self, record: &Record) -> bool {
         if let CommandAction::Retry { refused_at } = &self.action {
             let is_the_refusal =
                 |blocked: &BlockedSince| blocked.is_refusal() && blocked.since == *refused_at;
@@ -75,7 +75,7 @@ impl Command {
     /// not lost.
     #[must_use]
     pub fn apply(&self, mut record: Record, now: Timestamp) -> Record {
-        if !self.fits(&record) {
+        if !self.applies_to(&record) {
             return record;
         }
         match &self.action {

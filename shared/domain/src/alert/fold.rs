@@ -195,12 +195,13 @@ fn resolve_earlier_occurrence(mut record: Record, event: &Event) -> Record {
     record
 }
 
-/// The text of a raise whose message is gone.
+/// The text for a raise whose own text is not stored.
 fn placeholder_text(details: &AlertDetails) -> Payload {
     Payload {
         title: format!("Alert raised again: {}", details.kind),
-        description: "The alert was resolved and raised again. The ticket before says what it is."
-            .to_owned(),
+        description:
+            "The alert was resolved and raised again. Its previous ticket has the details."
+                .to_owned(),
         tenant_name: None,
         device: None,
         user: None,

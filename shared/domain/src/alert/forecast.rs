@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_waiting_alert_becomes_a_ticket_or_waits_for_what_is_named() {
+    fn a_blocked_alert_has_a_forecast() {
         use Blocked::{
             ConnectionBroken, KindDisabled, NotSetUp, OlderThanBackfill, Rejected, TargetGone,
             TenantDisabled, Unmapped,

@@ -6,31 +6,25 @@
 mod actual;
 mod claim;
 mod desired;
-mod op;
+mod listing;
 mod recheck;
+mod uncertain;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 pub use crate::alert::blocked::{BlockedSince, CallRefusal};
+pub use crate::alert::op::{NoteKind, Op};
 pub use actual::{Actual, ClosedBy, ClosedTicket, Duplicate, OpenTicket, TicketEnd};
 pub use claim::Claim;
 pub use desired::{AlertDetails, Desired};
-pub use op::{NoteKind, Op};
 pub use recheck::{Recheck, Rechecks};
 
 use crate::alert::event::{Event, Payload};
 use crate::alert::folded_events::FoldedEvents;
-use crate::alert::key::shard;
 use crate::setup::settings::Settings;
-use crate::time::{later, sortable};
+use crate::time::later;
 use crate::{AlertKey, Blocked, RecordId, TicketRef};
-
-/// A claim that no worker has looked at for this long lost its message. It is longer than any
-/// back-off and than ConnectWise's settling time.
-const ABANDONED: SignedDuration = SignedDuration::from_mins(30);
-/// A record is kept whole for this long after its ticket was closed.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// Everything that is stored about one alert.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -182,7 +176,7 @@ impl Record {
         })
     }
 
-    /// Records an open ticket. This ends any claim, whoever holds it.
+    /// Records an open ticket. This ends any claim, also that of another worker.
     #[must_use]
     pub fn with_open(mut self, open: OpenTicket) -> Self {
         if self.open().map(|known| known.ticket_id) != Some(open.ticket_id) {
@@ -199,7 +193,7 @@ impl Record {
     /// A text is kept for the next ticket, which is needed if the open one proves to have been
     /// closed before the alert was raised again, or if a close that was given up takes effect late.
     fn without_needless_text(mut self) -> Self {
-        if !self.is_raised_anew() && !self.may_close_late() {
+        if !self.is_raised_again() && !self.may_close_late() {
             self.payload = None;
         }
         self
@@ -287,13 +281,6 @@ impl Record {
         }
     }
 
-    /// The record after a search for a write that was given up.
-    #[must_use]
-    pub fn with_recheck_done(mut self, done: &Recheck) -> Self {
-        self.rechecks.complete(done);
-        self
-    }
-
     /// Whether a close of the open ticket was given up and may still take effect. Then the next
     /// ticket needs a text.
     #[must_use]
@@ -327,7 +314,7 @@ impl Record {
         let is_next = match ended.by {
             ClosedBy::Us => self.desired.active,
             ClosedBy::Technician | ClosedBy::Deleted | ClosedBy::Moved => {
-                self.is_raised_anew()
+                self.is_raised_again()
                     && ended
                         .at
                         .is_none_or(|at| self.raise_received_at() >= Some(at))
@@ -362,7 +349,7 @@ impl Record {
 
     /// Whether the alert was raised again since its ticket was created, or since the creation
     /// started. Both times are by Ticketbridge's clock.
-    fn is_raised_anew(&self) -> bool {
+    fn is_raised_again(&self) -> bool {
         let made_at = match (&self.actual, &self.claim) {
             (Some(Actual::Open(open)), _) => Some(open.opened_at),
             (Some(Actual::Closed(_)) | None, Some(claim)) if claim.op == Op::Create => {
@@ -419,95 +406,6 @@ impl Record {
         self
     }
 
-    /// Records that the outcome of the claimed write is unknown, and keeps the text until it is
-    /// known.
-    #[must_use]
-    pub fn with_unknown_outcome(mut self, payload: Option<&Payload>, now: Timestamp) -> Self {
-        if let Some(claim) = &mut self.claim {
-            claim.uncertain_at = Some(now);
-        }
-        self.with_payload(payload)
-    }
-
-    /// Records that ConnectWise seems to refuse the claimed write, whose outcome is still unknown.
-    /// If the write shows no effect, the alert is blocked. If it were blocked at once, the next
-    /// attempt could make a second ticket beside one that appears late.
-    #[must_use]
-    pub fn with_suspected_refusal(
-        mut self,
-        reason: Blocked,
-        refusal: CallRefusal,
-        now: Timestamp,
-    ) -> Self {
-        if let Some(claim) = &mut self.claim {
-            claim.suspected_refusal = Some(BlockedSince::refused(reason, refusal, now));
-        }
-        self
-    }
-
-    /// Whether a create like the claimed one was given up before.
-    #[must_use]
-    pub fn was_given_up_before(&self, claim: &Claim) -> bool {
-        claim.op == Op::Create && self.rechecks.contains(claim.op, &claim.ticket_ref)
-    }
-
-    /// The record after a complete search or look, begun at `began`, that showed no effect of the
-    /// claimed write. The claim ends after several of them, begun after the settling time.
-    #[must_use]
-    pub fn with_empty_visit(mut self, settle: SignedDuration, began: Timestamp) -> Self {
-        let Some(mut claim) = self.claim.take() else {
-            return self;
-        };
-        claim.count_empty_visit(settle, began);
-        if !claim.is_without_effect() {
-            self.claim = Some(claim);
-            return self;
-        }
-        if let Some(suspected) = claim.suspected_refusal.take() {
-            self.blocked = Some(BlockedSince {
-                since: began,
-                ..suspected
-            });
-        }
-        self.with_write_given_up(&claim, began)
-    }
-
-    /// Ends the claim of a write that showed no effect. The write can still take effect, so it is
-    /// searched for again.
-    #[must_use]
-    pub(crate) fn with_write_given_up(mut self, claim: &Claim, now: Timestamp) -> Self {
-        self.claim = None;
-        if claim.op.can_take_effect_late() {
-            self.rechecks.give_up(claim, now);
-        }
-        self
-    }
-
-    /// Adds a recheck for a close that may still take effect until ConnectWise has settled.
-    #[must_use]
-    pub fn with_late_close(mut self, claim: &Claim, settle: SignedDuration) -> Self {
-        self.rechecks
-            .push(Recheck::new(claim, claim.settled_at(settle), true));
-        self
-    }
-
-    /// The record after a search that missed even its sentinels: its result is ignored.
-    #[must_use]
-    pub fn with_blind_visit(mut self, began: Timestamp) -> Self {
-        if let Some(claim) = &mut self.claim {
-            claim.count_blind_visit(began);
-        }
-        self
-    }
-
-    /// Ends a block while a claim is pending, so that the claim's outcome is found out; if the
-    /// message is lost, the claim brings the alert back. Without a claim the block stays.
-    #[must_use]
-    pub fn unblock_claimed(mut self) -> Self {
-        self.blocked = self.blocked.filter(|_| self.claim.is_none());
-        self
-    }
-
     /// Ends a block, since nothing is to be done. The text is dropped, unless the next ticket may
     /// be needed soon because a close that was given up can take effect late.
     #[must_use]
@@ -530,87 +428,6 @@ impl Record {
         newest
             .or(self.payload.as_ref())
             .or_else(|| event.and_then(Event::payload))
-    }
-
-    /// The record after a search for a given-up write that gave no answer.
-    #[must_use]
-    pub fn with_recheck_delayed(mut self, due: &Recheck, now: Timestamp) -> Self {
-        self.rechecks.delay(due, now);
-        self
-    }
-
-    /// Long after its ticket was closed, reduces the record to a tombstone: its occurrence, its
-    /// ticket and the last event, so that an old event makes no second ticket. A tombstone stays
-    /// for ever.
-    #[must_use]
-    pub fn shrink(mut self, now: Timestamp) -> Self {
-        if self.shrinks_at().is_some_and(|at| at <= now) {
-            self.desired.active = false;
-            self.desired.details = None;
-            self.desired.resolution = None;
-            self.folded.shrink();
-        }
-        self
-    }
-
-    /// When only a tombstone is needed. `None` while something is still to be done, or if the
-    /// record is a tombstone.
-    fn shrinks_at(&self) -> Option<Timestamp> {
-        let is_over = self.claim.is_none()
-            && self.blocked.is_none()
-            && self.pending_rechecks().next().is_none()
-            && self.duplicates.is_empty();
-        match &self.actual {
-            Some(Actual::Closed(closed)) if is_over && self.desired.details.is_some() => {
-                // If the record were reduced while the alert is repeated, the alert would look new
-                // although a person closed its ticket.
-                let repeated = self
-                    .desired
-                    .last_received_at
-                    .filter(|_| self.desired.active);
-                Some(later(
-                    repeated.map_or(closed.at, |at| at.max(closed.at)),
-                    KEPT,
-                ))
-            }
-            Some(Actual::Open(_) | Actual::Closed(_)) | None => None,
-        }
-    }
-
-    /// When reconcile must look at the record even if no message comes: for a recheck, for a claim
-    /// whose message was lost, or to shrink it.
-    #[must_use]
-    pub fn next_check_at(&self) -> Option<Timestamp> {
-        let abandoned = self.claim.as_ref().map(|claim| {
-            let seen = claim.until.max(claim.uncertain_since());
-            let seen = claim.visited_at.map_or(seen, |at| seen.max(at));
-            later(seen, ABANDONED)
-        });
-        let rechecks = self.pending_rechecks().map(|recheck| recheck.at);
-        let shrinks = self.shrinks_at();
-        rechecks.chain(abandoned).chain(shrinks).min()
-    }
-
-    /// The keys in the sparse index: `(state_of, tenant_since)`. `None` if there is no ticket and
-    /// no block, or if everything is over.
-    #[must_use]
-    pub fn index(&self, item_key: &str) -> Option<(String, String)> {
-        let (state, since) = match (&self.blocked, &self.actual) {
-            (Some(blocked), _) => ("blocked", blocked.since),
-            (None, Some(Actual::Open(open))) => ("open", open.opened_at),
-            // A person closed the ticket of an active alert. Snapshots and expiry show when it is
-            // resolved, so that the next raise is a new occurrence.
-            (None, Some(Actual::Closed(closed))) if self.desired.active => ("open", closed.at),
-            (None, Some(Actual::Closed(closed))) if self.desired.details.is_some() => {
-                ("closed", closed.at)
-            }
-            (None, Some(Actual::Closed(_)) | None) => return None,
-        };
-        let key = &self.key;
-        Some((
-            format!("{}#{state}#{}", key.partner, shard(item_key)),
-            format!("{}#{}", key.tenant, sortable(since)),
-        ))
     }
 }
 

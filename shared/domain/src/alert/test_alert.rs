@@ -10,8 +10,8 @@ use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SourceId, TenantId};
 
 const TITLE: &str = "[Test] Ticketbridge test ticket";
 
-const DESCRIPTION: &str = "This is a test. Somebody asked for it on the Ticketbridge set-up page, to see that alerts become tickets \
-    here.\n\nNothing has happened, and there is nothing to do. The ticket is closed when the same page is told to close it.";
+const DESCRIPTION: &str = "This is a test. It was requested on the Ticketbridge set-up page, to check that alerts become tickets \
+    here.\n\nNothing has happened, and there is nothing to do. The set-up page closes the ticket on request.";
 
 #[must_use]
 pub fn key(partner: PartnerId, tenant: TenantId, alert_id: AlertId) -> AlertKey {
@@ -132,7 +132,7 @@ mod tests {
         let id = SourceId::for_test_alerts();
         // It is read back from the table and the queue, so it is an id as the others are.
         assert_eq!(SourceId::parse(id.as_str()), Ok(id.clone()));
-        // Whoever draws ids leaves out what is easily misread.
+        // Ids without easily misread characters are generated elsewhere; this one has a 0.
         assert!(id.as_str().contains('0'));
     }
 }

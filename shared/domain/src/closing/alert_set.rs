@@ -1,19 +1,20 @@
-//! Which alerts a stop is about, so that a person approves exactly those that the page showed and no others of the same number.
+//! The set of alerts that a person approves: exactly those that the page showed, and not others of
+//! the same number.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::alert::key::ItemKey;
 use crate::digest::hex;
 
-/// Alerts of one tenant, each as 64 bits of a hash: some ten thousand fit into one item of the table.
+/// Alerts of one tenant, each as a 64-bit hash. Tens of thousands fit into one item of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AlertSet(Vec<u64>);
 
-/// More alerts do not fit into an item. The others are held again once these are closed.
+/// More alerts do not fit into an item. The others are held again after these are closed.
 const MOST: usize = 40_000;
 
 impl AlertSet {
-    /// The set of these alerts, whatever their order.
+    /// The set of these alerts, in any order.
     #[must_use]
     pub fn new(alerts: impl IntoIterator<Item = ItemKey>) -> Self {
         let mut set: Vec<u64> = alerts.into_iter().map(short_hash).collect();
@@ -23,26 +24,24 @@ impl AlertSet {
         Self(set)
     }
 
-    /// Names the set: two sets with the same digest are the same.
+    /// Identifies the set. Two sets with the same digest are equal.
     #[must_use]
     pub fn digest(&self) -> String {
         let digest = Sha256::digest(self.to_bytes());
         hex(digest.get(..16).unwrap_or_default())
     }
 
-    /// Whether the alert is in it.
     #[must_use]
     pub fn contains(&self, alert: ItemKey) -> bool {
         self.0.binary_search(&short_hash(alert)).is_ok()
     }
 
-    /// As it is stored.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|hash| hash.to_be_bytes()).collect()
     }
 
-    /// As it was stored; bytes that are none of a set's are left out.
+    /// Reads the stored form. Extra bytes are ignored.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let hashes = bytes.as_chunks::<8>().0.iter();
@@ -65,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_its_alerts_in_any_order_and_no_others_of_the_same_number() {
+    fn an_alert_set_depends_only_on_its_alerts() {
         let set = AlertSet::new((0..30).map(key));
         assert_eq!(AlertSet::new((0..30).rev().map(key)), set);
         let other = AlertSet::new((1..31).map(key));

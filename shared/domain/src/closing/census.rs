@@ -1,5 +1,8 @@
-//! What reconcile asks for: which alerts are gone, and which tickets are not as they are recorded. It only proposes; whoever does it
-//! reads record and ticket again. Made from the same lists twice it asks for the same, and for nothing once that is done.
+//! The census: the active alerts and open tickets of a partner, as the index lists them, and what
+//! follows from them.
+//!
+//! Reconcile only proposes. The worker reads record and ticket again before it acts. The same lists
+//! give the same proposals, and no proposals once those are carried out.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -17,21 +20,22 @@ use crate::closing::snapshot::{SnapshotVerdict, WatchedAlerts};
 use crate::closing::ticket_comparison::RecordedTickets;
 use crate::{AlertKey, Kind, TenantId};
 
-/// The alerts of a partner that stand or have an open ticket, as the lists have them; small, since there may be a hundred thousand.
+/// The alerts of a partner that are active or have an open ticket. Each entry is small, since there
+/// may be a hundred thousand.
 #[derive(Debug, Default)]
 pub struct Census {
-    /// Whose alerts they are, by the number that an alert names.
+    /// The scopes of the alerts. An alert refers to its scope by index.
     pub scopes: Vec<Scope>,
     kinds: Vec<Kind>,
-    /// The kinds of each scope's standing alerts, by their numbers.
+    /// The kinds of each scope's active alerts, by index.
     kinds_of: Vec<Vec<u32>>,
-    /// Each scope's standing alerts, by their places.
+    /// The active alerts of each scope, by index.
     active_of: Vec<Vec<u32>>,
     alerts: Vec<CensusAlert>,
 }
 
 impl Census {
-    /// Takes in a record of the lists.
+    /// Adds a record from the index.
     pub fn add(
         &mut self,
         key: &AlertKey,
@@ -42,7 +46,8 @@ impl Census {
         let Some(item) = ItemKey::parse(&key.item_key()) else {
             return;
         };
-        // Also where a person ended the ticket: once the alert is known to be gone, the next raise is a new one.
+        // Also if a person closed the ticket: once the alert is resolved, the next raise is a new
+        // occurrence.
         let is_ended =
             matches!(actual, Some(Actual::Closed(closed)) if closed.occurrence == occurrence);
         let active = desired.details.as_ref().filter(|_| desired.active);
@@ -90,9 +95,9 @@ impl Census {
         });
     }
 
-    /// The number of an alert's scope.
+    /// Returns the index of an alert's scope.
     fn scope(&mut self, key: &AlertKey) -> u32 {
-        // Lists are by tenant: it is mostly the last one.
+        // Lists are ordered by tenant, so it is mostly the last one.
         let is_it = |known: &Scope| known.tenant == key.tenant && known.source == key.source;
         let known = self.scopes.iter().rposition(is_it);
         number(known.unwrap_or_else(|| {
@@ -115,19 +120,17 @@ impl Census {
         number(at)
     }
 
-    /// How many alerts there are.
     #[must_use]
     pub fn len(&self) -> usize {
         self.alerts.len()
     }
 
-    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.alerts.is_empty()
     }
 
-    /// The kinds of a scope's standing alerts: those that a snapshot of it can tell of.
+    /// The kinds of a scope's active alerts: those for which its snapshots are read.
     #[must_use]
     pub fn kinds_of(&self, scope: u32) -> Vec<Kind> {
         let kinds = self.kinds_of.get(index(scope)).into_iter().flatten();
@@ -135,7 +138,7 @@ impl Census {
         named.cloned().collect()
     }
 
-    /// A scope's standing alerts, to be looked for in its snapshots.
+    /// The active alerts of a scope, which are looked up in its snapshots.
     #[must_use]
     pub fn watched(&self, scope: u32) -> WatchedAlerts {
         let mut watched = WatchedAlerts::default();
@@ -148,7 +151,8 @@ impl Census {
         watched
     }
 
-    /// Which alerts are gone by what the scopes' snapshots and their own times show. Snapshots may lag behind events by `lag`.
+    /// Which alerts are resolved, by snapshots and expiry. Snapshots may lag behind events by
+    /// `lag`.
     #[must_use]
     pub fn resolved_alerts(
         &self,
@@ -169,7 +173,7 @@ impl Census {
                 .get(&alert.scope)
                 .map_or(SnapshotVerdict::Nothing, |seen| {
                     let ScopeSnapshots { snapshots, found } = seen;
-                    snapshots.show(alert.key, kind, received, found, lag)
+                    snapshots.verdict(alert.key, kind, received, found, lag)
                 });
             let ends = active.expires_at;
             let resolution = match (shown, ends.filter(|at| *at <= now)) {
@@ -209,7 +213,7 @@ impl Census {
         resolved_alerts
     }
 
-    /// The tenants of which something is gone.
+    /// The tenants with resolved alerts.
     #[must_use]
     pub fn tenants_of(&self, resolved_alerts: &ResolvedAlerts) -> BTreeSet<TenantId> {
         let resolution = self.alerts.iter();
@@ -220,8 +224,9 @@ impl Census {
         scopes.map(|scope| scope.tenant.clone()).collect()
     }
 
-    /// Which of the alerts that are gone may be asked about. A tenant that would lose too many within a day keeps all, unless a person
-    /// has approved exactly these. `ended` are those that went within the last day before.
+    /// Which of the resolved alerts may be closed. If a tenant would lose too many within a day,
+    /// all of its alerts are held, unless a person has approved exactly these. `ended` are those
+    /// that were closed within the last day.
     #[must_use]
     pub fn resolution_plan(
         &self,
@@ -241,8 +246,8 @@ impl Census {
                 if let Some(ticket) = &alert.ticket {
                     of_tenant.add_ticket(alert.scope, ticket.opened_at);
                 }
-                if let Some(life) = alert.ended {
-                    of_tenant.add_ended(alert.scope, life, false);
+                if let Some(ended) = alert.ended {
+                    of_tenant.add_ended(alert.scope, ended, false);
                 }
                 continue;
             };
@@ -259,7 +264,6 @@ impl Census {
                 });
             let has_ticket = alert.ticket.is_some();
             if active.is_ended {
-                // There is no ticket to close.
                 of_tenant.resolved.extend(proposal);
                 continue;
             }
@@ -270,7 +274,7 @@ impl Census {
             .filter(|ended| !still_active.contains(&ended.key))
         {
             let scope = self.scopes.iter().position(|scope| *scope == ended.scope);
-            // A source without a single active alert has a number of its own, behind the others.
+            // A source without any active alert gets an index of its own, after the others.
             let scope = number(scope.unwrap_or(self.scopes.len()));
             let of_tenant = tenants.entry(&ended.scope.tenant).or_default();
             of_tenant.add_ended(scope, (ended.raised_at, ended.ended_at), true);
@@ -304,8 +308,8 @@ impl Census {
         resolution_plan
     }
 
-    /// Tickets that are recorded as open in another ConnectWise than the connection of this epoch points at. Their alerts go on
-    /// without them.
+    /// Open tickets in another ConnectWise than that of this epoch. Their alerts continue without
+    /// them.
     pub fn out_of_reach(&self, epoch: u32) -> impl Iterator<Item = Proposal> {
         let tickets = self
             .alerts
@@ -318,7 +322,7 @@ impl Census {
         })
     }
 
-    /// The tickets that a connection of this epoch can be asked about, to be compared with ConnectWise's list of open ones.
+    /// The open tickets of this epoch, for the comparison with ConnectWise's list.
     #[must_use]
     pub fn tickets(&self, epoch: u32) -> RecordedTickets {
         let is_here =

@@ -1,27 +1,25 @@
-//! x
+//! The entries of the census.
 
 use jiff::Timestamp;
 
 use crate::alert::key::ItemKey;
 use crate::{RecordId, SourceId, TenantId};
 
-/// Alerts of one tenant from one source: what a snapshot lists.
+/// The alerts of one tenant from one source: what a snapshot lists.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
-    /// Which customer.
     pub tenant: TenantId,
-    /// Who raised them.
     pub source: SourceId,
 }
 
-/// One of them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct CensusAlert {
     pub(super) key: ItemKey,
     pub(super) scope: u32,
-    /// None in a record that no raise has told of.
+    /// `None` if no raise was ever folded.
     pub(super) active: Option<ActiveAlert>,
-    /// From when to when it was active, where a snapshot or expiry ended it and its ticket is still open.
+    /// When it was raised and resolved, if a snapshot or expiry resolved it and its ticket is still
+    /// open.
     pub(super) ended: Option<(Timestamp, Timestamp)>,
     pub(super) ticket: Option<CensusTicket>,
 }
@@ -32,11 +30,11 @@ pub(super) struct ActiveAlert {
     /// The key that all similar ids share.
     pub(super) similar: ItemKey,
     pub(super) raised_at: Timestamp,
-    /// When its last event happened, and when that was received.
+    /// When its last event happened, and when an event was last received.
     pub(super) last: Timestamp,
     pub(super) last_received: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
-    /// A person ended its ticket.
+    /// Its ticket was closed, and it is still active.
     pub(super) is_ended: bool,
 }
 
@@ -46,7 +44,7 @@ pub(super) struct CensusTicket {
     pub(super) board: Option<RecordId>,
     pub(super) company: RecordId,
     pub(super) epoch: u32,
-    /// Of the token that it carries.
+    /// The occurrence in its reference.
     pub(super) occurrence: u32,
     pub(super) opened_at: Timestamp,
 }

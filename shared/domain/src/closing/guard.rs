@@ -1,8 +1,9 @@
-//! The guard against mass closing: whether snapshots and expiry may take away so many alerts.
+//! The guard against mass closing: decides whether snapshots and expiry may close so many alerts.
 //!
-//! It looks at a day and not at one run: a source that loses a few more of its alerts with each snapshot is as wrong as one that loses
-//! all at once. It compares what is left with the most alerts that were active at any one time of that day. Alerts that come and go all
-//! day replace each other and trip nothing.
+//! The guard looks at a day, not at one run. A source that loses a few more of its alerts with each
+//! snapshot is as wrong as one that loses all of them at once. So it compares the remaining alerts
+//! with the highest number of alerts that were active at the same time during that day. Alerts that
+//! come and go all day replace each other and do not trip the guard.
 
 use std::collections::BTreeMap;
 
@@ -16,30 +17,25 @@ use crate::closing::census_entry::Scope;
 use crate::closing::proposal::Proposal;
 use crate::time::earlier;
 
-/// The time over which losses add up.
 pub const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// So many alerts may go within a day, however few there are.
-const BELIEVED: usize = 20;
+/// This many alerts may be closed within a day, however few there are.
+const MAX_CLOSINGS: usize = 20;
 
-/// And so many of a hundred, however many there are.
-const BELIEVED_PERCENT: usize = 30;
+/// And this percentage, however many there are.
+const MAX_CLOSINGS_PERCENT: usize = 30;
 
-/// An alert that a snapshot or expiry ended lately.
+/// An alert that a snapshot or expiry closed within the last day.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecentClosing {
-    /// Its item.
     pub key: ItemKey,
-    /// Whose it is.
     pub scope: Scope,
-    /// When it was raised.
     pub raised_at: Timestamp,
-    /// When its ticket was closed.
     pub ended_at: Timestamp,
 }
 
 impl RecentClosing {
-    /// Of a record; none where an event or a person ended it, or where it has not ended.
+    /// From a record. `None` if an event or a person closed the ticket, or if it is open.
     #[must_use]
     pub fn new(key: &AlertKey, desired: &Desired, actual: Option<&Actual>) -> Option<Self> {
         let Some(Actual::Closed(closed)) = actual else {
@@ -62,41 +58,40 @@ impl RecentClosing {
     }
 }
 
-/// Which closings of one tenant a person approved, and when.
+/// A person's approval of a mass closing for one tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Approval {
-    /// As many as the person saw.
+    /// The number that the person saw.
     pub closings: u32,
-    /// When.
     pub at: Timestamp,
-    /// The alerts that the person saw, while some of them are still to be closed.
+    /// The alerts that the person saw, until all of them are closed.
     pub in_progress: Option<AlertSet>,
 }
 
-/// What the guard says of one tenant.
+/// The guard's verdict on one tenant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ClosingVerdict {
-    /// It is no mass closing.
+    /// It is not a mass closing.
     Pass,
-    /// It is one, and a person approved it.
+    /// It is a mass closing that a person approved.
     Approved,
-    /// It is one: so many closings, of so many open alerts.
+    /// It is a mass closing: so many closings of so many open alerts.
     Stop(u32, u32),
 }
 
-/// Alerts that are counted together.
+/// A set of alerts that are counted together.
 #[derive(Debug, Default)]
 struct Population {
-    /// When each active one was raised.
+    /// When each active alert was raised.
     active: Vec<Timestamp>,
-    /// How many of those would be gone.
+    /// How many of those would be resolved.
     resolved: usize,
-    /// Those that snapshots and expiry ended lately: from when to when they were active.
+    /// When each alert that snapshots or expiry closed lately was raised and closed.
     ended: Vec<(Timestamp, Timestamp)>,
 }
 
 impl Population {
-    /// How many alerts fewer there would be than at the highest point since `from`, and how many there were at that point.
+    /// How many fewer alerts there would be than at the peak since `from`, and the peak.
     fn lost_since(&self, from: Timestamp, now: Timestamp) -> (usize, usize) {
         let mut changes = vec![];
         for raised in &self.active {
@@ -106,7 +101,7 @@ impl Population {
             changes.push(((*raised).min(*ended), 1));
             changes.push((*ended, -1));
         }
-        // What happened before counts as it was then. An alert that ended at a time was not active at that time any more.
+        // Earlier times count as `from`. An alert that ended at a time was no longer active then.
         for (at, _) in &mut changes {
             *at = (*at).max(from);
         }
@@ -122,13 +117,14 @@ impl Population {
         (highest.saturating_sub(left), highest)
     }
 
-    fn too_many(&self, from: Timestamp, approved: usize, now: Timestamp) -> bool {
+    fn loses_too_many(&self, from: Timestamp, approved: usize, now: Timestamp) -> bool {
         let (lost, of) = self.lost_since(from, now);
         let (lost, of) = (lost.saturating_sub(approved), of.saturating_sub(approved));
-        self.resolved > 0 && lost > BELIEVED && lost * 100 > of * BELIEVED_PERCENT
+        self.resolved > 0 && lost > MAX_CLOSINGS && lost * 100 > of * MAX_CLOSINGS_PERCENT
     }
 
-    /// `is_approved`: a person approved each alert that would count as resolved, and not all of those are closed yet.
+    /// `is_approved`: a person approved each alert that would be resolved, and not all of those are
+    /// closed yet.
     fn verdict(
         &self,
         approval: Option<&Approval>,
@@ -136,7 +132,7 @@ impl Population {
         now: Timestamp,
     ) -> ClosingVerdict {
         let day_ago = earlier(now, DAY);
-        if !self.too_many(day_ago, 0, now) {
+        if !self.loses_too_many(day_ago, 0, now) {
             return ClosingVerdict::Pass;
         }
         let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
@@ -152,28 +148,29 @@ impl Population {
                 false => stop,
             };
         }
-        match approval.at > day_ago && !self.too_many(from, approved, now) {
+        match approval.at > day_ago && !self.loses_too_many(from, approved, now) {
             true => ClosingVerdict::Pass,
             false => stop,
         }
     }
 }
 
-/// Alerts of a tenant, or of one of its sources.
+/// The alerts of a tenant, or of one of its sources.
 #[derive(Debug, Default)]
 struct ClosingTally {
-    /// Those with a ticket.
+    /// The alerts with a ticket.
     with_ticket: Population,
-    /// All. Those without a ticket count too: taken for gone, they would never get one.
+    /// All alerts. Those without a ticket count too: if they were resolved, they would never get
+    /// one.
     all: Population,
 }
 
-/// What a tenant's alerts come to.
+/// The alerts of a tenant, as a whole and by source.
 #[derive(Debug, Default)]
 pub(crate) struct TenantTally {
     whole: ClosingTally,
     by_scope: BTreeMap<u32, ClosingTally>,
-    /// What would be gone.
+    /// The alerts that would be resolved.
     pub(super) resolved: Vec<Proposal>,
 }
 
@@ -182,7 +179,7 @@ impl TenantTally {
         [&mut self.whole, self.by_scope.entry(scope).or_default()]
     }
 
-    /// Adds an alert that is active, and perhaps gone.
+    /// Adds an active alert, which may be resolved.
     pub(super) fn add_active(
         &mut self,
         scope: u32,
@@ -201,19 +198,19 @@ impl TenantTally {
         self.resolved.extend(resolved);
     }
 
-    /// Adds a ticket that stays open though its alert has ended.
+    /// Adds a ticket that stays open after its alert was resolved.
     pub(super) fn add_ticket(&mut self, scope: u32, opened_at: Timestamp) {
         for counted in self.both(scope) {
             counted.with_ticket.active.push(opened_at);
         }
     }
 
-    /// Adds an alert that was ended without an event; its ticket may have been closed with it.
-    pub(super) fn add_ended(&mut self, scope: u32, life: (Timestamp, Timestamp), closed: bool) {
+    /// Adds an alert that was resolved without an event. Its ticket may have been closed.
+    pub(super) fn add_ended(&mut self, scope: u32, active: (Timestamp, Timestamp), closed: bool) {
         for counted in self.both(scope) {
-            counted.all.ended.push(life);
+            counted.all.ended.push(active);
             if closed {
-                counted.with_ticket.ended.push(life);
+                counted.with_ticket.ended.push(active);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! x
+//! What reconcile proposes about one alert.
 
 use jiff::Timestamp;
 
@@ -6,27 +6,18 @@ use crate::RecordId;
 use crate::alert::key::ItemKey;
 use crate::alert::resolution::Resolution;
 
-/// One alert that something is to be asked about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proposal {
-    /// Its item.
     pub key: ItemKey,
-    /// What is to be asked.
     pub action: ProposedAction,
 }
 
-/// What is to be asked about an alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ProposedAction {
-    /// It is gone, if this is still the time of the last event about it.
-    Resolve {
-        /// That time.
-        last: Timestamp,
-        /// What shows it.
-        shown: Resolution,
-    },
-    /// This ticket is not as it is recorded, or out of reach.
+    /// Resolve the alert, if its last event still has this time.
+    Resolve { last: Timestamp, shown: Resolution },
+    /// Look at this ticket: it differs from the record, or is out of reach.
     Look(RecordId),
-    /// This ticket is not the only one with its token.
+    /// Look for duplicates of this ticket: another one has the same reference.
     LookForDuplicates(RecordId),
 }

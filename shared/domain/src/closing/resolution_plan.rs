@@ -1,4 +1,4 @@
-//! x
+//! Which alerts snapshots and expiry resolve, before and after the guard against mass closing.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -12,46 +12,45 @@ use crate::closing::census_entry::Scope;
 use crate::closing::proposal::Proposal;
 use crate::closing::snapshot::{SnapshotMatches as InSnapshots, Snapshots};
 
-/// What the snapshots of one scope show, as far as it concerns active alerts.
+/// The snapshots of one scope and the active alerts that they list.
 #[derive(Debug, Default)]
 pub struct ScopeSnapshots {
-    /// The snapshots that count.
     pub snapshots: Snapshots,
-    /// Which active alerts they list.
     pub found: InSnapshots,
 }
 
-/// What snapshots and expiry show to be gone, before the guard against mass closing.
+/// The alerts that snapshots and expiry resolve, before the guard against mass closing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ResolvedAlerts {
     pub(super) resolved: HashMap<ItemKey, Resolution>,
-    /// By the numbers of their scopes.
+    /// How many alerts of each scope stay active because only a similar id is listed.
     pub(super) similar: BTreeMap<u32, usize>,
     pub(super) next: Option<Timestamp>,
 }
 
-/// The closings of one tenant that are too many at once.
+/// The closings of one tenant that the guard holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
-    /// How many alerts would count as resolved.
+    /// How many alerts would be resolved.
     pub closings: u32,
-    /// Of how many.
+    /// How many are open.
     pub open: u32,
-    /// Which ones an approval lets go.
+    /// The alerts that an approval covers.
     pub alerts: AlertSet,
 }
 
-/// What is gone.
+/// The resolved alerts, after the guard.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct ResolutionPlan {
-    /// Alerts that may be taken for gone.
+    /// The alerts to resolve.
     pub proposals: Vec<Proposal>,
-    /// Tenants that would lose too many alerts: none of theirs is among the proposals.
+    /// Tenants that would lose too many alerts. None of their alerts is in `proposals`.
     pub held: BTreeMap<TenantId, Hold>,
-    /// Tenants of which too many are, and a person let them through.
+    /// Tenants whose mass closing a person approved.
     pub approved: BTreeSet<TenantId>,
-    /// How many alerts of each scope are left as they are because a snapshot lists a similar id and not theirs.
+    /// How many alerts of each scope stay active because a snapshot lists a similar id but not
+    /// theirs.
     pub similar: BTreeMap<Scope, usize>,
-    /// When the next alert ends by itself.
+    /// When the next alert expires.
     pub next: Option<Timestamp>,
 }

@@ -1,8 +1,9 @@
-//! What snapshots show: which of them count, and whether an alert is in them.
+//! Which snapshots count, and whether they list an alert.
 //!
-//! A snapshot counts if all its parts are there, agree with each other and with the total that the source states, and if it was taken
-//! within a day. An empty snapshot counts only if the source states a total of 0, or if several empty ones follow each other over half
-//! an hour. Everything else can be a failure of the source, and no ticket is closed for that.
+//! A snapshot counts if all its parts are there, agree with each other and with the stated total,
+//! and if it was taken within a day. An empty snapshot counts only if the source states a total of
+//! 0, or if several empty ones follow each other over half an hour. Everything else can be a
+//! failure of the source, and no ticket is closed because of it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -13,7 +14,7 @@ use crate::alert::key::ItemKey;
 use crate::time::{earlier, later};
 use crate::{AlertKey, Kind, PartnerId, SnapshotId, SourceId, TenantId};
 
-/// An older snapshot shows nothing.
+/// An older snapshot does not count.
 pub const STALE: SignedDuration = SignedDuration::from_hours(24);
 
 /// The parts of one snapshot arrive within this time.
@@ -27,39 +28,32 @@ const EMPTY_FOR: SignedDuration = SignedDuration::from_mins(30);
 /// A part of a snapshot without its list of alerts.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct SnapshotPartHead {
-    /// The key of its item: the same for all parts of a snapshot, up to the part's number at its end.
+    /// The key of its item. It is the same for all parts of a snapshot, up to the part's number at
+    /// its end.
     pub pk: String,
-    /// The partner.
     pub partner: PartnerId,
-    /// The partner's customer.
     pub tenant: TenantId,
-    /// The source that sent it.
     pub source: SourceId,
-    /// The source's id of the snapshot.
     pub snapshot_id: SnapshotId,
     /// When it was taken, by the source's clock.
     pub taken_at: Timestamp,
-    /// When the webhook endpoint received it.
     pub received_at: Timestamp,
-    /// The kinds that it covers; all, where absent.
+    /// The kinds that it covers. All kinds if absent.
     #[serde(default)]
     pub kinds: Option<BTreeSet<Kind>>,
-    /// This part's number, from 1.
+    /// The number of this part, from 1.
     pub part: u32,
-    /// How many parts there are.
     pub parts: u32,
-    /// How many alerts this part lists.
     pub listed: u32,
-    /// How many alerts the whole snapshot lists, where the source states it.
+    /// How many alerts the whole snapshot lists, if the source states it.
     #[serde(default)]
     pub total: Option<u32>,
-    /// Whether the same part was also received with other content.
     #[serde(default)]
     pub conflicting: bool,
 }
 
 impl SnapshotPartHead {
-    /// When it was taken, but never after it was received.
+    /// When it was taken, but never later than it was received.
     fn taken(&self) -> Timestamp {
         self.taken_at.min(self.received_at)
     }
@@ -69,16 +63,14 @@ impl SnapshotPartHead {
     }
 }
 
-/// A snapshot, as far as its parts have been read.
+/// A snapshot, as far as its parts were read.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
-    /// The part that was read first.
     first: SnapshotPartHead,
     numbers: BTreeSet<u32>,
     listed: u64,
-    /// When it was taken: the earliest time that any part proves.
+    /// When it was taken: the earliest time of any part.
     taken: Timestamp,
-    /// The latest time of any part.
     latest: Timestamp,
     /// When its first part was received.
     received: Timestamp,
@@ -112,13 +104,12 @@ impl Snapshot {
         self.received = self.received.min(part.received_at);
     }
 
-    /// The source's id of it.
     #[must_use]
     pub fn id(&self) -> &SnapshotId {
         &self.first.snapshot_id
     }
 
-    /// When it was taken, never later than its first part was received.
+    /// When it was taken, but never later than its first part was received.
     #[must_use]
     pub fn taken_at(&self) -> Timestamp {
         self.taken
@@ -144,7 +135,8 @@ impl Snapshot {
         self.first.total == Some(0)
     }
 
-    /// Whether more of its parts can follow in a list that goes from the newest to the oldest and has come to `at`.
+    /// Whether more of its parts can follow in a list that goes from the newest to the oldest and
+    /// has come to `at`.
     fn is_settled(&self, at: Timestamp) -> bool {
         self.is_complete() || earlier(self.latest, PARTS_WITHIN) > at
     }
@@ -162,20 +154,19 @@ impl Snapshot {
 /// What the newest snapshots say of one kind.
 #[derive(Debug)]
 enum Newest<'a> {
-    /// There is no snapshot of it.
+    /// There is none.
     None,
-    /// The newest one does not count.
     Uncertain,
-    /// These, which were taken at the same time, name what is active.
+    /// These snapshots, which were taken at the same time, list what is active.
     Lists(Vec<&'a Snapshot>),
-    /// Nothing has been active since this time, by the newest one.
+    /// By the newest one, nothing has been active since this time.
     Empty {
         newest: &'a Snapshot,
         since: Timestamp,
     },
 }
 
-/// The snapshots of one source and tenant that are new enough to count, read from the newest to the oldest.
+/// The recent snapshots of one source and tenant, read from the newest to the oldest.
 #[derive(Debug, Default)]
 pub struct Snapshots {
     kinds: Vec<Kind>,
@@ -183,7 +174,7 @@ pub struct Snapshots {
 }
 
 impl Snapshots {
-    /// None yet; they are asked about these kinds.
+    /// Starts without snapshots, for alerts of these kinds.
     #[must_use]
     pub fn new(kinds: Vec<Kind>) -> Self {
         Self {
@@ -192,7 +183,8 @@ impl Snapshots {
         }
     }
 
-    /// Takes in the next part of a list that goes from the newest to the oldest. Returns whether older ones can still count.
+    /// Adds the next part of a list from the newest to the oldest. Returns whether older ones can
+    /// still count.
     #[must_use]
     pub fn add(&mut self, part: SnapshotPartHead, now: Timestamp) -> bool {
         let at = part.taken();
@@ -214,7 +206,7 @@ impl Snapshots {
         true
     }
 
-    /// Whether no snapshot that was taken before `at` changes what is known of a kind.
+    /// Whether no snapshot that was taken before `at` can change the result for a kind.
     fn is_decided(&self, kind: &Kind, at: Timestamp) -> bool {
         let mut covering = self.covering(kind);
         covering.retain(|snapshot| snapshot.taken > at);
@@ -222,7 +214,7 @@ impl Snapshots {
         let enough = match self.newest(kind) {
             Newest::None => false,
             Newest::Lists(_) | Newest::Empty { .. } => true,
-            // Only a row of empty ones goes on.
+            // Only a row of empty ones continues.
             Newest::Uncertain => covering
                 .iter()
                 .any(|snapshot| !(snapshot.is_complete() && snapshot.is_empty())),
@@ -230,7 +222,7 @@ impl Snapshots {
         !covering.is_empty() && settled && enough
     }
 
-    /// The newest first.
+    /// Returns the newest first.
     fn covering(&self, kind: &Kind) -> Vec<&Snapshot> {
         let all = self.snapshots.iter();
         let mut covering: Vec<&Snapshot> = all.filter(|known| known.covers(kind)).collect();
@@ -263,7 +255,6 @@ impl Snapshots {
         }
     }
 
-    /// The snapshots whose lists must be read.
     #[must_use]
     pub fn to_read(&self) -> Vec<&Snapshot> {
         let mut to_read: Vec<&Snapshot> = vec![];
@@ -280,7 +271,7 @@ impl Snapshots {
         to_read
     }
 
-    /// Whether the newest snapshot of any kind does not count, so that it is unknown what it would say.
+    /// Whether the newest snapshot of any kind does not count, so that its content is unknown.
     #[must_use]
     pub fn is_uncertain(&self, found: &SnapshotMatches) -> bool {
         self.kinds.iter().any(|kind| match self.newest(kind) {
@@ -290,9 +281,10 @@ impl Snapshots {
         })
     }
 
-    /// What the newest snapshots show of an alert whose last event was received then. A snapshot may lag behind the events by `lag`.
+    /// What the newest snapshots say about an alert whose last event was received at
+    /// `last_received`. A snapshot may lag behind the events by `lag`.
     #[must_use]
-    pub fn show(
+    pub fn verdict(
         &self,
         alert: ItemKey,
         kind: &Kind,
@@ -315,14 +307,13 @@ impl Snapshots {
     }
 }
 
-/// What snapshots show of one alert.
+/// What snapshots say about one alert.
 #[derive(Debug, Clone, Copy)]
 pub enum SnapshotVerdict<'a> {
-    /// Nothing.
     Nothing,
     /// It was active at this time.
     Listed(Timestamp),
-    /// An alert whose id is written a little differently was active at this time: it can be the same one.
+    /// An alert with a similar id was active at this time. It can be the same one.
     Similar(Timestamp),
     /// It is not active any more, by this snapshot.
     Absent(&'a Snapshot),
@@ -331,20 +322,21 @@ pub enum SnapshotVerdict<'a> {
 /// How a snapshot names an alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IdMatch {
-    /// By an id that differs only in case, normalisation, white space or invisible characters.
+    /// By an id that differs only in case, normalization, white space or invisible characters.
     Similar,
-    /// By its id.
+    /// By its exact id.
     Exact,
 }
 
-/// Which active alerts the snapshots list: their size does not depend on how much the snapshots list.
+/// Which active alerts the snapshots list. Its size depends on the active alerts, not on the
+/// snapshots.
 #[derive(Debug, Default)]
 pub struct SnapshotMatches {
     lists: HashMap<(SnapshotId, Timestamp), HashMap<ItemKey, IdMatch>>,
 }
 
 impl SnapshotMatches {
-    /// Records a snapshot that was read whole.
+    /// Adds a snapshot that was read completely.
     pub fn add(&mut self, snapshot: &Snapshot, list: HashMap<ItemKey, IdMatch>) {
         let first = &snapshot.first;
         let key = (first.snapshot_id.clone(), first.taken_at);
@@ -356,7 +348,7 @@ impl SnapshotMatches {
         self.lists.get(&(first.snapshot_id.clone(), first.taken_at))
     }
 
-    /// How any of these lists names an alert; `None` if one of them could not be read.
+    /// How any of these lists names an alert. `None` if one of them could not be read.
     fn in_any(&self, lists: &[&Snapshot], alert: ItemKey) -> Option<Option<IdMatch>> {
         let mut best = None;
         for list in lists {
@@ -366,7 +358,7 @@ impl SnapshotMatches {
     }
 }
 
-/// The active alerts of one source and tenant, to be looked for in snapshots.
+/// The active alerts of one source and tenant, which are looked up in snapshots.
 #[derive(Debug, Default)]
 pub struct WatchedAlerts {
     alerts: HashSet<ItemKey>,
@@ -380,7 +372,7 @@ impl WatchedAlerts {
         self.similar.entry(similar).or_default().push(alert);
     }
 
-    /// Notes which of the alerts an entry of a snapshot names.
+    /// Records which of the alerts an entry of a snapshot names.
     pub fn find(&self, listed: &AlertKey, found: &mut HashMap<ItemKey, IdMatch>) {
         if let Some(exact) = ItemKey::parse(&listed.item_key())
             && self.alerts.contains(&exact)
@@ -394,8 +386,9 @@ impl WatchedAlerts {
     }
 }
 
-/// Since when snapshots have been empty, from the newest on, if that row of them is long enough. They must lie apart by the source's
-/// clock and by ours: a source that sends one failure several times makes no row.
+/// Since when snapshots have been empty, counted back from the newest, if the row is long enough.
+/// They must lie apart by the source's clock and by that of Ticketbridge: a source that sends one
+/// failure several times makes no row.
 fn empty_since(newest_first: &[&Snapshot]) -> Option<Timestamp> {
     let newest = newest_first.first()?;
     let apart = |snapshot: &Snapshot| {

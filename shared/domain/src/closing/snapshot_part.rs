@@ -1,5 +1,5 @@
-//! One part of a snapshot: a complete list of active alerts, which a source may send in several
-//! parts.
+//! The parts of a snapshot. A snapshot is a complete list of active alerts, which a source may send
+//! in several parts.
 
 use std::collections::BTreeSet;
 
@@ -11,38 +11,34 @@ use crate::digest::digest;
 use crate::time::sortable;
 use crate::{AlertId, Kind, PartnerId, SnapshotId, SourceId, TenantId};
 
-/// One part of the complete list of alerts that are active in one (source, tenant).
+/// One part of the complete list of active alerts of one tenant and source.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotPart {
-    /// Whose ConnectWise.
     pub partner: PartnerId,
-    /// Which customer.
     pub tenant: TenantId,
-    /// Who lists.
     pub source: SourceId,
-    /// Which listing.
     pub snapshot_id: SnapshotId,
-    /// When the listing was taken, by the source's clock.
+    /// When the snapshot was taken, by the source's clock.
     pub taken_at: Timestamp,
-    /// When this part was received: what it says cannot be newer.
+    /// When this part was received. Its content cannot be newer.
     pub received_at: Timestamp,
-    /// The kinds that it covers; all, where absent.
+    /// The kinds that it covers. All kinds if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kinds: Option<BTreeSet<Kind>>,
-    /// The alerts that are active, of this part.
+    /// The active alerts in this part.
     pub active: Vec<AlertId>,
-    /// This part's number, from 1.
+    /// The number of this part, from 1.
     pub part: u32,
-    /// How many parts the listing has.
+    /// How many parts the snapshot has.
     pub parts: u32,
-    /// How many alerts the whole listing has, where the source states it.
+    /// How many alerts the whole snapshot lists, if the source states it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total: Option<u32>,
 }
 
 impl SnapshotPart {
-    /// The key of the part's item, beside the alerts: the same part stored twice is one item. A
-    /// source that uses an id again at another time means another snapshot.
+    /// The key of the part's item, next to the alerts. The same part stored twice is one item. If a
+    /// source reuses an id at another time, that is another snapshot.
     #[must_use]
     pub fn item_key(&self) -> String {
         let scope = [
@@ -61,8 +57,8 @@ impl SnapshotPart {
         )
     }
 
-    /// Where the sparse index lists it: `(state_of, tenant_since)`, by the time that it was taken,
-    /// but never after it was received.
+    /// The keys in the sparse index: `(state_of, tenant_since)`, by the time when it was taken, but
+    /// never later than it was received.
     #[must_use]
     pub fn index(&self) -> (String, String) {
         let taken = self.taken_at.min(self.received_at);
@@ -72,7 +68,7 @@ impl SnapshotPart {
         )
     }
 
-    /// A digest of what the part says: the same part, however often it is sent, has the same.
+    /// A digest of the part's content. It is the same whenever the same part is sent.
     #[must_use]
     pub fn content_digest(&self) -> String {
         let listed: BTreeSet<&str> = self.active.iter().map(AlertId::as_str).collect();
@@ -89,7 +85,6 @@ impl SnapshotPart {
         digest(&members, 64)
     }
 
-    /// The index key that lists all of one source's snapshots of a tenant.
     #[must_use]
     pub fn index_key(partner: &PartnerId, tenant: &TenantId, source: &SourceId) -> String {
         let shard = shard(&digest(&[tenant.as_str(), source.as_str()], 16));

@@ -1,4 +1,4 @@
-//! x
+//! Compares the recorded open tickets with ConnectWise's list of open tickets.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,21 +11,21 @@ use crate::closing::proposal::{Proposal, ProposedAction};
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::time::earlier;
 
-/// A ticket that was recorded so shortly before may not be listed yet.
+/// A ticket that was recorded less than this ago may not be listed yet.
 const LISTED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
-/// What a stretch of ConnectWise's list of open tickets shows.
+/// The result for one page of ConnectWise's list of open tickets.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
-    /// Tickets that are to be looked at.
     pub proposals: Vec<Proposal>,
-    /// Tickets that are recorded as open and not in it, by number: closed, merged, deleted, or out of sight.
+    /// Tickets that are recorded as open and not on the page, by id: closed, merged, deleted or
+    /// invisible.
     pub missing: Vec<RecordId>,
-    /// How many recorded tickets it was compared with.
+    /// How many recorded tickets were compared.
     pub compared: usize,
 }
 
-/// A partner's recorded open tickets, by number and by alert.
+/// The recorded open tickets of a partner, by id and by alert.
 #[derive(Debug)]
 pub struct RecordedTickets {
     by_number: Vec<(RecordId, CensusAlert)>,
@@ -43,15 +43,14 @@ impl RecordedTickets {
         Self { by_number, by_key }
     }
 
-    /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.by_number.is_empty()
     }
 
-    /// Compares a stretch of ConnectWise's list of open tickets, which begins behind one number and ends with another (none: with the
-    /// list), with what is recorded. The records were read before the list was, when it `began`; so a ticket that was recorded since
-    /// is not missing.
+    /// Compares one page of ConnectWise's list of open tickets with the records. The page starts
+    /// after one id and ends with another; `None` means the end of the list. The records were read
+    /// before the page, at `began`, so a ticket that was recorded since is not missing.
     #[must_use]
     pub fn compare(
         &self,
@@ -65,7 +64,7 @@ impl RecordedTickets {
             self.by_number.partition_point(|(id, _)| *id <= to)
         });
         let recorded = self.by_number.get(from..end).unwrap_or_default();
-        let there: HashMap<RecordId, &FoundTicket> = listed
+        let listed_by_id: HashMap<RecordId, &FoundTicket> = listed
             .iter()
             .map(|found| (found.ticket_id, found))
             .collect();
@@ -78,7 +77,7 @@ impl RecordedTickets {
             let Some(ticket) = &alert.ticket else {
                 continue;
             };
-            match there.get(id) {
+            match listed_by_id.get(id) {
                 Some(found) if differs(ticket, alert.key, found) => {
                     let (key, action) = (alert.key, ProposedAction::Look(*id));
                     comparison.proposals.push(Proposal { key, action });
@@ -90,15 +89,15 @@ impl RecordedTickets {
         }
         for found in listed {
             let ticket_ref = found.ticket_ref.as_ref();
-            let known =
-                ticket_ref.and_then(|ticket_ref| self.of(ItemKey::parse(ticket_ref.item_key())?));
+            let known = ticket_ref
+                .and_then(|ticket_ref| self.of_alert(ItemKey::parse(ticket_ref.item_key())?));
             let Some((ticket_ref, alert, ticket)) =
                 ticket_ref.and_then(|ticket_ref| Some((ticket_ref, known?, known?.ticket?)))
             else {
                 continue;
             };
-            // One of another life is a technician's: it was closed with its life, and opened again. So is one that was moved or
-            // merged: it is left alone, and would be found again each time.
+            // A ticket of another occurrence was reopened by a technician after its close. One that
+            // was moved or merged is left alone too; otherwise it would be proposed each time.
             let is_here = found.ended(ticket_ref, ticket.company).is_none();
             let is_same_life = ticket.occurrence == ticket_ref.occurrence();
             if ticket.id != found.ticket_id && is_same_life && is_here {
@@ -109,17 +108,18 @@ impl RecordedTickets {
         comparison
     }
 
-    /// Which of the tickets that were missing in the list of open ones are to be looked at, by what ConnectWise says when it is asked
-    /// for them by number, closed or not. One that it does not show at all was deleted if its board can be seen; else a role hides
-    /// it, and nothing is known.
+    /// Which of the tickets that were missing in the list are to be looked at, after ConnectWise
+    /// was asked for them by id, closed or not. If ConnectWise does not show a ticket at all, it
+    /// was deleted if its board is visible. Otherwise a security role hides it, and nothing is
+    /// known.
     #[must_use]
-    pub fn explained(
+    pub fn explain_missing(
         &self,
         missing: &[RecordId],
         shown: &BTreeSet<RecordId>,
         boards_seen: &BTreeSet<RecordId>,
     ) -> Vec<Proposal> {
-        let tickets = missing.iter().filter_map(|id| self.numbered(*id));
+        let tickets = missing.iter().filter_map(|id| self.with_id(*id));
         let known = tickets.filter(|(_, ticket)| {
             let is_seen = ticket
                 .board
@@ -133,26 +133,27 @@ impl RecordedTickets {
         look.collect()
     }
 
-    /// The boards of these tickets, as they are recorded.
+    /// The recorded boards of these tickets.
     #[must_use]
     pub fn boards(&self, missing: &[RecordId]) -> BTreeSet<RecordId> {
-        let tickets = missing.iter().filter_map(|id| self.numbered(*id));
+        let tickets = missing.iter().filter_map(|id| self.with_id(*id));
         tickets.filter_map(|(_, ticket)| ticket.board).collect()
     }
 
-    fn numbered(&self, id: RecordId) -> Option<(&CensusAlert, &CensusTicket)> {
+    fn with_id(&self, id: RecordId) -> Option<(&CensusAlert, &CensusTicket)> {
         let at = self.by_number.binary_search_by_key(&id, |(id, _)| *id);
         let (_, alert) = self.by_number.get(at.ok()?)?;
         Some((alert, alert.ticket.as_ref()?))
     }
 
-    fn of(&self, key: ItemKey) -> Option<&CensusAlert> {
+    fn of_alert(&self, key: ItemKey) -> Option<&CensusAlert> {
         let at = self.by_key.get(&key)?;
         self.by_number.get(*at).map(|(_, alert)| alert)
     }
 }
 
-/// Whether an open ticket is not as it is recorded. Where it lies on another board, that is recorded.
+/// Whether an open ticket differs from its record. A moved ticket counts too, so that its board is
+/// recorded.
 fn differs(ticket: &CensusTicket, key: ItemKey, found: &FoundTicket) -> bool {
     let ticket_ref = found.ticket_ref.as_ref();
     let carries = ticket_ref.is_some_and(|ticket_ref| {

@@ -1,6 +1,7 @@
-//! A connection's breaker: whether its ConnectWise may be called, and what closed that way.
+//! The circuit breaker of a connection: whether its ConnectWise may be called.
 //!
-//! One item a connection, shared by all workers. It opens on a verdict or a long outage, and only a probe closes it again.
+//! Each connection has one item, which all workers share. The breaker opens when ConnectWise
+//! refuses the connection or after a long outage. Only a probe closes it again.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -12,19 +13,20 @@ use crate::Blocked;
 use crate::alert::blocked::BlockedSince;
 use crate::time::later;
 
-/// An outage that lasts longer opens the breaker: until then, messages back off each for itself.
+/// An outage that lasts longer opens the breaker. Until then, each message backs off on its own.
 const OUTAGE: SignedDuration = SignedDuration::from_mins(15);
 
-/// Between two attempts of one message while ConnectWise fails, at least and at most.
+/// The shortest and the longest wait between two attempts of one message while ConnectWise fails.
 const SHORTEST: Duration = Duration::from_secs(15);
 
 const LONGEST: Duration = Duration::from_mins(2);
 
-/// The longest wait of a message in the queue. A longer one costs receipts and room in flight, which all
-/// partners share, so the alert waits in the table. More than [`LONGEST`], so that no back-off is too long.
+/// The longest wait of a message in the queue. A longer wait costs receives and in-flight quota,
+/// which all partners share, so then the alert waits in the table. It is more than [`LONGEST`], so
+/// that no back-off is too long.
 const LONGEST_IN_QUEUE: SignedDuration = SignedDuration::from_secs(150);
 
-/// The longest pause that anybody makes by itself, and a second for its rounding.
+/// The longest pause that Ticketbridge makes on its own, plus a second for rounding.
 const OWN_PAUSE: SignedDuration = SignedDuration::from_secs(61);
 
 /// Whether an alert must wait in the table rather than as a message.
@@ -33,60 +35,56 @@ pub fn exceeds_queue_wait(wait: SignedDuration) -> bool {
     wait > LONGEST_IN_QUEUE
 }
 
-/// What all workers know of one connection. None in the table is one that was never in trouble.
+/// The state that all workers share. A connection without an item never failed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Breaker {
-    /// Raised each time it opens: a probe closes only what it probed.
+    /// Incremented each time the breaker opens, so that a probe closes only what it probed.
     #[serde(default)]
     pub generation: u64,
     /// Why no call is made, while it is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open: Option<BlockedSince>,
-    /// ConnectWise asked for silence until then.
+    /// ConnectWise asked for no calls until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<Timestamp>,
-    /// Since when no call has succeeded: each failed, was throttled, or got an answer that cannot be read.
+    /// Since when no call has succeeded: each failed, was throttled, or got an unreadable answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
-    /// The version of the keys that set-up stored last: a refusal of older ones says nothing.
+    /// The version of the keys that set-up stored last. A refusal of older keys is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_version: Option<String>,
-    /// Rights that ConnectWise said are missing.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub missing_rights: BTreeSet<String>,
 }
 
-/// What the outcome of one call tells of its connection.
+/// What the outcome of one call says about the connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CallOutcome {
-    /// ConnectWise answers, and takes keys and `clientId`.
+    /// ConnectWise answers, and accepts keys and `clientId`.
     Works,
-    /// Nothing: the call was not made, or says something of itself alone.
+    /// Nothing: the call was not made, or its outcome concerns only the call itself.
     Nothing,
-    /// No answer, or one of a server in trouble.
+    /// No answer, or a server error.
     Fails {
-        /// It let the call run into its end, which ties up a worker for seconds.
+        /// The call timed out, which occupies a worker for seconds.
         timed_out: bool,
     },
-    /// Nobody may call for so long.
-    Throttled {
-        /// What it asked for.
-        after: Duration,
-    },
-    /// Keys, `clientId`, company id or host are refused.
+    /// ConnectWise asks for a pause.
+    Throttled { after: Duration },
+    /// ConnectWise refuses keys, `clientId`, company id or host.
     Refused,
-    /// A right is missing: ConnectWise answers, and takes the keys.
+    /// A right is missing. ConnectWise answers and accepts the keys.
     MissingRight(&'static str),
 }
 
 impl Breaker {
-    /// Why nobody may call at all.
+    /// Why no call may be made.
     #[must_use]
     pub fn reason(&self) -> Option<&Blocked> {
         self.open.as_ref().map(|open| &open.reason)
     }
 
-    /// Until when to wait, if ConnectWise asked for it.
+    /// Until when to wait, if ConnectWise asked for that.
     #[must_use]
     pub fn pause(&self, now: Timestamp) -> Option<Timestamp> {
         self.paused_until.filter(|until| now < *until)
@@ -98,30 +96,33 @@ impl Breaker {
         self.outage_from().is_some_and(|from| now >= from)
     }
 
-    /// From when on it is an outage that nothing succeeds; none while something does.
+    /// From when on the failure counts as an outage. `None` while calls succeed.
     #[must_use]
     pub fn outage_from(&self) -> Option<Timestamp> {
         let since = self.failing_since?;
         Some(later(since, OUTAGE))
     }
 
-    /// Whether ConnectWise has asked for silence for so long that it counts as an outage, and does so still: a probe that is not
-    /// made then has failed. Pauses of our own are shorter.
+    /// Whether ConnectWise has asked for pauses for so long that it counts as an outage, and still
+    /// does. A probe that is not made because of the pause then counts as failed. Ticketbridge's
+    /// own pauses are shorter.
     #[must_use]
     pub fn is_throttled_for_long(&self, now: Timestamp) -> bool {
         let left = self.pause(now).map(|until| until.duration_since(now));
         self.is_outage(now) && left.is_some_and(|left| left > OWN_PAUSE)
     }
 
-    /// When to try again what failed: in half the time that it has been failing for. One failure among many successes is no reason
-    /// to wait long, whatever else the message has waited for.
+    /// The wait before a failed call is retried: half of the time for which calls have been
+    /// failing. One failure among many successes is no reason to wait long, however long the
+    /// message has waited.
     #[must_use]
     pub fn back_off(&self, now: Timestamp) -> Duration {
         self.half_of_failing(now).clamp(SHORTEST, LONGEST)
     }
 
-    /// How long nobody calls after a 429 that asked for `asked`. A 429 that follows others without a success between
-    /// them shows that what it asks for is too little, so the pause grows with the time that this has lasted.
+    /// The pause after a 429 that asked for `asked`. A 429 that follows others without a success
+    /// shows that the requested pause is too short, so the pause grows with the time that this has
+    /// lasted.
     #[must_use]
     pub fn throttled_for(&self, asked: Duration, now: Timestamp) -> Duration {
         asked.max(self.half_of_failing(now).min(LONGEST))
@@ -139,7 +140,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_outage_is_one_after_a_quarter_of_an_hour_of_failures() {
+    fn a_quarter_of_an_hour_of_failures_is_an_outage() {
         let at = |minute: i64| Timestamp::from_second(1_790_000_000 + 60 * minute).unwrap();
         let mut breaker = Breaker::default();
         assert!(!breaker.is_outage(at(0)));
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_is_what_was_asked_for_and_grows_while_nothing_succeeds() {
+    fn a_pause_grows_while_no_call_succeeds() {
         let at = |second: i64| Timestamp::from_second(1_790_000_000 + second).unwrap();
         let secs = Duration::from_secs;
         let mut breaker = Breaker::default();
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn one_alert_is_received_few_times_before_a_lasting_429_is_an_outage() {
+    fn an_alert_is_received_rarely_while_throttling_lasts() {
         let at = |second: u64| {
             Timestamp::from_second(1_790_000_000 + i64::try_from(second).unwrap()).unwrap()
         };
@@ -208,7 +209,7 @@ mod tests {
                 assert!(!exceeds_queue_wait(
                     SignedDuration::try_from(pause).unwrap()
                 ));
-                // A message comes back a second after the pause.
+                // A message is received again a second after the pause.
                 second += pause.as_secs() + 1;
                 receipts += 1;
             }
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_silence_that_connectwise_asked_for_is_an_outage_and_a_pause_of_our_own_is_none() {
+    fn only_a_long_pause_of_connectwise_is_an_outage() {
         let at = |second: i64| Timestamp::from_second(1_790_000_000 + second).unwrap();
         for (pause, now, expected) in [
             (3600, 899, false),

@@ -1,4 +1,4 @@
-//! What `decide` knows of a partner's connection and configuration.
+//! The view of a partner's connection and configuration on which `decide` depends.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -9,41 +9,40 @@ use crate::ticketing::ticket_index::TicketIndexState;
 use crate::time::earlier;
 use crate::{Blocked, Kind, RecordId};
 
-/// An alert that was raised longer than this before anything it needs was switched on waits for a person: a connection, a tenant, a kind or
-/// a source.
+/// The back-fill period. An alert that was raised longer than this before its connection, tenant,
+/// kind or source was enabled waits for a person.
 const BACKFILL: SignedDuration = SignedDuration::from_hours(48);
 
-/// What stands between an alert and its ticket, as `decide` sees it.
+/// The state of connection and configuration for one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionView {
-    /// The confirmed connection; none before set-up is confirmed.
+    /// The confirmed connection. `None` before set-up is confirmed.
     pub connection: Option<LiveConnection>,
-    /// The tenant's mapping; none for a tenant that nobody has seen before.
+    /// The tenant's mapping. `None` for an unknown tenant.
     pub mapping: Option<Mapping>,
-    /// Whether its ConnectWise may be called.
     pub breaker: Breaker,
-    /// Whether the table knows of every ticket there; none before the first look.
+    /// Whether the table knows every ticket there. `None` before that was checked.
     pub ticket_index: Option<TicketIndexState>,
-    /// When the alert's source began to post for the partner; none where that is not recorded.
+    /// When the alert's source started to post for the partner, if recorded.
     pub source_since: Option<Timestamp>,
 }
 
 /// A confirmed connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LiveConnection {
-    /// Raised whenever the site or the company id changes: a ticket of another epoch is in another ConnectWise.
+    /// Incremented whenever the site or the company id changes. A ticket of another epoch is in
+    /// another ConnectWise.
     pub epoch: u32,
-    /// When it was confirmed: alerts that were raised much earlier wait for a person.
+    /// When it was confirmed. Alerts that were raised much earlier wait for a person.
     pub confirmed_at: Option<Timestamp>,
-    /// The partner's settings.
     pub settings: Settings,
 }
 
 impl ConnectionView {
-    /// The company that a new ticket of this kind goes to, or why there can be none.
+    /// Returns the connection and the company for a new ticket of this kind.
     ///
     /// # Errors
-    /// The reason that blocks the alert.
+    /// Returns why the alert is blocked.
     pub fn target(&self, kind: &Kind) -> Result<(&LiveConnection, RecordId), Blocked> {
         let connection = self.connection.as_ref().ok_or(Blocked::NotSetUp)?;
         if connection.settings.kinds_off.contains(kind) {
@@ -57,9 +56,10 @@ impl ConnectionView {
         Ok((connection, company))
     }
 
-    /// Whether an alert was raised too long before the last thing that it needs was switched on: connection, tenant, kind or source.
-    /// `blocked` is why it waits so far. An alert that waits for ConnectWise was let through by set-up before. A new alert has met no
-    /// other switch than its source's.
+    /// Whether an alert was raised too long before its connection, tenant, kind or source was
+    /// enabled, whichever was last. `blocked` is the reason of its block so far. An alert that is
+    /// blocked by ConnectWise has passed this check before. A new alert depends only on the time of
+    /// its source.
     #[must_use]
     pub fn is_older_than_backfill(
         &self,
@@ -84,7 +84,7 @@ impl ConnectionView {
         from.is_some_and(|from| raised_at < earlier(from, BACKFILL))
     }
 
-    /// The view of an alert that a person released: it may be as old as it is.
+    /// The view for an alert that a person released, whatever its age.
     #[must_use]
     pub fn released(mut self) -> Self {
         if let Some(connection) = &mut self.connection {

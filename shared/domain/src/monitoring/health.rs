@@ -1,11 +1,14 @@
-//! A partner's health: what is wrong with its connection, and when a person is told. Pure.
+//! The health of a partner's connection and configuration: incidents, and when a person is
+//! notified.
 //!
-//! Two things are told apart, because they begin, end and are mended apart: the connection as a whole (keys, `clientId`, an outage), and
-//! what was set up over it (rights, boards, companies), of which a good connection may lack something for weeks.
+//! Connection and configuration have separate incidents, because they start, end and are fixed
+//! independently: the connection as a whole (keys, `clientId`, an outage), and what was set up over
+//! it (rights, boards, companies). A good connection may lack some of the latter for weeks.
 //!
-//! An explicit refusal is trouble at once, since nothing mends it but a person. An outage is trouble only after several failing probes in
-//! a row: most are over before anybody could do anything. Trouble is over after as many good ones, so that what comes and goes is one
-//! episode with one mail, and not a mail a minute.
+//! A refusal starts an incident at once, since only a person can fix it. An outage starts one only
+//! after several failed probes in a row, since most outages end before anybody could act. An
+//! incident ends after as many good probes, so that a flapping connection is one incident with one
+//! mail, not a mail every minute.
 
 use std::collections::BTreeSet;
 
@@ -14,107 +17,105 @@ use serde::{Deserialize, Serialize};
 
 use crate::monitoring::issue::{ConnectionRefusal, IncidentScope, Issue, Outage, ProbeArea};
 
-/// So many failing probes in a row, one a minute, are an outage.
+/// This many failed probes in a row, one per minute, are an outage.
 const FAILING: u32 = 3;
 
-/// So many good ones in a row end an episode.
+/// This many good probes in a row end an incident.
 const GOOD: u32 = 3;
 
-/// While trouble lasts, it is told again so often.
+/// The interval of reminders during an incident.
 const REMINDER: SignedDuration = SignedDuration::from_hours(24);
 
-/// What more is found wrong with what was set up is told together, at most so often: somebody who tidies up in ConnectWise should not get
-/// a mail for each company. What stops everything is told at once.
+/// Further issues with the configuration are reported together, at most this often. A person who
+/// tidies up in ConnectWise should not get a mail for each company. Issues with the connection are
+/// reported at once.
 const MORE: SignedDuration = SignedDuration::from_hours(1);
 
-/// So long after something set up was found wrong, somebody may be mending it, and it is looked at each minute.
+/// For this long after a configuration issue was found, a person may be fixing it, and it is probed
+/// every minute.
 const FRESH: SignedDuration = SignedDuration::from_hours(1);
 
-/// What ConnectWise answered to the call that proves a connection.
+/// The answer to the call that verifies a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProbeAnswer {
-    /// It takes the keys.
+    /// It accepts the keys.
     Accepted,
-    /// It takes no call.
+    /// It refuses all calls.
     Refused(ConnectionRefusal),
-    /// It gave no answer that says anything of the keys.
+    /// It gave no answer that says anything about the keys.
     Failed(Outage),
-    /// Nothing was learnt: something of ours failed.
+    /// Nothing is known, because Ticketbridge failed.
     Unknown,
 }
 
-/// What one probe found.
+/// The result of one probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Probe {
-    /// Of the connection.
     pub answer: ProbeAnswer,
-    /// All that is to be looked at by now. Trouble with anything else is nobody's any more.
+    /// All areas that are to be checked now. Issues in other areas are over.
     pub desired: BTreeSet<ProbeArea>,
-    /// What was looked at of it. What was not, or could not be, stays as it was known.
+    /// The areas that were checked. For the others the known issues stay.
     pub looked: BTreeSet<ProbeArea>,
-    /// What is wrong there.
+    /// The issues in the checked areas.
     pub found: Vec<Issue>,
 }
 
-/// Trouble from its first notice to its last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Since when.
     pub since: Timestamp,
-    /// What is wrong; once it is over, what was wrong last.
+    /// The current issues. Once the incident is over, the last ones.
     pub issues: BTreeSet<Issue>,
-    /// What of it a mail has named.
+    /// The issues that a mail has named.
     #[serde(default)]
     pub notified: BTreeSet<Issue>,
-    /// When a mail was last sent; none before the first.
+    /// When a mail was last sent. `None` before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notified_at: Option<Timestamp>,
-    /// How many probes in a row have found nothing wrong.
+    /// How many probes in a row found no issue.
     #[serde(default)]
     pub good: u32,
-    /// The most alerts that were seen waiting for its end.
+    /// The highest number of alerts that were seen waiting for its end.
     #[serde(default)]
     pub waited: u64,
 }
 
-/// What is known of a partner's connection.
+/// The health of a partner.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Health {
-    /// Probes in a row that got no answer.
+    /// How many probes in a row failed.
     #[serde(default)]
     pub failing: u32,
     /// When the first of them was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failing_since: Option<Timestamp>,
-    /// Trouble with the connection as a whole.
+    /// The incident of the connection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<Incident>,
-    /// Trouble with what was set up.
+    /// The incident of the configuration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub set_up: Option<Incident>,
-    /// Counts probes: what does not fit into each is looked at by turns.
+    /// Counts probes. Checks that do not fit into each probe take turns.
     #[serde(default)]
     pub turn: u32,
-    /// When ConnectWise last took the keys.
+    /// When ConnectWise last accepted the keys.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken_at: Option<Timestamp>,
 }
 
-/// What a person is to be told of one part.
+/// A notification to a person about one incident.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notification {
-    /// It broke.
+    /// The incident started.
     Started(IncidentScope),
-    /// While it lasted, this came to it.
+    /// These issues were added.
     More(IncidentScope, BTreeSet<Issue>),
     /// It lasts.
     Reminder(IncidentScope),
-    /// It works again.
+    /// It is over.
     Resolved(IncidentScope),
 }
 
 impl Notification {
-    /// For logs.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
@@ -125,7 +126,6 @@ impl Notification {
         }
     }
 
-    /// What it is about.
     #[must_use]
     pub fn scope(&self) -> IncidentScope {
         match self {
@@ -137,7 +137,7 @@ impl Notification {
     }
 }
 
-/// The health after a probe.
+/// Applies a probe.
 #[must_use]
 pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
     let mut health = health;
@@ -147,13 +147,13 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
         ProbeAnswer::Refused(why) => {
             (health.failing, health.failing_since) = (0, None);
             let found = BTreeSet::from([Issue::Refused(why)]);
-            health.connection = Some(in_trouble(health.connection, found, now));
+            health.connection = Some(with_issues(health.connection, found, now));
         }
         ProbeAnswer::Failed(how) => {
             health.failing = health.failing.saturating_add(1);
             let since = *health.failing_since.get_or_insert(now);
             let lasting = health.connection.take();
-            // Refused keys stay so while nothing answers: what there is to do is the same.
+            // Refused keys stay refused while nothing answers. What a person has to do is the same.
             let is_refused = lasting.as_ref().is_some_and(Incident::is_refusal);
             health.connection = match lasting {
                 Some(incident) if is_refused => Some(Incident {
@@ -163,14 +163,14 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
                 None if health.failing < FAILING => None,
                 lasting => {
                     let found = BTreeSet::from([Issue::Outage(how)]);
-                    Some(in_trouble(lasting, found, since))
+                    Some(with_issues(lasting, found, since))
                 }
             };
         }
         ProbeAnswer::Accepted => {
             (health.failing, health.failing_since) = (0, None);
             health.taken_at = Some(now);
-            health.connection = health.connection.and_then(mending);
+            health.connection = health.connection.and_then(without_issues);
             let open_incident = health.set_up.as_ref().filter(|incident| incident.good == 0);
             let unseen = open_incident
                 .into_iter()
@@ -181,16 +181,16 @@ pub fn transition(health: Health, probe: &Probe, now: Timestamp) -> Health {
             });
             let found: BTreeSet<_> = probe.found.iter().chain(unseen).cloned().collect();
             health.set_up = match found.is_empty() {
-                true => health.set_up.and_then(mending),
-                false => Some(in_trouble(health.set_up, found, now)),
+                true => health.set_up.and_then(without_issues),
+                false => Some(with_issues(health.set_up, found, now)),
             };
         }
     }
     health
 }
 
-/// Trouble was found: it begins, goes on, or is back before anybody was told that it was over.
-fn in_trouble(incident: Option<Incident>, issues: BTreeSet<Issue>, since: Timestamp) -> Incident {
+/// Applies issues: the incident starts, continues, or returns before its end was reported.
+fn with_issues(incident: Option<Incident>, issues: BTreeSet<Issue>, since: Timestamp) -> Incident {
     let Some(mut incident) = incident else {
         return Incident {
             since,
@@ -201,16 +201,16 @@ fn in_trouble(incident: Option<Incident>, issues: BTreeSet<Issue>, since: Timest
             waited: 0,
         };
     };
-    // What went away and comes back is news again.
-    let stands = |notified: &Issue| issues.iter().any(|issue| issue.is_told_by(notified));
-    incident.notified.retain(stands);
+    // An issue that went away and comes back is reported again.
+    let persists = |notified: &Issue| issues.iter().any(|issue| issue.is_covered_by(notified));
+    incident.notified.retain(persists);
     incident.issues = issues;
     incident.good = 0;
     incident
 }
 
-/// No trouble was found. What nobody was told of is over without a word.
-fn mending(incident: Incident) -> Option<Incident> {
+/// Applies a probe without issues. An incident that was not reported ends without a notification.
+fn without_issues(incident: Incident) -> Option<Incident> {
     incident.notified_at?;
     Some(Incident {
         good: incident.good.saturating_add(1),
@@ -224,13 +224,13 @@ impl Incident {
         issues.any(|issue| matches!(issue, Issue::Refused(_)))
     }
 
-    /// What no mail has named yet.
+    /// The issues that no mail has named yet.
     fn unreported(&self) -> BTreeSet<Issue> {
         let is_told = |issue: &&Issue| {
             !self
                 .notified
                 .iter()
-                .any(|notified| issue.is_told_by(notified))
+                .any(|notified| issue.is_covered_by(notified))
         };
         self.issues.iter().filter(is_told).cloned().collect()
     }
@@ -256,7 +256,8 @@ impl Incident {
 }
 
 impl Health {
-    /// What a person is to be told now. It stays due until [`Self::told`] says that it was.
+    /// The notifications that are due. They stay due until [`Self::notified`] records that they
+    /// were sent.
     #[must_use]
     pub fn notifications(&self, now: Timestamp) -> Vec<Notification> {
         let of = |scope| {
@@ -268,12 +269,13 @@ impl Health {
             .connection
             .as_ref()
             .is_some_and(|incident| incident.good == 0);
-        // While nothing works, nobody knows of the rest, and nobody is reminded of it.
+        // During a connection incident nothing is known about the configuration, and no mail
+        // reminds of it.
         let set_up = of(IncidentScope::PartnerConfig).filter(|_| !is_down);
         connection.into_iter().chain(set_up).collect()
     }
 
-    /// The health after a person was told.
+    /// Records that a notification was sent.
     #[must_use]
     pub fn notified(mut self, notification: &Notification, now: Timestamp) -> Self {
         let scope = match notification.scope() {
@@ -292,7 +294,7 @@ impl Health {
         self
     }
 
-    /// The trouble with a part, if there is any, or was a moment ago.
+    /// The incident of a scope, if there is one or was one a moment ago.
     #[must_use]
     pub fn scope(&self, scope: IncidentScope) -> Option<&Incident> {
         match scope {
@@ -301,7 +303,7 @@ impl Health {
         }
     }
 
-    /// What is wrong now, the worst first.
+    /// The current incident, the connection's first.
     #[must_use]
     pub fn open_incident(&self) -> Option<&Incident> {
         let lasts = |incident: &&Incident| incident.good == 0;
@@ -309,21 +311,21 @@ impl Health {
         connection.or_else(|| self.set_up.as_ref().filter(lasts))
     }
 
-    /// Whether something was wrong until a moment ago: what waited for it goes on now.
+    /// Whether an incident is ending: the alerts that waited for it continue now.
     #[must_use]
     pub fn is_recovering(&self) -> bool {
         let mends = |scope: &Option<Incident>| scope.as_ref().is_some_and(|scope| scope.good > 0);
         mends(&self.connection) || mends(&self.set_up)
     }
 
-    /// Whether the probe that was just made found that something is over.
+    /// Whether the last probe was the first one without issues.
     #[must_use]
     pub fn has_begun_recovery(&self) -> bool {
         let begins = |scope: &Option<Incident>| scope.as_ref().is_some_and(|scope| scope.good == 1);
         begins(&self.connection) || begins(&self.set_up)
     }
 
-    /// Notes how many alerts wait for the end of a part's trouble.
+    /// Records how many alerts wait for the end of a scope's incident.
     #[must_use]
     pub fn with_waiting(mut self, scope: IncidentScope, count: u64) -> Self {
         let incident = match scope {
@@ -336,8 +338,8 @@ impl Health {
         self
     }
 
-    /// Whether the next probe is to be made in a minute: something fails, mends, or may be mended just now. What was set up and nobody
-    /// mends is looked at as seldom as what is well.
+    /// Whether the next probe is due in a minute: something fails, recovers, or may be being fixed.
+    /// A configuration issue that nobody fixes is probed as rarely as a healthy one.
     #[must_use]
     pub fn is_urgent(&self, now: Timestamp) -> bool {
         let set_up = self.set_up.as_ref();

@@ -1,4 +1,4 @@
-//! x
+//! What can be wrong with a partner's connection or configuration.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,19 @@ use crate::setup::choices::TargetIssue;
 use crate::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
 use crate::{Blocked, Kind, TenantId};
 
-/// What is told apart.
+/// The two scopes of incidents. They start, end and are fixed independently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum IncidentScope {
-    /// The connection as a whole: without it nothing works.
+    /// The connection as a whole. Without it nothing works.
     Connection,
-    /// What was set up over it: only what needs it stops.
+    /// The configuration: rights, boards, companies and others. Only what depends on the broken
+    /// part stops.
     PartnerConfig,
 }
 
 impl IncidentScope {
-    /// The part whose trouble holds up an alert that is blocked for this reason; none for what is somebody's choice.
+    /// The scope whose incident blocks an alert for this reason. `None` if a person's choice blocks
+    /// it.
     #[must_use]
     pub fn for_reason(reason: &Blocked) -> Option<Self> {
         match reason {
@@ -40,54 +42,49 @@ impl IncidentScope {
     }
 }
 
-/// Why ConnectWise takes no call at all.
+/// Why ConnectWise refuses all calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ConnectionRefusal {
-    /// It refuses the keys.
     Keys,
-    /// There are no keys that fit the connection.
+    /// There are no keys for the connection.
     NoKeys,
     /// It refuses the partner's own `clientId`.
     OwnClientId,
     /// It refuses the operator's `clientId`.
     ClientId,
-    /// The site does not answer as this company's ConnectWise, or may not be spoken to.
+    /// The site does not answer as this company's ConnectWise, or its host is not allowed.
     Site,
 }
 
-/// How ConnectWise fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outage {
-    /// It cannot be reached.
     Unreachable,
-    /// It does not answer in time.
     Slow,
-    /// It answers that it is in trouble.
+    /// It answers with a server error.
     Failing,
-    /// It answers that it is called too often.
+    /// It answers that the rate of calls is too high.
     Throttling,
-    /// Something else answers: a redirect, a web page, or a server that does not know this company.
+    /// Another server answers: a redirect, a web page, or a server that does not know this company.
     Misrouted,
 }
 
-/// Why a company can get no tickets.
+/// Why no ticket can be created for a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CompanyIssue {
-    /// It is not there, or the API member does not see it.
+    /// It does not exist, or the API member cannot see it.
     Missing,
-    /// It is in the recycle bin.
     Deleted,
-    /// Its status says so.
+    /// Its status is inactive.
     Inactive,
-    /// Its status allows no tickets.
     Disallowed,
 }
 
 impl CompanyIssue {
-    /// Why no ticket can be made for a company that ConnectWise lists. The flags decide; the names of statuses are the partner's own.
+    /// Why no ticket can be created for a company that ConnectWise lists. The flags decide, since
+    /// partners name their own statuses.
     #[must_use]
     pub fn by_flags(is_deleted: bool, disallows_saving: bool, is_inactive: bool) -> Option<Self> {
         match (is_deleted, disallows_saving, is_inactive) {
@@ -99,87 +96,66 @@ impl CompanyIssue {
     }
 }
 
-/// Something that is wrong. Names are looked up when somebody is told: they may change while it lasts.
+/// An issue. It has ids only: names are read when a notification is sent, since they may change
+/// meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "trouble", content = "of", rename_all = "snake_case")]
 pub enum Issue {
-    /// ConnectWise takes no call.
+    /// ConnectWise refuses all calls.
     Refused(ConnectionRefusal),
-    /// It did not answer well for several probes in a row.
+    /// Several probes in a row failed.
     Outage(Outage),
-    /// The API member lacks a right, by its name in [`rights`].
+    /// The API member lacks a right, by its name in [`rights`](crate::setup::rights).
     Right(String),
-    /// The board of a category cannot be used.
     Board {
-        /// Which.
         category: Category,
-        /// Why.
         why: TargetIssue,
     },
-    /// The status of new tickets cannot be used.
     StartStatus {
-        /// Of which board.
         category: Category,
-        /// Why.
         why: TargetIssue,
     },
-    /// The status that closes tickets cannot be used.
     ClosingStatus {
-        /// Of which board.
         category: Category,
-        /// Why.
         why: TargetIssue,
     },
-    /// The ticket type of a kind cannot be used.
     Type {
-        /// On which board.
         category: Category,
-        /// Of which alerts.
         kind: Kind,
-        /// Why.
         why: TargetIssue,
     },
-    /// The priority of a severity is gone.
+    /// The priority of a severity was deleted.
     Priority(Severity),
-    /// The company of a tenant cannot be used.
     Company {
-        /// Whose.
         tenant: TenantId,
-        /// Why.
         why: CompanyIssue,
     },
-    /// ConnectWise takes the keys, and refuses what Ticketbridge writes for some alerts.
+    /// ConnectWise accepts the keys, but refuses the writes for some alerts.
     Writes {
-        /// Which ones.
         group: RefusalGroupId,
-        /// ConnectWise's own words about the first of them.
+        /// ConnectWise's message for the first of them.
         words: String,
     },
 }
 
-/// What is looked at in one go.
+/// What one part of a probe checks.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ProbeArea {
-    /// The connection itself.
     Connection,
-    /// What the API member may do.
+    /// The rights of the API member.
     Rights,
-    /// The boards, whether they are there.
+    /// The existence of the boards.
     Boards,
-    /// The statuses of a category's board.
     Statuses(Category),
-    /// The types of a category's board.
     Types(Category),
-    /// The priorities.
     Priorities,
-    /// A tenant's company.
     Company(TenantId),
-    /// What ConnectWise refused, as reconcile found it.
+    /// The refused writes, as reconcile found them.
     Writes,
 }
 
 impl Issue {
-    /// Where a look at it tells whether it is still so.
+    /// The area whose check shows whether the issue persists.
     #[must_use]
     pub fn area(&self) -> ProbeArea {
         match self {
@@ -196,18 +172,19 @@ impl Issue {
         }
     }
 
-    /// Whether whoever was told of the one need not be told of the other: an outage has many faces.
-    pub(crate) fn is_told_by(&self, notified: &Self) -> bool {
+    /// Whether a notification about the other issue covers this one. An outage can appear in
+    /// several forms.
+    pub(crate) fn is_covered_by(&self, notified: &Self) -> bool {
         match (self, notified) {
             (Self::Outage(_), Self::Outage(_)) => true,
-            // The words may name another ticket by now.
+            // The message may name another ticket by now.
             (Self::Writes { group: one, .. }, Self::Writes { group: other, .. }) => one == other,
             (one, other) => one == other,
         }
     }
 }
 
-/// What is wrong, in a few words behind which a sentence may end. A tenant is called what `name` says.
+/// Summarizes issues in a few words that can end a sentence. `name` returns a tenant's name.
 #[must_use]
 pub fn summarize(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) -> String {
     let words = |issue: &Issue| match issue {
@@ -224,7 +201,7 @@ pub fn summarize(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) -
         }
         Issue::Outage(Outage::Unreachable) => "ConnectWise cannot be reached".to_owned(),
         Issue::Outage(Outage::Slow) => "ConnectWise does not answer in time".to_owned(),
-        Issue::Outage(Outage::Failing) => "ConnectWise is in trouble".to_owned(),
+        Issue::Outage(Outage::Failing) => "ConnectWise reports an error".to_owned(),
         Issue::Outage(Outage::Throttling) => "ConnectWise limits the rate of calls".to_owned(),
         Issue::Outage(Outage::Misrouted) => "something else answers for ConnectWise".to_owned(),
         Issue::Right(_) => "a right is missing in ConnectWise".to_owned(),
@@ -245,7 +222,7 @@ pub fn summarize(issues: &BTreeSet<Issue>, name: impl Fn(&TenantId) -> String) -
                 )
             }
             RefusalCause::Target(_) | RefusalCause::Words(_) | RefusalCause::Other => {
-                format!("ConnectWise refuses to {}", group.in_short())
+                format!("ConnectWise refuses to {}", group.refused_action())
             }
         },
     };

@@ -1,4 +1,5 @@
-//! Whether Ticketbridge itself works, whatever its partners' connections do, and when its operator is told. Pure.
+//! Whether Ticketbridge itself works, independent of its partners' connections, and when its
+//! operator is notified.
 
 use std::collections::BTreeSet;
 
@@ -7,36 +8,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::earlier;
 
-/// A message that came back so long after it was sent is in trouble: an outage opens the breaker after 15 minutes, a ticket whose
-/// creation is uncertain is settled in 12.
+/// A message that is received again this long after it was sent is overdue. An outage opens the
+/// breaker after 15 minutes, and a ticket with an uncertain creation is settled within 12.
 pub const UNFINISHED_TOO_LONG: SignedDuration = SignedDuration::from_mins(30);
 
-/// What was seen so long ago is no sign any more. A message comes back within four minutes, or after six when nobody put it off.
+/// A sighting older than this says nothing about now. A message is received again within four
+/// minutes, or after six if no worker delayed it.
 const SEEN_LATELY: SignedDuration = SignedDuration::from_mins(15);
 
-/// A schedule of one minute that was not heard of for so long does not run.
+/// A schedule of one minute that has not run for this long is down.
 const TICK_MISSED: SignedDuration = SignedDuration::from_mins(10);
 
-/// What happened once counts for so long.
+/// An event counts for this long.
 const LATELY: SignedDuration = SignedDuration::from_hours(1);
 
-/// So long nothing may be wrong before it is over.
+/// This long without issues ends an incident.
 const CALM: SignedDuration = SignedDuration::from_mins(15);
 
-/// How often the operator is reminded.
+/// The interval of reminders to the operator.
 const REMINDER: SignedDuration = SignedDuration::from_hours(24);
 
-/// A schedule that leaves a sign of each tick.
+/// A schedule that records each run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Schedule {
-    /// That of reconcile.
     Reconcile,
-    /// That of health.
     Health,
 }
 
 impl Schedule {
-    /// Its name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -45,7 +44,7 @@ impl Schedule {
         }
     }
 
-    /// The one that looks after it.
+    /// The schedule that monitors it.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -55,106 +54,92 @@ impl Schedule {
     }
 }
 
-/// When the schedules last ran.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Ticks {
-    /// When any of them ran first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub first_at: Option<Timestamp>,
-    /// Of reconcile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reconcile_at: Option<Timestamp>,
-    /// Of health.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health_at: Option<Timestamp>,
 }
 
 impl Ticks {
-    /// Whether this schedule does not run, as the other one sees it.
+    /// Whether this schedule is down.
     #[must_use]
     pub fn missed(&self, schedule: Schedule, now: Timestamp) -> bool {
         let last = match schedule {
             Schedule::Reconcile => self.reconcile_at,
             Schedule::Health => self.health_at,
         };
-        let heard = last.or(self.first_at);
-        heard.is_some_and(|heard| now.duration_since(heard) > TICK_MISSED)
+        let ran_at = last.or(self.first_at);
+        ran_at.is_some_and(|ran_at| now.duration_since(ran_at) > TICK_MISSED)
     }
 }
 
-/// The oldest message that came back to the queue unfinished.
+/// The oldest message that was received again unprocessed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnfinishedMessage {
-    /// When it was sent.
     pub sent_at: Timestamp,
-    /// When it last came back.
+    /// When it was last received.
     pub seen_at: Timestamp,
 }
 
 impl UnfinishedMessage {
-    /// Whether it says anything about now.
+    /// Whether the sighting is recent enough to say something about now.
     #[must_use]
     pub fn is_recent(&self, now: Timestamp) -> bool {
         now.duration_since(self.seen_at) <= SEEN_LATELY
     }
 
-    /// Before this time a sign was left too long ago.
+    /// Sightings before this time are stale.
     #[must_use]
     pub fn stale_before(now: Timestamp) -> Timestamp {
         earlier(now, SEEN_LATELY)
     }
 }
 
-/// Something that happens now and then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventCount {
-    /// When it last did.
     pub last_at: Timestamp,
-    /// How often it ever did.
     pub count: u64,
 }
 
-/// All that is known of the pipeline.
+/// The state of the pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PipelineState {
-    /// Messages in the dead-letter queue; none where SQS does not say.
+    /// The messages in the dead-letter queue, if SQS says so.
     pub dead_letters: Option<u32>,
-    /// The oldest message that came back.
     pub unfinished: Option<UnfinishedMessage>,
-    /// When the schedules ran.
     pub ticks: Ticks,
-    /// Mails that SES did not take.
+    /// Mails that SES did not accept.
     pub mails_failed: Option<EventCount>,
-    /// Closings that were too many at once.
+    /// Mass closings that were held.
     pub closings_held: Option<EventCount>,
-    /// Snapshots that list ids that are only similar to those of open alerts.
+    /// Snapshots that list only ids that are similar to those of open alerts.
     pub similar_ids: Option<EventCount>,
-    /// Partners of which two runs in a row died.
+    /// Partners for which two runs in a row died.
     pub runs_died: Option<EventCount>,
 }
 
-/// What can be wrong with the pipeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PipelineIssue {
-    /// Messages that can never work wait for a person.
+    /// Messages that can never be processed wait for a person.
     DeadLetters,
     /// An event is neither a ticket nor blocked, long after it was accepted.
     Unfinished,
-    /// The schedule of reconcile does not run.
     ScheduleMissed,
-    /// Mails do not go out.
+    /// Mails are not sent.
     MailsFailing,
-    /// Closings were stopped, for a person to let through.
+    /// A mass closing is held for a person's approval.
     ClosingsHeld,
     /// Alerts stay open because a source writes their ids in two ways.
     SimilarIds,
-    /// Runs for a partner die.
     RunsDied,
 }
 
 impl PipelineIssue {
-    /// All of them.
     pub const ALL: [Self; 7] = [
         Self::DeadLetters,
         Self::Unfinished,
@@ -165,7 +150,8 @@ impl PipelineIssue {
         Self::RunsDied,
     ];
 
-    /// The heading of its entry in docs/runbook.md: that of the alarm for the same.
+    /// The heading of its entry in docs/runbook.md, which is the name of the alarm for the same
+    /// issue.
     #[must_use]
     pub fn runbook(self) -> &'static str {
         match self {
@@ -179,13 +165,13 @@ impl PipelineIssue {
         }
     }
 
-    /// What it says to the operator.
+    /// Describes the issue to the operator.
     #[must_use]
-    pub fn words(self, state: &PipelineState, now: Timestamp) -> String {
+    pub fn describe(self, state: &PipelineState, now: Timestamp) -> String {
         let count = |happened: Option<EventCount>| happened.map_or(0, |happened| happened.count);
         match self {
             Self::DeadLetters => format!(
-                "{} in the dead-letter queue: they can never work as they are.",
+                "{} in the dead-letter queue: they can never be processed as they are.",
                 messages(state.dead_letters.unwrap_or_default())
             ),
             Self::Unfinished => {
@@ -194,7 +180,7 @@ impl PipelineIssue {
                     .map_or(now, |unfinished| unfinished.sent_at);
                 let minutes = now.duration_since(sent).as_mins();
                 format!(
-                    "An event that was accepted {minutes} minutes ago has not become a ticket, and is not blocked either."
+                    "An event that was accepted {minutes} minutes ago is neither a ticket nor blocked."
                 )
             }
             Self::ScheduleMissed => {
@@ -204,20 +190,20 @@ impl PipelineIssue {
                     |last| format!("since {}", minute(last)),
                 );
                 format!(
-                    "The schedule of reconcile has not run {since}: nothing that waits goes on."
+                    "The schedule of reconcile has not run {since}: blocked alerts are not retried."
                 )
             }
             Self::MailsFailing => format!(
-                "The mail service did not take mails ({} so far): partners may not know of their trouble.",
+                "The mail service did not accept mails ({} so far): partners may not know of their incidents.",
                 count(state.mails_failed)
             ),
             Self::ClosingsHeld => format!(
-                "Closings were stopped, since too many tickets of one tenant would have closed at once ({} times so far). The partner is told, and decides.",
+                "Closings were held, since too many tickets of one tenant would have closed at once ({} times so far). The partner is notified and decides.",
                 count(state.closings_held)
             ),
             Self::SimilarIds => "A source's snapshots list alert ids that differ from those of its open alerts only in case, normalisation or white space. Their tickets stay open until the source sends the same id everywhere.".to_owned(),
             Self::RunsDied => format!(
-                "The scheduled run for one partner died twice in a row ({} times so far). It runs apart from all others now. Its tickets are not closed and its blocked alerts do not go on.",
+                "The scheduled run for one partner died twice in a row ({} times so far). It now runs separately. Its tickets are not closed, and its blocked alerts are not retried.",
                 count(state.runs_died)
             ),
         }
@@ -231,13 +217,13 @@ fn messages(count: u32) -> String {
     }
 }
 
-/// A time as mails say it.
+/// Formats a time for mails.
 #[must_use]
 pub fn minute(at: Timestamp) -> String {
     at.strftime("%-d %B %Y, %H:%M UTC").to_string()
 }
 
-/// What is wrong by these signs.
+/// The issues in this state.
 #[must_use]
 pub fn issues(state: &PipelineState, now: Timestamp) -> BTreeSet<PipelineIssue> {
     let lately = |happened: Option<EventCount>| {
@@ -258,34 +244,34 @@ pub fn issues(state: &PipelineState, now: Timestamp) -> BTreeSet<PipelineIssue> 
     PipelineIssue::ALL.into_iter().filter(is).collect()
 }
 
-/// A time of trouble, from the first until nothing was wrong for a while.
+/// An incident of the pipeline. It ends after a while without issues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PipelineIncident {
-    /// Since when something is wrong.
     pub since: Timestamp,
-    /// What the operator was told of.
+    /// The issues that the operator was notified of.
     #[serde(default)]
     pub notified: BTreeSet<PipelineIssue>,
-    /// When it was told last.
+    /// When the operator was last notified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notified_at: Option<Timestamp>,
-    /// Since when nothing is wrong.
+    /// Since when there are no issues.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calm_since: Option<Timestamp>,
 }
 
-/// What the operator is told.
+/// A notification to the operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PipelineNotification {
-    /// Something is wrong that it does not know of.
+    /// There is a new issue.
     Started,
-    /// It still is, a day later.
+    /// There still is an issue, a day later.
     Reminder,
-    /// It is over.
+    /// The incident is over.
     Resolved,
 }
 
-/// The episode as it goes on, and what is to be told; it counts as told only by [`told`].
+/// Applies the current issues. Returns the incident and the notification that is due; it stays due
+/// until [`notified`] records it.
 #[must_use]
 pub fn transition(
     incident: Option<PipelineIncident>,
@@ -309,7 +295,7 @@ pub fn transition(
         let is_over = now.duration_since(calm_since) >= CALM;
         return match (is_over, incident.notified_at) {
             (false, _) => (Some(incident), None),
-            // Nobody was told that it began.
+            // The start was not reported.
             (true, None) => (None, None),
             (true, Some(_)) => (Some(incident), Some(PipelineNotification::Resolved)),
         };
@@ -326,7 +312,7 @@ pub fn transition(
     (Some(incident), notification)
 }
 
-/// The episode after the operator was told; none when it is over.
+/// Records that a notification was sent. Returns `None` if the incident is over.
 #[must_use]
 pub fn notified(
     mut incident: PipelineIncident,
@@ -363,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn each_sign_is_its_own_trouble_and_only_as_long_as_it_says_something() {
+    fn each_pipeline_issue_has_its_own_condition() {
         let happened = |minutes| {
             Some(EventCount {
                 last_at: at(minutes),
@@ -430,12 +416,12 @@ mod tests {
     }
 
     #[test]
-    fn an_episode_is_told_once_reminded_of_daily_and_ended_by_calm() {
+    fn a_pipeline_incident_is_reported_once_and_reminded_daily() {
         let dead = BTreeSet::from([PipelineIssue::DeadLetters]);
         let none = BTreeSet::new();
         let (incident, notification) = transition(None, &dead, at(0));
         assert_eq!(notification, Some(PipelineNotification::Started));
-        // The mail did not go out: it is told at the next tick.
+        // The mail was not sent, so it stays due.
         let (incident, notification) = transition(incident, &dead, at(1));
         assert_eq!(notification, Some(PipelineNotification::Started));
         let mut incident = notified(
@@ -493,7 +479,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_was_told_of_ends_in_silence() {
+    fn an_unreported_pipeline_incident_ends_without_a_mail() {
         let dead = BTreeSet::from([PipelineIssue::DeadLetters]);
         let (incident, _) = transition(None, &dead, at(0));
         let (incident, _) = transition(incident, &BTreeSet::new(), at(1));
@@ -501,22 +487,22 @@ mod tests {
     }
 
     #[test]
-    fn each_trouble_is_said_in_words() {
+    fn each_pipeline_issue_is_described() {
         let state = PipelineState {
             dead_letters: Some(1),
             ..unfinished(-45, 0)
         };
         assert_eq!(
-            PipelineIssue::DeadLetters.words(&state, at(0)),
-            "1 message is in the dead-letter queue: they can never work as they are."
+            PipelineIssue::DeadLetters.describe(&state, at(0)),
+            "1 message is in the dead-letter queue: they can never be processed as they are."
         );
         assert!(
             PipelineIssue::Unfinished
-                .words(&state, at(0))
+                .describe(&state, at(0))
                 .contains("accepted 45 minutes ago")
         );
         for issue in PipelineIssue::ALL {
-            assert!(issue.words(&PipelineState::default(), at(0)).len() > 40);
+            assert!(issue.describe(&PipelineState::default(), at(0)).len() > 40);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! x
+//! What a partner's settings need from ConnectWise, and which of it is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,21 +12,20 @@ use crate::setup::settings::{BoardTarget, OnResolve, Settings};
 use crate::ticketing::refused_writes::{RefusalGroup, RefusalGroups};
 use crate::{Kind, RecordId, TenantId};
 
-/// What of a set-up must be in order: no more than what is switched on needs.
+/// What must be in order in ConnectWise: no more than the enabled settings need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirements {
-    /// The board of each category whose alerts become tickets, with what of it is used.
+    /// The target of each category whose alerts become tickets, reduced to what is used.
     pub boards: BTreeMap<Category, BoardTarget>,
-    /// The priorities that severities are given.
     pub priorities: BTreeMap<Severity, RecordId>,
-    /// The companies of mapped tenants that are switched on.
+    /// The companies of mapped and enabled tenants.
     pub companies: BTreeMap<TenantId, RecordId>,
-    /// Whether tickets are closed.
     pub closing: bool,
 }
 
 impl Requirements {
-    /// What these settings and companies ask of ConnectWise. What they leave to ConnectWise's own defaults cannot be wrong.
+    /// The requirements of these settings and companies. What they leave to ConnectWise's defaults
+    /// cannot be wrong.
     #[must_use]
     pub fn new(settings: &Settings, companies: BTreeMap<TenantId, RecordId>) -> Self {
         let is_on = |kind: &Kind| !settings.kinds_off.contains(kind);
@@ -59,7 +58,7 @@ impl Requirements {
         }
     }
 
-    /// All that is to be looked at, the connection left out.
+    /// All areas to check, except the connection.
     #[must_use]
     pub fn areas(&self) -> BTreeSet<ProbeArea> {
         let mut areas = BTreeSet::from([ProbeArea::Rights, ProbeArea::Writes]);
@@ -79,7 +78,7 @@ impl Requirements {
         areas
     }
 
-    /// What reconcile found that ConnectWise refuses, though the connection works.
+    /// The writes that ConnectWise refuses although the connection works, as reconcile found them.
     #[must_use]
     pub fn refused_write_issues(refusals: &RefusalGroups) -> Vec<Issue> {
         let groups = refusals.groups.iter();
@@ -91,20 +90,20 @@ impl Requirements {
         notified.map(issue).collect()
     }
 
-    /// The rights without which something of it does not work.
+    /// The required rights.
     pub fn rights(&self) -> impl Iterator<Item = &'static str> {
         let closing = self.closing;
         let needed = rights::TABLE.iter().filter(move |right| match right.need {
             RightNeed::Required => true,
             RightNeed::ForClosing => closing,
-            // Boards are made at the page, which says what it lacks.
+            // The page creates boards, and says itself which rights it lacks.
             RightNeed::ForDedicatedBoards | RightNeed::Optional => false,
         });
         needed.map(|right| right.right)
     }
 
-    /// What is wrong with the API member's rights. ConnectWise refused calls for want of `refused`; what it does not list is not known,
-    /// which is not the same as missing.
+    /// The API member's missing rights. ConnectWise refused calls for lack of `refused`. A right
+    /// that it does not list is not known to be missing.
     #[must_use]
     pub fn right_issues(
         &self,
@@ -117,7 +116,7 @@ impl Requirements {
             RightStatus::NotKnown => refused.contains(right),
         };
         let needed: BTreeSet<_> = self.rights().collect();
-        // What only the page needs was refused to whoever looked: it keeps no ticket from anybody.
+        // Rights that only the page needs are no reason to block alerts.
         let matters = |right: &&str| match rights::find(right).map(|known| known.need) {
             None | Some(RightNeed::Required | RightNeed::ForClosing) => true,
             Some(RightNeed::ForDedicatedBoards | RightNeed::Optional) => false,
@@ -127,7 +126,7 @@ impl Requirements {
         all.map(|right| Issue::Right((*right).to_owned())).collect()
     }
 
-    /// What is wrong with the boards, of all that ConnectWise lists.
+    /// The issues of the boards, if ConnectWise lists these.
     #[must_use]
     pub fn board_issues(&self, listed: &[FoundBoard]) -> Vec<Issue> {
         let unfit = |(category, target): (&Category, &BoardTarget)| {
@@ -146,7 +145,7 @@ impl Requirements {
         self.boards.iter().filter_map(unfit).collect()
     }
 
-    /// What is wrong with the statuses of a category's board, of all that it has.
+    /// The issues of the statuses of a category's board, if it has these.
     #[must_use]
     pub fn status_issues(&self, category: Category, listed: &[FoundStatus]) -> Vec<Issue> {
         let Some(target) = self.boards.get(&category) else {
@@ -159,7 +158,7 @@ impl Requirements {
         issues(category, &find_target_issues(&target, listed, &[]))
     }
 
-    /// What is wrong with the types of a category's board, of all that it has.
+    /// The issues of the types of a category's board, if it has these.
     #[must_use]
     pub fn type_issues(&self, category: Category, listed: &[FoundType]) -> Vec<Issue> {
         let Some(target) = self.boards.get(&category) else {
@@ -173,12 +172,13 @@ impl Requirements {
         issues(category, &find_target_issues(&target, &[], listed))
     }
 
-    /// The severities whose priority is not among all that there are.
+    /// The severities whose priority is not listed.
     #[must_use]
     pub fn missing_priorities(&self, listed: &[RecordId]) -> Vec<Issue> {
-        let gone = self.priorities.iter();
-        let gone = gone.filter(|(_, id)| !listed.contains(id));
-        gone.map(|(severity, _)| Issue::Priority(*severity))
+        let missing = self.priorities.iter();
+        let missing = missing.filter(|(_, id)| !listed.contains(id));
+        missing
+            .map(|(severity, _)| Issue::Priority(*severity))
             .collect()
     }
 }

@@ -1,61 +1,37 @@
-//! Boards that cannot be used.
+//! Why an existing board cannot be adopted.
 
 use std::fmt;
 
 use crate::setup::found_board::{FoundBoard, FoundStatus, FoundType};
 
-/// What stands under a wanted name and cannot be used, all of it that is seen: a person mends it in ConnectWise, for others
-/// may rely on it as it is.
+/// All visible issues with parts that have the desired names. A person fixes them in ConnectWise,
+/// since others may rely on these parts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoardUnusable(pub Vec<BoardIssue>);
 
-/// One thing that cannot be used, with its name as ConnectWise has it.
+/// One part that cannot be used, with its name in ConnectWise.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BoardIssue {
-    /// The board is switched off.
     #[error(
         "the board \"{name}\" is inactive: make it active in ConnectWise, or choose another name"
     )]
-    BoardInactive {
-        /// The board's name.
-        name: String,
-    },
-    /// The board takes no service tickets.
+    BoardInactive { name: String },
     #[error("the board \"{name}\" is a project board: choose another name")]
-    BoardForProjects {
-        /// The board's name.
-        name: String,
-    },
-    /// A status is switched off.
+    BoardForProjects { name: String },
     #[error(
         "the board's status \"{name}\" is inactive: make it active in ConnectWise, or rename it"
     )]
-    StatusInactive {
-        /// The status's name.
-        name: String,
-    },
-    /// New tickets would be closed ones.
+    StatusInactive { name: String },
     #[error(
         "the board's status \"{name}\" counts as closed: rename it in ConnectWise, or let it count as open"
     )]
-    StatusCloses {
-        /// The status's name.
-        name: String,
-    },
-    /// A ticket in it would stay open.
+    StatusCloses { name: String },
     #[error(
         "the board's status \"{name}\" does not count as closed: rename it in ConnectWise, or let it count as closed"
     )]
-    StatusLeavesOpen {
-        /// The status's name.
-        name: String,
-    },
-    /// A type is switched off.
+    StatusLeavesOpen { name: String },
     #[error("the board's type \"{name}\" is inactive: make it active in ConnectWise, or rename it")]
-    TypeInactive {
-        /// The type's name.
-        name: String,
-    },
+    TypeInactive { name: String },
 }
 
 impl fmt::Display for BoardUnusable {
@@ -72,7 +48,8 @@ impl fmt::Display for BoardUnusable {
 
 impl std::error::Error for BoardUnusable {}
 
-/// The first that has no fault; none if there is none at all; else the first one's fault.
+/// The first row without an issue. `None` if there is no row. If every row has an issue, the first
+/// row's issue.
 pub(crate) fn usable<'a, T>(
     rows: &[&'a T],
     err: fn(&T) -> Option<BoardIssue>,

@@ -1,22 +1,17 @@
-//! Names of boards.
-
 use crate::alert::kind::Category;
 use crate::text::{is_same_name, is_unprintable};
 
-/// A board's name: 1 to 50 of .NET's characters (UTF-16 units, as ConnectWise counts), on one line, without blanks around it.
+/// A board's name: 1 to 50 of .NET's characters (UTF-16 units, as ConnectWise counts), on one line,
+/// without blanks around it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BoardName(String);
 
-/// Why a text cannot be a board's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidBoardName {
-    /// Nothing but blanks.
     #[error("a board's name must not be empty")]
     Empty,
-    /// More than ConnectWise takes.
     #[error("a board's name must not be longer than 50 characters")]
     TooLong,
-    /// Line breaks, control or direction marks.
     #[error("a board's name must be plain text on one line")]
     Unprintable,
 }
@@ -24,10 +19,10 @@ pub enum InvalidBoardName {
 impl BoardName {
     const LONGEST: usize = 50;
 
-    /// Takes what a person typed, without the blanks around it.
+    /// Parses what a person typed, without the blanks around it.
     ///
     /// # Errors
-    /// When ConnectWise would not take it.
+    /// Fails if ConnectWise would not accept it.
     pub fn parse(text: &str) -> Result<Self, InvalidBoardName> {
         let text = text.trim();
         if text.is_empty() {
@@ -42,27 +37,26 @@ impl BoardName {
         Ok(Self(text.to_owned()))
     }
 
-    /// What a category's board is called unless the partner says otherwise.
+    /// The default name for a category's board.
     #[must_use]
-    pub fn usual(category: Category) -> Self {
+    pub fn default_for(category: Category) -> Self {
         Self(category_name(category).to_owned())
     }
 
-    /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether ConnectWise takes both for one name. The boards of the two categories must not have the same: the second would adopt
-    /// the first.
+    /// Whether ConnectWise treats both names as the same. The boards of the two categories must
+    /// have different names; otherwise the second would adopt the first.
     #[must_use]
     pub fn is_same_as(&self, other: &Self) -> bool {
         is_same_name(&self.0, &other.0)
     }
 }
 
-/// The category's own name, which its team has: a board's may be too long for a team.
+/// The category's name, which its team has too, since a board's name may be too long for a team.
 pub(crate) fn category_name(category: Category) -> &'static str {
     match category {
         Category::Operations => "Operations",

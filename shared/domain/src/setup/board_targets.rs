@@ -1,4 +1,5 @@
-//! Where tickets go, by the boards that a partner chose.
+//! The board targets of the settings: for a board that the partner already has, and for
+//! ConnectWise's defaults.
 
 use std::collections::BTreeMap;
 
@@ -9,9 +10,10 @@ use crate::setup::found_board::{BoardParts, FoundStatus, named};
 use crate::setup::settings::{BoardTarget, OnResolve, Settings};
 use crate::{Kind, RecordId};
 
-/// What tickets of a category point at on a board that the partner has already, with its statuses in the board's own order: new ones get
-/// the board's default status, or its first open one if that one is no good; ticket types are those that are called as ours are.
-/// Without its parts, as where the API member may not see them, ConnectWise's own defaults are left to it.
+/// The target for a board that the partner already has, with its statuses in the board's own order.
+/// New tickets get the board's default status, or its first open one if the default cannot be used.
+/// Ticket types are those with the names of the built-in ones. Without `parts`, because the API
+/// member may not read them, ConnectWise's defaults are used.
 #[must_use]
 pub fn existing_board_target(
     category: Category,
@@ -44,30 +46,31 @@ pub fn existing_board_target(
     }
 }
 
-/// What tickets of a category point at where ConnectWise chooses everything.
+/// The target that leaves everything to ConnectWise.
 #[must_use]
 pub fn connectwise_defaults(category: Category) -> BoardTarget {
     BoardTarget {
-        on_resolve: usual_on_resolve(category),
+        on_resolve: default_on_resolve(category),
         ..BoardTarget::default()
     }
 }
 
-/// The settings with other boards, of a connection of this epoch. What the partner decided otherwise before stays; numbers of another
-/// ConnectWise do not. `usual` are the priorities of who has chosen none yet.
+/// Changes the boards of the settings, for a connection of this epoch. The partner's other
+/// decisions stay, but ids of another ConnectWise do not. `usual` are the priorities if the partner
+/// has chosen none yet.
 #[must_use]
 pub fn choose_boards(
     before: Option<Settings>,
     operations: BoardTarget,
     cyber_alerts: BoardTarget,
-    usual: BTreeMap<Severity, RecordId>,
+    default_priorities: BTreeMap<Severity, RecordId>,
     epoch: u32,
 ) -> Settings {
     let Some(before) = before else {
         return Settings {
             operations,
             cyber_alerts,
-            priorities: usual,
+            priorities: default_priorities,
             epoch: Some(epoch),
             ..Settings::default()
         };
@@ -81,16 +84,16 @@ pub fn choose_boards(
     Settings {
         operations: as_before(operations, &before.operations),
         cyber_alerts: as_before(cyber_alerts, &before.cyber_alerts),
-        priorities: match before.is_of(epoch) {
+        priorities: match before.belongs_to(epoch) {
             true => before.priorities,
-            false => usual,
+            false => default_priorities,
         },
         epoch: Some(epoch),
         ..before
     }
 }
 
-pub(crate) fn usual_on_resolve(category: Category) -> OnResolve {
+pub(crate) fn default_on_resolve(category: Category) -> OnResolve {
     match category {
         Category::Operations => OnResolve::Close,
         Category::CyberAlerts => OnResolve::Note,

@@ -1,4 +1,5 @@
-//! What a partner may choose of a board for its tickets, and why not the rest: the page shows it, and the API refuses by it.
+//! Which parts of a board a partner may choose for its tickets. The page shows the choices, and the
+//! API rejects others.
 
 use std::collections::BTreeMap;
 
@@ -9,41 +10,38 @@ use crate::setup::found_board::{FoundStatus, FoundType};
 use crate::setup::settings::BoardTarget;
 use crate::{Kind, RecordId};
 
-/// Why something on a board cannot be chosen for a purpose.
+/// Why a part of a board cannot be used for a purpose.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, thiserror::Error,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum TargetIssue {
-    /// The board has no such thing (any more).
-    #[error("the board has it no longer")]
+    /// It does not exist (any more).
+    #[error("the board does not have it any more")]
     Missing,
-    /// It is switched off.
     #[error("it is inactive in ConnectWise")]
     Inactive,
-    /// New tickets in it would be closed ones.
-    #[error("it counts as closed, and ConnectWise takes no new ticket that is closed")]
+    /// New tickets with this status would be closed.
+    #[error("it counts as closed, and ConnectWise does not accept a new ticket that is closed")]
     Closes,
-    /// A ticket in it would stay open.
+    /// A ticket with this status would stay open.
     #[error("it does not count as closed in ConnectWise")]
     LeavesOpen,
 }
 
-/// What of a board's choices is unfit.
+/// A choice of the target that has an issue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BoardChoice {
-    /// The status of new tickets.
     StartStatus,
-    /// The status that closes a ticket.
     ClosingStatus,
-    /// The type of this kind's tickets.
+    /// The ticket type of this kind.
     Type(Kind),
 }
 
-/// Whether new tickets may get a status.
+/// Checks a status for new tickets.
 ///
 /// # Errors
-/// Why not.
+/// Returns why it cannot be used.
 pub fn check_start_status(status: &FoundStatus) -> Result<(), TargetIssue> {
     match (status.inactive, status.closes) {
         (true, _) => Err(TargetIssue::Inactive),
@@ -52,10 +50,10 @@ pub fn check_start_status(status: &FoundStatus) -> Result<(), TargetIssue> {
     }
 }
 
-/// Whether a status closes tickets.
+/// Checks a status that is to close tickets.
 ///
 /// # Errors
-/// Why not.
+/// Returns why it cannot be used.
 pub fn check_closing_status(status: &FoundStatus) -> Result<(), TargetIssue> {
     match (status.inactive, status.closes) {
         (true, _) => Err(TargetIssue::Inactive),
@@ -64,10 +62,10 @@ pub fn check_closing_status(status: &FoundStatus) -> Result<(), TargetIssue> {
     }
 }
 
-/// Whether tickets may have a type.
+/// Checks a ticket type.
 ///
 /// # Errors
-/// Why not.
+/// Returns why it cannot be used.
 pub fn check_type(found: &FoundType) -> Result<(), TargetIssue> {
     match found.inactive {
         true => Err(TargetIssue::Inactive),
@@ -75,7 +73,8 @@ pub fn check_type(found: &FoundType) -> Result<(), TargetIssue> {
     }
 }
 
-/// All that a target chooses and its board, with these statuses and types, cannot give. What is left to ConnectWise is always fit.
+/// Finds all choices of a target that its board, with these statuses and types, does not support. A
+/// choice that is left to ConnectWise has no issue.
 #[must_use]
 pub fn find_target_issues(
     target: &BoardTarget,
@@ -99,7 +98,8 @@ pub fn find_target_issues(
     start.into_iter().chain(closing).chain(types).collect()
 }
 
-/// The types that were chosen here, beside those of kinds that nobody asked about: these stay as they are.
+/// Merges the chosen types into the earlier ones. Types of kinds that were not part of the request
+/// stay.
 #[must_use]
 pub fn merge_types(
     before: &BTreeMap<Kind, RecordId>,
@@ -115,8 +115,9 @@ pub fn merge_types(
     types
 }
 
-/// The priority of each severity as ConnectWise's own names of priorities suggest, "Priority 1" to "Priority 4" and whatever follows.
-/// Where a partner has names of its own, nothing is guessed: ConnectWise's default holds until the partner chooses.
+/// Guesses the priority of each severity from ConnectWise's own names, "Priority 1" to "Priority 4"
+/// with any suffix. If a partner has other names, nothing is guessed, and ConnectWise's default is
+/// used until the partner chooses.
 #[must_use]
 pub fn default_priorities(listed: &[(RecordId, &str)]) -> BTreeMap<Severity, RecordId> {
     let of = |severity, number: char| {
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn only_an_active_open_status_begins_and_only_an_active_closing_one_ends() {
+    fn inactive_and_wrong_statuses_are_issues() {
         let status = |id, inactive, closes| FoundStatus {
             id,
             name: String::new(),
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn types_of_kinds_that_nobody_asked_about_stay() {
+    fn types_of_other_kinds_stay() {
         let before = [(kind("cpu"), 1), (kind("disk"), 2), (kind("own"), 3)].into();
         let asked = [
             (kind("cpu"), Some(9)),
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn priorities_are_suggested_by_connectwises_own_names_and_no_others() {
+    fn only_connectwises_own_priority_names_are_guessed() {
         let own = [
             (9, "Do Not Respond"),
             (31, "Priority 1 - Emergency Response"),

@@ -1,4 +1,5 @@
-//! The emergency contact: an address counts only once somebody confirmed it by a link that was mailed to it.
+//! The emergency contact. An address counts only after a person confirmed it with a link that was
+//! mailed to it.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -6,49 +7,43 @@ use serde::{Deserialize, Serialize};
 use crate::setup::access::{Invitation, Partner, TokenHash};
 use crate::{EmailAddress, PartnerId};
 
-/// How long the link in a confirmation mail can be used.
 pub const CONFIRM_WITHIN: SignedDuration = SignedDuration::from_hours(24);
 
-/// Limits confirmation mails to one address, so that they cannot flood a mailbox.
+/// The limit of confirmation mails to one address, so that they cannot flood a mailbox.
 const MOST_MAILS: u32 = 5;
 
-/// A partner's emergency contact.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Contact {
-    /// Where mails go. None before the first address was confirmed; then no mail is sent.
+    /// The confirmed address. `None` before the first confirmation; then no mail is sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub address: Option<EmailAddress>,
-    /// The address that is to replace it.
+    /// The address that waits for confirmation and will replace the current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pending: Option<Pending>,
 }
 
-/// An address that waits for its confirmation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
-    /// The address.
     pub address: EmailAddress,
     /// The hash of the token in the last confirmation mail. Earlier mails confirm nothing.
     token: TokenHash,
-    /// When that mail was sent.
     #[serde(serialize_with = "crate::time::as_sortable")]
     pub mailed_at: Timestamp,
-    /// From then on it confirms nothing.
+    /// When the token expires.
     #[serde(serialize_with = "crate::time::as_sortable")]
     pub expires_at: Timestamp,
-    /// Confirmation mails to this address so far.
+    /// The number of confirmation mails to this address so far.
     mails: u32,
 }
 
-/// Too many confirmation mails went to one address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyMails;
 
 impl Contact {
-    /// The contact with an address that waits for confirmation by this token; the present address stays.
+    /// Starts the confirmation of an address with this token. The current address stays.
     ///
     /// # Errors
-    /// When the address got as many confirmation mails as it may.
+    /// Fails if the address has received as many confirmation mails as allowed.
     pub fn with_pending(
         self,
         address: EmailAddress,
@@ -73,8 +68,9 @@ impl Contact {
         })
     }
 
-    /// The contact once the pending address is confirmed by this token; none where the token confirms nothing. The pending address is
-    /// used up by it. As for links, a token counts only for an enabled partner whose sessions were not ended since.
+    /// Confirms the pending address with this token. Returns `None` if the token is wrong. The
+    /// pending address is used up. As for invitations, the partner must be enabled, and its
+    /// sessions must not have been ended since.
     #[must_use]
     pub fn confirmed(
         self,
@@ -88,13 +84,12 @@ impl Contact {
             made_at: pending.mailed_at,
             expires_at: pending.expires_at,
         };
-        link.counts(partner, now).then_some(Self {
+        link.is_valid(partner, now).then_some(Self {
             address: Some(pending.address),
             pending: None,
         })
     }
 
-    /// The contact without the pending address.
     #[must_use]
     pub fn without_pending(self) -> Self {
         Self {
@@ -172,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_confirmed_for_a_partner_that_is_off_or_whose_sessions_were_ended_since() {
+    fn a_disabled_partner_confirms_no_address() {
         for (partner, confirms) in [
             (Some(partner(true, None)), true),
             (Some(partner(true, Some(0))), true),
@@ -188,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_gets_few_mails_and_another_one_begins_anew() {
+    fn confirmation_mails_are_limited_per_address() {
         let mut contact = Contact::default();
         for n in 0..5 {
             let more = contact.with_pending(address("ben"), token("b"), at(n));
@@ -206,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_was_stored_before_there_were_confirmations_counts() {
+    fn an_address_stored_before_confirmations_existed_counts() {
         let stored = r#"{ "address": "anna@northwind.example", "version": 3 }"#;
         let contact: Contact = serde_json::from_str(stored).unwrap();
         assert_eq!(contact.address, Some(address("anna")));

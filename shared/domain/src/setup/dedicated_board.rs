@@ -1,141 +1,119 @@
-//! The two dedicated boards: which one thing set-up makes next, from what is there already.
+//! The two dedicated boards: which part set-up creates next.
 //!
-//! Nothing of a half-made board is written down. What is there already by its name is adopted, so set-up may stop after any
-//! call, or not know whether a call was done, and goes on from what ConnectWise lists then.
+//! The state of an unfinished board is not stored. Existing parts are adopted by their names. So
+//! set-up may stop after any call, or not know whether a call succeeded, and continues with what
+//! ConnectWise lists then.
 
 use crate::alert::kind::{BUILT_IN, Category, KindInfo};
 use crate::setup::board_issue::{
     BoardUnusable, board_issue, closing_issue, start_issue, type_issue, usable,
 };
 use crate::setup::board_name::{BoardName, category_name};
-use crate::setup::board_targets::usual_on_resolve;
+use crate::setup::board_targets::default_on_resolve;
 use crate::setup::found_board::{BoardParts, ExistingBoards, FoundStatus, FoundType, named};
 use crate::setup::settings::BoardTarget;
 use crate::text::is_same_name;
 use crate::{Kind, RecordId};
 
-/// The status of a new ticket.
 const NEW: &str = "New";
 
-/// The status that closes a ticket. A new board's own is often called ">Closed"; that one is left alone.
+/// The status that closes a ticket. A new board's own one is often called ">Closed" and is left
+/// alone.
 const CLOSED: &str = "Closed";
 
-/// Where the two statuses stand among those that a new board may come with, which count from 10 in tens.
+/// The positions of the two statuses among those that a new board may have, which count from 10 in
+/// tens.
 const SORT_OF_NEW: u32 = 10;
 
 const SORT_OF_CLOSED: u32 = 90;
 
-/// A board as the partner wants it.
+/// A board as the partner configured it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DesiredBoard {
-    /// Which of the two.
     pub category: Category,
-    /// What it is called.
     pub name: BoardName,
-    /// Where a new board belongs; one that is adopted stays where it is.
+    /// The location of a new board. An adopted board keeps its own.
     pub location: RecordId,
-    /// The department of a new board.
     pub department: RecordId,
-    /// The member who leads the board's team and is in it.
+    /// The member who leads the board's team and belongs to it.
     pub team_lead: RecordId,
-    /// What operators added to the built-in kinds; those of the other category are passed over.
+    /// Kinds that operators added to the built-in ones. Those of the other category are skipped.
     pub kinds_added: Vec<KindInfo>,
 }
 
-/// What set-up does next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BoardDecision {
-    /// Lists what belongs to this board, and asks again.
-    Look {
-        /// The board that is there under the wanted name.
-        board: RecordId,
-    },
-    /// Makes one thing. If the process dies right after, the next listing shows whether it was made.
+    /// List the parts of this board, then ask again.
+    Look { board: RecordId },
+    /// Make one part. If the process dies right after, the next listing shows whether it was made.
     Make {
-        /// What.
         step: BoardStep,
-        /// What was done before it.
         progress: BoardProgress,
     },
-    /// All is there: what tickets of the category point at. What becomes of a ticket whose alert is gone is the category's default; a
-    /// partner who decided otherwise before keeps that.
+    /// The board is complete, with this target. `on_resolve` is the category's default; an earlier
+    /// decision of the partner stays.
     Done(BoardTarget),
 }
 
-/// One thing to make. The same step again although it was answered as done means that ConnectWise changed nothing.
+/// One part to create. If the same step follows although it was answered as done, ConnectWise
+/// changed nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BoardStep {
-    /// The board itself.
     MakeBoard {
-        /// At most 50 characters.
         name: BoardName,
-        /// Where it belongs.
         location: RecordId,
-        /// Its department.
         department: RecordId,
     },
-    /// A status of the board.
     MakeStatus {
-        /// The board.
         board: RecordId,
-        /// Its name.
         name: &'static str,
-        /// Where it stands among the others, the lowest first.
+        /// Its position among the statuses.
         sort_order: u32,
-        /// Tickets in it count as closed.
+        /// Tickets in this status count as closed.
         closes: bool,
-        /// What new tickets get if they name none; only where there is no other yet.
+        /// The status of new tickets that name none. Only if there is no other default yet.
         is_default: bool,
     },
-    /// Gives new tickets this status if they name none.
-    MakeDefault {
-        /// The board.
-        board: RecordId,
-        /// One of its statuses.
-        status: RecordId,
-    },
-    /// A ticket type of the board.
+    /// Makes this status the default of new tickets.
+    MakeDefault { board: RecordId, status: RecordId },
     MakeType {
-        /// The board.
         board: RecordId,
-        /// The kind that needs it, or the first of those.
+        /// The kind that needs it, or the first of them.
         kind: Kind,
-        /// Its name; those of the built-in kinds have at most 50 characters.
+        /// Its name. Those of the built-in kinds have at most 50 characters.
         name: String,
     },
-    /// The team of the board.
     MakeTeam {
-        /// The board.
         board: RecordId,
-        /// At most 30 characters.
         name: &'static str,
-        /// The member who leads it, and is in it.
+        /// The member who leads it and belongs to it.
         lead: RecordId,
-        /// What new tickets get if they name none; only where there is no other yet.
+        /// The team of new tickets that name none. Only if there is no other default yet.
         is_default: bool,
     },
 }
 
-/// How far a board is. The whole is the same from the first step to the last.
+/// The progress of a board. The total is the same from the first step to the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BoardProgress {
-    /// So many things are there.
+    /// The number of existing parts.
     pub done: usize,
-    /// Of so many.
+    /// The number of all parts.
     pub of: usize,
 }
 
-/// The one next thing that the board needs.
+/// Returns what the board needs next.
 ///
 /// # Errors
-/// When something under a wanted name cannot be used. This comes before anything is made of what belongs to that board.
+/// Fails if a part with a desired name cannot be used. That is checked before any other part is
+/// created.
 pub fn next_board_step(
     desired: &DesiredBoard,
-    there: &ExistingBoards,
+    existing: &ExistingBoards,
 ) -> Result<BoardDecision, BoardUnusable> {
     let (kinds, of) = (kinds(desired), item_count(desired));
 
-    let boards = named(&there.boards, desired.name.as_str(), |board| {
+    let boards = named(&existing.boards, desired.name.as_str(), |board| {
         (&board.name, board.id)
     });
     let board = usable(&boards, board_issue).map_err(|err| BoardUnusable(vec![err]))?;
@@ -149,12 +127,12 @@ pub fn next_board_step(
         return Ok(BoardDecision::Make { step, progress });
     };
     let board = board.id;
-    let Some(parts) = there.parts.as_ref().filter(|parts| parts.board == board) else {
+    let Some(parts) = existing.parts.as_ref().filter(|parts| parts.board == board) else {
         return Ok(BoardDecision::Look { board });
     };
-    let adopted = adopted(parts, &kinds)?;
-    let missing = missing(desired, parts, &adopted);
-    // A status that is not there is not the default either.
+    let adopted = adopt_parts(parts, &kinds)?;
+    let missing = missing_parts(desired, parts, &adopted);
+    // A missing status is not the default either.
     let open = missing.len() + usize::from(adopted.new.is_none());
     if let Some(step) = missing.into_iter().next() {
         let progress = BoardProgress {
@@ -173,36 +151,36 @@ pub fn next_board_step(
         start_status: adopted.new.map(|status| status.id),
         closing_status: adopted.closed.map(|status| status.id),
         types: types.collect(),
-        on_resolve: usual_on_resolve(desired.category),
+        on_resolve: default_on_resolve(desired.category),
         reopen_days: 0,
         renew_after_hours: 0,
     }))
 }
 
-/// How many things the board consists of: the whole of its [`BoardProgress`].
+/// The number of parts of a board: the total of its [`BoardProgress`].
 #[must_use]
 pub fn item_count(desired: &DesiredBoard) -> usize {
-    // The board, two statuses, that one of them is the default, and the team.
+    // The board, two statuses, the default status, and the team.
     5 + type_names(&kinds(desired)).count()
 }
 
-/// What of a board's parts is used.
-struct Adopted<'a> {
+/// The existing parts of a board that are used.
+struct AdoptedParts<'a> {
     new: Option<&'a FoundStatus>,
     closed: Option<&'a FoundStatus>,
-    /// Each type once, with its first kind and its wanted name.
+    /// Each type once, with its first kind and its name.
     types: Vec<(&'a Kind, &'a str, Option<&'a FoundType>)>,
 }
 
-fn adopted<'a>(
+fn adopt_parts<'a>(
     parts: &'a BoardParts,
     kinds: &'a [(Kind, &'a str)],
-) -> Result<Adopted<'a>, BoardUnusable> {
-    let mut faults = Vec::new();
+) -> Result<AdoptedParts<'a>, BoardUnusable> {
+    let mut issues = Vec::new();
     let mut status = |name, err| {
         let statuses = named(&parts.statuses, name, |status| (&status.name, status.id));
         usable(&statuses, err).unwrap_or_else(|err| {
-            faults.push(err);
+            issues.push(err);
             None
         })
     };
@@ -212,17 +190,22 @@ fn adopted<'a>(
         let found = named(&parts.types, name, |found| (&found.name, found.id));
         match usable(&found, type_issue) {
             Ok(found) => types.push((kind, *name, found)),
-            Err(err) => faults.push(err),
+            Err(err) => issues.push(err),
         }
     }
-    match faults.is_empty() {
-        true => Ok(Adopted { new, closed, types }),
-        false => Err(BoardUnusable(faults)),
+    match issues.is_empty() {
+        true => Ok(AdoptedParts { new, closed, types }),
+        false => Err(BoardUnusable(issues)),
     }
 }
 
-/// What the board still needs, in the order in which it is made. A status that is yet to be made is made the default after.
-fn missing(desired: &DesiredBoard, parts: &BoardParts, adopted: &Adopted<'_>) -> Vec<BoardStep> {
+/// The missing parts, in the order in which they are created. A status that is still missing is
+/// made the default after its creation.
+fn missing_parts(
+    desired: &DesiredBoard,
+    parts: &BoardParts,
+    adopted: &AdoptedParts<'_>,
+) -> Vec<BoardStep> {
     let board = parts.board;
     let mut missing = Vec::new();
     match adopted.new {
@@ -269,7 +252,7 @@ fn missing(desired: &DesiredBoard, parts: &BoardParts, adopted: &Adopted<'_>) ->
     missing
 }
 
-/// The kinds whose types have different names: two kinds may share a type.
+/// The kinds whose types have different names. Two kinds may share a type.
 fn type_names<'a>(kinds: &'a [(Kind, &'a str)]) -> impl Iterator<Item = &'a (Kind, &'a str)> {
     let kinds_before = |n: usize| kinds.iter().take(n);
     let all = kinds.iter().enumerate();
@@ -279,7 +262,8 @@ fn type_names<'a>(kinds: &'a [(Kind, &'a str)]) -> impl Iterator<Item = &'a (Kin
     .map(|(_, kind)| kind)
 }
 
-/// The category's kinds with the names of their types, the built-in ones first. An added kind does not replace a built-in one.
+/// The category's kinds with the names of their types, built-in ones first. An added kind does not
+/// replace a built-in one.
 pub(crate) fn kinds(desired: &DesiredBoard) -> Vec<(Kind, &str)> {
     let built_in = BUILT_IN
         .iter()

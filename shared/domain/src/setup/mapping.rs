@@ -1,53 +1,53 @@
-//! The ConnectWise company of a tenant.
+//! Mappings: the ConnectWise company of each tenant.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::RecordId;
 
-/// A tenant's place in ConnectWise. The default is a tenant that nobody has mapped yet.
+/// The mapping of a tenant. The default is a tenant that is not mapped.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Mapping {
-    /// The company, once a person chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company: Option<RecordId>,
-    /// What the company was called then, for people.
+    /// The company's name at that time, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub company_name: Option<String>,
-    /// The connection's epoch that the company's number belongs to: in another ConnectWise it is somebody else's. Absent fits any, as
-    /// it was written before.
+    /// The epoch of the connection that the company's id belongs to: in another ConnectWise it
+    /// identifies another company. Absent fits every epoch; older mappings have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u32>,
-    /// Whether its alerts become tickets.
     #[serde(default)]
     pub enabled: bool,
-    /// The tenant's name for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// When it was last mapped or switched on: alerts that were raised much earlier wait for a person.
+    /// When it was last mapped or enabled. Alerts that were raised much earlier wait for a person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub enabled_at: Option<Timestamp>,
 }
 
-/// A company of a partner's ConnectWise, as a person chooses it for a tenant.
+/// A company that a person chose for a tenant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChosenCompany {
-    /// Its number.
     pub id: RecordId,
-    /// What it is called.
     pub name: String,
-    /// The epoch of the connection over which it was read.
+    /// The epoch of the connection that read it.
     pub epoch: u32,
 }
 
 impl Mapping {
-    /// The mapping with what a person chose. Switching on what made no tickets so far begins its backfill now. Another company for a
-    /// tenant that is on already does not: nothing waited for it. One of another epoch does: its alerts waited since the connection was
-    /// pointed elsewhere.
+    /// Applies a person's choice. If the tenant made no tickets so far, the back-fill starts now.
+    /// Another company for an enabled tenant does not restart it, since no alert waited. A company
+    /// of another epoch does, since alerts have waited since the connection was changed.
     #[must_use]
-    pub fn chosen(mut self, company: Option<ChosenCompany>, enabled: bool, now: Timestamp) -> Self {
+    pub fn with_choice(
+        mut self,
+        company: Option<ChosenCompany>,
+        enabled: bool,
+        now: Timestamp,
+    ) -> Self {
         let epoch = company.as_ref().map(|company| company.epoch);
-        let was_live = epoch.is_some_and(|epoch| self.is_of(epoch)) && self.is_live();
+        let was_live = epoch.is_some_and(|epoch| self.belongs_to(epoch)) && self.is_live();
         (self.company, self.company_name) = match company {
             Some(ChosenCompany { id, name, .. }) => (Some(id), Some(name)),
             None => (None, None),
@@ -60,10 +60,10 @@ impl Mapping {
         self
     }
 
-    /// The mapping as it holds over a connection of this epoch: the company of another ConnectWise is none there.
+    /// The mapping for a connection of this epoch. A company of another ConnectWise is removed.
     #[must_use]
     pub fn in_epoch(self, epoch: u32) -> Self {
-        if self.is_of(epoch) {
+        if self.belongs_to(epoch) {
             return self;
         }
         Self {
@@ -74,7 +74,7 @@ impl Mapping {
         }
     }
 
-    fn is_of(&self, epoch: u32) -> bool {
+    fn belongs_to(&self, epoch: u32) -> bool {
         self.epoch.is_none_or(|of| of == epoch)
     }
 

@@ -1,5 +1,5 @@
-//! The rights of ConnectWise's security roles that our calls need, as `function.level`: what each is for, where a person grants it,
-//! and whether an API member has it.
+//! The rights of ConnectWise's security roles that Ticketbridge's calls need, as `function.level`:
+//! what each right is for, where a person grants it, and whether an API member has it.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub const TICKETS_ADD: &str = "service_tickets.add";
 /// Service Desk > Service Tickets, Edit All: statuses and priorities.
 pub const TICKETS_EDIT: &str = "service_tickets.edit";
 
-/// Service Desk > Service Tickets, Inquire All: without it searches are blind.
+/// Service Desk > Service Tickets, Inquire All. Without it searches miss tickets.
 pub const TICKETS_INQUIRE: &str = "service_tickets.inquire";
 
 /// Service Desk > Close Service Tickets, Edit All.
@@ -30,55 +30,51 @@ pub const TABLES_EDIT: &str = "table_setup.edit";
 /// System > Member Maintenance, Inquire All: the API member's default board.
 pub const MEMBERS_INQUIRE: &str = "member_maintenance.inquire";
 
-/// System > My Company, Inquire All: what the system says of itself.
+/// System > My Company, Inquire All: data about the system.
 pub const MY_COMPANY_INQUIRE: &str = "my_company.inquire";
 
-/// System > My Account, Inquire All: what the API member may do.
+/// System > My Account, Inquire All: the API member's own rights.
 pub const MY_ACCOUNT_INQUIRE: &str = "my_account.inquire";
 
-/// Whose records a right reaches. What is absent or unknown reaches none, so that no right is taken for granted.
+/// The records that a right covers. If a level is absent or unknown it covers none, so that no
+/// right is assumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Level {
-    /// Nobody's.
+    /// No records.
     #[default]
     None,
-    /// The member's own: our searches would be blind to all others.
+    /// The member's own records. Searches would miss all others.
     My,
-    /// Everybody's.
+    /// All records.
     All,
 }
 
-/// What ConnectWise lists of one function for an API member.
+/// The rights of an API member on one function, as ConnectWise lists them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ListedRights<'a> {
-    /// As ConnectWise calls it, such as "Service Tickets".
+    /// The function's name, such as "Service Tickets".
     pub function: &'a str,
-    /// Whose it may add.
     pub add: Level,
-    /// Whose it may change.
     pub edit: Level,
-    /// Whose it may see.
     pub inquire: Level,
 }
 
-/// One right, for people.
+/// One right, with its description for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Right {
     /// One of this module's constants, or another `function.level`.
     pub right: &'static str,
-    /// Where ConnectWise lists the function.
+    /// The module in which ConnectWise lists the function.
     pub module: &'static str,
-    /// The function, as ConnectWise calls it.
+    /// The function's name in ConnectWise.
     pub function: &'static str,
-    /// What of it, as ConnectWise calls it; it must be All.
+    /// The level's name in ConnectWise. It must be All.
     pub level: &'static str,
-    /// What it is needed for.
     pub needed_for: &'static str,
-    /// How much it matters.
     pub need: RightNeed,
 }
 
-/// How much a right matters.
+/// How important a right is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RightNeed {
@@ -86,21 +82,19 @@ pub enum RightNeed {
     Required,
     /// Without it no ticket is closed.
     ForClosing,
-    /// Without it boards cannot be made for the partner.
+    /// Without it Ticketbridge cannot create boards.
     ForDedicatedBoards,
-    /// Without it a convenience is off.
+    /// Without it a convenience is missing.
     Optional,
 }
 
-/// Whether an API member has a right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RightStatus {
-    /// It reaches everybody's records.
+    /// It covers all records.
     Granted,
-    /// It reaches nobody's, or only the member's own.
+    /// It covers no records, or only the member's own.
     Missing,
-    /// ConnectWise does not say.
     NotKnown,
 }
 
@@ -110,7 +104,7 @@ const SERVICE_DESK: &str = "Service Desk";
 
 const SYSTEM: &str = "System";
 
-/// All rights that a role may be given for us, in the order of ConnectWise's own page.
+/// All rights that Ticketbridge can use, in the order of ConnectWise's page.
 pub const TABLE: [Right; 16] = [
     Right {
         right: COMPANIES_INQUIRE,
@@ -243,7 +237,7 @@ pub const TABLE: [Right; 16] = [
 ];
 
 impl Right {
-    /// Where a person grants it in ConnectWise.
+    /// Where a person grants the right in ConnectWise.
     #[must_use]
     pub fn place(&self) -> String {
         let Self {
@@ -258,14 +252,15 @@ impl Right {
     }
 }
 
-/// What is known of a right by its name, if it is one of the table.
+/// Finds a right by its name.
 #[must_use]
 pub fn find(right: &str) -> Option<&'static Right> {
     TABLE.iter().find(|known| known.right == right)
 }
 
-/// Whether an API member of whom ConnectWise lists this has a right. A level that reaches only the member's own records hides all
-/// others, and so is missing; what is not listed by its name is not known.
+/// Whether an API member with these listed rights has a right. A level that covers only the
+/// member's own records hides all others and counts as missing. A right that is not listed by its
+/// name is not known.
 #[must_use]
 pub fn right_status(right: &str, listed: &[ListedRights<'_>]) -> RightStatus {
     let Some((function, level)) = right.split_once('.') else {
@@ -286,7 +281,7 @@ pub fn right_status(right: &str, listed: &[ListedRights<'_>]) -> RightStatus {
     }
 }
 
-/// "Service Tickets" is `service_tickets`.
+/// Converts "Service Tickets" to `service_tickets`.
 fn named(function: &str) -> String {
     function.trim().to_ascii_lowercase().replace(' ', "_")
 }
@@ -306,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_is_found_when_it_reaches_all_and_not_known_when_it_is_not_listed() {
+    fn a_right_must_cover_all_records() {
         for (right, add, expected) in [
             (TICKETS_ADD, Level::All, RightStatus::Granted),
             (TICKETS_ADD, Level::My, RightStatus::Missing),
@@ -334,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn each_right_stands_in_the_table_once_and_where_its_name_says() {
+    fn each_right_is_in_the_table_once() {
         for (n, right) in TABLE.iter().enumerate() {
             let (function, level) = right.right.split_once('.').unwrap();
             assert_eq!(named(right.function), function);

@@ -1,5 +1,6 @@
-//! Whether another address leads to the ConnectWise that a partner has connected already: the server moved, or has a second name. A
-//! different ConnectWise must not pass, since its boards, companies and tickets have other meanings under the same numbers.
+//! Whether another address leads to the ConnectWise that a partner has already connected, because
+//! the server moved or has a second name. A different ConnectWise must not pass: its boards,
+//! companies and tickets have other meanings under the same ids.
 
 use std::collections::BTreeMap;
 
@@ -9,20 +10,19 @@ use crate::{RecordId, TicketRef};
 /// One call to ConnectWise reads at most this many companies.
 const COMPANIES: usize = 100;
 
-/// A copy of the server, as for trying things out, lacks the tickets that are newer than the copy.
+/// A copy of the server, as for tests, lacks the tickets that are newer than the copy.
 const NEWEST_TICKETS: usize = 10;
 
 /// What is known of the connected ConnectWise.
 #[derive(Debug, Clone, Default)]
 pub struct KnownConnectWise {
-    /// Mapped companies, with the name that they had when they were mapped.
+    /// Mapped companies, with their names at the time of the mapping.
     companies: BTreeMap<RecordId, String>,
-    /// The newest open tickets.
     tickets: BTreeMap<RecordId, TicketRef>,
 }
 
 impl KnownConnectWise {
-    /// Adds a mapped company. The first hundred by number count.
+    /// Adds a mapped company. The hundred with the lowest ids are kept.
     pub fn add_company(&mut self, id: RecordId, name: String) {
         self.companies.insert(id, name);
         if self.companies.len() > COMPANIES {
@@ -30,7 +30,7 @@ impl KnownConnectWise {
         }
     }
 
-    /// Adds an open ticket. The ten with the highest numbers count.
+    /// Adds an open ticket. The ten with the highest ids are kept.
     pub fn add_ticket(&mut self, id: RecordId, ticket_ref: TicketRef) {
         self.tickets.insert(id, ticket_ref);
         if self.tickets.len() > NEWEST_TICKETS {
@@ -38,24 +38,23 @@ impl KnownConnectWise {
         }
     }
 
-    /// The companies to read at the other address.
     pub fn company_ids(&self) -> Vec<RecordId> {
         self.companies.keys().copied().collect()
     }
 
-    /// The tickets to read at the other address.
     pub fn ticket_ids(&self) -> Vec<RecordId> {
         self.tickets.keys().copied().collect()
     }
 
-    /// Whether there is anything to compare. Without a company and a ticket nothing can show that it is the same.
+    /// Whether a comparison is possible. It needs a company and a ticket.
     #[must_use]
     pub fn is_comparable(&self) -> bool {
         !self.companies.is_empty() && !self.tickets.is_empty()
     }
 
-    /// Whether the companies and tickets that were read at the other address are the known ones: nine of ten companies by number and
-    /// name, since some are renamed or deleted, and every ticket by number and reference.
+    /// Whether the companies and tickets that were read at the other address are the known ones:
+    /// nine of ten companies by id and name, since some are renamed or deleted, and every ticket by
+    /// id and reference.
     #[must_use]
     pub fn is_same(&self, companies: &[(RecordId, &str)], tickets: &[FoundTicket]) -> bool {
         let is_read =
@@ -95,7 +94,6 @@ mod tests {
         }
     }
 
-    /// Ten companies and one ticket.
     fn known() -> KnownConnectWise {
         let mut known = KnownConnectWise::default();
         (1..=10).for_each(|id| known.add_company(id, format!("company {id}")));
@@ -113,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn nine_of_ten_companies_and_every_ticket_make_it_the_same() {
+    fn nine_of_ten_companies_and_all_tickets_must_match() {
         let ticket = [found(77, 1)];
         assert!(is_same(1..=10, &ticket));
         assert!(is_same(1..=9, &ticket), "one was deleted");
@@ -126,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn without_companies_or_tickets_nothing_shows_that_it_is_the_same() {
+    fn a_comparison_needs_companies_and_tickets() {
         let mut known = KnownConnectWise::default();
         assert!(!known.is_same(&[], &[]));
         known.add_ticket(77, ticket_ref(1));
@@ -134,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_ten_tickets_count_in_whatever_order_they_are_read() {
+    fn the_newest_ten_tickets_count_in_any_order() {
         let mut known = KnownConnectWise::default();
         (1..=30)
             .rev()

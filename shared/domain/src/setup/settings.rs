@@ -1,4 +1,4 @@
-//! What a partner decided, and what `decide` may look at.
+//! The settings of a partner.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,36 +9,37 @@ use crate::alert::event::Severity;
 use crate::alert::kind::Category;
 use crate::{Kind, RecordId};
 
-/// A partner's settings, made by set-up.
+/// The settings that a partner makes in set-up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Where operations tickets go.
+    /// The board for operations tickets.
     pub operations: BoardTarget,
-    /// Where cyber-alert tickets go.
+    /// The board for cyber-alert tickets.
     pub cyber_alerts: BoardTarget,
-    /// Kinds that make no ticket.
     #[serde(default)]
     pub kinds_off: BTreeSet<Kind>,
-    /// When kinds that were off were switched on: their alerts that were raised much earlier wait for a person.
+    /// When kinds were switched on again. Alerts of such a kind that were raised much earlier wait
+    /// for a person.
     #[serde(default)]
     pub kinds_on_since: BTreeMap<Kind, Timestamp>,
-    /// The ConnectWise priority of each severity; one that is missing is left to ConnectWise's default.
+    /// The ConnectWise priority of each severity. For a missing one, ConnectWise's default is used.
     #[serde(default)]
     pub priorities: BTreeMap<Severity, RecordId>,
-    /// At most one note of repeats an alert in so many minutes.
-    #[serde(default = "an_hour")]
+    /// The minimum number of minutes between two notes about repeats of an alert.
+    #[serde(default = "one_hour")]
     pub note_interval_minutes: u32,
-    /// Whether the customer can read the notes; internal unless the partner says otherwise.
+    /// Whether customers can read the notes. By default they are internal.
     #[serde(default)]
     pub notes_for_customers: bool,
-    /// The connection's epoch that the numbers belong to: in another ConnectWise they name something else. Absent fits any, as it was
-    /// written before.
+    /// The epoch of the connection that the ids belong to: in another ConnectWise they identify
+    /// other records. Absent fits every epoch; older settings have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epoch: Option<u32>,
 }
 
 impl Default for Settings {
-    /// All that is optional is left to ConnectWise, every kind makes tickets, and an alert gets at most one note of repeats an hour.
+    /// Everything optional is left to ConnectWise, every kind makes tickets, and an alert gets at
+    /// most one note about repeats per hour.
     fn default() -> Self {
         Self {
             operations: BoardTarget::default(),
@@ -46,49 +47,46 @@ impl Default for Settings {
             kinds_off: BTreeSet::new(),
             kinds_on_since: BTreeMap::new(),
             priorities: BTreeMap::new(),
-            note_interval_minutes: an_hour(),
+            note_interval_minutes: one_hour(),
             notes_for_customers: false,
             epoch: None,
         }
     }
 }
 
-fn an_hour() -> u32 {
+fn one_hour() -> u32 {
     60
 }
 
-/// A board and what new tickets on it point at. What is absent is left to ConnectWise's defaults.
+/// A board and the values of new tickets on it. ConnectWise's defaults are used for absent values.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct BoardTarget {
-    /// The service board.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub board: Option<RecordId>,
-    /// The status of a new ticket; never a closed one.
+    /// The status of a new ticket. It is never a closed one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_status: Option<RecordId>,
     /// The status that closes a ticket on this board.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closing_status: Option<RecordId>,
-    /// The ticket type of each kind.
     #[serde(default)]
     pub types: BTreeMap<Kind, RecordId>,
-    /// What happens to a ticket whose alert is gone.
     #[serde(default)]
     pub on_resolve: OnResolve,
-    /// An alert that comes again within so many days after its ticket was closed opens that ticket again; 0: always a new one.
+    /// An alert that is raised again within this many days after its ticket was closed reopens that
+    /// ticket. 0 always creates a new one.
     #[serde(default)]
     pub reopen_days: u32,
-    /// An alert that is still repeated so many hours after a person ended its ticket gets the next one; 0: only once it ended and came
-    /// again.
+    /// An alert that is still repeated this many hours after a person closed its ticket gets a new
+    /// one. 0 waits until it is resolved and raised again.
     #[serde(default)]
     pub renew_after_hours: u32,
 }
 
-/// What happens to a ticket whose alert is gone.
+/// What happens to a ticket when its alert is resolved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnResolve {
-    /// It is closed.
     #[default]
     Close,
     /// It gets a note, and a person closes it.
@@ -96,13 +94,14 @@ pub enum OnResolve {
 }
 
 impl Settings {
-    /// Whether these are for a connection of this epoch.
+    /// Whether these settings belong to a connection of this epoch.
     #[must_use]
-    pub fn is_of(&self, epoch: u32) -> bool {
+    pub fn belongs_to(&self, epoch: u32) -> bool {
         self.epoch.is_none_or(|of| of == epoch)
     }
 
-    /// The settings with these kinds switched off and all others on. The backfill of a kind that was off begins now.
+    /// Switches these kinds off and all others on. For a kind that was off, the back-fill starts
+    /// now.
     #[must_use]
     pub fn with_kinds_off(mut self, off: BTreeSet<Kind>, now: Timestamp) -> Self {
         for kind in self.kinds_off.difference(&off) {
@@ -112,7 +111,6 @@ impl Settings {
         self
     }
 
-    /// The board of a role.
     #[must_use]
     pub fn board(&self, category: Category) -> &BoardTarget {
         match category {
@@ -121,7 +119,7 @@ impl Settings {
         }
     }
 
-    /// The role's board that is this one, if any: tickets may have been moved.
+    /// Finds the board with this id. A ticket may have been moved to another board.
     #[must_use]
     pub fn board_with_id(&self, id: RecordId) -> Option<&BoardTarget> {
         [&self.operations, &self.cyber_alerts]
@@ -137,7 +135,7 @@ mod tests {
     use crate::setup::mapping::Mapping;
 
     #[test]
-    fn a_backfill_begins_when_a_tenant_goes_live() {
+    fn a_backfill_starts_when_a_tenant_goes_live() {
         let at = |hour: i64| Timestamp::from_second(1_790_000_000 + 3600 * hour).unwrap();
         let (before, now) = (Some(at(0)), at(9));
         // What was: company, enabled, since; what is chosen: company, enabled; since when that is.
@@ -168,13 +166,13 @@ mod tests {
                 enabled_at,
             };
             let ((id, enabled, enabled_at), (to, on)) = (was, chosen);
-            let after = mapping(id, enabled, enabled_at).chosen(to.map(company), on, now);
+            let after = mapping(id, enabled, enabled_at).with_choice(to.map(company), on, now);
             assert_eq!(after, mapping(to, on, since), "{was:?} {chosen:?}");
         }
     }
 
     #[test]
-    fn a_backfill_of_a_kind_begins_when_it_is_switched_on() {
+    fn a_backfill_of_a_kind_starts_when_it_is_switched_on() {
         let at = |hour: i64| Timestamp::from_second(1_790_000_000 + 3600 * hour).unwrap();
         let kind = |name| Kind::parse(name).unwrap();
         let settings = Settings {
@@ -183,7 +181,7 @@ mod tests {
         };
         let one_on = settings.with_kinds_off([kind("disk")].into(), at(1));
         assert_eq!(one_on.kinds_on_since, [(kind("cpu"), at(1))].into());
-        // Saving the same again is no switch, and off and on again is one.
+        // Saving the same again changes nothing. Off and on again restarts the back-fill.
         let same = one_on.with_kinds_off([kind("disk")].into(), at(2));
         assert_eq!(same.kinds_on_since, [(kind("cpu"), at(1))].into());
         let off = same.with_kinds_off([kind("disk"), kind("cpu")].into(), at(3));
@@ -200,9 +198,9 @@ mod tests {
     }
 
     #[test]
-    fn a_company_of_another_connectwise_is_none() {
+    fn a_company_of_another_connectwise_does_not_count() {
         let at = |hour: i64| Timestamp::from_second(1_790_000_000 + 3600 * hour).unwrap();
-        let mapped = Mapping::default().chosen(Some(company(301)), true, at(0));
+        let mapped = Mapping::default().with_choice(Some(company(301)), true, at(0));
         assert_eq!(mapped.clone().in_epoch(1), mapped);
         let elsewhere = mapped.clone().in_epoch(2);
         assert_eq!((elsewhere.company, elsewhere.enabled), (None, true));
@@ -218,7 +216,7 @@ mod tests {
                 epoch,
                 ..company(301)
             };
-            mapping.chosen(Some(company), true, at(9)).enabled_at
+            mapping.with_choice(Some(company), true, at(9)).enabled_at
         };
         assert_eq!(again(mapped.clone(), 1), Some(at(0)));
         assert_eq!(again(mapped, 2), Some(at(9)), "its alerts waited");

@@ -89,7 +89,7 @@ mod tests {
     const OTHER: &str = "another-key-of-all-tests-and-nothing-else";
 
     #[test]
-    fn an_id_is_proved_by_the_key_that_made_it_and_by_no_other() {
+    fn only_the_key_that_issued_an_id_verifies_it() {
         let id = keys(KEY).id([7; HALF]);
         assert_eq!(id.as_str(), "src_hhhhhhhhhhhhhhpiuvd2q929kr");
         assert!(keys(KEY).prove(&id));

@@ -29,8 +29,9 @@ pub fn adopt(record: Record, claim: &Claim, found: &[FoundTicket], now: Timestam
 }
 
 fn with_adopted(record: Record, claim: &Claim, found: &[FoundTicket], now: Timestamp) -> Record {
-    let ours = |ticket: &&FoundTicket| ticket.ended(&claim.ticket_ref, claim.company_id).is_none();
-    let open: Vec<&FoundTicket> = found.iter().filter(ours).collect();
+    let is_open =
+        |ticket: &&FoundTicket| ticket.ended(&claim.ticket_ref, claim.company_id).is_none();
+    let open: Vec<&FoundTicket> = found.iter().filter(is_open).collect();
     if let Some(ticket) = kept(&open, None) {
         // After a create that was given up, this may be its ticket, whose text reports fewer
         // repeats.

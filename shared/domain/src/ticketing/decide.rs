@@ -95,7 +95,7 @@ fn is_refused(blocked: &BlockedSince, decision: &Decision) -> bool {
 
 /// Whether a ticket may be looked at now, in addition to the decision.
 #[must_use]
-pub fn may_look(view: &ConnectionView, now: Timestamp) -> bool {
+pub fn can_look_up(view: &ConnectionView, now: Timestamp) -> bool {
     check_call(&[rights::TICKETS_INQUIRE], view, now).is_ok()
 }
 

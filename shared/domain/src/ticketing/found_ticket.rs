@@ -29,9 +29,9 @@ impl FoundTicket {
     /// company of the record.
     #[must_use]
     pub fn ended(&self, ticket_ref: &TicketRef, company_id: RecordId) -> Option<TicketEnd> {
-        let ours =
+        let is_unmoved =
             self.ticket_ref.as_ref() == Some(ticket_ref) && self.company_id == Some(company_id);
-        let by = match (ours && !self.merged, self.closed) {
+        let by = match (is_unmoved && !self.merged, self.closed) {
             (false, _) => ClosedBy::Moved,
             (true, true) => ClosedBy::Technician,
             (true, false) => return None,

@@ -22,10 +22,10 @@ pub fn adopt_prior_tickets(
     epoch: u32,
     now: Timestamp,
 ) -> Record {
-    let lives = found
+    let occurrences = found
         .iter()
         .filter_map(|ticket| Some((ticket.ticket_ref.as_ref()?.occurrence(), ticket)));
-    let newer = lives.filter(|(occurrence, ticket)| {
+    let newer = occurrences.filter(|(occurrence, ticket)| {
         let is_new = *occurrence >= record.occurrence && !is_known(&record, *occurrence);
         is_new || is_in_reach_again(&record, ticket)
     });

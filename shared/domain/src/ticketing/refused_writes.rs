@@ -1,13 +1,14 @@
-//! Writes that ConnectWise refuses although the connection works: which alerts are refused for the same reason, which one of them is
-//! retried when, and when all of them may go on. Pure.
+//! Writes that ConnectWise refuses although the connection works: which alerts are refused for the
+//! same reason, which of them is retried when, and when all of them may continue.
 //!
-//! A refused alert is never retried by itself. Alerts that ConnectWise refused for the same reason are one [`RefusalGroup`]. One alert of the
-//! group is retried at a time, later each time, up to once an hour. If ConnectWise accepts it, the others follow, a few at first. If
-//! ConnectWise refuses one of those, the group goes back to one retry at a time. So a refusal costs one write per group and period,
-//! and no sequence of release and refusal can run without end.
+//! A refused alert does not retry on its own. Alerts that ConnectWise refused for the same reason
+//! form one [`RefusalGroup`]. One alert of the group is retried at a time, at growing intervals up
+//! to an hour. If ConnectWise accepts it, the others follow, a few at first. If ConnectWise refuses
+//! one of those, the group goes back to one retry at a time. So a refusal costs one write per group
+//! and interval, and no sequence of release and refusal runs without end.
 //!
-//! The state of all groups is stored with the progress of the partner's reconcile runs. If it is lost, the groups are found again from
-//! the blocked records, and each costs one early retry.
+//! The state of all groups is stored with the progress of the partner's reconcile runs. If it is
+//! lost, the groups are found again from the blocked records, and each costs one early retry.
 
 mod group;
 mod group_id;
@@ -28,34 +29,33 @@ use crate::setup::settings::Settings;
 use crate::text::cut_to_chars;
 use crate::{AlertKey, TenantId};
 
-/// More groups are not told apart: their state is one item, and each group is one issue in a mail.
+/// The maximum number of groups. Their state is one item, and each group is one issue in a mail.
 const MOST_GROUPS: usize = 40;
 
 const LONGEST_QUOTE: usize = 300;
 
-/// All groups of one partner.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct RefusalGroups {
     /// The groups, the oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub groups: Vec<RefusalGroup>,
-    /// What the partner had set up at the last run: a change is a reason to retry at once.
+    /// A fingerprint of the configuration at the last run. A change of it is a reason to retry at
+    /// once.
     #[serde(default)]
     set_up: u64,
 }
 
-/// One look at the blocked alerts.
+/// One survey of the blocked alerts.
 #[derive(Debug, Clone, Default)]
 pub struct RefusalSurvey {
     seen: BTreeMap<RefusalGroupId, GroupFindings>,
 }
 
-/// Something that ConnectWise is to be asked about.
+/// A question to ConnectWise: whether this record can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TargetQuestion<'a> {
-    /// What tickets point at.
     pub target: &'a RefusedTarget,
-    /// One of the alerts that were refused for it.
+    /// One of the alerts that were refused because of it.
     pub refused: &'a RefusedAlert,
 }
 
@@ -72,13 +72,13 @@ pub fn fingerprint<'a>(
     let targets: BTreeMap<_, _> = targets.collect();
     // A tree of strings and numbers with string keys always has a JSON form.
     let text = serde_json::to_string(&(settings, targets)).unwrap_or_default();
-    // FNV-1a: the value is stored, so it must not change from build to build.
+    // FNV-1a. The value is stored, so it must not change from build to build.
     let hash = |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
     text.bytes().fold(0xcbf2_9ce4_8422_2325, hash)
 }
 
 impl RefusalGroups {
-    /// The group that an alert is counted in: one of the known ones, or a new one while there are not too many.
+    /// The group of a refused alert: a known one, or a new one below the limit.
     #[must_use]
     pub fn group_of(
         &self,
@@ -97,7 +97,7 @@ impl RefusalGroups {
         })
     }
 
-    /// Notes what the partner has set up. After a change, each group is retried at once.
+    /// Records the configuration. After a change, each group is retried at once.
     pub fn note_configuration(&mut self, fingerprint: u64, now: Timestamp) {
         if self.set_up == fingerprint {
             return;
@@ -116,7 +116,6 @@ impl RefusalGroups {
         }
     }
 
-    /// The alerts that are being retried.
     pub fn retried(&self) -> impl Iterator<Item = &AlertKey> {
         self.groups.iter().filter_map(|group| match &group.state {
             RetryState::Retrying { key, .. } => Some(key),
@@ -126,14 +125,14 @@ impl RefusalGroups {
         })
     }
 
-    /// Takes in what became of an alert that was retried. `record` is its record now.
-    pub fn settle(&mut self, key: &AlertKey, record: Option<&Record>, now: Timestamp) {
+    /// Applies the outcome of a retry. `record` is the alert's record now.
+    pub fn apply_retry(&mut self, key: &AlertKey, record: Option<&Record>, now: Timestamp) {
         for group in &mut self.groups {
-            group.settle(key, record, now);
+            group.apply_retry(key, record, now);
         }
     }
 
-    /// What ConnectWise is to be asked before [`Self::next`]: whether it says that these targets can be used.
+    /// The questions to ask ConnectWise before [`Self::next`].
     #[must_use]
     pub fn questions<'a>(
         &self,
@@ -152,8 +151,9 @@ impl RefusalGroups {
         survey.seen.iter().filter_map(question).collect()
     }
 
-    /// The alerts that are to be retried now, by what a look found. `whole` says whether the look came to the end of the list, and
-    /// `room` how many alerts may go at most. A target that is missing in `usable` was not asked about.
+    /// Returns the alerts to retry now, by a survey. `whole` says whether the survey reached the
+    /// end of the list, and `room` how many alerts may be retried at most. A target that is missing
+    /// in `usable` was not asked about.
     pub fn next(
         &mut self,
         survey: RefusalSurvey,
@@ -173,7 +173,7 @@ impl RefusalGroups {
         let mut groups = vec![];
         for mut group in std::mem::take(&mut self.groups) {
             let Some(seen) = seen.remove(&group.id) else {
-                // One that is being retried is in no list meanwhile, and a list is a moment late.
+                // An alert that is being retried is not in the list, and the list lags a moment.
                 let is_over = group.missed && !matches!(group.state, RetryState::Retrying { .. });
                 if whole {
                     (group.alerts, group.missed) = (0, true);
@@ -209,12 +209,13 @@ impl RefusalGroups {
         notified.map(|group| &group.id).collect()
     }
 
-    /// When there is something to do about a group again.
+    /// When a group needs attention next.
     #[must_use]
     pub fn next_at(&self, now: Timestamp) -> Option<Timestamp> {
         let at = |group: &RefusalGroup| match &group.state {
             RetryState::BackingOff { until } => Some(*until),
-            // Whoever finds it usable again brings the run forward; otherwise the next run looks.
+            // The health probe that finds it usable brings the run forward; otherwise the next run
+            // looks.
             RetryState::Unusable => None,
             RetryState::Retrying { .. } | RetryState::Releasing { .. } => Some(now),
         };
@@ -223,8 +224,8 @@ impl RefusalGroups {
 }
 
 impl RefusalSurvey {
-    /// Takes in a blocked alert of the list. `known` are the groups so far.
-    pub fn see(&mut self, known: &RefusalGroups, refused: RefusedAlert, blocked: &BlockedSince) {
+    /// Adds a blocked alert. `known` are the groups so far.
+    pub fn add(&mut self, known: &RefusalGroups, refused: RefusedAlert, blocked: &BlockedSince) {
         let details = refused.details.as_ref();
         let Some(id) = known.group_of(blocked, &refused.key, details) else {
             return;
@@ -253,12 +254,12 @@ impl RefusalSurvey {
 }
 
 impl RefusalGroups {
-    /// How many alerts of a group one look must find.
+    /// How many alerts of a group a survey must find.
     fn width(&self, id: &RefusalGroupId) -> usize {
         let group = self.groups.iter().find(|group| group.id == *id);
         match group.map(|group| &group.state) {
             Some(RetryState::Releasing { width, .. }) => *width,
-            // It may become usable in this very run.
+            // It may become usable in this run.
             Some(RetryState::Unusable) => WIDEST,
             Some(RetryState::BackingOff { .. } | RetryState::Retrying { .. }) | None => 1,
         }

@@ -121,10 +121,10 @@ impl TicketIndex {
     pub fn without_sentinels(
         &self,
         board: Option<RecordId>,
-        gone: &[RecordId],
+        removed: &[RecordId],
     ) -> (String, Sentinels) {
         let mut tickets = self.sentinels(board).to_vec();
-        tickets.retain(|ticket| !gone.contains(&ticket.ticket_id));
+        tickets.retain(|ticket| !removed.contains(&ticket.ticket_id));
         let newest_at = None;
         (board_name(board), Sentinels { tickets, newest_at })
     }

@@ -161,11 +161,11 @@ pub fn resolved_note(closing: bool, desired: &Desired, mark: &str) -> String {
     let resolved_at = desired.last.as_ref().map(|last| last.occurred_at);
     let why = match (&desired.resolution, resolved_at) {
         (Some(Resolution::Absent { taken_at, .. }), _) => format!(
-            "it is not in the list of active alerts that its source took at {}",
+            "its source's list of active alerts of {} does not contain it",
             readable(*taken_at)
         ),
         (Some(Resolution::Expired { at }), _) => format!(
-            "it was to end by itself at {} unless its source repeated it, and it did not",
+            "it expired at {}, since its source did not repeat it before",
             readable(*at)
         ),
         (None, Some(at)) => format!("its source reported it as resolved at {}", readable(at)),
@@ -174,16 +174,16 @@ pub fn resolved_note(closing: bool, desired: &Desired, mark: &str) -> String {
     let consequence = if closing {
         "Ticketbridge closes this ticket."
     } else {
-        "Nothing was closed: please look into it and close the ticket."
+        "Nothing was closed: please check this ticket and close it."
     };
-    format!("The alert is gone: {why}. {consequence}\n{mark}")
+    format!("The alert is resolved: {why}. {consequence}\n{mark}")
 }
 
 /// The note on a reopened ticket.
 #[must_use]
 pub fn reopened_note(raised_at: Timestamp, mark: &str) -> String {
     format!(
-        "The alert was raised again at {}: Ticketbridge opened this ticket again.\n{}",
+        "The alert was raised again at {}: Ticketbridge reopened this ticket.\n{}",
         readable(raised_at),
         mark
     )
@@ -193,11 +193,11 @@ pub fn reopened_note(raised_at: Timestamp, mark: &str) -> String {
 #[must_use]
 pub fn duplicate_note(kept: Option<u64>, mark: &str) -> String {
     let first = kept.map_or_else(
-        || "whose ticket is no longer needed".to_owned(),
-        |ticket| format!("that ticket {ticket} stands for"),
+        || "that needs no ticket any more".to_owned(),
+        |ticket| format!("that already has ticket {ticket}"),
     );
     format!(
-        "ConnectWise made this ticket late, for an alert {first}. Ticketbridge closes this one.\n{mark}"
+        "ConnectWise created this ticket late, for an alert {first}. Ticketbridge closes this one.\n{mark}"
     )
 }
 
@@ -205,7 +205,7 @@ pub fn duplicate_note(kept: Option<u64>, mark: &str) -> String {
 #[must_use]
 pub fn kept_note(duplicate: u64, mark: &str) -> String {
     format!(
-        "ConnectWise made a second ticket of this alert, {duplicate}. Ticketbridge closes that one; this one stays.\n{mark}"
+        "ConnectWise created a second ticket for this alert, {duplicate}. Ticketbridge closes that one, and this one stays.\n{mark}"
     )
 }
 
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sources_text_is_neither_markup_nor_one_of_our_lines() {
+    fn a_sources_text_is_neither_markup_nor_a_fact_line() {
         for (text, expected) in [
             (
                 "<img src=x onerror=alert(1)>",

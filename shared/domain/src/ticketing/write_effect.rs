@@ -157,10 +157,10 @@ pub fn apply_effect(
             record.with_closed(open.ticket_id, open.epoch, *ended, now)
         }
         (Op::Note(NoteKind::Repeats), WriteEffect::Noted, Some(open)) => {
-            let told = record.repeats_reported_by(claim);
+            let reported = record.repeats_reported_by(claim);
             record.with_open(OpenTicket {
                 last_note_at: Some(now),
-                noted_repeats: open.noted_repeats.max(told),
+                noted_repeats: open.noted_repeats.max(reported),
                 ..open
             })
         }

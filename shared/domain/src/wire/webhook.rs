@@ -1,13 +1,16 @@
-//! `CloudEvents` 1.0 as the webhook takes them: from JSON to typed events, each error naming its field.
+//! Parsing of the webhook's body: from `CloudEvents` 1.0 in JSON to typed events. Each error names
+//! its field.
 //!
-//! The signature is checked before. Unknown members are ignored, so that sources may send more than is read here.
+//! The signature is checked before. Unknown members are ignored, so that sources may send more than
+//! is read here.
 //!
-//! A member that a ticket needs must be right: the ids, the type, the kind, and everything in a part of a snapshot, since a list
-//! that was read wrongly would close tickets. Any other member is dropped and counted where it cannot be read: a sender does not
-//! retry a 400, so refusing the event would lose the alert.
+//! A member that a ticket needs must be valid: the ids, the type, the kind, and everything in a
+//! part of a snapshot, since a snapshot that was misread would close tickets. Any other invalid
+//! member is dropped and counted: a sender does not retry after a 400, so rejecting the event would
+//! lose the alert.
 
 mod body;
-mod defect;
+mod error;
 mod schema;
 
 use std::borrow::Cow;
@@ -17,10 +20,10 @@ use base64::{Engine as _, alphabet};
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-pub use defect::{DroppedFields, EventRejection, InvalidField, UnreadableBody};
+pub use error::{DroppedFields, EventRejection, InvalidField, MAX_EVENTS, UnreadableBody};
 pub use schema::{AlertData, ResolvedData, SnapshotData, schema};
 
-use self::body::{Members, UNREADABLE, read};
+use self::body::{JsonObject, UNREADABLE, read};
 use crate::alert::event::{
     AlertChange, Event, EventDigest, Particulars, Payload, Receipt, Severity,
 };
@@ -31,55 +34,53 @@ use crate::time::is_plausible;
 use crate::wire::message::Message;
 use crate::{AlertId, AlertKey, EventId, Kind, PartnerId, SourceId};
 
-/// Longest description kept, in bytes: with the rest of a record it stays far below the table's limit.
+/// The longest stored description, in bytes. With the rest of a record it stays far below the
+/// table's limit.
 pub const MAX_DESCRIPTION: usize = 32 * 1024;
 
 const MAX_LINE: usize = 512;
 
 const MAX_LINK: usize = 2048;
 
-/// The most events in one body.
-pub const MAX_EVENTS: usize = 1000;
-
-/// The severity of an alert whose own one is missing or unknown: an alert that turns out to be harmless costs a technician
-/// minutes, one that was filed as harmless can cost much more.
+/// The severity of an alert if it is missing or unknown. An alert that proves to be harmless costs
+/// a technician minutes; one that was filed as harmless can cost much more.
 const DEFAULT_SEVERITY: Severity = Severity::High;
 
-/// What the door knows of the source that posts.
+/// What a source may send.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourcePolicy {
-    /// Who posts.
     pub source: SourceId,
-    /// The partners that it may name; one alone need not be named.
+    /// The partners that it may name. If there is only one, events need not name it.
     pub partners: Vec<PartnerId>,
-    /// Kinds beside the built-in ones.
+    /// Kinds in addition to the built-in ones.
     pub kinds_added: Vec<KindInfo>,
 }
 
-/// When the request was made and received.
+/// When the request was sent and received.
 #[derive(Debug, Clone, Copy)]
 pub struct RequestTimes {
-    /// The webhook's own timestamp: the time of an event that has none.
+    /// The webhook's own timestamp, which is the time of an event that has none.
     pub sent_at: Timestamp,
-    /// The receiver's clock.
+    /// By Ticketbridge's clock.
     pub received_at: Timestamp,
 }
 
-/// What was read from a body.
+/// The events of a body.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ParsedBody {
-    /// The messages for the queue, one for each event that was accepted.
+    /// The messages for the queue, one for each accepted event.
     pub messages: Vec<Message>,
-    /// The events that were not.
+    /// The events that were not accepted.
     pub rejected: Vec<EventRejection>,
-    /// What was left out of the accepted events.
+    /// The members that were dropped from the accepted events.
     pub dropped: DroppedFields,
 }
 
-/// Reads a body: one event, or a list of them. An event that is wrong costs none of its batch mates.
+/// Parses a body: one event, or a batch of events. An invalid event does not affect the others of
+/// its batch.
 ///
 /// # Errors
-/// When the body is neither, or has too many events.
+/// Fails if the body is neither, or has too many events.
 pub fn parse(
     body: &[u8],
     policy: &SourcePolicy,
@@ -94,7 +95,7 @@ pub fn parse(
     }
     let events: Vec<&RawValue> = read(&text, "")?;
     if events.is_empty() {
-        return Err(InvalidField::new("body", "is a batch without an event").into());
+        return Err(InvalidField::new("body", "is an empty batch").into());
     }
     if events.len() > MAX_EVENTS {
         return Err(UnreadableBody::TooManyEvents(events.len()));
@@ -133,7 +134,8 @@ impl ParsedBody {
     }
 }
 
-/// Reads one event; of one that is wrong also the partner that it names, so that the partner can be told.
+/// Parses one event. For an invalid one, returns also the partner that it names, so that its page
+/// can show it.
 fn one(
     json: &str,
     policy: &SourcePolicy,
@@ -141,9 +143,9 @@ fn one(
     position: u32,
 ) -> Result<(Message, DroppedFields), (InvalidField, Option<PartnerId>)> {
     let only = || policy.only_partner().cloned();
-    let event = Members::read(json, "").map_err(|err| (err, only()))?;
+    let event = JsonObject::read(json, "").map_err(|err| (err, only()))?;
     let data = data_of(&event).map_err(|err| (err, only()))?;
-    let data = Members::read(&data, "data").map_err(|err| (err, only()))?;
+    let data = JsonObject::read(&data, "data").map_err(|err| (err, only()))?;
     let partner = data.optional("partner");
     let partner = partner
         .and_then(|named| policy.partner(named))
@@ -157,25 +159,25 @@ fn one(
 }
 
 fn message(
-    event: &Members<'_>,
-    data: &Members<'_>,
+    event: &JsonObject<'_>,
+    data: &JsonObject<'_>,
     partner: PartnerId,
     policy: &SourcePolicy,
     (times, position): (RequestTimes, u32),
     dropped: &mut DroppedFields,
 ) -> Result<Message, InvalidField> {
-    let version = event.ornament("specversion", dropped, Some::<String>);
+    let version = event.lenient("specversion", dropped, Some::<String>);
     if version.is_some_and(|version| !version.starts_with("1.")) {
         return Err(InvalidField::new("specversion", "must be \"1.0\""));
     }
     let id: EventId = event.required("id")?;
     let kind: String = event.required("type")?;
-    let time = event.ornament("time", dropped, |time: String| {
+    let time = event.lenient("time", dropped, |time: String| {
         crate::time::parse(&time).ok()
     });
-    let (occurred_at, receipt) = times.placed(time, position);
-    // Of `source` only the identity of the event is made: the address that was posted to names the source. `datacontenttype` is not
-    // read, since data that is no JSON object is refused whatever is said about it.
+    let (occurred_at, receipt) = times.place_event(time, position);
+    // `source` is used only for the identity of the event; the URL of the request names the source.
+    // `datacontenttype` is not read, since data that is not a JSON object is rejected anyway.
     let source: Option<String> = event.optional("source").unwrap_or_default();
     let time = time.map(|time| time.to_string()).unwrap_or_default();
     let digest = EventDigest::new(&[&source.unwrap_or_default(), id.as_str(), &kind, &time]);
@@ -207,8 +209,8 @@ fn message(
     }))
 }
 
-/// The data as JSON text, from `data` or `data_base64`.
-fn data_of<'a>(event: &Members<'a>) -> Result<Cow<'a, str>, InvalidField> {
+/// Returns the data as JSON text, from `data` or `data_base64`.
+fn data_of<'a>(event: &JsonObject<'a>) -> Result<Cow<'a, str>, InvalidField> {
     match (event.get("data")?, event.optional::<String>("data_base64")?) {
         (Some(data), None) => Ok(data.into()),
         (None, Some(encoded)) => {
@@ -222,21 +224,22 @@ fn data_of<'a>(event: &Members<'a>) -> Result<Cow<'a, str>, InvalidField> {
         (None, None) => Err(InvalidField::new("data", "is missing")),
         (Some(_), Some(_)) => Err(InvalidField::new(
             "data_base64",
-            "stands beside data: only one of them is allowed",
+            "only one of data and data_base64 is allowed",
         )),
     }
 }
 
-/// The standard alphabet; the padding may be missing.
+/// The standard alphabet. The padding may be missing.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
 impl RequestTimes {
-    /// When an event occurred, and its receipt. No event happened after it was received: a time that is ahead is a wrong clock's. One
-    /// that cannot be meant is none, and the webhook's own time stands for it.
-    fn placed(self, stated: Option<Timestamp>, index: u32) -> (Timestamp, Receipt) {
+    /// Returns when an event occurred, and its receipt. No event happened after it was received: a
+    /// later time comes from a wrong clock. For an implausible time, the webhook's own time is
+    /// used.
+    fn place_event(self, stated: Option<Timestamp>, index: u32) -> (Timestamp, Receipt) {
         let stated = stated.filter(|at| is_plausible(*at));
         let stated = stated.unwrap_or(self.sent_at);
         let receipt = Receipt {
@@ -249,7 +252,7 @@ impl RequestTimes {
 }
 
 impl SourcePolicy {
-    /// The partner of every event, where there is but one.
+    /// The partner of every event, if there is only one.
     #[must_use]
     pub fn only_partner(&self) -> Option<&PartnerId> {
         match self.partners.as_slice() {
@@ -275,7 +278,7 @@ impl SourcePolicy {
 }
 
 fn particulars(
-    data: &Members<'_>,
+    data: &JsonObject<'_>,
     policy: &SourcePolicy,
     occurred_at: Timestamp,
     dropped: &mut DroppedFields,
@@ -284,7 +287,7 @@ fn particulars(
     let category =
         category_of(&kind, &policy.kinds_added).ok_or_else(|| unknown_kind("data.kind", &kind))?;
     let mut text = |name| {
-        let shown = data.ornament(name, dropped, Some::<String>)?;
+        let shown = data.lenient(name, dropped, Some::<String>)?;
         if shown.contains(UNREADABLE) {
             dropped.count(name);
         }
@@ -307,7 +310,7 @@ fn particulars(
             cut_to_bytes(&format!("{kind}: {alert}"), MAX_LINE)
         }
     };
-    let severity = data.ornament("severity", dropped, |word: String| severity(&word));
+    let severity = data.lenient("severity", dropped, |word: String| severity(&word));
     let severity = severity.unwrap_or_else(|| {
         dropped.count_once("severity");
         DEFAULT_SEVERITY
@@ -319,15 +322,15 @@ fn particulars(
         device,
         user,
         link: data
-            .ornament("link", dropped, |text: String| link(&text))
+            .lenient("link", dropped, |text: String| link(&text))
             .flatten(),
     };
     Ok(Particulars {
         kind,
         category,
         severity,
-        // An alert that ended before it began has no end that can be meant.
-        expires_at: data.ornament("expires_at", dropped, |time: String| {
+        // An expiry before the alert's own time is implausible.
+        expires_at: data.lenient("expires_at", dropped, |time: String| {
             let end = crate::time::parse(&time).ok()?;
             (is_plausible(end) && end > occurred_at).then_some(end)
         }),
@@ -335,7 +338,8 @@ fn particulars(
     })
 }
 
-/// A kind as sources write it: in any case, and with a space or hyphen in place of the underscore.
+/// Parses a kind as sources write it: in any case, and with a space or hyphen instead of the
+/// underscore.
 fn kind(field: &str, text: &str) -> Result<Kind, InvalidField> {
     let text = text.trim().to_ascii_lowercase().replace([' ', '-'], "_");
     Kind::parse(text).map_err(|err| InvalidField::new(field, err.to_string()))
@@ -352,7 +356,7 @@ fn severity(word: &str) -> Option<Severity> {
     })
 }
 
-/// A web address, or nothing where the text is empty; none where it is something else.
+/// Parses a web address. `Some(None)` for an empty text, `None` for anything else.
 fn link(text: &str) -> Option<Option<String>> {
     let link = text.trim();
     if link.is_empty() {
@@ -368,7 +372,7 @@ fn link(text: &str) -> Option<Option<String>> {
 }
 
 pub(crate) fn snapshot(
-    data: &Members<'_>,
+    data: &JsonObject<'_>,
     partner: PartnerId,
     policy: &SourcePolicy,
     times: RequestTimes,
@@ -399,7 +403,7 @@ pub(crate) fn snapshot(
     if !is_plausible(taken_at) {
         return Err(InvalidField::new(
             "data.taken_at",
-            "is before 2000: it must be when the listing was taken",
+            "is before 2000: it must be when the snapshot was taken",
         ));
     }
     Ok(Message::Snapshot(SnapshotPart {

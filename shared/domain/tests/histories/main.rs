@@ -1,14 +1,17 @@
-//! Thousands of histories of one alert against a small model of ConnectWise and of what its user expects.
+//! Thousands of random histories of one alert, run against a small model of ConnectWise and of what
+//! its user expects.
 //!
-//! A history is a list of operations made from a number: events of a source that tells the truth, in any order and any number of
-//! times; answers that are lost, false, or given of something that happens later; workers that die at any step; set-up that changes
-//! meanwhile. Whatever it is, an alert never has two tickets for one life, every accepted event ends as something, nobody calls
-//! where nobody may, and at the end ConnectWise looks as the source does.
+//! A history is a list of operations, generated from a seed: events of a truthful source, in any
+//! order and any number of times; answers that are lost, wrong, or precede the effect; workers that
+//! die at any step; configuration changes in between. The invariants: an alert never has two
+//! tickets for one occurrence, every accepted event has an outcome, no call is made that is not
+//! allowed, and at the end ConnectWise matches the source.
 //!
-//! A failure prints the history's number, its shortest form that still fails, and the command that plays it again.
+//! A failure prints the seed, the shortest history that still fails, and the command that runs it
+//! again.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
-/// What every step must leave as it is; the words say what is not.
+/// An invariant that must hold after every step. The text says what is violated.
 macro_rules! hold {
     ($that:expr, $($words:tt)+) => {
         if !$that {
@@ -28,102 +31,102 @@ use crate::model::Model;
 
 const HISTORIES: u64 = 30_000;
 const SETTLE: SignedDuration = SignedDuration::from_mins(10);
-/// A claim runs for so many seconds: an invocation and its margin.
+/// The duration of a claim, in seconds: an invocation and its margin.
 const CLAIM: i64 = 65;
-/// More deliveries than any history needs to come to rest.
+/// More deliveries than any history needs to finish.
 const PATIENCE: usize = 400;
 const COMPANY: u64 = 19;
 const BOARD: u64 = 2;
 
-/// What happens next.
+/// One operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Op {
-    /// The source says something new, if it can: it resolves and updates only what is there.
+    /// The source sends a new event, if it can: it resolves and updates only an active alert.
     Say(Say),
-    /// What it says next ends by itself so many seconds later.
+    /// The next events expire this many seconds later.
     EndsIn(i64),
-    /// The alert is gone, and the source says nothing.
+    /// The alert ends, and the source sends nothing.
     Vanish,
-    /// The source lists what is active.
+    /// The source sends a snapshot.
     List(List),
     /// A run of reconcile.
     Reconcile(Run),
-    /// An event that was said before comes again.
+    /// An earlier event is delivered again.
     Again(usize),
-    /// The sender had no answer to an event and sends it again: the same body with a new timestamp.
+    /// The sender got no answer to an event and sends it again: the same body with a new timestamp.
     Retry(usize),
-    /// Somebody asks to decide again.
+    /// A message asks to decide again.
     Reconsider,
-    /// A person or reconcile retries what ConnectWise refused.
+    /// A person or reconcile retries a refused call.
     Release,
-    /// One of the messages in the queue is handed to a worker.
+    /// One of the messages in the queue is delivered to a worker.
     Deliver(Delivery),
-    /// So many seconds pass.
+    /// This many seconds pass.
     Pass(i64),
     Map(bool),
     Enable(bool),
-    /// ConnectWise refuses the connection, or takes it again and a probe has seen it.
+    /// ConnectWise refuses the connection, or accepts it again and a probe has seen that.
     Break(bool),
-    /// The table is lost, or set back to what it was at the last back-up.
+    /// The table is lost, or restored from the last back-up.
     Lose {
         restored: bool,
     },
-    /// The table as it is now can be restored later.
+    /// The table is backed up.
     BackUp,
-    /// The connection points at another ConnectWise, or at the same one behind another address.
+    /// The connection is changed to another ConnectWise, or to another address of the same one.
     Repoint {
         same: bool,
     },
-    /// A technician does this with what is open.
+    /// A technician does this to the open tickets.
     Technician(Deed),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Deed {
     Close,
-    /// To another company.
+    /// Moves them to another company.
     Move,
     ToOtherBoard,
     Delete,
     Merge,
 }
 
-/// A list of active alerts, and what is wrong with it.
+/// A snapshot, and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct List {
-    /// It was taken so many seconds ago.
+    /// It was taken this many seconds ago.
     on_its_way: i64,
-    /// And shows what was so many seconds before that.
+    /// And shows the state of this many seconds before that.
     behind: i64,
     is_empty: bool,
     is_torn: bool,
-    /// Its ids are written in capitals.
+    /// Its ids are in capitals.
     is_tidied: bool,
-    /// It states how many alerts it lists.
+    /// It states its total.
     is_counted: bool,
-    /// It names the kinds that it speaks of.
+    /// It names the kinds that it covers.
     of_disks: Option<bool>,
 }
 
 /// A run of reconcile.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Run {
-    /// So often each command comes.
+    /// How often each command is delivered.
     copies: usize,
     lists_are_late: bool,
-    /// It reads ConnectWise's open tickets, and what that is worth.
+    /// Whether it reads ConnectWise's open tickets, and how complete that list is.
     compares: Option<Searches>,
 }
 
-/// What time a source writes into its events.
+/// The time that a source writes into its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Clock {
     True,
-    /// None, or one that cannot be meant: the time of the webhook stands for it.
+    /// None, or an implausible one: the webhook's time is used.
     None,
-    /// One that is ahead of the receipt, which stands for it.
+    /// One that is later than the receipt, which is used instead.
     Fast,
-    /// In every event the time at which the alert first was raised.
+    /// In every event the time of the first raise.
     Creation,
 }
 
@@ -134,27 +137,27 @@ enum Say {
     Resolved,
 }
 
-/// One delivery, and how it is disturbed.
+/// One delivery, and its disturbances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Delivery {
     /// Which of the waiting messages.
     which: usize,
-    /// The worker dies before it touches the table or ConnectWise for the time of this number.
+    /// The worker dies before its call of this number to the table or ConnectWise.
     dies_at: Option<usize>,
-    /// How its writes to ConnectWise end, in turn; the rest is answered.
+    /// How its writes to ConnectWise end, in turn. Further ones succeed.
     fates: Vec<Fate>,
     searches: Searches,
 }
 
-/// What a worker's searches are worth.
+/// How a worker's searches behave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Searches {
     See,
-    /// They are not answered.
+    /// They fail.
     Fail,
-    /// They do not even show what they must.
+    /// They miss even the sentinels.
     Blind,
-    /// They are a moment behind.
+    /// They lag a moment.
     Stale,
 }
 
@@ -162,20 +165,20 @@ enum Searches {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Fate {
     Answered,
-    /// Done, and the answer is lost.
+    /// Done, but the answer is lost.
     Lost,
-    /// Not done, and answered as if it might have been.
+    /// Not done, and the answer does not say so.
     False500,
-    /// Answered as if it might have been done, and done so many seconds later.
+    /// The answer does not say whether it was done, and it is done this many seconds later.
     Late(i64),
-    /// Not done, and said so: later, please.
+    /// Not done: ConnectWise asks to retry later.
     Throttled,
 }
 
-/// A search may not yet show what is younger than this.
+/// A search may not show tickets that are younger than this.
 const BEHIND: i64 = 29;
 
-/// Numbers that look like chance and come from one: the same again for the same seed.
+/// A seeded generator of pseudo-random numbers.
 struct Dice(u64);
 
 impl Dice {
@@ -203,9 +206,9 @@ impl Dice {
 fn history(seed: u64) -> Vec<Op> {
     let mut dice = Dice(seed);
     let length = 3 + dice.below(30);
-    // Half of them know no set-up that changes, so that more of them get far.
+    // Half of the histories have no configuration changes, so that more of them get far.
     let set_up = dice.one_in(2);
-    // A third has no lists.
+    // A third has no snapshots.
     let lists = !dice.one_in(3);
     let ops = (0..length).map(|_| match lists && dice.one_in(3) {
         true => listing(&mut dice),
@@ -321,7 +324,7 @@ fn play(seed: u64, ops: &[Op]) -> Result<(), String> {
     model.come_to_rest()
 }
 
-/// Leaves out what is not needed for the history to fail.
+/// Removes operations that the failure does not need.
 fn shortest(seed: u64, mut ops: Vec<Op>) -> Vec<Op> {
     let mut at = 0;
     while at < ops.len() {

@@ -1,4 +1,4 @@
-//! The source, the queue, the table, and a small ConnectWise; and what must hold of them.
+//! The model: the source, the queue, the table and a small ConnectWise, and the invariants.
 
 use std::fmt::Debug;
 
@@ -18,35 +18,35 @@ use crate::reconcile::Snapshot;
 use crate::worker::Worker;
 use crate::{BEHIND, COMPANY, Clock, Deed, Delivery, List, Op, PATIENCE, Run, Say, Searches};
 
-/// A ticket in some ConnectWise.
+/// A ticket in one of the ConnectWise sites.
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
     pub(crate) ticket_ref: TicketRef,
     pub(crate) site: u32,
     pub(crate) open: bool,
-    /// When its alert was raised, as it says.
+    /// When its alert was raised, as the ticket states.
     pub(crate) raised_at: Timestamp,
-    /// The repeats before it was made.
+    /// The repeats before it was created.
     pub(crate) repeats: String,
-    /// When it came to be.
+    /// When it was created.
     pub(crate) entered: i64,
-    /// Long after ConnectWise should have settled.
+    /// It appeared long after ConnectWise should have settled.
     pub(crate) too_late: bool,
     pub(crate) closed_at: Option<i64>,
     pub(crate) touched: bool,
-    /// Reopened, and nobody asked for that.
+    /// It was reopened, but not by a person or a write.
     pub(crate) left_open: bool,
-    /// How often we reopened it.
+    /// How often Ticketbridge reopened it.
     pub(crate) reopened: usize,
     pub(crate) company: u64,
     pub(crate) board: u64,
-    /// What its priority stands for.
+    /// The severity of its priority.
     pub(crate) severity: Severity,
     pub(crate) deleted: bool,
     pub(crate) merged: bool,
-    /// When a person ended it.
+    /// When a person closed, merged or moved it.
     pub(crate) ended_at: Option<i64>,
-    /// Our notes.
+    /// The notes of Ticketbridge.
     pub(crate) notes: Vec<ModelNote>,
 }
 
@@ -55,15 +55,15 @@ pub(crate) struct Ticket {
 pub(crate) struct ModelNote {
     pub(crate) claim: ClaimId,
     pub(crate) op: Write,
-    /// What it says: two notes that say the same are one too many.
+    /// Its content. Two notes with the same content are one too many.
     pub(crate) says: String,
-    /// The connection's epoch when it was written: what was told under another one may be told again.
+    /// The connection's epoch when it was written. A note may be repeated under another epoch.
     pub(crate) epoch: u32,
-    /// It came long after ConnectWise should have settled.
+    /// It appeared long after ConnectWise should have settled.
     pub(crate) is_late: bool,
 }
 
-/// What a write does when its time comes.
+/// The effect of a write.
 #[derive(Debug, Clone)]
 pub(crate) enum Effect {
     Ticket(Box<Ticket>),
@@ -72,7 +72,7 @@ pub(crate) enum Effect {
     Severity { ticket: u64, severity: Severity },
 }
 
-/// An effect that is still to come.
+/// A pending effect.
 #[derive(Debug, Clone)]
 pub(crate) struct Coming {
     pub(crate) due: i64,
@@ -82,13 +82,13 @@ pub(crate) struct Coming {
 }
 
 impl Ticket {
-    /// No person took it for another use.
+    /// Whether no person uses it for something else.
     pub(crate) fn is_ours(&self) -> bool {
         self.company == COMPANY && !self.deleted && !self.merged && !self.left_open
     }
 }
 
-/// What the queue carries.
+/// A message in the queue.
 #[derive(Debug, Clone)]
 pub(crate) enum Message {
     Event(Box<Event>),
@@ -99,46 +99,44 @@ pub(crate) enum Message {
 
 pub(crate) struct Model {
     pub(crate) now: i64,
-    /// The source's last word, and all that it has said.
+    /// The source's last event, and all its events.
     pub(crate) active: bool,
-    /// Since when it says so without having said otherwise.
+    /// Since when the source has stated this without a contradiction.
     pub(crate) began: i64,
     pub(crate) clock: Clock,
     pub(crate) said: Vec<Event>,
     pub(crate) queue: Vec<Message>,
-    /// Since when the alert is there, or not; and when it ends by itself.
+    /// Since when the alert is active or not, and when it expires.
     pub(crate) there: Vec<(i64, bool)>,
     pub(crate) ends: Option<i64>,
     pub(crate) ends_in: Option<i64>,
     pub(crate) snapshots: Vec<Snapshot>,
-    /// What reconcile showed to be gone, and was right to.
+    /// The resolutions by reconcile, which were correct.
     pub(crate) shown: Vec<(EventOrder, Resolution)>,
-    /// The table.
     pub(crate) stored: Option<Record>,
-    /// The table as its lists have it, a moment late.
+    /// The table as its index lists it, with a lag.
     pub(crate) indexed: Option<Record>,
     pub(crate) backup: Option<Record>,
     pub(crate) is_set_back: bool,
     pub(crate) is_repointed: bool,
-    /// A raise overtook the resolve before it and was counted as a repeat of the raise before that.
+    /// A raise overtook the preceding resolve and was counted as a repeat of the earlier raise.
     pub(crate) is_overtaken: bool,
     pub(crate) view: ConnectionView,
     pub(crate) broken: bool,
-    /// All ConnectWise sites: a ticket's number is its place, from 1.
+    /// The tickets of all ConnectWise sites. A ticket's id is its position, from 1.
     pub(crate) tickets: Vec<Ticket>,
-    /// What is still to come of writes that were answered before they were done.
+    /// The pending effects of writes that were answered before they were done.
     pub(crate) coming: Vec<Coming>,
     /// The ConnectWise that the connection points at.
     pub(crate) site: u32,
-    /// ConnectWise's clock is so many seconds off.
+    /// How many seconds ConnectWise's clock is off.
     pub(crate) clock_off: i64,
-    /// A workflow of ConnectWise reopens a closed ticket that gets a note.
+    /// A ConnectWise workflow reopens a closed ticket that gets a note.
     pub(crate) notes_reopen: bool,
     pub(crate) calls: usize,
     pub(crate) claims: usize,
 }
 
-/// The worker is dead.
 pub(crate) struct Died;
 
 pub(crate) fn at(second: i64) -> Timestamp {
@@ -300,7 +298,8 @@ impl Model {
             }
             Op::Repoint { same } => {
                 self.is_repointed = true;
-                // A person takes longer to enter another address than ConnectWise's search lags behind.
+                // A person takes longer to enter another address than ConnectWise's search lags
+                // behind.
                 self.pass(BEHIND + 1);
                 let connection = self.view.connection.as_mut().unwrap();
                 connection.epoch += 1;
@@ -317,7 +316,7 @@ impl Model {
         self.invariants()
     }
 
-    /// A person does something with the open tickets.
+    /// A person changes the open tickets.
     fn deed(&mut self, deed: Deed) {
         let now = self.now;
         for ticket in self
@@ -333,7 +332,7 @@ impl Model {
                 Deed::Close => (ticket.open, ticket.closed_at) = (false, Some(now)),
                 Deed::Delete => ticket.deleted = true,
                 Deed::ToOtherBoard => ticket.board += 1,
-                // A table that is lost takes what it finds for its own, wherever that lies.
+                // After a loss, the table adopts the tickets that it finds, on any board.
                 Deed::Move | Deed::Merge if self.is_set_back => {}
                 Deed::Move => ticket.company = COMPANY + 1,
                 Deed::Merge => {
@@ -385,14 +384,15 @@ impl Model {
                 ticket.notes.push(note);
                 if reopens && !ticket.open && !ticket.deleted {
                     (ticket.open, ticket.closed_at) = (true, None);
-                    // What a workflow does with a note that comes long after its time looks as if a technician had done it.
+                    // If a note appears long after its time and a workflow reacts, that looks like
+                    // a technician's change.
                     ticket.touched |= is_late;
                     ticket.left_open |= is_late;
                 }
             }
             Effect::Status { ticket, open } => {
                 let ticket = self.ticket_mut(ticket);
-                // One that reopens a ticket long after its time cannot be foreseen.
+                // A late reopening cannot be foreseen.
                 ticket.too_late |= is_late && open && !ticket.open;
                 ticket.reopened += usize::from(open && !ticket.open);
                 ticket.open = open;
@@ -402,11 +402,12 @@ impl Model {
         }
     }
 
-    /// A table that is lost while a create is uncertain does not know of it: that is more than can be mended.
+    /// If the table is lost while a create is uncertain, the table does not know of it, which
+    /// cannot be repaired.
     fn lose(&mut self, restored: bool) {
         let uncertain = |record: &Record| record.claim.is_some() || !record.rechecks.is_empty();
         let left_alone = |ticket: &Ticket| ticket.merged || ticket.company != COMPANY;
-        // Of events without times of their own, a table that is lost cannot know which it had.
+        // A lost table cannot know which events without times it had.
         if self.clock != Clock::True
             || self.stored.iter().chain(&self.backup).any(uncertain)
             || !self.coming.is_empty()
@@ -415,14 +416,15 @@ impl Model {
             return;
         }
         self.is_set_back = true;
-        // Nobody loses a table in a moment.
+        // A loss of the table takes time.
         self.pass(60);
         self.stored = self.backup.clone().filter(|_| restored);
-        // A restore says so; a table that is gone is seen to be at the first look.
+        // A restore is announced; a lost table is noticed at the first access.
         self.view.ticket_index = restored.then_some(TicketIndexState::Rebuilding);
     }
 
-    /// The same body once more, received now. As long as the first copy is under way it cannot be known which of the two was first.
+    /// The same body again, received now. While the first copy is in the queue, it is unknown which
+    /// of the two was first.
     fn retry(&mut self, which: usize) {
         let Some(said) = self.said.get(which % self.said.len().max(1)) else {
             return;
@@ -446,7 +448,7 @@ impl Model {
     fn say(&mut self, say: Say) {
         match say {
             Say::Raised(_) => {
-                // Gone without a word, it looks as if it went on.
+                // Without an event, the alert seems to be active.
                 if !self.active {
                     self.began = self.now;
                 }
@@ -488,7 +490,7 @@ impl Model {
             touches: 0,
             writes: 0,
         };
-        // A message goes only when a worker that is alive says so.
+        // A message is deleted only if its worker survives and says so.
         match worker.run()? {
             Ok(true) => {
                 self.queue.remove(which);
@@ -499,7 +501,7 @@ impl Model {
     }
 
     fn invariants(&self) -> Result<(), String> {
-        // One that comes long after its time cannot be foreseen. It is found and closed later.
+        // A very late one cannot be foreseen. It is found and closed later.
         let tickets: Vec<_> = self
             .tickets
             .iter()
@@ -530,12 +532,12 @@ impl Model {
                 ticket.notes
             );
         }
-        // Without a claim nothing is under way: each write of unknown outcome was settled first.
+        // Without a claim no write is under way: each write of unknown outcome was settled first.
         let is_claimed = self
             .stored
             .as_ref()
             .is_some_and(|record| record.claim.is_some());
-        // Some writes are looked for again.
+        // Some writes are searched for again.
         let is_looked_for = |coming: &&Coming| {
             let rechecks = self.stored.iter().flat_map(|record| record.rechecks.iter());
             let mut ops = rechecks.map(|recheck| recheck.op);
@@ -549,7 +551,7 @@ impl Model {
         let changes = |coming: &&Coming| match coming.effect {
             Effect::Ticket(_) => true,
             Effect::Note { ticket, .. } => !self.ticket(ticket).deleted,
-            // A person may have done the same meanwhile.
+            // A person may have done the same in the meanwhile.
             Effect::Status { ticket, open } => self.ticket(ticket).open != open,
             Effect::Severity { ticket, severity } => {
                 let ticket = self.ticket(ticket);
@@ -566,7 +568,7 @@ impl Model {
         Ok(())
     }
 
-    /// Where no message waits, the record says what became of the events: a ticket, an end, or why not.
+    /// If no message waits, the record has the outcome of the events: a ticket, an end, or a block.
     fn is_accounted_for(&self) -> Result<(), String> {
         let waits = |message: &Message| matches!(message, Message::Event(_));
         if self.queue.iter().any(waits) || self.is_set_back {
@@ -597,10 +599,11 @@ impl Model {
         Ok(())
     }
 
-    /// The source's last word is what is wanted, unless something that is newer shows that it is gone.
+    /// The source's last event is the desired state, unless something newer shows that the alert is
+    /// resolved.
     fn is_heard(&self, record: &Record) -> Result<(), String> {
         let desired = &record.desired;
-        // An update that overtook its raise is not heard.
+        // An update that overtook its raise is ignored.
         let is_heard = |event: &&Event| !matches!(event.change, AlertChange::Updated(_));
         let newest = self.said.iter().filter(is_heard).map(Event::order).max();
         let shown = desired.resolution.is_some() && (desired.last >= newest || self.is_set_back);
@@ -615,7 +618,8 @@ impl Model {
         Ok(())
     }
 
-    /// A list that is right, and a run that reads it and all tickets: what it asks for is done, and the next asks for nothing.
+    /// A correct snapshot, and a run that reads it and all tickets: after its commands the next run
+    /// proposes nothing.
     fn look(&mut self) -> Result<(), String> {
         self.pass(601);
         self.list(&List {
@@ -643,7 +647,7 @@ impl Model {
         Ok(())
     }
 
-    /// Every event once more, in order.
+    /// Delivers every event again, in order.
     fn replay(&mut self) -> Result<(), String> {
         self.queue = self
             .said
@@ -656,7 +660,8 @@ impl Model {
         Ok(())
     }
 
-    /// All is mended and handed out again until nothing waits; then ConnectWise must look as the source does.
+    /// Everything is repaired and delivered until the queue is empty. Then ConnectWise must match
+    /// the source.
     pub(crate) fn come_to_rest(&mut self) -> Result<(), String> {
         self.step(&Op::Break(false))?;
         self.step(&Op::Map(true))?;
@@ -665,7 +670,8 @@ impl Model {
         if self.is_set_back {
             self.replay()?;
         }
-        // What blocked is gone, what stood too long a person lets go on, and what was given up is searched for once more.
+        // Every block ends, a person releases old alerts, and the given-up writes are searched for
+        // again.
         self.queue = vec![Message::Reconsider, Message::Release];
         self.drain()?;
         for _ in 0..10 {
@@ -678,7 +684,8 @@ impl Model {
         }
         self.look()?;
         self.agrees()?;
-        // An update that overtakes its raise, in a later life than the first, is not heard. It is when it comes again, once.
+        // An update that overtakes the raise of a later occurrence is ignored. It counts when it is
+        // delivered again, once.
         if self
             .said
             .iter()
@@ -688,11 +695,11 @@ impl Model {
             self.look()?;
             self.agrees()?;
         }
-        // A note that was too soon is made when it is next asked for.
+        // A note that was too early is written at the next decision.
         self.pass(3700);
         self.queue.push(Message::Reconsider);
         self.drain()?;
-        // A text may be kept that was not, while the record is blocked.
+        // While the record is blocked, a text may be stored that was not before.
         let without_text = |record: Option<&Record>| {
             record.map(|record| Record {
                 payload: None,
@@ -731,7 +738,8 @@ impl Model {
         Err(format!("no end in sight: {:?}", self.stored))
     }
 
-    /// What is recorded as written is on the ticket, and who is said to have closed it did.
+    /// Every write that is recorded as done is visible on the ticket, and the recorded person or
+    /// program closed it.
     fn is_true(&self, record: &Record) -> Result<(), String> {
         let (Some(actual), false) = (&record.actual, self.is_set_back) else {
             return Ok(());
@@ -749,7 +757,8 @@ impl Model {
                     true => format!("{} since ", open.noted_repeats),
                     false => format!("{} since {raised_at:?}", open.noted_repeats),
                 };
-                // What a search recalls may have been told already, and a reopened ticket says so.
+                // The notes on a ticket that a search found may report earlier repeats, and a
+                // reopened ticket says so.
                 let told = open.noted_repeats == 0
                     || ticket.reopened > 0
                     || ticket.repeats.contains(&says)
@@ -765,7 +774,7 @@ impl Model {
             }
             Actual::Closed(closed) => {
                 let ticket = self.ticket(closed.ticket_id);
-                // A close of unknown outcome is forgotten where the connection points elsewhere meanwhile.
+                // A close of unknown outcome is forgotten if the connection is changed meanwhile.
                 let may_be_touched = ticket.touched || self.is_repointed;
                 hold!(
                     closed.by != ClosedBy::Technician || may_be_touched,
@@ -807,10 +816,10 @@ impl Model {
             Some(Actual::Closed(closed)) if closed.occurrence == record.occurrence && closed.by != ClosedBy::Us
         );
         if let Some(Actual::Closed(closed)) = record.actual.as_ref().filter(|_| ended_by_person) {
-            // Where ConnectWise's clock is hours ahead, a closing looks later than it was.
+            // If ConnectWise's clock is hours ahead, a close looks later than it was.
             let is_true = self.clock_off <= 0;
             let ended_at = self.ticket(closed.ticket_id).ended_at.filter(|_| is_true);
-            // One that ended by itself before anybody saw what the person did needs none.
+            // An alert that expired before a person's change was seen needs no ticket.
             let stands = self.active && record.desired.active;
             hold!(
                 !stands || self.is_set_back || ended_at.is_none_or(|at| self.began <= at),
@@ -825,7 +834,8 @@ impl Model {
         );
         let kept = self.on_resolve() == OnResolve::Note && record.open().is_some();
         let desired = usize::from(active && !ended_by_person || kept);
-        // A table that was set back may not know of a ticket of a later life until all tickets are imported.
+        // A restored table may not know the ticket of a later occurrence until all tickets are
+        // imported.
         hold!(
             open == desired || open <= 1 && self.is_set_back,
             "{open} open tickets, {desired} wanted: {record:?}"
@@ -835,7 +845,7 @@ impl Model {
 }
 
 impl Model {
-    /// ConnectWise refuses the keys: from now on nobody calls.
+    /// ConnectWise refuses the keys: no more calls are made.
     pub(crate) fn refuse(&mut self) {
         self.view.breaker.open = Some(BlockedSince {
             reason: Blocked::ConnectionBroken,
@@ -848,7 +858,6 @@ impl Model {
         &self.tickets[usize::try_from(number).unwrap() - 1]
     }
 
-    /// A ticket as ConnectWise shows it.
     pub(crate) fn found(&self, number: u64) -> FoundTicket {
         let ticket = self.ticket(number);
         let by_its_clock = |second: i64| at(second + self.clock_off);

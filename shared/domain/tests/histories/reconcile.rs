@@ -1,4 +1,5 @@
-//! What the source lists, and one run of reconcile over it; and, apart from the plan, whether what it asks for may be asked.
+//! Snapshots, one run of reconcile over them, and, independent of the plan, whether its proposals
+//! are allowed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,20 +19,19 @@ use crate::{BEHIND, List, Run, Searches};
 /// How far snapshots lag behind events at most, in seconds.
 const LAG: i64 = 600;
 
-/// A snapshot as far as its parts came.
+/// A snapshot, as far as its parts have arrived.
 #[derive(Debug, Clone)]
 pub(crate) struct Snapshot {
     id: SnapshotId,
     taken: i64,
     received: i64,
     kinds: Option<Vec<Kind>>,
-    /// Whether the alert is in it.
     has: bool,
     is_empty: bool,
     is_torn: bool,
-    /// Its ids were tidied on the way: none is written as in the events.
+    /// Another system rewrote its ids: none is spelled as in the events.
     is_tidied: bool,
-    /// It states how many alerts it lists.
+    /// It states its total.
     is_counted: bool,
 }
 
@@ -66,7 +66,6 @@ impl Snapshot {
         u32::from(self.has) + u32::from(!self.is_empty)
     }
 
-    /// The alert, and another.
     fn list(&self) -> Vec<AlertKey> {
         let other = AlertKey {
             alert_id: AlertId::parse("b").unwrap(),
@@ -85,7 +84,8 @@ impl Snapshot {
         written.collect()
     }
 
-    /// It is whole, of today, and shows that the alert is gone which was last heard of then.
+    /// Whether it is complete, of today, and proves that the alert is resolved whose last event was
+    /// received then.
     fn lacks(&self, last: i64, now: i64) -> bool {
         let is_new = now - self.taken <= 24 * 3600 && self.taken >= last + LAG;
         !self.is_torn && is_new && !self.has
@@ -93,7 +93,7 @@ impl Snapshot {
 }
 
 impl Model {
-    /// The source lists what is active, perhaps not right, and the list comes at once or late.
+    /// The source sends a snapshot, which may be wrong and may arrive late.
     pub(crate) fn list(&mut self, list: &List) {
         let taken = self.now - list.on_its_way;
         let seen = taken - list.behind;
@@ -116,7 +116,7 @@ impl Model {
         });
     }
 
-    /// A run of reconcile: what it asks for goes to the queue, once, twice or never.
+    /// A run of reconcile. Its commands go to the queue, once, twice or never.
     pub(crate) fn reconcile(&mut self, run: &Run) -> Result<(), String> {
         for command in self.plan(run)? {
             let message = Message::Command(Box::new(command));
@@ -125,7 +125,7 @@ impl Model {
         Ok(())
     }
 
-    /// What a run asks for.
+    /// The commands of a run.
     pub(crate) fn plan(&mut self, run: &Run) -> Result<Vec<Command>, String> {
         let listed = match run.lists_are_late {
             true => self.indexed.clone(),
@@ -144,7 +144,8 @@ impl Model {
             census.resolution_plan(resolved_alerts, &[], &Default::default(), at(self.now));
         let mut proposals = resolution_plan.proposals;
         if let Some(searches) = run.compares {
-            // If ConnectWise's list fails, nothing is known of tickets; which alerts are gone does not depend on it.
+            // If ConnectWise's list fails, nothing is known of tickets. Which alerts are resolved
+            // does not depend on it.
             proposals.extend(self.compared(&census, searches).into_iter().flatten());
         }
         let Some(stored) = self.stored.clone() else {
@@ -186,7 +187,7 @@ impl Model {
         ScopeSnapshots { snapshots, found }
     }
 
-    /// ConnectWise's open tickets beside the recorded one; nothing where the list fails.
+    /// ConnectWise's open tickets next to the recorded one. `None` if the list fails.
     fn compared(&mut self, census: &Census, searches: Searches) -> Option<Vec<Proposal>> {
         if self.broken {
             self.refuse();
@@ -197,7 +198,7 @@ impl Model {
             Searches::Stale => self.now - BEHIND,
             Searches::See | Searches::Blind => self.now,
         };
-        // Blind: a role hides all boards.
+        // A security role hides all boards.
         let sees = searches != Searches::Blind;
         let shown: Vec<FoundTicket> = (1..)
             .zip(&self.tickets)
@@ -220,7 +221,7 @@ impl Model {
         Some(proposals)
     }
 
-    /// Whether the source's lists, or the alert's own time, say that it is gone which was last heard of so.
+    /// Whether snapshots or expiry prove that the alert with this last event is resolved.
     fn may_be_gone(&self, last: &EventOrder, shown: &Resolution) -> Result<(), String> {
         let heard = last.occurred_at.as_second() - at(0).as_second();
         let speaks = |sent: &&Snapshot| {
@@ -256,7 +257,7 @@ impl Model {
                         "empty snapshots show nothing so soon: {lists:?}"
                     );
                 }
-                // However far the source's snapshots lag, an alert that is active is not closed.
+                // However far the source's snapshots lag, an active alert's ticket is not closed.
                 let was_away = self
                     .there
                     .iter()
@@ -273,7 +274,7 @@ impl Model {
                 };
                 let said = self.said.iter().find(|event| event.digest == last.digest);
                 let said = said.and_then(ends);
-                // Of one moment the later end counts.
+                // Of two events of one moment, the later end counts.
                 let of_moment = |event: &&Event| event.occurred_at == last.occurred_at;
                 let mut of_moment = self.said.iter().filter(of_moment);
                 let later = of_moment.any(|event| ends(event) == Some(*end));
@@ -284,7 +285,7 @@ impl Model {
                 hold!(*end <= at(self.now), "it has not ended yet: {end}");
                 let has = newest.is_some_and(|newest| {
                     let is_new = self.now - newest.taken <= 24 * 3600;
-                    // Beside a torn one of the same time nothing is known.
+                    // With an incomplete one of the same time nothing is known.
                     let mut same_time = lists.iter().filter(|sent| sent.taken == newest.taken);
                     let is_whole = same_time.all(|sent| !sent.is_torn);
                     newest.has && is_whole && is_new && at(newest.taken) >= *end
@@ -295,7 +296,7 @@ impl Model {
         Ok(())
     }
 
-    /// I3: nobody closes a ticket unless its alert was gone.
+    /// I3: a ticket is closed only if its alert was resolved.
     pub(crate) fn may_close(&self, record: &Record) -> Result<(), String> {
         let desired = &record.desired;
         let Some(last) = desired.last.as_ref().filter(|_| !desired.active) else {
@@ -318,7 +319,7 @@ fn disk() -> Kind {
     Kind::parse("disk").unwrap()
 }
 
-/// As reconcile makes it of a proposal, from the record as it is.
+/// The command for a proposal, by the current record.
 fn command(record: &Record, proposal: &Proposal) -> Option<Command> {
     let open = record.open().map(|open| open.ticket_id);
     let (action, ticket_id) = match &proposal.action {

@@ -2,7 +2,7 @@
 
 use domain::adopt::{FoundTicket, adopt, adopt_prior_tickets, apply_recheck};
 use domain::command::CommandAction;
-use domain::decide::{Decision, NoteContent, TicketWrite, decide, can_look_up};
+use domain::decide::{Decision, NoteContent, TicketWrite, can_look_up, decide};
 use domain::done::{ObservedTicket, WriteEffect, apply_effect, apply_observation};
 use domain::event::{AlertChange, Event};
 use domain::fold::fold;
@@ -28,24 +28,23 @@ pub(crate) struct Worker<'a> {
 }
 
 type Alive<T> = Result<T, Died>;
-/// A call was done, or what came of it instead.
+/// A call that succeeded, or its failure.
 type Heard = Result<(), Called>;
 
-/// What came of a call.
+/// The failure of a call.
 enum Called {
     Made(u64),
     Done(WriteEffect),
-    /// No answer came.
     Uncertain,
-    /// An answer came, and it does not say whether anything was done.
+    /// The answer does not say whether anything was done.
     Unclear,
     Refused,
     Throttled,
-    /// The status was set, and is not what was set.
+    /// The status was set, but is another one now.
     Unchanged,
 }
 
-/// What came of a search.
+/// The result of a search.
 enum Looked {
     Shown(Vec<FoundTicket>),
     Blind,
@@ -54,9 +53,9 @@ enum Looked {
 }
 
 impl Worker<'_> {
-    /// Whether the message may go; or the worker died.
+    /// Returns whether the message may be deleted, unless the worker dies.
     pub(crate) fn run(&mut self) -> Result<Alive<bool>, String> {
-        // What a command asks for is done once.
+        // A command is applied once.
         let mut obeyed = false;
         for _ in 0..30 {
             if self.touch().is_err() {
@@ -110,7 +109,7 @@ impl Worker<'_> {
                     let has_text = record.text(self.event).is_some()
                         || unreachable_ticket_text(&record).is_some();
                     if matches!(step, TicketWrite::Create(_)) && !has_text {
-                        // The message that raised it is still in the queue and has the text.
+                        // The message of the raise is still in the queue and has the text.
                         return Ok(Ok(false));
                     }
                     self.may_write(&step)?;
@@ -140,20 +139,21 @@ impl Worker<'_> {
         folded
     }
 
-    /// The ticket that is to be looked at, if it still is, and may be.
+    /// The ticket that is to be looked at, if it is still recorded and the call is allowed.
     fn to_look_at(&self, record: &Record) -> Option<OpenTicket> {
         let Message::Command(command) = self.message else {
             return None;
         };
         let here = |open: &&OpenTicket| open.epoch == self.model.epoch();
         let open = record.open().filter(here)?;
-        let looks =
-            command.action == CommandAction::Look && command.applies_to(record) && record.claim.is_none();
+        let looks = command.action == CommandAction::Look
+            && command.applies_to(record)
+            && record.claim.is_none();
         let may = can_look_up(&self.view, at(self.model.now));
         (looks && may).then(|| open.clone())
     }
 
-    /// Looks at a ticket, and records what a person did with it.
+    /// Looks at a ticket, and records a person's changes.
     fn look_at(&mut self, stored: &Record, record: Record, open: &OpenTicket) -> Alive<()> {
         let Ok(ended) = self.read(open.ticket_id, &record.ticket_ref())? else {
             return Ok(());
@@ -167,7 +167,7 @@ impl Worker<'_> {
         self.save(stored, seen)
     }
 
-    /// The worker touches the table or ConnectWise, unless it dies just before.
+    /// Counts a call to the table or ConnectWise. The worker may die just before.
     fn touch(&mut self) -> Alive<()> {
         if self.delivery.dies_at == Some(self.touches) {
             return Err(Died);
@@ -191,7 +191,7 @@ impl Worker<'_> {
         self.save(stored, blocked)
     }
 
-    /// Nobody writes where nobody may, as the worker saw it when it began.
+    /// No write is made that was not allowed when the worker started.
     fn may_write(&self, step: &TicketWrite) -> Result<(), String> {
         let model = &*self.model;
         let breaker = &self.view.breaker;
@@ -218,7 +218,7 @@ impl Worker<'_> {
         Ok(())
     }
 
-    /// Looks for tickets that carry a token, or any.
+    /// Searches for tickets with a reference, or for any.
     fn look(&mut self, ticket_ref: Option<&TicketRef>) -> Alive<Looked> {
         self.touch()?;
         let model = &mut *self.model;
@@ -329,7 +329,7 @@ impl Worker<'_> {
         Ok(None)
     }
 
-    /// Claims, calls, and records; tells whether the message may go where that is known.
+    /// Claims, calls and records. Returns whether the message may be deleted, if known.
     fn write(&mut self, step: &TicketWrite, record: Record) -> Alive<Option<bool>> {
         let text = record.text(self.event).cloned();
         self.model.claims += 1;
@@ -384,7 +384,7 @@ impl Worker<'_> {
         })
     }
 
-    /// A write reaches ConnectWise, and its fate is known: what is heard of it, and when it is done, if it is.
+    /// A write reaches ConnectWise. Decides its answer, and when it takes effect, if ever.
     fn call(&mut self) -> Alive<(Heard, Option<i64>)> {
         self.touch()?;
         self.model.calls += 1;
@@ -436,7 +436,7 @@ impl Worker<'_> {
         })
     }
 
-    /// What a write does comes at its time, or never.
+    /// The effect of a write comes at its time, or never.
     fn comes(&mut self, due: Option<i64>, effect: Effect) {
         if let Some(due) = due {
             let is_late = due - self.model.now > SETTLE.as_secs();
@@ -449,7 +449,7 @@ impl Worker<'_> {
         }
     }
 
-    /// Reads a ticket: whether a person ended it.
+    /// Reads a ticket, to see whether a person closed or moved it.
     fn read(
         &mut self,
         ticket: u64,
@@ -467,7 +467,7 @@ impl Worker<'_> {
         }))
     }
 
-    /// Sets a ticket's status, and reads it again.
+    /// Sets a ticket's status, and reads the ticket again.
     fn set_open(
         &mut self,
         ticket: u64,
@@ -576,7 +576,7 @@ impl Worker<'_> {
     }
 }
 
-/// What a ticket or note says of repeats.
+/// The repeats that a ticket or note reports.
 fn repeats(claim: &Claim) -> String {
     format!("{} since {:?}", claim.repeats, claim.raise_received_at)
 }

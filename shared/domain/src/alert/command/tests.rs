@@ -1,10 +1,10 @@
 use super::*;
-use crate::alert::event::{AlertChange, Event, EventDigest, Particulars, Severity};
+use crate::alert::event::{AlertChange, Event, EventDigest, Particulars};
 use crate::alert::fold::fold;
 use crate::alert::record::{Claim, ClosedBy, NoteKind, Op};
 use crate::closing::snapshot::tests::{alert, minute};
 use crate::wire::message::Message;
-use crate::{ClaimId, EventId, SnapshotId, TicketRef, fixtures};
+use crate::{EventId, SnapshotId, TicketRef, fixtures};
 
 fn event(at: i64, change: AlertChange) -> Event {
     Event::immediate(
@@ -30,7 +30,7 @@ fn updated(at: i64) -> Event {
     event(at, AlertChange::Updated(particulars(Some(90))))
 }
 
-/// The raise once more, with its time, received at another.
+/// The raise again, with its time, received at another.
 fn repeat_of_raise(received_at: Timestamp) -> Event {
     let mut repeat = raised(0);
     repeat.digest = EventDigest::new(&["repeat"]);
@@ -39,30 +39,10 @@ fn repeat_of_raise(received_at: Timestamp) -> Event {
 }
 
 fn claim(op: Op) -> Claim {
-    let id = ClaimId::parse("c").unwrap();
-    Claim {
-        id,
-        op,
-        reason: "test".into(),
-        ticket_ref: TicketRef::new(&alert("contoso", "a"), 1),
-        ticket_id: None,
-        board_id: Some(2),
-        company_id: 19,
-        epoch: 1,
-        severity: Severity::Medium,
-        began_at: minute(0),
-        raise_received_at: None,
-        repeats: 0,
-        until: minute(1),
-        uncertain_at: None,
-        visits: 0,
-        visited_at: None,
-        empty_visits: 0,
-        suspected_refusal: None,
-    }
+    fixtures::new_claim(op, TicketRef::new(&alert("contoso", "a"), 1), minute(0))
 }
 
-/// Raised at minute 0, to end at minute 60.
+/// Raised at minute 0, expires at minute 60.
 fn active() -> Record {
     fold(Record::new(alert("contoso", "a")), &raised(0))
 }
@@ -98,7 +78,7 @@ fn gone(record: &Record, shown: Resolution) -> Command {
 }
 
 #[test]
-fn what_is_shown_to_be_gone_stands_no_more_and_all_else_stays() {
+fn a_resolve_command_changes_only_the_desired_state() {
     for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
             let after = gone(&record, shown.clone()).apply(record.clone(), minute(70));
@@ -113,7 +93,7 @@ fn what_is_shown_to_be_gone_stands_no_more_and_all_else_stays() {
 }
 
 #[test]
-fn a_record_that_moved_on_makes_a_command_void() {
+fn a_changed_record_makes_a_command_void() {
     let none = active();
     let open = with_ticket(77);
     let ours = open.clone().with_closed(77, 1, ClosedBy::Us, minute(9));
@@ -131,7 +111,7 @@ fn a_record_that_moved_on_makes_a_command_void() {
     other_end.desired.details.as_mut().unwrap().expires_at = Some(minute(61));
     let claimed = |record: &Record, op| record.clone().with_claim(claim(op));
     let seen_gone = gone(&open, absent()).apply(open.clone(), minute(11));
-    // Made for this record; does it fit that one: of a list, of a time, to look.
+    // Commands for one record, applied to another: of a snapshot, of expiry, and to look.
     let cases: [(&str, &Record, Record, [bool; 3]); 17] = [
         ("unmoved", &open, open.clone(), [true; 3]),
         (
@@ -188,18 +168,23 @@ fn a_record_that_moved_on_makes_a_command_void() {
             command(made_for, CommandAction::Look),
         ];
         for (command, fits) in commands.iter().zip(fits) {
-            assert_eq!(command.fits(&now), fits, "{what}: {:?}", command.action);
+            assert_eq!(
+                command.applies_to(&now),
+                fits,
+                "{what}: {:?}",
+                command.action
+            );
             let after = command.apply(now.clone(), minute(70));
             let takes = fits && command.action != CommandAction::Look;
             assert_eq!(after != now, takes, "{what}: {:?}", command.action);
         }
         let duplicates = command(made_for, CommandAction::LookForDuplicates);
-        assert_eq!(duplicates.fits(&now), fits[2], "{what}");
+        assert_eq!(duplicates.applies_to(&now), fits[2], "{what}");
     }
 }
 
 #[test]
-fn an_alert_whose_ticket_a_person_ended_is_raised_anew_once_it_is_known_to_be_gone() {
+fn a_resolve_after_a_persons_close_allows_a_new_occurrence() {
     let ended = with_ticket(77).with_closed(77, 1, ClosedBy::Technician, minute(9));
     let repeated = fold(ended.clone(), &repeat_of_raise(minute(80)));
     assert_eq!(repeated.occurrence, 1, "it goes on");
@@ -212,7 +197,7 @@ fn an_alert_whose_ticket_a_person_ended_is_raised_anew_once_it_is_known_to_be_go
 }
 
 #[test]
-fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
+fn duplicates_are_searched_at_once_by_reference() {
     let record = with_ticket(77);
     let action = |record: &Record| command(record, CommandAction::LookForDuplicates);
     let after = action(&record).apply(record.clone(), minute(70));
@@ -225,7 +210,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
         at: minute(70),
         last: true,
     };
-    assert_eq!(*after.rechecks, [due.clone()]);
+    assert_eq!(*after.rechecks, *std::slice::from_ref(&due));
     let again = action(&record).apply(after.clone(), minute(71));
     assert_eq!(again, after, "not put off");
 
@@ -262,7 +247,7 @@ fn duplicates_are_looked_for_at_once_by_the_token_that_the_ticket_carries() {
 }
 
 #[test]
-fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
+fn an_update_revives_an_alert_that_no_event_resolved() {
     for record in [active(), with_ticket(77)] {
         for shown in [absent(), expired()] {
             let seen_gone = gone(&record, shown).apply(record.clone(), minute(61));
@@ -298,7 +283,7 @@ fn an_update_revives_what_only_a_list_or_the_time_showed_to_be_gone() {
     );
 }
 
-/// What lies in the queue is older than the code that reads it.
+/// Messages in the queue are older than the code that reads them.
 #[test]
 fn commands_have_one_form_on_the_queue() {
     let record = with_ticket(77);
@@ -352,12 +337,12 @@ fn a_retry_is_for_one_refusal_and_void_after_it() {
         },
     };
     assert_eq!(retry.apply(refused(5), minute(6)), record);
-    // Refused once more since, blocked for something else, or claimed.
+    // Refused again since, blocked for another reason, or claimed.
     let unavailable = crate::Blocked::ConnectionUnavailable;
     let elsewhere = record.clone().with_blocked(unavailable, None, minute(5));
     let claimed = refused(5).with_claim(claim(Op::Create));
     for moved in [refused(6), elsewhere, claimed, record.clone()] {
-        assert!(!retry.fits(&moved));
+        assert!(!retry.applies_to(&moved));
         assert_eq!(retry.apply(moved.clone(), minute(7)), moved);
     }
     let text = Message::Command(retry.clone()).to_json();

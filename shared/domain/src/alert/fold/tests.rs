@@ -1,24 +1,10 @@
 use super::*;
 use crate::alert::event::{EventDigest, Receipt, Severity};
 use crate::alert::record::{Claim, ClosedBy, Op, OpenTicket};
-use crate::{
-    AlertId, AlertKey, ClaimId, EventId, PartnerId, SourceId, TenantId, TicketRef, fixtures,
-};
+use crate::fixtures::{self, at, key, new_claim};
+use crate::{EventId, TicketRef};
 
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_790_000_000 + second).unwrap()
-}
-
-fn key() -> AlertKey {
-    AlertKey {
-        partner: PartnerId::parse("acme").unwrap(),
-        tenant: TenantId::parse("contoso").unwrap(),
-        source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
-        alert_id: AlertId::parse("a").unwrap(),
-    }
-}
-
-/// What an event says, when it says that it happened, and when it is received.
+/// An event with its stated time and its receipt.
 fn event(id: &str, change: AlertChange, stated: i64, received: i64) -> Event {
     Event {
         digest: EventDigest::new(&[id]),
@@ -81,34 +67,14 @@ fn end(record: &Record) -> Option<i64> {
 }
 
 fn claim() -> Claim {
-    let id = ClaimId::parse("c").unwrap();
-    Claim {
-        id,
-        op: Op::Create,
-        reason: "raised".into(),
-        ticket_ref: TicketRef::new(&key(), 1),
-        ticket_id: None,
-        board_id: None,
-        company_id: 19,
-        epoch: 1,
-        severity: Severity::Medium,
-        began_at: at(1),
-        raise_received_at: None,
-        repeats: 0,
-        until: at(60),
-        uncertain_at: None,
-        visits: 0,
-        visited_at: None,
-        empty_visits: 0,
-        suspected_refusal: None,
-    }
+    new_claim(Op::Create, TicketRef::new(&key(), 1), at(1))
 }
 
 fn open() -> OpenTicket {
     OpenTicket::new(7, None, &claim(), at(2))
 }
 
-/// The same event, received at another time: without a time of its own, it seems to have happened then.
+/// The same event, received at another time. Without a stated time it seems to have happened then.
 fn retried(event: &Event, received: i64) -> Event {
     let mut retry = event.clone();
     retry.receipt.at = at(received);
@@ -141,13 +107,13 @@ fn a_retry_has_one_effect_whenever_it_is_received() {
             assert_eq!(fold(after.clone(), &retry), after, "received at {received}");
         }
     }
-    // Raised anew: a resolve that is retried does not end it.
+    // Raised again: a retry of the resolve does not end it.
     let anew = fold(after, &raise("r2", 20, 20));
     assert_eq!(fold(anew.clone(), &retried(&last, 30)), anew);
 }
 
 #[test]
-fn an_event_that_was_too_old_when_it_came_has_no_effect_later() {
+fn an_outdated_event_has_no_effect_later() {
     let late = resolve("c", 10, 30);
     let record = folded(&[raise("r", 0, 0), raise("r2", 20, 20), late.clone()]);
     assert!(record.desired.active);
@@ -155,7 +121,7 @@ fn an_event_that_was_too_old_when_it_came_has_no_effect_later() {
 }
 
 #[test]
-fn a_retry_of_a_raise_has_no_effect_behind_a_hundred_heartbeats_and_the_resolve() {
+fn a_retry_of_a_raise_has_no_effect_after_many_heartbeats() {
     let first = raise("r", 0, 0);
     let beats = (1..=1000).map(|minute| raise(&format!("h{minute}"), 60 * minute, 60 * minute));
     let mut record = beats.fold(folded(std::slice::from_ref(&first)), |record, heartbeat| {
@@ -168,7 +134,7 @@ fn a_retry_of_a_raise_has_no_effect_behind_a_hundred_heartbeats_and_the_resolve(
 }
 
 #[test]
-fn a_time_ahead_of_the_receipt_makes_no_second_effect_and_outlives_nothing() {
+fn a_time_ahead_of_the_receipt_has_no_second_effect() {
     for fast in [1, 240, 3600, 1_000_000] {
         let first = raise("r", fast, 0);
         let again = Event {
@@ -183,7 +149,7 @@ fn a_time_ahead_of_the_receipt_makes_no_second_effect_and_outlives_nothing() {
         for events in every_order(&[first.clone(), again, last]) {
             assert!(!is_active(&events), "{fast}: {events:?}");
         }
-        // Its resolve happened while the raise was on its way.
+        // It was resolved while the raise was under way.
         for events in every_order(&[first, resolve("c", -1, 3)]) {
             assert!(!is_active(&events), "{fast}: {events:?}");
         }
@@ -198,7 +164,7 @@ fn a_repeat_with_a_fast_clock_does_not_outlive_its_resolve() {
         resolve("c", 59, 62),
     ];
     assert!(!is_active(&events));
-    // Nor does a resolve with a fast clock swallow the raise that comes behind it.
+    // A resolve with a fast clock does not hide the raise that follows it.
     let events = [raise("r", 0, 0), resolve("c", 400, 60), raise("r2", 59, 62)];
     assert!(is_active(&events));
 }
@@ -210,7 +176,6 @@ fn a_resolve_with_a_slow_clock_ends_the_only_raise() {
         (-1, 60, true),
         (-300, 60, true),
         (-301, 60, false),
-        // It was received before.
         (-1, 1, false),
     ] {
         let events = [raise.clone(), resolve("c", stated, received)];
@@ -218,14 +183,14 @@ fn a_resolve_with_a_slow_clock_ends_the_only_raise() {
             assert_eq!(!is_active(&events), is_over, "{stated}: {events:?}");
         }
     }
-    // The next raise is not swallowed by it.
+    // It does not hide the next raise.
     let events = [raise, resolve("c", -100, 60), self::raise("r2", 70, 72)];
     assert!(is_active(&events));
 }
 
-/// The sender had to send the raise again, and its resolve was taken at once.
+/// The sender had to repeat the raise, and its resolve was accepted at once.
 #[test]
-fn a_raise_that_is_received_after_its_resolve_stays_resolved() {
+fn a_raise_received_after_its_resolve_stays_resolved() {
     for received in [4, 60, 1000] {
         for events in every_order(&[raise("r", 0, received), resolve("c", 5, 6)]) {
             assert!(!is_active(&events), "{events:?}");
@@ -234,14 +199,13 @@ fn a_raise_that_is_received_after_its_resolve_stays_resolved() {
 }
 
 #[test]
-fn an_old_resolve_does_not_end_what_was_raised_or_repeated_since() {
+fn an_old_resolve_does_not_end_a_newer_raise_or_repeat() {
     let late = resolve("c", 10, 80);
     for before in [
         // The raise that it resolved is known.
         vec![raise("r", 0, 0), raise("r2", 60, 62)],
-        // What was before that moment ended in it.
+        // The earlier occurrence ended at that moment.
         vec![raise("r", 0, 0), resolve("c1", 9, 9), raise("r2", 60, 62)],
-        // The alert was repeated since.
         vec![raise("r2", 60, 62), raise("h", 70, 72)],
     ] {
         let record = folded(&before);
@@ -252,7 +216,7 @@ fn an_old_resolve_does_not_end_what_was_raised_or_repeated_since() {
 
 #[test]
 fn at_one_time_the_receipt_decides() {
-    // A source that puts the time of creation into every event.
+    // A source that puts the alert's creation time into every event.
     let life = [raise("1", 0, 1), resolve("2", 0, 10), raise("3", 0, 20)];
     for events in every_order(&life) {
         assert!(is_active(&events), "{events:?}");
@@ -265,7 +229,7 @@ fn at_one_time_the_receipt_decides() {
 }
 
 #[test]
-fn a_later_occurrence_of_one_time_is_the_next_and_a_retry_is_none() {
+fn a_later_occurrence_with_the_same_time_is_a_new_one() {
     let first = raise("1", 0, 1);
     let mut record = folded(&[first.clone(), resolve("2", 0, 10)]);
     record = record.with_closed(77, 1, ClosedBy::Us, at(11));
@@ -278,7 +242,7 @@ fn a_later_occurrence_of_one_time_is_the_next_and_a_retry_is_none() {
 fn a_tie_never_loses_an_alert() {
     let mut last = resolve("a", 0, 1);
     let mut anew = raise("b", 0, 1);
-    // Of one batch, in this order.
+    // In one batch, in this order.
     anew.receipt.index = 1;
     for events in every_order(&[last.clone(), anew.clone()]) {
         assert!(is_active(&events));
@@ -290,7 +254,7 @@ fn a_tie_never_loses_an_alert() {
             "the resolve is the second of the batch"
         );
     }
-    // Two requests in one moment.
+    // Two requests at the same moment.
     last.receipt.index = 0;
     for events in every_order(&[last, anew]) {
         assert!(is_active(&events));
@@ -376,7 +340,7 @@ fn a_repeat_prolongs_whatever_its_time() {
 }
 
 #[test]
-fn a_repeat_that_is_not_the_newest_by_its_time_was_heard_all_the_same() {
+fn a_repeat_with_an_old_time_still_counts_as_received() {
     let record = folded(&[
         raise("r", 0, 0),
         update("u", Severity::Medium, 20, 20),
@@ -387,7 +351,7 @@ fn a_repeat_that_is_not_the_newest_by_its_time_was_heard_all_the_same() {
 }
 
 #[test]
-fn a_resolve_that_comes_twice_with_a_future_time_ends_one_occurrence() {
+fn a_repeated_resolve_with_a_future_time_ends_one_occurrence() {
     let mut record = folded(&[raise("r", 0, 0), resolve("c", 500, 10)]);
     record = fold(record, &raise("r2", 20, 20));
     let twice = resolve("c", 500, 30);
@@ -395,7 +359,7 @@ fn a_resolve_that_comes_twice_with_a_future_time_ends_one_occurrence() {
 }
 
 #[test]
-fn the_text_of_a_raise_is_kept_while_an_older_ticket_or_creation_may_turn_out_to_be_over() {
+fn a_raise_keeps_its_text_while_the_ticket_may_be_closed() {
     let claim = claim();
     let first = folded(&[raise("r", 0, 0)]);
     let open = first.clone().with_open(open());
@@ -411,7 +375,7 @@ fn the_text_of_a_raise_is_kept_while_an_older_ticket_or_creation_may_turn_out_to
 }
 
 #[test]
-fn a_raise_anew_that_overtakes_its_resolve_gets_its_ticket_where_a_person_ended_the_one_before() {
+fn a_raise_that_overtakes_its_resolve_gets_a_ticket() {
     let closed = |at_second| {
         let record = folded(&[raise("r", 0, 0)]);
         record.with_closed(77, 1, ClosedBy::Technician, at(at_second))
@@ -434,7 +398,7 @@ fn a_raise_anew_that_overtakes_its_resolve_gets_its_ticket_where_a_person_ended_
 }
 
 #[test]
-fn a_retry_of_an_update_that_came_before_its_raise_does_not_outlive_the_next_resolve() {
+fn a_retry_of_an_early_update_does_not_survive_a_resolve() {
     let early = update("u", Severity::Critical, 15, 15);
     let record = folded(&[
         raise("r", 0, 0),
@@ -447,7 +411,7 @@ fn a_retry_of_an_update_that_came_before_its_raise_does_not_outlive_the_next_res
 }
 
 #[test]
-fn a_slow_resolve_does_not_end_what_was_repeated_with_the_time_of_the_raise() {
+fn a_late_resolve_does_not_end_a_repeat_with_the_raises_time() {
     let events = [raise("r", 0, 2), raise("h", 0, 30), resolve("c", -1, 60)];
     assert!(is_active(&events), "of an occurrence before");
 }
@@ -455,12 +419,12 @@ fn a_slow_resolve_does_not_end_what_was_repeated_with_the_time_of_the_raise() {
 #[test]
 fn the_newest_place_never_moves_back() {
     let record = folded(&[raise("r", 0, 2), resolve("c", -100, 60)]);
-    // Older than the raise, which the resolve ended: it was overtaken.
+    // Older than the raise that the resolve ended: it was overtaken.
     assert!(!fold(record, &raise("r0", -50, 70)).desired.active);
 }
 
 #[test]
-fn a_repeat_after_an_end_that_nobody_noticed_goes_on_with_the_open_ticket() {
+fn a_repeat_after_an_unnoticed_expiry_keeps_the_ticket() {
     let mut record = folded(&[until("r", 100, 0, 0)]);
     record = record.with_open(open());
     let repeated = fold(record, &raise("h", 150, 150));
@@ -472,7 +436,7 @@ fn a_repeat_after_an_end_that_nobody_noticed_goes_on_with_the_open_ticket() {
 }
 
 #[test]
-fn an_alert_that_goes_on_is_listed_though_a_person_ended_its_ticket() {
+fn an_active_alert_with_a_closed_ticket_stays_indexed() {
     let state = |record: &Record| record.index("0f").map(|(state, _)| state);
     let ended = folded(&[raise("r", 0, 0)]).with_open(open());
     let ended = ended.with_closed(7, 1, ClosedBy::Technician, at(10));

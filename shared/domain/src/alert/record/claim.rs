@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::op::Op;
 use crate::alert::blocked::BlockedSince;
 use crate::alert::event::Severity;
+use crate::alert::op::Op;
 use crate::time::later;
 use crate::{ClaimId, RecordId, TicketRef};
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::claim::Claim;
-use super::op::Op;
+use crate::alert::op::Op;
 use crate::time::later;
 use crate::{RecordId, TicketRef};
 

@@ -1,6 +1,7 @@
+use super::listing::KEPT;
 use super::*;
 use crate::alert::fold::fold;
-use crate::fixtures::{SETTLE, at, claim, key, open, raised, resolved, too_many};
+use crate::fixtures::{SETTLE, at, claim, duplicate, key, open, raised, resolved};
 
 /// A record with a close that was given up.
 fn close_given_up() -> Record {
@@ -11,9 +12,9 @@ fn close_given_up() -> Record {
 }
 
 #[test]
-fn what_is_in_another_connectwise_is_left_there() {
+fn a_ticket_in_another_connectwise_is_left_alone() {
     let record = open(&[raised(1)])
-        .with_duplicate(too_many(1))
+        .with_duplicate(duplicate(1))
         .with_payload(raised(1).payload());
     let there = record.clone().in_epoch(1, SETTLE, at(100));
     assert_eq!(there, record);
@@ -35,7 +36,7 @@ fn what_is_in_another_connectwise_is_left_there() {
 }
 
 #[test]
-fn a_write_that_may_still_take_effect_is_settled_before_its_ticket_is_out_of_reach() {
+fn a_pending_write_settles_before_a_connection_change_counts() {
     let record = open(&[raised(1)]);
     let note = claim(Op::Note(NoteKind::Repeats), &record);
     let record = record.with_claim(note.clone());
@@ -48,7 +49,7 @@ fn a_write_that_may_still_take_effect_is_settled_before_its_ticket_is_out_of_rea
 }
 
 #[test]
-fn only_a_technicians_close_may_have_been_our_own() {
+fn only_a_technicians_close_may_be_a_late_close() {
     for (found, by) in [
         (ClosedBy::Technician, ClosedBy::Us),
         (ClosedBy::Deleted, ClosedBy::Deleted),
@@ -64,7 +65,7 @@ fn only_a_technicians_close_may_have_been_our_own() {
 }
 
 #[test]
-fn a_text_is_kept_only_while_another_ticket_may_be_needed_soon() {
+fn a_text_is_kept_only_while_a_ticket_may_need_it() {
     let again = raised(30);
     let open = open(&[raised(1), resolved(12)]);
     let settled = fold(open.clone(), &again).with_nothing_to_do(Some(&again));
@@ -96,7 +97,7 @@ fn a_text_is_kept_only_while_another_ticket_may_be_needed_soon() {
 }
 
 #[test]
-fn each_write_that_was_given_up_is_looked_for_by_itself() {
+fn each_given_up_write_is_rechecked_separately() {
     let mut record = close_given_up();
     let close = record.rechecks[0].clone();
     let create = Recheck {
@@ -112,7 +113,7 @@ fn each_write_that_was_given_up_is_looked_for_by_itself() {
 }
 
 #[test]
-fn a_search_is_blind_too_long_an_hour_after_it_should_have_settled() {
+fn a_search_is_blind_too_long_after_an_hour() {
     let create = claim(Op::Create, &open(&[raised(1)]));
     let hour = SignedDuration::from_mins(70);
     let limit = create.uncertain_since().saturating_add(hour).unwrap();
@@ -122,7 +123,7 @@ fn a_search_is_blind_too_long_an_hour_after_it_should_have_settled() {
 }
 
 #[test]
-fn a_record_is_listed_by_what_is_to_be_done_about_it() {
+fn a_record_is_indexed_by_its_state() {
     let state = |record: &Record| {
         let index = record.index(&key().item_key());
         index.map(|(state, _)| state.split('#').nth(1).unwrap().to_owned())
@@ -141,7 +142,7 @@ fn a_record_is_listed_by_what_is_to_be_done_about_it() {
     assert!(shrink.desired.details.is_none() && closed.desired.details.is_some());
 }
 
-/// A late close changes nothing where its ticket stayed closed.
+/// A late close changes nothing if its ticket stayed closed.
 #[test]
 fn a_close_that_may_still_come_keeps_no_ended_record_whole() {
     let record = close_given_up();

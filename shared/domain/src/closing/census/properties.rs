@@ -1,5 +1,5 @@
-//! What holds of every plan: alerts, snapshots and tickets are drawn at random, reconcile reads them as it would, and `tickets` does
-//! what it is asked.
+//! Properties of every plan. Alerts, snapshots and tickets are generated, reconcile reads them, and
+//! `tickets` carries out its commands.
 
 use proptest::prelude::*;
 
@@ -14,7 +14,7 @@ use crate::ticketing::adopt::apply_recheck;
 use crate::ticketing::found_ticket::FoundTicket;
 use crate::{RecordId, SourceId, TicketRef};
 
-/// No event is younger, and it is asked so much later, in minutes.
+/// The time of the newest event, and the present, in minutes.
 const LAST: i64 = 2000;
 const NOW: i64 = LAST + 15;
 const KINDS: [&str; 3] = ["disk", "cpu", "memory"];
@@ -23,12 +23,12 @@ const SOURCES: [&str; 2] = [
     "src_0123456789abcdefghijklmnop",
     "src_zzzzzzzzzzzzzzzzzzzzzzzzzz",
 ];
-/// Boards: where tickets are made, another, and one that the API member does not see.
+/// Boards: where tickets are created, another one, and one that the API member cannot see.
 const BOARDS: [RecordId; 3] = [2, 3, 4];
 const HIDDEN: RecordId = 4;
 const COMPANY: RecordId = 19;
 
-/// An alert, and what became of its ticket.
+/// An alert, and the state of its ticket.
 #[derive(Debug, Clone)]
 struct Drawn {
     scope: usize,
@@ -44,7 +44,7 @@ struct Drawn {
 enum Life {
     NoTicket,
     OpenTicket,
-    /// The ticket of the first life was opened again in the second.
+    /// The ticket of the first occurrence was reopened in the second.
     Reopened,
     Resolved,
     OtherEpoch,
@@ -64,7 +64,7 @@ enum Fate {
     NoToken,
 }
 
-/// Another ticket with the same token.
+/// Another ticket with the same reference.
 #[derive(Debug, Clone, Copy)]
 struct Twin {
     closed: bool,
@@ -118,7 +118,8 @@ fn drawn() -> impl Strategy<Value = Drawn> {
     })
 }
 
-/// A snapshot of a scope: how long before the next younger one it was taken, and what is wrong with it.
+/// A snapshot of a scope: how long before the next newer one it was taken, and what is wrong with
+/// it.
 #[derive(Debug, Clone)]
 struct DrawnList {
     scope: usize,
@@ -127,11 +128,11 @@ struct DrawnList {
     parts: u32,
     missing: Option<u32>,
     mixed: bool,
-    /// One in so many alerts is in it; none where that is 0.
+    /// One in this many alerts is listed. 0 lists none.
     lists_one_in: usize,
-    /// Its source's clock is ahead by so many minutes.
+    /// Its source's clock is ahead by this many minutes.
     ahead: i64,
-    /// Its ids were tidied on the way.
+    /// Another system rewrote its ids.
     tidied: bool,
 }
 
@@ -167,11 +168,11 @@ fn list() -> impl Strategy<Value = DrawnList> {
     })
 }
 
-/// All that a run of reconcile sees.
+/// The input of a run of reconcile.
 #[derive(Debug, Clone)]
 struct World {
     records: Vec<Record>,
-    /// Of each record, in the same order.
+    /// One for each record, in the same order.
     items: Vec<ItemKey>,
     site: BTreeMap<RecordId, FoundTicket>,
     snapshots: BTreeMap<usize, Vec<Sent>>,
@@ -197,7 +198,7 @@ fn world() -> impl Strategy<Value = World> {
     all.prop_map(|(alerts, lists, approved, page)| World::of(&alerts, &lists, &approved, page))
 }
 
-/// One tenant with many tickets, of which a whole list has some.
+/// One tenant with many tickets, some of which a complete snapshot lists.
 fn crowd() -> impl Strategy<Value = World> {
     let one = drawn().prop_map(|drawn| Drawn {
         scope: 0,
@@ -257,7 +258,7 @@ impl World {
             bare.clone(),
             &raised(&bare, drawn.last, &kind, drawn.expires),
         );
-        // Neither in the order of the alerts, nor one after the other.
+        // Neither in the order of the alerts nor consecutive.
         let id = 1000 + ((number as u64) * 37) % 1009 * 4;
         let ticket = with_ticket(record.clone(), id, drawn.last + 1);
         let ended = |by| ticket.clone().with_closed(id, 1, by, minute(NOW));
@@ -370,7 +371,6 @@ impl World {
         census
     }
 
-    /// As reconcile does it.
     fn resolution_plan(&self) -> ResolutionPlan {
         let census = self.census();
         let of = |of: &Scope| {
@@ -424,7 +424,7 @@ impl World {
             let shown = shown.filter(|id| compared.missing.contains(id)).collect();
             let boards = BTreeSet::from([BOARDS[0], BOARDS[1]]);
             proposals.extend(compared.proposals);
-            proposals.extend(tickets.explained(&compared.missing, &shown, &boards));
+            proposals.extend(tickets.explain_missing(&compared.missing, &shown, &boards));
             let Some(to) = to else { break };
             behind = to;
         }
@@ -436,7 +436,7 @@ impl World {
         &self.records[at.unwrap()]
     }
 
-    /// What is asked; a proposal to which no command fits is asked in vain, and there is none.
+    /// The commands. A proposal without a matching command is dropped.
     fn plan(&self) -> Vec<Command> {
         let proposals = self.resolution_plan().proposals.into_iter();
         let commands = proposals.chain(self.differing()).map(|proposal| {
@@ -457,20 +457,20 @@ impl World {
                 ticket_id,
                 action,
             };
-            assert!(command.fits(record), "{command:?} for {record:?}");
+            assert!(command.applies_to(record), "{command:?} for {record:?}");
             command
         });
         commands.collect()
     }
 
-    /// As `tickets` does it, up to what it then writes for what is gone.
+    /// Applies a command as `tickets` does, including the writes for resolved alerts.
     fn obey(&mut self, command: &Command) {
         let at = self
             .records
             .iter()
             .position(|record| record.key == command.key);
         let stored = &self.records[at.unwrap()];
-        let fits = command.fits(stored);
+        let fits = command.applies_to(stored);
         let mut record = command.apply(stored.clone(), minute(NOW));
         match (&command.action, record.open().cloned()) {
             (CommandAction::Look, Some(open)) if fits => {
@@ -484,12 +484,13 @@ impl World {
                 };
             }
             (CommandAction::LookForDuplicates, Some(_)) => {
-                for recheck in record.rechecks.to_vec() {
+                let rechecks = record.rechecks.clone();
+                for recheck in rechecks.iter() {
                     let found = self.shown();
                     let found = found
                         .filter(|found| found.ticket_ref.as_ref() == Some(&recheck.ticket_ref));
                     let found: Vec<FoundTicket> = found.cloned().collect();
-                    record = apply_recheck(record, &recheck, &found, minute(NOW));
+                    record = apply_recheck(record, recheck, &found, minute(NOW));
                 }
                 for too_many in std::mem::take(&mut record.duplicates) {
                     let ticket = self.site.get_mut(&too_many.ticket_id).unwrap();
@@ -518,8 +519,8 @@ impl World {
         }
     }
 
-    /// By the snapshots as they were sent: those that speak of the alert's kind, the newest first. What contradicts itself speaks of
-    /// everything.
+    /// The sent snapshots for the alert's kind, newest first. One that contradicts itself counts
+    /// for every kind.
     fn speaking(&self, record: &Record) -> Vec<&Sent> {
         let number = (0..4).find(|number| {
             let scope = scope(*number);
@@ -541,17 +542,17 @@ impl World {
     }
 }
 
-/// Taken by its source's clock, but not after it was received.
+/// By its source's clock, but not later than it was received.
 fn taken(sent: &Sent) -> Timestamp {
     sent.heads[0].taken_at.min(sent.heads[0].received_at)
 }
 
-/// Whole and of one piece.
+/// Complete and consistent.
 fn is_whole(sent: &Sent) -> bool {
     is_believed(sent) || sent.lists.is_empty() && sent.heads.len() == sent.heads[0].parts as usize
 }
 
-/// Whole, of one piece, and not empty.
+/// Complete, consistent and not empty.
 fn is_believed(sent: &Sent) -> bool {
     let of = sent.heads[0].parts;
     let numbers: Vec<u32> = sent.heads.iter().map(|head| head.part).collect();
@@ -559,7 +560,7 @@ fn is_believed(sent: &Sent) -> bool {
     same && numbers == (1..=of).collect::<Vec<_>>() && !sent.lists.is_empty()
 }
 
-/// A raise, an update or a resolve, so much later; or at the same time, and sorted behind.
+/// A raise, an update or a resolve, this much later; or at the same time, and sorted after it.
 fn newer() -> impl Strategy<Value = (u8, i64)> {
     (0..3_u8, 0..3_i64)
 }
@@ -568,11 +569,11 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 120, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_plan_that_was_carried_out_asks_for_nothing_more(mut world in world()) {
+    fn a_plan_that_was_carried_out_proposes_nothing_more(mut world in world()) {
         let held: Vec<TenantId> = world.resolution_plan().held.into_keys().collect();
         let commands = world.plan();
         world.obey_all(&commands);
-        // Of a tenant that was stopped, fewer may be left now than are too many.
+        // Of a held tenant, fewer alerts than the limit may be left now.
         let mut rest = world.plan();
         rest.retain(|command| !held.contains(&command.key.tenant));
         prop_assert_eq!(rest, vec![]);
@@ -601,7 +602,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_gone_that_the_newest_snapshot_has_or_that_may_still_be_active(world in world()) {
+    fn no_listed_or_possibly_active_alert_is_resolved(world in world()) {
         for proposal in world.resolution_plan().proposals {
             let record = world.record(proposal.key);
             let ProposedAction::Resolve { last, shown } = proposal.action else { panic!() };
@@ -611,7 +612,7 @@ proptest! {
             let has = |sent: &Sent| sent.lists.iter().any(|listed| listed.eq_ignore_ascii_case(&id));
             match shown {
                 Resolution::Absent { snapshot_id, taken_at } => {
-                    // Several can be of one time.
+                    // Several can have the same time.
                     let newest: Vec<&Sent> =
                         speaking.iter().copied().take_while(|sent| taken(sent) == taken_at).collect();
                     prop_assert!(newest.iter().any(|sent| sent.heads[0].snapshot_id == snapshot_id));
@@ -641,7 +642,7 @@ proptest! {
     }
 
     #[test]
-    fn no_more_tickets_close_at_once_than_is_believed_or_let_through(world in prop_oneof![1 => world(), 3 => crowd()]) {
+    fn no_more_tickets_close_than_the_guard_or_a_person_allows(world in prop_oneof![1 => world(), 3 => crowd()]) {
         let resolution_plan = world.resolution_plan();
         for tenant in TENANTS {
             let tenant = TenantId::parse(tenant).unwrap();
@@ -660,7 +661,7 @@ proptest! {
     }
 
     #[test]
-    fn any_newer_event_voids_what_was_to_be_gone(world in world(), (change, later) in newer()) {
+    fn any_newer_event_voids_a_resolve_command(world in world(), (change, later) in newer()) {
         for command in world.plan() {
             let CommandAction::Resolve { last, .. } = &command.action else { continue };
             let record = world.records.iter().find(|record| record.key == command.key).unwrap();
@@ -678,7 +679,7 @@ proptest! {
             newer.digest = EventDigest::new(&["later"]);
             prop_assert!(newer.order() > *last);
             let after = fold(record.clone(), &newer);
-            prop_assert!(!command.fits(&after));
+            prop_assert!(!command.applies_to(&after));
             prop_assert_eq!(command.apply(after.clone(), minute(NOW)), after);
         }
     }

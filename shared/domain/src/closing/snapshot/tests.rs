@@ -1,11 +1,13 @@
+mod reading;
+
 use super::*;
 use crate::AlertId;
 
-/// The time of the last event about the alert, in minutes; the tests' clock begins a good while before it.
+/// The time of the last event about the alert, in minutes. The tests' clock starts well before it.
 const LAST: i64 = 2000;
-/// When it is asked.
+
 const NOW: i64 = LAST + 60;
-/// How far snapshots may lag.
+
 pub(crate) const LAG: SignedDuration = SignedDuration::from_mins(10);
 
 pub(crate) fn minute(minute: i64) -> Timestamp {
@@ -29,14 +31,13 @@ pub(crate) fn kind(name: &str) -> Kind {
     Kind::parse(name).unwrap()
 }
 
-/// A snapshot as a source sent it.
 #[derive(Debug, Clone)]
 pub(crate) struct Sent {
     pub(crate) heads: Vec<SnapshotPartHead>,
     pub(crate) lists: Vec<String>,
 }
 
-/// One part, of all kinds, received when it was taken.
+/// One part, for all kinds, received when it was taken.
 pub(crate) fn sent(id: &str, taken: i64, lists: &[&str]) -> Sent {
     let AlertKey {
         partner,
@@ -73,7 +74,7 @@ impl Sent {
         self
     }
 
-    /// All that it lists is in the first.
+    /// All entries are in the first part.
     pub(crate) fn in_parts(mut self, parts: u32) -> Self {
         let first = self.heads.remove(0);
         self.heads = (1..=parts)
@@ -107,14 +108,15 @@ impl Sent {
         self
     }
 
-    /// Its second part says something else.
+    /// Its second part has other content.
     fn but(mut self, change: impl FnOnce(&mut SnapshotPartHead)) -> Self {
         change(&mut self.heads[1]);
         self
     }
 }
 
-/// The snapshots as reconcile reads them: heads from the newest on, as long as they are of use, and lists of what is whole.
+/// Reads snapshots as reconcile does: heads from the newest on, while they can count, and lists of
+/// complete ones.
 pub(crate) fn read(
     sent: &[Sent],
     kinds: &[Kind],
@@ -161,11 +163,11 @@ fn read_of_disk(sent: &[Sent], now: i64) -> (Snapshots, SnapshotMatches) {
     read(sent, &[kind("disk")], &watched(&["a"]), minute(now))
 }
 
-/// What snapshots show of alert `a`, a full disk.
+/// What snapshots say about alert `a`, a full disk.
 fn shown_at(now: i64, sent: &[Sent]) -> String {
     let (snapshots, found) = read_of_disk(sent, now);
     let a = item(&alert("contoso", "a"));
-    match snapshots.show(a, &kind("disk"), minute(LAST), &found, LAG) {
+    match snapshots.verdict(a, &kind("disk"), minute(LAST), &found, LAG) {
         SnapshotVerdict::Nothing => "nothing".to_owned(),
         SnapshotVerdict::Listed(_) => "listed".to_owned(),
         SnapshotVerdict::Similar(_) => "similar".to_owned(),
@@ -178,7 +180,7 @@ fn shown(sent: &[Sent]) -> String {
 }
 
 #[test]
-fn a_snapshot_without_the_alert_shows_that_it_is_gone_once_it_cannot_lag_behind_its_last_event() {
+fn absence_counts_once_the_snapshot_cannot_lag() {
     assert_eq!(shown(&[sent("s", LAST + 10, &["b"])]), "s");
     assert_eq!(shown(&[sent("s", LAST + 9, &["b"])]), "nothing");
     assert_eq!(shown(&[sent("s", LAST + 10, &["b", "a"])]), "listed");
@@ -186,12 +188,12 @@ fn a_snapshot_without_the_alert_shows_that_it_is_gone_once_it_cannot_lag_behind_
 }
 
 #[test]
-fn several_snapshots_that_all_lag_show_no_more_than_one() {
+fn several_lagging_snapshots_prove_no_more_than_one() {
     let lag = [1, 2, 5, 9].map(|at| sent(&format!("s{at}"), LAST + at, &["b"]));
     assert_eq!(shown(&lag), "nothing");
 }
 
-/// A clock that is ahead makes no snapshot newer than its receipt.
+/// A fast clock makes no snapshot newer than its receipt.
 #[test]
 fn a_snapshot_was_taken_before_it_was_received() {
     let ahead = sent("s", LAST + 30, &["b"]);
@@ -199,18 +201,18 @@ fn a_snapshot_was_taken_before_it_was_received() {
     assert_eq!(shown(&[ahead.clone().received(LAST + 10)]), "s");
     let late = sent("s", LAST + 9, &["b"]).received(LAST + 40);
     assert_eq!(shown(&[late]), "nothing");
-    // In parts, the first one that came says since when it is known.
+    // Of several parts, the first received one gives the time.
     let mut parts = ahead.in_parts(2).received(LAST + 12);
     assert_eq!(shown(&[parts.clone()]), "s");
     parts.heads[1].received_at = minute(LAST + 9);
     assert_eq!(shown(&[parts]), "nothing");
-    // A clock that was once a year ahead does not hide what came after it was mended.
+    // A clock that was once a year ahead does not hide later snapshots.
     let year = sent("y", LAST + 525_600, &["a"]).received(LAST + 20);
     assert_eq!(shown(&[year, sent("s", LAST + 21, &["b"])]), "s");
 }
 
 #[test]
-fn a_snapshot_that_does_not_count_shows_nothing() {
+fn an_incomplete_snapshot_proves_nothing() {
     let taken = LAST + 10;
     let two = || sent("s", taken, &["b"]).in_parts(2);
     assert_eq!(shown(&[two()]), "s");
@@ -272,7 +274,7 @@ fn parts_that_are_received_apart_are_one_snapshot() {
     apart.heads[1].received_at = minute(LAST + 40);
     apart.heads[2].received_at = minute(LAST + 12);
     assert_eq!(shown(&[apart]), "s");
-    // Also by a clock that is ahead, so that others lie between.
+    // Also with a fast clock, so that others lie between.
     let mut ahead = sent("s", LAST + 55, &["b"]).in_parts(2).received(LAST + 30);
     ahead.heads[1].received_at = minute(LAST + 26);
     let between = sent("m", LAST + 25, &["a"]);
@@ -281,9 +283,9 @@ fn parts_that_are_received_apart_are_one_snapshot() {
     assert_eq!(shown(&[ahead, between]), "listed");
 }
 
-/// It is unknown what the newest would say: an older one does not speak in its place.
+/// The content of the newest is unknown, and an older one does not replace it.
 #[test]
-fn an_older_snapshot_does_not_stand_in_for_a_newer_one_that_does_not_count() {
+fn an_older_snapshot_does_not_replace_an_incomplete_one() {
     let old = sent("old", LAST + 10, &["b"]);
     let newer = sent("new", LAST + 12, &["b"]).in_parts(2);
     let mixed = || newer.clone().of(&["cpu"]).but(|head| head.kinds = None);
@@ -325,7 +327,7 @@ fn of_several_snapshots_of_one_time_all_must_lack_the_alert() {
     }
 }
 
-/// A source that uses one id again sends another snapshot: neither borrows parts of the other.
+/// A source that reuses an id sends another snapshot. Neither uses parts of the other.
 #[test]
 fn an_id_that_is_used_again_is_another_snapshot() {
     let again = |taken| sent("s", taken, &["b"]).in_parts(2);
@@ -348,7 +350,7 @@ fn empty_snapshots_count_after_three_in_half_an_hour() {
         (&[10, 25, 40][..], "s40"),
         (&[10, 40], "nothing"),
         (&[10, 25, 39], "nothing"),
-        // The row must begin when no snapshot can lag behind the last event any more.
+        // The row must start after snapshots can no longer lag behind the last event.
         (&[9, 25, 39], "nothing"),
         (&[9, 10, 25, 40], "s40"),
         (&[5, 20, 35, 50], "s50"),
@@ -406,7 +408,7 @@ fn empty_snapshots_count_after_three_in_half_an_hour() {
 }
 
 #[test]
-fn an_empty_snapshot_counts_at_once_if_it_states_a_total_of_none() {
+fn an_empty_snapshot_with_a_stated_total_counts_at_once() {
     let none = |at: i64| sent("s", LAST + at, &[]).with_total(0);
     assert_eq!(shown(&[none(10)]), "s");
     assert_eq!(shown(&[none(9)]), "nothing", "it may lag");
@@ -418,8 +420,9 @@ fn an_empty_snapshot_counts_at_once_if_it_states_a_total_of_none() {
 }
 
 #[test]
-fn an_id_that_is_only_similar_is_in_doubt() {
-    // The endpoint takes white space and invisible characters out of an id: these name the alert itself.
+fn a_similar_id_keeps_an_alert_active() {
+    // The endpoint removes white space and invisible characters from an id: these name the alert
+    // itself.
     for id in ["a\u{200b}", "a\u{ad}", " a "] {
         assert_eq!(shown(&[sent("s", LAST + 10, &[id])]), "listed", "{id:?}");
     }
@@ -436,7 +439,7 @@ fn an_id_that_is_only_similar_is_in_doubt() {
 }
 
 #[test]
-fn a_snapshot_of_yesterday_shows_nothing() {
+fn a_snapshot_of_yesterday_proves_nothing() {
     let taken = LAST + 10;
     let list = [sent("s", taken, &["b"])];
     assert_eq!(shown_at(taken + 24 * 60, &list), "s");
@@ -451,164 +454,6 @@ fn a_snapshot_covers_the_kinds_that_it_names() {
     let kinds = std::slice::from_ref(&ticket_index);
     let (snapshots, found) = read(&list, kinds, &watched(&["a"]), minute(NOW));
     let a = item(&alert("contoso", "a"));
-    let shown = snapshots.show(a, &ticket_index, minute(LAST), &found, LAG);
+    let shown = snapshots.verdict(a, &ticket_index, minute(LAST), &found, LAG);
     assert!(matches!(shown, SnapshotVerdict::Nothing), "{shown:?}");
-}
-
-#[test]
-fn a_snapshot_that_could_not_be_read_whole_shows_nothing() {
-    let (snapshots, found) = read_of_disk(&[sent("s", LAST + 10, &["b"])], NOW);
-    let a = item(&alert("contoso", "a"));
-    let shows = |found: &SnapshotMatches| {
-        let shown = snapshots.show(a, &kind("disk"), minute(LAST), found, LAG);
-        matches!(shown, SnapshotVerdict::Absent(_))
-    };
-    assert!(shows(&found));
-    assert!(!snapshots.is_uncertain(&found));
-    let nothing = SnapshotMatches::default();
-    assert!(!shows(&nothing), "a part changed meanwhile");
-    assert!(snapshots.is_uncertain(&nothing));
-}
-
-#[test]
-fn it_is_uncertain_what_the_newest_says_if_it_does_not_count_for_any_kind() {
-    let whole = sent("s", LAST, &["b"]);
-    let is_uncertain = |sent: &[Sent], kinds: &[&str]| {
-        let kinds: Vec<Kind> = kinds.iter().map(|name| kind(name)).collect();
-        let (snapshots, found) = read(sent, &kinds, &watched(&["a"]), minute(NOW));
-        snapshots.is_uncertain(&found)
-    };
-    let torn = sent("t", LAST + 1, &["b"]).in_parts(2).without(2);
-    let cases: [(&str, &[Sent], &[&str], bool); 9] = [
-        ("nothing is there", &[], &["disk"], false),
-        ("whole", std::slice::from_ref(&whole), &["disk"], false),
-        ("torn", std::slice::from_ref(&torn), &["disk"], true),
-        ("empty", &[sent("e", LAST, &[])], &["disk"], true),
-        (
-            "none stated",
-            &[sent("e", LAST, &[]).with_total(0)],
-            &["disk"],
-            false,
-        ),
-        (
-            "torn before whole",
-            &[whole.clone(), torn.clone()],
-            &["disk"],
-            true,
-        ),
-        (
-            "whole after torn",
-            &[sent("w", LAST + 2, &["b"]), torn.clone()],
-            &["disk"],
-            false,
-        ),
-        (
-            "torn, of another kind",
-            &[whole.clone(), torn.clone().of(&["cpu"])],
-            &["disk"],
-            false,
-        ),
-        (
-            "torn, of one of two kinds",
-            &[whole.clone(), torn.clone().of(&["cpu"])],
-            &["disk", "cpu"],
-            true,
-        ),
-    ];
-    for (what, sent, kinds, expected) in cases {
-        assert_eq!(is_uncertain(sent, kinds), expected, "{what}");
-    }
-}
-
-/// Years of snapshots are not read: of each kind that is active, the newest.
-#[test]
-fn no_more_is_read_than_counts() {
-    let kinds = vec![kind("disk"), kind("cpu")];
-    let of = |sent: Sent| sent.heads[0].clone();
-    let full = |id: &str, at: i64| of(sent(id, at, &["b"]));
-    let mut snapshots = Snapshots::new(kinds.clone());
-    let mut add = |head: SnapshotPartHead| snapshots.add(head, minute(NOW));
-    let only = |head: SnapshotPartHead, name: &str| SnapshotPartHead {
-        kinds: Some([kind(name)].into()),
-        ..head
-    };
-    assert!(add(only(full("5", NOW - 1), "disk")));
-    assert!(add(only(full("4", NOW - 2), "memory")));
-    assert!(add(only(full("3", NOW - 3), "disk")), "cpu is open");
-    assert!(add(full("2", NOW - 4)));
-    assert!(!add(full("1", NOW - 5)), "both have one");
-    let ids: Vec<_> = snapshots
-        .to_read()
-        .iter()
-        .map(|read| read.id().as_str())
-        .collect();
-    assert_eq!(ids, ["5", "2"]);
-
-    // The parts of a torn one can be an hour apart by a clock that is ahead.
-    let torn = SnapshotPartHead {
-        parts: 2,
-        ..full("t", NOW - 1)
-    };
-    let mut snapshots = Snapshots::new(kinds.clone());
-    assert!(snapshots.add(torn.clone(), minute(NOW)));
-    assert!(snapshots.add(full("0", NOW - 60), minute(NOW)));
-    assert!(!snapshots.add(full("x", NOW - 62), minute(NOW)));
-
-    // Of empty ones as many as make a row.
-    let mut snapshots = Snapshots::new(kinds.clone());
-    let row = (0..)
-        .take_while(|at| snapshots.add(of(sent(&format!("e{at}"), NOW - at, &[])), minute(NOW)));
-    assert_eq!(row.count(), 31);
-
-    let mut snapshots = Snapshots::new(kinds);
-    let old = full("old", NOW - 24 * 60 - 1);
-    assert!(
-        !snapshots.add(old, minute(NOW)),
-        "all that follow are older"
-    );
-    assert!(snapshots.to_read().is_empty());
-    let mut nothing_active = Snapshots::new(vec![]);
-    assert!(!nothing_active.add(full("young", NOW), minute(NOW)));
-}
-
-/// What sources send in one part has no say in how much is held of it.
-#[test]
-fn a_head_holds_each_kind_once() {
-    let head = sent("s", LAST, &["b"]).heads.remove(0);
-    let mut json = serde_json::json!({
-        "pk": head.pk, "partner": head.partner, "tenant": head.tenant, "source": head.source, "snapshot_id": "s",
-        "taken_at": head.taken_at, "received_at": head.received_at, "part": 1, "parts": 1, "listed": 1,
-    });
-    json["kinds"] = vec!["cpu"; 43_000].into();
-    let read: SnapshotPartHead = serde_json::from_value(json).unwrap();
-    assert_eq!(read.kinds.unwrap().len(), 1);
-}
-
-#[test]
-fn the_keys_of_a_snapshots_parts_are_those_of_their_items() {
-    let mut part = crate::closing::snapshot_part::SnapshotPart {
-        partner: PartnerId::parse("acme").unwrap(),
-        tenant: TenantId::parse("contoso").unwrap(),
-        source: alert("contoso", "a").source,
-        snapshot_id: SnapshotId::parse("s").unwrap(),
-        taken_at: minute(LAST),
-        received_at: minute(LAST),
-        kinds: None,
-        active: vec![],
-        part: 1,
-        parts: 12,
-        total: None,
-    };
-    let mut sent = sent("s", LAST, &[]).in_parts(12);
-    let mut keys = vec![];
-    for head in &mut sent.heads {
-        part.part = head.part;
-        head.pk = part.item_key();
-        keys.push(part.item_key());
-    }
-    let (snapshots, _) = read_of_disk(&[sent], NOW);
-    let read: Vec<String> = snapshots.snapshots[0].part_keys().collect();
-    assert_eq!(read, keys);
-    part.taken_at = minute(LAST + 1);
-    assert!(!keys.contains(&part.item_key()), "an id that is used again");
 }

@@ -32,7 +32,7 @@ fn company(why: CompanyIssue) -> Issue {
     Issue::Company { tenant, why }
 }
 
-/// What a probe that answers so finds, which looks at everything.
+/// A probe with this answer, which checks all areas.
 fn probe(answer: ProbeAnswer, found: &[Issue]) -> Probe {
     let desired = BTreeSet::from([
         ProbeArea::Boards,
@@ -47,8 +47,8 @@ fn probe(answer: ProbeAnswer, found: &[Issue]) -> Probe {
     }
 }
 
-/// The probes of a story, one a minute: k taken keys, r refused keys, c refused clientId, f failing, s slow, n nothing learnt, b the board
-/// is gone, d it and a company.
+/// Reads a sequence of probes, one per minute: k accepted keys, r refused keys, c refused clientId,
+/// f failed, s slow, n nothing known, b the board is missing, d the board and a company.
 fn probe_of(letter: char) -> Probe {
     let takes = |found: &[Issue]| probe(ProbeAnswer::Accepted, found);
     let nothing = |answer| probe(answer, &[]);
@@ -65,7 +65,7 @@ fn probe_of(letter: char) -> Probe {
     }
 }
 
-/// What is told in a story: a mail each as its minute, its part and its name.
+/// The notifications of a sequence: minute, scope and name of each.
 fn told_in(story: &str) -> Vec<String> {
     let mut health = Health::default();
     let mut notified = vec![];
@@ -86,20 +86,20 @@ fn told_in(story: &str) -> Vec<String> {
 }
 
 #[test]
-fn each_story_is_told_in_few_mails() {
+fn each_incident_takes_few_mails() {
     let table: [(&str, &[&str]); 16] = [
         ("kkkkkk", &[]),
-        // A refusal at once; over after three good ones.
+        // A refusal is reported at once, and its end after three good probes.
         ("krrrkkkk", &["1 connection broken", "6 connection works"]),
-        // Back before anybody was told that it is over: the same episode.
+        // It returns before its end was reported: the same incident.
         ("rkkrkkrkkk", &["0 connection broken", "9 connection works"]),
-        // An outage only when it lasts.
+        // An outage is reported only if it lasts.
         ("ffkffkk", &[]),
         ("fffkkkk", &["2 connection broken", "5 connection works"]),
         ("fnffk", &["3 connection broken"]),
-        // Its face does not matter.
+        // The form of the outage does not matter.
         ("fsfsssfff", &["2 connection broken"]),
-        // Other things to do: told at once.
+        // A different issue is reported at once.
         (
             "rrccrr",
             &[
@@ -109,11 +109,11 @@ fn each_story_is_told_in_few_mails() {
             ],
         ),
         ("fffrr", &["2 connection broken", "3 connection more"]),
-        // Refused, and then down: there is nothing else to do.
+        // Refused, and then down: a person has to do the same.
         ("rfffffrkkk", &["0 connection broken", "9 connection works"]),
-        // What was set up is told by itself, at once.
+        // The configuration has its own incident, which is reported at once.
         ("kbbkkk", &["1 set-up broken", "5 set-up works"]),
-        // While nothing works, nobody knows of it, and it stays as it was.
+        // During an outage its state is unknown and stays.
         (
             "brrrbbbkkk",
             &[
@@ -123,10 +123,10 @@ fn each_story_is_told_in_few_mails() {
                 "9 set-up works",
             ],
         ),
-        // What is new there waits for an hour.
+        // New configuration issues wait for an hour.
         ("bddd", &["0 set-up broken"]),
         ("bddb", &["0 set-up broken"]),
-        // Nothing learnt is nothing.
+        // A probe without a result changes nothing.
         ("nnnnn", &[]),
         ("rnnnkkk", &["0 connection broken", "6 connection works"]),
     ];
@@ -136,7 +136,7 @@ fn each_story_is_told_in_few_mails() {
 }
 
 #[test]
-fn what_lasts_is_told_once_a_day() {
+fn a_lasting_incident_is_reminded_of_daily() {
     let minutes = usize::try_from(3 * 24 * 60).unwrap();
     let notified = told_in(&"r".repeat(minutes));
     assert_eq!(
@@ -150,7 +150,7 @@ fn what_lasts_is_told_once_a_day() {
 }
 
 #[test]
-fn what_is_new_in_what_was_set_up_is_told_after_an_hour_and_what_came_and_went_is_not() {
+fn new_configuration_issues_are_reported_after_an_hour() {
     assert_eq!(
         told_in(&format!("b{}", "d".repeat(70))),
         ["0 set-up broken", "60 set-up more"]
@@ -162,7 +162,7 @@ fn what_is_new_in_what_was_set_up_is_told_after_an_hour_and_what_came_and_went_i
 }
 
 #[test]
-fn what_went_away_and_comes_back_while_the_rest_lasts_is_new() {
+fn an_issue_that_returns_is_reported_again() {
     assert_eq!(
         told_in(&format!("d{}{}", "b".repeat(30), "d".repeat(40))),
         ["0 set-up broken", "60 set-up more"]
@@ -170,7 +170,7 @@ fn what_went_away_and_comes_back_while_the_rest_lasts_is_new() {
 }
 
 #[test]
-fn while_nothing_works_nobody_is_reminded_of_the_rest() {
+fn a_connection_incident_hides_the_configuration() {
     assert_eq!(
         told_in(&format!("b{}bbb", "r".repeat(1500))),
         [
@@ -184,7 +184,7 @@ fn while_nothing_works_nobody_is_reminded_of_the_rest() {
 }
 
 #[test]
-fn what_was_told_and_not_sent_stays_to_be_told() {
+fn a_notification_that_was_not_sent_stays_due() {
     let mut health = Health::default();
     for minute in 0..5 {
         health = transition(health, &probe_of('r'), at(minute));
@@ -193,7 +193,7 @@ fn what_was_told_and_not_sent_stays_to_be_told() {
             [Notification::Started(IncidentScope::Connection)]
         );
     }
-    // Nobody was told, so nobody need be told that it is over.
+    // An unreported incident ends without a notification.
     let over = transition(health.clone(), &probe_of('k'), at(5));
     assert_eq!((over.notifications(at(5)), over.connection), (vec![], None));
 
@@ -215,7 +215,7 @@ fn what_was_told_and_not_sent_stays_to_be_told() {
 }
 
 #[test]
-fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
+fn unchecked_issues_stay_and_unneeded_ones_end() {
     let found = [GONE, company(CompanyIssue::Inactive)];
     let health = transition(
         Health::default(),
@@ -234,7 +234,7 @@ fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
     };
     let still = transition(health.clone(), &blind, at(1));
     assert_eq!(open_incident(&still), found);
-    // The tenant is switched off.
+    // The tenant is disabled.
     let unmapped = Probe {
         desired: BTreeSet::from([ProbeArea::Boards, ProbeArea::Rights]),
         ..blind
@@ -244,7 +244,8 @@ fn what_was_not_looked_at_stays_as_it_was_and_what_nobody_wants_is_over() {
     let over = transition(left, &probe_of('k'), at(3));
     assert_eq!(open_incident(&over), []);
     assert!(over.has_begun_recovery() && over.is_recovering());
-    // What it was is known until it is told to be over, and a blind probe does not bring it back.
+    // The last issues are kept until the end is reported, and a probe without a result does not
+    // change that.
     let over = transition(
         over,
         &Probe {
@@ -269,7 +270,7 @@ fn an_outage_counts_from_its_first_failing_probe() {
 }
 
 #[test]
-fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
+fn a_new_configuration_issue_is_probed_often_for_an_hour() {
     let mut health = transition(Health::default(), &probe_of('b'), at(0));
     health = health.notified(&Notification::Started(IncidentScope::PartnerConfig), at(0));
     assert!(health.is_urgent(at(59)) && !health.is_urgent(at(60)));
@@ -278,7 +279,7 @@ fn what_is_set_up_wrong_is_looked_at_each_minute_for_an_hour() {
 }
 
 #[test]
-fn the_most_that_waited_is_remembered() {
+fn the_highest_number_of_waiting_alerts_is_kept() {
     let health = transition(Health::default(), &probe_of('r'), at(0));
     let waited = |health: &Health| health.connection.as_ref().unwrap().waited;
     let health = health.with_waiting(IncidentScope::Connection, 7);
@@ -315,7 +316,7 @@ fn needed(change: impl FnOnce(&mut Settings)) -> Requirements {
 }
 
 #[test]
-fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
+fn only_enabled_and_chosen_things_are_probed() {
     let (operations, cyber) = (Category::Operations, Category::CyberAlerts);
     let of_both = [
         ProbeArea::Rights,
@@ -337,7 +338,7 @@ fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
     };
     let without = needed(all_cyber_off);
     assert!(!without.boards.contains_key(&cyber));
-    // An operator's own kind is on all the same.
+    // A kind that the operator added is on all the same.
     let own = needed(|settings| {
         all_cyber_off(settings);
         settings.cyber_alerts.types.insert(kind("own"), 9);
@@ -354,7 +355,7 @@ fn what_is_switched_off_or_left_to_connectwise_is_not_looked_at() {
         ProbeArea::Company(acme()),
     ]);
     assert_eq!(default_board.areas(), least);
-    // Where tickets only get a note, nothing closes them.
+    // If tickets only get a note, closing needs no right.
     assert_eq!(needed(|_| ()).boards[&cyber].closing_status, None);
     assert!(needed(|_| ()).closing);
     let notes = needed(|settings| settings.operations.on_resolve = OnResolve::Note);
@@ -371,7 +372,7 @@ fn listed(name: &'static str, level: rights::Level) -> ListedRights<'static> {
 }
 
 #[test]
-fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
+fn a_right_is_missing_only_if_needed_and_reported() {
     use rights::Level::{All, My, None};
     let all = [
         listed("Company Maintenance", All),
@@ -402,7 +403,7 @@ fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
     no_closing[2].edit = None;
     assert_eq!(missing(&full, &no_closing, &[]), [rights::TICKETS_CLOSE]);
     assert_eq!(missing(&notes, &no_closing, &[]), [""; 0]);
-    // Not listed is not known; a call that was refused is.
+    // A right that is not listed is not known, unless a call was refused.
     assert_eq!(missing(&full, &[], &[]), [""; 0]);
     assert_eq!(
         missing(&full, &[], &[rights::TICKETS_ADD]),
@@ -413,12 +414,12 @@ fn a_right_is_missing_only_if_something_needs_it_and_connectwise_says_so() {
         [""; 0],
         "there again"
     );
-    // Refused to somebody who only looked.
+    // It was refused only to a page view.
     assert_eq!(missing(&full, &all, &[rights::TABLES_INQUIRE]), [""; 0]);
 }
 
 #[test]
-fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
+fn unusable_boards_statuses_types_and_priorities_are_issues() {
     let needed = needed(|_| ());
     let board = |id, inactive| FoundBoard {
         id,
@@ -490,7 +491,7 @@ fn boards_statuses_types_and_priorities_that_cannot_be_used_are_named() {
 }
 
 #[test]
-fn several_things_are_counted_and_one_is_named() {
+fn one_issue_is_named_and_several_are_counted() {
     let name = |tenant: &TenantId| tenant.to_string();
     let one = BTreeSet::from([company(CompanyIssue::Missing)]);
     assert_eq!(summarize(&one, name), "the company of acme cannot be used");

@@ -1,3 +1,6 @@
+mod following;
+mod targets;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -14,7 +17,7 @@ const BOARD: RecordId = 7;
 fn desired(category: Category) -> DesiredBoard {
     DesiredBoard {
         category,
-        name: BoardName::usual(category),
+        name: BoardName::default_for(category),
         location: 2,
         department: 10,
         team_lead: 151,
@@ -35,7 +38,7 @@ fn board(id: RecordId, name: &str) -> FoundBoard {
     }
 }
 
-/// A status by its name and its flags: `d`efault, `c`loses, `i`nactive.
+/// A status with its name and its flags: `d`efault, `c`loses, `i`nactive.
 fn status(id: RecordId, name: &str, flags: &str) -> FoundStatus {
     FoundStatus {
         id,
@@ -62,7 +65,7 @@ fn team(id: RecordId, name: &str) -> FoundTeam {
     }
 }
 
-/// A board of a category with all that it needs.
+/// A complete board of a category.
 fn whole(category: Category) -> ExistingBoards {
     let names = BUILT_IN.iter().filter(|(_, of, _)| *of == category);
     let types = (31..)
@@ -79,7 +82,7 @@ fn whole(category: Category) -> ExistingBoards {
     }
 }
 
-/// A whole operations board, and then something else.
+/// A complete operations board, with a change.
 fn but(change: impl FnOnce(&mut ExistingBoards, &mut BoardParts)) -> ExistingBoards {
     let mut there = whole(Category::Operations);
     let mut parts = there.parts.take().unwrap();
@@ -88,7 +91,7 @@ fn but(change: impl FnOnce(&mut ExistingBoards, &mut BoardParts)) -> ExistingBoa
     there
 }
 
-/// The next thing in words.
+/// The next step, as a text.
 fn said(there: &ExistingBoards) -> String {
     said_of(&desired(Category::Operations), there)
 }
@@ -138,7 +141,7 @@ fn said_of(desired: &DesiredBoard, there: &ExistingBoards) -> String {
 }
 
 #[test]
-fn the_first_thing_that_is_missing_is_next() {
+fn the_first_missing_part_is_next() {
     let table = [
         (
             ExistingBoards::default(),
@@ -205,7 +208,7 @@ fn the_first_thing_that_is_missing_is_next() {
 }
 
 #[test]
-fn what_is_there_is_known_by_its_name_without_case_and_blanks() {
+fn existing_parts_are_matched_without_case_and_blanks() {
     let spelt = but(|there, parts| {
         there.boards[0].name = " OPERATIONS ".to_owned();
         parts.statuses[0].name = "new ".to_owned();
@@ -228,7 +231,7 @@ fn what_is_there_is_known_by_its_name_without_case_and_blanks() {
 }
 
 #[test]
-fn what_cannot_be_used_is_told_at_once_and_nothing_is_made() {
+fn unusable_parts_are_reported_before_anything_is_created() {
     let table = [
         (
             but(|there, _| there.boards[0].inactive = true),
@@ -265,7 +268,7 @@ fn what_cannot_be_used_is_told_at_once_and_nothing_is_made() {
 }
 
 #[test]
-fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
+fn of_several_with_one_name_the_oldest_usable_one_counts() {
     let there = but(|there, parts| {
         let inactive = FoundBoard {
             inactive: true,
@@ -301,7 +304,7 @@ fn of_several_with_a_name_the_oldest_that_can_be_used_is_taken() {
 }
 
 #[test]
-fn a_board_that_is_whole_says_what_tickets_point_at() {
+fn a_complete_board_gives_a_target() {
     let Ok(BoardDecision::Done(target)) = next_board_step(
         &desired(Category::CyberAlerts),
         &whole(Category::CyberAlerts),
@@ -367,7 +370,7 @@ fn added_kinds_get_their_types_and_may_share_one() {
 }
 
 #[test]
-fn a_boards_name_is_what_connectwise_takes() {
+fn a_board_name_is_one_that_connectwise_accepts() {
     let long = "x".repeat(50);
     let table = [
         (" Alerts ", Ok("Alerts")),
@@ -375,7 +378,6 @@ fn a_boards_name_is_what_connectwise_takes() {
         ("", Err(InvalidBoardName::Empty)),
         (" \t", Err(InvalidBoardName::Empty)),
         (&"x".repeat(51), Err(InvalidBoardName::TooLong)),
-        // Two units each.
         (&"🦀".repeat(26), Err(InvalidBoardName::TooLong)),
         ("a\nb", Err(InvalidBoardName::Unprintable)),
         ("a\u{202e}b", Err(InvalidBoardName::Unprintable)),
@@ -394,11 +396,11 @@ fn a_boards_name_is_what_connectwise_takes() {
 }
 
 #[test]
-fn all_that_is_made_has_a_name_that_connectwise_takes() {
+fn all_created_parts_have_names_that_connectwise_accepts() {
     for category in [Category::Operations, Category::CyberAlerts] {
         assert_eq!(
             BoardName::parse(category_name(category)),
-            Ok(BoardName::usual(category))
+            Ok(BoardName::default_for(category))
         );
         assert!(category_name(category).len() <= 30);
     }
@@ -407,429 +409,4 @@ fn all_that_is_made_has_a_name_that_connectwise_takes() {
         BUILT_IN.len()
     );
     assert!(BUILT_IN.iter().all(|(.., name)| name.len() <= 50));
-}
-
-/// What becomes of one call. Everything is listed anew after each, so it does not matter whether its answer was heard.
-#[derive(Debug, Clone, Copy)]
-enum Fate {
-    Done,
-    NotDone,
-    /// Done after the next call, unless ConnectWise has that name by then.
-    Late,
-}
-
-/// A ConnectWise that refuses a taken name to what comes late, and to nothing else: there only the plan keeps off doubles.
-#[derive(Debug, Clone)]
-struct Site {
-    next_id: RecordId,
-    boards: Vec<FoundBoard>,
-    parts: Vec<BoardParts>,
-    new_boards_have_statuses: bool,
-}
-
-impl Site {
-    fn id(&mut self) -> RecordId {
-        self.next_id += 1;
-        self.next_id
-    }
-
-    fn parts(&mut self, board: RecordId) -> &mut BoardParts {
-        self.parts
-            .iter_mut()
-            .find(|parts| parts.board == board)
-            .unwrap()
-    }
-
-    fn add_status(&mut self, board: RecordId, name: &str, flags: &str) {
-        let id = self.id();
-        self.parts(board).statuses.push(status(id, name, flags));
-        if flags.contains('d') {
-            self.make_default(board, id);
-        }
-    }
-
-    fn make_default(&mut self, board: RecordId, id: RecordId) {
-        for status in &mut self.parts(board).statuses {
-            status.is_default = status.id == id;
-        }
-    }
-
-    fn carry_out(&mut self, step: BoardStep) {
-        match step {
-            BoardStep::MakeBoard { name, .. } => drop(self.add_board(name.as_str())),
-            BoardStep::MakeStatus {
-                board,
-                name,
-                closes,
-                is_default,
-                ..
-            } => {
-                let flags = [("c", closes), ("d", is_default)];
-                let flags: String = flags
-                    .iter()
-                    .filter(|(_, on)| *on)
-                    .map(|(flag, _)| *flag)
-                    .collect();
-                self.add_status(board, name, &flags);
-            }
-            BoardStep::MakeDefault { board, status } => self.make_default(board, status),
-            BoardStep::MakeType { board, name, .. } => {
-                let id = self.id();
-                self.parts(board).types.push(ticket_type(id, &name));
-            }
-            BoardStep::MakeTeam {
-                board,
-                name,
-                is_default,
-                ..
-            } => {
-                let id = self.id();
-                let team = FoundTeam {
-                    is_default,
-                    ..team(id, name)
-                };
-                self.parts(board).teams.push(team);
-            }
-        }
-    }
-
-    fn carry_out_unless_taken(&mut self, step: BoardStep) {
-        let (board, table, name) = match &step {
-            BoardStep::MakeBoard { name, .. } => (0, "board", name.as_str()),
-            BoardStep::MakeStatus { board, name, .. } => (*board, "status", *name),
-            BoardStep::MakeType { board, name, .. } => (*board, "type", name.as_str()),
-            BoardStep::MakeTeam { board, name, .. } => (*board, "team", *name),
-            BoardStep::MakeDefault { .. } => return self.carry_out(step),
-        };
-        if !self.names().contains(&(board, table, name.to_lowercase())) {
-            self.carry_out(step);
-        }
-    }
-
-    fn add_board(&mut self, name: &str) -> RecordId {
-        let id = self.id();
-        self.boards.push(board(id, name));
-        self.parts.push(BoardParts {
-            board: id,
-            statuses: Vec::new(),
-            types: Vec::new(),
-            teams: Vec::new(),
-        });
-        if self.new_boards_have_statuses {
-            for (name, flags) in [
-                ("New", "d"),
-                ("In Progress", ""),
-                ("Completed", ""),
-                (">Closed", "c"),
-            ] {
-                self.add_status(id, name, flags);
-            }
-        }
-        id
-    }
-
-    fn names(&self) -> Vec<(RecordId, &'static str, String)> {
-        let mut names = Vec::new();
-        let mut note =
-            |board, table, name: &String| names.push((board, table, name.trim().to_lowercase()));
-        self.boards
-            .iter()
-            .for_each(|board| note(0, "board", &board.name));
-        for parts in &self.parts {
-            parts
-                .statuses
-                .iter()
-                .for_each(|row| note(parts.board, "status", &row.name));
-            parts
-                .types
-                .iter()
-                .for_each(|row| note(parts.board, "type", &row.name));
-            parts
-                .teams
-                .iter()
-                .for_each(|row| note(parts.board, "team", &row.name));
-        }
-        names
-    }
-}
-
-/// What may be there before: of the statuses, types and team of a category's board any part, spelt somehow, beside things of
-/// the partner's own.
-fn site() -> impl Strategy<Value = Site> {
-    let part = (any::<[bool; 4]>(), 0..3_usize, any::<u16>(), any::<bool>());
-    let part = prop::option::of(part);
-    (any::<bool>(), part.clone(), part).prop_map(|(new_boards_have_statuses, operations, cyber)| {
-        let mut site = Site {
-            next_id: 100,
-            boards: Vec::new(),
-            parts: Vec::new(),
-            new_boards_have_statuses,
-        };
-        site.add_board("Service Desk");
-        for (category, part) in [
-            (Category::Operations, operations),
-            (Category::CyberAlerts, cyber),
-        ] {
-            let Some(([new, is_default, closed, team_there], spelling, types, own)) = part else {
-                continue;
-            };
-            let spelt = |name: &str| match spelling {
-                0 => name.to_owned(),
-                1 => name.to_uppercase(),
-                _ => format!(" {} ", name.to_lowercase()),
-            };
-            site.new_boards_have_statuses = false;
-            let board = site.add_board(&spelt(category_name(category)));
-            if own {
-                site.add_status(board, "Triage", "d");
-                site.add_status(board, "Done", "c");
-                let id = site.id();
-                site.parts(board).teams.push(FoundTeam {
-                    is_default: true,
-                    ..team(id, "Night")
-                });
-            }
-            if new {
-                site.add_status(board, &spelt(NEW), if is_default { "d" } else { "" });
-            }
-            if closed {
-                site.add_status(board, &spelt(CLOSED), "c");
-            }
-            for (n, (_, name)) in kinds(&desired(category)).iter().enumerate() {
-                if types & (1 << n) != 0 {
-                    let id = site.id();
-                    site.parts(board).types.push(ticket_type(id, &spelt(name)));
-                }
-            }
-            if team_there {
-                let id = site.id();
-                site.parts(board)
-                    .teams
-                    .push(team(id, &spelt(category_name(category))));
-            }
-        }
-        site.new_boards_have_statuses = new_boards_have_statuses;
-        site
-    })
-}
-
-fn fate() -> impl Strategy<Value = Fate> {
-    prop_oneof![Just(Fate::Done), Just(Fate::NotDone), Just(Fate::Late)]
-}
-
-/// Follows the plan to its end, whatever becomes of each call; afterwards all calls are answered.
-fn follow(
-    site: &mut Site,
-    desired: &DesiredBoard,
-    fates: &mut impl Iterator<Item = Fate>,
-) -> BoardTarget {
-    let mut there = ExistingBoards::default();
-    let (mut before, mut pending) = (0, None);
-    for _ in 0..200 {
-        there.boards.clone_from(&site.boards);
-        let (step, progress) = match next_board_step(desired, &there).unwrap() {
-            BoardDecision::Look { board } => {
-                there.parts = Some(site.parts(board).clone());
-                continue;
-            }
-            BoardDecision::Make { step, progress } => (step, progress),
-            BoardDecision::Done(target) => return target,
-        };
-        assert!(
-            before <= progress.done && progress.done < progress.of,
-            "{progress:?} after {before}"
-        );
-        before = progress.done;
-        let late = pending.take();
-        match fates.next().unwrap_or(Fate::Done) {
-            Fate::Done => site.carry_out(step),
-            Fate::NotDone => {}
-            Fate::Late => pending = Some(step),
-        }
-        if let Some(step) = late {
-            site.carry_out_unless_taken(step);
-        }
-        there.parts = None;
-    }
-    panic!("it never ends: {}", said_of(desired, &there));
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
-
-    #[test]
-    fn both_boards_are_made_once_from_any_part_of_them(mut site in site(), fates in prop::collection::vec(fate(), 0..40)) {
-        let was = site.clone();
-        let mut fates = fates.into_iter();
-        for category in [Category::Operations, Category::CyberAlerts] {
-            let desired = desired(category);
-            let target = follow(&mut site, &desired, &mut fates);
-            let parts = site.parts(target.board.unwrap()).clone();
-            let [start, closing] = [target.start_status, target.closing_status]
-                .map(|id| parts.statuses.iter().find(|status| Some(status.id) == id).unwrap());
-            prop_assert!(is_same_name(&start.name, "New") && start.is_default && !start.closes);
-            prop_assert!(is_same_name(&closing.name, "Closed") && closing.closes && !closing.is_default);
-            for (kind, name) in kinds(&desired) {
-                let found = parts.types.iter().find(|row| row.id == target.types[&kind]).unwrap();
-                prop_assert!(is_same_name(&found.name, name));
-            }
-            let teams = parts.teams.iter().filter(|team| is_same_name(&team.name, category_name(category)));
-            prop_assert_eq!(teams.count(), 1);
-            prop_assert_eq!(follow(&mut site, &desired, &mut std::iter::empty()), target);
-        }
-        let names = site.names();
-        prop_assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "{:?}", names);
-        // What was there is there still, with its number and its spelling.
-        for name in was.names() {
-            prop_assert!(names.contains(&name));
-        }
-        prop_assert!(was.boards.iter().all(|board| site.boards.contains(board)));
-        prop_assert_eq!(site.boards.len(), 3);
-    }
-}
-
-/// The target on an own board in words: start status, closing status, kinds with their types.
-fn on_own(category: Category, statuses: &[FoundStatus], types: &[FoundType]) -> String {
-    let parts = BoardParts {
-        board: BOARD,
-        statuses: statuses.to_vec(),
-        types: types.to_vec(),
-        teams: vec![],
-    };
-    let target = existing_board_target(category, BOARD, Some(&parts));
-    assert_eq!(target.board, Some(BOARD));
-    let id = |id: Option<RecordId>| id.map_or("-".to_owned(), |id| id.to_string());
-    let types: Vec<_> = target
-        .types
-        .iter()
-        .map(|(kind, id)| format!("{kind}={id}"))
-        .collect();
-    format!(
-        "{} {} {}",
-        id(target.start_status),
-        id(target.closing_status),
-        types.join(" ")
-    )
-}
-
-#[test]
-fn an_own_board_gives_its_default_status_unless_that_is_no_good() {
-    let ops = Category::Operations;
-    let open = status(11, "New", "");
-    let closed = status(14, ">Closed", "c");
-    for (statuses, expected) in [
-        (
-            vec![open.clone(), status(12, "Triage", "d"), closed.clone()],
-            "12 14 ",
-        ),
-        (
-            vec![open.clone(), status(12, "Triage", "di"), closed.clone()],
-            "11 14 ",
-        ),
-        (
-            vec![open.clone(), status(12, "Done", "dc"), closed.clone()],
-            "11 12 ",
-        ),
-        (vec![status(10, "Old", "i"), open.clone()], "11 - "),
-        (vec![status(13, "Gone", "ci"), closed.clone()], "- 14 "),
-        (vec![], "- - "),
-    ] {
-        assert_eq!(on_own(ops, &statuses, &[]), expected, "{statuses:?}");
-    }
-    let mut old = ticket_type(33, "CPU");
-    old.inactive = true;
-    let types = [
-        ticket_type(31, " disk"),
-        ticket_type(32, "Incident"),
-        old,
-        ticket_type(34, "Next-Gen Antivirus"),
-    ];
-    assert_eq!(
-        on_own(ops, &[], &types),
-        "- - disk=31 next_gen_antivirus_notification=34"
-    );
-    assert_eq!(
-        on_own(Category::CyberAlerts, &[], &types),
-        "- - next_gen_antivirus=34"
-    );
-}
-
-#[test]
-fn what_cannot_be_seen_of_an_own_board_is_left_to_connectwise() {
-    for (category, on_resolve) in [
-        (Category::Operations, OnResolve::Close),
-        (Category::CyberAlerts, OnResolve::Note),
-    ] {
-        let unseen = existing_board_target(category, BOARD, None);
-        assert_eq!(
-            unseen,
-            BoardTarget {
-                board: Some(BOARD),
-                on_resolve,
-                ..BoardTarget::default()
-            }
-        );
-        assert_eq!(
-            connectwise_defaults(category),
-            BoardTarget {
-                board: None,
-                ..unseen
-            }
-        );
-    }
-}
-
-#[test]
-fn other_boards_keep_what_the_partner_decided_but_no_number_of_another_connectwise() {
-    let target = |board, on_resolve, reopen_days| BoardTarget {
-        board: Some(board),
-        on_resolve,
-        reopen_days,
-        ..BoardTarget::default()
-    };
-    let new = || {
-        (
-            target(7, OnResolve::Close, 0),
-            target(8, OnResolve::Note, 0),
-        )
-    };
-    let (operations, cyber_alerts) = new();
-    let usual = std::collections::BTreeMap::from([(Severity::Critical, 99)]);
-    let first = choose_boards(None, operations, cyber_alerts, usual.clone(), 3);
-    assert_eq!(first.priorities, usual);
-    assert_eq!((first.epoch, first.note_interval_minutes), (Some(3), 60));
-    assert_eq!(
-        (&first.operations, &first.cyber_alerts),
-        (&new().0, &new().1)
-    );
-    let before = Settings {
-        operations: target(1, OnResolve::Note, 5),
-        cyber_alerts: target(2, OnResolve::Close, 9),
-        kinds_off: [kind("cpu")].into(),
-        kinds_on_since: BTreeMap::new(),
-        priorities: [(Severity::Critical, 31)].into(),
-        note_interval_minutes: 30,
-        notes_for_customers: true,
-        epoch: Some(3),
-    };
-    for (epoch, priorities) in [(3, before.priorities.clone()), (4, usual.clone())] {
-        let (operations, cyber_alerts) = new();
-        let expected = Settings {
-            operations: target(7, OnResolve::Note, 5),
-            cyber_alerts: target(8, OnResolve::Close, 9),
-            priorities,
-            epoch: Some(epoch),
-            ..before.clone()
-        };
-        assert_eq!(
-            choose_boards(
-                Some(before.clone()),
-                operations,
-                cyber_alerts,
-                usual.clone(),
-                epoch
-            ),
-            expected
-        );
-    }
 }

@@ -1,38 +1,23 @@
+mod prior;
+
 use std::slice;
 
 use jiff::SignedDuration;
 
 use super::*;
+use crate::Blocked;
 use crate::alert::event::Severity;
 use crate::alert::key::TicketRef;
 use crate::alert::record::{Actual, CallRefusal, ClosedBy, Op};
-use crate::fixtures::{at, key};
+use crate::fixtures::{at, key, new_claim};
 use crate::ticketing::found_ticket::end_of_second;
 use crate::ticketing::prior_tickets::{adopt_prior_tickets, set_last_event};
-use crate::{Blocked, ClaimId};
 
 fn claimed() -> (Record, Claim) {
     let record = Record::new(key());
-    let id = ClaimId::parse("c").unwrap();
     let claim = Claim {
-        id,
-        op: Op::Create,
-        reason: "raised".into(),
-        ticket_ref: record.occurrence_ref(),
-        ticket_id: None,
-        board_id: Some(2),
-        company_id: 19,
-        epoch: 1,
         severity: Severity::High,
-        began_at: at(0),
-        raise_received_at: None,
-        repeats: 0,
-        until: at(60),
-        uncertain_at: None,
-        visits: 0,
-        visited_at: None,
-        empty_visits: 0,
-        suspected_refusal: None,
+        ..new_claim(Op::Create, record.occurrence_ref(), at(0))
     };
     (record.with_claim(claim.clone()), claim)
 }
@@ -53,7 +38,7 @@ fn ticket(ticket_id: u64, second: i64, closed: bool) -> FoundTicket {
 }
 
 #[test]
-fn a_ticket_entered_since_the_claim_is_ours() {
+fn a_ticket_entered_since_the_claim_is_adopted() {
     let (record, claim) = claimed();
     let adopted = adopt(
         record,
@@ -75,7 +60,7 @@ fn a_ticket_that_a_technician_closed_meanwhile_stays_closed() {
 }
 
 #[test]
-fn a_token_names_the_life_whatever_connectwises_clock_says() {
+fn a_reference_names_the_occurrence_whatever_the_clock() {
     let (record, claim) = claimed();
     for second in [-7200, 7200] {
         let adopted = adopt(record.clone(), &claim, &[ticket(8, second, false)], at(70));
@@ -89,7 +74,7 @@ fn a_token_names_the_life_whatever_connectwises_clock_says() {
 }
 
 #[test]
-fn a_ticket_that_was_moved_or_merged_before_it_was_found_is_left_alone() {
+fn a_moved_or_merged_ticket_is_left_alone() {
     let (record, claim) = claimed();
     let moved = FoundTicket {
         company_id: Some(20),
@@ -116,7 +101,7 @@ fn too_many(record: &Record) -> Vec<u64> {
 }
 
 #[test]
-fn a_made_ticket_is_recorded_whoever_holds_the_claim_unless_another_is_there() {
+fn a_created_ticket_is_recorded_without_its_claim() {
     let (record, claim) = claimed();
     let open = |ticket_id| OpenTicket::new(ticket_id, Some(2), &claim, at(70));
     let made = record.clone().with_created(open(8), &claim);
@@ -148,7 +133,7 @@ fn a_made_ticket_is_recorded_whoever_holds_the_claim_unless_another_is_there() {
 }
 
 #[test]
-fn of_several_open_tickets_the_one_that_a_person_changed_stays_else_the_lowest() {
+fn of_several_open_tickets_the_one_a_person_changed_stays() {
     let (record, claim) = claimed();
     let adopted = adopt(
         record.clone(),
@@ -198,7 +183,7 @@ fn given_up() -> (Record, Recheck) {
 }
 
 #[test]
-fn a_ticket_from_before_the_connection_changed_is_not_what_the_create_made() {
+fn a_ticket_of_an_earlier_epoch_is_not_the_creates() {
     let before = ticket(10, -100, true);
     let (record, claim) = claimed();
     let known = |record: Record| record.with_closed(10, 1, ClosedBy::OutOfReach, at(-50));
@@ -215,7 +200,7 @@ fn a_ticket_from_before_the_connection_changed_is_not_what_the_create_made() {
 }
 
 #[test]
-fn a_ticket_of_several_attempts_may_tell_fewer_repeats_than_the_last_one() {
+fn a_ticket_of_an_earlier_attempt_reports_fewer_repeats() {
     let repeated = |(record, claim): (Record, Claim)| {
         let claim = Claim {
             repeats: 2,
@@ -230,7 +215,7 @@ fn a_ticket_of_several_attempts_may_tell_fewer_repeats_than_the_last_one() {
 }
 
 #[test]
-fn a_create_that_seems_refused_blocks_only_once_it_has_shown_no_effect() {
+fn a_suspected_refusal_blocks_after_no_effect_was_seen() {
     let (record, claim) = claimed();
     let settle = SignedDuration::from_mins(10);
     let words = String::from("500, An error occurred");
@@ -257,7 +242,7 @@ fn a_create_that_seems_refused_blocks_only_once_it_has_shown_no_effect() {
 }
 
 #[test]
-fn a_late_ticket_beside_the_recorded_one_is_too_many() {
+fn a_late_second_ticket_is_a_duplicate() {
     let (record, _) = given_up();
     let (_, claim) = claimed();
     let record = record.with_open(OpenTicket::new(8, Some(2), &claim, at(800)));
@@ -287,7 +272,7 @@ fn a_late_ticket_beside_the_recorded_one_is_too_many() {
 }
 
 #[test]
-fn a_late_ticket_never_replaces_a_recorded_one_that_a_person_closed() {
+fn a_late_ticket_does_not_replace_a_closed_one() {
     let (record, _) = given_up();
     let (_, claim) = claimed();
     let record = record.with_open(OpenTicket::new(8, Some(2), &claim, at(800)));
@@ -303,7 +288,7 @@ fn a_late_ticket_never_replaces_a_recorded_one_that_a_person_closed() {
 }
 
 #[test]
-fn a_late_ticket_that_a_person_moved_or_merged_stands_for_nothing() {
+fn a_moved_or_merged_late_ticket_does_not_count() {
     let (record, _) = given_up();
     let (_, claim) = claimed();
     let record = record.with_open(OpenTicket::new(8, Some(2), &claim, at(800)));
@@ -343,7 +328,7 @@ fn a_late_ticket_of_an_alert_that_has_none_is_adopted() {
 }
 
 #[test]
-fn a_late_ticket_of_a_life_that_is_over_is_too_many() {
+fn a_late_ticket_of_a_finished_occurrence_is_a_duplicate() {
     let (record, recheck) = given_up();
     let record = record.with_closed(6, 1, ClosedBy::Us, at(900));
     let found = [ticket(6, 800, false), ticket(7, 4000, false)];
@@ -352,223 +337,9 @@ fn a_late_ticket_of_a_life_that_is_over_is_too_many() {
 }
 
 #[test]
-fn a_late_ticket_of_the_life_before_is_too_many_though_this_one_has_none_yet() {
+fn a_late_ticket_of_an_earlier_occurrence_is_a_duplicate() {
     let (mut record, recheck) = given_up();
     record.occurrence = 2;
     let looked = apply_recheck(record, &recheck, &[ticket(7, 4000, false)], at(4400));
     assert_eq!((looked.open(), too_many(&looked)), (None, vec![7]));
-}
-
-fn of_life(ticket_id: u64, occurrence: u32, closed_at: Option<i64>) -> FoundTicket {
-    let (record, _) = claimed();
-    FoundTicket {
-        ticket_ref: Some(TicketRef::new(&record.key, occurrence)),
-        closed: closed_at.is_some(),
-        closed_at: closed_at.map(at),
-        ..ticket(ticket_id, 0, false)
-    }
-}
-
-fn raised_at(second: i64) -> Record {
-    let (record, _) = claimed();
-    let mut record = record.without_claim();
-    record.desired.active = true;
-    record.desired.details = Some(crate::alert::record::AlertDetails {
-        kind: crate::Kind::parse("disk").unwrap(),
-        category: crate::alert::kind::Category::Operations,
-        severity: Severity::High,
-        raised_at: at(second),
-        raise_received_at: at(second),
-        previous_event_at: None,
-        repeats: 0,
-        expires_at: None,
-    });
-    record
-}
-
-#[test]
-fn a_forgotten_open_ticket_is_the_alerts_own() {
-    let found = [
-        of_life(7, 1, Some(50)),
-        of_life(8, 3, None),
-        of_life(9, 3, None),
-        FoundTicket {
-            ticket_ref: None,
-            ..of_life(99, 9, None)
-        },
-    ];
-    let record = adopt_prior_tickets(raised_at(100), &found, None, 1, at(200));
-    assert_eq!(
-        (record.occurrence, record.open().unwrap().ticket_id),
-        (3, 8)
-    );
-    assert_eq!(too_many(&record), [9]);
-}
-
-#[test]
-fn a_known_raise_of_the_same_second_stays_the_newest_event() {
-    let known = set_last_event(raised_at(100), at(100));
-    let closed = FoundTicket {
-        raised_at: Some(at(100)),
-        ..of_life(7, 1, Some(150))
-    };
-    let record = adopt_prior_tickets(known.clone(), &[closed], None, 1, at(200));
-    assert_eq!(record.desired.last, known.desired.last);
-}
-
-#[test]
-fn a_forgotten_closed_ticket_ends_the_life_that_the_raise_belongs_to() {
-    let found = [of_life(7, 2, Some(150))];
-    let record = adopt_prior_tickets(raised_at(100), &found, None, 1, at(200));
-    assert_eq!(record.occurrence, 2);
-    assert!(matches!(&record.actual, Some(Actual::Closed(closed)) if closed.occurrence == 2));
-    let record = adopt_prior_tickets(raised_at(160), &found, None, 1, at(200));
-    assert_eq!(
-        record.occurrence, 3,
-        "it was raised after that one was closed"
-    );
-    let desired = raised_at(160).desired;
-    assert_eq!(record.desired, desired, "and that one says nothing of it");
-    assert_eq!(
-        adopt_prior_tickets(raised_at(1), &[], None, 1, at(200)),
-        raised_at(1)
-    );
-}
-
-#[test]
-fn a_ticket_tells_of_a_raise_that_the_record_missed() {
-    let found = FoundTicket {
-        raised_at: Some(at(50)),
-        ..of_life(8, 2, None)
-    };
-    let mut old = raised_at(1).with_closed(7, 1, ClosedBy::Us, at(9));
-    old.desired.active = false;
-    old.occurrence = 1;
-    old = set_last_event(old, at(8));
-    let record = adopt_prior_tickets(old.clone(), std::slice::from_ref(&found), None, 1, at(100));
-    assert_eq!(
-        (record.open().unwrap().ticket_id, record.occurrence),
-        (8, 2)
-    );
-    assert!(record.desired.active, "it must not be closed");
-    assert_eq!(record.desired.last.unwrap().occurred_at, at(50));
-
-    old.desired.last.as_mut().unwrap().occurred_at = at(60);
-    let record = adopt_prior_tickets(old.clone(), &[found], None, 1, at(100));
-    assert!(
-        !record.desired.active,
-        "its resolve is newer than that raise"
-    );
-
-    let found = FoundTicket {
-        raised_at: Some(at(80)),
-        ..of_life(8, 2, Some(90))
-    };
-    let closed = adopt_prior_tickets(old, &[found], None, 1, at(100));
-    let last = closed.desired.last.unwrap();
-    assert!(
-        last.occurred_at > at(80) && last.occurred_at < at(81),
-        "that raise is old"
-    );
-}
-
-#[test]
-fn what_was_heard_after_the_raise_of_a_closed_ticket_stays_the_newest() {
-    let found = FoundTicket {
-        raised_at: Some(at(80)),
-        ..of_life(8, 2, Some(90))
-    };
-    for last in [81, 85] {
-        let record = set_last_event(raised_at(1), at(last));
-        let closed = adopt_prior_tickets(record, std::slice::from_ref(&found), None, 1, at(100));
-        assert_eq!(closed.desired.last.unwrap().occurred_at, at(last));
-    }
-}
-
-/// Better open too long than closed too early.
-#[test]
-fn a_ticket_that_does_not_say_when_its_alert_was_raised_was_entered_after_that() {
-    let entered_at_zero = [of_life(8, 2, None)];
-    let active = adopt_prior_tickets(raised_at(-10), &entered_at_zero, None, 1, at(100));
-    assert_eq!(active.desired, raised_at(-10).desired, "nothing new");
-    for (resolved_at, stands) in [(-5, true), (5, false)] {
-        let mut gone = set_last_event(raised_at(-10), at(resolved_at));
-        gone.desired.active = false;
-        let with_prior = adopt_prior_tickets(gone, &entered_at_zero, None, 1, at(100));
-        assert_eq!(with_prior.desired.active, stands, "{resolved_at}");
-    }
-}
-
-#[test]
-fn a_ticket_that_is_in_reach_again_tells_nothing_of_events() {
-    let out_of_reach = raised_at(1).with_closed(7, 1, ClosedBy::OutOfReach, at(9));
-    let found = FoundTicket {
-        raised_at: Some(at(1)),
-        ..of_life(7, 1, Some(50))
-    };
-    let record = adopt_prior_tickets(out_of_reach.clone(), &[found], None, 2, at(100));
-    assert!(
-        matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)
-    );
-    assert_eq!(record.desired, out_of_reach.desired);
-}
-
-#[test]
-fn a_ticket_that_is_in_reach_again_is_known_by_its_token() {
-    let mut out_of_reach = raised_at(1);
-    out_of_reach.occurrence = 2;
-    let out_of_reach = out_of_reach.with_closed(7, 1, ClosedBy::OutOfReach, at(9));
-    for (ticket_id, life, adopted) in [(7, 2, true), (8, 2, true), (7, 1, false)] {
-        let found = [of_life(ticket_id, life, None)];
-        let record = adopt_prior_tickets(out_of_reach.clone(), &found, None, 2, at(100));
-        let open = record.open().map(|open| open.ticket_id);
-        assert_eq!(open, adopted.then_some(ticket_id), "{ticket_id} of {life}");
-    }
-}
-
-#[test]
-fn a_forgotten_ticket_of_another_company_is_left_alone() {
-    let moved = FoundTicket {
-        company_id: Some(20),
-        ..of_life(8, 1, None)
-    };
-    let record = adopt_prior_tickets(raised_at(1), &[moved], Some(19), 1, at(100));
-    let Some(Actual::Closed(closed)) = record.actual else {
-        panic!("{:?}", record.actual)
-    };
-    assert_eq!((closed.ticket_id, closed.by), (8, ClosedBy::Moved));
-}
-
-#[test]
-fn a_ticket_was_closed_after_its_alert_was_raised_whatever_connectwise_says() {
-    let closed = FoundTicket {
-        raised_at: Some(at(100)),
-        entered_at: Some(at(100)),
-        ..of_life(8, 1, Some(50))
-    };
-    let (record, _) = claimed();
-    let ended = closed.ended(&record.occurrence_ref(), 19).unwrap();
-    assert_eq!(ended.at, Some(end_of_second(at(100))));
-}
-
-#[test]
-fn what_the_record_knows_is_not_recalled() {
-    let (_, claim) = claimed();
-    let open = raised_at(1).with_open(OpenTicket::new(7, None, &claim, at(5)));
-    assert_eq!(
-        adopt_prior_tickets(open.clone(), &[of_life(7, 1, None)], None, 1, at(9)),
-        open
-    );
-    let mut closed = open.with_closed(7, 1, ClosedBy::Us, at(9));
-    assert_eq!(closed.occurrence, 2, "a raise had come meanwhile");
-    assert_eq!(
-        adopt_prior_tickets(closed.clone(), &[of_life(7, 1, Some(9))], None, 1, at(10)),
-        closed
-    );
-    closed = adopt_prior_tickets(closed, &[of_life(8, 2, None)], None, 1, at(10));
-    assert_eq!(
-        closed.open().unwrap().ticket_id,
-        8,
-        "of a restored table's future"
-    );
 }

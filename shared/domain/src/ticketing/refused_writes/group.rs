@@ -1,4 +1,4 @@
-//! x
+//! One group of refused alerts, and its retries.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,8 @@ use crate::AlertKey;
 use crate::alert::record::{Actual, AlertDetails, ClosedBy, Op, Record};
 use crate::time::later;
 
-/// How long after a refusal the next alert of the group is retried, by how many retries were refused in a row. The last one repeats.
+/// How long after a refusal the next alert of the group is retried, by the number of refused
+/// retries in a row. The last value repeats.
 const BACK_OFF: [SignedDuration; 4] = [
     SignedDuration::from_mins(5),
     SignedDuration::from_mins(15),
@@ -16,114 +17,106 @@ const BACK_OFF: [SignedDuration; 4] = [
     SignedDuration::from_mins(60),
 ];
 
-/// A retry that no worker has taken up for so long is asked for again.
+/// A retry that no worker has started for this long is requested again.
 const LOST: SignedDuration = SignedDuration::from_mins(10);
 
-/// After the first accepted retry so many alerts follow, then four times as many, and so on: if they are refused after all, few are.
+/// After the first accepted retry this many alerts follow, then four times as many, and so on. If
+/// ConnectWise refuses after all, it refuses few.
 const FIRST_RELEASE: usize = 4;
 
 const WIDENING: usize = 4;
 
 pub(crate) const WIDEST: usize = 300;
 
-/// Alerts that ConnectWise refuses for the same reason, and what is done about them.
+/// Alerts that ConnectWise refuses for the same reason, and their retries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalGroup {
-    /// What they have in common.
     pub id: RefusalGroupId,
-    /// ConnectWise's own words about the first of them.
+    /// ConnectWise's message for the first of them.
     pub words: String,
     /// When the first of them was found.
     pub since: Timestamp,
-    /// How many alerts the last complete look found, test alerts not counted.
+    /// How many alerts the last complete survey found, without test alerts.
     pub alerts: u64,
     /// How many retries ConnectWise refused in a row.
     pub attempts: u32,
-    /// Whether the last complete look found no alert of it.
+    /// Whether the last complete survey found no alert of the group.
     #[serde(default)]
     pub missed: bool,
-    /// What is done about them now.
     pub state: RetryState,
 }
 
-/// What is done about a group.
+/// The retries of a group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum RetryState {
     /// No alert is retried before this time.
-    BackingOff {
-        /// When the next one is.
-        until: Timestamp,
-    },
-    /// ConnectWise itself says that what the tickets point at cannot be used. No alert is retried until it says otherwise.
+    BackingOff { until: Timestamp },
+    /// ConnectWise's lists say that the record cannot be used. No alert is retried until they say
+    /// otherwise.
     Unusable,
-    /// One alert is being retried.
     Retrying {
-        /// Which one.
         key: AlertKey,
         /// The refusal that is retried.
         refused_at: Timestamp,
-        /// When that was asked for.
+        /// When the retry was requested.
         asked_at: Timestamp,
     },
-    /// ConnectWise accepts these writes again: alerts that were refused before follow.
+    /// ConnectWise accepts these writes again, and earlier refused alerts follow.
     Releasing {
-        /// Refused later than this, an alert shows that it does not.
+        /// An alert that is refused later than this shows that ConnectWise does not accept them
+        /// after all.
         since: Timestamp,
         /// How many follow in the next run.
         width: usize,
     },
 }
 
-/// A refused alert, as a list has it.
+/// A refused alert, as the index lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RefusedAlert {
-    /// The alert.
     pub key: AlertKey,
-    /// Which life of it.
     pub occurrence: u32,
-    /// When it was refused.
     pub at: Timestamp,
-    /// What it looks like, where that is known.
+    /// Its details, if known.
     pub details: Option<AlertDetails>,
 }
 
-/// What one look at the blocked alerts found of a group.
+/// What one survey of the blocked alerts found for a group.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct GroupFindings {
     pub(super) words: String,
     pub(super) alerts: u64,
     pub(super) newest: Option<Timestamp>,
-    /// The next ones to be retried, those whose last refusal is oldest first: so each member has its turn, and one that is refused for
-    /// a reason of its own does not hide that others would be accepted.
+    /// The next alerts to retry, those with the oldest refusal first. So each alert is retried in
+    /// turn, and one that is refused for a reason of its own does not hide that others would be
+    /// accepted.
     pub(super) next: Vec<RefusedAlert>,
 }
 
-/// Whether what a group's tickets point at can be used, by ConnectWise's own lists.
+/// Whether the record of a group can be used, according to ConnectWise's lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetUsability {
-    /// It can.
     Yes,
-    /// It cannot.
     No,
-    /// ConnectWise did not say.
     Unknown,
 }
 
-/// What became of the alert that was retried.
+/// The outcome of a retry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RetryOutcome {
     Pending,
     Accepted,
     Refused,
-    /// No write was made: the alert needed none any more, or something else holds it up.
+    /// No write was made: the alert needed none any more, or is blocked for another reason.
     Moot,
 }
 
 impl RefusalGroup {
     pub(crate) fn new(id: RefusalGroupId, seen: &GroupFindings, now: Timestamp) -> Self {
-        // Where ConnectWise names what it does not accept, its own list says more: one alert is retried at once. Otherwise nothing
-        // has changed since it refused the alert.
+        // If ConnectWise names the record that it does not accept, its lists show whether the
+        // record can be used, and one alert is retried at once. Otherwise nothing has changed since
+        // the refusal.
         let until = match id.cause {
             RefusalCause::Target(_) => now,
             RefusalCause::Words(_) | RefusalCause::Other => later(now, BACK_OFF[0]),
@@ -139,8 +132,8 @@ impl RefusalGroup {
         }
     }
 
-    /// Whether a person is to be notified. Of a target that ConnectWise itself calls unusable the health probe says more, and one that
-    /// was refused only once may have been mended in that moment.
+    /// Whether a person is to be notified. If ConnectWise lists the record as unusable, the health
+    /// probe reports it. A record that was refused only once may have been fixed at that moment.
     #[must_use]
     pub fn is_notified(&self) -> bool {
         let is_sure = match (&self.id.cause, &self.state) {
@@ -159,7 +152,7 @@ impl RefusalGroup {
         }
     }
 
-    pub(crate) fn settle(&mut self, of: &AlertKey, record: Option<&Record>, now: Timestamp) {
+    pub(crate) fn apply_retry(&mut self, of: &AlertKey, record: Option<&Record>, now: Timestamp) {
         let RetryState::Retrying {
             key,
             refused_at,
@@ -180,12 +173,12 @@ impl RefusalGroup {
                 };
             }
             RetryOutcome::Refused => self.back_off(*asked_at),
-            // Another one says more, and no write was made.
+            // No write was made, so another alert is retried.
             RetryOutcome::Moot => self.state = RetryState::BackingOff { until: now },
         }
     }
 
-    /// A retry made at this time was refused.
+    /// Applies a refused retry that was requested at this time.
     pub(crate) fn back_off(&mut self, at: Timestamp) {
         self.attempts = self.attempts.saturating_add(1);
         let step = usize::try_from(self.attempts).unwrap_or(usize::MAX);
@@ -256,7 +249,7 @@ impl RefusalGroup {
     }
 }
 
-/// What became of a refused write that was retried.
+/// The outcome of a retry, by the alert's record.
 pub(crate) fn outcome(
     op: Option<Op>,
     record: Option<&Record>,

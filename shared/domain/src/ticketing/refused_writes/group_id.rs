@@ -1,4 +1,4 @@
-//! x
+//! The group of a refused alert: alerts that ConnectWise refused for the same reason.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,16 +9,15 @@ use crate::alert::record::{AlertDetails, NoteKind, Op};
 use crate::text::cut_to_chars;
 use crate::{AlertKey, Blocked, Kind, TenantId, TicketTarget};
 
-/// Longest normalised words that tell two groups apart, and longest quotation that is stored, in characters.
+/// The longest normalized message that identifies a group, in characters.
 pub(super) const LONGEST_CLASS: usize = 120;
 
-/// What alerts of one group have in common.
+/// Identifies a group of refused alerts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RefusalGroupId {
-    /// The write that ConnectWise refuses; none where it refuses to look something up.
+    /// The write that ConnectWise refuses. `None` if it refuses a search.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub op: Option<Op>,
-    /// Why it refuses it.
     pub cause: RefusalCause,
 }
 
@@ -26,39 +25,35 @@ pub struct RefusalGroupId {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "cause", content = "of", rename_all = "snake_case")]
 pub enum RefusalCause {
-    /// Something that the ticket points at.
+    /// It does not accept a record that the ticket refers to.
     Target(RefusedTarget),
-    /// ConnectWise's words, without what differs from ticket to ticket.
+    /// ConnectWise's message, without the parts that differ from ticket to ticket.
     Words(String),
-    /// Words of their own that are more than are told apart.
+    /// Further messages, after the limit of groups is reached.
     Other,
 }
 
-/// What ConnectWise does not accept in a ticket.
+/// A record that ConnectWise does not accept in a ticket.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "target", content = "for", rename_all = "snake_case")]
 pub enum RefusedTarget {
-    /// The board of a category.
     Board(Category),
-    /// The start or closing status on the board of a category.
     Status(Category),
-    /// The ticket type of a kind.
     Type(Kind),
-    /// The priority of a severity.
     Priority(Severity),
-    /// The company of a tenant.
     Company(TenantId),
 }
 
 impl RefusalGroupId {
-    /// The group of an alert that is blocked for this reason; none unless ConnectWise refused a write.
+    /// The group of an alert that is blocked for this reason. `None` unless ConnectWise refused a
+    /// call.
     #[must_use]
     pub fn new(
         blocked: &BlockedSince,
         key: &AlertKey,
         details: Option<&AlertDetails>,
     ) -> Option<Self> {
-        let words = || RefusalCause::Words(class(blocked.words()));
+        let words = || RefusalCause::Words(normalize_message(blocked.words()));
         let cause = match &blocked.reason {
             Blocked::Rejected(_) => words(),
             Blocked::TargetGone(target) => match refused_target(*target, key, details) {
@@ -77,7 +72,7 @@ impl RefusalGroupId {
             | Blocked::OlderThanBackfill => return None,
         };
         let op = blocked.refusal.as_ref().and_then(|refusal| refusal.op);
-        // A person mends all notes at once, so they are one group.
+        // A person fixes all notes at once, so they are one group.
         let op = op.map(|op| match op {
             Op::Note(_) => Op::Note(NoteKind::Repeats),
             Op::Create | Op::Patch | Op::Close | Op::Reopen | Op::Repair => op,
@@ -87,9 +82,9 @@ impl RefusalGroupId {
 }
 
 impl RefusalGroupId {
-    /// What ConnectWise refuses to do, behind "ConnectWise refuses to".
+    /// What ConnectWise refuses to do, to follow "ConnectWise refuses to".
     #[must_use]
-    pub fn in_short(&self) -> &'static str {
+    pub fn refused_action(&self) -> &'static str {
         match self.op {
             Some(Op::Create) => "create tickets",
             Some(Op::Note(_)) => "add notes to tickets",
@@ -116,7 +111,7 @@ fn refused_target(
 }
 
 impl RefusedTarget {
-    /// The target that is read to see whether it can be used.
+    /// The kind of record that is read to see whether it can be used.
     #[must_use]
     pub fn target(&self) -> TicketTarget {
         match self {
@@ -129,8 +124,8 @@ impl RefusedTarget {
     }
 }
 
-/// Words without what differs from ticket to ticket: quotations and everything with a digit.
-pub(crate) fn class(words: &str) -> String {
+/// Normalizes a message: removes quotations and replaces all words with a digit.
+pub(crate) fn normalize_message(words: &str) -> String {
     let mut unquoted = String::with_capacity(words.len());
     let mut until: Option<char> = None;
     for c in words.chars() {

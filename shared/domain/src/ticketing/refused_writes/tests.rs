@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use proptest::prelude::*;
 
 use super::group::outcome;
-use super::group_id::class;
+use super::group_id::normalize_message;
 use super::*;
 use crate::alert::blocked::{Blocked, CallRefusal, TicketTarget};
 use crate::alert::event::Severity;
@@ -40,19 +40,19 @@ fn details() -> AlertDetails {
     }
 }
 
-/// ConnectWise, the table and reconcile over some alerts, minute by minute.
+/// ConnectWise, the table and reconcile with some alerts, minute by minute.
 struct Site {
     records: Vec<Record>,
     refusals: RefusalGroups,
     minute: i64,
-    /// The minutes in which ConnectWise got a write.
+    /// The minutes in which ConnectWise received a write.
     writes: Vec<i64>,
     usable: TargetUsability,
     reason: Blocked,
 }
 
 impl Site {
-    /// Alerts that ConnectWise refused to create tickets for, at the first minute.
+    /// Alerts for which ConnectWise refused to create tickets in the first minute.
     fn new(count: usize, reason: &Blocked) -> Self {
         let refused = |n| {
             let mut record = Record::new(key(n));
@@ -82,18 +82,18 @@ impl Site {
                 at: blocked.since,
                 details: record.desired.details.clone(),
             };
-            survey.see(&self.refusals, refused, blocked);
+            survey.add(&self.refusals, refused, blocked);
         }
         survey
     }
 
-    /// A run of reconcile: what it retries.
+    /// A run of reconcile. Returns the retries.
     fn run(&mut self) -> Vec<RefusedAlert> {
         let now = at(self.minute);
         let retried: Vec<AlertKey> = self.refusals.retried().cloned().collect();
         for key in retried {
             let record = self.records.iter().find(|record| record.key == key);
-            self.refusals.settle(&key, record, now);
+            self.refusals.apply_retry(&key, record, now);
         }
         let survey = self.survey();
         let asked = self.refusals.questions(&survey, now);
@@ -102,7 +102,8 @@ impl Site {
         self.refusals.next(survey, &usable, (true, 300), now)
     }
 
-    /// One minute: a run, and the writes that it asks for. `accepts` says of an alert whether ConnectWise does.
+    /// One minute: a run, and the writes that it requests. `accepts` says whether ConnectWise
+    /// accepts the write of an alert.
     fn minute(&mut self, accepts: impl Fn(&AlertKey) -> bool) {
         for refused in self.run() {
             self.write(&refused, &accepts);
@@ -111,7 +112,7 @@ impl Site {
     }
 
     fn write(&mut self, asked: &RefusedAlert, accepts: impl Fn(&AlertKey) -> bool) {
-        // A worker is at it a moment later.
+        // A worker makes the write a moment later.
         let now = at(self.minute) + SignedDuration::from_secs(10);
         let reason = self.reason.clone();
         let record = self
@@ -178,7 +179,7 @@ fn rejected() -> Blocked {
 const COMPANY: Blocked = Blocked::TargetGone(TicketTarget::Company);
 
 #[test]
-fn one_alert_of_a_group_is_retried_at_a_time_and_less_and_less_often() {
+fn one_alert_of_a_group_is_retried_at_growing_intervals() {
     let mut site = Site::new(5, &rejected());
     site.minutes(4 * 60, |_| false);
     assert_eq!(site.writes, [5, 20, 50, 110, 170, 230]);
@@ -187,7 +188,7 @@ fn one_alert_of_a_group_is_retried_at_a_time_and_less_and_less_often() {
 }
 
 #[test]
-fn once_one_is_accepted_the_others_follow_a_few_at_first() {
+fn after_one_is_accepted_the_others_follow() {
     let mut site = Site::new(400, &rejected());
     site.minutes(30, |_| false);
     let before = site.writes.len();
@@ -206,11 +207,11 @@ fn once_one_is_accepted_the_others_follow_a_few_at_first() {
 }
 
 #[test]
-fn each_member_has_its_turn_so_that_one_poisoned_text_hides_nothing() {
+fn each_member_of_a_group_is_retried_in_turn() {
     let mut site = Site::new(20, &rejected());
     site.minutes(60, |key| *key != first());
     assert_eq!(site.open(), 19);
-    // The first retry was the poisoned one's, and the next one was not.
+    // The first retry was that of the invalid one, and the next was not.
     assert_eq!(&site.writes[..3], [5, 20, 21]);
     let after = site.writes.len();
     site.minutes(180, |key| *key != first());
@@ -218,7 +219,7 @@ fn each_member_has_its_turn_so_that_one_poisoned_text_hides_nothing() {
 }
 
 #[test]
-fn a_target_that_connectwise_refuses_though_it_lists_it_is_retried_once_and_then_backs_off() {
+fn a_listed_but_refused_target_backs_off() {
     let mut site = Site::new(5, &COMPANY);
     site.minutes(1, |_| false);
     assert_eq!(site.refusals.notified().len(), 0, "it may be mended by now");
@@ -228,7 +229,7 @@ fn a_target_that_connectwise_refuses_though_it_lists_it_is_retried_once_and_then
 }
 
 #[test]
-fn a_target_that_connectwise_calls_unusable_costs_no_write_until_it_is_usable_and_then_all_go() {
+fn an_unusable_target_costs_no_write() {
     let mut site = Site::new(5, &COMPANY);
     site.usable = TargetUsability::No;
     site.minutes(60, |_| false);
@@ -240,7 +241,7 @@ fn a_target_that_connectwise_calls_unusable_costs_no_write_until_it_is_usable_an
     site.usable = TargetUsability::Yes;
     site.minute(|_| true);
     assert_eq!(site.open(), 5);
-    // It is called usable, and is not.
+    // It is listed as usable, but is not.
     let mut site = Site::new(5, &COMPANY);
     site.usable = TargetUsability::No;
     site.minute(|_| false);
@@ -250,7 +251,7 @@ fn a_target_that_connectwise_calls_unusable_costs_no_write_until_it_is_usable_an
 }
 
 #[test]
-fn a_change_of_the_set_up_is_tried_at_once() {
+fn a_change_of_configuration_is_retried_at_once() {
     let mut site = Site::new(5, &rejected());
     site.minutes(60, |_| false);
     assert_eq!(site.writes, [5, 20, 50]);
@@ -278,19 +279,19 @@ fn a_change_of_the_set_up_is_tried_at_once() {
 }
 
 #[test]
-fn a_retry_that_made_no_write_is_anothers_turn_and_one_that_was_lost_is_asked_for_again() {
+fn a_moot_or_lost_retry_is_replaced() {
     let mut site = Site::new(2, &rejected());
     site.minutes(5, |_| false);
     let first = site.run();
     assert_eq!(first.len(), 1);
-    // Nobody has taken it up: nothing else is asked for, and after some minutes the same.
+    // No worker has started it: nothing else is requested, and the same again after some minutes.
     for minute in 6..15 {
         site.minute = minute;
         assert_eq!(site.run(), [], "{minute}");
     }
     site.minute = 15;
     assert_eq!(site.run(), first);
-    // Meanwhile the alert is over.
+    // Meanwhile the alert is resolved.
     let record = site.records.iter_mut().find(|of| of.key == first[0].key);
     let record = record.unwrap();
     *record = record.clone().with_nothing_to_do(None);
@@ -301,7 +302,7 @@ fn a_retry_that_made_no_write_is_anothers_turn_and_one_that_was_lost_is_asked_fo
 }
 
 #[test]
-fn what_became_of_a_retry_is_read_from_the_record() {
+fn the_outcome_of_a_retry_is_read_from_the_record() {
     use RetryOutcome::{Accepted, Moot, Pending, Refused};
     let details = details();
     let start = || {
@@ -388,7 +389,7 @@ fn what_became_of_a_retry_is_read_from_the_record() {
 }
 
 #[test]
-fn alerts_are_grouped_by_what_connectwise_says_and_not_by_what_it_quotes() {
+fn messages_are_grouped_without_their_quotations() {
     for (one, other, is_same) in [
         ("Site ID is required", "site id is  required", true),
         ("Ticket 1255787 is locked", "Ticket 9 is locked", true),
@@ -397,13 +398,17 @@ fn alerts_are_grouped_by_what_connectwise_says_and_not_by_what_it_quotes() {
         ("Site ID is required", "Budget is required", false),
         ("", "a web page", false),
     ] {
-        assert_eq!(class(one) == class(other), is_same, "{one} / {other}");
+        assert_eq!(
+            normalize_message(one) == normalize_message(other),
+            is_same,
+            "{one} / {other}"
+        );
     }
-    assert!(class(&"word ".repeat(200)).chars().count() <= LONGEST_CLASS);
+    assert!(normalize_message(&"word ".repeat(200)).chars().count() <= LONGEST_CLASS);
 }
 
 #[test]
-fn words_of_their_own_make_few_groups_and_a_test_alert_notifies_nobody() {
+fn unique_messages_make_few_groups() {
     let mut site = Site::new(200, &rejected());
     for (n, record) in site.records.iter_mut().enumerate() {
         let words = format!("{} is wrong", "x".repeat(n + 1));
@@ -425,9 +430,9 @@ fn words_of_their_own_make_few_groups_and_a_test_alert_notifies_nobody() {
     assert_eq!(site.refusals.notified().len(), 0);
 }
 
-/// The names of all reasons, and for each whether it is a group's, and who is notified.
+/// The names of all reasons, with their group, and who is notified.
 #[test]
-fn every_reason_is_retried_and_reported_as_the_table_says() {
+fn every_reason_behaves_as_docs_reliability_says() {
     use crate::monitoring::issue::IncidentScope;
     let all = [
         Blocked::NotSetUp,
@@ -445,7 +450,7 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
     ];
     let table = include_str!("../../../../../docs/reliability.md");
     for (n, reason) in all.iter().enumerate() {
-        // A new reason has its place in this list.
+        // A new reason must be added here.
         let place = match reason {
             Blocked::NotSetUp => 0,
             Blocked::Unmapped => 1,
@@ -488,8 +493,8 @@ fn every_reason_is_retried_and_reported_as_the_table_says() {
 }
 
 proptest! {
-    /// Whatever ConnectWise accepts when, of whichever alerts: refusals cost one write in five minutes, and beyond that no more than
-    /// follow what it accepted.
+    /// Whatever ConnectWise accepts: refusals cost one write in five minutes, and beyond that no
+    /// more than follow accepted ones.
     #[test]
     fn refused_writes_are_few_whatever_connectwise_does(
         moods in prop::collection::vec((0_usize..4, 1_usize..90), 1..12), count in 1_usize..60, of_company in any::<bool>(),
@@ -510,7 +515,8 @@ proptest! {
         let periods = usize::try_from(site.minute).unwrap() / 5 + 1;
         // Each accepted write lets at most four times as many follow.
         prop_assert!(refused <= periods + 4 * accepted, "{refused} refused, {accepted} accepted in {periods} periods");
-        // Nothing is given up: once all is accepted again, all are done within the longest back-off.
+        // Nothing is given up: once all are accepted again, all are done within the longest
+        // back-off.
         site.minutes(90, |_| true);
         prop_assert_eq!(site.open(), count);
         prop_assert_eq!(&site.refusals.groups, &vec![]);

@@ -36,7 +36,7 @@ fn seen(ticket: FoundTicket) -> ObservedTicket {
     }
 }
 
-/// As the record is once the ticket was looked at, at these seconds, until the claim ends.
+/// The record after the ticket was looked at, at these seconds, until the claim ends.
 fn looked(mut record: Record, claim: &Claim, seen: &ObservedTicket, looks: &[i64]) -> Record {
     record = record.with_claim(claim.clone());
     for second in looks {
@@ -48,7 +48,7 @@ fn looked(mut record: Record, claim: &Claim, seen: &ObservedTicket, looks: &[i64
     record
 }
 
-/// Both looks that end a claim are begun after the settling time.
+/// Both looks that end a claim start after the settling time.
 const ALL_LOOKS: [i64; 4] = [35, 260, 620, 650];
 
 fn ended(record: &Record) -> Option<ClosedBy> {
@@ -59,7 +59,7 @@ fn ended(record: &Record) -> Option<ClosedBy> {
 }
 
 #[test]
-fn a_note_is_told_once_and_the_next_only_after_its_time() {
+fn repeats_are_noted_once_per_interval() {
     let record = open(&[raised(1), raised(12), raised(13)]);
     let claim = claim(Op::Note(NoteKind::Repeats), &record);
     let after = apply_effect(record, &claim, &WriteEffect::Noted, at(21));
@@ -69,7 +69,7 @@ fn a_note_is_told_once_and_the_next_only_after_its_time() {
 }
 
 #[test]
-fn repeats_of_another_raise_are_not_told_by_a_note_of_the_first() {
+fn a_note_reports_only_repeats_of_its_own_raise() {
     let record = open(&[raised(1), raised(12), raised(13)]);
     let claim = claim(Op::Note(NoteKind::Repeats), &record);
     let record = fold(fold(record, &resolved(22)), &raised(23));
@@ -78,7 +78,7 @@ fn repeats_of_another_raise_are_not_told_by_a_note_of_the_first() {
 }
 
 #[test]
-fn raises_of_one_time_are_told_apart_by_their_receipt() {
+fn raises_with_one_time_differ_by_receipt() {
     let of_one_time = |event: Event| Event {
         occurred_at: at(1),
         ..event
@@ -92,7 +92,7 @@ fn raises_of_one_time_are_told_apart_by_their_receipt() {
 }
 
 #[test]
-fn a_note_that_the_alert_is_gone_counts_until_it_is_raised_again() {
+fn a_resolved_note_counts_until_the_next_raise() {
     for op in [Op::Note(NoteKind::Resolved), Op::Note(NoteKind::Closing)] {
         let record = open(&[raised(1), resolved(12)]);
         let claim = claim(op, &record);
@@ -107,7 +107,7 @@ fn a_note_that_the_alert_is_gone_counts_until_it_is_raised_again() {
 }
 
 #[test]
-fn a_note_of_unknown_outcome_is_written_if_its_mark_is_there_whatever_came_since() {
+fn a_note_is_found_by_its_mark() {
     for op in [
         Op::Note(NoteKind::Repeats),
         Op::Note(NoteKind::Resolved),
@@ -147,7 +147,7 @@ fn each_kind_of_note_has_a_mark_of_its_own() {
 }
 
 #[test]
-fn a_write_without_an_effect_is_given_up_after_two_looks_when_it_is_settled() {
+fn a_write_is_given_up_after_two_empty_lookups() {
     for (op, is_looked_for_again) in [
         (Op::Note(NoteKind::Repeats), false),
         (Op::Note(NoteKind::Resolved), false),
@@ -168,7 +168,7 @@ fn a_write_without_an_effect_is_given_up_after_two_looks_when_it_is_settled() {
 }
 
 #[test]
-fn what_a_person_did_counts_once_the_write_is_settled() {
+fn a_persons_change_counts_once_the_write_has_settled() {
     for op in [
         Op::Note(NoteKind::Repeats),
         Op::Note(NoteKind::Resolved),
@@ -189,7 +189,7 @@ fn what_a_person_did_counts_once_the_write_is_settled() {
 }
 
 #[test]
-fn a_deleted_ticket_is_waited_for_no_longer() {
+fn a_deleted_ticket_ends_the_claim() {
     for op in [Op::Note(NoteKind::Resolved), Op::Patch, Op::Close] {
         let record = open(&[raised(1)]);
         let claim = claim(op, &record);
@@ -204,7 +204,7 @@ fn a_deleted_ticket_is_waited_for_no_longer() {
 }
 
 #[test]
-fn a_close_that_takes_effect_late_was_ours_and_the_raise_meanwhile_gets_the_next_ticket() {
+fn a_late_close_lets_a_newer_raise_get_a_ticket() {
     let record = open(&[raised(1), resolved(12)]);
     let claim = claim(Op::Close, &record);
     let record = fold(record, &raised(30));
@@ -212,9 +212,9 @@ fn a_close_that_takes_effect_late_was_ours_and_the_raise_meanwhile_gets_the_next
     assert_eq!((ended(&record), record.occurrence), (Some(ClosedBy::Us), 2));
 }
 
-/// Another can be closed by a person, and ours is still to come.
+/// Another one can be closed by a person while Ticketbridge's close is pending.
 #[test]
-fn a_close_may_still_come_only_until_it_is_settled() {
+fn a_close_can_be_late_only_until_it_has_settled() {
     for (looks, may_come) in [(1, true), (2, true), (3, false)] {
         let record = open(&[raised(1), resolved(12)]);
         let claim = claim(Op::Close, &record);
@@ -235,7 +235,7 @@ fn a_close_may_still_come_only_until_it_is_settled() {
 }
 
 #[test]
-fn a_close_that_was_given_up_and_takes_effect_after_all_was_ours() {
+fn a_given_up_close_that_takes_effect_was_ticketbridges() {
     let record = open(&[raised(1), resolved(12)]);
     let claim = claim(Op::Close, &record);
     let again = raised(30);
@@ -267,7 +267,7 @@ fn a_close_that_was_given_up_and_takes_effect_after_all_was_ours() {
 }
 
 #[test]
-fn a_close_that_may_still_take_effect_is_looked_for_only_where_its_ticket_is_open() {
+fn a_late_close_is_searched_only_while_the_ticket_is_open() {
     let record = open(&[raised(1), resolved(12)]);
     let claim = claim(Op::Close, &record);
     let record = looked(record, &claim, &seen(closed(30)), &[35]);
@@ -288,7 +288,7 @@ fn a_close_that_may_still_take_effect_is_looked_for_only_where_its_ticket_is_ope
 }
 
 #[test]
-fn without_a_close_of_ours_a_closed_ticket_was_closed_by_a_technician() {
+fn without_a_pending_close_a_technician_closed_the_ticket() {
     let record = open(&[raised(1)]);
     let technician = closed(50).ended(&record.occurrence_ref(), 19).unwrap();
     let record = record.with_closed(77, 1, technician, at(60));
@@ -298,9 +298,10 @@ fn without_a_close_of_ours_a_closed_ticket_was_closed_by_a_technician() {
     );
 }
 
-/// The source resolved and raised it anew since: that raise is no part of what the technician closed.
+/// The source has resolved and raised it again since. That raise is newer than the technician's
+/// close.
 #[test]
-fn a_raise_after_a_technicians_close_gets_its_ticket_and_one_before_does_not() {
+fn only_a_raise_after_a_technicians_close_gets_a_ticket() {
     for (closed_at, occurrence) in [(25, 2), (35, 1)] {
         let record = open(&[raised(1), resolved(20), raised(30)]);
         let technician = closed(closed_at)
@@ -312,7 +313,7 @@ fn a_raise_after_a_technicians_close_gets_its_ticket_and_one_before_does_not() {
 }
 
 #[test]
-fn a_clock_that_is_hours_behind_makes_no_raise_look_new() {
+fn a_slow_connectwise_clock_makes_no_raise_look_new() {
     let behind = |second: i64| at(second - 7200);
     let found = FoundTicket {
         entered_at: Some(behind(10)),
@@ -327,7 +328,7 @@ fn a_clock_that_is_hours_behind_makes_no_raise_look_new() {
 }
 
 #[test]
-fn a_priority_of_unknown_outcome_is_raised_if_the_ticket_has_it() {
+fn a_patch_took_effect_if_the_ticket_has_the_priority() {
     let record = open(&[raised(1)]);
     let claim = claim(Op::Patch, &record);
     let seen = ObservedTicket {
@@ -345,7 +346,7 @@ fn again() -> Record {
 }
 
 #[test]
-fn a_reopening_that_took_effect_is_recorded_and_its_note_is_owed() {
+fn a_reopened_ticket_still_needs_its_note() {
     let record = again();
     let claim = Claim {
         ticket_ref: TicketRef::new(&key(), 1),
@@ -370,7 +371,7 @@ fn a_reopening_that_took_effect_is_recorded_and_its_note_is_owed() {
 }
 
 #[test]
-fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
+fn a_given_up_reopening_that_takes_effect_is_recorded() {
     let record = again();
     let claim = Claim {
         ticket_ref: TicketRef::new(&key(), 1),
@@ -397,7 +398,7 @@ fn a_reopening_that_was_given_up_and_takes_effect_after_all_is_recorded() {
 }
 
 #[test]
-fn a_ticket_that_cannot_be_reopened_has_ended() {
+fn a_ticket_that_cannot_be_reopened_stays_closed() {
     let record = again();
     let claim = claim(Op::Reopen, &record);
     let moved = WriteEffect::Ended(TicketEnd::from(ClosedBy::Moved));

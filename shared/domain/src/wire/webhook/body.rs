@@ -1,7 +1,8 @@
 //! The text of a body, and the members of its objects.
 //!
-//! A defect in a member that no ticket needs must not cost the alert. So an object is split into its members first, each still as
-//! text, and each member is then read by itself. What nobody reads is not looked at, however deep or odd it is.
+//! An invalid member that no ticket needs must not cost the alert. So an object is split into its
+//! members first, each still as text, and then each member is read on its own. Members that are not
+//! used are not parsed, however deep or odd they are.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,18 +11,19 @@ use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::defect::{DroppedFields, InvalidField};
+use super::error::{DroppedFields, InvalidField};
 use crate::text::{cut_to_bytes, one_line};
 
-/// The longest quotation of a sender's own words in a response, in bytes.
+/// The longest quotation of a sender's text in a response, in bytes.
 const QUOTED: usize = 300;
 
-/// Stands for characters that could not be read. Ids refuse this character, since two ids could differ only in what was lost;
-/// texts show U+FFFD instead.
+/// Replaces characters that could not be read. Ids reject this character, since two ids could
+/// differ only in the lost part. Texts show U+FFFD instead.
 pub(crate) const UNREADABLE: char = '\u{fdd0}';
 
-/// The body as JSON text: without a byte order mark, and with [`UNREADABLE`] in place of bytes that are not UTF-8 and of escapes
-/// that are half a surrogate pair. Both would otherwise refuse the whole body.
+/// Returns the body as JSON text, without a byte order mark, and with [`UNREADABLE`] in place of
+/// bytes that are not UTF-8 and of escapes that are half of a surrogate pair. Otherwise both would
+/// invalidate the whole body.
 pub(super) fn text(body: &[u8]) -> Result<String, InvalidField> {
     if body.starts_with(b"\xff\xfe") || body.starts_with(b"\xfe\xff") {
         return Err(InvalidField::new("body", "is UTF-16: send UTF-8"));
@@ -40,7 +42,8 @@ pub(super) fn text(body: &[u8]) -> Result<String, InvalidField> {
     Ok(without_lone_surrogates(text))
 }
 
-/// Replaces each `\uXXXX` that is half a surrogate pair by the escape of [`UNREADABLE`], which is as long.
+/// Replaces each `\uXXXX` that is half of a surrogate pair by the escape of [`UNREADABLE`], which
+/// has the same length.
 fn without_lone_surrogates(text: String) -> String {
     if !text.contains("\\u") {
         return text;
@@ -61,7 +64,8 @@ fn without_lone_surrogates(text: String) -> String {
                 at += 6;
             }
             Some(_) => at += 6,
-            // The escaped character is no start of another escape; if it is not ASCII, the text is not JSON anyway.
+            // The escaped character does not start another escape. If it is not ASCII, the text is
+            // not JSON anyway.
             None => at += 1 + text[at + 1..].chars().next().map_or(0, char::len_utf8),
         }
     }
@@ -72,7 +76,7 @@ fn without_lone_surrogates(text: String) -> String {
     repaired
 }
 
-/// Reads JSON into a type and names the member at fault.
+/// Parses JSON into a type. An error names the invalid member.
 pub(crate) fn read<'a, T: Deserialize<'a>>(json: &'a str, within: &str) -> Result<T, InvalidField> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|err| {
@@ -98,22 +102,23 @@ fn quoted(text: &str) -> String {
 }
 
 /// The members of one JSON object, each still as text.
-pub(crate) struct Members<'a> {
-    /// Where the object is: empty for the event itself, else `data`.
+pub(crate) struct JsonObject<'a> {
+    /// The path of the object: empty for the event itself, else `data`.
     within: &'static str,
-    members: BTreeMap<String, Member<'a>>,
+    members: BTreeMap<String, JsonMember<'a>>,
 }
 
 #[derive(Clone, Copy)]
-enum Member<'a> {
+enum JsonMember<'a> {
     Once(&'a str),
-    /// Of two members of one name one parser takes the first and another the last (RFC 8259, section 4), so it has no value.
+    /// Of two members with one name one parser takes the first and another the last (RFC 8259,
+    /// section 4), so it has no value.
     Twice,
 }
 
-impl<'a> Members<'a> {
+impl<'a> JsonObject<'a> {
     pub(super) fn read(json: &'a str, within: &'static str) -> Result<Self, InvalidField> {
-        let Split(members) = read(json, within)?;
+        let MemberMap(members) = read(json, within)?;
         Ok(Self { within, members })
     }
 
@@ -124,19 +129,19 @@ impl<'a> Members<'a> {
         }
     }
 
-    /// The text of a member; none where it is absent or null.
+    /// Returns the text of a member, or `None` if it is absent or null.
     ///
     /// # Errors
-    /// When it is given twice.
+    /// Fails if it is given twice.
     pub(super) fn get(&self, name: &str) -> Result<Option<&'a str>, InvalidField> {
         match self.members.get(name) {
-            None | Some(Member::Once("null")) => Ok(None),
-            Some(Member::Once(json)) => Ok(Some(json)),
-            Some(Member::Twice) => Err(InvalidField::new(self.path(name), "is given twice")),
+            None | Some(JsonMember::Once("null")) => Ok(None),
+            Some(JsonMember::Once(json)) => Ok(Some(json)),
+            Some(JsonMember::Twice) => Err(InvalidField::new(self.path(name), "is given twice")),
         }
     }
 
-    /// A member that a ticket cannot do without.
+    /// Reads a member that a ticket needs.
     pub(super) fn required<T: DeserializeOwned>(&self, name: &str) -> Result<T, InvalidField> {
         self.optional(name)?.ok_or_else(|| self.missing(name))
     }
@@ -150,7 +155,7 @@ impl<'a> Members<'a> {
         InvalidField::new(within, format!("missing field `{name}`"))
     }
 
-    /// A member that may be absent, and counts where it is there.
+    /// Reads a member that may be absent, but must be valid.
     pub(super) fn optional<T: DeserializeOwned>(
         &self,
         name: &str,
@@ -159,8 +164,9 @@ impl<'a> Members<'a> {
         json.map(|json| read(json, &self.path(name))).transpose()
     }
 
-    /// A member that a ticket can do without: absent if it cannot be read, and then `dropped` counts it.
-    pub(super) fn ornament<T: DeserializeOwned, U>(
+    /// Reads a member that a ticket does not need. If it cannot be read, it counts as absent, and
+    /// `dropped` counts it.
+    pub(super) fn lenient<T: DeserializeOwned, U>(
         &self,
         name: &'static str,
         dropped: &mut DroppedFields,
@@ -178,34 +184,33 @@ impl<'a> Members<'a> {
     }
 }
 
-/// An object, split into its members.
-struct Split<'a>(BTreeMap<String, Member<'a>>);
+struct MemberMap<'a>(BTreeMap<String, JsonMember<'a>>);
 
-impl<'de> Deserialize<'de> for Split<'de> {
+impl<'de> Deserialize<'de> for MemberMap<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(SplitVisitor)
+        deserializer.deserialize_map(MemberMapVisitor)
     }
 }
 
-struct SplitVisitor;
+struct MemberMapVisitor;
 
-impl<'de> Visitor<'de> for SplitVisitor {
-    type Value = Split<'de>;
+impl<'de> Visitor<'de> for MemberMapVisitor {
+    type Value = MemberMap<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Split<'de>, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<MemberMap<'de>, A::Error> {
         let mut split = BTreeMap::new();
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value::<&'de RawValue>()?.get();
             split
                 .entry(name)
-                .and_modify(|member| *member = Member::Twice)
-                .or_insert(Member::Once(value));
+                .and_modify(|member| *member = JsonMember::Twice)
+                .or_insert(JsonMember::Once(value));
         }
-        Ok(Split(split))
+        Ok(MemberMap(split))
     }
 }
 

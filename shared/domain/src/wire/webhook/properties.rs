@@ -1,4 +1,4 @@
-//! Whatever the door accepts can be put on the queue, and comes off it as it was.
+//! Whatever the endpoint accepts can be queued, and is read back unchanged.
 
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;
@@ -9,16 +9,18 @@ use crate::wire::webhook::tests::{parse_event, policy, times};
 
 /// What an envelope adds to its body at most, in bytes.
 const ENVELOPE: usize = 1024;
-/// A body grows by this factor at most: a byte that is not UTF-8 becomes a character of three, and normalizing an id replaces a few
-/// letters by longer ones. Three times the longest body is less than SQS takes.
+/// A body grows by this factor at most: a byte that is not UTF-8 becomes a character of three
+/// bytes, and normalizing an id replaces a few letters by longer ones. Three times the longest body
+/// is less than the limit of SQS.
 const GROWTH: usize = 3;
 
-/// What SQS takes (API reference, SendMessage): `#x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD #x10000-#x10FFFF`.
+/// The characters that SQS accepts (API reference, SendMessage): `#x9 #xA #xD #x20-#xD7FF
+/// #xE000-#xFFFD #x10000-#x10FFFF`.
 fn sqs_takes(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
-/// Any text, with those often that break something.
+/// Any text, often one that could break something.
 fn text() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(vec![
         "\0",
@@ -55,12 +57,12 @@ fn text() -> impl Strategy<Value = String> {
         prop_oneof![odd.prop_map(str::to_owned), any, "[a-z]{1,9}"],
         0..12,
     );
-    // Now and then longer than the door keeps.
+    // Sometimes longer than the stored limit.
     (short, prop_oneof![40 => Just(1_usize), 1 => 1_usize..3000])
         .prop_map(|(parts, times)| parts.concat().repeat(times))
 }
 
-/// An identifier that is often one, so that bodies get through.
+/// A text that is often a valid identifier, so that bodies are accepted.
 fn id() -> impl Strategy<Value = String> {
     prop_oneof![30 => "[a-zA-Z0-9:/\"\\\\é-]{1,64}", 1 => text()]
 }
@@ -124,7 +126,7 @@ fn body() -> impl Strategy<Value = Value> {
     })
 }
 
-/// What a ticket can do without.
+/// The optional members.
 const ORNAMENTS: [&str; 9] = [
     "time",
     "severity",
@@ -164,7 +166,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 500, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_accepted_can_be_queued(body in body()) {
+    fn an_accepted_event_can_be_queued(body in body()) {
         let body = body.to_string();
         if let Ok(message) = parse_event(body.as_bytes(), &policy(), times()) {
             check(&message, body.as_bytes());
@@ -172,7 +174,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_accepted_in_a_batch_can_be_queued(bodies in prop::collection::vec(body(), 1..4)) {
+    fn an_accepted_batch_can_be_queued(bodies in prop::collection::vec(body(), 1..4)) {
         let body = Value::from(bodies).to_string();
         for message in &parse(body.as_bytes(), &policy(), times()).unwrap().messages {
             check(message, body.as_bytes());
@@ -180,7 +182,7 @@ proptest! {
     }
 
     #[test]
-    fn what_becomes_of_an_event_does_not_depend_on_its_batch(bodies in prop::collection::vec(body(), 1..5)) {
+    fn an_event_is_parsed_independently_of_its_batch(bodies in prop::collection::vec(body(), 1..5)) {
         let whole = parse(Value::from(bodies.clone()).to_string().as_bytes(), &policy(), times()).unwrap();
         let alone = bodies.iter().map(|body| parse_event(body.to_string().as_bytes(), &policy(), times()));
         let (mut messages, mut rejected) = (vec![], vec![]);
@@ -201,7 +203,7 @@ proptest! {
     }
 
     #[test]
-    fn no_ornament_decides_whether_an_event_is_accepted(body in body(), ornament in 0..ORNAMENTS.len(), odd in odd()) {
+    fn no_optional_member_decides_whether_an_event_is_accepted(body in body(), ornament in 0..ORNAMENTS.len(), odd in odd()) {
         let mut changed = body.clone();
         match ORNAMENTS[ornament] {
             "time" => changed["time"] = odd,
@@ -213,9 +215,9 @@ proptest! {
     }
 
     #[test]
-    fn no_bytes_make_the_door_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), body in body(), at in any::<prop::sample::Index>()) {
+    fn no_bytes_make_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), body in body(), at in any::<prop::sample::Index>()) {
         let _ = parse(&bytes, &policy(), times());
-        // A good body with some bytes put in between.
+        // A valid body with some bytes inserted.
         let mut body = body.to_string().into_bytes();
         let at = at.index(body.len());
         body.splice(at..at, bytes.into_iter().take(4));
@@ -228,9 +230,10 @@ proptest! {
     }
 }
 
-/// Properties that hold for nothing prove nothing: of the bodies made here a good part gets through, of each type.
+/// The properties above would prove nothing if few bodies were accepted. A good part of the bodies
+/// of each type is.
 #[test]
-fn enough_bodies_are_accepted_to_tell() {
+fn enough_generated_bodies_are_accepted() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
     let mut accepted = std::collections::BTreeMap::new();
     for _ in 0..2000 {

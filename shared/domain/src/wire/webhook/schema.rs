@@ -1,4 +1,4 @@
-//! x
+//! The data of events, as the JSON Schema for sources describes it.
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -7,10 +7,10 @@ use schemars::generate::SchemaSettings;
 use crate::alert::event::Severity;
 use crate::{AlertId, Kind, PartnerId, SnapshotId, TenantId};
 
-/// The data of `alert.raised` and `alert.updated`, as the schema describes it.
+/// The data of `alert.raised` and `alert.updated`.
 #[derive(Debug, JsonSchema)]
 pub struct AlertData {
-    /// Which of the source's partners; needed only where the source serves several.
+    /// The partner. Needed only if the source serves several.
     #[schemars(with = "Option<String>")]
     pub partner: Option<PartnerId>,
     /// The customer, as the source identifies it.
@@ -18,33 +18,33 @@ pub struct AlertData {
     pub tenant: TenantId,
     /// The customer's name for people.
     pub tenant_name: Option<String>,
-    /// The alert, as the source identifies it; the same in every message about it.
+    /// The alert, as the source identifies it. The same in every event about it.
     #[schemars(with = "String")]
     pub alert_id: AlertId,
-    /// What sort of alert: `cpu`, `ransomware_encryption`, and so on.
+    /// The kind of alert: `cpu`, `ransomware_encryption`, and so on.
     #[schemars(with = "String")]
     pub kind: Kind,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
     /// The ticket's summary.
     pub title: String,
     /// The ticket's description.
     pub description: String,
-    /// The machine that it happened on.
+    /// The affected machine.
     pub device: Option<String>,
-    /// The person that it happened to.
+    /// The affected user.
     pub user: Option<String>,
-    /// Where the source shows the alert: an http or https address.
+    /// A link to the alert at the source: an http or https address.
     pub link: Option<String>,
-    /// When the alert is gone by itself unless it is repeated, RFC 3339.
+    /// When the alert expires unless it is repeated, RFC 3339.
     #[schemars(with = "Option<String>")]
     pub expires_at: Option<Timestamp>,
 }
 
-/// The data of `alert.resolved`: only which alert. What else `alert.raised` has may stand there and is not read.
+/// The data of `alert.resolved`. Other members of `alert.raised` are allowed and ignored.
 #[derive(Debug, JsonSchema)]
 pub struct ResolvedData {
-    /// Which of the source's partners; needed only where the source serves several.
+    /// The partner. Needed only if the source serves several.
     #[schemars(with = "Option<String>")]
     pub partner: Option<PartnerId>,
     /// The customer, as the source identifies it.
@@ -58,38 +58,39 @@ pub struct ResolvedData {
 /// The data of `alerts.snapshot`: one part of the complete list of active alerts of one tenant.
 #[derive(Debug, JsonSchema)]
 pub struct SnapshotData {
-    /// Which of the source's partners; needed only where the source serves several.
+    /// The partner. Needed only if the source serves several.
     #[schemars(with = "Option<String>")]
     pub partner: Option<PartnerId>,
     /// The customer, as the source identifies it.
     #[schemars(with = "String")]
     pub tenant: TenantId,
-    /// The listing; the same in all its parts.
+    /// The id of the snapshot. The same in all its parts.
     #[schemars(with = "String")]
     pub snapshot_id: SnapshotId,
-    /// When the listing was taken, RFC 3339.
+    /// When the snapshot was taken, RFC 3339.
     #[schemars(with = "String")]
     pub taken_at: Timestamp,
-    /// The kinds that the listing speaks of; all, where absent.
+    /// The kinds that the snapshot covers. All kinds if absent.
     #[schemars(with = "Option<Vec<String>>")]
     pub kinds: Option<Vec<Kind>>,
-    /// The alerts that are active.
+    /// The active alerts.
     #[schemars(with = "Vec<String>")]
     pub active: Vec<AlertId>,
-    /// This part's number, from 1.
+    /// The number of this part, from 1.
     pub part: u32,
-    /// How many parts the listing has.
+    /// How many parts the snapshot has.
     pub parts: u32,
-    /// How many alerts the whole listing names, over all its parts. A listing that names another number is not used. An empty
-    /// listing with a total of 0 counts at once; without it, only if several empty ones follow each other over half an hour.
+    /// How many alerts the whole snapshot lists, over all its parts. A snapshot that lists another
+    /// number is ignored. An empty snapshot with a total of 0 counts at once; without a total, only
+    /// if several empty ones follow each other over half an hour.
     #[serde(default)]
     pub total: Option<u32>,
 }
 
-/// The JSON Schema of the events that the webhook takes, for those who build a source.
+/// Returns the JSON Schema of the webhook's events, for those who build a source.
 #[must_use]
 pub fn schema() -> serde_json::Value {
-    // Inlined, since a reference within would be read from the root of the whole.
+    // Inlined, since a reference would be resolved from the root of the whole schema.
     let settings = SchemaSettings::draft2020_12().with(|settings| {
         settings.inline_subschemas = true;
         settings.meta_schema = None;

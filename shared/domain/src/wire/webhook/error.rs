@@ -1,18 +1,20 @@
-//! x
+//! What is wrong with a body or an event.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::MAX_EVENTS;
 use crate::PartnerId;
 
-/// What is wrong with a body, and where.
+/// The most events in one body.
+pub const MAX_EVENTS: usize = 1000;
+
+/// An invalid member of a body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {problem}")]
 pub struct InvalidField {
-    /// The member, such as `data.kind` or `[3].time`.
+    /// The path of the member, such as `data.kind` or `[3].time`.
     pub field: String,
-    /// What is wrong and what is expected.
+    /// What is wrong, and what is expected.
     pub problem: String,
 }
 
@@ -25,18 +27,19 @@ impl InvalidField {
     }
 }
 
-/// An event that cannot be accepted.
+/// An event that was not accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EventRejection {
-    /// Its place in the batch, from 0.
+    /// Its index in the batch, from 0.
     pub index: usize,
-    /// What is wrong with it; the field carries the place in the batch only where the body is a batch.
+    /// What is wrong with it. The field has the index only if the body is a batch.
     pub error: InvalidField,
-    /// The partner whose alert it would have been, where that is known.
+    /// The partner that it names, if known.
     pub partner: Option<PartnerId>,
 }
 
-/// Members that were left out because they could not be read, by name: how many events each concerns.
+/// Members that were dropped because they could not be read, with the number of events for each
+/// name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DroppedFields(BTreeMap<&'static str, usize>);
 
@@ -45,7 +48,7 @@ impl DroppedFields {
         *self.0.entry(member).or_default() += 1;
     }
 
-    /// Counts an event's member once, also where it was unreadable and is then missing.
+    /// Counts a member of an event once, also if it was unreadable and is then missing.
     pub(crate) fn count_once(&mut self, member: &'static str) {
         self.0.entry(member).or_insert(1);
     }
@@ -56,14 +59,14 @@ impl DroppedFields {
         }
     }
 
-    /// How many members were left out.
+    /// The number of dropped members.
     #[must_use]
     pub fn total(&self) -> usize {
         self.0.values().sum()
     }
 }
 
-/// Names and numbers alone, such as `link 3, time 1`: fit for a log.
+/// Only names and numbers, such as `link 3, time 1`, so that it can be logged.
 impl fmt::Display for DroppedFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (member, events)) in self.0.iter().enumerate() {
@@ -74,13 +77,13 @@ impl fmt::Display for DroppedFields {
     }
 }
 
-/// Why nothing of a body can be read.
+/// A body of which no event can be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum UnreadableBody {
-    /// It is not an event and not a batch of events.
+    /// It is neither an event nor a batch of events.
     #[error(transparent)]
     Invalid(#[from] InvalidField),
-    /// It has more events than are taken at once.
+    /// It has too many events.
     #[error("a batch has at most {MAX_EVENTS} events, and this one has {0}")]
     TooManyEvents(usize),
 }

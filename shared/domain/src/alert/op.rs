@@ -24,7 +24,7 @@ pub enum Op {
 
 impl Op {
     /// Whether an effect that comes long after the write was given up changes the record.
-    pub(super) fn can_take_effect_late(self) -> bool {
+    pub(crate) fn can_take_effect_late(self) -> bool {
         matches!(self, Self::Create | Self::Close | Self::Reopen)
     }
 }

@@ -1,0 +1,150 @@
+//! Targets for boards that the partner already has.
+
+use super::*;
+
+/// The target for an existing board, as a text: start status, closing status, kinds with their
+/// types.
+fn on_own(category: Category, statuses: &[FoundStatus], types: &[FoundType]) -> String {
+    let parts = BoardParts {
+        board: BOARD,
+        statuses: statuses.to_vec(),
+        types: types.to_vec(),
+        teams: vec![],
+    };
+    let target = existing_board_target(category, BOARD, Some(&parts));
+    assert_eq!(target.board, Some(BOARD));
+    let id = |id: Option<RecordId>| id.map_or("-".to_owned(), |id| id.to_string());
+    let types: Vec<_> = target
+        .types
+        .iter()
+        .map(|(kind, id)| format!("{kind}={id}"))
+        .collect();
+    format!(
+        "{} {} {}",
+        id(target.start_status),
+        id(target.closing_status),
+        types.join(" ")
+    )
+}
+
+#[test]
+fn an_existing_board_gives_its_default_status_if_usable() {
+    let ops = Category::Operations;
+    let open = status(11, "New", "");
+    let closed = status(14, ">Closed", "c");
+    for (statuses, expected) in [
+        (
+            vec![open.clone(), status(12, "Triage", "d"), closed.clone()],
+            "12 14 ",
+        ),
+        (
+            vec![open.clone(), status(12, "Triage", "di"), closed.clone()],
+            "11 14 ",
+        ),
+        (
+            vec![open.clone(), status(12, "Done", "dc"), closed.clone()],
+            "11 12 ",
+        ),
+        (vec![status(10, "Old", "i"), open.clone()], "11 - "),
+        (vec![status(13, "Gone", "ci"), closed.clone()], "- 14 "),
+        (vec![], "- - "),
+    ] {
+        assert_eq!(on_own(ops, &statuses, &[]), expected, "{statuses:?}");
+    }
+    let mut old = ticket_type(33, "CPU");
+    old.inactive = true;
+    let types = [
+        ticket_type(31, " disk"),
+        ticket_type(32, "Incident"),
+        old,
+        ticket_type(34, "Next-Gen Antivirus"),
+    ];
+    assert_eq!(
+        on_own(ops, &[], &types),
+        "- - disk=31 next_gen_antivirus_notification=34"
+    );
+    assert_eq!(
+        on_own(Category::CyberAlerts, &[], &types),
+        "- - next_gen_antivirus=34"
+    );
+}
+
+#[test]
+fn invisible_parts_of_a_board_are_left_to_connectwise() {
+    for (category, on_resolve) in [
+        (Category::Operations, OnResolve::Close),
+        (Category::CyberAlerts, OnResolve::Note),
+    ] {
+        let unseen = existing_board_target(category, BOARD, None);
+        assert_eq!(
+            unseen,
+            BoardTarget {
+                board: Some(BOARD),
+                on_resolve,
+                ..BoardTarget::default()
+            }
+        );
+        assert_eq!(
+            connectwise_defaults(category),
+            BoardTarget {
+                board: None,
+                ..unseen
+            }
+        );
+    }
+}
+
+#[test]
+fn other_boards_keep_decisions_but_no_foreign_ids() {
+    let target = |board, on_resolve, reopen_days| BoardTarget {
+        board: Some(board),
+        on_resolve,
+        reopen_days,
+        ..BoardTarget::default()
+    };
+    let new = || {
+        (
+            target(7, OnResolve::Close, 0),
+            target(8, OnResolve::Note, 0),
+        )
+    };
+    let (operations, cyber_alerts) = new();
+    let usual = std::collections::BTreeMap::from([(Severity::Critical, 99)]);
+    let first = choose_boards(None, operations, cyber_alerts, usual.clone(), 3);
+    assert_eq!(first.priorities, usual);
+    assert_eq!((first.epoch, first.note_interval_minutes), (Some(3), 60));
+    assert_eq!(
+        (&first.operations, &first.cyber_alerts),
+        (&new().0, &new().1)
+    );
+    let before = Settings {
+        operations: target(1, OnResolve::Note, 5),
+        cyber_alerts: target(2, OnResolve::Close, 9),
+        kinds_off: [kind("cpu")].into(),
+        kinds_on_since: BTreeMap::new(),
+        priorities: [(Severity::Critical, 31)].into(),
+        note_interval_minutes: 30,
+        notes_for_customers: true,
+        epoch: Some(3),
+    };
+    for (epoch, priorities) in [(3, before.priorities.clone()), (4, usual.clone())] {
+        let (operations, cyber_alerts) = new();
+        let expected = Settings {
+            operations: target(7, OnResolve::Note, 5),
+            cyber_alerts: target(8, OnResolve::Close, 9),
+            priorities,
+            epoch: Some(epoch),
+            ..before.clone()
+        };
+        assert_eq!(
+            choose_boards(
+                Some(before.clone()),
+                operations,
+                cyber_alerts,
+                usual.clone(),
+                epoch
+            ),
+            expected
+        );
+    }
+}
