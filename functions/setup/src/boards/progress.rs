@@ -13,8 +13,8 @@ use store::{Actor, DedicatedBoards, Saved};
 use tokio::time::Instant;
 
 use crate::audit;
+use crate::boards::lists::usual_priorities;
 use crate::boards::provision::{BoardPair, BoardTargets, BoardsProgress, provision};
-use crate::boards::reader::usual_priorities;
 use crate::context::Setup;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;

@@ -6,7 +6,7 @@ use domain::choices::unfit;
 use domain::kind::Category;
 use domain::settings::Settings;
 
-use crate::boards::reader::board_parts;
+use crate::boards::lists::board_parts;
 use crate::http::problem::Problem;
 use crate::tickets::issues;
 

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::connection::client::Connected;
 use crate::context::Setup;
 use crate::http::problem::Problem;
-use crate::tenants::reader::company_statuses;
+use crate::tenants::companies::company_statuses;
 
 /// Suggestions of one tenant. More companies of the same name need no list.
 const MAX_SUGGESTIONS: usize = 3;

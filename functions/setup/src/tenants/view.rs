@@ -13,10 +13,13 @@ use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
-use crate::tenants::reader::unusable;
+use crate::tenants::companies::unusable;
 
 #[derive(Serialize)]
 pub(super) struct TenantsView {
+    /// Whether a ConnectWise is connected, so that tenants can be mapped.
+    #[serde(skip)]
+    pub(super) connected: bool,
     pub(super) tenants: Vec<TenantRow>,
     pub(super) next: Option<PageStart>,
     /// The progress of reading companies for suggestions; `None` before the first time.
@@ -122,11 +125,7 @@ impl CompanyOption {
     }
 }
 
-pub(super) fn render_list(
-    view: &TenantsView,
-    connected: bool,
-    session: &PartnerSession,
-) -> Result<Markup, Problem> {
+pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Result<Markup, Problem> {
     let next = view.next.clone().map(String::from);
     let next = next
         .map(|next| with_query(SetupStep::Tenants.path(), &[("from", &next)]))
@@ -135,14 +134,14 @@ pub(super) fn render_list(
     for of in &view.tenants {
         let address = of.address()?;
         let change = html! {
-            @if connected { a href=(address) { @if of.company.is_some() { "Change " } @else { "Map " } (of.title()) } }
+            @if view.connected { a href=(address) { @if of.company.is_some() { "Change " } @else { "Map " } (of.title()) } }
         };
         rows.push(row(of, view.more_waiting, &change, session));
     }
     Ok(html! {
         p { "These tenants have sent alerts. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
             Alerts of a tenant that is not mapped, or is off, wait here; nothing is lost." }
-        @if !connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
+        @if !view.connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
         @for source in &view.at_the_limit {
             p class="problem" {
                 "The source " (source) " sent alerts of more than " (MOST_UNMAPPED) " tenants that are not mapped. Further tenants are not listed here; their alerts are on "
@@ -169,7 +168,7 @@ pub(super) fn render_list(
         @if let Some(next) = next {
             p { a href=(next) { "More tenants" } }
         }
-        @if connected { (suggestions(view.suggestions.as_ref(), session)) }
+        @if view.connected { (suggestions(view.suggestions.as_ref(), session)) }
     })
 }
 
@@ -352,6 +351,7 @@ mod tests {
     #[test]
     fn tenants_shows_mapped_and_suggested_companies() {
         let view = TenantsView {
+            connected: true,
             tenants: vec![
                 tenant("acme", Some(301), &[]),
                 tenant("baker & sons", None, &["Baker & Sons"]),
@@ -365,7 +365,7 @@ mod tests {
             more_waiting: false,
             at_the_limit: vec![SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap()],
         };
-        let page = render_list(&view, true, &PartnerSession::example()).unwrap();
+        let page = render_list(&view, &PartnerSession::example()).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 

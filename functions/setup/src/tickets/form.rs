@@ -14,7 +14,7 @@ use crate::connection::client::missing_right;
 use crate::http::input::OptionalId;
 use crate::http::problem::Problem;
 use crate::tickets::issues;
-use crate::tickets::reader::TicketLists;
+use crate::tickets::lists::TicketLists;
 
 /// The longest time within which a closed ticket is reopened: a year.
 pub(super) const MAX_REOPEN_DAYS: u32 = 365;

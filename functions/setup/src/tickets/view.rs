@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::auth::session::PartnerSession;
 use crate::step::SetupStep;
 use crate::tickets::form::{MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS};
-use crate::tickets::reader::TicketLists;
+use crate::tickets::lists::TicketLists;
 
 const SEVERITIES: [Severity; 5] = [
     Severity::Critical,
