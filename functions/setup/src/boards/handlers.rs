@@ -4,19 +4,19 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::Error;
 use domain::PartnerId;
-use domain::boards::{choose_boards, connectwise_defaults, existing_board_target};
+use domain::boards::{chosen, left_to_connectwise, on_own_board};
 use domain::kind::Category;
 use store::{Actor, DedicatedBoards};
-use tokio::join;
 
 use crate::audit;
 use crate::auth::session::PartnerSession;
 use crate::boards::form::{DedicatedBoardsForm, DefaultBoardForm};
+use crate::boards::lists::{board_lists, board_parts, default_board, usual_priorities};
 use crate::boards::progress::{self, progress_response};
 use crate::boards::provision::{BoardPair, BoardsProgress};
-use crate::boards::reader::{board_lists, board_parts, default_board, usual_priorities};
-use crate::boards::view::{BoardsView, render};
-use crate::connection::client::{Connected, connected, problem_of, require_connected};
+use crate::boards::reader::read;
+use crate::boards::view::render;
+use crate::connection::client::{Connected, problem_of, require_connected};
 use crate::context::{AppState, Setup};
 use crate::http::input::{Input, QueryParams};
 use crate::http::problem::{Problem, saved_version};
@@ -35,7 +35,7 @@ pub(crate) async fn show(
     QueryParams(flash): QueryParams<FlashQuery>,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<PageResponse, Problem> {
-    let view = view(&setup, &session.partner, &invocation).await?;
+    let view = read(&setup, &session.partner, &invocation).await?;
     let content = render(&view, &session);
     Ok(page::step(
         &session,
@@ -44,46 +44,6 @@ pub(crate) async fn show(
         &view,
         &content,
     ))
-}
-
-async fn view(
-    setup: &Setup,
-    partner: &PartnerId,
-    invocation: &Invocation,
-) -> Result<BoardsView, Problem> {
-    let settings = setup.table().settings_to_change(partner).await?;
-    let desired = setup.table().boards_wanted_to_change(partner).await?;
-    let mut view = BoardsView::not_connected(settings.version, desired.version);
-    let Some(Connected { connection, client }) = connected(setup, partner).await? else {
-        return Ok(view);
-    };
-    let settings = settings.value;
-    let settings = settings.filter(|settings| settings.belongs_to(connection.epoch));
-    let desired = desired.value;
-    let desired = desired.filter(|desired| desired.epoch == connection.epoch);
-    let ends = invocation.call_ends();
-    let (member, boards, lists) = join!(
-        client.my_member(ends),
-        client.board_infos(ends),
-        board_lists(&client, ends)
-    );
-    let boards = boards.unwrap_or_else(|err| {
-        view.off.push(problem_of(&err).detail);
-        Vec::new()
-    });
-    view.set_choice(settings.as_ref(), desired.as_ref(), &boards);
-    match member {
-        Ok(member) => view.default_board = default_board(&member).map(|board| board.1),
-        Err(err) => view.off.push(problem_of(&err).detail),
-    }
-    view.set_options(lists);
-    view.off.dedup();
-    if let Some(desired) = desired.filter(|desired| !desired.finished) {
-        let added_kinds = setup.added_kinds(partner).await?;
-        let total = BoardPair::new(&desired, &added_kinds)?.total();
-        view.set_requested(desired, total);
-    }
-    Ok(view)
 }
 
 /// Sends all tickets to the API member's default board. If it has none, everything is left to
@@ -108,11 +68,11 @@ pub(crate) async fn choose_default(
         None => None,
     };
     let target = |category| match &board {
-        Some((board, _)) => existing_board_target(category, *board, parts.as_ref()),
-        None => connectwise_defaults(category),
+        Some((board, _)) => on_own_board(category, *board, parts.as_ref()),
+        None => left_to_connectwise(category),
     };
     let before = table.settings_to_change(partner).await?;
-    let settings = choose_boards(
+    let settings = chosen(
         before.value,
         target(Category::Operations),
         target(Category::CyberAlerts),
@@ -125,7 +85,7 @@ pub(crate) async fn choose_default(
     let detail = [("board", name)];
     audit::record(&setup, partner, action, &detail, &invocation).await;
     stop_provisioning(&setup, partner).await?;
-    setup.connections.schedule.reconcile_and_probe(partner, invocation.now()).await?;
+    setup.connections.changed(partner, invocation.now()).await?;
     Ok(ChangeResponse::next(format!("{PATH}?done=saved")))
 }
 

@@ -2,7 +2,8 @@
 
 mod form;
 pub(crate) mod handlers;
+pub(crate) mod lists;
 mod progress;
 mod provision;
-pub(crate) mod reader;
+mod reader;
 mod view;

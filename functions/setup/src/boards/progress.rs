@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws::invocation::Invocation;
 use connectwise::Client;
-use domain::boards::choose_boards;
+use domain::boards::chosen;
 use domain::event::Severity;
 use domain::settings::BoardTarget;
 use domain::{PartnerId, RecordId};
@@ -13,8 +13,8 @@ use store::{Actor, DedicatedBoards, Saved};
 use tokio::time::Instant;
 
 use crate::audit;
+use crate::boards::lists::usual_priorities;
 use crate::boards::provision::{BoardPair, BoardTargets, BoardsProgress, provision};
-use crate::boards::reader::usual_priorities;
 use crate::context::Setup;
 use crate::http::input::sentence;
 use crate::http::problem::Problem;
@@ -60,7 +60,7 @@ pub(super) async fn create_boards(
         ("cyber_alerts", board(&targets.cyber_alerts)),
     ];
     audit::record(setup, partner, action, &detail, invocation).await;
-    setup.connections.schedule.reconcile_and_probe(partner, invocation.now()).await?;
+    setup.connections.changed(partner, invocation.now()).await?;
     Ok(progress)
 }
 
@@ -76,7 +76,7 @@ async fn save_targets(
     let table = setup.table();
     for _ in 0..3 {
         let before = table.settings_to_change(partner).await?;
-        let settings = choose_boards(
+        let settings = chosen(
             before.value,
             targets.operations.clone(),
             targets.cyber_alerts.clone(),

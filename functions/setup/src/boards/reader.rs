@@ -1,88 +1,52 @@
-//! Reads boards and what they may have from ConnectWise.
+//! Reads where tickets go, and the options.
 
-use std::collections::BTreeMap;
+use aws::invocation::Invocation;
+use domain::PartnerId;
+use tokio::join;
 
-use connectwise::{Client, Error, MyMember};
-use domain::boards::BoardParts;
-use domain::choices;
-use domain::event::Severity;
-use domain::{RecordId, rights};
-use tokio::time::Instant;
-use tokio::try_join;
-
-use crate::boards::form::BoardLists;
-use crate::connection::client::problem_of;
+use crate::boards::lists::{board_lists, default_board};
+use crate::boards::provision::BoardPair;
+use crate::boards::view::BoardsView;
+use crate::connection::client::{Connected, connected, problem_of};
+use crate::context::Setup;
 use crate::http::problem::Problem;
 
-/// Statuses and types of a board, in the board's order; `None` if the API member lacks the right.
-pub(crate) async fn board_parts(
-    client: &Client,
-    board: RecordId,
-    ends: Instant,
-) -> Result<Option<BoardParts>, Problem> {
-    let lists = try_join!(
-        client.board_statuses(board, ends),
-        client.board_types(board, ends)
-    );
-    match lists {
-        Ok((mut statuses, types)) => {
-            statuses.sort_by_key(|status| (status.sort_order, status.id));
-            Ok(Some(BoardParts {
-                board,
-                statuses: statuses.into_iter().map(Into::into).collect(),
-                types: types.into_iter().map(Into::into).collect(),
-                teams: Vec::new(),
-            }))
-        }
-        Err(Error::MissingRight { .. }) => Ok(None),
-        Err(Error::NotFound { .. }) => Err(Problem::refused(
-            "A board that tickets go to was deleted in ConnectWise. Choose again on \"Boards\".",
-        )),
-        Err(err) => Err(problem_of(&err)),
-    }
-}
-
-/// What new boards may have.
-pub(super) async fn board_lists(client: &Client, ends: Instant) -> Result<BoardLists, Error> {
-    // Without the right to read boards, none can be created either. One row shows it.
-    let tables = async {
-        match client.can_inquire(rights::TABLES_INQUIRE, ends).await? {
-            Some(false) => Err(Error::MissingRight {
-                right: rights::TABLES_INQUIRE,
-            }),
-            Some(true) | None => Ok(()),
-        }
+pub(super) async fn read(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<BoardsView, Problem> {
+    let settings = setup.table().settings_to_change(partner).await?;
+    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    let mut view = BoardsView::not_connected(settings.version, desired.version);
+    let Some(Connected { connection, client }) = connected(setup, partner).await? else {
+        return Ok(view);
     };
-    let (locations, departments, members, ()) = try_join!(
-        client.locations(ends),
-        client.departments(ends),
-        client.members(ends),
-        tables
-    )?;
-    Ok(BoardLists {
-        locations,
-        departments,
-        members,
-    })
-}
-
-/// Id and name of the API member's default board.
-pub(super) fn default_board(member: &MyMember) -> Option<(RecordId, String)> {
-    let board = member.service_default_board.as_ref()?;
-    Some((board.id, board.name.clone()))
-}
-
-/// The initial priorities; empty if the API member lacks the right to read them.
-pub(super) async fn usual_priorities(
-    client: &Client,
-    deadline: Instant,
-) -> Result<BTreeMap<Severity, RecordId>, Problem> {
-    match client.priorities(deadline).await {
-        Ok(listed) => {
-            let names = listed.iter().map(|of| (of.id, of.name.as_str()));
-            Ok(choices::default_priorities(&names.collect::<Vec<_>>()))
-        }
-        Err(Error::MissingRight { .. }) => Ok(BTreeMap::new()),
-        Err(err) => Err(problem_of(&err)),
+    let settings = settings.value;
+    let settings = settings.filter(|settings| settings.is_of(connection.epoch));
+    let desired = desired.value;
+    let desired = desired.filter(|desired| desired.epoch == connection.epoch);
+    let ends = invocation.call_ends();
+    let (member, boards, lists) = join!(
+        client.my_member(ends),
+        client.board_infos(ends),
+        board_lists(&client, ends)
+    );
+    let boards = boards.unwrap_or_else(|err| {
+        view.off.push(problem_of(&err).detail);
+        Vec::new()
+    });
+    view.set_choice(settings.as_ref(), desired.as_ref(), &boards);
+    match member {
+        Ok(member) => view.default_board = default_board(&member).map(|board| board.1),
+        Err(err) => view.off.push(problem_of(&err).detail),
     }
+    view.set_options(lists);
+    view.off.dedup();
+    if let Some(desired) = desired.filter(|desired| !desired.finished) {
+        let added_kinds = setup.added_kinds(partner).await?;
+        let total = BoardPair::new(&desired, &added_kinds)?.total();
+        view.set_requested(desired, total);
+    }
+    Ok(view)
 }

@@ -35,7 +35,11 @@ pub(crate) async fn show(
     QueryParams(flash): QueryParams<FlashQuery>,
 ) -> Result<PageResponse, Problem> {
     let partner = &session.partner;
-    let (connection, _, missing) = read(&setup, partner).await?;
+    let StoredSetup {
+        connection,
+        missing,
+        ..
+    } = StoredSetup::read(&setup, partner).await?;
     let confirmed = connection
         .value
         .as_ref()
@@ -71,10 +75,13 @@ pub(crate) async fn confirm(
     Input(form): Input<ConfirmForm>,
 ) -> Result<ChangeResponse, Problem> {
     let (partner, now) = (&session.partner, invocation.now());
-    let (before, settings, missing) = read(&setup, partner).await?;
-    let (Some(connection), Some(settings), []) = (before.value, settings, missing.as_slice())
-    else {
-        let missing: Vec<_> = missing.iter().map(|missing| missing.what).collect();
+    let stored = StoredSetup::read(&setup, partner).await?;
+    let (Some(connection), Some(settings), []) = (
+        stored.connection.value,
+        stored.settings,
+        stored.missing.as_slice(),
+    ) else {
+        let missing: Vec<_> = stored.missing.iter().map(|missing| missing.what).collect();
         return Err(Problem::refused(format!(
             "Still missing: {}.",
             missing.join("; ")
@@ -97,30 +104,31 @@ pub(crate) async fn confirm(
     let version = saved_version(saved)?;
     let action = (Actor::Partner, "confirmed");
     audit::record(&setup, partner, action, &[], &invocation).await;
-    setup.connections.schedule.reconcile_and_probe(partner, now).await?;
+    setup.connections.changed(partner, now).await?;
     Ok(ChangeResponse::next("/setup/confirm?done=confirmed").with("version", version))
 }
 
-/// What is stored, and what is missing of it.
-async fn read(
-    setup: &Setup,
-    partner: &PartnerId,
-) -> Result<
-    (
-        Versioned<Option<Connection>>,
-        Option<Settings>,
-        Vec<MissingPart>,
-    ),
-    Problem,
-> {
-    let access = setup.access();
-    let (connection, settings, contact) = tokio::join!(
-        access.connection_to_change(partner),
-        setup.table().settings(partner),
-        access.contact_to_change(partner),
-    );
-    let (connection, settings) = (connection?, settings?);
-    let has_contact = contact?.value.address.is_some();
-    let missing = missing_parts(connection.value.as_ref(), settings.as_ref(), has_contact);
-    Ok((connection, settings, missing))
+struct StoredSetup {
+    connection: Versioned<Option<Connection>>,
+    settings: Option<Settings>,
+    missing: Vec<MissingPart>,
+}
+
+impl StoredSetup {
+    async fn read(setup: &Setup, partner: &PartnerId) -> Result<Self, Problem> {
+        let access = setup.access();
+        let (connection, settings, contact) = tokio::join!(
+            access.connection_to_change(partner),
+            setup.table().settings(partner),
+            access.contact_to_change(partner),
+        );
+        let (connection, settings) = (connection?, settings?);
+        let has_contact = contact?.value.address.is_some();
+        let missing = missing_parts(connection.value.as_ref(), settings.as_ref(), has_contact);
+        Ok(Self {
+            connection,
+            settings,
+            missing,
+        })
+    }
 }

@@ -30,7 +30,7 @@ pub(crate) fn routes(setup: Arc<Setup>) -> (Router, Vec<Route>) {
             "/v1/operator/partners/{partner}/sessions",
             partners::end_sessions,
         )
-        .get("/v1/operator/partners/{partner}/audit", partners::audit)
+        .get("/v1/operator/partners/{partner}/audit", partners::history)
         .get("/v1/operator/sources", sources::handlers::list)
         .post("/v1/operator/sources", sources::handlers::create)
         .get("/v1/operator/sources/{source}", sources::handlers::get)

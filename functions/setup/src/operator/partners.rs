@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use store::{Actor, Saved, Versioned};
 
+use crate::audit;
 use crate::auth::session;
 use crate::contact::change::set_by_operator;
 use crate::context::{AppState, Setup};
@@ -144,7 +145,7 @@ pub(super) async fn put(
             (Some(_), _) => "partner_changed",
         };
         let action = (Actor::Operator, what);
-        crate::audit::record(&setup, &id, action, &detail, &invocation).await;
+        audit::record(&setup, &id, action, &detail, &invocation).await;
     }
     if suspend_or_resume(&setup, &id, &invocation).await? && !is_changed {
         // The request that enabled or disabled the partner died before this.
@@ -154,7 +155,7 @@ pub(super) async fn put(
             "partner_switched_off"
         };
         let action = (Actor::Operator, what);
-        crate::audit::record(&setup, &id, action, &detail, &invocation).await;
+        audit::record(&setup, &id, action, &detail, &invocation).await;
     }
     let status = match before {
         None => StatusCode::CREATED,
@@ -177,7 +178,7 @@ fn changed(
     };
     match enabled {
         // Disabling a disabled partner again ends no sessions.
-        Some(enabled) if enabled != partner.enabled => partner.with_enabled(enabled, invocation.now()),
+        Some(enabled) if enabled != partner.enabled => partner.switched(enabled, invocation.now()),
         Some(_) | None => partner,
     }
 }
@@ -204,7 +205,7 @@ async fn suspend_or_resume(
             if done && enabled {
                 // If the process dies before this, the alerts are decided at the partner's next
                 // regular reconcile run.
-                setup.connections.schedule.reconcile_and_probe(id, invocation.now()).await?;
+                setup.connections.changed(id, invocation.now()).await?;
             }
             return Ok(done);
         };
@@ -252,7 +253,7 @@ pub(super) async fn new_link(
     let expires_at = sortable(link.expires_at);
     let action = (Actor::Operator, "link_made");
     let detail = [("expires_at", expires_at.clone())];
-    crate::audit::record(&setup, &id, action, &detail, &invocation).await;
+    audit::record(&setup, &id, action, &detail, &invocation).await;
     let response = NewLinkResponse { url, expires_at };
     Ok(json_response(StatusCode::CREATED, &response))
 }
@@ -287,7 +288,7 @@ pub(super) async fn end_sessions(
     let (id, ..) = existing(&setup, partner).await?;
     setup.access().end_sessions(&id, invocation.now()).await?;
     let action = (Actor::Operator, "sessions_ended");
-    crate::audit::record(&setup, &id, action, &[], &invocation).await;
+    audit::record(&setup, &id, action, &[], &invocation).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -298,7 +299,7 @@ struct AuditResponse {
     next: Option<String>,
 }
 
-pub(super) async fn audit(
+pub(super) async fn history(
     setup: AppState,
     PathParam(partner): PathParam,
     QueryParams(query): QueryParams<ListQuery>,

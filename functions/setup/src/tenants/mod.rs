@@ -2,6 +2,8 @@
 //!
 //! A tenant's id may contain any character, so it is in a query or a form and never in a path.
 
+mod companies;
+mod form;
 pub(crate) mod handlers;
 pub(crate) mod reader;
 mod suggestions;

@@ -1,12 +1,24 @@
-//! Reads companies from ConnectWise, and says which of them cannot be used.
+//! Reads tenants with their mappings, suggestions and blocked alerts.
+
+use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
-use connectwise::{Client, CompanyRecord, CompanyStatus, RecordCursor, Error, RecordPage, SearchText};
-use domain::RecordId;
-use domain::health::CompanyIssue;
+use connectwise::SearchText;
+use domain::PartnerId;
 use domain::settings::Mapping;
+use store::PageStart;
 
+use crate::backlog::count::{Assumption, count_backlog};
+use crate::connection::client::{Connected, require_connected};
+use crate::context::Setup;
+use crate::http::input::filled;
 use crate::http::problem::Problem;
+use crate::tenants::companies::{company_statuses, find_companies};
+use crate::tenants::form::TenantQuery;
+use crate::tenants::view::{CompanyOption, TenantRow, TenantView, TenantsView};
+
+/// Tenants on one page.
+const PAGE: u16 = 100;
 
 /// The mapping in the connection's epoch, if there is a connection.
 pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
@@ -16,75 +28,86 @@ pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
     }
 }
 
-/// The statuses of companies. An API member without the right to read them chooses without them;
-/// ConnectWise then rejects the ticket, and that is reported.
-pub(super) async fn company_statuses(
-    client: &Client,
+/// One page of the list, from this start on.
+pub(super) async fn read_list(
+    setup: &Setup,
+    partner: &PartnerId,
+    from: Option<&PageStart>,
     invocation: &Invocation,
-) -> Result<Vec<CompanyStatus>, Problem> {
-    match client.company_statuses(invocation.call_ends()).await {
-        Ok(statuses) => Ok(statuses),
-        Err(err @ (Error::MissingRight { .. } | Error::Forbidden { .. })) => {
-            tracing::warn!(error = %err, "failed to read the statuses of companies");
-            Ok(vec![])
+) -> Result<TenantsView, Problem> {
+    let table = setup.table();
+    let (page, backlog, connection, suggestions, at_the_limit) = tokio::join!(
+        table.tenants(partner, from, PAGE),
+        count_backlog(setup, partner, Assumption::None, invocation.now()),
+        setup.access().connection(partner),
+        table.suggestions_to_change(partner),
+        table.sources_at_the_limit(partner),
+    );
+    let (page, mut backlog) = (page?, backlog?);
+    let epoch = connection?.map(|connection| connection.epoch);
+    let suggestions = suggestions?.value.filter(|of| Some(of.epoch) == epoch);
+    let ends = page.entries.first().zip(page.entries.last());
+    let mut suggested = match ends {
+        Some((first, last)) => {
+            table
+                .suggested_between(partner, &first.id, &last.id)
+                .await?
         }
-        Err(err) => Err(err.into()),
-    }
-}
-
-/// The companies that match, from the cursor on. If none is left there, the first ones.
-pub(super) async fn find_companies(
-    client: &Client,
-    text: &SearchText,
-    after: Option<RecordCursor>,
-    invocation: &Invocation,
-) -> Result<RecordPage<CompanyRecord>, Error> {
-    let from = after.unwrap_or(RecordCursor::START);
-    let ends = invocation.call_ends();
-    let companies = client.companies_matching(text, from, ends).await?;
-    if companies.items.is_empty() && after.is_some() {
-        let ends = invocation.call_ends();
-        return client.companies_matching(text, RecordCursor::START, ends).await;
-    }
-    Ok(companies)
-}
-
-/// Reads a company.
-///
-/// # Errors
-/// Also when no ticket can be created for it.
-pub(super) async fn usable_company(
-    client: &Client,
-    id: RecordId,
-    invocation: &Invocation,
-) -> Result<CompanyRecord, Problem> {
-    let company = match client.company(id, invocation.call_ends()).await {
-        Ok(company) => company,
-        Err(Error::NotFound { .. }) => {
-            let words = "ConnectWise has no such company.";
-            return Err(Problem::invalid("company", words));
-        }
-        Err(err) => return Err(err.into()),
+        None => BTreeMap::new(),
     };
-    let statuses = company_statuses(client, invocation).await?;
-    match unusable(&company, &statuses) {
-        None => Ok(company),
-        Some(why) => Err(Problem::invalid(
-            "company",
-            format!(
-                "{} is {why}, so no ticket can be created for it. Choose another company, or change this one in ConnectWise first.",
-                company.name
-            ),
-        )),
-    }
+    suggested.retain(|_, of| Some(of.epoch) == epoch);
+    let tenants = page.entries.into_iter().map(|entry| {
+        let counts = backlog.tenants.remove(&entry.id);
+        let waiting = counts.map_or(0, |counts| counts.all);
+        let mapping = in_epoch(entry.value, epoch);
+        let suggested = suggested.remove(&entry.id);
+        TenantRow::new(entry.id, mapping, entry.version, waiting, suggested)
+    });
+    Ok(TenantsView {
+        connected: epoch.is_some(),
+        tenants: tenants.collect(),
+        next: page.next,
+        more_waiting: backlog.more,
+        at_the_limit: at_the_limit?,
+        suggestions: suggestions.as_ref().map(Into::into),
+    })
 }
 
-/// Why no ticket can be created for a company.
-pub(super) fn unusable(company: &CompanyRecord, statuses: &[CompanyStatus]) -> Option<&'static str> {
-    company.unfit(statuses).map(|why| match why {
-        CompanyIssue::Missing => "not found in ConnectWise",
-        CompanyIssue::Deleted => "deleted in ConnectWise",
-        CompanyIssue::Disallowed => "in a status with which ConnectWise saves no tickets",
-        CompanyIssue::Inactive => "inactive in ConnectWise",
+/// One tenant, and the companies that the search finds; without a search, those with its name.
+pub(super) async fn read_one(
+    setup: &Setup,
+    partner: &PartnerId,
+    query: TenantQuery,
+    invocation: &Invocation,
+) -> Result<TenantView, Problem> {
+    let (table, tenant) = (setup.table(), query.tenant);
+    let Connected { connection, client } = require_connected(setup, partner).await?;
+    let assumption = Assumption::Mapped(&tenant);
+    let (stored, suggested, backlog, statuses) = tokio::join!(
+        table.mapping_to_change(partner, &tenant),
+        table.suggested(partner, &tenant),
+        count_backlog(setup, partner, assumption, invocation.now()),
+        company_statuses(&client, invocation),
+    );
+    let (stored, mut backlog, statuses) = (stored?, backlog?, statuses?);
+    let preview = backlog.tenants.remove(&tenant).unwrap_or_default();
+    let suggested = Some(suggested?.value).filter(|of| of.epoch == connection.epoch);
+    let mapping = stored.value.unwrap_or_default().in_epoch(connection.epoch);
+    let usual = mapping.name.clone();
+    let usual = usual.unwrap_or_else(|| tenant.to_string());
+    let search = filled(query.search.as_deref()).unwrap_or(&usual).to_owned();
+    let text =
+        SearchText::parse(&search).map_err(|err| Problem::invalid("search", err.to_string()))?;
+    let companies = find_companies(&client, &text, query.after, invocation).await?;
+    Ok(TenantView {
+        listed: TenantRow::new(tenant, mapping, stored.version, preview.all, suggested),
+        preview,
+        search,
+        companies: companies
+            .items
+            .into_iter()
+            .map(|company| CompanyOption::new(company, &statuses))
+            .collect(),
+        next: companies.next,
     })
 }

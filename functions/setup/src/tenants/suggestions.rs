@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws::invocation::Invocation;
-use connectwise::{CompanyRecord, CompanyStatus, RecordCursor};
+use connectwise::{Company, CompanyStatus, Cursor};
 use domain::text::folded_name;
 use domain::{PartnerId, TenantId};
 use futures_util::future::try_join_all;
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use crate::connection::client::Connected;
 use crate::context::Setup;
 use crate::http::problem::Problem;
-use crate::tenants::reader::company_statuses;
+use crate::tenants::companies::company_statuses;
 
 /// Suggestions of one tenant. More companies of the same name need no list.
 const MAX_SUGGESTIONS: usize = 3;
@@ -47,12 +47,12 @@ pub(super) async fn read_more(
     let statuses = company_statuses(client, invocation).await?;
     let begun = Instant::now();
     while reading.finished_at.is_none() && begun.elapsed() < WORK_TIME {
-        let from = reading.next.map_or(RecordCursor::START, RecordCursor::after);
+        let from = reading.next.map_or(Cursor::START, Cursor::after);
         let part = client.company_page(from, invocation.call_ends()).await?;
         reading.read += part.items.len() as u64;
         let found = suggestions(&names, &statuses, part.items);
         save_all(setup, partner, epoch, found).await?;
-        reading.next = part.next.map(RecordCursor::id);
+        reading.next = part.next.map(Cursor::id);
         if part.next.is_none() {
             reading.finished_at = Some(invocation.now());
         }
@@ -86,7 +86,7 @@ async fn unmapped_names(
 fn suggestions(
     names: &HashMap<String, Vec<TenantId>>,
     statuses: &[CompanyStatus],
-    companies: Vec<CompanyRecord>,
+    companies: Vec<Company>,
 ) -> BTreeMap<TenantId, Vec<Suggested>> {
     let mut found: BTreeMap<TenantId, Vec<Suggested>> = BTreeMap::new();
     for company in companies {
@@ -169,7 +169,7 @@ mod tests {
 
     use super::*;
 
-    fn company(id: RecordId, name: &str) -> CompanyRecord {
+    fn company(id: RecordId, name: &str) -> Company {
         serde_json::from_value(serde_json::json!({ "id": id, "name": name })).unwrap()
     }
 

@@ -1,6 +1,6 @@
 //! The pages "Tenants" and of one tenant.
 
-use connectwise::{CompanyRecord, CompanyStatus, RecordCursor};
+use connectwise::{Company, CompanyStatus, Cursor};
 use domain::settings::Mapping;
 use domain::{RecordId, SourceId, TenantId};
 use maud::{Markup, html};
@@ -13,10 +13,13 @@ use crate::checklist::counted;
 use crate::http::problem::Problem;
 use crate::paths::{self, with_query};
 use crate::step::SetupStep;
-use crate::tenants::reader::unusable;
+use crate::tenants::companies::unusable;
 
 #[derive(Serialize)]
 pub(super) struct TenantsView {
+    /// Whether a ConnectWise is connected, so that tenants can be mapped.
+    #[serde(skip)]
+    pub(super) connected: bool,
     pub(super) tenants: Vec<TenantRow>,
     pub(super) next: Option<PageStart>,
     /// The progress of reading companies for suggestions; `None` before the first time.
@@ -56,7 +59,7 @@ pub(super) struct TenantView {
     pub(super) preview: BacklogCounts,
     pub(super) search: String,
     pub(super) companies: Vec<CompanyOption>,
-    pub(super) next: Option<RecordCursor>,
+    pub(super) next: Option<Cursor>,
 }
 
 #[derive(Serialize)]
@@ -111,7 +114,7 @@ impl TenantRow {
 }
 
 impl CompanyOption {
-    pub(super) fn new(company: CompanyRecord, statuses: &[CompanyStatus]) -> Self {
+    pub(super) fn new(company: Company, statuses: &[CompanyStatus]) -> Self {
         Self {
             unusable: unusable(&company, statuses),
             id: company.id,
@@ -122,11 +125,7 @@ impl CompanyOption {
     }
 }
 
-pub(super) fn render_list(
-    view: &TenantsView,
-    connected: bool,
-    session: &PartnerSession,
-) -> Result<Markup, Problem> {
+pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Result<Markup, Problem> {
     let next = view.next.clone().map(String::from);
     let next = next
         .map(|next| with_query(SetupStep::Tenants.path(), &[("from", &next)]))
@@ -135,14 +134,14 @@ pub(super) fn render_list(
     for of in &view.tenants {
         let address = of.address()?;
         let change = html! {
-            @if connected { a href=(address) { @if of.company.is_some() { "Change " } @else { "Map " } (of.title()) } }
+            @if view.connected { a href=(address) { @if of.company.is_some() { "Change " } @else { "Map " } (of.title()) } }
         };
         rows.push(row(of, view.more_waiting, &change, session));
     }
     Ok(html! {
         p { "These tenants have sent alerts. Map each to the ConnectWise company that its tickets belong to, and switch it on. \
             Alerts of a tenant that is not mapped, or is off, wait here; nothing is lost." }
-        @if !connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
+        @if !view.connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
         @for source in &view.at_the_limit {
             p class="problem" {
                 "The source " (source) " sent alerts of more than " (MOST_UNMAPPED) " tenants that are not mapped. Further tenants are not listed here; their alerts are on "
@@ -157,7 +156,7 @@ pub(super) fn render_list(
                     caption { "Tenants" }
                     thead { tr {
                         th scope="col" { "Tenant" }
-                        th scope="col" { "CompanyRecord in ConnectWise" }
+                        th scope="col" { "Company in ConnectWise" }
                         th scope="col" { "Tickets" }
                         th scope="col" { "Alerts waiting" }
                         th scope="col" { "Change" }
@@ -169,7 +168,7 @@ pub(super) fn render_list(
         @if let Some(next) = next {
             p { a href=(next) { "More tenants" } }
         }
-        @if connected { (suggestions(view.suggestions.as_ref(), session)) }
+        @if view.connected { (suggestions(view.suggestions.as_ref(), session)) }
     })
 }
 
@@ -180,7 +179,7 @@ fn row(of: &TenantRow, more_waiting: bool, change: &Markup, session: &PartnerSes
                 (of.title())
                 @if of.name.is_some() { br; small { (of.tenant) } }
             }
-            td data-label="CompanyRecord" { (company_cell(of, session)) }
+            td data-label="Company" { (company_cell(of, session)) }
             td data-label="Tickets" {
                 @if of.company.is_none() { span class="soft" { "not mapped" } }
                 @else if of.enabled { span class="good" { "on" } }
@@ -245,7 +244,7 @@ pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<
         h2 { (of.title()) }
         dl {
             dt { "Id" } dd { (of.tenant) }
-            dt { "CompanyRecord" } dd {
+            dt { "Company" } dd {
                 @match of.company {
                     Some(company) => { (of.company_name.as_deref().unwrap_or("")) " (" (company) ")" }
                     None => "not mapped",
@@ -258,7 +257,7 @@ pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<
         h2 { "Choose a company" }
         form method="get" action=(paths::TENANT) role="search" {
             input type="hidden" name="tenant" value=(of.tenant);
-            label for="search" { "CompanyRecord name or id contains" }
+            label for="search" { "Company name or id contains" }
             input id="search" name="search" type="search" maxlength="100" value=(view.search);
             button { "Search" }
         }
@@ -352,6 +351,7 @@ mod tests {
     #[test]
     fn tenants_shows_mapped_and_suggested_companies() {
         let view = TenantsView {
+            connected: true,
             tenants: vec![
                 tenant("acme", Some(301), &[]),
                 tenant("baker & sons", None, &["Baker & Sons"]),
@@ -365,7 +365,7 @@ mod tests {
             more_waiting: false,
             at_the_limit: vec![SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap()],
         };
-        let page = render_list(&view, true, &PartnerSession::example()).unwrap();
+        let page = render_list(&view, &PartnerSession::example()).unwrap();
         insta::assert_snapshot!(crate::page::lines(&page));
     }
 

@@ -1,12 +1,12 @@
 //! Says why a chosen status or type cannot be used.
 
-use domain::choices::{TargetIssue, BoardChoice};
+use domain::choices::{TargetIssue, Which};
 
-pub(crate) fn describe(which: &BoardChoice, why: TargetIssue) -> String {
+pub(crate) fn describe(which: &Which, why: TargetIssue) -> String {
     let what = match which {
-        BoardChoice::StartStatus => "The start status".to_owned(),
-        BoardChoice::ClosingStatus => "The closing status".to_owned(),
-        BoardChoice::Type(kind) => format!("The type of {kind}"),
+        Which::StartStatus => "The start status".to_owned(),
+        Which::ClosingStatus => "The closing status".to_owned(),
+        Which::Type(kind) => format!("The type of {kind}"),
     };
     format!("{what} cannot be used: {why}.")
 }

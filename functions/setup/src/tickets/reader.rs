@@ -1,73 +1,52 @@
-//! Reads the options for tickets from ConnectWise.
+//! Reads what is chosen for tickets, and the options.
 
-use connectwise::{Client, Error, Priority};
-use domain::RecordId;
-use domain::boards::BoardParts;
-use domain::settings::{BoardTarget, Settings};
+use aws::invocation::Invocation;
+use domain::PartnerId;
+use domain::kind::with_added;
+use domain::rights;
 use tokio::join;
-use tokio::time::Instant;
 
-use crate::boards::reader::board_parts;
-use crate::connection::client::problem_of;
+use crate::connection::client::{Connected, connected, missing_right, problem_of};
+use crate::context::Setup;
 use crate::http::problem::Problem;
+use crate::tickets::lists::ticket_lists;
+use crate::tickets::view::{TicketChoices, TicketsView};
 
-/// What ConnectWise has; `None` where the API member lacks the right to read it.
-pub(super) struct TicketLists {
-    pub(super) operations: Option<BoardParts>,
-    pub(super) cyber_alerts: Option<BoardParts>,
-    pub(super) priorities: Option<Vec<Priority>>,
-}
-
-impl TicketLists {
-    /// Whether everything could be read that these settings point to.
-    pub(super) fn is_complete(&self, settings: &Settings) -> bool {
-        let is_read =
-            |target: &BoardTarget, parts: &Option<BoardParts>| target.board.is_none() || parts.is_some();
-        self.priorities.is_some()
-            && is_read(&settings.operations, &self.operations)
-            && is_read(&settings.cyber_alerts, &self.cyber_alerts)
-    }
-}
-
-pub(super) async fn ticket_lists(
-    client: &Client,
-    settings: &Settings,
-    ends: Instant,
-) -> Result<TicketLists, Problem> {
-    let (one, other) = (settings.operations.board, settings.cyber_alerts.board);
-    let parts = async |board: Option<RecordId>| match board {
-        Some(board) => board_parts(client, board, ends).await,
-        None => Ok(None),
+pub(super) async fn read(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<TicketsView, Problem> {
+    let stored = setup.table().settings_to_change(partner).await?;
+    let mut view = TicketsView {
+        version: stored.version,
+        chosen: None,
+        off: Vec::new(),
     };
-    // If both categories use one board, it is read once.
-    let second = async {
-        if one == other {
-            Ok(None)
-        } else {
-            parts(other).await
-        }
+    let Some(Connected { connection, client }) = connected(setup, partner).await? else {
+        return Ok(view);
     };
-    let (operations, cyber_alerts, priorities) =
-        join!(parts(one), second, priorities(client, ends));
-    let operations = operations?;
-    Ok(TicketLists {
-        cyber_alerts: if one == other {
-            operations.clone()
-        } else {
-            cyber_alerts?
-        },
-        operations,
-        priorities: priorities?,
-    })
-}
-
-async fn priorities(client: &Client, ends: Instant) -> Result<Option<Vec<Priority>>, Problem> {
-    match client.priorities(ends).await {
-        Ok(mut priorities) => {
-            priorities.sort_by_key(|priority| (priority.sort_order, priority.id));
-            Ok(Some(priorities))
-        }
-        Err(Error::MissingRight { .. }) => Ok(None),
-        Err(err) => Err(problem_of(&err)),
+    let settings = stored.value;
+    let Some(settings) = settings.filter(|settings| settings.is_of(connection.epoch)) else {
+        return Ok(view);
+    };
+    let ends = invocation.call_ends();
+    let (lists, boards) = join!(
+        ticket_lists(&client, &settings, ends),
+        client.board_infos(ends)
+    );
+    let lists = lists?;
+    if !lists.is_complete(&settings) {
+        view.off.push(format!(
+            "Statuses, ticket types and priorities cannot be chosen: present choices are kept, and ConnectWise chooses the rest. {}",
+            missing_right(rights::TABLES_INQUIRE)
+        ));
     }
+    let boards = boards.unwrap_or_else(|err| {
+        view.off.push(problem_of(&err).detail);
+        Vec::new()
+    });
+    let kinds = with_added(&setup.added_kinds(partner).await?);
+    view.chosen = Some(TicketChoices::new(&settings, &lists, &boards, &kinds));
+    Ok(view)
 }

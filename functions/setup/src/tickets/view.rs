@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use connectwise::Board;
-use domain::boards::{FoundStatus, BoardParts};
-use domain::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
+use domain::boards::{FoundStatus, Parts};
+use domain::choices::{TargetIssue, as_closing, as_start, as_type};
 use domain::event::Severity;
 use domain::kind::{Category, KindInfo};
 use domain::settings::{OnResolve, Settings};
@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::auth::session::PartnerSession;
 use crate::step::SetupStep;
 use crate::tickets::form::{MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS};
-use crate::tickets::reader::TicketLists;
+use crate::tickets::lists::TicketLists;
 
 const SEVERITIES: [Severity; 5] = [
     Severity::Critical,
@@ -86,7 +86,7 @@ impl TicketChoices {
         boards: &[Board],
         kinds: &[KindInfo],
     ) -> Self {
-        let board = |category, parts: Option<&BoardParts>| {
+        let board = |category, parts: Option<&Parts>| {
             TicketBoardView::new(category, settings, parts, boards, kinds)
         };
         let priorities = lists.priorities.iter().flatten();
@@ -113,7 +113,7 @@ impl TicketBoardView {
     fn new(
         category: Category,
         settings: &Settings,
-        parts: Option<&BoardParts>,
+        parts: Option<&Parts>,
         boards: &[Board],
         kinds: &[KindInfo],
     ) -> Self {
@@ -148,14 +148,14 @@ impl TicketBoardView {
             on_resolve: target.on_resolve,
             reopen_days: target.reopen_days,
             renew_after_hours: target.renew_after_hours,
-            start_statuses: statuses(check_start_status),
-            closing_statuses: statuses(check_closing_status),
+            start_statuses: statuses(as_start),
+            closing_statuses: statuses(as_closing),
             types: types
                 .iter()
                 .map(|found| ChoiceOption {
                     id: found.id,
                     name: found.name.clone(),
-                    unfit: check_type(found).err(),
+                    unfit: as_type(found).err(),
                 })
                 .collect(),
         }
@@ -327,7 +327,7 @@ mod tests {
     fn closed_as_start() -> TargetIssue {
         let status = serde_json::json!({ "id": 7, "name": "Completed", "closedStatus": true });
         let status: connectwise::BoardStatus = serde_json::from_value(status).unwrap();
-        check_start_status(&FoundStatus::from(status)).unwrap_err()
+        as_start(&FoundStatus::from(status)).unwrap_err()
     }
 
     #[test]

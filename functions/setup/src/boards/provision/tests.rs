@@ -13,7 +13,7 @@ use crate::test_server::server;
 fn desired(category: Category) -> DesiredBoard {
     DesiredBoard {
         category,
-        name: BoardName::default_for(category),
+        name: BoardName::usual(category),
         location: 2,
         department: 10,
         team_lead: 151,
@@ -21,8 +21,9 @@ fn desired(category: Category) -> DesiredBoard {
     }
 }
 
-/// A board with everything but that "New" is its default, which it says it made and never does.
-fn stubborn(method: &str, path: &str) -> Value {
+/// A complete board, except that "New" is not its default. The server confirms that change and never
+/// makes it.
+fn without_effect(method: &str, path: &str) -> Value {
     let new = json!({ "id": 11, "name": "New", "defaultFlag": false });
     let last = path.rsplit('/').next().unwrap_or_default();
     match (method, last) {
@@ -44,7 +45,7 @@ fn stubborn(method: &str, path: &str) -> Value {
     }
 }
 
-fn both(operations: &str, cyber_alerts: &str) -> BoardPair {
+fn pair(operations: &str, cyber_alerts: &str) -> BoardPair {
     let named = |category, name| DesiredBoard {
         name: BoardName::parse(name).unwrap(),
         ..desired(category)
@@ -55,7 +56,6 @@ fn both(operations: &str, cyber_alerts: &str) -> BoardPair {
     }
 }
 
-/// A client of a site; ours but for the origin.
 fn client(origin: &str, private_key: &str, client_id: &str) -> Client {
     let http = Http::new(HostList::new([origin]).unwrap()).unwrap();
     let credentials = Credentials {
@@ -74,31 +74,34 @@ async fn later_requests_continue_and_create_nothing_twice() {
     let sim = sim.unwrap();
     let keys = Seed::demo().integration().unwrap();
     let client = client(&sim.base_url(), &keys.private_key, &keys.client_id);
-    let both = both("Watch: Operations", "Watch: Cyber Alerts");
+    let boards = pair("Watch: Operations", "Watch: Cyber Alerts");
     let calls_end = Instant::now() + Duration::from_secs(60);
     let (mut done, mut requests) = (0, 0);
     let targets = loop {
-        // No time at all at first, then for one call or another, and in the end enough on any machine.
+        // Without time at first, then enough for some calls, and in the end for all on any machine.
         let until = Instant::now() + Duration::from_millis(2) * requests;
         requests += 1;
-        let far = provision(&client, &both, until, calls_end).await.unwrap();
+        let progress = provision(&client, &boards, until, calls_end).await.unwrap();
         // A request that ends while it lists the boards does not know the progress.
-        let known = if far.doing.starts_with("listing") {
+        let known = if progress.doing.starts_with("listing") {
             0
         } else {
             done
         };
         assert!(
-            (known..=22).contains(&far.done) && far.total == 22,
-            "{far:?}"
+            (known..=22).contains(&progress.done) && progress.total == 22,
+            "{progress:?}"
         );
-        assert!(!far.doing.is_empty() && requests < 1000, "{far:?}");
-        done = done.max(far.done);
-        if let Some(targets) = far.targets {
+        assert!(
+            !progress.doing.is_empty() && requests < 1000,
+            "{progress:?}"
+        );
+        done = done.max(progress.done);
+        if let Some(targets) = progress.targets {
             break targets;
         }
     };
-    assert!(requests > 1, "all at once");
+    assert!(requests > 1, "done in one request");
     assert_eq!(done, 22);
     assert_eq!(
         (
@@ -116,11 +119,11 @@ async fn later_requests_continue_and_create_nothing_twice() {
 
 #[tokio::test]
 async fn a_write_without_effect_is_sent_once() {
-    let (origin, mut heard) = server(stubborn).await;
+    let (origin, mut requests) = server(without_effect).await;
     let client = client(&origin, "private", "client");
-    let both = both("Operations", "Cyber Alerts");
+    let boards = pair("Operations", "Cyber Alerts");
     let end = Instant::now() + Duration::from_secs(10);
-    let problem = provision(&client, &both, end, end).await.unwrap_err();
+    let problem = provision(&client, &boards, end, end).await.unwrap_err();
     assert!(
         problem
             .detail
@@ -129,15 +132,18 @@ async fn a_write_without_effect_is_sent_once() {
         "{problem:?}"
     );
     let mut patches = 0;
-    while let Ok(asked) = heard.try_recv() {
-        patches += usize::from(asked.starts_with("PATCH"));
+    while let Ok(request) = requests.try_recv() {
+        patches += usize::from(request.starts_with("PATCH"));
     }
     assert_eq!(patches, 1);
 
-    // No time: nothing is asked, and how far it is is not known.
-    let far = provision(&client, &both, Instant::now(), end)
+    // Without time, no request is sent and the progress is unknown.
+    let progress = provision(&client, &boards, Instant::now(), end)
         .await
         .unwrap();
-    assert_eq!((far.done, far.total, far.targets), (0, 22, None));
-    assert!(heard.try_recv().is_err());
+    assert_eq!(
+        (progress.done, progress.total, progress.targets),
+        (0, 22, None)
+    );
+    assert!(requests.try_recv().is_err());
 }

@@ -40,7 +40,7 @@ async fn each_broken_connection_has_its_own_code() {
         change(&mut candidate);
         candidate
     };
-    let company = || of(|typed| typed.company_id = "nobody".to_owned());
+    let company = || of(|typed| typed.company_id = "unknown".to_owned());
     for (faults, candidate, expected) in [
         (json!({}), good(), "proven"),
         (
@@ -164,7 +164,7 @@ fn only_a_cloud_proves_that_a_company_is_unknown() {
         "https://psa.msp.example",
     );
     let (known, goes_on) = (Ok(true), Ok(false));
-    for (asked, of_cloud, of_server) in [
+    for (result, of_cloud, of_server) in [
         (Ok(Some(info())), known, known),
         (Ok(None), Err("company_unknown"), goes_on),
         (
@@ -232,12 +232,12 @@ fn only_a_cloud_proves_that_a_company_is_unknown() {
         ),
     ] {
         for (origin, expected) in [(cloud, of_cloud), (server, of_server)] {
-            let judged = judge_company(&Origin::parse(origin).unwrap(), "acme", asked.clone());
+            let judged = judge_company(&Origin::parse(origin).unwrap(), "acme", result.clone());
             let actual = judged.map(|info| info.is_some()).map_err(|err| {
                 assert!(!err.to_string().contains("10.1.2.3"), "{err}");
                 err.code()
             });
-            assert_eq!(actual, expected, "{origin} {asked:?}");
+            assert_eq!(actual, expected, "{origin} {result:?}");
         }
     }
 }
@@ -367,6 +367,6 @@ async fn a_named_host_gets_keys_only_if_it_is_allowed() {
             !request.to_lowercase().contains("authorization:"),
             "{request}"
         );
-        assert!(requests.try_recv().is_err(), "the site is asked once");
+        assert!(requests.try_recv().is_err(), "the site gets one request");
     }
 }
