@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use ring::hmac;
-use signature::{Headers, Key, Signed};
+use signature::{SignatureHeaders, SignedRequest, SigningKey};
 
 /// Only this file: the whole of `ingest` would build and instrument the AWS SDK for minutes.
 #[expect(dead_code, reason = "what the door alone says")]
@@ -25,20 +25,20 @@ fuzz_target!(|input: &[u8]| {
     let mut part = || parts.next().unwrap_or_default();
     let (id, timestamp, signature, body) = (part(), part(), part(), part());
     let text = |bytes| std::str::from_utf8(bytes).unwrap_or_default();
-    let headers = Headers {
+    let headers = SignatureHeaders {
         id: text(id),
         timestamp: text(timestamp),
         signature: text(signature),
     };
-    let keys = SECRETS.map(|secret| Key::parse(secret).expect("a secret"));
+    let keys = SECRETS.map(|secret| SigningKey::parse(secret).expect("a secret"));
     // A secret may come from outside too, but only from the operator.
-    let _ = Key::parse(headers.id);
+    let _ = SigningKey::parse(headers.id);
     for now in TIMES {
-        let Ok(signed) = Signed::read(headers, Timestamp::from_second(now).expect("a time")) else {
+        let Ok(signed) = SignedRequest::read(headers, Timestamp::from_second(now).expect("a time")) else {
             continue;
         };
         assert!((signed.sent_at.as_second() - now).abs() <= 300);
-        if signed.fits(&keys, body) {
+        if signed.matches(&keys, body) {
             // Then the header contains exactly this signature.
             let signed = [id, b".", timestamp, b".", body].concat();
             let stands = SECRETS.iter().any(|secret| {

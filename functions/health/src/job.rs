@@ -1,7 +1,5 @@
 //! The scheduled job.
 
-use std::ops::AddAssign;
-
 use aws::invocation::Invocation;
 use aws::mail::Mailer;
 use aws_types::SdkConfig;
@@ -9,13 +7,13 @@ use connections::{BuildError, Connections};
 use domain::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::{Period, ScheduledJob};
-use serde::Serialize;
 use store::{Alerts, Due, Leased};
 
 use crate::Config;
 use crate::monitoring::Monitor;
 use crate::notifier::Notifier;
 use crate::partner_run::{NextRun, PartnerRun};
+use crate::run_result::{HealthError, HealthTotals};
 
 /// The delay until the next tick. The schedule's ticks are a minute apart, and a run takes some
 /// time: a minute later would be the tick after the next.
@@ -33,24 +31,6 @@ pub struct HealthJob {
     /// How often a healthy connection is probed.
     period: Period,
     retry_after: SignedDuration,
-}
-
-/// What runs did.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct HealthTotals {
-    /// Mails that SES accepted.
-    pub mails: usize,
-    /// Mails that SES did not accept. A later tick sends them.
-    pub mails_failed: usize,
-}
-
-/// Why a run failed.
-#[derive(Debug, thiserror::Error)]
-pub enum HealthError {
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    #[error("another run wrote the partner's health first")]
-    Conflict,
 }
 
 impl HealthJob {
@@ -109,12 +89,5 @@ impl ScheduledJob for HealthJob {
             NextRun::After(time) => time.max(next_tick),
         };
         Ok((totals, next))
-    }
-}
-
-impl AddAssign for HealthTotals {
-    fn add_assign(&mut self, other: Self) {
-        self.mails += other.mails;
-        self.mails_failed += other.mails_failed;
     }
 }

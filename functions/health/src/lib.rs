@@ -7,6 +7,7 @@
 
 mod blocked_counts;
 mod config;
+mod connection_case;
 mod job;
 mod mails;
 mod missing_rights;
@@ -16,13 +17,15 @@ mod notifier;
 mod partner_run;
 mod probe_plan;
 mod prober;
+mod run_result;
 
 use aws_types::SdkConfig;
 use scheduled::Driver;
 
 pub use config::Config;
 pub use connections::BuildError;
-pub use job::{HealthError, HealthJob, HealthTotals};
+pub use job::HealthJob;
+pub use run_result::{HealthError, HealthTotals};
 
 /// Creates the clients, once, in the init phase.
 ///

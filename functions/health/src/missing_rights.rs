@@ -7,9 +7,9 @@ use domain::rights::{RightStatus, right_status};
 use jiff::{SignedDuration, Timestamp};
 use store::{ConfigTable, Due, Leased, Progress};
 
-use crate::job::HealthError;
-use crate::partner_run::ConnectionCase;
+use crate::connection_case::ConnectionCase;
 use crate::prober::ProbeResult;
+use crate::run_result::HealthError;
 
 /// If the API member may not list its own rights, a missing right is tried again after this time: the
 /// next call shows whether it is still missing.

@@ -15,8 +15,8 @@ use jiff::Timestamp;
 use store::{Alerts, KeptHealth, OperatorEvent};
 
 use crate::blocked_counts::{BlockedCount, BlockedCounts};
-use crate::job::{HealthError, HealthTotals};
 use crate::mails::{self, MailContext};
+use crate::run_result::{HealthError, HealthTotals};
 
 /// Notifies emergency contacts.
 pub(crate) struct Notifier<'a> {

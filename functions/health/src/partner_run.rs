@@ -2,20 +2,20 @@
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use connections::{AlertView, ConnectionSite, Connections};
-use domain::breaker::Breaker;
-use domain::health::{ProbeArea, Health, IncidentScope, Requirements, ProbeAnswer, transition};
+use connections::{AlertView, Connections};
+use domain::SourceId;
+use domain::health::{Health, IncidentScope, ProbeAnswer, ProbeArea, Requirements, transition};
 use domain::refusals::RefusalGroups;
-use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use store::{Due, KeptHealth, Leased};
 
 use crate::blocked_counts::BlockedCounts;
-use crate::job::{HealthError, HealthTotals};
+use crate::connection_case::ConnectionCase;
 use crate::missing_rights::MissingRights;
 use crate::notifier::{NotificationContext, Notifier, tenant_names};
 use crate::probe_plan::mapped_companies;
 use crate::prober::{ProbeResult, Prober};
+use crate::run_result::{HealthError, HealthTotals};
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
@@ -35,16 +35,6 @@ pub(crate) enum NextRun {
     NextTick,
     /// At the next tick after this time.
     After(Timestamp),
-}
-
-/// A partner's connection.
-pub(crate) struct ConnectionCase<'a> {
-    pub(crate) partner: &'a PartnerId,
-    pub(crate) site: &'a ConnectionSite,
-    pub(crate) breaker: &'a Breaker,
-    /// What of ConnectWise the partner's configuration needs.
-    pub(crate) needed: Requirements,
-    pub(crate) invocation: &'a Invocation,
 }
 
 /// Whether an incident ended with this probe.
@@ -145,7 +135,10 @@ impl PartnerRun<'_> {
         };
         if result.probe.answer == ProbeAnswer::Accepted {
             result.probe.looked.insert(ProbeArea::Writes);
-            result.probe.found.extend(Requirements::refused_write_issues(refusals));
+            result
+                .probe
+                .found
+                .extend(Requirements::refused_write_issues(refusals));
         }
         let mut health = transition(kept.health.clone(), &result.probe, now);
         let mut blocked = None;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use connectwise::COMPANIES_AT_ONCE;
-use domain::health::{ProbeArea, Health, Issue, Requirements};
+use domain::health::{Health, Issue, ProbeArea, Requirements};
 use domain::kind::Category;
 use domain::settings::Mapping;
 use domain::{RecordId, TenantId};
@@ -34,7 +34,11 @@ pub(crate) fn areas_with_issues(health: &Health) -> BTreeSet<ProbeArea> {
 
 /// The companies to read: those with an issue, so that its end is seen, and as many of the others as
 /// fit. The others rotate with each probe.
-pub(crate) fn companies(needed: &Requirements, with_issues: &BTreeSet<ProbeArea>, turn: u32) -> Vec<RecordId> {
+pub(crate) fn companies(
+    needed: &Requirements,
+    with_issues: &BTreeSet<ProbeArea>,
+    turn: u32,
+) -> Vec<RecordId> {
     let is_wrong = |tenant: &TenantId| with_issues.contains(&ProbeArea::Company(tenant.clone()));
     let wrong = needed
         .companies
@@ -53,7 +57,11 @@ pub(crate) fn companies(needed: &Requirements, with_issues: &BTreeSet<ProbeArea>
 
 /// The calls of one probe after the first. What blocks most alerts is read each time. The rest rotates
 /// with each probe, as far as it fits. What had an issue is read each time too.
-pub(crate) fn checks(needed: &Requirements, with_issues: &BTreeSet<ProbeArea>, turn: u32) -> Vec<Check> {
+pub(crate) fn checks(
+    needed: &Requirements,
+    with_issues: &BTreeSet<ProbeArea>,
+    turn: u32,
+) -> Vec<Check> {
     let desired = needed.areas();
     let mut always = vec![Check::Rights];
     let mut rotating = vec![];
@@ -204,7 +212,10 @@ mod tests {
     #[test]
     fn what_was_wrong_is_looked_at_always() {
         let two = needed([22, 23], 1);
-        let wrong = BTreeSet::from([ProbeArea::Types(Category::CyberAlerts), ProbeArea::Priorities]);
+        let wrong = BTreeSet::from([
+            ProbeArea::Types(Category::CyberAlerts),
+            ProbeArea::Priorities,
+        ]);
         let rotating = [Check::Types(22), Check::CompanyStatuses];
         for turn in 0..4 {
             let checks = checks(&two, &wrong, turn);

@@ -8,12 +8,13 @@ use connectwise::{Client, CompanyRecord, CompanyStatus, Error, MySecurity};
 use domain::boards::{FoundBoard, FoundStatus, FoundType};
 use domain::breaker::CallOutcome;
 use domain::health::{
-    ProbeArea, CompanyIssue, ConnectionRefusal, Health, Issue, Requirements, Outage, Probe, ProbeAnswer,
+    CompanyIssue, ConnectionRefusal, Health, Issue, Outage, Probe, ProbeAnswer, ProbeArea,
+    Requirements,
 };
 use domain::rights::{COMPANIES_INQUIRE, ListedRights};
 use domain::{RecordId, TenantId};
 
-use crate::partner_run::ConnectionCase;
+use crate::connection_case::ConnectionCase;
 use crate::probe_plan::{Check, areas, areas_with_issues, checks, companies};
 
 /// Probes connections.
@@ -291,7 +292,10 @@ impl<'a> Progress<'a> {
         if self.are_tables_hidden {
             // What the companies' statuses mean cannot be read.
             let tenants = self.companies.into_iter().map(|(tenant, _)| tenant.clone());
-            self.result.probe.looked.extend(tenants.map(ProbeArea::Company));
+            self.result
+                .probe
+                .looked
+                .extend(tenants.map(ProbeArea::Company));
         }
         self.result
     }

@@ -23,7 +23,7 @@ use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::message::{Message, RejectedEvents};
-use domain::webhook::{ParsedBody, EventRejection, SourcePolicy, RequestTimes, UnreadableBody};
+use domain::webhook::{EventRejection, ParsedBody, RequestTimes, SourcePolicy, UnreadableBody};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 

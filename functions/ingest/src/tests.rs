@@ -1,4 +1,4 @@
-use domain::webhook::{InvalidField, EventRejection};
+use domain::webhook::{EventRejection, InvalidField};
 
 use super::*;
 

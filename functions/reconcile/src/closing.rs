@@ -15,7 +15,7 @@ use scheduled::Period;
 use store::{Alerts, Progress};
 
 use crate::commands::{commands, is_resolve};
-use crate::job::ReconcileError;
+use crate::error::ReconcileError;
 use crate::pacing;
 use crate::resolved::ResolutionFinder;
 use crate::ticket_comparer::{Comparison, TicketComparer};

@@ -19,7 +19,7 @@ use futures_util::future::join_all;
 use store::{Alerts, Written};
 use tokio::time::Instant;
 
-use crate::job::ReconcileError;
+use crate::error::ReconcileError;
 
 /// A page is read only if this much time is left: it has a thousand tickets to record.
 const PAGE_TIME: Duration = Duration::from_secs(20);

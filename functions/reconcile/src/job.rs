@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 
 use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
-use aws::queue::{self, QueueSender};
+use aws::queue::QueueSender;
 use aws_types::SdkConfig;
 use connections::{AlertView, BuildError, Connections, PartnerConfig};
 use domain::command::{Command, CommandAction};
@@ -20,6 +20,7 @@ use store::{Alerts, Due, Leased, PartnerItems, Progress};
 
 use crate::Config;
 use crate::closing::Closing;
+use crate::error::ReconcileError;
 use crate::importer::Importer;
 use crate::pacing::{self, DueTimes};
 use crate::releaser::{Releaser, Round};
@@ -51,21 +52,6 @@ pub struct ReconcileTotals {
     pub commands: usize,
     /// Partners with more to do than their allowance permitted.
     pub left: usize,
-}
-
-/// Why a run failed.
-#[derive(Debug, thiserror::Error)]
-pub enum ReconcileError {
-    #[error(transparent)]
-    Store(#[from] store::Error),
-    #[error(transparent)]
-    Queue(#[from] queue::Error),
-    #[error("the lease went to another run")]
-    LeaseLost,
-    #[error("the record {0} changes all the time")]
-    Busy(String),
-    #[error(transparent)]
-    Id(#[from] domain::InvalidId),
 }
 
 impl ReconcileJob {

@@ -9,6 +9,7 @@
 mod closing;
 mod commands;
 mod config;
+mod error;
 mod importer;
 mod job;
 mod pacing;
@@ -22,6 +23,7 @@ use scheduled::Driver;
 
 pub use config::Config;
 pub use connections::BuildError;
+pub use error::ReconcileError;
 pub use job::{ReconcileJob, ReconcileTotals};
 
 /// Creates the clients, once, in the init phase.

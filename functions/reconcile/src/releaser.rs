@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use connections::PartnerConfig;
-use domain::refusals::{RefusedAlert, RefusalSurvey, fingerprint};
+use domain::refusals::{RefusalSurvey, RefusedAlert, fingerprint};
 use domain::release::{BlockStatus, block_status};
 use domain::{AlertKey, PartnerId};
 use jiff::Timestamp;
@@ -68,7 +68,7 @@ impl Releaser<'_> {
                         };
                         found
                             .survey
-                            .see(&progress.refusals, refused, &listed.blocked);
+                            .add(&progress.refusals, refused, &listed.blocked);
                         continue;
                     }
                 }

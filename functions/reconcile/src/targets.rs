@@ -262,7 +262,10 @@ mod tests {
         ];
         assert_eq!(records(TicketTarget::Status), statuses);
         assert_eq!(records(TicketTarget::Type), [TargetRecord::Type(2, 7)]);
-        assert_eq!(records(TicketTarget::Priority), [TargetRecord::Priority(32)]);
+        assert_eq!(
+            records(TicketTarget::Priority),
+            [TargetRecord::Priority(32)]
+        );
         assert_eq!(records(TicketTarget::Company), [TargetRecord::Company(301)]);
         // The settings leave the type of this kind open.
         assert_eq!(

@@ -20,7 +20,8 @@ pub(crate) fn missing_parts(
     has_contact: bool,
 ) -> Vec<MissingPart> {
     let epoch = connection.map(|connection| connection.epoch);
-    let settings = settings.filter(|settings| epoch.is_some_and(|epoch| settings.is_of(epoch)));
+    let settings =
+        settings.filter(|settings| epoch.is_some_and(|epoch| settings.belongs_to(epoch)));
     let parts = [
         (
             connection.is_none(),

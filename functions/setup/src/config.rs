@@ -1,6 +1,6 @@
 //! The environment variables of this function.
 
-use aws::config::{Environment, Incomplete};
+use aws::config::{Environment, MissingVariables};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -27,7 +27,7 @@ impl Config {
     ///
     /// # Errors
     /// All variables that are missing.
-    pub fn from_env() -> Result<Self, Incomplete> {
+    pub fn from_env() -> Result<Self, MissingVariables> {
         let mut environment = Environment::default();
         let config = Self {
             page_origin: environment.address("PAGE_ORIGIN"),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use aws::functions::Function;
 use aws::invocation::Invocation;
-use aws::mail::{Mail, Mailer, NotSent};
+use aws::mail::{Mail, MailError, Mailer};
 use aws::queue::QueueSender;
 use aws::secret_writer::SecretWriter;
 use aws_types::SdkConfig;
@@ -56,9 +56,9 @@ impl Setup {
 
     /// Sends a mail. A failure is also reported to the operator, unless SES rejects the recipient:
     /// the partner must correct that one.
-    pub(crate) async fn mail(&self, mail: &Mail, invocation: &Invocation) -> Result<(), NotSent> {
+    pub(crate) async fn mail(&self, mail: &Mail, invocation: &Invocation) -> Result<(), MailError> {
         let sent = self.mailer.send(mail).await;
-        if !matches!(sent, Ok(()) | Err(NotSent::Recipient { .. })) {
+        if !matches!(sent, Ok(()) | Err(MailError::Recipient { .. })) {
             self.connections
                 .report_event(OperatorEvent::MailFailed, invocation.now())
                 .await;

@@ -105,9 +105,11 @@ impl AlertCase<'_> {
         let epoch = self.view.connection.as_ref().map(|live| live.epoch);
         let open = record.open().filter(|open| Some(open.epoch) == epoch)?;
         // A worker that holds the claim reads the ticket anyway.
-        let is_asked_for =
-            command.action == CommandAction::Look && command.applies_to(record) && record.claim.is_none();
-        let is_possible = can_look_up(&self.view, self.invocation.now()) && self.invocation.has_time();
+        let is_asked_for = command.action == CommandAction::Look
+            && command.applies_to(record)
+            && record.claim.is_none();
+        let is_possible =
+            can_look_up(&self.view, self.invocation.now()) && self.invocation.has_time();
         (is_asked_for && is_possible).then_some(open)
     }
 

@@ -4,10 +4,10 @@
 use aws::metrics::{Metric, count};
 use connections::{Connections, found_ticket};
 use connectwise::Error;
-use domain::adopt::{adopt, apply_recheck, adopt_prior_tickets};
+use domain::adopt::{adopt, adopt_prior_tickets, apply_recheck};
 use domain::breaker::CallOutcome;
-use domain::done::{observed_effect, apply_observation};
-use domain::record::{BlockedSince, ClosedBy, TicketEnd, OpenTicket, Recheck, Record};
+use domain::done::{apply_observation, observed_effect};
+use domain::record::{BlockedSince, ClosedBy, OpenTicket, Recheck, Record, TicketEnd};
 use domain::ticket_index::{TicketIndex, TicketIndexState};
 use domain::{Blocked, PartnerId, Reaction, RecordId, TicketRef, rights};
 use jiff::SignedDuration;
@@ -64,7 +64,9 @@ impl Lookups<'_> {
         let partner = record.key.partner.clone();
         let record = match found {
             Search::Found(tickets) => adopt(record, &claim, &tickets, now),
-            Search::None => record.unblock_claimed().with_empty_visit(self.settle, began),
+            Search::None => record
+                .unblock_claimed()
+                .with_empty_visit(self.settle, began),
             Search::Blind => {
                 let record = record.with_blind_visit(began);
                 if claim.is_blind_too_long(self.settle, now) {

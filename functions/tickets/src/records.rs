@@ -3,7 +3,7 @@
 
 use aws::metrics::{Metric, count};
 use connections::Connections;
-use domain::record::{Claim, Record, CallRefusal};
+use domain::record::{CallRefusal, Claim, Record};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use store::{Alerts, Written};

@@ -7,13 +7,13 @@ use connectwise::{
 };
 use domain::RecordId;
 use domain::breaker::CallOutcome;
-use domain::decide::{TicketCreation, NoteContent, TicketReopening, TicketWrite};
+use domain::decide::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
 use domain::done::WriteEffect;
 use domain::event::Payload;
-use domain::record::{Claim, ClosedBy, TicketEnd, Record};
+use domain::record::{Claim, ClosedBy, Record, TicketEnd};
 use domain::settings::Settings;
 use domain::ticket::{
-    description, duplicate_note, resolved_note, kept_note, reopened_note, repeat_note, summary,
+    description, duplicate_note, kept_note, reopened_note, repeat_note, resolved_note, summary,
 };
 use tokio::time::Instant;
 
@@ -103,7 +103,11 @@ impl TicketCalls<'_> {
     }
 
     /// GET, POST. A ticket that a technician closed or moved gets no note.
-    async fn note(&self, ticket_id: RecordId, note: &NoteContent) -> Result<WriteEffect, TicketError> {
+    async fn note(
+        &self,
+        ticket_id: RecordId,
+        note: &NoteContent,
+    ) -> Result<WriteEffect, TicketError> {
         if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
             return Ok(WriteEffect::Ended(ended));
         }
@@ -133,15 +137,22 @@ impl TicketCalls<'_> {
                 let text = repeat_note(*unreported, details, self.work.text, &mark);
                 (text, NoteDisplay::Discussion)
             }
-            NoteContent::Resolved => (resolved_note(false, desired, &mark), NoteDisplay::Discussion),
+            NoteContent::Resolved => (
+                resolved_note(false, desired, &mark),
+                NoteDisplay::Discussion,
+            ),
             NoteContent::Closing => (resolved_note(true, desired, &mark), NoteDisplay::Resolution),
             NoteContent::Reopened => {
                 let details = details.ok_or(TicketError::NoText)?;
                 let text = reopened_note(details.raised_at, &mark);
                 (text, NoteDisplay::Discussion)
             }
-            NoteContent::Duplicate { kept, .. } => (duplicate_note(*kept, &mark), NoteDisplay::Internal),
-            NoteContent::Kept { duplicate } => (kept_note(*duplicate, &mark), NoteDisplay::Internal),
+            NoteContent::Duplicate { kept, .. } => {
+                (duplicate_note(*kept, &mark), NoteDisplay::Internal)
+            }
+            NoteContent::Kept { duplicate } => {
+                (kept_note(*duplicate, &mark), NoteDisplay::Internal)
+            }
         };
         let display = if self.work.settings.notes_for_customers {
             for_customers
@@ -328,7 +339,10 @@ fn board_of(ticket: &Ticket) -> Result<RecordId, TicketError> {
 /// note.
 pub(crate) fn is_optional(note: &NoteContent) -> bool {
     match note {
-        NoteContent::Closing | NoteContent::Reopened | NoteContent::Duplicate { .. } | NoteContent::Kept { .. } => true,
+        NoteContent::Closing
+        | NoteContent::Reopened
+        | NoteContent::Duplicate { .. }
+        | NoteContent::Kept { .. } => true,
         NoteContent::Repeats { .. } | NoteContent::Resolved => false,
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use connections::ClientError;
 use connectwise::{Error, Failure, WriteOutcome};
 use domain::breaker::CallOutcome;
-use domain::record::{Op, CallRefusal};
+use domain::record::{CallRefusal, Op};
 use domain::{Blocked, Reaction, TicketTarget};
 
 /// Why a step was not done, or may not have been.

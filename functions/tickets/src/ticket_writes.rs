@@ -10,7 +10,7 @@ use domain::breaker::CallOutcome;
 use domain::decide::TicketWrite;
 use domain::done::{WriteEffect, apply_effect};
 use domain::event::Payload;
-use domain::record::{Claim, Op, OpenTicket, Record, CallRefusal};
+use domain::record::{CallRefusal, Claim, Op, OpenTicket, Record};
 use domain::ticket::unreachable_ticket_text;
 use domain::{Blocked, Reaction};
 use jiff::Timestamp;
@@ -213,7 +213,11 @@ async fn call(
 }
 
 /// What ConnectWise refused for this alert alone, if the reaction blocks the alert for that.
-pub(crate) fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) -> Option<CallRefusal> {
+pub(crate) fn refusal(
+    err: &TicketError,
+    op: Option<Op>,
+    reaction: &Reaction,
+) -> Option<CallRefusal> {
     match reaction {
         Reaction::Block { reason } => err.refusal(op, reason),
         Reaction::Retry { .. } | Reaction::DeadLetter { .. } => None,

@@ -38,7 +38,9 @@ impl AlertView {
         let connection = items.connection.filter(counts);
         let (mut settings, mut mapping) = match &connection {
             Some(Connection { epoch, .. }) => (
-                items.settings.filter(|settings| settings.belongs_to(*epoch)),
+                items
+                    .settings
+                    .filter(|settings| settings.belongs_to(*epoch)),
                 items.mapping.map(|mapping| mapping.in_epoch(*epoch)),
             ),
             None => (None, items.mapping),

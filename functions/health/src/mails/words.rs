@@ -176,7 +176,9 @@ fn refused_write_issues(
             group.refused_action(),
             severity_name(*severity)
         ),
-        RefusalCause::Words(_) | RefusalCause::Other => format!("ConnectWise refuses to {}.", group.refused_action()),
+        RefusalCause::Words(_) | RefusalCause::Other => {
+            format!("ConnectWise refuses to {}.", group.refused_action())
+        }
     };
     let said = cut_to_chars(&one_line(words), LONGEST_QUOTE);
     let said = if said.is_empty() {

@@ -2,7 +2,7 @@
 //! response does not reveal whether the partner exists or whether a mail was sent.
 
 use aws::invocation::Invocation;
-use aws::mail::NotSent;
+use aws::mail::MailError;
 use domain::PartnerId;
 use jiff::SignedDuration;
 use maud::html;
@@ -45,7 +45,7 @@ pub enum LinkError {
     #[error("the link was not stored: {0}")]
     NotStored(String),
     #[error(transparent)]
-    Mail(#[from] NotSent),
+    Mail(#[from] MailError),
 }
 
 /// The page on which a link is requested.
@@ -129,10 +129,10 @@ pub(crate) async fn mail_link(
     let mail = mails::new_link(contact, &enabled.name, &url);
     match setup.mail(&mail, invocation).await {
         Ok(()) => {}
-        Err(err @ (NotSent::Throttled { .. } | NotSent::Unavailable { .. })) => {
+        Err(err @ (MailError::Throttled { .. } | MailError::Unavailable { .. })) => {
             return Err(err.into());
         }
-        Err(err @ (NotSent::Sender { .. } | NotSent::Recipient { .. })) => {
+        Err(err @ (MailError::Sender { .. } | MailError::Recipient { .. })) => {
             tracing::error!(%partner, error = %err, "failed to mail a link");
             return Ok(());
         }

@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::access::{Link, TokenHash};
+use domain::access::{Invitation, TokenHash};
 use domain::time::sortable;
 use domain::{PartnerId, Secret};
 use jiff::SignedDuration;
@@ -63,7 +63,7 @@ impl PartnerSession {
         Self {
             partner: PartnerId::parse("northwind").unwrap(),
             name: "Northwind IT".to_owned(),
-            hash: TokenHash::of(&Secret::new("token")),
+            hash: TokenHash::new(&Secret::new("token")),
         }
     }
 }
@@ -125,7 +125,7 @@ async fn find_session(
     invocation: &Invocation,
 ) -> Result<PartnerSession, Problem> {
     let token = cookie(headers).ok_or_else(Problem::no_session)?;
-    let hash = TokenHash::of(&token);
+    let hash = TokenHash::new(&token);
     let session = setup.access().session(&hash, invocation.now()).await?;
     let (session, partner) = session.ok_or_else(Problem::no_session)?;
     Ok(PartnerSession {
@@ -157,12 +157,14 @@ pub(crate) async fn open(
     Input(SessionForm { token }): Input<SessionForm>,
 ) -> Result<Response, Problem> {
     let (access, now) = (setup.access(), invocation.now());
-    let link = access.consume_link(&TokenHash::of(&token), now).await?;
+    let link = access.consume_link(&TokenHash::new(&token), now).await?;
     let link = link.ok_or_else(Problem::no_session)?;
     let token = random::token()?;
     let expires_at = now.saturating_add(SESSION).unwrap_or(link.expires_at);
     let session = link.session(expires_at);
-    access.put_session(&TokenHash::of(&token), &session).await?;
+    access
+        .put_session(&TokenHash::new(&token), &session)
+        .await?;
     let action = (Actor::Partner, "session_began");
     let detail = [("until", sortable(expires_at))];
     audit::record(&setup, &session.partner, action, &detail, &invocation).await;
@@ -194,17 +196,17 @@ pub(crate) async fn new_link(
     partner: &PartnerId,
     lifetime: SignedDuration,
     invocation: &Invocation,
-) -> Result<(String, Link), Problem> {
+) -> Result<(String, Invitation), Problem> {
     let token = random::token()?;
     let made_at = invocation.now();
-    let link = Link {
+    let link = Invitation {
         partner: partner.clone(),
         made_at,
         expires_at: made_at.saturating_add(lifetime).unwrap_or(made_at),
     };
     setup
         .access()
-        .put_link(&TokenHash::of(&token), &link)
+        .put_link(&TokenHash::new(&token), &link)
         .await?;
     let origin = &setup.config.page_origin;
     let url = format!("{origin}{}#{}", paths::OPEN, token.expose());

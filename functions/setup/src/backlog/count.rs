@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use connections::PartnerConfig;
-use domain::preview::{Fate, fate};
-use domain::settings::Company;
+use domain::preview::{Forecast, forecast};
+use domain::settings::ChosenCompany;
 use domain::{Blocked, Kind, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -85,17 +85,17 @@ impl Backlog {
         tenants.filter(|of| of.tickets > 0).count()
     }
 
-    fn add(&mut self, tenant: TenantId, fate: Fate, kind: Kind, raised_at: Timestamp) {
+    fn add(&mut self, tenant: TenantId, fate: Forecast, kind: Kind, raised_at: Timestamp) {
         let of = self.tenants.entry(tenant).or_default();
         of.all += 1;
         match fate {
-            Fate::Ticket => of.tickets += 1,
-            Fate::Older | Fate::Waits(Blocked::OlderThanBackfill) => {
+            Forecast::Ticket => of.tickets += 1,
+            Forecast::TooOld | Forecast::Blocked(Blocked::OlderThanBackfill) => {
                 of.older += 1;
                 *of.older_kinds.entry(kind).or_default() += 1;
                 of.oldest = of.oldest.into_iter().chain([raised_at]).min();
             }
-            Fate::Waits(reason) => {
+            Forecast::Blocked(reason) => {
                 let code = code(&reason);
                 *of.others.entry(code.clone()).or_default() += 1;
                 let words = self.words.entry(code);
@@ -147,13 +147,13 @@ fn assume(mut config: PartnerConfig, assumption: Assumption<'_>, now: Timestamp)
         Assumption::Mapped(tenant) => {
             let connection = config.items.connection.as_ref();
             // The result is the same for every company.
-            let company = Company {
+            let company = ChosenCompany {
                 id: 0,
                 name: String::new(),
                 epoch: connection.map_or(0, |connection| connection.epoch),
             };
             let mapping = config.mappings.remove(tenant).unwrap_or_default();
-            let mapping = mapping.chosen(Some(company), true, now);
+            let mapping = mapping.with_choice(Some(company), true, now);
             config.mappings.insert(tenant.clone(), mapping);
         }
     }
@@ -170,7 +170,11 @@ pub(crate) async fn count_backlog(
     assumption: Assumption<'_>,
     now: Timestamp,
 ) -> Result<Backlog, store::Error> {
-    let config = assume(setup.connections.set_up(partner).await?, assumption, now);
+    let config = assume(
+        setup.connections.partner_config(partner).await?,
+        assumption,
+        now,
+    );
     let names = config.mappings.iter();
     let names = names.filter_map(|(tenant, of)| Some((tenant.clone(), of.name.clone()?)));
     let mut backlog = Backlog {
@@ -182,7 +186,7 @@ pub(crate) async fn count_backlog(
     for stretch in Stretch::round(None) {
         let mut listing = setup.alerts.blocked_in(partner, &stretch);
         while let Some(listed) = listing.next().await? {
-            let is_test = listed.key.source.is_of_set_up();
+            let is_test = listed.key.source.is_for_test_alerts();
             let counts = listed.desired.active && !is_test;
             let Some(details) = listed.desired.details.filter(|_| counts) else {
                 continue;
@@ -192,7 +196,7 @@ pub(crate) async fn count_backlog(
                 return Ok(backlog);
             }
             counted += 1;
-            let fate = fate(&listed.blocked, &details, views.of(&listed.key), now);
+            let fate = forecast(&listed.blocked, &details, views.of(&listed.key), now);
             backlog.add(listed.key.tenant, fate, details.kind, details.raised_at);
         }
     }

@@ -1,6 +1,6 @@
 //! What a person chooses on "Boards".
 
-use connectwise::{Department, Location, Member};
+use connectwise::{Department, Location, MemberRecord};
 use domain::RecordId;
 use domain::boards::BoardName;
 use domain::kind::Category;
@@ -35,7 +35,7 @@ struct DedicatedBoardForm {
 pub(super) struct BoardLists {
     pub(super) locations: Vec<Location>,
     pub(super) departments: Vec<Department>,
-    pub(super) members: Vec<Member>,
+    pub(super) members: Vec<MemberRecord>,
 }
 
 /// A location without departments may be that of an older ConnectWise, which checks them itself.
@@ -86,7 +86,7 @@ impl DedicatedBoardsForm {
 impl DedicatedBoardForm {
     fn board_name(&self, field: &str, category: Category) -> Result<BoardName, Problem> {
         match filled(self.name.as_deref()) {
-            None => Ok(BoardName::usual(category)),
+            None => Ok(BoardName::default_for(category)),
             Some(name) => BoardName::parse(name).map_err(|err| {
                 Problem::invalid(format!("{field}[name]"), sentence(&err.to_string()))
             }),

@@ -4,7 +4,7 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::Error;
 use domain::PartnerId;
-use domain::boards::{chosen, left_to_connectwise, on_own_board};
+use domain::boards::{choose_boards, connectwise_defaults, existing_board_target};
 use domain::kind::Category;
 use store::{Actor, DedicatedBoards};
 
@@ -68,11 +68,11 @@ pub(crate) async fn choose_default(
         None => None,
     };
     let target = |category| match &board {
-        Some((board, _)) => on_own_board(category, *board, parts.as_ref()),
-        None => left_to_connectwise(category),
+        Some((board, _)) => existing_board_target(category, *board, parts.as_ref()),
+        None => connectwise_defaults(category),
     };
     let before = table.settings_to_change(partner).await?;
-    let settings = chosen(
+    let settings = choose_boards(
         before.value,
         target(Category::Operations),
         target(Category::CyberAlerts),
@@ -85,7 +85,11 @@ pub(crate) async fn choose_default(
     let detail = [("board", name)];
     audit::record(&setup, partner, action, &detail, &invocation).await;
     stop_provisioning(&setup, partner).await?;
-    setup.connections.changed(partner, invocation.now()).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, invocation.now())
+        .await?;
     Ok(ChangeResponse::next(format!("{PATH}?done=saved")))
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use connectwise::{Client, Error, MyMember};
-use domain::boards::Parts;
+use domain::boards::BoardParts;
 use domain::choices;
 use domain::event::Severity;
 use domain::{RecordId, rights};
@@ -19,7 +19,7 @@ pub(crate) async fn board_parts(
     client: &Client,
     board: RecordId,
     ends: Instant,
-) -> Result<Option<Parts>, Problem> {
+) -> Result<Option<BoardParts>, Problem> {
     let lists = try_join!(
         client.board_statuses(board, ends),
         client.board_types(board, ends)
@@ -27,7 +27,7 @@ pub(crate) async fn board_parts(
     match lists {
         Ok((mut statuses, types)) => {
             statuses.sort_by_key(|status| (status.sort_order, status.id));
-            Ok(Some(Parts {
+            Ok(Some(BoardParts {
                 board,
                 statuses: statuses.into_iter().map(Into::into).collect(),
                 types: types.into_iter().map(Into::into).collect(),
@@ -46,7 +46,7 @@ pub(crate) async fn board_parts(
 pub(super) async fn board_lists(client: &Client, ends: Instant) -> Result<BoardLists, Error> {
     // Without the right to read boards, none can be created either. One row shows it.
     let tables = async {
-        match client.may_inquire(rights::TABLES_INQUIRE, ends).await? {
+        match client.can_inquire(rights::TABLES_INQUIRE, ends).await? {
             Some(false) => Err(Error::MissingRight {
                 right: rights::TABLES_INQUIRE,
             }),
@@ -80,7 +80,7 @@ pub(super) async fn usual_priorities(
     match client.priorities(deadline).await {
         Ok(listed) => {
             let names = listed.iter().map(|of| (of.id, of.name.as_str()));
-            Ok(choices::usual_priorities(&names.collect::<Vec<_>>()))
+            Ok(choices::default_priorities(&names.collect::<Vec<_>>()))
         }
         Err(Error::MissingRight { .. }) => Ok(BTreeMap::new()),
         Err(err) => Err(problem_of(&err)),

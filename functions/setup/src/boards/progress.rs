@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws::invocation::Invocation;
 use connectwise::Client;
-use domain::boards::chosen;
+use domain::boards::choose_boards;
 use domain::event::Severity;
 use domain::settings::BoardTarget;
 use domain::{PartnerId, RecordId};
@@ -60,7 +60,11 @@ pub(super) async fn create_boards(
         ("cyber_alerts", board(&targets.cyber_alerts)),
     ];
     audit::record(setup, partner, action, &detail, invocation).await;
-    setup.connections.changed(partner, invocation.now()).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, invocation.now())
+        .await?;
     Ok(progress)
 }
 
@@ -76,7 +80,7 @@ async fn save_targets(
     let table = setup.table();
     for _ in 0..3 {
         let before = table.settings_to_change(partner).await?;
-        let settings = chosen(
+        let settings = choose_boards(
             before.value,
             targets.operations.clone(),
             targets.cyber_alerts.clone(),

@@ -6,7 +6,10 @@
 
 use connectwise::{Client, Error, NewBoard, NewStatus, NewTeam};
 use domain::RecordId;
-use domain::boards::{BoardName, DesiredBoard, ExistingBoards, Next, Parts, Step, next, size};
+use domain::boards::{
+    BoardDecision, BoardName, BoardParts, BoardStep, DesiredBoard, ExistingBoards, item_count,
+    next_board_step,
+};
 use domain::kind::{Category, KindInfo};
 use domain::settings::BoardTarget;
 use store::{DedicatedBoard, DedicatedBoards};
@@ -71,7 +74,7 @@ impl BoardPair {
 
     /// The number of parts of both boards.
     pub(super) fn total(&self) -> usize {
-        size(&self.operations) + size(&self.cyber_alerts)
+        item_count(&self.operations) + item_count(&self.cyber_alerts)
     }
 }
 
@@ -102,7 +105,7 @@ pub(super) async fn provision(
     };
     let cyber_alerts = match provisioner.board(&boards.cyber_alerts).await {
         Ok(target) => target,
-        Err(interruption) => return interruption.progress(size(&boards.operations), total),
+        Err(interruption) => return interruption.progress(item_count(&boards.operations), total),
     };
     Ok(BoardsProgress {
         done: total,
@@ -150,9 +153,9 @@ struct Provisioner<'a> {
     /// What was listed, plus the responses of the writes since; `None` after a failure.
     existing: Option<ExistingBoards>,
     /// Steps that ConnectWise reported as completed.
-    completed: Vec<Step>,
+    completed: Vec<BoardStep>,
     /// The step that was rejected last.
-    rejected: Option<Step>,
+    rejected: Option<BoardStep>,
     failures: usize,
     until: Instant,
     calls_end: Instant,
@@ -174,20 +177,20 @@ impl Provisioner<'_> {
                 self.list_boards(done).await?;
                 continue;
             };
-            let planned = next(desired, existing).map_err(|err| {
+            let planned = next_board_step(desired, existing).map_err(|err| {
                 let words = format!("{err}. Then continue here: nothing is created twice");
                 Interruption::Failed(Problem::refused(sentence(&words)))
             })?;
             match planned {
-                Next::Done(target) => return Ok(target),
-                Next::Look { .. } if is_late => return Err(listing()),
-                Next::Look { board } => {
+                BoardDecision::Done(target) => return Ok(target),
+                BoardDecision::Look { .. } if is_late => return Err(listing()),
+                BoardDecision::Look { board } => {
                     match list_parts(self.client, board, self.calls_end).await {
                         Ok(parts) => existing.parts = Some(parts),
                         Err(err) => self.failed(&err, None, done)?,
                     }
                 }
-                Next::Make { step, progress } => {
+                BoardDecision::Make { step, progress } => {
                     done = progress.done;
                     if is_late {
                         let doing = doing(&step);
@@ -212,7 +215,7 @@ impl Provisioner<'_> {
         }
     }
 
-    async fn create(&mut self, step: Step, done: usize) -> Result<(), Interruption> {
+    async fn create(&mut self, step: BoardStep, done: usize) -> Result<(), Interruption> {
         // ConnectWise can answer 200 and change nothing.
         if self.completed.contains(&step) {
             return Err(Interruption::Failed(Problem::refused(format!(
@@ -235,7 +238,12 @@ impl Provisioner<'_> {
 
     /// Discards what was listed. The work continues, unless a person has to correct something or
     /// too many calls failed.
-    fn failed(&mut self, err: &Error, step: Option<Step>, done: usize) -> Result<(), Interruption> {
+    fn failed(
+        &mut self,
+        err: &Error,
+        step: Option<BoardStep>,
+        done: usize,
+    ) -> Result<(), Interruption> {
         self.existing = None;
         tracing::warn!(error = %err, step = ?step, "failed to create a part of a board; listing the boards again");
         match err {
@@ -279,13 +287,13 @@ impl Provisioner<'_> {
     }
 }
 
-async fn list_parts(client: &Client, board: RecordId, ends: Instant) -> Result<Parts, Error> {
+async fn list_parts(client: &Client, board: RecordId, ends: Instant) -> Result<BoardParts, Error> {
     let (statuses, types, teams) = try_join!(
         client.board_statuses(board, ends),
         client.board_types(board, ends),
         client.board_teams(board, ends),
     )?;
-    Ok(Parts {
+    Ok(BoardParts {
         board,
         statuses: statuses.into_iter().map(Into::into).collect(),
         types: types.into_iter().map(Into::into).collect(),
@@ -296,15 +304,19 @@ async fn list_parts(client: &Client, board: RecordId, ends: Instant) -> Result<P
 /// Creates one part, and adds ConnectWise's response to what exists.
 async fn create(
     client: &Client,
-    step: &Step,
+    step: &BoardStep,
     existing: &mut ExistingBoards,
     ends: Instant,
 ) -> Result<(), Error> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "a person asked for these records, which are looked for before each write"
+    )]
     let writer = client.setup_writer();
     let ExistingBoards { boards, parts } = existing;
     // The plan has no step for a board whose parts were not listed. If it had one, the next listing
     // would show what the step created.
-    let mut unlisted = Parts {
+    let mut unlisted = BoardParts {
         board: 0,
         statuses: Vec::new(),
         types: Vec::new(),
@@ -312,7 +324,7 @@ async fn create(
     };
     let parts = parts.as_mut().unwrap_or(&mut unlisted);
     match step {
-        Step::MakeBoard {
+        BoardStep::MakeBoard {
             name,
             location,
             department,
@@ -324,7 +336,7 @@ async fn create(
             };
             boards.push(writer.create_board(&new, ends).await?.into());
         }
-        Step::MakeStatus {
+        BoardStep::MakeStatus {
             board,
             name,
             sort_order,
@@ -340,16 +352,16 @@ async fn create(
             let status = writer.create_status(*board, &new, ends).await?;
             parts.statuses.push(status.into());
         }
-        Step::MakeDefault { board, status } => {
+        BoardStep::MakeDefault { board, status } => {
             let default = writer.make_default(*board, *status, ends).await?;
             parts.statuses.retain(|other| other.id != *status);
             parts.statuses.push(default.into());
         }
-        Step::MakeType { board, name, .. } => {
+        BoardStep::MakeType { board, name, .. } => {
             let created = writer.create_type(*board, name, ends).await?;
             parts.types.push(created.into());
         }
-        Step::MakeTeam {
+        BoardStep::MakeTeam {
             board,
             name,
             lead,
@@ -369,13 +381,13 @@ async fn create(
 }
 
 /// A step in words, in the present continuous.
-fn doing(step: &Step) -> String {
+fn doing(step: &BoardStep) -> String {
     match step {
-        Step::MakeBoard { name, .. } => format!("creating the board \"{}\"", name.as_str()),
-        Step::MakeStatus { name, .. } => format!("creating the status \"{name}\""),
-        Step::MakeDefault { .. } => "making the status \"New\" the board's default".to_owned(),
-        Step::MakeType { name, .. } => format!("creating the ticket type \"{name}\""),
-        Step::MakeTeam { name, .. } => format!("creating the team \"{name}\""),
+        BoardStep::MakeBoard { name, .. } => format!("creating the board \"{}\"", name.as_str()),
+        BoardStep::MakeStatus { name, .. } => format!("creating the status \"{name}\""),
+        BoardStep::MakeDefault { .. } => "making the status \"New\" the board's default".to_owned(),
+        BoardStep::MakeType { name, .. } => format!("creating the ticket type \"{name}\""),
+        BoardStep::MakeTeam { name, .. } => format!("creating the team \"{name}\""),
     }
 }
 

@@ -23,7 +23,7 @@ pub(super) async fn read(
         return Ok(view);
     };
     let settings = settings.value;
-    let settings = settings.filter(|settings| settings.is_of(connection.epoch));
+    let settings = settings.filter(|settings| settings.belongs_to(connection.epoch));
     let desired = desired.value;
     let desired = desired.filter(|desired| desired.epoch == connection.epoch);
     let ends = invocation.call_ends();

@@ -280,7 +280,7 @@ fn dedicated_form(view: &BoardsView, options: &BoardOptions, session: &PartnerSe
 }
 
 fn fields(of: &str, category: Category, offers: &BoardOptions) -> Markup {
-    let usual = BoardName::usual(category);
+    let usual = BoardName::default_for(category);
     let id = |member: &str| format!("{of}-{member}");
     let name = |member: &str| format!("{of}[{member}]");
     html! {

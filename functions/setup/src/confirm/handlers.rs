@@ -104,7 +104,11 @@ pub(crate) async fn confirm(
     let version = saved_version(saved)?;
     let action = (Actor::Partner, "confirmed");
     audit::record(&setup, partner, action, &[], &invocation).await;
-    setup.connections.changed(partner, now).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, now)
+        .await?;
     Ok(ChangeResponse::next("/setup/confirm?done=confirmed").with("version", version))
 }
 

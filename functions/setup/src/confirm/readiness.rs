@@ -2,7 +2,7 @@
 
 use aws::invocation::Invocation;
 use connectwise::{Client, Error};
-use domain::choices::unfit;
+use domain::choices::find_target_issues;
 use domain::kind::Category;
 use domain::settings::Settings;
 
@@ -38,7 +38,7 @@ pub(super) async fn check(
                 "Still missing: the start status of new tickets, on \"Tickets\".",
             ));
         }
-        let unfit = unfit(target, &parts.statuses, &parts.types);
+        let unfit = find_target_issues(target, &parts.statuses, &parts.types);
         if let Some((which, why)) = unfit.into_iter().next() {
             let words = issues::describe(&which, why);
             return Err(Problem::refused(format!(

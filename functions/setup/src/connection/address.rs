@@ -3,7 +3,7 @@
 
 use aws::invocation::Invocation;
 use aws::secrets::ConnectionSecret;
-use connections::found;
+use connections::found_ticket;
 use connectwise::Error;
 use domain::PartnerId;
 use domain::same_connectwise::KnownConnectWise;
@@ -110,7 +110,7 @@ async fn is_same_connectwise(
         .collect();
     let ids = known.ticket_ids();
     let tickets = or_no_evidence(client.tickets_numbered(&ids, invocation.call_ends()).await)?;
-    let tickets: Vec<_> = tickets.iter().map(found).collect();
+    let tickets: Vec<_> = tickets.iter().map(found_ticket).collect();
     Ok(known.is_same(&companies, &tickets))
 }
 

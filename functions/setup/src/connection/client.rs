@@ -119,7 +119,7 @@ impl From<Error> for Problem {
 
 /// Names a missing right, and where to grant it.
 pub(crate) fn missing_right(right: &str) -> String {
-    match rights::known(right) {
+    match rights::find(right) {
         Some(right) => format!(
             "The API member lacks a right. Grant it in ConnectWise and try again: {}.",
             right.place()

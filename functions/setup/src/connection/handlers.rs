@@ -88,7 +88,11 @@ pub(crate) async fn save(
         audit::record(&setup, partner, action, &detail, &invocation).await;
     }
     setup.table().keys_stored(partner, &key_version).await?;
-    setup.connections.changed(partner, invocation.now()).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, invocation.now())
+        .await?;
     let code = match change {
         AddressChange::SameConnectWise => "address_changed",
         AddressChange::New | AddressChange::Unchanged | AddressChange::OtherConnectWise => {

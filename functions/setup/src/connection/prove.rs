@@ -3,7 +3,7 @@
 
 use aws::invocation::Invocation;
 use aws::secrets::ConnectionSecret;
-use connections::{Connections, NoClient};
+use connections::{ClientError, Connections};
 use connectwise::{Client, CompanyInfo, Error, HostError, MyMember, Origin, company_info};
 use domain::Secret;
 use tokio::join;
@@ -61,7 +61,7 @@ pub(super) async fn find_site(
     company_id: &str,
     invocation: &Invocation,
 ) -> Result<FoundSite, ConnectionError> {
-    let (http, company_id) = (connections.http(), company_id.trim());
+    let (http, company_id) = (connections.clients.http(), company_id.trim());
     let origin = http.hosts().site(site).map_err(refused_host)?;
     if company_id.is_empty() {
         let company_id = String::new();
@@ -138,7 +138,7 @@ pub(super) async fn prove_stored(
     keys: ConnectionSecret,
     invocation: &Invocation,
 ) -> Result<AcceptedConnection, ConnectionError> {
-    let (http, company_id) = (connections.http(), keys.company_id.clone());
+    let (http, company_id) = (connections.clients.http(), keys.company_id.clone());
     let origin = http.hosts().site(&keys.origin).map_err(refused_host)?;
     let own_client_id = keys.client_id.is_some();
     let client = client_of(connections, keys).await?;
@@ -168,12 +168,12 @@ pub(super) async fn client_of(
     connections: &Connections,
     keys: ConnectionSecret,
 ) -> Result<Client, ConnectionError> {
-    connections.candidate(keys).await.map_err(|err| {
+    connections.clients.build_with(keys).await.map_err(|err| {
         tracing::error!(error = %err, "failed to build a ConnectWise client");
         match err {
             // The operator's own clientId.
-            NoClient::Secret(_) => ConnectionError::Internal,
-            NoClient::Host(_) | NoClient::OtherOrigin { .. } | NoClient::NotSetUp => {
+            ClientError::Secret(_) => ConnectionError::Internal,
+            ClientError::Host(_) | ClientError::OtherOrigin { .. } | ClientError::NotSetUp => {
                 ConnectionError::NoKeys
             }
         }

@@ -2,7 +2,7 @@
 
 use aws::invocation::Invocation;
 use connectwise::{Client, Error, MySecurity};
-use domain::rights::{self, Listed, Right, RightStatus, status};
+use domain::rights::{self, ListedRights, Right, RightStatus, right_status};
 use tokio::join;
 
 /// All rights of the domain's table, in its order.
@@ -20,7 +20,7 @@ pub(super) async fn read_rights(client: &Client, invocation: &Invocation) -> Rig
         let known = rights.iter().find(|(of, _)| of.right == right);
         match known.map(|(_, status)| status) {
             Some(RightStatus::NotKnown) => {
-                status_of(client.may_inquire(right, invocation.call_ends()).await)
+                status_of(client.can_inquire(right, invocation.call_ends()).await)
             }
             Some(RightStatus::Granted | RightStatus::Missing) | None => RightStatus::NotKnown,
         }
@@ -49,7 +49,7 @@ pub(super) async fn read_rights(client: &Client, invocation: &Invocation) -> Rig
 }
 
 fn listed_rights(listed: &Result<Vec<MySecurity>, Error>) -> RightStatuses {
-    let rows: Vec<Listed<'_>> = match listed {
+    let rows: Vec<ListedRights<'_>> = match listed {
         Ok(rows) => rows.iter().map(MySecurity::listed).collect(),
         Err(_) => Vec::new(),
     };
@@ -62,7 +62,7 @@ fn listed_rights(listed: &Result<Vec<MySecurity>, Error>) -> RightStatuses {
     let rights = rights::TABLE.iter();
     rights
         .map(|right| {
-            let of = status(right.right, &rows);
+            let of = right_status(right.right, &rows);
             let is_own = right.right == rights::MY_ACCOUNT_INQUIRE && of == RightStatus::NotKnown;
             (right, own.filter(|_| is_own).unwrap_or(of))
         })

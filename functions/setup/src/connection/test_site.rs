@@ -105,7 +105,12 @@ impl TestSite {
 
     pub(super) async fn rights(&self) -> Vec<(&'static str, RightStatus)> {
         let proven = self.prove(self.candidate()).await.unwrap();
-        let client = self.connections.candidate(proven.keys).await.unwrap();
+        let client = self
+            .connections
+            .clients
+            .build_with(proven.keys)
+            .await
+            .unwrap();
         let held = read_rights(&client, &seconds(20)).await;
         held.iter().map(|(of, is)| (of.right, *is)).collect()
     }

@@ -1,7 +1,7 @@
 //! Changes the contact, and sends the mails about the change.
 
 use aws::invocation::Invocation;
-use aws::mail::NotSent;
+use aws::mail::MailError;
 use domain::access::TokenHash;
 use domain::contact::{Contact, TooManyMails};
 use domain::{EmailAddress, PartnerId};
@@ -54,7 +54,7 @@ pub(super) async fn request_confirmation(
 ) -> Result<(), Problem> {
     let (partner, token) = (&session.partner, random::token()?);
     let contact = contact
-        .with_pending(address.clone(), TokenHash::of(&token), invocation.now())
+        .with_pending(address.clone(), TokenHash::new(&token), invocation.now())
         .map_err(|TooManyMails| {
             Problem::refused(
                 "Five links were mailed to this address already. If none arrives, choose another address, or ask the operator of your Ticketbridge to set it.",
@@ -91,7 +91,8 @@ pub(crate) async fn set_by_operator(
     store(setup, partner, (&contact, version), action, invocation).await?;
     setup
         .connections
-        .schedule_probe(partner, invocation.now())
+        .schedule
+        .probe(partner, invocation.now())
         .await?;
     if let Some(before) = value
         .address
@@ -142,19 +143,19 @@ pub(super) async fn count_mails(
     Ok(())
 }
 
-pub(super) fn not_sent(err: &NotSent) -> Problem {
+pub(super) fn not_sent(err: &MailError) -> Problem {
     match err {
-        NotSent::Sender { .. } => Problem::refused(
+        MailError::Sender { .. } => Problem::refused(
             "The mail was not sent: Ticketbridge's own address is not ready to send. Please tell the operator of your Ticketbridge; only they can correct that.",
         ),
-        NotSent::Recipient { .. } => Problem::invalid(
+        MailError::Recipient { .. } => Problem::invalid(
             "address",
             "The mail was not sent: the mail service does not send to this address. Check it for a mistake. If it is right, tell the operator of your Ticketbridge: while their Amazon account is in the mail sandbox, mails go to verified addresses only.",
         ),
-        NotSent::Throttled { .. } => Problem::unavailable(
+        MailError::Throttled { .. } => Problem::unavailable(
             "The mail was not sent: the mail service limits the rate of mails. Try again in a few minutes.",
         ),
-        NotSent::Unavailable { .. } => Problem::unavailable(
+        MailError::Unavailable { .. } => Problem::unavailable(
             "The mail service did not answer, so the mail may or may not have been sent. Check whether it arrives, and try again in a minute.",
         ),
     }

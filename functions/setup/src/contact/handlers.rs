@@ -161,7 +161,7 @@ pub(crate) async fn confirm(
     // A link's token contains no dot.
     let (partner, token) = token.expose().rsplit_once('.').ok_or_else(invalid)?;
     let id = PartnerId::parse(partner).map_err(|_| invalid())?;
-    let token = TokenHash::of(&Secret::new(token));
+    let token = TokenHash::new(&Secret::new(token));
     let (access, now) = (setup.access(), invocation.now());
     let (partner, read) = tokio::join!(access.partner(&id), access.contact_to_change(&id));
     let (partner, Versioned { value, version }) = (partner?.value, read?);
@@ -175,7 +175,7 @@ pub(crate) async fn confirm(
     let action = (Actor::Partner, "contact_confirmed");
     audit::record(&setup, &id, action, &[], &invocation).await;
     // The probe notifies the new contact of issues that no mail was sent about yet.
-    setup.connections.schedule_probe(&id, now).await?;
+    setup.connections.schedule.probe(&id, now).await?;
     if let Some(former) = former {
         notify_former_contact(&setup, &id, former, &invocation).await;
     }

@@ -59,6 +59,6 @@ pub(crate) async fn approve(
         ("open", held.open.to_string()),
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    setup.connections.reconcile(partner, now).await?;
+    setup.connections.schedule.reconcile(partner, now).await?;
     Ok(done)
 }

@@ -178,7 +178,9 @@ fn changed(
     };
     match enabled {
         // Disabling a disabled partner again ends no sessions.
-        Some(enabled) if enabled != partner.enabled => partner.switched(enabled, invocation.now()),
+        Some(enabled) if enabled != partner.enabled => {
+            partner.with_enabled(enabled, invocation.now())
+        }
         Some(_) | None => partner,
     }
 }
@@ -205,7 +207,11 @@ async fn suspend_or_resume(
             if done && enabled {
                 // If the process dies before this, the alerts are decided at the partner's next
                 // regular reconcile run.
-                setup.connections.changed(id, invocation.now()).await?;
+                setup
+                    .connections
+                    .schedule
+                    .reconcile_and_probe(id, invocation.now())
+                    .await?;
             }
             return Ok(done);
         };

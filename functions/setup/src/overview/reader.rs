@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use connections::PartnerConfig;
 use domain::breaker::Breaker;
 use domain::contact::Contact;
-use domain::health::{Health, in_short};
+use domain::health::{Health, summarize};
 use domain::{PartnerId, SourceId, TenantId};
 use store::{AccessTable, Rejections};
 
@@ -27,7 +27,7 @@ pub(super) async fn read(
     let (table, access) = (setup.table(), setup.access());
     let (person, config, contact, health, held, rejected) = tokio::join!(
         access.partner(partner),
-        setup.connections.set_up(partner),
+        setup.connections.partner_config(partner),
         access.contact_to_change(partner),
         table.health(partner),
         table.held_closings(partner),
@@ -59,7 +59,7 @@ pub(super) async fn read(
 /// The open incident, or else the open breaker. The breaker opens up to a minute earlier.
 fn issue(health: &Health, breaker: Option<&Breaker>) -> Option<IssueView> {
     let incident = health.open_incident().map(|incident| {
-        let words = in_short(&incident.issues, TenantId::to_string);
+        let words = summarize(&incident.issues, TenantId::to_string);
         (words, incident.since)
     });
     let open = breaker.and_then(|breaker| breaker.open.as_ref());

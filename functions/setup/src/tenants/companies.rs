@@ -1,7 +1,9 @@
 //! Companies, read from ConnectWise, and which of them cannot be used.
 
 use aws::invocation::Invocation;
-use connectwise::{Client, Company, CompanyStatus, Cursor, Error, Page, SearchText};
+use connectwise::{
+    Client, CompanyRecord, CompanyStatus, Error, RecordCursor, RecordPage, SearchText,
+};
 use domain::RecordId;
 use domain::health::CompanyIssue;
 
@@ -27,15 +29,17 @@ pub(super) async fn company_statuses(
 pub(super) async fn find_companies(
     client: &Client,
     text: &SearchText,
-    after: Option<Cursor>,
+    after: Option<RecordCursor>,
     invocation: &Invocation,
-) -> Result<Page<Company>, Error> {
-    let from = after.unwrap_or(Cursor::START);
+) -> Result<RecordPage<CompanyRecord>, Error> {
+    let from = after.unwrap_or(RecordCursor::START);
     let ends = invocation.call_ends();
     let companies = client.companies_matching(text, from, ends).await?;
     if companies.items.is_empty() && after.is_some() {
         let ends = invocation.call_ends();
-        return client.companies_matching(text, Cursor::START, ends).await;
+        return client
+            .companies_matching(text, RecordCursor::START, ends)
+            .await;
     }
     Ok(companies)
 }
@@ -48,7 +52,7 @@ pub(super) async fn usable_company(
     client: &Client,
     id: RecordId,
     invocation: &Invocation,
-) -> Result<Company, Problem> {
+) -> Result<CompanyRecord, Problem> {
     let company = match client.company(id, invocation.call_ends()).await {
         Ok(company) => company,
         Err(Error::NotFound { .. }) => {
@@ -71,7 +75,10 @@ pub(super) async fn usable_company(
 }
 
 /// Why no ticket can be created for a company.
-pub(super) fn unusable(company: &Company, statuses: &[CompanyStatus]) -> Option<&'static str> {
+pub(super) fn unusable(
+    company: &CompanyRecord,
+    statuses: &[CompanyStatus],
+) -> Option<&'static str> {
     company.unfit(statuses).map(|why| match why {
         CompanyIssue::Missing => "not found in ConnectWise",
         CompanyIssue::Deleted => "deleted in ConnectWise",

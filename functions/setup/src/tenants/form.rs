@@ -1,6 +1,6 @@
 //! The queries and the form of the tenants' pages.
 
-use connectwise::Cursor;
+use connectwise::RecordCursor;
 use domain::TenantId;
 use serde::Deserialize;
 use store::PageStart;
@@ -17,7 +17,7 @@ pub(crate) struct TenantsQuery {
 pub(crate) struct TenantQuery {
     pub(super) tenant: TenantId,
     pub(super) search: Option<String>,
-    pub(super) after: Option<Cursor>,
+    pub(super) after: Option<RecordCursor>,
 }
 
 #[derive(Deserialize)]

@@ -3,7 +3,7 @@
 use aws::invocation::Invocation;
 use axum::Extension;
 use domain::PartnerId;
-use domain::settings::{Company, Mapping};
+use domain::settings::{ChosenCompany, Mapping};
 use store::Actor;
 
 use crate::auth::session::PartnerSession;
@@ -73,7 +73,7 @@ pub(crate) async fn save(
     let mapping = before.value.unwrap_or_default();
     let company = chosen_company(&setup, partner, &form, &mapping, &invocation).await?;
     let name = company.as_ref().map(|company| company.name.clone());
-    let mapping = mapping.chosen(company, form.enabled, now);
+    let mapping = mapping.with_choice(company, form.enabled, now);
     let saved = table
         .save_mapping(partner, &form.tenant, &mapping, form.version)
         .await?;
@@ -86,7 +86,11 @@ pub(crate) async fn save(
         ("tickets", tickets.to_owned()),
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    setup.connections.changed(partner, now).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, now)
+        .await?;
     Ok(ChangeResponse::next("/setup/tenants?done=saved").with("version", version))
 }
 
@@ -97,7 +101,7 @@ async fn chosen_company(
     form: &TenantForm,
     mapping: &Mapping,
     invocation: &Invocation,
-) -> Result<Option<Company>, Problem> {
+) -> Result<Option<ChosenCompany>, Problem> {
     let Some(id) = form.company.0 else {
         if form.enabled {
             let words = "Choose a company before you switch the tenant on.";
@@ -107,7 +111,7 @@ async fn chosen_company(
     };
     if !form.enabled && mapping.company == Some(id) {
         // A mapped tenant can be switched off whatever the state of its company.
-        return Ok(mapping.company_name.clone().map(|name| Company {
+        return Ok(mapping.company_name.clone().map(|name| ChosenCompany {
             id,
             name,
             epoch: mapping.epoch.unwrap_or_default(),
@@ -115,7 +119,7 @@ async fn chosen_company(
     }
     let Connected { connection, client } = require_connected(setup, partner).await?;
     let company = usable_company(&client, id, invocation).await?;
-    Ok(Some(Company {
+    Ok(Some(ChosenCompany {
         id,
         name: company.name,
         epoch: connection.epoch,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use aws::invocation::Invocation;
-use connectwise::{Company, CompanyStatus, Cursor};
+use connectwise::{CompanyRecord, CompanyStatus, RecordCursor};
 use domain::text::folded_name;
 use domain::{PartnerId, TenantId};
 use futures_util::future::try_join_all;
@@ -47,12 +47,14 @@ pub(super) async fn read_more(
     let statuses = company_statuses(client, invocation).await?;
     let begun = Instant::now();
     while reading.finished_at.is_none() && begun.elapsed() < WORK_TIME {
-        let from = reading.next.map_or(Cursor::START, Cursor::after);
+        let from = reading
+            .next
+            .map_or(RecordCursor::START, RecordCursor::after);
         let part = client.company_page(from, invocation.call_ends()).await?;
         reading.read += part.items.len() as u64;
         let found = suggestions(&names, &statuses, part.items);
         save_all(setup, partner, epoch, found).await?;
-        reading.next = part.next.map(Cursor::id);
+        reading.next = part.next.map(RecordCursor::id);
         if part.next.is_none() {
             reading.finished_at = Some(invocation.now());
         }
@@ -86,7 +88,7 @@ async fn unmapped_names(
 fn suggestions(
     names: &HashMap<String, Vec<TenantId>>,
     statuses: &[CompanyStatus],
-    companies: Vec<Company>,
+    companies: Vec<CompanyRecord>,
 ) -> BTreeMap<TenantId, Vec<Suggested>> {
     let mut found: BTreeMap<TenantId, Vec<Suggested>> = BTreeMap::new();
     for company in companies {
@@ -169,7 +171,7 @@ mod tests {
 
     use super::*;
 
-    fn company(id: RecordId, name: &str) -> Company {
+    fn company(id: RecordId, name: &str) -> CompanyRecord {
         serde_json::from_value(serde_json::json!({ "id": id, "name": name })).unwrap()
     }
 

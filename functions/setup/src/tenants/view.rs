@@ -1,6 +1,6 @@
 //! The pages "Tenants" and of one tenant.
 
-use connectwise::{Company, CompanyStatus, Cursor};
+use connectwise::{CompanyRecord, CompanyStatus, RecordCursor};
 use domain::settings::Mapping;
 use domain::{RecordId, SourceId, TenantId};
 use maud::{Markup, html};
@@ -59,7 +59,7 @@ pub(super) struct TenantView {
     pub(super) preview: BacklogCounts,
     pub(super) search: String,
     pub(super) companies: Vec<CompanyOption>,
-    pub(super) next: Option<Cursor>,
+    pub(super) next: Option<RecordCursor>,
 }
 
 #[derive(Serialize)]
@@ -114,7 +114,7 @@ impl TenantRow {
 }
 
 impl CompanyOption {
-    pub(super) fn new(company: Company, statuses: &[CompanyStatus]) -> Self {
+    pub(super) fn new(company: CompanyRecord, statuses: &[CompanyStatus]) -> Self {
         Self {
             unusable: unusable(&company, statuses),
             id: company.id,
@@ -156,7 +156,7 @@ pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Resul
                     caption { "Tenants" }
                     thead { tr {
                         th scope="col" { "Tenant" }
-                        th scope="col" { "Company in ConnectWise" }
+                        th scope="col" { "CompanyRecord in ConnectWise" }
                         th scope="col" { "Tickets" }
                         th scope="col" { "Alerts waiting" }
                         th scope="col" { "Change" }
@@ -179,7 +179,7 @@ fn row(of: &TenantRow, more_waiting: bool, change: &Markup, session: &PartnerSes
                 (of.title())
                 @if of.name.is_some() { br; small { (of.tenant) } }
             }
-            td data-label="Company" { (company_cell(of, session)) }
+            td data-label="CompanyRecord" { (company_cell(of, session)) }
             td data-label="Tickets" {
                 @if of.company.is_none() { span class="soft" { "not mapped" } }
                 @else if of.enabled { span class="good" { "on" } }
@@ -244,7 +244,7 @@ pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<
         h2 { (of.title()) }
         dl {
             dt { "Id" } dd { (of.tenant) }
-            dt { "Company" } dd {
+            dt { "CompanyRecord" } dd {
                 @match of.company {
                     Some(company) => { (of.company_name.as_deref().unwrap_or("")) " (" (company) ")" }
                     None => "not mapped",
@@ -257,7 +257,7 @@ pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<
         h2 { "Choose a company" }
         form method="get" action=(paths::TENANT) role="search" {
             input type="hidden" name="tenant" value=(of.tenant);
-            label for="search" { "Company name or id contains" }
+            label for="search" { "CompanyRecord name or id contains" }
             input id="search" name="search" type="search" maxlength="100" value=(view.search);
             button { "Search" }
         }

@@ -66,7 +66,7 @@ pub(crate) async fn create(
         None => {
             let test = TestTicket {
                 tenant,
-                alert_id: AlertId::of_test(now),
+                alert_id: AlertId::for_test(now),
                 kind,
                 category: form.category,
                 asked_at: now,
@@ -91,7 +91,7 @@ pub(crate) async fn create(
     ];
     audit::record(&setup, partner, action, &detail, &invocation).await;
     // Before the partner confirms, only a test causes a probe of its connection.
-    setup.connections.schedule_probe(partner, now).await?;
+    setup.connections.schedule.probe(partner, now).await?;
     let path = SetupStep::Test.path();
     Ok(ChangeResponse::next(format!("{path}?done=test_asked")))
 }

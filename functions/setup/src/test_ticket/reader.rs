@@ -1,6 +1,6 @@
 //! Reads the last test, and for which tenants a test is possible.
 
-use connections::{PartnerConfig, View};
+use connections::{AlertView, PartnerConfig};
 use domain::kind::Category;
 use domain::record::{Actual, Record};
 use domain::settings::{LiveConnection, Mapping};
@@ -14,7 +14,7 @@ use crate::test_ticket::view::{LastTestView, TenantOption, TestTicketView};
 
 pub(super) async fn read(setup: &Setup, partner: &PartnerId) -> Result<TestTicketView, Problem> {
     let (config, test) = tokio::join!(
-        setup.connections.set_up(partner),
+        setup.connections.partner_config(partner),
         setup.table().test_ticket_to_change(partner),
     );
     let (config, Versioned { value: test, .. }) = (config?, test?);
@@ -31,7 +31,9 @@ pub(super) async fn read(setup: &Setup, partner: &PartnerId) -> Result<TestTicke
         None => None,
     };
     let connection = items.connection.clone();
-    let live = View::of(items, &SourceId::of_set_up()).view.connection;
+    let live = AlertView::of(items, &SourceId::for_test_alerts())
+        .view
+        .connection;
     let Some(LiveConnection { epoch, .. }) = live else {
         return Ok(TestTicketView {
             last,
@@ -64,11 +66,11 @@ pub(super) async fn require_possible(
     tenant: &TenantId,
     category: Category,
 ) -> Result<(Kind, Mapping), Problem> {
-    let source = SourceId::of_set_up();
+    let source = SourceId::for_test_alerts();
     let (table, access) = (setup.table(), setup.access());
     let items = PartnerItems::read(table, access, partner, tenant, &source).await?;
     let connection = items.connection.clone();
-    let view = View::of(items, &source).view;
+    let view = AlertView::of(items, &source).view;
     let Some(live) = view.connection else {
         return Err(Problem::refused(hindrance(connection.as_ref())));
     };

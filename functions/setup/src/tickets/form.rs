@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::choices::{Which, types, unfit};
+use domain::choices::{BoardChoice, find_target_issues, merge_types};
 use domain::event::Severity;
 use domain::kind::{Category, KindInfo, category_of};
 use domain::rights;
@@ -145,7 +145,7 @@ impl TicketBoardForm {
             board: before.board,
             start_status: self.start_status.0,
             closing_status: self.closing_status.0,
-            types: types(&before.types, picked),
+            types: merge_types(&before.types, picked),
             on_resolve: self.on_resolve,
             reopen_days: self.reopen_days,
             renew_after_hours: self.renew_after_hours,
@@ -169,7 +169,7 @@ pub(super) fn check(
     ] {
         let (was, is) = (before.board(category), after.board(category));
         let issues = match (parts, is.board) {
-            (Some(parts), _) => unfit(is, &parts.statuses, &parts.types),
+            (Some(parts), _) => find_target_issues(is, &parts.statuses, &parts.types),
             (None, None) if has_choices(is) => {
                 let words = "No board is chosen, so ConnectWise chooses status and types.";
                 return Err(Problem::invalid(format!("{field}[start_status]"), words));
@@ -181,9 +181,9 @@ pub(super) fn check(
         };
         if let Some((which, why)) = issues.into_iter().next() {
             let member = match &which {
-                Which::StartStatus => "[start_status]".to_owned(),
-                Which::ClosingStatus => "[closing_status]".to_owned(),
-                Which::Type(kind) => format!("[types][{kind}]"),
+                BoardChoice::StartStatus => "[start_status]".to_owned(),
+                BoardChoice::ClosingStatus => "[closing_status]".to_owned(),
+                BoardChoice::Type(kind) => format!("[types][{kind}]"),
             };
             let words = issues::describe(&which, why);
             return Err(Problem::invalid(format!("{field}{member}"), words));

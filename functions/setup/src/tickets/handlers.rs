@@ -53,7 +53,7 @@ pub(crate) async fn save(
         return Err(Problem::conflict());
     }
     let settings = stored.value;
-    let before = settings.filter(|settings| settings.is_of(connection.epoch));
+    let before = settings.filter(|settings| settings.belongs_to(connection.epoch));
     let before = before.ok_or_else(|| Problem::refused("Choose the boards first."))?;
     let kinds = with_added(&setup.added_kinds(partner).await?);
     let off = form.kinds_off(&before, &kinds)?;
@@ -65,7 +65,11 @@ pub(crate) async fn save(
     let action = (Actor::Partner, "tickets_saved");
     let detail = changes(&before, &after);
     audit::record(&setup, partner, action, &detail, &invocation).await;
-    setup.connections.changed(partner, invocation.now()).await?;
+    setup
+        .connections
+        .schedule
+        .reconcile_and_probe(partner, invocation.now())
+        .await?;
     let path = SetupStep::Tickets.path();
     Ok(ChangeResponse::next(format!("{path}?done=saved")))
 }

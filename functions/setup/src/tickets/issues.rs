@@ -1,12 +1,12 @@
 //! Says why a chosen status or type cannot be used.
 
-use domain::choices::{TargetIssue, Which};
+use domain::choices::{BoardChoice, TargetIssue};
 
-pub(crate) fn describe(which: &Which, why: TargetIssue) -> String {
+pub(crate) fn describe(which: &BoardChoice, why: TargetIssue) -> String {
     let what = match which {
-        Which::StartStatus => "The start status".to_owned(),
-        Which::ClosingStatus => "The closing status".to_owned(),
-        Which::Type(kind) => format!("The type of {kind}"),
+        BoardChoice::StartStatus => "The start status".to_owned(),
+        BoardChoice::ClosingStatus => "The closing status".to_owned(),
+        BoardChoice::Type(kind) => format!("The type of {kind}"),
     };
     format!("{what} cannot be used: {why}.")
 }

@@ -2,7 +2,7 @@
 
 use connectwise::{Client, Error, Priority};
 use domain::RecordId;
-use domain::boards::Parts;
+use domain::boards::BoardParts;
 use domain::settings::{BoardTarget, Settings};
 use tokio::join;
 use tokio::time::Instant;
@@ -13,16 +13,17 @@ use crate::http::problem::Problem;
 
 /// What ConnectWise has; `None` where the API member lacks the right to read it.
 pub(super) struct TicketLists {
-    pub(super) operations: Option<Parts>,
-    pub(super) cyber_alerts: Option<Parts>,
+    pub(super) operations: Option<BoardParts>,
+    pub(super) cyber_alerts: Option<BoardParts>,
     pub(super) priorities: Option<Vec<Priority>>,
 }
 
 impl TicketLists {
     /// Whether everything could be read that these settings point to.
     pub(super) fn is_complete(&self, settings: &Settings) -> bool {
-        let is_read =
-            |target: &BoardTarget, parts: &Option<Parts>| target.board.is_none() || parts.is_some();
+        let is_read = |target: &BoardTarget, parts: &Option<BoardParts>| {
+            target.board.is_none() || parts.is_some()
+        };
         self.priorities.is_some()
             && is_read(&settings.operations, &self.operations)
             && is_read(&settings.cyber_alerts, &self.cyber_alerts)

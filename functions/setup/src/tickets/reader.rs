@@ -27,7 +27,7 @@ pub(super) async fn read(
         return Ok(view);
     };
     let settings = stored.value;
-    let Some(settings) = settings.filter(|settings| settings.is_of(connection.epoch)) else {
+    let Some(settings) = settings.filter(|settings| settings.belongs_to(connection.epoch)) else {
         return Ok(view);
     };
     let ends = invocation.call_ends();

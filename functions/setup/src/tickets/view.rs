@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use connectwise::Board;
-use domain::boards::{FoundStatus, Parts};
-use domain::choices::{TargetIssue, as_closing, as_start, as_type};
+use domain::boards::{BoardParts, FoundStatus};
+use domain::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
 use domain::event::Severity;
 use domain::kind::{Category, KindInfo};
 use domain::settings::{OnResolve, Settings};
@@ -86,7 +86,7 @@ impl TicketChoices {
         boards: &[Board],
         kinds: &[KindInfo],
     ) -> Self {
-        let board = |category, parts: Option<&Parts>| {
+        let board = |category, parts: Option<&BoardParts>| {
             TicketBoardView::new(category, settings, parts, boards, kinds)
         };
         let priorities = lists.priorities.iter().flatten();
@@ -113,7 +113,7 @@ impl TicketBoardView {
     fn new(
         category: Category,
         settings: &Settings,
-        parts: Option<&Parts>,
+        parts: Option<&BoardParts>,
         boards: &[Board],
         kinds: &[KindInfo],
     ) -> Self {
@@ -148,14 +148,14 @@ impl TicketBoardView {
             on_resolve: target.on_resolve,
             reopen_days: target.reopen_days,
             renew_after_hours: target.renew_after_hours,
-            start_statuses: statuses(as_start),
-            closing_statuses: statuses(as_closing),
+            start_statuses: statuses(check_start_status),
+            closing_statuses: statuses(check_closing_status),
             types: types
                 .iter()
                 .map(|found| ChoiceOption {
                     id: found.id,
                     name: found.name.clone(),
-                    unfit: as_type(found).err(),
+                    unfit: check_type(found).err(),
                 })
                 .collect(),
         }
@@ -327,7 +327,7 @@ mod tests {
     fn closed_as_start() -> TargetIssue {
         let status = serde_json::json!({ "id": 7, "name": "Completed", "closedStatus": true });
         let status: connectwise::BoardStatus = serde_json::from_value(status).unwrap();
-        as_start(&FoundStatus::from(status)).unwrap_err()
+        check_start_status(&FoundStatus::from(status)).unwrap_err()
     }
 
     #[test]

@@ -10,7 +10,8 @@ use connectwise::{Error, NewBoard, NewStatus, NewTeam, NewTicket};
 use connectwise_sim::Seed;
 use domain::RecordId;
 use domain::boards::{
-    BoardName, BoardUnusable, DesiredBoard, ExistingBoards, BoardDecision, BoardParts, BoardStep, next_board_step,
+    BoardDecision, BoardName, BoardParts, BoardStep, BoardUnusable, DesiredBoard, ExistingBoards,
+    next_board_step,
 };
 use domain::kind::{BUILT_IN, Category};
 use domain::settings::BoardTarget;

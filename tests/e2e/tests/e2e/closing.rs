@@ -95,8 +95,7 @@ async fn alerts_that_leave_the_list_close_exactly_their_tickets_and_cyber_alerts
         let notes = world.notes(&world.ticket_of(alert).await).await;
         let said = notes.iter().filter(|note| {
             let text = note["text"].as_str().unwrap();
-            text.contains("its source's list of active alerts of")
-                && text.contains(done)
+            text.contains("its source's list of active alerts of") && text.contains(done)
         });
         assert_eq!(said.count(), 1, "{alert}: {notes:?}");
     }

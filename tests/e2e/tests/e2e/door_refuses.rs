@@ -287,12 +287,7 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
             "body: trailing characters".into(),
         ),
         (EVENT, bytes(&cut), 400, "body: EOF".into()),
-        (
-            EVENT,
-            bytes("[]"),
-            400,
-            "body: is an empty batch".into(),
-        ),
+        (EVENT, bytes("[]"), 400, "body: is an empty batch".into()),
         (BATCH, bytes("[5]"), 400, "[0]: invalid type".into()),
         (BATCH, bytes("[{}, 5]"), 400, "[0].data: is missing".into()),
         (

@@ -13,7 +13,7 @@ use crate::test_server::server;
 fn desired(category: Category) -> DesiredBoard {
     DesiredBoard {
         category,
-        name: BoardName::usual(category),
+        name: BoardName::default_for(category),
         location: 2,
         department: 10,
         team_lead: 151,

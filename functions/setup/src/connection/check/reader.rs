@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use aws::invocation::Invocation;
 use domain::PartnerId;
 use domain::breaker::Breaker;
-use domain::rights::{self, Need, RightStatus};
+use domain::rights::{self, RightNeed, RightStatus};
 use store::Connection;
 
 use crate::connection::check::view::{
@@ -51,7 +51,7 @@ pub(super) async fn check(
     }
     site.company = accepted.company.filter(|name| !name.is_empty());
     Ok(CheckView {
-        verdict: if is_missing(&rights, Need::Required) {
+        verdict: if is_missing(&rights, RightNeed::Required) {
             CheckVerdict::RightsMissing
         } else {
             CheckVerdict::Good
@@ -94,7 +94,11 @@ async fn update_missing_rights(
         changed |= setup.table().rights_seen(partner, breaker, &still).await?;
     }
     if changed {
-        setup.connections.changed(partner, invocation.now()).await?;
+        setup
+            .connections
+            .schedule
+            .reconcile_and_probe(partner, invocation.now())
+            .await?;
     }
     Ok(())
 }
@@ -109,7 +113,7 @@ fn still_missing(missing: &BTreeSet<String>, rights: &RightStatuses) -> BTreeSet
     still.cloned().collect()
 }
 
-fn is_missing(rights: &RightStatuses, need: Need) -> bool {
+fn is_missing(rights: &RightStatuses, need: RightNeed) -> bool {
     let mut rights = rights.iter();
     rights.any(|(right, status)| right.need == need && *status == RightStatus::Missing)
 }
@@ -122,15 +126,15 @@ fn consequences(rights: &RightStatuses) -> Vec<&'static str> {
     };
     let sentences = [
         (
-            is_missing(rights, Need::Required),
+            is_missing(rights, RightNeed::Required),
             "Tickets cannot be created and updated: a required right is missing.",
         ),
         (
-            is_missing(rights, Need::ForClosing),
+            is_missing(rights, RightNeed::ForClosing),
             "Tickets cannot be closed. Everything else works. They are closed once the right is granted.",
         ),
         (
-            is_missing(rights, Need::ForDedicatedBoards),
+            is_missing(rights, RightNeed::ForDedicatedBoards),
             "Boards cannot be created for you. Everything else works, with the API member's default board.",
         ),
         (

@@ -1,7 +1,7 @@
 //! The page "Check connection".
 
 use connectwise::{MyMember, Reference};
-use domain::rights::{Need, Right, RightStatus};
+use domain::rights::{Right, RightNeed, RightStatus};
 use maud::{Markup, html};
 use serde::Serialize;
 
@@ -189,12 +189,12 @@ fn table(rows: &[RightRow]) -> Markup {
     }
 }
 
-fn need(need: Need) -> &'static str {
+fn need(need: RightNeed) -> &'static str {
     match need {
-        Need::Required => "required",
-        Need::ForClosing => "for closing tickets",
-        Need::ForDedicatedBoards => "for dedicated boards",
-        Need::Optional => "optional",
+        RightNeed::Required => "required",
+        RightNeed::ForClosing => "for closing tickets",
+        RightNeed::ForDedicatedBoards => "for dedicated boards",
+        RightNeed::Optional => "optional",
     }
 }
 

@@ -1,4 +1,4 @@
-use domain::rights::Need;
+use domain::rights::RightNeed;
 use serde_json::json;
 
 use super::*;
@@ -62,6 +62,6 @@ async fn rights_that_are_not_listed_are_found_by_reading_a_row() {
     }
     let required = rights::TABLE
         .iter()
-        .filter(|right| right.need == Need::Required);
+        .filter(|right| right.need == RightNeed::Required);
     assert_eq!(required.count(), 4);
 }

@@ -1,6 +1,6 @@
 use domain::event::Severity;
 use domain::fold::fold;
-use domain::record::{Claim, Closed, ClosedBy, Op, Open};
+use domain::record::{Claim, ClosedBy, ClosedTicket, Op, OpenTicket};
 use domain::{AlertId, Blocked, ClaimId, TicketRef};
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ fn at(second: i64) -> Timestamp {
 fn test(gone: bool) -> TestTicket {
     TestTicket {
         tenant: TenantId::parse("acme-dental").unwrap(),
-        alert_id: AlertId::of_test(at(0)),
+        alert_id: AlertId::for_test(at(0)),
         kind: Kind::parse("disk").unwrap(),
         category: Category::Operations,
         asked_at: at(0),
@@ -49,7 +49,7 @@ fn claim() -> Claim {
 }
 
 fn closed(by: ClosedBy) -> Actual {
-    Actual::Closed(Closed {
+    Actual::Closed(ClosedTicket {
         ticket_id: 7,
         occurrence: 1,
         epoch: 1,
@@ -72,7 +72,7 @@ fn a_tests_state_is_derived_from_its_record() {
         actual: Some(actual),
         ..record.clone()
     };
-    let open = || Actual::Open(Open::new(7, None, &claim(), at(2)));
+    let open = || Actual::Open(OpenTicket::new(7, None, &claim(), at(2)));
     let uncertain = Record {
         claim: Some(claim()),
         ..gone.clone()
@@ -102,7 +102,7 @@ fn a_test_can_be_closed_once() {
         };
         last_test(test(gone), Some(&record), None).can_close
     };
-    let open = || Some(Actual::Open(Open::new(7, None, &claim(), at(2))));
+    let open = || Some(Actual::Open(OpenTicket::new(7, None, &claim(), at(2))));
     assert!(can_close(false, open()));
     assert!(!can_close(true, open()));
     let by_technician = Some(closed(ClosedBy::Technician));
