@@ -24,16 +24,16 @@ use system_tests::{ChaosOptions, SystemTest};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's commands")]
-struct Arguments {
+struct XtaskArguments {
     #[command(subcommand)]
-    command: Command,
+    command: XtaskCommand,
 }
 
 #[derive(Debug, Clone, Subcommand)]
-enum Command {
-    /// Starts everything on this machine, runs the smoke test, shows the tickets and stops everything
+enum XtaskCommand {
+    /// Starts everything on this machine, runs the smoke test and shows the tickets
     Demo,
-    /// Starts everything on this machine and keeps it running until Ctrl-C; writes target/local/stack.json
+    /// Starts everything on this machine, and keeps it running until Ctrl-C
     Up,
     /// Runs everything that CI runs: lint, all tests, and the tests of the deployed template
     Test(test::TestOptions),
@@ -43,19 +43,19 @@ enum Command {
     Lint,
     /// Builds the packages that are deployed and prints their sizes
     Package(package::PackageOptions),
-    /// Prints a webhook body as API Gateway passes it to `ingest`, signed with the running stack's secret
+    /// Prints a webhook body as API Gateway passes it to `ingest`, signed for the running stack
     Sign(sign::SignOptions),
-    /// Runs 2,000 events through the deployed template while ConnectWise fails and functions are killed
+    /// Posts 2,000 events while ConnectWise fails and functions are killed
     Chaos(ChaosOptions),
     /// Counts the calls to ConnectWise for each new ticket, without and with errors
     Calls,
-    /// Reconciles 10,000 and 100,000 open tickets of one partner, and checks calls, memory and writes
+    /// Reconciles up to 100,000 open tickets, and checks calls, memory and writes
     Large,
     /// Measures a function's start, or the delay that one slow partner causes for others
     Bench(bench::BenchOptions),
 }
 
-impl Command {
+impl XtaskCommand {
     async fn run(self) -> Result<()> {
         match self {
             Self::Demo => system_tests::demo().await,
@@ -75,8 +75,8 @@ impl Command {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let command = Arguments::parse().command;
-    let runs_until_stopped = matches!(command, Command::Up);
+    let command = XtaskArguments::parse().command;
+    let runs_until_stopped = matches!(command, XtaskCommand::Up);
     // On a signal the command's future is dropped, and with it everything that it started.
     tokio::select! {
         result = command.run() => match result {

@@ -17,7 +17,7 @@ const TEST_AWS: &str = "TICKETBRIDGE_TEST_AWS";
 
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub(crate) struct TestOptions {
-    /// Also runs what takes too long for every change: five minutes of each fuzz target, chaos, calls, and large
+    /// Also runs what takes too long for every change: more fuzzing, calls, chaos and large
     #[arg(long)]
     long: bool,
 }

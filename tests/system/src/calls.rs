@@ -23,7 +23,7 @@ const ALERTS: usize = 200;
 const WITHIN: Duration = Duration::from_secs(15 * 60);
 
 /// A condition of ConnectWise, and the limit for it.
-struct Condition {
+struct ErrorCondition {
     name: &'static str,
     /// The prefix of its alerts' ids.
     prefix: &'static str,
@@ -32,14 +32,14 @@ struct Condition {
     max_calls: usize,
 }
 
-const CONDITIONS: [Condition; 2] = [
-    Condition {
+const CONDITIONS: [ErrorCondition; 2] = [
+    ErrorCondition {
         name: "no errors",
         prefix: "calm",
         error_rate: 0.0,
         max_calls: 100,
     },
-    Condition {
+    ErrorCondition {
         name: "20 % errors",
         prefix: "errors",
         error_rate: 0.2,
@@ -103,7 +103,7 @@ pub async fn run() -> Result<()> {
 
 async fn raise(
     stack: &Stack,
-    condition: &Condition,
+    condition: &ErrorCondition,
     prefix: &str,
     alerts: usize,
 ) -> Result<CallCount> {

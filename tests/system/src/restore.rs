@@ -17,7 +17,7 @@ use local_stack::stack::Stack;
 use serde_json::{Value, json};
 use store::Alerts;
 use ticketbridge::rebuild::{RebuildSummary, rebuild};
-use ticketbridge::target::Target;
+use ticketbridge::target::TargetStack;
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -44,7 +44,7 @@ pub async fn run() -> Result<()> {
 struct RestoreDrill<'a> {
     stack: &'a Stack,
     source: AlertSource,
-    target: Target,
+    target: TargetStack,
     dynamodb: aws_sdk_dynamodb::Client,
 }
 
@@ -62,7 +62,7 @@ impl<'a> RestoreDrill<'a> {
             stack,
             source: AlertSource::seeded(stack)?,
             dynamodb: aws_sdk_dynamodb::Client::new(&aws),
-            target: Target::new(aws, BTreeMap::from(outputs)),
+            target: TargetStack::new(aws, BTreeMap::from(outputs)),
         })
     }
 

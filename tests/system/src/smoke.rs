@@ -18,7 +18,7 @@ use store::Alerts;
 use ticketbridge::aws_environment::AwsEnvironment;
 use ticketbridge::redrive::{self, RedriveOptions};
 use ticketbridge::replay::{self, ReplayMode};
-use ticketbridge::target::{Target, TargetOptions};
+use ticketbridge::target::{TargetOptions, TargetStack};
 
 use crate::table;
 
@@ -380,7 +380,7 @@ impl SmokeTest<'_> {
 }
 
 /// The stack as an operator's command finds it: by its name, through CloudFormation.
-async fn target(stack: &Stack) -> Result<Target> {
+async fn target(stack: &Stack) -> Result<TargetStack> {
     let aws = AwsEnvironment {
         cli: Box::new(stack.emulator.aws_cli()),
         credentials: Some(Credentials::new(ROOT_KEY, ROOT_KEY, None, None, "emulator")),

@@ -97,7 +97,7 @@ impl ProcessGroup {
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
         if !self.is_reaped {
-            // A failure means that the group is gone already, which is the goal.
+            // A failure means that the group has ended already, which is the goal.
             let _ = kill_process_group(self.leader, Signal::TERM);
             let started = Instant::now();
             // The leader stays unreaped until its group is dead, so its id cannot be reused.

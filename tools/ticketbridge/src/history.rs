@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use ring::rand::SystemRandom;
 use store::{AccessTable, Actor, AuditEntry};
 
-use crate::target::Target;
+use crate::target::TargetStack;
 
 /// Writes to the histories of a stack's partners.
 pub(crate) struct HistoryWriter(AccessTable);
@@ -16,7 +16,7 @@ pub(crate) struct HistoryWriter(AccessTable);
 impl HistoryWriter {
     /// Commands create it before they change anything, so that a missing table name is noticed in
     /// time.
-    pub(crate) fn new(target: &Target) -> Result<Self> {
+    pub(crate) fn new(target: &TargetStack) -> Result<Self> {
         let table = target.access_table()?.to_owned();
         Ok(Self(AccessTable::new(&target.aws, table)))
     }

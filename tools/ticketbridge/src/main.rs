@@ -11,13 +11,13 @@ use ticketbridge::replay::{self, ReplayOptions};
 
 #[derive(Debug, Parser)]
 #[command(about = "The operator's commands on a Ticketbridge stack")]
-struct Arguments {
+struct OperatorArguments {
     #[command(subcommand)]
-    command: Command,
+    command: OperatorCommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum OperatorCommand {
     /// Moves dead letters back into the queue
     Redrive(RedriveOptions),
     /// Has one alert evaluated again, and shows its record before and after
@@ -26,18 +26,18 @@ enum Command {
     Rebuild(RebuildOptions),
 }
 
-async fn run(command: Command) -> Result<()> {
+async fn run(command: OperatorCommand) -> Result<()> {
     let aws = AwsEnvironment::from_env();
     match command {
-        Command::Redrive(options) => redrive::run(&options, &aws).await,
-        Command::Replay(options) => replay::run(&options, &aws).await,
-        Command::Rebuild(options) => rebuild::run(&options, &aws).await,
+        OperatorCommand::Redrive(options) => redrive::run(&options, &aws).await,
+        OperatorCommand::Replay(options) => replay::run(&options, &aws).await,
+        OperatorCommand::Rebuild(options) => rebuild::run(&options, &aws).await,
     }
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    match run(Arguments::parse().command).await {
+    match run(OperatorArguments::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("\nerror: {error}");

@@ -14,7 +14,7 @@ use store::{AccessTable, Alerts, Due, Task};
 
 use crate::aws_environment::AwsEnvironment;
 use crate::history::HistoryWriter;
-use crate::target::{Target, TargetOptions};
+use crate::target::{TargetOptions, TargetStack};
 
 /// Partners in one page of the list.
 const PAGE: u16 = 100;
@@ -72,7 +72,11 @@ pub async fn run(options: &RebuildOptions, aws: &AwsEnvironment) -> Result<()> {
 }
 
 /// As [`run`], on a stack that was found already; for all partners if `only` is empty.
-pub async fn rebuild(target: &Target, only: &[PartnerId], dry_run: bool) -> Result<RebuildSummary> {
+pub async fn rebuild(
+    target: &TargetStack,
+    only: &[PartnerId],
+    dry_run: bool,
+) -> Result<RebuildSummary> {
     let rebuilder = Rebuilder {
         alerts: Alerts::new(&target.aws, target.alerts_table()?.to_owned()),
         access: AccessTable::new(&target.aws, target.access_table()?.to_owned()),

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 use crate::aws_environment::AwsEnvironment;
 use crate::history::HistoryWriter;
-use crate::target::{Target, TargetOptions};
+use crate::target::{TargetOptions, TargetStack};
 
 /// The most messages of one SQS call.
 const BATCH: i32 = 10;
@@ -57,7 +57,7 @@ pub async fn run(options: &RedriveOptions, aws: &AwsEnvironment) -> Result<()> {
 }
 
 /// As [`run`], on a stack that was found already.
-pub async fn redrive(target: &Target, options: &RedriveOptions) -> Result<RedriveSummary> {
+pub async fn redrive(target: &TargetStack, options: &RedriveOptions) -> Result<RedriveSummary> {
     let queues = Queues {
         client: Client::new(&target.aws),
         target,
@@ -95,7 +95,7 @@ pub async fn redrive(target: &Target, options: &RedriveOptions) -> Result<Redriv
 
 struct Queues<'a> {
     client: Client,
-    target: &'a Target,
+    target: &'a TargetStack,
 }
 
 impl Queues<'_> {

@@ -11,7 +11,7 @@ use store::Alerts;
 
 use crate::aws_environment::AwsEnvironment;
 use crate::history::HistoryWriter;
-use crate::target::{Target, TargetOptions};
+use crate::target::{TargetOptions, TargetStack};
 
 /// How long the command waits for the record to change.
 const WATCH_FOR: Duration = Duration::from_secs(15);
@@ -64,7 +64,7 @@ pub async fn run(options: &ReplayOptions, aws: &AwsEnvironment) -> Result<()> {
 }
 
 /// As [`run`], on a stack that was found already. Returns the record as it is afterwards.
-pub async fn replay(target: &Target, key: &AlertKey, mode: ReplayMode) -> Result<Record> {
+pub async fn replay(target: &TargetStack, key: &AlertKey, mode: ReplayMode) -> Result<Record> {
     let alerts = Alerts::new(&target.aws, target.alerts_table()?.to_owned());
     let history = HistoryWriter::new(target)?;
     let Some(before) = alerts.get(key).await? else {

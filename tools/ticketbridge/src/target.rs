@@ -53,7 +53,7 @@ pub struct TargetOptions {
 
 /// Queues and tables, and the credentials to use them.
 #[derive(Debug)]
-pub struct Target {
+pub struct TargetStack {
     pub aws: SdkConfig,
     /// By the names of the template's outputs.
     outputs: BTreeMap<String, String>,
@@ -70,7 +70,7 @@ struct RunningStack {
     access_table: String,
 }
 
-impl Target {
+impl TargetStack {
     /// Queues and tables by the names of the template's outputs.
     pub fn new(aws: SdkConfig, outputs: BTreeMap<String, String>) -> Self {
         Self { aws, outputs }
@@ -109,7 +109,7 @@ impl TargetOptions {
     ///
     /// # Errors
     /// When no stack runs here, or AWS does not know the stack.
-    pub async fn open(&self, aws: &AwsEnvironment) -> Result<Target> {
+    pub async fn open(&self, aws: &AwsEnvironment) -> Result<TargetStack> {
         let named = self.named();
         if self.stack_name.is_none() && named.is_empty() {
             if self.profile.is_some() || self.region.is_some() || self.endpoint_url.is_some() {
@@ -142,7 +142,7 @@ impl TargetOptions {
             region,
             endpoint_url,
         };
-        Ok(Target::new(startup::sdk_config(&account)?, outputs))
+        Ok(TargetStack::new(startup::sdk_config(&account)?, outputs))
     }
 
     fn named(&self) -> BTreeMap<String, String> {
@@ -160,7 +160,7 @@ impl TargetOptions {
     }
 }
 
-fn running_stack() -> Result<Target> {
+fn running_stack() -> Result<TargetStack> {
     let file = stack_file().context(
         "no stack runs in this clone: start one with `cargo xtask up`, or name a deployed one \
          with --stack-name",
@@ -180,7 +180,10 @@ fn running_stack() -> Result<Target> {
         ("AccessTableName", stack.access_table),
     ];
     let outputs = outputs.map(|(name, value)| (name.to_owned(), value));
-    Ok(Target::new(startup::sdk_config(&account)?, outputs.into()))
+    Ok(TargetStack::new(
+        startup::sdk_config(&account)?,
+        outputs.into(),
+    ))
 }
 
 /// The stack file of the clone that the current directory is in.

@@ -19,7 +19,7 @@ use local_stack::empty_stack::StackTimes;
 use local_stack::progress::step;
 use local_stack::stack::Stack;
 
-use round::Round;
+use round::ChaosRound;
 use scenarios::{CALM, PARTNERS, STORM};
 
 /// Runs the test on a stack of its own. A seed repeats the scenarios and deliveries of an earlier
@@ -48,12 +48,12 @@ async fn run_rounds(stack: &Stack, seed: u64) -> Result<()> {
     )
     .await?;
     let partners = partners::all(stack, &others)?;
-    let calm = Round::prepare(stack, &partners, seed, CALM, &[]).await?;
+    let calm = ChaosRound::prepare(stack, &partners, seed, CALM, &[]).await?;
     let remaining = calm.run_calm().await?;
     let calm = calm.report(calm.elapsed()).await?;
     calm.check(&remaining)
         .context("the calm round before the storm")?;
-    let storm = Round::prepare(stack, &partners, seed, STORM, &calm.alerts).await?;
+    let storm = ChaosRound::prepare(stack, &partners, seed, STORM, &calm.alerts).await?;
     let remaining = storm.run_storm().await?;
     let elapsed = storm.elapsed();
     storm.settle().await?;

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::partners::ChaosPartner;
 use super::progress::RoundProgress;
-use super::scenarios::Delivery;
+use super::scenarios::EventDelivery;
 
 /// The interval between events. The stack keeps up with it, so delays show faults and not a
 /// backlog.
@@ -23,8 +23,8 @@ const SEQUENCE_EVERY: Duration = Duration::from_secs(3);
 
 pub(crate) struct Posting<'a> {
     pub(crate) partners: &'a [ChaosPartner<'a>],
-    pub(crate) deliveries: &'a [Delivery],
-    pub(crate) sequences: &'a [Vec<Delivery>],
+    pub(crate) deliveries: &'a [EventDelivery],
+    pub(crate) sequences: &'a [Vec<EventDelivery>],
     pub(crate) seed: u64,
     pub(crate) started: Instant,
     pub(crate) progress: &'a RoundProgress,
@@ -60,7 +60,7 @@ impl Posting<'_> {
         let latest = u64::try_from(half.as_millis())?;
         let start = |_| Duration::from_millis(rng.u64(0..=latest));
         let starts: Vec<_> = self.sequences.iter().map(start).collect();
-        let post = async |(sequence, start): (&Vec<Delivery>, Duration)| {
+        let post = async |(sequence, start): (&Vec<EventDelivery>, Duration)| {
             sleep(start).await;
             for delivery in sequence {
                 self.post(delivery).await?;
@@ -72,7 +72,7 @@ impl Posting<'_> {
         Ok(())
     }
 
-    async fn post(&self, delivery: &Delivery) -> Result<()> {
+    async fn post(&self, delivery: &EventDelivery) -> Result<()> {
         let source = &self.partners[delivery.partner].source;
         let refusals = source.post_until_accepted(&delivery.event).await?;
         let (event, progress) = (&delivery.event, self.progress);

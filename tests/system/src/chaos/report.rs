@@ -8,7 +8,7 @@ use local_stack::emulator::FailedBatches;
 use local_stack::journal::{JournalEntry, Purpose};
 
 use super::progress::Remaining;
-use super::verdict::{ChaosAlert, Evidence, Verdict, verdict};
+use super::verdict::{ChaosAlert, ChaosVerdict, Evidence, verdict};
 use crate::table;
 
 /// The number of alerts that are printed with record, tickets and calls.
@@ -18,7 +18,7 @@ const IN_FULL: usize = 5;
 const MAX_RATIO: f64 = 1.3;
 
 #[derive(Debug)]
-pub(crate) struct Report {
+pub(crate) struct RoundReport {
     pub(crate) seed: u64,
     pub(crate) alerts: Vec<ChaosAlert>,
     pub(crate) resolved: usize,
@@ -36,7 +36,7 @@ pub(crate) struct Report {
     pub(crate) delays: Vec<Duration>,
 }
 
-impl Report {
+impl RoundReport {
     pub(crate) fn print(&self) {
         let calls: Vec<&JournalEntry> = self.calls.iter().flatten().collect();
         let count =
@@ -137,7 +137,7 @@ impl Report {
             self.elapsed.as_secs_f64()
         );
         ensure!(
-            verdict == Verdict::default(),
+            verdict == ChaosVerdict::default(),
             "{} alerts are wrong, {} tickets belong to no alert, and there are {} dead letters",
             verdict.alerts.len(),
             verdict.foreign_tickets.len(),

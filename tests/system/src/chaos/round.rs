@@ -16,8 +16,8 @@ use super::faults;
 use super::partners::ChaosPartner;
 use super::posting::Posting;
 use super::progress::{Remaining, RoundProgress};
-use super::report::Report;
-use super::scenarios::{self, Delivery, RoundSize, Scenario};
+use super::report::RoundReport;
+use super::scenarios::{self, AlertScenario, EventDelivery, RoundSize};
 use super::storm::{self, Storm};
 use super::verdict::{ChaosAlert, Evidence, Expected, unfinished};
 
@@ -30,13 +30,13 @@ const CALM_WITHIN: Duration = Duration::from_secs(3 * 60);
 const POLL_EVERY: Duration = Duration::from_millis(2500);
 const PRINT_EVERY: usize = 4;
 
-pub(crate) struct Round<'a> {
+pub(crate) struct ChaosRound<'a> {
     stack: &'a Stack,
     partners: &'a [ChaosPartner<'a>],
     inspector: Inspector<'a>,
-    scenarios: Vec<Scenario>,
-    deliveries: Vec<Delivery>,
-    sequences: Vec<Vec<Delivery>>,
+    scenarios: Vec<AlertScenario>,
+    deliveries: Vec<EventDelivery>,
+    sequences: Vec<Vec<EventDelivery>>,
     alerts: Vec<ChaosAlert>,
     seed: u64,
     /// The item keys of an earlier round's alerts, whose tickets are still there.
@@ -47,7 +47,7 @@ pub(crate) struct Round<'a> {
     progress: RoundProgress,
 }
 
-impl<'a> Round<'a> {
+impl<'a> ChaosRound<'a> {
     pub(crate) async fn prepare(
         stack: &'a Stack,
         partners: &'a [ChaosPartner<'a>],
@@ -97,7 +97,7 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// As [`Round::run_calm`], with all disturbances.
+    /// As [`ChaosRound::run_calm`], with all disturbances.
     pub(crate) async fn run_storm(&self) -> Result<Remaining> {
         let posting = self.posting();
         let storm = Storm {
@@ -224,7 +224,7 @@ impl<'a> Round<'a> {
         Ok(calls)
     }
 
-    pub(crate) async fn report(&self, elapsed: Duration) -> Result<Report> {
+    pub(crate) async fn report(&self, elapsed: Duration) -> Result<RoundReport> {
         // Before the tickets are listed, which makes calls too.
         let calls = self.calls().await?;
         let mut tickets = Vec::new();
@@ -237,8 +237,8 @@ impl<'a> Round<'a> {
             tickets,
             dead_letters: self.inspector.dead_letters().await?.total(),
         };
-        let is_resolved = |scenario: &&Scenario| !scenario.is_active();
-        Ok(Report {
+        let is_resolved = |scenario: &&AlertScenario| !scenario.is_active();
+        Ok(RoundReport {
             seed: self.seed,
             delays: self.delays(&calls),
             alerts: self.expected(),
@@ -259,7 +259,7 @@ impl<'a> Round<'a> {
     /// accepted event to the call that created the ticket.
     fn delays(&self, calls: &[Vec<JournalEntry>]) -> Vec<Duration> {
         let accepted = self.progress.accepted.borrow();
-        let delay = |(scenario, alert): (&Scenario, &ChaosAlert)| {
+        let delay = |(scenario, alert): (&AlertScenario, &ChaosAlert)| {
             let is_measured = scenario.is_active() && !self.partners[scenario.partner].has_faults;
             let accepted = accepted.get(&scenario.id).filter(|_| is_measured)?;
             let mut calls = calls.get(scenario.partner)?.iter();
@@ -275,8 +275,8 @@ impl<'a> Round<'a> {
     }
 }
 
-fn alerts(partners: &[ChaosPartner<'_>], scenarios: &[Scenario]) -> Result<Vec<ChaosAlert>> {
-    let alert = |scenario: &Scenario| {
+fn alerts(partners: &[ChaosPartner<'_>], scenarios: &[AlertScenario]) -> Result<Vec<ChaosAlert>> {
+    let alert = |scenario: &AlertScenario| {
         let source = &partners[scenario.partner].source;
         let key = source.key(&SourceAlert {
             tenant: &scenario.tenant,

@@ -24,7 +24,7 @@ const POISONED: usize = 5;
 /// Text that looks like an attack to a firewall.
 pub(crate) const POISON: &str = "1 UNION SELECT password FROM users";
 
-/// Kinds whose tickets are closed when the alert resolves, as the seed sets up the operations board.
+/// Kinds of the operations board, where the seed closes tickets when the alert resolves.
 const CLOSING: [&str; 4] = ["cpu", "memory", "disk", "firewall"];
 /// Kinds of both boards. A person closes the tickets of the other board.
 const ANY: [&str; 6] = [
@@ -75,7 +75,7 @@ pub(crate) enum Ending {
 
 /// The events of one alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Scenario {
+pub(crate) struct AlertScenario {
     /// The alert's id.
     pub(crate) id: String,
     /// The number of its partner.
@@ -100,13 +100,13 @@ struct ScenarioEvent {
 
 /// An event on its way to the webhook.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Delivery {
+pub(crate) struct EventDelivery {
     /// The number of the partner whose source posts it.
     pub(crate) partner: usize,
     pub(crate) event: Value,
 }
 
-impl Scenario {
+impl AlertScenario {
     /// Whether the alert is active in the end.
     pub(crate) fn is_active(&self) -> bool {
         self.ending == Ending::Active
@@ -168,7 +168,7 @@ impl Scenario {
         })
     }
 
-    fn delivery(&self, index: usize, run: Timestamp) -> Result<Delivery> {
+    fn delivery(&self, index: usize, run: Timestamp) -> Result<EventDelivery> {
         let generated = &self.events[index];
         let text = if self.is_poisoned { POISON } else { &self.id };
         let title = format!("{} at {} on {text}", self.kind, generated.severity);
@@ -188,7 +188,7 @@ impl Scenario {
                 .context("an event is not an object")?
                 .remove("time");
         }
-        Ok(Delivery {
+        Ok(EventDelivery {
             partner: self.partner,
             event,
         })
@@ -199,7 +199,11 @@ impl Scenario {
 ///
 /// # Errors
 /// When there is no tenant.
-pub(crate) fn generate(seed: u64, size: RoundSize, tenants: &[TenantId]) -> Result<Vec<Scenario>> {
+pub(crate) fn generate(
+    seed: u64,
+    size: RoundSize,
+    tenants: &[TenantId],
+) -> Result<Vec<AlertScenario>> {
     let mut rng = Rng::with_seed(seed);
     // Two for each alert, and the rest at random.
     let mut events = vec![2; size.alerts];
@@ -213,7 +217,7 @@ pub(crate) fn generate(seed: u64, size: RoundSize, tenants: &[TenantId]) -> Resu
     }
     let scenarios = events.into_iter().enumerate();
     let scenarios = scenarios
-        .map(|(number, events)| Scenario::generate(size, number, events, tenants, &mut rng));
+        .map(|(number, events)| AlertScenario::generate(size, number, events, tenants, &mut rng));
     scenarios.collect()
 }
 
@@ -223,9 +227,9 @@ pub(crate) fn generate(seed: u64, size: RoundSize, tenants: &[TenantId]) -> Resu
 /// When a time is out of range.
 pub(crate) fn deliveries(
     seed: u64,
-    scenarios: &[Scenario],
+    scenarios: &[AlertScenario],
     run: Timestamp,
-) -> Result<Vec<Delivery>> {
+) -> Result<Vec<EventDelivery>> {
     // Other random numbers than those of the scenarios.
     let mut rng = Rng::with_seed(!seed);
     let (mut first, mut rest) = (Vec::new(), Vec::new());
@@ -256,9 +260,9 @@ pub(crate) fn deliveries(
 /// When a time is out of range.
 pub(crate) fn sequences(
     seed: u64,
-    scenarios: &[Scenario],
+    scenarios: &[AlertScenario],
     run: Timestamp,
-) -> Result<Vec<Vec<Delivery>>> {
+) -> Result<Vec<Vec<EventDelivery>>> {
     let mut rng = Rng::with_seed(seed.rotate_left(32));
     let untimed = scenarios.iter().filter(|scenario| scenario.is_untimed);
     untimed
@@ -313,7 +317,7 @@ mod tests {
             assert_eq!(events, size.events);
         }
         let scenarios = generate(42, STORM, &tenants()).unwrap();
-        let count = |is: &dyn Fn(&Scenario) -> bool| {
+        let count = |is: &dyn Fn(&AlertScenario) -> bool| {
             scenarios.iter().filter(|scenario| is(scenario)).count()
         };
         assert_eq!(count(&|scenario| scenario.ending == Ending::Active), 300);

@@ -5,7 +5,6 @@ use std::fmt;
 
 use domain::record::{Actual, Record};
 use domain::{AlertKey, Blocked};
-
 use local_stack::inspector::ReferencedTicket;
 
 /// The API member of the integration, in the simulator's seed.
@@ -100,7 +99,7 @@ impl fmt::Display for Violation {
 
 /// All violations.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Verdict {
+pub(crate) struct ChaosVerdict {
     pub(crate) alerts: Vec<(AlertKey, Violation)>,
     /// Tickets whose reference belongs to no alert of the round.
     pub(crate) foreign_tickets: Vec<ReferencedTicket>,
@@ -145,14 +144,14 @@ fn concerns_connection(reason: &Blocked) -> bool {
 }
 
 /// Checks every alert and every ticket.
-pub(crate) fn verdict(alerts: &[ChaosAlert], evidence: &Evidence) -> Verdict {
+pub(crate) fn verdict(alerts: &[ChaosAlert], evidence: &Evidence) -> ChaosVerdict {
     let mut tickets: BTreeMap<&str, Vec<&ReferencedTicket>> = BTreeMap::new();
     for ticket in &evidence.tickets {
         tickets.entry(ticket.item_key()).or_default().push(ticket);
     }
-    let mut verdict = Verdict {
+    let mut verdict = ChaosVerdict {
         dead_letters: evidence.dead_letters,
-        ..Verdict::default()
+        ..ChaosVerdict::default()
     };
     for alert in alerts {
         let item = alert.key.item_key();
@@ -276,8 +275,8 @@ mod tests {
         Record::new(alert.key.clone()).with_blocked(reason, None, Timestamp::UNIX_EPOCH)
     }
 
-    /// A good end: one alert is active, one was closed, one was resolved before it had a ticket, the
-    /// text of one is refused, and a technician closed the ticket of one.
+    /// A good end: one alert is active, one was closed, one was resolved before it had a ticket,
+    /// the text of one is refused, and a technician closed the ticket of one.
     fn good() -> (Vec<ChaosAlert>, Evidence) {
         let alerts = vec![
             alert("active", Expected::Open),
@@ -316,7 +315,7 @@ mod tests {
         let (alerts, mut evidence) = good();
         change(&alerts, &mut evidence);
         let verdict = verdict(&alerts, &evidence);
-        assert_ne!(verdict, Verdict::default());
+        assert_ne!(verdict, ChaosVerdict::default());
         let named = |(key, violation): (AlertKey, Violation)| (key.alert_id.to_string(), violation);
         verdict.alerts.into_iter().map(named).collect()
     }
@@ -328,7 +327,7 @@ mod tests {
     #[test]
     fn a_good_end_has_no_violation() {
         let (alerts, evidence) = good();
-        assert_eq!(verdict(&alerts, &evidence), Verdict::default());
+        assert_eq!(verdict(&alerts, &evidence), ChaosVerdict::default());
     }
 
     #[test]

@@ -50,7 +50,8 @@ pub(crate) fn alarms(template: &Template) -> Vec<String> {
                 wrong.push(format!("{name}: {actions} do not notify the operator"));
             }
         }
-        // Alarms on ticks are about missing data. Elsewhere missing data means that nothing happened.
+        // Alarms on ticks are about missing data. Elsewhere missing data
+        // means that nothing happened.
         let metric = properties["MetricName"].as_str().unwrap_or_default();
         let missing = match metric.ends_with("_ticks") {
             true => "breaching",
