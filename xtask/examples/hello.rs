@@ -1,4 +1,4 @@
-//! The smallest function there can be: the floor that `cargo xtask bench` measures `ingest` against.
+//! A minimal function, with which `cargo xtask bench` compares `ingest`.
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 

@@ -5,15 +5,27 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use local_stack::emulator::{REGION, ROOT_KEY};
+use local_stack::empty_stack::{EmptyStack, StackTimes};
+use local_stack::environment;
+use local_stack::process::{run as run_program, run_logged};
+use local_stack::progress::step;
+use local_stack::venv::{PythonTools, Venv};
 use serde_json::json;
 use tokio::process::Command;
 
-use crate::config;
-use crate::local::emulator::{REGION, ROOT_KEY};
-use crate::local::{EmptyStack, Times};
-use crate::process::{run as run_program, run_logged};
-use crate::progress::step;
-use crate::venv::{BROWSER, Venv};
+/// pytest, Playwright, and axe-core. Chromium comes from the system.
+const TOOLS: PythonTools = PythonTools {
+    name: "browser",
+    requirements: &[
+        "playwright==1.65.2",
+        "pytest==9.2.0",
+        "axe-playwright-python==0.1.8",
+        "botocore==1.44.8",
+        "urllib3==2.8.0",
+    ],
+    file: "",
+};
 
 /// Where the tests are, from the repository's root.
 const TESTS: &str = "tests/browser";
@@ -25,7 +37,7 @@ const CHROMIUM: &str = "chromium";
 const INSTALL: &str = "apt-get install -y --no-install-recommends chromium fonts-dejavu-core";
 
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(crate) struct Options {
+pub(crate) struct BrowserOptions {
     /// Arguments for pytest, such as `-k boards`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pytest: Vec<String>,
@@ -35,20 +47,20 @@ pub(crate) struct Options {
 ///
 /// # Errors
 /// When Chromium cannot be installed, the stack does not start, or a test fails.
-pub(crate) async fn run(options: &Options) -> Result<()> {
-    let stack = EmptyStack::start("browser", Times::SHOWN, 0).await?;
+pub(crate) async fn run(options: &BrowserOptions) -> Result<()> {
+    let stack = EmptyStack::start("browser", StackTimes::DEMO, 0).await?;
     ensure_chromium(stack.folder()).await?;
-    let venv = Venv::with(BROWSER).await?;
+    let venv = Venv::ensure(TOOLS).await?;
     let description = stack.folder().join("stack.json");
     fs::write(&description, describe(&stack)).context("cannot write the stack's description")?;
     let mut pytest = venv.python();
     // -B: no compiled files beside the tests.
     pytest
         .args(["-B", "-m", "pytest"])
-        .arg(config::root().join(TESTS))
+        .arg(environment::root().join(TESTS))
         .args(&options.pytest)
         .env_clear()
-        .envs(config::bare_environment())
+        .envs(environment::bare_environment())
         .env(STACK, &description);
     println!("- the partner's page in Chromium, at {}", stack.setup_url());
     let tested = run_program("pytest", pytest).await;
@@ -67,7 +79,7 @@ fn describe(stack: &EmptyStack) -> String {
     let operator = stack.operator.keys();
     let integration = &stack.simulator.integration;
     let description = json!({
-        "origin": stack.front_door.origin(),
+        "origin": stack.proxy.origin(),
         "operator_url": stack.operator.url(),
         "operator": {
             "access_key_id": operator.access_key_id(),
@@ -91,7 +103,7 @@ fn describe(stack: &EmptyStack) -> String {
 
 /// Installs Chromium where it is missing and we may.
 async fn ensure_chromium(folder: &Path) -> Result<()> {
-    if config::is_on_path(CHROMIUM) {
+    if environment::is_on_path(CHROMIUM) {
         return Ok(());
     }
     if !rustix::process::geteuid().is_root() {
@@ -108,7 +120,7 @@ async fn ensure_chromium(folder: &Path) -> Result<()> {
     };
     step("installing Chromium (once)", install).await?;
     ensure!(
-        config::is_on_path(CHROMIUM),
+        environment::is_on_path(CHROMIUM),
         "{INSTALL} brought no {CHROMIUM}"
     );
     Ok(())

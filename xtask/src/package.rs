@@ -1,40 +1,46 @@
-//! `cargo xtask package`: the packages that are deployed, and whether they stay small.
+//! `cargo xtask package`: builds the packages that are deployed, and checks their sizes.
 
 use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use local_stack::deployment::FUNCTIONS;
+use local_stack::environment;
+use local_stack::process::{capture, run as run_program};
+use local_stack::progress::step;
+use local_stack::venv::{PythonTools, Venv};
 use tokio::process::Command;
 
-use crate::config;
-use crate::local::deploy::FUNCTIONS;
-use crate::process::{read, run as run_program};
-use crate::progress::step;
-use crate::venv::{CARGO_LAMBDA, Venv};
+/// Also brings the linker that cross-compiles.
+const CARGO_LAMBDA: PythonTools = PythonTools {
+    name: "cargo-lambda",
+    requirements: &["cargo-lambda==1.9.2"],
+    file: "",
+};
 
-/// A start is paid for by size: the whole program is read at each one.
-const INGEST_AT_MOST: u64 = 6_000_000;
+/// The most bytes of `ingest`. A cold start reads the whole program.
+const MAX_INGEST: u64 = 6_000_000;
 
-/// What to build for.
 #[derive(Debug, Clone, Copy, Args)]
-pub(crate) struct Options {
-    /// Build for arm64, the template's default, whatever this machine is
+pub(crate) struct PackageOptions {
+    /// Build for arm64, the template's default, instead of this machine's architecture
     #[arg(long)]
     arm64: bool,
 }
 
-/// Builds all packages and tells their sizes.
-pub(crate) async fn run(options: Options) -> Result<()> {
+/// Builds all packages and prints their sizes.
+pub(crate) async fn run(options: PackageOptions) -> Result<()> {
     if options.arm64 {
         require_std("aarch64-unknown-linux-gnu").await?;
     }
-    let venv = Venv::with(CARGO_LAMBDA).await?;
-    let mut build = config::cargo(&["lambda", "build", "--release", "--output-format", "zip"]);
+    let venv = Venv::ensure(CARGO_LAMBDA).await?;
+    let mut build = environment::cargo(&["lambda", "build", "--release"]);
     build
-        .env("PATH", config::path_with(&venv.bin()))
+        .args(["--output-format", "zip"])
+        .env("PATH", environment::path_with(&venv.bin()))
         .arg("--lambda-dir")
-        .arg(config::target("lambda"));
+        .arg(environment::target("lambda"));
     for function in FUNCTIONS {
         build.args(["--package", function]);
     }
@@ -48,7 +54,7 @@ pub(crate) async fn run(options: Options) -> Result<()> {
     .await?;
 
     for function in FUNCTIONS {
-        let archive = config::target("lambda")
+        let archive = environment::target("lambda")
             .join(function)
             .join("bootstrap.zip");
         let (packed, stripped) = sizes(&archive)?;
@@ -57,8 +63,9 @@ pub(crate) async fn run(options: Options) -> Result<()> {
             archive.display()
         );
         ensure!(
-            function != "ingest" || stripped <= INGEST_AT_MOST,
-            "ingest is {stripped} B, more than {INGEST_AT_MOST}: `cargo tree -p ingest -e features` shows what came in"
+            function != "ingest" || stripped <= MAX_INGEST,
+            "ingest has {stripped} B, more than {MAX_INGEST}: \
+             `cargo tree -p ingest -e features` lists its dependencies"
         );
     }
     Ok(())
@@ -66,24 +73,24 @@ pub(crate) async fn run(options: Options) -> Result<()> {
 
 /// The size of a package and of the program in it.
 fn sizes(archive: &Path) -> Result<(u64, u64)> {
-    let file = File::open(archive).with_context(|| format!("there is no {}", archive.display()))?;
+    let file = File::open(archive).with_context(|| format!("cannot open {}", archive.display()))?;
     let packed = file.metadata()?.len();
     let mut zip = zip::ZipArchive::new(file)?;
     let stripped = zip.by_name_raw(b"bootstrap")?.size();
     Ok((packed, stripped))
 }
 
-/// Cross-compiling needs the other architecture's standard library, which only rustup brings.
+/// Cross-compiling needs the other architecture's standard library, which only rustup installs.
 async fn require_std(target: &str) -> Result<()> {
-    let mut ask = Command::new("rustc");
-    ask.current_dir(config::root())
+    let mut rustc = Command::new("rustc");
+    rustc
+        .current_dir(environment::root())
         .args(["--print", "target-libdir", "--target", target]);
-    let folder = read("rustc", ask).await?;
-    let installed = Path::new(folder.trim()).is_dir();
+    let folder = capture("rustc", rustc).await?;
     ensure!(
-        installed,
-        "the standard library for {target} is not installed: run `rustup target add {target}`, or leave --arm64 out and deploy \
-         with Architecture={}",
+        Path::new(folder.trim()).is_dir(),
+        "the standard library for {target} is not installed: run `rustup target add {target}`, \
+         or leave --arm64 out and deploy with Architecture={}",
         std::env::consts::ARCH
     );
     Ok(())

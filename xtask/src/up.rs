@@ -1,68 +1,87 @@
-//! `cargo xtask up`: the whole stack, until it is told to stop.
+//! `cargo xtask up`: runs the whole stack until Ctrl-C.
 
 use std::future;
 
 use anyhow::Result;
+use local_stack::empty_stack::StackTimes;
+use local_stack::stack::Stack;
+use local_stack::stack_file::StackFile;
 
-use crate::local::stack_file::StackFile;
-use crate::local::{Stack, Times};
-
-/// Starts the stack, says where everything is, and stays.
+/// Starts the stack, prints its addresses, and keeps it running.
 pub(crate) async fn run() -> Result<()> {
-    let stack = Stack::start("up", Times::SHOWN).await?;
+    let stack = Stack::start("up", StackTimes::DEMO).await?;
     let link = stack.operator.new_link(&stack.seeded.partner).await?;
     let file = StackFile::write(&stack)?;
-    let tenants: Vec<_> = stack
-        .seeded
-        .tenants
-        .iter()
-        .map(domain::TenantId::as_str)
-        .collect();
+    let seeded = &stack.seeded;
+    let tenants = seeded.tenants.iter().map(domain::TenantId::as_str);
+    let tenants = tenants.collect::<Vec<_>>().join(", ");
+    let lines = [
+        ("webhook", stack.webhook_url()),
+        (
+            "ConnectWise",
+            format!(
+                "{}   (a page that shows the tickets)",
+                stack.simulator.origin()
+            ),
+        ),
+        (
+            "AWS",
+            format!(
+                "{}   (AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test)",
+                stack.emulator.endpoint()
+            ),
+        ),
+        (
+            "mail",
+            format!("{}   (sent mails)", stack.emulator.mail_url()),
+        ),
+        ("set-up", link),
+        (
+            "",
+            format!(
+                "the page of {}; the link works once, within 24 hours",
+                seeded.partner
+            ),
+        ),
+        (
+            "operator",
+            format!(
+                "{}   (sign for execute-api; keys in stack.json)",
+                stack.operator.url()
+            ),
+        ),
+        ("tenants", tenants),
+        (
+            "",
+            format!(
+                "{} (disabled), {} (not mapped)",
+                seeded.disabled, seeded.unmapped
+            ),
+        ),
+        ("all of these", file.json().display().to_string()),
+        (
+            "variables",
+            format!(
+                "{}   (for cargo lambda watch --env-file)",
+                file.env().display()
+            ),
+        ),
+    ];
     println!();
-    println!("webhook       {}", stack.webhook_url());
+    for (name, value) in lines {
+        println!("{name:12}  {value}");
+    }
     println!(
-        "ConnectWise   {}   (a page for people: tickets appear by themselves)",
-        stack.simulator.origin()
+        "\nRaise an alert, and watch the ConnectWise page:\n\n{}\n",
+        curl(&stack)
     );
-    println!(
-        "AWS           {}   (AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test)",
-        stack.emulator.endpoint()
-    );
-    println!(
-        "mail          {}   (what was sent)",
-        stack.emulator.mail_url()
-    );
-    println!("set-up        {link}");
-    println!(
-        "              the page of {}; this link is good once, for 24 hours",
-        stack.seeded.partner
-    );
-    println!(
-        "operator      {}   (signed for execute-api; keys in stack.json)",
-        stack.operator.url()
-    );
-    println!("tenants       {}", tenants.join(", "));
-    println!(
-        "              {} (disabled), {} (not mapped)",
-        stack.seeded.disabled, stack.seeded.unmapped
-    );
-    println!("all of it     {}", file.json().display());
-    println!(
-        "variables     {}   (for cargo lambda watch --env-file)",
-        file.env().display()
-    );
-    println!();
-    println!("Raise an alert and watch the page above:");
-    println!();
-    println!("{}", next_step(&stack));
-    println!();
     println!("Ctrl-C stops everything.");
-    // Ended by the signal that drops this future.
+    // The signal drops this future.
     future::pending().await
 }
 
-/// A signed event as one copyable command.
-fn next_step(stack: &Stack) -> String {
+/// A signed event as a shell command.
+fn curl(stack: &Stack) -> String {
     let tenant = stack
         .seeded
         .tenants

@@ -1,9 +1,12 @@
-//! What the documents promise: every test that they name is there.
+//! Checks what the documents name: tests, rights, pictures, metrics, log messages and links. Tests
+//! run in their package's folder, so `..` is the repository's root.
 #![expect(clippy::unwrap_used, reason = "a test's helpers fail the test")]
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+
+const ROOT: &str = "..";
 
 /// The names of all functions and test files below a folder.
 fn names(folder: &Path, found: &mut BTreeSet<String>) {
@@ -23,10 +26,10 @@ fn names(folder: &Path, found: &mut BTreeSet<String>) {
 }
 
 #[test]
-fn every_test_that_reliability_names_is_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+fn every_test_that_reliability_names_exists() {
+    let root = Path::new(ROOT);
     let mut known = BTreeSet::new();
-    for folder in ["functions", "shared", "tests", "xtask"] {
+    for folder in ["functions", "shared", "tests", "tools", "xtask"] {
         names(&root.join(folder), &mut known);
     }
     let text = fs::read_to_string(root.join("docs/reliability.md")).unwrap();
@@ -40,7 +43,7 @@ fn every_test_that_reliability_names_is_there() {
         for name in tests.split('`').filter(is_name) {
             assert!(
                 known.contains(name),
-                "docs/reliability.md names {name}, which is gone"
+                "docs/reliability.md names {name}, which does not exist"
             );
             named += 1;
         }
@@ -50,7 +53,7 @@ fn every_test_that_reliability_names_is_there() {
 
 #[test]
 fn the_partner_guide_lists_each_right_with_its_reason() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = Path::new(ROOT);
     let text = fs::read_to_string(root.join("docs/partner-guide.md")).unwrap();
     for right in &domain::rights::TABLE {
         let domain::rights::Right {
@@ -66,8 +69,8 @@ fn the_partner_guide_lists_each_right_with_its_reason() {
 }
 
 #[test]
-fn the_pictures_that_the_documents_show_are_there() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+fn the_pictures_in_the_documents_exist() {
+    let root = Path::new(ROOT);
     let text = fs::read_to_string(root.join("docs/partner-guide.md")).unwrap();
     let pictures: Vec<_> = text.split("](screens/").skip(1).collect();
     assert!(pictures.len() > 5);
@@ -77,7 +80,7 @@ fn the_pictures_that_the_documents_show_are_there() {
     }
 }
 
-/// The text of all code below a folder, but for one file.
+/// The text of all code below a folder, except one file.
 fn code(folder: &Path, but: &str, found: &mut String) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -92,8 +95,8 @@ fn code(folder: &Path, but: &str, found: &mut String) {
 }
 
 #[test]
-fn everything_that_is_to_be_counted_is_counted_somewhere() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+fn every_metric_is_counted_by_the_code() {
+    let root = Path::new(ROOT);
     let mut text = String::new();
     for folder in ["functions", "shared"] {
         code(&root.join(folder), "aws/src/metrics.rs", &mut text);
@@ -104,17 +107,17 @@ fn everything_that_is_to_be_counted_is_counted_somewhere() {
         let mut ends = counted.map(|rest| rest.chars().next().unwrap_or(' '));
         assert!(
             ends.any(|end| !end.is_alphanumeric()),
-            "nobody counts {named}"
+            "no code counts {named}"
         );
     }
 }
 
-/// What Lambda itself logs, and names that stand in an error's own words.
-const NOT_MESSAGES_OF_OURS: [&str; 3] = ["Task timed out", "Runtime exited", "SES"];
+/// What Lambda itself logs, and names in the text of an error.
+const FOREIGN_MESSAGES: [&str; 3] = ["Task timed out", "Runtime exited", "SES"];
 
 #[test]
-fn each_log_filter_of_the_runbook_matches_a_message_in_the_code() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+fn each_log_filter_of_the_runbook_matches_the_code() {
+    let root = Path::new(ROOT);
     let runbook = fs::read_to_string(root.join("docs/runbook.md")).unwrap();
     let mut filters = 0;
     for rest in runbook.split("logs ").skip(1) {
@@ -126,12 +129,12 @@ fn each_log_filter_of_the_runbook_matches_a_message_in_the_code() {
             continue;
         };
         let is_name = |name: &str| name.chars().all(|letter| letter.is_ascii_lowercase());
-        if !is_name(function) || NOT_MESSAGES_OF_OURS.contains(&filter) {
+        if !is_name(function) || FOREIGN_MESSAGES.contains(&filter) {
             continue;
         }
         filters += 1;
         let mut text = String::new();
-        // A loop over all functions names its variable.
+        // In a loop over all functions this is the variable's name.
         let folder = match function {
             "function" => root.join("functions"),
             name => root.join("functions").join(name).join("src"),
@@ -148,7 +151,7 @@ fn each_log_filter_of_the_runbook_matches_a_message_in_the_code() {
     assert!(filters > 12, "only {filters} filters were read");
 }
 
-/// All Markdown files below a folder, but those that are built or installed.
+/// All Markdown files below a folder, except built or installed ones.
 fn documents(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -162,8 +165,8 @@ fn documents(folder: &Path, found: &mut Vec<std::path::PathBuf>) {
 }
 
 #[test]
-fn each_relative_link_of_a_document_leads_to_a_file() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+fn each_relative_link_of_a_document_exists() {
+    let root = Path::new(ROOT);
     let mut found = Vec::new();
     documents(root, &mut found);
     let mut links = 0;
@@ -180,4 +183,19 @@ fn each_relative_link_of_a_document_leads_to_a_file() {
         }
     }
     assert!(links > 40, "only {links} links were read");
+}
+
+/// A clone that is moved together with its `target` folder is not built again, so a compiled path
+/// would be the old one.
+#[test]
+fn no_tool_compiles_its_own_path_in() {
+    let root = Path::new(ROOT);
+    for folder in ["tests/system", "tests/template", "tools", "xtask/src"] {
+        let mut text = String::new();
+        code(&root.join(folder), "no file", &mut text);
+        assert!(
+            !text.contains("env!(\"CARGO_MANIFEST_DIR\")"),
+            "{folder}: find the root at run time, with local_stack::environment::root"
+        );
+    }
 }

@@ -1,0 +1,471 @@
+//! Compares the alerts table and ConnectWise's tickets with what must be true at the end. Pure.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use domain::record::{Actual, Record};
+use domain::{AlertKey, Blocked};
+
+use local_stack::inspector::ReferencedTicket;
+
+/// The API member of the integration, in the simulator's seed.
+const INTEGRATION: &str = "Ticketbridge";
+
+/// An alert of the round, and its expected end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ChaosAlert {
+    pub(crate) key: AlertKey,
+    /// The number of its partner. Each partner has its own site.
+    pub(crate) partner: usize,
+    pub(crate) expected: Expected,
+}
+
+/// The expected end of an alert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expected {
+    /// Active: it has one open ticket.
+    Open,
+    /// Resolved: its ticket is closed, or it has none.
+    Resolved,
+    /// Active, but ConnectWise refuses its text: it is blocked for a reason of its own.
+    Refused,
+    /// Active, but a technician closed or merged its ticket: it has no second ticket, and the
+    /// integration did not close the first.
+    ByTechnician,
+}
+
+/// What was found at the end.
+#[derive(Debug, Default)]
+pub(crate) struct Evidence {
+    /// By item key.
+    pub(crate) records: BTreeMap<String, Record>,
+    /// All tickets with a reference, open or closed.
+    pub(crate) tickets: Vec<ReferencedTicket>,
+    pub(crate) dead_letters: usize,
+}
+
+/// A violation of an alert's expected end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Violation {
+    NoRecord,
+    Blocked(String),
+    /// Work remains.
+    Unfinished,
+    /// It is active and has no ticket.
+    NoTicket,
+    Duplicates(Vec<u64>),
+    OpenThoughResolved(u64),
+    ClosedThoughActive(u64),
+    /// A technician closed its ticket, and the integration changed that.
+    NotByTechnician(u64),
+    TicketThoughRefused(u64),
+    /// Its ticket has another company than its record.
+    OtherCompany(u64),
+    /// The record names another ticket than the one that exists.
+    OtherTicket {
+        recorded: Option<u64>,
+        found: Option<u64>,
+    },
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoRecord => f.write_str("it has no record"),
+            Self::Blocked(reason) => write!(f, "it is blocked: {reason}"),
+            Self::Unfinished => f.write_str("work remains"),
+            Self::NoTicket => f.write_str("it is active and has no ticket"),
+            Self::Duplicates(ids) => write!(f, "it has {} tickets: {ids:?}", ids.len()),
+            Self::OpenThoughResolved(id) => write!(f, "it is resolved and its ticket {id} is open"),
+            Self::ClosedThoughActive(id) => write!(f, "it is active and its ticket {id} is closed"),
+            Self::NotByTechnician(id) => {
+                write!(
+                    f,
+                    "a technician closed its ticket {id}, and it is not closed by one now"
+                )
+            }
+            Self::TicketThoughRefused(id) => {
+                write!(f, "its text is refused, but it has ticket {id}")
+            }
+            Self::OtherCompany(id) => write!(f, "its ticket {id} is for another company"),
+            Self::OtherTicket { recorded, found } => {
+                write!(
+                    f,
+                    "its record names ticket {recorded:?}, but it has {found:?}"
+                )
+            }
+        }
+    }
+}
+
+/// All violations.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verdict {
+    pub(crate) alerts: Vec<(AlertKey, Violation)>,
+    /// Tickets whose reference belongs to no alert of the round.
+    pub(crate) foreign_tickets: Vec<ReferencedTicket>,
+    pub(crate) dead_letters: usize,
+}
+
+/// What a record lacks to be at the alert's expected end.
+pub(crate) fn unfinished(alert: &ChaosAlert, record: Option<&Record>) -> Option<Violation> {
+    let Some(record) = record else {
+        return Some(Violation::NoRecord);
+    };
+    match (&record.blocked, alert.expected) {
+        (Some(blocked), Expected::Refused) if !concerns_connection(&blocked.reason) => {
+            return None;
+        }
+        (Some(blocked), _) => return Some(Violation::Blocked(blocked.reason.to_string())),
+        (None, Expected::Refused) => return Some(Violation::Unfinished),
+        (None, Expected::Open | Expected::Resolved | Expected::ByTechnician) => {}
+    }
+    if record.claim.is_some() || !record.duplicates.is_empty() {
+        return Some(Violation::Unfinished);
+    }
+    match (&record.actual, alert.expected) {
+        (_, Expected::ByTechnician | Expected::Refused)
+        | (Some(Actual::Open(_)), Expected::Open)
+        | (Some(Actual::Closed(_)) | None, Expected::Resolved) => None,
+        (Some(Actual::Open(_)), Expected::Resolved)
+        | (Some(Actual::Closed(_)) | None, Expected::Open) => Some(Violation::Unfinished),
+    }
+}
+
+/// Whether a reason says that the whole connection does not work, as the refusal of one text must
+/// not do.
+fn concerns_connection(reason: &Blocked) -> bool {
+    matches!(
+        reason,
+        Blocked::ConnectionBroken
+            | Blocked::ConnectionUnavailable
+            | Blocked::Throttled
+            | Blocked::MissingRight(_)
+    )
+}
+
+/// Checks every alert and every ticket.
+pub(crate) fn verdict(alerts: &[ChaosAlert], evidence: &Evidence) -> Verdict {
+    let mut tickets: BTreeMap<&str, Vec<&ReferencedTicket>> = BTreeMap::new();
+    for ticket in &evidence.tickets {
+        tickets.entry(ticket.item_key()).or_default().push(ticket);
+    }
+    let mut verdict = Verdict {
+        dead_letters: evidence.dead_letters,
+        ..Verdict::default()
+    };
+    for alert in alerts {
+        let item = alert.key.item_key();
+        let its = tickets.remove(item.as_str()).unwrap_or_default();
+        let violation = violation(alert, evidence.records.get(&item), &its);
+        verdict
+            .alerts
+            .extend(violation.map(|violation| (alert.key.clone(), violation)));
+    }
+    verdict.foreign_tickets = tickets.into_values().flatten().cloned().collect();
+    verdict
+}
+
+fn violation(
+    alert: &ChaosAlert,
+    record: Option<&Record>,
+    tickets: &[&ReferencedTicket],
+) -> Option<Violation> {
+    // Duplicates are the worst violation, so they are reported before any other.
+    let ticket = match tickets {
+        [] => None,
+        [one] => Some(one),
+        several => {
+            return Some(Violation::Duplicates(
+                several.iter().map(|ticket| ticket.id).collect(),
+            ));
+        }
+    };
+    match (alert.expected, ticket) {
+        (Expected::Open | Expected::ByTechnician, None) => {
+            return unfinished(alert, record).or(Some(Violation::NoTicket));
+        }
+        (Expected::Open, Some(ticket)) if ticket.closed => {
+            return Some(Violation::ClosedThoughActive(ticket.id));
+        }
+        (Expected::Resolved, Some(ticket)) if !ticket.closed => {
+            return Some(Violation::OpenThoughResolved(ticket.id));
+        }
+        (Expected::ByTechnician, Some(ticket)) => {
+            let is_closed_by_technician = ticket
+                .closed_by
+                .as_deref()
+                .is_some_and(|by| by != INTEGRATION);
+            return unfinished(alert, record).or_else(|| {
+                (!is_closed_by_technician).then_some(Violation::NotByTechnician(ticket.id))
+            });
+        }
+        (Expected::Refused, Some(ticket)) => {
+            return Some(Violation::TicketThoughRefused(ticket.id));
+        }
+        (Expected::Refused, None) => return unfinished(alert, record),
+        (Expected::Open, Some(_)) | (Expected::Resolved, _) => {}
+    }
+    if let Some(violation) = unfinished(alert, record) {
+        return Some(violation);
+    }
+    let recorded = record.and_then(|record| match record.actual.as_ref()? {
+        Actual::Open(open) => Some((open.ticket_id, Some(open.company_id))),
+        Actual::Closed(closed) => Some((closed.ticket_id, closed.company_id)),
+    });
+    let (recorded, company) = recorded.unzip();
+    let found = ticket.map(|ticket| ticket.id);
+    if recorded != found {
+        return Some(Violation::OtherTicket { recorded, found });
+    }
+    let ticket = ticket.filter(|ticket| company.flatten() != Some(ticket.company));
+    ticket.map(|ticket| Violation::OtherCompany(ticket.id))
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::event::Severity;
+    use domain::record::{ClosedBy, Open};
+    use domain::{AlertId, PartnerId, SourceId, TenantId, TicketRef};
+    use jiff::Timestamp;
+
+    use super::*;
+
+    fn alert(id: &str, expected: Expected) -> ChaosAlert {
+        let key = AlertKey {
+            partner: PartnerId::parse("northwind").unwrap(),
+            tenant: TenantId::parse("acme-dental").unwrap(),
+            source: SourceId::parse("src_0123456789abcdefghijklmnop").unwrap(),
+            alert_id: AlertId::parse(id).unwrap(),
+        };
+        ChaosAlert {
+            key,
+            partner: 0,
+            expected,
+        }
+    }
+
+    fn ticket(alert: &ChaosAlert, id: u64, closed: bool) -> ReferencedTicket {
+        ReferencedTicket {
+            id,
+            ticket_ref: TicketRef::new(&alert.key, 1).to_string(),
+            company: 1,
+            closed,
+            closed_by: closed.then(|| INTEGRATION.to_owned()),
+        }
+    }
+
+    fn opened(alert: &ChaosAlert, ticket_id: u64) -> Record {
+        let open = Open {
+            ticket_id,
+            board_id: None,
+            company_id: 1,
+            epoch: 1,
+            opened_at: Timestamp::UNIX_EPOCH,
+            severity: Severity::High,
+            last_note_at: None,
+            noted_repeats: 0,
+            noted_resolved: false,
+            owes_reopened_note: false,
+            ticket_ref: None,
+        };
+        Record::new(alert.key.clone()).with_open(open)
+    }
+
+    fn blocked(alert: &ChaosAlert, reason: Blocked) -> Record {
+        Record::new(alert.key.clone()).with_blocked(reason, None, Timestamp::UNIX_EPOCH)
+    }
+
+    /// A good end: one alert is active, one was closed, one was resolved before it had a ticket, the
+    /// text of one is refused, and a technician closed the ticket of one.
+    fn good() -> (Vec<ChaosAlert>, Evidence) {
+        let alerts = vec![
+            alert("active", Expected::Open),
+            alert("closed", Expected::Resolved),
+            alert("never", Expected::Resolved),
+            alert("refused", Expected::Refused),
+            alert("taken", Expected::ByTechnician),
+        ];
+        let closed = opened(&alerts[1], 12).with_closed(12, 1, ClosedBy::Us, Timestamp::UNIX_EPOCH);
+        let records = [
+            opened(&alerts[0], 11),
+            closed,
+            Record::new(alerts[2].key.clone()),
+            blocked(&alerts[3], Blocked::Rejected("page".to_owned())),
+            opened(&alerts[4], 15),
+        ];
+        let mut taken = ticket(&alerts[4], 15, true);
+        taken.closed_by = Some("TSmith".to_owned());
+        let evidence = Evidence {
+            records: records
+                .into_iter()
+                .map(|record| (record.key.item_key(), record))
+                .collect(),
+            tickets: vec![
+                ticket(&alerts[0], 11, false),
+                ticket(&alerts[1], 12, true),
+                taken,
+            ],
+            dead_letters: 0,
+        };
+        (alerts, evidence)
+    }
+
+    /// The violations after a change.
+    fn found(change: impl Fn(&[ChaosAlert], &mut Evidence)) -> Vec<(String, Violation)> {
+        let (alerts, mut evidence) = good();
+        change(&alerts, &mut evidence);
+        let verdict = verdict(&alerts, &evidence);
+        assert_ne!(verdict, Verdict::default());
+        let named = |(key, violation): (AlertKey, Violation)| (key.alert_id.to_string(), violation);
+        verdict.alerts.into_iter().map(named).collect()
+    }
+
+    fn one(id: &str, violation: Violation) -> Vec<(String, Violation)> {
+        vec![(id.to_owned(), violation)]
+    }
+
+    #[test]
+    fn a_good_end_has_no_violation() {
+        let (alerts, evidence) = good();
+        assert_eq!(verdict(&alerts, &evidence), Verdict::default());
+    }
+
+    #[test]
+    fn a_duplicate_is_found_with_any_reference() {
+        let violations =
+            found(|alerts, evidence| evidence.tickets.push(ticket(&alerts[0], 13, true)));
+        assert_eq!(
+            violations,
+            one("active", Violation::Duplicates(vec![11, 13]))
+        );
+        let violations = found(|alerts, evidence| {
+            let ticket_ref = TicketRef::new(&alerts[1].key, 2).to_string();
+            evidence.tickets.push(ReferencedTicket {
+                id: 13,
+                ticket_ref,
+                company: 1,
+                closed: true,
+                closed_by: None,
+            });
+        });
+        assert_eq!(
+            violations,
+            one("closed", Violation::Duplicates(vec![12, 13]))
+        );
+    }
+
+    #[test]
+    fn a_lost_ticket_or_record_is_found() {
+        let violations = found(|_, evidence| drop(evidence.tickets.remove(0)));
+        assert_eq!(violations, one("active", Violation::NoTicket));
+        let violations = found(|alerts, evidence| {
+            evidence.tickets.remove(0);
+            evidence.records.remove(&alerts[0].key.item_key());
+        });
+        assert_eq!(violations, one("active", Violation::NoRecord));
+        let violations =
+            found(|alerts, evidence| drop(evidence.records.remove(&alerts[2].key.item_key())));
+        assert_eq!(violations, one("never", Violation::NoRecord));
+    }
+
+    #[test]
+    fn a_ticket_in_the_wrong_state_is_found() {
+        let violations = found(|_, evidence| evidence.tickets[1].closed = false);
+        assert_eq!(violations, one("closed", Violation::OpenThoughResolved(12)));
+        let violations = found(|_, evidence| evidence.tickets[0].closed = true);
+        assert_eq!(violations, one("active", Violation::ClosedThoughActive(11)));
+        let violations =
+            found(|alerts, evidence| evidence.tickets.push(ticket(&alerts[2], 13, false)));
+        assert_eq!(violations, one("never", Violation::OpenThoughResolved(13)));
+    }
+
+    #[test]
+    fn a_ticket_without_a_record_is_found() {
+        let violations =
+            found(|alerts, evidence| evidence.tickets.push(ticket(&alerts[2], 13, true)));
+        let other = Violation::OtherTicket {
+            recorded: None,
+            found: Some(13),
+        };
+        assert_eq!(violations, one("never", other));
+        let (alerts, mut evidence) = good();
+        evidence
+            .tickets
+            .push(ticket(&alert("unknown", Expected::Open), 13, false));
+        assert_eq!(verdict(&alerts, &evidence).foreign_tickets.len(), 1);
+    }
+
+    #[test]
+    fn a_ticket_for_another_company_is_found() {
+        let violations = found(|_, evidence| evidence.tickets[1].company = 2);
+        assert_eq!(violations, one("closed", Violation::OtherCompany(12)));
+    }
+
+    #[test]
+    fn blocked_alerts_and_dead_letters_are_found() {
+        let violations = found(|alerts, evidence| {
+            evidence.tickets.remove(0);
+            let blocked = blocked(&alerts[0], Blocked::ConnectionBroken);
+            evidence.records.insert(alerts[0].key.item_key(), blocked);
+        });
+        assert_eq!(
+            violations,
+            one(
+                "active",
+                Violation::Blocked(Blocked::ConnectionBroken.to_string())
+            )
+        );
+        assert_eq!(found(|_, evidence| evidence.dead_letters = 1), []);
+    }
+
+    #[test]
+    fn a_refused_text_blocks_the_alert_not_the_connection() {
+        for reason in [
+            Blocked::ConnectionBroken,
+            Blocked::ConnectionUnavailable,
+            Blocked::Throttled,
+            Blocked::MissingRight("service_tickets.add".to_owned()),
+        ] {
+            let violations = found(|alerts, evidence| {
+                let blocked = blocked(&alerts[3], reason.clone());
+                evidence.records.insert(alerts[3].key.item_key(), blocked);
+            });
+            assert_eq!(
+                violations,
+                one("refused", Violation::Blocked(reason.to_string()))
+            );
+        }
+        let violations = found(|alerts, evidence| {
+            let record = Record::new(alerts[3].key.clone());
+            evidence.records.insert(alerts[3].key.item_key(), record);
+        });
+        assert_eq!(violations, one("refused", Violation::Unfinished));
+        let violations =
+            found(|alerts, evidence| evidence.tickets.push(ticket(&alerts[3], 14, false)));
+        assert_eq!(
+            violations,
+            one("refused", Violation::TicketThoughRefused(14))
+        );
+    }
+
+    #[test]
+    fn a_ticket_closed_by_a_technician_stays_closed() {
+        let violations = found(|_, evidence| {
+            evidence.tickets[2].closed = false;
+            evidence.tickets[2].closed_by = None;
+        });
+        assert_eq!(violations, one("taken", Violation::NotByTechnician(15)));
+        let violations =
+            found(|_, evidence| evidence.tickets[2].closed_by = Some(INTEGRATION.to_owned()));
+        assert_eq!(violations, one("taken", Violation::NotByTechnician(15)));
+        let violations =
+            found(|alerts, evidence| evidence.tickets.push(ticket(&alerts[4], 16, false)));
+        assert_eq!(
+            violations,
+            one("taken", Violation::Duplicates(vec![15, 16]))
+        );
+        let violations = found(|_, evidence| drop(evidence.tickets.remove(2)));
+        assert_eq!(violations, one("taken", Violation::NoTicket));
+    }
+}

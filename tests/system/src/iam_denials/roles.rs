@@ -1,0 +1,288 @@
+//! What each function's role must allow and deny.
+
+use local_stack::empty_stack::MAIL_FROM;
+
+use super::call::IamCall;
+use super::requests::{
+    access, administration_of_queue, administration_of_secret, administration_of_table,
+    batch_get_item, consuming, create_secret, delete_item, delete_secret, get_item, get_secret,
+    invoke, list, mail, put_secret, query, queue_attributes, reads, restore_secret, send, sending,
+    unrelated, update_item, writes, writes_of_access,
+};
+use super::resources::ResourceNames;
+
+/// The calls of a function's role.
+pub(super) struct RolePermissions {
+    /// What root does first, so that the role's calls find their resources.
+    pub(super) prepare: Vec<IamCall>,
+    pub(super) allowed: Vec<IamCall>,
+    pub(super) denied: Vec<IamCall>,
+}
+
+pub(super) fn ingest(names: &ResourceNames) -> RolePermissions {
+    let mut denied = Vec::new();
+    for table in [&names.alerts, &names.config] {
+        denied.extend(reads(table));
+        denied.extend(writes(table));
+        denied.extend(administration_of_table(table));
+    }
+    denied.extend(access(&names.access, &[]));
+    // It sends to its queue, but neither receives from it nor reads its attributes.
+    denied.extend(consuming(&names.queue, &names.queue_url));
+    denied.push(queue_attributes(&names.queue, &names.queue_url));
+    denied.extend(administration_of_queue(&names.queue, &names.queue_url));
+    denied.extend(sending(&names.dead_letters, &names.dead_letters_url));
+    denied.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    for name in [
+        &names.connection_secret,
+        &names.client_id_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ] {
+        denied.push(get_secret(name));
+    }
+    denied.extend(administration_of_secret(&names.source_secret));
+    denied.extend(unrelated(&names.ingest, &names.tickets));
+    RolePermissions {
+        prepare: vec![],
+        // The message becomes a dead letter of the stack, which is stopped soon.
+        allowed: vec![
+            get_secret(&names.source_secret),
+            send(&names.queue, &names.queue_url),
+        ],
+        denied,
+    }
+}
+
+pub(super) fn tickets(names: &ResourceNames) -> RolePermissions {
+    let mut denied = Vec::new();
+    let allowed_reads = [
+        (&names.alerts, ["GetItem", "BatchGetItem"].as_slice()),
+        (&names.config, &["BatchGetItem"]),
+    ];
+    for (table, allowed) in allowed_reads {
+        // It may get, put and update items by key. It lists nothing and deletes nothing.
+        denied.extend(
+            reads(table)
+                .into_iter()
+                .filter(|call| !allowed.contains(&call.operation)),
+        );
+        denied.push(delete_item(table));
+        denied.extend(administration_of_table(table));
+    }
+    denied.extend(access(&names.access, &["BatchGetItem"]));
+    // A consumer that sends to its own queue would be a loop.
+    denied.extend(sending(&names.queue, &names.queue_url));
+    denied.extend(administration_of_queue(&names.queue, &names.queue_url));
+    denied.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    for name in [
+        &names.source_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ] {
+        denied.push(get_secret(name));
+    }
+    denied.extend(administration_of_secret(&names.connection_secret));
+    denied.extend(unrelated(&names.tickets, &names.ingest));
+    let allowed = vec![
+        get_secret(&names.connection_secret),
+        get_secret(&names.client_id_secret),
+        get_item(&names.alerts),
+        batch_get_item(&names.config),
+        batch_get_item(&names.access),
+        queue_attributes(&names.queue, &names.queue_url),
+    ];
+    RolePermissions {
+        prepare: vec![],
+        allowed,
+        denied,
+    }
+}
+
+pub(super) fn reconcile(names: &ResourceNames) -> RolePermissions {
+    // Apart from the lists it reads and writes single records, after a table was lost. It writes no
+    // batches and deletes nothing.
+    let alerts = &names.alerts;
+    let others = reads(alerts).into_iter().chain(writes(alerts));
+    let mut denied: Vec<_> = others
+        .filter(|call| !matches!(call.operation, "GetItem" | "UpdateItem"))
+        .collect();
+    denied.extend(administration_of_table(&names.alerts));
+    let config = &names.config;
+    let others = reads(config).into_iter().chain(writes(config));
+    denied.extend(
+        others.filter(|call| !matches!(call.operation, "GetItem" | "Query" | "UpdateItem")),
+    );
+    denied.extend(administration_of_table(config));
+    denied.extend(access(&names.access, &["GetItem", "Query"]));
+    // It sends to the queue, but neither receives from it nor reads its attributes.
+    denied.extend(consuming(&names.queue, &names.queue_url));
+    denied.push(queue_attributes(&names.queue, &names.queue_url));
+    denied.extend(administration_of_queue(&names.queue, &names.queue_url));
+    denied.extend(sending(&names.dead_letters, &names.dead_letters_url));
+    denied.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    for name in [
+        &names.source_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ] {
+        denied.push(get_secret(name));
+    }
+    denied.extend(administration_of_secret(&names.connection_secret));
+    // It may invoke itself, but no other function.
+    denied.extend([invoke(&names.ingest), invoke(&names.health)]);
+    denied.extend(unrelated(&names.reconcile, &names.tickets));
+    let allowed = vec![
+        list(&names.alerts, "by_state", "state_of"),
+        list(&names.alerts, "by_look", "look_of"),
+        get_item(alerts),
+        update_item(alerts),
+        list(config, "due", "due_of"),
+        get_item(config),
+        update_item(config),
+        get_item(&names.access),
+        query(&names.access),
+        send(&names.queue, &names.queue_url),
+        get_secret(&names.connection_secret),
+        get_secret(&names.client_id_secret),
+        invoke(&names.reconcile),
+    ];
+    RolePermissions {
+        prepare: vec![],
+        allowed,
+        denied,
+    }
+}
+
+pub(super) fn health(names: &ResourceNames) -> RolePermissions {
+    // It lists blocked alerts. It reads and writes no record.
+    let alerts = &names.alerts;
+    let mut denied: Vec<_> = reads(alerts).into_iter().chain(writes(alerts)).collect();
+    denied.push(list(alerts, "by_look", "look_of"));
+    denied.extend(administration_of_table(alerts));
+    let config = &names.config;
+    let others = reads(config).into_iter().chain(writes(config));
+    denied.extend(
+        others.filter(|call| !matches!(call.operation, "GetItem" | "Query" | "UpdateItem")),
+    );
+    denied.extend(administration_of_table(config));
+    denied.extend(access(&names.access, &["GetItem", "Query"]));
+    for (name, url) in [
+        (&names.queue, &names.queue_url),
+        (&names.dead_letters, &names.dead_letters_url),
+    ] {
+        denied.extend(sending(name, url));
+        denied.extend(consuming(name, url));
+    }
+    denied.push(queue_attributes(&names.queue, &names.queue_url));
+    denied.extend(administration_of_queue(&names.queue, &names.queue_url));
+    for name in [
+        &names.source_secret,
+        &names.other_source_secret,
+        &names.other_connection_secret,
+    ] {
+        denied.push(get_secret(name));
+    }
+    denied.extend(administration_of_secret(&names.connection_secret));
+    // It may invoke itself, but no other function.
+    denied.extend([invoke(&names.ingest), invoke(&names.reconcile)]);
+    // As for setup.
+    let unrelated = unrelated(&names.health, &names.tickets).into_iter();
+    denied.extend(unrelated.filter(|call| call.operation != "SendEmail"));
+    let allowed = vec![
+        list(alerts, "by_state", "state_of"),
+        list(config, "due", "due_of"),
+        get_item(config),
+        update_item(config),
+        get_item(&names.access),
+        query(&names.access),
+        get_secret(&names.connection_secret),
+        get_secret(&names.client_id_secret),
+        mail(MAIL_FROM),
+        invoke(&names.health),
+    ];
+    RolePermissions {
+        prepare: vec![],
+        allowed,
+        denied,
+    }
+}
+
+pub(super) fn setup(names: &ResourceNames) -> RolePermissions {
+    // It lists blocked alerts and reads single records. Only `tickets` writes them.
+    let alerts = &names.alerts;
+    let others = reads(alerts).into_iter().chain(writes(alerts));
+    let mut denied: Vec<_> = others.filter(|call| call.operation != "GetItem").collect();
+    denied.push(list(alerts, "by_look", "look_of"));
+    denied.extend(administration_of_table(alerts));
+    // It writes partners' settings, one item at a time, and scans no table.
+    let (config, access) = (&names.config, &names.access);
+    let no_need = |call: &IamCall| matches!(call.operation, "Scan" | "PutItem" | "DeleteItem");
+    let of_config = reads(config).into_iter().chain(writes(config));
+    let (of_config, allowed_of_config): (Vec<_>, Vec<_>) = of_config.partition(no_need);
+    denied.extend(of_config);
+    denied.push(list(config, "due", "due_of"));
+    denied.extend(administration_of_table(config));
+    let of_access = reads(access).into_iter().chain(writes_of_access(access));
+    let (of_access, allowed_of_access): (Vec<_>, Vec<_>) =
+        of_access.partition(|call| call.operation == "Scan");
+    denied.extend(of_access);
+    denied.extend(administration_of_table(access));
+    // It sends to the queue, but neither receives from it nor reads its attributes.
+    denied.extend(consuming(&names.queue, &names.queue_url));
+    denied.push(queue_attributes(&names.queue, &names.queue_url));
+    denied.extend(administration_of_queue(&names.queue, &names.queue_url));
+    denied.extend(sending(&names.dead_letters, &names.dead_letters_url));
+    denied.extend(consuming(&names.dead_letters, &names.dead_letters_url));
+    for name in [&names.other_source_secret, &names.other_connection_secret] {
+        denied.push(get_secret(name));
+        denied.push(put_secret(name));
+        denied.push(create_secret(&format!("{name}-new")));
+    }
+    // It reads the operator's secret. Secrets of sources and connections it only replaces.
+    denied.extend(administration_of_secret(&names.client_id_secret));
+    for name in [&names.source_secret, &names.connection_secret] {
+        let others = administration_of_secret(name).into_iter();
+        denied.extend(
+            others.filter(|call| !matches!(call.operation, "PutSecretValue" | "RestoreSecret")),
+        );
+    }
+    for function in [&names.ingest, &names.reconcile, &names.health] {
+        denied.push(invoke(function));
+    }
+    // The emulator does not know a mail's sender (see `local_stack::empty_stack`). A rule over the
+    // template's text covers it.
+    let unrelated = unrelated(&names.setup, &names.tickets).into_iter();
+    denied.extend(unrelated.filter(|call| call.operation != "SendEmail"));
+    let new_source = format!("{}-new", names.source_secret);
+    let new_connection = format!("{}-new", names.connection_secret);
+    let deleted_source = format!("{}-deleted", names.source_secret);
+    let deleted_connection = format!("{}-deleted", names.connection_secret);
+    let prepare = [&deleted_source, &deleted_connection];
+    let prepare = prepare
+        .into_iter()
+        .flat_map(|name| [create_secret(name), delete_secret(name)]);
+    let mut allowed = vec![
+        list(alerts, "by_state", "state_of"),
+        get_item(alerts),
+        send(&names.queue, &names.queue_url),
+        get_secret(&names.client_id_secret),
+        get_secret(&names.source_secret),
+        get_secret(&names.connection_secret),
+        create_secret(&new_source),
+        put_secret(&new_source),
+        restore_secret(&deleted_source),
+        create_secret(&new_connection),
+        put_secret(&new_connection),
+        restore_secret(&deleted_connection),
+        mail(MAIL_FROM),
+        invoke(&names.setup),
+    ];
+    allowed.extend(allowed_of_config);
+    allowed.extend(allowed_of_access);
+    RolePermissions {
+        prepare: prepare.collect(),
+        allowed,
+        denied,
+    }
+}

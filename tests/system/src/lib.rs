@@ -1,0 +1,11 @@
+//! Tests of the deployed template. Each starts a stack of its own on this machine.
+//! `tests/deployed.rs` lists them.
+
+pub mod calls;
+pub mod chaos;
+pub mod iam_denials;
+pub mod isolation;
+pub mod restore;
+pub mod scale;
+pub mod smoke;
+mod table;

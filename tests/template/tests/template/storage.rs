@@ -1,0 +1,68 @@
+//! Rules about logs and tables.
+
+use std::collections::BTreeMap;
+
+use crate::template::{Template, attribute_of};
+
+pub(crate) fn logs(template: &Template) -> Vec<String> {
+    let groups = template.of_type("AWS::Logs::LogGroup");
+    let mut wrong = Vec::new();
+    for (name, group) in &groups {
+        if template
+            .largest(&group["Properties"]["RetentionInDays"])
+            .is_none()
+        {
+            wrong.push(format!("{name} never deletes its logs"));
+        }
+    }
+    let mut owners = BTreeMap::new();
+    for (name, function) in template.functions() {
+        let group = function["Properties"]["LoggingConfig"]["LogGroup"]["Ref"].as_str();
+        match group.filter(|group| groups.contains_key(group)) {
+            None => wrong.push(format!("{name} logs to no log group of the template")),
+            Some(group) => {
+                if let Some(other) = owners.insert(group, name) {
+                    wrong.push(format!("{name} and {other} share {group}"));
+                }
+            }
+        }
+    }
+    for (name, stage) in template.of_type("AWS::ApiGatewayV2::Stage") {
+        let group = attribute_of(&stage["Properties"]["AccessLogSettings"]["DestinationArn"]);
+        if group.is_none_or(|group| !groups.contains_key(group)) {
+            wrong.push(format!("{name} has no access log"));
+        }
+    }
+    wrong
+}
+
+pub(crate) fn tables(template: &Template) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (name, table) in template.of_type("AWS::DynamoDB::Table") {
+        let properties = &table["Properties"];
+        for (holds, what) in [
+            (
+                properties["SSESpecification"]["SSEEnabled"] == true,
+                "is not encrypted",
+            ),
+            (
+                properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+                    == true,
+                "cannot be restored",
+            ),
+            (
+                table["DeletionPolicy"] == "Retain",
+                "is deleted with the stack",
+            ),
+            (
+                table["UpdateReplacePolicy"] == "Retain",
+                "is deleted when it is replaced",
+            ),
+        ] {
+            if !holds {
+                wrong.push(format!("{name} {what}"));
+            }
+        }
+    }
+    wrong
+}

@@ -1,0 +1,177 @@
+//! The operator of a local stack: an IAM user who may call the operator API and nothing else, and
+//! the client that signs as this user.
+
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, ensure};
+use aws_credential_types::Credentials;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use domain::{PartnerId, SourceId};
+use reqwest::{Method, Response, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::emulator::{Emulator, REGION, http_client};
+
+const USER: &str = "ticketbridge-operator";
+/// The name of a deployed API in IAM policies and signatures.
+const SERVICE: &str = "execute-api";
+
+/// Calls the operator API of one stack.
+#[derive(Debug)]
+pub struct OperatorClient {
+    http: reqwest::Client,
+    url: String,
+    keys: Credentials,
+}
+
+/// A source that was just created. The API returns its secret only then.
+#[derive(Debug, Deserialize)]
+pub struct NewSource {
+    pub id: SourceId,
+    pub secret: String,
+}
+
+impl OperatorClient {
+    /// Creates the IAM user and its keys.
+    ///
+    /// # Errors
+    /// When the emulator refuses, for instance because the user exists.
+    pub async fn create_user(emulator: &Emulator, api_id: &str) -> Result<Self> {
+        let arn = format!("arn:aws:execute-api:{REGION}:*:{api_id}/*/*/v1/operator/*");
+        let policy = json!({
+            "Version": "2012-10-17",
+            "Statement": [{ "Effect": "Allow", "Action": "execute-api:Invoke", "Resource": arn }],
+        });
+        let user = json!({ "UserName": USER });
+        let calls = [
+            json!({ "service": "iam", "operation": "CreateUser", "parameters": user }),
+            json!({ "service": "iam", "operation": "PutUserPolicy", "parameters": {
+                "UserName": USER, "PolicyName": "operate", "PolicyDocument": policy.to_string(),
+            } }),
+            json!({ "service": "iam", "operation": "CreateAccessKey", "parameters": user }),
+        ];
+        let created = emulator.call_all(&calls).await?.pop();
+        let created = created.as_ref().map(|created| &created["AccessKey"]);
+        let key = |member: &str| {
+            let text = created.and_then(|created| created[member].as_str());
+            text.with_context(|| format!("the operator's key has no {member}"))
+        };
+        let (id, secret) = (key("AccessKeyId")?, key("SecretAccessKey")?);
+        let keys = Credentials::new(id, secret, None, None, "operator");
+        Self::with_keys(emulator, api_id, keys)
+    }
+
+    /// A client that signs with any keys.
+    pub fn with_keys(emulator: &Emulator, api_id: &str, keys: Credentials) -> Result<Self> {
+        Ok(Self {
+            http: http_client()?,
+            // The path has no stage: clients differ in how they sign its `$` (curl 7 leaves it
+            // as it is).
+            url: format!(
+                "{}/_aws/execute-api/{api_id}/v1/operator",
+                emulator.endpoint()
+            ),
+            keys,
+        })
+    }
+
+    /// The API's address: the emulator's own, since the signature covers host and path.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn keys(&self) -> &Credentials {
+        &self.keys
+    }
+
+    /// Creates a partner, or renames it.
+    pub async fn put_partner(&self, partner: &PartnerId, name: &str) -> Result<()> {
+        let path = format!("/partners/{partner}");
+        self.call(Method::PUT, &path, Some(&json!({ "name": name })))
+            .await?;
+        Ok(())
+    }
+
+    /// Creates a source of one partner.
+    pub async fn new_source(&self, name: &str, partner: &PartnerId) -> Result<NewSource> {
+        let body = json!({ "name": name, "partner": partner });
+        let created = self.call(Method::POST, "/sources", Some(&body)).await?;
+        serde_json::from_value(created).context("the operator API returned a source without secret")
+    }
+
+    /// A link to the partner's page. It works once, within a day.
+    pub async fn new_link(&self, partner: &PartnerId) -> Result<String> {
+        let path = format!("/partners/{partner}/links");
+        let created = self.call(Method::POST, &path, Some(&json!({}))).await?;
+        let url = created["url"].as_str();
+        url.map(str::to_owned)
+            .context("the operator API returned a link without url")
+    }
+
+    /// Sets the partner's emergency contact. It needs no confirmation.
+    pub async fn set_contact(&self, partner: &PartnerId, address: &str) -> Result<()> {
+        let path = format!("/partners/{partner}/contact");
+        let contact = json!({ "address": address });
+        let answer = self.send(Method::PUT, &path, Some(&contact)).await?;
+        ensure!(
+            answer.status().is_success(),
+            "PUT {path}: {}",
+            answer.status()
+        );
+        Ok(())
+    }
+
+    /// The status of the answer to a request for the list of partners.
+    pub async fn try_partners(&self) -> Result<StatusCode> {
+        Ok(self.send(Method::GET, "/partners", None).await?.status())
+    }
+
+    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value> {
+        let what = format!("{method} /v1/operator{path}");
+        let answer = self.send(method, path, body).await?;
+        let status = answer.status();
+        let text = answer.text().await?;
+        ensure!(status.is_success(), "{what}: {status}: {text}");
+        serde_json::from_str(&text).with_context(|| format!("{what}: not JSON: {text}"))
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Response> {
+        let url = format!("{}{path}", self.url);
+        let body = body.map(Value::to_string).unwrap_or_default();
+        let mut request = self.http.request(method.clone(), &url);
+        for (name, value) in signature(&self.keys, &method, &url, body.as_bytes())? {
+            request = request.header(name, value);
+        }
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json");
+        }
+        let answer = request.body(body).send().await;
+        answer.with_context(|| format!("{method} {url}"))
+    }
+}
+
+/// The headers that sign a request.
+fn signature(
+    keys: &Credentials,
+    method: &Method,
+    url: &str,
+    body: &[u8],
+) -> Result<Vec<(String, String)>> {
+    let identity = keys.clone().into();
+    let parameters = SigningParams::builder()
+        .identity(&identity)
+        .region(REGION)
+        .name(SERVICE)
+        .time(SystemTime::now())
+        .settings(SigningSettings::default())
+        .build()?;
+    let body = SignableBody::Bytes(body);
+    let request = SignableRequest::new(method.as_str(), url, std::iter::empty(), body)?;
+    let (instructions, _) = sign(request, &parameters.into())?.into_parts();
+    let headers = instructions.headers();
+    Ok(headers
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect())
+}

@@ -1,0 +1,43 @@
+//! Records the commands in the history of the partner that they concern.
+
+use std::collections::BTreeMap;
+
+use anyhow::Result;
+use domain::PartnerId;
+use jiff::Timestamp;
+use ring::rand::SystemRandom;
+use store::{AccessTable, Actor, AuditEntry};
+
+use crate::target::Target;
+
+/// Writes to the histories of a stack's partners.
+pub(crate) struct HistoryWriter(AccessTable);
+
+impl HistoryWriter {
+    /// Commands create it before they change anything, so that a missing table name is noticed in
+    /// time.
+    pub(crate) fn new(target: &Target) -> Result<Self> {
+        let table = target.access_table()?.to_owned();
+        Ok(Self(AccessTable::new(&target.aws, table)))
+    }
+
+    /// Adds an entry for an action that was done. A failure is only printed, because the action is
+    /// done already.
+    pub(crate) async fn add(&self, partner: &PartnerId, what: &str, detail: &[(&str, String)]) {
+        let detail = detail.iter();
+        let detail = detail.map(|(name, value)| ((*name).to_owned(), value.clone()));
+        let entry = AuditEntry {
+            at: Timestamp::now(),
+            who: Actor::Operator,
+            what: what.to_owned(),
+            detail: detail.collect::<BTreeMap<_, _>>(),
+        };
+        let n = ring::rand::generate::<[u8; 8]>(&SystemRandom::new());
+        let n = n
+            .map(|n| u64::from_be_bytes(n.expose()))
+            .unwrap_or_default();
+        if let Err(err) = self.0.add_audit(partner, &entry, n).await {
+            println!("{partner}: cannot add `{what}` to the history: {err}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `ticketbridge rebuild`: an operator runs it after the alerts table was restored from a backup,
+//! before the queue is read again.
+//!
+//! It marks the table's ticket index as incomplete, partner by partner, each with one conditional
+//! write. So it may be interrupted anywhere and run again.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, bail};
+use domain::PartnerId;
+use domain::ticket_index::{TicketIndex, TicketIndexState};
+use jiff::Timestamp;
+use store::{AccessTable, Alerts, Due, Task};
+
+use crate::aws_environment::AwsEnvironment;
+use crate::history::HistoryWriter;
+use crate::target::{Target, TargetOptions};
+
+/// Partners in one page of the list.
+const PAGE: u16 = 100;
+
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = "docs/operator-guide.md describes the steps before and after.")]
+pub struct RebuildOptions {
+    #[command(flatten)]
+    target: TargetOptions,
+    /// Only this partner; may be given several times
+    #[arg(long = "partner", value_name = "ID", value_parser = parse_partner)]
+    partners: Vec<PartnerId>,
+    /// Changes nothing, and shows each partner's state
+    #[arg(long)]
+    dry_run: bool,
+}
+
+fn parse_partner(text: &str) -> Result<PartnerId, String> {
+    PartnerId::parse(text).map_err(|err| err.to_string())
+}
+
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct RebuildSummary {
+    /// Partners whose tickets are imported again, or would be.
+    pub rebuilding: usize,
+    /// Partners without a ConnectWise connection.
+    pub unconnected: usize,
+    /// Partners that failed.
+    pub failed: Vec<String>,
+}
+
+/// # Errors
+/// When the stack is not found, or a partner failed.
+pub async fn run(options: &RebuildOptions, aws: &AwsEnvironment) -> Result<()> {
+    let target = options.target.open(aws).await?;
+    let summary = rebuild(&target, &options.partners, options.dry_run).await?;
+    let verb = if options.dry_run {
+        "to be rebuilt"
+    } else {
+        "rebuilding"
+    };
+    println!(
+        "{} {verb}, {} without a connection, {} failed",
+        summary.rebuilding,
+        summary.unconnected,
+        summary.failed.len()
+    );
+    if options.dry_run {
+        println!("nothing was changed");
+    }
+    if !summary.failed.is_empty() {
+        bail!("run it again for {}", summary.failed.join(", "));
+    }
+    Ok(())
+}
+
+/// As [`run`], on a stack that was found already; for all partners if `only` is empty.
+pub async fn rebuild(target: &Target, only: &[PartnerId], dry_run: bool) -> Result<RebuildSummary> {
+    let rebuilder = Rebuilder {
+        alerts: Alerts::new(&target.aws, target.alerts_table()?.to_owned()),
+        access: AccessTable::new(&target.aws, target.access_table()?.to_owned()),
+        history: HistoryWriter::new(target)?,
+        due: Due::new(&target.aws, target.config_table()?.to_owned()),
+        dry_run,
+    };
+    let mut summary = RebuildSummary::default();
+    let mut unseen: BTreeSet<&PartnerId> = only.iter().collect();
+    let mut from = None;
+    loop {
+        let page = rebuilder.access.partners(from.as_ref(), PAGE).await?;
+        for entry in page.entries {
+            let is_named = unseen.remove(&entry.id);
+            if !only.is_empty() && !is_named {
+                continue;
+            }
+            match rebuilder.rebuild(&entry.id).await {
+                Ok(PartnerRebuild::Started(state)) => {
+                    summary.rebuilding += 1;
+                    println!("{}: {state}", entry.id);
+                }
+                Ok(PartnerRebuild::Unconnected) => {
+                    summary.unconnected += 1;
+                    println!("{}: no connection, nothing to rebuild", entry.id);
+                }
+                Err(err) => {
+                    println!("{}: failed: {err:#}", entry.id);
+                    summary.failed.push(entry.id.to_string());
+                }
+            }
+        }
+        match page.next {
+            Some(next) => from = Some(next),
+            None => break,
+        }
+    }
+    for id in unseen {
+        println!("{id}: no such partner");
+        summary.failed.push(id.to_string());
+    }
+    Ok(summary)
+}
+
+enum PartnerRebuild {
+    /// With the state of the ticket index, for the operator.
+    Started(String),
+    Unconnected,
+}
+
+struct Rebuilder {
+    alerts: Alerts,
+    access: AccessTable,
+    history: HistoryWriter,
+    due: Due,
+    dry_run: bool,
+}
+
+impl Rebuilder {
+    /// If the process dies between the two writes, reconcile rebuilds the partner at its next
+    /// regular time.
+    async fn rebuild(&self, partner: &PartnerId) -> Result<PartnerRebuild> {
+        let Some(connection) = self.access.connection(partner).await? else {
+            return Ok(PartnerRebuild::Unconnected);
+        };
+        let (epoch, now) = (connection.epoch, Timestamp::now());
+        let before = describe(self.alerts.ticket_index(partner).await?.as_ref());
+        if self.dry_run {
+            return Ok(PartnerRebuild::Started(format!("epoch {epoch}, {before}")));
+        }
+        if !self.alerts.rebuild_memory(partner, epoch, now).await? {
+            bail!(
+                "the connection has epoch {epoch}, but the alerts table has a later one: {before}"
+            );
+        }
+        self.history.add(partner, "rebuilding_began", &[]).await;
+        self.due
+            .bring_forward(partner, Task::Reconcile, now)
+            .await?;
+        Ok(PartnerRebuild::Started(format!(
+            "epoch {epoch}, was {before}; rebuilding starts at the next tick"
+        )))
+    }
+}
+
+fn describe(index: Option<&TicketIndex>) -> String {
+    let Some(index) = index else {
+        return "without a ticket index".to_owned();
+    };
+    let (epoch, imported) = (index.epoch, index.imported);
+    match index.state {
+        TicketIndexState::Complete => format!("complete, epoch {epoch}"),
+        TicketIndexState::Rebuilding => {
+            format!("rebuilding, epoch {epoch}, {imported} tickets imported")
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Runs the tests of the deployed template (`tests/system`) with their output shown. Each of them
+//! starts a stack of its own and stops it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+use local_stack::environment;
+use local_stack::process::ProcessGroup;
+use tokio::process::Command;
+
+use crate::cargo_tool::NEXTEST;
+
+/// A test's stack has many processes to stop after Ctrl-C.
+const GRACE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SystemTest {
+    Smoke,
+    Restore,
+    IamDenials,
+    Chaos,
+    Calls,
+    Scale,
+    Isolation,
+}
+
+impl SystemTest {
+    /// The name of the test function.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Smoke => "smoke",
+            Self::Restore => "restore",
+            Self::IamDenials => "iam_denials",
+            Self::Chaos => "chaos",
+            Self::Calls => "calls",
+            Self::Scale => "scale",
+            Self::Isolation => "isolation",
+        }
+    }
+}
+
+#[derive(Debug, Default, Clone, Copy, clap::Args)]
+pub(crate) struct ChaosOptions {
+    /// Repeats the scenarios and deliveries of an earlier run; a failed run prints its seed
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+pub(crate) async fn run(test: SystemTest) -> Result<()> {
+    let command = nextest(test).await?;
+    run_to_end(test, command).await
+}
+
+pub(crate) async fn chaos(options: ChaosOptions) -> Result<()> {
+    let mut command = nextest(SystemTest::Chaos).await?;
+    if let Some(seed) = options.seed {
+        command.env("TICKETBRIDGE_CHAOS_SEED", seed.to_string());
+    }
+    run_to_end(SystemTest::Chaos, command).await
+}
+
+/// The smoke test without nextest, so that a first look at the project installs as little as
+/// possible.
+pub(crate) async fn demo() -> Result<()> {
+    let started = Instant::now();
+    let test = SystemTest::Smoke;
+    let mut cargo = environment::cargo(&["test", "--quiet", "--package", "system"]);
+    cargo.args(["--test", "deployed", "--", "--ignored", "--nocapture"]);
+    cargo.args(["--exact", test.name()]);
+    run_to_end(test, cargo).await?;
+    println!(
+        "Every check passed, in {:.0} s; everything is stopped.",
+        started.elapsed().as_secs_f64()
+    );
+    Ok(())
+}
+
+async fn nextest(test: SystemTest) -> Result<Command> {
+    let mut command = NEXTEST.ensure().await?.command();
+    command.args(["run", "--package", "system", "--test", "deployed"]);
+    command.args(["--run-ignored", "only", "--no-capture"]);
+    command.args(["-E", &format!("test(={})", test.name())]);
+    Ok(command)
+}
+
+async fn run_to_end(test: SystemTest, command: Command) -> Result<()> {
+    let name = format!("the test `{}`", test.name());
+    let mut process = ProcessGroup::start(&name, command)?.with_grace(GRACE);
+    let status = process.wait().await?;
+    if !status.success() {
+        bail!("{name} failed ({status})");
+    }
+    Ok(())
+}
