@@ -1,10 +1,10 @@
-// What the page cannot do without a script: read the token behind a link's "#", say what is wrong beside the form that was sent (so that a
-// key need not be pasted again), and go on with long work by itself. Everything else is plain HTML.
+// What needs a script: reading the token behind a link's "#", showing a problem beside the form that
+// was sent (so that a key need not be pasted again), and continuing long work. All else is plain HTML.
 "use strict";
 
 const JSON_TYPE = "application/json";
 
-/** Sends a form or JSON; answers what the server says, a problem included. */
+/** Sends a form or JSON; returns the response, which may be a problem. */
 async function send(path, body, contentType) {
   let answer;
   try {
@@ -17,28 +17,28 @@ async function send(path, body, contentType) {
     return { detail: "The server cannot be reached. Check your connection and try again." };
   }
   if (answer.status === 401) {
-    // The session is over: the page behind this address says what to do.
-    return { detail: "You are signed out. Load the page again to see how to come back.", status: 401 };
+    // The session has ended. The page at this address says what to do.
+    return { detail: "You are signed out. Load the page again to request a new link.", status: 401 };
   }
   const unreadable = { detail: `The server answered ${answer.status}. Please try again in a moment.` };
-  const said = await answer.json().catch(() => unreadable);
-  return answer.ok || said.detail ? said : unreadable;
+  const result = await answer.json().catch(() => unreadable);
+  return answer.ok || result.detail ? result : unreadable;
 }
 
-/** Shows what is wrong: behind the field that it is about, or on top of the form. */
-function tell(form, said) {
+/** Shows a problem after its field, or at the top of the form. */
+function showProblem(form, result) {
   for (const field of form.querySelectorAll("[aria-invalid]")) {
     field.removeAttribute("aria-invalid");
     field.removeAttribute("aria-errormessage");
   }
-  for (const old of form.querySelectorAll("[data-said]")) old.remove();
+  for (const old of form.querySelectorAll("[data-problem]")) old.remove();
   const alert = document.createElement("p");
   alert.className = "problem";
-  alert.id = "said";
-  alert.dataset.said = "";
+  alert.id = "problem";
+  alert.dataset.problem = "";
   alert.setAttribute("role", "alert");
-  alert.textContent = said.detail;
-  const field = fieldOf(form, said.field);
+  alert.textContent = result.detail;
+  const field = fieldOf(form, result.field);
   if (field) {
     field.closest("details")?.setAttribute("open", "");
     field.setAttribute("aria-invalid", "true");
@@ -51,15 +51,15 @@ function tell(form, said) {
   alert.scrollIntoView({ block: "center" });
 }
 
-/** The field of this name; the first one where several have it. Long work is told of in a section, which has no fields. */
+/** The field of this name, or the first of several. Long work is shown in a section without fields. */
 function fieldOf(form, name) {
   const named = name && form.elements?.namedItem(name);
   const field = named instanceof RadioNodeList ? named[0] : named;
   return field instanceof HTMLElement && field.type !== "hidden" ? field : null;
 }
 
-/** Sends the form without leaving the page, unless all is well. */
-async function submitted(event) {
+/** Sends the form. The browser leaves the page only if there is no problem. */
+async function submitForm(event) {
   const form = event.target;
   if (form.method !== "post") return;
   event.preventDefault();
@@ -67,14 +67,14 @@ async function submitted(event) {
   for (const button of buttons) button.disabled = true;
   form.setAttribute("aria-busy", "true");
   const fields = new URLSearchParams(new FormData(form, event.submitter));
-  const said = await send(form.getAttribute("action") ?? location.pathname, fields, "application/x-www-form-urlencoded");
+  const result = await send(form.getAttribute("action") ?? location.pathname, fields, "application/x-www-form-urlencoded");
   form.removeAttribute("aria-busy");
   for (const button of buttons) button.disabled = false;
-  if (said.next) goTo(said.next);
-  else tell(form, said);
+  if (result.next) goTo(result.next);
+  else showProblem(form, result);
 }
 
-/** Shows a page of this site anew, even if it is the one that is shown. */
+/** Loads a page of this site, even if it is the present one. */
 function goTo(path) {
   const here = location.pathname + location.search;
   if (path === here) location.reload();
@@ -82,12 +82,12 @@ function goTo(path) {
 }
 
 /**
- * A link's token is sent only when a person presses the button: what opens links by itself uses none up. The form names the path that
- * takes the token.
+ * Sends a link's token when a person presses the button: programs that open the links of mails consume
+ * none. The form names the path.
  */
 function openLink(form) {
   const problem = document.querySelector("main > [role=alert]");
-  // Another link that is pasted into this tab changes nothing but the part behind "#", so the page is not loaded again.
+  // If another link is pasted into this tab, only the part behind "#" changes and nothing is loaded.
   addEventListener("hashchange", () => {
     problem.hidden = true;
   });
@@ -95,59 +95,59 @@ function openLink(form) {
     event.preventDefault();
     event.stopPropagation();
     const token = location.hash.slice(1);
-    const said = token
+    const result = token
       ? await send(form.dataset.path, JSON.stringify({ token }), JSON_TYPE)
-      : { detail: "This address has lost its last part. Open the whole link that you were given." };
-    if (said.next) {
-      // Without the token in the browser's history.
-      location.replace(said.next);
+      : { detail: "The last part of this address is missing. Open the whole link that you were given." };
+    if (result.next) {
+      // Keeps the token out of the browser's history.
+      location.replace(result.next);
       return;
     }
     problem.hidden = false;
     problem.textContent =
-      said.status === 401
-        ? "This link has been used, or is too old. Ask for a fresh one."
-        : said.detail;
+      result.status === 401
+        ? "This link has been used, or is too old. Request a new one."
+        : result.detail;
   });
 }
 
-/** Goes on with long work until it is done; a reload goes on where it stands. */
-async function goOn(element) {
+/** Continues long work until it is done. A reload continues it too. */
+async function continueWork(element) {
   const path = element.dataset.progress;
   const bar = element.querySelector("progress");
   const doing = element.querySelector("[data-doing]");
   for (;;) {
-    const said = await send(path, "{}", JSON_TYPE);
-    if (said.detail) {
-      tell(element, said);
+    const result = await send(path, "{}", JSON_TYPE);
+    if (result.detail) {
+      showProblem(element, result);
       return;
     }
-    if (bar && said.total) {
-      bar.max = said.total;
-      bar.value = said.done;
+    if (bar && result.total) {
+      bar.max = result.total;
+      bar.value = result.done;
     }
-    if (doing) doing.textContent = said.doing ?? `${said.done} of ${said.total}`;
-    if (said.next !== path.split("?")[0]) {
-      goTo(said.next);
+    if (doing) doing.textContent = result.doing ?? `${result.done} of ${result.total}`;
+    if (result.next !== path.split("?")[0]) {
+      goTo(result.next);
       return;
     }
-    // Somebody else is at it, perhaps in another window.
-    if (said.wait) await new Promise((done) => setTimeout(done, 2000));
+    // Another request works on it, perhaps in another window.
+    if (result.wait) await new Promise((done) => setTimeout(done, 2000));
   }
 }
 
-/** Looks again for what is made elsewhere, for a while. */
-function lookAgain() {
-  const key = `looked ${location.pathname}`;
-  const looked = Number(sessionStorage.getItem(key) ?? 0);
-  if (looked > 60) return;
-  sessionStorage.setItem(key, String(looked + 1));
+/** Reloads the page for a while, until pending work is done. */
+function reloadLater() {
+  const key = `reloads ${location.pathname}`;
+  const reloads = Number(sessionStorage.getItem(key) ?? 0);
+  if (reloads > 60) return;
+  sessionStorage.setItem(key, String(reloads + 1));
   setTimeout(() => location.reload(), 3000);
 }
 
 const link = document.querySelector("form#open");
 if (link) openLink(link);
-document.addEventListener("submit", submitted);
-for (const element of document.querySelectorAll("[data-progress]")) goOn(element);
-if (document.querySelector("[data-poll]")) lookAgain();
-else sessionStorage.removeItem(`looked ${location.pathname}`);
+document.addEventListener("submit", submitForm);
+for (const element of document.querySelectorAll("[data-progress]")) continueWork(element);
+if (document.querySelector("[data-poll]")) reloadLater();
+else sessionStorage.removeItem(`reloads ${location.pathname}`);

@@ -1,4 +1,4 @@
-//! Who did what, for the history that a partner sees.
+//! Writes the history that a partner sees: who did what.
 
 use std::collections::BTreeMap;
 
@@ -6,34 +6,33 @@ use aws::invocation::Invocation;
 use domain::PartnerId;
 use store::{Actor, AuditEntry};
 
-use crate::{Setup, random};
+use crate::context::Setup;
+use crate::random;
 
-impl Setup {
-    /// Notes what was done, after it was. It stands whether the note does or not: where the table fails, or the process dies between, the
-    /// log alone has it, so it never fails what was asked for. `detail` holds names and values, never a secret and no address.
-    pub(crate) async fn done(
-        &self,
-        partner: &PartnerId,
-        who: Actor,
-        what: &str,
-        detail: &[(&str, String)],
-        invocation: &Invocation,
-    ) {
-        tracing::info!(%partner, who = ?who, what, "done");
-        let entry = AuditEntry {
-            at: invocation.now(),
-            who,
-            what: what.to_owned(),
-            detail: detail
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                .collect::<BTreeMap<_, _>>(),
-        };
-        let Ok(n) = random::number() else {
-            return;
-        };
-        if let Err(err) = self.access().add_audit(partner, &entry, n).await {
-            tracing::error!(%partner, what, error = %err, "failed to write a history entry");
-        }
+/// Records a completed action. A failed write is logged and never fails the action. If the process
+/// dies before the write, only the log has the action. `detail` holds names and values, never a
+/// secret or an address.
+pub(crate) async fn record(
+    setup: &Setup,
+    partner: &PartnerId,
+    (who, what): (Actor, &str),
+    detail: &[(&str, String)],
+    invocation: &Invocation,
+) {
+    tracing::info!(%partner, who = ?who, what, "action completed");
+    let entry = AuditEntry {
+        at: invocation.now(),
+        who,
+        what: what.to_owned(),
+        detail: detail
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect::<BTreeMap<_, _>>(),
+    };
+    let Ok(n) = random::number() else {
+        return;
+    };
+    if let Err(err) = setup.access().add_audit(partner, &entry, n).await {
+        tracing::error!(%partner, what, error = %err, "failed to write a history entry");
     }
 }

@@ -1,31 +1,29 @@
-//! The environment of this function.
+//! The environment variables of this function.
 
 use aws::config::{Environment, Incomplete};
 
-/// What this function is told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where people's browsers find the page: `scheme://host[:port]`.
+    /// The origin of the page: `scheme://host[:port]`.
     pub page_origin: String,
-    /// Where sources post, `{source}` standing for the source's id.
+    /// Where sources post; `{source}` stands for the source's id.
     pub webhook_url: String,
-    /// Where alerts are asked to be decided again, and test alerts go.
+    /// The queue of test alerts and of requests to decide alerts again.
     pub queue_url: String,
-    /// The table of alert records.
     pub alerts_table: String,
-    /// Where connections and their keys are found.
     pub connections: connections::Config,
-    /// What comes before a source's id in its secret's name.
+    /// The name of a source's secret is this prefix and the source's id.
     pub source_secret_prefix: String,
-    /// Whom mails come from.
+    /// The sender of mails.
     pub mail_from: String,
-    /// This function, which starts itself for work that no answer waits for.
+    /// This function, which invokes itself for work that must not delay a response.
     pub function_name: String,
 }
 
 impl Config {
-    /// Reads `PAGE_ORIGIN`, `WEBHOOK_URL`, `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`, `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`,
-    /// `SOURCE_SECRET_PREFIX`, `MAIL_FROM`, `ALLOWED_ORIGINS` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
+    /// Reads `PAGE_ORIGIN`, `WEBHOOK_URL`, `QUEUE_URL`, `ALERTS_TABLE`, `CONFIG_TABLE`,
+    /// `ACCESS_TABLE`, `CONNECTION_SECRET_PREFIX`, `CLIENT_ID_SECRET`, `SOURCE_SECRET_PREFIX`,
+    /// `MAIL_FROM`, `ALLOWED_ORIGINS` (may be empty), and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
     /// All variables that are missing.

@@ -1,68 +1,62 @@
-//! The operator's API, and the page on which a partner connects its ConnectWise by itself.
+//! The operator's API, and the page on which a partner connects its own ConnectWise.
 //!
-//! Two sets of routes that cannot be reached from each other: which one a request belongs to is what the gateway says that it
-//! authorised (`routeKey`), never its path. Reads and writes of ConnectWise are made here while a person waits; tickets are not written
-//! here: what needs one goes through the queue.
+//! The two sets of routes are separate. The gateway's `routeKey` says which of them it authorized;
+//! the path never decides that. This function reads and writes ConnectWise while a person waits. It
+//! writes no tickets: those go through the queue.
 
-mod answer;
 mod audit;
-mod check;
+mod auth;
+mod backlog;
+mod boards;
+mod checklist;
 mod config;
-mod connected;
-mod gateway;
-mod input;
+mod confirm;
+mod connection;
+mod contact;
+mod context;
+mod held;
+mod history;
+mod http;
 mod mails;
-mod making;
 mod operator;
+mod overview;
 mod page;
+mod paths;
 mod random;
 mod routes;
-mod same_connectwise;
-mod session;
-mod steps;
+mod step;
+mod tenants;
 #[cfg(test)]
 mod test_server;
-mod waiting;
+mod test_ticket;
+mod tickets;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use aws::functions::Function;
 use aws::invocation::Invocation;
-use aws::mail::{Mail, Mailer, NotSent};
-use aws::queue::QueueSender;
-use aws::secret_writer::SecretWriter;
 use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
 use aws_types::SdkConfig;
 use axum::Router;
-use axum::http::{Method, StatusCode};
-use axum::response::IntoResponse;
-use connections::Connections;
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
-use store::{AccessTable, Alerts, ConfigTable, OperatorEvent};
 use tower::ServiceExt as _;
 
-use crate::page::assets;
-use crate::steps::link::{self, LinkRequest};
+use crate::auth::link::{self, LinkTask};
+use crate::context::Setup;
+use crate::http::{gateway, headers};
 
+pub use auth::link::LinkError;
 pub use config::Config;
 pub use connections::BuildError;
-pub use routes::{Route, RouteAccess};
-pub use steps::link::LinkError;
+pub use http::routes::{Route, RouteAccess};
 
-/// What the gateway calls the routes that only the operator's keys open.
+/// The gateway's key of the routes that require the operator's keys.
 pub const OPERATOR_ROUTE: &str = "ANY /v1/operator/{proxy+}";
-/// What it calls those of the page.
+/// The gateway's keys of the page's routes.
 pub const PAGE_ROUTES: [&str; 2] = ["ANY /setup", "ANY /setup/{proxy+}"];
 
-/// How long one request works at what takes longer: the gateway gives up after 30 s, and the last call needs some of them.
-pub(crate) const LONG: Duration = Duration::from_secs(20);
-
-/// The largest body that is looked at, in bytes.
-const MAX_BODY: usize = 64 * 1024;
-
-/// The function, with its clients.
 #[derive(Debug)]
 pub struct App {
     setup: Arc<Setup>,
@@ -71,10 +65,8 @@ pub struct App {
     routes: Vec<Route>,
 }
 
-/// An event could not be handled.
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
-    /// The event is neither a request from the gateway nor a task of this function.
     #[error("the event is neither a request nor a task")]
     Event(#[from] serde_json::Error),
     /// The link was not mailed; a retry may succeed.
@@ -82,64 +74,16 @@ pub enum InvokeError {
     Link(#[from] LinkError),
 }
 
-/// What every handler works with.
-#[derive(Debug)]
-pub(crate) struct Setup {
-    pub(crate) config: Config,
-    pub(crate) connections: Connections,
-    pub(crate) alerts: Alerts,
-    pub(crate) queue: QueueSender,
-    pub(crate) secret_writer: SecretWriter,
-    pub(crate) mailer: Mailer,
-    /// This function: it starts itself for work that no answer waits for.
-    pub(crate) itself: Function,
-}
-
-pub(crate) type State = axum::extract::State<Arc<Setup>>;
-
-impl Setup {
-    /// What partners set up.
-    pub(crate) fn table(&self) -> &ConfigTable {
-        &self.connections.table
-    }
-
-    /// Who may act for which partner, and what was done.
-    pub(crate) fn access(&self) -> &AccessTable {
-        &self.connections.access
-    }
-
-    /// Sends a mail; where SES does not take mails, the operator hears of that. An address that is none is for its own people to mend,
-    /// who are told.
-    pub(crate) async fn mail(&self, mail: &Mail, invocation: &Invocation) -> Result<(), NotSent> {
-        let sent = self.mailer.send(mail).await;
-        if !matches!(sent, Ok(()) | Err(NotSent::Recipient { .. })) {
-            let now = invocation.now();
-            self.connections
-                .report_event(OperatorEvent::MailFailed, now)
-                .await;
-        }
-        sent
-    }
-}
-
 impl App {
-    /// Makes the clients, once, in the init phase.
+    /// Builds the clients, once, in the init phase.
     ///
     /// # Errors
-    /// When an allowed origin is malformed or the HTTP client cannot be made.
+    /// When an allowed origin is malformed or the HTTP client cannot be built.
     pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
-        let setup = Arc::new(Setup {
-            connections: Connections::build(&config.connections, aws)?,
-            alerts: Alerts::new(aws, config.alerts_table.clone()),
-            queue: QueueSender::new(aws, config.queue_url.clone()),
-            secret_writer: SecretWriter::new(aws),
-            mailer: Mailer::new(aws, config.mail_from.clone()),
-            itself: Function::new(aws, config.function_name.clone()),
-            config: config.clone(),
-        });
+        let setup = Arc::new(Setup::build(config, aws)?);
         let (operator, mut routes) = operator::routes(Arc::clone(&setup));
-        let (page, more) = steps::routes(Arc::clone(&setup));
-        routes.extend(more);
+        let (page, page_routes) = routes::page(Arc::clone(&setup));
+        routes.extend(page_routes);
         Ok(Self {
             setup,
             operator,
@@ -148,30 +92,30 @@ impl App {
         })
     }
 
-    /// All routes that there are.
     #[must_use]
     pub fn routes(&self) -> &[Route] {
         &self.routes
     }
 
-    /// Handles one event: a request from the gateway, or a task that this function gave to itself.
+    /// Handles one event: a request from the gateway, or a task that this function sent itself.
     ///
     /// # Errors
-    /// When the event is neither, or the task failed and a retry may succeed: Lambda repeats it twice.
+    /// When the event is neither, or the task failed and a retry may succeed: Lambda repeats it
+    /// twice.
     pub async fn invoke(&self, event: Value, invocation: Invocation) -> Result<Value, InvokeError> {
         // The gateway builds its events itself, so no caller of the page can send a task.
         if let Some(task) = event.get(link::TASK) {
-            let request = LinkRequest::deserialize(task)?;
+            let request = LinkTask::deserialize(task)?;
             link::mail_link(&self.setup, &request, &invocation).await?;
             return Ok(json!({}));
         }
-        let answer = self
+        let response = self
             .handle(serde_json::from_value(event)?, invocation)
             .await;
-        Ok(serde_json::to_value(answer)?)
+        Ok(serde_json::to_value(response)?)
     }
 
-    /// Answers one request. Never an error of the function itself: people and programs understand statuses.
+    /// Handles one request. Every failure becomes a response, so the function itself never fails.
     pub async fn handle(
         &self,
         event: ApiGatewayV2httpRequest,
@@ -187,18 +131,13 @@ impl App {
             None
         };
         let Some((router, mut request)) = router.zip(gateway::request(event)) else {
-            let mut answer = StatusCode::NOT_FOUND.into_response();
-            assets::guard(answer.headers_mut());
-            return gateway::answer(answer).await;
+            let mut response = StatusCode::NOT_FOUND.into_response();
+            headers::set_security_headers(response.headers_mut());
+            return gateway::response(response).await;
         };
         request.extensions_mut().insert(invocation);
-        // A router's own error cannot be made.
-        let answer = router.clone().oneshot(request).await;
-        gateway::answer(answer.unwrap_or_else(|never| match never {})).await
+        // A router's error type has no values.
+        let response = router.clone().oneshot(request).await;
+        gateway::response(response.unwrap_or_else(|never| match never {})).await
     }
-}
-
-/// Whether a request of this method changes nothing.
-pub(crate) fn is_read(method: &Method) -> bool {
-    method == Method::GET || method == Method::HEAD
 }

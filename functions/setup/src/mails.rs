@@ -1,23 +1,23 @@
-//! What mails say: short, in plain words, as text and as HTML. A name in them is somebody's choice, and escaped.
+//! The mails of the set-up, as text and as HTML. `maud` escapes the names in them.
 
 use aws::mail::Mail;
 use domain::EmailAddress;
 use jiff::Timestamp;
 use maud::{DOCTYPE, Markup, html};
 
-/// A fresh link to the partner's page, which somebody asked for there.
-pub(crate) fn fresh_link(to: EmailAddress, partner: &str, url: &str) -> Mail {
-    let asked = format!(
-        "Somebody asked for a fresh link to the Ticketbridge set-up of {partner}. It works once, within half an hour:"
+/// A new link to the partner's page.
+pub(crate) fn new_link(to: EmailAddress, partner: &str, url: &str) -> Mail {
+    let request = format!(
+        "Somebody requested a new link to the Ticketbridge set-up of {partner}. It works once, within half an hour:"
     );
     let otherwise =
-        "If nobody of you asked, do nothing: without this mail nobody can use the link.";
+        "If nobody at your company requested it, do nothing: the link is only in this mail.";
     Mail {
         to,
         subject: format!("Your link to the Ticketbridge set-up of {partner}"),
-        text: format!("{asked}\n\n{url}\n\n{otherwise}\n"),
+        text: format!("{request}\n\n{url}\n\n{otherwise}\n"),
         html: page(&html! {
-            p { (asked) }
+            p { (request) }
             p { a href=(url) { "Open the set-up" } }
             p { "Or copy this address: " (url) }
             p { (otherwise) }
@@ -25,18 +25,18 @@ pub(crate) fn fresh_link(to: EmailAddress, partner: &str, url: &str) -> Mail {
     }
 }
 
-/// The link by which an address becomes the contact.
+/// The link that makes an address the contact.
 pub(crate) fn confirm_contact(to: EmailAddress, partner: &str, url: &str) -> Mail {
-    let asked = format!(
+    let request = format!(
         "This address was entered as the emergency contact of {partner} on Ticketbridge's set-up page. The emergency contact gets a mail when the connection to ConnectWise is broken. To confirm the address, open this link within a day and press the button there:"
     );
-    let otherwise = "If you do not know why you get this mail, do nothing: no other mail comes unless the link is opened.";
+    let otherwise = "If you do not know why you get this mail, do nothing: no other mail is sent unless the link is opened.";
     Mail {
         to,
         subject: format!("Please confirm: emergency contact of {partner} at Ticketbridge"),
-        text: format!("{asked}\n\n{url}\n\n{otherwise}\n"),
+        text: format!("{request}\n\n{url}\n\n{otherwise}\n"),
         html: page(&html! {
-            p { (asked) }
+            p { (request) }
             p { a href=(url) { "Confirm this address" } }
             p { "Or copy this address: " (url) }
             p { (otherwise) }
@@ -47,36 +47,35 @@ pub(crate) fn confirm_contact(to: EmailAddress, partner: &str, url: &str) -> Mai
 /// Notifies the contact that another address was entered.
 pub(crate) fn contact_change_requested(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
     let at = at.strftime("%-d %B %Y at %H:%M UTC");
-    let asked = format!(
+    let change = format!(
         "Another address was entered as the emergency contact of {partner} on Ticketbridge's set-up page on {at}. Mails come here as before until somebody confirms the new address from there."
     );
-    let otherwise = "If that was not one of you, open the page Emergency contact, cancel the change, and tell the operator of your Ticketbridge at once: they can end all sessions and links.";
+    let otherwise = "If none of you did this, open the page Emergency contact, cancel the change, and tell the operator of your Ticketbridge at once: they can end all sessions and links.";
     let subject = format!("Ticketbridge: the emergency contact of {partner} is to change");
-    of_two_paragraphs(to, subject, &asked, otherwise)
+    two_paragraphs(to, subject, &change, otherwise)
 }
 
-/// For the address before: mails go to another one from now on.
+/// Notifies the former contact of the change.
 pub(crate) fn contact_changed(to: EmailAddress, partner: &str, at: Timestamp) -> Mail {
     let at = at.strftime("%-d %B %Y at %H:%M UTC");
-    let changed = format!(
-        "The emergency contact of {partner} was changed on {at}. It is no longer this address, which gets no more mails."
+    let change = format!(
+        "The emergency contact of {partner} was changed on {at}. This address is no longer the contact and gets no more mails."
     );
-    let otherwise = "If that was not one of you, tell the operator of your Ticketbridge at once: they can end all sessions and links, and set the contact right.";
+    let otherwise = "If none of you did this, tell the operator of your Ticketbridge at once: they can end all sessions and links, and restore the contact.";
     let subject = format!("Ticketbridge: the emergency contact of {partner} was changed");
-    of_two_paragraphs(to, subject, &changed, otherwise)
+    two_paragraphs(to, subject, &change, otherwise)
 }
 
-/// That mails arrive.
 pub(crate) fn test(to: EmailAddress, partner: &str) -> Mail {
-    let arrived = format!(
-        "This is the test mail that somebody at {partner} asked for on Ticketbridge's set-up page. Mails about trouble come to this address."
+    let test = format!(
+        "This is a test mail that somebody at {partner} requested on Ticketbridge's set-up page. Mails about problems come to this address."
     );
     let nothing = "There is nothing to do.";
     let subject = format!("Ticketbridge: a test mail for {partner}");
-    of_two_paragraphs(to, subject, &arrived, nothing)
+    two_paragraphs(to, subject, &test, nothing)
 }
 
-fn of_two_paragraphs(to: EmailAddress, subject: String, first: &str, second: &str) -> Mail {
+fn two_paragraphs(to: EmailAddress, subject: String, first: &str, second: &str) -> Mail {
     Mail {
         to,
         subject,
@@ -101,12 +100,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_stays_a_name() {
+    fn a_partners_name_is_escaped() {
         let to = EmailAddress::parse("anna@northwind.example").unwrap();
         let name = r#"<script>"&'x"#;
         let url = "https://setup.example/setup/open#abc";
         for mail in [
-            fresh_link(to.clone(), name, url),
+            new_link(to.clone(), name, url),
             contact_changed(to.clone(), name, Timestamp::UNIX_EPOCH),
             contact_change_requested(to.clone(), name, Timestamp::UNIX_EPOCH),
             confirm_contact(to.clone(), name, url),
@@ -123,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_is_read_without_html() {
+    fn a_mail_has_a_plain_text_form() {
         let to = EmailAddress::parse("anna@northwind.example").unwrap();
         let at = "2026-11-02T07:05:00Z".parse().unwrap();
         assert_eq!(
             contact_changed(to, "Northwind", at).text,
-            "The emergency contact of Northwind was changed on 2 November 2026 at 07:05 UTC. It is no longer \
-             this address, which gets no more mails.\n\nIf that was not one of you, tell the operator of your Ticketbridge at once: they can \
-             end all sessions and links, and set the contact right.\n"
+            "The emergency contact of Northwind was changed on 2 November 2026 at 07:05 UTC. This address is no \
+             longer the contact and gets no more mails.\n\nIf none of you did this, tell the operator of your Ticketbridge at once: they \
+             can end all sessions and links, and restore the contact.\n"
         );
     }
 }

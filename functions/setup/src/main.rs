@@ -20,7 +20,7 @@ async fn run() -> Result<(), Error> {
     let aws = aws::startup::init()?;
     let app = &App::build(&Config::from_env()?, &aws)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let _told = aws::metrics::flush_on_drop();
+        let _flush = aws::metrics::flush_on_drop();
         let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
         Ok::<_, Error>(catch(app.invoke(event.payload, invocation)).await??)
     }))

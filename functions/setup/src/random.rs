@@ -1,25 +1,25 @@
-//! What nobody can guess.
+//! Random tokens, keys and ids.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use domain::Secret;
 use ring::rand::{SecureRandom, SystemRandom};
 
-use crate::answer::Problem;
+use crate::http::problem::Problem;
 
-/// A link's or session's token: random, as long as the hash under which it is kept.
+/// The token of a link or session: 256 random bits, as many as the hash that is stored of it.
 pub(crate) fn token() -> Result<Secret, Problem> {
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes::<32>()?)))
 }
 
-/// What a source signs with, as Standard Webhooks writes it.
+/// A source's signing secret, in the notation of Standard Webhooks.
 pub(crate) fn signing_secret() -> Result<Secret, Problem> {
     let key = STANDARD.encode(bytes::<32>()?);
     Ok(Secret::new(format!("whsec_{key}")))
 }
 
-/// What makes a source's id, beside the key: so many bits that no two ids are the same.
-pub(crate) fn of_source_id() -> Result<[u8; 13], Problem> {
+/// The random part of a source's id: enough bits that no two ids are equal.
+pub(crate) fn source_id_bytes() -> Result<[u8; 13], Problem> {
     bytes()
 }
 
@@ -28,7 +28,7 @@ pub(crate) fn source_key() -> Result<Secret, Problem> {
     Ok(Secret::new(URL_SAFE_NO_PAD.encode(bytes::<32>()?)))
 }
 
-/// A number that no other request of the same millisecond has.
+/// Distinguishes requests of the same millisecond.
 pub(crate) fn number() -> Result<u64, Problem> {
     Ok(u64::from_be_bytes(bytes()?))
 }
@@ -36,6 +36,6 @@ pub(crate) fn number() -> Result<u64, Problem> {
 fn bytes<const N: usize>() -> Result<[u8; N], Problem> {
     let mut bytes = [0; N];
     let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| Problem::unavailable("There is no randomness."))?;
+    filled.map_err(|_| Problem::unavailable("No random numbers are available."))?;
     Ok(bytes)
 }

@@ -1,128 +1,86 @@
-//! Which routes there are, and who may use each. A router is built from this list alone, so that no route is forgotten by the tests that
-//! try every one of them with everybody.
+//! All routes of the partner's page.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::handler::Handler;
-use axum::http::Method;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{MethodFilter, MethodRouter, on};
+use axum::middleware::{from_fn, from_fn_with_state};
 
-use crate::answer::Problem;
-use crate::{Setup, session};
+use crate::auth::{link, session};
+use crate::connection::check;
+use crate::context::Setup;
+use crate::http::headers::add_security_headers;
+use crate::http::present::present;
+use crate::http::problem::Problem;
+use crate::http::routes::{Route, RouteAccess, Routes};
+use crate::page::assets;
+use crate::{
+    backlog, boards, confirm, connection, contact, held, history, overview, paths, tenants,
+    test_ticket, tickets,
+};
 
-/// Who may use a route.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RouteAccess {
-    /// Anybody.
-    Open,
-    /// Who has a session, for the session's partner alone.
-    Session,
-    /// Who has the operator's keys, which the gateway checks.
-    Operator,
+/// The page's router, and the list of its routes.
+pub(crate) fn page(setup: Arc<Setup>) -> (Router, Vec<Route>) {
+    let (open, mut list) = open_routes().finish(&setup);
+    let (signed_in, signed_in_list) = session_routes().finish(&setup);
+    list.extend(signed_in_list);
+    let router = open
+        .merge(signed_in)
+        .fallback(async || Problem::not_found("There is no such page."))
+        .layer(from_fn_with_state(
+            Arc::clone(&setup),
+            session::require_same_origin,
+        ))
+        .layer(from_fn(present))
+        .layer(from_fn(add_security_headers))
+        .with_state(setup);
+    (router, list)
 }
 
-/// One of the function's routes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Route {
-    /// Such as `POST`.
-    pub method: Method,
-    /// With its variables in braces.
-    pub path: &'static str,
-    /// Who may use it.
-    pub access: RouteAccess,
+fn open_routes() -> Routes {
+    Routes::new(RouteAccess::Open)
+        .get(paths::OPEN, link::open_page)
+        .get(assets::STYLE_PATH, assets::style)
+        .get(assets::SCRIPT_PATH, assets::script)
+        .get(assets::ICON_PATH, assets::icon)
+        .post(paths::SESSION, session::open)
+        .get(paths::LINK, link::show)
+        .post(paths::LINK, link::request)
+        .get(paths::CONFIRM_CONTACT, contact::handlers::confirm_page)
+        .post(paths::CONFIRM_CONTACT, contact::handlers::confirm)
 }
 
-/// Routes behind one door, as they are being listed.
-pub(crate) struct Routes {
-    access: RouteAccess,
-    list: Vec<Route>,
-    router: Router<Arc<Setup>>,
-}
-
-impl Routes {
-    /// None yet.
-    pub(crate) fn behind(access: RouteAccess) -> Self {
-        Self {
-            access,
-            list: vec![],
-            router: Router::new(),
-        }
-    }
-
-    /// Shows something.
-    pub(crate) fn get<H, T>(self, path: &'static str, handler: H) -> Self
-    where
-        H: Handler<T, Arc<Setup>>,
-        T: 'static,
-    {
-        self.add(Method::GET, path, on(MethodFilter::GET, handler))
-    }
-
-    /// Changes something.
-    pub(crate) fn post<H, T>(self, path: &'static str, handler: H) -> Self
-    where
-        H: Handler<T, Arc<Setup>>,
-        T: 'static,
-    {
-        self.add(Method::POST, path, on(MethodFilter::POST, handler))
-    }
-
-    /// Has something be as told.
-    pub(crate) fn put<H, T>(self, path: &'static str, handler: H) -> Self
-    where
-        H: Handler<T, Arc<Setup>>,
-        T: 'static,
-    {
-        self.add(Method::PUT, path, on(MethodFilter::PUT, handler))
-    }
-
-    /// Changes a part of something.
-    pub(crate) fn patch<H, T>(self, path: &'static str, handler: H) -> Self
-    where
-        H: Handler<T, Arc<Setup>>,
-        T: 'static,
-    {
-        self.add(Method::PATCH, path, on(MethodFilter::PATCH, handler))
-    }
-
-    /// Ends something.
-    pub(crate) fn delete<H, T>(self, path: &'static str, handler: H) -> Self
-    where
-        H: Handler<T, Arc<Setup>>,
-        T: 'static,
-    {
-        self.add(Method::DELETE, path, on(MethodFilter::DELETE, handler))
-    }
-
-    fn add(
-        mut self,
-        method: Method,
-        path: &'static str,
-        handler: MethodRouter<Arc<Setup>>,
-    ) -> Self {
-        let access = self.access;
-        self.list.push(Route {
-            method,
-            path,
-            access,
-        });
-        self.router = self.router.route(path, handler);
-        self
-    }
-
-    /// The router, which lets nobody through its door who may not, and the list of what is behind it.
-    pub(crate) fn finish(self, setup: &Arc<Setup>) -> (Router<Arc<Setup>>, Vec<Route>) {
-        let router = self
-            .router
-            .method_not_allowed_fallback(async || Problem::method());
-        let router = match self.access {
-            RouteAccess::Session => {
-                router.route_layer(from_fn_with_state(Arc::clone(setup), session::required))
-            }
-            RouteAccess::Open | RouteAccess::Operator => router,
-        };
-        (router, self.list)
-    }
+fn session_routes() -> Routes {
+    Routes::new(RouteAccess::Session)
+        .get("/setup", overview::handlers::show)
+        .post(paths::END_SESSION, session::end)
+        .get("/setup/connection", connection::handlers::show)
+        .post("/setup/connection", connection::handlers::save)
+        .get("/setup/check", check::handlers::show)
+        .get("/setup/boards", boards::handlers::show)
+        .post(paths::DEFAULT_BOARD, boards::handlers::choose_default)
+        .post(paths::DEDICATED_BOARDS, boards::handlers::choose_dedicated)
+        // A browser without JavaScript is redirected here after each part of the work.
+        .get(paths::BOARDS_PROGRESS, boards::handlers::show)
+        .post(paths::BOARDS_PROGRESS, boards::handlers::progress)
+        .get("/setup/tickets", tickets::handlers::show)
+        .post("/setup/tickets", tickets::handlers::save)
+        .get("/setup/tenants", tenants::handlers::list)
+        .get(paths::TENANT, tenants::handlers::show)
+        .post(paths::TENANT, tenants::handlers::save)
+        .get(paths::READ_COMPANIES, tenants::handlers::list)
+        .post(paths::READ_COMPANIES, tenants::handlers::read_companies)
+        .get("/setup/contact", contact::handlers::show)
+        .post("/setup/contact", contact::handlers::save)
+        .post(paths::TEST_MAIL, contact::handlers::send_test)
+        .post(paths::RESEND_CONFIRMATION, contact::handlers::resend)
+        .post(paths::CANCEL_CONTACT_CHANGE, contact::handlers::cancel)
+        .get("/setup/confirm", confirm::handlers::show)
+        .post("/setup/confirm", confirm::handlers::confirm)
+        .get("/setup/waiting", backlog::handlers::show)
+        .post(paths::RELEASE, backlog::handlers::release)
+        .post(paths::APPROVE_CLOSINGS, held::handlers::approve)
+        .get("/setup/history", history::handlers::show)
+        .get("/setup/test", test_ticket::handlers::show)
+        .post("/setup/test", test_ticket::handlers::create)
+        .post(paths::CLOSE_TEST, test_ticket::handlers::close)
 }

@@ -1,17 +1,17 @@
-//! A server for tests, which answers what ConnectWise's simulator never would.
+//! A server for tests, for responses that ConnectWise's simulator never sends.
 
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-/// Answers each request by its method and path, and tells what it was asked, head by head.
+/// Responds by method and path, and reports the head of each request.
 pub(crate) async fn server(
     answer: impl Fn(&str, &str) -> Value + Send + 'static,
 ) -> (String, mpsc::UnboundedReceiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let origin = format!("http://{}", listener.local_addr().unwrap());
-    let (asked, heard) = mpsc::unbounded_channel();
+    let (sender, requests) = mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let mut head = Vec::new();
@@ -25,8 +25,8 @@ pub(crate) async fn server(
             let length = format!("content-length: {}", body.len());
             let whole = format!("HTTP/1.1 200 OK\r\n{length}\r\nconnection: close\r\n\r\n{body}");
             stream.write_all(whole.as_bytes()).await.unwrap();
-            let _ = asked.send(head);
+            let _ = sender.send(head);
         }
     });
-    (origin, heard)
+    (origin, requests)
 }

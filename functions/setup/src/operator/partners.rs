@@ -1,4 +1,4 @@
-//! Partners: made, switched on and off, invited, and what was done about them.
+//! Creates, enables and disables partners, invites them, and shows their history.
 
 use aws::invocation::Invocation;
 use axum::Extension;
@@ -12,36 +12,36 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 use store::{Actor, Saved, Versioned};
 
-use super::{PartRequest, name};
-use crate::answer::{Problem, json_answer};
-use crate::input::{InPath, Input, QueryParams, capital, id};
-use crate::session::new_link;
-use crate::steps::contact::set_by_operator;
-use crate::{Setup, State};
+use crate::audit;
+use crate::auth::session;
+use crate::contact::change::set_by_operator;
+use crate::context::{AppState, Setup};
+use crate::http::input::{Input, PathParam, QueryParams, parse_id, sentence};
+use crate::http::problem::Problem;
+use crate::http::response::json_response;
+use crate::operator::input::{ListQuery, parse_name};
 
-/// How often a write is tried that others are faster than.
-const TRIES: u32 = 5;
-/// For how many hours a link may open the page.
+/// Attempts of a write that may conflict with others.
+const MAX_ATTEMPTS: u32 = 5;
+/// The lifetime of a link, in hours.
 const LINK_HOURS: std::ops::RangeInclusive<i64> = 1..=72;
-const USUAL_LINK_HOURS: i64 = 24;
+const DEFAULT_LINK_HOURS: i64 = 24;
 
-/// A partner as the operator sees it.
 #[derive(Serialize)]
-struct Body {
+struct PartnerResponse {
     id: PartnerId,
     name: String,
     enabled: bool,
     made_at: String,
-    /// The version to save a change of it with.
     version: u64,
     /// Whether a connection is stored.
     connected: bool,
-    /// Whether the partner said that its alerts may become tickets.
+    /// Whether the partner confirmed that its alerts become tickets.
     confirmed: bool,
 }
 
-impl Body {
-    async fn of(
+impl PartnerResponse {
+    async fn read(
         setup: &Setup,
         id: PartnerId,
         partner: Partner,
@@ -52,7 +52,7 @@ impl Body {
             id,
             name: partner.name,
             enabled: partner.enabled,
-            // As it is stored: the same when it is made and ever after.
+            // In the stored format, so that it is the same right after the creation and later.
             made_at: sortable(partner.made_at),
             version,
             connected: connection.is_some(),
@@ -61,32 +61,36 @@ impl Body {
     }
 }
 
-pub(super) async fn list(
-    setup: State,
-    QueryParams(asked): QueryParams<PartRequest>,
-) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Partners {
-        partners: Vec<Body>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<String>,
-    }
-
-    let (from, limit) = asked.read()?;
-    let page = setup.access().partners(from.as_ref(), limit).await?;
-    let entries = page.entries.into_iter();
-    let shown = entries.map(|entry| Body::of(&setup, entry.id, entry.value, entry.version));
-    let answer = Partners {
-        partners: try_join_all(shown).await?,
-        next: page.next.map(String::from),
-    };
-    Ok(json_answer(StatusCode::OK, &answer))
+#[derive(Serialize)]
+struct PartnersResponse {
+    partners: Vec<PartnerResponse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
-pub(super) async fn get(setup: State, InPath(partner): InPath) -> Result<Response, Problem> {
+pub(super) async fn list(
+    setup: AppState,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> Result<Response, Problem> {
+    let (from, limit) = query.parse()?;
+    let page = setup.access().partners(from.as_ref(), limit).await?;
+    let entries = page.entries.into_iter();
+    let partners =
+        entries.map(|entry| PartnerResponse::read(&setup, entry.id, entry.value, entry.version));
+    let response = PartnersResponse {
+        partners: try_join_all(partners).await?,
+        next: page.next.map(String::from),
+    };
+    Ok(json_response(StatusCode::OK, &response))
+}
+
+pub(super) async fn get(
+    setup: AppState,
+    PathParam(partner): PathParam,
+) -> Result<Response, Problem> {
     let (id, partner, version) = existing(&setup, partner).await?;
-    let shown = Body::of(&setup, id, partner, version).await?;
-    Ok(json_answer(StatusCode::OK, &shown))
+    let response = PartnerResponse::read(&setup, id, partner, version).await?;
+    Ok(json_response(StatusCode::OK, &response))
 }
 
 #[derive(Deserialize)]
@@ -97,92 +101,110 @@ pub(super) struct PartnerRequest {
     version: Option<u64>,
 }
 
-/// Makes a partner, or has it be as told. Switching off is one write that also ends its links and sessions; its alerts wait from the
-/// next write on, that of its connection. If the process dies between, repeating the request makes it: it looks at both whether or not
-/// the first has anything to change.
+/// Creates or changes a partner. Disabling is one write that also ends its links and sessions. Its
+/// alerts are blocked by the next write, to its connection. If the process dies between, a repeated
+/// request makes the second write, because it checks both whether or not the first changes
+/// anything.
 pub(super) async fn put(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
-    InPath(partner): InPath,
-    Input(desired): Input<PartnerRequest>,
+    PathParam(partner): PathParam,
+    Input(request): Input<PartnerRequest>,
 ) -> Result<Response, Problem> {
-    let id: PartnerId = id("partner", partner)?;
-    let name = desired.name.as_deref().map(|text| name("name", text));
+    let id: PartnerId = parse_id("partner", partner)?;
+    let name = request.name.as_deref().map(|text| parse_name("name", text));
     let name = name.transpose()?;
-    let read = setup.access().partner(&id).await?;
-    if desired
-        .version
-        .is_some_and(|version| version != read.version)
-    {
-        return Err(moved());
+    let Versioned { value, mut version } = setup.access().partner(&id).await?;
+    if request.version.is_some_and(|expected| expected != version) {
+        return Err(conflict());
     }
-    let now = invocation.now();
-    let made = read.value.is_none();
-    let before = read.value.clone();
-    let partner = match read.value {
+    let before = value.clone();
+    let partner = match value {
         None => Partner {
             name: name.ok_or_else(|| Problem::invalid("name", "A new partner needs a name."))?,
-            enabled: desired.enabled.unwrap_or(true),
-            made_at: now,
+            enabled: request.enabled.unwrap_or(true),
+            made_at: invocation.now(),
             sessions_from: None,
         },
-        Some(before) => {
-            let enabled = desired.enabled.unwrap_or(before.enabled);
-            let name = name.unwrap_or_else(|| before.name.clone());
-            // Switching off what is off already ends nothing that is there.
-            match enabled == before.enabled {
-                true => Partner { name, ..before },
-                false => Partner { name, ..before }.switched(enabled, now),
-            }
-        }
+        Some(before) => changed(&before, name, request.enabled, &invocation),
     };
-    let mut version = read.version;
     let detail = [("name", partner.name.clone())];
-    let by = Actor::Operator;
     let is_changed = before.as_ref() != Some(&partner);
     if is_changed {
         version = match setup.access().save_partner(&id, &partner, version).await? {
             Saved::Yes { version } => version,
-            Saved::Conflict => return Err(moved()),
+            Saved::Conflict => return Err(conflict()),
         };
-        let what = match (before.map(|before| before.enabled), partner.enabled) {
+        let what = match (
+            before.as_ref().map(|before| before.enabled),
+            partner.enabled,
+        ) {
             (None, _) => "partner_made",
             (Some(true), false) => "partner_switched_off",
             (Some(false), true) => "partner_switched_on",
             (Some(_), _) => "partner_changed",
         };
-        setup.done(&id, by, what, &detail, &invocation).await;
+        let action = (Actor::Operator, what);
+        audit::record(&setup, &id, action, &detail, &invocation).await;
     }
-    if hold(&setup, &id, &invocation).await? && !is_changed {
-        // The request that switched it died before its alerts were held or went on.
-        let what = match partner.enabled {
-            true => "partner_switched_on",
-            false => "partner_switched_off",
+    if suspend_or_resume(&setup, &id, &invocation).await? && !is_changed {
+        // The request that enabled or disabled the partner died before this.
+        let what = if partner.enabled {
+            "partner_switched_on"
+        } else {
+            "partner_switched_off"
         };
-        setup.done(&id, by, what, &detail, &invocation).await;
+        let action = (Actor::Operator, what);
+        audit::record(&setup, &id, action, &detail, &invocation).await;
     }
-    let shown = Body::of(&setup, id, partner, version).await?;
-    let status = match made {
-        true => StatusCode::CREATED,
-        false => StatusCode::OK,
+    let status = match before {
+        None => StatusCode::CREATED,
+        Some(_) => StatusCode::OK,
     };
-    Ok(json_answer(status, &shown))
+    let response = PartnerResponse::read(&setup, id, partner, version).await?;
+    Ok(json_response(status, &response))
 }
 
-/// Has the partner's alerts wait while it is off, and go on when it is on again: its connection says so, which is what decisions read.
-/// What waited for more than 48 hours by then waits for a person. Tells whether there was anything to do.
+fn changed(
+    before: &Partner,
+    name: Option<String>,
+    enabled: Option<bool>,
+    invocation: &Invocation,
+) -> Partner {
+    let name = name.unwrap_or_else(|| before.name.clone());
+    let partner = Partner {
+        name,
+        ..before.clone()
+    };
+    match enabled {
+        // Disabling a disabled partner again ends no sessions.
+        Some(enabled) if enabled != partner.enabled => partner.switched(enabled, invocation.now()),
+        Some(_) | None => partner,
+    }
+}
+
+/// Blocks the partner's alerts while it is disabled, and unblocks them once it is enabled, by the
+/// connection that decisions read. Alerts that waited for more than 48 hours by then need a
+/// release. Returns whether there was anything to do.
 ///
-/// Whoever switches the partner meanwhile does this too, and the last one who writes looks again: so it ends with what the partner is.
-async fn hold(setup: &Setup, id: &PartnerId, invocation: &Invocation) -> Result<bool, Problem> {
+/// A concurrent request that enables or disables the partner does this too. The last writer reads
+/// again, so the connection ends in the partner's state.
+async fn suspend_or_resume(
+    setup: &Setup,
+    id: &PartnerId,
+    invocation: &Invocation,
+) -> Result<bool, Problem> {
+    let access = setup.access();
     let mut done = false;
-    for _ in 0..TRIES {
-        let enabled = setup.access().partner(id).await?.value;
+    for _ in 0..MAX_ATTEMPTS {
+        let enabled = access.partner(id).await?.value;
         let enabled = enabled.is_some_and(|partner| partner.enabled);
-        let Versioned { value, version } = setup.access().connection_to_change(id).await?;
+        let Versioned { value, version } = access.connection_to_change(id).await?;
         let Some(mut connection) = value.filter(|connection| connection.suspended == enabled)
         else {
             if done && enabled {
-                // If the process dies before this, they go on with the partner's next quarter of an hour.
+                // If the process dies before this, the alerts are decided at the partner's next
+                // regular reconcile run.
                 setup.connections.changed(id, invocation.now()).await?;
             }
             return Ok(done);
@@ -191,51 +213,49 @@ async fn hold(setup: &Setup, id: &PartnerId, invocation: &Invocation) -> Result<
         if enabled && connection.confirmed {
             connection.confirmed_at = Some(invocation.now());
         }
-        let saved = setup
-            .access()
-            .save_connection(id, &connection, version)
-            .await?;
+        let saved = access.save_connection(id, &connection, version).await?;
         done |= saved != Saved::Conflict;
     }
-    Err(moved())
+    Err(conflict())
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LinkRequest {
+pub(super) struct NewLinkRequest {
     hours: Option<i64>,
 }
 
-/// Makes a link to the partner's page. Its token is in this answer alone.
-pub(super) async fn link(
-    setup: State,
-    Extension(invocation): Extension<Invocation>,
-    InPath(partner): InPath,
-    Input(asked): Input<LinkRequest>,
-) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct Made {
-        url: String,
-        expires_at: String,
-    }
+#[derive(Serialize)]
+struct NewLinkResponse {
+    url: String,
+    expires_at: String,
+}
 
+/// Creates a link to the partner's page. Only this response contains its token.
+pub(super) async fn new_link(
+    setup: AppState,
+    Extension(invocation): Extension<Invocation>,
+    PathParam(partner): PathParam,
+    Input(request): Input<NewLinkRequest>,
+) -> Result<Response, Problem> {
     let (id, partner, _) = existing(&setup, partner).await?;
-    let hours = asked.hours.unwrap_or(USUAL_LINK_HOURS);
+    let hours = request.hours.unwrap_or(DEFAULT_LINK_HOURS);
     if !LINK_HOURS.contains(&hours) {
         return Err(Problem::invalid("hours", "It is a number from 1 to 72."));
     }
     if !partner.enabled {
         return Err(Problem::refused(
-            "The partner is switched off: no link of it opens anything.",
+            "The partner is disabled, so its links open nothing.",
         ));
     }
-    let lives = SignedDuration::from_hours(hours);
-    let (url, link) = new_link(&setup, &id, lives, &invocation).await?;
+    let lifetime = SignedDuration::from_hours(hours);
+    let (url, link) = session::new_link(&setup, &id, lifetime, &invocation).await?;
     let expires_at = sortable(link.expires_at);
+    let action = (Actor::Operator, "link_made");
     let detail = [("expires_at", expires_at.clone())];
-    let by = Actor::Operator;
-    setup.done(&id, by, "link_made", &detail, &invocation).await;
-    Ok(json_answer(StatusCode::CREATED, &Made { url, expires_at }))
+    audit::record(&setup, &id, action, &detail, &invocation).await;
+    let response = NewLinkResponse { url, expires_at };
+    Ok(json_response(StatusCode::CREATED, &response))
 }
 
 #[derive(Deserialize)]
@@ -244,63 +264,66 @@ pub(super) struct ContactRequest {
     address: String,
 }
 
-/// Sets the partner's emergency contact without a confirmation: the operator knows that the address is the partner's.
+/// Sets the partner's emergency contact without a confirmation: the operator has checked that the
+/// address is the partner's.
 pub(super) async fn set_contact(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
-    InPath(partner): InPath,
-    Input(desired): Input<ContactRequest>,
+    PathParam(partner): PathParam,
+    Input(request): Input<ContactRequest>,
 ) -> Result<Response, Problem> {
     let (id, ..) = existing(&setup, partner).await?;
-    let address = EmailAddress::parse(&desired.address)
-        .map_err(|err| Problem::invalid("address", capital(&err.to_string())))?;
+    let address = EmailAddress::parse(&request.address)
+        .map_err(|err| Problem::invalid("address", sentence(&err.to_string())))?;
     set_by_operator(&setup, &id, address, &invocation).await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Ends all links and sessions of the partner.
 pub(super) async fn end_sessions(
-    setup: State,
+    setup: AppState,
     Extension(invocation): Extension<Invocation>,
-    InPath(partner): InPath,
+    PathParam(partner): PathParam,
 ) -> Result<Response, Problem> {
     let (id, ..) = existing(&setup, partner).await?;
     setup.access().end_sessions(&id, invocation.now()).await?;
-    let (by, what) = (Actor::Operator, "sessions_ended");
-    setup.done(&id, by, what, &[], &invocation).await;
+    let action = (Actor::Operator, "sessions_ended");
+    audit::record(&setup, &id, action, &[], &invocation).await;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
-pub(super) async fn audit(
-    setup: State,
-    InPath(partner): InPath,
-    QueryParams(asked): QueryParams<PartRequest>,
-) -> Result<Response, Problem> {
-    #[derive(Serialize)]
-    struct History {
-        entries: Vec<store::AuditEntry>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        next: Option<String>,
-    }
+#[derive(Serialize)]
+struct AuditResponse {
+    entries: Vec<store::AuditEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
+}
 
+pub(super) async fn history(
+    setup: AppState,
+    PathParam(partner): PathParam,
+    QueryParams(query): QueryParams<ListQuery>,
+) -> Result<Response, Problem> {
     let (id, ..) = existing(&setup, partner).await?;
-    let (from, limit) = asked.read()?;
+    let (from, limit) = query.parse()?;
     let page = setup.access().audit(&id, from.as_ref(), limit).await?;
-    let answer = History {
+    let response = AuditResponse {
         entries: page.entries,
         next: page.next.map(String::from),
     };
-    Ok(json_answer(StatusCode::OK, &answer))
+    Ok(json_response(StatusCode::OK, &response))
 }
 
 async fn existing(setup: &Setup, partner: String) -> Result<(PartnerId, Partner, u64), Problem> {
-    let id: PartnerId = id("partner", partner)?;
+    let id: PartnerId = parse_id("partner", partner)?;
     let Versioned { value, version } = setup.access().partner(&id).await?;
     let missing = || Problem::not_found(format!("There is no partner {id}."));
     let partner = value.ok_or_else(missing)?;
     Ok((id, partner, version))
 }
 
-fn moved() -> Problem {
-    Problem::moved("The partner is not what this change began from. Get it again, and repeat.")
+fn conflict() -> Problem {
+    Problem::version_conflict(
+        "The partner was changed since this version. Get it again, and repeat the change.",
+    )
 }

@@ -123,7 +123,7 @@ async fn both_boards_are_made_through_the_page_and_keep_what_the_partner_decided
         let leads = view["offers"]["team_leads"].as_array().unwrap();
         assert!(leads.iter().any(|lead| lead["id"] == 151), "{leads:?}");
         let page = browser.get("/setup/boards").await.expect(200);
-        assert!(page.text.contains("Make both boards"), "{}", page.text);
+        assert!(page.text.contains("Create both boards"), "{}", page.text);
 
         let answer = browser.post("/setup/boards/dedicated", &asked(0)).await;
         assert_eq!(answer.expect(200).json()["next"], "/setup/boards");
@@ -191,7 +191,7 @@ async fn what_two_boards_cannot_be_is_refused_with_the_field() {
         nothing["detail"]
             .as_str()
             .unwrap()
-            .contains("No boards were asked for")
+            .contains("No boards were requested")
     );
 }
 
@@ -232,7 +232,7 @@ async fn the_default_board_is_taken_with_what_can_be_seen_of_it() {
     let view = browser.get_json("/setup/boards").await.expect(200).json();
     let off = view["off"].to_string();
     assert!(
-        off.contains("Boards cannot be made for you") && off.contains("Table Setup"),
+        off.contains("Boards cannot be created for you") && off.contains("Table Setup"),
         "{off}"
     );
     assert_eq!(view["offers"], Value::Null);

@@ -31,7 +31,7 @@ async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
         "The connection works",
         "<caption>Rights of the API member's security role</caption>",
         "<th scope=\"row\">Table Setup: Add</th>",
-        "for boards made for you",
+        "for dedicated boards",
     ] {
         assert!(page.contains(words), "{words}: {page}");
     }
@@ -125,7 +125,7 @@ async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
     assert_eq!(
         view["off"],
         json!([
-            "Boards cannot be made for you. Everything else works, with the API member's default board."
+            "Boards cannot be created for you. Everything else works, with the API member's default board."
         ])
     );
     let left: Vec<_> = rights_missing().await.into_iter().collect();

@@ -13,7 +13,7 @@ use crate::ticks::after;
 use crate::world::{TENANT, World, partner, tenant};
 
 const SENTENCE: &str =
-    "42 of 60 alerts of Acme Dental would have counted as resolved at once. Nothing was closed.";
+    "42 of 60 tickets of Acme Dental would have been closed at once. None was closed.";
 
 impl World {
     /// Reconcile stops the seeded tenant's closings.
@@ -117,8 +117,8 @@ async fn held_closings_are_shown_and_approved_once() {
         .expect(200);
     assert!(
         page.text
-            .contains("You let 42 closings of Acme Dental through")
-            && !page.text.contains("<section aria-label=\"Stopped"),
+            .contains("You approved 42 closings of Acme Dental")
+            && !page.text.contains("<section aria-label=\"Held"),
         "{}",
         page.text
     );
@@ -167,7 +167,7 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
     let page = browser.post_form("/setup/held", &fields).await;
     let page = page.expect(409).text;
     assert!(
-        page.contains("It is different by now") && page.contains(r#"<a href="/setup">"#),
+        page.contains("This has changed meanwhile") && page.contains(r#"<a href="/setup">"#),
         "{page}"
     );
     assert_eq!(world.held_now().await.unwrap().approved, None);

@@ -1,0 +1,214 @@
+//! Shows and saves where tickets go.
+
+use aws::invocation::Invocation;
+use axum::Extension;
+use connectwise::Error;
+use domain::PartnerId;
+use domain::boards::{chosen, left_to_connectwise, on_own_board};
+use domain::kind::Category;
+use store::{Actor, DedicatedBoards};
+use tokio::join;
+
+use crate::audit;
+use crate::auth::session::PartnerSession;
+use crate::boards::form::{DedicatedBoardsForm, DefaultBoardForm};
+use crate::boards::progress::{self, progress_response};
+use crate::boards::provision::{BoardPair, BoardsProgress};
+use crate::boards::reader::{board_lists, board_parts, default_board, usual_priorities};
+use crate::boards::view::{BoardsView, render};
+use crate::connection::client::{Connected, connected, problem_of, require_connected};
+use crate::context::{AppState, Setup};
+use crate::http::input::{Input, QueryParams};
+use crate::http::problem::{Problem, saved_version};
+use crate::http::response::{ChangeResponse, PageResponse};
+use crate::page;
+use crate::page::flash::FlashQuery;
+use crate::random;
+use crate::step::SetupStep;
+
+const PATH: &str = SetupStep::Boards.path();
+
+/// Shows what is chosen, and the options.
+pub(crate) async fn show(
+    setup: AppState,
+    session: PartnerSession,
+    QueryParams(flash): QueryParams<FlashQuery>,
+    Extension(invocation): Extension<Invocation>,
+) -> Result<PageResponse, Problem> {
+    let view = view(&setup, &session.partner, &invocation).await?;
+    let content = render(&view, &session);
+    Ok(page::step(
+        &session,
+        SetupStep::Boards,
+        &flash,
+        &view,
+        &content,
+    ))
+}
+
+async fn view(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<BoardsView, Problem> {
+    let settings = setup.table().settings_to_change(partner).await?;
+    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    let mut view = BoardsView::not_connected(settings.version, desired.version);
+    let Some(Connected { connection, client }) = connected(setup, partner).await? else {
+        return Ok(view);
+    };
+    let settings = settings.value;
+    let settings = settings.filter(|settings| settings.is_of(connection.epoch));
+    let desired = desired.value;
+    let desired = desired.filter(|desired| desired.epoch == connection.epoch);
+    let ends = invocation.call_ends();
+    let (member, boards, lists) = join!(
+        client.my_member(ends),
+        client.board_infos(ends),
+        board_lists(&client, ends)
+    );
+    let boards = boards.unwrap_or_else(|err| {
+        view.off.push(problem_of(&err).detail);
+        Vec::new()
+    });
+    view.set_choice(settings.as_ref(), desired.as_ref(), &boards);
+    match member {
+        Ok(member) => view.default_board = default_board(&member).map(|board| board.1),
+        Err(err) => view.off.push(problem_of(&err).detail),
+    }
+    view.set_options(lists);
+    view.off.dedup();
+    if let Some(desired) = desired.filter(|desired| !desired.finished) {
+        let added_kinds = setup.added_kinds(partner).await?;
+        let total = BoardPair::new(&desired, &added_kinds)?.total();
+        view.set_requested(desired, total);
+    }
+    Ok(view)
+}
+
+/// Sends all tickets to the API member's default board. If it has none, everything is left to
+/// ConnectWise. One conditional write: if the process dies right after, the choice is saved.
+pub(crate) async fn choose_default(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+    Input(DefaultBoardForm { version }): Input<DefaultBoardForm>,
+) -> Result<ChangeResponse, Problem> {
+    let (table, partner) = (setup.table(), &session.partner);
+    let Connected { connection, client } = require_connected(&setup, partner).await?;
+    let member = match client.my_member(invocation.call_ends()).await {
+        Ok(member) => Some(member),
+        // ConnectWise still uses its default board for a ticket that names none.
+        Err(Error::MissingRight { .. }) => None,
+        Err(err) => return Err(problem_of(&err)),
+    };
+    let board = member.as_ref().and_then(default_board);
+    let parts = match &board {
+        Some((board, _)) => board_parts(&client, *board, invocation.call_ends()).await?,
+        None => None,
+    };
+    let target = |category| match &board {
+        Some((board, _)) => on_own_board(category, *board, parts.as_ref()),
+        None => left_to_connectwise(category),
+    };
+    let before = table.settings_to_change(partner).await?;
+    let settings = chosen(
+        before.value,
+        target(Category::Operations),
+        target(Category::CyberAlerts),
+        usual_priorities(&client, invocation.call_ends()).await?,
+        connection.epoch,
+    );
+    saved_version(table.save_settings(partner, &settings, version).await?)?;
+    let name = board.map_or_else(|| "none".to_owned(), |(_, name)| name);
+    let action = (Actor::Partner, "default_board_chosen");
+    let detail = [("board", name)];
+    audit::record(&setup, partner, action, &detail, &invocation).await;
+    stop_provisioning(&setup, partner).await?;
+    setup.connections.changed(partner, invocation.now()).await?;
+    Ok(ChangeResponse::next(format!("{PATH}?done=saved")))
+}
+
+/// Stops creating dedicated boards that are not finished. If the process dies before this, the page
+/// continues to create them, and the person chooses the default board again.
+async fn stop_provisioning(setup: &Setup, partner: &PartnerId) -> Result<(), Problem> {
+    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    if let Some(unfinished) = desired.value.filter(|desired| !desired.finished) {
+        let finished = DedicatedBoards {
+            finished: true,
+            ..unfinished
+        };
+        setup
+            .table()
+            .save_boards_wanted(partner, &finished, desired.version)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Requests two dedicated boards. One conditional write: if the process dies right after, the page
+/// goes on to create them.
+pub(crate) async fn choose_dedicated(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+    Input(form): Input<DedicatedBoardsForm>,
+) -> Result<ChangeResponse, Problem> {
+    let (table, partner) = (setup.table(), &session.partner);
+    let Connected { connection, client } = require_connected(&setup, partner).await?;
+    let names = form.names()?;
+    let lists = board_lists(&client, invocation.call_ends()).await;
+    form.check(&lists.map_err(|err| problem_of(&err))?)?;
+    let desired = form.boards(&names, connection.epoch);
+    let saved = table
+        .save_boards_wanted(partner, &desired, form.version)
+        .await?;
+    saved_version(saved)?;
+    let action = (Actor::Partner, "boards_asked_for");
+    let detail = [
+        ("operations", desired.operations.name),
+        ("cyber_alerts", desired.cyber_alerts.name),
+    ];
+    audit::record(&setup, partner, action, &detail, &invocation).await;
+    Ok(ChangeResponse::next(PATH))
+}
+
+/// Continues to create the requested boards for as long as the request may take. If the process
+/// dies after any of its calls, the next request lists what exists and goes on. Only one request
+/// works at a time, because two would create the same things twice.
+pub(crate) async fn progress(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+) -> Result<ChangeResponse, Problem> {
+    let (table, partner) = (setup.table(), &session.partner);
+    let Connected { connection, client } = require_connected(&setup, partner).await?;
+    let desired = table.boards_wanted_to_change(partner).await?.value;
+    let desired = desired.filter(|desired| desired.epoch == connection.epoch);
+    let Some(desired) = desired else {
+        return Err(Problem::refused(
+            "No boards were requested. Choose them first.",
+        ));
+    };
+    let boards = BoardPair::new(&desired, &setup.added_kinds(partner).await?)?;
+    if desired.finished {
+        return Ok(progress::ready_response(boards.total()));
+    }
+    let id = format!("{:016x}", random::number()?);
+    let (now, until) = (invocation.now(), invocation.holds_until());
+    let locked = table.take_turn_at_boards(partner, &id, now, until).await?;
+    if !locked {
+        return Ok(progress_response(&BoardsProgress {
+            done: 0,
+            total: boards.total(),
+            doing: "another request creates the boards, perhaps in another window".to_owned(),
+            wait: true,
+            targets: None,
+        }));
+    }
+    let progress =
+        progress::create_boards(&setup, partner, &client, (&desired, &boards), &invocation).await;
+    // Released after a failure too, so that the next request can start.
+    table.end_turn_at_boards(partner, &id).await?;
+    progress.map(|progress| progress_response(&progress))
+}

@@ -1,0 +1,133 @@
+//! Creates the dedicated boards over several requests, then sends tickets to them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws::invocation::Invocation;
+use connectwise::Client;
+use domain::boards::chosen;
+use domain::event::Severity;
+use domain::settings::BoardTarget;
+use domain::{PartnerId, RecordId};
+use store::{Actor, DedicatedBoards, Saved};
+use tokio::time::Instant;
+
+use crate::audit;
+use crate::boards::provision::{BoardPair, BoardTargets, BoardsProgress, provision};
+use crate::boards::reader::usual_priorities;
+use crate::context::Setup;
+use crate::http::input::sentence;
+use crate::http::problem::Problem;
+use crate::http::response::ChangeResponse;
+use crate::paths;
+use crate::step::SetupStep;
+
+/// The time that is left for the last call at least, if the invocation is shorter than usual.
+const LAST_CALL: Duration = Duration::from_secs(4);
+/// How long one request works. The gateway's limit is 30 s, and the last call needs some of them.
+const WORK_TIME: Duration = Duration::from_secs(20);
+
+/// Creates boards until the time is over. Once all parts exist, tickets go to them.
+pub(super) async fn create_boards(
+    setup: &Setup,
+    partner: &PartnerId,
+    client: &Client,
+    (desired, boards): (&DedicatedBoards, &BoardPair),
+    invocation: &Invocation,
+) -> Result<BoardsProgress, Problem> {
+    let calls_end = invocation.calls_end();
+    let latest = calls_end.checked_sub(LAST_CALL).unwrap_or(calls_end);
+    let until = latest.min(Instant::now() + WORK_TIME);
+    let progress = provision(client, boards, until, calls_end).await?;
+    let Some(targets) = &progress.targets else {
+        return Ok(progress);
+    };
+    let now = setup.table().boards_wanted_to_change(partner).await?;
+    if now.value.as_ref() != Some(desired) {
+        // Other boards were requested meanwhile: the next request creates those.
+        return Ok(BoardsProgress {
+            targets: None,
+            ..progress
+        });
+    }
+    let usual = usual_priorities(client, invocation.call_ends()).await?;
+    save_targets(setup, partner, targets, &usual, desired.epoch).await?;
+    mark_finished(setup, partner, desired, now.version).await?;
+    let board = |target: &BoardTarget| target.board.unwrap_or_default().to_string();
+    let action = (Actor::Partner, "boards_ready");
+    let detail = [
+        ("operations", board(&targets.operations)),
+        ("cyber_alerts", board(&targets.cyber_alerts)),
+    ];
+    audit::record(setup, partner, action, &detail, invocation).await;
+    setup.connections.changed(partner, invocation.now()).await?;
+    Ok(progress)
+}
+
+/// Sends tickets to the boards. Other settings that somebody saved meanwhile are kept. If the
+/// process dies right after, the next request finds all parts and saves the same again.
+async fn save_targets(
+    setup: &Setup,
+    partner: &PartnerId,
+    targets: &BoardTargets,
+    usual: &BTreeMap<Severity, RecordId>,
+    epoch: u32,
+) -> Result<(), Problem> {
+    let table = setup.table();
+    for _ in 0..3 {
+        let before = table.settings_to_change(partner).await?;
+        let settings = chosen(
+            before.value,
+            targets.operations.clone(),
+            targets.cyber_alerts.clone(),
+            usual.clone(),
+            epoch,
+        );
+        let saved = table.save_settings(partner, &settings, before.version);
+        if saved.await? != Saved::Conflict {
+            return Ok(());
+        }
+    }
+    Err(Problem::conflict())
+}
+
+/// If the process dies before this write, the next request finds all parts and marks the boards. A
+/// conflict means that other boards were requested meanwhile; the next request creates those.
+async fn mark_finished(
+    setup: &Setup,
+    partner: &PartnerId,
+    desired: &DedicatedBoards,
+    version: u64,
+) -> Result<(), Problem> {
+    let finished = DedicatedBoards {
+        finished: true,
+        ..desired.clone()
+    };
+    setup
+        .table()
+        .save_boards_wanted(partner, &finished, version)
+        .await?;
+    Ok(())
+}
+
+pub(super) fn progress_response(progress: &BoardsProgress) -> ChangeResponse {
+    if progress.targets.is_some() {
+        return ready_response(progress.total);
+    }
+    let response = ChangeResponse::next(paths::BOARDS_PROGRESS)
+        .with("done", progress.done)
+        .with("total", progress.total)
+        .with("doing", sentence(&progress.doing));
+    if progress.wait {
+        response.with("wait", true)
+    } else {
+        response
+    }
+}
+
+pub(super) fn ready_response(total: usize) -> ChangeResponse {
+    ChangeResponse::next(format!("{}?done=boards_ready", SetupStep::Boards.path()))
+        .with("done", total)
+        .with("total", total)
+        .with("doing", "Both boards are ready.")
+}

@@ -1,0 +1,383 @@
+//! Creates the two dedicated boards: carries out the plan of `domain::boards` until a request's
+//! time is over.
+//!
+//! Each write is sent once. After a failure, or a write with an unknown outcome, everything is
+//! listed again and the plan continues from what exists.
+
+use connectwise::{Client, Error, NewBoard, NewStatus, NewTeam};
+use domain::RecordId;
+use domain::boards::{BoardName, DesiredBoard, ExistingBoards, Next, Parts, Step, next, size};
+use domain::kind::{Category, KindInfo};
+use domain::settings::BoardTarget;
+use store::{DedicatedBoard, DedicatedBoards};
+use tokio::time::Instant;
+use tokio::try_join;
+
+use crate::connection::client::problem_of;
+use crate::http::input::sentence;
+use crate::http::problem::Problem;
+
+/// After this many failures, the request reports the last one to the person.
+const MAX_FAILURES: usize = 3;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BoardsProgress {
+    pub(super) done: usize,
+    pub(super) total: usize,
+    /// The next part, or what the work waits for.
+    pub(super) doing: String,
+    /// Whether the page should pause before its next request.
+    pub(super) wait: bool,
+    /// Where tickets go, once all parts exist.
+    pub(super) targets: Option<BoardTargets>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct BoardTargets {
+    pub(super) operations: BoardTarget,
+    pub(super) cyber_alerts: BoardTarget,
+}
+
+/// The desired state of both boards.
+#[derive(Debug, Clone)]
+pub(super) struct BoardPair {
+    operations: DesiredBoard,
+    cyber_alerts: DesiredBoard,
+}
+
+impl BoardPair {
+    /// # Errors
+    /// When a stored name is invalid.
+    pub(super) fn new(
+        desired: &DedicatedBoards,
+        added_kinds: &[KindInfo],
+    ) -> Result<Self, Problem> {
+        let board = |category, board: &DedicatedBoard| -> Result<DesiredBoard, Problem> {
+            let name = BoardName::parse(&board.name);
+            Ok(DesiredBoard {
+                category,
+                name: name.map_err(|err| Problem::refused(sentence(&err.to_string())))?,
+                location: board.location,
+                department: board.department,
+                team_lead: board.team_lead,
+                kinds_added: added_kinds.to_vec(),
+            })
+        };
+        Ok(Self {
+            operations: board(Category::Operations, &desired.operations)?,
+            cyber_alerts: board(Category::CyberAlerts, &desired.cyber_alerts)?,
+        })
+    }
+
+    /// The number of parts of both boards.
+    pub(super) fn total(&self) -> usize {
+        size(&self.operations) + size(&self.cyber_alerts)
+    }
+}
+
+/// Continues to create both boards. No call starts after `until`, and all have ended by
+/// `calls_end`. If the process dies after any call, the next request lists what exists and goes on.
+///
+/// # Errors
+/// When a person must correct something, or ConnectWise fails repeatedly.
+pub(super) async fn provision(
+    client: &Client,
+    boards: &BoardPair,
+    until: Instant,
+    calls_end: Instant,
+) -> Result<BoardsProgress, Problem> {
+    let total = boards.total();
+    let mut provisioner = Provisioner {
+        client,
+        existing: None,
+        completed: Vec::new(),
+        rejected: None,
+        failures: 0,
+        until,
+        calls_end,
+    };
+    let operations = match provisioner.board(&boards.operations).await {
+        Ok(target) => target,
+        Err(interruption) => return interruption.progress(0, total),
+    };
+    let cyber_alerts = match provisioner.board(&boards.cyber_alerts).await {
+        Ok(target) => target,
+        Err(interruption) => return interruption.progress(size(&boards.operations), total),
+    };
+    Ok(BoardsProgress {
+        done: total,
+        total,
+        doing: "both boards are ready".to_owned(),
+        wait: false,
+        targets: Some(BoardTargets {
+            operations,
+            cyber_alerts,
+        }),
+    })
+}
+
+/// Why the work ends in this request.
+enum Interruption {
+    OutOfTime { done: usize, doing: String },
+    Throttled { done: usize, seconds: u64 },
+    Failed(Problem),
+}
+
+impl Interruption {
+    /// The progress of both boards, after `earlier` parts of the first one.
+    fn progress(self, earlier: usize, total: usize) -> Result<BoardsProgress, Problem> {
+        let (done, doing, wait) = match self {
+            Self::OutOfTime { done, doing } => (done, doing, false),
+            Self::Throttled { done, seconds } => {
+                let doing = format!("ConnectWise asks to wait {seconds} seconds");
+                (done, doing, true)
+            }
+            Self::Failed(problem) => return Err(problem),
+        };
+        Ok(BoardsProgress {
+            done: earlier + done,
+            total,
+            doing,
+            wait,
+            targets: None,
+        })
+    }
+}
+
+/// The work of one request.
+struct Provisioner<'a> {
+    client: &'a Client,
+    /// What was listed, plus the responses of the writes since; `None` after a failure.
+    existing: Option<ExistingBoards>,
+    /// Steps that ConnectWise reported as completed.
+    completed: Vec<Step>,
+    /// The step that was rejected last.
+    rejected: Option<Step>,
+    failures: usize,
+    until: Instant,
+    calls_end: Instant,
+}
+
+impl Provisioner<'_> {
+    async fn board(&mut self, desired: &DesiredBoard) -> Result<BoardTarget, Interruption> {
+        let mut done = 0;
+        loop {
+            let is_late = Instant::now() >= self.until;
+            let listing = || Interruption::OutOfTime {
+                done,
+                doing: "listing the boards".to_owned(),
+            };
+            let Some(existing) = &mut self.existing else {
+                if is_late {
+                    return Err(listing());
+                }
+                self.list_boards(done).await?;
+                continue;
+            };
+            let planned = next(desired, existing).map_err(|err| {
+                let words = format!("{err}. Then continue here: nothing is created twice");
+                Interruption::Failed(Problem::refused(sentence(&words)))
+            })?;
+            match planned {
+                Next::Done(target) => return Ok(target),
+                Next::Look { .. } if is_late => return Err(listing()),
+                Next::Look { board } => {
+                    match list_parts(self.client, board, self.calls_end).await {
+                        Ok(parts) => existing.parts = Some(parts),
+                        Err(err) => self.failed(&err, None, done)?,
+                    }
+                }
+                Next::Make { step, progress } => {
+                    done = progress.done;
+                    if is_late {
+                        let doing = doing(&step);
+                        return Err(Interruption::OutOfTime { done, doing });
+                    }
+                    self.create(step, done).await?;
+                }
+            }
+        }
+    }
+
+    async fn list_boards(&mut self, done: usize) -> Result<(), Interruption> {
+        match self.client.boards(self.calls_end).await {
+            Ok(boards) => {
+                self.existing = Some(ExistingBoards {
+                    boards: boards.into_iter().map(Into::into).collect(),
+                    parts: None,
+                });
+                Ok(())
+            }
+            Err(err) => self.failed(&err, None, done),
+        }
+    }
+
+    async fn create(&mut self, step: Step, done: usize) -> Result<(), Interruption> {
+        // ConnectWise can answer 200 and change nothing.
+        if self.completed.contains(&step) {
+            return Err(Interruption::Failed(Problem::refused(format!(
+                "ConnectWise reported success but did not do this: {}. Do it by hand in ConnectWise, then continue here.",
+                doing(&step)
+            ))));
+        }
+        let Some(existing) = &mut self.existing else {
+            return Ok(());
+        };
+        match create(self.client, &step, existing, self.calls_end).await {
+            Ok(()) => {
+                self.completed.push(step);
+                self.rejected = None;
+                Ok(())
+            }
+            Err(err) => self.failed(&err, Some(step), done),
+        }
+    }
+
+    /// Discards what was listed. The work continues, unless a person has to correct something or
+    /// too many calls failed.
+    fn failed(&mut self, err: &Error, step: Option<Step>, done: usize) -> Result<(), Interruption> {
+        self.existing = None;
+        tracing::warn!(error = %err, step = ?step, "failed to create a part of a board; listing the boards again");
+        match err {
+            Error::Throttled { retry_after } => {
+                let seconds = retry_after.as_secs().max(1);
+                return Err(Interruption::Throttled { done, seconds });
+            }
+            Error::MissingRight { .. }
+            | Error::KeysRefused
+            | Error::ClientIdRefused
+            | Error::NotRouted { .. }
+            | Error::EndpointMissing { .. }
+            | Error::RedirectRefused { .. }
+            | Error::Forbidden { .. }
+            | Error::HostRefused { .. } => return Err(Interruption::Failed(problem_of(err))),
+            // An earlier write of this step may have arrived late. Then it is listed now, and the
+            // plan does not contain the step again.
+            Error::Rejected { .. }
+            | Error::TargetGone { .. }
+            | Error::NotFound { .. }
+            | Error::Conflict { .. } => {
+                if step.is_some() && self.rejected == step {
+                    return Err(Interruption::Failed(problem_of(err)));
+                }
+                self.rejected = step;
+            }
+            Error::NotSent { .. }
+            | Error::DeadlineTooShort
+            | Error::TimedOut { .. }
+            | Error::NoAnswer { .. }
+            | Error::ServerError { .. }
+            | Error::AnswerTooLarge { .. }
+            | Error::AnswerUnreadable { .. } => {}
+        }
+        self.failures += 1;
+        if self.failures < MAX_FAILURES {
+            Ok(())
+        } else {
+            Err(Interruption::Failed(problem_of(err)))
+        }
+    }
+}
+
+async fn list_parts(client: &Client, board: RecordId, ends: Instant) -> Result<Parts, Error> {
+    let (statuses, types, teams) = try_join!(
+        client.board_statuses(board, ends),
+        client.board_types(board, ends),
+        client.board_teams(board, ends),
+    )?;
+    Ok(Parts {
+        board,
+        statuses: statuses.into_iter().map(Into::into).collect(),
+        types: types.into_iter().map(Into::into).collect(),
+        teams: teams.into_iter().map(Into::into).collect(),
+    })
+}
+
+/// Creates one part, and adds ConnectWise's response to what exists.
+async fn create(
+    client: &Client,
+    step: &Step,
+    existing: &mut ExistingBoards,
+    ends: Instant,
+) -> Result<(), Error> {
+    let writer = client.setup_writer();
+    let ExistingBoards { boards, parts } = existing;
+    // The plan has no step for a board whose parts were not listed. If it had one, the next listing
+    // would show what the step created.
+    let mut unlisted = Parts {
+        board: 0,
+        statuses: Vec::new(),
+        types: Vec::new(),
+        teams: Vec::new(),
+    };
+    let parts = parts.as_mut().unwrap_or(&mut unlisted);
+    match step {
+        Step::MakeBoard {
+            name,
+            location,
+            department,
+        } => {
+            let new = NewBoard {
+                name: name.as_str().to_owned(),
+                location: *location,
+                department: *department,
+            };
+            boards.push(writer.create_board(&new, ends).await?.into());
+        }
+        Step::MakeStatus {
+            board,
+            name,
+            sort_order,
+            closes,
+            is_default,
+        } => {
+            let new = NewStatus {
+                name: (*name).to_owned(),
+                sort_order: *sort_order,
+                closed: *closes,
+                default: *is_default,
+            };
+            let status = writer.create_status(*board, &new, ends).await?;
+            parts.statuses.push(status.into());
+        }
+        Step::MakeDefault { board, status } => {
+            let default = writer.make_default(*board, *status, ends).await?;
+            parts.statuses.retain(|other| other.id != *status);
+            parts.statuses.push(default.into());
+        }
+        Step::MakeType { board, name, .. } => {
+            let created = writer.create_type(*board, name, ends).await?;
+            parts.types.push(created.into());
+        }
+        Step::MakeTeam {
+            board,
+            name,
+            lead,
+            is_default,
+        } => {
+            let new = NewTeam {
+                name: (*name).to_owned(),
+                leader: *lead,
+                members: vec![*lead],
+                default: *is_default,
+            };
+            let team = writer.create_team(*board, &new, ends).await?;
+            parts.teams.push(team.into());
+        }
+    }
+    Ok(())
+}
+
+/// A step in words, in the present continuous.
+fn doing(step: &Step) -> String {
+    match step {
+        Step::MakeBoard { name, .. } => format!("creating the board \"{}\"", name.as_str()),
+        Step::MakeStatus { name, .. } => format!("creating the status \"{name}\""),
+        Step::MakeDefault { .. } => "making the status \"New\" the board's default".to_owned(),
+        Step::MakeType { name, .. } => format!("creating the ticket type \"{name}\""),
+        Step::MakeTeam { name, .. } => format!("creating the team \"{name}\""),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,149 @@
+use std::time::Duration;
+
+use connectwise::{Credentials, HostList, Http, Origin};
+use connectwise_sim::{Seed, Sim};
+use domain::Secret;
+use domain::boards::BoardName;
+use domain::kind::{BUILT_IN, Category};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::test_server::server;
+
+fn desired(category: Category) -> DesiredBoard {
+    DesiredBoard {
+        category,
+        name: BoardName::usual(category),
+        location: 2,
+        department: 10,
+        team_lead: 151,
+        kinds_added: Vec::new(),
+    }
+}
+
+/// A complete board, except that "New" is not its default. The server confirms that change and never
+/// makes it.
+fn without_effect(method: &str, path: &str) -> Value {
+    let new = json!({ "id": 11, "name": "New", "defaultFlag": false });
+    let last = path.rsplit('/').next().unwrap_or_default();
+    match (method, last) {
+        ("PATCH", _) => new,
+        (_, "boards") => json!([{ "id": 7, "name": "Operations" }]),
+        (_, "statuses") => json!([
+            new,
+            { "id": 12, "name": "Closed", "closedStatus": true },
+            { "id": 13, "name": "Triage", "defaultFlag": true },
+        ]),
+        (_, "types") => {
+            let names = (20..).zip(BUILT_IN);
+            names
+                .map(|(id, (.., name))| json!({ "id": id, "name": name }))
+                .collect()
+        }
+        (_, "teams") => json!([{ "id": 41, "name": "Operations" }]),
+        _ => Value::Null,
+    }
+}
+
+fn pair(operations: &str, cyber_alerts: &str) -> BoardPair {
+    let named = |category, name| DesiredBoard {
+        name: BoardName::parse(name).unwrap(),
+        ..desired(category)
+    };
+    BoardPair {
+        operations: named(Category::Operations, operations),
+        cyber_alerts: named(Category::CyberAlerts, cyber_alerts),
+    }
+}
+
+fn client(origin: &str, private_key: &str, client_id: &str) -> Client {
+    let http = Http::new(HostList::new([origin]).unwrap()).unwrap();
+    let credentials = Credentials {
+        origin: Origin::parse(origin).unwrap(),
+        company_id: "tbdemo".to_owned(),
+        public_key: "tbPublicKey01".to_owned(),
+        private_key: Secret::new(private_key),
+        client_id: Secret::new(client_id),
+    };
+    Client::new(&http, credentials).unwrap()
+}
+
+#[tokio::test]
+async fn later_requests_continue_and_create_nothing_twice() {
+    let sim = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await;
+    let sim = sim.unwrap();
+    let keys = Seed::demo().integration().unwrap();
+    let client = client(&sim.base_url(), &keys.private_key, &keys.client_id);
+    let boards = pair("Watch: Operations", "Watch: Cyber Alerts");
+    let calls_end = Instant::now() + Duration::from_secs(60);
+    let (mut done, mut requests) = (0, 0);
+    let targets = loop {
+        // Without time at first, then enough for some calls, and in the end for all on any machine.
+        let until = Instant::now() + Duration::from_millis(2) * requests;
+        requests += 1;
+        let progress = provision(&client, &boards, until, calls_end).await.unwrap();
+        // A request that ends while it lists the boards does not know the progress.
+        let known = if progress.doing.starts_with("listing") {
+            0
+        } else {
+            done
+        };
+        assert!(
+            (known..=22).contains(&progress.done) && progress.total == 22,
+            "{progress:?}"
+        );
+        assert!(
+            !progress.doing.is_empty() && requests < 1000,
+            "{progress:?}"
+        );
+        done = done.max(progress.done);
+        if let Some(targets) = progress.targets {
+            break targets;
+        }
+    };
+    assert!(requests > 1, "done in one request");
+    assert_eq!(done, 22);
+    assert_eq!(
+        (
+            targets.operations.types.len(),
+            targets.cyber_alerts.types.len()
+        ),
+        (7, 5)
+    );
+    let boards = client.boards(calls_end).await.unwrap();
+    let ours = boards
+        .iter()
+        .filter(|board| board.name.starts_with("Watch: "));
+    assert_eq!(ours.count(), 2);
+}
+
+#[tokio::test]
+async fn a_write_without_effect_is_sent_once() {
+    let (origin, mut requests) = server(without_effect).await;
+    let client = client(&origin, "private", "client");
+    let boards = pair("Operations", "Cyber Alerts");
+    let end = Instant::now() + Duration::from_secs(10);
+    let problem = provision(&client, &boards, end, end).await.unwrap_err();
+    assert!(
+        problem
+            .detail
+            .contains("reported success but did not do this")
+            && problem.detail.contains("the board's default"),
+        "{problem:?}"
+    );
+    let mut patches = 0;
+    while let Ok(request) = requests.try_recv() {
+        patches += usize::from(request.starts_with("PATCH"));
+    }
+    assert_eq!(patches, 1);
+
+    // Without time, no request is sent and the progress is unknown.
+    let progress = provision(&client, &boards, Instant::now(), end)
+        .await
+        .unwrap();
+    assert_eq!(
+        (progress.done, progress.total, progress.targets),
+        (0, 22, None)
+    );
+    assert!(requests.try_recv().is_err());
+}

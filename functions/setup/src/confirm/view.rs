@@ -1,0 +1,143 @@
+//! The page "Confirm".
+
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::Serialize;
+use store::{Connection, Versioned};
+
+use crate::auth::session::PartnerSession;
+use crate::backlog::count::{Backlog, BacklogCounts};
+use crate::checklist::{MissingPart, counted};
+use crate::page;
+use crate::step::SetupStep;
+
+#[derive(Serialize)]
+pub(super) struct ConfirmView {
+    confirmed: bool,
+    confirmed_at: Option<Timestamp>,
+    version: u64,
+    missing: Vec<MissingPart>,
+    waiting: Option<BacklogCounts>,
+    /// Tenants with alerts that become tickets.
+    tenants: usize,
+    tenants_unmapped: usize,
+    tenants_disabled: usize,
+    /// There are more alerts than were counted.
+    more_waiting: bool,
+}
+
+impl ConfirmView {
+    pub(super) fn new(
+        connection: Versioned<Option<Connection>>,
+        missing: Vec<MissingPart>,
+        backlog: Option<Backlog>,
+    ) -> Self {
+        let Versioned { value, version } = connection;
+        let blocked_by = |reason| {
+            let backlog = backlog.as_ref();
+            backlog.map_or(0, |backlog| backlog.tenants_blocked_by(reason))
+        };
+        Self {
+            confirmed: value
+                .as_ref()
+                .is_some_and(|connection| connection.confirmed),
+            confirmed_at: value.and_then(|connection| connection.confirmed_at),
+            version,
+            missing,
+            tenants: backlog.as_ref().map_or(0, Backlog::tenants_with_tickets),
+            tenants_unmapped: blocked_by("unmapped"),
+            tenants_disabled: blocked_by("tenant_disabled"),
+            more_waiting: backlog.as_ref().is_some_and(|backlog| backlog.more),
+            waiting: backlog.map(|backlog| backlog.sum()),
+        }
+    }
+}
+
+pub(super) fn render(view: &ConfirmView, session: &PartnerSession) -> Markup {
+    html! {
+        @if view.confirmed {
+            p class="good" { "Ticketbridge is live. " @if let Some(at) = view.confirmed_at { "Since " (page::time(at)) "." } }
+        } @else {
+            p { "When you confirm, alerts become tickets: alerts of the last 48 hours that are still active, and all new alerts." }
+        }
+        @if !view.missing.is_empty() {
+            p class="note" { "Still missing:" }
+            ul { @for missing in &view.missing { li { a href=(missing.path) { (missing.what) } } } }
+        }
+        @if let Some(waiting) = &view.waiting {
+            h2 { @if view.confirmed { "Alerts without a ticket" } @else { "What will happen" } }
+            (preview(view, waiting))
+        }
+        @if !view.confirmed && view.missing.is_empty() {
+            form method="post" action=(session.action(SetupStep::Confirm.path())) {
+                input type="hidden" name="version" value=(view.version);
+                button { "Confirm and go live" }
+            }
+        }
+    }
+}
+
+fn preview(view: &ConfirmView, waiting: &BacklogCounts) -> Markup {
+    html! {
+        ul {
+            li { b { (counted(waiting.tickets, "alert")) } " of " (counted(view.tenants as u64, "tenant")) " "
+                @if waiting.tickets == 1 { "becomes a ticket" } @else { "become tickets" } }
+            @if let Some(unmapped) = waiting.others.get("unmapped") {
+                li { (counted(*unmapped, "alert")) " of "
+                    (counted(view.tenants_unmapped as u64, "tenant"))
+                    @if *unmapped == 1 { " waits" } @else { " wait" } " until you "
+                    a href=(SetupStep::Tenants.path()) {
+                        @if view.tenants_unmapped == 1 { "map it" } @else { "map them" }
+                    } }
+            }
+            @if view.tenants_disabled > 0 { li { (counted(view.tenants_disabled as u64, "tenant")) " switched off: no tickets" } }
+            @if waiting.older > 0 {
+                li { (counted(waiting.older, "older alert")) ": no ticket unless you "
+                    a href=(SetupStep::Waiting.path()) { @if waiting.older == 1 { "release it" } @else { "release them" } } }
+            }
+            @if view.more_waiting { li { "There are more alerts than were counted." } }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> ConfirmView {
+        let nothing = Versioned {
+            value: None,
+            version: 1,
+        };
+        ConfirmView::new(nothing, vec![], None)
+    }
+
+    #[test]
+    fn confirm_lists_the_missing_parts() {
+        let view = ConfirmView {
+            missing: crate::checklist::missing_parts(None, None, false),
+            ..view()
+        };
+        let page = render(&view, &PartnerSession::example());
+        insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn confirm_previews_what_will_happen() {
+        let view = ConfirmView {
+            waiting: Some(BacklogCounts {
+                all: 6,
+                tickets: 3,
+                older: 1,
+                others: [("unmapped".to_owned(), 2)].into(),
+                ..BacklogCounts::default()
+            }),
+            tenants: 2,
+            tenants_unmapped: 1,
+            tenants_disabled: 1,
+            ..view()
+        };
+        let page = render(&view, &PartnerSession::example());
+        insta::assert_snapshot!(crate::page::lines(&page));
+    }
+}

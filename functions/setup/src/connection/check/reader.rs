@@ -1,0 +1,219 @@
+//! Calls ConnectWise with the stored connection, and judges the API member's rights.
+
+use std::collections::BTreeSet;
+
+use aws::invocation::Invocation;
+use domain::PartnerId;
+use domain::breaker::Breaker;
+use domain::rights::{self, Need, RightStatus};
+use store::Connection;
+
+use crate::connection::check::view::{
+    CheckError, CheckVerdict, CheckView, MemberView, RightRow, SiteView,
+};
+use crate::connection::client::stored_keys;
+use crate::connection::error::ConnectionError;
+use crate::connection::prove::{AcceptedConnection, prove_stored};
+use crate::connection::rights::{RightStatuses, read_rights};
+use crate::context::Setup;
+use crate::http::problem::Problem;
+
+pub(super) async fn check(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<CheckView, Problem> {
+    let Some(connection) = setup.access().connection(partner).await? else {
+        return Ok(CheckView::empty(CheckVerdict::NotConnected));
+    };
+    let breaker = setup.table().breaker(partner).await;
+    let mut site = SiteView {
+        origin: connection.origin.clone(),
+        company_id: connection.company_id.clone(),
+        company: None,
+    };
+    let accepted = match prove(setup, partner, &connection, invocation).await {
+        Ok(accepted) => accepted,
+        Err(err) => {
+            return Ok(CheckView {
+                error: Some(CheckError {
+                    code: err.code(),
+                    detail: err.to_string(),
+                }),
+                site: Some(site),
+                ..CheckView::empty(CheckVerdict::Broken)
+            });
+        }
+    };
+    let rights = read_rights(&accepted.client, invocation).await;
+    if let Ok(breaker) = &breaker {
+        update_missing_rights(setup, partner, breaker, &rights, invocation).await?;
+    }
+    site.company = accepted.company.filter(|name| !name.is_empty());
+    Ok(CheckView {
+        verdict: if is_missing(&rights, Need::Required) {
+            CheckVerdict::RightsMissing
+        } else {
+            CheckVerdict::Good
+        },
+        error: None,
+        site: Some(site),
+        member: accepted.member.map(MemberView::from),
+        off: consequences(&rights),
+        rights: rights
+            .into_iter()
+            .map(|(right, status)| RightRow::new(right, status))
+            .collect(),
+    })
+}
+
+async fn prove(
+    setup: &Setup,
+    partner: &PartnerId,
+    connection: &Connection,
+    invocation: &Invocation,
+) -> Result<AcceptedConnection, ConnectionError> {
+    let keys = stored_keys(setup, partner, connection).await?;
+    let keys = keys.ok_or(ConnectionError::NoKeys)?;
+    prove_stored(&setup.connections, keys, invocation).await
+}
+
+/// Removes rights that are granted now from the breaker's missing rights. Alerts that were blocked
+/// by one, or by a broken connection, are decided again. If the process dies between the two
+/// writes, reconcile decides them at its next run.
+async fn update_missing_rights(
+    setup: &Setup,
+    partner: &PartnerId,
+    breaker: &Breaker,
+    rights: &RightStatuses,
+    invocation: &Invocation,
+) -> Result<(), Problem> {
+    let still = still_missing(&breaker.missing_rights, rights);
+    let mut changed = breaker.open.is_some();
+    if still != breaker.missing_rights {
+        changed |= setup.table().rights_seen(partner, breaker, &still).await?;
+    }
+    if changed {
+        setup.connections.changed(partner, invocation.now()).await?;
+    }
+    Ok(())
+}
+
+/// The missing rights that are not known to be granted now.
+fn still_missing(missing: &BTreeSet<String>, rights: &RightStatuses) -> BTreeSet<String> {
+    let is_granted = |missing: &String| {
+        let mut rights = rights.iter();
+        rights.any(|(right, status)| right.right == missing && *status == RightStatus::Granted)
+    };
+    let still = missing.iter().filter(|missing| !is_granted(missing));
+    still.cloned().collect()
+}
+
+fn is_missing(rights: &RightStatuses, need: Need) -> bool {
+    let mut rights = rights.iter();
+    rights.any(|(right, status)| right.need == need && *status == RightStatus::Missing)
+}
+
+/// What does not work because of missing rights, and what works nevertheless.
+fn consequences(rights: &RightStatuses) -> Vec<&'static str> {
+    let lacks = |name: &str| {
+        let mut rights = rights.iter();
+        rights.any(|(right, status)| right.right == name && *status == RightStatus::Missing)
+    };
+    let sentences = [
+        (
+            is_missing(rights, Need::Required),
+            "Tickets cannot be created and updated: a required right is missing.",
+        ),
+        (
+            is_missing(rights, Need::ForClosing),
+            "Tickets cannot be closed. Everything else works. They are closed once the right is granted.",
+        ),
+        (
+            is_missing(rights, Need::ForDedicatedBoards),
+            "Boards cannot be created for you. Everything else works, with the API member's default board.",
+        ),
+        (
+            lacks(rights::TABLES_INQUIRE),
+            "Start status, ticket types and priorities cannot be chosen here: ConnectWise's own defaults are used.",
+        ),
+        (
+            lacks(rights::MY_ACCOUNT_INQUIRE),
+            "The rights below cannot be read from ConnectWise's own list, so some are not known.",
+        ),
+    ];
+    let sentences = sentences.into_iter().filter(|(is_off, _)| *is_off);
+    sentences.map(|(_, sentence)| sentence).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::rights::Right;
+
+    use super::*;
+
+    fn without(missing: &[&str]) -> RightStatuses {
+        let status = |right: &'static Right| {
+            if missing.contains(&right.right) {
+                (right, RightStatus::Missing)
+            } else {
+                (right, RightStatus::Granted)
+            }
+        };
+        rights::TABLE.iter().map(status).collect()
+    }
+
+    #[test]
+    fn each_missing_right_has_its_consequence() {
+        for (missing, words) in [
+            (None, None),
+            (
+                Some(rights::TICKETS_INQUIRE),
+                Some("Tickets cannot be created"),
+            ),
+            (
+                Some(rights::TICKETS_CLOSE),
+                Some("Tickets cannot be closed"),
+            ),
+            (
+                Some(rights::TABLES_ADD),
+                Some("Boards cannot be created for you"),
+            ),
+            (
+                Some(rights::MEMBERS_INQUIRE),
+                Some("Boards cannot be created for you"),
+            ),
+            (Some(rights::MY_ACCOUNT_INQUIRE), Some("The rights below")),
+            (Some("resource_scheduling.add"), None),
+        ] {
+            let off = consequences(&without(missing.as_slice()));
+            assert_eq!(
+                off.len(),
+                usize::from(words.is_some()),
+                "{missing:?} {off:?}"
+            );
+            if let Some(words) = words {
+                assert!(off[0].starts_with(words), "{missing:?} {off:?}");
+            }
+        }
+        let tables = consequences(&without(&[rights::TABLES_INQUIRE]));
+        assert_eq!(tables.len(), 2, "{tables:?}");
+    }
+
+    #[test]
+    fn only_a_granted_right_is_no_longer_missing() {
+        let of = |rights: &[&str]| -> BTreeSet<String> {
+            rights.iter().map(|right| (*right).to_owned()).collect()
+        };
+        let before = of(&[rights::TICKETS_ADD, rights::TABLES_ADD, "newer.right"]);
+        let mut statuses = without(&[rights::TABLES_ADD]);
+        assert_eq!(
+            still_missing(&before, &statuses),
+            of(&[rights::TABLES_ADD, "newer.right"])
+        );
+        for (_, status) in &mut statuses {
+            *status = RightStatus::NotKnown;
+        }
+        assert_eq!(still_missing(&before, &statuses), before);
+    }
+}

@@ -1,0 +1,152 @@
+//! The page "Connect".
+
+use aws::secrets::ConnectionSecret;
+use maud::{Markup, html};
+use serde::Serialize;
+use store::{Connection, Versioned};
+
+use crate::auth::session::PartnerSession;
+use crate::step::SetupStep;
+
+#[derive(Serialize)]
+pub(super) struct ConnectionPageView {
+    connected: bool,
+    origin: Option<String>,
+    company_id: Option<String>,
+    public_key: Option<String>,
+    /// The private key itself is never shown.
+    private_key_set: bool,
+    /// Whether the partner has its own clientId.
+    client_id_set: bool,
+    confirmed: bool,
+    version: u64,
+}
+
+impl ConnectionPageView {
+    pub(super) fn new(
+        stored: Versioned<Option<Connection>>,
+        keys: Option<ConnectionSecret>,
+    ) -> Self {
+        let Versioned { value, version } = stored;
+        Self {
+            connected: value.is_some() && keys.is_some(),
+            private_key_set: keys.is_some(),
+            client_id_set: keys.as_ref().is_some_and(|keys| keys.client_id.is_some()),
+            public_key: keys.map(|keys| keys.public_key),
+            confirmed: value
+                .as_ref()
+                .is_some_and(|connection| connection.confirmed),
+            version,
+            origin: value.as_ref().map(|connection| connection.origin.clone()),
+            company_id: value.map(|connection| connection.company_id),
+        }
+    }
+}
+
+pub(super) fn render(view: &ConnectionPageView, session: &PartnerSession) -> Markup {
+    html! {
+        @if view.connected {
+            p class="good" { "Connected to " (view.origin.as_deref().unwrap_or("")) " as " (view.company_id.as_deref().unwrap_or("")) ". "
+                a href=(SetupStep::Check.path()) { "Check connection" } }
+        } @else if view.origin.is_some() {
+            p class="problem" { "The keys are missing: enter them again. Until then alerts become no tickets." }
+        }
+        form method="post" action=(session.action(SetupStep::Connection.path())) autocomplete="off" {
+            input type="hidden" name="version" value=(view.version);
+            label for="site" { "ConnectWise site" }
+            input id="site" name="site" required maxlength="500" inputmode="url" spellcheck="false" aria-describedby="site-help"
+                placeholder="na.myconnectwise.net" value=[view.origin.as_deref()];
+            small id="site-help" { "The address that you sign in at; copy it from your browser." }
+            label for="company_id" { "Company id" }
+            input id="company_id" name="company_id" required maxlength="50" spellcheck="false" aria-describedby="company-help"
+                value=[view.company_id.as_deref()];
+            small id="company-help" { "The company that you enter when you sign in." }
+            label for="public_key" { "Public key" }
+            input id="public_key" name="public_key" required maxlength="200" spellcheck="false" value=[view.public_key.as_deref()];
+            label for="private_key" { "Private key" }
+            input id="private_key" name="private_key" type="password" maxlength="200" autocomplete="new-password" aria-describedby="private-help"
+                required[!view.private_key_set];
+            small id="private-help" {
+                @if view.private_key_set { "A private key is stored. Leave this empty to keep it. If you change the site or the company id, enter it again." }
+                @else { "ConnectWise shows it once, when the keys are created. It is stored encrypted and never shown here." }
+            }
+            details {
+                summary { "Own clientId" }
+                label for="client_id" { "clientId" }
+                input id="client_id" name="client_id" type="password" maxlength="100" autocomplete="off" aria-describedby="client-help";
+                small id="client-help" {
+                    @if view.client_id_set { "Your own clientId is stored. Leave this empty to keep it." }
+                    @else { "Usually not needed: Ticketbridge has its own. Enter one only if your ConnectWise requires yours." }
+                }
+                @if view.client_id_set {
+                    label class="choice" {
+                        input type="checkbox" name="drop_client_id" value="true";
+                        span { "Use Ticketbridge's clientId instead" }
+                    }
+                }
+            }
+            @if view.origin.is_some() {
+                label class="choice" {
+                    input type="checkbox" name="drop_choices" value="true";
+                    span { "If this is another ConnectWise, drop boards and mapped tenants" }
+                }
+            }
+            @if view.confirmed {
+                p class="note" { "Ticketbridge is live. If you connect another ConnectWise, alerts become no tickets until boards and tenants are chosen and \
+                    confirmed again." }
+            }
+            button { "Check and save" }
+        }
+        (guide())
+    }
+}
+
+/// Explains how the keys are created.
+fn guide() -> Markup {
+    html! {
+        h2 { "How to create the keys" }
+        ol {
+            li { "In ConnectWise open System › Security Roles, add a role such as \"Ticketbridge\", and give it the rights that \
+                \"Check connection\" lists." }
+            li { "Open System › Members › API Members and add a member with that role. Its default service board is where tickets go unless you \
+                choose two dedicated boards." }
+            li { "Save it, open its API Keys, add a key with a description, and save. Copy both keys now: the private key is shown once." }
+            li { "Paste them here. An API member uses no licence." }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> ConnectionPageView {
+        let nothing = Versioned {
+            value: None,
+            version: 0,
+        };
+        ConnectionPageView::new(nothing, None)
+    }
+
+    #[test]
+    fn connect_asks_for_site_and_keys() {
+        let page = render(&view(), &PartnerSession::example());
+        insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn connect_keeps_stored_keys_hidden() {
+        let view = ConnectionPageView {
+            connected: true,
+            origin: Some("https://na.myconnectwise.net".to_owned()),
+            company_id: Some("northwind".to_owned()),
+            public_key: Some("publicKey".to_owned()),
+            private_key_set: true,
+            client_id_set: true,
+            confirmed: true,
+            version: 3,
+        };
+        let page = render(&view, &PartnerSession::example());
+        insta::assert_snapshot!(crate::page::lines(&page));
+    }
+}

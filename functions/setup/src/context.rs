@@ -1,0 +1,86 @@
+//! The clients and settings that every handler uses.
+
+use std::sync::Arc;
+
+use aws::functions::Function;
+use aws::invocation::Invocation;
+use aws::mail::{Mail, Mailer, NotSent};
+use aws::queue::QueueSender;
+use aws::secret_writer::SecretWriter;
+use aws_types::SdkConfig;
+use connections::{BuildError, Connections};
+use domain::PartnerId;
+use domain::kind::KindInfo;
+use store::{AccessTable, Alerts, ConfigTable, OperatorEvent};
+
+use crate::config::Config;
+
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) config: Config,
+    pub(crate) connections: Connections,
+    pub(crate) alerts: Alerts,
+    pub(crate) queue: QueueSender,
+    pub(crate) secret_writer: SecretWriter,
+    pub(crate) mailer: Mailer,
+    /// This function. It invokes itself for work that must not delay a response.
+    pub(crate) own_function: Function,
+}
+
+pub(crate) type AppState = axum::extract::State<Arc<Setup>>;
+
+impl Setup {
+    /// # Errors
+    /// When an allowed origin is malformed or the HTTP client cannot be built.
+    pub(crate) fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        Ok(Self {
+            connections: Connections::build(&config.connections, aws)?,
+            alerts: Alerts::new(aws, config.alerts_table.clone()),
+            queue: QueueSender::new(aws, config.queue_url.clone()),
+            secret_writer: SecretWriter::new(aws),
+            mailer: Mailer::new(aws, config.mail_from.clone()),
+            own_function: Function::new(aws, config.function_name.clone()),
+            config: config.clone(),
+        })
+    }
+
+    /// The table of what partners configured.
+    pub(crate) fn table(&self) -> &ConfigTable {
+        &self.connections.table
+    }
+
+    /// The table of partners, sources, sessions and history entries.
+    pub(crate) fn access(&self) -> &AccessTable {
+        &self.connections.access
+    }
+
+    /// Sends a mail. A failure is also reported to the operator, unless SES rejects the recipient:
+    /// the partner must correct that one.
+    pub(crate) async fn mail(&self, mail: &Mail, invocation: &Invocation) -> Result<(), NotSent> {
+        let sent = self.mailer.send(mail).await;
+        if !matches!(sent, Ok(()) | Err(NotSent::Recipient { .. })) {
+            self.connections
+                .report_event(OperatorEvent::MailFailed, invocation.now())
+                .await;
+        }
+        sent
+    }
+
+    /// The kinds that the partner's sources add to the built-in ones, each once.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    pub(crate) async fn added_kinds(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<Vec<KindInfo>, store::Error> {
+        let sources = self.access().partner_sources(partner).await?;
+        let mut kinds: Vec<KindInfo> = vec![];
+        for info in sources.into_values().flat_map(|source| source.kinds) {
+            if kinds.iter().all(|known| known.kind != info.kind) {
+                kinds.push(info);
+            }
+        }
+        Ok(kinds)
+    }
+}

@@ -1,0 +1,46 @@
+//! Shows the history, newest entries first.
+
+use serde::Deserialize;
+use store::PageStart;
+
+use crate::auth::session::PartnerSession;
+use crate::context::AppState;
+use crate::history::view::{HistoryView, render};
+use crate::http::input::QueryParams;
+use crate::http::problem::Problem;
+use crate::http::response::PageResponse;
+use crate::page;
+use crate::page::flash::FlashQuery;
+use crate::step::SetupStep;
+
+/// Entries on one page.
+const PAGE: u16 = 50;
+
+#[derive(Deserialize)]
+pub(crate) struct HistoryQuery {
+    from: Option<PageStart>,
+}
+
+pub(crate) async fn show(
+    setup: AppState,
+    session: PartnerSession,
+    QueryParams(query): QueryParams<HistoryQuery>,
+) -> Result<PageResponse, Problem> {
+    let access = setup.access();
+    let page = access
+        .audit(&session.partner, query.from.as_ref(), PAGE)
+        .await?;
+    let view = HistoryView {
+        entries: page.entries,
+        next: page.next,
+    };
+    let content = render(&view)?;
+    let flash = FlashQuery::default();
+    Ok(page::step(
+        &session,
+        SetupStep::History,
+        &flash,
+        &view,
+        &content,
+    ))
+}

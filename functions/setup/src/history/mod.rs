@@ -1,0 +1,4 @@
+//! The history: who changed what.
+
+pub(crate) mod handlers;
+mod view;

@@ -1,0 +1,146 @@
+//! Extractors: parse the body, path and query of a request into types.
+
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use domain::{InvalidId, RecordId};
+use serde::de::{DeserializeOwned, Error as _};
+use serde::{Deserialize, Deserializer};
+
+use crate::http::problem::Problem;
+
+/// In bytes.
+const MAX_BODY: usize = 64 * 1024;
+
+/// A body of a form or JSON, as its media type says. A form's numbers and flags are texts, and
+/// `a[b]=c` is a nested member.
+pub(crate) struct Input<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Input<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
+        let format = BodyFormat::of(request.headers());
+        let typed = request.headers().contains_key(header::CONTENT_TYPE);
+        let body = axum::body::to_bytes(request.into_body(), MAX_BODY).await;
+        let body = body.map_err(|_| Problem::too_large())?;
+        match format {
+            Some(BodyFormat::Json) => read_json(&body),
+            Some(BodyFormat::Form) => {
+                let forms = serde_qs::Config::new().max_depth(3).use_form_encoding(true);
+                let read = forms.deserialize_bytes(&body);
+                read.map_err(|err| Problem::invalid("", without_value(&err.to_string())))
+            }
+            // An empty body needs no media type.
+            None if body.is_empty() && !typed => read_json(b"{}"),
+            None => Err(Problem::media_type()),
+        }
+        .map(Self)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyFormat {
+    Form,
+    Json,
+}
+
+impl BodyFormat {
+    /// `None` if the media type is missing or not supported.
+    pub(crate) fn of(headers: &HeaderMap) -> Option<Self> {
+        let media_type = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+        let media_type = media_type.split(';').next().unwrap_or_default().trim();
+        match media_type.to_ascii_lowercase().as_str() {
+            "application/json" => Some(Self::Json),
+            "application/x-www-form-urlencoded" => Some(Self::Form),
+            _ => None,
+        }
+    }
+}
+
+fn read_json<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let read = serde_path_to_error::deserialize(&mut json);
+    let value = read.map_err(|err| {
+        let field = err.path().to_string();
+        Problem::invalid(field, without_value(&err.into_inner().to_string()))
+    })?;
+    json.end()
+        .map_err(|_| Problem::invalid("", "There is more than one JSON value."))?;
+    Ok(value)
+}
+
+/// A parser's message without the value that it quotes: the value may be a key.
+fn without_value(err: &str) -> String {
+    let kind = err.split(['`', '"', ':']).next().unwrap_or_default();
+    format!("What was sent cannot be read: {}.", kind.trim())
+}
+
+/// The one variable of the path.
+pub(crate) struct PathParam(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for PathParam {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(value) = path.map_err(|_| Problem::not_found("There is no such address."))?;
+        Ok(Self(value))
+    }
+}
+
+pub(crate) struct QueryParams<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for QueryParams<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let query = Query::<T>::from_request_parts(parts, state).await;
+        let query = query.map_err(|err| Problem::invalid("", without_value(&err.body_text())));
+        query.map(|Query(value)| Self(value))
+    }
+}
+
+/// Parses an identifier; the problem names the field.
+pub(crate) fn parse_id<T: TryFrom<String, Error = InvalidId>>(
+    field: &str,
+    text: String,
+) -> Result<T, Problem> {
+    T::try_from(text).map_err(|err| Problem::invalid(field, sentence(&err.to_string())))
+}
+
+/// An error's message as a sentence.
+pub(crate) fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    match letters.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
+        None => String::new(),
+    }
+}
+
+/// A text field's value; `None` if it was left empty.
+pub(crate) fn filled(text: Option<&str>) -> Option<&str> {
+    text.map(str::trim).filter(|text| !text.is_empty())
+}
+
+/// An id from a list of options. A form sends an empty text for the option "none".
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OptionalId(pub(crate) Option<RecordId>);
+
+impl<'de> Deserialize<'de> for OptionalId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum RawId {
+            Number(RecordId),
+            Text(String),
+            Empty(()),
+        }
+        Ok(Self(match RawId::deserialize(deserializer)? {
+            RawId::Number(number) => Some(number),
+            RawId::Text(text) if text.trim().is_empty() => None,
+            RawId::Text(text) => Some(text.trim().parse().map_err(D::Error::custom)?),
+            RawId::Empty(()) => None,
+        }))
+    }
+}

@@ -1,0 +1,151 @@
+//! What is wrong with a request, in words for the person who sent it (RFC 9457).
+
+use axum::http::StatusCode;
+use domain::PartnerId;
+use store::Saved;
+
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    pub(crate) title: &'static str,
+    pub(crate) detail: String,
+    /// The field of the form that it is about.
+    pub(crate) field: Option<String>,
+}
+
+impl Problem {
+    fn new(status: StatusCode, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            title,
+            detail: detail.into(),
+            field: None,
+        }
+    }
+
+    /// This field of the request has an invalid value.
+    pub(crate) fn invalid(field: impl Into<String>, detail: impl Into<String>) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self {
+            field: Some(field.into()),
+            ..Self::new(status, "This cannot be used", detail)
+        }
+    }
+
+    /// The present state does not allow the request.
+    pub(crate) fn refused(detail: impl Into<String>) -> Self {
+        let status = StatusCode::UNPROCESSABLE_ENTITY;
+        Self::new(status, "This cannot be done now", detail)
+    }
+
+    /// Somebody else saved a change since the page was loaded.
+    pub(crate) fn conflict() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "Somebody else changed this meanwhile",
+            "Nothing was saved. Load the page again, look at what is there now, and make your change again.",
+        )
+    }
+
+    /// As `conflict`, for a program.
+    pub(crate) fn version_conflict(detail: impl Into<String>) -> Self {
+        Self {
+            detail: detail.into(),
+            ..Self::conflict()
+        }
+    }
+
+    /// What the page showed has changed since.
+    pub(crate) fn outdated(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, "This has changed meanwhile", detail)
+    }
+
+    /// There is no session, or it has ended.
+    pub(crate) fn no_session() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "You are not signed in",
+            "Open the link that you were given. It works once. If it has been used or is too old, request a new one.",
+        )
+    }
+
+    /// The form belongs to another partner than the browser's session.
+    pub(crate) fn other_partner(form_of: &PartnerId, signed_in_at: &str) -> Self {
+        let detail = format!(
+            "This page was opened for the partner {form_of}. Since then this browser has signed in at {signed_in_at}, so nothing was saved. \
+             To go on at {signed_in_at}, load the page again. To go on at {form_of}, open a new link of {form_of}; a private window keeps \
+             both open side by side.",
+        );
+        Self::new(
+            StatusCode::CONFLICT,
+            "This page belongs to another partner",
+            detail,
+        )
+    }
+
+    /// A change does not name the partner that it is for.
+    pub(crate) fn partner_not_named(signed_in_at: &PartnerId) -> Self {
+        let detail = format!(
+            "A change names its partner in the address, as in ?partner={signed_in_at}. Nothing was saved. Load the page again and repeat it there.",
+        );
+        Self::new(StatusCode::BAD_REQUEST, "The partner is missing", detail)
+    }
+
+    /// The request comes from another site.
+    pub(crate) fn cross_origin() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "This did not come from this page",
+            "Changes are accepted only from this site's own pages. Load the page again and repeat it there.",
+        )
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "Not found", detail)
+    }
+
+    pub(crate) fn method_not_allowed() -> Self {
+        let detail = "This address does not accept requests of this method.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "Method not allowed", detail)
+    }
+
+    pub(crate) fn too_large() -> Self {
+        let detail = "A request is at most 65536 bytes.";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "This is too large", detail)
+    }
+
+    /// The body is neither a form nor JSON.
+    pub(crate) fn media_type() -> Self {
+        Self::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "Unsupported media type",
+            "Send application/json or application/x-www-form-urlencoded.",
+        )
+    }
+
+    /// ConnectWise or an AWS service did not answer; a retry may succeed.
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self::new(status, "Please try again in a moment", detail)
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(err: store::Error) -> Self {
+        tracing::error!(error = %err, "DynamoDB call failed");
+        Self::unavailable(
+            "Ticketbridge could not read or save its data. Nothing is lost. Load the page again in a moment.",
+        )
+    }
+}
+
+/// The version under which a change was saved.
+///
+/// # Errors
+/// When somebody else saved a change meanwhile.
+pub(crate) fn saved_version(saved: Saved) -> Result<u64, Problem> {
+    match saved {
+        Saved::Yes { version } => Ok(version),
+        Saved::Conflict => Err(Problem::conflict()),
+    }
+}

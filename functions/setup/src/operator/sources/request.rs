@@ -1,0 +1,135 @@
+//! What the operator sends about a source, and the rules for it.
+
+use domain::kind::{BUILT_IN, Category, KindInfo};
+use domain::{Kind, PartnerId};
+use futures_util::future::try_join_all;
+use serde::Deserialize;
+
+use crate::context::Setup;
+use crate::http::input::parse_id;
+use crate::http::problem::Problem;
+use crate::operator::input::parse_line;
+
+/// The document must fit into 64 KiB.
+const MAX_PARTNERS: usize = 500;
+const MAX_KINDS: usize = 50;
+/// ConnectWise's longest name of a ticket type.
+const MAX_TYPE_NAME: usize = 50;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SourceRequest {
+    pub(super) name: Option<String>,
+    pub(super) partner: Option<String>,
+    pub(super) partners: Option<Vec<String>>,
+    pub(super) enabled: Option<bool>,
+    pub(super) kinds_added: Option<Vec<KindRequest>>,
+    pub(super) version: Option<u64>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct KindRequest {
+    kind: String,
+    category: Category,
+    type_name: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RotationRequest {
+    pub(super) version: Option<u64>,
+}
+
+/// The partners that a source may post for.
+pub(super) struct SourcePartners {
+    pub(super) partner: Option<PartnerId>,
+    pub(super) partners: Vec<PartnerId>,
+}
+
+/// Parses the partners of a request, and checks that each exists; `None` if the request names none.
+pub(super) async fn parse_partners(
+    setup: &Setup,
+    partner: Option<String>,
+    partners: Option<Vec<String>>,
+) -> Result<Option<SourcePartners>, Problem> {
+    match (partner, partners) {
+        (None, None) => Ok(None),
+        (Some(_), Some(_)) => Err(Problem::invalid(
+            "partners",
+            "Send \"partner\" or \"partners\", not both.",
+        )),
+        (Some(partner), None) => {
+            let partner: PartnerId = parse_id("partner", partner)?;
+            require_partner(setup, "partner", &partner).await?;
+            Ok(Some(SourcePartners {
+                partner: Some(partner),
+                partners: vec![],
+            }))
+        }
+        (None, Some(named)) => {
+            let partners = parse_list(named)?;
+            let fields = (0..partners.len()).map(|n| format!("partners[{n}]"));
+            let named = partners.iter().zip(fields);
+            let checks =
+                named.map(async |(partner, field)| require_partner(setup, &field, partner).await);
+            try_join_all(checks).await?;
+            Ok(Some(SourcePartners {
+                partner: None,
+                partners,
+            }))
+        }
+    }
+}
+
+fn parse_list(named: Vec<String>) -> Result<Vec<PartnerId>, Problem> {
+    if !(1..=MAX_PARTNERS).contains(&named.len()) {
+        let detail = format!("It names 1 to {MAX_PARTNERS} partners.");
+        return Err(Problem::invalid("partners", detail));
+    }
+    let mut partners: Vec<PartnerId> = vec![];
+    for (n, partner) in named.into_iter().enumerate() {
+        let field = format!("partners[{n}]");
+        let partner = parse_id(&field, partner)?;
+        if partners.contains(&partner) {
+            return Err(Problem::invalid(field, "It is named twice."));
+        }
+        partners.push(partner);
+    }
+    Ok(partners)
+}
+
+async fn require_partner(setup: &Setup, field: &str, partner: &PartnerId) -> Result<(), Problem> {
+    match setup.access().partner(partner).await?.value {
+        Some(_) => Ok(()),
+        None => {
+            let detail = format!("There is no partner {partner}: create it first.");
+            Err(Problem::invalid(field, detail))
+        }
+    }
+}
+
+pub(super) fn parse_kinds(requests: Vec<KindRequest>) -> Result<Vec<KindInfo>, Problem> {
+    if requests.len() > MAX_KINDS {
+        let detail = format!("A source adds at most {MAX_KINDS} kinds.");
+        return Err(Problem::invalid("kinds_added", detail));
+    }
+    let mut kinds: Vec<KindInfo> = vec![];
+    for (n, request) in requests.into_iter().enumerate() {
+        let field = format!("kinds_added[{n}].kind");
+        let kind: Kind = parse_id(&field, request.kind)?;
+        if BUILT_IN.iter().any(|(name, ..)| *name == kind.as_str()) {
+            return Err(Problem::invalid(field, "It is a built-in kind."));
+        }
+        if kinds.iter().any(|info| info.kind == kind) {
+            return Err(Problem::invalid(field, "It is named twice."));
+        }
+        let field = format!("kinds_added[{n}].type_name");
+        kinds.push(KindInfo {
+            kind,
+            category: request.category,
+            type_name: parse_line(&field, &request.type_name, MAX_TYPE_NAME)?,
+        });
+    }
+    Ok(kinds)
+}

@@ -1,0 +1,108 @@
+//! Sources as the operator sees them.
+
+use aws::secrets::SourceDocument;
+use domain::kind::KindInfo;
+use domain::{PartnerId, SourceId};
+use jiff::Timestamp;
+use serde::Serialize;
+use store::{Rejections, Source, Versioned};
+
+use crate::context::Setup;
+
+/// A source in a list.
+#[derive(Serialize)]
+pub(super) struct SourceSummary {
+    pub(super) id: SourceId,
+    pub(super) name: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) partner: Option<PartnerId>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) partners: Vec<PartnerId>,
+    pub(super) enabled: bool,
+    made_at: Timestamp,
+    version: u64,
+}
+
+#[derive(Serialize)]
+pub(super) struct SourcesResponse {
+    pub(super) sources: Vec<SourceSummary>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) next: Option<String>,
+}
+
+/// A source with its document.
+#[derive(Serialize)]
+pub(super) struct SourceResponse {
+    #[serde(flatten)]
+    pub(super) listed: SourceSummary,
+    webhook_url: String,
+    kinds_added: Vec<KindInfo>,
+    /// When each signing secret expires, newest first; `null` for one that does not expire.
+    secrets_until: Vec<Option<Timestamp>>,
+    /// Whether the document matches the item. If not, a change was interrupted: repeat it.
+    complete: bool,
+}
+
+/// Events of a partner that the webhook endpoint rejected in the last seven days.
+#[derive(Serialize)]
+pub(super) struct RejectedEventsView {
+    partner: PartnerId,
+    events: u32,
+    since: Timestamp,
+    last_at: Timestamp,
+    field: String,
+    problem: String,
+}
+
+impl RejectedEventsView {
+    pub(super) fn new(partner: &PartnerId, rejections: Rejections) -> Self {
+        Self {
+            partner: partner.clone(),
+            events: rejections.events,
+            since: rejections.since,
+            last_at: rejections.last_at,
+            field: rejections.field,
+            problem: rejections.problem,
+        }
+    }
+}
+
+impl SourceSummary {
+    pub(super) fn new(id: SourceId, source: Source, version: u64) -> Self {
+        Self {
+            id,
+            name: source.name,
+            partner: source.partner,
+            partners: source.partners,
+            enabled: source.enabled,
+            made_at: source.made_at,
+            version,
+        }
+    }
+}
+
+impl SourceResponse {
+    pub(super) fn new(
+        setup: &Setup,
+        id: SourceId,
+        source: Versioned<Source>,
+        document: Option<SourceDocument>,
+    ) -> Self {
+        let webhook_url = setup.config.webhook_url.replace("{source}", id.as_str());
+        let Versioned { value, version } = source;
+        let complete = document.as_ref().is_some_and(|document| {
+            (&document.partner, &document.partners, document.enabled)
+                == (&value.partner, &value.partners, value.enabled)
+        });
+        let (kinds_added, secrets) = document
+            .map(|document| (document.kinds_added, document.secrets))
+            .unwrap_or_default();
+        Self {
+            listed: SourceSummary::new(id, value, version),
+            webhook_url,
+            kinds_added,
+            secrets_until: secrets.iter().map(|secret| secret.not_after).collect(),
+            complete,
+        }
+    }
+}

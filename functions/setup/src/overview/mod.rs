@@ -1,0 +1,5 @@
+//! The first page of a person who is signed in: the steps, and what needs attention.
+
+pub(crate) mod handlers;
+mod reader;
+mod view;

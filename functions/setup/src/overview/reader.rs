@@ -1,0 +1,153 @@
+//! Reads the state of every step, and what needs attention.
+
+use std::collections::BTreeMap;
+
+use aws::invocation::Invocation;
+use connections::PartnerConfig;
+use domain::breaker::Breaker;
+use domain::contact::Contact;
+use domain::health::{Health, in_short};
+use domain::{PartnerId, SourceId, TenantId};
+use store::{AccessTable, Rejections};
+
+use crate::backlog::count::describe;
+use crate::checklist::missing_parts;
+use crate::context::Setup;
+use crate::held;
+use crate::http::problem::Problem;
+use crate::overview::view::{IssueView, OverviewView, StepRow, UnreadableAlertsView, readable};
+use crate::step::SetupStep;
+use crate::tenants::reader::in_epoch;
+
+pub(super) async fn read(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<OverviewView, Problem> {
+    let (table, access) = (setup.table(), setup.access());
+    let (person, config, contact, health, held, rejected) = tokio::join!(
+        access.partner(partner),
+        setup.connections.set_up(partner),
+        access.contact_to_change(partner),
+        table.health(partner),
+        table.held_closings(partner),
+        table.rejections(partner, invocation.now()),
+    );
+    if let Err(err) = &health {
+        tracing::error!(error = %err, "failed to read the partner's health");
+    }
+    let health = health.unwrap_or_default().health;
+    let (config, contact) = (config?, contact?.value);
+    let connection = config.items.connection.as_ref();
+    let live = connection.is_some_and(|connection| connection.confirmed);
+    let issue = if live {
+        issue(&health, config.items.breaker.as_ref())
+    } else {
+        None
+    };
+    Ok(OverviewView {
+        partner: partner.clone(),
+        name: person?.value.map(|person| person.name),
+        live,
+        issue,
+        rejected: unreadable_alerts(access, rejected?).await?,
+        held: held::view::views(held?, &config.mappings),
+        steps: steps(config, &contact),
+    })
+}
+
+/// The open incident, or else the open breaker. The breaker opens up to a minute earlier.
+fn issue(health: &Health, breaker: Option<&Breaker>) -> Option<IssueView> {
+    let incident = health.open_incident().map(|incident| {
+        let words = in_short(&incident.issues, TenantId::to_string);
+        (words, incident.since)
+    });
+    let open = breaker.and_then(|breaker| breaker.open.as_ref());
+    let open = open.map(|open| (describe(&open.reason), open.since));
+    incident.or(open).map(|(words, since)| IssueView {
+        words,
+        since: readable(since),
+    })
+}
+
+fn steps(config: PartnerConfig, contact: &Contact) -> Vec<StepRow> {
+    let PartnerConfig {
+        items, mappings, ..
+    } = config;
+    let connection = items.connection.as_ref();
+    let has_contact = contact.address.is_some();
+    let missing = missing_parts(connection, items.settings.as_ref(), has_contact);
+    let has_boards = !missing
+        .iter()
+        .any(|part| part.path == SetupStep::Boards.path());
+    let epoch = connection.map(|connection| connection.epoch);
+    let mappings = mappings.into_values();
+    let (mapped, unmapped): (Vec<_>, Vec<_>) = mappings
+        .map(|mapping| in_epoch(mapping, epoch))
+        .partition(|mapping| mapping.company.is_some());
+    let is_live = connection.is_some_and(|connection| connection.confirmed);
+    let either = |done: bool, yes: &str, no: &str| if done { yes } else { no }.to_owned();
+    let site = connection
+        .map(|connection| format!("to {} as {}", connection.origin, connection.company_id));
+    vec![
+        StepRow::new(
+            SetupStep::Connection,
+            site.is_some(),
+            site.unwrap_or_else(|| "not connected yet".to_owned()),
+        ),
+        StepRow::new(
+            SetupStep::Boards,
+            has_boards,
+            either(has_boards, "chosen", "not chosen yet"),
+        ),
+        StepRow::new(
+            SetupStep::Tickets,
+            has_boards,
+            either(
+                has_boards,
+                "statuses, kinds and priorities can be changed at any time",
+                "after the boards",
+            ),
+        ),
+        StepRow::new(
+            SetupStep::Tenants,
+            !mapped.is_empty() && unmapped.is_empty(),
+            format!("{} mapped, {} not yet", mapped.len(), unmapped.len()),
+        ),
+        StepRow::new(SetupStep::Contact, has_contact, contact_state(contact)),
+        StepRow::new(
+            SetupStep::Confirm,
+            is_live,
+            either(is_live, "live", "not confirmed yet"),
+        ),
+    ]
+}
+
+fn contact_state(contact: &Contact) -> String {
+    let words = match (&contact.pending, contact.address.is_some()) {
+        (None, true) => "confirmed",
+        (None, false) => "not set yet",
+        (Some(_), true) => "confirmed; another address waits for confirmation",
+        (Some(_), false) => "waits for confirmation by the mail that was sent there",
+    };
+    words.to_owned()
+}
+
+async fn unreadable_alerts(
+    access: &AccessTable,
+    rejected: BTreeMap<SourceId, Rejections>,
+) -> Result<Vec<UnreadableAlertsView>, Problem> {
+    let mut views = vec![];
+    for (source, rejections) in rejected {
+        let named = access.source(&source).await?.value;
+        views.push(UnreadableAlertsView {
+            name: named.map_or_else(|| source.to_string(), |named| named.name),
+            source,
+            alerts: rejections.events,
+            since: readable(rejections.since),
+            field: rejections.field,
+            problem: rejections.problem,
+        });
+    }
+    Ok(views)
+}

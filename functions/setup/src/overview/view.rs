@@ -1,0 +1,154 @@
+//! The page "Overview".
+
+use domain::{PartnerId, SourceId};
+use jiff::Timestamp;
+use maud::{Markup, html};
+use serde::Serialize;
+
+use crate::auth::session::PartnerSession;
+use crate::checklist::counted;
+use crate::held;
+use crate::held::view::HeldClosingsView;
+use crate::step::SetupStep;
+
+#[derive(Serialize)]
+pub(super) struct OverviewView {
+    pub(super) partner: PartnerId,
+    pub(super) name: Option<String>,
+    pub(super) live: bool,
+    /// The problem of a live connection.
+    pub(super) issue: Option<IssueView>,
+    pub(super) rejected: Vec<UnreadableAlertsView>,
+    pub(super) held: Vec<HeldClosingsView>,
+    pub(super) steps: Vec<StepRow>,
+}
+
+#[derive(Serialize)]
+pub(super) struct IssueView {
+    pub(super) words: String,
+    /// For people.
+    pub(super) since: String,
+}
+
+/// Alerts of one source that could not be read in the last days.
+#[derive(Serialize)]
+pub(super) struct UnreadableAlertsView {
+    pub(super) source: SourceId,
+    pub(super) name: String,
+    pub(super) alerts: u32,
+    /// For people.
+    pub(super) since: String,
+    pub(super) field: String,
+    pub(super) problem: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct StepRow {
+    path: &'static str,
+    title: &'static str,
+    done: bool,
+    words: String,
+}
+
+impl StepRow {
+    pub(super) fn new(step: SetupStep, done: bool, words: String) -> Self {
+        Self {
+            path: step.path(),
+            title: step.title(),
+            done,
+            words,
+        }
+    }
+}
+
+pub(super) fn readable(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+pub(super) fn render(view: &OverviewView, session: &PartnerSession) -> Markup {
+    let next = view.steps.iter().find(|step| !step.done);
+    html! {
+        @if let Some(issue) = &view.issue {
+            p class="problem" { "No tickets are created: " (issue.words) ", since " (issue.since) ". " a href=(SetupStep::Check.path()) { "Check connection" } " says what to correct." }
+        } @else if view.live {
+            p class="good" { "Live: alerts become tickets." }
+        }
+        @for rejected in &view.rejected {
+            p class="problem" {
+                (counted(u64::from(rejected.alerts), "alert")) " of " b { (rejected.name) }
+                " could not be read since " (rejected.since) " and got no ticket. Last reason: " code { (rejected.field) } ": " (rejected.problem)
+                ". Ask the vendor of " (rejected.name) " to correct this."
+            }
+        }
+        (held::view::render(&view.held, session))
+        div class="wide" {
+            table class="cards" {
+                caption { "The steps" }
+                thead { tr { th scope="col" { "Step" } th scope="col" { "Done" } th scope="col" { "State" } } }
+                tbody {
+                    @for step in &view.steps {
+                        tr {
+                            th scope="row" { a href=(step.path) { (step.title) } }
+                            td data-label="Done" { @if step.done { span class="good" { "yes" } } @else { span class="warn" { "not yet" } } }
+                            td data-label="State" { (step.words) }
+                        }
+                    }
+                }
+            }
+        }
+        @if let Some(next) = next { p { a href=(next.path) { "Next: " (next.title) } } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view() -> OverviewView {
+        OverviewView {
+            partner: PartnerId::parse("northwind").unwrap(),
+            name: Some("Northwind IT".to_owned()),
+            live: false,
+            issue: None,
+            rejected: vec![],
+            held: vec![],
+            steps: vec![
+                StepRow::new(
+                    SetupStep::Connection,
+                    true,
+                    "to na.myconnectwise.net".to_owned(),
+                ),
+                StepRow::new(SetupStep::Boards, false, "not chosen yet".to_owned()),
+            ],
+        }
+    }
+
+    #[test]
+    fn overview_leads_to_the_next_step() {
+        let page = render(&view(), &PartnerSession::example());
+        insta::assert_snapshot!(crate::page::lines(&page));
+    }
+
+    #[test]
+    fn overview_shows_issues_and_unreadable_alerts() {
+        let since = "2026-11-02 07:05 UTC";
+        let view = OverviewView {
+            live: true,
+            issue: Some(IssueView {
+                words: "ConnectWise refuses the keys".to_owned(),
+                since: since.to_owned(),
+            }),
+            rejected: vec![UnreadableAlertsView {
+                source: SourceId::parse("src_abcdefghijklmnopqrstuvwxyz").unwrap(),
+                name: "Scanner".to_owned(),
+                alerts: 1,
+                since: since.to_owned(),
+                field: "data.kind".to_owned(),
+                problem: "unknown kind".to_owned(),
+            }],
+            ..view()
+        };
+        let page = render(&view, &PartnerSession::example());
+        insta::assert_snapshot!(crate::page::lines(&page));
+    }
+}

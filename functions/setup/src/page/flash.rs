@@ -1,0 +1,65 @@
+//! The message after a change. The address carries its code in `?done=`.
+
+use maud::{Markup, html};
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct FlashQuery {
+    done: Option<String>,
+}
+
+impl FlashQuery {
+    pub(crate) fn new(code: Option<String>) -> Self {
+        Self { done: code }
+    }
+
+    pub(crate) fn is(&self, code: &str) -> bool {
+        self.done.as_deref() == Some(code)
+    }
+
+    pub(crate) fn render(&self) -> Markup {
+        let message = self.done.as_deref().and_then(message);
+        html! { @if let Some(message) = message { p class="done" role="status" { (message) } } }
+    }
+}
+
+/// The message of a code. A link cannot make the page show any other text.
+fn message(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "saved" => "Saved.",
+        "connected" => "Connected: ConnectWise accepted the keys, and they are saved.",
+        "address_changed" => {
+            "Connected to the same ConnectWise at another address: boards, mapped tenants and open tickets stay as they are."
+        }
+        "boards_ready" => "Both boards are ready.",
+        "mail_sent" => "A test mail was sent.",
+        "confirmed" => "Ticketbridge is live: alerts become tickets from now on.",
+        "closings_approved" => "Approved: the tickets are closed within a few minutes.",
+        "released" => "Released: the alerts become tickets within a few minutes.",
+        "released_some" => {
+            "300 alerts were released and become tickets within a few minutes. Press the button again for the others."
+        }
+        "test_asked" => {
+            "The test alert was sent. Its ticket is shown here as soon as it is created."
+        }
+        "test_closed" => {
+            "The test alert was resolved: its ticket is closed within a minute or two."
+        }
+        "suggested" => "All companies were read.",
+        "signed_out" => "You are signed out.",
+        "old_address_not_notified" => {
+            "A link was mailed to the new address. The mail about the change to the old address could not be sent: please tell the people who read it."
+        }
+        "confirmation_sent" => {
+            "A link was mailed to the new address. The address becomes the contact once somebody opens that link."
+        }
+        "contact_change_cancelled" => {
+            "The change was cancelled. The mailed link has no effect any more."
+        }
+        "link_asked" => {
+            "If there is such a partner with an emergency contact, a new link is mailed there. A link is mailed at most once in five minutes, \
+             less often after repeated requests. It works once, within half an hour."
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,90 @@
+//! Reads companies from ConnectWise, and says which of them cannot be used.
+
+use aws::invocation::Invocation;
+use connectwise::{Client, Company, CompanyStatus, Cursor, Error, Page, SearchText};
+use domain::RecordId;
+use domain::health::CompanyIssue;
+use domain::settings::Mapping;
+
+use crate::http::problem::Problem;
+
+/// The mapping in the connection's epoch, if there is a connection.
+pub(crate) fn in_epoch(mapping: Mapping, epoch: Option<u32>) -> Mapping {
+    match epoch {
+        Some(epoch) => mapping.in_epoch(epoch),
+        None => mapping,
+    }
+}
+
+/// The statuses of companies. An API member without the right to read them chooses without them;
+/// ConnectWise then rejects the ticket, and that is reported.
+pub(super) async fn company_statuses(
+    client: &Client,
+    invocation: &Invocation,
+) -> Result<Vec<CompanyStatus>, Problem> {
+    match client.company_statuses(invocation.call_ends()).await {
+        Ok(statuses) => Ok(statuses),
+        Err(err @ (Error::MissingRight { .. } | Error::Forbidden { .. })) => {
+            tracing::warn!(error = %err, "failed to read the statuses of companies");
+            Ok(vec![])
+        }
+        Err(err) => Err(err.into()),
+    }
+}
+
+/// The companies that match, from the cursor on. If none is left there, the first ones.
+pub(super) async fn find_companies(
+    client: &Client,
+    text: &SearchText,
+    after: Option<Cursor>,
+    invocation: &Invocation,
+) -> Result<Page<Company>, Error> {
+    let from = after.unwrap_or(Cursor::START);
+    let ends = invocation.call_ends();
+    let companies = client.companies_matching(text, from, ends).await?;
+    if companies.items.is_empty() && after.is_some() {
+        let ends = invocation.call_ends();
+        return client.companies_matching(text, Cursor::START, ends).await;
+    }
+    Ok(companies)
+}
+
+/// Reads a company.
+///
+/// # Errors
+/// Also when no ticket can be created for it.
+pub(super) async fn usable_company(
+    client: &Client,
+    id: RecordId,
+    invocation: &Invocation,
+) -> Result<Company, Problem> {
+    let company = match client.company(id, invocation.call_ends()).await {
+        Ok(company) => company,
+        Err(Error::NotFound { .. }) => {
+            let words = "ConnectWise has no such company.";
+            return Err(Problem::invalid("company", words));
+        }
+        Err(err) => return Err(err.into()),
+    };
+    let statuses = company_statuses(client, invocation).await?;
+    match unusable(&company, &statuses) {
+        None => Ok(company),
+        Some(why) => Err(Problem::invalid(
+            "company",
+            format!(
+                "{} is {why}, so no ticket can be created for it. Choose another company, or change this one in ConnectWise first.",
+                company.name
+            ),
+        )),
+    }
+}
+
+/// Why no ticket can be created for a company.
+pub(super) fn unusable(company: &Company, statuses: &[CompanyStatus]) -> Option<&'static str> {
+    company.unfit(statuses).map(|why| match why {
+        CompanyIssue::Missing => "not found in ConnectWise",
+        CompanyIssue::Deleted => "deleted in ConnectWise",
+        CompanyIssue::Disallowed => "in a status with which ConnectWise saves no tickets",
+        CompanyIssue::Inactive => "inactive in ConnectWise",
+    })
+}

@@ -1,0 +1,111 @@
+use domain::event::Severity;
+use domain::fold::fold;
+use domain::record::{Claim, Closed, ClosedBy, Op, Open};
+use domain::{AlertId, Blocked, ClaimId, TicketRef};
+use jiff::Timestamp;
+
+use super::*;
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_790_000_000 + second).unwrap()
+}
+
+fn test(gone: bool) -> TestTicket {
+    TestTicket {
+        tenant: TenantId::parse("acme-dental").unwrap(),
+        alert_id: AlertId::of_test(at(0)),
+        kind: Kind::parse("disk").unwrap(),
+        category: Category::Operations,
+        asked_at: at(0),
+        gone,
+    }
+}
+
+fn test_key() -> AlertKey {
+    key(&PartnerId::parse("northwind").unwrap(), &test(false))
+}
+
+fn claim() -> Claim {
+    Claim {
+        id: ClaimId::parse("c1").unwrap(),
+        op: Op::Create,
+        reason: "raised".into(),
+        ticket_ref: TicketRef::new(&test_key(), 1),
+        ticket_id: None,
+        board_id: None,
+        company_id: 301,
+        epoch: 1,
+        severity: Severity::Informational,
+        began_at: at(1),
+        raise_received_at: None,
+        repeats: 0,
+        until: at(60),
+        uncertain_at: None,
+        visits: 0,
+        visited_at: None,
+        empty_visits: 0,
+        suspected_refusal: None,
+    }
+}
+
+fn closed(by: ClosedBy) -> Actual {
+    Actual::Closed(Closed {
+        ticket_id: 7,
+        occurrence: 1,
+        epoch: 1,
+        at: at(9),
+        ended_at: at(9),
+        by,
+        company_id: None,
+        ticket_ref: None,
+    })
+}
+
+#[test]
+fn a_tests_state_is_derived_from_its_record() {
+    let kind = test(false).kind;
+    let raised = test_alert::raised(test_key(), kind, Category::Operations, None, at(0));
+    let resolved = test_alert::resolved(test_key(), at(0), at(5));
+    let active = fold(Record::new(test_key()), &raised);
+    let gone = fold(active.clone(), &resolved);
+    let with = |record: &Record, actual| Record {
+        actual: Some(actual),
+        ..record.clone()
+    };
+    let open = || Actual::Open(Open::new(7, None, &claim(), at(2)));
+    let uncertain = Record {
+        claim: Some(claim()),
+        ..gone.clone()
+    };
+    let is = |gone: bool, record: Option<&Record>| TestState::of(&test(gone), record);
+    assert_eq!(is(false, None), TestState::Waiting);
+    assert_eq!(is(true, None), TestState::Withdrawn);
+    assert_eq!(is(false, Some(&active)), TestState::Waiting);
+    assert_eq!(is(true, Some(&gone)), TestState::Withdrawn);
+    assert_eq!(is(true, Some(&uncertain)), TestState::Waiting);
+    assert_eq!(is(false, Some(&with(&active, open()))), TestState::Open);
+    assert_eq!(is(true, Some(&with(&gone, open()))), TestState::Closing);
+    let how = "It is closed.";
+    let ended = with(&gone, closed(ClosedBy::Us));
+    assert_eq!(is(true, Some(&ended)), TestState::Closed { how });
+    let blocked = active.with_blocked(Blocked::NotSetUp, None, at(3));
+    let blocked = is(false, Some(&blocked));
+    assert!(matches!(blocked, TestState::Blocked { reason, .. } if reason == "not_set_up"));
+}
+
+#[test]
+fn a_test_can_be_closed_once() {
+    let can_close = |gone, actual: Option<Actual>| {
+        let record = Record {
+            actual,
+            ..Record::new(test_key())
+        };
+        last_test(test(gone), Some(&record), None).can_close
+    };
+    let open = || Some(Actual::Open(Open::new(7, None, &claim(), at(2))));
+    assert!(can_close(false, open()));
+    assert!(!can_close(true, open()));
+    let by_technician = Some(closed(ClosedBy::Technician));
+    assert!(!can_close(false, by_technician));
+    assert!(last_test(test(false), None, None).can_close);
+}

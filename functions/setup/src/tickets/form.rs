@@ -1,0 +1,244 @@
+//! What a person chooses on "Tickets", and the rules for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::choices::{Which, types, unfit};
+use domain::event::Severity;
+use domain::kind::{Category, KindInfo, category_of};
+use domain::rights;
+use domain::settings::{BoardTarget, OnResolve, Settings};
+use domain::{Kind, RecordId};
+use serde::Deserialize;
+
+use crate::connection::client::missing_right;
+use crate::http::input::OptionalId;
+use crate::http::problem::Problem;
+use crate::tickets::issues;
+use crate::tickets::reader::TicketLists;
+
+/// The longest time within which a closed ticket is reopened: a year.
+pub(super) const MAX_REOPEN_DAYS: u32 = 365;
+/// The longest time after which a repeat makes a new ticket: a year.
+pub(super) const MAX_RENEW_AFTER_HOURS: u32 = 8760;
+/// The longest interval between two notes: a week.
+pub(super) const MAX_NOTE_MINUTES: u32 = 10_080;
+
+#[derive(Debug, Deserialize)]
+pub(crate) struct TicketsForm {
+    operations: TicketBoardForm,
+    cyber_alerts: TicketBoardForm,
+    /// The kinds that become tickets; all others do not.
+    #[serde(default)]
+    on: Vec<Kind>,
+    #[serde(default)]
+    priorities: BTreeMap<Severity, OptionalId>,
+    note_interval_minutes: u32,
+    /// An unticked box sends nothing.
+    #[serde(default)]
+    notes_for_customers: bool,
+    pub(super) version: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct TicketBoardForm {
+    #[serde(default)]
+    start_status: OptionalId,
+    #[serde(default)]
+    closing_status: OptionalId,
+    #[serde(default)]
+    types: BTreeMap<Kind, OptionalId>,
+    on_resolve: OnResolve,
+    reopen_days: u32,
+    #[serde(default)]
+    renew_after_hours: u32,
+}
+
+impl TicketsForm {
+    /// The settings after this form. Settings that are not part of the form are kept.
+    ///
+    /// # Errors
+    /// When a number is out of range or a kind belongs to the other board.
+    pub(super) fn settings(
+        self,
+        before: &Settings,
+        kinds: &[KindInfo],
+        epoch: u32,
+    ) -> Result<Settings, Problem> {
+        if !(1..=MAX_NOTE_MINUTES).contains(&self.note_interval_minutes) {
+            let words = "From 1 minute to 10080, which is a week.";
+            return Err(Problem::invalid("note_interval_minutes", words));
+        }
+        let mut priorities = before.priorities.clone();
+        for (severity, OptionalId(picked)) in self.priorities {
+            match picked {
+                Some(id) => priorities.insert(severity, id),
+                None => priorities.remove(&severity),
+            };
+        }
+        let operations =
+            self.operations
+                .target("operations", Category::Operations, before, kinds)?;
+        let cyber_alerts =
+            self.cyber_alerts
+                .target("cyber_alerts", Category::CyberAlerts, before, kinds)?;
+        Ok(Settings {
+            operations,
+            cyber_alerts,
+            kinds_off: before.kinds_off.clone(),
+            kinds_on_since: before.kinds_on_since.clone(),
+            priorities,
+            note_interval_minutes: self.note_interval_minutes,
+            notes_for_customers: self.notes_for_customers,
+            epoch: Some(epoch),
+        })
+    }
+
+    /// The kinds that become no tickets. A kind that no source adds any more keeps its setting.
+    ///
+    /// # Errors
+    /// When an enabled kind is unknown.
+    pub(super) fn kinds_off(
+        &self,
+        before: &Settings,
+        kinds: &[KindInfo],
+    ) -> Result<BTreeSet<Kind>, Problem> {
+        let is_unknown = |kind: &&Kind| category_of(kind, kinds).is_none();
+        if let Some(kind) = self.on.iter().find(is_unknown) {
+            let words = format!("There is no kind {kind}.");
+            return Err(Problem::invalid("on", words));
+        }
+        let unknown = before.kinds_off.iter().filter(is_unknown);
+        let known = kinds.iter().map(|info| &info.kind);
+        let off = known.filter(|kind| !self.on.contains(kind));
+        Ok(off.chain(unknown).cloned().collect())
+    }
+}
+
+impl TicketBoardForm {
+    fn target(
+        self,
+        field: &str,
+        category: Category,
+        before: &Settings,
+        kinds: &[KindInfo],
+    ) -> Result<BoardTarget, Problem> {
+        if self.reopen_days > MAX_REOPEN_DAYS {
+            let words = "From 0 days, which is never, to 365.";
+            return Err(Problem::invalid(format!("{field}[reopen_days]"), words));
+        }
+        if self.renew_after_hours > MAX_RENEW_AFTER_HOURS {
+            let words = "From 0 hours, which is never, to 8760.";
+            return Err(Problem::invalid(
+                format!("{field}[renew_after_hours]"),
+                words,
+            ));
+        }
+        let mut picked_kinds = self.types.keys();
+        if let Some(kind) = picked_kinds.find(|kind| category_of(kind, kinds) != Some(category)) {
+            let words = format!("There is no kind {kind} on this board.");
+            return Err(Problem::invalid(format!("{field}[types][{kind}]"), words));
+        }
+        let before = before.board(category);
+        let picked = self.types.into_iter();
+        let picked = picked.map(|(kind, OptionalId(id))| (kind, id));
+        Ok(BoardTarget {
+            board: before.board,
+            start_status: self.start_status.0,
+            closing_status: self.closing_status.0,
+            types: types(&before.types, picked),
+            on_resolve: self.on_resolve,
+            reopen_days: self.reopen_days,
+            renew_after_hours: self.renew_after_hours,
+        })
+    }
+}
+
+/// Checks the choices against what ConnectWise has. Where the API member lacks the right to read
+/// it, only the choices from before are accepted.
+///
+/// # Errors
+/// When a choice cannot be used.
+pub(super) fn check(
+    before: &Settings,
+    after: &Settings,
+    lists: &TicketLists,
+) -> Result<(), Problem> {
+    for (field, category, parts) in [
+        ("operations", Category::Operations, &lists.operations),
+        ("cyber_alerts", Category::CyberAlerts, &lists.cyber_alerts),
+    ] {
+        let (was, is) = (before.board(category), after.board(category));
+        let issues = match (parts, is.board) {
+            (Some(parts), _) => unfit(is, &parts.statuses, &parts.types),
+            (None, None) if has_choices(is) => {
+                let words = "No board is chosen, so ConnectWise chooses status and types.";
+                return Err(Problem::invalid(format!("{field}[start_status]"), words));
+            }
+            (None, Some(_)) if !has_same_choices(was, is) => {
+                return Err(Problem::refused(missing_right(rights::TABLES_INQUIRE)));
+            }
+            (None, _) => Vec::new(),
+        };
+        if let Some((which, why)) = issues.into_iter().next() {
+            let member = match &which {
+                Which::StartStatus => "[start_status]".to_owned(),
+                Which::ClosingStatus => "[closing_status]".to_owned(),
+                Which::Type(kind) => format!("[types][{kind}]"),
+            };
+            let words = issues::describe(&which, why);
+            return Err(Problem::invalid(format!("{field}{member}"), words));
+        }
+    }
+    check_priorities(before, after, lists)
+}
+
+fn check_priorities(
+    before: &Settings,
+    after: &Settings,
+    lists: &TicketLists,
+) -> Result<(), Problem> {
+    let Some(listed) = &lists.priorities else {
+        if before.priorities == after.priorities {
+            return Ok(());
+        }
+        return Err(Problem::refused(missing_right(rights::TABLES_INQUIRE)));
+    };
+    let is_listed = |id: &RecordId| listed.iter().any(|priority| priority.id == *id);
+    let mut picked = after.priorities.iter();
+    match picked.find(|(_, id)| !is_listed(id)) {
+        Some((severity, _)) => Err(Problem::invalid(
+            format!("priorities[{severity}]"),
+            "ConnectWise has no such priority.",
+        )),
+        None => Ok(()),
+    }
+}
+
+fn has_choices(target: &BoardTarget) -> bool {
+    target.start_status.is_some() || target.closing_status.is_some() || !target.types.is_empty()
+}
+
+fn has_same_choices(one: &BoardTarget, other: &BoardTarget) -> bool {
+    let statuses = |target: &BoardTarget| (target.start_status, target.closing_status);
+    statuses(one) == statuses(other) && one.types == other.types
+}
+
+/// The changed settings with their new values, for the history.
+pub(super) fn changes(before: &Settings, after: &Settings) -> Vec<(&'static str, String)> {
+    let json = |settings: &Settings| serde_json::to_value(settings).unwrap_or_default();
+    let (before, after) = (json(before), json(after));
+    let members = [
+        "operations",
+        "cyber_alerts",
+        "kinds_off",
+        "priorities",
+        "note_interval_minutes",
+        "notes_for_customers",
+    ];
+    let changed = members
+        .into_iter()
+        .filter(|member| before[*member] != after[*member]);
+    changed
+        .map(|member| (member, after[member].to_string()))
+        .collect()
+}

@@ -1,0 +1,114 @@
+//! Shows and saves how tickets look.
+
+use aws::invocation::Invocation;
+use axum::Extension;
+use domain::PartnerId;
+use domain::kind::with_added;
+use domain::rights;
+use store::Actor;
+use tokio::join;
+
+use crate::audit;
+use crate::auth::session::PartnerSession;
+use crate::connection::client::{
+    Connected, connected, missing_right, problem_of, require_connected,
+};
+use crate::context::{AppState, Setup};
+use crate::http::input::{Input, QueryParams};
+use crate::http::problem::{Problem, saved_version};
+use crate::http::response::{ChangeResponse, PageResponse};
+use crate::page;
+use crate::page::flash::FlashQuery;
+use crate::step::SetupStep;
+use crate::tickets::form::{TicketsForm, changes, check};
+use crate::tickets::reader::ticket_lists;
+use crate::tickets::view::{TicketChoices, TicketsView, render};
+
+/// Shows what is chosen, and the options.
+pub(crate) async fn show(
+    setup: AppState,
+    session: PartnerSession,
+    QueryParams(flash): QueryParams<FlashQuery>,
+    Extension(invocation): Extension<Invocation>,
+) -> Result<PageResponse, Problem> {
+    let view = view(&setup, &session.partner, &invocation).await?;
+    let content = render(&view, &session);
+    Ok(page::step(
+        &session,
+        SetupStep::Tickets,
+        &flash,
+        &view,
+        &content,
+    ))
+}
+
+async fn view(
+    setup: &Setup,
+    partner: &PartnerId,
+    invocation: &Invocation,
+) -> Result<TicketsView, Problem> {
+    let stored = setup.table().settings_to_change(partner).await?;
+    let mut view = TicketsView {
+        version: stored.version,
+        chosen: None,
+        off: Vec::new(),
+    };
+    let Some(Connected { connection, client }) = connected(setup, partner).await? else {
+        return Ok(view);
+    };
+    let settings = stored.value;
+    let Some(settings) = settings.filter(|settings| settings.is_of(connection.epoch)) else {
+        return Ok(view);
+    };
+    let ends = invocation.call_ends();
+    let (lists, boards) = join!(
+        ticket_lists(&client, &settings, ends),
+        client.board_infos(ends)
+    );
+    let lists = lists?;
+    if !lists.is_complete(&settings) {
+        view.off.push(format!(
+            "Statuses, ticket types and priorities cannot be chosen: present choices are kept, and ConnectWise chooses the rest. {}",
+            missing_right(rights::TABLES_INQUIRE)
+        ));
+    }
+    let boards = boards.unwrap_or_else(|err| {
+        view.off.push(problem_of(&err).detail);
+        Vec::new()
+    });
+    let kinds = with_added(&setup.added_kinds(partner).await?);
+    view.chosen = Some(TicketChoices::new(&settings, &lists, &boards, &kinds));
+    Ok(view)
+}
+
+/// Saves the choices if ConnectWise has them. One conditional write: if the process dies right
+/// after, the choices are saved, and reconcile decides blocked alerts at its next run.
+pub(crate) async fn save(
+    setup: AppState,
+    session: PartnerSession,
+    Extension(invocation): Extension<Invocation>,
+    Input(form): Input<TicketsForm>,
+) -> Result<ChangeResponse, Problem> {
+    let (table, partner) = (setup.table(), &session.partner);
+    let Connected { connection, client } = require_connected(&setup, partner).await?;
+    let stored = table.settings_to_change(partner).await?;
+    if stored.version != form.version {
+        return Err(Problem::conflict());
+    }
+    let settings = stored.value;
+    let before = settings.filter(|settings| settings.is_of(connection.epoch));
+    let before = before.ok_or_else(|| Problem::refused("Choose the boards first."))?;
+    let kinds = with_added(&setup.added_kinds(partner).await?);
+    let off = form.kinds_off(&before, &kinds)?;
+    let after = form.settings(&before, &kinds, connection.epoch)?;
+    let after = after.with_kinds_off(off, invocation.now());
+    let lists = ticket_lists(&client, &before, invocation.call_ends()).await?;
+    check(&before, &after, &lists)?;
+    saved_version(table.save_settings(partner, &after, stored.version).await?)?;
+    let action = (Actor::Partner, "tickets_saved");
+    let detail = changes(&before, &after);
+    audit::record(&setup, partner, action, &detail, &invocation).await;
+    setup.connections.changed(partner, invocation.now()).await?;
+    let path = SetupStep::Tickets.path();
+    Ok(ChangeResponse::next(format!("{path}?done=saved")))
+}

@@ -1,0 +1,7 @@
+//! How tickets look: statuses, types, priorities and notes, and what happens on resolve.
+
+mod form;
+pub(crate) mod handlers;
+pub(crate) mod issues;
+mod reader;
+mod view;

@@ -1,0 +1,352 @@
+//! The page "Tickets".
+
+use std::collections::BTreeMap;
+
+use connectwise::Board;
+use domain::boards::{FoundStatus, Parts};
+use domain::choices::{TargetIssue, as_closing, as_start, as_type};
+use domain::event::Severity;
+use domain::kind::{Category, KindInfo};
+use domain::settings::{OnResolve, Settings};
+use domain::{Kind, RecordId};
+use maud::{Markup, html};
+use serde::Serialize;
+
+use crate::auth::session::PartnerSession;
+use crate::step::SetupStep;
+use crate::tickets::form::{MAX_NOTE_MINUTES, MAX_RENEW_AFTER_HOURS, MAX_REOPEN_DAYS};
+use crate::tickets::reader::TicketLists;
+
+const SEVERITIES: [Severity; 5] = [
+    Severity::Critical,
+    Severity::High,
+    Severity::Medium,
+    Severity::Low,
+    Severity::Informational,
+];
+
+#[derive(Debug, Serialize)]
+pub(super) struct TicketsView {
+    pub(super) version: u64,
+    #[serde(flatten)]
+    pub(super) chosen: Option<TicketChoices>,
+    /// Why something cannot be chosen.
+    pub(super) off: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct TicketChoices {
+    operations: TicketBoardView,
+    cyber_alerts: TicketBoardView,
+    /// The priority of each severity; `None` leaves it to ConnectWise.
+    priorities: BTreeMap<Severity, Option<RecordId>>,
+    priorities_offered: Vec<ChoiceOption>,
+    note_interval_minutes: u32,
+    notes_for_customers: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct TicketBoardView {
+    board: Option<RecordId>,
+    name: Option<String>,
+    start_status: Option<RecordId>,
+    closing_status: Option<RecordId>,
+    kinds: Vec<KindView>,
+    on_resolve: OnResolve,
+    reopen_days: u32,
+    renew_after_hours: u32,
+    /// The board's statuses and types; empty without a board or the right to read it.
+    start_statuses: Vec<ChoiceOption>,
+    closing_statuses: Vec<ChoiceOption>,
+    types: Vec<ChoiceOption>,
+}
+
+#[derive(Debug, Serialize)]
+struct KindView {
+    kind: Kind,
+    name: String,
+    on: bool,
+    #[serde(rename = "type")]
+    type_: Option<RecordId>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ChoiceOption {
+    id: RecordId,
+    name: String,
+    /// Why it cannot be chosen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unfit: Option<TargetIssue>,
+}
+
+impl TicketChoices {
+    pub(super) fn new(
+        settings: &Settings,
+        lists: &TicketLists,
+        boards: &[Board],
+        kinds: &[KindInfo],
+    ) -> Self {
+        let board = |category, parts: Option<&Parts>| {
+            TicketBoardView::new(category, settings, parts, boards, kinds)
+        };
+        let priorities = lists.priorities.iter().flatten();
+        Self {
+            operations: board(Category::Operations, lists.operations.as_ref()),
+            cyber_alerts: board(Category::CyberAlerts, lists.cyber_alerts.as_ref()),
+            priorities: SEVERITIES
+                .map(|severity| (severity, settings.priorities.get(&severity).copied()))
+                .into(),
+            priorities_offered: priorities
+                .map(|priority| ChoiceOption {
+                    id: priority.id,
+                    name: priority.name.clone(),
+                    unfit: None,
+                })
+                .collect(),
+            note_interval_minutes: settings.note_interval_minutes,
+            notes_for_customers: settings.notes_for_customers,
+        }
+    }
+}
+
+impl TicketBoardView {
+    fn new(
+        category: Category,
+        settings: &Settings,
+        parts: Option<&Parts>,
+        boards: &[Board],
+        kinds: &[KindInfo],
+    ) -> Self {
+        let target = settings.board(category);
+        let statuses = |check: fn(&FoundStatus) -> Result<(), TargetIssue>| {
+            let statuses = parts.map_or(&[][..], |parts| &parts.statuses);
+            let options = statuses.iter().map(|status| ChoiceOption {
+                id: status.id,
+                name: status.name.clone(),
+                unfit: check(status).err(),
+            });
+            options.collect()
+        };
+        let types = parts.map_or(&[][..], |parts| &parts.types);
+        let kinds = kinds.iter().filter(|info| info.category == category);
+        Self {
+            board: target.board,
+            name: boards
+                .iter()
+                .find(|board| Some(board.id) == target.board)
+                .map(|board| board.name.clone()),
+            start_status: target.start_status,
+            closing_status: target.closing_status,
+            kinds: kinds
+                .map(|info| KindView {
+                    kind: info.kind.clone(),
+                    name: info.type_name.clone(),
+                    on: !settings.kinds_off.contains(&info.kind),
+                    type_: target.types.get(&info.kind).copied(),
+                })
+                .collect(),
+            on_resolve: target.on_resolve,
+            reopen_days: target.reopen_days,
+            renew_after_hours: target.renew_after_hours,
+            start_statuses: statuses(as_start),
+            closing_statuses: statuses(as_closing),
+            types: types
+                .iter()
+                .map(|found| ChoiceOption {
+                    id: found.id,
+                    name: found.name.clone(),
+                    unfit: as_type(found).err(),
+                })
+                .collect(),
+        }
+    }
+}
+
+pub(super) fn render(view: &TicketsView, session: &PartnerSession) -> Markup {
+    html! {
+        @for sentence in &view.off { p class="note" role="note" { (sentence) } }
+        @match &view.chosen {
+            None => p { "Choose where tickets go first: " a href=(SetupStep::Boards.path()) { "Boards" } "." },
+            Some(chosen) => (form(view.version, chosen, session)),
+        }
+    }
+}
+
+fn form(version: u64, chosen: &TicketChoices, session: &PartnerSession) -> Markup {
+    html! {
+        form method="post" action=(session.action(SetupStep::Tickets.path())) {
+            input type="hidden" name="version" value=(version);
+            (board_fields("operations", "Operations", &chosen.operations))
+            (board_fields("cyber_alerts", "Cyber alerts", &chosen.cyber_alerts))
+            fieldset {
+                legend { "Priorities" }
+                @for (severity, picked) in chosen.priorities.iter().rev() {
+                    (select(&format!("priorities[{severity}]"), severity_name(*severity), *picked, &chosen.priorities_offered))
+                }
+            }
+            fieldset {
+                legend { "Notes" }
+                label for="note_interval_minutes" { "Minimum number of minutes between two notes about repeats of an alert" }
+                input id="note_interval_minutes" name="note_interval_minutes" type="number" min="1" max=(MAX_NOTE_MINUTES) required value=(chosen.note_interval_minutes);
+                label {
+                    input type="checkbox" name="notes_for_customers" value="true" checked[chosen.notes_for_customers];
+                    " Customers can read the notes"
+                }
+            }
+            button { "Save" }
+        }
+    }
+}
+
+fn board_fields(field: &str, legend: &str, board: &TicketBoardView) -> Markup {
+    let name = |member: &str| format!("{field}[{member}]");
+    html! {
+        fieldset {
+            legend { (legend) ": " (board_name(board)) }
+            @if board.board.is_some() {
+                (select(&name("start_status"), "Status of a new ticket", board.start_status, &board.start_statuses))
+                (select(&name("closing_status"), "Status that closes a ticket", board.closing_status, &board.closing_statuses))
+            } @else {
+                p { "ConnectWise chooses board, status and types; the start status cannot be chosen." }
+            }
+            (kinds(field, board))
+            fieldset {
+                legend { "When the alert is resolved" }
+                small { "An alert is resolved when its source says so, no longer lists it, or when it expires without a repeat." }
+                label { input type="radio" name=(name("on_resolve")) value="close" checked[board.on_resolve == OnResolve::Close]; " The ticket is closed" }
+                label { input type="radio" name=(name("on_resolve")) value="note" checked[board.on_resolve == OnResolve::Note]; " The ticket gets a note, and a person closes it" }
+            }
+            label for=(name("reopen_days")) { "If the alert is raised again within this number of days, the closed ticket is reopened (0: always a new ticket)" }
+            input id=(name("reopen_days")) name=(name("reopen_days")) type="number" min="0" max=(MAX_REOPEN_DAYS) required value=(board.reopen_days);
+            label for=(name("renew_after_hours")) { "If a person closes the ticket and the source repeats the alert this number of hours later, a new ticket is created (0: only after the alert was resolved and raised again)" }
+            input id=(name("renew_after_hours")) name=(name("renew_after_hours")) type="number" min="0" max=(MAX_RENEW_AFTER_HOURS) required value=(board.renew_after_hours);
+        }
+    }
+}
+
+fn kinds(field: &str, board: &TicketBoardView) -> Markup {
+    html! {
+        table class="cards" {
+            caption { "Kinds of alert" }
+            thead { tr { th scope="col" { "Kind" } th scope="col" { "Becomes a ticket" } th scope="col" { "Ticket type" } } }
+            tbody {
+                @for kind in &board.kinds {
+                    tr {
+                        th scope="row" { (kind.name) }
+                        td data-label="Becomes a ticket" { input type="checkbox" name="on[]" value=(kind.kind) checked[kind.on] aria-label={ (kind.name) " becomes a ticket" }; }
+                        td data-label="Ticket type" {
+                            @if board.board.is_some() {
+                                (options(&format!("{field}[types][{}]", kind.kind), Some(&format!("Ticket type of {}", kind.name)), kind.type_, &board.types))
+                            } @else { "chosen by ConnectWise" }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn severity_name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Critical => "Critical",
+        Severity::High => "High",
+        Severity::Medium => "Medium",
+        Severity::Low => "Low",
+        Severity::Informational => "Informational",
+    }
+}
+
+fn board_name(board: &TicketBoardView) -> String {
+    match (&board.name, board.board) {
+        (Some(name), _) => name.clone(),
+        (None, Some(id)) => format!("board number {id}"),
+        (None, None) => "no board".to_owned(),
+    }
+}
+
+fn select(name: &str, label: &str, picked: Option<RecordId>, offers: &[ChoiceOption]) -> Markup {
+    html! {
+        label for=(name) { (label) }
+        (options(name, None, picked, offers))
+    }
+}
+
+/// A list of options. An option that cannot be chosen is shown with the reason. A chosen option
+/// that is not listed stays until another is chosen.
+fn options(
+    name: &str,
+    label: Option<&str>,
+    picked: Option<RecordId>,
+    offers: &[ChoiceOption],
+) -> Markup {
+    let unlisted = picked.filter(|id| !offers.iter().any(|offer| offer.id == *id));
+    html! {
+        select id=(name) name=(name) aria-label=[label] {
+            option value="" selected[picked.is_none()] { "chosen by ConnectWise" }
+            @if let Some(id) = unlisted { option value=(id) selected { "number " (id) ", not listed" } }
+            @for offer in offers {
+                option value=(offer.id) selected[picked == Some(offer.id)] disabled[offer.unfit.is_some()] {
+                    (offer.name)
+                    @if let Some(why) = offer.unfit { " (" (why) ")" }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board(board: Option<RecordId>) -> TicketBoardView {
+        TicketBoardView {
+            board,
+            name: board.map(|_| "Operations".to_owned()),
+            start_status: board,
+            closing_status: None,
+            kinds: vec![KindView {
+                kind: Kind::parse("disk").unwrap(),
+                name: "Disk".to_owned(),
+                on: true,
+                type_: Some(99),
+            }],
+            on_resolve: OnResolve::Close,
+            reopen_days: 7,
+            renew_after_hours: 0,
+            start_statuses: vec![ChoiceOption {
+                id: 7,
+                name: "Completed".to_owned(),
+                unfit: Some(closed_as_start()),
+            }],
+            closing_statuses: vec![],
+            types: vec![],
+        }
+    }
+
+    /// Why a closed status cannot be the start status.
+    fn closed_as_start() -> TargetIssue {
+        let status = serde_json::json!({ "id": 7, "name": "Completed", "closedStatus": true });
+        let status: connectwise::BoardStatus = serde_json::from_value(status).unwrap();
+        as_start(&FoundStatus::from(status)).unwrap_err()
+    }
+
+    #[test]
+    fn tickets_shows_choices_and_unusable_options() {
+        let view = TicketsView {
+            version: 4,
+            chosen: Some(TicketChoices {
+                operations: board(Some(7)),
+                cyber_alerts: board(None),
+                priorities: [(Severity::High, Some(5))].into(),
+                priorities_offered: vec![],
+                note_interval_minutes: 60,
+                notes_for_customers: false,
+            }),
+            off: vec!["Priorities cannot be read.".to_owned()],
+        };
+        let page = render(&view, &PartnerSession::example());
+        // The reason's words are tested in `domain`.
+        let page = crate::page::lines(&page).replace(&closed_as_start().to_string(), "[reason]");
+        insta::assert_snapshot!(page);
+    }
+}
