@@ -5,18 +5,17 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::json;
-use tokio::process::Command;
-
-use local_stack::empty_stack::{EmptyStack, StackTimes};
 use local_stack::emulator::{REGION, ROOT_KEY};
-use local_stack::environment::{bare_environment, is_on_path, root};
+use local_stack::empty_stack::{EmptyStack, StackTimes};
+use local_stack::environment;
 use local_stack::process::{run as run_program, run_logged};
 use local_stack::progress::step;
 use local_stack::venv::{PythonTools, Venv};
+use serde_json::json;
+use tokio::process::Command;
 
-/// pytest, Playwright, and axe-core, which checks accessibility. Chromium comes from the system.
-const BROWSER: PythonTools = PythonTools {
+/// pytest, Playwright, and axe-core. Chromium comes from the system.
+const TOOLS: PythonTools = PythonTools {
     name: "browser",
     requirements: &[
         "playwright==1.65.2",
@@ -51,17 +50,17 @@ pub(crate) struct BrowserOptions {
 pub(crate) async fn run(options: &BrowserOptions) -> Result<()> {
     let stack = EmptyStack::start("browser", StackTimes::DEMO, 0).await?;
     ensure_chromium(stack.folder()).await?;
-    let venv = Venv::ensure(BROWSER).await?;
+    let venv = Venv::ensure(TOOLS).await?;
     let description = stack.folder().join("stack.json");
     fs::write(&description, describe(&stack)).context("cannot write the stack's description")?;
     let mut pytest = venv.python();
     // -B: no compiled files beside the tests.
     pytest
         .args(["-B", "-m", "pytest"])
-        .arg(root().join(TESTS))
+        .arg(environment::root().join(TESTS))
         .args(&options.pytest)
         .env_clear()
-        .envs(bare_environment())
+        .envs(environment::bare_environment())
         .env(STACK, &description);
     println!("- the partner's page in Chromium, at {}", stack.setup_url());
     let tested = run_program("pytest", pytest).await;
@@ -104,7 +103,7 @@ fn describe(stack: &EmptyStack) -> String {
 
 /// Installs Chromium where it is missing and we may.
 async fn ensure_chromium(folder: &Path) -> Result<()> {
-    if is_on_path(CHROMIUM) {
+    if environment::is_on_path(CHROMIUM) {
         return Ok(());
     }
     if !rustix::process::geteuid().is_root() {
@@ -120,6 +119,9 @@ async fn ensure_chromium(folder: &Path) -> Result<()> {
         Ok(())
     };
     step("installing Chromium (once)", install).await?;
-    ensure!(is_on_path(CHROMIUM), "{INSTALL} brought no {CHROMIUM}");
+    ensure!(
+        environment::is_on_path(CHROMIUM),
+        "{INSTALL} brought no {CHROMIUM}"
+    );
     Ok(())
 }
