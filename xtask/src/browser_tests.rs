@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
-use local_stack::emulator::{REGION, ROOT_KEY};
 use local_stack::empty_stack::{EmptyStack, StackTimes};
+use local_stack::emulator::{REGION, ROOT_KEY};
 use local_stack::environment;
 use local_stack::process::{run as run_program, run_logged};
 use local_stack::progress::step;

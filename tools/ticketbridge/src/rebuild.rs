@@ -8,9 +8,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use domain::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::Timestamp;
-use store::{AccessTable, Alerts, Due, Task};
+use store::{AccessTable, Alerts, Due};
 
 use crate::aws_environment::AwsEnvironment;
 use crate::history::HistoryWriter;
@@ -154,7 +155,7 @@ impl Rebuilder {
         }
         self.history.add(partner, "rebuilding_began", &[]).await;
         self.due
-            .bring_forward(partner, Task::Reconcile, now)
+            .bring_forward(partner, Schedule::Reconcile, now)
             .await?;
         Ok(PartnerRebuild::Started(format!(
             "epoch {epoch}, was {before}; rebuilding starts at the next tick"

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use jiff::Timestamp;
 use local_stack::binaries::{self, Profile};
 use local_stack::empty_stack::{EmptyStack, StackTimes};
@@ -23,7 +24,7 @@ use local_stack::seed;
 use local_stack::simulator::Simulator;
 use rustix::process::Pid;
 use serde_json::{Value, json};
-use store::{Due, Task};
+use store::Due;
 use tokio::process::Command;
 
 use lambda_runtime::RuntimeApi;
@@ -151,7 +152,7 @@ async fn measure(
     loop {
         runs += 1;
         let now = Timestamp::now();
-        due.bring_forward(partner, Task::Reconcile, now).await?;
+        due.bring_forward(partner, Schedule::Reconcile, now).await?;
         let input = json!({ "partners": [partner] });
         let output = runtime.invoke(&input, TIME).await;
         process.check_running(&log)?;
