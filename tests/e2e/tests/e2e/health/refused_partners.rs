@@ -1,0 +1,301 @@
+//! ConnectWise refuses some writes while the connection works: a person is notified once, one alert of a group is retried now and then,
+//! and all of them go on once ConnectWise accepts one.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::environment::{COMPANY, event};
+use crate::health::notifications::{Told, WORKS};
+
+impl Told {
+    /// Several alerts of the mapped tenant, handed to `tickets` by now. `title` is that of each.
+    async fn raise_all(&mut self, alerts: &[String], title: impl Fn(&str) -> String) {
+        let raised = alerts.iter().map(|alert| {
+            let mut raised = event("alert.raised", &format!("raise-{alert}"), alert, 0);
+            raised["data"]["title"] = title(alert).into();
+            raised
+        });
+        let raised: Vec<Value> = raised.collect();
+        self.hand(&raised).await;
+    }
+
+    async fn resolve_all(&mut self, alerts: &[String]) {
+        let resolved = alerts
+            .iter()
+            .map(|alert| event("alert.resolved", &format!("end-{alert}"), alert, 5));
+        let resolved: Vec<Value> = resolved.collect();
+        self.hand(&resolved).await;
+    }
+
+    async fn hand(&mut self, events: &[Value]) {
+        let messages = self.env.post_and_take(events).await;
+        let minutes = self.minutes;
+        let left = self.env.worker.handle_at(messages, minutes).await;
+        assert_eq!(left.len(), 0, "{left:?}");
+    }
+
+    /// How many calls of this method and path our functions have made.
+    async fn writes(&self, method: &str, path: &str) -> usize {
+        let calls = self.env.connectwise.calls().await;
+        let own = format!("{method} {path}");
+        let is_one = |call: &&String| match method {
+            // Notes are posted below it.
+            "POST" => **call == own,
+            _ => call.starts_with(&own),
+        };
+        let writes = calls.iter().filter(is_one);
+        writes.count()
+    }
+
+    /// Some minutes, and in which of them calls of this method and path were made.
+    async fn writes_in(&mut self, minutes: usize, method: &str, path: &str) -> Vec<usize> {
+        let mut seen = vec![];
+        for minute in 0..minutes {
+            let before = self.writes(method, path).await;
+            self.minute().await;
+            let made = self.writes(method, path).await - before;
+            seen.extend(std::iter::repeat_n(minute, made));
+        }
+        seen
+    }
+
+    /// How many tickets are open.
+    async fn open_tickets(&self) -> usize {
+        let tickets = self.env.connectwise.tickets().await;
+        let open = tickets
+            .iter()
+            .filter(|ticket| ticket["closedFlag"] == false);
+        open.count()
+    }
+}
+
+fn five() -> Vec<String> {
+    (0..5).map(|n| format!("a{n}")).collect()
+}
+
+const TICKETS: &str = "/service/tickets";
+
+#[tokio::test]
+async fn a_field_that_became_required_is_notified_once_retried_one_at_a_time_and_then_all_have_tickets()
+ {
+    let mut told = Told::new().await;
+    let required = |names: &[&str]| json!({ "required": { "on_create": names } });
+    told.env
+        .connectwise
+        .set_faults(required(&["customFields/Site ID"]))
+        .await;
+    told.raise_all(&five(), |_| "Disk is full".into()).await;
+    assert_eq!(
+        (told.blocked().await, told.writes("POST", TICKETS).await),
+        (5, 5)
+    );
+    // A repeat of a refused alert costs no call.
+    told.hand(&[event("alert.raised", "again", "a1", 30)]).await;
+    assert_eq!(told.writes("POST", TICKETS).await, 5);
+
+    let retries = told.writes_in(70, "POST", TICKETS).await;
+    assert!((3..=4).contains(&retries.len()), "{retries:?}");
+    let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
+    assert_eq!(told.subjects().await, [refuses]);
+    let text = told.text().await;
+    for said in [
+        "ConnectWise has refused some requests for northwind. Everything else works.",
+        "- ConnectWise refuses to create tickets. It says: \"The Site ID field is required.",
+        "For this reason 5 alerts have no ticket.",
+        "What to do: change in ConnectWise what it complains about",
+        "5 alerts wait for it: Acme Dental (5). None is lost",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+
+    told.env.connectwise.set_faults(required(&[])).await;
+    let retries = told.writes_in(70, "POST", TICKETS).await;
+    assert_eq!(retries.len(), 5);
+    assert_eq!((told.open_tickets().await, told.blocked().await), (5, 0));
+    assert_eq!(told.subjects().await, [refuses, WORKS]);
+    let text = told.text().await;
+    assert!(text.contains("ConnectWise accepts all requests"), "{text}");
+    assert!(
+        text.contains("5 alerts that had waited for it have gone on"),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_field_that_became_required_for_closing_is_notified_once_and_then_all_tickets_are_closed()
+{
+    let mut told = Told::new().await;
+    told.raise_all(&five(), |_| "Disk is full".into()).await;
+    assert_eq!(told.open_tickets().await, 5);
+    let required = |names: &[&str]| json!({ "required": { "on_close": names } });
+    told.env
+        .connectwise
+        .set_faults(required(&["customFields/Cause"]))
+        .await;
+    told.resolve_all(&five()).await;
+    assert_eq!(
+        (told.blocked().await, told.writes("PATCH", TICKETS).await),
+        (5, 5)
+    );
+    let retries = told.writes_in(70, "PATCH", TICKETS).await;
+    assert!((3..=4).contains(&retries.len()), "{retries:?}");
+    let refuses = "Ticketbridge: ConnectWise refuses to close tickets (northwind)";
+    assert_eq!(told.subjects().await, [refuses]);
+    let text = told.text().await;
+    let said = "For this reason 5 tickets stay open that are to be closed.";
+    assert!(text.contains(said), "{text}");
+    told.env.connectwise.set_faults(required(&[])).await;
+    told.minutes(70).await;
+    assert_eq!((told.open_tickets().await, told.blocked().await), (0, 0));
+    assert_eq!(told.subjects().await, [refuses, WORKS]);
+}
+
+#[tokio::test]
+async fn a_company_whose_status_takes_no_tickets_is_named_and_its_alerts_are_not_tried_for_ever() {
+    let mut told = Told::new().await;
+    let set_status = async |told: &Told, status: u64| {
+        let path = format!("/company/companies/{COMPANY}");
+        let to = json!([{ "op": "replace", "path": "status", "value": { "id": status } }]);
+        told.env
+            .connectwise
+            .call_as_technician(Method::PATCH, &path, Some(to))
+            .await;
+    };
+    // Its name says nothing: only its flag does.
+    set_status(&told, 4).await;
+    told.raise_all(&five(), |_| "Disk is full".into()).await;
+    let before = told.writes("POST", TICKETS).await;
+    let retries = told.writes_in(60, "POST", TICKETS).await;
+    assert!(retries.len() <= 1, "{retries:?}");
+    assert_eq!((before, told.blocked().await), (5, 5));
+    let subjects = told.subjects().await;
+    assert_eq!(subjects.len(), 1, "{subjects:?}");
+    assert!(
+        subjects[0].contains("the company of Acme Dental"),
+        "{subjects:?}"
+    );
+    set_status(&told, 1).await;
+    told.minutes(30).await;
+    assert_eq!((told.open_tickets().await, told.blocked().await), (5, 0));
+    assert_eq!(told.subjects().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_company_that_connectwise_refuses_though_it_lists_it_as_good_backs_off_and_is_named() {
+    let mut told = Told::new().await;
+    let refuses = json!({ "rules": [{
+        "when": { "operations": ["create"] },
+        "then": { "answer": { "status": 400, "body": { "custom": {
+            "code": "InvalidObject", "message": "ticket object is invalid",
+            "errors": [{ "code": "InvalidField", "message": "Company is on hold", "resource": "ticket", "field": "company/id" }],
+        } } } },
+    }] });
+    told.env.connectwise.set_faults(refuses).await;
+    told.raise_all(&five(), |_| "Disk is full".into()).await;
+    let retries = told.writes_in(60, "POST", TICKETS).await;
+    assert!(retries.len() <= 4, "{retries:?}");
+    let subject =
+        "Ticketbridge: ConnectWise refuses tickets for the company of Acme Dental (northwind)";
+    assert_eq!(told.subjects().await, [subject]);
+    let text = told.text().await;
+    for said in [
+        "ConnectWise refuses to create tickets for the company of Acme Dental. It says: \"Company is on hold\".",
+        "For this reason 5 alerts have no ticket.",
+        "under Tenants",
+    ] {
+        assert!(text.contains(said), "{said}\n{text}");
+    }
+    told.env
+        .connectwise
+        .set_faults(json!({ "rules": [] }))
+        .await;
+    told.minutes(70).await;
+    assert_eq!((told.open_tickets().await, told.blocked().await), (5, 0));
+    assert_eq!(told.subjects().await, [subject, WORKS]);
+}
+
+#[tokio::test]
+async fn a_patch_that_changes_nothing_is_notified_and_tried_less_and_less_often() {
+    for (operation, refuses) in [
+        ("close", "ConnectWise refuses to close tickets"),
+        (
+            "priority",
+            "ConnectWise refuses to change the priority of tickets",
+        ),
+    ] {
+        let mut told = Told::new().await;
+        let alerts = five();
+        told.raise_all(&alerts, |_| "Disk is full".into()).await;
+        let ignored =
+            json!({ "rules": [{ "when": { "operations": [operation] }, "then": "ignored" }] });
+        told.env.connectwise.set_faults(ignored).await;
+        if operation == "close" {
+            told.resolve_all(&alerts).await;
+        } else {
+            let worse = alerts.iter().map(|alert| {
+                let mut worse = event("alert.updated", &format!("worse-{alert}"), alert, 5);
+                worse["data"]["severity"] = "critical".into();
+                worse
+            });
+            let worse: Vec<Value> = worse.collect();
+            told.hand(&worse).await;
+        }
+        assert_eq!(
+            (told.blocked().await, told.writes("PATCH", TICKETS).await),
+            (5, 5)
+        );
+        let retries = told.writes_in(60, "PATCH", TICKETS).await;
+        assert!((1..=4).contains(&retries.len()), "{operation}: {retries:?}");
+        let subject = format!("Ticketbridge: {refuses} (northwind)");
+        assert_eq!(told.subjects().await, [subject.as_str()]);
+        let text = told.text().await;
+        assert!(
+            text.contains("It reports success, but the tickets do not change."),
+            "{text}"
+        );
+        told.env
+            .connectwise
+            .set_faults(json!({ "rules": [] }))
+            .await;
+        told.minutes(70).await;
+        assert_eq!(told.blocked().await, 0);
+        assert_eq!(told.subjects().await, [subject.as_str(), WORKS]);
+        let tickets = told.env.connectwise.tickets().await;
+        let done = |ticket: &&Value| match operation {
+            "close" => ticket["closedFlag"] == true,
+            _ => ticket["priority"]["id"] == 31,
+        };
+        assert_eq!(tickets.iter().filter(done).count(), 5);
+    }
+}
+
+#[tokio::test]
+async fn one_text_that_a_firewall_refuses_keeps_twenty_others_from_nothing() {
+    let mut told = Told::new().await;
+    let refuses = json!({ "rules": [{
+        "when": { "operations": ["create"], "text": "UNION SELECT" },
+        "then": { "answer": { "status": 400, "body": "json" } },
+    }] });
+    told.env.connectwise.set_faults(refuses).await;
+    let alerts: Vec<String> = (0..21).map(|n| format!("a{n}")).collect();
+    let title = |alert: &str| match alert {
+        "a7" => "Query UNION SELECT was blocked".to_owned(),
+        _ => "Disk is full".to_owned(),
+    };
+    told.raise_all(&alerts, title).await;
+    assert_eq!((told.open_tickets().await, told.blocked().await), (20, 1));
+    let retries = told.writes_in(70, "POST", TICKETS).await;
+    assert!((3..=4).contains(&retries.len()), "{retries:?}");
+    let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
+    assert_eq!(told.subjects().await, [refuses]);
+    let text = told.text().await;
+    assert!(
+        text.contains("For this reason 1 alert has no ticket."),
+        "{text}"
+    );
+    // Its source says that it is over: nothing is left to do.
+    told.resolve_all(&["a7".to_owned()]).await;
+    told.minutes(40).await;
+    assert_eq!(told.subjects().await, [refuses, WORKS]);
+    assert_eq!(told.blocked().await, 0);
+}

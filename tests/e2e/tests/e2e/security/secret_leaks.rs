@@ -1,0 +1,629 @@
+//! No secret anywhere: random ones go through every flow, and then everything that Ticketbridge wrote, said or kept is searched for them.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use connectwise_sim::Seed;
+use domain::EmailAddress;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::environment::{MAIL_FROM, PARTNER, SOURCE, TestEnvironment, event, minute, signed};
+use crate::monitoring::logs::Log;
+use crate::setup::client::{Answered, Browser, Lambda};
+
+thread_local! {
+    /// What the page and the operator's API answered on this thread, where somebody listens.
+    static ANSWERS: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Keeps an answer for who listens.
+pub(crate) fn record_answer(answer: &Answered) {
+    ANSWERS.with_borrow_mut(|answers| {
+        if let Some(answers) = answers {
+            writeln!(answers, "{} {:?}", answer.status, answer.headers).unwrap();
+            answers.push_str(&answer.text);
+        }
+    });
+}
+
+/// Where something can be found that must not be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Place {
+    Logs,
+    Mails,
+    Answers,
+    AlertsTable,
+    ConfigTable,
+    AccessTable,
+    Queue,
+    DeadLetters,
+    /// What ConnectWise was told, but for the headers in which keys belong.
+    Tickets,
+}
+
+impl Place {
+    const ALL: [Self; 9] = [
+        Self::Logs,
+        Self::Mails,
+        Self::Answers,
+        Self::AlertsTable,
+        Self::ConfigTable,
+        Self::AccessTable,
+        Self::Queue,
+        Self::DeadLetters,
+        Self::Tickets,
+    ];
+}
+
+/// What is planted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Canary {
+    PrivateKey,
+    /// Entered, and refused by ConnectWise.
+    RefusedKey,
+    /// Entered, and no key at all.
+    MalformedKey,
+    PublicKey,
+    ClientId,
+    SigningSecret,
+    /// Of another source than it is used for.
+    WrongSecret,
+    /// Made by the operator's API.
+    MadeSecret,
+    RotatedSecret,
+    LinkToken,
+    /// Never given out.
+    WrongToken,
+    MailedToken,
+    /// In the mail that confirms a contact.
+    Confirmation,
+    Session,
+    Contact,
+    Operator,
+}
+
+/// What holds a secret rightly, and why.
+const RIGHTLY: [(Canary, Place, &str); 11] = [
+    (
+        Canary::MadeSecret,
+        Place::Answers,
+        "the operator is told it once, when it is made",
+    ),
+    (
+        Canary::RotatedSecret,
+        Place::Answers,
+        "the operator is told it once, when it is made",
+    ),
+    (
+        Canary::LinkToken,
+        Place::Answers,
+        "the operator's API gives the link out",
+    ),
+    (
+        Canary::MailedToken,
+        Place::Mails,
+        "the link is mailed to whoever asked for it",
+    ),
+    (
+        Canary::Confirmation,
+        Place::Mails,
+        "the link is mailed to the address that is to be confirmed",
+    ),
+    (
+        Canary::Session,
+        Place::Answers,
+        "the session is the browser's cookie",
+    ),
+    (
+        Canary::PublicKey,
+        Place::Answers,
+        "the page shows which key is in use; it proves nothing without the private one",
+    ),
+    (
+        Canary::Contact,
+        Place::Answers,
+        "the page shows its own people whom mails go to",
+    ),
+    (
+        Canary::Contact,
+        Place::AccessTable,
+        "whom mails go to is kept there",
+    ),
+    (Canary::Contact, Place::Mails, "they go to it"),
+    (Canary::Operator, Place::Mails, "they go to it"),
+];
+
+fn random(length: usize) -> String {
+    let bytes: [u8; 48] = ring::rand::generate(&ring::rand::SystemRandom::new())
+        .unwrap()
+        .expose();
+    let letters = b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789";
+    let letter = |byte: &u8| char::from(letters[usize::from(*byte) % letters.len()]);
+    bytes.iter().take(length).map(letter).collect()
+}
+
+/// A signing secret as the door reads it.
+fn signing_secret() -> String {
+    let bytes: [u8; 24] = ring::rand::generate(&ring::rand::SystemRandom::new())
+        .unwrap()
+        .expose();
+    format!(
+        "whsec_{}",
+        base64::engine::general_purpose::STANDARD.encode(bytes)
+    )
+}
+
+/// How a text may look that holds a secret: as it is, as base64 at each of its three places in a longer text, percent-encoded, in hex.
+fn forms(secret: &str) -> Vec<String> {
+    let mut forms = vec![secret.to_owned()];
+    for before in 0..3 {
+        let shifted = [&[0; 3][..before], secret.as_bytes()].concat();
+        for encoded in [
+            STANDARD_NO_PAD.encode(&shifted),
+            URL_SAFE_NO_PAD.encode(&shifted),
+        ] {
+            // The first and the last characters also hold bits of what is beside it.
+            let from = if before == 0 { 0 } else { before + 1 };
+            forms.push(encoded[from..encoded.len() - 2].to_owned());
+        }
+    }
+    let hex = |format: fn(u8) -> String| secret.bytes().map(format).collect::<String>();
+    forms.push(hex(|byte| format!("{byte:02x}")));
+    forms.push(hex(|byte| format!("{byte:02X}")));
+    forms.push(hex(|byte| format!("%{byte:02X}")));
+    let some = |byte: u8| match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    forms.push(hex(some));
+    forms.sort();
+    forms.dedup();
+    forms
+}
+
+/// In which of its forms a secret is found.
+fn found(secret: &str, haystack: &str) -> Option<String> {
+    let mut forms = forms(secret).into_iter();
+    forms.find(|form| haystack.contains(form))
+}
+
+/// Everything that can be searched.
+#[derive(Debug, Default)]
+struct Seen(BTreeMap<Place, String>);
+
+impl Seen {
+    fn add(&mut self, place: Place, text: &str) {
+        self.0.entry(place).or_default().push_str(text);
+    }
+
+    /// What is in the queues now: it is gone when the functions have worked it off.
+    async fn queues(&mut self, env: &TestEnvironment) {
+        let sqs = aws_sdk_sqs::Client::new(&env.aws);
+        for (place, url) in [
+            (Place::Queue, &env.queue.url),
+            (Place::DeadLetters, &env.dead_letter_queue.url),
+        ] {
+            let received = sqs
+                .receive_message()
+                .queue_url(url)
+                .max_number_of_messages(10)
+                .visibility_timeout(0)
+                .message_attribute_names("All")
+                .send()
+                .await
+                .unwrap();
+            for message in received.messages.unwrap_or_default() {
+                self.add(place, message.body().unwrap_or_default());
+                self.add(place, &format!("{:?}", message.message_attributes));
+            }
+        }
+    }
+
+    async fn tables(&mut self, env: &TestEnvironment) {
+        let client = aws_sdk_dynamodb::Client::new(&env.aws);
+        for (place, table) in [
+            (Place::AlertsTable, "alerts"),
+            (Place::ConfigTable, "config"),
+            (Place::AccessTable, "access"),
+        ] {
+            let mut items = client
+                .scan()
+                .table_name(table)
+                .into_paginator()
+                .items()
+                .send();
+            while let Some(item) = items.next().await {
+                self.add(place, &format!("{:?}\n", item.unwrap()));
+            }
+        }
+    }
+
+    /// What is found where it must not be.
+    fn leaks(&self, canaries: &BTreeMap<Canary, String>) -> Vec<String> {
+        let mut leaks = vec![];
+        for (place, text) in &self.0 {
+            for (canary, secret) in canaries {
+                let rightly = RIGHTLY
+                    .iter()
+                    .any(|(of, at, _)| of == canary && at == place);
+                if !rightly && let Some(form) = found(secret, text) {
+                    leaks.push(format!("{canary:?} in {place:?} as {form}"));
+                }
+            }
+        }
+        leaks
+    }
+}
+
+/// A ConnectWise whose keys nobody knows.
+fn seed(canaries: &BTreeMap<Canary, String>) -> Seed {
+    let text = Seed::DEMO_JSON
+        .replace("tbPrivateKey01", &canaries[&Canary::PrivateKey])
+        .replace("tbPublicKey01", &canaries[&Canary::PublicKey]);
+    let mut seed: Value = serde_json::from_str(&text).unwrap();
+    seed["clientId"] = canaries[&Canary::ClientId].as_str().into();
+    Seed::from_json(&seed.to_string()).unwrap()
+}
+
+async fn post(
+    env: &TestEnvironment,
+    source: &str,
+    secret: &str,
+    event: &Value,
+    seen: &mut Seen,
+) -> i64 {
+    let request = signed(
+        source,
+        secret,
+        "application/cloudevents+json",
+        event.to_string().as_bytes(),
+        Timestamp::now(),
+    );
+    let answer = env.source.ingest.handle(request).await;
+    seen.add(Place::Answers, &format!("{answer:?}"));
+    seen.queues(env).await;
+    answer.status_code
+}
+
+fn health(env: &TestEnvironment, mail_from: &str, operator: &str) -> health::App {
+    let config = health::Config {
+        mail_from: mail_from.into(),
+        operator_mail: Some(EmailAddress::parse(operator).unwrap()),
+        stage: "test".into(),
+        ..env.health_config()
+    };
+    health::App::build(&config, &env.aws).unwrap()
+}
+
+/// The door: taken, wrongly signed, malformed, and what cannot be worked off.
+async fn door(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>, seen: &mut Seen) {
+    let secret = &canaries[&Canary::SigningSecret];
+    let raised = event("alert.raised", "e1", "a1", 0);
+    assert_eq!(post(env, SOURCE, secret, &raised, seen).await, 202);
+    let wrong = &canaries[&Canary::WrongSecret];
+    assert_eq!(post(env, SOURCE, wrong, &raised, seen).await, 401);
+    assert_eq!(post(env, wrong, wrong, &raised, seen).await, 401);
+    let mut malformed = raised.clone();
+    malformed["data"]["kind"] = json!("dreadful");
+    assert_eq!(post(env, SOURCE, secret, &malformed, seen).await, 400);
+    let mut unmapped = event("alert.raised", "e2", "a2", 0);
+    unmapped["data"]["tenant"] = json!("harbor-hotel");
+    assert_eq!(post(env, SOURCE, secret, &unmapped, seen).await, 202);
+    env.queue.send("no message of ours").await;
+    seen.queues(env).await;
+    env.worker.work().await;
+    let resolved = event("alert.resolved", "e3", "a1", 5);
+    assert_eq!(post(env, SOURCE, secret, &resolved, seen).await, 202);
+    env.worker.work().await;
+    seen.queues(env).await;
+    assert_eq!(env.connectwise.tickets().await.len(), 1);
+}
+
+/// ConnectWise refuses the keys, loses answers and is away; keys are stored for another host; health looks at it all and mails.
+async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>, seen: &mut Seen) {
+    let secret = &canaries[&Canary::SigningSecret];
+    let operator = &canaries[&Canary::Operator];
+    let now = Timestamp::now();
+    let unable = health(env, "nobody@unverified.example", operator);
+    let app = health(env, MAIL_FROM, operator);
+    let mut minutes = 0;
+    let faults = [
+        json!({ "lost_answer_rate": 1.0 }),
+        json!({ "lost_answer_rate": 0.0, "error_rate": 1.0 }),
+        json!({ "error_rate": 0.0, "rate_limit_per_minute": 1 }),
+        json!({ "rate_limit_per_minute": 0, "missing_rights": ["service_tickets.add"] }),
+        json!({ "missing_rights": [], "client_id": "refused" }),
+        json!({ "client_id": "ok", "keys": "revoked" }),
+    ];
+    for (n, faults) in faults.into_iter().enumerate() {
+        env.connectwise.set_faults(faults).await;
+        env.worker.app = env.new_tickets_app();
+        let alert = format!("t{n}");
+        let raised = event("alert.raised", &format!("e-{alert}"), &alert, 10);
+        assert_eq!(post(env, SOURCE, secret, &raised, seen).await, 202);
+        env.worker.work_once().await;
+        let reconcile = env.reconcile();
+        for app in [&unable, &app] {
+            minutes += 1;
+            let at = now + SignedDuration::from_mins(minutes);
+            env.schedule.make_due(at).await;
+            env.schedule.tick(&reconcile, at).await;
+            let due = &env.schedule.due;
+            let partner = crate::environment::partner();
+            due.bring_forward(&partner, store::Task::Health, at)
+                .await
+                .unwrap();
+            app.handle(json!({}), &minute(at)).await.unwrap();
+        }
+        seen.queues(env).await;
+    }
+    env.connectwise.set_faults(json!({ "keys": "ok" })).await;
+    // Keys that are another host's.
+    let other = json!({
+        "origin": "https://elsewhere.example", "company_id": "tbdemo",
+        "public_key": canaries[&Canary::PublicKey], "private_key": canaries[&Canary::PrivateKey],
+    });
+    let name = format!("tb/connection/{PARTNER}");
+    env.account.put_secret(&name, &other.to_string()).await;
+    env.worker.app = env.new_tickets_app();
+    let raised = event("alert.raised", "e-host", "t-host", 10);
+    assert_eq!(post(env, SOURCE, secret, &raised, seen).await, 202);
+    env.worker.work_once().await;
+    // A document that is none.
+    let private = &canaries[&Canary::PrivateKey];
+    env.account
+        .put_secret(&name, &format!("{{\"private_key\": \"{private}\", "))
+        .await;
+    env.worker.app = env.new_tickets_app();
+    let raised = event("alert.raised", "e-doc", "t-doc", 10);
+    assert_eq!(post(env, SOURCE, secret, &raised, seen).await, 202);
+    env.worker.work_once().await;
+    put_keys(env, canaries).await;
+}
+
+async fn put_keys(env: &TestEnvironment, canaries: &BTreeMap<Canary, String>) {
+    let keys = json!({
+        "origin": env.connectwise.origin(), "company_id": "tbdemo",
+        "public_key": canaries[&Canary::PublicKey], "private_key": canaries[&Canary::PrivateKey],
+    });
+    let name = format!("tb/connection/{PARTNER}");
+    env.account.put_secret(&name, &keys.to_string()).await;
+}
+
+/// The page: links, sessions, keys that are good, refused and malformed, the contact and its mails.
+async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>) {
+    let lambda = Lambda::start(env, 202).await;
+    let partners = format!("/v1/operator/partners/{PARTNER}");
+    env.setup
+        .operator("PUT", &partners, &json!({ "name": "Northwind IT" }))
+        .await;
+    let links = format!("{partners}/links");
+    let link = env
+        .setup
+        .operator("POST", &links, &json!({}))
+        .await
+        .expect(201);
+    let link = link.json()["url"].as_str().unwrap().to_owned();
+    let ticket_ref = link.split_once('#').unwrap().1.to_owned();
+    let mut browser = env.setup.browser();
+    browser.open(&link).await;
+    let session = browser.cookies.values().next().unwrap().clone();
+    canaries.insert(Canary::LinkToken, ticket_ref.clone());
+    canaries.insert(Canary::Session, session);
+    // Used twice, and never given out.
+    let mut stranger = env.setup.browser();
+    for ticket_ref in [&ticket_ref, &canaries[&Canary::WrongToken]] {
+        let ticket_ref = json!({ "token": ticket_ref });
+        let refused = stranger.post("/setup/session", &ticket_ref).await;
+        assert!(refused.status >= 400, "{refused:?}");
+    }
+    let name = browser.cookies.keys().next().unwrap().clone();
+    let wrong = canaries[&Canary::WrongToken].clone();
+    stranger.cookies.insert(name, wrong);
+    stranger.get("/setup").await.expect(401);
+
+    let connect = async |browser: &mut Browser, site: &str, private_key: &str| {
+        let view = browser.get_json("/setup/connection").await.expect(200);
+        let connection = json!({
+            "site": site, "company_id": "tbdemo", "public_key": canaries[&Canary::PublicKey],
+            "private_key": private_key, "version": view.json()["version"],
+        });
+        browser.post("/setup/connection", &connection).await.status
+    };
+    let site = env.connectwise.origin();
+    let good = &canaries[&Canary::PrivateKey];
+    let refused = &canaries[&Canary::RefusedKey];
+    assert_eq!(connect(&mut browser, &site, good).await, 200);
+    assert!(connect(&mut browser, &site, refused).await >= 400);
+    let malformed = format!("{}\r\n\u{0}", canaries[&Canary::MalformedKey]);
+    assert!(connect(&mut browser, &site, &malformed).await >= 400);
+    assert!(connect(&mut browser, "https://10.0.0.1", good).await >= 400);
+    assert!(connect(&mut browser, "http://127.0.0.1:1", good).await >= 400);
+    for path in [
+        "/setup",
+        "/setup/connection",
+        "/setup/check",
+        "/setup/history",
+        "/setup/tickets",
+    ] {
+        browser.get(path).await.expect(200);
+        browser.get_json(path).await.expect(200);
+    }
+    // Neither a form nor JSON.
+    let garbled = browser
+        .call("POST", "/setup/connection")
+        .header("content-type", "application/json");
+    let mut garbled = garbled;
+    garbled.body = Some(format!("{{\"private_key\": \"{refused}\", \"version\": "));
+    assert!(browser.send(garbled).await.status >= 400);
+
+    let contact = json!({ "address": canaries[&Canary::Contact], "version": 0 });
+    browser.post("/setup/contact", &contact).await.expect(200);
+    canaries.insert(
+        Canary::Confirmation,
+        env.confirmation()
+            .await
+            .rsplit_once('.')
+            .unwrap()
+            .1
+            .to_owned(),
+    );
+    env.confirm_contact().await;
+    browser
+        .post("/setup/contact/test", &Value::Null)
+        .await
+        .expect(200);
+    let ask = [("partner", PARTNER)];
+    env.setup.browser().post_form("/setup/link", &ask).await;
+    assert_eq!(lambda.run(Timestamp::now()).await, [true]);
+    let mails = env.account.mails().await;
+    let mailed = mails.iter().find_map(|mail| {
+        let text = mail["BodyText"].as_str()?;
+        let link = text
+            .split_whitespace()
+            .find(|word| word.contains("/setup/open#"))?;
+        Some(link.split_once('#')?.1.to_owned())
+    });
+    canaries.insert(Canary::MailedToken, mailed.expect("no link was mailed"));
+    browser.get("/setup/contact").await.expect(200);
+}
+
+/// The operator's API makes a source and rotates its secret.
+async fn source(
+    env: &mut TestEnvironment,
+    canaries: &mut BTreeMap<Canary, String>,
+    seen: &mut Seen,
+) {
+    let desired = json!({ "name": "Scanner", "partner": PARTNER });
+    let made = env
+        .setup
+        .operator("POST", "/v1/operator/sources", &desired)
+        .await
+        .expect(201)
+        .json();
+    let id = made["id"].as_str().unwrap();
+    let path = format!("/v1/operator/sources/{id}/secret");
+    let rotated = env
+        .setup
+        .operator("POST", &path, &json!({}))
+        .await
+        .expect(200)
+        .json();
+    for (canary, answer) in [
+        (Canary::MadeSecret, &made),
+        (Canary::RotatedSecret, &rotated),
+    ] {
+        let secret = answer["secret"].as_str().unwrap().to_owned();
+        let raised = event("alert.raised", "e-made", "made", 20);
+        assert_eq!(post(env, id, &secret, &raised, seen).await, 202);
+        canaries.insert(canary, secret);
+    }
+    env.worker.work_once().await;
+    let list = env
+        .setup
+        .operator("GET", "/v1/operator/sources", &Value::Null);
+    list.await.expect(200);
+}
+
+#[tokio::test]
+async fn no_secret_is_found_in_anything_that_is_written_said_or_kept() {
+    let secret = |canary| (canary, random(24));
+    let mut canaries: BTreeMap<_, _> = [
+        Canary::PrivateKey,
+        Canary::RefusedKey,
+        Canary::MalformedKey,
+        Canary::PublicKey,
+        Canary::ClientId,
+        Canary::WrongToken,
+    ]
+    .map(secret)
+    .into();
+    canaries.insert(Canary::SigningSecret, signing_secret());
+    canaries.insert(Canary::WrongSecret, signing_secret());
+    let address = |of: &str| format!("{}@{of}.example", random(16).to_ascii_lowercase());
+    canaries.insert(Canary::Contact, address("northwind"));
+    canaries.insert(Canary::Operator, address("operator"));
+
+    let (log, dispatch) = Log::start_at("debug");
+    let _guard = tracing::dispatcher::set_default(&dispatch);
+    ANSWERS.set(Some(String::new()));
+    let mut env = TestEnvironment::with_seed(seed(&canaries)).await;
+    put_keys(&env, &canaries).await;
+    env.account
+        .put_secret("tb/client-id", &canaries[&Canary::ClientId])
+        .await;
+    let document = json!({
+        "partner": PARTNER, "enabled": true,
+        "secrets": [{ "value": canaries[&Canary::SigningSecret] }],
+    });
+    env.account
+        .put_secret(&format!("tb/source/{SOURCE}"), &document.to_string())
+        .await;
+    let mut seen = Seen::default();
+    door(&mut env, &canaries, &mut seen).await;
+    page(&mut env, &mut canaries).await;
+    source(&mut env, &mut canaries, &mut seen).await;
+    trouble(&mut env, &canaries, &mut seen).await;
+
+    seen.tables(&env).await;
+    seen.queues(&env).await;
+    let answers = ANSWERS.take().unwrap();
+    seen.add(Place::Answers, &answers);
+    seen.add(Place::Logs, &log.text());
+    for mail in env.account.mails().await {
+        seen.add(Place::Mails, &mail.to_string());
+    }
+    seen.add(
+        Place::Tickets,
+        &json!(env.connectwise.tickets().await).to_string(),
+    );
+    seen.add(
+        Place::Tickets,
+        &json!(env.connectwise.journal().await).to_string(),
+    );
+    for place in Place::ALL {
+        let bytes = seen.0.get(&place).map_or(0, String::len);
+        println!("{place:?}: {bytes} bytes");
+        assert!(bytes > 500, "nothing to search: {place:?}");
+    }
+    assert_eq!(canaries.len(), 16);
+    let leaks = seen.leaks(&canaries);
+    println!("{} canaries, {} found", canaries.len(), leaks.len());
+    assert_eq!(leaks, [""; 0]);
+
+    // What holds one rightly does hold it: else the flow was not played, or the search does not see.
+    for (canary, place, why) in RIGHTLY {
+        let is_there = found(&canaries[&canary], &seen.0[&place]).is_some();
+        assert!(is_there, "{canary:?} is not in {place:?}: {why}");
+    }
+    // And one that is planted is found, wherever it is and however it is written.
+    let planted = &canaries[&Canary::PrivateKey];
+    for place in Place::ALL {
+        for form in forms(planted) {
+            let mut careless = Seen::default();
+            careless.add(place, &format!("{{\"fault\": \"…{form}…\"}}"));
+            assert_eq!(careless.leaks(&canaries).len(), 1, "{place:?}");
+        }
+    }
+}
+
+#[test]
+fn a_secret_is_found_in_any_of_its_forms_and_nothing_else_is() {
+    let secret = "whsec_C2FVsBQIhrscChlQIMV+b5sS/spob7oD";
+    for text in [
+        secret.to_owned(),
+        STANDARD_NO_PAD.encode(format!("a:{secret}")),
+        STANDARD_NO_PAD.encode(format!("ab:{secret}!")),
+        URL_SAFE_NO_PAD.encode(format!("abc:{secret}!!")),
+        "77687365635F43324656734251496872736343686C51494D562B623573532F73706F62376F44".to_owned(),
+        "whsec_C2FVsBQIhrscChlQIMV%2Bb5sS%2Fspob7oD".to_owned(),
+    ] {
+        let haystack = format!("{{\"fault\": \"{text}\"}}");
+        assert!(found(secret, &haystack).is_some(), "{text}");
+    }
+    assert_eq!(found(secret, "whsec_C2FVsBQIhrscChlQIMV+b5sS/spob7o"), None);
+}

@@ -1,0 +1,42 @@
+//! DynamoDB or Secrets Manager has too much to do: what cannot be done now is done later, and nothing is half done.
+
+use crate::environment::{TestEnvironment, event};
+use crate::proxy::Refused;
+
+#[tokio::test]
+async fn whatever_aws_refuses_for_a_while_is_done_later_and_once() {
+    for (what, but_for) in [
+        // Reading the record and what is set up.
+        ("BatchGetItem", 0),
+        ("BatchGetItem", 1),
+        // The claim, or what its call brought; the first is that the partner is reconciled.
+        ("UpdateItem", 0),
+        ("UpdateItem", 1),
+        ("UpdateItem", 2),
+        // The keys, or the clientId.
+        ("GetSecretValue", 0),
+        ("GetSecretValue", 1),
+    ] {
+        let mut env = TestEnvironment::new().await;
+        let proxy = env.proxy().await;
+        let worker = proxy.count(None);
+        let config = env.config_through(&worker, &proxy).await;
+        let aws = env.account.sdk_config_through(&proxy.origin, &worker);
+        env.worker.app = tickets::App::build(&config, &aws).unwrap();
+        let raised = env
+            .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
+            .await;
+        proxy.refuse(Some(Refused { what, but_for }));
+        let back = env.worker.handle_at(raised, 0).await;
+        assert_eq!(back.len(), 1, "{what} but for {but_for}");
+        proxy.refuse(None);
+        env.worker.handle_until_done(back, 11, 1).await;
+        let record = env.record("a1").await.unwrap();
+        assert!(
+            record.open().is_some(),
+            "{what} but for {but_for}: {record:?}"
+        );
+        let tickets = env.connectwise.tickets().await.len();
+        assert_eq!(tickets, 1, "{what} but for {but_for}");
+    }
+}
