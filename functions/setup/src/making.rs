@@ -344,7 +344,7 @@ mod tests {
     use std::time::Duration;
 
     use connectwise::{Credentials, HostList, Http, Origin};
-    use connectwise_sim::{Seed, Sim};
+    use connectwise_sim::{Seed, Simulator};
     use domain::Secret;
     use domain::boards::BoardName;
     use domain::kind::{BUILT_IN, Category};
@@ -413,7 +413,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_does_not_fit_into_a_request_is_done_by_the_next_and_nothing_is_done_again() {
-        let sim = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await;
+        let sim = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await;
         let sim = sim.unwrap();
         let keys = Seed::demo().integration().unwrap();
         let client = client(&sim.base_url(), &keys.private_key, &keys.client_id);

@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::delivery;
-use crate::limiter::Limiter;
-use crate::server::Shared;
+use crate::rate_limiter::RateLimiter;
+use crate::shared::Shared;
+use crate::tickets::actions;
 use crate::tickets::actions::{BoardAction, CompanyAction, TicketAction};
 use crate::tickets::create;
 
@@ -28,13 +29,13 @@ pub(crate) async fn set_faults(State(shared): State<Arc<Shared>>, body: Bytes) -
         Ok(change) => change,
         Err(error) => return refused(&format!("the body is not JSON: {error}")),
     };
-    let mut world = shared.lock();
-    match world.faults.merged(&change) {
+    let mut site = shared.lock();
+    match site.faults.merged(&change) {
         Ok(faults) => {
             // A changed limit counts from now.
-            world.limiter = Limiter::default();
-            world.faults = faults;
-            answer(StatusCode::OK, &world.faults)
+            site.limiter = RateLimiter::default();
+            site.faults = faults;
+            answer(StatusCode::OK, &site.faults)
         }
         Err(reason) => refused(&reason),
     }
@@ -66,7 +67,7 @@ pub(crate) async fn journal(
 /// Tickets that are there in a moment: `{"ticket": {…}, "references": ["…", …]}`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stock {
+struct BulkTickets {
     /// As a POST of one has it.
     ticket: Map<String, Value>,
     /// The `externalXRef` of each.
@@ -75,19 +76,19 @@ struct Stock {
 
 /// `POST /_sim/tickets`: makes one ticket for each reference, at once and without a line in the journal; the answer is
 /// `{"first": number, "made": count}`.
-pub(crate) async fn stock(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    let stock: Stock = match serde_json::from_slice(&body) {
-        Ok(stock) => stock,
+pub(crate) async fn create_bulk(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let create_bulk: BulkTickets = match serde_json::from_slice(&body) {
+        Ok(create_bulk) => create_bulk,
         Err(error) => return refused(&format!("the body is not a stock of tickets: {error}")),
     };
-    let made = stock.references.len();
-    let mut world = shared.lock();
-    let now = world.clock();
-    match create::stock(&mut world, &stock.ticket, stock.references, now) {
+    let made = create_bulk.references.len();
+    let mut site = shared.lock();
+    let now = site.clock();
+    match create::create_bulk(&mut site, &create_bulk.ticket, create_bulk.references, now) {
         Ok(first) => answer(StatusCode::OK, &json!({ "first": first, "made": made })),
-        Err(refusal) => {
+        Err(error) => {
             let id = "stock";
-            delivery::response(&refusal.into(), id).into_response()
+            delivery::response(&error.into(), id).into_response()
         }
     }
 }
@@ -99,9 +100,9 @@ pub(crate) async fn act(
     Path(ticket): Path<i64>,
     Json(action): Json<TicketAction>,
 ) -> Response {
-    let mut world = shared.lock();
-    let (by, now) = (world.somebody(), world.clock());
-    acted(world.act(ticket, &action, &by, now))
+    let mut site = shared.lock();
+    let (by, now) = (actions::any_member(&site), site.clock());
+    acted(actions::act(&mut site, ticket, &action, &by, now))
 }
 
 /// `POST /_sim/companies/{id}`: such as `{"merge_into": 302}`.
@@ -110,9 +111,11 @@ pub(crate) async fn act_on_company(
     Path(company): Path<i64>,
     Json(action): Json<CompanyAction>,
 ) -> Response {
-    let mut world = shared.lock();
-    let (by, now) = (world.somebody(), world.clock());
-    acted(world.act_on_company(company, &action, &by, now))
+    let mut site = shared.lock();
+    let (by, now) = (actions::any_member(&site), site.clock());
+    acted(actions::act_on_company(
+        &mut site, company, &action, &by, now,
+    ))
 }
 
 /// `POST /_sim/boards/{id}`: such as `"delete_tickets"`.
@@ -121,9 +124,9 @@ pub(crate) async fn act_on_board(
     Path(board): Path<i64>,
     Json(action): Json<BoardAction>,
 ) -> Response {
-    let mut world = shared.lock();
-    let (by, now) = (world.somebody(), world.clock());
-    acted(world.act_on_board(board, &action, &by, now))
+    let mut site = shared.lock();
+    let (by, now) = (actions::any_member(&site), site.clock());
+    acted(actions::act_on_board(&mut site, board, &action, &by, now))
 }
 
 fn acted(outcome: Result<(), String>) -> Response {

@@ -10,8 +10,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Bytes, Frame};
 
-use crate::answer::{Answer, Body};
-use crate::rules::Interim;
+use crate::fault_rules::Interim;
+use crate::response::{ApiResponse, Body};
 
 /// The newest version of the API, as the answers of a cloud site name it.
 const VERSION: &str = "2025.1";
@@ -21,13 +21,13 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
 /// An answer and its way.
 pub(crate) enum Delivery {
-    Whole(Answer),
+    Whole(ApiResponse),
     /// The whole answer after a wait.
-    Slow(Answer, Duration),
+    Slow(ApiResponse, Duration),
     /// The whole answer after interim ones; `interim` writes them.
-    AfterInterim(Answer, Interim),
+    AfterInterim(ApiResponse, Interim),
     /// The first half under the full `Content-Length`, then the connection ends.
-    Cut(Answer),
+    Cut(ApiResponse),
     /// The connection ends before the first byte.
     Dropped,
     /// Nothing comes, and the connection stays open.
@@ -68,14 +68,14 @@ fn dropped() -> Response {
 }
 
 /// The whole answer with the headers that were seen live.
-pub(crate) fn response(answer: &Answer, request_id: &str) -> Response {
+pub(crate) fn response(answer: &ApiResponse, request_id: &str) -> Response {
     let (bytes, content_type) = encoded(&answer.body);
     let mut response = Response::new(HttpBody::from(bytes));
     dress(&mut response, answer, content_type, request_id);
     response
 }
 
-fn cut(answer: &Answer, request_id: &str) -> Response {
+fn cut(answer: &ApiResponse, request_id: &str) -> Response {
     let (bytes, content_type) = encoded(&answer.body);
     let length = bytes.len();
     let half = Bytes::from(bytes).slice(..length / 2);
@@ -105,7 +105,12 @@ fn encoded(body: &Body) -> (Vec<u8>, Option<&str>) {
     }
 }
 
-fn dress(response: &mut Response, answer: &Answer, content_type: Option<&str>, request_id: &str) {
+fn dress(
+    response: &mut Response,
+    answer: &ApiResponse,
+    content_type: Option<&str>,
+    request_id: &str,
+) {
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     if let Some(content_type) = content_type.and_then(|text| HeaderValue::from_str(text).ok()) {

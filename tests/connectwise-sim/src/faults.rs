@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::rules::Rule;
+use crate::fault_rules::Rule;
 use crate::security;
 use crate::tickets::actions::Workflow;
 

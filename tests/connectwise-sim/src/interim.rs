@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::rules::Interim;
+use crate::fault_rules::Interim;
 
 /// Interim answers that are written in one go; between two goes, other connections have their turn.
 const AT_ONCE: u32 = 500;
@@ -32,7 +32,7 @@ impl BeforeAnswer {
     }
 
     /// The bytes of some of the interim answers that are due. None are left once it is empty.
-    fn take_some(&self) -> Vec<u8> {
+    fn take_bytes(&self) -> Vec<u8> {
         let mut due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(interim) = due.as_mut() else {
             return Vec::new();
@@ -77,7 +77,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for InterimStream<S> {
             }
             this.rest.drain(..written);
         }
-        this.rest = this.due.take_some();
+        this.rest = this.due.take_bytes();
         if this.rest.is_empty() {
             return Pin::new(&mut this.inner).poll_write(context, bytes);
         }

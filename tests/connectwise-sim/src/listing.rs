@@ -5,10 +5,10 @@ use axum::http::header;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, Outcome, Refusal};
 use crate::conditions::{Condition, Scalar, compare};
+use crate::response::{ApiError, ApiResponse, Outcome};
 use crate::schema::Schema;
-use crate::world::Call;
+use crate::site::Call;
 
 /// Larger pages are cut to this without a word.
 const LARGEST_PAGE: usize = 1000;
@@ -133,13 +133,13 @@ pub(crate) fn count<R: Row>(
     };
     let request = Request::read(call, schema, &filters)?;
     let count = rows.filter(|row| request.passes(row)).count();
-    Ok(Answer::read(json!({ "count": count })))
+    Ok(ApiResponse::read(json!({ "count": count })))
 }
 
 /// `GET` of one record, with `fields`.
 pub(crate) fn one<R: Row>(call: &Call, schema: &Schema, row: &R) -> Outcome {
     let request = Request::read(call, schema, &Filters::default())?;
-    Ok(Answer::read(request.project(row.record())))
+    Ok(ApiResponse::read(request.project(row.record())))
 }
 
 fn page<R: Row>(
@@ -155,7 +155,7 @@ fn page<R: Row>(
         .clamp(1, LARGEST_PAGE);
     if call.forward_only {
         if !request.order.is_empty() {
-            return Err(Refusal::malformed(
+            return Err(ApiError::malformed(
                 "orderBy is not supported with forward-only pagination.",
             ));
         }
@@ -179,7 +179,7 @@ fn page<R: Row>(
             .iter()
             .map(|row| request.project(row.record()))
             .collect();
-        return Ok(Answer::read(Value::Array(records)).with_header(header::LINK, link));
+        return Ok(ApiResponse::read(Value::Array(records)).with_header(header::LINK, link));
     }
     let mut rows: Vec<R> = rows.filter(|row| request.passes(row)).collect();
     let number = whole_number(call, "page")?.unwrap_or(1).max(1);
@@ -192,7 +192,7 @@ fn page<R: Row>(
         .take(size)
         .map(|row| request.project(row.record()))
         .collect();
-    let answer = Answer::read(Value::Array(records));
+    let answer = ApiResponse::read(Value::Array(records));
     Ok(match links(call, origin, size, number, last) {
         Some(links) => answer.with_header(header::LINK, links),
         None => answer,
@@ -219,29 +219,29 @@ fn links(call: &Call, origin: &str, size: usize, number: usize, last: usize) -> 
 
 /// The call's own address with another page; the page comes last, as clients rely on.
 fn page_url(call: &Call, origin: &str, size: usize, parameter: &str, page: &str) -> String {
-    let kept = call
+    let table = call
         .query
         .iter()
         .filter(|(name, _)| !matches!(name.as_str(), "page" | "pageId" | "pageSize"))
         .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY)));
-    let query: Vec<String> = kept
+    let query: Vec<String> = table
         .chain([format!("pageSize={size}"), format!("{parameter}={page}")])
         .collect();
     format!("{origin}{}?{}", call.full_path, query.join("&"))
 }
 
-fn whole_number(call: &Call, name: &str) -> Result<Option<usize>, Refusal> {
+fn whole_number(call: &Call, name: &str) -> Result<Option<usize>, ApiError> {
     match call.parameter(name).map(str::parse) {
         None => Ok(None),
         Some(Ok(number)) => Ok(Some(number)),
-        Some(Err(_)) => Err(Refusal::malformed(&format!(
+        Some(Err(_)) => Err(ApiError::malformed(&format!(
             "The value of {name} is not a whole number."
         ))),
     }
 }
 
 impl<'c> Request<'c> {
-    fn read(call: &'c Call, schema: &Schema, filters: &Filters<'_>) -> Result<Self, Refusal> {
+    fn read(call: &'c Call, schema: &Schema, filters: &Filters<'_>) -> Result<Self, ApiError> {
         let mut on_items = Vec::new();
         if !filters.on_items.is_empty() {
             on_items.push(Condition::read_on_items(filters.on_items, schema)?);
@@ -259,12 +259,12 @@ impl<'c> Request<'c> {
         {
             let (field, direction) = part.split_once(' ').unwrap_or((part, "asc"));
             if schema.field(field).is_none() {
-                return Err(Refusal::unknown_field(field));
+                return Err(ApiError::unknown_field(field));
             }
             match direction.trim().to_ascii_lowercase().as_str() {
                 "asc" => order.push((field.to_owned(), false)),
                 "desc" => order.push((field.to_owned(), true)),
-                other => return Err(Refusal::condition(&format!("{other} is not an order."))),
+                other => return Err(ApiError::condition(&format!("{other} is not an order."))),
             }
         }
         let fields: Option<Vec<&str>> = call.parameter("fields").map(|fields| {
@@ -281,7 +281,7 @@ impl<'c> Request<'c> {
                 "dateEntered" | "lastUpdated" | "enteredBy" | "updatedBy"
             );
             if bare || (schema.kind(field).is_none() && schema.field(field).is_none()) {
-                return Err(Refusal::unknown_field(field));
+                return Err(ApiError::unknown_field(field));
             }
         }
         Ok(Self {
@@ -345,25 +345,25 @@ impl<'c> Request<'c> {
         let Some(fields) = &self.fields else {
             return record;
         };
-        let mut kept = Map::new();
+        let mut table = Map::new();
         for field in fields {
             match field.split_once('/') {
                 None => {
                     if let Some(value) = record.get(*field) {
-                        kept.insert((*field).to_owned(), value.clone());
+                        table.insert((*field).to_owned(), value.clone());
                     }
                 }
                 Some((outer, inner)) => {
                     let Some(value) = record.get(outer).and_then(|outer| outer.get(inner)) else {
                         continue;
                     };
-                    let slot = kept.entry(outer).or_insert_with(|| json!({}));
+                    let slot = table.entry(outer).or_insert_with(|| json!({}));
                     if let Some(slot) = slot.as_object_mut() {
                         slot.insert(inner.to_owned(), value.clone());
                     }
                 }
             }
         }
-        Value::Object(kept)
+        Value::Object(table)
     }
 }

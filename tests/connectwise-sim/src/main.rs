@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use connectwise_sim::{Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Simulates the ConnectWise PSA REST API on 127.0.0.1.
@@ -50,7 +50,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let mut terminate = signal(SignalKind::terminate())?;
-    let sim = Sim::start(seed, address)
+    let sim = Simulator::start(seed, address)
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
     println!("listening on {}", sim.base_url());

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-use crate::answer::{Problem, Refusal};
+use crate::response::{ApiError, Problem};
 
 /// One record's members.
 #[derive(Debug)]
@@ -165,20 +165,20 @@ impl Schema {
 
     /// Reads a request's body as this record: unknown members and wrong types are refused at once, as ConnectWise's JSON
     /// reader does, before any rule of the record is looked at.
-    pub(crate) fn read(&self, body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    pub(crate) fn read(&self, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
         let Some(text) = std::str::from_utf8(body).ok() else {
-            return Err(Refusal::malformed("The request is not valid UTF-8."));
+            return Err(ApiError::malformed("The request is not valid UTF-8."));
         };
         match serde_json::from_str(text) {
             Ok(Value::Object(object)) => {
                 self.check_members(&object, "", text)?;
                 Ok(object)
             }
-            Ok(_) => Err(Refusal::malformed(&format!(
+            Ok(_) => Err(ApiError::malformed(&format!(
                 "Cannot deserialize the current JSON value into type '{}'.",
                 self.name
             ))),
-            Err(error) => Err(Refusal::malformed(&format!(
+            Err(error) => Err(ApiError::malformed(&format!(
                 "The body is not JSON: {error}."
             ))),
         }
@@ -189,12 +189,12 @@ impl Schema {
         object: &Map<String, Value>,
         parent: &str,
         text: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         for (name, value) in object {
             let path = format!("{parent}{name}");
             let Some(kind) = self.kind(name) else {
                 let (line, position) = place_of(name, text);
-                return Err(Refusal::unknown_member(
+                return Err(ApiError::unknown_member(
                     name, &self.name, &path, line, position,
                 ));
             };
@@ -258,14 +258,14 @@ pub(crate) fn check_value(
     path: &str,
     value: &Value,
     text: &str,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     if value.is_null() {
         return Ok(());
     }
     if !kind.accepts(value) {
         let member = path.rsplit('.').next().unwrap_or(path);
         let (line, position) = place_of(member, text);
-        return Err(Refusal::malformed(&format!(
+        return Err(ApiError::malformed(&format!(
             "Error converting value {value} to type '{}'. Path '{path}', line {line}, position {position}.",
             kind.dot_net()
         )));
@@ -303,10 +303,10 @@ fn place_of(member: &str, text: &str) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Answer, Body};
+    use crate::response::{ApiResponse, Body};
 
-    fn words(refusal: Refusal) -> String {
-        match Answer::from(refusal).body {
+    fn words(error: ApiError) -> String {
+        match ApiResponse::from(error).body {
             Body::Json(body) => body["message"].as_str().unwrap_or_default().to_owned(),
             Body::Text(text) => text.to_owned(),
             Body::Foreign { text, .. } => text,
@@ -352,19 +352,19 @@ mod tests {
 
     #[test]
     fn a_misspelt_member_is_named_with_its_place() {
-        let refusal = Schema::named("Ticket")
+        let error = Schema::named("Ticket")
             .read(b"{\n  \"sumary\": \"x\" }")
             .expect_err("refused");
         assert_eq!(
-            words(refusal),
+            words(error),
             "Could not find member 'sumary' on object of type 'Ticket'. Path 'sumary', line 2, position 11.\
              Check your accept header to make sure you are using the correct version."
         );
-        let refusal = Schema::named("Ticket")
+        let error = Schema::named("Ticket")
             .read(br#"{"company":{"idd":3}}"#)
             .expect_err("refused");
         assert!(
-            words(refusal).starts_with(
+            words(error).starts_with(
                 "Could not find member 'idd' on object of type 'CompanyReference'. Path 'company.idd', line 1, position 18."
             )
         );
@@ -372,11 +372,11 @@ mod tests {
 
     #[test]
     fn a_wrong_type_is_refused() {
-        let refusal = Schema::named("Ticket")
+        let error = Schema::named("Ticket")
             .read(br#"{"summary":5}"#)
             .expect_err("refused");
         assert!(
-            words(refusal)
+            words(error)
                 .starts_with("Error converting value 5 to type 'System.String'. Path 'summary'")
         );
     }

@@ -4,7 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,73 +18,56 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::delivery::DropConnection;
+use crate::fault_rules::Interim;
 use crate::interim::InterimStream;
-use crate::rules::Interim;
 use crate::seed::Seed;
-use crate::world::World;
-use crate::{control, gate, page};
+use crate::shared::Shared;
+use crate::site::Site;
+use crate::{control, dashboard, pipeline};
 
-/// The state that all connections share.
+/// A simulated ConnectWise site that is being served. Dropping it stops the server.
 #[derive(Debug)]
-pub(crate) struct Shared(Mutex<World>);
-
-impl Shared {
-    /// The lock is held for one call's work and never over an await. A panic under it would be a bug of one endpoint; the
-    /// others go on.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A simulated ConnectWise site.
-#[derive(Clone, Copy, Debug)]
-pub struct Sim;
-
-/// A site that is being served; dropping it ends it.
-#[derive(Debug)]
-pub struct Running {
+pub struct Simulator {
     address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
-impl Sim {
+impl Simulator {
     /// Serves a site on a loopback address; port 0 takes any free one.
     ///
     /// # Errors
     /// The address is not of the loopback, or cannot be bound.
-    pub async fn start(seed: Seed, addr: SocketAddr) -> io::Result<Running> {
+    pub async fn start(seed: Seed, addr: SocketAddr) -> io::Result<Self> {
         if !addr.ip().is_loopback() {
             let reason = format!("{} is not a loopback address", addr.ip());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let listener = TcpListener::bind(addr).await?;
         let address = listener.local_addr()?;
-        let world = World::new(seed, format!("http://{address}"));
-        let shared = Arc::new(Shared(Mutex::new(world)));
+        let site = Site::new(seed, format!("http://{address}"));
+        let shared = Arc::new(Shared::new(site));
         let router = Router::new()
-            .route("/", get(page::page))
+            .route("/", get(dashboard::page))
             .route(
                 "/_sim/faults",
                 get(control::faults).put(control::set_faults),
             )
             .route("/_sim/reset", post(control::reset))
-            .route("/_sim/tickets", post(control::stock))
+            .route("/_sim/tickets", post(control::create_bulk))
             .route("/_sim/tickets/{id}", post(control::act))
             .route("/_sim/companies/{id}", post(control::act_on_company))
             .route("/_sim/boards/{id}", post(control::act_on_board))
             .route("/_sim/journal", get(control::journal))
             .route("/_sim/{*unknown}", any(control::unknown))
-            .route("/login/companyinfo/{company}", any(gate::login))
-            .fallback(gate::api)
+            .route("/login/companyinfo/{company}", any(pipeline::login))
+            .fallback(pipeline::api)
             .with_state(shared);
-        Ok(Running {
+        Ok(Self {
             address,
             accepting: tokio::spawn(accept(listener, router)),
         })
     }
-}
 
-impl Running {
     /// The site's origin, such as `http://127.0.0.1:8040`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
@@ -98,7 +81,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Simulator {
     fn drop(&mut self) {
         self.accepting.abort();
     }

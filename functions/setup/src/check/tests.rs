@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use aws::startup::{Account, sdk_config};
 use aws_credential_types::Credentials;
-use connectwise_sim::{Running, Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use domain::rights::Need;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -47,7 +47,7 @@ mod notations;
 const DEAD: &str = "http://127.0.0.1:1";
 
 struct World {
-    sim: Running,
+    sim: Simulator,
     connections: Connections,
     control: reqwest::Client,
 }
@@ -55,7 +55,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let sim = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await;
+        let sim = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await;
         let sim = sim.unwrap();
         let control = reqwest::Client::builder().no_proxy();
         let control = control.timeout(Duration::from_secs(10)).build().unwrap();

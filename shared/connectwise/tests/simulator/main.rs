@@ -13,7 +13,7 @@ use connectwise::{
     Client, Credentials, Cursor, Error, ExternalXref, HostList, Http, NewNote, NewTicket,
     NoteDisplay, Origin, SearchText, Ticket, TicketFilter, TicketWriter, company_info,
 };
-use connectwise_sim::{Running, Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use domain::Secret;
 use domain::Target;
 use domain::breaker::CallOutcome;
@@ -31,7 +31,7 @@ const HIGH: u64 = 32;
 
 /// A simulated site, a client of it, and a way to its controls.
 struct Site {
-    sim: Running,
+    sim: Simulator,
     http: Http,
     credentials: Credentials,
     client: Client,
@@ -45,7 +45,7 @@ impl Site {
 
     async fn of(seed: Seed) -> Self {
         let keys = seed.integration().unwrap();
-        let sim = Sim::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let sim = Simulator::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
         let http = Http::new(HostList::new([sim.base_url()]).unwrap()).unwrap();
         let credentials = Credentials {
             origin: Origin::parse(&sim.base_url()).unwrap(),

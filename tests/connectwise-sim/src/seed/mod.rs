@@ -275,6 +275,37 @@ impl Seed {
             client_id: self.client_id.clone(),
         }
     }
+
+    pub(crate) fn board(&self, id: i64) -> Option<&Board> {
+        self.boards.iter().find(|board| board.id == id)
+    }
+
+    /// Companies are kept in the order of their ids: there may be thousands.
+    pub(crate) fn company(&self, id: i64) -> Option<&Company> {
+        let at = self
+            .companies
+            .binary_search_by_key(&id, |company| company.id)
+            .ok()?;
+        self.companies.get(at)
+    }
+
+    pub(crate) fn priority(&self, id: i64) -> Option<&Priority> {
+        self.priorities.iter().find(|priority| priority.id == id)
+    }
+}
+
+impl Board {
+    pub(crate) fn status(&self, id: i64) -> Option<&BoardStatus> {
+        self.statuses.iter().find(|status| status.id == id)
+    }
+
+    pub(crate) fn default_status(&self) -> Option<&BoardStatus> {
+        self.statuses.iter().find(|status| status.default_flag)
+    }
+
+    pub(crate) fn kind(&self, id: i64) -> Option<&BoardType> {
+        self.types.iter().find(|kind| kind.id == id)
+    }
 }
 
 #[cfg(test)]

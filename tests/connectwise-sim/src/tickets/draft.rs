@@ -3,12 +3,13 @@
 
 use serde_json::{Map, Value};
 
-use crate::answer::Problem;
 use crate::faults::{ReferenceCase, ReferenceSpace};
+use crate::references;
 use crate::references::Key;
+use crate::response::Problem;
 use crate::schema::{Kind, Schema};
 use crate::seed::{Board, BoardStatus};
-use crate::world::World;
+use crate::site::Site;
 
 /// Never stored nor returned: they are spent when the ticket is made.
 const SPENT: [&str; 8] = [
@@ -58,14 +59,14 @@ impl Draft {
     /// Lays the members of `changes` over the draft. Shapes, lengths and required members have been checked before.
     pub(super) fn apply(
         &mut self,
-        world: &World,
+        site: &Site,
         changes: &Map<String, Value>,
         problems: &mut Vec<Problem>,
     ) {
         let key = |member: &str| changes.get(member).and_then(Key::of);
         if let Some(key) = key("board") {
-            let found = world
-                .site
+            let found = site
+                .setup
                 .boards
                 .iter()
                 .find(|board| key.fits(board.id, "", &board.name));
@@ -77,19 +78,19 @@ impl Draft {
                 }
             }
         }
-        if let Some(board) = self.board.and_then(|board| world.site.board(board)) {
+        if let Some(board) = self.board.and_then(|board| site.setup.board(board)) {
             self.choose_on(board, changes, problems);
         }
         if let Some(key) = key("priority") {
-            let mut priorities = world.site.priorities.iter();
+            let mut priorities = site.setup.priorities.iter();
             match priorities.find(|row| key.fits(row.id, "", &row.name)) {
                 Some(priority) => self.priority = Some(priority.id),
                 None => problems.push(key.missing("Priority", "priority")),
             }
         }
         if let Some(key) = key("company") {
-            let mut companies = world
-                .site
+            let mut companies = site
+                .setup
                 .companies
                 .iter()
                 .filter(|company| !company.deleted_flag);
@@ -99,7 +100,7 @@ impl Draft {
             }
         }
         for (member, value) in changes {
-            self.set_plain(world, member, value, problems);
+            self.set_plain(site, member, value, problems);
         }
     }
 
@@ -145,13 +146,7 @@ impl Draft {
         }
     }
 
-    fn set_plain(
-        &mut self,
-        world: &World,
-        member: &str,
-        value: &Value,
-        problems: &mut Vec<Problem>,
-    ) {
+    fn set_plain(&mut self, site: &Site, member: &str, value: &Value, problems: &mut Vec<Problem>) {
         match member {
             "board" | "status" | "company" | "type" | "priority" => {}
             "summary" => value
@@ -161,14 +156,14 @@ impl Draft {
             "externalXRef" => {
                 self.external_x_ref = value
                     .as_str()
-                    .map(|text| world.kept_reference(text))
+                    .map(|text| kept_reference(site, text))
                     .filter(|text| !text.is_empty());
             }
             _ if SPENT.contains(&member) || READ_ONLY.contains(&member) => {}
             _ if value.is_null() => {
                 self.other.remove(member);
             }
-            _ => match expanded(world, member, value, self.parent_of(member)) {
+            _ => match expanded(site, member, value, self.parent_of(member)) {
                 Ok(value) => {
                     self.other.insert(member.to_owned(), value);
                 }
@@ -220,9 +215,9 @@ impl Draft {
     }
 
     /// The company's status, if it does not allow saving.
-    pub(super) fn refused_by_company(&self, world: &World) -> Option<Problem> {
-        let company = world.site.company(self.company?)?;
-        let mut statuses = world.site.company_statuses.iter();
+    pub(super) fn refused_by_company(&self, site: &Site) -> Option<Problem> {
+        let company = site.setup.company(self.company?)?;
+        let mut statuses = site.setup.company_statuses.iter();
         let status = statuses.find(|status| status.id == company.status.id)?;
         status.disallow_saving_flag.then(|| Problem {
             code: "InvalidObject",
@@ -235,36 +230,34 @@ impl Draft {
     }
 
     /// The status that the draft has now.
-    pub(super) fn status<'w>(&self, world: &'w World) -> Option<&'w BoardStatus> {
-        world.site.board(self.board?)?.status(self.status?)
+    pub(super) fn status<'w>(&self, site: &'w Site) -> Option<&'w BoardStatus> {
+        site.setup.board(self.board?)?.status(self.status?)
     }
 }
 
-impl World {
-    /// An `externalXRef` as this site keeps it.
-    fn kept_reference(&self, text: &str) -> String {
-        let variants = &self.faults.variants;
-        let text = match variants.reference_space {
-            ReferenceSpace::Kept => text,
-            ReferenceSpace::Trimmed => text.trim(),
-        };
-        match variants.reference_case {
-            ReferenceCase::Kept => text.to_owned(),
-            ReferenceCase::Lower => text.to_lowercase(),
-            ReferenceCase::Upper => text.to_uppercase(),
-        }
+/// An `externalXRef` as this site keeps it.
+fn kept_reference(site: &Site, text: &str) -> String {
+    let variants = &site.faults.variants;
+    let text = match variants.reference_space {
+        ReferenceSpace::Kept => text,
+        ReferenceSpace::Trimmed => text.trim(),
+    };
+    match variants.reference_case {
+        ReferenceCase::Kept => text.to_owned(),
+        ReferenceCase::Lower => text.to_lowercase(),
+        ReferenceCase::Upper => text.to_uppercase(),
     }
 }
 
 /// A member without a rule of its own: kept as it is, references expanded.
 fn expanded(
-    world: &World,
+    site: &Site,
     member: &str,
     value: &Value,
     parent: Option<i64>,
 ) -> Result<Value, Problem> {
     match Schema::named("Ticket").kind(member) {
-        Some(Kind::Reference(shape)) => world.referred(shape, member, value, parent),
+        Some(Kind::Reference(shape)) => references::referred(site, shape, member, value, parent),
         _ => Ok(value.clone()),
     }
 }

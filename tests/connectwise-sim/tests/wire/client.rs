@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use connectwise_sim::{Credentials, Running, Seed, Sim};
+use connectwise_sim::{Credentials, Seed, Simulator};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Request};
@@ -19,7 +19,7 @@ pub(crate) const API: &str = "/v4_6_release/apis/3.0";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Site {
-    running: Running,
+    running: Simulator,
     http: Client<HttpConnector, Full<Bytes>>,
     pub(crate) integration: Credentials,
     pub(crate) technician: Credentials,
@@ -68,7 +68,7 @@ impl Site {
         let integration = seed.integration().expect("an API member");
         let technician = seed.technician().expect("a member with keys");
         Self {
-            running: Sim::start(seed, ([127, 0, 0, 1], 0).into())
+            running: Simulator::start(seed, ([127, 0, 0, 1], 0).into())
                 .await
                 .expect("a free port"),
             http: Client::builder(TokioExecutor::new()).build_http(),

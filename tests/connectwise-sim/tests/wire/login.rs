@@ -258,8 +258,8 @@ async fn missing_rights_are_refused_where_they_are_needed() {
 
 #[tokio::test]
 async fn only_the_loopback_is_served_and_a_busy_port_is_told() {
-    use connectwise_sim::{Seed, Sim};
-    let outside = Sim::start(Seed::demo(), ([0, 0, 0, 0], 0).into())
+    use connectwise_sim::{Seed, Simulator};
+    let outside = Simulator::start(Seed::demo(), ([0, 0, 0, 0], 0).into())
         .await
         .expect_err("refused");
     assert_eq!(outside.to_string(), "0.0.0.0 is not a loopback address");
@@ -269,10 +269,12 @@ async fn only_the_loopback_is_served_and_a_busy_port_is_told() {
         .trim_start_matches("http://")
         .parse()
         .expect("an address");
-    let busy = Sim::start(Seed::demo(), address).await.expect_err("busy");
+    let busy = Simulator::start(Seed::demo(), address)
+        .await
+        .expect_err("busy");
     assert_eq!(busy.kind(), std::io::ErrorKind::AddrInUse);
     site.stop().await;
-    Sim::start(Seed::demo(), address)
+    Simulator::start(Seed::demo(), address)
         .await
         .expect("free again")
         .stop()

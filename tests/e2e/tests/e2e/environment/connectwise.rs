@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use connectwise_sim::{Running, Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::PATIENCE;
 const API: &str = "/v4_6_release/apis/3.0";
 
 pub(crate) struct ConnectWise {
-    sim: Running,
+    sim: Simulator,
     http: reqwest::Client,
     client_id: String,
 }
@@ -19,7 +19,7 @@ pub(crate) struct ConnectWise {
 impl ConnectWise {
     pub(super) async fn start(seed: Seed, http: reqwest::Client) -> Self {
         let client_id = seed.technician().unwrap().client_id;
-        let sim = Sim::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let sim = Simulator::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
         Self {
             sim,
             http,

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use connectwise_sim::{Running, Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use domain::record::Record;
 use domain::{Blocked, PartnerId};
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ struct Tour {
     env: TestEnvironment,
     lambda: Lambda,
     /// A second ConnectWise.
-    elsewhere: Running,
+    elsewhere: Simulator,
     browser: Browser,
     /// Entries of each partner so far.
     seen: BTreeMap<&'static str, usize>,
@@ -29,7 +29,7 @@ struct Tour {
 
 impl Tour {
     async fn begin() -> Self {
-        let elsewhere = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into());
+        let elsewhere = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into());
         let elsewhere = elsewhere.await.unwrap();
         let mut env = TestEnvironment::with_origins(Seed::demo(), &[elsewhere.base_url()]).await;
         let lambda = Lambda::start(&mut env, 202).await;

@@ -1,7 +1,7 @@
 //! The steps of the page, each for itself: what it refuses, and what two people at once see.
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use connectwise_sim::{Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use domain::settings::Mapping;
 use domain::{Blocked, SourceId};
 use jiff::Timestamp;
@@ -389,7 +389,7 @@ async fn reading_companies_goes_on_where_the_last_request_stopped() {
 
 #[tokio::test]
 async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_stored_nowhere() {
-    let elsewhere = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into());
+    let elsewhere = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into());
     let elsewhere = elsewhere.await.unwrap();
     let listed = [elsewhere.base_url()];
     let env = TestEnvironment::with_origins(Seed::demo(), &listed).await;

@@ -7,11 +7,11 @@ use axum::http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
 /// What an endpoint gives back: the record, or ConnectWise's refusal.
-pub(crate) type Outcome = Result<Answer, Refusal>;
+pub(crate) type Outcome = Result<ApiResponse, ApiError>;
 
 /// One HTTP answer before it meets the network.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) status: StatusCode,
     pub(crate) body: Body,
     pub(crate) headers: Vec<(HeaderName, String)>,
@@ -32,7 +32,7 @@ pub(crate) enum Body {
     Empty,
 }
 
-impl Answer {
+impl ApiResponse {
     /// 200 for a read.
     pub(crate) fn read(body: Value) -> Self {
         Self::new(StatusCode::OK, Body::Json(body))
@@ -79,11 +79,11 @@ impl Answer {
 
 /// A refusal: an answer that proves that nothing was changed.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusal(Box<Answer>);
+pub(crate) struct ApiError(Box<ApiResponse>);
 
-impl From<Refusal> for Answer {
-    fn from(refusal: Refusal) -> Self {
-        *refusal.0
+impl From<ApiError> for ApiResponse {
+    fn from(error: ApiError) -> Self {
+        *error.0
     }
 }
 
@@ -124,9 +124,9 @@ impl Problem {
     }
 }
 
-impl Refusal {
+impl ApiError {
     fn json(status: StatusCode, body: Value) -> Self {
-        Self(Box::new(Answer::new(status, Body::Json(body))))
+        Self(Box::new(ApiResponse::new(status, Body::Json(body))))
     }
 
     fn api(status: StatusCode, message: &str) -> Self {
@@ -137,11 +137,11 @@ impl Refusal {
     }
 
     fn text(status: StatusCode, text: &'static str) -> Self {
-        Self(Box::new(Answer::new(status, Body::Text(text))))
+        Self(Box::new(ApiResponse::new(status, Body::Text(text))))
     }
 
     fn header(self, name: HeaderName, value: String) -> Self {
-        Self(Box::new(Answer::from(self).with_header(name, value)))
+        Self(Box::new(ApiResponse::from(self).with_header(name, value)))
     }
 
     /// The cloud's router, before any API: a wrong path prefix, a doubled path.
@@ -212,7 +212,7 @@ impl Refusal {
 
     /// A 429 has a shape of its own: `error`, not `code`. The wording never changes, the header counts down.
     pub(crate) fn too_many_requests(retry_after: Option<String>) -> Self {
-        let refusal = Self::json(
+        let error = Self::json(
             StatusCode::TOO_MANY_REQUESTS,
             json!({
                 "error": "ConnectWiseAPI",
@@ -220,8 +220,8 @@ impl Refusal {
             }),
         );
         match retry_after {
-            Some(value) => refusal.header(axum::http::header::RETRY_AFTER, value),
-            None => refusal,
+            Some(value) => error.header(axum::http::header::RETRY_AFTER, value),
+            None => error,
         }
     }
 

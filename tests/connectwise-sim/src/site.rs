@@ -4,32 +4,32 @@
 use std::sync::Arc;
 
 use axum::http::Method;
+use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::answer::Refusal;
-use crate::dice::Dice;
 use crate::faults::{Faults, TableSetupInquire};
 use crate::journal::Journal;
-use crate::kept::Shelves;
-use crate::limiter::Limiter;
-use crate::seed::{Board, BoardStatus, BoardType, Company, Priority, Seed};
+use crate::rate_limiter::RateLimiter;
+use crate::response::ApiError;
+use crate::seed::Seed;
+use crate::storage::StoredRecords;
 use crate::tickets::Tickets;
 
 /// Everything that a reset puts back.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Site {
     seed: Arc<Seed>,
     /// The origin of every `_href`, such as `http://127.0.0.1:8040`.
     pub(crate) base_url: String,
     /// Set-up tables: companies, boards, members and so on.
-    pub(crate) site: Seed,
+    pub(crate) setup: Seed,
     /// What clients have changed in those tables beyond what `site` has a place for.
-    pub(crate) shelves: Shelves,
+    pub(crate) stored: StoredRecords,
     pub(crate) tickets: Tickets,
     pub(crate) faults: Faults,
-    pub(crate) dice: Dice,
-    pub(crate) request_ids: Dice,
-    pub(crate) limiter: Limiter,
+    pub(crate) rng: Rng,
+    pub(crate) request_ids: Rng,
+    pub(crate) limiter: RateLimiter,
     pub(crate) journal: Journal,
     /// Raised by a reset, so that a late commit of the time before is dropped.
     pub(crate) generation: u64,
@@ -66,7 +66,7 @@ pub(crate) enum Licence {
     ApiMember,
     Member,
     /// `/system/info` where it is open.
-    Nobody,
+    Anonymous,
 }
 
 impl Call {
@@ -79,18 +79,18 @@ impl Call {
     }
 }
 
-impl World {
+impl Site {
     pub(crate) fn new(seed: Seed, base_url: String) -> Self {
         Self {
             base_url,
-            site: seed.clone(),
-            shelves: Shelves::starting_at(seed.free_id()),
+            setup: seed.clone(),
+            stored: StoredRecords::starting_at(seed.free_id()),
             tickets: Tickets::starting_at(seed.first_ticket_id),
             seed: Arc::new(seed),
             faults: Faults::default(),
-            dice: Dice::new(1),
-            request_ids: Dice::new(2),
-            limiter: Limiter::default(),
+            rng: Rng::with_seed(1),
+            request_ids: Rng::with_seed(2),
+            limiter: RateLimiter::default(),
             journal: Journal::default(),
             generation: 0,
         }
@@ -105,13 +105,28 @@ impl World {
         };
     }
 
+    /// A GUID for `x-cw-request-id`. Its own generator, so that rates repeat whatever was called before.
+    pub(crate) fn request_id(&mut self) -> String {
+        let (high, low) = (self.request_ids.u64(..), self.request_ids.u64(..));
+        let hex = format!("{high:016x}{low:016x}");
+        let part = |from: usize, to: usize| hex.get(from..to).unwrap_or_default();
+        [
+            part(0, 8),
+            part(8, 12),
+            part(12, 16),
+            part(16, 20),
+            part(20, 32),
+        ]
+        .join("-")
+    }
+
     /// What the site's clock says when a record is written.
     pub(crate) fn clock(&self) -> Timestamp {
         shifted(Timestamp::now(), self.faults.clock.records_seconds)
     }
 
     /// Refuses a caller whose security role lacks the right.
-    pub(crate) fn require(&self, caller: &Caller, right: &str) -> Result<(), Refusal> {
+    pub(crate) fn require(&self, caller: &Caller, right: &str) -> Result<(), ApiError> {
         let open = self.faults.variants.table_setup_inquire == TableSetupInquire::Open;
         if open && right == "table_setup.inquire" {
             return Ok(());
@@ -123,7 +138,7 @@ impl World {
                 .iter()
                 .any(|missing| missing == right);
         if lacks {
-            Err(Refusal::forbidden())
+            Err(ApiError::forbidden())
         } else {
             Ok(())
         }
@@ -143,7 +158,7 @@ impl World {
         if caller.licence != Licence::ApiMember {
             return true;
         }
-        let excluded = self.site.api_members.iter().any(|member| {
+        let excluded = self.setup.api_members.iter().any(|member| {
             member.id == caller.id && member.excluded_service_board_ids.contains(&board)
         });
         !excluded && !self.faults.variants.hidden_board_ids.contains(&board)
@@ -153,23 +168,27 @@ impl World {
     pub(crate) fn default_board(&self, caller: &Caller) -> Option<i64> {
         let own = match caller.licence {
             Licence::ApiMember => self
-                .site
+                .setup
                 .api_members
                 .iter()
                 .find(|member| member.id == caller.id)
                 .and_then(|member| member.service_default_board),
             Licence::Member => self
-                .site
+                .setup
                 .members
                 .iter()
                 .find(|member| member.id == caller.id)
                 .and_then(|member| member.service_default_board),
-            Licence::Nobody => None,
+            Licence::Anonymous => None,
         };
-        own.or(self.site.default_board)
+        own.or(self.setup.default_board)
             .map(|board| board.id)
             .or_else(|| {
-                let active = self.site.boards.iter().filter(|board| !board.inactive_flag);
+                let active = self
+                    .setup
+                    .boards
+                    .iter()
+                    .filter(|board| !board.inactive_flag);
                 active.map(|board| board.id).min()
             })
     }
@@ -179,37 +198,4 @@ impl World {
 pub(crate) fn shifted(at: Timestamp, seconds: i32) -> Timestamp {
     let offset = SignedDuration::from_secs(seconds.into());
     at.checked_add(offset).unwrap_or(at)
-}
-
-impl Seed {
-    pub(crate) fn board(&self, id: i64) -> Option<&Board> {
-        self.boards.iter().find(|board| board.id == id)
-    }
-
-    /// Companies are kept in the order of their ids: there may be thousands.
-    pub(crate) fn company(&self, id: i64) -> Option<&Company> {
-        let at = self
-            .companies
-            .binary_search_by_key(&id, |company| company.id)
-            .ok()?;
-        self.companies.get(at)
-    }
-
-    pub(crate) fn priority(&self, id: i64) -> Option<&Priority> {
-        self.priorities.iter().find(|priority| priority.id == id)
-    }
-}
-
-impl Board {
-    pub(crate) fn status(&self, id: i64) -> Option<&BoardStatus> {
-        self.statuses.iter().find(|status| status.id == id)
-    }
-
-    pub(crate) fn default_status(&self) -> Option<&BoardStatus> {
-        self.statuses.iter().find(|status| status.default_flag)
-    }
-
-    pub(crate) fn kind(&self, id: i64) -> Option<&BoardType> {
-        self.types.iter().find(|kind| kind.id == id)
-    }
 }

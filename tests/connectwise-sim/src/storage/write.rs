@@ -3,103 +3,106 @@
 
 use serde_json::{Map, Value};
 
-use super::{Kept, find_parent, table};
-use crate::answer::{Answer, Outcome, Problem, Refusal};
+use super::{WritableTable, find_parent, table};
 use crate::listing::Row;
+use crate::references;
+use crate::response::{ApiError, ApiResponse, Outcome, Problem};
 use crate::schema::{Kind, Schema};
+use crate::site::{Call, Caller, Site};
+use crate::storage;
+use crate::storage::store;
 use crate::tickets::TicketRow;
-use crate::world::{Call, Caller, World};
-use crate::{listing, operations};
+use crate::{listing, patch_operations};
 
 /// Where a record is or is to be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
-    pub(crate) kept: Kept,
+    pub(crate) table: WritableTable,
     pub(crate) parent: Option<i64>,
 }
 
 impl Place {
     fn schema(self) -> &'static Schema {
-        Schema::named(self.kept.schema_name())
+        Schema::named(self.table.schema_name())
     }
 
-    pub(super) fn row(self, world: &World, call: &Call, id: i64) -> Result<Value, Refusal> {
-        table(world, call, self.kept, self.parent)?.row(id)
+    pub(super) fn row(self, site: &Site, call: &Call, id: i64) -> Result<Value, ApiError> {
+        table(site, call, self.table, self.parent)?.row(id)
     }
 }
 
 /// `POST`
-pub(crate) fn create(world: &mut World, call: &Call, place: Place) -> Outcome {
-    find_parent(world, call, place.kept, place.parent)?;
+pub(crate) fn create(site: &mut Site, call: &Call, place: Place) -> Outcome {
+    find_parent(site, call, place.table, place.parent)?;
     let body = place.schema().read(&call.body)?;
-    let members = checked(world, place, None, &body, &call.caller)?;
+    let members = checked(site, place, None, &body, &call.caller)?;
     // Some sites look at the body first: the gate then leaves the right to this place.
-    world.require(&call.caller, place.kept.rights().add)?;
-    let id = world.shelves.new_id();
-    world.shelve(call, place, id, members);
-    Ok(Answer::created(place.row(world, call, id)?))
+    site.require(&call.caller, place.table.rights().add)?;
+    let id = site.stored.new_id();
+    store::store_record(site, call, place, id, members);
+    Ok(ApiResponse::created(place.row(site, call, id)?))
 }
 
 /// `PATCH`: the traps of sub-paths are the same as a ticket's.
-pub(crate) fn patch(world: &mut World, call: &Call, place: Place, id: i64) -> Outcome {
-    let before = place.row(world, call, id)?;
-    let sub_paths = world.faults.variants.patch_status_id;
-    let changes = operations::changes(place.schema(), &call.body, sub_paths)?;
+pub(crate) fn patch(site: &mut Site, call: &Call, place: Place, id: i64) -> Outcome {
+    let before = place.row(site, call, id)?;
+    let sub_paths = site.faults.variants.patch_status_id;
+    let changes = patch_operations::changes(place.schema(), &call.body, sub_paths)?;
     let mut members = before.as_object().cloned().unwrap_or_default();
     members.extend(changes.clone());
-    let members = checked(world, place, Some(id), &members, &call.caller)?;
+    let members = checked(site, place, Some(id), &members, &call.caller)?;
     let commits = !changes.is_empty();
     if commits {
-        world.shelve(call, place, id, members);
+        store::store_record(site, call, place, id, members);
     }
-    Ok(Answer::patched(place.row(world, call, id)?, commits))
+    Ok(ApiResponse::patched(place.row(site, call, id)?, commits))
 }
 
 /// `PUT`: what is left out is set back.
-pub(crate) fn replace(world: &mut World, call: &Call, place: Place, id: i64) -> Outcome {
-    place.row(world, call, id)?;
+pub(crate) fn replace(site: &mut Site, call: &Call, place: Place, id: i64) -> Outcome {
+    place.row(site, call, id)?;
     let body = place.schema().read(&call.body)?;
-    let members = checked(world, place, Some(id), &body, &call.caller)?;
-    world.shelve(call, place, id, members);
-    Ok(Answer::patched(place.row(world, call, id)?, true))
+    let members = checked(site, place, Some(id), &body, &call.caller)?;
+    store::store_record(site, call, place, id, members);
+    Ok(ApiResponse::patched(place.row(site, call, id)?, true))
 }
 
 /// `DELETE`: refused for what a ticket uses.
-pub(crate) fn delete(world: &mut World, call: &Call, place: Place, id: i64) -> Outcome {
-    let row = place.row(world, call, id)?;
-    let has_companies = place.kept == Kept::CompanyStatus
-        && world.site.companies.iter().any(|row| row.status.id == id);
-    let used = place.kept.member_of_tickets().is_some_and(|member| {
+pub(crate) fn delete(site: &mut Site, call: &Call, place: Place, id: i64) -> Outcome {
+    let row = place.row(site, call, id)?;
+    let has_companies = place.table == WritableTable::CompanyStatus
+        && site.setup.companies.iter().any(|row| row.status.id == id);
+    let used = place.table.ticket_member().is_some_and(|member| {
         let path = format!("{member}/id");
         let wanted = listing::scalar(row.get("id").unwrap_or(&Value::Null)).into_owned();
-        world
-            .tickets
+        site.tickets
             .all()
-            .any(|ticket| TicketRow { world, ticket }.field(&path) == wanted)
+            .any(|ticket| TicketRow { site, ticket }.field(&path) == wanted)
     });
-    let is_start = place.kept == Kept::Status && row.get("defaultFlag") == Some(&true.into());
-    let is_main = place.kept == Kept::Site && Some(id) == place.parent;
+    let is_start =
+        place.table == WritableTable::Status && row.get("defaultFlag") == Some(&true.into());
+    let is_main = place.table == WritableTable::Site && Some(id) == place.parent;
     if used || has_companies || is_start || is_main {
-        return Err(Refusal::in_use(place.kept.schema_name(), id));
+        return Err(ApiError::in_use(place.table.schema_name(), id));
     }
-    world.discard(place, id);
-    Ok(Answer::deleted())
+    store::remove_record(site, place, id);
+    Ok(ApiResponse::deleted())
 }
 
 /// The members to keep, with references expanded, or all that is wrong with them.
 fn checked(
-    world: &World,
+    site: &Site,
     place: Place,
     id: Option<i64>,
     members: &Map<String, Value>,
     caller: &Caller,
-) -> Result<Map<String, Value>, Refusal> {
+) -> Result<Map<String, Value>, ApiError> {
     let schema = place.schema();
     let mut problems = schema.problems(members, true);
-    let mut kept = Map::new();
-    let parent = if place.kept == Kept::Board {
+    let mut table = Map::new();
+    let parent = if place.table == WritableTable::Board {
         Some(id.unwrap_or_default())
-    } else if place.kept == Kept::Contact {
+    } else if place.table == WritableTable::Contact {
         let company = members.get("company");
         company.and_then(|company| company.get("id")?.as_i64())
     } else {
@@ -108,28 +111,29 @@ fn checked(
     for (name, value) in members {
         let read_only = matches!(name.as_str(), "id" | "_info" | "enteredBy" | "dateEntered");
         // The path says where a record belongs; a contact alone names its company by itself.
-        let from_path = name == "board" || (name == "company" && place.kept != Kept::Contact);
+        let from_path =
+            name == "board" || (name == "company" && place.table != WritableTable::Contact);
         if read_only || from_path || value.is_null() {
             continue;
         }
         let value = match schema.kind(name) {
-            Some(Kind::Reference(shape)) => world.referred(shape, name, value, parent),
+            Some(Kind::Reference(shape)) => references::referred(site, shape, name, value, parent),
             _ => Ok(value.clone()),
         };
         match value {
             Ok(value) => {
-                kept.insert(name.clone(), value);
+                table.insert(name.clone(), value);
             }
             Err(problem) => problems.push(problem),
         }
     }
-    problems.extend(taken(world, place, id, &kept));
-    problems.extend(own_rules(world, place, id, &mut kept, caller));
+    problems.extend(taken(site, place, id, &table));
+    problems.extend(check_table_rules(site, place, id, &mut table, caller));
     if problems.is_empty() {
-        Ok(kept)
+        Ok(table)
     } else {
-        Err(Refusal::invalid_object(
-            &resource(place.kept.schema_name()),
+        Err(ApiError::invalid_object(
+            &resource(place.table.schema_name()),
             &problems,
         ))
     }
@@ -147,15 +151,15 @@ fn resource(schema: &str) -> String {
 }
 
 pub(super) fn taken(
-    world: &World,
+    site: &Site,
     place: Place,
     id: Option<i64>,
     members: &Map<String, Value>,
 ) -> Option<Problem> {
-    let unique = place.kept.unique()?;
+    let unique = place.table.unique()?;
     let lower = |value: &Value| value.as_str().map(str::to_lowercase);
     let wanted = members.get(unique).and_then(lower)?;
-    let rows = world.rows(place.kept, place.parent);
+    let rows = storage::rows(site, place.table, place.parent);
     let clash = rows.iter().find(|row| {
         Some(Row::id(*row)) != id && row.get(unique).and_then(lower).as_ref() == Some(&wanted)
     })?;
@@ -164,21 +168,21 @@ pub(super) fn taken(
         code: "ObjectExists",
         message: format!(
             "A {} with the {unique} {shown} already exists.",
-            place.kept.schema_name()
+            place.table.schema_name()
         ),
         field: unique.to_owned(),
     })
 }
 
-fn own_rules(
-    world: &World,
+fn check_table_rules(
+    site: &Site,
     place: Place,
     id: Option<i64>,
     members: &mut Map<String, Value>,
     caller: &Caller,
 ) -> Vec<Problem> {
-    match place.kept {
-        Kept::Company if id.is_none() => {
+    match place.table {
+        WritableTable::Company if id.is_none() => {
             let address = [
                 "addressLine1",
                 "addressLine2",
@@ -199,12 +203,12 @@ fn own_rules(
                 field: "addressLine1".to_owned(),
             }]
         }
-        Kept::Team => {
-            let known = |id: i64| world.site.members.iter().any(|member| member.id == id);
+        WritableTable::Team => {
+            let known = |id: i64| site.setup.members.iter().any(|member| member.id == id);
             unknown_ids(members.get("members"), "members", "Member", known)
         }
-        Kept::SubType => {
-            let board = place.parent.and_then(|board| world.site.board(board));
+        WritableTable::SubType => {
+            let board = place.parent.and_then(|board| site.setup.board(board));
             let all = members.remove("addAllTypesFlag") == Some(Value::Bool(true));
             let none = members.remove("removeAllTypesFlag") == Some(Value::Bool(true));
             if let Some(board) = board.filter(|_| all) {
@@ -217,25 +221,25 @@ fn own_rules(
             let ids = members.get("typeAssociationIds");
             unknown_ids(ids, "typeAssociationIds", "BoardType", known)
         }
-        Kept::Callback => {
+        WritableTable::Callback => {
             members.insert("memberId".to_owned(), caller.id.into());
             Vec::new()
         }
-        Kept::Board
-        | Kept::Status
-        | Kept::Type
-        | Kept::Item
-        | Kept::Priority
-        | Kept::Source
-        | Kept::Severity
-        | Kept::Impact
-        | Kept::ServiceLocation
-        | Kept::Company
-        | Kept::CompanyStatus
-        | Kept::Site
-        | Kept::Contact
-        | Kept::Role
-        | Kept::ApiMember => Vec::new(),
+        WritableTable::Board
+        | WritableTable::Status
+        | WritableTable::Type
+        | WritableTable::Item
+        | WritableTable::Priority
+        | WritableTable::Source
+        | WritableTable::Severity
+        | WritableTable::Impact
+        | WritableTable::ServiceLocation
+        | WritableTable::Company
+        | WritableTable::CompanyStatus
+        | WritableTable::Site
+        | WritableTable::Contact
+        | WritableTable::Role
+        | WritableTable::ApiMember => Vec::new(),
     }
 }
 

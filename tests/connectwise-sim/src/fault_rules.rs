@@ -8,9 +8,9 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Body};
 use crate::references::Key;
-use crate::world::{Call, World};
+use crate::response::{ApiResponse, Body};
+use crate::site::{Call, Site};
 
 /// Applies to a call if everything in `when` matches. The first rule that applies decides; later ones are not read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -147,54 +147,50 @@ pub(crate) struct RawCall<'c> {
     pub(crate) body: &'c [u8],
 }
 
-impl World {
-    /// The effect of the first rule that applies, which then has one time less left.
-    pub(crate) fn effect(&mut self, call: RawCall<'_>) -> Option<Effect> {
-        if self.faults.rules.is_empty() {
-            return None;
-        }
-        let operation = Operation::of(self, call);
-        let body = String::from_utf8_lossy(call.body);
-        for rule in &mut self.faults.rules {
-            let applies = rule.times != Some(0)
-                && rule.when.matches(call, &body, operation)
-                && self.dice.roll(rule.rate);
-            if applies {
-                rule.times = rule.times.map(|times| times - 1);
-                return Some(rule.then.clone());
-            }
-        }
-        None
+/// The effect of the first rule that applies, which then has one time less left.
+pub(crate) fn effect(site: &mut Site, call: RawCall<'_>) -> Option<Effect> {
+    if site.faults.rules.is_empty() {
+        return None;
     }
+    let operation = Operation::of(site, call);
+    let body = String::from_utf8_lossy(call.body);
+    for rule in &mut site.faults.rules {
+        let applies = rule.times != Some(0)
+            && rule.when.matches(call, &body, operation)
+            && site.rng.f64() < rule.rate;
+        if applies {
+            rule.times = rule.times.map(|times| times - 1);
+            return Some(rule.then.clone());
+        }
+    }
+    None
 }
 
-impl World {
-    /// What an authenticated call wants.
-    pub(crate) fn operation(&self, call: &Call) -> Operation {
-        let path = call.segments.join("/");
-        let call = RawCall {
-            method: &call.method,
-            path: &path,
-            query: &[],
-            body: &call.body,
-        };
-        Operation::of(self, call)
-    }
+/// What an authenticated call wants.
+pub(crate) fn operation(site: &Site, call: &Call) -> Operation {
+    let path = call.segments.join("/");
+    let call = RawCall {
+        method: &call.method,
+        path: &path,
+        query: &[],
+        body: &call.body,
+    };
+    Operation::of(site, call)
 }
 
 impl Operation {
-    fn of(world: &World, call: RawCall<'_>) -> Self {
+    fn of(site: &Site, call: RawCall<'_>) -> Self {
         let path: Vec<&str> = call.path.trim_start_matches('/').split('/').collect();
         match (call.method.as_str(), path.as_slice()) {
             ("GET" | "HEAD", _) | ("POST", [.., "search"]) => Self::Read,
             ("POST", ["service", "tickets"]) => Self::Create,
             ("POST", ["service", "tickets", _, "notes"]) => Self::Note,
-            ("PATCH", ["service", "tickets", id]) => Self::of_patch(world, id, call.body),
+            ("PATCH", ["service", "tickets", id]) => Self::of_patch(site, id, call.body),
             _ => Self::Other,
         }
     }
 
-    fn of_patch(world: &World, id: &str, body: &[u8]) -> Self {
+    fn of_patch(site: &Site, id: &str, body: &[u8]) -> Self {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
         let changes = || body.as_array().into_iter().flatten();
         let changed = |member: &str| {
@@ -211,7 +207,7 @@ impl Operation {
                 Self::Other
             };
         };
-        let ticket = id.parse().ok().and_then(|id| world.tickets.get(id));
+        let ticket = id.parse().ok().and_then(|id| site.tickets.get(id));
         let Some(ticket) = ticket else {
             return Self::Status;
         };
@@ -221,7 +217,7 @@ impl Operation {
             Some("status/name") => json!({ "name": value }),
             _ => value,
         };
-        let board = world.site.board(ticket.board);
+        let board = site.setup.board(ticket.board);
         let mut statuses = board.into_iter().flat_map(|board| &board.statuses);
         let wanted = Key::of(&value)
             .and_then(|key| statuses.find(|status| key.fits(status.id, "", &status.name)));
@@ -306,7 +302,7 @@ impl Reply {
         Ok(())
     }
 
-    pub(crate) fn answer(&self) -> Answer {
+    pub(crate) fn answer(&self) -> ApiResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::FORBIDDEN);
         let reason = status.canonical_reason().unwrap_or("Error");
         let foreign = |text: String, content_type: &str| Body::Foreign {
@@ -337,7 +333,7 @@ impl Reply {
                 Body::Json(json!({ "code": code, "message": reason, "errors": [] }))
             }
         };
-        let mut answer = Answer::new(status, body);
+        let mut answer = ApiResponse::new(status, body);
         for (name, value) in &self.headers {
             if let Ok(name) = name.parse() {
                 answer = answer.with_header(name, value.clone());

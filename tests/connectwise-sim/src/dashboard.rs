@@ -9,9 +9,9 @@ use axum::http::header;
 use axum::response::{IntoResponse as _, Response};
 
 use crate::clock;
-use crate::server::Shared;
+use crate::shared::Shared;
+use crate::site::Site;
 use crate::tickets::{Note, TicketRow};
-use crate::world::World;
 
 /// How many tickets are shown, the newest first.
 const SHOWN: usize = 200;
@@ -20,15 +20,15 @@ const SHOWN: usize = 200;
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-const HEAD: &str = include_str!("page_head.html");
-const TAIL: &str = include_str!("page_tail.html");
+const HEAD: &str = include_str!("dashboard_head.html");
+const TAIL: &str = include_str!("dashboard_tail.html");
 
 /// `GET /`
 pub(crate) async fn page(State(shared): State<Arc<Shared>>) -> Response {
     let body = {
-        let world = shared.lock();
+        let site = shared.lock();
         // Writing to a string cannot fail.
-        content(&world).unwrap_or_default()
+        content(&site).unwrap_or_default()
     };
     let html = format!("{HEAD}{body}{TAIL}");
     let headers = [
@@ -39,25 +39,25 @@ pub(crate) async fn page(State(shared): State<Arc<Shared>>) -> Response {
     (headers, html).into_response()
 }
 
-fn content(world: &World) -> Result<String, std::fmt::Error> {
+fn content(site: &Site) -> Result<String, std::fmt::Error> {
     let mut html = String::new();
-    let open = world
+    let open = site
         .tickets
         .all()
         .filter(|ticket| ticket.closed.is_none())
         .count();
-    let all = world.tickets.all().count();
+    let all = site.tickets.all().count();
     write!(
         html,
         "<p class=\"counts\">Site <b>{}</b> · <b>{open}</b> open · <b>{all}</b> tickets in all{}</p>",
-        escaped(&world.site.company_name),
+        escaped(&site.setup.company_name),
         if all > SHOWN {
             format!(" · the newest {SHOWN} are shown")
         } else {
             String::new()
         },
     )?;
-    boards(world, &mut html)?;
+    boards(site, &mut html)?;
     if all == 0 {
         html.push_str(
             "<p class=\"empty\">No tickets yet. They appear here as soon as one is made.</p>",
@@ -68,10 +68,10 @@ fn content(world: &World) -> Result<String, std::fmt::Error> {
         "<table><thead><tr><th>Id</th><th>Board</th><th>Status</th><th>Company</th><th>Type</th><th>Priority</th>\
          <th>Summary</th></tr></thead><tbody>",
     );
-    for ticket in world.tickets.all().rev().take(SHOWN) {
+    for ticket in site.tickets.all().rev().take(SHOWN) {
         row(
-            TicketRow { world, ticket },
-            world.tickets.notes(ticket.id),
+            TicketRow { site, ticket },
+            site.tickets.notes(ticket.id),
             &mut html,
         )?;
     }
@@ -79,20 +79,15 @@ fn content(world: &World) -> Result<String, std::fmt::Error> {
     Ok(html)
 }
 
-fn boards(world: &World, html: &mut String) -> std::fmt::Result {
+fn boards(site: &Site, html: &mut String) -> std::fmt::Result {
     html.push_str("<ul class=\"boards\">");
-    for board in world
-        .site
+    for board in site
+        .setup
         .boards
         .iter()
         .filter(|board| !board.inactive_flag)
     {
-        let on_board = || {
-            world
-                .tickets
-                .all()
-                .filter(|ticket| ticket.board == board.id)
-        };
+        let on_board = || site.tickets.all().filter(|ticket| ticket.board == board.id);
         let open = on_board().filter(|ticket| ticket.closed.is_none()).count();
         write!(
             html,

@@ -2,9 +2,9 @@
 //! show them. Boards, statuses, types, teams, companies and priorities live in the site, because tickets are checked
 //! against them; members without a rule of their own, and whole records of the other tables, live here.
 
-pub(crate) mod copy;
+pub(crate) mod copy_board;
+mod defaults;
 mod store;
-mod usual;
 pub(crate) mod write;
 
 use std::collections::BTreeMap;
@@ -12,17 +12,18 @@ use std::collections::BTreeMap;
 use axum::http::Method;
 use serde_json::{Map, Value, json};
 
-use crate::answer::Refusal;
 use crate::clock;
+use crate::render;
 use crate::render::present;
+use crate::response::ApiError;
 use crate::schema::Schema;
 use crate::setup_tables::Table;
+use crate::site::{Call, Site};
 use crate::tickets::Stamp;
-use crate::world::{Call, World};
 
 /// A set-up table that can be changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kept {
+pub(crate) enum WritableTable {
     Board,
     Status,
     Type,
@@ -71,7 +72,7 @@ const MEMBER_MAINTENANCE: Rights = Rights {
     inquire: "member_maintenance.inquire",
 };
 
-impl Kept {
+impl WritableTable {
     pub(crate) fn schema_name(self) -> &'static str {
         match self {
             Self::Board => "Board",
@@ -174,7 +175,7 @@ impl Kept {
     }
 
     /// The member of a ticket that refers to this table; a record that a ticket uses cannot be deleted.
-    fn member_of_tickets(self) -> Option<&'static str> {
+    fn ticket_member(self) -> Option<&'static str> {
         match self {
             Self::Board => Some("board"),
             Self::Status => Some("status"),
@@ -200,14 +201,14 @@ impl Kept {
 
 /// What clients have stored, by table and id.
 #[derive(Debug)]
-pub(crate) struct Shelves {
-    records: BTreeMap<(Kept, i64), Stored>,
+pub(crate) struct StoredRecords {
+    records: BTreeMap<(WritableTable, i64), StoredRecord>,
     next_id: i64,
 }
 
 /// A record, or the members of one whose other members the site keeps.
 #[derive(Clone, Debug)]
-struct Stored {
+struct StoredRecord {
     parent: Option<i64>,
     members: Map<String, Value>,
     /// `None` for what a fresh site has.
@@ -215,127 +216,137 @@ struct Stored {
     updated: Option<Stamp>,
 }
 
-impl World {
-    /// The records of a table, below `parent` if it is given.
-    pub(crate) fn rows(&self, kept: Kept, parent: Option<i64>) -> Vec<Value> {
-        let site = &self.site;
-        let boards = || {
-            let boards = site.boards.iter();
-            boards.filter(move |board| parent.is_none_or(|parent| parent == board.id))
-        };
-        let typed: Vec<Value> = match kept {
-            Kept::Board => site.boards.iter().map(|row| self.board(row)).collect(),
-            Kept::Status => boards()
-                .flat_map(|board| board.statuses.iter().map(|row| self.status(board, row)))
-                .collect(),
-            Kept::Type => boards()
-                .flat_map(|board| board.types.iter().map(|row| self.kind(board, row)))
-                .collect(),
-            Kept::Team => boards()
-                .flat_map(|board| {
-                    let teams = site.teams.iter();
-                    teams
-                        .filter(|row| row.board.is_none_or(|own| own.id == board.id))
-                        .map(|row| self.board_team(board, row))
-                })
-                .collect(),
-            Kept::Priority => site
-                .priorities
-                .iter()
-                .map(|row| self.priority(row))
-                .collect(),
-            Kept::Company => site.companies.iter().map(|row| self.company(row)).collect(),
-            Kept::CompanyStatus => site
-                .company_statuses
-                .iter()
-                .map(|row| self.company_status(row))
-                .collect(),
-            Kept::Site => {
-                let companies = site.companies.iter();
-                companies
-                    .filter(|row| parent.is_none_or(|parent| parent == row.id))
-                    .map(|row| self.main_site(row))
-                    .collect()
-            }
-            Kept::ApiMember => site
-                .api_members
-                .iter()
-                .map(|row| self.api_member(row))
-                .collect(),
-            Kept::SubType
-            | Kept::Item
-            | Kept::Source
-            | Kept::Severity
-            | Kept::Impact
-            | Kept::ServiceLocation
-            | Kept::Contact
-            | Kept::Role
-            | Kept::Callback => Vec::new(),
-        };
-        let mut rows: BTreeMap<i64, Value> = typed
-            .into_iter()
-            .map(|row| (crate::listing::Row::id(&row), row))
-            .collect();
-        for ((_, id), stored) in self.shelves.of(kept) {
-            let is_typed = rows.contains_key(id);
-            let is_here = parent.is_none_or(|parent| stored.parent == Some(parent));
-            if is_typed || (is_here && !kept.has_a_home()) {
-                let row = rows.entry(*id).or_insert_with(|| json!({ "id": id }));
-                self.lay_over(kept, stored, row);
-            }
+/// The records of a table, below `parent` if it is given.
+pub(crate) fn rows(site: &Site, table: WritableTable, parent: Option<i64>) -> Vec<Value> {
+    let setup = &site.setup;
+    let boards = || {
+        let boards = setup.boards.iter();
+        boards.filter(move |board| parent.is_none_or(|parent| parent == board.id))
+    };
+    let typed: Vec<Value> = match table {
+        WritableTable::Board => setup
+            .boards
+            .iter()
+            .map(|row| render::board(site, row))
+            .collect(),
+        WritableTable::Status => boards()
+            .flat_map(|board| {
+                board
+                    .statuses
+                    .iter()
+                    .map(|row| render::status(site, board, row))
+            })
+            .collect(),
+        WritableTable::Type => boards()
+            .flat_map(|board| board.types.iter().map(|row| render::kind(site, board, row)))
+            .collect(),
+        WritableTable::Team => boards()
+            .flat_map(|board| {
+                let teams = setup.teams.iter();
+                teams
+                    .filter(|row| row.board.is_none_or(|own| own.id == board.id))
+                    .map(|row| render::board_team(site, board, row))
+            })
+            .collect(),
+        WritableTable::Priority => setup.priorities.iter().map(render::priority).collect(),
+        WritableTable::Company => setup
+            .companies
+            .iter()
+            .map(|row| render::company(site, row))
+            .collect(),
+        WritableTable::CompanyStatus => setup
+            .company_statuses
+            .iter()
+            .map(render::company_status)
+            .collect(),
+        WritableTable::Site => {
+            let companies = setup.companies.iter();
+            companies
+                .filter(|row| parent.is_none_or(|parent| parent == row.id))
+                .map(|row| main_site(site, row))
+                .collect()
         }
-        rows.into_values().collect()
+        WritableTable::ApiMember => setup
+            .api_members
+            .iter()
+            .map(|row| render::api_member(site, row))
+            .collect(),
+        WritableTable::SubType
+        | WritableTable::Item
+        | WritableTable::Source
+        | WritableTable::Severity
+        | WritableTable::Impact
+        | WritableTable::ServiceLocation
+        | WritableTable::Contact
+        | WritableTable::Role
+        | WritableTable::Callback => Vec::new(),
+    };
+    let mut rows: BTreeMap<i64, Value> = typed
+        .into_iter()
+        .map(|row| (crate::listing::Row::id(&row), row))
+        .collect();
+    for ((_, id), stored) in site.stored.of(table) {
+        let is_typed = rows.contains_key(id);
+        let is_here = parent.is_none_or(|parent| stored.parent == Some(parent));
+        if is_typed || (is_here && !table.is_in_setup()) {
+            let row = rows.entry(*id).or_insert_with(|| json!({ "id": id }));
+            overlay(site, table, stored, row);
+        }
     }
-
-    fn lay_over(&self, kept: Kept, stored: &Stored, row: &mut Value) {
-        let Some(row) = row.as_object_mut() else {
-            return;
-        };
-        row.extend(stored.members.clone());
-        if let Some(parent) = stored.parent {
-            let (name, reference) = if kept == Kept::Site {
-                let company = self.site.company(parent);
-                ("company", company.map(|row| self.company_reference(row)))
-            } else {
-                let board = self.site.board(parent);
-                ("board", board.map(|row| self.board_reference(row)))
-            };
-            if Schema::named(kept.schema_name()).kind(name).is_some() {
-                row.insert(name.to_owned(), reference.unwrap_or_default());
-            }
-        }
-        let mut info = self.seeded();
-        if let (Some(info), Some(updated)) = (info.as_object_mut(), &stored.updated) {
-            info.insert("lastUpdated".to_owned(), json!(clock::format(updated.at)));
-            info.insert("updatedBy".to_owned(), json!(updated.by));
-        }
-        if let (Some(info), Some(entered)) = (info.as_object_mut(), &stored.entered) {
-            info.insert("dateEntered".to_owned(), json!(clock::format(entered.at)));
-            info.insert("enteredBy".to_owned(), json!(entered.by));
-        }
-        row.insert("_info".to_owned(), info);
-    }
-
-    /// A company has one site from the start.
-    fn main_site(&self, company: &crate::seed::Company) -> Value {
-        json!({
-            "id": company.id,
-            "name": "Main",
-            "primaryAddressFlag": true,
-            "defaultShippingFlag": true,
-            "defaultBillingFlag": true,
-            "defaultMailingFlag": true,
-            "inactiveFlag": false,
-            "company": self.company_reference(company),
-            "customFields": [],
-            "_info": self.seeded(),
-        })
-    }
+    rows.into_values().collect()
 }
 
-impl Kept {
+fn overlay(site: &Site, table: WritableTable, stored: &StoredRecord, row: &mut Value) {
+    let Some(row) = row.as_object_mut() else {
+        return;
+    };
+    row.extend(stored.members.clone());
+    if let Some(parent) = stored.parent {
+        let (name, reference) = if table == WritableTable::Site {
+            let company = site.setup.company(parent);
+            (
+                "company",
+                company.map(|row| render::company_reference(site, row)),
+            )
+        } else {
+            let board = site.setup.board(parent);
+            ("board", board.map(|row| render::board_reference(site, row)))
+        };
+        if Schema::named(table.schema_name()).kind(name).is_some() {
+            row.insert(name.to_owned(), reference.unwrap_or_default());
+        }
+    }
+    let mut info = render::seeded();
+    if let (Some(info), Some(updated)) = (info.as_object_mut(), &stored.updated) {
+        info.insert("lastUpdated".to_owned(), json!(clock::format(updated.at)));
+        info.insert("updatedBy".to_owned(), json!(updated.by));
+    }
+    if let (Some(info), Some(entered)) = (info.as_object_mut(), &stored.entered) {
+        info.insert("dateEntered".to_owned(), json!(clock::format(entered.at)));
+        info.insert("enteredBy".to_owned(), json!(entered.by));
+    }
+    row.insert("_info".to_owned(), info);
+}
+
+/// A company has one site from the start.
+fn main_site(site: &Site, company: &crate::seed::Company) -> Value {
+    json!({
+        "id": company.id,
+        "name": "Main",
+        "primaryAddressFlag": true,
+        "defaultShippingFlag": true,
+        "defaultBillingFlag": true,
+        "defaultMailingFlag": true,
+        "inactiveFlag": false,
+        "company": render::company_reference(site, company),
+        "customFields": [],
+        "_info": render::seeded(),
+    })
+}
+
+impl WritableTable {
     /// Whether the site keeps the record itself, and the shelf only what the site has no place for.
-    fn has_a_home(self) -> bool {
+    fn is_in_setup(self) -> bool {
         matches!(
             self,
             Self::Board
@@ -349,17 +360,20 @@ impl Kept {
     }
 }
 
-impl Shelves {
+impl StoredRecords {
     /// The shelves of a fresh site; `first` is the id of the first record that a client makes.
     pub(crate) fn starting_at(first: i64) -> Self {
         Self {
-            records: usual::records(),
+            records: defaults::records(),
             next_id: first,
         }
     }
 
-    fn of(&self, kept: Kept) -> impl Iterator<Item = (&(Kept, i64), &Stored)> {
-        self.records.range((kept, i64::MIN)..=(kept, i64::MAX))
+    fn of(
+        &self,
+        table: WritableTable,
+    ) -> impl Iterator<Item = (&(WritableTable, i64), &StoredRecord)> {
+        self.records.range((table, i64::MIN)..=(table, i64::MAX))
     }
 
     fn new_id(&mut self) -> i64 {
@@ -371,37 +385,37 @@ impl Shelves {
 
 /// A table as `listing` wants it, after its board or company was found.
 pub(crate) fn table(
-    world: &World,
+    site: &Site,
     call: &Call,
-    kept: Kept,
+    table: WritableTable,
     parent: Option<i64>,
-) -> Result<Table, Refusal> {
-    find_parent(world, call, kept, parent)?;
-    let mut rows = world.rows(kept, parent);
-    if kept == Kept::Board {
-        rows.retain(|row| world.sees_board(&call.caller, crate::listing::Row::id(row)));
+) -> Result<Table, ApiError> {
+    find_parent(site, call, table, parent)?;
+    let mut rows = rows(site, table, parent);
+    if table == WritableTable::Board {
+        rows.retain(|row| site.sees_board(&call.caller, crate::listing::Row::id(row)));
     }
     let rows = rows.into_iter().map(present);
-    Ok(Table::new(kept.schema_name(), kept.schema_name(), rows))
+    Ok(Table::new(table.schema_name(), table.schema_name(), rows))
 }
 
 /// Which subtypes go with which types of a board.
-pub(crate) fn associations(world: &World, call: &Call, board: i64) -> Result<Table, Refusal> {
-    find_parent(world, call, Kept::SubType, Some(board))?;
-    let site = world.site.board(board);
-    let sub_types = world.rows(Kept::SubType, Some(board));
+pub(crate) fn associations(site: &Site, call: &Call, board: i64) -> Result<Table, ApiError> {
+    find_parent(site, call, WritableTable::SubType, Some(board))?;
+    let setup = site.setup.board(board);
+    let sub_types = rows(site, WritableTable::SubType, Some(board));
     let pairs = sub_types.iter().flat_map(|sub_type| {
         let types = sub_type.get("typeAssociationIds").and_then(Value::as_array);
         let types = types.into_iter().flatten().filter_map(Value::as_i64);
-        types.filter_map(move |id| Some((site?, site?.kind(id)?, sub_type)))
+        types.filter_map(move |id| Some((setup?, setup?.kind(id)?, sub_type)))
     });
     let rows = (1..).zip(pairs).map(|(id, (board, kind, sub_type))| {
         json!({
             "id": id,
-            "type": world.type_reference(board.id, kind),
+            "type": render::type_reference(site, board.id, kind),
             "subType": { "id": sub_type.get("id"), "name": sub_type.get("name") },
-            "board": world.board_reference(board),
-            "_info": world.seeded(),
+            "board": render::board_reference(site, board),
+            "_info": render::seeded(),
         })
     });
     let schema = "BoardTypeSubTypeItemAssociation";
@@ -409,17 +423,22 @@ pub(crate) fn associations(world: &World, call: &Call, board: i64) -> Result<Tab
 }
 
 /// The board or company of the path must be there.
-fn find_parent(world: &World, call: &Call, kept: Kept, parent: Option<i64>) -> Result<(), Refusal> {
+fn find_parent(
+    site: &Site,
+    call: &Call,
+    table: WritableTable,
+    parent: Option<i64>,
+) -> Result<(), ApiError> {
     let Some(parent) = parent else {
         return Ok(());
     };
-    if kept.is_below_a_board() {
-        let seen = world.sees_board(&call.caller, parent);
-        if !seen || world.site.board(parent).is_none() {
-            return Err(Refusal::record_not_found("Board", parent));
+    if table.is_below_a_board() {
+        let seen = site.sees_board(&call.caller, parent);
+        if !seen || site.setup.board(parent).is_none() {
+            return Err(ApiError::record_not_found("Board", parent));
         }
-    } else if world.site.company(parent).is_none() {
-        return Err(Refusal::record_not_found("Company", parent));
+    } else if site.setup.company(parent).is_none() {
+        return Err(ApiError::record_not_found("Company", parent));
     }
     Ok(())
 }

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::answer::Refusal;
 use crate::faults::PatchStatusId;
+use crate::response::ApiError;
 use crate::schema::{Schema, check_value};
 
 /// Reads the operations into members with their new values, `null` for `remove`.
@@ -12,11 +12,11 @@ pub(crate) fn changes(
     schema: &Schema,
     body: &[u8],
     sub_paths: PatchStatusId,
-) -> Result<Map<String, Value>, Refusal> {
+) -> Result<Map<String, Value>, ApiError> {
     let text = std::str::from_utf8(body)
-        .map_err(|_| Refusal::malformed("The request is not valid UTF-8."))?;
+        .map_err(|_| ApiError::malformed("The request is not valid UTF-8."))?;
     let Ok(Value::Array(operations)) = serde_json::from_str(text) else {
-        return Err(Refusal::malformed(
+        return Err(ApiError::malformed(
             "Cannot deserialize the current JSON value into type 'System.Collections.Generic.List`1[PatchOperation]'.",
         ));
     };
@@ -34,7 +34,7 @@ pub(crate) fn changes(
             "add" | "replace" => operation.get("value").cloned().unwrap_or(Value::Null),
             "remove" => Value::Null,
             other => {
-                return Err(Refusal::malformed(&format!(
+                return Err(ApiError::malformed(&format!(
                     "The patch operation '{other}' is not supported."
                 )));
             }
@@ -53,7 +53,7 @@ fn effect(
     value: Value,
     text: &str,
     sub_paths: PatchStatusId,
-) -> Result<Option<(String, Value)>, Refusal> {
+) -> Result<Option<(String, Value)>, ApiError> {
     if let Some(kind) = schema.kind(path) {
         check_value(kind, path, &value, text)?;
         return Ok(Some((path.to_owned(), value)));
@@ -68,7 +68,7 @@ fn effect(
             Ok(Some(("status".to_owned(), status)))
         }
         _ if schema.field(path).is_some() && path.contains('/') => Ok(None),
-        _ => Err(Refusal::malformed(&format!(
+        _ => Err(ApiError::malformed(&format!(
             "Could not find member '{path}' on object of type '{}'. Path '{path}'.",
             schema.name
         ))),

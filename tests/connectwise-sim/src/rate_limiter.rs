@@ -8,13 +8,13 @@ const COOL_DOWN: SignedDuration = SignedDuration::from_secs(30);
 
 /// The calls of the running minute.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Limiter {
+pub(crate) struct RateLimiter {
     window: Option<Timestamp>,
     calls: u32,
     blocked_until: Option<Timestamp>,
 }
 
-impl Limiter {
+impl RateLimiter {
     /// Counts one call; the error is how long to wait. A limit of 0 is none.
     pub(crate) fn admit(&mut self, limit: u32, now: Timestamp) -> Result<(), SignedDuration> {
         if limit == 0 {
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn the_limit_trips_cools_down_and_starts_afresh() {
-        let mut limiter = Limiter::default();
+        let mut limiter = RateLimiter::default();
         let mut at = |second: i64| {
             let now = Timestamp::from_second(1_000_000 + second).expect("a time");
             limiter.admit(2, now).map_err(|wait| wait.as_secs())

@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Kept, Stored};
+use super::{StoredRecord, WritableTable};
 
-pub(super) fn records() -> BTreeMap<(Kept, i64), Stored> {
+pub(super) fn records() -> BTreeMap<(WritableTable, i64), StoredRecord> {
     let tables = [
         (
-            Kept::Source,
+            WritableTable::Source,
             json!([
                 { "id": 1, "name": "Phone", "defaultFlag": true },
                 { "id": 2, "name": "Email Connector", "defaultFlag": false },
                 { "id": 3, "name": "RMM", "defaultFlag": false },
             ]),
         ),
-        (Kept::Severity, scale()),
-        (Kept::Impact, scale()),
+        (WritableTable::Severity, scale()),
+        (WritableTable::Impact, scale()),
         (
-            Kept::ServiceLocation,
+            WritableTable::ServiceLocation,
             json!([
                 { "id": 1, "name": "On-Site", "where": "OnSite", "defaultFlag": true },
                 { "id": 2, "name": "Remote", "where": "Remote", "defaultFlag": false },
@@ -27,7 +27,7 @@ pub(super) fn records() -> BTreeMap<(Kept, i64), Stored> {
             ]),
         ),
         (
-            Kept::Role,
+            WritableTable::Role,
             json!([
                 { "id": 63, "name": "Admin", "roleType": "Admin", "adminFlag": true, "inactiveFlag": false },
                 { "id": 64, "name": "Integration", "roleType": "Custom", "adminFlag": false, "inactiveFlag": false },
@@ -35,17 +35,17 @@ pub(super) fn records() -> BTreeMap<(Kept, i64), Stored> {
         ),
     ];
     let mut records = BTreeMap::new();
-    for (kept, rows) in tables {
+    for (table, rows) in tables {
         for row in rows.as_array().into_iter().flatten() {
             let mut members = row.as_object().cloned().unwrap_or_default();
             let id = members.remove("id").and_then(|id| id.as_i64());
-            let stored = Stored {
+            let stored = StoredRecord {
                 parent: None,
                 members,
                 entered: None,
                 updated: None,
             };
-            records.insert((kept, id.unwrap_or_default()), stored);
+            records.insert((table, id.unwrap_or_default()), stored);
         }
     }
     records

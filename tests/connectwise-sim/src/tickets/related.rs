@@ -4,21 +4,21 @@ use serde_json::{Value, json};
 
 use super::read::visible;
 use super::{Stamp, Ticket};
-use crate::answer::{Answer, Outcome, Problem, Refusal};
 use crate::references::Key;
+use crate::response::{ApiError, ApiResponse, Outcome, Problem};
 use crate::schema::Schema;
-use crate::world::{Call, World};
+use crate::site::{Call, Site};
 
 /// `POST /service/tickets/{id}/merge`: the others become part of this one, with a status of their own boards.
-pub(crate) fn merge(world: &mut World, call: &Call, id: i64) -> Outcome {
+pub(crate) fn merge(site: &mut Site, call: &Call, id: i64) -> Outcome {
     let schema = Schema::named("TicketMerge");
     let body = schema.read(&call.body)?;
     let mut problems = schema.problems(&body, true);
-    let parent = visible(world, &call.caller, id)?.clone();
-    let mut children = relatives(world, call, id, body.get("mergeTicketIds"), &mut problems);
+    let parent = visible(site, &call.caller, id)?.clone();
+    let mut children = relatives(site, call, id, body.get("mergeTicketIds"), &mut problems);
     let key = body.get("status").and_then(Key::of);
     for child in &mut children {
-        let board = world.site.board(child.board);
+        let board = site.setup.board(child.board);
         let mut statuses = board.into_iter().flat_map(|board| &board.statuses);
         let wanted = key.as_ref().and_then(|key| {
             let status = statuses.find(|row| key.fits(row.id, "", &row.name));
@@ -36,8 +36,8 @@ pub(crate) fn merge(world: &mut World, call: &Call, id: i64) -> Outcome {
             .other
             .insert("mergedParentTicket".to_owned(), reference);
     }
-    settle(
-        world,
+    apply_to_setup(
+        site,
         call,
         parent,
         "hasMergedChildTicketFlag",
@@ -48,16 +48,16 @@ pub(crate) fn merge(world: &mut World, call: &Call, id: i64) -> Outcome {
 }
 
 /// `POST /service/tickets/{id}/attachChildren`
-pub(crate) fn attach(world: &mut World, call: &Call, id: i64) -> Outcome {
+pub(crate) fn attach(site: &mut Site, call: &Call, id: i64) -> Outcome {
     let body = Schema::named("TicketBundle").read(&call.body)?;
     let mut problems = Vec::new();
-    let parent = visible(world, &call.caller, id)?.clone();
-    let mut children = relatives(world, call, id, body.get("childTicketIds"), &mut problems);
+    let parent = visible(site, &call.caller, id)?.clone();
+    let mut children = relatives(site, call, id, body.get("childTicketIds"), &mut problems);
     for child in &mut children {
         child.other.insert("parentTicketId".to_owned(), json!(id));
     }
-    settle(
-        world,
+    apply_to_setup(
+        site,
         call,
         parent,
         "hasChildTicket",
@@ -68,7 +68,7 @@ pub(crate) fn attach(world: &mut World, call: &Call, id: i64) -> Outcome {
 }
 
 fn relatives(
-    world: &World,
+    site: &Site,
     call: &Call,
     parent: i64,
     ids: Option<&Value>,
@@ -77,7 +77,7 @@ fn relatives(
     let mut found = Vec::new();
     for id in ids.and_then(Value::as_array).into_iter().flatten() {
         let ticket = id.as_i64().filter(|id| *id != parent);
-        let ticket = ticket.and_then(|id| visible(world, &call.caller, id).ok());
+        let ticket = ticket.and_then(|id| visible(site, &call.caller, id).ok());
         match ticket {
             Some(ticket) => found.push(ticket.clone()),
             None => {
@@ -89,8 +89,8 @@ fn relatives(
     found
 }
 
-fn settle(
-    world: &mut World,
+fn apply_to_setup(
+    site: &mut Site,
     call: &Call,
     mut parent: Ticket,
     flag: &str,
@@ -99,15 +99,15 @@ fn settle(
     resource: &str,
 ) -> Outcome {
     if !problems.is_empty() {
-        return Err(Refusal::invalid_object(resource, problems));
+        return Err(ApiError::invalid_object(resource, problems));
     }
     parent.other.insert(flag.to_owned(), json!(true));
     for mut ticket in children.into_iter().chain([parent]) {
         ticket.updated = stamp(call);
-        world.tickets.put(ticket);
+        site.tickets.put(ticket);
     }
     let done = json!({ "success": true, "message": "" });
-    Ok(Answer::patched(done, true))
+    Ok(ApiResponse::patched(done, true))
 }
 
 fn stamp(call: &Call) -> Stamp {

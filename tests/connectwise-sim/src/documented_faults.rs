@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeOwned;
 use serde_json::json;
 
+use crate::fault_rules::Effect;
 use crate::faults::Faults;
-use crate::rules::Effect;
 use crate::tickets::actions::{BoardAction, CompanyAction, TicketAction};
 
 const TABLE: &str = concat!(
