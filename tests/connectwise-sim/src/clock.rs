@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_read_in_every_spelling_and_written_in_one() {
+    fn dates_are_parsed_leniently_and_written_uniformly() {
         for (text, written) in [
             ("2016-08-20T18:04:26Z", Some("2016-08-20T18:04:26Z")),
             ("2016-08-20T18:04:26.987Z", Some("2016-08-20T18:04:26Z")),

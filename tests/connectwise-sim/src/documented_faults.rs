@@ -75,7 +75,7 @@ fn in_table(text: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn every_switch_is_described_and_nothing_else() {
+fn every_fault_is_documented_and_nothing_else() {
     let text = std::fs::read_to_string(TABLE).expect(TABLE);
     let (code, table) = (in_code(), in_table(&text));
     let missing: Vec<_> = code.difference(&table).collect();

@@ -355,7 +355,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_star_is_one_segment_and_two_are_the_rest() {
+    fn one_star_matches_a_segment_and_two_the_rest() {
         for (pattern, path, expected) in [
             ("/service/tickets", "/service/tickets", true),
             ("/service/tickets", "/service/tickets/7", false),

@@ -342,7 +342,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_left_out_keep_their_value() {
+    fn omitted_members_keep_their_value() {
         let faults = Faults::default()
             .merged(&json!({ "latency_ms": 5, "late_commit": { "rate": 1 }, "variants": { "newlines": "flattened" } }))
             .and_then(|faults| faults.merged(&json!({ "late_commit": { "seconds": 3 }, "variants": { "retry_after": "date" } })))
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_faults_are_named() {
         for (change, words) in [
             (json!([]), "the faults must be a JSON object"),
             (

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_limit_trips_cools_down_and_starts_afresh() {
+    fn the_limit_trips_cools_down_and_resets() {
         let mut limiter = RateLimiter::default();
         let mut at = |second: i64| {
             let now = Timestamp::from_second(1_000_000 + second).expect("a time");

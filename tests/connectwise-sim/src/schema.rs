@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_of_the_file_is_read() {
+    fn every_schema_of_the_file_is_parsed() {
         let lines = include_str!("schemas.txt")
             .lines()
             .filter(|line| !line.starts_with('#'));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_member_is_named_with_its_place() {
+    fn a_misspelt_member_is_named_with_its_position() {
         let error = Schema::named("Ticket")
             .read(b"{\n  \"sumary\": \"x\" }")
             .expect_err("refused");

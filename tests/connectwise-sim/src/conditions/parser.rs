@@ -207,7 +207,7 @@ mod tests {
         }
 
         #[test]
-        fn no_heap_of_its_own_tokens_makes_the_parser_panic(
+        fn no_token_sequence_makes_the_parser_panic(
             parts in prop::collection::vec(
                 prop::sample::select(vec![
                     "summary", "id", "board/name", "and", "or", "not", "in", "like", "contains", "(", ")", ",", "=",
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_language_is_refused() {
+    fn invalid_conditions_are_refused() {
         for text in [
             "summary",
             "summary =",

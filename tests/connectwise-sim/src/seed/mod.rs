@@ -313,7 +313,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_seed_is_good() {
+    fn the_built_in_seed_is_valid() {
         let seed = Seed::demo();
         assert_eq!(seed.company_id, "tbdemo");
         assert_eq!(
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_seed_is_told_what_to_mend() {
+    fn an_invalid_seed_is_refused_with_a_remedy() {
         for (from, to, words) in [
             (
                 "\"defaultBoard\": { \"id\": 21 }",

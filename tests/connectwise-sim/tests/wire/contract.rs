@@ -282,7 +282,7 @@ async fn unchanged(site: &Site, method: &str, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_answer_is_as_connectwise_describes_it() {
+async fn every_response_matches_connectwises_openapi() {
     let site = Site::start().await;
     let contract = Contract::read();
     let mut report = Report::default();
@@ -336,7 +336,7 @@ async fn every_answer_is_as_connectwise_describes_it() {
 
 /// Every path that could be served by mistake: each described one, and its neighbours.
 #[tokio::test]
-async fn nothing_is_served_that_connectwise_does_not_have() {
+async fn only_endpoints_of_connectwise_are_served() {
     let site = Site::start().await;
     let contract = Contract::read();
     make_everything(&site, &contract, &mut Report::default()).await;
@@ -390,7 +390,7 @@ async fn nothing_is_served_that_connectwise_does_not_have() {
 }
 
 #[tokio::test]
-async fn refusals_have_their_described_shape_too() {
+async fn errors_match_connectwises_openapi() {
     let site = Site::start().await;
     let contract = Contract::read();
     let mut found = Vec::new();
@@ -410,7 +410,7 @@ async fn refusals_have_their_described_shape_too() {
 }
 
 #[test]
-fn the_check_sees_what_is_wrong() {
+fn the_contract_check_detects_violations() {
     let contract = Contract::read();
     let good =
         json!({ "id": 1, "name": "New", "escalationStatus": "Resolved", "_info": { "a": "b" } });

@@ -17,7 +17,7 @@ async fn put(site: &Site, path: &str, body: &Value) -> crate::client::Reply {
 }
 
 #[tokio::test]
-async fn merged_tickets_point_to_the_one_that_stays() {
+async fn merged_tickets_refer_to_the_surviving_one() {
     let site = Site::start().await;
     let (stays, goes) = (ticket(&site, "stays").await, ticket(&site, "goes").await);
     let path = format!("/service/tickets/{stays}/merge");
@@ -55,7 +55,7 @@ async fn merged_tickets_point_to_the_one_that_stays() {
 }
 
 #[tokio::test]
-async fn children_know_their_parent() {
+async fn child_tickets_refer_to_their_parent() {
     let site = Site::start().await;
     let (parent, child) = (ticket(&site, "parent").await, ticket(&site, "child").await);
     let path = format!("/service/tickets/{parent}/attachChildren");
@@ -68,7 +68,7 @@ async fn children_know_their_parent() {
 }
 
 #[tokio::test]
-async fn a_put_sets_back_what_it_leaves_out() {
+async fn a_put_resets_omitted_members() {
     let site = Site::start().await;
     let body = json!({
         "summary": "old", "company": { "id": 301 }, "board": { "id": 22 }, "priority": { "id": 31 },
@@ -115,7 +115,7 @@ async fn a_put_sets_back_what_it_leaves_out() {
 }
 
 #[tokio::test]
-async fn the_change_log_tells_what_happened_until_it_is_cleared() {
+async fn the_changelog_lists_changes_until_cleared() {
     let site = Site::start().await;
     let id = ticket(&site, "first").await;
     let summary = json!([{ "op": "replace", "path": "summary", "value": "second" }]);

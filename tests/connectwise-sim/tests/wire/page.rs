@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::client::Site;
 
 #[tokio::test]
-async fn the_page_shows_tickets_and_escapes_all() {
+async fn the_dashboard_shows_escaped_tickets() {
     let site = Site::start().await;
     let empty = site.send("GET", "/", &[], "").await.expect("an answer");
     assert!(empty.text.contains("No tickets yet"), "{}", empty.text);

@@ -45,7 +45,7 @@ impl Site {
 }
 
 #[tokio::test]
-async fn a_text_is_refused_wherever_it_stands_and_all_else_passes() {
+async fn a_rule_refuses_a_text_anywhere_in_a_call() {
     let site = Site::start().await;
     site.rules(json!([{
         "when": { "text": "<script>" },
@@ -83,7 +83,7 @@ async fn a_text_is_refused_wherever_it_stands_and_all_else_passes() {
 }
 
 #[tokio::test]
-async fn each_answer_comes_as_it_is_written() {
+async fn a_rules_answer_is_sent_as_written() {
     let site = Site::start().await;
     for status in [
         200, 302, 400, 401, 403, 404, 406, 413, 422, 429, 500, 503, 599,
@@ -126,7 +126,7 @@ async fn each_answer_comes_as_it_is_written() {
 }
 
 #[tokio::test]
-async fn maintenance_answers_every_call_but_a_technicians() {
+async fn maintenance_answers_every_integration_call() {
     let site = Site::start().await;
     for (answer, location) in [
         (
@@ -155,7 +155,7 @@ async fn maintenance_answers_every_call_but_a_technicians() {
 }
 
 #[tokio::test]
-async fn the_first_rule_that_applies_decides_and_its_times_run_out() {
+async fn the_first_matching_rule_applies_until_used_up() {
     let site = Site::start().await;
     site.rules(json!([
         { "when": { "method": "GET" }, "then": { "answer": { "status": 404 } }, "rate": 0 },
@@ -245,7 +245,7 @@ async fn each_operation_has_its_own_rule() {
 }
 
 #[tokio::test]
-async fn every_write_may_take_effect_late_and_overwrites_what_is_there_then() {
+async fn a_late_write_overwrites_newer_changes() {
     let site = Site::start().await;
     site.post("/service/tickets", ticket("a")).await;
     let path = "/service/tickets/10001";
@@ -293,7 +293,7 @@ async fn every_write_may_take_effect_late_and_overwrites_what_is_there_then() {
 }
 
 #[tokio::test]
-async fn a_late_write_answers_what_the_rule_says() {
+async fn a_late_write_answers_as_the_rule_says() {
     let site = Site::start().await;
     site.rules(json!([{
         "when": { "operations": ["create"] },
@@ -306,7 +306,7 @@ async fn a_late_write_answers_what_the_rule_says() {
 }
 
 #[tokio::test]
-async fn an_answer_is_lost_cut_or_slow_for_one_operation_alone() {
+async fn answer_faults_can_apply_to_one_operation() {
     let site = Site::start().await;
     for (effect, count) in [
         (json!("lost"), 1),
@@ -332,7 +332,7 @@ async fn an_answer_is_lost_cut_or_slow_for_one_operation_alone() {
 }
 
 #[tokio::test]
-async fn a_patch_may_answer_200_and_change_nothing() {
+async fn a_rule_makes_a_patch_ineffective() {
     let site = Site::start().await;
     site.post("/service/tickets", ticket("a")).await;
     let path = "/service/tickets/10001";
@@ -356,7 +356,7 @@ async fn a_patch_may_answer_200_and_change_nothing() {
 }
 
 #[tokio::test]
-async fn interim_answers_come_before_the_answer_or_without_end() {
+async fn interim_answers_precede_the_final_one_or_never_end() {
     let site = Site::start().await;
     for (status, count, line) in [
         (100, 3, "HTTP/1.1 100 Continue\r\n"),
@@ -413,7 +413,7 @@ async fn raw(site: &Site, most: usize) -> String {
 }
 
 #[tokio::test]
-async fn a_rule_that_cannot_be_is_refused() {
+async fn an_invalid_rule_is_refused() {
     let site = Site::start().await;
     for (rule, words) in [
         (
@@ -448,7 +448,7 @@ async fn a_rule_that_cannot_be_is_refused() {
 }
 
 #[tokio::test]
-async fn a_lasting_throttle_refuses_every_call_until_it_is_switched_off() {
+async fn a_lasting_throttle_refuses_calls_until_disabled() {
     let site = Site::start().await;
     site.faults(json!({ "throttle": { "all": true, "retry_after_seconds": 1 } }))
         .await;
@@ -478,7 +478,7 @@ async fn a_lasting_throttle_refuses_every_call_until_it_is_switched_off() {
 
 /// A test looks and acts as a technician while a fault holds.
 #[tokio::test]
-async fn a_technician_meets_no_fault_of_the_integrations_calls() {
+async fn faults_do_not_affect_technicians() {
     for fault in [
         json!({ "outage": true }),
         json!({ "error_rate": 1.0 }),

@@ -27,7 +27,7 @@ fn names(reply: &Reply) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_board_is_made_with_its_statuses_types_and_team_and_takes_a_ticket() {
+async fn a_created_board_accepts_a_ticket() {
     let site = Site::start().await;
     let made = site.post("/service/boards", board("Alerts")).await;
     assert_eq!(made.status, 201, "{}", made.text);
@@ -73,7 +73,7 @@ async fn a_board_is_made_with_its_statuses_types_and_team_and_takes_a_ticket() {
 }
 
 #[tokio::test]
-async fn a_board_that_does_not_hold_together_is_refused() {
+async fn an_inconsistent_board_is_refused() {
     let site = Site::start().await;
     let told = |code: &str, field: &str| vec![(code.to_owned(), field.to_owned())];
     let bare = site.post("/service/boards", json!({ "name": "x" })).await;
@@ -186,7 +186,7 @@ async fn an_api_members_default_board_is_where_its_tickets_go() {
 }
 
 #[tokio::test]
-async fn a_record_is_changed_replaced_and_deleted_and_what_is_used_stays() {
+async fn used_setup_records_cannot_be_deleted() {
     let site = Site::start().await;
     let status =
         json!({ "name": "Parked", "sortOrder": 60, "customerPortalDescription": "We wait." });
@@ -277,7 +277,7 @@ async fn sub_types_and_items_belong_to_a_board_and_their_types() {
 }
 
 #[tokio::test]
-async fn companies_are_searched_made_and_stay_when_deleted() {
+async fn companies_are_searched_created_and_soft_deleted() {
     let site = Site::start().await;
     let found = |condition: &str| {
         let path = format!("/company/companies?conditions={}", encoded(condition));
@@ -316,7 +316,7 @@ async fn companies_are_searched_made_and_stay_when_deleted() {
 }
 
 #[tokio::test]
-async fn records_are_found_by_what_is_inside_them() {
+async fn records_are_found_by_nested_members() {
     let site = Site::start().await;
     for (first, value) in [("Ana", "ana@acme.example"), ("Bob", "bob@acme.example")] {
         let contact = json!({
@@ -369,7 +369,7 @@ async fn records_are_found_by_what_is_inside_them() {
 }
 
 #[tokio::test]
-async fn light_lists_counts_and_fixed_tables_answer() {
+async fn info_lists_counts_and_fixed_tables_answer() {
     let site = Site::start().await;
     let boards = site.get("/service/info/boards").await.json();
     assert_eq!(boards[3]["name"], "Old Help Desk");
@@ -412,7 +412,7 @@ async fn light_lists_counts_and_fixed_tables_answer() {
 }
 
 #[tokio::test]
-async fn a_reset_takes_back_what_was_made() {
+async fn a_reset_removes_created_setup_records() {
     let site = Site::start().await;
     site.post("/service/boards", board("Alerts")).await;
     site.post("/service/sources", json!({ "name": "Alerts" }))

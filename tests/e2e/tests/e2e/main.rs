@@ -1,9 +1,9 @@
-//! The functions as they are built in `main.rs`, over the real emulator and the real simulator.
+//! The functions, built as in their `main.rs`, against the emulator and the simulator.
 //!
-//! Each test has an account of its own in the emulator and a simulator of its own, so they run side by side. The emulator is
-//! started by `cargo xtask test`, which says where it is in `TICKETBRIDGE_TEST_AWS`.
+//! Each test has an account of its own in the emulator and a simulator of its own, so that tests run
+//! concurrently. `cargo xtask test` starts the emulator and sets `TICKETBRIDGE_TEST_AWS` to its address.
 
-// The SDK's futures nest deeper than the compiler's default allows it to look.
+// The SDK's futures nest deeper than the compiler's default recursion limit.
 #![recursion_limit = "256"]
 #![expect(
     clippy::expect_used,

@@ -19,7 +19,9 @@ pub(crate) struct ConnectWise {
 impl ConnectWise {
     pub(super) async fn start(seed: Seed, http: reqwest::Client) -> Self {
         let client_id = seed.technician().unwrap().client_id;
-        let sim = Simulator::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let sim = Simulator::start(seed, ([127, 0, 0, 1], 0).into())
+            .await
+            .unwrap();
         Self {
             sim,
             http,

@@ -109,7 +109,11 @@ pub(super) async fn create(aws: &SdkConfig, logical_id: &str, table_name: &str) 
         .set_key_schema(Some(keys(&properties.key_schema)))
         .set_global_secondary_indexes((!indexes.is_empty()).then_some(indexes))
         .set_stream_specification(stream);
-    table.send().await.unwrap();
+    // A lost answer makes the SDK repeat the call, and the account is new: an existing table is ours.
+    if let Err(error) = table.send().await {
+        let error = error.into_service_error();
+        assert!(error.is_resource_in_use_exception(), "{error:?}");
+    }
     if let Some(time_to_live) = properties.time_to_live_specification {
         let specification = dynamodb::TimeToLiveSpecification::builder()
             .attribute_name(time_to_live.attribute_name)

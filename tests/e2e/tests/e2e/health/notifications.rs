@@ -1,4 +1,5 @@
-//! A person is told when the integration is broken, once, with what to do, and once when it works again.
+//! Mails about incidents: one when the integration breaks, with what to do, and one when it works
+//! again.
 
 use domain::event::Severity;
 use domain::settings::Mapping;
@@ -15,7 +16,7 @@ use crate::setup::approve_closings::hold_of;
 
 pub(crate) const CONTACT: &str = "anna@northwind.example";
 
-/// A env in which somebody is told, and both schedules go on minute by minute.
+/// An environment with a contact, whose schedules run minute by minute.
 pub(crate) struct Told {
     pub(crate) env: TestEnvironment,
     health: health::App,
@@ -50,9 +51,9 @@ impl Told {
         }
     }
 
-    /// One minute: both ticks, and what they ask to be decided again.
+    /// One minute: both ticks, and the messages that they send.
     pub(crate) async fn minute(&mut self) {
-        // Behind what was handed over at this minute.
+        // After the messages that were handed over in this minute.
         let at = after(self.begun, self.minutes * 60 + 30);
         self.env.schedule.tick_health(&self.health, at).await;
         self.env.schedule.tick(&self.reconcile, at).await;
@@ -69,21 +70,21 @@ impl Told {
         }
     }
 
-    /// An alert of the mapped tenant, handed to `tickets` by now.
+    /// Raises an alert of `TENANT` and hands it to `tickets` now.
     pub(crate) async fn raise(&mut self, alert: &str) {
         let raised = [event("alert.raised", "e1", alert, 0)];
         let messages = self.env.post_and_take(&raised).await;
         self.env.worker.handle_at(messages, self.minutes).await;
     }
 
-    /// The subjects of the mails so far.
+    /// The subjects of all mails.
     pub(crate) async fn subjects(&self) -> Vec<String> {
         let mails = self.env.account.mails().await;
         let subject = |mail: &Value| mail["Subject"].as_str().unwrap().to_owned();
         mails.iter().map(subject).collect()
     }
 
-    /// The newest mail's text. Its HTML says the same.
+    /// The newest mail's text. Asserts that its HTML part has the same content.
     pub(crate) async fn text(&self) -> String {
         let mails = self.env.account.mails().await;
         let mail = mails.last().unwrap();
@@ -104,7 +105,7 @@ impl Told {
 pub(crate) const WORKS: &str = "Ticketbridge: working again (northwind)";
 
 #[tokio::test]
-async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_again() {
+async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     let mut notified = Told::new().await;
     notified.minute().await;
     assert_eq!(notified.subjects().await, [""; 0]);
@@ -160,7 +161,7 @@ async fn revoked_keys_are_told_once_in_an_episode_and_once_when_they_are_taken_a
 }
 
 #[tokio::test]
-async fn an_outage_is_told_when_it_lasts_and_not_when_it_is_over_in_a_moment() {
+async fn only_a_lasting_outage_is_notified() {
     let mut notified = Told::new().await;
     notified
         .env
@@ -196,7 +197,7 @@ async fn an_outage_is_told_when_it_lasts_and_not_when_it_is_over_in_a_moment() {
         text.contains("What to do: nothing, if ConnectWise is known to be down"),
         "{text}"
     );
-    // It has been failing for longer than messages back off.
+    // The failure lasts longer than messages back off.
     notified.minutes(4).await;
     notified.raise("a1").await;
     assert_eq!(notified.blocked().await, 1);
@@ -216,7 +217,7 @@ async fn an_outage_is_told_when_it_lasts_and_not_when_it_is_over_in_a_moment() {
 }
 
 #[tokio::test]
-async fn a_redirect_or_a_page_for_every_call_is_an_outage_and_nobody_is_told_to_connect_again() {
+async fn redirects_and_html_pages_count_as_an_outage() {
     for (status, body) in [(302, "empty"), (404, "page"), (403, "page")] {
         let mut notified = Told::new().await;
         let answer = json!({ "answer": { "status": status, "body": body } });
@@ -244,7 +245,7 @@ async fn a_redirect_or_a_page_for_every_call_is_an_outage_and_nobody_is_told_to_
 }
 
 #[tokio::test]
-async fn a_lasting_429_is_told_as_such_though_nobody_calls_for_an_hour() {
+async fn a_lasting_429_is_notified_without_traffic() {
     let mut notified = Told::new().await;
     notified.minute().await;
     let throttled = json!({ "all": true, "retry_after_seconds": 3600 });
@@ -272,7 +273,7 @@ async fn a_lasting_429_is_told_as_such_though_nobody_calls_for_an_hour() {
 }
 
 #[tokio::test]
-async fn a_day_later_it_is_told_again_and_in_between_it_is_not() {
+async fn an_open_incident_is_notified_once_a_day() {
     let mut notified = Told::new().await;
     notified
         .env
@@ -301,7 +302,7 @@ async fn a_day_later_it_is_told_again_and_in_between_it_is_not() {
 }
 
 #[tokio::test]
-async fn the_partners_own_client_id_and_the_operators_are_told_apart_from_keys() {
+async fn refused_client_ids_are_distinguished_from_refused_keys() {
     for (own, headline, to_do) in [
         (
             false,
@@ -341,7 +342,7 @@ async fn the_partners_own_client_id_and_the_operators_are_told_apart_from_keys()
 }
 
 #[tokio::test]
-async fn a_missing_right_is_named_and_one_that_nothing_needs_is_not() {
+async fn only_a_missing_right_that_is_needed_is_notified() {
     let mut notified = Told::new().await;
     let faults = json!({ "missing_rights": ["table_setup.add", "member_maintenance.inquire"] });
     notified.env.connectwise.set_faults(faults).await;
@@ -377,7 +378,7 @@ async fn a_missing_right_is_named_and_one_that_nothing_needs_is_not() {
 }
 
 #[tokio::test]
-async fn a_deleted_board_is_told_once_and_the_other_boards_tickets_go_on() {
+async fn a_deleted_board_is_notified_and_the_other_board_works() {
     let mut notified = Told::new().await;
     let path = format!("/service/boards/{}", OPERATIONS.0);
     let renamed = json!([{ "op": "replace", "path": "name", "value": "Renamed" }]);
@@ -424,7 +425,7 @@ async fn a_deleted_board_is_told_once_and_the_other_boards_tickets_go_on() {
         .await;
     assert_eq!(notified.env.connectwise.tickets().await.len(), 1);
 
-    // The partner chooses another one.
+    // The partner chooses another priority.
     let mut chosen = settings();
     chosen.operations = chosen.cyber_alerts.clone();
     notified
@@ -439,7 +440,7 @@ async fn a_deleted_board_is_told_once_and_the_other_boards_tickets_go_on() {
 }
 
 #[tokio::test]
-async fn a_start_status_that_became_a_closing_one_is_told_and_mended() {
+async fn a_start_status_that_became_closing_is_notified() {
     let mut notified = Told::new().await;
     let (board, start, _) = OPERATIONS;
     let path = format!("/service/boards/{board}/statuses/{start}");
@@ -468,7 +469,7 @@ async fn a_start_status_that_became_a_closing_one_is_told_and_mended() {
 }
 
 #[tokio::test]
-async fn a_priority_that_is_gone_is_seen_within_three_probes() {
+async fn a_deleted_priority_is_detected_within_three_probes() {
     let mut notified = Told::new().await;
     let mut chosen = settings();
     chosen.priorities.insert(Severity::High, 999);
@@ -487,7 +488,7 @@ async fn a_priority_that_is_gone_is_seen_within_three_probes() {
 }
 
 #[tokio::test]
-async fn a_tenants_company_that_is_deleted_is_told_by_its_name_and_the_others_go_on() {
+async fn a_deleted_company_is_named_and_other_tenants_work() {
     let mut notified = Told::new().await;
     let other = Mapping {
         company: Some(302),
@@ -527,7 +528,7 @@ async fn a_tenants_company_that_is_deleted_is_told_by_its_name_and_the_others_go
     notified.raise("a1").await;
     assert_eq!(notified.env.connectwise.tickets().await.len(), 1, "Acme's");
 
-    // Somebody else's is gone too: it is told when an hour has passed, with what is new.
+    // A second company is deleted: its notification follows an hour later and names what is new.
     let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
     let acme = format!("/company/companies/{COMPANY}");
     notified
@@ -550,7 +551,7 @@ async fn a_tenants_company_that_is_deleted_is_told_by_its_name_and_the_others_go
 }
 
 #[tokio::test]
-async fn trouble_that_nobody_could_be_told_of_is_told_when_there_is_a_contact() {
+async fn an_incident_is_notified_once_a_contact_is_set() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let health = env.health();
@@ -581,7 +582,7 @@ async fn trouble_that_nobody_could_be_told_of_is_told_when_there_is_a_contact() 
 }
 
 #[tokio::test]
-async fn closings_that_were_stopped_are_told_once() {
+async fn held_closings_are_notified_once() {
     let mut notified = Told::new().await;
     let config = notified.env.config.clone();
     let (acme, now) = (tenant(TENANT), notified.begun);
@@ -605,7 +606,7 @@ async fn closings_that_were_stopped_are_told_once() {
     let of =
         async || -> HeldClosings { config.held_closings(&partner()).await.unwrap()[&acme].clone() };
     assert!(of().await.notified_at.is_some());
-    // Counted anew, it is the same stop.
+    // Counted again, it is the same hold.
     assert!(
         !config
             .stop(&partner(), &acme, &hold_of(0, 44, 60), now)
@@ -621,7 +622,7 @@ async fn closings_that_were_stopped_are_told_once() {
         notified.minute().await;
     }
     assert_eq!(notified.subjects().await, [held]);
-    // Let through, and then more than that: another stop.
+    // Approved, and then more closings than that: a new hold.
     let shown = of().await;
     let (northwind, shown) = (partner(), (shown.digest.as_str(), shown.since));
     let approved = config.approved(&northwind, &acme, shown, Timestamp::now());
@@ -642,7 +643,7 @@ async fn closings_that_were_stopped_are_told_once() {
 }
 
 #[tokio::test]
-async fn the_page_says_since_when_and_what_is_wrong() {
+async fn the_page_shows_open_incidents_with_their_start() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let health = env.health();

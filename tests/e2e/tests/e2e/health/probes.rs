@@ -1,4 +1,5 @@
-//! A connection that nobody calls any more is tried, and what waited for it goes on once it answers; what is tried is what is needed.
+//! Health probes broken connections, and their alerts continue once a probe succeeds. A probe of a
+//! healthy connection checks only what the partner's settings use.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
     record.blocked.map(|blocked| blocked.reason)
 }
 
-/// Has one alert blocked by keys that are refused.
+/// Blocks one alert by refused keys.
 async fn broken(env: &mut TestEnvironment) {
     env.connectwise
         .set_faults(json!({ "keys": "revoked" }))
@@ -29,11 +30,11 @@ async fn is_open(env: &TestEnvironment) -> bool {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_tried_a_minute_later_without_being_asked_for() {
+async fn an_open_breaker_is_probed_after_a_minute() {
     let mut env = TestEnvironment::new().await;
     broken(&mut env).await;
     env.connectwise.set_faults(json!({ "keys": "ok" })).await;
-    // Whatever the test took: the breaker opened in it.
+    // The breaker opened at some time during the test.
     let soon = after(Timestamp::now(), 61);
     env.schedule.tick_health(&env.health(), soon).await;
     assert!(!is_open(&env).await);
@@ -48,7 +49,7 @@ async fn a_connection_that_breaks_is_tried_a_minute_later_without_being_asked_fo
 }
 
 #[tokio::test]
-async fn a_broken_connection_is_tried_once_a_minute_and_its_alerts_go_on_when_it_is_mended() {
+async fn alerts_continue_when_a_probe_succeeds() {
     let mut env = TestEnvironment::new().await;
     broken(&mut env).await;
     let (health, reconcile) = (env.health(), env.reconcile());
@@ -87,7 +88,7 @@ async fn a_broken_connection_is_tried_once_a_minute_and_its_alerts_go_on_when_it
 }
 
 #[tokio::test]
-async fn keys_that_are_refused_while_nothing_happens_stop_all_calls_before_an_alert_meets_them() {
+async fn a_probe_detects_refused_keys_without_traffic() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "keys": "revoked" }))
@@ -104,7 +105,7 @@ async fn keys_that_are_refused_while_nothing_happens_stop_all_calls_before_an_al
 }
 
 #[tokio::test]
-async fn keys_that_were_replaced_are_read_afresh_for_the_probe() {
+async fn a_probe_reads_replaced_keys_again() {
     let mut env = TestEnvironment::new().await;
     env.put_keys("wrong").await;
     let health = env.health();
@@ -121,7 +122,7 @@ async fn keys_that_were_replaced_are_read_afresh_for_the_probe() {
 }
 
 #[tokio::test]
-async fn a_pause_that_connectwise_asked_for_holds_for_the_probe_too() {
+async fn a_probe_respects_retry_after() {
     let mut env = TestEnvironment::new().await;
     broken(&mut env).await;
     let now = Timestamp::now();
@@ -141,7 +142,7 @@ async fn a_pause_that_connectwise_asked_for_holds_for_the_probe_too() {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_right_goes_on_when_the_api_member_has_it() {
+async fn alerts_blocked_by_a_right_continue_when_it_is_granted() {
     let mut env = TestEnvironment::new().await;
     let (health, reconcile) = (env.health(), env.reconcile());
     let right = "service_tickets.add";
@@ -174,7 +175,7 @@ async fn what_waits_for_a_right_goes_on_when_the_api_member_has_it() {
 }
 
 #[tokio::test]
-async fn a_right_that_the_api_member_cannot_see_is_tried_once_in_a_quarter_of_an_hour() {
+async fn an_unreadable_right_is_tried_every_15_minutes() {
     let mut env = TestEnvironment::new().await;
     let (health, reconcile) = (env.health(), env.reconcile());
     let blind = json!({ "missing_rights": ["service_tickets.add"], "variants": { "my_security": "refused" } });
@@ -194,7 +195,8 @@ async fn a_right_that_the_api_member_cannot_see_is_tried_once_in_a_quarter_of_an
     assert_eq!(released, [1, 0, 0, 1, 0]);
 }
 
-/// A second after a time of the seeded partner's own, which comes once in each quarter of an hour: the next one is not a minute away.
+/// One second after the seeded partner's own time in its 15-minute period, so that its next time is
+/// far away.
 fn just_after_its_own_time() -> Timestamp {
     let period = 15 * 60 * 1000;
     let phase = (i64::from(store::spread(&partner())) + period / 2) % period;
@@ -204,8 +206,7 @@ fn just_after_its_own_time() -> Timestamp {
 }
 
 #[tokio::test]
-async fn a_connection_that_is_well_costs_six_calls_at_most_and_all_is_looked_at_within_four_probes()
-{
+async fn a_healthy_probe_makes_at_most_six_calls() {
     let env = TestEnvironment::new().await;
     let health = env.health();
     let now = just_after_its_own_time();

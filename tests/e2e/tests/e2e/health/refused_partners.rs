@@ -1,5 +1,5 @@
-//! ConnectWise refuses some writes while the connection works: a person is notified once, one alert of a group is retried now and then,
-//! and all of them go on once ConnectWise accepts one.
+//! ConnectWise refuses some writes while the connection works: one notification is sent, one alert of
+//! the group is retried from time to time, and all of them continue once one is accepted.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::environment::{COMPANY, event};
 use crate::health::notifications::{Told, WORKS};
 
 impl Told {
-    /// Several alerts of the mapped tenant, handed to `tickets` by now. `title` is that of each.
+    /// Raises alerts of `TENANT` with their titles and hands them to `tickets` now.
     async fn raise_all(&mut self, alerts: &[String], title: impl Fn(&str) -> String) {
         let raised = alerts.iter().map(|alert| {
             let mut raised = event("alert.raised", &format!("raise-{alert}"), alert, 0);
@@ -34,12 +34,12 @@ impl Told {
         assert_eq!(left.len(), 0, "{left:?}");
     }
 
-    /// How many calls of this method and path our functions have made.
+    /// How many calls of this method and path the functions have made.
     async fn writes(&self, method: &str, path: &str) -> usize {
         let calls = self.env.connectwise.calls().await;
         let own = format!("{method} {path}");
         let is_one = |call: &&String| match method {
-            // Notes are posted below it.
+            // Notes have longer paths.
             "POST" => **call == own,
             _ => call.starts_with(&own),
         };
@@ -47,7 +47,7 @@ impl Told {
         writes.count()
     }
 
-    /// Some minutes, and in which of them calls of this method and path were made.
+    /// Runs some minutes. Returns the minutes in which calls of this method and path were made.
     async fn writes_in(&mut self, minutes: usize, method: &str, path: &str) -> Vec<usize> {
         let mut seen = vec![];
         for minute in 0..minutes {
@@ -59,7 +59,7 @@ impl Told {
         seen
     }
 
-    /// How many tickets are open.
+    /// The number of open tickets.
     async fn open_tickets(&self) -> usize {
         let tickets = self.env.connectwise.tickets().await;
         let open = tickets
@@ -76,8 +76,7 @@ fn five() -> Vec<String> {
 const TICKETS: &str = "/service/tickets";
 
 #[tokio::test]
-async fn a_field_that_became_required_is_notified_once_retried_one_at_a_time_and_then_all_have_tickets()
- {
+async fn a_newly_required_field_is_notified_and_retried_singly() {
     let mut told = Told::new().await;
     let required = |names: &[&str]| json!({ "required": { "on_create": names } });
     told.env
@@ -122,8 +121,7 @@ async fn a_field_that_became_required_is_notified_once_retried_one_at_a_time_and
 }
 
 #[tokio::test]
-async fn a_field_that_became_required_for_closing_is_notified_once_and_then_all_tickets_are_closed()
-{
+async fn a_field_required_for_closing_is_notified_and_retried() {
     let mut told = Told::new().await;
     told.raise_all(&five(), |_| "Disk is full".into()).await;
     assert_eq!(told.open_tickets().await, 5);
@@ -151,7 +149,7 @@ async fn a_field_that_became_required_for_closing_is_notified_once_and_then_all_
 }
 
 #[tokio::test]
-async fn a_company_whose_status_takes_no_tickets_is_named_and_its_alerts_are_not_tried_for_ever() {
+async fn a_company_status_without_tickets_is_notified() {
     let mut told = Told::new().await;
     let set_status = async |told: &Told, status: u64| {
         let path = format!("/company/companies/{COMPANY}");
@@ -161,7 +159,7 @@ async fn a_company_whose_status_takes_no_tickets_is_named_and_its_alerts_are_not
             .call_as_technician(Method::PATCH, &path, Some(to))
             .await;
     };
-    // Its name says nothing: only its flag does.
+    // The status's name is arbitrary: only its flag matters.
     set_status(&told, 4).await;
     told.raise_all(&five(), |_| "Disk is full".into()).await;
     let before = told.writes("POST", TICKETS).await;
@@ -181,7 +179,7 @@ async fn a_company_whose_status_takes_no_tickets_is_named_and_its_alerts_are_not
 }
 
 #[tokio::test]
-async fn a_company_that_connectwise_refuses_though_it_lists_it_as_good_backs_off_and_is_named() {
+async fn an_unexpectedly_refused_company_backs_off() {
     let mut told = Told::new().await;
     let refuses = json!({ "rules": [{
         "when": { "operations": ["create"] },
@@ -215,7 +213,7 @@ async fn a_company_that_connectwise_refuses_though_it_lists_it_as_good_backs_off
 }
 
 #[tokio::test]
-async fn a_patch_that_changes_nothing_is_notified_and_tried_less_and_less_often() {
+async fn a_patch_without_effect_backs_off_and_is_notified() {
     for (operation, refuses) in [
         ("close", "ConnectWise refuses to close tickets"),
         (
@@ -270,7 +268,7 @@ async fn a_patch_that_changes_nothing_is_notified_and_tried_less_and_less_often(
 }
 
 #[tokio::test]
-async fn one_text_that_a_firewall_refuses_keeps_twenty_others_from_nothing() {
+async fn a_firewall_refusal_blocks_only_its_own_alert() {
     let mut told = Told::new().await;
     let refuses = json!({ "rules": [{
         "when": { "operations": ["create"], "text": "UNION SELECT" },
@@ -293,7 +291,7 @@ async fn one_text_that_a_firewall_refuses_keeps_twenty_others_from_nothing() {
         text.contains("For this reason 1 alert has no ticket."),
         "{text}"
     );
-    // Its source says that it is over: nothing is left to do.
+    // The source resolves the alert: nothing is left to do.
     told.resolve_all(&["a7".to_owned()]).await;
     told.minutes(40).await;
     assert_eq!(told.subjects().await, [refuses, WORKS]);

@@ -1,4 +1,4 @@
-//! One mail for one trouble, whoever sends it, and whatever dies on the way.
+//! One mail for one incident, with concurrent runs, refused mails and runs that die.
 
 use std::pin::pin;
 
@@ -23,7 +23,7 @@ async fn broken() -> (TestEnvironment, Timestamp) {
 }
 
 #[tokio::test]
-async fn two_health_runs_at_once_send_one_mail() {
+async fn two_concurrent_health_runs_send_one_mail() {
     let (env, now) = broken().await;
     let (one, other) = (env.health(), env.health());
     for minute in 0..3 {
@@ -35,7 +35,7 @@ async fn two_health_runs_at_once_send_one_mail() {
         assert_eq!(one.done + other.done, 1, "one run a partner");
     }
     assert_eq!(env.account.mails().await.len(), 1);
-    // One that has lost its lease finds that another one wrote.
+    // A run that lost its lease detects the other run's write.
     let kept = env.config.health(&partner()).await.unwrap();
     let health = kept.health.clone();
     let put = async |health| {
@@ -49,7 +49,7 @@ async fn two_health_runs_at_once_send_one_mail() {
 }
 
 #[tokio::test]
-async fn a_mail_that_ses_does_not_take_is_sent_by_a_later_tick_and_once() {
+async fn a_mail_refused_by_ses_is_sent_once_by_a_later_tick() {
     let (env, now) = broken().await;
     let health = env.health();
     let ses = aws_sdk_sesv2::Client::new(&env.aws);
@@ -78,7 +78,7 @@ async fn a_mail_that_ses_does_not_take_is_sent_by_a_later_tick_and_once() {
 }
 
 #[tokio::test]
-async fn hundreds_of_due_connections_are_divided_and_each_is_worked_off_by_name() {
+async fn due_connections_are_divided_among_invocations() {
     let env = TestEnvironment::new().await;
     let now = Timestamp::now();
     let partners: Vec<_> = (0..45)
@@ -89,7 +89,7 @@ async fn hundreds_of_due_connections_are_divided_and_each_is_worked_off_by_name(
         due.bring_forward(of, Task::Health, now).await.unwrap();
     }
     let health = env.health();
-    // No function of that name is deployed here: those that nobody takes are as due as before.
+    // No function of that name is deployed in the emulator: partners that got no invocation stay due.
     let tick = env.schedule.tick_health(&health, now).await;
     assert_eq!((tick.due, tick.asked, tick.done), (45, 0, 20));
     let left = env.schedule.due.due(Task::Health, now, 100).await.unwrap();
@@ -106,7 +106,7 @@ async fn hundreds_of_due_connections_are_divided_and_each_is_worked_off_by_name(
     assert_eq!((again.due, again.done), (20, 0), "due no more");
 }
 
-/// Health as a process whose calls all go through a proxy, over a table of its own.
+/// A `health` process whose calls all go through a proxy, with config and access tables of its own.
 struct Behind {
     env: TestEnvironment,
     proxy: Proxy,
@@ -141,7 +141,7 @@ impl Behind {
         }
     }
 
-    /// A new process makes one tick; none where it died at the stop.
+    /// Runs one tick in a new process. `None` if the process died at the stop.
     async fn tick(&self, stop: Option<Stop>, at: Timestamp) -> Option<health::Summary> {
         let name = self.proxy.count(stop);
         let aws = self
@@ -162,10 +162,10 @@ impl Behind {
     }
 }
 
-/// Breaks a connection, kills the run that finds it at every call, lets others follow, mends it, and kills the run that closes the breaker
-/// and the one that tells of it in the same way.
+/// Breaks a connection and kills the run that detects it, once at each of its calls. Then repairs the
+/// connection and kills the run that closes the breaker and the run that notifies in the same way.
 #[tokio::test]
-async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
+async fn a_health_run_that_dies_anywhere_repeats_at_most_one_mail() {
     let mut died = 0;
     let mut twice = 0;
     for when in [When::Before, When::Lost, When::After] {
@@ -179,7 +179,7 @@ async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
                 .connectwise
                 .set_faults(json!({ "keys": "revoked" }))
                 .await;
-            // Longer than any lease.
+            // Longer than any lease lasts.
             now = after(now, 1200);
             lane.due
                 .bring_forward(&partner(), Task::Health, now)

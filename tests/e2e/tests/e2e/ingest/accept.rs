@@ -1,4 +1,4 @@
-//! The door: who is let in, and what is said to the others.
+//! The webhook endpoint: what it accepts, and its answer to everything else.
 
 use std::io::Write as _;
 
@@ -15,10 +15,10 @@ use serde_json::json;
 const CLOUD_EVENT: &str = "application/cloudevents+json";
 
 #[tokio::test]
-async fn an_unknown_source_a_wrong_signature_and_a_disabled_source_get_the_same_answer() {
+async fn all_authentication_failures_get_the_same_answer() {
     let env = TestEnvironment::new().await;
     let disabled = "src_disabled000005bri6j9iu4uxj";
-    // Made by set-up, and deleted since.
+    // A valid id whose source was deleted.
     let deleted = "src_deleted000000s42w5xg5ju8br";
     let document = SourceDocument {
         partner: Some(partner()),
@@ -65,7 +65,7 @@ async fn an_unknown_source_a_wrong_signature_and_a_disabled_source_get_the_same_
 }
 
 #[tokio::test]
-async fn invented_ids_cost_no_call_and_push_no_source_out_of_the_cache() {
+async fn forged_source_ids_cause_no_call_and_no_cache_eviction() {
     let env = TestEnvironment::new().await;
     let proxy = env.proxy().await;
     let config = ingest::Config {
@@ -92,7 +92,7 @@ async fn invented_ids_cost_no_call_and_push_no_source_out_of_the_cache() {
             .count()
     };
     assert_eq!(post(SOURCE, SECRET, 0).await, 202);
-    // The keys that prove ids, and the source's document.
+    // The keys of source ids, and the source's document.
     assert_eq!(reads(), 2);
     for n in 0..1100 {
         let invented = format!("src_{n:026}");
@@ -101,14 +101,15 @@ async fn invented_ids_cost_no_call_and_push_no_source_out_of_the_cache() {
     assert_eq!(reads(), 2);
     assert_eq!(post(SOURCE, SECRET, 2).await, 202);
     assert_eq!(reads(), 2);
-    // A wrong signature has the document read again, once in a while; it is no other for an id that was deleted.
+    // A wrong signature makes ingest read the document again, at most every 30 seconds, also for a
+    // deleted source.
     assert_eq!(post(SOURCE, THIRD_SECRET, 3).await, 401);
     assert_eq!(post(SOURCE, THIRD_SECRET, 4).await, 401);
     assert_eq!(reads(), 3);
 }
 
 #[tokio::test]
-async fn the_good_events_of_a_batch_are_queued_and_the_others_named() {
+async fn valid_events_of_a_batch_are_queued_and_others_reported() {
     let env = TestEnvironment::new().await;
     let with = |pointer: &str, value: serde_json::Value| {
         let mut event = event("alert.raised", "e2", "a2", 0);
@@ -146,7 +147,7 @@ async fn the_good_events_of_a_batch_are_queued_and_the_others_named() {
         rejected,
         [(1, "[1].data.kind"), (2, "[2]"), (4, "[4].data.tenant")]
     );
-    // Two events, and a report for the partner.
+    // Two events, and one report of rejected events.
     assert!(
         said["rejected"][0]["detail"]
             .as_str()
@@ -154,7 +155,7 @@ async fn the_good_events_of_a_batch_are_queued_and_the_others_named() {
             .contains("toaster")
     );
     assert_eq!(env.queue.count().await, 3);
-    // Of a batch without a good event nothing is taken, and all are named.
+    // A batch without a valid event is refused, and each event is reported.
     let batch = json!([5, with("/data/kind", "toaster".into())]).to_string();
     let response = env
         .source
@@ -174,13 +175,13 @@ async fn the_good_events_of_a_batch_are_queued_and_the_others_named() {
 }
 
 #[tokio::test]
-async fn rejected_events_are_counted_once_for_the_partner_and_the_operator() {
+async fn rejected_events_are_counted_once() {
     let mut env = TestEnvironment::new().await;
     let now = Timestamp::now();
     let mut bad = event("alert.raised", "e1", "a1", 0);
     bad["data"]["kind"] = "<i>toaster".into();
     let batch = json!([bad, event("alert.raised", "e2", "a2", 0), 5]).to_string();
-    // The sender repeats it, with the same id.
+    // The sender retries with the same id.
     for _ in 0..2 {
         let request = signed(SOURCE, SECRET, CLOUD_EVENT, batch.as_bytes(), now);
         let response = env.source.ingest.handle_at(request, now).await;
@@ -203,7 +204,7 @@ async fn rejected_events_are_counted_once_for_the_partner_and_the_operator() {
     let page = browser.get("/setup").await.expect(200);
     assert!(page.text.contains("3 alerts of"), "{}", page.text);
     assert!(!page.text.contains("<i>toaster"), "{}", page.text);
-    // A week later nobody has to look at it any more.
+    // After a week the count is not shown any more.
     let later = now + SignedDuration::from_hours(7 * 24 + 1);
     assert!(
         env.config
@@ -215,7 +216,7 @@ async fn rejected_events_are_counted_once_for_the_partner_and_the_operator() {
 }
 
 #[tokio::test]
-async fn the_largest_batch_is_queued_whole_and_a_larger_one_is_told_so() {
+async fn the_largest_batch_is_queued_and_a_larger_one_refused() {
     let env = TestEnvironment::new().await;
     let batch = |events: usize| {
         let events = (0..events).map(|n| {
@@ -248,7 +249,7 @@ async fn the_largest_batch_is_queued_whole_and_a_larger_one_is_told_so() {
 }
 
 #[tokio::test]
-async fn a_compressed_body_a_byte_order_mark_and_data_in_base64_are_read() {
+async fn gzip_byte_order_mark_and_base64_data_are_accepted() {
     let env = TestEnvironment::new().await;
     let good = event("alert.raised", "e1", "a1", 0);
     let pack = |body: &[u8]| {
@@ -300,7 +301,7 @@ async fn a_compressed_body_a_byte_order_mark_and_data_in_base64_are_read() {
 }
 
 #[tokio::test]
-async fn what_no_ticket_needs_costs_none() {
+async fn irrelevant_events_create_no_ticket() {
     let mut env = TestEnvironment::new().await;
     let mut odd = event("alert.raised", "e1", "a1", 0);
     odd["time"] = "yesterday".into();
@@ -337,7 +338,7 @@ async fn what_no_ticket_needs_costs_none() {
         words,
         "![a] (https://evil.example/p.png)\n< script>\nSeverity: low"
     );
-    // The same alert in another spelling.
+    // The same alert with another spelling of its id.
     let mut resolved = event("alert.resolved", "e2", "Z\u{fc}rich\u{ad}", 60);
     resolved["time"] = (Timestamp::now() + SignedDuration::from_secs(60))
         .to_string()
@@ -348,7 +349,7 @@ async fn what_no_ticket_needs_costs_none() {
 }
 
 #[tokio::test]
-async fn a_batch_of_more_than_ten_is_queued_whole() {
+async fn a_batch_of_more_than_ten_events_is_queued() {
     let env = TestEnvironment::new().await;
     let batch: Vec<_> = (0..23)
         .map(|n| event("alert.raised", "e1", &format!("a{n}"), 0))
@@ -368,7 +369,7 @@ async fn a_batch_of_more_than_ten_is_queued_whole() {
 }
 
 #[tokio::test]
-async fn without_the_queue_nothing_is_accepted() {
+async fn nothing_is_accepted_without_the_queue() {
     let env = TestEnvironment::new().await;
     let config = ingest::Config {
         queue_url: format!("{}-gone", env.queue.url),
@@ -392,7 +393,7 @@ async fn without_the_queue_nothing_is_accepted() {
 const NEW_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const THIRD_SECRET: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
 
-/// Puts the source's document with these secrets in place.
+/// Replaces the source's document by one with these secrets.
 async fn rotate(env: &TestEnvironment, secrets: &[(&str, Option<Timestamp>)]) {
     let secret = |&(value, not_after): &(&str, _)| SigningSecret {
         value: Secret::new(value),
@@ -418,13 +419,13 @@ async fn post_at(env: &TestEnvironment, secret: &str, at: Timestamp) -> i64 {
 }
 
 #[tokio::test]
-async fn a_rotation_refuses_nobody_who_signs_with_a_live_secret() {
+async fn every_valid_secret_is_accepted_during_a_rotation() {
     let env = TestEnvironment::new().await;
     let begun = Timestamp::now();
     let after = |seconds| begun + SignedDuration::from_secs(seconds);
     assert_eq!(post_at(&env, SECRET, begun).await, 202);
     rotate(&env, &[(SECRET, Some(after(600))), (NEW_SECRET, None)]).await;
-    // The door remembers the old document, and nobody has to wait until it forgets.
+    // Ingest has cached the old document. The new secret works at once.
     for second in 1..=60 {
         assert_eq!(post_at(&env, NEW_SECRET, after(second)).await, 202);
         assert_eq!(post_at(&env, SECRET, after(second)).await, 202);
@@ -444,7 +445,7 @@ async fn a_rotation_refuses_nobody_who_signs_with_a_live_secret() {
 }
 
 #[tokio::test]
-async fn a_wrong_signature_has_the_secret_read_again_at_most_every_30_seconds() {
+async fn a_wrong_signature_rereads_the_secret_every_30_seconds() {
     let env = TestEnvironment::new().await;
     let begun = Timestamp::now();
     let after = |seconds| begun + SignedDuration::from_secs(seconds);

@@ -1,4 +1,4 @@
-//! What SQS can do to the door: whatever it is, a 202 is never said of what was perhaps not taken.
+//! Failures of SQS seen by `ingest`: it never answers 202 for an event that may not be on the queue.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,25 +13,26 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the queue does with a call that it has read whole.
+/// What the queue does with a complete call.
 #[derive(Debug, Clone, Copy)]
 enum Sqs {
     Takes,
-    /// Takes all, after so long.
+    /// Accepts all messages after a delay.
     TakesAfter(Duration),
-    /// Takes all but one, and says so.
+    /// Accepts all but one message and reports that one.
     RefusesOne,
-    /// The same at the first call, and takes all at the next.
+    /// Reports one message at the first call and accepts all at the next.
     RefusesOneOnce,
     Answers(u16, &'static str),
-    /// Perhaps takes it, and hangs up without a word.
+    /// Closes the connection without an answer.
     HangsUp,
-    /// Hangs up amid its answer.
+    /// Closes the connection in the middle of its answer.
     HangsUpAmid,
     SaysNothing,
 }
 
-/// A server that is both Secrets Manager, with one good source, and this queue. Bytes over TCP, so that it can break off.
+/// A server that acts as Secrets Manager with one source and as the queue. It writes bytes to a socket,
+/// so that it can break off.
 struct Stub {
     url: String,
     calls: Arc<AtomicUsize>,
@@ -51,7 +52,7 @@ impl Stub {
         Self { url, calls }
     }
 
-    /// The door before this stub gets a batch of so many events.
+    /// Posts a batch of so many events to an `ingest` that uses this stub.
     async fn post(&self, events: usize) -> ApiGatewayV2httpResponse {
         let aws = sdk_config(&Account {
             region: "us-east-1".into(),
@@ -120,7 +121,7 @@ async fn serve(mut stream: TcpStream, sqs: Sqs, calls: Arc<AtomicUsize>) {
         let all: Vec<_> = entries.iter().map(took).collect();
         match sqs {
             Sqs::RefusesOneOnce if !is_first => {
-                // Only what was refused comes again.
+                // Only the reported message is sent again.
                 assert_eq!(entries.len(), 1);
                 write(&mut stream, 200, &json!({ "Successful": all }).to_string()).await;
             }
@@ -167,8 +168,8 @@ fn not_taken(response: &ApiGatewayV2httpResponse, what: &str) {
 }
 
 #[tokio::test]
-async fn what_sqs_perhaps_did_not_take_is_a_503() {
-    // A call that may mend itself is tried three times in all, a message of a call four times.
+async fn an_uncertain_sqs_send_is_a_503() {
+    // A failing call is tried three times in all, a reported message four times.
     let cases = [
         (Sqs::Answers(500, r#"{"__type":"InternalError"}"#), 3),
         (Sqs::Answers(503, ""), 3),
@@ -204,7 +205,7 @@ async fn what_sqs_perhaps_did_not_take_is_a_503() {
 }
 
 #[tokio::test]
-async fn an_sqs_that_says_nothing_is_a_503_before_the_function_is_ended() {
+async fn a_silent_sqs_is_a_503_before_the_deadline() {
     let begun = Instant::now();
     let stub = Stub::start(Sqs::SaysNothing).await;
     not_taken(&stub.post(1).await, "says nothing");
@@ -216,10 +217,10 @@ async fn an_sqs_that_says_nothing_is_a_503_before_the_function_is_ended() {
 }
 
 #[tokio::test]
-async fn an_sqs_that_is_slow_at_each_call_is_a_503_before_the_function_is_ended() {
+async fn a_slow_sqs_is_a_503_before_the_deadline() {
     let begun = Instant::now();
     let stub = Stub::start(Sqs::TakesAfter(Duration::from_millis(3500))).await;
-    // More calls than are made at once.
+    // More calls than run concurrently.
     not_taken(&stub.post(700).await, "slow");
     assert!(
         begun.elapsed() < Duration::from_secs(10),
@@ -229,7 +230,7 @@ async fn an_sqs_that_is_slow_at_each_call_is_a_503_before_the_function_is_ended(
 }
 
 #[tokio::test]
-async fn without_any_connection_to_aws_the_answer_is_a_503() {
+async fn no_connection_to_aws_is_a_503() {
     let mut stub = Stub::start(Sqs::Takes).await;
     let closed = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     stub.url = format!("http://{}", closed.local_addr().unwrap());

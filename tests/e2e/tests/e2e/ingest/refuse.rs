@@ -1,4 +1,5 @@
-//! Every way in which a request can be wrong: the right answer, which says what to mend, and nothing on the queue.
+//! Every kind of invalid request gets the right status and a detail that says what to fix, and puts
+//! nothing on the queue.
 
 use crate::environment::{SECRET, SOURCE, TestEnvironment, answer, event, signed};
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 const EVENT: &str = "application/cloudevents+json";
 const BATCH: &str = "application/cloudevents-batch+json";
 
-/// Sends it, and checks the answer: its status, its form, and what its detail begins with.
+/// Sends a request and checks the answer's status, its form and the start of its detail.
 async fn refused(
     env: &TestEnvironment,
     what: &str,
@@ -34,7 +35,7 @@ async fn refused(
     assert!(body.to_string().len() < 1500, "{what}: {body}");
 }
 
-/// Checks that the queue holds reports of rejected events and nothing else.
+/// Asserts that the queue has only reports of rejected events.
 async fn has_only_reports(env: &TestEnvironment) {
     loop {
         let (event, messages) = env.queue.receive().await;
@@ -52,7 +53,7 @@ fn good() -> String {
     event("alert.raised", "e1", "a1", 0).to_string()
 }
 
-/// A request with these headers, signed over just these.
+/// A request with this id and timestamp, signed correctly.
 fn with_headers(id: &str, timestamp: &str) -> ApiGatewayV2httpRequest {
     let body = good();
     let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(&SECRET[6..]).unwrap());
@@ -180,7 +181,7 @@ async fn a_wrong_signature_timestamp_or_id_is_a_401() {
     }
     println!("{count} of {count} refused with a 401");
     assert_eq!(env.queue.count().await, 0);
-    // What was refused was refused for what was wrong with it.
+    // The corrected requests are accepted.
     for right in [
         right(),
         with_headers(&"x".repeat(256), &(seconds - 300).to_string()),
@@ -194,7 +195,7 @@ async fn a_wrong_signature_timestamp_or_id_is_a_401() {
     assert_eq!(env.queue.count().await, 3);
 }
 
-/// The event in which this member is `a…b` with these escapes between.
+/// An event whose member is `a…b` with these escapes in the middle.
 fn with_text(event: &Value, pointer: &str, escapes: &str) -> String {
     let mut body = event.clone();
     let (parent, name) = pointer.rsplit_once('/').unwrap();
@@ -209,9 +210,9 @@ fn with(pointer: &str, value: Value) -> String {
     body.to_string()
 }
 
-/// What no ticket needs, in an event that is signed and good: it is queued all the same.
+/// A lone surrogate in a member that no ticket needs: the event is queued.
 #[tokio::test]
-async fn half_a_surrogate_pair_costs_an_alert_only_in_an_id() {
+async fn a_lone_surrogate_is_refused_only_in_an_id() {
     let env = TestEnvironment::new().await;
     let event = event("alert.raised", "e1", "a1", 0);
     let texts = TEXTS.map(|text| format!("/data/{text}"));
@@ -235,12 +236,12 @@ const UNFIT: [&str; 6] = [
 ];
 
 #[tokio::test]
-async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
+async fn an_invalid_body_is_a_4xx_that_names_the_field() {
     let env = TestEnvironment::new().await;
     let bytes = |text: &str| text.as_bytes().to_vec();
     let twice =
         |before: &str, more: &str| bytes(&good().replacen(before, &format!("{more}{before}"), 1));
-    // Of one text: another one's time may have a digit less.
+    // From one text: the time of another may be one digit shorter.
     let mut cut = good();
     cut.pop();
     let batch = |events: &[String]| bytes(&format!("[{}]", events.join(",")));
@@ -438,7 +439,7 @@ async fn a_wrong_body_is_a_4xx_that_says_what_to_mend() {
 }
 
 #[tokio::test]
-async fn a_character_that_sqs_refuses_never_reaches_it_in_a_text() {
+async fn characters_that_sqs_refuses_are_replaced() {
     let env = TestEnvironment::new().await;
     let mut event = event("alert.raised", "e1", "a1", 0);
     for text in TEXTS {
@@ -463,7 +464,7 @@ async fn a_character_that_sqs_refuses_never_reaches_it_in_a_text() {
 }
 
 #[tokio::test]
-async fn the_largest_body_with_the_longest_description_is_taken() {
+async fn the_largest_body_is_accepted() {
     let env = TestEnvironment::new().await;
     let mut event = event("alert.raised", "e1", "a1", 0);
     event["data"]["description"] = "".into();

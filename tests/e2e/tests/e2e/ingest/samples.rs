@@ -1,4 +1,4 @@
-//! The payloads in `events/`: each is what it claims to be, and each does what its name says.
+//! The sample payloads in `events/`: each has the format and the effect that its name says.
 
 use crate::environment::{SECRET, TENANT, TestEnvironment, key, partner};
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
@@ -42,7 +42,7 @@ fn door() -> SourcePolicy {
 }
 
 #[test]
-fn every_webhook_body_is_one_that_the_door_takes() {
+fn every_sample_webhook_is_accepted() {
     let now = Timestamp::now();
     let times = Times {
         sent_at: now,
@@ -60,7 +60,7 @@ fn every_webhook_body_is_one_that_the_door_takes() {
 }
 
 #[tokio::test]
-async fn every_gateway_payload_has_its_body_rightly_signed_and_is_too_old_by_now() {
+async fn sample_gateway_payloads_are_signed_and_expired() {
     let env = TestEnvironment::new().await;
     for (name, body, payload) in WEBHOOKS {
         let request: ApiGatewayV2httpRequest = serde_json::from_str(payload).unwrap();
@@ -89,14 +89,14 @@ fn batch(text: &str) -> (SqsEvent, Invocation) {
     )
 }
 
-/// Which messages the answer names, as Lambda writes it.
+/// The function's answer as Lambda serializes it.
 async fn failures(env: &TestEnvironment, text: &str) -> Value {
     let (event, invocation) = batch(text);
     serde_json::to_value(env.worker.app.handle(event, &invocation).await).unwrap()
 }
 
 #[tokio::test]
-async fn the_good_batch_becomes_two_tickets() {
+async fn the_sample_batch_becomes_two_tickets() {
     let env = TestEnvironment::new().await;
     let answer = failures(&env, include_str!("../../../../../events/sqs-good.json")).await;
     assert_eq!(answer.to_string(), r#"{"batchItemFailures":[]}"#);
@@ -104,7 +104,7 @@ async fn the_good_batch_becomes_two_tickets() {
 }
 
 #[tokio::test]
-async fn the_partial_failure_names_the_alert_that_another_worker_holds() {
+async fn the_partial_failure_sample_names_the_claimed_alert() {
     let env = TestEnvironment::new().await;
     hold(&env, &key(TENANT, "sample-held")).await;
     let sample = include_str!("../../../../../events/sqs-partial-failure.json");
@@ -117,7 +117,7 @@ async fn the_partial_failure_names_the_alert_that_another_worker_holds() {
 }
 
 #[tokio::test]
-async fn the_poison_is_parked_and_its_mate_becomes_a_ticket() {
+async fn the_poison_sample_goes_to_the_dead_letter_queue() {
     let env = TestEnvironment::new().await;
     let answer = failures(&env, include_str!("../../../../../events/sqs-poison.json")).await;
     assert_eq!(answer.to_string(), r#"{"batchItemFailures":[]}"#);
@@ -125,7 +125,7 @@ async fn the_poison_is_parked_and_its_mate_becomes_a_ticket() {
     assert_eq!(env.dead_letter_queue.count().await, 2);
 }
 
-/// Writes a record whose claim another worker holds for a minute.
+/// Writes a record that another worker has claimed for a minute.
 async fn hold(env: &TestEnvironment, key: &AlertKey) {
     let record = Record::new(key.clone());
     let id = ClaimId::parse("another-worker-0").unwrap();

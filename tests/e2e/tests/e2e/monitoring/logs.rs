@@ -1,4 +1,4 @@
-//! The log: each line is one JSON object, whatever stands in the ids, so that nobody outside can forge a line.
+//! The log: each line is one JSON object whatever the ids contain, so that a sender cannot forge a line.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// What was logged.
+/// The captured log.
 #[derive(Clone, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -24,12 +24,12 @@ impl io::Write for Log {
 }
 
 impl Log {
-    /// A subscriber of the very form that the functions log in, and what it writes to.
+    /// A subscriber with the functions' own log format, and the log that it writes to.
     fn start() -> (Self, tracing::Dispatch) {
         Self::start_at("debug")
     }
 
-    /// The same from this level on; deployed functions have `info`.
+    /// The same with a lowest level. Deployed functions use `info`.
     pub(crate) fn start_at(level: &str) -> (Self, tracing::Dispatch) {
         let log = Self::default();
         let writer = log.clone();
@@ -37,12 +37,12 @@ impl Log {
         (log, tracing::Dispatch::new(subscriber))
     }
 
-    /// All that was written.
+    /// The whole text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 
-    /// The lines; each must be one object of its own, with a level and a time.
+    /// The lines. Asserts that each is one JSON object with a level and a time.
     pub(crate) fn lines(&self) -> Vec<Value> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         assert!(text.is_empty() || text.ends_with('\n'));
@@ -62,7 +62,7 @@ impl Log {
 
 proptest! {
     #[test]
-    fn an_event_of_any_texts_is_one_line(texts in prop::collection::vec(prop_oneof![any::<String>(), "[\\x00-\\x1f\"\\\\{}a]{0,20}"], 4)) {
+    fn an_event_with_any_text_is_one_log_line(texts in prop::collection::vec(prop_oneof![any::<String>(), "[\\x00-\\x1f\"\\\\{}a]{0,20}"], 4)) {
         let (log, dispatch) = Log::start();
         tracing::dispatcher::with_default(&dispatch, || {
             let span = tracing::info_span!("alert", alert.key = %texts[0], attempt = 1, ticket.id = tracing::field::Empty);
@@ -79,7 +79,7 @@ proptest! {
     }
 }
 
-/// What the door lets through and a careless log would break at.
+/// Texts that ingest accepts and that would break a careless log.
 const HOSTILE: [&str; 4] = [
     r#"a","level":"ERROR","x":"#,
     r#"\n{"level":"ERROR"}"#,
@@ -89,7 +89,7 @@ const HOSTILE: [&str; 4] = [
 const FORGED: &str = "src_x\n{\"timestamp\":\"\",\"level\":\"ERROR\",\"message\":\"forged\"}\n";
 
 #[tokio::test]
-async fn the_functions_log_one_object_a_line_whatever_the_ids() {
+async fn hostile_ids_forge_no_log_line() {
     let mut env = TestEnvironment::new().await;
     let (log, dispatch) = Log::start();
     let _guard = tracing::dispatcher::set_default(&dispatch);

@@ -1,4 +1,4 @@
-//! What is counted, by the names that alarms and the dashboard know.
+//! The metrics, by the names that the alarms and the dashboard use.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -10,7 +10,7 @@ use metrics::{
 };
 use serde_json::json;
 
-/// Sums of counts, and the largest of what was measured. It sees one thread, on which its test runs alone.
+/// Sums of counters and maxima of histograms. It records only its own test's thread.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Counts(Arc<Mutex<BTreeMap<String, f64>>>);
 
@@ -84,7 +84,7 @@ impl Recorder for Counts {
 }
 
 #[tokio::test]
-async fn what_is_decided_is_counted_once() {
+async fn each_decision_is_counted_once() {
     let counts = Counts::default();
     let _guard = metrics::set_default_local_recorder(&counts);
     let mut env = TestEnvironment::new().await;
@@ -122,7 +122,7 @@ async fn what_is_decided_is_counted_once() {
     let now = jiff::Timestamp::now();
     env.schedule.make_health_due(now).await;
     let (health, at) = (env.health(), minute(after(now, 1)));
-    // On the heap: all of these futures together are larger than a test's stack likes.
+    // Boxed: these futures together are too large for a test's stack.
     Box::pin(health.handle(json!({}), &at)).await.unwrap();
     env.schedule.make_due(now).await;
     let app = env.reconcile();

@@ -1,4 +1,4 @@
-//! Ticketbridge's own trouble, and what its operator is told of it.
+//! Ticketbridge's own incidents, and the mails that its operator gets.
 
 use domain::EmailAddress;
 use domain::pipeline::{PipelineIssue, Schedule, issues};
@@ -21,7 +21,7 @@ fn health(env: &TestEnvironment, mail_from: &str) -> health::App {
     health::App::build(&config, &env.aws).unwrap()
 }
 
-/// A tick at a time, with reconcile's own just before.
+/// One tick of health, just after one of reconcile.
 async fn tick(env: &TestEnvironment, app: &health::App, at: Timestamp) {
     let reconciled = env.config.ticked(Schedule::Reconcile, at);
     reconciled.await.unwrap();
@@ -41,7 +41,7 @@ const STILL: &str = "Ticketbridge test: something is still wrong";
 const OVER: &str = "Ticketbridge test: all is well again";
 
 #[tokio::test]
-async fn the_operator_is_told_once_reminded_daily_and_told_when_it_is_over() {
+async fn the_operator_is_notified_reminded_daily_and_told_of_the_end() {
     let mut env = TestEnvironment::new().await;
     let (app, now) = (health(&env, MAIL_FROM), Timestamp::now());
     let at = |minutes: i64| now + SignedDuration::from_mins(minutes);
@@ -66,7 +66,7 @@ async fn the_operator_is_told_once_reminded_daily_and_told_when_it_is_over() {
     tick(&env, &app, at(1442)).await;
     assert_eq!(notified(&env).await, [WRONG, STILL]);
 
-    // Closings that are stopped are another trouble: it is told of at once.
+    // Held closings are another incident, which is notified at once.
     let held = env.config.happened(OperatorEvent::ClosingsHeld, at(1443));
     held.await.unwrap();
     tick(&env, &app, at(1443)).await;
@@ -85,7 +85,7 @@ async fn the_operator_is_told_once_reminded_daily_and_told_when_it_is_over() {
 }
 
 #[tokio::test]
-async fn two_ticks_at_once_tell_the_operator_once_and_a_mail_that_fails_is_sent_by_the_next() {
+async fn concurrent_ticks_notify_the_operator_once() {
     let mut env = TestEnvironment::new().await;
     env.queue.send("no message of ours").await;
     env.worker.work().await;
@@ -108,7 +108,7 @@ async fn two_ticks_at_once_tell_the_operator_once_and_a_mail_that_fails_is_sent_
 }
 
 #[tokio::test]
-async fn a_schedule_that_does_not_run_is_missed_by_the_other_one() {
+async fn each_schedule_detects_that_the_other_stopped() {
     let env = TestEnvironment::new().await;
     let (app, now) = (health(&env, MAIL_FROM), Timestamp::now());
     tick(&env, &app, now).await;
@@ -121,7 +121,7 @@ async fn a_schedule_that_does_not_run_is_missed_by_the_other_one() {
     alone(11).await;
     assert_eq!(notified(&env).await, [WRONG]);
 
-    // The other way round, a count and the log are all that reconcile has.
+    // The other way round, reconcile can only count and log.
     let counts = Counts::default();
     let _guard = metrics::set_default_local_recorder(&counts);
     let reconcile = env.reconcile();
@@ -134,11 +134,11 @@ async fn a_schedule_that_does_not_run_is_missed_by_the_other_one() {
 }
 
 #[tokio::test]
-async fn an_event_that_comes_back_again_and_again_is_told_of_by_its_age() {
+async fn an_event_that_keeps_returning_is_notified_by_its_age() {
     let mut env = TestEnvironment::new().await;
     let counts = Counts::default();
     let _guard = metrics::set_default_local_recorder(&counts);
-    // Creates of unknown outcome: their messages wait until ConnectWise has settled.
+    // Creates with unknown outcome: their messages wait until the settling time has passed.
     env.connectwise
         .set_faults(json!({ "error_rate": 1.0 }))
         .await;
@@ -169,17 +169,17 @@ async fn an_event_that_comes_back_again_and_again_is_told_of_by_its_age() {
 }
 
 #[tokio::test]
-async fn the_oldest_of_what_is_unfinished_is_remembered_until_it_is_seen_no_more() {
+async fn the_oldest_unfinished_event_is_tracked_until_it_is_done() {
     let env = TestEnvironment::new().await;
     let now: Timestamp = "2026-11-22T07:30:00Z".parse().unwrap();
     let at = |minutes: i64| now + SignedDuration::from_mins(minutes);
     for (sent, seen, kept) in [
         (-20, 0, -20),
-        // A younger one says nothing while the older one is about.
+        // A younger event does not count while the older one is unfinished.
         (-12, 5, -20),
         (-20, 10, -20),
         (-15, 24, -20),
-        // Nobody has seen the older one for a quarter of an hour: it is done.
+        // The older event was not seen for 15 minutes: it counts as done.
         (-12, 26, -12),
     ] {
         env.config

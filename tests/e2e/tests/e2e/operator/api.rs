@@ -22,7 +22,7 @@ async fn get_json(env: &TestEnvironment, path: &str) -> Value {
     got.expect(200).json()
 }
 
-/// A env whose partner has this source.
+/// An environment whose partner has a source.
 async fn environment_with_source() -> (TestEnvironment, Value) {
     let env = TestEnvironment::new().await;
     let name = json!({ "name": "Northwind IT" });
@@ -32,7 +32,7 @@ async fn environment_with_source() -> (TestEnvironment, Value) {
     (env, source.expect(201).json())
 }
 
-/// An event at the door of an environment that remembers nothing, at a time.
+/// Posts an event at a time to an `ingest` with empty caches. Returns the status.
 async fn post_from(env: &TestEnvironment, source: &Value, secret: &Value, at: Timestamp) -> i64 {
     post_event_from(
         env,
@@ -69,7 +69,7 @@ fn path_of(source: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_partner_is_made_once_and_changed_by_who_saw_what_it_is() {
+async fn a_partner_is_created_once_and_updated_by_version() {
     let env = TestEnvironment::new().await;
     let put =
         async |desired: Value, status| put_partner(&env, &desired).await.expect(status).json();
@@ -108,7 +108,7 @@ async fn a_partner_is_made_once_and_changed_by_who_saw_what_it_is() {
 }
 
 #[tokio::test]
-async fn partners_are_listed_a_page_at_a_time() {
+async fn partners_are_listed_by_page() {
     let env = TestEnvironment::new().await;
     for name in ["alpha", "beta", "gamma"] {
         let path = format!("/v1/operator/partners/{name}");
@@ -148,7 +148,7 @@ async fn partners_are_listed_a_page_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_partner_that_is_switched_off_is_out_and_its_alerts_wait() {
+async fn a_disabled_partner_is_signed_out_and_its_alerts_block() {
     let mut env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let put = async |env: &TestEnvironment, enabled: bool| {
@@ -169,7 +169,7 @@ async fn a_partner_that_is_switched_off_is_out_and_its_alerts_wait() {
     assert!(env.connectwise.calls().await.is_empty());
 
     let before = Timestamp::now();
-    // Again, and after a process that died between its two writes: the partner is on, its connection does not know.
+    // The same after a process died between its two writes: the partner is enabled, its connection not yet.
     let read = env.access.partner(&partner()).await.unwrap();
     let on = read.value.unwrap().switched(true, before);
     let saved = env.access.save_partner(&partner(), &on, read.version).await;
@@ -209,7 +209,7 @@ async fn a_partner_that_is_switched_off_is_out_and_its_alerts_wait() {
 }
 
 #[tokio::test]
-async fn a_link_opens_the_page_once_and_within_its_hours() {
+async fn a_link_opens_the_page_once_and_before_it_expires() {
     let env = TestEnvironment::new().await;
     let path = format!("{PARTNER}/links");
     env.setup
@@ -266,7 +266,7 @@ async fn a_link_opens_the_page_once_and_within_its_hours() {
 }
 
 #[tokio::test]
-async fn of_many_who_exchange_a_link_at_once_one_comes_in() {
+async fn only_one_of_many_concurrent_exchanges_of_a_link_wins() {
     let env = TestEnvironment::new().await;
     put_partner(&env, &json!({ "name": "Northwind" }))
         .await
@@ -288,7 +288,7 @@ async fn of_many_who_exchange_a_link_at_once_one_comes_in() {
 }
 
 #[tokio::test]
-async fn a_source_posts_with_the_secret_that_is_told_once() {
+async fn a_source_posts_with_the_secret_shown_once() {
     let (env, source) = environment_with_source().await;
     let now = Timestamp::now();
     let secret = source["secret"].as_str().unwrap();
@@ -349,7 +349,7 @@ async fn a_source_posts_with_the_secret_that_is_told_once() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_rotated_holds_a_day_longer() {
+async fn a_rotated_secret_is_valid_for_another_day() {
     let (env, source) = environment_with_source().await;
     let now = Timestamp::now();
     let path = format!("{}/secret", path_of(&source));
@@ -372,7 +372,7 @@ async fn a_secret_that_is_rotated_holds_a_day_longer() {
     ] {
         assert_eq!(posted(secret, at).await, status, "{at}");
     }
-    // Twice within a day: the oldest ends at once, and that is said.
+    // Two rotations within a day: the oldest secret ends at once, and the answer says so.
     let third = rotate(Value::Null).await.expect(200).json();
     assert_eq!(third["ended_now"], 1);
     for (secret, status) in [
@@ -385,7 +385,7 @@ async fn a_secret_that_is_rotated_holds_a_day_longer() {
 }
 
 #[tokio::test]
-async fn rotations_at_once_lose_no_secret_that_was_told() {
+async fn concurrent_rotations_lose_no_secret() {
     let (env, source) = environment_with_source().await;
     let path = format!("{}/secret", path_of(&source));
     let mut rotations = JoinSet::new();
@@ -402,7 +402,7 @@ async fn rotations_at_once_lose_no_secret_that_was_told() {
     assert!(!told.is_empty());
     let conflicts = answers.iter().filter(|answer| answer.status == 409).count();
     assert_eq!(told.len() + conflicts, 6, "{answers:?}");
-    // Two hold at once: the newest two that were told.
+    // Two secrets are valid: the newest two that were returned.
     let mut told = told;
     told.sort_by_key(|answer| answer["version"].as_u64());
     let now = Timestamp::now();
@@ -413,11 +413,11 @@ async fn rotations_at_once_lose_no_secret_that_was_told() {
 }
 
 #[tokio::test]
-async fn a_change_that_was_cut_off_is_shown_and_made_by_repeating_it() {
+async fn an_interrupted_source_change_is_completed_by_repeating_it() {
     let (env, source) = environment_with_source().await;
     let now = Timestamp::now();
     let id = SourceId::parse(source["id"].as_str().unwrap()).unwrap();
-    // The list item was taken, and the process died.
+    // The process died after it wrote the list item.
     let read = env.access.source(&id).await.unwrap();
     let taken = store::Source {
         enabled: false,
@@ -441,7 +441,7 @@ async fn a_change_that_was_cut_off_is_shown_and_made_by_repeating_it() {
 }
 
 #[tokio::test]
-async fn what_a_source_cannot_be_is_refused_by_its_field() {
+async fn an_invalid_source_is_refused_with_its_field() {
     let (env, source) = environment_with_source().await;
     let kind = |kind: &str, type_name: &str| json!({ "kind": kind, "category": "operations", "type_name": type_name });
     let kinds = |kinds: &[Value]| json!({ "kinds_added": kinds });
@@ -516,7 +516,7 @@ async fn what_a_source_cannot_be_is_refused_by_its_field() {
 }
 
 #[tokio::test]
-async fn a_source_for_several_partners_names_one_in_each_event() {
+async fn a_shared_source_names_the_partner_in_each_event() {
     let (env, source) = environment_with_source().await;
     let contoso = PartnerId::parse("contoso").unwrap();
     let path = "/v1/operator/partners/contoso";

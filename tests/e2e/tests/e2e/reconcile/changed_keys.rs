@@ -1,4 +1,5 @@
-//! What waited for something in ConnectWise goes on once it is there, and newer keys are known.
+//! Alerts that were blocked by something in ConnectWise continue once it exists, and reconcile learns of
+//! newer keys.
 
 use crate::environment::{PARTNER, TENANT, TestEnvironment, after, event, key, partner, settings};
 use domain::breaker::Breaker;
@@ -10,7 +11,7 @@ async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
     record.blocked.map(|blocked| blocked.reason)
 }
 
-/// Secrets Manager's name for the keys that are stored.
+/// Secrets Manager's version of the stored keys.
 async fn stored_version(env: &TestEnvironment) -> String {
     let secrets = aws_sdk_secretsmanager::Client::new(&env.aws);
     let get = secrets.get_secret_value();
@@ -23,7 +24,7 @@ async fn breaker(env: &TestEnvironment) -> Breaker {
 }
 
 #[tokio::test]
-async fn what_waits_for_a_board_goes_on_when_the_board_is_there() {
+async fn alerts_blocked_by_a_board_continue_when_it_exists() {
     let env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let mut now = Timestamp::now();
@@ -66,12 +67,12 @@ async fn what_waits_for_a_board_goes_on_when_the_board_is_there() {
 }
 
 #[tokio::test]
-async fn keys_that_were_stored_without_a_word_are_known_after_a_run() {
+async fn reconcile_learns_of_silently_replaced_keys() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let old = stored_version(&env).await;
     env.config.keys_stored(&partner(), &old).await.unwrap();
-    // Set-up dies right after it stored other keys. ConnectWise refuses them.
+    // Set-up dies right after it stores new keys, which ConnectWise refuses.
     env.put_keys("another").await;
     env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
     env.worker.work().await;
@@ -91,7 +92,7 @@ async fn keys_that_were_stored_without_a_word_are_known_after_a_run() {
 }
 
 #[tokio::test]
-async fn whoever_remembers_older_keys_does_not_take_them_for_the_newest() {
+async fn cached_old_keys_do_not_replace_the_newest_version() {
     let env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let tick = async |second| {

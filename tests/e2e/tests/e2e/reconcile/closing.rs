@@ -1,5 +1,5 @@
-//! Alerts that are gone without an event that says so: not in the source's list any more, or not repeated in time. And every list that
-//! proves nothing.
+//! Alerts that count as resolved without an event: they are missing from the source's snapshot, or they
+//! were not repeated in time. Also every snapshot that must not close anything.
 
 use aws_lambda_events::sqs::SqsMessage;
 use domain::SourceId;
@@ -22,7 +22,7 @@ fn from_now(minutes: i64) -> Timestamp {
     Timestamp::now() + SignedDuration::from_mins(minutes)
 }
 
-/// A whole list of the mapped tenant's active alerts, taken so many minutes from now.
+/// A complete snapshot of `TENANT`'s active alerts, taken so many minutes from now.
 fn snapshot(id: &str, minutes: i64, active: &[&str]) -> Value {
     part(id, minutes, active, (1, 1))
 }
@@ -37,7 +37,7 @@ fn part(id: &str, minutes: i64, active: &[&str], (part, parts): (u32, u32)) -> V
     })
 }
 
-/// Raised and received about a quarter of an hour ago: a snapshot that is taken now cannot lag behind that.
+/// Raises alerts 15 minutes ago, so that a snapshot that is taken now does not lag behind them.
 async fn raise(env: &mut TestEnvironment, kind: &str, alerts: &[&str]) {
     for alert in alerts {
         let mut raised = event("alert.raised", &format!("e{alert}"), alert, -300);
@@ -47,7 +47,7 @@ async fn raise(env: &mut TestEnvironment, kind: &str, alerts: &[&str]) {
     env.worker.work().await;
 }
 
-/// One run of reconcile, so many minutes from now, and what comes of it. Returns how many commands it gave.
+/// Runs reconcile so many minutes from now and works off its messages. Returns the number of commands.
 pub(crate) async fn run_reconcile(env: &mut TestEnvironment, minutes: i64) -> usize {
     let at = from_now(minutes);
     env.schedule.make_due(at).await;
@@ -57,7 +57,7 @@ pub(crate) async fn run_reconcile(env: &mut TestEnvironment, minutes: i64) -> us
     summary.commands
 }
 
-/// The alerts whose tickets are open in ConnectWise, by the last letters of their summaries' places.
+/// Those of the alerts whose tickets are open in ConnectWise.
 pub(crate) async fn open_alerts(env: &TestEnvironment, alerts: &[&str]) -> Vec<String> {
     let tickets = env.connectwise.tickets().await;
     let is_open = |alert: &&&str| {
@@ -80,7 +80,7 @@ async fn ticket_of(env: &TestEnvironment, alert: &str) -> Value {
 }
 
 #[tokio::test]
-async fn alerts_that_leave_the_list_close_exactly_their_tickets_and_cyber_alerts_get_a_note() {
+async fn alerts_missing_from_a_snapshot_are_closed() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1", "a2", "a3"]).await;
     raise(&mut env, "ransomware_encryption", &["r0", "r1"]).await;
@@ -105,7 +105,7 @@ async fn alerts_that_leave_the_list_close_exactly_their_tickets_and_cyber_alerts
     }
     let record = env.record("a1").await.unwrap();
     assert!(matches!(record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Us));
-    // The same lists again ask for nothing.
+    // The same snapshots again cause no command.
     let before = env.connectwise.journal().await.len();
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
     let calls = env.connectwise.calls().await.split_off(before);
@@ -116,7 +116,7 @@ async fn alerts_that_leave_the_list_close_exactly_their_tickets_and_cyber_alerts
 }
 
 #[tokio::test]
-async fn a_list_that_proves_nothing_closes_nothing() {
+async fn an_inconclusive_snapshot_closes_nothing() {
     let with = |mut event: Value, member: &str, value: Value| {
         event["data"][member] = value;
         event
@@ -208,9 +208,9 @@ async fn a_list_that_proves_nothing_closes_nothing() {
     }
 }
 
-/// Detected long after it began: its own time says nothing of when a source's list has it.
+/// An alert that began long before it was reported: the receipt counts, not the alert's own time.
 #[tokio::test]
-async fn an_alert_that_was_just_reported_is_not_closed_by_a_snapshot_that_lags() {
+async fn a_lagging_snapshot_does_not_close_a_new_alert() {
     let mut env = TestEnvironment::new().await;
     for alert in ["a0", "a1"] {
         let old = event("alert.raised", &format!("e{alert}"), alert, -7200);
@@ -232,7 +232,7 @@ async fn an_alert_that_was_just_reported_is_not_closed_by_a_snapshot_that_lags()
 }
 
 #[tokio::test]
-async fn empty_snapshots_close_the_last_alerts_after_half_an_hour_or_at_once_with_a_total() {
+async fn empty_snapshots_close_the_last_alerts() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1"]).await;
     for (id, minutes) in [("s1", 0), ("s2", 15)] {
@@ -258,7 +258,7 @@ async fn empty_snapshots_close_the_last_alerts_after_half_an_hour_or_at_once_wit
 }
 
 #[tokio::test]
-async fn an_id_that_a_snapshot_writes_in_another_way_is_counted_and_told() {
+async fn an_id_spelled_differently_in_a_snapshot_is_reported() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1"]).await;
     env.source.post(&snapshot("s1", 0, &["A0", "a1"])).await;
@@ -276,7 +276,7 @@ async fn an_id_that_a_snapshot_writes_in_another_way_is_counted_and_told() {
 }
 
 #[tokio::test]
-async fn a_part_of_a_list_makes_its_partner_due() {
+async fn a_snapshot_part_makes_its_partner_due() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1"]).await;
     assert_eq!(run_reconcile(&mut env, 0).await, 0);
@@ -293,7 +293,7 @@ async fn a_part_of_a_list_makes_its_partner_due() {
 }
 
 #[tokio::test]
-async fn an_alert_that_is_not_repeated_in_time_closes_its_ticket() {
+async fn an_alert_without_heartbeats_is_closed() {
     let mut env = TestEnvironment::new().await;
     for (n, (alert, minutes)) in [("a0", 2), ("a1", 2), ("a2", 60)].into_iter().enumerate() {
         let mut raised = event("alert.raised", &format!("e{n}"), alert, 0);
@@ -306,7 +306,7 @@ async fn an_alert_that_is_not_repeated_in_time_closes_its_ticket() {
     env.source.post(&repeated).await;
     env.worker.work().await;
     assert_eq!(run_reconcile(&mut env, 1).await, 0);
-    // Its end makes the partner due, whenever its own time is.
+    // The end of the alert's time-out makes the partner due, whatever its regular time is.
     let summary = env.schedule.tick(&env.reconcile(), from_now(3)).await;
     assert_eq!(summary.commands, 1, "{summary:?}");
     env.worker.work().await;
@@ -320,7 +320,7 @@ async fn an_alert_that_is_not_repeated_in_time_closes_its_ticket() {
 }
 
 #[tokio::test]
-async fn an_alert_that_waits_and_is_gone_gets_no_ticket() {
+async fn a_blocked_alert_that_was_resolved_gets_no_ticket() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "keys": "revoked" }))
@@ -332,7 +332,7 @@ async fn an_alert_that_waits_and_is_gone_gets_no_ticket() {
     let raised = env.post_and_take(&raised).await;
     env.worker.handle_until_done(raised, 0, 1).await;
     assert_eq!(env.alerts.blocked(&partner()).await.unwrap().len(), 2);
-    // Taken when it cannot lag behind the alerts any more.
+    // Taken late enough not to lag behind the alerts.
     env.source.post_at(11, &snapshot("s1", 11, &["a0"])).await;
     env.worker.work().await;
     env.connectwise.set_faults(json!({ "keys": "ok" })).await;
@@ -348,7 +348,7 @@ async fn an_alert_that_waits_and_is_gone_gets_no_ticket() {
 }
 
 #[tokio::test]
-async fn a_command_is_void_once_its_alert_was_heard_of_again() {
+async fn a_close_command_is_void_after_a_newer_event() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1"]).await;
     env.source.post(&snapshot("s1", 0, &["a0"])).await;
@@ -357,7 +357,7 @@ async fn a_command_is_void_once_its_alert_was_heard_of_again() {
     env.schedule.make_due(at).await;
     assert_eq!(env.schedule.tick(&env.reconcile(), at).await.commands, 1);
     let (commands, receipts) = env.queue.receive().await;
-    // Repeated before the command arrives.
+    // The alert is repeated before the command arrives.
     env.queue.make_visible(&receipts).await;
     let repeated = event("alert.raised", "e9", "a1", 0);
     let repeated = message_of(&repeated);
@@ -372,7 +372,7 @@ async fn a_command_is_void_once_its_alert_was_heard_of_again() {
 }
 
 #[tokio::test]
-async fn a_command_that_comes_twice_is_done_once() {
+async fn a_command_delivered_twice_is_executed_once() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1"]).await;
     env.source.post(&snapshot("s1", 0, &["a0"])).await;
@@ -397,13 +397,13 @@ async fn a_command_that_comes_twice_is_done_once() {
 }
 
 #[tokio::test]
-async fn a_closed_alert_that_is_heard_of_again_has_its_next_ticket() {
+async fn a_closed_alert_that_repeats_gets_its_next_ticket() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1"]).await;
     env.source.post(&snapshot("s1", 0, &["a0"])).await;
     env.worker.work().await;
     assert_eq!(run_reconcile(&mut env, 1).await, 1);
-    // The list was wrong: an update says as much as a raise.
+    // The snapshot was wrong: an update makes the alert active like a raise.
     env.source
         .post(&event("alert.updated", "e9", "a1", 0))
         .await;
@@ -418,12 +418,12 @@ async fn a_closed_alert_that_is_heard_of_again_has_its_next_ticket() {
 }
 
 #[tokio::test]
-async fn what_is_gone_is_closed_though_connectwises_own_list_fails_and_nothing_else_is_asked() {
+async fn closing_needs_no_ticket_list_from_connectwise() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1"]).await;
     env.source.post(&snapshot("s1", 0, &["a0"])).await;
     env.worker.work().await;
-    // Three pages: the others are of alerts that nobody knows any more.
+    // Three pages: the other tickets belong to unknown alerts.
     let ticket_ref = |n: u32| format!("tb1-{:016x}-{n:032x}-1", 7);
     for n in 0..2100 {
         let ticket =
@@ -453,7 +453,7 @@ async fn what_is_gone_is_closed_though_connectwises_own_list_fails_and_nothing_e
         due.bring_forward(&partner(), store::Task::Reconcile, at)
             .await
             .unwrap();
-        // Two failures a quarter of an hour apart opened it.
+        // Two failures 15 minutes apart opened the breaker.
         let breaker = config.breaker(&partner()).await.unwrap();
         let mended = config.close_breaker(&partner(), breaker.generation).await;
         assert_eq!(mended.unwrap(), pages == 2);
@@ -462,7 +462,8 @@ async fn what_is_gone_is_closed_though_connectwises_own_list_fails_and_nothing_e
         let before = lists(&proxy);
         let app = reconcile::App::build(&reconcile, &env.aws).unwrap();
         let summary = app.handle(json!({}), &minute(at)).await.unwrap();
-        // Each run asks again until it is done. Of tickets that differ nothing is asked: the list was not read.
+        // Each run sends the command again until it is done. Differing tickets are not read, because the list
+        // failed.
         assert_eq!((summary.done, summary.commands), (1, 1), "{pages}");
         assert_eq!(lists(&proxy) - before, pages);
     }
@@ -471,7 +472,7 @@ async fn what_is_gone_is_closed_though_connectwises_own_list_fails_and_nothing_e
 }
 
 #[tokio::test]
-async fn two_runs_at_once_ask_for_each_closing_once() {
+async fn two_concurrent_runs_send_each_close_command_once() {
     let mut env = TestEnvironment::new().await;
     raise(&mut env, "disk", &["a0", "a1", "a2"]).await;
     env.source.post(&snapshot("s1", 0, &["a0"])).await;

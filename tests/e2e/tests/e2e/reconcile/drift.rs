@@ -1,4 +1,5 @@
-//! What technicians do with our tickets, found in ConnectWise's list of open ones: recorded, and not fought.
+//! Technicians' changes of tickets, which reconcile detects in ConnectWise's list of open tickets: they
+//! are recorded and kept.
 
 use crate::environment::{
     COMPANY, CYBER_ALERTS, OPERATIONS, TENANT, TestEnvironment, event, key, minute, partner,
@@ -48,7 +49,7 @@ async fn closed_by(env: &TestEnvironment, alert: &str) -> Option<ClosedBy> {
     }
 }
 
-/// The calls that one run and its commands made.
+/// The number of commands of one run, and the calls that the run and its commands made.
 async fn calls_of_a_run(env: &mut TestEnvironment, minutes: i64) -> (usize, Vec<String>) {
     let before = env.connectwise.calls().await.len();
     let commands = run_reconcile(env, minutes).await;
@@ -60,7 +61,7 @@ pub(crate) fn names(count: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_technicians_did_with_tickets_is_recorded_and_not_fought() {
+async fn technicians_changes_are_recorded_and_kept() {
     let mut env = TestEnvironment::new().await;
     let tickets = raise_alerts(&mut env, &names(6)).await;
     close_by_technician(&env, tickets[1]).await;
@@ -106,14 +107,14 @@ async fn what_technicians_did_with_tickets_is_recorded_and_not_fought() {
         calls.iter().all(|call| call.starts_with("GET ")),
         "{calls:?}"
     );
-    // One list, one question for those that are not in it, and a look at each that differs.
+    // One list, one search for the tickets that are not in it, and one read of each that differs.
     let lists = calls.iter().filter(|call| *call == "GET /service/tickets");
     assert_eq!(lists.count(), 2, "{calls:?}");
 
-    // Recorded once: the next run has nothing to ask, and reads one list.
+    // Recorded once: the next run reads one list and no ticket.
     let (commands, calls) = calls_of_a_run(&mut env, 18).await;
     assert_eq!((commands, calls), (0, vec!["GET /service/tickets".into()]));
-    // A moved ticket still closes when its alert is gone, on the board where it lies.
+    // A moved ticket is still closed when its alert is resolved, on its new board.
     env.source
         .post(&event("alert.resolved", "r5", "a5", 0))
         .await;
@@ -122,7 +123,7 @@ async fn what_technicians_did_with_tickets_is_recorded_and_not_fought() {
 }
 
 #[tokio::test]
-async fn tickets_that_a_technician_closed_are_recorded_at_the_next_run_and_raised_again_anew() {
+async fn an_alert_repeated_after_a_manual_close_gets_a_new_ticket() {
     let mut env = TestEnvironment::new().await;
     let alerts = names(10);
     let tickets = raise_alerts(&mut env, &alerts).await;
@@ -159,7 +160,7 @@ async fn tickets_that_a_technician_closed_are_recorded_at_the_next_run_and_raise
     let before = format!("Seen before: ticket {}", tickets[0]);
     assert!(notes[0]["text"].as_str().unwrap().contains(&before));
 
-    // The other setting: the same ticket goes on.
+    // With the other setting the same ticket is reopened.
     let mut settings = crate::environment::settings();
     settings.operations.reopen_days = 7;
     env.config
@@ -174,12 +175,12 @@ async fn tickets_that_a_technician_closed_are_recorded_at_the_next_run_and_raise
     assert_eq!(all.len(), 11);
     let reopened = all.iter().find(|ticket| ticket["id"] == tickets[1]);
     assert_eq!(reopened.unwrap()["closedFlag"], false);
-    // Open again as recorded: no run sees a difference.
+    // The ticket is open as recorded: a run detects no difference.
     assert_eq!(run_reconcile(&mut env, 18).await, 0);
 }
 
 #[tokio::test]
-async fn of_two_tickets_with_one_token_one_is_closed_and_both_say_so() {
+async fn one_of_two_tickets_with_one_reference_is_closed() {
     let mut env = TestEnvironment::new().await;
     let tickets = raise_alerts(&mut env, &names(2)).await;
     let ticket_ref = format!("tb1-{}-1", key(TENANT, "a0").item_key());
@@ -217,10 +218,10 @@ async fn of_two_tickets_with_one_token_one_is_closed_and_both_say_so() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_was_recorded_since_the_list_began_is_not_taken_for_deleted() {
+async fn a_ticket_newer_than_the_list_does_not_count_as_deleted() {
     let mut env = TestEnvironment::new().await;
     let tickets = raise_alerts(&mut env, &names(2)).await;
-    // As a list sees it that was begun before the ticket was there.
+    // The record is newer than the list.
     let path = ticket_path(tickets[1]);
     env.connectwise
         .call_as_technician(Method::DELETE, &path, None)
@@ -232,7 +233,7 @@ async fn a_ticket_that_was_recorded_since_the_list_began_is_not_taken_for_delete
 }
 
 #[tokio::test]
-async fn tickets_of_a_board_that_a_role_hides_are_left_as_they_are() {
+async fn tickets_on_a_hidden_board_are_left_alone() {
     let mut env = TestEnvironment::new().await;
     raise_alerts(&mut env, &names(3)).await;
     let hidden = json!({ "variants": { "hidden_board_ids": [OPERATIONS.0] } });
@@ -248,7 +249,7 @@ async fn tickets_of_a_board_that_a_role_hides_are_left_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_look_that_fails_leaves_the_ticket_as_it_is_until_the_next_run() {
+async fn a_failed_look_up_leaves_the_ticket_until_the_next_run() {
     let mut env = TestEnvironment::new().await;
     let tickets = raise_alerts(&mut env, &names(1)).await;
     close_by_technician(&env, tickets[0]).await;
@@ -269,19 +270,19 @@ async fn a_look_that_fails_leaves_the_ticket_as_it_is_until_the_next_run() {
 }
 
 #[tokio::test]
-async fn a_run_that_meets_its_deadline_goes_on_where_it_stopped() {
+async fn a_run_continues_where_its_deadline_stopped_it() {
     let mut env = TestEnvironment::new().await;
     let tickets = raise_alerts(&mut env, &names(3)).await;
     close_by_technician(&env, tickets[0]).await;
     close_by_technician(&env, tickets[2]).await;
     let at = Timestamp::now() + SignedDuration::from_mins(2);
     env.schedule.make_due(at).await;
-    // Too little time to begin a page.
+    // Too little time for the next page.
     let short = aws::invocation::Invocation::at("short", at, at + SignedDuration::from_secs(15));
     let app = env.reconcile();
     let summary = app.handle(json!({}), &short).await.unwrap();
     assert_eq!((summary.done, summary.left, summary.commands), (1, 1, 0));
-    // Due again in a minute, not in a quarter of an hour.
+    // Due again in a minute, not in 15 minutes.
     let soon = at + SignedDuration::from_secs(61);
     let summary = app.handle(json!({}), &minute(soon)).await.unwrap();
     assert_eq!((summary.done, summary.left, summary.commands), (1, 0, 2));
@@ -291,7 +292,7 @@ async fn a_run_that_meets_its_deadline_goes_on_where_it_stopped() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_an_alert_after_ninety_days_still_knows_old_events() {
+async fn a_tombstone_still_rejects_old_events() {
     let mut env = TestEnvironment::new().await;
     let raised = env
         .post_and_take(&[event("alert.raised", "e1", "a0", 0)])

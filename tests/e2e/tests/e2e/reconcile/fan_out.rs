@@ -1,4 +1,4 @@
-//! Many partners: twenty an invocation, each further twenty in one of their own, and none waits for another.
+//! Many partners: each invocation runs twenty of them, and no partner waits for another.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -19,15 +19,15 @@ fn partners(count: usize) -> Vec<PartnerId> {
         .collect()
 }
 
-/// A way to the emulator that answers for Lambda itself, and that can lose what is about one partner.
+/// A proxy to the emulator that answers Lambda's calls itself, and that can lose calls about one partner.
 #[derive(Clone)]
 pub(crate) struct Way {
     url: String,
     emulator: String,
-    /// What functions were asked to run with, and how.
+    /// The invocations that were requested: function with invocation type, and payload.
     pub(crate) asked: Arc<Mutex<Vec<(String, Value)>>>,
     lambda_answers: u16,
-    /// What is never answered: all that holds both texts.
+    /// Requests that contain both texts are never answered.
     lost: Option<[&'static str; 2]>,
 }
 
@@ -132,7 +132,7 @@ impl Way {
 }
 
 #[tokio::test]
-async fn each_twenty_partners_beyond_the_first_have_an_invocation_of_their_own() {
+async fn every_twenty_more_partners_get_an_invocation() {
     let env = TestEnvironment::new().await;
     let way = Way::open(&env, 202, None).await;
     let reconcile = reconcile::App::build(&env.reconcile_config(), &way.aws(&env)).unwrap();
@@ -153,7 +153,7 @@ async fn each_twenty_partners_beyond_the_first_have_an_invocation_of_their_own()
     sizes.sort_unstable();
     assert_eq!(sizes, [5, 20]);
     assert_eq!(named.len(), 25);
-    // Those that were asked for work off the rest, and a copy of one of them finds nothing to do.
+    // The requested invocations run the rest, and a duplicate of one has nothing to do.
     let mut done = 0;
     for (_, input) in asked.iter().chain(asked.first()) {
         done += reconcile
@@ -167,7 +167,7 @@ async fn each_twenty_partners_beyond_the_first_have_an_invocation_of_their_own()
 }
 
 #[tokio::test]
-async fn partners_for_whom_no_invocation_is_had_are_as_due_at_the_next_tick() {
+async fn partners_without_an_invocation_stay_due() {
     let env = TestEnvironment::new().await;
     let way = Way::open(&env, 403, None).await;
     let reconcile = reconcile::App::build(&env.reconcile_config(), &way.aws(&env)).unwrap();
@@ -180,7 +180,7 @@ async fn partners_for_whom_no_invocation_is_had_are_as_due_at_the_next_tick() {
 }
 
 #[tokio::test]
-async fn a_partner_that_takes_all_the_time_there_is_delays_no_other_and_comes_back() {
+async fn a_slow_partner_delays_no_other() {
     let env = TestEnvironment::new().await;
     let way = Way::open(&env, 202, Some(["P#partner-1", "begins_with"])).await;
     let reconcile = reconcile::App::build(&env.reconcile_config(), &way.aws(&env)).unwrap();
@@ -190,7 +190,7 @@ async fn a_partner_that_takes_all_the_time_there_is_delays_no_other_and_comes_ba
     let short = aws::invocation::Invocation::at("short", now, after(now, 9));
     let run = reconcile.handle(only(&all), &short).await.unwrap();
     assert_eq!((run.done, run.failed), (2, 1));
-    // It gave its lease back, and is tried again a minute later.
+    // The run returned its lease, and the partner is due again a minute later.
     let due = &env.schedule.due;
     let due = async |seconds| due.due(Task::Reconcile, after(now, seconds), 9).await;
     assert!(!due(50).await.unwrap().contains(&all[1]));
@@ -202,7 +202,7 @@ async fn a_partner_that_takes_all_the_time_there_is_delays_no_other_and_comes_ba
 }
 
 #[tokio::test]
-async fn an_input_that_names_no_partners_as_it_should_is_refused() {
+async fn an_invalid_invocation_input_is_refused() {
     let env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let now = minute(Timestamp::now());
@@ -213,7 +213,7 @@ async fn an_input_that_names_no_partners_as_it_should_is_refused() {
 }
 
 #[tokio::test]
-async fn a_partner_whose_run_died_is_run_apart_from_others() {
+async fn a_partner_whose_run_died_runs_alone() {
     let env = TestEnvironment::new().await;
     let way = Way::open(&env, 202, None).await;
     let reconcile = reconcile::App::build(&env.reconcile_config(), &way.aws(&env)).unwrap();
@@ -235,13 +235,13 @@ async fn a_partner_whose_run_died_is_run_apart_from_others() {
     assert_eq!((tick.due, tick.asked, tick.done), (3, 1, 2));
     let (_, input) = way.asked.lock().unwrap().pop().unwrap();
     assert_eq!(input, serde_json::json!({ "partners": [all[0]] }));
-    // It is due until that invocation runs it, which it does itself.
+    // The partner stays due until its own invocation runs it.
     let second = minute(after(later, 1));
     let apart = reconcile.handle(input.clone(), &second).await.unwrap();
     assert_eq!((apart.done, apart.asked), (1, 0));
     let again = reconcile.handle(input, &second).await.unwrap();
     assert_eq!(again.done, 0);
-    // After a run that ended it is one of many again.
+    // After a finished run the partner runs with the others again.
     env.schedule.make_all_due(&all, after(now, 500)).await;
     let tick = env.schedule.tick(&reconcile, after(now, 500)).await;
     assert_eq!((tick.asked, tick.done), (0, 3));

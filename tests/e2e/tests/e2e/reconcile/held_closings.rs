@@ -1,4 +1,4 @@
-//! More closings at once than can be believed: none is made before a person let them through.
+//! Implausibly many closings at once are held until a person approves them.
 
 use crate::environment::{COMPANY, TENANT, TestEnvironment, event, key, partner, tenant};
 use crate::reconcile::closing::run_reconcile;
@@ -44,7 +44,7 @@ async fn open(env: &TestEnvironment, of: &str) -> usize {
     of_scope.count()
 }
 
-/// Another customer of the same partner's.
+/// A second tenant of the partner.
 async fn mapped(env: &TestEnvironment, name: &str) {
     let company = domain::settings::Company {
         id: COMPANY,
@@ -60,7 +60,7 @@ async fn mapped(env: &TestEnvironment, name: &str) {
 }
 
 #[tokio::test]
-async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
+async fn too_many_closings_are_held_until_approved() {
     let mut env = TestEnvironment::new().await;
     mapped(&env, OTHER).await;
     raised(&mut env, TENANT, 30).await;
@@ -74,7 +74,7 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     let held = &held[&tenant(TENANT)];
     assert_eq!((held.closings, held.open, held.notified_at), (22, 30, None));
 
-    // Again and again, it is one stop.
+    // Repeated snapshots make one hold.
     assert_eq!(run_reconcile(&mut env, 17).await, 0);
     let again = env.config.held_closings(&partner()).await.unwrap();
     assert_eq!(again[&tenant(TENANT)].since, held.since);
@@ -82,7 +82,7 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     let told = state.closings_held.map(|held| held.count);
     assert_eq!(told, Some(1), "the operator hears of it once");
 
-    // A person who saw fewer has to look again.
+    // An approval of another set of closings is refused.
     let (since, digest) = (held.since, held.digest.clone());
     let approved = async |env: &TestEnvironment, digest: &str| {
         let config = &env.config;
@@ -102,7 +102,7 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     assert!(approved(&env, &digest).await);
     assert_eq!(run_reconcile(&mut env, 51).await, 22);
     assert_eq!(open(&env, TENANT).await, 8);
-    // It is over, and does not hold for the next time.
+    // The approval is used up, and does not apply to later closings.
     assert_eq!(run_reconcile(&mut env, 68).await, 0);
     assert!(
         env.config
@@ -114,7 +114,7 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
 }
 
 #[tokio::test]
-async fn more_than_a_person_let_through_are_stopped_again() {
+async fn closings_beyond_the_approved_ones_are_held_again() {
     let mut env = TestEnvironment::new().await;
     raised(&mut env, TENANT, 30).await;
     listed(&mut env, TENANT, "s1", 0, 8).await;
@@ -134,7 +134,7 @@ async fn more_than_a_person_let_through_are_stopped_again() {
 }
 
 #[tokio::test]
-async fn a_stop_is_over_when_the_list_is_whole_again_and_not_while_it_proves_nothing() {
+async fn a_hold_ends_with_a_complete_snapshot() {
     let mut env = TestEnvironment::new().await;
     raised(&mut env, TENANT, 30).await;
     listed(&mut env, TENANT, "s1", 0, 8).await;
@@ -154,9 +154,9 @@ async fn a_stop_is_over_when_the_list_is_whole_again_and_not_while_it_proves_not
     assert_eq!(open(&env, TENANT).await, 29);
 }
 
-/// A source that forgets a few more alerts each time: no snapshot alone takes too many.
+/// A source that omits a few more alerts each time, so that no single snapshot exceeds the limit.
 #[tokio::test]
-async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
+async fn a_source_that_loses_alerts_step_by_step_is_held() {
     let mut env = TestEnvironment::new().await;
     raised(&mut env, TENANT, 60).await;
     listed(&mut env, TENANT, "s1", 0, 43).await;
@@ -169,7 +169,7 @@ async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
     let held = &held[&tenant(TENANT)];
     assert_eq!((held.closings, held.open), (17, 43));
 
-    // What a person lets through is done, and does not count for what comes later that day.
+    // Approved closings are done, and do not count against later closings of that day.
     let config = &env.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
     let shown = (held.digest.as_str(), held.since);
@@ -180,7 +180,7 @@ async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
     assert!(env.config.held_closings(&partner).await.unwrap().is_empty());
     listed(&mut env, TENANT, "s3", 52, 20).await;
     assert_eq!(run_reconcile(&mut env, 68).await, 6);
-    // But it is not a way to lose the rest.
+    // The remaining closings are held again.
     listed(&mut env, TENANT, "s4", 69, 3).await;
     assert_eq!(run_reconcile(&mut env, 85).await, 0);
     assert_eq!(open(&env, TENANT).await, 20);

@@ -1,4 +1,5 @@
-//! Of a partner's runs only one is on at a time, and none is lost: whoever dies, comes late or is overtaken.
+//! Leases: only one run of a partner is active at a time, and no run is lost when a process dies, is
+//! late or is overtaken.
 
 use crate::environment::{TENANT, TestEnvironment, after, minute, only, partner};
 use domain::PartnerId;
@@ -12,7 +13,7 @@ async fn due(due: &Due, at: Timestamp) -> Vec<PartnerId> {
 }
 
 #[tokio::test]
-async fn two_runs_at_once_let_each_alert_go_once() {
+async fn two_concurrent_runs_release_each_alert_once() {
     let env = TestEnvironment::new().await;
     let now = Timestamp::now();
     env.write_blocked(TENANT, 50, now).await;
@@ -32,7 +33,7 @@ async fn two_runs_at_once_let_each_alert_go_once() {
 }
 
 #[tokio::test]
-async fn a_dead_runs_partner_is_worked_off_when_its_lease_ends() {
+async fn a_partner_is_run_again_when_a_dead_runs_lease_ends() {
     let env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let now = Timestamp::now();
@@ -43,13 +44,13 @@ async fn a_dead_runs_partner_is_worked_off_when_its_lease_ends() {
     let dead = table.lease(&partner(), TASK, "dead", now, until).await;
     let dead = dead.unwrap().unwrap();
     assert_eq!(env.schedule.tick(&reconcile, after(now, 60)).await.due, 0);
-    // Brought forward it is due, and yet in the dead one's hands.
+    // Brought forward, the partner is due, but the dead run still has its lease.
     env.schedule.make_due(after(now, 60)).await;
     let early = env.schedule.tick(&reconcile, after(now, 120)).await;
     assert_eq!((early.due, early.done), (1, 0));
     let taken_over = env.schedule.tick(&reconcile, after(now, 306)).await;
     assert_eq!((taken_over.done, taken_over.released), (1, 1));
-    // Was it only frozen, it can do no harm any more.
+    // If the run was only paused, it can do no harm any more.
     let progress = Progress {
         paced: 300,
         ..Progress::default()
@@ -60,12 +61,12 @@ async fn a_dead_runs_partner_is_worked_off_when_its_lease_ends() {
 }
 
 #[tokio::test]
-async fn a_partner_that_is_brought_forward_during_a_run_has_another_one() {
+async fn a_partner_brought_forward_during_a_run_is_run_again() {
     let env = TestEnvironment::new().await;
     let table = &env.schedule.due;
     let now = Timestamp::now();
     let (until, next) = (after(now, 305), after(now, 900));
-    // When it is asked for during the run, and when it is due then.
+    // The time that is requested during the run, and the time that the partner is due afterwards.
     let cases = [
         (None, 900),
         (Some(10), 10),
@@ -75,7 +76,7 @@ async fn a_partner_that_is_brought_forward_during_a_run_has_another_one() {
     for (n, (asked, expected)) in cases.into_iter().enumerate() {
         let partner = PartnerId::parse(format!("partner-{n}")).unwrap();
         table.bring_forward(&partner, TASK, now).await.unwrap();
-        // A wish for later does not put off one for earlier.
+        // A later time does not replace an earlier one.
         table.bring_forward(&partner, TASK, next).await.unwrap();
         let leased = table.lease(&partner, TASK, "run", now, until).await;
         let leased = leased.unwrap().unwrap();
@@ -104,7 +105,7 @@ async fn a_partner_that_is_brought_forward_during_a_run_has_another_one() {
 }
 
 #[tokio::test]
-async fn the_longest_waiting_come_first_and_no_task_meets_anothers_partners() {
+async fn the_longest_due_partners_come_first() {
     let env = TestEnvironment::new().await;
     let table = &env.schedule.due;
     let now = Timestamp::now();
@@ -129,14 +130,14 @@ async fn the_longest_waiting_come_first_and_no_task_meets_anothers_partners() {
 }
 
 #[tokio::test]
-async fn the_operator_is_notified_of_a_partner_whose_runs_die_also_where_it_is_the_only_one() {
+async fn a_partner_whose_runs_die_is_notified_to_the_operator() {
     let env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let now = Timestamp::now();
     let table = &env.schedule.due;
     env.schedule.make_due(now).await;
     let state = async || env.config.pipeline().await.unwrap().state.runs_died;
-    // Each run is dead by the time that its lease ends.
+    // Each run dies before its lease ends.
     for (seconds, died) in [(0, 0), (400, 1)] {
         let (at, until) = (after(now, seconds), after(now, seconds + 300));
         let lease = table.lease(&partner(), TASK, "dead", at, until).await;
@@ -145,7 +146,7 @@ async fn the_operator_is_notified_of_a_partner_whose_runs_die_also_where_it_is_t
     assert_eq!(state().await, None);
     assert_eq!(env.schedule.tick(&reconcile, after(now, 800)).await.done, 1);
     assert_eq!(state().await.map(|event| event.count), Some(1));
-    // A run that ended is no death.
+    // A finished run does not count as dead.
     env.schedule.make_due(after(now, 900)).await;
     assert_eq!(env.schedule.tick(&reconcile, after(now, 900)).await.done, 1);
     assert_eq!(state().await.map(|event| event.count), Some(1));

@@ -1,4 +1,5 @@
-//! The table was lost, or restored to an older state: every ticket gets its record back, and nothing is made twice.
+//! The alerts table was lost or restored to an older state: every ticket gets its record back, and no
+//! ticket is created twice.
 
 use crate::environment::{TestEnvironment, event, partner, reconsider};
 use domain::record::{Actual, Record};
@@ -16,7 +17,7 @@ pub(crate) async fn posts(env: &TestEnvironment) -> usize {
     posts.count()
 }
 
-/// One run of reconcile, so many minutes from now, and what it asks to be decided again.
+/// Runs reconcile so many minutes from now, and works off the messages that it sends.
 async fn reconciled(env: &mut TestEnvironment, minutes: i64) {
     let at = Timestamp::now() + SignedDuration::from_mins(minutes);
     env.schedule.make_due(at).await;
@@ -39,7 +40,7 @@ pub(crate) async fn ticket_index(env: &TestEnvironment) -> TicketIndex {
 }
 
 #[tokio::test]
-async fn after_a_loss_all_tickets_are_imported_and_a_new_one_costs_one_call_again() {
+async fn a_lost_table_imports_all_tickets() {
     let mut env = TestEnvironment::new().await;
     let mut events = vec![];
     for n in 0..30 {
@@ -57,7 +58,7 @@ async fn after_a_loss_all_tickets_are_imported_and_a_new_one_costs_one_call_agai
     env.worker.handle_until_done(messages.clone(), 0, 1).await;
     env.database.delete_all_alerts().await;
 
-    // The first alert that comes shows that something was forgotten; it is resolved, which must close its ticket.
+    // The first event shows that the table is incomplete. It is a resolve, which must close its ticket.
     let resolved = env
         .post_and_take(&[event("alert.resolved", "r1", "a1", 9)])
         .await;
@@ -77,7 +78,7 @@ async fn after_a_loss_all_tickets_are_imported_and_a_new_one_costs_one_call_agai
     env.worker.handle_until_done(new, 17, 1).await;
     assert_eq!(env.connectwise.calls().await.len() - before, 1);
 
-    // What is sent again finds its record, and its record finds its ticket.
+    // A repeated event finds its record, and the record has its ticket.
     env.worker.handle_until_done(messages, 18, 1).await;
     let tickets = env.connectwise.tickets().await;
     assert_eq!(posts(&env).await, 31, "none is new");
@@ -96,7 +97,7 @@ async fn after_a_loss_all_tickets_are_imported_and_a_new_one_costs_one_call_agai
 }
 
 #[tokio::test]
-async fn an_imported_ticket_of_which_nothing_was_heard_stays_as_it_is() {
+async fn an_imported_ticket_without_events_is_left_alone() {
     let mut env = TestEnvironment::new().await;
     let raised = env
         .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
@@ -118,7 +119,7 @@ async fn an_imported_ticket_of_which_nothing_was_heard_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_restored_table_learns_what_happened_since() {
+async fn a_restored_table_learns_newer_tickets() {
     let mut env = TestEnvironment::new().await;
     let life = |n: i64, alert: &str| {
         [
@@ -126,7 +127,7 @@ async fn a_restored_table_learns_what_happened_since() {
             event("alert.resolved", &format!("r{n}{alert}"), alert, n + 1),
         ]
     };
-    // At the time of the backup: a1 is open, a2 is closed, a3 waits.
+    // At the time of the backup a1 is open, a2 is closed, and a3 is blocked.
     let [raised, resolved] = life(0, "a2");
     let events = [life(0, "a1")[0].clone(), raised, resolved];
     let messages = env.post_and_take(&events).await;
@@ -136,7 +137,7 @@ async fn a_restored_table_learns_what_happened_since() {
         env.record("a2").await.unwrap(),
     ]
     .into();
-    // Since then: a1 was closed and came back, a2 came back, a3 was raised.
+    // Since then a1 was closed and recurred, a2 recurred, and a3 got its ticket.
     let events = [
         life(0, "a1")[1].clone(),
         life(10, "a1")[0].clone(),
@@ -161,7 +162,7 @@ async fn a_restored_table_learns_what_happened_since() {
         env.alerts.write(&old).await.unwrap();
     }
     env.begin_rebuilding().await;
-    // Before and after the import: the same events again, in any order.
+    // The same events are repeated before and after the import, in any order.
     env.worker
         .handle_until_done(since[2..].to_vec(), 2, 1)
         .await;

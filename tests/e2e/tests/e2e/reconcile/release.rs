@@ -1,4 +1,4 @@
-//! What was held up goes on by itself once nothing holds it up any more: some at a time, each in its turn.
+//! Blocked alerts are released once their obstacle is gone, at a limited rate.
 
 use std::collections::HashSet;
 
@@ -22,7 +22,7 @@ fn mapped(enabled: bool) -> Mapping {
 }
 
 #[tokio::test]
-async fn an_alert_becomes_a_ticket_by_itself_once_its_tenant_is_mapped() {
+async fn mapping_a_tenant_releases_its_alerts() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let mut raised = event("alert.raised", "e1", "a1", 0);
@@ -37,7 +37,7 @@ async fn an_alert_becomes_a_ticket_by_itself_once_its_tenant_is_mapped() {
         .put_mapping(&partner(), &tenant("nobody"), &mapped(true))
         .await
         .unwrap();
-    // What set-up does beside the mapping.
+    // Set-up also makes the partner due.
     env.schedule.make_due(after(now, 1)).await;
     assert_eq!(
         env.schedule.tick(&reconcile, after(now, 1)).await.released,
@@ -56,7 +56,7 @@ async fn an_alert_becomes_a_ticket_by_itself_once_its_tenant_is_mapped() {
 }
 
 #[tokio::test]
-async fn only_what_nothing_holds_up_any_more_goes_on() {
+async fn only_alerts_without_a_remaining_obstacle_are_released() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let connection = |confirmed| Connection {
@@ -93,7 +93,7 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
         .put_connection(&partner(), &confirmed)
         .await
         .unwrap();
-    // All three waited for the set-up: each is decided again, and held up by what holds it up now.
+    // All three were blocked by the missing set-up. Each is decided again and gets its present reason.
     let mut all = [
         key(TENANT, "disk"),
         key(DISABLED, "disk"),
@@ -118,7 +118,7 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
         .put_mapping(&partner(), &tenant(DISABLED), &mapped(true))
         .await
         .unwrap();
-    // What ConnectWise refused is retried too: where tickets go was changed.
+    // A refused alert is retried too, because the ticket settings changed.
     let retried = key(TENANT, "disk");
     assert_eq!(released(&env).await, [retried, key(DISABLED, "disk")]);
     env.config
@@ -132,7 +132,7 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
 }
 
 #[tokio::test]
-async fn three_hundred_go_on_in_a_minute_and_none_that_stays_keeps_others_waiting() {
+async fn three_hundred_alerts_are_released_a_minute() {
     let env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let now = Timestamp::now();
@@ -142,12 +142,12 @@ async fn three_hundred_go_on_in_a_minute_and_none_that_stays_keeps_others_waitin
     assert_eq!((first.released, first.left), (300, 1));
     let mut seen: HashSet<_> = env.queue.take_reconsidered().await.into_iter().collect();
     assert_eq!(seen.len(), 300);
-    // Brought forward within the minute, it shares the minute's allowance.
+    // A run that is brought forward within the minute shares the minute's limit.
     env.schedule.make_due(after(now, 30)).await;
     let same = env.schedule.tick(&reconcile, after(now, 30)).await;
     assert_eq!((same.done, same.released, same.left), (1, 0, 1));
     assert_eq!(env.schedule.tick(&reconcile, after(now, 59)).await.due, 0);
-    // Due again by itself, when the minute is over. Nobody has worked off the first ones: they are behind the others.
+    // The partner is due again after a minute. The first alerts were not worked off: they come last.
     let second = env.schedule.tick(&reconcile, after(now, 61)).await;
     assert_eq!((second.released, second.left), (300, 1));
     seen.extend(env.queue.take_reconsidered().await);
@@ -156,7 +156,7 @@ async fn three_hundred_go_on_in_a_minute_and_none_that_stays_keeps_others_waitin
     assert_eq!((third.released, third.left), (300, 1));
     seen.extend(env.queue.take_reconsidered().await);
     assert_eq!(seen.len(), 700, "each has had its turn");
-    // Once they are worked off, the run comes round, and the next is not before its time.
+    // Once they are worked off, a run completes, and the next one comes at its regular time.
     for key in seen {
         let record = env.alerts.get(&key).await.unwrap().unwrap();
         env.alerts.write(&record.at_rest(None)).await.unwrap();
@@ -173,7 +173,7 @@ async fn three_hundred_go_on_in_a_minute_and_none_that_stays_keeps_others_waitin
 }
 
 #[tokio::test]
-async fn a_record_is_looked_at_when_its_time_comes() {
+async fn a_record_is_reconsidered_when_it_is_due() {
     let env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let now = Timestamp::now();
@@ -199,7 +199,7 @@ async fn a_record_is_looked_at_when_its_time_comes() {
     let update = update.key("pk", AttributeValue::S(key(TENANT, "past").item_key()));
     let looked_at = update.update_expression("REMOVE look_of, look_at");
     looked_at.send().await.unwrap();
-    // Whenever the partner's own time comes: not before the record's, and within a minute of it.
+    // Not before the record is due, and within a minute after it, whatever the partner's regular time is.
     let mut seen = vec![];
     for seconds in [61, 121, 181, 301] {
         env.schedule.tick(&reconcile, after(now, seconds)).await;
@@ -209,7 +209,7 @@ async fn a_record_is_looked_at_when_its_time_comes() {
 }
 
 #[tokio::test]
-async fn nothing_goes_to_another_connectwise_before_its_boards_and_companies_are_chosen() {
+async fn a_new_site_gets_no_ticket_before_its_mapping() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let (config, partner, tenant) = (env.config.clone(), partner(), tenant(TENANT));
@@ -254,7 +254,7 @@ async fn nothing_goes_to_another_connectwise_before_its_boards_and_companies_are
 }
 
 #[tokio::test]
-async fn alerts_of_a_partner_that_is_switched_off_wait_until_it_is_on_again() {
+async fn alerts_of_a_disabled_partner_wait_until_it_is_enabled() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     let switch = async |env: &TestEnvironment, suspended| {

@@ -1,5 +1,5 @@
-//! The drill that an operator may have to do in earnest: the table is put back to what it was some time ago, the one command is run, and
-//! sources send again what they know. What counts is what ConnectWise lists in the end.
+//! The restore drill: the alerts table is restored to an older state, the rebuild command is run, and
+//! sources repeat their events. The result is judged by ConnectWise's tickets at the end.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,7 +20,7 @@ use crate::reconcile::rebuild::{is_open, posts, ticket_index};
 
 type Items = Vec<HashMap<String, AttributeValue>>;
 
-/// All that the alerts table has.
+/// All items of the alerts table.
 async fn backup(env: &TestEnvironment) -> Items {
     let client = aws_sdk_dynamodb::Client::new(&env.aws);
     let pages = client.scan().table_name("alerts").into_paginator();
@@ -28,7 +28,7 @@ async fn backup(env: &TestEnvironment) -> Items {
     items.unwrap()
 }
 
-/// Puts the table back to a copy.
+/// Replaces the alerts table's items.
 async fn restore(env: &TestEnvironment, items: Items) {
     let client = aws_sdk_dynamodb::Client::new(&env.aws);
     for item in backup(env).await {
@@ -42,7 +42,7 @@ async fn restore(env: &TestEnvironment, items: Items) {
     }
 }
 
-/// What the command does to the partner.
+/// What the rebuild command does for the partner.
 async fn rebuild(env: &TestEnvironment, now: Timestamp) {
     let epoch = env.access.connection(&partner()).await.unwrap();
     let epoch = epoch.unwrap().epoch;
@@ -53,7 +53,7 @@ async fn rebuild(env: &TestEnvironment, now: Timestamp) {
     due.unwrap();
 }
 
-/// Runs of reconcile, so many minutes from now, until one asks for nothing more; what they ask for is done.
+/// Runs reconcile from so many minutes from now until a run sends nothing more. Works off what they send.
 async fn reconcile_until_done(env: &mut TestEnvironment, minutes: i64) {
     let reconcile = env.reconcile();
     for minutes in minutes..minutes + 10 {
@@ -87,7 +87,7 @@ async fn delete_messages(env: &TestEnvironment, messages: &[Message]) {
     }
 }
 
-/// Something that a technician does with an alert's open ticket.
+/// Changes an alert's open ticket as a technician.
 async fn change_by_technician(
     env: &TestEnvironment,
     alert: &str,
@@ -103,12 +103,12 @@ async fn change_by_technician(
         .await;
 }
 
-/// The alerts of one sort.
+/// The ids of the alerts of one kind of history.
 fn alerts(sort: &str, count: usize) -> Vec<String> {
     (0..count).map(|n| format!("{sort}-{n}")).collect()
 }
 
-/// An event of each alert of a sort, so many seconds into the story.
+/// An event of each alert of one kind of history, so many seconds after the start.
 fn of_each(sort: &str, count: usize, kind: &str, second: i64) -> Vec<Value> {
     let alerts = alerts(sort, count).into_iter();
     alerts
@@ -123,7 +123,8 @@ fn of_each(sort: &str, count: usize, kind: &str, second: i64) -> Vec<Value> {
         .collect()
 }
 
-/// All of it in another order: a multiplier that shares no factor with the length meets each place once.
+/// All messages in another order. A multiplier without a common factor with the length visits each
+/// index once.
 fn shuffled(messages: &[SqsMessage]) -> Vec<SqsMessage> {
     let length = messages.len();
     assert_ne!(length % 7919, 0);
@@ -131,7 +132,7 @@ fn shuffled(messages: &[SqsMessage]) -> Vec<SqsMessage> {
     places.map(|place| messages[place].clone()).collect()
 }
 
-/// The tickets of each alert, by the part of their token that all of its lives share.
+/// The tickets of each alert, by the prefix that the references of all its occurrences share.
 fn by_alert(tickets: &[Value]) -> BTreeMap<String, Vec<&Value>> {
     let mut by_alert: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
     for ticket in tickets {
@@ -158,8 +159,7 @@ fn closed(tickets: &[Value]) -> BTreeSet<u64> {
 }
 
 #[tokio::test]
-async fn after_a_restore_and_the_one_command_nothing_is_doubled_and_nothing_that_stands_is_closed()
-{
+async fn a_restore_doubles_no_ticket_and_closes_no_active_alert() {
     let mut env = TestEnvironment::new().await;
     // At the time of the backup.
     let mut known = [
@@ -236,7 +236,7 @@ async fn after_a_restore_and_the_one_command_nothing_is_doubled_and_nothing_that
     let tickets_since = env.connectwise.tickets().await;
     let (closed_since, posts_since) = (closed(&tickets_since), posts(&env).await);
 
-    // The restore, the command, and everything again: half of it while nothing is imported yet, all of it afterwards.
+    // The restore, the command, and all events again: half of them before the import, all of them after it.
     restore(&env, backup).await;
     rebuild(&env, Timestamp::now()).await;
     assert_eq!(ticket_index(&env).await.state, TicketIndexState::Rebuilding);
@@ -249,7 +249,7 @@ async fn after_a_restore_and_the_one_command_nothing_is_doubled_and_nothing_that
     env.worker.handle_until_done(again, 21, 1).await;
     let posts_again = posts(&env).await - posts_since;
 
-    // And life goes on.
+    // Later events work as usual.
     let later = [
         of_each("later", 5, "raised", 200),
         of_each("resolved", 5, "raised", 200),
@@ -279,7 +279,7 @@ async fn after_a_restore_and_the_one_command_nothing_is_doubled_and_nothing_that
         alerts("waiting", 3),
         alerts("new", 10),
         alerts("later", 5),
-        // Elsewhere, and not fought.
+        // Moved, and left there.
         alerts("moved", 3),
     ]
     .concat();
@@ -315,7 +315,7 @@ async fn after_a_restore_and_the_one_command_nothing_is_doubled_and_nothing_that
 }
 
 #[tokio::test]
-async fn an_import_that_began_before_the_command_ends_nothing_and_is_not_gone_on_with() {
+async fn an_import_begun_before_the_rebuild_is_abandoned() {
     let env = TestEnvironment::new().await;
     let (northwind, now) = (partner(), Timestamp::now());
     env.database
@@ -337,7 +337,7 @@ async fn an_import_that_began_before_the_command_ends_nothing_and_is_not_gone_on
         let kept = alerts.put_imported(&northwind, of, 1000, 900).await;
         assert_eq!(kept.unwrap(), ours);
     }
-    // Run again, it begins anew once more.
+    // A second command begins the import again.
     rebuild(&env, after(now, 1)).await;
     for of in [&before, &fresh] {
         assert!(!alerts.complete_memory(&northwind, of, 900).await.unwrap());
@@ -362,7 +362,7 @@ async fn an_import_that_began_before_the_command_ends_nothing_and_is_not_gone_on
 }
 
 #[tokio::test]
-async fn the_command_keeps_what_searches_must_find_and_knows_no_epoch_but_the_present_one() {
+async fn rebuild_keeps_the_sentinel_and_the_current_epoch() {
     let mut env = TestEnvironment::new().await;
     let raised = env
         .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
@@ -379,7 +379,7 @@ async fn the_command_keeps_what_searches_must_find_and_knows_no_epoch_but_the_pr
     assert_eq!(rebuilding.state, TicketIndexState::Rebuilding);
     assert_eq!(rebuilding.sentinels, before.sentinels);
 
-    // Another ConnectWise has other sentinels; and what is of a later epoch is not touched.
+    // Sentinels of another site differ. Items of a later epoch are not changed.
     env.set_epoch(2).await;
     rebuild(&env, now).await;
     let second = ticket_index(&env).await;
@@ -395,7 +395,7 @@ async fn the_command_keeps_what_searches_must_find_and_knows_no_epoch_but_the_pr
     assert!(!stale.unwrap());
     assert_eq!(ticket_index(&env).await, second);
 
-    // Nor does it need one.
+    // It needs none.
     env.database.set_ticket_index(None).await;
     rebuild(&env, now).await;
     assert_eq!(ticket_index(&env).await.epoch, 2);

@@ -1,8 +1,8 @@
-//! What the functions are built of: nothing that gathers entropy or scans a system at each start.
+//! The functions' dependencies: none may gather entropy or scan the system at each start.
 
 use std::process::Command;
 
-/// All crates that a function links, as cargo resolves them for it alone: `name version` a line.
+/// All crates that a function links, as cargo resolves them for it alone: one `name version` a line.
 fn linked(function: &str) -> Vec<String> {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--edges", "normal", "--prefix", "none"])
@@ -37,7 +37,7 @@ const UNWANTED: [&str; 8] = [
 ];
 
 #[test]
-fn no_function_links_what_gathers_entropy_at_its_start() {
+fn no_function_links_a_crate_that_gathers_entropy_at_start() {
     for function in ["ingest", "tickets", "reconcile", "health"] {
         let linked = linked(function);
         assert!(
@@ -53,7 +53,7 @@ fn no_function_links_what_gathers_entropy_at_its_start() {
 }
 
 #[test]
-fn the_door_has_no_table_and_no_connectwise() {
+fn ingest_links_neither_tables_nor_connectwise() {
     let linked = linked("ingest");
     for name in [
         "aws-sdk-dynamodb",

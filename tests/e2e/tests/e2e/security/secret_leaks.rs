@@ -1,4 +1,5 @@
-//! No secret anywhere: random ones go through every flow, and then everything that Ticketbridge wrote, said or kept is searched for them.
+//! Secrets do not leak: random secrets go through every flow, and then everything that Ticketbridge
+//! wrote, sent, answered or logged is searched for them.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -16,11 +17,11 @@ use crate::monitoring::logs::Log;
 use crate::setup::client::{Answered, Browser, Lambda};
 
 thread_local! {
-    /// What the page and the operator's API answered on this thread, where somebody listens.
+    /// The answers of the page and the operator's API on this thread, if a test records them.
     static ANSWERS: RefCell<Option<String>> = const { RefCell::new(None) };
 }
 
-/// Keeps an answer for who listens.
+/// Records an answer if the test asked for it.
 pub(crate) fn record_answer(answer: &Answered) {
     ANSWERS.with_borrow_mut(|answers| {
         if let Some(answers) = answers {
@@ -30,7 +31,7 @@ pub(crate) fn record_answer(answer: &Answered) {
     });
 }
 
-/// Where something can be found that must not be there.
+/// Where a secret could leak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Place {
     Logs,
@@ -41,7 +42,7 @@ enum Place {
     AccessTable,
     Queue,
     DeadLetters,
-    /// What ConnectWise was told, but for the headers in which keys belong.
+    /// The calls to ConnectWise without their authentication headers.
     Tickets,
 }
 
@@ -59,34 +60,34 @@ impl Place {
     ];
 }
 
-/// What is planted.
+/// The planted secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Canary {
     PrivateKey,
-    /// Entered, and refused by ConnectWise.
+    /// Keys that were entered and that ConnectWise refused.
     RefusedKey,
-    /// Entered, and no key at all.
+    /// A malformed key that was entered.
     MalformedKey,
     PublicKey,
     ClientId,
     SigningSecret,
-    /// Of another source than it is used for.
+    /// The secret of another source than the one it is used for.
     WrongSecret,
-    /// Made by the operator's API.
+    /// Created by the operator's API.
     MadeSecret,
     RotatedSecret,
     LinkToken,
-    /// Never given out.
+    /// A token that was never issued.
     WrongToken,
     MailedToken,
-    /// In the mail that confirms a contact.
+    /// The token in a contact's confirmation mail.
     Confirmation,
     Session,
     Contact,
     Operator,
 }
 
-/// What holds a secret rightly, and why.
+/// Where a secret is allowed, and why.
 const RIGHTLY: [(Canary, Place, &str); 11] = [
     (
         Canary::MadeSecret,
@@ -146,7 +147,7 @@ fn random(length: usize) -> String {
     bytes.iter().take(length).map(letter).collect()
 }
 
-/// A signing secret as the door reads it.
+/// A signing secret in its textual form.
 fn signing_secret() -> String {
     let bytes: [u8; 24] = ring::rand::generate(&ring::rand::SystemRandom::new())
         .unwrap()
@@ -157,7 +158,8 @@ fn signing_secret() -> String {
     )
 }
 
-/// How a text may look that holds a secret: as it is, as base64 at each of its three places in a longer text, percent-encoded, in hex.
+/// The forms that a secret may have in a text: plain, base64 at each of the three offsets in a longer
+/// text, percent-encoded, and hex.
 fn forms(secret: &str) -> Vec<String> {
     let mut forms = vec![secret.to_owned()];
     for before in 0..3 {
@@ -166,7 +168,7 @@ fn forms(secret: &str) -> Vec<String> {
             STANDARD_NO_PAD.encode(&shifted),
             URL_SAFE_NO_PAD.encode(&shifted),
         ] {
-            // The first and the last characters also hold bits of what is beside it.
+            // The first and the last characters also encode bits of the surrounding text.
             let from = if before == 0 { 0 } else { before + 1 };
             forms.push(encoded[from..encoded.len() - 2].to_owned());
         }
@@ -185,13 +187,13 @@ fn forms(secret: &str) -> Vec<String> {
     forms
 }
 
-/// In which of its forms a secret is found.
+/// The form of a secret that a text contains.
 fn found(secret: &str, haystack: &str) -> Option<String> {
     let mut forms = forms(secret).into_iter();
     forms.find(|form| haystack.contains(form))
 }
 
-/// Everything that can be searched.
+/// All texts that are searched, by place.
 #[derive(Debug, Default)]
 struct Seen(BTreeMap<Place, String>);
 
@@ -200,7 +202,7 @@ impl Seen {
         self.0.entry(place).or_default().push_str(text);
     }
 
-    /// What is in the queues now: it is gone when the functions have worked it off.
+    /// Adds the queues' present messages, which the functions delete later.
     async fn queues(&mut self, env: &TestEnvironment) {
         let sqs = aws_sdk_sqs::Client::new(&env.aws);
         for (place, url) in [
@@ -242,7 +244,7 @@ impl Seen {
         }
     }
 
-    /// What is found where it must not be.
+    /// The secrets that were found at places where they are not allowed.
     fn leaks(&self, canaries: &BTreeMap<Canary, String>) -> Vec<String> {
         let mut leaks = vec![];
         for (place, text) in &self.0 {
@@ -259,7 +261,7 @@ impl Seen {
     }
 }
 
-/// A ConnectWise whose keys nobody knows.
+/// A site with random keys.
 fn seed(canaries: &BTreeMap<Canary, String>) -> Seed {
     let text = Seed::DEMO_JSON
         .replace("tbPrivateKey01", &canaries[&Canary::PrivateKey])
@@ -299,7 +301,7 @@ fn health(env: &TestEnvironment, mail_from: &str, operator: &str) -> health::App
     health::App::build(&config, &env.aws).unwrap()
 }
 
-/// The door: taken, wrongly signed, malformed, and what cannot be worked off.
+/// The webhook endpoint: accepted, wrongly signed and malformed events, and a poison message.
 async fn door(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>, seen: &mut Seen) {
     let secret = &canaries[&Canary::SigningSecret];
     let raised = event("alert.raised", "e1", "a1", 0);
@@ -323,7 +325,8 @@ async fn door(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>, se
     assert_eq!(env.connectwise.tickets().await.len(), 1);
 }
 
-/// ConnectWise refuses the keys, loses answers and is away; keys are stored for another host; health looks at it all and mails.
+/// ConnectWise refuses the keys, loses answers and has an outage; keys are stored for another host;
+/// health probes and sends mails.
 async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>, seen: &mut Seen) {
     let secret = &canaries[&Canary::SigningSecret];
     let operator = &canaries[&Canary::Operator];
@@ -362,7 +365,7 @@ async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>,
         seen.queues(env).await;
     }
     env.connectwise.set_faults(json!({ "keys": "ok" })).await;
-    // Keys that are another host's.
+    // Keys of another host.
     let other = json!({
         "origin": "https://elsewhere.example", "company_id": "tbdemo",
         "public_key": canaries[&Canary::PublicKey], "private_key": canaries[&Canary::PrivateKey],
@@ -373,7 +376,7 @@ async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>,
     let raised = event("alert.raised", "e-host", "t-host", 10);
     assert_eq!(post(env, SOURCE, secret, &raised, seen).await, 202);
     env.worker.work_once().await;
-    // A document that is none.
+    // A malformed document.
     let private = &canaries[&Canary::PrivateKey];
     env.account
         .put_secret(&name, &format!("{{\"private_key\": \"{private}\", "))
@@ -394,7 +397,7 @@ async fn put_keys(env: &TestEnvironment, canaries: &BTreeMap<Canary, String>) {
     env.account.put_secret(&name, &keys.to_string()).await;
 }
 
-/// The page: links, sessions, keys that are good, refused and malformed, the contact and its mails.
+/// The page: links, sessions, valid, refused and malformed keys, the contact and its mails.
 async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>) {
     let lambda = Lambda::start(env, 202).await;
     let partners = format!("/v1/operator/partners/{PARTNER}");
@@ -414,7 +417,7 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
     let session = browser.cookies.values().next().unwrap().clone();
     canaries.insert(Canary::LinkToken, ticket_ref.clone());
     canaries.insert(Canary::Session, session);
-    // Used twice, and never given out.
+    // A token that is used twice, and one that was never issued.
     let mut stranger = env.setup.browser();
     for ticket_ref in [&ticket_ref, &canaries[&Canary::WrongToken]] {
         let ticket_ref = json!({ "token": ticket_ref });
@@ -492,7 +495,7 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
     browser.get("/setup/contact").await.expect(200);
 }
 
-/// The operator's API makes a source and rotates its secret.
+/// The operator's API creates a source and rotates its secret.
 async fn source(
     env: &mut TestEnvironment,
     canaries: &mut BTreeMap<Canary, String>,
@@ -530,7 +533,7 @@ async fn source(
 }
 
 #[tokio::test]
-async fn no_secret_is_found_in_anything_that_is_written_said_or_kept() {
+async fn no_secret_reaches_logs_tables_mails_or_responses() {
     let secret = |canary| (canary, random(24));
     let mut canaries: BTreeMap<_, _> = [
         Canary::PrivateKey,
@@ -595,12 +598,12 @@ async fn no_secret_is_found_in_anything_that_is_written_said_or_kept() {
     println!("{} canaries, {} found", canaries.len(), leaks.len());
     assert_eq!(leaks, [""; 0]);
 
-    // What holds one rightly does hold it: else the flow was not played, or the search does not see.
+    // Each allowed place contains its secret: otherwise the flow did not run, or the search is blind.
     for (canary, place, why) in RIGHTLY {
         let is_there = found(&canaries[&canary], &seen.0[&place]).is_some();
         assert!(is_there, "{canary:?} is not in {place:?}: {why}");
     }
-    // And one that is planted is found, wherever it is and however it is written.
+    // A planted secret is found at every place and in every form.
     let planted = &canaries[&Canary::PrivateKey];
     for place in Place::ALL {
         for form in forms(planted) {
@@ -612,7 +615,7 @@ async fn no_secret_is_found_in_anything_that_is_written_said_or_kept() {
 }
 
 #[test]
-fn a_secret_is_found_in_any_of_its_forms_and_nothing_else_is() {
+fn the_leak_search_finds_every_encoding_of_a_secret() {
     let secret = "whsec_C2FVsBQIhrscChlQIMV+b5sS/spob7oD";
     for text in [
         secret.to_owned(),

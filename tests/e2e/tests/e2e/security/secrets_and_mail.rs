@@ -1,4 +1,4 @@
-//! What set-up writes outside of the table: secrets, and mails.
+//! What set-up writes outside the tables: secrets and mails.
 
 use crate::environment::{MAIL_FROM, TestEnvironment, partner};
 use aws::mail::{Mail, Mailer, NotSent};
@@ -26,7 +26,7 @@ fn mail(subject: &str) -> Mail {
 }
 
 #[tokio::test]
-async fn a_secret_is_made_then_changed_and_read_as_it_is() {
+async fn a_secret_is_created_updated_and_read() {
     let env = TestEnvironment::new().await;
     let secret_writer = SecretWriter::new(&env.aws);
     let prefix = "tb/new/";
@@ -48,7 +48,7 @@ async fn a_secret_is_made_then_changed_and_read_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_secret_that_was_marked_for_deletion_is_none_until_it_is_put_again() {
+async fn a_secret_scheduled_for_deletion_reads_as_absent() {
     let env = TestEnvironment::new().await;
     let secret_writer = SecretWriter::new(&env.aws);
     let prefix = "tb/connection/";
@@ -76,7 +76,7 @@ async fn a_secret_that_was_marked_for_deletion_is_none_until_it_is_put_again() {
 }
 
 #[tokio::test]
-async fn a_mail_goes_out_with_one_line_of_subject_and_nobody_else_in_it() {
+async fn a_mail_has_one_recipient_and_a_one_line_subject() {
     let env = TestEnvironment::new().await;
     let mailer = Mailer::new(&env.aws, MAIL_FROM.into());
     let mail = mail("Fresh link\r\nBcc: all@b.de\r\n\r\nx");
@@ -93,13 +93,13 @@ async fn a_mail_goes_out_with_one_line_of_subject_and_nobody_else_in_it() {
 }
 
 #[tokio::test]
-async fn who_is_in_the_way_of_a_mail_is_told_without_any_address() {
+async fn a_mail_error_names_the_cause_without_an_address() {
     let env = TestEnvironment::new().await;
     let stranger = Mailer::new(&env.aws, "stranger@elsewhere.example".into());
     let ours = Mailer::new(&env.aws, MAIL_FROM.into());
     let err = stranger.send(&mail("a")).await.unwrap_err();
     assert!(matches!(err, NotSent::Sender { .. }), "{err:?}");
-    // What a new account of AWS is in: mails go to verified addresses alone.
+    // The SES sandbox of a new AWS account: mails go to verified addresses only.
     let ses = aws_sdk_sesv2::Client::new(&env.aws);
     let details = ses.put_account_details().production_access_enabled(false);
     let details = details.mail_type(aws_sdk_sesv2::types::MailType::Transactional);

@@ -1,4 +1,5 @@
-//! A partner's ConnectWise moves to another address. What was chosen stays where it is the same ConnectWise, and only there.
+//! A partner's ConnectWise moves to another address. The partner's choices are kept only if it is the
+//! same site.
 
 use domain::settings::Mapping;
 use reqwest::Method;
@@ -17,7 +18,8 @@ struct Moved {
     browser: Browser,
 }
 
-/// A partner with a mapped company of this name and these alerts raised, whose stored connection has an address that no longer works.
+/// A partner with a mapped company of this name and with raised alerts, whose stored address no longer
+/// works.
 async fn moved(company_name: Option<&str>, alerts: &[&str]) -> Moved {
     let mut env = TestEnvironment::new().await;
     let mapping = Mapping {
@@ -53,7 +55,7 @@ impl Moved {
         connection.unwrap().unwrap()
     }
 
-    /// Enters an address without the box that lets choices be dropped.
+    /// Enters an address without the consent to drop the partner's choices.
     async fn save(&mut self, site: &str) -> (u16, Value) {
         let stored = self.env.access.connection_to_change(&partner()).await;
         let entered = json!({
@@ -119,16 +121,16 @@ async fn the_same_connectwise_keeps_boards_mappings_and_tickets() {
 }
 
 #[tokio::test]
-async fn a_copy_of_the_server_without_the_newest_ticket_is_asked_about() {
+async fn a_server_without_the_newest_ticket_needs_confirmation() {
     let mut moved = moved(Some(NAME), &["a1"]).await;
-    // As of before the alert: the same companies, and no such ticket.
+    // A copy from before the alert: the same companies, but not its ticket.
     moved.env.connectwise.reset().await;
     let site = moved.env.connectwise.origin();
     moved.must_ask(&site, "no ticket of this number").await;
 }
 
 #[tokio::test]
-async fn a_ticket_with_that_number_and_no_reference_of_ours_is_asked_about() {
+async fn a_ticket_without_our_reference_needs_confirmation() {
     let mut moved = moved(Some(NAME), &["a1"]).await;
     let ticket = moved
         .env
@@ -150,7 +152,7 @@ async fn a_ticket_with_that_number_and_no_reference_of_ours_is_asked_about() {
 }
 
 #[tokio::test]
-async fn companies_with_other_names_and_no_open_tickets_are_asked_about() {
+async fn other_company_names_need_confirmation() {
     let mut renamed = moved(Some("Fabrikam Inc"), &["a1"]).await;
     let site = renamed.env.connectwise.origin();
     renamed.must_ask(&site, "another name for the number").await;
@@ -167,7 +169,7 @@ async fn companies_with_other_names_and_no_open_tickets_are_asked_about() {
 }
 
 #[tokio::test]
-async fn another_company_id_is_asked_about_though_all_else_is_the_same() {
+async fn another_company_id_needs_confirmation() {
     let mut moved = moved(Some(NAME), &["a1"]).await;
     let access = &moved.env.access;
     let stored = access.connection_to_change(&partner()).await.unwrap();
@@ -184,7 +186,7 @@ async fn another_company_id_is_asked_about_though_all_else_is_the_same() {
 }
 
 #[tokio::test]
-async fn a_failure_while_comparing_saves_nothing_and_says_to_try_again() {
+async fn a_failed_comparison_saves_nothing() {
     let mut moved = moved(Some(NAME), &["a1"]).await;
     let before = moved.connection().await;
     let faults = json!({ "rules": [{

@@ -1,4 +1,4 @@
-//! Closings that were too many at once, on the page: shown, and let through by somebody who saw how many.
+//! Held closings on the page: they are shown, and a person who saw their number approves them.
 
 use domain::PartnerId;
 use domain::key::ItemKey;
@@ -14,12 +14,12 @@ use crate::setup::client::Browser;
 const SENTENCE: &str =
     "42 of 60 alerts of Acme Dental would have counted as resolved at once. Nothing was closed.";
 
-/// Reconcile stops the seeded tenant's closings.
+/// Holds closings of `TENANT`, as reconcile does.
 async fn hold_closings(env: &TestEnvironment, closings: u32, open: u32, now: Timestamp) {
     hold_closings_from(env, 0, closings, open, now).await;
 }
 
-/// The same, with alerts from this number on.
+/// The same with alerts from the number `from` on.
 async fn hold_closings_from(
     env: &TestEnvironment,
     from: u32,
@@ -67,7 +67,7 @@ pub(crate) fn hold_of(from: u32, closings: u32, open: u32) -> Hold {
     }
 }
 
-/// What the form of the one tenant has in it, as a browser would send it.
+/// The form of the only held tenant, as a browser sends it.
 async fn form(browser: &mut Browser) -> Value {
     let view = browser.get_json("/setup").await.expect(200).json();
     let of = &view["held"][0];
@@ -147,7 +147,7 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
         detail.contains("no longer the ones that you saw"),
         "{detail}"
     );
-    // As many as were seen, and others.
+    // As many as were shown, but others.
     hold_closings_from(&env, 1, 42, 60, after(now, 1000)).await;
     browser.post("/setup/held", &seen).await.expect(409);
     // Closings that were not shown cannot be approved.
@@ -158,7 +158,7 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
     }
     assert_eq!(current_hold(&env,).await.unwrap().approved, None);
 
-    // Held, over, and held for other reasons: fewer, and not what was seen.
+    // Held, ended, and held again: fewer closings, and not the shown ones.
     let acme = tenant(TENANT);
     env.config.end_hold(&partner(), &acme).await.unwrap();
     let over = browser.post("/setup/held", &seen).await.expect(409);
@@ -182,7 +182,7 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
     assert_eq!(approvals_in_history(&env,).await, []);
     assert!(!is_due(&env, after(now, 3600)).await);
 
-    // Fewer of the same are not what was seen either.
+    // Fewer of the same closings do not match either.
     let seen = form(&mut browser).await;
     hold_closings(&env, 25, 60, after(now, 2700)).await;
     browser.post("/setup/held", &seen).await.expect(409);

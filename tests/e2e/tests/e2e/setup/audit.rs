@@ -1,4 +1,4 @@
-//! The history: each change that a person makes leaves an entry with each partner that it concerns.
+//! The audit log: each change by a person leaves an entry for each partner that it concerns.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,14 +15,14 @@ use crate::setup::client::{Answered, Browser, Lambda};
 /// A second partner of the same operator.
 const OTHER: &str = "contoso";
 
-/// Somebody who uses one route after the other, and what each left in the histories.
+/// A tour through all routes, and the audit entries that each call left.
 struct Tour {
     env: TestEnvironment,
     lambda: Lambda,
-    /// A second ConnectWise.
+    /// A second simulated site.
     elsewhere: Simulator,
     browser: Browser,
-    /// Entries of each partner so far.
+    /// The number of entries of each partner.
     seen: BTreeMap<&'static str, usize>,
     used: BTreeSet<(String, &'static str)>,
 }
@@ -44,7 +44,7 @@ impl Tour {
         }
     }
 
-    /// Uses a route as the operator. `{partner}` and `{source}` stand for this value.
+    /// Calls a route as the operator. `{partner}` and `{source}` stand for `value`.
     async fn operator(
         &mut self,
         method: &str,
@@ -57,14 +57,14 @@ impl Tour {
         self.left(method, route, answer, left).await
     }
 
-    /// Uses a route of the page.
+    /// Posts to a route of the page.
     async fn post(&mut self, route: &'static str, body: Value, left: &[&str]) -> Value {
         let answer = self.browser.post(route, &body).await;
         let left: Vec<_> = left.iter().map(|what| (PARTNER, *what)).collect();
         self.left("POST", route, answer, &left).await.json()
     }
 
-    /// What a page shows.
+    /// A page's JSON.
     async fn view(&mut self, path: &str) -> Value {
         self.browser.get_json(path).await.expect(200).json()
     }
@@ -118,7 +118,7 @@ async fn by_the_operator(tour: &mut Tour) {
         tour.operator("PUT", contact, (OTHER, address.clone()), left)
             .await;
     }
-    // What changes nothing is no entry.
+    // A call that changes nothing leaves no entry.
     let same = (OTHER, json!({ "enabled": true }));
     tour.operator("PUT", PARTNERS, same, &[]).await;
 
@@ -228,7 +228,7 @@ async fn of_what_is_chosen(tour: &mut Tour) {
     let chosen =
         json!({ "tenant": TENANT, "company": COMPANY, "enabled": true, "version": version });
     tour.post("/setup/tenant", chosen, &["tenant_saved"]).await;
-    // It only reads what ConnectWise has.
+    // This call only reads from ConnectWise.
     tour.post("/setup/suggestions/progress", json!({}), &[])
         .await;
     let contact =
@@ -245,7 +245,7 @@ async fn of_what_is_chosen(tour: &mut Tour) {
     let token = json!({ "token": tour.env.confirmation().await });
     tour.post("/setup/contact/confirm", token, &["contact_confirmed"])
         .await;
-    // A mail changes nothing.
+    // Sending a mail is no change.
     tour.post("/setup/contact/test", json!({}), &[]).await;
     let wish = json!({ "tenant": TENANT, "category": "operations" });
     tour.post("/setup/test", wish, &["test_asked"]).await;
@@ -274,7 +274,7 @@ async fn of_what_waits(tour: &mut Tour) {
 }
 
 #[tokio::test]
-async fn each_change_leaves_an_entry_with_each_partner_that_it_concerns() {
+async fn each_change_is_audited_for_each_partner_concerned() {
     let mut tour = Tour::begin().await;
     by_the_operator(&mut tour).await;
     of_the_connection(&mut tour).await;
@@ -283,7 +283,7 @@ async fn each_change_leaves_an_entry_with_each_partner_that_it_concerns() {
     tour.post("/setup/session/end", json!({}), &["signed_out"])
         .await;
     let who = json!({ "partner": PARTNER });
-    // The link is mailed after the answer.
+    // The mail is sent after the answer.
     tour.post("/setup/link", who, &[]).await;
     assert_eq!(tour.lambda.run(Timestamp::now()).await, [true]);
     let page = tour.env.access.audit(&partner(), None, 1).await.unwrap();

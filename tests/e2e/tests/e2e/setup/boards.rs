@@ -1,4 +1,5 @@
-//! The page's way to boards: the default one, and two that are made for the partner, whatever interrupts the making.
+//! Boards on the page: the default board, and two boards that are created for the partner, with every
+//! interruption of their creation.
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -41,7 +42,7 @@ fn desired() -> DedicatedBoards {
     }
 }
 
-/// The rows of a list of ConnectWise's, as a technician sees them.
+/// The rows of a ConnectWise list, read as a technician.
 async fn rows(env: &TestEnvironment, path: &str) -> Vec<Value> {
     let path = format!("{path}?pageSize=1000");
     let rows = env
@@ -57,7 +58,7 @@ fn names(rows: &[Value]) -> Vec<&str> {
         .collect()
 }
 
-/// Both boards are there once, whole, with nothing twice, and tickets go to them.
+/// Asserts that both boards exist once, complete, without duplicates, and that tickets go to them.
 async fn both_are_whole(env: &TestEnvironment, config: &ConfigTable, details: &str) {
     let boards = rows(env, "/service/boards").await;
     let settings = config.settings(&partner()).await.unwrap().unwrap();
@@ -105,7 +106,7 @@ async fn both_are_whole(env: &TestEnvironment, config: &ConfigTable, details: &s
 }
 
 #[tokio::test]
-async fn both_boards_are_made_through_the_page_and_keep_what_the_partner_decided() {
+async fn creating_both_boards_keeps_the_partners_choices() {
     for statuses in ["default", "none"] {
         let env = TestEnvironment::new().await;
         env.connectwise
@@ -138,7 +139,7 @@ async fn both_boards_are_made_through_the_page_and_keep_what_the_partner_decided
         let stale = browser.post("/setup/boards/dedicated", &asked(0)).await;
         stale.expect(409);
 
-        // By its form, as somebody without a script.
+        // By the form, without the page's script.
         let answer = browser.post_form(PROGRESS, &[]).await.expect(303);
         assert_eq!(answer.header("location"), "/setup/boards?done=boards_ready");
         both_are_whole(&env, &env.config, statuses).await;
@@ -160,7 +161,7 @@ async fn both_boards_are_made_through_the_page_and_keep_what_the_partner_decided
 }
 
 #[tokio::test]
-async fn what_two_boards_cannot_be_is_refused_with_the_field() {
+async fn invalid_board_choices_are_refused_with_the_field() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     for (of, member, value, words) in [
@@ -199,7 +200,7 @@ async fn what_two_boards_cannot_be_is_refused_with_the_field() {
 }
 
 #[tokio::test]
-async fn the_default_board_is_taken_with_what_can_be_seen_of_it() {
+async fn the_default_board_is_used_with_its_visible_settings() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let version = browser.get_json("/setup/boards").await.json()["settings_version"].clone();
@@ -228,7 +229,7 @@ async fn the_default_board_is_taken_with_what_can_be_seen_of_it() {
         .await
         .expect(409);
 
-    // Without Table Setup the board is set, and its statuses are left to ConnectWise.
+    // Without Table Setup the board is saved, and ConnectWise chooses the status.
     env.connectwise
         .set_faults(json!({ "missing_rights": ["table_setup.inquire"] }))
         .await;
@@ -268,8 +269,7 @@ async fn the_default_board_is_taken_with_what_can_be_seen_of_it() {
 }
 
 #[tokio::test]
-async fn an_api_member_without_a_default_board_leaves_everything_to_connectwise_and_hidden_boards_are_told()
- {
+async fn no_default_board_leaves_the_choice_to_connectwise() {
     let env = TestEnvironment::new().await;
     let none = json!([
         { "op": "replace", "path": "serviceDefaultBoard", "value": null },
@@ -323,7 +323,7 @@ async fn an_api_member_without_a_default_board_leaves_everything_to_connectwise_
 }
 
 #[tokio::test]
-async fn two_windows_do_not_make_one_board_twice() {
+async fn two_browser_windows_create_a_board_once() {
     let env = TestEnvironment::new().await;
     let mut one = env.setup.signed_in().await;
     one.post("/setup/boards/dedicated", &asked(0))
@@ -339,7 +339,7 @@ async fn two_windows_do_not_make_one_board_twice() {
     assert!(waits[0] != waits[1], "{first:?} {second:?}");
     both_are_whole(&env, &env.config, "two windows").await;
 
-    // A turn that nobody gives back ends by itself.
+    // A lock that is not released expires.
     let mut again = desired();
     again.operations.name = "A third".to_owned();
     let version = env
@@ -374,7 +374,7 @@ async fn two_windows_do_not_make_one_board_twice() {
     );
 }
 
-/// Set-up as a process whose calls all go through a proxy, over a table of its own.
+/// A set-up process whose calls all go through a proxy, with config and access tables of its own.
 struct Behind {
     env: TestEnvironment,
     proxy: Proxy,
@@ -424,7 +424,7 @@ impl Behind {
         }
     }
 
-    /// No board of ours, and both asked for.
+    /// Resets to a state without our boards in which both are requested.
     async fn begin(&self, statuses: &str) {
         self.env.connectwise.reset().await;
         let faults = json!({ "variants": { "new_board_statuses": statuses } });
@@ -445,7 +445,7 @@ impl Behind {
             .unwrap();
     }
 
-    /// A new process makes one request; none where it died at the stop.
+    /// Sends one request in a new process. `None` if the process died at the stop.
     async fn request(&self, stop: Option<Stop>, now: Timestamp) -> Option<Answered> {
         let name = self.proxy.count(stop);
         let aws = self
@@ -466,11 +466,11 @@ impl Behind {
         }
     }
 
-    /// Requests until both boards are there.
+    /// Sends requests until both boards exist.
     async fn finish(&self, mut now: Timestamp, details: &str) {
         for requests in 0.. {
             assert!(requests < 10, "{details}: it never ends");
-            // The dead one's turn has ended.
+            // The dead process's lock has expired.
             now += SignedDuration::from_mins(1);
             let answer = self.request(None, now).await.unwrap();
             assert_eq!(answer.status, 200, "{details}: {answer:?}");
@@ -482,19 +482,19 @@ impl Behind {
 }
 
 #[tokio::test]
-async fn both_boards_interrupted_after_any_call_and_gone_on_with_are_two_with_twelve_types() {
+async fn board_creation_resumes_after_an_interruption_at_any_call() {
     let behind = Behind::new().await;
     let mut scenarios = 0_i64;
     let begun = Timestamp::now();
     for statuses in ["none", "default"] {
         behind.begin(statuses).await;
-        // Each is long after the one before it, whose turn may still be somebody's.
+        // Each scenario starts long after the one before it, whose lock may still be held.
         let later = |scenarios: i64| begun + SignedDuration::from_mins(20 * scenarios);
         behind.finish(later(scenarios + 1), statuses).await;
         let calls = behind.proxy.calls();
         assert!(calls.len() > 30, "{calls:?}");
         for (n, call) in (1..).zip(&calls) {
-            // A read that is answered to nobody changes as little as one that is not made.
+            // A read whose answer is lost has the same effect as no read.
             let whens: &[When] = match call.what.starts_with("GET") {
                 true => &[When::After],
                 false => &[When::Lost, When::After],
@@ -515,7 +515,7 @@ async fn both_boards_interrupted_after_any_call_and_gone_on_with_are_two_with_tw
 }
 
 #[tokio::test]
-async fn boards_are_made_while_connectwise_fails_and_commits_late() {
+async fn board_creation_survives_failures_and_late_commits() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     browser
@@ -546,7 +546,7 @@ async fn boards_are_made_while_connectwise_fails_and_commits_late() {
             "late_commit": { "rate": 0.0 },
         }))
         .await;
-    // What is late by now is refused by its name.
+    // Late creates are refused because the name is taken.
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     both_are_whole(&env, &env.config, "failing").await;
 }

@@ -1,4 +1,4 @@
-//! Who uses set-up: the operator's programs, and people with their browsers. Requests reach the function as the gateway hands them over.
+//! Clients of set-up: the operator's programs, and people with browsers. Requests have the gateway's form.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,9 +17,9 @@ use crate::environment::{TestEnvironment, partner};
 use crate::reconcile::fan_out::Way;
 use crate::security::secret_leaks::record_answer;
 
-/// Where browsers find the page.
+/// The page's origin.
 pub(crate) const PAGE: &str = "https://setup.example";
-/// How long the function has for an answer.
+/// The function's time-out.
 const TIME: SignedDuration = SignedDuration::from_secs(29);
 
 /// The function `setup` as the operator's programs and people's browsers use it.
@@ -97,7 +97,8 @@ impl SetupPage {
     }
 }
 
-/// Set-up that can start itself: Lambda's answers are the test's, and it runs what was asked for when the test says so.
+/// A set-up function that starts tasks of its own through Lambda. The test chooses Lambda's answer and
+/// runs the tasks.
 pub(crate) struct Lambda {
     way: Way,
     app: Arc<App>,
@@ -112,12 +113,12 @@ impl Lambda {
         Self { way, app }
     }
 
-    /// How many tasks wait, each of which was taken with this status.
+    /// The number of tasks that were requested and not yet run.
     pub(crate) fn waiting(&self) -> usize {
         self.way.asked.lock().unwrap().len()
     }
 
-    /// Runs all tasks that wait, at a time; each result is whether Lambda would not repeat it.
+    /// Runs all requested tasks at a time. A result is `false` if Lambda would repeat the task.
     pub(crate) async fn run(&self, now: Timestamp) -> Vec<bool> {
         let tasks = std::mem::take(&mut *self.way.asked.lock().unwrap());
         let mut results = vec![];
@@ -135,15 +136,15 @@ impl Lambda {
     }
 }
 
-/// One request, as the gateway describes it. A test changes what it wants to be otherwise.
+/// One request in the gateway's form. Tests change its fields.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) method: String,
-    /// With its query.
+    /// Path and query.
     pub(crate) path: String,
-    /// A `?` in it belongs to the path: the gateway decoded it.
+    /// Whether a `?` belongs to the path, because the gateway decoded it.
     pub(crate) is_path: bool,
-    /// Which of its routes the gateway chose.
+    /// The gateway's route.
     pub(crate) route_key: String,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) cookies: Vec<String>,
@@ -151,7 +152,7 @@ pub(crate) struct Call {
     pub(crate) now: Timestamp,
 }
 
-/// What came back.
+/// An answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
     pub(crate) status: u16,
@@ -160,7 +161,7 @@ pub(crate) struct Answered {
 }
 
 impl Call {
-    /// One that says nothing about who makes it.
+    /// A request without cookies and headers.
     pub(crate) fn new(method: &str, path: &str) -> Self {
         let operators = path.starts_with("/v1/operator/");
         let bare = path.split('?').next() == Some("/setup");
@@ -186,7 +187,7 @@ impl Call {
         self
     }
 
-    /// With a body of JSON; `null` is none.
+    /// Sets a JSON body. `null` is no body.
     pub(crate) fn json(mut self, body: &Value) -> Self {
         if body.is_null() {
             return self;
@@ -195,7 +196,7 @@ impl Call {
         self.header("content-type", "application/json")
     }
 
-    /// With a body as a form sends it.
+    /// Sets a form's body.
     pub(crate) fn form(mut self, fields: &[(&str, &str)]) -> Self {
         let url = reqwest::Url::parse_with_params("http://form.invalid", fields).unwrap();
         self.body = Some(url.query().unwrap_or_default().to_owned());
@@ -256,28 +257,28 @@ impl Answered {
         serde_json::from_str(&self.text).expect(&self.text)
     }
 
-    /// A header; empty where it is absent.
+    /// A header's value, empty if it is absent.
     pub(crate) fn header(&self, name: &str) -> &str {
         let value = self.headers.get(name).map(|value| value.to_str().unwrap());
         value.unwrap_or_default()
     }
 }
 
-/// Somebody at the page. Nothing is followed: an answer that sends on is looked at as it is.
+/// A browser. It does not follow redirects.
 #[derive(Debug, Clone)]
 pub(crate) struct Browser {
     app: Arc<App>,
     pub(crate) cookies: BTreeMap<String, String>,
-    /// The partner whose pages it shows: their forms name it.
+    /// The partner of the loaded page, which its forms name.
     pub(crate) partner: Option<String>,
-    /// What it says of where its forms and scripts come from.
+    /// The `Origin` header of its changes.
     pub(crate) origin: Option<String>,
-    /// The time of its requests; the machine's where absent.
+    /// The time of its requests. The present time if absent.
     pub(crate) now: Option<Timestamp>,
 }
 
 impl Browser {
-    /// Follows a link and presses the button there; panics unless it opens.
+    /// Opens a link and confirms. Panics unless it succeeds.
     pub(crate) async fn open(&mut self, link: &str) {
         let (page, token) = link.split_once('#').unwrap();
         assert_eq!(page, format!("{PAGE}/setup/open"));
@@ -288,31 +289,31 @@ impl Browser {
         self.partner = answer["partner"].as_str().map(str::to_owned);
     }
 
-    /// A page as people see it.
+    /// Gets a page as HTML.
     pub(crate) async fn get(&mut self, path: &str) -> Answered {
         let call = self.call("GET", path).header("accept", "text/html");
         self.send(call).await
     }
 
-    /// The same for a program.
+    /// Gets a page as JSON.
     pub(crate) async fn get_json(&mut self, path: &str) -> Answered {
         let call = self.call("GET", path).header("accept", "application/json");
         self.send(call).await
     }
 
-    /// A change as the page's script sends it.
+    /// Posts JSON as the page's script does.
     pub(crate) async fn post(&mut self, path: &str, json: &Value) -> Answered {
         let call = self.call("POST", path).json(json);
         self.send(call.header("accept", "application/json")).await
     }
 
-    /// A change as a form sends it.
+    /// Posts a form.
     pub(crate) async fn post_form(&mut self, path: &str, fields: &[(&str, &str)]) -> Answered {
         let call = self.call("POST", path).form(fields);
         self.send(call.header("accept", "text/html")).await
     }
 
-    /// A request with this browser's cookies; where it may change something, with its origin and the partner of its pages.
+    /// A request with the browser's cookies. A changing request also has its origin and its page's partner.
     pub(crate) fn call(&self, method: &str, path: &str) -> Call {
         let mut call = Call::new(method, path);
         if let Some(partner) = self.partner.as_ref().filter(|_| method != "GET") {
@@ -330,7 +331,7 @@ impl Browser {
         }
     }
 
-    /// Sends a request, and keeps what cookies the answer sets.
+    /// Sends a request and stores the answer's cookies.
     pub(crate) async fn send(&mut self, call: Call) -> Answered {
         let answer = call.to(&self.app).await;
         for cookie in answer.headers.get_all("set-cookie") {
@@ -348,7 +349,7 @@ impl Browser {
 }
 
 #[tokio::test]
-async fn somebody_with_a_link_comes_in_and_goes_again() {
+async fn a_link_signs_in_and_the_session_signs_out() {
     let env = TestEnvironment::new().await;
     env.setup.browser().get("/setup").await.expect(401);
     let mut browser = env.setup.signed_in().await;

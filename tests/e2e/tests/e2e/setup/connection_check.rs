@@ -1,4 +1,4 @@
-//! "Check connection" on the page: each thing that is wrong has its own words, and what is mended goes on.
+//! "Check connection" on the page: each problem has its own message, and alerts continue after a repair.
 
 use crate::environment::{TestEnvironment, partner};
 use domain::PartnerId;
@@ -37,7 +37,7 @@ async fn a_good_connection_is_shown_with_its_member_and_all_rights() {
 }
 
 #[tokio::test]
-async fn each_thing_that_is_wrong_with_the_stored_connection_has_its_own_words() {
+async fn each_connection_problem_has_its_own_message() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     for (faults, code) in [
@@ -60,7 +60,7 @@ async fn each_thing_that_is_wrong_with_the_stored_connection_has_its_own_words()
         );
         env.connectwise.reset().await;
     }
-    // Keys that were replaced a moment ago are tried, not those that are remembered.
+    // The check uses keys that were replaced a moment ago, not the cached ones.
     for (key, verdict) in [
         ("tbPrivateKey01", "good"),
         ("wrong", "broken"),
@@ -80,7 +80,7 @@ async fn each_thing_that_is_wrong_with_the_stored_connection_has_its_own_words()
 }
 
 #[tokio::test]
-async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
+async fn a_missing_right_is_shown_until_it_is_granted() {
     let env = TestEnvironment::new().await;
     let missing = ["service_tickets.add", "table_setup.add"];
     env.connectwise

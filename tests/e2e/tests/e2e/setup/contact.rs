@@ -1,4 +1,4 @@
-//! The emergency contact, its confirmation and mails, and the fresh link for those whose session is over.
+//! The emergency contact, its confirmation and mails, and the link that signs a person in again.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ async fn seen(browser: &mut Browser) -> Value {
     seen
 }
 
-/// To whom each mail went, and its subject.
+/// Recipient and subject of each mail.
 async fn sent(env: &TestEnvironment) -> Vec<(String, String)> {
     let mails = env.account.mails().await.into_iter();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -55,7 +55,7 @@ fn mails<const N: usize>(expected: [(&str, &str); N]) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn an_address_counts_once_it_is_confirmed_and_the_one_before_is_notified_of_both() {
+async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     assert_eq!(seen(&mut browser).await, view(None, None, 0));
@@ -75,7 +75,7 @@ async fn an_address_counts_once_it_is_confirmed_and_the_one_before_is_notified_o
     assert!(page.contains("waits for confirmation"), "{page}");
     let overview = browser.get("/setup").await.expect(200).text;
     assert!(overview.contains("waits for confirmation"), "{overview}");
-    // Until then no other mail is sent.
+    // Before the confirmation no other mail is sent.
     browser
         .post("/setup/contact/test", &Value::Null)
         .await
@@ -129,8 +129,7 @@ async fn an_address_counts_once_it_is_confirmed_and_the_one_before_is_notified_o
 }
 
 #[tokio::test]
-async fn a_confirmation_is_of_one_partner_and_address_and_ends_by_time_by_a_newer_one_and_by_hand()
-{
+async fn a_confirmation_ends_by_time_replacement_or_cancellation() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let now = Timestamp::now();
@@ -147,7 +146,7 @@ async fn a_confirmation_is_of_one_partner_and_address_and_ends_by_time_by_a_newe
     assert_eq!(save(&mut browser, ANNA, 0).await, 200);
     let first = env.confirmation().await;
     let (_, token) = first.rsplit_once('.').unwrap();
-    // Of another partner, of one that is none, of no partner, cut off.
+    // Tokens of another partner, of an invalid partner, of no partner, and a truncated token.
     env.setup
         .signed_in_at(&domain::PartnerId::parse("contoso").unwrap())
         .await;
@@ -167,7 +166,7 @@ async fn a_confirmation_is_of_one_partner_and_address_and_ends_by_time_by_a_newe
         "expired"
     );
 
-    // Sent again: the mail before it confirms nothing.
+    // Sent again: the token of the earlier mail is invalid.
     let again = browser.post("/setup/contact/resend", &of_pending(1)).await;
     assert_eq!(
         again.expect(200).json()["next"],
@@ -175,7 +174,7 @@ async fn a_confirmation_is_of_one_partner_and_address_and_ends_by_time_by_a_newe
     );
     let second = env.confirmation().await;
     assert_eq!(use_of(&first, now).await, refusal);
-    // Given up, by hand or because the contact is to stay.
+    // Cancelled by hand, or because the contact stays the same.
     browser
         .post("/setup/contact/cancel", &of_pending(1))
         .await
@@ -199,7 +198,7 @@ async fn a_confirmation_is_of_one_partner_and_address_and_ends_by_time_by_a_newe
 }
 
 #[tokio::test]
-async fn ended_sessions_end_confirmations_and_the_operator_sets_a_contact_that_counts_at_once() {
+async fn the_operator_sets_a_contact_without_confirmation() {
     let env = TestEnvironment::new().await;
     let mut thief = env.setup.signed_in().await;
     assert_eq!(save(&mut thief, "mallory@elsewhere.example", 0).await, 200);
@@ -228,7 +227,7 @@ async fn ended_sessions_end_confirmations_and_the_operator_sets_a_contact_that_c
         "nobody was the contact before"
     );
     assert_eq!(save(&mut browser, BEN, 2).await, 200);
-    // Again is the same, and gives up what waits.
+    // Setting it again changes nothing and cancels the pending contact.
     assert_eq!((set(ANNA).await, set(ANNA).await), (204, 204));
     env.confirm_contact_at(Timestamp::now()).await.expect(422);
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 4));
@@ -243,7 +242,7 @@ async fn ended_sessions_end_confirmations_and_the_operator_sets_a_contact_that_c
 }
 
 #[tokio::test]
-async fn a_confirmation_that_cannot_be_mailed_changes_nothing_and_says_who_can_mend_it() {
+async fn an_undeliverable_confirmation_changes_nothing() {
     let env = TestEnvironment::new().await;
     env.set_contact(ANNA).await;
     let mut browser = env.setup.signed_in().await;
@@ -261,7 +260,7 @@ async fn a_confirmation_that_cannot_be_mailed_changes_nothing_and_says_who_can_m
 }
 
 #[tokio::test]
-async fn a_test_mail_arrives_or_tells_who_can_mend_it() {
+async fn a_test_mail_arrives_or_says_who_can_fix_it() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let now = Timestamp::now();
@@ -298,7 +297,7 @@ async fn a_test_mail_arrives_or_tells_who_can_mend_it() {
 }
 
 #[tokio::test]
-async fn whoever_is_at_the_page_sends_few_mails_by_all_its_means_together() {
+async fn all_mails_of_a_page_share_one_rate_limit() {
     let mut env = TestEnvironment::new().await;
     let lambda = Lambda::start(&mut env, 202).await;
     let mut browser = env.setup.signed_in().await;
@@ -307,7 +306,7 @@ async fn whoever_is_at_the_page_sends_few_mails_by_all_its_means_together() {
     let mut saved = 0;
     for n in 1..=40 {
         let address = format!("a{n}@northwind.example");
-        // A request takes its time, so the next one is later.
+        // The next request comes later, as in reality.
         browser.now = Some(after(now, n));
         match save(&mut browser, &address, saved).await {
             200 => saved += 1,
@@ -339,7 +338,7 @@ async fn whoever_is_at_the_page_sends_few_mails_by_all_its_means_together() {
     };
     ask(0).await;
     assert_eq!(env.account.mails().await.len(), 6);
-    // One more every ten minutes, whichever it is.
+    // One more mail of any kind every ten minutes.
     browser.now = Some(after(now, 660));
     browser
         .post("/setup/contact/test", &Value::Null)
@@ -353,7 +352,7 @@ async fn whoever_is_at_the_page_sends_few_mails_by_all_its_means_together() {
 }
 
 #[tokio::test]
-async fn who_asks_for_links_again_and_again_gets_them_less_and_less_often() {
+async fn repeated_link_requests_are_slowed_down() {
     let mut env = TestEnvironment::new().await;
     let lambda = Lambda::start(&mut env, 202).await;
     env.setup.signed_in().await;
@@ -385,7 +384,7 @@ async fn who_asks_for_links_again_and_again_gets_them_less_and_less_often() {
 }
 
 #[tokio::test]
-async fn a_fresh_link_is_mailed_once_in_five_minutes_and_opens_for_half_an_hour() {
+async fn a_requested_link_is_mailed_once_in_five_minutes() {
     let mut env = TestEnvironment::new().await;
     let lambda = Lambda::start(&mut env, 202).await;
     env.setup.signed_in().await;
@@ -420,7 +419,7 @@ async fn a_fresh_link_is_mailed_once_in_five_minutes_and_opens_for_half_an_hour(
 }
 
 #[tokio::test]
-async fn who_asks_for_a_link_learns_nothing_and_no_log_has_the_address() {
+async fn a_link_request_reveals_nothing() {
     let mut env = TestEnvironment::new().await;
     let lambda = Lambda::start(&mut env, 202).await;
     let (log, dispatch) = Log::start_at("info");
@@ -434,7 +433,7 @@ async fn who_asks_for_a_link_learns_nothing_and_no_log_has_the_address() {
         .await;
     made.expect(201);
     let mut seen = vec![];
-    // One who is mailed, one within the pause, one who is switched off, and one who is not there.
+    // A partner that gets a mail, one within the pause, a disabled one, and one that does not exist.
     for partner in ["northwind", "northwind", "off", "contoso"] {
         let asked = env
             .setup
@@ -446,7 +445,7 @@ async fn who_asks_for_a_link_learns_nothing_and_no_log_has_the_address() {
     }
     seen.dedup();
     assert_eq!(seen.len(), 1, "{seen:?}");
-    // No answer waits for any of the work, which is the same for each: one task.
+    // No answer waits for the work, which is the same for each partner: one task.
     assert_eq!(lambda.waiting(), 4);
     assert_eq!(env.account.mails().await.len(), 0);
     assert_eq!(lambda.run(Timestamp::now()).await, [true; 4]);
@@ -486,8 +485,7 @@ async fn who_asks_for_a_link_learns_nothing_and_no_log_has_the_address() {
 }
 
 #[tokio::test]
-async fn a_task_that_mails_a_link_is_repeated_until_it_ends_and_its_pause_stops_only_other_requests()
- {
+async fn a_link_task_is_retried_until_it_succeeds() {
     let mut env = TestEnvironment::new().await;
     let lambda = Lambda::start(&mut env, 202).await;
     env.setup.signed_in().await;
@@ -501,7 +499,8 @@ async fn a_task_that_mails_a_link_is_repeated_until_it_ends_and_its_pause_stops_
     };
     ask().await;
     let config = aws_sdk_dynamodb::Client::new(&env.aws);
-    // The pause has begun, and the process died before the mail: the same request goes on, another one waits.
+    // The process died after the pause began and before the mail: the same request continues, another one
+    // is refused.
     let request = "0123456789abcdef";
     let began = env.access.may_mail_link(&partner(), request, now).await;
     assert!(began.unwrap());
@@ -512,7 +511,7 @@ async fn a_task_that_mails_a_link_is_repeated_until_it_ends_and_its_pause_stops_
     }
     assert_eq!(lambda.run(now).await, [true]);
     assert_eq!(env.account.mails().await.len(), 0, "it is another request");
-    // Where the table cannot be read, Lambda has the task repeated.
+    // If the table cannot be read, Lambda repeats the task.
     ask().await;
     config
         .delete_table()
@@ -525,7 +524,7 @@ async fn a_task_that_mails_a_link_is_repeated_until_it_ends_and_its_pause_stops_
 }
 
 #[tokio::test]
-async fn a_link_that_cannot_be_asked_for_is_refused_to_everybody_alike() {
+async fn a_failed_link_request_is_the_same_for_every_address() {
     let mut env = TestEnvironment::new().await;
     let lambda = Lambda::start(&mut env, 429).await;
     env.setup.signed_in().await;

@@ -1,4 +1,5 @@
-//! Switches of set-up, and alerts that were raised long before them: a person sees them counted and lets them go on.
+//! Alerts that are older than the setting that enabled them: they are counted on the page, and a person
+//! releases them.
 
 use crate::environment::{SOURCE, TENANT, TestEnvironment, after, event, partner, tenant};
 use crate::reconcile::closing::run_reconcile;
@@ -14,7 +15,7 @@ async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
     record.blocked.map(|blocked| blocked.reason)
 }
 
-/// The page's settings, with these kinds on.
+/// The page's settings with these kinds enabled.
 async fn switch_kinds(env: &TestEnvironment, on: &dyn Fn(&str) -> bool) {
     let mut browser = env.setup.signed_in().await;
     let view = browser.get_json("/setup/tickets").await.expect(200).json();
@@ -34,7 +35,7 @@ async fn switch_kinds(env: &TestEnvironment, on: &dyn Fn(&str) -> bool) {
 }
 
 #[tokio::test]
-async fn a_kind_that_is_switched_on_makes_no_tickets_of_old_alerts_until_a_person_releases_them() {
+async fn enabling_a_kind_holds_back_its_old_alerts() {
     let mut env = TestEnvironment::new().await;
     switch_kinds(&env, &|kind| kind != "disk").await;
     for (alert, hours) in [("young", 2), ("old", 60), ("older", 1200)] {
@@ -77,7 +78,7 @@ async fn a_kind_that_is_switched_on_makes_no_tickets_of_old_alerts_until_a_perso
 }
 
 #[tokio::test]
-async fn a_source_that_begins_to_post_makes_no_tickets_of_old_alerts() {
+async fn a_new_source_creates_no_tickets_for_old_alerts() {
     let mut env = TestEnvironment::new().await;
     let source = SourceId::parse(SOURCE).unwrap();
     let since = PartnerSource {
@@ -96,7 +97,7 @@ async fn a_source_that_begins_to_post_makes_no_tickets_of_old_alerts() {
     env.worker.work().await;
     assert_eq!(reason(&env, "old").await, Some(Blocked::OlderThanBackfill));
     assert_eq!(env.connectwise.tickets().await.len(), 1);
-    // A repeat is no release.
+    // A repeat does not release the alert.
     env.source
         .post(&event("alert.raised", "evt-3", "old", -HOUR))
         .await;
@@ -113,7 +114,7 @@ async fn a_source_that_begins_to_post_makes_no_tickets_of_old_alerts() {
 }
 
 #[tokio::test]
-async fn the_time_of_a_source_is_that_of_its_last_switch_and_other_changes_keep_it() {
+async fn a_sources_start_time_is_that_of_its_last_enabling() {
     let env = TestEnvironment::new().await;
     let name = json!({ "name": "Northwind" });
     env.setup
@@ -140,7 +141,7 @@ async fn the_time_of_a_source_is_that_of_its_last_switch_and_other_changes_keep_
             .await
             .expect(200);
     };
-    // In whole hours since then; the clock goes on within a request.
+    // In whole hours: the clock advances during a request.
     let since = async || {
         let source = of_northwind().await?;
         Some(source.since.duration_since(now).as_hours())
@@ -169,7 +170,7 @@ async fn the_time_of_a_source_is_that_of_its_last_switch_and_other_changes_keep_
 }
 
 #[tokio::test]
-async fn kinds_that_a_source_adds_are_on_the_tickets_page_and_get_their_type_on_the_board() {
+async fn added_kinds_are_offered_and_get_a_ticket_type() {
     let mut env = TestEnvironment::new().await;
     let source = SourceId::parse(SOURCE).unwrap();
     let kinds = json!([
@@ -214,7 +215,7 @@ async fn kinds_that_a_source_adds_are_on_the_tickets_page_and_get_their_type_on_
     assert!(of("cyber_alerts", "phishing").unwrap()["type"].is_u64());
     assert_eq!(of("operations", "phishing"), None);
 
-    // Switched off like any other, and on again.
+    // Disabled like any other kind, and enabled again.
     let all: Vec<Value> = ["operations", "cyber_alerts"]
         .iter()
         .flat_map(|board| view[*board]["kinds"].as_array().unwrap())

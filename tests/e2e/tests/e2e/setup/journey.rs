@@ -1,4 +1,4 @@
-//! A partner connects its ConnectWise by itself: from nothing to tickets, through the operator's API and the page alone.
+//! A partner's whole set-up, from nothing to tickets, with the operator's API and the page only.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use connectwise_sim::Seed;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::environment::{TestEnvironment, after, signed};
 use crate::setup::client::Browser;
 
-/// A partner whom nobody has set up.
+/// A partner that is not seeded.
 const PARTNER: &str = "contoso";
 const MAPPED: [(&str, u64); 2] = [("acme-dental", 301), ("baker-and-sons", 302)];
 const UNMAPPED: (&str, u64) = ("harbor-hotel", 307);
@@ -21,7 +21,7 @@ enum Boards {
     Default,
 }
 
-/// What the operator gave the source.
+/// The source's credentials.
 struct Source {
     id: String,
     secret: String,
@@ -31,7 +31,7 @@ fn partner() -> PartnerId {
     PartnerId::parse(PARTNER).unwrap()
 }
 
-/// The operator makes the partner and its source; somebody there follows the link.
+/// The operator creates the partner and its source, and a person opens the link.
 async fn invited(env: &TestEnvironment) -> (Browser, Source) {
     let path = format!("/v1/operator/partners/{PARTNER}");
     let made = env
@@ -90,7 +90,7 @@ async fn post(env: &TestEnvironment, source: &Source, event: &Value) {
     assert_eq!(answer.status_code, 202, "{answer:?}");
 }
 
-/// Three alerts within 48 hours, one older, one resolved by now, one of a tenant that stays unmapped.
+/// Raises three alerts within 48 hours, an older one, one that is resolved, and one of an unmapped tenant.
 async fn alerts(env: &mut TestEnvironment, source: &Source, now: Timestamp) {
     let ago = |hours| now - SignedDuration::from_hours(hours);
     let [(acme, _), (baker, _)] = MAPPED;
@@ -163,7 +163,7 @@ async fn map(browser: &mut Browser, (tenant, company): (&str, u64)) {
     browser.post("/setup/tenant", &chosen).await.expect(200);
 }
 
-/// The alerts of before give three tickets, and the last tenant's its own when that is mapped.
+/// The earlier alerts become three tickets, and the last tenant's alert becomes one when it is mapped.
 async fn from_nothing_to_tickets(env: &mut TestEnvironment, chosen: Boards) -> Vec<Value> {
     let now = Timestamp::now();
     let (mut browser, source) = invited(env).await;
@@ -228,7 +228,7 @@ async fn from_nothing_to_tickets(env: &mut TestEnvironment, chosen: Boards) -> V
     tickets
 }
 
-/// What may go on goes on.
+/// Runs reconcile and works off its messages until nothing is left to do.
 async fn settle(env: &mut TestEnvironment, now: Timestamp) {
     let reconcile = env.reconcile();
     env.schedule.tick(&reconcile, after(now, 60)).await;
@@ -244,7 +244,7 @@ fn of<'a>(tickets: &'a [Value], member: &str) -> Vec<&'a str> {
 }
 
 #[tokio::test]
-async fn a_partner_connects_by_itself_and_has_boards_made() {
+async fn a_partner_connects_and_creates_boards() {
     let mut env = TestEnvironment::new().await;
     let tickets = from_nothing_to_tickets(&mut env, Boards::Dedicated).await;
     assert_eq!(of(&tickets, "board"), ["Operations"]);
@@ -253,7 +253,7 @@ async fn a_partner_connects_by_itself_and_has_boards_made() {
 }
 
 #[tokio::test]
-async fn a_partner_connects_by_itself_with_the_default_board() {
+async fn a_partner_connects_with_the_default_board() {
     let mut env = TestEnvironment::new().await;
     let tickets = from_nothing_to_tickets(&mut env, Boards::Default).await;
     assert_eq!(of(&tickets, "board").len(), 1);
@@ -261,8 +261,7 @@ async fn a_partner_connects_by_itself_with_the_default_board() {
 }
 
 #[tokio::test]
-async fn a_partner_whose_api_member_has_no_default_board_gets_tickets_where_connectwise_puts_them()
-{
+async fn a_partner_connects_without_a_default_board() {
     let seed = Seed::DEMO_JSON.replace(r#""serviceDefaultBoard": { "id": 21 }, "#, "");
     let mut env = TestEnvironment::with_seed(Seed::from_json(&seed).unwrap()).await;
     let tickets = from_nothing_to_tickets(&mut env, Boards::Default).await;
@@ -275,7 +274,7 @@ async fn a_partner_whose_api_member_has_no_default_board_gets_tickets_where_conn
 }
 
 #[tokio::test]
-async fn a_role_without_table_setup_works_on_the_default_board_and_the_page_says_what_is_off() {
+async fn a_role_without_table_setup_uses_the_default_board() {
     let mut env = TestEnvironment::new().await;
     let rights = ["table_setup.add", "table_setup.edit", "table_setup.inquire"];
     env.connectwise

@@ -1,4 +1,5 @@
-//! Every route of set-up, tried by everybody: whoever may not use it is told nothing, and changes nothing.
+//! Every route of set-up, called by every kind of caller: an unauthorized caller learns nothing and
+//! changes nothing.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +16,7 @@ use crate::environment::{
 use crate::setup::approve_closings::hold_of;
 use crate::setup::client::{Answered, Browser, Call, PAGE};
 
-/// What anybody may use. Whoever adds to it says why it tells nobody anything, and lets nobody in.
+/// The public routes, each with the reason why it reveals nothing and gives no access.
 const OPEN: &[(&str, &str)] = &[
     ("GET", "/setup/open"),
     ("GET", "/setup/assets/style.css"),
@@ -28,15 +29,15 @@ const OPEN: &[(&str, &str)] = &[
     ("POST", "/setup/contact/confirm"),
 ];
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-/// What no page may show as it is.
+/// Markup that every page must escape.
 const HOSTILE: &str = r#"<script>alert("x")</script>'"><img src=x onerror=y>"#;
-/// Stands in what the seeded partner set up, and nowhere else.
+/// A text that occurs only in the seeded partner's configuration.
 const MARK: &str = "only-northwind-knows";
 
-/// When its closings were stopped.
+/// When its closings were held.
 const STOPPED: Timestamp = Timestamp::UNIX_EPOCH;
 
-/// The route's path with names in it.
+/// The route's path with its parameters filled in.
 fn path(route: &Route) -> String {
     let path = route.path.replace("{partner}", PARTNER);
     let path = path.replace("{source}", SOURCE).replace("{tenant}", TENANT);
@@ -51,7 +52,7 @@ fn is_write(route: &Route) -> bool {
     route.method != "GET"
 }
 
-/// What every answer says, whatever it is.
+/// Asserts the headers that every answer must have.
 #[track_caller]
 fn guarded(answer: &Answered) {
     for (name, value) in [
@@ -84,7 +85,7 @@ fn refused(what: &str, route: &Route, answer: &Answered, status: u16) {
     );
 }
 
-/// A request to a route as our own page makes it: with an empty body of JSON where it changes something.
+/// A request to a route as the page makes it. A changing request has an empty JSON body.
 fn call(browser: &Browser, route: &Route) -> Call {
     let call = browser.call(route.method.as_str(), &path(route));
     match is_write(route) {
@@ -93,7 +94,7 @@ fn call(browser: &Browser, route: &Route) -> Call {
     }
 }
 
-/// A env whose partner has set up all that pages show, with the mark in it.
+/// An environment whose partner has configured everything that pages show, marked with `MARK`.
 async fn marked_environment() -> TestEnvironment {
     let env = TestEnvironment::new().await;
     let name = json!({ "name": format!("{MARK} {HOSTILE}") });
@@ -125,7 +126,7 @@ async fn marked_environment() -> TestEnvironment {
     env
 }
 
-/// All that the tables have of the seeded partner, but for notes of who was mailed when.
+/// All items of the seeded partner in the config and access tables, except the mail limits.
 async fn items_of_partner(env: &TestEnvironment) -> Vec<BTreeMap<String, AttributeValue>> {
     let client = aws_sdk_dynamodb::Client::new(&env.aws);
     let mut items = vec![];
@@ -152,7 +153,7 @@ fn routes_behind(env: &TestEnvironment, access: RouteAccess) -> Vec<Route> {
 }
 
 #[tokio::test]
-async fn what_is_open_is_listed_here_and_all_else_has_its_door() {
+async fn only_the_listed_routes_are_public() {
     let env = TestEnvironment::new().await;
     let open = routes_behind(&env, RouteAccess::Open);
     let open: Vec<_> = open
@@ -174,7 +175,7 @@ async fn what_is_open_is_listed_here_and_all_else_has_its_door() {
 }
 
 #[tokio::test]
-async fn nobody_without_a_session_that_counts_uses_a_partners_routes() {
+async fn partner_routes_need_a_valid_session() {
     let env = marked_environment().await;
     let nobody = env.setup.browser();
     let mut ended = env.setup.signed_in().await;
@@ -226,15 +227,15 @@ async fn nobody_without_a_session_that_counts_uses_a_partners_routes() {
         }
     }
     assert_eq!(items_of_partner(&env,).await, before);
-    // The link was used up by none of that.
+    // None of these requests used up the link.
     env.setup.browser().open(&link).await;
 }
 
 #[tokio::test]
-async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
+async fn a_session_reaches_no_other_partner() {
     let env = marked_environment().await;
     let contoso = PartnerId::parse("contoso").unwrap();
-    // Set up as far as the other, so that no handler stops early.
+    // Configured like the other partner, so that no handler returns early.
     let connection = env.access.connection(&partner()).await.unwrap().unwrap();
     let keys = json!({
         "origin": connection.origin, "company_id": connection.company_id, "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
@@ -279,7 +280,7 @@ async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
     assert_eq!(items_of_partner(&env,).await, before);
 }
 
-/// Where the forms of a page post to, as a browser reads it.
+/// The targets of a page's forms, as a browser reads them.
 fn actions(page: &str) -> Vec<String> {
     let forms = page.split(r#"<form method="post" action=""#).skip(1);
     let actions = forms.map(|form| form.split('"').next().unwrap().replace("&amp;", "&"));
@@ -287,10 +288,11 @@ fn actions(page: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_form_of_one_partner_changes_nothing_of_another_that_is_opened_in_a_second_tab() {
+async fn a_form_of_a_second_tab_changes_no_other_partner() {
     let env = marked_environment().await;
     let contoso = PartnerId::parse("contoso").unwrap();
-    // One browser: the second tab's sign-in replaces the first one's cookie, and the first tab still shows its forms.
+    // One browser: signing in in the second tab replaces the cookie, and the first tab still shows its
+    // forms.
     let mut browser = env.setup.signed_in().await;
     let before = items_of_partner(&env).await;
     let mut forms = Vec::new();
@@ -341,7 +343,7 @@ async fn a_form_of_one_partner_changes_nothing_of_another_that_is_opened_in_a_se
     }
     assert_eq!(of_contoso().await, (None, false));
     assert_eq!(items_of_partner(&env,).await, before);
-    // Once its page is loaded again, the same tab goes on at the other partner, and says so.
+    // After reloading, the first tab shows the other partner and names it.
     let page = browser.get("/setup/contact").await.expect(200).text;
     assert!(page.contains("<title>Emergency contact · contoso · Ticketbridge</title>"));
     let form = actions(&page)
@@ -381,11 +383,11 @@ async fn every_page_of_a_session_names_its_partner() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_encoded_reaches_nobody() {
+async fn an_encoded_path_reaches_no_route() {
     let env = marked_environment().await;
     let mut browser = env.setup.signed_in().await;
     let before = items_of_partner(&env).await;
-    // As the gateway hands them over: decoded once. An escape in it was encoded twice.
+    // The gateway decodes paths once. An escape that is left was encoded twice.
     let behind = [
         "#old",
         "?old",
@@ -414,7 +416,7 @@ async fn a_path_that_is_encoded_reaches_nobody() {
                     .replace("{source}", &format!("{SOURCE}{rest}")),
                 false => format!("{}{rest}", route.path),
             };
-            // A question mark of the path, not of the query.
+            // A question mark in the path, not the start of a query.
             call.is_path = true;
             let answer = browser.send(call).await;
             refused(rest, &route, &answer, 404);
@@ -428,7 +430,7 @@ async fn a_path_that_is_encoded_reaches_nobody() {
 }
 
 #[tokio::test]
-async fn the_operators_routes_and_the_pages_are_not_reached_from_each_other() {
+async fn operator_routes_and_page_routes_are_separate() {
     let env = marked_environment().await;
     let mut browser = env.setup.signed_in().await;
     let before = items_of_partner(&env).await;
@@ -451,7 +453,7 @@ async fn the_operators_routes_and_the_pages_are_not_reached_from_each_other() {
 }
 
 #[tokio::test]
-async fn a_change_comes_from_our_own_page_as_a_form_or_json() {
+async fn a_change_needs_our_origin_and_a_form_or_json() {
     let env = marked_environment().await;
     let mut browser = env.setup.signed_in().await;
     let before = items_of_partner(&env).await;
@@ -505,7 +507,7 @@ async fn a_change_comes_from_our_own_page_as_a_form_or_json() {
 }
 
 #[tokio::test]
-async fn what_is_not_listed_is_not_there_by_any_method() {
+async fn an_unlisted_route_is_a_404_for_every_method() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let routes = env.setup.app.routes().to_vec();
@@ -554,7 +556,7 @@ async fn what_is_not_listed_is_not_there_by_any_method() {
 }
 
 #[tokio::test]
-async fn a_name_is_a_name_on_every_page() {
+async fn names_are_escaped_on_every_page() {
     let env = marked_environment().await;
     let mut browser = env.setup.signed_in().await;
     let pages = env.setup.app.routes().to_vec().into_iter();
@@ -596,7 +598,7 @@ async fn a_name_is_a_name_on_every_page() {
 }
 
 #[tokio::test]
-async fn the_session_is_a_cookie_that_no_script_reads_and_no_table_has() {
+async fn the_session_token_is_in_no_script_and_no_table() {
     let env = marked_environment().await;
     let link = env.setup.operator(
         "POST",
@@ -626,7 +628,7 @@ async fn the_session_is_a_cookie_that_no_script_reads_and_no_table_has() {
         format!("__Host-session={session}; {attributes}")
     );
 
-    // A session's token opens nothing as a link, and a link's is used up.
+    // A session's token does not work as a link, and the link's token is used up.
     for spent in [&link_token, &session] {
         let again = json!({ "token": spent });
         let again = env.setup.browser().post("/setup/session", &again).await;
@@ -641,7 +643,7 @@ async fn the_session_is_a_cookie_that_no_script_reads_and_no_table_has() {
         let page = browser.get(page).await.expect(200);
         assert!(!page.text.contains(&session));
     }
-    // Beside other cookies, and in whatever order.
+    // Beside other cookies, in any order.
     let mut call = browser.call("GET", "/setup");
     call.cookies = vec![
         "a=b".into(),

@@ -1,4 +1,4 @@
-//! The steps of the page, each for itself: what it refuses, and what two people at once see.
+//! The steps of the page: what each refuses, and what two concurrent people see.
 
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use connectwise_sim::{Seed, Simulator};
@@ -14,7 +14,7 @@ use crate::environment::{
 };
 use crate::setup::client::{Answered, Browser};
 
-/// Seen, and mapped to nothing.
+/// A tenant that was seen and is not mapped.
 const UNMAPPED: &str = "cedar-valley";
 
 async fn seen(env: &TestEnvironment, id: &str, name: &str) {
@@ -36,7 +36,7 @@ fn keys(env: &TestEnvironment, version: u64) -> Value {
     })
 }
 
-/// From which a change of the connection begins now.
+/// The connection's present version.
 async fn version(env: &TestEnvironment) -> u64 {
     let connection = env.access.connection_to_change(&partner()).await;
     connection.unwrap().version
@@ -48,12 +48,13 @@ async fn one(browser: &mut Browser, tenant: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_tenant_is_mapped_to_a_company_that_can_be_used_and_by_one_person_at_a_time() {
+async fn a_tenant_is_mapped_only_to_a_usable_company() {
     let env = TestEnvironment::new().await;
     seen(&env, UNMAPPED, "Cedar Valley Clinic").await;
     let mut browser = env.setup.signed_in().await;
 
-    // Without a search those of its name come, the deleted one with why it cannot be chosen.
+    // Without a search text, companies of the tenant's name are listed; the deleted one says why it cannot
+    // be chosen.
     let page = one(&mut browser, UNMAPPED).await;
     let found: Vec<_> = page["companies"]
         .as_array()
@@ -97,7 +98,7 @@ async fn an_tenant_is_mapped_to_a_company_that_can_be_used_and_by_one_person_at_
 
     let chosen = json!({ "tenant": UNMAPPED, "company": 303, "enabled": true, "version": version });
     browser.post("/setup/tenant", &chosen).await.expect(200);
-    // Somebody else began from what was there before.
+    // Another person started from the earlier version.
     let other = json!({ "tenant": UNMAPPED, "company": 301, "enabled": true, "version": version });
     browser.post("/setup/tenant", &other).await.expect(409);
     let mapping = env
@@ -112,7 +113,7 @@ async fn an_tenant_is_mapped_to_a_company_that_can_be_used_and_by_one_person_at_
         (Some(303), Some("Cedar Valley Clinic"), Some(1), true)
     );
 
-    // A form says the same, and a switch that is not set is not sent.
+    // The same by a form, which omits a cleared checkbox.
     let page = one(&mut browser, UNMAPPED).await;
     let version = page["version"].to_string();
     let off = [
@@ -135,7 +136,7 @@ async fn an_tenant_is_mapped_to_a_company_that_can_be_used_and_by_one_person_at_
 }
 
 #[tokio::test]
-async fn companies_of_exactly_the_same_name_are_suggested_and_never_confirmed_by_themselves() {
+async fn equal_company_names_are_suggested_but_not_saved() {
     let mut seed: Value = serde_json::from_str(Seed::DEMO_JSON).unwrap();
     let companies = seed["companies"].as_array_mut().unwrap();
     for n in 0..2500 {
@@ -180,16 +181,17 @@ async fn companies_of_exactly_the_same_name_are_suggested_and_never_confirmed_by
             .map(|of| of["company"].as_u64().unwrap())
             .collect::<Vec<_>>()
     };
-    // The deleted one of the same name is none.
+    // A deleted company of the same name does not count.
     assert_eq!(
         (suggested(UNMAPPED), suggested("last"), suggested("nobody")),
         (vec![303], vec![3499], vec![])
     );
 }
 
-/// Whether tickets can be made for a company is said by ConnectWise's flags, and a company that became unusable can still be switched off.
+/// ConnectWise's flags say whether a company accepts tickets. A tenant whose company became unusable can
+/// still be disabled.
 #[tokio::test]
-async fn a_company_that_became_unusable_says_why_and_its_tenant_is_switched_off() {
+async fn a_company_that_became_unusable_is_explained() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let (northwind, unmapped) = (partner(), tenant(UNMAPPED));
@@ -199,7 +201,7 @@ async fn a_company_that_became_unusable_says_why_and_its_tenant_is_switched_off(
     let detail = refused.expect(422).json()["detail"].clone();
     let detail = detail.as_str().unwrap();
     assert!(detail.contains("is inactive in ConnectWise"), "{detail}");
-    // It was chosen while it could be used; then it was made inactive, or deleted for good.
+    // The company was chosen while it was usable. Then it became inactive or was deleted.
     for company in [305, 999] {
         let read = env.config.mapping_to_change(&northwind, &unmapped);
         let version = read.await.unwrap().version;
@@ -222,9 +224,9 @@ async fn a_company_that_became_unusable_says_why_and_its_tenant_is_switched_off(
     }
 }
 
-/// Suggestions were one item once, which has room for 400 KB.
+/// All suggestions in one item would exceed DynamoDB's 400 KB.
 #[tokio::test]
-async fn three_thousand_tenants_are_listed_by_page_each_with_its_suggestion() {
+async fn three_thousand_tenants_are_listed_by_page() {
     const COUNT: usize = 3000;
     let name = |n: usize| {
         format!(
@@ -286,9 +288,9 @@ async fn three_thousand_tenants_are_listed_by_page_each_with_its_suggestion() {
             path = format!("/setup/tenants?from={}", next.as_str().unwrap());
         }
     }
-    // Two are seeded.
+    // Two tenants are seeded.
     assert_eq!((listed, suggested, pages), (COUNT + 2, COUNT, 31));
-    // Behind the last one is the last page.
+    // After the last tenant comes the last page.
     let beyond = browser.get_json("/setup/tenants?from=zzzz").await;
     let beyond = beyond.expect(200).json();
     let beyond = beyond["tenants"].as_array().unwrap();
@@ -297,7 +299,7 @@ async fn three_thousand_tenants_are_listed_by_page_each_with_its_suggestion() {
 }
 
 #[tokio::test]
-async fn a_source_lists_a_bounded_number_of_unmapped_tenants_and_loses_no_alert() {
+async fn the_number_of_listed_unmapped_tenants_is_bounded() {
     let mut env = TestEnvironment::new().await;
     let northwind = partner();
     let table = aws_sdk_dynamodb::Client::new(&env.aws);
@@ -318,7 +320,7 @@ async fn a_source_lists_a_bounded_number_of_unmapped_tenants_and_loses_no_alert(
         let mapping = env.config.mapping(&northwind, &tenant(id)).await;
         mapping.unwrap().is_some()
     };
-    // The last one that there is room for, and one more.
+    // The last tenant within the limit, and one more.
     counter(Some(MOST_UNMAPPED - 1)).await;
     for id in ["last", "further"] {
         let mut raised = event("alert.raised", id, &format!("alert-of-{id}"), 1);
@@ -332,11 +334,11 @@ async fn a_source_lists_a_bounded_number_of_unmapped_tenants_and_loses_no_alert(
     let mut browser = env.setup.signed_in().await;
     let page = browser.get("/setup/tenants").await.expect(200).text;
     assert!(page.contains("tenants that are not mapped"), "{page}");
-    // Its alert waits in sight, and a person can map it from there.
+    // Its alert is listed as blocked, and a person can map the tenant from there.
     let page = browser.get("/setup/waiting").await.expect(200).text;
     assert!(page.contains("/setup/tenant?tenant=further"), "{page}");
     one(&mut browser, "further").await;
-    // A run of reconcile counts what is there.
+    // A run of reconcile counts the tenants.
     let now = Timestamp::now();
     env.schedule.make_due(now).await;
     let reconcile = env.reconcile();
@@ -353,7 +355,7 @@ async fn a_source_lists_a_bounded_number_of_unmapped_tenants_and_loses_no_alert(
 }
 
 #[tokio::test]
-async fn reading_companies_goes_on_where_the_last_request_stopped() {
+async fn reading_companies_continues_in_the_next_request() {
     let env = TestEnvironment::new().await;
     seen(&env, UNMAPPED, "Cedar Valley Clinic").await;
     let stored = store::Suggestions {
@@ -388,7 +390,7 @@ async fn reading_companies_goes_on_where_the_last_request_stopped() {
 }
 
 #[tokio::test]
-async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_stored_nowhere() {
+async fn stored_keys_are_never_sent_to_a_new_address() {
     let elsewhere = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into());
     let elsewhere = elsewhere.await.unwrap();
     let listed = [elsewhere.base_url()];
@@ -397,7 +399,7 @@ async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_sto
     let before = env.access.connection_to_change(&partner()).await.unwrap();
     let without_key = |site: &str, company: &str, public: &str| json!({ "site": site, "company_id": company, "public_key": public, "private_key": "", "version": before.version });
     let here = env.connectwise.origin();
-    // One that is listed, but another; another company id; another key of the same site.
+    // Another allowed address; another company id; another public key of the same site.
     for (entered, field) in [
         (
             without_key(&elsewhere.base_url(), "tbdemo", "tbPublicKey01"),
@@ -436,27 +438,27 @@ async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_sto
     let journal = format!("{}/_sim/journal?after=0", elsewhere.base_url());
     let journal: Vec<Value> = reqwest::get(journal).await.unwrap().json().await.unwrap();
     let asked = journal.iter().map(|call| call["path"].as_str().unwrap());
-    // Whether it knows the company, and nothing with a key.
+    // Only the company look-up, which needs no key.
     assert_eq!(asked.collect::<Vec<_>>(), ["/login/companyinfo/tbdemo"]);
 
-    // The same place with the field left empty: the stored key is used, and nothing is chosen anew.
+    // The same address with an empty key field: the stored key is used, and no choice is dropped.
     let same = without_key(&here, "tbdemo", "tbPublicKey01");
     browser.post("/setup/connection", &same).await.expect(200);
     let after = env.access.connection(&partner()).await.unwrap().unwrap();
     assert_eq!((after.epoch, after.confirmed), (1, true));
-    // A second person began from the version before.
+    // A second person started from the earlier version.
     browser.post("/setup/connection", &same).await.expect(409);
 }
 
 #[tokio::test]
-async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
+async fn a_new_site_is_confirmed_and_mapped_again() {
     let seed = Seed::DEMO_JSON.replacen("\"tbdemo\"", "\"moved\"", 1);
     let mut env = TestEnvironment::with_seed(Seed::from_json(&seed).unwrap()).await;
     let mut browser = env.setup.signed_in().await;
     let version = version(&env).await;
     let mut moved = keys(&env, version);
     moved["company_id"] = json!("moved");
-    // Asked first, and nothing is dropped without a yes.
+    // The page asks first, and drops nothing without consent.
     let asked = browser.post("/setup/connection", &moved).await.expect(422);
     let asked = asked.json();
     assert_eq!(asked["field"], "drop_choices");
@@ -476,7 +478,7 @@ async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
         (2, false, "moved")
     );
 
-    // What was chosen before had no epoch: it is written as of the first one here.
+    // Earlier choices have no epoch: they are stored with the first one.
     let of_before = Mapping {
         company: Some(COMPANY),
         enabled: true,
@@ -498,12 +500,12 @@ async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
 }
 
 #[tokio::test]
-async fn what_is_older_goes_on_when_a_person_says_so() {
+async fn old_alerts_are_released_by_a_person() {
     let mut env = TestEnvironment::new().await;
     env.source
         .post(&crate::environment::event("alert.raised", "evt-1", "a1", 0))
         .await;
-    // Held up before a worker sees it, by a switch that was set long after.
+    // The alert is blocked before a worker receives it, because a kind was enabled long after.
     let off = Mapping {
         company: Some(COMPANY),
         enabled: false,
@@ -549,11 +551,11 @@ async fn what_is_older_goes_on_when_a_person_says_so() {
 }
 
 #[tokio::test]
-async fn an_own_client_id_is_kept_until_it_is_dropped() {
+async fn an_own_client_id_is_stored_until_removed() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let own = Seed::demo().integration().unwrap().client_id;
-    // What is sent beside the version, and whether an own one is stored then.
+    // The fields that are sent beside the version, and whether a client id of the partner is stored then.
     for (sent, stored) in [
         (json!({}), false),
         (json!({ "client_id": own }), true),
@@ -585,7 +587,7 @@ async fn an_own_client_id_is_kept_until_it_is_dropped() {
 }
 
 #[tokio::test]
-async fn a_refused_client_id_is_the_partners_own_where_it_has_one() {
+async fn a_refused_own_client_id_is_named_as_the_partners() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     for (own, code) in [
@@ -610,7 +612,7 @@ async fn a_refused_client_id_is_the_partners_own_where_it_has_one() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_read_are_entered_again() {
+async fn unreadable_keys_must_be_entered_again() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     env.account.put_secret("tb/connection/northwind", "{").await;
@@ -623,7 +625,7 @@ async fn keys_that_cannot_be_read_are_entered_again() {
     assert_eq!(check["verdict"], "good", "{check}");
 }
 
-/// A partner that has chosen everything and not confirmed.
+/// A partner that has made all choices and has not confirmed.
 async fn unconfirmed(env: &TestEnvironment) -> Browser {
     let mut browser = env.setup.signed_in().await;
     let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
@@ -650,7 +652,7 @@ async fn confirm(browser: &mut Browser) -> Answered {
 }
 
 #[tokio::test]
-async fn confirming_is_refused_where_connectwise_says_otherwise_by_now() {
+async fn confirming_is_refused_after_a_change_in_connectwise() {
     let env = TestEnvironment::new().await;
     let mut browser = unconfirmed(&env).await;
     env.connectwise

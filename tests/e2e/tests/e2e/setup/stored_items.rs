@@ -1,4 +1,4 @@
-//! What set-up keeps in the config table: who may come in, who was faster, and what is listed.
+//! Set-up's items in the config and access tables: sessions and links, versions, and lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,7 +51,7 @@ fn saved(version: u64) -> Saved {
     Saved::Yes { version }
 }
 
-/// A env whose partner the operator has made.
+/// An environment whose partner exists.
 async fn environment_with_partner() -> TestEnvironment {
     let env = TestEnvironment::new().await;
     let made = env.access.save_partner(&partner(), &northwind(), 0).await;
@@ -59,7 +59,7 @@ async fn environment_with_partner() -> TestEnvironment {
     env
 }
 
-/// Writes a member of an item of the config table, as another program would.
+/// Changes an attribute of an item of the config table, as another program would.
 async fn update_item(env: &TestEnvironment, sk: &str, change: &str, value: AttributeValue) {
     let table = aws_sdk_dynamodb::Client::new(&env.aws);
     let update = table.update_item().table_name("config");
@@ -90,7 +90,7 @@ fn source() -> SourceId {
 }
 
 #[tokio::test]
-async fn of_many_who_follow_a_link_at_once_one_comes_in() {
+async fn a_link_followed_concurrently_opens_once() {
     let env = environment_with_partner().await;
     let link = link(10, 100);
     env.access.put_link(&hash("one"), &link).await.unwrap();
@@ -104,7 +104,7 @@ async fn of_many_who_follow_a_link_at_once_one_comes_in() {
 }
 
 #[tokio::test]
-async fn a_link_that_has_expired_or_was_ended_opens_nothing() {
+async fn an_expired_or_ended_link_opens_nothing() {
     let env = environment_with_partner().await;
     let access = &env.access;
     let consumed = async |token: &str, second| {
@@ -130,7 +130,7 @@ async fn a_link_that_has_expired_or_was_ended_opens_nothing() {
 }
 
 #[tokio::test]
-async fn a_session_holds_until_its_time_or_its_end() {
+async fn a_session_is_valid_until_it_expires_or_ends() {
     let env = environment_with_partner().await;
     let access = &env.access;
     let mine = session(10, 100);
@@ -150,7 +150,7 @@ async fn a_session_holds_until_its_time_or_its_end() {
 }
 
 #[tokio::test]
-async fn a_links_token_is_no_sessions_and_no_token_is_in_the_table() {
+async fn the_table_stores_only_token_hashes() {
     let env = environment_with_partner().await;
     let access = &env.access;
     let (link_token, session_token) = (hash("token-of-a-link"), hash("token-of-a-session"));
@@ -177,7 +177,7 @@ async fn a_links_token_is_no_sessions_and_no_token_is_in_the_table() {
 }
 
 #[tokio::test]
-async fn all_sessions_of_a_partner_end_at_once_and_for_good() {
+async fn all_sessions_of_a_partner_can_be_ended() {
     let env = environment_with_partner().await;
     let (access, partner) = (&env.access, partner());
     let other = PartnerId::parse("contoso").unwrap();
@@ -201,13 +201,13 @@ async fn all_sessions_of_a_partner_end_at_once_and_for_good() {
     access.end_sessions(&partner, at(30)).await.unwrap();
     assert!(!is_in(access, "first", at(31)).await);
     assert!(is_in(access, "theirs", at(31)).await);
-    // Its link was taken before the end, and the session is made after it.
+    // The link was used before the end of all sessions, and its session is created after it.
     let late = followed.unwrap().session(at(900));
     access.put_session(&hash("late"), &late).await.unwrap();
     assert!(!is_in(access, "late", at(32)).await);
     put("second", 40).await;
     assert!(is_in(access, "second", at(41)).await);
-    // Of a clock that is behind.
+    // A process whose clock is behind.
     access.end_sessions(&partner, at(29)).await.unwrap();
     put("third", 30).await;
     assert!(!is_in(access, "third", at(41)).await);
@@ -225,7 +225,7 @@ async fn all_sessions_of_a_partner_end_at_once_and_for_good() {
 }
 
 #[tokio::test]
-async fn a_save_from_before_the_end_of_all_sessions_does_not_bring_them_back() {
+async fn a_stale_save_does_not_revive_ended_sessions() {
     let env = environment_with_partner().await;
     let (access, partner) = (&env.access, partner());
     let read = access.partner(&partner).await.unwrap();
@@ -242,11 +242,11 @@ async fn a_save_from_before_the_end_of_all_sessions_does_not_bring_them_back() {
 }
 
 #[tokio::test]
-async fn nobody_overwrites_what_they_have_not_seen() {
+async fn a_stale_version_overwrites_nothing() {
     let env = TestEnvironment::new().await;
     let (config, partner, tenant) = (&env.config, partner(), tenant(TENANT));
     let access = &env.access;
-    // Seeding wrote each of them once.
+    // The seed wrote each item once.
     let connection = access.connection_to_change(&partner).await.unwrap();
     let mine = connection.value.clone().unwrap();
     let (first, second) = tokio::join!(
@@ -289,7 +289,7 @@ async fn nobody_overwrites_what_they_have_not_seen() {
 }
 
 #[tokio::test]
-async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
+async fn board_creation_progress_is_stored() {
     let env = TestEnvironment::new().await;
     let (config, partner) = (&env.config, partner());
     let board = |name: &str| DedicatedBoard {
@@ -368,7 +368,7 @@ async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
 }
 
 #[tokio::test]
-async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
+async fn a_mapping_starts_from_the_seen_tenant() {
     let env = TestEnvironment::new().await;
     let (config, partner, fresh) = (&env.config, partner(), tenant("fresh"));
     let read = config.mapping_to_change(&partner, &fresh).await.unwrap();
@@ -393,7 +393,7 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
     let mapped = chosen(read.value);
     let save = config.save_mapping(&partner, &fresh, &mapped, read.version);
     assert_eq!(save.await.unwrap(), saved(2));
-    // As the way of an alert reads it.
+    // As `tickets` reads it for an alert.
     let source = SourceId::of_set_up();
     let read = PartnerItems::read(config, &env.access, &partner, &fresh, &source);
     let items = read.await.unwrap();
@@ -403,7 +403,7 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
 }
 
 #[tokio::test]
-async fn an_item_of_another_version_of_this_program_is_changed_without_loss() {
+async fn unknown_attributes_of_an_item_survive_a_save() {
     let env = TestEnvironment::new().await;
     let (config, partner, tenant) = (&env.config, partner(), tenant(TENANT));
     let sk = format!("T#{TENANT}");
@@ -431,7 +431,7 @@ async fn an_item_of_another_version_of_this_program_is_changed_without_loss() {
 }
 
 #[tokio::test]
-async fn the_operator_lists_partners_and_sources_page_by_page() {
+async fn partners_and_sources_are_listed_by_page() {
     let env = TestEnvironment::new().await;
     let access = &env.access;
     for n in [3, 1, 5, 2, 4] {
@@ -490,7 +490,7 @@ async fn the_operator_lists_partners_and_sources_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_partners_tenants_are_listed_with_what_to_save_them_with() {
+async fn tenants_are_listed_with_their_versions() {
     let env = TestEnvironment::new().await;
     let config = &env.config;
     let others = PartnerId::parse("northwind-2").unwrap();
@@ -511,11 +511,11 @@ async fn a_partners_tenants_are_listed_with_what_to_save_them_with() {
     assert_eq!(first, [(tenant(TENANT), 1)]);
     let (second, next) = listed(next.as_ref()).await;
     assert_eq!(second, [(tenant(DISABLED), 1)]);
-    // The end may be seen only behind it.
+    // Only the request after the last page sees the end.
     if next.is_some() {
         assert_eq!(listed(next.as_ref()).await, (vec![], None));
     }
-    // Nothing that a browser sends leads out of the list, or into its other items.
+    // No value that a browser sends reaches other items.
     for outside in ["", "zz", "#", "\u{10ffff}", "../connection", DISABLED] {
         let from = PageStart::try_from(format!("{outside}~")).unwrap();
         let (rest, _) = listed(Some(&from)).await;
@@ -525,7 +525,7 @@ async fn a_partners_tenants_are_listed_with_what_to_save_them_with() {
         );
     }
 
-    // One that nobody can read does not hide the others.
+    // An unreadable item does not hide the others.
     let nonsense = AttributeValue::S("nonsense".into());
     update_item(
         &env,
@@ -540,7 +540,7 @@ async fn a_partners_tenants_are_listed_with_what_to_save_them_with() {
 }
 
 #[tokio::test]
-async fn what_was_done_is_listed_newest_first_and_once() {
+async fn the_audit_log_is_listed_newest_first() {
     let env = TestEnvironment::new().await;
     let (access, partner) = (&env.access, partner());
     let entry = |second: i64, what: &str| AuditEntry {
@@ -570,7 +570,7 @@ async fn what_was_done_is_listed_newest_first_and_once() {
     };
     assert_eq!(whats(&page.entries), ["fourth", "third", "second"]);
     assert_eq!(page.entries[0], entry(30, "fourth"));
-    // New ones do not shift what comes next.
+    // New entries do not shift the next page.
     let fifth = entry(40, "fifth");
     access.add_audit(&partner, &fifth, 2).await.unwrap();
     let page = access.audit(&partner, page.next.as_ref(), 3).await.unwrap();
@@ -579,7 +579,7 @@ async fn what_was_done_is_listed_newest_first_and_once() {
 }
 
 #[tokio::test]
-async fn new_keys_get_a_new_try() {
+async fn new_keys_close_the_breaker() {
     let env = TestEnvironment::new().await;
     let (config, partner) = (&env.config, partner());
     let now = at(0);
@@ -597,7 +597,7 @@ async fn new_keys_get_a_new_try() {
     assert_eq!(breaker.key_version.as_deref(), Some("v2"));
     assert_eq!((&breaker.open, breaker.failing_since), (&None, None));
     assert_eq!(breaker.generation, before.generation + 1);
-    // ConnectWise's own wishes have nothing to do with keys; rights do: these may be another API member's.
+    // A pause does not depend on the keys. Rights do, because new keys may belong to another API member.
     assert_eq!(breaker.paused_until, before.paused_until);
     assert_eq!(breaker.missing_rights, BTreeSet::new());
     config.right_missing(&partner, "boards").await.unwrap();

@@ -1,4 +1,5 @@
-//! Test tickets: alerts as any other, asked for at the page, before the partner confirms and for whoever is mapped.
+//! Test tickets: ordinary alerts that are requested on the page, before the partner confirms, for any
+//! mapped tenant.
 
 use aws::secrets::{SigningSecret, SourceDocument};
 use domain::event::Event;
@@ -16,7 +17,7 @@ use crate::environment::{
 };
 use crate::setup::client::Browser;
 
-/// A test of a tenant that is mapped and switched off.
+/// A test for a tenant that is mapped and disabled.
 fn test_key(asked_at: Timestamp) -> AlertKey {
     test_alert::key(partner(), tenant(DISABLED), AlertId::of_test(asked_at))
 }
@@ -52,8 +53,7 @@ async fn blocked_reason(env: &TestEnvironment, key: &AlertKey) -> Option<Blocked
 }
 
 #[tokio::test]
-async fn a_test_ticket_comes_once_before_the_partner_confirms_and_is_closed_when_a_person_says_so()
-{
+async fn a_test_ticket_needs_no_confirmed_connection() {
     let mut env = TestEnvironment::new().await;
     unconfirm(&env).await;
     let asked_at = Timestamp::now();
@@ -72,7 +72,7 @@ async fn a_test_ticket_comes_once_before_the_partner_confirms_and_is_closed_when
     assert_eq!(ticket["company"]["id"], 308);
     assert_eq!(ticket["closedFlag"], false);
 
-    // Others of this board only get a note.
+    // Other alerts of this board only get a note.
     let closed = test_alert::resolved(test_key(asked_at), asked_at, Timestamp::now());
     enqueue_event(&env, closed).await;
     env.worker.work().await;
@@ -80,7 +80,7 @@ async fn a_test_ticket_comes_once_before_the_partner_confirms_and_is_closed_when
 }
 
 #[tokio::test]
-async fn a_test_of_whom_nothing_is_set_up_waits_as_any_alert_does() {
+async fn a_test_without_a_set_up_is_blocked() {
     let mut env = TestEnvironment::new().await;
     let asked_at = Timestamp::now();
     let settings = Settings {
@@ -98,7 +98,7 @@ async fn a_test_of_whom_nothing_is_set_up_waits_as_any_alert_does() {
 }
 
 #[tokio::test]
-async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
+async fn a_blocked_test_is_released_alone() {
     let mut env = TestEnvironment::new().await;
     let reconcile = env.reconcile();
     unconfirm(&env).await;
@@ -149,7 +149,7 @@ async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
 }
 
 #[tokio::test]
-async fn the_door_takes_nothing_from_set_ups_own_source() {
+async fn the_reserved_source_cannot_post() {
     let env = TestEnvironment::new().await;
     let source = SourceId::of_set_up();
     let document = SourceDocument {
@@ -182,7 +182,7 @@ async fn the_door_takes_nothing_from_set_ups_own_source() {
 }
 
 #[tokio::test]
-async fn somebody_at_the_page_asks_for_a_test_ticket_and_closes_it() {
+async fn a_test_ticket_is_requested_and_closed_on_the_page() {
     let mut env = TestEnvironment::new().await;
     unconfirm(&env).await;
     let mut browser = env.setup.signed_in().await;
@@ -242,7 +242,7 @@ async fn somebody_at_the_page_asks_for_a_test_ticket_and_closes_it() {
 }
 
 #[tokio::test]
-async fn a_test_that_cannot_become_a_ticket_is_refused_and_says_what_is_missing() {
+async fn an_impossible_test_is_refused_with_the_missing_step() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let refused = async |browser: &mut Browser, tenant: &str, words: &str| {
@@ -265,7 +265,7 @@ async fn a_test_that_cannot_become_a_ticket_is_refused_and_says_what_is_missing(
     put.unwrap();
     let field = refused(&mut browser, TENANT, "switched off").await;
     assert_eq!(field, "category");
-    // The connection is pointed elsewhere since.
+    // The connection points to another site since.
     settings.epoch = Some(7);
     let put = env.config.put_settings(&partner(), &settings).await;
     put.unwrap();
@@ -281,12 +281,12 @@ async fn a_test_that_cannot_become_a_ticket_is_refused_and_says_what_is_missing(
 }
 
 #[tokio::test]
-async fn a_test_that_was_noted_and_never_sent_is_sent_when_it_is_asked_for_again() {
+async fn a_test_saved_but_not_sent_is_sent_on_the_next_request() {
     let mut env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let wish = json!({ "tenant": TENANT, "category": "operations" });
     browser.post("/setup/test", &wish).await.expect(200);
-    // It is lost.
+    // The message is lost.
     assert_eq!(env.queue.take_only().await["type"], "event");
     let other = json!({ "tenant": DISABLED, "category": "operations" });
     browser.post("/setup/test", &other).await.expect(422);
@@ -299,7 +299,7 @@ async fn a_test_that_was_noted_and_never_sent_is_sent_when_it_is_asked_for_again
 }
 
 #[tokio::test]
-async fn what_holds_a_test_up_is_said_in_plain_words() {
+async fn the_page_explains_a_blocked_test() {
     let mut env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let missing = json!({ "missing_rights": ["service_tickets.add"] });
@@ -312,7 +312,7 @@ async fn what_holds_a_test_up_is_said_in_plain_words() {
     assert_eq!(view["last"]["reason"], "missing_right(service_tickets.add)");
     let page = browser.get("/setup/test").await.expect(200);
     assert!(page.text.contains("lacks the right service_tickets.add"));
-    // Closed before there is a ticket: there never will be one.
+    // Ended before its ticket exists: no ticket is created.
     browser
         .post("/setup/test/close", &Value::Null)
         .await
@@ -323,7 +323,7 @@ async fn what_holds_a_test_up_is_said_in_plain_words() {
 }
 
 #[tokio::test]
-async fn a_test_whose_end_was_sent_and_never_noted_is_over_all_the_same() {
+async fn a_test_end_sent_but_not_saved_still_ends_it() {
     let mut env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let wish = json!({ "tenant": TENANT, "category": "operations" });

@@ -1,4 +1,4 @@
-//! The page's choices of what tickets are like.
+//! The page's choices for tickets.
 
 use crate::environment::{TestEnvironment, partner, settings};
 use domain::Kind;
@@ -6,7 +6,7 @@ use domain::event::Severity;
 use domain::settings::OnResolve;
 use serde_json::{Value, json};
 
-/// What the seeded settings are, as a program sends them.
+/// The seeded settings as JSON.
 fn as_seeded(version: u64) -> Value {
     json!({
         "operations": {
@@ -24,14 +24,14 @@ fn as_seeded(version: u64) -> Value {
     })
 }
 
-/// All kinds but the one that the seed switches off.
+/// All kinds except the one that the seed disables.
 fn on() -> Vec<&'static str> {
     let kinds = domain::kind::BUILT_IN.iter().map(|(kind, ..)| *kind);
     kinds.filter(|kind| *kind != "memory").collect()
 }
 
 #[tokio::test]
-async fn what_is_chosen_is_shown_with_what_can_be_and_saved_as_a_form_sends_it() {
+async fn ticket_choices_are_shown_and_saved_from_a_form() {
     let env = TestEnvironment::new().await;
     let mut browser = env.setup.signed_in().await;
     let view = browser.get_json("/setup/tickets").await.expect(200).json();
@@ -97,7 +97,7 @@ async fn what_is_chosen_is_shown_with_what_can_be_and_saved_as_a_form_sends_it()
         (saved.cyber_alerts.board, saved.cyber_alerts.start_status),
         (Some(23), None)
     );
-    // It was not asked about.
+    // It was not part of the form.
     assert_eq!(saved.cyber_alerts.types, settings().cyber_alerts.types);
     assert_eq!(saved.kinds_off.len(), 10);
     assert!(saved.kinds_off.contains(&kind("cpu")) && !saved.kinds_off.contains(&kind("memory")));
@@ -123,7 +123,7 @@ async fn what_is_chosen_is_shown_with_what_can_be_and_saved_as_a_form_sends_it()
 }
 
 #[tokio::test]
-async fn what_the_board_cannot_give_is_refused_with_the_field_and_the_reason() {
+async fn a_choice_that_the_board_lacks_is_refused() {
     let env = TestEnvironment::new().await;
     let mut own = settings();
     let other = Kind::parse("a_kind_of_a_source").unwrap();
@@ -230,7 +230,7 @@ async fn what_the_board_cannot_give_is_refused_with_the_field_and_the_reason() {
 }
 
 #[tokio::test]
-async fn without_table_setup_what_was_chosen_stays_and_nothing_else_can_be() {
+async fn without_table_setup_choices_are_read_only() {
     let env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "missing_rights": ["table_setup.inquire"] }))

@@ -1,19 +1,19 @@
-//! DynamoDB or Secrets Manager has too much to do: what cannot be done now is done later, and nothing is half done.
+//! Throttling by DynamoDB or Secrets Manager: the work is done later, and nothing is left half done.
 
 use crate::environment::{TestEnvironment, event};
 use crate::proxy::Refused;
 
 #[tokio::test]
-async fn whatever_aws_refuses_for_a_while_is_done_later_and_once() {
+async fn a_refused_aws_call_is_retried_and_done_once() {
     for (what, but_for) in [
-        // Reading the record and what is set up.
+        // Reads of the record and of the configuration.
         ("BatchGetItem", 0),
         ("BatchGetItem", 1),
-        // The claim, or what its call brought; the first is that the partner is reconciled.
+        // The claim, or the call's outcome. The first write makes the partner due.
         ("UpdateItem", 0),
         ("UpdateItem", 1),
         ("UpdateItem", 2),
-        // The keys, or the clientId.
+        // The keys, or the client id.
         ("GetSecretValue", 0),
         ("GetSecretValue", 1),
     ] {

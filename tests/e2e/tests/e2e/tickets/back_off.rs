@@ -1,4 +1,4 @@
-//! What waits long waits in the table: no message is dead-lettered for waiting.
+//! Long waits: the alert is blocked in the table, and no message becomes a dead letter by waiting.
 
 use crate::environment::{TestEnvironment, event, reconsider};
 use aws_lambda_events::sqs::SqsMessage;
@@ -16,7 +16,7 @@ fn minute(minutes: i64) -> Timestamp {
     Timestamp::now() + SignedDuration::from_mins(minutes)
 }
 
-/// The message as it is at its so-and-so-manieth receipt.
+/// The message as SQS delivers it for the given time.
 fn received(mut message: SqsMessage, times: u32) -> SqsMessage {
     let name = "ApproximateReceiveCount".to_owned();
     message.attributes.insert(name, times.to_string());
@@ -32,7 +32,7 @@ async fn all_are(env: &TestEnvironment, count: usize, reason: &Blocked) {
     }
 }
 
-/// One tick of reconcile, and what it asks to be decided again.
+/// One tick of reconcile. Returns messages for the alerts that it releases.
 async fn released(
     env: &TestEnvironment,
     reconcile: &reconcile::App,
@@ -44,7 +44,7 @@ async fn released(
 }
 
 #[tokio::test]
-async fn a_long_pause_is_waited_for_in_the_table_and_everything_goes_on_when_it_is_over() {
+async fn a_long_pause_blocks_alerts_until_it_ends() {
     for header in ["seconds", "date"] {
         let mut env = TestEnvironment::new().await;
         let throttled = json!({ "all": true, "retry_after_seconds": 1800 });
@@ -76,7 +76,7 @@ async fn a_long_pause_is_waited_for_in_the_table_and_everything_goes_on_when_it_
 }
 
 #[tokio::test]
-async fn a_lasting_429_is_an_outage_before_any_message_is_received_thirty_times() {
+async fn a_lasting_429_opens_the_breaker_before_30_receives() {
     for seconds in [1, 30, 60] {
         let mut env = TestEnvironment::new().await;
         let throttled = json!({ "all": true, "retry_after_seconds": seconds });
@@ -98,7 +98,7 @@ async fn a_lasting_429_is_an_outage_before_any_message_is_received_thirty_times(
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_for_long_is_an_outage() {
+async fn lasting_unreadable_answers_are_an_outage() {
     let mut env = TestEnvironment::new().await;
     let page = json!({ "answer": { "status": 200, "body": "page" } });
     env.connectwise
@@ -114,7 +114,7 @@ async fn an_answer_that_cannot_be_read_for_long_is_an_outage() {
 }
 
 #[tokio::test]
-async fn a_message_that_came_back_thirty_times_waits_in_the_table_and_is_tried_again() {
+async fn a_message_received_30_times_is_blocked_and_retried() {
     let mut env = TestEnvironment::new().await;
     let in_use = json!({ "answer": { "status": 409, "body": "json" } });
     let rule = json!({ "when": { "operations": ["create"] }, "then": in_use });
@@ -137,7 +137,7 @@ async fn a_message_that_came_back_thirty_times_waits_in_the_table_and_is_tried_a
 }
 
 #[tokio::test]
-async fn an_alert_whose_claim_is_held_by_another_for_long_waits_in_the_table() {
+async fn an_alert_claimed_for_long_is_blocked_and_retried() {
     let mut env = TestEnvironment::new().await;
     let page = json!({ "answer": { "status": 500, "body": "page" } });
     let rule = json!({ "when": { "operations": ["create"] }, "then": page });
@@ -147,7 +147,7 @@ async fn an_alert_whose_claim_is_held_by_another_for_long_waits_in_the_table() {
         env.worker.handle_at(vec![message.clone()], 0).await.len(),
         1
     );
-    // Uncertain: it waits for its next search.
+    // The create is uncertain: the alert waits for its next search.
     let back = env.worker.handle_at(vec![received(message, 30)], 0).await;
     assert_eq!(back.len(), 0);
     let record = env.record("a0").await.unwrap();

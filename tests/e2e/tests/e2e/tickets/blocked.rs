@@ -1,4 +1,4 @@
-//! Alerts that cannot become tickets yet: they wait in the table with their reason, and cost no call.
+//! Blocked alerts: they stay in the table with their reason and cost no call.
 
 use crate::environment::{COMPANY, DISABLED, TestEnvironment, event, key, partner, tenant};
 use domain::Blocked;
@@ -6,7 +6,7 @@ use domain::settings::Mapping;
 use serde_json::json;
 
 #[tokio::test]
-async fn an_alert_of_an_unmapped_or_disabled_tenant_waits_and_is_listed() {
+async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
     let mut env = TestEnvironment::new().await;
     for (tenant, kind) in [("nobody", "disk"), (DISABLED, "disk"), (DISABLED, "memory")] {
         let mut raised = event("alert.raised", "e1", &format!("{tenant}-{kind}"), 0);
@@ -50,7 +50,7 @@ async fn an_alert_of_an_unmapped_or_disabled_tenant_waits_and_is_listed() {
 }
 
 #[tokio::test]
-async fn a_blocked_alert_becomes_a_ticket_once_it_is_reconsidered() {
+async fn a_reconsidered_alert_becomes_a_ticket() {
     let mut env = TestEnvironment::new().await;
     let mut raised = event("alert.raised", "e1", "a1", 0);
     raised["data"]["tenant"] = "nobody".into();
@@ -79,7 +79,7 @@ async fn a_blocked_alert_becomes_a_ticket_once_it_is_reconsidered() {
 }
 
 #[tokio::test]
-async fn an_alert_raised_and_resolved_while_blocked_costs_no_call() {
+async fn an_alert_resolved_while_blocked_costs_no_call() {
     let mut env = TestEnvironment::new().await;
     for (kind, second) in [("alert.raised", 0), ("alert.resolved", 5)] {
         let mut event = event(kind, "e", "a1", second);
@@ -96,7 +96,7 @@ async fn an_alert_raised_and_resolved_while_blocked_costs_no_call() {
 }
 
 #[tokio::test]
-async fn a_poison_message_is_parked_with_its_reason_and_its_batch_mates_become_tickets() {
+async fn a_poison_message_fails_alone_and_keeps_its_reason() {
     let mut env = TestEnvironment::new().await;
     env.queue.send("this is no message of ours").await;
     env.queue.send(r#"{"v":9,"type":"event","body":{}}"#).await;
@@ -131,7 +131,7 @@ async fn a_poison_message_is_parked_with_its_reason_and_its_batch_mates_become_t
 }
 
 #[tokio::test]
-async fn a_snapshot_part_is_kept_for_reconcile() {
+async fn a_snapshot_part_is_stored_for_reconcile() {
     let mut env = TestEnvironment::new().await;
     let snapshot = json!({
         "specversion": "1.0", "id": "e1", "source": "/test", "type": "alerts.snapshot",

@@ -1,4 +1,4 @@
-//! A connection in trouble: what one worker learns holds for all, and nothing is lost meanwhile.
+//! The circuit breaker of a connection: one worker's findings apply to all, and no alert is lost.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
     record.blocked.map(|blocked| blocked.reason)
 }
 
-/// Closes the breaker as a probe does, and has the alerts decided again.
+/// Closes the breaker as a probe does, and reconsiders the alerts.
 async fn mended(env: &mut TestEnvironment, alerts: usize, minutes: i64) {
     let breaker = env.config.breaker(&partner()).await.unwrap();
     let generation = breaker.generation;
@@ -31,7 +31,7 @@ async fn mended(env: &mut TestEnvironment, alerts: usize, minutes: i64) {
 }
 
 #[tokio::test]
-async fn an_outage_longer_than_the_back_off_blocks_everything_and_loses_nothing() {
+async fn a_long_outage_blocks_all_alerts_and_loses_none() {
     let mut env = TestEnvironment::new().await;
     let open = env.post_and_take(&raises(1)).await;
     env.worker.handle_until_done(open, 0, 1).await;
@@ -39,7 +39,7 @@ async fn an_outage_longer_than_the_back_off_blocks_everything_and_loses_nothing(
 
     env.connectwise.set_faults(json!({ "outage": true })).await;
     let mut messages = env.post_and_take(&raises(13)[1..]).await;
-    // Alert 0 has its ticket, and is resolved during the outage; alert 12 before anything could be made of it.
+    // Alert 0 has a ticket and is resolved during the outage. Alert 12 is resolved before it has a ticket.
     messages.extend(
         env.post_and_take(&[event("alert.resolved", "r0", "a0", 9)])
             .await,
@@ -95,7 +95,7 @@ async fn an_outage_longer_than_the_back_off_blocks_everything_and_loses_nothing(
 }
 
 #[tokio::test]
-async fn what_is_searched_for_again_after_an_outage_is_not_listed_as_blocked() {
+async fn a_search_after_an_outage_unblocks_its_alert() {
     let mut env = TestEnvironment::new().await;
     env.connectwise.set_faults(json!({ "outage": true })).await;
     let mut messages = env.post_and_take(&raises(1)).await;
@@ -116,7 +116,7 @@ async fn what_is_searched_for_again_after_an_outage_is_not_listed_as_blocked() {
 }
 
 #[tokio::test]
-async fn refused_keys_are_tried_a_few_times_and_no_more() {
+async fn refused_keys_open_the_breaker_after_a_few_calls() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "keys": "revoked" }))
@@ -141,7 +141,7 @@ async fn refused_keys_are_tried_a_few_times_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_keys_that_were_replaced_meanwhile_opens_nothing() {
+async fn a_refusal_of_replaced_keys_does_not_open_the_breaker() {
     let env = TestEnvironment::new().await;
     let (config, partner) = (&env.config, partner());
     env.database.set_key_version("v2").await;
@@ -158,7 +158,7 @@ async fn a_refusal_of_keys_that_were_replaced_meanwhile_opens_nothing() {
 }
 
 #[tokio::test]
-async fn what_connectwise_asks_one_worker_to_wait_all_workers_wait() {
+async fn a_retry_after_holds_for_all_workers() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "rate_limit_per_minute": 1 }))
@@ -184,7 +184,7 @@ async fn what_connectwise_asks_one_worker_to_wait_all_workers_wait() {
 }
 
 #[tokio::test]
-async fn a_pause_only_grows() {
+async fn a_pause_is_never_shortened() {
     let env = TestEnvironment::new().await;
     let now = Timestamp::now();
     for (seconds, expected) in [(30, 30), (10, 30), (60, 60)] {
@@ -197,14 +197,14 @@ async fn a_pause_only_grows() {
 }
 
 #[tokio::test]
-async fn five_time_outs_in_a_row_leave_connectwise_alone_for_a_minute() {
+async fn five_timeouts_in_a_row_open_the_breaker() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "latency_ms": 20_000 }))
         .await;
     let messages = env.post_and_take(&raises(8)).await;
     for batch in messages.chunks(4) {
-        // Each call runs into the end of an invocation that has a second for it.
+        // Each call times out at the end of an invocation that has one second for it.
         let invocation = env.worker.invocation_at(Timestamp::now(), 3);
         let back = env.worker.handle_batch(batch, &invocation).await;
         assert_eq!(back.len(), 4);
@@ -221,7 +221,7 @@ async fn five_time_outs_in_a_row_leave_connectwise_alone_for_a_minute() {
 }
 
 #[tokio::test]
-async fn a_missing_right_blocks_only_what_needs_it() {
+async fn a_missing_right_blocks_only_the_calls_that_need_it() {
     let mut env = TestEnvironment::new().await;
     let made = env.post_and_take(&raises(1)).await;
     env.worker.handle_until_done(made, 0, 1).await;
@@ -249,7 +249,7 @@ async fn a_missing_right_blocks_only_what_needs_it() {
 }
 
 #[tokio::test]
-async fn an_unreadable_breaker_makes_workers_careful_and_stops_none() {
+async fn an_unreadable_breaker_stops_no_worker() {
     let mut env = TestEnvironment::new().await;
     env.database.corrupt_breaker().await;
     let messages = env.post_and_take(&raises(5)).await;
@@ -258,7 +258,7 @@ async fn an_unreadable_breaker_makes_workers_careful_and_stops_none() {
 }
 
 #[tokio::test]
-async fn failures_far_apart_with_successes_between_are_no_outage() {
+async fn scattered_failures_are_no_outage() {
     let mut env = TestEnvironment::new().await;
     let mut messages = env.post_and_take(&raises(3)).await;
     let last = messages.pop().unwrap();

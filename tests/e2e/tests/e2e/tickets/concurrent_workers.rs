@@ -1,4 +1,4 @@
-//! Workers that race, die in the middle, or run out of time.
+//! Workers that race, die in the middle of a call, or run out of time.
 
 use std::time::Duration;
 
@@ -38,17 +38,17 @@ async fn two_workers_with_the_same_message_make_one_ticket() {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_during_its_call_leaves_a_claim_that_is_searched_for() {
+async fn the_claim_of_a_dead_worker_leads_to_a_search() {
     let mut env = TestEnvironment::new().await;
     env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
     let (message, messages) = env.queue.receive().await;
-    // ConnectWise says nothing, and makes the ticket after two seconds.
+    // ConnectWise does not answer, and creates the ticket after two seconds.
     let silent = json!({
         "late_commit": { "rate": 1.0, "seconds": 2 },
         "variants": { "late_commit_answer": "timeout" },
     });
     env.connectwise.set_faults(silent).await;
-    // Its claim runs for 14 s.
+    // Its claim lasts 14 s.
     let invocation = env.worker.invocation(9);
     let died = tokio::time::timeout(
         Duration::from_secs(1),
@@ -71,7 +71,7 @@ async fn a_worker_that_dies_during_its_call_leaves_a_claim_that_is_searched_for(
 }
 
 #[tokio::test]
-async fn what_there_is_no_time_for_comes_back() {
+async fn messages_beyond_the_deadline_are_returned() {
     let mut env = TestEnvironment::new().await;
     env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
     let (message, messages) = env.queue.receive().await;

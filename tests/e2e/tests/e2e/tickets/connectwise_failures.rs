@@ -1,4 +1,4 @@
-//! ConnectWise refuses, breaks, or loses its answer.
+//! ConnectWise refuses a call, fails, or loses its answer.
 
 use crate::environment::{TestEnvironment, event, partner, settings};
 use domain::{Blocked, Target};
@@ -37,7 +37,7 @@ async fn a_lost_answer_is_searched_for_and_never_posted_again() {
 }
 
 #[tokio::test]
-async fn a_create_that_did_not_happen_is_made_after_two_empty_searches() {
+async fn a_create_is_repeated_after_two_empty_searches() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "error_rate": 1.0 }))
@@ -63,14 +63,14 @@ async fn a_create_that_did_not_happen_is_made_after_two_empty_searches() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_to_a_close_is_finished_as_ours() {
+async fn a_close_with_a_lost_answer_counts_as_ours() {
     let mut env = TestEnvironment::new().await;
     env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
     env.worker.work().await;
     env.source
         .post(&event("alert.resolved", "e2", "a1", 5))
         .await;
-    // The GET is lost first: nothing was written, and it is tried again.
+    // The GET's answer is lost first. Nothing was written, so the GET is repeated.
     env.connectwise
         .set_faults(json!({ "latency_ms": 1, "lost_answer_rate": 0.7 }))
         .await;
@@ -99,7 +99,7 @@ async fn a_lost_answer_to_a_close_is_finished_as_ours() {
 }
 
 #[tokio::test]
-async fn refused_keys_are_read_afresh_once_and_then_block() {
+async fn refused_keys_are_read_again_once_and_then_block() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "keys": "revoked" }))

@@ -1,14 +1,18 @@
-//! A worker may die at any of its calls, the next one at any of its own, and two may run at once: one ticket all the same.
+//! A worker may die at any of its calls, the next one at any of its calls, and two may run concurrently:
+//! the alert still gets one ticket.
 //!
-//! A proxy numbers the calls of a worker, to the tables, the secrets, the queue and ConnectWise alike. A scenario is where the
-//! worker dies, or where two of them are held; after it the queue hands the messages out again, as it does when their visibility
-//! ends, until they are done. The clock of the workers is the scenario's: hours pass without waiting.
+//! A proxy numbers all calls of a worker: to the tables, the secrets, the queue and ConnectWise. A
+//! scenario says where workers die, or where two of them are paused. Afterwards the queue delivers the
+//! messages again after their visibility timeout until they are done. Workers use the scenario's clock,
+//! so hours pass without waiting.
 //!
-//! It was seen to fail of each of these: no claim in the table, a claim that nobody waits for, a POST without a search before it, a
-//! message acknowledged before its effect was recorded, found tickets not adopted, a note's mark not looked for, a close that a dead
-//! worker made taken for a technician's, and a table that does not look at `rev`.
+//! The tests were seen to fail for each of these defects: no claim in the table, a claim that is not
+//! waited for, a POST without a search before it, a message acknowledged before its effect was recorded,
+//! found tickets not adopted, a note's marker not searched for, a dead worker's close attributed to a
+//! technician, and writes that do not check `rev`.
 //!
-//! A failure prints its scenario; `TICKETBRIDGE_TEST_CRASHES` set to that line plays only it, with all its calls.
+//! A failure prints its scenario. Set `TICKETBRIDGE_TEST_CRASHES` to that line to replay only it, with
+//! all its calls.
 
 use std::fmt::{self, Write as _};
 use std::ops::Range;
@@ -30,38 +34,38 @@ use tokio::task::JoinSet;
 use crate::environment::{TENANT, TestEnvironment, key};
 use crate::proxy::{Call, Proxy, Stop, When};
 
-/// Scenarios side by side, each in a env of its own.
+/// The number of scenarios that run concurrently, each in an environment of its own.
 const LANES: usize = 8;
-/// An invocation's length, and for how long the queue hides a message that it hands out, as the template has both.
+/// The function's time-out and the queue's visibility timeout, as in the template.
 const FUNCTION: SignedDuration = SignedDuration::from_secs(60);
 const VISIBILITY: SignedDuration = SignedDuration::from_secs(360);
-/// As in the template too.
+/// The settling time, as in the template.
 const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 /// More runs than any recovery needs.
 const MAX_RUNS: usize = 40;
-/// So many failures are enough to go by.
+/// The number of failures after which the test stops.
 const ENOUGH: usize = 5;
 
-/// What the disturbed batch is about. What comes before it is worked off in peace.
+/// What the disturbed batch contains. Earlier messages are worked off undisturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Story {
     /// An alert is raised.
     Raise,
-    /// It is resolved, and its ticket is open.
+    /// An alert with an open ticket is resolved.
     Resolve,
-    /// It is raised and resolved in one batch.
+    /// An alert is raised and resolved in one batch.
     Both,
-    /// It is raised again, and its ticket is open.
+    /// An alert with an open ticket is raised again.
     Repeat,
-    /// It comes back while its ticket is still to be closed, in one batch.
+    /// An alert is resolved and recurs in one batch, while its ticket is open.
     Return,
-    /// It is raised, and nobody has looked yet whether ConnectWise has tickets of ours.
+    /// An alert is raised before it is known whether ConnectWise has tickets of ours.
     First,
-    /// It is raised again, and the table has forgotten its ticket.
+    /// An alert is raised again after the table lost its record.
     Forgotten,
-    /// It is raised again, and ConnectWise does not answer the first note.
+    /// An alert is raised again, and ConnectWise does not answer the first note.
     UnansweredNote,
-    /// It is resolved, and ConnectWise does not answer the first close.
+    /// An alert is resolved, and ConnectWise does not answer the first close.
     UnansweredClose,
 }
 
@@ -108,33 +112,33 @@ impl Story {
     }
 }
 
-/// How a scenario goes wrong.
+/// The kinds of violations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wrong {
-    /// A ticket or note is there twice.
+    /// A ticket or note exists twice.
     Doubled,
     /// A ticket, note or close is missing, or a message is never done.
     Lost,
-    /// The table and ConnectWise do not agree.
+    /// The table and ConnectWise disagree.
     Untrue,
 }
 
-/// What two workers have of a batch.
+/// How two workers share a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Share {
-    /// Each has all of it: the queue handed it out twice.
+    /// Each has the whole batch: the queue delivered it twice.
     Same,
-    /// The first has its first message, the second its second.
+    /// The first worker has the first message, the second worker the second.
     Apart,
 }
 
-/// One thing to try.
+/// One scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Scenario {
-    /// Workers that die one after the other, each counting from the death before it.
+    /// Workers that die one after the other. Calls are counted from the previous death.
     Deaths(Story, Vec<Stop>),
-    /// Two workers, the second begun so much later: the first is held, the second runs until it is held or ends, the first goes on
-    /// to its end, then the second does.
+    /// Two workers, the second started `later`: the first is paused, the second runs until it is paused or
+    /// ends, the first runs to its end, and then the second does.
     Two {
         story: Story,
         share: Share,
@@ -203,11 +207,11 @@ impl Scenario {
     }
 }
 
-/// A env with two places for workers, each behind a proxy.
+/// An environment with two seats for workers, each behind a proxy.
 struct Lane {
     env: TestEnvironment,
     seats: [Seat; 2],
-    /// Receipts of messages that are really in flight, so that the queue takes what the workers ask of it.
+    /// Receipts of messages that are really in flight, so that the queue accepts the workers' calls.
     receipts: Vec<String>,
 }
 
@@ -240,7 +244,7 @@ impl Lane {
     }
 }
 
-/// A message as the queue has it.
+/// A message in the simulated queue.
 struct Waiting {
     number: usize,
     body: String,
@@ -249,7 +253,7 @@ struct Waiting {
     is_done: bool,
 }
 
-/// A worker with its batch, before it runs.
+/// A worker with its batch, ready to run.
 struct Worker {
     app: App,
     batch: SqsEvent,
@@ -264,7 +268,7 @@ impl Worker {
     }
 }
 
-/// What a scenario came to.
+/// The result of a scenario.
 struct Played {
     /// The calls since the last death, or those of the second of two workers.
     calls: Vec<Call>,
@@ -276,7 +280,7 @@ struct Played {
     told: String,
 }
 
-/// One scenario under way.
+/// A running scenario.
 struct Scene<'a> {
     lane: &'a Lane,
     story: Story,
@@ -289,7 +293,7 @@ struct Scene<'a> {
 }
 
 impl<'a> Scene<'a> {
-    /// A scene in an empty ConnectWise; what comes before the story is done.
+    /// Sets up a scenario in an empty ConnectWise and works off the story's earlier messages.
     async fn set(lane: &'a Lane, story: Story, number: usize) -> Self {
         lane.env.connectwise.reset().await;
         lane.env
@@ -324,7 +328,7 @@ impl<'a> Scene<'a> {
         scene
     }
 
-    /// Puts messages into the queue, as many events of the alert having gone before.
+    /// Puts messages into the simulated queue. `before` events of the alert precede them.
     fn put(&mut self, whats: &[What], before: usize) {
         let message = |(number, what): (usize, &What)| Waiting {
             number,
@@ -336,7 +340,7 @@ impl<'a> Scene<'a> {
         self.messages = whats.iter().enumerate().map(message).collect();
     }
 
-    /// Begins a count of calls at a seat.
+    /// Starts a new count of calls at a seat.
     fn count(&mut self, seat: usize, stop: Option<Stop>) {
         self.names[seat] = self.lane.seats[seat].proxy.count(stop);
     }
@@ -377,8 +381,8 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// What the queue does after a worker: it forgets what is done, and shows the rest when it was put off to, or when it
-    /// was handed out long enough ago.
+    /// What the queue does after a worker: it deletes what succeeded, and makes the rest visible at the time
+    /// that the worker chose or when the visibility timeout ends.
     fn hand_back(&mut self, worker: &Worker, answer: Option<&SqsBatchResponse>, calls: &[Call]) {
         let ended = worker.invocation.now();
         for &number in &worker.numbers {
@@ -398,7 +402,7 @@ impl<'a> Scene<'a> {
         }
     }
 
-    /// Writes down what a worker did.
+    /// Adds a worker's calls to the report.
     fn tell(&mut self, who: &str, from: usize, calls: &[Call], end: &str) {
         let begun = self.now;
         let _ = writeln!(self.told, "  {who} at {begun}");
@@ -408,7 +412,8 @@ impl<'a> Scene<'a> {
         let _ = writeln!(self.told, "    {end}");
     }
 
-    /// Hands the messages out until all are done, to workers that die there. Returns the calls at which they died.
+    /// Delivers the messages until all are done, to workers that die at `deaths`. Returns the calls at which
+    /// they died.
     async fn work_off(&mut self, deaths: &[Stop]) -> Vec<Call> {
         let mut died_at: Vec<Call> = vec![];
         self.count(0, deaths.first().copied());
@@ -442,7 +447,8 @@ impl<'a> Scene<'a> {
         died_at
     }
 
-    /// Two workers; the rest is worked off. Returns the second one's calls, and whether both were stopped.
+    /// Runs two workers and works off the rest. Returns the second one's calls, and whether both were
+    /// paused.
     async fn two(
         &mut self,
         share: Share,
@@ -501,7 +507,7 @@ impl<'a> Scene<'a> {
         (other_held, is_whole)
     }
 
-    /// What is wrong at the end.
+    /// The violation at the end, if any.
     async fn judge(&mut self) -> Option<(Wrong, String)> {
         if self.messages.iter().any(|message| !message.is_done) {
             return Some((Wrong::Lost, "a message is never done".to_owned()));
@@ -549,7 +555,7 @@ impl<'a> Scene<'a> {
             (None, None, None) => true,
             _ => false,
         };
-        // A close that was given up can take effect late: the text of the next ticket is kept until then.
+        // A close that was given up can commit late: the record keeps the next ticket's text until then.
         let may_need_text = record
             .rechecks
             .iter()
@@ -596,13 +602,13 @@ impl<'a> Scene<'a> {
     }
 }
 
-/// ConnectWise makes the first write of this kind and ends the connection without an answer.
+/// ConnectWise executes the first write of this kind and closes the connection without an answer.
 fn unanswered(operation: &str) -> Value {
     let when = json!({ "operations": [operation] });
     json!({ "rules": [{ "when": when, "then": "lost", "times": 1 }] })
 }
 
-/// The queue's message about one event of an alert, `number` events having gone before.
+/// The queue's message of an alert's event number `number`.
 fn message(alert: &str, what: What, number: usize) -> String {
     let particulars = || Particulars {
         kind: Kind::parse("disk").unwrap(),
@@ -659,17 +665,17 @@ async fn play(lane: &Lane, scenario: &Scenario, number: usize) -> Played {
     }
 }
 
-/// What to try after a scenario.
+/// Returns the scenarios that follow a scenario.
 type Plan = fn(&Scenario, &Played) -> Vec<Scenario>;
 
-/// The one scenario to play, as a failure printed it.
+/// The one scenario to replay, as a failure printed it.
 #[expect(clippy::disallowed_methods, reason = "how a failure is replayed")]
 fn replayed_scenario() -> Option<String> {
     std::env::var("TICKETBRIDGE_TEST_CRASHES").ok()
 }
 
-/// Plays each story in peace, and what the plan makes of each scenario that was played, side by side; or, with all its calls, the
-/// one scenario that the environment names.
+/// Plays each story undisturbed, and then the scenarios that the plan derives from each scenario. Or
+/// replays the one scenario that the environment variable names, with all its calls.
 async fn try_all(what: &str, plan: Plan) {
     if let Some(line) = replayed_scenario() {
         let scenario = Scenario::parse(&line);
@@ -710,7 +716,7 @@ async fn try_all(what: &str, plan: Plan) {
     );
 }
 
-/// What was tried, what is still to be tried, and what went wrong.
+/// The scenarios that are done and still to do, and their violations.
 #[derive(Debug, Default)]
 struct Tally {
     open: Vec<Scenario>,
@@ -725,7 +731,7 @@ struct Tally {
 }
 
 impl Tally {
-    /// The next to try, with its number; none once there is enough to go by.
+    /// The next scenario with its number. `None` once there are enough failures.
     fn next(&mut self) -> Option<(usize, Scenario)> {
         if self.wrong.len() >= ENOUGH {
             return None;
@@ -734,7 +740,7 @@ impl Tally {
         Some((self.tried, self.open.pop()?))
     }
 
-    /// Counts what was played, and plans on from what went well.
+    /// Counts a scenario, and plans the next ones if it was correct.
     fn note(&mut self, scenario: &Scenario, played: &Played, plan: Plan) {
         let stops = match scenario {
             Scenario::Deaths(_, deaths) => deaths.len(),
@@ -746,8 +752,8 @@ impl Tally {
                 self.open.extend(plan(scenario, played));
                 return;
             }
-            // On a busy machine a recovery can take a call less than the one it was learnt from: its waits end in whole
-            // milliseconds of the machine's. It ended well, and without this stop it is one that was played before.
+            // On a busy machine a recovery can need one call less than the recorded one, because its waits end
+            // in whole milliseconds. It was correct, and without this stop it equals an earlier scenario.
             (None, false) => {
                 self.not_reached += 1;
                 return;
@@ -787,7 +793,7 @@ fn stops(calls: &[Call], whens: &[When]) -> Vec<Stop> {
 }
 
 #[tokio::test]
-async fn a_worker_that_dies_at_any_call_and_the_next_at_any_of_its_own_leave_one_ticket() {
+async fn workers_that_die_at_any_two_calls_leave_one_ticket() {
     let plan = |scenario: &Scenario, played: &Played| {
         let Scenario::Deaths(story, deaths) = scenario else {
             return vec![];
@@ -797,8 +803,8 @@ async fn a_worker_that_dies_at_any_call_and_the_next_at_any_of_its_own_leave_one
             1 => &[When::Before, When::Lost],
             _ => return vec![],
         };
-        // A dead worker leaves what its writes left. A death at a read, or after an answer, thus leaves what one before the next
-        // write leaves: of two deaths both are tried at writes alone.
+        // A dead worker leaves only the effects of its writes. A death at a read or after an answer thus
+        // equals a death before the next write: pairs of deaths are tried at writes only.
         let is_tried = |death: &Stop| deaths.is_empty() || played.calls[death.at - 1].writes;
         let is_after = deaths.iter().any(|death| death.when == When::After);
         if is_after || played.died_at.iter().any(|call| !call.writes) {
@@ -812,10 +818,10 @@ async fn a_worker_that_dies_at_any_call_and_the_next_at_any_of_its_own_leave_one
 }
 
 #[tokio::test]
-async fn two_workers_leave_one_ticket_however_they_interleave() {
+async fn two_workers_interleaved_at_any_calls_leave_one_ticket() {
     let plan = |scenario: &Scenario, played: &Played| {
-        // Held after an effect is held before the next call, but at the end; and a call about what is set up shows nothing that
-        // another worker changes: held before it is held before the one after it.
+        // A pause after an effect equals one before the next call, except at the end. A read of the
+        // configuration sees no change of another worker: a pause before it equals one before the next call.
         let mut points = stops(&played.calls, &[When::Before]);
         points.retain(|point| !played.calls[point.at - 1].is_set_up);
         points.extend(stops(&played.calls, &[When::Lost]).pop());
@@ -843,7 +849,7 @@ async fn two_workers_leave_one_ticket_however_they_interleave() {
     try_all("two workers", plan).await;
 }
 
-/// Where the first of two workers is held, and when the second begins.
+/// Where the first of two workers is paused, and when the second starts.
 fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> {
     let two = |share, later| {
         move |first: &Stop| Scenario::Two {
@@ -856,7 +862,7 @@ fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> 
     };
     let mut all: Vec<_> = points.iter().map(two(Share::Same, 0)).collect();
     if story.batch().len() == 2 {
-        // The second message begins with reading the record again.
+        // The second message starts with another read of the record.
         let writes = calls.iter().position(|call| call.writes).unwrap();
         let second = calls[writes..]
             .iter()
@@ -866,7 +872,8 @@ fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> 
             .filter(|first| first.at <= writes + second.unwrap());
         all.extend(of_first.map(two(Share::Apart, 0)));
     }
-    // No call to ConnectWise outlives its claim, but what it did may be recorded later: when the claim is over, or settled.
+    // No call to ConnectWise outlives its claim, but its outcome may be recorded later: after the claim's
+    // end, or after the settling time.
     let spoken = calls.iter().rposition(Call::writes_to_connectwise);
     let spoken = spoken.map_or(0, |last| last + 1);
     for later in [66, 700] {

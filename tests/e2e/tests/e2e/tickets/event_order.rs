@@ -1,4 +1,4 @@
-//! Senders with wrong clocks, without clocks, and with retries: one ticket for each occurrence, and none too many.
+//! Senders with wrong clocks, without clocks, and with retries: exactly one ticket for each occurrence.
 
 use crate::environment::{SECRET, SOURCE, TestEnvironment, event, signed};
 use crate::reconcile::closing::run_reconcile;
@@ -21,7 +21,7 @@ fn at_time(kind: &str, id: &str, time: &str) -> Value {
     event
 }
 
-/// The same body, signed anew and received so many seconds from now.
+/// Posts the event, signed and received so many seconds from now.
 async fn received(env: &mut TestEnvironment, event: &Value, seconds: i64) {
     let body = event.to_string();
     let media = "application/cloudevents+json";
@@ -32,7 +32,7 @@ async fn received(env: &mut TestEnvironment, event: &Value, seconds: i64) {
     env.worker.work().await;
 }
 
-/// How many tickets there are, and how many of them are open.
+/// The number of tickets, and the number of open ones.
 async fn tickets(env: &TestEnvironment) -> (usize, usize) {
     let all = env.connectwise.tickets().await;
     let open = all.iter().filter(|ticket| ticket["closedFlag"] == false);
@@ -40,7 +40,7 @@ async fn tickets(env: &TestEnvironment) -> (usize, usize) {
 }
 
 #[tokio::test]
-async fn a_webhook_that_is_retried_after_the_resolve_makes_no_second_ticket() {
+async fn a_raise_retried_after_the_resolve_makes_no_ticket() {
     let mut env = TestEnvironment::new().await;
     let ahead = (Timestamp::now() + SignedDuration::from_mins(60)).to_string();
     for (round, raised, resolved) in [
@@ -49,7 +49,7 @@ async fn a_webhook_that_is_retried_after_the_resolve_makes_no_second_ticket() {
             without_time("alert.raised", "e1"),
             without_time("alert.resolved", "e2"),
         ),
-        // A time that is ahead of every receipt.
+        // A time that is later than every receipt.
         (
             2,
             at_time("alert.raised", "e3", &ahead),
@@ -75,7 +75,7 @@ async fn a_webhook_that_is_retried_after_the_resolve_makes_no_second_ticket() {
 }
 
 #[tokio::test]
-async fn a_retried_resolve_does_not_close_what_was_raised_anew() {
+async fn a_retried_resolve_does_not_close_the_next_occurrence() {
     let mut env = TestEnvironment::new().await;
     let resolved = without_time("alert.resolved", "e2");
     received(&mut env, &without_time("alert.raised", "e1"), 0).await;
@@ -86,7 +86,7 @@ async fn a_retried_resolve_does_not_close_what_was_raised_anew() {
 }
 
 #[tokio::test]
-async fn a_source_with_a_fast_clock_or_with_two_clocks_has_its_tickets_closed() {
+async fn a_source_with_a_wrong_clock_gets_its_tickets_closed() {
     let mut env = TestEnvironment::new().await;
     let now = Timestamp::now();
     let from_now = |seconds| (now + SignedDuration::from_secs(seconds)).to_string();
@@ -106,7 +106,7 @@ async fn a_source_with_a_fast_clock_or_with_two_clocks_has_its_tickets_closed() 
         received(&mut env, &resolved, begin + 150).await;
         assert_eq!(tickets(&env).await, (round, 0), "round {round}");
     }
-    // A slow clock says that the alert was resolved before it was raised.
+    // By a slow clock the alert was resolved before it was raised.
     let raised = at_time("alert.raised", "r4", &from_now(2000));
     received(&mut env, &raised, 2000).await;
     received(
@@ -119,8 +119,7 @@ async fn a_source_with_a_fast_clock_or_with_two_clocks_has_its_tickets_closed() 
 }
 
 #[tokio::test]
-async fn a_source_that_puts_the_alerts_creation_time_into_every_event_gets_each_occurrence_its_ticket()
- {
+async fn a_constant_event_time_still_separates_occurrences() {
     let mut env = TestEnvironment::new().await;
     let created = (Timestamp::now() - SignedDuration::from_hours(1)).to_string();
     let first = at_time("alert.raised", "r1", &created);
@@ -137,7 +136,7 @@ async fn a_source_that_puts_the_alerts_creation_time_into_every_event_gets_each_
 }
 
 #[tokio::test]
-async fn a_batch_with_a_resolve_and_a_raise_of_one_time_loses_no_alert() {
+async fn a_resolve_and_a_raise_at_one_time_lose_no_alert() {
     let mut env = TestEnvironment::new().await;
     let time = (Timestamp::now() - SignedDuration::from_secs(60)).to_string();
     let batch = json!([
@@ -153,7 +152,7 @@ async fn a_batch_with_a_resolve_and_a_raise_of_one_time_loses_no_alert() {
 }
 
 #[tokio::test]
-async fn a_zero_time_stands_on_no_ticket_and_a_zero_end_ends_nothing() {
+async fn zero_timestamps_are_ignored() {
     let mut env = TestEnvironment::new().await;
     let mut raised = at_time("alert.raised", "e1", "0001-01-01T00:00:00Z");
     raised["data"]["expires_at"] = "0001-01-01T00:00:00Z".into();
@@ -171,7 +170,7 @@ async fn a_zero_time_stands_on_no_ticket_and_a_zero_end_ends_nothing() {
 }
 
 #[tokio::test]
-async fn a_heartbeat_makes_no_ticket_after_a_technician_closed_it_and_a_raise_anew_does() {
+async fn only_a_raise_makes_a_ticket_after_a_manual_close() {
     let mut env = TestEnvironment::new().await;
     let first = raise_alerts(&mut env, &["a1".to_owned()]).await;
     close_by_technician(&env, first[0]).await;
@@ -191,8 +190,7 @@ async fn a_heartbeat_makes_no_ticket_after_a_technician_closed_it_and_a_raise_an
 }
 
 #[tokio::test]
-async fn a_heartbeat_makes_the_next_ticket_hours_after_a_technician_closed_it_where_that_is_wanted()
-{
+async fn renewal_lets_a_heartbeat_make_the_next_ticket() {
     let mut env = TestEnvironment::new().await;
     let mut settings = crate::environment::settings();
     settings.operations.renew_after_hours = 2;

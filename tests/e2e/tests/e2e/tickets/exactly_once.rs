@@ -1,4 +1,5 @@
-//! One ticket an alert, though ConnectWise is late, searches are blind, tables are lost and connections are re-pointed.
+//! One ticket an alert in spite of late commits, incomplete searches, lost tables and changed
+//! connections.
 
 use aws_lambda_events::sqs::SqsMessage;
 use domain::Blocked;
@@ -24,7 +25,7 @@ async fn count(env: &TestEnvironment, call: &str) -> usize {
     calls.iter().filter(|made| *made == call).count()
 }
 
-/// A create that is given up, and happens while the second one does: two tickets.
+/// A create that was given up commits during the second one: two tickets.
 async fn two_tickets(env: &mut TestEnvironment) {
     env.connectwise
         .set_faults(json!({ "late_commit": { "rate": 1.0, "seconds": 4.0 } }))
@@ -43,7 +44,7 @@ async fn two_tickets(env: &mut TestEnvironment) {
 }
 
 #[tokio::test]
-async fn a_ticket_that_comes_later_than_anybody_waits_is_closed_and_both_say_so() {
+async fn a_ticket_committed_very_late_is_closed_as_duplicate() {
     let mut env = TestEnvironment::new().await;
     two_tickets(&mut env).await;
     let recorded = env.record("a1").await.unwrap().open().unwrap().ticket_id;
@@ -84,7 +85,7 @@ async fn a_ticket_that_comes_later_than_anybody_waits_is_closed_and_both_say_so(
 }
 
 #[tokio::test]
-async fn of_two_tickets_the_one_that_a_technician_changed_stays() {
+async fn the_duplicate_that_a_technician_changed_stays() {
     let mut env = TestEnvironment::new().await;
     two_tickets(&mut env).await;
     let recorded = env.record("a1").await.unwrap().open().unwrap().ticket_id;
@@ -110,7 +111,7 @@ async fn of_two_tickets_the_one_that_a_technician_changed_stays() {
 }
 
 #[tokio::test]
-async fn a_late_ticket_of_an_alert_that_is_gone_is_closed() {
+async fn a_late_ticket_of_a_resolved_alert_is_closed() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "late_commit": { "rate": 1.0, "seconds": 4.0 } }))
@@ -137,7 +138,7 @@ async fn a_late_ticket_of_an_alert_that_is_gone_is_closed() {
     assert_eq!(count(&env, "POST /service/tickets").await, 1);
 }
 
-/// A ticket that is the sentinel of its board, and a second alert whose ticket is uncertain and was not made.
+/// A sentinel ticket, and a second alert whose create is uncertain and did not commit.
 async fn uncertain_beside_a_sentinel(env: &mut TestEnvironment) -> (String, Vec<SqsMessage>) {
     let first = env
         .post_and_take(&[event("alert.raised", "e0", "a0", 0)])
@@ -158,7 +159,7 @@ async fn uncertain_beside_a_sentinel(env: &mut TestEnvironment) -> (String, Vec<
 }
 
 #[tokio::test]
-async fn a_search_that_does_not_return_its_sentinel_says_nothing() {
+async fn a_search_without_its_sentinel_is_ignored() {
     for (hidden, shown) in [
         (
             json!({ "variants": { "hidden_board_ids": [OPERATIONS.0] } }),
@@ -188,7 +189,7 @@ async fn a_search_that_does_not_return_its_sentinel_says_nothing() {
         assert_eq!(record.blocked.unwrap().reason, missing, "a person is asked");
         assert_eq!(count(&env, "POST /service/tickets").await, 2);
 
-        // A search that sees again goes on where it stopped.
+        // A complete search continues where the alert stopped.
         env.connectwise.set_faults(shown).await;
         let look = vec![reconsider(&key(TENANT, "a1"))];
         env.worker.handle_until_done(look, 101, 1).await;
@@ -196,9 +197,9 @@ async fn a_search_that_does_not_return_its_sentinel_says_nothing() {
     }
 }
 
-/// As where somebody tidies up: nothing hides a ticket here.
+/// A person deleted the sentinel. No ticket is hidden here.
 #[tokio::test]
-async fn a_sentinel_that_is_gone_is_needed_no_longer() {
+async fn a_deleted_sentinel_is_not_required() {
     let renamed = json!([{ "op": "replace", "path": "externalXRef", "value": "INC-7" }]);
     for (method, change) in [
         (reqwest::Method::DELETE, None),
@@ -220,7 +221,7 @@ async fn a_sentinel_that_is_gone_is_needed_no_longer() {
 }
 
 #[tokio::test]
-async fn a_lost_table_is_found_again_and_doubles_nothing() {
+async fn a_lost_table_doubles_no_ticket() {
     let mut env = TestEnvironment::new().await;
     let mut events = vec![];
     for n in 0..60 {
@@ -240,7 +241,7 @@ async fn a_lost_table_is_found_again_and_doubles_nothing() {
     assert_eq!(before.iter().filter(|ticket| is_open(ticket)).count(), 50);
 
     env.database.delete_all_alerts().await;
-    // In another order: the raises of closed tickets before their resolves, and the other way round.
+    // In other orders: raises of closed tickets before their resolves, and the other way round.
     let mut again = messages;
     again.reverse();
     env.worker.handle_until_done(again, 1, 1).await;
@@ -269,7 +270,7 @@ async fn a_lost_table_is_found_again_and_doubles_nothing() {
 }
 
 #[tokio::test]
-async fn a_resolve_closes_a_ticket_that_the_table_forgot() {
+async fn a_resolve_closes_a_ticket_missing_from_the_table() {
     let mut env = TestEnvironment::new().await;
     let raised = env
         .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
@@ -304,7 +305,7 @@ async fn a_new_ticket_costs_one_call() {
 }
 
 #[tokio::test]
-async fn a_connection_that_points_elsewhere_leaves_its_old_tickets_alone() {
+async fn a_new_site_leaves_the_old_sites_tickets_alone() {
     let mut env = TestEnvironment::new().await;
     let raised = [
         event("alert.raised", "e1", "a1", 0),
@@ -312,7 +313,7 @@ async fn a_connection_that_points_elsewhere_leaves_its_old_tickets_alone() {
     ];
     let raised = env.post_and_take(&raised).await;
     env.worker.handle_until_done(raised, 0, 1).await;
-    // Another ConnectWise: it has none of these tickets.
+    // Another site, which has none of these tickets.
     env.connectwise.reset().await;
     env.set_epoch(2).await;
     let events = [
@@ -348,7 +349,7 @@ async fn a_connection_that_points_elsewhere_leaves_its_old_tickets_alone() {
 }
 
 #[tokio::test]
-async fn an_active_alert_gets_its_ticket_where_the_connection_points_next_without_an_event() {
+async fn an_active_alert_gets_its_ticket_on_the_new_site() {
     let mut env = TestEnvironment::new().await;
     let alerts = ["a1", "a2"].map(String::from);
     raise_alerts(&mut env, &alerts).await;
@@ -364,7 +365,7 @@ async fn an_active_alert_gets_its_ticket_where_the_connection_points_next_withou
 }
 
 #[tokio::test]
-async fn the_same_connectwise_at_another_address_keeps_its_tickets() {
+async fn the_same_site_at_another_address_keeps_its_tickets() {
     let mut env = TestEnvironment::new().await;
     let raised = [
         event("alert.raised", "e1", "a1", 0),
@@ -392,7 +393,7 @@ async fn the_same_connectwise_at_another_address_keeps_its_tickets() {
 }
 
 #[tokio::test]
-async fn a_remapped_tenant_keeps_its_open_ticket_where_it_is() {
+async fn a_remapped_tenant_keeps_its_open_ticket() {
     let mut env = TestEnvironment::new().await;
     let raised = env
         .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
@@ -425,7 +426,7 @@ async fn a_remapped_tenant_keeps_its_open_ticket_where_it_is() {
 }
 
 #[tokio::test]
-async fn a_recurrence_opens_the_old_ticket_where_the_partner_wants_it() {
+async fn a_recurrence_reopens_the_ticket_if_configured() {
     let mut env = TestEnvironment::new().await;
     let mut desired = settings();
     desired.operations.reopen_days = 7;
@@ -451,7 +452,7 @@ async fn a_recurrence_opens_the_old_ticket_where_the_partner_wants_it() {
     let record = env.record("a1").await.unwrap();
     assert_eq!(record.occurrence, 3);
 
-    // Deleted by a technician: then a new one, and the lives go on.
+    // A technician deleted the ticket: a new one is created, and the occurrences continue.
     let id = env.connectwise.tickets().await[0]["id"].clone();
     env.connectwise
         .call_as_technician(
@@ -468,7 +469,7 @@ async fn a_recurrence_opens_the_old_ticket_where_the_partner_wants_it() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_was_moved_to_the_other_board_is_opened_again_there() {
+async fn a_moved_ticket_is_reopened_on_its_new_board() {
     let mut env = TestEnvironment::new().await;
     let mut desired = settings();
     desired.operations.reopen_days = 7;
@@ -503,7 +504,7 @@ async fn a_ticket_that_was_moved_to_the_other_board_is_opened_again_there() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_was_moved_while_it_was_searched_for_is_left_alone() {
+async fn a_ticket_moved_during_the_search_is_left_alone() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "lost_answer_rate": 1.0 }))
@@ -534,7 +535,7 @@ async fn a_ticket_that_was_moved_while_it_was_searched_for_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_person_lets_a_refused_alert_go_on() {
+async fn a_person_releases_a_refused_alert() {
     let mut env = TestEnvironment::new().await;
     let mut wrong = settings();
     wrong.operations.types = [(domain::Kind::parse("disk").unwrap(), 999_999)].into();
@@ -566,7 +567,7 @@ async fn a_person_lets_a_refused_alert_go_on() {
 }
 
 #[tokio::test]
-async fn an_event_that_comes_again_three_days_later_changes_nothing() {
+async fn an_event_repeated_after_three_days_changes_nothing() {
     let mut env = TestEnvironment::new().await;
     let raised = env
         .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
@@ -582,7 +583,7 @@ async fn an_event_that_comes_again_three_days_later_changes_nothing() {
 }
 
 #[tokio::test]
-async fn workers_whose_clocks_differ_by_ten_minutes_make_one_ticket() {
+async fn workers_with_ten_minutes_of_clock_skew_make_one_ticket() {
     for (first, second) in [(-10, 0), (10, 0), (0, -10), (-10, 10)] {
         let mut env = TestEnvironment::new().await;
         env.connectwise
@@ -603,7 +604,7 @@ async fn workers_whose_clocks_differ_by_ten_minutes_make_one_ticket() {
 }
 
 #[tokio::test]
-async fn however_slow_connectwise_is_the_function_ends_in_time_and_gives_back_the_rest() {
+async fn a_slow_connectwise_does_not_exceed_the_deadline() {
     let mut env = TestEnvironment::new().await;
     env.connectwise
         .set_faults(json!({ "latency_ms": 30_000 }))
@@ -626,7 +627,7 @@ async fn however_slow_connectwise_is_the_function_ends_in_time_and_gives_back_th
 }
 
 #[tokio::test]
-async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_is_set_up_anew() {
+async fn a_renamed_board_works_and_a_deleted_status_blocks() {
     let mut env = TestEnvironment::new().await;
     let (board, start, _) = OPERATIONS;
     let renamed = json!([{ "op": "replace", "path": "name", "value": "Renamed" }]);
@@ -667,7 +668,7 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
         .put_settings(&partner(), &settings())
         .await
         .unwrap();
-    // As reconcile asks for it, once ConnectWise lists the status.
+    // Reconcile sends this once ConnectWise lists the status.
     let retry = Message::Command(Command {
         key: key(TENANT, "a2"),
         occurrence: 1,
@@ -683,7 +684,7 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
 }
 
 #[tokio::test]
-async fn a_worker_that_remembers_the_keys_of_the_old_site_reads_the_new_ones() {
+async fn a_worker_with_the_old_sites_keys_reads_the_new_ones() {
     let mut env = TestEnvironment::new().await;
     let first = env
         .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
@@ -695,7 +696,7 @@ async fn a_worker_that_remembers_the_keys_of_the_old_site_reads_the_new_ones() {
         .post_and_take(&[event("alert.raised", "e2", "a2", 0)])
         .await;
     env.worker.handle_until_done(second, 1, 1).await;
-    // The simulator knows no such company: what counts is that it was asked with keys for it, and not refused before.
+    // The simulator has no such company: the test checks that the call was made with its keys.
     assert!(
         env.connectwise.calls().await.len() > before,
         "asked with the new keys"
@@ -703,13 +704,13 @@ async fn a_worker_that_remembers_the_keys_of_the_old_site_reads_the_new_ones() {
 }
 
 #[tokio::test]
-async fn a_close_that_has_to_wait_after_its_note_is_ours_and_says_so_once() {
+async fn a_close_delayed_after_its_note_is_noted_once() {
     let mut env = TestEnvironment::new().await;
     let raised = env
         .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
         .await;
     env.worker.handle_until_done(raised, 0, 1).await;
-    // The ticket is read and noted, and the close is one call too many.
+    // The ticket is read and noted. The close exceeds the limit.
     env.connectwise
         .set_faults(json!({ "rate_limit_per_minute": 2 }))
         .await;
@@ -742,10 +743,10 @@ async fn a_close_that_has_to_wait_after_its_note_is_ours_and_says_so_once() {
 }
 
 #[tokio::test]
-async fn a_repair_whose_notes_have_to_wait_makes_each_of_them_once() {
+async fn a_delayed_repair_writes_each_note_once() {
     let mut env = TestEnvironment::new().await;
     two_tickets(&mut env).await;
-    // The search, the duplicate read and noted, the other ticket read: its note is one call too many.
+    // The search, the duplicate's read and note, and the other ticket's read. Its note exceeds the limit.
     env.connectwise
         .set_faults(json!({ "rate_limit_per_minute": 4 }))
         .await;

@@ -1,4 +1,4 @@
-//! The main job: raised, repeated, worse, resolved, raised again.
+//! The life of an alert and its ticket: raised, repeated, more severe, resolved, raised again.
 
 use crate::environment::{COMPANY, TENANT, TestEnvironment, event, key};
 use domain::record::{Actual, ClosedBy};
@@ -131,7 +131,7 @@ async fn an_alert_resolved_before_its_raise_arrives_makes_no_ticket() {
 }
 
 #[tokio::test]
-async fn a_cyber_alert_that_is_gone_stays_open_with_a_note() {
+async fn a_resolved_cyber_alert_stays_open_with_a_note() {
     let mut env = TestEnvironment::new().await;
     let mut raised = event("alert.raised", "e1", "a1", 0);
     raised["data"]["kind"] = "ransomware_encryption".into();
@@ -161,7 +161,7 @@ async fn a_cyber_alert_that_is_gone_stays_open_with_a_note() {
 }
 
 #[tokio::test]
-async fn an_alert_that_comes_back_gets_a_new_ticket_that_names_the_old_one() {
+async fn a_recurring_alert_gets_a_ticket_that_names_the_old_one() {
     let mut env = TestEnvironment::new().await;
     for (kind, id, second) in [
         ("alert.raised", "e1", 0),
@@ -189,7 +189,7 @@ async fn an_alert_that_comes_back_gets_a_new_ticket_that_names_the_old_one() {
 }
 
 #[tokio::test]
-async fn a_ticket_that_a_technician_closed_or_moved_is_not_fought() {
+async fn a_technicians_close_or_move_is_kept() {
     let mut env = TestEnvironment::new().await;
     for alert in ["closed", "moved", "deleted"] {
         env.source
@@ -251,7 +251,7 @@ async fn a_ticket_that_a_technician_closed_or_moved_is_not_fought() {
 }
 
 #[tokio::test]
-async fn two_hundred_events_of_fifty_alerts_each_twice_in_any_order_are_fifty_tickets() {
+async fn shuffled_duplicate_events_make_one_ticket_an_alert() {
     let mut env = TestEnvironment::new().await;
     let mut events = vec![];
     for alert in 0..50 {
@@ -267,7 +267,7 @@ async fn two_hundred_events_of_fifty_alerts_each_twice_in_any_order_are_fifty_ti
         }
     }
     events.extend(events.clone());
-    // A fixed shuffle: a multiplier that shares no factor with the length visits each place once.
+    // A fixed shuffle: a multiplier without a common factor with the length visits each index once.
     let length = events.len();
     let shuffled: Vec<_> = (0..length)
         .map(|place| events[place * 147 % length].clone())

@@ -1,4 +1,4 @@
-//! The alerts table: who wins a race, and what survives a write.
+//! The alerts table: conditional writes, and attributes that survive a write.
 
 use crate::environment::{TENANT, TestEnvironment, event, key};
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -6,7 +6,7 @@ use domain::record::Record;
 use store::Written;
 
 #[tokio::test]
-async fn of_two_writes_from_one_read_only_the_first_is_made() {
+async fn only_the_first_of_two_writes_from_one_read_succeeds() {
     let env = TestEnvironment::new().await;
     let mut read = Record::new(key(TENANT, "a1"));
     for rev in 1..=2 {
@@ -17,7 +17,7 @@ async fn of_two_writes_from_one_read_only_the_first_is_made() {
         };
         assert_eq!(written.rev, rev);
         assert_eq!(env.alerts.write(&other).await.unwrap(), Written::Conflict);
-        // The same write once more is a repeat of the first, whose answer was lost.
+        // The same write again is a repeat of the first, whose answer was lost.
         let again = env.alerts.write(&read).await.unwrap();
         assert_eq!(again, Written::Yes(written.clone()));
         assert_eq!(env.record("a1").await.unwrap(), *written);
@@ -26,7 +26,7 @@ async fn of_two_writes_from_one_read_only_the_first_is_made() {
 }
 
 #[tokio::test]
-async fn what_a_newer_version_added_to_a_record_survives_an_older_ones_write() {
+async fn attributes_of_a_newer_version_survive_an_older_write() {
     let mut env = TestEnvironment::new().await;
     env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
     env.worker.work().await;
@@ -65,7 +65,7 @@ async fn what_a_newer_version_added_to_a_record_survives_an_older_ones_write() {
 }
 
 #[tokio::test]
-async fn two_workers_with_one_repeat_make_one_note() {
+async fn two_workers_with_the_same_repeat_make_one_note() {
     let mut env = TestEnvironment::new().await;
     env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
     env.worker.work().await;

@@ -1,4 +1,5 @@
-//! A connection comes back: everything that waited goes on, at a pace, and nobody was called meanwhile but by the probe.
+//! A connection recovers: all blocked alerts continue at a limited rate. Until then only probes call
+//! ConnectWise.
 
 use std::ops::RangeInclusive;
 
@@ -7,7 +8,7 @@ use domain::Blocked;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-/// More than go on in one minute.
+/// More alerts than are released in one minute.
 const ALERTS: usize = 320;
 
 fn raises() -> Vec<Value> {
@@ -16,7 +17,7 @@ fn raises() -> Vec<Value> {
         .collect()
 }
 
-/// Ticks once a minute from one minute to another, and hands over what is to be decided again, until nothing is blocked.
+/// Ticks once a minute and hands over the released alerts, until none is blocked.
 async fn recovered(env: &mut TestEnvironment, from: i64) -> i64 {
     let (health, reconcile) = (env.health(), env.reconcile());
     let mut waiting = vec![];
@@ -36,7 +37,7 @@ async fn recovered(env: &mut TestEnvironment, from: i64) -> i64 {
     unreachable!("they do not come back");
 }
 
-/// Breaks the connection, waits until all alerts are blocked, ticks, mends it, and sees everything go on.
+/// Breaks the connection until all alerts are blocked, repairs it, and checks that all continue.
 async fn breaks_and_comes_back(
     broken: Value,
     mended: Value,
@@ -48,7 +49,7 @@ async fn breaks_and_comes_back(
     let mut messages = env.post_and_take(&raises()).await;
     for minutes in [0, 17] {
         messages = env.worker.handle_at(messages, minutes).await;
-        // What this process was asked to wait counts in real time.
+        // A pause that this process was given counts in real time.
         env.worker.app = env.new_tickets_app();
     }
     assert_eq!(messages.len(), 0);
@@ -82,7 +83,7 @@ async fn breaks_and_comes_back(
 }
 
 #[tokio::test]
-async fn after_a_long_outage_everything_goes_on_at_a_pace() {
+async fn alerts_are_paced_after_a_long_outage() {
     breaks_and_comes_back(
         json!({ "outage": true }),
         json!({ "outage": false, "rate_limit_per_minute": 1000 }),
@@ -93,7 +94,7 @@ async fn after_a_long_outage_everything_goes_on_at_a_pace() {
 }
 
 #[tokio::test]
-async fn after_a_lasting_429_everything_goes_on_at_a_pace() {
+async fn alerts_are_paced_after_a_lasting_429() {
     breaks_and_comes_back(
         json!({ "throttle": { "all": true, "retry_after_seconds": 1 } }),
         json!({ "throttle": { "all": false }, "rate_limit_per_minute": 1000 }),
@@ -104,7 +105,7 @@ async fn after_a_lasting_429_everything_goes_on_at_a_pace() {
 }
 
 #[tokio::test]
-async fn after_refused_keys_everything_goes_on_at_a_pace() {
+async fn alerts_are_paced_after_refused_keys() {
     breaks_and_comes_back(
         json!({ "keys": "revoked" }),
         json!({ "keys": "ok", "rate_limit_per_minute": 1000 }),

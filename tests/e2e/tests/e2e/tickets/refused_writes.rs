@@ -1,4 +1,4 @@
-//! One write that is refused, by ConnectWise or by something before it, changes nothing for any other.
+//! A refused write, by ConnectWise or by a proxy in front of it, affects no other alert.
 
 use std::time::Duration;
 
@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::environment::{TestEnvironment, event, partner};
 use crate::reconcile::rebuild::posts;
 
-/// Statuses and bodies that a firewall, a proxy or ConnectWise was seen to refuse a write with, and what is quoted of them.
+/// Statuses and bodies with which firewalls, proxies and ConnectWise refuse writes, and the part that is
+/// quoted.
 fn refusals() -> Vec<(u16, Value, &'static str)> {
     let security = json!({ "custom": {
         "code": "Security", "message": "You do not have security permission to perform this action."
@@ -44,7 +45,7 @@ fn rule(when: &Value, status: u16, body: &Value) -> Value {
     json!({ "when": when, "then": { "answer": { "status": status, "body": body } } })
 }
 
-/// That this alert alone is refused, with these words.
+/// Asserts that the alert is blocked as refused, with these words.
 fn is_refused(record: &Record, words: &str) {
     let blocked = record.blocked.as_ref().map(|blocked| &blocked.reason);
     let Some(Blocked::Rejected(quoted)) = blocked else {
@@ -60,12 +61,12 @@ async fn nothing_is_known_against_the_connection(env: &TestEnvironment) {
     let confirming = calls
         .iter()
         .filter(|call| *call == "GET /system/mySecurity");
-    // One each time that messages are handed over, two minutes apart, whatever number of writes is refused.
+    // One failure each time that messages are handed over, however many writes are refused.
     assert!((1..=6).contains(&confirming.count()), "{calls:?}");
 }
 
 #[tokio::test]
-async fn a_refused_create_blocks_its_alert_alone_whatever_refuses_it() {
+async fn a_refused_create_blocks_only_its_alert() {
     let mut env = TestEnvironment::new().await;
     let refusals = refusals();
     let mut rules = vec![];
@@ -80,7 +81,7 @@ async fn a_refused_create_blocks_its_alert_alone_whatever_refuses_it() {
         let mut raised = event("alert.raised", &format!("e{n}"), &format!("a{n}"), 0);
         raised["data"]["title"] = title.into();
         events.push(raised);
-        // A neighbour in the same batch.
+        // Another alert in the same batch.
         events.push(event(
             "alert.raised",
             &format!("g{n}"),
@@ -103,7 +104,7 @@ async fn a_refused_create_blocks_its_alert_alone_whatever_refuses_it() {
 }
 
 #[tokio::test]
-async fn a_refused_note_priority_or_close_blocks_its_alert_alone() {
+async fn a_refused_note_priority_or_close_blocks_only_its_alert() {
     let mut env = TestEnvironment::new().await;
     let refusals = refusals();
     let operations = ["note", "priority", "close"];
@@ -123,7 +124,7 @@ async fn a_refused_note_priority_or_close_blocks_its_alert_alone() {
         for n in 0..=refusals.len() {
             let alert = name(operation, n);
             let ticket = env.record(&alert).await.unwrap().open().unwrap().ticket_id;
-            // The last of each operation is refused nothing.
+            // The last alert of each operation is not refused.
             if let Some((status, body, _)) = refusals.get(n) {
                 let path = match operation {
                     "note" => format!("/service/tickets/{ticket}/notes"),
@@ -160,7 +161,7 @@ async fn a_refused_note_priority_or_close_blocks_its_alert_alone() {
 }
 
 #[tokio::test]
-async fn a_create_that_something_else_answers_is_searched_for_and_refused_the_second_time() {
+async fn a_create_answered_by_a_proxy_is_searched_then_refused() {
     let mut env = TestEnvironment::new().await;
     let answers = [
         (302, "302, a redirect"),
@@ -183,7 +184,7 @@ async fn a_create_that_something_else_answers_is_searched_for_and_refused_the_se
     for (n, (_, words)) in answers.iter().enumerate() {
         let record = env.record(&format!("a{n}")).await.unwrap();
         is_refused(&record, words);
-        // Should it be made late all the same, it is found.
+        // A late commit would be found by the search.
         assert_eq!(record.rechecks.len(), 1);
     }
     let calls = env.connectwise.calls().await;
@@ -192,7 +193,7 @@ async fn a_create_that_something_else_answers_is_searched_for_and_refused_the_se
 }
 
 #[tokio::test]
-async fn a_create_that_is_refused_the_second_time_and_comes_late_is_the_ticket() {
+async fn a_refused_create_that_commits_late_is_the_ticket() {
     let mut env = TestEnvironment::new().await;
     let when = json!({ "operations": ["create"] });
     let mut refused = rule(&when, 302, &json!("empty"));
@@ -218,7 +219,7 @@ async fn a_create_that_is_refused_the_second_time_and_comes_late_is_the_ticket()
 }
 
 #[tokio::test]
-async fn a_closing_note_that_is_refused_does_not_undo_the_closing() {
+async fn a_refused_closing_note_does_not_undo_the_close() {
     let mut env = TestEnvironment::new().await;
     let messages = env
         .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
@@ -238,7 +239,7 @@ async fn a_closing_note_that_is_refused_does_not_undo_the_closing() {
 }
 
 #[tokio::test]
-async fn a_page_for_every_call_is_an_outage_and_refuses_no_alert() {
+async fn an_html_page_for_every_call_is_an_outage() {
     let mut env = TestEnvironment::new().await;
     for (status, body) in [(403, "page"), (404, "page"), (302, "empty"), (400, "text")] {
         env.connectwise.reset().await;

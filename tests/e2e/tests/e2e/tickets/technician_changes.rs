@@ -1,4 +1,4 @@
-//! Tickets in other hands: people and ConnectWise's workflow rules change what we write to.
+//! People and ConnectWise's workflow rules change tickets that `tickets` writes to.
 
 use domain::record::{Actual, ClosedBy, Record};
 use domain::{Blocked, Target};
@@ -10,10 +10,10 @@ use crate::reconcile::closing::run_reconcile;
 use crate::reconcile::drift::names;
 use crate::reconcile::drift::raise_alerts;
 
-/// Another company of the simulator.
+/// Another company of the seed.
 const OTHER_COMPANY: u64 = 302;
 
-/// The record of the alert after its resolve was handed over.
+/// Resolves an alert and returns its record.
 async fn resolve(env: &mut TestEnvironment, alert: &str) -> Record {
     env.source
         .post(&event("alert.resolved", "over", alert, 0))
@@ -22,7 +22,7 @@ async fn resolve(env: &mut TestEnvironment, alert: &str) -> Record {
     env.record(alert).await.unwrap()
 }
 
-/// How many notes of the only ticket contain these words.
+/// The number of the only ticket's notes that contain these words.
 async fn count_notes_with(env: &TestEnvironment, words: &str) -> usize {
     let ticket = env.connectwise.tickets().await.remove(0);
     let notes = env.connectwise.notes(&ticket).await;
@@ -38,9 +38,9 @@ fn is_closed_by_us(record: &Record) -> bool {
     matches!(&record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Us)
 }
 
-/// The note is written before the close, so that nothing reopens the ticket.
+/// The note is written before the close, so that no workflow reopens the ticket.
 #[tokio::test]
-async fn a_workflow_that_reopens_a_ticket_for_its_note_leaves_it_closed() {
+async fn a_ticket_reopened_by_a_workflow_is_closed_again() {
     let mut env = TestEnvironment::new().await;
     raise_alerts(&mut env, &names(1)).await;
     let workflow = json!([{ "after": "note", "do": "reopen" }]);
@@ -56,9 +56,9 @@ async fn a_workflow_that_reopens_a_ticket_for_its_note_leaves_it_closed() {
     );
 }
 
-/// The answer says "closed", and another look says what became of it.
+/// The answer says "closed"; a second read shows what the workflow did.
 #[tokio::test]
-async fn a_close_that_a_workflow_takes_back_is_no_close() {
+async fn a_close_undone_by_a_workflow_does_not_count() {
     let mut env = TestEnvironment::new().await;
     raise_alerts(&mut env, &names(1)).await;
     let workflow = json!([{ "after": "close", "do": "reopen" }]);
@@ -72,7 +72,7 @@ async fn a_close_that_a_workflow_takes_back_is_no_close() {
     assert_eq!(reason, Some(Blocked::TargetGone(Target::Status)));
 
     env.connectwise.set_faults(json!({ "workflows": [] })).await;
-    // The refusal is seen, and then retried.
+    // The refusal is recorded, and then retried.
     for minutes in [1, 7] {
         run_reconcile(&mut env, minutes).await;
     }
@@ -86,7 +86,7 @@ async fn a_close_that_a_workflow_takes_back_is_no_close() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_to_a_ticket_that_a_person_ended_or_gave_to_other_use() {
+async fn tickets_that_a_person_took_over_are_not_written() {
     for (action, by) in [
         (json!("close"), ClosedBy::Technician),
         (json!("delete"), ClosedBy::Deleted),
@@ -119,14 +119,14 @@ async fn nothing_is_written_to_a_ticket_that_a_person_ended_or_gave_to_other_use
     }
 }
 
-/// What is cut off is of unknown outcome for minutes.
+/// A write that is cut off has an unknown outcome for minutes.
 #[tokio::test]
-async fn a_write_begins_only_with_time_for_its_answer() {
+async fn a_write_starts_only_with_time_for_its_answer() {
     let mut env = TestEnvironment::new().await;
     raise_alerts(&mut env, &names(1)).await;
     let raised = event("alert.updated", "more", "a0", 0);
     let messages = env.post_and_take(&[raised]).await;
-    // Calls end two seconds before the invocation does, so that half a second is left for the write.
+    // Calls end two seconds before the invocation, which leaves half a second for the write.
     let slow =
         json!([{ "when": { "operations": ["read"] }, "then": { "slow": { "seconds": 5.5 } } }]);
     env.connectwise.set_faults(json!({ "rules": slow })).await;
