@@ -22,10 +22,10 @@ use domain::record::Record;
 use domain::settings::Mapping;
 use domain::ticket_index::TicketIndexState;
 use domain::{Blocked, EmailAddress, Secret};
+use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use store::{AccessTable, Alerts, ConfigTable, Connection, Saved, Written};
-use tokio::task::JoinSet;
 
 pub(crate) use account::TestAccount;
 pub(crate) use connectwise::ConnectWise;
@@ -297,16 +297,15 @@ impl TestEnvironment {
 
     /// Writes records a0, a1 and so on, blocked because their tenant is not mapped.
     pub(crate) async fn write_blocked(&self, tenant: &str, count: usize, now: Timestamp) {
-        let mut writes = JoinSet::new();
-        for n in 0..count {
+        let write = async |n| {
             let record = Record::new(key(tenant, &format!("a{n}")));
             let record = record.with_blocked(Blocked::Unmapped, None, now);
-            let alerts = self.alerts.clone();
-            writes.spawn(async move { alerts.write(&record).await.unwrap() });
-        }
-        for written in writes.join_all().await {
+            let written = self.alerts.write(&record).await.unwrap();
             assert!(matches!(written, Written::Yes(_)));
-        }
+        };
+        // More calls at once would time out in the emulator on a busy machine.
+        let writes = stream::iter(0..count).map(write);
+        writes.buffer_unordered(20).collect::<()>().await;
     }
 
     /// Sets the partner's emergency contact, confirmed.

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
+use aws_sdk_sqs::types::{
+    DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
+};
 use domain::AlertKey;
 use domain::command::{Command, CommandAction};
 use domain::message::Message as QueueMessage;
@@ -89,13 +91,22 @@ impl Queue {
         }
     }
 
-    /// Deletes received messages.
+    /// Deletes up to ten received messages.
     pub(crate) async fn delete(&self, messages: &[Message]) {
-        for message in messages {
-            let delete = self.sqs.delete_message().queue_url(&self.url);
-            let receipt = message.receipt_handle().unwrap();
-            delete.receipt_handle(receipt).send().await.unwrap();
+        if messages.is_empty() {
+            return;
         }
+        let entry = |(n, message): (usize, &Message)| {
+            DeleteMessageBatchRequestEntry::builder()
+                .id(n.to_string())
+                .receipt_handle(message.receipt_handle().unwrap())
+                .build()
+                .unwrap()
+        };
+        let delete = self.sqs.delete_message_batch().queue_url(&self.url);
+        let delete = delete.set_entries(Some(messages.iter().enumerate().map(entry).collect()));
+        let failed = delete.send().await.unwrap().failed;
+        assert!(failed.is_empty(), "{failed:?}");
     }
 
     /// Receives and deletes all visible messages.

@@ -46,6 +46,7 @@ async fn an_open_breaker_is_probed_after_a_minute() {
             .released,
         1
     );
+    env.queue.expect_leftovers(1);
 }
 
 #[tokio::test]

@@ -106,6 +106,7 @@ async fn forged_source_ids_cause_no_call_and_no_cache_eviction() {
     assert_eq!(post(SOURCE, THIRD_SECRET, 3).await, 401);
     assert_eq!(post(SOURCE, THIRD_SECRET, 4).await, 401);
     assert_eq!(reads(), 3);
+    env.queue.expect_leftovers(2);
 }
 
 #[tokio::test]
@@ -172,6 +173,7 @@ async fn valid_events_of_a_batch_are_queued_and_others_reported() {
         .await;
     assert_eq!(response.status_code, 413);
     assert_eq!(env.queue.count().await, 4);
+    env.queue.expect_leftovers(4);
 }
 
 #[tokio::test]
@@ -246,6 +248,7 @@ async fn the_largest_batch_is_queued_and_a_larger_one_refused() {
         detail.starts_with("A batch has at most 1000 events"),
         "{detail}"
     );
+    env.queue.expect_leftovers(1000);
 }
 
 #[tokio::test]
@@ -298,6 +301,7 @@ async fn gzip_byte_order_mark_and_base64_data_are_accepted() {
             .status_code,
         400
     );
+    env.queue.expect_leftovers(6);
 }
 
 #[tokio::test]
@@ -366,6 +370,7 @@ async fn a_batch_of_more_than_ten_events_is_queued() {
         (202, json!({ "accepted": 23 }))
     );
     assert_eq!(env.queue.count().await, 23);
+    env.queue.expect_leftovers(23);
 }
 
 #[tokio::test]
@@ -442,6 +447,7 @@ async fn every_valid_secret_is_accepted_during_a_rotation() {
     .await;
     assert_eq!(post_at(&env, NEW_SECRET, after(640)).await, 202);
     assert_eq!(post_at(&env, THIRD_SECRET, after(640)).await, 202);
+    env.queue.expect_leftovers(143);
 }
 
 #[tokio::test]
@@ -457,6 +463,7 @@ async fn a_wrong_signature_rereads_the_secret_every_30_seconds() {
         assert_eq!(post_at(&env, SECRET, after(second)).await, 202);
     }
     assert_eq!(post_at(&env, NEW_SECRET, after(31)).await, 202);
+    env.queue.expect_leftovers(5);
 }
 
 #[tokio::test]
@@ -471,4 +478,5 @@ async fn a_deleted_source_is_unknown() {
     delete.recovery_window_in_days(7).send().await.unwrap();
     let later = begun + SignedDuration::from_mins(5);
     assert_eq!(post_at(&env, SECRET, later).await, 401);
+    env.queue.expect_leftovers(1);
 }

@@ -193,6 +193,7 @@ async fn a_wrong_signature_timestamp_or_id_is_a_401() {
         );
     }
     assert_eq!(env.queue.count().await, 3);
+    env.queue.expect_leftovers(3);
 }
 
 /// An event whose member is `a…b` with these escapes in the middle.
@@ -223,6 +224,7 @@ async fn a_lone_surrogate_is_refused_only_in_an_id() {
         assert_eq!(response.status_code, 202, "{member}: {}", answer(&response));
     }
     assert_eq!(env.queue.count().await, 10);
+    env.queue.expect_leftovers(10);
 }
 
 const TEXTS: [&str; 5] = ["title", "description", "tenant_name", "device", "user"];
@@ -436,6 +438,7 @@ async fn an_invalid_body_is_a_4xx_that_names_the_field() {
             .status_code,
         202
     );
+    env.queue.expect_leftovers(67);
 }
 
 #[tokio::test]

@@ -123,6 +123,7 @@ async fn the_poison_sample_goes_to_the_dead_letter_queue() {
     assert_eq!(answer.to_string(), r#"{"batchItemFailures":[]}"#);
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     assert_eq!(env.dead_letter_queue.count().await, 2);
+    env.dead_letter_queue.expect_leftovers(2);
 }
 
 /// Writes a record that another worker has claimed for a minute.

@@ -144,4 +144,5 @@ async fn hostile_ids_forge_no_log_line() {
         !told.contains("MfKQ9r8") && !told.contains("C2FVsBQ"),
         "a secret stands in the log"
     );
+    env.dead_letter_queue.expect_leftovers(2);
 }

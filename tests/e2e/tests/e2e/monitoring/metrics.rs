@@ -164,4 +164,5 @@ async fn each_decision_is_counted_once() {
         );
     }
     assert_eq!(env.connectwise.tickets().await.len(), 2);
+    env.dead_letter_queue.expect_leftovers(1);
 }

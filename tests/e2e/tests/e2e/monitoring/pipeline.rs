@@ -105,6 +105,7 @@ async fn concurrent_ticks_notify_the_operator_once() {
     assert!(text.contains("did not take mails (1 so far)"), "{text}");
     tick(&env, &app, after(now, 120)).await;
     assert_eq!(notified(&env).await, [WRONG]);
+    env.dead_letter_queue.expect_leftovers(1);
 }
 
 #[tokio::test]

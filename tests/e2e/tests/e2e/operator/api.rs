@@ -346,6 +346,7 @@ async fn a_source_posts_with_the_secret_shown_once() {
             "partner_made"
         ]
     );
+    env.queue.expect_leftovers(2);
 }
 
 #[tokio::test]
@@ -382,6 +383,7 @@ async fn a_rotated_secret_is_valid_for_another_day() {
     ] {
         assert_eq!(posted(secret, now).await, status);
     }
+    env.queue.expect_leftovers(6);
 }
 
 #[tokio::test]
@@ -410,6 +412,7 @@ async fn concurrent_rotations_lose_no_secret() {
         assert_eq!(post_from(&env, &source, &answer["secret"], now).await, 202);
     }
     assert_eq!(get_json(&env, &path_of(&source)).await["complete"], true);
+    env.queue.expect_leftovers(1);
 }
 
 #[tokio::test]
@@ -438,6 +441,7 @@ async fn an_interrupted_source_change_is_completed_by_repeating_it() {
     let made = repeat(after(now, 35)).await.expect(200).json();
     assert_eq!(made["complete"], true);
     assert_eq!(post_from(&env, &source, &source["secret"], now).await, 401);
+    env.queue.expect_leftovers(1);
 }
 
 #[tokio::test]
@@ -475,7 +479,7 @@ async fn an_invalid_source_is_refused_with_its_field() {
         (kinds(&[kind("a", &long)]), "kinds_added[0].type_name"),
         (
             json!({ "kinds_added": [{ "kind": "a", "category": "both", "type_name": "A" }] }),
-            "kinds_added[0].role",
+            "kinds_added[0].category",
         ),
         (
             json!({ "kinds_added": [{ "kind": "a", "category": "operations", "type_name": "A", "x": 1 }] }),

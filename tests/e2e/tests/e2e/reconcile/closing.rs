@@ -290,6 +290,7 @@ async fn a_snapshot_part_makes_its_partner_due() {
     assert!(is_due(&env, 1).await);
     let summary = env.schedule.tick(&env.reconcile(), from_now(1)).await;
     assert_eq!(summary.commands, 1, "{summary:?}");
+    env.queue.expect_leftovers(1);
 }
 
 #[tokio::test]
@@ -369,6 +370,7 @@ async fn a_close_command_is_void_after_a_newer_event() {
     }
     assert_eq!(open_alerts(&env, &["a0", "a1"]).await, ["a0", "a1"]);
     assert!(env.record("a1").await.unwrap().desired.active);
+    env.queue.expect_leftovers(1);
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ async fn a_partner_is_run_again_when_a_dead_runs_lease_ends() {
     assert!(!table.keep(&dead, &progress).await.unwrap());
     assert!(!table.finish(&dead, after(now, 307)).await.unwrap());
     assert!(due(table, after(now, 308)).await.is_empty());
+    env.queue.expect_leftovers(1);
 }
 
 #[tokio::test]

@@ -298,4 +298,5 @@ async fn each_change_is_audited_for_each_partner_concerned() {
         tour.used, writes,
         "each route that changes something is tried here"
     );
+    tour.env.queue.expect_leftovers(3);
 }

@@ -128,6 +128,7 @@ async fn a_poison_message_fails_alone_and_keeps_its_reason() {
         reason_of(r#"{"body""#).contains("missing field `partner`"),
         "{letters:?}"
     );
+    env.dead_letter_queue.expect_leftovers(3);
 }
 
 #[tokio::test]

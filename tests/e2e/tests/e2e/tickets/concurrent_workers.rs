@@ -35,6 +35,7 @@ async fn two_workers_with_the_same_message_make_one_ticket() {
         ),
         (1, 1)
     );
+    env.queue.expect_leftovers(1);
 }
 
 #[tokio::test]

@@ -82,4 +82,5 @@ async fn two_workers_with_the_same_repeat_make_one_note() {
         .iter()
         .filter(|call| call.starts_with("POST") && call.ends_with("/notes"));
     assert_eq!(notes.count(), 1);
+    env.queue.expect_leftovers(1);
 }
