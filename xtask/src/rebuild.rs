@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use domain::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::Timestamp;
-use store::{AccessTable, Alerts, Due, Task};
+use store::{AccessTable, Alerts, Due};
 
 use crate::history::History;
 use crate::place::{Place, Where};
@@ -145,7 +146,7 @@ impl Work {
         }
         self.history.add(partner, "rebuilding_began", &[]).await;
         self.due
-            .bring_forward(partner, Task::Reconcile, now)
+            .bring_forward(partner, Schedule::Reconcile, now)
             .await?;
         Ok(Done::Rebuilding(format!(
             "epoch {epoch}, was {before}; is rebuilding, and reconciled at the next tick"

@@ -1,20 +1,18 @@
-//! The environment of this function.
+//! The environment variables of this function.
 
 use aws::config::{Environment, Incomplete};
 use jiff::SignedDuration;
 
-/// What this function is told.
+/// The configuration of this function.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where it asks for alerts to be decided again.
     pub queue_url: String,
-    /// The table of alert records.
     pub alerts_table: String,
-    /// Where connections and their keys are found; in its table is also when partners are due.
+    /// The tables and secrets of connections. Its config table also says when partners are due.
     pub connections: connections::Config,
-    /// Its own name, for running beside itself.
+    /// Its own name, to start further invocations.
     pub function_name: String,
-    /// How often a partner is looked after when nothing happens.
+    /// How often a partner is due if nothing happens.
     pub period: SignedDuration,
     /// How far a source's snapshots may lag behind its events.
     pub snapshot_lag: SignedDuration,
@@ -25,7 +23,7 @@ impl Config {
     /// empty), `RECONCILE_SECONDS`, `SNAPSHOT_LAG_SECONDS`, and Lambda's own `AWS_LAMBDA_FUNCTION_NAME`.
     ///
     /// # Errors
-    /// All variables that are missing.
+    /// Names all variables that are missing.
     pub fn from_env() -> Result<Self, Incomplete> {
         let mut environment = Environment::default();
         let config = Self {

@@ -1,6 +1,6 @@
-//! The Lambda that finds what may go on.
+//! The Lambda function that finds what may go on.
 
-// The SDK's futures nest deeper than the compiler's default allows it to look.
+// The SDK's futures nest deeper than the default limit.
 #![recursion_limit = "256"]
 
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use aws::invocation::Invocation;
 use aws::panics::catch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use reconcile::{App, Config};
+use reconcile::{Config, driver};
 use serde_json::Value;
 
 #[tokio::main(flavor = "current_thread")]
@@ -18,11 +18,11 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     let aws = aws::startup::init()?;
-    let app = &App::build(&Config::from_env()?, &aws)?;
+    let driver = &driver(&Config::from_env()?, &aws)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async move {
-        let _told = aws::metrics::flush_on_drop();
+        let _metrics = aws::metrics::flush_on_drop();
         let invocation = Invocation::of(&event.context.request_id, event.context.deadline);
-        Ok::<_, Error>(catch(app.handle(event.payload, &invocation)).await??)
+        Ok::<_, Error>(catch(driver.handle(event.payload, &invocation)).await??)
     }))
     .await
 }

@@ -1,27 +1,27 @@
-//! How fast a partner's alerts are let go, and when the partner is due again. Pure.
+//! How many alerts of a partner go on in a minute, and when the partner is due again. Pure.
 
 use domain::PartnerId;
 use jiff::{SignedDuration, Timestamp};
-use store::{Progress, spread};
+use scheduled::Period;
+use store::Progress;
 
-/// Alerts of one connection that may be let go in a minute: a mended connection is not stormed by all that waited for it.
-const A_MINUTE: u32 = 300;
-const MINUTE: SignedDuration = SignedDuration::from_secs(60);
-/// A failed run is made again after so long.
-pub(crate) const AGAIN: SignedDuration = MINUTE;
+/// Alerts of one connection that may go on in a minute. A connection that was mended is not flooded
+/// by all alerts that were blocked.
+const ALLOWANCE: u32 = 300;
+pub(crate) const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
-/// How many more may go now. Runs of the same minute share it.
+/// How many more alerts may go on now. Runs within the same minute share the allowance.
 pub(crate) fn allowance(progress: &Progress, now: Timestamp) -> usize {
-    let left = match ends(progress, now) {
-        Some(_) => A_MINUTE.saturating_sub(progress.paced),
-        None => A_MINUTE,
+    let left = match minute_end(progress, now) {
+        Some(_) => ALLOWANCE.saturating_sub(progress.paced),
+        None => ALLOWANCE,
     };
     usize::try_from(left).unwrap_or_default()
 }
 
-/// The count after so many more.
-pub(crate) fn taken(progress: &Progress, count: usize, now: Timestamp) -> Progress {
-    let (from, before) = match (progress.paced_from, ends(progress, now)) {
+/// The progress after this many more were sent.
+pub(crate) fn with_sent(progress: &Progress, count: usize, now: Timestamp) -> Progress {
+    let (from, before) = match (progress.paced_from, minute_end(progress, now)) {
         (Some(from), Some(_)) => (from, progress.paced),
         (Some(_) | None, _) => (now, 0),
     };
@@ -32,55 +32,49 @@ pub(crate) fn taken(progress: &Progress, count: usize, now: Timestamp) -> Progre
     }
 }
 
-/// When the partner is due again: as soon as more may go where more is `left`; otherwise when the time comes to `look` at a record,
-/// or an alert ends by itself, but not within the minute; and at the latest at its own time in each period.
-pub(crate) fn next(
-    partner: &PartnerId,
-    progress: &Progress,
-    left: bool,
-    look: Option<Timestamp>,
-    (period, now): (SignedDuration, Timestamp),
-) -> Timestamp {
-    let soon = now.saturating_add(MINUTE).unwrap_or(Timestamp::MAX);
-    if left {
-        return ends(progress, now).unwrap_or(soon);
-    }
-    let own = own_time(partner, period, now);
-    let first = look.into_iter().chain(progress.expires_at).min();
-    first.map_or(own, |first| own.min(first.max(soon)))
+/// When a partner is due again.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DueTimes<'a> {
+    pub(crate) partner: &'a PartnerId,
+    pub(crate) period: Period,
+    pub(crate) now: Timestamp,
 }
 
-/// Whether ConnectWise's list of open tickets is to be read: once in each of the partner's periods, and on where it was not read to
-/// its end.
-pub(crate) fn compares(
+impl DueTimes<'_> {
+    /// When more may go on, for a partner with more to do.
+    pub(crate) fn next_minute(&self, progress: &Progress) -> Timestamp {
+        minute_end(progress, self.now).unwrap_or(self.in_a_minute())
+    }
+
+    /// When a record is to be looked at or an alert expires, but at the earliest in a minute. At the
+    /// latest, the partner's own time in the period.
+    pub(crate) fn next(&self, progress: &Progress, look: Option<Timestamp>) -> Timestamp {
+        let own = self.period.next(self.partner, self.now);
+        let first = look.into_iter().chain(progress.expires_at).min();
+        first.map_or(own, |first| own.min(first.max(self.in_a_minute())))
+    }
+
+    fn in_a_minute(&self) -> Timestamp {
+        self.now.saturating_add(MINUTE).unwrap_or(Timestamp::MAX)
+    }
+}
+
+/// Whether to read ConnectWise's list of open tickets: once in each of the partner's periods, and
+/// again if the last run did not reach its end.
+pub(crate) fn must_compare(
     partner: &PartnerId,
     progress: &Progress,
-    period: SignedDuration,
+    period: Period,
     now: Timestamp,
 ) -> bool {
-    let of = |at: Timestamp| place(partner, period, at).0;
-    progress.comparing.is_some() || progress.compared_at.is_none_or(|at| of(at) != of(now))
+    let is_current = |at| period.is_same(partner, at, now);
+    progress.comparing.is_some() || !progress.compared_at.is_some_and(is_current)
 }
 
-/// When the minute ends in which releases are counted; none if it is over.
-fn ends(progress: &Progress, now: Timestamp) -> Option<Timestamp> {
-    let ends = progress.paced_from?.saturating_add(MINUTE).ok()?;
-    (now < ends).then_some(ends)
-}
-
-/// The next of the partner's own times: one in each period, so that partners who were all due at once are not so again.
-fn own_time(partner: &PartnerId, period: SignedDuration, now: Timestamp) -> Timestamp {
-    let (_, left) = place(partner, period, now);
-    let at = now.as_millisecond().saturating_add(left);
-    Timestamp::from_millisecond(at).unwrap_or(Timestamp::MAX)
-}
-
-/// In which of the partner's periods a time lies, and how much of it is left, in milliseconds.
-fn place(partner: &PartnerId, period: SignedDuration, at: Timestamp) -> (i64, i64) {
-    let period = i64::try_from(period.as_millis()).unwrap_or(i64::MAX).max(1);
-    let phase = i64::from(spread(partner)) % period;
-    let since = at.as_millisecond() - phase;
-    (since.div_euclid(period), period - since.rem_euclid(period))
+/// The end of the minute in which sent alerts are counted, unless it is over.
+fn minute_end(progress: &Progress, now: Timestamp) -> Option<Timestamp> {
+    let end = progress.paced_from?.saturating_add(MINUTE).ok()?;
+    (now < end).then_some(end)
 }
 
 #[cfg(test)]
@@ -93,71 +87,83 @@ mod tests {
         "2026-11-22T07:30:00Z".parse::<Timestamp>().unwrap() + SignedDuration::from_secs(second)
     }
 
+    fn acme() -> PartnerId {
+        PartnerId::parse("acme").unwrap()
+    }
+
+    fn times(partner: &PartnerId, now: Timestamp) -> DueTimes<'_> {
+        DueTimes {
+            partner,
+            period: Period::new(PERIOD),
+            now,
+        }
+    }
+
     #[test]
     fn runs_of_one_minute_share_its_allowance() {
         let fresh = Progress::default();
         assert_eq!(allowance(&fresh, at(0)), 300);
-        let first = taken(&fresh, 200, at(0));
+        let first = with_sent(&fresh, 200, at(0));
         assert_eq!(allowance(&first, at(30)), 100);
-        let second = taken(&first, 100, at(30));
+        let second = with_sent(&first, 100, at(30));
         assert_eq!(
             (second.paced_from, second.paced),
             (Some(at(0)), 300),
-            "the minute is the first one's"
+            "the minute begins with the first run"
         );
         assert_eq!(allowance(&second, at(59)), 0);
         assert_eq!(allowance(&second, at(60)), 300);
-        let third = taken(&second, 5, at(60));
+        let third = with_sent(&second, 5, at(60));
         assert_eq!((third.paced_from, third.paced), (Some(at(60)), 5));
     }
 
     #[test]
-    fn what_is_left_goes_when_the_minute_is_over() {
-        let acme = PartnerId::parse("acme").unwrap();
-        let paced = taken(&Progress::default(), 300, at(0));
-        assert_eq!(next(&acme, &paced, true, None, (PERIOD, at(20))), at(60));
-        assert_eq!(next(&acme, &paced, true, None, (PERIOD, at(60))), at(120));
+    fn a_partner_with_more_to_do_is_due_in_the_next_minute() {
+        let partner = acme();
+        let paced = with_sent(&Progress::default(), 300, at(0));
+        for (now, expected) in [(20, 60), (60, 120)] {
+            let next = times(&partner, at(now)).next_minute(&paced);
+            assert_eq!(next, at(expected));
+        }
     }
 
     #[test]
-    fn a_record_is_looked_at_in_its_time_but_not_within_the_minute() {
-        let acme = PartnerId::parse("acme").unwrap();
-        let idle = Progress::default();
-        let own = next(&acme, &idle, false, None, (PERIOD, at(0)));
+    fn a_record_makes_its_partner_due_but_not_within_the_minute() {
+        let (partner, idle) = (acme(), Progress::default());
+        let own = times(&partner, at(0)).next(&idle, None);
         assert!(own > at(0) && own <= at(900), "{own}");
-        let following = next(&acme, &idle, false, None, (PERIOD, own));
-        assert_eq!(following, own + SignedDuration::from_mins(15));
+        let following = times(&partner, own).next(&idle, None);
+        assert_eq!(following, own + PERIOD);
         let just_after = own + SignedDuration::from_secs(1);
         for (look, expected) in [(5, 60), (61, 61), (300, 300)] {
             let look = just_after + SignedDuration::from_secs(look);
             let expected = just_after + SignedDuration::from_secs(expected);
-            assert_eq!(
-                next(&acme, &idle, false, Some(look), (PERIOD, just_after)),
-                expected
-            );
+            let next = times(&partner, just_after).next(&idle, Some(look));
+            assert_eq!(next, expected);
         }
         let far = Some(own + SignedDuration::from_hours(24));
-        assert_eq!(next(&acme, &idle, false, far, (PERIOD, own)), following);
+        assert_eq!(times(&partner, own).next(&idle, far), following);
     }
 
     #[test]
-    fn partners_who_were_due_at_once_are_spread_over_the_quarter_of_an_hour() {
-        let mut minutes = [0; 15];
-        for n in 0..1500 {
-            let partner = PartnerId::parse(format!("partner-{n}")).unwrap();
-            let wait = next(&partner, &Progress::default(), false, None, (PERIOD, at(0)))
-                .duration_since(at(0));
-            minutes[usize::try_from((wait.as_secs() - 1) / 60).unwrap()] += 1;
-        }
-        assert!(minutes.iter().all(|count| *count > 50), "{minutes:?}");
+    fn an_alert_that_expires_makes_its_partner_due() {
+        let partner = acme();
+        let own = times(&partner, at(0)).next(&Progress::default(), None);
+        let expiring = Progress {
+            expires_at: Some(own + SignedDuration::from_mins(3)),
+            ..Progress::default()
+        };
+        let due = times(&partner, own).next(&expiring, None);
+        assert_eq!(Some(due), expiring.expires_at);
     }
 
     #[test]
-    fn the_list_is_read_once_in_a_period_and_on_where_it_was_not_read_to_its_end() {
-        let acme = PartnerId::parse("acme").unwrap();
-        let compares = |progress: &Progress, now| compares(&acme, progress, PERIOD, now);
-        assert!(compares(&Progress::default(), at(0)));
-        let own = next(&acme, &Progress::default(), false, None, (PERIOD, at(0)));
+    fn tickets_are_compared_once_a_period_and_on_where_it_stopped() {
+        let partner = acme();
+        let must_compare =
+            |progress: &Progress, now| must_compare(&partner, progress, Period::new(PERIOD), now);
+        assert!(must_compare(&Progress::default(), at(0)));
+        let own = times(&partner, at(0)).next(&Progress::default(), None);
         let read = Progress {
             compared_at: Some(own),
             ..Progress::default()
@@ -171,7 +177,7 @@ mod tests {
             (following, true),
             (following + second, true),
         ] {
-            assert_eq!(compares(&read, now), expected, "{now}");
+            assert_eq!(must_compare(&read, now), expected, "{now}");
         }
         let partly = Progress {
             comparing: Some(store::Comparing {
@@ -180,18 +186,6 @@ mod tests {
             }),
             ..read
         };
-        assert!(compares(&partly, own + second));
-    }
-
-    #[test]
-    fn an_alert_that_ends_by_itself_makes_its_partner_due() {
-        let acme = PartnerId::parse("acme").unwrap();
-        let own = next(&acme, &Progress::default(), false, None, (PERIOD, at(0)));
-        let ends = Progress {
-            expires_at: Some(own + SignedDuration::from_mins(3)),
-            ..Progress::default()
-        };
-        let due = next(&acme, &ends, false, None, (PERIOD, own));
-        assert_eq!(Some(due), ends.expires_at);
+        assert!(must_compare(&partly, own + second));
     }
 }

@@ -1,9 +1,9 @@
-//! Whether what new tickets point at is there again.
+//! Checks in ConnectWise whether the targets of new tickets can be used again.
 
 use std::collections::HashMap;
 
 use aws::invocation::Invocation;
-use connections::{Site, View};
+use connections::{Connections, Site, View};
 use connectwise::{Client, Error};
 use domain::breaker::CallOutcome;
 use domain::record::AlertDetails;
@@ -12,40 +12,36 @@ use domain::settings::{BoardTarget, ConnectionView};
 use domain::{PartnerId, RecordId, Target};
 use jiff::Timestamp;
 
-use crate::App;
-
-/// A thing of ConnectWise's that a ticket points at.
+/// A record of ConnectWise that a ticket refers to. Statuses and types are named with their board.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Thing {
+enum TargetRecord {
     Board(RecordId),
-    /// Of a board, for new tickets.
-    Status(RecordId, RecordId),
-    /// Of a board, for tickets that are closed.
+    StartStatus(RecordId, RecordId),
     ClosingStatus(RecordId, RecordId),
-    /// Of a board.
     Type(RecordId, RecordId),
     Priority(RecordId),
     Company(RecordId),
 }
 
-/// The answers of one run: each thing is asked for once.
-pub(crate) struct Targets<'a> {
-    app: &'a App,
+/// Checks targets for one run. Each record is read once.
+pub(crate) struct TargetChecker<'a> {
+    connections: &'a Connections,
     partner: &'a PartnerId,
+    /// `None` once the connection fails: this run makes no more calls.
     site: Option<Site>,
     invocation: &'a Invocation,
-    known: HashMap<Thing, Usable>,
+    known: HashMap<TargetRecord, Usable>,
 }
 
-impl<'a> Targets<'a> {
+impl<'a> TargetChecker<'a> {
     pub(crate) fn new(
-        app: &'a App,
+        connections: &'a Connections,
         partner: &'a PartnerId,
         view: &View,
         invocation: &'a Invocation,
     ) -> Self {
         Self {
-            app,
+            connections,
             partner,
             site: view.site.clone(),
             invocation,
@@ -57,20 +53,20 @@ impl<'a> Targets<'a> {
         self.invocation.now()
     }
 
-    /// Whether what a ticket of this alert points at can be used, by ConnectWise's own lists. What the settings leave open,
-    /// ConnectWise chooses.
-    pub(crate) async fn usable(
+    /// Whether ConnectWise's own lists show that a ticket of this alert can use the target. What the
+    /// settings leave open can be used: ConnectWise chooses it.
+    pub(crate) async fn check(
         &mut self,
         target: Target,
         details: Option<&AlertDetails>,
         view: &ConnectionView,
     ) -> Result<Usable, store::Error> {
-        for thing in things(target, details, view) {
-            let usable = match self.known.get(&thing) {
+        for record in target_records(target, details, view) {
+            let usable = match self.known.get(&record) {
                 Some(usable) => *usable,
-                None => self.action(thing, view).await?,
+                None => self.read(record, view).await?,
             };
-            self.known.insert(thing, usable);
+            self.known.insert(record, usable);
             if usable != Usable::Yes {
                 return Ok(usable);
             }
@@ -78,21 +74,20 @@ impl<'a> Targets<'a> {
         Ok(Usable::Yes)
     }
 
-    async fn action(
+    async fn read(
         &mut self,
-        thing: Thing,
+        record: TargetRecord,
         view: &ConnectionView,
     ) -> Result<Usable, store::Error> {
         let Some(site) = &self.site else {
             return Ok(Usable::Unknown);
         };
-        let connections = &self.app.connections;
-        let outcome = match connections.client(self.partner, site).await {
-            Ok(client) => match there(&client, thing, self.invocation).await {
+        let outcome = match self.connections.client(self.partner, site).await {
+            Ok(client) => match is_usable(&client, record, self.invocation).await {
                 Ok(true) => return Ok(Usable::Yes),
                 Ok(false) => return Ok(Usable::No),
                 Err(err) => {
-                    tracing::warn!(error = %err, thing = ?thing, "failed to check a target in ConnectWise");
+                    tracing::warn!(error = %err, record = ?record, "failed to check a target in ConnectWise");
                     err.call_outcome()
                 }
             },
@@ -103,86 +98,93 @@ impl<'a> Targets<'a> {
         };
         match &outcome {
             CallOutcome::Works | CallOutcome::MissingRight(_) | CallOutcome::Nothing => {}
-            // In trouble: nothing more is asked in this run.
             CallOutcome::Fails { .. } | CallOutcome::Throttled { .. } | CallOutcome::Refused => {
                 self.site = None;
             }
         }
         let now = self.invocation.now();
-        connections
+        self.connections
             .record_outcome(self.partner, outcome, &view.breaker, now)
             .await?;
         Ok(Usable::Unknown)
     }
 }
 
-/// What a ticket of this alert points at, of this sort.
-fn things(target: Target, details: Option<&AlertDetails>, view: &ConnectionView) -> Vec<Thing> {
+/// The records that a ticket of this alert refers to, as this target.
+fn target_records(
+    target: Target,
+    details: Option<&AlertDetails>,
+    view: &ConnectionView,
+) -> Vec<TargetRecord> {
     let (Some(connection), Some(details)) = (&view.connection, details) else {
         return vec![];
     };
     let settings = &connection.settings;
     let board = settings.board(details.category);
-    let of_board = |thing: fn(RecordId, RecordId) -> Thing, id: Option<RecordId>| {
-        Some(thing(board.board?, id?))
+    let of_board = |record: fn(RecordId, RecordId) -> TargetRecord, id: Option<RecordId>| {
+        Some(record(board.board?, id?))
     };
     let BoardTarget {
         start_status,
         closing_status,
         ..
     } = board;
-    let things = match target {
-        Target::Board => [board.board.map(Thing::Board), None],
+    let records = match target {
+        Target::Board => [board.board.map(TargetRecord::Board), None],
         Target::Status => [
-            of_board(Thing::Status, *start_status),
-            of_board(Thing::ClosingStatus, *closing_status),
+            of_board(TargetRecord::StartStatus, *start_status),
+            of_board(TargetRecord::ClosingStatus, *closing_status),
         ],
         Target::Type => [
-            of_board(Thing::Type, board.types.get(&details.kind).copied()),
+            of_board(TargetRecord::Type, board.types.get(&details.kind).copied()),
             None,
         ],
         Target::Priority => {
             let priority = settings.priorities.get(&details.severity);
-            [priority.copied().map(Thing::Priority), None]
+            [priority.copied().map(TargetRecord::Priority), None]
         }
         Target::Company => {
             let company = view.mapping.as_ref().and_then(|mapping| mapping.company);
-            [company.map(Thing::Company), None]
+            [company.map(TargetRecord::Company), None]
         }
     };
-    things.into_iter().flatten().collect()
+    records.into_iter().flatten().collect()
 }
 
-async fn there(client: &Client, thing: Thing, invocation: &Invocation) -> Result<bool, Error> {
+async fn is_usable(
+    client: &Client,
+    record: TargetRecord,
+    invocation: &Invocation,
+) -> Result<bool, Error> {
     let end = invocation.call_ends();
-    let found = match thing {
-        Thing::Board(id) => {
+    let found = match record {
+        TargetRecord::Board(id) => {
             let boards = client.boards(end).await?;
             boards
                 .iter()
                 .any(|board| board.id == id && !board.inactive_flag)
         }
-        Thing::Status(board, id) => {
+        TargetRecord::StartStatus(board, id) => {
             let statuses = client.board_statuses(board, end).await?;
             statuses
                 .iter()
                 .any(|status| status.id == id && !status.inactive && !status.closed_status)
         }
-        Thing::ClosingStatus(board, id) => {
+        TargetRecord::ClosingStatus(board, id) => {
             let statuses = client.board_statuses(board, end).await?;
             statuses
                 .iter()
                 .any(|status| status.id == id && !status.inactive && status.closed_status)
         }
-        Thing::Type(board, id) => {
+        TargetRecord::Type(board, id) => {
             let types = client.board_types(board, end).await?;
             types.iter().any(|of| of.id == id && !of.inactive_flag)
         }
-        Thing::Priority(id) => {
+        TargetRecord::Priority(id) => {
             let priorities = client.priorities(end).await?;
             priorities.iter().any(|priority| priority.id == id)
         }
-        Thing::Company(id) => match client.company(id, end).await {
+        TargetRecord::Company(id) => match client.company(id, end).await {
             Ok(company) if company.deleted_flag => false,
             Ok(company) => {
                 let statuses = client.company_statuses(end).await?;
@@ -250,16 +252,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_is_what_the_ticket_points_at() {
+    fn the_records_of_a_ticket_are_checked() {
         let (disk, view) = (details("disk"), view());
-        let asked = |target| things(target, Some(&disk), &view);
-        assert_eq!(asked(Target::Board), [Thing::Board(2)]);
-        let statuses = [Thing::Status(2, 21), Thing::ClosingStatus(2, 24)];
-        assert_eq!(asked(Target::Status), statuses);
-        assert_eq!(asked(Target::Type), [Thing::Type(2, 7)]);
-        assert_eq!(asked(Target::Priority), [Thing::Priority(32)]);
-        assert_eq!(asked(Target::Company), [Thing::Company(301)]);
-        // What the settings do not name cannot be gone.
-        assert_eq!(things(Target::Type, Some(&details("cpu")), &view), []);
+        let records = |target| target_records(target, Some(&disk), &view);
+        assert_eq!(records(Target::Board), [TargetRecord::Board(2)]);
+        let statuses = [
+            TargetRecord::StartStatus(2, 21),
+            TargetRecord::ClosingStatus(2, 24),
+        ];
+        assert_eq!(records(Target::Status), statuses);
+        assert_eq!(records(Target::Type), [TargetRecord::Type(2, 7)]);
+        assert_eq!(records(Target::Priority), [TargetRecord::Priority(32)]);
+        assert_eq!(records(Target::Company), [TargetRecord::Company(301)]);
+        // The settings leave the type of this kind open.
+        assert_eq!(
+            target_records(Target::Type, Some(&details("cpu")), &view),
+            []
+        );
     }
 }

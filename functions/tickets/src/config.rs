@@ -1,18 +1,16 @@
-//! The environment of this function.
+//! The environment variables of this function.
 
 use aws::config::{Environment, Incomplete};
 use jiff::SignedDuration;
 
-/// What this function is told.
+/// The configuration of this function.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The queue that it reads, for putting messages off.
+    /// The queue that it reads, to delay messages.
     pub queue_url: String,
-    /// Where messages go that can never work.
+    /// The queue for messages that can never be processed.
     pub dead_letter_queue_url: String,
-    /// The table of alert records.
     pub alerts_table: String,
-    /// Where connections and their keys are found.
     pub connections: connections::Config,
     /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
     pub settle: SignedDuration,
@@ -23,7 +21,7 @@ impl Config {
     /// `CLIENT_ID_SECRET`, `ALLOWED_ORIGINS` (may be empty) and `SETTLE_SECONDS`.
     ///
     /// # Errors
-    /// All variables that are missing.
+    /// Names all variables that are missing.
     pub fn from_env() -> Result<Self, Incomplete> {
         let mut environment = Environment::default();
         let config = Self {

@@ -1,43 +1,45 @@
-//! One invocation: the time that it has, and the names of its claims.
+//! One invocation: how much time is left, and the ids of its claims.
 
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use aws::invocation;
+use aws::invocation::Invocation;
 use domain::ClaimId;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// A step is begun only with so much time for its calls, or a quarter of the whole where that is less.
+/// A step begins only if this much time is left for its calls, or a quarter of the invocation's time
+/// if that is less.
 const STEP: Duration = Duration::from_secs(6);
 
-/// A write is begun only with so much time for its answer, or an eighth of the whole where that is less.
+/// A write begins only if this much time is left for its answer, or an eighth of the invocation's
+/// time if that is less.
 const WRITE: Duration = Duration::from_secs(4);
 
 /// One invocation of the function.
 #[derive(Debug)]
-pub struct Invocation {
-    time: invocation::Invocation,
+pub struct BatchInvocation {
+    time: Invocation,
     step: Duration,
     write: Duration,
     claims: AtomicU32,
 }
 
-impl Invocation {
-    /// As the runtime describes it: its request's id, and its deadline in milliseconds since 1970.
+impl BatchInvocation {
+    /// From the runtime's request id, and its deadline in milliseconds since 1970.
     #[must_use]
     pub fn of(request_id: &str, deadline: u64) -> Self {
-        Self::new(invocation::Invocation::of(request_id, deadline))
+        Self::new(Invocation::of(request_id, deadline))
     }
 
-    /// An invocation that takes the time to be `now`. Names are unique for ever, as request ids are.
+    /// An invocation for which it is `now`. Its name must be as unique as a request id.
     #[must_use]
     pub fn at(name: &str, now: Timestamp, ends: Timestamp) -> Self {
-        Self::new(invocation::Invocation::at(name, now, ends))
+        Self::new(Invocation::at(name, now, ends))
     }
 
-    fn new(time: invocation::Invocation) -> Self {
+    fn new(time: Invocation) -> Self {
         let left = time.calls_end().saturating_duration_since(Instant::now());
         Self {
             time,
@@ -47,19 +49,17 @@ impl Invocation {
         }
     }
 
-    /// Whether there is time for one more step.
     #[must_use]
     pub fn has_time(&self) -> bool {
         Instant::now() + self.step < self.calls_end()
     }
 
-    /// Whether there is time for the answer of a write.
     #[must_use]
     pub fn has_time_to_write(&self) -> bool {
         Instant::now() + self.write < self.calls_end()
     }
 
-    /// A name for a claim that no other claim has; none where the invocation's own name is not one.
+    /// A unique claim id, or `None` if the invocation's own name is no valid id.
     #[must_use]
     pub fn next_claim(&self) -> Option<ClaimId> {
         let number = self.claims.fetch_add(1, Ordering::Relaxed);
@@ -67,8 +67,8 @@ impl Invocation {
     }
 }
 
-impl Deref for Invocation {
-    type Target = invocation::Invocation;
+impl Deref for BatchInvocation {
+    type Target = Invocation;
 
     fn deref(&self) -> &Self::Target {
         &self.time
@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn a_claim_is_named_after_its_invocation() {
         let now = Timestamp::now();
-        let invocation = |ms| Invocation::at("6B4F-A", now, now + SignedDuration::from_millis(ms));
+        let invocation =
+            |ms| BatchInvocation::at("6B4F-A", now, now + SignedDuration::from_millis(ms));
         assert!(invocation(60_000).has_time());
         assert!(invocation(10_000).has_time());
         assert!(!invocation(2000).has_time());

@@ -1,13 +1,13 @@
-//! The queue consumer's Lambda.
+//! The Lambda function that consumes the queue.
 
-// The SDK's futures nest deeper than the compiler's default allows it to look.
+// The SDK's futures nest deeper than the default limit.
 #![recursion_limit = "256"]
 
 use std::process::ExitCode;
 
 use aws::panics::catch;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use tickets::{App, Config};
+use tickets::{Config, TicketsHandler};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -16,11 +16,12 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Error> {
     let aws = aws::startup::init()?;
-    let app = &App::build(&Config::from_env()?, &aws)?;
+    let handler = &TicketsHandler::build(&Config::from_env()?, &aws)?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<_>| async move {
-        let _told = aws::metrics::flush_on_drop();
-        let invocation = tickets::Invocation::of(&event.context.request_id, event.context.deadline);
-        Ok::<_, Error>(catch(app.handle(event.payload, &invocation)).await?)
+        let _metrics = aws::metrics::flush_on_drop();
+        let invocation =
+            tickets::BatchInvocation::of(&event.context.request_id, event.context.deadline);
+        Ok::<_, Error>(catch(handler.handle(event.payload, &invocation)).await?)
     }))
     .await
 }

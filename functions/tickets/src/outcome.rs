@@ -1,4 +1,4 @@
-//! What becomes of a message, and of one step on its way.
+//! The outcome of a message, and of one step on its way.
 
 use std::time::Duration;
 
@@ -7,33 +7,33 @@ use domain::Reaction;
 use domain::done::WriteEffect;
 use domain::record::{ClosedBy, Record};
 
-/// What becomes of a message.
+/// The outcome of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    /// Its effect is in the table: it may go.
+pub(crate) enum MessageOutcome {
+    /// Its effect is in the table. SQS deletes it.
     Done,
-    /// It comes back, after this time or the usual back-off.
+    /// It is received again, after this time or the usual back-off.
     Later(Option<Duration>),
-    /// It can never work.
+    /// It can never be processed, for this reason.
     DeadLetter(String),
 }
 
-/// What became of one step.
+/// The outcome of one step.
 #[derive(Debug)]
 pub(crate) enum StepOutcome {
-    /// The record as it stands in the table now.
-    On(Box<Record>),
+    /// The record was written, and is now this.
+    Written(Box<Record>),
     /// Another worker changed the record: read it again.
     Reread,
-    /// The record is as it was, and more is known.
+    /// The record is unchanged, but the case knows more: decide again.
     Again,
-    /// This message can do no more now.
-    End(Outcome),
+    /// The message ends here.
+    End(MessageOutcome),
 }
 
-/// Counts what a step did.
-pub(crate) fn counted(done: &WriteEffect) {
-    let metric = match done {
+/// Counts the effect of a write in the metrics.
+pub(crate) fn count_effect(effect: &WriteEffect) {
+    let metric = match effect {
         WriteEffect::Noted => Metric::TicketsNoted,
         WriteEffect::Patched => Metric::TicketsPatched,
         WriteEffect::Reopened { .. } => Metric::TicketsReopened,
@@ -44,11 +44,11 @@ pub(crate) fn counted(done: &WriteEffect) {
     count(metric, 1);
 }
 
-/// What a reaction means for a message whose record is written.
-pub(crate) fn react(reaction: Reaction) -> Outcome {
+/// The outcome of a message whose record is written.
+pub(crate) fn outcome_of(reaction: Reaction) -> MessageOutcome {
     match reaction {
-        Reaction::Retry { after } => Outcome::Later(after),
-        Reaction::Block { .. } => Outcome::Done,
-        Reaction::DeadLetter { reason } => Outcome::DeadLetter(reason),
+        Reaction::Retry { after } => MessageOutcome::Later(after),
+        Reaction::Block { .. } => MessageOutcome::Done,
+        Reaction::DeadLetter { reason } => MessageOutcome::DeadLetter(reason),
     }
 }

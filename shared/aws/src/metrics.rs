@@ -75,7 +75,7 @@ pub enum Metric {
     /// Tickets that reconcile compared with their records.
     TicketsCompared,
     /// Partners whose run of reconcile failed.
-    ReconcileFailures,
+    RunsFailed,
     /// Ticks of reconcile's schedule.
     ReconcileTicks,
     /// Ticks of health's schedule.
@@ -116,7 +116,7 @@ impl Metric {
         Self::RunsDied,
         Self::PagesRead,
         Self::TicketsCompared,
-        Self::ReconcileFailures,
+        Self::RunsFailed,
         Self::ReconcileTicks,
         Self::HealthTicks,
         Self::SchedulesMissed,
@@ -154,7 +154,7 @@ impl Metric {
             Self::RunsDied => "runs_died",
             Self::PagesRead => "pages_read",
             Self::TicketsCompared => "tickets_compared",
-            Self::ReconcileFailures => "reconcile_failures",
+            Self::RunsFailed => "runs_failed",
             Self::ReconcileTicks => "reconcile_ticks",
             Self::HealthTicks => "health_ticks",
             Self::SchedulesMissed => "schedules_missed",

@@ -3,7 +3,6 @@
 //! The one place where table, keys and ConnectWise meet. Keys go only to the origin that their own document names.
 
 mod confirm;
-pub mod partner_runs;
 mod view;
 
 use std::collections::{HashMap, HashSet};
@@ -16,9 +15,10 @@ use aws_types::SdkConfig;
 use connectwise::{Client, Credentials, HostList, Http, Ticket};
 use domain::adopt::FoundTicket;
 use domain::breaker::{Breaker, CallOutcome, is_too_long_for_the_queue};
+use domain::pipeline::Schedule;
 use domain::{AlertKey, Blocked, PartnerId, Reaction, TicketRef};
 use jiff::{SignedDuration, Timestamp};
-use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems, Task, spread};
+use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems, spread};
 
 pub use confirm::{Confirmed, Refused};
 pub use view::{PartnerConfig, Site, View, Views};
@@ -256,7 +256,7 @@ impl Connections {
     /// # Errors
     /// When the table cannot be written.
     pub async fn reconcile(&self, partner: &PartnerId, at: Timestamp) -> Result<(), store::Error> {
-        self.bring_forward(partner, Task::Reconcile, at).await
+        self.bring_forward(partner, Schedule::Reconcile, at).await
     }
 
     /// Has the partner's connection tried, and what there is to tell told, at this time at the latest.
@@ -268,13 +268,13 @@ impl Connections {
         partner: &PartnerId,
         at: Timestamp,
     ) -> Result<(), store::Error> {
-        self.bring_forward(partner, Task::Health, at).await
+        self.bring_forward(partner, Schedule::Health, at).await
     }
 
     async fn bring_forward(
         &self,
         partner: &PartnerId,
-        task: Task,
+        task: Schedule,
         at: Timestamp,
     ) -> Result<(), store::Error> {
         let brought = self.due.bring_forward(partner, task, at).await;

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_types::SdkConfig;
+use domain::pipeline::Schedule;
 use domain::refusals::Refusals;
 use domain::time::sortable;
 use domain::{PartnerId, RecordId};
@@ -22,31 +23,13 @@ use crate::{Cursor, Error};
 /// How many keys of the index share a task's partners.
 const SHARDS: u32 = 4;
 
-/// What is done for each partner again and again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    /// Finding what may go on.
-    Reconcile,
-    /// Trying the connection.
-    Health,
-}
-
-impl Task {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Reconcile => "reconcile",
-            Self::Health => "health",
-        }
-    }
-}
-
 /// A run for a partner that nobody else makes at the same time.
 #[derive(Debug, Clone)]
 pub struct Leased {
     /// For whom.
     pub partner: PartnerId,
     /// What is done.
-    pub task: Task,
+    pub schedule: Schedule,
     /// What the run before left.
     pub progress: Progress,
     /// When the last part of a snapshot came.
@@ -120,7 +103,7 @@ impl Due {
     /// When DynamoDB fails.
     pub async fn due(
         &self,
-        task: Task,
+        schedule: Schedule,
         now: Timestamp,
         limit: usize,
     ) -> Result<Vec<PartnerId>, Error> {
@@ -133,7 +116,7 @@ impl Due {
                 .table_name(&self.table.name)
                 .index_name("due")
                 .key_condition_expression("due_of = :due_of AND due_at <= :now")
-                .expression_attribute_values(":due_of", text(due_of(task, shard)))
+                .expression_attribute_values(":due_of", text(due_of(schedule, shard)))
                 .expression_attribute_values(":now", text(sortable(now)))
                 .limit(i32::try_from(limit).unwrap_or(i32::MAX))
                 .into_paginator()
@@ -169,17 +152,20 @@ impl Due {
     pub async fn bring_forward(
         &self,
         partner: &PartnerId,
-        task: Task,
+        schedule: Schedule,
         at: Timestamp,
     ) -> Result<(), Error> {
         // A lease holds `due_at` at its own end: until then that is nobody's wish.
         let call = self
-            .update(partner, task)
+            .update(partner, schedule)
             .update_expression("SET due_of = :due_of, due_at = :at")
             .condition_expression(
                 "attribute_not_exists(due_at) OR due_at > :at OR due_at = lease_until",
             )
-            .expression_attribute_values(":due_of", text(due_of(task, spread(partner) % SHARDS)))
+            .expression_attribute_values(
+                ":due_of",
+                text(due_of(schedule, spread(partner) % SHARDS)),
+            )
             .expression_attribute_values(":at", text(sortable(at)));
         conditional::update(call).await.map(drop)
     }
@@ -196,12 +182,12 @@ impl Due {
         at: Timestamp,
     ) -> Result<(), Error> {
         let call = self
-            .update(partner, Task::Reconcile)
+            .update(partner, Schedule::Reconcile)
             .update_expression("SET snapshot_at = :now")
             .condition_expression("attribute_not_exists(snapshot_at) OR snapshot_at < :now")
             .expression_attribute_values(":now", text(sortable(now)));
         conditional::update(call).await?;
-        self.bring_forward(partner, Task::Reconcile, at).await
+        self.bring_forward(partner, Schedule::Reconcile, at).await
     }
 
     /// Takes the run of a partner that is due and in nobody's hands, until a time; none otherwise. `id` is the worker's own. If the
@@ -212,7 +198,7 @@ impl Due {
     pub async fn lease(
         &self,
         partner: &PartnerId,
-        task: Task,
+        schedule: Schedule,
         id: &str,
         now: Timestamp,
         until: Timestamp,
@@ -220,7 +206,7 @@ impl Due {
         let until = sortable(until);
         // Moved to its end, a leased entry does not stand before others in the index.
         let call = self
-            .update(partner, task)
+            .update(partner, schedule)
             // Counted at the start, since a run that dies counts nothing; the end of a run removes it.
             .update_expression(
                 "SET lease_id = :id, lease_until = :until, due_at = :until ADD unfinished_runs :one",
@@ -245,7 +231,7 @@ impl Due {
         let snapshot_at = snapshot_at.and_then(|at| from_attribute_value(at).ok());
         Ok(Some(Leased {
             partner: partner.clone(),
-            task,
+            schedule,
             progress: read_progress(entry),
             snapshot_at,
             died: unfinished.saturating_sub(1),
@@ -258,8 +244,12 @@ impl Due {
     ///
     /// # Errors
     /// When DynamoDB fails.
-    pub async fn progress(&self, partner: &PartnerId, task: Task) -> Result<Progress, Error> {
-        let item = self.table.item(&partner_pk(partner), &sk(task)).await?;
+    pub async fn progress(
+        &self,
+        partner: &PartnerId,
+        schedule: Schedule,
+    ) -> Result<Progress, Error> {
+        let item = self.table.item(&partner_pk(partner), &sk(schedule)).await?;
         Ok(read_progress(item.unwrap_or_default()))
     }
 
@@ -317,12 +307,12 @@ impl Due {
         conditional::update(call).await.map(drop)
     }
 
-    fn update(&self, partner: &PartnerId, task: Task) -> UpdateItemFluentBuilder {
-        self.table.update_item(&partner_pk(partner), &sk(task))
+    fn update(&self, partner: &PartnerId, schedule: Schedule) -> UpdateItemFluentBuilder {
+        self.table.update_item(&partner_pk(partner), &sk(schedule))
     }
 
     fn owned(&self, leased: &Leased) -> UpdateItemFluentBuilder {
-        self.update(&leased.partner, leased.task)
+        self.update(&leased.partner, leased.schedule)
             .expression_attribute_values(":id", text(leased.id.clone()))
             .expression_attribute_values(":until", text(leased.until.clone()))
     }
@@ -339,8 +329,8 @@ pub fn spread(partner: &PartnerId) -> u32 {
     partner.as_str().bytes().fold(0x811c_9dc5, hash)
 }
 
-fn sk(task: Task) -> String {
-    format!("due#{}", task.name())
+fn sk(schedule: Schedule) -> String {
+    format!("due#{}", schedule.name())
 }
 
 fn read_progress(mut entry: HashMap<String, AttributeValue>) -> Progress {
@@ -353,8 +343,8 @@ fn read_progress(mut entry: HashMap<String, AttributeValue>) -> Progress {
     progress.unwrap_or_default()
 }
 
-fn due_of(task: Task, shard: u32) -> String {
-    format!("{}#{shard}", task.name())
+fn due_of(schedule: Schedule, shard: u32) -> String {
+    format!("{}#{shard}", schedule.name())
 }
 
 fn text(value: String) -> AttributeValue {

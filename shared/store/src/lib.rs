@@ -34,7 +34,7 @@ pub use alerts::{Alerts, Known, Written};
 pub use audit::{Actor, AuditEntry};
 pub use begun::{DedicatedBoard, DedicatedBoards, OfTenant, Suggested, Suggestions, TestTicket};
 pub use config::ConfigTable;
-pub use due::{Comparing, Due, Leased, Progress, Task, spread};
+pub use due::{Comparing, Due, Leased, Progress, spread};
 pub use error::Error;
 pub use health::KeptHealth;
 pub use held_closings::{ClosingHolds, HeldClosings};

@@ -10,10 +10,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use jiff::Timestamp;
 use rustix::process::Pid;
 use serde_json::{Value, json};
-use store::{Due, Task};
+use store::Due;
 use tokio::process::Command;
 
 use crate::binaries::{self, Profile};
@@ -145,7 +146,7 @@ async fn measure(
     loop {
         runs += 1;
         let now = Timestamp::now();
-        due.bring_forward(partner, Task::Reconcile, now).await?;
+        due.bring_forward(partner, Schedule::Reconcile, now).await?;
         let input = json!({ "partners": [partner] });
         let did = runtime.invoke(&input, TIME).await;
         process.must_run(&log)?;

@@ -1,5 +1,12 @@
-use domain::Kind;
+use domain::choices::TargetIssue;
+use domain::event::Severity;
+use domain::health::{CompanyIssue, ConnectionRefusal, Outage};
+use domain::kind::Category;
 use domain::record::NoteKind;
+use domain::record::Op;
+use domain::refusals::{Cause, GroupId, RefusedTarget};
+use domain::{EmailAddress, Kind, rights};
+use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
@@ -23,8 +30,8 @@ fn incident(issues: &[Issue]) -> Incident {
     }
 }
 
-fn waiting(counts: &[(&str, u64)]) -> Waiting {
-    Waiting {
+fn blocked(counts: &[(&str, u64)]) -> BlockedCount {
+    BlockedCount {
         tenants: counts
             .iter()
             .map(|(id, count)| (tenant(id), *count))
@@ -51,7 +58,7 @@ fn to<R>(partner: &str, named: &str, mail: impl FnOnce(MailContext<'_>) -> R) ->
     })
 }
 
-fn every_trouble() -> Vec<Issue> {
+fn every_issue() -> Vec<Issue> {
     let (category, kind) = (Category::Operations, Kind::parse("disk").unwrap());
     let why = [
         TargetIssue::Missing,
@@ -130,7 +137,7 @@ fn every_trouble() -> Vec<Issue> {
 
 #[test]
 fn no_mail_about_an_outage_says_to_connect_again() {
-    let none = waiting(&[]);
+    let none = blocked(&[]);
     for outage in [
         Outage::Unreachable,
         Outage::Slow,
@@ -139,8 +146,8 @@ fn no_mail_about_an_outage_says_to_connect_again() {
         Outage::Misrouted,
     ] {
         let incident = incident(&[Issue::Outage(outage)]);
-        let mail = to("Northwind IT", "Acme Dental", |about| {
-            broken(about, IncidentScope::Connection, &incident, &none)
+        let mail = to("Northwind IT", "Acme Dental", |context| {
+            broken(context, IncidentScope::Connection, &incident, &none)
         });
         // A connection to another address drops what is mapped.
         assert!(!mail.text.contains("connect again"), "{}", mail.text);
@@ -149,66 +156,43 @@ fn no_mail_about_an_outage_says_to_connect_again() {
 }
 
 #[test]
-fn a_mail_says_what_broke_since_when_what_waits_what_to_do_and_where() {
-    let waiting = waiting(&[("acme", 40), ("grove", 2)]);
+fn a_mail_says_what_broke_since_when_and_what_to_do() {
+    let counts = blocked(&[("acme", 40), ("grove", 2)]);
     let incident = incident(&[Issue::Refused(ConnectionRefusal::Keys)]);
-    let mail = to("Northwind IT", "Acme Dental", |about| {
-        broken(about, IncidentScope::Connection, &incident, &waiting)
+    let mail = to("Northwind IT", "Acme Dental", |context| {
+        broken(context, IncidentScope::Connection, &incident, &counts)
     });
-    assert_eq!(
-        mail.subject,
-        "Ticketbridge: ConnectWise refuses the keys (Northwind IT)"
-    );
-    assert_eq!(
-        mail.text,
-        "Since 22 November 2026 at 07:05 UTC no alert of Northwind IT has become a ticket and no ticket has been closed: ConnectWise is unavailable.\n\n\
-         - ConnectWise refuses the API member's keys.\n  \
-         What to do: see that the API member is active. If it is, make new keys for it (System > Members > API Members > API Keys) and \
-         enter them on the page, under Connect.\n\n\
-         42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they go on by themselves once it works.\n\n\
-         Fix it on the set-up page: https://alerts.example/setup\n\
-         If your session there is over, ask for a fresh link, which comes to this address: https://alerts.example/setup/link\n\n\
-         You get one mail when something breaks, one a day while it lasts, and one when it works again.\n"
-    );
-    assert_eq!(
-        mail.html,
-        "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Ticketbridge</title></head><body>\
-         <p>Since 22 November 2026 at 07:05 UTC no alert of Northwind IT has become a ticket and no ticket has been closed: ConnectWise is unavailable.</p>\
-         <ul><li>ConnectWise refuses the API member's keys.<br><b>What to do: </b>see that the API member is active. If it is, make new \
-         keys for it (System &gt; Members &gt; API Members &gt; API Keys) and enter them on the page, under Connect.</li></ul>\
-         <p>42 alerts wait for it: Acme Dental (40), grove (2). None is lost: they go on by themselves once it works.</p>\
-         <p><a href=\"https://alerts.example/setup\">Fix it on the set-up page</a></p>\
-         <p>If your session there is over, ask for a fresh link, which comes to this address: \
-         <a href=\"https://alerts.example/setup/link\">https://alerts.example/setup/link</a></p>\
-         <p>You get one mail when something breaks, one a day while it lasts, and one when it works again.</p></body></html>"
+    insta::assert_snapshot!(
+        "broken",
+        format!("{}\n\n{}\n{}", mail.subject, mail.text, mail.html)
     );
 }
 
 #[test]
 fn a_reminder_and_the_end_are_seen_in_the_subject() {
     let incident = incident(&[Issue::Outage(Outage::Slow)]);
-    let none = Waiting::default();
-    let mail = to("Northwind", "", |about| {
-        reminder(about, IncidentScope::Connection, &incident, &none)
+    let none = BlockedCount::default();
+    let mail = to("Northwind", "", |context| {
+        reminder(context, IncidentScope::Connection, &incident, &none)
     });
     assert_eq!(
         mail.subject,
         "Ticketbridge: still, ConnectWise does not answer in time (Northwind)"
     );
-    assert!(mail.text.contains("No alert is counted as waiting yet."));
-    let left = waiting(&[("acme", 700)]);
+    assert!(mail.text.contains("No alert is blocked yet."));
+    let left = blocked(&[("acme", 700)]);
     for (late, words) in [
-        (0, "No alert waited because of it."),
-        (1, "1 alert that had waited for it has gone on"),
-        (300, "300 alerts that had waited for it have gone on"),
+        (0, "No alert was blocked by it."),
+        (1, "1 alert that was blocked by it has continued"),
+        (300, "300 alerts that were blocked by it have continued"),
     ] {
-        let mail = to("Northwind", "Acme", |about| {
-            works(about, IncidentScope::Connection, &incident, late, &left)
+        let mail = to("Northwind", "Acme", |context| {
+            works(context, IncidentScope::Connection, &incident, late, &left)
         });
         assert_eq!(mail.subject, "Ticketbridge: working again (Northwind)");
         assert!(mail.text.contains(words), "{}", mail.text);
         assert!(
-            mail.text.contains("700 alerts wait still, and"),
+            mail.text.contains("700 alerts are blocked, and"),
             "{}",
             mail.text
         );
@@ -216,16 +200,16 @@ fn a_reminder_and_the_end_are_seen_in_the_subject() {
 }
 
 #[test]
-fn every_trouble_has_its_own_words_and_something_to_do() {
+fn every_issue_has_its_own_words_and_an_action() {
     let mut said = BTreeSet::new();
-    for issue in every_trouble() {
+    for issue in every_issue() {
         let incident = incident(std::slice::from_ref(&issue));
-        let mail = to("Northwind", "Acme Dental", |about| {
+        let mail = to("Northwind", "Acme Dental", |context| {
             broken(
-                about,
+                context,
                 IncidentScope::PartnerConfig,
                 &incident,
-                &Waiting::default(),
+                &BlockedCount::default(),
             )
         });
         let (what, rest) = mail
@@ -249,48 +233,36 @@ fn every_trouble_has_its_own_words_and_something_to_do() {
 }
 
 #[test]
-fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
+fn a_refusal_quotes_connectwise() {
     let words = "Site <b>ID</b> is\nrequired";
     let issue = writes(Some(Op::Create), Cause::Words("site".into()), words);
     let Issue::Writes { group, .. } = &issue else {
         unreachable!()
     };
-    let mut waiting = waiting(&[("acme", 5)]);
-    waiting.refused.insert(group.clone(), 5);
-    let mail = to("Northwind", "Acme Dental", |about| {
+    let mut counts = blocked(&[("acme", 5)]);
+    counts.refused.insert(group.clone(), 5);
+    let mail = to("Northwind", "Acme Dental", |context| {
         broken(
-            about,
+            context,
             IncidentScope::PartnerConfig,
             &incident(std::slice::from_ref(&issue)),
-            &waiting,
+            &counts,
         )
     });
-    assert_eq!(
-        mail.subject,
-        "Ticketbridge: ConnectWise refuses to create tickets (Northwind)"
-    );
-    assert_eq!(
-        mail.text.split("\n\nFix").next().unwrap(),
-        "Since 22 November 2026 at 07:05 UTC ConnectWise has refused some requests for Northwind. Everything else works.\n\n\
-         - ConnectWise refuses to create tickets. It says: \"Site <b>ID</b> is required\". For this reason 5 alerts have no ticket.\n  \
-         What to do: change in ConnectWise what it complains about, such as a field that became required. If the words are not \
-         ConnectWise's, a firewall before it may have refused the text. One of these alerts is tried again at least once an hour, and \
-         the others follow once ConnectWise accepts it.\n\n\
-         5 alerts wait for it: Acme Dental (5). None is lost: they go on by themselves once it works."
-    );
+    insta::assert_snapshot!("refused", format!("{}\n\n{}", mail.subject, mail.text));
     assert!(!mail.html.contains("<b>ID"), "{}", mail.html);
-    let mail = to("Northwind", "Acme Dental", |about| {
+    let mail = to("Northwind", "Acme Dental", |context| {
         works(
-            about,
+            context,
             IncidentScope::PartnerConfig,
             &incident(&[issue]),
             5,
-            &Waiting::default(),
+            &BlockedCount::default(),
         )
     });
     assert!(
         mail.text.starts_with(
-            "ConnectWise accepts all requests for Northwind again. It had refused some since 22 November 2026 at 07:05 UTC.\n\n5 alerts that had waited for it have gone on"
+            "ConnectWise accepts all requests for Northwind again. It had refused some since 22 November 2026 at 07:05 UTC.\n\n5 alerts that were blocked by it have continued"
         ),
         "{}",
         mail.text
@@ -300,12 +272,12 @@ fn a_refusal_is_told_in_connectwises_words_with_what_it_means_and_what_to_do() {
         Cause::Target(RefusedTarget::Status(Category::Operations)),
         "",
     );
-    let mail = to("Northwind", "Acme Dental", |about| {
+    let mail = to("Northwind", "Acme Dental", |context| {
         broken(
-            about,
+            context,
             IncidentScope::PartnerConfig,
             &incident(&[silent]),
-            &waiting,
+            &counts,
         )
     });
     assert!(
@@ -324,14 +296,14 @@ fn a_long_list_is_cut_and_counted() {
     };
     let issues: Vec<_> = tenants.iter().map(gone).collect();
     let counts: Vec<_> = tenants.iter().map(|id| (id.as_str(), 1)).collect();
-    let mut waiting = waiting(&counts);
-    waiting.more = true;
-    let mail = to("Northwind", "", |about| {
+    let mut counts = blocked(&counts);
+    counts.more = true;
+    let mail = to("Northwind", "", |context| {
         broken(
-            about,
+            context,
             IncidentScope::PartnerConfig,
             &incident(&issues),
-            &waiting,
+            &counts,
         )
     });
     assert_eq!(
@@ -339,13 +311,16 @@ fn a_long_list_is_cut_and_counted() {
         "Ticketbridge: 25 things in ConnectWise stop tickets (Northwind)"
     );
     assert_eq!(mail.text.matches("What to do").count(), 10);
-    assert!(mail.text.contains("And 15 more, which the page shows."));
-    assert!(mail.text.contains("At least 25 alerts wait for it: "));
+    assert!(
+        mail.text
+            .contains("And 15 more. The page shows all of them.")
+    );
+    assert!(mail.text.contains("At least 25 alerts are blocked by it: "));
     assert!(mail.text.contains("and 15 tenants more"), "{}", mail.text);
 }
 
 #[test]
-fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
+fn held_closings_of_all_tenants_are_in_one_mail() {
     let stop = |closings| HeldClosings {
         digest: String::new(),
         closings,
@@ -356,7 +331,7 @@ fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
         notified_at: None,
     };
     let one = BTreeMap::from([(tenant("acme"), stop(42))]);
-    let mail = to("Northwind", "Acme Dental", |about| held(about, &one));
+    let mail = to("Northwind", "Acme Dental", |context| held(context, &one));
     assert!(
         mail.text.contains(
             "- 42 of 60 alerts of Acme Dental would have counted as resolved at once, on 22 November 2026 at 07:05 UTC.\n"
@@ -365,7 +340,7 @@ fn one_stop_is_told_with_its_numbers_and_a_broken_source_in_one_mail() {
         mail.text
     );
     let many = (0..30).map(|n| (tenant(&format!("t{n}")), stop(30)));
-    let mail = to("Northwind", "", |about| held(about, &many.collect()));
+    let mail = to("Northwind", "", |context| held(context, &many.collect()));
     assert!(mail.text.contains("And 20 more"), "{}", mail.text);
 }
 
@@ -384,23 +359,23 @@ fn nasty() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn no_name_brings_a_line_a_header_or_markup(partner in nasty(), named in nasty()) {
-        let issues = every_trouble();
+    fn no_name_adds_a_line_a_header_or_markup(partner in nasty(), named in nasty()) {
+        let issues = every_issue();
         let incident = incident(&issues);
-        let counts = waiting(&[("acme", 3)]);
+        let counts = blocked(&[("acme", 3)]);
         let stops = BTreeMap::from([(tenant("acme"), HeldClosings {
         digest: String::new(),
             closings: 42, open: 60, since: time("2026-11-22T07:05:00Z"), approved: None, approved_at: None, notified_at: None,
         })]);
         // What is there without any name: as many lines, and the same tags.
-        let mails = |partner: &str, named: &str| to(partner, named, |about| {
+        let mails = |partner: &str, named: &str| to(partner, named, |context| {
             let new = BTreeSet::from([Issue::Company { tenant: tenant("acme"), why: CompanyIssue::Missing }]);
             [
-                broken(about.clone(), IncidentScope::PartnerConfig, &incident, &counts),
-                more(about.clone(), IncidentScope::PartnerConfig, &incident, &new, &counts),
-                reminder(about.clone(), IncidentScope::Connection, &incident, &counts),
-                works(about.clone(), IncidentScope::Connection, &incident, 3, &counts),
-                held(about, &stops),
+                broken(context.clone(), IncidentScope::PartnerConfig, &incident, &counts),
+                more(context.clone(), IncidentScope::PartnerConfig, &incident, &new, &counts),
+                reminder(context.clone(), IncidentScope::Connection, &incident, &counts),
+                works(context.clone(), IncidentScope::Connection, &incident, 3, &counts),
+                held(context, &stops),
             ]
         });
         let tags = |html: &str| html.matches('<').count();

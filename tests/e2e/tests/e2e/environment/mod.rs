@@ -24,6 +24,7 @@ use domain::ticket_index::TicketIndexState;
 use domain::{Blocked, EmailAddress, Secret};
 use futures_util::{StreamExt as _, stream};
 use jiff::{SignedDuration, Timestamp};
+use scheduled::Driver;
 use serde_json::{Value, json};
 use store::{AccessTable, Alerts, ConfigTable, Connection, Saved, Written};
 
@@ -35,7 +36,7 @@ pub(crate) use fixtures::{
     TENANT, event, key, partner, settings, tenant,
 };
 pub(crate) use queue::Queue;
-pub(crate) use schedule::{Schedule, after, minute, only};
+pub(crate) use schedule::{Schedules, after, minute, only};
 pub(crate) use source::{Source, answer, signed};
 pub(crate) use worker::{Worker, reconsider, record_of};
 
@@ -58,7 +59,7 @@ pub(crate) struct TestEnvironment {
     pub(crate) dead_letter_queue: Queue,
     pub(crate) worker: Worker,
     pub(crate) setup: SetupPage,
-    pub(crate) schedule: Schedule,
+    pub(crate) schedule: Schedules,
     pub(crate) database: Database,
     pub(crate) alerts: Alerts,
     pub(crate) config: ConfigTable,
@@ -110,7 +111,7 @@ impl TestEnvironment {
             source_secret_prefix: "tb/source/".into(),
         };
         let setup_app = setup::App::build(&setup_config(&tickets_config), &aws).unwrap();
-        let tickets_app = tickets::App::build(&tickets_config, &aws).unwrap();
+        let tickets_app = tickets::TicketsHandler::build(&tickets_config, &aws).unwrap();
         let alerts = Alerts::new(&aws, "alerts".into());
         let access = AccessTable::new(&aws, "access".into());
         let env = Self {
@@ -119,7 +120,7 @@ impl TestEnvironment {
             },
             worker: Worker::new(tickets_app, queue.clone()),
             setup: SetupPage::new(setup_app, access.clone()),
-            schedule: Schedule::new(&aws),
+            schedule: Schedules::new(&aws),
             database: Database::new(&aws, alerts.clone()),
             alerts,
             config: ConfigTable::new(&aws, "config".into()),
@@ -170,13 +171,13 @@ impl TestEnvironment {
     }
 
     /// Another execution environment of `tickets`, as Lambda starts them under load.
-    pub(crate) fn new_tickets_app(&self) -> tickets::App {
-        tickets::App::build(&self.tickets_config, &self.aws).unwrap()
+    pub(crate) fn new_tickets_app(&self) -> tickets::TicketsHandler {
+        tickets::TicketsHandler::build(&self.tickets_config, &self.aws).unwrap()
     }
 
     /// A new execution environment of `reconcile`.
-    pub(crate) fn reconcile(&self) -> reconcile::App {
-        reconcile::App::build(&self.reconcile_config(), &self.aws).unwrap()
+    pub(crate) fn reconcile(&self) -> Driver<reconcile::ReconcileJob> {
+        reconcile::driver(&self.reconcile_config(), &self.aws).unwrap()
     }
 
     pub(crate) fn reconcile_config(&self) -> reconcile::Config {
@@ -191,8 +192,8 @@ impl TestEnvironment {
     }
 
     /// A new execution environment of `health`.
-    pub(crate) fn health(&self) -> health::App {
-        health::App::build(&self.health_config(), &self.aws).unwrap()
+    pub(crate) fn health(&self) -> Driver<health::HealthJob> {
+        health::driver(&self.health_config(), &self.aws).unwrap()
     }
 
     pub(crate) fn health_config(&self) -> health::Config {

@@ -3,17 +3,19 @@
 use aws::invocation::Invocation;
 use aws_types::SdkConfig;
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
+use scheduled::{Driver, RunSummary};
 use serde_json::{Value, json};
-use store::{Due, Task};
+use store::Due;
 
 use super::fixtures::partner;
 
-pub(crate) struct Schedule {
+pub(crate) struct Schedules {
     pub(crate) due: Due,
 }
 
-impl Schedule {
+impl Schedules {
     pub(super) fn new(aws: &SdkConfig) -> Self {
         let due = Due::new(aws, "config".into());
         Self { due }
@@ -27,7 +29,7 @@ impl Schedule {
     /// Makes partners due for reconcile.
     pub(crate) async fn make_all_due(&self, partners: &[PartnerId], at: Timestamp) {
         for partner in partners {
-            let due = self.due.bring_forward(partner, Task::Reconcile, at);
+            let due = self.due.bring_forward(partner, Schedule::Reconcile, at);
             due.await.unwrap();
         }
     }
@@ -35,12 +37,16 @@ impl Schedule {
     /// Makes the seeded partner due for health.
     pub(crate) async fn make_health_due(&self, at: Timestamp) {
         let partner = partner();
-        let due = self.due.bring_forward(&partner, Task::Health, at);
+        let due = self.due.bring_forward(&partner, Schedule::Health, at);
         due.await.unwrap();
     }
 
     /// One tick of reconcile's schedule.
-    pub(crate) async fn tick(&self, app: &reconcile::App, at: Timestamp) -> reconcile::Summary {
+    pub(crate) async fn tick(
+        &self,
+        app: &Driver<reconcile::ReconcileJob>,
+        at: Timestamp,
+    ) -> RunSummary<reconcile::ReconcileTotals> {
         let tick = app
             .handle(json!({ "source": "schedule" }), &minute(at))
             .await;
@@ -48,7 +54,11 @@ impl Schedule {
     }
 
     /// One tick of health's schedule.
-    pub(crate) async fn tick_health(&self, app: &health::App, at: Timestamp) -> health::Summary {
+    pub(crate) async fn tick_health(
+        &self,
+        app: &Driver<health::HealthJob>,
+        at: Timestamp,
+    ) -> RunSummary<health::HealthTotals> {
         let tick = app
             .handle(json!({ "source": "schedule" }), &minute(at))
             .await;

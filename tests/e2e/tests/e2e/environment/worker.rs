@@ -6,19 +6,19 @@ use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use domain::AlertKey;
 use domain::message::Message;
 use jiff::{SignedDuration, Timestamp};
-use tickets::Invocation;
+use tickets::BatchInvocation;
 
 use super::PATIENCE;
 use super::queue::Queue;
 
 pub(crate) struct Worker {
-    pub(crate) app: tickets::App,
+    pub(crate) app: tickets::TicketsHandler,
     queue: Queue,
     invocations: u32,
 }
 
 impl Worker {
-    pub(super) fn new(app: tickets::App, queue: Queue) -> Self {
+    pub(super) fn new(app: tickets::TicketsHandler, queue: Queue) -> Self {
         Self {
             app,
             queue,
@@ -27,15 +27,15 @@ impl Worker {
     }
 
     /// A new invocation that ends in so many seconds.
-    pub(crate) fn invocation(&mut self, seconds: i64) -> Invocation {
+    pub(crate) fn invocation(&mut self, seconds: i64) -> BatchInvocation {
         self.invocation_at(Timestamp::now(), seconds)
     }
 
     /// A new invocation that begins at `now` and has so many seconds.
-    pub(crate) fn invocation_at(&mut self, now: Timestamp, seconds: i64) -> Invocation {
+    pub(crate) fn invocation_at(&mut self, now: Timestamp, seconds: i64) -> BatchInvocation {
         self.invocations += 1;
         let name = format!("test-{}", self.invocations);
-        Invocation::at(&name, now, now + SignedDuration::from_secs(seconds))
+        BatchInvocation::at(&name, now, now + SignedDuration::from_secs(seconds))
     }
 
     /// Hands over the visible messages once, and deletes those that succeeded as Lambda does.
@@ -88,7 +88,7 @@ impl Worker {
     pub(crate) async fn handle_batch(
         &self,
         batch: &[SqsMessage],
-        invocation: &Invocation,
+        invocation: &BatchInvocation,
     ) -> Vec<SqsMessage> {
         let mut event = SqsEvent::default();
         event.records = batch.to_vec();

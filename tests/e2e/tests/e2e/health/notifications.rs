@@ -5,6 +5,7 @@ use domain::event::Severity;
 use domain::settings::Mapping;
 use jiff::Timestamp;
 use reqwest::Method;
+use scheduled::Driver;
 use serde_json::{Value, json};
 use store::HeldClosings;
 
@@ -19,8 +20,8 @@ pub(crate) const CONTACT: &str = "anna@northwind.example";
 /// An environment with a contact, whose schedules run minute by minute.
 pub(crate) struct Told {
     pub(crate) env: TestEnvironment,
-    health: health::App,
-    reconcile: reconcile::App,
+    health: Driver<health::HealthJob>,
+    reconcile: Driver<reconcile::ReconcileJob>,
     pub(crate) begun: Timestamp,
     pub(crate) minutes: i64,
 }
@@ -126,7 +127,7 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     for said in [
         "no alert of northwind has become a ticket",
         "What to do: see that the API member is active. If it is, make new keys for it",
-        "3 alerts wait for it: Acme Dental (3). None is lost",
+        "3 alerts are blocked by it: Acme Dental (3). No alert is lost",
         "https://setup.example/setup\n",
         "https://setup.example/setup/link",
     ] {
@@ -155,7 +156,7 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     assert_eq!(notified.subjects().await, [refused, WORKS]);
     let text = notified.text().await;
     assert!(
-        text.contains("3 alerts that had waited for it have gone on"),
+        text.contains("3 alerts that were blocked by it have continued"),
         "{text}"
     );
 }
@@ -211,7 +212,7 @@ async fn only_a_lasting_outage_is_notified() {
     assert_eq!(notified.env.connectwise.tickets().await.len(), 1);
     let text = notified.text().await;
     assert!(
-        text.contains("1 alert that had waited for it has gone on"),
+        text.contains("1 alert that was blocked by it has continued"),
         "{text}"
     );
 }
@@ -565,7 +566,7 @@ async fn an_incident_is_notified_once_a_contact_is_set() {
             .schedule
             .tick_health(&health, after(now, minute * 61))
             .await;
-        assert_eq!((tick.done, tick.mails), (1, 0));
+        assert_eq!((tick.completed, tick.totals.mails), (1, 0));
     }
     let desired = json!({ "address": CONTACT, "version": 0 });
     browser.post("/setup/contact", &desired).await.expect(200);

@@ -43,6 +43,7 @@ async fn an_open_breaker_is_probed_after_a_minute() {
         env.schedule
             .tick(&reconcile, after(soon, 60))
             .await
+            .totals
             .released,
         1
     );
@@ -59,7 +60,7 @@ async fn alerts_continue_when_a_probe_succeeds() {
     for minute in 0..3 {
         let before = env.connectwise.calls().await.len();
         let at = after(now, minute * 60 + minute);
-        assert_eq!(env.schedule.tick_health(&health, at).await.done, 1);
+        assert_eq!(env.schedule.tick_health(&health, at).await.completed, 1);
         assert_eq!(
             env.connectwise.calls().await.len(),
             before + 1,
@@ -67,7 +68,10 @@ async fn alerts_continue_when_a_probe_succeeds() {
         );
         let between = after(at, 30);
         assert_eq!(env.schedule.tick_health(&health, between).await.due, 0);
-        assert_eq!(env.schedule.tick(&reconcile, between).await.released, 0);
+        assert_eq!(
+            env.schedule.tick(&reconcile, between).await.totals.released,
+            0
+        );
         assert_eq!(
             env.connectwise.calls().await.len(),
             before + 1,
@@ -81,6 +85,7 @@ async fn alerts_continue_when_a_probe_succeeds() {
         env.schedule
             .tick(&reconcile, after(now, 250))
             .await
+            .totals
             .released,
         1
     );
@@ -132,7 +137,7 @@ async fn a_probe_respects_retry_after() {
     let before = env.connectwise.calls().await.len();
     env.schedule.make_health_due(now).await;
     let health = env.health();
-    assert_eq!(env.schedule.tick_health(&health, now).await.done, 1);
+    assert_eq!(env.schedule.tick_health(&health, now).await.completed, 1);
     assert_eq!(env.connectwise.calls().await.len(), before);
     assert_eq!(
         env.schedule.tick_health(&health, after(now, 590)).await.due,
@@ -158,7 +163,7 @@ async fn alerts_blocked_by_a_right_continue_when_it_is_granted() {
     env.schedule.make_health_due(now).await;
     env.schedule.tick_health(&health, now).await;
     env.schedule.make_due(now).await;
-    assert_eq!(env.schedule.tick(&reconcile, now).await.released, 0);
+    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);
     env.connectwise
         .set_faults(json!({ "missing_rights": [] }))
         .await;
@@ -168,6 +173,7 @@ async fn alerts_blocked_by_a_right_continue_when_it_is_granted() {
         env.schedule
             .tick(&reconcile, after(soon, 60))
             .await
+            .totals
             .released,
         1
     );
@@ -190,7 +196,7 @@ async fn an_unreadable_right_is_tried_every_15_minutes() {
         env.schedule.make_health_due(at).await;
         env.schedule.tick_health(&health, at).await;
         env.schedule.make_due(at).await;
-        released.push(env.schedule.tick(&reconcile, at).await.released);
+        released.push(env.schedule.tick(&reconcile, at).await.totals.released);
         env.worker.work().await;
     }
     assert_eq!(released, [1, 0, 0, 1, 0]);
@@ -217,7 +223,7 @@ async fn a_healthy_probe_makes_at_most_six_calls() {
         let at = after(now, probe * 15 * 60);
         env.schedule.make_health_due(at).await;
         let tick = env.schedule.tick_health(&health, at).await;
-        assert_eq!((tick.done, tick.mails), (1, 0));
+        assert_eq!((tick.completed, tick.totals.mails), (1, 0));
         let calls = env.connectwise.calls().await.split_off(before);
         assert_eq!(calls.len(), 6, "{calls:?}");
         seen.extend(calls);

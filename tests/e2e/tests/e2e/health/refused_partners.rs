@@ -115,7 +115,7 @@ async fn a_newly_required_field_is_notified_and_retried_singly() {
     let text = told.text().await;
     assert!(text.contains("ConnectWise accepts all requests"), "{text}");
     assert!(
-        text.contains("5 alerts that had waited for it have gone on"),
+        text.contains("5 alerts that were blocked by it have continued"),
         "{text}"
     );
 }

@@ -3,9 +3,11 @@
 use std::pin::pin;
 
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use jiff::Timestamp;
+use scheduled::RunSummary;
 use serde_json::json;
-use store::{AccessTable, ConfigTable, Due, Task};
+use store::{AccessTable, ConfigTable, Due};
 
 use crate::environment::{MAIL_FROM, TestEnvironment, after, minute, only, partner};
 use crate::health::notifications::CONTACT;
@@ -32,7 +34,7 @@ async fn two_concurrent_health_runs_send_one_mail() {
             env.schedule.tick_health(&one, at),
             env.schedule.tick_health(&other, at)
         );
-        assert_eq!(one.done + other.done, 1, "one run a partner");
+        assert_eq!(one.completed + other.completed, 1, "one run a partner");
     }
     assert_eq!(env.account.mails().await.len(), 1);
     // A run that lost its lease detects the other run's write.
@@ -60,7 +62,10 @@ async fn a_mail_refused_by_ses_is_sent_once_by_a_later_tick() {
             .schedule
             .tick_health(&health, after(now, minute * 60))
             .await;
-        assert_eq!((tick.done, tick.mails, tick.mails_failed), (1, 0, 1));
+        assert_eq!(
+            (tick.completed, tick.totals.mails, tick.totals.mails_failed),
+            (1, 0, 1)
+        );
     }
     let verify = ses.create_email_identity().email_identity(MAIL_FROM);
     verify.send().await.unwrap();
@@ -70,6 +75,7 @@ async fn a_mail_refused_by_ses_is_sent_once_by_a_later_tick() {
             env.schedule
                 .tick_health(&health, after(now, minute * 60))
                 .await
+                .totals
                 .mails,
         );
     }
@@ -86,24 +92,29 @@ async fn due_connections_are_divided_among_invocations() {
         .collect();
     for of in &partners {
         let due = &env.schedule.due;
-        due.bring_forward(of, Task::Health, now).await.unwrap();
+        due.bring_forward(of, Schedule::Health, now).await.unwrap();
     }
     let health = env.health();
     // No function of that name is deployed in the emulator: partners that got no invocation stay due.
     let tick = env.schedule.tick_health(&health, now).await;
-    assert_eq!((tick.due, tick.asked, tick.done), (45, 0, 20));
-    let left = env.schedule.due.due(Task::Health, now, 100).await.unwrap();
+    assert_eq!((tick.due, tick.started, tick.completed), (45, 0, 20));
+    let left = env
+        .schedule
+        .due
+        .due(Schedule::Health, now, 100)
+        .await
+        .unwrap();
     assert_eq!(left.len(), 25);
     let asked = health
         .handle(only(&left[..20]), &minute(now))
         .await
         .unwrap();
-    assert_eq!((asked.due, asked.done), (20, 20));
+    assert_eq!((asked.due, asked.completed), (20, 20));
     let again = health
         .handle(only(&left[..20]), &minute(now))
         .await
         .unwrap();
-    assert_eq!((again.due, again.done), (20, 0), "due no more");
+    assert_eq!((again.due, again.completed), (20, 0), "due no more");
 }
 
 /// A `health` process whose calls all go through a proxy, with config and access tables of its own.
@@ -142,13 +153,17 @@ impl Behind {
     }
 
     /// Runs one tick in a new process. `None` if the process died at the stop.
-    async fn tick(&self, stop: Option<Stop>, at: Timestamp) -> Option<health::Summary> {
+    async fn tick(
+        &self,
+        stop: Option<Stop>,
+        at: Timestamp,
+    ) -> Option<RunSummary<health::HealthTotals>> {
         let name = self.proxy.count(stop);
         let aws = self
             .env
             .account
             .sdk_config_through(&self.proxy.origin, &name);
-        let app = health::App::build(&self.config, &aws).unwrap();
+        let app = health::driver(&self.config, &aws).unwrap();
         let invocation = minute(at);
         let tick = pin!(app.handle(json!({}), &invocation));
         tokio::select! {
@@ -182,7 +197,7 @@ async fn a_health_run_that_dies_anywhere_repeats_at_most_one_mail() {
             // Longer than any lease lasts.
             now = after(now, 1200);
             lane.due
-                .bring_forward(&partner(), Task::Health, now)
+                .bring_forward(&partner(), Schedule::Health, now)
                 .await
                 .unwrap();
             let mut has_died = lane.tick(stop, now).await.is_none();
@@ -214,7 +229,7 @@ async fn a_health_run_that_dies_anywhere_repeats_at_most_one_mail() {
             }
             let breaker = lane.table.breaker(&partner()).await.unwrap();
             assert_eq!(breaker.open, None, "{details}");
-            let due = lane.due.due(Task::Reconcile, now, 5).await.unwrap();
+            let due = lane.due.due(Schedule::Reconcile, now, 5).await.unwrap();
             assert_eq!(due, [partner()], "{details}: what waited is looked at");
             let health = lane.table.health(&partner()).await.unwrap().health;
             assert_eq!(health.connection, None, "{details}");

@@ -11,7 +11,7 @@ use domain::{AlertKey, ClaimId};
 use ingest::signature::{Headers, Key, Signed};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
-use tickets::Invocation;
+use tickets::BatchInvocation;
 
 macro_rules! samples {
     ($($name:literal),+) => {
@@ -80,12 +80,12 @@ async fn sample_gateway_payloads_are_signed_and_expired() {
     }
 }
 
-fn batch(text: &str) -> (SqsEvent, Invocation) {
+fn batch(text: &str) -> (SqsEvent, BatchInvocation) {
     let now = Timestamp::now();
     let ends = now + SignedDuration::from_secs(60);
     (
         serde_json::from_str(text).unwrap(),
-        Invocation::at("sample", now, ends),
+        BatchInvocation::at("sample", now, ends),
     )
 }
 

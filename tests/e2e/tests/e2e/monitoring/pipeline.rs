@@ -3,6 +3,7 @@
 use domain::EmailAddress;
 use domain::pipeline::{PipelineIssue, Schedule, issues};
 use jiff::{SignedDuration, Timestamp};
+use scheduled::Driver;
 use serde_json::{Value, json};
 use store::OperatorEvent;
 
@@ -11,18 +12,18 @@ use crate::monitoring::metrics::Counts;
 
 const OPERATOR: &str = "oncall@operator.example";
 
-fn health(env: &TestEnvironment, mail_from: &str) -> health::App {
+fn health(env: &TestEnvironment, mail_from: &str) -> Driver<health::HealthJob> {
     let config = health::Config {
         mail_from: mail_from.into(),
         operator_mail: Some(EmailAddress::parse(OPERATOR).unwrap()),
         stage: "test".into(),
         ..env.health_config()
     };
-    health::App::build(&config, &env.aws).unwrap()
+    health::driver(&config, &env.aws).unwrap()
 }
 
 /// One tick of health, just after one of reconcile.
-async fn tick(env: &TestEnvironment, app: &health::App, at: Timestamp) {
+async fn tick(env: &TestEnvironment, app: &Driver<health::HealthJob>, at: Timestamp) {
     let reconciled = env.config.ticked(Schedule::Reconcile, at);
     reconciled.await.unwrap();
     app.handle(json!({}), &minute(at)).await.unwrap();
@@ -94,7 +95,10 @@ async fn concurrent_ticks_notify_the_operator_once() {
     tick(&env, &failing, now).await;
     assert_eq!(notified(&env).await, [""; 0]);
     let state = env.config.pipeline().await.unwrap().state;
-    assert_eq!(state.mails_failed.map(|failed| failed.count), Some(1));
+    assert_eq!(
+        state.mails_failed.map(|failed| failed.count),
+        Some(1)
+    );
 
     let app = health(&env, MAIL_FROM);
     let ticks = (0..4).map(|_| tick(&env, &app, after(now, 60)));

@@ -1,10 +1,11 @@
 //! The operator's API: partners, links, sources and their secrets.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
+use domain::pipeline::Schedule;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::{Saved, Task};
+use store::Saved;
 use tokio::task::JoinSet;
 
 use crate::environment::{TENANT, TestEnvironment, after, event, partner, signed};
@@ -180,14 +181,14 @@ async fn a_disabled_partner_is_signed_out_and_its_alerts_block() {
     let due = env
         .schedule
         .due
-        .due(Task::Reconcile, Timestamp::now(), 10)
+        .due(Schedule::Reconcile, Timestamp::now(), 10)
         .await;
     assert_eq!(due.unwrap(), [partner()]);
     let summary = env
         .schedule
         .tick(&env.reconcile(), after(Timestamp::now(), 1))
         .await;
-    assert_eq!(summary.released, 1);
+    assert_eq!(summary.totals.released, 1);
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     browser.get("/setup").await.expect(401);

@@ -46,7 +46,7 @@ async fn alerts_blocked_by_a_board_continue_when_it_exists() {
     assert_eq!(reason(&env, "disk").await, gone);
     let before = env.connectwise.calls().await.len();
     env.schedule.make_due(now).await;
-    assert_eq!(env.schedule.tick(&reconcile, now).await.released, 0);
+    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);
     assert_eq!(
         env.connectwise.calls().await[before..],
         ["GET /service/boards"],
@@ -81,14 +81,14 @@ async fn reconcile_learns_of_silently_replaced_keys() {
 
     let now = Timestamp::now();
     env.schedule.make_due(now).await;
-    assert_eq!(env.schedule.tick(&reconcile, now).await.released, 1);
+    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 1);
     let stored = Some(stored_version(&env).await);
     assert_eq!(breaker(&env,).await.key_version, stored);
     env.worker.work().await;
     assert!(breaker(&env,).await.open.is_some(), "and nobody calls");
     env.schedule.make_due(after(now, 60)).await;
     let tick = env.schedule.tick(&reconcile, after(now, 60)).await;
-    assert_eq!(tick.released, 0);
+    assert_eq!(tick.totals.released, 0);
 }
 
 #[tokio::test]
@@ -98,7 +98,7 @@ async fn cached_old_keys_do_not_replace_the_newest_version() {
     let tick = async |second| {
         let now = after(Timestamp::now(), second);
         env.schedule.make_due(now).await;
-        assert_eq!(env.schedule.tick(&reconcile, now).await.done, 1);
+        assert_eq!(env.schedule.tick(&reconcile, now).await.completed, 1);
     };
     let old = stored_version(&env).await;
     env.config.keys_stored(&partner(), &old).await.unwrap();

@@ -52,9 +52,9 @@ pub(crate) async fn run_reconcile(env: &mut TestEnvironment, minutes: i64) -> us
     let at = from_now(minutes);
     env.schedule.make_due(at).await;
     let summary = env.schedule.tick(&env.reconcile(), at).await;
-    assert_eq!((summary.done, summary.failed), (1, 0), "{summary:?}");
+    assert_eq!((summary.completed, summary.failed), (1, 0), "{summary:?}");
     env.worker.work().await;
-    summary.commands
+    summary.totals.commands
 }
 
 /// Those of the alerts whose tickets are open in ConnectWise.
@@ -282,14 +282,14 @@ async fn a_snapshot_part_makes_its_partner_due() {
     assert_eq!(run_reconcile(&mut env, 0).await, 0);
     let is_due = async |env: &TestEnvironment, minutes| {
         let due = &env.schedule.due;
-        let task = store::Task::Reconcile;
+        let task = domain::pipeline::Schedule::Reconcile;
         due.due(task, from_now(minutes), 9).await.unwrap() == [partner()]
     };
     env.source.post(&snapshot("s1", 0, &["a0"])).await;
     env.worker.work().await;
     assert!(is_due(&env, 1).await);
     let summary = env.schedule.tick(&env.reconcile(), from_now(1)).await;
-    assert_eq!(summary.commands, 1, "{summary:?}");
+    assert_eq!(summary.totals.commands, 1, "{summary:?}");
     env.queue.expect_leftovers(1);
 }
 
@@ -309,7 +309,7 @@ async fn an_alert_without_heartbeats_is_closed() {
     assert_eq!(run_reconcile(&mut env, 1).await, 0);
     // The end of the alert's time-out makes the partner due, whatever its regular time is.
     let summary = env.schedule.tick(&env.reconcile(), from_now(3)).await;
-    assert_eq!(summary.commands, 1, "{summary:?}");
+    assert_eq!(summary.totals.commands, 1, "{summary:?}");
     env.worker.work().await;
     assert_eq!(open_alerts(&env, &["a0", "a1", "a2"]).await, ["a1", "a2"]);
     let notes = env.connectwise.notes(&ticket_of(&env, "a0").await).await;
@@ -356,7 +356,14 @@ async fn a_close_command_is_void_after_a_newer_event() {
     env.worker.work().await;
     let at = from_now(1);
     env.schedule.make_due(at).await;
-    assert_eq!(env.schedule.tick(&env.reconcile(), at).await.commands, 1);
+    assert_eq!(
+        env.schedule
+            .tick(&env.reconcile(), at)
+            .await
+            .totals
+            .commands,
+        1
+    );
     let (commands, receipts) = env.queue.receive().await;
     // The alert is repeated before the command arrives.
     env.queue.make_visible(&receipts).await;
@@ -381,7 +388,14 @@ async fn a_command_delivered_twice_is_executed_once() {
     env.worker.work().await;
     let at = from_now(1);
     env.schedule.make_due(at).await;
-    assert_eq!(env.schedule.tick(&env.reconcile(), at).await.commands, 1);
+    assert_eq!(
+        env.schedule
+            .tick(&env.reconcile(), at)
+            .await
+            .totals
+            .commands,
+        1
+    );
     let (commands, receipts) = env.queue.receive().await;
     let twice = [commands.clone(), commands];
     for commands in twice {
@@ -452,7 +466,7 @@ async fn closing_needs_no_ticket_list_from_connectwise() {
     let mut at = from_now(1);
     for pages in [0, 1, 2, 3] {
         at += SignedDuration::from_mins(16);
-        due.bring_forward(&partner(), store::Task::Reconcile, at)
+        due.bring_forward(&partner(), domain::pipeline::Schedule::Reconcile, at)
             .await
             .unwrap();
         // Two failures 15 minutes apart opened the breaker.
@@ -462,11 +476,15 @@ async fn closing_needs_no_ticket_list_from_connectwise() {
         let but_for = pages;
         proxy.refuse((pages < 3).then_some(Refused { what, but_for }));
         let before = lists(&proxy);
-        let app = reconcile::App::build(&reconcile, &env.aws).unwrap();
+        let app = reconcile::driver(&reconcile, &env.aws).unwrap();
         let summary = app.handle(json!({}), &minute(at)).await.unwrap();
         // Each run sends the command again until it is done. Differing tickets are not read, because the list
         // failed.
-        assert_eq!((summary.done, summary.commands), (1, 1), "{pages}");
+        assert_eq!(
+            (summary.completed, summary.totals.commands),
+            (1, 1),
+            "{pages}"
+        );
         assert_eq!(lists(&proxy) - before, pages);
     }
     env.worker.work().await;
@@ -483,7 +501,11 @@ async fn two_concurrent_runs_send_each_close_command_once() {
     env.schedule.make_due(at).await;
     let (one, other) = (env.reconcile(), env.reconcile());
     let (one, other) = tokio::join!(env.schedule.tick(&one, at), env.schedule.tick(&other, at));
-    assert_eq!(one.commands + other.commands, 2, "{one:?} {other:?}");
+    assert_eq!(
+        one.totals.commands + other.totals.commands,
+        2,
+        "{one:?} {other:?}"
+    );
     env.worker.work().await;
     assert_eq!(open_alerts(&env, &["a0", "a1", "a2"]).await, ["a0"]);
 }

@@ -255,7 +255,14 @@ async fn a_failed_look_up_leaves_the_ticket_until_the_next_run() {
     close_by_technician(&env, tickets[0]).await;
     let at = Timestamp::now() + SignedDuration::from_mins(2);
     env.schedule.make_due(at).await;
-    assert_eq!(env.schedule.tick(&env.reconcile(), at).await.commands, 1);
+    assert_eq!(
+        env.schedule
+            .tick(&env.reconcile(), at)
+            .await
+            .totals
+            .commands,
+        1
+    );
     env.connectwise
         .set_faults(json!({ "error_rate": 1.0 }))
         .await;
@@ -281,11 +288,25 @@ async fn a_run_continues_where_its_deadline_stopped_it() {
     let short = aws::invocation::Invocation::at("short", at, at + SignedDuration::from_secs(15));
     let app = env.reconcile();
     let summary = app.handle(json!({}), &short).await.unwrap();
-    assert_eq!((summary.done, summary.left, summary.commands), (1, 1, 0));
+    assert_eq!(
+        (
+            summary.completed,
+            summary.totals.left,
+            summary.totals.commands
+        ),
+        (1, 1, 0)
+    );
     // Due again in a minute, not in 15 minutes.
     let soon = at + SignedDuration::from_secs(61);
     let summary = app.handle(json!({}), &minute(soon)).await.unwrap();
-    assert_eq!((summary.done, summary.left, summary.commands), (1, 0, 2));
+    assert_eq!(
+        (
+            summary.completed,
+            summary.totals.left,
+            summary.totals.commands
+        ),
+        (1, 0, 2)
+    );
     env.worker.work().await;
     assert_eq!(closed_by(&env, "a0").await, Some(ClosedBy::Technician));
     assert_eq!(closed_by(&env, "a1").await, None);

@@ -9,7 +9,8 @@ use aws_types::SdkConfig;
 use domain::PartnerId;
 use jiff::Timestamp;
 use serde_json::Value;
-use store::Task;
+
+use domain::pipeline::Schedule;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -135,12 +136,12 @@ impl Way {
 async fn every_twenty_more_partners_get_an_invocation() {
     let env = TestEnvironment::new().await;
     let way = Way::open(&env, 202, None).await;
-    let reconcile = reconcile::App::build(&env.reconcile_config(), &way.aws(&env)).unwrap();
+    let reconcile = reconcile::driver(&env.reconcile_config(), &way.aws(&env)).unwrap();
     let now = Timestamp::now();
     let all = partners(45);
     env.schedule.make_all_due(&all, now).await;
     let tick = env.schedule.tick(&reconcile, now).await;
-    assert_eq!((tick.due, tick.asked, tick.done), (45, 2, 20));
+    assert_eq!((tick.due, tick.started, tick.completed), (45, 2, 20));
     let asked = way.asked.lock().unwrap().clone();
     let mut sizes = vec![];
     let mut named = HashSet::new();
@@ -160,7 +161,7 @@ async fn every_twenty_more_partners_get_an_invocation() {
             .handle(input.clone(), &minute(now))
             .await
             .unwrap()
-            .done;
+            .completed;
     }
     assert_eq!(done, 25);
     assert_eq!(env.schedule.tick(&reconcile, now).await.due, 0);
@@ -170,35 +171,35 @@ async fn every_twenty_more_partners_get_an_invocation() {
 async fn partners_without_an_invocation_stay_due() {
     let env = TestEnvironment::new().await;
     let way = Way::open(&env, 403, None).await;
-    let reconcile = reconcile::App::build(&env.reconcile_config(), &way.aws(&env)).unwrap();
+    let reconcile = reconcile::driver(&env.reconcile_config(), &way.aws(&env)).unwrap();
     let now = Timestamp::now();
     env.schedule.make_all_due(&partners(25), now).await;
     let first = env.schedule.tick(&reconcile, now).await;
-    assert_eq!((first.due, first.asked, first.done), (25, 0, 20));
+    assert_eq!((first.due, first.started, first.completed), (25, 0, 20));
     let second = env.schedule.tick(&reconcile, now).await;
-    assert_eq!((second.due, second.done), (5, 5));
+    assert_eq!((second.due, second.completed), (5, 5));
 }
 
 #[tokio::test]
 async fn a_slow_partner_delays_no_other() {
     let env = TestEnvironment::new().await;
     let way = Way::open(&env, 202, Some(["P#partner-1", "begins_with"])).await;
-    let reconcile = reconcile::App::build(&env.reconcile_config(), &way.aws(&env)).unwrap();
+    let reconcile = reconcile::driver(&env.reconcile_config(), &way.aws(&env)).unwrap();
     let now = Timestamp::now();
     let all = partners(3);
     env.schedule.make_all_due(&all, now).await;
     let short = aws::invocation::Invocation::at("short", now, after(now, 9));
     let run = reconcile.handle(only(&all), &short).await.unwrap();
-    assert_eq!((run.done, run.failed), (2, 1));
+    assert_eq!((run.completed, run.failed), (2, 1));
     // The run returned its lease, and the partner is due again a minute later.
     let due = &env.schedule.due;
-    let due = async |seconds| due.due(Task::Reconcile, after(now, seconds), 9).await;
+    let due = async |seconds| due.due(Schedule::Reconcile, after(now, seconds), 9).await;
     assert!(!due(50).await.unwrap().contains(&all[1]));
     assert!(due(70).await.unwrap().contains(&all[1]));
     let world_again = env.reconcile();
     let again = minute(after(now, 70));
     let again = world_again.handle(only(&all[1..2]), &again).await.unwrap();
-    assert_eq!(again.done, 1);
+    assert_eq!(again.completed, 1);
 }
 
 #[tokio::test]
@@ -216,14 +217,14 @@ async fn an_invalid_invocation_input_is_refused() {
 async fn a_partner_whose_run_died_runs_alone() {
     let env = TestEnvironment::new().await;
     let way = Way::open(&env, 202, None).await;
-    let reconcile = reconcile::App::build(&env.reconcile_config(), &way.aws(&env)).unwrap();
+    let reconcile = reconcile::driver(&env.reconcile_config(), &way.aws(&env)).unwrap();
     let now = Timestamp::now();
     let all = partners(3);
     env.schedule.make_all_due(&all, now).await;
     let table = &env.schedule.due;
     let lease = table.lease(
         &all[0],
-        store::Task::Reconcile,
+        domain::pipeline::Schedule::Reconcile,
         "dead",
         now,
         after(now, 300),
@@ -232,17 +233,17 @@ async fn a_partner_whose_run_died_runs_alone() {
 
     let later = after(now, 400);
     let tick = env.schedule.tick(&reconcile, later).await;
-    assert_eq!((tick.due, tick.asked, tick.done), (3, 1, 2));
+    assert_eq!((tick.due, tick.started, tick.completed), (3, 1, 2));
     let (_, input) = way.asked.lock().unwrap().pop().unwrap();
     assert_eq!(input, serde_json::json!({ "partners": [all[0]] }));
     // The partner stays due until its own invocation runs it.
     let second = minute(after(later, 1));
     let apart = reconcile.handle(input.clone(), &second).await.unwrap();
-    assert_eq!((apart.done, apart.asked), (1, 0));
+    assert_eq!((apart.completed, apart.started), (1, 0));
     let again = reconcile.handle(input, &second).await.unwrap();
-    assert_eq!(again.done, 0);
+    assert_eq!(again.completed, 0);
     // After a finished run the partner runs with the others again.
     env.schedule.make_all_due(&all, after(now, 500)).await;
     let tick = env.schedule.tick(&reconcile, after(now, 500)).await;
-    assert_eq!((tick.asked, tick.done), (0, 3));
+    assert_eq!((tick.started, tick.completed), (0, 3));
 }

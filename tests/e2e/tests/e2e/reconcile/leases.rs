@@ -3,10 +3,11 @@
 
 use crate::environment::{TENANT, TestEnvironment, after, minute, only, partner};
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use jiff::Timestamp;
-use store::{Due, Progress, Task};
+use store::{Due, Progress};
 
-const TASK: Task = Task::Reconcile;
+const TASK: Schedule = Schedule::Reconcile;
 
 async fn due(due: &Due, at: Timestamp) -> Vec<PartnerId> {
     due.due(TASK, at, 100).await.unwrap()
@@ -27,7 +28,7 @@ async fn two_concurrent_runs_release_each_alert_once() {
         apps[2].handle(named, &third),
     );
     let runs = [first.unwrap(), second.unwrap(), third.unwrap()];
-    assert_eq!(runs.iter().map(|run| run.done).sum::<usize>(), 1);
+    assert_eq!(runs.iter().map(|run| run.completed).sum::<usize>(), 1);
     assert!(runs.iter().all(|run| run.failed == 0), "{runs:?}");
     assert_eq!(env.queue.take_reconsidered().await.len(), 50);
 }
@@ -47,9 +48,9 @@ async fn a_partner_is_run_again_when_a_dead_runs_lease_ends() {
     // Brought forward, the partner is due, but the dead run still has its lease.
     env.schedule.make_due(after(now, 60)).await;
     let early = env.schedule.tick(&reconcile, after(now, 120)).await;
-    assert_eq!((early.due, early.done), (1, 0));
+    assert_eq!((early.due, early.completed), (1, 0));
     let taken_over = env.schedule.tick(&reconcile, after(now, 306)).await;
-    assert_eq!((taken_over.done, taken_over.released), (1, 1));
+    assert_eq!((taken_over.completed, taken_over.totals.released), (1, 1));
     // If the run was only paused, it can do no harm any more.
     let progress = Progress {
         paced: 300,
@@ -121,13 +122,16 @@ async fn the_longest_due_partners_come_first() {
         .await
         .unwrap();
     table
-        .bring_forward(&partner(3), Task::Health, now)
+        .bring_forward(&partner(3), Schedule::Health, now)
         .await
         .unwrap();
     let first = table.due(TASK, now, 5).await.unwrap();
     assert_eq!(first, [11, 10, 9, 8, 7].map(partner));
     assert_eq!(due(table, now).await.len(), 12);
-    assert_eq!(table.due(Task::Health, now, 5).await.unwrap(), [partner(3)]);
+    assert_eq!(
+        table.due(Schedule::Health, now, 5).await.unwrap(),
+        [partner(3)]
+    );
 }
 
 #[tokio::test]
@@ -145,10 +149,22 @@ async fn a_partner_whose_runs_die_is_notified_to_the_operator() {
         assert_eq!(lease.unwrap().unwrap().died, died);
     }
     assert_eq!(state().await, None);
-    assert_eq!(env.schedule.tick(&reconcile, after(now, 800)).await.done, 1);
+    assert_eq!(
+        env.schedule
+            .tick(&reconcile, after(now, 800))
+            .await
+            .completed,
+        1
+    );
     assert_eq!(state().await.map(|event| event.count), Some(1));
     // A finished run does not count as dead.
     env.schedule.make_due(after(now, 900)).await;
-    assert_eq!(env.schedule.tick(&reconcile, after(now, 900)).await.done, 1);
+    assert_eq!(
+        env.schedule
+            .tick(&reconcile, after(now, 900))
+            .await
+            .completed,
+        1
+    );
     assert_eq!(state().await.map(|event| event.count), Some(1));
 }

@@ -23,7 +23,7 @@ async fn reconciled(env: &mut TestEnvironment, minutes: i64) {
     env.schedule.make_due(at).await;
     let reconcile = env.reconcile();
     let summary = env.schedule.tick(&reconcile, at).await;
-    assert_eq!((summary.done, summary.failed), (1, 0), "{summary:?}");
+    assert_eq!((summary.completed, summary.failed), (1, 0), "{summary:?}");
     let again: Vec<_> = env
         .queue
         .take_reconsidered()

@@ -32,7 +32,7 @@ async fn mapping_a_tenant_releases_its_alerts() {
     let now = Timestamp::now();
     env.schedule.make_due(now).await;
     let unmapped = env.schedule.tick(&reconcile, now).await;
-    assert_eq!((unmapped.done, unmapped.released), (1, 0));
+    assert_eq!((unmapped.completed, unmapped.totals.released), (1, 0));
     env.config
         .put_mapping(&partner(), &tenant("nobody"), &mapped(true))
         .await
@@ -40,7 +40,11 @@ async fn mapping_a_tenant_releases_its_alerts() {
     // Set-up also makes the partner due.
     env.schedule.make_due(after(now, 1)).await;
     assert_eq!(
-        env.schedule.tick(&reconcile, after(now, 1)).await.released,
+        env.schedule
+            .tick(&reconcile, after(now, 1))
+            .await
+            .totals
+            .released,
         1
     );
     env.worker.work().await;
@@ -49,7 +53,11 @@ async fn mapping_a_tenant_releases_its_alerts() {
     assert!(record.open().is_some() && record.blocked.is_none());
     env.schedule.make_due(after(now, 2)).await;
     assert_eq!(
-        env.schedule.tick(&reconcile, after(now, 2)).await.released,
+        env.schedule
+            .tick(&reconcile, after(now, 2))
+            .await
+            .totals
+            .released,
         0,
         "once is enough"
     );
@@ -139,21 +147,24 @@ async fn three_hundred_alerts_are_released_a_minute() {
     env.write_blocked(TENANT, 700, now).await;
     env.schedule.make_due(now).await;
     let first = env.schedule.tick(&reconcile, now).await;
-    assert_eq!((first.released, first.left), (300, 1));
+    assert_eq!((first.totals.released, first.totals.left), (300, 1));
     let mut seen: HashSet<_> = env.queue.take_reconsidered().await.into_iter().collect();
     assert_eq!(seen.len(), 300);
     // A run that is brought forward within the minute shares the minute's limit.
     env.schedule.make_due(after(now, 30)).await;
     let same = env.schedule.tick(&reconcile, after(now, 30)).await;
-    assert_eq!((same.done, same.released, same.left), (1, 0, 1));
+    assert_eq!(
+        (same.completed, same.totals.released, same.totals.left),
+        (1, 0, 1)
+    );
     assert_eq!(env.schedule.tick(&reconcile, after(now, 59)).await.due, 0);
     // The partner is due again after a minute. The first alerts were not worked off: they come last.
     let second = env.schedule.tick(&reconcile, after(now, 61)).await;
-    assert_eq!((second.released, second.left), (300, 1));
+    assert_eq!((second.totals.released, second.totals.left), (300, 1));
     seen.extend(env.queue.take_reconsidered().await);
     assert_eq!(seen.len(), 600);
     let third = env.schedule.tick(&reconcile, after(now, 122)).await;
-    assert_eq!((third.released, third.left), (300, 1));
+    assert_eq!((third.totals.released, third.totals.left), (300, 1));
     seen.extend(env.queue.take_reconsidered().await);
     assert_eq!(seen.len(), 700, "each has had its turn");
     // Once they are worked off, a run completes, and the next one comes at its regular time.
@@ -162,12 +173,15 @@ async fn three_hundred_alerts_are_released_a_minute() {
         env.alerts.write(&record.at_rest(None)).await.unwrap();
     }
     let last = env.schedule.tick(&reconcile, after(now, 183)).await;
-    assert_eq!((last.done, last.released, last.left), (1, 0, 0));
+    assert_eq!(
+        (last.completed, last.totals.released, last.totals.left),
+        (1, 0, 0)
+    );
     assert_eq!(
         env.schedule
             .tick(&reconcile, after(now, 183 + 15 * 60))
             .await
-            .done,
+            .completed,
         1
     );
 }
@@ -235,7 +249,7 @@ async fn a_new_site_gets_no_ticket_before_its_mapping() {
     let mut released = async |env: &mut TestEnvironment| {
         now = after(now, 60);
         env.schedule.make_due(now).await;
-        let released = env.schedule.tick(&reconcile, now).await.released;
+        let released = env.schedule.tick(&reconcile, now).await.totals.released;
         env.worker.work().await;
         let blocked = env.record("a1").await.unwrap().blocked;
         (released, blocked.map(|blocked| blocked.reason))
@@ -272,14 +286,18 @@ async fn alerts_of_a_disabled_partner_wait_until_it_is_enabled() {
     env.worker.work().await;
     let now = Timestamp::now();
     env.schedule.make_due(now).await;
-    assert_eq!(env.schedule.tick(&reconcile, now).await.released, 0);
+    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);
     let blocked = env.record("a1").await.unwrap().blocked.unwrap();
     assert_eq!(blocked.reason, Blocked::NotSetUp);
     env.connectwise.assert_untouched().await;
     switch(&env, false).await;
     env.schedule.make_due(after(now, 60)).await;
     assert_eq!(
-        env.schedule.tick(&reconcile, after(now, 60)).await.released,
+        env.schedule
+            .tick(&reconcile, after(now, 60))
+            .await
+            .totals
+            .released,
         1
     );
     env.worker.work().await;

@@ -11,7 +11,8 @@ use domain::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::Task;
+
+use domain::pipeline::Schedule;
 
 use crate::environment::{
     DISABLED, TENANT, TestEnvironment, after, event, key, partner, reconsider, tenant,
@@ -49,7 +50,9 @@ async fn rebuild(env: &TestEnvironment, now: Timestamp) {
     let rebuilt = env.alerts.rebuild_memory(&partner(), epoch, now).await;
     assert!(rebuilt.unwrap());
     let due = &env.schedule.due;
-    let due = due.bring_forward(&partner(), Task::Reconcile, now).await;
+    let due = due
+        .bring_forward(&partner(), Schedule::Reconcile, now)
+        .await;
     due.unwrap();
 }
 
@@ -60,7 +63,7 @@ async fn reconcile_until_done(env: &mut TestEnvironment, minutes: i64) {
         let at = Timestamp::now() + SignedDuration::from_mins(minutes);
         env.schedule.make_due(at).await;
         let summary = env.schedule.tick(&reconcile, at).await;
-        assert_eq!((summary.done, summary.failed), (1, 0), "{summary:?}");
+        assert_eq!((summary.completed, summary.failed), (1, 0), "{summary:?}");
         let mut asked = vec![];
         loop {
             let (event, messages) = env.queue.receive().await;
@@ -70,7 +73,7 @@ async fn reconcile_until_done(env: &mut TestEnvironment, minutes: i64) {
             delete_messages(env, &messages).await;
             asked.extend(event.records);
         }
-        if asked.is_empty() && summary.left == 0 {
+        if asked.is_empty() && summary.totals.left == 0 {
             return;
         }
         env.worker.handle_until_done(asked, minutes, 1).await;

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use connectwise_sim::Seed;
 use domain::EmailAddress;
 use jiff::{SignedDuration, Timestamp};
+use scheduled::Driver;
 use serde_json::{Value, json};
 
 use crate::environment::{MAIL_FROM, PARTNER, SOURCE, TestEnvironment, event, minute, signed};
@@ -291,14 +292,14 @@ async fn post(
     answer.status_code
 }
 
-fn health(env: &TestEnvironment, mail_from: &str, operator: &str) -> health::App {
+fn health(env: &TestEnvironment, mail_from: &str, operator: &str) -> Driver<health::HealthJob> {
     let config = health::Config {
         mail_from: mail_from.into(),
         operator_mail: Some(EmailAddress::parse(operator).unwrap()),
         stage: "test".into(),
         ..env.health_config()
     };
-    health::App::build(&config, &env.aws).unwrap()
+    health::driver(&config, &env.aws).unwrap()
 }
 
 /// The webhook endpoint: accepted, wrongly signed and malformed events, and a poison message.
@@ -357,7 +358,7 @@ async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>,
             env.schedule.tick(&reconcile, at).await;
             let due = &env.schedule.due;
             let partner = crate::environment::partner();
-            due.bring_forward(&partner, store::Task::Health, at)
+            due.bring_forward(&partner, domain::pipeline::Schedule::Health, at)
                 .await
                 .unwrap();
             app.handle(json!({}), &minute(at)).await.unwrap();

@@ -2,11 +2,12 @@
 
 use domain::PartnerId;
 use domain::key::ItemKey;
+use domain::pipeline::Schedule;
 use domain::plan::{AlertSet, Hold};
 use domain::settings::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::{AuditEntry, HeldClosings, Task};
+use store::{AuditEntry, HeldClosings};
 
 use crate::environment::{TENANT, TestEnvironment, after, partner, tenant};
 use crate::setup::client::Browser;
@@ -50,7 +51,7 @@ async fn is_due(env: &TestEnvironment, now: Timestamp) -> bool {
     let due = env
         .schedule
         .due
-        .due(Task::Reconcile, now, 10)
+        .due(Schedule::Reconcile, now, 10)
         .await
         .unwrap();
     due.contains(&partner())

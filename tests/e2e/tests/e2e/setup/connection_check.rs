@@ -2,10 +2,11 @@
 
 use crate::environment::{TestEnvironment, partner};
 use domain::PartnerId;
+use domain::pipeline::Schedule;
 use domain::rights;
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use store::{Due, Task};
+use store::Due;
 
 fn row<'a>(view: &'a Value, right: &str) -> &'a Value {
     let rows = view["rights"].as_array().unwrap();
@@ -106,7 +107,7 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
     assert_eq!(rights_missing().await.len(), 3, "nothing is forgotten");
     let due = Due::new(&env.aws, "config".into());
     let is_due = async || {
-        let due = due.due(Task::Reconcile, Timestamp::now(), 10).await;
+        let due = due.due(Schedule::Reconcile, Timestamp::now(), 10).await;
         due.unwrap().contains(&partner())
     };
     assert!(!is_due().await);

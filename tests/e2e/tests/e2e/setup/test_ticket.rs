@@ -120,8 +120,8 @@ async fn a_blocked_test_is_released_alone() {
     let health = env.health();
     env.schedule.make_health_due(now).await;
     env.schedule.make_due(now).await;
-    assert_eq!(env.schedule.tick_health(&health, now).await.done, 1);
-    assert_eq!(env.schedule.tick(&reconcile, now).await.released, 0);
+    assert_eq!(env.schedule.tick_health(&health, now).await.completed, 1);
+    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);
     assert_eq!(
         env.connectwise.calls().await.len(),
         calls,
@@ -140,7 +140,7 @@ async fn a_blocked_test_is_released_alone() {
     env.schedule.make_health_due(after(now, 60)).await;
     env.schedule.tick_health(&health, after(now, 60)).await;
     let tick = env.schedule.tick(&reconcile, after(now, 90)).await;
-    assert_eq!(tick.released, 1);
+    assert_eq!(tick.totals.released, 1);
     env.worker.work().await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
     assert_eq!(blocked_reason(&env, &test_key(asked_at)).await, None);

@@ -22,7 +22,7 @@ async fn a_refused_aws_call_is_retried_and_done_once() {
         let worker = proxy.count(None);
         let config = env.config_through(&worker, &proxy).await;
         let aws = env.account.sdk_config_through(&proxy.origin, &worker);
-        env.worker.app = tickets::App::build(&config, &aws).unwrap();
+        env.worker.app = tickets::TicketsHandler::build(&config, &aws).unwrap();
         let raised = env
             .post_and_take(&[event("alert.raised", "e1", "a1", 0)])
             .await;

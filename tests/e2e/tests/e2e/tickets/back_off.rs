@@ -4,6 +4,7 @@ use crate::environment::{TestEnvironment, event, reconsider};
 use aws_lambda_events::sqs::SqsMessage;
 use domain::Blocked;
 use jiff::{SignedDuration, Timestamp};
+use scheduled::Driver;
 use serde_json::{Value, json};
 
 fn raises(count: usize) -> Vec<Value> {
@@ -35,7 +36,7 @@ async fn all_are(env: &TestEnvironment, count: usize, reason: &Blocked) {
 /// One tick of reconcile. Returns messages for the alerts that it releases.
 async fn released(
     env: &TestEnvironment,
-    reconcile: &reconcile::App,
+    reconcile: &Driver<reconcile::ReconcileJob>,
     minutes: i64,
 ) -> Vec<SqsMessage> {
     env.schedule.tick(reconcile, minute(minutes)).await;

@@ -28,7 +28,7 @@ use domain::ticket_index::TicketIndexState;
 use domain::{EventId, Kind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use tickets::{App, Config, Invocation};
+use tickets::{BatchInvocation, Config, TicketsHandler};
 use tokio::task::JoinSet;
 
 use crate::environment::{TENANT, TestEnvironment, key};
@@ -255,10 +255,10 @@ struct Waiting {
 
 /// A worker with its batch, ready to run.
 struct Worker {
-    app: App,
+    app: TicketsHandler,
     batch: SqsEvent,
     numbers: Vec<usize>,
-    invocation: Invocation,
+    invocation: BatchInvocation,
     begins: Timestamp,
 }
 
@@ -373,10 +373,10 @@ impl<'a> Scene<'a> {
         }
         let name = format!("{}-{}", self.alert, self.runs);
         Worker {
-            app: App::build(config, &aws).unwrap(),
+            app: TicketsHandler::build(config, &aws).unwrap(),
             batch,
             numbers,
-            invocation: Invocation::at(&name, self.now, self.now + FUNCTION),
+            invocation: BatchInvocation::at(&name, self.now, self.now + FUNCTION),
             begins: self.now,
         }
     }

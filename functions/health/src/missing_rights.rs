@@ -1,46 +1,53 @@
-//! Whether the rights that calls were refused for want of are there by now. A right is found missing by the call that is refused, here it
-//! is found there again.
+//! Rights that calls were refused for, until the API member has them again.
 
 use std::collections::BTreeSet;
 
 use connectwise::MySecurity;
 use domain::rights::{RightStatus, status};
 use jiff::{SignedDuration, Timestamp};
-use store::{Leased, Progress};
+use store::{ConfigTable, Due, Leased, Progress};
 
-use crate::App;
-use crate::partner::{Case, HealthError};
-use crate::probe::Probed;
+use crate::job::HealthError;
+use crate::partner_run::ConnectionCase;
+use crate::prober::ProbeResult;
 
-/// Where the API member may not see its own rights, they are taken for there again so often, and the next call shows.
-const TRIED_EVERY: SignedDuration = SignedDuration::from_mins(15);
+/// If the API member may not list its own rights, a missing right is tried again after this time: the
+/// next call shows whether it is still missing.
+const RETRY_AFTER: SignedDuration = SignedDuration::from_mins(15);
 
-impl App {
-    /// Forgets those of the missing rights that are there by now, and tells whether there were any. If the process dies right after, what
-    /// waited for one is looked at when the partner's own time comes.
-    pub(crate) async fn update_missing_rights(
+/// Updates a partner's missing rights.
+pub(crate) struct MissingRights<'a> {
+    pub(crate) table: &'a ConfigTable,
+    pub(crate) due: &'a Due,
+}
+
+impl MissingRights<'_> {
+    /// Removes the rights that the API member has by now. Returns whether there were any. If the
+    /// process dies right after, alerts that were blocked for one go on at the partner's own time.
+    pub(crate) async fn update(
         &self,
-        case: &Case<'_>,
+        case: &ConnectionCase<'_>,
         leased: &Leased,
-        probed: &Probed,
+        result: &ProbeResult,
     ) -> Result<bool, HealthError> {
         let (breaker, now) = (case.breaker, case.invocation.now());
         if breaker.missing_rights.is_empty() {
             return Ok(false);
         }
-        let listed = probed.rights.as_deref();
+        let listed = result.rights.as_deref();
         let missing = listed.and_then(|listed| still_missing(&breaker.missing_rights, listed));
         let missing = match missing {
             Some(missing) => missing,
-            None if tried_lately(&leased.progress, now) => return Ok(false),
+            None if was_tried_recently(&leased.progress, now) => return Ok(false),
             None => {
                 let progress = Progress {
                     rights_tried_at: Some(now),
                     ..leased.progress.clone()
                 };
-                // Before they are tried: never more often, even if the process dies in between.
-                if !self.runs.due.keep(leased, &progress).await? {
-                    return Err(HealthError::Lost);
+                // Written before they are tried: if the process dies in between, they are not tried
+                // more often.
+                if !self.due.keep(leased, &progress).await? {
+                    return Err(HealthError::Conflict);
                 }
                 BTreeSet::new()
             }
@@ -48,21 +55,21 @@ impl App {
         if missing == breaker.missing_rights {
             return Ok(false);
         }
-        let table = &self.connections.table;
-        let seen = table.rights_seen(case.partner, breaker, &missing).await?;
-        if seen {
+        let seen = self.table.rights_seen(case.partner, breaker, &missing);
+        let is_written = seen.await?;
+        if is_written {
             tracing::info!(missing = ?missing, before = ?breaker.missing_rights, "missing rights changed");
         }
-        Ok(seen)
+        Ok(is_written)
     }
 }
 
-fn tried_lately(progress: &Progress, now: Timestamp) -> bool {
+fn was_tried_recently(progress: &Progress, now: Timestamp) -> bool {
     let tried = progress.rights_tried_at;
-    tried.is_some_and(|at| now.duration_since(at) < TRIED_EVERY)
+    tried.is_some_and(|at| now.duration_since(at) < RETRY_AFTER)
 }
 
-/// Those of the rights that the API member has not; none where the list does not name one of them.
+/// The rights that the API member still lacks, or `None` if the list does not name one of them.
 fn still_missing(missing: &BTreeSet<String>, listed: &[MySecurity]) -> Option<BTreeSet<String>> {
     let listed: Vec<_> = listed.iter().map(MySecurity::listed).collect();
     let mut still = BTreeSet::new();
@@ -88,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn a_right_is_there_when_it_reaches_all_and_unknown_when_it_is_not_listed() {
+    fn a_right_is_granted_at_level_all_and_unknown_if_not_listed() {
         let rights = |rights: &[&str]| rights.iter().map(|right| (*right).to_owned()).collect();
         let missing: BTreeSet<String> = rights(&["service_tickets.add", "service_tickets.inquire"]);
         for (add, still) in [

@@ -1,0 +1,120 @@
+//! The scheduled job.
+
+use std::ops::AddAssign;
+
+use aws::invocation::Invocation;
+use aws::mail::Mailer;
+use aws_types::SdkConfig;
+use connections::{BuildError, Connections};
+use domain::pipeline::Schedule;
+use jiff::{SignedDuration, Timestamp};
+use scheduled::{Period, ScheduledJob};
+use serde::Serialize;
+use store::{Alerts, Due, Leased};
+
+use crate::Config;
+use crate::monitoring::Monitor;
+use crate::notifier::Notifier;
+use crate::partner_run::{NextRun, PartnerRun};
+
+/// The delay until the next tick. The schedule's ticks are a minute apart, and a run takes some
+/// time: a minute later would be the tick after the next.
+const UNTIL_NEXT_TICK: SignedDuration = SignedDuration::from_secs(50);
+
+/// Probes the connection of a partner, and notifies a person.
+#[derive(Debug)]
+pub struct HealthJob {
+    alerts: Alerts,
+    connections: Connections,
+    due: Due,
+    mailer: Mailer,
+    page_origin: String,
+    monitor: Monitor,
+    /// How often a healthy connection is probed.
+    period: Period,
+    retry_after: SignedDuration,
+}
+
+/// What runs did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub struct HealthTotals {
+    /// Mails that SES accepted.
+    pub mails: usize,
+    /// Mails that SES did not accept. A later tick sends them.
+    pub mails_failed: usize,
+}
+
+/// Why a run failed.
+#[derive(Debug, thiserror::Error)]
+pub enum HealthError {
+    #[error(transparent)]
+    Store(#[from] store::Error),
+    #[error("another run wrote the partner's health first")]
+    Conflict,
+}
+
+impl HealthJob {
+    pub(crate) fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        Ok(Self {
+            alerts: Alerts::new(aws, config.alerts_table.clone()),
+            connections: Connections::build(&config.connections, aws)?,
+            due: Due::new(aws, config.connections.config_table.clone()),
+            mailer: Mailer::new(aws, config.mail_from.clone()),
+            page_origin: config.page_origin.clone(),
+            monitor: Monitor::new(config, aws),
+            period: Period::new(config.period).shifted_by_half(),
+            retry_after: UNTIL_NEXT_TICK.min(config.period),
+        })
+    }
+}
+
+impl ScheduledJob for HealthJob {
+    const SCHEDULE: Schedule = Schedule::Health;
+    type Totals = HealthTotals;
+    type Error = HealthError;
+
+    fn retry_after(&self) -> SignedDuration {
+        self.retry_after
+    }
+
+    async fn on_tick(&self, invocation: &Invocation) {
+        self.monitor.watch(invocation.now()).await;
+    }
+
+    async fn run(
+        &self,
+        leased: &Leased,
+        invocation: &Invocation,
+    ) -> Result<(HealthTotals, Timestamp), HealthError> {
+        let run = PartnerRun {
+            leased,
+            invocation,
+            connections: &self.connections,
+            due: &self.due,
+            notifier: Notifier {
+                alerts: &self.alerts,
+                connections: &self.connections,
+                mailer: &self.mailer,
+                page_origin: &self.page_origin,
+            },
+        };
+        let now = invocation.now();
+        let (totals, next) = run.run().await?;
+        let next_tick = now
+            .saturating_add(self.retry_after)
+            .unwrap_or(Timestamp::MAX);
+        let next = match next {
+            NextRun::OwnTime => self.period.next(&leased.partner, now),
+            NextRun::NextTick => next_tick,
+            NextRun::After(time) => time.max(next_tick),
+        };
+        Ok((totals, next))
+    }
+}
+
+impl AddAssign for HealthTotals {
+    fn add_assign(&mut self, other: Self) {
+        self.mails += other.mails;
+        self.mails_failed += other.mails_failed;
+    }
+}

@@ -1,0 +1,194 @@
+//! Notifies the emergency contact by mail.
+//!
+//! A notification counts as sent once SES has accepted the mail. If the process dies in between, it
+//! is sent once more. A mail that SES does not accept is sent by a later tick.
+
+use std::collections::{BTreeMap, HashMap};
+
+use aws::mail::{Mail, Mailer};
+use connections::Connections;
+use domain::health::{Health, Incident, Notification};
+use domain::refusals::Refusals;
+use domain::settings::Mapping;
+use domain::{EmailAddress, PartnerId, TenantId};
+use jiff::Timestamp;
+use store::{Alerts, KeptHealth, OperatorEvent};
+
+use crate::blocked_counts::{BlockedCount, BlockedCounts};
+use crate::job::{HealthError, HealthTotals};
+use crate::mails::{self, MailContext};
+
+/// Notifies emergency contacts.
+pub(crate) struct Notifier<'a> {
+    pub(crate) alerts: &'a Alerts,
+    pub(crate) connections: &'a Connections,
+    pub(crate) mailer: &'a Mailer,
+    pub(crate) page_origin: &'a str,
+}
+
+/// What all mails of a run have in common.
+pub(crate) struct NotificationContext<'a> {
+    pub(crate) partner: &'a PartnerId,
+    pub(crate) names: &'a TenantNames,
+    pub(crate) refusals: &'a Refusals,
+    pub(crate) now: Timestamp,
+}
+
+/// The tenants' names, as far as they are known.
+pub(crate) type TenantNames = BTreeMap<TenantId, String>;
+
+/// The names of tenants, or else of their companies.
+pub(crate) fn tenant_names(mappings: &HashMap<TenantId, Mapping>) -> TenantNames {
+    let name = |(tenant, mapping): (&TenantId, &Mapping)| {
+        let name = mapping.name.as_ref().or(mapping.company_name.as_ref())?;
+        Some((tenant.clone(), name.clone()))
+    };
+    mappings.iter().filter_map(name).collect()
+}
+
+impl Notifier<'_> {
+    /// Sends the notifications that are due, and records each that SES accepted. Returns the
+    /// partner's health after that.
+    pub(crate) async fn notify(
+        &self,
+        context: &NotificationContext<'_>,
+        mut kept: KeptHealth,
+        blocked: Option<BlockedCounts>,
+    ) -> Result<(Health, HealthTotals), HealthError> {
+        let mut totals = HealthTotals::default();
+        let notifications = kept.health.notifications(context.now);
+        if notifications.is_empty() {
+            return Ok((kept.health, totals));
+        }
+        let Some(to) = self.contact(context.partner).await? else {
+            tracing::warn!(
+                notifications = notifications.len(),
+                "no notification sent: partner has no emergency contact"
+            );
+            return Ok((kept.health, totals));
+        };
+        let blocked = match blocked {
+            Some(blocked) => blocked,
+            None => {
+                self.count_blocked(context.partner, context.refusals)
+                    .await?
+            }
+        };
+        let partner = self.name_of(context.partner).await;
+        for notification in notifications {
+            let scope = notification.scope();
+            let Some(incident) = kept.health.scope(scope) else {
+                continue;
+            };
+            let mail_context = MailContext {
+                to: to.clone(),
+                partner: &partner,
+                tenants: context.names,
+                origin: self.page_origin,
+            };
+            let mail = mail(mail_context, &notification, incident, blocked.of(scope));
+            if !self.send(&mail, context.now).await {
+                totals.mails_failed += 1;
+                continue;
+            }
+            totals.mails += 1;
+            tracing::warn!(scope = ?scope, notification = notification.name(), "notified the emergency contact");
+            let notified = kept.health.clone().notified(&notification, context.now);
+            let table = &self.connections.table;
+            let written = table.put_health(context.partner, &kept, notified).await?;
+            kept = written.ok_or(HealthError::Conflict)?;
+        }
+        Ok((kept.health, totals))
+    }
+
+    /// Notifies of held closings in one mail, unless they were notified of before.
+    pub(crate) async fn notify_of_holds(
+        &self,
+        context: &NotificationContext<'_>,
+    ) -> Result<HealthTotals, HealthError> {
+        let (table, partner) = (&self.connections.table, context.partner);
+        let mut held = table.held_closings(partner).await?;
+        held.retain(|_, held| held.notified_at.is_none() && held.approved.is_none());
+        let mut totals = HealthTotals::default();
+        if held.is_empty() {
+            return Ok(totals);
+        }
+        let Some(to) = self.contact(partner).await? else {
+            tracing::warn!(
+                held = held.len(),
+                "no notification sent: partner has no emergency contact"
+            );
+            return Ok(totals);
+        };
+        let mail_context = MailContext {
+            to,
+            partner: &self.name_of(partner).await,
+            tenants: context.names,
+            origin: self.page_origin,
+        };
+        let mail = mails::held(mail_context, &held);
+        if !self.send(&mail, context.now).await {
+            totals.mails_failed += 1;
+            return Ok(totals);
+        }
+        totals.mails += 1;
+        tracing::warn!(
+            held = held.len(),
+            "notified the emergency contact of held closings"
+        );
+        for (tenant, held) in &held {
+            table
+                .hold_notified(partner, tenant, held.since, context.now)
+                .await?;
+        }
+        Ok(totals)
+    }
+
+    pub(crate) async fn count_blocked(
+        &self,
+        partner: &PartnerId,
+        refusals: &Refusals,
+    ) -> Result<BlockedCounts, store::Error> {
+        BlockedCounts::read(self.alerts, partner, refusals).await
+    }
+
+    async fn send(&self, mail: &Mail, now: Timestamp) -> bool {
+        let sent = self.mailer.send(mail).await;
+        if let Err(err) = &sent {
+            tracing::error!(error = %err, "failed to send a mail; the next run retries it");
+            self.connections
+                .report_event(OperatorEvent::MailFailed, now)
+                .await;
+        }
+        sent.is_ok()
+    }
+
+    async fn contact(&self, partner: &PartnerId) -> Result<Option<EmailAddress>, store::Error> {
+        let contact = self.connections.access.contact_to_change(partner).await?;
+        Ok(contact.value.address)
+    }
+
+    /// The partner's name, or its id if the name cannot be read: the mail is sent anyway.
+    async fn name_of(&self, partner: &PartnerId) -> String {
+        let read = self.connections.access.partner(partner).await.ok();
+        let name = read.and_then(|read| read.value).map(|partner| partner.name);
+        name.unwrap_or_else(|| partner.to_string())
+    }
+}
+
+fn mail(
+    context: MailContext<'_>,
+    notification: &Notification,
+    incident: &Incident,
+    blocked: &BlockedCount,
+) -> Mail {
+    match notification {
+        Notification::Broken(scope) => mails::broken(context, *scope, incident, blocked),
+        Notification::More(scope, new) => mails::more(context, *scope, incident, new, blocked),
+        Notification::Reminder(scope) => mails::reminder(context, *scope, incident, blocked),
+        Notification::Works(scope) => {
+            let late = incident.waited.saturating_sub(blocked.sum());
+            mails::works(context, *scope, incident, late, blocked)
+        }
+    }
+}

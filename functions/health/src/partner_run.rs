@@ -1,0 +1,216 @@
+//! One partner's run: probe the connection, record its health, close the breaker, notify a person.
+
+use aws::invocation::Invocation;
+use aws::metrics::{Metric, count};
+use connections::{Connections, Site, View};
+use domain::breaker::Breaker;
+use domain::health::{Area, Health, IncidentScope, Needed, ProbeAnswer, transition};
+use domain::refusals::Refusals;
+use domain::{PartnerId, SourceId};
+use jiff::Timestamp;
+use store::{Due, KeptHealth, Leased};
+
+use crate::blocked_counts::BlockedCounts;
+use crate::job::{HealthError, HealthTotals};
+use crate::missing_rights::MissingRights;
+use crate::notifier::{NotificationContext, Notifier, tenant_names};
+use crate::probe_plan::mapped_companies;
+use crate::prober::{ProbeResult, Prober};
+
+/// The run of one partner, under its lease.
+pub(crate) struct PartnerRun<'a> {
+    pub(crate) leased: &'a Leased,
+    pub(crate) invocation: &'a Invocation,
+    pub(crate) connections: &'a Connections,
+    pub(crate) due: &'a Due,
+    pub(crate) notifier: Notifier<'a>,
+}
+
+/// When the partner is due again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NextRun {
+    /// At its own time in the period.
+    OwnTime,
+    /// At the next tick.
+    NextTick,
+    /// At the next tick after this time.
+    After(Timestamp),
+}
+
+/// A partner's connection.
+pub(crate) struct ConnectionCase<'a> {
+    pub(crate) partner: &'a PartnerId,
+    pub(crate) site: &'a Site,
+    pub(crate) breaker: &'a Breaker,
+    /// What of ConnectWise the partner's configuration needs.
+    pub(crate) needed: Needed,
+    pub(crate) invocation: &'a Invocation,
+}
+
+/// Whether an incident ended with this probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Recovery {
+    Yes,
+    No,
+}
+
+impl PartnerRun<'_> {
+    /// Runs the partner. If the process dies before the health is written, nothing happened. After
+    /// that, the next run probes again and finds the same. If it dies after the breaker is closed,
+    /// the next run schedules reconcile; it comes within a minute while an incident recovers.
+    pub(crate) async fn run(&self) -> Result<(HealthTotals, NextRun), HealthError> {
+        let partner = &self.leased.partner;
+        let (table, now) = (&self.connections.table, self.invocation.now());
+        let config = self.connections.set_up(partner).await?;
+        let kept = table.health(partner).await?;
+        let view = View::of(config.items.clone(), &SourceId::of_set_up());
+        let (Some(site), Some(live)) = (&view.site, &view.view.connection) else {
+            return Ok((HealthTotals::default(), NextRun::OwnTime));
+        };
+        let case = ConnectionCase {
+            partner,
+            site,
+            breaker: &view.view.breaker,
+            needed: Needed::by(
+                &live.settings,
+                mapped_companies(&config.mappings, live.epoch),
+            ),
+            invocation: self.invocation,
+        };
+        if !site.connection.confirmed {
+            let next = self.run_unconfirmed(&case).await?;
+            return Ok((HealthTotals::default(), next));
+        }
+        let reconcile = domain::pipeline::Schedule::Reconcile;
+        let refusals = self.due.progress(partner, reconcile).await?.refusals;
+        let is_throttled = case.breaker.is_throttled_for_long(now);
+        let paused = case.breaker.pause(now).filter(|_| !is_throttled);
+        let (kept, blocked) = match paused {
+            Some(_) => (kept, None),
+            None => self.probe(&case, kept, &refusals).await?,
+        };
+        let names = tenant_names(&config.mappings);
+        let context = NotificationContext {
+            partner,
+            names: &names,
+            refusals: &refusals,
+            now,
+        };
+        let (health, mut totals) = self.notifier.notify(&context, kept, blocked).await?;
+        totals += self.notifier.notify_of_holds(&context).await?;
+        // A pause that lasts long enough to be an outage is notified of before its end.
+        let outage_from = case.breaker.outage_from();
+        let next = match paused {
+            Some(until) => NextRun::After(outage_from.map_or(until, |at| at.min(until))),
+            None if health.is_urgent(now) || totals.mails_failed > 0 => NextRun::NextTick,
+            None => NextRun::OwnTime,
+        };
+        Ok((totals, next))
+    }
+
+    /// Nobody is notified before the partner confirms: the page shows what is wrong. But a test
+    /// ticket may be blocked by the breaker.
+    async fn run_unconfirmed(&self, case: &ConnectionCase<'_>) -> Result<NextRun, HealthError> {
+        let breaker = case.breaker;
+        let is_open = breaker.open.is_some() && breaker.pause(self.invocation.now()).is_none();
+        let table = &self.connections.table;
+        if !is_open
+            || table
+                .test_ticket_to_change(case.partner)
+                .await?
+                .value
+                .is_none()
+        {
+            return Ok(NextRun::OwnTime);
+        }
+        let probe = self.prober().probe(case, &Health::default()).await;
+        self.recover(case, &probe, Recovery::No).await?;
+        Ok(NextRun::NextTick)
+    }
+
+    /// Probes the connection, and writes the partner's health. Returns the number of blocked alerts
+    /// if an incident begins, changes or ends: it is counted before any alert goes on, because the
+    /// last mail names it.
+    async fn probe(
+        &self,
+        case: &ConnectionCase<'_>,
+        kept: KeptHealth,
+        refusals: &Refusals,
+    ) -> Result<(KeptHealth, Option<BlockedCounts>), HealthError> {
+        let (partner, now) = (case.partner, self.invocation.now());
+        let mut result = if case.breaker.is_throttled_for_long(now) {
+            ProbeResult::throttled(&case.needed)
+        } else {
+            self.prober().probe(case, &kept.health).await
+        };
+        if result.probe.answer == ProbeAnswer::Takes {
+            result.probe.looked.insert(Area::Writes);
+            result.probe.found.extend(Needed::writes_refused(refusals));
+        }
+        let mut health = transition(kept.health.clone(), &result.probe, now);
+        let mut blocked = None;
+        if health.begins_to_mend() || !health.notifications(now).is_empty() {
+            let counts = self.notifier.count_blocked(partner, refusals).await?;
+            for scope in [IncidentScope::Connection, IncidentScope::PartnerConfig] {
+                health = health.with_waiting(scope, counts.of(scope).sum());
+            }
+            blocked = Some(counts);
+        }
+        let recovery = if health.is_mending() {
+            Recovery::Yes
+        } else {
+            Recovery::No
+        };
+        let table = &self.connections.table;
+        let written = table.put_health(partner, &kept, health).await?;
+        let kept = written.ok_or(HealthError::Conflict)?;
+        self.recover(case, &result, recovery).await?;
+        Ok((kept, blocked))
+    }
+
+    /// Closes the breaker if the probe succeeded, updates the missing rights, and schedules reconcile
+    /// if blocked alerts may go on. Each write may be repeated, so the process may die anywhere.
+    async fn recover(
+        &self,
+        case: &ConnectionCase<'_>,
+        result: &ProbeResult,
+        recovery: Recovery,
+    ) -> Result<(), HealthError> {
+        let (partner, breaker) = (case.partner, case.breaker);
+        let (table, now) = (&self.connections.table, self.invocation.now());
+        let mut may_go_on = recovery == Recovery::Yes;
+        let is_accepted = result.probe.answer == ProbeAnswer::Takes;
+        match &breaker.open {
+            Some(open) if is_accepted => {
+                if table.close_breaker(partner, breaker.generation).await? {
+                    count(Metric::BreakersClosed, 1);
+                    tracing::info!(reason = %open.reason, "breaker closed");
+                    may_go_on = true;
+                }
+            }
+            Some(_) | None => {
+                let outcome = result.outcome.clone();
+                self.connections
+                    .record_outcome(partner, outcome, breaker, now)
+                    .await?;
+            }
+        }
+        if is_accepted {
+            let rights = MissingRights {
+                table,
+                due: self.due,
+            };
+            may_go_on |= rights.update(case, self.leased, result).await?;
+        }
+        if may_go_on {
+            self.connections.reconcile(partner, now).await?;
+        }
+        Ok(())
+    }
+
+    fn prober(&self) -> Prober<'_> {
+        Prober {
+            connections: self.connections,
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! Plans the calls of one probe: at most six for a healthy connection. What does not fit rotates with
+//! each probe. Pure.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use connectwise::COMPANIES_AT_ONCE;
+use domain::health::{Area, Health, Issue, Needed};
+use domain::kind::Category;
+use domain::settings::Mapping;
+use domain::{RecordId, TenantId};
+
+/// Calls of one probe of a healthy connection.
+const MAX_CALLS: usize = 6;
+/// Of the companies that one call reads, at most this many had an issue, so that the others rotate.
+const MAX_WITH_ISSUES: usize = COMPANIES_AT_ONCE / 2;
+
+/// What one call reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Check {
+    Rights,
+    Boards,
+    Statuses(RecordId),
+    Types(RecordId),
+    Priorities,
+    CompanyStatuses,
+}
+
+/// The areas with a known issue.
+pub(crate) fn areas_with_issues(health: &Health) -> BTreeSet<Area> {
+    let incident = health.set_up.as_ref().filter(|incident| incident.good == 0);
+    let issues = incident.into_iter().flat_map(|incident| &incident.issues);
+    issues.map(Issue::area).collect()
+}
+
+/// The companies to read: those with an issue, so that its end is seen, and as many of the others as
+/// fit. The others rotate with each probe.
+pub(crate) fn companies(needed: &Needed, with_issues: &BTreeSet<Area>, turn: u32) -> Vec<RecordId> {
+    let is_wrong = |tenant: &TenantId| with_issues.contains(&Area::Company(tenant.clone()));
+    let wrong = needed
+        .companies
+        .iter()
+        .filter(|(tenant, _)| is_wrong(tenant));
+    let wrong: BTreeSet<RecordId> = wrong.map(|(_, id)| *id).take(MAX_WITH_ISSUES).collect();
+    let others: BTreeSet<RecordId> = needed.companies.values().copied().collect();
+    let others: Vec<RecordId> = others.difference(&wrong).copied().collect();
+    let parts: Vec<_> = others.chunks(COMPANIES_AT_ONCE - wrong.len()).collect();
+    let scope = match parts.len() {
+        0 => &[],
+        count => parts[usize::try_from(turn).unwrap_or_default() % count],
+    };
+    wrong.into_iter().chain(scope.iter().copied()).collect()
+}
+
+/// The calls of one probe after the first. What blocks most alerts is read each time. The rest rotates
+/// with each probe, as far as it fits. What had an issue is read each time too.
+pub(crate) fn checks(needed: &Needed, with_issues: &BTreeSet<Area>, turn: u32) -> Vec<Check> {
+    let desired = needed.areas();
+    let mut always = vec![Check::Rights];
+    let mut rotating = vec![];
+    if desired.contains(&Area::Boards) {
+        always.push(Check::Boards);
+    }
+    let boards: BTreeSet<RecordId> = needed
+        .boards
+        .values()
+        .filter_map(|target| target.board)
+        .collect();
+    for board in boards {
+        let any = |check| {
+            areas(check, needed)
+                .iter()
+                .any(|area| desired.contains(area))
+        };
+        if any(Check::Statuses(board)) {
+            always.push(Check::Statuses(board));
+        }
+        if any(Check::Types(board)) {
+            rotating.push(Check::Types(board));
+        }
+    }
+    if desired.contains(&Area::Priorities) {
+        rotating.push(Check::Priorities);
+    }
+    if !needed.companies.is_empty() {
+        rotating.push(Check::CompanyStatuses);
+    }
+    let (wrong, mut rotating): (Vec<_>, Vec<_>) = rotating.into_iter().partition(|check| {
+        areas(*check, needed)
+            .iter()
+            .any(|area| with_issues.contains(area))
+    });
+    // One call was made before.
+    let room = MAX_CALLS
+        .saturating_sub(1 + always.len())
+        .min(rotating.len());
+    let steps = usize::try_from(turn).unwrap_or_default();
+    let count = rotating.len().max(1);
+    rotating.rotate_left(steps % count);
+    always
+        .into_iter()
+        .chain(rotating.into_iter().take(room))
+        .chain(wrong)
+        .collect()
+}
+
+/// The areas that a check shows. Two categories may have the same board.
+pub(crate) fn areas(check: Check, needed: &Needed) -> Vec<Area> {
+    let of_board = |board: RecordId, area: fn(Category) -> Area| {
+        let boards = needed.boards.iter();
+        let categories = boards.filter(move |(_, target)| target.board == Some(board));
+        categories
+            .map(move |(category, _)| area(*category))
+            .collect()
+    };
+    match check {
+        Check::Rights => vec![Area::Rights],
+        Check::Boards => vec![Area::Boards],
+        Check::Statuses(board) => of_board(board, Area::Statuses),
+        Check::Types(board) => of_board(board, Area::Types),
+        Check::Priorities => vec![Area::Priorities],
+        Check::CompanyStatuses => {
+            let tenants = needed.companies.keys().cloned();
+            tenants.map(Area::Company).collect()
+        }
+    }
+}
+
+/// The companies of the mapped and enabled tenants, over a connection of this epoch.
+pub(crate) fn mapped_companies(
+    mappings: &HashMap<TenantId, Mapping>,
+    epoch: u32,
+) -> BTreeMap<TenantId, RecordId> {
+    let company = |(tenant, mapping): (&TenantId, &Mapping)| {
+        let mapping = mapping.clone().in_epoch(epoch);
+        let company = mapping.company.filter(|_| mapping.enabled)?;
+        Some((tenant.clone(), company))
+    };
+    mappings.iter().filter_map(company).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Kind;
+    use domain::event::Severity;
+    use domain::health::Incident;
+    use domain::settings::{BoardTarget, Settings};
+
+    use super::*;
+
+    fn tenant(n: u64) -> TenantId {
+        TenantId::parse(format!("tenant-{n:04}")).unwrap()
+    }
+
+    /// Two boards, or one for both, and so many companies.
+    fn needed(boards: [RecordId; 2], companies: u64) -> Needed {
+        let board = |id: RecordId, kind: &str| BoardTarget {
+            board: Some(id),
+            start_status: Some(id * 10),
+            types: [(Kind::parse(kind).unwrap(), id * 100)].into(),
+            ..BoardTarget::default()
+        };
+        let settings = Settings {
+            operations: board(boards[0], "disk"),
+            cyber_alerts: board(boards[1], "zero_trust"),
+            priorities: [(Severity::High, 32)].into(),
+            ..Settings::default()
+        };
+        let companies = (0..companies).map(|n| (tenant(n), 1000 + n));
+        Needed::by(&settings, companies.collect())
+    }
+
+    #[test]
+    fn two_boards_are_looked_at_in_six_calls_rotating_and_one_at_once() {
+        let two = needed([22, 23], 1);
+        let always = [
+            Check::Rights,
+            Check::Boards,
+            Check::Statuses(22),
+            Check::Statuses(23),
+        ];
+        for (turn, last) in [
+            (0, Check::Types(22)),
+            (1, Check::Types(23)),
+            (2, Check::Priorities),
+            (3, Check::CompanyStatuses),
+            (4, Check::Types(22)),
+        ] {
+            let checks = checks(&two, &BTreeSet::new(), turn);
+            assert_eq!(checks, [always.as_slice(), &[last]].concat(), "{turn}");
+        }
+        let one = needed([22, 22], 1);
+        assert_eq!(
+            checks(&one, &BTreeSet::new(), 0),
+            [
+                Check::Rights,
+                Check::Boards,
+                Check::Statuses(22),
+                Check::Types(22),
+                Check::Priorities
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_wrong_is_looked_at_always() {
+        let two = needed([22, 23], 1);
+        let wrong = BTreeSet::from([Area::Types(Category::CyberAlerts), Area::Priorities]);
+        let rotating = [Check::Types(22), Check::CompanyStatuses];
+        for turn in 0..4 {
+            let checks = checks(&two, &wrong, turn);
+            assert!(checks.contains(&Check::Types(23)) && checks.contains(&Check::Priorities));
+            let next = usize::try_from(turn).unwrap() % 2;
+            assert!(checks.contains(&rotating[next]), "its turn does not pass");
+        }
+    }
+
+    #[test]
+    fn a_thousand_companies_come_round_a_hundred_at_a_time_and_wrong_ones_come_always() {
+        let many = needed([22, 23], 1000);
+        let nothing = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        for turn in 0..10 {
+            let asked = companies(&many, &nothing, turn);
+            assert_eq!(asked.len(), 100);
+            seen.extend(asked);
+        }
+        assert_eq!(seen.len(), 1000);
+
+        let wrong: BTreeSet<_> = [7, 999].map(|n| Area::Company(tenant(n))).into();
+        let mut seen = BTreeSet::new();
+        for turn in 0..11 {
+            let asked = companies(&many, &wrong, turn);
+            assert!(asked.len() <= 100 && asked.contains(&1007) && asked.contains(&1999));
+            seen.extend(asked);
+        }
+        assert_eq!(seen.len(), 1000);
+        // However many are wrong, the others come round too.
+        let most: BTreeSet<_> = (0..900).map(|n| Area::Company(tenant(n))).collect();
+        assert_eq!(companies(&many, &most, 3).len(), 100);
+        assert!(companies(&needed([22, 23], 0), &nothing, 5).is_empty());
+    }
+
+    #[test]
+    fn only_an_unresolved_issue_marks_its_area() {
+        let incident = |good| Incident {
+            since: "2026-11-22T07:30:00Z".parse().unwrap(),
+            issues: [Issue::Priority(Severity::High)].into(),
+            notified: BTreeSet::new(),
+            notified_at: None,
+            good,
+            waited: 0,
+        };
+        for (good, areas) in [(0, vec![Area::Priorities]), (1, vec![])] {
+            let health = Health {
+                set_up: Some(incident(good)),
+                ..Health::default()
+            };
+            assert_eq!(areas_with_issues(&health), areas.into_iter().collect());
+        }
+    }
+}

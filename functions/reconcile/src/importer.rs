@@ -1,0 +1,191 @@
+//! Imports tickets into a table that was lost or restored: each ticket of Ticketbridge in ConnectWise
+//! gets its record back.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws::invocation::Invocation;
+use aws::metrics::{Metric, count};
+use aws::queue::QueueSender;
+use connections::{Connections, View, found};
+use connectwise::{Client, Cursor, Error, ExternalXref, Page, Ticket, TicketFilter};
+use domain::adopt::{FoundTicket, with_prior_tickets};
+use domain::breaker::CallOutcome;
+use domain::message::Message;
+use domain::record::Record;
+use domain::ticket_index::{TicketIndex, TicketIndexState};
+use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
+use futures_util::future::join_all;
+use store::{Alerts, Written};
+use tokio::time::Instant;
+
+use crate::job::ReconcileError;
+
+/// A page is read only if this much time is left: it has a thousand tickets to record.
+const PAGE_TIME: Duration = Duration::from_secs(20);
+/// Records that are written concurrently.
+const CONCURRENT_WRITES: usize = 16;
+/// Most attempts to write a record that other workers write too.
+const MAX_WRITES: usize = 8;
+
+/// Imports the tickets of one partner.
+pub(crate) struct Importer<'a> {
+    pub(crate) alerts: &'a Alerts,
+    pub(crate) connections: &'a Connections,
+    pub(crate) queue: &'a QueueSender,
+    pub(crate) partner: &'a PartnerId,
+    pub(crate) view: &'a View,
+    pub(crate) invocation: &'a Invocation,
+}
+
+impl Importer<'_> {
+    /// Imports page by page as long as there is time. Returns whether anything is left to import. If
+    /// the process dies in the middle, the next run reads the page again, and leaves known tickets
+    /// as they are.
+    pub(crate) async fn import(&self) -> Result<bool, ReconcileError> {
+        let Some((index, client)) = self.begin().await? else {
+            return Ok(false);
+        };
+        let client = match client {
+            Ok(client) => client,
+            Err(err) => {
+                tracing::warn!(error = %err, "failed to make a ConnectWise client for the import");
+                self.record_outcome(err.call_outcome()).await?;
+                return Ok(true);
+            }
+        };
+        let mut cursor = Cursor::after(index.imported_to.unwrap_or_default());
+        let mut imported = index.imported;
+        while Instant::now() + PAGE_TIME < self.invocation.calls_end() {
+            let page = match self.page(&client, cursor).await {
+                Ok(page) => page,
+                Err(err) => {
+                    tracing::warn!(error = %err, "failed to read a page of the import");
+                    self.record_outcome(err.call_outcome()).await?;
+                    return Ok(true);
+                }
+            };
+            imported += u64::try_from(page.items.len()).unwrap_or_default();
+            self.import_page(&page.items, index.epoch).await?;
+            tracing::info!(imported, "tickets imported");
+            let Some(next) = page.next else {
+                let complete = self.alerts.complete_memory(self.partner, &index, imported);
+                let is_complete = complete.await?;
+                if is_complete {
+                    tracing::info!(imported, "import of earlier tickets finished");
+                }
+                // If not, the import was restarted, and the next run continues it.
+                return Ok(!is_complete);
+            };
+            cursor = next;
+            let kept = self
+                .alerts
+                .put_imported(self.partner, &index, cursor.id(), imported);
+            if !kept.await? {
+                tracing::info!("import of earlier tickets restarted");
+                return Ok(true);
+            }
+        }
+        Ok(true)
+    }
+
+    /// The index to complete and the client to read with, or `None` if there is nothing to import.
+    async fn begin(
+        &self,
+    ) -> Result<Option<(TicketIndex, Result<Client, connections::NoClient>)>, store::Error> {
+        let (Some(live), Some(site)) = (&self.view.view.connection, &self.view.site) else {
+            return Ok(None);
+        };
+        let index = self.alerts.ticket_index(self.partner).await?;
+        let is_incomplete = |index: &TicketIndex| {
+            index.epoch == live.epoch && index.state != TicketIndexState::Complete
+        };
+        let Some(index) = index.filter(is_incomplete) else {
+            return Ok(None);
+        };
+        let client = self.connections.client(self.partner, site).await;
+        Ok(Some((index, client)))
+    }
+
+    async fn page(&self, client: &Client, from: Cursor) -> Result<Page<Ticket>, Error> {
+        let prefix = ExternalXref::parse("tb1-").map_err(|err| Error::Rejected {
+            words: err.to_string(),
+        })?;
+        let filter = TicketFilter::beginning(prefix);
+        let deadline = self.invocation.call_ends();
+        client.ticket_page(&filter, from, deadline).await
+    }
+
+    async fn import_page(&self, tickets: &[Ticket], epoch: u32) -> Result<(), ReconcileError> {
+        count(Metric::PagesRead, 1);
+        count(Metric::TicketsCompared, tickets.len());
+        let mut alerts: BTreeMap<String, Vec<FoundTicket>> = BTreeMap::new();
+        for ticket in tickets.iter().map(found) {
+            if let Some(ticket_ref) = &ticket.ticket_ref {
+                let item_key = ticket_ref.item_key().to_owned();
+                alerts.entry(item_key).or_default().push(ticket);
+            }
+        }
+        let alerts: Vec<_> = alerts.into_iter().collect();
+        for some in alerts.chunks(CONCURRENT_WRITES) {
+            let imports = some
+                .iter()
+                .map(|(item_key, tickets)| self.import_alert(item_key, tickets, epoch));
+            for written in join_all(imports).await {
+                written?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Records the tickets of one alert. An alert whose event may ask for something else is decided
+    /// again.
+    async fn import_alert(
+        &self,
+        item_key: &str,
+        tickets: &[FoundTicket],
+        epoch: u32,
+    ) -> Result<(), ReconcileError> {
+        let placeholder = placeholder_key(self.partner)?;
+        for _ in 0..MAX_WRITES {
+            let known = self.alerts.imported(item_key, &placeholder).await?;
+            let before = known.unwrap_or_else(|| Record::new(placeholder.clone()));
+            // A ticket reference does not say which tenant's it is, so its company is unknown.
+            let company = None;
+            let now = self.invocation.now();
+            let record = with_prior_tickets(before.clone(), tickets, company, epoch, now);
+            if record == before {
+                return Ok(());
+            }
+            match self.alerts.import(item_key, &record).await? {
+                Written::Conflict => {}
+                Written::Yes(record) if record.desired.last.is_none() => return Ok(()),
+                Written::Yes(record) => {
+                    let again = Message::Reconsider(record.key);
+                    self.queue.send_all(&[again]).await?;
+                    return Ok(());
+                }
+            }
+        }
+        Err(ReconcileError::Busy(item_key.to_owned()))
+    }
+
+    async fn record_outcome(&self, outcome: CallOutcome) -> Result<(), store::Error> {
+        let (breaker, now) = (&self.view.view.breaker, self.invocation.now());
+        self.connections
+            .record_outcome(self.partner, outcome, breaker, now)
+            .await?;
+        Ok(())
+    }
+}
+
+/// Stands for the key of an alert of which only the hashes in its ticket reference are known. It is
+/// never stored.
+fn placeholder_key(partner: &PartnerId) -> Result<AlertKey, domain::InvalidId> {
+    Ok(AlertKey {
+        partner: partner.clone(),
+        tenant: TenantId::parse("unknown")?,
+        source: SourceId::parse("src_00000000000000000000000000")?,
+        alert_id: AlertId::parse("unknown")?,
+    })
+}

@@ -1,0 +1,126 @@
+//! Finds the blocked alerts that may go on.
+
+use std::collections::BTreeMap;
+
+use connections::PartnerConfig;
+use domain::refusals::{Refused, Survey, fingerprint};
+use domain::release::{Held, held};
+use domain::{AlertKey, PartnerId};
+use jiff::Timestamp;
+use store::{Alerts, Cursor, Progress, Stretch};
+
+use crate::targets::TargetChecker;
+
+/// Finds the blocked alerts of one partner that may go on.
+pub(crate) struct Releaser<'a> {
+    pub(crate) alerts: &'a Alerts,
+    pub(crate) config: &'a PartnerConfig,
+}
+
+/// The limits of one round through the list of blocked alerts.
+pub(crate) struct Round<'a> {
+    /// Alerts that go on anyway.
+    pub(crate) known: &'a [AlertKey],
+    pub(crate) most: usize,
+    pub(crate) now: Timestamp,
+}
+
+/// The alerts that a round found.
+pub(crate) struct Released {
+    pub(crate) keys: Vec<AlertKey>,
+    pub(crate) more: bool,
+    /// Where the next round continues, if there are more.
+    pub(crate) cursor: Option<Cursor>,
+    /// The alerts that ConnectWise refused, as far as the list was read.
+    pub(crate) survey: Survey,
+}
+
+impl Releaser<'_> {
+    /// Reads the blocked alerts, from where the last run stopped: an alert that never leaves the
+    /// list does not delay the others.
+    pub(crate) async fn find(
+        &self,
+        partner: &PartnerId,
+        progress: &Progress,
+        round: Round<'_>,
+    ) -> Result<Released, store::Error> {
+        let mut found = Released {
+            keys: vec![],
+            more: false,
+            cursor: progress.cursor.clone(),
+            survey: Survey::default(),
+        };
+        let mut views = self.config.views();
+        for stretch in Stretch::round(progress.cursor.as_ref()) {
+            let mut listing = self.alerts.blocked_in(partner, &stretch);
+            while let Some(listed) = listing.next().await? {
+                let view = views.of(&listed.key);
+                let details = listed.desired.details.as_ref();
+                match held(&listed.blocked, details, view, round.now) {
+                    Held::No if !round.known.contains(&listed.key) => {}
+                    Held::No | Held::Yes => continue,
+                    Held::ByRefusal => {
+                        let refused = Refused {
+                            key: listed.key,
+                            occurrence: listed.occurrence,
+                            at: listed.blocked.since,
+                            details: listed.desired.details,
+                        };
+                        found
+                            .survey
+                            .see(&progress.refusals, refused, &listed.blocked);
+                        continue;
+                    }
+                }
+                if found.keys.len() == round.most {
+                    found.more = true;
+                    return Ok(found);
+                }
+                found.cursor = Some(listed.cursor());
+                found.keys.push(listed.key);
+            }
+        }
+        found.cursor = None;
+        Ok(found)
+    }
+
+    /// Applies the results of earlier retries, and whether the partner changed its configuration. If
+    /// the process dies right after, the next run finds the same.
+    pub(crate) async fn settle_retries(
+        &self,
+        progress: &mut Progress,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let refusals = &mut progress.refusals;
+        let settings = self.config.items.settings.as_ref();
+        refusals.set_up_is(fingerprint(settings, self.config.mappings.iter()), now);
+        let retried: Vec<AlertKey> = refusals.retried().cloned().collect();
+        for key in retried {
+            let record = self.alerts.get(&key).await?;
+            refusals.settle(&key, record.as_ref(), now);
+        }
+        Ok(())
+    }
+
+    /// The refused alerts to retry now. `room` says whether the whole list was read, and how many
+    /// alerts may go on.
+    pub(crate) async fn retries(
+        &self,
+        progress: &mut Progress,
+        survey: Survey,
+        room: (bool, usize),
+        targets: &mut TargetChecker<'_>,
+    ) -> Result<Vec<Refused>, store::Error> {
+        let now = targets.now();
+        let mut views = self.config.views();
+        let mut usable = BTreeMap::new();
+        for question in progress.refusals.questions(&survey, now) {
+            let (target, refused) = (question.target, question.refused);
+            let view = views.of(&refused.key);
+            let details = refused.details.as_ref();
+            let answer = targets.check(target.target(), details, view).await?;
+            usable.insert(target.clone(), answer);
+        }
+        Ok(progress.refusals.next(survey, &usable, room, now))
+    }
+}

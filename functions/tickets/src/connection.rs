@@ -1,0 +1,148 @@
+//! The partner's ConnectWise, as one message uses it: its client, and what each call says about the
+//! connection.
+
+use std::time::Duration;
+
+use connections::{AfterCall, Confirmed, Connections, NoClient, Refused};
+use connectwise::{Client, Error, Suspicion};
+use domain::breaker::{CallOutcome, is_too_long_for_the_queue};
+use domain::{Blocked, PartnerId, Reaction};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+use crate::case::AlertCase;
+use crate::ticket_error::TicketError;
+
+/// A partner's connection during one message.
+#[derive(Clone)]
+pub(crate) struct PartnerConnection<'a> {
+    connections: &'a Connections,
+    case: &'a AlertCase<'a>,
+    partner: PartnerId,
+    /// When the step began whose calls use the connection.
+    began: Timestamp,
+}
+
+impl<'a> PartnerConnection<'a> {
+    /// The connection for a step that begins now.
+    pub(crate) fn new(
+        connections: &'a Connections,
+        partner: &PartnerId,
+        case: &'a AlertCase<'_>,
+    ) -> Self {
+        Self {
+            connections,
+            case,
+            partner: partner.clone(),
+            began: case.invocation.now(),
+        }
+    }
+
+    /// When the step began.
+    pub(crate) fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// When calls of this invocation must have ended.
+    pub(crate) fn deadline(&self) -> Instant {
+        self.case.invocation.calls_end()
+    }
+
+    pub(crate) async fn client(&self) -> Result<Client, TicketError> {
+        let site = self.case.site.as_ref().ok_or(NoClient::NotSetUp)?;
+        Ok(self.connections.client(&self.partner, site).await?)
+    }
+
+    /// Reads from ConnectWise. Success closes the breaker's count of failures.
+    pub(crate) async fn read<T>(
+        &self,
+        call: impl AsyncFnOnce(&Client, Instant) -> Result<T, TicketError>,
+    ) -> Result<T, TicketError> {
+        let client = self.client().await?;
+        let answer = call(&client, self.deadline()).await?;
+        self.record_outcome(CallOutcome::Works).await;
+        Ok(answer)
+    }
+
+    /// Drops the cached keys after ConnectWise refused them. Returns whether other keys may be
+    /// read now: they may have been rotated.
+    pub(crate) fn refresh_keys(&self) -> bool {
+        self.connections.keys_refused(&self.partner)
+    }
+
+    /// What a failure of the step asks for. A refusal counts against the connection only if a plain
+    /// read is refused too. Otherwise it concerns this alert alone.
+    pub(crate) async fn judge(&self, err: &TicketError) -> Reaction {
+        let refused = err.call().and_then(|call| Some((call, call.suspects()?)));
+        let (outcome, reaction) = match refused {
+            None => (err.call_outcome(), err.reaction()),
+            Some((call, suspicion)) => match self.confirm(suspicion).await {
+                Ok(Confirmed::CallAlone) => {
+                    let reason = Blocked::Rejected(call.answered());
+                    (CallOutcome::Works, Reaction::Block { reason })
+                }
+                Ok(Confirmed::Connection(err)) => (err.call_outcome(), err.reaction()),
+                Ok(Confirmed::Later(wait)) => {
+                    let after = Duration::try_from(wait).ok();
+                    (CallOutcome::Nothing, Reaction::Retry { after })
+                }
+                Err(err) => (err.call_outcome(), err.reaction()),
+            },
+        };
+        with_pause(reaction, self.record_outcome(outcome).await)
+    }
+
+    /// Whether only this call failed: a plain read with the same keys succeeds.
+    pub(crate) async fn is_alone(&self, err: &TicketError) -> bool {
+        let suspicion = err.call().and_then(Error::suspects);
+        let confirmed = self.confirm(suspicion.unwrap_or(Suspicion::Route)).await;
+        matches!(confirmed, Ok(Confirmed::CallAlone))
+    }
+
+    async fn confirm(&self, suspicion: Suspicion) -> Result<Confirmed, TicketError> {
+        let refused = Refused {
+            suspicion,
+            began: self.began,
+        };
+        let client = self.client().await?;
+        let (now, end) = (self.case.invocation.now(), self.deadline());
+        let confirmed = self
+            .connections
+            .confirm(&self.partner, &client, refused, now, end);
+        Ok(confirmed.await)
+    }
+
+    /// Writes to the breaker what a call says about the connection. A failure here is logged: the
+    /// next call says it again.
+    pub(crate) async fn record_outcome(&self, outcome: CallOutcome) -> AfterCall {
+        let breaker = &self.case.view.breaker;
+        let now = self.case.invocation.now();
+        let after_call = self
+            .connections
+            .record_outcome(&self.partner, outcome, breaker, now)
+            .await;
+        after_call.unwrap_or_else(|err| {
+            tracing::warn!(error = %err, "failed to write the breaker");
+            AfterCall::Continue
+        })
+    }
+}
+
+/// Combines what a failure asks for with what it means for the connection. An alert whose wait is
+/// too long for the queue is blocked in the table.
+fn with_pause(reaction: Reaction, after_call: AfterCall) -> Reaction {
+    let after = match (after_call, reaction) {
+        (AfterCall::Stop(reason), _) => return Reaction::Block { reason },
+        (AfterCall::Wait(time), Reaction::Retry { after }) => {
+            Some(after.unwrap_or_default().max(time))
+        }
+        (AfterCall::Continue, Reaction::Retry { after }) => after,
+        (AfterCall::Continue | AfterCall::Wait(_), reaction) => return reaction,
+    };
+    let wait = after.and_then(|after| SignedDuration::try_from(after).ok());
+    if wait.is_some_and(is_too_long_for_the_queue) {
+        let reason = Blocked::Throttled;
+        return Reaction::Block { reason };
+    }
+    Reaction::Retry { after }
+}

@@ -1,0 +1,259 @@
+//! Processes a batch of SQS messages, and tells SQS which of them it must show again.
+
+use std::collections::HashMap;
+
+use aws::queue::{DeadLetters, QueueConsumer};
+use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMessage};
+use aws_types::SdkConfig;
+use connections::{BuildError, Connections};
+use domain::AlertKey;
+use domain::event::SnapshotPart;
+use domain::message::{Message, RejectedEvents};
+use futures_util::future::join_all;
+use store::Alerts;
+use tracing::Instrument as _;
+
+use crate::backoff::{MAX_RECEIPTS, delay};
+use crate::case::AlertRequest;
+use crate::oldest_message::{OldestMessage, sent_times};
+use crate::outcome::MessageOutcome;
+use crate::worker::AlertWorker;
+use crate::{BatchInvocation, Config};
+
+/// The Lambda function, with its clients.
+#[derive(Debug)]
+pub struct TicketsHandler {
+    worker: AlertWorker,
+    consumer: QueueConsumer,
+    dead_letters: DeadLetters,
+    oldest_message: OldestMessage,
+}
+
+/// A message that concerns no single alert.
+enum PartnerMessage {
+    Snapshot(SnapshotPart),
+    Rejected(RejectedEvents),
+}
+
+/// The messages of a batch.
+#[derive(Default)]
+struct Batch {
+    alerts: HashMap<AlertKey, Vec<(SqsMessage, AlertRequest)>>,
+    others: Vec<(SqsMessage, PartnerMessage)>,
+    /// Messages that cannot be read, with the reason.
+    unreadable: Vec<(SqsMessage, String)>,
+}
+
+impl TicketsHandler {
+    /// Creates the clients, once, in the init phase.
+    ///
+    /// # Errors
+    /// When an allowed origin is malformed or the HTTP client cannot be built.
+    pub fn build(config: &Config, aws: &SdkConfig) -> Result<Self, BuildError> {
+        Ok(Self {
+            worker: AlertWorker {
+                alerts: Alerts::new(aws, config.alerts_table.clone()),
+                connections: Connections::build(&config.connections, aws)?,
+                settle: config.settle,
+            },
+            consumer: QueueConsumer::new(aws, config.queue_url.clone()),
+            dead_letters: DeadLetters::new(aws, config.dead_letter_queue_url.clone()),
+            oldest_message: OldestMessage::default(),
+        })
+    }
+
+    /// Processes a batch: different alerts concurrently, the messages of one alert in order. The
+    /// response names the messages that SQS shows again.
+    pub async fn handle(&self, event: SqsEvent, invocation: &BatchInvocation) -> SqsBatchResponse {
+        let sent = sent_times(&event.records);
+        let batch = Batch::parse(event);
+        let alerts = batch
+            .alerts
+            .into_iter()
+            .map(|(key, messages)| self.process_alert(key, messages, invocation));
+        let others = batch.others.into_iter().map(async |(record, message)| {
+            let outcome = match self.process_other(&message, invocation).await {
+                Ok(()) => MessageOutcome::Done,
+                Err(err) => {
+                    tracing::error!(error = %err, "failed to process a message");
+                    MessageOutcome::Later(None)
+                }
+            };
+            self.settle(&record, outcome).await
+        });
+        let unreadable = batch.unreadable.into_iter().map(async |(record, reason)| {
+            self.settle(&record, MessageOutcome::DeadLetter(reason))
+                .await
+        });
+        let (alerts, others, unreadable) =
+            tokio::join!(join_all(alerts), join_all(others), join_all(unreadable));
+        let failures: Vec<BatchItemFailure> = alerts
+            .into_iter()
+            .flatten()
+            .chain(others.into_iter().flatten())
+            .chain(unreadable.into_iter().flatten())
+            .collect();
+        let table = &self.worker.connections.table;
+        self.oldest_message
+            .report(table, &sent, &failures, invocation.now())
+            .await;
+        let mut response = SqsBatchResponse::default();
+        response.batch_item_failures = failures;
+        response
+    }
+
+    async fn process_alert(
+        &self,
+        key: AlertKey,
+        mut messages: Vec<(SqsMessage, AlertRequest)>,
+        invocation: &BatchInvocation,
+    ) -> Vec<BatchItemFailure> {
+        messages.sort_by_key(|(_, request)| request.order());
+        let mut failures = vec![];
+        for (record, request) in messages {
+            let received = received(&record);
+            let span = tracing::info_span!(
+                "alert",
+                alert.key = %key,
+                partner = %key.partner,
+                message.id = record.message_id,
+                attempt = received,
+            );
+            let processed = async {
+                // On the heap, because the future is too large for a thread's stack.
+                match Box::pin(self.worker.process(&key, &request, invocation)).await {
+                    MessageOutcome::Later(_) if received >= MAX_RECEIPTS => {
+                        self.worker.defer(&key, &request, invocation).await
+                    }
+                    outcome @ (MessageOutcome::Done
+                    | MessageOutcome::Later(_)
+                    | MessageOutcome::DeadLetter(_)) => outcome,
+                }
+            };
+            let outcome = processed.instrument(span.clone()).await;
+            failures.extend(self.settle(&record, outcome).instrument(span).await);
+        }
+        failures
+    }
+
+    async fn process_other(
+        &self,
+        message: &PartnerMessage,
+        invocation: &BatchInvocation,
+    ) -> Result<(), store::Error> {
+        match message {
+            PartnerMessage::Snapshot(part) => self.keep_snapshot(part, invocation).await,
+            PartnerMessage::Rejected(rejected) => {
+                let table = &self.worker.connections.table;
+                table.count_rejected(rejected).await
+            }
+        }
+    }
+
+    /// Stores a part of a snapshot, and schedules reconcile. If the process dies in between, the
+    /// message is received again and both are done again.
+    async fn keep_snapshot(
+        &self,
+        part: &SnapshotPart,
+        invocation: &BatchInvocation,
+    ) -> Result<(), store::Error> {
+        let AlertWorker {
+            alerts,
+            connections,
+            ..
+        } = &self.worker;
+        alerts.put_snapshot_part(part, invocation.now()).await?;
+        // A time after the part is stored: a run before that has not read it.
+        connections
+            .snapshot_came(&part.partner, invocation.now())
+            .await
+    }
+
+    /// Carries out the outcome of a message. Returns a failure if SQS must show it again.
+    async fn settle(
+        &self,
+        record: &SqsMessage,
+        outcome: MessageOutcome,
+    ) -> Option<BatchItemFailure> {
+        let message_id = record.message_id.clone().unwrap_or_default();
+        let after = match outcome {
+            MessageOutcome::Done => return None,
+            MessageOutcome::Later(after) => after,
+            MessageOutcome::DeadLetter(reason) => {
+                let body = record.body.as_deref().unwrap_or_default();
+                // SQS takes no empty message.
+                let body = if body.is_empty() { "(empty)" } else { body };
+                let sent = self
+                    .dead_letters
+                    .send_to_dlq(body, &message_id, &reason)
+                    .await;
+                match sent {
+                    Ok(()) => {
+                        tracing::error!(
+                            message.id = message_id,
+                            reason,
+                            "sent a message to the dead-letter queue"
+                        );
+                        return None;
+                    }
+                    Err(err) => {
+                        tracing::error!(message.id = message_id, error = %err, "failed to send a message to the dead-letter queue");
+                        None
+                    }
+                }
+            }
+        };
+        let delay = delay(after, received(record), &message_id);
+        let receipt = record.receipt_handle.as_deref().unwrap_or_default();
+        // If this fails, SQS shows the message when its visibility timeout ends.
+        if let Err(err) = self.consumer.delay(receipt, delay).await {
+            tracing::warn!(message.id = message_id, error = %err, "failed to delay a message");
+        }
+        let mut failure = BatchItemFailure::default();
+        failure.item_identifier = message_id;
+        Some(failure)
+    }
+}
+
+impl Batch {
+    fn parse(event: SqsEvent) -> Self {
+        let mut batch = Self::default();
+        for record in event.records {
+            match Message::from_json(record.body.as_deref().unwrap_or_default()) {
+                Ok(Message::Event(event)) => {
+                    let key = event.key.clone();
+                    batch.add(key, record, AlertRequest::Event(Box::new(event)));
+                }
+                Ok(Message::Reconsider(key)) => batch.add(key, record, AlertRequest::Reconsider),
+                Ok(Message::Release(key)) => batch.add(key, record, AlertRequest::Release),
+                Ok(Message::Command(command)) => {
+                    let key = command.key.clone();
+                    batch.add(key, record, AlertRequest::Command(Box::new(command)));
+                }
+                Ok(Message::Snapshot(part)) => {
+                    batch.others.push((record, PartnerMessage::Snapshot(part)));
+                }
+                Ok(Message::Rejected(rejected)) => {
+                    batch
+                        .others
+                        .push((record, PartnerMessage::Rejected(rejected)));
+                }
+                Err(err) => batch.unreadable.push((record, err.to_string())),
+            }
+        }
+        batch
+    }
+
+    fn add(&mut self, key: AlertKey, record: SqsMessage, request: AlertRequest) {
+        self.alerts.entry(key).or_default().push((record, request));
+    }
+}
+
+/// How often SQS has shown the message.
+fn received(record: &SqsMessage) -> u32 {
+    record
+        .attributes
+        .get("ApproximateReceiveCount")
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1)
+}

@@ -1,0 +1,345 @@
+//! Lookups: reads that show whether a write took effect, or which tickets an alert has already.
+//! Nothing is written to ConnectWise here. A failed lookup is never taken for an empty one.
+
+use aws::metrics::{Metric, count};
+use connections::{Connections, found};
+use connectwise::Error;
+use domain::adopt::{adopt, rechecked, with_prior_tickets};
+use domain::breaker::CallOutcome;
+use domain::done::{effect, verified};
+use domain::record::{BlockedSince, ClosedBy, Ended, Open, Recheck, Record};
+use domain::ticket_index::{TicketIndex, TicketIndexState};
+use domain::{Blocked, PartnerId, Reaction, RecordId, TicketRef, rights};
+use jiff::SignedDuration;
+use store::Alerts;
+
+use crate::case::AlertCase;
+use crate::connection::PartnerConnection;
+use crate::outcome::{MessageOutcome, StepOutcome, count_effect};
+use crate::records::RecordWriter;
+use crate::searches::{
+    Search, find_tickets, find_tickets_of_alert, has_any_ticket, observe_ticket,
+};
+use crate::sentinels::SentinelStore;
+use crate::ticket_error::TicketError;
+use crate::ticket_writes::refusal;
+
+/// Looks up tickets in ConnectWise and records what they show.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lookups<'a> {
+    pub(crate) alerts: &'a Alerts,
+    pub(crate) connections: &'a Connections,
+    pub(crate) records: RecordWriter<'a>,
+    /// How long ConnectWise may take to show a ticket whose creation it did not confirm.
+    pub(crate) settle: SignedDuration,
+}
+
+impl Lookups<'_> {
+    /// Searches for the ticket of a create whose outcome is unknown.
+    pub(crate) async fn search(
+        &self,
+        stored: &Record,
+        record: Record,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let Some(claim) = record.claim.clone() else {
+            return Ok(StepOutcome::Reread);
+        };
+        let connection = self.connection(&record, case);
+        let found = self
+            .find(
+                &record,
+                &claim.ticket_ref,
+                claim.board_id,
+                &connection,
+                case,
+            )
+            .await;
+        let found = match found {
+            Ok(found) => found,
+            Err(err) => return self.fail(stored, record, &err, &connection, case).await,
+        };
+        let (began, now) = (connection.began(), case.invocation.now());
+        tracing::info!(search = ?found, visits = claim.visits + 1, "searched for the ticket of a create");
+        let partner = record.key.partner.clone();
+        let record = match found {
+            Search::Found(tickets) => adopt(record, &claim, &tickets, now),
+            Search::None => record.going_on().with_empty_visit(self.settle, began),
+            Search::Blind => {
+                let record = record.with_blind_visit(began);
+                if claim.is_blind_too_long(self.settle, now) {
+                    let reason = Blocked::MissingRight(rights::TICKETS_INQUIRE.to_owned());
+                    return self.records.block(stored, record, reason, case).await;
+                }
+                record
+            }
+        };
+        let blocked = record.blocked.as_ref();
+        if blocked.is_some_and(BlockedSince::is_refusal) && record.claim.is_none() {
+            count(Metric::AlertsBlocked, 1);
+            self.records.schedule_reconcile(&partner, now).await?;
+        }
+        self.records.save(&record).await
+    }
+
+    /// Reads the ticket of a write whose outcome is unknown. If the process dies here, the claim
+    /// still says what is unknown.
+    pub(crate) async fn verify(
+        &self,
+        stored: &Record,
+        record: Record,
+        ticket_id: RecordId,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let (Some(claim), Some(live)) = (record.claim.clone(), &case.view.connection) else {
+            return Ok(StepOutcome::Reread);
+        };
+        let priority = live.settings.priorities.get(&claim.severity).copied();
+        let connection = self.connection(&record, case);
+        let observed = connection
+            .read(async |client, deadline| {
+                observe_ticket(client, &claim, ticket_id, priority, deadline).await
+            })
+            .await;
+        let observed = match observed {
+            Ok(observed) => observed,
+            Err(err) => return self.fail(stored, record, &err, &connection, case).await,
+        };
+        let (began, now) = (connection.began(), case.invocation.now());
+        let effect = effect(&claim, &observed);
+        tracing::info!(op = ?claim.op, effect = ?effect, visits = claim.visits + 1, "looked for the effect of a write");
+        if let Some(effect) = &effect {
+            count_effect(effect);
+        }
+        let record = verified(record, &claim, &observed, self.settle, began, now);
+        self.records.save(&record).await
+    }
+
+    /// Searches once more for the ticket of a create that was given up.
+    pub(crate) async fn recheck(
+        &self,
+        stored: &Record,
+        record: Record,
+        recheck: &Recheck,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let connection = self.connection(&record, case);
+        let found = self
+            .find(
+                &record,
+                &recheck.ticket_ref,
+                recheck.board_id,
+                &connection,
+                case,
+            )
+            .await;
+        let now = case.invocation.now();
+        let record = match found {
+            Ok(Search::Found(tickets)) => rechecked(record, recheck, &tickets, now),
+            Ok(Search::None) => rechecked(record, recheck, &[], now),
+            // The alert goes on meanwhile.
+            Ok(Search::Blind) => record.with_recheck_put_off(recheck, now),
+            Err(err) => {
+                tracing::warn!(error = %err, "failed to look again for a write that was given up");
+                connection.judge(&err).await;
+                record.with_recheck_put_off(recheck, now)
+            }
+        };
+        tracing::info!(
+            duplicates = record.duplicates.len(),
+            "looked again for a write that was given up"
+        );
+        if record == *stored {
+            return Ok(StepOutcome::Again);
+        }
+        self.records.save(&record).await
+    }
+
+    /// Searches for tickets of all occurrences of an alert that the table may not know.
+    pub(crate) async fn find_prior_tickets(
+        &self,
+        stored: &Record,
+        record: Record,
+        case: &mut AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let connection = self.connection(&record, case);
+        let found = connection
+            .read(async |client, deadline| find_tickets_of_alert(client, &record, deadline).await)
+            .await;
+        let found = match found {
+            Ok(found) => found,
+            Err(err) => return self.fail(stored, record, &err, &connection, case).await,
+        };
+        let epoch = case.view.connection.as_ref().map(|live| live.epoch);
+        let mapping = case.view.mapping.as_ref();
+        let with_prior = with_prior_tickets(
+            record.clone(),
+            &found,
+            mapping.and_then(|mapping| mapping.company),
+            epoch.unwrap_or_default(),
+            case.invocation.now(),
+        );
+        tracing::info!(
+            found = found.len(),
+            known = with_prior == record,
+            "searched for earlier tickets of an alert"
+        );
+        if with_prior == record {
+            // The table knows this alert's tickets, even if it does not know those of others.
+            case.view.ticket_index = Some(TicketIndexState::Complete);
+            return Ok(StepOutcome::Again);
+        }
+        self.records.save(&with_prior).await
+    }
+
+    /// Asks whether ConnectWise has tickets of Ticketbridge before the first one is created there.
+    /// If so, their import is scheduled.
+    pub(crate) async fn detect_existing_tickets(
+        &self,
+        stored: &Record,
+        record: Record,
+        case: &mut AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let partner = record.key.partner.clone();
+        let connection = self.connection(&record, case);
+        let has_tickets = match connection.read(has_any_ticket).await {
+            Ok(has_tickets) => has_tickets,
+            Err(err) => return self.fail(stored, record, &err, &connection, case).await,
+        };
+        let Some(live) = &case.view.connection else {
+            return Ok(StepOutcome::Reread);
+        };
+        let index = self.begin_index(&partner, live.epoch, has_tickets).await?;
+        if has_tickets {
+            tracing::warn!(partner = %partner, "ConnectWise has tickets that the table does not know; importing them");
+            let now = case.invocation.now();
+            self.connections.reconcile(&partner, now).await?;
+        }
+        case.set_ticket_index(index);
+        Ok(StepOutcome::Again)
+    }
+
+    async fn begin_index(
+        &self,
+        partner: &PartnerId,
+        epoch: u32,
+        has_tickets: bool,
+    ) -> Result<Option<TicketIndex>, store::Error> {
+        let index = TicketIndex::new(epoch, !has_tickets);
+        if self.alerts.begin_ticket_index(partner, &index).await? {
+            return Ok(Some(index));
+        }
+        // Another worker began it, and may have created a ticket since.
+        self.alerts.ticket_index(partner).await
+    }
+
+    /// Reads a ticket that ConnectWise's list showed otherwise than the record, and records what a
+    /// technician did with it. If it cannot be read now, the next list shows it again.
+    pub(crate) async fn inspect(
+        &self,
+        record: Record,
+        open: &Open,
+        case: &mut AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let connection = self.connection(&record, case);
+        let ticket = connection
+            .read(
+                async |client, deadline| match client.ticket(open.ticket_id, deadline).await {
+                    Ok(ticket) => Ok(Some(ticket)),
+                    Err(Error::NotFound { .. }) => Ok(None),
+                    Err(err) => Err(TicketError::Read(err)),
+                },
+            )
+            .await;
+        let (ended, board_id) = match ticket {
+            Ok(Some(ticket)) => {
+                let found = found(&ticket);
+                let ended = found.ended(&record.ticket_ref(), open.company_id);
+                (ended, found.board_id)
+            }
+            Ok(None) => (Some(Ended::from(ClosedBy::Deleted)), open.board_id),
+            Err(err) => {
+                tracing::warn!(error = %err, "failed to read a ticket");
+                connection.judge(&err).await;
+                case.complete_command();
+                return Ok(StepOutcome::Again);
+            }
+        };
+        tracing::info!(ticket.id = open.ticket_id, ended = ?ended, "read a ticket");
+        let now = case.invocation.now();
+        let seen = match ended {
+            Some(ended) => record
+                .clone()
+                .with_closed(open.ticket_id, open.epoch, ended, now),
+            None => record.clone().with_board(board_id),
+        };
+        if seen == record {
+            case.complete_command();
+            return Ok(StepOutcome::Again);
+        }
+        self.records.save(&seen).await
+    }
+
+    fn connection<'a>(&'a self, record: &Record, case: &'a AlertCase<'_>) -> PartnerConnection<'a> {
+        PartnerConnection::new(self.connections, &record.key.partner, case)
+    }
+
+    /// Searches for the tickets that carry this reference. If the search is blind, sentinels that no
+    /// longer exist are dropped: the next search is not blind because of them.
+    async fn find(
+        &self,
+        record: &Record,
+        ticket_ref: &TicketRef,
+        board: Option<RecordId>,
+        connection: &PartnerConnection<'_>,
+        case: &AlertCase<'_>,
+    ) -> Result<Search, TicketError> {
+        let index = case.ticket_index.as_ref();
+        let sentinels = index
+            .map(|index| index.sentinels(board))
+            .unwrap_or_default();
+        let (client, deadline) = (connection.client().await?, connection.deadline());
+        let search = find_tickets(&client, ticket_ref, sentinels, deadline).await?;
+        if search == Search::Blind {
+            let store = SentinelStore {
+                alerts: self.alerts,
+            };
+            store
+                .drop_missing(&record.key.partner, board, &client, case, deadline)
+                .await?;
+        }
+        connection.record_outcome(CallOutcome::Works).await;
+        Ok(search)
+    }
+
+    /// Ends a step whose lookup failed. The lookup is made again later.
+    async fn fail(
+        &self,
+        stored: &Record,
+        record: Record,
+        err: &TicketError,
+        connection: &PartnerConnection<'_>,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let reaction = connection.judge(err).await;
+        tracing::warn!(error = %err, reaction = ?reaction, "failed to search ConnectWise");
+        let refusal = refusal(err, None, &reaction);
+        let after = match (reaction, refusal) {
+            (Reaction::Block { reason }, Some(refusal)) => {
+                let now = case.invocation.now();
+                self.records
+                    .schedule_reconcile(&record.key.partner, now)
+                    .await?;
+                let refused = record.with_refusal(reason.clone(), refusal, None, now);
+                return self.records.block(stored, refused, reason, case).await;
+            }
+            (Reaction::Block { reason }, None) => {
+                return self.records.block(stored, record, reason, case).await;
+            }
+            (Reaction::Retry { after }, _) => after,
+            (Reaction::DeadLetter { .. }, _) => None,
+        };
+        let later = MessageOutcome::Later(after);
+        self.records.end(stored, record, later).await
+    }
+}

@@ -1,0 +1,192 @@
+//! Writes of alert records. Each is one conditional write, so a worker that loses a race reads the
+//! record again.
+
+use aws::metrics::{Metric, count};
+use connections::Connections;
+use domain::record::{Claim, Record, Refusal};
+use domain::{Blocked, PartnerId, Reaction};
+use jiff::{SignedDuration, Timestamp};
+use store::{Alerts, Written};
+
+use crate::case::AlertCase;
+use crate::outcome::{MessageOutcome, StepOutcome, outcome_of};
+
+/// More attempts than any alert needs. It bounds the damage of a bug.
+const MAX_WRITES: usize = 16;
+/// Reconcile runs this long after ConnectWise refused an alert, so that alerts that are refused
+/// together are counted together.
+const REFUSAL_DELAY: SignedDuration = SignedDuration::from_secs(20);
+
+/// Writes alert records.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RecordWriter<'a> {
+    pub(crate) alerts: &'a Alerts,
+    pub(crate) connections: &'a Connections,
+}
+
+impl RecordWriter<'_> {
+    /// Writes the record, and goes on with it.
+    pub(crate) async fn save(&self, record: &Record) -> Result<StepOutcome, store::Error> {
+        Ok(match self.alerts.write(record).await? {
+            Written::Yes(record) => StepOutcome::Written(record),
+            Written::Conflict => StepOutcome::Reread,
+        })
+    }
+
+    /// Writes the record if it changed, and ends the message.
+    pub(crate) async fn end(
+        &self,
+        stored: &Record,
+        record: Record,
+        outcome: MessageOutcome,
+    ) -> Result<StepOutcome, store::Error> {
+        if *stored == record {
+            return Ok(StepOutcome::End(outcome));
+        }
+        Ok(match self.alerts.write(&record).await? {
+            Written::Yes(_) => StepOutcome::End(outcome),
+            Written::Conflict => StepOutcome::Reread,
+        })
+    }
+
+    /// Blocks the alert for this reason, and ends the message.
+    pub(crate) async fn block(
+        &self,
+        stored: &Record,
+        record: Record,
+        reason: Blocked,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        tracing::warn!(reason = %reason, "alert blocked");
+        count(Metric::AlertsBlocked, usize::from(stored.blocked.is_none()));
+        let key = &record.key;
+        let text = record.text(case.request.event()).cloned();
+        if case.view.mapping.is_none() {
+            // The page lists unmapped tenants.
+            let name = text.as_ref().and_then(|text| text.tenant_name.as_deref());
+            let listed = self
+                .connections
+                .table
+                .tenant_seen(&key.partner, &key.tenant, &key.source, name)
+                .await?;
+            if !listed {
+                tracing::error!("tenant not listed: its source has too many unmapped tenants");
+                count(Metric::TenantsNotListed, 1);
+            }
+        }
+        // Only a ticket that is still to be created needs the text.
+        let text = text.filter(|_| record.desired.active);
+        let blocked = record.with_blocked(reason, text.as_ref(), case.invocation.now());
+        self.end(stored, blocked, MessageOutcome::Done).await
+    }
+
+    /// Changes a record whose claim this worker holds. If another worker wrote the record
+    /// meanwhile, the change applies to what it is now. `change` is told whether the claim is
+    /// still held.
+    pub(crate) async fn change(
+        &self,
+        record: Record,
+        claim: &Claim,
+        change: impl Fn(Record, Holds) -> Record,
+    ) -> Result<StepOutcome, store::Error> {
+        let mut current = record;
+        for _ in 0..MAX_WRITES {
+            let changed = change(current.clone(), Holds::of(&current, claim));
+            if changed == current {
+                return Ok(StepOutcome::Written(Box::new(current)));
+            }
+            match self.alerts.write(&changed).await? {
+                Written::Yes(record) => return Ok(StepOutcome::Written(record)),
+                Written::Conflict => match self.alerts.get(&current.key).await? {
+                    Some(record) => current = record,
+                    None => return Ok(StepOutcome::Reread),
+                },
+            }
+        }
+        Ok(StepOutcome::End(MessageOutcome::Later(None)))
+    }
+
+    /// Records that a claimed write did not happen.
+    ///
+    /// If the process dies right after a refusal is recorded, the alert is blocked in the table and
+    /// the next scheduled run of reconcile finds it.
+    pub(crate) async fn release_claim(
+        &self,
+        record: Record,
+        claim: &Claim,
+        failure: WriteFailure<'_>,
+        now: Timestamp,
+    ) -> Result<StepOutcome, store::Error> {
+        let partner = record.key.partner.clone();
+        let WriteFailure {
+            reaction,
+            refusal,
+            text,
+        } = failure;
+        let released = |record: Record, holds: Holds| {
+            let Holds::Claim = holds else {
+                return record;
+            };
+            let record = Record {
+                claim: None,
+                ..record
+            };
+            match (&reaction, &refusal) {
+                (Reaction::Block { reason }, Some(refusal)) => {
+                    record.with_refusal(reason.clone(), refusal.clone(), text, now)
+                }
+                (Reaction::Block { reason }, None) => {
+                    record.with_blocked(reason.clone(), text, now)
+                }
+                (Reaction::Retry { .. } | Reaction::DeadLetter { .. }, _) => record,
+            }
+        };
+        Ok(match self.change(record, claim, released).await? {
+            StepOutcome::Written(record) => {
+                count(Metric::AlertsBlocked, usize::from(record.blocked.is_some()));
+                if refusal.is_some() {
+                    self.schedule_reconcile(&partner, now).await?;
+                }
+                StepOutcome::End(outcome_of(reaction))
+            }
+            other @ (StepOutcome::Reread | StepOutcome::Again | StepOutcome::End(_)) => other,
+        })
+    }
+
+    /// Schedules reconcile soon after a refusal. It notifies a person and retries the alert.
+    pub(crate) async fn schedule_reconcile(
+        &self,
+        partner: &PartnerId,
+        now: Timestamp,
+    ) -> Result<(), store::Error> {
+        let soon = now.saturating_add(REFUSAL_DELAY).unwrap_or(Timestamp::MAX);
+        self.connections.reconcile(partner, soon).await
+    }
+}
+
+/// Whether a record still carries the worker's claim.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Holds {
+    Claim,
+    Nothing,
+}
+
+impl Holds {
+    fn of(record: &Record, claim: &Claim) -> Self {
+        let held = record.claim.as_ref();
+        if held.is_some_and(|held| held.id == claim.id) {
+            Self::Claim
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+/// Why a claimed write did not happen.
+pub(crate) struct WriteFailure<'a> {
+    pub(crate) reaction: Reaction,
+    /// What ConnectWise refused for this alert alone.
+    pub(crate) refusal: Option<Refusal>,
+    /// The text of the ticket or note that was not written.
+    pub(crate) text: Option<&'a domain::event::Payload>,
+}

@@ -1,0 +1,174 @@
+//! Searches for tickets of Ticketbridge, by their reference in `externalXRef`. Closed tickets are
+//! found too. A failed search is an error, never an empty result.
+
+use connections::found;
+use connectwise::{Client, Error, ExternalXref, InvalidXref, MySecurity};
+use domain::adopt::FoundTicket;
+use domain::done::ObservedTicket;
+use domain::record::{Claim, Op, Record};
+use domain::rights::{self, Listed, RightStatus};
+use domain::ticket_index::Sentinel;
+use domain::{RecordId, TicketRef};
+use tokio::time::Instant;
+
+use crate::ticket_error::TicketError;
+
+/// The result of a search for a ticket reference.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Search {
+    /// These tickets carry it.
+    Found(Vec<FoundTicket>),
+    /// No ticket carries it.
+    None,
+    /// The search did not return the sentinels either, so it says nothing.
+    Blind,
+}
+
+/// Searches for the tickets that carry this reference. The same search must return one of the
+/// sentinels.
+pub(crate) async fn find_tickets(
+    client: &Client,
+    ticket_ref: &TicketRef,
+    sentinels: &[Sentinel],
+    deadline: Instant,
+) -> Result<Search, TicketError> {
+    let mut ticket_refs = vec![xref(ticket_ref)?];
+    let others = sentinels.iter().map(|sentinel| &sentinel.ticket_ref);
+    for other in others.filter(|other| *other != ticket_ref) {
+        ticket_refs.push(xref(other)?);
+    }
+    let ticket_refs: Vec<&ExternalXref> = ticket_refs.iter().collect();
+    let tickets = client
+        .tickets_by_external_xref(&ticket_refs, deadline)
+        .await
+        .map_err(TicketError::Read)?;
+    let matching: Vec<FoundTicket> = tickets
+        .iter()
+        .map(found)
+        .filter(|ticket| ticket.ticket_ref.as_ref() == Some(ticket_ref))
+        .collect();
+    if !matching.is_empty() {
+        return Ok(Search::Found(matching));
+    }
+    let has_sentinels = ticket_refs.len() > 1;
+    if has_sentinels && tickets.is_empty() {
+        return Ok(Search::Blind);
+    }
+    Ok(Search::None)
+}
+
+/// Searches for the tickets of all occurrences of the alert.
+pub(crate) async fn find_tickets_of_alert(
+    client: &Client,
+    record: &Record,
+    deadline: Instant,
+) -> Result<Vec<FoundTicket>, TicketError> {
+    let prefix = ExternalXref::parse(format!("tb1-{}-", record.key.item_key()));
+    let prefix = prefix.map_err(malformed)?;
+    let tickets = client
+        .tickets_by_external_xref_prefix(&prefix, deadline)
+        .await
+        .map_err(TicketError::Read)?;
+    Ok(tickets.iter().map(found).collect())
+}
+
+/// Whether ConnectWise has any ticket of Ticketbridge.
+pub(crate) async fn has_any_ticket(
+    client: &Client,
+    deadline: Instant,
+) -> Result<bool, TicketError> {
+    let prefix = ExternalXref::parse("tb1-").map_err(malformed)?;
+    let any = client.any_ticket_by_external_xref_prefix(&prefix, deadline);
+    any.await.map_err(TicketError::Read)
+}
+
+/// Reads the ticket of a write whose outcome is unknown, with what shows whether the write took
+/// effect.
+pub(crate) async fn observe_ticket(
+    client: &Client,
+    claim: &Claim,
+    ticket_id: RecordId,
+    priority: Option<RecordId>,
+    deadline: Instant,
+) -> Result<ObservedTicket, TicketError> {
+    let ticket = match client.ticket(ticket_id, deadline).await {
+        Ok(ticket) => ticket,
+        Err(Error::NotFound { .. }) => {
+            return Ok(ObservedTicket {
+                ticket: None,
+                is_noted: false,
+                is_prioritised: false,
+            });
+        }
+        Err(err) => return Err(TicketError::Read(err)),
+    };
+    let mut is_noted = false;
+    if let Op::Note(kind) = claim.op {
+        let notes = client
+            .ticket_notes(ticket_id, deadline)
+            .await
+            .map_err(TicketError::Read)?;
+        let mark = kind.mark(&claim.id);
+        is_noted = notes.iter().any(|note| note.text.contains(&mark));
+    }
+    let actual = ticket.priority.as_ref().map(|priority| priority.id);
+    Ok(ObservedTicket {
+        is_noted,
+        is_prioritised: priority.is_some() && actual == priority,
+        ticket: Some(found(&ticket)),
+    })
+}
+
+/// Returns the sentinels that no longer exist. A sentinel that is not found counts only if the
+/// security role shows its board and all tickets: otherwise it may be hidden.
+pub(crate) async fn missing_sentinels(
+    client: &Client,
+    sentinels: &[Sentinel],
+    deadline: Instant,
+) -> Result<Vec<RecordId>, TicketError> {
+    let (mut missing, mut not_found) = (vec![], vec![]);
+    for sentinel in sentinels {
+        match client.ticket(sentinel.ticket_id, deadline).await {
+            Ok(ticket) if found(&ticket).ticket_ref.as_ref() == Some(&sentinel.ticket_ref) => {}
+            // The ticket carries another reference now.
+            Ok(_) => missing.push(sentinel.ticket_id),
+            Err(Error::NotFound { .. }) => not_found.push(sentinel),
+            Err(err) => return Err(TicketError::Read(err)),
+        }
+    }
+    if not_found.is_empty() || !shows_all_tickets(client, deadline).await? {
+        return Ok(missing);
+    }
+    let boards = client
+        .board_infos(deadline)
+        .await
+        .map_err(TicketError::Read)?;
+    let is_board_shown = |sentinel: &&Sentinel| {
+        let board = sentinel.board_id;
+        board.is_some_and(|id| boards.iter().any(|board| board.id == id))
+    };
+    let not_found = not_found.into_iter().filter(is_board_shown);
+    missing.extend(not_found.map(|sentinel| sentinel.ticket_id));
+    Ok(missing)
+}
+
+async fn shows_all_tickets(client: &Client, deadline: Instant) -> Result<bool, TicketError> {
+    let security = client
+        .my_security(deadline)
+        .await
+        .map_err(TicketError::Read)?;
+    let listed: Vec<Listed<'_>> = security.iter().map(MySecurity::listed).collect();
+    Ok(rights::status(rights::TICKETS_INQUIRE, &listed) == RightStatus::Granted)
+}
+
+pub(crate) fn xref(ticket_ref: &TicketRef) -> Result<ExternalXref, TicketError> {
+    ExternalXref::parse(ticket_ref.as_str()).map_err(malformed)
+}
+
+/// A ticket reference has only letters, digits and hyphens. A malformed one must never become a
+/// search without a condition.
+fn malformed(_: InvalidXref) -> TicketError {
+    TicketError::Read(Error::Rejected {
+        words: InvalidXref.to_string(),
+    })
+}

@@ -1,0 +1,337 @@
+//! The calls of one claimed step: its one write, with the reads before and after it. Nothing is
+//! recorded here.
+
+use connections::found;
+use connectwise::{BoardStatus, Client, Error, NewNote, NewTicket, NoteDisplay, Suspicion, Ticket};
+use domain::RecordId;
+use domain::breaker::CallOutcome;
+use domain::decide::{Create, Note, Reopen, Step};
+use domain::done::WriteEffect;
+use domain::event::Payload;
+use domain::record::{Claim, ClosedBy, Ended, Record};
+use domain::settings::Settings;
+use domain::ticket::{
+    description, duplicate_note, gone_note, kept_note, reopened_note, repeat_note, summary,
+};
+use tokio::time::Instant;
+
+use crate::BatchInvocation;
+use crate::searches::xref;
+use crate::ticket_error::TicketError;
+
+/// A claimed step, and what its write is made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Work<'a> {
+    pub(crate) step: &'a Step,
+    /// The text of a ticket or note.
+    pub(crate) text: Option<&'a Payload>,
+    pub(crate) settings: &'a Settings,
+    pub(crate) invocation: &'a BatchInvocation,
+}
+
+/// The result of a write.
+#[derive(Debug)]
+pub(crate) enum WriteResult {
+    /// A new ticket.
+    Created(Box<Ticket>),
+    /// The effect on an existing ticket.
+    Effect(WriteEffect),
+}
+
+/// The calls of one claimed step.
+pub(crate) struct TicketCalls<'a> {
+    pub(crate) client: Client,
+    pub(crate) record: &'a Record,
+    pub(crate) claim: &'a Claim,
+    pub(crate) work: Work<'a>,
+}
+
+impl TicketCalls<'_> {
+    /// Makes the step's one write.
+    pub(crate) async fn write(&self) -> Result<WriteResult, TicketError> {
+        let effect = match self.work.step {
+            Step::Create(create) => return self.create(create).await,
+            Step::Note { ticket_id, note } => self.note(*ticket_id, note).await,
+            Step::Patch {
+                ticket_id,
+                priority,
+                ..
+            } => self.patch(*ticket_id, *priority).await,
+            Step::Close { ticket_id } => self.close(*ticket_id).await,
+            Step::Reopen(reopen) => self.reopen(reopen).await,
+            Step::Repair(duplicate) => self.repair(duplicate.ticket_id).await,
+        };
+        match effect {
+            // A technician deleted the ticket. That is recorded, and no new one is made.
+            Err(err) if matches!(err.call(), Some(Error::NotFound { .. })) => {
+                let deleted = Ended::from(ClosedBy::Deleted);
+                Ok(WriteResult::Effect(WriteEffect::Ended(deleted)))
+            }
+            effect => effect.map(WriteResult::Effect),
+        }
+    }
+
+    async fn create(&self, create: &Create) -> Result<WriteResult, TicketError> {
+        let (Some(details), Some(text)) = (&self.record.desired.details, self.work.text) else {
+            return Err(TicketError::NoText);
+        };
+        let new = NewTicket {
+            summary: summary(text),
+            company: create.company,
+            board: create.board,
+            status: create.status,
+            type_: create.kind_type,
+            priority: create.priority,
+            estimated_start_date: create.raised_at,
+            initial_description: description(&self.record.key, details, text, create.previous),
+            external_xref: xref(&self.claim.ticket_ref)?,
+        };
+        let writer = self.client.ticket_writer();
+        let ticket = writer.create(&new, self.write_deadline()?).await;
+        let ticket = ticket.map_err(TicketError::Write)?;
+        Ok(WriteResult::Created(Box::new(ticket)))
+    }
+
+    /// GET, POST. A ticket that a technician closed or moved gets no note.
+    async fn note(&self, ticket_id: RecordId, note: &Note) -> Result<WriteEffect, TicketError> {
+        if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
+            return Ok(WriteEffect::Ended(ended));
+        }
+        let new = self.new_note(note)?;
+        let writer = self.client.ticket_writer();
+        let noted = writer
+            .add_note(ticket_id, &new, self.write_deadline()?)
+            .await;
+        match noted {
+            Ok(_) => Ok(WriteEffect::Noted),
+            Err(err) if is_optional(note) && is_refused_alone(&err) => {
+                tracing::warn!(error = %err, op = ?self.claim.op, "skipped a note that ConnectWise refuses");
+                Ok(WriteEffect::Noted)
+            }
+            Err(err) => Err(TicketError::Write(err)),
+        }
+    }
+
+    /// The note's text, with a mark by which a later read finds it. Notes are internal unless the
+    /// partner chose otherwise.
+    fn new_note(&self, note: &Note) -> Result<NewNote, TicketError> {
+        let (mark, desired) = (note.kind().mark(&self.claim.id), &self.record.desired);
+        let details = desired.details.as_ref();
+        let (text, for_customers) = match note {
+            Note::Repeats { untold, .. } => {
+                let details = details.ok_or(TicketError::NoText)?;
+                let text = repeat_note(*untold, details, self.work.text, &mark);
+                (text, NoteDisplay::Discussion)
+            }
+            Note::Resolved => (gone_note(false, desired, &mark), NoteDisplay::Discussion),
+            Note::Closing => (gone_note(true, desired, &mark), NoteDisplay::Resolution),
+            Note::Reopened => {
+                let details = details.ok_or(TicketError::NoText)?;
+                let text = reopened_note(details.raised_at, &mark);
+                (text, NoteDisplay::Discussion)
+            }
+            Note::Duplicate { kept, .. } => (duplicate_note(*kept, &mark), NoteDisplay::Internal),
+            Note::Kept { duplicate } => (kept_note(*duplicate, &mark), NoteDisplay::Internal),
+        };
+        let display = if self.work.settings.notes_for_customers {
+            for_customers
+        } else {
+            NoteDisplay::Internal
+        };
+        Ok(NewNote { text, display })
+    }
+
+    /// GET, PATCH. A ticket that a technician closed or moved is left as it is.
+    async fn patch(
+        &self,
+        ticket_id: RecordId,
+        priority: RecordId,
+    ) -> Result<WriteEffect, TicketError> {
+        if let Some(ended) = self.ended(&self.ticket(ticket_id).await?) {
+            return Ok(WriteEffect::Ended(ended));
+        }
+        let writer = self.client.ticket_writer();
+        let patched = writer
+            .set_priority(ticket_id, priority, self.write_deadline()?)
+            .await;
+        let ticket = patched.map_err(TicketError::Write)?;
+        if let Some(ended) = self.ended(&ticket) {
+            return Ok(WriteEffect::Ended(ended));
+        }
+        // A workflow may keep the priority, or set another. An answer without a priority is taken
+        // for success.
+        match ticket.priority {
+            Some(actual) if actual.id != priority => Err(TicketError::PriorityWithoutEffect),
+            Some(_) | None => Ok(WriteEffect::Patched),
+        }
+    }
+
+    async fn close(&self, ticket_id: RecordId) -> Result<WriteEffect, TicketError> {
+        let ticket = self.ticket(ticket_id).await?;
+        if let Some(ended) = self.ended(&ticket) {
+            return Ok(WriteEffect::Ended(ended));
+        }
+        let ended = self.set_closed(&ticket).await?;
+        let by = match ended.by {
+            ClosedBy::Technician => ClosedBy::Us,
+            by @ (ClosedBy::Us | ClosedBy::Deleted | ClosedBy::Moved | ClosedBy::OutOfReach) => by,
+        };
+        Ok(WriteEffect::Ended(Ended { by, ..ended }))
+    }
+
+    /// PATCH, GET. The ticket counts as closed only if the second read shows it closed.
+    async fn set_closed(&self, ticket: &Ticket) -> Result<Ended, TicketError> {
+        let status = self.closing_status(ticket).await?;
+        let writer = self.client.ticket_writer();
+        let deadline = self.write_deadline()?;
+        let set = writer.close(ticket.id, status, deadline).await;
+        let closed = self.read_again(ticket.id, set).await?;
+        self.ended(&closed).ok_or(TicketError::StatusWithoutEffect)
+    }
+
+    /// GET, PATCH, GET.
+    async fn reopen(&self, reopen: &Reopen) -> Result<WriteEffect, TicketError> {
+        let ticket = self.ticket(reopen.ticket_id).await?;
+        let board_id = ticket.board.as_ref().map(|board| board.id);
+        match self.ended(&ticket) {
+            // A technician reopened it.
+            None => return Ok(WriteEffect::Reopened { board_id }),
+            Some(ended) if ended.by == ClosedBy::Technician => {}
+            // It cannot be reopened. A new ticket is created instead.
+            Some(ended) => return Ok(WriteEffect::Ended(ended)),
+        }
+        let status = self.opening_status(&ticket).await?;
+        let writer = self.client.ticket_writer();
+        let deadline = self.write_deadline()?;
+        let set = writer.set_status(reopen.ticket_id, status, deadline).await;
+        let opened = self.read_again(reopen.ticket_id, set).await?;
+        match self.ended(&opened) {
+            None => Ok(WriteEffect::Reopened { board_id }),
+            Some(ended) if ended.by == ClosedBy::Technician => {
+                Err(TicketError::StatusWithoutEffect)
+            }
+            Some(ended) => Ok(WriteEffect::Ended(ended)),
+        }
+    }
+
+    /// Closes a duplicate, unless a technician ended it or uses it otherwise.
+    async fn repair(&self, ticket_id: RecordId) -> Result<WriteEffect, TicketError> {
+        let ticket = self.ticket(ticket_id).await?;
+        if let Some(ended) = self.ended(&ticket) {
+            return Ok(WriteEffect::Ended(ended));
+        }
+        self.set_closed(&ticket).await?;
+        tracing::warn!(
+            duplicate_repaired = 1,
+            ticket.id = ticket_id,
+            "closed a duplicate ticket"
+        );
+        Ok(WriteEffect::Repaired)
+    }
+
+    /// Reads the ticket after its status was set. The answer of the PATCH is not enough: a workflow
+    /// may change the status back.
+    async fn read_again(
+        &self,
+        ticket_id: RecordId,
+        set: Result<Ticket, Error>,
+    ) -> Result<Ticket, TicketError> {
+        set.map_err(TicketError::Write)?;
+        let again = self.client.ticket(ticket_id, self.deadline()).await;
+        again.map_err(TicketError::Unverified)
+    }
+
+    fn deadline(&self) -> Instant {
+        self.work.invocation.calls_end()
+    }
+
+    /// A write begins only if there is time for its answer. If it were cut off, its outcome would
+    /// be unknown for minutes.
+    fn write_deadline(&self) -> Result<Instant, TicketError> {
+        if self.work.invocation.has_time_to_write() {
+            Ok(self.deadline())
+        } else {
+            Err(TicketError::NoTime)
+        }
+    }
+
+    async fn ticket(&self, ticket_id: RecordId) -> Result<Ticket, TicketError> {
+        let ticket = self.client.ticket(ticket_id, self.deadline()).await;
+        ticket.map_err(TicketError::Read)
+    }
+
+    /// Whether a technician ended the ticket, or uses it for something else.
+    fn ended(&self, ticket: &Ticket) -> Option<Ended> {
+        found(ticket).ended(&self.claim.ticket_ref, self.claim.company_id)
+    }
+
+    /// The closing status of the ticket's present board: the configured one, or the board's first
+    /// closed status.
+    async fn closing_status(&self, ticket: &Ticket) -> Result<RecordId, TicketError> {
+        let board = board_of(ticket)?;
+        let target = self.work.settings.board_with_id(board);
+        match target.and_then(|target| target.closing_status) {
+            Some(status) => Ok(status),
+            None => {
+                self.first_status(board, |status| status.closed_status)
+                    .await
+            }
+        }
+    }
+
+    /// The status that opens a ticket of its present board: the configured start status, or the
+    /// board's first open status.
+    async fn opening_status(&self, ticket: &Ticket) -> Result<RecordId, TicketError> {
+        let board = board_of(ticket)?;
+        let target = self.work.settings.board_with_id(board);
+        match target.and_then(|target| target.start_status) {
+            Some(status) => Ok(status),
+            None => {
+                self.first_status(board, |status| !status.closed_status)
+                    .await
+            }
+        }
+    }
+
+    async fn first_status(
+        &self,
+        board: RecordId,
+        is_suitable: impl Fn(&BoardStatus) -> bool,
+    ) -> Result<RecordId, TicketError> {
+        let statuses = self.client.board_statuses(board, self.deadline()).await;
+        let statuses = statuses.map_err(TicketError::Read)?;
+        let first = statuses
+            .iter()
+            .filter(|status| is_suitable(status) && !status.inactive)
+            .min_by_key(|status| (status.sort_order, status.id));
+        let first = first.map(|status| status.id);
+        first.ok_or(TicketError::StatusWithoutEffect)
+    }
+}
+
+fn board_of(ticket: &Ticket) -> Result<RecordId, TicketError> {
+    let board = ticket.board.as_ref();
+    Ok(board.ok_or(TicketError::StatusWithoutEffect)?.id)
+}
+
+/// Whether the note only explains another write. That write is made even if ConnectWise refuses the
+/// note.
+pub(crate) fn is_optional(note: &Note) -> bool {
+    match note {
+        Note::Closing | Note::Reopened | Note::Duplicate { .. } | Note::Kept { .. } => true,
+        Note::Repeats { .. } | Note::Resolved => false,
+    }
+}
+
+/// Whether ConnectWise, or something before it, refuses this note and nothing else: the ticket was
+/// read just before. Keys may have been revoked since, so a plain read decides about them.
+fn is_refused_alone(err: &Error) -> bool {
+    let is_missing = matches!(err, Error::NotFound { .. });
+    match err.suspects() {
+        Some(Suspicion::Route | Suspicion::Right { .. }) => true,
+        Some(Suspicion::Keys) => false,
+        None => {
+            err.call_outcome() == CallOutcome::Works && !is_missing && !err.may_have_been_done()
+        }
+    }
+}

@@ -1,0 +1,236 @@
+//! Claimed writes: the one call to ConnectWise, and its outcome in the record.
+//!
+//! The message is acknowledged only after the outcome is in the table. If the process dies in
+//! between, the claim in the record says what is unknown, and the next worker looks it up.
+
+use aws::metrics::{Metric, count};
+use connections::Connections;
+use connectwise::{Error, Suspicion, Ticket};
+use domain::breaker::CallOutcome;
+use domain::decide::Step;
+use domain::done::{WriteEffect, after};
+use domain::event::Payload;
+use domain::record::{Claim, Op, Open, Record, Refusal};
+use domain::ticket::text_of_ticket_out_of_reach;
+use domain::{Blocked, Reaction};
+use jiff::Timestamp;
+use store::{Alerts, Written};
+
+use crate::case::AlertCase;
+use crate::connection::PartnerConnection;
+use crate::outcome::{MessageOutcome, StepOutcome, count_effect};
+use crate::records::{Holds, RecordWriter, WriteFailure};
+use crate::sentinels::SentinelStore;
+use crate::ticket_calls::{TicketCalls, Work, WriteResult, is_optional};
+use crate::ticket_error::TicketError;
+
+/// Makes claimed writes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TicketWrites<'a> {
+    pub(crate) alerts: &'a Alerts,
+    pub(crate) connections: &'a Connections,
+    pub(crate) records: RecordWriter<'a>,
+}
+
+impl TicketWrites<'_> {
+    /// Claims the step, then makes its call. Folding and claiming are one write: a worker that loses
+    /// the race reads the record again.
+    pub(crate) async fn claim_and_write(
+        &self,
+        record: Record,
+        step: &Step,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let text = record.text(case.request.event()).cloned();
+        let text = text.or_else(|| text_of_ticket_out_of_reach(&record));
+        if matches!(step, Step::Create(_)) && text.is_none() {
+            // The message that raised the alert is still in the queue. It has the text.
+            tracing::warn!("no ticket created: no message has the alert's text yet");
+            return Ok(StepOutcome::End(MessageOutcome::Later(None)));
+        }
+        let (invocation, connection) = (case.invocation, case.view.connection.as_ref());
+        let claim = connection.and_then(|connection| {
+            let (now, until) = (invocation.now(), invocation.holds_until());
+            let id = invocation.next_claim()?;
+            step.claim(&record, id, connection.epoch, now, until)
+        });
+        let (Some(claim), Some(connection)) = (claim, connection) else {
+            let reason = "the record does not fit the step that it asks for".to_owned();
+            return Ok(StepOutcome::End(MessageOutcome::DeadLetter(reason)));
+        };
+        let work = Work {
+            step,
+            text: text.as_ref(),
+            settings: &connection.settings,
+            invocation,
+        };
+        match self.alerts.write(&record.with_claim(claim.clone())).await? {
+            Written::Conflict => Ok(StepOutcome::Reread),
+            Written::Yes(record) => self.write(*record, &claim, work, case).await,
+        }
+    }
+
+    /// Makes the claimed write and records its outcome.
+    async fn write(
+        &self,
+        record: Record,
+        claim: &Claim,
+        work: Work<'_>,
+        case: &AlertCase<'_>,
+    ) -> Result<StepOutcome, store::Error> {
+        let connection = PartnerConnection::new(self.connections, &record.key.partner, case);
+        let result = call(&record, claim, work, &connection).await;
+        let now = work.invocation.now();
+        match result {
+            Ok(WriteResult::Created(ticket)) => {
+                self.record_created(record, claim, &ticket, &connection, case, now)
+                    .await
+            }
+            Ok(WriteResult::Effect(effect)) => {
+                tracing::info!(effect = ?effect, op = ?claim.op, "wrote to ConnectWise");
+                count_effect(&effect);
+                let recorded = |record, holds| match holds {
+                    Holds::Claim => after(record, claim, &effect, now),
+                    Holds::Nothing => record,
+                };
+                let recorded = self.records.change(record, claim, recorded).await?;
+                connection.record_outcome(CallOutcome::Works).await;
+                Ok(recorded)
+            }
+            Err(err) if is_unclear_again(&record, &err) && connection.is_alone(&err).await => {
+                tracing::warn!(error = %err, op = ?claim.op, "create was answered without a result again; checking before it counts as refused");
+                self.record_suspected_refusal(record, claim, &err, work.text, now)
+                    .await
+            }
+            Err(err) if err.may_have_been_done() => {
+                tracing::warn!(error = %err, op = ?claim.op, "outcome of a write is unknown");
+                let uncertain = |record: Record, holds| match holds {
+                    Holds::Claim => record.with_uncertain(work.text, now),
+                    Holds::Nothing => record,
+                };
+                let recorded = self.records.change(record, claim, uncertain).await?;
+                connection.record_outcome(err.call_outcome()).await;
+                Ok(recorded)
+            }
+            Err(err) => {
+                let reaction = connection.judge(&err).await;
+                tracing::warn!(error = %err, reaction = ?reaction, op = ?claim.op, "write failed");
+                let failure = WriteFailure {
+                    refusal: refusal(&err, Some(claim.op), &reaction),
+                    reaction,
+                    text: work.text,
+                };
+                self.records
+                    .release_claim(record, claim, failure, now)
+                    .await
+            }
+        }
+    }
+
+    /// Records a created ticket, even if another worker holds the claim by now.
+    async fn record_created(
+        &self,
+        record: Record,
+        claim: &Claim,
+        ticket: &Ticket,
+        connection: &PartnerConnection<'_>,
+        case: &AlertCase<'_>,
+        now: Timestamp,
+    ) -> Result<StepOutcome, store::Error> {
+        tracing::info!(ticket.id = ticket.id, "created a ticket");
+        count(Metric::TicketsCreated, 1);
+        let partner = record.key.partner.clone();
+        let board = ticket.board.as_ref().map(|board| board.id);
+        let open = Open::new(ticket.id, board, claim, now);
+        let recorded = |record: Record, _| record.with_made(open.clone(), claim);
+        let recorded = self.records.change(record, claim, recorded).await?;
+        // The ticket is recorded first, so a failure from here on causes no second ticket.
+        connection.record_outcome(CallOutcome::Works).await;
+        let sentinels = SentinelStore {
+            alerts: self.alerts,
+        };
+        sentinels.keep(&partner, claim, ticket, case, now).await;
+        Ok(recorded)
+    }
+
+    /// Records that a create was answered without a result again. A search decides whether it was
+    /// refused.
+    async fn record_suspected_refusal(
+        &self,
+        record: Record,
+        claim: &Claim,
+        err: &TicketError,
+        text: Option<&Payload>,
+        now: Timestamp,
+    ) -> Result<StepOutcome, store::Error> {
+        let reason = Blocked::Rejected(err.call().map(Error::answered).unwrap_or_default());
+        let refusal = err.refusal(Some(claim.op), &reason);
+        let suspected = |record: Record, holds| {
+            let Holds::Claim = holds else {
+                return record;
+            };
+            let record = record.with_uncertain(text, now);
+            match refusal.clone() {
+                Some(refusal) => record.with_suspected_refusal(reason.clone(), refusal, now),
+                None => record,
+            }
+        };
+        self.records.change(record, claim, suspected).await
+    }
+}
+
+/// Makes the call. Keys that are refused may have been rotated, so they are read again once. A note
+/// that only explains is skipped if ConnectWise refuses it and nothing else.
+async fn call(
+    record: &Record,
+    claim: &Claim,
+    work: Work<'_>,
+    connection: &PartnerConnection<'_>,
+) -> Result<WriteResult, TicketError> {
+    let attempt = async || {
+        let client = connection.client().await?;
+        let calls = TicketCalls {
+            client,
+            record,
+            claim,
+            work,
+        };
+        calls.write().await
+    };
+    let mut result = attempt().await;
+    let refused = matches!(&result, Err(err) if err.call() == Some(&Error::KeysRefused));
+    if refused && connection.refresh_keys() {
+        result = attempt().await;
+    }
+    if let Err(err) = &result
+        && is_optional_note_refused(work.step, err)
+        && connection.is_alone(err).await
+    {
+        tracing::warn!(error = %err, op = ?claim.op, "skipped a note that ConnectWise refuses");
+        return Ok(WriteResult::Effect(WriteEffect::Noted));
+    }
+    result
+}
+
+/// What ConnectWise refused for this alert alone, if the reaction blocks the alert for that.
+pub(crate) fn refusal(err: &TicketError, op: Option<Op>, reaction: &Reaction) -> Option<Refusal> {
+    match reaction {
+        Reaction::Block { reason } => err.refusal(op, reason),
+        Reaction::Retry { .. } | Reaction::DeadLetter { .. } => None,
+    }
+}
+
+/// Whether the keys were refused for a note that only explains another write.
+fn is_optional_note_refused(step: &Step, err: &TicketError) -> bool {
+    let suspicion = err.call().and_then(Error::suspects);
+    matches!(step, Step::Note { note, .. } if is_optional(note))
+        && suspicion == Some(Suspicion::Keys)
+}
+
+/// Whether a create was answered without a result, as it was before a search found no ticket. Such
+/// an answer seems to refuse this ticket.
+fn is_unclear_again(record: &Record, err: &TicketError) -> bool {
+    let is_unclear = matches!(err, TicketError::Write(err) if err.is_unclear_answer());
+    let claim = record.claim.as_ref();
+    is_unclear && claim.is_some_and(|claim| record.was_given_up_before(claim))
+}
