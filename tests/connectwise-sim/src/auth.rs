@@ -1,4 +1,5 @@
-//! Who calls: `Basic base64(companyId+publicKey:privateKey)` and the `clientId` header, refused in ConnectWise's ways.
+//! Authentication by `Basic base64(companyId+publicKey:privateKey)` and the `clientId` header, with
+//! ConnectWise's errors.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
@@ -8,15 +9,15 @@ use crate::faults::{ClientId, Keys, UnauthorizedBody, WrongCompany};
 use crate::response::ApiError;
 use crate::site::{Caller, Licence, Site};
 
-/// What became of a log-in that failed.
+/// A failed authentication.
 #[derive(Debug)]
 pub(crate) enum Denied {
     Refused(ApiError),
-    /// Some clouds do not answer at all for a company that they do not know.
+    /// Some clouds never respond for an unknown company.
     NoAnswer,
 }
 
-/// The caller, by keys and clientId.
+/// The caller with these keys and this client id.
 pub(crate) fn authenticate(site: &Site, headers: &HeaderMap) -> Result<Caller, Denied> {
     let Some((company, public_key, private_key)) = basic(headers) else {
         return Err(Denied::Refused(unauthorized(site)));

@@ -3,12 +3,12 @@
 use jiff::civil;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// A date as every answer writes it.
+/// Formats a date as in every response.
 pub(crate) fn format(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A date as a body or a condition may write it: with or without zone, with or without time.
+/// Parses a date of a body or a condition: with or without zone, with or without time.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(at) = text.parse::<Timestamp>() {

@@ -1,5 +1,5 @@
-//! `/_sim`: faults, reset, a stock of tickets, what people do, and the journal, for tests and for people who want to see
-//! a fault. No keys: the simulator listens on the loopback alone.
+//! The control API `/_sim`: faults, reset, bulk tickets, people's actions, and the journal. It needs no
+//! keys, because the simulator listens on the loopback only.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(crate) async fn faults(State(shared): State<Arc<Shared>>) -> Response {
     answer(StatusCode::OK, &shared.lock().faults)
 }
 
-/// `PUT /_sim/faults`: members left out keep their value; the answer is the whole new object.
+/// `PUT /_sim/faults`: omitted members keep their value. The response is the whole new object.
 pub(crate) async fn set_faults(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let change = match serde_json::from_slice(&body) {
         Ok(change) => change,
@@ -32,7 +32,7 @@ pub(crate) async fn set_faults(State(shared): State<Arc<Shared>>, body: Bytes) -
     let mut site = shared.lock();
     match site.faults.merged(&change) {
         Ok(faults) => {
-            // A changed limit counts from now.
+            // A changed limit starts counting now.
             site.limiter = RateLimiter::default();
             site.faults = faults;
             answer(StatusCode::OK, &site.faults)
@@ -41,7 +41,7 @@ pub(crate) async fn set_faults(State(shared): State<Arc<Shared>>, body: Bytes) -
     }
 }
 
-/// `POST /_sim/reset`: back to the seed, with neither faults nor journal.
+/// `POST /_sim/reset`: restores the seed and clears faults and journal.
 pub(crate) async fn reset(State(shared): State<Arc<Shared>>) -> Response {
     shared.lock().reset();
     StatusCode::NO_CONTENT.into_response()
@@ -64,17 +64,17 @@ pub(crate) async fn journal(
     answer(StatusCode::OK, &shared.lock().journal.after(after))
 }
 
-/// Tickets that are there in a moment: `{"ticket": {…}, "references": ["…", …]}`.
+/// Tickets to create at once: `{"ticket": {…}, "references": ["…", …]}`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct BulkTickets {
-    /// As a POST of one has it.
+    /// The body of a POST of one ticket.
     ticket: Map<String, Value>,
-    /// The `externalXRef` of each.
+    /// The `externalXRef` of each ticket.
     references: Vec<String>,
 }
 
-/// `POST /_sim/tickets`: makes one ticket for each reference, at once and without a line in the journal; the answer is
+/// `POST /_sim/tickets`: creates one ticket for each reference, without a journal entry. The response is
 /// `{"first": number, "made": count}`.
 pub(crate) async fn create_bulk(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let create_bulk: BulkTickets = match serde_json::from_slice(&body) {
@@ -93,8 +93,8 @@ pub(crate) async fn create_bulk(State(shared): State<Arc<Shared>>, body: Bytes) 
     }
 }
 
-/// `POST /_sim/tickets/{id}`: does something to a ticket as a technician does it in ConnectWise, such as `"close"` or
-/// `{"merge_into": 10002}`. Not a call of the API: without a line in the journal.
+/// `POST /_sim/tickets/{id}`: acts on a ticket as a technician in ConnectWise, such as `"close"` or
+/// `{"merge_into": 10002}`. It is no API call and has no journal entry.
 pub(crate) async fn act(
     State(shared): State<Arc<Shared>>,
     Path(ticket): Path<i64>,

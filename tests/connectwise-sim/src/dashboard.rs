@@ -1,5 +1,5 @@
-//! The page for people at `/`: boards, and the newest tickets as they appear and close. Everything that came from a
-//! client is escaped; the page replaces its own table every two seconds and keeps opened notes open.
+//! The dashboard at `/`: boards, and the newest tickets as they open and close. All text from clients is
+//! escaped. The page reloads its table every two seconds and keeps opened notes open.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::tickets::{Note, TicketRow};
 /// How many tickets are shown, the newest first.
 const SHOWN: usize = 200;
 
-/// Inline style and script are this page's own; nothing else may load or run.
+/// Only the page's inline style and script may run; nothing else may load.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 

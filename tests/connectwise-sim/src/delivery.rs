@@ -1,5 +1,5 @@
-//! How an answer reaches the client: whole, cut in the middle, or not at all. `server` ends the connection for what is
-//! marked here.
+//! The delivery of a response: whole, truncated, or not at all. `server` closes the connection of a
+//! response that is marked here.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,28 +13,28 @@ use hyper::body::{Bytes, Frame};
 use crate::fault_rules::Interim;
 use crate::response::{ApiResponse, Body};
 
-/// The newest version of the API, as the answers of a cloud site name it.
+/// The newest version of the API, as a cloud site's responses name it.
 const VERSION: &str = "2025.1";
 
-/// How long a call that is never answered is held open; clients give up long before.
+/// How long a call without a response stays open. Clients time out earlier.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
-/// An answer and its way.
+/// A response and its delivery.
 pub(crate) enum Delivery {
     Whole(ApiResponse),
-    /// The whole answer after a wait.
+    /// The whole response after a wait.
     Slow(ApiResponse, Duration),
-    /// The whole answer after interim ones; `interim` writes them.
+    /// The whole response after interim ones, which `interim` writes.
     AfterInterim(ApiResponse, Interim),
-    /// The first half under the full `Content-Length`, then the connection ends.
+    /// The first half with the full `Content-Length`, then the connection ends.
     Cut(ApiResponse),
     /// The connection ends before the first byte.
     Dropped,
-    /// Nothing comes, and the connection stays open.
+    /// No response, and the connection stays open.
     Never,
 }
 
-/// Marks a response that `server` must not send: it ends the connection instead.
+/// Marks a response that `server` must not send. It closes the connection instead.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DropConnection;
 
@@ -67,7 +67,7 @@ fn dropped() -> Response {
     response
 }
 
-/// The whole answer with the headers that were seen live.
+/// The whole response with the headers that were observed live.
 pub(crate) fn response(answer: &ApiResponse, request_id: &str) -> Response {
     let (bytes, content_type) = encoded(&answer.body);
     let mut response = Response::new(HttpBody::from(bytes));
@@ -141,7 +141,7 @@ fn dress_as_api(headers: &mut HeaderMap, request_id: &str) {
     }
 }
 
-/// A body that breaks off: one piece, a pause in which the server writes it out, then an error.
+/// A truncated body: one chunk, a pause in which the server writes it, then an error.
 struct Half {
     half: Option<Bytes>,
     flushed: bool,

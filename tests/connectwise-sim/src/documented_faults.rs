@@ -1,4 +1,4 @@
-//! Compares the switches of the code with the table that describes them.
+//! Compares the faults in the code with the documented ones.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ const TABLE: &str = concat!(
     "/../../docs/connectwise-behaviour.md"
 );
 
-/// The names of an enum's variants. Serde names them all when it refuses an unknown one.
+/// The names of an enum's variants. Serde lists them all when it refuses an unknown one.
 fn variants<T: DeserializeOwned>() -> Vec<String> {
     let refused = serde_json::from_value::<T>(json!("no such variant"))
         .err()
@@ -32,7 +32,7 @@ fn variants<T: DeserializeOwned>() -> Vec<String> {
         .collect()
 }
 
-/// Every switch of the code; members of an object have its name before theirs.
+/// Every fault in the code. Members of an object are prefixed with its name.
 fn in_code() -> BTreeSet<String> {
     let faults = serde_json::to_value(Faults::default()).expect("JSON");
     let mut names = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! Executes a call on the site: the endpoint, the site's workflow rules, and what happens later.
+//! Executes a call on the site: the endpoint, the site's workflow rules, and delayed effects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) fn seconds(seconds: f64) -> Duration {
     Duration::from_secs_f64(seconds.clamp(0.0, MAX_WAIT_SECONDS))
 }
 
-/// Carries the call out when its time has come.
+/// Executes the call after `wait`.
 pub(crate) fn commit_later(
     shared: &Arc<Shared>,
     site: &Site,
@@ -51,7 +51,7 @@ pub(crate) fn carry_out(site: &mut Site, shared: &Arc<Shared>, call: &Call) -> O
     Ok(answer)
 }
 
-/// Runs what the site's workflow rules say after a call, now or later.
+/// Runs the site's workflow rules after a call, now or later.
 fn start_workflows(
     site: &mut Site,
     shared: &Arc<Shared>,
@@ -78,7 +78,7 @@ fn start_workflows(
     }
 }
 
-/// Does something after a wait, unless the site was reset or stopped meanwhile.
+/// Runs `action` after a wait, unless the site was reset or stopped meanwhile.
 fn later(
     shared: &Arc<Shared>,
     site: &Site,

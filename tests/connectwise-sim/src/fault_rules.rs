@@ -1,6 +1,6 @@
-//! Rules: what happens to the calls of an integration that match a pattern. One list covers a firewall that dislikes a
-//! text, a maintenance page for every call, a write that takes effect late, and a PATCH that changes nothing. Pure data
-//! and matching; `gate` carries the effects out.
+//! Fault rules: effects on an integration's calls that match a pattern, such as a firewall that refuses a
+//! text, a maintenance page for every call, a write that commits late, or a PATCH without effect. Only
+//! data and matching; `pipeline` applies the effects.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::references::Key;
 use crate::response::{ApiResponse, Body};
 use crate::site::{Call, Site};
 
-/// Applies to a call if everything in `when` matches. The first rule that applies decides; later ones are not read.
+/// A rule applies to a call if everything in `when` matches. Only the first rule that applies counts.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Rule {
@@ -22,7 +22,7 @@ pub(crate) struct Rule {
     /// The share of matching calls that the rule applies to.
     #[serde(default = "always")]
     pub(crate) rate: f64,
-    /// How many more calls the rule applies to; `null` means without end. Counts down.
+    /// How many more calls the rule applies to. `null` means no limit. Counts down.
     #[serde(default)]
     pub(crate) times: Option<u32>,
 }
@@ -36,8 +36,8 @@ fn always() -> f64 {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct When {
     pub(crate) method: Option<String>,
-    /// The path after `/v4_6_release/apis/3.0`, or a whole path such as `/login/companyinfo/*`. `*` stands for one
-    /// segment, `**` at the end for any number of them.
+    /// The path after `/v4_6_release/apis/3.0`, or a whole path such as `/login/companyinfo/*`. `*` matches one
+    /// segment, `**` at the end any number of them.
     pub(crate) path: Option<String>,
     /// Text in the request's body or in its decoded query.
     pub(crate) text: Option<String>,
@@ -45,7 +45,7 @@ pub(crate) struct When {
     pub(crate) operations: Vec<Operation>,
 }
 
-/// What a call wants from ConnectWise.
+/// The operation of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Operation {
@@ -71,23 +71,23 @@ pub(crate) enum Operation {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub(crate) enum Effect {
-    /// This answer, and nothing is carried out.
+    /// Sends this response and does not execute the call.
     Answer(Reply),
-    /// An answer now, and the call is carried out later, over whatever is there then.
+    /// Responds now and executes the call later, over the record as it is then.
     Late(Late),
-    /// The call is carried out, and the connection ends without an answer.
+    /// Executes the call and closes the connection without a response.
     Lost,
-    /// The call is carried out, and its answer breaks off in the middle.
+    /// Executes the call and truncates the response.
     Cut,
-    /// The call is carried out at once, and its answer takes its time.
+    /// Executes the call at once and delays the response.
     Slow { seconds: f64 },
     /// A PATCH answers 200 and changes nothing.
     Ignored,
-    /// The call is carried out, and interim answers come before its own.
+    /// Executes the call and sends interim responses before its own.
     Interim(Interim),
 }
 
-/// An answer as a test writes it.
+/// A response that a test defines.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Reply {
@@ -95,7 +95,7 @@ pub(crate) struct Reply {
     pub(crate) status: u16,
     #[serde(default)]
     pub(crate) body: ReplyBody,
-    /// In place of the one that the body has.
+    /// Replaces the content type of the body.
     #[serde(default)]
     pub(crate) content_type: Option<String>,
     /// Further headers, such as `location` or `retry-after`.
@@ -106,15 +106,15 @@ pub(crate) struct Reply {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ReplyBody {
-    /// An HTML page of something that stands before ConnectWise, such as a firewall.
+    /// An HTML page of a proxy in front of ConnectWise, such as a firewall.
     #[default]
     Page,
-    /// An error object as ConnectWise itself answers it.
+    /// An error object of ConnectWise.
     Json,
     /// A line of plain text.
     Text,
     Empty,
-    /// A string as it stands, any other value as JSON.
+    /// A string as it is, any other value as JSON.
     Custom(Value),
 }
 
@@ -122,23 +122,23 @@ pub(crate) enum ReplyBody {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Late {
     pub(crate) seconds: f64,
-    /// Without it, the answer of `variants.late_commit_answer`.
+    /// Default: the response of `variants.late_commit_answer`.
     #[serde(default)]
     pub(crate) answer: Option<Reply>,
 }
 
-/// Interim answers, such as `100 Continue`.
+/// Interim responses, such as `100 Continue`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Interim {
     /// 100, 102 or 103.
     pub(crate) status: u16,
-    /// How many; `null` means without end, so that the call's own answer never comes.
+    /// How many. `null` means endless, so that the call's own response never comes.
     #[serde(default)]
     pub(crate) count: Option<u32>,
 }
 
-/// What a rule sees of a call.
+/// The part of a call that rules match.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RawCall<'c> {
     pub(crate) method: &'c Method,
@@ -147,7 +147,7 @@ pub(crate) struct RawCall<'c> {
     pub(crate) body: &'c [u8],
 }
 
-/// The effect of the first rule that applies, which then has one time less left.
+/// The effect of the first rule that applies. Counts the rule down.
 pub(crate) fn effect(site: &mut Site, call: RawCall<'_>) -> Option<Effect> {
     if site.faults.rules.is_empty() {
         return None;
@@ -166,7 +166,7 @@ pub(crate) fn effect(site: &mut Site, call: RawCall<'_>) -> Option<Effect> {
     None
 }
 
-/// What an authenticated call wants.
+/// The operation of an authenticated call.
 pub(crate) fn operation(site: &Site, call: &Call) -> Operation {
     let path = call.segments.join("/");
     let call = RawCall {
@@ -260,7 +260,7 @@ fn path_matches(pattern: &str, path: &str) -> bool {
 }
 
 impl Rule {
-    /// What is wrong with the rule, if anything.
+    /// Checks the rule. The error says what is invalid.
     pub(crate) fn check(&self) -> Result<(), String> {
         if !(0.0..=1.0).contains(&self.rate) {
             return Err("rate: a rate is from 0 to 1".to_owned());

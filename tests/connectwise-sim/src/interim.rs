@@ -1,5 +1,5 @@
-//! Interim answers (`100 Continue`, `103 Early Hints`) before an answer: a connection that writes them by itself, because
-//! the HTTP server does not.
+//! Interim responses (`100 Continue`, `103 Early Hints`) before the final one. The connection writes them,
+//! because the HTTP server does not.
 
 use std::io;
 use std::pin::Pin;
@@ -10,19 +10,19 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::fault_rules::Interim;
 
-/// Interim answers that are written in one go; between two goes, other connections have their turn.
+/// Interim responses that are written at once. Other connections are served between two writes.
 const AT_ONCE: u32 = 500;
 
-/// A connection whose next answer may come after interim ones.
+/// A connection that may write interim responses before its next response.
 #[derive(Debug)]
 pub(crate) struct InterimStream<S> {
     inner: S,
     due: BeforeAnswer,
-    /// Bytes of interim answers that are yet to be written.
+    /// Bytes of interim responses that are not yet written.
     rest: Vec<u8>,
 }
 
-/// Tells the connection what to write before the next answer.
+/// The handle that sets the interim responses of a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BeforeAnswer(Arc<Mutex<Option<Interim>>>);
 
@@ -31,7 +31,7 @@ impl BeforeAnswer {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(interim);
     }
 
-    /// The bytes of some of the interim answers that are due. None are left once it is empty.
+    /// The bytes of the next interim responses. Empty if none are left.
     fn take_bytes(&self) -> Vec<u8> {
         let mut due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(interim) = due.as_mut() else {

@@ -1,5 +1,6 @@
-//! A stateful simulator of the ConnectWise PSA REST API: real HTTP, ConnectWise's own words for every refusal, and
-//! faults that a test can switch on. It shares no type with the client, so that a misspelt field cannot pass.
+//! A stateful simulator of the ConnectWise PSA REST API. It speaks real HTTP, uses ConnectWise's own error
+//! messages, and injects faults that a test sets through its control API at `/_sim`. It shares no type
+//! with any client, so that a misspelt field cannot pass unnoticed.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {

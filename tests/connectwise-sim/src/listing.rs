@@ -1,5 +1,5 @@
-//! Lists as ConnectWise serves them: `conditions`, `orderBy`, `fields`, pages with a `Link` header, forward-only
-//! cursors and counts. It knows nothing of particular records: they come as `Row`s.
+//! Lists as in ConnectWise: `conditions`, `orderBy`, `fields`, pages with a `Link` header, forward-only
+//! cursors and counts. It is independent of record types: records are `Row`s.
 
 use axum::http::header;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -10,11 +10,11 @@ use crate::response::{ApiError, ApiResponse, Outcome};
 use crate::schema::Schema;
 use crate::site::Call;
 
-/// Larger pages are cut to this without a word.
+/// Larger page sizes are reduced to this silently.
 const LARGEST_PAGE: usize = 1000;
 const USUAL_PAGE: usize = 25;
 
-/// What `Link` keeps readable in a query.
+/// Characters that `Link` does not encode in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -52,7 +52,7 @@ impl Row for Value {
     }
 }
 
-/// A JSON value as conditions see it.
+/// A JSON value as a scalar for conditions.
 pub(crate) fn scalar(value: &Value) -> Scalar<'_> {
     match value {
         Value::Bool(value) => Scalar::Boolean(*value),
@@ -62,7 +62,7 @@ pub(crate) fn scalar(value: &Value) -> Scalar<'_> {
     }
 }
 
-/// How a list is narrowed and ordered, from the query or a search's body.
+/// The filters and the order of a list, from the query or a search's body.
 #[derive(Default)]
 struct Filters<'t> {
     conditions: &'t str,
@@ -83,10 +83,10 @@ impl<'t> Filters<'t> {
     }
 }
 
-/// What a list was asked for.
+/// The parsed parameters of a list.
 struct Request<'c> {
     condition: Condition,
-    /// Lists inside the record with what one of their items must fulfil.
+    /// Lists inside the record, with the condition that one of their items must match.
     on_items: Vec<(String, Condition)>,
     /// Field and whether descending.
     order: Vec<(String, bool)>,
@@ -160,7 +160,7 @@ fn page<R: Row>(
             ));
         }
         let after = whole_number(call, "pageId")?.unwrap_or(0);
-        // Nothing before or after the page is looked at closely: of a long list all pages together take the time of one look.
+        // Rows outside the page are not rendered: all pages of a long list together cost one pass.
         let behind = |row: &R| usize::try_from(row.id()).is_ok_and(|id| id > after);
         let page = rows.filter(behind).filter(|row| request.passes(row));
         let mut rows: Vec<R> = page.take(size + 1).collect();
@@ -217,7 +217,7 @@ fn links(call: &Call, origin: &str, size: usize, number: usize, last: usize) -> 
     (!links.is_empty()).then(|| links.join(", "))
 }
 
-/// The call's own address with another page; the page comes last, as clients rely on.
+/// The call's URL with another page. The page comes last, because clients depend on it.
 fn page_url(call: &Call, origin: &str, size: usize, parameter: &str, page: &str) -> String {
     let table = call
         .query
@@ -275,7 +275,7 @@ impl<'c> Request<'c> {
                 .collect()
         });
         for field in fields.iter().flatten() {
-            // The dates of `_info` may stand in conditions without it, but not here.
+            // The dates of `_info` may be used bare in conditions, but not here.
             let bare = matches!(
                 *field,
                 "dateEntered" | "lastUpdated" | "enteredBy" | "updatedBy"
@@ -309,7 +309,7 @@ impl<'c> Request<'c> {
         })
     }
 
-    /// Rows come by id; `orderBy` is stable above that.
+    /// Rows are sorted by id; `orderBy` sorts stably.
     fn sort<R: Row>(&self, rows: &mut Vec<R>) {
         if self.order.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! The simulator as a program, for people and for stacks that are not written in Rust.
+//! The simulator as a program, for people and for programs in other languages.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,10 +14,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Open the address in a browser to watch the tickets; /_sim/faults, /_sim/reset, /_sim/tickets and /_sim/journal control it.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The port to listen on; 0 takes any free one.
+    /// The port to listen on. 0 takes any free port.
     #[arg(long, default_value_t = 8040)]
     port: u16,
-    /// A JSON file with the companies, boards, members and keys to start with, in place of the built-in ones.
+    /// A JSON file with companies, boards, members and keys, instead of the built-in ones.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
 }

@@ -1,5 +1,5 @@
-//! The body of every PATCH: a list of `{ op, path, value }` with bare, case-sensitive paths. ConnectWise's trap is kept: a
-//! sub-path answers 200 and changes nothing.
+//! The body of every PATCH: a list of `{ op, path, value }` with bare, case-sensitive paths. As in
+//! ConnectWise, a sub-path answers 200 and changes nothing.
 
 use serde_json::{Map, Value, json};
 
@@ -7,7 +7,7 @@ use crate::faults::PatchStatusId;
 use crate::response::ApiError;
 use crate::schema::{Schema, check_value};
 
-/// Reads the operations into members with their new values, `null` for `remove`.
+/// Parses the operations into members with their new values, `null` for `remove`.
 pub(crate) fn changes(
     schema: &Schema,
     body: &[u8],
@@ -46,7 +46,7 @@ pub(crate) fn changes(
     Ok(changes)
 }
 
-/// The member that one operation sets; `None` where ConnectWise answers 200 and does nothing.
+/// The member that one operation sets. `None` where ConnectWise answers 200 and changes nothing.
 fn effect(
     schema: &Schema,
     path: &str,

@@ -1,6 +1,6 @@
-//! What every call to ConnectWise passes, in this order: latency, rules, outage, throttle, server error, route, keys,
-//! right, endpoint, journal, and at last how the answer reaches the client, if it does. The only place where faults act
-//! on a call as a whole.
+//! The stages that every call to ConnectWise passes, in this order: latency, rules, outage, throttle,
+//! server error, route, keys, right, endpoint, journal, delivery. Only here do faults affect a call as a
+//! whole.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,24 +29,24 @@ use crate::site::{Call, Caller, Licence, Site, shifted};
 
 const LARGEST_BODY: usize = 8 * 1024 * 1024;
 
-/// A call as it came from the wire.
+/// A call as it was received.
 struct Incoming {
     parts: Parts,
     body: Vec<u8>,
     now: Timestamp,
 }
 
-/// What became of a call, before it is written down and delivered.
+/// The result of a call before it is recorded and delivered.
 enum Verdict {
     Answered(ApiResponse),
-    /// Carried out; a rule spoils the answer.
+    /// The call was executed, and a rule disturbs its response.
     Carried {
         answer: ApiResponse,
         fault: AnswerFault,
     },
-    /// No answer ever comes.
+    /// No response at all.
     Silence,
-    /// An answer now, if any, and the call itself later.
+    /// A response now, if any. The call is executed later.
     Late {
         answer: Option<ApiResponse>,
         call: Call,
@@ -54,7 +54,7 @@ enum Verdict {
     },
 }
 
-/// What a rule does to the answer of a call that was carried out.
+/// What a rule does to the response of an executed call.
 enum AnswerFault {
     Lost,
     Cut,
@@ -62,7 +62,7 @@ enum AnswerFault {
     Interim(Interim),
 }
 
-/// Everything under `/v4_6_release`, and what the cloud's router cannot route.
+/// Everything under `/v4_6_release`, and paths that the cloud's router cannot route.
 pub(crate) async fn api(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let Ok(body) = to_bytes(body, LARGEST_BODY).await else {
@@ -85,7 +85,7 @@ pub(crate) async fn api(State(shared): State<Arc<Shared>>, request: Request) -> 
     };
     let mut response = delivery.respond(&request_id).await;
     if offset != 0 {
-        // Without the header, the server writes the right one.
+        // Without the header, the server writes the correct one.
         let date = http_date(shifted(Timestamp::now(), offset));
         if let Ok(date) = HeaderValue::from_str(&date) {
             response.headers_mut().insert(header::DATE, date);
@@ -94,7 +94,7 @@ pub(crate) async fn api(State(shared): State<Arc<Shared>>, request: Request) -> 
     response
 }
 
-/// `/login/companyinfo/{companyId}`: no keys, no faults but the answers of rules.
+/// `/login/companyinfo/{companyId}`: needs no keys. Of all faults only the answers of rules apply.
 pub(crate) async fn login(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     let mut site = shared.lock();
     let path = request.uri().path().to_owned();
@@ -141,7 +141,7 @@ fn is_api(path: &str) -> bool {
     path.starts_with("/v4_6_release")
 }
 
-/// Decides, carries out and writes down one call.
+/// Decides, executes and records one call.
 fn take(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Delivery {
     let path = incoming.parts.uri.path();
     let line = Line {
@@ -161,7 +161,7 @@ fn take(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Delivery 
     };
     match verdict {
         Verdict::Answered(answer) => {
-            // Faults concern the API alone, not the cloud's router before it.
+            // Faults affect the API, not the cloud's router in front of it.
             let (lost, cut) = if is_api(path) {
                 let faults = &site.faults;
                 let (lost, cut) = (faults.lost_answer_rate, faults.truncate_rate);
@@ -216,7 +216,7 @@ fn judge(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict 
         .strip_prefix(API)
         .and_then(|rest| rest.strip_prefix('/'))
     else {
-        // The router refuses before the API and its faults.
+        // The router refuses the call before the API and its faults.
         return answered(Err(ApiError::cannot_route()));
     };
     let segments: Vec<String> = rest.split('/').map(decoded).collect();
@@ -296,7 +296,7 @@ fn judge(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict 
     answered(carry_out(site, shared, &call))
 }
 
-/// Whether the site takes a call of the integration at this time.
+/// Refuses an integration's call during an outage, a throttle or a server error.
 fn is_up(site: &mut Site, now: Timestamp) -> Result<(), ApiError> {
     if site.faults.outage {
         return Err(ApiError::outage());
@@ -318,7 +318,7 @@ fn is_up(site: &mut Site, now: Timestamp) -> Result<(), ApiError> {
     }
 }
 
-/// What a late commit answers now; `None` is silence.
+/// The immediate response of a late commit. `None` is no response.
 fn late_commit_answer(site: &Site) -> Option<ApiResponse> {
     match site.faults.variants.late_commit_answer {
         LateCommitAnswer::ServerError => Some(ApiError::server_timeout().into()),

@@ -1,12 +1,12 @@
-//! ConnectWise's throttle as it was seen live: over the limit of a minute every call is refused for 30 seconds, then
-//! counting starts afresh.
+//! ConnectWise's throttle as observed live: over the limit of a minute every call is refused for 30
+//! seconds, then counting restarts.
 
 use jiff::{SignedDuration, Timestamp};
 
 const WINDOW: SignedDuration = SignedDuration::from_secs(60);
 const COOL_DOWN: SignedDuration = SignedDuration::from_secs(30);
 
-/// The calls of the running minute.
+/// The calls of the present minute.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RateLimiter {
     window: Option<Timestamp>,
@@ -15,7 +15,7 @@ pub(crate) struct RateLimiter {
 }
 
 impl RateLimiter {
-    /// Counts one call; the error is how long to wait. A limit of 0 is none.
+    /// Counts one call. The error is the time to wait. A limit of 0 is no limit.
     pub(crate) fn admit(&mut self, limit: u32, now: Timestamp) -> Result<(), SignedDuration> {
         if limit == 0 {
             *self = Self::default();

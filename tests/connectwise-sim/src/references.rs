@@ -1,4 +1,5 @@
-//! How a body names another record, and that record as answers expand it. One place for tickets and set-up tables.
+//! References in request bodies, and the expanded references in responses. Shared by tickets and set-up
+//! tables.
 
 use serde_json::{Value, json};
 
@@ -64,8 +65,9 @@ impl<'v> Key<'v> {
     }
 }
 
-/// The record that `value` names, expanded, or what is wrong with it. `parent` is the board or company that the
-/// record must belong to, if it belongs to one. References to records that this site does not keep are not found.
+/// The record that `value` refers to, expanded, or the problem with it. `parent` is the board or company
+/// that the record must belong to, if any. References to records that this site does not have are not
+/// found.
 pub(crate) fn referred(
     site: &Site,
     shape: &str,

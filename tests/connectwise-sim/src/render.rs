@@ -1,5 +1,5 @@
-//! Set-up records and references as ConnectWise writes them: references expanded with a link, members without a value
-//! left out.
+//! Set-up records and references as ConnectWise returns them: references are expanded with a link, and
+//! members without a value are omitted.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::seed::{
 };
 use crate::site::Site;
 
-/// The API's path; links and routes share it.
+/// The API's path, for links and routes.
 pub(crate) const API: &str = "/v4_6_release/apis/3.0";
 
 fn href(site: &Site, path: &str) -> String {
@@ -90,7 +90,7 @@ pub(crate) fn team_reference(team: &Team) -> Value {
     json!({ "id": team.id, "name": team.name })
 }
 
-/// `_info` of a ticket: the links beside the dates.
+/// The links in a ticket's `_info`.
 pub(crate) fn ticket_links(site: &Site, id: i64) -> Value {
     json!({ "notes_href": href(site, &format!("/service/tickets/{id}/notes")) })
 }
@@ -292,7 +292,7 @@ pub(crate) fn api_member(site: &Site, member: &ApiMember) -> Value {
     }))
 }
 
-/// What an API member sees of itself; its licence class is A.
+/// An API member's own record. Its licence class is A.
 pub(crate) fn my_api_member(site: &Site, member: &ApiMember) -> Value {
     present(json!({
         "id": member.id,
@@ -314,7 +314,7 @@ fn full_name(member: &Member) -> String {
     format!("{} {}", member.first_name, member.last_name)
 }
 
-/// ConnectWise leaves out what has no value.
+/// ConnectWise omits members without a value.
 pub(crate) fn present(mut record: Value) -> Value {
     if let Some(members) = record.as_object_mut() {
         members.retain(|_, value| !value.is_null());

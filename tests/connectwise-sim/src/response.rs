@@ -1,30 +1,30 @@
-//! What an endpoint answers, and every refusal in ConnectWise's own words. No HTTP server types beyond status and
-//! header names: `gate` turns an `Answer` into bytes.
+//! Responses of endpoints, and every error in ConnectWise's own words. No HTTP server types beyond status
+//! and header names: `delivery` turns an `ApiResponse` into bytes.
 
 use std::fmt::Display;
 
 use axum::http::{HeaderName, StatusCode};
 use serde_json::{Value, json};
 
-/// What an endpoint gives back: the record, or ConnectWise's refusal.
+/// The result of an endpoint.
 pub(crate) type Outcome = Result<ApiResponse, ApiError>;
 
-/// One HTTP answer before it meets the network.
+/// One HTTP response before delivery.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiResponse {
     pub(crate) status: StatusCode,
     pub(crate) body: Body,
     pub(crate) headers: Vec<(HeaderName, String)>,
-    /// Whether the call changed something. A lost answer may well have committed.
+    /// Whether the call changed something. A call with a lost response may have committed.
     pub(crate) committed: bool,
 }
 
-/// An answer's body.
+/// A response's body.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     Json(Value),
     Text(&'static str),
-    /// From something that stands before ConnectWise: without the headers of its API.
+    /// From a proxy in front of ConnectWise: without the headers of its API.
     Foreign {
         text: String,
         content_type: String,
@@ -38,7 +38,7 @@ impl ApiResponse {
         Self::new(StatusCode::OK, Body::Json(body))
     }
 
-    /// 201 with the record that was made.
+    /// 201 with the created record.
     pub(crate) fn created(body: Value) -> Self {
         Self {
             committed: true,
@@ -46,7 +46,7 @@ impl ApiResponse {
         }
     }
 
-    /// 200 with the record after a change; `committed` is false for ConnectWise's false 200.
+    /// 200 with the record after a change. `committed` is false for a PATCH without effect.
     pub(crate) fn patched(body: Value, committed: bool) -> Self {
         Self {
             committed,
@@ -77,7 +77,7 @@ impl ApiResponse {
     }
 }
 
-/// A refusal: an answer that proves that nothing was changed.
+/// An error response. It proves that nothing was changed.
 #[derive(Clone, Debug)]
 pub(crate) struct ApiError(Box<ApiResponse>);
 
@@ -87,7 +87,7 @@ impl From<ApiError> for ApiResponse {
     }
 }
 
-/// One item of `errors[]` in an `InvalidObject` refusal.
+/// One item of `errors[]` in an `InvalidObject` error.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) code: &'static str,
@@ -144,7 +144,7 @@ impl ApiError {
         Self(Box::new(ApiResponse::from(self).with_header(name, value)))
     }
 
-    /// The cloud's router, before any API: a wrong path prefix, a doubled path.
+    /// The error of the cloud's router, in front of the API: a wrong path prefix, a doubled path.
     pub(crate) fn cannot_route() -> Self {
         Self::text(
             StatusCode::BAD_REQUEST,
@@ -183,7 +183,7 @@ impl ApiError {
         )
     }
 
-    /// The other body that was seen for wrong keys.
+    /// The other body that was observed for wrong keys.
     pub(crate) fn user_not_authenticated() -> Self {
         Self::api(StatusCode::UNAUTHORIZED, "UserNotAuthenticated")
     }
@@ -195,7 +195,7 @@ impl ApiError {
         )
     }
 
-    /// A login company that this site does not serve.
+    /// A login company that this site does not have.
     pub(crate) fn unknown_company() -> Self {
         Self::api(StatusCode::NOT_FOUND, "The company does not exist.")
     }
@@ -210,7 +210,7 @@ impl ApiError {
         )
     }
 
-    /// A 429 has a shape of its own: `error`, not `code`. The wording never changes, the header counts down.
+    /// A 429 has its own format: `error` instead of `code`. The message never changes; the header counts down.
     pub(crate) fn too_many_requests(retry_after: Option<String>) -> Self {
         let error = Self::json(
             StatusCode::TOO_MANY_REQUESTS,
@@ -250,7 +250,7 @@ impl ApiError {
         )
     }
 
-    /// A record that others need. Only the status is known; the words are ours.
+    /// A record that others use. Only the status is known; the message is made up.
     pub(crate) fn in_use(record: &str, id: i64) -> Self {
         let message = format!("{record} {id} is in use and cannot be deleted.");
         Self::json(
@@ -289,7 +289,7 @@ impl ApiError {
         Self::condition(&format!("{field} is not a recognized name."))
     }
 
-    /// A record that does not hold together. `resource` is ConnectWise's name of it: `ticket`, `serviceNote`.
+    /// An invalid record. `resource` is ConnectWise's name of its type: `ticket`, `serviceNote`.
     pub(crate) fn invalid_object(resource: &str, problems: &[Problem]) -> Self {
         let errors: Vec<Value> = problems
             .iter()

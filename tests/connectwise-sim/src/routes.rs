@@ -1,5 +1,4 @@
-//! Which endpoint answers which path, and which right of the security role it needs. One arm a path: a new endpoint is
-//! a new arm.
+//! The endpoints by path, with the right of the security role that each needs. Each path is one match arm.
 
 use axum::http::Method;
 
@@ -14,10 +13,10 @@ use crate::tickets::{changelog, create, notes, patch, read, related};
 type Endpoint = Box<dyn Fn(&mut Site, &Call) -> Outcome + Send>;
 type Found = Result<Route, ApiError>;
 
-/// An endpoint found.
+/// The endpoint of a path.
 pub(crate) struct Route {
     pub(crate) right: Option<&'static str>,
-    /// The endpoint asks for its right by itself, after it has looked at the body.
+    /// The endpoint checks its right itself, after it has validated the body.
     pub(crate) asks_itself: bool,
     pub(crate) run: Endpoint,
 }
@@ -86,7 +85,7 @@ fn system(method: &Method, path: &[&str]) -> Found {
         ["departments", rest @ ..] => {
             read_only(method, MY_COMPANY, rest, |w, _| Ok(tables::departments(w)))
         }
-        // Both spellings are ConnectWise's own.
+        // ConnectWise has both spellings.
         ["securityroles" | "securityRoles", "info", rest @ ..] => {
             light(method, WritableTable::Role, None, "SecurityRoleInfo", rest)
         }
@@ -275,7 +274,7 @@ fn read_only(
     }
 }
 
-/// The light list of a table that can be changed elsewhere.
+/// The `info` list of a writable table.
 fn light(
     method: &Method,
     table: WritableTable,
@@ -343,7 +342,7 @@ fn only(method: &Method, allowed: &Method, right: Option<&'static str>, run: End
     })
 }
 
-/// Anything but a number is not an id, hence no endpoint.
+/// Only a number is an id.
 fn id_or_refuse(segment: &str) -> Result<i64, ApiError> {
     segment.parse().map_err(|_| ApiError::no_endpoint())
 }

@@ -1,5 +1,6 @@
-//! ConnectWise's record shapes, read from `schemas.txt`: which members a body may have, of which type and length, and
-//! which names a condition may use. Deliberately apart from the client's types: a misspelt member is refused here.
+//! ConnectWise's record schemas, parsed from `schemas.txt`: the members of a body with type and length, and
+//! the names that a condition may use. They are separate from the client's types, so that a misspelt
+//! member is refused.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
@@ -33,7 +34,7 @@ pub(crate) enum Kind {
     Date,
     Unchecked,
     Reference(String),
-    /// The shape of its items, or their type.
+    /// The schema or the type of its items.
     List(String),
 }
 
@@ -65,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// .NET's name of the type, for the words of a conversion error.
+    /// .NET's name of the type, for conversion errors.
     fn dot_net(&self) -> String {
         match self {
             Self::Integer => "System.Int32".to_owned(),
@@ -94,7 +95,7 @@ impl Kind {
     }
 }
 
-/// All shapes by name.
+/// All schemas by name.
 fn all() -> &'static BTreeMap<String, Schema> {
     static ALL: OnceLock<BTreeMap<String, Schema>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -108,7 +109,8 @@ fn all() -> &'static BTreeMap<String, Schema> {
 }
 
 impl Schema {
-    /// The shape called `name`. Shapes that are not listed, the rarer references, have the members of a plain reference.
+    /// The schema called `name`. Unlisted schemas, which are rare references, have the members of a plain
+    /// reference.
     pub(crate) fn named(name: &str) -> &'static Self {
         static PLAIN: OnceLock<Schema> = OnceLock::new();
         all().get(name).unwrap_or_else(|| {
@@ -139,7 +141,7 @@ impl Schema {
         self.members.get(member).map(|member| &member.kind)
     }
 
-    /// The kind of the field that a condition or `orderBy` names, such as `board/name`; `None` for a name that
+    /// The kind of the field that a condition or `orderBy` names, such as `board/name`. `None` for a name that
     /// ConnectWise would not recognize. The dates and names of `_info` may be used bare.
     pub(crate) fn field(&self, path: &str) -> Option<Kind> {
         match path.strip_prefix("_info/").unwrap_or(path) {
@@ -163,8 +165,8 @@ impl Schema {
         }
     }
 
-    /// Reads a request's body as this record: unknown members and wrong types are refused at once, as ConnectWise's JSON
-    /// reader does, before any rule of the record is looked at.
+    /// Parses a request's body as this record. Unknown members and wrong types are refused first, as by
+    /// ConnectWise's JSON parser, before any rule of the record is checked.
     pub(crate) fn read(&self, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
         let Some(text) = std::str::from_utf8(body).ok() else {
             return Err(ApiError::malformed("The request is not valid UTF-8."));
@@ -203,7 +205,7 @@ impl Schema {
         Ok(())
     }
 
-    /// The rules of lengths and choices, and for a new record of required members.
+    /// Checks lengths and choices, and for a new record the required members.
     pub(crate) fn problems(&self, object: &Map<String, Value>, is_new: bool) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (name, member) in &self.members {

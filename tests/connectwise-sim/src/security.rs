@@ -1,5 +1,5 @@
-//! Security roles: the functions that this simulator knows, and the levels that a caller has, as `/system/mySecurity`
-//! and a role's settings tell them. What is missing comes from the faults.
+//! Security roles: the functions that this simulator knows, and the caller's levels, as
+//! `/system/mySecurity` and a role's settings return them. Missing rights come from the faults.
 
 use serde_json::{Value, json};
 
@@ -81,7 +81,7 @@ pub(crate) const FUNCTIONS: [Function; 8] = [
 ];
 pub(crate) const LEVELS: [&str; 4] = ["add", "edit", "delete", "inquire"];
 
-/// The role of every technician; all others are integrations'.
+/// The role of every technician. All other roles belong to integrations.
 const ADMIN: i64 = 63;
 
 pub(crate) fn is_right(right: &str) -> bool {

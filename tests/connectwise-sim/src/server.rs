@@ -1,5 +1,5 @@
-//! The HTTP server on the loopback: its life, and connections that can be ended without an answer, which is why it
-//! accepts them by itself.
+//! The HTTP server on the loopback. It accepts connections itself, so that it can close one without a
+//! response.
 
 use std::convert::Infallible;
 use std::io;
@@ -33,10 +33,10 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Serves a site on a loopback address; port 0 takes any free one.
+    /// Serves a site on a loopback address. Port 0 takes any free port.
     ///
     /// # Errors
-    /// The address is not of the loopback, or cannot be bound.
+    /// The address is not a loopback address, or cannot be bound.
     pub async fn start(seed: Seed, addr: SocketAddr) -> io::Result<Self> {
         if !addr.ip().is_loopback() {
             let reason = format!("{} is not a loopback address", addr.ip());
@@ -73,7 +73,7 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
-    /// Ends the site with all its connections; the port is free afterwards.
+    /// Stops the server with all its connections. The port is free afterwards.
     pub async fn stop(mut self) {
         self.accepting.abort();
         // An aborted task ends with an error by design.
@@ -87,7 +87,7 @@ impl Drop for Simulator {
     }
 }
 
-/// Accepts until aborted; the connections end with it.
+/// Accepts until aborted. The connections end with it.
 async fn accept(listener: TcpListener, router: Router) {
     let mut connections = JoinSet::new();
     loop {
@@ -95,8 +95,8 @@ async fn accept(listener: TcpListener, router: Router) {
             Ok((stream, _)) => {
                 connections.spawn(serve(stream, router.clone()));
             }
-            // Out of file descriptors, or a client gone before it was accepted: neither ends the site. The pause keeps
-            // the first from taking a whole core.
+            // Out of file descriptors, or a client that left before it was accepted: neither stops the server. The
+            // pause prevents a busy loop in the first case.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
         while connections.try_join_next().is_some() {}
@@ -104,7 +104,7 @@ async fn accept(listener: TcpListener, router: Router) {
 }
 
 async fn serve(stream: TcpStream, router: Router) {
-    // Small answers must not wait for an acknowledgement; without the option they are only slower.
+    // Nagle's algorithm would delay small responses. Without the option they are only slower.
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let (stream, before_answer) = InterimStream::new(stream);
@@ -121,14 +121,14 @@ async fn serve(stream: TcpStream, router: Router) {
             deliver(answer)
         }
     });
-    // A connection that is ended on purpose, or by the client, is no error of the site.
+    // A connection that is closed on purpose, or by the client, is no error.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// Hands the response on; an error makes the server end the connection without a byte.
+/// Returns the response, or an error that makes the server close the connection without a byte.
 fn deliver(response: Result<Response, Infallible>) -> Result<Response, &'static str> {
     match response {
         Ok(response) if response.extensions().get::<DropConnection>().is_some() => {

@@ -1,4 +1,5 @@
-//! A set-up table as lists want it, the tables that clients only read (teams, members, locations, departments), and what a site says of itself.
+//! Set-up tables for lists, the read-only tables (teams, members, locations, departments), and the site's
+//! description of itself.
 
 use axum::http::Method;
 use serde_json::{Value, json};
@@ -10,10 +11,10 @@ use crate::response::{ApiError, ApiResponse, Body, Outcome};
 use crate::schema::Schema;
 use crate::site::{Call, Licence, Site};
 
-/// A table's rendered records, by rising id.
+/// A table's rendered records, in ascending order of ids.
 pub(crate) struct Table {
     schema: &'static Schema,
-    /// The name in "… 7 not found".
+    /// The record's name in the message "… 7 not found".
     record: &'static str,
     rows: Vec<Value>,
 }
@@ -52,7 +53,7 @@ impl Table {
             .ok_or_else(|| ApiError::record_not_found(self.record, id))
     }
 
-    /// The light form of the records: the members of a smaller schema.
+    /// The records reduced to the members of a smaller schema.
     pub(crate) fn narrowed(self, schema: &str) -> Self {
         let schema = Schema::named(schema);
         let rows = self.rows.into_iter().map(|row| narrow(&row, schema));
@@ -63,7 +64,7 @@ impl Table {
         }
     }
 
-    /// The records without the switched-off ones.
+    /// The records without the inactive ones.
     pub(crate) fn active(mut self) -> Self {
         self.rows
             .retain(|row| row.get("inactiveFlag") != Some(&Value::Bool(true)));
@@ -71,7 +72,7 @@ impl Table {
     }
 }
 
-/// The members that a smaller schema has, under its names.
+/// A record's members that a smaller schema has, under its names.
 pub(crate) fn narrow(row: &Value, schema: &Schema) -> Value {
     let mut narrowed = serde_json::Map::new();
     for (name, value) in row.as_object().into_iter().flatten() {
@@ -132,7 +133,7 @@ pub(crate) fn member(site: &Site, call: &Call, wanted: &str) -> Outcome {
     }
 }
 
-/// `/system/apiMembers/default`: what a new API member starts from.
+/// `/system/apiMembers/default`: the defaults of a new API member.
 pub(crate) fn default_api_member() -> Outcome {
     Ok(ApiResponse::read(json!({
         "identifier": "",
@@ -177,7 +178,7 @@ pub(crate) fn my_member(site: &Site, call: &Call) -> Outcome {
         .ok_or_else(ApiError::unauthorized)
 }
 
-/// `/system/myMembers/info`: the caller in its light form.
+/// `/system/myMembers/info`: the caller's `info` form.
 pub(crate) fn my_member_info(site: &Site, call: &Call) -> Outcome {
     let mut answer = my_member(site, call)?;
     if let Body::Json(body) = &mut answer.body {
@@ -186,7 +187,7 @@ pub(crate) fn my_member_info(site: &Site, call: &Call) -> Outcome {
     Ok(answer)
 }
 
-/// `/login/companyinfo/{companyId}`, which wants no keys; `None` for a company that is not here.
+/// `/login/companyinfo/{companyId}`, which needs no keys. `None` for an unknown company.
 pub(crate) fn company_info(
     site: &Site,
     method: &Method,

@@ -1,5 +1,5 @@
-//! The whole state of the simulated site, kept behind one mutex by `server`. Data and look-ups; what calls may do with
-//! it stands in the endpoints.
+//! The state of the simulated site, which `shared` keeps behind one mutex. Only data and look-ups; the
+//! endpoints define what calls do with it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::seed::Seed;
 use crate::storage::StoredRecords;
 use crate::tickets::Tickets;
 
-/// Everything that a reset puts back.
+/// Everything that a reset restores.
 #[derive(Debug)]
 pub(crate) struct Site {
     seed: Arc<Seed>,
@@ -23,7 +23,7 @@ pub(crate) struct Site {
     pub(crate) base_url: String,
     /// Set-up tables: companies, boards, members and so on.
     pub(crate) setup: Seed,
-    /// What clients have changed in those tables beyond what `site` has a place for.
+    /// Clients' changes of those tables for which `setup` has no member.
     pub(crate) stored: StoredRecords,
     pub(crate) tickets: Tickets,
     pub(crate) faults: Faults,
@@ -31,7 +31,7 @@ pub(crate) struct Site {
     pub(crate) request_ids: Rng,
     pub(crate) limiter: RateLimiter,
     pub(crate) journal: Journal,
-    /// Raised by a reset, so that a late commit of the time before is dropped.
+    /// Incremented by a reset, so that earlier late commits are dropped.
     pub(crate) generation: u64,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Call {
     pub(crate) forward_only: bool,
     pub(crate) now: Timestamp,
     pub(crate) caller: Caller,
-    /// The call is a PATCH that must answer 200 and change nothing.
+    /// Whether the call is a PATCH that must answer 200 and change nothing.
     pub(crate) is_ignored: bool,
 }
 
@@ -60,12 +60,12 @@ pub(crate) struct Caller {
     pub(crate) licence: Licence,
 }
 
-/// API members are integrations: faults of keys and rights concern them. Members are technicians.
+/// API members are integrations, which faults of keys and rights affect. Members are technicians.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Licence {
     ApiMember,
     Member,
-    /// `/system/info` where it is open.
+    /// A caller of `/system/info` if that needs no keys.
     Anonymous,
 }
 
@@ -96,7 +96,7 @@ impl Site {
         }
     }
 
-    /// Back to the seed: records, faults and journal.
+    /// Restores the seed's records and clears faults and journal.
     pub(crate) fn reset(&mut self) {
         let generation = self.generation + 1;
         *self = Self {
@@ -144,7 +144,7 @@ impl Site {
         }
     }
 
-    /// Whether the caller may read tickets, but its own alone: the ones that it owns.
+    /// Whether the caller may read only the tickets that it owns.
     pub(crate) fn sees_own_tickets_only(&self, caller: &Caller) -> bool {
         let limited = &self.faults.variants.rights_at_my;
         caller.licence == Licence::ApiMember
@@ -194,7 +194,7 @@ impl Site {
     }
 }
 
-/// A time that is off by so many seconds.
+/// A time shifted by so many seconds.
 pub(crate) fn shifted(at: Timestamp, seconds: i32) -> Timestamp {
     let offset = SignedDuration::from_secs(seconds.into());
     at.checked_add(offset).unwrap_or(at)

@@ -1,6 +1,6 @@
 //! The `conditions` language of ConnectWise's lists: `board/name = "Operations" and (id > 5 or summary like "CPU*")`.
-//! Text in, a checked tree out, matched against the fields of one record at a time. It must never panic: the text is
-//! whatever a client sent.
+//! Parses text into a checked tree, which is matched against the fields of one record at a time. It must
+//! never panic, because the text comes from a client.
 
 mod lexer;
 mod matching;
@@ -16,7 +16,7 @@ use crate::schema::{Kind, Schema};
 /// A parsed and checked filter.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition {
-    /// No conditions at all.
+    /// No conditions.
     Everything,
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -31,7 +31,7 @@ pub(crate) struct Test {
     pub(crate) operator: Operator,
 }
 
-/// What a field is compared with.
+/// The comparison of a test.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operator {
     Equals(Literal),
@@ -56,7 +56,8 @@ pub(crate) enum Literal {
 }
 
 impl Condition {
-    /// Reads conditions on records of `schema`; a field that the record's GET does not return is refused by name.
+    /// Parses conditions on records of `schema`. A field that the record's GET does not return is refused by
+    /// name.
     pub(crate) fn read(text: &str, schema: &Schema) -> Result<Self, ApiError> {
         if text.trim().is_empty() {
             return Ok(Self::Everything);
@@ -66,8 +67,8 @@ impl Condition {
         Ok(condition)
     }
 
-    /// Reads conditions on the items of one of the record's lists: `types/name="Vendor"` is about the items of `types`.
-    /// Gives the list's name with conditions on an item.
+    /// Parses conditions on the items of one of the record's lists: `types/name="Vendor"` is about the items
+    /// of `types`. Returns the list's name and the conditions on an item.
     pub(crate) fn read_on_items(text: &str, schema: &Schema) -> Result<(String, Self), ApiError> {
         let mut condition = parser::parse(text).map_err(|error| ApiError::condition(&error))?;
         let mut list: Option<String> = None;
@@ -90,14 +91,14 @@ impl Condition {
         Ok((list, condition))
     }
 
-    /// Reads conditions on custom fields: `caption="Site code" AND value="B"`.
+    /// Parses conditions on custom fields: `caption="Site code" AND value="B"`.
     pub(crate) fn read_on_custom_fields(text: &str) -> Result<Self, ApiError> {
         let mut condition = Self::read(text, Schema::named("CustomFieldValue"))?;
         condition.refuse_in()?;
         Ok(condition)
     }
 
-    /// `in` stands only in plain conditions.
+    /// `in` is allowed in plain conditions only.
     fn refuse_in(&mut self) -> Result<(), ApiError> {
         self.each_test(&mut |test| match test.operator {
             Operator::In(_) => Err(ApiError::condition("in is only supported in conditions.")),
@@ -140,7 +141,7 @@ impl Test {
         let Some(kind) = schema.field(&self.field) else {
             return Err(ApiError::unknown_field(&self.field));
         };
-        // A custom field's value is of the field's own type, which only the record knows.
+        // A custom field's value has the field's own type, which only the record knows.
         let of_any_type = kind == Kind::Unchecked && self.field == "value";
         let suits = of_any_type
             || match &self.operator {

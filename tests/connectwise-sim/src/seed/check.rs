@@ -1,4 +1,5 @@
-//! Whether a seed holds together: ids differ, what a record names is there, and every default is there exactly once.
+//! Checks that a seed is consistent: ids differ, referenced records exist, and every default exists
+//! exactly once.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,7 @@
-//! The set-up tables that a client may change: what each is called, which calls it takes, and its records as answers
-//! show them. Boards, statuses, types, teams, companies and priorities live in the site, because tickets are checked
-//! against them; members without a rule of their own, and whole records of the other tables, live here.
+//! The set-up tables that clients may change: their names, methods and rights, and their records as
+//! responses show them. Boards, statuses, types, teams, companies and priorities are stored in
+//! `Site::setup`, because tickets are checked
+//! against them. Their other members, and whole records of the other tables, are stored here.
 
 pub(crate) mod copy_board;
 mod defaults;
@@ -44,7 +45,7 @@ pub(crate) enum WritableTable {
     Callback,
 }
 
-/// The rights of one security function, by what a call does.
+/// The rights of one security function.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rights {
     pub(crate) add: &'static str,
@@ -96,7 +97,7 @@ impl WritableTable {
         }
     }
 
-    /// The table behind a reference that the site has no records for.
+    /// The table that a reference type refers to.
     pub(crate) fn behind(reference: &str) -> Option<Self> {
         match reference {
             "ServiceTypeReference" => Some(Self::Type),
@@ -112,7 +113,7 @@ impl WritableTable {
         }
     }
 
-    /// Which calls besides GET the table takes.
+    /// Whether the table accepts a method other than GET.
     pub(crate) fn takes(self, method: &Method) -> bool {
         let fixed = matches!(self, Self::Severity | Self::Impact);
         match method.as_str() {
@@ -174,7 +175,7 @@ impl WritableTable {
         }
     }
 
-    /// The member of a ticket that refers to this table; a record that a ticket uses cannot be deleted.
+    /// The member of a ticket that refers to this table. A record that a ticket uses cannot be deleted.
     fn ticket_member(self) -> Option<&'static str> {
         match self {
             Self::Board => Some("board"),
@@ -199,19 +200,19 @@ impl WritableTable {
     }
 }
 
-/// What clients have stored, by table and id.
+/// The records that clients stored, by table and id.
 #[derive(Debug)]
 pub(crate) struct StoredRecords {
     records: BTreeMap<(WritableTable, i64), StoredRecord>,
     next_id: i64,
 }
 
-/// A record, or the members of one whose other members the site keeps.
+/// A record, or those members of a record that `Site::setup` has no place for.
 #[derive(Clone, Debug)]
 struct StoredRecord {
     parent: Option<i64>,
     members: Map<String, Value>,
-    /// `None` for what a fresh site has.
+    /// `None` for a record of a new site.
     entered: Option<Stamp>,
     updated: Option<Stamp>,
 }
@@ -328,7 +329,7 @@ fn overlay(site: &Site, table: WritableTable, stored: &StoredRecord, row: &mut V
     row.insert("_info".to_owned(), info);
 }
 
-/// A company has one site from the start.
+/// A new company has one site.
 fn main_site(site: &Site, company: &crate::seed::Company) -> Value {
     json!({
         "id": company.id,
@@ -345,7 +346,7 @@ fn main_site(site: &Site, company: &crate::seed::Company) -> Value {
 }
 
 impl WritableTable {
-    /// Whether the site keeps the record itself, and the shelf only what the site has no place for.
+    /// Whether `Site::setup` has the record, and this storage only the members that it has no place for.
     fn is_in_setup(self) -> bool {
         matches!(
             self,
@@ -361,7 +362,7 @@ impl WritableTable {
 }
 
 impl StoredRecords {
-    /// The shelves of a fresh site; `first` is the id of the first record that a client makes.
+    /// The stored records of a new site. `first` is the id of the first record that a client creates.
     pub(crate) fn starting_at(first: i64) -> Self {
         Self {
             records: defaults::records(),
@@ -383,7 +384,7 @@ impl StoredRecords {
     }
 }
 
-/// A table as `listing` wants it, after its board or company was found.
+/// A table for `listing`. Its board or company must exist.
 pub(crate) fn table(
     site: &Site,
     call: &Call,
@@ -399,7 +400,7 @@ pub(crate) fn table(
     Ok(Table::new(table.schema_name(), table.schema_name(), rows))
 }
 
-/// Which subtypes go with which types of a board.
+/// Which subtypes belong to which types of a board.
 pub(crate) fn associations(site: &Site, call: &Call, board: i64) -> Result<Table, ApiError> {
     find_parent(site, call, WritableTable::SubType, Some(board))?;
     let setup = site.setup.board(board);
@@ -422,7 +423,7 @@ pub(crate) fn associations(site: &Site, call: &Call, board: i64) -> Result<Table
     Ok(Table::new(schema, schema, rows))
 }
 
-/// The board or company of the path must be there.
+/// Checks that the board or company of the path exists.
 fn find_parent(
     site: &Site,
     call: &Call,

@@ -1,4 +1,5 @@
-//! Where a checked record goes: into the site, if tickets are checked against it, and the rest onto the shelf.
+//! Stores a checked record: in `Site::setup` what tickets are checked against, and the rest in
+//! `StoredRecords`.
 
 use serde_json::{Map, Value};
 
@@ -9,7 +10,7 @@ use crate::seed::{Board, BoardStatus, BoardType, Company, CompanyStatus, Priorit
 use crate::site::{Call, Site};
 use crate::tickets::Stamp;
 
-/// A record's members on their way: what is taken has its own place.
+/// A record's members that are not yet stored in `Site::setup`.
 struct Members(Map<String, Value>);
 
 impl Members {
@@ -36,7 +37,7 @@ impl Members {
     }
 }
 
-/// Keeps a record under `id`, new or in place of the one before.
+/// Stores a record under `id`, new or instead of the previous one.
 pub(super) fn store_record(
     site: &mut Site,
     call: &Call,
@@ -154,7 +155,7 @@ fn apply_to_setup(site: &mut Site, place: Place, id: i64, members: &mut Members)
             put(&mut site.setup.company_statuses, status, |row| row.id);
         }
         WritableTable::ApiMember => {
-            // One that is made here has no keys: ConnectWise shows them in its own pages alone.
+            // A created API member has no keys: ConnectWise shows them on its own pages only.
             let mut known = site.setup.api_members.iter_mut();
             if let Some(member) = known.find(|row| row.id == id) {
                 member.identifier = members.text("identifier");
@@ -181,7 +182,7 @@ fn apply_to_setup(site: &mut Site, place: Place, id: i64, members: &mut Members)
     }
 }
 
-/// A new default takes the flag from the one before.
+/// A new default clears the flag of the previous one.
 fn clear_other_defaults(site: &mut Site, table: WritableTable, members: &Members) {
     if members.0.get("defaultFlag") != Some(&Value::Bool(true)) {
         return;
@@ -215,7 +216,7 @@ fn apply_board(site: &mut Site, id: i64, members: &mut Members) {
     put(&mut site.setup.boards, board, |row| row.id);
 }
 
-/// The statuses that a new board comes with: whether there are some is not known.
+/// The statuses of a new board. It is not known whether ConnectWise creates any.
 fn first_statuses(site: &mut Site) -> Vec<BoardStatus> {
     let names: &[&str] = match site.faults.variants.new_board_statuses {
         NewBoardStatuses::Default => &["New", "In Progress", "Completed", ">Closed"],
@@ -246,7 +247,7 @@ fn apply_team(site: &mut Site, board: i64, id: i64, members: &mut Members) {
     let location = home.map_or(nowhere, |board| board.location);
     let department = home.map_or(nowhere, |board| board.department);
     let given = |id: Option<i64>, defaults| id.map_or(defaults, |id| Ref { id });
-    // The path says the board.
+    // The path names the board.
     members.number("boardId");
     let people = members.0.remove("members");
     let team = Team {
@@ -267,7 +268,7 @@ fn apply_team(site: &mut Site, board: i64, id: i64, members: &mut Members) {
     put(&mut site.setup.teams, team, |row| row.id);
 }
 
-/// Takes a record away; a company stays, marked as deleted.
+/// Removes a record. A company stays and is marked as deleted.
 pub(super) fn remove_record(site: &mut Site, place: Place, id: i64) {
     let parent = place.parent.unwrap_or_default();
     match place.table {
@@ -311,7 +312,7 @@ fn board_mut(site: &mut Site, id: i64) -> Option<&mut Board> {
     site.setup.boards.iter_mut().find(|board| board.id == id)
 }
 
-/// Puts a row in its place by id: look-ups rely on the order.
+/// Inserts a row sorted by id: look-ups need the order.
 fn put<R>(rows: &mut Vec<R>, row: R, id: impl Fn(&R) -> i64) {
     let wanted = id(&row);
     match rows.iter_mut().find(|row| id(row) == wanted) {

@@ -1,5 +1,5 @@
-//! Making, changing, replacing and deleting set-up records, by one set of rules: members and lengths, references,
-//! names that are taken, and what belongs together.
+//! Creates, changes, replaces and deletes set-up records by one set of rules: members and lengths,
+//! references, unique names, and consistency.
 
 use serde_json::{Map, Value};
 
@@ -14,7 +14,7 @@ use crate::storage::store;
 use crate::tickets::TicketRow;
 use crate::{listing, patch_operations};
 
-/// Where a record is or is to be.
+/// The table and the parent of a record.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
     pub(crate) table: WritableTable,
@@ -36,14 +36,14 @@ pub(crate) fn create(site: &mut Site, call: &Call, place: Place) -> Outcome {
     find_parent(site, call, place.table, place.parent)?;
     let body = place.schema().read(&call.body)?;
     let members = checked(site, place, None, &body, &call.caller)?;
-    // Some sites look at the body first: the gate then leaves the right to this place.
+    // Some sites check the body first: `execution` then leaves the right to this function.
     site.require(&call.caller, place.table.rights().add)?;
     let id = site.stored.new_id();
     store::store_record(site, call, place, id, members);
     Ok(ApiResponse::created(place.row(site, call, id)?))
 }
 
-/// `PATCH`: the traps of sub-paths are the same as a ticket's.
+/// `PATCH`: sub-paths have no effect, as for tickets.
 pub(crate) fn patch(site: &mut Site, call: &Call, place: Place, id: i64) -> Outcome {
     let before = place.row(site, call, id)?;
     let sub_paths = site.faults.variants.patch_status_id;
@@ -58,7 +58,7 @@ pub(crate) fn patch(site: &mut Site, call: &Call, place: Place, id: i64) -> Outc
     Ok(ApiResponse::patched(place.row(site, call, id)?, commits))
 }
 
-/// `PUT`: what is left out is set back.
+/// `PUT`: omitted members are reset.
 pub(crate) fn replace(site: &mut Site, call: &Call, place: Place, id: i64) -> Outcome {
     place.row(site, call, id)?;
     let body = place.schema().read(&call.body)?;
@@ -67,7 +67,7 @@ pub(crate) fn replace(site: &mut Site, call: &Call, place: Place, id: i64) -> Ou
     Ok(ApiResponse::patched(place.row(site, call, id)?, true))
 }
 
-/// `DELETE`: refused for what a ticket uses.
+/// `DELETE`: refused for a record that a ticket uses.
 pub(crate) fn delete(site: &mut Site, call: &Call, place: Place, id: i64) -> Outcome {
     let row = place.row(site, call, id)?;
     let has_companies = place.table == WritableTable::CompanyStatus
@@ -89,7 +89,7 @@ pub(crate) fn delete(site: &mut Site, call: &Call, place: Place, id: i64) -> Out
     Ok(ApiResponse::deleted())
 }
 
-/// The members to keep, with references expanded, or all that is wrong with them.
+/// The members to store, with references expanded, or all problems with them.
 fn checked(
     site: &Site,
     place: Place,
@@ -110,7 +110,7 @@ fn checked(
     };
     for (name, value) in members {
         let read_only = matches!(name.as_str(), "id" | "_info" | "enteredBy" | "dateEntered");
-        // The path says where a record belongs; a contact alone names its company by itself.
+        // The path names a record's parent. Only a contact names its company in the body.
         let from_path =
             name == "board" || (name == "company" && place.table != WritableTable::Contact);
         if read_only || from_path || value.is_null() {
@@ -139,7 +139,7 @@ fn checked(
     }
 }
 
-/// ConnectWise's name of a record in a refusal: `boardStatus`.
+/// ConnectWise's name of a record in an error: `boardStatus`.
 fn resource(schema: &str) -> String {
     let mut letters = schema.chars();
     letters

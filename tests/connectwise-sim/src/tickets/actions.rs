@@ -1,5 +1,5 @@
-//! What happens to tickets without a call of the integration: what people do in ConnectWise, and what its workflow rules
-//! do after a call. No rule of the API stands in the way of either.
+//! Changes of tickets without a call of the integration: people's actions in ConnectWise, and workflow
+//! rules after a call. The API's rules do not apply to them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -11,16 +11,16 @@ use crate::render;
 use crate::site::Site;
 use crate::tickets::notes;
 
-/// The name under which ConnectWise's own automation acts.
+/// The member name of ConnectWise's own automation.
 const AUTOMATION: &str = "zAdmin";
 
-/// One thing done to one ticket.
+/// An action on a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TicketAction {
     /// Sets the first closed status of the board.
     Close,
-    /// Sets the default status of the board; nothing happens to an open ticket.
+    /// Sets the default status of the board. Does nothing to an open ticket.
     Reopen,
     Status(i64),
     /// A closed ticket stays closed on the new board.
@@ -30,28 +30,28 @@ pub(crate) enum TicketAction {
     /// A member becomes the owner.
     Assign(i64),
     Note(String),
-    /// Writes over `externalXRef`; `null` empties it.
+    /// Overwrites `externalXRef`. `null` clears it.
     Reference(Option<String>),
     Summary(String),
-    /// Merges the ticket into another one: it is closed and names its parent, and its notes go there.
+    /// Merges the ticket into another one: it is closed and refers to its parent, and its notes move there.
     MergeInto(i64),
     Delete,
-    /// Saves the ticket without a change: `lastUpdated` alone moves.
+    /// Saves the ticket without a change: only `lastUpdated` changes.
     Touch,
 }
 
-/// One thing done to a company and its tickets.
+/// An action on a company and its tickets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CompanyAction {
-    /// The company is deleted, and its tickets belong to another one.
+    /// Deletes the company and moves its tickets to another one.
     MergeInto(i64),
-    /// The company stays, and its tickets belong to another one.
+    /// Moves the company's tickets to another one.
     MoveTicketsTo(i64),
     Delete,
 }
 
-/// One thing done to all tickets of a board.
+/// An action on all tickets of a board.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum BoardAction {
@@ -59,23 +59,25 @@ pub(crate) enum BoardAction {
     MoveTicketsTo(i64),
 }
 
-/// A workflow rule: after an operation, ConnectWise does something to the ticket. What a workflow does starts no other
+/// A workflow rule: after an operation, ConnectWise acts on the ticket. A workflow's action triggers no
+/// other
 /// workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Workflow {
     pub(crate) after: Operation,
-    /// 0: before the next call, but after the answer is written.
+    /// 0: before the next call, but after the response.
     #[serde(default)]
     pub(crate) seconds: f64,
     #[serde(rename = "do")]
     pub(crate) action: TicketAction,
-    /// How many more times it runs; `null` means without end. Counts down.
+    /// How many more times it runs. `null` means no limit. Counts down.
     #[serde(default)]
     pub(crate) times: Option<u32>,
 }
 
-/// What workflow rules do after an operation, each with its delay in seconds. Rules that run out are counted.
+/// The actions of workflow rules after an operation, each with its delay in seconds. Counts the rules
+/// down.
 pub(crate) fn workflows_after(site: &mut Site, operation: Operation) -> Vec<(f64, TicketAction)> {
     let mut due = Vec::new();
     for workflow in &mut site.faults.workflows {
@@ -87,7 +89,7 @@ pub(crate) fn workflows_after(site: &mut Site, operation: Operation) -> Vec<(f64
     due
 }
 
-/// The technician in whose name people act.
+/// The technician whose name people's actions have.
 pub(crate) fn any_member(site: &Site) -> String {
     let member = site
         .setup
@@ -97,13 +99,13 @@ pub(crate) fn any_member(site: &Site) -> String {
     member.map_or_else(|| AUTOMATION.to_owned(), |member| member.identifier.clone())
 }
 
-/// Does what a workflow rule says, if the ticket is still there.
+/// Runs a workflow rule's action, if the ticket still exists.
 pub(crate) fn run_workflow(site: &mut Site, ticket: i64, action: &TicketAction, now: Timestamp) {
-    // A workflow that does not fit the site does nothing, as in ConnectWise.
+    // A workflow that is impossible on the site does nothing, as in ConnectWise.
     let _ = act(site, ticket, action, AUTOMATION, now);
 }
 
-/// Does something to a ticket; the error says what does not fit.
+/// Runs an action on a ticket. The error says why it is impossible.
 pub(crate) fn act(
     site: &mut Site,
     id: i64,
@@ -181,7 +183,7 @@ pub(crate) fn act(
     Ok(())
 }
 
-/// Does something to a company and its tickets.
+/// Runs an action on a company and its tickets.
 pub(crate) fn act_on_company(
     site: &mut Site,
     id: i64,
@@ -209,7 +211,7 @@ pub(crate) fn act_on_company(
     Ok(())
 }
 
-/// Does something to all tickets of a board.
+/// Runs an action on all tickets of a board.
 pub(crate) fn act_on_board(
     site: &mut Site,
     id: i64,

@@ -9,10 +9,10 @@ use crate::response::{ApiResponse, Outcome};
 use crate::schema::Schema;
 use crate::site::{Call, Site};
 
-/// More are forgotten from the front, so that a long run stays small.
+/// Older entries are dropped beyond this number.
 const KEPT: usize = 1000;
 
-/// One line of the log.
+/// One entry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
     id: i64,

@@ -13,15 +13,15 @@ use crate::schema::Schema;
 use crate::site::{Call, Caller, Licence, Site};
 use crate::tickets::notes;
 
-/// The right that making a ticket needs.
+/// The right to create a ticket.
 pub(crate) const RIGHT: &str = "service_tickets.add";
 
-/// Makes a ticket: what is left out gets ConnectWise's defaults, initial texts become notes.
+/// Creates a ticket: omitted members get ConnectWise's defaults, and initial texts become notes.
 pub(crate) fn create(site: &mut Site, call: &Call) -> Outcome {
     let schema = Schema::named("Ticket");
     let body = schema.read(&call.body)?;
     let draft = checked(site, call, &body, None)?;
-    // Some sites look at the body first: the gate then leaves the right to this place.
+    // Some sites check the body first: `execution` then leaves the right to this function.
     site.require(&call.caller, RIGHT)?;
 
     let id = site.tickets.new_id();
@@ -55,8 +55,9 @@ pub(crate) fn create(site: &mut Site, call: &Call) -> Outcome {
     Ok(ApiResponse::created(TicketRow { site, ticket }.record()))
 }
 
-/// Makes many tickets that differ in their references alone, each as a POST of `body` by the first API member makes it but for the texts
-/// of its notes. Answers the number of the first; the others follow.
+/// Creates many tickets that differ in their references only, each as a POST of `body` by the first API
+/// member, but without the texts
+/// of its notes. Returns the id of the first; the others follow.
 pub(crate) fn create_bulk(
     site: &mut Site,
     body: &Map<String, Value>,
@@ -98,8 +99,8 @@ pub(crate) fn create_bulk(
     Ok(first)
 }
 
-/// The ticket that a body asks for, with the defaults filled in, or all that is wrong with it. `before` is the ticket that
-/// it is to replace.
+/// The ticket that a body requests, with defaults, or all problems with it. `before` is the ticket that
+/// it replaces.
 pub(super) fn checked(
     site: &Site,
     call: &Call,
@@ -157,7 +158,7 @@ pub(super) fn checked(
     }
 }
 
-/// `None` only if the checks let a reference through that they must not.
+/// `None` only if the checks missed an invalid reference.
 fn finished(site: &Site, id: i64, draft: Draft, stamp: &Stamp) -> Option<Ticket> {
     let closed = draft.status(site)?.closed_status.then(|| stamp.clone());
     Some(Ticket {

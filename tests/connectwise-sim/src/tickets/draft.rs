@@ -1,5 +1,5 @@
-//! What a POST or a PATCH asks of a ticket, checked against the site: one set of rules for both. A draft that fails is
-//! thrown away, so a refusal never leaves half a change.
+//! A ticket that a POST or a PATCH requests, checked against the site by one set of rules. A failing draft
+//! is dropped, so that an error never leaves half a change.
 
 use serde_json::{Map, Value};
 
@@ -11,7 +11,7 @@ use crate::schema::{Kind, Schema};
 use crate::seed::{Board, BoardStatus};
 use crate::site::Site;
 
-/// Never stored nor returned: they are spent when the ticket is made.
+/// Used at creation only; never stored nor returned.
 const SPENT: [&str; 8] = [
     "initialDescription",
     "initialDescriptionFrom",
@@ -23,7 +23,7 @@ const SPENT: [&str; 8] = [
     "mobileGuid",
 ];
 
-/// Follow from the ticket's life; a value that is sent is passed over without a word.
+/// Computed by ConnectWise; a sent value is ignored silently.
 const READ_ONLY: [&str; 15] = [
     "id",
     "_info",
@@ -42,7 +42,7 @@ const READ_ONLY: [&str; 15] = [
     "mergedParentTicket",
 ];
 
-/// A ticket on its way.
+/// A ticket that is being created or changed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     pub(super) summary: String,
@@ -56,7 +56,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Lays the members of `changes` over the draft. Shapes, lengths and required members have been checked before.
+    /// Applies the members of `changes` to the draft. Types, lengths and required members were checked before.
     pub(super) fn apply(
         &mut self,
         site: &Site,
@@ -104,7 +104,7 @@ impl Draft {
         }
     }
 
-    /// A board brings its own statuses and types: what the ticket had elsewhere is dropped.
+    /// A board has its own statuses and types: those of the previous board are dropped.
     fn move_to(&mut self, board: &Board) {
         if self.board == Some(board.id) {
             return;
@@ -172,7 +172,7 @@ impl Draft {
         }
     }
 
-    /// The board or company that the record behind a member must belong to.
+    /// The board or company that the record of a member must belong to.
     fn parent_of(&self, member: &str) -> Option<i64> {
         match member {
             "subType" | "item" => self.board,
@@ -181,7 +181,7 @@ impl Draft {
         }
     }
 
-    /// The members that the site requires and that have no value.
+    /// The required members that have no value.
     pub(super) fn missing(&self, required: &[String]) -> Vec<Problem> {
         let is_absent = |member: &&String| match member.strip_prefix("customFields/") {
             Some(caption) => !self.has_custom_field(caption),
@@ -214,7 +214,7 @@ impl Draft {
         })
     }
 
-    /// The company's status, if it does not allow saving.
+    /// The problem with the company's status, if it does not allow saving.
     pub(super) fn refused_by_company(&self, site: &Site) -> Option<Problem> {
         let company = site.setup.company(self.company?)?;
         let mut statuses = site.setup.company_statuses.iter();
@@ -229,13 +229,13 @@ impl Draft {
         })
     }
 
-    /// The status that the draft has now.
+    /// The draft's present status.
     pub(super) fn status<'w>(&self, site: &'w Site) -> Option<&'w BoardStatus> {
         site.setup.board(self.board?)?.status(self.status?)
     }
 }
 
-/// An `externalXRef` as this site keeps it.
+/// An `externalXRef` as this site stores it.
 fn kept_reference(site: &Site, text: &str) -> String {
     let variants = &site.faults.variants;
     let text = match variants.reference_space {
@@ -249,7 +249,7 @@ fn kept_reference(site: &Site, text: &str) -> String {
     }
 }
 
-/// A member without a rule of its own: kept as it is, references expanded.
+/// A member without its own rule: stored as it is, with references expanded.
 fn expanded(
     site: &Site,
     member: &str,

@@ -1,5 +1,5 @@
-//! Service tickets: the stored form, kept small so that 100,000 of them stay fast, and how they look in an answer.
-//! Making, changing and reading them stands in the files below.
+//! Service tickets: their stored form, small so that 100,000 of them stay fast, and their form in
+//! responses. The files below create, change and read them.
 
 pub(crate) mod actions;
 pub(crate) mod changelog;
@@ -36,7 +36,7 @@ pub(crate) struct Tickets {
     next_change: i64,
 }
 
-/// One ticket. References are ids: names are looked up when it is shown.
+/// One ticket. References are ids; names are looked up for responses.
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
     pub(crate) id: i64,
@@ -50,7 +50,7 @@ pub(crate) struct Ticket {
     pub(crate) closed: Option<Stamp>,
     pub(crate) entered: Stamp,
     pub(crate) updated: Stamp,
-    /// Members without a rule of their own, as they are returned.
+    /// Members without their own rule, as they are returned.
     pub(crate) other: Map<String, Value>,
 }
 
@@ -61,7 +61,7 @@ impl Ticket {
     }
 }
 
-/// Who and when.
+/// Author and time.
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp {
     pub(crate) at: Timestamp,
@@ -95,7 +95,7 @@ impl Tickets {
         self.by_id.get(&id)
     }
 
-    /// By rising id.
+    /// In ascending order of ids.
     pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &Ticket> {
         self.by_id.values()
     }
@@ -104,7 +104,7 @@ impl Tickets {
         self.notes.get(&ticket).map_or(&[], Vec::as_slice)
     }
 
-    /// The id of the ticket that comes next.
+    /// The next ticket's id.
     fn new_id(&mut self) -> i64 {
         let id = self.next_ticket;
         self.next_ticket += 1;
@@ -136,7 +136,7 @@ impl Tickets {
     }
 }
 
-/// A ticket beside the site that gives its references their names.
+/// A ticket with the site, which has the names of its references.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TicketRow<'w> {
     pub(crate) site: &'w Site,

@@ -143,7 +143,7 @@ pub(crate) fn delete(site: &mut Site, call: &Call, ticket: i64, id: i64) -> Outc
     Ok(ApiResponse::deleted())
 }
 
-/// `/allNotes`: here only notes, because this site keeps no time entries and no meetings.
+/// `/allNotes`: only notes here, because this site has no time entries and no meetings.
 pub(crate) fn all(site: &Site, call: &Call, id: i64) -> Outcome {
     let ticket = visible(site, &call.caller, id)?;
     let notes = site.tickets.notes(id).iter().map(|note| {
@@ -168,7 +168,7 @@ fn find<'w>(site: &'w Site, call: &Call, ticket: i64, id: i64) -> Result<&'w Not
         .ok_or_else(|| ApiError::record_not_found("ServiceNote", id))
 }
 
-/// A change of its notes is a change of the ticket.
+/// A change of a note also updates the ticket.
 fn touch(site: &mut Site, call: &Call, ticket: i64) -> Result<(), ApiError> {
     let mut ticket = visible(site, &call.caller, ticket)?.clone();
     ticket.updated = Stamp {
@@ -188,7 +188,7 @@ fn no_place() -> Problem {
     }
 }
 
-/// A note's text as this site keeps it: some flatten line breaks to a space.
+/// A note's text as this site stores it: some sites replace line breaks by spaces.
 pub(super) fn note_text(site: &Site, text: &str) -> String {
     match site.faults.variants.newlines {
         Newlines::Kept => text.to_owned(),

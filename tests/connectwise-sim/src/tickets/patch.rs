@@ -1,5 +1,5 @@
-//! `PATCH` and `PUT /service/tickets/{id}`. ConnectWise's traps are kept: a read-only member answers 200 and changes
-//! nothing.
+//! `PATCH` and `PUT /service/tickets/{id}`. As in ConnectWise, a PATCH of a read-only member answers 200 and
+//! changes nothing.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ use crate::response::{ApiError, ApiResponse, Outcome, Problem};
 use crate::schema::Schema;
 use crate::site::{Call, Site};
 
-/// The right that a change into a closed status needs besides the ticket's own.
+/// The additional right that a change to a closed status needs.
 const CLOSING_RIGHT: &str = "close_service_tickets.edit";
 
 pub(crate) fn patch(site: &mut Site, call: &Call, id: i64) -> Outcome {
@@ -35,7 +35,7 @@ pub(crate) fn patch(site: &mut Site, call: &Call, id: i64) -> Outcome {
     ))
 }
 
-/// `PUT`: what is left out gets its default again.
+/// `PUT`: omitted members get their defaults.
 pub(crate) fn replace(site: &mut Site, call: &Call, id: i64) -> Outcome {
     let before = super::read::visible(site, &call.caller, id)?.clone();
     let body = Schema::named("Ticket").read(&call.body)?;
@@ -50,7 +50,7 @@ pub(crate) fn replace(site: &mut Site, call: &Call, id: i64) -> Outcome {
     ))
 }
 
-/// The ticket after the changes, or all that is wrong with them.
+/// The ticket after the changes, or all problems with them.
 fn changed(
     site: &Site,
     call: &Call,
@@ -84,7 +84,7 @@ fn changed(
     finish(site, call, before, draft)
 }
 
-/// The changed ticket, unless the site requires more of it or the caller may not close it.
+/// The changed ticket, unless the site requires more members or the caller may not close it.
 fn finish(site: &Site, call: &Call, before: &Ticket, draft: Draft) -> Result<Ticket, ApiError> {
     let stamp = Stamp {
         at: call.now,

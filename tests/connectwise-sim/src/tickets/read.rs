@@ -38,7 +38,7 @@ pub(crate) fn get(site: &Site, call: &Call, id: i64) -> Outcome {
     listing::one(call, Schema::named("Ticket"), &TicketRow { site, ticket })
 }
 
-/// `/service/tickets/info`: every ticket in its light form.
+/// `/service/tickets/info`: every ticket in its `info` form.
 pub(crate) fn infos(site: &Site, call: &Call) -> Outcome {
     let schema = Schema::named("TicketInfo");
     let rows = listed(site, call).map(|row| narrow(&row.record(), schema));
@@ -59,7 +59,7 @@ pub(crate) fn delete(site: &mut Site, call: &Call, id: i64) -> Outcome {
     Ok(ApiResponse::deleted())
 }
 
-/// The ticket, unless it is gone or on a board that the caller's role does not show.
+/// The ticket, unless it does not exist or its board is hidden from the caller's role.
 pub(super) fn visible<'w>(
     site: &'w Site,
     caller: &Caller,
@@ -72,7 +72,7 @@ pub(super) fn visible<'w>(
         .ok_or_else(|| ApiError::record_not_found("Ticket", id))
 }
 
-/// The tickets that lists show: a site whose search lags behind leaves out the newest.
+/// The tickets in lists. A site whose search lags omits the newest.
 fn listed<'w>(site: &'w Site, call: &'w Call) -> impl Iterator<Item = TicketRow<'w>> {
     let lag = site.faults.variants.search_lag_seconds;
     // Without a lag no date is compared: the site's clock may have been set back.

@@ -1,4 +1,4 @@
-//! Tickets that belong together: merged into another, or attached to one as its children.
+//! Related tickets: merged into another one, or attached to one as its children.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,8 @@ use crate::response::{ApiError, ApiResponse, Outcome, Problem};
 use crate::schema::Schema;
 use crate::site::{Call, Site};
 
-/// `POST /service/tickets/{id}/merge`: the others become part of this one, with a status of their own boards.
+/// `POST /service/tickets/{id}/merge`: merges other tickets into this one, with a status of their own
+/// boards.
 pub(crate) fn merge(site: &mut Site, call: &Call, id: i64) -> Outcome {
     let schema = Schema::named("TicketMerge");
     let body = schema.read(&call.body)?;

@@ -1,4 +1,4 @@
-//! What people and workflow rules do to tickets, what a site requires, and companies that take no ticket.
+//! Actions of people and workflow rules, required members, and companies that accept no tickets.
 
 use std::time::{Duration, Instant};
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 pub(crate) const API: &str = "/v4_6_release/apis/3.0";
 
-/// A call that hangs fails its test.
+/// A call that takes longer fails its test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Site {
@@ -47,7 +47,7 @@ impl Reply {
         self.json()["id"].as_i64().expect("an id")
     }
 
-    /// Status and body, to compare with what ConnectWise answers.
+    /// Status and body.
     pub(crate) fn told(&self) -> (u16, Value) {
         (self.status, self.json())
     }
@@ -85,7 +85,7 @@ impl Site {
         self.running.stop().await;
     }
 
-    /// One request; the error is a connection that ended.
+    /// Sends one request. The error is a closed connection.
     pub(crate) async fn send(
         &self,
         method: &str,

@@ -1,5 +1,4 @@
-//! What happens to tickets and notes besides making and patching them: PUT, merging, children, the change log, notes
-//! that change.
+//! PUT, merging, children, the changelog, and changes of notes.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What `/_sim/faults` makes go wrong.
+//! The faults of `/_sim/faults`.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ fn ticket() -> serde_json::Value {
     json!({ "summary": "CPU", "company": { "id": 301 } })
 }
 
-/// The raw bytes that come back for one request, until the connection ends.
+/// The raw bytes of the response to one request, until the connection ends.
 async fn raw(site: &Site, method: &str, path: &str, body: &str) -> Vec<u8> {
     let address = site.origin().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.expect("a connection");
@@ -25,7 +25,7 @@ async fn raw(site: &Site, method: &str, path: &str, body: &str) -> Vec<u8> {
     );
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut bytes = Vec::new();
-    // A reset ends the bytes like an end of the stream.
+    // A connection reset ends the bytes like an end of the stream.
     let _ = stream.read_to_end(&mut bytes).await;
     bytes
 }
@@ -143,7 +143,7 @@ async fn a_reset_cancels_a_late_commit() {
         .await
         .expect("an answer");
     assert_eq!(reset.status, 204);
-    // Nothing announces a commit that must not happen: another one, begun later, shows that its time has passed.
+    // Nothing announces that a commit does not happen: a later one shows that its time has passed.
     site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.3 } }))
         .await;
     site.post(
@@ -193,7 +193,7 @@ async fn record_clock_and_date_header_skew_independently() {
     let site = Site::start().await;
     let off_by = |written: &serde_json::Value| {
         let at: jiff::Timestamp = written.as_str().expect("a date").parse().expect("a date");
-        // A minute's grace for a slow machine.
+        // One minute of tolerance for a slow machine.
         let seconds = at.duration_since(jiff::Timestamp::now()).as_secs();
         (seconds + 30).div_euclid(60) * 60
     };

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::{API, Site, authorization, encoded};
 
-/// Seven tickets, ids 10001 to 10007: summaries "a" to "g", odd ones on Operations.
+/// Seven tickets, ids 10001 to 10007: summaries "a" to "g", odd ones on the board Operations.
 async fn seven(site: &Site) {
     for (n, summary) in ["a", "b", "c", "d", "e", "f", "g"].iter().enumerate() {
         let board = if n % 2 == 0 { 22 } else { 21 };

@@ -1,4 +1,4 @@
-//! The simulator as a client meets it: real HTTP, every refusal with its exact body.
+//! The simulator over real HTTP, with the exact body of every error.
 
 #[cfg(test)]
 mod actions;

@@ -1,5 +1,5 @@
-//! What is not known of the live service: each question is a variant, and each answer is played here, in the order of
-//! the questions as they were asked.
+//! Open questions about the live service: each question is a variant, and each possible answer is tested,
+//! in the order of the questions.
 
 use std::time::{Duration, Instant};
 

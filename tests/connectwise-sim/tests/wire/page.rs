@@ -1,4 +1,4 @@
-//! The page for people.
+//! The dashboard.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Rules: what happens to the calls that match a pattern.
+//! Fault rules: effects on calls that match a pattern.
 
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ impl Site {
         self.faults(json!({ "rules": rules })).await;
     }
 
-    /// Reads as a technician, whom no rule concerns.
+    /// Reads as a technician, whom no rule affects.
     async fn look(&self, path: &str) -> Value {
         let reply = self.try_as(&self.technician, "GET", path, "").await;
         reply.expect("an answer").json()
@@ -197,7 +197,7 @@ async fn each_operation_has_its_own_rule() {
             site.post(&format!("{path}/notes"), note("b")).await.status,
             site.patch(path, replace("priority", 31)).await.status,
             site.patch(path, replace("status", 214)).await.status,
-            // What closes may have been refused, so that nothing is closed to be opened again.
+            // The close may have been refused, so that there is no closed ticket to reopen.
             match operation {
                 "close" => 200,
                 _ => site.patch(path, replace("status", 211)).await.status,
@@ -275,7 +275,7 @@ async fn a_late_write_overwrites_newer_changes() {
     site.rules(late("close")).await;
     assert_eq!(site.patch(path, replace("status", 214)).await.status, 500);
     assert_eq!(site.look(path).await["closedFlag"], false);
-    // Another change meanwhile is overwritten.
+    // A change in the meantime is overwritten.
     assert_eq!(site.patch(path, replace("status", 212)).await.status, 200);
     site.until(path, |seen| seen["status"]["id"] == 214).await;
 
@@ -384,11 +384,11 @@ async fn interim_answers_precede_the_final_one_or_never_end() {
         (&last["status"], &last["committed"]),
         (&json!(null), &json!(true))
     );
-    // The site serves others meanwhile and afterwards.
+    // The site serves other calls meanwhile and afterwards.
     assert_eq!(site.look("/service/tickets/count").await["count"], 4);
 }
 
-/// The first bytes that come back for a create, up to the end of the connection.
+/// The first bytes of the response to a create, up to the end of the connection.
 async fn raw(site: &Site, most: usize) -> String {
     let address = site.origin().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.expect("a connection");
@@ -476,7 +476,7 @@ async fn a_lasting_throttle_refuses_calls_until_disabled() {
     assert_eq!(site.get("/system/info").await.status, 200);
 }
 
-/// A test looks and acts as a technician while a fault holds.
+/// Tests read and act as a technician while a fault is set.
 #[tokio::test]
 async fn faults_do_not_affect_technicians() {
     for fault in [

@@ -1,4 +1,4 @@
-//! What a caller may do: `mySecurity`, roles, and the right that each call needs.
+//! Rights: `mySecurity`, roles, and the right that each call needs.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::client::Site;
 
 const LEVELS: [&str; 4] = ["addLevel", "editLevel", "deleteLevel", "inquireLevel"];
 
-/// `Module > Function: add edit delete inquire`, a line a function.
+/// One line a function: `Module > Function: add edit delete inquire`.
 fn told(rows: &Value) -> Vec<String> {
     let rows = rows.as_array().expect("a list").iter();
     let text = |value: &Value| value.as_str().expect("text").to_owned();

@@ -1,4 +1,4 @@
-//! Set-up tables that clients change: boards with their parts, companies, and the smaller ones.
+//! Writable set-up tables: boards with their parts, companies, and the smaller tables.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ fn board(name: &str) -> Value {
     json!({ "name": name, "location": { "id": 2 }, "department": { "name": "Professional Services" } })
 }
 
-/// Code and field of each item of a refusal.
+/// Code and field of each item of an error.
 fn problems(reply: &Reply) -> Vec<(String, String)> {
     assert_eq!(reply.status, 400, "{}", reply.text);
     let body = reply.json();

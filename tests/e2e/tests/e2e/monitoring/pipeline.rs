@@ -95,10 +95,7 @@ async fn concurrent_ticks_notify_the_operator_once() {
     tick(&env, &failing, now).await;
     assert_eq!(notified(&env).await, [""; 0]);
     let state = env.config.pipeline().await.unwrap().state;
-    assert_eq!(
-        state.mails_failed.map(|failed| failed.count),
-        Some(1)
-    );
+    assert_eq!(state.mails_failed.map(|failed| failed.count), Some(1));
 
     let app = health(&env, MAIL_FROM);
     let ticks = (0..4).map(|_| tick(&env, &app, after(now, 60)));
