@@ -15,6 +15,7 @@ mod environment;
 mod proxy;
 
 mod health {
+    mod incident_test;
     pub(crate) mod notifications;
     pub(crate) mod probes;
     pub(crate) mod refused_partners;
@@ -61,7 +62,6 @@ mod setup {
     pub(crate) mod approve_closings;
     pub(crate) mod audit;
     pub(crate) mod boards;
-    pub(crate) mod client;
     pub(crate) mod connection_check;
     pub(crate) mod contact;
     pub(crate) mod existing_tickets;

@@ -5,8 +5,10 @@ mod account;
 mod connectwise;
 mod database;
 mod fixtures;
+mod lambda_proxy;
 mod queue;
 mod schedule;
+mod setup;
 mod source;
 mod tables;
 mod worker;
@@ -35,13 +37,16 @@ pub(crate) use fixtures::{
     COMPANY, CYBER_ALERTS, DISABLED, MAIL_FROM, OPERATIONS, PARTNER, SECRET, SOURCE, SOURCE_KEY,
     TENANT, event, key, partner, settings, tenant,
 };
+pub(crate) use lambda_proxy::LambdaProxy;
 pub(crate) use queue::Queue;
 pub(crate) use schedule::{Schedules, after, minute, only};
+pub(crate) use setup::{
+    Answer, Browser, Call, Lambda, PAGE, SetupPage, record_answers, take_answers,
+};
 pub(crate) use source::{Source, answer, signed};
 pub(crate) use worker::{Worker, reconsider, record_of};
 
 use crate::proxy::Proxy;
-use crate::setup::client::{Answered, PAGE, SetupPage};
 
 /// How long an uncertain create may still appear, in these tests.
 const SETTLE: SignedDuration = SignedDuration::from_secs(1);
@@ -110,7 +115,7 @@ impl TestEnvironment {
             queue_url: queue.url.clone(),
             source_secret_prefix: "tb/source/".into(),
         };
-        let setup_app = setup::App::build(&setup_config(&tickets_config), &aws).unwrap();
+        let setup_app = ::setup::App::build(&setup_config(&tickets_config), &aws).unwrap();
         let tickets_app = tickets::TicketsHandler::build(&tickets_config, &aws).unwrap();
         let alerts = Alerts::new(&aws, "alerts".into());
         let access = AccessTable::new(&aws, "access".into());
@@ -166,8 +171,14 @@ impl TestEnvironment {
         verify.send().await.unwrap();
     }
 
-    pub(crate) fn setup_config(&self) -> setup::Config {
+    pub(crate) fn setup_config(&self) -> ::setup::Config {
         setup_config(&self.tickets_config)
+    }
+
+    /// Replaces the setup function by one that can start tasks. Lambda answers with `status`.
+    pub(crate) async fn start_lambda(&mut self, status: u16) -> Lambda {
+        let config = self.setup_config();
+        self.setup.start_lambda(&self.aws, &config, status).await
     }
 
     /// Another execution environment of `tickets`, as Lambda starts them under load.
@@ -335,7 +346,7 @@ impl TestEnvironment {
     }
 
     /// Opens the confirmation link in a new browser and confirms, at a time.
-    pub(crate) async fn confirm_contact_at(&self, now: Timestamp) -> Answered {
+    pub(crate) async fn confirm_contact_at(&self, now: Timestamp) -> Answer {
         let mut reader = self.setup.browser();
         reader.now = Some(now);
         let token = json!({ "token": self.confirmation().await });
@@ -378,8 +389,8 @@ impl TestEnvironment {
     }
 }
 
-fn setup_config(tickets: &tickets::Config) -> setup::Config {
-    setup::Config {
+fn setup_config(tickets: &tickets::Config) -> ::setup::Config {
+    ::setup::Config {
         page_origin: PAGE.into(),
         webhook_url: "https://events.example/v1/events/{source}".into(),
         queue_url: tickets.queue_url.clone(),

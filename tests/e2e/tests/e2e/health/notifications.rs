@@ -5,125 +5,36 @@ use domain::event::Severity;
 use domain::settings::Mapping;
 use jiff::Timestamp;
 use reqwest::Method;
-use scheduled::Driver;
-use serde_json::{Value, json};
+use serde_json::json;
 use store::HeldClosings;
 
 use crate::environment::{
-    COMPANY, OPERATIONS, TENANT, TestEnvironment, after, event, partner, record_of, settings,
+    COMPANY, OPERATIONS, TENANT, TestEnvironment, after, event, partner, settings,
     tenant,
 };
+use crate::health::incident_test::{CONTACT, IncidentTest};
 use crate::setup::approve_closings::hold_of;
-
-pub(crate) const CONTACT: &str = "anna@northwind.example";
-
-/// An environment with a contact, whose schedules run minute by minute.
-pub(crate) struct Told {
-    pub(crate) env: TestEnvironment,
-    health: Driver<health::HealthJob>,
-    reconcile: Driver<reconcile::ReconcileJob>,
-    pub(crate) begun: Timestamp,
-    pub(crate) minutes: i64,
-}
-
-impl Told {
-    pub(crate) async fn new() -> Self {
-        let env = TestEnvironment::new().await;
-        env.set_contact(CONTACT).await;
-        let acme = Mapping {
-            company: Some(COMPANY),
-            enabled: true,
-            name: Some("Acme Dental".into()),
-            ..Mapping::default()
-        };
-        let config = &env.config;
-        config
-            .put_mapping(&partner(), &tenant(TENANT), &acme)
-            .await
-            .unwrap();
-        let begun = Timestamp::now();
-        env.schedule.make_health_due(begun).await;
-        Self {
-            health: env.health(),
-            reconcile: env.reconcile(),
-            env,
-            begun,
-            minutes: 0,
-        }
-    }
-
-    /// One minute: both ticks, and the messages that they send.
-    pub(crate) async fn minute(&mut self) {
-        // After the messages that were handed over in this minute.
-        let at = after(self.begun, self.minutes * 60 + 30);
-        self.env.schedule.tick_health(&self.health, at).await;
-        self.env.schedule.tick(&self.reconcile, at).await;
-        let asked = self.env.queue.take_messages().await;
-        let messages = asked.iter().map(record_of).collect();
-        let left = self.env.worker.handle_at(messages, self.minutes).await;
-        assert_eq!(left.len(), 0, "{left:?}");
-        self.minutes += 1;
-    }
-
-    pub(crate) async fn minutes(&mut self, count: usize) {
-        for _ in 0..count {
-            self.minute().await;
-        }
-    }
-
-    /// Raises an alert of `TENANT` and hands it to `tickets` now.
-    pub(crate) async fn raise(&mut self, alert: &str) {
-        let raised = [event("alert.raised", "e1", alert, 0)];
-        let messages = self.env.post_and_take(&raised).await;
-        self.env.worker.handle_at(messages, self.minutes).await;
-    }
-
-    /// The subjects of all mails.
-    pub(crate) async fn subjects(&self) -> Vec<String> {
-        let mails = self.env.account.mails().await;
-        let subject = |mail: &Value| mail["Subject"].as_str().unwrap().to_owned();
-        mails.iter().map(subject).collect()
-    }
-
-    /// The newest mail's text. Asserts that its HTML part has the same content.
-    pub(crate) async fn text(&self) -> String {
-        let mails = self.env.account.mails().await;
-        let mail = mails.last().unwrap();
-        assert_eq!(mail["To"], json!([CONTACT]));
-        let (text, html) = (&mail["BodyText"], mail["BodyHtml"].as_str().unwrap());
-        let text = text.as_str().unwrap().to_owned();
-        let first = text.lines().next().unwrap();
-        assert!(html.contains(first), "{first}\n{html}");
-        text
-    }
-
-    pub(crate) async fn blocked(&self) -> usize {
-        let blocked = self.env.alerts.blocked(&partner()).await.unwrap();
-        blocked.len()
-    }
-}
 
 pub(crate) const WORKS: &str = "Ticketbridge: working again (northwind)";
 
 #[tokio::test]
 async fn revoked_keys_are_notified_once_and_their_recovery_once() {
-    let mut notified = Told::new().await;
-    notified.minute().await;
-    assert_eq!(notified.subjects().await, [""; 0]);
-    notified
-        .env
+    let mut test = IncidentTest::new().await;
+    test.minute().await;
+    assert_eq!(test.subjects().await, [""; 0]);
+    test.env
         .connectwise
         .set_faults(json!({ "keys": "revoked" }))
         .await;
     for alert in ["a1", "a2", "a3"] {
-        notified.raise(alert).await;
+        test.raise(alert).await;
     }
-    assert_eq!(notified.blocked().await, 3);
-    let calls = notified.env.connectwise.calls().await.len();
-    notified.minutes(2).await;
+    assert_eq!(test.blocked().await, 3);
+    let calls = test.env.connectwise.calls().await.len();
+    test.minutes(2).await;
     let refused = "Ticketbridge: ConnectWise refuses the keys (northwind)";
-    assert_eq!(notified.subjects().await, [refused]);
-    let text = notified.text().await;
+    assert_eq!(test.subjects().await, [refused]);
+    let text = test.text().await;
     for said in [
         "no alert of northwind has become a ticket",
         "What to do: see that the API member is active. If it is, make new keys for it",
@@ -133,28 +44,27 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    notified.minutes(10).await;
-    assert_eq!(notified.subjects().await, [refused]);
-    let calls = notified.env.connectwise.calls().await.split_off(calls);
+    test.minutes(10).await;
+    assert_eq!(test.subjects().await, [refused]);
+    let calls = test.env.connectwise.calls().await.split_off(calls);
     let is_probe = |call: &String| call == "GET /company/companies";
     assert!(calls.iter().all(is_probe), "{calls:?}");
     assert!((10..=13).contains(&calls.len()), "{}", calls.len());
 
-    notified
-        .env
+    test.env
         .connectwise
         .set_faults(json!({ "keys": "ok" }))
         .await;
-    notified.minutes(2).await;
-    assert_eq!(notified.env.connectwise.tickets().await.len(), 3);
+    test.minutes(2).await;
+    assert_eq!(test.env.connectwise.tickets().await.len(), 3);
     assert_eq!(
-        notified.subjects().await,
+        test.subjects().await,
         [refused],
         "it may be back in a moment"
     );
-    notified.minutes(5).await;
-    assert_eq!(notified.subjects().await, [refused, WORKS]);
-    let text = notified.text().await;
+    test.minutes(5).await;
+    assert_eq!(test.subjects().await, [refused, WORKS]);
+    let text = test.text().await;
     assert!(
         text.contains("3 alerts that were blocked by it have continued"),
         "{text}"
@@ -163,54 +73,49 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
 
 #[tokio::test]
 async fn only_a_lasting_outage_is_notified() {
-    let mut notified = Told::new().await;
-    notified
-        .env
+    let mut test = IncidentTest::new().await;
+    test.env
         .connectwise
         .set_faults(json!({ "outage": true }))
         .await;
-    notified.minutes(2).await;
-    notified
-        .env
+    test.minutes(2).await;
+    test.env
         .connectwise
         .set_faults(json!({ "outage": false }))
         .await;
-    notified.minutes(3).await;
-    assert_eq!(notified.subjects().await, [""; 0]);
+    test.minutes(3).await;
+    assert_eq!(test.subjects().await, [""; 0]);
 
-    notified
-        .env
+    test.env
         .connectwise
         .set_faults(json!({ "outage": true }))
         .await;
-    notified
-        .env
+    test.env
         .schedule
-        .make_health_due(after(notified.begun, notified.minutes * 60))
+        .make_health_due(after(test.begun, test.minutes * 60))
         .await;
-    notified.minutes(2).await;
-    assert_eq!(notified.subjects().await, [""; 0], "not before the third");
-    notified.minutes(12).await;
+    test.minutes(2).await;
+    assert_eq!(test.subjects().await, [""; 0], "not before the third");
+    test.minutes(12).await;
     let outage = "Ticketbridge: ConnectWise is in trouble (northwind)";
-    assert_eq!(notified.subjects().await, [outage]);
-    let text = notified.text().await;
+    assert_eq!(test.subjects().await, [outage]);
+    let text = test.text().await;
     assert!(
         text.contains("What to do: nothing, if ConnectWise is known to be down"),
         "{text}"
     );
     // The failure lasts longer than messages back off.
-    notified.minutes(4).await;
-    notified.raise("a1").await;
-    assert_eq!(notified.blocked().await, 1);
-    notified
-        .env
+    test.minutes(4).await;
+    test.raise("a1").await;
+    assert_eq!(test.blocked().await, 1);
+    test.env
         .connectwise
         .set_faults(json!({ "outage": false }))
         .await;
-    notified.minutes(6).await;
-    assert_eq!(notified.subjects().await, [outage, WORKS]);
-    assert_eq!(notified.env.connectwise.tickets().await.len(), 1);
-    let text = notified.text().await;
+    test.minutes(6).await;
+    assert_eq!(test.subjects().await, [outage, WORKS]);
+    assert_eq!(test.env.connectwise.tickets().await.len(), 1);
+    let text = test.text().await;
     assert!(
         text.contains("1 alert that was blocked by it has continued"),
         "{text}"
@@ -220,54 +125,52 @@ async fn only_a_lasting_outage_is_notified() {
 #[tokio::test]
 async fn redirects_and_html_pages_count_as_an_outage() {
     for (status, body) in [(302, "empty"), (404, "page"), (403, "page")] {
-        let mut notified = Told::new().await;
+        let mut test = IncidentTest::new().await;
         let answer = json!({ "answer": { "status": status, "body": body } });
         let rules = json!({ "rules": [{ "then": answer }] });
-        notified.env.connectwise.set_faults(rules).await;
-        notified.minutes(2).await;
+        test.env.connectwise.set_faults(rules).await;
+        test.minutes(2).await;
         assert_eq!(
-            notified.subjects().await,
+            test.subjects().await,
             [""; 0],
             "{status}: maintenance of a minute"
         );
-        notified.minutes(2).await;
+        test.minutes(2).await;
         let outage = "Ticketbridge: something else answers for ConnectWise (northwind)";
-        assert_eq!(notified.subjects().await, [outage], "{status}");
-        let text = notified.text().await;
+        assert_eq!(test.subjects().await, [outage], "{status}");
+        let text = test.text().await;
         assert!(!text.contains("connect again"), "{text}");
-        notified
-            .env
+        test.env
             .connectwise
             .set_faults(json!({ "rules": [] }))
             .await;
-        notified.minutes(6).await;
-        assert_eq!(notified.subjects().await, [outage, WORKS], "{status}");
+        test.minutes(6).await;
+        assert_eq!(test.subjects().await, [outage, WORKS], "{status}");
     }
 }
 
 #[tokio::test]
 async fn a_lasting_429_is_notified_without_traffic() {
-    let mut notified = Told::new().await;
-    notified.minute().await;
+    let mut test = IncidentTest::new().await;
+    test.minute().await;
     let throttled = json!({ "all": true, "retry_after_seconds": 3600 });
-    notified
-        .env
+    test.env
         .connectwise
         .set_faults(json!({ "throttle": throttled }))
         .await;
-    notified.raise("a1").await;
-    assert_eq!(notified.blocked().await, 1);
-    let calls = notified.env.connectwise.calls().await.len();
-    notified.minutes(20).await;
+    test.raise("a1").await;
+    assert_eq!(test.blocked().await, 1);
+    let calls = test.env.connectwise.calls().await.len();
+    test.minutes(20).await;
     let limited = "Ticketbridge: ConnectWise limits the rate of calls (northwind)";
-    assert_eq!(notified.subjects().await, [limited]);
-    let text = notified.text().await;
+    assert_eq!(test.subjects().await, [limited]);
+    let text = test.text().await;
     assert!(
         text.contains("1 alert waits for it: Acme Dental (1)"),
         "{text}"
     );
     assert_eq!(
-        notified.env.connectwise.calls().await.len(),
+        test.env.connectwise.calls().await.len(),
         calls,
         "the pause is kept"
     );
@@ -275,25 +178,24 @@ async fn a_lasting_429_is_notified_without_traffic() {
 
 #[tokio::test]
 async fn an_open_incident_is_notified_once_a_day() {
-    let mut notified = Told::new().await;
-    notified
-        .env
+    let mut test = IncidentTest::new().await;
+    test.env
         .connectwise
         .set_faults(json!({ "keys": "revoked" }))
         .await;
-    notified.minutes(2).await;
+    test.minutes(2).await;
     for hour in [1, 5, 12, 23] {
-        notified.minutes = hour * 60;
-        notified.minutes(1).await;
+        test.minutes = hour * 60;
+        test.minutes(1).await;
     }
-    assert_eq!(notified.subjects().await.len(), 1);
+    assert_eq!(test.subjects().await.len(), 1);
     for day in [1, 2] {
-        notified.minutes = day * 24 * 60 + 5;
-        notified.minutes(3).await;
+        test.minutes = day * 24 * 60 + 5;
+        test.minutes(3).await;
     }
     let refused = "ConnectWise refuses the keys (northwind)";
     assert_eq!(
-        notified.subjects().await,
+        test.subjects().await,
         [
             format!("Ticketbridge: {refused}"),
             format!("Ticketbridge: still, {refused}"),
@@ -316,25 +218,23 @@ async fn refused_client_ids_are_distinguished_from_refused_keys() {
             "check it at developer.connectwise.com",
         ),
     ] {
-        let mut notified = Told::new().await;
+        let mut test = IncidentTest::new().await;
         if own {
-            notified
-                .env
+            test.env
                 .put_own_client_id("f5b0c9ae-0000-4000-8000-00000000dead")
                 .await;
         } else {
-            notified
-                .env
+            test.env
                 .connectwise
                 .set_faults(json!({ "client_id": "refused" }))
                 .await;
         }
-        notified.minutes(2).await;
+        test.minutes(2).await;
         assert_eq!(
-            notified.subjects().await,
+            test.subjects().await,
             [format!("Ticketbridge: {headline} (northwind)")]
         );
-        let text = notified.text().await;
+        let text = test.text().await;
         assert!(
             text.contains(to_do) && text.contains("keys are not the problem"),
             "{text}"
@@ -344,23 +244,22 @@ async fn refused_client_ids_are_distinguished_from_refused_keys() {
 
 #[tokio::test]
 async fn only_a_missing_right_that_is_needed_is_notified() {
-    let mut notified = Told::new().await;
+    let mut test = IncidentTest::new().await;
     let faults = json!({ "missing_rights": ["table_setup.add", "member_maintenance.inquire"] });
-    notified.env.connectwise.set_faults(faults).await;
-    notified.minutes(3).await;
-    assert_eq!(notified.subjects().await, [""; 0]);
+    test.env.connectwise.set_faults(faults).await;
+    test.minutes(3).await;
+    assert_eq!(test.subjects().await, [""; 0]);
     let faults = json!({ "missing_rights": ["service_tickets.add"] });
-    notified.env.connectwise.set_faults(faults).await;
-    notified
-        .env
+    test.env.connectwise.set_faults(faults).await;
+    test.env
         .schedule
-        .make_health_due(after(notified.begun, notified.minutes * 60))
+        .make_health_due(after(test.begun, test.minutes * 60))
         .await;
-    notified.raise("a1").await;
-    notified.minutes(4).await;
+    test.raise("a1").await;
+    test.minutes(4).await;
     let missing = "Ticketbridge: a right is missing in ConnectWise (northwind)";
-    assert_eq!(notified.subjects().await, [missing]);
-    let text = notified.text().await;
+    assert_eq!(test.subjects().await, [missing]);
+    let text = test.text().await;
     for said in [
         "needed for making tickets and their notes",
         "Service Desk > Service Tickets: Add = All",
@@ -368,47 +267,43 @@ async fn only_a_missing_right_that_is_needed_is_notified() {
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    notified
-        .env
+    test.env
         .connectwise
         .set_faults(json!({ "missing_rights": [] }))
         .await;
-    notified.minutes(6).await;
-    assert_eq!(notified.subjects().await, [missing, WORKS]);
-    assert_eq!(notified.env.connectwise.tickets().await.len(), 1);
+    test.minutes(6).await;
+    assert_eq!(test.subjects().await, [missing, WORKS]);
+    assert_eq!(test.env.connectwise.tickets().await.len(), 1);
 }
 
 #[tokio::test]
 async fn a_deleted_board_is_notified_and_the_other_board_works() {
-    let mut notified = Told::new().await;
+    let mut test = IncidentTest::new().await;
     let path = format!("/service/boards/{}", OPERATIONS.0);
     let renamed = json!([{ "op": "replace", "path": "name", "value": "Renamed" }]);
-    notified
-        .env
+    test.env
         .connectwise
         .call_as_technician(Method::PATCH, &path, Some(renamed))
         .await;
-    notified.minutes(2).await;
+    test.minutes(2).await;
     assert_eq!(
-        notified.subjects().await,
+        test.subjects().await,
         [""; 0],
         "another name is the same board"
     );
-    notified
-        .env
+    test.env
         .connectwise
         .call_as_technician(Method::DELETE, &path, None)
         .await;
-    notified.raise("a1").await;
-    notified
-        .env
+    test.raise("a1").await;
+    test.env
         .schedule
-        .make_health_due(after(notified.begun, notified.minutes * 60))
+        .make_health_due(after(test.begun, test.minutes * 60))
         .await;
-    notified.minutes(12).await;
+    test.minutes(12).await;
     let gone = "Ticketbridge: a board cannot be used (northwind)";
-    assert_eq!(notified.subjects().await, [gone]);
-    let text = notified.text().await;
+    assert_eq!(test.subjects().await, [gone]);
+    let text = test.text().await;
     for said in [
         "The board for operations alerts cannot be used: it is gone",
         "1 alert waits for it",
@@ -418,102 +313,93 @@ async fn a_deleted_board_is_notified_and_the_other_board_works() {
     }
     let mut cyber = event("alert.raised", "e9", "c1", 0);
     cyber["data"]["kind"] = "ransomware_encryption".into();
-    let messages = notified.env.post_and_take(&[cyber]).await;
-    notified
-        .env
-        .worker
-        .handle_at(messages, notified.minutes)
-        .await;
-    assert_eq!(notified.env.connectwise.tickets().await.len(), 1);
+    let messages = test.env.post_and_take(&[cyber]).await;
+    test.env.worker.handle_at(messages, test.minutes).await;
+    assert_eq!(test.env.connectwise.tickets().await.len(), 1);
 
     // The partner chooses another priority.
     let mut chosen = settings();
     chosen.operations = chosen.cyber_alerts.clone();
-    notified
-        .env
+    test.env
         .config
         .put_settings(&partner(), &chosen)
         .await
         .unwrap();
-    notified.minutes(6).await;
-    assert_eq!(notified.subjects().await, [gone, WORKS]);
-    assert_eq!(notified.env.connectwise.tickets().await.len(), 2);
+    test.minutes(6).await;
+    assert_eq!(test.subjects().await, [gone, WORKS]);
+    assert_eq!(test.env.connectwise.tickets().await.len(), 2);
 }
 
 #[tokio::test]
 async fn a_start_status_that_became_closing_is_notified() {
-    let mut notified = Told::new().await;
+    let mut test = IncidentTest::new().await;
     let (board, start, _) = OPERATIONS;
     let path = format!("/service/boards/{board}/statuses/{start}");
     let closes =
         |closes: bool| Some(json!([{ "op": "replace", "path": "closedStatus", "value": closes }]));
-    notified
-        .env
+    test.env
         .connectwise
         .call_as_technician(Method::PATCH, &path, closes(true))
         .await;
-    notified.minutes(12).await;
+    test.minutes(12).await;
     let unfit = "Ticketbridge: a status cannot be used (northwind)";
-    assert_eq!(notified.subjects().await, [unfit]);
-    let text = notified.text().await;
+    assert_eq!(test.subjects().await, [unfit]);
+    let text = test.text().await;
     assert!(
         text.contains("The status of new tickets for operations alerts cannot be used: it counts as closed by now."),
         "{text}"
     );
-    notified
-        .env
+    test.env
         .connectwise
         .call_as_technician(Method::PATCH, &path, closes(false))
         .await;
-    notified.minutes(5).await;
-    assert_eq!(notified.subjects().await, [unfit, WORKS]);
+    test.minutes(5).await;
+    assert_eq!(test.subjects().await, [unfit, WORKS]);
 }
 
 #[tokio::test]
 async fn a_deleted_priority_is_detected_within_three_probes() {
-    let mut notified = Told::new().await;
+    let mut test = IncidentTest::new().await;
     let mut chosen = settings();
     chosen.priorities.insert(Severity::High, 999);
-    notified
-        .env
+    test.env
         .config
         .put_settings(&partner(), &chosen)
         .await
         .unwrap();
     for _ in 0..3 {
-        notified.minute().await;
-        notified.minutes += 15;
+        test.minute().await;
+        test.minutes += 15;
     }
     let gone = "Ticketbridge: a priority was deleted (northwind)";
-    assert_eq!(notified.subjects().await, [gone]);
+    assert_eq!(test.subjects().await, [gone]);
 }
 
 #[tokio::test]
 async fn a_deleted_company_is_named_and_other_tenants_work() {
-    let mut notified = Told::new().await;
+    let mut test = IncidentTest::new().await;
     let other = Mapping {
         company: Some(302),
         enabled: true,
         name: Some("Baker <b>& Sons</b>".into()),
         ..Mapping::default()
     };
-    let config = &notified.env.config;
+    let config = &test.env.config;
     config
         .put_mapping(&partner(), &tenant("baker"), &other)
         .await
         .unwrap();
     let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
-    notified
-        .env
+    test.env
         .connectwise
         .call_as_technician(Method::PATCH, "/company/companies/302", Some(deleted))
         .await;
-    notified.minutes(8).await;
+    test.minutes(8).await;
     assert_eq!(
-        notified.subjects().await,
+        test.subjects().await,
         ["Ticketbridge: the company of Baker <b>& Sons</b> cannot be used (northwind)"]
     );
-    let text = notified.text().await;
+    let text = test.text().await;
     for said in [
         "The ConnectWise company of Baker <b>& Sons</b> is deleted.",
         "Alerts that need them wait. Everything else works.",
@@ -521,28 +407,27 @@ async fn a_deleted_company_is_named_and_other_tenants_work() {
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    let html = notified.env.account.mails().await[0]["BodyHtml"].to_string();
+    let html = test.env.account.mails().await[0]["BodyHtml"].to_string();
     assert!(
         !html.contains("<b>& Sons") && html.contains("&lt;b&gt;&amp; Sons"),
         "{html}"
     );
-    notified.raise("a1").await;
-    assert_eq!(notified.env.connectwise.tickets().await.len(), 1, "Acme's");
+    test.raise("a1").await;
+    assert_eq!(test.env.connectwise.tickets().await.len(), 1, "Acme's");
 
     // A second company is deleted: its notification follows an hour later and names what is new.
     let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
     let acme = format!("/company/companies/{COMPANY}");
-    notified
-        .env
+    test.env
         .connectwise
         .call_as_technician(Method::PATCH, &acme, Some(deleted))
         .await;
-    notified.minutes(30).await;
-    assert_eq!(notified.subjects().await.len(), 1);
-    notified.minutes = 70;
-    notified.minutes(20).await;
-    assert_eq!(notified.subjects().await.len(), 2);
-    let text = notified.text().await;
+    test.minutes(30).await;
+    assert_eq!(test.subjects().await.len(), 1);
+    test.minutes = 70;
+    test.minutes(20).await;
+    assert_eq!(test.subjects().await.len(), 2);
+    let text = test.text().await;
     assert!(
         text.contains("This is new. 1 earlier problem is still there."),
         "{text}"
@@ -584,19 +469,19 @@ async fn an_incident_is_notified_once_a_contact_is_set() {
 
 #[tokio::test]
 async fn held_closings_are_notified_once() {
-    let mut notified = Told::new().await;
-    let config = notified.env.config.clone();
-    let (acme, now) = (tenant(TENANT), notified.begun);
+    let mut test = IncidentTest::new().await;
+    let config = test.env.config.clone();
+    let (acme, now) = (tenant(TENANT), test.begun);
     assert!(
         config
             .stop(&partner(), &acme, &hold_of(0, 42, 60), now)
             .await
             .unwrap()
     );
-    notified.minute().await;
+    test.minute().await;
     let held = "Ticketbridge: tickets were not closed, please check (northwind)";
-    assert_eq!(notified.subjects().await, [held]);
-    let text = notified.text().await;
+    assert_eq!(test.subjects().await, [held]);
+    let text = test.text().await;
     for said in [
         "none was closed",
         "42 of 60 alerts of Acme Dental would have counted as resolved at once",
@@ -615,14 +500,13 @@ async fn held_closings_are_notified_once() {
             .unwrap()
     );
     for _ in 0..3 {
-        notified
-            .env
+        test.env
             .schedule
-            .make_health_due(after(notified.begun, notified.minutes * 60))
+            .make_health_due(after(test.begun, test.minutes * 60))
             .await;
-        notified.minute().await;
+        test.minute().await;
     }
-    assert_eq!(notified.subjects().await, [held]);
+    assert_eq!(test.subjects().await, [held]);
     // Approved, and then more closings than that: a new hold.
     let shown = of().await;
     let (northwind, shown) = (partner(), (shown.digest.as_str(), shown.since));
@@ -634,13 +518,12 @@ async fn held_closings_are_notified_once() {
             .await
             .unwrap()
     );
-    notified
-        .env
+    test.env
         .schedule
-        .make_health_due(after(notified.begun, notified.minutes * 60))
+        .make_health_due(after(test.begun, test.minutes * 60))
         .await;
-    notified.minute().await;
-    assert_eq!(notified.subjects().await, [held, held]);
+    test.minute().await;
+    assert_eq!(test.subjects().await, [held, held]);
 }
 
 #[tokio::test]

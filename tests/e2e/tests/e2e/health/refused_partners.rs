@@ -5,69 +5,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::environment::{COMPANY, event};
-use crate::health::notifications::{Told, WORKS};
-
-impl Told {
-    /// Raises alerts of `TENANT` with their titles and hands them to `tickets` now.
-    async fn raise_all(&mut self, alerts: &[String], title: impl Fn(&str) -> String) {
-        let raised = alerts.iter().map(|alert| {
-            let mut raised = event("alert.raised", &format!("raise-{alert}"), alert, 0);
-            raised["data"]["title"] = title(alert).into();
-            raised
-        });
-        let raised: Vec<Value> = raised.collect();
-        self.hand(&raised).await;
-    }
-
-    async fn resolve_all(&mut self, alerts: &[String]) {
-        let resolved = alerts
-            .iter()
-            .map(|alert| event("alert.resolved", &format!("end-{alert}"), alert, 5));
-        let resolved: Vec<Value> = resolved.collect();
-        self.hand(&resolved).await;
-    }
-
-    async fn hand(&mut self, events: &[Value]) {
-        let messages = self.env.post_and_take(events).await;
-        let minutes = self.minutes;
-        let left = self.env.worker.handle_at(messages, minutes).await;
-        assert_eq!(left.len(), 0, "{left:?}");
-    }
-
-    /// How many calls of this method and path the functions have made.
-    async fn writes(&self, method: &str, path: &str) -> usize {
-        let calls = self.env.connectwise.calls().await;
-        let own = format!("{method} {path}");
-        let is_one = |call: &&String| match method {
-            // Notes have longer paths.
-            "POST" => **call == own,
-            _ => call.starts_with(&own),
-        };
-        let writes = calls.iter().filter(is_one);
-        writes.count()
-    }
-
-    /// Runs some minutes. Returns the minutes in which calls of this method and path were made.
-    async fn writes_in(&mut self, minutes: usize, method: &str, path: &str) -> Vec<usize> {
-        let mut seen = vec![];
-        for minute in 0..minutes {
-            let before = self.writes(method, path).await;
-            self.minute().await;
-            let made = self.writes(method, path).await - before;
-            seen.extend(std::iter::repeat_n(minute, made));
-        }
-        seen
-    }
-
-    /// The number of open tickets.
-    async fn open_tickets(&self) -> usize {
-        let tickets = self.env.connectwise.tickets().await;
-        let open = tickets
-            .iter()
-            .filter(|ticket| ticket["closedFlag"] == false);
-        open.count()
-    }
-}
+use crate::health::incident_test::IncidentTest;
+use crate::health::notifications::WORKS;
 
 fn five() -> Vec<String> {
     (0..5).map(|n| format!("a{n}")).collect()
@@ -77,26 +16,26 @@ const TICKETS: &str = "/service/tickets";
 
 #[tokio::test]
 async fn a_newly_required_field_is_notified_and_retried_singly() {
-    let mut told = Told::new().await;
+    let mut test = IncidentTest::new().await;
     let required = |names: &[&str]| json!({ "required": { "on_create": names } });
-    told.env
+    test.env
         .connectwise
         .set_faults(required(&["customFields/Site ID"]))
         .await;
-    told.raise_all(&five(), |_| "Disk is full".into()).await;
+    test.raise_all(&five(), |_| "Disk is full".into()).await;
     assert_eq!(
-        (told.blocked().await, told.writes("POST", TICKETS).await),
+        (test.blocked().await, test.writes("POST", TICKETS).await),
         (5, 5)
     );
     // A repeat of a refused alert costs no call.
-    told.hand(&[event("alert.raised", "again", "a1", 30)]).await;
-    assert_eq!(told.writes("POST", TICKETS).await, 5);
+    test.hand(&[event("alert.raised", "again", "a1", 30)]).await;
+    assert_eq!(test.writes("POST", TICKETS).await, 5);
 
-    let retries = told.writes_in(70, "POST", TICKETS).await;
+    let retries = test.writes_in(70, "POST", TICKETS).await;
     assert!((3..=4).contains(&retries.len()), "{retries:?}");
     let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
-    assert_eq!(told.subjects().await, [refuses]);
-    let text = told.text().await;
+    assert_eq!(test.subjects().await, [refuses]);
+    let text = test.text().await;
     for said in [
         "ConnectWise has refused some requests for northwind. Everything else works.",
         "- ConnectWise refuses to create tickets. It says: \"The Site ID field is required.",
@@ -107,12 +46,12 @@ async fn a_newly_required_field_is_notified_and_retried_singly() {
         assert!(text.contains(said), "{said}\n{text}");
     }
 
-    told.env.connectwise.set_faults(required(&[])).await;
-    let retries = told.writes_in(70, "POST", TICKETS).await;
+    test.env.connectwise.set_faults(required(&[])).await;
+    let retries = test.writes_in(70, "POST", TICKETS).await;
     assert_eq!(retries.len(), 5);
-    assert_eq!((told.open_tickets().await, told.blocked().await), (5, 0));
-    assert_eq!(told.subjects().await, [refuses, WORKS]);
-    let text = told.text().await;
+    assert_eq!((test.open_tickets().await, test.blocked().await), (5, 0));
+    assert_eq!(test.subjects().await, [refuses, WORKS]);
+    let text = test.text().await;
     assert!(text.contains("ConnectWise accepts all requests"), "{text}");
     assert!(
         text.contains("5 alerts that were blocked by it have continued"),
@@ -122,65 +61,65 @@ async fn a_newly_required_field_is_notified_and_retried_singly() {
 
 #[tokio::test]
 async fn a_field_required_for_closing_is_notified_and_retried() {
-    let mut told = Told::new().await;
-    told.raise_all(&five(), |_| "Disk is full".into()).await;
-    assert_eq!(told.open_tickets().await, 5);
+    let mut test = IncidentTest::new().await;
+    test.raise_all(&five(), |_| "Disk is full".into()).await;
+    assert_eq!(test.open_tickets().await, 5);
     let required = |names: &[&str]| json!({ "required": { "on_close": names } });
-    told.env
+    test.env
         .connectwise
         .set_faults(required(&["customFields/Cause"]))
         .await;
-    told.resolve_all(&five()).await;
+    test.resolve_all(&five()).await;
     assert_eq!(
-        (told.blocked().await, told.writes("PATCH", TICKETS).await),
+        (test.blocked().await, test.writes("PATCH", TICKETS).await),
         (5, 5)
     );
-    let retries = told.writes_in(70, "PATCH", TICKETS).await;
+    let retries = test.writes_in(70, "PATCH", TICKETS).await;
     assert!((3..=4).contains(&retries.len()), "{retries:?}");
     let refuses = "Ticketbridge: ConnectWise refuses to close tickets (northwind)";
-    assert_eq!(told.subjects().await, [refuses]);
-    let text = told.text().await;
+    assert_eq!(test.subjects().await, [refuses]);
+    let text = test.text().await;
     let said = "For this reason 5 tickets stay open that are to be closed.";
     assert!(text.contains(said), "{text}");
-    told.env.connectwise.set_faults(required(&[])).await;
-    told.minutes(70).await;
-    assert_eq!((told.open_tickets().await, told.blocked().await), (0, 0));
-    assert_eq!(told.subjects().await, [refuses, WORKS]);
+    test.env.connectwise.set_faults(required(&[])).await;
+    test.minutes(70).await;
+    assert_eq!((test.open_tickets().await, test.blocked().await), (0, 0));
+    assert_eq!(test.subjects().await, [refuses, WORKS]);
 }
 
 #[tokio::test]
 async fn a_company_status_without_tickets_is_notified() {
-    let mut told = Told::new().await;
-    let set_status = async |told: &Told, status: u64| {
+    let mut test = IncidentTest::new().await;
+    let set_status = async |test: &IncidentTest, status: u64| {
         let path = format!("/company/companies/{COMPANY}");
         let to = json!([{ "op": "replace", "path": "status", "value": { "id": status } }]);
-        told.env
+        test.env
             .connectwise
             .call_as_technician(Method::PATCH, &path, Some(to))
             .await;
     };
     // The status's name is arbitrary: only its flag matters.
-    set_status(&told, 4).await;
-    told.raise_all(&five(), |_| "Disk is full".into()).await;
-    let before = told.writes("POST", TICKETS).await;
-    let retries = told.writes_in(60, "POST", TICKETS).await;
+    set_status(&test, 4).await;
+    test.raise_all(&five(), |_| "Disk is full".into()).await;
+    let before = test.writes("POST", TICKETS).await;
+    let retries = test.writes_in(60, "POST", TICKETS).await;
     assert!(retries.len() <= 1, "{retries:?}");
-    assert_eq!((before, told.blocked().await), (5, 5));
-    let subjects = told.subjects().await;
+    assert_eq!((before, test.blocked().await), (5, 5));
+    let subjects = test.subjects().await;
     assert_eq!(subjects.len(), 1, "{subjects:?}");
     assert!(
         subjects[0].contains("the company of Acme Dental"),
         "{subjects:?}"
     );
-    set_status(&told, 1).await;
-    told.minutes(30).await;
-    assert_eq!((told.open_tickets().await, told.blocked().await), (5, 0));
-    assert_eq!(told.subjects().await.len(), 2);
+    set_status(&test, 1).await;
+    test.minutes(30).await;
+    assert_eq!((test.open_tickets().await, test.blocked().await), (5, 0));
+    assert_eq!(test.subjects().await.len(), 2);
 }
 
 #[tokio::test]
 async fn an_unexpectedly_refused_company_backs_off() {
-    let mut told = Told::new().await;
+    let mut test = IncidentTest::new().await;
     let refuses = json!({ "rules": [{
         "when": { "operations": ["create"] },
         "then": { "answer": { "status": 400, "body": { "custom": {
@@ -188,14 +127,14 @@ async fn an_unexpectedly_refused_company_backs_off() {
             "errors": [{ "code": "InvalidField", "message": "Company is on hold", "resource": "ticket", "field": "company/id" }],
         } } } },
     }] });
-    told.env.connectwise.set_faults(refuses).await;
-    told.raise_all(&five(), |_| "Disk is full".into()).await;
-    let retries = told.writes_in(60, "POST", TICKETS).await;
+    test.env.connectwise.set_faults(refuses).await;
+    test.raise_all(&five(), |_| "Disk is full".into()).await;
+    let retries = test.writes_in(60, "POST", TICKETS).await;
     assert!(retries.len() <= 4, "{retries:?}");
     let subject =
         "Ticketbridge: ConnectWise refuses tickets for the company of Acme Dental (northwind)";
-    assert_eq!(told.subjects().await, [subject]);
-    let text = told.text().await;
+    assert_eq!(test.subjects().await, [subject]);
+    let text = test.text().await;
     for said in [
         "ConnectWise refuses to create tickets for the company of Acme Dental. It says: \"Company is on hold\".",
         "For this reason 5 alerts have no ticket.",
@@ -203,13 +142,13 @@ async fn an_unexpectedly_refused_company_backs_off() {
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    told.env
+    test.env
         .connectwise
         .set_faults(json!({ "rules": [] }))
         .await;
-    told.minutes(70).await;
-    assert_eq!((told.open_tickets().await, told.blocked().await), (5, 0));
-    assert_eq!(told.subjects().await, [subject, WORKS]);
+    test.minutes(70).await;
+    assert_eq!((test.open_tickets().await, test.blocked().await), (5, 0));
+    assert_eq!(test.subjects().await, [subject, WORKS]);
 }
 
 #[tokio::test]
@@ -221,14 +160,14 @@ async fn a_patch_without_effect_backs_off_and_is_notified() {
             "ConnectWise refuses to change the priority of tickets",
         ),
     ] {
-        let mut told = Told::new().await;
+        let mut test = IncidentTest::new().await;
         let alerts = five();
-        told.raise_all(&alerts, |_| "Disk is full".into()).await;
+        test.raise_all(&alerts, |_| "Disk is full".into()).await;
         let ignored =
             json!({ "rules": [{ "when": { "operations": [operation] }, "then": "ignored" }] });
-        told.env.connectwise.set_faults(ignored).await;
+        test.env.connectwise.set_faults(ignored).await;
         if operation == "close" {
-            told.resolve_all(&alerts).await;
+            test.resolve_all(&alerts).await;
         } else {
             let worse = alerts.iter().map(|alert| {
                 let mut worse = event("alert.updated", &format!("worse-{alert}"), alert, 5);
@@ -236,29 +175,29 @@ async fn a_patch_without_effect_backs_off_and_is_notified() {
                 worse
             });
             let worse: Vec<Value> = worse.collect();
-            told.hand(&worse).await;
+            test.hand(&worse).await;
         }
         assert_eq!(
-            (told.blocked().await, told.writes("PATCH", TICKETS).await),
+            (test.blocked().await, test.writes("PATCH", TICKETS).await),
             (5, 5)
         );
-        let retries = told.writes_in(60, "PATCH", TICKETS).await;
+        let retries = test.writes_in(60, "PATCH", TICKETS).await;
         assert!((1..=4).contains(&retries.len()), "{operation}: {retries:?}");
         let subject = format!("Ticketbridge: {refuses} (northwind)");
-        assert_eq!(told.subjects().await, [subject.as_str()]);
-        let text = told.text().await;
+        assert_eq!(test.subjects().await, [subject.as_str()]);
+        let text = test.text().await;
         assert!(
             text.contains("It reports success, but the tickets do not change."),
             "{text}"
         );
-        told.env
+        test.env
             .connectwise
             .set_faults(json!({ "rules": [] }))
             .await;
-        told.minutes(70).await;
-        assert_eq!(told.blocked().await, 0);
-        assert_eq!(told.subjects().await, [subject.as_str(), WORKS]);
-        let tickets = told.env.connectwise.tickets().await;
+        test.minutes(70).await;
+        assert_eq!(test.blocked().await, 0);
+        assert_eq!(test.subjects().await, [subject.as_str(), WORKS]);
+        let tickets = test.env.connectwise.tickets().await;
         let done = |ticket: &&Value| match operation {
             "close" => ticket["closedFlag"] == true,
             _ => ticket["priority"]["id"] == 31,
@@ -269,31 +208,31 @@ async fn a_patch_without_effect_backs_off_and_is_notified() {
 
 #[tokio::test]
 async fn a_firewall_refusal_blocks_only_its_own_alert() {
-    let mut told = Told::new().await;
+    let mut test = IncidentTest::new().await;
     let refuses = json!({ "rules": [{
         "when": { "operations": ["create"], "text": "UNION SELECT" },
         "then": { "answer": { "status": 400, "body": "json" } },
     }] });
-    told.env.connectwise.set_faults(refuses).await;
+    test.env.connectwise.set_faults(refuses).await;
     let alerts: Vec<String> = (0..21).map(|n| format!("a{n}")).collect();
     let title = |alert: &str| match alert {
         "a7" => "Query UNION SELECT was blocked".to_owned(),
         _ => "Disk is full".to_owned(),
     };
-    told.raise_all(&alerts, title).await;
-    assert_eq!((told.open_tickets().await, told.blocked().await), (20, 1));
-    let retries = told.writes_in(70, "POST", TICKETS).await;
+    test.raise_all(&alerts, title).await;
+    assert_eq!((test.open_tickets().await, test.blocked().await), (20, 1));
+    let retries = test.writes_in(70, "POST", TICKETS).await;
     assert!((3..=4).contains(&retries.len()), "{retries:?}");
     let refuses = "Ticketbridge: ConnectWise refuses to create tickets (northwind)";
-    assert_eq!(told.subjects().await, [refuses]);
-    let text = told.text().await;
+    assert_eq!(test.subjects().await, [refuses]);
+    let text = test.text().await;
     assert!(
         text.contains("For this reason 1 alert has no ticket."),
         "{text}"
     );
     // The source resolves the alert: nothing is left to do.
-    told.resolve_all(&["a7".to_owned()]).await;
-    told.minutes(40).await;
-    assert_eq!(told.subjects().await, [refuses, WORKS]);
-    assert_eq!(told.blocked().await, 0);
+    test.resolve_all(&["a7".to_owned()]).await;
+    test.minutes(40).await;
+    assert_eq!(test.subjects().await, [refuses, WORKS]);
+    assert_eq!(test.blocked().await, 0);
 }

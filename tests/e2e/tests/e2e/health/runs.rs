@@ -10,7 +10,7 @@ use serde_json::json;
 use store::{AccessTable, ConfigTable, Due};
 
 use crate::environment::{MAIL_FROM, TestEnvironment, after, minute, only, partner};
-use crate::health::notifications::CONTACT;
+use crate::health::incident_test::CONTACT;
 use crate::proxy::{Proxy, Stop, When};
 
 async fn broken() -> (TestEnvironment, Timestamp) {
@@ -118,7 +118,7 @@ async fn due_connections_are_divided_among_invocations() {
 }
 
 /// A `health` process whose calls all go through a proxy, with config and access tables of its own.
-struct Behind {
+struct HealthProcess {
     env: TestEnvironment,
     proxy: Proxy,
     config: health::Config,
@@ -126,7 +126,7 @@ struct Behind {
     due: Due,
 }
 
-impl Behind {
+impl HealthProcess {
     async fn new(name: &str) -> Self {
         let env = TestEnvironment::new().await;
         let proxy = env.proxy().await;
@@ -184,7 +184,7 @@ async fn a_health_run_that_dies_anywhere_repeats_at_most_one_mail() {
     let mut died = 0;
     let mut twice = 0;
     for when in [When::Before, When::Lost, When::After] {
-        let lane = Behind::new(&format!("lane-{when:?}").to_lowercase()).await;
+        let lane = HealthProcess::new(&format!("lane-{when:?}").to_lowercase()).await;
         let mut now = Timestamp::now();
         for at in 1.. {
             let details = format!("{when:?} {at}");

@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// What the queue does with a complete call.
 #[derive(Debug, Clone, Copy)]
-enum Sqs {
+enum SqsBehaviour {
     Takes,
     /// Accepts all messages after a delay.
     TakesAfter(Duration),
@@ -33,13 +33,13 @@ enum Sqs {
 
 /// A server that acts as Secrets Manager with one source and as the queue. It writes bytes to a socket,
 /// so that it can break off.
-struct Stub {
+struct SqsStub {
     url: String,
     calls: Arc<AtomicUsize>,
 }
 
-impl Stub {
-    async fn start(sqs: Sqs) -> Self {
+impl SqsStub {
+    async fn start(sqs: SqsBehaviour) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let calls = Arc::new(AtomicUsize::new(0));
@@ -79,7 +79,7 @@ impl Stub {
     }
 }
 
-async fn serve(mut stream: TcpStream, sqs: Sqs, calls: Arc<AtomicUsize>) {
+async fn serve(mut stream: TcpStream, sqs: SqsBehaviour, calls: Arc<AtomicUsize>) {
     let mut read = vec![];
     loop {
         let head = loop {
@@ -120,17 +120,19 @@ async fn serve(mut stream: TcpStream, sqs: Sqs, calls: Arc<AtomicUsize>) {
         let entries = body["Entries"].as_array().unwrap();
         let all: Vec<_> = entries.iter().map(took).collect();
         match sqs {
-            Sqs::RefusesOneOnce if !is_first => {
+            SqsBehaviour::RefusesOneOnce if !is_first => {
                 // Only the reported message is sent again.
                 assert_eq!(entries.len(), 1);
                 write(&mut stream, 200, &json!({ "Successful": all }).to_string()).await;
             }
-            Sqs::Takes => write(&mut stream, 200, &json!({ "Successful": all }).to_string()).await,
-            Sqs::TakesAfter(delay) => {
+            SqsBehaviour::Takes => {
+                write(&mut stream, 200, &json!({ "Successful": all }).to_string()).await;
+            }
+            SqsBehaviour::TakesAfter(delay) => {
                 tokio::time::sleep(delay).await;
                 write(&mut stream, 200, &json!({ "Successful": all }).to_string()).await;
             }
-            Sqs::RefusesOne | Sqs::RefusesOneOnce => {
+            SqsBehaviour::RefusesOne | SqsBehaviour::RefusesOneOnce => {
                 let failed = json!([{ "Id": entries[0]["Id"], "Code": "InternalError", "SenderFault": false }]);
                 write(
                     &mut stream,
@@ -139,15 +141,15 @@ async fn serve(mut stream: TcpStream, sqs: Sqs, calls: Arc<AtomicUsize>) {
                 )
                 .await;
             }
-            Sqs::Answers(status, body) => write(&mut stream, status, body).await,
-            Sqs::HangsUp => return,
-            Sqs::HangsUpAmid => {
+            SqsBehaviour::Answers(status, body) => write(&mut stream, status, body).await,
+            SqsBehaviour::HangsUp => return,
+            SqsBehaviour::HangsUpAmid => {
                 let _ = stream
                     .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n{\"Successful\":")
                     .await;
                 return;
             }
-            Sqs::SaysNothing => tokio::time::sleep(Duration::from_secs(60)).await,
+            SqsBehaviour::SaysNothing => tokio::time::sleep(Duration::from_secs(60)).await,
         }
     }
 }
@@ -160,7 +162,7 @@ async fn write(stream: &mut TcpStream, status: u16, body: &str) {
     let _ = stream.write_all(format!("{head}{body}").as_bytes()).await;
 }
 
-fn not_taken(response: &ApiGatewayV2httpResponse, what: &str) {
+fn assert_unavailable(response: &ApiGatewayV2httpResponse, what: &str) {
     assert_eq!(response.status_code, 503, "{what}: {response:?}");
     assert_eq!(response.headers["retry-after"], "5", "{what}");
     let detail = "Send the same request again, with the same webhook-id";
@@ -171,31 +173,43 @@ fn not_taken(response: &ApiGatewayV2httpResponse, what: &str) {
 async fn an_uncertain_sqs_send_is_a_503() {
     // A failing call is tried three times in all, a reported message four times.
     let cases = [
-        (Sqs::Answers(500, r#"{"__type":"InternalError"}"#), 3),
-        (Sqs::Answers(503, ""), 3),
-        (Sqs::Answers(400, r#"{"__type":"AccessDenied"}"#), 1),
-        (Sqs::Answers(400, r#"{"__type":"RequestThrottled"}"#), 3),
-        (Sqs::Answers(200, "{}"), 4),
-        (Sqs::Answers(200, r#"{"Successful":[],"Failed":[]}"#), 4),
-        (Sqs::Answers(200, "<html>"), 1),
-        (Sqs::Answers(302, ""), 1),
-        (Sqs::RefusesOne, 4),
-        (Sqs::HangsUp, 3),
-        (Sqs::HangsUpAmid, 3),
+        (
+            SqsBehaviour::Answers(500, r#"{"__type":"InternalError"}"#),
+            3,
+        ),
+        (SqsBehaviour::Answers(503, ""), 3),
+        (
+            SqsBehaviour::Answers(400, r#"{"__type":"AccessDenied"}"#),
+            1,
+        ),
+        (
+            SqsBehaviour::Answers(400, r#"{"__type":"RequestThrottled"}"#),
+            3,
+        ),
+        (SqsBehaviour::Answers(200, "{}"), 4),
+        (
+            SqsBehaviour::Answers(200, r#"{"Successful":[],"Failed":[]}"#),
+            4,
+        ),
+        (SqsBehaviour::Answers(200, "<html>"), 1),
+        (SqsBehaviour::Answers(302, ""), 1),
+        (SqsBehaviour::RefusesOne, 4),
+        (SqsBehaviour::HangsUp, 3),
+        (SqsBehaviour::HangsUpAmid, 3),
     ];
     for (sqs, calls) in cases {
-        let stub = Stub::start(sqs).await;
-        not_taken(&stub.post(3).await, &format!("{sqs:?}"));
+        let stub = SqsStub::start(sqs).await;
+        assert_unavailable(&stub.post(3).await, &format!("{sqs:?}"));
         assert_eq!(stub.calls.load(Ordering::SeqCst), calls, "{sqs:?}");
     }
-    let stub = Stub::start(Sqs::RefusesOneOnce).await;
+    let stub = SqsStub::start(SqsBehaviour::RefusesOneOnce).await;
     let response = stub.post(3).await;
     assert_eq!(
         (response.status_code, answer(&response)),
         (202, json!({ "accepted": 3 }))
     );
     assert_eq!(stub.calls.load(Ordering::SeqCst), 2);
-    let stub = Stub::start(Sqs::Takes).await;
+    let stub = SqsStub::start(SqsBehaviour::Takes).await;
     let response = stub.post(23).await;
     assert_eq!(
         (response.status_code, answer(&response)),
@@ -207,8 +221,8 @@ async fn an_uncertain_sqs_send_is_a_503() {
 #[tokio::test]
 async fn a_silent_sqs_is_a_503_before_the_deadline() {
     let begun = Instant::now();
-    let stub = Stub::start(Sqs::SaysNothing).await;
-    not_taken(&stub.post(1).await, "says nothing");
+    let stub = SqsStub::start(SqsBehaviour::SaysNothing).await;
+    assert_unavailable(&stub.post(1).await, "says nothing");
     assert!(
         begun.elapsed() < Duration::from_secs(10),
         "{:?}",
@@ -219,9 +233,9 @@ async fn a_silent_sqs_is_a_503_before_the_deadline() {
 #[tokio::test]
 async fn a_slow_sqs_is_a_503_before_the_deadline() {
     let begun = Instant::now();
-    let stub = Stub::start(Sqs::TakesAfter(Duration::from_millis(3500))).await;
+    let stub = SqsStub::start(SqsBehaviour::TakesAfter(Duration::from_millis(3500))).await;
     // More calls than run concurrently.
-    not_taken(&stub.post(700).await, "slow");
+    assert_unavailable(&stub.post(700).await, "slow");
     assert!(
         begun.elapsed() < Duration::from_secs(10),
         "{:?}",
@@ -231,9 +245,9 @@ async fn a_slow_sqs_is_a_503_before_the_deadline() {
 
 #[tokio::test]
 async fn no_connection_to_aws_is_a_503() {
-    let mut stub = Stub::start(Sqs::Takes).await;
+    let mut stub = SqsStub::start(SqsBehaviour::Takes).await;
     let closed = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     stub.url = format!("http://{}", closed.local_addr().unwrap());
     drop(closed);
-    not_taken(&stub.post(1).await, "nobody listens");
+    assert_unavailable(&stub.post(1).await, "nobody listens");
 }

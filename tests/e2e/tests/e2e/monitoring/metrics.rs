@@ -12,16 +12,16 @@ use serde_json::json;
 
 /// Sums of counters and maxima of histograms. It records only its own test's thread.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Counts(Arc<Mutex<BTreeMap<String, f64>>>);
+pub(crate) struct CapturedMetrics(Arc<Mutex<BTreeMap<String, f64>>>);
 
 #[derive(Debug)]
-struct One {
+struct CapturedMetric {
     name: String,
-    counts: Counts,
+    metrics: CapturedMetrics,
 }
 
-impl Counts {
-    pub(crate) fn of(&self, name: &str) -> f64 {
+impl CapturedMetrics {
+    pub(crate) fn value(&self, name: &str) -> f64 {
         self.0
             .lock()
             .unwrap()
@@ -30,23 +30,23 @@ impl Counts {
             .unwrap_or_default()
     }
 
-    fn one(&self, key: &Key) -> Arc<One> {
-        Arc::new(One {
+    fn one(&self, key: &Key) -> Arc<CapturedMetric> {
+        Arc::new(CapturedMetric {
             name: key.name().to_owned(),
-            counts: self.clone(),
+            metrics: self.clone(),
         })
     }
 }
 
-impl One {
+impl CapturedMetric {
     fn change(&self, change: impl FnOnce(f64) -> f64) {
-        let mut counts = self.counts.0.lock().unwrap();
-        let count = counts.entry(self.name.clone()).or_default();
+        let mut metrics = self.metrics.0.lock().unwrap();
+        let count = metrics.entry(self.name.clone()).or_default();
         *count = change(*count);
     }
 }
 
-impl CounterFn for One {
+impl CounterFn for CapturedMetric {
     fn increment(&self, by: u64) {
         let by = f64::from(u32::try_from(by).unwrap());
         self.change(|count| count + by);
@@ -57,13 +57,13 @@ impl CounterFn for One {
     }
 }
 
-impl HistogramFn for One {
+impl HistogramFn for CapturedMetric {
     fn record(&self, value: f64) {
         self.change(|largest| largest.max(value));
     }
 }
 
-impl Recorder for Counts {
+impl Recorder for CapturedMetrics {
     fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
 
     fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
@@ -85,8 +85,8 @@ impl Recorder for Counts {
 
 #[tokio::test]
 async fn each_decision_is_counted_once() {
-    let counts = Counts::default();
-    let _guard = metrics::set_default_local_recorder(&counts);
+    let metrics = CapturedMetrics::default();
+    let _guard = metrics::set_default_local_recorder(&metrics);
     let mut env = TestEnvironment::new().await;
     env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
     env.source.post_raw("text/plain", b"{}").await;
@@ -157,10 +157,10 @@ async fn each_decision_is_counted_once() {
         ("mails_failed", 0.0),
         ("queue_failures", 0.0),
     ] {
-        let counted = counts.of(name);
+        let counted = metrics.value(name);
         assert!(
             (counted - expected).abs() < 0.1,
-            "{name}: {counted}, {counts:?}"
+            "{name}: {counted}, {metrics:?}"
         );
     }
     assert_eq!(env.connectwise.tickets().await.len(), 2);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use store::OperatorEvent;
 
 use crate::environment::{MAIL_FROM, TestEnvironment, after, event, minute};
-use crate::monitoring::metrics::Counts;
+use crate::monitoring::metrics::CapturedMetrics;
 
 const OPERATOR: &str = "oncall@operator.example";
 
@@ -124,22 +124,22 @@ async fn each_schedule_detects_that_the_other_stopped() {
     assert_eq!(notified(&env).await, [WRONG]);
 
     // The other way round, reconcile can only count and log.
-    let counts = Counts::default();
-    let _guard = metrics::set_default_local_recorder(&counts);
+    let metrics = CapturedMetrics::default();
+    let _guard = metrics::set_default_local_recorder(&metrics);
     let reconcile = env.reconcile();
     for (minutes, missed) in [(20, 0.0), (22, 1.0)] {
         let at = now + SignedDuration::from_mins(minutes);
         env.schedule.tick(&reconcile, at).await;
-        let counted = counts.of("schedules_missed");
-        assert!((counted - missed).abs() < 0.1, "{minutes}: {counts:?}");
+        let counted = metrics.value("schedules_missed");
+        assert!((counted - missed).abs() < 0.1, "{minutes}: {metrics:?}");
     }
 }
 
 #[tokio::test]
 async fn an_event_that_keeps_returning_is_notified_by_its_age() {
     let mut env = TestEnvironment::new().await;
-    let counts = Counts::default();
-    let _guard = metrics::set_default_local_recorder(&counts);
+    let metrics = CapturedMetrics::default();
+    let _guard = metrics::set_default_local_recorder(&metrics);
     // Creates with unknown outcome: their messages wait until the settling time has passed.
     env.connectwise
         .set_faults(json!({ "error_rate": 1.0 }))
@@ -156,7 +156,7 @@ async fn an_event_that_keeps_returning_is_notified_by_its_age() {
         .await;
     let back = env.worker.handle_at(back, 45).await;
     assert!(!back.is_empty());
-    let age = counts.of("unfinished_age");
+    let age = metrics.value("unfinished_age");
     assert!((2650.0..2760.0).contains(&age), "{age}");
     let now = Timestamp::now() + SignedDuration::from_mins(46);
     let pipeline = env.config.pipeline().await.unwrap();

@@ -8,13 +8,12 @@ use serde_json::{Value, json};
 use store::Saved;
 use tokio::task::JoinSet;
 
-use crate::environment::{TENANT, TestEnvironment, after, event, partner, signed};
-use crate::setup::client::{Answered, Call};
+use crate::environment::{Answer, Call, TENANT, TestEnvironment, after, event, partner, signed};
 
 const PARTNER: &str = "/v1/operator/partners/northwind";
 const SOURCES: &str = "/v1/operator/sources";
 
-async fn put_partner(env: &TestEnvironment, desired: &Value) -> Answered {
+async fn put_partner(env: &TestEnvironment, desired: &Value) -> Answer {
     env.setup.operator("PUT", PARTNER, desired).await
 }
 
@@ -400,7 +399,7 @@ async fn concurrent_rotations_lose_no_secret() {
     let told: Vec<Value> = answers
         .iter()
         .filter(|answer| answer.status == 200)
-        .map(Answered::json)
+        .map(Answer::json)
         .collect();
     assert!(!told.is_empty());
     let conflicts = answers.iter().filter(|answer| answer.status == 409).count();

@@ -1,18 +1,12 @@
 //! Many partners: each invocation runs twenty of them, and no partner waits for another.
 
 use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use crate::environment::{TestEnvironment, after, minute, only};
-use aws_types::SdkConfig;
+use crate::environment::{LambdaProxy, TestEnvironment, after, minute, only};
 use domain::PartnerId;
 use jiff::Timestamp;
-use serde_json::Value;
 
 use domain::pipeline::Schedule;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
 
 fn partners(count: usize) -> Vec<PartnerId> {
     (0..count)
@@ -20,129 +14,17 @@ fn partners(count: usize) -> Vec<PartnerId> {
         .collect()
 }
 
-/// A proxy to the emulator that answers Lambda's calls itself, and that can lose calls about one partner.
-#[derive(Clone)]
-pub(crate) struct Way {
-    url: String,
-    emulator: String,
-    /// The invocations that were requested: function with invocation type, and payload.
-    pub(crate) asked: Arc<Mutex<Vec<(String, Value)>>>,
-    lambda_answers: u16,
-    /// Requests that contain both texts are never answered.
-    lost: Option<[&'static str; 2]>,
-}
-
-impl Way {
-    pub(crate) async fn open(
-        env: &TestEnvironment,
-        lambda_answers: u16,
-        lost: Option<[&'static str; 2]>,
-    ) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let way = Self {
-            url: format!("http://{}", listener.local_addr().unwrap()),
-            emulator: env.aws.endpoint_url().unwrap().to_owned(),
-            asked: Arc::default(),
-            lambda_answers,
-            lost,
-        };
-        let serving = way.clone();
-        tokio::spawn(async move {
-            while let Ok((stream, _)) = listener.accept().await {
-                let way = serving.clone();
-                tokio::spawn(async move { way.serve(stream).await });
-            }
-        });
-        way
-    }
-
-    pub(crate) fn aws(&self, env: &TestEnvironment) -> SdkConfig {
-        let aws = env.aws.clone().into_builder();
-        aws.endpoint_url(self.url.clone()).build()
-    }
-
-    async fn serve(&self, mut stream: TcpStream) {
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(10))
-            .build()
-            .unwrap();
-        let mut read = vec![];
-        loop {
-            let head = loop {
-                if let Some(end) = read.windows(4).position(|four| four == b"\r\n\r\n") {
-                    break String::from_utf8(read[..end + 4].to_vec()).unwrap();
-                }
-                if stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
-                    return;
-                }
-            };
-            let headers: Vec<_> = head
-                .lines()
-                .filter_map(|line| line.split_once(": "))
-                .collect();
-            let header = |name: &str| {
-                let named = headers.iter().find(|(is, _)| is.eq_ignore_ascii_case(name));
-                named.map(|(_, value)| (*value).to_owned())
-            };
-            let length = header("content-length").map_or(0, |length| length.parse().unwrap());
-            while read.len() < head.len() + length {
-                if stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
-                    return;
-                }
-            }
-            let body = String::from_utf8(read[head.len()..head.len() + length].to_vec()).unwrap();
-            read.drain(..head.len() + length);
-            if self
-                .lost
-                .is_some_and(|lost| lost.iter().all(|text| body.contains(text)))
-            {
-                return std::future::pending().await;
-            }
-            let (status, answer) = if head.starts_with("POST /2015-03-31/functions/") {
-                let kind = header("x-amz-invocation-type").unwrap_or_default();
-                let function = head.split('/').nth(3).unwrap();
-                let input = serde_json::from_str(&body).unwrap();
-                let mut asked = self.asked.lock().unwrap();
-                asked.push((format!("{function} {kind}"), input));
-                (self.lambda_answers, "{}".to_owned())
-            } else {
-                let mut words = head.split(' ');
-                let method = words.next().unwrap().parse().unwrap();
-                let url = format!("{}{}", self.emulator, words.next().unwrap());
-                let mut call = http.request(method, url).body(body);
-                for (name, value) in &headers {
-                    if !["host", "content-length", "connection"]
-                        .contains(&name.to_ascii_lowercase().as_str())
-                    {
-                        call = call.header(*name, *value);
-                    }
-                }
-                let answer = call.send().await.unwrap();
-                (answer.status().as_u16(), answer.text().await.unwrap())
-            };
-            let head = format!(
-                "HTTP/1.1 {status} Said\r\ncontent-type: application/x-amz-json-1.0\r\ncontent-length: {}\r\n\r\n",
-                answer.len()
-            );
-            let answer = format!("{head}{answer}");
-            if stream.write_all(answer.as_bytes()).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
 #[tokio::test]
 async fn every_twenty_more_partners_get_an_invocation() {
     let env = TestEnvironment::new().await;
-    let way = Way::open(&env, 202, None).await;
-    let reconcile = reconcile::driver(&env.reconcile_config(), &way.aws(&env)).unwrap();
+    let proxy = LambdaProxy::start(&env.aws, 202, None).await;
+    let reconcile = reconcile::driver(&env.reconcile_config(), &proxy.sdk_config()).unwrap();
     let now = Timestamp::now();
     let all = partners(45);
     env.schedule.make_all_due(&all, now).await;
     let tick = env.schedule.tick(&reconcile, now).await;
     assert_eq!((tick.due, tick.started, tick.completed), (45, 2, 20));
-    let asked = way.asked.lock().unwrap().clone();
+    let asked = proxy.invocations.lock().unwrap().clone();
     let mut sizes = vec![];
     let mut named = HashSet::new();
     for (function, input) in &asked {
@@ -170,8 +52,8 @@ async fn every_twenty_more_partners_get_an_invocation() {
 #[tokio::test]
 async fn partners_without_an_invocation_stay_due() {
     let env = TestEnvironment::new().await;
-    let way = Way::open(&env, 403, None).await;
-    let reconcile = reconcile::driver(&env.reconcile_config(), &way.aws(&env)).unwrap();
+    let proxy = LambdaProxy::start(&env.aws, 403, None).await;
+    let reconcile = reconcile::driver(&env.reconcile_config(), &proxy.sdk_config()).unwrap();
     let now = Timestamp::now();
     env.schedule.make_all_due(&partners(25), now).await;
     let first = env.schedule.tick(&reconcile, now).await;
@@ -183,8 +65,8 @@ async fn partners_without_an_invocation_stay_due() {
 #[tokio::test]
 async fn a_slow_partner_delays_no_other() {
     let env = TestEnvironment::new().await;
-    let way = Way::open(&env, 202, Some(["P#partner-1", "begins_with"])).await;
-    let reconcile = reconcile::driver(&env.reconcile_config(), &way.aws(&env)).unwrap();
+    let proxy = LambdaProxy::start(&env.aws, 202, Some(["P#partner-1", "begins_with"])).await;
+    let reconcile = reconcile::driver(&env.reconcile_config(), &proxy.sdk_config()).unwrap();
     let now = Timestamp::now();
     let all = partners(3);
     env.schedule.make_all_due(&all, now).await;
@@ -216,8 +98,8 @@ async fn an_invalid_invocation_input_is_refused() {
 #[tokio::test]
 async fn a_partner_whose_run_died_runs_alone() {
     let env = TestEnvironment::new().await;
-    let way = Way::open(&env, 202, None).await;
-    let reconcile = reconcile::driver(&env.reconcile_config(), &way.aws(&env)).unwrap();
+    let proxy = LambdaProxy::start(&env.aws, 202, None).await;
+    let reconcile = reconcile::driver(&env.reconcile_config(), &proxy.sdk_config()).unwrap();
     let now = Timestamp::now();
     let all = partners(3);
     env.schedule.make_all_due(&all, now).await;
@@ -234,7 +116,7 @@ async fn a_partner_whose_run_died_runs_alone() {
     let later = after(now, 400);
     let tick = env.schedule.tick(&reconcile, later).await;
     assert_eq!((tick.due, tick.started, tick.completed), (3, 1, 2));
-    let (_, input) = way.asked.lock().unwrap().pop().unwrap();
+    let (_, input) = proxy.invocations.lock().unwrap().pop().unwrap();
     assert_eq!(input, serde_json::json!({ "partners": [all[0]] }));
     // The partner stays due until its own invocation runs it.
     let second = minute(after(later, 1));

@@ -1,9 +1,7 @@
 //! Secrets do not leak: random secrets go through every flow, and then everything that Ticketbridge
 //! wrote, sent, answered or logged is searched for them.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -13,24 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use scheduled::Driver;
 use serde_json::{Value, json};
 
-use crate::environment::{MAIL_FROM, PARTNER, SOURCE, TestEnvironment, event, minute, signed};
+use crate::environment::{
+    Browser, MAIL_FROM, PARTNER, SOURCE, TestEnvironment, event, minute,
+    record_answers, signed, take_answers,
+};
 use crate::monitoring::logs::Log;
-use crate::setup::client::{Answered, Browser, Lambda};
-
-thread_local! {
-    /// The answers of the page and the operator's API on this thread, if a test records them.
-    static ANSWERS: RefCell<Option<String>> = const { RefCell::new(None) };
-}
-
-/// Records an answer if the test asked for it.
-pub(crate) fn record_answer(answer: &Answered) {
-    ANSWERS.with_borrow_mut(|answers| {
-        if let Some(answers) = answers {
-            writeln!(answers, "{} {:?}", answer.status, answer.headers).unwrap();
-            answers.push_str(&answer.text);
-        }
-    });
-}
 
 /// Where a secret could leak to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,7 +74,7 @@ enum Canary {
 }
 
 /// Where a secret is allowed, and why.
-const RIGHTLY: [(Canary, Place, &str); 11] = [
+const ALLOWED: [(Canary, Place, &str); 11] = [
     (
         Canary::MadeSecret,
         Place::Answers,
@@ -196,9 +181,9 @@ fn found(secret: &str, haystack: &str) -> Option<String> {
 
 /// All texts that are searched, by place.
 #[derive(Debug, Default)]
-struct Seen(BTreeMap<Place, String>);
+struct CapturedTexts(BTreeMap<Place, String>);
 
-impl Seen {
+impl CapturedTexts {
     fn add(&mut self, place: Place, text: &str) {
         self.0.entry(place).or_default().push_str(text);
     }
@@ -250,7 +235,7 @@ impl Seen {
         let mut leaks = vec![];
         for (place, text) in &self.0 {
             for (canary, secret) in canaries {
-                let rightly = RIGHTLY
+                let rightly = ALLOWED
                     .iter()
                     .any(|(of, at, _)| of == canary && at == place);
                 if !rightly && let Some(form) = found(secret, text) {
@@ -277,7 +262,7 @@ async fn post(
     source: &str,
     secret: &str,
     event: &Value,
-    seen: &mut Seen,
+    captured: &mut CapturedTexts,
 ) -> i64 {
     let request = signed(
         source,
@@ -287,8 +272,8 @@ async fn post(
         Timestamp::now(),
     );
     let answer = env.source.ingest.handle(request).await;
-    seen.add(Place::Answers, &format!("{answer:?}"));
-    seen.queues(env).await;
+    captured.add(Place::Answers, &format!("{answer:?}"));
+    captured.queues(env).await;
     answer.status_code
 }
 
@@ -303,32 +288,40 @@ fn health(env: &TestEnvironment, mail_from: &str, operator: &str) -> Driver<heal
 }
 
 /// The webhook endpoint: accepted, wrongly signed and malformed events, and a poison message.
-async fn door(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>, seen: &mut Seen) {
+async fn door(
+    env: &mut TestEnvironment,
+    canaries: &BTreeMap<Canary, String>,
+    captured: &mut CapturedTexts,
+) {
     let secret = &canaries[&Canary::SigningSecret];
     let raised = event("alert.raised", "e1", "a1", 0);
-    assert_eq!(post(env, SOURCE, secret, &raised, seen).await, 202);
+    assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     let wrong = &canaries[&Canary::WrongSecret];
-    assert_eq!(post(env, SOURCE, wrong, &raised, seen).await, 401);
-    assert_eq!(post(env, wrong, wrong, &raised, seen).await, 401);
+    assert_eq!(post(env, SOURCE, wrong, &raised, captured).await, 401);
+    assert_eq!(post(env, wrong, wrong, &raised, captured).await, 401);
     let mut malformed = raised.clone();
     malformed["data"]["kind"] = json!("dreadful");
-    assert_eq!(post(env, SOURCE, secret, &malformed, seen).await, 400);
+    assert_eq!(post(env, SOURCE, secret, &malformed, captured).await, 400);
     let mut unmapped = event("alert.raised", "e2", "a2", 0);
     unmapped["data"]["tenant"] = json!("harbor-hotel");
-    assert_eq!(post(env, SOURCE, secret, &unmapped, seen).await, 202);
+    assert_eq!(post(env, SOURCE, secret, &unmapped, captured).await, 202);
     env.queue.send("no message of ours").await;
-    seen.queues(env).await;
+    captured.queues(env).await;
     env.worker.work().await;
     let resolved = event("alert.resolved", "e3", "a1", 5);
-    assert_eq!(post(env, SOURCE, secret, &resolved, seen).await, 202);
+    assert_eq!(post(env, SOURCE, secret, &resolved, captured).await, 202);
     env.worker.work().await;
-    seen.queues(env).await;
+    captured.queues(env).await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
 }
 
 /// ConnectWise refuses the keys, loses answers and has an outage; keys are stored for another host;
 /// health probes and sends mails.
-async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>, seen: &mut Seen) {
+async fn trouble(
+    env: &mut TestEnvironment,
+    canaries: &BTreeMap<Canary, String>,
+    captured: &mut CapturedTexts,
+) {
     let secret = &canaries[&Canary::SigningSecret];
     let operator = &canaries[&Canary::Operator];
     let now = Timestamp::now();
@@ -348,7 +341,7 @@ async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>,
         env.worker.app = env.new_tickets_app();
         let alert = format!("t{n}");
         let raised = event("alert.raised", &format!("e-{alert}"), &alert, 10);
-        assert_eq!(post(env, SOURCE, secret, &raised, seen).await, 202);
+        assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
         env.worker.work_once().await;
         let reconcile = env.reconcile();
         for app in [&unable, &app] {
@@ -363,7 +356,7 @@ async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>,
                 .unwrap();
             app.handle(json!({}), &minute(at)).await.unwrap();
         }
-        seen.queues(env).await;
+        captured.queues(env).await;
     }
     env.connectwise.set_faults(json!({ "keys": "ok" })).await;
     // Keys of another host.
@@ -375,7 +368,7 @@ async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>,
     env.account.put_secret(&name, &other.to_string()).await;
     env.worker.app = env.new_tickets_app();
     let raised = event("alert.raised", "e-host", "t-host", 10);
-    assert_eq!(post(env, SOURCE, secret, &raised, seen).await, 202);
+    assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     env.worker.work_once().await;
     // A malformed document.
     let private = &canaries[&Canary::PrivateKey];
@@ -384,7 +377,7 @@ async fn trouble(env: &mut TestEnvironment, canaries: &BTreeMap<Canary, String>,
         .await;
     env.worker.app = env.new_tickets_app();
     let raised = event("alert.raised", "e-doc", "t-doc", 10);
-    assert_eq!(post(env, SOURCE, secret, &raised, seen).await, 202);
+    assert_eq!(post(env, SOURCE, secret, &raised, captured).await, 202);
     env.worker.work_once().await;
     put_keys(env, canaries).await;
 }
@@ -400,7 +393,7 @@ async fn put_keys(env: &TestEnvironment, canaries: &BTreeMap<Canary, String>) {
 
 /// The page: links, sessions, valid, refused and malformed keys, the contact and its mails.
 async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>) {
-    let lambda = Lambda::start(env, 202).await;
+    let lambda = env.start_lambda(202).await;
     let partners = format!("/v1/operator/partners/{PARTNER}");
     env.setup
         .operator("PUT", &partners, &json!({ "name": "Northwind IT" }))
@@ -500,7 +493,7 @@ async fn page(env: &mut TestEnvironment, canaries: &mut BTreeMap<Canary, String>
 async fn source(
     env: &mut TestEnvironment,
     canaries: &mut BTreeMap<Canary, String>,
-    seen: &mut Seen,
+    captured: &mut CapturedTexts,
 ) {
     let desired = json!({ "name": "Scanner", "partner": PARTNER });
     let made = env
@@ -523,7 +516,7 @@ async fn source(
     ] {
         let secret = answer["secret"].as_str().unwrap().to_owned();
         let raised = event("alert.raised", "e-made", "made", 20);
-        assert_eq!(post(env, id, &secret, &raised, seen).await, 202);
+        assert_eq!(post(env, id, &secret, &raised, captured).await, 202);
         canaries.insert(canary, secret);
     }
     env.worker.work_once().await;
@@ -554,7 +547,7 @@ async fn no_secret_reaches_logs_tables_mails_or_responses() {
 
     let (log, dispatch) = Log::start_at("debug");
     let _guard = tracing::dispatcher::set_default(&dispatch);
-    ANSWERS.set(Some(String::new()));
+    record_answers();
     let mut env = TestEnvironment::with_seed(seed(&canaries)).await;
     put_keys(&env, &canaries).await;
     env.account
@@ -567,48 +560,48 @@ async fn no_secret_reaches_logs_tables_mails_or_responses() {
     env.account
         .put_secret(&format!("tb/source/{SOURCE}"), &document.to_string())
         .await;
-    let mut seen = Seen::default();
-    door(&mut env, &canaries, &mut seen).await;
+    let mut captured = CapturedTexts::default();
+    door(&mut env, &canaries, &mut captured).await;
     page(&mut env, &mut canaries).await;
-    source(&mut env, &mut canaries, &mut seen).await;
-    trouble(&mut env, &canaries, &mut seen).await;
+    source(&mut env, &mut canaries, &mut captured).await;
+    trouble(&mut env, &canaries, &mut captured).await;
 
-    seen.tables(&env).await;
-    seen.queues(&env).await;
-    let answers = ANSWERS.take().unwrap();
-    seen.add(Place::Answers, &answers);
-    seen.add(Place::Logs, &log.text());
+    captured.tables(&env).await;
+    captured.queues(&env).await;
+    let answers = take_answers();
+    captured.add(Place::Answers, &answers);
+    captured.add(Place::Logs, &log.text());
     for mail in env.account.mails().await {
-        seen.add(Place::Mails, &mail.to_string());
+        captured.add(Place::Mails, &mail.to_string());
     }
-    seen.add(
+    captured.add(
         Place::Tickets,
         &json!(env.connectwise.tickets().await).to_string(),
     );
-    seen.add(
+    captured.add(
         Place::Tickets,
         &json!(env.connectwise.journal().await).to_string(),
     );
     for place in Place::ALL {
-        let bytes = seen.0.get(&place).map_or(0, String::len);
+        let bytes = captured.0.get(&place).map_or(0, String::len);
         println!("{place:?}: {bytes} bytes");
         assert!(bytes > 500, "nothing to search: {place:?}");
     }
     assert_eq!(canaries.len(), 16);
-    let leaks = seen.leaks(&canaries);
+    let leaks = captured.leaks(&canaries);
     println!("{} canaries, {} found", canaries.len(), leaks.len());
     assert_eq!(leaks, [""; 0]);
 
     // Each allowed place contains its secret: otherwise the flow did not run, or the search is blind.
-    for (canary, place, why) in RIGHTLY {
-        let is_there = found(&canaries[&canary], &seen.0[&place]).is_some();
+    for (canary, place, why) in ALLOWED {
+        let is_there = found(&canaries[&canary], &captured.0[&place]).is_some();
         assert!(is_there, "{canary:?} is not in {place:?}: {why}");
     }
     // A planted secret is found at every place and in every form.
     let planted = &canaries[&Canary::PrivateKey];
     for place in Place::ALL {
         for form in forms(planted) {
-            let mut careless = Seen::default();
+            let mut careless = CapturedTexts::default();
             careless.add(place, &format!("{{\"fault\": \"…{form}…\"}}"));
             assert_eq!(careless.leaks(&canaries).len(), 1, "{place:?}");
         }

@@ -6,21 +6,20 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use store::Connection;
 
-use crate::environment::{COMPANY, TENANT, TestEnvironment, event, partner, tenant};
+use crate::environment::{Browser, COMPANY, TENANT, TestEnvironment, event, partner, tenant};
 use crate::reconcile::drift::raise_alerts;
-use crate::setup::client::Browser;
 
 const OLD_ADDRESS: &str = "https://psa.old.example";
 const NAME: &str = "Acme Dental Group";
 
-struct Moved {
+struct MovedConnection {
     env: TestEnvironment,
     browser: Browser,
 }
 
 /// A partner with a mapped company of this name and with raised alerts, whose stored address no longer
 /// works.
-async fn moved(company_name: Option<&str>, alerts: &[&str]) -> Moved {
+async fn moved(company_name: Option<&str>, alerts: &[&str]) -> MovedConnection {
     let mut env = TestEnvironment::new().await;
     let mapping = Mapping {
         company: Some(COMPANY),
@@ -46,10 +45,10 @@ async fn moved(company_name: Option<&str>, alerts: &[&str]) -> Moved {
         .save_connection(&partner, &connection, stored.version);
     saved.await.unwrap();
     let browser = env.setup.signed_in().await;
-    Moved { env, browser }
+    MovedConnection { env, browser }
 }
 
-impl Moved {
+impl MovedConnection {
     async fn connection(&self) -> Connection {
         let connection = self.env.access.connection(&partner()).await;
         connection.unwrap().unwrap()

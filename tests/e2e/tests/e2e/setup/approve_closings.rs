@@ -9,8 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{AuditEntry, HeldClosings};
 
-use crate::environment::{TENANT, TestEnvironment, after, partner, tenant};
-use crate::setup::client::Browser;
+use crate::environment::{Browser, TENANT, TestEnvironment, after, partner, tenant};
 
 const SENTENCE: &str =
     "42 of 60 alerts of Acme Dental would have counted as resolved at once. Nothing was closed.";

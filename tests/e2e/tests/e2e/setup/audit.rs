@@ -8,15 +8,16 @@ use domain::{Blocked, PartnerId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::environment::{COMPANY, PARTNER, TENANT, TestEnvironment, key, partner, tenant};
+use crate::environment::{
+    Answer, Browser, COMPANY, Lambda, PARTNER, TENANT, TestEnvironment, key, partner, tenant,
+};
 use crate::setup::approve_closings::hold_of;
-use crate::setup::client::{Answered, Browser, Lambda};
 
 /// A second partner of the same operator.
 const OTHER: &str = "contoso";
 
 /// A tour through all routes, and the audit entries that each call left.
-struct Tour {
+struct AuditedRoutes {
     env: TestEnvironment,
     lambda: Lambda,
     /// A second simulated site.
@@ -27,12 +28,12 @@ struct Tour {
     used: BTreeSet<(String, &'static str)>,
 }
 
-impl Tour {
+impl AuditedRoutes {
     async fn begin() -> Self {
         let elsewhere = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into());
         let elsewhere = elsewhere.await.unwrap();
         let mut env = TestEnvironment::with_origins(Seed::demo(), &[elsewhere.base_url()]).await;
-        let lambda = Lambda::start(&mut env, 202).await;
+        let lambda = env.start_lambda(202).await;
         let browser = env.setup.browser();
         Self {
             env,
@@ -51,7 +52,7 @@ impl Tour {
         route: &'static str,
         (id, body): (&str, Value),
         left: &[(&str, &str)],
-    ) -> Answered {
+    ) -> Answer {
         let path = route.replace("{partner}", id).replace("{source}", id);
         let answer = self.env.setup.operator(method, &path, &body).await;
         self.left(method, route, answer, left).await
@@ -73,9 +74,9 @@ impl Tour {
         &mut self,
         method: &str,
         route: &'static str,
-        answer: Answered,
+        answer: Answer,
         expected: &[(&str, &str)],
-    ) -> Answered {
+    ) -> Answer {
         assert!(answer.status < 300, "{method} {route}: {answer:?}");
         self.used.insert((method.to_owned(), route));
         let mut left = vec![];
@@ -98,7 +99,7 @@ impl Tour {
     }
 }
 
-async fn by_the_operator(tour: &mut Tour) {
+async fn by_the_operator(routes_under_test: &mut AuditedRoutes) {
     const PARTNERS: &str = "/v1/operator/partners/{partner}";
     const SOURCE: &str = "/v1/operator/sources/{source}";
     let named = json!({ "name": "Contoso IT" });
@@ -109,23 +110,25 @@ async fn by_the_operator(tour: &mut Tour) {
         (OTHER, json!({ "enabled": false }), "partner_switched_off"),
         (OTHER, json!({ "enabled": true }), "partner_switched_on"),
     ] {
-        tour.operator("PUT", PARTNERS, (id, body), &[(id, what)])
+        routes_under_test
+            .operator("PUT", PARTNERS, (id, body), &[(id, what)])
             .await;
     }
     let contact = "/v1/operator/partners/{partner}/contact";
     let address = json!({ "address": "oncall@contoso.example" });
     for left in [&[(OTHER, "contact_set")][..], &[]] {
-        tour.operator("PUT", contact, (OTHER, address.clone()), left)
+        routes_under_test
+            .operator("PUT", contact, (OTHER, address.clone()), left)
             .await;
     }
     // A call that changes nothing leaves no entry.
     let same = (OTHER, json!({ "enabled": true }));
-    tour.operator("PUT", PARTNERS, same, &[]).await;
+    routes_under_test.operator("PUT", PARTNERS, same, &[]).await;
 
     let both = |what| [(PARTNER, what), (OTHER, what)];
     let made = json!({ "name": "Scanner", "partners": [PARTNER, OTHER] });
     let path = "/v1/operator/sources";
-    let made = tour
+    let made = routes_under_test
         .operator("POST", path, ("", made), &both("source_made"))
         .await;
     let made = made.json();
@@ -146,72 +149,91 @@ async fn by_the_operator(tour: &mut Tour) {
             [(PARTNER, "source_changed"), (OTHER, "source_added")],
         ),
     ] {
-        tour.operator("PATCH", SOURCE, (id, body), &left).await;
+        routes_under_test
+            .operator("PATCH", SOURCE, (id, body), &left)
+            .await;
     }
     let rotated = both("source_secret_rotated");
-    tour.operator(
-        "POST",
-        "/v1/operator/sources/{source}/secret",
-        (id, json!({})),
-        &rotated,
-    )
-    .await;
+    routes_under_test
+        .operator(
+            "POST",
+            "/v1/operator/sources/{source}/secret",
+            (id, json!({})),
+            &rotated,
+        )
+        .await;
     let ended = [(OTHER, "sessions_ended")];
     let path = "/v1/operator/partners/{partner}/sessions";
-    tour.operator("DELETE", path, (OTHER, Value::Null), &ended)
+    routes_under_test
+        .operator("DELETE", path, (OTHER, Value::Null), &ended)
         .await;
 
     let path = "/v1/operator/partners/{partner}/links";
     let made = [(PARTNER, "link_made")];
-    let link = tour
+    let link = routes_under_test
         .operator("POST", path, (PARTNER, json!({})), &made)
         .await;
     let link = link.json()["url"].as_str().unwrap().to_owned();
     let (_, token) = link.split_once('#').unwrap();
-    tour.post(
-        "/setup/session",
-        json!({ "token": token }),
-        &["session_began"],
-    )
-    .await;
-    tour.browser.partner = Some(PARTNER.to_owned());
+    routes_under_test
+        .post(
+            "/setup/session",
+            json!({ "token": token }),
+            &["session_began"],
+        )
+        .await;
+    routes_under_test.browser.partner = Some(PARTNER.to_owned());
 }
 
-async fn of_the_connection(tour: &mut Tour) {
-    let (here, elsewhere) = (tour.env.connectwise.origin(), tour.elsewhere.base_url());
+async fn of_the_connection(routes_under_test: &mut AuditedRoutes) {
+    let (here, elsewhere) = (
+        routes_under_test.env.connectwise.origin(),
+        routes_under_test.elsewhere.base_url(),
+    );
     for (site, what) in [
         (&here, "keys_replaced"),
         (&elsewhere, "connection_moved"),
         (&here, "connection_moved"),
     ] {
-        let version = tour.view("/setup/connection").await["version"].clone();
+        let version = routes_under_test.view("/setup/connection").await["version"].clone();
         let body = json!({
             "site": site, "company_id": "tbdemo", "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01", "drop_choices": true,
             "version": version,
         });
-        tour.post("/setup/connection", body, &[what]).await;
+        routes_under_test
+            .post("/setup/connection", body, &[what])
+            .await;
     }
-    let page = tour.env.access.audit(&partner(), None, 1).await.unwrap();
+    let page = routes_under_test
+        .env
+        .access
+        .audit(&partner(), None, 1)
+        .await
+        .unwrap();
     let detail = &page.entries[0].detail;
     let at = |site| format!("tbdemo at {site}");
     assert_eq!(detail["before"], at(&elsewhere));
     assert_eq!(detail["connection"], at(&here));
 
-    let version = tour.view("/setup/boards").await["settings_version"].clone();
+    let version = routes_under_test.view("/setup/boards").await["settings_version"].clone();
     let body = json!({ "version": version });
-    tour.post("/setup/boards/default", body, &["default_board_chosen"])
+    routes_under_test
+        .post("/setup/boards/default", body, &["default_board_chosen"])
         .await;
     let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
-    let version = tour.view("/setup/boards").await["boards_version"].clone();
+    let version = routes_under_test.view("/setup/boards").await["boards_version"].clone();
     let body = json!({ "operations": board, "cyber_alerts": board, "version": version });
-    tour.post("/setup/boards/dedicated", body, &["boards_asked_for"])
+    routes_under_test
+        .post("/setup/boards/dedicated", body, &["boards_asked_for"])
         .await;
     let path = "/setup/boards/progress";
-    tour.post(path, json!({}), &["boards_ready"]).await;
+    routes_under_test
+        .post(path, json!({}), &["boards_ready"])
+        .await;
 }
 
-async fn of_what_is_chosen(tour: &mut Tour) {
-    let view = tour.view("/setup/tickets").await;
+async fn of_what_is_chosen(routes_under_test: &mut AuditedRoutes) {
+    let view = routes_under_test.view("/setup/tickets").await;
     let board = |of: &str| {
         json!({
             "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
@@ -222,81 +244,112 @@ async fn of_what_is_chosen(tour: &mut Tour) {
         "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": ["disk"], "note_interval_minutes": 60,
         "version": view["version"],
     });
-    tour.post("/setup/tickets", form, &["tickets_saved"]).await;
+    routes_under_test
+        .post("/setup/tickets", form, &["tickets_saved"])
+        .await;
     let path = format!("/setup/tenant?tenant={TENANT}");
-    let version = tour.view(&path).await["version"].clone();
+    let version = routes_under_test.view(&path).await["version"].clone();
     let chosen =
         json!({ "tenant": TENANT, "company": COMPANY, "enabled": true, "version": version });
-    tour.post("/setup/tenant", chosen, &["tenant_saved"]).await;
+    routes_under_test
+        .post("/setup/tenant", chosen, &["tenant_saved"])
+        .await;
     // This call only reads from ConnectWise.
-    tour.post("/setup/suggestions/progress", json!({}), &[])
+    routes_under_test
+        .post("/setup/suggestions/progress", json!({}), &[])
         .await;
     let contact =
         |version: u64| json!({ "address": "oncall@northwind.example", "version": version });
     let requested = ["contact_change_requested"];
-    tour.post("/setup/contact", contact(0), &requested).await;
+    routes_under_test
+        .post("/setup/contact", contact(0), &requested)
+        .await;
     let version = json!({ "version": 1 });
-    tour.post("/setup/contact/resend", version, &requested)
+    routes_under_test
+        .post("/setup/contact/resend", version, &requested)
         .await;
     let (version, cancelled) = (json!({ "version": 2 }), ["contact_change_cancelled"]);
-    tour.post("/setup/contact/cancel", version, &cancelled)
+    routes_under_test
+        .post("/setup/contact/cancel", version, &cancelled)
         .await;
-    tour.post("/setup/contact", contact(3), &requested).await;
-    let token = json!({ "token": tour.env.confirmation().await });
-    tour.post("/setup/contact/confirm", token, &["contact_confirmed"])
+    routes_under_test
+        .post("/setup/contact", contact(3), &requested)
+        .await;
+    let token = json!({ "token": routes_under_test.env.confirmation().await });
+    routes_under_test
+        .post("/setup/contact/confirm", token, &["contact_confirmed"])
         .await;
     // Sending a mail is no change.
-    tour.post("/setup/contact/test", json!({}), &[]).await;
-    let wish = json!({ "tenant": TENANT, "category": "operations" });
-    tour.post("/setup/test", wish, &["test_asked"]).await;
-    tour.post("/setup/test/close", json!({}), &["test_closed"])
+    routes_under_test
+        .post("/setup/contact/test", json!({}), &[])
         .await;
-    let version = tour.view("/setup/confirm").await["version"].clone();
+    let wish = json!({ "tenant": TENANT, "category": "operations" });
+    routes_under_test
+        .post("/setup/test", wish, &["test_asked"])
+        .await;
+    routes_under_test
+        .post("/setup/test/close", json!({}), &["test_closed"])
+        .await;
+    let version = routes_under_test.view("/setup/confirm").await["version"].clone();
     let body = json!({ "version": version });
-    tour.post("/setup/confirm", body, &["confirmed"]).await;
+    routes_under_test
+        .post("/setup/confirm", body, &["confirmed"])
+        .await;
 }
 
-async fn of_what_waits(tour: &mut Tour) {
+async fn of_what_waits(routes_under_test: &mut AuditedRoutes) {
     let now = Timestamp::now();
     let record = Record::new(key(TENANT, "old"));
     let record = record.with_blocked(Blocked::OlderThanBackfill, None, now);
-    tour.env.alerts.write(&record).await.unwrap();
+    routes_under_test.env.alerts.write(&record).await.unwrap();
     let body = json!({ "reason": "older" });
-    tour.post("/setup/waiting/release", body, &["released"])
+    routes_under_test
+        .post("/setup/waiting/release", body, &["released"])
         .await;
     let (northwind, acme) = (partner(), tenant(TENANT));
     let closings = hold_of(0, 42, 60);
-    let stop = tour.env.config.stop(&northwind, &acme, &closings, now);
+    let stop = routes_under_test
+        .env
+        .config
+        .stop(&northwind, &acme, &closings, now);
     stop.await.unwrap();
-    let held = tour.view("/setup").await["held"][0].clone();
+    let held = routes_under_test.view("/setup").await["held"][0].clone();
     let body = json!({ "tenant": TENANT, "digest": held["digest"], "since": held["since"] });
-    tour.post("/setup/held", body, &["closings_approved"]).await;
+    routes_under_test
+        .post("/setup/held", body, &["closings_approved"])
+        .await;
 }
 
 #[tokio::test]
 async fn each_change_is_audited_for_each_partner_concerned() {
-    let mut tour = Tour::begin().await;
-    by_the_operator(&mut tour).await;
-    of_the_connection(&mut tour).await;
-    of_what_is_chosen(&mut tour).await;
-    of_what_waits(&mut tour).await;
-    tour.post("/setup/session/end", json!({}), &["signed_out"])
+    let mut routes_under_test = AuditedRoutes::begin().await;
+    by_the_operator(&mut routes_under_test).await;
+    of_the_connection(&mut routes_under_test).await;
+    of_what_is_chosen(&mut routes_under_test).await;
+    of_what_waits(&mut routes_under_test).await;
+    routes_under_test
+        .post("/setup/session/end", json!({}), &["signed_out"])
         .await;
     let who = json!({ "partner": PARTNER });
     // The mail is sent after the answer.
-    tour.post("/setup/link", who, &[]).await;
-    assert_eq!(tour.lambda.run(Timestamp::now()).await, [true]);
-    let page = tour.env.access.audit(&partner(), None, 1).await.unwrap();
+    routes_under_test.post("/setup/link", who, &[]).await;
+    assert_eq!(routes_under_test.lambda.run(Timestamp::now()).await, [true]);
+    let page = routes_under_test
+        .env
+        .access
+        .audit(&partner(), None, 1)
+        .await
+        .unwrap();
     assert_eq!(page.entries[0].what, "link_mailed");
 
-    let routes = tour.env.setup.app.routes().iter();
+    let routes = routes_under_test.env.setup.app.routes().iter();
     let writes = routes.filter(|route| route.method != "GET");
     let writes: BTreeSet<_> = writes
         .map(|route| (route.method.to_string(), route.path))
         .collect();
     assert_eq!(
-        tour.used, writes,
+        routes_under_test.used, writes,
         "each route that changes something is tried here"
     );
-    tour.env.queue.expect_leftovers(3);
+    routes_under_test.env.queue.expect_leftovers(3);
 }

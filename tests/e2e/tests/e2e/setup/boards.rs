@@ -13,9 +13,8 @@ use serde_json::{Value, json};
 use setup::App;
 use store::{AccessTable, ConfigTable, DedicatedBoard, DedicatedBoards};
 
-use crate::environment::{TestEnvironment, partner, settings};
+use crate::environment::{Answer, Call, PAGE, TestEnvironment, partner, settings};
 use crate::proxy::{Proxy, Stop, When};
-use crate::setup::client::{Answered, Call, PAGE};
 
 const PROGRESS: &str = "/setup/boards/progress";
 /// Names that the seed does not have.
@@ -375,7 +374,7 @@ async fn two_browser_windows_create_a_board_once() {
 }
 
 /// A set-up process whose calls all go through a proxy, with config and access tables of its own.
-struct Behind {
+struct SetupProcess {
     env: TestEnvironment,
     proxy: Proxy,
     config: ConfigTable,
@@ -384,7 +383,7 @@ struct Behind {
 
 const TOKEN: &str = "somebody";
 
-impl Behind {
+impl SetupProcess {
     async fn new() -> Self {
         let env = TestEnvironment::new().await;
         let proxy = env.proxy().await;
@@ -446,7 +445,7 @@ impl Behind {
     }
 
     /// Sends one request in a new process. `None` if the process died at the stop.
-    async fn request(&self, stop: Option<Stop>, now: Timestamp) -> Option<Answered> {
+    async fn request(&self, stop: Option<Stop>, now: Timestamp) -> Option<Answer> {
         let name = self.proxy.count(stop);
         let aws = self
             .env
@@ -483,7 +482,7 @@ impl Behind {
 
 #[tokio::test]
 async fn board_creation_resumes_after_an_interruption_at_any_call() {
-    let behind = Behind::new().await;
+    let behind = SetupProcess::new().await;
     let mut scenarios = 0_i64;
     let begun = Timestamp::now();
     for statuses in ["none", "default"] {

@@ -3,9 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::environment::{MAIL_FROM, TestEnvironment, after, partner};
+use crate::environment::{Browser, MAIL_FROM, TestEnvironment, after, partner};
 use crate::monitoring::logs::Log;
-use crate::setup::client::{Browser, Lambda};
 
 const CONTACT: &str = "/setup/contact";
 
@@ -299,7 +298,7 @@ async fn a_test_mail_arrives_or_says_who_can_fix_it() {
 #[tokio::test]
 async fn all_mails_of_a_page_share_one_rate_limit() {
     let mut env = TestEnvironment::new().await;
-    let lambda = Lambda::start(&mut env, 202).await;
+    let lambda = env.start_lambda(202).await;
     let mut browser = env.setup.signed_in().await;
     let now = Timestamp::now();
     browser.now = Some(now);
@@ -354,7 +353,7 @@ async fn all_mails_of_a_page_share_one_rate_limit() {
 #[tokio::test]
 async fn repeated_link_requests_are_slowed_down() {
     let mut env = TestEnvironment::new().await;
-    let lambda = Lambda::start(&mut env, 202).await;
+    let lambda = env.start_lambda(202).await;
     env.setup.signed_in().await;
     env.set_contact(ANNA).await;
     let now = Timestamp::now();
@@ -386,7 +385,7 @@ async fn repeated_link_requests_are_slowed_down() {
 #[tokio::test]
 async fn a_requested_link_is_mailed_once_in_five_minutes() {
     let mut env = TestEnvironment::new().await;
-    let lambda = Lambda::start(&mut env, 202).await;
+    let lambda = env.start_lambda(202).await;
     env.setup.signed_in().await;
     env.set_contact(ANNA).await;
     let now = Timestamp::now();
@@ -421,7 +420,7 @@ async fn a_requested_link_is_mailed_once_in_five_minutes() {
 #[tokio::test]
 async fn a_link_request_reveals_nothing() {
     let mut env = TestEnvironment::new().await;
-    let lambda = Lambda::start(&mut env, 202).await;
+    let lambda = env.start_lambda(202).await;
     let (log, dispatch) = Log::start_at("info");
     let guard = tracing::dispatcher::set_default(&dispatch);
     let mut browser = env.setup.signed_in().await;
@@ -487,7 +486,7 @@ async fn a_link_request_reveals_nothing() {
 #[tokio::test]
 async fn a_link_task_is_retried_until_it_succeeds() {
     let mut env = TestEnvironment::new().await;
-    let lambda = Lambda::start(&mut env, 202).await;
+    let lambda = env.start_lambda(202).await;
     env.setup.signed_in().await;
     env.set_contact(ANNA).await;
     let now = Timestamp::now();
@@ -526,7 +525,7 @@ async fn a_link_task_is_retried_until_it_succeeds() {
 #[tokio::test]
 async fn a_failed_link_request_is_the_same_for_every_address() {
     let mut env = TestEnvironment::new().await;
-    let lambda = Lambda::start(&mut env, 429).await;
+    let lambda = env.start_lambda(429).await;
     env.setup.signed_in().await;
     env.set_contact(ANNA).await;
     let mut seen = vec![];

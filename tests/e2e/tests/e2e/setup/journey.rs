@@ -6,8 +6,7 @@ use domain::PartnerId;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::environment::{TestEnvironment, after, signed};
-use crate::setup::client::Browser;
+use crate::environment::{Browser, TestEnvironment, after, signed};
 
 /// A partner that is not seeded.
 const PARTNER: &str = "contoso";
@@ -293,4 +292,30 @@ async fn a_role_without_table_setup_uses_the_default_board() {
     let board = stored.operations;
     assert!(board.board.is_some(), "{board:?}");
     assert_eq!((board.start_status, board.types.len()), (None, 0));
+}
+
+#[tokio::test]
+async fn a_link_signs_in_and_the_session_signs_out() {
+    let env = TestEnvironment::new().await;
+    env.setup.browser().get("/setup").await.expect(401);
+    let mut browser = env.setup.signed_in().await;
+    let page = browser.get("/setup").await.expect(200);
+    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
+    let view = browser.get_json("/setup").await.expect(200).json();
+    assert_eq!(view["partner"], "northwind");
+    let out = browser.post_form("/setup/session/end", &[]).await;
+    assert_eq!(
+        out.expect(303).header("location"),
+        "/setup/link?done=signed_out"
+    );
+    assert!(browser.cookies.is_empty());
+    browser.get("/setup").await.expect(401);
+    let nothing = env
+        .setup
+        .operator("GET", "/v1/operator/nothing", &Value::Null)
+        .await;
+    assert_eq!(
+        nothing.expect(404).header("content-type"),
+        "application/problem+json"
+    );
 }

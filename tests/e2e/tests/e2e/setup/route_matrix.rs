@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use setup::{OPERATOR_ROUTE, PAGE_ROUTES, Route, RouteAccess};
 
 use crate::environment::{
-    PARTNER, SOURCE, TENANT, TestEnvironment, after, partner, settings, tenant,
+    Answer, Browser, Call, PAGE, PARTNER, SOURCE, TENANT, TestEnvironment, after, partner,
+    settings, tenant,
 };
 use crate::setup::approve_closings::hold_of;
-use crate::setup::client::{Answered, Browser, Call, PAGE};
 
 /// The public routes, each with the reason why it reveals nothing and gives no access.
 const OPEN: &[(&str, &str)] = &[
@@ -54,7 +54,7 @@ fn is_write(route: &Route) -> bool {
 
 /// Asserts the headers that every answer must have.
 #[track_caller]
-fn guarded(answer: &Answered) {
+fn guarded(answer: &Answer) {
     for (name, value) in [
         (
             "content-security-policy",
@@ -75,7 +75,7 @@ fn guarded(answer: &Answered) {
 }
 
 #[track_caller]
-fn refused(what: &str, route: &Route, answer: &Answered, status: u16) {
+fn refused(what: &str, route: &Route, answer: &Answer, status: u16) {
     guarded(answer);
     assert_eq!(answer.status, status, "{what}: {route:?} {answer:?}");
     assert!(!answer.text.contains(MARK), "{what}: {route:?} {answer:?}");

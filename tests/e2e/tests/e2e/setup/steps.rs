@@ -10,9 +10,8 @@ use serde_json::{Value, json};
 use store::{Connection, MOST_UNMAPPED};
 
 use crate::environment::{
-    COMPANY, OPERATIONS, SOURCE, TENANT, TestEnvironment, event, partner, tenant,
+    Answer, Browser, COMPANY, OPERATIONS, SOURCE, TENANT, TestEnvironment, event, partner, tenant,
 };
-use crate::setup::client::{Answered, Browser};
 
 /// A tenant that was seen and is not mapped.
 const UNMAPPED: &str = "cedar-valley";
@@ -644,7 +643,7 @@ async fn unconfirmed(env: &TestEnvironment) -> Browser {
     browser
 }
 
-async fn confirm(browser: &mut Browser) -> Answered {
+async fn confirm(browser: &mut Browser) -> Answer {
     let page = browser.get_json("/setup/confirm").await.expect(200).json();
     assert_eq!(page["missing"], json!([]), "{page}");
     let confirm = json!({ "version": page["version"] });

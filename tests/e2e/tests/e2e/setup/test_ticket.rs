@@ -12,10 +12,9 @@ use serde_json::{Value, json};
 use store::{Connection, TestTicket};
 
 use crate::environment::{
-    CYBER_ALERTS, DISABLED, OPERATIONS, SECRET, TENANT, TestEnvironment, after, event, partner,
-    settings, signed, tenant,
+    Browser, CYBER_ALERTS, DISABLED, OPERATIONS, SECRET, TENANT, TestEnvironment, after, event,
+    partner, settings, signed, tenant,
 };
-use crate::setup::client::Browser;
 
 /// A test for a tenant that is mapped and disabled.
 fn test_key(asked_at: Timestamp) -> AlertKey {

@@ -44,7 +44,7 @@ const SETTLE: SignedDuration = SignedDuration::from_mins(10);
 /// More runs than any recovery needs.
 const MAX_RUNS: usize = 40;
 /// The number of failures after which the test stops.
-const ENOUGH: usize = 5;
+const MAX_FAILURES: usize = 5;
 
 /// What the disturbed batch contains. Earlier messages are worked off undisturbed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,13 +82,13 @@ const STORIES: [Story; 9] = [
 ];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum What {
+enum EventKind {
     Raised,
     Resolved,
 }
 
 impl Story {
-    fn before(self) -> &'static [What] {
+    fn before(self) -> &'static [EventKind] {
         match self {
             Self::Raise | Self::Both | Self::First => &[],
             Self::Resolve
@@ -96,25 +96,25 @@ impl Story {
             | Self::Return
             | Self::Forgotten
             | Self::UnansweredNote
-            | Self::UnansweredClose => &[What::Raised],
+            | Self::UnansweredClose => &[EventKind::Raised],
         }
     }
 
-    fn batch(self) -> &'static [What] {
+    fn batch(self) -> &'static [EventKind] {
         match self {
             Self::Raise | Self::Repeat | Self::First | Self::Forgotten | Self::UnansweredNote => {
-                &[What::Raised]
+                &[EventKind::Raised]
             }
-            Self::Resolve | Self::UnansweredClose => &[What::Resolved],
-            Self::Both => &[What::Raised, What::Resolved],
-            Self::Return => &[What::Resolved, What::Raised],
+            Self::Resolve | Self::UnansweredClose => &[EventKind::Resolved],
+            Self::Both => &[EventKind::Raised, EventKind::Resolved],
+            Self::Return => &[EventKind::Resolved, EventKind::Raised],
         }
     }
 }
 
 /// The kinds of violations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wrong {
+enum Violation {
     /// A ticket or note exists twice.
     Doubled,
     /// A ticket, note or close is missing, or a message is never done.
@@ -125,7 +125,7 @@ enum Wrong {
 
 /// How two workers share a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Share {
+enum BatchSharing {
     /// Each has the whole batch: the queue delivered it twice.
     Same,
     /// The first worker has the first message, the second worker the second.
@@ -141,7 +141,7 @@ enum Scenario {
     /// ends, the first runs to its end, and then the second does.
     Two {
         story: Story,
-        share: Share,
+        share: BatchSharing,
         first: Stop,
         second: Option<Stop>,
         later: SignedDuration,
@@ -196,8 +196,8 @@ impl Scenario {
             _ => Self::Two {
                 story,
                 share: match words[2] {
-                    "Same" => Share::Same,
-                    _ => Share::Apart,
+                    "Same" => BatchSharing::Same,
+                    _ => BatchSharing::Apart,
                 },
                 first: stop(words[3]).unwrap(),
                 second: stop(words[4]),
@@ -245,7 +245,7 @@ impl Lane {
 }
 
 /// A message in the simulated queue.
-struct Waiting {
+struct QueuedMessage {
     number: usize,
     body: String,
     received: u32,
@@ -269,30 +269,30 @@ impl Worker {
 }
 
 /// The result of a scenario.
-struct Played {
+struct ScenarioResult {
     /// The calls since the last death, or those of the second of two workers.
     calls: Vec<Call>,
     /// The calls at which workers died.
     died_at: Vec<Call>,
     /// Whether every stop was reached.
     is_whole: bool,
-    wrong: Option<(Wrong, String)>,
-    told: String,
+    violation: Option<(Violation, String)>,
+    report: String,
 }
 
 /// A running scenario.
-struct Scene<'a> {
+struct ScenarioRun<'a> {
     lane: &'a Lane,
     story: Story,
     alert: String,
     names: [String; 2],
-    messages: Vec<Waiting>,
+    messages: Vec<QueuedMessage>,
     now: Timestamp,
     runs: usize,
-    told: String,
+    report: String,
 }
 
-impl<'a> Scene<'a> {
+impl<'a> ScenarioRun<'a> {
     /// Sets up a scenario in an empty ConnectWise and works off the story's earlier messages.
     async fn set(lane: &'a Lane, story: Story, number: usize) -> Self {
         lane.env.connectwise.reset().await;
@@ -300,7 +300,7 @@ impl<'a> Scene<'a> {
             .database
             .set_ticket_index(Some(TicketIndexState::Complete))
             .await;
-        let mut scene = Self {
+        let mut run = Self {
             lane,
             story,
             alert: format!("{story:?}-{number}"),
@@ -308,36 +308,36 @@ impl<'a> Scene<'a> {
             messages: vec![],
             now: Timestamp::now(),
             runs: 0,
-            told: String::new(),
+            report: String::new(),
         };
         let before = story.before();
-        scene.put(before, 0);
-        scene.work_off(&[]).await;
+        run.put(before, 0);
+        run.work_until_done(&[]).await;
         match story {
             Story::Raise | Story::Resolve | Story::Both | Story::Repeat | Story::Return => {}
             Story::First => lane.env.database.set_ticket_index(None).await,
             Story::Forgotten => {
-                lane.env.database.delete_record(&scene.alert).await;
+                lane.env.database.delete_record(&run.alert).await;
                 let rebuilding = Some(TicketIndexState::Rebuilding);
                 lane.env.database.set_ticket_index(rebuilding).await;
             }
             Story::UnansweredNote => lane.env.connectwise.set_faults(unanswered("note")).await,
             Story::UnansweredClose => lane.env.connectwise.set_faults(unanswered("close")).await,
         }
-        scene.put(story.batch(), before.len());
-        scene
+        run.put(story.batch(), before.len());
+        run
     }
 
     /// Puts messages into the simulated queue. `before` events of the alert precede them.
-    fn put(&mut self, whats: &[What], before: usize) {
-        let message = |(number, what): (usize, &What)| Waiting {
+    fn put(&mut self, kinds: &[EventKind], before: usize) {
+        let message = |(number, what): (usize, &EventKind)| QueuedMessage {
             number,
             body: message(&self.alert, *what, before + number),
             received: 0,
             visible_at: self.now,
             is_done: false,
         };
-        self.messages = whats.iter().enumerate().map(message).collect();
+        self.messages = kinds.iter().enumerate().map(message).collect();
     }
 
     /// Starts a new count of calls at a seat.
@@ -383,7 +383,7 @@ impl<'a> Scene<'a> {
 
     /// What the queue does after a worker: it deletes what succeeded, and makes the rest visible at the time
     /// that the worker chose or when the visibility timeout ends.
-    fn hand_back(&mut self, worker: &Worker, answer: Option<&SqsBatchResponse>, calls: &[Call]) {
+    fn return_batch(&mut self, worker: &Worker, answer: Option<&SqsBatchResponse>, calls: &[Call]) {
         let ended = worker.invocation.now();
         for &number in &worker.numbers {
             let message = &mut self.messages[number];
@@ -403,18 +403,18 @@ impl<'a> Scene<'a> {
     }
 
     /// Adds a worker's calls to the report.
-    fn tell(&mut self, who: &str, from: usize, calls: &[Call], end: &str) {
+    fn report_calls(&mut self, who: &str, from: usize, calls: &[Call], end: &str) {
         let begun = self.now;
-        let _ = writeln!(self.told, "  {who} at {begun}");
+        let _ = writeln!(self.report, "  {who} at {begun}");
         for (call, number) in calls.iter().zip(from + 1..) {
-            let _ = writeln!(self.told, "    {number:>2} {}", call.what);
+            let _ = writeln!(self.report, "    {number:>2} {}", call.what);
         }
-        let _ = writeln!(self.told, "    {end}");
+        let _ = writeln!(self.report, "    {end}");
     }
 
     /// Delivers the messages until all are done, to workers that die at `deaths`. Returns the calls at which
     /// they died.
-    async fn work_off(&mut self, deaths: &[Stop]) -> Vec<Call> {
+    async fn work_until_done(&mut self, deaths: &[Stop]) -> Vec<Call> {
         let mut died_at: Vec<Call> = vec![];
         self.count(0, deaths.first().copied());
         while self.runs < MAX_RUNS {
@@ -433,12 +433,12 @@ impl<'a> Scene<'a> {
             };
             let answer = answer.filter(|_| !proxy.is_past_stop());
             let calls = &proxy.calls()[from..];
-            self.hand_back(&worker, answer.as_ref(), calls);
+            self.return_batch(&worker, answer.as_ref(), calls);
             let end = match &answer {
                 None => "died".to_owned(),
                 Some(answer) => format!("{} come back", answer.batch_item_failures.len()),
             };
-            self.tell("worker", from, calls, &end);
+            self.report_calls("worker", from, calls, &end);
             if answer.is_none() {
                 died_at.push(proxy.calls()[deaths[died_at.len()].at - 1].clone());
                 self.count(0, deaths.get(died_at.len()).copied());
@@ -451,7 +451,7 @@ impl<'a> Scene<'a> {
     /// paused.
     async fn two(
         &mut self,
-        share: Share,
+        share: BatchSharing,
         first: Stop,
         second: Option<Stop>,
         later: SignedDuration,
@@ -461,8 +461,8 @@ impl<'a> Scene<'a> {
         self.count(1, second);
         let all = self.messages.len();
         let (share, other_share) = match share {
-            Share::Same => (0..all, 0..all),
-            Share::Apart => (0..1, 1..all),
+            BatchSharing::Same => (0..all, 0..all),
+            BatchSharing::Apart => (0..1, 1..all),
         };
         let worker = self.worker(0, share);
         self.now += later;
@@ -496,41 +496,41 @@ impl<'a> Scene<'a> {
             (two, &other, other_answer, other_held.len()),
         ] {
             let calls = seat.proxy.calls();
-            self.hand_back(worker, Some(&answer), &calls);
+            self.return_batch(worker, Some(&answer), &calls);
             let end = format!(
                 "{} come back; was held at {held}",
                 answer.batch_item_failures.len()
             );
-            self.tell("one of two", 0, &calls, &end);
+            self.report_calls("one of two", 0, &calls, &end);
         }
-        self.work_off(&[]).await;
+        self.work_until_done(&[]).await;
         (other_held, is_whole)
     }
 
     /// The violation at the end, if any.
-    async fn judge(&mut self) -> Option<(Wrong, String)> {
+    async fn find_violation(&mut self) -> Option<(Violation, String)> {
         if self.messages.iter().any(|message| !message.is_done) {
-            return Some((Wrong::Lost, "a message is never done".to_owned()));
+            return Some((Violation::Lost, "a message is never done".to_owned()));
         }
         for message in &mut self.messages {
             message.is_done = false;
         }
-        self.work_off(&[]).await;
+        self.work_until_done(&[]).await;
         let calls = self.lane.seats[0].proxy.calls();
         if let Some(call) = calls.iter().find(|call| call.writes) {
-            return Some((Wrong::Untrue, format!("delivered again: {}", call.what)));
+            return Some((Violation::Untrue, format!("delivered again: {}", call.what)));
         }
-        if self.told.contains("SendMessage") {
-            return Some((Wrong::Lost, "a dead letter".to_owned()));
+        if self.report.contains("SendMessage") {
+            return Some((Violation::Lost, "a dead letter".to_owned()));
         }
-        self.judge_tickets().await
+        self.find_ticket_violation().await
     }
 
-    async fn judge_tickets(&self) -> Option<(Wrong, String)> {
+    async fn find_ticket_violation(&self) -> Option<(Violation, String)> {
         let env = &self.lane.env;
         let tickets = env.connectwise.tickets().await;
         let record = env.record(&self.alert).await.unwrap();
-        let told = || format!("{tickets:?}\n{record:?}");
+        let report = || format!("{tickets:?}\n{record:?}");
         let (closed, open): (Vec<_>, Vec<_>) = tickets
             .iter()
             .partition(|ticket| ticket["closedFlag"] == true);
@@ -542,10 +542,10 @@ impl<'a> Scene<'a> {
         ticket_refs.sort_unstable();
         ticket_refs.dedup();
         if open.len() > desired || ticket_refs.len() < tickets.len() {
-            return Some((Wrong::Doubled, told()));
+            return Some((Violation::Doubled, report()));
         }
         if open.len() < desired || tickets.is_empty() && self.story != Story::Both {
-            return Some((Wrong::Lost, told()));
+            return Some((Violation::Lost, report()));
         }
         let accounted = match (&record.actual, open.first(), closed.first()) {
             (Some(Actual::Open(at)), Some(ticket), _) => ticket["id"] == at.ticket_id,
@@ -563,7 +563,7 @@ impl<'a> Scene<'a> {
         let has_no_text = record.payload.is_none() || may_need_text;
         let is_at_rest = record.claim.is_none() && record.blocked.is_none() && has_no_text;
         if !accounted || !is_at_rest {
-            return Some((Wrong::Untrue, told()));
+            return Some((Violation::Untrue, report()));
         }
         let mut marks = vec![];
         for ticket in &tickets {
@@ -585,20 +585,20 @@ impl<'a> Scene<'a> {
                 (with("Ticketbridge closes this ticket"), closes),
                 (with("was repeated"), repeats),
             ] {
-                let wrong = if is > should {
-                    Wrong::Doubled
+                let violation = if is > should {
+                    Violation::Doubled
                 } else {
-                    Wrong::Lost
+                    Violation::Lost
                 };
                 if is != should && self.story != Story::Return {
-                    return Some((wrong, format!("{texts:?}\n{}", told())));
+                    return Some((violation, format!("{texts:?}\n{}", report())));
                 }
             }
         }
         let all = marks.len();
         marks.sort_unstable();
         marks.dedup();
-        (marks.len() < all).then(|| (Wrong::Doubled, format!("{marks:?}")))
+        (marks.len() < all).then(|| (Violation::Doubled, format!("{marks:?}")))
     }
 }
 
@@ -609,7 +609,7 @@ fn unanswered(operation: &str) -> Value {
 }
 
 /// The queue's message of an alert's event number `number`.
-fn message(alert: &str, what: What, number: usize) -> String {
+fn message(alert: &str, what: EventKind, number: usize) -> String {
     let particulars = || Particulars {
         kind: Kind::parse("disk").unwrap(),
         category: Category::Operations,
@@ -626,8 +626,8 @@ fn message(alert: &str, what: What, number: usize) -> String {
     };
     let seconds = SignedDuration::from_secs(i64::try_from(number).unwrap());
     let change = match what {
-        What::Raised => Change::Raised(particulars()),
-        What::Resolved => Change::Resolved,
+        EventKind::Raised => Change::Raised(particulars()),
+        EventKind::Resolved => Change::Resolved,
     };
     let occurred_at = Timestamp::from_second(1_790_000_000).unwrap() + seconds;
     let id = EventId::parse(format!("e{number}")).unwrap();
@@ -635,13 +635,13 @@ fn message(alert: &str, what: What, number: usize) -> String {
     Message::Event(event).to_json()
 }
 
-async fn play(lane: &Lane, scenario: &Scenario, number: usize) -> Played {
-    let (calls, died_at, is_whole, mut scene) = match scenario {
+async fn run_scenario(lane: &Lane, scenario: &Scenario, number: usize) -> ScenarioResult {
+    let (calls, died_at, is_whole, mut run) = match scenario {
         Scenario::Deaths(story, deaths) => {
-            let mut scene = Scene::set(lane, *story, number).await;
-            let died_at = scene.work_off(deaths).await;
+            let mut run = ScenarioRun::set(lane, *story, number).await;
+            let died_at = run.work_until_done(deaths).await;
             let is_whole = died_at.len() == deaths.len();
-            (lane.seats[0].proxy.calls(), died_at, is_whole, scene)
+            (lane.seats[0].proxy.calls(), died_at, is_whole, run)
         }
         Scenario::Two {
             story,
@@ -650,23 +650,23 @@ async fn play(lane: &Lane, scenario: &Scenario, number: usize) -> Played {
             second,
             later,
         } => {
-            let mut scene = Scene::set(lane, *story, number).await;
-            let (calls, is_whole) = scene.two(*share, *first, *second, *later).await;
-            (calls, vec![], is_whole, scene)
+            let mut run = ScenarioRun::set(lane, *story, number).await;
+            let (calls, is_whole) = run.two(*share, *first, *second, *later).await;
+            (calls, vec![], is_whole, run)
         }
     };
-    let wrong = scene.judge().await;
-    Played {
+    let violation = run.find_violation().await;
+    ScenarioResult {
         calls,
         died_at,
         is_whole,
-        wrong,
-        told: scene.told,
+        violation,
+        report: run.report,
     }
 }
 
 /// Returns the scenarios that follow a scenario.
-type Plan = fn(&Scenario, &Played) -> Vec<Scenario>;
+type Plan = fn(&Scenario, &ScenarioResult) -> Vec<Scenario>;
 
 /// The one scenario to replay, as a failure printed it.
 #[expect(clippy::disallowed_methods, reason = "how a failure is replayed")]
@@ -676,49 +676,53 @@ fn replayed_scenario() -> Option<String> {
 
 /// Plays each story undisturbed, and then the scenarios that the plan derives from each scenario. Or
 /// replays the one scenario that the environment variable names, with all its calls.
-async fn try_all(what: &str, plan: Plan) {
+async fn run_all(what: &str, plan: Plan) {
     if let Some(line) = replayed_scenario() {
         let scenario = Scenario::parse(&line);
-        let played = play(&Lane::new().await, &scenario, 0).await;
-        println!("{scenario}: {:?}\n{}", played.wrong, played.told);
+        let result = run_scenario(&Lane::new().await, &scenario, 0).await;
+        println!("{scenario}: {:?}\n{}", result.violation, result.report);
         return;
     }
-    let tally = Arc::new(Mutex::new(Tally::default()));
+    let progress = Arc::new(Mutex::new(Progress::default()));
     let mut lanes = JoinSet::new();
     let lane = Lane::new().await;
     for story in STORIES {
         let peace = Scenario::Deaths(story, vec![]);
-        let played = play(&lane, &peace, 0).await;
-        let mut tally = tally.lock().unwrap();
-        tally.points += played.calls.len();
-        tally.note(&peace, &played, plan);
+        let result = run_scenario(&lane, &peace, 0).await;
+        let mut progress = progress.lock().unwrap();
+        progress.points += result.calls.len();
+        progress.note(&peace, &result, plan);
     }
     for _ in 0..LANES {
-        let tally = tally.clone();
+        let progress = progress.clone();
         lanes.spawn(async move {
             let lane = Lane::new().await;
             loop {
-                let Some((number, scenario)) = tally.lock().unwrap().next() else {
+                let Some((number, scenario)) = progress.lock().unwrap().next() else {
                     return;
                 };
-                let played = play(&lane, &scenario, number).await;
-                tally.lock().unwrap().note(&scenario, &played, plan);
+                let result = run_scenario(&lane, &scenario, number).await;
+                progress.lock().unwrap().note(&scenario, &result, plan);
             }
         });
     }
     lanes.join_all().await;
-    let tally = tally.lock().unwrap();
-    println!("{what}: {tally}");
-    assert!(tally.wrong.is_empty(), "{}", tally.wrong.join("\n"));
+    let progress = progress.lock().unwrap();
+    println!("{what}: {progress}");
     assert!(
-        tally.not_reached * 10 <= tally.tried,
-        "hardly anything was tried: {tally}"
+        progress.violation.is_empty(),
+        "{}",
+        progress.violation.join("\n")
+    );
+    assert!(
+        progress.not_reached * 10 <= progress.tried,
+        "hardly anything was tried: {progress}"
     );
 }
 
 /// The scenarios that are done and still to do, and their violations.
 #[derive(Debug, Default)]
-struct Tally {
+struct Progress {
     open: Vec<Scenario>,
     tried: usize,
     points: usize,
@@ -727,13 +731,13 @@ struct Tally {
     not_reached: usize,
     doubled: usize,
     lost: usize,
-    wrong: Vec<String>,
+    violation: Vec<String>,
 }
 
-impl Tally {
+impl Progress {
     /// The next scenario with its number. `None` once there are enough failures.
     fn next(&mut self) -> Option<(usize, Scenario)> {
-        if self.wrong.len() >= ENOUGH {
+        if self.violation.len() >= MAX_FAILURES {
             return None;
         }
         self.tried += 1;
@@ -741,15 +745,15 @@ impl Tally {
     }
 
     /// Counts a scenario, and plans the next ones if it was correct.
-    fn note(&mut self, scenario: &Scenario, played: &Played, plan: Plan) {
+    fn note(&mut self, scenario: &Scenario, result: &ScenarioResult, plan: Plan) {
         let stops = match scenario {
             Scenario::Deaths(_, deaths) => deaths.len(),
             Scenario::Two { second, .. } => 1 + usize::from(second.is_some()),
         };
         self.stops[stops] += 1;
-        let wrong = match (&played.wrong, played.is_whole) {
+        let violation = match (&result.violation, result.is_whole) {
             (None, true) => {
-                self.open.extend(plan(scenario, played));
+                self.open.extend(plan(scenario, result));
                 return;
             }
             // On a busy machine a recovery can need one call less than the recorded one, because its waits end
@@ -758,17 +762,19 @@ impl Tally {
                 self.not_reached += 1;
                 return;
             }
-            (Some(wrong), _) => wrong.clone(),
+            (Some(violation), _) => violation.clone(),
         };
-        self.doubled += usize::from(wrong.0 == Wrong::Doubled);
-        self.lost += usize::from(wrong.0 == Wrong::Lost);
-        let (wrong, why) = wrong;
-        self.wrong
-            .push(format!("{scenario}\n  {wrong:?}: {why}\n{}", played.told));
+        self.doubled += usize::from(violation.0 == Violation::Doubled);
+        self.lost += usize::from(violation.0 == Violation::Lost);
+        let (violation, why) = violation;
+        self.violation.push(format!(
+            "{scenario}\n  {violation:?}: {why}\n{}",
+            result.report
+        ));
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             points,
@@ -794,7 +800,7 @@ fn stops(calls: &[Call], whens: &[When]) -> Vec<Stop> {
 
 #[tokio::test]
 async fn workers_that_die_at_any_two_calls_leave_one_ticket() {
-    let plan = |scenario: &Scenario, played: &Played| {
+    let plan = |scenario: &Scenario, result: &ScenarioResult| {
         let Scenario::Deaths(story, deaths) = scenario else {
             return vec![];
         };
@@ -805,28 +811,28 @@ async fn workers_that_die_at_any_two_calls_leave_one_ticket() {
         };
         // A dead worker leaves only the effects of its writes. A death at a read or after an answer thus
         // equals a death before the next write: pairs of deaths are tried at writes only.
-        let is_tried = |death: &Stop| deaths.is_empty() || played.calls[death.at - 1].writes;
+        let is_tried = |death: &Stop| deaths.is_empty() || result.calls[death.at - 1].writes;
         let is_after = deaths.iter().any(|death| death.when == When::After);
-        if is_after || played.died_at.iter().any(|call| !call.writes) {
+        if is_after || result.died_at.iter().any(|call| !call.writes) {
             return vec![];
         }
-        let next = stops(&played.calls, whens).into_iter().filter(is_tried);
+        let next = stops(&result.calls, whens).into_iter().filter(is_tried);
         next.map(|death| Scenario::Deaths(*story, [deaths.as_slice(), &[death]].concat()))
             .collect()
     };
-    try_all("deaths", plan).await;
+    run_all("deaths", plan).await;
 }
 
 #[tokio::test]
 async fn two_workers_interleaved_at_any_calls_leave_one_ticket() {
-    let plan = |scenario: &Scenario, played: &Played| {
+    let plan = |scenario: &Scenario, result: &ScenarioResult| {
         // A pause after an effect equals one before the next call, except at the end. A read of the
         // configuration sees no change of another worker: a pause before it equals one before the next call.
-        let mut points = stops(&played.calls, &[When::Before]);
-        points.retain(|point| !played.calls[point.at - 1].is_set_up);
-        points.extend(stops(&played.calls, &[When::Lost]).pop());
+        let mut points = stops(&result.calls, &[When::Before]);
+        points.retain(|point| !result.calls[point.at - 1].is_set_up);
+        points.extend(stops(&result.calls, &[When::Lost]).pop());
         match scenario {
-            Scenario::Deaths(story, _) => first_of_two(*story, &played.calls, &points),
+            Scenario::Deaths(story, _) => first_of_two(*story, &result.calls, &points),
             Scenario::Two {
                 story,
                 share,
@@ -846,7 +852,7 @@ async fn two_workers_interleaved_at_any_calls_leave_one_ticket() {
             Scenario::Two { .. } => vec![],
         }
     };
-    try_all("two workers", plan).await;
+    run_all("two workers", plan).await;
 }
 
 /// Where the first of two workers is paused, and when the second starts.
@@ -860,7 +866,7 @@ fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> 
             later: SignedDuration::from_secs(later),
         }
     };
-    let mut all: Vec<_> = points.iter().map(two(Share::Same, 0)).collect();
+    let mut all: Vec<_> = points.iter().map(two(BatchSharing::Same, 0)).collect();
     if story.batch().len() == 2 {
         // The second message starts with another read of the record.
         let writes = calls.iter().position(|call| call.writes).unwrap();
@@ -870,7 +876,7 @@ fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> 
         let of_first = points
             .iter()
             .filter(|first| first.at <= writes + second.unwrap());
-        all.extend(of_first.map(two(Share::Apart, 0)));
+        all.extend(of_first.map(two(BatchSharing::Apart, 0)));
     }
     // No call to ConnectWise outlives its claim, but its outcome may be recorded later: after the claim's
     // end, or after the settling time.
@@ -878,7 +884,7 @@ fn first_of_two(story: Story, calls: &[Call], points: &[Stop]) -> Vec<Scenario> 
     let spoken = spoken.map_or(0, |last| last + 1);
     for later in [66, 700] {
         let silent = points.iter().filter(|first| first.at > spoken);
-        all.extend(silent.map(two(Share::Same, later)));
+        all.extend(silent.map(two(BatchSharing::Same, later)));
     }
     all
 }

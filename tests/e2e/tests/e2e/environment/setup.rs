@@ -1,21 +1,47 @@
 //! Clients of set-up: the operator's programs, and people with browsers. Requests have the gateway's form.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use aws::invocation::Invocation;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::HeaderMap;
+use aws_types::SdkConfig;
 use domain::access::{Link, Partner, TokenHash};
 use domain::{PartnerId, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use setup::{App, OPERATOR_ROUTE, PAGE_ROUTES};
+use setup::{App, Config, OPERATOR_ROUTE, PAGE_ROUTES};
 use store::{AccessTable, Saved};
 
-use crate::environment::{TestEnvironment, partner};
-use crate::reconcile::fan_out::Way;
-use crate::security::secret_leaks::record_answer;
+use super::fixtures::partner;
+use super::lambda_proxy::LambdaProxy;
+
+thread_local! {
+    /// The answers of the page and the operator's API on this thread, if a test records them.
+    static ANSWERS: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// Records all answers on this thread from now on.
+pub(crate) fn record_answers() {
+    ANSWERS.set(Some(String::new()));
+}
+
+/// The recorded answers.
+pub(crate) fn take_answers() -> String {
+    ANSWERS.take().unwrap()
+}
+
+fn record_answer(answer: &Answer) {
+    ANSWERS.with_borrow_mut(|answers| {
+        if let Some(answers) = answers {
+            writeln!(answers, "{} {:?}", answer.status, answer.headers).unwrap();
+            answers.push_str(&answer.text);
+        }
+    });
+}
 
 /// The page's origin.
 pub(crate) const PAGE: &str = "https://setup.example";
@@ -35,7 +61,7 @@ impl SetupPage {
     }
 
     /// Calls the operator's API. The gateway has checked the caller's keys. `null` is no body.
-    pub(crate) async fn operator(&self, method: &str, path: &str, json: &Value) -> Answered {
+    pub(crate) async fn operator(&self, method: &str, path: &str, json: &Value) -> Answer {
         self.operator_at(Timestamp::now(), method, path, json).await
     }
 
@@ -46,10 +72,23 @@ impl SetupPage {
         method: &str,
         path: &str,
         json: &Value,
-    ) -> Answered {
+    ) -> Answer {
         let mut call = Call::new(method, path).json(json);
         call.now = now;
         call.to(&self.app).await
+    }
+
+    /// Replaces the function by one that can start tasks. Lambda answers with `status`.
+    pub(super) async fn start_lambda(
+        &mut self,
+        aws: &SdkConfig,
+        config: &Config,
+        status: u16,
+    ) -> Lambda {
+        let proxy = LambdaProxy::start(aws, status, None).await;
+        let app = Arc::new(App::build(config, &proxy.sdk_config()).unwrap());
+        self.app = Arc::clone(&app);
+        Lambda { proxy, app }
     }
 
     /// A browser without a session.
@@ -100,27 +139,19 @@ impl SetupPage {
 /// A set-up function that starts tasks of its own through Lambda. The test chooses Lambda's answer and
 /// runs the tasks.
 pub(crate) struct Lambda {
-    way: Way,
+    proxy: LambdaProxy,
     app: Arc<App>,
 }
 
 impl Lambda {
-    /// Replaces the setup function by one that can start tasks. Lambda answers with `status`.
-    pub(crate) async fn start(env: &mut TestEnvironment, status: u16) -> Self {
-        let way = Way::open(env, status, None).await;
-        let app = Arc::new(App::build(&env.setup_config(), &way.aws(env)).unwrap());
-        env.setup.app = Arc::clone(&app);
-        Self { way, app }
-    }
-
     /// The number of tasks that were requested and not yet run.
     pub(crate) fn waiting(&self) -> usize {
-        self.way.asked.lock().unwrap().len()
+        self.proxy.invocations.lock().unwrap().len()
     }
 
     /// Runs all requested tasks at a time. A result is `false` if Lambda would repeat the task.
     pub(crate) async fn run(&self, now: Timestamp) -> Vec<bool> {
-        let tasks = std::mem::take(&mut *self.way.asked.lock().unwrap());
+        let tasks = std::mem::take(&mut *self.proxy.invocations.lock().unwrap());
         let mut results = vec![];
         for (call, task) in tasks {
             assert_eq!(call, "setup Event");
@@ -128,7 +159,7 @@ impl Lambda {
             let invocation = Invocation::at(&format!("task-{repeated}"), now, now + TIME);
             let result = self.app.invoke(task.clone(), invocation).await;
             if result.is_err() {
-                self.way.asked.lock().unwrap().push((call, task));
+                self.proxy.invocations.lock().unwrap().push((call, task));
             }
             results.push(result.is_ok());
         }
@@ -154,7 +185,7 @@ pub(crate) struct Call {
 
 /// An answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Answered {
+pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
@@ -203,7 +234,7 @@ impl Call {
         self.header("content-type", "application/x-www-form-urlencoded")
     }
 
-    pub(crate) async fn to(&self, app: &App) -> Answered {
+    pub(crate) async fn to(&self, app: &App) -> Answer {
         let parts = self.path.split_once('?').filter(|_| !self.is_path);
         let (path, query) = parts.unwrap_or((&self.path, ""));
         let event = json!({
@@ -234,7 +265,7 @@ impl Call {
         let Some(Body::Text(text)) = answer.body else {
             unreachable!("all of its bodies are texts");
         };
-        let answered = Answered {
+        let answered = Answer {
             status: u16::try_from(answer.status_code).unwrap(),
             headers,
             text,
@@ -244,7 +275,7 @@ impl Call {
     }
 }
 
-impl Answered {
+impl Answer {
     /// Panics with the whole answer unless it has this status.
     #[track_caller]
     pub(crate) fn expect(self, status: u16) -> Self {
@@ -290,25 +321,25 @@ impl Browser {
     }
 
     /// Gets a page as HTML.
-    pub(crate) async fn get(&mut self, path: &str) -> Answered {
+    pub(crate) async fn get(&mut self, path: &str) -> Answer {
         let call = self.call("GET", path).header("accept", "text/html");
         self.send(call).await
     }
 
     /// Gets a page as JSON.
-    pub(crate) async fn get_json(&mut self, path: &str) -> Answered {
+    pub(crate) async fn get_json(&mut self, path: &str) -> Answer {
         let call = self.call("GET", path).header("accept", "application/json");
         self.send(call).await
     }
 
     /// Posts JSON as the page's script does.
-    pub(crate) async fn post(&mut self, path: &str, json: &Value) -> Answered {
+    pub(crate) async fn post(&mut self, path: &str, json: &Value) -> Answer {
         let call = self.call("POST", path).json(json);
         self.send(call.header("accept", "application/json")).await
     }
 
     /// Posts a form.
-    pub(crate) async fn post_form(&mut self, path: &str, fields: &[(&str, &str)]) -> Answered {
+    pub(crate) async fn post_form(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let call = self.call("POST", path).form(fields);
         self.send(call.header("accept", "text/html")).await
     }
@@ -332,7 +363,7 @@ impl Browser {
     }
 
     /// Sends a request and stores the answer's cookies.
-    pub(crate) async fn send(&mut self, call: Call) -> Answered {
+    pub(crate) async fn send(&mut self, call: Call) -> Answer {
         let answer = call.to(&self.app).await;
         for cookie in answer.headers.get_all("set-cookie") {
             let cookie = cookie.to_str().unwrap();
@@ -346,30 +377,4 @@ impl Browser {
         }
         answer
     }
-}
-
-#[tokio::test]
-async fn a_link_signs_in_and_the_session_signs_out() {
-    let env = TestEnvironment::new().await;
-    env.setup.browser().get("/setup").await.expect(401);
-    let mut browser = env.setup.signed_in().await;
-    let page = browser.get("/setup").await.expect(200);
-    assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
-    let view = browser.get_json("/setup").await.expect(200).json();
-    assert_eq!(view["partner"], "northwind");
-    let out = browser.post_form("/setup/session/end", &[]).await;
-    assert_eq!(
-        out.expect(303).header("location"),
-        "/setup/link?done=signed_out"
-    );
-    assert!(browser.cookies.is_empty());
-    browser.get("/setup").await.expect(401);
-    let nothing = env
-        .setup
-        .operator("GET", "/v1/operator/nothing", &Value::Null)
-        .await;
-    assert_eq!(
-        nothing.expect(404).header("content-type"),
-        "application/problem+json"
-    );
 }
