@@ -53,6 +53,7 @@ mod reconcile {
 
 mod security {
     pub(crate) mod dependencies;
+    pub(crate) mod leak_search;
     pub(crate) mod secret_leaks;
     pub(crate) mod secrets_and_mail;
 }
@@ -62,13 +63,15 @@ mod setup {
     pub(crate) mod approve_closings;
     pub(crate) mod audit;
     pub(crate) mod boards;
+    pub(crate) mod connection;
     pub(crate) mod connection_check;
     pub(crate) mod contact;
     pub(crate) mod existing_tickets;
     pub(crate) mod journey;
     pub(crate) mod route_matrix;
-    pub(crate) mod steps;
     pub(crate) mod stored_items;
+    pub(crate) mod stored_sessions;
+    pub(crate) mod tenants;
     pub(crate) mod test_ticket;
     pub(crate) mod ticket_choices;
 }
@@ -81,11 +84,15 @@ mod tickets {
     pub(crate) mod concurrent_workers;
     pub(crate) mod connectwise_failures;
     pub(crate) mod crash_points;
+    pub(crate) mod crash_run;
+    pub(crate) mod crash_scenario;
     pub(crate) mod event_order;
     pub(crate) mod exactly_once;
     pub(crate) mod lifecycle;
     pub(crate) mod optimistic_writes;
     pub(crate) mod recovery;
+    pub(crate) mod recurrence;
     pub(crate) mod refused_writes;
+    pub(crate) mod site_changes;
     pub(crate) mod technician_changes;
 }

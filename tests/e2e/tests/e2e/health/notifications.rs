@@ -9,8 +9,7 @@ use serde_json::json;
 use store::HeldClosings;
 
 use crate::environment::{
-    COMPANY, OPERATIONS, TENANT, TestEnvironment, after, event, partner, settings,
-    tenant,
+    COMPANY, OPERATIONS, TENANT, TestEnvironment, after, event, partner, settings, tenant,
 };
 use crate::health::incident_test::{CONTACT, IncidentTest};
 use crate::setup::approve_closings::hold_of;
