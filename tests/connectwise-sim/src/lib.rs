@@ -1,17 +1,4 @@
-//! A stateful simulator of the ConnectWise PSA REST API. It speaks real HTTP, uses ConnectWise's own error
-//! messages, and injects faults that a test sets through its control API at `/_sim`. It shares no type
-//! with any client, so that a misspelt field cannot pass unnoticed.
-//!
-//! ```no_run
-//! # async fn example() -> std::io::Result<()> {
-//! use connectwise_sim::{Seed, Simulator};
-//!
-//! let sim = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await?;
-//! println!("{}/v4_6_release/apis/3.0/system/info", sim.base_url());
-//! sim.stop().await;
-//! # Ok(())
-//! # }
-//! ```
+#![doc = include_str!("../README.md")]
 
 mod auth;
 mod clock;

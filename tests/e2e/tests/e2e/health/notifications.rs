@@ -36,7 +36,7 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     let text = test.text().await;
     for said in [
         "no alert of northwind has become a ticket",
-        "What to do: see that the API member is active. If it is, make new keys for it",
+        "What to do: check that the API member is active. If it is, create new keys for it",
         "3 alerts are blocked by it: Acme Dental (3). No alert is lost",
         "https://setup.example/setup\n",
         "https://setup.example/setup/link",
@@ -100,7 +100,7 @@ async fn only_a_lasting_outage_is_notified() {
     assert_eq!(test.subjects().await, [outage]);
     let text = test.text().await;
     assert!(
-        text.contains("What to do: nothing, if ConnectWise is known to be down"),
+        text.contains("What to do: nothing if ConnectWise is down: it is tried again each minute."),
         "{text}"
     );
     // The failure lasts longer than messages back off.
@@ -165,7 +165,7 @@ async fn a_lasting_429_is_notified_without_traffic() {
     assert_eq!(test.subjects().await, [limited]);
     let text = test.text().await;
     assert!(
-        text.contains("1 alert waits for it: Acme Dental (1)"),
+        text.contains("1 alert is blocked by it: Acme Dental (1)"),
         "{text}"
     );
     assert_eq!(
@@ -209,7 +209,7 @@ async fn refused_client_ids_are_distinguished_from_refused_keys() {
         (
             false,
             "ConnectWise refuses this service's clientId",
-            "tell the operator of this service",
+            "inform the operator of this service",
         ),
         (
             true,
@@ -262,7 +262,7 @@ async fn only_a_missing_right_that_is_needed_is_notified() {
     for said in [
         "needed for making tickets and their notes",
         "Service Desk > Service Tickets: Add = All",
-        "1 alert waits for it: Acme Dental (1).",
+        "1 alert is blocked by it: Acme Dental (1).",
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
@@ -304,8 +304,8 @@ async fn a_deleted_board_is_notified_and_the_other_board_works() {
     assert_eq!(test.subjects().await, [gone]);
     let text = test.text().await;
     for said in [
-        "The board for operations alerts cannot be used: it is gone",
-        "1 alert waits for it",
+        "The board for operations alerts cannot be used: it no longer exists",
+        "1 alert is blocked by it",
         "under Boards",
     ] {
         assert!(text.contains(said), "{said}\n{text}");
@@ -345,7 +345,7 @@ async fn a_start_status_that_became_closing_is_notified() {
     assert_eq!(test.subjects().await, [unfit]);
     let text = test.text().await;
     assert!(
-        text.contains("The status of new tickets for operations alerts cannot be used: it counts as closed by now."),
+        text.contains("The status of new tickets for operations alerts cannot be used: it is a closed status now."),
         "{text}"
     );
     test.env
@@ -401,7 +401,7 @@ async fn a_deleted_company_is_named_and_other_tenants_work() {
     let text = test.text().await;
     for said in [
         "The ConnectWise company of Baker <b>& Sons</b> is deleted.",
-        "Alerts that need them wait. Everything else works.",
+        "Alerts that need them are blocked. Everything else works.",
         "under Tenants",
     ] {
         assert!(text.contains(said), "{said}\n{text}");

@@ -40,8 +40,8 @@ async fn a_newly_required_field_is_notified_and_retried_singly() {
         "ConnectWise has refused some requests for northwind. Everything else works.",
         "- ConnectWise refuses to create tickets. It says: \"The Site ID field is required.",
         "For this reason 5 alerts have no ticket.",
-        "What to do: change in ConnectWise what it complains about",
-        "5 alerts wait for it: Acme Dental (5). None is lost",
+        "What to do: change what ConnectWise reports",
+        "5 alerts are blocked by it: Acme Dental (5). No alert is lost",
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
@@ -79,7 +79,7 @@ async fn a_field_required_for_closing_is_notified_and_retried() {
     let refuses = "Ticketbridge: ConnectWise refuses to close tickets (northwind)";
     assert_eq!(test.subjects().await, [refuses]);
     let text = test.text().await;
-    let said = "For this reason 5 tickets stay open that are to be closed.";
+    let said = "For this reason 5 tickets that should be closed stay open.";
     assert!(text.contains(said), "{text}");
     test.env.connectwise.set_faults(required(&[])).await;
     test.minutes(70).await;

@@ -70,6 +70,7 @@ impl Lane {
             let (event, _) = env.queue.receive().await;
             receipts.extend(event.records[0].receipt_handle.clone());
         }
+        env.queue.expect_leftovers(2);
         Self {
             env,
             seats: seats.try_into().ok().unwrap(),
