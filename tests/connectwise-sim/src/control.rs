@@ -102,7 +102,7 @@ pub(crate) async fn act(
 ) -> Response {
     let mut site = shared.lock();
     let (by, now) = (actions::any_member(&site), site.clock());
-    acted(actions::act(&mut site, ticket, &action, &by, now))
+    action_response(actions::act(&mut site, ticket, &action, &by, now))
 }
 
 /// `POST /_sim/companies/{id}`: such as `{"merge_into": 302}`.
@@ -113,7 +113,7 @@ pub(crate) async fn act_on_company(
 ) -> Response {
     let mut site = shared.lock();
     let (by, now) = (actions::any_member(&site), site.clock());
-    acted(actions::act_on_company(
+    action_response(actions::act_on_company(
         &mut site, company, &action, &by, now,
     ))
 }
@@ -126,10 +126,10 @@ pub(crate) async fn act_on_board(
 ) -> Response {
     let mut site = shared.lock();
     let (by, now) = (actions::any_member(&site), site.clock());
-    acted(actions::act_on_board(&mut site, board, &action, &by, now))
+    action_response(actions::act_on_board(&mut site, board, &action, &by, now))
 }
 
-fn acted(outcome: Result<(), String>) -> Response {
+fn action_response(outcome: Result<(), String>) -> Response {
     match outcome {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(reason) => refused(&reason),

@@ -71,7 +71,7 @@ fn dropped() -> Response {
 pub(crate) fn response(answer: &ApiResponse, request_id: &str) -> Response {
     let (bytes, content_type) = encoded(&answer.body);
     let mut response = Response::new(HttpBody::from(bytes));
-    dress(&mut response, answer, content_type, request_id);
+    set_headers(&mut response, answer, content_type, request_id);
     response
 }
 
@@ -79,11 +79,11 @@ fn cut(answer: &ApiResponse, request_id: &str) -> Response {
     let (bytes, content_type) = encoded(&answer.body);
     let length = bytes.len();
     let half = Bytes::from(bytes).slice(..length / 2);
-    let mut response = Response::new(HttpBody::new(Half {
+    let mut response = Response::new(HttpBody::new(TruncatedBody {
         half: Some(half),
         flushed: false,
     }));
-    dress(&mut response, answer, content_type, request_id);
+    set_headers(&mut response, answer, content_type, request_id);
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -105,7 +105,7 @@ fn encoded(body: &Body) -> (Vec<u8>, Option<&str>) {
     }
 }
 
-fn dress(
+fn set_headers(
     response: &mut Response,
     answer: &ApiResponse,
     content_type: Option<&str>,
@@ -117,7 +117,7 @@ fn dress(
         headers.insert(header::CONTENT_TYPE, content_type);
     }
     if !matches!(answer.body, Body::Foreign { .. }) {
-        dress_as_api(headers, request_id);
+        set_api_headers(headers, request_id);
     }
     for (name, value) in &answer.headers {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -126,7 +126,7 @@ fn dress(
     }
 }
 
-fn dress_as_api(headers: &mut HeaderMap, request_id: &str) {
+fn set_api_headers(headers: &mut HeaderMap, request_id: &str) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(
         HeaderName::from_static("api-current-version"),
@@ -142,12 +142,12 @@ fn dress_as_api(headers: &mut HeaderMap, request_id: &str) {
 }
 
 /// A truncated body: one chunk, a pause in which the server writes it, then an error.
-struct Half {
+struct TruncatedBody {
     half: Option<Bytes>,
     flushed: bool,
 }
 
-impl hyper::body::Body for Half {
+impl hyper::body::Body for TruncatedBody {
     type Data = Bytes;
     type Error = std::io::Error;
 

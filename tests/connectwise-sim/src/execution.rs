@@ -28,15 +28,15 @@ pub(crate) fn commit_later(
     n: usize,
     wait: Duration,
 ) {
-    later(shared, site, wait, move |site, shared| {
+    run_later(shared, site, wait, move |site, shared| {
         call.now = site.clock();
-        if carry_out(site, shared, &call).is_ok_and(|answer| answer.committed) {
+        if execute(site, shared, &call).is_ok_and(|answer| answer.committed) {
             site.journal.committed_late(n);
         }
     });
 }
 
-pub(crate) fn carry_out(site: &mut Site, shared: &Arc<Shared>, call: &Call) -> Outcome {
+pub(crate) fn execute(site: &mut Site, shared: &Arc<Shared>, call: &Call) -> Outcome {
     let route = route(&call.method, &call.segments)?;
     let body_first =
         route.asks_itself && site.faults.variants.rights_checked == RightsChecked::AfterValidation;
@@ -68,7 +68,7 @@ fn start_workflows(
     };
     for (wait, action) in actions::workflows_after(site, operation) {
         if wait > 0.0 {
-            later(shared, site, seconds(wait), move |site, _| {
+            run_later(shared, site, seconds(wait), move |site, _| {
                 let now = site.clock();
                 actions::run_workflow(site, ticket, &action, now);
             });
@@ -79,11 +79,11 @@ fn start_workflows(
 }
 
 /// Runs `action` after a wait, unless the site was reset or stopped meanwhile.
-fn later(
+fn run_later(
     shared: &Arc<Shared>,
     site: &Site,
     wait: Duration,
-    deed: impl FnOnce(&mut Site, &Arc<Shared>) + Send + 'static,
+    action: impl FnOnce(&mut Site, &Arc<Shared>) + Send + 'static,
 ) {
     let generation = site.generation;
     let shared = Arc::downgrade(shared);
@@ -94,7 +94,7 @@ fn later(
         };
         let mut site = shared.lock();
         if site.generation == generation {
-            deed(&mut site, &shared);
+            action(&mut site, &shared);
         }
     });
 }

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::auth::{self, Denied};
 use crate::delivery::{self, Delivery};
-use crate::execution::{carry_out, commit_later, seconds};
+use crate::execution::{commit_later, execute, seconds};
 use crate::fault_rules;
 use crate::fault_rules::{Effect, Interim, RawCall, Reply};
 use crate::faults::{CompanyInfoUnknown, LateCommitAnswer, RetryAfter, SystemInfoAuth};
@@ -40,7 +40,7 @@ struct Incoming {
 enum Verdict {
     Answered(ApiResponse),
     /// The call was executed, and a rule disturbs its response.
-    Carried {
+    Executed {
         answer: ApiResponse,
         fault: AnswerFault,
     },
@@ -79,7 +79,7 @@ pub(crate) async fn api(State(shared): State<Arc<Shared>>, request: Request) -> 
     };
     let (delivery, request_id, offset) = {
         let mut site = shared.lock();
-        let delivery = take(&mut site, &shared, &incoming);
+        let delivery = process(&mut site, &shared, &incoming);
         let offset = site.faults.clock.date_header_seconds;
         (delivery, site.request_id(), offset)
     };
@@ -142,14 +142,14 @@ fn is_api(path: &str) -> bool {
 }
 
 /// Decides, executes and records one call.
-fn take(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Delivery {
+fn process(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Delivery {
     let path = incoming.parts.uri.path();
     let line = Line {
         method: incoming.parts.method.to_string(),
         path: path.to_owned(),
         query: incoming.parts.uri.query().unwrap_or_default().to_owned(),
     };
-    let verdict = judge(site, shared, incoming);
+    let verdict = decide(site, shared, incoming);
     let record = |site: &mut Site, status, committed| {
         site.journal.record(
             line.clone(),
@@ -181,7 +181,7 @@ fn take(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Delivery 
                 Delivery::Whole(answer)
             }
         }
-        Verdict::Carried { answer, fault } => {
+        Verdict::Executed { answer, fault } => {
             let comes = match &fault {
                 AnswerFault::Lost => false,
                 AnswerFault::Interim(interim) => interim.count.is_some(),
@@ -209,7 +209,7 @@ fn take(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Delivery 
     }
 }
 
-fn judge(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict {
+fn decide(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict {
     let Incoming { parts, body, now } = incoming;
     let path = parts.uri.path();
     let Some(rest) = path
@@ -217,7 +217,7 @@ fn judge(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict 
         .and_then(|rest| rest.strip_prefix('/'))
     else {
         // The router refuses the call before the API and its faults.
-        return answered(Err(ApiError::cannot_route()));
+        return to_verdict(Err(ApiError::cannot_route()));
     };
     let segments: Vec<String> = rest.split('/').map(decoded).collect();
     let caller = caller(site, &parts.headers, &segments);
@@ -239,12 +239,12 @@ fn judge(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict 
     if let Some(Effect::Answer(reply)) = &effect {
         return Verdict::Answered(reply.answer());
     }
-    if !is_technician && let Err(error) = is_up(site, *now) {
-        return answered(Err(error));
+    if !is_technician && let Err(error) = check_availability(site, *now) {
+        return to_verdict(Err(error));
     }
     let caller = match caller {
         Ok(caller) => caller,
-        Err(Denied::Refused(error)) => return answered(Err(error)),
+        Err(Denied::Refused(error)) => return to_verdict(Err(error)),
         Err(Denied::NoAnswer) => return Verdict::Silence,
     };
     let call = Call {
@@ -259,7 +259,7 @@ fn judge(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict 
         is_ignored: matches!(effect, Some(Effect::Ignored)),
     };
     if !has_json_body(&call.method, &parts.headers) {
-        return answered(Err(ApiError::wrong_media_type()));
+        return to_verdict(Err(ApiError::wrong_media_type()));
     }
     match effect {
         Some(Effect::Late(late)) => {
@@ -270,13 +270,13 @@ fn judge(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict 
                 wait: seconds(late.seconds),
             };
         }
-        Some(Effect::Lost) => return carried(site, shared, &call, AnswerFault::Lost),
-        Some(Effect::Cut) => return carried(site, shared, &call, AnswerFault::Cut),
+        Some(Effect::Lost) => return executed_with_fault(site, shared, &call, AnswerFault::Lost),
+        Some(Effect::Cut) => return executed_with_fault(site, shared, &call, AnswerFault::Cut),
         Some(Effect::Slow { seconds: wait }) => {
-            return carried(site, shared, &call, AnswerFault::Slow(seconds(wait)));
+            return executed_with_fault(site, shared, &call, AnswerFault::Slow(seconds(wait)));
         }
         Some(Effect::Interim(interim)) => {
-            return carried(site, shared, &call, AnswerFault::Interim(interim));
+            return executed_with_fault(site, shared, &call, AnswerFault::Interim(interim));
         }
         Some(Effect::Answer(_) | Effect::Ignored) | None => {}
     }
@@ -293,11 +293,11 @@ fn judge(site: &mut Site, shared: &Arc<Shared>, incoming: &Incoming) -> Verdict 
             wait: seconds(site.faults.late_commit.seconds),
         };
     }
-    answered(carry_out(site, shared, &call))
+    to_verdict(execute(site, shared, &call))
 }
 
 /// Refuses an integration's call during an outage, a throttle or a server error.
-fn is_up(site: &mut Site, now: Timestamp) -> Result<(), ApiError> {
+fn check_availability(site: &mut Site, now: Timestamp) -> Result<(), ApiError> {
     if site.faults.outage {
         return Err(ApiError::outage());
     }
@@ -326,12 +326,17 @@ fn late_commit_answer(site: &Site) -> Option<ApiResponse> {
     }
 }
 
-fn carried(site: &mut Site, shared: &Arc<Shared>, call: &Call, fault: AnswerFault) -> Verdict {
-    let answer = carry_out(site, shared, call).unwrap_or_else(ApiResponse::from);
-    Verdict::Carried { answer, fault }
+fn executed_with_fault(
+    site: &mut Site,
+    shared: &Arc<Shared>,
+    call: &Call,
+    fault: AnswerFault,
+) -> Verdict {
+    let answer = execute(site, shared, call).unwrap_or_else(ApiResponse::from);
+    Verdict::Executed { answer, fault }
 }
 
-fn answered(outcome: Outcome) -> Verdict {
+fn to_verdict(outcome: Outcome) -> Verdict {
     Verdict::Answered(outcome.unwrap_or_else(ApiResponse::from))
 }
 

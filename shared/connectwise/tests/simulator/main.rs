@@ -45,7 +45,9 @@ impl Site {
 
     async fn of(seed: Seed) -> Self {
         let keys = seed.integration().unwrap();
-        let sim = Simulator::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let sim = Simulator::start(seed, ([127, 0, 0, 1], 0).into())
+            .await
+            .unwrap();
         let http = Http::new(HostList::new([sim.base_url()]).unwrap()).unwrap();
         let credentials = Credentials {
             origin: Origin::parse(&sim.base_url()).unwrap(),

@@ -51,12 +51,12 @@ pub enum SeedError {
     #[error("the seed cannot be read")]
     Unreadable(#[from] serde_json::Error),
     /// A record that is inconsistent with the others.
-    #[error("{place}: {mend}")]
+    #[error("{place}: {remedy}")]
     Inconsistent {
         /// Such as `boards[22].statuses`: the record by its id.
         place: String,
         /// What to fix.
-        mend: String,
+        remedy: String,
     },
 }
 

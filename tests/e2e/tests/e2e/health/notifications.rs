@@ -59,7 +59,7 @@ async fn revoked_keys_are_notified_once_and_their_recovery_once() {
     assert_eq!(
         test.subjects().await,
         [refused],
-        "it may be back in a moment"
+        "the recovery may be brief"
     );
     test.minutes(5).await;
     assert_eq!(test.subjects().await, [refused, WORKS]);
@@ -94,7 +94,11 @@ async fn only_a_lasting_outage_is_notified() {
         .make_health_due(after(test.begun, test.minutes * 60))
         .await;
     test.minutes(2).await;
-    assert_eq!(test.subjects().await, [""; 0], "not before the third");
+    assert_eq!(
+        test.subjects().await,
+        [""; 0],
+        "not before the third failure"
+    );
     test.minutes(12).await;
     let outage = "Ticketbridge: ConnectWise is in trouble (northwind)";
     assert_eq!(test.subjects().await, [outage]);
@@ -171,7 +175,7 @@ async fn a_lasting_429_is_notified_without_traffic() {
     assert_eq!(
         test.env.connectwise.calls().await.len(),
         calls,
-        "the pause is kept"
+        "the pause still holds"
     );
 }
 
@@ -455,7 +459,7 @@ async fn an_incident_is_notified_once_a_contact_is_set() {
     let desired = json!({ "address": CONTACT, "version": 0 });
     browser.post("/setup/contact", &desired).await.expect(200);
     env.schedule.tick_health(&health, after(now, 250)).await;
-    assert_eq!(env.account.mails().await.len(), 1, "the confirmation alone");
+    assert_eq!(env.account.mails().await.len(), 1, "only the confirmation");
     env.confirm_contact().await;
     env.schedule.tick_health(&health, after(now, 320)).await;
     let mails = env.account.mails().await;

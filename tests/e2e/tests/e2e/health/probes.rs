@@ -64,7 +64,7 @@ async fn alerts_continue_when_a_probe_succeeds() {
         assert_eq!(
             env.connectwise.calls().await.len(),
             before + 1,
-            "one call a run"
+            "one call in each run"
         );
         let between = after(at, 30);
         assert_eq!(env.schedule.tick_health(&health, between).await.due, 0);
@@ -75,7 +75,7 @@ async fn alerts_continue_when_a_probe_succeeds() {
         assert_eq!(
             env.connectwise.calls().await.len(),
             before + 1,
-            "nobody else calls"
+            "only the probe calls"
         );
     }
     env.connectwise.set_faults(json!({ "keys": "ok" })).await;
@@ -228,7 +228,7 @@ async fn a_healthy_probe_makes_at_most_six_calls() {
         assert_eq!(calls.len(), 6, "{calls:?}");
         seen.extend(calls);
         let soon = env.schedule.tick_health(&health, after(at, 61)).await;
-        assert_eq!(soon.due, 0, "not each minute");
+        assert_eq!(soon.due, 0, "not every minute");
     }
     assert_eq!(
         seen.into_iter().collect::<Vec<_>>(),

@@ -34,7 +34,7 @@ async fn two_concurrent_health_runs_send_one_mail() {
             env.schedule.tick_health(&one, at),
             env.schedule.tick_health(&other, at)
         );
-        assert_eq!(one.completed + other.completed, 1, "one run a partner");
+        assert_eq!(one.completed + other.completed, 1, "one run of the partner");
     }
     assert_eq!(env.account.mails().await.len(), 1);
     // A run that lost its lease detects the other run's write.
@@ -114,7 +114,7 @@ async fn due_connections_are_divided_among_invocations() {
         .handle(only(&left[..20]), &minute(now))
         .await
         .unwrap();
-    assert_eq!((again.due, again.completed), (20, 0), "due no more");
+    assert_eq!((again.due, again.completed), (20, 0), "not due any more");
 }
 
 /// A `health` process whose calls all go through a proxy, with config and access tables of its own.

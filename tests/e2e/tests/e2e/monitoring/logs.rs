@@ -142,7 +142,7 @@ async fn hostile_ids_forge_no_log_line() {
     );
     assert!(
         !told.contains("MfKQ9r8") && !told.contains("C2FVsBQ"),
-        "a secret stands in the log"
+        "a secret is in the log"
     );
     env.dead_letter_queue.expect_leftovers(2);
 }

@@ -79,7 +79,7 @@ async fn the_operator_is_notified_reminded_daily_and_told_of_the_end() {
     for minute in [1505, 1510, 1519] {
         tick(&env, &app, at(minute)).await;
     }
-    assert_eq!(notified(&env).await.len(), 3, "not calm for long enough");
+    assert_eq!(notified(&env).await.len(), 3, "not quiet for long enough");
     tick(&env, &app, at(1520)).await;
     tick(&env, &app, at(1521)).await;
     assert_eq!(notified(&env).await, [WRONG, STILL, WRONG, OVER]);
@@ -149,7 +149,7 @@ async fn an_event_that_keeps_returning_is_notified_by_its_age() {
     let back = env.worker.handle_at(messages, 0).await;
     assert!(!back.is_empty());
     let unfinished = async || env.config.pipeline().await.unwrap().state.unfinished;
-    assert_eq!(unfinished().await, None, "it is on its ordinary way");
+    assert_eq!(unfinished().await, None, "its wait is ordinary");
 
     env.connectwise
         .set_faults(json!({ "error_rate": 0.0 }))

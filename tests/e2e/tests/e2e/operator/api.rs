@@ -540,7 +540,7 @@ async fn a_shared_source_names_the_partner_in_each_event() {
     assert_eq!(
         post_from(&env, &source, &source["secret"], now).await,
         400,
-        "nobody is named"
+        "no partner is named"
     );
     let mut named = event("alert.raised", "e1", "a1", 0);
     named["data"]["partner"] = json!(contoso.as_str());

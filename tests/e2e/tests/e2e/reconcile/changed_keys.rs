@@ -50,7 +50,7 @@ async fn alerts_blocked_by_a_board_continue_when_it_exists() {
     assert_eq!(
         env.connectwise.calls().await[before..],
         ["GET /service/boards"],
-        "asked once for both"
+        "one call for both"
     );
     env.config
         .put_settings(&partner(), &settings())
@@ -85,7 +85,7 @@ async fn reconcile_learns_of_silently_replaced_keys() {
     let stored = Some(stored_version(&env).await);
     assert_eq!(breaker(&env,).await.key_version, stored);
     env.worker.work().await;
-    assert!(breaker(&env,).await.open.is_some(), "and nobody calls");
+    assert!(breaker(&env,).await.open.is_some(), "the breaker is open");
     env.schedule.make_due(after(now, 60)).await;
     let tick = env.schedule.tick(&reconcile, after(now, 60)).await;
     assert_eq!(tick.totals.released, 0);

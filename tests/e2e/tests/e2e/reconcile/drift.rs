@@ -139,7 +139,11 @@ async fn an_alert_repeated_after_a_manual_close_gets_a_new_ticket() {
         .post(&event("alert.raised", "again", "a0", 0))
         .await;
     env.worker.work().await;
-    assert_eq!(env.connectwise.tickets().await.len(), 10, "it never ended");
+    assert_eq!(
+        env.connectwise.tickets().await.len(),
+        10,
+        "the alert never ended"
+    );
     for alert in ["a0", "a1"] {
         env.source
             .post(&event("alert.resolved", "over", alert, 0))

@@ -67,7 +67,11 @@ async fn too_many_closings_are_held_until_approved() {
     raised(&mut env, OTHER, 3).await;
     listed(&mut env, TENANT, "s1", 0, 8).await;
     listed(&mut env, OTHER, "s1", 0, 1).await;
-    assert_eq!(run_reconcile(&mut env, 1).await, 2, "the other tenant's");
+    assert_eq!(
+        run_reconcile(&mut env, 1).await,
+        2,
+        "the other tenant's closings"
+    );
     assert_eq!(open(&env, TENANT).await, 30);
     assert_eq!(open(&env, OTHER).await, 1);
     let held = env.config.held_closings(&partner()).await.unwrap();
@@ -80,7 +84,7 @@ async fn too_many_closings_are_held_until_approved() {
     assert_eq!(again[&tenant(TENANT)].since, held.since);
     let state = env.config.pipeline().await.unwrap().state;
     let told = state.closings_held.map(|held| held.count);
-    assert_eq!(told, Some(1), "the operator hears of it once");
+    assert_eq!(told, Some(1), "the operator is notified once");
 
     // An approval of another set of closings is refused.
     let (since, digest) = (held.since, held.digest.clone());

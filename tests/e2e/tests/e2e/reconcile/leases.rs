@@ -90,7 +90,7 @@ async fn a_partner_brought_forward_during_a_run_is_run_again() {
         assert!(table.finish(&leased, next).await.unwrap());
         assert!(
             !table.finish(&leased, next).await.unwrap(),
-            "it is over: {asked:?}"
+            "the run has ended: {asked:?}"
         );
         let before = due(table, after(now, expected - 1)).await;
         assert!(!before.contains(&partner), "{asked:?}");
@@ -99,10 +99,7 @@ async fn a_partner_brought_forward_during_a_run_is_run_again() {
         let again = table
             .lease(&partner, TASK, "next", after(now, expected), until)
             .await;
-        assert!(
-            again.unwrap().is_some(),
-            "the lease is given back: {asked:?}"
-        );
+        assert!(again.unwrap().is_some(), "the lease is returned: {asked:?}");
     }
 }
 

@@ -81,7 +81,7 @@ async fn a_lost_table_imports_all_tickets() {
     // A repeated event finds its record, and the record has its ticket.
     env.worker.handle_until_done(messages, 18, 1).await;
     let tickets = env.connectwise.tickets().await;
-    assert_eq!(posts(&env).await, 31, "none is new");
+    assert_eq!(posts(&env).await, 31, "no ticket is new");
     assert_eq!(tickets.iter().filter(|ticket| is_open(ticket)).count(), 20);
     let resolved = env
         .post_and_take(&[event("alert.resolved", "r2", "a2", 9)])
@@ -169,7 +169,7 @@ async fn a_restored_table_learns_newer_tickets() {
     reconciled(&mut env, 16).await;
     assert_eq!(ticket_index(&env).await.state, TicketIndexState::Complete);
     env.worker.handle_until_done(since, 20, 1).await;
-    assert_eq!(posts(&env).await, 5, "nothing is made twice");
+    assert_eq!(posts(&env).await, 5, "no ticket is created twice");
     let open: Vec<_> = env.connectwise.tickets().await;
     assert_eq!(open.iter().filter(|ticket| is_open(ticket)).count(), 3);
     for (alert, occurrence) in [("a1", 2), ("a2", 2), ("a3", 1)] {

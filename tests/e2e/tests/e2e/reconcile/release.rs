@@ -59,7 +59,7 @@ async fn mapping_a_tenant_releases_its_alerts() {
             .totals
             .released,
         0,
-        "once is enough"
+        "released only once"
     );
 }
 
@@ -166,7 +166,7 @@ async fn three_hundred_alerts_are_released_a_minute() {
     let third = env.schedule.tick(&reconcile, after(now, 122)).await;
     assert_eq!((third.totals.released, third.totals.left), (300, 1));
     seen.extend(env.queue.take_reconsidered().await);
-    assert_eq!(seen.len(), 700, "each has had its turn");
+    assert_eq!(seen.len(), 700, "each alert was released");
     // Once they are worked off, a run completes, and the next one comes at its regular time.
     for key in seen {
         let record = env.alerts.get(&key).await.unwrap().unwrap();

@@ -78,7 +78,7 @@ async fn reconcile_until_done(env: &mut TestEnvironment, minutes: i64) {
         }
         env.worker.handle_until_done(asked, minutes, 1).await;
     }
-    unreachable!("it asks for ever");
+    unreachable!("reconcile never finishes");
 }
 
 async fn delete_messages(env: &TestEnvironment, messages: &[Message]) {
@@ -314,7 +314,11 @@ async fn a_restore_doubles_no_ticket_and_closes_no_active_alert() {
         without.is_empty() && left_open.is_empty(),
         "{without:?} {left_open:?}"
     );
-    assert_eq!(posts(&env).await - posts_since, 10, "what is new is made");
+    assert_eq!(
+        posts(&env).await - posts_since,
+        10,
+        "new alerts get tickets"
+    );
 }
 
 #[tokio::test]

@@ -68,22 +68,22 @@ pub(crate) const ALLOWED: [(Canary, Place, &str); 11] = [
     (
         Canary::MadeSecret,
         Place::Answers,
-        "the operator is told it once, when it is made",
+        "the operator gets it once, at its creation",
     ),
     (
         Canary::RotatedSecret,
         Place::Answers,
-        "the operator is told it once, when it is made",
+        "the operator gets it once, at its creation",
     ),
     (
         Canary::LinkToken,
         Place::Answers,
-        "the operator's API gives the link out",
+        "the operator's API returns the link",
     ),
     (
         Canary::MailedToken,
         Place::Mails,
-        "the link is mailed to whoever asked for it",
+        "the link is mailed to the person who requested it",
     ),
     (
         Canary::Confirmation,
@@ -103,12 +103,12 @@ pub(crate) const ALLOWED: [(Canary, Place, &str); 11] = [
     (
         Canary::Contact,
         Place::Answers,
-        "the page shows its own people whom mails go to",
+        "the page shows the partner its own contact",
     ),
     (
         Canary::Contact,
         Place::AccessTable,
-        "whom mails go to is kept there",
+        "the contact is stored there",
     ),
     (Canary::Contact, Place::Mails, "they go to it"),
     (Canary::Operator, Place::Mails, "they go to it"),

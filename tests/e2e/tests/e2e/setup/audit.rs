@@ -349,7 +349,7 @@ async fn each_change_is_audited_for_each_partner_concerned() {
         .collect();
     assert_eq!(
         routes_under_test.used, writes,
-        "each route that changes something is tried here"
+        "every changing route is tested here"
     );
     routes_under_test.env.queue.expect_leftovers(3);
 }

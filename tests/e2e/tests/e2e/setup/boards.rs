@@ -530,7 +530,7 @@ async fn board_creation_survives_failures_and_late_commits() {
         }))
         .await;
     for n in 0.. {
-        assert!(n < 200, "it never ends");
+        assert!(n < 200, "the scenarios never end");
         let answer = browser.post(PROGRESS, &json!({})).await;
         if answer.status == 200 && answer.json()["next"] != PROGRESS {
             break;

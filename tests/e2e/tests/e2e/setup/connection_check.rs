@@ -104,7 +104,11 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
         "System > Security Roles > the API member's role > Service Desk > Service Tickets: Add = All"
     );
     let rights_missing = async || env.config.breaker(&partner()).await.unwrap().missing_rights;
-    assert_eq!(rights_missing().await.len(), 3, "nothing is forgotten");
+    assert_eq!(
+        rights_missing().await.len(),
+        3,
+        "no missing right is dropped"
+    );
     let due = Due::new(&env.aws, "config".into());
     let is_due = async || {
         let due = due.due(Schedule::Reconcile, Timestamp::now(), 10).await;
@@ -125,5 +129,5 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
     );
     let left: Vec<_> = rights_missing().await.into_iter().collect();
     assert_eq!(left, ["newer.right", "table_setup.add"]);
-    assert!(is_due().await, "what waited for the right goes on");
+    assert!(is_due().await, "alerts blocked by the right are released");
 }

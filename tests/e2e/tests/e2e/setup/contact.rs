@@ -102,7 +102,7 @@ async fn a_contact_counts_once_confirmed_and_the_old_one_is_notified() {
         .post("/setup/contact/test", &Value::Null)
         .await
         .expect(200);
-    assert_eq!(sent(&env).await[3].0, ANNA, "still the contact");
+    assert_eq!(sent(&env).await[3].0, ANNA, "the old contact still counts");
 
     env.confirm_contact().await;
     assert_eq!(seen(&mut browser).await, view(Some(BEN), None, 4));
@@ -223,7 +223,7 @@ async fn the_operator_sets_a_contact_without_confirmation() {
     assert_eq!(
         env.account.mails().await.len(),
         1,
-        "nobody was the contact before"
+        "there was no earlier contact"
     );
     assert_eq!(save(&mut browser, BEN, 2).await, 200);
     // Setting it again changes nothing and cancels the pending contact.
@@ -316,7 +316,7 @@ async fn all_mails_of_a_page_share_one_rate_limit() {
     assert_eq!(
         seen(&mut browser).await,
         view(None, Some("a6@northwind.example"), 6),
-        "the refused ones changed nothing"
+        "refused requests changed nothing"
     );
     let again = json!({ "version": 6 });
     browser
@@ -509,7 +509,11 @@ async fn a_link_task_is_retried_until_it_succeeds() {
         assert_eq!(again.await.unwrap(), may, "{of}");
     }
     assert_eq!(lambda.run(now).await, [true]);
-    assert_eq!(env.account.mails().await.len(), 0, "it is another request");
+    assert_eq!(
+        env.account.mails().await.len(),
+        0,
+        "another request is refused"
+    );
     // If the table cannot be read, Lambda repeats the task.
     ask().await;
     config

@@ -120,7 +120,7 @@ async fn a_stale_version_overwrites_nothing() {
         .await
         .unwrap();
     let save = config.save_mapping(&partner, &tenant, &seeded, 1).await;
-    assert_eq!(save.unwrap(), Saved::Conflict, "seeding counts too");
+    assert_eq!(save.unwrap(), Saved::Conflict, "the seed created it");
 }
 
 #[tokio::test]
@@ -223,7 +223,11 @@ async fn a_mapping_starts_from_the_seen_tenant() {
     };
     let blind = chosen(read.value);
     let save = config.save_mapping(&partner, &fresh, &blind, 0).await;
-    assert_eq!(save.unwrap(), Saved::Conflict, "its name would be lost");
+    assert_eq!(
+        save.unwrap(),
+        Saved::Conflict,
+        "a stale save would lose its name"
+    );
     let read = config.mapping_to_change(&partner, &fresh).await.unwrap();
     let mapped = chosen(read.value);
     let save = config.save_mapping(&partner, &fresh, &mapped, read.version);
@@ -274,7 +278,7 @@ async fn partners_and_sources_are_listed_by_page() {
         let made = access.save_partner(&id, &northwind(), 0).await.unwrap();
         assert_eq!(made, saved(1));
         let again = access.save_partner(&id, &northwind(), 0).await.unwrap();
-        assert_eq!(again, Saved::Conflict, "it is there");
+        assert_eq!(again, Saved::Conflict, "it exists");
     }
     let (mut seen, mut from) = (vec![], None);
     for length in [2, 2, 1] {
@@ -321,7 +325,7 @@ async fn partners_and_sources_are_listed_by_page() {
     assert_eq!(listed, [(id(1), false, 2), (id(2), true, 1)]);
     assert_eq!(page.next, None);
     let all = access.partners(None, 100).await.unwrap();
-    assert_eq!(all.entries.len(), 5, "no source among them");
+    assert_eq!(all.entries.len(), 5, "no source is listed");
 }
 
 #[tokio::test]
@@ -438,7 +442,7 @@ async fn new_keys_close_the_breaker() {
     config.right_missing(&partner, "boards").await.unwrap();
     let none = BTreeSet::new();
     let seen = config.rights_seen(&partner, &before, &none);
-    assert!(!seen.await.unwrap(), "a look at the old role");
+    assert!(!seen.await.unwrap(), "a check of the old role");
 
     for (version, opens) in [("v1", false), ("v2", true)] {
         let opened = config.open_breaker(&partner, broken.clone(), Some(version), now);

@@ -55,7 +55,10 @@ async fn an_expired_or_ended_link_opens_nothing() {
     }
     assert!(!consumed("unknown", 20).await);
     assert!(!consumed("old", 100).await);
-    assert!(consumed("old", 99).await, "it was left to its ttl");
+    assert!(
+        consumed("old", 99).await,
+        "the old link was not deleted yet"
+    );
     access.end_sessions(&partner(), at(10)).await.unwrap();
     assert!(!consumed("ended", 20).await);
     access.put_link(&hash("new"), &link(11, 100)).await.unwrap();

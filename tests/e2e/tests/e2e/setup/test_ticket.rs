@@ -124,7 +124,7 @@ async fn a_blocked_test_is_released_alone() {
     assert_eq!(
         env.connectwise.calls().await.len(),
         calls,
-        "nobody asked for a test"
+        "no test was requested"
     );
     let test = TestTicket {
         tenant: tenant(DISABLED),
@@ -212,7 +212,7 @@ async fn a_test_ticket_is_requested_and_closed_on_the_page() {
     assert_eq!((tickets.len(), &tickets[0]["id"]), (1, &open["ticket"]));
     assert_eq!(tickets[0]["board"]["id"], OPERATIONS.0);
     let page = browser.get("/setup/test").await.expect(200);
-    assert!(!page.text.contains("data-poll"), "nothing to wait for");
+    assert!(!page.text.contains("data-poll"), "the page does not poll");
 
     let wish = json!({ "tenant": TENANT, "category": "cyber_alerts" });
     let refused = browser.post("/setup/test", &wish).await.expect(422);

@@ -226,7 +226,7 @@ async fn a_choice_that_the_board_lacks_is_refused() {
     let saved = env.config.settings(&partner()).await.unwrap().unwrap();
     let mut expected = own;
     expected.epoch = Some(1);
-    assert_eq!(saved, expected, "what was sent is what was there");
+    assert_eq!(saved, expected, "the saved settings equal the sent ones");
 }
 
 #[tokio::test]

@@ -29,7 +29,7 @@ async fn all_are(env: &TestEnvironment, count: usize, reason: &Blocked) {
         let record = env.record(&format!("a{n}")).await.unwrap();
         let blocked = record.blocked.map(|blocked| blocked.reason);
         assert_eq!(blocked.as_ref(), Some(reason), "a{n}");
-        assert!(record.payload.is_some(), "the text waits with the alert");
+        assert!(record.payload.is_some(), "the record keeps the text");
     }
 }
 
@@ -65,11 +65,7 @@ async fn a_long_pause_blocks_alerts_until_it_ends() {
             .await;
         env.worker.app = env.new_tickets_app();
         let messages = released(&env, &reconcile, 31).await;
-        assert_eq!(
-            messages.len(),
-            13,
-            "a run comes as soon as the pause is over"
-        );
+        assert_eq!(messages.len(), 13, "a run is due when the pause ends");
         env.worker.handle_until_done(messages, 31, 1).await;
         assert_eq!(env.connectwise.tickets().await.len(), 13);
         assert_eq!(env.dead_letter_queue.dead_letters().await, []);
@@ -152,10 +148,7 @@ async fn an_alert_claimed_for_long_is_blocked_and_retried() {
     let back = env.worker.handle_at(vec![received(message, 30)], 0).await;
     assert_eq!(back.len(), 0);
     let record = env.record("a0").await.unwrap();
-    assert!(
-        record.claim.is_some(),
-        "what may have been made is not forgotten"
-    );
+    assert!(record.claim.is_some(), "a possible ticket is not forgotten");
     let reason = record.blocked.map(|blocked| blocked.reason);
     assert_eq!(reason, Some(Blocked::Deferred));
     env.connectwise.set_faults(json!({ "rules": [] })).await;

@@ -17,7 +17,7 @@ async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
     env.worker.work().await;
     let reason = async |env: &TestEnvironment, tenant: &str, alert: &str| {
         let record = env.record_of(tenant, alert).await.unwrap();
-        assert!(record.payload.is_some(), "the text waits with the alert");
+        assert!(record.payload.is_some(), "the record keeps the text");
         record.blocked.unwrap().reason
     };
     assert_eq!(
@@ -154,7 +154,7 @@ async fn a_snapshot_part_is_stored_for_reconcile() {
         .iter()
         .filter(|item| item.contains_key("snapshot_id"))
         .collect();
-    assert_eq!(items.len(), 1, "the same part twice is one item");
+    assert_eq!(items.len(), 1, "the same part twice is stored once");
     assert_eq!(items[0]["active"].as_l().unwrap().len(), 2);
     assert!(
         items[0]["state_of"]

@@ -49,7 +49,7 @@ async fn a_long_outage_blocks_all_alerts_and_loses_none() {
         assert_eq!(
             messages.len(),
             13,
-            "nothing is given up after {minutes} minutes"
+            "no message is given up after {minutes} minutes"
         );
     }
     messages = env.worker.handle_at(messages, 17).await;
@@ -73,7 +73,7 @@ async fn a_long_outage_blocks_all_alerts_and_loses_none() {
     assert_eq!(
         env.connectwise.calls().await.len(),
         before,
-        "nobody calls any more"
+        "no call is made any more"
     );
     let cleared = env.record("a20").await.unwrap();
     assert!(cleared.blocked.is_none() && cleared.actual.is_none());
@@ -87,7 +87,7 @@ async fn a_long_outage_blocks_all_alerts_and_loses_none() {
     assert_eq!(
         (tickets.len(), open.count()),
         (13, 12),
-        "a0 is closed, a12 has none"
+        "a0's ticket is closed, a12 has no ticket"
     );
     for n in 0..14 {
         assert_eq!(reason(&env, &format!("a{n}")).await, None);
@@ -109,7 +109,7 @@ async fn a_search_after_an_outage_unblocks_its_alert() {
     assert!(closed.unwrap());
     let again = vec![reconsider(&key(TENANT, "a0"))];
     let again = env.worker.handle_at(again, 20).await;
-    assert_eq!(again.len(), 1, "one empty search is none");
+    assert_eq!(again.len(), 1, "one empty search is not enough");
     assert_eq!(env.alerts.blocked(&partner()).await.unwrap(), []);
     env.worker.handle_until_done(again, 21, 1).await;
     assert_eq!(env.connectwise.tickets().await.len(), 1);
@@ -177,7 +177,7 @@ async fn a_retry_after_holds_for_all_workers() {
     assert_eq!(
         env.connectwise.calls().await.len(),
         before,
-        "none before its time"
+        "no call before the pause ends"
     );
     env.worker.handle_until_done(back, 2, 11).await;
     assert_eq!(env.connectwise.tickets().await.len(), 12);
@@ -216,7 +216,7 @@ async fn five_timeouts_in_a_row_open_the_breaker() {
     assert_eq!(env.worker.handle_at(late, 0).await.len(), 1);
     assert!(
         begun.elapsed() < Duration::from_secs(15),
-        "nobody waits for it"
+        "no message waits for it"
     );
 }
 
@@ -234,7 +234,7 @@ async fn a_missing_right_blocks_only_the_calls_that_need_it() {
     let posts = posts
         .iter()
         .filter(|call| call.starts_with("POST /service/tickets"));
-    assert!(posts.count() <= 12, "the first batch, and none after it");
+    assert!(posts.count() <= 12, "only the first batch calls");
     let missing = Blocked::MissingRight("service_tickets.add".into());
     assert_eq!(reason(&env, "a24").await, Some(missing));
     env.connectwise
@@ -271,7 +271,7 @@ async fn scattered_failures_are_no_outage() {
         .await;
     env.worker.handle_until_done(back, 11, 1).await;
     let breaker = env.config.breaker(&partner()).await.unwrap();
-    assert_eq!(breaker.failing_since, None, "it works again");
+    assert_eq!(breaker.failing_since, None, "the connection works again");
     env.connectwise
         .set_faults(json!({ "error_rate": 1.0 }))
         .await;

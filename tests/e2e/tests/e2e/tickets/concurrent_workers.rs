@@ -27,7 +27,7 @@ async fn two_workers_with_the_same_message_make_one_ticket() {
         other.handle(message, &second),
     );
     let failures = first.batch_item_failures.len() + second.batch_item_failures.len();
-    assert_eq!(failures, 1, "the loser's message comes back");
+    assert_eq!(failures, 1, "the other worker's message is returned");
     assert_eq!(
         (
             posts(&env.connectwise.calls().await),
@@ -55,7 +55,7 @@ async fn the_claim_of_a_dead_worker_leads_to_a_search() {
         Duration::from_secs(1),
         env.worker.app.handle(message, &invocation),
     );
-    assert!(died.await.is_err(), "it was to die in the middle");
+    assert!(died.await.is_err(), "the worker did not die in the call");
     assert!(env.record("a1").await.unwrap().claim.is_some());
     env.connectwise
         .set_faults(json!({ "late_commit": { "rate": 0.0 } }))

@@ -19,7 +19,10 @@ async fn a_lost_answer_is_searched_for_and_never_posted_again() {
             .is_some_and(|claim| claim.uncertain_at.is_some()),
         "uncertain"
     );
-    assert!(record.payload.is_some(), "the text is kept while uncertain");
+    assert!(
+        record.payload.is_some(),
+        "the record keeps the text while uncertain"
+    );
     env.connectwise
         .set_faults(json!({ "lost_answer_rate": 0.0 }))
         .await;

@@ -179,7 +179,7 @@ async fn only_a_raise_makes_a_ticket_after_a_manual_close() {
         let beat = without_time("alert.raised", &format!("beat{beat}"));
         received(&mut env, &beat, 10).await;
     }
-    assert_eq!(tickets(&env).await, (1, 0), "it never ended");
+    assert_eq!(tickets(&env).await, (1, 0), "the alert never ended");
     let record = env.record("a1").await.unwrap();
     assert!(
         matches!(record.actual, Some(Actual::Closed(closed)) if closed.by == ClosedBy::Technician)

@@ -175,13 +175,17 @@ async fn a_search_without_its_sentinel_is_ignored() {
         assert_eq!(
             count(&env, "POST /service/tickets").await,
             2,
-            "the sentinel, and one: {hidden}"
+            "the sentinel and one ticket: {hidden}"
         );
         raised = env.worker.handle_at(raised, 90).await;
         assert_eq!(raised.len(), 0);
         let record = env.record("a1").await.unwrap();
         let missing = Blocked::MissingRight("service_tickets.inquire".into());
-        assert_eq!(record.blocked.unwrap().reason, missing, "a person is asked");
+        assert_eq!(
+            record.blocked.unwrap().reason,
+            missing,
+            "a person must decide"
+        );
         assert_eq!(count(&env, "POST /service/tickets").await, 2);
 
         // A complete search continues where the alert stopped.
@@ -241,7 +245,7 @@ async fn a_lost_table_doubles_no_ticket() {
     again.reverse();
     env.worker.handle_until_done(again, 1, 1).await;
     let after = env.connectwise.tickets().await;
-    assert_eq!(after.len(), 60, "none is new");
+    assert_eq!(after.len(), 60, "no ticket is new");
     assert_eq!(after.iter().filter(|ticket| is_open(ticket)).count(), 50);
     assert_eq!(count(&env, "POST /service/tickets").await, 60);
     let mut adopted = 0;
@@ -291,7 +295,7 @@ async fn a_new_ticket_costs_one_call() {
     assert_eq!(
         env.connectwise.calls().await,
         ["GET /service/tickets", "POST /service/tickets"],
-        "one look whether there is anything to remember"
+        "one search for existing tickets"
     );
     let before = env.connectwise.calls().await.len();
     let messages = env.post_and_take(&events[1..]).await;
@@ -322,7 +326,7 @@ async fn a_person_releases_a_refused_alert() {
         .await;
     assert!(
         env.record("a1").await.unwrap().open().is_none(),
-        "not by itself"
+        "not automatically"
     );
     let release = domain::message::Message::Release(key(TENANT, "a1"));
     env.worker

@@ -54,7 +54,7 @@ async fn a_raised_alert_becomes_one_ticket_with_all_its_fields() {
             .filter(|call| !call.starts_with("GET"))
             .count(),
         1,
-        "one call a ticket"
+        "one call for each ticket"
     );
 }
 

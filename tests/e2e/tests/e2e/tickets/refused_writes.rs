@@ -208,7 +208,7 @@ async fn a_refused_create_that_commits_late_is_the_ticket() {
     while posts(&env).await < 2 {
         messages = env.worker.handle_at(messages, minutes).await;
         minutes += 1;
-        assert!(minutes < 30, "the create is attempted twice");
+        assert!(minutes < 30, "the create is never tried twice");
     }
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     env.worker.handle_until_done(messages, minutes, 1).await;

@@ -46,7 +46,7 @@ async fn a_new_site_leaves_the_old_sites_tickets_alone() {
     assert_eq!(
         others,
         ["POST /service/tickets"],
-        "only searches and the ticket of the active alert"
+        "only searches and the active alert's ticket"
     );
     let new = env
         .post_and_take(&[event("alert.raised", "e5", "a5", 5)])
@@ -207,6 +207,6 @@ async fn a_worker_with_the_old_sites_keys_reads_the_new_ones() {
     // The simulator has no such company: the test checks that the call was made with its keys.
     assert!(
         env.connectwise.calls().await.len() > before,
-        "asked with the new keys"
+        "called with the new keys"
     );
 }
