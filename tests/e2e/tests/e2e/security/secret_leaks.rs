@@ -377,5 +377,6 @@ async fn no_secret_reaches_logs_tables_mails_or_responses() {
             assert_eq!(careless.leaks(&canaries).len(), 1, "{place:?}");
         }
     }
+    env.queue.expect_leftovers(3);
     env.dead_letter_queue.expect_leftovers(1);
 }
