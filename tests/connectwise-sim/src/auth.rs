@@ -1,44 +1,45 @@
-//! Who calls: `Basic base64(companyId+publicKey:privateKey)` and the `clientId` header, refused in ConnectWise's ways.
+//! Authentication by `Basic base64(companyId+publicKey:privateKey)` and the `clientId` header, with
+//! ConnectWise's errors.
 
 use axum::http::{HeaderMap, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::answer::Refusal;
 use crate::faults::{ClientId, Keys, UnauthorizedBody, WrongCompany};
-use crate::world::{Caller, Licence, World};
+use crate::response::ApiError;
+use crate::site::{Caller, Licence, Site};
 
-/// What became of a log-in that failed.
+/// A failed authentication.
 #[derive(Debug)]
 pub(crate) enum Denied {
-    Refused(Refusal),
-    /// Some clouds do not answer at all for a company that they do not know.
+    Refused(ApiError),
+    /// Some clouds never respond for an unknown company.
     NoAnswer,
 }
 
-/// The caller, by keys and clientId.
-pub(crate) fn authenticate(world: &World, headers: &HeaderMap) -> Result<Caller, Denied> {
+/// The caller with these keys and this client id.
+pub(crate) fn authenticate(site: &Site, headers: &HeaderMap) -> Result<Caller, Denied> {
     let Some((company, public_key, private_key)) = basic(headers) else {
-        return Err(Denied::Refused(unauthorized(world)));
+        return Err(Denied::Refused(unauthorized(site)));
     };
-    if company != world.site.company_id {
-        return Err(wrong_company(world));
+    if company != site.setup.company_id {
+        return Err(wrong_company(site));
     }
-    let Some(caller) = caller(world, &public_key, &private_key) else {
-        return Err(Denied::Refused(unauthorized(world)));
+    let Some(caller) = caller(site, &public_key, &private_key) else {
+        return Err(Denied::Refused(unauthorized(site)));
     };
     let is_integration = caller.licence == Licence::ApiMember;
-    if is_integration && world.faults.keys == Keys::Revoked {
-        return Err(Denied::Refused(unauthorized(world)));
+    if is_integration && site.faults.keys == Keys::Revoked {
+        return Err(Denied::Refused(unauthorized(site)));
     }
     let client_id = headers
         .get("clientid")
         .and_then(|value| value.to_str().ok());
-    let is_known = client_id.is_some_and(|id| id.eq_ignore_ascii_case(&world.site.client_id));
-    if !is_known || (is_integration && world.faults.client_id == ClientId::Refused) {
-        let status = StatusCode::from_u16(world.faults.variants.client_id_status)
+    let is_known = client_id.is_some_and(|id| id.eq_ignore_ascii_case(&site.setup.client_id));
+    if !is_known || (is_integration && site.faults.client_id == ClientId::Refused) {
+        let status = StatusCode::from_u16(site.faults.variants.client_id_status)
             .unwrap_or(StatusCode::BAD_REQUEST);
-        return Err(Denied::Refused(Refusal::bad_client_id(status)));
+        return Err(Denied::Refused(ApiError::bad_client_id(status)));
     }
     Ok(caller)
 }
@@ -60,9 +61,9 @@ fn basic(headers: &HeaderMap) -> Option<(String, String, String)> {
     ))
 }
 
-fn caller(world: &World, public_key: &str, private_key: &str) -> Option<Caller> {
-    let integrations = world
-        .site
+fn caller(site: &Site, public_key: &str, private_key: &str) -> Option<Caller> {
+    let integrations = site
+        .setup
         .api_members
         .iter()
         .filter(|member| !member.inactive_flag)
@@ -74,8 +75,8 @@ fn caller(world: &World, public_key: &str, private_key: &str) -> Option<Caller> 
             };
             (Some(&member.keys), caller)
         });
-    let technicians = world
-        .site
+    let technicians = site
+        .setup
         .members
         .iter()
         .filter(|member| !member.inactive_flag)
@@ -97,18 +98,18 @@ fn caller(world: &World, public_key: &str, private_key: &str) -> Option<Caller> 
         .map(|(_, caller)| caller)
 }
 
-fn unauthorized(world: &World) -> Refusal {
-    match world.faults.variants.unauthorized_body {
-        UnauthorizedBody::Unauthorized => Refusal::unauthorized(),
-        UnauthorizedBody::UserNotAuthenticated => Refusal::user_not_authenticated(),
+fn unauthorized(site: &Site) -> ApiError {
+    match site.faults.variants.unauthorized_body {
+        UnauthorizedBody::Unauthorized => ApiError::unauthorized(),
+        UnauthorizedBody::UserNotAuthenticated => ApiError::user_not_authenticated(),
     }
 }
 
-fn wrong_company(world: &World) -> Denied {
-    match world.faults.variants.wrong_company {
-        WrongCompany::NotFound => Denied::Refused(Refusal::unknown_company()),
-        WrongCompany::Unauthorized => Denied::Refused(unauthorized(world)),
-        WrongCompany::CannotRoute => Denied::Refused(Refusal::cannot_route()),
+fn wrong_company(site: &Site) -> Denied {
+    match site.faults.variants.wrong_company {
+        WrongCompany::NotFound => Denied::Refused(ApiError::unknown_company()),
+        WrongCompany::Unauthorized => Denied::Refused(unauthorized(site)),
+        WrongCompany::CannotRoute => Denied::Refused(ApiError::cannot_route()),
         WrongCompany::NoAnswer => Denied::NoAnswer,
     }
 }

@@ -3,12 +3,12 @@
 use jiff::civil;
 use jiff::{Timestamp, tz::TimeZone};
 
-/// A date as every answer writes it.
+/// Formats a date as in every response.
 pub(crate) fn format(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
-/// A date as a body or a condition may write it: with or without zone, with or without time.
+/// Parses a date of a body or a condition: with or without zone, with or without time.
 pub(crate) fn parse(text: &str) -> Option<Timestamp> {
     let text = text.trim();
     if let Ok(at) = text.parse::<Timestamp>() {
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_read_in_every_spelling_and_written_in_one() {
+    fn dates_are_parsed_leniently_and_written_uniformly() {
         for (text, written) in [
             ("2016-08-20T18:04:26Z", Some("2016-08-20T18:04:26Z")),
             ("2016-08-20T18:04:26.987Z", Some("2016-08-20T18:04:26Z")),

@@ -1,5 +1,5 @@
-//! `/_sim`: faults, reset, a stock of tickets, what people do, and the journal, for tests and for people who want to see
-//! a fault. No keys: the simulator listens on the loopback alone.
+//! The control API `/_sim`: faults, reset, bulk tickets, people's actions, and the journal. It needs no
+//! keys, because the simulator listens on the loopback only.
 
 use std::sync::Arc;
 
@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::delivery;
-use crate::limiter::Limiter;
-use crate::server::Shared;
+use crate::rate_limiter::RateLimiter;
+use crate::shared::Shared;
+use crate::tickets::actions;
 use crate::tickets::actions::{BoardAction, CompanyAction, TicketAction};
 use crate::tickets::create;
 
@@ -22,25 +23,25 @@ pub(crate) async fn faults(State(shared): State<Arc<Shared>>) -> Response {
     answer(StatusCode::OK, &shared.lock().faults)
 }
 
-/// `PUT /_sim/faults`: members left out keep their value; the answer is the whole new object.
+/// `PUT /_sim/faults`: omitted members keep their value. The response is the whole new object.
 pub(crate) async fn set_faults(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
     let change = match serde_json::from_slice(&body) {
         Ok(change) => change,
         Err(error) => return refused(&format!("the body is not JSON: {error}")),
     };
-    let mut world = shared.lock();
-    match world.faults.merged(&change) {
+    let mut site = shared.lock();
+    match site.faults.merged(&change) {
         Ok(faults) => {
-            // A changed limit counts from now.
-            world.limiter = Limiter::default();
-            world.faults = faults;
-            answer(StatusCode::OK, &world.faults)
+            // A changed limit starts counting now.
+            site.limiter = RateLimiter::default();
+            site.faults = faults;
+            answer(StatusCode::OK, &site.faults)
         }
         Err(reason) => refused(&reason),
     }
 }
 
-/// `POST /_sim/reset`: back to the seed, with neither faults nor journal.
+/// `POST /_sim/reset`: restores the seed and clears faults and journal.
 pub(crate) async fn reset(State(shared): State<Arc<Shared>>) -> Response {
     shared.lock().reset();
     StatusCode::NO_CONTENT.into_response()
@@ -63,45 +64,45 @@ pub(crate) async fn journal(
     answer(StatusCode::OK, &shared.lock().journal.after(after))
 }
 
-/// Tickets that are there in a moment: `{"ticket": {…}, "references": ["…", …]}`.
+/// Tickets to create at once: `{"ticket": {…}, "references": ["…", …]}`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Stock {
-    /// As a POST of one has it.
+struct BulkTickets {
+    /// The body of a POST of one ticket.
     ticket: Map<String, Value>,
-    /// The `externalXRef` of each.
+    /// The `externalXRef` of each ticket.
     references: Vec<String>,
 }
 
-/// `POST /_sim/tickets`: makes one ticket for each reference, at once and without a line in the journal; the answer is
+/// `POST /_sim/tickets`: creates one ticket for each reference, without a journal entry. The response is
 /// `{"first": number, "made": count}`.
-pub(crate) async fn stock(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
-    let stock: Stock = match serde_json::from_slice(&body) {
-        Ok(stock) => stock,
+pub(crate) async fn create_bulk(State(shared): State<Arc<Shared>>, body: Bytes) -> Response {
+    let create_bulk: BulkTickets = match serde_json::from_slice(&body) {
+        Ok(create_bulk) => create_bulk,
         Err(error) => return refused(&format!("the body is not a stock of tickets: {error}")),
     };
-    let made = stock.references.len();
-    let mut world = shared.lock();
-    let now = world.clock();
-    match create::stock(&mut world, &stock.ticket, stock.references, now) {
+    let made = create_bulk.references.len();
+    let mut site = shared.lock();
+    let now = site.clock();
+    match create::create_bulk(&mut site, &create_bulk.ticket, create_bulk.references, now) {
         Ok(first) => answer(StatusCode::OK, &json!({ "first": first, "made": made })),
-        Err(refusal) => {
+        Err(error) => {
             let id = "stock";
-            delivery::response(&refusal.into(), id).into_response()
+            delivery::response(&error.into(), id).into_response()
         }
     }
 }
 
-/// `POST /_sim/tickets/{id}`: does something to a ticket as a technician does it in ConnectWise, such as `"close"` or
-/// `{"merge_into": 10002}`. Not a call of the API: without a line in the journal.
+/// `POST /_sim/tickets/{id}`: acts on a ticket as a technician in ConnectWise, such as `"close"` or
+/// `{"merge_into": 10002}`. It is no API call and has no journal entry.
 pub(crate) async fn act(
     State(shared): State<Arc<Shared>>,
     Path(ticket): Path<i64>,
     Json(action): Json<TicketAction>,
 ) -> Response {
-    let mut world = shared.lock();
-    let (by, now) = (world.somebody(), world.clock());
-    acted(world.act(ticket, &action, &by, now))
+    let mut site = shared.lock();
+    let (by, now) = (actions::any_member(&site), site.clock());
+    action_response(actions::act(&mut site, ticket, &action, &by, now))
 }
 
 /// `POST /_sim/companies/{id}`: such as `{"merge_into": 302}`.
@@ -110,9 +111,11 @@ pub(crate) async fn act_on_company(
     Path(company): Path<i64>,
     Json(action): Json<CompanyAction>,
 ) -> Response {
-    let mut world = shared.lock();
-    let (by, now) = (world.somebody(), world.clock());
-    acted(world.act_on_company(company, &action, &by, now))
+    let mut site = shared.lock();
+    let (by, now) = (actions::any_member(&site), site.clock());
+    action_response(actions::act_on_company(
+        &mut site, company, &action, &by, now,
+    ))
 }
 
 /// `POST /_sim/boards/{id}`: such as `"delete_tickets"`.
@@ -121,12 +124,12 @@ pub(crate) async fn act_on_board(
     Path(board): Path<i64>,
     Json(action): Json<BoardAction>,
 ) -> Response {
-    let mut world = shared.lock();
-    let (by, now) = (world.somebody(), world.clock());
-    acted(world.act_on_board(board, &action, &by, now))
+    let mut site = shared.lock();
+    let (by, now) = (actions::any_member(&site), site.clock());
+    action_response(actions::act_on_board(&mut site, board, &action, &by, now))
 }
 
-fn acted(outcome: Result<(), String>) -> Response {
+fn action_response(outcome: Result<(), String>) -> Response {
     match outcome {
         Ok(()) => StatusCode::NO_CONTENT.into_response(),
         Err(reason) => refused(&reason),

@@ -1,5 +1,5 @@
-//! How an answer reaches the client: whole, cut in the middle, or not at all. `server` ends the connection for what is
-//! marked here.
+//! The delivery of a response: whole, truncated, or not at all. `server` closes the connection of a
+//! response that is marked here.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,31 +10,31 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use hyper::body::{Bytes, Frame};
 
-use crate::answer::{Answer, Body};
-use crate::rules::Interim;
+use crate::fault_rules::Interim;
+use crate::response::{ApiResponse, Body};
 
-/// The newest version of the API, as the answers of a cloud site name it.
+/// The newest version of the API, as a cloud site's responses name it.
 const VERSION: &str = "2025.1";
 
-/// How long a call that is never answered is held open; clients give up long before.
+/// How long a call without a response stays open. Clients time out earlier.
 const LONGEST_SILENCE: Duration = Duration::from_secs(600);
 
-/// An answer and its way.
+/// A response and its delivery.
 pub(crate) enum Delivery {
-    Whole(Answer),
-    /// The whole answer after a wait.
-    Slow(Answer, Duration),
-    /// The whole answer after interim ones; `interim` writes them.
-    AfterInterim(Answer, Interim),
-    /// The first half under the full `Content-Length`, then the connection ends.
-    Cut(Answer),
+    Whole(ApiResponse),
+    /// The whole response after a wait.
+    Slow(ApiResponse, Duration),
+    /// The whole response after interim ones, which `interim` writes.
+    AfterInterim(ApiResponse, Interim),
+    /// The first half with the full `Content-Length`, then the connection ends.
+    Cut(ApiResponse),
     /// The connection ends before the first byte.
     Dropped,
-    /// Nothing comes, and the connection stays open.
+    /// No response, and the connection stays open.
     Never,
 }
 
-/// Marks a response that `server` must not send: it ends the connection instead.
+/// Marks a response that `server` must not send. It closes the connection instead.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct DropConnection;
 
@@ -67,23 +67,23 @@ fn dropped() -> Response {
     response
 }
 
-/// The whole answer with the headers that were seen live.
-pub(crate) fn response(answer: &Answer, request_id: &str) -> Response {
+/// The whole response with the headers that were observed live.
+pub(crate) fn response(answer: &ApiResponse, request_id: &str) -> Response {
     let (bytes, content_type) = encoded(&answer.body);
     let mut response = Response::new(HttpBody::from(bytes));
-    dress(&mut response, answer, content_type, request_id);
+    set_headers(&mut response, answer, content_type, request_id);
     response
 }
 
-fn cut(answer: &Answer, request_id: &str) -> Response {
+fn cut(answer: &ApiResponse, request_id: &str) -> Response {
     let (bytes, content_type) = encoded(&answer.body);
     let length = bytes.len();
     let half = Bytes::from(bytes).slice(..length / 2);
-    let mut response = Response::new(HttpBody::new(Half {
+    let mut response = Response::new(HttpBody::new(TruncatedBody {
         half: Some(half),
         flushed: false,
     }));
-    dress(&mut response, answer, content_type, request_id);
+    set_headers(&mut response, answer, content_type, request_id);
     response
         .headers_mut()
         .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
@@ -105,14 +105,19 @@ fn encoded(body: &Body) -> (Vec<u8>, Option<&str>) {
     }
 }
 
-fn dress(response: &mut Response, answer: &Answer, content_type: Option<&str>, request_id: &str) {
+fn set_headers(
+    response: &mut Response,
+    answer: &ApiResponse,
+    content_type: Option<&str>,
+    request_id: &str,
+) {
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     if let Some(content_type) = content_type.and_then(|text| HeaderValue::from_str(text).ok()) {
         headers.insert(header::CONTENT_TYPE, content_type);
     }
     if !matches!(answer.body, Body::Foreign { .. }) {
-        dress_as_api(headers, request_id);
+        set_api_headers(headers, request_id);
     }
     for (name, value) in &answer.headers {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -121,7 +126,7 @@ fn dress(response: &mut Response, answer: &Answer, content_type: Option<&str>, r
     }
 }
 
-fn dress_as_api(headers: &mut HeaderMap, request_id: &str) {
+fn set_api_headers(headers: &mut HeaderMap, request_id: &str) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     headers.insert(
         HeaderName::from_static("api-current-version"),
@@ -136,13 +141,13 @@ fn dress_as_api(headers: &mut HeaderMap, request_id: &str) {
     }
 }
 
-/// A body that breaks off: one piece, a pause in which the server writes it out, then an error.
-struct Half {
+/// A truncated body: one chunk, a pause in which the server writes it, then an error.
+struct TruncatedBody {
     half: Option<Bytes>,
     flushed: bool,
 }
 
-impl hyper::body::Body for Half {
+impl hyper::body::Body for TruncatedBody {
     type Data = Bytes;
     type Error = std::io::Error;
 

@@ -1,48 +1,48 @@
-//! The faults and open questions that a test can switch on through `/_sim/faults`. Pure data and its merge rules: `gate`
-//! and the endpoints act on it.
+//! The faults and open questions that a test can set through `/_sim/faults`. Only data and its merge rules:
+//! `pipeline` and the endpoints apply them.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::rules::Rule;
+use crate::fault_rules::Rule;
 use crate::security;
 use crate::tickets::actions::Workflow;
 
-/// Everything that can be made to go wrong. Rates are 0 to 1; a zero means off.
+/// All faults. Rates are 0 to 1; 0 means off.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Faults {
-    /// Wait before every call is looked at.
+    /// The delay before every call is processed.
     pub(crate) latency_ms: u64,
-    /// 500 with nothing done.
+    /// The rate of 500 responses without execution.
     pub(crate) error_rate: f64,
-    /// The call is carried out, then the connection is dropped without an answer.
+    /// The rate of executed calls whose connection is closed without a response.
     pub(crate) lost_answer_rate: f64,
     pub(crate) late_commit: LateCommit,
-    /// The answer breaks off in the middle, under its full `Content-Length`.
+    /// The rate of responses that are truncated below their `Content-Length`.
     pub(crate) truncate_rate: f64,
     /// 0: no limit.
     pub(crate) rate_limit_per_minute: u32,
     /// 503 for every call.
     pub(crate) outage: bool,
     pub(crate) throttle: Throttle,
-    /// What happens to the integration's calls that match a pattern; a technician's calls pass. The list is set as a
-    /// whole.
+    /// Effects on the integration's calls that match a pattern. They do not affect technicians. The list is
+    /// set as a whole.
     pub(crate) rules: Vec<Rule>,
-    /// What ConnectWise does to a ticket after a call. The list is set as a whole.
+    /// Actions of ConnectWise on a ticket after a call. The list is set as a whole.
     pub(crate) workflows: Vec<Workflow>,
     pub(crate) required: Required,
     pub(crate) clock: ClockOffsets,
-    /// The integration's own keys; a technician's go on working.
+    /// The integration's keys. A technician's keys keep working.
     pub(crate) keys: Keys,
-    /// The integration's clientId; a technician's calls go on working.
+    /// The integration's client id. A technician's calls keep working.
     pub(crate) client_id: ClientId,
     /// Rights that the integration's security role lacks, such as `service_tickets.add`.
     pub(crate) missing_rights: Vec<String>,
     pub(crate) variants: Variants,
 }
 
-/// A write that is answered with a failure now and carried out later.
+/// A write that is answered with a failure now and executed later.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LateCommit {
@@ -50,8 +50,8 @@ pub(crate) struct LateCommit {
     pub(crate) seconds: f64,
 }
 
-/// 429 for every call of the integration, however few they are, until it is switched off. `variants.retry_after` says
-/// how the header is written.
+/// 429 for every call of the integration until it is switched off. `variants.retry_after` says how the
+/// header is written.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Throttle {
@@ -68,13 +68,14 @@ impl Default for Throttle {
     }
 }
 
-/// How far the site's clocks are off; negative is behind.
+/// The offsets of the site's clocks. Negative is behind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ClockOffsets {
-    /// Of every date that is written into a record from now on: `dateEntered`, `closedDate`, `lastUpdated`, a note's.
+    /// The offset of every date that is stored from now on: `dateEntered`, `closedDate`, `lastUpdated`, and
+    /// those of notes.
     pub(crate) records_seconds: i32,
-    /// Of the `Date` header, and of a `Retry-After` that is a date.
+    /// The offset of the `Date` header, and of a `Retry-After` that is a date.
     pub(crate) date_header_seconds: i32,
 }
 
@@ -83,7 +84,7 @@ pub(crate) struct ClockOffsets {
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Required {
     pub(crate) on_create: Vec<String>,
-    /// At any change, a close included.
+    /// Required at any change, including a close.
     pub(crate) on_update: Vec<String>,
     pub(crate) on_close: Vec<String>,
 }
@@ -116,11 +117,11 @@ pub(crate) struct Variants {
     pub(crate) company_info_is_cloud: CompanyInfoIsCloud,
     /// `/login/companyinfo` of an unknown company: `null` with 200, or 404.
     pub(crate) company_info_unknown: CompanyInfoUnknown,
-    /// How often a PATCH answers 200 and changes nothing.
+    /// The rate of PATCHes that answer 200 and change nothing.
     pub(crate) false_200_rate: f64,
-    /// Boards that the integration's role cannot see: their tickets are missing from every list.
+    /// Boards that are hidden from the integration's role: lists omit their tickets.
     pub(crate) hidden_board_ids: Vec<i64>,
-    /// What a late commit answers now.
+    /// The immediate response of a late commit.
     pub(crate) late_commit_answer: LateCommitAnswer,
     /// What a company status with `disallowSavingFlag` refuses.
     pub(crate) disallow_saving: DisallowSaving,
@@ -134,27 +135,27 @@ pub(crate) struct Variants {
     pub(crate) newlines: Newlines,
     /// PATCH of the sub-paths `status/id` and `status/name`.
     pub(crate) patch_status_id: PatchStatusId,
-    /// The letters of an `externalXRef` as the site keeps them.
+    /// The case of a stored `externalXRef`.
     pub(crate) reference_case: ReferenceCase,
-    /// Whether a search by `externalXRef` tells letters apart by their case.
+    /// Whether a search by `externalXRef` is case-sensitive.
     pub(crate) reference_search: ReferenceSearch,
-    /// White space around an `externalXRef` as the site keeps it.
+    /// White space around a stored `externalXRef`.
     pub(crate) reference_space: ReferenceSpace,
     /// The `Retry-After` of a 429.
     pub(crate) retry_after: RetryAfter,
-    /// Rights that are held at the level `My`, not `All`.
+    /// Rights at the level `My` instead of `All`.
     pub(crate) rights_at_my: Vec<String>,
-    /// Whether a missing right is told before or after a ticket's body is looked at.
+    /// Whether a missing right is refused before or after a ticket's body is checked.
     pub(crate) rights_checked: RightsChecked,
     /// How long a new ticket stays invisible to lists, counts and searches.
     pub(crate) search_lag_seconds: u64,
     /// Whether reading set-up tables needs the right to them.
     pub(crate) table_setup_inquire: TableSetupInquire,
-    /// Whether `/system/info` wants keys.
+    /// Whether `/system/info` needs keys.
     pub(crate) system_info_auth: SystemInfoAuth,
-    /// Which of the two bodies that were seen a 401 has.
+    /// Which of the two observed bodies a 401 has.
     pub(crate) unauthorized_body: UnauthorizedBody,
-    /// A login company that this site does not serve.
+    /// A login company that this site does not have.
     pub(crate) wrong_company: WrongCompany,
 }
 
@@ -189,7 +190,7 @@ impl Default for Variants {
     }
 }
 
-/// Declares a two- or more-way switch whose first arm is the default.
+/// Declares an enum of variants whose first one is the default.
 macro_rules! switch {
     ($name:ident { $first:ident $(= $first_text:literal)?, $($other:ident $(= $other_text:literal)?),+ }) => {
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -243,8 +244,8 @@ switch!(WrongCompany {
 });
 
 impl Faults {
-    /// These faults with the members of `change` laid over them, also inside the objects among them; the error says
-    /// what to mend.
+    /// These faults with the members of `change` applied, also inside nested objects. The error says
+    /// what to fix.
     pub(crate) fn merged(&self, change: &Value) -> Result<Self, String> {
         let Some(members) = change.as_object() else {
             return Err("the faults must be a JSON object".to_owned());
@@ -273,7 +274,7 @@ impl Faults {
                 Some(&mut json)
             };
             match parent.and_then(|parent| parent.get_mut(inner.unwrap_or(outer))) {
-                // `null` reads as "no limit" to whoever writes it.
+                // An author of `null` would expect it to mean "no limit".
                 Some(slot) if path == "rate_limit_per_minute" && value.is_null() => {
                     *slot = 0.into();
                 }
@@ -342,7 +343,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_left_out_keep_their_value() {
+    fn omitted_members_keep_their_value() {
         let faults = Faults::default()
             .merged(&json!({ "latency_ms": 5, "late_commit": { "rate": 1 }, "variants": { "newlines": "flattened" } }))
             .and_then(|faults| faults.merged(&json!({ "late_commit": { "seconds": 3 }, "variants": { "retry_after": "date" } })))
@@ -361,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_faults_are_named() {
         for (change, words) in [
             (json!([]), "the faults must be a JSON object"),
             (

@@ -1,5 +1,5 @@
-//! Interim answers (`100 Continue`, `103 Early Hints`) before an answer: a connection that writes them by itself, because
-//! the HTTP server does not.
+//! Interim responses (`100 Continue`, `103 Early Hints`) before the final one. The connection writes them,
+//! because the HTTP server does not.
 
 use std::io;
 use std::pin::Pin;
@@ -8,21 +8,21 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::rules::Interim;
+use crate::fault_rules::Interim;
 
-/// Interim answers that are written in one go; between two goes, other connections have their turn.
+/// Interim responses that are written at once. Other connections are served between two writes.
 const AT_ONCE: u32 = 500;
 
-/// A connection whose next answer may come after interim ones.
+/// A connection that may write interim responses before its next response.
 #[derive(Debug)]
 pub(crate) struct InterimStream<S> {
     inner: S,
     due: BeforeAnswer,
-    /// Bytes of interim answers that are yet to be written.
+    /// Bytes of interim responses that are not yet written.
     rest: Vec<u8>,
 }
 
-/// Tells the connection what to write before the next answer.
+/// The handle that sets the interim responses of a connection.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BeforeAnswer(Arc<Mutex<Option<Interim>>>);
 
@@ -31,8 +31,8 @@ impl BeforeAnswer {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(interim);
     }
 
-    /// The bytes of some of the interim answers that are due. None are left once it is empty.
-    fn take_some(&self) -> Vec<u8> {
+    /// The bytes of the next interim responses. Empty if none are left.
+    fn take_bytes(&self) -> Vec<u8> {
         let mut due = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(interim) = due.as_mut() else {
             return Vec::new();
@@ -77,7 +77,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for InterimStream<S> {
             }
             this.rest.drain(..written);
         }
-        this.rest = this.due.take_some();
+        this.rest = this.due.take_bytes();
         if this.rest.is_empty() {
             return Pin::new(&mut this.inner).poll_write(context, bytes);
         }

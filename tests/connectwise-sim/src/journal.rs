@@ -1,11 +1,11 @@
-//! The record of every call to ConnectWise, for tests to read at `/_sim/journal`. Headers are never kept: they hold the
-//! keys.
+//! The record of every call to ConnectWise, for tests to read at `/_sim/journal`. Headers are not
+//! recorded, because they contain the keys.
 
 use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-/// Longer bodies are cut, so that a storm of calls stays in memory.
+/// Longer bodies are truncated, so that many calls fit in memory.
 const LONGEST_BODY: usize = 64 * 1024;
 
 /// One call.
@@ -18,11 +18,11 @@ pub(crate) struct Entry {
     pub(crate) path: String,
     /// As it was sent, percent-encoded.
     pub(crate) query: String,
-    /// `null` when no answer was given.
+    /// `null` if there was no response.
     pub(crate) status: Option<u16>,
-    /// Whether the call changed something; a late commit turns it to true when it happens.
+    /// Whether the call changed something. A late commit sets it to true when it commits.
     pub(crate) committed: bool,
-    /// The request's body: JSON where it is JSON, else text, `null` without one.
+    /// The request's body: as JSON if it is JSON, otherwise as text, `null` without a body.
     pub(crate) body: Value,
 }
 
@@ -32,7 +32,7 @@ pub(crate) struct Journal {
     entries: Vec<Entry>,
 }
 
-/// What is written down of a call before it is answered.
+/// The part of an entry that is known before the response.
 #[derive(Clone, Debug)]
 pub(crate) struct Line {
     pub(crate) method: String,
@@ -63,7 +63,7 @@ impl Journal {
         n
     }
 
-    /// Notes that call `n`, which had been answered with a failure, has been carried out after all.
+    /// Marks call `n`, which was answered with a failure, as committed.
     pub(crate) fn committed_late(&mut self, n: usize) {
         if let Some(entry) = n
             .checked_sub(1)

@@ -1,20 +1,20 @@
-//! Lists as ConnectWise serves them: `conditions`, `orderBy`, `fields`, pages with a `Link` header, forward-only
-//! cursors and counts. It knows nothing of particular records: they come as `Row`s.
+//! Lists as in ConnectWise: `conditions`, `orderBy`, `fields`, pages with a `Link` header, forward-only
+//! cursors and counts. It is independent of record types: records are `Row`s.
 
 use axum::http::header;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 
-use crate::answer::{Answer, Outcome, Refusal};
 use crate::conditions::{Condition, Scalar, compare};
+use crate::response::{ApiError, ApiResponse, Outcome};
 use crate::schema::Schema;
-use crate::world::Call;
+use crate::site::Call;
 
-/// Larger pages are cut to this without a word.
+/// Larger page sizes are reduced to this silently.
 const LARGEST_PAGE: usize = 1000;
 const USUAL_PAGE: usize = 25;
 
-/// What `Link` keeps readable in a query.
+/// Characters that `Link` does not encode in a query.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'_')
@@ -52,7 +52,7 @@ impl Row for Value {
     }
 }
 
-/// A JSON value as conditions see it.
+/// A JSON value as a scalar for conditions.
 pub(crate) fn scalar(value: &Value) -> Scalar<'_> {
     match value {
         Value::Bool(value) => Scalar::Boolean(*value),
@@ -62,7 +62,7 @@ pub(crate) fn scalar(value: &Value) -> Scalar<'_> {
     }
 }
 
-/// How a list is narrowed and ordered, from the query or a search's body.
+/// The filters and the order of a list, from the query or a search's body.
 #[derive(Default)]
 struct Filters<'t> {
     conditions: &'t str,
@@ -83,10 +83,10 @@ impl<'t> Filters<'t> {
     }
 }
 
-/// What a list was asked for.
+/// The parsed parameters of a list.
 struct Request<'c> {
     condition: Condition,
-    /// Lists inside the record with what one of their items must fulfil.
+    /// Lists inside the record, with the condition that one of their items must match.
     on_items: Vec<(String, Condition)>,
     /// Field and whether descending.
     order: Vec<(String, bool)>,
@@ -133,13 +133,13 @@ pub(crate) fn count<R: Row>(
     };
     let request = Request::read(call, schema, &filters)?;
     let count = rows.filter(|row| request.passes(row)).count();
-    Ok(Answer::read(json!({ "count": count })))
+    Ok(ApiResponse::read(json!({ "count": count })))
 }
 
 /// `GET` of one record, with `fields`.
 pub(crate) fn one<R: Row>(call: &Call, schema: &Schema, row: &R) -> Outcome {
     let request = Request::read(call, schema, &Filters::default())?;
-    Ok(Answer::read(request.project(row.record())))
+    Ok(ApiResponse::read(request.project(row.record())))
 }
 
 fn page<R: Row>(
@@ -155,12 +155,12 @@ fn page<R: Row>(
         .clamp(1, LARGEST_PAGE);
     if call.forward_only {
         if !request.order.is_empty() {
-            return Err(Refusal::malformed(
+            return Err(ApiError::malformed(
                 "orderBy is not supported with forward-only pagination.",
             ));
         }
         let after = whole_number(call, "pageId")?.unwrap_or(0);
-        // Nothing before or after the page is looked at closely: of a long list all pages together take the time of one look.
+        // Rows outside the page are not rendered: all pages of a long list together cost one pass.
         let behind = |row: &R| usize::try_from(row.id()).is_ok_and(|id| id > after);
         let page = rows.filter(behind).filter(|row| request.passes(row));
         let mut rows: Vec<R> = page.take(size + 1).collect();
@@ -179,7 +179,7 @@ fn page<R: Row>(
             .iter()
             .map(|row| request.project(row.record()))
             .collect();
-        return Ok(Answer::read(Value::Array(records)).with_header(header::LINK, link));
+        return Ok(ApiResponse::read(Value::Array(records)).with_header(header::LINK, link));
     }
     let mut rows: Vec<R> = rows.filter(|row| request.passes(row)).collect();
     let number = whole_number(call, "page")?.unwrap_or(1).max(1);
@@ -192,7 +192,7 @@ fn page<R: Row>(
         .take(size)
         .map(|row| request.project(row.record()))
         .collect();
-    let answer = Answer::read(Value::Array(records));
+    let answer = ApiResponse::read(Value::Array(records));
     Ok(match links(call, origin, size, number, last) {
         Some(links) => answer.with_header(header::LINK, links),
         None => answer,
@@ -217,31 +217,31 @@ fn links(call: &Call, origin: &str, size: usize, number: usize, last: usize) -> 
     (!links.is_empty()).then(|| links.join(", "))
 }
 
-/// The call's own address with another page; the page comes last, as clients rely on.
+/// The call's URL with another page. The page comes last, because clients depend on it.
 fn page_url(call: &Call, origin: &str, size: usize, parameter: &str, page: &str) -> String {
-    let kept = call
+    let table = call
         .query
         .iter()
         .filter(|(name, _)| !matches!(name.as_str(), "page" | "pageId" | "pageSize"))
         .map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, QUERY)));
-    let query: Vec<String> = kept
+    let query: Vec<String> = table
         .chain([format!("pageSize={size}"), format!("{parameter}={page}")])
         .collect();
     format!("{origin}{}?{}", call.full_path, query.join("&"))
 }
 
-fn whole_number(call: &Call, name: &str) -> Result<Option<usize>, Refusal> {
+fn whole_number(call: &Call, name: &str) -> Result<Option<usize>, ApiError> {
     match call.parameter(name).map(str::parse) {
         None => Ok(None),
         Some(Ok(number)) => Ok(Some(number)),
-        Some(Err(_)) => Err(Refusal::malformed(&format!(
+        Some(Err(_)) => Err(ApiError::malformed(&format!(
             "The value of {name} is not a whole number."
         ))),
     }
 }
 
 impl<'c> Request<'c> {
-    fn read(call: &'c Call, schema: &Schema, filters: &Filters<'_>) -> Result<Self, Refusal> {
+    fn read(call: &'c Call, schema: &Schema, filters: &Filters<'_>) -> Result<Self, ApiError> {
         let mut on_items = Vec::new();
         if !filters.on_items.is_empty() {
             on_items.push(Condition::read_on_items(filters.on_items, schema)?);
@@ -259,12 +259,12 @@ impl<'c> Request<'c> {
         {
             let (field, direction) = part.split_once(' ').unwrap_or((part, "asc"));
             if schema.field(field).is_none() {
-                return Err(Refusal::unknown_field(field));
+                return Err(ApiError::unknown_field(field));
             }
             match direction.trim().to_ascii_lowercase().as_str() {
                 "asc" => order.push((field.to_owned(), false)),
                 "desc" => order.push((field.to_owned(), true)),
-                other => return Err(Refusal::condition(&format!("{other} is not an order."))),
+                other => return Err(ApiError::condition(&format!("{other} is not an order."))),
             }
         }
         let fields: Option<Vec<&str>> = call.parameter("fields").map(|fields| {
@@ -275,13 +275,13 @@ impl<'c> Request<'c> {
                 .collect()
         });
         for field in fields.iter().flatten() {
-            // The dates of `_info` may stand in conditions without it, but not here.
+            // The dates of `_info` may be used bare in conditions, but not here.
             let bare = matches!(
                 *field,
                 "dateEntered" | "lastUpdated" | "enteredBy" | "updatedBy"
             );
             if bare || (schema.kind(field).is_none() && schema.field(field).is_none()) {
-                return Err(Refusal::unknown_field(field));
+                return Err(ApiError::unknown_field(field));
             }
         }
         Ok(Self {
@@ -309,7 +309,7 @@ impl<'c> Request<'c> {
         })
     }
 
-    /// Rows come by id; `orderBy` is stable above that.
+    /// Rows are sorted by id; `orderBy` sorts stably.
     fn sort<R: Row>(&self, rows: &mut Vec<R>) {
         if self.order.is_empty() {
             return;
@@ -345,25 +345,25 @@ impl<'c> Request<'c> {
         let Some(fields) = &self.fields else {
             return record;
         };
-        let mut kept = Map::new();
+        let mut table = Map::new();
         for field in fields {
             match field.split_once('/') {
                 None => {
                     if let Some(value) = record.get(*field) {
-                        kept.insert((*field).to_owned(), value.clone());
+                        table.insert((*field).to_owned(), value.clone());
                     }
                 }
                 Some((outer, inner)) => {
                     let Some(value) = record.get(outer).and_then(|outer| outer.get(inner)) else {
                         continue;
                     };
-                    let slot = kept.entry(outer).or_insert_with(|| json!({}));
+                    let slot = table.entry(outer).or_insert_with(|| json!({}));
                     if let Some(slot) = slot.as_object_mut() {
                         slot.insert(inner.to_owned(), value.clone());
                     }
                 }
             }
         }
-        Value::Object(kept)
+        Value::Object(table)
     }
 }

@@ -1,4 +1,4 @@
-//! The simulator as a program, for people and for stacks that are not written in Rust.
+//! The simulator as a program, for people and for programs in other languages.
 
 use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use connectwise_sim::{Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Simulates the ConnectWise PSA REST API on 127.0.0.1.
@@ -14,10 +14,10 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Open the address in a browser to watch the tickets; /_sim/faults, /_sim/reset, /_sim/tickets and /_sim/journal control it.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The port to listen on; 0 takes any free one.
+    /// The port to listen on. 0 takes any free port.
     #[arg(long, default_value_t = 8040)]
     port: u16,
-    /// A JSON file with the companies, boards, members and keys to start with, in place of the built-in ones.
+    /// A JSON file with companies, boards, members and keys, instead of the built-in ones.
     #[arg(long, value_name = "FILE")]
     seed: Option<PathBuf>,
 }
@@ -50,7 +50,7 @@ async fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     };
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let mut terminate = signal(SignalKind::terminate())?;
-    let sim = Sim::start(seed, address)
+    let sim = Simulator::start(seed, address)
         .await
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
     println!("listening on {}", sim.base_url());

@@ -1,10 +1,13 @@
-//! How a body names another record, and that record as answers expand it. One place for tickets and set-up tables.
+//! References in request bodies, and the expanded references in responses. Shared by tickets and set-up
+//! tables.
 
 use serde_json::{Value, json};
 
-use crate::answer::Problem;
-use crate::kept::Kept;
-use crate::world::World;
+use crate::render;
+use crate::response::Problem;
+use crate::site::Site;
+use crate::storage;
+use crate::storage::WritableTable;
 
 /// How a reference in a body names its record.
 pub(crate) enum Key<'v> {
@@ -62,86 +65,96 @@ impl<'v> Key<'v> {
     }
 }
 
-impl World {
-    /// The record that `value` names, expanded, or what is wrong with it. `parent` is the board or company that the
-    /// record must belong to, if it belongs to one. References to records that this site does not keep are not found.
-    pub(crate) fn referred(
-        &self,
-        shape: &str,
-        field: &str,
-        value: &Value,
-        parent: Option<i64>,
-    ) -> Result<Value, Problem> {
-        let Some(key) = Key::of(value) else {
-            return Ok(value.clone());
-        };
-        let site = &self.site;
-        let (record, found) = match shape {
-            "MemberReference" => {
-                let mut members = site.members.iter().filter(|row| !row.inactive_flag);
-                let found = members.find(|row| key.fits(row.id, &row.identifier, &row.identifier));
-                ("Member", found.map(|row| self.member_reference(row)))
+/// The record that `value` refers to, expanded, or the problem with it. `parent` is the board or company
+/// that the record must belong to, if any. References to records that this site does not have are not
+/// found.
+pub(crate) fn referred(
+    site: &Site,
+    shape: &str,
+    field: &str,
+    value: &Value,
+    parent: Option<i64>,
+) -> Result<Value, Problem> {
+    let Some(key) = Key::of(value) else {
+        return Ok(value.clone());
+    };
+    let setup = &site.setup;
+    let (record, found) = match shape {
+        "MemberReference" => {
+            let mut members = setup.members.iter().filter(|row| !row.inactive_flag);
+            let found = members.find(|row| key.fits(row.id, &row.identifier, &row.identifier));
+            (
+                "Member",
+                found.map(|row| render::member_reference(site, row)),
+            )
+        }
+        "ServiceTeamReference" => {
+            let mut teams = setup.teams.iter();
+            let found = teams.find(|row| key.fits(row.id, "", &row.name));
+            ("Service Team", found.map(render::team_reference))
+        }
+        "SystemLocationReference" => {
+            let mut locations = setup.locations.iter();
+            let found = locations.find(|row| key.fits(row.id, "", &row.name));
+            (
+                "Location",
+                found.map(|row| render::location_reference(site, row.id)),
+            )
+        }
+        "SystemDepartmentReference" => {
+            let mut departments = setup.departments.iter();
+            let found = departments.find(|row| key.fits(row.id, &row.identifier, &row.name));
+            let found = found.map(|row| render::department_reference(site, row.id));
+            ("Department", found)
+        }
+        "BoardReference" => {
+            let mut boards = setup.boards.iter();
+            let found = boards.find(|row| key.fits(row.id, "", &row.name));
+            (
+                "Service Board",
+                found.map(|row| render::board_reference(site, row)),
+            )
+        }
+        "CompanyReference" => {
+            let mut companies = setup.companies.iter().filter(|row| !row.deleted_flag);
+            let found = companies.find(|row| key.fits(row.id, &row.identifier, &row.name));
+            (
+                "Company",
+                found.map(|row| render::company_reference(site, row)),
+            )
+        }
+        "CompanyStatusReference" => {
+            let mut statuses = setup.company_statuses.iter();
+            let found = statuses.find(|row| key.fits(row.id, "", &row.name));
+            let found = found.map(|row| render::company_status_reference(site, row));
+            ("Company Status", found)
+        }
+        "ServiceStatusReference" => {
+            let boards = setup.boards.iter();
+            let mut statuses = boards
+                .filter(|board| parent.is_none_or(|parent| parent == board.id))
+                .flat_map(|board| board.statuses.iter().map(|row| (board.id, row)));
+            let found = statuses.find(|(_, row)| key.fits(row.id, "", &row.name));
+            let found = found.map(|(board, row)| render::status_reference(site, board, row));
+            ("Service Status", found)
+        }
+        other => match WritableTable::behind(other) {
+            Some(table) => {
+                let parent = parent.filter(|_| table.is_below_a_parent());
+                let rows = storage::rows(site, table, parent);
+                let found = rows.iter().find(|row| {
+                    let text = |member: &str| row.get(member).and_then(Value::as_str).unwrap_or("");
+                    key.fits(crate::listing::Row::id(*row), "", text("name"))
+                });
+                let found = found.map(|row| {
+                    let text = |member: &str| row.get(member).and_then(Value::as_str);
+                    let name = text("name").or_else(|| text("firstName"));
+                    json!({ "id": row.get("id"), "name": name })
+                });
+                (table.schema_name(), found)
             }
-            "ServiceTeamReference" => {
-                let mut teams = site.teams.iter();
-                let found = teams.find(|row| key.fits(row.id, "", &row.name));
-                ("Service Team", found.map(|row| self.team_reference(row)))
-            }
-            "SystemLocationReference" => {
-                let mut locations = site.locations.iter();
-                let found = locations.find(|row| key.fits(row.id, "", &row.name));
-                ("Location", found.map(|row| self.location_reference(row.id)))
-            }
-            "SystemDepartmentReference" => {
-                let mut departments = site.departments.iter();
-                let found = departments.find(|row| key.fits(row.id, &row.identifier, &row.name));
-                let found = found.map(|row| self.department_reference(row.id));
-                ("Department", found)
-            }
-            "BoardReference" => {
-                let mut boards = site.boards.iter();
-                let found = boards.find(|row| key.fits(row.id, "", &row.name));
-                ("Service Board", found.map(|row| self.board_reference(row)))
-            }
-            "CompanyReference" => {
-                let mut companies = site.companies.iter().filter(|row| !row.deleted_flag);
-                let found = companies.find(|row| key.fits(row.id, &row.identifier, &row.name));
-                ("Company", found.map(|row| self.company_reference(row)))
-            }
-            "CompanyStatusReference" => {
-                let mut statuses = site.company_statuses.iter();
-                let found = statuses.find(|row| key.fits(row.id, "", &row.name));
-                let found = found.map(|row| self.company_status_reference(row));
-                ("Company Status", found)
-            }
-            "ServiceStatusReference" => {
-                let boards = site.boards.iter();
-                let mut statuses = boards
-                    .filter(|board| parent.is_none_or(|parent| parent == board.id))
-                    .flat_map(|board| board.statuses.iter().map(|row| (board.id, row)));
-                let found = statuses.find(|(_, row)| key.fits(row.id, "", &row.name));
-                let found = found.map(|(board, row)| self.status_reference(board, row));
-                ("Service Status", found)
-            }
-            other => match Kept::behind(other) {
-                Some(kept) => {
-                    let parent = parent.filter(|_| kept.is_below_a_parent());
-                    let rows = self.rows(kept, parent);
-                    let found = rows.iter().find(|row| {
-                        let text =
-                            |member: &str| row.get(member).and_then(Value::as_str).unwrap_or("");
-                        key.fits(crate::listing::Row::id(*row), "", text("name"))
-                    });
-                    let found = found.map(|row| {
-                        let text = |member: &str| row.get(member).and_then(Value::as_str);
-                        let name = text("name").or_else(|| text("firstName"));
-                        json!({ "id": row.get("id"), "name": name })
-                    });
-                    (kept.schema_name(), found)
-                }
-                None => (field, None),
-            },
-        };
-        found.ok_or_else(|| key.missing(record, field))
-    }
+            None => (field, None),
+        },
+    };
+    found.ok_or_else(|| key.missing(record, field))
 }

@@ -1,23 +1,22 @@
-//! Which endpoint answers which path, and which right of the security role it needs. One arm a path: a new endpoint is
-//! a new arm.
+//! The endpoints by path, with the right of the security role that each needs. Each path is one match arm.
 
 use axum::http::Method;
 
-use crate::answer::{Outcome, Refusal};
-use crate::kept::write::{self, Place};
-use crate::kept::{self, Kept};
+use crate::response::{ApiError, Outcome};
 use crate::security;
 use crate::setup_tables::{self as tables, Table};
-use crate::tickets::{changelog, create, family, notes, patch, read};
-use crate::world::{Call, World};
+use crate::site::{Call, Site};
+use crate::storage::write::{self, Place};
+use crate::storage::{self, WritableTable};
+use crate::tickets::{changelog, create, notes, patch, read, related};
 
-type Endpoint = Box<dyn Fn(&mut World, &Call) -> Outcome + Send>;
-type Found = Result<Route, Refusal>;
+type Endpoint = Box<dyn Fn(&mut Site, &Call) -> Outcome + Send>;
+type Found = Result<Route, ApiError>;
 
-/// An endpoint found.
+/// The endpoint of a path.
 pub(crate) struct Route {
     pub(crate) right: Option<&'static str>,
-    /// The endpoint asks for its right by itself, after it has looked at the body.
+    /// The endpoint checks its right itself, after it has validated the body.
     pub(crate) asks_itself: bool,
     pub(crate) run: Endpoint,
 }
@@ -36,7 +35,7 @@ pub(crate) fn route(method: &Method, segments: &[String]) -> Found {
         ["system", rest @ ..] => system(method, rest),
         ["company", rest @ ..] => company(method, rest),
         ["service", rest @ ..] => service(method, rest),
-        _ => Err(Refusal::no_endpoint()),
+        _ => Err(ApiError::no_endpoint()),
     }
 }
 
@@ -45,7 +44,7 @@ fn system(method: &Method, path: &[&str]) -> Found {
     match path {
         ["info"] => reads(Box::new(|w, c| tables::info(w, c))),
         ["info", table] => {
-            let (right, run): (_, fn(&World) -> Table) = match *table {
+            let (right, run): (_, fn(&Site) -> Table) = match *table {
                 "members" => (MEMBERS, |w| tables::members(w).narrowed("MemberInfo")),
                 "locations" => (MY_COMPANY, |w| {
                     tables::locations(w).narrowed("LocationInfo")
@@ -53,7 +52,7 @@ fn system(method: &Method, path: &[&str]) -> Found {
                 "departments" => (MY_COMPANY, |w| {
                     tables::departments(w).narrowed("DepartmentInfo")
                 }),
-                _ => return Err(Refusal::no_endpoint()),
+                _ => return Err(ApiError::no_endpoint()),
             };
             read_only(method, right, &[], move |w, _| Ok(run(w)))
         }
@@ -77,96 +76,104 @@ fn system(method: &Method, path: &[&str]) -> Found {
             method,
             &Method::GET,
             Some(MEMBERS),
-            Box::new(|w, _| tables::default_api_member(w)),
+            Box::new(|_, _| tables::default_api_member()),
         ),
-        ["apiMembers", rest @ ..] => changing(method, Kept::ApiMember, None, rest),
+        ["apiMembers", rest @ ..] => changing(method, WritableTable::ApiMember, None, rest),
         ["locations", rest @ ..] => {
             read_only(method, MY_COMPANY, rest, |w, _| Ok(tables::locations(w)))
         }
         ["departments", rest @ ..] => {
             read_only(method, MY_COMPANY, rest, |w, _| Ok(tables::departments(w)))
         }
-        // Both spellings are ConnectWise's own.
+        // ConnectWise has both spellings.
         ["securityroles" | "securityRoles", "info", rest @ ..] => {
-            light(method, Kept::Role, None, "SecurityRoleInfo", rest)
+            light(method, WritableTable::Role, None, "SecurityRoleInfo", rest)
         }
         ["securityroles" | "securityRoles", id, "settings", rest @ ..] => {
             let id = id_or_refuse(id)?;
             read_only(method, MEMBERS, rest, move |w, _| security::of_role(w, id))
         }
-        ["securityroles" | "securityRoles", rest @ ..] => changing(method, Kept::Role, None, rest),
-        ["callbacks", rest @ ..] => changing(method, Kept::Callback, None, rest),
-        _ => Err(Refusal::no_endpoint()),
+        ["securityroles" | "securityRoles", rest @ ..] => {
+            changing(method, WritableTable::Role, None, rest)
+        }
+        ["callbacks", rest @ ..] => changing(method, WritableTable::Callback, None, rest),
+        _ => Err(ApiError::no_endpoint()),
     }
 }
 
 fn company(method: &Method, path: &[&str]) -> Found {
     match path {
-        ["companies", "statuses", rest @ ..] => changing(method, Kept::CompanyStatus, None, rest),
-        ["companies", "info", rest @ ..] => light(method, Kept::Company, None, "CompanyInfo", rest),
+        ["companies", "statuses", rest @ ..] => {
+            changing(method, WritableTable::CompanyStatus, None, rest)
+        }
+        ["companies", "info", rest @ ..] => {
+            light(method, WritableTable::Company, None, "CompanyInfo", rest)
+        }
         ["companies", id, "sites", rest @ ..] => {
             let id = id_or_refuse(id)?;
-            changing(method, Kept::Site, Some(id), rest)
+            changing(method, WritableTable::Site, Some(id), rest)
         }
-        ["companies", rest @ ..] => changing(method, Kept::Company, None, rest),
-        ["contacts", rest @ ..] => changing(method, Kept::Contact, None, rest),
-        _ => Err(Refusal::no_endpoint()),
+        ["companies", rest @ ..] => changing(method, WritableTable::Company, None, rest),
+        ["contacts", rest @ ..] => changing(method, WritableTable::Contact, None, rest),
+        _ => Err(ApiError::no_endpoint()),
     }
 }
 
 fn service(method: &Method, path: &[&str]) -> Found {
     match path {
         ["info", "boards", "active"] => read_only(method, READ_TICKETS, &[], |w, c| {
-            let boards = kept::table(w, c, Kept::Board, None)?;
+            let boards = storage::table(w, c, WritableTable::Board, None)?;
             Ok(boards.active().narrowed("BoardInfo"))
         }),
         ["info", "boards", rest @ ..] => read_only(method, READ_TICKETS, rest, |w, c| {
-            Ok(kept::table(w, c, Kept::Board, None)?.narrowed("BoardInfo"))
+            Ok(storage::table(w, c, WritableTable::Board, None)?.narrowed("BoardInfo"))
         }),
         ["boards", "copy"] => only(
             method,
             &Method::POST,
-            Some(Kept::Board.rights().add),
-            Box::new(kept::copy::board),
+            Some(WritableTable::Board.rights().add),
+            Box::new(storage::copy_board::board),
         ),
         ["boards", id, below, rest @ ..] => {
             let id = id_or_refuse(id)?;
             below_board(method, id, below, rest)
         }
-        ["boards", rest @ ..] => changing(method, Kept::Board, None, rest),
-        ["priorities", rest @ ..] => changing(method, Kept::Priority, None, rest),
-        ["sources", "info", rest @ ..] => light(method, Kept::Source, None, "SourceInfo", rest),
-        ["sources", rest @ ..] => changing(method, Kept::Source, None, rest),
-        ["severities", rest @ ..] => changing(method, Kept::Severity, None, rest),
-        ["impacts", rest @ ..] => changing(method, Kept::Impact, None, rest),
+        ["boards", rest @ ..] => changing(method, WritableTable::Board, None, rest),
+        ["priorities", rest @ ..] => changing(method, WritableTable::Priority, None, rest),
+        ["sources", "info", rest @ ..] => {
+            light(method, WritableTable::Source, None, "SourceInfo", rest)
+        }
+        ["sources", rest @ ..] => changing(method, WritableTable::Source, None, rest),
+        ["severities", rest @ ..] => changing(method, WritableTable::Severity, None, rest),
+        ["impacts", rest @ ..] => changing(method, WritableTable::Impact, None, rest),
         ["locations", "info", rest @ ..] => {
             let info = "ServiceLocationInfo";
-            light(method, Kept::ServiceLocation, None, info, rest)
+            light(method, WritableTable::ServiceLocation, None, info, rest)
         }
-        ["locations", rest @ ..] => changing(method, Kept::ServiceLocation, None, rest),
+        ["locations", rest @ ..] => changing(method, WritableTable::ServiceLocation, None, rest),
         ["teams", rest @ ..] => read_only(method, TABLES, rest, |w, _| Ok(tables::teams(w))),
         ["tickets", rest @ ..] => tickets(method, rest),
-        _ => Err(Refusal::no_endpoint()),
+        _ => Err(ApiError::no_endpoint()),
     }
 }
 
 fn below_board(method: &Method, board: i64, table: &str, rest: &[&str]) -> Found {
-    let (kept, info) = match table {
-        "statuses" => (Kept::Status, Some("BoardStatusInfo")),
-        "types" => (Kept::Type, None),
-        "subtypes" => (Kept::SubType, Some("BoardSubTypeInfo")),
-        "items" => (Kept::Item, None),
-        "teams" => (Kept::Team, Some("BoardTeamInfo")),
+    let (table, info) = match table {
+        "statuses" => (WritableTable::Status, Some("BoardStatusInfo")),
+        "types" => (WritableTable::Type, None),
+        "subtypes" => (WritableTable::SubType, Some("BoardSubTypeInfo")),
+        "items" => (WritableTable::Item, None),
+        "teams" => (WritableTable::Team, Some("BoardTeamInfo")),
         "typeSubTypeItemAssociations" => {
             return read_only(method, TABLES, rest, move |w, c| {
-                kept::associations(w, c, board)
+                storage::associations(w, c, board)
             });
         }
-        _ => return Err(Refusal::no_endpoint()),
+        _ => return Err(ApiError::no_endpoint()),
     };
     match (rest, info) {
-        (["info", rest @ ..], Some(info)) => light(method, kept, Some(board), info, rest),
-        _ => changing(method, kept, Some(board), rest),
+        (["info", rest @ ..], Some(info)) => light(method, table, Some(board), info, rest),
+        _ => changing(method, table, Some(board), rest),
     }
 }
 
@@ -180,14 +187,14 @@ fn tickets(method: &Method, rest: &[&str]) -> Found {
                 asks_itself: true,
                 run: Box::new(create::create),
             }),
-            _ => Err(Refusal::wrong_method(method.as_str())),
+            _ => Err(ApiError::wrong_method(method.as_str())),
         },
         ["count"] => reads(Box::new(|w, c| read::count(w, c))),
         ["info"] => reads(Box::new(|w, c| read::infos(w, c))),
         ["changelogs"] => match *method {
             Method::GET => found(READ_TICKETS, Box::new(|w, c| changelog::list(w, c))),
             Method::DELETE => found(DELETE_TICKETS, Box::new(|w, _| changelog::clear(w))),
-            _ => Err(Refusal::wrong_method(method.as_str())),
+            _ => Err(ApiError::wrong_method(method.as_str())),
         },
         ["search"] => only(
             method,
@@ -204,7 +211,7 @@ fn tickets(method: &Method, rest: &[&str]) -> Found {
                 Method::DELETE => {
                     found(DELETE_TICKETS, Box::new(move |w, c| read::delete(w, c, id)))
                 }
-                _ => Err(Refusal::wrong_method(method.as_str())),
+                _ => Err(ApiError::wrong_method(method.as_str())),
             }
         }
         [id, rest @ ..] => below_ticket(method, id_or_refuse(id)?, rest),
@@ -216,13 +223,13 @@ fn below_ticket(method: &Method, id: i64, rest: &[&str]) -> Found {
     let posts = |run| only(method, &Method::POST, Some(EDIT_TICKETS), run);
     match rest {
         ["info"] => reads(Box::new(move |w, c| read::info(w, c, id))),
-        ["merge"] => posts(Box::new(move |w, c| family::merge(w, c, id))),
-        ["attachChildren"] => posts(Box::new(move |w, c| family::attach(w, c, id))),
+        ["merge"] => posts(Box::new(move |w, c| related::merge(w, c, id))),
+        ["attachChildren"] => posts(Box::new(move |w, c| related::attach(w, c, id))),
         ["allNotes"] => reads(Box::new(move |w, c| notes::all(w, c, id))),
         ["notes"] => match *method {
             Method::GET => found(READ_TICKETS, Box::new(move |w, c| notes::list(w, c, id))),
             Method::POST => found(create::RIGHT, Box::new(move |w, c| notes::create(w, c, id))),
-            _ => Err(Refusal::wrong_method(method.as_str())),
+            _ => Err(ApiError::wrong_method(method.as_str())),
         },
         ["notes", "count"] => reads(Box::new(move |w, c| notes::count(w, c, id))),
         ["notes", note] => {
@@ -241,10 +248,10 @@ fn below_ticket(method: &Method, id: i64, rest: &[&str]) -> Found {
                     EDIT_TICKETS,
                     Box::new(move |w, c| notes::delete(w, c, id, note)),
                 ),
-                _ => Err(Refusal::wrong_method(method.as_str())),
+                _ => Err(ApiError::wrong_method(method.as_str())),
             }
         }
-        _ => Err(Refusal::no_endpoint()),
+        _ => Err(ApiError::no_endpoint()),
     }
 }
 
@@ -253,7 +260,7 @@ fn read_only(
     method: &Method,
     right: &'static str,
     rest: &[&str],
-    table: impl Fn(&World, &Call) -> Result<Table, Refusal> + Send + 'static,
+    table: impl Fn(&Site, &Call) -> Result<Table, ApiError> + Send + 'static,
 ) -> Found {
     let reads = |run| only(method, &Method::GET, Some(right), run);
     match rest {
@@ -263,32 +270,32 @@ fn read_only(
             let id = id_or_refuse(id)?;
             reads(Box::new(move |w, c| table(w, c)?.one(c, id)))
         }
-        _ => Err(Refusal::no_endpoint()),
+        _ => Err(ApiError::no_endpoint()),
     }
 }
 
-/// The light list of a table that can be changed elsewhere.
+/// The `info` list of a writable table.
 fn light(
     method: &Method,
-    kept: Kept,
+    table: WritableTable,
     parent: Option<i64>,
     info: &'static str,
     rest: &[&str],
 ) -> Found {
     if rest.is_empty() {
-        read_only(method, kept.rights().inquire, rest, move |w, c| {
-            Ok(kept::table(w, c, kept, parent)?.narrowed(info))
+        read_only(method, table.rights().inquire, rest, move |w, c| {
+            Ok(storage::table(w, c, table, parent)?.narrowed(info))
         })
     } else {
-        Err(Refusal::no_endpoint())
+        Err(ApiError::no_endpoint())
     }
 }
 
 /// A table that can be changed.
-fn changing(method: &Method, kept: Kept, parent: Option<i64>, rest: &[&str]) -> Found {
-    let rights = kept.rights();
-    let place = Place { kept, parent };
-    let reads = method == Method::GET || !kept.takes(method);
+fn changing(method: &Method, table: WritableTable, parent: Option<i64>, rest: &[&str]) -> Found {
+    let rights = table.rights();
+    let place = Place { table, parent };
+    let reads = method == Method::GET || !table.takes(method);
     match (rest, method.as_str()) {
         ([], "POST") if !reads => Ok(Route {
             right: Some(rights.add),
@@ -297,21 +304,21 @@ fn changing(method: &Method, kept: Kept, parent: Option<i64>, rest: &[&str]) -> 
         }),
         ([id], "PUT") if !reads => {
             let id = id_or_refuse(id)?;
-            let run = Box::new(move |w: &mut World, c: &Call| write::replace(w, c, place, id));
+            let run = Box::new(move |w: &mut Site, c: &Call| write::replace(w, c, place, id));
             found(rights.edit, run)
         }
         ([id], "PATCH") if !reads => {
             let id = id_or_refuse(id)?;
-            let run = Box::new(move |w: &mut World, c: &Call| write::patch(w, c, place, id));
+            let run = Box::new(move |w: &mut Site, c: &Call| write::patch(w, c, place, id));
             found(rights.edit, run)
         }
         ([id], "DELETE") if !reads => {
             let id = id_or_refuse(id)?;
-            let run = Box::new(move |w: &mut World, c: &Call| write::delete(w, c, place, id));
+            let run = Box::new(move |w: &mut Site, c: &Call| write::delete(w, c, place, id));
             found(rights.delete, run)
         }
         _ => read_only(method, rights.inquire, rest, move |w, c| {
-            kept::table(w, c, kept, parent)
+            storage::table(w, c, table, parent)
         }),
     }
 }
@@ -326,7 +333,7 @@ fn found(right: &'static str, run: Endpoint) -> Found {
 
 fn only(method: &Method, allowed: &Method, right: Option<&'static str>, run: Endpoint) -> Found {
     if method != allowed {
-        return Err(Refusal::wrong_method(method.as_str()));
+        return Err(ApiError::wrong_method(method.as_str()));
     }
     Ok(Route {
         right,
@@ -335,7 +342,7 @@ fn only(method: &Method, allowed: &Method, right: Option<&'static str>, run: End
     })
 }
 
-/// Anything but a number is not an id, hence no endpoint.
-fn id_or_refuse(segment: &str) -> Result<i64, Refusal> {
-    segment.parse().map_err(|_| Refusal::no_endpoint())
+/// Only a number is an id.
+fn id_or_refuse(segment: &str) -> Result<i64, ApiError> {
+    segment.parse().map_err(|_| ApiError::no_endpoint())
 }

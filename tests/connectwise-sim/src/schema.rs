@@ -1,12 +1,13 @@
-//! ConnectWise's record shapes, read from `schemas.txt`: which members a body may have, of which type and length, and
-//! which names a condition may use. Deliberately apart from the client's types: a misspelt member is refused here.
+//! ConnectWise's record schemas, parsed from `schemas.txt`: the members of a body with type and length, and
+//! the names that a condition may use. They are separate from the client's types, so that a misspelt
+//! member is refused.
 
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 
-use crate::answer::{Problem, Refusal};
+use crate::response::{ApiError, Problem};
 
 /// One record's members.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(crate) enum Kind {
     Date,
     Unchecked,
     Reference(String),
-    /// The shape of its items, or their type.
+    /// The schema or the type of its items.
     List(String),
 }
 
@@ -65,7 +66,7 @@ impl Kind {
         }
     }
 
-    /// .NET's name of the type, for the words of a conversion error.
+    /// .NET's name of the type, for conversion errors.
     fn dot_net(&self) -> String {
         match self {
             Self::Integer => "System.Int32".to_owned(),
@@ -94,7 +95,7 @@ impl Kind {
     }
 }
 
-/// All shapes by name.
+/// All schemas by name.
 fn all() -> &'static BTreeMap<String, Schema> {
     static ALL: OnceLock<BTreeMap<String, Schema>> = OnceLock::new();
     ALL.get_or_init(|| {
@@ -108,7 +109,8 @@ fn all() -> &'static BTreeMap<String, Schema> {
 }
 
 impl Schema {
-    /// The shape called `name`. Shapes that are not listed, the rarer references, have the members of a plain reference.
+    /// The schema called `name`. Unlisted schemas, which are rare references, have the members of a plain
+    /// reference.
     pub(crate) fn named(name: &str) -> &'static Self {
         static PLAIN: OnceLock<Schema> = OnceLock::new();
         all().get(name).unwrap_or_else(|| {
@@ -139,7 +141,7 @@ impl Schema {
         self.members.get(member).map(|member| &member.kind)
     }
 
-    /// The kind of the field that a condition or `orderBy` names, such as `board/name`; `None` for a name that
+    /// The kind of the field that a condition or `orderBy` names, such as `board/name`. `None` for a name that
     /// ConnectWise would not recognize. The dates and names of `_info` may be used bare.
     pub(crate) fn field(&self, path: &str) -> Option<Kind> {
         match path.strip_prefix("_info/").unwrap_or(path) {
@@ -163,22 +165,22 @@ impl Schema {
         }
     }
 
-    /// Reads a request's body as this record: unknown members and wrong types are refused at once, as ConnectWise's JSON
-    /// reader does, before any rule of the record is looked at.
-    pub(crate) fn read(&self, body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+    /// Parses a request's body as this record. Unknown members and wrong types are refused first, as by
+    /// ConnectWise's JSON parser, before any rule of the record is checked.
+    pub(crate) fn read(&self, body: &[u8]) -> Result<Map<String, Value>, ApiError> {
         let Some(text) = std::str::from_utf8(body).ok() else {
-            return Err(Refusal::malformed("The request is not valid UTF-8."));
+            return Err(ApiError::malformed("The request is not valid UTF-8."));
         };
         match serde_json::from_str(text) {
             Ok(Value::Object(object)) => {
                 self.check_members(&object, "", text)?;
                 Ok(object)
             }
-            Ok(_) => Err(Refusal::malformed(&format!(
+            Ok(_) => Err(ApiError::malformed(&format!(
                 "Cannot deserialize the current JSON value into type '{}'.",
                 self.name
             ))),
-            Err(error) => Err(Refusal::malformed(&format!(
+            Err(error) => Err(ApiError::malformed(&format!(
                 "The body is not JSON: {error}."
             ))),
         }
@@ -189,12 +191,12 @@ impl Schema {
         object: &Map<String, Value>,
         parent: &str,
         text: &str,
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), ApiError> {
         for (name, value) in object {
             let path = format!("{parent}{name}");
             let Some(kind) = self.kind(name) else {
                 let (line, position) = place_of(name, text);
-                return Err(Refusal::unknown_member(
+                return Err(ApiError::unknown_member(
                     name, &self.name, &path, line, position,
                 ));
             };
@@ -203,7 +205,7 @@ impl Schema {
         Ok(())
     }
 
-    /// The rules of lengths and choices, and for a new record of required members.
+    /// Checks lengths and choices, and for a new record the required members.
     pub(crate) fn problems(&self, object: &Map<String, Value>, is_new: bool) -> Vec<Problem> {
         let mut problems = Vec::new();
         for (name, member) in &self.members {
@@ -258,14 +260,14 @@ pub(crate) fn check_value(
     path: &str,
     value: &Value,
     text: &str,
-) -> Result<(), Refusal> {
+) -> Result<(), ApiError> {
     if value.is_null() {
         return Ok(());
     }
     if !kind.accepts(value) {
         let member = path.rsplit('.').next().unwrap_or(path);
         let (line, position) = place_of(member, text);
-        return Err(Refusal::malformed(&format!(
+        return Err(ApiError::malformed(&format!(
             "Error converting value {value} to type '{}'. Path '{path}', line {line}, position {position}.",
             kind.dot_net()
         )));
@@ -303,10 +305,10 @@ fn place_of(member: &str, text: &str) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::answer::{Answer, Body};
+    use crate::response::{ApiResponse, Body};
 
-    fn words(refusal: Refusal) -> String {
-        match Answer::from(refusal).body {
+    fn words(error: ApiError) -> String {
+        match ApiResponse::from(error).body {
             Body::Json(body) => body["message"].as_str().unwrap_or_default().to_owned(),
             Body::Text(text) => text.to_owned(),
             Body::Foreign { text, .. } => text,
@@ -315,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_of_the_file_is_read() {
+    fn every_schema_of_the_file_is_parsed() {
         let lines = include_str!("schemas.txt")
             .lines()
             .filter(|line| !line.starts_with('#'));
@@ -351,20 +353,20 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_member_is_named_with_its_place() {
-        let refusal = Schema::named("Ticket")
+    fn a_misspelt_member_is_named_with_its_position() {
+        let error = Schema::named("Ticket")
             .read(b"{\n  \"sumary\": \"x\" }")
             .expect_err("refused");
         assert_eq!(
-            words(refusal),
+            words(error),
             "Could not find member 'sumary' on object of type 'Ticket'. Path 'sumary', line 2, position 11.\
              Check your accept header to make sure you are using the correct version."
         );
-        let refusal = Schema::named("Ticket")
+        let error = Schema::named("Ticket")
             .read(br#"{"company":{"idd":3}}"#)
             .expect_err("refused");
         assert!(
-            words(refusal).starts_with(
+            words(error).starts_with(
                 "Could not find member 'idd' on object of type 'CompanyReference'. Path 'company.idd', line 1, position 18."
             )
         );
@@ -372,11 +374,11 @@ mod tests {
 
     #[test]
     fn a_wrong_type_is_refused() {
-        let refusal = Schema::named("Ticket")
+        let error = Schema::named("Ticket")
             .read(br#"{"summary":5}"#)
             .expect_err("refused");
         assert!(
-            words(refusal)
+            words(error)
                 .starts_with("Error converting value 5 to type 'System.String'. Path 'summary'")
         );
     }

@@ -1,12 +1,14 @@
-//! Security roles: the functions that this simulator knows, and the levels that a caller has, as `/system/mySecurity`
-//! and a role's settings tell them. What is missing comes from the faults.
+//! Security roles: the functions that this simulator knows, and the caller's levels, as
+//! `/system/mySecurity` and a role's settings return them. Missing rights come from the faults.
 
 use serde_json::{Value, json};
 
-use crate::answer::{Outcome, Refusal};
 use crate::faults::{MySecurity, MySecurityNames};
+use crate::render;
+use crate::response::{ApiError, Outcome};
 use crate::setup_tables::Table;
-use crate::world::{Call, Licence, World};
+use crate::site::{Call, Licence, Site};
+use crate::storage;
 
 /// One function of ConnectWise's security roles.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +81,7 @@ pub(crate) const FUNCTIONS: [Function; 8] = [
 ];
 pub(crate) const LEVELS: [&str; 4] = ["add", "edit", "delete", "inquire"];
 
-/// The role of every technician; all others are integrations'.
+/// The role of every technician. All other roles belong to integrations.
 const ADMIN: i64 = 63;
 
 pub(crate) fn is_right(right: &str) -> bool {
@@ -89,21 +91,21 @@ pub(crate) fn is_right(right: &str) -> bool {
 }
 
 /// `GET /system/mySecurity`: the caller's own levels.
-pub(crate) fn mine(world: &World, call: &Call) -> Outcome {
-    if world.faults.variants.my_security == MySecurity::Refused
+pub(crate) fn mine(site: &Site, call: &Call) -> Outcome {
+    if site.faults.variants.my_security == MySecurity::Refused
         && call.caller.licence == Licence::ApiMember
     {
-        return Err(Refusal::forbidden());
+        return Err(ApiError::forbidden());
     }
-    table(world, call).list(world, call)
+    table(site, call).list(site, call)
 }
 
-fn table(world: &World, call: &Call) -> Table {
+fn table(site: &Site, call: &Call) -> Table {
     let everything = call.caller.licence == Licence::Member;
-    let rows = settings(world, everything).into_iter().map(|mut row| {
+    let rows = settings(site, everything).into_iter().map(|mut row| {
         let caller = &call.caller;
         row["member"] = json!({ "id": caller.id, "identifier": caller.identifier });
-        if world.faults.variants.my_security_names == MySecurityNames::Absent
+        if site.faults.variants.my_security_names == MySecurityNames::Absent
             && let Some(row) = row.as_object_mut()
         {
             row.retain(|name, _| {
@@ -122,12 +124,12 @@ fn table(world: &World, call: &Call) -> Table {
 }
 
 /// `/system/securityRoles/{id}/settings`
-pub(crate) fn of_role(world: &World, role: i64) -> Result<Table, Refusal> {
-    let roles = world.rows(crate::kept::Kept::Role, None);
+pub(crate) fn of_role(site: &Site, role: i64) -> Result<Table, ApiError> {
+    let roles = storage::rows(site, crate::storage::WritableTable::Role, None);
     if !roles.iter().any(|row| row["id"] == role) {
-        return Err(Refusal::record_not_found("SecurityRole", role));
+        return Err(ApiError::record_not_found("SecurityRole", role));
     }
-    let rows = settings(world, role == ADMIN).into_iter();
+    let rows = settings(site, role == ADMIN).into_iter();
     Ok(Table::new(
         "SecurityRoleSetting",
         "SecurityRoleSetting",
@@ -135,15 +137,15 @@ pub(crate) fn of_role(world: &World, role: i64) -> Result<Table, Refusal> {
     ))
 }
 
-fn settings(world: &World, everything: bool) -> Vec<Value> {
+fn settings(site: &Site, everything: bool) -> Vec<Value> {
     let level = |function: &Function, level: &str| {
         let right = format!("{}.{level}", function.key);
         let is_in = |rights: &[String]| rights.contains(&right);
         if everything {
             "All"
-        } else if is_in(&world.faults.missing_rights) {
+        } else if is_in(&site.faults.missing_rights) {
             "None"
-        } else if is_in(&world.faults.variants.rights_at_my) {
+        } else if is_in(&site.faults.variants.rights_at_my) {
             "My"
         } else {
             "All"
@@ -167,18 +169,18 @@ fn settings(world: &World, everything: bool) -> Vec<Value> {
             "restrictFlag": false,
             "customFlag": false,
             "sortOrder": id,
-            "_info": world.seeded(),
+            "_info": render::seeded(),
         })
     });
     rows.collect()
 }
 
 /// `/system/mySecurity/customizeItems/`: the set-up tables that a customized role may see.
-pub(crate) fn customize_items(world: &World, call: &Call) -> Outcome {
+pub(crate) fn customize_items(site: &Site, call: &Call) -> Outcome {
     let items = ["Service Boards", "Priorities", "Sources", "Members"];
     let rows = (1..).zip(items).map(|(id, item)| {
         json!({ "id": id, "customizeIdentifier": "SystemTableSetup", "itemIdentifier": item })
     });
     let schema = "MySecurityCustomizeItem";
-    Table::new(schema, schema, rows).list(world, call)
+    Table::new(schema, schema, rows).list(site, call)
 }

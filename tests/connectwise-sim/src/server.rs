@@ -1,10 +1,10 @@
-//! The HTTP server on the loopback: its life, and connections that can be ended without an answer, which is why it
-//! accepts them by itself.
+//! The HTTP server on the loopback. It accepts connections itself, so that it can close one without a
+//! response.
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -18,79 +18,62 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::delivery::DropConnection;
+use crate::fault_rules::Interim;
 use crate::interim::InterimStream;
-use crate::rules::Interim;
 use crate::seed::Seed;
-use crate::world::World;
-use crate::{control, gate, page};
+use crate::shared::Shared;
+use crate::site::Site;
+use crate::{control, dashboard, pipeline};
 
-/// The state that all connections share.
+/// A simulated ConnectWise site that is being served. Dropping it stops the server.
 #[derive(Debug)]
-pub(crate) struct Shared(Mutex<World>);
-
-impl Shared {
-    /// The lock is held for one call's work and never over an await. A panic under it would be a bug of one endpoint; the
-    /// others go on.
-    pub(crate) fn lock(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A simulated ConnectWise site.
-#[derive(Clone, Copy, Debug)]
-pub struct Sim;
-
-/// A site that is being served; dropping it ends it.
-#[derive(Debug)]
-pub struct Running {
+pub struct Simulator {
     address: SocketAddr,
     accepting: JoinHandle<()>,
 }
 
-impl Sim {
-    /// Serves a site on a loopback address; port 0 takes any free one.
+impl Simulator {
+    /// Serves a site on a loopback address. Port 0 takes any free port.
     ///
     /// # Errors
-    /// The address is not of the loopback, or cannot be bound.
-    pub async fn start(seed: Seed, addr: SocketAddr) -> io::Result<Running> {
+    /// The address is not a loopback address, or cannot be bound.
+    pub async fn start(seed: Seed, addr: SocketAddr) -> io::Result<Self> {
         if !addr.ip().is_loopback() {
             let reason = format!("{} is not a loopback address", addr.ip());
             return Err(io::Error::new(io::ErrorKind::InvalidInput, reason));
         }
         let listener = TcpListener::bind(addr).await?;
         let address = listener.local_addr()?;
-        let world = World::new(seed, format!("http://{address}"));
-        let shared = Arc::new(Shared(Mutex::new(world)));
+        let site = Site::new(seed, format!("http://{address}"));
+        let shared = Arc::new(Shared::new(site));
         let router = Router::new()
-            .route("/", get(page::page))
+            .route("/", get(dashboard::page))
             .route(
                 "/_sim/faults",
                 get(control::faults).put(control::set_faults),
             )
             .route("/_sim/reset", post(control::reset))
-            .route("/_sim/tickets", post(control::stock))
+            .route("/_sim/tickets", post(control::create_bulk))
             .route("/_sim/tickets/{id}", post(control::act))
             .route("/_sim/companies/{id}", post(control::act_on_company))
             .route("/_sim/boards/{id}", post(control::act_on_board))
             .route("/_sim/journal", get(control::journal))
             .route("/_sim/{*unknown}", any(control::unknown))
-            .route("/login/companyinfo/{company}", any(gate::login))
-            .fallback(gate::api)
+            .route("/login/companyinfo/{company}", any(pipeline::login))
+            .fallback(pipeline::api)
             .with_state(shared);
-        Ok(Running {
+        Ok(Self {
             address,
             accepting: tokio::spawn(accept(listener, router)),
         })
     }
-}
 
-impl Running {
     /// The site's origin, such as `http://127.0.0.1:8040`.
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Ends the site with all its connections; the port is free afterwards.
+    /// Stops the server with all its connections. The port is free afterwards.
     pub async fn stop(mut self) {
         self.accepting.abort();
         // An aborted task ends with an error by design.
@@ -98,13 +81,13 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for Simulator {
     fn drop(&mut self) {
         self.accepting.abort();
     }
 }
 
-/// Accepts until aborted; the connections end with it.
+/// Accepts until aborted. The connections end with it.
 async fn accept(listener: TcpListener, router: Router) {
     let mut connections = JoinSet::new();
     loop {
@@ -112,8 +95,8 @@ async fn accept(listener: TcpListener, router: Router) {
             Ok((stream, _)) => {
                 connections.spawn(serve(stream, router.clone()));
             }
-            // Out of file descriptors, or a client gone before it was accepted: neither ends the site. The pause keeps
-            // the first from taking a whole core.
+            // Out of file descriptors, or a client that left before it was accepted: neither stops the server. The
+            // pause prevents a busy loop in the first case.
             Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
         }
         while connections.try_join_next().is_some() {}
@@ -121,7 +104,7 @@ async fn accept(listener: TcpListener, router: Router) {
 }
 
 async fn serve(stream: TcpStream, router: Router) {
-    // Small answers must not wait for an acknowledgement; without the option they are only slower.
+    // Nagle's algorithm would delay small responses. Without the option they are only slower.
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let (stream, before_answer) = InterimStream::new(stream);
@@ -138,14 +121,14 @@ async fn serve(stream: TcpStream, router: Router) {
             deliver(answer)
         }
     });
-    // A connection that is ended on purpose, or by the client, is no error of the site.
+    // A connection that is closed on purpose, or by the client, is no error.
     let _ = http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// Hands the response on; an error makes the server end the connection without a byte.
+/// Returns the response, or an error that makes the server close the connection without a byte.
 fn deliver(response: Result<Response, Infallible>) -> Result<Response, &'static str> {
     match response {
         Ok(response) if response.extensions().get::<DropConnection>().is_some() => {

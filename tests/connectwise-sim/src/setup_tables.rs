@@ -1,18 +1,20 @@
-//! A set-up table as lists want it, the tables that clients only read (teams, members, locations, departments), and what a site says of itself.
+//! Set-up tables for lists, the read-only tables (teams, members, locations, departments), and the site's
+//! description of itself.
 
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Body, Outcome, Refusal};
 use crate::faults::CompanyInfoIsCloud;
 use crate::listing;
+use crate::render;
+use crate::response::{ApiError, ApiResponse, Body, Outcome};
 use crate::schema::Schema;
-use crate::world::{Call, Licence, World};
+use crate::site::{Call, Licence, Site};
 
-/// A table's rendered records, by rising id.
+/// A table's rendered records, in ascending order of ids.
 pub(crate) struct Table {
     schema: &'static Schema,
-    /// The name in "… 7 not found".
+    /// The record's name in the message "… 7 not found".
     record: &'static str,
     rows: Vec<Value>,
 }
@@ -32,8 +34,8 @@ impl Table {
         }
     }
 
-    pub(crate) fn list(self, world: &World, call: &Call) -> Outcome {
-        listing::list(call, self.schema, &world.base_url, self.rows.into_iter())
+    pub(crate) fn list(self, site: &Site, call: &Call) -> Outcome {
+        listing::list(call, self.schema, &site.base_url, self.rows.into_iter())
     }
 
     pub(crate) fn count(self, call: &Call) -> Outcome {
@@ -45,13 +47,13 @@ impl Table {
         listing::one(call, schema, &self.row(id)?)
     }
 
-    pub(crate) fn row(self, id: i64) -> Result<Value, Refusal> {
+    pub(crate) fn row(self, id: i64) -> Result<Value, ApiError> {
         let mut rows = self.rows.into_iter();
         rows.find(|row| listing::Row::id(row) == id)
-            .ok_or_else(|| Refusal::record_not_found(self.record, id))
+            .ok_or_else(|| ApiError::record_not_found(self.record, id))
     }
 
-    /// The light form of the records: the members of a smaller schema.
+    /// The records reduced to the members of a smaller schema.
     pub(crate) fn narrowed(self, schema: &str) -> Self {
         let schema = Schema::named(schema);
         let rows = self.rows.into_iter().map(|row| narrow(&row, schema));
@@ -62,7 +64,7 @@ impl Table {
         }
     }
 
-    /// The records without the switched-off ones.
+    /// The records without the inactive ones.
     pub(crate) fn active(mut self) -> Self {
         self.rows
             .retain(|row| row.get("inactiveFlag") != Some(&Value::Bool(true)));
@@ -70,7 +72,7 @@ impl Table {
     }
 }
 
-/// The members that a smaller schema has, under its names.
+/// A record's members that a smaller schema has, under its names.
 pub(crate) fn narrow(row: &Value, schema: &Schema) -> Value {
     let mut narrowed = serde_json::Map::new();
     for (name, value) in row.as_object().into_iter().flatten() {
@@ -96,56 +98,56 @@ pub(crate) fn narrow(row: &Value, schema: &Schema) -> Value {
     Value::Object(narrowed)
 }
 
-pub(crate) fn teams(world: &World) -> Table {
-    let rows = world.site.teams.iter().map(|row| world.team(row));
+pub(crate) fn teams(site: &Site) -> Table {
+    let rows = site.setup.teams.iter().map(|row| render::team(site, row));
     Table::new("ServiceTeam", "ServiceTeam", rows)
 }
 
-pub(crate) fn locations(world: &World) -> Table {
-    let rows = world.site.locations.iter().map(|row| world.location(row));
+pub(crate) fn locations(site: &Site) -> Table {
+    let rows = site.setup.locations.iter().map(render::location);
     Table::new("Location", "Location", rows)
 }
 
-pub(crate) fn departments(world: &World) -> Table {
-    let rows = world
-        .site
-        .departments
-        .iter()
-        .map(|row| world.department(row));
+pub(crate) fn departments(site: &Site) -> Table {
+    let rows = site.setup.departments.iter().map(render::department);
     Table::new("Department", "Department", rows)
 }
 
-pub(crate) fn members(world: &World) -> Table {
-    let rows = world.site.members.iter().map(|row| world.member(row));
+pub(crate) fn members(site: &Site) -> Table {
+    let rows = site
+        .setup
+        .members
+        .iter()
+        .map(|row| render::member(site, row));
     Table::new("Member", "Member", rows)
 }
 
 /// `/system/members/{identifier}`, or by number.
-pub(crate) fn member(world: &World, call: &Call, wanted: &str) -> Outcome {
-    let mut members = world.site.members.iter();
+pub(crate) fn member(site: &Site, call: &Call, wanted: &str) -> Outcome {
+    let mut members = site.setup.members.iter();
     let found = members
         .find(|row| row.identifier.eq_ignore_ascii_case(wanted) || row.id.to_string() == wanted);
     match found {
-        Some(row) => listing::one(call, Schema::named("Member"), &world.member(row)),
-        None => Err(Refusal::record_not_found("Member", wanted)),
+        Some(row) => listing::one(call, Schema::named("Member"), &render::member(site, row)),
+        None => Err(ApiError::record_not_found("Member", wanted)),
     }
 }
 
-/// `/system/apiMembers/default`: what a new API member starts from.
-pub(crate) fn default_api_member(world: &World) -> Outcome {
-    Ok(Answer::read(json!({
+/// `/system/apiMembers/default`: the defaults of a new API member.
+pub(crate) fn default_api_member() -> Outcome {
+    Ok(ApiResponse::read(json!({
         "identifier": "",
         "inactiveFlag": false,
         "securityRole": { "id": 64, "name": "Integration" },
         "excludedServiceBoardIds": [],
-        "_info": world.seeded(),
+        "_info": render::seeded(),
     })))
 }
 
 /// `/system/info`: every client's first call.
-pub(crate) fn info(world: &World, _call: &Call) -> Outcome {
-    Ok(Answer::read(json!({
-        "version": world.site.version,
+pub(crate) fn info(site: &Site, _call: &Call) -> Outcome {
+    Ok(ApiResponse::read(json!({
+        "version": site.setup.version,
         "isCloud": true,
         "serverTimeZone": "Eastern Standard Time",
         "licenseBits": [],
@@ -155,57 +157,59 @@ pub(crate) fn info(world: &World, _call: &Call) -> Outcome {
 }
 
 /// `/system/myMembers`: the caller itself, one record.
-pub(crate) fn my_member(world: &World, call: &Call) -> Outcome {
+pub(crate) fn my_member(site: &Site, call: &Call) -> Outcome {
     let found = match call.caller.licence {
         Licence::ApiMember => {
-            let mut members = world.site.api_members.iter();
+            let mut members = site.setup.api_members.iter();
             members
                 .find(|row| row.id == call.caller.id)
-                .map(|row| world.my_api_member(row))
+                .map(|row| render::my_api_member(site, row))
         }
         Licence::Member => {
-            let mut members = world.site.members.iter();
+            let mut members = site.setup.members.iter();
             members
                 .find(|row| row.id == call.caller.id)
-                .map(|row| world.member(row))
+                .map(|row| render::member(site, row))
         }
-        Licence::Nobody => None,
+        Licence::Anonymous => None,
     };
-    found.map(Answer::read).ok_or_else(Refusal::unauthorized)
+    found
+        .map(ApiResponse::read)
+        .ok_or_else(ApiError::unauthorized)
 }
 
-/// `/system/myMembers/info`: the caller in its light form.
-pub(crate) fn my_member_info(world: &World, call: &Call) -> Outcome {
-    let mut answer = my_member(world, call)?;
+/// `/system/myMembers/info`: the caller's `info` form.
+pub(crate) fn my_member_info(site: &Site, call: &Call) -> Outcome {
+    let mut answer = my_member(site, call)?;
     if let Body::Json(body) = &mut answer.body {
         *body = narrow(body, Schema::named("MyMemberInfo"));
     }
     Ok(answer)
 }
 
-/// `/login/companyinfo/{companyId}`, which wants no keys; `None` for a company that is not here.
+/// `/login/companyinfo/{companyId}`, which needs no keys. `None` for an unknown company.
 pub(crate) fn company_info(
-    world: &World,
+    site: &Site,
     method: &Method,
     company: &str,
-) -> Result<Option<Value>, Refusal> {
+) -> Result<Option<Value>, ApiError> {
     if method != Method::GET {
-        return Err(Refusal::wrong_method(method.as_str()));
+        return Err(ApiError::wrong_method(method.as_str()));
     }
-    if !company.eq_ignore_ascii_case(&world.site.company_id) {
+    if !company.eq_ignore_ascii_case(&site.setup.company_id) {
         return Ok(None);
     }
-    let is_cloud = match world.faults.variants.company_info_is_cloud {
+    let is_cloud = match site.faults.variants.company_info_is_cloud {
         CompanyInfoIsCloud::Boolean => json!(true),
         CompanyInfoIsCloud::Text => json!("True"),
     };
-    let site_url = world.base_url.trim_start_matches("http://");
+    let site_url = site.base_url.trim_start_matches("http://");
     Ok(Some(json!({
-        "CompanyName": world.site.company_name,
+        "CompanyName": site.setup.company_name,
         "Codebase": "v4_6_release/",
         "VersionCode": "v2025.1",
-        "VersionNumber": world.site.version,
-        "CompanyID": world.site.company_id,
+        "VersionNumber": site.setup.version,
+        "CompanyID": site.setup.company_id,
         "IsCloud": is_cloud,
         "SiteUrl": site_url,
     })))

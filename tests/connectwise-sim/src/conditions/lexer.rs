@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
-    /// A field name or a keyword: the parser tells them apart by place.
+    /// A field name or a keyword: the parser distinguishes them by position.
     Word(String),
     Text(String),
     Number(f64),
@@ -52,7 +52,7 @@ fn next(first: char, rest: &str) -> Result<(Token, usize), String> {
     })
 }
 
-/// A quoted string; a backslash guards a quote or a backslash.
+/// A quoted string. A backslash escapes a quote or a backslash.
 fn string(quote: char, rest: &str) -> Result<(Token, usize), String> {
     let mut text = String::new();
     let mut characters = rest.char_indices().skip(1).peekable();

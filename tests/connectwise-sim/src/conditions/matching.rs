@@ -1,5 +1,5 @@
-//! Matches a condition against one record's fields. Text compares without regard to case, as the database behind
-//! ConnectWise does; a field without a value matches nothing but `= null` and the negated tests.
+//! Matches a condition against one record's fields. Text comparison ignores case, as ConnectWise's
+//! database does. A field without a value matches only `= null` and the negated tests.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -15,7 +15,7 @@ pub(crate) enum Scalar<'a> {
     Boolean(bool),
     Number(f64),
     Text(Cow<'a, str>),
-    /// Text whose letters are told apart by their case.
+    /// Text that is compared with regard to case.
     ExactText(Cow<'a, str>),
     Date(Timestamp),
 }
@@ -41,7 +41,7 @@ impl<'a> Scalar<'a> {
         Self::Number(number as f64)
     }
 
-    /// The same without a borrow, to sort by.
+    /// An owned copy, for sorting.
     pub(crate) fn into_owned(self) -> Scalar<'static> {
         match self {
             Self::Null => Scalar::Null,
@@ -55,7 +55,7 @@ impl<'a> Scalar<'a> {
 }
 
 impl Condition {
-    /// Whether a record, seen through `field`, passes.
+    /// Whether a record matches. `field` returns its fields.
     pub(crate) fn matches<'a>(&self, field: &impl Fn(&str) -> Scalar<'a>) -> bool {
         match self {
             Self::Everything => true,
@@ -96,7 +96,7 @@ fn equals(value: &Scalar<'_>, literal: &Literal) -> bool {
     }
 }
 
-/// Equality is the hot test of a search by reference number: ASCII needs no allocation.
+/// Equality is the hot path of a search by reference number: ASCII needs no allocation.
 fn same_text(value: &str, literal: &str) -> bool {
     value.eq_ignore_ascii_case(literal)
         || (!(value.is_ascii() && literal.is_ascii())
@@ -112,7 +112,7 @@ fn order(value: &Scalar<'_>, literal: &Literal) -> Option<Ordering> {
         (Scalar::Date(value), Literal::Date(literal)) => {
             Some(value.as_second().cmp(&literal.as_second()))
         }
-        // A date that is kept as text.
+        // A date that is stored as text.
         (Scalar::Text(value), Literal::Date(literal)) => {
             crate::clock::parse(value).map(|at| at.cmp(literal))
         }
@@ -147,7 +147,7 @@ fn is_like(text: &str, parts: &[String]) -> bool {
     text.ends_with(last.as_str())
 }
 
-/// The order of `orderBy`: no value first, then by value.
+/// The order of `orderBy`: absent values first, then by value.
 pub(crate) fn compare(left: &Scalar<'_>, right: &Scalar<'_>) -> Ordering {
     match (left, right) {
         (Scalar::Boolean(left), Scalar::Boolean(right)) => left.cmp(right),

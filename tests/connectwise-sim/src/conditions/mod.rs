@@ -1,6 +1,6 @@
 //! The `conditions` language of ConnectWise's lists: `board/name = "Operations" and (id > 5 or summary like "CPU*")`.
-//! Text in, a checked tree out, matched against the fields of one record at a time. It must never panic: the text is
-//! whatever a client sent.
+//! Parses text into a checked tree, which is matched against the fields of one record at a time. It must
+//! never panic, because the text comes from a client.
 
 mod lexer;
 mod matching;
@@ -10,13 +10,13 @@ pub(crate) use matching::{Scalar, compare};
 
 use jiff::Timestamp;
 
-use crate::answer::Refusal;
+use crate::response::ApiError;
 use crate::schema::{Kind, Schema};
 
 /// A parsed and checked filter.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Condition {
-    /// No conditions at all.
+    /// No conditions.
     Everything,
     All(Vec<Condition>),
     Any(Vec<Condition>),
@@ -31,7 +31,7 @@ pub(crate) struct Test {
     pub(crate) operator: Operator,
 }
 
-/// What a field is compared with.
+/// The comparison of a test.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Operator {
     Equals(Literal),
@@ -56,51 +56,52 @@ pub(crate) enum Literal {
 }
 
 impl Condition {
-    /// Reads conditions on records of `schema`; a field that the record's GET does not return is refused by name.
-    pub(crate) fn read(text: &str, schema: &Schema) -> Result<Self, Refusal> {
+    /// Parses conditions on records of `schema`. A field that the record's GET does not return is refused by
+    /// name.
+    pub(crate) fn read(text: &str, schema: &Schema) -> Result<Self, ApiError> {
         if text.trim().is_empty() {
             return Ok(Self::Everything);
         }
-        let condition = parser::parse(text).map_err(|error| Refusal::condition(&error))?;
+        let condition = parser::parse(text).map_err(|error| ApiError::condition(&error))?;
         condition.check(schema)?;
         Ok(condition)
     }
 
-    /// Reads conditions on the items of one of the record's lists: `types/name="Vendor"` is about the items of `types`.
-    /// Gives the list's name with conditions on an item.
-    pub(crate) fn read_on_items(text: &str, schema: &Schema) -> Result<(String, Self), Refusal> {
-        let mut condition = parser::parse(text).map_err(|error| Refusal::condition(&error))?;
+    /// Parses conditions on the items of one of the record's lists: `types/name="Vendor"` is about the items
+    /// of `types`. Returns the list's name and the conditions on an item.
+    pub(crate) fn read_on_items(text: &str, schema: &Schema) -> Result<(String, Self), ApiError> {
+        let mut condition = parser::parse(text).map_err(|error| ApiError::condition(&error))?;
         let mut list: Option<String> = None;
         condition.each_test(&mut |test| {
             let Some((own, rest)) = test.field.split_once('/') else {
-                return Err(Refusal::unknown_field(&test.field));
+                return Err(ApiError::unknown_field(&test.field));
             };
             if list.get_or_insert_with(|| own.to_owned()) != own {
-                return Err(Refusal::unknown_field(&test.field));
+                return Err(ApiError::unknown_field(&test.field));
             }
             test.field = rest.to_owned();
             Ok(())
         })?;
         let list = list.unwrap_or_default();
         let Some(Kind::List(item)) = schema.kind(&list) else {
-            return Err(Refusal::unknown_field(&list));
+            return Err(ApiError::unknown_field(&list));
         };
         condition.check(Schema::named(item))?;
         condition.refuse_in()?;
         Ok((list, condition))
     }
 
-    /// Reads conditions on custom fields: `caption="Site code" AND value="B"`.
-    pub(crate) fn read_on_custom_fields(text: &str) -> Result<Self, Refusal> {
+    /// Parses conditions on custom fields: `caption="Site code" AND value="B"`.
+    pub(crate) fn read_on_custom_fields(text: &str) -> Result<Self, ApiError> {
         let mut condition = Self::read(text, Schema::named("CustomFieldValue"))?;
         condition.refuse_in()?;
         Ok(condition)
     }
 
-    /// `in` stands only in plain conditions.
-    fn refuse_in(&mut self) -> Result<(), Refusal> {
+    /// `in` is allowed in plain conditions only.
+    fn refuse_in(&mut self) -> Result<(), ApiError> {
         self.each_test(&mut |test| match test.operator {
-            Operator::In(_) => Err(Refusal::condition("in is only supported in conditions.")),
+            Operator::In(_) => Err(ApiError::condition("in is only supported in conditions.")),
             Operator::Equals(_)
             | Operator::Less(_)
             | Operator::LessOrEqual(_)
@@ -113,8 +114,8 @@ impl Condition {
 
     fn each_test(
         &mut self,
-        visit: &mut impl FnMut(&mut Test) -> Result<(), Refusal>,
-    ) -> Result<(), Refusal> {
+        visit: &mut impl FnMut(&mut Test) -> Result<(), ApiError>,
+    ) -> Result<(), ApiError> {
         match self {
             Self::Everything => Ok(()),
             Self::All(parts) | Self::Any(parts) => {
@@ -124,7 +125,7 @@ impl Condition {
         }
     }
 
-    fn check(&self, schema: &Schema) -> Result<(), Refusal> {
+    fn check(&self, schema: &Schema) -> Result<(), ApiError> {
         match self {
             Self::Everything => Ok(()),
             Self::All(parts) | Self::Any(parts) => {
@@ -136,11 +137,11 @@ impl Condition {
 }
 
 impl Test {
-    fn check(&self, schema: &Schema) -> Result<(), Refusal> {
+    fn check(&self, schema: &Schema) -> Result<(), ApiError> {
         let Some(kind) = schema.field(&self.field) else {
-            return Err(Refusal::unknown_field(&self.field));
+            return Err(ApiError::unknown_field(&self.field));
         };
-        // A custom field's value is of the field's own type, which only the record knows.
+        // A custom field's value has the field's own type, which only the record knows.
         let of_any_type = kind == Kind::Unchecked && self.field == "value";
         let suits = of_any_type
             || match &self.operator {
@@ -155,7 +156,7 @@ impl Test {
         if suits {
             Ok(())
         } else {
-            Err(Refusal::condition(&format!(
+            Err(ApiError::condition(&format!(
                 "The value supplied for {} is not of the field's type.",
                 self.field
             )))

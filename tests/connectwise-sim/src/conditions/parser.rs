@@ -1,4 +1,5 @@
-//! Tokens to a tree. `and` binds closer than `or`; `not` stands before `contains`, `like` and `in` only.
+//! Parses tokens into a tree. `and` binds closer than `or`. `not` is allowed before `contains`, `like` and
+//! `in` only.
 
 use super::lexer::{Token, tokens};
 use super::{Condition, Literal, Operator, Test};
@@ -207,7 +208,7 @@ mod tests {
         }
 
         #[test]
-        fn no_heap_of_its_own_tokens_makes_the_parser_panic(
+        fn no_token_sequence_makes_the_parser_panic(
             parts in prop::collection::vec(
                 prop::sample::select(vec![
                     "summary", "id", "board/name", "and", "or", "not", "in", "like", "contains", "(", ")", ",", "=",
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_language_is_refused() {
+    fn invalid_conditions_are_refused() {
         for text in [
             "summary",
             "summary =",

@@ -1,4 +1,5 @@
-//! Whether a seed holds together: ids differ, what a record names is there, and every default is there exactly once.
+//! Checks that a seed is consistent: ids differ, referenced records exist, and every default exists
+//! exactly once.
 
 use std::collections::BTreeSet;
 
@@ -34,7 +35,10 @@ impl Seed {
         )?;
 
         if self.api_members.is_empty() {
-            return Err(mend("apiMembers", "give at least one API member with keys"));
+            return Err(remedy(
+                "apiMembers",
+                "give at least one API member with keys",
+            ));
         }
         for member in &self.api_members {
             let place = format!("apiMembers[{}].serviceDefaultBoard", member.id);
@@ -97,14 +101,14 @@ impl Seed {
                 .all(|status| !status.closed_status && !status.inactive);
             if start.len() != 1 || !usable {
                 let place = format!("boards[{}].statuses", board.id);
-                return Err(mend(
+                return Err(remedy(
                     &place,
                     "set defaultFlag on exactly one status, an active and open one",
                 ));
             }
         }
         if !self.boards.iter().any(|board| !board.inactive_flag) {
-            return Err(mend(
+            return Err(remedy(
                 "boards",
                 "give at least one board without inactiveFlag",
             ));
@@ -116,7 +120,7 @@ impl Seed {
             .count()
             != 1
         {
-            return Err(mend(
+            return Err(remedy(
                 "priorities",
                 "set defaultFlag on exactly one priority",
             ));
@@ -125,10 +129,10 @@ impl Seed {
     }
 }
 
-fn mend(place: &str, mend: &str) -> SeedError {
+fn remedy(place: &str, remedy: &str) -> SeedError {
     SeedError::Inconsistent {
         place: place.to_owned(),
-        mend: mend.to_owned(),
+        remedy: remedy.to_owned(),
     }
 }
 
@@ -136,7 +140,7 @@ fn ids(place: &str, ids: impl Iterator<Item = i64>) -> Result<BTreeSet<i64>, See
     let mut seen = BTreeSet::new();
     for id in ids {
         if !seen.insert(id) {
-            return Err(mend(
+            return Err(remedy(
                 place,
                 &format!("id {id} is given twice; ids of one sort must differ"),
             ));
@@ -147,7 +151,7 @@ fn ids(place: &str, ids: impl Iterator<Item = i64>) -> Result<BTreeSet<i64>, See
 
 fn known(place: &str, reference: Option<Ref>, ids: &BTreeSet<i64>) -> Result<(), SeedError> {
     match reference {
-        Some(Ref { id }) if !ids.contains(&id) => Err(mend(
+        Some(Ref { id }) if !ids.contains(&id) => Err(remedy(
             place,
             &format!("id {id} is not in the seed; add it or name another"),
         )),

@@ -1,11 +1,11 @@
-//! What a simulated ConnectWise site holds at its start: a JSON file in ConnectWise's own terms. Reading it checks that
-//! everything a record names is there.
+//! The initial records of a simulated ConnectWise site: a JSON file in ConnectWise's own terms. Reading
+//! it checks that every referenced record exists.
 
 mod check;
 
 use serde::Deserialize;
 
-/// The site that a `Sim` starts with. `Seed::DEMO_JSON` shows the form.
+/// The initial records of a `Simulator`. `Seed::DEMO_JSON` shows the format.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Seed {
@@ -16,7 +16,8 @@ pub struct Seed {
     pub(crate) client_id: String,
     #[serde(default = "first_ticket_id")]
     pub(crate) first_ticket_id: i64,
-    /// Where a ticket goes when neither it nor its maker names a board; without it the active board with the lowest id.
+    /// The board of a ticket when neither the ticket nor its author names one. Without it, the active board
+    /// with the lowest id.
     pub(crate) default_board: Option<Ref>,
     pub(crate) locations: Vec<Location>,
     pub(crate) departments: Vec<Department>,
@@ -30,7 +31,7 @@ pub struct Seed {
     pub(crate) boards: Vec<Board>,
 }
 
-/// What a client needs to log in.
+/// The credentials of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Credentials {
     /// The login company.
@@ -43,19 +44,19 @@ pub struct Credentials {
     pub client_id: String,
 }
 
-/// A seed that cannot be used, with the place and what to mend.
+/// An invalid seed, with the place and what to fix.
 #[derive(Debug, thiserror::Error)]
 pub enum SeedError {
-    /// Not JSON, a member unknown, missing or of the wrong type.
+    /// Not JSON, or a member is unknown, missing or of the wrong type.
     #[error("the seed cannot be read")]
     Unreadable(#[from] serde_json::Error),
-    /// A record that does not fit the others.
-    #[error("{place}: {mend}")]
+    /// A record that is inconsistent with the others.
+    #[error("{place}: {remedy}")]
     Inconsistent {
         /// Such as `boards[22].statuses`: the record by its id.
         place: String,
-        /// What to do about it.
-        mend: String,
+        /// What to fix.
+        remedy: String,
     },
 }
 
@@ -139,7 +140,7 @@ pub(crate) struct CompanyStatus {
     /// Companies with this status are no longer served.
     #[serde(default)]
     pub(crate) inactive_flag: bool,
-    /// ConnectWise shows a message to who opens such a company.
+    /// ConnectWise shows a message when such a company is opened.
     #[serde(default)]
     pub(crate) notify_flag: bool,
     /// ConnectWise refuses to save a ticket of such a company.
@@ -215,23 +216,23 @@ fn first_ticket_id() -> i64 {
 }
 
 impl Seed {
-    /// The built-in site: a starting point for a seed of one's own.
+    /// The built-in seed, a starting point for other seeds.
     pub const DEMO_JSON: &str = include_str!("../../seed.json");
 
-    /// The built-in site.
+    /// The built-in seed.
     #[expect(clippy::expect_used, reason = "a test reads the built-in seed")]
     pub fn demo() -> Self {
         Self::from_json(Self::DEMO_JSON).expect("the built-in seed is good")
     }
 
-    /// Reads and checks a seed.
+    /// Parses and checks a seed.
     ///
     /// # Errors
-    /// Says what to mend.
+    /// The seed is invalid; the error says what to fix.
     pub fn from_json(text: &str) -> Result<Self, SeedError> {
         let mut seed: Self = serde_json::from_str(text)?;
         seed.check()?;
-        // Look-ups rely on the order: there may be thousands of companies.
+        // Look-ups need the order: there may be thousands of companies.
         seed.companies.sort_by_key(|company| company.id);
         Ok(seed)
     }
@@ -251,14 +252,14 @@ impl Seed {
         taken.max().unwrap_or_default().max(1000) + 1
     }
 
-    /// The keys of the first API member: the integration's.
+    /// The keys of the first API member, which is the integration.
     pub fn integration(&self) -> Option<Credentials> {
         self.api_members
             .first()
             .map(|member| self.credentials(&member.keys))
     }
 
-    /// The keys of the first member who has some: a technician's, for tests that play one.
+    /// The keys of the first member that has keys, a technician.
     pub fn technician(&self) -> Option<Credentials> {
         let keys = self
             .members
@@ -275,6 +276,37 @@ impl Seed {
             client_id: self.client_id.clone(),
         }
     }
+
+    pub(crate) fn board(&self, id: i64) -> Option<&Board> {
+        self.boards.iter().find(|board| board.id == id)
+    }
+
+    /// Companies are sorted by id: there may be thousands.
+    pub(crate) fn company(&self, id: i64) -> Option<&Company> {
+        let at = self
+            .companies
+            .binary_search_by_key(&id, |company| company.id)
+            .ok()?;
+        self.companies.get(at)
+    }
+
+    pub(crate) fn priority(&self, id: i64) -> Option<&Priority> {
+        self.priorities.iter().find(|priority| priority.id == id)
+    }
+}
+
+impl Board {
+    pub(crate) fn status(&self, id: i64) -> Option<&BoardStatus> {
+        self.statuses.iter().find(|status| status.id == id)
+    }
+
+    pub(crate) fn default_status(&self) -> Option<&BoardStatus> {
+        self.statuses.iter().find(|status| status.default_flag)
+    }
+
+    pub(crate) fn kind(&self, id: i64) -> Option<&BoardType> {
+        self.types.iter().find(|kind| kind.id == id)
+    }
 }
 
 #[cfg(test)]
@@ -282,7 +314,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_built_in_seed_is_good() {
+    fn the_built_in_seed_is_valid() {
         let seed = Seed::demo();
         assert_eq!(seed.company_id, "tbdemo");
         assert_eq!(
@@ -293,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_seed_is_told_what_to_mend() {
+    fn an_invalid_seed_is_refused_with_a_remedy() {
         for (from, to, words) in [
             (
                 "\"defaultBoard\": { \"id\": 21 }",

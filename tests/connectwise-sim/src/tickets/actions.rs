@@ -1,24 +1,26 @@
-//! What happens to tickets without a call of the integration: what people do in ConnectWise, and what its workflow rules
-//! do after a call. No rule of the API stands in the way of either.
+//! Changes of tickets without a call of the integration: people's actions in ConnectWise, and workflow
+//! rules after a call. The API's rules do not apply to them.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Note, Stamp, Ticket};
-use crate::rules::Operation;
-use crate::world::World;
+use crate::fault_rules::Operation;
+use crate::render;
+use crate::site::Site;
+use crate::tickets::notes;
 
-/// The name under which ConnectWise's own automation acts.
+/// The member name of ConnectWise's own automation.
 const AUTOMATION: &str = "zAdmin";
 
-/// One thing done to one ticket.
+/// An action on a ticket.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TicketAction {
     /// Sets the first closed status of the board.
     Close,
-    /// Sets the default status of the board; nothing happens to an open ticket.
+    /// Sets the default status of the board. Does nothing to an open ticket.
     Reopen,
     Status(i64),
     /// A closed ticket stays closed on the new board.
@@ -28,28 +30,28 @@ pub(crate) enum TicketAction {
     /// A member becomes the owner.
     Assign(i64),
     Note(String),
-    /// Writes over `externalXRef`; `null` empties it.
+    /// Overwrites `externalXRef`. `null` clears it.
     Reference(Option<String>),
     Summary(String),
-    /// Merges the ticket into another one: it is closed and names its parent, and its notes go there.
+    /// Merges the ticket into another one: it is closed and refers to its parent, and its notes move there.
     MergeInto(i64),
     Delete,
-    /// Saves the ticket without a change: `lastUpdated` alone moves.
+    /// Saves the ticket without a change: only `lastUpdated` changes.
     Touch,
 }
 
-/// One thing done to a company and its tickets.
+/// An action on a company and its tickets.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum CompanyAction {
-    /// The company is deleted, and its tickets belong to another one.
+    /// Deletes the company and moves its tickets to another one.
     MergeInto(i64),
-    /// The company stays, and its tickets belong to another one.
+    /// Moves the company's tickets to another one.
     MoveTicketsTo(i64),
     Delete,
 }
 
-/// One thing done to all tickets of a board.
+/// An action on all tickets of a board.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum BoardAction {
@@ -57,239 +59,239 @@ pub(crate) enum BoardAction {
     MoveTicketsTo(i64),
 }
 
-/// A workflow rule: after an operation, ConnectWise does something to the ticket. What a workflow does starts no other
+/// A workflow rule: after an operation, ConnectWise acts on the ticket. A workflow's action triggers no
+/// other
 /// workflow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Workflow {
     pub(crate) after: Operation,
-    /// 0: before the next call, but after the answer is written.
+    /// 0: before the next call, but after the response.
     #[serde(default)]
     pub(crate) seconds: f64,
     #[serde(rename = "do")]
     pub(crate) action: TicketAction,
-    /// How many more times it runs; `null` means without end. Counts down.
+    /// How many more times it runs. `null` means no limit. Counts down.
     #[serde(default)]
     pub(crate) times: Option<u32>,
 }
 
-impl World {
-    /// What workflow rules do after an operation, each with its delay in seconds. Rules that run out are counted.
-    pub(crate) fn workflows_after(&mut self, operation: Operation) -> Vec<(f64, TicketAction)> {
-        let mut due = Vec::new();
-        for workflow in &mut self.faults.workflows {
-            if workflow.after == operation && workflow.times != Some(0) {
-                workflow.times = workflow.times.map(|times| times - 1);
-                due.push((workflow.seconds, workflow.action.clone()));
-            }
+/// The actions of workflow rules after an operation, each with its delay in seconds. Counts the rules
+/// down.
+pub(crate) fn workflows_after(site: &mut Site, operation: Operation) -> Vec<(f64, TicketAction)> {
+    let mut due = Vec::new();
+    for workflow in &mut site.faults.workflows {
+        if workflow.after == operation && workflow.times != Some(0) {
+            workflow.times = workflow.times.map(|times| times - 1);
+            due.push((workflow.seconds, workflow.action.clone()));
         }
-        due
     }
+    due
+}
 
-    /// The technician in whose name people act.
-    pub(crate) fn somebody(&self) -> String {
-        let member = self
-            .site
-            .members
-            .iter()
-            .find(|member| !member.inactive_flag);
-        member.map_or_else(|| AUTOMATION.to_owned(), |member| member.identifier.clone())
-    }
+/// The technician whose name people's actions have.
+pub(crate) fn any_member(site: &Site) -> String {
+    let member = site
+        .setup
+        .members
+        .iter()
+        .find(|member| !member.inactive_flag);
+    member.map_or_else(|| AUTOMATION.to_owned(), |member| member.identifier.clone())
+}
 
-    /// Does what a workflow rule says, if the ticket is still there.
-    pub(crate) fn run_workflow(&mut self, ticket: i64, action: &TicketAction, now: Timestamp) {
-        // A workflow that does not fit the site does nothing, as in ConnectWise.
-        let _ = self.act(ticket, action, AUTOMATION, now);
-    }
+/// Runs a workflow rule's action, if the ticket still exists.
+pub(crate) fn run_workflow(site: &mut Site, ticket: i64, action: &TicketAction, now: Timestamp) {
+    // A workflow that is impossible on the site does nothing, as in ConnectWise.
+    let _ = act(site, ticket, action, AUTOMATION, now);
+}
 
-    /// Does something to a ticket; the error says what does not fit.
-    pub(crate) fn act(
-        &mut self,
-        id: i64,
-        action: &TicketAction,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<(), String> {
-        let stamp = Stamp {
-            at: now,
-            by: by.to_owned(),
-        };
-        let mut ticket = self
-            .tickets
-            .get(id)
-            .cloned()
-            .ok_or_else(|| format!("ticket {id} is not there"))?;
-        match action {
-            TicketAction::Close => {
-                let status = self.status_of(ticket.board, IsClosed(true))?;
-                set_status(&mut ticket, status, IsClosed(true), &stamp);
-            }
-            TicketAction::Reopen if ticket.closed.is_none() => return Ok(()),
-            TicketAction::Reopen => {
-                let status = self.status_of(ticket.board, IsClosed(false))?;
-                set_status(&mut ticket, status, IsClosed(false), &stamp);
-            }
-            TicketAction::Status(status) => {
-                let board = self.site.board(ticket.board);
-                let row = board
-                    .and_then(|board| board.status(*status))
-                    .ok_or_else(|| format!("status {status} is not on the board"))?;
-                set_status(&mut ticket, *status, IsClosed(row.closed_status), &stamp);
-            }
-            TicketAction::MoveToBoard(board) => self.move_to_board(&mut ticket, *board)?,
-            TicketAction::MoveToCompany(company) => {
-                self.company_must_be_there(*company)?;
-                ticket.company = *company;
-            }
-            TicketAction::Priority(priority) => {
-                self.site
-                    .priority(*priority)
-                    .ok_or_else(|| format!("priority {priority} is not there"))?;
-                ticket.priority = *priority;
-            }
-            TicketAction::Assign(member) => {
-                let mut members = self.site.members.iter();
-                let member = members
-                    .find(|row| row.id == *member)
-                    .ok_or_else(|| format!("member {member} is not there"))?;
-                let owner = self.member_reference(member);
-                ticket.other.insert("owner".to_owned(), owner);
-            }
-            TicketAction::Note(text) => {
-                let note = Note {
-                    id: 0,
-                    text: self.note_text(text),
-                    detail_description: false,
-                    internal_analysis: true,
-                    resolution: false,
-                    created: stamp.clone(),
-                };
-                self.tickets.add_note(id, note);
-            }
-            TicketAction::Reference(reference) => ticket.external_x_ref.clone_from(reference),
-            TicketAction::Summary(summary) => ticket.summary.clone_from(summary),
-            TicketAction::MergeInto(parent) => self.merge_into(&mut ticket, *parent, &stamp)?,
-            TicketAction::Delete => {
-                self.tickets.remove(id);
-                return Ok(());
-            }
-            TicketAction::Touch => {}
+/// Runs an action on a ticket. The error says why it is impossible.
+pub(crate) fn act(
+    site: &mut Site,
+    id: i64,
+    action: &TicketAction,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), String> {
+    let stamp = Stamp {
+        at: now,
+        by: by.to_owned(),
+    };
+    let mut ticket = site
+        .tickets
+        .get(id)
+        .cloned()
+        .ok_or_else(|| format!("ticket {id} is not there"))?;
+    match action {
+        TicketAction::Close => {
+            let status = status_of(site, ticket.board, IsClosed(true))?;
+            set_status(&mut ticket, status, IsClosed(true), &stamp);
         }
-        ticket.updated = stamp;
-        self.tickets.put(ticket);
-        Ok(())
-    }
-
-    /// Does something to a company and its tickets.
-    pub(crate) fn act_on_company(
-        &mut self,
-        id: i64,
-        action: &CompanyAction,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<(), String> {
-        self.company_must_be_there(id)?;
-        let target = match action {
-            CompanyAction::MergeInto(target) | CompanyAction::MoveTicketsTo(target) => {
-                self.company_must_be_there(*target)?;
-                Some(*target)
-            }
-            CompanyAction::Delete => None,
-        };
-        let is_deleted = !matches!(action, CompanyAction::MoveTicketsTo(_));
-        let mut companies = self.site.companies.iter_mut();
-        if let Some(company) = companies.find(|company| company.id == id && is_deleted) {
-            company.deleted_flag = true;
+        TicketAction::Reopen if ticket.closed.is_none() => return Ok(()),
+        TicketAction::Reopen => {
+            let status = status_of(site, ticket.board, IsClosed(false))?;
+            set_status(&mut ticket, status, IsClosed(false), &stamp);
         }
-        if let Some(target) = target {
-            let action = TicketAction::MoveToCompany(target);
-            self.act_on_all(|ticket| ticket.company == id, &action, by, now)?;
+        TicketAction::Status(status) => {
+            let board = site.setup.board(ticket.board);
+            let row = board
+                .and_then(|board| board.status(*status))
+                .ok_or_else(|| format!("status {status} is not on the board"))?;
+            set_status(&mut ticket, *status, IsClosed(row.closed_status), &stamp);
         }
-        Ok(())
+        TicketAction::MoveToBoard(board) => move_to_board(site, &mut ticket, *board)?,
+        TicketAction::MoveToCompany(company) => {
+            company_must_be_there(site, *company)?;
+            ticket.company = *company;
+        }
+        TicketAction::Priority(priority) => {
+            site.setup
+                .priority(*priority)
+                .ok_or_else(|| format!("priority {priority} is not there"))?;
+            ticket.priority = *priority;
+        }
+        TicketAction::Assign(member) => {
+            let mut members = site.setup.members.iter();
+            let member = members
+                .find(|row| row.id == *member)
+                .ok_or_else(|| format!("member {member} is not there"))?;
+            let owner = render::member_reference(site, member);
+            ticket.other.insert("owner".to_owned(), owner);
+        }
+        TicketAction::Note(text) => {
+            let note = Note {
+                id: 0,
+                text: notes::note_text(site, text),
+                detail_description: false,
+                internal_analysis: true,
+                resolution: false,
+                created: stamp.clone(),
+            };
+            site.tickets.add_note(id, note);
+        }
+        TicketAction::Reference(reference) => ticket.external_x_ref.clone_from(reference),
+        TicketAction::Summary(summary) => ticket.summary.clone_from(summary),
+        TicketAction::MergeInto(parent) => merge_into(site, &mut ticket, *parent, &stamp)?,
+        TicketAction::Delete => {
+            site.tickets.remove(id);
+            return Ok(());
+        }
+        TicketAction::Touch => {}
     }
+    ticket.updated = stamp;
+    site.tickets.put(ticket);
+    Ok(())
+}
 
-    /// Does something to all tickets of a board.
-    pub(crate) fn act_on_board(
-        &mut self,
-        id: i64,
-        action: &BoardAction,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<(), String> {
-        self.site
-            .board(id)
-            .ok_or_else(|| format!("board {id} is not there"))?;
-        let action = match action {
-            BoardAction::DeleteTickets => TicketAction::Delete,
-            BoardAction::MoveTicketsTo(board) => TicketAction::MoveToBoard(*board),
-        };
-        self.act_on_all(|ticket| ticket.board == id, &action, by, now)
+/// Runs an action on a company and its tickets.
+pub(crate) fn act_on_company(
+    site: &mut Site,
+    id: i64,
+    action: &CompanyAction,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), String> {
+    company_must_be_there(site, id)?;
+    let target = match action {
+        CompanyAction::MergeInto(target) | CompanyAction::MoveTicketsTo(target) => {
+            company_must_be_there(site, *target)?;
+            Some(*target)
+        }
+        CompanyAction::Delete => None,
+    };
+    let is_deleted = !matches!(action, CompanyAction::MoveTicketsTo(_));
+    let mut companies = site.setup.companies.iter_mut();
+    if let Some(company) = companies.find(|company| company.id == id && is_deleted) {
+        company.deleted_flag = true;
     }
+    if let Some(target) = target {
+        let action = TicketAction::MoveToCompany(target);
+        act_on_all(site, |ticket| ticket.company == id, &action, by, now)?;
+    }
+    Ok(())
+}
 
-    fn act_on_all(
-        &mut self,
-        concerns: impl Fn(&Ticket) -> bool,
-        action: &TicketAction,
-        by: &str,
-        now: Timestamp,
-    ) -> Result<(), String> {
-        let tickets = self.tickets.all().filter(|ticket| concerns(ticket));
-        let ids: Vec<i64> = tickets.map(|ticket| ticket.id).collect();
-        ids.into_iter()
-            .try_for_each(|ticket| self.act(ticket, action, by, now))
-    }
+/// Runs an action on all tickets of a board.
+pub(crate) fn act_on_board(
+    site: &mut Site,
+    id: i64,
+    action: &BoardAction,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), String> {
+    site.setup
+        .board(id)
+        .ok_or_else(|| format!("board {id} is not there"))?;
+    let action = match action {
+        BoardAction::DeleteTickets => TicketAction::Delete,
+        BoardAction::MoveTicketsTo(board) => TicketAction::MoveToBoard(*board),
+    };
+    act_on_all(site, |ticket| ticket.board == id, &action, by, now)
+}
 
-    fn company_must_be_there(&self, id: i64) -> Result<(), String> {
-        self.site
-            .company(id)
-            .map(|_| ())
-            .ok_or_else(|| format!("company {id} is not there"))
-    }
+fn act_on_all(
+    site: &mut Site,
+    concerns: impl Fn(&Ticket) -> bool,
+    action: &TicketAction,
+    by: &str,
+    now: Timestamp,
+) -> Result<(), String> {
+    let tickets = site.tickets.all().filter(|ticket| concerns(ticket));
+    let ids: Vec<i64> = tickets.map(|ticket| ticket.id).collect();
+    ids.into_iter()
+        .try_for_each(|ticket| act(site, ticket, action, by, now))
+}
 
-    /// The status that closes or opens a ticket of the board.
-    fn status_of(&self, board: i64, wanted: IsClosed) -> Result<i64, String> {
-        let board = self
-            .site
-            .board(board)
-            .ok_or_else(|| format!("board {board} is not there"))?;
-        let usable = |is_closed: bool| {
-            let statuses = board.statuses.iter();
-            statuses.filter(move |row| !row.inactive && row.closed_status == is_closed)
-        };
-        usable(wanted.0)
-            .find(|row| row.default_flag)
-            .or_else(|| usable(wanted.0).next())
-            .map(|row| row.id)
-            .ok_or_else(|| format!("board {} has no such status", board.id))
-    }
+fn company_must_be_there(site: &Site, id: i64) -> Result<(), String> {
+    site.setup
+        .company(id)
+        .map(|_| ())
+        .ok_or_else(|| format!("company {id} is not there"))
+}
 
-    fn move_to_board(&self, ticket: &mut Ticket, board: i64) -> Result<(), String> {
-        ticket.status = self.status_of(board, IsClosed(ticket.closed.is_some()))?;
-        ticket.board = board;
-        let types = self.site.board(board).map(|board| &board.types);
-        let usual = types.and_then(|types| types.iter().find(|kind| kind.default_flag));
-        ticket.kind = usual.map(|kind| kind.id);
-        Ok(())
-    }
+/// The status that closes or opens a ticket of the board.
+fn status_of(site: &Site, board: i64, wanted: IsClosed) -> Result<i64, String> {
+    let board = site
+        .setup
+        .board(board)
+        .ok_or_else(|| format!("board {board} is not there"))?;
+    let usable = |is_closed: bool| {
+        let statuses = board.statuses.iter();
+        statuses.filter(move |row| !row.inactive && row.closed_status == is_closed)
+    };
+    usable(wanted.0)
+        .find(|row| row.default_flag)
+        .or_else(|| usable(wanted.0).next())
+        .map(|row| row.id)
+        .ok_or_else(|| format!("board {} has no such status", board.id))
+}
 
-    fn merge_into(&mut self, ticket: &mut Ticket, id: i64, stamp: &Stamp) -> Result<(), String> {
-        let parent = self.tickets.get(id).filter(|parent| parent.id != ticket.id);
-        let mut parent = parent
-            .cloned()
-            .ok_or_else(|| format!("ticket {id} is not there to merge into"))?;
-        let reference = json!({ "id": id, "summary": parent.summary });
-        let member = "mergedParentTicket".to_owned();
-        ticket.other.insert(member, reference);
-        let status = self.status_of(ticket.board, IsClosed(true))?;
-        set_status(ticket, status, IsClosed(true), stamp);
-        let notes = std::mem::take(self.tickets.notes_mut(ticket.id));
-        self.tickets.notes_mut(id).extend(notes);
-        let flag = "hasMergedChildTicketFlag".to_owned();
-        parent.other.insert(flag, json!(true));
-        parent.updated = stamp.clone();
-        self.tickets.put(parent);
-        Ok(())
-    }
+fn move_to_board(site: &Site, ticket: &mut Ticket, board: i64) -> Result<(), String> {
+    ticket.status = status_of(site, board, IsClosed(ticket.closed.is_some()))?;
+    ticket.board = board;
+    let types = site.setup.board(board).map(|board| &board.types);
+    let defaults = types.and_then(|types| types.iter().find(|kind| kind.default_flag));
+    ticket.kind = defaults.map(|kind| kind.id);
+    Ok(())
+}
+
+fn merge_into(site: &mut Site, ticket: &mut Ticket, id: i64, stamp: &Stamp) -> Result<(), String> {
+    let parent = site.tickets.get(id).filter(|parent| parent.id != ticket.id);
+    let mut parent = parent
+        .cloned()
+        .ok_or_else(|| format!("ticket {id} is not there to merge into"))?;
+    let reference = json!({ "id": id, "summary": parent.summary });
+    let member = "mergedParentTicket".to_owned();
+    ticket.other.insert(member, reference);
+    let status = status_of(site, ticket.board, IsClosed(true))?;
+    set_status(ticket, status, IsClosed(true), stamp);
+    let notes = std::mem::take(site.tickets.notes_mut(ticket.id));
+    site.tickets.notes_mut(id).extend(notes);
+    let flag = "hasMergedChildTicketFlag".to_owned();
+    parent.other.insert(flag, json!(true));
+    parent.updated = stamp.clone();
+    site.tickets.put(parent);
+    Ok(())
 }
 
 /// Whether a status closes a ticket.

@@ -3,16 +3,16 @@
 use serde_json::{Value, json};
 
 use super::{Row, TicketRow, Tickets};
-use crate::answer::{Answer, Outcome};
 use crate::listing;
 use crate::render::present;
+use crate::response::{ApiResponse, Outcome};
 use crate::schema::Schema;
-use crate::world::{Call, World};
+use crate::site::{Call, Site};
 
-/// More are forgotten from the front, so that a long run stays small.
+/// Older entries are dropped beyond this number.
 const KEPT: usize = 1000;
 
-/// One line of the log.
+/// One entry.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Change {
     id: i64,
@@ -31,28 +31,23 @@ impl Tickets {
     }
 }
 
-pub(crate) fn list(world: &World, call: &Call) -> Outcome {
-    let rows = world.tickets.changes.iter().filter(|change| {
-        let ticket = world.tickets.get(change.ticket);
-        ticket.is_none_or(|ticket| world.sees_board(&call.caller, ticket.board))
+pub(crate) fn list(site: &Site, call: &Call) -> Outcome {
+    let rows = site.tickets.changes.iter().filter(|change| {
+        let ticket = site.tickets.get(change.ticket);
+        ticket.is_none_or(|ticket| site.sees_board(&call.caller, ticket.board))
     });
-    let rows = rows.map(|change| row(world, *change));
-    listing::list(
-        call,
-        Schema::named("TicketChangeLog"),
-        &world.base_url,
-        rows,
-    )
+    let rows = rows.map(|change| row(site, *change));
+    listing::list(call, Schema::named("TicketChangeLog"), &site.base_url, rows)
 }
 
-pub(crate) fn clear(world: &mut World) -> Outcome {
-    world.tickets.changes.clear();
-    Ok(Answer::deleted())
+pub(crate) fn clear(site: &mut Site) -> Outcome {
+    site.tickets.changes.clear();
+    Ok(ApiResponse::deleted())
 }
 
-fn row(world: &World, change: Change) -> Value {
-    let ticket = world.tickets.get(change.ticket);
-    let record = ticket.map(|ticket| TicketRow { world, ticket }.record());
+fn row(site: &Site, change: Change) -> Value {
+    let ticket = site.tickets.get(change.ticket);
+    let record = ticket.map(|ticket| TicketRow { site, ticket }.record());
     let text = |path: &str| record.as_ref().and_then(|record| record.pointer(path));
     present(json!({
         "id": change.id,

@@ -6,30 +6,31 @@ use serde_json::{Map, Value};
 
 use super::draft::Draft;
 use super::{Note, Stamp, Ticket, TicketRow};
-use crate::answer::{Answer, Outcome, Problem, Refusal};
 use crate::faults::ClosedAtCreation;
 use crate::listing::Row;
+use crate::response::{ApiError, ApiResponse, Outcome, Problem};
 use crate::schema::Schema;
-use crate::world::{Call, Caller, Licence, World};
+use crate::site::{Call, Caller, Licence, Site};
+use crate::tickets::notes;
 
-/// The right that making a ticket needs.
+/// The right to create a ticket.
 pub(crate) const RIGHT: &str = "service_tickets.add";
 
-/// Makes a ticket: what is left out gets ConnectWise's defaults, initial texts become notes.
-pub(crate) fn create(world: &mut World, call: &Call) -> Outcome {
+/// Creates a ticket: omitted members get ConnectWise's defaults, and initial texts become notes.
+pub(crate) fn create(site: &mut Site, call: &Call) -> Outcome {
     let schema = Schema::named("Ticket");
     let body = schema.read(&call.body)?;
-    let draft = checked(world, call, &body, None)?;
-    // Some sites look at the body first: the gate then leaves the right to this place.
-    world.require(&call.caller, RIGHT)?;
+    let draft = checked(site, call, &body, None)?;
+    // Some sites check the body first: `execution` then leaves the right to this function.
+    site.require(&call.caller, RIGHT)?;
 
-    let id = world.tickets.new_id();
+    let id = site.tickets.new_id();
     let stamp = Stamp {
         at: call.now,
         by: call.caller.identifier.clone(),
     };
-    let ticket = finished(world, id, draft, &stamp).ok_or_else(Refusal::server_error)?;
-    world.tickets.put(ticket);
+    let ticket = finished(site, id, draft, &stamp).ok_or_else(ApiError::server_error)?;
+    site.tickets.put(ticket);
     for (member, detail, internal, resolution) in [
         ("initialDescription", true, false, false),
         ("initialInternalAnalysis", false, true, false),
@@ -41,29 +42,30 @@ pub(crate) fn create(world: &mut World, call: &Call) -> Outcome {
         }
         let note = Note {
             id: 0,
-            text: world.note_text(text),
+            text: notes::note_text(site, text),
             detail_description: detail,
             internal_analysis: internal,
             resolution,
             created: stamp.clone(),
         };
-        world.tickets.add_note(id, note);
+        site.tickets.add_note(id, note);
     }
-    let world = &*world;
-    let ticket = world.tickets.get(id).ok_or_else(Refusal::server_error)?;
-    Ok(Answer::created(TicketRow { world, ticket }.record()))
+    let site = &*site;
+    let ticket = site.tickets.get(id).ok_or_else(ApiError::server_error)?;
+    Ok(ApiResponse::created(TicketRow { site, ticket }.record()))
 }
 
-/// Makes many tickets that differ in their references alone, each as a POST of `body` by the first API member makes it but for the texts
-/// of its notes. Answers the number of the first; the others follow.
-pub(crate) fn stock(
-    world: &mut World,
+/// Creates many tickets that differ in their references only, each as a POST of `body` by the first API
+/// member, but without the texts
+/// of its notes. Returns the id of the first; the others follow.
+pub(crate) fn create_bulk(
+    site: &mut Site,
     body: &Map<String, Value>,
     references: Vec<String>,
     now: Timestamp,
-) -> Result<i64, Refusal> {
-    let member = world.site.api_members.first();
-    let member = member.ok_or_else(Refusal::server_error)?;
+) -> Result<i64, ApiError> {
+    let member = site.setup.api_members.first();
+    let member = member.ok_or_else(ApiError::server_error)?;
     let call = Call {
         method: Method::POST,
         segments: vec![],
@@ -79,36 +81,36 @@ pub(crate) fn stock(
         },
         is_ignored: false,
     };
-    let draft = checked(world, &call, body, None)?;
+    let draft = checked(site, &call, body, None)?;
     let stamp = Stamp {
         at: now,
         by: call.caller.identifier,
     };
-    let first = world.tickets.next_ticket;
+    let first = site.tickets.next_ticket;
     for reference in references {
         let draft = Draft {
             external_x_ref: Some(reference),
             ..draft.clone()
         };
-        let id = world.tickets.new_id();
-        let ticket = finished(world, id, draft, &stamp).ok_or_else(Refusal::server_error)?;
-        world.tickets.put(ticket);
+        let id = site.tickets.new_id();
+        let ticket = finished(site, id, draft, &stamp).ok_or_else(ApiError::server_error)?;
+        site.tickets.put(ticket);
     }
     Ok(first)
 }
 
-/// The ticket that a body asks for, with the defaults filled in, or all that is wrong with it. `before` is the ticket that
-/// it is to replace.
+/// The ticket that a body requests, with defaults, or all problems with it. `before` is the ticket that
+/// it replaces.
 pub(super) fn checked(
-    world: &World,
+    site: &Site,
     call: &Call,
     body: &Map<String, Value>,
     before: Option<&Ticket>,
-) -> Result<Draft, Refusal> {
+) -> Result<Draft, ApiError> {
     let mut problems = Schema::named("Ticket").problems(body, true);
     let mut draft = Draft {
-        priority: world
-            .site
+        priority: site
+            .setup
             .priorities
             .iter()
             .find(|priority| priority.default_flag)
@@ -116,28 +118,28 @@ pub(super) fn checked(
         ..Draft::default()
     };
     if body.get("board").is_none_or(Value::is_null) {
-        draft.board = world.default_board(&call.caller);
+        draft.board = site.default_board(&call.caller);
     }
-    draft.apply(world, body, &mut problems);
-    if let Some(board) = draft.board.and_then(|board| world.site.board(board)) {
+    draft.apply(site, body, &mut problems);
+    if let Some(board) = draft.board.and_then(|board| site.setup.board(board)) {
         let start = board.default_status().map(|status| status.id);
         draft.status = draft.status.or(start);
-        let usual = board
+        let defaults = board
             .types
             .iter()
             .find(|kind| kind.default_flag)
             .map(|kind| kind.id);
-        draft.kind = draft.kind.or(usual);
+        draft.kind = draft.kind.or(defaults);
     }
     let starts_closed = draft
-        .status(world)
+        .status(site)
         .is_some_and(|status| status.closed_status);
     if draft.board.is_some() && draft.status.is_none() && problems.is_empty() {
         problems.push(Problem::missing("status", "status/id"));
     }
     if starts_closed
         && before.is_none()
-        && world.faults.variants.closed_status_at_creation == ClosedAtCreation::Refused
+        && site.faults.variants.closed_status_at_creation == ClosedAtCreation::Refused
     {
         problems.push(Problem {
             code: "InvalidObject",
@@ -146,19 +148,19 @@ pub(super) fn checked(
         });
     }
     if before.is_none() {
-        problems.extend(draft.missing(&world.faults.required.on_create));
-        problems.extend(draft.refused_by_company(world));
+        problems.extend(draft.missing(&site.faults.required.on_create));
+        problems.extend(draft.refused_by_company(site));
     }
     if problems.is_empty() {
         Ok(draft)
     } else {
-        Err(Refusal::invalid_object("ticket", &problems))
+        Err(ApiError::invalid_object("ticket", &problems))
     }
 }
 
-/// `None` only if the checks let a reference through that they must not.
-fn finished(world: &World, id: i64, draft: Draft, stamp: &Stamp) -> Option<Ticket> {
-    let closed = draft.status(world)?.closed_status.then(|| stamp.clone());
+/// `None` only if the checks missed an invalid reference.
+fn finished(site: &Site, id: i64, draft: Draft, stamp: &Stamp) -> Option<Ticket> {
+    let closed = draft.status(site)?.closed_status.then(|| stamp.clone());
     Some(Ticket {
         id,
         summary: draft.summary,

@@ -1,16 +1,17 @@
-//! What a POST or a PATCH asks of a ticket, checked against the site: one set of rules for both. A draft that fails is
-//! thrown away, so a refusal never leaves half a change.
+//! A ticket that a POST or a PATCH requests, checked against the site by one set of rules. A failing draft
+//! is dropped, so that an error never leaves half a change.
 
 use serde_json::{Map, Value};
 
-use crate::answer::Problem;
 use crate::faults::{ReferenceCase, ReferenceSpace};
+use crate::references;
 use crate::references::Key;
+use crate::response::Problem;
 use crate::schema::{Kind, Schema};
 use crate::seed::{Board, BoardStatus};
-use crate::world::World;
+use crate::site::Site;
 
-/// Never stored nor returned: they are spent when the ticket is made.
+/// Used at creation only; never stored nor returned.
 const SPENT: [&str; 8] = [
     "initialDescription",
     "initialDescriptionFrom",
@@ -22,7 +23,7 @@ const SPENT: [&str; 8] = [
     "mobileGuid",
 ];
 
-/// Follow from the ticket's life; a value that is sent is passed over without a word.
+/// Computed by ConnectWise; a sent value is ignored silently.
 const READ_ONLY: [&str; 15] = [
     "id",
     "_info",
@@ -41,7 +42,7 @@ const READ_ONLY: [&str; 15] = [
     "mergedParentTicket",
 ];
 
-/// A ticket on its way.
+/// A ticket that is being created or changed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Draft {
     pub(super) summary: String,
@@ -55,17 +56,17 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Lays the members of `changes` over the draft. Shapes, lengths and required members have been checked before.
+    /// Applies the members of `changes` to the draft. Types, lengths and required members were checked before.
     pub(super) fn apply(
         &mut self,
-        world: &World,
+        site: &Site,
         changes: &Map<String, Value>,
         problems: &mut Vec<Problem>,
     ) {
         let key = |member: &str| changes.get(member).and_then(Key::of);
         if let Some(key) = key("board") {
-            let found = world
-                .site
+            let found = site
+                .setup
                 .boards
                 .iter()
                 .find(|board| key.fits(board.id, "", &board.name));
@@ -77,19 +78,19 @@ impl Draft {
                 }
             }
         }
-        if let Some(board) = self.board.and_then(|board| world.site.board(board)) {
+        if let Some(board) = self.board.and_then(|board| site.setup.board(board)) {
             self.choose_on(board, changes, problems);
         }
         if let Some(key) = key("priority") {
-            let mut priorities = world.site.priorities.iter();
+            let mut priorities = site.setup.priorities.iter();
             match priorities.find(|row| key.fits(row.id, "", &row.name)) {
                 Some(priority) => self.priority = Some(priority.id),
                 None => problems.push(key.missing("Priority", "priority")),
             }
         }
         if let Some(key) = key("company") {
-            let mut companies = world
-                .site
+            let mut companies = site
+                .setup
                 .companies
                 .iter()
                 .filter(|company| !company.deleted_flag);
@@ -99,11 +100,11 @@ impl Draft {
             }
         }
         for (member, value) in changes {
-            self.set_plain(world, member, value, problems);
+            self.set_plain(site, member, value, problems);
         }
     }
 
-    /// A board brings its own statuses and types: what the ticket had elsewhere is dropped.
+    /// A board has its own statuses and types: those of the previous board are dropped.
     fn move_to(&mut self, board: &Board) {
         if self.board == Some(board.id) {
             return;
@@ -145,13 +146,7 @@ impl Draft {
         }
     }
 
-    fn set_plain(
-        &mut self,
-        world: &World,
-        member: &str,
-        value: &Value,
-        problems: &mut Vec<Problem>,
-    ) {
+    fn set_plain(&mut self, site: &Site, member: &str, value: &Value, problems: &mut Vec<Problem>) {
         match member {
             "board" | "status" | "company" | "type" | "priority" => {}
             "summary" => value
@@ -161,14 +156,14 @@ impl Draft {
             "externalXRef" => {
                 self.external_x_ref = value
                     .as_str()
-                    .map(|text| world.kept_reference(text))
+                    .map(|text| kept_reference(site, text))
                     .filter(|text| !text.is_empty());
             }
             _ if SPENT.contains(&member) || READ_ONLY.contains(&member) => {}
             _ if value.is_null() => {
                 self.other.remove(member);
             }
-            _ => match expanded(world, member, value, self.parent_of(member)) {
+            _ => match expanded(site, member, value, self.parent_of(member)) {
                 Ok(value) => {
                     self.other.insert(member.to_owned(), value);
                 }
@@ -177,7 +172,7 @@ impl Draft {
         }
     }
 
-    /// The board or company that the record behind a member must belong to.
+    /// The board or company that the record of a member must belong to.
     fn parent_of(&self, member: &str) -> Option<i64> {
         match member {
             "subType" | "item" => self.board,
@@ -186,7 +181,7 @@ impl Draft {
         }
     }
 
-    /// The members that the site requires and that have no value.
+    /// The required members that have no value.
     pub(super) fn missing(&self, required: &[String]) -> Vec<Problem> {
         let is_absent = |member: &&String| match member.strip_prefix("customFields/") {
             Some(caption) => !self.has_custom_field(caption),
@@ -219,10 +214,10 @@ impl Draft {
         })
     }
 
-    /// The company's status, if it does not allow saving.
-    pub(super) fn refused_by_company(&self, world: &World) -> Option<Problem> {
-        let company = world.site.company(self.company?)?;
-        let mut statuses = world.site.company_statuses.iter();
+    /// The problem with the company's status, if it does not allow saving.
+    pub(super) fn refused_by_company(&self, site: &Site) -> Option<Problem> {
+        let company = site.setup.company(self.company?)?;
+        let mut statuses = site.setup.company_statuses.iter();
         let status = statuses.find(|status| status.id == company.status.id)?;
         status.disallow_saving_flag.then(|| Problem {
             code: "InvalidObject",
@@ -234,37 +229,35 @@ impl Draft {
         })
     }
 
-    /// The status that the draft has now.
-    pub(super) fn status<'w>(&self, world: &'w World) -> Option<&'w BoardStatus> {
-        world.site.board(self.board?)?.status(self.status?)
+    /// The draft's present status.
+    pub(super) fn status<'w>(&self, site: &'w Site) -> Option<&'w BoardStatus> {
+        site.setup.board(self.board?)?.status(self.status?)
     }
 }
 
-impl World {
-    /// An `externalXRef` as this site keeps it.
-    fn kept_reference(&self, text: &str) -> String {
-        let variants = &self.faults.variants;
-        let text = match variants.reference_space {
-            ReferenceSpace::Kept => text,
-            ReferenceSpace::Trimmed => text.trim(),
-        };
-        match variants.reference_case {
-            ReferenceCase::Kept => text.to_owned(),
-            ReferenceCase::Lower => text.to_lowercase(),
-            ReferenceCase::Upper => text.to_uppercase(),
-        }
+/// An `externalXRef` as this site stores it.
+fn kept_reference(site: &Site, text: &str) -> String {
+    let variants = &site.faults.variants;
+    let text = match variants.reference_space {
+        ReferenceSpace::Kept => text,
+        ReferenceSpace::Trimmed => text.trim(),
+    };
+    match variants.reference_case {
+        ReferenceCase::Kept => text.to_owned(),
+        ReferenceCase::Lower => text.to_lowercase(),
+        ReferenceCase::Upper => text.to_uppercase(),
     }
 }
 
-/// A member without a rule of its own: kept as it is, references expanded.
+/// A member without its own rule: stored as it is, with references expanded.
 fn expanded(
-    world: &World,
+    site: &Site,
     member: &str,
     value: &Value,
     parent: Option<i64>,
 ) -> Result<Value, Problem> {
     match Schema::named("Ticket").kind(member) {
-        Some(Kind::Reference(shape)) => world.referred(shape, member, value, parent),
+        Some(Kind::Reference(shape)) => references::referred(site, shape, member, value, parent),
         _ => Ok(value.clone()),
     }
 }

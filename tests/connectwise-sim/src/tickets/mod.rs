@@ -1,14 +1,14 @@
-//! Service tickets: the stored form, kept small so that 100,000 of them stay fast, and how they look in an answer.
-//! Making, changing and reading them stands in the files below.
+//! Service tickets: their stored form, small so that 100,000 of them stay fast, and their form in
+//! responses. The files below create, change and read them.
 
 pub(crate) mod actions;
 pub(crate) mod changelog;
 pub(crate) mod create;
 mod draft;
-pub(crate) mod family;
 pub(crate) mod notes;
 pub(crate) mod patch;
 pub(crate) mod read;
+pub(crate) mod related;
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -19,8 +19,9 @@ use crate::clock;
 use crate::conditions::Scalar;
 use crate::faults::ReferenceSearch;
 use crate::listing::{Row, scalar};
+use crate::render;
 use crate::seed::Board;
-use crate::world::{Caller, World};
+use crate::site::{Caller, Site};
 
 use changelog::Change;
 
@@ -35,7 +36,7 @@ pub(crate) struct Tickets {
     next_change: i64,
 }
 
-/// One ticket. References are ids: names are looked up when it is shown.
+/// One ticket. References are ids; names are looked up for responses.
 #[derive(Clone, Debug)]
 pub(crate) struct Ticket {
     pub(crate) id: i64,
@@ -49,7 +50,7 @@ pub(crate) struct Ticket {
     pub(crate) closed: Option<Stamp>,
     pub(crate) entered: Stamp,
     pub(crate) updated: Stamp,
-    /// Members without a rule of their own, as they are returned.
+    /// Members without their own rule, as they are returned.
     pub(crate) other: Map<String, Value>,
 }
 
@@ -60,7 +61,7 @@ impl Ticket {
     }
 }
 
-/// Who and when.
+/// Author and time.
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp {
     pub(crate) at: Timestamp,
@@ -94,7 +95,7 @@ impl Tickets {
         self.by_id.get(&id)
     }
 
-    /// By rising id.
+    /// In ascending order of ids.
     pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &Ticket> {
         self.by_id.values()
     }
@@ -103,7 +104,7 @@ impl Tickets {
         self.notes.get(&ticket).map_or(&[], Vec::as_slice)
     }
 
-    /// The id of the ticket that comes next.
+    /// The next ticket's id.
     fn new_id(&mut self) -> i64 {
         let id = self.next_ticket;
         self.next_ticket += 1;
@@ -135,16 +136,16 @@ impl Tickets {
     }
 }
 
-/// A ticket beside the site that gives its references their names.
+/// A ticket with the site, which has the names of its references.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TicketRow<'w> {
-    pub(crate) world: &'w World,
+    pub(crate) site: &'w Site,
     pub(crate) ticket: &'w Ticket,
 }
 
 impl<'w> TicketRow<'w> {
     fn board(&self) -> Option<&'w Board> {
-        self.world.site.board(self.ticket.board)
+        self.site.setup.board(self.ticket.board)
     }
 
     pub(crate) fn board_name(&self) -> Option<&'w str> {
@@ -162,15 +163,15 @@ impl<'w> TicketRow<'w> {
     }
 
     pub(crate) fn company_name(&self) -> Option<&'w str> {
-        self.world
-            .site
+        self.site
+            .setup
             .company(self.ticket.company)
             .map(|company| company.name.as_str())
     }
 
     pub(crate) fn priority_name(&self) -> Option<&'w str> {
-        self.world
-            .site
+        self.site
+            .setup
             .priority(self.ticket.priority)
             .map(|priority| priority.name.as_str())
     }
@@ -188,7 +189,7 @@ impl Row for TicketRow<'_> {
             "summary" => Scalar::text(&ticket.summary),
             "externalXRef" => {
                 let reference = ticket.external_x_ref.as_deref();
-                match self.world.faults.variants.reference_search {
+                match self.site.faults.variants.reference_search {
                     ReferenceSearch::IgnoresCase => Scalar::optional_text(reference),
                     ReferenceSearch::Exact => reference.map_or(Scalar::Null, Scalar::exact_text),
                 }
@@ -212,7 +213,7 @@ impl Row for TicketRow<'_> {
             "company/id" => Scalar::integer(ticket.company),
             "company/name" => Scalar::optional_text(self.company_name()),
             "company/identifier" => {
-                let company = self.world.site.company(ticket.company);
+                let company = self.site.setup.company(ticket.company);
                 Scalar::optional_text(company.map(|company| company.identifier.as_str()))
             }
             "type/id" => ticket.kind.map_or(Scalar::Null, Scalar::integer),
@@ -230,9 +231,9 @@ impl Row for TicketRow<'_> {
     }
 
     fn record(&self) -> Value {
-        let Self { world, ticket } = *self;
+        let Self { site, ticket } = *self;
         let board = self.board();
-        let mut info = world.ticket_links(ticket.id);
+        let mut info = render::ticket_links(site, ticket.id);
         if let Some(info) = info.as_object_mut() {
             info.insert(
                 "dateEntered".to_owned(),
@@ -249,19 +250,19 @@ impl Row for TicketRow<'_> {
             "id": ticket.id,
             "summary": ticket.summary,
             "recordType": "ServiceTicket",
-            "board": board.map(|board| world.board_reference(board)),
+            "board": board.map(|board| render::board_reference(site, board)),
             "status": board.and_then(|board| {
                 let status = board.status(ticket.status)?;
-                Some(world.status_reference(board.id, status))
+                Some(render::status_reference(site, board.id, status))
             }),
-            "company": world.site.company(ticket.company).map(|company| world.company_reference(company)),
+            "company": site.setup.company(ticket.company).map(|company| render::company_reference(site, company)),
             "type": board.and_then(|board| {
                 let kind = board.kind(ticket.kind?)?;
-                Some(world.type_reference(board.id, kind))
+                Some(render::type_reference(site, board.id, kind))
             }),
-            "priority": world.site.priority(ticket.priority).map(|priority| world.priority_reference(priority)),
-            "location": board.map(|board| world.location_reference(board.location.id)),
-            "department": board.map(|board| world.department_reference(board.department.id)),
+            "priority": site.setup.priority(ticket.priority).map(|priority| render::priority_reference(site, priority)),
+            "location": board.map(|board| render::location_reference(site, board.location.id)),
+            "department": board.map(|board| render::department_reference(site, board.department.id)),
             "externalXRef": ticket.external_x_ref,
             "closedFlag": ticket.closed.is_some(),
             "closedDate": ticket.closed.as_ref().map(|closed| clock::format(closed.at)),

@@ -4,44 +4,45 @@ use serde_json::{Map, Value, json};
 
 use super::read::visible;
 use super::{Note, Stamp};
-use crate::answer::{Answer, Outcome, Problem, Refusal};
 use crate::faults::Newlines;
+use crate::render;
+use crate::response::{ApiError, ApiResponse, Outcome, Problem};
 use crate::schema::Schema;
 use crate::setup_tables::narrow;
-use crate::world::{Call, World};
-use crate::{clock, listing, operations};
+use crate::site::{Call, Site};
+use crate::{clock, listing, patch_operations};
 
-pub(crate) fn list(world: &World, call: &Call, ticket: i64) -> Outcome {
-    visible(world, &call.caller, ticket)?;
-    let notes = world
+pub(crate) fn list(site: &Site, call: &Call, ticket: i64) -> Outcome {
+    visible(site, &call.caller, ticket)?;
+    let notes = site
         .tickets
         .notes(ticket)
         .iter()
-        .map(|note| record(world, ticket, note));
-    listing::list(call, Schema::named("ServiceNote"), &world.base_url, notes)
+        .map(|note| record(site, ticket, note));
+    listing::list(call, Schema::named("ServiceNote"), &site.base_url, notes)
 }
 
-pub(crate) fn count(world: &World, call: &Call, ticket: i64) -> Outcome {
-    visible(world, &call.caller, ticket)?;
-    let notes = world
+pub(crate) fn count(site: &Site, call: &Call, ticket: i64) -> Outcome {
+    visible(site, &call.caller, ticket)?;
+    let notes = site
         .tickets
         .notes(ticket)
         .iter()
-        .map(|note| record(world, ticket, note));
+        .map(|note| record(site, ticket, note));
     listing::count(call, Schema::named("ServiceNote"), notes)
 }
 
-pub(crate) fn get(world: &World, call: &Call, ticket: i64, id: i64) -> Outcome {
-    let note = find(world, call, ticket, id)?;
+pub(crate) fn get(site: &Site, call: &Call, ticket: i64, id: i64) -> Outcome {
+    let note = find(site, call, ticket, id)?;
     listing::one(
         call,
         Schema::named("ServiceNote"),
-        &record(world, ticket, note),
+        &record(site, ticket, note),
     )
 }
 
-pub(crate) fn create(world: &mut World, call: &Call, id: i64) -> Outcome {
-    let mut ticket = visible(world, &call.caller, id)?.clone();
+pub(crate) fn create(site: &mut Site, call: &Call, id: i64) -> Outcome {
+    let mut ticket = visible(site, &call.caller, id)?.clone();
     let schema = Schema::named("ServiceNote");
     let body = schema.read(&call.body)?;
     let flag = |name: &str| body.get(name).and_then(Value::as_bool).unwrap_or_default();
@@ -54,7 +55,7 @@ pub(crate) fn create(world: &mut World, call: &Call, id: i64) -> Outcome {
         problems.push(no_place());
     }
     if !problems.is_empty() {
-        return Err(Refusal::invalid_object("serviceNote", &problems));
+        return Err(ApiError::invalid_object("serviceNote", &problems));
     }
     let created = Stamp {
         at: call.now,
@@ -62,39 +63,39 @@ pub(crate) fn create(world: &mut World, call: &Call, id: i64) -> Outcome {
     };
     let note = Note {
         id: 0,
-        text: world.note_text(text),
+        text: note_text(site, text),
         detail_description: flag("detailDescriptionFlag"),
         internal_analysis: flag("internalAnalysisFlag"),
         resolution: flag("resolutionFlag"),
         created: created.clone(),
     };
-    let note = world.tickets.add_note(id, note);
+    let note = site.tickets.add_note(id, note);
     ticket.updated = created;
-    world.tickets.put(ticket);
-    Ok(Answer::created(record(world, id, &note)))
+    site.tickets.put(ticket);
+    Ok(ApiResponse::created(record(site, id, &note)))
 }
 
 /// The members of a note that a PATCH or a PUT may set.
 fn change(
-    world: &mut World,
+    site: &mut Site,
     call: &Call,
     ticket: i64,
     id: i64,
     members: &Map<String, Value>,
-    usual: &Note,
+    defaults: &Note,
 ) -> Outcome {
-    let flag = |name: &str, usual| {
+    let flag = |name: &str, defaults| {
         members
             .get(name)
-            .map_or(usual, |value| *value == json!(true))
+            .map_or(defaults, |value| *value == json!(true))
     };
     let text = members.get("text").map(|text| text.as_str().unwrap_or(""));
     let note = Note {
-        text: text.map_or_else(|| usual.text.clone(), |text| world.note_text(text)),
-        detail_description: flag("detailDescriptionFlag", usual.detail_description),
-        internal_analysis: flag("internalAnalysisFlag", usual.internal_analysis),
-        resolution: flag("resolutionFlag", usual.resolution),
-        ..usual.clone()
+        text: text.map_or_else(|| defaults.text.clone(), |text| note_text(site, text)),
+        detail_description: flag("detailDescriptionFlag", defaults.detail_description),
+        internal_analysis: flag("internalAnalysisFlag", defaults.internal_analysis),
+        resolution: flag("resolutionFlag", defaults.resolution),
+        ..defaults.clone()
     };
     let mut problems = Vec::new();
     if note.text.trim().is_empty() {
@@ -104,27 +105,27 @@ fn change(
         problems.push(no_place());
     }
     if !problems.is_empty() {
-        return Err(Refusal::invalid_object("serviceNote", &problems));
+        return Err(ApiError::invalid_object("serviceNote", &problems));
     }
-    for slot in world.tickets.notes_mut(ticket) {
+    for slot in site.tickets.notes_mut(ticket) {
         if slot.id == id {
             *slot = note.clone();
         }
     }
-    touch(world, call, ticket)?;
-    Ok(Answer::patched(record(world, ticket, &note), true))
+    touch(site, call, ticket)?;
+    Ok(ApiResponse::patched(record(site, ticket, &note), true))
 }
 
-pub(crate) fn patch(world: &mut World, call: &Call, ticket: i64, id: i64) -> Outcome {
-    let before = find(world, call, ticket, id)?.clone();
-    let sub_paths = world.faults.variants.patch_status_id;
-    let changes = operations::changes(Schema::named("ServiceNote"), &call.body, sub_paths)?;
-    change(world, call, ticket, id, &changes, &before)
+pub(crate) fn patch(site: &mut Site, call: &Call, ticket: i64, id: i64) -> Outcome {
+    let before = find(site, call, ticket, id)?.clone();
+    let sub_paths = site.faults.variants.patch_status_id;
+    let changes = patch_operations::changes(Schema::named("ServiceNote"), &call.body, sub_paths)?;
+    change(site, call, ticket, id, &changes, &before)
 }
 
-pub(crate) fn replace(world: &mut World, call: &Call, ticket: i64, id: i64) -> Outcome {
-    let before = find(world, call, ticket, id)?;
-    let usual = Note {
+pub(crate) fn replace(site: &mut Site, call: &Call, ticket: i64, id: i64) -> Outcome {
+    let before = find(site, call, ticket, id)?;
+    let defaults = Note {
         text: String::new(),
         detail_description: false,
         internal_analysis: false,
@@ -132,21 +133,21 @@ pub(crate) fn replace(world: &mut World, call: &Call, ticket: i64, id: i64) -> O
         ..before.clone()
     };
     let body = Schema::named("ServiceNote").read(&call.body)?;
-    change(world, call, ticket, id, &body, &usual)
+    change(site, call, ticket, id, &body, &defaults)
 }
 
-pub(crate) fn delete(world: &mut World, call: &Call, ticket: i64, id: i64) -> Outcome {
-    find(world, call, ticket, id)?;
-    world.tickets.notes_mut(ticket).retain(|note| note.id != id);
-    touch(world, call, ticket)?;
-    Ok(Answer::deleted())
+pub(crate) fn delete(site: &mut Site, call: &Call, ticket: i64, id: i64) -> Outcome {
+    find(site, call, ticket, id)?;
+    site.tickets.notes_mut(ticket).retain(|note| note.id != id);
+    touch(site, call, ticket)?;
+    Ok(ApiResponse::deleted())
 }
 
-/// `/allNotes`: here only notes, because this site keeps no time entries and no meetings.
-pub(crate) fn all(world: &World, call: &Call, id: i64) -> Outcome {
-    let ticket = visible(world, &call.caller, id)?;
-    let notes = world.tickets.notes(id).iter().map(|note| {
-        let mut row = narrow(&record(world, id, note), Schema::named("ServiceTicketNote"));
+/// `/allNotes`: only notes here, because this site has no time entries and no meetings.
+pub(crate) fn all(site: &Site, call: &Call, id: i64) -> Outcome {
+    let ticket = visible(site, &call.caller, id)?;
+    let notes = site.tickets.notes(id).iter().map(|note| {
+        let mut row = narrow(&record(site, id, note), Schema::named("ServiceTicketNote"));
         row["noteType"] = json!("TicketNote");
         row["ticket"] = json!({ "id": id, "summary": ticket.summary });
         row["isMarkdownFlag"] = json!(false);
@@ -156,25 +157,25 @@ pub(crate) fn all(world: &World, call: &Call, id: i64) -> Outcome {
         row
     });
     let schema = Schema::named("ServiceTicketNote");
-    listing::list(call, schema, &world.base_url, notes)
+    listing::list(call, schema, &site.base_url, notes)
 }
 
-fn find<'w>(world: &'w World, call: &Call, ticket: i64, id: i64) -> Result<&'w Note, Refusal> {
-    visible(world, &call.caller, ticket)?;
-    let mut notes = world.tickets.notes(ticket).iter();
+fn find<'w>(site: &'w Site, call: &Call, ticket: i64, id: i64) -> Result<&'w Note, ApiError> {
+    visible(site, &call.caller, ticket)?;
+    let mut notes = site.tickets.notes(ticket).iter();
     notes
         .find(|note| note.id == id)
-        .ok_or_else(|| Refusal::record_not_found("ServiceNote", id))
+        .ok_or_else(|| ApiError::record_not_found("ServiceNote", id))
 }
 
-/// A change of its notes is a change of the ticket.
-fn touch(world: &mut World, call: &Call, ticket: i64) -> Result<(), Refusal> {
-    let mut ticket = visible(world, &call.caller, ticket)?.clone();
+/// A change of a note also updates the ticket.
+fn touch(site: &mut Site, call: &Call, ticket: i64) -> Result<(), ApiError> {
+    let mut ticket = visible(site, &call.caller, ticket)?.clone();
     ticket.updated = Stamp {
         at: call.now,
         by: call.caller.identifier.clone(),
     };
-    world.tickets.put(ticket);
+    site.tickets.put(ticket);
     Ok(())
 }
 
@@ -187,19 +188,17 @@ fn no_place() -> Problem {
     }
 }
 
-impl World {
-    /// A note's text as this site keeps it: some flatten line breaks to a space.
-    pub(super) fn note_text(&self, text: &str) -> String {
-        match self.faults.variants.newlines {
-            Newlines::Kept => text.to_owned(),
-            Newlines::Flattened => text.replace("\r\n", " ").replace(['\r', '\n'], " "),
-        }
+/// A note's text as this site stores it: some sites replace line breaks by spaces.
+pub(super) fn note_text(site: &Site, text: &str) -> String {
+    match site.faults.variants.newlines {
+        Newlines::Kept => text.to_owned(),
+        Newlines::Flattened => text.replace("\r\n", " ").replace(['\r', '\n'], " "),
     }
 }
 
-fn record(world: &World, ticket: i64, note: &Note) -> Value {
-    let member = world
-        .site
+fn record(site: &Site, ticket: i64, note: &Note) -> Value {
+    let member = site
+        .setup
         .members
         .iter()
         .find(|member| member.identifier == note.created.by);
@@ -219,7 +218,7 @@ fn record(world: &World, ticket: i64, note: &Note) -> Value {
         "_info": { "lastUpdated": clock::format(note.created.at), "updatedBy": note.created.by },
     });
     if let (Some(member), Some(record)) = (member, record.as_object_mut()) {
-        record.insert("member".to_owned(), world.member_reference(member));
+        record.insert("member".to_owned(), render::member_reference(site, member));
     }
     record
 }

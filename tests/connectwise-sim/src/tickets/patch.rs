@@ -1,59 +1,62 @@
-//! `PATCH` and `PUT /service/tickets/{id}`. ConnectWise's traps are kept: a read-only member answers 200 and changes
-//! nothing.
+//! `PATCH` and `PUT /service/tickets/{id}`. As in ConnectWise, a PATCH of a read-only member answers 200 and
+//! changes nothing.
 
 use serde_json::{Map, Value};
 
 use super::draft::Draft;
 use super::{Stamp, Ticket, TicketRow};
-use crate::answer::{Answer, Outcome, Problem, Refusal};
 use crate::faults::DisallowSaving;
 use crate::listing::Row;
-use crate::operations;
+use crate::patch_operations;
+use crate::response::{ApiError, ApiResponse, Outcome, Problem};
 use crate::schema::Schema;
-use crate::world::{Call, World};
+use crate::site::{Call, Site};
 
-/// The right that a change into a closed status needs besides the ticket's own.
+/// The additional right that a change to a closed status needs.
 const CLOSING_RIGHT: &str = "close_service_tickets.edit";
 
-pub(crate) fn patch(world: &mut World, call: &Call, id: i64) -> Outcome {
-    let before = super::read::visible(world, &call.caller, id)?.clone();
+pub(crate) fn patch(site: &mut Site, call: &Call, id: i64) -> Outcome {
+    let before = super::read::visible(site, &call.caller, id)?.clone();
     let changes = {
-        let sub_paths = world.faults.variants.patch_status_id;
-        operations::changes(Schema::named("Ticket"), &call.body, sub_paths)?
+        let sub_paths = site.faults.variants.patch_status_id;
+        patch_operations::changes(Schema::named("Ticket"), &call.body, sub_paths)?
     };
-    let after = changed(world, call, &before, &changes)?;
-    let false_200 = world.faults.variants.false_200_rate;
-    let commits = !changes.is_empty() && !call.is_ignored && !world.dice.roll(false_200);
+    let after = changed(site, call, &before, &changes)?;
+    let false_200 = site.faults.variants.false_200_rate;
+    let commits = !changes.is_empty() && !call.is_ignored && site.rng.f64() >= false_200;
     if commits {
-        world.tickets.put(after);
+        site.tickets.put(after);
     }
-    let world = &*world;
-    let ticket = super::read::visible(world, &call.caller, id)?;
-    Ok(Answer::patched(
-        TicketRow { world, ticket }.record(),
+    let site = &*site;
+    let ticket = super::read::visible(site, &call.caller, id)?;
+    Ok(ApiResponse::patched(
+        TicketRow { site, ticket }.record(),
         commits,
     ))
 }
 
-/// `PUT`: what is left out gets its default again.
-pub(crate) fn replace(world: &mut World, call: &Call, id: i64) -> Outcome {
-    let before = super::read::visible(world, &call.caller, id)?.clone();
+/// `PUT`: omitted members get their defaults.
+pub(crate) fn replace(site: &mut Site, call: &Call, id: i64) -> Outcome {
+    let before = super::read::visible(site, &call.caller, id)?.clone();
     let body = Schema::named("Ticket").read(&call.body)?;
-    let draft = super::create::checked(world, call, &body, Some(&before))?;
-    let after = finish(world, call, &before, draft)?;
-    world.tickets.put(after);
-    let world = &*world;
-    let ticket = super::read::visible(world, &call.caller, id)?;
-    Ok(Answer::patched(TicketRow { world, ticket }.record(), true))
+    let draft = super::create::checked(site, call, &body, Some(&before))?;
+    let after = finish(site, call, &before, draft)?;
+    site.tickets.put(after);
+    let site = &*site;
+    let ticket = super::read::visible(site, &call.caller, id)?;
+    Ok(ApiResponse::patched(
+        TicketRow { site, ticket }.record(),
+        true,
+    ))
 }
 
-/// The ticket after the changes, or all that is wrong with them.
+/// The ticket after the changes, or all problems with them.
 fn changed(
-    world: &World,
+    site: &Site,
     call: &Call,
     before: &Ticket,
     changes: &Map<String, Value>,
-) -> Result<Ticket, Refusal> {
+) -> Result<Ticket, ApiError> {
     let mut problems = Schema::named("Ticket").problems(changes, false);
     let mut draft = Draft {
         summary: before.summary.clone(),
@@ -65,9 +68,9 @@ fn changed(
         external_x_ref: before.external_x_ref.clone(),
         other: before.other.clone(),
     };
-    draft.apply(world, changes, &mut problems);
+    draft.apply(site, changes, &mut problems);
     if draft.status.is_none() {
-        let board = draft.board.and_then(|board| world.site.board(board));
+        let board = draft.board.and_then(|board| site.setup.board(board));
         draft.status = board
             .and_then(|board| board.default_status())
             .map(|status| status.id);
@@ -76,30 +79,30 @@ fn changed(
         problems.push(Problem::missing("status", "status/id"));
     }
     if !problems.is_empty() {
-        return Err(Refusal::invalid_object("ticket", &problems));
+        return Err(ApiError::invalid_object("ticket", &problems));
     }
-    finish(world, call, before, draft)
+    finish(site, call, before, draft)
 }
 
-/// The changed ticket, unless the site requires more of it or the caller may not close it.
-fn finish(world: &World, call: &Call, before: &Ticket, draft: Draft) -> Result<Ticket, Refusal> {
+/// The changed ticket, unless the site requires more members or the caller may not close it.
+fn finish(site: &Site, call: &Call, before: &Ticket, draft: Draft) -> Result<Ticket, ApiError> {
     let stamp = Stamp {
         at: call.now,
         by: call.caller.identifier.clone(),
     };
     let closes = draft
-        .status(world)
+        .status(site)
         .is_some_and(|status| status.closed_status);
-    let mut problems = draft.missing(&world.faults.required.on_update);
+    let mut problems = draft.missing(&site.faults.required.on_update);
     if closes && before.closed.is_none() {
-        world.require(&call.caller, CLOSING_RIGHT)?;
-        problems.extend(draft.missing(&world.faults.required.on_close));
+        site.require(&call.caller, CLOSING_RIGHT)?;
+        problems.extend(draft.missing(&site.faults.required.on_close));
     }
-    if world.faults.variants.disallow_saving == DisallowSaving::EveryChange {
-        problems.extend(draft.refused_by_company(world));
+    if site.faults.variants.disallow_saving == DisallowSaving::EveryChange {
+        problems.extend(draft.refused_by_company(site));
     }
     if !problems.is_empty() {
-        return Err(Refusal::invalid_object("ticket", &problems));
+        return Err(ApiError::invalid_object("ticket", &problems));
     }
     Ok(Ticket {
         id: before.id,

@@ -1,4 +1,4 @@
-//! What people and workflow rules do to tickets, what a site requires, and companies that take no ticket.
+//! Actions of people and workflow rules, required members, and companies that accept no tickets.
 
 use std::time::{Duration, Instant};
 
@@ -34,7 +34,7 @@ impl Site {
 }
 
 #[tokio::test]
-async fn people_do_to_a_ticket_what_they_can_do_in_connectwise() {
+async fn people_act_on_a_ticket_as_in_connectwise() {
     let site = Site::start().await;
     site.post("/service/tickets", ticket("a")).await;
     site.post("/service/tickets", ticket("b")).await;
@@ -118,7 +118,7 @@ async fn people_do_to_a_ticket_what_they_can_do_in_connectwise() {
 }
 
 #[tokio::test]
-async fn what_people_cannot_do_is_refused() {
+async fn impossible_actions_are_refused() {
     let site = Site::start().await;
     site.post("/service/tickets", ticket("a")).await;
     for (path, action, expected) in [
@@ -140,7 +140,7 @@ async fn what_people_cannot_do_is_refused() {
 }
 
 #[tokio::test]
-async fn the_tickets_of_a_company_or_a_board_move_or_go() {
+async fn tickets_of_a_company_or_board_are_moved_or_deleted() {
     let site = Site::start().await;
     site.post("/service/tickets", ticket("a")).await;
     let merged = site.act("/_sim/companies/301", json!({ "merge_into": 302 }));
@@ -169,7 +169,7 @@ async fn the_tickets_of_a_company_or_a_board_move_or_go() {
 }
 
 #[tokio::test]
-async fn a_workflow_acts_after_a_call_and_starts_no_other() {
+async fn a_workflow_runs_after_a_call_and_triggers_no_other() {
     let site = Site::start().await;
     site.faults(json!({ "workflows": [
         { "after": "create", "do": { "assign": 152 } },
@@ -306,7 +306,7 @@ async fn a_field_is_required_at_create_change_or_close() {
 }
 
 #[tokio::test]
-async fn a_company_status_has_flags_and_may_allow_no_new_ticket() {
+async fn a_company_status_may_disallow_new_tickets() {
     let site = Site::start().await;
     let statuses = site.get("/company/companies/statuses").await.json();
     let flags: Vec<_> = statuses

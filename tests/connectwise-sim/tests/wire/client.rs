@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use connectwise_sim::{Credentials, Running, Seed, Sim};
+use connectwise_sim::{Credentials, Seed, Simulator};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::{HeaderMap, Request};
@@ -15,11 +15,11 @@ use serde_json::Value;
 
 pub(crate) const API: &str = "/v4_6_release/apis/3.0";
 
-/// A call that hangs fails its test.
+/// A call that takes longer fails its test.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) struct Site {
-    running: Running,
+    running: Simulator,
     http: Client<HttpConnector, Full<Bytes>>,
     pub(crate) integration: Credentials,
     pub(crate) technician: Credentials,
@@ -47,7 +47,7 @@ impl Reply {
         self.json()["id"].as_i64().expect("an id")
     }
 
-    /// Status and body, to compare with what ConnectWise answers.
+    /// Status and body.
     pub(crate) fn told(&self) -> (u16, Value) {
         (self.status, self.json())
     }
@@ -68,7 +68,7 @@ impl Site {
         let integration = seed.integration().expect("an API member");
         let technician = seed.technician().expect("a member with keys");
         Self {
-            running: Sim::start(seed, ([127, 0, 0, 1], 0).into())
+            running: Simulator::start(seed, ([127, 0, 0, 1], 0).into())
                 .await
                 .expect("a free port"),
             http: Client::builder(TokioExecutor::new()).build_http(),
@@ -85,7 +85,7 @@ impl Site {
         self.running.stop().await;
     }
 
-    /// One request; the error is a connection that ended.
+    /// Sends one request. The error is a closed connection.
     pub(crate) async fn send(
         &self,
         method: &str,

@@ -1,6 +1,7 @@
-//! The simulator's answers against ConnectWise's own description of them: every path and method of `openapi.json` is
-//! called, every member of every answer must be there described, with its type, length and choices. What is not
-//! simulated is listed in `not_simulated.txt`, so that a new endpoint has to leave that list.
+//! The simulator's responses against ConnectWise's OpenAPI description: every path and method of
+//! `openapi.json` is called, and every member of every response must be described there, with its type,
+//! length and choices. Endpoints that are not
+//! simulated are listed in `not_simulated.txt`.
 
 use std::collections::BTreeSet;
 
@@ -22,7 +23,7 @@ impl Contract {
         self.0["paths"].as_object().expect("paths")
     }
 
-    /// The schema of what an operation answers, with its status.
+    /// The schema of an operation's response, with its status.
     fn answer(&self, method: &str, path: &str) -> Option<(u16, Option<&Value>)> {
         let operation = self
             .paths()
@@ -34,7 +35,7 @@ impl Contract {
         Some((status.parse().expect("a status"), schema))
     }
 
-    /// The members of a record that a client must send, and the record's name.
+    /// The required members of a request's record, and the record's name.
     fn body(&self, method: &str, path: &str) -> Option<&str> {
         let operation = &self.paths()[path][method.to_ascii_lowercase().as_str()];
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
@@ -45,7 +46,7 @@ impl Contract {
         &self.0["components"]["schemas"][name]
     }
 
-    /// Everything about `value` that the schema does not say.
+    /// Everything in `value` that the schema does not allow.
     fn complaints(&self, value: &Value, schema: &Value, place: &str, found: &mut Vec<String>) {
         if let Some(reference) = schema["$ref"].as_str() {
             let name = reference.rsplit('/').next().expect("a name");
@@ -109,7 +110,7 @@ impl Contract {
     }
 }
 
-/// `2016-08-20T18:04:26Z`, as every sample has it.
+/// The format of every sample, `2016-08-20T18:04:26Z`.
 fn is_date(text: &str) -> bool {
     let shape: String = text
         .chars()
@@ -118,7 +119,7 @@ fn is_date(text: &str) -> bool {
     shape == "0000-00-00T00:00:00Z"
 }
 
-/// A body that makes a record of each sort that can be made.
+/// A body that creates a record, for each type that can be created.
 fn sample(record: &str) -> Value {
     match record {
         "Board" => json!({
@@ -170,7 +171,7 @@ fn sample(record: &str) -> Value {
     }
 }
 
-/// Whether ConnectWise has no such endpoint or does not take the method there.
+/// Whether ConnectWise has no such endpoint or does not accept the method.
 fn is_served(reply: &Reply) -> bool {
     let no_endpoint = reply.status == 404 && reply.text.contains("The endpoint does not exist.");
     !no_endpoint && reply.status != 405
@@ -182,14 +183,14 @@ async fn call(site: &Site, method: &str, path: &str, body: &str) -> Reply {
         .expect("an answer")
 }
 
-/// The path with an id in place of each `{…}`: the last record of the list before it. `None` if that list is not
+/// The path with an id for each `{…}`: the last record of the list before it. `None` if that list is not
 /// served or empty.
 async fn filled(site: &Site, template: &str) -> Option<String> {
     let mut path = String::new();
     for segment in template.split('/').skip(1) {
         if segment.starts_with('{') {
             let list = match path.as_str() {
-                // This list has both spellings, and settings belong to a role that has always been there.
+                // This list has both spellings, and settings belong to a seeded role.
                 "/system/securityRoles" => "/system/securityroles",
                 other => other,
             };
@@ -205,7 +206,7 @@ async fn filled(site: &Site, template: &str) -> Option<String> {
     Some(path)
 }
 
-/// A site with one made record of every sort, tickets first; answers are checked as they come.
+/// A site with one created record of every type, tickets first. Responses are checked.
 async fn make_everything(site: &Site, contract: &Contract, report: &mut Report) {
     for _ in 0..3 {
         let reply = call(
@@ -223,7 +224,7 @@ async fn make_everything(site: &Site, contract: &Contract, report: &mut Report) 
             && *path != "/service/tickets"
     };
     let mut paths: Vec<&String> = contract.paths().keys().filter(is_made).collect();
-    // A board's parts are made on the made board.
+    // A board's parts are created on the created board.
     paths.sort_by_key(|path| path.len());
     for template in paths {
         let Some(path) = filled(site, template).await else {
@@ -282,14 +283,14 @@ async fn unchanged(site: &Site, method: &str, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_answer_is_as_connectwise_describes_it() {
+async fn every_response_matches_connectwises_openapi() {
     let site = Site::start().await;
     let contract = Contract::read();
     let mut report = Report::default();
     make_everything(&site, &contract, &mut report).await;
 
     let mut paths: Vec<&String> = contract.paths().keys().collect();
-    // Deletes go from the leaves up, so that what belongs to a record is still there.
+    // Deletes start at the leaves, so that parents still exist.
     paths.sort_by_key(|path| std::cmp::Reverse(path.len()));
     for method in ["GET", "PATCH", "PUT", "DELETE"] {
         for template in &paths {
@@ -334,9 +335,9 @@ async fn every_answer_is_as_connectwise_describes_it() {
     );
 }
 
-/// Every path that could be served by mistake: each described one, and its neighbours.
+/// Every path that could be served by mistake: the described ones and their neighbours.
 #[tokio::test]
-async fn nothing_is_served_that_connectwise_does_not_have() {
+async fn only_endpoints_of_connectwise_are_served() {
     let site = Site::start().await;
     let contract = Contract::read();
     make_everything(&site, &contract, &mut Report::default()).await;
@@ -349,13 +350,13 @@ async fn nothing_is_served_that_connectwise_does_not_have() {
         }
     }
     let described = |method: &str, template: &str| {
-        // The list of counts is not complete: the guide promises one beside every list.
+        // The description lacks some counts: the guide promises one for every list.
         let list = template.strip_suffix("/count").unwrap_or(template);
         let known = |path: &str| {
             let twin = path.replace("/{id}", "/{parentId}");
             contract.answer(method, path).is_some() || contract.answer(method, &twin).is_some()
         };
-        // Members are found by a word too.
+        // Members are also found by identifier.
         let template = match template.strip_prefix("/system/members/") {
             Some(word) if !word.contains('/') && word != "count" => "/system/members/{id}",
             _ => template,
@@ -369,7 +370,7 @@ async fn nothing_is_served_that_connectwise_does_not_have() {
             continue;
         };
         for method in METHODS {
-            // A missing record tells as much as one that is there, and nothing is deleted on the way.
+            // A missing record shows the same as an existing one, and nothing is deleted.
             let path = match path.rsplit_once('/') {
                 Some((list, id)) if id.parse::<i64>().is_ok() => format!("{list}/999999"),
                 _ => path.clone(),
@@ -390,7 +391,7 @@ async fn nothing_is_served_that_connectwise_does_not_have() {
 }
 
 #[tokio::test]
-async fn refusals_have_their_described_shape_too() {
+async fn errors_match_connectwises_openapi() {
     let site = Site::start().await;
     let contract = Contract::read();
     let mut found = Vec::new();
@@ -410,7 +411,7 @@ async fn refusals_have_their_described_shape_too() {
 }
 
 #[test]
-fn the_check_sees_what_is_wrong() {
+fn the_contract_check_detects_violations() {
     let contract = Contract::read();
     let good =
         json!({ "id": 1, "name": "New", "escalationStatus": "Resolved", "_info": { "a": "b" } });

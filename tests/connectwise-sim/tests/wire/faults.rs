@@ -1,4 +1,4 @@
-//! What `/_sim/faults` makes go wrong.
+//! The faults of `/_sim/faults`.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ fn ticket() -> serde_json::Value {
     json!({ "summary": "CPU", "company": { "id": 301 } })
 }
 
-/// The raw bytes that come back for one request, until the connection ends.
+/// The raw bytes of the response to one request, until the connection ends.
 async fn raw(site: &Site, method: &str, path: &str, body: &str) -> Vec<u8> {
     let address = site.origin().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(&address).await.expect("a connection");
@@ -25,13 +25,13 @@ async fn raw(site: &Site, method: &str, path: &str, body: &str) -> Vec<u8> {
     );
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut bytes = Vec::new();
-    // A reset ends the bytes like an end of the stream.
+    // A connection reset ends the bytes like an end of the stream.
     let _ = stream.read_to_end(&mut bytes).await;
     bytes
 }
 
 #[tokio::test]
-async fn a_lost_answer_commits_and_not_one_byte_comes_back() {
+async fn a_lost_answer_commits_and_returns_no_byte() {
     let site = Site::start().await;
     site.faults(json!({ "lost_answer_rate": 1 })).await;
     assert_eq!(
@@ -57,7 +57,7 @@ async fn a_lost_answer_commits_and_not_one_byte_comes_back() {
 }
 
 #[tokio::test]
-async fn a_cut_answer_breaks_off_under_its_full_length() {
+async fn a_truncated_answer_is_shorter_than_its_length() {
     let site = Site::start().await;
     site.faults(json!({ "truncate_rate": 1 })).await;
     let bytes = raw(&site, "POST", "/service/tickets", &ticket().to_string()).await;
@@ -74,7 +74,7 @@ async fn a_cut_answer_breaks_off_under_its_full_length() {
 }
 
 #[tokio::test]
-async fn a_server_error_does_nothing() {
+async fn a_server_error_commits_nothing() {
     let site = Site::start().await;
     site.faults(json!({ "error_rate": 1 })).await;
     assert_eq!(site.post("/service/tickets", ticket()).await.status, 500);
@@ -86,7 +86,7 @@ async fn a_server_error_does_nothing() {
 }
 
 #[tokio::test]
-async fn an_outage_refuses_the_api_but_not_the_control() {
+async fn an_outage_affects_the_api_but_not_the_control_api() {
     let site = Site::start().await;
     site.faults(json!({ "outage": true })).await;
     assert_eq!(site.get("/system/info").await.status, 503);
@@ -104,7 +104,7 @@ async fn an_outage_refuses_the_api_but_not_the_control() {
 }
 
 #[tokio::test]
-async fn a_late_commit_fails_now_and_happens_later() {
+async fn a_late_commit_fails_first_and_commits_later() {
     let site = Site::start().await;
     site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.3 } }))
         .await;
@@ -125,7 +125,7 @@ async fn a_late_commit_fails_now_and_happens_later() {
 }
 
 #[tokio::test]
-async fn a_late_commit_may_give_no_answer_and_does_not_outlive_a_reset() {
+async fn a_reset_cancels_a_late_commit() {
     let site = Site::start().await;
     site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.2 }, "variants": { "late_commit_answer": "timeout" } }))
         .await;
@@ -143,7 +143,7 @@ async fn a_late_commit_may_give_no_answer_and_does_not_outlive_a_reset() {
         .await
         .expect("an answer");
     assert_eq!(reset.status, 204);
-    // Nothing announces a commit that must not happen: another one, begun later, shows that its time has passed.
+    // Nothing announces that a commit does not happen: a later one shows that its time has passed.
     site.faults(json!({ "late_commit": { "rate": 1, "seconds": 0.3 } }))
         .await;
     site.post(
@@ -163,7 +163,7 @@ async fn a_late_commit_may_give_no_answer_and_does_not_outlive_a_reset() {
 }
 
 #[tokio::test]
-async fn too_many_calls_are_told_to_wait() {
+async fn too_many_calls_get_a_retry_after() {
     let site = Site::start().await;
     site.faults(json!({ "rate_limit_per_minute": 2 })).await;
     assert_eq!(site.get("/system/info").await.status, 200);
@@ -189,11 +189,11 @@ async fn too_many_calls_are_told_to_wait() {
 }
 
 #[tokio::test]
-async fn the_clocks_of_records_and_of_the_date_header_are_off_each_by_itself() {
+async fn record_clock_and_date_header_skew_independently() {
     let site = Site::start().await;
     let off_by = |written: &serde_json::Value| {
         let at: jiff::Timestamp = written.as_str().expect("a date").parse().expect("a date");
-        // A minute's grace for a slow machine.
+        // One minute of tolerance for a slow machine.
         let seconds = at.duration_since(jiff::Timestamp::now()).as_secs();
         (seconds + 30).div_euclid(60) * 60
     };
@@ -243,7 +243,7 @@ async fn the_clocks_of_records_and_of_the_date_header_are_off_each_by_itself() {
 }
 
 #[tokio::test]
-async fn a_reference_may_come_back_in_other_letters_and_without_its_spaces() {
+async fn references_may_change_case_and_lose_spaces() {
     let site = Site::start().await;
     for (case, space, kept) in [
         ("kept", "kept", " Tb1-Ab "),
@@ -275,7 +275,7 @@ async fn a_reference_may_come_back_in_other_letters_and_without_its_spaces() {
 }
 
 #[tokio::test]
-async fn latency_waits_before_the_call() {
+async fn latency_delays_the_call() {
     let site = Site::start().await;
     site.faults(json!({ "latency_ms": 150 })).await;
     let start = Instant::now();
@@ -284,7 +284,7 @@ async fn latency_waits_before_the_call() {
 }
 
 #[tokio::test]
-async fn faults_are_answered_whole_merged_and_checked() {
+async fn faults_are_merged_validated_and_returned() {
     let site = Site::start().await;
     let whole = site
         .send("GET", "/_sim/faults", &[], "")

@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::client::Site;
 
 #[tokio::test]
-async fn the_journal_tells_every_call_and_no_secret() {
+async fn the_journal_has_every_call_and_no_secret() {
     let site = Site::start().await;
     site.get("/system/info").await;
     site.post(
@@ -59,7 +59,7 @@ async fn the_journal_tells_every_call_and_no_secret() {
 }
 
 #[tokio::test]
-async fn a_reset_goes_back_to_the_seed() {
+async fn a_reset_restores_the_seed() {
     let site = Site::start().await;
     let ticket = json!({ "summary": "CPU", "company": { "id": 301 } });
     assert_eq!(

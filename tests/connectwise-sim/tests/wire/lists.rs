@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::client::{API, Site, authorization, encoded};
 
-/// Seven tickets, ids 10001 to 10007: summaries "a" to "g", odd ones on Operations.
+/// Seven tickets, ids 10001 to 10007: summaries "a" to "g", odd ones on the board Operations.
 async fn seven(site: &Site) {
     for (n, summary) in ["a", "b", "c", "d", "e", "f", "g"].iter().enumerate() {
         let board = if n % 2 == 0 { 22 } else { 21 };
@@ -16,7 +16,7 @@ async fn seven(site: &Site) {
 }
 
 #[tokio::test]
-async fn conditions_choose_and_count_and_search_agree() {
+async fn conditions_filter_lists_counts_and_searches_alike() {
     let site = Site::start().await;
     seven(&site).await;
     for (conditions, ids) in [
@@ -71,7 +71,7 @@ async fn conditions_choose_and_count_and_search_agree() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_is_refused_by_name() {
+async fn invalid_queries_are_refused_by_name() {
     let site = Site::start().await;
     let unknown = json!({ "code": "ApiFindCondition", "message": "resources/identifier is not a recognized name." });
     let conditions = encoded("resources/identifier='Jason'");
@@ -112,7 +112,7 @@ async fn what_cannot_be_asked_is_refused_by_name() {
 }
 
 #[tokio::test]
-async fn pages_are_linked_and_the_page_stands_last() {
+async fn pages_have_link_headers() {
     let site = Site::start().await;
     seven(&site).await;
     let base = format!(
@@ -153,7 +153,7 @@ async fn pages_are_linked_and_the_page_stands_last() {
 }
 
 #[tokio::test]
-async fn a_page_has_25_rows_unless_asked_and_1000_at_most() {
+async fn a_page_has_25_rows_by_default_and_1000_at_most() {
     let site = Site::start().await;
     for n in 0..1_005 {
         site.post(
@@ -174,7 +174,7 @@ async fn a_page_has_25_rows_unless_asked_and_1000_at_most() {
 }
 
 #[tokio::test]
-async fn a_cursor_walks_forward_only() {
+async fn a_forward_only_cursor_reaches_every_row() {
     let site = Site::start().await;
     seven(&site).await;
     let authorization = authorization(&site.integration);
@@ -239,7 +239,7 @@ async fn a_cursor_walks_forward_only() {
 }
 
 #[tokio::test]
-async fn order_and_fields_are_obeyed() {
+async fn order_by_and_fields_are_honoured() {
     let site = Site::start().await;
     seven(&site).await;
     let reply = site
@@ -260,7 +260,7 @@ async fn order_and_fields_are_obeyed() {
 }
 
 #[tokio::test]
-async fn the_set_up_records_are_there() {
+async fn the_seeded_setup_records_are_listed() {
     let site = Site::start().await;
     for (path, conditions, ids) in [
         (
@@ -330,7 +330,7 @@ async fn the_set_up_records_are_there() {
 }
 
 #[tokio::test]
-async fn a_stock_of_tickets_is_as_if_each_was_posted_and_is_listed_page_by_page() {
+async fn bulk_tickets_equal_posted_ones() {
     let site = Site::start().await;
     let ticket = json!({ "summary": "CPU", "company": { "id": 301 }, "board": { "id": 22 }, "status": { "id": 222 } });
     let mut posted = ticket.clone();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::client::{API, Site, authorization};
 
 #[tokio::test]
-async fn company_info_wants_no_keys() {
+async fn company_info_needs_no_keys() {
     let site = Site::start().await;
     let known = site
         .send("GET", "/login/companyinfo/tbdemo", &[], "")
@@ -30,7 +30,7 @@ async fn company_info_wants_no_keys() {
 }
 
 #[tokio::test]
-async fn good_keys_are_let_in_and_told_who_they_are() {
+async fn valid_keys_identify_their_member() {
     let site = Site::start().await;
     let info = site.get("/system/info").await;
     assert_eq!(info.status, 200);
@@ -59,7 +59,7 @@ async fn good_keys_are_let_in_and_told_who_they_are() {
 }
 
 #[tokio::test]
-async fn wrong_log_ins_are_refused_each_in_its_way() {
+async fn each_wrong_login_has_its_own_error() {
     let site = Site::start().await;
     let good = &site.integration;
     let wrong_key = Credentials {
@@ -136,7 +136,7 @@ async fn wrong_log_ins_are_refused_each_in_its_way() {
 }
 
 #[tokio::test]
-async fn revoked_keys_and_a_refused_client_id_concern_the_integration_alone() {
+async fn key_faults_affect_only_the_integration() {
     let site = Site::start().await;
     for (faults, status) in [
         (json!({ "keys": "revoked" }), 401),
@@ -153,7 +153,7 @@ async fn revoked_keys_and_a_refused_client_id_concern_the_integration_alone() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_told_apart() {
+async fn missing_routes_and_records_differ() {
     let site = Site::start().await;
     let authorization = authorization(&site.integration);
     let headers = [
@@ -200,7 +200,7 @@ async fn what_is_not_there_is_told_apart() {
 }
 
 #[tokio::test]
-async fn missing_rights_are_refused_where_they_are_needed() {
+async fn missing_rights_are_refused_where_needed() {
     let site = Site::start().await;
     let forbidden = json!({
         "code": "Security",
@@ -257,9 +257,9 @@ async fn missing_rights_are_refused_where_they_are_needed() {
 }
 
 #[tokio::test]
-async fn only_the_loopback_is_served_and_a_busy_port_is_told() {
-    use connectwise_sim::{Seed, Sim};
-    let outside = Sim::start(Seed::demo(), ([0, 0, 0, 0], 0).into())
+async fn only_loopback_is_served_and_a_busy_port_is_an_error() {
+    use connectwise_sim::{Seed, Simulator};
+    let outside = Simulator::start(Seed::demo(), ([0, 0, 0, 0], 0).into())
         .await
         .expect_err("refused");
     assert_eq!(outside.to_string(), "0.0.0.0 is not a loopback address");
@@ -269,10 +269,12 @@ async fn only_the_loopback_is_served_and_a_busy_port_is_told() {
         .trim_start_matches("http://")
         .parse()
         .expect("an address");
-    let busy = Sim::start(Seed::demo(), address).await.expect_err("busy");
+    let busy = Simulator::start(Seed::demo(), address)
+        .await
+        .expect_err("busy");
     assert_eq!(busy.kind(), std::io::ErrorKind::AddrInUse);
     site.stop().await;
-    Sim::start(Seed::demo(), address)
+    Simulator::start(Seed::demo(), address)
         .await
         .expect("free again")
         .stop()

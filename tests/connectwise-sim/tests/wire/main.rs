@@ -1,4 +1,4 @@
-//! The simulator as a client meets it: real HTTP, every refusal with its exact body.
+//! The simulator over real HTTP, with the exact body of every error.
 
 #[cfg(test)]
 mod actions;
@@ -7,7 +7,9 @@ mod client;
 #[cfg(test)]
 mod contract;
 #[cfg(test)]
-mod family;
+mod dashboard;
+#[cfg(test)]
+mod fault_rules;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -21,14 +23,12 @@ mod notes;
 #[cfg(test)]
 mod open_questions;
 #[cfg(test)]
-mod page;
-#[cfg(test)]
 mod patch;
 #[cfg(test)]
-mod rules;
+mod related_tickets;
 #[cfg(test)]
 mod security;
 #[cfg(test)]
-mod set_up;
+mod setup_tables;
 #[cfg(test)]
 mod tickets;

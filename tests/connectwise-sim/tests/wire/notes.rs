@@ -16,7 +16,7 @@ async fn notes_of_a_ticket(site: &Site) -> String {
 }
 
 #[tokio::test]
-async fn a_note_is_kept_and_found() {
+async fn a_note_is_stored_and_found() {
     let site = Site::start().await;
     let path = notes_of_a_ticket(&site).await;
     let made = site
@@ -53,7 +53,7 @@ async fn a_note_is_kept_and_found() {
 }
 
 #[tokio::test]
-async fn a_note_without_a_place_is_refused() {
+async fn a_note_without_a_flag_is_refused() {
     let site = Site::start().await;
     let path = notes_of_a_ticket(&site).await;
     let reply = site.post(&path, json!({ "text": "Nowhere" })).await;

@@ -1,5 +1,5 @@
-//! What is not known of the live service: each question is a variant, and each answer is played here, in the order of
-//! the questions as they were asked.
+//! Open questions about the live service: each question is a variant, and each possible answer is tested,
+//! in the order of the questions.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ fn board() -> Value {
 }
 
 #[tokio::test]
-async fn what_does_a_401_say() {
+async fn which_body_has_a_401() {
     for (variant, body) in [
         (
             "unauthorized",
@@ -56,7 +56,7 @@ async fn which_status_has_a_bad_client_id() {
 }
 
 #[tokio::test]
-async fn of_which_type_is_is_cloud() {
+async fn which_type_has_is_cloud() {
     for (variant, value) in [("boolean", json!(true)), ("text", json!("True"))] {
         let site = with("company_info_is_cloud", json!(variant)).await;
         let info = site.send("GET", "/login/companyinfo/tbdemo", &[], "").await;
@@ -103,7 +103,7 @@ async fn does_a_new_board_have_statuses() {
 }
 
 #[tokio::test]
-async fn are_line_breaks_kept() {
+async fn are_line_breaks_preserved() {
     for (variant, text) in [("kept", "a\nb"), ("flattened", "a b")] {
         let site = with("newlines", json!(variant)).await;
         let id = site.post("/service/tickets", ticket()).await.id();
@@ -116,7 +116,7 @@ async fn are_line_breaks_kept() {
 }
 
 #[tokio::test]
-async fn is_a_missing_right_or_a_bad_body_told_first() {
+async fn is_a_missing_right_checked_before_the_body() {
     for (variant, status) in [("first", 403), ("after_validation", 400)] {
         let site = with("rights_checked", json!(variant)).await;
         site.faults(json!({ "missing_rights": ["service_tickets.add", "table_setup.add"] }))

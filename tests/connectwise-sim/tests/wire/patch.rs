@@ -43,7 +43,7 @@ async fn a_whole_reference_closes_and_reopens() {
 }
 
 #[tokio::test]
-async fn several_members_change_at_once_or_not_at_all() {
+async fn a_patch_changes_all_members_or_none() {
     let site = Site::start().await;
     let path = ticket(&site).await;
     let good = json!([
@@ -84,7 +84,7 @@ async fn several_members_change_at_once_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn sub_paths_and_read_only_members_are_false_200s() {
+async fn patches_of_sub_paths_and_read_only_members_have_no_effect() {
     let site = Site::start().await;
     let path = ticket(&site).await;
     for change in [
@@ -108,7 +108,7 @@ async fn sub_paths_and_read_only_members_are_false_200s() {
 }
 
 #[tokio::test]
-async fn status_id_works_or_is_a_false_200_as_the_site_has_it() {
+async fn a_patch_of_status_id_depends_on_the_site() {
     let site = Site::start().await;
     let path = ticket(&site).await;
     site.faults(json!({ "variants": { "patch_status_id": "false_200" } }))
@@ -128,7 +128,7 @@ async fn status_id_works_or_is_a_false_200_as_the_site_has_it() {
 }
 
 #[tokio::test]
-async fn any_patch_can_be_made_a_false_200() {
+async fn a_fault_makes_any_patch_ineffective() {
     let site = Site::start().await;
     let path = ticket(&site).await;
     site.faults(json!({ "variants": { "false_200_rate": 1 } }))
@@ -145,7 +145,7 @@ async fn any_patch_can_be_made_a_false_200() {
 }
 
 #[tokio::test]
-async fn what_is_no_patch_is_refused() {
+async fn invalid_patches_are_refused() {
     let site = Site::start().await;
     let path = ticket(&site).await;
     for change in [

@@ -1,4 +1,4 @@
-//! What a caller may do: `mySecurity`, roles, and the right that each call needs.
+//! Rights: `mySecurity`, roles, and the right that each call needs.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use crate::client::Site;
 
 const LEVELS: [&str; 4] = ["addLevel", "editLevel", "deleteLevel", "inquireLevel"];
 
-/// `Module > Function: add edit delete inquire`, a line a function.
+/// One line a function: `Module > Function: add edit delete inquire`.
 fn told(rows: &Value) -> Vec<String> {
     let rows = rows.as_array().expect("a list").iter();
     let text = |value: &Value| value.as_str().expect("text").to_owned();
@@ -19,7 +19,7 @@ fn told(rows: &Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn my_security_tells_the_callers_own_levels() {
+async fn my_security_lists_the_callers_levels() {
     let site = Site::start().await;
     site.faults(json!({
         "missing_rights": ["service_tickets.delete", "table_setup.add", "table_setup.inquire"],
@@ -233,7 +233,7 @@ async fn each_call_needs_its_right() {
 }
 
 #[tokio::test]
-async fn inquire_my_hides_the_tickets_of_others() {
+async fn inquire_my_hides_other_members_tickets() {
     let site = Site::start().await;
     let ticket = json!({ "summary": "CPU", "company": { "id": 301 }, "externalXRef": "tb1-a" });
     let id = site.post("/service/tickets", ticket).await.id();

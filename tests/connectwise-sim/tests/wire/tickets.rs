@@ -16,7 +16,7 @@ fn invalid(errors: &[(&str, &str, &str)]) -> (u16, Value) {
 }
 
 #[tokio::test]
-async fn what_is_left_out_gets_the_defaults_and_references_come_back_expanded() {
+async fn omitted_members_get_defaults_and_references_expand() {
     let site = Site::start().await;
     let reply = site
         .post(
@@ -51,7 +51,7 @@ async fn what_is_left_out_gets_the_defaults_and_references_come_back_expanded() 
 }
 
 #[tokio::test]
-async fn a_full_ticket_keeps_what_was_asked_for() {
+async fn a_full_ticket_keeps_every_member() {
     let site = Site::start().await;
     let reply = site
         .post(
@@ -88,7 +88,7 @@ async fn a_full_ticket_keeps_what_was_asked_for() {
 }
 
 #[tokio::test]
-async fn initial_texts_become_notes_and_are_never_returned() {
+async fn initial_texts_become_notes() {
     let site = Site::start().await;
     let ticket = json!({
         "summary": "CPU", "company": { "id": 301 }, "initialDescription": "one", "initialInternalAnalysis": "two",
@@ -126,7 +126,7 @@ async fn initial_texts_become_notes_and_are_never_returned() {
 }
 
 #[tokio::test]
-async fn every_refusal_names_its_field_and_makes_nothing() {
+async fn an_invalid_ticket_names_its_field_and_is_not_created() {
     let site = Site::start().await;
     let not_found = "NotFound";
     for (change, expected) in [
@@ -265,7 +265,7 @@ async fn every_refusal_names_its_field_and_makes_nothing() {
 }
 
 #[tokio::test]
-async fn a_site_may_allow_a_closed_status_at_creation() {
+async fn a_site_may_allow_creation_in_a_closed_status() {
     let site = Site::start().await;
     site.faults(json!({ "variants": { "closed_status_at_creation": "allowed" } }))
         .await;
@@ -279,7 +279,7 @@ async fn a_site_may_allow_a_closed_status_at_creation() {
 }
 
 #[tokio::test]
-async fn a_deleted_ticket_is_gone_with_its_notes() {
+async fn deleting_a_ticket_deletes_its_notes() {
     let site = Site::start().await;
     let id = site
         .post(

@@ -1,9 +1,9 @@
-//! The functions as they are built in `main.rs`, over the real emulator and the real simulator.
+//! The functions, built as in their `main.rs`, against the emulator and the simulator.
 //!
-//! Each test has an account of its own in the emulator and a simulator of its own, so they run side by side. The emulator is
-//! started by `cargo xtask test`, which says where it is in `TICKETBRIDGE_TEST_AWS`.
+//! Each test has an account of its own in the emulator and a simulator of its own, so that tests run
+//! concurrently. `cargo xtask test` starts the emulator and sets `TICKETBRIDGE_TEST_AWS` to its address.
 
-// The SDK's futures nest deeper than the compiler's default allows it to look.
+// The SDK's futures nest deeper than the compiler's default recursion limit.
 #![recursion_limit = "256"]
 #![expect(
     clippy::expect_used,
@@ -11,59 +11,88 @@
     reason = "a test's helpers fail the test"
 )]
 
-mod address_change;
-mod aws_fails;
-mod blocked;
-mod breaker;
-mod canary;
-mod closing;
-mod connectwise_fails;
-mod contact;
-mod counts;
-mod crash_points;
-mod door;
-mod door_refuses;
-mod drift;
-mod exactly_once;
-mod health_mends;
-mod health_tells;
-mod health_turns;
-mod history;
-mod hours;
-mod logs;
-mod operator;
-mod order;
-mod other_hands;
-mod pipeline;
+mod environment;
 mod proxy;
-mod queue_fails;
-mod rebuilding;
-mod reconcile_fans_out;
-mod reconcile_mends;
-mod reconcile_releases;
-mod reconcile_turns;
-mod recovery;
-mod refusals;
-mod refused_writes;
-mod restore_drill;
-mod route_matrix;
-mod samples;
-mod secrets_and_mail;
-mod setup_backfill;
-mod setup_boards;
-mod setup_check;
-mod setup_client;
-mod setup_held;
-mod setup_items;
-mod setup_steps;
-mod setup_story;
-mod setup_tickets;
-mod supply;
-mod table;
-mod test_tickets;
-mod tickets_come_and_go;
-mod ticks;
-mod too_many;
-mod waiting;
-mod workers;
-mod world;
+
+mod health {
+    mod incident_test;
+    pub(crate) mod notifications;
+    pub(crate) mod probes;
+    pub(crate) mod refused_partners;
+    pub(crate) mod runs;
+}
+
+mod ingest {
+    pub(crate) mod accept;
+    pub(crate) mod queue_failures;
+    pub(crate) mod refuse;
+    pub(crate) mod samples;
+}
+
+mod monitoring {
+    pub(crate) mod logs;
+    pub(crate) mod metrics;
+    pub(crate) mod pipeline;
+}
+
+mod operator {
+    pub(crate) mod api;
+}
+
+mod reconcile {
+    pub(crate) mod changed_keys;
+    pub(crate) mod closing;
+    pub(crate) mod drift;
+    pub(crate) mod fan_out;
+    pub(crate) mod held_closings;
+    pub(crate) mod leases;
+    pub(crate) mod rebuild;
+    pub(crate) mod release;
+    pub(crate) mod restore_drill;
+}
+
+mod security {
+    pub(crate) mod dependencies;
+    pub(crate) mod leak_search;
+    pub(crate) mod secret_leaks;
+    pub(crate) mod secrets_and_mail;
+}
+
+mod setup {
+    pub(crate) mod address_change;
+    pub(crate) mod approve_closings;
+    pub(crate) mod audit;
+    pub(crate) mod boards;
+    pub(crate) mod connection;
+    pub(crate) mod connection_check;
+    pub(crate) mod contact;
+    pub(crate) mod existing_tickets;
+    pub(crate) mod journey;
+    pub(crate) mod route_matrix;
+    pub(crate) mod stored_items;
+    pub(crate) mod stored_sessions;
+    pub(crate) mod tenants;
+    pub(crate) mod test_ticket;
+    pub(crate) mod ticket_choices;
+}
+
+mod tickets {
+    pub(crate) mod aws_failures;
+    pub(crate) mod back_off;
+    pub(crate) mod blocked;
+    pub(crate) mod breaker;
+    pub(crate) mod concurrent_workers;
+    pub(crate) mod connectwise_failures;
+    pub(crate) mod crash_points;
+    pub(crate) mod crash_run;
+    pub(crate) mod crash_scenario;
+    pub(crate) mod event_order;
+    pub(crate) mod exactly_once;
+    pub(crate) mod lifecycle;
+    pub(crate) mod optimistic_writes;
+    pub(crate) mod recovery;
+    pub(crate) mod recurrence;
+    pub(crate) mod refused_writes;
+    pub(crate) mod site_changes;
+    pub(crate) mod technician_changes;
+}

@@ -1,7 +1,8 @@
-//! What stands between one worker and all that it talks to, numbers its calls, and can stop it at any of them.
+//! A proxy between one worker and everything that it calls. It numbers the calls and can stop the worker
+//! at any of them.
 //!
-//! A stopped worker's calls are neither forwarded nor answered until it may go on. A test that drops the stopped worker has let its
-//! process die there; one that lets it go on has frozen it for a while.
+//! A stopped worker's calls are neither forwarded nor answered until it is resumed. A test that drops a
+//! stopped worker simulates the death of its process; a test that resumes it simulates a pause.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Where a worker is stopped: at its call of this number, from 1.
+/// The call at which a worker is stopped. Calls are numbered from 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stop {
     pub(crate) at: usize,
@@ -28,22 +29,22 @@ pub(crate) struct Stop {
 pub(crate) enum When {
     /// The call is not forwarded.
     Before,
-    /// The call is forwarded and has its effect; its answer is withheld.
+    /// The call is forwarded and takes effect, but its answer is withheld.
     Lost,
-    /// The call is answered, and nothing after it is forwarded.
+    /// The call is answered, and no later call is forwarded.
     After,
 }
 
-/// A call as it came by.
+/// A call that passed the proxy.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     /// Such as `UpdateItem` or `POST /service/tickets`.
     pub(crate) what: String,
-    /// It may change something: a dead worker leaves nothing but these.
+    /// Whether the call may change something. Only such calls of a dead worker have an effect.
     pub(crate) writes: bool,
-    /// It is about what is set up, which nobody changes meanwhile, and about no alert, message or ticket.
+    /// Whether the call reads configuration only, which does not change during a test.
     pub(crate) is_set_up: bool,
-    /// It hides a message of this receipt for so long.
+    /// The receipt and the visibility timeout that the call sets.
     pub(crate) put_off: Option<(String, Duration)>,
 }
 
@@ -70,14 +71,14 @@ struct Shared {
     state: watch::Sender<Run>,
 }
 
-/// Calls of this name that are answered as AWS does when it has too much to do, but for the first few.
+/// Calls of this name that are answered with a throttling error, except the first few.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Refused {
     pub(crate) what: &'static str,
     pub(crate) but_for: usize,
 }
 
-/// One numbering of calls, and whether they are let through.
+/// One count of calls.
 #[derive(Debug, Clone, Copy, Default)]
 struct Run {
     number: u64,
@@ -101,7 +102,7 @@ impl Proxy {
             state: watch::Sender::default(),
         });
         let router = Router::new().fallback(pass).with_state(shared.clone());
-        // Small answers must not wait for an acknowledgement.
+        // Nagle's algorithm would delay small answers.
         let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
         let accepting = tokio::spawn(async move {
             axum::serve(listener, router).await.unwrap();
@@ -113,8 +114,8 @@ impl Proxy {
         }
     }
 
-    /// Counts from 1 again, and stops there. Returns the name by which the workers that count are known: what is still under way
-    /// of one before them is never forwarded.
+    /// Starts a new count, which stops at `stop`. Returns the name that the counted workers must use: late
+    /// calls of an earlier worker are never forwarded.
     pub(crate) fn count(&self, stop: Option<Stop>) -> String {
         let mut calls = self.shared.calls.lock().unwrap();
         calls.clear();
@@ -128,12 +129,12 @@ impl Proxy {
         self.shared.state.borrow().name()
     }
 
-    /// From now on refuses such calls, or none.
+    /// Refuses such calls from now on, or none.
     pub(crate) fn refuse(&self, refused: Option<Refused>) {
         *self.shared.refused.lock().unwrap() = refused;
     }
 
-    /// Lets the stopped worker go on, and stops it no more.
+    /// Resumes the stopped worker, and does not stop it again.
     pub(crate) fn go_on(&self) {
         self.shared.state.send_modify(|run| {
             run.stop = None;
@@ -141,20 +142,21 @@ impl Proxy {
         });
     }
 
-    /// Comes back once the worker has reached where it is to stop.
+    /// Waits until the worker has reached its stop.
     pub(crate) async fn stopped(&self) {
         let mut state = self.shared.state.subscribe();
         state.wait_for(|run| run.stopped).await.unwrap();
     }
 
-    /// Whether a worker that ended had made its last call: one that was to die after it has died before its answer was heard.
+    /// Whether a finished worker made the call of its stop. A worker that was to die after its last call
+    /// counts as dead although it finished.
     pub(crate) fn is_past_stop(&self) -> bool {
         let stop = self.shared.state.borrow().stop;
         let past = |stop: Stop| stop.when == When::After && stop.at == self.calls().len();
         stop.is_some_and(past)
     }
 
-    /// The calls since the count began.
+    /// The calls of the current count.
     pub(crate) fn calls(&self) -> Vec<Call> {
         self.shared.calls.lock().unwrap().clone()
     }
@@ -173,7 +175,7 @@ impl Run {
 }
 
 impl Shared {
-    /// A dead worker's reads, made side by side, may arrive after its death.
+    /// Concurrent reads of a dead worker may arrive after its death.
     fn is_of_the_dead(&self, parts: &Parts) -> bool {
         let agent = parts.headers.get(header::USER_AGENT);
         let agent = agent.map_or("", |agent| agent.to_str().unwrap());
@@ -190,14 +192,14 @@ impl Shared {
         refuses
     }
 
-    /// The call's number, in the count that it came in.
+    /// Adds a call to the current count and returns its number.
     fn number(&self, call: Call) -> (Run, usize) {
         let mut calls = self.calls.lock().unwrap();
         calls.push(call);
         (*self.state.borrow(), calls.len())
     }
 
-    /// Comes back once the worker may go on, and never in another count than its own.
+    /// Waits until the worker is resumed. Never returns for a call of an earlier count.
     async fn hold(&self, run: Run, is_stopped: bool) {
         self.state.send_if_modified(|now| {
             let stops = is_stopped && now.number == run.number && now.stop.is_some();
@@ -234,7 +236,7 @@ async fn pass(
         Some(stop) => stop.at + usize::from(stop.when != When::Before),
     };
     if number >= first_held {
-        // A lost answer stops the worker only once the effect is there.
+        // A lost answer stops the worker after the call took effect.
         let waits_for_effect = run.stop.is_some_and(|stop| stop.when == When::Lost);
         shared.hold(run, !waits_for_effect).await;
     }
@@ -297,7 +299,7 @@ async fn forward(shared: &Shared, parts: &Parts, body: Bytes) -> Response<Body> 
         .headers(headers)
         .body(body);
     let answer = match call.send().await {
-        // As a gateway answers for a ConnectWise that ends the connection.
+        // A gateway answers so when ConnectWise closes the connection.
         Err(_) if to_connectwise => {
             return Response::builder().status(502).body(Body::empty()).unwrap();
         }

@@ -1,0 +1,119 @@
+//! Related tickets: merged into another one, or attached to one as its children.
+
+use serde_json::{Value, json};
+
+use super::read::visible;
+use super::{Stamp, Ticket};
+use crate::references::Key;
+use crate::response::{ApiError, ApiResponse, Outcome, Problem};
+use crate::schema::Schema;
+use crate::site::{Call, Site};
+
+/// `POST /service/tickets/{id}/merge`: merges other tickets into this one, with a status of their own
+/// boards.
+pub(crate) fn merge(site: &mut Site, call: &Call, id: i64) -> Outcome {
+    let schema = Schema::named("TicketMerge");
+    let body = schema.read(&call.body)?;
+    let mut problems = schema.problems(&body, true);
+    let parent = visible(site, &call.caller, id)?.clone();
+    let mut children = relatives(site, call, id, body.get("mergeTicketIds"), &mut problems);
+    let key = body.get("status").and_then(Key::of);
+    for child in &mut children {
+        let board = site.setup.board(child.board);
+        let mut statuses = board.into_iter().flat_map(|board| &board.statuses);
+        let wanted = key.as_ref().and_then(|key| {
+            let status = statuses.find(|row| key.fits(row.id, "", &row.name));
+            status
+                .ok_or_else(|| key.missing_on("Service Status", "status", child.board))
+                .map_err(|problem| problems.push(problem))
+                .ok()
+        });
+        if let Some(status) = wanted {
+            child.status = status.id;
+            child.closed = status.closed_status.then(|| stamp(call));
+        }
+        let reference = json!({ "id": id, "summary": parent.summary });
+        child
+            .other
+            .insert("mergedParentTicket".to_owned(), reference);
+    }
+    apply_to_setup(
+        site,
+        call,
+        parent,
+        "hasMergedChildTicketFlag",
+        children,
+        &problems,
+        "ticketMerge",
+    )
+}
+
+/// `POST /service/tickets/{id}/attachChildren`
+pub(crate) fn attach(site: &mut Site, call: &Call, id: i64) -> Outcome {
+    let body = Schema::named("TicketBundle").read(&call.body)?;
+    let mut problems = Vec::new();
+    let parent = visible(site, &call.caller, id)?.clone();
+    let mut children = relatives(site, call, id, body.get("childTicketIds"), &mut problems);
+    for child in &mut children {
+        child.other.insert("parentTicketId".to_owned(), json!(id));
+    }
+    apply_to_setup(
+        site,
+        call,
+        parent,
+        "hasChildTicket",
+        children,
+        &problems,
+        "ticketBundle",
+    )
+}
+
+fn relatives(
+    site: &Site,
+    call: &Call,
+    parent: i64,
+    ids: Option<&Value>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Ticket> {
+    let mut found = Vec::new();
+    for id in ids.and_then(Value::as_array).into_iter().flatten() {
+        let ticket = id.as_i64().filter(|id| *id != parent);
+        let ticket = ticket.and_then(|id| visible(site, &call.caller, id).ok());
+        match ticket {
+            Some(ticket) => found.push(ticket.clone()),
+            None => {
+                let message = format!("Ticket {id} not found");
+                problems.push(Problem::not_found(message, "ticketIds".to_owned()));
+            }
+        }
+    }
+    found
+}
+
+fn apply_to_setup(
+    site: &mut Site,
+    call: &Call,
+    mut parent: Ticket,
+    flag: &str,
+    children: Vec<Ticket>,
+    problems: &[Problem],
+    resource: &str,
+) -> Outcome {
+    if !problems.is_empty() {
+        return Err(ApiError::invalid_object(resource, problems));
+    }
+    parent.other.insert(flag.to_owned(), json!(true));
+    for mut ticket in children.into_iter().chain([parent]) {
+        ticket.updated = stamp(call);
+        site.tickets.put(ticket);
+    }
+    let done = json!({ "success": true, "message": "" });
+    Ok(ApiResponse::patched(done, true))
+}
+
+fn stamp(call: &Call) -> Stamp {
+    Stamp {
+        at: call.now,
+        by: call.caller.identifier.clone(),
+    }
+}

@@ -1,0 +1,86 @@
+//! Ticks of `reconcile` and `health` at any time, and when partners are due.
+
+use aws::invocation::Invocation;
+use aws_types::SdkConfig;
+use domain::PartnerId;
+use domain::pipeline::Schedule;
+use jiff::{SignedDuration, Timestamp};
+use scheduled::{Driver, RunSummary};
+use serde_json::{Value, json};
+use store::Due;
+
+use super::fixtures::partner;
+
+pub(crate) struct Schedules {
+    pub(crate) due: Due,
+}
+
+impl Schedules {
+    pub(super) fn new(aws: &SdkConfig) -> Self {
+        let due = Due::new(aws, "config".into());
+        Self { due }
+    }
+
+    /// Makes the seeded partner due for reconcile.
+    pub(crate) async fn make_due(&self, at: Timestamp) {
+        self.make_all_due(&[partner()], at).await;
+    }
+
+    /// Makes partners due for reconcile.
+    pub(crate) async fn make_all_due(&self, partners: &[PartnerId], at: Timestamp) {
+        for partner in partners {
+            let due = self.due.bring_forward(partner, Schedule::Reconcile, at);
+            due.await.unwrap();
+        }
+    }
+
+    /// Makes the seeded partner due for health.
+    pub(crate) async fn make_health_due(&self, at: Timestamp) {
+        let partner = partner();
+        let due = self.due.bring_forward(&partner, Schedule::Health, at);
+        due.await.unwrap();
+    }
+
+    /// One tick of reconcile's schedule.
+    pub(crate) async fn tick(
+        &self,
+        app: &Driver<reconcile::ReconcileJob>,
+        at: Timestamp,
+    ) -> RunSummary<reconcile::ReconcileTotals> {
+        let tick = app
+            .handle(json!({ "source": "schedule" }), &minute(at))
+            .await;
+        tick.unwrap()
+    }
+
+    /// One tick of health's schedule.
+    pub(crate) async fn tick_health(
+        &self,
+        app: &Driver<health::HealthJob>,
+        at: Timestamp,
+    ) -> RunSummary<health::HealthTotals> {
+        let tick = app
+            .handle(json!({ "source": "schedule" }), &minute(at))
+            .await;
+        tick.unwrap()
+    }
+}
+
+/// `seconds` after `time`.
+pub(crate) fn after(time: Timestamp, seconds: i64) -> Timestamp {
+    time + SignedDuration::from_secs(seconds)
+}
+
+/// An invocation that begins at `at` and has a minute.
+pub(crate) fn minute(at: Timestamp) -> Invocation {
+    let name: [u8; 8] = ring::rand::generate(&ring::rand::SystemRandom::new())
+        .unwrap()
+        .expose();
+    let name = format!("test-{:x}", u64::from_le_bytes(name));
+    Invocation::at(&name, at, after(at, 60))
+}
+
+/// The input of an invocation for these partners alone.
+pub(crate) fn only(partners: &[PartnerId]) -> Value {
+    json!({ "partners": partners })
+}

@@ -1,0 +1,87 @@
+//! The seeded source, which posts signed events to the webhook endpoint.
+
+use aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse};
+use aws_lambda_events::encodings::Body;
+use aws_lambda_events::http::HeaderName;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::{SignedDuration, Timestamp};
+use ring::hmac;
+use serde_json::Value;
+
+use super::fixtures::{SECRET, SOURCE};
+
+const CLOUD_EVENT: &str = "application/cloudevents+json";
+
+pub(crate) struct Source {
+    pub(crate) ingest: ingest::App,
+}
+
+impl Source {
+    /// Posts an event, which must be accepted.
+    pub(crate) async fn post(&self, event: &Value) {
+        self.post_at(0, event).await;
+    }
+
+    /// Posts an event that is signed and received so many minutes from now. It must be accepted.
+    pub(crate) async fn post_at(&self, minutes: i64, event: &Value) {
+        let at = Timestamp::now() + SignedDuration::from_mins(minutes);
+        let request = signed(
+            SOURCE,
+            SECRET,
+            CLOUD_EVENT,
+            event.to_string().as_bytes(),
+            at,
+        );
+        let response = self.ingest.handle_at(request, at).await;
+        assert_eq!(response.status_code, 202, "{response:?}");
+    }
+
+    /// Posts any body with a valid signature.
+    pub(crate) async fn post_raw(
+        &self,
+        content_type: &str,
+        body: &[u8],
+    ) -> ApiGatewayV2httpResponse {
+        let request = signed(SOURCE, SECRET, content_type, body, Timestamp::now());
+        self.ingest.handle(request).await
+    }
+}
+
+/// A signed request, as the gateway hands it to the function.
+pub(crate) fn signed(
+    source: &str,
+    secret: &str,
+    content_type: &str,
+    body: &[u8],
+    at: Timestamp,
+) -> ApiGatewayV2httpRequest {
+    let id = "msg_1";
+    let timestamp = at.as_second().to_string();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &STANDARD.decode(&secret[6..]).unwrap());
+    let text = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
+    let signature = format!("v1,{}", STANDARD.encode(hmac::sign(&key, &text)));
+    let mut request = ApiGatewayV2httpRequest::default();
+    let parameters = &mut request.path_parameters;
+    parameters.insert("source".into(), source.into());
+    for (name, value) in [
+        ("content-type", content_type),
+        ("webhook-id", id),
+        ("webhook-timestamp", timestamp.as_str()),
+        ("webhook-signature", signature.as_str()),
+    ] {
+        let name = HeaderName::try_from(name).unwrap();
+        request.headers.insert(name, value.parse().unwrap());
+    }
+    request.body = Some(STANDARD.encode(body));
+    request.is_base64_encoded = true;
+    request
+}
+
+/// The JSON of a response. `null` without a body.
+pub(crate) fn answer(response: &ApiGatewayV2httpResponse) -> Value {
+    let Some(Body::Text(text)) = &response.body else {
+        return Value::Null;
+    };
+    serde_json::from_str(text).unwrap()
+}

@@ -1,0 +1,201 @@
+//! A partner's ConnectWise moves to another address. The partner's choices are kept only if it is the
+//! same site.
+
+use domain::settings::Mapping;
+use reqwest::Method;
+use serde_json::{Value, json};
+use store::Connection;
+
+use crate::environment::{Browser, COMPANY, TENANT, TestEnvironment, event, partner, tenant};
+use crate::reconcile::drift::raise_alerts;
+
+const OLD_ADDRESS: &str = "https://psa.old.example";
+const NAME: &str = "Acme Dental Group";
+
+struct MovedConnection {
+    env: TestEnvironment,
+    browser: Browser,
+}
+
+/// A partner with a mapped company of this name and with raised alerts, whose stored address no longer
+/// works.
+async fn moved(company_name: Option<&str>, alerts: &[&str]) -> MovedConnection {
+    let mut env = TestEnvironment::new().await;
+    let mapping = Mapping {
+        company: Some(COMPANY),
+        company_name: company_name.map(String::from),
+        enabled: true,
+        epoch: Some(1),
+        ..Mapping::default()
+    };
+    let (partner, tenant) = (partner(), tenant(TENANT));
+    let put = env.config.put_mapping(&partner, &tenant, &mapping).await;
+    put.unwrap();
+    let alerts: Vec<_> = alerts.iter().map(|id| (*id).to_owned()).collect();
+    if !alerts.is_empty() {
+        raise_alerts(&mut env, &alerts).await;
+    }
+    let stored = env.access.connection_to_change(&partner).await.unwrap();
+    let connection = Connection {
+        origin: OLD_ADDRESS.into(),
+        ..stored.value.unwrap()
+    };
+    let saved = env
+        .access
+        .save_connection(&partner, &connection, stored.version);
+    saved.await.unwrap();
+    let browser = env.setup.signed_in().await;
+    MovedConnection { env, browser }
+}
+
+impl MovedConnection {
+    async fn connection(&self) -> Connection {
+        let connection = self.env.access.connection(&partner()).await;
+        connection.unwrap().unwrap()
+    }
+
+    /// Enters an address without the consent to drop the partner's choices.
+    async fn save(&mut self, site: &str) -> (u16, Value) {
+        let stored = self.env.access.connection_to_change(&partner()).await;
+        let entered = json!({
+            "site": site, "company_id": "tbdemo", "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
+            "version": stored.unwrap().version,
+        });
+        let answer = self.browser.post("/setup/connection", &entered).await;
+        let body = answer.json();
+        (answer.status, body)
+    }
+
+    async fn must_ask(&mut self, site: &str, why: &str) {
+        let before = self.connection().await;
+        let (status, body) = self.save(site).await;
+        assert_eq!(
+            (status, &body["field"]),
+            (422, &json!("drop_choices")),
+            "{why}: {body}"
+        );
+        assert_eq!(self.connection().await, before, "{why}: nothing is saved");
+    }
+}
+
+#[tokio::test]
+async fn the_same_connectwise_keeps_boards_mappings_and_tickets() {
+    let mut moved = moved(Some(NAME), &["a1", "a2"]).await;
+    let site = moved.env.connectwise.origin();
+    let (status, body) = moved.save(&site).await;
+    assert_eq!(status, 200, "{body}");
+    assert_eq!(body["next"], "/setup/check?done=address_changed");
+    let connection = moved.connection().await;
+    assert_eq!(
+        (
+            connection.origin.as_str(),
+            connection.epoch,
+            connection.confirmed
+        ),
+        (site.as_str(), 1, true)
+    );
+    let env = &mut moved.env;
+    let events = [
+        event("alert.resolved", "e-gone", "a1", 5),
+        event("alert.raised", "e-new", "a3", 5),
+    ];
+    let messages = env.post_and_take(&events).await;
+    env.worker.handle_until_done(messages, 1, 1).await;
+    let (a1, a3) = (
+        env.record("a1").await.unwrap(),
+        env.record("a3").await.unwrap(),
+    );
+    assert!(a1.open().is_none(), "{a1:?}");
+    assert_eq!(a3.open().unwrap().company_id, COMPANY);
+    assert_eq!(env.connectwise.tickets().await.len(), 3);
+    let entries = env
+        .access
+        .audit(&partner(), None, 10)
+        .await
+        .unwrap()
+        .entries;
+    let entry = entries.iter().find(|entry| entry.what == "address_changed");
+    let entry = entry.expect("the history tells");
+    assert_eq!(entry.detail["before"], format!("tbdemo at {OLD_ADDRESS}"));
+}
+
+#[tokio::test]
+async fn a_server_without_the_newest_ticket_needs_confirmation() {
+    let mut moved = moved(Some(NAME), &["a1"]).await;
+    // A copy from before the alert: the same companies, but not its ticket.
+    moved.env.connectwise.reset().await;
+    let site = moved.env.connectwise.origin();
+    moved.must_ask(&site, "no ticket of this number").await;
+}
+
+#[tokio::test]
+async fn a_ticket_without_our_reference_needs_confirmation() {
+    let mut moved = moved(Some(NAME), &["a1"]).await;
+    let ticket = moved
+        .env
+        .record("a1")
+        .await
+        .unwrap()
+        .open()
+        .unwrap()
+        .ticket_id;
+    let patch = json!([{ "op": "replace", "path": "externalXRef", "value": "INC-1" }]);
+    let path = format!("/service/tickets/{ticket}");
+    moved
+        .env
+        .connectwise
+        .call_as_technician(Method::PATCH, &path, Some(patch))
+        .await;
+    let site = moved.env.connectwise.origin();
+    moved.must_ask(&site, "another reference").await;
+}
+
+#[tokio::test]
+async fn other_company_names_need_confirmation() {
+    let mut renamed = moved(Some("Fabrikam Inc"), &["a1"]).await;
+    let site = renamed.env.connectwise.origin();
+    renamed.must_ask(&site, "another name for the number").await;
+
+    let mut without_tickets = moved(Some(NAME), &[]).await;
+    let site = without_tickets.env.connectwise.origin();
+    without_tickets
+        .must_ask(&site, "no ticket to compare")
+        .await;
+
+    let mut without_names = moved(None, &["a1"]).await;
+    let site = without_names.env.connectwise.origin();
+    without_names.must_ask(&site, "no name to compare").await;
+}
+
+#[tokio::test]
+async fn another_company_id_needs_confirmation() {
+    let mut moved = moved(Some(NAME), &["a1"]).await;
+    let access = &moved.env.access;
+    let stored = access.connection_to_change(&partner()).await.unwrap();
+    let connection = Connection {
+        company_id: "sandbox".into(),
+        ..stored.value.unwrap()
+    };
+    access
+        .save_connection(&partner(), &connection, stored.version)
+        .await
+        .unwrap();
+    let site = moved.env.connectwise.origin();
+    moved.must_ask(&site, "another company id").await;
+}
+
+#[tokio::test]
+async fn a_failed_comparison_saves_nothing() {
+    let mut moved = moved(Some(NAME), &["a1"]).await;
+    let before = moved.connection().await;
+    let faults = json!({ "rules": [{
+        "when": { "method": "GET", "path": "/service/tickets" }, "then": { "answer": { "status": 502, "body": "page" } },
+    }] });
+    moved.env.connectwise.set_faults(faults).await;
+    let site = moved.env.connectwise.origin();
+    let (status, body) = moved.save(&site).await;
+    assert_eq!(status, 503, "{body}");
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("save again in a moment"), "{detail}");
+    assert_eq!(moved.connection().await, before);
+}

@@ -1,0 +1,355 @@
+//! The audit log: each change by a person leaves an entry for each partner that it concerns.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use connectwise_sim::{Seed, Simulator};
+use domain::record::Record;
+use domain::{Blocked, PartnerId};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::environment::{
+    Answer, Browser, COMPANY, Lambda, PARTNER, TENANT, TestEnvironment, key, partner, tenant,
+};
+use crate::setup::approve_closings::hold_of;
+
+/// A second partner of the same operator.
+const OTHER: &str = "contoso";
+
+/// A tour through all routes, and the audit entries that each call left.
+struct AuditedRoutes {
+    env: TestEnvironment,
+    lambda: Lambda,
+    /// A second simulated site.
+    elsewhere: Simulator,
+    browser: Browser,
+    /// The number of entries of each partner.
+    seen: BTreeMap<&'static str, usize>,
+    used: BTreeSet<(String, &'static str)>,
+}
+
+impl AuditedRoutes {
+    async fn begin() -> Self {
+        let elsewhere = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into());
+        let elsewhere = elsewhere.await.unwrap();
+        let mut env = TestEnvironment::with_origins(Seed::demo(), &[elsewhere.base_url()]).await;
+        let lambda = env.start_lambda(202).await;
+        let browser = env.setup.browser();
+        Self {
+            env,
+            lambda,
+            elsewhere,
+            browser,
+            seen: BTreeMap::from([(PARTNER, 0), (OTHER, 0)]),
+            used: BTreeSet::new(),
+        }
+    }
+
+    /// Calls a route as the operator. `{partner}` and `{source}` stand for `value`.
+    async fn operator(
+        &mut self,
+        method: &str,
+        route: &'static str,
+        (id, body): (&str, Value),
+        left: &[(&str, &str)],
+    ) -> Answer {
+        let path = route.replace("{partner}", id).replace("{source}", id);
+        let answer = self.env.setup.operator(method, &path, &body).await;
+        self.left(method, route, answer, left).await
+    }
+
+    /// Posts to a route of the page.
+    async fn post(&mut self, route: &'static str, body: Value, left: &[&str]) -> Value {
+        let answer = self.browser.post(route, &body).await;
+        let left: Vec<_> = left.iter().map(|what| (PARTNER, *what)).collect();
+        self.left("POST", route, answer, &left).await.json()
+    }
+
+    /// A page's JSON.
+    async fn view(&mut self, path: &str) -> Value {
+        self.browser.get_json(path).await.expect(200).json()
+    }
+
+    async fn left(
+        &mut self,
+        method: &str,
+        route: &'static str,
+        answer: Answer,
+        expected: &[(&str, &str)],
+    ) -> Answer {
+        assert!(answer.status < 300, "{method} {route}: {answer:?}");
+        self.used.insert((method.to_owned(), route));
+        let mut left = vec![];
+        for (partner, seen) in &mut self.seen {
+            let id = PartnerId::parse(*partner).unwrap();
+            let page = self.env.access.audit(&id, None, 100).await.unwrap();
+            let new = page.entries.len() - *seen;
+            *seen = page.entries.len();
+            let new = page.entries.into_iter().take(new).rev();
+            left.extend(new.map(|entry| (*partner, entry.what)));
+        }
+        let mut expected = expected.to_vec();
+        expected.sort_by_key(|(partner, _)| *partner);
+        let left: Vec<_> = left
+            .iter()
+            .map(|(partner, what)| (*partner, what.as_str()))
+            .collect();
+        assert_eq!(left, expected, "{method} {route}");
+        answer
+    }
+}
+
+async fn by_the_operator(routes_under_test: &mut AuditedRoutes) {
+    const PARTNERS: &str = "/v1/operator/partners/{partner}";
+    const SOURCE: &str = "/v1/operator/sources/{source}";
+    let named = json!({ "name": "Contoso IT" });
+    for (id, body, what) in [
+        (PARTNER, json!({ "name": "Northwind" }), "partner_made"),
+        (OTHER, named.clone(), "partner_made"),
+        (OTHER, json!({ "name": "Contoso" }), "partner_changed"),
+        (OTHER, json!({ "enabled": false }), "partner_switched_off"),
+        (OTHER, json!({ "enabled": true }), "partner_switched_on"),
+    ] {
+        routes_under_test
+            .operator("PUT", PARTNERS, (id, body), &[(id, what)])
+            .await;
+    }
+    let contact = "/v1/operator/partners/{partner}/contact";
+    let address = json!({ "address": "oncall@contoso.example" });
+    for left in [&[(OTHER, "contact_set")][..], &[]] {
+        routes_under_test
+            .operator("PUT", contact, (OTHER, address.clone()), left)
+            .await;
+    }
+    // A call that changes nothing leaves no entry.
+    let same = (OTHER, json!({ "enabled": true }));
+    routes_under_test.operator("PUT", PARTNERS, same, &[]).await;
+
+    let both = |what| [(PARTNER, what), (OTHER, what)];
+    let made = json!({ "name": "Scanner", "partners": [PARTNER, OTHER] });
+    let path = "/v1/operator/sources";
+    let made = routes_under_test
+        .operator("POST", path, ("", made), &both("source_made"))
+        .await;
+    let made = made.json();
+    let id = made["id"].as_str().unwrap();
+    for (body, left) in [
+        (json!({ "name": "Scanner 2" }), both("source_changed")),
+        (json!({ "enabled": false }), both("source_changed")),
+        (
+            json!({ "partner": OTHER, "enabled": true }),
+            [(PARTNER, "source_taken_away"), (OTHER, "source_changed")],
+        ),
+        (
+            json!({ "partner": PARTNER }),
+            [(PARTNER, "source_added"), (OTHER, "source_taken_away")],
+        ),
+        (
+            json!({ "partners": [PARTNER, OTHER] }),
+            [(PARTNER, "source_changed"), (OTHER, "source_added")],
+        ),
+    ] {
+        routes_under_test
+            .operator("PATCH", SOURCE, (id, body), &left)
+            .await;
+    }
+    let rotated = both("source_secret_rotated");
+    routes_under_test
+        .operator(
+            "POST",
+            "/v1/operator/sources/{source}/secret",
+            (id, json!({})),
+            &rotated,
+        )
+        .await;
+    let ended = [(OTHER, "sessions_ended")];
+    let path = "/v1/operator/partners/{partner}/sessions";
+    routes_under_test
+        .operator("DELETE", path, (OTHER, Value::Null), &ended)
+        .await;
+
+    let path = "/v1/operator/partners/{partner}/links";
+    let made = [(PARTNER, "link_made")];
+    let link = routes_under_test
+        .operator("POST", path, (PARTNER, json!({})), &made)
+        .await;
+    let link = link.json()["url"].as_str().unwrap().to_owned();
+    let (_, token) = link.split_once('#').unwrap();
+    routes_under_test
+        .post(
+            "/setup/session",
+            json!({ "token": token }),
+            &["session_began"],
+        )
+        .await;
+    routes_under_test.browser.partner = Some(PARTNER.to_owned());
+}
+
+async fn of_the_connection(routes_under_test: &mut AuditedRoutes) {
+    let (here, elsewhere) = (
+        routes_under_test.env.connectwise.origin(),
+        routes_under_test.elsewhere.base_url(),
+    );
+    for (site, what) in [
+        (&here, "keys_replaced"),
+        (&elsewhere, "connection_moved"),
+        (&here, "connection_moved"),
+    ] {
+        let version = routes_under_test.view("/setup/connection").await["version"].clone();
+        let body = json!({
+            "site": site, "company_id": "tbdemo", "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01", "drop_choices": true,
+            "version": version,
+        });
+        routes_under_test
+            .post("/setup/connection", body, &[what])
+            .await;
+    }
+    let page = routes_under_test
+        .env
+        .access
+        .audit(&partner(), None, 1)
+        .await
+        .unwrap();
+    let detail = &page.entries[0].detail;
+    let at = |site| format!("tbdemo at {site}");
+    assert_eq!(detail["before"], at(&elsewhere));
+    assert_eq!(detail["connection"], at(&here));
+
+    let version = routes_under_test.view("/setup/boards").await["settings_version"].clone();
+    let body = json!({ "version": version });
+    routes_under_test
+        .post("/setup/boards/default", body, &["default_board_chosen"])
+        .await;
+    let board = json!({ "location": 2, "department": 10, "team_lead": 151 });
+    let version = routes_under_test.view("/setup/boards").await["boards_version"].clone();
+    let body = json!({ "operations": board, "cyber_alerts": board, "version": version });
+    routes_under_test
+        .post("/setup/boards/dedicated", body, &["boards_asked_for"])
+        .await;
+    let path = "/setup/boards/progress";
+    routes_under_test
+        .post(path, json!({}), &["boards_ready"])
+        .await;
+}
+
+async fn of_what_is_chosen(routes_under_test: &mut AuditedRoutes) {
+    let view = routes_under_test.view("/setup/tickets").await;
+    let board = |of: &str| {
+        json!({
+            "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
+            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
+        })
+    };
+    let form = json!({
+        "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": ["disk"], "note_interval_minutes": 60,
+        "version": view["version"],
+    });
+    routes_under_test
+        .post("/setup/tickets", form, &["tickets_saved"])
+        .await;
+    let path = format!("/setup/tenant?tenant={TENANT}");
+    let version = routes_under_test.view(&path).await["version"].clone();
+    let chosen =
+        json!({ "tenant": TENANT, "company": COMPANY, "enabled": true, "version": version });
+    routes_under_test
+        .post("/setup/tenant", chosen, &["tenant_saved"])
+        .await;
+    // This call only reads from ConnectWise.
+    routes_under_test
+        .post("/setup/suggestions/progress", json!({}), &[])
+        .await;
+    let contact =
+        |version: u64| json!({ "address": "oncall@northwind.example", "version": version });
+    let requested = ["contact_change_requested"];
+    routes_under_test
+        .post("/setup/contact", contact(0), &requested)
+        .await;
+    let version = json!({ "version": 1 });
+    routes_under_test
+        .post("/setup/contact/resend", version, &requested)
+        .await;
+    let (version, cancelled) = (json!({ "version": 2 }), ["contact_change_cancelled"]);
+    routes_under_test
+        .post("/setup/contact/cancel", version, &cancelled)
+        .await;
+    routes_under_test
+        .post("/setup/contact", contact(3), &requested)
+        .await;
+    let token = json!({ "token": routes_under_test.env.confirmation().await });
+    routes_under_test
+        .post("/setup/contact/confirm", token, &["contact_confirmed"])
+        .await;
+    // Sending a mail is no change.
+    routes_under_test
+        .post("/setup/contact/test", json!({}), &[])
+        .await;
+    let wish = json!({ "tenant": TENANT, "category": "operations" });
+    routes_under_test
+        .post("/setup/test", wish, &["test_asked"])
+        .await;
+    routes_under_test
+        .post("/setup/test/close", json!({}), &["test_closed"])
+        .await;
+    let version = routes_under_test.view("/setup/confirm").await["version"].clone();
+    let body = json!({ "version": version });
+    routes_under_test
+        .post("/setup/confirm", body, &["confirmed"])
+        .await;
+}
+
+async fn of_what_waits(routes_under_test: &mut AuditedRoutes) {
+    let now = Timestamp::now();
+    let record = Record::new(key(TENANT, "old"));
+    let record = record.with_blocked(Blocked::OlderThanBackfill, None, now);
+    routes_under_test.env.alerts.write(&record).await.unwrap();
+    let body = json!({ "reason": "older" });
+    routes_under_test
+        .post("/setup/waiting/release", body, &["released"])
+        .await;
+    let (northwind, acme) = (partner(), tenant(TENANT));
+    let closings = hold_of(0, 42, 60);
+    let stop = routes_under_test
+        .env
+        .config
+        .stop(&northwind, &acme, &closings, now);
+    stop.await.unwrap();
+    let held = routes_under_test.view("/setup").await["held"][0].clone();
+    let body = json!({ "tenant": TENANT, "digest": held["digest"], "since": held["since"] });
+    routes_under_test
+        .post("/setup/held", body, &["closings_approved"])
+        .await;
+}
+
+#[tokio::test]
+async fn each_change_is_audited_for_each_partner_concerned() {
+    let mut routes_under_test = AuditedRoutes::begin().await;
+    by_the_operator(&mut routes_under_test).await;
+    of_the_connection(&mut routes_under_test).await;
+    of_what_is_chosen(&mut routes_under_test).await;
+    of_what_waits(&mut routes_under_test).await;
+    routes_under_test
+        .post("/setup/session/end", json!({}), &["signed_out"])
+        .await;
+    let who = json!({ "partner": PARTNER });
+    // The mail is sent after the answer.
+    routes_under_test.post("/setup/link", who, &[]).await;
+    assert_eq!(routes_under_test.lambda.run(Timestamp::now()).await, [true]);
+    let page = routes_under_test
+        .env
+        .access
+        .audit(&partner(), None, 1)
+        .await
+        .unwrap();
+    assert_eq!(page.entries[0].what, "link_mailed");
+
+    let routes = routes_under_test.env.setup.app.routes().iter();
+    let writes = routes.filter(|route| route.method != "GET");
+    let writes: BTreeSet<_> = writes
+        .map(|route| (route.method.to_string(), route.path))
+        .collect();
+    assert_eq!(
+        routes_under_test.used, writes,
+        "every changing route is tested here"
+    );
+    routes_under_test.env.queue.expect_leftovers(3);
+}

@@ -1,0 +1,246 @@
+//! Alerts that are older than the setting that enabled them: they are counted on the page, and a person
+//! releases them.
+
+use crate::environment::{SOURCE, TENANT, TestEnvironment, after, event, partner, tenant};
+use crate::reconcile::closing::run_reconcile;
+use domain::{Blocked, SourceId};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store::PartnerSource;
+
+const HOUR: i64 = 3600;
+
+async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
+    let record = env.record(alert).await.unwrap();
+    record.blocked.map(|blocked| blocked.reason)
+}
+
+/// The page's settings with these kinds enabled.
+async fn switch_kinds(env: &TestEnvironment, on: &dyn Fn(&str) -> bool) {
+    let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("/setup/tickets").await.expect(200).json();
+    let kinds = domain::kind::BUILT_IN.iter().map(|(kind, ..)| *kind);
+    let kinds: Vec<_> = kinds.filter(|kind| on(kind)).collect();
+    let board = |of: &str| {
+        json!({
+            "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
+            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
+        })
+    };
+    let form = json!({
+        "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": kinds, "note_interval_minutes": 60,
+        "version": view["version"],
+    });
+    browser.post("/setup/tickets", &form).await.expect(200);
+}
+
+#[tokio::test]
+async fn enabling_a_kind_holds_back_its_old_alerts() {
+    let mut env = TestEnvironment::new().await;
+    switch_kinds(&env, &|kind| kind != "disk").await;
+    for (alert, hours) in [("young", 2), ("old", 60), ("older", 1200)] {
+        let id = format!("evt-{alert}");
+        env.source
+            .post(&event("alert.raised", &id, alert, -hours * HOUR))
+            .await;
+    }
+    env.worker.work().await;
+    for alert in ["young", "old", "older"] {
+        assert_eq!(reason(&env, alert).await, Some(Blocked::KindDisabled));
+    }
+    switch_kinds(&env, &|_| true).await;
+    run_reconcile(&mut env, 1).await;
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 1);
+    for alert in ["old", "older"] {
+        assert_eq!(reason(&env, alert).await, Some(Blocked::OlderThanBackfill));
+    }
+
+    let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("/setup/waiting").await.expect(200).json();
+    let older = env.record("older").await.unwrap();
+    let raised_at = older.desired.details.unwrap().raised_at;
+    for counts in [&view["sum"], &view["tenants"][TENANT]] {
+        assert_eq!(counts["older"], 2, "{view}");
+        assert_eq!(counts["older_kinds"], json!({ "disk": 2 }), "{view}");
+        assert_eq!(counts["oldest"], json!(raised_at), "{view}");
+    }
+    let page = browser.get("/setup/waiting").await.expect(200).text;
+    assert!(
+        page.contains("Release all 2") && page.contains("disk 2"),
+        "{page}"
+    );
+    let all = json!({ "reason": "older" });
+    let released = browser.post("/setup/waiting/release", &all).await;
+    assert_eq!(released.expect(200).json()["released"], 2);
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 3);
+}
+
+#[tokio::test]
+async fn a_new_source_creates_no_tickets_for_old_alerts() {
+    let mut env = TestEnvironment::new().await;
+    let source = SourceId::parse(SOURCE).unwrap();
+    let since = PartnerSource {
+        since: Timestamp::now(),
+        kinds: vec![],
+    };
+    let northwind = partner();
+    let put = env.access.put_partner_source(&northwind, &source, &since);
+    put.await.unwrap();
+    env.source
+        .post(&event("alert.raised", "evt-1", "old", -60 * HOUR))
+        .await;
+    env.source
+        .post(&event("alert.raised", "evt-2", "young", -2 * HOUR))
+        .await;
+    env.worker.work().await;
+    assert_eq!(reason(&env, "old").await, Some(Blocked::OlderThanBackfill));
+    assert_eq!(env.connectwise.tickets().await.len(), 1);
+    // A repeat does not release the alert.
+    env.source
+        .post(&event("alert.raised", "evt-3", "old", -HOUR))
+        .await;
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 1);
+    let mut browser = env.setup.signed_in().await;
+    let release = json!({ "tenant": TENANT, "reason": "older" });
+    browser
+        .post("/setup/waiting/release", &release)
+        .await
+        .expect(200);
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_sources_start_time_is_that_of_its_last_enabling() {
+    let env = TestEnvironment::new().await;
+    let name = json!({ "name": "Northwind" });
+    env.setup
+        .operator("PUT", "/v1/operator/partners/northwind", &name)
+        .await
+        .expect(201);
+    let now = Timestamp::now();
+    let desired = json!({ "name": "Scanner", "partner": "northwind" });
+    let made = env
+        .setup
+        .operator_at(now, "POST", "/v1/operator/sources", &desired)
+        .await;
+    let made = made.expect(201).json();
+    let id = SourceId::parse(made["id"].as_str().unwrap()).unwrap();
+    let path = format!("/v1/operator/sources/{id}");
+    let of_northwind = async || {
+        let sources = env.access.partner_sources(&partner()).await.unwrap();
+        sources.get(&id).cloned()
+    };
+    let change = async |hours: i64, change: Value| {
+        let at = after(now, hours * HOUR);
+        env.setup
+            .operator_at(at, "PATCH", &path, &change)
+            .await
+            .expect(200);
+    };
+    // In whole hours: the clock advances during a request.
+    let since = async || {
+        let source = of_northwind().await?;
+        Some(source.since.duration_since(now).as_hours())
+    };
+    assert_eq!(since().await, Some(0));
+    change(1, json!({ "name": "Better scanner" })).await;
+    let kind =
+        json!([{ "kind": "backup_failed", "category": "operations", "type_name": "Backup" }]);
+    change(2, json!({ "kinds_added": kind })).await;
+    assert_eq!(since().await, Some(0));
+    assert_eq!(json!(of_northwind().await.unwrap().kinds), kind);
+    change(3, json!({ "enabled": false })).await;
+    change(4, json!({ "enabled": true })).await;
+    assert_eq!(since().await, Some(4));
+    let name = json!({ "name": "Contoso" });
+    env.setup
+        .operator("PUT", "/v1/operator/partners/contoso", &name)
+        .await
+        .expect(201);
+    change(5, json!({ "partners": ["northwind", "contoso"] })).await;
+    assert_eq!(since().await, Some(4));
+    change(6, json!({ "partner": "contoso" })).await;
+    assert_eq!(since().await, None);
+    change(7, json!({ "partner": "northwind" })).await;
+    assert_eq!(since().await, Some(7));
+}
+
+#[tokio::test]
+async fn added_kinds_are_offered_and_get_a_ticket_type() {
+    let mut env = TestEnvironment::new().await;
+    let source = SourceId::parse(SOURCE).unwrap();
+    let kinds = json!([
+        { "kind": "backup_failed", "category": "operations", "type_name": "Backup" },
+        { "kind": "phishing", "category": "cyber_alerts", "type_name": "Phishing" },
+    ]);
+    let own = PartnerSource {
+        since: Timestamp::UNIX_EPOCH,
+        kinds: serde_json::from_value(kinds).unwrap(),
+    };
+    let northwind = partner();
+    let put = env.access.put_partner_source(&northwind, &source, &own);
+    put.await.unwrap();
+    let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("/setup/boards").await.expect(200).json();
+    let board =
+        |name: &str| json!({ "name": name, "location": 2, "department": 10, "team_lead": 151 });
+    let desired = json!({
+        "operations": board("Watch: Operations"), "cyber_alerts": board("Watch: Cyber Alerts"), "version": view["boards_version"],
+    });
+    browser
+        .post("/setup/boards/dedicated", &desired)
+        .await
+        .expect(200);
+    let made = browser
+        .post("/setup/boards/progress", &json!({}))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!((&made["done"], &made["total"]), (&json!(24), &json!(24)));
+    let view = browser.get_json("/setup/tickets").await.expect(200).json();
+    let of = |board: &str, kind: &str| {
+        let kinds = view[board]["kinds"].as_array().unwrap();
+        kinds.iter().find(|of| of["kind"] == kind).cloned()
+    };
+    let backup = of("operations", "backup_failed").unwrap();
+    assert_eq!(
+        (&backup["name"], &backup["on"]),
+        (&json!("Backup"), &json!(true))
+    );
+    assert!(backup["type"].is_u64(), "{backup}");
+    assert!(of("cyber_alerts", "phishing").unwrap()["type"].is_u64());
+    assert_eq!(of("operations", "phishing"), None);
+
+    // Disabled like any other kind, and enabled again.
+    let all: Vec<Value> = ["operations", "cyber_alerts"]
+        .iter()
+        .flat_map(|board| view[*board]["kinds"].as_array().unwrap())
+        .map(|of| of["kind"].clone())
+        .filter(|kind| kind != "backup_failed")
+        .collect();
+    let board = |of: &str| {
+        json!({
+            "start_status": view[of]["start_status"], "closing_status": view[of]["closing_status"],
+            "on_resolve": view[of]["on_resolve"], "reopen_days": 0,
+        })
+    };
+    let form = json!({
+        "operations": board("operations"), "cyber_alerts": board("cyber_alerts"), "on": all, "note_interval_minutes": 60,
+        "version": view["version"],
+    });
+    browser.post("/setup/tickets", &form).await.expect(200);
+    let saved = env.config.settings(&partner()).await.unwrap().unwrap();
+    let off: Vec<_> = saved.kinds_off.iter().map(domain::Kind::as_str).collect();
+    assert_eq!(off, ["backup_failed"]);
+    let known = env
+        .config
+        .mapping(&partner(), &tenant(TENANT))
+        .await
+        .unwrap();
+    assert!(known.is_some());
+    env.worker.work().await;
+}

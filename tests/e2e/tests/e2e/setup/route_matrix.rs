@@ -1,0 +1,668 @@
+//! Every route of set-up, called by every kind of caller: an unauthorized caller learns nothing and
+//! changes nothing.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::PartnerId;
+use domain::settings::Mapping;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use setup::{OPERATOR_ROUTE, PAGE_ROUTES, Route, RouteAccess};
+
+use crate::environment::{
+    Answer, Browser, Call, PAGE, PARTNER, SOURCE, TENANT, TestEnvironment, after, partner,
+    settings, tenant,
+};
+use crate::setup::approve_closings::hold_of;
+
+/// The public routes, each with the reason why it reveals nothing and gives no access.
+const OPEN: &[(&str, &str)] = &[
+    ("GET", "/setup/open"),
+    ("GET", "/setup/assets/style.css"),
+    ("GET", "/setup/assets/page.js"),
+    ("GET", "/setup/assets/icon.svg"),
+    ("POST", "/setup/session"),
+    ("GET", "/setup/link"),
+    ("POST", "/setup/link"),
+    ("GET", "/setup/contact/confirm"),
+    ("POST", "/setup/contact/confirm"),
+];
+const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+/// Markup that every page must escape.
+const HOSTILE: &str = r#"<script>alert("x")</script>'"><img src=x onerror=y>"#;
+/// A text that occurs only in the seeded partner's configuration.
+const MARK: &str = "only-northwind-knows";
+
+/// When its closings were held.
+const STOPPED: Timestamp = Timestamp::UNIX_EPOCH;
+
+/// The route's path with its parameters filled in.
+fn path(route: &Route) -> String {
+    let path = route.path.replace("{partner}", PARTNER);
+    let path = path.replace("{source}", SOURCE).replace("{tenant}", TENANT);
+    assert!(
+        !path.contains('{'),
+        "{path}: tell this test what stands there"
+    );
+    path
+}
+
+fn is_write(route: &Route) -> bool {
+    route.method != "GET"
+}
+
+/// Asserts the headers that every answer must have.
+#[track_caller]
+fn guarded(answer: &Answer) {
+    for (name, value) in [
+        (
+            "content-security-policy",
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri \
+             'none'; frame-ancestors 'none'",
+        ),
+        ("x-frame-options", "DENY"),
+        ("x-content-type-options", "nosniff"),
+        ("referrer-policy", "same-origin"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        ("strict-transport-security", "max-age=31536000"),
+        ("cache-control", "no-store"),
+    ] {
+        assert_eq!(answer.header(name), value, "{name} of {answer:?}");
+    }
+    assert!(answer.headers.get("access-control-allow-origin").is_none());
+}
+
+#[track_caller]
+fn refused(what: &str, route: &Route, answer: &Answer, status: u16) {
+    guarded(answer);
+    assert_eq!(answer.status, status, "{what}: {route:?} {answer:?}");
+    assert!(!answer.text.contains(MARK), "{what}: {route:?} {answer:?}");
+    assert!(
+        answer.headers.get("set-cookie").is_none(),
+        "{what}: {route:?}"
+    );
+}
+
+/// A request to a route as the page makes it. A changing request has an empty JSON body.
+fn call(browser: &Browser, route: &Route) -> Call {
+    let call = browser.call(route.method.as_str(), &path(route));
+    match is_write(route) {
+        true => call.json(&json!({})),
+        false => call,
+    }
+}
+
+/// An environment whose partner has configured everything that pages show, marked with `MARK`.
+async fn marked_environment() -> TestEnvironment {
+    let env = TestEnvironment::new().await;
+    let name = json!({ "name": format!("{MARK} {HOSTILE}") });
+    let made = env
+        .setup
+        .operator("PUT", "/v1/operator/partners/northwind", &name);
+    made.await.expect(201);
+    let (northwind, acme) = (partner(), tenant(TENANT));
+    let read = env.config.mapping_to_change(&northwind, &acme).await;
+    let read = read.unwrap();
+    let mapping = Mapping {
+        name: Some(format!("{MARK} {HOSTILE}")),
+        company_name: Some(format!("{MARK} {HOSTILE}")),
+        ..read.value.unwrap()
+    };
+    let saved = env.config.put_mapping(&northwind, &acme, &mapping).await;
+    saved.unwrap();
+    let contact = json!({ "address": format!("{MARK}@northwind.example"), "version": 0 });
+    let saved = env
+        .setup
+        .signed_in()
+        .await
+        .post("/setup/contact", &contact)
+        .await;
+    saved.expect(200);
+    let closings = hold_of(0, 42, 60);
+    let stop = env.config.stop(&northwind, &acme, &closings, STOPPED);
+    assert!(stop.await.unwrap());
+    env
+}
+
+/// All items of the seeded partner in the config and access tables, except the mail limits.
+async fn items_of_partner(env: &TestEnvironment) -> Vec<BTreeMap<String, AttributeValue>> {
+    let client = aws_sdk_dynamodb::Client::new(&env.aws);
+    let mut items = vec![];
+    for table in ["config", "access"] {
+        let scanned = client.scan().table_name(table).send().await.unwrap();
+        items.extend(scanned.items.unwrap());
+    }
+    let of_partner = items.into_iter().filter(|item| {
+        let text = |name: &str| item[name].as_s().unwrap().clone();
+        text("pk") == format!("P#{PARTNER}") || text("sk").ends_with(&format!("#{PARTNER}"))
+    });
+    let mut items: Vec<BTreeMap<_, _>> =
+        of_partner.map(|item| item.into_iter().collect()).collect();
+    items.sort_by_key(|item| format!("{:?}", (&item["pk"], &item["sk"])));
+    items
+}
+
+fn routes_behind(env: &TestEnvironment, access: RouteAccess) -> Vec<Route> {
+    let routes = env.setup.app.routes().iter();
+    routes
+        .filter(|route| route.access == access)
+        .cloned()
+        .collect()
+}
+
+#[tokio::test]
+async fn only_the_listed_routes_are_public() {
+    let env = TestEnvironment::new().await;
+    let open = routes_behind(&env, RouteAccess::Open);
+    let open: Vec<_> = open
+        .iter()
+        .map(|route| (route.method.as_str(), route.path))
+        .collect();
+    assert_eq!(open, OPEN);
+    for route in env.setup.app.routes() {
+        let operators = route.path.starts_with("/v1/operator/");
+        assert_eq!(
+            operators,
+            route.access == RouteAccess::Operator,
+            "{route:?}"
+        );
+        assert!(operators || route.path.starts_with("/setup"), "{route:?}");
+    }
+    assert!(routes_behind(&env, RouteAccess::Session).len() >= 4);
+    assert_eq!(routes_behind(&env, RouteAccess::Operator).len(), 12);
+}
+
+#[tokio::test]
+async fn partner_routes_need_a_valid_session() {
+    let env = marked_environment().await;
+    let nobody = env.setup.browser();
+    let mut ended = env.setup.signed_in().await;
+    let cookies = ended.cookies.clone();
+    ended.post_form("/setup/session/end", &[]).await.expect(303);
+    ended.cookies = cookies;
+    let mut expired = env.setup.signed_in().await;
+    expired.now = Some(after(Timestamp::now(), 8 * 3600));
+    let contoso = PartnerId::parse("contoso").unwrap();
+    let off = env.setup.signed_in_at(&contoso).await;
+    let switched = json!({ "enabled": false });
+    let switched = env
+        .setup
+        .operator("PUT", "/v1/operator/partners/contoso", &switched);
+    switched.await.expect(200);
+    let link = env.setup.operator(
+        "POST",
+        "/v1/operator/partners/northwind/links",
+        &Value::Null,
+    );
+    let link = link.await.expect(201).json()["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    let with = |token: &str| {
+        let mut browser = env.setup.browser();
+        browser
+            .cookies
+            .insert("__Host-session".into(), token.into());
+        browser
+    };
+    let with_link = with(link.split_once('#').unwrap().1);
+    let guessing = with("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA");
+    let before = items_of_partner(&env).await;
+    for route in routes_behind(&env, RouteAccess::Session) {
+        for (who, browser) in [
+            ("nobody", &nobody),
+            ("ended", &ended),
+            ("expired", &expired),
+            ("switched off", &off),
+            ("with a link's token", &with_link),
+            ("guessing", &guessing),
+        ] {
+            for accept in ["text/html", "application/json"] {
+                let call = call(browser, &route).header("accept", accept);
+                let answer = call.to(&env.setup.app).await;
+                refused(who, &route, &answer, 401);
+            }
+        }
+    }
+    assert_eq!(items_of_partner(&env,).await, before);
+    // None of these requests used up the link.
+    env.setup.browser().open(&link).await;
+}
+
+#[tokio::test]
+async fn a_session_reaches_no_other_partner() {
+    let env = marked_environment().await;
+    let contoso = PartnerId::parse("contoso").unwrap();
+    // Configured like the other partner, so that no handler returns early.
+    let connection = env.access.connection(&partner()).await.unwrap().unwrap();
+    let keys = json!({
+        "origin": connection.origin, "company_id": connection.company_id, "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
+    });
+    env.account
+        .put_secret("tb/connection/contoso", &keys.to_string())
+        .await;
+    let put = env.access.put_connection(&contoso, &connection).await;
+    put.unwrap();
+    let put = env.config.put_settings(&contoso, &settings()).await;
+    put.unwrap();
+    let before = items_of_partner(&env).await;
+    for route in routes_behind(&env, RouteAccess::Session) {
+        for named in [
+            json!({}),
+            json!({ "partner": PARTNER }),
+            json!({ "tenant": TENANT, "enabled": false, "version": 1 }),
+            json!({ "tenant": TENANT, "category": "operations", "reason": "unmapped" }),
+            json!({ "tenant": TENANT, "closings": 42, "since": STOPPED }),
+            json!({ "address": "mallory@contoso.example", "version": 1 }),
+            json!({ "version": 1 }),
+        ] {
+            let mut theirs = env.setup.signed_in_at(&contoso).await;
+            let mut call = call(&theirs, &route);
+            if is_write(&route) {
+                call = call.json(&named);
+            }
+            let event = if call.path.contains('?') { '&' } else { '?' };
+            call.path = format!("{}{event}tenant={TENANT}", call.path);
+            let answer = theirs.send(call).await;
+            guarded(&answer);
+            assert!(!answer.text.contains(MARK), "{route:?} {answer:?}");
+            assert!(
+                ![401, 403, 405, 500].contains(&answer.status),
+                "{route:?} {answer:?}"
+            );
+            if !is_write(&route) {
+                break;
+            }
+        }
+    }
+    assert_eq!(items_of_partner(&env,).await, before);
+}
+
+/// The targets of a page's forms, as a browser reads them.
+fn actions(page: &str) -> Vec<String> {
+    let forms = page.split(r#"<form method="post" action=""#).skip(1);
+    let actions = forms.map(|form| form.split('"').next().unwrap().replace("&amp;", "&"));
+    actions.collect()
+}
+
+#[tokio::test]
+async fn a_form_of_a_second_tab_changes_no_other_partner() {
+    let env = marked_environment().await;
+    let contoso = PartnerId::parse("contoso").unwrap();
+    // One browser: signing in in the second tab replaces the cookie, and the first tab still shows its
+    // forms.
+    let mut browser = env.setup.signed_in().await;
+    let before = items_of_partner(&env).await;
+    let mut forms = Vec::new();
+    for route in routes_behind(&env, RouteAccess::Session) {
+        if route.method == "GET" {
+            let page = browser.get(&path(&route)).await;
+            forms.extend(actions(&page.text));
+        }
+    }
+    assert!(forms.len() >= 20, "{forms:?}");
+    let second = env.setup.signed_in_at(&contoso).await;
+    browser.cookies = second.cookies.clone();
+    let of_contoso = async || {
+        let connection = env.access.connection(&contoso).await.unwrap();
+        let contact = env.access.contact_to_change(&contoso).await.unwrap();
+        (connection, contact.value.pending.is_some())
+    };
+    let writes = routes_behind(&env, RouteAccess::Session).into_iter();
+    let writes: Vec<_> = writes.filter(is_write).collect();
+    for form in &forms {
+        let (to, query) = form.split_once('?').expect(form);
+        assert_eq!(query, format!("partner={PARTNER}"), "{form}");
+        assert!(writes.iter().any(|route| route.path == to), "{form}");
+    }
+    let own = format!("?partner={}", contoso.as_str());
+    for route in &writes {
+        for (query, status) in [
+            (format!("?partner={PARTNER}"), 409),
+            (String::new(), 400),
+            ("?partner=".to_owned(), 400),
+            ("?partner=Contoso%23".to_owned(), 400),
+            (format!("{own}&partner={PARTNER}"), 400),
+            (format!("?partner={PARTNER}&{}", &own[1..]), 400),
+        ] {
+            for accept in ["text/html", "application/json"] {
+                let mut call = call(&browser, route).header("accept", accept);
+                call.path = format!("{}{query}", route.path);
+                let answer = browser.send(call).await;
+                refused(&query, route, &answer, status);
+                let words = if status == 409 {
+                    "nothing was saved"
+                } else {
+                    "Nothing was saved"
+                };
+                assert!(answer.text.contains(words), "{route:?} {answer:?}");
+            }
+        }
+    }
+    assert_eq!(of_contoso().await, (None, false));
+    assert_eq!(items_of_partner(&env,).await, before);
+    // After reloading, the first tab shows the other partner and names it.
+    let page = browser.get("/setup/contact").await.expect(200).text;
+    assert!(page.contains("<title>Emergency contact · contoso · Ticketbridge</title>"));
+    let form = actions(&page)
+        .into_iter()
+        .find(|form| form.starts_with("/setup/contact?"));
+    let mut call = Call::new("POST", &form.unwrap());
+    call.cookies = vec![format!(
+        "__Host-session={}",
+        second.cookies["__Host-session"]
+    )];
+    let call = call
+        .header("origin", PAGE)
+        .form(&[("address", "it@contoso.example"), ("version", "0")]);
+    call.to(&env.setup.app).await.expect(303);
+    assert!(of_contoso().await.1);
+}
+
+#[tokio::test]
+async fn every_page_of_a_session_names_its_partner() {
+    let env = marked_environment().await;
+    let mut browser = env.setup.signed_in().await;
+    for route in routes_behind(&env, RouteAccess::Session) {
+        let page = browser.get(&path(&route)).await;
+        if route.method != "GET" || page.status != 200 {
+            continue;
+        }
+        let title = page.text.split("<title>").nth(1).unwrap();
+        let title = title.split("</title>").next().unwrap();
+        assert!(title.contains(MARK), "{route:?} {title}");
+        let header = page.text.split("<header>").nth(1).unwrap();
+        let header = header.split("</header>").next().unwrap();
+        assert!(
+            header.contains(MARK) && header.contains("(northwind)"),
+            "{route:?} {header}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_encoded_path_reaches_no_route() {
+    let env = marked_environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let before = items_of_partner(&env).await;
+    // The gateway decodes paths once. An escape that is left was encoded twice.
+    let behind = [
+        "#old",
+        "?old",
+        "%23old",
+        "%3Fold",
+        "%2F",
+        "%00",
+        "\u{0}",
+        ";old",
+        "/..",
+        "/../contoso",
+        "%252F",
+        "\\",
+        " ",
+        "é",
+        "@",
+    ];
+    for route in env.setup.app.routes().to_vec() {
+        for rest in behind {
+            let cut = route.path.find('}').is_some();
+            let mut call = call(&browser, &route);
+            call.path = match cut {
+                true => route
+                    .path
+                    .replace("{partner}", &format!("{PARTNER}{rest}"))
+                    .replace("{source}", &format!("{SOURCE}{rest}")),
+                false => format!("{}{rest}", route.path),
+            };
+            // A question mark in the path, not the start of a query.
+            call.is_path = true;
+            let answer = browser.send(call).await;
+            refused(rest, &route, &answer, 404);
+        }
+    }
+    let off = json!({ "name": "Northwind", "enabled": false });
+    let mut put = Call::new("PUT", "/v1/operator/partners/northwind#old").json(&off);
+    put.is_path = true;
+    put.to(&env.setup.app).await.expect(404);
+    assert_eq!(items_of_partner(&env,).await, before);
+}
+
+#[tokio::test]
+async fn operator_routes_and_page_routes_are_separate() {
+    let env = marked_environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let before = items_of_partner(&env).await;
+    for route in env.setup.app.routes().to_vec() {
+        let keys: &[&str] = match route.access {
+            RouteAccess::Operator => &[PAGE_ROUTES[0], PAGE_ROUTES[1], "$default", ""],
+            RouteAccess::Open | RouteAccess::Session => {
+                &[OPERATOR_ROUTE, "$default", "POST /v1/events/{source}", ""]
+            }
+        };
+        for key in keys {
+            let mut call = call(&browser, &route);
+            call.route_key = (*key).to_owned();
+            let answer = browser.send(call).await;
+            refused(key, &route, &answer, 404);
+        }
+    }
+    assert_eq!(items_of_partner(&env,).await, before);
+    browser.get("/setup").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_change_needs_our_origin_and_a_form_or_json() {
+    let env = marked_environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let before = items_of_partner(&env).await;
+    let writes = env.setup.app.routes().to_vec().into_iter();
+    let writes: Vec<_> = writes
+        .filter(|route| is_write(route) && route.access != RouteAccess::Operator)
+        .collect();
+    for route in &writes {
+        for origin in [
+            None,
+            Some("null"),
+            Some("https://elsewhere.example"),
+            Some("http://setup.example"),
+            Some("https://setup.example.elsewhere.example"),
+            Some("https://setup.example:8443"),
+            Some("https://setup.example/"),
+        ] {
+            let mut call = call(&browser, route);
+            call.headers.remove("origin");
+            if let Some(origin) = origin {
+                call = call.header("origin", origin);
+            }
+            let answer = browser.send(call).await;
+            refused(&format!("{origin:?}"), route, &answer, 403);
+        }
+        for media_type in [
+            "text/plain",
+            "multipart/form-data; boundary=x",
+            "application/xml",
+            "",
+        ] {
+            let call = call(&browser, route).header("content-type", media_type);
+            let answer = browser.send(call).await;
+            refused(media_type, route, &answer, 415);
+        }
+    }
+    for path in ["/setup/session", "/setup/link", "/setup/contact"] {
+        let large = json!({ "token": "x".repeat(64 * 1024) });
+        let answer = browser.post(path, &large).await;
+        guarded(&answer);
+        assert_eq!(answer.status, 413, "{path}");
+    }
+    assert_eq!(items_of_partner(&env,).await, before);
+    browser.get("/setup").await.expect(200);
+    for route in routes_behind(&env, RouteAccess::Operator) {
+        if matches!(route.method.as_str(), "PUT" | "PATCH") {
+            let call = call(&browser, &route).header("content-type", "text/plain");
+            refused("text/plain", &route, &call.to(&env.setup.app).await, 415);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_unlisted_route_is_a_404_for_every_method() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let routes = env.setup.app.routes().to_vec();
+    let mut paths: Vec<_> = routes
+        .iter()
+        .map(|route| (path(route), route.access))
+        .collect();
+    paths.dedup();
+    for (path, access) in &paths {
+        for method in METHODS {
+            let listed = |route: &&Route| {
+                self::path(route) == *path
+                    && (route.method == method || (method == "HEAD" && route.method == "GET"))
+            };
+            if routes.iter().any(|route| listed(&route)) {
+                continue;
+            }
+            let call = browser.call(method, path);
+            let answer = browser.send(call).await;
+            guarded(&answer);
+            assert_eq!(answer.status, 405, "{method} {path} {access:?}");
+        }
+    }
+    for path in [
+        "/setup/nothing",
+        "/setup/",
+        "/setup/open/",
+        "/setup/session/begin",
+        "/setup/assets/../../Cargo.toml",
+        "/setup/assets/page.js.map",
+        "/v1/operator/",
+        "/v1/operator/partners/northwind/keys",
+        "/v1/operator/sources/src_x/secret/old",
+        "/v1/events/src_0123456789abcdefghijklmnop",
+    ] {
+        for method in METHODS {
+            let mut call = browser.call(method, path);
+            if path.starts_with("/v1/events") {
+                OPERATOR_ROUTE.clone_into(&mut call.route_key);
+            }
+            let answer = browser.send(call).await;
+            guarded(&answer);
+            assert_eq!(answer.status, 404, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn names_are_escaped_on_every_page() {
+    let env = marked_environment().await;
+    let mut browser = env.setup.signed_in().await;
+    let pages = env.setup.app.routes().to_vec().into_iter();
+    let pages = pages.filter(|route| !is_write(route) && route.access != RouteAccess::Operator);
+    let mut paths: Vec<_> = pages.map(|route| path(&route)).collect();
+    paths.extend(
+        [
+            "/setup/<script>alert(1)</script>\"'",
+            "/setup?done=%3Cscript%3Ealert(1)%3C/script%3E",
+            "/setup/link?done=%22%3E%3Cimg%3E",
+            "/setup/tenant?tenant=acme-dental",
+            "/setup/tenant?tenant=acme-dental&search=%22%3E%3Cimg%3E",
+        ]
+        .map(str::to_owned),
+    );
+    for path in paths {
+        let page = browser.get(&path).await;
+        guarded(&page);
+        if !page.header("content-type").starts_with("text/html") {
+            continue;
+        }
+        let scripts = page.text.matches("<script").count();
+        assert_eq!(scripts, 1, "{path}: {}", page.text);
+        assert!(
+            page.text
+                .contains(r#"<script src="/setup/assets/page.js" defer></script>"#)
+        );
+        for raw in [
+            "<img",
+            "onerror=y>",
+            "alert(\"x\")",
+            "style=",
+            "onclick",
+            "javascript:",
+        ] {
+            assert!(!page.text.contains(raw), "{raw} in {path}: {}", page.text);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_session_token_is_in_no_script_and_no_table() {
+    let env = marked_environment().await;
+    let link = env.setup.operator(
+        "POST",
+        "/v1/operator/partners/northwind/links",
+        &Value::Null,
+    );
+    let link = link.await.expect(201).json()["url"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(link.starts_with(&format!("{PAGE}/setup/open#")));
+    let link_token = link.split_once('#').unwrap().1.to_owned();
+    let mut browser = env.setup.browser();
+    let token = json!({ "token": link_token });
+    let opened = browser.post("/setup/session", &token).await.expect(200);
+    guarded(&opened);
+    assert_eq!(
+        opened.json(),
+        json!({ "next": "/setup", "partner": PARTNER })
+    );
+    browser.partner = Some(PARTNER.to_owned());
+    let session = browser.cookies["__Host-session"].clone();
+    assert_eq!((link_token.len(), session.len()), (43, 43));
+    let attributes = "Path=/; Max-Age=28800; Secure; HttpOnly; SameSite=Strict";
+    assert_eq!(
+        opened.header("set-cookie"),
+        format!("__Host-session={session}; {attributes}")
+    );
+
+    // A session's token does not work as a link, and the link's token is used up.
+    for spent in [&link_token, &session] {
+        let again = json!({ "token": spent });
+        let again = env.setup.browser().post("/setup/session", &again).await;
+        guarded(&again);
+        assert_eq!((again.status, again.header("set-cookie")), (401, ""));
+    }
+    let table = aws_sdk_dynamodb::Client::new(&env.aws);
+    let items = table.scan().table_name("access").send().await.unwrap();
+    let items = format!("{:?}", items.items.unwrap());
+    assert!(!items.contains(&link_token) && !items.contains(&session));
+    for page in ["/setup", "/setup/contact"] {
+        let page = browser.get(page).await.expect(200);
+        assert!(!page.text.contains(&session));
+    }
+    // Beside other cookies, in any order.
+    let mut call = browser.call("GET", "/setup");
+    call.cookies = vec![
+        "a=b".into(),
+        format!("__Host-session={session}"),
+        "session=x".into(),
+    ];
+    assert_eq!(call.to(&env.setup.app).await.status, 200);
+    call.cookies = vec![
+        format!("session={session}"),
+        format!("__host-session={session}"),
+    ];
+    assert_eq!(call.to(&env.setup.app).await.status, 401);
+    let ended = browser
+        .post_form("/setup/session/end", &[])
+        .await
+        .expect(303);
+    let attributes = "Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Strict";
+    assert_eq!(
+        ended.header("set-cookie"),
+        format!("__Host-session=; {attributes}")
+    );
+}

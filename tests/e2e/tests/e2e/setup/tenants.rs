@@ -1,0 +1,373 @@
+//! The tenants step of the page: mapping tenants to companies.
+
+use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
+use connectwise_sim::Seed;
+use domain::SourceId;
+use domain::settings::Mapping;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store::MOST_UNMAPPED;
+
+use crate::environment::{Browser, SOURCE, TestEnvironment, event, partner, tenant};
+
+/// A tenant that was seen and is not mapped.
+const UNMAPPED: &str = "cedar-valley";
+
+async fn seen(env: &TestEnvironment, id: &str, name: &str) {
+    env.config
+        .tenant_seen(
+            &partner(),
+            &tenant(id),
+            &SourceId::parse(SOURCE).unwrap(),
+            Some(name),
+        )
+        .await
+        .unwrap();
+}
+
+pub(crate) async fn get_tenant(browser: &mut Browser, tenant: &str) -> Value {
+    let path = format!("/setup/tenant?tenant={tenant}");
+    browser.get_json(&path).await.expect(200).json()
+}
+
+#[tokio::test]
+async fn a_tenant_is_mapped_only_to_a_usable_company() {
+    let env = TestEnvironment::new().await;
+    seen(&env, UNMAPPED, "Cedar Valley Clinic").await;
+    let mut browser = env.setup.signed_in().await;
+
+    // Without a search text, companies of the tenant's name are listed; the deleted one says why it cannot
+    // be chosen.
+    let page = get_tenant(&mut browser, UNMAPPED).await;
+    let found: Vec<_> = page["companies"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|of| (&of["id"], &of["unusable"]))
+        .collect();
+    let deleted = json!("deleted in ConnectWise");
+    assert_eq!(
+        found,
+        [(&json!(303), &Value::Null), (&json!(304), &deleted)]
+    );
+    let html = browser
+        .get(&format!("/setup/tenant?tenant={UNMAPPED}&search=dunmore"))
+        .await
+        .expect(200);
+    assert!(
+        html.text.contains("inactive in ConnectWise"),
+        "{}",
+        html.text
+    );
+
+    let version = &page["version"];
+    for (chosen, field) in [
+        (json!({ "company": 304, "enabled": true }), "company"),
+        (json!({ "company": 999, "enabled": true }), "company"),
+        (json!({ "company": 305, "enabled": true }), "company"),
+        (json!({ "company": 305, "enabled": false }), "company"),
+        (json!({ "enabled": true }), "company"),
+    ] {
+        let mut chosen = chosen;
+        chosen["tenant"] = json!(UNMAPPED);
+        chosen["version"] = version.clone();
+        let refused = browser
+            .post("/setup/tenant", &chosen)
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(refused["field"], field, "{refused}");
+    }
+
+    let chosen = json!({ "tenant": UNMAPPED, "company": 303, "enabled": true, "version": version });
+    browser.post("/setup/tenant", &chosen).await.expect(200);
+    // Another person started from the earlier version.
+    let other = json!({ "tenant": UNMAPPED, "company": 301, "enabled": true, "version": version });
+    browser.post("/setup/tenant", &other).await.expect(409);
+    let mapping = env
+        .config
+        .mapping(&partner(), &tenant(UNMAPPED))
+        .await
+        .unwrap()
+        .unwrap();
+    let name = mapping.company_name.as_deref();
+    assert_eq!(
+        (mapping.company, name, mapping.epoch, mapping.enabled),
+        (Some(303), Some("Cedar Valley Clinic"), Some(1), true)
+    );
+
+    // The same by a form, which omits a cleared checkbox.
+    let page = get_tenant(&mut browser, UNMAPPED).await;
+    let version = page["version"].to_string();
+    let off = [
+        ("tenant", UNMAPPED),
+        ("company", "303"),
+        ("version", version.as_str()),
+    ];
+    let answer = browser.post_form("/setup/tenant", &off).await.expect(303);
+    assert_eq!(answer.header("location"), "/setup/tenants?done=saved");
+    assert!(
+        !get_tenant(&mut browser, UNMAPPED).await["enabled"]
+            .as_bool()
+            .unwrap()
+    );
+    let history = browser.get_json("/setup/history").await.expect(200).json();
+    let entries = history["entries"].as_array().unwrap().iter();
+    let whats: Vec<_> = entries.map(|entry| entry["what"].clone()).collect();
+    let saved = "tenant_saved";
+    assert_eq!(whats, [saved, saved, "session_began"], "{history}");
+}
+
+#[tokio::test]
+async fn equal_company_names_are_suggested_but_not_saved() {
+    let mut seed: Value = serde_json::from_str(Seed::DEMO_JSON).unwrap();
+    let companies = seed["companies"].as_array_mut().unwrap();
+    for n in 0..2500 {
+        companies.push(json!({ "id": 1000 + n, "identifier": format!("C{n}"), "name": format!("Company {n}"), "status": { "id": 1 } }));
+    }
+    let env = TestEnvironment::with_seed(Seed::from_json(&seed.to_string()).unwrap()).await;
+    seen(&env, UNMAPPED, "cedar valley clinic").await;
+    seen(&env, "last", "Company 2499").await;
+    seen(&env, "nobody", "Company").await;
+    let mut browser = env.setup.signed_in().await;
+
+    let read = browser
+        .post("/setup/suggestions/progress", &json!({}))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&read["done"], &read["total"]),
+        (&json!(2509), &json!(2509)),
+        "{read}"
+    );
+    assert_eq!(read["next"], "/setup/tenants?done=suggested");
+    let calls = env.connectwise.calls().await;
+    let pages = calls
+        .iter()
+        .filter(|call| *call == "GET /company/companies")
+        .count();
+    assert_eq!(pages, 3);
+
+    let page = browser.get_json("/setup/tenants").await.expect(200).json();
+    let suggested = |id: &str| {
+        let tenants = page["tenants"].as_array().unwrap();
+        let of = tenants.iter().find(|of| of["tenant"] == id).unwrap();
+        assert_eq!(
+            (&of["company"], of["enabled"].as_bool()),
+            (&Value::Null, Some(false))
+        );
+        of["suggested"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|of| of["company"].as_u64().unwrap())
+            .collect::<Vec<_>>()
+    };
+    // A deleted company of the same name does not count.
+    assert_eq!(
+        (suggested(UNMAPPED), suggested("last"), suggested("nobody")),
+        (vec![303], vec![3499], vec![])
+    );
+}
+
+/// ConnectWise's flags say whether a company accepts tickets. A tenant whose company became unusable can
+/// still be disabled.
+#[tokio::test]
+async fn a_company_that_became_unusable_is_explained() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let (northwind, unmapped) = (partner(), tenant(UNMAPPED));
+    seen(&env, UNMAPPED, "Dunmore").await;
+    let refused = json!({ "tenant": UNMAPPED, "company": 305, "enabled": true, "version": 1 });
+    let refused = browser.post("/setup/tenant", &refused).await;
+    let detail = refused.expect(422).json()["detail"].clone();
+    let detail = detail.as_str().unwrap();
+    assert!(detail.contains("is inactive in ConnectWise"), "{detail}");
+    // The company was chosen while it was usable. Then it became inactive or was deleted.
+    for company in [305, 999] {
+        let read = env.config.mapping_to_change(&northwind, &unmapped);
+        let version = read.await.unwrap().version;
+        let mapping = Mapping {
+            company: Some(company),
+            company_name: Some("Dunmore".into()),
+            epoch: Some(1),
+            enabled: true,
+            ..Mapping::default()
+        };
+        let put = env.config.put_mapping(&northwind, &unmapped, &mapping);
+        put.await.unwrap();
+        let off = json!({ "tenant": UNMAPPED, "company": company, "enabled": false, "version": version + 1 });
+        browser.post("/setup/tenant", &off).await.expect(200);
+        let mapping = env.config.mapping(&northwind, &unmapped).await;
+        let mapping = mapping.unwrap().unwrap();
+        assert_eq!((mapping.company, mapping.enabled), (Some(company), false));
+        let on = json!({ "tenant": UNMAPPED, "company": company, "enabled": true, "version": version + 2 });
+        browser.post("/setup/tenant", &on).await.expect(422);
+    }
+}
+
+/// All suggestions in one item would exceed DynamoDB's 400 KB.
+#[tokio::test]
+async fn three_thousand_tenants_are_listed_by_page() {
+    const COUNT: usize = 3000;
+    let name = |n: usize| {
+        format!(
+            "Customer number {n} with a name that is rather long {}",
+            "x".repeat(60)
+        )
+    };
+    let mut seed: Value = serde_json::from_str(Seed::DEMO_JSON).unwrap();
+    let companies = seed["companies"].as_array_mut().unwrap();
+    for n in 0..COUNT {
+        companies.push(json!({ "id": 1000 + n, "identifier": format!("C{n}"), "name": name(n), "status": { "id": 1 } }));
+    }
+    let env = TestEnvironment::with_seed(Seed::from_json(&seed.to_string()).unwrap()).await;
+    let ids: Vec<String> = (0..COUNT)
+        .map(|n| format!("customer-{n:04}-{}", "y".repeat(80)))
+        .collect();
+    let table = aws_sdk_dynamodb::Client::new(&env.aws);
+    for some in (0..COUNT).collect::<Vec<_>>().chunks(25) {
+        let put = |n: &usize| {
+            let text = |text: &str| AttributeValue::S(text.to_owned());
+            let put = PutRequest::builder()
+                .item("pk", text("P#northwind"))
+                .item("sk", text(&format!("T#{}", ids[*n])))
+                .item("name", text(&name(*n)))
+                .item("version", AttributeValue::N("1".into()));
+            let put = put.build().unwrap();
+            WriteRequest::builder().put_request(put).build()
+        };
+        let puts: Vec<_> = some.iter().map(put).collect();
+        let write = table.batch_write_item().request_items("config", puts);
+        write.send().await.unwrap();
+    }
+    let mut browser = env.setup.signed_in().await;
+    let mut requests = 0;
+    loop {
+        let read = browser
+            .post("/setup/suggestions/progress", &json!({}))
+            .await;
+        requests += 1;
+        if read.expect(200).json()["next"] == "/setup/tenants?done=suggested" {
+            break;
+        }
+        assert!(requests < 20);
+    }
+    let page = browser.get("/setup/tenants").await.expect(200).text;
+    assert!(page.len() < 200_000, "{}", page.len());
+    let (mut listed, mut suggested, mut pages) = (0, 0, 0);
+    let mut path = "/setup/tenants".to_owned();
+    let mut next = Some(Value::Null);
+    while next.is_some() {
+        let page = browser.get_json(&path).await.expect(200).json();
+        for of in page["tenants"].as_array().unwrap() {
+            listed += 1;
+            suggested += of["suggested"].as_array().unwrap().len();
+        }
+        pages += 1;
+        next = page.get("next").filter(|next| !next.is_null()).cloned();
+        if let Some(next) = &next {
+            path = format!("/setup/tenants?from={}", next.as_str().unwrap());
+        }
+    }
+    // Two tenants are seeded.
+    assert_eq!((listed, suggested, pages), (COUNT + 2, COUNT, 31));
+    // After the last tenant comes the last page.
+    let beyond = browser.get_json("/setup/tenants?from=zzzz").await;
+    let beyond = beyond.expect(200).json();
+    let beyond = beyond["tenants"].as_array().unwrap();
+    assert_eq!(beyond.len(), 100);
+    assert_eq!(beyond[98]["tenant"], ids[COUNT - 1].as_str());
+}
+
+#[tokio::test]
+async fn the_number_of_listed_unmapped_tenants_is_bounded() {
+    let mut env = TestEnvironment::new().await;
+    let northwind = partner();
+    let table = aws_sdk_dynamodb::Client::new(&env.aws);
+    let counter = async |tenants: Option<u32>| {
+        let sk = AttributeValue::S(format!("unmapped#{SOURCE}"));
+        let pk = AttributeValue::S("P#northwind".into());
+        if let Some(tenants) = tenants {
+            let put = table.put_item().table_name("config").item("pk", pk.clone());
+            let put = put.item("tenants", AttributeValue::N(tenants.to_string()));
+            put.item("sk", sk.clone()).send().await.unwrap();
+        }
+        let get = table.get_item().table_name("config").key("pk", pk);
+        let item = get.key("sk", sk).send().await.unwrap().item;
+        let tenants = item.and_then(|item| item["tenants"].as_n().unwrap().parse::<u32>().ok());
+        tenants.unwrap_or_default()
+    };
+    let is_listed = async |env: &TestEnvironment, id: &str| {
+        let mapping = env.config.mapping(&northwind, &tenant(id)).await;
+        mapping.unwrap().is_some()
+    };
+    // The last tenant within the limit, and one more.
+    counter(Some(MOST_UNMAPPED - 1)).await;
+    for id in ["last", "further"] {
+        let mut raised = event("alert.raised", id, &format!("alert-of-{id}"), 1);
+        raised["data"]["tenant"] = json!(id);
+        env.source.post(&raised).await;
+        env.worker.work().await;
+    }
+    assert!(is_listed(&env, "last").await);
+    assert!(!is_listed(&env, "further").await);
+    assert_eq!(counter(None).await, MOST_UNMAPPED);
+    let mut browser = env.setup.signed_in().await;
+    let page = browser.get("/setup/tenants").await.expect(200).text;
+    assert!(page.contains("tenants that are not mapped"), "{page}");
+    // Its alert is listed as blocked, and a person can map the tenant from there.
+    let page = browser.get("/setup/waiting").await.expect(200).text;
+    assert!(page.contains("/setup/tenant?tenant=further"), "{page}");
+    get_tenant(&mut browser, "further").await;
+    // A run of reconcile counts the tenants.
+    let now = Timestamp::now();
+    env.schedule.make_due(now).await;
+    let reconcile = env.reconcile();
+    env.schedule.tick(&reconcile, now).await;
+    assert_eq!(counter(None).await, 1);
+    let page = browser.get("/setup/tenants").await.expect(200).text;
+    assert!(!page.contains("tenants that are not mapped"), "{page}");
+    let mut updated = event("alert.updated", "again", "alert-of-further", 2);
+    updated["data"]["tenant"] = json!("further");
+    env.source.post(&updated).await;
+    env.worker.work().await;
+    assert!(is_listed(&env, "further").await);
+    assert_eq!(counter(None).await, 2);
+}
+
+#[tokio::test]
+async fn reading_companies_continues_in_the_next_request() {
+    let env = TestEnvironment::new().await;
+    seen(&env, UNMAPPED, "Cedar Valley Clinic").await;
+    let stored = store::Suggestions {
+        epoch: 1,
+        next: Some(302),
+        read: 3,
+        total: 9,
+        ..store::Suggestions::default()
+    };
+    env.config
+        .save_suggestions(&partner(), &stored, 0)
+        .await
+        .unwrap();
+    let mut browser = env.setup.signed_in().await;
+    let page = browser.get("/setup/tenants").await.expect(200);
+    assert!(
+        page.text
+            .contains("data-progress=\"/setup/suggestions/progress?partner=northwind\""),
+        "{}",
+        page.text
+    );
+    let read = browser
+        .post("/setup/suggestions/progress", &json!({}))
+        .await
+        .expect(200)
+        .json();
+    assert_eq!(
+        (&read["done"], &read["total"]),
+        (&json!(9), &json!(9)),
+        "{read}"
+    );
+}

@@ -1,0 +1,342 @@
+//! Test tickets: ordinary alerts that are requested on the page, before the partner confirms, for any
+//! mapped tenant.
+
+use aws::secrets::{SigningSecret, SourceDocument};
+use domain::event::Event;
+use domain::kind::{BUILT_IN, Category};
+use domain::message::Message;
+use domain::settings::{BoardTarget, Settings};
+use domain::{AlertId, AlertKey, Blocked, Kind, Secret, SourceId, test_alert};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use store::{Connection, TestTicket};
+
+use crate::environment::{
+    Browser, CYBER_ALERTS, DISABLED, OPERATIONS, SECRET, TENANT, TestEnvironment, after, event,
+    partner, settings, signed, tenant,
+};
+
+/// A test for a tenant that is mapped and disabled.
+fn test_key(asked_at: Timestamp) -> AlertKey {
+    test_alert::key(partner(), tenant(DISABLED), AlertId::of_test(asked_at))
+}
+
+fn raised(asked_at: Timestamp) -> Event {
+    let kind = Kind::parse("ransomware_encryption").unwrap();
+    test_alert::raised(
+        test_key(asked_at),
+        kind,
+        Category::CyberAlerts,
+        Some("Grove Legal".into()),
+        asked_at,
+    )
+}
+
+async fn enqueue_event(env: &TestEnvironment, event: Event) {
+    env.queue.send(&Message::Event(event).to_json()).await;
+}
+
+async fn unconfirm(env: &TestEnvironment) {
+    let connection = env.access.connection(&partner()).await.unwrap();
+    let connection = Connection {
+        confirmed: false,
+        ..connection.unwrap()
+    };
+    let put = env.access.put_connection(&partner(), &connection).await;
+    put.unwrap();
+}
+
+async fn blocked_reason(env: &TestEnvironment, key: &AlertKey) -> Option<Blocked> {
+    let record = env.alerts.get(key).await.unwrap().unwrap();
+    record.blocked.map(|blocked| blocked.reason)
+}
+
+#[tokio::test]
+async fn a_test_ticket_needs_no_confirmed_connection() {
+    let mut env = TestEnvironment::new().await;
+    unconfirm(&env).await;
+    let asked_at = Timestamp::now();
+    for _ in 0..2 {
+        enqueue_event(&env, raised(asked_at)).await;
+    }
+    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
+    env.worker.work().await;
+    let real = env.record("a1").await.unwrap();
+    assert_eq!(real.blocked.unwrap().reason, Blocked::NotSetUp);
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!(tickets.len(), 1);
+    let ticket = &tickets[0];
+    assert_eq!(ticket["summary"], "[Test] Ticketbridge test ticket");
+    assert_eq!(ticket["board"]["id"], CYBER_ALERTS.0);
+    assert_eq!(ticket["company"]["id"], 308);
+    assert_eq!(ticket["closedFlag"], false);
+
+    // Other alerts of this board only get a note.
+    let closed = test_alert::resolved(test_key(asked_at), asked_at, Timestamp::now());
+    enqueue_event(&env, closed).await;
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await[0]["closedFlag"], true);
+}
+
+#[tokio::test]
+async fn a_test_without_a_set_up_is_blocked() {
+    let mut env = TestEnvironment::new().await;
+    let asked_at = Timestamp::now();
+    let settings = Settings {
+        operations: BoardTarget::default(),
+        epoch: Some(7),
+        ..settings()
+    };
+    let put = env.config.put_settings(&partner(), &settings).await;
+    put.unwrap();
+    enqueue_event(&env, raised(asked_at)).await;
+    env.worker.work().await;
+    let blocked = blocked_reason(&env, &test_key(asked_at)).await;
+    assert_eq!(blocked, Some(Blocked::NotSetUp));
+    env.connectwise.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn a_blocked_test_is_released_alone() {
+    let mut env = TestEnvironment::new().await;
+    let reconcile = env.reconcile();
+    unconfirm(&env).await;
+    env.connectwise
+        .set_faults(json!({ "keys": "revoked" }))
+        .await;
+    let asked_at = Timestamp::now();
+    enqueue_event(&env, raised(asked_at)).await;
+    let mut real = event("alert.raised", "e1", "a1", 0);
+    real["data"]["tenant"] = DISABLED.into();
+    env.source.post(&real).await;
+    env.worker.work().await;
+    let blocked = blocked_reason(&env, &test_key(asked_at)).await;
+    assert_eq!(blocked, Some(Blocked::ConnectionBroken));
+    env.connectwise.set_faults(json!({ "keys": "ok" })).await;
+
+    let now = Timestamp::now();
+    let calls = env.connectwise.calls().await.len();
+    let health = env.health();
+    env.schedule.make_health_due(now).await;
+    env.schedule.make_due(now).await;
+    assert_eq!(env.schedule.tick_health(&health, now).await.completed, 1);
+    assert_eq!(env.schedule.tick(&reconcile, now).await.totals.released, 0);
+    assert_eq!(
+        env.connectwise.calls().await.len(),
+        calls,
+        "no test was requested"
+    );
+    let test = TestTicket {
+        tenant: tenant(DISABLED),
+        alert_id: AlertId::of_test(asked_at),
+        kind: Kind::parse("ransomware_encryption").unwrap(),
+        category: Category::CyberAlerts,
+        asked_at,
+        gone: false,
+    };
+    let saved = env.config.save_test_ticket(&partner(), &test, 0).await;
+    saved.unwrap();
+    env.schedule.make_health_due(after(now, 60)).await;
+    env.schedule.tick_health(&health, after(now, 60)).await;
+    let tick = env.schedule.tick(&reconcile, after(now, 90)).await;
+    assert_eq!(tick.totals.released, 1);
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 1);
+    assert_eq!(blocked_reason(&env, &test_key(asked_at)).await, None);
+    let real = env.record_of(DISABLED, "a1").await.unwrap();
+    assert_eq!(real.blocked.unwrap().reason, Blocked::NotSetUp);
+}
+
+#[tokio::test]
+async fn the_reserved_source_cannot_post() {
+    let env = TestEnvironment::new().await;
+    let source = SourceId::of_set_up();
+    let document = SourceDocument {
+        partner: Some(partner()),
+        partners: vec![],
+        enabled: true,
+        kinds_added: vec![],
+        secrets: vec![SigningSecret {
+            value: Secret::new(SECRET),
+            not_after: None,
+        }],
+    };
+    let document = serde_json::to_string(&document).unwrap();
+    env.account
+        .put_secret(&format!("tb/source/{source}"), &document)
+        .await;
+    let mut raised = event("alert.raised", "e1", "a1", 0);
+    raised["data"]["tenant"] = TENANT.into();
+    let body = raised.to_string();
+    let request = signed(
+        source.as_str(),
+        SECRET,
+        "application/cloudevents+json",
+        body.as_bytes(),
+        Timestamp::now(),
+    );
+    let answer = env.source.ingest.handle(request).await;
+    assert_eq!(answer.status_code, 401);
+    assert_eq!(env.queue.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_test_ticket_is_requested_and_closed_on_the_page() {
+    let mut env = TestEnvironment::new().await;
+    unconfirm(&env).await;
+    let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("/setup/test").await.expect(200).json();
+    assert_eq!(view["last"], json!(null));
+    let offered = view["tenants"].as_array().unwrap();
+    let ids: Vec<_> = offered.iter().map(|tenant| &tenant["id"]).collect();
+    assert_eq!(ids, [TENANT, DISABLED]);
+
+    let wish = [("tenant", DISABLED), ("category", "operations")];
+    let asked = browser.post_form("/setup/test", &wish).await.expect(303);
+    let next = "/setup/test?done=test_asked";
+    assert_eq!(asked.header("location"), next);
+    let page = browser.get(next).await.expect(200);
+    assert!(page.text.contains(r#"data-poll="/setup/test""#), "{page:?}");
+    let last = async |browser: &mut Browser| {
+        let view = browser.get_json("/setup/test").await.expect(200);
+        view.json()["last"].clone()
+    };
+    assert_eq!(last(&mut browser).await["state"], "waiting");
+    env.worker.work().await;
+    let open = last(&mut browser).await;
+    assert_eq!(
+        (&open["state"], &open["can_close"]),
+        (&json!("open"), &json!(true))
+    );
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!((tickets.len(), &tickets[0]["id"]), (1, &open["ticket"]));
+    assert_eq!(tickets[0]["board"]["id"], OPERATIONS.0);
+    let page = browser.get("/setup/test").await.expect(200);
+    assert!(!page.text.contains("data-poll"), "the page does not poll");
+
+    let wish = json!({ "tenant": TENANT, "category": "cyber_alerts" });
+    let refused = browser.post("/setup/test", &wish).await.expect(422);
+    assert!(refused.text.contains("Close it before"), "{refused:?}");
+    let closed = browser.post("/setup/test/close", &Value::Null).await;
+    let closed = closed.expect(200).json();
+    assert_eq!(closed["next"], "/setup/test?done=test_closed");
+    assert_eq!(last(&mut browser).await["state"], "closing");
+    env.worker.work().await;
+    assert_eq!(last(&mut browser).await["state"], "closed");
+    assert_eq!(env.connectwise.tickets().await[0]["closedFlag"], true);
+    // Again: nothing more to close.
+    browser
+        .post("/setup/test/close", &Value::Null)
+        .await
+        .expect(200);
+    assert_eq!(env.queue.count().await, 0);
+    let history = env.access.audit(&partner(), None, 10).await.unwrap();
+    let whats: Vec<_> = history.entries.iter().map(|entry| &entry.what).collect();
+    assert_eq!(whats, ["test_closed", "test_asked", "session_began"]);
+
+    browser.post("/setup/test", &wish).await.expect(200);
+    env.worker.work().await;
+    assert_eq!(last(&mut browser).await["state"], "open");
+    assert_eq!(env.connectwise.tickets().await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_impossible_test_is_refused_with_the_missing_step() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let refused = async |browser: &mut Browser, tenant: &str, words: &str| {
+        let wish = json!({ "tenant": tenant, "category": "operations" });
+        let refused = browser.post("/setup/test", &wish).await.expect(422).json();
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{detail}");
+        refused["field"].clone()
+    };
+    let field = refused(&mut browser, "nobody", "no company").await;
+    assert_eq!(field, "tenant");
+    let mut settings = settings();
+    let operations = BUILT_IN
+        .iter()
+        .filter(|(_, category, _)| *category == Category::Operations);
+    settings.kinds_off = operations
+        .map(|(kind, ..)| Kind::parse(*kind).unwrap())
+        .collect();
+    let put = env.config.put_settings(&partner(), &settings).await;
+    put.unwrap();
+    let field = refused(&mut browser, TENANT, "switched off").await;
+    assert_eq!(field, "category");
+    // The connection points to another site since.
+    settings.epoch = Some(7);
+    let put = env.config.put_settings(&partner(), &settings).await;
+    put.unwrap();
+    let field = refused(&mut browser, TENANT, "Choose the boards").await;
+    assert_eq!(field, json!(null));
+    let view = browser.get_json("/setup/test").await.expect(200).json();
+    assert!(view["hindrance"].is_string(), "{view}");
+    browser
+        .post("/setup/test/close", &Value::Null)
+        .await
+        .expect(422);
+    assert_eq!(env.queue.count().await, 0);
+}
+
+#[tokio::test]
+async fn a_test_saved_but_not_sent_is_sent_on_the_next_request() {
+    let mut env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let wish = json!({ "tenant": TENANT, "category": "operations" });
+    browser.post("/setup/test", &wish).await.expect(200);
+    // The message is lost.
+    assert_eq!(env.queue.take_only().await["type"], "event");
+    let other = json!({ "tenant": DISABLED, "category": "operations" });
+    browser.post("/setup/test", &other).await.expect(422);
+    for _ in 0..2 {
+        browser.post("/setup/test", &wish).await.expect(200);
+    }
+    env.worker.work_once().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 1);
+    browser.post("/setup/test", &wish).await.expect(422);
+}
+
+#[tokio::test]
+async fn the_page_explains_a_blocked_test() {
+    let mut env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let missing = json!({ "missing_rights": ["service_tickets.add"] });
+    env.connectwise.set_faults(missing).await;
+    let wish = json!({ "tenant": TENANT, "category": "operations" });
+    browser.post("/setup/test", &wish).await.expect(200);
+    env.worker.work().await;
+    let view = browser.get_json("/setup/test").await.expect(200).json();
+    assert_eq!(view["last"]["state"], "blocked");
+    assert_eq!(view["last"]["reason"], "missing_right(service_tickets.add)");
+    let page = browser.get("/setup/test").await.expect(200);
+    assert!(page.text.contains("lacks the right service_tickets.add"));
+    // Ended before its ticket exists: no ticket is created.
+    browser
+        .post("/setup/test/close", &Value::Null)
+        .await
+        .expect(200);
+    env.worker.work().await;
+    let view = browser.get_json("/setup/test").await.expect(200).json();
+    assert_eq!(view["last"]["state"], "withdrawn");
+}
+
+#[tokio::test]
+async fn a_test_end_sent_but_not_saved_still_ends_it() {
+    let mut env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let wish = json!({ "tenant": TENANT, "category": "operations" });
+    browser.post("/setup/test", &wish).await.expect(200);
+    env.worker.work().await;
+    let test = env.config.test_ticket_to_change(&partner()).await;
+    let test = test.unwrap().value.unwrap();
+    let key = test_alert::key(partner(), test.tenant, test.alert_id);
+    let resolved = test_alert::resolved(key, test.asked_at, Timestamp::now());
+    enqueue_event(&env, resolved).await;
+    env.worker.work().await;
+    let view = browser.get_json("/setup/test").await.expect(200).json();
+    assert_eq!(view["last"]["state"], "closed");
+    browser.post("/setup/test", &wish).await.expect(200);
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 2);
+}

@@ -1,0 +1,270 @@
+//! The page's choices for tickets.
+
+use crate::environment::{TestEnvironment, partner, settings};
+use domain::Kind;
+use domain::event::Severity;
+use domain::settings::OnResolve;
+use serde_json::{Value, json};
+
+/// The seeded settings as JSON.
+fn as_seeded(version: u64) -> Value {
+    json!({
+        "operations": {
+            "start_status": 221, "closing_status": 224, "types": { "disk": 2203, "cpu": 2201 },
+            "on_resolve": "close", "reopen_days": 0,
+        },
+        "cyber_alerts": {
+            "start_status": 231, "closing_status": 234, "types": { "ransomware_encryption": 2302 },
+            "on_resolve": "note", "reopen_days": 0,
+        },
+        "on": on(),
+        "priorities": { "critical": 31, "high": 32, "medium": 33, "low": 34 },
+        "note_interval_minutes": 60,
+        "version": version,
+    })
+}
+
+/// All kinds except the one that the seed disables.
+fn on() -> Vec<&'static str> {
+    let kinds = domain::kind::BUILT_IN.iter().map(|(kind, ..)| *kind);
+    kinds.filter(|kind| *kind != "memory").collect()
+}
+
+#[tokio::test]
+async fn ticket_choices_are_shown_and_saved_from_a_form() {
+    let env = TestEnvironment::new().await;
+    let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("/setup/tickets").await.expect(200).json();
+    let statuses = view["operations"]["start_statuses"].as_array().unwrap();
+    let of = |id: u64| statuses.iter().find(|status| status["id"] == id).unwrap();
+    assert_eq!(of(221)["unfit"], Value::Null);
+    assert_eq!(
+        (&of(224)["unfit"], &of(225)["unfit"]),
+        (&json!("closes"), &json!("inactive"))
+    );
+    let closing = view["operations"]["closing_statuses"].as_array().unwrap();
+    assert_eq!(closing[0]["unfit"], "leaves_open");
+    assert_eq!(
+        (&view["operations"]["name"], &view["off"]),
+        (&json!("Operations"), &json!([]))
+    );
+    let page = browser.get("/setup/tickets").await.expect(200).text;
+    let disabled = "<option value=\"224\" disabled>&gt;Closed (it counts as closed";
+    assert!(page.contains(disabled), "{page}");
+
+    let version = view["version"].to_string();
+    let fields = [
+        ("version", version.as_str()),
+        ("operations[start_status]", "222"),
+        ("operations[closing_status]", "224"),
+        ("operations[types][disk]", "2204"),
+        ("operations[types][cpu]", ""),
+        ("operations[on_resolve]", "note"),
+        ("operations[reopen_days]", "7"),
+        ("cyber_alerts[start_status]", ""),
+        ("cyber_alerts[closing_status]", ""),
+        ("cyber_alerts[on_resolve]", "close"),
+        ("cyber_alerts[reopen_days]", "0"),
+        ("on[]", "disk"),
+        ("on[]", "memory"),
+        ("priorities[critical]", "32"),
+        ("priorities[low]", ""),
+        ("note_interval_minutes", "1440"),
+        ("notes_for_customers", "true"),
+    ];
+    let answer = browser
+        .post_form("/setup/tickets", &fields)
+        .await
+        .expect(303);
+    assert_eq!(answer.header("location"), "/setup/tickets?done=saved");
+    let saved = env.config.settings(&partner()).await.unwrap().unwrap();
+    let kind = |name: &str| Kind::parse(name).unwrap();
+    let operations = &saved.operations;
+    assert_eq!(
+        (
+            operations.board,
+            operations.start_status,
+            operations.closing_status
+        ),
+        (Some(22), Some(222), Some(224))
+    );
+    assert_eq!(operations.types, [(kind("disk"), 2204)].into());
+    assert_eq!(
+        (operations.on_resolve, operations.reopen_days),
+        (OnResolve::Note, 7)
+    );
+    assert_eq!(
+        (saved.cyber_alerts.board, saved.cyber_alerts.start_status),
+        (Some(23), None)
+    );
+    // It was not part of the form.
+    assert_eq!(saved.cyber_alerts.types, settings().cyber_alerts.types);
+    assert_eq!(saved.kinds_off.len(), 10);
+    assert!(saved.kinds_off.contains(&kind("cpu")) && !saved.kinds_off.contains(&kind("memory")));
+    assert_eq!(saved.priorities.get(&Severity::Critical), Some(&32));
+    assert_eq!(saved.priorities.get(&Severity::Low), None);
+    assert_eq!(
+        (saved.note_interval_minutes, saved.notes_for_customers),
+        (1440, true)
+    );
+    assert_eq!(saved.epoch, Some(1));
+    let history = env.access.audit(&partner(), None, 10).await.unwrap();
+    assert_eq!(history.entries[0].what, "tickets_saved");
+
+    let stale = browser
+        .post_form("/setup/tickets", &fields)
+        .await
+        .expect(409);
+    assert!(
+        stale.text.contains("Somebody else changed this"),
+        "{}",
+        stale.text
+    );
+}
+
+#[tokio::test]
+async fn a_choice_that_the_board_lacks_is_refused() {
+    let env = TestEnvironment::new().await;
+    let mut own = settings();
+    let other = Kind::parse("a_kind_of_a_source").unwrap();
+    own.kinds_off.insert(other.clone());
+    env.config.put_settings(&partner(), &own).await.unwrap();
+    let mut browser = env.setup.signed_in().await;
+    let version = browser.get_json("/setup/tickets").await.json()["version"]
+        .as_u64()
+        .unwrap();
+    for (pointer, value, field, words) in [
+        (
+            "/operations/start_status",
+            json!(224),
+            "operations[start_status]",
+            "counts as closed",
+        ),
+        (
+            "/operations/start_status",
+            json!(225),
+            "operations[start_status]",
+            "inactive",
+        ),
+        (
+            "/operations/start_status",
+            json!(231),
+            "operations[start_status]",
+            "no longer",
+        ),
+        (
+            "/cyber_alerts/closing_status",
+            json!(233),
+            "cyber_alerts[closing_status]",
+            "does not count as closed",
+        ),
+        (
+            "/cyber_alerts/closing_status",
+            json!(235),
+            "cyber_alerts[closing_status]",
+            "inactive",
+        ),
+        (
+            "/operations/types/disk",
+            json!(2301),
+            "operations[types][disk]",
+            "no longer",
+        ),
+        (
+            "/operations/types",
+            json!({ "zero_trust": 2203 }),
+            "operations[types][zero_trust]",
+            "no kind",
+        ),
+        (
+            "/operations/reopen_days",
+            json!(366),
+            "operations[reopen_days]",
+            "365",
+        ),
+        (
+            "/priorities/critical",
+            json!(99),
+            "priorities[critical]",
+            "no such priority",
+        ),
+        (
+            "/note_interval_minutes",
+            json!(0),
+            "note_interval_minutes",
+            "10080",
+        ),
+        (
+            "/note_interval_minutes",
+            json!(10_081),
+            "note_interval_minutes",
+            "10080",
+        ),
+        (
+            "/on",
+            json!(["disk", "a_kind_of_a_source"]),
+            "on",
+            "no kind",
+        ),
+    ] {
+        let mut asked = as_seeded(version);
+        *asked.pointer_mut(pointer).unwrap() = value;
+        let problem = browser
+            .post("/setup/tickets", &asked)
+            .await
+            .expect(422)
+            .json();
+        assert_eq!(problem["field"], field, "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains(words), "{pointer}: {detail}");
+    }
+    assert_eq!(env.config.settings(&partner()).await.unwrap().unwrap(), own);
+    browser
+        .post("/setup/tickets", &as_seeded(version))
+        .await
+        .expect(200);
+    let saved = env.config.settings(&partner()).await.unwrap().unwrap();
+    let mut expected = own;
+    expected.epoch = Some(1);
+    assert_eq!(saved, expected, "the saved settings equal the sent ones");
+}
+
+#[tokio::test]
+async fn without_table_setup_choices_are_read_only() {
+    let env = TestEnvironment::new().await;
+    env.connectwise
+        .set_faults(json!({ "missing_rights": ["table_setup.inquire"] }))
+        .await;
+    let mut browser = env.setup.signed_in().await;
+    let view = browser.get_json("/setup/tickets").await.expect(200).json();
+    let off = view["off"].to_string();
+    assert!(
+        off.contains("cannot be chosen") && off.contains("Table Setup: Inquire = All"),
+        "{off}"
+    );
+    let version = view["version"].as_u64().unwrap();
+    let page = browser.get("/setup/tickets").await.expect(200).text;
+    assert!(
+        page.contains("<option value=\"221\" selected>number 221, not listed"),
+        "{page}"
+    );
+    let mut other = as_seeded(version);
+    other["operations"]["start_status"] = json!(222);
+    let refused = browser
+        .post("/setup/tickets", &other)
+        .await
+        .expect(422)
+        .json();
+    assert!(
+        refused["detail"].as_str().unwrap().contains("Table Setup"),
+        "{refused}"
+    );
+    let mut same = as_seeded(version);
+    same["operations"]["on_resolve"] = json!("note");
+    browser.post("/setup/tickets", &same).await.expect(200);
+    let saved = env.config.settings(&partner()).await.unwrap().unwrap();
+    assert_eq!(
+        (saved.operations.start_status, saved.operations.on_resolve),
+        (Some(221), OnResolve::Note)
+    );
+}

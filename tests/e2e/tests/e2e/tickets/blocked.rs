@@ -1,0 +1,166 @@
+//! Blocked alerts: they stay in the table with their reason and cost no call.
+
+use crate::environment::{COMPANY, DISABLED, TestEnvironment, event, key, partner, tenant};
+use domain::Blocked;
+use domain::settings::Mapping;
+use serde_json::json;
+
+#[tokio::test]
+async fn an_alert_of_an_unmapped_tenant_is_blocked_and_listed() {
+    let mut env = TestEnvironment::new().await;
+    for (tenant, kind) in [("nobody", "disk"), (DISABLED, "disk"), (DISABLED, "memory")] {
+        let mut raised = event("alert.raised", "e1", &format!("{tenant}-{kind}"), 0);
+        raised["data"]["tenant"] = tenant.into();
+        raised["data"]["kind"] = kind.into();
+        env.source.post(&raised).await;
+    }
+    env.worker.work().await;
+    let reason = async |env: &TestEnvironment, tenant: &str, alert: &str| {
+        let record = env.record_of(tenant, alert).await.unwrap();
+        assert!(record.payload.is_some(), "the record keeps the text");
+        record.blocked.unwrap().reason
+    };
+    assert_eq!(
+        reason(&env, "nobody", "nobody-disk").await,
+        Blocked::Unmapped
+    );
+    assert_eq!(
+        reason(&env, DISABLED, "grove-legal-disk").await,
+        Blocked::TenantDisabled
+    );
+    assert_eq!(
+        reason(&env, DISABLED, "grove-legal-memory").await,
+        Blocked::KindDisabled
+    );
+    assert_eq!(env.alerts.blocked(&partner()).await.unwrap().len(), 3);
+    let seen = env
+        .config
+        .mapping(&partner(), &tenant("nobody"))
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        seen,
+        Mapping {
+            name: Some("Acme Dental".into()),
+            ..Mapping::default()
+        }
+    );
+    env.connectwise.assert_untouched().await;
+}
+
+#[tokio::test]
+async fn a_reconsidered_alert_becomes_a_ticket() {
+    let mut env = TestEnvironment::new().await;
+    let mut raised = event("alert.raised", "e1", "a1", 0);
+    raised["data"]["tenant"] = "nobody".into();
+    env.source.post(&raised).await;
+    env.worker.work().await;
+    let mapped = Mapping {
+        company: Some(COMPANY),
+        enabled: true,
+        ..Mapping::default()
+    };
+    env.config
+        .put_mapping(&partner(), &tenant("nobody"), &mapped)
+        .await
+        .unwrap();
+    let reconsider = domain::message::Message::Reconsider(key("nobody", "a1"));
+    for _ in 0..2 {
+        env.queue.send(&reconsider.to_json()).await;
+        env.worker.work().await;
+    }
+    let tickets = env.connectwise.tickets().await;
+    assert_eq!(tickets.len(), 1);
+    assert_eq!(tickets[0]["summary"], "Disk C: of web-1 is full");
+    let record = env.record_of("nobody", "a1").await.unwrap();
+    assert_eq!((record.blocked, record.payload), (None, None));
+    assert!(env.alerts.blocked(&partner()).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_alert_resolved_while_blocked_costs_no_call() {
+    let mut env = TestEnvironment::new().await;
+    for (kind, second) in [("alert.raised", 0), ("alert.resolved", 5)] {
+        let mut event = event(kind, "e", "a1", second);
+        event["data"]["tenant"] = DISABLED.into();
+        env.source.post(&event).await;
+        env.worker.work().await;
+    }
+    let record = env.record_of(DISABLED, "a1").await.unwrap();
+    assert_eq!(
+        (record.blocked, record.payload, record.actual),
+        (None, None, None)
+    );
+    assert!(env.connectwise.calls().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_poison_message_fails_alone_and_keeps_its_reason() {
+    let mut env = TestEnvironment::new().await;
+    env.queue.send("this is no message of ours").await;
+    env.queue.send(r#"{"v":9,"type":"event","body":{}}"#).await;
+    env.queue
+        .send(&json!({ "v": 1, "type": "event", "body": { "key": {} } }).to_string())
+        .await;
+    env.source.post(&event("alert.raised", "e1", "a1", 0)).await;
+    env.worker.work().await;
+    assert_eq!(env.connectwise.tickets().await.len(), 1);
+    let letters = env.dead_letter_queue.dead_letters().await;
+    assert_eq!(letters.len(), 3, "{letters:?}");
+    let reason_of = |start: &str| {
+        letters
+            .iter()
+            .find(|(body, _)| body.starts_with(start))
+            .unwrap()
+            .1
+            .clone()
+    };
+    assert!(
+        reason_of("this").starts_with("not a message of ours: expected ident"),
+        "{letters:?}"
+    );
+    assert!(
+        reason_of(r#"{"v":9"#).starts_with("envelope version 9 is not known here"),
+        "{letters:?}"
+    );
+    assert!(
+        reason_of(r#"{"body""#).contains("missing field `partner`"),
+        "{letters:?}"
+    );
+    env.dead_letter_queue.expect_leftovers(3);
+}
+
+#[tokio::test]
+async fn a_snapshot_part_is_stored_for_reconcile() {
+    let mut env = TestEnvironment::new().await;
+    let snapshot = json!({
+        "specversion": "1.0", "id": "e1", "source": "/test", "type": "alerts.snapshot",
+        "data": { "tenant": "acme-dental", "snapshot_id": "s1", "taken_at": "2026-11-22T07:00:00Z", "active": ["a1", "a2"], "part": 1, "parts": 1 }
+    });
+    env.source.post(&snapshot).await;
+    env.source.post(&snapshot).await;
+    env.worker.work().await;
+    let table = aws_sdk_dynamodb::Client::new(&env.aws);
+    let items = table
+        .scan()
+        .table_name("alerts")
+        .send()
+        .await
+        .unwrap()
+        .items
+        .unwrap_or_default();
+    let items: Vec<_> = items
+        .iter()
+        .filter(|item| item.contains_key("snapshot_id"))
+        .collect();
+    assert_eq!(items.len(), 1, "the same part twice is stored once");
+    assert_eq!(items[0]["active"].as_l().unwrap().len(), 2);
+    assert!(
+        items[0]["state_of"]
+            .as_s()
+            .unwrap()
+            .starts_with("northwind#snapshot#")
+    );
+    assert_eq!(env.dead_letter_queue.count().await, 0);
+}
