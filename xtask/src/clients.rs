@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::Result;
-use connectwise_sim::{Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use local_stack::environment;
 use local_stack::process::capture_stdout;
 use local_stack::progress::step;
@@ -38,7 +38,7 @@ pub(crate) async fn run() -> Result<()> {
         .args(["ci", "--no-audit", "--no-fund"]);
     step("installing the Node client", capture_stdout("npm ci", npm)).await?;
 
-    let site = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await?;
+    let site = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await?;
     let mut python = Command::new(venv.bin().join("python"));
     python
         .arg("-B")

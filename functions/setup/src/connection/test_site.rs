@@ -6,7 +6,7 @@ use aws::invocation::Invocation;
 use aws::startup::{Account, sdk_config};
 use aws_credential_types::Credentials;
 use connections::Connections;
-use connectwise_sim::{Running, Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use domain::Secret;
 use domain::rights::RightStatus;
 use jiff::{SignedDuration, Timestamp};
@@ -47,7 +47,7 @@ pub(super) async fn prove(
 pub(super) const DEAD: &str = "http://127.0.0.1:1";
 
 pub(super) struct TestSite {
-    pub(super) sim: Running,
+    pub(super) sim: Simulator,
     pub(super) connections: Connections,
     pub(super) control: reqwest::Client,
 }
@@ -55,7 +55,7 @@ pub(super) struct TestSite {
 impl TestSite {
     pub(super) async fn new() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let sim = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await;
+        let sim = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await;
         let sim = sim.unwrap();
         let control = reqwest::Client::builder().no_proxy();
         let control = control.timeout(Duration::from_secs(10)).build().unwrap();

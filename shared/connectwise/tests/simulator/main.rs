@@ -14,7 +14,7 @@ use connectwise::{
     Client, Credentials, Error, ExternalXref, HostList, Http, NewNote, NewTicket, NoteDisplay,
     Origin, RecordCursor, SearchText, Ticket, TicketFilter, TicketWriter, company_info,
 };
-use connectwise_sim::{Running, Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use domain::Secret;
 use domain::TicketTarget;
 use domain::breaker::CallOutcome;
@@ -32,7 +32,7 @@ const HIGH: u64 = 32;
 
 /// A simulated site and a client for it.
 struct SimulatedSite {
-    sim: Running,
+    sim: Simulator,
     http: Http,
     credentials: Credentials,
     client: Client,
@@ -47,7 +47,9 @@ impl SimulatedSite {
 
     async fn of(seed: Seed) -> Self {
         let keys = seed.integration().unwrap();
-        let sim = Sim::start(seed, ([127, 0, 0, 1], 0).into()).await.unwrap();
+        let sim = Simulator::start(seed, ([127, 0, 0, 1], 0).into())
+            .await
+            .unwrap();
         let http = Http::new(HostList::new([sim.base_url()]).unwrap()).unwrap();
         let credentials = Credentials {
             origin: Origin::parse(&sim.base_url()).unwrap(),

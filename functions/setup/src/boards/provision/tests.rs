@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use connectwise::{Credentials, HostList, Http, Origin};
-use connectwise_sim::{Seed, Sim};
+use connectwise_sim::{Seed, Simulator};
 use domain::Secret;
 use domain::boards::BoardName;
 use domain::kind::{BUILT_IN, Category};
@@ -70,7 +70,7 @@ fn client(origin: &str, private_key: &str, client_id: &str) -> Client {
 
 #[tokio::test]
 async fn later_requests_continue_and_create_nothing_twice() {
-    let sim = Sim::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await;
+    let sim = Simulator::start(Seed::demo(), ([127, 0, 0, 1], 0).into()).await;
     let sim = sim.unwrap();
     let keys = Seed::demo().integration().unwrap();
     let client = client(&sim.base_url(), &keys.private_key, &keys.client_id);

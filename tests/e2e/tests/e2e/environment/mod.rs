@@ -121,7 +121,7 @@ impl TestEnvironment {
         let access = AccessTable::new(&aws, "access".into());
         let env = Self {
             source: Source {
-                ingest: ingest::App::build(ingest_config, &aws),
+                ingest: ingest::Webhook::build(ingest_config, &aws),
             },
             worker: Worker::new(tickets_app, queue.clone()),
             setup: SetupPage::new(setup_app, access.clone()),

@@ -9,7 +9,7 @@ use aws::invocation::Invocation;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
-use domain::access::{Link, Partner, TokenHash};
+use domain::access::{Invitation, Partner, TokenHash};
 use domain::{PartnerId, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -123,12 +123,12 @@ impl SetupPage {
             assert_eq!(saved, Saved::Yes { version: 1 });
         }
         let token = format!("link-of-{partner}-{}", now.as_nanosecond());
-        let link = Link {
+        let link = Invitation {
             partner: partner.clone(),
             made_at,
             expires_at: now + SignedDuration::from_hours(1),
         };
-        let hash = TokenHash::of(&Secret::new(token.as_str()));
+        let hash = TokenHash::new(&Secret::new(token.as_str()));
         self.access.put_link(&hash, &link).await.unwrap();
         let mut browser = self.browser();
         browser.open(&format!("{PAGE}/setup/open#{token}")).await;

@@ -14,7 +14,7 @@ use super::fixtures::{SECRET, SOURCE};
 const CLOUD_EVENT: &str = "application/cloudevents+json";
 
 pub(crate) struct Source {
-    pub(crate) ingest: ingest::App,
+    pub(crate) ingest: ingest::Webhook,
 }
 
 impl Source {

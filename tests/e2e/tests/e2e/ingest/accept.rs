@@ -73,7 +73,7 @@ async fn forged_source_ids_cause_no_call_and_no_cache_eviction() {
         source_secret_prefix: "tb/source/".into(),
     };
     let name = proxy.count(None);
-    let endpoint = ingest::App::build(
+    let endpoint = ingest::Webhook::build(
         config,
         &env.account.sdk_config_through(&proxy.origin, &name),
     );
@@ -380,7 +380,7 @@ async fn nothing_is_accepted_without_the_queue() {
         queue_url: format!("{}-gone", env.queue.url),
         source_secret_prefix: "tb/source/".into(),
     };
-    let door = ingest::App::build(config, &env.aws);
+    let door = ingest::Webhook::build(config, &env.aws);
     let body = event("alert.raised", "e1", "a1", 0).to_string();
     let response = door
         .handle(signed(

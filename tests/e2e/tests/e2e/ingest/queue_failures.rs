@@ -75,7 +75,7 @@ impl SqsStub {
             &body,
             Timestamp::now(),
         );
-        ingest::App::build(config, &aws).handle(request).await
+        ingest::Webhook::build(config, &aws).handle(request).await
     }
 }
 

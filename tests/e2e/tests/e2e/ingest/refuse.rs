@@ -292,12 +292,7 @@ async fn an_invalid_body_is_a_4xx_that_names_the_field() {
             "body: trailing characters".into(),
         ),
         (EVENT, bytes(&cut), 400, "body: EOF".into()),
-        (
-            EVENT,
-            bytes("[]"),
-            400,
-            "body: is a batch without an event".into(),
-        ),
+        (EVENT, bytes("[]"), 400, "body: is an empty batch".into()),
         (BATCH, bytes("[5]"), 400, "[0]: invalid type".into()),
         (BATCH, bytes("[{}, 5]"), 400, "[0].data: is missing".into()),
         (

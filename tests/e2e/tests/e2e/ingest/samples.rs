@@ -6,9 +6,9 @@ use aws_lambda_events::sqs::SqsEvent;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use domain::record::{Claim, Op, Record};
-use domain::webhook::{SourcePolicy, Times, parse};
+use domain::webhook::{RequestTimes, SourcePolicy, parse};
 use domain::{AlertKey, ClaimId};
-use ingest::signature::{Headers, Key, Signed};
+use ingest::signature::{SignatureHeaders, SignedRequest, SigningKey};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tickets::BatchInvocation;
@@ -44,7 +44,7 @@ fn door() -> SourcePolicy {
 #[test]
 fn every_sample_webhook_is_accepted() {
     let now = Timestamp::now();
-    let times = Times {
+    let times = RequestTimes {
         sent_at: now,
         received_at: now,
     };
@@ -67,14 +67,17 @@ async fn sample_gateway_payloads_are_signed_and_expired() {
         let raw = STANDARD.decode(request.body.as_deref().unwrap()).unwrap();
         assert_eq!(raw, body.as_bytes(), "{name}");
         let header = |name: &str| request.headers[name].to_str().unwrap();
-        let headers = Headers {
+        let headers = SignatureHeaders {
             id: header("webhook-id"),
             timestamp: header("webhook-timestamp"),
             signature: header("webhook-signature"),
         };
         let then = Timestamp::from_second(headers.timestamp.parse().unwrap()).unwrap();
-        let signed = Signed::read(headers, then).unwrap();
-        assert!(signed.fits(&[Key::parse(SECRET).unwrap()], &raw), "{name}");
+        let signed = SignedRequest::read(headers, then).unwrap();
+        assert!(
+            signed.matches(&[SigningKey::parse(SECRET).unwrap()], &raw),
+            "{name}"
+        );
         let response = env.source.ingest.handle(request).await;
         assert_eq!(response.status_code, 401, "{name}");
     }

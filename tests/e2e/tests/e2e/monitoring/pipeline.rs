@@ -103,7 +103,7 @@ async fn concurrent_ticks_notify_the_operator_once() {
     assert_eq!(notified(&env).await, [WRONG]);
     let mail = env.account.mails().await.pop().unwrap();
     let text = mail["BodyText"].as_str().unwrap();
-    assert!(text.contains("did not take mails (1 so far)"), "{text}");
+    assert!(text.contains("did not accept mails (1 so far)"), "{text}");
     tick(&env, &app, after(now, 120)).await;
     assert_eq!(notified(&env).await, [WRONG]);
     env.dead_letter_queue.expect_leftovers(1);

@@ -56,7 +56,7 @@ async fn post_event_from(
         queue_url: env.queue.url.clone(),
         source_secret_prefix: "tb/source/".into(),
     };
-    let door = ingest::App::build(config, &env.aws);
+    let door = ingest::Webhook::build(config, &env.aws);
     let (id, secret) = (source["id"].as_str().unwrap(), secret.as_str().unwrap());
     let body = event.to_string();
     let media_type = "application/cloudevents+json";
@@ -171,7 +171,7 @@ async fn a_disabled_partner_is_signed_out_and_its_alerts_block() {
     let before = Timestamp::now();
     // The same after a process died between its two writes: the partner is enabled, its connection not yet.
     let read = env.access.partner(&partner()).await.unwrap();
-    let on = read.value.unwrap().switched(true, before);
+    let on = read.value.unwrap().with_enabled(true, before);
     let saved = env.access.save_partner(&partner(), &on, read.version).await;
     assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
     assert_eq!(put(&env, true).await["enabled"], true);

@@ -3,7 +3,7 @@
 
 use crate::environment::{PARTNER, TENANT, TestEnvironment, after, event, key, partner, settings};
 use domain::breaker::Breaker;
-use domain::{AlertKey, Blocked, Target};
+use domain::{AlertKey, Blocked, TicketTarget};
 use jiff::Timestamp;
 
 async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
@@ -42,7 +42,7 @@ async fn alerts_blocked_by_a_board_continue_when_it_exists() {
         env.source.post(&raised).await;
     }
     env.worker.work().await;
-    let gone = Some(Blocked::TargetGone(Target::Board));
+    let gone = Some(Blocked::TargetGone(TicketTarget::Board));
     assert_eq!(reason(&env, "disk").await, gone);
     let before = env.connectwise.calls().await.len();
     env.schedule.make_due(now).await;

@@ -5,7 +5,7 @@ use aws_lambda_events::sqs::SqsMessage;
 use domain::SourceId;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy};
-use domain::webhook::{self, SourcePolicy, Times};
+use domain::webhook::{self, RequestTimes, SourcePolicy};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -98,8 +98,7 @@ async fn alerts_missing_from_a_snapshot_are_closed() {
         let notes = env.connectwise.notes(&ticket_of(&env, alert).await).await;
         let said = notes.iter().filter(|note| {
             let text = note["text"].as_str().unwrap();
-            text.contains("not in the list of active alerts that its source took at")
-                && text.contains(done)
+            text.contains("its source's list of active alerts of") && text.contains(done)
         });
         assert_eq!(said.count(), 1, "{alert}: {notes:?}");
     }
@@ -315,7 +314,7 @@ async fn an_alert_without_heartbeats_is_closed() {
     let notes = env.connectwise.notes(&ticket_of(&env, "a0").await).await;
     let said = notes.iter().any(|note| {
         let text = note["text"].as_str().unwrap();
-        text.contains("it was to end by itself at") && text.contains("closes this ticket")
+        text.contains("it expired at") && text.contains("closes this ticket")
     });
     assert!(said, "{notes:?}");
 }
@@ -517,7 +516,7 @@ fn message_of(event: &Value) -> SqsMessage {
         partners: vec![partner()],
         kinds_added: vec![],
     };
-    let times = Times {
+    let times = RequestTimes {
         sent_at: Timestamp::now(),
         received_at: Timestamp::now(),
     };

@@ -46,13 +46,13 @@ async fn open(env: &TestEnvironment, of: &str) -> usize {
 
 /// A second tenant of the partner.
 async fn mapped(env: &TestEnvironment, name: &str) {
-    let company = domain::settings::Company {
+    let company = domain::settings::ChosenCompany {
         id: COMPANY,
         name: "Oak".into(),
         epoch: 1,
     };
     let mapping =
-        domain::settings::Mapping::default().chosen(Some(company), true, Timestamp::now());
+        domain::settings::Mapping::default().with_choice(Some(company), true, Timestamp::now());
     env.config
         .put_mapping(&partner(), &tenant(name), &mapping)
         .await

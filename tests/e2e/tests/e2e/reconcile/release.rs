@@ -8,7 +8,7 @@ use crate::environment::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Blocked;
 use domain::record::Record;
-use domain::settings::{Company, Mapping, Settings};
+use domain::settings::{ChosenCompany, Mapping, Settings};
 use domain::time::sortable;
 use jiff::Timestamp;
 use store::Connection;
@@ -170,7 +170,10 @@ async fn three_hundred_alerts_are_released_a_minute() {
     // Once they are worked off, a run completes, and the next one comes at its regular time.
     for key in seen {
         let record = env.alerts.get(&key).await.unwrap().unwrap();
-        env.alerts.write(&record.at_rest(None)).await.unwrap();
+        env.alerts
+            .write(&record.with_nothing_to_do(None))
+            .await
+            .unwrap();
     }
     let last = env.schedule.tick(&reconcile, after(now, 183)).await;
     assert_eq!(
@@ -232,12 +235,12 @@ async fn a_new_site_gets_no_ticket_before_its_mapping() {
         ..settings()
     };
     let mapping = |epoch| {
-        let company = Company {
+        let company = ChosenCompany {
             id: COMPANY,
             name: "Acme Dental Inc.".into(),
             epoch,
         };
-        Mapping::default().chosen(Some(company), true, Timestamp::now())
+        Mapping::default().with_choice(Some(company), true, Timestamp::now())
     };
     config.put_settings(&partner, &settings(1)).await.unwrap();
     let mapped = config.put_mapping(&partner, &tenant, &mapping(1)).await;

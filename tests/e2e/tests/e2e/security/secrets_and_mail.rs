@@ -1,7 +1,7 @@
 //! What set-up writes outside the tables: secrets and mails.
 
 use crate::environment::{MAIL_FROM, TestEnvironment, partner};
-use aws::mail::{Mail, Mailer, NotSent};
+use aws::mail::{Mail, MailError, Mailer};
 use aws::secret_writer::SecretWriter;
 use aws::secrets::ConnectionSecret;
 use domain::{EmailAddress, Secret};
@@ -98,7 +98,7 @@ async fn a_mail_error_names_the_cause_without_an_address() {
     let stranger = Mailer::new(&env.aws, "stranger@elsewhere.example".into());
     let ours = Mailer::new(&env.aws, MAIL_FROM.into());
     let err = stranger.send(&mail("a")).await.unwrap_err();
-    assert!(matches!(err, NotSent::Sender { .. }), "{err:?}");
+    assert!(matches!(err, MailError::Sender { .. }), "{err:?}");
     // The SES sandbox of a new AWS account: mails go to verified addresses only.
     let ses = aws_sdk_sesv2::Client::new(&env.aws);
     let details = ses.put_account_details().production_access_enabled(false);
@@ -106,15 +106,15 @@ async fn a_mail_error_names_the_cause_without_an_address() {
     let details = details.website_url("https://ticketbridge.example");
     details.send().await.unwrap();
     let err = stranger.send(&mail("b")).await.unwrap_err();
-    assert!(matches!(err, NotSent::Sender { .. }), "{err:?}");
+    assert!(matches!(err, MailError::Sender { .. }), "{err:?}");
     let err = ours.send(&mail("c")).await.unwrap_err();
-    assert!(matches!(err, NotSent::Recipient { .. }), "{err:?}");
+    assert!(matches!(err, MailError::Recipient { .. }), "{err:?}");
     assert!(!format!("{err} {err:?}").contains('@'), "{err:?}");
     let elsewhere = env
         .account
         .sdk_config_through("http://127.0.0.1:9", "nobody");
     let nobody = Mailer::new(&elsewhere, MAIL_FROM.into());
     let err = nobody.send(&mail("d")).await.unwrap_err();
-    assert!(matches!(err, NotSent::Unavailable { .. }), "{err:?}");
+    assert!(matches!(err, MailError::Unavailable { .. }), "{err:?}");
     assert_eq!(env.account.mails().await.len(), 0);
 }

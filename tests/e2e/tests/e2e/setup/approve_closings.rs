@@ -63,7 +63,7 @@ pub(crate) fn hold_of(from: u32, closings: u32, open: u32) -> Hold {
     Hold {
         closings,
         open,
-        alerts: AlertSet::of(alerts),
+        alerts: AlertSet::new(alerts),
     }
 }
 

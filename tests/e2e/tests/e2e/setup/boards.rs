@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 
-use domain::access::{Partner, Session, TokenHash};
+use domain::access::{PageSession, Partner, TokenHash};
 use domain::settings::OnResolve;
 use domain::{Kind, Secret};
 use jiff::{SignedDuration, Timestamp};
@@ -408,12 +408,12 @@ impl SetupProcess {
             sessions_from: None,
         };
         access.save_partner(&partner(), &item, 0).await.unwrap();
-        let session = Session {
+        let session = PageSession {
             partner: partner(),
             linked_at: now + SignedDuration::from_millis(1),
             expires_at: now + SignedDuration::from_hours(1000),
         };
-        let hash = TokenHash::of(&Secret::new(TOKEN));
+        let hash = TokenHash::new(&Secret::new(TOKEN));
         access.put_session(&hash, &session).await.unwrap();
         Self {
             env,

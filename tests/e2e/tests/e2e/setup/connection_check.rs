@@ -103,12 +103,8 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
         add["place"],
         "System > Security Roles > the API member's role > Service Desk > Service Tickets: Add = All"
     );
-    let rights_missing = async || env.config.breaker(&partner()).await.unwrap().missing_rights;
-    assert_eq!(
-        rights_missing().await.len(),
-        3,
-        "no missing right is dropped"
-    );
+    let right_issues = async || env.config.breaker(&partner()).await.unwrap().missing_rights;
+    assert_eq!(right_issues().await.len(), 3, "no missing right is dropped");
     let due = Due::new(&env.aws, "config".into());
     let is_due = async || {
         let due = due.due(Schedule::Reconcile, Timestamp::now(), 10).await;
@@ -127,7 +123,7 @@ async fn a_missing_right_is_shown_until_it_is_granted() {
             "Boards cannot be made for you. Everything else works, with the API member's default board."
         ])
     );
-    let left: Vec<_> = rights_missing().await.into_iter().collect();
+    let left: Vec<_> = right_issues().await.into_iter().collect();
     assert_eq!(left, ["newer.right", "table_setup.add"]);
     assert!(is_due().await, "alerts blocked by the right are released");
 }

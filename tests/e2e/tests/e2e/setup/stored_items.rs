@@ -8,7 +8,7 @@ use crate::environment::{
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::access::Partner;
 use domain::kind::Category;
-use domain::settings::{Company, Mapping};
+use domain::settings::{ChosenCompany, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{
@@ -214,12 +214,12 @@ async fn a_mapping_starts_from_the_seen_tenant() {
         .unwrap();
     let chosen = |mapping: Option<Mapping>| {
         let mapping = mapping.unwrap_or_default();
-        let company = Company {
+        let company = ChosenCompany {
             id: COMPANY,
             name: "Fresh Foods Ltd".into(),
             epoch: 1,
         };
-        mapping.chosen(Some(company), true, at(0))
+        mapping.with_choice(Some(company), true, at(0))
     };
     let blind = chosen(read.value);
     let save = config.save_mapping(&partner, &fresh, &blind, 0).await;
@@ -233,7 +233,7 @@ async fn a_mapping_starts_from_the_seen_tenant() {
     let save = config.save_mapping(&partner, &fresh, &mapped, read.version);
     assert_eq!(save.await.unwrap(), saved(2));
     // As `tickets` reads it for an alert.
-    let source = SourceId::of_set_up();
+    let source = SourceId::for_test_alerts();
     let read = PartnerItems::read(config, &env.access, &partner, &fresh, &source);
     let items = read.await.unwrap();
     assert_eq!(items.mapping, Some(mapped.clone()));
@@ -256,7 +256,7 @@ async fn unknown_attributes_of_an_item_survive_a_save() {
     .await;
     let read = config.mapping_to_change(&partner, &tenant).await.unwrap();
     assert_eq!((read.value.is_some(), read.version), (true, 0));
-    let mut mapping = read.value.unwrap().chosen(None, true, at(0));
+    let mut mapping = read.value.unwrap().with_choice(None, true, at(0));
     mapping.name = Some("Acme Dental".into());
     let save = config.save_mapping(&partner, &tenant, &mapping, 0).await;
     assert_eq!(save.unwrap(), saved(1));

@@ -2,25 +2,25 @@
 
 use crate::environment::partner;
 use crate::setup::stored_items::{at, environment_with_partner, northwind, saved};
-use domain::access::{Link, Partner, Session, TokenHash};
+use domain::access::{Invitation, PageSession, Partner, TokenHash};
 use domain::{PartnerId, Secret};
 use jiff::Timestamp;
 use store::{AccessTable, Saved};
 use tokio::task::JoinSet;
 
 fn hash(token: &str) -> TokenHash {
-    TokenHash::of(&Secret::new(token))
+    TokenHash::new(&Secret::new(token))
 }
 
-fn link(made_at: i64, expires_at: i64) -> Link {
-    Link {
+fn link(made_at: i64, expires_at: i64) -> Invitation {
+    Invitation {
         partner: partner(),
         made_at: at(made_at),
         expires_at: at(expires_at),
     }
 }
 
-fn session(linked_at: i64, expires_at: i64) -> Session {
+fn session(linked_at: i64, expires_at: i64) -> PageSession {
     link(linked_at, expires_at).session(at(expires_at))
 }
 
@@ -64,7 +64,7 @@ async fn an_expired_or_ended_link_opens_nothing() {
     access.put_link(&hash("new"), &link(11, 100)).await.unwrap();
     assert!(consumed("new", 20).await);
     let read = access.partner(&partner()).await.unwrap();
-    let off = read.value.unwrap().switched(false, at(30));
+    let off = read.value.unwrap().with_enabled(false, at(30));
     let off = access.save_partner(&partner(), &off, read.version).await;
     assert_eq!(off.unwrap(), saved(3));
     access.put_link(&hash("off"), &link(40, 100)).await.unwrap();
@@ -124,7 +124,7 @@ async fn all_sessions_of_a_partner_can_be_ended() {
     let (access, partner) = (&env.access, partner());
     let other = PartnerId::parse("contoso").unwrap();
     access.save_partner(&other, &northwind(), 0).await.unwrap();
-    let theirs = Session {
+    let theirs = PageSession {
         partner: other,
         ..session(10, 900)
     };
@@ -157,7 +157,7 @@ async fn all_sessions_of_a_partner_can_be_ended() {
     for (enabled, version) in [(false, 2), (true, 3)] {
         let read = access.partner(&partner).await.unwrap();
         assert_eq!(read.version, version);
-        let switched = read.value.unwrap().switched(enabled, at(50));
+        let switched = read.value.unwrap().with_enabled(enabled, at(50));
         let switched = access.save_partner(&partner, &switched, version).await;
         assert_eq!(switched.unwrap(), saved(version + 1));
         assert!(!is_in(access, "second", at(51)).await, "{enabled}");

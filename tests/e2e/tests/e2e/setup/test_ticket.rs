@@ -18,7 +18,7 @@ use crate::environment::{
 
 /// A test for a tenant that is mapped and disabled.
 fn test_key(asked_at: Timestamp) -> AlertKey {
-    test_alert::key(partner(), tenant(DISABLED), AlertId::of_test(asked_at))
+    test_alert::key(partner(), tenant(DISABLED), AlertId::for_test(asked_at))
 }
 
 fn raised(asked_at: Timestamp) -> Event {
@@ -128,7 +128,7 @@ async fn a_blocked_test_is_released_alone() {
     );
     let test = TestTicket {
         tenant: tenant(DISABLED),
-        alert_id: AlertId::of_test(asked_at),
+        alert_id: AlertId::for_test(asked_at),
         kind: Kind::parse("ransomware_encryption").unwrap(),
         category: Category::CyberAlerts,
         asked_at,
@@ -150,7 +150,7 @@ async fn a_blocked_test_is_released_alone() {
 #[tokio::test]
 async fn the_reserved_source_cannot_post() {
     let env = TestEnvironment::new().await;
-    let source = SourceId::of_set_up();
+    let source = SourceId::for_test_alerts();
     let document = SourceDocument {
         partner: Some(partner()),
         partners: vec![],

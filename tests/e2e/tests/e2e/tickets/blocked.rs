@@ -117,7 +117,7 @@ async fn a_poison_message_fails_alone_and_keeps_its_reason() {
             .clone()
     };
     assert!(
-        reason_of("this").starts_with("not a message of ours: expected ident"),
+        reason_of("this").starts_with("not a Ticketbridge message: expected ident"),
         "{letters:?}"
     );
     assert!(

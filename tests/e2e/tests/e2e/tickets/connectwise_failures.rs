@@ -1,7 +1,7 @@
 //! ConnectWise refuses a call, fails, or loses its answer.
 
 use crate::environment::{TestEnvironment, event, partner, settings};
-use domain::{Blocked, Target};
+use domain::{Blocked, TicketTarget};
 use serde_json::json;
 
 #[tokio::test]
@@ -150,5 +150,5 @@ async fn a_missing_right_and_a_missing_target_are_named() {
         .blocked
         .unwrap()
         .reason;
-    assert_eq!(reason, Blocked::TargetGone(Target::Status));
+    assert_eq!(reason, Blocked::TargetGone(TicketTarget::Status));
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::pin::pin;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::event::{Change, Event, Particulars, Payload, Severity};
+use domain::event::{AlertChange, Event, Particulars, Payload, Severity};
 use domain::kind::Category;
 use domain::message::Message;
 use domain::record::{Actual, ClosedBy, Op};
@@ -466,8 +466,8 @@ pub(crate) fn message(alert: &str, what: EventKind, number: usize) -> String {
     };
     let seconds = SignedDuration::from_secs(i64::try_from(number).unwrap());
     let change = match what {
-        EventKind::Raised => Change::Raised(particulars()),
-        EventKind::Resolved => Change::Resolved,
+        EventKind::Raised => AlertChange::Raised(particulars()),
+        EventKind::Resolved => AlertChange::Resolved,
     };
     let occurred_at = Timestamp::from_second(1_790_000_000).unwrap() + seconds;
     let id = EventId::parse(format!("e{number}")).unwrap();

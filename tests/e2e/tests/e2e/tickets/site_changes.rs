@@ -165,7 +165,7 @@ async fn a_renamed_board_works_and_a_deleted_status_blocks() {
     let messages = env.post_and_take(&events).await;
     env.worker.handle_until_done(messages, 1, 1).await;
     let record = env.record("a2").await.unwrap();
-    let target = Blocked::TargetGone(domain::Target::Status);
+    let target = Blocked::TargetGone(domain::TicketTarget::Status);
     let blocked = record.blocked.unwrap();
     assert_eq!(blocked.reason, target);
     assert!(

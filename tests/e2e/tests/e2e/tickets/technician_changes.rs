@@ -1,7 +1,7 @@
 //! People and ConnectWise's workflow rules change tickets that `tickets` writes to.
 
 use domain::record::{Actual, ClosedBy, Record};
-use domain::{Blocked, Target};
+use domain::{Blocked, TicketTarget};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -69,7 +69,7 @@ async fn a_close_undone_by_a_workflow_does_not_count() {
     assert!(is_ticket_open(&env,).await);
     assert!(record.open().is_some(), "{record:?}");
     let reason = record.blocked.map(|blocked| blocked.reason);
-    assert_eq!(reason, Some(Blocked::TargetGone(Target::Status)));
+    assert_eq!(reason, Some(Blocked::TargetGone(TicketTarget::Status)));
 
     env.connectwise.set_faults(json!({ "workflows": [] })).await;
     // The refusal is recorded, and then retried.
