@@ -156,7 +156,7 @@ pub(super) fn render_list(view: &TenantsView, session: &PartnerSession) -> Resul
                     caption { "Tenants" }
                     thead { tr {
                         th scope="col" { "Tenant" }
-                        th scope="col" { "CompanyRecord in ConnectWise" }
+                        th scope="col" { "Company in ConnectWise" }
                         th scope="col" { "Tickets" }
                         th scope="col" { "Alerts waiting" }
                         th scope="col" { "Change" }
@@ -179,7 +179,7 @@ fn row(of: &TenantRow, more_waiting: bool, change: &Markup, session: &PartnerSes
                 (of.title())
                 @if of.name.is_some() { br; small { (of.tenant) } }
             }
-            td data-label="CompanyRecord" { (company_cell(of, session)) }
+            td data-label="Company" { (company_cell(of, session)) }
             td data-label="Tickets" {
                 @if of.company.is_none() { span class="soft" { "not mapped" } }
                 @else if of.enabled { span class="good" { "on" } }
@@ -244,7 +244,7 @@ pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<
         h2 { (of.title()) }
         dl {
             dt { "Id" } dd { (of.tenant) }
-            dt { "CompanyRecord" } dd {
+            dt { "Company" } dd {
                 @match of.company {
                     Some(company) => { (of.company_name.as_deref().unwrap_or("")) " (" (company) ")" }
                     None => "not mapped",
@@ -257,7 +257,7 @@ pub(super) fn render_one(view: &TenantView, session: &PartnerSession) -> Result<
         h2 { "Choose a company" }
         form method="get" action=(paths::TENANT) role="search" {
             input type="hidden" name="tenant" value=(of.tenant);
-            label for="search" { "CompanyRecord name or id contains" }
+            label for="search" { "Company name or id contains" }
             input id="search" name="search" type="search" maxlength="100" value=(view.search);
             button { "Search" }
         }

@@ -251,7 +251,10 @@ async fn an_undeliverable_confirmation_changes_nothing() {
     let desired = json!({ "address": BEN, "version": 1 });
     let refused = browser.post(CONTACT, &desired).await.expect(422).json();
     let detail = refused["detail"].as_str().unwrap();
-    assert!(detail.contains("own address is not ready to send"), "{detail}");
+    assert!(
+        detail.contains("own address is not ready to send"),
+        "{detail}"
+    );
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 1));
     let state = env.config.pipeline().await.unwrap().state;
     let failed = state.mails_failed.map(|failed| failed.count);
@@ -284,7 +287,10 @@ async fn a_test_mail_arrives_or_says_who_can_fix_it() {
     forget.send().await.unwrap();
     let refused = test(&mut browser, 122).await.expect(422).json();
     let detail = refused["detail"].as_str().unwrap();
-    assert!(detail.contains("own address is not ready to send"), "{detail}");
+    assert!(
+        detail.contains("own address is not ready to send"),
+        "{detail}"
+    );
     let verify = ses.create_email_identity().email_identity(MAIL_FROM);
     verify.send().await.unwrap();
     let details = ses.put_account_details().production_access_enabled(false);
