@@ -81,7 +81,7 @@ class Inspector:
         assert lines and all(refusal in line for line in lines), f"not {refusal}, but: {lines}"
 
     def _resize(self, screen):
-        # Playwright itself cannot make a phone of a page that is open.
+        # Playwright itself cannot turn an open page into a phone.
         metrics = {
             "width": screen.width,
             "height": screen.height,

@@ -109,12 +109,12 @@ class SetupPage:
         _choose(fields.get_by_label("Department of that location"), department)
         _choose(fields.get_by_label("Team lead"), team_lead)
 
-    def make_boards(self):
-        self._press("Make both boards")
+    def create_boards(self):
+        self._press("Create both boards")
 
-    def go_on_with_boards(self):
-        """Makes the next part of the boards, where no script does it."""
-        self._press("Go on")
+    def continue_boards(self):
+        """Creates the next part of the boards, where no script does it."""
+        self._press("Continue")
 
     def use_default_board(self):
         self._press("Use this board")
@@ -135,7 +135,7 @@ class SetupPage:
     def map_to(self, company):
         """Maps the tenant to the company of this identifier, and switches it on."""
         self.page.get_by_role("radio", name=re.compile(rf"\({company}, \d+\)")).check()
-        self._field("Make tickets of its alerts").check()
+        self._field("Create tickets for its alerts").check()
         self._press("Save")
 
     def suggest_companies(self):
@@ -158,10 +158,10 @@ class SetupPage:
     def go_live(self):
         self._press("Confirm and go live")
 
-    def ask_for_test_ticket(self, tenant, board):
-        self._field("For which tenant").select_option(tenant)
+    def create_test_ticket(self, tenant, board):
+        self._field("Tenant").select_option(tenant)
         self.page.get_by_role("radio", name=board).check()
-        self._press("Ask for a test ticket")
+        self._press("Create a test ticket")
 
     def wait_for_test_ticket(self):
         expect(self._button("Close the test ticket")).to_be_visible()

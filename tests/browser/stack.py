@@ -51,7 +51,7 @@ class Stack:
         return f"{self.origin}/setup"
 
     def new_partner(self, partner, name):
-        """Registers a partner and a source of alerts, and makes a link to the partner's page."""
+        """Registers a partner and a source of alerts, and creates a link to the partner's page."""
         self._operator("PUT", f"/partners/{partner}", {"name": name})
         source = self._operator("POST", "/sources", {"name": "Scanner", "partner": partner})
         link = self._operator("POST", f"/partners/{partner}/links", {})["url"]
@@ -63,7 +63,7 @@ class Stack:
         wait_until(f"{alert_id} blocked: {reason}", lambda: self._reasons(alert_id) == [reason])
 
     def tickets(self):
-        """Every ticket that Ticketbridge made in ConnectWise, the oldest first."""
+        """Every ticket that Ticketbridge created in ConnectWise, the oldest first."""
         query = {"conditions": 'externalXRef like "tb1-%"', "pageSize": "1000"}
         tickets = self.connectwise_get("/service/tickets", query)
         return sorted(tickets, key=lambda ticket: ticket["id"])

@@ -72,13 +72,13 @@ def test_the_right_key_is_saved_and_the_rights_are_listed(setup_page, stack):
     assert private_key not in setup_page.page.content()
 
 
-def test_both_boards_are_made(setup_page):
+def test_both_boards_are_created(setup_page):
     setup_page.go_to("/setup/boards")
     for board in ["Operations", "Cyber Alerts"]:
         setup_page.choose_board(board, "Springfield", "Professional Services", "TSmith")
     setup_page.inspect("boards-chosen")
-    setup_page.make_boards()
-    # The page's script goes on until they are made.
+    setup_page.create_boards()
+    # The page's script goes on until they exist.
     expect(setup_page.page).to_have_url(re.compile("done=boards_ready"))
     setup_page.page.wait_for_load_state()
     setup_page.inspect("boards-ready")
@@ -120,7 +120,7 @@ def test_the_preview_counts_what_becomes_tickets(setup_page):
     setup_page.expect_text("1 older alert: no ticket unless you release it")
 
 
-def test_going_live_makes_exactly_three_tickets(setup_page, stack):
+def test_going_live_creates_exactly_three_tickets(setup_page, stack):
     setup_page.go_live()
     setup_page.inspect("confirmed")
     stack.wait_for_tickets(3)
@@ -145,9 +145,9 @@ def test_the_last_tenant_is_mapped_as_suggested_and_gets_its_ticket(setup_page, 
     stack.wait_for_tickets(4)
 
 
-def test_a_test_ticket_is_made_shown_and_closed_and_no_other_is(setup_page, stack):
+def test_a_test_ticket_is_created_shown_and_closed_and_no_other_is(setup_page, stack):
     setup_page.go_to("/setup/test")
-    setup_page.ask_for_test_ticket("acme-dental", "Cyber alerts")
+    setup_page.create_test_ticket("acme-dental", "Cyber alerts")
     # The page loads itself again until the ticket is there.
     setup_page.wait_for_test_ticket()
     newest = stack.wait_for_tickets(5)[-1]

@@ -47,16 +47,16 @@ def test_the_connection_is_saved(setup_page, stack):
     setup_page.expect_text("The connection works")
 
 
-def test_boards_are_made_part_by_part(setup_page):
+def test_boards_are_created_part_by_part(setup_page):
     setup_page.go_to("/setup/boards")
     for board in ["Operations", "Cyber Alerts"]:
         setup_page.choose_board(board, "Springfield", "Professional Services", "TSmith")
-    setup_page.make_boards()
+    setup_page.create_boards()
     setup_page.inspect("boards")
     for _ in range(20):
         if "done=boards_ready" in setup_page.page.url:
             break
-        setup_page.go_on_with_boards()
+        setup_page.continue_boards()
     setup_page.expect_text("Both boards are ready")
 
 
