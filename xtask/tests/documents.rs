@@ -55,8 +55,8 @@ fn every_test_that_reliability_names_exists() {
 fn the_partner_guide_lists_each_right_with_its_reason() {
     let root = Path::new(ROOT);
     let text = fs::read_to_string(root.join("docs/partner-guide.md")).unwrap();
-    for right in &domain::rights::TABLE {
-        let domain::rights::Right {
+    for right in &domain::setup::rights::TABLE {
+        let domain::setup::rights::Right {
             module,
             function,
             level,

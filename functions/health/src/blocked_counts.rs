@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::health::IncidentScope;
-use domain::refusals::{RefusalGroupId, RefusalGroups};
+use domain::monitoring::issue::IncidentScope;
+use domain::ticketing::refused_writes::{RefusalGroupId, RefusalGroups};
 use domain::{PartnerId, TenantId};
 use store::{Alerts, Stretch};
 

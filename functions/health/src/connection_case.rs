@@ -1,8 +1,8 @@
 use aws::invocation::Invocation;
 use connections::ConnectionSite;
 use domain::PartnerId;
-use domain::breaker::Breaker;
-use domain::health::Requirements;
+use domain::connection::breaker::Breaker;
+use domain::monitoring::requirements::Requirements;
 
 /// A partner's connection.
 pub(crate) struct ConnectionCase<'a> {

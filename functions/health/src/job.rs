@@ -4,7 +4,7 @@ use aws::invocation::Invocation;
 use aws::mail::Mailer;
 use aws_types::SdkConfig;
 use connections::{BuildError, Connections};
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::{Period, ScheduledJob};
 use store::{Alerts, Due, Leased};

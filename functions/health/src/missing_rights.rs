@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use connectwise::MySecurity;
-use domain::rights::{RightStatus, right_status};
+use domain::setup::rights::{RightStatus, right_status};
 use jiff::{SignedDuration, Timestamp};
 use store::{ConfigTable, Due, Leased, Progress};
 

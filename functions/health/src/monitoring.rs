@@ -12,7 +12,7 @@ use aws::metrics::{Metric, count};
 use aws::queue::DeadLetters;
 use aws_types::SdkConfig;
 use domain::EmailAddress;
-use domain::pipeline::{
+use domain::monitoring::pipeline::{
     PipelineIncident, PipelineIssue, PipelineNotification, PipelineState, Schedule, issues,
     notified, transition,
 };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use aws::mail::Mail;
 use domain::EmailAddress;
-use domain::pipeline::{
+use domain::monitoring::pipeline::{
     PipelineIncident, PipelineIssue, PipelineNotification, PipelineState, minute,
 };
 use jiff::Timestamp;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use aws::mail::{Mail, Mailer};
 use connections::Connections;
-use domain::health::{Health, Incident, Notification};
-use domain::refusals::RefusalGroups;
-use domain::settings::Mapping;
+use domain::monitoring::health::{Health, Incident, Notification};
+use domain::setup::mapping::Mapping;
+use domain::ticketing::refused_writes::RefusalGroups;
 use domain::{EmailAddress, PartnerId, TenantId};
 use jiff::Timestamp;
 use store::{Alerts, KeptHealth, OperatorEvent};

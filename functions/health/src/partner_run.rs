@@ -4,8 +4,10 @@ use aws::invocation::Invocation;
 use aws::metrics::{Metric, count};
 use connections::{AlertView, Connections};
 use domain::SourceId;
-use domain::health::{Health, IncidentScope, ProbeAnswer, ProbeArea, Requirements, transition};
-use domain::refusals::RefusalGroups;
+use domain::monitoring::health::{Health, ProbeAnswer, transition};
+use domain::monitoring::issue::{IncidentScope, ProbeArea};
+use domain::monitoring::requirements::Requirements;
+use domain::ticketing::refused_writes::RefusalGroups;
 use jiff::Timestamp;
 use store::{Due, KeptHealth, Leased};
 
@@ -71,7 +73,7 @@ impl PartnerRun<'_> {
             let next = self.run_unconfirmed(&case).await?;
             return Ok((HealthTotals::default(), next));
         }
-        let reconcile = domain::pipeline::Schedule::Reconcile;
+        let reconcile = domain::monitoring::pipeline::Schedule::Reconcile;
         let refusals = self.due.progress(partner, reconcile).await?.refusals;
         let is_throttled = case.breaker.is_throttled_for_long(now);
         let paused = case.breaker.pause(now).filter(|_| !is_throttled);

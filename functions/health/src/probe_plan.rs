@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use connectwise::COMPANIES_AT_ONCE;
-use domain::health::{Health, Issue, ProbeArea, Requirements};
-use domain::kind::Category;
-use domain::settings::Mapping;
+use domain::alert::kind::Category;
+use domain::monitoring::health::Health;
+use domain::monitoring::issue::{Issue, ProbeArea};
+use domain::monitoring::requirements::Requirements;
+use domain::setup::mapping::Mapping;
 use domain::{RecordId, TenantId};
 
 /// Calls of one probe of a healthy connection.
@@ -149,9 +151,9 @@ pub(crate) fn mapped_companies(
 #[cfg(test)]
 mod tests {
     use domain::Kind;
-    use domain::event::Severity;
-    use domain::health::Incident;
-    use domain::settings::{BoardTarget, Settings};
+    use domain::alert::event::Severity;
+    use domain::monitoring::health::Incident;
+    use domain::setup::settings::{BoardTarget, Settings};
 
     use super::*;
 

@@ -5,13 +5,12 @@ use std::collections::BTreeSet;
 use aws::invocation::Invocation;
 use connections::{ClientError, Connections};
 use connectwise::{Client, CompanyRecord, CompanyStatus, Error, MySecurity};
-use domain::boards::{FoundBoard, FoundStatus, FoundType};
-use domain::breaker::CallOutcome;
-use domain::health::{
-    CompanyIssue, ConnectionRefusal, Health, Issue, Outage, Probe, ProbeAnswer, ProbeArea,
-    Requirements,
-};
-use domain::rights::{COMPANIES_INQUIRE, ListedRights};
+use domain::connection::breaker::CallOutcome;
+use domain::monitoring::health::{Health, Probe, ProbeAnswer};
+use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Issue, Outage, ProbeArea};
+use domain::monitoring::requirements::Requirements;
+use domain::setup::found_board::{FoundBoard, FoundStatus, FoundType};
+use domain::setup::rights::{COMPANIES_INQUIRE, ListedRights};
 use domain::{RecordId, TenantId};
 
 use crate::connection_case::ConnectionCase;

@@ -6,7 +6,7 @@ use aws::secrets::{self, Secrets, SourceDocument};
 use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
 use domain::SourceId;
-use domain::webhook::{RequestTimes, SourcePolicy};
+use domain::wire::webhook::{RequestTimes, SourcePolicy};
 use jiff::Timestamp;
 
 use crate::response::WebhookResponse;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::io::Read as _;
 
 use aws_lambda_events::http::{HeaderMap, HeaderName, header};
-use domain::webhook::InvalidField;
+use domain::wire::webhook::InvalidField;
 use flate2::read::MultiGzDecoder;
 
 use crate::MAX_BODY;

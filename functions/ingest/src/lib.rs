@@ -22,8 +22,10 @@ use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::message::{Message, RejectedEvents};
-use domain::webhook::{EventRejection, ParsedBody, RequestTimes, SourcePolicy, UnreadableBody};
+use domain::wire::message::{Message, RejectedEvents};
+use domain::wire::webhook::{
+    EventRejection, ParsedBody, RequestTimes, SourcePolicy, UnreadableBody,
+};
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 
@@ -209,7 +211,7 @@ fn parse_events(
 ) -> Result<ParsedBody, WebhookResponse> {
     content::check(headers)?;
     let body = content::unpack(body)?;
-    domain::webhook::parse(&body, policy, times).map_err(|err| match err {
+    domain::wire::webhook::parse(&body, policy, times).map_err(|err| match err {
         UnreadableBody::Invalid(err) => {
             tracing::warn!(source = %policy.source, field = err.field, "rejected a request body");
             WebhookResponse::Unreadable(err)

@@ -5,7 +5,7 @@ use aws::metrics::{Metric, count};
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::{HeaderMap, HeaderName, HeaderValue, header};
-use domain::webhook::{EventRejection, InvalidField, MAX_EVENTS};
+use domain::wire::webhook::{EventRejection, InvalidField, MAX_EVENTS};
 use serde_json::{Value, json};
 
 #[derive(Debug, Clone, PartialEq, Eq)]

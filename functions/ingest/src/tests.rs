@@ -1,4 +1,4 @@
-use domain::webhook::{EventRejection, InvalidField};
+use domain::wire::webhook::{EventRejection, InvalidField};
 
 use super::*;
 

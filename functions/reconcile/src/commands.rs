@@ -1,8 +1,8 @@
 //! Commands to the consumer of the queue, from proposals about records.
 
-use domain::command::{Command, CommandAction};
-use domain::plan::{Proposal, ProposedAction};
-use domain::record::Record;
+use domain::alert::command::{Command, CommandAction};
+use domain::alert::record::Record;
+use domain::closing::proposal::{Proposal, ProposedAction};
 use futures_util::future::join_all;
 use store::Alerts;
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use connections::PartnerConfig;
-use domain::refusals::{RefusalSurvey, RefusedAlert, fingerprint};
-use domain::release::{BlockStatus, block_status};
+use domain::alert::release::{BlockStatus, block_status};
+use domain::ticketing::refused_writes::{RefusalSurvey, RefusedAlert, fingerprint};
 use domain::{AlertKey, PartnerId};
 use jiff::Timestamp;
 use store::{Alerts, Cursor, Progress, Stretch};

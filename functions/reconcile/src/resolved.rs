@@ -4,9 +4,12 @@ use std::collections::{BTreeSet, HashMap};
 
 use aws::metrics::{Metric, count};
 use connections::Connections;
-use domain::key::ItemKey;
-use domain::plan::{self, Census, ResolutionPlan, Scope, ScopeSnapshots};
-use domain::snapshot::{IdMatch, Snapshot, SnapshotMatches, Snapshots, WatchedAlerts};
+use domain::alert::key::ItemKey;
+use domain::closing::census::Census;
+use domain::closing::census_entry::Scope;
+use domain::closing::guard;
+use domain::closing::resolution_plan::{ResolutionPlan, ScopeSnapshots};
+use domain::closing::snapshot::{IdMatch, Snapshot, SnapshotMatches, Snapshots, WatchedAlerts};
 use domain::{AlertKey, PartnerId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use store::{Alerts, ClosingHolds, OperatorEvent};
@@ -38,7 +41,7 @@ impl ResolutionFinder<'_> {
         let resolved = census.resolved_alerts(&snapshots.by_scope, self.snapshot_lag, now);
         let uncertain_tenants = snapshots.uncertain_tenants;
         drop(snapshots.by_scope);
-        let since = now.saturating_sub(plan::DAY).unwrap_or(Timestamp::MIN);
+        let since = now.saturating_sub(guard::DAY).unwrap_or(Timestamp::MIN);
         let mut ended = vec![];
         for tenant in census.tenants_of(&resolved) {
             let ended_today = self.alerts.ended_since(self.partner, &tenant, since);

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use aws::invocation::Invocation;
 use connections::{AlertView, ConnectionSite, Connections};
 use connectwise::{Client, Error};
-use domain::breaker::CallOutcome;
-use domain::record::AlertDetails;
-use domain::refusals::TargetUsability;
-use domain::settings::{BoardTarget, ConnectionView};
+use domain::alert::record::AlertDetails;
+use domain::connection::breaker::CallOutcome;
+use domain::connection::view::ConnectionView;
+use domain::setup::settings::BoardTarget;
+use domain::ticketing::refused_writes::TargetUsability;
 use domain::{PartnerId, RecordId, TicketTarget};
 use jiff::Timestamp;
 
@@ -202,9 +203,11 @@ mod tests {
     use std::collections::BTreeMap;
 
     use domain::Kind;
-    use domain::event::Severity;
-    use domain::kind::Category;
-    use domain::settings::{LiveConnection, Mapping, Settings};
+    use domain::alert::event::Severity;
+    use domain::alert::kind::Category;
+    use domain::connection::view::LiveConnection;
+    use domain::setup::mapping::Mapping;
+    use domain::setup::settings::Settings;
 
     use super::*;
 
@@ -245,7 +248,7 @@ mod tests {
                 enabled: true,
                 ..Mapping::default()
             }),
-            breaker: domain::breaker::Breaker::default(),
+            breaker: domain::connection::breaker::Breaker::default(),
             ticket_index: None,
             source_since: None,
         }

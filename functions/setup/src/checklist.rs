@@ -1,6 +1,6 @@
 //! What is still missing before a partner can go live.
 
-use domain::settings::Settings;
+use domain::setup::settings::Settings;
 use serde::Serialize;
 use store::Connection;
 

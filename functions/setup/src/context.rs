@@ -10,7 +10,7 @@ use aws::secret_writer::SecretWriter;
 use aws_types::SdkConfig;
 use connections::{BuildError, Connections};
 use domain::PartnerId;
-use domain::kind::KindInfo;
+use domain::alert::kind::KindInfo;
 use store::{AccessTable, Alerts, ConfigTable, OperatorEvent};
 
 use crate::config::Config;

@@ -2,13 +2,13 @@
 
 use connections::{AlertView, ConnectionSite};
 use domain::AlertKey;
-use domain::command::{Command, CommandAction};
-use domain::decide::can_look_up;
-use domain::event::{Event, EventOrder};
-use domain::fold::fold;
-use domain::record::{OpenTicket, Record};
-use domain::settings::ConnectionView;
-use domain::ticket_index::TicketIndex;
+use domain::alert::command::{Command, CommandAction};
+use domain::alert::event::{Event, EventOrder};
+use domain::alert::fold::fold;
+use domain::alert::record::{OpenTicket, Record};
+use domain::connection::view::ConnectionView;
+use domain::ticketing::decide::can_look_up;
+use domain::ticketing::ticket_index::TicketIndex;
 use jiff::SignedDuration;
 
 use crate::BatchInvocation;

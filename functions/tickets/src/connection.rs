@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use connections::{AfterCall, ClientError, Connections, RefusalScope, RefusedCall};
 use connectwise::{Client, Failure, Suspicion};
-use domain::breaker::{CallOutcome, exceeds_queue_wait};
+use domain::connection::breaker::{CallOutcome, exceeds_queue_wait};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;

@@ -7,8 +7,8 @@ use aws_lambda_events::sqs::{BatchItemFailure, SqsBatchResponse, SqsEvent, SqsMe
 use aws_types::SdkConfig;
 use connections::{BuildError, Connections};
 use domain::AlertKey;
-use domain::event::SnapshotPart;
-use domain::message::{Message, RejectedEvents};
+use domain::closing::snapshot_part::SnapshotPart;
+use domain::wire::message::{Message, RejectedEvents};
 use futures_util::future::join_all;
 use store::Alerts;
 use tracing::Instrument as _;

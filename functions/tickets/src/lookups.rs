@@ -4,12 +4,15 @@
 use aws::metrics::{Metric, count};
 use connections::{Connections, found_ticket};
 use connectwise::Error;
-use domain::adopt::{adopt, adopt_prior_tickets, apply_recheck};
-use domain::breaker::CallOutcome;
-use domain::done::{apply_observation, observed_effect};
-use domain::record::{BlockedSince, ClosedBy, OpenTicket, Recheck, Record, TicketEnd};
-use domain::ticket_index::{TicketIndex, TicketIndexState};
-use domain::{Blocked, PartnerId, Reaction, RecordId, TicketRef, rights};
+use domain::alert::blocked::BlockedSince;
+use domain::alert::record::{ClosedBy, OpenTicket, Recheck, Record, TicketEnd};
+use domain::connection::breaker::CallOutcome;
+use domain::setup::rights;
+use domain::ticketing::adopt::{adopt, apply_recheck};
+use domain::ticketing::prior_tickets::adopt_prior_tickets;
+use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
+use domain::ticketing::write_effect::{apply_observation, observed_effect};
+use domain::{Blocked, PartnerId, Reaction, RecordId, TicketRef};
 use jiff::SignedDuration;
 use store::Alerts;
 

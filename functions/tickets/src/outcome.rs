@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use aws::metrics::{Metric, count};
 use domain::Reaction;
-use domain::done::WriteEffect;
-use domain::record::{ClosedBy, Record};
+use domain::alert::record::{ClosedBy, Record};
+use domain::ticketing::write_effect::WriteEffect;
 
 /// The outcome of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]

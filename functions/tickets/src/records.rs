@@ -3,7 +3,8 @@
 
 use aws::metrics::{Metric, count};
 use connections::Connections;
-use domain::record::{CallRefusal, Claim, Record};
+use domain::alert::blocked::CallRefusal;
+use domain::alert::record::{Claim, Record};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
 use store::{Alerts, Written};
@@ -188,5 +189,5 @@ pub(crate) struct WriteFailure<'a> {
     /// What ConnectWise refused for this alert alone.
     pub(crate) refusal: Option<CallRefusal>,
     /// The text of the ticket or note that was not written.
-    pub(crate) text: Option<&'a domain::event::Payload>,
+    pub(crate) text: Option<&'a domain::alert::event::Payload>,
 }

@@ -3,11 +3,11 @@
 
 use connections::found_ticket;
 use connectwise::{Client, Error, ExternalXref, InvalidXref, MySecurity};
-use domain::adopt::FoundTicket;
-use domain::done::ObservedTicket;
-use domain::record::{Claim, Op, Record};
-use domain::rights::{self, ListedRights, RightStatus};
-use domain::ticket_index::Sentinel;
+use domain::alert::record::{Claim, Op, Record};
+use domain::setup::rights::{self, ListedRights, RightStatus};
+use domain::ticketing::found_ticket::FoundTicket;
+use domain::ticketing::ticket_index::Sentinel;
+use domain::ticketing::write_effect::ObservedTicket;
 use domain::{RecordId, TicketRef};
 use tokio::time::Instant;
 

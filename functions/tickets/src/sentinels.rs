@@ -2,8 +2,8 @@
 //! does not see the board.
 
 use connectwise::{Client, Ticket};
-use domain::record::Claim;
-use domain::ticket_index::{Sentinel, Sentinels};
+use domain::alert::record::Claim;
+use domain::ticketing::ticket_index::{Sentinel, Sentinels};
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
 use store::Alerts;

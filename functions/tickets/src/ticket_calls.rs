@@ -6,15 +6,15 @@ use connectwise::{
     BoardStatus, Client, Error, NewNote, NewTicket, NoteDisplay, Suspicion, Ticket, TicketWriter,
 };
 use domain::RecordId;
-use domain::breaker::CallOutcome;
-use domain::decide::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
-use domain::done::WriteEffect;
-use domain::event::Payload;
-use domain::record::{Claim, ClosedBy, Record, TicketEnd};
-use domain::settings::Settings;
-use domain::ticket::{
+use domain::alert::event::Payload;
+use domain::alert::record::{Claim, ClosedBy, Record, TicketEnd};
+use domain::connection::breaker::CallOutcome;
+use domain::setup::settings::Settings;
+use domain::ticketing::ticket_text::{
     description, duplicate_note, kept_note, reopened_note, repeat_note, resolved_note, summary,
 };
+use domain::ticketing::ticket_write::{NoteContent, TicketCreation, TicketReopening, TicketWrite};
+use domain::ticketing::write_effect::WriteEffect;
 use tokio::time::Instant;
 
 use crate::BatchInvocation;

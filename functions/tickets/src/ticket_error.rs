@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use connections::ClientError;
 use connectwise::{Error, Failure, WriteOutcome};
-use domain::breaker::CallOutcome;
-use domain::record::{CallRefusal, Op};
+use domain::alert::blocked::CallRefusal;
+use domain::alert::record::Op;
+use domain::connection::breaker::CallOutcome;
 use domain::{Blocked, Reaction, TicketTarget};
 
 /// Why a step was not done, or may not have been.

@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use connections::Connections;
-use domain::decide::{Decision, decide};
-use domain::record::Record;
+use domain::alert::record::Record;
+use domain::ticketing::decide::decide;
+use domain::ticketing::decision::Decision;
 use domain::{AlertKey, Blocked};
 use jiff::SignedDuration;
 use store::Alerts;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use domain::transport::is_protected;
+use domain::wire::transport::is_protected;
 
 /// Reads environment variables and collects their errors.
 #[derive(Debug, Default)]

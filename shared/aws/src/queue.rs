@@ -8,8 +8,8 @@ use aws_sdk_sqs::types::{
     BatchResultErrorEntry, MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry,
 };
 use aws_types::SdkConfig;
-use domain::message::Message;
 use domain::text::chain;
+use domain::wire::message::Message;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::metrics::{Metric, count};

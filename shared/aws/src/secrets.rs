@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_sdk_secretsmanager::Client;
 use aws_types::SdkConfig;
-use domain::kind::KindInfo;
+use domain::alert::kind::KindInfo;
 use domain::text::chain;
 use domain::{PartnerId, Secret, SourceId, SourceKeys};
 use jiff::{SignedDuration, Timestamp};

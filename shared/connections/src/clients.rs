@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use aws::secrets::{self, ConnectionSecret, Secrets};
 use connectwise::{Client, Credentials, Failure, HostError, Http};
-use domain::breaker::CallOutcome;
+use domain::connection::breaker::CallOutcome;
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::Timestamp;
 use tokio::time::Instant;

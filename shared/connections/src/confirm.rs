@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use connectwise::{Client, Error, MySecurity, Suspicion};
-use domain::rights::{RightStatus, right_status};
+use domain::setup::rights::{RightStatus, right_status};
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout_at};

@@ -1,8 +1,8 @@
-//! Converts ConnectWise's tickets to the type that `domain::adopt` works on.
+//! Converts ConnectWise's tickets to the type that `domain::ticketing::adopt` works on.
 
 use connectwise::Ticket;
 use domain::TicketRef;
-use domain::adopt::FoundTicket;
+use domain::ticketing::found_ticket::FoundTicket;
 
 #[must_use]
 pub fn found_ticket(ticket: &Ticket) -> FoundTicket {

@@ -12,7 +12,7 @@ use aws::metrics::{Metric, count};
 use aws::secrets::Secrets;
 use aws_types::SdkConfig;
 use connectwise::{HostList, Http};
-use domain::breaker::{Breaker, CallOutcome, exceeds_queue_wait};
+use domain::connection::breaker::{Breaker, CallOutcome, exceeds_queue_wait};
 use domain::{AlertKey, Blocked, PartnerId};
 use jiff::{SignedDuration, Timestamp};
 use store::{AccessTable, ConfigTable, Due, OperatorEvent, PartnerItems};

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
 use domain::PartnerId;
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use store::{Due, spread};
 

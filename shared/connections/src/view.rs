@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use domain::settings::{ConnectionView, LiveConnection, Mapping, OnResolve};
+use domain::connection::view::{ConnectionView, LiveConnection};
+use domain::setup::mapping::Mapping;
+use domain::setup::settings::OnResolve;
 use domain::{AlertKey, SourceId, TenantId};
 use store::{Connection, PartnerItems, PartnerSource};
 

@@ -1,6 +1,6 @@
-//! Converts ConnectWise's records to the types that `domain::boards` plans with.
+//! Converts ConnectWise's records to the types that `domain::setup::dedicated_board` plans with.
 
-use domain::boards::{FoundBoard, FoundStatus, FoundTeam, FoundType};
+use domain::setup::found_board::{FoundBoard, FoundStatus, FoundTeam, FoundType};
 
 use crate::records::{Board, BoardStatus, BoardTeam, BoardType};
 

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use domain::breaker::CallOutcome;
+use domain::connection::breaker::CallOutcome;
 use domain::{Blocked, Reaction, TicketTarget};
 
 /// Why a call failed.
@@ -54,14 +54,14 @@ pub enum Error {
     /// The call is forbidden, and the response does not say that a right is missing.
     #[error("ConnectWise forbids the call: {words}")]
     Forbidden {
-        /// The right that the call needs, one of [`domain::rights`].
+        /// The right that the call needs, one of [`domain::setup::rights`].
         right: &'static str,
         words: String,
     },
     /// ConnectWise says that the API member's security role lacks a right.
     #[error("the API member lacks the right {right}")]
     MissingRight {
-        /// The right that the call needs, one of [`domain::rights`].
+        /// The right that the call needs, one of [`domain::setup::rights`].
         right: &'static str,
     },
     /// The call's record does not exist, or exists no more.
@@ -136,7 +136,7 @@ pub enum Suspicion {
     Route,
     /// A right of the API member.
     Right {
-        /// One of [`domain::rights`].
+        /// One of [`domain::setup::rights`].
         right: &'static str,
         /// Whether ConnectWise itself says that a right is missing.
         named: bool,

@@ -1,7 +1,8 @@
 //! The entry point of the fuzz target `answer`: it interprets a response from memory, without a
 //! network.
 
-use domain::{Reaction, rights};
+use domain::Reaction;
+use domain::setup::rights;
 use jiff::Timestamp;
 use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};

@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use domain::transport::is_protected;
+use domain::wire::transport::is_protected;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 

@@ -2,8 +2,8 @@
 //! as absent.
 
 use domain::RecordId;
-use domain::health::CompanyIssue;
-use domain::rights::{Level, ListedRights};
+use domain::monitoring::issue::CompanyIssue;
+use domain::setup::rights::{Level, ListedRights};
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 
@@ -326,7 +326,7 @@ pub struct MySecurity {
 }
 
 impl MySecurity {
-    /// The row as `domain::rights` compares it, by the name that people see.
+    /// The row as `domain::setup::rights` compares it, by the name that people see.
     #[must_use]
     pub fn listed(&self) -> ListedRights<'_> {
         ListedRights {

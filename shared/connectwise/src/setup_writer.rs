@@ -2,9 +2,10 @@
 //!
 //! Each write is sent once and never repeated here. ConnectWise has no idempotency key, so a caller
 //! looks for the record by its name before it repeats a write of unknown outcome
-//! ([`crate::WriteOutcome`]). `domain::boards` decides what comes next.
+//! ([`crate::WriteOutcome`]). `domain::setup::dedicated_board` decides what comes next.
 
-use domain::{RecordId, rights};
+use domain::RecordId;
+use domain::setup::rights;
 use reqwest::Method;
 use serde::Serialize;
 use tokio::time::Instant;

@@ -1,7 +1,8 @@
 //! Reads for set-up and health: companies, members, boards and their parts, and the API member's
 //! own rights.
 
-use domain::{RecordId, rights};
+use domain::RecordId;
+use domain::setup::rights;
 use tokio::time::Instant;
 
 use crate::call::ApiCall;

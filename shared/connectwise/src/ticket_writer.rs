@@ -4,7 +4,8 @@
 //! holds a claim, and when a write fails it first asks whether the write may have taken effect
 //! ([`crate::WriteOutcome`]).
 
-use domain::{RecordId, rights};
+use domain::RecordId;
+use domain::setup::rights;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! Reads of tickets: one ticket, its notes, and searches by reference or number.
 
-use domain::{RecordId, rights};
+use domain::RecordId;
+use domain::setup::rights;
 use tokio::time::Instant;
 
 use crate::call::ApiCall;

@@ -101,9 +101,6 @@ pub mod wire {
     pub mod webhook;
 }
 
-mod old_paths;
-pub use old_paths::*;
-
 pub use alert::blocked::{Blocked, TicketTarget};
 pub use alert::key::{AlertKey, TicketRef};
 pub use email::{EmailAddress, InvalidAddress};

@@ -2,7 +2,7 @@ use std::fmt::{Debug, Display};
 use std::ops::AddAssign;
 
 use aws::invocation::Invocation;
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use store::Leased;
 

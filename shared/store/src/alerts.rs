@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
-use domain::event::SnapshotPart;
-use domain::key::shard;
-use domain::record::Record;
-use domain::ticket_index::TicketIndex;
+use domain::alert::key::shard;
+use domain::alert::record::Record;
+use domain::closing::snapshot_part::SnapshotPart;
+use domain::ticketing::ticket_index::TicketIndex;
 use domain::time::sortable;
 use domain::{AlertKey, PartnerId};
 use jiff::{SignedDuration, Timestamp};
@@ -299,7 +299,7 @@ impl Alerts {
 
     async fn listed(&self, partner: &PartnerId, state: &str) -> Result<Vec<AlertKey>, Error> {
         let mut keys = vec![];
-        for shard in 0..domain::key::SHARDS {
+        for shard in 0..domain::alert::key::SHARDS {
             let mut pages = self
                 .client
                 .query()
@@ -426,16 +426,16 @@ mod tests {
             now,
         );
         let id = domain::ClaimId::parse("c").unwrap();
-        record.claim = Some(domain::record::Claim {
+        record.claim = Some(domain::alert::record::Claim {
             id,
-            op: domain::record::Op::Create,
+            op: domain::alert::record::Op::Create,
             reason: "raised".into(),
             ticket_ref: record.occurrence_ref(),
             ticket_id: None,
             board_id: Some(2),
             company_id: 19,
             epoch: 1,
-            severity: domain::event::Severity::High,
+            severity: domain::alert::event::Severity::High,
             began_at: now,
             raise_received_at: None,
             repeats: 0,
@@ -446,20 +446,20 @@ mod tests {
             empty_visits: 0,
             suspected_refusal: None,
         });
-        record.actual = Some(domain::record::Actual::Closed(
-            domain::record::ClosedTicket {
+        record.actual = Some(domain::alert::record::Actual::Closed(
+            domain::alert::record::ClosedTicket {
                 ticket_id: 77,
                 occurrence: 1,
                 epoch: 1,
                 at: now,
                 ended_at: now,
-                by: domain::record::ClosedBy::Us,
+                by: domain::alert::record::ClosedBy::Us,
                 company_id: Some(19),
                 ticket_ref: None,
             },
         ));
-        record.rechecks.push(domain::record::Recheck {
-            op: domain::record::Op::Create,
+        record.rechecks.push(domain::alert::record::Recheck {
+            op: domain::alert::record::Op::Create,
             ticket_ref: record.occurrence_ref(),
             board_id: None,
             company_id: 19,
@@ -467,7 +467,7 @@ mod tests {
             at: now,
             last: false,
         });
-        record.duplicates.push(domain::record::Duplicate {
+        record.duplicates.push(domain::alert::record::Duplicate {
             ticket_id: 78,
             ticket_ref: record.occurrence_ref(),
             company_id: 19,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::kind::Category;
+use domain::alert::kind::Category;
 use domain::{AlertId, Kind, PartnerId, RecordId, TenantId};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,8 @@
 //! The `config` table: what partners set up, and what the functions note of them. All of a partner's items share the key `P#<partner>`.
 
 use aws_types::SdkConfig;
-use domain::settings::{Mapping, Settings};
+use domain::setup::mapping::Mapping;
+use domain::setup::settings::Settings;
 use domain::{PartnerId, TenantId};
 
 use crate::Error;
@@ -46,8 +47,8 @@ impl ConfigTable {
 #[cfg(test)]
 mod tests {
     use domain::Kind;
-    use domain::event::Severity;
-    use domain::settings::BoardTarget;
+    use domain::alert::event::Severity;
+    use domain::setup::settings::BoardTarget;
     use serde_dynamo::aws_sdk_dynamodb_1::from_item;
 
     use crate::table::partner_item;

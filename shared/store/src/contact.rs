@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::PartnerId;
-use domain::contact::Contact;
+use domain::setup::contact::Contact;
 use domain::time::sortable;
 use jiff::{SignedDuration, Timestamp};
 use serde::Deserialize;

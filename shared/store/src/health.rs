@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::PartnerId;
-use domain::health::Health;
+use domain::monitoring::health::Health;
 use serde::Deserialize;
 use serde_dynamo::aws_sdk_dynamodb_1::to_attribute_value;
 
@@ -69,13 +69,13 @@ impl ConfigTable {
 
 #[cfg(test)]
 mod tests {
-    use domain::choices::TargetIssue;
-    use domain::event::Severity;
-    use domain::health::Incident;
-    use domain::health::{CompanyIssue, ConnectionRefusal, Issue, Outage};
-    use domain::kind::Category;
-    use domain::record::Op;
-    use domain::refusals::{RefusalCause, RefusalGroupId, RefusedTarget};
+    use domain::alert::event::Severity;
+    use domain::alert::kind::Category;
+    use domain::alert::record::Op;
+    use domain::monitoring::health::Incident;
+    use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Issue, Outage};
+    use domain::setup::choices::TargetIssue;
+    use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
     use domain::{Kind, TenantId};
     use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 

@@ -4,7 +4,7 @@
 //! each. One key takes 1000 writes and 3000 consistent reads a second: only people at pages read here, never the way of an alert.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::access::Partner;
+use domain::setup::access::Partner;
 use domain::time::sortable;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;

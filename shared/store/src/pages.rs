@@ -1,7 +1,7 @@
 //! Lists for people, a page at a time: items of one key in the order of their sort keys.
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use domain::{PartnerId, TenantId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::kind::KindInfo;
+use domain::alert::kind::KindInfo;
 use domain::time::sortable;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;

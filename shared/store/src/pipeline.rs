@@ -3,7 +3,7 @@
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::pipeline::{
+use domain::monitoring::pipeline::{
     EventCount, PipelineIncident, PipelineState, Schedule, Ticks, UnfinishedMessage,
 };
 use domain::time::sortable;

@@ -6,7 +6,7 @@
 
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use domain::access::{Invitation, PageSession, Partner, TokenHash};
+use domain::setup::access::{Invitation, PageSession, Partner, TokenHash};
 use domain::time::sortable;
 use jiff::Timestamp;
 use serde::Serialize;

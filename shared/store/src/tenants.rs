@@ -2,7 +2,7 @@
 //! source that invents tenants does not fill the table and the page.
 
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use domain::{PartnerId, SourceId, TenantId};
 
 use crate::Error;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::ticket_index::{Sentinels, TicketIndex};
+use domain::ticketing::ticket_index::{Sentinels, TicketIndex};
 use domain::time::sortable;
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;

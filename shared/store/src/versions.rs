@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::settings::{Mapping, Settings};
+use domain::setup::mapping::Mapping;
+use domain::setup::settings::Settings;
 use domain::{PartnerId, TenantId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use domain::record::{Actual, Record};
+use domain::alert::record::{Actual, Record};
 use local_stack::empty_stack::StackTimes;
 use local_stack::inspector::{Inspector, QueueDepth};
 use local_stack::journal::Purpose;

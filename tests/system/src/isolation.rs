@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use domain::record::{Actual, Record};
+use domain::alert::record::{Actual, Record};
 use domain::{AlertId, AlertKey};
 use jiff::Timestamp;
 use local_stack::empty_stack::StackTimes;

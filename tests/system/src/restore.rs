@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
 use domain::TicketRef;
-use domain::ticket_index::TicketIndexState;
+use domain::ticketing::ticket_index::TicketIndexState;
 use local_stack::empty_stack::StackTimes;
 use local_stack::emulator::sdk_config;
 use local_stack::progress::wait_for;

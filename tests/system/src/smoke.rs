@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use aws_credential_types::Credentials;
-use domain::message::Message;
+use domain::wire::message::Message;
 use domain::{AlertKey, Blocked, TenantId, TicketRef};
 use local_stack::deployment;
 use local_stack::empty_stack::StackTimes;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use aws_sdk_sqs::types::QueueAttributeName;
-use domain::record::Record;
+use domain::alert::record::Record;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::empty_stack::EmptyStack;

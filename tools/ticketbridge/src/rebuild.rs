@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use anyhow::{Result, bail};
 use domain::PartnerId;
-use domain::pipeline::Schedule;
-use domain::ticket_index::{TicketIndex, TicketIndexState};
+use domain::monitoring::pipeline::Schedule;
+use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::Timestamp;
 use store::{AccessTable, Alerts, Due};
 

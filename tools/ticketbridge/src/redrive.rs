@@ -11,7 +11,7 @@ use aws_sdk_sqs::types::{
     ChangeMessageVisibilityBatchRequestEntry, Message as DeadLetter, MessageSystemAttributeName,
 };
 use domain::PartnerId;
-use domain::message::Message;
+use domain::wire::message::Message;
 use futures_util::future::try_join_all;
 use jiff::Timestamp;
 

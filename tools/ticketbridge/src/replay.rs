@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use aws::queue::QueueSender;
-use domain::message::Message;
-use domain::record::{Actual, Record};
+use domain::alert::record::{Actual, Record};
+use domain::wire::message::Message;
 use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
 use store::Alerts;
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use aws::startup::{self, Account};
 use aws_credential_types::Credentials;
 use aws_types::SdkConfig;
-use domain::transport::is_protected;
+use domain::wire::transport::is_protected;
 use serde::Deserialize;
 
 use crate::aws_environment::AwsEnvironment;

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws::mail::Mail;
 use domain::TenantId;
-use domain::health::{Incident, IncidentScope, Issue, summarize};
+use domain::monitoring::health::Incident;
+use domain::monitoring::issue::{IncidentScope, Issue, summarize};
 use store::HeldClosings;
 
 use crate::blocked_counts::BlockedCount;

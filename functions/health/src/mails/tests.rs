@@ -1,11 +1,11 @@
-use domain::choices::TargetIssue;
-use domain::event::Severity;
-use domain::health::{CompanyIssue, ConnectionRefusal, Outage};
-use domain::kind::Category;
-use domain::record::NoteKind;
-use domain::record::Op;
-use domain::refusals::{RefusalCause, RefusalGroupId, RefusedTarget};
-use domain::{EmailAddress, Kind, rights};
+use domain::alert::event::Severity;
+use domain::alert::kind::Category;
+use domain::alert::record::{NoteKind, Op};
+use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Outage};
+use domain::setup::choices::TargetIssue;
+use domain::setup::rights;
+use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
+use domain::{EmailAddress, Kind};
 use jiff::Timestamp;
 use proptest::prelude::*;
 

@@ -1,13 +1,14 @@
 //! The sentences of the mails.
 
-use domain::choices::TargetIssue;
-use domain::event::Severity;
-use domain::health::{CompanyIssue, ConnectionRefusal, Issue, Outage};
-use domain::kind::{BUILT_IN, Category};
-use domain::record::Op;
-use domain::refusals::{RefusalCause, RefusalGroupId, RefusedTarget};
+use domain::alert::event::Severity;
+use domain::alert::kind::{BUILT_IN, Category};
+use domain::alert::record::Op;
+use domain::monitoring::issue::{CompanyIssue, ConnectionRefusal, Issue, Outage};
+use domain::setup::choices::TargetIssue;
+use domain::setup::rights;
 use domain::text::{cut_to_chars, one_line};
-use domain::{Kind, TenantId, rights};
+use domain::ticketing::refused_writes::{RefusalCause, RefusalGroupId, RefusedTarget};
+use domain::{Kind, TenantId};
 use jiff::Timestamp;
 
 use super::MAX_NAMED;

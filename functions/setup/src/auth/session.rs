@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use domain::access::{Invitation, TokenHash};
+use domain::setup::access::{Invitation, TokenHash};
 use domain::time::sortable;
 use domain::{PartnerId, Secret};
 use jiff::SignedDuration;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use connections::PartnerConfig;
-use domain::preview::{Forecast, forecast};
-use domain::settings::ChosenCompany;
+use domain::alert::forecast::{Forecast, forecast};
+use domain::setup::mapping::ChosenCompany;
 use domain::{Blocked, Kind, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;

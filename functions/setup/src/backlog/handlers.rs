@@ -2,7 +2,7 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use domain::message::Message;
+use domain::wire::message::Message;
 use domain::{Blocked, PartnerId, TenantId};
 use serde::Deserialize;
 use store::{Actor, Stretch};

@@ -2,8 +2,8 @@
 
 use connectwise::{Department, Location, MemberRecord};
 use domain::RecordId;
-use domain::boards::BoardName;
-use domain::kind::Category;
+use domain::alert::kind::Category;
+use domain::setup::board_name::BoardName;
 use serde::Deserialize;
 use store::{DedicatedBoard, DedicatedBoards};
 

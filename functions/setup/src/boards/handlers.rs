@@ -4,8 +4,8 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use connectwise::Error;
 use domain::PartnerId;
-use domain::boards::{choose_boards, connectwise_defaults, existing_board_target};
-use domain::kind::Category;
+use domain::alert::kind::Category;
+use domain::setup::board_targets::{choose_boards, connectwise_defaults, existing_board_target};
 use store::{Actor, DedicatedBoards};
 
 use crate::audit;

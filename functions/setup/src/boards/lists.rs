@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use connectwise::{Client, Error, MyMember};
-use domain::boards::BoardParts;
-use domain::choices;
-use domain::event::Severity;
-use domain::{RecordId, rights};
+use domain::RecordId;
+use domain::alert::event::Severity;
+use domain::setup::found_board::BoardParts;
+use domain::setup::{choices, rights};
 use tokio::time::Instant;
 use tokio::try_join;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use aws::invocation::Invocation;
 use connectwise::Client;
-use domain::boards::choose_boards;
-use domain::event::Severity;
-use domain::settings::BoardTarget;
+use domain::alert::event::Severity;
+use domain::setup::board_targets::choose_boards;
+use domain::setup::settings::BoardTarget;
 use domain::{PartnerId, RecordId};
 use store::{Actor, DedicatedBoards, Saved};
 use tokio::time::Instant;

@@ -1,4 +1,4 @@
-//! Creates the two dedicated boards: carries out the plan of `domain::boards` until a request's
+//! Creates the two dedicated boards: carries out the plan of `domain::setup::dedicated_board` until a request's
 //! time is over.
 //!
 //! Each write is sent once. After a failure, or a write with an unknown outcome, everything is
@@ -6,12 +6,13 @@
 
 use connectwise::{Client, Error, NewBoard, NewStatus, NewTeam};
 use domain::RecordId;
-use domain::boards::{
-    BoardDecision, BoardName, BoardParts, BoardStep, DesiredBoard, ExistingBoards, item_count,
-    next_board_step,
+use domain::alert::kind::{Category, KindInfo};
+use domain::setup::board_name::BoardName;
+use domain::setup::dedicated_board::{
+    BoardDecision, BoardStep, DesiredBoard, item_count, next_board_step,
 };
-use domain::kind::{Category, KindInfo};
-use domain::settings::BoardTarget;
+use domain::setup::found_board::{BoardParts, ExistingBoards};
+use domain::setup::settings::BoardTarget;
 use store::{DedicatedBoard, DedicatedBoards};
 use tokio::time::Instant;
 use tokio::try_join;

@@ -2,9 +2,9 @@
 
 use connectwise::{Board, Error};
 use domain::RecordId;
-use domain::boards::BoardName;
-use domain::kind::Category;
-use domain::settings::{BoardTarget, Settings};
+use domain::alert::kind::Category;
+use domain::setup::board_name::BoardName;
+use domain::setup::settings::{BoardTarget, Settings};
 use maud::{Markup, html};
 use serde::Serialize;
 use store::DedicatedBoards;

@@ -3,7 +3,7 @@
 use aws::invocation::Invocation;
 use axum::Extension;
 use domain::PartnerId;
-use domain::settings::Settings;
+use domain::setup::settings::Settings;
 use serde::Deserialize;
 use store::{Actor, Connection, Versioned};
 

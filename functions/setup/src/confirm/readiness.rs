@@ -2,9 +2,9 @@
 
 use aws::invocation::Invocation;
 use connectwise::{Client, Error};
-use domain::choices::find_target_issues;
-use domain::kind::Category;
-use domain::settings::Settings;
+use domain::alert::kind::Category;
+use domain::setup::choices::find_target_issues;
+use domain::setup::settings::Settings;
 
 use crate::boards::lists::board_parts;
 use crate::http::problem::Problem;

@@ -1,12 +1,12 @@
 //! Whether a changed address leads to the ConnectWise that is already connected. This file reads
-//! the evidence; `domain::same_connectwise` compares it.
+//! the evidence; `domain::setup::same_connectwise` compares it.
 
 use aws::invocation::Invocation;
 use aws::secrets::ConnectionSecret;
 use connections::found_ticket;
 use connectwise::Error;
 use domain::PartnerId;
-use domain::same_connectwise::KnownConnectWise;
+use domain::setup::same_connectwise::KnownConnectWise;
 use store::Connection;
 
 use crate::connection::prove::ProvenConnection;

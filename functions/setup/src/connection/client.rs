@@ -3,7 +3,7 @@
 use aws::secrets::{self, ConnectionSecret};
 use connectwise::{Client, Error};
 use domain::PartnerId;
-use domain::rights;
+use domain::setup::rights;
 use store::Connection;
 
 use crate::connection::error::ConnectionError;

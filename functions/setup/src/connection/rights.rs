@@ -2,7 +2,7 @@
 
 use aws::invocation::Invocation;
 use connectwise::{Client, Error, MySecurity};
-use domain::rights::{self, ListedRights, Right, RightStatus, right_status};
+use domain::setup::rights::{self, ListedRights, Right, RightStatus, right_status};
 use tokio::join;
 
 /// All rights of the domain's table, in its order.

@@ -8,7 +8,7 @@ use aws_credential_types::Credentials;
 use connections::Connections;
 use connectwise_sim::{Seed, Simulator};
 use domain::Secret;
-use domain::rights::RightStatus;
+use domain::setup::rights::RightStatus;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 

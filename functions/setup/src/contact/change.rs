@@ -2,8 +2,8 @@
 
 use aws::invocation::Invocation;
 use aws::mail::MailError;
-use domain::access::TokenHash;
-use domain::contact::{Contact, TooManyMails};
+use domain::setup::access::TokenHash;
+use domain::setup::contact::{Contact, TooManyMails};
 use domain::{EmailAddress, PartnerId};
 use store::{Actor, Versioned};
 

@@ -2,8 +2,8 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use domain::access::TokenHash;
-use domain::contact::Contact;
+use domain::setup::access::TokenHash;
+use domain::setup::contact::Contact;
 use domain::{EmailAddress, PartnerId, Secret};
 use serde::Deserialize;
 use store::{Actor, Saved, Versioned};

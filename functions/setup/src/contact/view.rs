@@ -1,7 +1,7 @@
 //! The pages "Emergency contact" and of a confirmation link.
 
 use domain::EmailAddress;
-use domain::contact::Contact;
+use domain::setup::contact::Contact;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;

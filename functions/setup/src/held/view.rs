@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use domain::TenantId;
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::Serialize;

@@ -4,7 +4,7 @@ use aws::invocation::Invocation;
 use axum::Extension;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
-use domain::access::Partner;
+use domain::setup::access::Partner;
 use domain::time::sortable;
 use domain::{EmailAddress, PartnerId};
 use futures_util::future::try_join_all;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use aws::invocation::Invocation;
 use connections::PartnerConfig;
-use domain::breaker::Breaker;
-use domain::contact::Contact;
-use domain::health::{Health, summarize};
+use domain::connection::breaker::Breaker;
+use domain::monitoring::health::Health;
+use domain::monitoring::issue::summarize;
+use domain::setup::contact::Contact;
 use domain::{PartnerId, SourceId, TenantId};
 use store::{AccessTable, Rejections};
 

@@ -5,7 +5,7 @@ use connectwise::{
     Client, CompanyRecord, CompanyStatus, Error, RecordCursor, RecordPage, SearchText,
 };
 use domain::RecordId;
-use domain::health::CompanyIssue;
+use domain::monitoring::issue::CompanyIssue;
 
 use crate::http::problem::Problem;
 

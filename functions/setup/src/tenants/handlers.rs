@@ -3,7 +3,7 @@
 use aws::invocation::Invocation;
 use axum::Extension;
 use domain::PartnerId;
-use domain::settings::{ChosenCompany, Mapping};
+use domain::setup::mapping::{ChosenCompany, Mapping};
 use store::Actor;
 
 use crate::auth::session::PartnerSession;

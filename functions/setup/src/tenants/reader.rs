@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws::invocation::Invocation;
 use connectwise::SearchText;
 use domain::PartnerId;
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use store::PageStart;
 
 use crate::backlog::count::{Assumption, count_backlog};

@@ -1,7 +1,7 @@
 //! The pages "Tenants" and of one tenant.
 
 use connectwise::{CompanyRecord, CompanyStatus, RecordCursor};
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use domain::{RecordId, SourceId, TenantId};
 use maud::{Markup, html};
 use serde::Serialize;

@@ -2,9 +2,10 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use domain::kind::Category;
-use domain::message::Message;
-use domain::{AlertId, PartnerId, TenantId, test_alert};
+use domain::alert::kind::Category;
+use domain::alert::test_alert;
+use domain::wire::message::Message;
+use domain::{AlertId, PartnerId, TenantId};
 use serde::Deserialize;
 use store::{Actor, TestTicket};
 

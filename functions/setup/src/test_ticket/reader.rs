@@ -1,10 +1,12 @@
 //! Reads the last test, and for which tenants a test is possible.
 
 use connections::{AlertView, PartnerConfig};
-use domain::kind::Category;
-use domain::record::{Actual, Record};
-use domain::settings::{LiveConnection, Mapping};
-use domain::{AlertKey, Kind, PartnerId, SourceId, TenantId, test_alert};
+use domain::alert::kind::Category;
+use domain::alert::record::{Actual, Record};
+use domain::alert::test_alert;
+use domain::connection::view::LiveConnection;
+use domain::setup::mapping::Mapping;
+use domain::{AlertKey, Kind, PartnerId, SourceId, TenantId};
 use store::{Connection, PartnerItems, TestTicket, Versioned};
 
 use crate::context::Setup;

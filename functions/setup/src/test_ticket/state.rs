@@ -1,7 +1,7 @@
 //! The state of a test, derived from its record.
 
 use domain::Blocked;
-use domain::record::{Actual, ClosedBy, Record};
+use domain::alert::record::{Actual, ClosedBy, Record};
 use serde::Serialize;
 use store::TestTicket;
 

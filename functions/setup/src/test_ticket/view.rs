@@ -1,7 +1,7 @@
 //! The page "Test ticket".
 
-use domain::kind::Category;
-use domain::settings::Mapping;
+use domain::alert::kind::Category;
+use domain::setup::mapping::Mapping;
 use domain::{RecordId, TenantId};
 use jiff::Timestamp;
 use maud::{Markup, html};

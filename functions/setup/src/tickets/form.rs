@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use domain::choices::{BoardChoice, find_target_issues, merge_types};
-use domain::event::Severity;
-use domain::kind::{Category, KindInfo, category_of};
-use domain::rights;
-use domain::settings::{BoardTarget, OnResolve, Settings};
+use domain::alert::event::Severity;
+use domain::alert::kind::{Category, KindInfo, category_of};
+use domain::setup::choices::{BoardChoice, find_target_issues, merge_types};
+use domain::setup::rights;
+use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 use domain::{Kind, RecordId};
 use serde::Deserialize;
 

@@ -2,7 +2,7 @@
 
 use aws::invocation::Invocation;
 use axum::Extension;
-use domain::kind::with_added;
+use domain::alert::kind::with_added;
 use store::Actor;
 
 use crate::audit;

@@ -1,6 +1,6 @@
 //! Says why a chosen status or type cannot be used.
 
-use domain::choices::{BoardChoice, TargetIssue};
+use domain::setup::choices::{BoardChoice, TargetIssue};
 
 pub(crate) fn describe(which: &BoardChoice, why: TargetIssue) -> String {
     let what = match which {

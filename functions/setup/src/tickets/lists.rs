@@ -2,8 +2,8 @@
 
 use connectwise::{Client, Error, Priority};
 use domain::RecordId;
-use domain::boards::BoardParts;
-use domain::settings::{BoardTarget, Settings};
+use domain::setup::found_board::BoardParts;
+use domain::setup::settings::{BoardTarget, Settings};
 use tokio::join;
 use tokio::time::Instant;
 

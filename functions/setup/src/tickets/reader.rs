@@ -2,8 +2,8 @@
 
 use aws::invocation::Invocation;
 use domain::PartnerId;
-use domain::kind::with_added;
-use domain::rights;
+use domain::alert::kind::with_added;
+use domain::setup::rights;
 use tokio::join;
 
 use crate::connection::client::{Connected, connected, missing_right, problem_of};

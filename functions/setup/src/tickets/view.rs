@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use connectwise::Board;
-use domain::boards::{BoardParts, FoundStatus};
-use domain::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
-use domain::event::Severity;
-use domain::kind::{Category, KindInfo};
-use domain::settings::{OnResolve, Settings};
+use domain::alert::event::Severity;
+use domain::alert::kind::{Category, KindInfo};
+use domain::setup::choices::{TargetIssue, check_closing_status, check_start_status, check_type};
+use domain::setup::found_board::{BoardParts, FoundStatus};
+use domain::setup::settings::{OnResolve, Settings};
 use domain::{Kind, RecordId};
 use maud::{Markup, html};
 use serde::Serialize;

@@ -1,4 +1,4 @@
-use domain::rights::TICKETS_ADD;
+use domain::setup::rights::TICKETS_ADD;
 
 use super::*;
 

@@ -1,4 +1,5 @@
-use domain::settings::{ChosenCompany, Settings};
+use domain::setup::mapping::ChosenCompany;
+use domain::setup::settings::Settings;
 use domain::{AlertId, Blocked, Kind, PartnerId};
 use jiff::Timestamp;
 

@@ -1,4 +1,5 @@
-use domain::{Blocked, Reaction, rights};
+use domain::setup::rights;
+use domain::{Blocked, Reaction};
 
 use super::*;
 use crate::WriteOutcome;

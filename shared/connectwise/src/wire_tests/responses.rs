@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::time::{Duration, Instant};
 
-use domain::rights::Level;
+use domain::setup::rights::Level;
 use tokio::task::JoinSet;
 
 use super::server::{Play, Server, answer, within};

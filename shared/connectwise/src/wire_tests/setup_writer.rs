@@ -1,6 +1,6 @@
 //! The requests of the set-up writer, and the result of a write whose response fails.
 
-use domain::rights;
+use domain::setup::rights;
 
 use super::server::{Play, Server, answer, sent, within};
 use crate::{Error, NewBoard, NewStatus, NewTeam};

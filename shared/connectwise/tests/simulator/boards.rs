@@ -1,4 +1,4 @@
-//! Creates both boards as set-up does: the plan of `domain::boards`, performed against the
+//! Creates both boards as set-up does: the plan of `domain::setup::dedicated_board`, performed against the
 //! simulator.
 
 #![expect(clippy::panic, reason = "the helpers of tests may panic as tests may")]
@@ -9,12 +9,12 @@ use std::time::Duration;
 use connectwise::{Error, NewBoard, NewStatus, NewTeam, NewTicket};
 use connectwise_sim::Seed;
 use domain::RecordId;
-use domain::boards::{
-    BoardDecision, BoardName, BoardParts, BoardStep, BoardUnusable, DesiredBoard, ExistingBoards,
-    next_board_step,
-};
-use domain::kind::{BUILT_IN, Category};
-use domain::settings::BoardTarget;
+use domain::alert::kind::{BUILT_IN, Category};
+use domain::setup::board_issue::BoardUnusable;
+use domain::setup::board_name::BoardName;
+use domain::setup::dedicated_board::{BoardDecision, BoardStep, DesiredBoard, next_board_step};
+use domain::setup::found_board::{BoardParts, ExistingBoards};
+use domain::setup::settings::BoardTarget;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

@@ -15,9 +15,8 @@ use connectwise::{
     Origin, RecordCursor, SearchText, Ticket, TicketFilter, TicketWriter, company_info,
 };
 use connectwise_sim::{Seed, Simulator};
-use domain::Secret;
-use domain::TicketTarget;
-use domain::breaker::CallOutcome;
+use domain::connection::breaker::CallOutcome;
+use domain::{Secret, TicketTarget};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 

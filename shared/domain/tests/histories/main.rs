@@ -24,7 +24,7 @@ mod model;
 mod reconcile;
 mod worker;
 
-use domain::event::Severity;
+use domain::alert::event::Severity;
 use jiff::SignedDuration;
 
 use crate::model::Model;

@@ -2,16 +2,21 @@
 
 use std::fmt::Debug;
 
-use domain::ClaimId;
-use domain::adopt::FoundTicket;
-use domain::breaker::Breaker;
-use domain::command::{Command, Resolution};
-use domain::event::{AlertChange, Event, EventOrder, Particulars, Payload, Severity};
-use domain::kind::Category;
-use domain::record::{Actual, BlockedSince, ClosedBy, NoteKind, Op as Write, Record};
-use domain::settings::{BoardTarget, ConnectionView, LiveConnection, Mapping, OnResolve, Settings};
-use domain::ticket_index::TicketIndexState;
-use domain::{AlertId, AlertKey, Blocked, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef};
+use domain::alert::blocked::BlockedSince;
+use domain::alert::command::Command;
+use domain::alert::event::{AlertChange, Event, EventOrder, Particulars, Payload, Severity};
+use domain::alert::kind::Category;
+use domain::alert::record::{Actual, ClosedBy, NoteKind, Op as Write, Record};
+use domain::alert::resolution::Resolution;
+use domain::connection::breaker::Breaker;
+use domain::connection::view::{ConnectionView, LiveConnection};
+use domain::setup::mapping::Mapping;
+use domain::setup::settings::{BoardTarget, OnResolve, Settings};
+use domain::ticketing::found_ticket::FoundTicket;
+use domain::ticketing::ticket_index::TicketIndexState;
+use domain::{
+    AlertId, AlertKey, Blocked, ClaimId, EventId, Kind, PartnerId, SourceId, TenantId, TicketRef,
+};
 use jiff::Timestamp;
 
 use crate::reconcile::Snapshot;

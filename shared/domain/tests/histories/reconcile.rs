@@ -3,12 +3,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::adopt::FoundTicket;
-use domain::command::{Command, CommandAction, Resolution};
-use domain::event::{AlertChange, Event, EventOrder};
-use domain::plan::{Census, Proposal, ProposedAction, ScopeSnapshots};
-use domain::record::Record;
-use domain::snapshot::{SnapshotMatches as InSnapshots, SnapshotPartHead, Snapshots};
+use domain::alert::command::{Command, CommandAction};
+use domain::alert::event::{AlertChange, Event, EventOrder};
+use domain::alert::record::Record;
+use domain::alert::resolution::Resolution;
+use domain::closing::census::Census;
+use domain::closing::proposal::{Proposal, ProposedAction};
+use domain::closing::resolution_plan::ScopeSnapshots;
+use domain::closing::snapshot::{SnapshotMatches as InSnapshots, SnapshotPartHead, Snapshots};
+use domain::ticketing::found_ticket::FoundTicket;
 use domain::{AlertId, AlertKey, Kind, SnapshotId};
 
 use jiff::SignedDuration;

@@ -1,15 +1,22 @@
 //! One worker with one message, as `tickets` works.
 
-use domain::adopt::{FoundTicket, adopt, adopt_prior_tickets, apply_recheck};
-use domain::command::CommandAction;
-use domain::decide::{Decision, NoteContent, TicketWrite, can_look_up, decide};
-use domain::done::{ObservedTicket, WriteEffect, apply_effect, apply_observation};
-use domain::event::{AlertChange, Event};
-use domain::fold::fold;
-use domain::record::{CallRefusal, Claim, ClosedBy, OpenTicket, Record, TicketEnd};
-use domain::settings::ConnectionView;
-use domain::ticket::unreachable_ticket_text;
-use domain::ticket_index::TicketIndexState;
+use domain::alert::blocked::CallRefusal;
+use domain::alert::command::CommandAction;
+use domain::alert::event::{AlertChange, Event};
+use domain::alert::fold::fold;
+use domain::alert::record::{Claim, ClosedBy, OpenTicket, Record, TicketEnd};
+use domain::connection::view::ConnectionView;
+use domain::ticketing::adopt::{adopt, apply_recheck};
+use domain::ticketing::decide::{can_look_up, decide};
+use domain::ticketing::decision::Decision;
+use domain::ticketing::found_ticket::FoundTicket;
+use domain::ticketing::prior_tickets::adopt_prior_tickets;
+use domain::ticketing::ticket_index::TicketIndexState;
+use domain::ticketing::ticket_text::unreachable_ticket_text;
+use domain::ticketing::ticket_write::{NoteContent, TicketWrite};
+use domain::ticketing::write_effect::{
+    ObservedTicket, WriteEffect, apply_effect, apply_observation,
+};
 use domain::{Blocked, ClaimId, TicketRef};
 use jiff::Timestamp;
 

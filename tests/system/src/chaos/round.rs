@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use domain::record::{Actual, Record};
+use domain::alert::record::{Actual, Record};
 use jiff::{SignedDuration, Timestamp};
 use local_stack::inspector::{Inspector, QueueDepth};
 use local_stack::journal::JournalEntry;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use domain::record::{Actual, Record};
+use domain::alert::record::{Actual, Record};
 use domain::{AlertKey, Blocked};
 use local_stack::inspector::ReferencedTicket;
 
@@ -223,8 +223,8 @@ fn violation(
 
 #[cfg(test)]
 mod tests {
-    use domain::event::Severity;
-    use domain::record::{ClosedBy, OpenTicket};
+    use domain::alert::event::Severity;
+    use domain::alert::record::{ClosedBy, OpenTicket};
     use domain::{AlertId, PartnerId, SourceId, TenantId, TicketRef};
     use jiff::Timestamp;
 

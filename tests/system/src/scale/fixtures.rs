@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
-use domain::event::{EventDigest, EventOrder, Receipt, Severity};
-use domain::kind::Category;
-use domain::record::{Actual, AlertDetails, Desired, OpenTicket, Record};
-use domain::ticket_index::TicketIndex;
+use domain::alert::event::{EventDigest, EventOrder, Receipt, Severity};
+use domain::alert::kind::Category;
+use domain::alert::record::{Actual, AlertDetails, Desired, OpenTicket, Record};
+use domain::ticketing::ticket_index::TicketIndex;
 use domain::{AlertId, AlertKey, Kind, PartnerId, RecordId, SourceId, TenantId};
 use futures_util::{TryStreamExt, stream};
 use jiff::{SignedDuration, Timestamp};

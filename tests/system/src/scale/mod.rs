@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use domain::PartnerId;
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 use jiff::Timestamp;
 use local_stack::binaries::{self, Profile};
 use local_stack::empty_stack::{EmptyStack, StackTimes};

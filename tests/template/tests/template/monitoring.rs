@@ -172,7 +172,7 @@ fn each_alarm_has_a_runbook_entry() {
         .collect();
     assert_eq!(entries, alarms);
     assert!(alarms.len() >= 15);
-    for issue in domain::pipeline::PipelineIssue::ALL {
+    for issue in domain::monitoring::pipeline::PipelineIssue::ALL {
         let entry = issue.runbook();
         assert!(
             alarms.contains(&entry),

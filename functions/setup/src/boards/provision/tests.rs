@@ -3,8 +3,8 @@ use std::time::Duration;
 use connectwise::{Credentials, HostList, Http, Origin};
 use connectwise_sim::{Seed, Simulator};
 use domain::Secret;
-use domain::boards::BoardName;
-use domain::kind::{BUILT_IN, Category};
+use domain::alert::kind::{BUILT_IN, Category};
+use domain::setup::board_name::BoardName;
 use serde_json::{Value, json};
 
 use super::*;

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use aws::invocation::Invocation;
 use domain::PartnerId;
-use domain::breaker::Breaker;
-use domain::rights::{self, RightNeed, RightStatus};
+use domain::connection::breaker::Breaker;
+use domain::setup::rights::{self, RightNeed, RightStatus};
 use store::Connection;
 
 use crate::connection::check::view::{
@@ -152,7 +152,7 @@ fn consequences(rights: &RightStatuses) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use domain::rights::Right;
+    use domain::setup::rights::Right;
 
     use super::*;
 

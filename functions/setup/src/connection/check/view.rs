@@ -1,7 +1,7 @@
 //! The page "Check connection".
 
 use connectwise::{MyMember, Reference};
-use domain::rights::{Right, RightNeed, RightStatus};
+use domain::setup::rights::{Right, RightNeed, RightStatus};
 use maud::{Markup, html};
 use serde::Serialize;
 
@@ -216,7 +216,7 @@ fn class(status: RightStatus) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use domain::rights;
+    use domain::setup::rights;
 
     use super::*;
 

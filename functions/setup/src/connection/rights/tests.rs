@@ -1,4 +1,4 @@
-use domain::rights::RightNeed;
+use domain::setup::rights::RightNeed;
 use serde_json::json;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! What the operator sends about a source, and the rules for it.
 
-use domain::kind::{BUILT_IN, Category, KindInfo};
+use domain::alert::kind::{BUILT_IN, Category, KindInfo};
 use domain::{Kind, PartnerId};
 use futures_util::future::try_join_all;
 use serde::Deserialize;

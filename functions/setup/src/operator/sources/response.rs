@@ -1,7 +1,7 @@
 //! Sources as the operator sees them.
 
 use aws::secrets::SourceDocument;
-use domain::kind::KindInfo;
+use domain::alert::kind::KindInfo;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
 use serde::Serialize;

@@ -1,6 +1,6 @@
-use domain::event::Severity;
-use domain::fold::fold;
-use domain::record::{Claim, ClosedBy, ClosedTicket, Op, OpenTicket};
+use domain::alert::event::Severity;
+use domain::alert::fold::fold;
+use domain::alert::record::{Claim, ClosedBy, ClosedTicket, Op, OpenTicket};
 use domain::{AlertId, Blocked, ClaimId, TicketRef};
 use jiff::Timestamp;
 

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_types::SdkConfig;
-use domain::ticket_index::{TicketIndex, TicketIndexState};
+use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
 use store::Alerts;
 
 use super::fixtures::{PARTNER, TENANT, key, partner};

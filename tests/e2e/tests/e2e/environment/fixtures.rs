@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use domain::event::Severity;
-use domain::settings::{BoardTarget, OnResolve, Settings};
+use domain::alert::event::Severity;
+use domain::setup::settings::{BoardTarget, OnResolve, Settings};
 use domain::{AlertId, AlertKey, Kind, PartnerId, SourceId, TenantId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

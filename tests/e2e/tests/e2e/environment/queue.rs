@@ -12,8 +12,8 @@ use aws_sdk_sqs::types::{
     DeleteMessageBatchRequestEntry, Message, MessageSystemAttributeName, QueueAttributeName,
 };
 use domain::AlertKey;
-use domain::command::{Command, CommandAction};
-use domain::message::Message as QueueMessage;
+use domain::alert::command::{Command, CommandAction};
+use domain::wire::message::Message as QueueMessage;
 use serde_json::{Value, json};
 
 use super::account::emulator_url;

@@ -3,7 +3,7 @@
 use aws::invocation::Invocation;
 use aws_types::SdkConfig;
 use domain::PartnerId;
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::{Driver, RunSummary};
 use serde_json::{Value, json};

@@ -9,7 +9,7 @@ use aws::invocation::Invocation;
 use aws_lambda_events::encodings::Body;
 use aws_lambda_events::http::HeaderMap;
 use aws_types::SdkConfig;
-use domain::access::{Invitation, Partner, TokenHash};
+use domain::setup::access::{Invitation, Partner, TokenHash};
 use domain::{PartnerId, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use aws_lambda_events::sqs::{SqsEvent, SqsMessage};
 use domain::AlertKey;
-use domain::message::Message;
+use domain::wire::message::Message;
 use jiff::{SignedDuration, Timestamp};
 use tickets::BatchInvocation;
 

@@ -1,6 +1,6 @@
 //! The environment of tests about incidents: a contact, and schedules that run minute by minute.
 
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use scheduled::Driver;
 use serde_json::{Value, json};

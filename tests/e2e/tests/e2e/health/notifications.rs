@@ -1,8 +1,8 @@
 //! Mails about incidents: one when the integration breaks, with what to do, and one when it works
 //! again.
 
-use domain::event::Severity;
-use domain::settings::Mapping;
+use domain::alert::event::Severity;
+use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::json;

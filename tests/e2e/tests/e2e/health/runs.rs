@@ -3,7 +3,7 @@
 use std::pin::pin;
 
 use domain::PartnerId;
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 use jiff::Timestamp;
 use scheduled::RunSummary;
 use serde_json::json;
@@ -133,7 +133,7 @@ impl HealthProcess {
         let connections = env.config_through(name, &proxy).await.connections;
         let table = ConfigTable::new(&env.aws, connections.config_table.clone());
         let due = Due::new(&env.aws, connections.config_table.clone());
-        let contact = domain::contact::Contact {
+        let contact = domain::setup::contact::Contact {
             address: Some(domain::EmailAddress::parse(CONTACT).unwrap()),
             pending: None,
         };

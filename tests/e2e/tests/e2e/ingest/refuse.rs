@@ -6,7 +6,7 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::http::HeaderName;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::message::Message;
+use domain::wire::message::Message;
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};

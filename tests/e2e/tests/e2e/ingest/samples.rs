@@ -5,8 +5,8 @@ use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use aws_lambda_events::sqs::SqsEvent;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use domain::record::{Claim, Op, Record};
-use domain::webhook::{RequestTimes, SourcePolicy, parse};
+use domain::alert::record::{Claim, Op, Record};
+use domain::wire::webhook::{RequestTimes, SourcePolicy, parse};
 use domain::{AlertKey, ClaimId};
 use ingest::signature::{SignatureHeaders, SignedRequest, SigningKey};
 use jiff::{SignedDuration, Timestamp};
@@ -143,7 +143,7 @@ async fn hold(env: &TestEnvironment, key: &AlertKey) {
         board_id: None,
         company_id: 301,
         epoch: 1,
-        severity: domain::event::Severity::High,
+        severity: domain::alert::event::Severity::High,
         began_at: now,
         raise_received_at: None,
         repeats: 0,

@@ -1,7 +1,7 @@
 //! Ticketbridge's own incidents, and the mails that its operator gets.
 
 use domain::EmailAddress;
-use domain::pipeline::{PipelineIssue, Schedule, issues};
+use domain::monitoring::pipeline::{PipelineIssue, Schedule, issues};
 use jiff::{SignedDuration, Timestamp};
 use scheduled::Driver;
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! The operator's API: partners, links, sources and their secrets.
 
 use aws_lambda_events::apigw::ApiGatewayV2httpResponse;
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

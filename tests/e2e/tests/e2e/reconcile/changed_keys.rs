@@ -2,7 +2,7 @@
 //! newer keys.
 
 use crate::environment::{PARTNER, TENANT, TestEnvironment, after, event, key, partner, settings};
-use domain::breaker::Breaker;
+use domain::connection::breaker::Breaker;
 use domain::{AlertKey, Blocked, TicketTarget};
 use jiff::Timestamp;
 

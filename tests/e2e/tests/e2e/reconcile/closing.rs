@@ -3,9 +3,9 @@
 
 use aws_lambda_events::sqs::SqsMessage;
 use domain::SourceId;
-use domain::message::Message;
-use domain::record::{Actual, ClosedBy};
-use domain::webhook::{self, RequestTimes, SourcePolicy};
+use domain::alert::record::{Actual, ClosedBy};
+use domain::wire::message::Message;
+use domain::wire::webhook::{self, RequestTimes, SourcePolicy};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -281,7 +281,7 @@ async fn a_snapshot_part_makes_its_partner_due() {
     assert_eq!(run_reconcile(&mut env, 0).await, 0);
     let is_due = async |env: &TestEnvironment, minutes| {
         let due = &env.schedule.due;
-        let task = domain::pipeline::Schedule::Reconcile;
+        let task = domain::monitoring::pipeline::Schedule::Reconcile;
         due.due(task, from_now(minutes), 9).await.unwrap() == [partner()]
     };
     env.source.post(&snapshot("s1", 0, &["a0"])).await;
@@ -465,9 +465,13 @@ async fn closing_needs_no_ticket_list_from_connectwise() {
     let mut at = from_now(1);
     for pages in [0, 1, 2, 3] {
         at += SignedDuration::from_mins(16);
-        due.bring_forward(&partner(), domain::pipeline::Schedule::Reconcile, at)
-            .await
-            .unwrap();
+        due.bring_forward(
+            &partner(),
+            domain::monitoring::pipeline::Schedule::Reconcile,
+            at,
+        )
+        .await
+        .unwrap();
         // Two failures 15 minutes apart opened the breaker.
         let breaker = config.breaker(&partner()).await.unwrap();
         let mended = config.close_breaker(&partner(), breaker.generation).await;

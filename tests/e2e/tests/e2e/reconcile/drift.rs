@@ -5,7 +5,7 @@ use crate::environment::{
     COMPANY, CYBER_ALERTS, OPERATIONS, TENANT, TestEnvironment, event, key, minute, partner,
 };
 use crate::reconcile::closing::run_reconcile;
-use domain::record::{Actual, ClosedBy};
+use domain::alert::record::{Actual, ClosedBy};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};

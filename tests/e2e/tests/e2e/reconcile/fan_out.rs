@@ -6,7 +6,7 @@ use crate::environment::{LambdaProxy, TestEnvironment, after, minute, only};
 use domain::PartnerId;
 use jiff::Timestamp;
 
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 
 fn partners(count: usize) -> Vec<PartnerId> {
     (0..count)
@@ -106,7 +106,7 @@ async fn a_partner_whose_run_died_runs_alone() {
     let table = &env.schedule.due;
     let lease = table.lease(
         &all[0],
-        domain::pipeline::Schedule::Reconcile,
+        domain::monitoring::pipeline::Schedule::Reconcile,
         "dead",
         now,
         after(now, 300),

@@ -46,13 +46,16 @@ async fn open(env: &TestEnvironment, of: &str) -> usize {
 
 /// A second tenant of the partner.
 async fn mapped(env: &TestEnvironment, name: &str) {
-    let company = domain::settings::ChosenCompany {
+    let company = domain::setup::mapping::ChosenCompany {
         id: COMPANY,
         name: "Oak".into(),
         epoch: 1,
     };
-    let mapping =
-        domain::settings::Mapping::default().with_choice(Some(company), true, Timestamp::now());
+    let mapping = domain::setup::mapping::Mapping::default().with_choice(
+        Some(company),
+        true,
+        Timestamp::now(),
+    );
     env.config
         .put_mapping(&partner(), &tenant(name), &mapping)
         .await

@@ -3,7 +3,7 @@
 
 use crate::environment::{TENANT, TestEnvironment, after, minute, only, partner};
 use domain::PartnerId;
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 use jiff::Timestamp;
 use store::{Due, Progress};
 

@@ -2,8 +2,8 @@
 //! ticket is created twice.
 
 use crate::environment::{TestEnvironment, event, partner, reconsider};
-use domain::record::{Actual, Record};
-use domain::ticket_index::{TicketIndex, TicketIndexState};
+use domain::alert::record::{Actual, Record};
+use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 

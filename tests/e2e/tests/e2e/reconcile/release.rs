@@ -7,8 +7,9 @@ use crate::environment::{
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::Blocked;
-use domain::record::Record;
-use domain::settings::{ChosenCompany, Mapping, Settings};
+use domain::alert::record::Record;
+use domain::setup::mapping::{ChosenCompany, Mapping};
+use domain::setup::settings::Settings;
 use domain::time::sortable;
 use jiff::Timestamp;
 use store::Connection;

@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use aws_lambda_events::sqs::SqsMessage;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::Message;
-use domain::settings::Mapping;
-use domain::ticket_index::{TicketIndex, TicketIndexState};
+use domain::setup::mapping::Mapping;
+use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use domain::pipeline::Schedule;
+use domain::monitoring::pipeline::Schedule;
 
 use crate::environment::{
     DISABLED, TENANT, TestEnvironment, after, event, key, partner, reconsider, tenant,

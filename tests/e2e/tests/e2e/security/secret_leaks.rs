@@ -122,7 +122,7 @@ async fn trouble(
             env.schedule.tick(&reconcile, at).await;
             let due = &env.schedule.due;
             let partner = crate::environment::partner();
-            due.bring_forward(&partner, domain::pipeline::Schedule::Health, at)
+            due.bring_forward(&partner, domain::monitoring::pipeline::Schedule::Health, at)
                 .await
                 .unwrap();
             app.handle(json!({}), &minute(at)).await.unwrap();

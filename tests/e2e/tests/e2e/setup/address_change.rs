@@ -1,7 +1,7 @@
 //! A partner's ConnectWise moves to another address. The partner's choices are kept only if it is the
 //! same site.
 
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use reqwest::Method;
 use serde_json::{Value, json};
 use store::Connection;

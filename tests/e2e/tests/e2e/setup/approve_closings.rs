@@ -1,10 +1,11 @@
 //! Held closings on the page: they are shown, and a person who saw their number approves them.
 
 use domain::PartnerId;
-use domain::key::ItemKey;
-use domain::pipeline::Schedule;
-use domain::plan::{AlertSet, Hold};
-use domain::settings::Mapping;
+use domain::alert::key::ItemKey;
+use domain::closing::alert_set::AlertSet;
+use domain::closing::resolution_plan::Hold;
+use domain::monitoring::pipeline::Schedule;
+use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{AuditEntry, HeldClosings};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use connectwise_sim::{Seed, Simulator};
-use domain::record::Record;
+use domain::alert::record::Record;
 use domain::{Blocked, PartnerId};
 use jiff::Timestamp;
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::pin::pin;
 
-use domain::access::{PageSession, Partner, TokenHash};
-use domain::settings::OnResolve;
+use domain::setup::access::{PageSession, Partner, TokenHash};
+use domain::setup::settings::OnResolve;
 use domain::{Kind, Secret};
 use jiff::{SignedDuration, Timestamp};
 use reqwest::Method;

@@ -2,7 +2,7 @@
 
 use connectwise_sim::{Seed, Simulator};
 use domain::Blocked;
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -2,8 +2,8 @@
 
 use crate::environment::{TestEnvironment, partner};
 use domain::PartnerId;
-use domain::pipeline::Schedule;
-use domain::rights;
+use domain::monitoring::pipeline::Schedule;
+use domain::setup::rights;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::Due;

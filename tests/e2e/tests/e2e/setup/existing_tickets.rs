@@ -19,7 +19,7 @@ async fn reason(env: &TestEnvironment, alert: &str) -> Option<Blocked> {
 async fn switch_kinds(env: &TestEnvironment, on: &dyn Fn(&str) -> bool) {
     let mut browser = env.setup.signed_in().await;
     let view = browser.get_json("/setup/tickets").await.expect(200).json();
-    let kinds = domain::kind::BUILT_IN.iter().map(|(kind, ..)| *kind);
+    let kinds = domain::alert::kind::BUILT_IN.iter().map(|(kind, ..)| *kind);
     let kinds: Vec<_> = kinds.filter(|kind| on(kind)).collect();
     let board = |of: &str| {
         json!({

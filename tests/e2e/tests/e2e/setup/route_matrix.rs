@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::PartnerId;
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use setup::{OPERATOR_ROUTE, PAGE_ROUTES, Route, RouteAccess};

@@ -6,9 +6,9 @@ use crate::environment::{
     COMPANY, DISABLED, PARTNER, TENANT, TestEnvironment, after, partner, settings, tenant,
 };
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::access::Partner;
-use domain::kind::Category;
-use domain::settings::{ChosenCompany, Mapping};
+use domain::alert::kind::Category;
+use domain::setup::access::Partner;
+use domain::setup::mapping::{ChosenCompany, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{

@@ -2,7 +2,7 @@
 
 use crate::environment::partner;
 use crate::setup::stored_items::{at, environment_with_partner, northwind, saved};
-use domain::access::{Invitation, PageSession, Partner, TokenHash};
+use domain::setup::access::{Invitation, PageSession, Partner, TokenHash};
 use domain::{PartnerId, Secret};
 use jiff::Timestamp;
 use store::{AccessTable, Saved};

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, PutRequest, WriteRequest};
 use connectwise_sim::Seed;
 use domain::SourceId;
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::MOST_UNMAPPED;

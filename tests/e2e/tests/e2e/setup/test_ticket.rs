@@ -2,11 +2,12 @@
 //! mapped tenant.
 
 use aws::secrets::{SigningSecret, SourceDocument};
-use domain::event::Event;
-use domain::kind::{BUILT_IN, Category};
-use domain::message::Message;
-use domain::settings::{BoardTarget, Settings};
-use domain::{AlertId, AlertKey, Blocked, Kind, Secret, SourceId, test_alert};
+use domain::alert::event::Event;
+use domain::alert::kind::{BUILT_IN, Category};
+use domain::alert::test_alert;
+use domain::setup::settings::{BoardTarget, Settings};
+use domain::wire::message::Message;
+use domain::{AlertId, AlertKey, Blocked, Kind, Secret, SourceId};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use store::{Connection, TestTicket};

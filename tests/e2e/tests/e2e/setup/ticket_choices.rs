@@ -2,8 +2,8 @@
 
 use crate::environment::{TestEnvironment, partner, settings};
 use domain::Kind;
-use domain::event::Severity;
-use domain::settings::OnResolve;
+use domain::alert::event::Severity;
+use domain::setup::settings::OnResolve;
 use serde_json::{Value, json};
 
 /// The seeded settings as JSON.
@@ -26,7 +26,7 @@ fn as_seeded(version: u64) -> Value {
 
 /// All kinds except the one that the seed disables.
 fn on() -> Vec<&'static str> {
-    let kinds = domain::kind::BUILT_IN.iter().map(|(kind, ..)| *kind);
+    let kinds = domain::alert::kind::BUILT_IN.iter().map(|(kind, ..)| *kind);
     kinds.filter(|kind| *kind != "memory").collect()
 }
 

@@ -2,7 +2,7 @@
 
 use crate::environment::{COMPANY, DISABLED, TestEnvironment, event, key, partner, tenant};
 use domain::Blocked;
-use domain::settings::Mapping;
+use domain::setup::mapping::Mapping;
 use serde_json::json;
 
 #[tokio::test]
@@ -65,7 +65,7 @@ async fn a_reconsidered_alert_becomes_a_ticket() {
         .put_mapping(&partner(), &tenant("nobody"), &mapped)
         .await
         .unwrap();
-    let reconsider = domain::message::Message::Reconsider(key("nobody", "a1"));
+    let reconsider = domain::wire::message::Message::Reconsider(key("nobody", "a1"));
     for _ in 0..2 {
         env.queue.send(&reconsider.to_json()).await;
         env.worker.work().await;

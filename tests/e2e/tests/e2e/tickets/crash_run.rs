@@ -5,11 +5,11 @@ use std::ops::Range;
 use std::pin::pin;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
-use domain::event::{AlertChange, Event, Particulars, Payload, Severity};
-use domain::kind::Category;
-use domain::message::Message;
-use domain::record::{Actual, ClosedBy, Op};
-use domain::ticket_index::TicketIndexState;
+use domain::alert::event::{AlertChange, Event, Particulars, Payload, Severity};
+use domain::alert::kind::Category;
+use domain::alert::record::{Actual, ClosedBy, Op};
+use domain::ticketing::ticket_index::TicketIndexState;
+use domain::wire::message::Message;
 use domain::{EventId, Kind};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use crate::environment::{SECRET, SOURCE, TestEnvironment, event, signed};
 use crate::reconcile::closing::run_reconcile;
 use crate::reconcile::drift::close_by_technician;
 use crate::reconcile::drift::raise_alerts;
-use domain::record::{Actual, ClosedBy};
+use domain::alert::record::{Actual, ClosedBy};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

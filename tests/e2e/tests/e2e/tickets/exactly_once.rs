@@ -3,7 +3,7 @@
 
 use aws_lambda_events::sqs::SqsMessage;
 use domain::Blocked;
-use domain::record::{Actual, ClosedBy};
+use domain::alert::record::{Actual, ClosedBy};
 use serde_json::{Value, json};
 
 use crate::environment::{
@@ -328,7 +328,7 @@ async fn a_person_releases_a_refused_alert() {
         env.record("a1").await.unwrap().open().is_none(),
         "not automatically"
     );
-    let release = domain::message::Message::Release(key(TENANT, "a1"));
+    let release = domain::wire::message::Message::Release(key(TENANT, "a1"));
     env.worker
         .handle_until_done(vec![crate::environment::record_of(&release)], 2, 1)
         .await;

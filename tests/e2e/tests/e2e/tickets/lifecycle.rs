@@ -1,7 +1,7 @@
 //! The life of an alert and its ticket: raised, repeated, more severe, resolved, raised again.
 
 use crate::environment::{COMPANY, TENANT, TestEnvironment, event, key};
-use domain::record::{Actual, ClosedBy};
+use domain::alert::record::{Actual, ClosedBy};
 use reqwest::Method;
 use serde_json::json;
 

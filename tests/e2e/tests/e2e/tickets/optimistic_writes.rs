@@ -2,7 +2,7 @@
 
 use crate::environment::{TENANT, TestEnvironment, event, key};
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::record::Record;
+use domain::alert::record::Record;
 use store::Written;
 
 #[tokio::test]

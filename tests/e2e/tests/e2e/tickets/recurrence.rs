@@ -1,6 +1,6 @@
 //! Recurring alerts whose old ticket is reopened, wherever a technician moved it.
 
-use domain::record::{Actual, ClosedBy};
+use domain::alert::record::{Actual, ClosedBy};
 use serde_json::json;
 
 use crate::environment::{CYBER_ALERTS, OPERATIONS, TestEnvironment, event, partner, settings};

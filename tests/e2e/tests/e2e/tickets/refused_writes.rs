@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use domain::Blocked;
-use domain::breaker::Breaker;
-use domain::record::Record;
+use domain::alert::record::Record;
+use domain::connection::breaker::Breaker;
 use serde_json::{Value, json};
 
 use crate::environment::{TestEnvironment, event, partner};

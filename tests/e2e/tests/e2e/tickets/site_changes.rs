@@ -1,9 +1,9 @@
 //! One ticket an alert when the connection points to another site, or the partner changes its settings.
 
 use domain::Blocked;
-use domain::command::{Command, CommandAction};
-use domain::message::Message;
-use domain::record::{Actual, ClosedBy};
+use domain::alert::command::{Command, CommandAction};
+use domain::alert::record::{Actual, ClosedBy};
+use domain::wire::message::Message;
 use serde_json::json;
 
 use crate::environment::{

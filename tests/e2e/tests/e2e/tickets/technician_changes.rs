@@ -1,6 +1,6 @@
 //! People and ConnectWise's workflow rules change tickets that `tickets` writes to.
 
-use domain::record::{Actual, ClosedBy, Record};
+use domain::alert::record::{Actual, ClosedBy, Record};
 use domain::{Blocked, TicketTarget};
 use jiff::Timestamp;
 use serde_json::{Value, json};
