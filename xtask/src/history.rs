@@ -34,7 +34,7 @@ impl History {
         let n = n
             .map(|n| u64::from_be_bytes(n.expose()))
             .unwrap_or_default();
-        if let Err(err) = self.0.add_audit(partner, &entry, n).await {
+        if let Err(err) = self.0.audit.add(partner, &entry, n).await {
             println!("{partner}: `{what}` is not in the history: {err}");
         }
     }

@@ -82,7 +82,7 @@ pub(crate) async fn rebuild(place: &Place, only: &[PartnerId], dry_run: bool) ->
     let mut unseen: BTreeSet<&PartnerId> = only.iter().collect();
     let mut from = None;
     loop {
-        let page = tables.access.partners(from.as_ref(), PAGE).await?;
+        let page = tables.access.partners.page(from.as_ref(), PAGE).await?;
         for entry in page.entries {
             let named = unseen.remove(&entry.id);
             if !only.is_empty() && !named {
@@ -131,15 +131,20 @@ struct Work {
 impl Work {
     /// Dying between the two writes leaves a partner that is rebuilt at reconcile's own time.
     async fn rebuild(&self, partner: &PartnerId) -> Result<Done> {
-        let Some(connection) = self.access.connection(partner).await? else {
+        let Some(connection) = self.access.connections.get(partner).await?.value else {
             return Ok(Done::Unconnected);
         };
         let (epoch, now) = (connection.epoch, Timestamp::now());
-        let before = words(self.alerts.ticket_index(partner).await?.as_ref());
+        let before = words(self.alerts.ticket_index.get(partner).await?.as_ref());
         if self.dry_run {
             return Ok(Done::Rebuilding(format!("epoch {epoch}, {before}")));
         }
-        if !self.alerts.rebuild_memory(partner, epoch, now).await? {
+        if !self
+            .alerts
+            .ticket_index
+            .rebuild(partner, epoch, now)
+            .await?
+        {
             bail!(
                 "its connection is of epoch {epoch}, and the alerts table knows of a later one: {before}"
             );

@@ -180,7 +180,7 @@ impl<'a> Drill<'a> {
         let alerts = Alerts::new(&self.place.aws, self.place.alerts_table()?.to_owned());
         let partner = &self.stack.seeded.partner;
         wait_for("the import of all tickets", SEEN_WITHIN, async || {
-            let ticket_index = alerts.ticket_index(partner).await?;
+            let ticket_index = alerts.ticket_index.get(partner).await?;
             let complete = ticket_index
                 .is_some_and(|ticket_index| ticket_index.state == TicketIndexState::Complete);
             Ok(complete.then_some(()))

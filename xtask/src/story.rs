@@ -282,7 +282,7 @@ impl Scene<'_> {
             &format!("the alert blocked as {reason}"),
             SEEN_WITHIN,
             async || {
-                let listed = alerts.blocked(&key.partner).await?.contains(key);
+                let listed = alerts.lists.blocked_keys(&key.partner).await?.contains(key);
                 let record = alerts.get(key).await?;
                 let why = record
                     .and_then(|record| record.blocked)

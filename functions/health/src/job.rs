@@ -10,7 +10,7 @@ use domain::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::{Period, ScheduledJob};
 use serde::Serialize;
-use store::{Alerts, Due, Leased};
+use store::{Alerts, Due, LeasedRun};
 
 use crate::Config;
 use crate::monitoring::Monitor;
@@ -78,12 +78,12 @@ impl ScheduledJob for HealthJob {
     }
 
     async fn on_tick(&self, invocation: &Invocation) {
-        self.monitor.watch(invocation.now()).await;
+        self.monitor.watch(invocation).await;
     }
 
     async fn run(
         &self,
-        leased: &Leased,
+        leased: &LeasedRun,
         invocation: &Invocation,
     ) -> Result<(HealthTotals, Timestamp), HealthError> {
         let run = PartnerRun {

@@ -8,7 +8,7 @@ use domain::health::{Area, Health, IncidentScope, Needed, ProbeAnswer, transitio
 use domain::refusals::Refusals;
 use domain::{PartnerId, SourceId};
 use jiff::Timestamp;
-use store::{Due, KeptHealth, Leased};
+use store::{Due, LeasedRun, Versioned};
 
 use crate::blocked_counts::BlockedCounts;
 use crate::job::{HealthError, HealthTotals};
@@ -19,7 +19,7 @@ use crate::prober::{ProbeResult, Prober};
 
 /// The run of one partner, under its lease.
 pub(crate) struct PartnerRun<'a> {
-    pub(crate) leased: &'a Leased,
+    pub(crate) leased: &'a LeasedRun,
     pub(crate) invocation: &'a Invocation,
     pub(crate) connections: &'a Connections,
     pub(crate) due: &'a Due,
@@ -62,7 +62,7 @@ impl PartnerRun<'_> {
         let partner = &self.leased.partner;
         let (table, now) = (&self.connections.table, self.invocation.now());
         let config = self.connections.set_up(partner).await?;
-        let kept = table.health(partner).await?;
+        let kept = table.health.get(partner).await?;
         let view = View::of(config.items.clone(), &SourceId::of_set_up());
         let (Some(site), Some(live)) = (&view.site, &view.view.connection) else {
             return Ok((HealthTotals::default(), NextRun::OwnTime));
@@ -82,7 +82,7 @@ impl PartnerRun<'_> {
             return Ok((HealthTotals::default(), next));
         }
         let reconcile = domain::pipeline::Schedule::Reconcile;
-        let refusals = self.due.progress(partner, reconcile).await?.refusals;
+        let refusals = self.due.read_progress(partner, reconcile).await?.refusals;
         let is_throttled = case.breaker.is_throttled_for_long(now);
         let paused = case.breaker.pause(now).filter(|_| !is_throttled);
         let (kept, blocked) = match paused {
@@ -114,13 +114,7 @@ impl PartnerRun<'_> {
         let breaker = case.breaker;
         let is_open = breaker.open.is_some() && breaker.pause(self.invocation.now()).is_none();
         let table = &self.connections.table;
-        if !is_open
-            || table
-                .test_ticket_to_change(case.partner)
-                .await?
-                .value
-                .is_none()
-        {
+        if !is_open || table.test_ticket.get(case.partner).await?.value.is_none() {
             return Ok(NextRun::OwnTime);
         }
         let probe = self.prober().probe(case, &Health::default()).await;
@@ -134,20 +128,20 @@ impl PartnerRun<'_> {
     async fn probe(
         &self,
         case: &ConnectionCase<'_>,
-        kept: KeptHealth,
+        kept: Versioned<Health>,
         refusals: &Refusals,
-    ) -> Result<(KeptHealth, Option<BlockedCounts>), HealthError> {
+    ) -> Result<(Versioned<Health>, Option<BlockedCounts>), HealthError> {
         let (partner, now) = (case.partner, self.invocation.now());
         let mut result = if case.breaker.is_throttled_for_long(now) {
             ProbeResult::throttled(&case.needed)
         } else {
-            self.prober().probe(case, &kept.health).await
+            self.prober().probe(case, &kept.value).await
         };
         if result.probe.answer == ProbeAnswer::Takes {
             result.probe.looked.insert(Area::Writes);
             result.probe.found.extend(Needed::writes_refused(refusals));
         }
-        let mut health = transition(kept.health.clone(), &result.probe, now);
+        let mut health = transition(kept.value.clone(), &result.probe, now);
         let mut blocked = None;
         if health.begins_to_mend() || !health.notifications(now).is_empty() {
             let counts = self.notifier.count_blocked(partner, refusals).await?;
@@ -162,7 +156,7 @@ impl PartnerRun<'_> {
             Recovery::No
         };
         let table = &self.connections.table;
-        let written = table.put_health(partner, &kept, health).await?;
+        let written = table.health.save(partner, &kept, health).await?;
         let kept = written.ok_or(HealthError::Conflict)?;
         self.recover(case, &result, recovery).await?;
         Ok((kept, blocked))
@@ -182,7 +176,7 @@ impl PartnerRun<'_> {
         let is_accepted = result.probe.answer == ProbeAnswer::Takes;
         match &breaker.open {
             Some(open) if is_accepted => {
-                if table.close_breaker(partner, breaker.generation).await? {
+                if table.breaker.close(partner, breaker.generation).await? {
                     count(Metric::BreakersClosed, 1);
                     tracing::info!(reason = %open.reason, "breaker closed");
                     may_go_on = true;

@@ -12,7 +12,7 @@ use domain::breaker::CallOutcome;
 use domain::plan::{Proposal, Tickets};
 use domain::{PartnerId, RecordId};
 use jiff::Timestamp;
-use store::{Comparing, Progress};
+use store::{RunProgress, TicketScan};
 use tokio::time::Instant;
 
 /// A page of the list is read only if this much time is left.
@@ -43,7 +43,7 @@ impl TicketComparer<'_> {
     pub(crate) async fn compare(
         &self,
         tickets: Tickets,
-        progress: &mut Progress,
+        progress: &mut RunProgress,
         room: usize,
     ) -> Result<Comparison, store::Error> {
         let Some(site) = &self.view.site else {
@@ -63,7 +63,7 @@ impl TicketComparer<'_> {
                 return Ok(Comparison::Failed);
             }
         };
-        let comparing = progress.comparing.unwrap_or(Comparing {
+        let comparing = progress.comparing.unwrap_or(TicketScan {
             began_at: now,
             behind: 0,
         });
@@ -89,7 +89,7 @@ impl TicketComparer<'_> {
             }
             Ok(Some(behind)) => {
                 reader.log();
-                progress.comparing = Some(Comparing {
+                progress.comparing = Some(TicketScan {
                     behind,
                     ..comparing
                 });

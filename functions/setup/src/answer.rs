@@ -8,7 +8,7 @@ use domain::PartnerId;
 use maud::Markup;
 use serde::Serialize;
 use serde_json::{Value, json};
-use store::Saved;
+use store::SaveOutcome;
 
 use crate::page;
 
@@ -172,10 +172,10 @@ impl From<store::Error> for Problem {
 ///
 /// # Errors
 /// When somebody else changed it meanwhile.
-pub(crate) fn saved(saved: Saved) -> Result<u64, Problem> {
+pub(crate) fn saved(saved: SaveOutcome) -> Result<u64, Problem> {
     match saved {
-        Saved::Yes { version } => Ok(version),
-        Saved::Conflict => Err(Problem::conflict()),
+        SaveOutcome::Saved { version } => Ok(version),
+        SaveOutcome::Conflict => Err(Problem::conflict()),
     }
 }
 

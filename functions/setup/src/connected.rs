@@ -28,7 +28,7 @@ impl Setup {
         &self,
         partner: &PartnerId,
     ) -> Result<Option<Connected>, Problem> {
-        let Some(connection) = self.access().connection(partner).await? else {
+        let Some(connection) = self.access().connections.get(partner).await?.value else {
             return Ok(None);
         };
         let keys = self.stored_keys(partner, &connection).await?;
@@ -68,7 +68,7 @@ impl Setup {
     /// # Errors
     /// When the table cannot be read.
     pub(crate) async fn own_kinds(&self, partner: &PartnerId) -> Result<Vec<KindInfo>, Problem> {
-        let sources = self.access().partner_sources(partner).await?;
+        let sources = self.access().partner_sources.get_all(partner).await?;
         let mut kinds: Vec<KindInfo> = vec![];
         for info in sources.into_values().flat_map(|source| source.kinds) {
             if kinds.iter().all(|known| known.kind != info.kind) {

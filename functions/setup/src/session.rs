@@ -86,7 +86,7 @@ async fn session(
 ) -> Result<Session, Problem> {
     let token = cookie(headers).ok_or_else(Problem::no_session)?;
     let hash = TokenHash::of(&token);
-    let session = setup.access().session(&hash, invocation.now()).await?;
+    let session = setup.access().sessions.get(&hash, invocation.now()).await?;
     let (session, partner) = session.ok_or_else(Problem::no_session)?;
     Ok(Session {
         partner: session.partner,
@@ -119,6 +119,7 @@ pub(crate) async fn open(
     let now = invocation.now();
     let link = setup
         .access()
+        .sessions
         .consume_link(&TokenHash::of(&token), now)
         .await?;
     let link = link.ok_or_else(Problem::no_session)?;
@@ -127,7 +128,8 @@ pub(crate) async fn open(
     let session = link.session(expires_at);
     setup
         .access()
-        .put_session(&TokenHash::of(&token), &session)
+        .sessions
+        .put(&TokenHash::of(&token), &session)
         .await?;
     let (by, what) = (Actor::Partner, "session_began");
     let detail = [("until", sortable(expires_at))];
@@ -146,7 +148,7 @@ pub(crate) async fn end(
     session: Session,
     Extension(invocation): Extension<Invocation>,
 ) -> Result<Response, Problem> {
-    setup.access().end_session(&session.hash).await?;
+    setup.access().sessions.end(&session.hash).await?;
     let (by, what) = (Actor::Partner, "signed_out");
     setup
         .done(&session.partner, by, what, &[], &invocation)
@@ -175,6 +177,7 @@ pub(crate) async fn new_link(
     };
     setup
         .access()
+        .sessions
         .put_link(&TokenHash::of(&token), &link)
         .await?;
     let origin = &setup.config.page_origin;

@@ -8,7 +8,7 @@ use domain::settings::Company;
 use domain::{Blocked, Kind, PartnerId, TenantId};
 use jiff::Timestamp;
 use serde::Serialize;
-use store::Stretch;
+use store::BlockedRange;
 
 use crate::Setup;
 
@@ -160,8 +160,8 @@ impl Setup {
         };
         let mut views = set_up.views();
         let mut counted = 0;
-        for stretch in Stretch::round(None) {
-            let mut listing = self.alerts.blocked_in(partner, &stretch);
+        for stretch in BlockedRange::all_from(None) {
+            let mut listing = self.alerts.lists.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
                 // A test is no alert that anybody waits for.
                 let test = listed.key.source.is_of_set_up();

@@ -14,7 +14,7 @@ use domain::record::{Claim, Op, Open, Record, Refusal};
 use domain::ticket::text_of_ticket_out_of_reach;
 use domain::{Blocked, Reaction};
 use jiff::Timestamp;
-use store::{Alerts, Written};
+use store::{Alerts, RecordWrite};
 
 use crate::case::AlertCase;
 use crate::connection::PartnerConnection;
@@ -65,8 +65,8 @@ impl TicketWrites<'_> {
             invocation,
         };
         match self.alerts.write(&record.with_claim(claim.clone())).await? {
-            Written::Conflict => Ok(StepOutcome::Reread),
-            Written::Yes(record) => self.write(*record, &claim, work, case).await,
+            RecordWrite::Conflict => Ok(StepOutcome::Reread),
+            RecordWrite::Stored(record) => self.write(*record, &claim, work, case).await,
         }
     }
 

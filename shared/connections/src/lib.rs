@@ -196,19 +196,19 @@ impl Connections {
     pub async fn set_up(&self, partner: &PartnerId) -> Result<PartnerConfig, store::Error> {
         let (table, access) = (&self.table, &self.access);
         let (connection, settings, breaker, mappings, sources) = tokio::join!(
-            access.connection(partner),
-            table.settings(partner),
-            table.breaker(partner),
-            table.mappings(partner),
-            access.partner_sources(partner),
+            access.connections.get(partner),
+            table.settings.get(partner),
+            table.breaker.get(partner),
+            table.tenants.get_all(partner),
+            access.partner_sources.get_all(partner),
         );
         if let Err(err) = &breaker {
             tracing::error!(%partner, error = %err, "failed to read the breaker");
         }
         Ok(PartnerConfig {
             items: PartnerItems {
-                connection: connection?,
-                settings: settings?,
+                connection: connection?.value,
+                settings: settings?.value,
                 mapping: None,
                 breaker: breaker.ok(),
                 source_since: None,
@@ -246,7 +246,7 @@ impl Connections {
 
     /// Leaves a sign for the operator of something that happened. Without it the log and the count still tell.
     pub async fn report_event(&self, event: OperatorEvent, now: Timestamp) {
-        if let Err(err) = self.table.happened(event, now).await {
+        if let Err(err) = self.table.monitoring.record_event(event, now).await {
             tracing::warn!(event = ?event, error = %err, "failed to record an operator event");
         }
     }
@@ -293,7 +293,7 @@ impl Connections {
         now: Timestamp,
     ) -> Result<(), store::Error> {
         let at = later(now, OTHER_PARTS);
-        self.due.snapshot_came(partner, now, at).await
+        self.due.record_snapshot(partner, now, at).await
     }
 
     /// A client with the partner's keys: the same one as long as these are the same, since its clones take turns.
@@ -442,7 +442,7 @@ impl Connections {
             return Ok(false);
         };
         tracing::warn!("stored keys are newer than the recorded version");
-        self.table.keys_found(partner, known, &stored).await
+        self.table.breaker.keys_found(partner, known, &stored).await
     }
 
     /// Takes in what a call told of its connection, so that all workers know. `breaker` is what this worker saw before the call.
@@ -462,11 +462,11 @@ impl Connections {
             CallOutcome::Nothing => Ok(AfterCall::Continue),
             CallOutcome::Works | CallOutcome::MissingRight(_) => {
                 if breaker.failing_since.is_some() {
-                    self.table.works(partner).await?;
+                    self.table.breaker.record_success(partner).await?;
                 }
                 if let CallOutcome::MissingRight(right) = outcome {
                     tracing::error!(partner = %partner, right, "API member lacks a right");
-                    self.table.right_missing(partner, right).await?;
+                    self.table.breaker.add_missing_right(partner, right).await?;
                 }
                 Ok(AfterCall::Continue)
             }
@@ -506,7 +506,7 @@ impl Connections {
     ) -> Result<Breaker, store::Error> {
         match breaker.failing_since {
             Some(_) => Ok(breaker.clone()),
-            None => self.table.failing(partner, now).await,
+            None => self.table.breaker.record_failure(partner, now).await,
         }
     }
 
@@ -565,7 +565,7 @@ impl Connections {
             link.client
                 .pause_for(Duration::try_from(time).unwrap_or_default());
         }
-        self.table.pause(partner, until).await
+        self.table.breaker.pause(partner, until).await
     }
 
     async fn open(
@@ -577,7 +577,8 @@ impl Connections {
     ) -> Result<(), store::Error> {
         let opened = self
             .table
-            .open_breaker(partner, reason.clone(), version, now);
+            .breaker
+            .open(partner, reason.clone(), version, now);
         if opened.await? {
             tracing::error!(partner = %partner, reason = %reason, "breaker opened");
             count(Metric::BreakersOpened, 1);

@@ -231,9 +231,12 @@ pub(crate) async fn seed_many(
             &stack.simulator
         };
         secret_writer.put_connection(partner, site).await?;
-        access.put_connection(partner, &connection_to(site)).await?;
-        config.put_settings(partner, &settings).await?;
-        config.put_mapping(partner, &many.tenant, &mapping).await?;
+        access
+            .connections
+            .put(partner, &connection_to(site))
+            .await?;
+        config.settings.put(partner, &settings).await?;
+        config.tenants.put(partner, &many.tenant, &mapping).await?;
     }
     Ok(many)
 }
@@ -253,9 +256,12 @@ pub(crate) async fn seed_at(
     let access = AccessTable::new(&aws, deployed.access_table.clone());
     let secret_writer = SecretWriter::of(emulator, deployed)?;
     secret_writer.put_connection(partner, site).await?;
-    access.put_connection(partner, &connection_to(site)).await?;
+    access
+        .connections
+        .put(partner, &connection_to(site))
+        .await?;
     let settings = settings(&stack.simulator).await?;
-    config.put_settings(partner, &settings).await?;
+    config.settings.put(partner, &settings).await?;
     Ok(())
 }
 

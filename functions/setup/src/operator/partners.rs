@@ -10,7 +10,7 @@ use domain::{EmailAddress, PartnerId};
 use futures_util::future::try_join_all;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
-use store::{Actor, Saved, Versioned};
+use store::{Actor, SaveOutcome, Versioned};
 
 use super::{PartRequest, name};
 use crate::answer::{Problem, json_answer};
@@ -47,7 +47,7 @@ impl Body {
         partner: Partner,
         version: u64,
     ) -> Result<Self, Problem> {
-        let connection = setup.access().connection(&id).await?;
+        let connection = setup.access().connections.get(&id).await?.value;
         Ok(Self {
             id,
             name: partner.name,
@@ -73,7 +73,7 @@ pub(super) async fn list(
     }
 
     let (from, limit) = asked.read()?;
-    let page = setup.access().partners(from.as_ref(), limit).await?;
+    let page = setup.access().partners.page(from.as_ref(), limit).await?;
     let entries = page.entries.into_iter();
     let shown = entries.map(|entry| Body::of(&setup, entry.id, entry.value, entry.version));
     let answer = Partners {
@@ -109,7 +109,7 @@ pub(super) async fn put(
     let id: PartnerId = id("partner", partner)?;
     let name = desired.name.as_deref().map(|text| name("name", text));
     let name = name.transpose()?;
-    let read = setup.access().partner(&id).await?;
+    let read = setup.access().partners.get(&id).await?;
     if desired
         .version
         .is_some_and(|version| version != read.version)
@@ -141,9 +141,9 @@ pub(super) async fn put(
     let by = Actor::Operator;
     let is_changed = before.as_ref() != Some(&partner);
     if is_changed {
-        version = match setup.access().save_partner(&id, &partner, version).await? {
-            Saved::Yes { version } => version,
-            Saved::Conflict => return Err(moved()),
+        version = match setup.access().partners.save(&id, &partner, version).await? {
+            SaveOutcome::Saved { version } => version,
+            SaveOutcome::Conflict => return Err(moved()),
         };
         let what = match (before.map(|before| before.enabled), partner.enabled) {
             (None, _) => "partner_made",
@@ -176,9 +176,9 @@ pub(super) async fn put(
 async fn hold(setup: &Setup, id: &PartnerId, invocation: &Invocation) -> Result<bool, Problem> {
     let mut done = false;
     for _ in 0..TRIES {
-        let enabled = setup.access().partner(id).await?.value;
+        let enabled = setup.access().partners.get(id).await?.value;
         let enabled = enabled.is_some_and(|partner| partner.enabled);
-        let Versioned { value, version } = setup.access().connection_to_change(id).await?;
+        let Versioned { value, version } = setup.access().connections.get(id).await?;
         let Some(mut connection) = value.filter(|connection| connection.suspended == enabled)
         else {
             if done && enabled {
@@ -193,9 +193,10 @@ async fn hold(setup: &Setup, id: &PartnerId, invocation: &Invocation) -> Result<
         }
         let saved = setup
             .access()
-            .save_connection(id, &connection, version)
+            .connections
+            .save(id, &connection, version)
             .await?;
-        done |= saved != Saved::Conflict;
+        done |= saved != SaveOutcome::Conflict;
     }
     Err(moved())
 }
@@ -265,7 +266,11 @@ pub(super) async fn end_sessions(
     InPath(partner): InPath,
 ) -> Result<Response, Problem> {
     let (id, ..) = existing(&setup, partner).await?;
-    setup.access().end_sessions(&id, invocation.now()).await?;
+    setup
+        .access()
+        .partners
+        .end_sessions(&id, invocation.now())
+        .await?;
     let (by, what) = (Actor::Operator, "sessions_ended");
     setup.done(&id, by, what, &[], &invocation).await;
     Ok(StatusCode::NO_CONTENT.into_response())
@@ -285,7 +290,7 @@ pub(super) async fn audit(
 
     let (id, ..) = existing(&setup, partner).await?;
     let (from, limit) = asked.read()?;
-    let page = setup.access().audit(&id, from.as_ref(), limit).await?;
+    let page = setup.access().audit.page(&id, from.as_ref(), limit).await?;
     let answer = History {
         entries: page.entries,
         next: page.next.map(String::from),
@@ -295,7 +300,7 @@ pub(super) async fn audit(
 
 async fn existing(setup: &Setup, partner: String) -> Result<(PartnerId, Partner, u64), Problem> {
     let id: PartnerId = id("partner", partner)?;
-    let Versioned { value, version } = setup.access().partner(&id).await?;
+    let Versioned { value, version } = setup.access().partners.get(&id).await?;
     let missing = || Problem::not_found(format!("There is no partner {id}."));
     let partner = value.ok_or_else(missing)?;
     Ok((id, partner, version))

@@ -17,7 +17,7 @@ use domain::{Kind, PartnerId, Secret, SourceId};
 use futures_util::future::{join_all, try_join_all};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use store::{Actor, PartnerSource, Rejections, Saved, Source, Versioned};
+use store::{Actor, PartnerSource, RegisteredSource, Rejections, SaveOutcome, Versioned};
 
 use super::{PartRequest, line, name};
 use crate::answer::{Problem, json_answer};
@@ -87,7 +87,7 @@ impl RejectedView {
 }
 
 impl Listed {
-    fn of(id: SourceId, source: Source, version: u64) -> Self {
+    fn of(id: SourceId, source: RegisteredSource, version: u64) -> Self {
         Self {
             id,
             name: source.name,
@@ -104,7 +104,7 @@ impl Body {
     fn of(
         setup: &Setup,
         id: SourceId,
-        source: Versioned<Source>,
+        source: Versioned<RegisteredSource>,
         document: Option<SourceDocument>,
     ) -> Self {
         let webhook_url = setup.config.webhook_url.replace("{source}", id.as_str());
@@ -138,7 +138,7 @@ pub(super) async fn list(
     }
 
     let (from, limit) = asked.read()?;
-    let page = setup.access().sources(from.as_ref(), limit).await?;
+    let page = setup.access().sources.page(from.as_ref(), limit).await?;
     let entries = page.entries.into_iter();
     let sources = entries.map(|entry| Listed::of(entry.id, entry.value, entry.version));
     let answer = Sources {
@@ -158,7 +158,7 @@ pub(super) async fn get(
     let (table, now) = (setup.table(), invocation.now());
     let mut rejected = vec![];
     for partner in source.value.partner.iter().chain(&source.value.partners) {
-        let mut of_partner = table.rejections(partner, now).await?;
+        let mut of_partner = table.rejected.get_all(partner, now).await?;
         let of_source = of_partner.remove(&id);
         rejected.extend(of_source.map(|rejections| RejectedView::of(partner, rejections)));
     }
@@ -214,7 +214,7 @@ pub(super) async fn make(
     let kinds_added = kinds(desired.kinds_added.unwrap_or_default())?;
     let secret = random::signing_secret()?;
     let id = new_id(&setup).await?;
-    let source = Source {
+    let source = RegisteredSource {
         name,
         partner: bound.partner,
         partners: bound.partners,
@@ -274,7 +274,7 @@ pub(super) async fn change(
     });
     let kinds_added = desired.kinds_added.map(kinds).transpose()?;
     let mut before = bound_to(value.partner.iter().chain(&value.partners));
-    let source = Source {
+    let source = RegisteredSource {
         name,
         partner,
         partners,
@@ -357,7 +357,7 @@ fn rotated(old: Vec<SigningSecret>, new: Secret, now: Timestamp) -> Rotated {
 /// A change that has its list item, until the end of the invocation.
 struct Change {
     id: SourceId,
-    source: Source,
+    source: RegisteredSource,
     version: u64,
 }
 
@@ -367,7 +367,7 @@ impl Change {
     async fn begin(
         setup: &Setup,
         id: SourceId,
-        source: Source,
+        source: RegisteredSource,
         version: u64,
         invocation: &Invocation,
     ) -> Result<Self, Problem> {
@@ -377,17 +377,17 @@ impl Change {
                 "Another change of this source is being made, or was cut off. Repeat this in a minute.",
             ));
         }
-        let source = Source {
+        let source = RegisteredSource {
             busy_until: Some(invocation.holds_until()),
             ..source
         };
-        match setup.access().save_source(&id, &source, version).await? {
-            Saved::Yes { version } => Ok(Self {
+        match setup.access().sources.save(&id, &source, version).await? {
+            SaveOutcome::Saved { version } => Ok(Self {
                 id,
                 source,
                 version,
             }),
-            Saved::Conflict => Err(moved()),
+            SaveOutcome::Conflict => Err(moved()),
         }
     }
 
@@ -418,7 +418,11 @@ impl Change {
         let before = kept.as_ref().map(posts_for).unwrap_or_default();
         let after = partners_of(&document);
         let stored = after.iter().map(async |partner| {
-            let known = access.partner_sources(partner).await?.remove(&self.id);
+            let known = access
+                .partner_sources
+                .get_all(partner)
+                .await?
+                .remove(&self.id);
             let since = match (before.contains(partner), known) {
                 (true, Some(known)) => known.since,
                 (true, None) => self.source.made_at,
@@ -426,11 +430,11 @@ impl Change {
             };
             let kinds = document.kinds_added.clone();
             let source = PartnerSource { since, kinds };
-            access.put_partner_source(partner, &self.id, &source).await
+            access.partner_sources.put(partner, &self.id, &source).await
         });
         try_join_all(stored).await?;
         let gone = before.difference(&after);
-        let removed = gone.map(|partner| access.remove_partner_source(partner, &self.id));
+        let removed = gone.map(|partner| access.partner_sources.remove(partner, &self.id));
         try_join_all(removed).await?;
         let prefix = &setup.config.source_secret_prefix;
         let stored = setup
@@ -441,17 +445,17 @@ impl Change {
             tracing::error!(source = %self.id, error = %err, "failed to store a source's signing secret");
             Problem::unavailable("The webhook's copy of the secret was not updated. Repeat this in a minute.")
         })?;
-        let value = Source {
+        let value = RegisteredSource {
             busy_until: None,
             ..self.source
         };
-        match access.save_source(&self.id, &value, self.version).await? {
-            Saved::Yes { version } => {
+        match access.sources.save(&self.id, &value, self.version).await? {
+            SaveOutcome::Saved { version } => {
                 let source = Versioned { value, version };
                 Ok(Body::of(setup, self.id, source, Some(document)))
             }
             // This took longer than its invocation may: somebody else has it.
-            Saved::Conflict => Err(moved()),
+            SaveOutcome::Conflict => Err(moved()),
         }
     }
 }
@@ -473,9 +477,12 @@ fn posts_for(document: &SourceDocument) -> BTreeSet<PartnerId> {
     }
 }
 
-async fn existing(setup: &Setup, source: String) -> Result<(SourceId, Versioned<Source>), Problem> {
+async fn existing(
+    setup: &Setup,
+    source: String,
+) -> Result<(SourceId, Versioned<RegisteredSource>), Problem> {
     let id: SourceId = id("source", source)?;
-    let Versioned { value, version } = setup.access().source(&id).await?;
+    let Versioned { value, version } = setup.access().sources.get(&id).await?;
     let missing = || Problem::not_found(format!("There is no source {id}."));
     let value = value.ok_or_else(missing)?;
     Ok((id, Versioned { value, version }))
@@ -541,7 +548,7 @@ async fn bound(
 }
 
 async fn there(setup: &Setup, field: &str, partner: &PartnerId) -> Result<(), Problem> {
-    match setup.access().partner(partner).await?.value {
+    match setup.access().partners.get(partner).await?.value {
         Some(_) => Ok(()),
         None => {
             let detail = format!("There is no partner {partner}: make it first.");

@@ -15,7 +15,7 @@ use domain::settings::{BoardTarget, Settings};
 use domain::{PartnerId, RecordId};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, DedicatedBoard, DedicatedBoards, Saved};
+use store::{Actor, DedicatedBoard, DedicatedBoards, SaveOutcome};
 use tokio::time::Instant;
 use tokio::{join, try_join};
 
@@ -121,8 +121,8 @@ async fn view(
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<View, Problem> {
-    let settings = setup.table().settings_to_change(partner).await?;
-    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    let settings = setup.table().settings.get(partner).await?;
+    let desired = setup.table().boards.get(partner).await?;
     let mut view = View {
         mode: Mode::NotConnected,
         operations: None,
@@ -309,7 +309,7 @@ pub(crate) async fn choose_default(
         Some((board, _)) => on_own_board(category, *board, parts.as_ref()),
         None => left_to_connectwise(category),
     };
-    let before = setup.table().settings_to_change(partner).await?;
+    let before = setup.table().settings.get(partner).await?;
     let settings = chosen(
         before.value,
         target(Category::Operations),
@@ -318,7 +318,7 @@ pub(crate) async fn choose_default(
         connection.epoch,
     );
     let table = setup.table();
-    saved(table.save_settings(partner, &settings, version).await?)?;
+    saved(table.settings.save(partner, &settings, version).await?)?;
     let name = board.map_or_else(|| "none".to_owned(), |(_, name)| name);
     let detail = [("board", name)];
     setup
@@ -366,7 +366,7 @@ pub(crate) async fn own_parts(
 /// Boards that were asked for and not finished are not gone on with. If the process dies before, the page goes on with them, and who
 /// wants the default board chooses it again.
 async fn give_up(setup: &Setup, partner: &PartnerId) -> Result<(), Problem> {
-    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    let desired = setup.table().boards.get(partner).await?;
     if let Some(begun) = desired.value.filter(|desired| !desired.finished) {
         let finished = DedicatedBoards {
             finished: true,
@@ -375,7 +375,8 @@ async fn give_up(setup: &Setup, partner: &PartnerId) -> Result<(), Problem> {
         let version = desired.version;
         setup
             .table()
-            .save_boards_wanted(partner, &finished, version)
+            .boards
+            .save(partner, &finished, version)
             .await?;
     }
     Ok(())
@@ -426,7 +427,7 @@ pub(crate) async fn choose_dedicated(
     };
     let table = setup.table();
     let version = asked.version;
-    saved(table.save_boards_wanted(partner, &desired, version).await?)?;
+    saved(table.boards.save(partner, &desired, version).await?)?;
     let detail = [
         ("operations", desired.operations.name),
         ("cyber_alerts", desired.cyber_alerts.name),
@@ -509,7 +510,7 @@ pub(crate) async fn progress(
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
-    let desired = setup.table().boards_wanted_to_change(partner).await?;
+    let desired = setup.table().boards.get(partner).await?;
     let desired = desired
         .value
         .filter(|desired| desired.epoch == connection.epoch);
@@ -525,8 +526,8 @@ pub(crate) async fn progress(
     }
     let id = format!("{:016x}", random::number()?);
     let (now, until) = (invocation.now(), invocation.holds_until());
-    let taken = setup.table().take_turn_at_boards(partner, &id, now, until);
-    if !taken.await? {
+    let lease = setup.table().boards.lease(partner, &id, now, until).await?;
+    let Some(lease) = lease else {
         return Ok(answer(&BoardsProgress {
             done: 0,
             total,
@@ -534,10 +535,10 @@ pub(crate) async fn progress(
             wait: true,
             targets: None,
         }));
-    }
+    };
     let gone_on = go_on(&setup, partner, &client, &desired, &invocation).await;
     // Whether it went well or not, the next may begin.
-    setup.table().end_turn_at_boards(partner, &id).await?;
+    setup.table().boards.release(partner, &lease).await?;
     gone_on.map(|far| answer(&far))
 }
 
@@ -555,7 +556,7 @@ async fn go_on(
     let both = both(desired, &own_kinds)?;
     let far = making::go_on(client, &both, until, calls_end).await?;
     if let Some(targets) = &far.targets {
-        let now = setup.table().boards_wanted_to_change(partner).await?;
+        let now = setup.table().boards.get(partner).await?;
         if now.value.as_ref() != Some(desired) {
             // Something else was asked for meanwhile: the next request goes on with that.
             return Ok(BoardsProgress {
@@ -608,7 +609,7 @@ async fn save(
         cyber_alerts,
     } = targets;
     for _ in 0..3 {
-        let before = setup.table().settings_to_change(partner).await?;
+        let before = setup.table().settings.get(partner).await?;
         let settings = chosen(
             before.value,
             operations.clone(),
@@ -618,8 +619,9 @@ async fn save(
         );
         let saved = setup
             .table()
-            .save_settings(partner, &settings, before.version);
-        if saved.await? != Saved::Conflict {
+            .settings
+            .save(partner, &settings, before.version);
+        if saved.await? != SaveOutcome::Conflict {
             return Ok(());
         }
     }
@@ -640,7 +642,8 @@ async fn mark_finished(
     };
     setup
         .table()
-        .save_boards_wanted(partner, &finished, version)
+        .boards
+        .save(partner, &finished, version)
         .await?;
     Ok(())
 }

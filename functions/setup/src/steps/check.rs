@@ -109,10 +109,10 @@ async fn checked(
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<Checked, Problem> {
-    let Some(connection) = setup.access().connection(partner).await? else {
+    let Some(connection) = setup.access().connections.get(partner).await?.value else {
         return Ok(Checked::nothing(Verdict::NotConnected));
     };
-    let breaker = setup.table().breaker(partner).await;
+    let breaker = setup.table().breaker.get(partner).await;
     let mut place = Place {
         origin: connection.origin.clone(),
         company_id: connection.company_id.clone(),
@@ -189,7 +189,11 @@ async fn seen(
     let still = still_missing(&breaker.missing_rights, held);
     let mut changed = breaker.open.is_some();
     if still != breaker.missing_rights {
-        changed |= setup.table().rights_seen(partner, breaker, &still).await?;
+        changed |= setup
+            .table()
+            .breaker
+            .replace_missing_rights(partner, breaker, &still)
+            .await?;
     }
     if changed {
         setup.connections.changed(partner, invocation.now()).await?;

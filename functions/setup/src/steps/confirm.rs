@@ -92,14 +92,14 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let (access, partner) = (setup.access(), &session.partner);
     let (connection, settings, contact) = tokio::join!(
-        access.connection_to_change(partner),
-        setup.table().settings(partner),
-        access.contact_to_change(partner),
+        access.connections.get(partner),
+        setup.table().settings.get(partner),
+        access.contacts.get(partner),
     );
     let connection = connection?;
     let missing = missing(
         connection.value.as_ref(),
-        settings?.as_ref(),
+        settings?.value.as_ref(),
         contact?.value.address.is_some(),
     );
     let confirmed = connection
@@ -143,11 +143,11 @@ pub(crate) async fn confirm(
 ) -> Result<ChangeResponse, Problem> {
     let (access, partner, now) = (setup.access(), &session.partner, invocation.now());
     let (before, settings, contact) = tokio::join!(
-        access.connection_to_change(partner),
-        setup.table().settings(partner),
-        access.contact_to_change(partner),
+        access.connections.get(partner),
+        setup.table().settings.get(partner),
+        access.contacts.get(partner),
     );
-    let (before, settings) = (before?, settings?);
+    let (before, settings) = (before?, settings?.value);
     let missing = missing(
         before.value.as_ref(),
         settings.as_ref(),
@@ -172,7 +172,8 @@ pub(crate) async fn confirm(
     };
     let version = saved(
         access
-            .save_connection(partner, &connection, confirmed.version)
+            .connections
+            .save(partner, &connection, confirmed.version)
             .await?,
     )?;
     setup

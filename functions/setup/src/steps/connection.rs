@@ -56,10 +56,7 @@ pub(crate) async fn show(
     session: Session,
     QueryParams(after): QueryParams<After>,
 ) -> Result<PageResponse, Problem> {
-    let stored = setup
-        .access()
-        .connection_to_change(&session.partner)
-        .await?;
+    let stored = setup.access().connections.get(&session.partner).await?;
     let keys = match &stored.value {
         Some(connection) => setup.stored_keys(&session.partner, connection).await?,
         None => None,
@@ -99,7 +96,7 @@ pub(crate) async fn save(
     Input(entered): Input<Entered>,
 ) -> Result<ChangeResponse, Problem> {
     let (access, partner, now) = (setup.access(), &session.partner, invocation.now());
-    let before = access.connection_to_change(partner).await?.value;
+    let before = access.connections.get(partner).await?.value;
     let stored = match &before {
         Some(connection) => setup.stored_keys(partner, connection).await?,
         None => None,
@@ -196,7 +193,8 @@ pub(crate) async fn save(
     };
     let version = saved(
         access
-            .save_connection(partner, &connection, entered.version)
+            .connections
+            .save(partner, &connection, entered.version)
             .await?,
     )?;
     let by = Actor::Partner;
@@ -225,7 +223,11 @@ pub(crate) async fn save(
         let what = "keys_replaced";
         setup.done(partner, by, what, &detail, &invocation).await;
     }
-    setup.table().keys_stored(partner, &key_version).await?;
+    setup
+        .table()
+        .breaker
+        .keys_stored(partner, &key_version)
+        .await?;
     setup.connections.changed(partner, now).await?;
     let next = match address_changed && same_connectwise {
         true => "/setup/check?done=address_changed",
@@ -244,7 +246,7 @@ async fn would_drop(
     origin: &str,
     company_id: &str,
 ) -> Result<Problem, Problem> {
-    let mappings = setup.table().mappings(partner).await?;
+    let mappings = setup.table().tenants.get_all(partner).await?;
     let mapped = mappings.values().filter(|of| of.company.is_some());
     Ok(Problem::invalid(
         "drop_choices",

@@ -10,7 +10,7 @@ use domain::{EmailAddress, PartnerId, Secret};
 use jiff::Timestamp;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Saved, Versioned};
+use store::{Actor, SaveOutcome, Versioned};
 
 use super::overview::After;
 use crate::answer::{ChangeResponse, PageResponse, Problem, saved};
@@ -73,7 +73,7 @@ pub(crate) async fn show(
     Extension(invocation): Extension<Invocation>,
     QueryParams(after): QueryParams<After>,
 ) -> Result<PageResponse, Problem> {
-    let read = setup.access().contact_to_change(&session.partner).await?;
+    let read = setup.access().contacts.get(&session.partner).await?;
     let text = |address: EmailAddress| address.as_str().to_owned();
     let view = View {
         address: read.value.address.map(text),
@@ -271,14 +271,14 @@ pub(crate) async fn confirm(
     let id = PartnerId::parse(partner).map_err(|_| invalid())?;
     let token = TokenHash::of(&Secret::new(token));
     let (access, now) = (setup.access(), invocation.now());
-    let (partner, read) = tokio::join!(access.partner(&id), access.contact_to_change(&id));
+    let (partner, read) = tokio::join!(access.partners.get(&id), access.contacts.get(&id));
     let (partner, Versioned { value, version }) = (partner?.value, read?);
     let before = value.address.clone();
     let contact = value.confirmed(&token, (&id, partner.as_ref()), now);
     let contact = contact.ok_or_else(invalid)?;
-    match access.save_contact(&id, &contact, version).await? {
-        Saved::Yes { .. } => {}
-        Saved::Conflict => return Err(invalid()),
+    match access.contacts.save(&id, &contact, version).await? {
+        SaveOutcome::Saved { .. } => {}
+        SaveOutcome::Conflict => return Err(invalid()),
     }
     let (by, what) = (Actor::Partner, "contact_confirmed");
     setup.done(&id, by, what, &[], &invocation).await;
@@ -299,7 +299,7 @@ pub(crate) async fn set_by_operator(
     address: EmailAddress,
     invocation: &Invocation,
 ) -> Result<(), Problem> {
-    let Versioned { value, version } = setup.access().contact_to_change(partner).await?;
+    let Versioned { value, version } = setup.access().contacts.get(partner).await?;
     let contact = Contact {
         address: Some(address),
         pending: None,
@@ -331,7 +331,7 @@ async fn store(
     invocation: &Invocation,
 ) -> Result<(), Problem> {
     let access = setup.access();
-    saved(access.save_contact(partner, contact, version).await?)?;
+    saved(access.contacts.save(partner, contact, version).await?)?;
     setup.done(partner, by, what, &[], invocation).await;
     Ok(())
 }
@@ -352,7 +352,7 @@ async fn notify_of_change(
 
 /// The contact, if it is still what the page showed.
 async fn read_at(setup: &Setup, partner: &PartnerId, version: u64) -> Result<Contact, Problem> {
-    let read = setup.access().contact_to_change(partner).await?;
+    let read = setup.access().contacts.get(partner).await?;
     match read.version == version {
         true => Ok(read.value),
         false => Err(Problem::conflict()),
@@ -367,7 +367,12 @@ async fn may_mail(
     invocation: &Invocation,
 ) -> Result<(), Problem> {
     for _ in 0..mails {
-        if !setup.access().may_mail(partner, invocation.now()).await? {
+        if !setup
+            .access()
+            .mail_limits
+            .acquire(partner, invocation.now())
+            .await?
+        {
             return Err(Problem::refused(TOO_MANY));
         }
     }
@@ -409,7 +414,7 @@ pub(crate) async fn test(
     Extension(invocation): Extension<Invocation>,
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
-    let contact = setup.access().contact_to_change(partner).await?.value;
+    let contact = setup.access().contacts.get(partner).await?.value;
     let address = contact
         .address
         .ok_or_else(|| Problem::refused("Save an address and confirm it first."))?;
@@ -424,7 +429,7 @@ pub(crate) async fn test(
 
 /// The partner as its people call it; its id where that cannot be read, for a mail is better than none.
 async fn name_of(setup: &Setup, partner: &PartnerId) -> String {
-    let read = setup.access().partner(partner).await.ok();
+    let read = setup.access().partners.get(partner).await.ok();
     let name = read.and_then(|read| read.value).map(|partner| partner.name);
     name.unwrap_or_else(|| partner.to_string())
 }

@@ -71,7 +71,11 @@ pub(crate) async fn approved(
     Input(seen): Input<Seen>,
 ) -> Result<ChangeResponse, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
-    let held = table.held_closings(partner).await?.remove(&seen.tenant);
+    let held = table
+        .closing_holds
+        .get_held(partner)
+        .await?
+        .remove(&seen.tenant);
     // Stopped anew are other closings, however few.
     let held = held.filter(|held| held.since == seen.since);
     let held = held.ok_or_else(|| {
@@ -86,7 +90,12 @@ pub(crate) async fn approved(
     }
     let (tenant, closings) = (&seen.tenant, held.closings);
     let (shown, now) = ((seen.digest.as_str(), seen.since), invocation.now());
-    if !is_same || !table.approved(partner, tenant, shown, now).await? {
+    if !is_same
+        || !table
+            .closing_holds
+            .approve(partner, tenant, shown, now)
+            .await?
+    {
         return Err(Problem::different(
             "The alerts that would count as resolved are no longer the ones that you saw. Nothing was approved. Open the overview again.",
         ));

@@ -32,7 +32,8 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let page = setup
         .access()
-        .audit(&session.partner, asked.from.as_ref(), PAGE)
+        .audit
+        .page(&session.partner, asked.from.as_ref(), PAGE)
         .await?;
     let view = History {
         entries: page.entries,

@@ -95,17 +95,17 @@ pub(crate) async fn show(
 ) -> Result<PageResponse, Problem> {
     let (table, access, partner) = (setup.table(), setup.access(), &session.partner);
     let (person, set_up, contact, health, held, rejected) = tokio::join!(
-        access.partner(partner),
+        access.partners.get(partner),
         setup.connections.set_up(partner),
-        access.contact_to_change(partner),
-        table.health(partner),
-        table.held_closings(partner),
-        table.rejections(partner, invocation.now()),
+        access.contacts.get(partner),
+        table.health.get(partner),
+        table.closing_holds.get_held(partner),
+        table.rejected.get_all(partner, invocation.now()),
     );
     if let Err(err) = &health {
         tracing::error!(error = %err, "failed to read the partner's health");
     }
-    let health = health.unwrap_or_default().health;
+    let health = health.unwrap_or_default().value;
     let PartnerConfig {
         items, mappings, ..
     } = set_up?;
@@ -202,7 +202,7 @@ async fn rejected_views(
 ) -> Result<Vec<RejectedView>, Problem> {
     let mut views = vec![];
     for (source, rejections) in rejected {
-        let named = access.source(&source).await?.value;
+        let named = access.sources.get(&source).await?.value;
         views.push(RejectedView {
             name: named.map_or_else(|| source.to_string(), |named| named.name),
             source,

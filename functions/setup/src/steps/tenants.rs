@@ -13,7 +13,10 @@ use domain::{PartnerId, RecordId, SourceId, TenantId};
 use futures_util::future::try_join_all;
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, MOST_UNMAPPED, OfTenant, PageStart, Saved, Suggested, Suggestions, Versioned};
+use store::{
+    Actor, CompanyScan, MAX_UNMAPPED, PageStart, SaveOutcome, SuggestedCompany, TenantSuggestions,
+    Versioned,
+};
 
 use aws::invocation::Invocation;
 
@@ -69,7 +72,7 @@ struct TenantView {
     waiting: u64,
     version: u64,
     /// Companies of exactly its name. A person decides.
-    suggested: Vec<Suggested>,
+    suggested: Vec<SuggestedCompany>,
 }
 
 #[derive(Deserialize)]
@@ -120,20 +123,21 @@ pub(crate) async fn list(
 ) -> Result<PageResponse, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
     let (page, waiting, connection, suggestions, at_the_limit) = tokio::join!(
-        table.tenants(partner, asked.from.as_ref(), PAGE),
+        table.tenants.page(partner, asked.from.as_ref(), PAGE),
         setup.waiting(partner, As::Is, invocation.now()),
-        setup.access().connection(partner),
-        table.suggestions_to_change(partner),
-        table.sources_at_the_limit(partner),
+        setup.access().connections.get(partner),
+        table.suggestions.get_scan(partner),
+        table.tenants.sources_at_the_limit(partner),
     );
     let (page, mut waiting) = (page?, waiting?);
-    let epoch = connection?.map(|connection| connection.epoch);
+    let epoch = connection?.value.map(|connection| connection.epoch);
     let suggestions = suggestions?.value.filter(|of| Some(of.epoch) == epoch);
     let ends = page.entries.first().zip(page.entries.last());
     let mut suggested = match ends {
         Some((first, last)) => {
             table
-                .suggested_between(partner, &first.id, &last.id)
+                .suggestions
+                .get_range(partner, &first.id, &last.id)
                 .await?
         }
         None => BTreeMap::new(),
@@ -175,8 +179,8 @@ pub(crate) async fn one(
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
     let (mapping, suggested, waiting, statuses) = tokio::join!(
-        setup.table().mapping_to_change(partner, &asked.tenant),
-        setup.table().suggested(partner, &asked.tenant),
+        setup.table().tenants.get(partner, &asked.tenant),
+        setup.table().suggestions.get(partner, &asked.tenant),
         setup.waiting(partner, As::Mapped(&asked.tenant), invocation.now()),
         statuses(&client, &invocation),
     );
@@ -228,7 +232,7 @@ pub(crate) async fn choose(
     Input(chosen): Input<Chosen>,
 ) -> Result<ChangeResponse, Problem> {
     let (table, partner, now) = (setup.table(), &session.partner, invocation.now());
-    let before = table.mapping_to_change(partner, &chosen.tenant).await?;
+    let before = table.tenants.get(partner, &chosen.tenant).await?;
     let mapping = before.value.unwrap_or_default();
     let company = match chosen.company.0 {
         None if chosen.enabled => {
@@ -279,7 +283,8 @@ pub(crate) async fn choose(
     let mapping = mapping.chosen(company, chosen.enabled, now);
     let version = saved(
         table
-            .save_mapping(partner, &chosen.tenant, &mapping, chosen.version)
+            .tenants
+            .save(partner, &chosen.tenant, &mapping, chosen.version)
             .await?,
     )?;
     let detail = [
@@ -312,18 +317,18 @@ pub(crate) async fn read_companies(
 ) -> Result<ChangeResponse, Problem> {
     let (table, partner) = (setup.table(), &session.partner);
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
-    let stored = table.suggestions_to_change(partner).await?;
+    let stored = table.suggestions.get_scan(partner).await?;
     let (mut version, stored) = (stored.version, stored.value);
     let unfinished = stored.filter(|of| of.epoch == connection.epoch && of.finished_at.is_none());
     let mut reading = match unfinished {
         Some(unfinished) => unfinished,
-        None => Suggestions {
+        None => CompanyScan {
             epoch: connection.epoch,
             total: client.company_count(invocation.call_ends()).await?,
-            ..Suggestions::default()
+            ..CompanyScan::default()
         },
     };
-    let tenants = table.mappings(partner).await?;
+    let tenants = table.tenants.get_all(partner).await?;
     let mut names: HashMap<String, Vec<TenantId>> = HashMap::new();
     for (tenant, mapping) in tenants {
         if mapping.clone().in_epoch(connection.epoch).company.is_none() {
@@ -353,10 +358,14 @@ pub(crate) async fn read_companies(
         if part.next.is_none() {
             reading.finished_at = Some(invocation.now());
         }
-        version = match table.save_suggestions(partner, &reading, version).await? {
-            Saved::Yes { version } => version,
+        version = match table
+            .suggestions
+            .save_scan(partner, &reading, version)
+            .await?
+        {
+            SaveOutcome::Saved { version } => version,
             // Another window reads: it goes on from what that one saved.
-            Saved::Conflict => break,
+            SaveOutcome::Conflict => break,
         };
     }
     let next = match reading.finished_at {
@@ -383,18 +392,21 @@ fn suggestions(
     names: &HashMap<String, Vec<TenantId>>,
     statuses: &[CompanyStatus],
     companies: Vec<Company>,
-) -> BTreeMap<TenantId, Vec<Suggested>> {
-    let mut found: BTreeMap<TenantId, Vec<Suggested>> = BTreeMap::new();
+) -> BTreeMap<TenantId, Vec<SuggestedCompany>> {
+    let mut found: BTreeMap<TenantId, Vec<SuggestedCompany>> = BTreeMap::new();
     for company in companies {
         let tenants = names.get(&folded_name(&company.name));
         let Some(tenants) = tenants.filter(|_| company.unfit(statuses).is_none()) else {
             continue;
         };
         for tenant in tenants {
-            found.entry(tenant.clone()).or_default().push(Suggested {
-                company: company.id,
-                name: company.name.clone(),
-            });
+            found
+                .entry(tenant.clone())
+                .or_default()
+                .push(SuggestedCompany {
+                    company: company.id,
+                    name: company.name.clone(),
+                });
         }
     }
     found
@@ -406,28 +418,33 @@ async fn save_suggested(
     partner: &PartnerId,
     tenant: &TenantId,
     epoch: u32,
-    companies: &[Suggested],
+    companies: &[SuggestedCompany],
 ) -> Result<(), Problem> {
     let table = setup.table();
-    let first = with_companies(OfTenant::default(), epoch, companies);
-    if table.save_suggested(partner, tenant, &first, 0).await? != Saved::Conflict {
+    let first = with_companies(TenantSuggestions::default(), epoch, companies);
+    if table.suggestions.save(partner, tenant, &first, 0).await? != SaveOutcome::Conflict {
         return Ok(());
     }
-    let Versioned { value, version } = table.suggested(partner, tenant).await?;
+    let Versioned { value, version } = table.suggestions.get(partner, tenant).await?;
     let suggested = with_companies(value.clone(), epoch, companies);
     if suggested != value {
         // Another window that was faster found the same companies.
         table
-            .save_suggested(partner, tenant, &suggested, version)
+            .suggestions
+            .save(partner, tenant, &suggested, version)
             .await?;
     }
     Ok(())
 }
 
-fn with_companies(of_tenant: OfTenant, epoch: u32, companies: &[Suggested]) -> OfTenant {
+fn with_companies(
+    of_tenant: TenantSuggestions,
+    epoch: u32,
+    companies: &[SuggestedCompany],
+) -> TenantSuggestions {
     let mut suggested = match of_tenant.epoch == epoch {
         true => of_tenant,
-        false => OfTenant {
+        false => TenantSuggestions {
             epoch,
             companies: vec![],
         },
@@ -477,7 +494,7 @@ fn tenant_view(
     mapping: Mapping,
     version: u64,
     waiting: u64,
-    suggested: Option<OfTenant>,
+    suggested: Option<TenantSuggestions>,
 ) -> TenantView {
     let suggested = suggested.filter(|_| mapping.company.is_none());
     TenantView {
@@ -522,7 +539,7 @@ fn draw_list(view: &Tenants, connected: bool, session: &Session) -> Result<Marku
         @if !connected { p class="note" { "Connect your ConnectWise first: the companies come from there." } }
         @for source in &view.at_the_limit {
             p class="problem" {
-                "The source " (source) " sent alerts of more than " (MOST_UNMAPPED) " tenants that are not mapped. Further ones are not listed here; their alerts are on "
+                "The source " (source) " sent alerts of more than " (MAX_UNMAPPED) " tenants that are not mapped. Further ones are not listed here; their alerts are on "
                 a href=(Step::Waiting.path()) { "Waiting alerts" } ". Ask the vendor of the source why there are so many, or map those that are yours."
             }
         }
@@ -728,9 +745,10 @@ mod tests {
             with_status(7, 9),
         ];
         let found = suggestions(&names, &statuses(), companies);
-        let numbers =
-            |of: &OfTenant| -> Vec<RecordId> { of.companies.iter().map(|of| of.company).collect() };
-        let once = with_companies(OfTenant::default(), 2, &found[&acme]);
+        let numbers = |of: &TenantSuggestions| -> Vec<RecordId> {
+            of.companies.iter().map(|of| of.company).collect()
+        };
+        let once = with_companies(TenantSuggestions::default(), 2, &found[&acme]);
         assert_eq!((numbers(&once), once.epoch), (vec![1, 4, 7], 2));
         assert_eq!(with_companies(once.clone(), 2, &found[&acme]), once);
         // Those of another ConnectWise are replaced.

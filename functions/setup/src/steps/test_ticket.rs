@@ -109,7 +109,7 @@ pub(crate) async fn ask(
     let partner = &session.partner;
     let tenant: TenantId = id("tenant", wish.tenant)?;
     let (kind, mapping) = possible(&setup, partner, &tenant, wish.category).await?;
-    let known = setup.table().test_ticket_to_change(partner).await?;
+    let known = setup.table().test_ticket.get(partner).await?;
     let test = match unfinished(&setup, partner, known.value).await? {
         // Nobody has heard of it yet: it may never have been sent.
         Some((test, None)) if test.tenant == tenant && test.category == wish.category => test,
@@ -159,7 +159,7 @@ pub(crate) async fn close(
     Extension(invocation): Extension<Invocation>,
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
-    let known = setup.table().test_ticket_to_change(partner).await?;
+    let known = setup.table().test_ticket.get(partner).await?;
     let test = known
         .value
         .ok_or_else(|| Problem::refused("There is no test to close."))?;
@@ -241,7 +241,7 @@ async fn save(
     version: u64,
 ) -> Result<(), Problem> {
     let table = setup.table();
-    saved(table.save_test_ticket(partner, test, version).await?)?;
+    saved(table.test_ticket.save(partner, test, version).await?)?;
     Ok(())
 }
 
@@ -259,7 +259,7 @@ fn key(partner: &PartnerId, test: &TestTicket) -> AlertKey {
 async fn read(setup: &Setup, partner: &PartnerId) -> Result<Page, Problem> {
     let (set_up, test) = tokio::join!(
         setup.connections.set_up(partner),
-        setup.table().test_ticket_to_change(partner),
+        setup.table().test_ticket.get(partner),
     );
     let (
         PartnerConfig {

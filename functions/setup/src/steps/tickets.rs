@@ -121,7 +121,7 @@ async fn view(
     partner: &PartnerId,
     invocation: &Invocation,
 ) -> Result<View, Problem> {
-    let stored = setup.table().settings_to_change(partner).await?;
+    let stored = setup.table().settings.get(partner).await?;
     let mut view = View {
         version: stored.version,
         chosen: None,
@@ -305,7 +305,7 @@ pub(crate) async fn save(
 ) -> Result<ChangeResponse, Problem> {
     let partner = &session.partner;
     let Connected { connection, client } = setup.must_be_connected(partner).await?;
-    let stored = setup.table().settings_to_change(partner).await?;
+    let stored = setup.table().settings.get(partner).await?;
     if stored.version != form.version {
         return Err(Problem::conflict());
     }
@@ -320,7 +320,7 @@ pub(crate) async fn save(
     let lists = lists(&client, &before, invocation.call_ends()).await?;
     fits(&before, &after, &lists)?;
     let table = setup.table();
-    saved(table.save_settings(partner, &after, version).await?)?;
+    saved(table.settings.save(partner, &after, version).await?)?;
     setup
         .done(
             partner,

@@ -8,7 +8,7 @@ use domain::message::Message;
 use domain::{Blocked, TenantId};
 use maud::{Markup, html};
 use serde::{Deserialize, Serialize};
-use store::{Actor, Stretch};
+use store::{Actor, BlockedRange};
 
 use crate::State;
 use crate::answer::{ChangeResponse, PageResponse, Problem};
@@ -118,8 +118,8 @@ pub(crate) async fn release(
 ) -> Result<ChangeResponse, Problem> {
     let mut messages = Vec::new();
     let mut left = 0_u64;
-    for stretch in Stretch::round(None) {
-        let mut listing = setup.alerts.blocked_in(&session.partner, &stretch);
+    for stretch in BlockedRange::all_from(None) {
+        let mut listing = setup.alerts.lists.blocked_in(&session.partner, &stretch);
         while let Some(listed) = listing.next().await? {
             let tenant = released.tenant.as_ref();
             if tenant.is_some_and(|tenant| *tenant != listed.key.tenant)

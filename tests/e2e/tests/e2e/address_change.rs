@@ -27,20 +27,21 @@ async fn moved(company_name: Option<&str>, alerts: &[&str]) -> Moved {
         ..Mapping::default()
     };
     let (partner, tenant) = (partner(), tenant(TENANT));
-    let put = world.config.put_mapping(&partner, &tenant, &mapping).await;
+    let put = world.config.tenants.put(&partner, &tenant, &mapping).await;
     put.unwrap();
     let alerts: Vec<_> = alerts.iter().map(|id| (*id).to_owned()).collect();
     if !alerts.is_empty() {
         world.raised(&alerts).await;
     }
-    let stored = world.access.connection_to_change(&partner).await.unwrap();
+    let stored = world.access.connections.get(&partner).await.unwrap();
     let connection = Connection {
         origin: OLD_ADDRESS.into(),
         ..stored.value.unwrap()
     };
     let saved = world
         .access
-        .save_connection(&partner, &connection, stored.version);
+        .connections
+        .save(&partner, &connection, stored.version);
     saved.await.unwrap();
     let browser = world.signed_in().await;
     Moved { world, browser }
@@ -48,13 +49,13 @@ async fn moved(company_name: Option<&str>, alerts: &[&str]) -> Moved {
 
 impl Moved {
     async fn connection(&self) -> Connection {
-        let connection = self.world.access.connection(&partner()).await;
-        connection.unwrap().unwrap()
+        let connection = self.world.access.connections.get(&partner()).await;
+        connection.unwrap().value.unwrap()
     }
 
     /// Enters an address without the box that lets choices be dropped.
     async fn save(&mut self, site: &str) -> (u16, Value) {
-        let stored = self.world.access.connection_to_change(&partner()).await;
+        let stored = self.world.access.connections.get(&partner()).await;
         let entered = json!({
             "site": site, "company_id": "tbdemo", "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
             "version": stored.unwrap().version,
@@ -108,7 +109,8 @@ async fn the_same_connectwise_keeps_boards_mappings_and_tickets() {
     assert_eq!(world.all_tickets().await.len(), 3);
     let entries = world
         .access
-        .audit(&partner(), None, 10)
+        .audit
+        .page(&partner(), None, 10)
         .await
         .unwrap()
         .entries;
@@ -168,13 +170,14 @@ async fn companies_with_other_names_and_no_open_tickets_are_asked_about() {
 async fn another_company_id_is_asked_about_though_all_else_is_the_same() {
     let mut moved = moved(Some(NAME), &["a1"]).await;
     let access = &moved.world.access;
-    let stored = access.connection_to_change(&partner()).await.unwrap();
+    let stored = access.connections.get(&partner()).await.unwrap();
     let connection = Connection {
         company_id: "sandbox".into(),
         ..stored.value.unwrap()
     };
     access
-        .save_connection(&partner(), &connection, stored.version)
+        .connections
+        .save(&partner(), &connection, stored.version)
         .await
         .unwrap();
     let site = moved.world.connectwise();

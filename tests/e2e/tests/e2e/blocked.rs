@@ -33,12 +33,23 @@ async fn an_alert_of_an_unmapped_or_disabled_tenant_waits_and_is_listed() {
         reason(&world, DISABLED, "grove-legal-memory").await,
         Blocked::KindDisabled
     );
-    assert_eq!(world.alerts.blocked(&partner()).await.unwrap().len(), 3);
+    assert_eq!(
+        world
+            .alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap()
+            .len(),
+        3
+    );
     let seen = world
         .config
-        .mapping(&partner(), &tenant("nobody"))
+        .tenants
+        .get(&partner(), &tenant("nobody"))
         .await
         .unwrap()
+        .value
         .unwrap();
     assert_eq!(
         seen,
@@ -64,7 +75,8 @@ async fn a_blocked_alert_becomes_a_ticket_once_it_is_reconsidered() {
     };
     world
         .config
-        .put_mapping(&partner(), &tenant("nobody"), &mapped)
+        .tenants
+        .put(&partner(), &tenant("nobody"), &mapped)
         .await
         .unwrap();
     let reconsider = domain::message::Message::Reconsider(key("nobody", "a1"));
@@ -77,7 +89,15 @@ async fn a_blocked_alert_becomes_a_ticket_once_it_is_reconsidered() {
     assert_eq!(tickets[0]["summary"], "Disk C: of web-1 is full");
     let record = world.record_of("nobody", "a1").await.unwrap();
     assert_eq!((record.blocked, record.payload), (None, None));
-    assert!(world.alerts.blocked(&partner()).await.unwrap().is_empty());
+    assert!(
+        world
+            .alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]

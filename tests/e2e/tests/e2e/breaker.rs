@@ -22,9 +22,9 @@ async fn reason(world: &World, alert: &str) -> Option<Blocked> {
 
 /// Closes the breaker as a probe does, and has the alerts decided again.
 async fn mended(world: &mut World, alerts: usize, minutes: i64) {
-    let breaker = world.config.breaker(&partner()).await.unwrap();
+    let breaker = world.config.breaker.get(&partner()).await.unwrap();
     let generation = breaker.generation;
-    let closed = world.config.close_breaker(&partner(), generation).await;
+    let closed = world.config.breaker.close(&partner(), generation).await;
     assert!(closed.unwrap());
     let again: Vec<_> = (0..alerts)
         .map(|n| reconsider(&key(TENANT, &format!("a{n}"))))
@@ -97,15 +97,33 @@ async fn what_is_searched_for_again_after_an_outage_is_not_listed_as_blocked() {
     for minutes in [0, 17] {
         messages = world.hand_over(messages, minutes).await;
     }
-    assert_eq!(world.alerts.blocked(&partner()).await.unwrap().len(), 1);
+    assert_eq!(
+        world
+            .alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     world.faults(json!({ "outage": false })).await;
-    let generation = world.config.breaker(&partner()).await.unwrap().generation;
-    let closed = world.config.close_breaker(&partner(), generation).await;
+    let generation = world
+        .config
+        .breaker
+        .get(&partner())
+        .await
+        .unwrap()
+        .generation;
+    let closed = world.config.breaker.close(&partner(), generation).await;
     assert!(closed.unwrap());
     let again = vec![reconsider(&key(TENANT, "a0"))];
     let again = world.hand_over(again, 20).await;
     assert_eq!(again.len(), 1, "one empty search is none");
-    assert_eq!(world.alerts.blocked(&partner()).await.unwrap(), []);
+    assert_eq!(
+        world.alerts.lists.blocked_keys(&partner()).await.unwrap(),
+        []
+    );
     world.until_done(again, 21, 1).await;
     assert_eq!(world.all_tickets().await.len(), 1);
 }
@@ -125,7 +143,7 @@ async fn refused_keys_are_tried_a_few_times_and_no_more() {
         calls <= 20,
         "{calls} calls of the first batch, none of the others"
     );
-    let breaker = world.config.breaker(&partner()).await.unwrap();
+    let breaker = world.config.breaker.get(&partner()).await.unwrap();
     assert_eq!(breaker.reason(), Some(&Blocked::ConnectionBroken));
 
     world.faults(json!({ "keys": "ok" })).await;
@@ -140,12 +158,14 @@ async fn a_refusal_of_keys_that_were_replaced_meanwhile_opens_nothing() {
     world.set_key_version("v2").await;
     for (version, opens) in [("v1", false), ("v2", true)] {
         let broken = Blocked::ConnectionBroken;
-        let opened = config.open_breaker(&partner, broken, Some(version), Timestamp::now());
+        let opened = config
+            .breaker
+            .open(&partner, broken, Some(version), Timestamp::now());
         assert_eq!(opened.await.unwrap(), opens, "{version}");
     }
-    let generation = config.breaker(&partner).await.unwrap().generation;
+    let generation = config.breaker.get(&partner).await.unwrap().generation;
     for (generation, closes) in [(generation - 1, false), (generation, true)] {
-        let closed = config.close_breaker(&partner, generation).await;
+        let closed = config.breaker.close(&partner, generation).await;
         assert_eq!(closed.unwrap(), closes, "a probe closes what it probed");
     }
 }
@@ -174,8 +194,8 @@ async fn a_pause_only_grows() {
     let now = Timestamp::now();
     for (seconds, expected) in [(30, 30), (10, 30), (60, 60)] {
         let until = now + SignedDuration::from_secs(seconds);
-        world.config.pause(&partner(), until).await.unwrap();
-        let breaker = world.config.breaker(&partner()).await.unwrap();
+        world.config.breaker.pause(&partner(), until).await.unwrap();
+        let breaker = world.config.breaker.get(&partner()).await.unwrap();
         let left = breaker.pause(now).unwrap().duration_since(now).as_secs();
         assert!((expected..=expected + 1).contains(&left), "{left}");
     }
@@ -192,7 +212,7 @@ async fn five_time_outs_in_a_row_leave_connectwise_alone_for_a_minute() {
         let back = world.hand_batch(batch, &invocation).await;
         assert_eq!(back.len(), 4);
     }
-    let breaker = world.config.breaker(&partner()).await.unwrap();
+    let breaker = world.config.breaker.get(&partner()).await.unwrap();
     assert!(breaker.pause(Timestamp::now()).is_some(), "{breaker:?}");
     let begun = Instant::now();
     let late = world.taken(&raises(9)[8..]).await;
@@ -245,7 +265,7 @@ async fn failures_far_apart_with_successes_between_are_no_outage() {
     let back = world.hand_over(messages, 0).await;
     world.faults(json!({ "error_rate": 0.0 })).await;
     world.until_done(back, 11, 1).await;
-    let breaker = world.config.breaker(&partner()).await.unwrap();
+    let breaker = world.config.breaker.get(&partner()).await.unwrap();
     assert_eq!(breaker.failing_since, None, "it works again");
     world.faults(json!({ "error_rate": 1.0 })).await;
     assert_eq!(world.hand_over(vec![last], 40).await.len(), 1);

@@ -259,14 +259,14 @@ async fn an_id_that_a_snapshot_writes_in_another_way_is_counted_and_told() {
     world.post(&snapshot("s1", 0, &["A0", "a1"])).await;
     world.work().await;
     assert_eq!(world.reconciled(1).await, 0);
-    let state = world.config.pipeline().await.unwrap().state;
+    let state = world.config.monitoring.read().await.unwrap().state;
     assert_eq!(state.similar_ids.map(|happened| happened.count), Some(1));
     let mut again = snapshot("s2", 2, &["a0", "a1"]);
     again["data"]["taken_at"] = from_now(2).to_string().into();
     world.post_at(2, &again).await;
     world.work().await;
     assert_eq!(world.reconciled(17).await, 0);
-    let state = world.config.pipeline().await.unwrap().state;
+    let state = world.config.monitoring.read().await.unwrap().state;
     assert_eq!(state.similar_ids.map(|happened| happened.count), Some(1));
 }
 
@@ -278,7 +278,7 @@ async fn a_part_of_a_list_makes_its_partner_due() {
     let is_due = async |world: &World, minutes| {
         let due = world.due();
         let task = domain::pipeline::Schedule::Reconcile;
-        due.due(task, from_now(minutes), 9).await.unwrap() == [partner()]
+        due.list(task, from_now(minutes), 9).await.unwrap() == [partner()]
     };
     world.post(&snapshot("s1", 0, &["a0"])).await;
     world.work().await;
@@ -324,15 +324,25 @@ async fn an_alert_that_waits_and_is_gone_gets_no_ticket() {
     ];
     let raised = world.taken(&raised).await;
     world.until_done(raised, 0, 1).await;
-    assert_eq!(world.alerts.blocked(&partner()).await.unwrap().len(), 2);
+    assert_eq!(
+        world
+            .alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap()
+            .len(),
+        2
+    );
     // Taken when it cannot lag behind the alerts any more.
     world.post_at(11, &snapshot("s1", 11, &["a0"])).await;
     world.work().await;
     world.faults(json!({ "keys": "ok" })).await;
-    let breaker = world.config.breaker(&partner()).await.unwrap();
+    let breaker = world.config.breaker.get(&partner()).await.unwrap();
     let closed = world
         .config
-        .close_breaker(&partner(), breaker.generation)
+        .breaker
+        .close(&partner(), breaker.generation)
         .await;
     assert!(closed.unwrap());
     assert_eq!(world.reconciled(1).await, 1);
@@ -443,8 +453,8 @@ async fn what_is_gone_is_closed_though_connectwises_own_list_fails_and_nothing_e
             .await
             .unwrap();
         // Two failures a quarter of an hour apart opened it.
-        let breaker = config.breaker(&partner()).await.unwrap();
-        let mended = config.close_breaker(&partner(), breaker.generation).await;
+        let breaker = config.breaker.get(&partner()).await.unwrap();
+        let mended = config.breaker.close(&partner(), breaker.generation).await;
         assert_eq!(mended.unwrap(), pages == 2);
         let but_for = pages;
         proxy.refuse((pages < 3).then_some(Refused { what, but_for }));

@@ -112,7 +112,8 @@ async fn a_missing_right_and_a_missing_target_are_named() {
     let mut fresh = World::new().await;
     fresh
         .config
-        .put_settings(&partner(), &broken)
+        .settings
+        .put(&partner(), &broken)
         .await
         .unwrap();
     fresh.post(&event("alert.raised", "e1", "target", 0)).await;

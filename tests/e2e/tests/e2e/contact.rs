@@ -111,7 +111,7 @@ async fn an_address_counts_once_it_is_confirmed_and_the_one_before_is_notified_o
     let last = sent(&world).await.pop().unwrap();
     assert_eq!(last, (ANNA.to_owned(), CHANGED.to_owned()));
     world.confirm_contact_at(Timestamp::now()).await.expect(422);
-    let page = world.access.audit(&partner(), None, 50).await.unwrap();
+    let page = world.access.audit.page(&partner(), None, 50).await.unwrap();
     let done: Vec<_> = page
         .entries
         .iter()
@@ -254,7 +254,7 @@ async fn a_confirmation_that_cannot_be_mailed_changes_nothing_and_says_who_can_m
     let detail = refused["detail"].as_str().unwrap();
     assert!(detail.contains("Only the operator"), "{detail}");
     assert_eq!(seen(&mut browser).await, view(Some(ANNA), None, 1));
-    let state = world.config.pipeline().await.unwrap().state;
+    let state = world.config.monitoring.read().await.unwrap().state;
     let failed = state.mails_failed.map(|failed| failed.count);
     assert_eq!(failed, Some(1), "the operator is notified");
 }
@@ -473,7 +473,8 @@ async fn who_asks_for_a_link_learns_nothing_and_no_log_has_the_address() {
     assert!(
         world
             .access
-            .contact_to_change(&partner())
+            .contacts
+            .get(&partner())
             .await
             .unwrap()
             .value
@@ -500,11 +501,18 @@ async fn a_task_that_mails_a_link_is_repeated_until_it_ends_and_its_pause_stops_
     let config = aws_sdk_dynamodb::Client::new(&world.aws);
     // The pause has begun, and the process died before the mail: the same request goes on, another one waits.
     let request = "0123456789abcdef";
-    let began = world.access.may_mail_link(&partner(), request, now).await;
+    let began = world
+        .access
+        .mail_limits
+        .acquire_link(&partner(), request, now)
+        .await;
     assert!(began.unwrap());
     for (of, may) in [(request, true), ("another", false)] {
         let northwind = partner();
-        let again = world.access.may_mail_link(&northwind, of, after(now, 60));
+        let again = world
+            .access
+            .mail_limits
+            .acquire_link(&northwind, of, after(now, 60));
         assert_eq!(again.await.unwrap(), may, "{of}");
     }
     assert_eq!(lambda.run(now).await, [true]);

@@ -189,7 +189,12 @@ async fn rejected_events_are_counted_once_for_the_partner_and_the_operator() {
     world.tickets.handle(event, &invocation).await;
     world.show_again(&messages).await;
     world.work().await;
-    let rejections = world.config.rejections(&partner(), now).await.unwrap();
+    let rejections = world
+        .config
+        .rejected
+        .get_all(&partner(), now)
+        .await
+        .unwrap();
     let of_source = &rejections[&domain::SourceId::parse(SOURCE).unwrap()];
     assert_eq!(of_source.events, 3);
     let mut browser = world.signed_in().await;
@@ -203,7 +208,8 @@ async fn rejected_events_are_counted_once_for_the_partner_and_the_operator() {
     assert!(
         world
             .config
-            .rejections(&partner(), later)
+            .rejected
+            .get_all(&partner(), later)
             .await
             .unwrap()
             .is_empty()

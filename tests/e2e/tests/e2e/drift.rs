@@ -147,7 +147,8 @@ async fn tickets_that_a_technician_closed_are_recorded_at_the_next_run_and_raise
     settings.operations.reopen_days = 7;
     world
         .config
-        .put_settings(&partner(), &settings)
+        .settings
+        .put(&partner(), &settings)
         .await
         .unwrap();
     world.post(&event("alert.raised", "anew", "a1", 0)).await;
@@ -290,7 +291,7 @@ async fn what_is_left_of_an_alert_after_ninety_days_still_knows_old_events() {
             world.alerts.clone(),
             Timestamp::now() + SignedDuration::from_mins(minutes),
         );
-        async move { alerts.to_look_at(&partner(), at, 9).await.unwrap().keys }
+        async move { alerts.lists.due(&partner(), at, 9).await.unwrap().keys }
     };
     assert_eq!(listed(89 * day).await, []);
     let keys = listed(91 * day).await;

@@ -379,14 +379,17 @@ async fn a_remapped_tenant_keeps_its_open_ticket_where_it_is() {
     world.until_done(raised, 0, 1).await;
     let mut mapping = world
         .config
-        .mapping(&partner(), &tenant(TENANT))
+        .tenants
+        .get(&partner(), &tenant(TENANT))
         .await
         .unwrap()
+        .value
         .unwrap();
     mapping.company = Some(302);
     world
         .config
-        .put_mapping(&partner(), &tenant(TENANT), &mapping)
+        .tenants
+        .put(&partner(), &tenant(TENANT), &mapping)
         .await
         .unwrap();
     let events = [
@@ -411,7 +414,8 @@ async fn a_recurrence_opens_the_old_ticket_where_the_partner_wants_it() {
     desired.operations.reopen_days = 7;
     world
         .config
-        .put_settings(&partner(), &desired)
+        .settings
+        .put(&partner(), &desired)
         .await
         .unwrap();
     let life = |n: i64| {
@@ -458,7 +462,8 @@ async fn a_ticket_that_was_moved_to_the_other_board_is_opened_again_there() {
     desired.operations.reopen_days = 7;
     world
         .config
-        .put_settings(&partner(), &desired)
+        .settings
+        .put(&partner(), &desired)
         .await
         .unwrap();
     let life = [
@@ -518,7 +523,7 @@ async fn a_person_lets_a_refused_alert_go_on() {
     let mut world = World::new().await;
     let mut wrong = settings();
     wrong.operations.types = [(domain::Kind::parse("disk").unwrap(), 999_999)].into();
-    world.config.put_settings(&partner(), &wrong).await.unwrap();
+    world.config.settings.put(&partner(), &wrong).await.unwrap();
     let raised = world.taken(&[event("alert.raised", "e1", "a1", 0)]).await;
     world.until_done(raised, 0, 1).await;
     let record = world.record("a1").await.unwrap();
@@ -527,7 +532,8 @@ async fn a_person_lets_a_refused_alert_go_on() {
     world.alerts.write(&rejected).await.unwrap();
     world
         .config
-        .put_settings(&partner(), &settings())
+        .settings
+        .put(&partner(), &settings())
         .await
         .unwrap();
     world
@@ -612,7 +618,7 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
 
     let mut gone = settings();
     gone.operations.start_status = Some(start + 5000);
-    world.config.put_settings(&partner(), &gone).await.unwrap();
+    world.config.settings.put(&partner(), &gone).await.unwrap();
     let events = [
         event("alert.raised", "e2", "a2", 0),
         event("alert.resolved", "e3", "a1", 5),
@@ -629,7 +635,8 @@ async fn a_renamed_board_is_the_same_and_a_status_that_is_gone_blocks_until_it_i
     );
     world
         .config
-        .put_settings(&partner(), &settings())
+        .settings
+        .put(&partner(), &settings())
         .await
         .unwrap();
     // As reconcile asks for it, once ConnectWise lists the status.

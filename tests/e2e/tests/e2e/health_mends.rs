@@ -24,7 +24,7 @@ async fn broken(world: &mut World) {
 }
 
 async fn is_open(world: &World) -> bool {
-    let breaker = world.config.breaker(&partner()).await.unwrap();
+    let breaker = world.config.breaker.get(&partner()).await.unwrap();
     breaker.open.is_some()
 }
 
@@ -118,7 +118,7 @@ async fn a_pause_that_connectwise_asked_for_holds_for_the_probe_too() {
     broken(&mut world).await;
     let now = Timestamp::now();
     let until = after(now, 600);
-    world.config.pause(&partner(), until).await.unwrap();
+    world.config.breaker.pause(&partner(), until).await.unwrap();
     let before = world.calls().await.len();
     world.make_health_due(now).await;
     let health = world.health();

@@ -36,7 +36,8 @@ impl Told {
         };
         let config = &world.config;
         config
-            .put_mapping(&partner(), &tenant(TENANT), &acme)
+            .tenants
+            .put(&partner(), &tenant(TENANT), &acme)
             .await
             .unwrap();
         let begun = Timestamp::now();
@@ -96,7 +97,13 @@ impl Told {
     }
 
     pub(crate) async fn blocked(&self) -> usize {
-        let blocked = self.world.alerts.blocked(&partner()).await.unwrap();
+        let blocked = self
+            .world
+            .alerts
+            .lists
+            .blocked_keys(&partner())
+            .await
+            .unwrap();
         blocked.len()
     }
 }
@@ -380,7 +387,8 @@ async fn a_deleted_board_is_told_once_and_the_other_boards_tickets_go_on() {
     notified
         .world
         .config
-        .put_settings(&partner(), &chosen)
+        .settings
+        .put(&partner(), &chosen)
         .await
         .unwrap();
     notified.minutes(6).await;
@@ -423,7 +431,8 @@ async fn a_priority_that_is_gone_is_seen_within_three_probes() {
     notified
         .world
         .config
-        .put_settings(&partner(), &chosen)
+        .settings
+        .put(&partner(), &chosen)
         .await
         .unwrap();
     for _ in 0..3 {
@@ -445,7 +454,8 @@ async fn a_tenants_company_that_is_deleted_is_told_by_its_name_and_the_others_go
     };
     let config = &notified.world.config;
     config
-        .put_mapping(&partner(), &tenant("baker"), &other)
+        .tenants
+        .put(&partner(), &tenant("baker"), &other)
         .await
         .unwrap();
     let deleted = json!([{ "op": "replace", "path": "deletedFlag", "value": true }]);
@@ -528,7 +538,8 @@ async fn closings_that_were_stopped_are_told_once() {
     let (acme, now) = (tenant(TENANT), notified.begun);
     assert!(
         config
-            .stop(&partner(), &acme, &hold_of(0, 42, 60), now)
+            .closing_holds
+            .hold(&partner(), &acme, &hold_of(0, 42, 60), now)
             .await
             .unwrap()
     );
@@ -543,13 +554,15 @@ async fn closings_that_were_stopped_are_told_once() {
     ] {
         assert!(text.contains(said), "{said}\n{text}");
     }
-    let of =
-        async || -> HeldClosings { config.held_closings(&partner()).await.unwrap()[&acme].clone() };
+    let of = async || -> HeldClosings {
+        config.closing_holds.get_held(&partner()).await.unwrap()[&acme].clone()
+    };
     assert!(of().await.notified_at.is_some());
     // Counted anew, it is the same stop.
     assert!(
         !config
-            .stop(&partner(), &acme, &hold_of(0, 44, 60), now)
+            .closing_holds
+            .hold(&partner(), &acme, &hold_of(0, 44, 60), now)
             .await
             .unwrap()
     );
@@ -564,11 +577,14 @@ async fn closings_that_were_stopped_are_told_once() {
     // Let through, and then more than that: another stop.
     let shown = of().await;
     let (northwind, shown) = (partner(), (shown.digest.as_str(), shown.since));
-    let approved = config.approved(&northwind, &acme, shown, Timestamp::now());
+    let approved = config
+        .closing_holds
+        .approve(&northwind, &acme, shown, Timestamp::now());
     assert!(approved.await.unwrap());
     assert!(
         config
-            .stop(&partner(), &acme, &hold_of(0, 50, 60), now)
+            .closing_holds
+            .hold(&partner(), &acme, &hold_of(0, 50, 60), now)
             .await
             .unwrap()
     );

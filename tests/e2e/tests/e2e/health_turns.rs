@@ -34,12 +34,13 @@ async fn two_health_runs_at_once_send_one_mail() {
     }
     assert_eq!(world.mails().await.len(), 1);
     // One that has lost its lease finds that another one wrote.
-    let kept = world.config.health(&partner()).await.unwrap();
-    let health = kept.health.clone();
+    let kept = world.config.health.get(&partner()).await.unwrap();
+    let health = kept.value.clone();
     let put = async |health| {
         world
             .config
-            .put_health(&partner(), &kept, health)
+            .health
+            .save(&partner(), &kept, health)
             .await
             .unwrap()
     };
@@ -92,7 +93,7 @@ async fn hundreds_of_due_connections_are_divided_and_each_is_worked_off_by_name(
     // No function of that name is deployed here: those that nobody takes are as due as before.
     let tick = world.try_out(&health, now).await;
     assert_eq!((tick.due, tick.started, tick.completed), (45, 0, 20));
-    let left = world.due().due(Schedule::Health, now, 100).await.unwrap();
+    let left = world.due().list(Schedule::Health, now, 100).await.unwrap();
     assert_eq!(left.len(), 25);
     let asked = health
         .handle(only(&left[..20]), &minute(now))
@@ -127,7 +128,7 @@ impl Behind {
             pending: None,
         };
         let access = AccessTable::new(&world.aws, connections.access_table.clone());
-        access.save_contact(&partner(), &contact, 0).await.unwrap();
+        access.contacts.save(&partner(), &contact, 0).await.unwrap();
         let config = health::Config {
             connections,
             ..world.health_config()
@@ -207,11 +208,11 @@ async fn a_run_that_dies_anywhere_tells_at_least_once_and_at_most_once_more() {
                 now = after(now, 120);
                 lane.tick(None, now).await.unwrap();
             }
-            let breaker = lane.table.breaker(&partner()).await.unwrap();
+            let breaker = lane.table.breaker.get(&partner()).await.unwrap();
             assert_eq!(breaker.open, None, "{details}");
-            let due = lane.due.due(Schedule::Reconcile, now, 5).await.unwrap();
+            let due = lane.due.list(Schedule::Reconcile, now, 5).await.unwrap();
             assert_eq!(due, [partner()], "{details}: what waited is looked at");
-            let health = lane.table.health(&partner()).await.unwrap().health;
+            let health = lane.table.health.get(&partner()).await.unwrap().value;
             assert_eq!(health.connection, None, "{details}");
             let over = lane.mails().await - before - notified;
             assert!(

@@ -81,7 +81,7 @@ impl Tour {
         let mut left = vec![];
         for (partner, seen) in &mut self.seen {
             let id = PartnerId::parse(*partner).unwrap();
-            let page = self.world.access.audit(&id, None, 100).await.unwrap();
+            let page = self.world.access.audit.page(&id, None, 100).await.unwrap();
             let new = page.entries.len() - *seen;
             *seen = page.entries.len();
             let new = page.entries.into_iter().take(new).rev();
@@ -191,7 +191,13 @@ async fn of_the_connection(tour: &mut Tour) {
         });
         tour.post("/setup/connection", body, &[what]).await;
     }
-    let page = tour.world.access.audit(&partner(), None, 1).await.unwrap();
+    let page = tour
+        .world
+        .access
+        .audit
+        .page(&partner(), None, 1)
+        .await
+        .unwrap();
     let detail = &page.entries[0].detail;
     let at = |site| format!("tbdemo at {site}");
     assert_eq!(detail["before"], at(&elsewhere));
@@ -266,7 +272,11 @@ async fn of_what_waits(tour: &mut Tour) {
         .await;
     let (northwind, acme) = (partner(), tenant(TENANT));
     let closings = hold_of(0, 42, 60);
-    let stop = tour.world.config.stop(&northwind, &acme, &closings, now);
+    let stop = tour
+        .world
+        .config
+        .closing_holds
+        .hold(&northwind, &acme, &closings, now);
     stop.await.unwrap();
     let held = tour.view("/setup").await["held"][0].clone();
     let body = json!({ "tenant": TENANT, "digest": held["digest"], "since": held["since"] });
@@ -286,7 +296,13 @@ async fn each_change_leaves_an_entry_with_each_partner_that_it_concerns() {
     // The link is mailed after the answer.
     tour.post("/setup/link", who, &[]).await;
     assert_eq!(tour.lambda.run(Timestamp::now()).await, [true]);
-    let page = tour.world.access.audit(&partner(), None, 1).await.unwrap();
+    let page = tour
+        .world
+        .access
+        .audit
+        .page(&partner(), None, 1)
+        .await
+        .unwrap();
     assert_eq!(page.entries[0].what, "link_mailed");
 
     let routes = tour.world.setup.routes().iter();

@@ -5,7 +5,7 @@ use domain::pipeline::Schedule;
 use domain::{PartnerId, SourceId};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
-use store::Saved;
+use store::SaveOutcome;
 use tokio::task::JoinSet;
 
 use crate::setup_client::{Answered, Call};
@@ -162,19 +162,27 @@ async fn a_partner_that_is_switched_off_is_out_and_its_alerts_wait() {
 
     let before = Timestamp::now();
     // Again, and after a process that died between its two writes: the partner is on, its connection does not know.
-    let read = world.access.partner(&partner()).await.unwrap();
+    let read = world.access.partners.get(&partner()).await.unwrap();
     let on = read.value.unwrap().switched(true, before);
     let saved = world
         .access
-        .save_partner(&partner(), &on, read.version)
+        .partners
+        .save(&partner(), &on, read.version)
         .await;
-    assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
+    assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
     assert_eq!(put(&world, true).await["enabled"], true);
-    let connection = world.access.connection(&partner()).await.unwrap().unwrap();
+    let connection = world
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert!(!connection.suspended && connection.confirmed_at.unwrap() >= before);
     let due = world
         .due()
-        .due(Schedule::Reconcile, Timestamp::now(), 10)
+        .list(Schedule::Reconcile, Timestamp::now(), 10)
         .await;
     assert_eq!(due.unwrap(), [partner()]);
     let summary = world
@@ -402,14 +410,14 @@ async fn a_change_that_was_cut_off_is_shown_and_made_by_repeating_it() {
     let now = Timestamp::now();
     let id = SourceId::parse(source["id"].as_str().unwrap()).unwrap();
     // The list item was taken, and the process died.
-    let read = world.access.source(&id).await.unwrap();
-    let taken = store::Source {
+    let read = world.access.sources.get(&id).await.unwrap();
+    let taken = store::RegisteredSource {
         enabled: false,
         busy_until: Some(after(now, 34)),
         ..read.value.unwrap()
     };
-    let saved = world.access.save_source(&id, &taken, read.version).await;
-    assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
+    let saved = world.access.sources.save(&id, &taken, read.version).await;
+    assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
     assert_eq!(world.operators(&path_of(&source)).await["complete"], false);
     let off = json!({ "enabled": false });
     let repeat = async |at| {

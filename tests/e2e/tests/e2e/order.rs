@@ -206,7 +206,8 @@ async fn a_heartbeat_makes_the_next_ticket_hours_after_a_technician_closed_it_wh
     let partner = crate::world::partner();
     world
         .config
-        .put_settings(&partner, &settings)
+        .settings
+        .put(&partner, &settings)
         .await
         .unwrap();
     let first = world.raised(&["a1".to_owned()]).await;

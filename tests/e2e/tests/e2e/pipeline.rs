@@ -25,7 +25,7 @@ fn health(world: &World, mail_from: &str) -> Driver<health::HealthJob> {
 
 /// A tick at a time, with reconcile's own just before.
 async fn tick(world: &World, app: &Driver<health::HealthJob>, at: Timestamp) {
-    let reconciled = world.config.ticked(Schedule::Reconcile, at);
+    let reconciled = world.config.monitoring.record_tick(Schedule::Reconcile, at);
     reconciled.await.unwrap();
     app.handle(json!({}), &minute(at)).await.unwrap();
 }
@@ -69,7 +69,10 @@ async fn the_operator_is_told_once_reminded_daily_and_told_when_it_is_over() {
     assert_eq!(notified(&world).await, [WRONG, STILL]);
 
     // Closings that are stopped are another trouble: it is told of at once.
-    let held = world.config.happened(OperatorEvent::ClosingsHeld, at(1443));
+    let held = world
+        .config
+        .monitoring
+        .record_event(OperatorEvent::ClosingsHeld, at(1443));
     held.await.unwrap();
     tick(&world, &app, at(1443)).await;
     assert_eq!(notified(&world).await, [WRONG, STILL, WRONG]);
@@ -95,7 +98,7 @@ async fn two_ticks_at_once_tell_the_operator_once_and_a_mail_that_fails_is_sent_
     let failing = health(&world, "nobody@unverified.example");
     tick(&world, &failing, now).await;
     assert_eq!(notified(&world).await, [""; 0]);
-    let state = world.config.pipeline().await.unwrap().state;
+    let state = world.config.monitoring.read().await.unwrap().state;
     assert_eq!(state.mails_failed.map(|failed| failed.count), Some(1));
 
     let app = health(&world, MAIL_FROM);
@@ -146,7 +149,16 @@ async fn an_event_that_comes_back_again_and_again_is_told_of_by_its_age() {
     let messages = world.taken(&events).await;
     let back = world.hand_over(messages, 0).await;
     assert!(!back.is_empty());
-    let unfinished = async || world.config.pipeline().await.unwrap().state.unfinished;
+    let unfinished = async || {
+        world
+            .config
+            .monitoring
+            .read()
+            .await
+            .unwrap()
+            .state
+            .unfinished
+    };
     assert_eq!(unfinished().await, None, "it is on its ordinary way");
 
     world.faults(json!({ "error_rate": 0.0 })).await;
@@ -155,14 +167,14 @@ async fn an_event_that_comes_back_again_and_again_is_told_of_by_its_age() {
     let age = counts.of("unfinished_age");
     assert!((2650.0..2760.0).contains(&age), "{age}");
     let now = Timestamp::now() + SignedDuration::from_mins(46);
-    let pipeline = world.config.pipeline().await.unwrap();
+    let pipeline = world.config.monitoring.read().await.unwrap();
     let wrong = issues(&pipeline.state, now);
     assert!(wrong.contains(&PipelineIssue::Unfinished), "{pipeline:?}");
 
     world.until_done(back, 50, 5).await;
     assert_eq!(world.all_tickets().await.len(), 3);
     let later = now + SignedDuration::from_mins(20);
-    let state = world.config.pipeline().await.unwrap().state;
+    let state = world.config.monitoring.read().await.unwrap().state;
     assert!(!issues(&state, later).contains(&PipelineIssue::Unfinished));
 }
 
@@ -182,10 +194,18 @@ async fn the_oldest_of_what_is_unfinished_is_remembered_until_it_is_seen_no_more
     ] {
         world
             .config
-            .unfinished_seen(at(sent), at(seen))
+            .monitoring
+            .record_unfinished(at(sent), at(seen))
             .await
             .unwrap();
-        let unfinished = world.config.pipeline().await.unwrap().state.unfinished;
+        let unfinished = world
+            .config
+            .monitoring
+            .read()
+            .await
+            .unwrap()
+            .state
+            .unfinished;
         assert_eq!(unfinished.unwrap().sent_at, at(kept), "{sent} {seen}");
     }
 }

@@ -30,7 +30,7 @@ async fn reconciled(world: &mut World, minutes: i64) {
 }
 
 pub(crate) async fn ticket_index(world: &World) -> TicketIndex {
-    let ticket_index = world.alerts.ticket_index(&partner()).await.unwrap();
+    let ticket_index = world.alerts.ticket_index.get(&partner()).await.unwrap();
     ticket_index.unwrap()
 }
 

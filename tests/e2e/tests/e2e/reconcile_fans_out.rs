@@ -194,7 +194,7 @@ async fn a_partner_that_takes_all_the_time_there_is_delays_no_other_and_comes_ba
     assert_eq!((run.completed, run.failed), (2, 1));
     // It gave its lease back, and is tried again a minute later.
     let due = world.due();
-    let due = async |seconds| due.due(Schedule::Reconcile, after(now, seconds), 9).await;
+    let due = async |seconds| due.list(Schedule::Reconcile, after(now, seconds), 9).await;
     assert!(!due(50).await.unwrap().contains(&all[1]));
     assert!(due(70).await.unwrap().contains(&all[1]));
     let world_again = world.reconcile();

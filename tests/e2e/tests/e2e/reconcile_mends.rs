@@ -22,7 +22,7 @@ impl World {
     }
 
     async fn breaker(&self) -> Breaker {
-        self.config.breaker(&partner()).await.unwrap()
+        self.config.breaker.get(&partner()).await.unwrap()
     }
 }
 
@@ -35,7 +35,8 @@ async fn what_waits_for_a_board_goes_on_when_the_board_is_there() {
     world_of.operations.board = Some(999);
     world
         .config
-        .put_settings(&partner(), &world_of)
+        .settings
+        .put(&partner(), &world_of)
         .await
         .unwrap();
     let blocked: Vec<AlertKey> = ["disk", "cpu"].map(|alert| key(TENANT, alert)).into();
@@ -58,7 +59,8 @@ async fn what_waits_for_a_board_goes_on_when_the_board_is_there() {
     );
     world
         .config
-        .put_settings(&partner(), &settings())
+        .settings
+        .put(&partner(), &settings())
         .await
         .unwrap();
     now = after(now, 61);
@@ -76,7 +78,12 @@ async fn keys_that_were_stored_without_a_word_are_known_after_a_run() {
     let mut world = World::new().await;
     let reconcile = world.reconcile();
     let old = world.stored_version().await;
-    world.config.keys_stored(&partner(), &old).await.unwrap();
+    world
+        .config
+        .breaker
+        .keys_stored(&partner(), &old)
+        .await
+        .unwrap();
     // Set-up dies right after it stored other keys. ConnectWise refuses them.
     world.put_keys("another").await;
     world.post(&event("alert.raised", "e1", "a1", 0)).await;
@@ -106,11 +113,21 @@ async fn whoever_remembers_older_keys_does_not_take_them_for_the_newest() {
         assert_eq!(world.tick(&reconcile, now).await.completed, 1);
     };
     let old = world.stored_version().await;
-    world.config.keys_stored(&partner(), &old).await.unwrap();
+    world
+        .config
+        .breaker
+        .keys_stored(&partner(), &old)
+        .await
+        .unwrap();
     tick(0).await;
     world.put_keys("another").await;
     let new = world.stored_version().await;
-    world.config.keys_stored(&partner(), &new).await.unwrap();
+    world
+        .config
+        .breaker
+        .keys_stored(&partner(), &new)
+        .await
+        .unwrap();
     let before = world.breaker().await;
     tick(60).await;
     assert_eq!(world.breaker().await, before);

@@ -35,7 +35,8 @@ async fn an_alert_becomes_a_ticket_by_itself_once_its_tenant_is_mapped() {
     assert_eq!((unmapped.completed, unmapped.totals.released), (1, 0));
     world
         .config
-        .put_mapping(&partner(), &tenant("nobody"), &mapped(true))
+        .tenants
+        .put(&partner(), &tenant("nobody"), &mapped(true))
         .await
         .unwrap();
     // What set-up does beside the mapping.
@@ -71,7 +72,8 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
     let (unconfirmed, confirmed) = (connection(false), connection(true));
     world
         .access
-        .put_connection(&partner(), &unconfirmed)
+        .connections
+        .put(&partner(), &unconfirmed)
         .await
         .unwrap();
     for (tenant, kind) in [(TENANT, "disk"), (DISABLED, "disk"), (TENANT, "memory")] {
@@ -93,7 +95,8 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
     assert_eq!(released(&world).await, []);
     world
         .access
-        .put_connection(&partner(), &confirmed)
+        .connections
+        .put(&partner(), &confirmed)
         .await
         .unwrap();
     // All three waited for the set-up: each is decided again, and held up by what holds it up now.
@@ -119,7 +122,8 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
     assert_eq!(released(&world).await, []);
     world
         .config
-        .put_mapping(&partner(), &tenant(DISABLED), &mapped(true))
+        .tenants
+        .put(&partner(), &tenant(DISABLED), &mapped(true))
         .await
         .unwrap();
     // What ConnectWise refused is retried too: where tickets go was changed.
@@ -127,14 +131,16 @@ async fn only_what_nothing_holds_up_any_more_goes_on() {
     assert_eq!(released(&world).await, [retried, key(DISABLED, "disk")]);
     world
         .config
-        .put_mapping(&partner(), &tenant(DISABLED), &mapped(false))
+        .tenants
+        .put(&partner(), &tenant(DISABLED), &mapped(false))
         .await
         .unwrap();
     let mut all_on = settings();
     all_on.kinds_off.clear();
     world
         .config
-        .put_settings(&partner(), &all_on)
+        .settings
+        .put(&partner(), &all_on)
         .await
         .unwrap();
     assert_eq!(released(&world).await, [key(TENANT, "memory")]);
@@ -240,8 +246,8 @@ async fn nothing_goes_to_another_connectwise_before_its_boards_and_companies_are
         };
         Mapping::default().chosen(Some(company), true, Timestamp::now())
     };
-    config.put_settings(&partner, &settings(1)).await.unwrap();
-    let mapped = config.put_mapping(&partner, &tenant, &mapping(1)).await;
+    config.settings.put(&partner, &settings(1)).await.unwrap();
+    let mapped = config.tenants.put(&partner, &tenant, &mapping(1)).await;
     mapped.unwrap();
     world.repoint(2).await;
     world.post(&event("alert.raised", "e1", "a1", 0)).await;
@@ -257,12 +263,12 @@ async fn nothing_goes_to_another_connectwise_before_its_boards_and_companies_are
     };
     let not_set_up = (0, Some(Blocked::NotSetUp));
     assert_eq!(released(&mut world).await, not_set_up);
-    config.put_settings(&partner, &settings(2)).await.unwrap();
+    config.settings.put(&partner, &settings(2)).await.unwrap();
     let unmapped = Some(Blocked::Unmapped);
     assert_eq!(released(&mut world).await, (1, unmapped.clone()));
     assert_eq!(released(&mut world).await, (0, unmapped));
     assert_eq!(world.all_tickets().await.len(), 0);
-    let mapped = config.put_mapping(&partner, &tenant, &mapping(2)).await;
+    let mapped = config.tenants.put(&partner, &tenant, &mapping(2)).await;
     mapped.unwrap();
     assert_eq!(released(&mut world).await, (1, None));
     assert_eq!(world.all_tickets().await.len(), 1);
@@ -273,13 +279,19 @@ async fn alerts_of_a_partner_that_is_switched_off_wait_until_it_is_on_again() {
     let mut world = World::new().await;
     let reconcile = world.reconcile();
     let switch = async |world: &World, suspended| {
-        let connection = world.access.connection(&partner()).await.unwrap();
+        let connection = world
+            .access
+            .connections
+            .get(&partner())
+            .await
+            .unwrap()
+            .value;
         let connection = Connection {
             suspended,
             ..connection.unwrap()
         };
         let partner = partner();
-        let put = world.access.put_connection(&partner, &connection);
+        let put = world.access.connections.put(&partner, &connection);
         put.await.unwrap();
     };
     switch(&world, true).await;

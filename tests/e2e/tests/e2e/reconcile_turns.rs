@@ -3,7 +3,7 @@
 use domain::PartnerId;
 use domain::pipeline::Schedule;
 use jiff::Timestamp;
-use store::{Due, Progress};
+use store::{Due, RunProgress};
 
 use crate::ticks::{after, minute, only};
 use crate::world::{TENANT, World, partner};
@@ -11,7 +11,7 @@ use crate::world::{TENANT, World, partner};
 const TASK: Schedule = Schedule::Reconcile;
 
 async fn due(due: &Due, at: Timestamp) -> Vec<PartnerId> {
-    due.due(TASK, at, 100).await.unwrap()
+    due.list(TASK, at, 100).await.unwrap()
 }
 
 #[tokio::test]
@@ -53,11 +53,11 @@ async fn a_dead_runs_partner_is_worked_off_when_its_lease_ends() {
     let taken_over = world.tick(&reconcile, after(now, 306)).await;
     assert_eq!((taken_over.completed, taken_over.totals.released), (1, 1));
     // Was it only frozen, it can do no harm any more.
-    let progress = Progress {
+    let progress = RunProgress {
         paced: 300,
-        ..Progress::default()
+        ..RunProgress::default()
     };
-    assert!(!table.keep(&dead, &progress).await.unwrap());
+    assert!(!table.save_progress(&dead, &progress).await.unwrap());
     assert!(!table.finish(&dead, after(now, 307)).await.unwrap());
     assert!(due(&table, after(now, 308)).await.is_empty());
 }
@@ -125,11 +125,11 @@ async fn the_longest_waiting_come_first_and_no_task_meets_anothers_partners() {
         .bring_forward(&partner(3), Schedule::Health, now)
         .await
         .unwrap();
-    let first = table.due(TASK, now, 5).await.unwrap();
+    let first = table.list(TASK, now, 5).await.unwrap();
     assert_eq!(first, [11, 10, 9, 8, 7].map(partner));
     assert_eq!(due(&table, now).await.len(), 12);
     assert_eq!(
-        table.due(Schedule::Health, now, 5).await.unwrap(),
+        table.list(Schedule::Health, now, 5).await.unwrap(),
         [partner(3)]
     );
 }
@@ -141,7 +141,16 @@ async fn the_operator_is_notified_of_a_partner_whose_runs_die_also_where_it_is_t
     let now = Timestamp::now();
     let table = world.due();
     world.make_due(now).await;
-    let state = async || world.config.pipeline().await.unwrap().state.runs_died;
+    let state = async || {
+        world
+            .config
+            .monitoring
+            .read()
+            .await
+            .unwrap()
+            .state
+            .runs_died
+    };
     // Each run is dead by the time that its lease ends.
     for (seconds, died) in [(0, 0), (400, 1)] {
         let (at, until) = (after(now, seconds), after(now, seconds + 300));

@@ -30,7 +30,7 @@ async fn recovered(world: &mut World, from: i64) -> i64 {
         assert!(keys.len() <= 300, "{} in one minute", keys.len());
         waiting.extend(keys.iter().map(reconsider));
         waiting = world.hand_over(waiting, minutes).await;
-        let blocked = world.alerts.blocked(&partner()).await.unwrap();
+        let blocked = world.alerts.lists.blocked_keys(&partner()).await.unwrap();
         if blocked.is_empty() && waiting.is_empty() {
             return minutes;
         }
@@ -54,7 +54,7 @@ async fn breaks_and_comes_back(
         world.tickets = world.another_worker();
     }
     assert_eq!(messages.len(), 0);
-    let blocked = world.alerts.blocked(&partner()).await.unwrap();
+    let blocked = world.alerts.lists.blocked_keys(&partner()).await.unwrap();
     assert_eq!(blocked.len(), ALERTS);
     let record = world.record("a7").await.unwrap();
     assert_eq!(&record.blocked.unwrap().reason, reason);

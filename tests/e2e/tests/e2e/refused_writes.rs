@@ -54,7 +54,7 @@ fn is_refused(record: &Record, words: &str) {
 }
 
 async fn nothing_is_known_against_the_connection(world: &World) {
-    let breaker = world.config.breaker(&partner()).await.unwrap();
+    let breaker = world.config.breaker.get(&partner()).await.unwrap();
     assert_eq!(breaker, Breaker::default());
     let calls = world.calls().await;
     let confirming = calls
@@ -256,8 +256,14 @@ async fn a_page_for_every_call_is_an_outage_and_refuses_no_alert() {
         let record = world.record(&alert).await.unwrap();
         let reason = record.blocked.map(|blocked| blocked.reason);
         assert_eq!(reason, Some(Blocked::ConnectionUnavailable), "{status}");
-        let generation = world.config.breaker(&partner()).await.unwrap().generation;
-        let closed = world.config.close_breaker(&partner(), generation).await;
+        let generation = world
+            .config
+            .breaker
+            .get(&partner())
+            .await
+            .unwrap()
+            .generation;
+        let closed = world.config.breaker.close(&partner(), generation).await;
         assert!(closed.unwrap());
         world.tickets = world.another_worker();
     }

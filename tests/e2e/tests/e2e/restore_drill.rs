@@ -45,9 +45,13 @@ impl World {
 
     /// What the command does to the partner.
     async fn rebuild(&self, now: Timestamp) {
-        let epoch = self.access.connection(&partner()).await.unwrap();
+        let epoch = self.access.connections.get(&partner()).await.unwrap().value;
         let epoch = epoch.unwrap().epoch;
-        let rebuilt = self.alerts.rebuild_memory(&partner(), epoch, now).await;
+        let rebuilt = self
+            .alerts
+            .ticket_index
+            .rebuild(&partner(), epoch, now)
+            .await;
         assert!(rebuilt.unwrap());
         let due = self.due();
         let due = due
@@ -224,7 +228,7 @@ async fn after_a_restore_and_the_one_command_nothing_is_doubled_and_nothing_that
         ..Mapping::default()
     };
     let (northwind, grove) = (partner(), tenant(DISABLED));
-    let put = world.config.put_mapping(&northwind, &grove, &enabled).await;
+    let put = world.config.tenants.put(&northwind, &grove, &enabled).await;
     put.unwrap();
     let waiting = alerts("waiting", 3);
     let again: Vec<_> = waiting
@@ -325,7 +329,8 @@ async fn an_import_that_began_before_the_command_ends_nothing_and_is_not_gone_on
     let before: TicketIndex = ticket_index(&world).await;
     assert!(
         alerts
-            .put_imported(&northwind, &before, 500, 400)
+            .ticket_index
+            .record_import(&northwind, &before, 500, 400)
             .await
             .unwrap()
     );
@@ -334,13 +339,22 @@ async fn an_import_that_began_before_the_command_ends_nothing_and_is_not_gone_on
     assert_eq!((fresh.imported_to, fresh.imported), (None, 0));
     for of in [&before, &fresh] {
         let ours = of.begun_at.is_some();
-        let kept = alerts.put_imported(&northwind, of, 1000, 900).await;
+        let kept = alerts
+            .ticket_index
+            .record_import(&northwind, of, 1000, 900)
+            .await;
         assert_eq!(kept.unwrap(), ours);
     }
     // Run again, it begins anew once more.
     world.rebuild(after(now, 1)).await;
     for of in [&before, &fresh] {
-        assert!(!alerts.complete_memory(&northwind, of, 900).await.unwrap());
+        assert!(
+            !alerts
+                .ticket_index
+                .complete_import(&northwind, of, 900)
+                .await
+                .unwrap()
+        );
     }
     let last = ticket_index(&world).await;
     assert_eq!(
@@ -349,13 +363,15 @@ async fn an_import_that_began_before_the_command_ends_nothing_and_is_not_gone_on
     );
     assert!(
         alerts
-            .complete_memory(&northwind, &last, 900)
+            .ticket_index
+            .complete_import(&northwind, &last, 900)
             .await
             .unwrap()
     );
     assert!(
         !alerts
-            .complete_memory(&northwind, &last, 900)
+            .ticket_index
+            .complete_import(&northwind, &last, 900)
             .await
             .unwrap()
     );
@@ -388,7 +404,8 @@ async fn the_command_keeps_what_searches_must_find_and_knows_no_epoch_but_the_pr
     assert!(second.sentinels.is_empty());
     let stale = world
         .alerts
-        .rebuild_memory(&northwind, 1, after(now, 1))
+        .ticket_index
+        .rebuild(&northwind, 1, after(now, 1))
         .await;
     assert!(!stale.unwrap());
     assert_eq!(ticket_index(&world).await, second);

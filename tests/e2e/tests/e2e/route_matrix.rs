@@ -100,14 +100,14 @@ impl World {
         let made = world.operator("PUT", "/v1/operator/partners/northwind", &name);
         made.await.expect(201);
         let (northwind, acme) = (partner(), tenant(TENANT));
-        let read = world.config.mapping_to_change(&northwind, &acme).await;
+        let read = world.config.tenants.get(&northwind, &acme).await;
         let read = read.unwrap();
         let mapping = Mapping {
             name: Some(format!("{MARK} {HOSTILE}")),
             company_name: Some(format!("{MARK} {HOSTILE}")),
             ..read.value.unwrap()
         };
-        let saved = world.config.put_mapping(&northwind, &acme, &mapping).await;
+        let saved = world.config.tenants.put(&northwind, &acme, &mapping).await;
         saved.unwrap();
         let contact = json!({ "address": format!("{MARK}@northwind.example"), "version": 0 });
         let saved = world
@@ -117,7 +117,10 @@ impl World {
             .await;
         saved.expect(200);
         let closings = hold_of(0, 42, 60);
-        let stop = world.config.stop(&northwind, &acme, &closings, STOPPED);
+        let stop = world
+            .config
+            .closing_holds
+            .hold(&northwind, &acme, &closings, STOPPED);
         assert!(stop.await.unwrap());
         world
     }
@@ -231,16 +234,23 @@ async fn a_session_of_one_partner_shows_and_changes_nothing_of_another() {
     let world = World::marked().await;
     let contoso = PartnerId::parse("contoso").unwrap();
     // Set up as far as the other, so that no handler stops early.
-    let connection = world.access.connection(&partner()).await.unwrap().unwrap();
+    let connection = world
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let keys = json!({
         "origin": connection.origin, "company_id": connection.company_id, "public_key": "tbPublicKey01", "private_key": "tbPrivateKey01",
     });
     world
         .put_secret("tb/connection/contoso", &keys.to_string())
         .await;
-    let put = world.access.put_connection(&contoso, &connection).await;
+    let put = world.access.connections.put(&contoso, &connection).await;
     put.unwrap();
-    let put = world.config.put_settings(&contoso, &settings()).await;
+    let put = world.config.settings.put(&contoso, &settings()).await;
     put.unwrap();
     let before = world.of_partner().await;
     for route in world.routes_behind(RouteAccess::Session) {
@@ -300,8 +310,8 @@ async fn a_form_of_one_partner_changes_nothing_of_another_that_is_opened_in_a_se
     let second = world.signed_in_at(&contoso).await;
     browser.cookies = second.cookies.clone();
     let of_contoso = async || {
-        let connection = world.access.connection(&contoso).await.unwrap();
-        let contact = world.access.contact_to_change(&contoso).await.unwrap();
+        let connection = world.access.connections.get(&contoso).await.unwrap().value;
+        let contact = world.access.contacts.get(&contoso).await.unwrap();
         (connection, contact.value.pending.is_some())
     };
     let writes = world.routes_behind(RouteAccess::Session).into_iter();

@@ -89,7 +89,10 @@ async fn a_source_that_begins_to_post_makes_no_tickets_of_old_alerts() {
         kinds: vec![],
     };
     let northwind = partner();
-    let put = world.access.put_partner_source(&northwind, &source, &since);
+    let put = world
+        .access
+        .partner_sources
+        .put(&northwind, &source, &since);
     put.await.unwrap();
     world
         .post(&event("alert.raised", "evt-1", "old", -60 * HOUR))
@@ -136,7 +139,12 @@ async fn the_time_of_a_source_is_that_of_its_last_switch_and_other_changes_keep_
     let id = SourceId::parse(made["id"].as_str().unwrap()).unwrap();
     let path = format!("/v1/operator/sources/{id}");
     let of_northwind = async || {
-        let sources = world.access.partner_sources(&partner()).await.unwrap();
+        let sources = world
+            .access
+            .partner_sources
+            .get_all(&partner())
+            .await
+            .unwrap();
         sources.get(&id).cloned()
     };
     let change = async |hours: i64, change: Value| {
@@ -187,7 +195,7 @@ async fn kinds_that_a_source_adds_are_on_the_tickets_page_and_get_their_type_on_
         kinds: serde_json::from_value(kinds).unwrap(),
     };
     let northwind = partner();
-    let put = world.access.put_partner_source(&northwind, &source, &own);
+    let put = world.access.partner_sources.put(&northwind, &source, &own);
     put.await.unwrap();
     let mut browser = world.signed_in().await;
     let view = browser.get_json("/setup/boards").await.expect(200).json();
@@ -238,14 +246,23 @@ async fn kinds_that_a_source_adds_are_on_the_tickets_page_and_get_their_type_on_
         "version": view["version"],
     });
     browser.post("/setup/tickets", &form).await.expect(200);
-    let saved = world.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let off: Vec<_> = saved.kinds_off.iter().map(domain::Kind::as_str).collect();
     assert_eq!(off, ["backup_failed"]);
     let known = world
         .config
-        .mapping(&partner(), &tenant(TENANT))
+        .tenants
+        .get(&partner(), &tenant(TENANT))
         .await
-        .unwrap();
+        .unwrap()
+        .value;
     assert!(known.is_some());
     world.work().await;
 }

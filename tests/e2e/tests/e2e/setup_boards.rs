@@ -57,7 +57,13 @@ fn names(rows: &[Value]) -> Vec<&str> {
 /// Both boards are there once, whole, with nothing twice, and tickets go to them.
 async fn both_are_whole(world: &World, config: &ConfigTable, details: &str) {
     let boards = rows(world, "/service/boards").await;
-    let settings = config.settings(&partner()).await.unwrap().unwrap();
+    let settings = config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(settings.epoch, Some(1), "{details}");
     for (name, team, types, target) in [
         (OPERATIONS, "Operations", 7, &settings.operations),
@@ -111,7 +117,7 @@ async fn both_boards_are_made_through_the_page_and_keep_what_the_partner_decided
         let mut own = settings();
         own.operations.on_resolve = OnResolve::Note;
         own.operations.reopen_days = 5;
-        world.config.put_settings(&partner(), &own).await.unwrap();
+        world.config.settings.put(&partner(), &own).await.unwrap();
         let mut browser = world.signed_in().await;
 
         let view = browser.get_json("/setup/boards").await.expect(200).json();
@@ -139,7 +145,14 @@ async fn both_boards_are_made_through_the_page_and_keep_what_the_partner_decided
         let answer = browser.post_form(PROGRESS, &[]).await.expect(303);
         assert_eq!(answer.header("location"), "/setup/boards?done=boards_ready");
         both_are_whole(&world, &world.config, statuses).await;
-        let now = world.config.settings(&partner()).await.unwrap().unwrap();
+        let now = world
+            .config
+            .settings
+            .get(&partner())
+            .await
+            .unwrap()
+            .value
+            .unwrap();
         assert_eq!(
             (
                 now.operations.on_resolve,
@@ -206,7 +219,14 @@ async fn the_default_board_is_taken_with_what_can_be_seen_of_it() {
         .await
         .expect(200);
     assert_eq!(answer.json()["next"], "/setup/boards?done=saved");
-    let seen = world.config.settings(&partner()).await.unwrap().unwrap();
+    let seen = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     for target in [&seen.operations, &seen.cyber_alerts] {
         assert_eq!(
             (
@@ -241,7 +261,14 @@ async fn the_default_board_is_taken_with_what_can_be_seen_of_it() {
         .post("/setup/boards/default", &version)
         .await
         .expect(200);
-    let unseen = world.config.settings(&partner()).await.unwrap().unwrap();
+    let unseen = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(
         (
             unseen.operations.board,
@@ -289,7 +316,14 @@ async fn an_api_member_without_a_default_board_leaves_everything_to_connectwise_
         .post("/setup/boards/default", &version)
         .await
         .expect(200);
-    let saved = world.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     for target in [&saved.operations, &saved.cyber_alerts] {
         assert_eq!(
             (
@@ -337,24 +371,21 @@ async fn two_windows_do_not_make_one_board_twice() {
     // A turn that nobody gives back ends by itself.
     let mut again = desired();
     again.operations.name = "A third".to_owned();
-    let version = world
-        .config
-        .boards_wanted_to_change(&partner())
-        .await
-        .unwrap()
-        .version;
+    let version = world.config.boards.get(&partner()).await.unwrap().version;
     world
         .config
-        .save_boards_wanted(&partner(), &again, version)
+        .boards
+        .save(&partner(), &again, version)
         .await
         .unwrap();
     let now = Timestamp::now();
     let until = now + SignedDuration::from_secs(34);
     let taken = world
         .config
-        .take_turn_at_boards(&partner(), "dead", now, until)
+        .boards
+        .lease(&partner(), "dead", now, until)
         .await;
-    assert!(taken.unwrap());
+    assert!(taken.unwrap().is_some());
     let writes = |calls: &[String]| calls.iter().filter(|call| call.starts_with("POST")).count();
     let before = writes(&world.calls().await);
     assert_eq!(
@@ -404,14 +435,14 @@ impl Behind {
             made_at: now,
             sessions_from: None,
         };
-        access.save_partner(&partner(), &item, 0).await.unwrap();
+        access.partners.save(&partner(), &item, 0).await.unwrap();
         let session = Session {
             partner: partner(),
             linked_at: now + SignedDuration::from_millis(1),
             expires_at: now + SignedDuration::from_hours(1000),
         };
         let hash = TokenHash::of(&Secret::new(TOKEN));
-        access.put_session(&hash, &session).await.unwrap();
+        access.sessions.put(&hash, &session).await.unwrap();
         Self {
             world,
             proxy,
@@ -425,18 +456,15 @@ impl Behind {
         self.world.empty_connectwise().await;
         let faults = json!({ "variants": { "new_board_statuses": statuses } });
         self.world.faults(faults).await;
-        let version = self
-            .config
-            .boards_wanted_to_change(&partner())
-            .await
-            .unwrap()
-            .version;
+        let version = self.config.boards.get(&partner()).await.unwrap().version;
         self.config
-            .save_boards_wanted(&partner(), &desired(), version)
+            .boards
+            .save(&partner(), &desired(), version)
             .await
             .unwrap();
         self.config
-            .put_settings(&partner(), &settings())
+            .settings
+            .put(&partner(), &settings())
             .await
             .unwrap();
     }

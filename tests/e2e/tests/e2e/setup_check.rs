@@ -87,7 +87,12 @@ async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
     let missing = ["service_tickets.add", "table_setup.add"];
     world.faults(json!({ "missing_rights": missing })).await;
     for right in [missing[0], missing[1], "newer.right"] {
-        world.config.right_missing(&partner(), right).await.unwrap();
+        world
+            .config
+            .breaker
+            .add_missing_right(&partner(), right)
+            .await
+            .unwrap();
     }
     let mut browser = world.signed_in().await;
     let view = browser.get_json("/setup/check").await.expect(200).json();
@@ -105,7 +110,8 @@ async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
     let rights_missing = async || {
         world
             .config
-            .breaker(&partner())
+            .breaker
+            .get(&partner())
             .await
             .unwrap()
             .missing_rights
@@ -113,7 +119,7 @@ async fn a_missing_right_is_named_and_forgotten_once_it_is_there() {
     assert_eq!(rights_missing().await.len(), 3, "nothing is forgotten");
     let due = Due::new(&world.aws, "config".into());
     let is_due = async || {
-        let due = due.due(Schedule::Reconcile, Timestamp::now(), 10).await;
+        let due = due.list(Schedule::Reconcile, Timestamp::now(), 10).await;
         due.unwrap().contains(&partner())
     };
     assert!(!is_due().await);

@@ -11,7 +11,7 @@ use domain::{PartnerId, Secret};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use setup::{App, OPERATOR_ROUTE, PAGE_ROUTES};
-use store::Saved;
+use store::SaveOutcome;
 
 use crate::canary::record_answer;
 use crate::reconcile_fans_out::Way;
@@ -335,15 +335,23 @@ impl World {
         let now = Timestamp::now();
         // In the very millisecond of an end of all sessions nobody is let in.
         let made_at = now + SignedDuration::from_millis(1);
-        if self.access.partner(partner).await.unwrap().value.is_none() {
+        if self
+            .access
+            .partners
+            .get(partner)
+            .await
+            .unwrap()
+            .value
+            .is_none()
+        {
             let item = Partner {
                 name: partner.to_string(),
                 enabled: true,
                 made_at: now,
                 sessions_from: None,
             };
-            let saved = self.access.save_partner(partner, &item, 0).await.unwrap();
-            assert_eq!(saved, Saved::Yes { version: 1 });
+            let saved = self.access.partners.save(partner, &item, 0).await.unwrap();
+            assert_eq!(saved, SaveOutcome::Saved { version: 1 });
         }
         let token = format!("link-of-{partner}-{}", now.as_nanosecond());
         let link = Link {
@@ -352,7 +360,7 @@ impl World {
             expires_at: now + SignedDuration::from_hours(1),
         };
         let hash = TokenHash::of(&Secret::new(token.as_str()));
-        self.access.put_link(&hash, &link).await.unwrap();
+        self.access.sessions.put_link(&hash, &link).await.unwrap();
         let mut browser = self.browser();
         browser.open(&format!("{PAGE}/setup/open#{token}")).await;
         browser

@@ -26,17 +26,25 @@ impl World {
     async fn stop_others(&self, from: u32, closings: u32, open: u32, now: Timestamp) {
         let (northwind, acme) = (partner(), tenant(TENANT));
         let stop = hold_of(from, closings, open);
-        let stop = self.config.stop(&northwind, &acme, &stop, now);
+        let stop = self
+            .config
+            .closing_holds
+            .hold(&northwind, &acme, &stop, now);
         stop.await.unwrap();
     }
 
     async fn held_now(&self) -> Option<HeldClosings> {
-        let held = self.config.held_closings(&partner()).await.unwrap();
+        let held = self
+            .config
+            .closing_holds
+            .get_held(&partner())
+            .await
+            .unwrap();
         held.get(&tenant(TENANT)).cloned()
     }
 
     async fn approvals_in_history(&self) -> Vec<AuditEntry> {
-        let page = self.access.audit(&partner(), None, 50).await.unwrap();
+        let page = self.access.audit.page(&partner(), None, 50).await.unwrap();
         let entries = page.entries.into_iter();
         entries
             .filter(|entry| entry.what == "closings_approved")
@@ -44,7 +52,7 @@ impl World {
     }
 
     async fn is_due(&self, now: Timestamp) -> bool {
-        let due = self.due().due(Schedule::Reconcile, now, 10).await.unwrap();
+        let due = self.due().list(Schedule::Reconcile, now, 10).await.unwrap();
         due.contains(&partner())
     }
 }
@@ -75,7 +83,7 @@ async fn held_closings_are_shown_and_approved_once() {
         ..Mapping::default()
     };
     let (northwind, acme) = (partner(), tenant(TENANT));
-    let put = world.config.put_mapping(&northwind, &acme, &named).await;
+    let put = world.config.tenants.put(&northwind, &acme, &named).await;
     put.unwrap();
     let mut browser = world.signed_in().await;
     let before = browser.get("/setup").await.expect(200).text;
@@ -153,7 +161,12 @@ async fn closings_held_since_the_page_was_shown_are_not_approved() {
 
     // Held, over, and held for other reasons: fewer, and not what was seen.
     let acme = tenant(TENANT);
-    world.config.end_hold(&partner(), &acme).await.unwrap();
+    world
+        .config
+        .closing_holds
+        .end(&partner(), &acme)
+        .await
+        .unwrap();
     let over = browser.post("/setup/held", &seen).await.expect(409);
     assert!(
         over.text.contains("no longer the ones that you saw"),
@@ -205,7 +218,7 @@ async fn held_closings_of_another_partner_cannot_be_approved() {
     theirs.post("/setup/held", &named).await.expect(409);
     named["partner"] = json!(partner());
     theirs.post("/setup/held", &named).await.expect(409);
-    let theirs = world.config.held_closings(&contoso).await.unwrap();
+    let theirs = world.config.closing_holds.get_held(&contoso).await.unwrap();
     assert!(theirs.is_empty(), "{theirs:?}");
     assert_eq!(world.held_now().await.unwrap().approved, None);
     assert_eq!(world.approvals_in_history().await, []);

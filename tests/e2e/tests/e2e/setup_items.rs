@@ -9,8 +9,8 @@ use domain::settings::{Company, Mapping};
 use domain::{AlertId, Blocked, Kind, PartnerId, Secret, SourceId, TenantId};
 use jiff::Timestamp;
 use store::{
-    AccessTable, Actor, AuditEntry, DedicatedBoard, DedicatedBoards, OfTenant, PageStart,
-    PartnerItems, Saved, Source, Suggested, Suggestions, TestTicket,
+    AccessTable, Actor, AuditEntry, CompanyScan, DedicatedBoard, DedicatedBoards, PageStart,
+    PartnerItems, RegisteredSource, SaveOutcome, SuggestedCompany, TenantSuggestions, TestTicket,
 };
 use tokio::task::JoinSet;
 
@@ -47,15 +47,19 @@ fn session(linked_at: i64, expires_at: i64) -> Session {
     link(linked_at, expires_at).session(at(expires_at))
 }
 
-fn saved(version: u64) -> Saved {
-    Saved::Yes { version }
+fn saved(version: u64) -> SaveOutcome {
+    SaveOutcome::Saved { version }
 }
 
 impl World {
     /// A world whose partner the operator has made.
     async fn with_partner() -> Self {
         let world = Self::new().await;
-        let made = world.access.save_partner(&partner(), &northwind(), 0).await;
+        let made = world
+            .access
+            .partners
+            .save(&partner(), &northwind(), 0)
+            .await;
         assert_eq!(made.unwrap(), saved(1));
         world
     }
@@ -84,7 +88,12 @@ impl World {
 }
 
 async fn is_in(access: &AccessTable, token: &str, now: Timestamp) -> bool {
-    access.session(&hash(token), now).await.unwrap().is_some()
+    access
+        .sessions
+        .get(&hash(token), now)
+        .await
+        .unwrap()
+        .is_some()
 }
 
 fn source() -> SourceId {
@@ -95,11 +104,22 @@ fn source() -> SourceId {
 async fn of_many_who_follow_a_link_at_once_one_comes_in() {
     let world = World::with_partner().await;
     let link = link(10, 100);
-    world.access.put_link(&hash("one"), &link).await.unwrap();
+    world
+        .access
+        .sessions
+        .put_link(&hash("one"), &link)
+        .await
+        .unwrap();
     let mut consumers = JoinSet::new();
     for _ in 0..8 {
         let access = world.access.clone();
-        consumers.spawn(async move { access.consume_link(&hash("one"), at(20)).await.unwrap() });
+        consumers.spawn(async move {
+            access
+                .sessions
+                .consume_link(&hash("one"), at(20))
+                .await
+                .unwrap()
+        });
     }
     let taken: Vec<_> = consumers.join_all().await.into_iter().flatten().collect();
     assert_eq!(taken, [link]);
@@ -110,24 +130,40 @@ async fn a_link_that_has_expired_or_was_ended_opens_nothing() {
     let world = World::with_partner().await;
     let access = &world.access;
     let consumed = async |token: &str, second| {
-        let link = access.consume_link(&hash(token), at(second)).await;
+        let link = access.sessions.consume_link(&hash(token), at(second)).await;
         link.unwrap().is_some()
     };
     for token in ["old", "ended", "off"] {
-        access.put_link(&hash(token), &link(10, 100)).await.unwrap();
+        access
+            .sessions
+            .put_link(&hash(token), &link(10, 100))
+            .await
+            .unwrap();
     }
     assert!(!consumed("unknown", 20).await);
     assert!(!consumed("old", 100).await);
     assert!(consumed("old", 99).await, "it was left to its ttl");
-    access.end_sessions(&partner(), at(10)).await.unwrap();
+    access
+        .partners
+        .end_sessions(&partner(), at(10))
+        .await
+        .unwrap();
     assert!(!consumed("ended", 20).await);
-    access.put_link(&hash("new"), &link(11, 100)).await.unwrap();
+    access
+        .sessions
+        .put_link(&hash("new"), &link(11, 100))
+        .await
+        .unwrap();
     assert!(consumed("new", 20).await);
-    let read = access.partner(&partner()).await.unwrap();
+    let read = access.partners.get(&partner()).await.unwrap();
     let off = read.value.unwrap().switched(false, at(30));
-    let off = access.save_partner(&partner(), &off, read.version).await;
+    let off = access.partners.save(&partner(), &off, read.version).await;
     assert_eq!(off.unwrap(), saved(3));
-    access.put_link(&hash("off"), &link(40, 100)).await.unwrap();
+    access
+        .sessions
+        .put_link(&hash("off"), &link(40, 100))
+        .await
+        .unwrap();
     assert!(!consumed("off", 50).await);
 }
 
@@ -137,15 +173,15 @@ async fn a_session_holds_until_its_time_or_its_end() {
     let access = &world.access;
     let mine = session(10, 100);
     for token in ["mine", "hers"] {
-        access.put_session(&hash(token), &mine).await.unwrap();
+        access.sessions.put(&hash(token), &mine).await.unwrap();
     }
-    let read = access.session(&hash("mine"), at(99)).await.unwrap();
+    let read = access.sessions.get(&hash("mine"), at(99)).await.unwrap();
     let read = read.map(|(session, _)| session);
     assert_eq!(read, Some(mine));
     assert!(!is_in(access, "mine", at(100)).await);
     assert!(!is_in(access, "nobody's", at(20)).await);
     for _ in 0..2 {
-        access.end_session(&hash("mine")).await.unwrap();
+        access.sessions.end(&hash("mine")).await.unwrap();
         assert!(!is_in(access, "mine", at(20)).await);
         assert!(is_in(access, "hers", at(20)).await);
     }
@@ -156,11 +192,19 @@ async fn a_links_token_is_no_sessions_and_no_token_is_in_the_table() {
     let world = World::with_partner().await;
     let access = &world.access;
     let (link_token, session_token) = (hash("token-of-a-link"), hash("token-of-a-session"));
-    access.put_link(&link_token, &link(10, 100)).await.unwrap();
-    let put = access.put_session(&session_token, &session(10, 100)).await;
+    access
+        .sessions
+        .put_link(&link_token, &link(10, 100))
+        .await
+        .unwrap();
+    let put = access.sessions.put(&session_token, &session(10, 100)).await;
     put.unwrap();
     assert!(!is_in(access, "token-of-a-link", at(20)).await);
-    let consumed = access.consume_link(&session_token, at(20)).await.unwrap();
+    let consumed = access
+        .sessions
+        .consume_link(&session_token, at(20))
+        .await
+        .unwrap();
     assert_eq!(consumed, None);
     assert!(is_in(access, "token-of-a-session", at(20)).await);
 
@@ -183,42 +227,55 @@ async fn all_sessions_of_a_partner_end_at_once_and_for_good() {
     let world = World::with_partner().await;
     let (access, partner) = (&world.access, partner());
     let other = PartnerId::parse("contoso").unwrap();
-    access.save_partner(&other, &northwind(), 0).await.unwrap();
+    access.partners.save(&other, &northwind(), 0).await.unwrap();
     let theirs = Session {
         partner: other,
         ..session(10, 900)
     };
-    access.put_session(&hash("theirs"), &theirs).await.unwrap();
+    access.sessions.put(&hash("theirs"), &theirs).await.unwrap();
     let put = async |token: &str, linked_at| {
         let session = session(linked_at, 900);
-        access.put_session(&hash(token), &session).await.unwrap();
+        access.sessions.put(&hash(token), &session).await.unwrap();
     };
     put("first", 10).await;
     access
+        .sessions
         .put_link(&hash("link"), &link(11, 900))
         .await
         .unwrap();
-    let followed = access.consume_link(&hash("link"), at(20)).await.unwrap();
+    let followed = access
+        .sessions
+        .consume_link(&hash("link"), at(20))
+        .await
+        .unwrap();
 
-    access.end_sessions(&partner, at(30)).await.unwrap();
+    access
+        .partners
+        .end_sessions(&partner, at(30))
+        .await
+        .unwrap();
     assert!(!is_in(access, "first", at(31)).await);
     assert!(is_in(access, "theirs", at(31)).await);
     // Its link was taken before the end, and the session is made after it.
     let late = followed.unwrap().session(at(900));
-    access.put_session(&hash("late"), &late).await.unwrap();
+    access.sessions.put(&hash("late"), &late).await.unwrap();
     assert!(!is_in(access, "late", at(32)).await);
     put("second", 40).await;
     assert!(is_in(access, "second", at(41)).await);
     // Of a clock that is behind.
-    access.end_sessions(&partner, at(29)).await.unwrap();
+    access
+        .partners
+        .end_sessions(&partner, at(29))
+        .await
+        .unwrap();
     put("third", 30).await;
     assert!(!is_in(access, "third", at(41)).await);
 
     for (enabled, version) in [(false, 2), (true, 3)] {
-        let read = access.partner(&partner).await.unwrap();
+        let read = access.partners.get(&partner).await.unwrap();
         assert_eq!(read.version, version);
         let switched = read.value.unwrap().switched(enabled, at(50));
-        let switched = access.save_partner(&partner, &switched, version).await;
+        let switched = access.partners.save(&partner, &switched, version).await;
         assert_eq!(switched.unwrap(), saved(version + 1));
         assert!(!is_in(access, "second", at(51)).await, "{enabled}");
         put("fourth", 60).await;
@@ -230,17 +287,21 @@ async fn all_sessions_of_a_partner_end_at_once_and_for_good() {
 async fn a_save_from_before_the_end_of_all_sessions_does_not_bring_them_back() {
     let world = World::with_partner().await;
     let (access, partner) = (&world.access, partner());
-    let read = access.partner(&partner).await.unwrap();
-    access.end_sessions(&partner, at(30)).await.unwrap();
+    let read = access.partners.get(&partner).await.unwrap();
+    access
+        .partners
+        .end_sessions(&partner, at(30))
+        .await
+        .unwrap();
     let renamed = Partner {
         name: "Northwind Traders".into(),
         ..read.value.unwrap()
     };
-    let save = access.save_partner(&partner, &renamed, read.version).await;
-    assert_eq!(save.unwrap(), Saved::Conflict);
+    let save = access.partners.save(&partner, &renamed, read.version).await;
+    assert_eq!(save.unwrap(), SaveOutcome::Conflict);
     let nobody = PartnerId::parse("nobody").unwrap();
-    access.end_sessions(&nobody, at(30)).await.unwrap();
-    assert_eq!(access.partner(&nobody).await.unwrap().value, None);
+    access.partners.end_sessions(&nobody, at(30)).await.unwrap();
+    assert_eq!(access.partners.get(&nobody).await.unwrap().value, None);
 }
 
 #[tokio::test]
@@ -249,45 +310,49 @@ async fn nobody_overwrites_what_they_have_not_seen() {
     let (config, partner, tenant) = (&world.config, partner(), tenant(TENANT));
     let access = &world.access;
     // Seeding wrote each of them once.
-    let connection = access.connection_to_change(&partner).await.unwrap();
+    let connection = access.connections.get(&partner).await.unwrap();
     let mine = connection.value.clone().unwrap();
     let (first, second) = tokio::join!(
-        access.save_connection(&partner, &mine, 1),
-        access.save_connection(&partner, &mine, 1),
+        access.connections.save(&partner, &mine, 1),
+        access.connections.save(&partner, &mine, 1),
     );
     let both = BTreeSet::from([
         format!("{:?}", first.unwrap()),
         format!("{:?}", second.unwrap()),
     ]);
-    let one = [format!("{:?}", Saved::Conflict), format!("{:?}", saved(2))];
+    let one = [
+        format!("{:?}", SaveOutcome::Conflict),
+        format!("{:?}", saved(2)),
+    ];
     assert_eq!(both, BTreeSet::from(one));
-    let read = access.connection_to_change(&partner).await.unwrap();
+    let read = access.connections.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (connection.value, 2));
 
     let mut hourly = settings();
     hourly.note_interval_minutes = 61;
     for (version, expected) in [
-        (0, Saved::Conflict),
-        (2, Saved::Conflict),
+        (0, SaveOutcome::Conflict),
+        (2, SaveOutcome::Conflict),
         (1, saved(2)),
-        (1, Saved::Conflict),
+        (1, SaveOutcome::Conflict),
         (2, saved(3)),
     ] {
-        let save = config.save_settings(&partner, &hourly, version).await;
+        let save = config.settings.save(&partner, &hourly, version).await;
         assert_eq!(save.unwrap(), expected, "{version}");
     }
-    let read = config.settings_to_change(&partner).await.unwrap();
+    let read = config.settings.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (Some(hourly), 3));
 
-    let mapping = config.mapping_to_change(&partner, &tenant).await.unwrap();
+    let mapping = config.tenants.get(&partner, &tenant).await.unwrap();
     assert_eq!(mapping.version, 1);
     let seeded = mapping.value.unwrap();
     config
-        .put_mapping(&partner, &tenant, &seeded)
+        .tenants
+        .put(&partner, &tenant, &seeded)
         .await
         .unwrap();
-    let save = config.save_mapping(&partner, &tenant, &seeded, 1).await;
-    assert_eq!(save.unwrap(), Saved::Conflict, "seeding counts too");
+    let save = config.tenants.save(&partner, &tenant, &seeded, 1).await;
+    assert_eq!(save.unwrap(), SaveOutcome::Conflict, "seeding counts too");
 }
 
 #[tokio::test]
@@ -306,50 +371,55 @@ async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
         epoch: 1,
         finished: false,
     };
-    let read = config.boards_wanted_to_change(&partner).await.unwrap();
+    let read = config.boards.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (None, 0));
-    for (version, expected) in [(0, saved(1)), (0, Saved::Conflict), (1, saved(2))] {
-        let save = config.save_boards_wanted(&partner, &desired, version).await;
+    for (version, expected) in [(0, saved(1)), (0, SaveOutcome::Conflict), (1, saved(2))] {
+        let save = config.boards.save(&partner, &desired, version).await;
         assert_eq!(save.unwrap(), expected, "{version}");
     }
-    let read = config.boards_wanted_to_change(&partner).await.unwrap();
+    let read = config.boards.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (Some(desired), 2));
 
-    let begun = Suggestions {
+    let begun = CompanyScan {
         epoch: 1,
         next: Some(300),
         read: 250,
         total: 400,
-        ..Suggestions::default()
+        ..CompanyScan::default()
     };
-    let ended = Suggestions {
+    let ended = CompanyScan {
         next: None,
         read: 400,
         finished_at: Some(at(9)),
         ..begun.clone()
     };
-    let found = Suggested {
+    let found = SuggestedCompany {
         company: COMPANY,
         name: "Acme Dental Inc.".into(),
     };
-    let suggested = OfTenant {
+    let suggested = TenantSuggestions {
         epoch: 1,
         companies: vec![found],
     };
     let acme = tenant(TENANT);
-    let nothing = config.suggested(&partner, &acme).await.unwrap();
-    assert_eq!((nothing.value, nothing.version), (OfTenant::default(), 0));
-    let save = config.save_suggested(&partner, &acme, &suggested, 0);
+    let nothing = config.suggestions.get(&partner, &acme).await.unwrap();
+    assert_eq!(
+        (nothing.value, nothing.version),
+        (TenantSuggestions::default(), 0)
+    );
+    let save = config.suggestions.save(&partner, &acme, &suggested, 0);
     assert_eq!(save.await.unwrap(), saved(1));
     let (first, last) = (tenant("a"), tenant("b"));
-    let between = config.suggested_between(&partner, &first, &last).await;
+    let between = config.suggestions.get_range(&partner, &first, &last).await;
     assert_eq!(between.unwrap(), [(acme, suggested)].into());
-    let elsewhere = config.suggested_between(&partner, &last, &last).await;
+    let elsewhere = config.suggestions.get_range(&partner, &last, &last).await;
     assert!(elsewhere.unwrap().is_empty());
     for (suggestions, version) in [(begun, 0), (ended, 1)] {
-        let save = config.save_suggestions(&partner, &suggestions, version);
+        let save = config
+            .suggestions
+            .save_scan(&partner, &suggestions, version);
         assert_eq!(save.await.unwrap(), saved(version + 1));
-        let read = config.suggestions_to_change(&partner).await.unwrap();
+        let read = config.suggestions.get_scan(&partner).await.unwrap();
         assert_eq!((read.value, read.version), (Some(suggestions), version + 1));
     }
 
@@ -361,11 +431,11 @@ async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
         asked_at: at(0),
         gone: false,
     };
-    for (version, expected) in [(0, saved(1)), (0, Saved::Conflict)] {
-        let save = config.save_test_ticket(&partner, &test, version).await;
+    for (version, expected) in [(0, saved(1)), (0, SaveOutcome::Conflict)] {
+        let save = config.test_ticket.save(&partner, &test, version).await;
         assert_eq!(save.unwrap(), expected, "{version}");
     }
-    let read = config.test_ticket_to_change(&partner).await.unwrap();
+    let read = config.test_ticket.get(&partner).await.unwrap();
     assert_eq!((read.value, read.version), (Some(test), 1));
 }
 
@@ -373,10 +443,11 @@ async fn what_was_begun_is_gone_on_with_from_where_it_stands() {
 async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
     let world = World::new().await;
     let (config, partner, fresh) = (&world.config, partner(), tenant("fresh"));
-    let read = config.mapping_to_change(&partner, &fresh).await.unwrap();
+    let read = config.tenants.get(&partner, &fresh).await.unwrap();
     assert_eq!((&read.value, read.version), (&None, 0));
     config
-        .tenant_seen(&partner, &fresh, &source(), Some("Fresh Foods"))
+        .tenants
+        .list_new(&partner, &fresh, &source(), Some("Fresh Foods"))
         .await
         .unwrap();
     let chosen = |mapping: Option<Mapping>| {
@@ -389,11 +460,15 @@ async fn a_tenant_is_mapped_from_what_was_seen_of_it() {
         mapping.chosen(Some(company), true, at(0))
     };
     let blind = chosen(read.value);
-    let save = config.save_mapping(&partner, &fresh, &blind, 0).await;
-    assert_eq!(save.unwrap(), Saved::Conflict, "its name would be lost");
-    let read = config.mapping_to_change(&partner, &fresh).await.unwrap();
+    let save = config.tenants.save(&partner, &fresh, &blind, 0).await;
+    assert_eq!(
+        save.unwrap(),
+        SaveOutcome::Conflict,
+        "its name would be lost"
+    );
+    let read = config.tenants.get(&partner, &fresh).await.unwrap();
     let mapped = chosen(read.value);
-    let save = config.save_mapping(&partner, &fresh, &mapped, read.version);
+    let save = config.tenants.save(&partner, &fresh, &mapped, read.version);
     assert_eq!(save.await.unwrap(), saved(2));
     // As the way of an alert reads it.
     let source = SourceId::of_set_up();
@@ -417,17 +492,17 @@ async fn an_item_of_another_version_of_this_program_is_changed_without_loss() {
             it.clone(),
         )
         .await;
-    let read = config.mapping_to_change(&partner, &tenant).await.unwrap();
+    let read = config.tenants.get(&partner, &tenant).await.unwrap();
     assert_eq!((read.value.is_some(), read.version), (true, 0));
     let mut mapping = read.value.unwrap().chosen(None, true, at(0));
     mapping.name = Some("Acme Dental".into());
-    let save = config.save_mapping(&partner, &tenant, &mapping, 0).await;
+    let save = config.tenants.save(&partner, &tenant, &mapping, 0).await;
     assert_eq!(save.unwrap(), saved(1));
     let item = world.config_item(&sk).await;
     assert_eq!(item["from_the_future"], it);
     assert!(!item.contains_key("company"), "{item:?}");
     assert_eq!(
-        config.mapping(&partner, &tenant).await.unwrap(),
+        config.tenants.get(&partner, &tenant).await.unwrap().value,
         Some(mapping)
     );
 }
@@ -438,14 +513,14 @@ async fn the_operator_lists_partners_and_sources_page_by_page() {
     let access = &world.access;
     for n in [3, 1, 5, 2, 4] {
         let id = PartnerId::parse(format!("partner-{n}")).unwrap();
-        let made = access.save_partner(&id, &northwind(), 0).await.unwrap();
+        let made = access.partners.save(&id, &northwind(), 0).await.unwrap();
         assert_eq!(made, saved(1));
-        let again = access.save_partner(&id, &northwind(), 0).await.unwrap();
-        assert_eq!(again, Saved::Conflict, "it is there");
+        let again = access.partners.save(&id, &northwind(), 0).await.unwrap();
+        assert_eq!(again, SaveOutcome::Conflict, "it is there");
     }
     let (mut seen, mut from) = (vec![], None);
     for length in [2, 2, 1] {
-        let page = access.partners(from.as_ref(), 2).await.unwrap();
+        let page = access.partners.page(from.as_ref(), 2).await.unwrap();
         assert_eq!(page.entries.len(), length);
         from = page.next;
         seen.extend(page.entries.into_iter().map(|entry| {
@@ -458,7 +533,7 @@ async fn the_operator_lists_partners_and_sources_page_by_page() {
     assert_eq!(seen, expected);
 
     let id = |n: u8| SourceId::parse(format!("src_{n:026}")).unwrap();
-    let mut source = Source {
+    let mut source = RegisteredSource {
         name: "Scanner".into(),
         partner: Some(partner()),
         partners: vec![],
@@ -467,27 +542,27 @@ async fn the_operator_lists_partners_and_sources_page_by_page() {
         busy_until: None,
     };
     for n in 0..3 {
-        let made = access.save_source(&id(n), &source, 0).await.unwrap();
+        let made = access.sources.save(&id(n), &source, 0).await.unwrap();
         assert_eq!(made, saved(1));
     }
     source.enabled = false;
     source.partner = None;
     source.partners = vec![partner()];
-    let off = access.save_source(&id(1), &source, 1).await.unwrap();
+    let off = access.sources.save(&id(1), &source, 1).await.unwrap();
     assert_eq!(off, saved(2));
-    let stale = access.save_source(&id(1), &source, 1).await.unwrap();
-    assert_eq!(stale, Saved::Conflict);
-    let read = access.source(&id(1)).await.unwrap();
+    let stale = access.sources.save(&id(1), &source, 1).await.unwrap();
+    assert_eq!(stale, SaveOutcome::Conflict);
+    let read = access.sources.get(&id(1)).await.unwrap();
     assert_eq!((read.value, read.version), (Some(source), 2));
     let begin = PageStart::try_from(id(0).to_string()).unwrap();
-    let page = access.sources(Some(&begin), 10).await.unwrap();
+    let page = access.sources.page(Some(&begin), 10).await.unwrap();
     let listed = page.entries.into_iter();
     let listed: Vec<_> = listed
         .map(|entry| (entry.id, entry.value.enabled, entry.version))
         .collect();
     assert_eq!(listed, [(id(1), false, 2), (id(2), true, 1)]);
     assert_eq!(page.next, None);
-    let all = access.partners(None, 100).await.unwrap();
+    let all = access.partners.page(None, 100).await.unwrap();
     assert_eq!(all.entries.len(), 5, "no source among them");
 }
 
@@ -498,11 +573,12 @@ async fn a_partners_tenants_are_listed_with_what_to_save_them_with() {
     let others = PartnerId::parse("northwind-2").unwrap();
     let fresh = tenant("fresh");
     config
-        .tenant_seen(&others, &fresh, &source(), None)
+        .tenants
+        .list_new(&others, &fresh, &source(), None)
         .await
         .unwrap();
     let listed = async |from: Option<&PageStart>| {
-        let page = config.tenants(&partner(), from, 1).await.unwrap();
+        let page = config.tenants.page(&partner(), from, 1).await.unwrap();
         let ids = page
             .entries
             .into_iter()
@@ -532,7 +608,7 @@ async fn a_partners_tenants_are_listed_with_what_to_save_them_with() {
     world
         .meddle(&format!("T#{TENANT}"), "SET company = :value", nonsense)
         .await;
-    let page = config.tenants(&partner(), None, 10).await.unwrap();
+    let page = config.tenants.page(&partner(), None, 10).await.unwrap();
     let ids: Vec<_> = page.entries.into_iter().map(|entry| entry.id).collect();
     assert_eq!(ids, [tenant(DISABLED)]);
 }
@@ -555,13 +631,13 @@ async fn what_was_done_is_listed_newest_first_and_once() {
         (30, 0, "fourth"),
     ] {
         let entry = entry(second, what);
-        access.add_audit(&partner, &entry, n).await.unwrap();
+        access.audit.add(&partner, &entry, n).await.unwrap();
     }
     let others = PartnerId::parse("northwind-2").unwrap();
     let other = entry(15, "elsewhere");
-    access.add_audit(&others, &other, 1).await.unwrap();
+    access.audit.add(&others, &other, 1).await.unwrap();
 
-    let page = access.audit(&partner, None, 3).await.unwrap();
+    let page = access.audit.page(&partner, None, 3).await.unwrap();
     let whats = |entries: &[AuditEntry]| {
         let whats = entries.iter().map(|entry| entry.what.clone());
         whats.collect::<Vec<_>>()
@@ -570,8 +646,12 @@ async fn what_was_done_is_listed_newest_first_and_once() {
     assert_eq!(page.entries[0], entry(30, "fourth"));
     // New ones do not shift what comes next.
     let fifth = entry(40, "fifth");
-    access.add_audit(&partner, &fifth, 2).await.unwrap();
-    let page = access.audit(&partner, page.next.as_ref(), 3).await.unwrap();
+    access.audit.add(&partner, &fifth, 2).await.unwrap();
+    let page = access
+        .audit
+        .page(&partner, page.next.as_ref(), 3)
+        .await
+        .unwrap();
     assert_eq!(whats(&page.entries), ["first"]);
     assert_eq!(page.next, None);
 }
@@ -582,35 +662,49 @@ async fn new_keys_get_a_new_try() {
     let (config, partner) = (&world.config, partner());
     let now = at(0);
     let broken = Blocked::ConnectionBroken;
-    config.right_missing(&partner, "companies").await.unwrap();
-    config.failing(&partner, now).await.unwrap();
+    config
+        .breaker
+        .add_missing_right(&partner, "companies")
+        .await
+        .unwrap();
+    config.breaker.record_failure(&partner, now).await.unwrap();
     let until = after(now, 60);
-    config.pause(&partner, until).await.unwrap();
-    let opened = config.open_breaker(&partner, broken.clone(), Some("v1"), now);
+    config.breaker.pause(&partner, until).await.unwrap();
+    let opened = config
+        .breaker
+        .open(&partner, broken.clone(), Some("v1"), now);
     assert!(opened.await.unwrap());
-    let before = config.breaker(&partner).await.unwrap();
+    let before = config.breaker.get(&partner).await.unwrap();
 
-    config.keys_stored(&partner, "v2").await.unwrap();
-    let breaker = config.breaker(&partner).await.unwrap();
+    config.breaker.keys_stored(&partner, "v2").await.unwrap();
+    let breaker = config.breaker.get(&partner).await.unwrap();
     assert_eq!(breaker.key_version.as_deref(), Some("v2"));
     assert_eq!((&breaker.open, breaker.failing_since), (&None, None));
     assert_eq!(breaker.generation, before.generation + 1);
     // ConnectWise's own wishes have nothing to do with keys; rights do: these may be another API member's.
     assert_eq!(breaker.paused_until, before.paused_until);
     assert_eq!(breaker.missing_rights, BTreeSet::new());
-    config.right_missing(&partner, "boards").await.unwrap();
+    config
+        .breaker
+        .add_missing_right(&partner, "boards")
+        .await
+        .unwrap();
     let none = BTreeSet::new();
-    let seen = config.rights_seen(&partner, &before, &none);
+    let seen = config
+        .breaker
+        .replace_missing_rights(&partner, &before, &none);
     assert!(!seen.await.unwrap(), "a look at the old role");
 
     for (version, opens) in [("v1", false), ("v2", true)] {
-        let opened = config.open_breaker(&partner, broken.clone(), Some(version), now);
+        let opened = config
+            .breaker
+            .open(&partner, broken.clone(), Some(version), now);
         assert_eq!(opened.await.unwrap(), opens, "{version}");
     }
-    let closed = config.close_breaker(&partner, before.generation).await;
+    let closed = config.breaker.close(&partner, before.generation).await;
     assert!(!closed.unwrap(), "a probe of the old keys");
     let fresh = PartnerId::parse("fresh").unwrap();
-    config.keys_stored(&fresh, "v1").await.unwrap();
-    let breaker = config.breaker(&fresh).await.unwrap();
+    config.breaker.keys_stored(&fresh, "v1").await.unwrap();
+    let breaker = config.breaker.get(&fresh).await.unwrap();
     assert_eq!((breaker.generation, breaker.open), (1, None));
 }

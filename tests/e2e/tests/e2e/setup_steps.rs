@@ -7,7 +7,7 @@ use domain::{Blocked, SourceId};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
-use store::{Connection, MOST_UNMAPPED};
+use store::{Connection, MAX_UNMAPPED};
 
 use crate::setup_client::{Answered, Browser};
 use crate::world::{COMPANY, OPERATIONS, SOURCE, TENANT, World, event, partner, tenant};
@@ -18,7 +18,8 @@ const UNMAPPED: &str = "cedar-valley";
 async fn seen(world: &World, id: &str, name: &str) {
     world
         .config
-        .tenant_seen(
+        .tenants
+        .list_new(
             &partner(),
             &tenant(id),
             &SourceId::parse(SOURCE).unwrap(),
@@ -37,7 +38,7 @@ fn keys(world: &World, version: u64) -> Value {
 
 /// From which a change of the connection begins now.
 async fn version(world: &World) -> u64 {
-    let connection = world.access.connection_to_change(&partner()).await;
+    let connection = world.access.connections.get(&partner()).await;
     connection.unwrap().version
 }
 
@@ -101,9 +102,11 @@ async fn an_tenant_is_mapped_to_a_company_that_can_be_used_and_by_one_person_at_
     browser.post("/setup/tenant", &other).await.expect(409);
     let mapping = world
         .config
-        .mapping(&partner(), &tenant(UNMAPPED))
+        .tenants
+        .get(&partner(), &tenant(UNMAPPED))
         .await
         .unwrap()
+        .value
         .unwrap();
     let name = mapping.company_name.as_deref();
     assert_eq!(
@@ -200,7 +203,7 @@ async fn a_company_that_became_unusable_says_why_and_its_tenant_is_switched_off(
     assert!(detail.contains("is inactive in ConnectWise"), "{detail}");
     // It was chosen while it could be used; then it was made inactive, or deleted for good.
     for company in [305, 999] {
-        let read = world.config.mapping_to_change(&northwind, &unmapped);
+        let read = world.config.tenants.get(&northwind, &unmapped);
         let version = read.await.unwrap().version;
         let mapping = Mapping {
             company: Some(company),
@@ -209,12 +212,12 @@ async fn a_company_that_became_unusable_says_why_and_its_tenant_is_switched_off(
             enabled: true,
             ..Mapping::default()
         };
-        let put = world.config.put_mapping(&northwind, &unmapped, &mapping);
+        let put = world.config.tenants.put(&northwind, &unmapped, &mapping);
         put.await.unwrap();
         let off = json!({ "tenant": UNMAPPED, "company": company, "enabled": false, "version": version + 1 });
         browser.post("/setup/tenant", &off).await.expect(200);
-        let mapping = world.config.mapping(&northwind, &unmapped).await;
-        let mapping = mapping.unwrap().unwrap();
+        let mapping = world.config.tenants.get(&northwind, &unmapped).await;
+        let mapping = mapping.unwrap().value.unwrap();
         assert_eq!((mapping.company, mapping.enabled), (Some(company), false));
         let on = json!({ "tenant": UNMAPPED, "company": company, "enabled": true, "version": version + 2 });
         browser.post("/setup/tenant", &on).await.expect(422);
@@ -314,11 +317,11 @@ async fn a_source_lists_a_bounded_number_of_unmapped_tenants_and_loses_no_alert(
         tenants.unwrap_or_default()
     };
     let is_listed = async |world: &World, id: &str| {
-        let mapping = world.config.mapping(&northwind, &tenant(id)).await;
-        mapping.unwrap().is_some()
+        let mapping = world.config.tenants.get(&northwind, &tenant(id)).await;
+        mapping.unwrap().value.is_some()
     };
     // The last one that there is room for, and one more.
-    counter(Some(MOST_UNMAPPED - 1)).await;
+    counter(Some(MAX_UNMAPPED - 1)).await;
     for id in ["last", "further"] {
         let mut raised = event("alert.raised", id, &format!("alert-of-{id}"), 1);
         raised["data"]["tenant"] = json!(id);
@@ -327,7 +330,7 @@ async fn a_source_lists_a_bounded_number_of_unmapped_tenants_and_loses_no_alert(
     }
     assert!(is_listed(&world, "last").await);
     assert!(!is_listed(&world, "further").await);
-    assert_eq!(counter(None).await, MOST_UNMAPPED);
+    assert_eq!(counter(None).await, MAX_UNMAPPED);
     let mut browser = world.signed_in().await;
     let page = browser.get("/setup/tenants").await.expect(200).text;
     assert!(page.contains("tenants that are not mapped"), "{page}");
@@ -355,16 +358,17 @@ async fn a_source_lists_a_bounded_number_of_unmapped_tenants_and_loses_no_alert(
 async fn reading_companies_goes_on_where_the_last_request_stopped() {
     let world = World::new().await;
     seen(&world, UNMAPPED, "Cedar Valley Clinic").await;
-    let stored = store::Suggestions {
+    let stored = store::CompanyScan {
         epoch: 1,
         next: Some(302),
         read: 3,
         total: 9,
-        ..store::Suggestions::default()
+        ..store::CompanyScan::default()
     };
     world
         .config
-        .save_suggestions(&partner(), &stored, 0)
+        .suggestions
+        .save_scan(&partner(), &stored, 0)
         .await
         .unwrap();
     let mut browser = world.signed_in().await;
@@ -394,7 +398,7 @@ async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_sto
     let listed = [elsewhere.base_url()];
     let world = World::beside(Seed::demo(), &listed).await;
     let mut browser = world.signed_in().await;
-    let before = world.access.connection_to_change(&partner()).await.unwrap();
+    let before = world.access.connections.get(&partner()).await.unwrap();
     let without_key = |site: &str, company: &str, public: &str| json!({ "site": site, "company_id": company, "public_key": public, "private_key": "", "version": before.version });
     let here = world.connectwise();
     // One that is listed, but another; another company id; another key of the same site.
@@ -426,7 +430,7 @@ async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_sto
     );
 
     assert_eq!(
-        world.access.connection_to_change(&partner()).await.unwrap(),
+        world.access.connections.get(&partner()).await.unwrap(),
         before
     );
     let shown = browser.get_json("/setup/connection").await.expect(200);
@@ -442,7 +446,14 @@ async fn a_stored_key_is_never_sent_to_a_changed_place_and_unproven_keys_are_sto
     // The same place with the field left empty: the stored key is used, and nothing is chosen anew.
     let same = without_key(&here, "tbdemo", "tbPublicKey01");
     browser.post("/setup/connection", &same).await.expect(200);
-    let after = world.access.connection(&partner()).await.unwrap().unwrap();
+    let after = world
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!((after.epoch, after.confirmed), (1, true));
     // A second person began from the version before.
     browser.post("/setup/connection", &same).await.expect(409);
@@ -462,11 +473,25 @@ async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
     assert_eq!(asked["field"], "drop_choices");
     let detail = asked["detail"].as_str().unwrap();
     assert!(detail.contains("2 mapped tenants are dropped"), "{detail}");
-    let kept = world.access.connection(&partner()).await.unwrap().unwrap();
+    let kept = world
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!((kept.epoch, kept.company_id.as_str()), (1, "tbdemo"));
     moved["drop_choices"] = json!(true);
     browser.post("/setup/connection", &moved).await.expect(200);
-    let connection = world.access.connection(&partner()).await.unwrap().unwrap();
+    let connection = world
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(
         (
             connection.epoch,
@@ -485,7 +510,8 @@ async fn a_connection_that_is_pointed_elsewhere_is_confirmed_and_mapped_anew() {
     };
     world
         .config
-        .put_mapping(&partner(), &tenant(TENANT), &of_before)
+        .tenants
+        .put(&partner(), &tenant(TENANT), &of_before)
         .await
         .unwrap();
     let page = one(&mut browser, TENANT).await;
@@ -512,7 +538,8 @@ async fn what_is_older_goes_on_when_a_person_says_so() {
     };
     world
         .config
-        .put_mapping(&partner(), &tenant(TENANT), &off)
+        .tenants
+        .put(&partner(), &tenant(TENANT), &off)
         .await
         .unwrap();
     world.work().await;
@@ -526,7 +553,8 @@ async fn what_is_older_goes_on_when_a_person_says_so() {
     };
     world
         .config
-        .put_mapping(&partner(), &tenant(TENANT), &on)
+        .tenants
+        .put(&partner(), &tenant(TENANT), &on)
         .await
         .unwrap();
 
@@ -628,14 +656,21 @@ async fn unconfirmed(world: &World) -> Browser {
     let contact = json!({ "address": "oncall@northwind.example", "version": 0 });
     browser.post("/setup/contact", &contact).await.expect(200);
     world.confirm_contact().await;
-    let connection = world.access.connection(&partner()).await.unwrap();
+    let connection = world
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value;
     let unconfirmed = Connection {
         confirmed: false,
         ..connection.unwrap()
     };
     let access = &world.access;
     access
-        .put_connection(&partner(), &unconfirmed)
+        .connections
+        .put(&partner(), &unconfirmed)
         .await
         .unwrap();
     browser
@@ -674,20 +709,34 @@ async fn confirming_is_refused_where_connectwise_says_otherwise_by_now() {
         let (path, patch) = closes(id, !closed);
         world.technician(Method::PATCH, &path, Some(patch)).await;
     }
-    let settings = world.config.settings(&partner()).await.unwrap().unwrap();
+    let settings = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let mut without_start = settings.clone();
     without_start.operations.start_status = None;
     let config = &world.config;
     config
-        .put_settings(&partner(), &without_start)
+        .settings
+        .put(&partner(), &without_start)
         .await
         .unwrap();
     let refused = confirm(&mut browser).await.expect(422);
     assert!(refused.text.contains("the start status"), "{refused:?}");
 
     let config = &world.config;
-    config.put_settings(&partner(), &settings).await.unwrap();
+    config.settings.put(&partner(), &settings).await.unwrap();
     confirm(&mut browser).await.expect(200);
-    let connection = world.access.connection(&partner()).await.unwrap();
+    let connection = world
+        .access
+        .connections
+        .get(&partner())
+        .await
+        .unwrap()
+        .value;
     assert!(connection.unwrap().confirmed);
 }

@@ -265,7 +265,14 @@ async fn a_partner_whose_api_member_has_no_default_board_gets_tickets_where_conn
     let mut world = World::of(Seed::from_json(&seed).unwrap()).await;
     let tickets = from_nothing_to_tickets(&mut world, Boards::Default).await;
     assert_eq!(tickets.len(), 4);
-    let stored = world.config.settings(&partner()).await.unwrap().unwrap();
+    let stored = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(
         (stored.operations.board, stored.cyber_alerts.board),
         (None, None)
@@ -286,7 +293,14 @@ async fn a_role_without_table_setup_works_on_the_default_board_and_the_page_says
     for page in [check, boards] {
         assert!(page.text.contains("Table Setup"), "{}", page.text);
     }
-    let stored = world.config.settings(&partner()).await.unwrap().unwrap();
+    let stored = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let board = stored.operations;
     assert!(board.board.is_some(), "{board:?}");
     assert_eq!((board.start_status, board.types.len()), (None, 0));

@@ -78,7 +78,14 @@ async fn what_is_chosen_is_shown_with_what_can_be_and_saved_as_a_form_sends_it()
         .await
         .expect(303);
     assert_eq!(answer.header("location"), "/setup/tickets?done=saved");
-    let saved = world.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let kind = |name: &str| Kind::parse(name).unwrap();
     let operations = &saved.operations;
     assert_eq!(
@@ -109,7 +116,7 @@ async fn what_is_chosen_is_shown_with_what_can_be_and_saved_as_a_form_sends_it()
         (1440, true)
     );
     assert_eq!(saved.epoch, Some(1));
-    let history = world.access.audit(&partner(), None, 10).await.unwrap();
+    let history = world.access.audit.page(&partner(), None, 10).await.unwrap();
     assert_eq!(history.entries[0].what, "tickets_saved");
 
     let stale = browser
@@ -129,7 +136,7 @@ async fn what_the_board_cannot_give_is_refused_with_the_field_and_the_reason() {
     let mut own = settings();
     let other = Kind::parse("a_kind_of_a_source").unwrap();
     own.kinds_off.insert(other.clone());
-    world.config.put_settings(&partner(), &own).await.unwrap();
+    world.config.settings.put(&partner(), &own).await.unwrap();
     let mut browser = world.signed_in().await;
     let version = browser.get_json("/setup/tickets").await.json()["version"]
         .as_u64()
@@ -220,14 +227,28 @@ async fn what_the_board_cannot_give_is_refused_with_the_field_and_the_reason() {
         assert!(detail.contains(words), "{pointer}: {detail}");
     }
     assert_eq!(
-        world.config.settings(&partner()).await.unwrap().unwrap(),
+        world
+            .config
+            .settings
+            .get(&partner())
+            .await
+            .unwrap()
+            .value
+            .unwrap(),
         own
     );
     browser
         .post("/setup/tickets", &as_seeded(version))
         .await
         .expect(200);
-    let saved = world.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     let mut expected = own;
     expected.epoch = Some(1);
     assert_eq!(saved, expected, "what was sent is what was there");
@@ -266,7 +287,14 @@ async fn without_table_setup_what_was_chosen_stays_and_nothing_else_can_be() {
     let mut same = as_seeded(version);
     same["operations"]["on_resolve"] = json!("note");
     browser.post("/setup/tickets", &same).await.expect(200);
-    let saved = world.config.settings(&partner()).await.unwrap().unwrap();
+    let saved = world
+        .config
+        .settings
+        .get(&partner())
+        .await
+        .unwrap()
+        .value
+        .unwrap();
     assert_eq!(
         (saved.operations.start_status, saved.operations.on_resolve),
         (Some(221), OnResolve::Note)

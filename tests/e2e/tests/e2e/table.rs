@@ -2,7 +2,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::record::Record;
-use store::Written;
+use store::RecordWrite;
 
 use crate::world::{TENANT, World, event, key};
 
@@ -13,14 +13,17 @@ async fn of_two_writes_from_one_read_only_the_first_is_made() {
     for rev in 1..=2 {
         let mut other = read.clone();
         other.occurrence += 1;
-        let Written::Yes(written) = world.alerts.write(&read).await.unwrap() else {
+        let RecordWrite::Stored(written) = world.alerts.write(&read).await.unwrap() else {
             panic!("nobody else writes")
         };
         assert_eq!(written.rev, rev);
-        assert_eq!(world.alerts.write(&other).await.unwrap(), Written::Conflict);
+        assert_eq!(
+            world.alerts.write(&other).await.unwrap(),
+            RecordWrite::Conflict
+        );
         // The same write once more is a repeat of the first, whose answer was lost.
         let again = world.alerts.write(&read).await.unwrap();
-        assert_eq!(again, Written::Yes(written.clone()));
+        assert_eq!(again, RecordWrite::Stored(written.clone()));
         assert_eq!(world.record("a1").await.unwrap(), *written);
         read = *written;
     }

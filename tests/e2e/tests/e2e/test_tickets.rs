@@ -39,12 +39,12 @@ impl World {
     }
 
     async fn unconfirm(&self) {
-        let connection = self.access.connection(&partner()).await.unwrap();
+        let connection = self.access.connections.get(&partner()).await.unwrap().value;
         let connection = Connection {
             confirmed: false,
             ..connection.unwrap()
         };
-        let put = self.access.put_connection(&partner(), &connection).await;
+        let put = self.access.connections.put(&partner(), &connection).await;
         put.unwrap();
     }
 
@@ -91,7 +91,7 @@ async fn a_test_of_whom_nothing_is_set_up_waits_as_any_alert_does() {
         epoch: Some(7),
         ..settings()
     };
-    let put = world.config.put_settings(&partner(), &settings).await;
+    let put = world.config.settings.put(&partner(), &settings).await;
     put.unwrap();
     world.enqueue_event(raised(asked_at)).await;
     world.work().await;
@@ -132,7 +132,7 @@ async fn a_test_that_was_held_up_goes_on_by_itself_and_nothing_else_with_it() {
         asked_at,
         gone: false,
     };
-    let saved = world.config.save_test_ticket(&partner(), &test, 0).await;
+    let saved = world.config.test_ticket.save(&partner(), &test, 0).await;
     saved.unwrap();
     world.make_health_due(after(now, 60)).await;
     world.try_out(&health, after(now, 60)).await;
@@ -228,7 +228,7 @@ async fn somebody_at_the_page_asks_for_a_test_ticket_and_closes_it() {
         .await
         .expect(200);
     assert_eq!(world.waiting(&world.queue_url).await, 0);
-    let history = world.access.audit(&partner(), None, 10).await.unwrap();
+    let history = world.access.audit.page(&partner(), None, 10).await.unwrap();
     let whats: Vec<_> = history.entries.iter().map(|entry| &entry.what).collect();
     assert_eq!(whats, ["test_closed", "test_asked", "session_began"]);
 
@@ -258,13 +258,13 @@ async fn a_test_that_cannot_become_a_ticket_is_refused_and_says_what_is_missing(
     settings.kinds_off = operations
         .map(|(kind, ..)| Kind::parse(*kind).unwrap())
         .collect();
-    let put = world.config.put_settings(&partner(), &settings).await;
+    let put = world.config.settings.put(&partner(), &settings).await;
     put.unwrap();
     let field = refused(&mut browser, TENANT, "switched off").await;
     assert_eq!(field, "category");
     // The connection is pointed elsewhere since.
     settings.epoch = Some(7);
-    let put = world.config.put_settings(&partner(), &settings).await;
+    let put = world.config.settings.put(&partner(), &settings).await;
     put.unwrap();
     let field = refused(&mut browser, TENANT, "Choose the boards").await;
     assert_eq!(field, json!(null));
@@ -326,7 +326,7 @@ async fn a_test_whose_end_was_sent_and_never_noted_is_over_all_the_same() {
     let wish = json!({ "tenant": TENANT, "category": "operations" });
     browser.post("/setup/test", &wish).await.expect(200);
     world.work().await;
-    let test = world.config.test_ticket_to_change(&partner()).await;
+    let test = world.config.test_ticket.get(&partner()).await;
     let test = test.unwrap().value.unwrap();
     let key = test_alert::key(partner(), test.tenant, test.alert_id);
     let resolved = test_alert::resolved(key, test.asked_at, Timestamp::now());

@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use reconcile::ReconcileTotals;
 use scheduled::{Driver, RunSummary};
 use serde_json::{Value, json};
-use store::{Due, Saved, Written};
+use store::{Due, RecordWrite, SaveOutcome};
 use tokio::task::JoinSet;
 
 use crate::setup_client::PAGE;
@@ -81,16 +81,17 @@ impl World {
     /// Says whom mails go to.
     pub(crate) async fn set_contact(&self, address: &str) {
         let address = EmailAddress::parse(address).unwrap();
-        let before = self.access.contact_to_change(&partner()).await.unwrap();
+        let before = self.access.contacts.get(&partner()).await.unwrap();
         let contact = Contact {
             address: Some(address),
             pending: None,
         };
         let saved = self
             .access
-            .save_contact(&partner(), &contact, before.version)
+            .contacts
+            .save(&partner(), &contact, before.version)
             .await;
-        assert!(matches!(saved.unwrap(), Saved::Yes { .. }));
+        assert!(matches!(saved.unwrap(), SaveOutcome::Saved { .. }));
     }
 
     /// When partners are due.
@@ -133,7 +134,7 @@ impl World {
             writes.spawn(async move { alerts.write(&record).await.unwrap() });
         }
         for written in writes.join_all().await {
-            assert!(matches!(written, Written::Yes(_)));
+            assert!(matches!(written, RecordWrite::Stored(_)));
         }
     }
 

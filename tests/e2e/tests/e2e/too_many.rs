@@ -55,7 +55,8 @@ async fn mapped(world: &World, name: &str) {
         domain::settings::Mapping::default().chosen(Some(company), true, Timestamp::now());
     world
         .config
-        .put_mapping(&partner(), &tenant(name), &mapping)
+        .tenants
+        .put(&partner(), &tenant(name), &mapping)
         .await
         .unwrap();
 }
@@ -71,15 +72,25 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     assert_eq!(world.reconciled(1).await, 2, "the other tenant's");
     assert_eq!(open(&world, TENANT).await, 30);
     assert_eq!(open(&world, OTHER).await, 1);
-    let held = world.config.held_closings(&partner()).await.unwrap();
+    let held = world
+        .config
+        .closing_holds
+        .get_held(&partner())
+        .await
+        .unwrap();
     let held = &held[&tenant(TENANT)];
     assert_eq!((held.closings, held.open, held.notified_at), (22, 30, None));
 
     // Again and again, it is one stop.
     assert_eq!(world.reconciled(17).await, 0);
-    let again = world.config.held_closings(&partner()).await.unwrap();
+    let again = world
+        .config
+        .closing_holds
+        .get_held(&partner())
+        .await
+        .unwrap();
     assert_eq!(again[&tenant(TENANT)].since, held.since);
-    let state = world.config.pipeline().await.unwrap().state;
+    let state = world.config.monitoring.read().await.unwrap().state;
     let told = state.closings_held.map(|held| held.count);
     assert_eq!(told, Some(1), "the operator hears of it once");
 
@@ -88,7 +99,8 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     let approved = async |world: &World, digest: &str| {
         let config = &world.config;
         config
-            .approved(
+            .closing_holds
+            .approve(
                 &partner(),
                 &tenant(TENANT),
                 (digest, since),
@@ -108,7 +120,8 @@ async fn too_many_at_once_are_stopped_until_a_person_lets_them_through() {
     assert!(
         world
             .config
-            .held_closings(&partner())
+            .closing_holds
+            .get_held(&partner())
             .await
             .unwrap()
             .is_empty()
@@ -123,14 +136,16 @@ async fn more_than_a_person_let_through_are_stopped_again() {
     assert_eq!(world.reconciled(1).await, 0);
     let config = &world.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
-    let shown = config.held_closings(&partner).await.unwrap()[&tenant].clone();
+    let shown = config.closing_holds.get_held(&partner).await.unwrap()[&tenant].clone();
     let shown = (shown.digest.as_str(), shown.since);
-    let approved = config.approved(&partner, &tenant, shown, Timestamp::now());
+    let approved = config
+        .closing_holds
+        .approve(&partner, &tenant, shown, Timestamp::now());
     assert!(approved.await.unwrap());
     listed(&mut world, TENANT, "s2", 1, 2).await;
     assert_eq!(world.reconciled(17).await, 0);
     assert_eq!(open(&world, TENANT).await, 30);
-    let held = world.config.held_closings(&partner).await.unwrap();
+    let held = world.config.closing_holds.get_held(&partner).await.unwrap();
     let held = &held[&tenant];
     assert_eq!((held.closings, held.approved), (28, None));
 }
@@ -144,7 +159,13 @@ async fn a_stop_is_over_when_the_list_is_whole_again_and_not_while_it_proves_not
     listed(&mut world, TENANT, "s2", 1, 0).await;
     assert_eq!(world.reconciled(17).await, 0);
     assert_eq!(
-        world.config.held_closings(&partner()).await.unwrap().len(),
+        world
+            .config
+            .closing_holds
+            .get_held(&partner())
+            .await
+            .unwrap()
+            .len(),
         1
     );
     listed(&mut world, TENANT, "s3", 2, 29).await;
@@ -152,7 +173,8 @@ async fn a_stop_is_over_when_the_list_is_whole_again_and_not_while_it_proves_not
     assert!(
         world
             .config
-            .held_closings(&partner())
+            .closing_holds
+            .get_held(&partner())
             .await
             .unwrap()
             .is_empty()
@@ -171,7 +193,12 @@ async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
     listed(&mut world, TENANT, "s2", 2, 26).await;
     assert_eq!(world.reconciled(17).await, 0);
     assert_eq!(open(&world, TENANT).await, 43);
-    let held = world.config.held_closings(&partner()).await.unwrap();
+    let held = world
+        .config
+        .closing_holds
+        .get_held(&partner())
+        .await
+        .unwrap();
     let held = &held[&tenant(TENANT)];
     assert_eq!((held.closings, held.open), (17, 43));
 
@@ -179,14 +206,17 @@ async fn a_source_that_loses_a_few_more_with_each_snapshot_is_stopped() {
     let config = &world.config;
     let (partner, tenant) = (partner(), tenant(TENANT));
     let shown = (held.digest.as_str(), held.since);
-    let approved = config.approved(&partner, &tenant, shown, Timestamp::now());
+    let approved = config
+        .closing_holds
+        .approve(&partner, &tenant, shown, Timestamp::now());
     assert!(approved.await.unwrap());
     assert_eq!(world.reconciled(34).await, 17);
     assert_eq!(world.reconciled(51).await, 0);
     assert!(
         world
             .config
-            .held_closings(&partner)
+            .closing_holds
+            .get_held(&partner)
             .await
             .unwrap()
             .is_empty()

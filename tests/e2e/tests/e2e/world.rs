@@ -218,7 +218,8 @@ impl World {
         // ConnectWise was looked through, and had no ticket of ours.
         let ticket_index = TicketIndex::new(1, true);
         self.alerts
-            .begin_ticket_index(&partner(), &ticket_index)
+            .ticket_index
+            .begin(&partner(), &ticket_index)
             .await
             .unwrap();
         let ses = aws_sdk_sesv2::Client::new(&self.aws);
@@ -246,17 +247,19 @@ impl World {
             suspended: false,
         };
         access
-            .put_connection(&partner(), &connection)
+            .connections
+            .put(&partner(), &connection)
             .await
             .unwrap();
-        config.put_settings(&partner(), &settings()).await.unwrap();
+        config.settings.put(&partner(), &settings()).await.unwrap();
         let mapped = Mapping {
             company: Some(COMPANY),
             enabled: true,
             ..Mapping::default()
         };
         config
-            .put_mapping(&partner(), &tenant(TENANT), &mapped)
+            .tenants
+            .put(&partner(), &tenant(TENANT), &mapped)
             .await
             .unwrap();
         let disabled = Mapping {
@@ -265,7 +268,8 @@ impl World {
             ..Mapping::default()
         };
         config
-            .put_mapping(&partner(), &tenant(DISABLED), &disabled)
+            .tenants
+            .put(&partner(), &tenant(DISABLED), &disabled)
             .await
             .unwrap();
     }
@@ -357,7 +361,8 @@ impl World {
             let ticket_index = TicketIndex::new(1, state == TicketIndexState::Complete);
             assert!(
                 self.alerts
-                    .begin_ticket_index(&partner(), &ticket_index)
+                    .ticket_index
+                    .begin(&partner(), &ticket_index)
                     .await
                     .unwrap()
             );
@@ -660,20 +665,22 @@ impl World {
         delete.key("pk", ticket_index).send().await.unwrap();
         let ticket_index = TicketIndex::new(1, false);
         self.alerts
-            .begin_ticket_index(&partner(), &ticket_index)
+            .ticket_index
+            .begin(&partner(), &ticket_index)
             .await
             .unwrap();
     }
 
     /// Has the connection point to another ConnectWise: the same simulator, since only calls matter.
     pub(crate) async fn repoint(&self, epoch: u32) {
-        let connection = self.access.connection(&partner()).await.unwrap();
+        let connection = self.access.connections.get(&partner()).await.unwrap().value;
         let connection = Connection {
             epoch,
             ..connection.unwrap()
         };
         self.access
-            .put_connection(&partner(), &connection)
+            .connections
+            .put(&partner(), &connection)
             .await
             .unwrap();
     }
@@ -689,7 +696,8 @@ impl World {
             suspended: false,
         };
         self.access
-            .put_connection(&partner(), &connection)
+            .connections
+            .put(&partner(), &connection)
             .await
             .unwrap();
         self.put_keys_of("tb/connection/", self.sim.base_url(), company_id, "another")
