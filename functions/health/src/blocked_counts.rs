@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::monitoring::issue::IncidentScope;
 use domain::ticketing::refused_writes::{RefusalGroupId, RefusalGroups};
 use domain::{PartnerId, TenantId};
-use store::{Alerts, Stretch};
+use store::{Alerts, BlockedRange};
 
 /// Most alerts that are counted, as on the page.
 const MAX_COUNTED: u64 = 20_000;
@@ -42,8 +42,8 @@ impl BlockedCounts {
     ) -> Result<Self, store::Error> {
         let mut counts = Self::default();
         let mut counted = 0;
-        for stretch in Stretch::round(None) {
-            let mut listing = alerts.blocked_in(partner, &stretch);
+        for stretch in BlockedRange::all_from(None) {
+            let mut listing = alerts.lists.blocked_in(partner, &stretch);
             while let Some(listed) = listing.next().await? {
                 let Some(scope) = IncidentScope::for_reason(&listed.blocked.reason) else {
                     continue;

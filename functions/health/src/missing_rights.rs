@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use connectwise::MySecurity;
 use domain::setup::rights::{RightStatus, right_status};
 use jiff::{SignedDuration, Timestamp};
-use store::{ConfigTable, Due, Leased, Progress};
+use store::{ConfigTable, Due, LeasedRun, RunProgress};
 
 use crate::connection_case::ConnectionCase;
 use crate::prober::ProbeResult;
@@ -27,7 +27,7 @@ impl MissingRights<'_> {
     pub(crate) async fn update(
         &self,
         case: &ConnectionCase<'_>,
-        leased: &Leased,
+        leased: &LeasedRun,
         result: &ProbeResult,
     ) -> Result<bool, HealthError> {
         let (breaker, now) = (case.breaker, case.invocation.now());
@@ -40,13 +40,13 @@ impl MissingRights<'_> {
             Some(missing) => missing,
             None if was_tried_recently(&leased.progress, now) => return Ok(false),
             None => {
-                let progress = Progress {
+                let progress = RunProgress {
                     rights_tried_at: Some(now),
                     ..leased.progress.clone()
                 };
                 // Written before they are tried: if the process dies in between, they are not tried
                 // more often.
-                if !self.due.keep(leased, &progress).await? {
+                if !self.due.save_progress(leased, &progress).await? {
                     return Err(HealthError::Conflict);
                 }
                 BTreeSet::new()
@@ -55,7 +55,10 @@ impl MissingRights<'_> {
         if missing == breaker.missing_rights {
             return Ok(false);
         }
-        let seen = self.table.rights_seen(case.partner, breaker, &missing);
+        let seen = self
+            .table
+            .breaker
+            .replace_missing_rights(case.partner, breaker, &missing);
         let is_written = seen.await?;
         if is_written {
             tracing::info!(missing = ?missing, before = ?breaker.missing_rights, "missing rights changed");
@@ -64,7 +67,7 @@ impl MissingRights<'_> {
     }
 }
 
-fn was_tried_recently(progress: &Progress, now: Timestamp) -> bool {
+fn was_tried_recently(progress: &RunProgress, now: Timestamp) -> bool {
     let tried = progress.rights_tried_at;
     tried.is_some_and(|at| now.duration_since(at) < RETRY_AFTER)
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use aws::invocation::Invocation;
 use aws::mail::Mailer;
 use aws::metrics::{Metric, count};
 use aws::queue::DeadLetters;
@@ -17,7 +18,7 @@ use domain::monitoring::pipeline::{
     notified, transition,
 };
 use jiff::{SignedDuration, Timestamp};
-use store::{ConfigTable, OperatorEvent, Pipeline};
+use store::{ConfigTable, MonitoringState, OperatorEvent, Versioned};
 
 use crate::Config;
 use crate::monitoring_mail::operator_mail;
@@ -49,21 +50,27 @@ impl Monitor {
 
     /// Records the tick, checks the pipeline, and notifies the operator. A failure here delays no
     /// partner: the next tick tries again.
-    pub(crate) async fn watch(&self, now: Timestamp) {
+    pub(crate) async fn watch(&self, invocation: &Invocation) {
         count(Metric::HealthTicks, 1);
-        if let Err(err) = self.check(now).await {
+        if let Err(err) = self.check(invocation.name(), invocation.now()).await {
             tracing::error!(error = %err, "failed to read pipeline status");
         }
     }
 
-    async fn check(&self, now: Timestamp) -> Result<(), store::Error> {
-        self.table.ticked(Schedule::Health, now).await?;
+    async fn check(&self, lease_id: &str, now: Timestamp) -> Result<(), store::Error> {
+        self.table
+            .monitoring
+            .record_tick(Schedule::Health, now)
+            .await?;
         let (pipeline, dead_letters) =
-            tokio::join!(self.table.pipeline(), self.dead_letters.waiting());
-        let Pipeline {
+            tokio::join!(self.table.monitoring.read(), self.dead_letters.waiting());
+        let MonitoringState {
             mut state,
-            incident: before,
-            notifying_until,
+            incident:
+                Versioned {
+                    value: before,
+                    version,
+                },
         } = pipeline?;
         match dead_letters {
             Ok(count) => state.dead_letters = Some(count),
@@ -78,10 +85,13 @@ impl Monitor {
             return Ok(());
         }
         let until = now.saturating_add(LEASE).unwrap_or(Timestamp::MAX);
-        let lease = self.table.tell_the_operator(notifying_until, now, until);
-        if !lease.await? {
+        let lease = self
+            .table
+            .monitoring
+            .lease_incident(version, lease_id, now, until);
+        let Some(lease) = lease.await? else {
             return Ok(());
-        }
+        };
         // A notification counts as sent once SES has accepted it. If the process dies in between, it
         // is sent again.
         let incident = match (incident, notification) {
@@ -98,7 +108,8 @@ impl Monitor {
             (incident, _) => incident,
         };
         self.table
-            .put_episode(incident.as_ref(), until, now)
+            .monitoring
+            .save_incident(incident.as_ref(), &lease)
             .await?;
         Ok(())
     }
@@ -128,7 +139,11 @@ impl Monitor {
             return true;
         };
         tracing::error!(error = %err, "failed to mail the operator");
-        let failed = self.table.happened(OperatorEvent::MailFailed, now).await;
+        let failed = self
+            .table
+            .monitoring
+            .record_event(OperatorEvent::MailFailed, now)
+            .await;
         if let Err(err) = failed {
             tracing::warn!(error = %err, "failed to record an operator event");
         }

@@ -12,7 +12,7 @@ use domain::setup::mapping::Mapping;
 use domain::ticketing::refused_writes::RefusalGroups;
 use domain::{EmailAddress, PartnerId, TenantId};
 use jiff::Timestamp;
-use store::{Alerts, KeptHealth, OperatorEvent};
+use store::{Alerts, OperatorEvent, Versioned};
 
 use crate::blocked_counts::{BlockedCount, BlockedCounts};
 use crate::mails::{self, MailContext};
@@ -52,20 +52,20 @@ impl Notifier<'_> {
     pub(crate) async fn notify(
         &self,
         context: &NotificationContext<'_>,
-        mut kept: KeptHealth,
+        mut kept: Versioned<Health>,
         blocked: Option<BlockedCounts>,
     ) -> Result<(Health, HealthTotals), HealthError> {
         let mut totals = HealthTotals::default();
-        let notifications = kept.health.notifications(context.now);
+        let notifications = kept.value.notifications(context.now);
         if notifications.is_empty() {
-            return Ok((kept.health, totals));
+            return Ok((kept.value, totals));
         }
         let Some(to) = self.contact(context.partner).await? else {
             tracing::warn!(
                 notifications = notifications.len(),
                 "no notification sent: partner has no emergency contact"
             );
-            return Ok((kept.health, totals));
+            return Ok((kept.value, totals));
         };
         let blocked = match blocked {
             Some(blocked) => blocked,
@@ -77,7 +77,7 @@ impl Notifier<'_> {
         let partner = self.name_of(context.partner).await;
         for notification in notifications {
             let scope = notification.scope();
-            let Some(incident) = kept.health.scope(scope) else {
+            let Some(incident) = kept.value.scope(scope) else {
                 continue;
             };
             let mail_context = MailContext {
@@ -93,12 +93,12 @@ impl Notifier<'_> {
             }
             totals.mails += 1;
             tracing::warn!(scope = ?scope, notification = notification.name(), "notified the emergency contact");
-            let notified = kept.health.clone().notified(&notification, context.now);
+            let notified = kept.value.clone().notified(&notification, context.now);
             let table = &self.connections.table;
-            let written = table.put_health(context.partner, &kept, notified).await?;
+            let written = table.health.save(context.partner, &kept, notified).await?;
             kept = written.ok_or(HealthError::Conflict)?;
         }
-        Ok((kept.health, totals))
+        Ok((kept.value, totals))
     }
 
     /// Notifies of held closings in one mail, unless they were notified of before.
@@ -107,7 +107,7 @@ impl Notifier<'_> {
         context: &NotificationContext<'_>,
     ) -> Result<HealthTotals, HealthError> {
         let (table, partner) = (&self.connections.table, context.partner);
-        let mut held = table.held_closings(partner).await?;
+        let mut held = table.closing_holds.get_held(partner).await?;
         held.retain(|_, held| held.notified_at.is_none() && held.approved.is_none());
         let mut totals = HealthTotals::default();
         if held.is_empty() {
@@ -138,7 +138,8 @@ impl Notifier<'_> {
         );
         for (tenant, held) in &held {
             table
-                .hold_notified(partner, tenant, held.since, context.now)
+                .closing_holds
+                .mark_notified(partner, tenant, held.since, context.now)
                 .await?;
         }
         Ok(totals)
@@ -164,13 +165,13 @@ impl Notifier<'_> {
     }
 
     async fn contact(&self, partner: &PartnerId) -> Result<Option<EmailAddress>, store::Error> {
-        let contact = self.connections.access.contact_to_change(partner).await?;
+        let contact = self.connections.access.contacts.get(partner).await?;
         Ok(contact.value.address)
     }
 
     /// The partner's name, or its id if the name cannot be read: the mail is sent anyway.
     async fn name_of(&self, partner: &PartnerId) -> String {
-        let read = self.connections.access.partner(partner).await.ok();
+        let read = self.connections.access.partners.get(partner).await.ok();
         let name = read.and_then(|read| read.value).map(|partner| partner.name);
         name.unwrap_or_else(|| partner.to_string())
     }

@@ -12,7 +12,7 @@ use domain::alert::command::Command;
 use domain::closing::census::Census;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::Period;
-use store::{Alerts, Progress};
+use store::{Alerts, RunProgress};
 
 use crate::commands::{commands, is_resolve};
 use crate::error::ReconcileError;
@@ -40,7 +40,7 @@ impl Closing<'_> {
     /// nothing was sent, and the next run finds the same.
     pub(crate) async fn commands(
         &self,
-        progress: &mut Progress,
+        progress: &mut RunProgress,
         snapshot_at: Option<Timestamp>,
         room: usize,
     ) -> Result<(Vec<Command>, bool), ReconcileError> {
@@ -97,7 +97,7 @@ impl Closing<'_> {
     /// The partner's alerts that are active or have an open ticket.
     async fn census(&self) -> Result<Census, store::Error> {
         let mut census = Census::default();
-        for mut listing in self.alerts.followed(self.partner) {
+        for mut listing in self.alerts.lists.open_and_blocked(self.partner) {
             while let Some(followed) = listing.next().await? {
                 let actual = followed.actual.as_ref();
                 census.add(

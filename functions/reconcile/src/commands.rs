@@ -17,7 +17,7 @@ pub(crate) async fn commands(
     let mut commands = vec![];
     for some in proposals.chunks(CONCURRENT_READS) {
         let read = some.iter().map(async |proposal| {
-            let record = alerts.of_item(&proposal.key.to_string()).await?;
+            let record = alerts.get_listed(&proposal.key.to_string()).await?;
             Ok::<_, store::Error>(record.and_then(|record| command(&record, &proposal.action)))
         });
         for command in join_all(read).await {

@@ -17,7 +17,7 @@ use domain::ticketing::ticket_index::{TicketIndex, TicketIndexState};
 use domain::wire::message::Message;
 use domain::{AlertId, AlertKey, PartnerId, SourceId, TenantId};
 use futures_util::future::join_all;
-use store::{Alerts, Written};
+use store::{Alerts, RecordWrite};
 use tokio::time::Instant;
 
 use crate::error::ReconcileError;
@@ -70,7 +70,10 @@ impl Importer<'_> {
             self.import_page(&page.items, index.epoch).await?;
             tracing::info!(imported, "tickets imported");
             let Some(next) = page.next else {
-                let complete = self.alerts.complete_memory(self.partner, &index, imported);
+                let complete =
+                    self.alerts
+                        .ticket_index
+                        .complete_import(self.partner, &index, imported);
                 let is_complete = complete.await?;
                 if is_complete {
                     tracing::info!(imported, "import of earlier tickets finished");
@@ -79,9 +82,10 @@ impl Importer<'_> {
                 return Ok(!is_complete);
             };
             cursor = next;
-            let kept = self
-                .alerts
-                .put_imported(self.partner, &index, cursor.id(), imported);
+            let kept =
+                self.alerts
+                    .ticket_index
+                    .record_import(self.partner, &index, cursor.id(), imported);
             if !kept.await? {
                 tracing::info!("import of earlier tickets restarted");
                 return Ok(true);
@@ -97,7 +101,7 @@ impl Importer<'_> {
         let (Some(live), Some(site)) = (&self.view.view.connection, &self.view.site) else {
             return Ok(None);
         };
-        let index = self.alerts.ticket_index(self.partner).await?;
+        let index = self.alerts.ticket_index.get(self.partner).await?;
         let is_incomplete = |index: &TicketIndex| {
             index.epoch == live.epoch && index.state != TicketIndexState::Complete
         };
@@ -149,7 +153,7 @@ impl Importer<'_> {
     ) -> Result<(), ReconcileError> {
         let placeholder = placeholder_key(self.partner)?;
         for _ in 0..MAX_WRITES {
-            let known = self.alerts.imported(item_key, &placeholder).await?;
+            let known = self.alerts.get_imported(item_key, &placeholder).await?;
             let before = known.unwrap_or_else(|| Record::new(placeholder.clone()));
             // A ticket reference does not say which tenant's it is, so its company is unknown.
             let company = None;
@@ -159,9 +163,9 @@ impl Importer<'_> {
                 return Ok(());
             }
             match self.alerts.import(item_key, &record).await? {
-                Written::Conflict => {}
-                Written::Yes(record) if record.desired.last.is_none() => return Ok(()),
-                Written::Yes(record) => {
+                RecordWrite::Conflict => {}
+                RecordWrite::Stored(record) if record.desired.last.is_none() => return Ok(()),
+                RecordWrite::Stored(record) => {
                     let again = Message::Reconsider(record.key);
                     self.queue.send_all(&[again]).await?;
                     return Ok(());

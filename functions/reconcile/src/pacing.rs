@@ -3,7 +3,7 @@
 use domain::PartnerId;
 use jiff::{SignedDuration, Timestamp};
 use scheduled::Period;
-use store::Progress;
+use store::RunProgress;
 
 /// Alerts of one connection that may go on in a minute. A connection that was mended is not flooded
 /// by all alerts that were blocked.
@@ -11,7 +11,7 @@ const ALLOWANCE: u32 = 300;
 pub(crate) const MINUTE: SignedDuration = SignedDuration::from_secs(60);
 
 /// How many more alerts may go on now. Runs within the same minute share the allowance.
-pub(crate) fn allowance(progress: &Progress, now: Timestamp) -> usize {
+pub(crate) fn allowance(progress: &RunProgress, now: Timestamp) -> usize {
     let left = match minute_end(progress, now) {
         Some(_) => ALLOWANCE.saturating_sub(progress.paced),
         None => ALLOWANCE,
@@ -20,12 +20,12 @@ pub(crate) fn allowance(progress: &Progress, now: Timestamp) -> usize {
 }
 
 /// The progress after this many more were sent.
-pub(crate) fn with_sent(progress: &Progress, count: usize, now: Timestamp) -> Progress {
+pub(crate) fn with_sent(progress: &RunProgress, count: usize, now: Timestamp) -> RunProgress {
     let (from, before) = match (progress.paced_from, minute_end(progress, now)) {
         (Some(from), Some(_)) => (from, progress.paced),
         (Some(_) | None, _) => (now, 0),
     };
-    Progress {
+    RunProgress {
         paced_from: Some(from),
         paced: before.saturating_add(u32::try_from(count).unwrap_or(u32::MAX)),
         ..progress.clone()
@@ -42,13 +42,13 @@ pub(crate) struct DueTimes<'a> {
 
 impl DueTimes<'_> {
     /// When more may go on, for a partner with more to do.
-    pub(crate) fn next_minute(&self, progress: &Progress) -> Timestamp {
+    pub(crate) fn next_minute(&self, progress: &RunProgress) -> Timestamp {
         minute_end(progress, self.now).unwrap_or(self.in_a_minute())
     }
 
     /// When a record is to be looked at or an alert expires, but at the earliest in a minute. At the
     /// latest, the partner's own time in the period.
-    pub(crate) fn next(&self, progress: &Progress, look: Option<Timestamp>) -> Timestamp {
+    pub(crate) fn next(&self, progress: &RunProgress, look: Option<Timestamp>) -> Timestamp {
         let own = self.period.next(self.partner, self.now);
         let first = look.into_iter().chain(progress.expires_at).min();
         first.map_or(own, |first| own.min(first.max(self.in_a_minute())))
@@ -63,7 +63,7 @@ impl DueTimes<'_> {
 /// again if the last run did not reach its end.
 pub(crate) fn must_compare(
     partner: &PartnerId,
-    progress: &Progress,
+    progress: &RunProgress,
     period: Period,
     now: Timestamp,
 ) -> bool {
@@ -72,7 +72,7 @@ pub(crate) fn must_compare(
 }
 
 /// The end of the minute in which sent alerts are counted, unless it is over.
-fn minute_end(progress: &Progress, now: Timestamp) -> Option<Timestamp> {
+fn minute_end(progress: &RunProgress, now: Timestamp) -> Option<Timestamp> {
     let end = progress.paced_from?.saturating_add(MINUTE).ok()?;
     (now < end).then_some(end)
 }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn runs_of_one_minute_share_its_allowance() {
-        let fresh = Progress::default();
+        let fresh = RunProgress::default();
         assert_eq!(allowance(&fresh, at(0)), 300);
         let first = with_sent(&fresh, 200, at(0));
         assert_eq!(allowance(&first, at(30)), 100);
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn a_partner_with_more_to_do_is_due_in_the_next_minute() {
         let partner = acme();
-        let paced = with_sent(&Progress::default(), 300, at(0));
+        let paced = with_sent(&RunProgress::default(), 300, at(0));
         for (now, expected) in [(20, 60), (60, 120)] {
             let next = times(&partner, at(now)).next_minute(&paced);
             assert_eq!(next, at(expected));
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn a_record_makes_its_partner_due_but_not_within_the_minute() {
-        let (partner, idle) = (acme(), Progress::default());
+        let (partner, idle) = (acme(), RunProgress::default());
         let own = times(&partner, at(0)).next(&idle, None);
         assert!(own > at(0) && own <= at(900), "{own}");
         let following = times(&partner, own).next(&idle, None);
@@ -148,10 +148,10 @@ mod tests {
     #[test]
     fn an_alert_that_expires_makes_its_partner_due() {
         let partner = acme();
-        let own = times(&partner, at(0)).next(&Progress::default(), None);
-        let expiring = Progress {
+        let own = times(&partner, at(0)).next(&RunProgress::default(), None);
+        let expiring = RunProgress {
             expires_at: Some(own + SignedDuration::from_mins(3)),
-            ..Progress::default()
+            ..RunProgress::default()
         };
         let due = times(&partner, own).next(&expiring, None);
         assert_eq!(Some(due), expiring.expires_at);
@@ -160,13 +160,14 @@ mod tests {
     #[test]
     fn tickets_are_compared_once_a_period_and_on_where_it_stopped() {
         let partner = acme();
-        let must_compare =
-            |progress: &Progress, now| must_compare(&partner, progress, Period::new(PERIOD), now);
-        assert!(must_compare(&Progress::default(), at(0)));
-        let own = times(&partner, at(0)).next(&Progress::default(), None);
-        let read = Progress {
+        let must_compare = |progress: &RunProgress, now| {
+            must_compare(&partner, progress, Period::new(PERIOD), now)
+        };
+        assert!(must_compare(&RunProgress::default(), at(0)));
+        let own = times(&partner, at(0)).next(&RunProgress::default(), None);
+        let read = RunProgress {
             compared_at: Some(own),
-            ..Progress::default()
+            ..RunProgress::default()
         };
         let second = SignedDuration::from_secs(1);
         let following = own + PERIOD;
@@ -179,8 +180,8 @@ mod tests {
         ] {
             assert_eq!(must_compare(&read, now), expected, "{now}");
         }
-        let partly = Progress {
-            comparing: Some(store::Comparing {
+        let partly = RunProgress {
+            comparing: Some(store::TicketScan {
                 began_at: own,
                 behind: 7,
             }),

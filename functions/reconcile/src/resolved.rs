@@ -44,11 +44,11 @@ impl ResolutionFinder<'_> {
         let since = now.saturating_sub(guard::DAY).unwrap_or(Timestamp::MIN);
         let mut ended = vec![];
         for tenant in census.tenants_of(&resolved) {
-            let ended_today = self.alerts.ended_since(self.partner, &tenant, since);
+            let ended_today = self.alerts.lists.ended_since(self.partner, &tenant, since);
             ended.extend(ended_today.await?);
         }
         let table = &self.connections.table;
-        let ClosingHolds { held, approvals } = table.closing_holds(self.partner).await?;
+        let ClosingHolds { held, approvals } = table.closing_holds.get(self.partner).await?;
         let plan = census.resolution_plan(resolved, &ended, &approvals, now);
         self.report_similar_ids(&plan, now).await;
         self.hold(&plan, now).await?;
@@ -57,7 +57,7 @@ impl ResolutionFinder<'_> {
                 || plan.approved.contains(tenant)
                 || uncertain_tenants.contains(tenant);
             if !is_still_needed {
-                table.end_hold(self.partner, tenant).await?;
+                table.closing_holds.end(self.partner, tenant).await?;
             }
         }
         Ok(plan)
@@ -81,7 +81,11 @@ impl ResolutionFinder<'_> {
     async fn hold(&self, plan: &ResolutionPlan, now: Timestamp) -> Result<(), store::Error> {
         for (tenant, hold) in &plan.held {
             let table = &self.connections.table;
-            if table.stop(self.partner, tenant, hold, now).await? {
+            if table
+                .closing_holds
+                .hold(self.partner, tenant, hold, now)
+                .await?
+            {
                 let (closings, of) = (hold.closings, hold.open);
                 tracing::error!(tenant = %tenant, closings, of, "held closings: too many at once");
                 count(Metric::ClosingsHeld, 1);
@@ -128,7 +132,8 @@ impl ResolutionFinder<'_> {
         let mut snapshots = Snapshots::new(census.kinds_of(number));
         let mut parts = self
             .alerts
-            .snapshot_parts(self.partner, &scope.tenant, &scope.source);
+            .snapshots
+            .parts(self.partner, &scope.tenant, &scope.source);
         while let Some(part) = parts.next().await? {
             if !snapshots.add(part, now) {
                 break;
@@ -153,7 +158,7 @@ impl ResolutionFinder<'_> {
     ) -> Result<Option<HashMap<ItemKey, IdMatch>>, store::Error> {
         let mut found = HashMap::new();
         for key in snapshot.part_keys() {
-            let Some(listed) = self.alerts.snapshot_list(&key).await? else {
+            let Some(listed) = self.alerts.snapshots.active_alerts(&key).await? else {
                 return Ok(None);
             };
             for alert_id in listed {

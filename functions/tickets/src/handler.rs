@@ -145,7 +145,7 @@ impl TicketsHandler {
             PartnerMessage::Snapshot(part) => self.keep_snapshot(part, invocation).await,
             PartnerMessage::Rejected(rejected) => {
                 let table = &self.worker.connections.table;
-                table.count_rejected(rejected).await
+                table.rejected.count(rejected).await
             }
         }
     }
@@ -162,7 +162,7 @@ impl TicketsHandler {
             connections,
             ..
         } = &self.worker;
-        alerts.put_snapshot_part(part, invocation.now()).await?;
+        alerts.snapshots.put_part(part, invocation.now()).await?;
         // A time after the part is stored: a run before that has not read it.
         connections
             .schedule

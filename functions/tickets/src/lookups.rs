@@ -231,11 +231,11 @@ impl Lookups<'_> {
         has_tickets: bool,
     ) -> Result<Option<TicketIndex>, store::Error> {
         let index = TicketIndex::new(epoch, !has_tickets);
-        if self.alerts.begin_ticket_index(partner, &index).await? {
+        if self.alerts.ticket_index.begin(partner, &index).await? {
             return Ok(Some(index));
         }
         // Another worker began it, and may have created a ticket since.
-        self.alerts.ticket_index(partner).await
+        self.alerts.ticket_index.get(partner).await
     }
 
     /// Reads a ticket that ConnectWise's list showed otherwise than the record, and records what a

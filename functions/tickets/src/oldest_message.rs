@@ -46,7 +46,7 @@ impl OldestMessage {
         if age < MIN_AGE || !self.is_due(now) {
             return;
         }
-        if let Err(err) = table.unfinished_seen(*oldest, now).await {
+        if let Err(err) = table.monitoring.record_unfinished(*oldest, now).await {
             tracing::warn!(error = %err, "failed to record unfinished messages");
         }
     }

@@ -7,7 +7,7 @@ use domain::alert::blocked::CallRefusal;
 use domain::alert::record::{Claim, Record};
 use domain::{Blocked, PartnerId, Reaction};
 use jiff::{SignedDuration, Timestamp};
-use store::{Alerts, Written};
+use store::{Alerts, RecordWrite};
 
 use crate::case::AlertCase;
 use crate::outcome::{MessageOutcome, StepOutcome, outcome_of};
@@ -29,8 +29,8 @@ impl RecordWriter<'_> {
     /// Writes the record, and goes on with it.
     pub(crate) async fn save(&self, record: &Record) -> Result<StepOutcome, store::Error> {
         Ok(match self.alerts.write(record).await? {
-            Written::Yes(record) => StepOutcome::Written(record),
-            Written::Conflict => StepOutcome::Reread,
+            RecordWrite::Stored(record) => StepOutcome::Written(record),
+            RecordWrite::Conflict => StepOutcome::Reread,
         })
     }
 
@@ -45,8 +45,8 @@ impl RecordWriter<'_> {
             return Ok(StepOutcome::End(outcome));
         }
         Ok(match self.alerts.write(&record).await? {
-            Written::Yes(_) => StepOutcome::End(outcome),
-            Written::Conflict => StepOutcome::Reread,
+            RecordWrite::Stored(_) => StepOutcome::End(outcome),
+            RecordWrite::Conflict => StepOutcome::Reread,
         })
     }
 
@@ -68,7 +68,8 @@ impl RecordWriter<'_> {
             let listed = self
                 .connections
                 .table
-                .tenant_seen(&key.partner, &key.tenant, &key.source, name)
+                .tenants
+                .list_new(&key.partner, &key.tenant, &key.source, name)
                 .await?;
             if !listed {
                 tracing::error!("tenant not listed: its source has too many unmapped tenants");
@@ -97,8 +98,8 @@ impl RecordWriter<'_> {
                 return Ok(StepOutcome::Written(Box::new(current)));
             }
             match self.alerts.write(&changed).await? {
-                Written::Yes(record) => return Ok(StepOutcome::Written(record)),
-                Written::Conflict => match self.alerts.get(&current.key).await? {
+                RecordWrite::Stored(record) => return Ok(StepOutcome::Written(record)),
+                RecordWrite::Conflict => match self.alerts.get(&current.key).await? {
                     Some(record) => current = record,
                     None => return Ok(StepOutcome::Reread),
                 },

@@ -64,7 +64,10 @@ impl SentinelStore<'_> {
     }
 
     async fn put(&self, partner: &PartnerId, epoch: u32, board: &str, sentinels: &Sentinels) {
-        let put = self.alerts.put_sentinels(partner, epoch, board, sentinels);
+        let put = self
+            .alerts
+            .ticket_index
+            .put_sentinels(partner, epoch, board, sentinels);
         if let Err(err) = put.await {
             tracing::warn!(error = %err, "failed to store the sentinels of a board");
         }

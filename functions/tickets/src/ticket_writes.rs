@@ -15,7 +15,7 @@ use domain::ticketing::ticket_write::TicketWrite;
 use domain::ticketing::write_effect::{WriteEffect, apply_effect};
 use domain::{Blocked, Reaction};
 use jiff::Timestamp;
-use store::{Alerts, Written};
+use store::{Alerts, RecordWrite};
 
 use crate::case::AlertCase;
 use crate::connection::PartnerConnection;
@@ -66,8 +66,8 @@ impl TicketWrites<'_> {
             invocation,
         };
         match self.alerts.write(&record.with_claim(claim.clone())).await? {
-            Written::Conflict => Ok(StepOutcome::Reread),
-            Written::Yes(record) => self.write(*record, &claim, work, case).await,
+            RecordWrite::Conflict => Ok(StepOutcome::Reread),
+            RecordWrite::Stored(record) => self.write(*record, &claim, work, case).await,
         }
     }
 

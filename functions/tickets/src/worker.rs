@@ -103,7 +103,7 @@ impl AlertWorker {
         invocation: &'a BatchInvocation,
     ) -> Result<(Record, AlertCase<'a>), store::Error> {
         let (known, partner) = tokio::join!(
-            self.alerts.known(key),
+            self.alerts.get_with_ticket_index(key),
             self.connections.view(key, invocation.now())
         );
         let (known, partner) = (known?, partner?);

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use store::{ConfigTable, Due, Leased, OperatorEvent};
+use store::{ConfigTable, Due, LeasedRun, OperatorEvent};
 use tokio::time::{Instant, timeout_at};
 use tracing::Instrument as _;
 
@@ -114,7 +114,7 @@ impl<J: ScheduledJob> Driver<J> {
             None => {
                 self.job.on_tick(invocation).await;
                 let now = invocation.now();
-                let due = self.due.due(J::SCHEDULE, now, MAX_PARTNERS).await?;
+                let due = self.due.list(J::SCHEDULE, now, MAX_PARTNERS).await?;
                 (due, GROUP)
             }
         };
@@ -225,11 +225,11 @@ impl<J: ScheduledJob> Driver<J> {
     /// between, the partner is due again when the lease expires.
     async fn isolate(
         &self,
-        leased: &Leased,
+        leased: &LeasedRun,
         ends: Instant,
         invocation: &Invocation,
     ) -> RunOutcome<J::Totals> {
-        let released = self.due.give_back(leased, invocation.now());
+        let released = self.due.release(leased, invocation.now());
         match timeout_at(ends, released).await {
             Ok(Ok(())) => {}
             Ok(Err(err)) => {
@@ -260,13 +260,18 @@ impl<J: ScheduledJob> Driver<J> {
 
     /// Notifies the operator of runs that died, before a run that may die too. If the notification
     /// fails, the next run repeats it.
-    async fn report_deaths(&self, leased: &Leased, now: Timestamp) {
+    async fn report_deaths(&self, leased: &LeasedRun, now: Timestamp) {
         if leased.died < MAX_DEATHS {
             return;
         }
         tracing::error!(died = leased.died, "runs of this partner died");
         count(Metric::RunsDied, 1);
-        if let Err(err) = self.table.happened(OperatorEvent::RunsDied, now).await {
+        if let Err(err) = self
+            .table
+            .monitoring
+            .record_event(OperatorEvent::RunsDied, now)
+            .await
+        {
             tracing::warn!(error = %err, "failed to record an operator event");
         }
     }

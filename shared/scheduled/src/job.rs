@@ -4,7 +4,7 @@ use std::ops::AddAssign;
 use aws::invocation::Invocation;
 use domain::monitoring::pipeline::Schedule;
 use jiff::{SignedDuration, Timestamp};
-use store::Leased;
+use store::LeasedRun;
 
 /// A job that runs again and again for each partner.
 pub trait ScheduledJob {
@@ -29,7 +29,7 @@ pub trait ScheduledJob {
     /// The driver logs the error, and repeats the run after [`retry_after`](Self::retry_after).
     fn run(
         &self,
-        leased: &Leased,
+        leased: &LeasedRun,
         invocation: &Invocation,
     ) -> impl Future<Output = Result<(Self::Totals, Timestamp), Self::Error>>;
 }

@@ -1,6 +1,5 @@
-//! Writes with a condition: one that does not hold is an answer, not a failure.
+//! Conditional writes. A condition that does not hold is a result, not an error.
 
-use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt::Debug;
 
@@ -11,26 +10,32 @@ use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::{UpdateItemError, UpdateItemOutput};
-use aws_sdk_dynamodb::types::{AttributeValue, ReturnValuesOnConditionCheckFailure};
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
 
 use crate::Error;
+use crate::table::Item;
 
-/// Sends an update; none where its condition did not hold.
-pub(crate) async fn update(
-    call: UpdateItemFluentBuilder,
-) -> Result<Option<UpdateItemOutput>, Error> {
-    let failed = UpdateItemError::is_conditional_check_failed_exception;
-    unless(call.send().await, failed, "UpdateItem")
+/// Sends an update. Returns whether its condition held.
+pub(crate) async fn update(call: UpdateItemFluentBuilder) -> Result<bool, Error> {
+    Ok(update_and_return(call).await?.is_some())
 }
 
-/// Sends an update; where its condition did not hold, the item as it is.
+/// Sends an update. Returns `None` if its condition did not hold.
+pub(crate) async fn update_and_return(
+    call: UpdateItemFluentBuilder,
+) -> Result<Option<UpdateItemOutput>, Error> {
+    let is_refused = UpdateItemError::is_conditional_check_failed_exception;
+    unless_refused(call.send().await, is_refused, "UpdateItem")
+}
+
+/// Sends an update. If its condition did not hold, returns the stored item as the inner error.
 pub(crate) async fn update_or_stored(
     call: UpdateItemFluentBuilder,
-) -> Result<Result<UpdateItemOutput, HashMap<String, AttributeValue>>, Error> {
+) -> Result<Result<(), Item>, Error> {
     let old = ReturnValuesOnConditionCheckFailure::AllOld;
     let call = call.return_values_on_condition_check_failure(old);
     match call.send().await {
-        Ok(answer) => Ok(Ok(answer)),
+        Ok(_) => Ok(Ok(())),
         Err(err) => match err.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
                 Ok(Err(failed.item.clone().unwrap_or_default()))
@@ -40,23 +45,23 @@ pub(crate) async fn update_or_stored(
     }
 }
 
-/// Sends a put, and tells whether its condition held.
+/// Sends a put. Returns whether its condition held.
 pub(crate) async fn put(call: PutItemFluentBuilder) -> Result<bool, Error> {
-    let failed = PutItemError::is_conditional_check_failed_exception;
-    Ok(unless(call.send().await, failed, "PutItem")?.is_some())
+    let is_refused = PutItemError::is_conditional_check_failed_exception;
+    Ok(unless_refused(call.send().await, is_refused, "PutItem")?.is_some())
 }
 
-/// Sends a delete; none where its condition did not hold.
+/// Sends a delete. Returns `None` if its condition did not hold.
 pub(crate) async fn delete(
     call: DeleteItemFluentBuilder,
 ) -> Result<Option<DeleteItemOutput>, Error> {
-    let failed = DeleteItemError::is_conditional_check_failed_exception;
-    unless(call.send().await, failed, "DeleteItem")
+    let is_refused = DeleteItemError::is_conditional_check_failed_exception;
+    unless_refused(call.send().await, is_refused, "DeleteItem")
 }
 
-fn unless<T, E, R>(
+fn unless_refused<T, E, R>(
     sent: Result<T, SdkError<E, R>>,
-    failed: fn(&E) -> bool,
+    is_refused: fn(&E) -> bool,
     operation: &'static str,
 ) -> Result<Option<T>, Error>
 where
@@ -65,7 +70,7 @@ where
 {
     match sent {
         Ok(answer) => Ok(Some(answer)),
-        Err(err) if err.as_service_error().is_some_and(failed) => Ok(None),
+        Err(err) if err.as_service_error().is_some_and(is_refused) => Ok(None),
         Err(err) => Err(Error::call(operation, &err)),
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong with a table, and what it asks for.
+//! Errors of table operations, and the reaction that they call for.
 
 use std::error::Error as StdError;
 use std::fmt::Debug;
@@ -7,30 +7,25 @@ use aws_sdk_dynamodb::error::SdkError;
 use domain::Reaction;
 use domain::text::chain;
 
-/// What went wrong with a table.
+/// Why a table operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// DynamoDB could not be asked, or refused: throttled, timed out, not allowed.
+    /// DynamoDB did not answer, or refused the request: throttled, timed out, not allowed.
     #[error("DynamoDB {operation} failed: {cause}")]
     Call {
-        /// The API's operation.
+        /// The API operation.
         operation: &'static str,
-        /// What the SDK says, its whole chain.
+        /// The whole error chain of the SDK.
         cause: String,
     },
-    /// An item is not what this code wrote or can read.
+    /// An item cannot be parsed, or a value cannot be stored as an item.
     #[error("the item {key} is not readable: {problem}")]
-    Malformed {
-        /// The item's key.
-        key: String,
-        /// Where it is wrong.
-        problem: String,
-    },
+    Malformed { key: String, problem: String },
 }
 
 impl Error {
-    /// What the failure asks of the worker that met it. An unreadable item is retried too: it holds an alert's history, and a
-    /// person or a newer version mends it.
+    /// What a worker does on this error. An unreadable item is retried as well: it holds an alert's
+    /// history, and a person or a newer version repairs it.
     #[must_use]
     pub fn reaction(&self) -> Reaction {
         match self {

@@ -1,52 +1,48 @@
-//! Lists for people, a page at a time: items of one key in the order of their sort keys.
+//! Lists for people, read page by page: the items of one partition key whose sort keys share a
+//! prefix, in the order of their sort keys.
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use domain::setup::mapping::Mapping;
-use domain::{PartnerId, TenantId};
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::config::ConfigTable;
-use crate::table::{Table, partner_pk};
-use crate::versions::versioned;
-use crate::{Error, Item};
+use crate::Error;
+use crate::table::{Item, Table, key, sk_after, string};
+use crate::versions;
 
-/// One thing of a list.
+/// One entry of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry<Id, T> {
-    /// What it is called.
+pub struct ListEntry<Id, T> {
     pub id: Id,
-    /// The content.
     pub value: T,
-    /// The version to save a change of it with.
+    /// The version to save a change of the entry with.
     pub version: u64,
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page<T> {
-    /// In the list's order. One that is unreadable is logged and left out.
+pub struct ListPage<T> {
+    /// In the order of the list. An unreadable entry is logged and left out.
     pub entries: Vec<T>,
-    /// Where the next page begins; none at the end.
+    /// Where the next page begins; `None` on the last page.
     pub next: Option<PageStart>,
 }
 
-/// Where a page begins: behind a place of its list, whether anything is still there or not. It may go out to a browser and come back:
-/// it cannot lead out of its list.
+/// Where a page begins: after the entry with this id, which need not exist any more. A browser may
+/// send it back: it cannot lead out of its list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PageStart(String);
 
-/// Longer than any identifier here; with its list's prefix it fits a sort key of 1024 bytes.
-const LONGEST_START: usize = 512;
+/// Longer than any id. With the prefix of its list it fits a sort key of 1024 bytes.
+const MAX_START_LENGTH: usize = 512;
 
 impl TryFrom<String> for PageStart {
     type Error = &'static str;
 
     fn try_from(text: String) -> Result<Self, Self::Error> {
         match text.len() {
-            1..=LONGEST_START => Ok(Self(text)),
-            _ => Err("a page begins behind 1 to 512 bytes of text"),
+            1..=MAX_START_LENGTH => Ok(Self(text)),
+            _ => Err("the start of a page is 1 to 512 bytes of text"),
         }
     }
 }
@@ -57,25 +53,25 @@ impl From<PageStart> for String {
     }
 }
 
-/// Which part of which list.
+/// Which page of which list to read.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Part<'a> {
+pub(crate) struct PageQuery<'a> {
     pub(crate) pk: &'a str,
-    /// What the list's sort keys begin with; the rest of them are the ids.
+    /// The start of the list's sort keys. The id of an entry is the rest of its sort key.
     pub(crate) prefix: &'static str,
-    pub(crate) order: Order,
+    pub(crate) order: SortOrder,
     pub(crate) from: Option<&'a PageStart>,
-    /// Entries at most; at least one.
+    /// Most entries of the page; at least one.
     pub(crate) limit: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Order {
+pub(crate) enum SortOrder {
     Ascending,
     Descending,
 }
 
-impl Order {
+impl SortOrder {
     fn reversed(self) -> Self {
         match self {
             Self::Ascending => Self::Descending,
@@ -84,115 +80,92 @@ impl Order {
     }
 }
 
-impl ConfigTable {
-    /// A page of the partner's tenants with their mappings, by their ids, `limit` at most; read consistently.
-    ///
-    /// # Errors
-    /// When DynamoDB fails.
-    pub async fn tenants(
-        &self,
-        partner: &PartnerId,
-        from: Option<&PageStart>,
-        limit: u16,
-    ) -> Result<Page<Entry<TenantId, Mapping>>, Error> {
-        let part = Part {
-            pk: &partner_pk(partner),
-            prefix: "T#",
-            order: Order::Ascending,
-            from,
-            limit,
-        };
-        self.table.page(part).await
+/// Reads a page of a list consistently. If the page would begin after the last entry, reads the last
+/// page: the address of a page may be older than a deletion.
+pub(crate) async fn read<Id, T>(
+    table: &Table,
+    query: PageQuery<'_>,
+) -> Result<ListPage<ListEntry<Id, T>>, Error>
+where
+    Id: TryFrom<String>,
+    T: DeserializeOwned,
+{
+    let page = read_from(table, query).await?;
+    if query.from.is_none() || !page.entries.is_empty() {
+        return Ok(page);
     }
+    let from_the_end = PageQuery {
+        from: None,
+        order: query.order.reversed(),
+        ..query
+    };
+    let mut last = read_from(table, from_the_end).await?;
+    last.entries.reverse();
+    last.next = None;
+    Ok(last)
 }
 
-impl Table {
-    /// A page of a list. Behind the last entry the last page is read: an address of a page outlives the entries on it.
-    pub(crate) async fn page<Id, T>(&self, part: Part<'_>) -> Result<Page<Entry<Id, T>>, Error>
-    where
-        Id: TryFrom<String>,
-        T: DeserializeOwned,
-    {
-        let page = self.page_behind(part).await?;
-        if part.from.is_none() || !page.entries.is_empty() {
-            return Ok(page);
-        }
-        let from_the_end = Part {
-            from: None,
-            order: part.order.reversed(),
-            ..part
-        };
-        let mut last = self.page_behind(from_the_end).await?;
-        last.entries.reverse();
-        last.next = None;
-        Ok(last)
-    }
+async fn read_from<Id, T>(
+    table: &Table,
+    query: PageQuery<'_>,
+) -> Result<ListPage<ListEntry<Id, T>>, Error>
+where
+    Id: TryFrom<String>,
+    T: DeserializeOwned,
+{
+    let answer = request(table, query).send().await;
+    let answer = answer.map_err(|err| Error::call("Query", &err))?;
+    let mut items = answer.items.unwrap_or_default();
+    let limit = usize::from(query.limit.max(1));
+    // DynamoDB ends a page early after one megabyte.
+    let has_more = items.len() > limit || answer.last_evaluated_key.is_some();
+    items.truncate(limit);
+    let last = items.last().filter(|_| has_more);
+    let next = last.and_then(|last| sk_after(last, query.prefix));
+    let next = next.map(|id| PageStart(id.to_owned()));
+    let entries = items.into_iter().filter_map(|item| entry(item, &query));
+    Ok(ListPage {
+        entries: entries.collect(),
+        next,
+    })
+}
 
-    async fn page_behind<Id, T>(&self, part: Part<'_>) -> Result<Page<Entry<Id, T>>, Error>
-    where
-        Id: TryFrom<String>,
-        T: DeserializeOwned,
-    {
-        let text = |text: &str| AttributeValue::S(text.to_owned());
-        let mut call = self
-            .client
-            .query()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(part.pk))
-            .expression_attribute_values(":prefix", text(part.prefix))
-            .scan_index_forward(part.order == Order::Ascending)
-            // One more tells whether there is a next page.
-            .limit(i32::from(part.limit.max(1)).saturating_add(1));
-        if let Some(PageStart(from)) = part.from {
-            call = call
-                .exclusive_start_key("pk", text(part.pk))
-                .exclusive_start_key("sk", text(&format!("{}{from}", part.prefix)));
-        }
-        let answer = call.send().await;
-        let answer = answer.map_err(|err| Error::call("Query", &err))?;
-        let mut items = answer.items.unwrap_or_default();
-        let limit = usize::from(part.limit.max(1));
-        // DynamoDB ends a page early where it has a megabyte.
-        let is_cut = items.len() > limit || answer.last_evaluated_key.is_some();
-        items.truncate(limit);
-        let last = items.last().filter(|_| is_cut);
-        let next = last.and_then(|last| rest(last, part.prefix).map(PageStart));
-        let items = items.into_iter();
-        Ok(Page {
-            entries: items.filter_map(|item| entry(item, &part)).collect(),
-            next,
-        })
-    }
+fn request(table: &Table, query: PageQuery<'_>) -> QueryFluentBuilder {
+    let call = table
+        .query()
+        .consistent_read(true)
+        .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+        .expression_attribute_values(":pk", string(query.pk))
+        .expression_attribute_values(":prefix", string(query.prefix))
+        .scan_index_forward(query.order == SortOrder::Ascending)
+        // One more than the page holds shows whether there is a next page.
+        .limit(i32::from(query.limit.max(1)).saturating_add(1));
+    let start = query
+        .from
+        .map(|PageStart(id)| key(query.pk, &format!("{}{id}", query.prefix)));
+    call.set_exclusive_start_key(start)
 }
 
 fn entry<Id: TryFrom<String>, T: DeserializeOwned>(
     item: Item,
-    part: &Part<'_>,
-) -> Option<Entry<Id, T>> {
-    let rest = rest(&item, part.prefix)?;
-    let Ok(id) = Id::try_from(rest.clone()) else {
-        tracing::error!(pk = part.pk, list = part.prefix, id = ?rest, "list item has an invalid id");
+    query: &PageQuery<'_>,
+) -> Option<ListEntry<Id, T>> {
+    let text = sk_after(&item, query.prefix)?.to_owned();
+    let Ok(id) = Id::try_from(text.clone()) else {
+        tracing::error!(pk = query.pk, list = query.prefix, id = ?text, "list item has an invalid id");
         return None;
     };
-    match versioned(item, part.prefix) {
-        Ok(read) => Some(Entry {
+    match versions::parse(item, query.prefix) {
+        Ok(read) => Some(ListEntry {
             id,
             value: read.value,
             version: read.version,
         }),
         Err(err) => {
-            tracing::error!(pk = part.pk, id = ?rest, error = %err, "failed to parse an item of a list");
+            tracing::error!(pk = query.pk, id = ?text, error = %err, "failed to parse an item of a list");
             None
         }
     }
-}
-
-/// What stands behind the prefix in the sort key.
-fn rest(item: &Item, prefix: &str) -> Option<String> {
-    let sk = item.get("sk")?.as_s().ok()?;
-    sk.strip_prefix(prefix).map(str::to_owned)
 }
 
 #[cfg(test)]
@@ -200,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_page_begins_behind_a_text_that_fits_a_sort_key() {
+    fn the_start_of_a_page_fits_a_sort_key() {
         for (length, fits) in [(0, false), (1, true), (512, true), (513, false)] {
             let start = PageStart::try_from("x".repeat(length));
             assert_eq!(start.is_ok(), fits, "{length}");

@@ -1,25 +1,32 @@
-//! A table with the keys `pk` and `sk`: what `config` and `access` have in common.
+//! A DynamoDB table, and the keys and values of its items.
 
 use std::collections::HashMap;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::operation::delete_item::builders::DeleteItemFluentBuilder;
+use aws_sdk_dynamodb::operation::get_item::builders::GetItemFluentBuilder;
 use aws_sdk_dynamodb::operation::put_item::builders::PutItemFluentBuilder;
+use aws_sdk_dynamodb::operation::query::builders::QueryFluentBuilder;
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_types::SdkConfig;
+use domain::time::sortable;
 use domain::{PartnerId, TenantId};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
 
-use crate::{Error, Item};
+use crate::Error;
 
-/// The table of this name.
+/// The attributes of an item, or of its key.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// One table. A clone shares the client's connections.
 #[derive(Debug, Clone)]
 pub(crate) struct Table {
-    pub(crate) client: Client,
-    pub(crate) name: String,
+    client: Client,
+    name: String,
 }
 
 impl Table {
@@ -30,48 +37,45 @@ impl Table {
         }
     }
 
-    /// An item as it is, read consistently.
-    pub(crate) async fn item(&self, pk: &str, sk: &str) -> Result<Option<Item>, Error> {
-        let call = self
-            .client
-            .get_item()
-            .table_name(&self.name)
-            .consistent_read(true)
-            .key("pk", text(pk))
-            .key("sk", text(sk));
-        let answer = call.send().await;
-        let answer = answer.map_err(|err| Error::call("GetItem", &err))?;
-        Ok(answer.item)
+    /// Reads an item consistently.
+    pub(crate) async fn item(&self, key: Item) -> Result<Option<Item>, Error> {
+        send_get(self.get_item(key)).await
     }
 
-    /// The content of a partner's item, read consistently.
+    /// Reads the content of a partner's item consistently.
     pub(crate) async fn get<T: DeserializeOwned>(
         &self,
         partner: &PartnerId,
         sk: &str,
     ) -> Result<Option<T>, Error> {
-        let item = self.item(&partner_pk(partner), sk).await?;
-        let read =
-            |item| from_item(item).map_err(|err| Error::malformed(format!("{partner} {sk}"), &err));
-        item.map(read).transpose()
+        let item = self.item(key(&partner_pk(partner), sk)).await?;
+        let malformed = |err| Error::malformed(format!("{partner} {sk}"), &err);
+        item.map(from_item).transpose().map_err(malformed)
     }
 
-    /// All items of a partner whose sort key begins with the prefix, in the order of their sort keys, read consistently.
+    /// Reads all items of a partner whose sort key begins with the prefix, consistently and in the
+    /// order of their sort keys.
     pub(crate) async fn items_with_prefix(
         &self,
         partner: &PartnerId,
         prefix: &str,
     ) -> Result<Vec<Item>, Error> {
         let query = self
-            .client
             .query()
-            .table_name(&self.name)
             .consistent_read(true)
             .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(&partner_pk(partner)))
-            .expression_attribute_values(":prefix", text(prefix));
-        let items: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
-        items.map_err(|err| Error::call("Query", &err))
+            .expression_attribute_values(":pk", string(partner_pk(partner)))
+            .expression_attribute_values(":prefix", string(prefix));
+        query_all(query).await
+    }
+
+    pub(crate) fn get_item(&self, key: Item) -> GetItemFluentBuilder {
+        let call = self.client.get_item().table_name(&self.name);
+        call.consistent_read(true).set_key(Some(key))
+    }
+
+    pub(crate) fn query(&self) -> QueryFluentBuilder {
+        self.client.query().table_name(&self.name)
     }
 
     pub(crate) fn put_item(&self, item: Item) -> PutItemFluentBuilder {
@@ -79,15 +83,80 @@ impl Table {
         call.set_item(Some(item))
     }
 
-    pub(crate) fn update_item(&self, pk: &str, sk: &str) -> UpdateItemFluentBuilder {
+    pub(crate) fn update_item(&self, key: Item) -> UpdateItemFluentBuilder {
         let call = self.client.update_item().table_name(&self.name);
-        call.key("pk", text(pk)).key("sk", text(sk))
+        call.set_key(Some(key))
     }
 
-    pub(crate) fn delete_item(&self, pk: &str, sk: &str) -> DeleteItemFluentBuilder {
+    pub(crate) fn delete_item(&self, key: Item) -> DeleteItemFluentBuilder {
         let call = self.client.delete_item().table_name(&self.name);
-        call.key("pk", text(pk)).key("sk", text(sk))
+        call.set_key(Some(key))
     }
+}
+
+/// Sends a `GetItem` request.
+pub(crate) async fn send_get(call: GetItemFluentBuilder) -> Result<Option<Item>, Error> {
+    let answer = call.send().await;
+    Ok(answer.map_err(|err| Error::call("GetItem", &err))?.item)
+}
+
+/// Reads all pages of a query.
+pub(crate) async fn query_all(query: QueryFluentBuilder) -> Result<Vec<Item>, Error> {
+    let items: Result<Vec<Item>, _> = query.into_paginator().items().send().collect().await;
+    items.map_err(|err| Error::call("Query", &err))
+}
+
+/// Reads items of one or two tables consistently in one request. Returns one list of items for each
+/// table, in the order of `requests`; either all items were read, or it is an error.
+pub(crate) async fn batch_get<const N: usize>(
+    requests: [(&Table, Vec<Item>); N],
+) -> Result<[Vec<Item>; N], Error> {
+    let names = requests.each_ref().map(|(table, _)| table.name.clone());
+    let Some((first, _)) = requests.first() else {
+        return Ok(names.map(|_| Vec::new()));
+    };
+    let mut call = first.client.batch_get_item();
+    for (table, keys) in requests {
+        let keys = KeysAndAttributes::builder()
+            .consistent_read(true)
+            .set_keys(Some(keys));
+        // Building fails only without keys.
+        let keys = keys.build().map_err(|err| Error::Call {
+            operation: "BatchGetItem",
+            cause: err.to_string(),
+        })?;
+        call = call.request_items(&table.name, keys);
+    }
+    let answer = call
+        .send()
+        .await
+        .map_err(|err| Error::call("BatchGetItem", &err))?;
+    if answer
+        .unprocessed_keys()
+        .is_some_and(|keys| !keys.is_empty())
+    {
+        return Err(Error::Call {
+            operation: "BatchGetItem",
+            cause: "throttled: not all items were read".to_owned(),
+        });
+    }
+    let mut tables = answer.responses.unwrap_or_default();
+    Ok(names.map(|name| tables.remove(&name).unwrap_or_default()))
+}
+
+/// The key of an item in the `alerts` table.
+pub(crate) fn alert_key(pk: &str) -> Item {
+    Item::from([("pk".to_owned(), string(pk))])
+}
+
+/// The key of an item in the `config` or `access` table.
+pub(crate) fn key(pk: &str, sk: &str) -> Item {
+    Item::from([("pk".to_owned(), string(pk)), ("sk".to_owned(), string(sk))])
+}
+
+/// The key of a partner's item.
+pub(crate) fn partner_key(partner: &PartnerId, sk: &str) -> Item {
+    key(&partner_pk(partner), sk)
 }
 
 pub(crate) fn partner_pk(partner: &PartnerId) -> String {
@@ -98,12 +167,9 @@ pub(crate) fn tenant_sk(tenant: &TenantId) -> String {
     format!("T#{tenant}")
 }
 
-/// The key of a partner's item.
-pub(crate) fn partner_key(partner: &PartnerId, sk: &str) -> HashMap<String, AttributeValue> {
-    HashMap::from([
-        ("pk".to_owned(), text(&partner_pk(partner))),
-        ("sk".to_owned(), text(sk)),
-    ])
+/// What follows the prefix in the item's sort key.
+pub(crate) fn sk_after<'a>(item: &'a Item, prefix: &str) -> Option<&'a str> {
+    item.get("sk")?.as_s().ok()?.strip_prefix(prefix)
 }
 
 /// A partner's item with this content.
@@ -118,6 +184,15 @@ pub(crate) fn partner_item<T: Serialize>(
     Ok(item)
 }
 
-fn text(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
+pub(crate) fn string(text: impl Into<String>) -> AttributeValue {
+    AttributeValue::S(text.into())
+}
+
+pub(crate) fn number(number: impl ToString + Copy) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// A time as text that sorts as the times do, by the millisecond.
+pub(crate) fn time(at: Timestamp) -> AttributeValue {
+    AttributeValue::S(sortable(at))
 }

@@ -49,7 +49,8 @@ pub(crate) async fn create(
     let alerts = Alerts::new(&aws, table.clone());
     let client = aws_sdk_dynamodb::Client::new(&aws);
     alerts
-        .begin_ticket_index(partner, &TicketIndex::new(1, true))
+        .ticket_index
+        .begin(partner, &TicketIndex::new(1, true))
         .await?;
     let now = Timestamp::now() - SignedDuration::from_hours(1);
     let keys = (0..count).map(|n| key(partner, n));

@@ -1,0 +1,46 @@
+//! The `config` table: what partners configure, and what the functions record about them. All items
+//! of a partner share the partition key `P#<partner>`.
+
+use aws_types::SdkConfig;
+
+use crate::operations::{
+    BreakerStore, ClosingHoldStore, HealthStore, MonitoringStore, RejectedEventStore,
+};
+use crate::partners::{
+    BoardRequestStore, SettingsStore, SuggestionStore, TenantStore, TestTicketStore,
+};
+use crate::table::Table;
+
+/// The stores of the `config` table. [`Due`](crate::Due) has its own struct.
+#[derive(Debug, Clone)]
+pub struct ConfigTable {
+    pub settings: SettingsStore,
+    pub tenants: TenantStore,
+    pub breaker: BreakerStore,
+    pub health: HealthStore,
+    pub closing_holds: ClosingHoldStore,
+    pub boards: BoardRequestStore,
+    pub suggestions: SuggestionStore,
+    pub test_ticket: TestTicketStore,
+    pub rejected: RejectedEventStore,
+    pub monitoring: MonitoringStore,
+}
+
+impl ConfigTable {
+    #[must_use]
+    pub fn new(config: &SdkConfig, table: String) -> Self {
+        let table = &Table::new(config, table);
+        Self {
+            settings: SettingsStore::new(table),
+            tenants: TenantStore::new(table),
+            breaker: BreakerStore::new(table),
+            health: HealthStore::new(table),
+            closing_holds: ClosingHoldStore::new(table),
+            boards: BoardRequestStore::new(table),
+            suggestions: SuggestionStore::new(table),
+            test_ticket: TestTicketStore::new(table),
+            rejected: RejectedEventStore::new(table),
+            monitoring: MonitoringStore::new(table),
+        }
+    }
+}

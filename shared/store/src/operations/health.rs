@@ -1,0 +1,144 @@
+//! The health of a partner's connection, and what a person was notified of: `P#<partner>` with
+//! `health`.
+
+use domain::PartnerId;
+use domain::health::Health;
+
+use crate::Error;
+use crate::table::{Table, partner_pk};
+use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
+
+const OPTIONAL: &[&str] = &["failing_since", "connection", "set_up", "taken_at"];
+
+#[derive(Debug, Clone)]
+pub struct HealthStore {
+    table: Table,
+}
+
+impl HealthStore {
+    pub(crate) fn new(table: &Table) -> Self {
+        Self {
+            table: table.clone(),
+        }
+    }
+
+    /// Reads the health consistently. It is empty for a connection that was never probed.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn get(&self, partner: &PartnerId) -> Result<Versioned<Health>, Error> {
+        let read = versions::get(&self.table, item(&partner_pk(partner))).await?;
+        Ok(read.or_default())
+    }
+
+    /// Saves a health that was derived from what was read. Returns it with its new version, or `None`
+    /// if another run has written the health since; that run then notifies.
+    ///
+    /// A run saves twice: what the probe found before any mail is sent, and what was notified after
+    /// SES accepted the mail. If the process dies right after the first save, the next run finds the
+    /// same notifications due. If it dies before the second, a person is notified once more. A
+    /// notification is never lost.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The write may then have happened: the next run reads the item.
+    pub async fn save(
+        &self,
+        partner: &PartnerId,
+        read: &Versioned<Health>,
+        health: Health,
+    ) -> Result<Option<Versioned<Health>>, Error> {
+        let pk = partner_pk(partner);
+        let outcome = versions::save(&self.table, item(&pk), &health, read.version).await?;
+        Ok(match outcome {
+            SaveOutcome::Saved { version } => Some(Versioned {
+                value: health,
+                version,
+            }),
+            SaveOutcome::Conflict => None,
+        })
+    }
+}
+
+fn item(pk: &str) -> VersionedItem<'_> {
+    VersionedItem {
+        pk,
+        sk: "health",
+        optional: OPTIONAL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::choices::TargetIssue;
+    use domain::event::Severity;
+    use domain::health::Incident;
+    use domain::health::{CompanyIssue, ConnectionRefusal, Issue, Outage};
+    use domain::kind::Category;
+    use domain::record::Op;
+    use domain::refusals::{Cause, GroupId, RefusedTarget};
+    use domain::{Kind, TenantId};
+    use serde_dynamo::aws_sdk_dynamodb_1::{from_item, to_item};
+
+    use super::*;
+    use crate::table::Item;
+    use crate::versions::assert_optional;
+
+    #[test]
+    fn every_issue_round_trips_through_the_item() {
+        let (category, why) = (Category::CyberAlerts, TargetIssue::Closes);
+        let kind = Kind::parse("disk").unwrap();
+        let tenant = TenantId::parse("acme").unwrap();
+        let issues = [
+            Issue::Refused(ConnectionRefusal::OwnClientId),
+            Issue::Outage(Outage::Slow),
+            Issue::Right("service_tickets.add".into()),
+            Issue::Board { category, why },
+            Issue::StartStatus { category, why },
+            Issue::ClosingStatus { category, why },
+            Issue::Type {
+                category,
+                kind,
+                why,
+            },
+            Issue::Priority(Severity::High),
+            Issue::Company {
+                tenant,
+                why: CompanyIssue::Deleted,
+            },
+            Issue::Writes {
+                group: GroupId {
+                    op: Some(Op::Create),
+                    cause: Cause::Words("site id is required".into()),
+                },
+                words: "Site ID is required".into(),
+            },
+            Issue::Writes {
+                group: GroupId {
+                    op: None,
+                    cause: Cause::Target(RefusedTarget::Status(category)),
+                },
+                words: String::new(),
+            },
+        ];
+        let at: jiff::Timestamp = "2026-11-22T07:30:00.123Z".parse().unwrap();
+        let incident = Incident {
+            since: at,
+            issues: issues.clone().into(),
+            notified: issues.into(),
+            notified_at: Some(at),
+            good: 2,
+            waited: 7,
+        };
+        let health = Health {
+            failing: 2,
+            failing_since: Some(at),
+            connection: Some(incident.clone()),
+            set_up: Some(incident),
+            turn: 9,
+            taken_at: Some(at),
+        };
+        let item: Item = to_item(&health).unwrap();
+        assert_eq!(from_item::<Health>(item).unwrap(), health);
+        assert_optional(&health, &Health::default(), OPTIONAL);
+    }
+}

@@ -1,0 +1,17 @@
+//! What the functions record while they run: breakers, health, held closings, rejected events, the
+//! audit log, and the monitoring of Ticketbridge itself.
+
+mod audit;
+mod breaker;
+mod closing_holds;
+mod health;
+mod monitoring;
+mod rejected_events;
+
+pub use audit::{Actor, AuditEntry, AuditLog};
+pub(crate) use breaker::BREAKER;
+pub use breaker::BreakerStore;
+pub use closing_holds::{ClosingHoldStore, ClosingHolds, HeldClosings};
+pub use health::HealthStore;
+pub use monitoring::{MonitoringState, MonitoringStore, OperatorEvent};
+pub use rejected_events::{RejectedEventStore, Rejections};

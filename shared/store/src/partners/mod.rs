@@ -1,0 +1,24 @@
+//! What a partner configures: its connection, settings, tenants and contact, the kinds of its
+//! sources, and how far it has got with boards, suggestions and the test ticket.
+
+mod boards;
+mod connection;
+mod contact;
+mod items;
+mod mail_limits;
+mod partner_source;
+mod settings;
+mod suggestions;
+mod tenants;
+mod test_ticket;
+
+pub use boards::{BoardRequestStore, DedicatedBoard, DedicatedBoards};
+pub use connection::{Connection, ConnectionStore};
+pub use contact::ContactStore;
+pub use items::PartnerItems;
+pub use mail_limits::MailLimitStore;
+pub use partner_source::{PartnerSource, PartnerSourceStore};
+pub use settings::SettingsStore;
+pub use suggestions::{CompanyScan, SuggestedCompany, SuggestionStore, TenantSuggestions};
+pub use tenants::{MAX_UNMAPPED, TenantStore};
+pub use test_ticket::{TestTicket, TestTicketStore};

@@ -1,0 +1,91 @@
+//! The sources that post for a partner: `P#<partner>` with `source#<id>`. The items are in the table
+//! of the connection, so that a decision reads both in one request.
+
+use std::collections::BTreeMap;
+
+use domain::kind::KindInfo;
+use domain::{PartnerId, SourceId};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_dynamo::aws_sdk_dynamodb_1::from_item;
+
+use crate::Error;
+use crate::table::{Table, partner_item, partner_key, sk_after, time};
+
+const PREFIX: &str = "source#";
+
+/// A source that posts for a partner.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartnerSource {
+    /// When the source began to post, or began again. Alerts that were raised much earlier are
+    /// blocked until a person releases them.
+    pub since: Timestamp,
+    /// Its kinds besides the built-in ones.
+    #[serde(default)]
+    pub kinds: Vec<KindInfo>,
+}
+
+#[derive(Debug, Clone)]
+pub struct PartnerSourceStore {
+    table: Table,
+}
+
+impl PartnerSourceStore {
+    pub(crate) fn new(table: &Table) -> Self {
+        Self {
+            table: table.clone(),
+        }
+    }
+
+    /// Reads all sources of a partner consistently. An unreadable item is logged and left out.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn get_all(
+        &self,
+        partner: &PartnerId,
+    ) -> Result<BTreeMap<SourceId, PartnerSource>, Error> {
+        let mut sources = BTreeMap::new();
+        for item in self.table.items_with_prefix(partner, PREFIX).await? {
+            let id = sk_after(&item, PREFIX).and_then(|id| SourceId::parse(id).ok());
+            match id.zip(from_item(item).ok()) {
+                Some((id, source)) => drop(sources.insert(id, source)),
+                None => tracing::error!(%partner, "failed to parse a source of a partner"),
+            }
+        }
+        Ok(sources)
+    }
+
+    /// Stores a partner's source. Storing it again changes nothing. If the process dies right after,
+    /// the source may not post yet: a repeated change of the source stores it again.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put(
+        &self,
+        partner: &PartnerId,
+        id: &SourceId,
+        source: &PartnerSource,
+    ) -> Result<(), Error> {
+        let mut item = partner_item(partner, &source_sk(id), source)?;
+        item.insert("since".to_owned(), time(source.since));
+        let sent = self.table.put_item(item).send().await;
+        sent.map_err(|err| Error::call("PutItem", &err))?;
+        Ok(())
+    }
+
+    /// Removes a source that no longer posts for the partner. Removing it again changes nothing.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn remove(&self, partner: &PartnerId, id: &SourceId) -> Result<(), Error> {
+        let key = partner_key(partner, &source_sk(id));
+        let sent = self.table.delete_item(key).send().await;
+        sent.map_err(|err| Error::call("DeleteItem", &err))?;
+        Ok(())
+    }
+}
+
+pub(super) fn source_sk(source: &SourceId) -> String {
+    format!("{PREFIX}{source}")
+}

@@ -1,0 +1,105 @@
+//! A partner's settings: `P#<partner>` with `settings`.
+
+use domain::PartnerId;
+use domain::settings::Settings;
+
+use crate::Error;
+use crate::table::{Table, partner_pk};
+use crate::versions::{self, SaveOutcome, Versioned, VersionedItem};
+
+pub(crate) const SETTINGS: &str = "settings";
+const OPTIONAL: &[&str] = &["epoch"];
+
+#[derive(Debug, Clone)]
+pub struct SettingsStore {
+    pub(super) table: Table,
+}
+
+impl SettingsStore {
+    pub(crate) fn new(table: &Table) -> Self {
+        Self {
+            table: table.clone(),
+        }
+    }
+
+    /// Reads the settings consistently.
+    ///
+    /// # Errors
+    /// When DynamoDB fails or the item is unreadable.
+    pub async fn get(&self, partner: &PartnerId) -> Result<Versioned<Option<Settings>>, Error> {
+        versions::get(&self.table, item(&partner_pk(partner))).await
+    }
+
+    /// Saves settings that were changed from this version. If the process dies right after, they are
+    /// saved, and blocked alerts continue when the partner is next due.
+    ///
+    /// # Errors
+    /// When DynamoDB fails. The write may then have happened: saving again is a conflict.
+    pub async fn save(
+        &self,
+        partner: &PartnerId,
+        settings: &Settings,
+        version: u64,
+    ) -> Result<SaveOutcome, Error> {
+        versions::save(&self.table, item(&partner_pk(partner)), settings, version).await
+    }
+
+    /// Stores settings whatever the item contains. For seeding only: a person's change is saved with
+    /// its version.
+    ///
+    /// # Errors
+    /// When DynamoDB fails.
+    pub async fn put(&self, partner: &PartnerId, settings: &Settings) -> Result<(), Error> {
+        versions::put(&self.table, item(&partner_pk(partner)), settings).await
+    }
+}
+
+fn item(pk: &str) -> VersionedItem<'_> {
+    VersionedItem {
+        pk,
+        sk: SETTINGS,
+        optional: OPTIONAL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::Kind;
+    use domain::event::Severity;
+    use domain::settings::BoardTarget;
+    use serde_dynamo::aws_sdk_dynamodb_1::from_item;
+
+    use super::*;
+    use crate::table::partner_item;
+    use crate::versions::assert_optional;
+
+    #[test]
+    fn settings_round_trip_through_their_item() {
+        let partner = PartnerId::parse("acme").unwrap();
+        let board = BoardTarget {
+            board: Some(2),
+            types: [(Kind::parse("disk").unwrap(), 7)].into(),
+            ..BoardTarget::default()
+        };
+        let settings = Settings {
+            operations: board.clone(),
+            cyber_alerts: board,
+            kinds_off: [Kind::parse("cpu").unwrap()].into(),
+            priorities: [(Severity::Critical, 1)].into(),
+            epoch: Some(3),
+            ..Settings::default()
+        };
+        let item = partner_item(&partner, SETTINGS, &settings).unwrap();
+        assert_eq!(from_item::<Settings>(item).unwrap(), settings);
+    }
+
+    #[test]
+    fn optional_attributes_are_those_that_may_be_absent() {
+        let bare = Settings::default();
+        let full = Settings {
+            epoch: Some(1),
+            ..bare.clone()
+        };
+        assert_optional(&full, &bare, OPTIONAL);
+    }
+}
